@@ -1,0 +1,3 @@
+"""A meeting transcriber that people run themselves."""
+
+__version__ = "0.1.0"

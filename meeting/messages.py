@@ -1,0 +1,397 @@
+"""The wire protocol's messages: the only place where its JSON and its binary frames are made and parsed.
+
+Times are seconds from the meeting's start with three decimals; ids are stable; a higher `rev` replaces.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+from pipelines.errors import ProtocolError
+from pipelines.types import LabelChange, PipelineStats, Segment, Speaker, Word, seconds
+
+VERSION = 1
+"""Protocol version that `start` must name"""
+
+HEADER = struct.Struct("<IQ")
+"""Head of a binary frame: u32 seq, u64 capture time in microseconds, little endian"""
+
+
+class Close:
+    """WebSocket close codes of the protocol."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    INTERNAL = 1011
+    BAD_MESSAGE = 4400
+    UNAUTHORIZED = 4401
+    NOT_FOUND = 4404
+    RESUMED_ELSEWHERE = 4409
+    TOO_LARGE = 4413
+    TOO_MANY = 4429
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFrame:
+    """One binary frame of audio."""
+
+    seq: int
+    """Number of the frame, from 0 without holes"""
+    capture_us: int
+    """Client's capture clock of the first sample, microseconds"""
+    payload: bytes = field(repr=False)
+
+    def encode(self) -> bytes:
+        """The frame as sent."""
+        return HEADER.pack(self.seq, self.capture_us) + self.payload
+
+    @classmethod
+    def decode(cls, data: bytes) -> AudioFrame:
+        """Parse a frame; raises ProtocolError when it is shorter than its head."""
+        if len(data) < HEADER.size:
+            raise ProtocolError(f"an audio frame starts with {HEADER.size} bytes of head; this one has {len(data)}")
+        seq, capture_us = HEADER.unpack_from(data)
+        return cls(seq, capture_us, bytes(data[HEADER.size :]))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """Who or what is being recorded."""
+
+    name: str = ""
+    kind: str = "room"
+    """"room" (several voices) or "solo" (one voice)"""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """What the binary frames hold."""
+
+    encoding: str = "pcm_s16le"
+    """"pcm_s16le", "pcm_f32le" or a container: "webm_opus", "ogg", "wav", "flac", "mp3", "m4a" """
+    sample_rate: int = 16000
+    """Hertz; ignored for containers"""
+    channels: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeInfo:
+    """Which source a new connection continues."""
+
+    source_id: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """First message of a source."""
+
+    type: ClassVar[str] = "start"
+    version: int
+    audio: AudioInfo
+    source: SourceInfo = SourceInfo()
+    language: str | None = None
+    hotwords: tuple[str, ...] = ()
+    resume: ResumeInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """A token, before any audio, for clients that cannot set a header."""
+
+    type: ClassVar[str] = "auth"
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The source has sent all it will."""
+
+    type: ClassVar[str] = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMessage:
+    """Answer to `start`."""
+
+    type: ClassVar[str] = "session"
+    meeting_id: str
+    source_id: str
+    resume_token: str = field(repr=False)
+    next_seq: int
+    models: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Every frame up to `seq` is on disk: the client may drop it."""
+
+    type: ClassVar[str] = "ack"
+    seq: int
+    audio: float
+    """Seconds of audio received"""
+
+
+@dataclass(frozen=True, slots=True)
+class WordMessage:
+    """One word of a segment."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMessage:
+    """One line of the transcript; empty text withdraws it."""
+
+    type: ClassVar[str] = "segment"
+    id: str
+    rev: int
+    final: bool
+    source_id: str
+    start: float
+    end: float
+    speaker: str | None
+    text: str
+    stable_chars: int
+    words: tuple[WordMessage, ...]
+
+    @classmethod
+    def of(cls, segment: Segment) -> SegmentMessage:
+        """A segment as sent."""
+        return cls(
+            segment.id,
+            segment.rev,
+            segment.final,
+            segment.source_id,
+            seconds(segment.span.start),
+            seconds(segment.span.end),
+            segment.speaker,
+            segment.text,
+            segment.stable_chars,
+            tuple(word_message(word) for word in segment.words),
+        )
+
+
+def word_message(word: Word) -> WordMessage:
+    """A word as sent."""
+    confidence = None if word.confidence is None else round(word.confidence, 3)
+    return WordMessage(word.text, seconds(word.span.start), seconds(word.span.end), confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeMessage:
+    """One changed label; `from` and `to` on the wire."""
+
+    id: str
+    rev: int
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerRevisionMessage:
+    """Labels of lines already sent that have changed."""
+
+    type: ClassVar[str] = "speaker_revision"
+    changes: tuple[ChangeMessage, ...]
+    reason: str
+
+    @classmethod
+    def of(cls, changes: tuple[LabelChange, ...], reason: str) -> SpeakerRevisionMessage:
+        """Label changes as sent."""
+        return cls(tuple(ChangeMessage(c.id, c.rev, c.before, c.after) for c in changes), reason)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerMessage:
+    """A voice of the meeting, new or changed."""
+
+    type: ClassVar[str] = "speaker"
+    id: str
+    name: str | None
+    color: int
+    merged_into: str | None
+
+    @classmethod
+    def of(cls, speaker: Speaker) -> SpeakerMessage:
+        """A speaker as sent."""
+        return cls(speaker.id, speaker.name, speaker.color, speaker.merged_into)
+
+
+@dataclass(frozen=True, slots=True)
+class StatsMessage:
+    """How the server keeps up, seconds."""
+
+    type: ClassVar[str] = "stats"
+    rtf: float
+    asr_lag: float
+    diarization_lag: float
+    dropped_partials: int
+
+    @classmethod
+    def of(cls, stats: PipelineStats) -> StatsMessage:
+        """Pipeline figures as sent."""
+        return cls(
+            round(stats.rtf, 3), round(stats.asr_lag, 3), round(stats.diarization_lag, 3), stats.dropped_partials
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotMessage:
+    """All there is so far; first message to a viewer or late joiner."""
+
+    type: ClassVar[str] = "snapshot"
+    segments: tuple[SegmentMessage, ...]
+    speakers: tuple[SpeakerMessage, ...]
+    state: str
+    """"open" (nobody has spoken yet), "live", "ending" or "ended" """
+    title: str
+    audio: float
+    """Seconds of audio received so far"""
+    models: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StateMessage:
+    """The meeting's state has changed."""
+
+    type: ClassVar[str] = "state"
+    state: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class GapMessage:
+    """Audio that never arrived is shown, not hidden."""
+
+    type: ClassVar[str] = "gap"
+    start: float
+    end: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorMessage:
+    """Something went wrong; `fatal` when the socket closes after it."""
+
+    type: ClassVar[str] = "error"
+    code: str
+    message: str
+    fatal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Everything is stored; sent to the source and to every viewer."""
+
+    type: ClassVar[str] = "ended"
+    segments: int
+
+
+ServerMessage = (
+    SessionMessage
+    | Ack
+    | SegmentMessage
+    | SpeakerRevisionMessage
+    | SpeakerMessage
+    | StatsMessage
+    | SnapshotMessage
+    | StateMessage
+    | GapMessage
+    | ErrorMessage
+    | Ended
+)
+ClientMessage = Start | Auth | Stop
+
+
+def as_dict(message: ServerMessage | ClientMessage) -> dict[str, Any]:
+    """A message as the JSON object it is sent as."""
+    body = {"type": message.type, **asdict(message)}
+    if isinstance(message, SpeakerRevisionMessage):
+        body["changes"] = [
+            {"id": c.id, "rev": c.rev, "from": c.before, "to": c.after} for c in message.changes
+        ]
+    if isinstance(message, SnapshotMessage):
+        body["segments"] = [as_dict(segment) for segment in message.segments]
+        body["speakers"] = [as_dict(speaker) for speaker in message.speakers]
+    return body
+
+
+def encode(message: ServerMessage | ClientMessage) -> str:
+    """A message as a text frame."""
+    return json.dumps(as_dict(message), ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(text: str) -> ClientMessage:
+    """Parse a client's text frame; raises ProtocolError with what was wrong."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("a text frame must be one JSON object") from error
+    if not isinstance(body, dict):
+        raise ProtocolError("a text frame must be one JSON object")
+    kind = body.pop("type", None)
+    if kind == Start.type:
+        return _start(body)
+    if kind == Stop.type:
+        return Stop()
+    if kind == Auth.type:
+        return _build(Auth, body, "auth")
+    raise ProtocolError(f"unknown message type {_short(kind)}; a client sends start, stop or auth")
+
+
+def _start(body: dict[str, Any]) -> Start:
+    for name, kind in (("source", SourceInfo), ("audio", AudioInfo), ("resume", ResumeInfo)):
+        if isinstance(body.get(name), dict):
+            body[name] = _build(kind, body[name], name)
+        elif body.get(name) is None:
+            body.pop(name, None)
+    if isinstance(body.get("hotwords"), list):
+        body["hotwords"] = tuple(body["hotwords"])
+    start: Start = _build(Start, body, "start")
+    if start.version != VERSION:
+        raise ProtocolError(f"this server speaks protocol version {VERSION}, not {_short(start.version)}")
+    if not all(isinstance(word, str) and len(word) <= 100 for word in start.hotwords) or len(start.hotwords) > 200:
+        raise ProtocolError("hotwords must be at most 200 words of at most 100 characters")
+    if start.source.kind not in ("room", "solo"):
+        raise ProtocolError(f"source.kind must be room or solo, not {_short(start.source.kind)}")
+    if len(start.source.name) > 200:
+        raise ProtocolError("source.name must have at most 200 characters")
+    return start
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "str": (str,),
+    "str | None": (str, type(None)),
+    "tuple[str, ...]": (tuple,),
+    "SourceInfo": (SourceInfo,),
+    "AudioInfo": (AudioInfo,),
+    "ResumeInfo | None": (ResumeInfo, type(None)),
+}
+
+
+def _build(kind: Any, body: dict[str, Any], where: str) -> Any:
+    """A dataclass from untrusted JSON: unknown fields are ignored, wrong types refused."""
+    values = {}
+    for spec in fields(kind):
+        if spec.name not in body:
+            if spec.default is MISSING and spec.default_factory is MISSING:
+                raise ProtocolError(f"{where} lacks the field {spec.name}")
+            continue
+        value = body[spec.name]
+        if not isinstance(value, _TYPES[str(spec.type)]) or isinstance(value, bool):
+            raise ProtocolError(f"{where}.{spec.name} must be {spec.type}, not {_short(value)}")
+        values[spec.name] = value
+    return kind(**values)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,79 @@
+"""What is kept of a meeting, as values: read by the store, the exporters and the API; free of tables and sockets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pipelines.types import Segment, Speaker, Turn
+
+OPEN = "open"
+"""State of a meeting that nobody has spoken in yet"""
+LIVE = "live"
+ENDING = "ending"
+ENDED = "ended"
+STATES = (OPEN, LIVE, ENDING, ENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """One meeting, without its text."""
+
+    id: str
+    title: str
+    state: str
+    created_at: datetime
+    """UTC"""
+    started_at: datetime | None = None
+    """UTC time of the first audio"""
+    ended_at: datetime | None = None
+    samples: int = 0
+    """Length of the audio, in samples at 16 kHz"""
+    segments: int = 0
+    """Number of segments with words"""
+    models: dict[str, Any] = field(default_factory=dict)
+    """What transcribed it, as in the `session` message"""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One stream of audio of a meeting."""
+
+    id: str
+    name: str
+    kind: str
+    """"room" or "solo" """
+    encoding: str
+    sample_rate: int
+    channels: int
+    language: str | None = None
+    samples: int = 0
+    """Audio kept, in samples at 16 kHz"""
+    audio: str | None = None
+    """File name of the FLAC below the data folder's `audio/`; None when none was kept"""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A whole meeting: what every export is made of."""
+
+    meeting: Meeting
+    sources: tuple[Source, ...]
+    speakers: tuple[Speaker, ...]
+    segments: tuple[Segment, ...]
+    """Final ones with words, in order of time; times within the meeting"""
+    turns: tuple[Turn, ...]
+    """Who spoke when, from diarization alone; speakers already resolved through `merged_into`"""
+
+    def speaker_name(self, speaker: str | None) -> str:
+        """The name to print for a speaker id: its given name, "Speaker 2", or "Speaker ?" when unknown."""
+        if speaker is None:
+            return "Speaker ?"
+        found = {s.id: s for s in self.speakers}.get(speaker)
+        return display_name(found) if found else speaker
+
+
+def display_name(speaker: Speaker) -> str:
+    """The name of a voice as people read it: what it was called, else its number."""
+    return speaker.name or f"Speaker {speaker.id.removeprefix('spk')}"

@@ -1,0 +1,1 @@
+"""From audio to speaker-labelled words; knows no socket, client or database."""

@@ -1,0 +1,209 @@
+"""The values that flow through the pipeline: frozen, comparable, free of storage and sockets.
+
+Times are integer samples at `SAMPLE_RATE`, counted from the first sample of the meeting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE = 16_000
+"""Hertz of every sample count in this project."""
+
+STEP = SAMPLE_RATE // 2
+"""Samples of one pipeline step (0.5 s): the hop of the diarization windows."""
+
+Samples = NDArray[np.float32]
+"""Mono audio at `SAMPLE_RATE`, shape (samples,), values in [-1, 1]."""
+
+
+def seconds(samples: int) -> float:
+    """Samples as seconds, rounded to the millisecond."""
+    return round(samples / SAMPLE_RATE, 3)
+
+
+def samples(seconds: float) -> int:
+    """Seconds as the nearest whole sample."""
+    return round(seconds * SAMPLE_RATE)
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Span:
+    """A stretch of audio: samples `start` (inside) to `end` (outside); false when empty."""
+
+    start: int
+    end: int
+
+    def __bool__(self) -> bool:
+        return self.end > self.start
+
+    def __len__(self) -> int:
+        return max(0, self.end - self.start)
+
+    def __and__(self, other: Span) -> Span:
+        """What both cover; empty (false) where they do not meet."""
+        return Span(max(self.start, other.start), min(self.end, other.end))
+
+    def __or__(self, other: Span) -> Span:
+        """The shortest span that covers both."""
+        return Span(min(self.start, other.start), max(self.end, other.end))
+
+    def gap(self, other: Span) -> int:
+        """Samples of silence between the two; 0 where they touch or overlap."""
+        return max(0, max(self.start, other.start) - min(self.end, other.end))
+
+    def shift(self, by: int) -> Span:
+        """The same stretch `by` samples later."""
+        return Span(self.start + by, self.end + by)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One recognised word."""
+
+    text: str
+    """As shown, punctuation attached, no surrounding space"""
+    span: Span
+    confidence: float | None = None
+    """Probability in [0, 1]; None where the recogniser gives none"""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Turn:
+    """A stretch in which one speaker is heard; turns of two speakers may overlap."""
+
+    span: Span
+    speaker: str
+    """Speaker id, such as "spk2" """
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the audio door lets through: exactly `STEP` samples, fewer only in the last one."""
+
+    index: int
+    start: int
+    audio: Samples = field(compare=False, repr=False)
+
+    @property
+    def span(self) -> Span:
+        """The samples of the meeting that this step holds."""
+        return Span(self.start, self.start + len(self.audio))
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Speech between two silences, as handed to the recogniser; `final` once it is cut."""
+
+    index: int
+    span: Span
+    audio: Samples = field(compare=False, repr=False)
+    final: bool
+    cut: str = "silence"
+    """Why it ended: "silence", "length" (the longest allowed) or "end" of the audio"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the recogniser heard in a slice."""
+
+    slice_index: int
+    span: Span
+    final: bool
+    words: tuple[Word, ...]
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnsRevised:
+    """Who speaks when within `span`; replaces everything said before about that stretch.
+
+    Turns are clipped to `span`.
+    """
+
+    span: Span
+    turns: tuple[Turn, ...]
+    reason: str = "live"
+    """"live", "recluster" or "refine" """
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One line of the transcript: one speaker's words without a long pause.
+
+    A higher `rev` of the same `id` replaces it; no words means withdrawn. `final` freezes the words only.
+    """
+
+    id: str
+    rev: int
+    final: bool
+    source_id: str
+    span: Span
+    speaker: str | None
+    """Speaker id; None while unsure"""
+    words: tuple[Word, ...]
+    stable_chars: int = 0
+    """Characters at the start of `text` that will not be taken back"""
+
+    @property
+    def text(self) -> str:
+        """The words, joined by single spaces."""
+        return " ".join(word.text for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelChange:
+    """One segment's speaker before and after."""
+
+    id: str
+    rev: int
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakersRevised:
+    """Speaker labels of segments already sent that have changed."""
+
+    changes: tuple[LabelChange, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A voice of this meeting."""
+
+    id: str
+    name: str | None = None
+    color: int = 0
+    """Index into the page's palette, in order of first appearance"""
+    merged_into: str | None = None
+    """Id of the speaker this one turned out to be"""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStats:
+    """How the pipeline keeps up; all times in seconds."""
+
+    rtf: float
+    """Seconds of computing per second of audio, all models together"""
+    asr_lag: float
+    """Age of the oldest audio still waiting for the recogniser"""
+    diarization_lag: float
+    dropped_partials: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockFailed:
+    """A block raised on one input; the stream goes on without its result."""
+
+    block: str
+    reason: str
+    span: Span
+
+
+Output = Segment | SpeakersRevised | Speaker | TurnsRevised | PipelineStats | BlockFailed
+"""What a pipeline tells its meeting."""
