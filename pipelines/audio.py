@@ -1,0 +1,338 @@
+"""The audio door: bytes of any format in, 16 kHz mono float32 out, in exact steps.
+
+Everything is resampled once, here; nothing behind this door knows of other rates or channels.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from .errors import AudioError
+from .types import SAMPLE_RATE, STEP, Samples, Step
+
+PCM: dict[str, np.dtype[Any]] = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le": np.dtype("<f4")}
+"""Raw encodings and the type of one sample"""
+
+_WEBM, _OGG, _MP4 = b"\x1a\x45\xdf\xa3", b"OggS", b"ftyp"
+CONTAINERS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
+    "webm_opus": ("matroska", lambda head: head.startswith(_WEBM)),
+    "webm": ("matroska", lambda head: head.startswith(_WEBM)),
+    "ogg": ("ogg", lambda head: head.startswith(_OGG)),
+    "ogg_opus": ("ogg", lambda head: head.startswith(_OGG)),
+    "wav": ("wav", lambda head: head[:4] in (b"RIFF", b"RF64")),
+    "flac": ("flac", lambda head: head[:4] == b"fLaC" or head[:3] == b"ID3"),
+    "mp3": ("mp3", lambda head: head[:3] == b"ID3" or (head[0] == 0xFF and head[1] & 0xE0 == 0xE0)),
+    "m4a": ("mov", lambda head: head[4:8] in (_MP4, b"styp", b"moof", b"moov")),
+}
+"""Containers, the demuxer that reads each, and what its first bytes look like"""
+
+MIN_RATE, MAX_RATE, MAX_CHANNELS = 4_000, 384_000, 32
+HEAD = 12
+"""Bytes needed before a container's first bytes are looked at"""
+CHUNK = SAMPLE_RATE
+"""Samples that `read_recording` gives at a time (1 s)"""
+
+
+class Door(Protocol):
+    """Turns one source's bytes into samples; holds what is not yet a whole sample or packet."""
+
+    def accept(self, data: bytes) -> Samples:
+        """Decode more bytes; returns 16 kHz mono, shape (samples,), maybe empty. Raises AudioError."""
+
+    def flush(self) -> Samples:
+        """The rest, once the source has sent everything. Raises AudioError when nothing was audio."""
+
+    def close(self) -> None:
+        """Free threads and buffers; safe to call twice."""
+
+
+def open_door(encoding: str, sample_rate: int, channels: int) -> Door:
+    """The door for a declared format; raises AudioError when the declaration is impossible."""
+    if encoding in CONTAINERS:
+        return ContainerDoor(encoding)
+    if encoding not in PCM:
+        raise AudioError(f"unknown audio encoding {encoding!r}; use one of {', '.join([*PCM, *CONTAINERS])}")
+    if not MIN_RATE <= sample_rate <= MAX_RATE:
+        raise AudioError(f"a sample rate of {sample_rate} Hz is not possible; use {MIN_RATE} to {MAX_RATE}")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise AudioError(f"{channels} channels are not possible; use 1 to {MAX_CHANNELS}")
+    return PcmDoor(PCM[encoding], sample_rate, channels)
+
+
+class Resampler:
+    """Streaming resampler to 16 kHz (soxr, high quality); a no-op where the rate fits."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._stream: Any = None
+        if sample_rate != SAMPLE_RATE:
+            import soxr
+
+            self._stream = soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32")
+
+    def __call__(self, audio: Samples, last: bool = False) -> Samples:
+        """Mono samples at the old rate in, at 16 kHz out; `last` drains the filter's tail."""
+        if self._stream is None:
+            return audio
+        out: Samples = self._stream.resample_chunk(np.ascontiguousarray(audio, dtype=np.float32), last=last)
+        return out
+
+
+def to_mono(frames: np.ndarray[Any, Any]) -> Samples:
+    """Average of the channels, shape (samples, channels) to (samples,), cleaned and clipped to [-1, 1]."""
+    mono = frames.mean(axis=1, dtype=np.float32) if frames.shape[1] > 1 else frames[:, 0].astype(np.float32)
+    clean: Samples = np.clip(np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
+    return clean
+
+
+class PcmDoor:
+    """Raw interleaved samples."""
+
+    def __init__(self, dtype: np.dtype[Any], sample_rate: int, channels: int) -> None:
+        self._dtype = dtype
+        self._channels = channels
+        self._resample = Resampler(sample_rate)
+
+    def accept(self, data: bytes) -> Samples:
+        """Whole sample frames only: anything else means that the declared format is wrong."""
+        size = self._dtype.itemsize * self._channels
+        if len(data) % size:
+            raise AudioError(
+                f"{len(data)} bytes are not whole samples of {self._dtype.itemsize} bytes x {self._channels} channel(s)"
+            )
+        frames = np.frombuffer(data, self._dtype).reshape(-1, self._channels).astype(np.float32)
+        if self._dtype.kind == "i":
+            frames /= 32768.0
+        return self._resample(to_mono(frames))
+
+    def flush(self) -> Samples:
+        """The resampler's tail."""
+        return self._resample(np.zeros(0, np.float32), last=True)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class _Pipe:
+    """A file-like object whose `read` waits for bytes; `feed` waits until they have all been taken.
+
+    That hand-over makes decoding in another thread look like a plain function call: when `feed` returns,
+    the decoder has done all it can with what it was given, so that results never depend on timing.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._buffer = b""
+        self._ended = False
+        self._hungry = False
+        self._dead = False
+
+    def read(self, size: int) -> bytes:
+        """Called by the decoder; empty only at the end of the stream."""
+        with self._changed:
+            while not self._buffer and not self._ended:
+                self._hungry = True
+                self._changed.notify_all()
+                self._changed.wait()
+            self._hungry = False
+            taken, self._buffer = self._buffer[:size], self._buffer[size:]
+            return taken
+
+    def feed(self, data: bytes, end: bool = False) -> None:
+        """Hand over bytes and wait until the decoder asks for more or has stopped."""
+        with self._changed:
+            self._buffer += data
+            self._ended = self._ended or end
+            self._hungry = False
+            self._changed.notify_all()
+            while not self._dead and (self._ended or self._buffer or not self._hungry):
+                self._changed.wait()
+
+    def die(self) -> None:
+        """The decoder has stopped."""
+        with self._changed:
+            self._dead = True
+            self._changed.notify_all()
+
+
+class ContainerDoor:
+    """WebM, Ogg, WAV, FLAC, MP3 or M4A, decoded as a stream with PyAV in a thread of its own."""
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._format, self._looks_right = CONTAINERS[encoding]
+        self._head: bytes | None = b""
+        self._pipe = _Pipe()
+        self._out: list[Samples] = []
+        self._error: AudioError | None = None
+        self._thread: threading.Thread | None = None
+
+    def accept(self, data: bytes) -> Samples:
+        """Decode what can be decoded so far."""
+        if self._head is not None:
+            self._head += data
+            if len(self._head) < HEAD:
+                return np.zeros(0, np.float32)
+            if not self._looks_right(self._head):
+                raise AudioError(f"this is not {self._encoding} audio: its first bytes are of another format")
+            data, self._head = self._head, None
+            self._thread = threading.Thread(target=self._decode, name="audio-door", daemon=True)
+            self._thread.start()
+        return self._hand_over(data, end=False)
+
+    def flush(self) -> Samples:
+        """Decode to the end; raises AudioError when the container held no audio."""
+        if self._thread is None:
+            raise AudioError(f"no {self._encoding} audio arrived: only {len(self._head or b'')} bytes")
+        return self._hand_over(b"", end=True)
+
+    def close(self) -> None:
+        """Stop the decoder's thread."""
+        if self._thread is not None and self._thread.is_alive():
+            self._pipe.feed(b"", end=True)
+            self._thread.join(timeout=5)
+
+    def _hand_over(self, data: bytes, end: bool) -> Samples:
+        if self._error is None:
+            self._pipe.feed(data, end)
+        if self._error is not None and not self._out:
+            raise self._error
+        out, self._out = self._out, []
+        return np.concatenate(out) if out else np.zeros(0, np.float32)
+
+    def _decode(self) -> None:
+        try:
+            import av
+
+            with av.open(self._pipe, format=self._format, mode="r") as container:
+                _require_audio(container)
+                for audio in _decoded(container):
+                    self._out.append(audio)
+        except AudioError as error:
+            self._error = error
+        except (OSError, ValueError, EOFError) as error:
+            self._error = AudioError(f"this is not {self._encoding} audio that can be streamed: {_reason(error)}")
+        finally:
+            self._pipe.die()
+
+
+def _require_audio(container: Any) -> None:
+    if not container.streams.audio:
+        raise AudioError("the file holds no audio")
+
+
+def _decoded(container: Any) -> Iterator[Samples]:
+    """All audio of an open container, 16 kHz mono."""
+    import av
+
+    stream = container.streams.audio[0]
+    planar: Any = None
+    resample: Resampler | None = None
+    rate = 0
+    for frame in container.decode(stream):
+        if frame.sample_rate != rate:
+            if resample is not None:
+                yield resample(np.zeros(0, np.float32), last=True)
+            rate = frame.sample_rate
+            planar, resample = av.AudioResampler(format="fltp", rate=rate), Resampler(rate)
+        assert resample is not None
+        for part in planar.resample(frame):
+            yield resample(to_mono(part.to_ndarray().T))
+    if resample is not None:
+        yield resample(np.zeros(0, np.float32), last=True)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def read_recording(path: Path) -> Iterator[Samples]:
+    """A recorded file as 16 kHz mono in chunks of one second; raises AudioError with one sentence."""
+    import av
+
+    try:
+        container = av.open(str(path), mode="r", metadata_errors="replace")
+    except FileNotFoundError as error:
+        raise AudioError(f"there is no file {path}") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise AudioError(f"{path.name} is not audio that can be read: {_reason(error)}") from error
+    heard = False
+    with container:
+        _require_audio(container)
+        pending: list[Samples] = []
+        size = 0
+        try:
+            for audio in _decoded(container):
+                pending.append(audio)
+                size += len(audio)
+                if size >= CHUNK:
+                    heard = True
+                    yield np.concatenate(pending)
+                    pending, size = [], 0
+        except (OSError, ValueError, EOFError) as error:
+            if not heard and not size:
+                raise AudioError(f"{path.name} is not audio that can be read: {_reason(error)}") from error
+        if size:
+            yield np.concatenate(pending)
+        elif not heard:
+            raise AudioError(f"{path.name} holds no audio: its length is zero")
+
+
+def recording_seconds(path: Path) -> float | None:
+    """Length as the file declares it, in seconds; None when it does not. Raises AudioError."""
+    import av
+
+    try:
+        with av.open(str(path), mode="r", metadata_errors="replace") as container:
+            _require_audio(container)
+            if container.duration is None:
+                return None
+            return float(container.duration / av.time_base)
+    except FileNotFoundError as error:
+        raise AudioError(f"there is no file {path}") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise AudioError(f"{path.name} is not audio that can be read: {_reason(error)}") from error
+
+
+class Stepper:
+    """Cuts audio of any chunk size into exact steps of `STEP` samples; `flush` gives the shorter last one."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; the next sample is number 0."""
+        self._index = 0
+        self._kept: list[Samples] = []
+        self._size = 0
+
+    @property
+    def samples(self) -> int:
+        """Samples taken in so far."""
+        return self._index * STEP + self._size
+
+    def __call__(self, audio: Samples) -> list[Step]:
+        """Audio in, shape (samples,); the whole steps that it completes out."""
+        self._kept.append(audio)
+        self._size += len(audio)
+        if self._size < STEP:
+            return []
+        joined = np.concatenate(self._kept)
+        whole = len(joined) // STEP
+        steps = []
+        for i in range(whole):
+            steps.append(Step(self._index, self._index * STEP, joined[i * STEP : (i + 1) * STEP]))
+            self._index += 1
+        rest = joined[whole * STEP :].copy()
+        self._kept, self._size = [rest], len(rest)
+        return steps
+
+    def flush(self) -> list[Step]:
+        """The last, shorter step, if anything is left."""
+        if not self._size:
+            return []
+        return [Step(self._index, self._index * STEP, np.concatenate(self._kept))]

@@ -1,0 +1,70 @@
+"""Streaming voice activity: the probability of speech in each 32 ms frame (silero-vad on ONNX Runtime)."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import ModelCorrupt, ModelMissing
+from .types import SAMPLE_RATE, Samples
+
+FRAME = 512
+"""Samples of one frame (32 ms): the size the model was trained on"""
+
+_CONTEXT = 64
+_FILE = "data/silero_vad_16k_op15.onnx"
+
+
+def model_path() -> Path:
+    """Where the installed `silero_vad` package keeps its weights; raises ModelMissing."""
+    spec = importlib.util.find_spec("silero_vad")
+    path = Path(spec.origin).parent / _FILE if spec and spec.origin else None
+    if path is None or not path.exists():
+        raise ModelMissing("the voice activity model is missing; run `make setup` to reinstall silero-vad")
+    return path
+
+
+class VoiceModel:
+    """The weights, loaded once and shared; each source listens through its own `stream()`."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        path = path or model_path()
+        try:
+            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except (RuntimeError, ValueError, OSError) as error:
+            raise ModelCorrupt(f"{path} is not a voice activity model; run `make setup` to reinstall it") from error
+
+    def stream(self) -> VoiceStream:
+        """A listener with a state of its own."""
+        return VoiceStream(self._session)
+
+
+class VoiceStream:
+    """One source's voice activity: frames in order in, probabilities out."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._rate = np.array(SAMPLE_RATE, np.int64)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        self._state = np.zeros((2, 1, 128), np.float32)
+        self._input = np.zeros((1, _CONTEXT + FRAME), np.float32)
+
+    def __call__(self, frame: Samples) -> float:
+        """Probability in [0, 1] that a frame, shape (FRAME,), holds speech."""
+        self._input[0, :_CONTEXT] = self._input[0, -_CONTEXT:]
+        self._input[0, _CONTEXT:] = frame
+        output, self._state = self._session.run(
+            None, {"input": self._input, "state": self._state, "sr": self._rate}
+        )
+        return float(output[0, 0])
