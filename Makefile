@@ -1,0 +1,40 @@
+# Set-up, use and checks of the meeting transcriber.
+# Needs Python 3.10 to 3.12 with pip, make and a POSIX sh; all else comes from the package index that pip is set to.
+.PHONY: help setup serve test lint types test-slow test-gpu clean
+
+# The Python to build the environment with, such as PYTHON=python3.12; found by itself when empty.
+PYTHON ?=
+# More arguments: of the server in `make serve`, of pytest in the tests.
+ARGS ?=
+
+BIN = .venv/bin
+
+help: ## show this list
+	@echo "make TARGET [PYTHON=python3.11] [ARGS='...']"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 14
+
+setup: ## make .venv, install the pinned packages, fetch the embedded models
+	@PYTHON='$(PYTHON)' .ci/setup
+
+serve: setup ## run the server; its page is at http://127.0.0.1:8765
+	@exec $(BIN)/python -m meeting serve $(ARGS)
+
+test: lint types ## check style and types, then run the tests
+	$(BIN)/python -m pytest -m "not slow and not gpu" $(ARGS)
+
+lint: setup ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## check types
+	$(BIN)/mypy
+
+test-slow: setup ## run the tests that take minutes
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-gpu: setup ## run the tests that need a CUDA device
+	$(BIN)/python -m pytest -m gpu $(ARGS)
+
+clean: ## remove the environment and the caches; meetings and models stay
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find meeting pipelines tests benchmarks migrations -name __pycache__ -prune -exec rm -rf {} +
