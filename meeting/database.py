@@ -1,0 +1,208 @@
+"""The SQLite file below the store: how it is made, migrated, read, and written by one thread."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, inspect
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.orm import Session
+
+from pipelines.errors import DatabaseTooNew, MeetingError, NotFound, StoreError
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+"""Alembic's folder: beside the package, as in the repository"""
+
+BUSY_SECONDS = 5.0
+"""How long a connection waits for another process's transaction"""
+
+WAITING_WRITES = 4096
+"""Writes that may wait; beyond it the disk is not keeping up and new ones fail at once"""
+
+
+def prepare(path: Path) -> None:
+    """Make the file if there is none, for its owner only, and bring it to the newest schema.
+
+    Raises DatabaseTooNew, or StoreError where it cannot be used.
+    """
+    with sentences(path):
+        # Never touch a file that is there: closing it would drop the locks of this process's other connections.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        # Foreign keys stay off here: a later migration may have to rebuild a table, which would cascade.
+        engine = connect(path, "BEGIN IMMEDIATE", "PRAGMA journal_mode=WAL")
+        try:
+            with engine.begin() as connection:
+                migrate(connection)
+        finally:
+            engine.dispose()
+
+
+def readers(path: Path) -> Engine:
+    """Connections that see one state of the database for as long as their transaction lasts."""
+    return connect(path, "BEGIN", "PRAGMA foreign_keys=ON", "PRAGMA query_only=ON")
+
+
+def migrate(connection: Connection) -> None:
+    """Bring a database to the newest schema, within the connection's transaction.
+
+    Raises DatabaseTooNew for one written by a later version, StoreError for one that is not ours.
+    """
+    # Alembic takes a tenth of a second to import, which commands without a database should not pay.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    if not (MIGRATIONS / "env.py").is_file():
+        raise StoreError(f"the folder {MIGRATIONS} is missing: run from the repository, or install it with pip -e")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    found = set(MigrationContext.configure(connection).get_current_heads())
+    if found - known:
+        raise DatabaseTooNew(
+            "the database was written by a later version of this program: "
+            "update the program, or choose another folder as storage.data_dir"
+        )
+    if not found and inspect(connection).get_table_names():
+        raise StoreError("the database belongs to another program: choose another folder as storage.data_dir")
+    command.upgrade(config, "head")
+    if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+        raise StoreError("the database is damaged (rows without their meeting): restore a copy of it")
+
+
+def connect(path: Path, begin: str, *pragmas: str) -> Engine:
+    """Connections to the file, each transaction of which starts with `begin`."""
+    single = begin != "BEGIN"
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY_SECONDS},
+        poolclass=NullPool if single else QueuePool,
+        json_serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
+        hide_parameters=True,  # they are what people said
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions of its own kind
+        for pragma in pragmas:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+class _Job(NamedTuple):
+    work: Callable[[Session], None]
+    done: Future[None]
+    wipe: bool
+
+
+class Writer:
+    """The one thread and the one connection that write; each piece of work is a short transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(WAITING_WRITES)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[Session], None], wipe: bool = False) -> Future[None]:
+        """Ask for a transaction; never waits. `wipe` leaves no trace of deleted rows in the log file either."""
+        job = _Job(work, Future(), wipe)
+        # Running from the start: a task cancelled while it waits for the future must not cancel the write.
+        job.done.set_running_or_notify_cancel()
+        with self._lock:
+            if self._closed:
+                job.done.set_exception(StoreError("the database is closed"))
+                return job.done
+            try:
+                self._jobs.put_nowait(job)
+            except queue.Full:
+                job.done.set_exception(StoreError("the disk does not keep up with what is to be stored"))
+        return job.done
+
+    def close(self) -> None:
+        """Do all that was asked for, then end the thread."""
+        with self._lock:
+            closed, self._closed = self._closed, True
+        if not closed:
+            self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        engine = connect(self._path, "BEGIN IMMEDIATE", "PRAGMA foreign_keys=ON", "PRAGMA secure_delete=ON")
+        connection: Connection | None = None
+        while (job := self._jobs.get()) is not None:
+            try:
+                with sentences(self._path):
+                    connection = connection or engine.connect()
+                    _transact(connection, job)
+            except Exception as error:  # the one who asked is told, and the next one is served
+                job.done.set_exception(error)
+            else:
+                job.done.set_result(None)
+        if connection is not None:
+            connection.close()
+        engine.dispose()
+
+
+def _transact(connection: Connection, job: _Job) -> None:
+    with Session(connection) as session, session.begin():
+        job.work(session)
+    if job.wipe:
+        # Readers may hold the log back; then the next checkpoint empties it.
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+
+@contextmanager
+def sentences(path: Path) -> Iterator[None]:
+    """Turns whatever the database or the disk throws into a StoreError with a sentence about `path`."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, OverflowError) as error:
+        cause = error.orig if isinstance(error, StatementError) and error.orig is not None else error
+        if isinstance(cause, MeetingError):
+            raise cause from error
+        raise _explained(path, cause) from error
+
+
+def _explained(path: Path, cause: BaseException) -> StoreError:
+    said = str(cause).lower()
+    if "foreign key" in said:
+        return NotFound("there is no such meeting")
+    if "not a database" in said or "malformed" in said:
+        return StoreError(f"{path} is damaged or no database: restore a copy of it, or move it away to start anew")
+    if "locked" in said or "busy" in said:
+        return StoreError(f"{path} is in use by another program: stop that one, or try again later")
+    if "full" in said:
+        return StoreError(f"the disk that holds {path} is full: make room and try again")
+    if "readonly" in said or "unable to open" in said:
+        return StoreError(f"{path} cannot be written: check the permissions of it and of its folder")
+    if isinstance(cause, OSError):
+        return StoreError(f"{cause.filename or path} cannot be used: {cause.strerror or cause}")
+    if isinstance(cause, (ValueError, OverflowError, TypeError)):
+        return StoreError(f"a value does not fit into {path}, or what it holds there is damaged")
+    return StoreError(f"{path} cannot be used: {cause}")

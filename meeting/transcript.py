@@ -1,0 +1,142 @@
+"""The transcript as a pure reducer over what a pipeline says, and the pure rules of turns and merged voices.
+
+No clock, no input or output: the same outputs in the same order give the same transcript.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from dataclasses import replace
+
+from meeting.messages import SegmentMessage, SpeakerMessage
+from pipelines.types import Output, Segment, Span, Speaker, SpeakersRevised, Turn, TurnsRevised
+
+
+class Transcript:
+    """Everything said so far; cheap to update however long the meeting is."""
+
+    def __init__(self, segments: Iterable[Segment] = (), speakers: Iterable[Speaker] = ()) -> None:
+        self._segments: dict[str, Segment] = {}
+        self._revs: dict[str, int] = {}  # outlives a withdrawal, so that a late older revision cannot undo it
+        self._order: list[tuple[int, str]] = []
+        self._speakers: dict[str, Speaker] = {}
+        self._finals = 0
+        for segment in segments:
+            self.apply(segment)
+        for speaker in speakers:
+            self.apply(speaker)
+
+    def apply(self, output: Output) -> bool:
+        """Take in one output; false when it changed nothing (stale, or not about text or speakers)."""
+        if isinstance(output, Segment):
+            return self._segment(output)
+        if isinstance(output, SpeakersRevised):
+            return sum(self._label(c.id, c.rev, c.after) for c in output.changes) > 0
+        if isinstance(output, Speaker):
+            changed = self._speakers.get(output.id) != output
+            self._speakers[output.id] = output
+            return changed
+        return False
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Segments with words, in order of start, then id."""
+        return tuple(self._segments[id_] for _, id_ in self._order)
+
+    @property
+    def speakers(self) -> tuple[Speaker, ...]:
+        """Voices in order of first appearance."""
+        return tuple(self._speakers.values())
+
+    @property
+    def count(self) -> int:
+        """Number of final segments with words."""
+        return self._finals
+
+    def segment(self, id_: str) -> Segment | None:
+        """The newest revision of a segment; None when there is none or it was withdrawn."""
+        return self._segments.get(id_)
+
+    def speaker(self, id_: str) -> Speaker | None:
+        """A voice by its id."""
+        return self._speakers.get(id_)
+
+    def snapshot(self) -> tuple[tuple[SegmentMessage, ...], tuple[SpeakerMessage, ...]]:
+        """All segments and speakers as sent: the first two fields of a `snapshot` message."""
+        segments = tuple(SegmentMessage.of(segment) for segment in self.segments)
+        return segments, tuple(SpeakerMessage.of(speaker) for speaker in self.speakers)
+
+    def _segment(self, segment: Segment) -> bool:
+        if segment.rev <= self._revs.get(segment.id, -1):
+            return False
+        self._revs[segment.id] = segment.rev
+        before = self._segments.pop(segment.id, None)
+        after = segment if segment.words else None
+        self._place(before, after)
+        self._finals += (after is not None and after.final) - (before is not None and before.final)
+        if after is not None:
+            self._segments[after.id] = after
+        return before is not None or after is not None
+
+    def _place(self, before: Segment | None, after: Segment | None) -> None:
+        old = None if before is None else (before.span.start, before.id)
+        new = None if after is None else (after.span.start, after.id)
+        if old == new:
+            return
+        if old is not None:
+            del self._order[bisect_left(self._order, old)]
+        if new is not None:
+            insort(self._order, new)
+
+    def _label(self, id_: str, rev: int, speaker: str | None) -> bool:
+        segment = self._segments.get(id_)
+        if segment is None or rev <= segment.rev:
+            return False
+        self._revs[id_] = rev
+        self._segments[id_] = replace(segment, rev=rev, speaker=speaker)
+        return True
+
+
+def resolve(speakers: Iterable[Speaker]) -> dict[str, str]:
+    """For every speaker id, the id of the voice that it turned out to be; itself where it stands alone."""
+    into = {speaker.id: speaker.merged_into for speaker in speakers}
+    return {id_: _follow(id_, into) for id_ in into}
+
+
+def _follow(id_: str, into: dict[str, str | None]) -> str:
+    seen = {id_}
+    while (target := into.get(id_)) is not None:
+        if target in seen:  # a ring, which only damaged data can hold: any one of it, but always the same
+            return min(seen)
+        seen.add(target)
+        id_ = target
+    return id_
+
+
+def join_turns(turns: Iterable[Turn]) -> list[Turn]:
+    """The same turns in order of time, those of one speaker that touch or overlap made one; empty ones left out."""
+    last: dict[str, int] = {}
+    joined: list[Turn] = []
+    for turn in sorted(turn for turn in turns if turn.span):
+        at = last.get(turn.speaker)
+        if at is not None and turn.span.start <= joined[at].span.end:
+            joined[at] = Turn(joined[at].span | turn.span, turn.speaker)
+        else:
+            last[turn.speaker] = len(joined)
+            joined.append(turn)
+    return joined
+
+
+def replace_turns(turns: Iterable[Turn], revised: TurnsRevised) -> list[Turn]:
+    """What is known of the turns after a revision: outside its span the old ones, cut at its edges, inside the new."""
+    span = revised.span
+    if not span:
+        return join_turns(turns)
+    kept = []
+    for turn in turns:
+        before = Span(turn.span.start, min(turn.span.end, span.start))
+        after = Span(max(turn.span.start, span.end), turn.span.end)
+        kept += [Turn(piece, turn.speaker) for piece in (before, after) if piece]
+    new = [Turn(turn.span & span, turn.speaker) for turn in revised.turns]
+    return join_turns([*kept, *new])
