@@ -1,7 +1,13 @@
-"""Which weights, from where, verified, on which device."""
+"""Which weights, from where, verified, on which device: the door to all models."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipelines.choice import Available, Choice, ModelRef, ModelSettings, choose, is_pinned
+from pipelines.hub import fetch, look
 from pipelines.weights import (
     EMBEDDED,
     EMBEDDING,
@@ -23,13 +29,79 @@ __all__ = [
     "EMBEDDING",
     "SEGMENTATION",
     "SPEECH",
+    "Available",
+    "Choice",
     "FileStatus",
+    "ModelRef",
+    "ModelSettings",
     "PinnedFile",
+    "choose",
+    "decide",
     "default_cache_dir",
+    "fastest_that_keeps_pace",
+    "load_embedding",
+    "load_segmentation",
     "locate",
+    "look",
     "pull",
     "require",
     "resolve_cache_dir",
     "status",
     "terminal_progress",
 ]
+
+PACE = 0.35
+"""Seconds of computing per second of speech that a recogniser may need; partials and diarization take the rest"""
+GROWTH = 2.0
+"""How much slower the next larger Whisper is, at least: no need to fetch it to know"""
+
+
+def decide(settings: ModelSettings) -> Choice:
+    """Look what there is and choose; takes at most `hub_timeout` seconds and a little. Raises ModelError."""
+    return choose(settings, look(settings))
+
+
+def fastest_that_keeps_pace(candidates: Sequence[str], measure: Callable[[str], float], pace: float = PACE) -> str:
+    """The largest model that keeps pace; `measure` gives a model's seconds of computing per second of speech.
+
+    Candidates are in order of size; the smallest is taken when none keeps pace.
+    """
+    best = candidates[0]
+    for name in candidates:
+        factor = measure(name)
+        if factor > pace:
+            break
+        best = name
+        if factor * GROWTH > pace:
+            break
+    return best
+
+
+def load_segmentation(ref: ModelRef, token: str | None = None) -> Any:
+    """The segmentation as a torch module: audio (batch, 1, samples) to probabilities (batch, frames, speakers).
+
+    It has `specifications` and `receptive_field`. Raises ModelMissing or ModelCorrupt.
+    """
+    from pipelines.checkpoints import Multilabel, build_pyannote, place
+
+    path = require(SEGMENTATION, ref.path.parent) if is_pinned(ref, SEGMENTATION) and ref.path else _file(ref, token)
+    return place(Multilabel(build_pyannote(path)).eval(), ref.device)
+
+
+def load_embedding(ref: ModelRef, token: str | None = None) -> Any:
+    """The voice embedding as a torch module.
+
+    "ge2e" is a `pipelines.ge2e.VoiceEncoder`; "pyannote-embedding" takes audio (batch, 1, samples) and weights
+    (batch, frames) and gives (batch, dimension). Raises ModelMissing or ModelCorrupt.
+    """
+    from pipelines.checkpoints import build_ge2e, build_pyannote, place
+
+    if ref.kind == "ge2e":
+        return place(build_ge2e(require(EMBEDDING, ref.path.parent if ref.path else None)), ref.device)
+    return place(build_pyannote(_file(ref, token)), ref.device)
+
+
+def _file(ref: ModelRef, token: str | None) -> Path:
+    if ref.path is not None:
+        return ref.path
+    return fetch(ref.name, "pytorch_model.bin", token, ref.local_only)
