@@ -286,7 +286,7 @@ def _verified(name: tuple[str, str], value: Any, where: str) -> Any:
     return value
 
 
-def _fits(kind: str, types: tuple[type, ...], value: Any) -> bool:
+def _fits(kind: str, types: Any, value: Any) -> bool:
     if isinstance(value, bool) and kind != "bool":
         return False
     return isinstance(value, types) and (kind != "tuple[str, ...]" or all(isinstance(item, str) for item in value))

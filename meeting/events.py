@@ -1,0 +1,279 @@
+"""What happens to a meeting (events) and what must be done about it (effects): plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from meeting.messages import AudioFrame, AudioInfo, ServerMessage, Start
+from meeting.records import Source
+from pipelines.errors import ProtocolError
+from pipelines.types import LabelChange, Output, Segment, Speaker, TurnsRevised
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A client has connected; it is a viewer until it starts a source."""
+
+    client: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A client's connection is gone."""
+
+    client: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A client sent `start`."""
+
+    client: int
+    start: Start
+    source_id: str
+    """Fresh id for the source, should it be a new one"""
+    token: str = field(repr=False)
+    """Fresh secret for resuming it"""
+    admitted: bool = True
+    """False when the server has as many live meetings as it takes"""
+    models: dict[str, Any] | None = None
+    """What will transcribe; None while models are loading"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A client sent `stop`."""
+
+    client: int
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """A client sent a frame of audio."""
+
+    client: int
+    frame: AudioFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """A client sent something that is no message."""
+
+    client: int
+    error: ProtocolError
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A source's door, files and pipeline are ready."""
+
+    source_id: str
+    models: dict[str, Any]
+    audio: str | None
+    """File name of its FLAC; None when none is kept"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A frame is on disk and on its way through the pipeline."""
+
+    source_id: str
+    seq: int
+    samples: int
+    """Length of the source's audio so far, samples at 16 kHz"""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFailed:
+    """A source cannot go on: not audio, no room on disk, …"""
+
+    source_id: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The pipeline says something."""
+
+    output: Output
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """The pipeline has said everything about a finished source."""
+
+    source_id: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """Something could not be stored."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """The meeting has a new title."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """The server stops, or the meeting was deleted: what is live is finished, the rest is let go."""
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The time that the session asked to be woken at has come."""
+
+
+Event = (
+    Joined
+    | Left
+    | Started
+    | Stopped
+    | Framed
+    | Broke
+    | Opened
+    | Kept
+    | SourceFailed
+    | Heard
+    | Drained
+    | Unsaved
+    | Renamed
+    | Dismissed
+    | Tick
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Tell one client."""
+
+    client: int
+    message: ServerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """Tell every client."""
+
+    message: ServerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Close a client's connection once it has been told everything."""
+
+    client: int
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSource:
+    """Make ready to hear a source; answered by `Opened` or `SourceFailed`."""
+
+    source_id: str
+    audio: AudioInfo
+    language: str | None
+    hotwords: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Write a frame to disk, then feed it to the pipeline; answered by `Kept` or `SourceFailed`."""
+
+    source_id: str
+    frame: AudioFrame
+
+
+@dataclass(frozen=True, slots=True)
+class FinishSource:
+    """Flush door, files and pipeline; answered by `Drained`."""
+
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonSource:
+    """Let go of a source that was never heard."""
+
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveSource:
+    """Store a source."""
+
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class SaveState:
+    """Store the meeting's state; the driver adds the time of day."""
+
+    state: str
+    samples: int
+    models: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveSegment:
+    """Store a final line."""
+
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class SaveLabels:
+    """Store changed labels."""
+
+    changes: tuple[LabelChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveSpeaker:
+    """Store a voice."""
+
+    speaker: Speaker
+
+
+@dataclass(frozen=True, slots=True)
+class SaveTurns:
+    """Store who spoke when."""
+
+    revision: TurnsRevised
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Write a line to the log; never text, names or tokens."""
+
+    text: str
+
+
+Effect = (
+    Send
+    | Broadcast
+    | Drop
+    | OpenSource
+    | Keep
+    | FinishSource
+    | AbandonSource
+    | SaveSource
+    | SaveState
+    | SaveSegment
+    | SaveLabels
+    | SaveSpeaker
+    | SaveTurns
+    | Note
+)

@@ -1,0 +1,564 @@
+"""The meeting's rules, one small case each: events in, effects out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meeting.config import Limits
+from meeting.events import (
+    AbandonSource,
+    Broadcast,
+    Broke,
+    Dismissed,
+    Drained,
+    Drop,
+    Effect,
+    Event,
+    FinishSource,
+    Framed,
+    Heard,
+    Joined,
+    Keep,
+    Kept,
+    Left,
+    Note,
+    Opened,
+    OpenSource,
+    Renamed,
+    SaveSegment,
+    SaveSource,
+    SaveState,
+    Send,
+    SourceFailed,
+    Started,
+    Stopped,
+    Tick,
+    Unsaved,
+)
+from meeting.messages import (
+    Ack,
+    AudioFrame,
+    AudioInfo,
+    Ended,
+    ErrorMessage,
+    ResumeInfo,
+    SegmentMessage,
+    SessionMessage,
+    SnapshotMessage,
+    SourceInfo,
+    Start,
+    StateMessage,
+)
+from meeting.session import SPARE, TRANSITIONS, Session, State
+from pipelines.errors import ProtocolError
+from pipelines.types import SAMPLE_RATE, Segment, Span, Word
+
+T = TypeVar("T")
+LIMITS = Limits(viewers=2, frame_bytes=1024, meeting_hours=1.0, resume_window=60.0)
+MODELS = {"set": "fake"}
+START = Start(1, AudioInfo(), SourceInfo("Ann", "room"))
+HOST, VIEWER, OTHER = 1, 2, 3
+
+
+def new(*events: Event, limits: Limits = LIMITS) -> Session:
+    session = Session("m1", "Monday", limits, MODELS)
+    for event in events:
+        session.handle(event, 0.0)
+    return session
+
+
+def started(client: int = HOST, start: Start = START, admitted: bool = True) -> Started:
+    return Started(client, start, "src1", "secret", admitted, MODELS)
+
+
+def resumed(client: int, token: str = "secret", source_id: str = "src1") -> Started:
+    return Started(client, replace(START, resume=ResumeInfo(source_id, token)), "src2", "other", True, MODELS)
+
+
+OPENED = Opened("src1", MODELS, "m1.src1.flac")
+
+
+def live(limits: Limits = LIMITS) -> Session:
+    return new(Joined(HOST), started(), OPENED, limits=limits)
+
+
+def frame(seq: int, size: int = 4) -> AudioFrame:
+    return AudioFrame(seq, 0, bytes(size))
+
+
+def segment(rev: int = 1, final: bool = True, words: tuple[str, ...] = ("Hello",)) -> Segment:
+    span = Span(0, SAMPLE_RATE)
+    return Segment("s1", rev, final, "src1", span, None, tuple(Word(word, span) for word in words))
+
+
+def only(effects: list[Effect], kind: type[T]) -> list[T]:
+    return [effect for effect in effects if isinstance(effect, kind)]
+
+
+def errors(effects: list[Effect]) -> list[tuple[str, bool]]:
+    messages = [e.message for e in effects if isinstance(e, (Send, Broadcast))]
+    return [(m.code, m.fatal) for m in messages if isinstance(m, ErrorMessage)]
+
+
+def drops(effects: list[Effect]) -> list[tuple[int, int]]:
+    return [(drop.client, drop.code) for drop in only(effects, Drop)]
+
+
+def test_the_table_of_transitions_runs_one_way_through_all_states() -> None:
+    path = [State.OPEN]
+    while TRANSITIONS[path[-1]]:
+        (following,) = TRANSITIONS[path[-1]]
+        path.append(following)
+    assert path == list(State)
+
+
+def test_whoever_joins_gets_a_snapshot_first() -> None:
+    (effect,) = new().handle(Joined(VIEWER), 0.0)
+    assert isinstance(effect, Send)
+    assert effect.message == SnapshotMessage((), (), "open", "Monday", 0.0, MODELS)
+
+
+def test_a_late_joiner_sees_everything_said_so_far() -> None:
+    session = live()
+    session.handle(Kept("src1", 0, SAMPLE_RATE * 2), 0.0)
+    session.handle(Heard(segment()), 0.0)
+    (effect,) = session.handle(Joined(VIEWER), 0.0)
+    assert isinstance(effect, Send)
+    assert isinstance(effect.message, SnapshotMessage)
+    assert [s.text for s in effect.message.segments] == ["Hello"]
+    assert (effect.message.audio, effect.message.state) == (2.0, "live")
+
+
+def test_start_opens_the_source_and_waits_until_it_is_ready() -> None:
+    session = new(Joined(HOST))
+    assert session.handle(started(), 0.0) == [OpenSource("src1", START.audio, None, ())]
+    assert session.state is State.OPEN
+
+
+def test_start_while_models_load_says_so_and_goes_on() -> None:
+    session = new(Joined(HOST))
+    effects = session.handle(replace(started(), models=None), 0.0)
+    assert errors(effects) == [("loading", False)]
+    assert only(effects, OpenSource)
+
+
+def test_an_opened_source_makes_the_meeting_live_and_is_answered() -> None:
+    session = new(Joined(HOST), started())
+    effects = session.handle(OPENED, 5.0)
+    (saved,) = only(effects, SaveSource)
+    assert (saved.source.name, saved.source.audio) == ("Ann", "m1.src1.flac")
+    assert only(effects, SaveState) == [SaveState("live", 0, MODELS)]
+    assert Send(HOST, SessionMessage("m1", "src1", "secret", 0, MODELS)) in effects
+    assert session.state is State.LIVE
+
+
+def test_frames_go_to_disk_in_order() -> None:
+    session = live()
+    assert session.handle(Framed(HOST, frame(0)), 0.0) == [Keep("src1", frame(0))]
+    assert session.handle(Framed(HOST, frame(1)), 0.0) == [Keep("src1", frame(1))]
+
+
+def test_frames_that_follow_start_at_once_are_taken() -> None:
+    session = new(Joined(HOST), started())
+    assert session.handle(Framed(HOST, frame(0)), 0.0) == [Keep("src1", frame(0))]
+
+
+def test_a_frame_is_acknowledged_only_once_it_is_on_disk() -> None:
+    session = live()
+    assert not only(session.handle(Framed(HOST, frame(0)), 0.0), Send)
+    assert session.handle(Kept("src1", 0, 1600), 0.0) == [Send(HOST, Ack(0, 0.1))]
+
+
+def test_a_frame_that_came_before_is_dropped_silently() -> None:
+    session = live()
+    session.handle(Framed(HOST, frame(0)), 0.0)
+    assert session.handle(Framed(HOST, frame(0)), 0.0) == []
+
+
+def test_a_hole_in_the_numbers_closes_the_connection_and_loses_nothing() -> None:
+    session = live()
+    session.handle(Framed(HOST, frame(0)), 0.0)
+    effects = session.handle(Framed(HOST, frame(2)), 0.0)
+    assert errors(effects) == [("bad_message", True)]
+    assert drops(effects) == [(HOST, 4400)]
+    session.handle(Joined(OTHER), 1.0)
+    (answer,) = session.handle(resumed(OTHER), 1.0)
+    assert isinstance(answer, Send)
+    assert isinstance(answer.message, SessionMessage)
+    assert answer.message.next_seq == 1
+    assert session.state is State.LIVE
+
+
+def test_audio_before_start_is_refused() -> None:
+    effects = new(Joined(VIEWER)).handle(Framed(VIEWER, frame(0)), 0.0)
+    assert (errors(effects), drops(effects)) == ([("bad_message", True)], [(VIEWER, 4400)])
+
+
+def test_a_frame_that_is_too_large_is_refused() -> None:
+    effects = live().handle(Framed(HOST, frame(0, 1025)), 0.0)
+    assert (errors(effects), drops(effects)) == ([("too_large", True)], [(HOST, 4413)])
+
+
+def test_the_largest_frame_is_taken() -> None:
+    assert only(live().handle(Framed(HOST, frame(0, 1024)), 0.0), Keep)
+
+
+def test_starting_twice_closes_that_connection_and_the_source_can_resume() -> None:
+    session = live()
+    effects = session.handle(started(), 7.0)
+    assert (errors(effects), drops(effects)) == ([("bad_message", True)], [(HOST, 4400)])
+    assert session.state is State.LIVE
+    assert session.wake_at == 67.0
+    session.handle(Joined(OTHER), 8.0)
+    assert only(session.handle(resumed(OTHER), 8.0), Send)
+    assert session.wake_at == 3600.0
+
+
+def test_a_second_source_is_refused_and_the_first_goes_on() -> None:
+    session = live()
+    session.handle(Joined(OTHER), 0.0)
+    effects = session.handle(started(OTHER), 0.0)
+    assert (errors(effects), drops(effects)) == ([("busy", True)], [(OTHER, 4409)])
+    assert only(session.handle(Framed(HOST, frame(0)), 0.0), Keep)
+
+
+def test_a_server_with_enough_meetings_refuses_another() -> None:
+    effects = new(Joined(HOST)).handle(started(admitted=False), 0.0)
+    assert (errors(effects), drops(effects)) == ([("too_many", True)], [(HOST, 4429)])
+
+
+def test_garbage_is_answered_and_closes_only_its_sender() -> None:
+    session = live()
+    session.handle(Joined(VIEWER), 0.0)
+    effects = session.handle(Broke(VIEWER, ProtocolError("not JSON")), 0.0)
+    assert (errors(effects), drops(effects)) == ([("bad_message", True)], [(VIEWER, 4400)])
+    assert session.state is State.LIVE
+
+
+def test_viewers_beyond_the_limit_are_turned_away() -> None:
+    session = live()
+    for client in (VIEWER, OTHER):
+        session.handle(Joined(client), 0.0)
+    effects = session.handle(Joined(9), 0.0)
+    assert (errors(effects), drops(effects)) == ([("too_many", True)], [(9, 4429)])
+
+
+def test_a_full_meeting_still_lets_its_source_come_back() -> None:
+    session = live()
+    for client in (VIEWER, OTHER):
+        session.handle(Joined(client), 0.0)
+    session.handle(Left(HOST), 0.0)
+    assert not drops(session.handle(Joined(9), 0.0))
+    assert only(session.handle(resumed(9), 0.0), Send)
+
+
+def test_seats_for_the_source_are_not_endless() -> None:
+    session = new()
+    turned_away = [client for client in range(20) if drops(session.handle(Joined(client), 0.0))]
+    assert turned_away == list(range(LIMITS.viewers + SPARE, 20))
+
+
+def test_a_resumed_source_closes_its_older_connection() -> None:
+    session = live()
+    session.handle(Joined(OTHER), 0.0)
+    effects = session.handle(resumed(OTHER), 0.0)
+    assert drops(effects) == [(HOST, 4409)]
+    assert session.handle(Framed(HOST, frame(0)), 0.0) == []
+    assert only(session.handle(Framed(OTHER, frame(0)), 0.0), Keep)
+    assert session.handle(Left(HOST), 1.0) == []
+    assert session.wake_at == 3600.0
+
+
+@pytest.mark.parametrize(("token", "source_id"), [("guess", "src1"), ("secret", "src9"), ("ünï", "src1")])
+def test_resuming_needs_the_right_source_and_token(token: str, source_id: str) -> None:
+    session = live()
+    session.handle(Joined(OTHER), 0.0)
+    effects = session.handle(resumed(OTHER, token, source_id), 0.0)
+    assert (errors(effects), drops(effects)) == ([("unauthorized", True)], [(OTHER, 4401)])
+
+
+def test_resuming_with_another_audio_format_is_refused() -> None:
+    session = live()
+    session.handle(Joined(OTHER), 0.0)
+    start = Start(1, AudioInfo("wav"), resume=ResumeInfo("src1", "secret"))
+    assert drops(session.handle(Started(OTHER, start, "x", "y"), 0.0)) == [(OTHER, 4400)]
+
+
+def test_a_lost_source_is_waited_for_and_then_the_meeting_ends_complete() -> None:
+    session = live()
+    assert session.handle(Left(HOST), 10.0) == []
+    assert session.wake_at == 70.0
+    assert session.handle(Tick(), 69.9) == []
+    effects = session.handle(Tick(), 70.0)
+    assert FinishSource("src1") in effects
+    assert session.state is State.ENDING
+
+
+def test_a_lost_source_that_resumes_stops_the_clock() -> None:
+    session = live()
+    session.handle(Left(HOST), 10.0)
+    session.handle(Joined(OTHER), 20.0)
+    session.handle(resumed(OTHER), 20.0)
+    assert session.handle(Tick(), 70.0) == []
+    assert session.state is State.LIVE
+
+
+def test_a_source_lost_before_it_was_heard_is_let_go() -> None:
+    session = new(Joined(HOST), started())
+    assert session.handle(Left(HOST), 0.0) == [AbandonSource("src1")]
+    assert session.closed
+
+
+def test_a_source_lost_while_loading_keeps_the_audio_it_sent() -> None:
+    session = new(Joined(HOST), started(), Framed(HOST, frame(0)))
+    assert session.handle(Left(HOST), 3.0) == []
+    session.handle(OPENED, 5.0)
+    assert session.state is State.LIVE
+    assert session.wake_at == 63.0
+
+
+def test_stop_finishes_the_source_and_then_everyone_is_told() -> None:
+    session = live()
+    session.handle(Joined(VIEWER), 0.0)
+    assert session.handle(Stopped(HOST), 0.0) == [
+        SaveState("ending", 0, MODELS),
+        Broadcast(StateMessage("ending", "Monday")),
+        FinishSource("src1"),
+    ]
+    session.handle(Heard(segment()), 0.0)
+    effects = session.handle(Drained("src1", 1600), 0.0)
+    saved = effects.index(SaveState("ended", 1600, MODELS))
+    assert saved < effects.index(Broadcast(Ended(1)))
+    assert drops(effects) == [(HOST, 1000), (VIEWER, 1000)]
+    assert session.closed
+
+
+def test_the_length_of_the_source_is_stored_at_the_end() -> None:
+    session = live()
+    session.handle(Stopped(HOST), 0.0)
+    (saved,) = only(session.handle(Drained("src1", 1600), 0.0), SaveSource)
+    assert saved.source.samples == 1600
+
+
+def test_stop_before_the_source_is_ready_is_not_forgotten() -> None:
+    session = new(Joined(HOST), started())
+    assert session.handle(Stopped(HOST), 0.0) == []
+    assert FinishSource("src1") in session.handle(OPENED, 0.0)
+
+
+def test_stop_twice_finishes_once() -> None:
+    session = live()
+    session.handle(Stopped(HOST), 0.0)
+    assert session.handle(Stopped(HOST), 0.0) == []
+
+
+def test_a_viewer_cannot_stop_the_meeting() -> None:
+    session = live()
+    session.handle(Joined(VIEWER), 0.0)
+    assert drops(session.handle(Stopped(VIEWER), 0.0)) == [(VIEWER, 4400)]
+    assert session.state is State.LIVE
+
+
+def test_audio_after_stop_is_ignored() -> None:
+    session = live()
+    session.handle(Stopped(HOST), 0.0)
+    assert session.handle(Framed(HOST, frame(0)), 0.0) == []
+
+
+def test_acks_still_come_after_stop() -> None:
+    session = live()
+    session.handle(Stopped(HOST), 0.0)
+    assert session.handle(Kept("src1", 0, 1600), 0.0) == [Send(HOST, Ack(0, 0.1))]
+
+
+def test_the_source_may_resume_to_see_the_end() -> None:
+    session = live()
+    session.handle(Stopped(HOST), 0.0)
+    session.handle(Left(HOST), 0.0)
+    session.handle(Joined(OTHER), 0.0)
+    assert only(session.handle(resumed(OTHER), 0.0), Send)
+    assert drops(session.handle(Drained("src1", 0), 0.0)) == [(OTHER, 1000)]
+
+
+def test_nobody_starts_in_a_meeting_that_is_ending() -> None:
+    session = live()
+    session.handle(Stopped(HOST), 0.0)
+    session.handle(Joined(OTHER), 0.0)
+    assert drops(session.handle(started(OTHER), 0.0)) == [(OTHER, 4400)]
+
+
+def test_who_joins_an_ended_meeting_gets_it_all_and_goodbye() -> None:
+    session = live()
+    session.handle(Stopped(HOST), 0.0)
+    session.handle(Drained("src1", 0), 0.0)
+    effects = session.handle(Joined(VIEWER), 0.0)
+    assert [type(e.message) for e in only(effects, Send)] == [SnapshotMessage, Ended]
+    assert drops(effects) == [(VIEWER, 1000)]
+
+
+def test_a_refused_source_leaves_the_meeting_open_for_another_try() -> None:
+    session = new(Joined(HOST), started())
+    effects = session.handle(SourceFailed("src1", "bad_audio", "no such encoding"), 0.0)
+    assert (errors(effects), drops(effects)) == ([("bad_audio", True)], [(HOST, 4400)])
+    assert session.state is State.OPEN
+    session.handle(Joined(OTHER), 0.0)
+    assert only(session.handle(started(OTHER), 0.0), OpenSource)
+
+
+def test_bad_audio_ends_the_source_but_keeps_what_was_heard() -> None:
+    session = live()
+    session.handle(Joined(VIEWER), 0.0)
+    effects = session.handle(SourceFailed("src1", "bad_audio", "not audio"), 0.0)
+    assert (errors(effects), drops(effects)) == ([("bad_audio", True)], [(HOST, 4400)])
+    assert FinishSource("src1") in effects
+    assert drops(session.handle(Drained("src1", 5), 0.0)) == [(VIEWER, 1000)]
+
+
+def test_a_bad_tail_is_told_and_the_end_goes_on() -> None:
+    session = live()
+    session.handle(Stopped(HOST), 0.0)
+    effects = session.handle(SourceFailed("src1", "bad_audio", "half a sample"), 0.0)
+    assert (errors(effects), drops(effects)) == ([("bad_audio", False)], [])
+
+
+def test_a_meeting_longer_than_allowed_is_ended_by_the_clock() -> None:
+    session = live()
+    assert session.wake_at == 3600.0
+    effects = session.handle(Tick(), 3600.0)
+    assert errors(effects) == [("too_long", False)]
+    assert FinishSource("src1") in effects
+
+
+def test_a_meeting_longer_than_allowed_is_ended_by_its_audio() -> None:
+    session = live()
+    effects = session.handle(Kept("src1", 0, 3600 * SAMPLE_RATE), 1.0)
+    assert errors(effects) == [("too_long", False)]
+    assert session.state is State.ENDING
+
+
+def test_a_final_line_is_saved_before_it_is_told() -> None:
+    assert live().handle(Heard(segment()), 0.0) == [
+        SaveSegment(segment()),
+        Broadcast(SegmentMessage.of(segment())),
+    ]
+
+
+def test_a_failure_to_save_is_told_and_the_meeting_goes_on() -> None:
+    session = live()
+    assert errors(session.handle(Unsaved("the disk is full"), 0.0)) == [("storage", False)]
+    assert session.state is State.LIVE
+
+
+def test_a_new_title_reaches_everyone_and_later_joiners() -> None:
+    session = live()
+    assert session.handle(Renamed("Tuesday"), 0.0) == [Broadcast(StateMessage("live", "Tuesday"))]
+    (effect,) = session.handle(Joined(VIEWER), 0.0)
+    assert isinstance(effect, Send)
+    assert isinstance(effect.message, SnapshotMessage)
+    assert effect.message.title == "Tuesday"
+
+
+def test_a_stopping_server_finishes_what_is_live() -> None:
+    session = live()
+    effects = session.handle(Dismissed(1001, "the server stops"), 0.0)
+    assert FinishSource("src1") in effects
+    assert not drops(effects)
+
+
+def test_a_stopping_server_lets_open_meetings_go() -> None:
+    session = new(Joined(HOST), Joined(VIEWER), started())
+    effects = session.handle(Dismissed(1001, "the server stops"), 0.0)
+    assert AbandonSource("src1") in effects
+    assert drops(effects) == [(HOST, 1001), (VIEWER, 1001)]
+    assert session.closed
+
+
+def test_an_open_meeting_is_closed_when_the_last_client_leaves() -> None:
+    session = new()
+    assert not session.closed
+    session.handle(Joined(VIEWER), 0.0)
+    assert not session.closed
+    session.handle(Left(VIEWER), 0.0)
+    assert session.closed
+
+
+def test_a_live_meeting_stays_when_everyone_has_left() -> None:
+    session = live()
+    session.handle(Left(HOST), 0.0)
+    assert not session.closed
+    assert session.busy
+
+
+def test_news_of_a_source_of_long_ago_is_ignored() -> None:
+    session = live()
+    assert session.handle(Kept("src0", 9, 9), 0.0) == []
+    assert session.handle(Drained("src0", 9), 0.0) == []
+
+
+def test_nothing_is_told_after_the_end() -> None:
+    session = live()
+    session.handle(Stopped(HOST), 0.0)
+    session.handle(Drained("src1", 0), 0.0)
+    assert session.handle(Heard(segment()), 0.0) == []
+
+
+def test_failed_blocks_are_noted_without_what_they_read() -> None:
+    from pipelines.types import BlockFailed
+
+    (note,) = live().handle(Heard(BlockFailed("asr", "secret words", Span(0, SAMPLE_RATE))), 0.0)
+    assert isinstance(note, Note)
+    assert "secret" not in note.text
+
+
+EVENTS = st.one_of(
+    st.builds(Joined, st.integers(1, 3)),
+    st.builds(Left, st.integers(1, 3)),
+    st.builds(started, st.integers(1, 3)),
+    st.builds(resumed, st.integers(1, 3), st.sampled_from(["secret", "wrong"])),
+    st.builds(Stopped, st.integers(1, 3)),
+    st.builds(Framed, st.integers(1, 3), st.builds(frame, st.integers(0, 4), st.sampled_from([0, 4, 2000]))),
+    st.builds(Broke, st.integers(1, 3), st.just(ProtocolError("no"))),
+    st.just(OPENED),
+    st.builds(Kept, st.just("src1"), st.integers(0, 4), st.integers(0, 10**9)),
+    st.just(SourceFailed("src1", "bad_audio", "no")),
+    st.builds(Heard, st.builds(segment, st.integers(0, 3), st.booleans())),
+    st.just(Drained("src1", 9)),
+    st.just(Tick()),
+    st.just(Dismissed(1001, "stop")),
+    st.just(Renamed("x")),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(EVENTS, max_size=25))
+def test_no_order_of_events_breaks_the_rules(events: list[Event]) -> None:
+    session, now, kept = Session("m1", "t", LIMITS, MODELS), 0.0, []
+    connected: set[int] = set()
+    for event in events:
+        # What a driver guarantees: a connection joins once, speaks only while it is connected, and sources
+        # report their end only when they were told to finish.
+        client = getattr(event, "client", None)
+        if isinstance(event, Joined) == (client in connected) and client is not None:
+            continue
+        if isinstance(event, Drained) and session.state is not State.ENDING:
+            continue
+        if isinstance(event, Opened) and session.state is not State.OPEN:
+            continue
+        before, now = session.state, now + 7
+        connected |= {event.client} if isinstance(event, Joined) else set()
+        connected -= {event.client} if isinstance(event, Left) else set()
+        effects = session.handle(event, now)
+        told = {effect.client for effect in only(effects, Send)}
+        assert told <= connected
+        connected -= {client for client, _ in drops(effects)}
+        kept += [effect.frame.seq for effect in only(effects, Keep)]
+        if session.state is not before:
+            assert SaveState(session.state.value, session.samples, MODELS) in effects
+        if session.state is State.OPEN and not session.busy:
+            kept = []
+    assert kept == list(range(len(kept)))
