@@ -51,7 +51,7 @@ class Journal:
             raise
 
     def append(self, frame: AudioFrame) -> None:
-        """Write one frame; with `fsync` it survives a power cut as well. Raises StoreError, and then keeps none of it."""
+        """Write one frame; with `fsync` it survives a power cut too. Raises StoreError, and then keeps none of it."""
         if self._file.closed:
             raise StoreError(f"{self.path} is closed")
         crc = _crc(frame.seq, frame.capture_us, frame.payload)
@@ -129,6 +129,7 @@ class FlacWriter:
         self.path = path
         self.samples = 0
         """Samples written so far"""
+        self._library: Any = soundfile
         self._errors: tuple[type[Exception], ...] = (OSError, soundfile.SoundFileError, AssertionError)
         with _sentences(path, self._errors):
             # Made here, not by the library, so that nobody else can read it from the first byte on.
@@ -148,8 +149,17 @@ class FlacWriter:
 
     def close(self) -> None:
         """Finish the file; calling it again does nothing. Raises StoreError where the disk refuses."""
+        if self._file.closed:
+            return
+        if not self.samples:
+            self.write(np.zeros(1, np.float32))  # a FLAC without any sample is no file that players open
         with _sentences(self.path, self._errors):
             self._file.close()
+            # The library keeps silent when the last block does not fit on the disk, but its header shows it.
+            with self._library.SoundFile(self.path) as written:
+                whole = written.frames == self.samples
+        if not whole:
+            raise StoreError(f"{self.path} cannot be used: the disk does not take what is written")
 
     def __enter__(self) -> FlacWriter:
         return self
