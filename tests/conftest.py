@@ -1,0 +1,119 @@
+"""What all tests share: isolation from the user's settings and data, skips with a reason, the sample recording."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from pipelines.types import Samples
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT_VARIABLES = ("MEETING_MODELS_CACHE_DIR",)
+"""Settings from the environment that tests may see: where this machine keeps its models"""
+
+
+def chromium() -> str | None:
+    """The browser to drive: `CHROMIUM`, else Debian's."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    return found if found and Path(found).exists() else None
+
+
+@cache
+def without_browser() -> str | None:
+    """Why the browser tests cannot run; None when they can."""
+    return None if chromium() else "no browser: install chromium or set CHROMIUM to its path"
+
+
+@cache
+def without_models() -> str | None:
+    """Why the model tests cannot run; None when they can."""
+    from pipelines.weights import status
+
+    absent = [file.name for file in status(os.environ.get("MEETING_MODELS_CACHE_DIR")) if file.state != "verified"]
+    return f"not on this machine: {', '.join(absent)}; run `make setup`" if absent else None
+
+
+@cache
+def without_gpu() -> str | None:
+    """Why the GPU tests cannot run; None when they can."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns where a driver is old or missing; the reason says enough
+        return None if torch.cuda.is_available() else "no CUDA device that torch can use"
+
+
+NEEDS: dict[str, Callable[[], str | None]] = {
+    "browser": without_browser,
+    "model": without_models,
+    "gpu": without_gpu,
+}
+"""Marker -> why its tests cannot run here"""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, with a reason, what this machine cannot run."""
+    for marker, reason in NEEDS.items():
+        if item.get_closest_marker(marker) and (missing := reason()):
+            pytest.skip(missing)
+
+
+@pytest.fixture(autouse=True)
+def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the user's reaches a test, and no test writes to the user's data."""
+    for name in list(os.environ):
+        if name.startswith("MEETING_") and name not in KEPT_VARIABLES:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("MEETING_DATA_DIR", str(tmp_path / "data"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The recording that ships with the project, and what is said in it."""
+
+    audio: Path
+    rttm: Path
+    seglst: Path
+    about: dict[str, object]
+    """`sample.json`: title, speakers, length, credits"""
+    turns: tuple[dict[str, object], ...]
+    """Rows of the SegLST: speaker, start_time, end_time (seconds) and words"""
+
+    @property
+    def words(self) -> str:
+        """All that is said, in order of start."""
+        return " ".join(str(turn["words"]) for turn in self.turns)
+
+    def samples(self) -> Samples:
+        """The audio, decoded."""
+        import soundfile
+
+        audio: Samples = soundfile.read(self.audio, dtype="float32")[0]
+        return audio
+
+
+@pytest.fixture(scope="session")
+def sample() -> Sample:
+    """The sample meeting: three voices, about a minute."""
+    folder = ROOT / "web" / "sample"
+    about = json.loads((folder / "sample.json").read_text())
+    seglst = folder / "sample.seglst.json"
+    turns = tuple(json.loads(seglst.read_text()))
+    return Sample(folder / about["file"], folder / "sample.rttm", seglst, about, turns)
+
+
+@pytest.fixture(scope="session")
+def shared_eval() -> Path:
+    """The folder of evaluation recordings beside a developer's checkout; skips where there is none."""
+    folder = ROOT.parent / "shared" / "eval"
+    if not folder.is_dir():
+        pytest.skip("the evaluation recordings (../shared/eval) are not here")
+    return folder
