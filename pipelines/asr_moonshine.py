@@ -1,0 +1,193 @@
+"""The embedded recogniser: Moonshine tiny (English), read straight from its ONNX Runtime files.
+
+The model and its greedy decoding are described in Jeffries et al., "Moonshine: Speech Recognition for Live
+Transcription and Voice Commands" (2024). Word times come from the decoder's cross-attention, as in the
+Whisper word-timestamp method, but from the centre of mass of a few heads rather than by time warping:
+against the word alignments of AMI their starts are within 0.1 s (`docs/accuracy.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .asr import Heard, HeardWord, compression_ratio, tidy
+from .errors import BlockError, ModelCorrupt, ModelMissing
+from .ort_attention import with_cross_attention
+from .types import SAMPLE_RATE, Samples, samples
+
+BOS, EOS = 1, 2
+SPACE = "\u2581".encode()
+"""What the vocabulary writes for the space before a word"""
+
+LAYERS, HEADS, HEAD_SIZE = 6, 8, 36
+ALIGNMENT_HEADS = ((3, 0), (4, 3), (3, 5), (3, 6))
+"""(layer, head) pairs whose attention follows the audio most closely"""
+
+ATTENTION = "/model/decoder/layers.{layer}/encoder_attn/Softmax_output_0"
+TOKENS_PER_SECOND = 6.5
+"""More tokens than anyone speaks: the model's authors' bound against endless repetition"""
+
+EARLY = samples(0.06)
+"""The attention's centre lies this far behind a word's first sample (median on AMI)"""
+LETTER, BASE, LONGEST = 0.04, 0.08, 0.45
+"""Seconds a last word piece lasts: `BASE` + `LETTER` for each letter, at most `LONGEST`"""
+CLOSE = samples(0.35)
+"""Words nearer than this touch: the first ends where the second starts"""
+MIN_SAMPLES = samples(0.1)
+"""The encoder's receptive field: shorter audio cannot be read"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """One decoded token."""
+
+    token: int
+    logprob: float
+    centre: int
+    """Sample its attention is centred on"""
+
+
+class MoonshineRecogniser:
+    """Holds the weights; `read` may be called from one thread at a time."""
+
+    name = "moonshine-tiny-en"
+    languages: tuple[str, ...] | None = ("en",)
+
+    def __init__(self, folder: Path, threads: int = 1) -> None:
+        """`folder` holds `encoder_model.ort`, `decoder_model_merged.ort` and `tokenizer.bin`."""
+        files = [folder / name for name in ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")]
+        for file in files:
+            if not file.exists():
+                raise ModelMissing(f"{file.name} is missing in {folder}; run `make setup` to reinstall moonshine-voice")
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        decoder = with_cross_attention(files[1].read_bytes(), ATTENTION)
+        try:
+            load = onnxruntime.InferenceSession
+            self._encoder: Any = load(str(files[0]), options, providers=["CPUExecutionProvider"])
+            self._decoder: Any = load(decoder, options, providers=["CPUExecutionProvider"])
+        except (RuntimeError, ValueError) as error:
+            raise ModelCorrupt(f"the files in {folder} are not a Moonshine model; reinstall moonshine-voice") from error
+        self._pieces = read_vocabulary(files[2].read_bytes())
+        self._outputs = [output.name for output in self._decoder.get_outputs()]
+        self._pasts = [name.replace("present", "past_key_values") for name in self._outputs[1:]]
+
+    def read(
+        self,
+        audio: Samples,
+        *,
+        prompt: str | None = None,
+        language: str | None = None,
+        hotwords: Sequence[str] = (),
+        partial: bool = False,
+    ) -> Heard:
+        """Words in the audio, shape (samples,) at 16 kHz; the model takes no prompt, language or hotwords.
+
+        Raises BlockError when the runtime fails.
+        """
+        if len(audio) < MIN_SAMPLES:
+            return Heard(language="en")
+        try:
+            pieces = self._decode(audio)
+        except RuntimeError as error:
+            raise BlockError("recogniser", str(error).splitlines()[0]) from error
+        words = tidy(self._words(pieces, len(audio)), len(audio))
+        text = " ".join(word.text for word in words)
+        logprob = float(np.mean([piece.logprob for piece in pieces])) if pieces else None
+        return Heard(words, "en", logprob, None, compression_ratio(text) if text else None)
+
+    def _decode(self, audio: Samples) -> list[_Piece]:
+        """Greedy decoding; the last piece is the end mark unless the bound was reached."""
+        batch = audio[None].astype(np.float32)
+        mask = np.ones(batch.shape, np.int64)
+        hidden = self._encoder.run(None, {"input_values": batch, "attention_mask": mask})[0]
+        fixed = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
+        empty = np.zeros((1, HEADS, 0, HEAD_SIZE), np.float32)
+        past = dict.fromkeys(self._pasts, empty)
+        # the first pass only fills the encoder's part of the cache: its branch gives no attention
+        _, filled = self._step(BOS, past, fixed, cached=False)
+        past = {name: filled[name] if ".encoder." in name else empty for name in self._pasts}
+        pieces: list[_Piece] = []
+        token = BOS
+        for _ in range(int(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND) + 4):
+            logits, filled = self._step(token, past, fixed, cached=True)
+            token = int(logits.argmax())
+            peak = float(logits[token])
+            logprob = -float(np.log(np.exp(logits - peak).sum()))
+            pieces.append(_Piece(token, logprob, self._centre(filled, len(audio))))
+            if token == EOS:
+                break
+            past.update({name: value for name, value in filled.items() if ".decoder." in name})
+        return pieces
+
+    def _step(
+        self, token: int, past: dict[str, Any], fixed: dict[str, Any], cached: bool
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        inputs = {"input_ids": np.array([[token]], np.int64), "use_cache_branch": np.array([cached]), **past, **fixed}
+        logits, *filled = self._decoder.run(self._outputs, inputs)
+        return logits[0, -1], dict(zip(self._pasts, filled, strict=True))
+
+    def _centre(self, filled: dict[str, Any], length: int) -> int:
+        heads = [filled[f"past_key_values.{layer}.encoder.key"][0, head, -1] for layer, head in ALIGNMENT_HEADS]
+        weights = np.sum(heads, axis=0)
+        frames = len(weights)
+        centre = float((weights * np.arange(frames)).sum() / weights.sum())
+        return int(centre * length / frames)
+
+    def _words(self, pieces: list[_Piece], length: int) -> list[HeardWord]:
+        groups: list[list[_Piece]] = []
+        for piece in pieces:
+            if piece.token == EOS:
+                break
+            if not groups or self._pieces[piece.token].startswith(SPACE):
+                groups.append([])
+            groups[-1].append(piece)
+        words: list[HeardWord] = []
+        for at, group in enumerate(groups):
+            text = self._text(group)
+            if not text:
+                continue
+            start = min(max(group[0].centre - EARLY, 0), length - 1)
+            last = len(self._text(group[-1:]))
+            lasting = samples(min(LONGEST, BASE + LETTER * last))
+            end = max(group[-1].centre + lasting, start + 1)
+            if at + 1 < len(groups):
+                follows = max(groups[at + 1][0].centre - EARLY, start + 1)
+                end = follows if follows - end < CLOSE else end
+            confidence = float(np.exp(np.mean([piece.logprob for piece in group])))
+            words.append(HeardWord(text, start, end, confidence))
+        return words
+
+    def _text(self, group: list[_Piece]) -> str:
+        raw = b"".join(self._pieces[piece.token] for piece in group)
+        return raw.replace(SPACE, b" ").decode("utf-8", errors="ignore").strip()
+
+
+def read_vocabulary(data: bytes) -> list[bytes]:
+    """Token texts of a Moonshine `tokenizer.bin`: each a length (one byte, or two from 128) and its bytes.
+
+    Raises ModelCorrupt when the lengths do not add up.
+    """
+    pieces: list[bytes] = []
+    at = 0
+    while at < len(data):
+        length, at = data[at], at + 1
+        if length >= 128:
+            if at >= len(data):
+                raise ModelCorrupt("tokenizer.bin ends in the middle of a token; reinstall moonshine-voice")
+            length, at = data[at] * 128 + length - 128, at + 1
+        pieces.append(data[at : at + length])
+        at += length
+    if at != len(data) or not pieces:
+        raise ModelCorrupt("tokenizer.bin ends in the middle of a token; reinstall moonshine-voice")
+    return pieces
