@@ -82,10 +82,37 @@ def fetch(repository: str, file: str, token: str | None, local_only: bool) -> Pa
     try:
         return Path(hf_hub_download(repository, file, token=token or None, local_files_only=local_only))
     except Exception as error:  # the hub client has one error per status, transport and cache state
-        raise ModelMissing(
-            f"the model {repository} could not be had ({type(error).__name__}): go online once, accept its terms at "
-            "its hub and set MEETING_MODELS_HUB_TOKEN, or set models.set to auto"
-        ) from error
+        raise ModelMissing(_not_had(f"model {repository}", error)) from error
+
+
+def fetch_whisper(name: str, token: str | None, local_only: bool) -> Path:
+    """The folder of a faster-whisper model, downloaded with progress bars unless `local_only`; raises ModelMissing."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(
+                whisper_repository(name),
+                token=token or None,
+                local_files_only=local_only,
+                allow_patterns=[
+                    "config.json",
+                    "preprocessor_config.json",
+                    "model.bin",
+                    "tokenizer.json",
+                    "vocabulary.*",
+                ],
+            )
+        )
+    except Exception as error:
+        raise ModelMissing(_not_had(f"Whisper model {name}", error)) from error
+
+
+def _not_had(what: str, error: Exception) -> str:
+    return (
+        f"the {what} could not be had ({type(error).__name__}): go online once, accept its terms at its hub and set "
+        "MEETING_MODELS_HUB_TOKEN, give a path, or set models.set to auto"
+    )
 
 
 def _sort(name: str, source: tuple[str, tuple[str, ...]], weights: dict[str, str], wanted: Wanted) -> None:

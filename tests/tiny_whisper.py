@@ -1,0 +1,136 @@
+"""Builds a structurally complete CTranslate2 Whisper of tiny dimensions with random weights: it reads nonsense."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+WIDTH = 16
+HEADS = 2
+LAYERS = 2
+BANDS = 80
+WORDS = 50257
+"""Ordinary tokens of the real multilingual Whisper, whose numbering is kept"""
+
+
+def build(folder: Path, seed: int = 0) -> Path:
+    """Write the model with everything that faster-whisper opens, and give its folder back."""
+    from ctranslate2.specs import WhisperSpec
+
+    words, special, times = _vocabulary()
+    spec = WhisperSpec(LAYERS, HEADS, LAYERS, HEADS)
+    fill = _Filler(seed)
+    _encoder(spec.encoder, fill)
+    _decoder(spec.decoder, fill, WORDS + len(special) + len(times))
+    tokens = [*words, *special, *times]
+    spec.register_vocabulary(tokens)
+    spec.config.suppress_ids = []
+    spec.config.suppress_ids_begin = [220, WORDS]
+    spec.config.lang_ids = list(range(WORDS + 2, WORDS + 2 + len(_languages())))
+    spec.config.alignment_heads = [[LAYERS - 1, head] for head in range(HEADS)]
+    spec.validate()
+    spec.optimize()
+    folder.mkdir(parents=True, exist_ok=True)
+    spec.save(str(folder))
+    _tokenizer(words, special).save(str(folder / "tokenizer.json"))
+    (folder / "preprocessor_config.json").write_text(json.dumps({"feature_size": BANDS, "sampling_rate": 16000}))
+    return folder
+
+
+class _Filler:
+    """Random weights of a given shape."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+
+    def __call__(self, *shape: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+        return (self.random.standard_normal(shape) * 0.3).astype(np.float32)
+
+
+def _norm(spec: Any) -> None:
+    spec.gamma = np.ones(WIDTH, np.float32)
+    spec.beta = np.zeros(WIDTH, np.float32)
+
+
+def _linear(spec: Any, fill: _Filler, outputs: int, inputs: int = WIDTH) -> None:
+    spec.weight = fill(outputs, inputs)
+    spec.bias = fill(outputs)
+
+
+def _own_attention(spec: Any, fill: _Filler) -> None:
+    _norm(spec.layer_norm)
+    _linear(spec.linear[0], fill, 3 * WIDTH)
+    _linear(spec.linear[1], fill, WIDTH)
+
+
+def _feed_forward(spec: Any, fill: _Filler) -> None:
+    _norm(spec.layer_norm)
+    _linear(spec.linear_0, fill, 4 * WIDTH)
+    _linear(spec.linear_1, fill, WIDTH, 4 * WIDTH)
+
+
+def _encoder(spec: Any, fill: _Filler) -> None:
+    for conv, inputs in ((spec.conv1, BANDS), (spec.conv2, WIDTH)):
+        conv.weight = fill(WIDTH, inputs, 3)
+        conv.bias = fill(WIDTH)
+    spec.position_encodings.encodings = fill(1500, WIDTH)
+    _norm(spec.layer_norm)
+    for layer in spec.layer:
+        _own_attention(layer.self_attention, fill)
+        _feed_forward(layer.ffn, fill)
+
+
+def _decoder(spec: Any, fill: _Filler, vocabulary: int) -> None:
+    spec.embeddings.weight = fill(vocabulary, WIDTH)
+    spec.position_encodings.encodings = fill(448, WIDTH)
+    spec.projection.weight = fill(vocabulary, WIDTH)
+    _norm(spec.layer_norm)
+    for layer in spec.layer:
+        _own_attention(layer.self_attention, fill)
+        _norm(layer.attention.layer_norm)
+        _linear(layer.attention.linear[0], fill, WIDTH)
+        _linear(layer.attention.linear[1], fill, 2 * WIDTH)
+        _linear(layer.attention.linear[2], fill, WIDTH)
+        _feed_forward(layer.ffn, fill)
+
+
+def _languages() -> list[str]:
+    """The 99 languages of the first multilingual Whisper."""
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+    return [code for code in _LANGUAGE_CODES if code != "yue"]
+
+
+def _vocabulary() -> tuple[list[str], list[str], list[str]]:
+    """Ordinary tokens (the 256 bytes, then invented words), special ones and time stamps, 51,865 in all."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    letters = sorted(ByteLevel.alphabet())
+    # CTranslate2 takes a model for multilingual when its vocabulary has the empty token, as the real ones do.
+    words = [*letters, *islice(_invented(), WORDS - len(letters) - 1), ""]
+    special = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in _languages())]
+    special += ["<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>"]
+    special += ["<|notimestamps|>"]
+    return words, special, [f"<|{step * 0.02:.2f}|>" for step in range(1501)]
+
+
+def _invented() -> Iterator[str]:
+    for syllables in product("bdfgklmnprst", "aeiou", "bdfgklmnprst", "aeiou", "bdfgklmnprst"):
+        yield "Ġ" + "".join(syllables)
+    for syllables in product("bdfgklmnprst", "aeiou", "bdfgklmnprst", "aeiou", "bdfgklmnprst"):
+        yield "Ġx" + "".join(syllables)
+
+
+def _tokenizer(words: list[str], special: list[str]) -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.BPE(vocab={word: index for index, word in enumerate(words)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(special)
+    return tokenizer
