@@ -1,0 +1,52 @@
+// The composition root: which page is shown, and how one leads to the other without a reload.
+
+import { HomePage } from './home.js'
+import { MeetingPage } from './meeting.js'
+
+const main = document.getElementById('main')
+const actions = document.getElementById('actions')
+let page = null
+let shownPath = null
+
+// intent: what the page that was left already has in hand, such as an open microphone.
+async function go(path, intent = {}) {
+  if (!(await mayLeave())) return
+  history.pushState(null, '', path)
+  show(intent)
+}
+
+const mayLeave = async () => !page?.mayLeave || (await page.mayLeave())
+
+function show(intent = {}) {
+  page?.unmount()
+  main.replaceChildren()
+  actions.replaceChildren()
+  shownPath = location.pathname
+  const meeting = /^\/m\/([^/]+)\/?$/.exec(shownPath)
+  const place = { main, actions, announcer: document.getElementById('announcer'), go }
+  page = meeting ? new MeetingPage(place, decodeURIComponent(meeting[1]), intent) : new HomePage(place)
+  page.mount()
+  window.scrollTo(0, 0)
+}
+
+document.addEventListener('click', (event) => {
+  const link = event.target.closest('a[href]')
+  if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+  if (link.origin !== location.origin || link.target || link.hasAttribute('download') || link.hash) return
+  if (link.pathname !== '/' && !link.pathname.startsWith('/m/')) return
+  event.preventDefault()
+  go(link.pathname)
+})
+
+window.addEventListener('popstate', async () => {
+  if (location.pathname === shownPath) return
+  if (page?.mayLeave) {
+    const wanted = location.pathname
+    history.pushState(null, '', shownPath) // the browser has left already; stay until the answer is known
+    if (!(await mayLeave())) return
+    history.pushState(null, '', wanted)
+  }
+  show()
+})
+
+show()

@@ -1,0 +1,148 @@
+// A microphone as numbered-to-be frames: permission, choice of device, switching, level; knows no socket.
+
+import { CaptureClock } from './frames.js'
+
+const MODULE = '/static/capture-worklet.js'
+const REMEMBERED = 'microphone'
+
+// A failure with one sentence for the reader.
+export class CaptureError extends Error {
+  constructor(code, message) {
+    super(message)
+    this.code = code
+  }
+}
+
+// A source of sound: calls onFrame({pcm, samples, captureUs, level}) about ten times a second once started.
+export class Microphone {
+  kind = 'microphone'
+  onFrame = () => {}
+  onProblem = () => {} // CaptureError; frames go on, as silence
+  #context
+  #node = null
+  #stream = null
+  #input = null
+  #clock
+
+  // Asks for permission; call it from a click, so that the browser lets the audio run.
+  static async open(deviceId = localStorage.getItem(REMEMBERED)) {
+    const context = new AudioContext({ latencyHint: 'interactive' })
+    const microphone = new Microphone(context)
+    try {
+      await microphone.#take(deviceId)
+      await context.audioWorklet.addModule(MODULE)
+      await context.resume()
+    } catch (error) {
+      await microphone.close()
+      throw error
+    }
+    return microphone
+  }
+
+  constructor(context) {
+    this.#context = context
+    this.#clock = new CaptureClock(context.sampleRate)
+  }
+
+  get name() {
+    return this.#stream?.getAudioTracks()[0]?.label || 'Microphone'
+  }
+
+  get sampleRate() {
+    return this.#context.sampleRate
+  }
+
+  get deviceId() {
+    return this.#stream?.getAudioTracks()[0]?.getSettings().deviceId ?? ''
+  }
+
+  start() {
+    this.#node = new AudioWorkletNode(this.#context, 'capture', { numberOfOutputs: 1 })
+    this.#node.port.onmessage = ({ data }) => this.#frame(data)
+    this.#node.connect(this.#context.destination) // it writes nothing there; some browsers only pull connected nodes
+    this.#input.connect(this.#node)
+    this.#context.onstatechange = () => this.#stateChanged()
+  }
+
+  #frame({ pcm, samples, level, peak }) {
+    if (!pcm) return
+    this.onFrame({ pcm, samples, level, peak, captureUs: this.#clock.stamp(samples, performance.timeOrigin + performance.now()) })
+  }
+
+  #stateChanged() {
+    if (this.#context.state === 'running' || this.#context.state === 'closed') return
+    this.onProblem(new CaptureError('paused', 'The system has paused the microphone. Come back to this page to go on.'))
+    this.#context.resume().catch(() => {})
+  }
+
+  // Changes the microphone without losing a frame: silence is sent in between.
+  async use(deviceId) {
+    await this.#take(deviceId)
+    localStorage.setItem(REMEMBERED, deviceId)
+  }
+
+  async #take(deviceId) {
+    const stream = await request(deviceId)
+    for (const track of this.#stream?.getTracks() ?? []) {
+      track.onended = null
+      track.stop()
+    }
+    this.#input?.disconnect()
+    this.#stream = stream
+    this.#input = this.#context.createMediaStreamSource(stream)
+    if (this.#node) this.#input.connect(this.#node)
+    stream.getAudioTracks()[0].onended = () => {
+      this.onProblem(new CaptureError('unplugged', 'The microphone was unplugged. Choose another one below; the meeting goes on.'))
+    }
+  }
+
+  // Hands over what is still in the frame being filled, then lets the device go.
+  async close() {
+    if (this.#node) {
+      await new Promise((resolve) => {
+        const giveUp = setTimeout(resolve, 500) // a suspended context answers nothing
+        this.#node.port.onmessage = ({ data }) => {
+          this.#frame(data)
+          if (data.done) {
+            clearTimeout(giveUp)
+            resolve()
+          }
+        }
+        this.#node.port.postMessage('stop')
+      })
+      this.#node.disconnect()
+    }
+    for (const track of this.#stream?.getTracks() ?? []) track.stop()
+    this.#context.onstatechange = null
+    if (this.#context.state !== 'closed') await this.#context.close()
+  }
+}
+
+// Microphones by name; the names are known once permission was given.
+export async function microphones() {
+  const devices = await navigator.mediaDevices.enumerateDevices()
+  return devices.filter(({ kind, deviceId }) => kind === 'audioinput' && deviceId).map(({ deviceId, label }) => ({ deviceId, label }))
+}
+
+async function request(deviceId) {
+  if (!navigator.mediaDevices?.getUserMedia) {
+    throw new CaptureError(
+      'insecure',
+      'Browsers give the microphone only to pages on https or on localhost. Open this page as http://localhost, or put the server behind https.',
+    )
+  }
+  // Echo cancelling and noise suppression would eat the quieter of two voices.
+  const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: true }
+  try {
+    return await navigator.mediaDevices.getUserMedia({ audio: { ...audio, deviceId: deviceId ? { ideal: deviceId } : undefined } })
+  } catch (error) {
+    throw new CaptureError(error.name, EXPLAINED[error.name] ?? `The microphone could not be opened (${error.name}).`)
+  }
+}
+
+const EXPLAINED = {
+  NotAllowedError: 'This page may not use the microphone. Allow it in the browser’s address bar, then try again.',
+  NotFoundError: 'No microphone was found. Plug one in and try again, or try the sample meeting.',
+  NotReadableError: 'The microphone is in use by another program. Close that program, then try again.',
+  OverconstrainedError: 'That microphone is gone. Choose another one.',
+}

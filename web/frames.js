@@ -1,0 +1,102 @@
+// Numbered audio frames, and the ones that the server has not confirmed yet; pure.
+
+export const HEAD = 12 // bytes: u32 seq, u64 capture time in microseconds, little endian
+
+export function encodeFrame(seq, captureUs, payload) {
+  const frame = new Uint8Array(HEAD + payload.byteLength)
+  const head = new DataView(frame.buffer)
+  head.setUint32(0, seq, true)
+  head.setBigUint64(4, BigInt(Math.max(0, Math.round(captureUs))), true)
+  frame.set(new Uint8Array(payload.buffer ?? payload, payload.byteOffset ?? 0, payload.byteLength), HEAD)
+  return frame
+}
+
+// Frames in order of their numbers, kept until acknowledged, so that a dropped connection loses none.
+export class Outbox {
+  #frames = []
+  #first = 0 // seq of #frames[0]
+  #aligned = false
+
+  constructor({ bytesPerSecond, limit = 256 * 2 ** 20 }) {
+    this.bytesPerSecond = bytesPerSecond
+    this.limit = limit // bytes; beyond them audio is refused rather than the page killed for its memory
+    this.bytes = 0
+    this.lost = 0 // seconds refused
+  }
+
+  get next() {
+    return this.#first + this.#frames.length
+  }
+
+  get first() {
+    return this.#first
+  }
+
+  get empty() {
+    return this.#frames.length === 0
+  }
+
+  // Seconds of audio that the server has not confirmed.
+  get seconds() {
+    return (this.bytes - HEAD * this.#frames.length) / this.bytesPerSecond
+  }
+
+  push(payload, captureUs) {
+    if (this.bytes + payload.byteLength > this.limit) {
+      this.lost += payload.byteLength / this.bytesPerSecond
+      return false
+    }
+    const frame = encodeFrame(this.next, captureUs, payload)
+    this.#frames.push(frame)
+    this.bytes += frame.byteLength
+    return true
+  }
+
+  // Every frame up to seq is safe elsewhere.
+  ack(seq) {
+    const gone = Math.min(Math.max(0, seq + 1 - this.#first), this.#frames.length)
+    for (const frame of this.#frames.splice(0, gone)) this.bytes -= frame.byteLength
+    this.#first += gone
+  }
+
+  at(seq) {
+    return this.#frames[seq - this.#first]
+  }
+
+  // Makes the numbering go on where the server's does; false if it asks for frames that are gone.
+  align(next) {
+    if (!this.#aligned) this.#renumber(next)
+    this.#aligned = true
+    if (next < this.#first) return false
+    this.ack(next - 1)
+    return true
+  }
+
+  // Before the server's first answer nobody has seen our numbers: a page that was reloaded goes on with its old source's.
+  #renumber(first) {
+    this.#first = first
+    this.#frames.forEach((frame, i) => new DataView(frame.buffer).setUint32(0, first + i, true))
+  }
+}
+
+// Turns counted samples into capture times: steady while audio flows, moved where it stood still.
+export class CaptureClock {
+  #samples = 0
+  #origin = null
+
+  constructor(rate, tolerance = 0.5) {
+    this.rate = rate
+    this.tolerance = tolerance // seconds that the two clocks may differ before the measured one is believed
+  }
+
+  // Capture time in microseconds of the first of `samples` that have just become known at `nowMs`.
+  stamp(samples, nowMs) {
+    const measured = nowMs * 1000 - (samples * 1e6) / this.rate
+    const counted = (this.#samples * 1e6) / this.rate
+    if (this.#origin === null || Math.abs(this.#origin + counted - measured) > this.tolerance * 1e6) {
+      this.#origin = measured - counted
+    }
+    this.#samples += samples
+    return this.#origin + counted
+  }
+}

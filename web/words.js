@@ -1,0 +1,54 @@
+// What the page says about its connection, delays and failures; pure, so that every sentence can be read in one place.
+
+// The connection in one word for the style and one sentence for the reader.
+export function connectionText({ link, role, phase, attempt = 0, unsent = 0, stopping = false }) {
+  if (phase === 'ended') return ['ended', 'Saved']
+  if (link === 'failed') return ['failed', 'Disconnected']
+  if (link === 'connecting') return ['connecting', 'Connecting…']
+  if (link === 'reconnecting') {
+    const what = attempt > 4 ? 'The server does not answer' : 'Reconnecting'
+    if (role !== 'source') return ['reconnecting', `${what} — what you see is kept`]
+    return ['reconnecting', `${what} — your audio is safe, ${Math.round(unsent)} s buffered`]
+  }
+  if (stopping || phase === 'ending') return ['ending', 'Finishing the last words…']
+  if (role === 'source') return unsent > 3 ? ['live', `Live — catching up, ${Math.round(unsent)} s to send`] : ['live', 'Live']
+  return phase === 'live' ? ['live', 'Live'] : ['waiting', 'Waiting for someone to start']
+}
+
+// measured: seconds between a word and its text as this page saw them; null for a reader.
+export function lagText(stats, measured) {
+  const lag = measured ?? stats?.asr_lag
+  if (lag === undefined || lag === null) return ['', '']
+  const details = stats
+    ? `Words ${stats.asr_lag.toFixed(1)} s and speakers ${stats.diarization_lag.toFixed(1)} s behind; computing takes ${Math.round(stats.rtf * 100)} % of real time.`
+    : ''
+  return [`Text ${lag.toFixed(1)} s behind`, details]
+}
+
+// A refused connection: {text, retry: "source" | "viewer" | null}.
+export function problemText({ code, close, message }) {
+  const said = message ? ` (${String(message).replace(/\.$/, '')})` : ''
+  switch (close) {
+    case 4404:
+      return { text: 'There is no such meeting. It may have been deleted, or the link is not complete.', retry: null }
+    case 4401:
+      return { text: 'This link does not allow that. Ask the host for a new one.', retry: 'viewer' }
+    case 4409:
+      return { text: 'The sound of this meeting now comes from another page. You can read along here.', retry: 'viewer' }
+    case 4413:
+      return { text: 'The server refused a piece of audio as too large. Reload the page to go on.', retry: null }
+    case 4429:
+      return { text: 'This server has as many meetings as it can take. Wait until one ends, then try again.', retry: 'source' }
+    default:
+      if (code === 'audio_lost') return { text: 'The server lost audio that it had confirmed. What was written down is kept; start again to go on.', retry: 'source' }
+      return { text: `The server ended the connection${said}. Try again; if it happens once more, look at the server’s log.`, retry: 'source' }
+  }
+}
+
+export function emptyText(role, phase) {
+  if (phase === 'connecting') return ['Opening the meeting…', '']
+  if (phase === 'ended') return ['No words in this meeting', 'Nothing was said that the recogniser could understand.']
+  if (role === 'source') return ['Listening', 'The first words appear here as soon as someone speaks.']
+  if (phase === 'live') return ['Listening', 'Someone has started. The first words appear here as soon as they are heard.']
+  return ['Nobody has started yet', 'Keep this page open: it fills in as soon as someone speaks.']
+}
