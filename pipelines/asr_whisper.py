@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +12,7 @@ import numpy as np
 
 from pipelines.asr import Heard, HeardWord, believable, compression_ratio, tidy
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
-from pipelines.hub import fetch_whisper
-from pipelines.models import ModelRef, fastest_that_keeps_pace
 from pipelines.types import SAMPLE_RATE, Samples, samples
-
-log = logging.getLogger(__name__)
 
 SHORTEST = SAMPLE_RATE // 10
 """Samples below which there is nothing to read (0.1 s)"""
@@ -111,52 +106,31 @@ class WhisperRecogniser:
         return _heard(found, info.language, len(audio))
 
 
-def load_whisper(ref: ModelRef, *, threads: int = 1, token: str | None = None) -> WhisperRecogniser:
-    """Load the Whisper that was chosen; measures first where the choice was left to the machine's speed.
-
-    Raises ModelMissing, ModelCorrupt or ModelError.
-    """
-    if not ref.candidates:
-        return _load(ref, ref.name, threads, token)
-    loaded: dict[str, WhisperRecogniser] = {}
-
-    def measure(name: str) -> float:
-        loaded[name] = _load(ref, name, threads, token)
-        factor = loaded[name].pace()
-        log.info("Whisper %s needs %.2f s per second of speech here", name, factor)
-        return factor
-
-    return loaded[fastest_that_keeps_pace(ref.candidates, measure)]
-
-
-def _load(ref: ModelRef, name: str, threads: int, token: str | None) -> WhisperRecogniser:
-    folder = ref.path or fetch_whisper(name, token, ref.local_only)
+def load_folder(
+    folder: Path, name: str, *, device: str = "cpu", compute_type: str = "int8", threads: int = 1
+) -> WhisperRecogniser:
+    """Load a Whisper in CTranslate2's format; raises ModelMissing, ModelCorrupt or ModelError."""
     _check_folder(folder)
-    if ref.device == "cuda":
+    if device == "cuda":
         # torch brings cuBLAS and cuDNN; once they are loaded CTranslate2 finds them by name.
         import torch  # noqa: F401
     from faster_whisper import WhisperModel
 
-    shown = Path(name).name if ref.path else name
     try:
         model = WhisperModel(
-            str(folder),
-            device=ref.device,
-            compute_type=ref.compute_type,
-            cpu_threads=threads,
-            local_files_only=True,
+            str(folder), device=device, compute_type=compute_type, cpu_threads=threads, local_files_only=True
         )
     except (RuntimeError, ValueError, OSError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        if ref.device == "cuda":
+        if device == "cuda":
             raise ModelError(
-                f"Whisper {shown} cannot be loaded on the GPU ({reason}); try models.device: cpu"
+                f"Whisper {name} cannot be loaded on the GPU ({reason}); try models.device: cpu"
             ) from error
         raise ModelCorrupt(f"the Whisper model in {folder} cannot be loaded ({reason})") from error
     except Exception as error:
         # The tokenizers library raises bare exceptions for a damaged tokenizer.json.
         raise ModelCorrupt(f"the tokenizer of the Whisper model in {folder} is damaged") from error
-    return WhisperRecogniser(model, shown, ref.device)
+    return WhisperRecogniser(model, name, device)
 
 
 def _check_folder(folder: Path) -> None:

@@ -40,7 +40,7 @@ class ModelSettings(Protocol):
         """auto, whisper or embedded"""
 
     @property
-    def cache_dir(self) -> str | None:
+    def cache_dir(self) -> str | Path | None:
         """Folder for models"""
 
     @property

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.choice import Available, Choice, ModelRef, ModelSettings, choose, is_pinned
-from pipelines.hub import fetch, look
+from pipelines.hub import fetch, fetch_whisper, look
 from pipelines.weights import (
     EMBEDDED,
     EMBEDDING,
@@ -23,6 +24,9 @@ from pipelines.weights import (
     status,
     terminal_progress,
 )
+
+if TYPE_CHECKING:
+    from pipelines.asr_whisper import WhisperRecogniser
 
 __all__ = [
     "EMBEDDED",
@@ -41,6 +45,7 @@ __all__ = [
     "fastest_that_keeps_pace",
     "load_embedding",
     "load_segmentation",
+    "load_whisper",
     "locate",
     "look",
     "pull",
@@ -49,6 +54,8 @@ __all__ = [
     "status",
     "terminal_progress",
 ]
+
+log = logging.getLogger(__name__)
 
 PACE = 0.35
 """Seconds of computing per second of speech that a recogniser may need; partials and diarization take the rest"""
@@ -75,6 +82,32 @@ def fastest_that_keeps_pace(candidates: Sequence[str], measure: Callable[[str], 
         if factor * GROWTH > pace:
             break
     return best
+
+
+def load_whisper(ref: ModelRef, threads: int = 1, token: str | None = None) -> WhisperRecogniser:
+    """The recogniser of a "faster-whisper" reference, measuring first where the choice was left to the machine's speed.
+
+    Its `name` is the model that was taken: give it to `Choice.with_speech`. Raises ModelMissing, ModelCorrupt or
+    ModelError.
+    """
+    from pipelines.asr_whisper import load_folder
+
+    def load(name: str) -> WhisperRecogniser:
+        folder = ref.path or fetch_whisper(name, token, ref.local_only)
+        shown = folder.name if ref.path else name
+        return load_folder(folder, shown, device=ref.device, compute_type=ref.compute_type, threads=threads)
+
+    loaded: dict[str, WhisperRecogniser] = {}
+
+    def measure(name: str) -> float:
+        loaded[name] = load(name)
+        factor = loaded[name].pace()
+        log.info("Whisper %s needs %.2f s per second of speech here", name, factor)
+        return factor
+
+    if len(ref.candidates) < 2:
+        return load(ref.name)
+    return loaded[fastest_that_keeps_pace(ref.candidates, measure)]
 
 
 def load_segmentation(ref: ModelRef, token: str | None = None) -> Any:
