@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, inspect
 from sqlalchemy.engine import URL
@@ -72,7 +70,8 @@ def migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
     found = set(MigrationContext.configure(connection).get_current_heads())
     if found - known:
         raise DatabaseTooNew(
@@ -81,6 +80,8 @@ def migrate(connection: Connection) -> None:
         )
     if not found and inspect(connection).get_table_names():
         raise StoreError("the database belongs to another program: choose another folder as storage.data_dir")
+    if found == set(scripts.get_heads()):
+        return
     command.upgrade(config, "head")
     if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
         raise StoreError("the database is damaged (rows without their meeting): restore a copy of it")
@@ -110,71 +111,59 @@ def connect(path: Path, begin: str, *pragmas: str) -> Engine:
     return engine
 
 
-class _Job(NamedTuple):
-    work: Callable[[Session], None]
-    done: Future[None]
-    wipe: bool
-
-
 class Writer:
     """The one thread and the one connection that write; each piece of work is a short transaction."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(WAITING_WRITES)
-        self._lock = threading.Lock()
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
-        self._thread.start()
+        self._engine = connect(path, "BEGIN IMMEDIATE", "PRAGMA foreign_keys=ON", "PRAGMA secure_delete=ON")
+        self._connection: Connection | None = None
+        self._room = threading.BoundedSemaphore(WAITING_WRITES)
+        self._thread = ThreadPoolExecutor(1, "store-writer")
 
     def submit(self, work: Callable[[Session], None], wipe: bool = False) -> Future[None]:
         """Ask for a transaction; never waits. `wipe` leaves no trace of deleted rows in the log file either."""
-        job = _Job(work, Future(), wipe)
+        done: Future[None] = Future()
         # Running from the start: a task cancelled while it waits for the future must not cancel the write.
-        job.done.set_running_or_notify_cancel()
-        with self._lock:
-            if self._closed:
-                job.done.set_exception(StoreError("the database is closed"))
-                return job.done
-            try:
-                self._jobs.put_nowait(job)
-            except queue.Full:
-                job.done.set_exception(StoreError("the disk does not keep up with what is to be stored"))
-        return job.done
+        done.set_running_or_notify_cancel()
+        if not self._room.acquire(blocking=False):
+            done.set_exception(StoreError("the disk does not keep up with what is to be stored"))
+            return done
+        try:
+            job = self._thread.submit(self._transact, work, wipe)
+        except RuntimeError:
+            self._room.release()
+            done.set_exception(StoreError("the database is closed"))
+        else:
+            job.add_done_callback(lambda job: self._finished(job, done))
+        return done
 
     def close(self) -> None:
         """Do all that was asked for, then end the thread."""
-        with self._lock:
-            closed, self._closed = self._closed, True
-        if not closed:
-            self._jobs.put(None)
-        self._thread.join()
+        self._thread.shutdown()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._engine.dispose()
 
-    def _run(self) -> None:
-        engine = connect(self._path, "BEGIN IMMEDIATE", "PRAGMA foreign_keys=ON", "PRAGMA secure_delete=ON")
-        connection: Connection | None = None
-        while (job := self._jobs.get()) is not None:
-            try:
-                with sentences(self._path):
-                    connection = connection or engine.connect()
-                    _transact(connection, job)
-            except Exception as error:  # the one who asked is told, and the next one is served
-                job.done.set_exception(error)
-            else:
-                job.done.set_result(None)
-        if connection is not None:
-            connection.close()
-        engine.dispose()
+    def _transact(self, work: Callable[[Session], None], wipe: bool) -> None:
+        with sentences(self._path):
+            self._connection = self._connection or self._engine.connect()
+            with Session(self._connection) as session, session.begin():
+                work(session)
+            if wipe:
+                # Readers may hold the log back; then the next checkpoint empties it.
+                driver = self._connection.connection.driver_connection
+                assert isinstance(driver, sqlite3.Connection)
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
-
-def _transact(connection: Connection, job: _Job) -> None:
-    with Session(connection) as session, session.begin():
-        job.work(session)
-    if job.wipe:
-        # Readers may hold the log back; then the next checkpoint empties it.
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+    def _finished(self, job: Future[None], done: Future[None]) -> None:
+        self._room.release()
+        error = job.exception()
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
 
 
 @contextmanager

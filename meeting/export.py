@@ -245,7 +245,10 @@ def _facts(record: Record) -> list[str]:
     meeting = record.meeting
     began = (meeting.started_at or meeting.created_at).astimezone(timezone.utc)
     facts = [f"Date: {began:%Y-%m-%d %H:%M} UTC", f"Length: {hours(meeting.samples // SAMPLE_RATE)}"]
-    return facts + [f"Models, {_clean(key)}: {_clean(_plain(value))}" for key, value in meeting.models.items()]
+    models = {key: value for key, value in meeting.models.items() if value is not None}
+    why = models.pop("why", None)
+    said = {"Models": models, "Chosen": why}
+    return facts + [_clean(f"{label}: {_plain(value)}") for label, value in said.items() if value]
 
 
 def _plain(value: Any) -> str:
