@@ -340,7 +340,7 @@ class Session:
             live.client = None
         if not live.opened:
             self._source = None
-            return [Note(f"source refused: {code}"), *farewell]
+            return [Note(f"source refused: {code}"), AbandonSource(live.source.id), *farewell]
         return [Note(f"source failed: {code}"), *farewell, *self._finish()]
 
     def _drained(self, live: _Live, samples: int) -> list[Effect]:

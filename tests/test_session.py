@@ -405,6 +405,7 @@ def test_a_refused_source_leaves_the_meeting_open_for_another_try() -> None:
     session = new(Joined(HOST), started())
     effects = session.handle(SourceFailed("src1", "bad_audio", "no such encoding"), 0.0)
     assert (errors(effects), drops(effects)) == ([("bad_audio", True)], [(HOST, 4400)])
+    assert only(effects, AbandonSource)
     assert session.state is State.OPEN
     session.handle(Joined(OTHER), 0.0)
     assert only(session.handle(started(OTHER), 0.0), OpenSource)

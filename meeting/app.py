@@ -1,0 +1,190 @@
+"""The composition root of the server: settings, store, models and rooms behind one ASGI app."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+import meeting
+from meeting import api, figures
+from meeting.config import Config
+from meeting.guard import Guard, allowed_hosts
+from meeting.ingest import serve_socket
+from meeting.machinery import EngineRoom, Machinery, RealMachinery
+from meeting.records import ENDED, ENDING, LIVE
+from meeting.rooms import Rooms
+from meeting.store import Store
+from meeting.worker import Workshop
+from pipelines.errors import MeetingError, NotFound, StoreError
+from pipelines.types import SAMPLE_RATE
+
+log = logging.getLogger(__name__)
+
+WEB = Path(__file__).resolve().parent.parent / "web"
+"""The pages"""
+
+
+def create_app(
+    config: Config,
+    machinery: Machinery | None = None,
+    store: Store | None = None,
+    on_failure: Callable[[MeetingError], None] | None = None,
+) -> FastAPI:
+    """The whole server as an ASGI app; `app.state.rooms` is its running part.
+
+    `machinery` builds the models and pipelines (the real ones when None), `on_failure` hears of models that
+    cannot be loaded.
+    """
+    machinery = machinery or RealMachinery(config)
+    store = store or Store(config.storage.data_dir)
+    engine = EngineRoom(machinery, config.models)
+    workshop = Workshop(store, machinery, engine, config.storage.keep_audio, config.limits.backlog)
+    rooms = Rooms(workshop, config.limits)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        store.open()
+        recover(store)
+        engine.load(lambda: _report(engine, on_failure))
+        try:
+            yield
+        finally:
+            await rooms.finish_all()
+            engine.close()
+            store.close()
+
+    app = FastAPI(
+        title="Meeting transcriber", version=meeting.__version__, docs_url=None, redoc_url=None, lifespan=lifespan
+    )
+    app.state.rooms = rooms
+    app.state.figures = figures.Figures(rooms)
+    app.add_middleware(Guard, hosts=allowed_hosts(config.server.host, config.server.allowed_hosts))
+    app.include_router(api.router)
+    _add_pages(app, engine)
+    _add_errors(app)
+    return app
+
+
+def recover(store: Store) -> int:
+    """Mark as ended what was live when an earlier process died, with all that was stored; returns how many."""
+    found, before = 0, None
+    while True:
+        page, before = store.meetings(200, before)
+        for one in page:
+            if one.state in (LIVE, ENDING):
+                record = store.record(one.id)
+                ends = [segment.span.end for segment in record.segments] + [turn.span.end for turn in record.turns]
+                samples = max([one.samples, *ends])
+                ended = (one.started_at or one.created_at) + timedelta(seconds=samples / SAMPLE_RATE)
+                store.set_state(one.id, ENDED, ended_at=ended, samples=samples).result()
+                found += 1
+        if before is None:
+            break
+    if found:
+        log.warning("%d meeting(s) were cut off by the end of an earlier run and are ended now", found)
+    return found
+
+
+def _report(engine: EngineRoom, on_failure: Callable[[MeetingError], None] | None) -> None:
+    failure = engine.failure
+    if failure is None:
+        log.info("models: ready")
+        return
+    log.error("models: %s", failure)
+    if on_failure is not None:
+        on_failure(failure)
+
+
+def _add_pages(app: FastAPI, engine: EngineRoom) -> None:
+    @app.get("/", include_in_schema=False)
+    @app.get("/m/{meeting_id}", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(WEB / "index.html", media_type="text/html")
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return HTMLResponse(_docs(app.openapi()))
+
+    @app.get("/healthz", tags=["server"])
+    def healthz() -> dict[str, str]:
+        """The process serves."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["server"])
+    def readyz() -> Response:
+        """The models are loaded and a meeting can go live."""
+        if engine.models is not None:
+            return JSONResponse({"status": "ready", "models": engine.models})
+        if engine.failure is not None:
+            return api.problem(503, "models", str(engine.failure))
+        return api.problem(503, "loading", engine.progress or "the models are being loaded")
+
+    @app.get("/metrics", tags=["server"])
+    async def metrics(request: Request) -> Response:
+        """Figures for a monitoring system."""
+        return Response(request.app.state.figures.text(), media_type=figures.CONTENT_TYPE)
+
+    @app.websocket("/ws/meetings/{meeting_id}")
+    async def socket(websocket: WebSocket, meeting_id: str) -> None:
+        await serve_socket(websocket, app.state.rooms, meeting_id)
+
+    app.mount("/static", StaticFiles(directory=WEB, check_dir=False), name="static")
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(MeetingError)
+    async def explained(request: Request, error: MeetingError) -> JSONResponse:
+        status, code = _status(error)
+        return api.problem(status, code, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query"))
+        return api.problem(422, "invalid", f"{where or 'the body'}: {first['msg']}")
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        codes = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
+        answer = api.problem(error.status_code, codes.get(error.status_code, "refused"), str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        return api.problem(500, "internal", "internal error")
+
+
+def _status(error: MeetingError) -> tuple[int, str]:
+    if isinstance(error, NotFound):
+        return 404, "not_found"
+    if isinstance(error, api.Conflict):
+        return 409, "live"
+    if isinstance(error, StoreError):
+        return 503, "storage"
+    return 400, "bad_request"
+
+
+def _docs(schema: dict[str, Any]) -> str:
+    """The API on one page without scripts: the usual one would be loaded from another server."""
+    rows = []
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            what = escape(operation.get("description") or operation.get("summary", ""))
+            rows.append(f"<dt><code>{method.upper()} {escape(path)}</code></dt><dd>{what}</dd>")
+    title = escape(schema["info"]["title"])
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}: API</title><h1>{title}: API</h1>'
+        f'<p>Machine-readable: <a href="/openapi.json">openapi.json</a></p><dl>{"".join(rows)}</dl></html>'
+    )

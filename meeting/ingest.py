@@ -1,0 +1,129 @@
+"""One socket: parses what a client sends, hands it to its room, and sends what the room has for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+from collections.abc import AsyncIterator
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from meeting.events import Broke, Framed, Stopped
+from meeting.messages import AudioFrame, Auth, Close, ErrorMessage, Start, Stop, decode, encode
+from meeting.outbox import Closing, Outbox
+from meeting.records import Record
+from meeting.room import Room
+from meeting.rooms import Rooms, farewell
+from pipelines.errors import NotFound, ProtocolError, StoreError
+
+log = logging.getLogger(__name__)
+
+TRY_AGAIN = 1013
+"""Close code for a client that does not keep up: it may come back and get a snapshot"""
+
+_numbers = itertools.count(1)
+
+
+async def serve_socket(socket: WebSocket, rooms: Rooms, meeting_id: str) -> None:
+    """Serve one connection until either side ends it; nothing that a client does raises out of here."""
+    number = next(_numbers)
+    log.info("connection %d: opened", number)
+    try:
+        await socket.accept()
+        await _serve(socket, rooms, meeting_id)
+    except (WebSocketDisconnect, OSError):
+        pass
+    except Exception:
+        log.exception("connection %d: internal error", number)
+        with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
+            await socket.close(Close.INTERNAL, "internal error")
+    finally:
+        log.info("connection %d: closed", number)
+
+
+async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str) -> None:
+    try:
+        place = await rooms.enter(meeting_id)
+    except NotFound:
+        await _refuse(socket, ErrorMessage("not_found", "there is no such meeting", True), Close.NOT_FOUND)
+    except StoreError as error:
+        await _refuse(socket, ErrorMessage("storage", str(error), True), Close.INTERNAL)
+    else:
+        if isinstance(place, Record):
+            for message in farewell(place):
+                await socket.send_text(encode(message))
+            await socket.close(Close.NORMAL, "ended")
+        else:
+            await _attend(socket, place)
+
+
+async def _refuse(socket: WebSocket, message: ErrorMessage, code: int) -> None:
+    await socket.send_text(encode(message))
+    await socket.close(code, message.code)
+
+
+async def _attend(socket: WebSocket, room: Room) -> None:
+    outbox = Outbox()
+    client = room.join(outbox)
+    reader = asyncio.create_task(_read(socket, room, client))
+    writer = asyncio.create_task(_write(socket, outbox))
+    flood = asyncio.create_task(outbox.overflowed.wait())
+    try:
+        await asyncio.wait({reader, writer, flood}, return_when=asyncio.FIRST_COMPLETED)
+        if outbox.overflowed.is_set() and not writer.done():
+            log.info("meeting %s: a client does not keep up and is disconnected", room.id)
+            await _cut(socket, writer)
+    finally:
+        room.leave(client)
+        for task in (reader, writer, flood):
+            task.cancel()
+        results = await asyncio.gather(reader, writer, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def _cut(socket: WebSocket, writer: asyncio.Task[None]) -> None:
+    """Close the connection of a client that may not even read the close frame."""
+    writer.cancel()
+    await asyncio.wait({writer})
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(socket.close(TRY_AGAIN, "does not keep up"), 1)
+
+
+async def _write(socket: WebSocket, outbox: Outbox) -> None:
+    while True:
+        item = await outbox.get()
+        if isinstance(item, Closing):
+            await socket.close(item.code, item.reason)
+            return
+        await socket.send_text(item)
+
+
+async def _read(socket: WebSocket, room: Room, client: int) -> None:
+    async for data in _frames(socket):
+        try:
+            await _take(room, client, data)
+        except ProtocolError as error:
+            room.post(Broke(client, error))
+
+
+async def _frames(socket: WebSocket) -> AsyncIterator[str | bytes]:
+    while (message := await socket.receive())["type"] == "websocket.receive":
+        text, data = message.get("text"), message.get("bytes")
+        yield text if text is not None else data or b""
+
+
+async def _take(room: Room, client: int, data: str | bytes) -> None:
+    if isinstance(data, bytes):
+        await room.frame(Framed(client, AudioFrame.decode(data)))
+        return
+    match decode(data):
+        case Start() as start:
+            room.start(client, start)
+        case Stop():
+            room.post(Stopped(client))
+        case Auth():
+            """This server asks for no token: whoever has one may send it."""

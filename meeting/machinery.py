@@ -1,0 +1,167 @@
+"""The models and what is built on them, as a meeting needs them; heavy libraries are imported only when they load."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from meeting.config import Config, Models
+from pipelines.errors import MeetingError, ModelError
+from pipelines.types import Output, Samples
+
+log = logging.getLogger(__name__)
+
+
+class Door(Protocol):
+    """Bytes of one source in, 16 kHz mono out; the methods raise AudioError."""
+
+    def accept(self, data: bytes) -> Samples:
+        """Decode more bytes."""
+
+    def flush(self) -> Samples:
+        """The rest."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+class Pipeline(Protocol):
+    """One source's way from samples to outputs."""
+
+    @property
+    def backlog(self) -> float:
+        """Seconds of audio fed and not yet through."""
+
+    def feed(self, audio: Samples) -> None:
+        """Queue audio."""
+
+    def wait_below(self, seconds: float) -> None:
+        """Block until the backlog is below."""
+
+    def finish(self) -> None:
+        """Block until everything has been said."""
+
+    def close(self) -> None:
+        """Give up and free what it holds."""
+
+
+class Engine(Protocol):
+    """One copy of each model, shared by all meetings."""
+
+    @property
+    def models(self) -> dict[str, Any]:
+        """What transcribes, as told to clients."""
+
+    def close(self) -> None:
+        """Free the models."""
+
+
+Emit = Callable[[Output], None]
+EngineLoader = Callable[[Models, Callable[[str], None]], Engine]
+"""Settings and a listener for progress in, a loaded engine out; slow, raises ModelError"""
+
+
+class Machinery(Protocol):
+    """Builds everything that hears."""
+
+    def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
+        """Load the models; slow, raises ModelError."""
+
+    def open_door(self, encoding: str, sample_rate: int, channels: int) -> Door:
+        """A decoder; raises AudioError when the declaration is impossible."""
+
+    def open_pipeline(
+        self, engine: Any, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str
+    ) -> Pipeline:
+        """A pipeline on loaded models; `emit` is called from its threads."""
+
+
+class RealMachinery:
+    """The machinery of `pipelines`, with this installation's settings."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
+        """Load one copy of each model."""
+        from pipelines.engine import EngineOptions, load_engine
+
+        return load_engine(EngineOptions(**asdict(models)), on_progress)
+
+    def open_door(self, encoding: str, sample_rate: int, channels: int) -> Door:
+        """The audio door for a declared format."""
+        from pipelines.audio import open_door
+
+        return open_door(encoding, sample_rate, channels)
+
+    def open_pipeline(
+        self, engine: Any, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str
+    ) -> Pipeline:
+        """A pipeline with the settings of config.yaml, the source's language and words coming first."""
+        from pipelines.stream import Pipeline as Stream
+        from pipelines.stream import PipelineOptions
+
+        values = {**asdict(self._config.speech), **asdict(self._config.speakers)}
+        values["language"] = language or values["language"]
+        values["hotwords"] = (*hotwords, *values["hotwords"])
+        return Stream(engine, PipelineOptions(**values), emit, source_id)
+
+
+class EngineRoom:
+    """The one engine of a process: loading, loaded or failed."""
+
+    def __init__(self, machinery: Machinery, models: Models) -> None:
+        self._machinery = machinery
+        self._settings = models
+        self._future: Future[Engine] = Future()
+        self._started = False
+        self.progress = ""
+        """What is being loaded, in words"""
+
+    def load(self, then: Callable[[], None] = lambda: None) -> None:
+        """Start loading in a thread of its own, so that the process may end without waiting; `then` is called after."""
+        if not self._started:
+            self._started = True
+            threading.Thread(target=self._load, args=(then,), name="models", daemon=True).start()
+
+    def wait(self) -> Engine:
+        """The engine, waiting for it; raises ModelError when it cannot be loaded."""
+        return self._future.result()
+
+    @property
+    def models(self) -> dict[str, Any] | None:
+        """What transcribes; None until it is loaded."""
+        if not self._future.done() or self._future.exception() is not None:
+            return None
+        return self._future.result().models
+
+    @property
+    def failure(self) -> MeetingError | None:
+        """Why loading failed."""
+        error = self._future.exception() if self._future.done() else None
+        return error if isinstance(error, MeetingError) else None
+
+    def close(self) -> None:
+        """Free the models, if they are loaded."""
+        if self.models is not None:
+            self._future.result().close()
+
+    def _load(self, then: Callable[[], None]) -> None:
+        try:
+            self._future.set_result(self._machinery.load_engine(self._settings, self._report))
+        except MeetingError as error:
+            self._future.set_exception(error)
+        except Exception as error:  # the pipeline guard: loading is library code of many authors
+            log.exception("loading the models failed")
+            failed = ModelError(f"the models cannot be loaded: {type(error).__name__}")
+            failed.__cause__ = error
+            self._future.set_exception(failed)
+        then()
+
+    def _report(self, text: str) -> None:
+        self.progress = text
+        log.info("models: %s", text)
