@@ -41,16 +41,16 @@ def row(package: str, modules: str, may_import: str) -> Row:
 PIPELINES = "values parts blocks asr models engine stream"
 LAYOUT = {
     "values": row("pipelines", "types errors", "values"),
-    "parts": row("pipelines", "voice ort_attention", "values"),
+    "parts": row("pipelines", "voice ort_attention cluster", "values"),
     "blocks": row("pipelines", "audio cut diarize speakers asr merge refine", "values parts"),
     "asr": row("pipelines", "asr_whisper asr_moonshine", "values parts blocks"),
-    "models": row("pipelines", "models weights choice hub checkpoints ge2e", "values parts blocks asr models"),
+    "models": row("pipelines", "models weights choice hub checkpoints ge2e embed", "values parts blocks asr models"),
     "engine": row("pipelines", "engine", "values parts blocks asr models"),
     "stream": row("pipelines", "stream", "values parts blocks asr models engine"),
     "core": row("meeting", "config messages records transcript session events outputs", "values core"),
     "storage": row("meeting", "store database tables journal export search", "values core storage"),
-    "live": row("meeting", "ingest room worker machinery outbox", f"{PIPELINES} core storage live"),
-    "edge": row("meeting", "app cli doctor __main__", f"{PIPELINES} core storage live edge"),
+    "live": row("meeting", "ingest room rooms worker machinery outbox", f"{PIPELINES} core storage live"),
+    "edge": row("meeting", "app api figures guard cli doctor __main__", f"{PIPELINES} core storage live edge"),
 }
 """The table of the design, from the bottom up.
 
