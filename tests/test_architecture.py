@@ -50,7 +50,7 @@ LAYOUT = {
     "core": row("meeting", "config messages records transcript session events outputs", "values core"),
     "storage": row("meeting", "store database tables journal export search", "values core storage"),
     "live": row("meeting", "ingest room rooms worker machinery outbox", f"{PIPELINES} core storage live"),
-    "edge": row("meeting", "app api figures guard cli doctor __main__", f"{PIPELINES} core storage live edge"),
+    "edge": row("meeting", "app api figures guard server replay cli doctor __main__", f"{PIPELINES} core storage live edge"),
 }
 """The table of the design, from the bottom up.
 
