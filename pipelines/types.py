@@ -16,6 +16,9 @@ SAMPLE_RATE = 16_000
 STEP = SAMPLE_RATE // 2
 """Samples of one pipeline step (0.5 s): the hop of the diarization windows."""
 
+WINDOW = 10 * STEP
+"""Samples of one diarization window (5 s): what the segmentation models look at"""
+
 Samples = NDArray[np.float32]
 """Mono audio at `SAMPLE_RATE`, shape (samples,), values in [-1, 1]."""
 
@@ -115,6 +118,38 @@ class Reading:
     final: bool
     words: tuple[Word, ...]
     language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`WINDOW` samples of audio for diarization; the first ones begin before the meeting, in silence."""
+
+    index: int
+    start: int
+    """First sample; negative at the beginning"""
+    audio: Samples = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalVoices:
+    """What the models say of one window: who is active when, and how each of them sounds.
+
+    Local voices are numbered within the window only: the same person may be 0 here and 2 in the next one.
+    """
+
+    index: int
+    start: int
+    """First sample of the window"""
+    activity: NDArray[np.uint8] = field(compare=False, repr=False)
+    """Probability of each voice in each frame, 0 to 255, shape (frames, voices)"""
+    embeddings: NDArray[np.float32] = field(compare=False, repr=False)
+    """Vectors of length one, shape (voices, dimension); NaN where there was too little clean speech"""
+    clean: NDArray[np.float64] = field(compare=False, repr=False)
+    """Seconds in which each voice spoke alone, shape (voices,)"""
+
+
+UNKNOWN = "?"
+"""Speaker of a turn whose voice could not be told"""
 
 
 @dataclass(frozen=True, slots=True)

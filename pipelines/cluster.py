@@ -1,0 +1,138 @@
+"""Offline clustering of voice embeddings: who is the same voice, judged over everything heard so far.
+
+Two stages of agglomeration on cosine distance: average linkage with a tight threshold makes pure clusters,
+then clusters whose centroids are near are joined. Average linkage alone cannot do both: the scatter of single
+windows inside one voice is as large as the distance between two similar voices, while centroids of several
+seconds are nearly free of that scatter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+"""Embeddings of length one, shape (count, dimension)"""
+Labels = NDArray[np.int64]
+"""Cluster of each embedding, -1 for none, shape (count,)"""
+
+OVERLAP = 10
+"""Windows that hold the same instant: 5 s of audio every 0.5 s"""
+
+FAR = 9.0
+"""More than any cosine distance"""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Cosine distances that belong to one embedding model."""
+
+    tight: float
+    """Average linkage up to which windows are surely one voice"""
+    join: float
+    """Distance of centroids up to which two clusters are one voice"""
+    known: float
+    """Distance of a single window to a centroid up to which it may be that voice"""
+    margin: float = 0.02
+    """How much nearer than the second voice the first must be"""
+
+
+PRESETS = {
+    "ge2e": Thresholds(tight=0.15, join=0.14, known=0.30),
+    "wespeaker": Thresholds(tight=0.45, join=0.50, known=0.70),
+    "pyannote": Thresholds(tight=0.50, join=0.55, known=0.80),
+}
+"""Thresholds by family of embedding model"""
+
+
+def preset(model: str) -> Thresholds:
+    """The thresholds for an embedding model's name; WeSpeaker's where the family is unknown."""
+    name = model.lower()
+    for family in ("ge2e", "wespeaker"):
+        if family in name:
+            return PRESETS[family]
+    return PRESETS["pyannote" if "pyannote/embedding" in name else "wespeaker"]
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Scaled to length one along the last axis; zero vectors stay zero."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: Vectors = vectors / np.where(lengths > 0, lengths, 1.0)
+    return scaled
+
+
+def centroids(vectors: Vectors, weights: NDArray[np.float64], labels: Labels) -> Vectors:
+    """Weighted means of the clusters 0 to the highest label, of length one, shape (clusters, dimension)."""
+    count = int(labels.max(initial=-1)) + 1
+    sums = np.zeros((count, vectors.shape[1]), np.float32)
+    inside = labels >= 0
+    np.add.at(sums, labels[inside], vectors[inside] * weights[inside, None].astype(np.float32))
+    return unit(sums)
+
+
+def cluster(vectors: Vectors, clean: NDArray[np.float64], thresholds: Thresholds, min_speech: float) -> Labels:
+    """Label each embedding with its voice, numbered in order of first appearance.
+
+    `clean` is the seconds of clean speech behind each embedding. Clusters with less than `min_speech` of it are
+    dropped (-1), unless that would leave none.
+    """
+    if not len(vectors):
+        return np.zeros(0, np.int64)
+    pure = _average_linkage(vectors, thresholds.tight)
+    joined = _join(centroids(vectors, clean, pure), np.bincount(pure, clean).astype(np.float64), thresholds.join)
+    labels = joined[pure]
+    found = [evidence(clean[labels == label]) for label in range(int(labels.max()) + 1)]
+    kept = {label for label, seconds in enumerate(found) if seconds >= min_speech} or {int(np.argmax(found))}
+    order: dict[int, int] = {}
+    for label in labels.tolist():
+        if label in kept:
+            order.setdefault(label, len(order))
+    return np.array([order.get(label, -1) for label in labels.tolist()], np.int64)
+
+
+def evidence(clean: NDArray[np.float64]) -> float:
+    """Seconds of distinct clean speech behind the windows of one voice, which share most of their audio."""
+    return float(max(clean.max(initial=0.0), clean.sum() / OVERLAP))
+
+
+def _average_linkage(vectors: Vectors, threshold: float) -> Labels:
+    if len(vectors) == 1:
+        return np.zeros(1, np.int64)
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    tree = linkage(vectors, "average", metric="cosine")
+    labels: Labels = fcluster(np.maximum(tree, 0.0), threshold, "distance").astype(np.int64) - 1
+    return labels
+
+
+def _join(centers: Vectors, weights: NDArray[np.float64], threshold: float) -> Labels:
+    """Join the two nearest centroids, again and again, while they are nearer than `threshold`."""
+    count = len(centers)
+    sums = centers * weights[:, None].astype(np.float32)
+    centers = centers.copy()
+    labels = np.arange(count)
+    distances = 1.0 - centers @ centers.T
+    np.fill_diagonal(distances, FAR)
+    while count > 1:
+        first, second = divmod(int(distances.argmin()), count)
+        if distances[first, second] > threshold:
+            break
+        labels[labels == second] = first
+        sums[first] += sums[second]
+        centers[first] = unit(sums[first])
+        distances[second, :] = distances[:, second] = FAR
+        row = 1.0 - centers @ centers[first]
+        row[distances[first] >= FAR] = FAR
+        distances[first, :] = distances[:, first] = row
+    _, compact = np.unique(labels, return_inverse=True)
+    return np.asarray(compact, np.int64)
+
+
+def assign(distances: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """One-to-one pairs (row, column) of least total distance: two voices at once cannot be the same person."""
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(distances)
+    return list(zip(rows.tolist(), columns.tolist(), strict=True))

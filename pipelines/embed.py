@@ -1,0 +1,79 @@
+"""How each kind of embedding model is asked for the voices of a window; loads with the model only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .ge2e import BANDS, LEVEL, PARTIAL, partial_starts
+from .types import Samples
+
+Embed = Callable[[Any, Any], Any]
+"""Audio (batch, 1, samples) and boolean masks (batch, frames, voices) to embeddings (batch, voices, dimension)"""
+
+
+def embed_with_ge2e(encoder: Any) -> Embed:
+    """GE2E reads spectrogram frames one after the other: the frames in which a voice is alone, joined.
+
+    Joining skips what belongs to others; the encoder was trained on cuts of 1.6 s and averages over them.
+    """
+    def embed(audio: Any, alone: Any) -> NDArray[np.float32]:
+        batch, frames, voices = alone.shape
+        out = np.full((batch, voices, encoder.dimension), np.nan, np.float32)
+        with torch.inference_mode():
+            for at in np.flatnonzero(alone.any(dim=1).any(dim=1).numpy()):
+                mels = encoder.mel(audio[at, 0])
+                power = _frame_power(audio[at, 0].numpy(), len(mels))
+                place = np.minimum((np.arange(len(mels)) * frames) // len(mels), frames - 1)
+                cuts, owners = [], []
+                for voice in range(voices):
+                    mask = alone[at, :, voice].numpy()[place]
+                    if not mask.any():
+                        continue
+                    level = float(np.sqrt(power[mask].mean())) or 1.0
+                    chosen = mels[torch.from_numpy(mask)] * max(1.0, LEVEL / level) ** 2
+                    if len(chosen) < PARTIAL:
+                        chosen = chosen.repeat(-(-PARTIAL // len(chosen)), 1)[:PARTIAL]
+                    for start in partial_starts(len(chosen)):
+                        cuts.append(chosen[start : start + PARTIAL])
+                        owners.append(voice)
+                vectors = encoder(torch.stack(cuts).reshape(-1, PARTIAL, BANDS)).numpy()
+                for voice in set(owners):
+                    mean = vectors[np.array(owners) == voice].mean(axis=0)
+                    out[at, voice] = mean / max(float(np.linalg.norm(mean)), 1e-9)
+        return out
+
+    return embed
+
+
+def embed_with_pyannote(model: Any) -> Embed:
+    """pyannote embeddings (WeSpeaker, x-vectors) pool statistics over frames and take weights for them."""
+    def embed(audio: Any, alone: Any) -> NDArray[np.float32]:
+        batch, _, voices = alone.shape
+        out: NDArray[np.float32] | None = None
+        with torch.inference_mode():
+            rows, columns = np.nonzero(alone.any(dim=1).numpy())
+            if not len(rows):
+                return np.full((batch, voices, 1), np.nan, np.float32)
+            device = next(model.parameters()).device
+            weights = alone.permute(0, 2, 1)[rows, columns].float()
+            vectors = model(audio[rows].to(device), weights.to(device)).cpu().numpy()
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+            out = np.full((batch, voices, vectors.shape[1]), np.nan, np.float32)
+            out[rows, columns] = vectors
+        return out
+
+    return embed
+
+
+def _frame_power(audio: Samples, frames: int) -> NDArray[np.float64]:
+    """Mean square of the samples around each spectrogram frame, shape (frames,)."""
+    hop = len(audio) // max(1, frames - 1)
+    total = np.concatenate([[0.0], np.cumsum(audio.astype(np.float64) ** 2)])
+    edges = np.clip((np.arange(frames + 1) * hop) - hop // 2, 0, len(audio))
+    power: NDArray[np.float64] = (total[edges[1:]] - total[edges[:-1]]) / np.maximum(edges[1:] - edges[:-1], 1)
+    return power
