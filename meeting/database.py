@@ -7,6 +7,7 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -40,12 +41,30 @@ def prepare(path: Path) -> None:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         # Foreign keys stay off here: a later migration may have to rebuild a table, which would cascade.
-        engine = connect(path, "BEGIN IMMEDIATE", "PRAGMA journal_mode=WAL")
+        engine = connect(path, "BEGIN IMMEDIATE")
         try:
             with engine.begin() as connection:
                 migrate(connection)
         finally:
             engine.dispose()
+        _log_ahead(path)
+
+
+def _log_ahead(path: Path) -> None:
+    """Let readers and the writer work side by side; the file remembers it."""
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+    try:
+        # This change does not wait for others by itself, whatever the timeout.
+        for left in reversed(range(100)):
+            try:
+                connection.execute("PRAGMA journal_mode=WAL").close()
+                return
+            except sqlite3.OperationalError:
+                if not left:
+                    raise
+                time.sleep(BUSY_SECONDS / 100)
+    finally:
+        connection.close()
 
 
 def readers(path: Path) -> Engine:

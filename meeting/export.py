@@ -62,7 +62,7 @@ def format_named(name: str) -> Format:
 
 def write_all(record: Record, folder: Path, name: str, formats: Iterable[str] = REPLAY) -> list[Path]:
     """Write `NAME.json`, `NAME.srt` and so on into `folder`, made when missing; raises StoreError."""
-    if not name or Path(name).name != name:
+    if not name or Path(name).name != name or "\0" in name:
         raise StoreError(f"{name!r} cannot be the name of a file")
     paths = []
     for format_ in map(format_named, formats):
@@ -205,10 +205,7 @@ def paragraphs(record: Record) -> list[Paragraph]:
 def txt(record: Record, recording: str) -> str:
     """Plain text: a head, then a line for each paragraph."""
     head = [_title(record), *_facts(record), ""]
-    lines = [
-        f"[{hours(p.span.start // SAMPLE_RATE)}] {_name(record, p.speaker)}: {p.text}"
-        for p in paragraphs(record)
-    ]
+    lines = [f"[{hours(p.span.start // SAMPLE_RATE)}] {_name(record, p.speaker)}: {p.text}" for p in paragraphs(record)]
     return "\n".join([*head, *lines]) + "\n"
 
 

@@ -142,7 +142,8 @@ class FlacWriter:
         """Add samples, shape (samples,), values beyond [-1, 1] clipped; raises StoreError where the disk refuses."""
         if self._file.closed:
             raise StoreError(f"{self.path} is closed")
-        whole = np.clip(np.rint(np.nan_to_num(samples) * 32768.0), -32768, 32767).astype(np.int16)
+        scaled = np.rint(np.clip(np.nan_to_num(samples), -1, 1) * 32768)
+        whole = np.minimum(scaled, 32767).astype(np.int16)
         with _sentences(self.path, self._errors):
             self._file.write(whole)
         self.samples += len(whole)

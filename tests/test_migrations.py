@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -129,7 +131,7 @@ def test_a_missing_migrations_folder_says_how_to_install(tmp_path: Path, monkeyp
         prepare(tmp_path / "db")
 
 
-def test_two_programs_may_start_on_a_blank_folder_at_once(tmp_path: Path) -> None:
+def test_a_second_program_waits_for_the_first_on_a_blank_folder(tmp_path: Path) -> None:
     errors: list[MeetingError] = []
 
     def start() -> None:
@@ -138,14 +140,43 @@ def test_two_programs_may_start_on_a_blank_folder_at_once(tmp_path: Path) -> Non
         except MeetingError as error:
             errors.append(error)
 
-    # Alembic keeps the migration that runs in a module of its own, so that in one process they take turns;
+    # Alembic keeps the migration that runs in a module of its own, so that within one process they take turns;
     # here the second comes while the first holds the file.
     engine = connect(tmp_path / "db", "BEGIN IMMEDIATE")
     with engine.begin() as connection:
         connection.exec_driver_sql("SELECT 1")
         other = threading.Thread(target=start)
         other.start()
+        other.join(0.2)
     other.join()
     engine.dispose()
     assert errors == []
     assert differences(tmp_path / "db") == []
+
+
+def test_two_programs_do_start_on_a_blank_folder_at_once(tmp_path: Path) -> None:
+    program = "import sys, pathlib, meeting.store as store; store.Store(pathlib.Path(sys.argv[1])).open().close()"
+    started = [
+        subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], cwd=MIGRATIONS.parent, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    assert [process.communicate()[1] for process in started] == [b"", b"", b""]
+    assert differences(tmp_path / "meetings.sqlite3") == []
+
+
+def test_the_file_is_written_ahead_once_it_is_ours(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    prepare(path)
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+def test_a_file_that_stays_locked_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meeting.database.BUSY_SECONDS", 0.01)
+    path = tmp_path / "db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreError, match="in use by another program"):
+        prepare(path)
+    other.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects.sqlite import dialect
 
@@ -39,6 +39,7 @@ SEGMENTS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(SEGMENTS)
 def test_a_segment_comes_back_as_it_was(segment: Segment) -> None:
     back = SegmentRow(**segment_values("m", segment)).value(segment.speaker)
@@ -47,6 +48,7 @@ def test_a_segment_comes_back_as_it_was(segment: Segment) -> None:
     assert back.stable_chars == len(segment.text)
 
 
+@settings(deadline=None)
 @given(st.builds(Speaker, st.text(), st.none() | st.text(), st.integers(), st.none() | st.text()))
 def test_a_speaker_comes_back_as_it_was(speaker: Speaker) -> None:
     assert SpeakerRow(**speaker_values("m", speaker)).value() == speaker
@@ -61,6 +63,7 @@ def test_a_turn_row_is_a_turn() -> None:
     assert TurnRow(meeting_id="m", start=1, end=5, speaker="spk1").value() == Turn(Span(1, 5), "spk1")
 
 
+@settings(deadline=None)
 @given(st.datetimes(timezones=st.timezones()))
 def test_a_time_of_any_zone_comes_back_as_the_same_moment_in_utc(moment: datetime) -> None:
     try:
