@@ -125,14 +125,22 @@ class Choice:
 
     def with_speech(self, name: str) -> Choice:
         """The same choice once measuring has picked the recogniser."""
-        return replace(self, speech=replace(self.speech, name=name, candidates=()))
+        if name == self.speech.name:
+            return self
+        tried = ", ".join(self.speech.candidates)
+        why = f"Whisper {name} serves, the largest of {tried} that keeps pace on this machine"
+        return replace(
+            self,
+            speech=replace(self.speech, name=name, candidates=()),
+            why=self.why.replace(_measured(self.speech), why),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """As sent to clients and written into exports."""
         return {
-            "speech": self.speech.name,
-            "segmentation": self.segmentation.name,
-            "embedding": self.embedding.name,
+            "speech": _short(self.speech.name),
+            "segmentation": _short(self.segmentation.name),
+            "embedding": _short(self.embedding.name),
             "why": self.why,
             "languages": list(self.languages) if self.languages else None,
             "device": self.device,
@@ -289,7 +297,7 @@ def _why(
         reason = _REASONS[_speech_state(settings, available, "cuda" if available.cuda else "cpu")]
         lead = f"The embedded recogniser serves, which reads English only, because Whisper {reason}"
     elif speech.name == "auto":
-        lead = f"Whisper serves with the largest of {', '.join(speech.candidates)} that keeps pace on this CPU"
+        lead = _measured(speech)
     else:
         origin = "from this machine" if speech.local_only else "from the model hub"
         lead = f"Whisper {_short(speech.name)} serves, {origin}"
@@ -301,6 +309,10 @@ def _why(
     if len(plain) == 2 and speech.kind == "moonshine":
         return f"{lead}; so do the embedded segmentation and embedding."
     return "; ".join([lead, *plain]) + "."
+
+
+def _measured(speech: ModelRef) -> str:
+    return f"Whisper serves with the largest of {', '.join(speech.candidates)} that keeps pace on this machine"
 
 
 def _short(name: str) -> str:

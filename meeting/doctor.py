@@ -1,0 +1,235 @@
+"""What this machine lacks to run a meeting, and what to do about each problem; loads no model."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+from meeting.config import Config, Models
+from pipelines import models
+from pipelines.errors import MeetingError
+
+OLDEST, NEWEST = (3, 10), (3, 12)
+"""Versions of Python that the tested packages exist for"""
+DISTRIBUTION = "meeting-transcriber"
+PACKAGES = (
+    ("torch", "torch"),
+    ("diart", "diart"),
+    ("pyannote.audio", "pyannote.audio"),
+    ("faster-whisper", "faster-whisper"),
+    ("ctranslate2", "ctranslate2"),
+    ("moonshine-voice", "moonshine-voice"),
+    ("silero-vad", "silero-vad"),
+    ("onnxruntime", "onnxruntime"),
+    ("numpy", "numpy"),
+    ("rx", "Rx"),
+    ("soxr", "soxr"),
+    ("av", "av"),
+    ("soundfile", "soundfile"),
+    ("fastapi", "fastapi"),
+    ("uvicorn", "uvicorn"),
+    ("websockets", "websockets"),
+    ("sqlalchemy", "SQLAlchemy"),
+    ("alembic", "alembic"),
+)
+"""Name to show and name of the distribution"""
+LEAST_FREE = 1 << 30
+"""Bytes below which the disk is called full: audio takes about 60 MB an hour"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    """What was found"""
+    advice: str = ""
+    """What to do; empty when all is well"""
+
+
+def examine(config: Config) -> list[Finding]:
+    """Look at everything in turn; takes as long as the hub's time limit at most, and a second."""
+    checks: list[Callable[[], Finding]] = [
+        check_python,
+        check_packages,
+        lambda: check_device(config.models),
+        lambda: check_embedded(config.models),
+        lambda: check_choice(config.models),
+        lambda: check_port(config.server.host, config.server.port),
+        lambda: check_data_folder(config.storage.data_dir),
+        lambda: check_disk(config.storage.data_dir),
+    ]
+    return [check() for check in checks]
+
+
+def run_doctor(config: Config) -> int:
+    """Print the findings as a table; 0 when all is well, else 1."""
+    findings = examine(config)
+    print(table(findings))
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+def table(findings: Iterable[Finding]) -> str:
+    """The findings as aligned lines, each problem followed by what to do."""
+    findings = list(findings)
+    width = max((len(finding.name) for finding in findings), default=0)
+    lines = []
+    for finding in findings:
+        lines.append(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name:<{width}}  {finding.detail}")
+        if finding.advice:
+            lines.append(f"      {'':<{width}}  -> {finding.advice}")
+    bad = sum(not finding.ok for finding in findings)
+    lines.append("")
+    lines.append("All is well." if not bad else f"{bad} problem{'s' if bad > 1 else ''} found.")
+    return "\n".join(lines)
+
+
+def check_python(found: tuple[int, ...] = sys.version_info[:3]) -> Finding:
+    """Whether this Python is one that the packages exist for."""
+    detail = f"{'.'.join(map(str, found))} on {platform.system()} {platform.machine()}"
+    if OLDEST <= found[:2] <= NEWEST:
+        return Finding("Python", True, detail)
+    wanted = f"{'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}"
+    return Finding(
+        "Python", False, detail, f"use Python {wanted}: make PYTHON=python{'.'.join(map(str, NEWEST))} setup"
+    )
+
+
+def check_packages(installed: Callable[[str], str | None] | None = None) -> Finding:
+    """Whether the libraries are here, in versions that go together."""
+    look = installed or _installed
+    found = {shown: look(distribution) for shown, distribution in PACKAGES}
+    lacking = [name for name, number in found.items() if number is None]
+    if lacking:
+        return Finding("Packages", False, f"missing: {', '.join(lacking)}", "run `make setup`")
+    wrong = _outside_ranges(look)
+    if wrong:
+        return Finding("Packages", False, f"other versions than were tested: {', '.join(wrong)}", "run `make setup`")
+    shown = ", ".join(f"{name} {found[name]}" for name in ("torch", "diart", "faster-whisper", "ctranslate2"))
+    return Finding("Packages", True, f"{len(found)} found ({shown})")
+
+
+def check_device(settings: Models, cuda: Callable[[], bool] = models.has_cuda) -> Finding:
+    """Which device the models will run on."""
+    there = cuda()
+    cores = os.cpu_count() or 1
+    if settings.device == "cuda" and not there:
+        advice = "check the driver with nvidia-smi, or set models.device to auto"
+        return Finding("Device", False, "models.device is cuda, but no CUDA device was found", advice)
+    if settings.device == "cpu" or not there:
+        reason = "as set" if settings.device == "cpu" else "no CUDA device"
+        return Finding("Device", True, f"CPU with {cores} core{'s' if cores > 1 else ''} ({reason})")
+    return Finding("Device", True, "CUDA")
+
+
+def check_embedded(settings: Models) -> Finding:
+    """Whether the embedded models are here and are the pinned ones."""
+    files = models.status(settings.cache_dir)
+    bad = [f"{file.name} {file.state}" for file in files if file.state != "verified"]
+    where = models.resolve_cache_dir(settings.cache_dir)
+    if not bad:
+        size = sum(file.size for file in files) / 1e6
+        return Finding("Embedded models", True, f"{len(files)} files, {size:.0f} MB, checksums right, in {where}")
+    # The whisper set may do without them, but then nothing works offline.
+    return Finding("Embedded models", settings.set == "whisper", ", ".join(bad), "run `python -m meeting models pull`")
+
+
+def check_choice(settings: Models, decide: Callable[[Models], models.Choice] = models.decide) -> Finding:
+    """Which models would serve now, and why."""
+    try:
+        choice = decide(settings)
+    except MeetingError as error:
+        return Finding("Models chosen", False, str(error), "change the section models of config.yaml as said")
+    names = f"{choice.speech.name} + {choice.segmentation.name} + {choice.embedding.name}"
+    return Finding("Models chosen", True, f"{names}: {choice.why}")
+
+
+def check_port(host: str, port: int) -> Finding:
+    """Whether the server could listen where it is told to."""
+    where = f"{host}:{port}"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            if os.name == "posix":
+                # As the server does: a port that was just given up counts as free.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        advice = "stop what uses it, or choose another with --port or MEETING_PORT"
+        if isinstance(error, socket.gaierror):
+            advice = "set server.host to an address of this machine, such as 127.0.0.1"
+        return Finding("Port", False, f"cannot listen on {where}: {error.strerror or error}", advice)
+    return Finding("Port", True, f"{where} is free")
+
+
+def check_data_folder(folder: Path) -> Finding:
+    """Whether meetings can be written; leaves nothing behind."""
+    existing = _nearest(folder)
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(20, "it is not a folder")
+        with tempfile.NamedTemporaryFile(dir=existing, prefix=".doctor-"):
+            pass
+    except OSError as error:
+        detail = f"cannot write to {folder}: {error.strerror or error}"
+        return Finding("Data folder", False, detail, "give yourself the right to write there, or set MEETING_DATA_DIR")
+    return Finding("Data folder", True, f"{folder}{'' if existing == folder else ' (will be made)'}")
+
+
+def check_disk(folder: Path, usage: Callable[[Path], int] | None = None) -> Finding:
+    """Whether there is room for more than a few hours of audio."""
+    try:
+        free = (usage or _free)(_nearest(folder))
+    except OSError as error:
+        return Finding("Disk", False, f"cannot be asked: {error.strerror or error}", "set MEETING_DATA_DIR elsewhere")
+    detail = f"{free / 1e9:.1f} GB free"
+    if free < LEAST_FREE:
+        return Finding("Disk", False, detail, "free at least 1 GB, or set MEETING_DATA_DIR to another disk")
+    return Finding("Disk", True, detail)
+
+
+def _installed(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _outside_ranges(installed: Callable[[str], str | None]) -> list[str]:
+    """Packages in versions that our own requirements do not allow; none when we are not installed ourselves."""
+    try:
+        from packaging.requirements import InvalidRequirement, Requirement
+    except ImportError:
+        return []
+    try:
+        wanted = [Requirement(text) for text in requires(DISTRIBUTION) or ()]
+    except (PackageNotFoundError, InvalidRequirement):
+        return []
+    wrong = []
+    for requirement in wanted:
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        number = installed(requirement.name)
+        if number is None or not requirement.specifier.contains(number, prereleases=True):
+            wrong.append(f"{requirement.name} {number or 'missing'} (needs {requirement.specifier or 'any'})")
+    return wrong
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that exists."""
+    folder = folder.expanduser().absolute()
+    return next((each for each in (folder, *folder.parents) if each.is_dir()), Path(folder.anchor))
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
