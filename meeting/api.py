@@ -15,7 +15,7 @@ from meeting import export as exports
 from meeting.records import OPEN, Meeting, Record, Source, display_name
 from meeting.rooms import Rooms
 from meeting.store import Store, new_id
-from pipelines.errors import MeetingError, NotFound
+from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import seconds
 
 router = APIRouter(prefix="/api/meetings", tags=["meetings"])
@@ -66,7 +66,12 @@ def index(
 ) -> dict[str, Any]:
     """Meetings, newest first; pass `next` as `before` for the page after."""
     store, rooms = _store(request), _rooms(request)
-    found, following = store.meetings(limit, before)
+    try:
+        found, following = store.meetings(limit, before)
+    except StoreError as error:
+        if isinstance(error.__cause__, ValueError):  # not a fault of the store: `before` is no cursor
+            raise MeetingError(str(error)) from error
+        raise
     names = store.speaker_names([meeting.id for meeting in found])
     return {"meetings": [_entry(m, names.get(m.id, []), rooms) for m in found], "next": following}
 

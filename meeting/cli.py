@@ -1,0 +1,261 @@
+"""The commands: `serve`, `replay`, `list`, `show`, `export`, `models`, `doctor` and `migrate`.
+
+Libraries are imported by the command that needs them, so that `--help` is there at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import meeting
+from meeting.config import Config, load_config
+from pipelines.errors import MeetingError, SettingsError, StoreError
+
+if TYPE_CHECKING:
+    from meeting.store import Store
+
+EXPECTED = 2
+"""Exit code of everything that we can explain in one sentence"""
+INTERRUPTED = 130
+
+FORMATS = ("srt", "vtt", "json", "txt", "md", "rttm", "seglst")
+
+FLAGS = {
+    "data_dir": ("storage", "data_dir"),
+    "log_level": ("server", "log_level"),
+    "host": ("server", "host"),
+    "port": ("server", "port"),
+    "models": ("models", "set"),
+    "language": ("speech", "language"),
+}
+"""Flag -> the setting that it overrides"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code and never lets a traceback out."""
+    options = parser().parse_args(arguments)
+    try:
+        flags = {setting: getattr(options, flag, None) for flag, setting in FLAGS.items()}
+        return _run(options, load_config(options.config, flags=flags))
+    except MeetingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXPECTED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever reads our output has seen enough; without this the interpreter complains while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if options.log_level == "debug":
+            raise
+        name = type(error).__name__
+        print(f"error: something unforeseen happened ({name}); --log-level debug shows where", file=sys.stderr)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="python -m meeting", description="A meeting transcriber for your own machine: who said what, live."
+    )
+    top.add_argument("--version", action="version", version=f"meeting transcriber {meeting.__version__}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, metavar="FILE", help="settings file instead of ./config.yaml")
+    common.add_argument("--data-dir", metavar="DIR", help="folder for the database and the audio")
+    common.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text, parents=[common])
+
+    _add_serve(command("serve", "run the server with the page"))
+    _add_replay(command("replay", "transcribe a recorded meeting through the live path"))
+    listing = command("list", "list the meetings that are kept, newest first")
+    listing.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (default 50)")
+    command("show", "print a meeting's transcript").add_argument("meeting", help="id, the start of one, or last")
+    _add_export(command("export", "write a meeting's transcript in a format"))
+    models = command("models", "show the models, or fetch those that are missing")
+    models.add_argument("action", choices=("list", "pull"))
+    _add_models(models)
+    _add_models(command("doctor", "check this machine and say what to do about each problem"))
+    command("migrate", "bring the database to this version's schema")
+    return top
+
+
+def _add_models(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--models", metavar="SET", help="auto, whisper or embedded")
+
+
+def _add_serve(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--host", help="address to listen on")
+    command.add_argument("--port", type=int, help="port to listen on")
+    command.add_argument("--open", action="store_true", help="open the page in a browser")
+    _add_models(command)
+
+
+def _add_replay(command: argparse.ArgumentParser) -> None:
+    command.add_argument("recording", type=Path, metavar="RECORDING", help="any file with audio")
+    command.add_argument("--speed", default="max", metavar="1|4|max", help="times real time (default max)")
+    command.add_argument("--out", type=Path, metavar="DIR", help="folder for the transcript in several formats")
+    command.add_argument("--events", type=Path, metavar="FILE", help="file for all that a client would have received")
+    command.add_argument("--title", metavar="T", help="title of the meeting (default: the file's name)")
+    command.add_argument("--language", metavar="CODE", help="language that is spoken")
+    command.add_argument("--chunk", type=float, metavar="SECONDS", help=argparse.SUPPRESS)
+    _add_models(command)
+
+
+def _add_export(command: argparse.ArgumentParser) -> None:
+    command.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
+    command.add_argument("--format", required=True, choices=FORMATS)
+    command.add_argument("--out", type=Path, metavar="FILE", help="file instead of the terminal")
+
+
+def _run(options: argparse.Namespace, config: Config) -> int:
+    commands = {
+        "serve": _serve,
+        "replay": _replay,
+        "list": _list,
+        "show": _show,
+        "export": _export,
+        "models": _models,
+        "doctor": _doctor,
+        "migrate": _migrate,
+    }
+    return commands[options.command](options, config)
+
+
+def _serve(options: argparse.Namespace, config: Config) -> int:
+    from meeting.server import serve
+
+    set_up_logs(config.server.log_level)
+    serve(config, options.open)
+    return 0
+
+
+def _replay(options: argparse.Namespace, config: Config) -> int:
+    from meeting.replay import Options, replay
+
+    set_up_logs(options.log_level or "warning")
+    asked = Options(
+        options.recording, _speed(options.speed), options.out, options.events, options.title, options.chunk
+    )
+    summary = replay(config, asked)
+    print(json.dumps(summary, ensure_ascii=False), flush=True)
+    return 0
+
+
+def _speed(text: str) -> float | None:
+    try:
+        speed = None if text == "max" else float(text)
+    except ValueError:
+        speed = -1.0
+    if speed is not None and not 0 < speed <= 1000:
+        raise SettingsError(f"--speed must be 1, 4, another number above 0, or max, not {text!r}")
+    return speed
+
+
+def _list(options: argparse.Namespace, config: Config) -> int:
+    from meeting.records import Meeting
+    from pipelines.types import seconds
+
+    def line(meeting: Meeting, names: list[str]) -> str:
+        when = f"{meeting.created_at.astimezone():%Y-%m-%d %H:%M}"
+        length = int(seconds(meeting.samples))
+        clock = f"{length // 3600}:{length // 60 % 60:02}:{length % 60:02}"
+        return f"{meeting.id}  {when}  {meeting.state:6}  {clock:>8}  {meeting.title}  ({', '.join(names) or '-'})"
+
+    with _store(config) as store:
+        found, more = store.meetings(max(1, min(options.limit, 1000)))
+        names = store.speaker_names([meeting.id for meeting in found])
+    for one in found:
+        print(line(one, names.get(one.id, [])))
+    if not found:
+        print("no meetings yet", file=sys.stderr)
+    elif more:
+        print("there are more: use --limit", file=sys.stderr)
+    return 0
+
+
+def _show(options: argparse.Namespace, config: Config) -> int:
+    print(_text(options.meeting, "txt", config), end="")
+    return 0
+
+
+def _export(options: argparse.Namespace, config: Config) -> int:
+    text = _text(options.meeting, options.format, config)
+    if options.out is None:
+        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+        sys.stdout.flush()
+        return 0
+    try:
+        options.out.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+    except OSError as error:
+        raise StoreError(f"{options.out} cannot be written: {error.strerror}") from error
+    return 0
+
+
+def _text(meeting: str, format: str, config: Config) -> str:
+    from meeting.export import export
+
+    with _store(config) as store:
+        return export(store.record(store.find(meeting).id), format)
+
+
+def _models(options: argparse.Namespace, config: Config) -> int:
+    from pipelines.models import decide, pull, status
+
+    if options.action == "pull":
+        for path in pull(config.models.cache_dir):
+            print(path)
+        return 0
+    for file in status(config.models.cache_dir):
+        print(f"{file.set:9} {file.role:13} {file.state:9} {file.size / 1e6:6.1f} MB  {file.name}  {file.path or ''}")
+    print(f"models.set = {config.models.set}: {decide(config.models).why}")
+    return 0
+
+
+def _doctor(options: argparse.Namespace, config: Config) -> int:
+    from meeting.doctor import run_doctor
+
+    return run_doctor(config)
+
+
+def _migrate(options: argparse.Namespace, config: Config) -> int:
+    with _store(config) as store:
+        print(f"the database in {store.data_dir} has this version's schema")
+    return 0
+
+
+def _store(config: Config) -> Store:
+    from meeting.store import Store
+
+    return Store(config.storage.data_dir)
+
+
+class _Brief(logging.Filter):
+    """Takes the traceback from what a client's bad bytes make uvicorn log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if "Invalid UTF-8" in str(record.msg):
+            record.exc_info = None
+        return True
+
+
+def set_up_logs(level: str) -> None:
+    """One line each on stderr; libraries speak up only when something is wrong."""
+    handler = logging.StreamHandler()
+    handler.addFilter(_Brief())
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", handlers=[handler], force=True
+    )
+    for name in ("meeting", "pipelines"):
+        logging.getLogger(name).setLevel(level.upper())

@@ -1,0 +1,137 @@
+"""Running the app: the listening socket, logs, and an end that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import webbrowser
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from meeting.app import create_app
+from meeting.config import Config
+from meeting.messages import HEADER
+from meeting.rooms import Rooms
+from meeting.store import Store
+from pipelines.errors import MeetingError, ServeError
+
+log = logging.getLogger(__name__)
+
+SLACK = 4096
+"""Bytes by which a socket's message may exceed the largest frame, so that we and not the library answer it"""
+GRACE = 5
+"""Seconds that open HTTP requests have once every meeting is stored"""
+
+
+class MeetingServer(uvicorn.Server):
+    """Finishes and stores every live meeting before it lets connections go; a second signal forces the end."""
+
+    def __init__(self, config: uvicorn.Config, rooms: Rooms, on_started: Callable[[], None] = lambda: None) -> None:
+        super().__init__(config)
+        self._rooms = rooms
+        self._on_started = on_started
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop after the first signal, at once after the second; the process then exits as it should."""
+        if self.should_exit:
+            self.force_exit = True
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End meetings first: their clients are told `ended`, or may come back."""
+        if self._rooms.live:
+            log.warning("finishing %d live meeting(s); press Ctrl+C again to stop at once", self._rooms.live)
+        finishing = asyncio.create_task(self._rooms.finish_all())
+        while not finishing.done() and not self.force_exit:
+            await asyncio.wait({finishing}, timeout=0.1)
+        await asyncio.sleep(0)
+        await super().shutdown(sockets)
+
+
+def server_config(app: object, config: Config) -> uvicorn.Config:
+    """How uvicorn serves the app."""
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        lifespan="on",
+        ws="websockets-sansio",
+        ws_max_size=config.limits.frame_bytes + HEADER.size + SLACK,
+        ws_per_message_deflate=False,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; raises ServeError in one sentence."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise ServeError(f"cannot listen on {host}: there is no such address on this machine") from error
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise ServeError(f"cannot listen on {host}, port {port}: {_why(error)}") from error
+    return listening
+
+
+def _why(error: OSError) -> str:
+    import errno
+
+    hints = {
+        errno.EADDRINUSE: "the port is in use; stop the other program or choose another with --port",
+        errno.EACCES: "this user may not use that port; choose one above 1023 with --port",
+        errno.EADDRNOTAVAIL: "there is no such address on this machine",
+    }
+    return hints.get(error.errno or 0, error.strerror or str(error))
+
+
+def serve(config: Config, open_page: bool = False) -> None:
+    """Serve until a signal; raises MeetingError when that cannot be, or when the models cannot be loaded."""
+    failures: list[MeetingError] = []
+    store = Store(config.storage.data_dir)
+    listening = listen(config.server.host, config.server.port)
+    try:
+        store.open()
+        server: MeetingServer | None = None
+
+        def failed(error: MeetingError) -> None:
+            failures.append(error)
+            if server is not None:
+                server.should_exit = True
+
+        app = create_app(config, store=store, on_failure=failed)
+        url = _url(config.server.host, listening.getsockname()[1])
+        server = MeetingServer(server_config(app, config), app.state.rooms, lambda: _announce(url, open_page))
+        server.run([listening])
+    finally:
+        store.close()
+        listening.close()
+    if failures:
+        raise failures[0]
+
+
+def _url(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}/"
+
+
+def _announce(url: str, open_page: bool) -> None:
+    print(f"Meeting transcriber: open {url} (Ctrl+C stops)", flush=True)
+    if open_page:
+        webbrowser.open(url)

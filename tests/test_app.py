@@ -1,0 +1,148 @@
+"""The whole server in process: pages, API errors, readiness, recovery; models are fakes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from meeting.app import recover
+from meeting.records import Meeting
+from meeting.store import Store
+from pipelines.errors import DatabaseTooNew, ModelMissing
+from pipelines.types import SAMPLE_RATE, Segment, Span, Word
+from tests.server_fakes import FAKE_MODELS, FakeMachinery, Serving, config, serving, wait_ready
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(config(tmp_path_factory.mktemp("data"))) as running:
+        yield running
+
+
+@pytest.mark.parametrize("path", ["/", "/m/abc"])
+def test_the_page_is_served_for_home_and_meetings(served: Serving, path: str) -> None:
+    answer = served.http.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "<!doctype html>" in answer.text
+
+
+def test_scripts_are_served_as_scripts_and_never_cached_blindly(served: Serving) -> None:
+    answer = served.http.get("/static/link.js")
+    assert "javascript" in answer.headers["content-type"]
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["/static/../config.yaml", "/static/%2e%2e/config.yaml", "/static/none.js"])
+def test_only_the_pages_folder_is_served(served: Serving, path: str) -> None:
+    assert served.http.get(path).status_code == 404
+
+
+def test_health_and_readiness(served: Serving) -> None:
+    assert served.http.get("/healthz").json() == {"status": "ok"}
+    wait_ready(served)
+    assert served.http.get("/readyz").json() == {"status": "ready", "models": FAKE_MODELS}
+
+
+def test_the_api_describes_itself_without_another_server(served: Serving) -> None:
+    page = served.http.get("/docs").text
+    assert "POST /api/meetings" in page
+    assert "<script" not in page
+    assert "/api/meetings/{meeting_id}/export" in served.http.get("/openapi.json").json()["paths"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("GET", "/api/meetings/none", 404, "not_found"),
+        ("PUT", "/api/meetings", 405, "method_not_allowed"),
+        ("GET", "/api/meetings?limit=0", 422, "invalid"),
+        ("GET", "/api/meetings?before=rubbish", 400, "bad_request"),
+        ("GET", "/api/meetings/none/export", 422, "invalid"),
+    ],
+)
+def test_errors_have_one_shape(served: Serving, method: str, path: str, status: int, code: str) -> None:
+    answer = served.http.request(method, path)
+    assert set(answer.json()) == {"error"}
+    assert answer.json()["error"]["code"] == code
+    assert answer.status_code == status
+
+
+def test_an_unforeseen_error_says_nothing_of_its_inside(
+    served: Serving, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret words")
+
+    monkeypatch.setattr(Store, "meetings", broken)
+    answer = served.http.get("/api/meetings", headers={"Connection": "close"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    assert "secret" not in answer.text
+
+
+def test_figures_are_numbers_only(served: Serving) -> None:
+    served.create("Very Private Title")
+    text = served.http.get("/metrics").text
+    assert "meeting_live 0.0" in text
+    assert "Private" not in text
+
+
+def test_before_the_models_are_loaded_the_page_is_there_already(tmp_path: Path) -> None:
+    machinery = FakeMachinery(gate=threading.Event())
+    with serving(config(tmp_path), machinery) as served:
+        assert served.http.get("/").status_code == 200
+        answer = served.http.get("/readyz")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "loading")
+        assert machinery.gate is not None
+        machinery.gate.set()
+        wait_ready(served)
+
+
+def test_models_that_cannot_be_loaded_are_reported(tmp_path: Path) -> None:
+    failures: list[Exception] = []
+    machinery = FakeMachinery(error=ModelMissing("run models pull"))
+    with serving(config(tmp_path), machinery, on_failure=failures.append) as served:
+        while not failures:
+            threading.Event().wait(0.01)
+        assert served.http.get("/readyz").json()["error"] == {"code": "models", "message": "run models pull"}
+        with served.connect(served.create()) as client:
+            assert client.start()["code"] in ("loading", "models")
+            assert client.close_code() == 4400
+
+
+def words(start: float, end: float) -> Segment:
+    span = Span(round(start * SAMPLE_RATE), round(end * SAMPLE_RATE))
+    return Segment("s1", 1, True, "a", span, None, (Word("one", span),))
+
+
+def test_meetings_cut_off_by_a_crash_are_ended_with_what_was_stored(tmp_path: Path) -> None:
+    began = datetime(2025, 1, 1, tzinfo=timezone.utc)
+    with Store(tmp_path) as store:
+        store.create_meeting(Meeting("a" * 16, "cut off", "open", began)).result()
+        store.set_state("a" * 16, "live", started_at=began).result()
+        store.save_segments("a" * 16, [words(1.0, 3.5)]).result()
+        store.create_meeting(Meeting("b" * 16, "not begun", "open", began)).result()
+        assert recover(store) == 1
+        cut_off, not_begun = store.meeting("a" * 16), store.meeting("b" * 16)
+        assert recover(store) == 0
+    assert (cut_off.state, cut_off.samples, cut_off.segments) == ("ended", 56_000, 1)
+    assert cut_off.ended_at == datetime(2025, 1, 1, 0, 0, 3, 500_000, tzinfo=timezone.utc)
+    assert not_begun.state == "open"
+
+
+def test_meetings_are_there_after_a_restart(tmp_path: Path) -> None:
+    with serving(config(tmp_path)) as served:
+        meeting_id = served.create("Kept")
+    with serving(config(tmp_path)) as served:
+        assert served.http.get(f"/api/meetings/{meeting_id}").json()["title"] == "Kept"
+
+
+def test_errors_of_the_tree_keep_their_sentence() -> None:
+    from meeting.app import _status
+
+    assert _status(DatabaseTooNew("later")) == (503, "storage")

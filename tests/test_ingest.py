@@ -1,0 +1,368 @@
+"""Real sockets on a real server with fake models: the wire protocol from outside, good input and bad."""
+
+from __future__ import annotations
+
+import json
+import logging
+import struct
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from meeting.messages import HEADER
+from tests.server_fakes import FakeMachinery, FakePipeline, Serving, config, serving, tone, wait_ready
+
+FRAME_BYTES = 64_000
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(config(tmp_path_factory.mktemp("data"), frame_bytes=FRAME_BYTES, viewers=3)) as running:
+        wait_ready(running)
+        yield running
+
+
+def transcript(served: Serving, meeting_id: str) -> list[dict[str, Any]]:
+    answer = served.http.get(f"/api/meetings/{meeting_id}/transcript").json()
+    segments: list[dict[str, Any]] = answer["segments"]
+    return segments
+
+
+def test_a_meeting_from_start_to_end(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as viewer, served.connect(meeting_id) as host:
+        assert host.receive()["type"] == "snapshot"
+        session = host.start()
+        assert (session["meeting_id"], session["next_seq"]) == (meeting_id, 0)
+        for seq in range(4):
+            host.frame(seq, tone(0.5))
+        host.send("stop")
+        assert host.until("ended") == {"type": "ended", "segments": 2}
+        assert host.close_code() == 1000
+        viewer.close_code()
+    acks = [message for message in host.seen if message["type"] == "ack"]
+    assert acks[-1] == {"type": "ack", "seq": 3, "audio": 2.0}
+    kinds = [message["type"] for message in viewer.seen]
+    assert (kinds[0], kinds[-1]) == ("snapshot", "ended")
+    assert {"segment", "speaker", "speaker_revision", "stats", "state"} <= set(kinds)
+    assert "ack" not in kinds
+    assert [(s["text"] if "text" in s else None, s["speaker"]) for s in transcript(served, meeting_id)] == [
+        ("one", "spk1"),
+        ("one", "spk1"),
+    ]
+    details = served.http.get(f"/api/meetings/{meeting_id}").json()
+    assert (details["state"], details["duration"], details["segments"]) == ("ended", 2.0, 2)
+
+
+def test_who_comes_after_the_end_gets_everything_from_the_store(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as host:
+        host.start()
+        host.frame(0, tone())
+        host.send("stop")
+        host.close_code()
+    with served.connect(meeting_id) as late:
+        snapshot = late.receive()
+        assert (snapshot["state"], [s["text"] for s in snapshot["segments"]]) == ("ended", ["one"])
+        assert snapshot["speakers"][0]["id"] == "spk1"
+        assert late.receive() == {"type": "ended", "segments": 1}
+        assert late.close_code() == 1000
+
+
+def test_a_late_joiner_of_a_live_meeting_gets_a_snapshot(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as host:
+        host.start()
+        host.frame(0, tone())
+        host.until("ack")
+        with served.connect(meeting_id) as late:
+            snapshot = late.receive()
+        assert (snapshot["state"], len(snapshot["segments"]), snapshot["audio"]) == ("live", 1, 1.0)
+        host.send("stop")
+        host.close_code()
+
+
+def test_a_broken_connection_is_resumed_without_loss(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as host:
+        session = host.start()
+        host.frame(0, tone())
+        host.until("ack")
+        host.socket.socket.close()  # as a network does: without a word
+    resume = {"source_id": session["source_id"], "token": session["resume_token"]}
+    with served.connect(meeting_id) as host:
+        again = host.start(resume=resume)
+        assert (again["type"], again["next_seq"]) == ("session", 1)
+        host.frame(0, tone())
+        host.frame(1, tone())
+        host.send("stop")
+        assert host.until("ended")["segments"] == 2
+    assert served.http.get(f"/api/meetings/{meeting_id}").json()["duration"] == 2.0
+
+
+def test_the_older_of_two_connections_of_a_source_is_closed(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as host, served.connect(meeting_id) as newer:
+        session = host.start()
+        newer.start(resume={"source_id": session["source_id"], "token": session["resume_token"]})
+        assert host.close_code() == 4409
+        newer.send("stop")
+        assert newer.until("ended")["segments"] == 0
+
+
+def refused(served: Serving, meeting_id: str, *messages: Any, start: bool = True) -> tuple[str, int]:
+    """Send messages one by one; the code of the error that they lead to, and the close code."""
+    with served.connect(meeting_id) as client:
+        client.receive()
+        if start:
+            assert client.start()["type"] == "session"
+        for message in messages:
+            client.socket.send(message)
+        error = client.until("error")
+        assert error["fatal"]
+        assert len(error["message"]) < 300
+        return str(error["code"]), client.close_code()
+
+
+HEAD = struct.pack("<IQ", 0, 0)
+START = {"type": "start", "version": 1, "audio": {"encoding": "pcm_s16le", "sample_rate": 16000, "channels": 1}}
+
+
+def start_with(**audio: Any) -> str:
+    return json.dumps({**START, "audio": {**START["audio"], **audio}})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "close"),
+    [
+        pytest.param("hello", "bad_message", 4400, id="text that is no JSON"),
+        pytest.param("[1]", "bad_message", 4400, id="JSON that is no object"),
+        pytest.param('{"type":"dance"}', "bad_message", 4400, id="an unknown type"),
+        pytest.param('{"type":"start"}', "bad_message", 4400, id="start without its fields"),
+        pytest.param('{"type":"stop"}', "bad_message", 4400, id="stop before start"),
+        pytest.param("[" * 50_000, "bad_message", 4400, id="deep nesting"),
+        pytest.param(b"", "bad_message", 4400, id="an empty frame"),
+        pytest.param(b"abc", "bad_message", 4400, id="a frame shorter than its head"),
+        pytest.param(HEAD + b"ab", "bad_message", 4400, id="audio before start"),
+        pytest.param(start_with(sample_rate=0), "bad_audio", 4400, id="a sample rate of 0"),
+        pytest.param(start_with(sample_rate=-1), "bad_audio", 4400, id="a negative sample rate"),
+        pytest.param(start_with(channels=0), "bad_audio", 4400, id="no channels"),
+        pytest.param(start_with(encoding="mpeg7"), "bad_audio", 4400, id="an unknown encoding"),
+        pytest.param(start_with(sample_rate="fast"), "bad_message", 4400, id="a sample rate in words"),
+        pytest.param(json.dumps({**START, "version": 2}), "bad_message", 4400, id="a later protocol"),
+        pytest.param(
+            json.dumps({**START, "resume": {"source_id": "x", "token": "y"}}), "unauthorized", 4401, id="a stranger"
+        ),
+    ],
+)
+def test_bad_input_before_the_meeting_is_live(served: Serving, message: Any, code: str, close: int) -> None:
+    meeting_id = served.create()
+    assert refused(served, meeting_id, message, start=False) == (code, close)
+    with served.connect(meeting_id) as client:  # and the meeting is as good as new
+        assert client.start()["type"] == "session"
+        client.send("stop")
+        client.close_code()
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "close"),
+    [
+        pytest.param(json.dumps(START), "bad_message", 4400, id="start twice"),
+        pytest.param("text where audio should be", "bad_message", 4400, id="text where audio should be"),
+        pytest.param('{"type":"dance"}', "bad_message", 4400, id="an unknown type"),
+        pytest.param(HEADER.pack(7, 0) + b"ab", "bad_message", 4400, id="a hole in the numbers"),
+        pytest.param(HEADER.pack(1, 0) + bytes(FRAME_BYTES + 2), "too_large", 4413, id="a frame too large"),
+    ],
+)
+def test_bad_input_while_live_loses_nothing_heard(served: Serving, message: Any, code: str, close: int) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as host:
+        session = host.start()
+        host.frame(0, tone())
+        host.until("ack")
+        host.socket.send(message)
+        assert host.until("error")["code"] == code
+        assert host.close_code() == close
+    with served.connect(meeting_id) as host:
+        resume = {"source_id": session["source_id"], "token": session["resume_token"]}
+        assert host.start(resume=resume)["next_seq"] == 1
+        host.frame(1, tone())
+        host.send("stop")
+        assert host.until("ended")["segments"] == 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "payload"),
+    [
+        pytest.param("pcm_s16le", b"abc", id="odd-length PCM"),
+        pytest.param("wav", b"this is not a container at all", id="a container that is not audio"),
+        pytest.param("webm_opus", bytes(500), id="zeros for a container"),
+    ],
+)
+def test_what_is_not_audio_ends_its_source_and_keeps_what_was_heard(
+    served: Serving, encoding: str, payload: bytes
+) -> None:
+    meeting_id = served.create()
+    heard = 1 if encoding == "pcm_s16le" else 0
+    with served.connect(meeting_id) as viewer, served.connect(meeting_id) as host:
+        host.start(encoding)
+        if heard:
+            host.frame(0, tone())
+        host.frame(heard, payload)
+        assert host.until("error")["code"] == "bad_audio"
+        assert host.close_code() == 4400
+        assert viewer.until("ended")["segments"] == heard
+    assert len(transcript(served, meeting_id)) == heard
+
+
+def test_a_frame_far_beyond_the_limit_is_not_even_read(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as host:
+        host.start()
+        # The head of a frame of 2 GB: the server closes when it has read the length.
+        host.socket.socket.sendall(bytes([0x82, 0xFF]) + struct.pack(">Q", 2 << 30) + bytes(4))
+        assert host.close_code() == 1009
+
+
+def test_another_meeting_is_not_disturbed(served: Serving) -> None:
+    good, bad = served.create(), served.create()
+    with served.connect(good) as host:
+        host.start()
+        host.frame(0, tone())
+        assert refused(served, bad, b"x")[1] == 4400
+        host.frame(1, tone())
+        host.send("stop")
+        assert host.until("ended")["segments"] == 2
+
+
+def test_a_second_source_is_refused_and_may_read_along(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as host:
+        host.start()
+        assert refused(served, meeting_id, json.dumps(START), start=False) == ("busy", 4409)
+        host.send("stop")
+        host.close_code()
+
+
+def test_an_unknown_meeting_is_told_apart_from_a_broken_server(served: Serving) -> None:
+    with served.connect("nosuchmeeting") as client:
+        assert client.receive()["code"] == "not_found"
+        assert client.close_code() == 4404
+
+
+def test_viewers_beyond_the_limit_are_turned_away(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as host:
+        host.start()
+        with (
+            served.connect(meeting_id) as a,
+            served.connect(meeting_id) as b,
+            served.connect(meeting_id) as c,
+            served.connect(meeting_id) as d,
+        ):
+            assert [one.receive()["type"] for one in (a, b, c)] == ["snapshot"] * 3
+            assert d.receive()["code"] == "too_many"
+            assert d.close_code() == 4429
+        host.send("stop")
+        host.close_code()
+
+
+def test_live_meetings_beyond_the_limit_are_turned_away(tmp_path: Path) -> None:
+    with serving(config(tmp_path, meetings=1)) as served, served.connect(served.create()) as host:
+        host.start()
+        assert refused(served, served.create(), json.dumps(START), start=False) == ("too_many", 4429)
+        host.send("stop")
+        host.close_code()
+        with served.connect(served.create()) as another:
+            assert another.start()["type"] == "session"
+
+
+def test_pages_of_other_sites_cannot_open_a_socket(served: Serving) -> None:
+    with pytest.raises(InvalidStatus) as caught, served.connect(served.create(), origin="https://evil.example"):
+        pass
+    assert caught.value.response.status_code == 403
+
+
+def test_our_own_page_can(served: Serving) -> None:
+    with served.connect(served.create(), origin=f"http://127.0.0.1:{served.port}") as client:
+        assert client.receive()["type"] == "snapshot"
+
+
+def test_a_source_that_starts_while_models_load_is_told_and_then_heard(tmp_path: Path) -> None:
+    machinery = FakeMachinery(gate=threading.Event())
+    with serving(config(tmp_path), machinery) as served, served.connect(served.create()) as host:
+        told = host.start()
+        assert (told["code"], told["fatal"]) == ("loading", False)
+        host.frame(0, tone())
+        assert machinery.gate is not None
+        machinery.gate.set()
+        host.until("session")
+        host.send("stop")
+        assert host.until("ended")["segments"] == 1
+
+
+def test_a_stopping_server_finishes_and_stores_what_is_live(tmp_path: Path) -> None:
+    with serving(config(tmp_path)) as served:
+        meeting_id = served.create()
+        with served.connect(meeting_id) as host, served.connect(served.create()) as waiting:
+            host.start()
+            host.frame(0, tone(1.5))
+            host.until("ack")
+            waiting.receive()
+            served.server.handle_exit(15, None)
+            assert host.until("ended")["segments"] == 2
+            assert host.close_code() == 1000
+            assert waiting.close_code() == 1001
+    with serving(config(tmp_path)) as served:
+        assert served.http.get(f"/api/meetings/{meeting_id}").json()["state"] == "ended"
+        assert len(transcript(served, meeting_id)) == 2
+
+
+class BrokenPipeline(FakePipeline):
+    """Raises what nobody foresaw."""
+
+    def feed(self, audio: Any) -> None:
+        """Raise."""
+        raise RuntimeError("secret words")
+
+
+def test_a_pipeline_that_breaks_ends_its_meeting_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)
+    with serving(config(tmp_path), FakeMachinery(pipeline=BrokenPipeline)) as served:
+        with served.connect(served.create()) as host:
+            host.start()
+            host.frame(0, tone())
+            error = host.until("error")
+            assert (error["code"], error["message"]) == ("internal", "internal error")
+        assert served.http.get("/healthz").status_code == 200
+
+
+def test_what_nobody_foresaw_closes_with_internal_error(
+    served: Serving, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret words")
+
+    monkeypatch.setattr("meeting.ingest.decode", broken)
+    with served.connect(served.create()) as client:
+        client.send("stop")
+        assert client.close_code() == 1011
+
+
+def test_logs_tell_of_connections_but_not_of_what_is_said(served: Serving, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "meeting")
+    meeting_id = served.create("Very Private Title")
+    with served.connect(meeting_id) as host:
+        session = host.start(source={"name": "Private Ann", "kind": "room"}, hotwords=["Privatissimo"])
+        host.frame(0, tone())
+        host.send("stop")
+        host.close_code()
+    text = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("meeting"))
+    assert f"meeting {meeting_id}: opened" in text
+    assert "connection" in text
+    assert "rivat" not in text
+    assert session["resume_token"] not in text
