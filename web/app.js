@@ -13,6 +13,7 @@ async function go(path, intent = {}) {
   if (!(await mayLeave())) return
   history.pushState(null, '', path)
   show(intent)
+  main.focus({ preventScroll: true })
 }
 
 const mayLeave = async () => !page?.mayLeave || (await page.mayLeave())

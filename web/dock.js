@@ -11,7 +11,7 @@ export class Dock {
   #heights = new Array(BARS).fill(0)
   #level = el('div', { class: 'level', role: 'meter', 'aria-label': 'Sound level', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': 0, 'data-testid': 'level' }, ...this.#bars)
   #elapsed = el('span', { class: 'elapsed', role: 'timer', 'aria-label': 'Length', 'data-testid': 'elapsed' }, '00:00')
-  #connection = el('span', { class: 'connection', role: 'status', 'data-testid': 'connection', 'data-state': 'connecting' }, 'Connecting…')
+  #connection = el('span', { class: 'connection', 'data-testid': 'connection', 'data-state': 'connecting' }, 'Connecting…')
   #lag = el('span', { class: 'lag', 'data-testid': 'lag' })
   #select = el('select', { 'data-testid': 'mic-select', 'aria-label': 'Microphone' })
   #mic = el('label', { class: 'mic' }, icon('mic'), this.#select)
@@ -27,7 +27,6 @@ export class Dock {
     this.#stop,
   )
 
-  // what: "microphone", "sample" or null for a viewer.
   constructor({ onStop, onMicrophone, onMute }) {
     this.#stop.addEventListener('click', onStop)
     this.#select.addEventListener('change', () => onMicrophone(this.#select.value))
@@ -38,6 +37,8 @@ export class Dock {
   // kind: "microphone", "sample", or null where this page only reads.
   source(kind) {
     this.node.setAttribute('data-source', kind ?? '')
+    this.#stop.disabled = false
+    setText(this.#stop.querySelector('span'), 'Stop')
     this.#level.hidden = !kind
     this.#stop.hidden = !kind
     this.#mic.hidden = kind !== 'microphone'

@@ -19,8 +19,7 @@ export const EMPTY = Object.freeze({
 })
 
 export function reduce(state, message) {
-  const step = STEPS[message.type]
-  return step ? step(state, message) : state
+  return Object.hasOwn(STEPS, message.type) ? STEPS[message.type](state, message) : state
 }
 
 const STEPS = {
