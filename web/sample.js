@@ -1,0 +1,123 @@
+// The sample recording as a source of sound: the same frames as a microphone's, at the pace of a clock, and aloud.
+
+import { CaptureError } from './capture.js'
+import { CaptureClock } from './frames.js'
+
+const RECORDING = '/static/sample/sample.flac'
+const RATE = 16_000 // of the recording; decoding to it spares the way a resampling
+const FRAME = RATE / 10
+const TICK = 50 // milliseconds between looks at the clock
+
+export class SampleRecording {
+  kind = 'sample'
+  name = 'Sample meeting'
+  sampleRate = RATE
+  onFrame = () => {}
+  onProblem = () => {}
+  onEnd = () => {}
+  #samples
+  #audible // null where this machine has no sound output
+  #timer = null
+  #began = 0
+  #sent = 0
+  #clock = new CaptureClock(RATE)
+
+  // Call it from a click, so that the browser lets the sound play.
+  static async open() {
+    const audible = output()
+    const response = await fetch(RECORDING)
+    if (!response.ok) throw new CaptureError('no_sample', 'The sample recording is missing on this server.')
+    const decoder = new OfflineAudioContext(1, 1, RATE)
+    const buffer = await decoder.decodeAudioData(await response.arrayBuffer())
+    return new SampleRecording(buffer, audible)
+  }
+
+  constructor(buffer, audible) {
+    this.buffer = buffer
+    this.#samples = mono(buffer)
+    this.#audible = audible
+  }
+
+  get duration() {
+    return this.#samples.length / RATE
+  }
+
+  // True, false, or null where nothing can be heard anyway.
+  get muted() {
+    return this.#audible ? this.#audible.volume.gain.value === 0 : null
+  }
+
+  set muted(muted) {
+    if (this.#audible) this.#audible.volume.gain.value = muted ? 0 : 1
+  }
+
+  start() {
+    this.#began = performance.now()
+    this.#play()
+    this.#timer = setInterval(() => this.#tick(), TICK)
+  }
+
+  // A context may refuse to run (no device, no permission); the frames keep time without it.
+  #play() {
+    if (!this.#audible) return
+    const { context, volume } = this.#audible
+    const player = new AudioBufferSourceNode(context, { buffer: this.buffer })
+    player.connect(volume)
+    player.start(0)
+  }
+
+  #tick() {
+    const due = ((performance.now() - this.#began) / 1000) * RATE
+    while (this.#sent < this.#samples.length && Math.min(this.#sent + FRAME, this.#samples.length) <= due) this.#emit()
+    if (this.#sent < this.#samples.length) return
+    clearInterval(this.#timer)
+    this.onEnd()
+  }
+
+  #emit() {
+    const part = this.#samples.subarray(this.#sent, this.#sent + FRAME)
+    this.#sent += part.length
+    const { pcm, level, peak } = encode(part)
+    const now = performance.timeOrigin + performance.now()
+    this.onFrame({ pcm, level, peak, samples: part.length, captureUs: this.#clock.stamp(part.length, now) })
+  }
+
+  async close() {
+    clearInterval(this.#timer)
+    if (this.#audible && this.#audible.context.state !== 'closed') await this.#audible.context.close()
+  }
+}
+
+function output() {
+  try {
+    const context = new AudioContext()
+    context.resume().catch(() => {})
+    const volume = new GainNode(context)
+    volume.connect(context.destination)
+    return { context, volume }
+  } catch {
+    return null
+  }
+}
+
+function mono(buffer) {
+  const mixed = new Float32Array(buffer.length)
+  for (let channel = 0; channel < buffer.numberOfChannels; channel += 1) {
+    const samples = buffer.getChannelData(channel)
+    for (let i = 0; i < mixed.length; i += 1) mixed[i] += samples[i] / buffer.numberOfChannels
+  }
+  return mixed
+}
+
+function encode(samples) {
+  const pcm = new Int16Array(samples.length)
+  let energy = 0
+  let peak = 0
+  samples.forEach((sample, i) => {
+    const held = Math.max(-1, Math.min(1, sample))
+    pcm[i] = held < 0 ? held * 32768 : held * 32767
+    energy += held * held
+    peak = Math.max(peak, Math.abs(held))
+  })
+  return { pcm: pcm.buffer, level: Math.sqrt(energy / samples.length), peak }
+}
