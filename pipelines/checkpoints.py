@@ -22,7 +22,6 @@ from pipelines.ge2e import VoiceEncoder
 ARCHITECTURES = {
     "PyanNet": "pyannote.audio.models.segmentation",
     "WeSpeakerResNet34": "pyannote.audio.models.embedding",
-    "XVectorSincNet": "pyannote.audio.models.embedding",
 }
 """Classes that a checkpoint may name: what a file says is never imported unseen"""
 
@@ -129,6 +128,27 @@ class Multilabel(torch.nn.Module):  # type: ignore[misc]  # torch is not followe
         """Audio (batch, 1, samples) at 16 kHz to probabilities (batch, frames, speakers)."""
         scores = self.model(waveforms)
         return scores if self.powerset is None else self.powerset.to_multilabel(scores, soft=True)
+
+
+class WeightedVoice(torch.nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
+    """A pyannote.audio voice embedding that takes weights at any frame rate."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    @property
+    def dimension(self) -> int:
+        """Size of an embedding."""
+        return int(self.model.dimension)
+
+    def forward(self, waveforms: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+        """Audio (batch, 1, samples) at 16 kHz and weights (batch, frames) to embeddings (batch, dimension)."""
+        if weights is not None:
+            frames = self.model.num_frames(waveforms.shape[-1])
+            # The model would stretch them as well, but warns each time.
+            weights = torch.nn.functional.interpolate(weights[:, None], size=frames, mode="linear")[:, 0]
+        return self.model(waveforms, weights=weights)
 
 
 def place(model: Any, device: str) -> Any:

@@ -128,11 +128,11 @@ def load_embedding(ref: ModelRef, token: str | None = None) -> Any:
     "ge2e" is a `pipelines.ge2e.VoiceEncoder`; "pyannote-embedding" takes audio (batch, 1, samples) and weights
     (batch, frames) and gives (batch, dimension). Raises ModelMissing or ModelCorrupt.
     """
-    from pipelines.checkpoints import build_ge2e, build_pyannote, place
+    from pipelines.checkpoints import WeightedVoice, build_ge2e, build_pyannote, place
 
     if ref.kind == "ge2e":
         return place(build_ge2e(require(EMBEDDING, ref.path.parent if ref.path else None)), ref.device)
-    return place(build_pyannote(_file(ref, token)), ref.device)
+    return place(WeightedVoice(build_pyannote(_file(ref, token))).eval(), ref.device)
 
 
 def _file(ref: ModelRef, token: str | None) -> Path:
