@@ -13,7 +13,7 @@ help: ## show this list
 	@echo "make TARGET [PYTHON=python3.11] [ARGS='...']"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 14
 
-setup: ## make .venv, install the pinned packages, fetch the embedded models
+setup: ## make .venv, install the pinned packages, fetch the embedded models, migrate the database
 	@PYTHON='$(PYTHON)' .ci/setup
 
 serve: setup ## run the server; its page is at http://127.0.0.1:8765
