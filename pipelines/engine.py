@@ -1,0 +1,248 @@
+"""One copy of each model, shared by all meetings: what waits, in which order, and what is dropped.
+
+Two lanes, each with one thread: `speech` reads slices, `voices` finds local voices in windows. Neither waits
+for the other. In the speech lane final slices go before growing ones, and a growing one that is overtaken by a
+longer one of the same slice is never read.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from .asr import Heard, Recogniser, believable
+from .cluster import Thresholds, preset
+from .errors import BlockError, ModelError
+from .models import Choice, decide, load_embedding, load_segmentation
+from .types import SAMPLE_RATE, LocalVoices, Samples, Slice, Window
+from .voice import VoiceModel, VoiceStream
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+LANE_LIMIT = 4096
+"""Jobs that may wait in a lane; more are refused, which the pipeline reports as a failed block"""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """The section `models` of the settings."""
+
+    set: str = "auto"
+    cache_dir: str | None = None
+    device: str = "auto"
+    whisper: str = "auto"
+    segmentation: str = "pyannote/segmentation-3.0"
+    embedding: str = "pyannote/wespeaker-voxceleb-resnet34-LM"
+    hub_token: str | None = field(default=None, repr=False)
+    hub_timeout: float = 3.0
+    threads: int = 1
+
+
+@dataclass(order=True, slots=True)
+class _Job(Generic[T]):
+    priority: tuple[int, int]
+    work: Callable[[], T] = field(compare=False)
+    future: Future[T | None] = field(compare=False)
+    replaces: Hashable = field(compare=False, default=None)
+
+
+class Lane:
+    """One worker thread and its bounded queue: lowest priority number first, then first come, first served."""
+
+    def __init__(self, name: str, limit: int = LANE_LIMIT) -> None:
+        self.name = name
+        self._limit = limit
+        self._changed = threading.Condition()
+        self._queue: list[_Job[Any]] = []
+        self._latest: dict[Hashable, _Job[Any]] = {}
+        self._count = 0
+        self._closed = False
+        self.busy = 0.0
+        """Seconds of computing so far"""
+        self.dropped = 0
+        """Jobs overtaken before they started"""
+        self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[], T], priority: int = 0, replaces: Hashable = None) -> Future[T | None]:
+        """Queue some work; its future gives None when a later job with the same `replaces` overtakes it.
+
+        Raises BlockError when the queue is full or the lane closed.
+        """
+        with self._changed:
+            if self._closed:
+                raise BlockError(self.name, "the engine is closed")
+            if len(self._queue) >= self._limit:
+                raise BlockError(self.name, f"more than {self._limit} jobs are waiting")
+            self._count += 1
+            job: _Job[T] = _Job((priority, self._count), work, Future(), replaces)
+            overtaken = self._latest.pop(replaces, None) if replaces is not None else None
+            if replaces is not None:
+                self._latest[replaces] = job
+            heapq.heappush(self._queue, job)
+            self._changed.notify()
+        if overtaken is not None and overtaken.future.set_running_or_notify_cancel():
+            self.dropped += 1
+            overtaken.future.set_result(None)
+        return job.future
+
+    def close(self) -> None:
+        """Finish what runs, drop what waits."""
+        with self._changed:
+            self._closed = True
+            waiting, self._queue = self._queue, []
+            self._changed.notify()
+        for job in waiting:
+            job.future.cancel()
+        self._thread.join(timeout=30)
+
+    def _next(self) -> _Job[Any] | None:
+        with self._changed:
+            while not self._queue and not self._closed:
+                self._changed.wait()
+            if not self._queue:
+                return None
+            job = heapq.heappop(self._queue)
+            if job.replaces is not None and self._latest.get(job.replaces) is job:
+                del self._latest[job.replaces]
+            return job
+
+    def _run(self) -> None:
+        while (job := self._next()) is not None:
+            if job.future.done() or not job.future.set_running_or_notify_cancel():
+                continue
+            start = time.perf_counter()
+            try:
+                result = job.work()
+            except Exception as error:
+                self.busy += time.perf_counter() - start
+                job.future.set_exception(error)
+            else:
+                self.busy += time.perf_counter() - start
+                job.future.set_result(result)
+
+
+FINAL, GROWING = 0, 1
+"""Priorities of the speech lane"""
+
+
+class Engine:
+    """The loaded models. Meetings ask for results and know nothing of threads and queues."""
+
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        finder: Callable[[list[Window]], list[LocalVoices]],
+        voice: VoiceModel,
+        thresholds: Thresholds,
+        models: dict[str, Any],
+    ) -> None:
+        self.models = models
+        """Which models serve and why, as sent to clients"""
+        self.thresholds = thresholds
+        """Distances of the embedding model"""
+        self._recogniser = recogniser
+        self._finder = finder
+        self._voice = voice
+        self.speech = Lane("speech")
+        self.voices = Lane("voices")
+
+    def listen(self) -> VoiceStream:
+        """Voice activity for one more source."""
+        return self._voice.stream()
+
+    def read(
+        self, piece: Slice, owner: Hashable, language: str | None = None, hotwords: tuple[str, ...] = ()
+    ) -> Future[Heard | None]:
+        """Words of a slice; None for a growing one that was overtaken. `owner` tells sources apart."""
+
+        def work() -> Heard:
+            return read_believably(self._recogniser, piece.audio, language, hotwords, partial=not piece.final)
+
+        key = (owner, piece.index)
+        return self.speech.submit(work, FINAL if piece.final else GROWING, replaces=key)
+
+    def find(self, window: Window) -> Future[LocalVoices | None]:
+        """Local voices of a window."""
+        return self.voices.submit(lambda: self._finder([window])[0])
+
+    def close(self) -> None:
+        """Stop the lanes."""
+        self.speech.close()
+        self.voices.close()
+
+
+def read_believably(
+    recogniser: Recogniser, audio: Samples, language: str | None, hotwords: tuple[str, ...], partial: bool
+) -> Heard:
+    """A reading that can be believed, or no words: invented text is worse than none."""
+    if not len(audio):
+        return Heard()
+    heard = recogniser.read(audio, language=language, hotwords=hotwords, partial=partial)
+    return heard if believable(heard, len(audio)) else Heard(language=heard.language)
+
+
+def load_engine(options: EngineOptions, on_progress: Callable[[str], None] = log.info) -> Engine:
+    """Decide on the models, load one copy of each and warm them up; slow. Raises ModelError.
+
+    `on_progress` is told in a sentence what is being done.
+    """
+    on_progress("looking for models")
+    choice = decide(options)
+    on_progress(choice.why)
+    import torch
+
+    torch.set_num_threads(options.threads)
+    recogniser = _load_recogniser(choice, options, on_progress)
+    on_progress(f"loading {choice.segmentation.name} and {choice.embedding.name}")
+    finder = _load_finder(choice, options)
+    engine = Engine(recogniser, finder, VoiceModel(), preset(choice.embedding.name), choice.as_dict())
+    _warm_up(engine)
+    on_progress("models are ready")
+    return engine
+
+
+def _load_recogniser(choice: Choice, options: EngineOptions, on_progress: Callable[[str], None]) -> Recogniser:
+    on_progress(f"loading {choice.speech.name}")
+    if choice.speech.kind == "moonshine":
+        from .asr_moonshine import MoonshineRecogniser
+
+        if choice.speech.path is None:
+            raise ModelError("the embedded recogniser has no path; run `python -m meeting models pull`")
+        folder = Path(choice.speech.path)
+        return MoonshineRecogniser(folder if folder.is_dir() else folder.parent, options.threads)
+    from .asr_whisper import load_whisper
+
+    return load_whisper(choice.speech, threads=options.threads)
+
+
+def _load_finder(choice: Choice, options: EngineOptions) -> Callable[[list[Window]], list[LocalVoices]]:
+    from .checkpoints import quietly
+    from .diarize import LocalVoiceFinder
+
+    segmentation = load_segmentation(choice.segmentation, options.hub_token)
+    embedding = load_embedding(choice.embedding, options.hub_token)
+    from .embed import embed_with_ge2e, embed_with_pyannote
+
+    embed = embed_with_ge2e(embedding) if choice.embedding.kind == "ge2e" else embed_with_pyannote(embedding)
+    with quietly():
+        return LocalVoiceFinder(segmentation, embed, choice.segmentation.device)
+
+
+def _warm_up(engine: Engine) -> None:
+    """The first run of each model is slow; nobody should wait for it in a meeting."""
+    import numpy as np
+
+    from .types import WINDOW, Span
+
+    noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
+    engine.read(Slice(0, Span(0, SAMPLE_RATE), noise, True), "warm-up").result()
+    engine.find(Window(0, 0, np.zeros(WINDOW, np.float32))).result()

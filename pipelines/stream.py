@@ -1,0 +1,348 @@
+"""The wiring: audio in, outputs out, through an RxPY stream with two branches. The only file that knows Rx.
+
+    audio ─┬─▶ Stepper ─▶ Windows ─▶ engine.find ─▶ SpeakerTracker ── turns, speakers ─┐
+           └─▶ Cutter ─▶ engine.read ── readings ──────────────────────────────────────┴─▶ Merger ─▶ emit
+
+Each block is guarded: an exception becomes a `BlockFailed` value, because in Rx the first error would end the
+stream. When the audio completes, each block is flushed after everything before it has passed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import rx
+from rx import operators as ops
+from rx.core.typing import Observable
+from rx.scheduler import EventLoopScheduler, ImmediateScheduler
+from rx.subject import Subject
+
+from .asr import placed
+from .audio import Stepper
+from .cut import CutOptions, Cutter
+from .diarize import Windows
+from .engine import Engine
+from .merge import Merger
+from .speakers import SpeakerOptions, SpeakerTracker
+from .types import (
+    SAMPLE_RATE,
+    STEP,
+    WINDOW,
+    BlockFailed,
+    LocalVoices,
+    Output,
+    PipelineStats,
+    Reading,
+    Samples,
+    Slice,
+    Span,
+    TurnsRevised,
+    Window,
+)
+
+log = logging.getLogger(__name__)
+
+STATS_EVERY = 2 * SAMPLE_RATE
+"""Samples of audio between two `PipelineStats`"""
+
+_owners = count()
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """The sections `speech` and `speakers` of the settings; times in seconds."""
+
+    language: str | None = None
+    hotwords: tuple[str, ...] = ()
+    partial_interval: float = 0.5
+    endpoint_silence: float = 0.4
+    max_slice: float = 15.0
+    pre_roll: float = 0.3
+    voice_threshold: float = 0.5
+    max_speakers: int = 20
+    min_speech: float = 1.5
+
+    def cut(self) -> CutOptions:
+        """What the cutter needs of it."""
+        return CutOptions(
+            threshold=self.voice_threshold,
+            endpoint_silence=self.endpoint_silence,
+            pre_roll=self.pre_roll,
+            max_slice=self.max_slice,
+            partial_interval=self.partial_interval,
+        )
+
+
+class Pipeline:
+    """One source's audio on its way through the models; `emit` gets the outputs, one at a time."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        options: PipelineOptions,
+        emit: Callable[[Output], None],
+        source_id: str,
+        prefix: str = "s",
+    ) -> None:
+        """`emit` is called from a thread of the pipeline, never from two at once."""
+        self._engine = engine
+        self._options = options
+        self._emit = emit
+        self._owner = next(_owners)
+        self._progress = _Progress(engine)
+        self._done = threading.Event()
+        self._audio: Subject = Subject()
+        self._outputs = EventLoopScheduler()
+        speakers = SpeakerOptions(
+            engine.thresholds, max_speakers=options.max_speakers, min_speech=options.min_speech
+        )
+        cutter = Cutter(engine.listen(), options.cut())
+        tracker, merger = SpeakerTracker(speakers), Merger(source_id, prefix)
+        audio = self._audio.pipe(ops.share())
+        turns = audio.pipe(
+            _through("stepper", Stepper()),
+            _through("windows", Windows()),
+            ops.map(_guarded("diarization", self._find)),
+            ops.map(_settled),
+            ops.merge(max_concurrent=1),
+            ops.do_action(self._progress.voiced),
+            ops.observe_on(self._outputs),
+            _through("speakers", tracker),
+        )
+        readings = audio.pipe(
+            _through("cutter", cutter),
+            ops.map(_guarded("recogniser", self._read)),
+            ops.map(_settled),
+            ops.merge(max_concurrent=1),
+            ops.do_action(self._progress.read),
+            ops.observe_on(self._outputs),
+        )
+        merged = rx.merge(turns, readings).pipe(
+            ops.filter(lambda item: item is not None),
+            ops.flat_map(_guarded_merge(merger)),
+        )
+        self._subscription = merged.subscribe(self._tell, self._broke, self._done.set)
+
+    def feed(self, audio: Samples) -> None:
+        """More audio, 16 kHz mono, shape (samples,); returns when it is queued. One thread at a time."""
+        if not len(audio):
+            return
+        self._progress.heard(len(audio))
+        self._audio.on_next(audio)
+        stats = self._progress.due()
+        if stats is not None:
+            self._outputs.schedule(lambda *_: self._tell(stats))
+
+    @property
+    def backlog(self) -> float:
+        """Seconds of audio fed and not yet through the slower branch."""
+        return self._progress.backlog
+
+    def wait_below(self, seconds: float) -> None:
+        """Block until the backlog is below so many seconds."""
+        self._progress.wait_below(seconds)
+
+    def finish(self) -> None:
+        """Flush every block; returns when the last output has been emitted."""
+        self._audio.on_completed()
+        self._done.wait()
+        self.close()
+
+    def close(self) -> None:
+        """Free threads; abandons what is still on its way."""
+        self._subscription.dispose()
+        self._outputs.dispose()
+        self._progress.close()
+
+    def _find(self, window: Window) -> Any:
+        self._progress.sent_window()
+        return _Pending(self._engine.find(window), "diarization", Span(max(0, window.start), window.start + WINDOW))
+
+    def _read(self, piece: Slice) -> Any:
+        self._progress.sent_slice(piece)
+        heard = self._engine.read(piece, self._owner, self._options.language, self._options.hotwords)
+
+        def reading(result: Any) -> Reading | None:
+            if result is None:
+                return None
+            words = placed(result, piece.span.start)
+            return Reading(piece.index, piece.span, piece.final, words, result.language)
+
+        return _Pending(heard, "recogniser", piece.span, reading)
+
+    def _tell(self, output: Output) -> None:
+        try:
+            self._emit(output)
+        except Exception:
+            log.exception("the meeting failed on an output of its pipeline")
+
+    def _broke(self, error: Exception) -> None:
+        log.error("the pipeline's stream ended early", exc_info=error)
+        self._done.set()
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A result on its way from the engine."""
+
+    future: Future[Any]
+    block: str
+    span: Span
+    convert: Callable[[Any], Any] = lambda result: result
+
+
+def _settled(item: Any) -> Observable[Any]:
+    """The result of a pending item when it is there; anything else at once. Never an Rx error."""
+    if not isinstance(item, _Pending):
+        return rx.just(item, ImmediateScheduler())
+
+    def subscribe(observer: Any, scheduler: Any = None) -> None:
+        def done(future: Future[Any]) -> None:
+            if not future.cancelled():
+                error = future.exception()
+                observer.on_next(_failed(item.block, error, item.span) if error else item.convert(future.result()))
+            observer.on_completed()
+
+        item.future.add_done_callback(done)
+
+    return rx.create(subscribe)
+
+
+def _failed(block: str, error: BaseException, span: Span) -> BlockFailed:
+    log.error("block %s failed: %s", block, type(error).__name__, exc_info=error)
+    return BlockFailed(block, type(error).__name__, span)
+
+
+def _guarded(block: str, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function that never raises; failures of earlier blocks pass through it."""
+
+    def guarded(item: Any) -> Any:
+        if isinstance(item, BlockFailed):
+            return item
+        try:
+            return step(item)
+        except Exception as error:
+            return _failed(block, error, getattr(item, "span", Span(0, 0)))
+
+    return guarded
+
+
+def _through(name: str, block: Any) -> Callable[[Observable[Any]], Observable[Any]]:
+    """An operator made of a block: each item through the block, and its `flush()` at the end."""
+    step = _guarded(name, block)
+    flush = _guarded(name, lambda _: block.flush())
+
+    def operator(source: Observable[Any]) -> Observable[Any]:
+        tail = rx.defer(lambda _: _items(flush(None)))
+        return source.pipe(ops.flat_map(lambda item: _items(step(item))), ops.concat(tail))
+
+    return operator
+
+
+def _items(result: Any) -> Observable[Any]:
+    values = [result] if isinstance(result, BlockFailed) else result
+    return rx.from_iterable(values, ImmediateScheduler())
+
+
+def _guarded_merge(merger: Merger) -> Callable[[Any], Observable[Any]]:
+    """Readings and turns through the merger; turns and everything else also go out as they are."""
+    merge = _guarded("merge", merger)
+
+    def step(item: Any) -> Observable[Any]:
+        values: Iterable[Any] = [item]
+        if isinstance(item, Reading):
+            values = []
+        if isinstance(item, Reading | TurnsRevised):
+            merged = merge(item)
+            values = [*values, *([merged] if isinstance(merged, BlockFailed) else merged)]
+        return rx.from_iterable(values, ImmediateScheduler())
+
+    return step
+
+
+class _Progress:
+    """How far each branch has come; thread-safe."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._changed = threading.Condition()
+        self._fed = 0
+        self._told = 0
+        self._windows = 0
+        self._open: list[int] = []  # start samples of final slices that are being read
+        self._dropped = 0
+        self._closed = False
+        self._began = time.perf_counter()
+        self._busy = self._computing()
+
+    def heard(self, length: int) -> None:
+        with self._changed:
+            self._fed += length
+
+    def sent_window(self) -> None:
+        with self._changed:
+            self._windows += 1
+
+    def voiced(self, item: LocalVoices | BlockFailed) -> None:
+        with self._changed:
+            self._windows -= 1
+            self._changed.notify_all()
+
+    def sent_slice(self, piece: Slice) -> None:
+        if piece.final:
+            with self._changed:
+                self._open.append(piece.span.start)
+
+    def read(self, item: Reading | BlockFailed | None) -> None:
+        with self._changed:
+            if item is None:
+                self._dropped += 1
+            elif isinstance(item, BlockFailed):
+                if item.span.start in self._open:
+                    self._open.remove(item.span.start)
+            elif item.final:
+                self._open.remove(item.span.start)
+            self._changed.notify_all()
+
+    @property
+    def backlog(self) -> float:
+        with self._changed:
+            return self._behind()
+
+    def _behind(self) -> float:
+        return max(self._windows * STEP, self._asr_lag()) / SAMPLE_RATE
+
+    def _asr_lag(self) -> int:
+        return self._fed - min(self._open) if self._open else 0
+
+    def wait_below(self, seconds: float) -> None:
+        with self._changed:
+            while not self._closed and self._behind() >= seconds:
+                self._changed.wait(timeout=1.0)
+
+    def due(self) -> PipelineStats | None:
+        with self._changed:
+            if self._fed - self._told < STATS_EVERY:
+                return None
+            self._told = self._fed
+            now, busy = time.perf_counter(), self._computing()
+            spent, self._busy = busy - self._busy, busy
+            elapsed, self._began = now - self._began, now
+            rtf = spent / max(elapsed, STATS_EVERY / SAMPLE_RATE)
+            lags = self._asr_lag() / SAMPLE_RATE, self._windows * STEP / SAMPLE_RATE
+            return PipelineStats(rtf, lags[0], lags[1], self._dropped)
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _computing(self) -> float:
+        return self._engine.speech.busy + self._engine.voices.busy
