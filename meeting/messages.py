@@ -342,7 +342,8 @@ def decode(text: str) -> ClientMessage:
     if kind == Stop.type:
         return Stop()
     if kind == Auth.type:
-        return _build(Auth, body, "auth")
+        auth: Auth = _build(Auth, body, "auth")
+        return auth
     raise ProtocolError(f"unknown message type {_short(kind)}; a client sends start, stop or auth")
 
 

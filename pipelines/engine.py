@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 from .asr import Heard, Recogniser, believable
 from .cluster import Thresholds, preset
 from .errors import BlockError, ModelError
-from .models import Choice, decide, load_embedding, load_segmentation
+from .models import Choice, decide, load_embedding, load_segmentation, load_whisper
 from .types import SAMPLE_RATE, LocalVoices, Samples, Slice, Window
 from .voice import VoiceModel, VoiceStream
 
@@ -219,9 +219,7 @@ def _load_recogniser(choice: Choice, options: EngineOptions, on_progress: Callab
             raise ModelError("the embedded recogniser has no path; run `python -m meeting models pull`")
         folder = Path(choice.speech.path)
         return MoonshineRecogniser(folder if folder.is_dir() else folder.parent, options.threads)
-    from .asr_whisper import load_whisper
-
-    return load_whisper(choice.speech, threads=options.threads)
+    return load_whisper(choice.speech, options.threads, options.hub_token)
 
 
 def _load_finder(choice: Choice, options: EngineOptions) -> Callable[[list[Window]], list[LocalVoices]]:
