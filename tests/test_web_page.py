@@ -324,7 +324,7 @@ def test_leaving_while_recording_asks_first(server: FakeServer, page: Page) -> N
 
 @pytest.mark.parametrize(
     ("code", "sentence"),
-    [(4404, "There is no such meeting"), (4429, "as many meetings as it can take"), (4401, "Ask the host")],
+    [(4404, "There is no such meeting"), (4429, "Wait a little, then try again"), (4401, "Ask the host")],
 )
 def test_a_refused_connection_is_explained(server: FakeServer, page: Page, code: int, sentence: str) -> None:
     server.refuse = code
@@ -373,3 +373,38 @@ def test_a_long_meeting_is_patched_not_drawn_again(server: FakeServer, page: Pag
     server.tell(segment(2999, 26991.0, 26996.0, "Some words more.", "spk2", rev=2))
     expect(line(page, 2999)).to_have_text("Some words more.")
     assert page.evaluate("touched") < 10
+
+
+def test_what_is_said_while_the_models_load_waits_in_the_page(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    server.loading = True
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    expect(page.get_by_test_id("notices")).to_contain_text("Go on talking: nothing is lost")
+    expect(page.get_by_test_id("connection")).to_contain_text("your audio is safe")
+    assert server.stored == 0
+    server.load()
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    expect(page.get_by_test_id("notices")).to_be_empty()
+    until(lambda: server.stored >= 15)
+    assert [seq for seq, _, _ in server.connections[0].frames][:3] == [0, 1, 2]
+
+
+def test_a_reloaded_page_goes_on_with_the_recording(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    until(lambda: server.stored >= 3)
+    page.on("dialog", lambda dialog: dialog.accept())
+    server.snapshot = {"state": "live", "audio": 7.0}
+    page.reload()
+    before = server.stored
+    page.get_by_role("button", name="Go on recording").click()
+    until(lambda: server.stored >= before + 3)
+    last = server.connections[-1]
+    assert last.start is not None
+    assert last.start["resume"] == {"source_id": "src1", "token": "secret"}
+    assert last.frames[0][0] == before
+    expect(page.get_by_test_id("elapsed")).to_have_text(re.compile("00:0[789]"))

@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +23,29 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from meeting.messages import SegmentMessage, SnapshotMessage, SpeakerMessage, WordMessage, as_dict
+from meeting.messages import (
+    ErrorMessage,
+    SegmentMessage,
+    ServerMessage,
+    SessionMessage,
+    SnapshotMessage,
+    SpeakerMessage,
+    WordMessage,
+    as_dict,
+    encode,
+)
 from tests.conftest import chromium
 
 WEB = Path(__file__).resolve().parents[1] / "web"
 POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 """The strictest policy that a server may send: the page must work under it"""
+MODELS: dict[str, Any] = {
+    "speech": "moonshine tiny-en",
+    "segmentation": "pyannote segmentation",
+    "embedding": "GE2E",
+    "why": "No model hub answered, so the embedded models are used.",
+    "languages": ["en"],
+}
 SWITCHES = (
     "--no-sandbox",
     "--disable-gpu",
@@ -64,6 +81,8 @@ class FakeServer:
     """What differs from an empty meeting in the first message"""
     refuse: int | None = None
     """Close code for whoever connects"""
+    loading: bool = False
+    """Whether `start` is answered only after `load`"""
     acking: bool = True
     stored: int = 0
     """Frames that are "on disk": the next number expected"""
@@ -79,6 +98,12 @@ class FakeServer:
     def tell(self, *messages: dict[str, Any]) -> None:
         """Send messages to everybody connected."""
         self._do(self._broadcast(messages))
+
+    def load(self) -> None:
+        """Finish loading the models: answer every `start` that waits."""
+        self.loading = False
+        for connection in self.connections:
+            self._do(self._begin(connection))
 
     def cut(self) -> None:
         """Drop every connection, as a restart would."""
@@ -117,7 +142,7 @@ class FakeServer:
             if connected in self._open:
                 self._open.remove(connected)
 
-    async def _receive(self, connection: FakeConnection, event: dict[str, Any]) -> None:
+    async def _receive(self, connection: FakeConnection, event: MutableMapping[str, Any]) -> None:
         if event["type"] == "websocket.disconnect":
             raise WebSocketDisconnect
         if event.get("bytes"):
@@ -126,10 +151,15 @@ class FakeServer:
         message = json.loads(event["text"])
         if message["type"] == "start":
             connection.start = message
-            answer = {"type": "session", "meeting_id": "m1", "source_id": "src1", "resume_token": "secret"}
-            await connection.socket.send_text(json.dumps(answer | {"next_seq": self.stored, "models": self.models}))
+            await self._begin(connection)
         elif message["type"] == "stop" and self.ending:
             await self._broadcast(({"type": "ended", "segments": 3},))
+
+    async def _begin(self, connection: FakeConnection) -> None:
+        answer: ServerMessage = SessionMessage("m1", "src1", "secret", self.stored, self.models)
+        if self.loading:
+            answer = ErrorMessage("loading", "the models are still being loaded", False)
+        await connection.socket.send_text(encode(answer))
 
     async def _frame(self, connection: FakeConnection, data: bytes) -> None:
         seq, captured = struct.unpack_from("<IQ", data)
@@ -186,13 +216,6 @@ class FakeServer:
         )
 
 
-MODELS = {
-    "speech": "moonshine tiny-en",
-    "segmentation": "pyannote segmentation",
-    "embedding": "GE2E",
-    "why": "No model hub answered, so the embedded models are used.",
-    "languages": ["en"],
-}
 EMPTY_SNAPSHOT = as_dict(SnapshotMessage((), (), "open", "", 0.0, {}))
 
 

@@ -13,7 +13,7 @@ import { Notices } from './notices.js'
 import { Recorder } from './recorder.js'
 import { EMPTY, blocks, reduce, resolve, voices } from './transcript.js'
 import { TranscriptView } from './view.js'
-import { connectionText, emptyText, lagText, problemText } from './words.js'
+import { connectionText, emptyText, lagText, problemText, warningText } from './words.js'
 
 const SPOKEN = 6 // lines kept for screen readers
 const FINISHING = 15_000 // milliseconds that leaving waits for the server to store everything
@@ -148,10 +148,15 @@ export class MeetingPage {
     this.#state = reduce(before, message)
     if (message.type === 'snapshot') this.#snapshot(before)
     if (message.type === 'segment') this.#heard(message, before.segments.get(message.id))
-    if (message.type === 'session') remember(this.#id, message)
-    if (message.type === 'error' && !message.fatal) this.notices.say(`error ${message.code}`, message.message)
+    if (message.type === 'session') this.#begun(message)
+    if (message.type === 'error' && !message.fatal) this.notices.say(...warningText(message))
     if (this.#state.phase === 'ended' && before.phase !== 'ended') this.#ended()
     if (this.#state !== before) this.#draw()
+  }
+
+  #begun(session) {
+    remember(this.#id, session)
+    this.notices.clear('loading')
   }
 
   #snapshot(before) {
@@ -188,7 +193,8 @@ export class MeetingPage {
   #failed(problem) {
     this.recorder.release()
     this.dock.source(null)
-    const { text, retry } = problemText(problem)
+    if (problem.close === 4401) forget(this.#id)
+    const { text, retry } = problemText(problem, this.#role)
     if (problem.close === 4404) this.#lost(text)
     else if (retry === 'viewer') this.notices.say('problem', text, 'Read along', () => this.#connect())
     else if (retry === 'source') this.notices.say('problem', text, 'Try again', () => this.#retry())

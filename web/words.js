@@ -4,7 +4,9 @@
 export function connectionText({ link, role, phase, attempt = 0, unsent = 0, stopping = false }) {
   if (phase === 'ended') return ['ended', 'Saved']
   if (link === 'failed') return ['failed', 'Disconnected']
-  if (link === 'connecting') return ['connecting', 'Connecting…']
+  if (link === 'connecting') {
+    return ['connecting', unsent > 1.5 ? `Connecting — your audio is safe, ${Math.round(unsent)} s buffered` : 'Connecting…']
+  }
   if (link === 'reconnecting') {
     const what = attempt > 4 ? 'The server does not answer' : 'Reconnecting'
     if (role !== 'source') return ['reconnecting', `${what} — what you see is kept`]
@@ -25,20 +27,29 @@ export function lagText(stats, measured) {
   return [`Text ${lag.toFixed(1)} s behind`, details]
 }
 
+// What the server told in passing, as [key of the notice, text].
+export function warningText({ code, message }) {
+  if (code !== 'loading') return [`error ${code}`, sentence(message)]
+  return ['loading', 'The models are still being loaded. Go on talking: nothing is lost, and the text follows as soon as they are ready.']
+}
+
+const sentence = (message) => message.charAt(0).toUpperCase() + message.slice(1).replace(/[^.!?]$/, '$&.')
+
 // A refused connection: {text, retry: "source" | "viewer" | null}.
-export function problemText({ code, close, message }) {
+export function problemText({ code, close, message }, role = 'viewer') {
   const said = message ? ` (${String(message).replace(/\.$/, '')})` : ''
   switch (close) {
     case 4404:
       return { text: 'There is no such meeting. It may have been deleted, or the link is not complete.', retry: null }
     case 4401:
-      return { text: 'This link does not allow that. Ask the host for a new one.', retry: 'viewer' }
+      if (role === 'source') return { text: 'The server does not know this recording any more, so it cannot go on here. You can read along.', retry: 'viewer' }
+      return { text: 'This link does not allow that. Ask the host for a new one.', retry: null }
     case 4409:
       return { text: 'The sound of this meeting now comes from another page. You can read along here.', retry: 'viewer' }
     case 4413:
       return { text: 'The server refused a piece of audio as too large. Reload the page to go on.', retry: null }
     case 4429:
-      return { text: 'This server has as many meetings as it can take. Wait until one ends, then try again.', retry: 'source' }
+      return { text: `There is no room at the moment${said}. Wait a little, then try again.`, retry: 'source' }
     default:
       if (code === 'audio_lost') return { text: 'The server lost audio that it had confirmed. What was written down is kept; start again to go on.', retry: 'source' }
       return { text: `The server ended the connection${said}. Try again; if it happens once more, look at the server’s log.`, retry: 'source' }
