@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -206,7 +207,8 @@ def _frame(audio: Samples, start: int, size: int) -> AudioFrame:
 
 def _progress(recording: Path) -> tqdm[Any]:
     length = recording_seconds(recording)
-    total = None if length is None else round(length, 1)
+    # Rounded up: a file's declared length is often a little short, and a bar may not pass its end.
+    total = None if length is None else math.ceil(length + 0.5)
     form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s [{elapsed}<{remaining}]" if total else None
     return tqdm(total=total, desc=recording.name, unit="s", bar_format=form, file=sys.stderr, mininterval=0.5)
 

@@ -50,7 +50,7 @@ def test_a_meeting_from_start_to_end(served: Serving) -> None:
     assert (kinds[0], kinds[-1]) == ("snapshot", "ended")
     assert {"segment", "speaker", "speaker_revision", "stats", "state"} <= set(kinds)
     assert "ack" not in kinds
-    assert [(s["text"] if "text" in s else None, s["speaker"]) for s in transcript(served, meeting_id)] == [
+    assert [(s["text"], s["speaker"]) for s in transcript(served, meeting_id)] == [
         ("one", "spk1"),
         ("one", "spk1"),
     ]

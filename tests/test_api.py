@@ -1,0 +1,194 @@
+"""The HTTP API on a real server with fake models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server_fakes import FAKE_MODELS, Serving, config, serving, tone
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(config(tmp_path_factory.mktemp("data"))) as running:
+        yield running
+
+
+def held(served: Serving, title: str = "Monday, 9:00", seconds: float = 1.0) -> str:
+    """A meeting that has been held."""
+    meeting_id = served.create(title)
+    with served.connect(meeting_id) as host:
+        host.start()
+        host.frame(0, tone(seconds))
+        host.send("stop")
+        host.close_code()
+    return meeting_id
+
+
+def test_a_new_meeting_has_an_id_and_links(served: Serving) -> None:
+    answer = served.http.post("/api/meetings", json={"title": "  Monday "})
+    body = answer.json()
+    path = f"/m/{body['id']}"
+    assert answer.status_code == 201
+    assert body == {
+        "id": body["id"],
+        "title": "Monday",
+        "state": "open",
+        "links": {"host": path, "speak": path, "view": path},
+    }
+
+
+@pytest.mark.parametrize("body", [{}, {"title": None}, {"title": "  "}])
+def test_a_meeting_without_a_title_gets_one(served: Serving, body: dict[str, object]) -> None:
+    assert served.http.post("/api/meetings", json=body).json()["title"].startswith("Meeting, 20")
+
+
+def test_a_meeting_needs_no_body(served: Serving) -> None:
+    assert served.http.post("/api/meetings").status_code == 201
+
+
+@pytest.mark.parametrize("body", [{"title": 5}, {"title": "x" * 201}, {"titel": "x"}, [1], "x"])
+def test_a_wrong_body_is_refused_in_one_sentence(served: Serving, body: object) -> None:
+    answer = served.http.post("/api/meetings", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid")
+
+
+def test_a_body_that_is_no_json_is_refused(served: Serving) -> None:
+    answer = served.http.post("/api/meetings", content=b"{", headers={"Content-Type": "application/json"})
+    assert answer.json()["error"]["code"] == "invalid"
+
+
+def test_the_list_is_newest_first_and_paged(served: Serving) -> None:
+    ids = [served.create(f"paged {i}") for i in range(3)]
+    first = served.http.get("/api/meetings?limit=2").json()
+    assert [meeting["id"] for meeting in first["meetings"]] == [ids[2], ids[1]]
+    second = served.http.get("/api/meetings", params={"limit": 1, "before": first["next"]}).json()
+    assert [meeting["id"] for meeting in second["meetings"]] == [ids[0]]
+
+
+def test_a_meeting_in_the_list_says_what_it_was(served: Serving) -> None:
+    meeting_id = held(served, "Told")
+    (entry,) = [one for one in served.http.get("/api/meetings").json()["meetings"] if one["id"] == meeting_id]
+    times = {key: entry.pop(key) for key in ("created_at", "started_at", "ended_at")}
+    assert all(value.endswith("Z") for value in times.values())
+    assert entry == {
+        "id": meeting_id,
+        "title": "Told",
+        "state": "ended",
+        "duration": 1.0,
+        "segments": 1,
+        "speakers": ["Speaker 1"],
+        "models": FAKE_MODELS,
+    }
+
+
+def test_a_meeting_in_detail_names_its_sources_and_voices(served: Serving) -> None:
+    body = served.http.get(f"/api/meetings/{held(served)}").json()
+    (source,) = body["sources"]
+    assert source["audio"] == {"encoding": "pcm_s16le", "sample_rate": 16000, "channels": 1, "kept": True}
+    assert (source["name"], source["duration"]) == ("Ann", 1.0)
+    assert body["speakers"] == [
+        {"id": "spk1", "name": None, "label": "Speaker 1", "color": 0, "merged_into": None}
+    ]
+
+
+def test_the_transcript_is_the_json_export(served: Serving) -> None:
+    meeting_id = held(served)
+    answer = served.http.get(f"/api/meetings/{meeting_id}/transcript")
+    assert answer.headers["content-type"] == "application/json"
+    exported = served.http.get(f"/api/meetings/{meeting_id}/export?format=json")
+    assert answer.json() == exported.json()
+    assert answer.json()["segments"][0]["words"][0]["text"] == "one"
+
+
+@pytest.mark.parametrize("format_", ["srt", "vtt", "json", "txt", "md", "rttm", "seglst"])
+def test_every_format_can_be_had_as_a_file(served: Serving, format_: str) -> None:
+    answer = served.http.get(f"/api/meetings/{held(served)}/export?format={format_}")
+    assert answer.status_code == 200
+    assert 'filename="monday-9-00.' in answer.headers["content-disposition"]
+
+
+def test_an_unknown_format_is_refused_naming_those_there_are(served: Serving) -> None:
+    answer = served.http.get(f"/api/meetings/{served.create()}/export?format=doc")
+    assert answer.status_code == 400
+    assert "srt" in answer.json()["error"]["message"]
+
+
+def test_a_title_of_another_alphabet_makes_a_safe_file_name(served: Serving) -> None:
+    meeting_id = held(served, '会議 "\r\n')
+    answer = served.http.get(f"/api/meetings/{meeting_id}/export?format=txt")
+    assert f'filename="{meeting_id}.txt"' in answer.headers["content-disposition"]
+
+
+def test_audio_can_be_had_whole_and_in_ranges(served: Serving) -> None:
+    path = f"/api/meetings/{held(served)}/audio"
+    whole = served.http.get(path)
+    assert whole.headers["content-type"] == "audio/flac"
+    assert whole.content[:4] == b"fLaC"
+    part = served.http.get(path, headers={"Range": "bytes=1-3"})
+    assert (part.status_code, part.content) == (206, b"LaC")
+    assert part.headers["content-range"] == f"bytes 1-3/{len(whole.content)}"
+
+
+def test_audio_of_one_source_can_be_asked_for(served: Serving) -> None:
+    meeting_id = held(served)
+    source = served.http.get(f"/api/meetings/{meeting_id}").json()["sources"][0]["id"]
+    assert served.http.get(f"/api/meetings/{meeting_id}/audio?source={source}").status_code == 200
+    assert served.http.get(f"/api/meetings/{meeting_id}/audio?source=other").status_code == 404
+    assert served.http.get(f"/api/meetings/{served.create()}/audio").status_code == 404
+
+
+def test_a_new_title_is_kept_and_told_to_those_who_read_along(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as viewer:
+        viewer.receive()
+        answer = served.http.patch(f"/api/meetings/{meeting_id}", json={"title": "Tuesday"})
+        assert answer.json() == {"id": meeting_id, "title": "Tuesday"}
+        assert viewer.receive() == {"type": "state", "state": "open", "title": "Tuesday"}
+    assert served.http.get(f"/api/meetings/{meeting_id}").json()["title"] == "Tuesday"
+
+
+@pytest.mark.parametrize("body", [{}, {"title": ""}, {"title": " "}])
+def test_an_empty_title_is_refused(served: Serving, body: dict[str, str]) -> None:
+    assert served.http.patch(f"/api/meetings/{served.create()}", json=body).status_code == 422
+
+
+def test_a_deleted_meeting_is_gone_with_its_files(served: Serving) -> None:
+    meeting_id = held(served)
+    folder: Path = served.app.state.rooms.store.data_dir / "audio"
+    assert list(folder.glob(f"{meeting_id}*"))
+    assert served.http.delete(f"/api/meetings/{meeting_id}").status_code == 204
+    assert not list(folder.glob(f"{meeting_id}*"))
+    assert served.http.get(f"/api/meetings/{meeting_id}").status_code == 404
+    assert served.http.delete(f"/api/meetings/{meeting_id}").status_code == 404
+
+
+def test_an_open_meeting_can_be_deleted_under_its_readers(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as viewer:
+        viewer.receive()
+        assert served.http.delete(f"/api/meetings/{meeting_id}").status_code == 204
+        assert viewer.close_code() == 4404
+
+
+def test_a_live_meeting_is_neither_deleted_nor_is_its_audio_given(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as host:
+        host.start()
+        host.frame(0, tone())
+        host.until("ack")
+        answer = served.http.delete(f"/api/meetings/{meeting_id}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "live")
+        assert served.http.get(f"/api/meetings/{meeting_id}/audio").status_code == 409
+        body = served.http.get(f"/api/meetings/{meeting_id}").json()
+        assert (body["state"], body["duration"]) == ("live", 1.0)
+        host.send("stop")
+        host.close_code()
+    assert served.http.delete(f"/api/meetings/{meeting_id}").status_code == 204
+
+
+def test_the_api_of_another_sites_page_is_closed(served: Serving) -> None:
+    answer = served.http.post("/api/meetings", headers={"Origin": "https://evil.example"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "wrong_origin")
