@@ -14,13 +14,12 @@ import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from .asr import Heard, Recogniser, believable
 from .cluster import Thresholds, preset
-from .errors import BlockError, ModelError
-from .models import Choice, decide, load_embedding, load_segmentation, load_whisper
+from .errors import BlockError
+from .models import SPEECH, Choice, decide, load_embedding, load_segmentation, load_whisper, require
 from .types import SAMPLE_RATE, LocalVoices, Samples, Slice, Window
 from .voice import VoiceModel, VoiceStream
 
@@ -204,6 +203,7 @@ def load_engine(options: EngineOptions, on_progress: Callable[[str], None] = log
     recogniser = _load_recogniser(choice, options, on_progress)
     on_progress(f"loading {choice.segmentation.name} and {choice.embedding.name}")
     finder = _load_finder(choice, options)
+    choice = choice.with_speech(recogniser.name)
     engine = Engine(recogniser, finder, VoiceModel(), preset(choice.embedding.name), choice.as_dict())
     _warm_up(engine)
     on_progress("models are ready")
@@ -215,10 +215,7 @@ def _load_recogniser(choice: Choice, options: EngineOptions, on_progress: Callab
     if choice.speech.kind == "moonshine":
         from .asr_moonshine import MoonshineRecogniser
 
-        if choice.speech.path is None:
-            raise ModelError("the embedded recogniser has no path; run `python -m meeting models pull`")
-        folder = Path(choice.speech.path)
-        return MoonshineRecogniser(folder if folder.is_dir() else folder.parent, options.threads)
+        return MoonshineRecogniser([require(file) for file in SPEECH][0].parent, options.threads)
     return load_whisper(choice.speech, options.threads, options.hub_token)
 
 
