@@ -1,0 +1,205 @@
+"""The driver of one meeting: order of effects, saving before telling, time-outs and trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meeting.config import Limits, Models
+from meeting.events import Framed, Stopped
+from meeting.machinery import EngineRoom
+from meeting.messages import AudioFrame, AudioInfo, ServerMessage, SourceInfo, Start
+from meeting.records import OPEN, Meeting
+from meeting.room import Gate, Room
+from meeting.store import Store, new_id
+from meeting.worker import Workshop
+from pipelines.errors import StoreError
+from tests.server_fakes import FakeMachinery, tone
+
+START = Start(1, AudioInfo(), SourceInfo("Ann"))
+
+
+class FakeClient:
+    """Remembers what it is told."""
+
+    def __init__(self, store: Store | None = None, meeting_id: str = "") -> None:
+        self.told: list[ServerMessage] = []
+        self.closed: tuple[int, str] | None = None
+        self.done = asyncio.Event()
+        self.news = asyncio.Event()
+        self.stored: list[int] = []
+        self._store, self._meeting_id = store, meeting_id
+
+    def put(self, message: ServerMessage, text: str) -> None:
+        """Remember a message, and for final lines how many the store has by then."""
+        self.told.append(message)
+        self.news.set()
+        if self._store is not None and getattr(message, "final", False):
+            self.stored.append(self._store.meeting(self._meeting_id).segments)
+
+    def close(self, code: int, reason: str) -> None:
+        """Remember the end."""
+        self.closed = (code, reason)
+        self.done.set()
+
+    @property
+    def kinds(self) -> list[str]:
+        """Types of all messages."""
+        return [message.type for message in self.told]
+
+    async def until(self, kind: str) -> None:
+        """Wait for a message of a type."""
+        while kind not in self.kinds:
+            self.news.clear()
+            await asyncio.wait_for(self.news.wait(), 20)
+
+
+Body = Callable[[Room, Store], Awaitable[None]]
+
+
+def in_room(folder: Path, body: Body, machinery: FakeMachinery | None = None, limits: Limits | None = None) -> Meeting:
+    """Run `body` in a new meeting's room; the meeting as stored afterwards."""
+    meeting = Meeting(new_id(), "Monday", OPEN, datetime.now(timezone.utc))
+    made = machinery or FakeMachinery()
+
+    async def run() -> None:
+        engine = EngineRoom(made, Models())
+        engine.load()
+        engine.wait()
+        gone = asyncio.Event()
+        workshop = Workshop(store, made, engine)
+        room = Room(meeting, workshop, limits or Limits(), lambda: True, lambda room: gone.set())
+        await body(room, store)
+        room.task.cancel()
+        await asyncio.wait_for(gone.wait(), 20)
+
+    with Store(folder) as store:
+        store.create_meeting(meeting).result()
+        asyncio.run(run())
+        return store.meeting(meeting.id)
+
+
+async def send(room: Room, client: int, *payloads: bytes) -> None:
+    for seq, payload in enumerate(payloads):
+        await room.frame(Framed(client, AudioFrame(seq, 0, payload)))
+
+
+def test_a_meeting_runs_from_start_to_end(tmp_path: Path) -> None:
+    async def body(room: Room, store: Store) -> None:
+        host, viewer = FakeClient(), FakeClient(store, room.id)
+        client = room.join(host)
+        room.join(viewer)
+        room.start(client, START)
+        await send(room, client, tone(), tone())
+        room.post(Stopped(client))
+        await asyncio.wait_for(room.task, 20)
+        assert host.closed == viewer.closed == (1000, "ended")
+        assert host.kinds[0] == viewer.kinds[0] == "snapshot"
+        assert host.kinds[-1] == viewer.kinds[-1] == "ended"
+        assert viewer.stored == [1, 2]  # saved before told
+        assert not store.journal_path(room.id, host.told[2].source_id).exists()  # type: ignore[union-attr]
+
+    meeting = in_room(tmp_path, body)
+    assert (meeting.state, meeting.segments, meeting.samples) == ("ended", 2, 32000)
+    assert meeting.started_at is not None
+    assert meeting.ended_at is not None
+
+
+def test_a_source_that_stays_away_ends_the_meeting_complete(tmp_path: Path) -> None:
+    async def body(room: Room, store: Store) -> None:
+        host = FakeClient()
+        client = room.join(host)
+        room.start(client, START)
+        await send(room, client, tone())
+        await host.until("ack")
+        room.leave(client)
+        await asyncio.wait_for(room.task, 20)
+
+    meeting = in_room(tmp_path, body, limits=replace(Limits(), resume_window=0.05))
+    assert (meeting.state, meeting.segments) == ("ended", 1)
+
+
+def test_what_cannot_be_saved_is_told_once_and_its_journal_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+
+    def full(self: Store, *_: Any) -> Future[None]:
+        future: Future[None] = Future()
+        future.set_exception(StoreError("the disk is full"))
+        return future
+
+    monkeypatch.setattr(Store, "save_segments", full)
+
+    async def body(room: Room, store: Store) -> None:
+        host = FakeClient()
+        client = room.join(host)
+        room.start(client, START)
+        await send(room, client, tone(), tone())
+        room.post(Stopped(client))
+        await asyncio.wait_for(room.task, 20)
+        errors = [message for message in host.told if message.type == "error"]
+        assert [(e.code, e.fatal) for e in errors] == [("storage", False)]  # type: ignore[union-attr]
+        assert list((store.data_dir / "audio").glob("*.journal"))
+
+    assert in_room(tmp_path, body).state == "ended"
+
+
+def test_a_mistake_in_the_rules_closes_everyone_and_frees_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+
+    async def body(room: Room, store: Store) -> None:
+        host = FakeClient()
+        client = room.join(host)
+        room.start(client, START)
+        await host.until("session")
+
+        def broken(*_: object) -> None:
+            raise RuntimeError("a mistake")
+
+        monkeypatch.setattr(room.session, "handle", broken)
+        room.post(Stopped(client))
+        await asyncio.wait_for(host.done.wait(), 20)
+        assert host.closed == (1011, "internal error")
+        assert isinstance(room.task.exception(), RuntimeError)
+
+    in_room(tmp_path, body)
+
+
+def test_frames_that_nobody_wants_do_not_fill_the_gate(tmp_path: Path) -> None:
+    async def body(room: Room, store: Store) -> None:
+        room.join(FakeClient())  # keeps the room open when the other one is turned out
+        client = room.join(FakeClient())
+        for _ in range(3):
+            await asyncio.wait_for(room.frame(Framed(client, AudioFrame(0, 0, bytes(5 << 20)))), 20)
+
+    in_room(tmp_path, body)
+
+
+def test_a_gate_holds_back_what_is_too_much_until_there_is_room() -> None:
+    async def run() -> list[str]:
+        gate, order = Gate(10), []
+        await gate.enter(10)
+
+        async def another() -> None:
+            await gate.enter(1)
+            order.append("entered")
+
+        task = asyncio.create_task(another())
+        await asyncio.sleep(0)
+        order.append("waited")
+        gate.leave(1)
+        await task
+        return order
+
+    assert asyncio.run(run()) == ["waited", "entered"]

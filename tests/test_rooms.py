@@ -1,0 +1,153 @@
+"""All running meetings: who gets which room, and how they end together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from meeting.config import Limits, Models
+from meeting.events import Stopped
+from meeting.machinery import EngineRoom
+from meeting.messages import Ended, SnapshotMessage
+from meeting.records import ENDED, OPEN, Meeting, Record
+from meeting.room import Room
+from meeting.rooms import Rooms, farewell
+from meeting.store import Store
+from meeting.worker import Workshop
+from pipelines.errors import NotFound
+from tests.server_fakes import FakeMachinery
+from tests.test_room import START, FakeClient
+
+A, B = "a" * 16, "b" * 16
+
+
+def among(folder: Path, body: Callable[[Rooms], Awaitable[None]], limits: Limits | None = None) -> None:
+    """Run `body` with two open meetings."""
+
+    async def run() -> None:
+        machinery = FakeMachinery()
+        engine = EngineRoom(machinery, Models())
+        engine.load()
+        engine.wait()
+        rooms = Rooms(Workshop(store, machinery, engine), limits or Limits())
+        try:
+            await body(rooms)
+        finally:
+            await asyncio.wait_for(rooms.finish_all(), 20)
+
+    with Store(folder) as store:
+        for id_ in (A, B):
+            store.create_meeting(Meeting(id_, "t", OPEN, datetime.now(timezone.utc))).result()
+        asyncio.run(run())
+
+
+async def entered(rooms: Rooms, meeting_id: str) -> Room:
+    room = await rooms.enter(meeting_id)
+    assert isinstance(room, Room)
+    return room
+
+
+async def go_live(rooms: Rooms, meeting_id: str) -> tuple[Room, FakeClient, int]:
+    room, host = await entered(rooms, meeting_id), FakeClient()
+    client = room.join(host)
+    room.start(client, START)
+    await host.until("session")
+    return room, host, client
+
+
+def test_everyone_in_a_meeting_gets_the_same_room(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        found = await asyncio.gather(*(rooms.enter(A) for _ in range(5)), rooms.enter(B))
+        assert len({id(room) for room in found}) == 2
+
+    among(tmp_path, body)
+
+
+def test_an_unknown_meeting_has_no_room(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        with pytest.raises(NotFound):
+            await rooms.enter("nowhere")
+
+    among(tmp_path, body)
+
+
+def test_an_ended_meeting_leaves_memory_and_is_read_from_the_store(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        room, host, client = await go_live(rooms, A)
+        assert (rooms.live, rooms.busy(A), rooms.busy(B)) == (1, True, False)
+        room.post(Stopped(client))
+        await asyncio.wait_for(host.done.wait(), 20)
+        await room.task
+        await asyncio.sleep(0)
+        assert (rooms.get(A), rooms.live, rooms.finished) == (None, 0, 1)
+        record = await rooms.enter(A)
+        assert isinstance(record, Record)
+        assert record.meeting.state == ENDED
+
+    among(tmp_path, body)
+
+
+def test_an_open_meeting_leaves_memory_with_its_last_client(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        room = await entered(rooms, A)
+        room.leave(room.join(FakeClient()))
+        await asyncio.wait_for(room.task, 20)
+        await asyncio.sleep(0)
+        assert (rooms.get(A), rooms.finished) == (None, 0)
+        assert isinstance(await rooms.enter(A), Room)
+
+    among(tmp_path, body)
+
+
+def test_no_more_meetings_go_live_than_allowed_even_at_once(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        hosts = [FakeClient(), FakeClient()]
+        for meeting_id, host in zip((A, B), hosts, strict=True):
+            room = await entered(rooms, meeting_id)
+            room.start(room.join(host), START)
+        await hosts[0].until("session")
+        await asyncio.wait_for(hosts[1].done.wait(), 20)
+        assert hosts[1].closed == (4429, "too_many")
+        assert not rooms.admitting
+
+    among(tmp_path, body, Limits(meetings=1))
+
+
+def test_a_live_meeting_is_not_dismissed_an_open_one_is(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        await go_live(rooms, A)
+        assert not await rooms.dismiss(A)
+        viewer = FakeClient()
+        (await entered(rooms, B)).join(viewer)
+        assert await rooms.dismiss(B)
+        assert viewer.closed == (4404, "deleted")
+        assert await rooms.dismiss("nowhere")
+
+    among(tmp_path, body)
+
+
+def test_finishing_all_stores_what_is_live_and_lets_the_rest_go(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        _, host, _ = await go_live(rooms, A)
+        viewer = FakeClient()
+        (await entered(rooms, B)).join(viewer)
+        await asyncio.wait_for(rooms.finish_all(), 20)
+        assert host.kinds[-1] == "ended"
+        assert (host.closed, viewer.closed) == ((1000, "ended"), (1001, "the server stops"))
+        assert rooms.store.meeting(A).state == ENDED
+        assert rooms.store.meeting(B).state == OPEN
+        assert not rooms.admitting
+
+    among(tmp_path, body)
+
+
+def test_a_record_says_farewell_with_everything() -> None:
+    meeting = Meeting(A, "t", ENDED, datetime.now(timezone.utc), samples=16000, segments=3)
+    snapshot, ended = farewell(Record(meeting, (), (), (), ()))
+    assert isinstance(snapshot, SnapshotMessage)
+    assert (snapshot.state, snapshot.audio) == ("ended", 1.0)
+    assert ended == Ended(3)
