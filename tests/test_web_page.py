@@ -408,3 +408,17 @@ def test_a_reloaded_page_goes_on_with_the_recording(
     assert last.start["resume"] == {"source_id": "src1", "token": "secret"}
     assert last.frames[0][0] == before
     expect(page.get_by_test_id("elapsed")).to_have_text(re.compile("00:0[789]"))
+
+
+def test_a_meeting_that_ended_while_the_line_was_down_says_what_is_missing(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    until(lambda: server.stored >= 3)
+    server.refuse = 1012
+    server.cut()
+    expect(page.get_by_test_id("connection")).to_have_text(re.compile("[2-9] s buffered"))
+    server.refuse, server.snapshot = None, {"state": "ended"}
+    expect(page.get_by_test_id("notices")).to_contain_text(re.compile(r"The last \d+ s of your audio did not reach it"))
+    expect(page.get_by_test_id("export")).to_be_visible()

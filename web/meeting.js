@@ -168,9 +168,16 @@ export class MeetingPage {
   #heard(segment, before) {
     if (segment.final && !before?.final && segment.text) this.#announce(segment)
     const last = segment.words?.at(-1)
-    if (!this.recorder.input || segment.final || !last || segment.text === before?.text) return
-    const lag = Math.max(0, this.recorder.captured - last.end)
+    if (segment.final || !last || segment.text === before?.text) return
+    const lag = Math.max(0, this.#elapsed - last.end)
     this.#measured = this.#measured === null ? lag : this.#measured * 0.7 + lag * 0.3
+  }
+
+  // Seconds since the meeting began: what was captured here, or what the server had when this page came, and the time since.
+  get #elapsed() {
+    const { phase, audio } = this.#state
+    const running = this.#role === 'viewer' && phase === 'live' && this.#link.state === 'live'
+    return running ? audio + (performance.now() - this.#received) / 1000 : this.recorder.captured
   }
 
   #announce({ speaker, text }) {
@@ -268,7 +275,7 @@ export class MeetingPage {
     this.#loadFacts()
     if (!interrupted) return
     const missing = unsent > 1 ? ` The last ${unsent} s of your audio did not reach it.` : ''
-    this.notices.say('problem', `This meeting was ended from another place.${missing}`)
+    this.notices.say('problem', `The server has ended this meeting. What was heard until then is kept.${missing}`)
   }
 
   // ---- around the transcript
@@ -360,16 +367,16 @@ export class MeetingPage {
     }
     const [title, text] = emptyText(this.#role, phase)
     this.empty.hidden = !empty
+    this.empty.toggleAttribute('data-still', phase === 'ended')
     setText(this.empty.querySelector('h2'), title)
     setText(this.empty.querySelector('p'), text)
   }
 
   #tick() {
-    const { phase, stats, audio } = this.#state
+    const { phase, stats } = this.#state
     const { recorder } = this
     const { state: link, attempt, unsent, outbox } = this.#link
-    const running = this.#role === 'viewer' && phase === 'live' && link === 'live'
-    this.dock.elapsed(running ? audio + (performance.now() - this.#received) / 1000 : recorder.captured)
+    this.dock.elapsed(this.#elapsed)
     this.dock.connection(...connectionText({ link, role: this.#role, phase, attempt, unsent, stopping: recorder.stopping }))
     this.dock.lag(...(phase === 'live' || recorder.input ? lagText(stats, this.#measured) : ['', '']))
     if (outbox?.lost > 0) {

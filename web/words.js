@@ -17,14 +17,13 @@ export function connectionText({ link, role, phase, attempt = 0, unsent = 0, sto
   return phase === 'live' ? ['live', 'Live'] : ['waiting', 'Waiting for someone to start']
 }
 
-// measured: seconds between a word and its text as this page saw them; null for a reader.
+// measured: seconds between a word and its text as this page saw them; null before the first.
 export function lagText(stats, measured) {
-  const lag = measured ?? stats?.asr_lag
-  if (lag === undefined || lag === null) return ['', '']
+  if (measured === null) return ['', '']
   const details = stats
     ? `Words ${stats.asr_lag.toFixed(1)} s and speakers ${stats.diarization_lag.toFixed(1)} s behind; computing takes ${Math.round(stats.rtf * 100)} % of real time.`
     : ''
-  return [`Text ${lag.toFixed(1)} s behind`, details]
+  return [`Text ${measured.toFixed(1)} s behind`, details]
 }
 
 // What the server told in passing, as [key of the notice, text].
