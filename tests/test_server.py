@@ -1,0 +1,148 @@
+"""The listening socket and the ways a server ends, as a real process where signals matter."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from meeting import journal
+from meeting.app import recover
+from meeting.config import Config, Server
+from meeting.server import listen, serve
+from meeting.store import Store
+from pipelines.errors import DatabaseTooNew, ServeError, StoreError
+from tests.server_fakes import Client, config, tone
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_a_port_in_use_is_one_sentence() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(ServeError, match=r"port \d+: the port is in use; .*--port"):
+            listen("127.0.0.1", other.getsockname()[1])
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1"])
+def test_an_address_of_another_machine_is_one_sentence(host: str) -> None:
+    with pytest.raises(ServeError, match="no such address"):
+        listen(host, 0)
+
+
+def test_a_data_folder_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    settings = config(tmp_path / "file" / "data")
+    with pytest.raises(StoreError):
+        serve(_any_port(settings))
+
+
+def test_a_database_of_a_later_version_stops_the_start(tmp_path: Path) -> None:
+    with Store(tmp_path):
+        pass
+    (database,) = tmp_path.glob("*.sqlite3")
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'later'")
+    connection.close()
+    with pytest.raises(DatabaseTooNew):
+        serve(_any_port(config(tmp_path)))
+
+
+def _any_port(settings: Config) -> Config:
+    return replace(settings, server=Server(port=0))
+
+
+SCRIPT = """
+import sys, threading
+from dataclasses import replace
+from pathlib import Path
+import meeting.server
+from meeting.app import create_app
+from meeting.config import Server
+from tests.server_fakes import FakeMachinery, FakePipeline, config
+
+class StuckPipeline(FakePipeline):
+    def finish(self):
+        threading.Event().wait(60)
+
+machinery = FakeMachinery(pipeline=StuckPipeline if sys.argv[2] == "stuck" else FakePipeline)
+meeting.server.create_app = lambda settings, **options: create_app(settings, machinery, **options)
+meeting.server.serve(replace(config(Path(sys.argv[1])), server=Server(port=0)))
+"""
+
+
+@contextmanager
+def process(folder: Path, kind: str = "") -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server with fake models as a process of its own, and its address."""
+    running = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(folder), kind],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert running.stdout is not None
+        line = running.stdout.readline()
+        assert "open http://127.0.0.1:" in line, line
+        yield running, line.split("http://")[1].split("/")[0]
+    finally:
+        running.kill()
+        running.communicate()
+
+
+@contextmanager
+def live(address: str) -> Iterator[tuple[Client, str]]:
+    """A source that has sent a second and a half, and its meeting's id."""
+    meeting_id = httpx.post(f"http://{address}/api/meetings", trust_env=False).json()["id"]
+    with connect(f"ws://{address}/ws/meetings/{meeting_id}") as socket_:
+        client = Client(socket_)
+        client.start()
+        client.frame(0, tone(1.5))
+        client.until("ack")
+        yield client, meeting_id
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_one_signal_finishes_and_stores_live_meetings(tmp_path: Path, number: int) -> None:
+    with process(tmp_path) as (running, address), live(address) as (client, meeting_id):
+        running.send_signal(number)
+        assert client.until("ended")["segments"] == 2
+        _, errors = running.communicate(timeout=30)
+        assert (running.returncode, "Traceback" in errors) == (0, False)
+    with Store(tmp_path) as store:
+        assert (store.meeting(meeting_id).state, store.meeting(meeting_id).segments) == ("ended", 2)
+
+
+def test_a_second_signal_forces_the_end_and_what_was_said_is_kept(tmp_path: Path) -> None:
+    with process(tmp_path, "stuck") as (running, address), live(address) as (client, meeting_id):
+        running.send_signal(signal.SIGINT)
+        client.until("state")
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=30)
+        assert running.returncode == 0
+    with Store(tmp_path) as store:
+        assert store.meeting(meeting_id).segments == 1
+
+
+def test_a_killed_server_has_everything_acknowledged_on_disk(tmp_path: Path) -> None:
+    with process(tmp_path) as (running, address), live(address) as (_, meeting_id):
+        running.kill()
+        running.communicate(timeout=30)
+    (path,) = (tmp_path / "audio").glob(f"{meeting_id}.*.journal")
+    assert [len(frame.payload) for frame in journal.read(path)] == [48_000]
+    with Store(tmp_path) as store:
+        assert recover(store) == 1
+        assert (store.meeting(meeting_id).state, store.meeting(meeting_id).segments) == ("ended", 1)
+    assert path.exists()
