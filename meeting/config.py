@@ -88,7 +88,7 @@ class Speakers:
     """How voices are told apart; times in seconds."""
 
     max_speakers: int = _setting(20, low=1, high=100)
-    min_speech: float = _setting(1.5, low=0, high=30)
+    min_speech: float = _setting(2.5, low=0, high=30)
 
 
 @dataclass(frozen=True, slots=True)

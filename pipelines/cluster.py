@@ -35,12 +35,14 @@ class Thresholds:
     """Distance of centroids up to which two clusters are one voice"""
     known: float
     """Distance of a single window to a centroid up to which it may be that voice"""
+    scatter: float = 0.0
+    """Distance between a voice and the mean of one second of it"""
     margin: float = 0.02
     """How much nearer than the second voice the first must be"""
 
 
 PRESETS = {
-    "ge2e": Thresholds(tight=0.15, join=0.14, known=0.30),
+    "ge2e": Thresholds(tight=0.18, join=0.11, known=0.30, scatter=0.12),
     "wespeaker": Thresholds(tight=0.45, join=0.50, known=0.70),
     "pyannote": Thresholds(tight=0.50, join=0.55, known=0.80),
 }
@@ -81,7 +83,7 @@ def cluster(vectors: Vectors, clean: NDArray[np.float64], thresholds: Thresholds
     if not len(vectors):
         return np.zeros(0, np.int64)
     pure = _average_linkage(vectors, thresholds.tight)
-    joined = _join(centroids(vectors, clean, pure), np.bincount(pure, clean).astype(np.float64), thresholds.join)
+    joined = _join(centroids(vectors, clean, pure), np.bincount(pure, clean) / OVERLAP, thresholds)
     labels = joined[pure]
     found = [evidence(clean[labels == label]) for label in range(int(labels.max()) + 1)]
     kept = {label for label, seconds in enumerate(found) if seconds >= min_speech} or {int(np.argmax(found))}
@@ -107,25 +109,37 @@ def _average_linkage(vectors: Vectors, threshold: float) -> Labels:
     return labels
 
 
-def _join(centers: Vectors, weights: NDArray[np.float64], threshold: float) -> Labels:
-    """Join the two nearest centroids, again and again, while they are nearer than `threshold`."""
+def _join(centers: Vectors, seconds: NDArray[np.float64], thresholds: Thresholds) -> Labels:
+    """Join the two nearest centroids, again and again, while they are nearer than the threshold.
+
+    The mean of few seconds scatters round the voice it belongs to, so the distance to be expected from scatter
+    alone, inversely proportional to the seconds behind each centroid, is taken off first.
+    """
     count = len(centers)
-    sums = centers * weights[:, None].astype(np.float32)
+    seconds = seconds.astype(np.float64)
+    sums = centers * seconds[:, None].astype(np.float32)
     centers = centers.copy()
     labels = np.arange(count)
-    distances = 1.0 - centers @ centers.T
+
+    def row(at: int) -> NDArray[np.float64]:
+        allowance = thresholds.scatter * (1.0 / seconds[at] + 1.0 / seconds)
+        away: NDArray[np.float64] = 1.0 - (centers @ centers[at]).astype(np.float64) - allowance
+        return away
+
+    distances = np.stack([row(at) for at in range(count)])
     np.fill_diagonal(distances, FAR)
     while count > 1:
         first, second = divmod(int(distances.argmin()), count)
-        if distances[first, second] > threshold:
+        if distances[first, second] > thresholds.join:
             break
         labels[labels == second] = first
         sums[first] += sums[second]
+        seconds[first] += seconds[second]
         centers[first] = unit(sums[first])
         distances[second, :] = distances[:, second] = FAR
-        row = 1.0 - centers @ centers[first]
-        row[distances[first] >= FAR] = FAR
-        distances[first, :] = distances[:, first] = row
+        fresh = row(first)
+        fresh[distances[first] >= FAR] = FAR
+        distances[first, :] = distances[:, first] = fresh
     _, compact = np.unique(labels, return_inverse=True)
     return np.asarray(compact, np.int64)
 

@@ -34,10 +34,14 @@ class SpeakerOptions:
     thresholds: Thresholds
     max_speakers: int = 20
     """Voices told apart; further ones stay unknown"""
-    min_speech: float = 1.5
+    min_speech: float = 2.5
     """Clean speech that a new voice needs"""
     active: float = 0.5
-    """Activity, between 0 and 1, from which somebody is speaking"""
+    """Activity, between 0 and 1, from which a local voice is there at all"""
+    speaking: float = 0.45
+    """Mean activity over the windows that saw an instant from which the foremost voice is heard"""
+    overlap: float = 0.5
+    """The same for a voice that speaks under another one"""
     recluster: float = 30.0
     """Audio between two re-clusterings; a new voice brings one forward"""
     first_recluster: float = 5.0
@@ -257,7 +261,10 @@ class SpeakerTracker:
     def _speaking(self, low: int, high: int) -> NDArray[np.bool_]:
         """Who speaks in cells `low` to `high`: the mean over the windows that saw each instant so far."""
         seen = np.minimum(CELLS // HOP, (self._end // GRID - 1 - np.arange(low, high)) // HOP + 1)
-        on: NDArray[np.bool_] = self._activity[:, low:high] >= self._options.active * seen
+        activity = self._activity[:, low:high]
+        foremost = activity >= activity.max(axis=0)
+        options = self._options
+        on: NDArray[np.bool_] = activity >= np.where(foremost, options.speaking, options.overlap) * seen
         return on
 
     def _turns(self, low: int, high: int) -> list[Turn]:

@@ -67,7 +67,7 @@ class PipelineOptions:
     pre_roll: float = 0.3
     voice_threshold: float = 0.5
     max_speakers: int = 20
-    min_speech: float = 1.5
+    min_speech: float = 2.5
 
     def cut(self) -> CutOptions:
         """What the cutter needs of it."""
