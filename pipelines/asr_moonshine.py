@@ -76,7 +76,7 @@ class MoonshineRecogniser:
             load = onnxruntime.InferenceSession
             self._encoder: Any = load(str(files[0]), options, providers=["CPUExecutionProvider"])
             self._decoder: Any = load(decoder, options, providers=["CPUExecutionProvider"])
-        except (RuntimeError, ValueError) as error:
+        except Exception as error:  # ONNX Runtime's errors have no base of their own
             raise ModelCorrupt(f"the files in {folder} are not a Moonshine model; reinstall moonshine-voice") from error
         self._pieces = read_vocabulary(files[2].read_bytes())
         self._outputs = [output.name for output in self._decoder.get_outputs()]
@@ -99,8 +99,8 @@ class MoonshineRecogniser:
             return Heard(language="en")
         try:
             pieces = self._decode(audio)
-        except RuntimeError as error:
-            raise BlockError("recogniser", str(error).splitlines()[0]) from error
+        except Exception as error:  # ONNX Runtime's errors have no base of their own
+            raise BlockError("recogniser", (str(error).splitlines() or [type(error).__name__])[0]) from error
         words = tidy(self._words(pieces, len(audio)), len(audio))
         text = " ".join(word.text for word in words)
         logprob = float(np.mean([piece.logprob for piece in pieces])) if pieces else None

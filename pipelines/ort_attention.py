@@ -56,7 +56,10 @@ class _Table:
         if at is None:
             return []
         start = self.follow(at)
-        return [start + 4 + 4 * i for i in range(self.u32(start))]
+        count = self.u32(start)
+        if start + 4 + 4 * count > len(self.data):
+            raise struct.error("a vector reaches beyond the end of the file")
+        return [start + 4 + 4 * i for i in range(count)]
 
     def tables(self, slot: int) -> list[_Table]:
         return [_Table(self.data, self.follow(at)) for at in self.elements(slot)]

@@ -39,7 +39,7 @@ class VoiceModel:
         path = path or model_path()
         try:
             self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except (RuntimeError, ValueError, OSError) as error:
+        except Exception as error:  # ONNX Runtime's errors have no base of their own
             raise ModelCorrupt(f"{path} is not a voice activity model; run `make setup` to reinstall it") from error
 
     def stream(self) -> VoiceStream:
