@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         flags = {setting: getattr(options, flag, None) for flag, setting in FLAGS.items()}
-        return _run(options, load_config(options.config, flags=flags))
+        code = _run(options, load_config(options.config, flags=flags))
+        sys.stdout.flush()
+        return code
     except MeetingError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXPECTED
