@@ -66,9 +66,9 @@ def broken(folder: Path, to: Path, name: str, data: bytes | None) -> Path:
 
 
 def test_errors_are_counted_in_words() -> None:
-    assert word_errors("a b c".split(), "a b c".split()) == 0
-    assert word_errors("a b c".split(), "a x c d".split()) == 2
-    assert word_errors("a b c".split(), []) == 3
+    assert word_errors(["a", "b", "c"], ["a", "b", "c"]) == 0
+    assert word_errors(["a", "b", "c"], ["a", "x", "c", "d"]) == 2
+    assert word_errors(["a", "b", "c"], []) == 3
 
 
 def test_the_turns_of_the_sample_are_read_with_few_errors(

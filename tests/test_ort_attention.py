@@ -91,7 +91,7 @@ def test_garbage_is_a_damaged_model(model: bytes) -> None:
 
 @pytest.mark.parametrize("kept", [9, 100, 10_000, 100_000])
 def test_the_beginning_of_a_model_is_a_damaged_model(original: bytes, kept: int) -> None:
-    with pytest.raises(ModelCorrupt, match="damaged|no cached branch"):
+    with pytest.raises(ModelCorrupt, match=r"damaged|no cached branch"):
         with_cross_attention(original[:kept], ATTENTION)
 
 
