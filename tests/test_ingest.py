@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from meeting.messages import HEADER
+from meeting.ingest import TRY_AGAIN, _attend
+from meeting.messages import HEADER, Ended, encode
+from meeting.outbox import LIMIT, Outbox
 from tests.server_fakes import FakeMachinery, FakePipeline, Serving, config, serving, tone, wait_ready
 
 FRAME_BYTES = 64_000
@@ -366,3 +369,47 @@ def test_logs_tell_of_connections_but_not_of_what_is_said(served: Serving, caplo
     assert "connection" in text
     assert "rivat" not in text
     assert session["resume_token"] not in text
+
+
+class FakeSocket:
+    """A client that never reads: sending to it never returns."""
+
+    def __init__(self) -> None:
+        self.closed: int | None = None
+
+    async def receive(self) -> dict[str, Any]:
+        """Nothing ever comes."""
+        await asyncio.Event().wait()
+        return {}
+
+    async def send_text(self, text: str) -> None:
+        """Nothing ever leaves."""
+        await asyncio.Event().wait()
+
+    async def close(self, code: int, reason: str) -> None:
+        """Remember how it ended."""
+        self.closed = code
+
+
+class FakeRoom:
+    """Tells more than a client may leave unread."""
+
+    id = "m1"
+    left: int | None = None
+
+    def join(self, outbox: Outbox) -> int:
+        """Flood whoever comes."""
+        for number in range(LIMIT + 2):
+            message = Ended(number)
+            outbox.put(message, encode(message))
+        return 7
+
+    def leave(self, client: int) -> None:
+        """Remember who left."""
+        self.left = client
+
+
+def test_a_viewer_that_does_not_read_is_disconnected() -> None:
+    socket, room = FakeSocket(), FakeRoom()
+    asyncio.run(asyncio.wait_for(_attend(cast(Any, socket), cast(Any, room)), 20))
+    assert (socket.closed, room.left) == (TRY_AGAIN, 7)
