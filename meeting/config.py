@@ -89,6 +89,13 @@ class Speakers:
 
     max_speakers: int = _setting(20, low=1, high=100)
     min_speech: float = _setting(2.5, low=0, high=30)
+    tight: float | None = _setting(None, low=0, high=2)
+    join: float | None = _setting(None, low=0, high=2)
+    scatter: float | None = _setting(None, low=0, high=2)
+    known: float | None = _setting(None, low=0, high=2)
+    margin: float | None = _setting(None, low=0, high=2)
+    speaking: float | None = _setting(None, low=0.01, high=0.99)
+    overlap: float | None = _setting(None, low=0.01, high=0.99)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +252,7 @@ def _parse_text(name: tuple[str, str], text: str, where: str) -> Any:
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(lowered, text)
     if kind == "tuple[str, ...]":
         return [word.strip() for word in text.split(",") if word.strip()]
-    if kind in ("int", "float"):
+    if kind in ("int", "float", "float | None"):
         try:
             return int(text) if kind == "int" else float(text)
         except ValueError:
@@ -260,6 +267,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "Path | None": ((str, Path, type(None)), "a path or null"),
     "int": ((int,), "a whole number"),
     "float": ((int, float), "a number"),
+    "float | None": ((int, float, type(None)), "a number or null"),
     "bool": ((bool,), "true or false"),
     "tuple[str, ...]": ((list, tuple), "a list of texts"),
 }
@@ -280,7 +288,7 @@ def _verified(name: tuple[str, str], value: Any, where: str) -> Any:
         if not str(value).strip():
             raise SettingsError(f"{where} must be a path, not {shown}")
         return Path(value).expanduser()
-    if kind == "float":
+    if kind.startswith("float") and value is not None:
         value = float(value)
     _check_range(spec, value, where, shown)
     return value
@@ -297,7 +305,7 @@ def _check_range(spec: Field[Any], value: Any, where: str, shown: str) -> None:
     if rules.get("choices") and value not in rules["choices"]:
         raise SettingsError(f"{where} must be one of {', '.join(rules['choices'])}, not {shown}")
     low, high = rules.get("low"), rules.get("high")
-    if low is not None and high is not None and not low <= value <= high:
+    if value is not None and low is not None and high is not None and not low <= value <= high:
         raise SettingsError(f"{where} must be between {low:g} and {high:g}, not {shown}")
     if isinstance(value, str) and spec.default is not MISSING and spec.default and not value.strip():
         raise SettingsError(f"{where} must not be empty")

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -26,6 +26,7 @@ from rx.subject import Subject
 
 from .asr import placed
 from .audio import Stepper
+from .cluster import Thresholds
 from .cut import CutOptions, Cutter
 from .diarize import Windows
 from .engine import Engine
@@ -68,6 +69,26 @@ class PipelineOptions:
     voice_threshold: float = 0.5
     max_speakers: int = 20
     min_speech: float = 2.5
+    tight: float | None = None
+    join: float | None = None
+    scatter: float | None = None
+    known: float | None = None
+    margin: float | None = None
+    speaking: float | None = None
+    overlap: float | None = None
+
+    def speakers(self, preset: Thresholds) -> SpeakerOptions:
+        """What the tracker needs of it, on top of the embedding model's thresholds."""
+        distances = self._given("tight", "join", "scatter", "known", "margin")
+        return SpeakerOptions(
+            replace(preset, **distances),
+            max_speakers=self.max_speakers,
+            min_speech=self.min_speech,
+            **self._given("speaking", "overlap"),
+        )
+
+    def _given(self, *names: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def cut(self) -> CutOptions:
         """What the cutter needs of it."""
@@ -100,11 +121,8 @@ class Pipeline:
         self._done = threading.Event()
         self._audio: Subject = Subject()
         self._outputs = EventLoopScheduler()
-        speakers = SpeakerOptions(
-            engine.thresholds, max_speakers=options.max_speakers, min_speech=options.min_speech
-        )
         cutter = Cutter(engine.listen(), options.cut())
-        tracker, merger = SpeakerTracker(speakers), Merger(source_id, prefix)
+        tracker, merger = SpeakerTracker(options.speakers(engine.thresholds)), Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
         turns = audio.pipe(
             _through("stepper", Stepper()),

@@ -72,6 +72,8 @@ def test_the_file_can_be_named_by_a_variable(tmp_path: Path) -> None:
         ("MEETING_SPEECH_HOTWORDS", "Ann, Bo ,", ("Ann", "Bo")),
         ("MEETING_SPEECH_LANGUAGE", "", None),
         ("MEETING_SPEECH_MAX_SLICE", "10", 10.0),
+        ("MEETING_SPEAKERS_TIGHT", "0.2", 0.2),
+        ("MEETING_SPEAKERS_TIGHT", "null", None),
         ("MEETING_MODELS_CACHE_DIR", "/tmp/x", Path("/tmp/x")),
         ("MEETING_DATA_DIR", "elsewhere", Path("elsewhere")),
     ],
@@ -103,6 +105,8 @@ def test_variables_are_read_in_the_type_of_their_setting(
         ("speech: {hotwords: [1]}", ["speech.hotwords", "list of texts"]),
         ("speech: {language: no}", ["speech.language", "False", "quotes"]),
         ("server: {host: ''}", ["server.host", "empty"]),
+        ("speakers: {join: near}", ["speakers.join", "a number or null", "'near'"]),
+        ("speakers: {join: 3}", ["speakers.join", "between 0 and 2", "3"]),
         ("a: [", ["not valid YAML"]),
     ],
 )
