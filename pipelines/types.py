@@ -24,8 +24,8 @@ Samples = NDArray[np.float32]
 
 
 def seconds(samples: int) -> float:
-    """Samples as seconds, rounded to the millisecond."""
-    return round(samples / SAMPLE_RATE, 3)
+    """Samples as seconds, rounded to the millisecond, half a millisecond up (in integers: no export may differ)."""
+    return (samples + 8) // 16 / 1000
 
 
 def samples(seconds: float) -> int:
