@@ -79,17 +79,21 @@ class Lane:
         with self._changed:
             if self._closed:
                 raise BlockError(self.name, "the engine is closed")
+            overtaken = self._latest.pop(replaces, None) if replaces is not None else None
+            if overtaken is not None:
+                # out of the queue before the lock is let go, or the worker might start it all the same
+                self._queue.remove(overtaken)
+                heapq.heapify(self._queue)
+                self.dropped += 1
             if len(self._queue) >= self._limit:
                 raise BlockError(self.name, f"more than {self._limit} jobs are waiting")
             self._count += 1
             job: _Job[T] = _Job((priority, self._count), work, Future(), replaces)
-            overtaken = self._latest.pop(replaces, None) if replaces is not None else None
             if replaces is not None:
                 self._latest[replaces] = job
             heapq.heappush(self._queue, job)
             self._changed.notify()
         if overtaken is not None and overtaken.future.set_running_or_notify_cancel():
-            self.dropped += 1
             overtaken.future.set_result(None)
         return job.future
 
@@ -116,7 +120,7 @@ class Lane:
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
-            if job.future.done() or not job.future.set_running_or_notify_cancel():
+            if not job.future.set_running_or_notify_cancel():
                 continue
             start = time.perf_counter()
             try:
