@@ -113,7 +113,7 @@ def doubt(heard: Heard, samples: int) -> str | None:
     if heard.compression is not None and heard.compression > MOST_COMPRESSION:
         return "repetition"
     guessed = heard.avg_logprob is not None and heard.avg_logprob < LEAST_LOGPROB
-    if guessed and heard.no_speech is not None and heard.no_speech > MOST_NO_SPEECH:
+    if guessed and (heard.no_speech is None or heard.no_speech > MOST_NO_SPEECH):
         return "silence"
     # One second more, since a short slice may hold the ends of words that began before it.
     if len(heard.words) > MOST_WORDS_A_SECOND * (samples / SAMPLE_RATE + 1):

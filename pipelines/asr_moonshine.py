@@ -39,6 +39,8 @@ LETTER, BASE, LONGEST = 0.04, 0.08, 0.45
 """Seconds a last word piece lasts: `BASE` + `LETTER` for each letter, at most `LONGEST`"""
 CLOSE = samples(0.35)
 """Words nearer than this touch: the first ends where the second starts"""
+LEVEL, MOST_GAIN = 0.1, 20.0
+"""Root mean square that quieter audio is raised to, and how far at most"""
 MIN_SAMPLES = samples(0.1)
 """The encoder's receptive field: shorter audio cannot be read"""
 
@@ -98,7 +100,7 @@ class MoonshineRecogniser:
         if len(audio) < MIN_SAMPLES:
             return Heard(language="en")
         try:
-            pieces = self._decode(audio)
+            pieces = self._decode(even(audio))
         except Exception as error:  # ONNX Runtime's errors have no base of their own
             raise BlockError("recogniser", (str(error).splitlines() or [type(error).__name__])[0]) from error
         words = tidy(self._words(pieces, len(audio)), len(audio))
@@ -171,6 +173,14 @@ class MoonshineRecogniser:
     def _text(self, group: list[_Piece]) -> str:
         raw = b"".join(self._pieces[piece.token] for piece in group)
         return raw.replace(SPACE, b" ").decode("utf-8", errors="ignore").strip()
+
+
+def even(audio: Samples) -> Samples:
+    """Quiet audio raised to the level the model knows best; a distant microphone reads as well as a near one."""
+    level = float(np.sqrt(np.mean(audio.astype(np.float64) ** 2)))
+    gain = min(MOST_GAIN, LEVEL / level) if level > 0 else 1.0
+    raised: Samples = np.clip(audio * np.float32(gain), -1.0, 1.0)
+    return raised if gain > 1.0 else audio
 
 
 def read_vocabulary(data: bytes) -> list[bytes]:
