@@ -332,8 +332,9 @@ def decode(text: str) -> ClientMessage:
     """Parse a client's text frame; raises ProtocolError with what was wrong."""
     try:
         body = json.loads(text)
+        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair could be neither stored nor sent on
     except (ValueError, RecursionError) as error:
-        raise ProtocolError("a text frame must be one JSON object") from error
+        raise ProtocolError("a text frame must be one JSON object in UTF-8") from error
     if not isinstance(body, dict):
         raise ProtocolError("a text frame must be one JSON object")
     kind = body.pop("type", None)

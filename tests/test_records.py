@@ -43,7 +43,7 @@ def test_a_new_meeting_has_no_times_no_audio_and_no_text() -> None:
 
 def test_equal_records_are_equal_and_models_are_not_shared() -> None:
     other = Meeting("m1", "Monday", ENDED, datetime(2024, 5, 6, 9, tzinfo=timezone.utc))
-    assert MEETING == other
+    assert other == MEETING
     assert MEETING.models is not other.models
 
 

@@ -27,7 +27,7 @@ def test_a_window_is_a_whole_number_of_steps() -> None:
 
 @pytest.mark.parametrize(
     ("count", "time"),
-    [(0, 0.0), (7, 0.0), (8, 0.001), (16, 0.001), (23, 0.001), (24, 0.002), (40, 0.003), (959_992, 60.0), (-16, -0.001)],
+    [(0, 0), (7, 0), (8, 0.001), (16, 0.001), (23, 0.001), (24, 0.002), (40, 0.003), (959_992, 60.0), (-16, -0.001)],
 )
 def test_seconds_are_rounded_to_the_millisecond_half_of_one_up(count: int, time: float) -> None:
     assert seconds(count) == time
