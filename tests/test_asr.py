@@ -60,7 +60,8 @@ def test_no_text_has_no_compression() -> None:
     ("reading", "why"),
     [
         (heard("we meet on Thursday"), None),
-        (heard("we meet on Thursday", avg_logprob=-1.5), None),
+        (heard("we meet on Thursday", avg_logprob=-1.5), "silence"),
+        (heard("we meet on Thursday", avg_logprob=-1.5, no_speech=0.1), None),
         (heard("we meet on Thursday", avg_logprob=-1.5, no_speech=0.9), "silence"),
         (heard("we meet on Thursday", avg_logprob=-0.2, no_speech=0.9), None),
         (heard("la la la la la la la la"), "loop"),
