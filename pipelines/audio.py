@@ -34,6 +34,10 @@ CONTAINERS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
 MIN_RATE, MAX_RATE, MAX_CHANNELS = 4_000, 384_000, 32
 HEAD = 12
 """Bytes needed before a container's first bytes are looked at"""
+BLOCK = 1024
+"""Bytes that a demuxer gets at first: with fewer, some of them misread their header"""
+PROBE = {"probesize": "16384", "analyzeduration": "100000"}
+"""How much a demuxer may look at before it gives audio; by default seconds of it"""
 CHUNK = SAMPLE_RATE
 """Samples that `read_recording` gives at a time (1 s)"""
 
@@ -84,9 +88,9 @@ class Resampler:
 
 def to_mono(frames: np.ndarray[Any, Any]) -> Samples:
     """Average of the channels, shape (samples, channels) to (samples,), cleaned and clipped to [-1, 1]."""
-    mono = frames.mean(axis=1, dtype=np.float32) if frames.shape[1] > 1 else frames[:, 0].astype(np.float32)
-    clean: Samples = np.clip(np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
-    return clean
+    clean = np.clip(np.nan_to_num(frames, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
+    mono: Samples = clean.mean(axis=1, dtype=np.float32) if frames.shape[1] > 1 else clean[:, 0].astype(np.float32)
+    return mono
 
 
 class PcmDoor:
@@ -165,7 +169,8 @@ class ContainerDoor:
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
         self._format, self._looks_right = CONTAINERS[encoding]
-        self._head: bytes | None = b""
+        self._head = b""
+        self._heard = False
         self._pipe = _Pipe()
         self._out: list[Samples] = []
         self._error: AudioError | None = None
@@ -173,22 +178,28 @@ class ContainerDoor:
 
     def accept(self, data: bytes) -> Samples:
         """Decode what can be decoded so far."""
-        if self._head is not None:
-            self._head += data
-            if len(self._head) < HEAD:
-                return np.zeros(0, np.float32)
-            if not self._looks_right(self._head):
-                raise AudioError(f"this is not {self._encoding} audio: its first bytes are of another format")
-            data, self._head = self._head, None
-            self._thread = threading.Thread(target=self._decode, name="audio-door", daemon=True)
-            self._thread.start()
-        return self._hand_over(data, end=False)
+        if self._thread is not None:
+            return self._hand_over(data)
+        self._head += data
+        if len(self._head) >= HEAD and not self._looks_right(self._head):
+            raise AudioError(f"this is not {self._encoding} audio: its first bytes are of another format")
+        return self._begin() if len(self._head) >= BLOCK else np.zeros(0, np.float32)
 
     def flush(self) -> Samples:
         """Decode to the end; raises AudioError when the container held no audio."""
-        if self._thread is None:
-            raise AudioError(f"no {self._encoding} audio arrived: only {len(self._head or b'')} bytes")
-        return self._hand_over(b"", end=True)
+        if self._thread is None and len(self._head) < HEAD:
+            raise AudioError(f"no {self._encoding} audio arrived: only {len(self._head)} bytes")
+        begun = self._begin() if self._thread is None else np.zeros(0, np.float32)
+        try:
+            rest = self._hand_over(b"", end=True)
+        except AudioError:
+            # What breaks off is cut short, not refused: all before the break has been heard.
+            if not self._heard:
+                raise
+            return begun
+        if not self._heard:
+            raise AudioError(f"the {self._encoding} stream held no audio")
+        return np.concatenate([begun, rest])
 
     def close(self) -> None:
         """Stop the decoder's thread."""
@@ -196,28 +207,42 @@ class ContainerDoor:
             self._pipe.feed(b"", end=True)
             self._thread.join(timeout=5)
 
-    def _hand_over(self, data: bytes, end: bool) -> Samples:
+    def _begin(self) -> Samples:
+        self._thread = threading.Thread(target=self._decode, name="audio-door", daemon=True)
+        self._thread.start()
+        head, self._head = self._head, b""
+        return self._hand_over(head)
+
+    def _hand_over(self, data: bytes, end: bool = False) -> Samples:
         if self._error is None:
             self._pipe.feed(data, end)
         if self._error is not None and not self._out:
             raise self._error
         out, self._out = self._out, []
+        self._heard = self._heard or bool(out)
         return np.concatenate(out) if out else np.zeros(0, np.float32)
 
     def _decode(self) -> None:
         try:
             import av
 
-            with av.open(self._pipe, format=self._format, mode="r") as container:
+            with av.open(self._pipe, format=self._format, mode="r", options=PROBE) as container:
                 _require_audio(container)
                 for audio in _decoded(container):
                     self._out.append(audio)
         except AudioError as error:
             self._error = error
-        except (OSError, ValueError, EOFError) as error:
+        except _failures() as error:
             self._error = AudioError(f"this is not {self._encoding} audio that can be streamed: {_reason(error)}")
         finally:
             self._pipe.die()
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What PyAV raises on input that it cannot read; not all of it is a ValueError or an OSError."""
+    import av
+
+    return (av.FFmpegError, OSError, ValueError, EOFError)
 
 
 def _require_audio(container: Any) -> None:
@@ -226,24 +251,43 @@ def _require_audio(container: Any) -> None:
 
 
 def _decoded(container: Any) -> Iterator[Samples]:
-    """All audio of an open container, 16 kHz mono."""
+    """All audio of an open container, 16 kHz mono; raises AudioError when none of it could be decoded."""
     import av
 
-    stream = container.streams.audio[0]
     planar: Any = None
     resample: Resampler | None = None
-    rate = 0
-    for frame in container.decode(stream):
+    rate, form = 0, ("", "")
+    for frame in _frames(container):
         if frame.sample_rate != rate:
             if resample is not None:
                 yield resample(np.zeros(0, np.float32), last=True)
-            rate = frame.sample_rate
-            planar, resample = av.AudioResampler(format="fltp", rate=rate), Resampler(rate)
+            rate, form = frame.sample_rate, ("", "")
+            resample = Resampler(rate)
+        if form != (frame.format.name, frame.layout.name):
+            form = (frame.format.name, frame.layout.name)
+            planar = av.AudioResampler(format="fltp", rate=rate)
         assert resample is not None
         for part in planar.resample(frame):
             yield resample(to_mono(part.to_ndarray().T))
     if resample is not None:
         yield resample(np.zeros(0, np.float32), last=True)
+
+
+def _frames(container: Any) -> Iterator[Any]:
+    """Decoded frames of the first audio stream; a damaged packet is left out, for the others can still be heard."""
+    import av
+
+    damaged = heard = 0
+    for packet in container.demux(container.streams.audio[0]):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            damaged += 1
+            continue
+        heard += len(frames)
+        yield from frames
+    if damaged and not heard:
+        raise AudioError("none of the audio in it could be decoded")
 
 
 def _reason(error: Exception) -> str:
@@ -258,7 +302,7 @@ def read_recording(path: Path) -> Iterator[Samples]:
         container = av.open(str(path), mode="r", metadata_errors="replace")
     except FileNotFoundError as error:
         raise AudioError(f"there is no file {path}") from error
-    except (OSError, ValueError, EOFError) as error:
+    except _failures() as error:
         raise AudioError(f"{path.name} is not audio that can be read: {_reason(error)}") from error
     heard = False
     with container:
@@ -273,7 +317,7 @@ def read_recording(path: Path) -> Iterator[Samples]:
                     heard = True
                     yield np.concatenate(pending)
                     pending, size = [], 0
-        except (OSError, ValueError, EOFError) as error:
+        except _failures() as error:
             if not heard and not size:
                 raise AudioError(f"{path.name} is not audio that can be read: {_reason(error)}") from error
         if size:
@@ -294,7 +338,7 @@ def recording_seconds(path: Path) -> float | None:
             return float(container.duration / av.time_base)
     except FileNotFoundError as error:
         raise AudioError(f"there is no file {path}") from error
-    except (OSError, ValueError, EOFError) as error:
+    except _failures() as error:
         raise AudioError(f"{path.name} is not audio that can be read: {_reason(error)}") from error
 
 
