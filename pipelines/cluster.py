@@ -42,7 +42,7 @@ class Thresholds:
 
 
 PRESETS = {
-    "ge2e": Thresholds(tight=0.18, join=0.11, known=0.30, scatter=0.12),
+    "ge2e": Thresholds(tight=0.13, join=0.11, known=0.30, scatter=0.12),
     "wespeaker": Thresholds(tight=0.45, join=0.50, known=0.70),
     "pyannote": Thresholds(tight=0.50, join=0.55, known=0.80),
 }
@@ -74,18 +74,24 @@ def centroids(vectors: Vectors, weights: NDArray[np.float64], labels: Labels) ->
     return unit(sums)
 
 
-def cluster(vectors: Vectors, clean: NDArray[np.float64], thresholds: Thresholds, min_speech: float) -> Labels:
+def cluster(
+    vectors: Vectors,
+    clean: NDArray[np.float64],
+    longest: NDArray[np.float64],
+    thresholds: Thresholds,
+    min_speech: float,
+) -> Labels:
     """Label each embedding with its voice, numbered in order of first appearance.
 
-    `clean` is the seconds of clean speech behind each embedding. Clusters with less than `min_speech` of it are
-    dropped (-1), unless that would leave none.
+    `clean` is the seconds of clean speech behind each embedding, summed over its windows, `longest` those of its
+    best window. Clusters with evidence of less than `min_speech` are dropped (-1), unless that would leave none.
     """
     if not len(vectors):
         return np.zeros(0, np.int64)
     pure = _average_linkage(vectors, thresholds.tight)
     joined = _join(centroids(vectors, clean, pure), np.bincount(pure, clean) / OVERLAP, thresholds)
     labels = joined[pure]
-    found = [evidence(clean[labels == label]) for label in range(int(labels.max()) + 1)]
+    found = [evidence(clean[labels == label], longest[labels == label]) for label in range(int(labels.max()) + 1)]
     kept = {label for label, seconds in enumerate(found) if seconds >= min_speech} or {int(np.argmax(found))}
     order: dict[int, int] = {}
     for label in labels.tolist():
@@ -94,9 +100,9 @@ def cluster(vectors: Vectors, clean: NDArray[np.float64], thresholds: Thresholds
     return np.array([order.get(label, -1) for label in labels.tolist()], np.int64)
 
 
-def evidence(clean: NDArray[np.float64]) -> float:
+def evidence(clean: NDArray[np.float64], longest: NDArray[np.float64]) -> float:
     """Seconds of distinct clean speech behind the windows of one voice, which share most of their audio."""
-    return float(max(clean.max(initial=0.0), clean.sum() / OVERLAP))
+    return float(max(longest.max(initial=0.0), clean.sum() / OVERLAP))
 
 
 def _average_linkage(vectors: Vectors, threshold: float) -> Labels:

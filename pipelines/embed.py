@@ -21,6 +21,7 @@ def embed_with_ge2e(encoder: Any) -> Embed:
 
     Joining skips what belongs to others; the encoder was trained on cuts of 1.6 s and averages over them.
     """
+
     def embed(audio: Any, alone: Any) -> NDArray[np.float32]:
         batch, frames, voices = alone.shape
         out = np.full((batch, voices, encoder.dimension), np.nan, np.float32)
@@ -52,6 +53,7 @@ def embed_with_ge2e(encoder: Any) -> Embed:
 
 def embed_with_pyannote(model: Any) -> Embed:
     """pyannote embeddings (WeSpeaker, x-vectors) pool statistics over frames and take weights for them."""
+
     def embed(audio: Any, alone: Any) -> NDArray[np.float32]:
         batch, _, voices = alone.shape
         out: NDArray[np.float32] | None = None

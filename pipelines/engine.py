@@ -219,7 +219,7 @@ def _load_recogniser(choice: Choice, options: EngineOptions, on_progress: Callab
     if choice.speech.kind == "moonshine":
         from .asr_moonshine import MoonshineRecogniser
 
-        return MoonshineRecogniser([require(file) for file in SPEECH][0].parent, options.threads)
+        return MoonshineRecogniser(next(require(file) for file in SPEECH).parent, options.threads)
     return load_whisper(choice.speech, options.threads, options.hub_token)
 
 

@@ -64,7 +64,5 @@ class VoiceStream:
         """Probability in [0, 1] that a frame, shape (FRAME,), holds speech."""
         self._input[0, :_CONTEXT] = self._input[0, -_CONTEXT:]
         self._input[0, _CONTEXT:] = frame
-        output, self._state = self._session.run(
-            None, {"input": self._input, "state": self._state, "sr": self._rate}
-        )
+        output, self._state = self._session.run(None, {"input": self._input, "state": self._state, "sr": self._rate})
         return float(output[0, 0])
