@@ -88,7 +88,7 @@ class Speakers:
     """How voices are told apart; times in seconds."""
 
     max_speakers: int = _setting(20, low=1, high=100)
-    min_speech: float = _setting(2.5, low=0, high=30)
+    min_speech: float = _setting(2.0, low=0, high=30)
     tight: float | None = _setting(None, low=0, high=2)
     join: float | None = _setting(None, low=0, high=2)
     scatter: float | None = _setting(None, low=0, high=2)

@@ -30,7 +30,7 @@ class SpeakerOptions:
     thresholds: Thresholds
     max_speakers: int = 20
     """Voices told apart; further ones stay unknown"""
-    min_speech: float = 2.5
+    min_speech: float = 2.0
     """Clean speech that a new voice needs"""
     active: float = 0.5
     """Activity, between 0 and 1, from which a local voice is there at all"""

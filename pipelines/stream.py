@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import rx
 from rx import operators as ops
 from rx.core.typing import Observable
+from rx.internal.exceptions import DisposedException
 from rx.scheduler import EventLoopScheduler, ImmediateScheduler
 from rx.subject import Subject
 
@@ -30,6 +32,7 @@ from .cluster import Thresholds
 from .cut import CutOptions, Cutter
 from .diarize import Windows
 from .engine import Engine
+from .grid import GridOptions
 from .merge import Merger
 from .speakers import SpeakerOptions, SpeakerTracker
 from .types import (
@@ -68,7 +71,7 @@ class PipelineOptions:
     pre_roll: float = 0.3
     voice_threshold: float = 0.5
     max_speakers: int = 20
-    min_speech: float = 2.5
+    min_speech: float = 2.0
     tight: float | None = None
     join: float | None = None
     scatter: float | None = None
@@ -84,7 +87,7 @@ class PipelineOptions:
             replace(preset, **distances),
             max_speakers=self.max_speakers,
             min_speech=self.min_speech,
-            **self._given("speaking", "overlap"),
+            grid=GridOptions(**self._given("speaking", "overlap")),
         )
 
     def _given(self, *names: str) -> dict[str, Any]:
@@ -128,19 +131,15 @@ class Pipeline:
             _through("stepper", Stepper()),
             _through("windows", Windows()),
             ops.map(_guarded("diarization", self._find)),
-            ops.map(_settled),
-            ops.merge(max_concurrent=1),
+            self._in_order(),
             ops.do_action(self._progress.voiced),
-            ops.observe_on(self._outputs),
             _through("speakers", tracker),
         )
         readings = audio.pipe(
             _through("cutter", cutter),
             ops.map(_guarded("recogniser", self._read)),
-            ops.map(_settled),
-            ops.merge(max_concurrent=1),
+            self._in_order(),
             ops.do_action(self._progress.read),
-            ops.observe_on(self._outputs),
         )
         merged = rx.merge(turns, readings).pipe(
             ops.filter(lambda item: item is not None),
@@ -156,7 +155,7 @@ class Pipeline:
         self._audio.on_next(audio)
         stats = self._progress.due()
         if stats is not None:
-            self._outputs.schedule(lambda *_: self._tell(stats))
+            self._later(lambda: self._tell(stats))
 
     @property
     def backlog(self) -> float:
@@ -174,10 +173,11 @@ class Pipeline:
         self.close()
 
     def close(self) -> None:
-        """Free threads; abandons what is still on its way."""
+        """Free threads and whoever waits; abandons what is still on its way."""
         self._subscription.dispose()
         self._outputs.dispose()
         self._progress.close()
+        self._done.set()
 
     def _find(self, window: Window) -> Any:
         self._progress.sent_window()
@@ -194,6 +194,33 @@ class Pipeline:
             return Reading(piece.index, piece.span, piece.final, words, result.language)
 
         return _Pending(heard, "recogniser", piece.span, reading)
+
+    def _in_order(self) -> Callable[[Observable[Any]], Observable[Any]]:
+        """An operator: each pending item's result when it is there, in the order of the items.
+
+        All of it happens in the thread of the outputs: Rx's `merge` is not safe when items come in one thread and
+        results in another, and a queue of results that are there already would be unwound by recursion.
+        """
+
+        def settled(item: Any) -> Observable[Any]:
+            def subscribe(observer: Any, scheduler: Any = None) -> None:
+                def deliver() -> None:
+                    observer.on_next(_outcome(item))
+                    observer.on_completed()
+
+                if isinstance(item, _Pending):
+                    item.future.add_done_callback(lambda _: self._later(deliver))
+                else:
+                    self._later(deliver)
+
+            return rx.create(subscribe)
+
+        return rx.pipe(ops.observe_on(self._outputs), ops.map(settled), ops.merge(max_concurrent=1))
+
+    def _later(self, action: Callable[[], None]) -> None:
+        """In the thread of the outputs; never once the pipeline is closed."""
+        with suppress(DisposedException):
+            self._outputs.schedule(lambda *_: action())
 
     def _tell(self, output: Output) -> None:
         try:
@@ -216,21 +243,14 @@ class _Pending:
     convert: Callable[[Any], Any] = lambda result: result
 
 
-def _settled(item: Any) -> Observable[Any]:
-    """The result of a pending item when it is there; anything else at once. Never an Rx error."""
+def _outcome(item: Any) -> Any:
+    """The result of a pending item that is done, or its failure as a value; anything else as it is."""
     if not isinstance(item, _Pending):
-        return rx.just(item, ImmediateScheduler())
-
-    def subscribe(observer: Any, scheduler: Any = None) -> None:
-        def done(future: Future[Any]) -> None:
-            if not future.cancelled():
-                error = future.exception()
-                observer.on_next(_failed(item.block, error, item.span) if error else item.convert(future.result()))
-            observer.on_completed()
-
-        item.future.add_done_callback(done)
-
-    return rx.create(subscribe)
+        return item
+    try:
+        return item.convert(item.future.result())
+    except Exception as error:
+        return _failed(item.block, error, item.span)
 
 
 def _failed(block: str, error: BaseException, span: Span) -> BlockFailed:
@@ -309,6 +329,8 @@ class _Progress:
             self._windows += 1
 
     def voiced(self, item: LocalVoices | BlockFailed) -> None:
+        if isinstance(item, BlockFailed) and item.block != "diarization":
+            return  # an earlier block failed: no window was sent
         with self._changed:
             self._windows -= 1
             self._changed.notify_all()
@@ -322,10 +344,8 @@ class _Progress:
         with self._changed:
             if item is None:
                 self._dropped += 1
-            elif isinstance(item, BlockFailed):
-                if item.span.start in self._open:
-                    self._open.remove(item.span.start)
-            elif item.final:
+            elif (isinstance(item, BlockFailed) or item.final) and item.span.start in self._open:
+                # the failure may be a growing slice's whose final one is still being read: then it goes early
                 self._open.remove(item.span.start)
             self._changed.notify_all()
 
