@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,7 @@ class Cutter:
 
     def __call__(self, audio: Samples) -> list[Slice]:
         """Judge more audio, shape (samples,)."""
-        audio = np.concatenate([self._rest, audio]) if len(self._rest) else audio
+        audio = np.concatenate([self._rest, audio])  # always a copy: the caller may reuse its buffer
         whole = len(audio) // FRAME * FRAME
         self._rest = audio[whole:].copy()
         out: list[Slice] = []
@@ -78,7 +78,8 @@ class Cutter:
         if len(self._rest):
             missing = FRAME - len(self._rest)
             length = self._now + len(self._rest)
-            out = self._judge(np.pad(self._rest, (0, missing)))
+            judged = self._judge(np.pad(self._rest, (0, missing)))
+            out = [_until(length, piece) for piece in judged if piece.final]
             self._rest = np.zeros(0, np.float32)
             self._now = length
             self._last_voice = min(self._last_voice, length)
@@ -171,6 +172,12 @@ class Cutter:
         quiet = int(np.argmin(cost[2:-2])) + 2 if len(cost) > 4 else int(np.argmin(cost))
         before = self._frames[: len(self._frames) - count + quiet]
         return self._start + sum(len(frame) for frame in before) + FRAME // 2
+
+
+def _until(end: int, piece: Slice) -> Slice:
+    """A slice without what lies behind sample `end`."""
+    start = piece.span.start
+    return replace(piece, span=Span(start, min(piece.span.end, end)), audio=piece.audio[: end - start])
 
 
 def _smooth(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
