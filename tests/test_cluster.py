@@ -45,7 +45,9 @@ def labels_of(*parts: Vectors, clean: float | list[float] = 2.0, min_speech: flo
     """Cluster groups of vectors, each behind so many seconds of clean speech."""
     vectors = np.concatenate(parts)
     seconds = np.repeat(np.broadcast_to(clean, len(parts)), [len(part) for part in parts]).astype(np.float64)
-    return cluster(vectors, seconds, Thresholds(**{"tight": 0.1, "join": 0.2, "known": 0.3, **changed}), min_speech)
+    return cluster(
+        vectors, seconds, seconds, Thresholds(**{"tight": 0.1, "join": 0.2, "known": 0.3, **changed}), min_speech
+    )
 
 
 def test_two_voices_far_apart_are_two_clusters() -> None:
@@ -92,13 +94,14 @@ def test_scatter_excuses_a_distance_of_short_evidence_only() -> None:
 
 
 def test_no_vectors_have_no_labels() -> None:
-    assert cluster(np.zeros((0, WIDTH), np.float32), np.zeros(0), PLAIN, 1.5).shape == (0,)
+    assert cluster(np.zeros((0, WIDTH), np.float32), np.zeros(0), np.zeros(0), PLAIN, 1.5).shape == (0,)
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.integers(0, 100))
 def test_well_separated_voices_are_found_in_any_order(order: list[int], seed: int) -> None:
     vectors = np.concatenate([around(voice(number), 1, 0.01, seed + at) for at, number in enumerate(order)])
-    labels = cluster(vectors, np.full(len(order), 2.0), PLAIN, 1.5)
+    seconds = np.full(len(order), 2.0)
+    labels = cluster(vectors, seconds, seconds, PLAIN, 1.5)
     first = {number: at for at, number in enumerate(dict.fromkeys(order))}
     assert labels.tolist() == [first[number] for number in order]
 
@@ -115,11 +118,19 @@ def test_nobody_has_no_centroid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("clean", "seconds"),
-    [([], 0.0), ([0.8], 0.8), ([2.0, 2.0, 2.0], 2.0), ([2.0] * OVERLAP, 2.0), ([2.0] * 5 * OVERLAP, 10.0)],
+    ("clean", "longest", "seconds"),
+    [
+        ([], [], 0.0),
+        ([0.8], [0.8], 0.8),
+        ([2.0, 2.0, 2.0], [2.0, 2.0, 2.0], 2.0),
+        ([2.0] * OVERLAP, [2.0] * OVERLAP, 2.0),
+        ([2.0] * 5 * OVERLAP, [2.0] * 5 * OVERLAP, 10.0),
+        ([30.0], [4.0], 4.0),
+        ([80.0], [4.0], 8.0),
+    ],
 )
-def test_evidence_counts_shared_audio_once(clean: list[float], seconds: float) -> None:
-    assert evidence(np.array(clean)) == pytest.approx(seconds)
+def test_evidence_counts_shared_audio_once(clean: list[float], longest: list[float], seconds: float) -> None:
+    assert evidence(np.array(clean), np.array(longest)) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
