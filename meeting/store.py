@@ -123,11 +123,11 @@ class Store:
                 )
             )
 
-        return self._write(work)
+        return self.write(work)
 
     def rename_meeting(self, meeting_id: str, title: str) -> Future[None]:
         """Give a meeting another title."""
-        return self._write(lambda session: _change(session, meeting_id, {"title": title}))
+        return self.write(lambda session: _change(session, meeting_id, {"title": title}))
 
     def delete_meeting(self, meeting_id: str) -> Future[None]:
         """Remove a meeting for good: its rows, its audio and its journals."""
@@ -144,7 +144,7 @@ class Store:
                 path.unlink(missing_ok=True)
             session.execute(delete(MeetingRow).where(MeetingRow.id == meeting_id))
 
-        return self._write(work, wipe=True)
+        return self.write(work, wipe=True)
 
     def set_state(
         self,
@@ -165,16 +165,16 @@ class Store:
                 raise StoreError(f"a meeting is {', '.join(STATES)}, not {state!r}")
             _change(session, meeting_id, values)
 
-        return self._write(work)
+        return self.write(work)
 
     def save_source(self, meeting_id: str, source: Source) -> Future[None]:
         """Keep a source, or what has changed of it."""
-        return self._write(lambda session: _upsert(session, SourceRow, [source_values(meeting_id, source)]))
+        return self.write(lambda session: _upsert(session, SourceRow, [source_values(meeting_id, source)]))
 
     def save_speakers(self, meeting_id: str, speakers: Sequence[Speaker]) -> Future[None]:
         """Keep voices, or what has changed of them."""
         rows = [speaker_values(meeting_id, speaker) for speaker in speakers]
-        return self._write(lambda session: _upsert(session, SpeakerRow, rows))
+        return self.write(lambda session: _upsert(session, SpeakerRow, rows))
 
     def save_segments(self, meeting_id: str, segments: Sequence[Segment]) -> Future[None]:
         """Keep final segments; a higher `rev` replaces, no words removes, provisional ones are left out."""
@@ -192,7 +192,7 @@ class Store:
                 elif segment.final:
                     _upsert(session, SegmentRow, [segment_values(meeting_id, segment)], newer=True)
 
-        return self._write(work)
+        return self.write(work)
 
     def save_labels(self, meeting_id: str, changes: Sequence[LabelChange]) -> Future[None]:
         """Relabel segments that are kept; one that is not yet kept will come with its label."""
@@ -209,7 +209,7 @@ class Store:
                     .values(rev=change.rev, speaker=change.after)
                 )
 
-        return self._write(work)
+        return self.write(work)
 
     def save_turns(self, meeting_id: str, revised: TurnsRevised) -> Future[None]:
         """Put these turns in the place of all that was kept about their span."""
@@ -234,9 +234,10 @@ class Store:
             if rows:
                 session.execute(insert(TurnRow), rows)
 
-        return self._write(work)
+        return self.write(work)
 
-    def _write(self, work: Callable[[Session], None], wipe: bool = False) -> Future[None]:
+    def write(self, work: Callable[[Session], None], wipe: bool = False) -> Future[None]:
+        """Ask the writer for a transaction; `wipe` leaves no trace of what it deletes."""
         if self._writer is None:
             future: Future[None] = Future()
             future.set_exception(StoreError("the database is not open"))
@@ -247,7 +248,7 @@ class Store:
 
     def meeting(self, meeting_id: str) -> Meeting:
         """One meeting without its text; raises NotFound."""
-        with self._read() as session:
+        with self.read() as session:
             return _meeting(session, meeting_id)
 
     def meetings(self, limit: int = 50, before: str | None = None) -> tuple[list[Meeting], str | None]:
@@ -255,14 +256,14 @@ class Store:
         query = _meetings().order_by(MeetingRow.created_at.desc(), MeetingRow.id.desc()).limit(limit + 1)
         if before is not None:
             query = query.where(tuple_(MeetingRow.created_at, MeetingRow.id) < tuple_(*_from_cursor(before)))
-        with self._read() as session:
+        with self.read() as session:
             found = [row.value(count) for row, count in session.execute(query)]
         page = found[:limit]
         return page, _cursor(page[-1]) if page and len(found) > limit else None
 
     def speaker_names(self, meeting_ids: Sequence[str]) -> dict[str, list[str]]:
         """For each of the meetings, the names of the voices that said something."""
-        with self._read() as session:
+        with self.read() as session:
             speakers = session.scalars(
                 select(SpeakerRow)
                 .where(SpeakerRow.meeting_id.in_(meeting_ids))
@@ -283,7 +284,7 @@ class Store:
 
     def record(self, meeting_id: str) -> Record:
         """A whole meeting; raises NotFound."""
-        with self._read() as session:
+        with self.read() as session:
             meeting = _meeting(session, meeting_id)
             sources = [row.value() for row in session.scalars(_of(SourceRow, meeting_id).order_by(SourceRow.id))]
             speakers = [
@@ -307,7 +308,7 @@ class Store:
             query = query.order_by(MeetingRow.created_at.desc(), MeetingRow.id.desc()).limit(1)
         else:
             query = query.where(MeetingRow.id.startswith(wanted, autoescape=True)).order_by(MeetingRow.id).limit(2)
-        with self._read() as session:
+        with self.read() as session:
             found: list[Meeting] = [row.value(count) for row, count in session.execute(query)]
         if wanted == "last" and not found:
             raise NotFound("there is no meeting yet")
@@ -318,7 +319,8 @@ class Store:
         return found[0]
 
     @contextmanager
-    def _read(self) -> Iterator[Session]:
+    def read(self) -> Iterator[Session]:
+        """A transaction that sees one state of the database."""
         if self._readers is None:
             raise StoreError("the database is not open")
         with sentences(self.data_dir / DATABASE), Session(self._readers) as session:

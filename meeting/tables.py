@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from meeting.access import Link, Role
 from meeting.records import Meeting, Source
 from pipelines.errors import StoreError
 from pipelines.types import Segment, Span, Speaker, Turn, Word
@@ -163,6 +164,25 @@ class TurnRow(Base):
     def value(self) -> Turn:
         """The row as a value."""
         return Turn(Span(self.start, self.end), self.speaker)
+
+
+class LinkRow(Base):
+    """A link into a meeting; its token is kept as a digest only, so that nobody can take it from here."""
+
+    __tablename__ = "links"
+    __table_args__ = (Index(None, "digest", unique=True), Index(None, "meeting_id"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"))
+    role: Mapped[str]
+    """"host", "speak" or "view" """
+    digest: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+
+    def value(self) -> Link:
+        """The row as a value."""
+        return Link(self.id, self.meeting_id, Role[self.role.upper()], self.created_at, self.expires_at)
 
 
 def source_values(meeting_id: str, source: Source) -> dict[str, Any]:

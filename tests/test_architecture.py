@@ -47,8 +47,8 @@ LAYOUT = {
     "models": row("pipelines", "models weights choice hub checkpoints ge2e embed", "values parts blocks asr models"),
     "engine": row("pipelines", "engine", "values parts blocks asr models"),
     "stream": row("pipelines", "stream", "values parts blocks asr models engine"),
-    "core": row("meeting", "config messages records transcript session events outputs", "values core"),
-    "storage": row("meeting", "store database tables journal export search", "values core storage"),
+    "core": row("meeting", "access config messages records transcript session events outputs", "values core"),
+    "storage": row("meeting", "store database tables journal export search links", "values core storage"),
     "live": row("meeting", "ingest room rooms worker machinery outbox", f"{PIPELINES} core storage live"),
     "edge": row("meeting", "app api figures guard server replay cli doctor __main__", f"{PIPELINES} core storage live edge"),
 }
@@ -68,7 +68,7 @@ LIBRARIES = {
     "huggingface_hub": "pipelines.hub pipelines.models",
     "av": "pipelines.audio",
     "soxr": "pipelines.audio",
-    "sqlalchemy": "meeting.store meeting.database meeting.tables meeting.search",
+    "sqlalchemy": "meeting.store meeting.database meeting.tables meeting.search meeting.links",
     "alembic": "meeting.database meeting.tables",
     "yaml": "meeting.config",
 }
@@ -84,6 +84,7 @@ PURE = {
     "pipelines.types": "numpy",
     "pipelines.errors": "",
     "pipelines.merge": "numpy",
+    "meeting.access": "",
     "meeting.messages": "",
     "meeting.records": "",
     "meeting.transcript": "",
@@ -217,7 +218,7 @@ def test_modules_of_values_and_rules_need_no_libraries(module: str) -> None:
     assert {item.name.split(".")[0] for item in third_party(module)} <= set(PURE[module].split())
 
 
-@pytest.mark.parametrize("module", ["meeting.session", "meeting.transcript", "meeting.outputs", "meeting.events"])
+@pytest.mark.parametrize("module", ["meeting.session", "meeting.transcript", "meeting.outputs", "meeting.events", "meeting.access"])
 def test_the_state_machine_touches_no_clock_thread_or_socket(module: str) -> None:
     loaded = {item.name.split(".")[0] for item in imports(module)}
     assert not loaded & IMPURE
