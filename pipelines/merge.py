@@ -6,6 +6,7 @@ What is sent at the end depends on the words and turns alone, not on the order i
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -65,7 +66,7 @@ class Merger:
     def reset(self) -> None:
         """Forget everything."""
         self._lines: dict[int, _Line] = {}
-        self._turns: tuple[Turn, ...] = ()
+        self._timeline = _Timeline()
 
     def __call__(self, item: Reading | TurnsRevised) -> list[Segment | SpeakersRevised]:
         """One more result of either branch."""
@@ -85,16 +86,15 @@ class Merger:
         return [*segments, *_revised(changes, "live")]
 
     def _relabel(self, revised: TurnsRevised) -> list[Segment | SpeakersRevised]:
-        self._turns = replace_turns(self._turns, revised)
+        self._timeline.replace(revised)
         reach = samples(self._options.near)
-        touched = Span(revised.span.start - reach, revised.span.end + reach)
         out: list[Segment | SpeakersRevised] = []
         changed: list[LabelChange] = []
         for index in reversed(self._lines):
             line = self._lines[index]
-            if line.span.end <= touched.start:
+            if revised.span.start - line.span.end > reach:
                 break
-            if line.span & touched:
+            if line.span.gap(revised.span) <= reach:
                 segments, changes = self._update(index, line)
                 out += segments
                 changed += changes
@@ -126,13 +126,39 @@ class Merger:
 
     def _segments(self, index: int, line: _Line) -> Iterable[Segment]:
         """The segments of a line as they should be now, each with revision 1."""
-        near = [turn for turn in self._turns if turn.span.gap(line.span) <= samples(self._options.near)]
+        near = self._timeline.near(line.span, samples(self._options.near))
         stable = line.stable
         for number, piece in enumerate(split(line.words, near, self._options)):
             id = f"{self._prefix}{index + 1}" + (f".{number + 1}" if number else "")
             sure = " ".join(word.text for word in piece.words[: max(0, stable)])
             stable -= len(piece.words)
             yield Segment(id, 1, line.final, self._source, piece.span, piece.speaker, piece.words, len(sure))
+
+
+class _Timeline:
+    """Turns in order of time. Both operations look at a neighbourhood only, however long the meeting lasts."""
+
+    def __init__(self) -> None:
+        self._turns: list[Turn] = []
+        self._longest = 0
+
+    def near(self, span: Span, reach: int) -> list[Turn]:
+        """The turns at most `reach` samples away."""
+        return [turn for turn in self._turns[self._around(span, reach)] if turn.span.gap(span) <= reach]
+
+    def replace(self, revised: TurnsRevised) -> None:
+        """Take over a revision."""
+        around = self._around(revised.span, 0)
+        self._turns[around] = replace_turns(self._turns[around], revised)
+        self._longest = max([self._longest, *(len(turn.span) for turn in revised.turns)])
+
+    def _around(self, span: Span, reach: int) -> slice:
+        first = bisect_left(self._turns, span.start - reach - self._longest, key=_begin)
+        return slice(first, bisect_right(self._turns, span.end + reach, key=_begin))
+
+
+def _begin(turn: Turn) -> int:
+    return turn.span.start
 
 
 def _revised(changes: list[LabelChange], reason: str) -> list[SpeakersRevised]:
