@@ -318,9 +318,9 @@ def test_nothing_is_left_at_the_end_and_a_reset_forgets_everything() -> None:
     assert merger(reading(said("we meet", 0))) == first
 
 
-@pytest.mark.parametrize("turn", [(ANN, 0, 1), (ANN, 3.5, 4)])
+@pytest.mark.parametrize("turn", [(ANN, 0, 1), (ANN, 2.5, 4)])
 def test_a_turn_just_near_enough_labels_a_line_whichever_comes_first(turn: tuple[str, float, float]) -> None:
-    words = reading(said("well then now", 1.5))
+    words = reading(said("well", 1.5))
     for items in ([turns(turn), words], [words, turns(turn)]):
         merger, client = Merger("a"), Client()
         for item in items:
