@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipelines.types import Segment, Speaker, Turn
+from pipelines.types import Segment, Span, Speaker, Turn
 
 OPEN = "open"
 """State of a meeting that nobody has spoken in yet"""
@@ -55,6 +55,27 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """Audio of a source that never arrived; silence stands in its place."""
+
+    source_id: str
+    span: Span
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """What is kept of a running source so that it can go on after the server died."""
+
+    source_id: str
+    digest: str | None = field(default=None, repr=False)
+    """Of the token that its client has; None where nobody can come back"""
+    hotwords: tuple[str, ...] = ()
+    lost_at: datetime | None = None
+    """UTC time since which the client is away; None while it is connected"""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """A whole meeting: what every export is made of."""
 
@@ -65,6 +86,8 @@ class Record:
     """Final ones with words, in order of time; times within the meeting"""
     turns: tuple[Turn, ...]
     """Who spoke when, from diarization alone; speakers already resolved through `merged_into`"""
+    gaps: tuple[Gap, ...] = ()
+    """In order of time"""
 
     def speaker_name(self, speaker: str | None) -> str:
         """The name to print for a speaker id: its given name, "Speaker 2", or "Speaker ?" when unknown."""
@@ -77,3 +100,14 @@ class Record:
 def display_name(speaker: Speaker) -> str:
     """The name of a voice as people read it: what it was called, else its number."""
     return speaker.name or f"Speaker {speaker.id.removeprefix('spk')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A meeting that the end of an earlier process cut off, as far as it was stored."""
+
+    record: Record
+    source: Source
+    resume: Resume
+    remaining: float
+    """Seconds that its source may still take to come back"""

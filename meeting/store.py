@@ -18,8 +18,9 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from meeting.database import Writer, prepare, readers, sentences
-from meeting.records import STATES, Meeting, Record, Source, display_name
+from meeting.records import ENDED, OPEN, STATES, Meeting, Record, Source, display_name
 from meeting.tables import (
+    GapRow,
     MeetingRow,
     SegmentRow,
     SourceRow,
@@ -261,6 +262,13 @@ class Store:
         page = found[:limit]
         return page, _cursor(page[-1]) if page and len(found) > limit else None
 
+    def older_than(self, moment: datetime) -> list[str]:
+        """Ids of the meetings that are over since before a moment, or were made before it and never held."""
+        since = func.coalesce(MeetingRow.ended_at, MeetingRow.created_at)
+        query = select(MeetingRow.id).where(MeetingRow.state.in_((OPEN, ENDED)), since < moment).order_by(since)
+        with self.read() as session:
+            return list(session.scalars(query))
+
     def speaker_names(self, meeting_ids: Sequence[str]) -> dict[str, list[str]]:
         """For each of the meetings, the names of the voices that said something."""
         with self.read() as session:
@@ -297,8 +305,9 @@ class Store:
                 for row in session.scalars(_of(SegmentRow, meeting_id).order_by(SegmentRow.start, SegmentRow.id))
             ]
             turns = [row.value() for row in session.scalars(_of(TurnRow, meeting_id))]
+            gaps = [row.value() for row in session.scalars(_of(GapRow, meeting_id).order_by(GapRow.start))]
         joined = join_turns(Turn(turn.span, stands_for.get(turn.speaker, turn.speaker)) for turn in turns)
-        return Record(meeting, tuple(sources), tuple(speakers), tuple(segments), tuple(joined))
+        return Record(meeting, tuple(sources), tuple(speakers), tuple(segments), tuple(joined), tuple(gaps))
 
     def find(self, prefix_or_id: str) -> Meeting:
         """The meeting with this id, or whose id alone starts so, or the "last" one; raises NotFound."""

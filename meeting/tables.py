@@ -9,7 +9,7 @@ from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, Typ
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from meeting.access import Link, Role
-from meeting.records import Meeting, Source
+from meeting.records import Gap, Meeting, Resume, Source
 from pipelines.errors import StoreError
 from pipelines.types import Segment, Span, Speaker, Turn, Word
 
@@ -43,7 +43,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UTC, dict[str, Any]: JSON, list[list[Any]]: JSON}  # noqa: RUF012 - SQLAlchemy's name
+    type_annotation_map = {datetime: UTC, dict[str, Any]: JSON, list[list[Any]]: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's name
 
 
 class MeetingRow(Base):
@@ -183,6 +183,38 @@ class LinkRow(Base):
     def value(self) -> Link:
         """The row as a value."""
         return Link(self.id, self.meeting_id, Role[self.role.upper()], self.created_at, self.expires_at)
+
+
+class ResumeRow(Base):
+    """What a running source needs to go on after the server died."""
+
+    __tablename__ = "resumes"
+
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"), primary_key=True)
+    source_id: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str | None]
+    hotwords: Mapped[list[str]]
+    lost_at: Mapped[datetime | None]
+
+    def value(self) -> Resume:
+        """The row as a value."""
+        return Resume(self.source_id, self.digest, tuple(self.hotwords), self.lost_at)
+
+
+class GapRow(Base):
+    """Audio of a source that never arrived."""
+
+    __tablename__ = "gaps"
+
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"), primary_key=True)
+    source_id: Mapped[str] = mapped_column(primary_key=True)
+    start: Mapped[int] = mapped_column(primary_key=True)
+    end: Mapped[int]
+    reason: Mapped[str]
+
+    def value(self) -> Gap:
+        """The row as a value."""
+        return Gap(self.source_id, Span(self.start, self.end), self.reason)
 
 
 def source_values(meeting_id: str, source: Source) -> dict[str, Any]:

@@ -48,7 +48,7 @@ LAYOUT = {
     "engine": row("pipelines", "engine", "values parts blocks asr models"),
     "stream": row("pipelines", "stream", "values parts blocks asr models engine"),
     "core": row("meeting", "access config messages records transcript session events outputs", "values core"),
-    "storage": row("meeting", "store database tables journal export search links", "values core storage"),
+    "storage": row("meeting", "store database tables journal export search links rescue", "values core storage"),
     "live": row("meeting", "ingest room rooms worker machinery outbox", f"{PIPELINES} core storage live"),
     "edge": row("meeting", "app api figures guard server replay cli doctor __main__", f"{PIPELINES} core storage live edge"),
 }
@@ -68,7 +68,7 @@ LIBRARIES = {
     "huggingface_hub": "pipelines.hub pipelines.models",
     "av": "pipelines.audio",
     "soxr": "pipelines.audio",
-    "sqlalchemy": "meeting.store meeting.database meeting.tables meeting.search meeting.links",
+    "sqlalchemy": "meeting.store meeting.database meeting.tables meeting.search meeting.links meeting.rescue",
     "alembic": "meeting.database meeting.tables",
     "yaml": "meeting.config",
 }
