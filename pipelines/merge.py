@@ -26,6 +26,8 @@ class MergeOptions:
     """Smallest share of the line that such a piece may be"""
     min_words: int = 2
     """Fewest words of such a piece"""
+    clear: float = 0.9
+    """Share of a smaller piece that its speaker's turns must cover, others at most the rest, for it to be kept"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,8 @@ def split(words: Sequence[Word], turns: Sequence[Turn], options: MergeOptions) -
     """Words in order, as pieces of one speaker each.
 
     A piece is cut off only where it is long enough to be believed (`min_piece`, `min_share`, `min_words`): the
-    edges of words and of turns are both uncertain by some tenths of a second.
+    edges of words and of turns are both uncertain by some tenths of a second. A shorter one, such as a "Right."
+    in between, is kept where nobody else is heard in it.
     """
     if not words:
         return []
@@ -202,12 +205,28 @@ def split(words: Sequence[Word], turns: Sequence[Turn], options: MergeOptions) -
     least = max(samples(options.min_piece), round(len(whole) * options.min_share))
     while len(pieces) > 1:
         weak = [
-            at for at, piece in enumerate(pieces) if len(piece.words) < options.min_words or len(piece.span) < least
+            at
+            for at, piece in enumerate(pieces)
+            if (len(piece.words) < options.min_words or len(piece.span) < least)
+            and not _clear(piece, turns, options.clear)
         ]
         if not weak:
             break
         pieces = _absorb(pieces, min(weak, key=lambda at: (len(pieces[at].span), at)))
     return pieces
+
+
+def _clear(piece: Piece, turns: Sequence[Turn], share: float) -> bool:
+    """Whether a piece lies in turns of its own speaker and of nobody else."""
+    length = sum(len(word.span) for word in piece.words)
+    own = others = 0
+    for turn in turns:
+        shared = sum(len(turn.span & word.span) for word in piece.words)
+        if turn.speaker == piece.speaker:
+            own += shared
+        else:
+            others += shared
+    return piece.speaker is not None and own >= share * length and others <= (1 - share) * length
 
 
 def _absorb(pieces: list[Piece], at: int) -> list[Piece]:

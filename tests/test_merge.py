@@ -26,6 +26,8 @@ from pipelines.types import (
 
 ANN, BEN = "spk1", "spk2"
 OPTIONS = MergeOptions()
+GUARDS_ALONE = MergeOptions(clear=2.0)
+"""No piece is ever clear: only its length, share and words count"""
 NEAR = samples(OPTIONS.near)
 
 
@@ -226,31 +228,46 @@ def test_a_change_of_speaker_is_believed_from_a_second_and_two_words_on(
     second: tuple[str, float, float], pieces: list[tuple[str, str]]
 ) -> None:
     words = said("one two three four five six seven eight", 0)
-    found = split(words, turns((ANN, 0, second[1]), second).turns, OPTIONS)
+    found = split(words, turns((ANN, 0, second[1]), second).turns, GUARDS_ALONE)
     assert [(" ".join(word.text for word in piece.words), piece.speaker) for piece in found] == pieces
 
 
 def test_a_piece_of_many_words_in_less_than_a_second_is_not_believed() -> None:
     words = (*said("one two three", 0), *said("a b c d", 1.5, 0.2))
-    assert [piece.speaker for piece in split(words, turns((ANN, 0, 1.5), (BEN, 1.5, 2.3)).turns, OPTIONS)] == [ANN]
+    assert [piece.speaker for piece in split(words, turns((ANN, 0, 1.5), (BEN, 1.5, 2.3)).turns, GUARDS_ALONE)] == [ANN]
 
 
 def test_a_long_word_alone_is_no_piece() -> None:
     words = (*said("one two three", 0), *said("well", 1.5, 1.2))
-    assert [piece.speaker for piece in split(words, turns((ANN, 0, 1.5), (BEN, 1.5, 2.7)).turns, OPTIONS)] == [ANN]
+    assert [piece.speaker for piece in split(words, turns((ANN, 0, 1.5), (BEN, 1.5, 2.7)).turns, GUARDS_ALONE)] == [ANN]
 
 
 @pytest.mark.parametrize(("length", "believed"), [(1.9, False), (2.0, True)])
 def test_a_piece_is_at_least_a_fifth_of_the_line(length: float, believed: bool) -> None:
     ann, ben = said("a b c d e f g h", 0, (10 - length) / 8), said("i j", 10 - length, length / 2)
-    found = split((*ann, *ben), turns((ANN, 0, 10 - length), (BEN, 10 - length, 10)).turns, OPTIONS)
+    found = split((*ann, *ben), turns((ANN, 0, 10 - length), (BEN, 10 - length, 10)).turns, GUARDS_ALONE)
     assert [piece.speaker for piece in found] == ([ANN, BEN] if believed else [ANN])
 
 
 def test_a_word_between_two_pieces_of_one_speaker_does_not_part_them() -> None:
     words = said("one two three four five six", 0)
-    found = split(words, turns((ANN, 0, 1), (BEN, 1, 1.5), (ANN, 1.5, 3)).turns, OPTIONS)
+    found = split(words, turns((ANN, 0, 1), (BEN, 1, 1.5), (ANN, 1.5, 3)).turns, GUARDS_ALONE)
     assert found == [Piece(ANN, words)]
+
+
+def test_a_short_answer_in_between_is_kept_where_nobody_else_is_heard() -> None:
+    words = said("one two right four five six", 0)
+    found = split(words, turns((ANN, 0, 1), (BEN, 1, 1.5), (ANN, 1.5, 3)).turns, OPTIONS)
+    assert [(" ".join(word.text for word in piece.words), piece.speaker) for piece in found] == [
+        ("one two", ANN),
+        ("right", BEN),
+        ("four five six", ANN),
+    ]
+
+
+def test_a_short_answer_under_another_voice_is_not_cut_out() -> None:
+    words = said("one two right four five six", 0)
+    assert split(words, turns((ANN, 0, 3), (BEN, 1, 1.5)).turns, OPTIONS) == [Piece(ANN, words)]
 
 
 def test_words_of_nobody_at_an_edge_go_with_the_speaker_beside_them() -> None:
