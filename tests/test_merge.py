@@ -418,9 +418,10 @@ def test_the_order_of_arrival_leaves_no_trace(data: st.DataObject) -> None:
 def test_pieces_hold_all_words_in_order_and_neighbours_differ(data: st.DataObject) -> None:
     words = data.draw(talk())[0][-1].words
     voices = [turn for revised in data.draw(revisions()) for turn in revised.turns]
-    pieces = split(words, voices, OPTIONS)
-    assert [word for piece in pieces for word in piece.words] == list(words)
-    assert all(one.speaker != other.speaker for one, other in pairwise(pieces))
+    for options in (OPTIONS, GUARDS_ALONE):
+        pieces = split(words, voices, options)
+        assert [word for piece in pieces for word in piece.words] == list(words)
+        assert all(one.speaker != other.speaker for one, other in pairwise(pieces))
     least = samples(OPTIONS.min_piece)
     assert len(pieces) <= 1 or all(len(piece.words) >= 2 and len(piece.span) >= least for piece in pieces)
 
