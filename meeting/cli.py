@@ -1,4 +1,5 @@
-"""The commands: `serve`, `replay`, `list`, `show`, `export`, `models`, `doctor` and `migrate`.
+"""The commands: `serve`, `replay`, `list`, `show`, `export`, `evaluate`, `tune`, `models`, `doctor` and
+`migrate`.
 
 Libraries are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -34,6 +35,7 @@ FLAGS = {
     "port": ("server", "port"),
     "models": ("models", "set"),
     "language": ("speech", "language"),
+    "embedding": ("models", "embedding"),
 }
 """Flag -> the setting that it overrides"""
 
@@ -85,6 +87,8 @@ def parser() -> argparse.ArgumentParser:
     listing.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (default 50)")
     command("show", "print a meeting's transcript").add_argument("meeting", help="id, the start of one, or last")
     _add_export(command("export", "write a meeting's transcript in a format"))
+    _add_evaluate(command("evaluate", "measure accuracy and latency on recordings with references"))
+    _add_tune(command("tune", "fit the thresholds that tell voices apart to recordings with references"))
     models = command("models", "show the models, or fetch those that are missing")
     models.add_argument("action", choices=("list", "pull"))
     _add_models(models)
@@ -115,6 +119,26 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
     _add_models(command)
 
 
+def _add_evaluate(command: argparse.ArgumentParser) -> None:
+    text = "folder with NAME.flac (or .wav, ...), NAME.rttm and NAME.seglst.json for each recording"
+    command.add_argument("folder", type=Path, metavar="DIR", help=text)
+    command.add_argument(
+        "--speed",
+        default="max",
+        choices=("1", "max"),
+        help="1, the pace of speech, also measures latency (default max)",
+    )
+    command.add_argument("--out", type=Path, metavar="FOLDER", help="folder for transcripts, event logs and plots")
+    command.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    _add_models(command)
+
+
+def _add_tune(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=Path, metavar="DIR", help="folder with NAME.flac (or .wav, ...) and NAME.rttm")
+    command.add_argument("--embedding", metavar="NAME", help="embedding model instead of the one of the settings")
+    _add_models(command)
+
+
 def _add_export(command: argparse.ArgumentParser) -> None:
     command.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
     command.add_argument("--format", required=True, choices=FORMATS)
@@ -128,6 +152,8 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         "list": _list,
         "show": _show,
         "export": _export,
+        "evaluate": _evaluate,
+        "tune": _tune,
         "models": _models,
         "doctor": _doctor,
         "migrate": _migrate,
@@ -147,9 +173,7 @@ def _replay(options: argparse.Namespace, config: Config) -> int:
     from meeting.replay import Options, replay
 
     set_up_logs(options.log_level or "warning")
-    asked = Options(
-        options.recording, _speed(options.speed), options.out, options.events, options.title, options.chunk
-    )
+    asked = Options(options.recording, _speed(options.speed), options.out, options.events, options.title, options.chunk)
     summary = replay(config, asked)
     print(json.dumps(summary, ensure_ascii=False), flush=True)
     return 0
@@ -163,6 +187,27 @@ def _speed(text: str) -> float | None:
     if speed is not None and not 0 < speed <= 1000:
         raise SettingsError(f"--speed must be 1, 4, another number above 0, or max, not {text!r}")
     return speed
+
+
+def _evaluate(options: argparse.Namespace, config: Config) -> int:
+    from meeting.evaluate import evaluate, table
+
+    set_up_logs(options.log_level or "warning")
+    body = evaluate(config, options.folder, _speed(options.speed), options.out, report=_say).as_dict()
+    print(json.dumps(body, ensure_ascii=False) if options.json else table(body), flush=True)
+    return 0
+
+
+def _tune(options: argparse.Namespace, config: Config) -> int:
+    from meeting.tune import describe, tune
+
+    set_up_logs(options.log_level or "warning")
+    print(describe(tune(config, options.folder, report=_say)), flush=True)
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _list(options: argparse.Namespace, config: Config) -> int:

@@ -50,7 +50,11 @@ LAYOUT = {
     "core": row("meeting", "access config messages records transcript session events outputs", "values core"),
     "storage": row("meeting", "store database tables journal export search links rescue", "values core storage"),
     "live": row("meeting", "ingest room rooms worker machinery outbox", f"{PIPELINES} core storage live"),
-    "edge": row("meeting", "app api figures guard server replay cli doctor __main__", f"{PIPELINES} core storage live edge"),
+    "edge": row(
+        "meeting",
+        "app api figures guard server replay cli doctor evaluate evaluate_run scores der plots tune tune_bench __main__",
+        f"{PIPELINES} core storage live edge",
+    ),
 }
 """The table of the design, from the bottom up.
 
@@ -60,12 +64,16 @@ What was split off from a block stands in `parts`, what was split off from anoth
 LIBRARIES = {
     "rx": "pipelines.stream",
     "diart": "pipelines.diarize pipelines.speakers",
-    "pyannote": "pipelines.diarize pipelines.speakers pipelines.refine pipelines.models pipelines.checkpoints",
+    "pyannote": "pipelines.diarize pipelines.speakers pipelines.refine pipelines.models pipelines.checkpoints "
+    "meeting.scores",
     "faster_whisper": "pipelines.asr_whisper pipelines.hub",
     "ctranslate2": "pipelines.asr_whisper pipelines.models pipelines.hub",
     "moonshine_voice": "pipelines.asr_moonshine",
     "silero_vad": "pipelines.voice",
     "huggingface_hub": "pipelines.hub pipelines.models",
+    "meeteval": "meeting.scores",
+    "whisper_normalizer": "meeting.scores",
+    "matplotlib": "meeting.plots",
     "av": "pipelines.audio",
     "soxr": "pipelines.audio",
     "sqlalchemy": "meeting.store meeting.database meeting.tables meeting.search meeting.links meeting.rescue",
@@ -218,7 +226,9 @@ def test_modules_of_values_and_rules_need_no_libraries(module: str) -> None:
     assert {item.name.split(".")[0] for item in third_party(module)} <= set(PURE[module].split())
 
 
-@pytest.mark.parametrize("module", ["meeting.session", "meeting.transcript", "meeting.outputs", "meeting.events", "meeting.access"])
+@pytest.mark.parametrize(
+    "module", ["meeting.session", "meeting.transcript", "meeting.outputs", "meeting.events", "meeting.access"]
+)
 def test_the_state_machine_touches_no_clock_thread_or_socket(module: str) -> None:
     loaded = {item.name.split(".")[0] for item in imports(module)}
     assert not loaded & IMPURE

@@ -139,9 +139,7 @@ def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> No
     assert one_sentence(err)
 
 
-def test_a_data_folder_that_cannot_be_used_is_one_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_data_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("x")
     code, _, err = run(capsys, "serve", "--port", "0", "--data-dir", str(tmp_path / "file"))
     assert code == EXPECTED
@@ -206,7 +204,7 @@ def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
 def test_help_names_every_command() -> None:
     done = program("--help")
     assert done.returncode == 0
-    for name in ("serve", "replay", "list", "show", "export", "models", "doctor", "migrate"):
+    for name in ("serve", "replay", "list", "show", "export", "evaluate", "tune", "models", "doctor", "migrate"):
         assert name in done.stdout
 
 
