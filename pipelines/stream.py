@@ -22,6 +22,7 @@ from typing import Any
 import rx
 from rx import operators as ops
 from rx.core.typing import Observable
+from rx.disposable import Disposable
 from rx.internal.exceptions import DisposedException
 from rx.scheduler import EventLoopScheduler, ImmediateScheduler
 from rx.subject import Subject
@@ -123,7 +124,7 @@ class Pipeline:
         self._progress = _Progress(engine)
         self._done = threading.Event()
         self._audio: Subject = Subject()
-        self._outputs = EventLoopScheduler()
+        self._outputs = _Outputs()
         cutter = Cutter(engine.listen(), options.cut())
         tracker, merger = SpeakerTracker(options.speakers(engine.thresholds)), Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
@@ -219,8 +220,7 @@ class Pipeline:
 
     def _later(self, action: Callable[[], None]) -> None:
         """In the thread of the outputs; never once the pipeline is closed."""
-        with suppress(DisposedException):
-            self._outputs.schedule(lambda *_: action())
+        self._outputs.schedule(lambda *_: action())
 
     def _tell(self, output: Output) -> None:
         try:
@@ -231,6 +231,15 @@ class Pipeline:
     def _broke(self, error: Exception) -> None:
         log.error("the pipeline's stream ended early", exc_info=error)
         self._done.set()
+
+
+class _Outputs(EventLoopScheduler):  # type: ignore[misc]  # rx is not followed by mypy
+    """One thread for all outputs. Once disposed of it drops what it is given, where Rx would raise in that thread."""
+
+    def schedule_absolute(self, duetime: Any, action: Any, state: Any = None) -> Any:
+        with suppress(DisposedException):
+            return super().schedule_absolute(duetime, action, state)
+        return Disposable()
 
 
 @dataclass(frozen=True)
