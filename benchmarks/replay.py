@@ -117,7 +117,7 @@ def head(models: str) -> str:
     facts = [
         f"Measured on {datetime.now(timezone.utc):%Y-%m-%d} at commit {commit()}.",
         f"Machine: {cpu()}, {len(os.sched_getaffinity(0))} cores, {memory():.0f} GB of memory, {platform.system()}, "
-        f"Python {platform.python_version()}; no GPU used unless the models below say so.",
+        f"Python {platform.python_version()}; at the start {os.getloadavg()[0]:.1f} other processes were computing.",
         f"Command: `python benchmarks/replay.py FOLDER... --models {models}`",
     ]
     return "\n\n".join(facts) + "\n"
