@@ -1,0 +1,229 @@
+"""Windows over the audio, and the local voices that the models hear in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from pipelines.diarize import MIN_CLEAN, LocalVoiceFinder, Windows
+from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Samples, Span, Step, Window
+from tests.conftest import Sample
+
+FRAMES = 293
+
+
+def steps(count: int, last: int = STEP) -> list[Step]:
+    """Steps whose samples count up from 1 (so that silence, 0, is told apart)."""
+    audio = np.arange(1, (count - 1) * STEP + last + 1, dtype=np.float32)
+    return [Step(i, i * STEP, audio[i * STEP : (i + 1) * STEP]) for i in range(count)]
+
+
+def windows_of(parts: list[Step]) -> list[Window]:
+    """All windows, those of the flush too."""
+    windows = Windows()
+    return [*(window for step in parts for window in windows(step)), *windows.flush()]
+
+
+def test_each_step_gives_one_window_that_ends_with_it() -> None:
+    windows = Windows()
+    for step in steps(14):
+        (window,) = windows(step)
+        assert (window.index, window.start) == (step.index, step.span.end - WINDOW)
+        assert len(window.audio) == WINDOW
+        assert np.array_equal(window.audio[-STEP:], step.audio)
+
+
+def test_the_first_window_is_silence_and_the_first_step() -> None:
+    (window,) = Windows()(steps(1)[0])
+    assert window.start == STEP - WINDOW
+    assert not window.audio[:-STEP].any()
+    assert np.array_equal(window.audio[-STEP:], steps(1)[0].audio)
+
+
+def test_a_window_holds_the_audio_at_its_place() -> None:
+    for window in windows_of(steps(14)):
+        at = window.start + np.arange(WINDOW)
+        assert np.array_equal(window.audio, np.where((at >= 0) & (at < 14 * STEP), at + 1, 0))
+
+
+@pytest.mark.parametrize(("count", "last"), [(1, STEP), (1, 7), (3, STEP), (12, 100), (14, STEP)])
+def test_every_instant_is_seen_ten_times(count: int, last: int) -> None:
+    parts = steps(count, last)
+    windows = windows_of(parts)
+    assert len(windows) == count + 9
+    assert [window.index for window in windows] == list(range(count + 9))
+    seen = np.zeros(parts[-1].span.end, np.int64)
+    for window in windows:
+        inside = Span(window.start, window.start + WINDOW) & Span(0, len(seen))
+        seen[inside.start : inside.end] += 1
+    assert (seen == 10).all()
+
+
+def test_a_short_last_step_is_padded_with_silence() -> None:
+    window = windows_of(steps(2, 100))[1]
+    assert np.array_equal(window.audio[-STEP : -STEP + 100], STEP + 1 + np.arange(100, dtype=np.float32))
+    assert not window.audio[-STEP + 100 :].any()
+
+
+def test_no_audio_has_no_windows() -> None:
+    assert Windows().flush() == []
+
+
+def test_after_a_reset_the_next_step_is_the_first() -> None:
+    windows = Windows()
+    for step in steps(3):
+        windows(step)
+    windows.reset()
+    assert windows.flush() == []
+    (window,) = windows(steps(1)[0])
+    assert (window.index, window.start) == (0, STEP - WINDOW)
+    assert not window.audio[:-STEP].any()
+
+
+class FakeSegmentation(torch.nn.Module):
+    """The first voice speaks above 0.5, the second below -0.5, both, less surely, above 5; the third never."""
+
+    def forward(self, audio: torch.Tensor) -> torch.Tensor:
+        """Audio (batch, 1, samples) to probabilities (batch, frames, 3)."""
+        place = (torch.arange(FRAMES) * audio.shape[-1]) // FRAMES
+        at = audio[:, 0, place]
+        both = (at > 5) * 0.9
+        voices = [((at > 0.5) & (at < 5)) + both, (at < -0.5) + both, torch.zeros_like(at)]
+        return torch.stack([voice.float() for voice in voices], dim=-1)
+
+
+class FakeEmbed:
+    """Gives each voice the mean of the audio in its frames, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.masks: list[NDArray[np.bool_]] = []
+
+    def __call__(self, audio: Any, alone: Any) -> NDArray[np.float32]:
+        """A vector of two equal numbers for each voice; NaN for nobody."""
+        self.masks += list(alone.numpy())
+        assert audio.shape == (len(alone), 1, WINDOW)
+        place = (torch.arange(FRAMES) * WINDOW) // FRAMES
+        means = (audio[:, 0, place, None] * alone).sum(dim=1) / alone.sum(dim=1)
+        return np.repeat(means.numpy()[:, :, None], 2, axis=2).astype(np.float32)
+
+
+def window(*parts: tuple[float, float], index: int = 0) -> Window:
+    """A window made of (seconds, level) one after the other, then silence."""
+    audio = np.concatenate([np.full(round(length * SAMPLE_RATE), level, np.float32) for length, level in parts])
+    return Window(index, index * STEP, np.pad(audio, (0, WINDOW - len(audio))))
+
+
+@pytest.fixture
+def embed() -> FakeEmbed:
+    return FakeEmbed()
+
+
+@pytest.fixture
+def finder(embed: FakeEmbed) -> LocalVoiceFinder:
+    return LocalVoiceFinder(FakeSegmentation(), embed)
+
+
+def test_local_voices_keep_the_place_of_their_window(finder: LocalVoiceFinder) -> None:
+    found = finder([window((1, 1.0), index=4), window((1, -1.0), index=7)])
+    assert [(local.index, local.start) for local in found] == [(4, 4 * STEP), (7, 7 * STEP)]
+
+
+def test_activity_is_kept_in_a_byte_for_each_frame_and_voice(finder: LocalVoiceFinder) -> None:
+    (local,) = finder([window((1, 1.0), (1, 0.0), (2, -1.0))])
+    assert local.activity.dtype == np.uint8
+    assert local.activity.shape == (FRAMES, 3)
+    assert local.activity.max() == 255
+    seconds_active = (local.activity > 127).sum(axis=0) * 5 / FRAMES
+    assert seconds_active == pytest.approx([1, 2, 0], abs=0.05)
+
+
+def test_clean_speech_is_where_a_voice_is_alone(finder: LocalVoiceFinder, embed: FakeEmbed) -> None:
+    (local,) = finder([window((2, 1.0), (1, 9.0), (1.5, -1.0))])
+    assert local.clean == pytest.approx([2, 1.5, 0], abs=0.05)
+    assert not embed.masks[0][round(FRAMES * 2.1 / 5) : round(FRAMES * 2.9 / 5)].any()
+    assert local.embeddings[0] == pytest.approx([1, 1])
+    assert local.embeddings[1] == pytest.approx([-1, -1])
+
+
+def test_who_speaks_too_little_or_never_alone_has_no_embedding(finder: LocalVoiceFinder) -> None:
+    short, over = finder([window((MIN_CLEAN - 0.1, 1.0)), window((3, 9.0))])
+    assert np.isnan(short.embeddings).all()
+    assert np.isnan(over.embeddings).all()
+    assert over.clean == pytest.approx([0, 0, 0], abs=0.05)
+
+
+def test_silence_has_no_voices(finder: LocalVoiceFinder) -> None:
+    (local,) = finder([window((1, 0.0))])
+    assert not local.activity.any()
+    assert not local.clean.any()
+
+
+def test_windows_found_together_are_found_as_alone(finder: LocalVoiceFinder) -> None:
+    windows = [window((2, 1.0)), window((1, -1.0), (1, 9.0)), window((1, 0.0))]
+    for together, one in zip(finder(windows), windows, strict=True):
+        assert_same(together, finder([one])[0])
+
+
+def assert_same(one: LocalVoices, other: LocalVoices) -> None:
+    assert (one.index, one.start) == (other.index, other.start)
+    assert np.abs(one.activity.astype(int) - other.activity.astype(int)).max() <= 1
+    assert one.clean == pytest.approx(other.clean, abs=0.05)
+    assert np.allclose(one.embeddings, other.embeddings, atol=1e-3, equal_nan=True)
+
+
+@pytest.fixture(scope="module")
+def real() -> LocalVoiceFinder:
+    from pipelines.checkpoints import Multilabel, build_ge2e, build_pyannote
+    from pipelines.embed import embed_with_ge2e
+    from pipelines.models import EMBEDDING, SEGMENTATION, require
+
+    return LocalVoiceFinder(
+        Multilabel(build_pyannote(require(SEGMENTATION))).eval(), embed_with_ge2e(build_ge2e(require(EMBEDDING)))
+    )
+
+
+def cut(audio: Samples, start: float) -> Window:
+    """Five seconds of the recording."""
+    first = round(start * SAMPLE_RATE)
+    return Window(0, first, audio[first : first + WINDOW])
+
+
+@pytest.mark.model
+def test_local_voices_of_the_sample_speak_when_the_reference_says(real: LocalVoiceFinder, sample: Sample) -> None:
+    (local,) = real([cut(sample.samples(), 2.0)])  # Ann until 4.12, Ben from 4.72
+    assert local.activity.shape == (FRAMES, 3)
+    time = 2.0 + (np.arange(FRAMES) + 0.5) * 5 / FRAMES
+    on = local.activity >= 128
+    ann, ben = int(on[time < 4].sum(axis=0).argmax()), int(on[time > 5].sum(axis=0).argmax())
+    assert ann != ben
+    assert on[(time > 2.3) & (time < 3.8), ann].mean() > 0.9
+    assert on[time > 5, ben].mean() > 0.9
+    assert on[time > 5, ann].mean() < 0.1
+    assert local.clean[ann] > 1.5
+    assert local.clean[ben] > 1.5
+
+
+@pytest.mark.model
+def test_a_voice_of_the_sample_is_nearer_to_itself_than_to_another(real: LocalVoiceFinder, sample: Sample) -> None:
+    audio = sample.samples()
+    # Ann, Ben, Ann, Ben in the middle of their turns
+    ann, ben, ann_again, ben_again = (
+        local.embeddings[int(local.clean.argmax())]
+        for start in (0.0, 4.4, 47.4, 33.0)
+        for local in real([cut(audio, start)])
+    )
+    assert ann @ ann_again > ann @ ben
+    assert ben @ ben_again > ann @ ben
+    assert ben @ ben_again > ann_again @ ben_again
+
+
+@pytest.mark.model
+def test_real_windows_found_together_are_found_as_alone(real: LocalVoiceFinder, sample: Sample) -> None:
+    audio = sample.samples()
+    windows = [cut(audio, start) for start in (0.0, 23.5)]
+    for together, one in zip(real(windows), windows, strict=True):
+        assert_same(together, real([one])[0])
