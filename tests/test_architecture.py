@@ -41,7 +41,7 @@ def row(package: str, modules: str, may_import: str) -> Row:
 PIPELINES = "values parts blocks asr models engine stream"
 LAYOUT = {
     "values": row("pipelines", "types errors", "values"),
-    "parts": row("pipelines", "voice ort_attention cluster", "values"),
+    "parts": row("pipelines", "voice ort_attention cluster grid", "values"),
     "blocks": row("pipelines", "audio cut diarize speakers asr merge refine", "values parts"),
     "asr": row("pipelines", "asr_whisper asr_moonshine", "values parts blocks"),
     "models": row("pipelines", "models weights choice hub checkpoints ge2e embed", "values parts blocks asr models"),
@@ -52,7 +52,8 @@ LAYOUT = {
     "live": row("meeting", "ingest room rooms worker machinery outbox", f"{PIPELINES} core storage live"),
     "edge": row(
         "meeting",
-        "app api figures guard server replay cli doctor evaluate evaluate_run scores der plots tune tune_bench __main__",
+        "app api figures guard server replay cli doctor __main__ "
+        "evaluate evaluate_run scores der plots tune tune_bench",
         f"{PIPELINES} core storage live edge",
     ),
 }

@@ -44,15 +44,17 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "recordings"
     made.mkdir()
     recording(made, 2.5)
-    write_references(made, "talk", [(0.0, 3.0, "Ann", "one one two")])
+    write_references(made, "talk", [(at, at + 1.0, "Ann", word) for at, word in enumerate(["one", "one", "two"])])
     return made
 
 
 def test_recordings_are_those_with_references(folder: Path) -> None:
     recording(folder, name="other.wav")
     (found,) = references(folder)
-    assert (found.name, found.turns) == ("talk", (Turn(Span(0, 3 * SAMPLE_RATE), "Ann"),))
-    assert [row["words"] for row in found.said] == ["one one two"]
+    second = SAMPLE_RATE
+    assert found.name == "talk"
+    assert found.turns == tuple(Turn(Span(at * second, (at + 1) * second), "Ann") for at in range(3))
+    assert [row["words"] for row in found.said] == ["one", "one", "two"]
 
 
 def test_words_are_needed_only_where_words_are_measured(folder: Path) -> None:
