@@ -53,6 +53,8 @@ class Heard:
     """Probability that nobody speaks"""
     compression: float | None = None
     """How many times shorter the text becomes when compressed"""
+    language_confidence: float | None = None
+    """Probability of `language`, where it was detected"""
 
     @property
     def text(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,8 @@ class WhisperRecogniser:
             found = list(segments)
         except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
             raise BlockError("speech", f"Whisper {self.name} could not read a slice: {str(error)[:200]}") from error
-        return _heard(found, info.language, len(audio))
+        heard = _heard(found, info.language, len(audio))
+        return replace(heard, language_confidence=_probability(info.language_probability))
 
 
 def load_folder(

@@ -136,6 +136,28 @@ class Lane:
 FINAL, GROWING = 0, 1
 """Priorities of the speech lane"""
 
+SURE = 0.5
+"""Probability of a detected language from which it is kept for the rest of the source"""
+TELLING = 2 * SAMPLE_RATE
+"""Samples that a slice needs for its language to be believed"""
+MOST_OWNERS = 1024
+"""Sources whose context is remembered; the one read longest ago is forgotten first"""
+
+
+@dataclass(slots=True)
+class _Context:
+    """What the final slices of one source have told so far; final slices are read in order, so it is the same
+    whatever the speed."""
+
+    prompt: str | None = None
+    language: str | None = None
+
+    def learn(self, heard: Heard, length: int) -> None:
+        """Carry the text over as the next prompt unless it was not believed, and keep a language that is sure."""
+        self.prompt = heard.text or None
+        if self.language is None and length >= TELLING and (heard.language_confidence or 0.0) >= SURE and heard.words:
+            self.language = heard.language
+
 
 class Engine:
     """The loaded models. Meetings ask for results and know nothing of threads and queues."""
@@ -155,6 +177,8 @@ class Engine:
         self._recogniser = recogniser
         self._finder = finder
         self._voice = voice
+        self._contexts: dict[Hashable, _Context] = {}
+        self._lock = threading.Lock()
         self.speech = Lane("speech")
         self.voices = Lane("voices")
 
@@ -167,11 +191,25 @@ class Engine:
     ) -> Future[Heard | None]:
         """Words of a slice; None for a growing one that was overtaken. `owner` tells sources apart."""
 
+        context = self._context(owner)
+
         def work() -> Heard:
-            return read_believably(self._recogniser, piece.audio, language, hotwords, partial=not piece.final)
+            spoken, prompt = language or context.language, context.prompt
+            heard = read_believably(self._recogniser, piece.audio, spoken, hotwords, not piece.final, prompt)
+            if piece.final:
+                context.learn(heard, len(piece.audio))
+            return heard
 
         key = (owner, piece.index)
         return self.speech.submit(work, FINAL if piece.final else GROWING, replaces=key)
+
+    def _context(self, owner: Hashable) -> _Context:
+        with self._lock:
+            context = self._contexts.pop(owner, None) or _Context()
+            self._contexts[owner] = context
+            while len(self._contexts) > MOST_OWNERS:
+                del self._contexts[next(iter(self._contexts))]
+            return context
 
     def find(self, window: Window) -> Future[LocalVoices | None]:
         """Local voices of a window."""
@@ -184,12 +222,17 @@ class Engine:
 
 
 def read_believably(
-    recogniser: Recogniser, audio: Samples, language: str | None, hotwords: tuple[str, ...], partial: bool
+    recogniser: Recogniser,
+    audio: Samples,
+    language: str | None,
+    hotwords: tuple[str, ...],
+    partial: bool,
+    prompt: str | None = None,
 ) -> Heard:
     """A reading that can be believed, or no words: invented text is worse than none."""
     if not len(audio):
         return Heard()
-    heard = recogniser.read(audio, language=language, hotwords=hotwords, partial=partial)
+    heard = recogniser.read(audio, prompt=prompt, language=language, hotwords=hotwords, partial=partial)
     return heard if believable(heard, len(audio)) else Heard(language=heard.language)
 
 

@@ -159,7 +159,7 @@ class FakeWhisperModel:
             for i, text in enumerate(answer.split())
         ]
         segment = SimpleNamespace(words=words, tokens=[1] * len(words), avg_logprob=-0.3, no_speech_prob=0.1)
-        return [segment], SimpleNamespace(language="en")
+        return [segment], SimpleNamespace(language="en", language_probability=0.9)
 
 
 def test_a_loop_is_read_once_more_without_context() -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,7 @@ class FakeRecogniser:
     def __init__(self, *answers: Heard | Exception | Callable[[], Heard]) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[int, str | None, tuple[str, ...], bool]] = []
+        self.prompts: list[str | None] = []
 
     def read(
         self,
@@ -164,6 +166,7 @@ class FakeRecogniser:
     ) -> Heard:
         """The next answer."""
         self.asked.append((len(audio), language, tuple(hotwords), partial))
+        self.prompts.append(prompt)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -232,6 +235,31 @@ def test_language_and_hotwords_reach_the_recogniser(engine: Engine, recogniser: 
     recogniser.answers = [heard("gut")]
     engine.read(piece(0, True, 3200), "me", "de", ("Zebra",)).result(PATIENCE)
     assert recogniser.asked == [(3200, "de", ("Zebra",), False)]
+
+
+def test_the_last_final_text_is_the_next_prompt_of_the_same_source(engine: Engine, recogniser: FakeRecogniser) -> None:
+    recogniser.answers = [heard("one"), heard("on"), heard("two"), heard("other")]
+    for index, final, owner in ((0, True, "me"), (1, False, "me"), (1, True, "me"), (0, True, "you")):
+        engine.read(piece(index, final), owner).result(PATIENCE)
+    assert recogniser.prompts == [None, "one", "one", None]
+
+
+def test_text_that_was_not_believed_is_no_prompt(engine: Engine, recogniser: FakeRecogniser) -> None:
+    recogniser.answers = [heard("one"), heard("la " * 30), heard("two")]
+    for index in range(3):
+        engine.read(piece(index, True), "me").result(PATIENCE)
+    assert recogniser.prompts == [None, "one", None]
+
+
+def test_a_language_that_was_surely_detected_is_kept_for_the_source(engine: Engine, recogniser: FakeRecogniser) -> None:
+    def spoken(language: str, confidence: float) -> Heard:
+        return replace(heard("so"), language=language, language_confidence=confidence)
+
+    recogniser.answers = [spoken("cy", 0.9), spoken("nl", 0.3), spoken("de", 0.8), spoken("fr", 0.9), spoken("fr", 0.9)]
+    for index, length in enumerate([16000, 48000, 48000, 48000]):
+        engine.read(piece(index, True, length), "me").result(PATIENCE)
+    engine.read(piece(4, True), "me", "it").result(PATIENCE)
+    assert [language for _, language, _, _ in recogniser.asked] == [None, None, None, "de", "it"]
 
 
 def test_a_reading_that_fails_fails_alone(engine: Engine, recogniser: FakeRecogniser) -> None:
