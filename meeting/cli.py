@@ -134,7 +134,8 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
 
 
 def _add_tune(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", type=Path, metavar="DIR", help="folder with NAME.flac (or .wav, ...) and NAME.rttm")
+    text = "folder with NAME.flac (or .wav, ...) and NAME.rttm for each recording"
+    command.add_argument("folders", type=Path, nargs="+", metavar="DIR", help=text)
     command.add_argument("--embedding", metavar="NAME", help="embedding model instead of the one of the settings")
     _add_models(command)
 
@@ -202,7 +203,7 @@ def _tune(options: argparse.Namespace, config: Config) -> int:
     from meeting.tune import describe, tune
 
     set_up_logs(options.log_level or "warning")
-    print(describe(tune(config, options.folder, report=_say)), flush=True)
+    print(describe(tune(config, options.folders, report=_say)), flush=True)
     return 0
 
 

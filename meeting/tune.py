@@ -121,17 +121,17 @@ def mean(errors: Sequence[Errors]) -> Errors:
 
 def tune(
     config: Config,
-    folder: Path,
+    folders: Sequence[Path],
     load: Callable[[Config], Engine] | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> Tuned:
-    """Search the settings for the recordings of a folder; takes minutes. Raises MeetingError.
+    """Search the settings for the recordings of all folders together; takes minutes. Raises MeetingError.
 
     `report` is told in a sentence what comes next.
     """
     from pipelines.stream import PipelineOptions
 
-    wanted = references(folder, need_words=False)
+    wanted = [reference for folder in folders for reference in references(folder, need_words=False)]
     with closing((load or _load)(config)) as engine:
         options = PipelineOptions(**{**asdict(config.speech), **asdict(config.speakers)})
         start = options.speakers(engine.thresholds)

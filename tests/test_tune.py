@@ -146,7 +146,7 @@ def test_recordings_need_only_turns_and_the_models_are_freed(tmp_path: Path, mon
     engine: Any = FakeModels()
     told: list[str] = []
     speakers = replace(Config().speakers, known=0.25)
-    found = tune(replace(Config(), speakers=speakers), tmp_path, lambda config: engine, told.append)
+    found = tune(replace(Config(), speakers=speakers), [tmp_path], lambda config: engine, told.append)
     assert (found.embedding, found.before, known(found.start)) == ("a fake", (Errors(0.5, 0.25),), 0.25)
     assert engine.closed
     assert told[0] == "talk: listening, 1 of 1"
@@ -155,7 +155,7 @@ def test_recordings_need_only_turns_and_the_models_are_freed(tmp_path: Path, mon
 def test_the_embedding_model_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
-    def fake(config: Config, folder: Path, report: Any) -> Any:
+    def fake(config: Config, folders: list[Path], report: Any) -> Any:
         seen.append(config.models.embedding)
         return search(FakeBench(0.3))
 
