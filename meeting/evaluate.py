@@ -101,7 +101,8 @@ def references(folder: Path, need_words: bool = True) -> list[Reference]:
     if not folder.is_dir():
         raise MeetingError(f"there is no folder {folder}")
     found = []
-    for audio in sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES):
+    by_name = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES}
+    for audio in by_name.values():
         words, turns = (folder / f"{audio.stem}{end}" for end in (".seglst.json", ".rttm"))
         if turns.is_file() and (words.is_file() or not need_words):
             found.append(Reference(audio, _read_words(words) if need_words else (), read_rttm(turns)))
@@ -191,6 +192,8 @@ def evaluate(
     """
     require_extra()
     wanted = references(folder)
+    if out is not None:
+        _make(out)  # before minutes are spent
     listening = Listening(machinery or RealMachinery(config))
     results: dict[str, Result] = {}
     models: dict[str, Any] = {}
@@ -245,9 +248,15 @@ def _write_report(report: Report, out: Path) -> None:
         draw_waits(out / "latency.png", report.pooled.waits)
 
 
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written: {error.strerror}") from error
+
+
 def _save(path: Path, text: str) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", errors="replace", newline="\n")
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}") from error

@@ -16,7 +16,7 @@ from meeting.cli import EXPECTED, main
 from meeting.config import Config, Models, Storage
 from meeting.evaluate import Report, Result, evaluate, mean_figures, read_rttm, references, table
 from meeting.scores import LIBRARIES, Accuracy, Flicker, Share, Waits
-from pipelines.errors import MeetingError
+from pipelines.errors import MeetingError, StoreError
 from pipelines.types import SAMPLE_RATE, Span, Turn
 from tests.conftest import Sample
 from tests.server_fakes import FakeMachinery, config
@@ -152,6 +152,19 @@ def test_without_the_extra_nothing_is_begun(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert main(["evaluate", str(folder)]) == EXPECTED
     assert 'pip install -c constraints.txt -e ".[eval]"' in capsys.readouterr().err
+
+
+@needs_extra
+def test_a_folder_that_cannot_be_written_is_refused_before_models_are_loaded(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    machinery = FakeMachinery(error=AssertionError("loaded"))
+    with pytest.raises(StoreError, match="cannot be written"):
+        evaluate(config(tmp_path / "data"), folder, None, tmp_path / "file" / "out", machinery)
+
+
+def test_a_recording_in_two_formats_is_one_recording(folder: Path) -> None:
+    (folder / "talk.mp3").write_bytes((folder / "talk.wav").read_bytes())
+    assert [reference.audio.name for reference in references(folder)] == ["talk.wav"]
 
 
 def excerpt(sample: Sample, folder: Path, seconds: float) -> None:
