@@ -5,20 +5,27 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import datetime, timezone
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from meeting import export as exports
+from meeting.access import LINK_ROLES, Grant, Link
+from meeting.doorman import Doorman
 from meeting.records import OPEN, Meeting, Record, Source, display_name
+from meeting.retention import remove_meeting
 from meeting.rooms import Rooms
 from meeting.store import Store, new_id
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import seconds
 
 router = APIRouter(prefix="/api/meetings", tags=["meetings"])
+
+YEAR = 365 * 86_400
+MOST_LINKS = 200
+"""Links that one meeting may have"""
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 
@@ -37,13 +44,36 @@ class TitleChange(BaseModel):
     title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
+class NewLink(BaseModel):
+    """A link into a meeting."""
+
+    model_config = ConfigDict(extra="forbid")
+    role: Literal["host", "speak", "view"]
+    expires_in: Annotated[float, Field(ge=60, le=YEAR)] | None = None
+    """Seconds; null for as long as the meeting is kept"""
+
+
 class Conflict(MeetingError):
-    """What was asked for cannot be done while the meeting is live."""
+    """What was asked for cannot be done in the meeting's state."""
+
+    def __init__(self, message: str, code: str = "live") -> None:
+        self.code = code
+        super().__init__(message)
 
 
 def _rooms(request: Request) -> Rooms:
     rooms: Rooms = request.app.state.rooms
     return rooms
+
+
+def _doorman(request: Request) -> Doorman:
+    doorman: Doorman = request.app.state.doorman
+    return doorman
+
+
+def _grant(request: Request) -> Grant:
+    grant: Grant = request.state.grant
+    return grant
 
 
 def _store(request: Request) -> Store:
@@ -52,12 +82,17 @@ def _store(request: Request) -> Store:
 
 @router.post("", status_code=201)
 async def create(request: Request, body: NewMeeting | None = None) -> dict[str, Any]:
-    """A new meeting, open for its first source."""
+    """A new meeting, open for its first source; its links carry tokens where such are asked for, told only now."""
     now = datetime.now(timezone.utc)
     title = (body.title if body else None) or f"Meeting, {now.astimezone():%Y-%m-%d %H:%M}"
     meeting = Meeting(new_id(), title, OPEN, now)
     await asyncio.wrap_future(_store(request).create_meeting(meeting))
-    return {"id": meeting.id, "title": meeting.title, "state": meeting.state, "links": _links(meeting.id)}
+    if _doorman(request).asks:
+        invited = await _doorman(request).invite(meeting.id, LINK_ROLES.values())
+        links = {link.role.name.lower(): _address(meeting.id, token) for token, link in invited.items()}
+    else:
+        links = dict.fromkeys(LINK_ROLES, _address(meeting.id))
+    return {"id": meeting.id, "title": meeting.title, "state": meeting.state, "links": links}
 
 
 @router.get("")
@@ -78,7 +113,7 @@ def index(
 
 @router.get("/{meeting_id}")
 def details(request: Request, meeting_id: str) -> dict[str, Any]:
-    """One meeting: state, times, sources, speakers, models."""
+    """One meeting: state, times, sources, speakers, models, and the role of who asks."""
     record = _store(request).record(meeting_id)
     speakers = [
         {"id": s.id, "name": s.name, "label": display_name(s), "color": s.color, "merged_into": s.merged_into}
@@ -87,7 +122,8 @@ def details(request: Request, meeting_id: str) -> dict[str, Any]:
     return {
         **_entry(record.meeting, speakers, _rooms(request)),
         "sources": [_source(source) for source in record.sources],
-        "links": _links(meeting_id),
+        "role": _grant(request).role.name.lower(),
+        "tokens": _doorman(request).asks,
     }
 
 
@@ -102,10 +138,8 @@ async def rename(request: Request, meeting_id: str, change: TitleChange) -> dict
 @router.delete("/{meeting_id}", status_code=204)
 async def remove(request: Request, meeting_id: str) -> Response:
     """Delete a meeting with its text and audio; one that is live must be stopped first."""
-    await asyncio.to_thread(_store(request).meeting, meeting_id)
-    if not await _rooms(request).dismiss(meeting_id):
+    if not await remove_meeting(_rooms(request), meeting_id):
         raise Conflict("the meeting is live: stop it before you delete it")
-    await asyncio.wrap_future(_store(request).delete_meeting(meeting_id))
     return Response(status_code=204)
 
 
@@ -138,6 +172,35 @@ def audio(request: Request, meeting_id: str, source: str | None = None) -> Respo
     if not path.is_file():
         raise NotFound("the audio of this meeting is no longer there")
     return FileResponse(path, media_type="audio/flac")
+
+
+@router.get("/{meeting_id}/links")
+def links(request: Request, meeting_id: str) -> dict[str, Any]:
+    """The links into a meeting, oldest first; their tokens are not known any more."""
+    _store(request).meeting(meeting_id)
+    own = _grant(request).link
+    found = _doorman(request).links(meeting_id)
+    return {"links": [{**_link(link), "mine": own is not None and own.id == link.id} for link in found]}
+
+
+@router.post("/{meeting_id}/links", status_code=201)
+async def invite(request: Request, meeting_id: str, body: NewLink) -> dict[str, Any]:
+    """A new link; its address is told only now."""
+    doorman = _doorman(request)
+    await asyncio.to_thread(_store(request).meeting, meeting_id)
+    if not doorman.asks:
+        raise Conflict("this server asks for no tokens: a meeting's address is its link", "no_tokens")
+    if len(await asyncio.to_thread(doorman.links, meeting_id)) >= MOST_LINKS:
+        raise Conflict(f"a meeting has at most {MOST_LINKS} links: revoke some first", "too_many")
+    ((token, link),) = (await doorman.invite(meeting_id, [LINK_ROLES[body.role]], body.expires_in)).items()
+    return {**_link(link), "url": _address(meeting_id, token)}
+
+
+@router.delete("/{meeting_id}/links/{link_id}", status_code=204)
+async def revoke(request: Request, meeting_id: str, link_id: str) -> Response:
+    """Make a link worthless; whoever is in the meeting with it is sent out."""
+    await _doorman(request).revoke(meeting_id, link_id)
+    return Response(status_code=204)
 
 
 def _with_audio(record: Record, source_id: str | None) -> Source:
@@ -180,9 +243,18 @@ def _source(source: Source) -> dict[str, Any]:
     }
 
 
-def _links(meeting_id: str) -> dict[str, str]:
-    # One page serves all three until there are tokens that tell them apart.
-    return {"host": f"/m/{meeting_id}", "speak": f"/m/{meeting_id}", "view": f"/m/{meeting_id}"}
+def _link(link: Link) -> dict[str, Any]:
+    return {
+        "id": link.id,
+        "role": link.role.name.lower(),
+        "created_at": _time(link.created_at),
+        "expires_at": _time(link.expires_at),
+    }
+
+
+def _address(meeting_id: str, token: str | None = None) -> str:
+    # A fragment stays in the browser: it is in no request, log or Referer.
+    return f"/m/{meeting_id}" + (f"#t={token}" if token else "")
 
 
 def _time(value: datetime | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,10 +20,13 @@ from starlette.exceptions import HTTPException
 import meeting
 from meeting import api, figures
 from meeting.config import Config
-from meeting.guard import Guard, allowed_hosts
+from meeting.doorman import Doorman, server_token
+from meeting.guard import Gate, Guard, allowed_hosts
 from meeting.ingest import serve_socket
+from meeting.links import Links
 from meeting.machinery import EngineRoom, Machinery, RealMachinery
 from meeting.records import ENDED, ENDING, LIVE
+from meeting.retention import keep_for
 from meeting.rooms import Rooms
 from meeting.store import Store
 from meeting.worker import Workshop
@@ -46,6 +50,7 @@ def create_app(
     `machinery` builds the models and pipelines (the real ones when None), `on_failure` hears of models that
     cannot be loaded.
     """
+    token = server_token(config.server)
     machinery = machinery or RealMachinery(config)
     store = store or Store(config.storage.data_dir)
     engine = EngineRoom(machinery, config.models)
@@ -57,18 +62,29 @@ def create_app(
         store.open()
         recover(store)
         engine.load(lambda: _report(engine, on_failure))
+        sweeping = asyncio.create_task(keep_for(rooms, config.storage.retention_days))
         try:
             yield
         finally:
+            sweeping.cancel()
+            await asyncio.wait({sweeping})
             await rooms.finish_all()
             engine.close()
             store.close()
 
     app = FastAPI(
-        title="Meeting transcriber", version=meeting.__version__, docs_url=None, redoc_url=None, lifespan=lifespan
+        title="Meeting transcriber",
+        version=meeting.__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
     )
+    doorman = Doorman(token, Links(store))
     app.state.rooms = rooms
+    app.state.doorman = doorman
     app.state.figures = figures.Figures(rooms)
+    app.add_middleware(Gate, doorman=doorman)  # the one added last comes first
     app.add_middleware(Guard, hosts=allowed_hosts(config.server.host, config.server.allowed_hosts))
     app.include_router(api.router)
     _add_pages(app, engine)
@@ -116,6 +132,10 @@ def _add_pages(app: FastAPI, engine: EngineRoom) -> None:
     def docs() -> HTMLResponse:
         return HTMLResponse(_docs(app.openapi()))
 
+    @app.get("/openapi.json", include_in_schema=False)
+    def schema() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
     @app.get("/healthz", tags=["server"])
     def healthz() -> dict[str, str]:
         """The process serves."""
@@ -137,7 +157,7 @@ def _add_pages(app: FastAPI, engine: EngineRoom) -> None:
 
     @app.websocket("/ws/meetings/{meeting_id}")
     async def socket(websocket: WebSocket, meeting_id: str) -> None:
-        await serve_socket(websocket, app.state.rooms, meeting_id)
+        await serve_socket(websocket, app.state.rooms, meeting_id, app.state.doorman)
 
     app.mount("/static", StaticFiles(directory=WEB, check_dir=False), name="static")
 
@@ -170,7 +190,7 @@ def _status(error: MeetingError) -> tuple[int, str]:
     if isinstance(error, NotFound):
         return 404, "not_found"
     if isinstance(error, api.Conflict):
-        return 409, "live"
+        return 409, error.code
     if isinstance(error, StoreError):
         return 503, "storage"
     return 400, "bad_request"

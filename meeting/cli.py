@@ -1,5 +1,5 @@
-"""The commands: `serve`, `replay`, `list`, `show`, `export`, `evaluate`, `tune`, `models`, `doctor` and
-`migrate`.
+"""The commands: `serve`, `replay`, `list`, `show`, `export`, `evaluate`, `tune`, `models`, `doctor`, `migrate` and
+`token`.
 
 Libraries are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -33,6 +33,10 @@ FLAGS = {
     "log_level": ("server", "log_level"),
     "host": ("server", "host"),
     "port": ("server", "port"),
+    "token_file": ("server", "token_file"),
+    "insecure_no_auth": ("server", "insecure_no_auth"),
+    "tls_cert": ("server", "tls_cert"),
+    "tls_key": ("server", "tls_key"),
     "models": ("models", "set"),
     "language": ("speech", "language"),
     "embedding": ("models", "embedding"),
@@ -94,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
     _add_models(models)
     _add_models(command("doctor", "check this machine and say what to do about each problem"))
     command("migrate", "bring the database to this version's schema")
+    command("token", "print a new server token, hard to guess; it is kept nowhere")
     return top
 
 
@@ -104,6 +109,12 @@ def _add_models(command: argparse.ArgumentParser) -> None:
 def _add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", help="address to listen on")
     command.add_argument("--port", type=int, help="port to listen on")
+    command.add_argument("--token-file", metavar="FILE", help="file with the server token, or set MEETING_SERVER_TOKEN")
+    command.add_argument(
+        "--insecure-no-auth", action="store_const", const=True, help="let everyone in who can reach this server"
+    )
+    command.add_argument("--tls-cert", metavar="FILE", help="certificate (PEM) to serve https with")
+    command.add_argument("--tls-key", metavar="FILE", help="its key (PEM), unless the certificate's file holds both")
     command.add_argument("--open", action="store_true", help="open the page in a browser")
     _add_models(command)
 
@@ -158,6 +169,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         "models": _models,
         "doctor": _doctor,
         "migrate": _migrate,
+        "token": _token,
     }
     return commands[options.command](options, config)
 
@@ -280,6 +292,13 @@ def _doctor(options: argparse.Namespace, config: Config) -> int:
 def _migrate(options: argparse.Namespace, config: Config) -> int:
     with _store(config) as store:
         print(f"the database in {store.data_dir} has this version's schema")
+    return 0
+
+
+def _token(options: argparse.Namespace, config: Config) -> int:
+    from meeting.access import new_token
+
+    print(new_token())
     return 0
 
 

@@ -44,6 +44,11 @@ class Server:
     host: str = "127.0.0.1"
     port: int = _setting(8765, low=0, high=65535)
     allowed_hosts: tuple[str, ...] = ()
+    token: str | None = _setting(None, secret=True)
+    token_file: Path | None = None
+    insecure_no_auth: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     log_level: str = _setting("info", choices=("debug", "info", "warning", "error"))
 
 
@@ -53,6 +58,7 @@ class Storage:
 
     data_dir: Path = Path("data")
     keep_audio: bool = True
+    retention_days: float | None = _setting(None, low=0.01, high=36_500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +166,7 @@ def load_config(
 
 def defaults() -> dict[str, dict[str, Any]]:
     """Every key with its default, as config.yaml holds it."""
-    return {
-        section: {spec.name: _plain(spec.default) for spec in fields(kind)} for section, kind in SECTIONS.items()
-    }
+    return {section: {spec.name: _plain(spec.default) for spec in fields(kind)} for section, kind in SECTIONS.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -1,16 +1,20 @@
-"""What every answer carries and every request must pass: security headers, host names, origins, body sizes."""
+"""What every answer carries and every request must pass: headers, host names, origins, body sizes, tokens."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+from meeting.access import EVERYTHING, LOOPBACK, Denied, Grant, Role, from_header, is_loopback, rule
+from meeting.doorman import Doorman, client_address
+from pipelines.errors import StoreError
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 1 << 20
 """Largest body of an API request in bytes"""
@@ -19,14 +23,15 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?", re.IGNORECASE)
 
 
 def allowed_hosts(listen: str, further: Iterable[str]) -> frozenset[str] | None:
-    """Host names that requests may name; None when any may, because the server listens beyond this machine.
+    """Host names that requests may name; None when any may: the server listens beyond this machine and none is set.
 
     A page of another site can make its own name point to 127.0.0.1 and then read what we answer (DNS rebinding):
     so on loopback only names of this machine count.
     """
-    if listen not in LOOPBACK and not listen.startswith("127."):
+    named = {name.lower() for name in further}
+    if not is_loopback(listen) and not named:
         return None
-    return LOOPBACK | {listen.lower()} | {name.lower() for name in further}
+    return LOOPBACK | {listen.lower()} | named
 
 
 class Guard:
@@ -73,6 +78,51 @@ class Guard:
         return None
 
 
+class Gate:
+    """ASGI middleware within the guard: whoever comes needs a token that allows what is asked for."""
+
+    def __init__(self, app: ASGIApp, doorman: Doorman) -> None:
+        self._app = app
+        self._doorman = doorman
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse before a byte of the body is read; `request.state.grant` tells the rest who it is."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            scope.setdefault("state", {})["grant"] = await self._grant(scope)
+        except (Denied, StoreError) as error:
+            await _deny(scope, send, error)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _grant(self, scope: Scope) -> Grant:
+        if not self._doorman.asks:
+            return EVERYTHING
+        role, meeting_id = rule(scope["method"] if scope["type"] == "http" else "WEBSOCKET", scope["path"])
+        if role is Role.ANYONE:
+            return Grant(role)
+        token = from_header(Headers(scope=scope).get("authorization"))
+        grant = await self._doorman.identify(token, client_address(scope))
+        if not grant.allows(role, meeting_id):
+            raise Denied("your link does not allow that", 403)
+        return grant
+
+
+async def _deny(scope: Scope, send: Send, error: Denied | StoreError) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})  # becomes HTTP 403
+        return
+    status, code, headers = 503, "storage", {}
+    if isinstance(error, Denied):
+        status, code = error.status, error.code
+        headers = {401: {"www-authenticate": "Bearer"}, 429: {"retry-after": str(math.ceil(error.wait))}}.get(
+            status, {}
+        )
+    await _answer(send, status, code, str(error), headers)
+
+
 def _name(host: str) -> str:
     found = _HOST.fullmatch(host)
     return found.group(1).strip("[]").lower() if found else ""
@@ -99,8 +149,9 @@ def _decorate(headers: MutableHeaders, path: str, host: str) -> None:
     headers["Cache-Control"] = "no-store" if path.startswith("/api/") else "no-cache"
 
 
-async def _answer(send: Send, status: int, code: str, message: str) -> None:
+async def _answer(send: Send, status: int, code: str, message: str, more: Mapping[str, str] | None = None) -> None:
     body = json.dumps({"error": {"code": code, "message": message}}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    headers = {"content-type": "application/json", "content-length": str(len(body)), **(more or {})}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

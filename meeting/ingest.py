@@ -10,6 +10,9 @@ from collections.abc import AsyncIterator
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from meeting.access import Denied, Grant, Role
+from meeting.doorman import Doorman
+from meeting.entry import accept, admit
 from meeting.events import Broke, Framed, Stopped
 from meeting.messages import AudioFrame, Auth, Close, ErrorMessage, Start, Stop, decode, encode
 from meeting.outbox import Closing, Outbox
@@ -26,13 +29,13 @@ TRY_AGAIN = 1013
 _numbers = itertools.count(1)
 
 
-async def serve_socket(socket: WebSocket, rooms: Rooms, meeting_id: str) -> None:
+async def serve_socket(socket: WebSocket, rooms: Rooms, meeting_id: str, doorman: Doorman) -> None:
     """Serve one connection until either side ends it; nothing that a client does raises out of here."""
     number = next(_numbers)
     log.info("connection %d: opened", number)
     try:
-        await socket.accept()
-        await _serve(socket, rooms, meeting_id)
+        await accept(socket)
+        await _serve(socket, rooms, meeting_id, doorman)
     except (WebSocketDisconnect, OSError):
         pass
     except Exception:
@@ -43,9 +46,12 @@ async def serve_socket(socket: WebSocket, rooms: Rooms, meeting_id: str) -> None
         log.info("connection %d: closed", number)
 
 
-async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str) -> None:
+async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str, doorman: Doorman) -> None:
     try:
+        grant = await admit(socket, doorman, meeting_id)
         place = await rooms.enter(meeting_id)
+    except Denied as error:
+        await _refuse(socket, ErrorMessage(error.code, str(error), True), Close.UNAUTHORIZED)
     except NotFound:
         await _refuse(socket, ErrorMessage("not_found", "there is no such meeting", True), Close.NOT_FOUND)
     except StoreError as error:
@@ -56,7 +62,7 @@ async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str) -> None:
                 await socket.send_text(encode(message))
             await socket.close(Close.NORMAL, "ended")
         else:
-            await _attend(socket, place)
+            await _attend(socket, place, doorman, grant)
 
 
 async def _refuse(socket: WebSocket, message: ErrorMessage, code: int) -> None:
@@ -64,10 +70,15 @@ async def _refuse(socket: WebSocket, message: ErrorMessage, code: int) -> None:
     await socket.close(code, message.code)
 
 
-async def _attend(socket: WebSocket, room: Room) -> None:
+async def _attend(socket: WebSocket, room: Room, doorman: Doorman, grant: Grant) -> None:
     outbox = Outbox()
     client = room.join(outbox)
-    reader = asyncio.create_task(_read(socket, room, client))
+    with doorman.inside(grant, lambda: room.post(Broke(client, _denied("this link is no longer valid")))):
+        await _converse(socket, room, client, outbox, grant)
+
+
+async def _converse(socket: WebSocket, room: Room, client: int, outbox: Outbox, grant: Grant) -> None:
+    reader = asyncio.create_task(_read(socket, room, client, grant))
     writer = asyncio.create_task(_write(socket, outbox))
     flood = asyncio.create_task(outbox.overflowed.wait())
     try:
@@ -102,10 +113,10 @@ async def _write(socket: WebSocket, outbox: Outbox) -> None:
         await socket.send_text(item)
 
 
-async def _read(socket: WebSocket, room: Room, client: int) -> None:
+async def _read(socket: WebSocket, room: Room, client: int, grant: Grant) -> None:
     async for data in _frames(socket):
         try:
-            await _take(room, client, data)
+            await _take(room, client, data, grant)
         except ProtocolError as error:
             room.post(Broke(client, error))
 
@@ -116,14 +127,20 @@ async def _frames(socket: WebSocket) -> AsyncIterator[str | bytes]:
         yield text if text is not None else data or b""
 
 
-async def _take(room: Room, client: int, data: str | bytes) -> None:
+async def _take(room: Room, client: int, data: str | bytes, grant: Grant) -> None:
     if isinstance(data, bytes):
         await room.frame(Framed(client, AudioFrame.decode(data)))
         return
     match decode(data):
+        case Start() if grant.role < Role.SPEAK:
+            raise _denied("your link allows to read along, not to speak")
         case Start() as start:
             room.start(client, start)
         case Stop():
             room.post(Stopped(client))
         case Auth():
-            """This server asks for no token: whoever has one may send it."""
+            """Whoever was let in without it may send it all the same."""
+
+
+def _denied(message: str) -> ProtocolError:
+    return ProtocolError(message, "unauthorized", Close.UNAUTHORIZED)

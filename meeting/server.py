@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
+import ssl
 import webbrowser
 from collections.abc import Callable
 from types import FrameType
@@ -12,7 +14,8 @@ from types import FrameType
 import uvicorn
 
 from meeting.app import create_app
-from meeting.config import Config
+from meeting.config import Config, Server
+from meeting.doorman import server_token
 from meeting.messages import HEADER
 from meeting.rooms import Rooms
 from meeting.store import Store
@@ -68,7 +71,26 @@ def server_config(app: object, config: Config) -> uvicorn.Config:
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=GRACE,
+        ssl_certfile=config.server.tls_cert,
+        ssl_keyfile=config.server.tls_key,
     )
+
+
+def check_tls(server: Server) -> None:
+    """Raise ServeError in one sentence unless https can be served with the files that are set, if any."""
+    if server.tls_cert is None:
+        if server.tls_key is not None:
+            raise ServeError("server.tls_key is set without server.tls_cert: name the certificate as well")
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(server.tls_cert, server.tls_key, password="")
+    except ssl.SSLError as error:
+        raise ServeError(
+            f"{server.tls_cert} and its key cannot be used: they must be PEM, belong together and have no password"
+        ) from error
+    except OSError as error:
+        which = [str(path) for path in (server.tls_cert, server.tls_key) if path is not None]
+        raise ServeError(f"{' or '.join(which)} cannot be read: {error.strerror}") from error
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -103,6 +125,9 @@ def _why(error: OSError) -> str:
 
 def serve(config: Config, open_page: bool = False) -> None:
     """Serve until a signal; raises MeetingError when that cannot be, or when the models cannot be loaded."""
+    server_token(config.server)  # before anything is opened: without it nobody may reach us
+    check_tls(config.server)
+    os.umask(0o077)  # what is kept here is for this user's eyes
     failures: list[MeetingError] = []
     store = Store(config.storage.data_dir)
     listening = listen(config.server.host, config.server.port)
@@ -116,7 +141,7 @@ def serve(config: Config, open_page: bool = False) -> None:
                 server.should_exit = True
 
         app = create_app(config, store=store, on_failure=failed)
-        url = _url(config.server.host, listening.getsockname()[1])
+        url = _url(config.server, listening.getsockname()[1])
         server = MeetingServer(server_config(app, config), app.state.rooms, lambda: _announce(url, open_page))
         server.run([listening])
     finally:
@@ -126,9 +151,10 @@ def serve(config: Config, open_page: bool = False) -> None:
         raise failures[0]
 
 
-def _url(host: str, port: int) -> str:
+def _url(server: Server, port: int) -> str:
+    host, scheme = server.host, "http" if server.tls_cert is None else "https"
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{port}/"
+    return f"{scheme}://{shown}:{port}/"
 
 
 def _announce(url: str, open_page: bool) -> None:

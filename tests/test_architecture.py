@@ -49,7 +49,9 @@ LAYOUT = {
     "stream": row("pipelines", "stream", "values parts blocks asr models engine"),
     "core": row("meeting", "access config messages records transcript session events outputs", "values core"),
     "storage": row("meeting", "store database tables journal export search links rescue", "values core storage"),
-    "live": row("meeting", "ingest room rooms worker machinery outbox", f"{PIPELINES} core storage live"),
+    "live": row(
+        "meeting", "ingest room rooms worker machinery outbox doorman entry retention", f"{PIPELINES} core storage live"
+    ),
     "edge": row(
         "meeting",
         "app api figures guard server replay cli doctor __main__ "

@@ -14,6 +14,8 @@ from typing import Any, cast
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from meeting.access import EVERYTHING
+from meeting.doorman import Doorman
 from meeting.ingest import TRY_AGAIN, _attend
 from meeting.messages import HEADER, Ended, encode
 from meeting.outbox import LIMIT, Outbox
@@ -411,5 +413,7 @@ class FakeRoom:
 
 def test_a_viewer_that_does_not_read_is_disconnected() -> None:
     socket, room = FakeSocket(), FakeRoom()
-    asyncio.run(asyncio.wait_for(_attend(cast(Any, socket), cast(Any, room)), 20))
+    asyncio.run(
+        asyncio.wait_for(_attend(cast(Any, socket), cast(Any, room), Doorman(None, cast(Any, None)), EVERYTHING), 20)
+    )
     assert (socket.closed, room.left) == (TRY_AGAIN, 7)

@@ -1,0 +1,161 @@
+"""Meetings that go: by hand, by age, and without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from meeting.records import Meeting
+from meeting.retention import keep_for, sweep
+from meeting.store import Store
+from pipelines.errors import StoreError
+from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
+from tests.access_fakes import locked
+from tests.server_fakes import config, serving, tone
+
+NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
+SECRET = "Zyzzogeton"
+
+
+class FakeRooms:
+    """A store, and which meetings are live."""
+
+    def __init__(self, store: Store, live: tuple[str, ...] = ()) -> None:
+        self.store = store
+        self.live = live
+
+    async def dismiss(self, meeting_id: str) -> bool:
+        """False for a live one."""
+        return meeting_id not in self.live
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path) as opened:
+        yield opened
+
+
+def keep(store: Store, id_: str, state: str, created: int, ended: int | None) -> None:
+    """A meeting made and ended so many days ago."""
+    end = None if ended is None else NOW - timedelta(days=ended)
+    store.create_meeting(Meeting(id_, id_, state, NOW - timedelta(days=created), ended_at=end)).result()
+
+
+def clean(store: Store, days: float, *live: str) -> list[str]:
+    """What is left after a sweep."""
+    rooms: object = FakeRooms(store, live)
+    assert isinstance(rooms, FakeRooms)
+    asyncio.run(sweep(rooms, days, NOW))  # type: ignore[arg-type]
+    return sorted(meeting.id for meeting in store.meetings()[0])
+
+
+def test_what_ended_long_ago_goes_and_what_ended_lately_stays(store: Store) -> None:
+    keep(store, "old", "ended", 40, 31)
+    keep(store, "long-made-lately-ended", "ended", 40, 29)
+    keep(store, "never-held", "open", 31, None)
+    keep(store, "new", "open", 1, None)
+    keep(store, "live", "live", 50, None)
+    keep(store, "ending", "ending", 50, None)
+    assert clean(store, 30) == ["ending", "live", "long-made-lately-ended", "new"]
+
+
+def test_what_is_live_stays_whatever_its_age(store: Store) -> None:
+    keep(store, "resumed", "open", 50, None)
+    assert clean(store, 30, "resumed") == ["resumed"]
+
+
+def test_nothing_goes_where_all_is_kept(store: Store) -> None:
+    keep(store, "old", "ended", 4000, 4000)
+    asyncio.run(keep_for(FakeRooms(store), None))  # type: ignore[arg-type]
+    assert len(store.meetings()[0]) == 1
+
+
+def test_a_database_that_cannot_be_read_does_not_end_the_sweeping(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(moment: datetime) -> list[str]:
+        raise StoreError("the disk is gone")
+
+    monkeypatch.setattr(store, "older_than", broken)
+
+    async def scene() -> None:
+        task = asyncio.create_task(keep_for(FakeRooms(store), 1.0))  # type: ignore[arg-type]
+        while "the disk is gone" not in caplog.text:
+            await asyncio.sleep(0.01)
+        assert not task.done()
+        task.cancel()
+
+    asyncio.run(scene())
+
+
+def test_a_starting_server_removes_what_is_too_old(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        long_ago = datetime.now(timezone.utc) - timedelta(days=10)
+        store.create_meeting(Meeting("old", "old", "ended", long_ago, ended_at=long_ago)).result()
+        store.create_meeting(Meeting("new", "new", "open", datetime.now(timezone.utc))).result()
+    settings = config(tmp_path)
+    with serving(replace(settings, storage=replace(settings.storage, retention_days=7))) as served:
+        while len(found := served.http.get("/api/meetings").json()["meetings"]) > 1:
+            pass
+        assert [meeting["id"] for meeting in found] == ["new"]
+
+
+def everything(folder: Path) -> bytes:
+    """All bytes and all names below a folder."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return b"".join(path.name.encode() + path.read_bytes() for path in files)
+
+
+def test_a_deleted_meeting_leaves_no_trace_on_disk(tmp_path: Path) -> None:
+    with locked(tmp_path) as server:
+        kept, gone = server.held("Kept"), server.held(f"Title {SECRET}")
+        store: Store = server.serving.app.state.rooms.store
+        span = Span(0, SAMPLE_RATE)
+        for i in range(300):  # enough to spill over many pages
+            words = tuple(Word(f"{SECRET}{j}", span) for j in range(20))
+            store.save_segments(gone.id, [Segment(f"x{i}", 1, True, "a", span, "spk1", words)]).result()
+        store.save_speakers(gone.id, [Speaker("spk1", f"Ann {SECRET}")]).result()
+        before = everything(tmp_path)
+        assert before.count(SECRET.encode()) > 1000
+        assert gone.id.encode() in before
+        assert list((tmp_path / "audio").glob(f"{gone.id}.*"))
+        assert server.call("DELETE", f"/api/meetings/{gone.id}", gone.host).status_code == 204
+        after = everything(tmp_path)
+        assert SECRET.encode() not in after
+        assert gone.id.encode() not in after
+        assert not list((tmp_path / "audio").glob(f"{gone.id}.*"))
+        assert kept.id.encode() in after
+        for token in (gone.host, gone.view):
+            assert server.call("GET", f"/api/meetings/{gone.id}", token).status_code == 401
+        assert server.call("GET", f"/api/meetings/{kept.id}/transcript", kept.view).status_code == 200
+
+
+def test_a_live_meeting_is_stopped_before_it_is_deleted(tmp_path: Path) -> None:
+    with locked(tmp_path) as server:
+        meeting = server.create()
+        with server.connect(meeting.id, meeting.speak) as source:
+            source.start()
+            source.frame(0, tone())
+            source.until("ack")
+            answer = server.call("DELETE", f"/api/meetings/{meeting.id}", meeting.host)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (409, "live")
+
+
+def test_what_is_kept_is_for_the_owners_eyes(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with locked(folder) as server:
+        server.held()
+        with server.connect((meeting := server.create()).id, meeting.speak) as source:
+            source.start()
+            source.frame(0, tone())
+            source.until("ack")
+            modes = {path: path.stat().st_mode & 0o777 for path in [folder, *folder.rglob("*")]}
+    assert {mode for path, mode in modes.items() if path.is_dir()} | {0o700} == {0o700}
+    assert {path.suffix for path in modes} >= {".flac", ".journal", ".sqlite3"}
+    wrong = {path.name: oct(mode) for path, mode in modes.items() if path.is_file() and mode != 0o600}
+    assert not wrong
