@@ -216,7 +216,8 @@ class Pipeline:
 
             return rx.create(subscribe)
 
-        return rx.pipe(ops.observe_on(self._outputs), ops.map(settled), ops.merge(max_concurrent=1))
+        here = ops.observe_on(self._outputs)
+        return lambda items: items.pipe(here, ops.map(settled), ops.merge(max_concurrent=1))
 
     def _later(self, action: Callable[[], None]) -> None:
         """In the thread of the outputs; never once the pipeline is closed."""
