@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipelines.cluster import (
@@ -97,8 +95,10 @@ def test_no_vectors_have_no_labels() -> None:
     assert cluster(np.zeros((0, WIDTH), np.float32), np.zeros(0), np.zeros(0), PLAIN, 1.5).shape == (0,)
 
 
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.integers(0, 100))
-def test_well_separated_voices_are_found_in_any_order(order: list[int], seed: int) -> None:
+@pytest.mark.parametrize("seed", range(20))
+def test_well_separated_voices_are_found_in_any_order(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    order = random.integers(0, 5, random.integers(1, 40)).tolist()
     vectors = np.concatenate([around(voice(number), 1, 0.01, seed + at) for at, number in enumerate(order)])
     seconds = np.full(len(order), 2.0)
     labels = cluster(vectors, seconds, seconds, PLAIN, 1.5)
