@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from meeting.access import Limiter
 from tests.server_fakes import Client, Serving, config, serving, tone
 
 TOKEN = "a-token-of-this-test-server"
@@ -48,6 +49,10 @@ class Locked:
         answer = self.call("POST", f"/api/meetings/{meeting.id}/links", json={"role": role, **options})
         assert answer.status_code == 201, answer.text
         return answer.json()["id"], answer.json()["url"].partition("#t=")[2]
+
+    def forget_guesses(self) -> None:
+        """Start counting wrong tokens anew: a test guesses more often than one may."""
+        self.serving.app.state.doorman._limiter = Limiter()
 
     @contextmanager
     def connect(self, meeting_id: str, token: str | None) -> Iterator[Client]:
