@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCORER = ROOT.parent / "shared" / "eval" / "score.py"
 AUDIO = (".flac", ".wav", ".mp3", ".m4a", ".ogg", ".webm")
 RATES = ("WER", "cpWER", "DER", "miss", "fa", "confusion")
-COLUMNS = ("recording", "seconds", "took", "RTF", *RATES, "speakers")
+COLUMNS = ("recording", "seconds", "took", "CPU", "RTF", *RATES, "speakers")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Run:
     seconds: float
     took: float
     """Wall-clock seconds of the whole command, start and loading of the models included"""
+    computed: float
+    """CPU seconds of the same, all cores together; hardly depends on what else the machine does"""
     rtf: float
     """Wall-clock seconds from the first sample to the end, per second of audio"""
     models: dict[str, Any]
@@ -81,20 +83,22 @@ def measure(folder: Path, options: argparse.Namespace, scratch: Path) -> list[Ru
     done = [(path.stem, *replay(path, out, options.models, scratch / "data")) for path in recordings(folder)]
     figures = score(options.score, folder, out)
     runs = [
-        Run(name, summary["seconds"], took, summary["rtf"], summary["models"], figures[name])
-        for name, summary, took in done
+        Run(name, summary["seconds"], took, computed, summary["rtf"], summary["models"], figures[name])
+        for name, summary, took, computed in done
     ]
     return [*runs, total(folder.resolve().name, runs, figures["ALL"])]
 
 
-def replay(recording: Path, out: Path, models: str, data: Path) -> tuple[dict[str, Any], float]:
-    """Run the command; returns its summary and the seconds that it took."""
-    began = time.monotonic()
+def replay(recording: Path, out: Path, models: str, data: Path) -> tuple[dict[str, Any], float, float]:
+    """Run the command; returns its summary, and the seconds by the clock and of the CPU that it took."""
+    began, before = time.monotonic(), os.times()
     asked = ["replay", recording.resolve(), "--speed", "max", "--out", out.resolve(), "--models", models]
     command = [sys.executable, "-m", "meeting", *map(str, asked), "--data-dir", str(data)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return summary, time.monotonic() - began
+    took, after = time.monotonic() - began, os.times()
+    computed = after.children_user + after.children_system - before.children_user - before.children_system
+    return summary, took, computed
 
 
 def score(scorer: Path, references: Path, hypotheses: Path) -> dict[str, dict[str, Any]]:
@@ -108,8 +112,9 @@ def score(scorer: Path, references: Path, hypotheses: Path) -> dict[str, dict[st
 def total(name: str, runs: list[Run], figures: dict[str, Any]) -> Run:
     """All recordings of a folder in one row: errors over all their words and speech."""
     seconds = sum(run.seconds for run in runs)
-    computed = sum(run.rtf * run.seconds for run in runs)
-    return Run(f"**{name}, all**", seconds, sum(run.took for run in runs), computed / seconds, {}, figures)
+    took, computed = sum(run.took for run in runs), sum(run.computed for run in runs)
+    rtf = sum(run.rtf * run.seconds for run in runs) / seconds
+    return Run(f"**{name}, all**", seconds, took, computed, rtf, {}, figures)
 
 
 def head(models: str) -> str:
@@ -157,6 +162,7 @@ def cells(run: Run) -> list[str]:
         run.name,
         f"{run.seconds:.0f}",
         f"{run.took:.0f}",
+        f"{run.computed:.0f}",
         f"{run.rtf:.3f}",
         *rates,
         str(run.figures.get("speakers", "")),
