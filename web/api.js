@@ -1,5 +1,7 @@
 // The HTTP API as functions; a failure is an ApiError with one sentence for the reader.
 
+import { bearer, refused, subprotocols, tokenFor } from './tokens.js'
+
 export class ApiError extends Error {
   constructor(status, code, message) {
     super(message)
@@ -8,33 +10,56 @@ export class ApiError extends Error {
   }
 }
 
-async function call(method, path, body) {
+// id: the meeting that it is about, whose link may have brought a token. A token that is refused is forgotten, and the
+// next one tried, until there is none.
+async function request(method, path, { body, id } = {}) {
+  const token = tokenFor(id)
   let response
   try {
     response = await fetch(path, {
       method,
-      headers: body ? { 'Content-Type': 'application/json' } : {},
+      headers: { ...(body ? { 'Content-Type': 'application/json' } : {}), ...bearer(token) },
       body: body ? JSON.stringify(body) : undefined,
     })
   } catch {
     throw new ApiError(0, 'unreachable', 'The server does not answer. Check that it is running, then try again.')
   }
-  const answer = await response.json().catch(() => null)
-  if (!response.ok) {
-    const { code = 'failed', message = `The server answered with status ${response.status}.` } = answer?.error ?? {}
-    throw new ApiError(response.status, code, message)
+  if (response.ok) return response
+  if (response.status === 401 && token) {
+    refused(token)
+    if (tokenFor(id)) return request(method, path, { body, id })
   }
-  return answer
+  const answer = await response.json().catch(() => null)
+  const { code = 'failed', message = `The server answered with status ${response.status}.` } = answer?.error ?? {}
+  throw new ApiError(response.status, code, message)
 }
+
+const call = async (...what) => (await request(...what)).json().catch(() => null)
 
 const meeting = (id) => `/api/meetings/${encodeURIComponent(id)}`
 
-export const createMeeting = (title) => call('POST', '/api/meetings', title ? { title } : {})
+export const createMeeting = (title) => call('POST', '/api/meetings', { body: title ? { title } : {} })
 export const listMeetings = (before) => call('GET', `/api/meetings${before ? `?before=${encodeURIComponent(before)}` : ''}`)
-export const getMeeting = (id) => call('GET', meeting(id))
-export const renameMeeting = (id, title) => call('PATCH', meeting(id), { title })
-export const deleteMeeting = (id) => call('DELETE', meeting(id))
+export const getMeeting = (id) => call('GET', meeting(id), { id })
+export const renameMeeting = (id, title) => call('PATCH', meeting(id), { body: { title }, id })
+export const deleteMeeting = (id) => call('DELETE', meeting(id), { id })
+export const listLinks = (id) => call('GET', `${meeting(id)}/links`, { id })
+export const invite = (id, role, seconds) => call('POST', `${meeting(id)}/links`, { body: { role, expires_in: seconds }, id })
+export const revoke = (id, link) => call('DELETE', `${meeting(id)}/links/${encodeURIComponent(link)}`, { id })
 export const exportUrl = (id, format) => `${meeting(id)}/export?format=${format}`
+
+// Saves a file that only a header opens, where a plain link would have to carry the token.
+export async function download(path, id) {
+  const response = await request('GET', path, { id })
+  const name = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? ''
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(await response.blob())
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000) // the browser may still be reading
+}
+
+export const protocols = (id) => subprotocols(tokenFor(id))
 
 export function socketUrl(id) {
   const url = new URL(`/ws/meetings/${encodeURIComponent(id)}`, location.href)

@@ -2,6 +2,7 @@
 
 import { HomePage } from './home.js'
 import { MeetingPage } from './meeting.js'
+import { takeFromAddress } from './tokens.js'
 
 const main = document.getElementById('main')
 const actions = document.getElementById('actions')
@@ -19,12 +20,13 @@ async function go(path, intent = {}) {
 const mayLeave = async () => !page?.mayLeave || (await page.mayLeave())
 
 function show(intent = {}) {
+  takeFromAddress()
   page?.unmount()
   main.replaceChildren()
   actions.replaceChildren()
   shownPath = location.pathname
   const meeting = /^\/m\/([^/]+)\/?$/.exec(shownPath)
-  const place = { main, actions, announcer: document.getElementById('announcer'), go }
+  const place = { main, actions, announcer: document.getElementById('announcer'), go, again: show }
   page = meeting ? new MeetingPage(place, decodeURIComponent(meeting[1]), intent) : new HomePage(place)
   page.mount()
   window.scrollTo(0, 0)
@@ -49,5 +51,8 @@ window.addEventListener('popstate', async () => {
   }
   show()
 })
+
+// A link to the meeting that is shown already changes the address without a reload.
+window.addEventListener('hashchange', () => takeFromAddress() && show())
 
 show()

@@ -44,6 +44,10 @@ export class MeetingHead {
     if (document.activeElement !== this.#input) this.#input.value = title
   }
 
+  editable(on) {
+    this.#input.readOnly = !on
+  }
+
   // The meeting as the HTTP API tells it.
   facts({ created_at: created, started_at: started, duration, state }) {
     setText(this.#when, day(started ?? created))

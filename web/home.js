@@ -5,6 +5,8 @@ import { Microphone } from './capture.js'
 import { confirm, el, icon, setText } from './dom.js'
 import { day, length } from './format.js'
 import { SampleRecording } from './sample.js'
+import { signInPage } from './signin.js'
+import { signOut, signedIn } from './tokens.js'
 
 export class HomePage {
   #place
@@ -21,11 +23,29 @@ export class HomePage {
   mount() {
     document.title = 'Meeting transcriber'
     this.#place.main.append(el('div', { class: 'home' }, this.#hero(), this.#past))
+    if (signedIn()) this.#place.actions.append(el('button', { class: 'button', type: 'button', 'data-testid': 'sign-out', onclick: () => this.#signOut() }, 'Sign out'))
     this.#past.append(el('h2', { id: 'past-title' }, 'Meetings'), this.#list, this.#more)
     this.#load()
   }
 
   unmount() {}
+
+  #signOut() {
+    signOut()
+    this.#place.again()
+  }
+
+  // The list of meetings, and making one, are for those who hold the server's token.
+  #locked() {
+    this.#place.actions.replaceChildren()
+    this.#place.main.replaceChildren(
+      signInPage({
+        title: 'Sign in',
+        text: 'This server asks for its token before it shows or makes meetings. If somebody gave you a link to a meeting, open that instead.',
+        onDone: () => this.#place.again(),
+      }),
+    )
+  }
 
   #hero() {
     const start = el('button', { class: 'button primary big', type: 'button', 'data-testid': 'new-meeting' }, icon('mic'), el('span', {}, 'New meeting'))
@@ -64,6 +84,7 @@ export class HomePage {
       this.#place.go(`/m/${encodeURIComponent(meeting.id)}`, { input, links: meeting.links, title: meeting.title })
     } catch (error) {
       await input?.close()
+      if (error.status === 401) return this.#locked()
       this.#say(error.message)
       busy(false)
       setText(label, before)
@@ -84,6 +105,7 @@ export class HomePage {
       this.#more.hidden = !next
       this.#list.querySelector('.row-error')?.remove()
     } catch (error) {
+      if (error.status === 401) return this.#locked()
       this.#list.append(el('li', { class: 'row-error' }, error.message))
     }
     this.#more.disabled = false

@@ -30,8 +30,9 @@ export class Link {
   #lastError = null
 
   // source: null for a viewer, else {start: {source, audio, language, hotwords}, resume: null | {source_id, token}}
-  constructor({ url, source = null, onMessage = () => {}, onChange = () => {} }) {
+  constructor({ url, protocols = [], source = null, onMessage = () => {}, onChange = () => {} }) {
     this.url = url
+    this.protocols = protocols
     this.source = source
     this.onMessage = onMessage
     this.onChange = onChange
@@ -71,7 +72,7 @@ export class Link {
 
   #connect() {
     this.#set(this.attempt ? 'reconnecting' : 'connecting')
-    const socket = new WebSocket(this.url)
+    const socket = new WebSocket(this.url, this.protocols)
     socket.binaryType = 'arraybuffer'
     this.#socket = socket
     this.#streaming = false

@@ -11,11 +11,15 @@ import { Link } from './link.js'
 import { downloadMenu } from './menu.js'
 import { Notices } from './notices.js'
 import { Recorder } from './recorder.js'
+import { openShare } from './share.js'
+import { signInPage } from './signin.js'
+import { linkToken, tokenFor } from './tokens.js'
 import { EMPTY, blocks, reduce, resolve, voices } from './transcript.js'
 import { TranscriptView } from './view.js'
 import { connectionText, emptyText, lagText, problemText, warningText } from './words.js'
 
 const SPOKEN = 6 // lines kept for screen readers
+const RANKS = { view: 1, speak: 2, host: 3, server: 4 } // what a token allows
 const FINISHING = 15_000 // milliseconds that leaving waits for the server to store everything
 
 export class MeetingPage {
@@ -30,6 +34,8 @@ export class MeetingPage {
   #frame = null
   #ticker = null
   #gone = false
+  #rank = RANKS.server // until the server says less
+  #sharing = false // whether links are made here, each with a token of its own
 
   // intent: {input, links, title} from the page that made the meeting, with its microphone or sample already open.
   constructor(place, id, intent) {
@@ -135,6 +141,7 @@ export class MeetingPage {
     this.#link?.close()
     this.#link = new Link({
       url: api.socketUrl(this.#id),
+      protocols: api.protocols(this.#id),
       source,
       onMessage: (message) => this.#message(message),
       onChange: (link) => this.#linkChanged(link),
@@ -203,6 +210,7 @@ export class MeetingPage {
     if (problem.close === 4401) forget(this.#id)
     const { text, retry } = problemText(problem, this.#role)
     if (problem.close === 4404) this.#lost(text)
+    else if (problem.close === 4401 && this.#role === 'viewer') this.#locked()
     else if (retry === 'viewer') this.notices.say('problem', text, 'Read along', () => this.#connect())
     else if (retry === 'source') this.notices.say('problem', text, 'Try again', () => this.#retry())
     else this.notices.say('problem', text)
@@ -217,9 +225,7 @@ export class MeetingPage {
 
   // There is nothing to show here, now or later.
   #lost(text) {
-    this.unmount()
-    document.title = 'No such meeting'
-    this.#place.actions.replaceChildren()
+    this.#leave('No such meeting')
     this.#place.main.replaceChildren(
       el(
         'div',
@@ -229,6 +235,19 @@ export class MeetingPage {
         el('a', { class: 'button primary', href: '/' }, 'To all meetings'),
       ),
     )
+  }
+
+  // There may be something here, but not with what this tab holds.
+  #locked() {
+    this.#leave('A link is needed')
+    const text = 'This meeting opens with a link only, and what brought you here does not open it: it may have been revoked or have expired. Ask the host for a new link. Whoever runs this server can sign in with its token.'
+    this.#place.main.replaceChildren(signInPage({ title: 'A link is needed', text, onDone: () => this.#place.again() }))
+  }
+
+  #leave(title) {
+    this.unmount()
+    document.title = title
+    this.#place.actions.replaceChildren()
   }
 
   // ---- recording
@@ -283,12 +302,25 @@ export class MeetingPage {
   async #loadFacts() {
     try {
       const facts = await api.getMeeting(this.#id)
+      if (this.#gone) return
       this.head.facts(facts)
+      this.#allow(facts)
       if (!this.recorder.input) this.recorder.base = Math.max(this.recorder.base, facts.duration ?? 0)
       this.#draw()
     } catch (error) {
       if (error.status === 404 && !this.#gone) this.#lost(problemText({ close: 4404 }).text)
+      if (error.status === 401 && !this.#gone) this.#locked()
     }
+  }
+
+  // What may be done here is for the server to say; the page only does not offer what would be refused.
+  #allow({ role = 'server', tokens = false }) {
+    this.#rank = RANKS[role]
+    this.head.editable(this.#rank >= RANKS.host)
+    if (!tokens) return
+    this.#sharing = this.#rank >= RANKS.host
+    setText(this.copy.querySelector('span'), this.#sharing ? 'Share' : 'Copy link')
+    this.copy.hidden = role === 'speak' // who was asked to speak need not ask others to
   }
 
   async #rename(title) {
@@ -303,8 +335,11 @@ export class MeetingPage {
   }
 
   async #copyLink() {
-    const link = new URL(this.#intent.links?.view ?? `/m/${encodeURIComponent(this.#id)}`, location.href).href
+    if (this.#sharing) return openShare(this.#id, this.#intent.links)
     const label = this.copy.querySelector('span')
+    const own = linkToken(this.#id)
+    const path = this.#intent.links?.view ?? `/m/${encodeURIComponent(this.#id)}${own ? `#t=${own}` : ''}`
+    const link = new URL(path, location.href).href
     try {
       await navigator.clipboard.writeText(link)
       setText(label, 'Copied')
@@ -321,7 +356,17 @@ export class MeetingPage {
       hint,
       testid: `export-${format}`,
     }))
-    this.#place.actions.append(downloadMenu('Export', items, 'export'))
+    const save = tokenFor(this.#id) ? (path) => this.#download(path) : null
+    this.#place.actions.append(downloadMenu('Export', items, 'export', save))
+  }
+
+  async #download(path) {
+    try {
+      await api.download(path, this.#id)
+      this.notices.clear('export')
+    } catch (error) {
+      this.notices.say('export', `The file was not saved. ${error.message}`)
+    }
   }
 
   #showJump() {
@@ -359,7 +404,7 @@ export class MeetingPage {
     const empty = this.#shown.length === 0
     const mine = remembered(this.#id) !== null
     const possible = this.#role === 'viewer' && this.#link.state === 'live'
-    this.start.hidden = !possible || !(phase === 'open' || (phase === 'live' && mine))
+    this.start.hidden = !possible || this.#rank < RANKS.speak || !(phase === 'open' || (phase === 'live' && mine))
     setText(this.start.querySelector('span'), mine ? 'Go on recording' : 'Start with my microphone')
     if (empty !== (this.start.parentElement === this.empty)) {
       if (empty) this.empty.append(this.start)

@@ -2,8 +2,8 @@
 
 import { el, icon } from './dom.js'
 
-// items: [{href, label, hint, testid}]; every link downloads.
-export function downloadMenu(label, items, testid) {
+// items: [{href, label, hint, testid}]; every link downloads, by itself or through `save(href)`.
+export function downloadMenu(label, items, testid, save = null) {
   const list = el(
     'ul',
     { class: 'menu-list', hidden: true, id: `${testid}-list` },
@@ -28,7 +28,14 @@ export function downloadMenu(label, items, testid) {
     links[(at + by + links.length) % links.length].focus()
   }
   button.addEventListener('click', () => open(list.hidden))
-  list.addEventListener('click', () => open(false))
+  list.addEventListener('click', (event) => {
+    const link = event.target.closest('a')
+    if (save && link) {
+      event.preventDefault()
+      save(link.getAttribute('href'))
+    }
+    open(false)
+  })
   menu.addEventListener('focusout', ({ relatedTarget }) => {
     if (relatedTarget && !menu.contains(relatedTarget)) open(false)
   })

@@ -1,0 +1,183 @@
+"""A server with a token in a real browser: signing in, sharing links, and what their holders can and cannot do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.access_fakes import TOKEN, Given, Locked, locked
+from tests.server_fakes import tone
+from tests.web_fakes import browser_running, eventually
+
+pytestmark = pytest.mark.browser
+XSS = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browser_running() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
+    with locked(tmp_path_factory.mktemp("data")) as running:
+        yield running
+
+
+@pytest.fixture
+def tab(browser: Browser, server: Locked) -> Iterator[Any]:
+    """Opens a path in a browser of its own, as another person would; whatever a page asked for is checked."""
+    asked: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    def open_tab(path: str) -> Page:
+        context = browser.new_context(permissions=["microphone", "clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("websocket", lambda socket: asked.append(socket.url))
+        page.goto(f"http://127.0.0.1:{server.serving.port}{path}")
+        return page
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+    assert asked
+    assert [url for url in asked if "#" not in url and re.search(r"[?&](t|token)=", url)] == []
+    sent = [url.partition("#")[0] for url in asked]
+    assert [url for url in sent if TOKEN in url] == []
+
+
+def sign_in(page: Page, token: str = TOKEN) -> None:
+    page.get_by_test_id("token").fill(token)
+    page.get_by_test_id("sign-in").click()
+
+
+def link(meeting: Given, role: str) -> str:
+    return f"/m/{meeting.id}#t={getattr(meeting, role)}"
+
+
+def test_the_first_page_asks_for_the_token_and_takes_no_other(server: Locked, tab: Any) -> None:
+    server.forget_guesses()
+    server.create("Only for those who sign in")
+    page = tab("/")
+    expect(page.get_by_test_id("signin")).to_be_visible()
+    expect(page.get_by_text("Only for those who sign in")).to_have_count(0)
+    sign_in(page, "not-the-token-of-it")
+    expect(page.get_by_test_id("signin-problem")).to_contain_text("not the token")
+    sign_in(page, "spaces are in here ")
+    expect(page.get_by_test_id("signin-problem")).to_contain_text("not the token")
+    sign_in(page)
+    expect(page.get_by_test_id("meeting-list")).to_contain_text("Only for those who sign in")
+    page.get_by_test_id("sign-out").click()
+    expect(page.get_by_test_id("signin")).to_be_visible()
+    assert page.evaluate("sessionStorage.length + document.cookie.length") == 0
+
+
+def test_a_meeting_from_signing_in_to_a_reader_who_can_only_read(server: Locked, tab: Any) -> None:
+    host = tab("/")
+    sign_in(host)
+    host.get_by_test_id("new-meeting").click()
+    host.wait_for_url(re.compile(r"/m/\w+$"))
+    expect(host.get_by_test_id("connection")).to_have_text("Live")
+    expect(host.locator("[data-segment]").first).to_be_visible(timeout=20_000)
+    host.get_by_test_id("copy-link").click()
+    host.get_by_test_id("share-view").click()
+    expect(host.get_by_test_id("share-said")).to_contain_text("Copied")
+    address = host.evaluate("navigator.clipboard.readText()")
+    host.get_by_test_id("share-done").click()
+
+    reader = tab(re.sub(r"^https?://[^/]+", "", address))
+    expect(reader.locator("[data-segment]").first).to_contain_text("one")
+    assert "#" not in reader.url
+    expect(reader.get_by_test_id("title")).to_have_attribute("readonly", "")
+    for hidden in ("start", "stop"):
+        expect(reader.get_by_test_id(hidden)).to_be_hidden()
+    meeting_id = reader.url.rpartition("/")[2]
+    view = address.partition("#t=")[2]
+    assert server.call("PATCH", f"/api/meetings/{meeting_id}", view, json={"title": "x"}).status_code == 403
+
+    host.get_by_test_id("stop").click()
+    expect(host.get_by_test_id("end")).to_be_visible()
+    expect(reader.get_by_test_id("end")).to_be_visible()
+    reader.get_by_test_id("export").click()
+    with reader.expect_download() as download:
+        reader.get_by_test_id("export-txt").click()
+    assert download.value.suggested_filename.endswith(".txt")
+    assert "one" in Path(download.value.path()).read_text()
+    reader.reload()
+    expect(reader.get_by_test_id("end")).to_be_visible()
+    reader.get_by_test_id("home").click()
+    expect(reader.get_by_test_id("signin")).to_be_visible()
+
+
+def test_a_link_to_speak_lets_one_start_and_not_rename(server: Locked, tab: Any) -> None:
+    meeting = server.create("To speak in")
+    page = tab(link(meeting, "speak"))
+    expect(page.get_by_test_id("title")).to_have_attribute("readonly", "")
+    expect(page.get_by_test_id("copy-link")).to_be_hidden()
+    page.get_by_test_id("start").click()
+    expect(page.locator("[data-segment]").first).to_be_visible(timeout=20_000)
+    page.get_by_test_id("stop").click()
+    expect(page.get_by_test_id("end")).to_be_visible()
+
+
+def test_a_host_link_renames_and_shares_and_revoking_sends_readers_out(server: Locked, tab: Any) -> None:
+    meeting = server.create("Before")
+    host, reader = tab(link(meeting, "host")), tab(link(meeting, "view"))
+    expect(reader.get_by_test_id("title")).to_have_value("Before")
+    title = host.get_by_test_id("title")
+    expect(title).to_be_editable()
+    title.fill("After")
+    title.press("Enter")
+    expect(reader.get_by_test_id("title")).to_have_value("After")
+    host.get_by_test_id("copy-link").click()
+    rows = host.get_by_test_id("share-list").locator("li")
+    expect(rows).to_have_count(3)
+    expect(host.get_by_test_id("revoke")).to_have_count(2)
+    host.get_by_test_id("share-term").select_option(label="for one day")
+    host.get_by_test_id("share-speak").click()
+    expect(rows).to_have_count(4)
+    expect(rows.nth(3)).to_contain_text("until")
+    rows.and_(host.locator("[data-role=view]")).get_by_test_id("revoke").click()
+    expect(rows).to_have_count(3)
+    expect(reader.get_by_test_id("signin")).to_be_visible()
+    expect(reader.get_by_test_id("transcript")).to_have_count(0)
+    reader.reload()
+    expect(reader.get_by_test_id("signin")).to_be_visible()
+
+
+@pytest.mark.parametrize("token", ["#t=wrong", "#t=", "", "#t=a%20b"])
+def test_without_a_link_that_opens_it_a_meeting_shows_nothing(server: Locked, tab: Any, token: str) -> None:
+    server.forget_guesses()
+    meeting = server.held("Hidden")
+    page = tab(f"/m/{meeting.id}{token}")
+    expect(page.get_by_test_id("signin")).to_be_visible()
+    expect(page.get_by_text("Hidden")).to_have_count(0)
+    sign_in(page)
+    expect(page.get_by_test_id("title")).to_have_value("Hidden")
+    expect(page.locator("[data-segment]")).to_contain_text("one")
+
+
+def test_markup_in_titles_and_names_is_shown_as_text(server: Locked, tab: Any) -> None:
+    meeting = server.create(XSS)
+    with server.connect(meeting.id, meeting.speak) as source:
+        source.start(source={"name": XSS, "kind": "room"})
+        source.frame(0, tone())
+        source.until("ack")
+        source.send("stop")
+        source.close_code()
+    page = tab("/")
+    sign_in(page)
+    expect(page.get_by_test_id("meeting-list")).to_contain_text("<img src=x")
+    page.get_by_role("link", name="<img").click()
+    expect(page.get_by_test_id("title")).to_have_value(XSS)
+    expect(page.locator("[data-segment]")).to_contain_text("one")
+    assert page.locator("main img, main script, [onerror]").count() == 0
+    eventually(lambda: page.title().startswith("<img"), lambda seconds: page.wait_for_timeout(seconds * 1000))
