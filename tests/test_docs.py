@@ -150,7 +150,7 @@ def test_the_readme_says_within_its_first_screen_what_this_is_and_how_to_run_it(
 
 def test_every_make_target_in_the_pages_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", page("Makefile"), re.MULTILINE))
-    used = set(re.findall(r"(?:^|[`\s])make ([a-z][a-z-]*)(?=[`\s]|$)", code(everything()), re.MULTILINE))
+    used = set(re.findall(r"^ *make ([a-z][a-z-]*)", code(everything()), re.MULTILINE))
     assert used >= {"serve", "test"}
     assert used - targets == set()
 
@@ -164,9 +164,10 @@ def test_every_shown_command_is_understood() -> None:
 
 
 def code(text: str) -> str:
-    """Blocks and spans of code of a page."""
-    blocks = re.findall(r"^```.*?^```|(?:^    .*\n)+", text, re.MULTILINE | re.DOTALL)
-    return "\n".join([*blocks, *re.findall(r"`[^`\n]+`", text)])
+    """Blocks and spans of code of a page, each span on a line of its own."""
+    block = re.compile(r"^```.*?^```|(?:^    .*\n)+", re.MULTILINE | re.DOTALL)
+    spans = [span for line in block.sub("", text).splitlines() for span in re.findall(r"`([^`]+)`", line)]
+    return "\n".join([*block.findall(text), *spans])
 
 
 @pytest.mark.parametrize("name", PAGES)
