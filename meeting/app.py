@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -25,15 +24,16 @@ from meeting.guard import Gate, Guard, allowed_hosts
 from meeting.ingest import serve_socket
 from meeting.links import Links
 from meeting.machinery import EngineRoom, Machinery, RealMachinery
-from meeting.records import ENDED, ENDING, LIVE
 from meeting.retention import keep_for
 from meeting.rooms import Rooms
 from meeting.store import Store
 from meeting.worker import Workshop
 from pipelines.errors import MeetingError, NotFound, StoreError
-from pipelines.types import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 8.0
+"""Seconds that live meetings have to be finished and stored when the server stops"""
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 """The pages"""
@@ -54,13 +54,14 @@ def create_app(
     machinery = machinery or RealMachinery(config)
     store = store or Store(config.storage.data_dir)
     engine = EngineRoom(machinery, config.models)
-    workshop = Workshop(store, machinery, engine, config.storage.keep_audio, config.limits.backlog)
+    fsync = config.storage.durability == "fsync"
+    workshop = Workshop(store, machinery, engine, config.storage.keep_audio, config.limits.backlog, fsync)
     rooms = Rooms(workshop, config.limits)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         store.open()
-        recover(store)
+        recovering = asyncio.create_task(rooms.recover())
         engine.load(lambda: _report(engine, on_failure))
         sweeping = asyncio.create_task(keep_for(rooms, config.storage.retention_days))
         try:
@@ -68,7 +69,9 @@ def create_app(
         finally:
             sweeping.cancel()
             await asyncio.wait({sweeping})
-            await rooms.finish_all()
+            recovering.cancel()
+            await rooms.finish_all(PATIENCE)
+            await asyncio.wait({recovering})
             engine.close()
             store.close()
 
@@ -87,29 +90,9 @@ def create_app(
     app.add_middleware(Gate, doorman=doorman)  # the one added last comes first
     app.add_middleware(Guard, hosts=allowed_hosts(config.server.host, config.server.allowed_hosts))
     app.include_router(api.router)
-    _add_pages(app, engine)
+    _add_pages(app, engine, rooms)
     _add_errors(app)
     return app
-
-
-def recover(store: Store) -> int:
-    """Mark as ended what was live when an earlier process died, with all that was stored; returns how many."""
-    found, before = 0, None
-    while True:
-        page, before = store.meetings(200, before)
-        for one in page:
-            if one.state in (LIVE, ENDING):
-                record = store.record(one.id)
-                ends = [segment.span.end for segment in record.segments] + [turn.span.end for turn in record.turns]
-                samples = max([one.samples, *ends])
-                ended = (one.started_at or one.created_at) + timedelta(seconds=samples / SAMPLE_RATE)
-                store.set_state(one.id, ENDED, ended_at=ended, samples=samples).result()
-                found += 1
-        if before is None:
-            break
-    if found:
-        log.warning("%d meeting(s) were cut off by the end of an earlier run and are ended now", found)
-    return found
 
 
 def _report(engine: EngineRoom, on_failure: Callable[[MeetingError], None] | None) -> None:
@@ -122,7 +105,7 @@ def _report(engine: EngineRoom, on_failure: Callable[[MeetingError], None] | Non
         on_failure(failure)
 
 
-def _add_pages(app: FastAPI, engine: EngineRoom) -> None:
+def _add_pages(app: FastAPI, engine: EngineRoom, rooms: Rooms) -> None:
     @app.get("/", include_in_schema=False)
     @app.get("/m/{meeting_id}", include_in_schema=False)
     def page() -> FileResponse:
@@ -143,7 +126,9 @@ def _add_pages(app: FastAPI, engine: EngineRoom) -> None:
 
     @app.get("/readyz", tags=["server"])
     def readyz() -> Response:
-        """The models are loaded and a meeting can go live."""
+        """The models are loaded, meetings that were cut off are rebuilt, and a meeting can go live."""
+        if engine.models is not None and not rooms.recovered:
+            return api.problem(503, "recovering", "meetings that were cut off are being rebuilt")
         if engine.models is not None:
             return JSONResponse({"status": "ready", "models": engine.models})
         if engine.failure is not None:

@@ -58,6 +58,7 @@ class Storage:
 
     data_dir: Path = Path("data")
     keep_audio: bool = True
+    durability: str = _setting("os", choices=("os", "fsync"))
     retention_days: float | None = _setting(None, low=0.01, high=36_500)
 
 
@@ -111,9 +112,11 @@ class Limits:
     meetings: int = _setting(16, low=1, high=10_000)
     viewers: int = _setting(200, low=1, high=100_000)
     frame_bytes: int = _setting(1 << 20, low=1024, high=1 << 26)
+    source_bytes: int = _setting(8 << 20, low=1 << 14, high=1 << 30)
     meeting_hours: float = _setting(12.0, low=0.01, high=168)
     resume_window: float = _setting(600.0, low=1, high=86_400)
     backlog: float = _setting(60.0, low=5, high=3600)
+    disk_free: int = _setting(500, low=0, high=1_000_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meeting.messages import AudioFrame, AudioInfo, ServerMessage, Start
-from meeting.records import Source
+from meeting.records import Gap, Restored, Resume, Source
 from pipelines.errors import ProtocolError
 from pipelines.types import LabelChange, Output, Segment, Speaker, TurnsRevised
 
@@ -35,8 +35,8 @@ class Started:
     """Fresh id for the source, should it be a new one"""
     token: str = field(repr=False)
     """Fresh secret for resuming it"""
-    admitted: bool = True
-    """False when the server has as many live meetings as it takes"""
+    refusal: str | None = None
+    """Why the server takes no further meeting; None when it does"""
     models: dict[str, Any] | None = None
     """What will transcribe; None while models are loading"""
 
@@ -106,13 +106,50 @@ class Drained:
 
     source_id: str
     samples: int
+    whole: bool = True
+    """False when its audio is not complete on disk except as frames received: a later process must try again"""
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """An earlier process left this meeting unfinished; the first event of its new session."""
+
+    restored: Restored
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A source has been heard again up to the last frame on disk."""
+
+    source_id: str
+    models: dict[str, Any]
+    audio: str | None
+    """File name of its FLAC; None when none is kept"""
+    frames: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Audio of a source never arrived; silence stands in its place."""
+
+    gap: Gap
 
 
 @dataclass(frozen=True, slots=True)
 class Unsaved:
-    """Something could not be stored."""
+    """Something could not be stored and is tried again; told anew as long as it lasts."""
 
+    what: str
+    """Which part of the server has this trouble"""
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A trouble with storing is over."""
+
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +184,11 @@ Event = (
     | SourceFailed
     | Heard
     | Drained
+    | Restarted
+    | Recovered
+    | Missed
     | Unsaved
+    | Saved
     | Renamed
     | Dismissed
     | Tick
@@ -186,6 +227,8 @@ class OpenSource:
     audio: AudioInfo
     language: str | None
     hotwords: tuple[str, ...]
+    recover: bool = False
+    """Hear first what an earlier process left on disk; answered by `Recovered` or `SourceFailed`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +244,8 @@ class FinishSource:
     """Flush door, files and pipeline; answered by `Drained`."""
 
     source_id: str
+    hurry: bool = False
+    """Do not wait for a disk that is full"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +260,30 @@ class SaveSource:
     """Store a source."""
 
     source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class SaveResume:
+    """Store what a source needs to go on in a later process; the driver adds the time when it is `away`."""
+
+    resume: Resume
+    away: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SaveTranscript:
+    """Store a whole transcript in the place of what was stored of it."""
+
+    segments: tuple[Segment, ...]
+    speakers: tuple[Speaker, ...]
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveGap:
+    """Store a stretch that never arrived."""
+
+    gap: Gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +339,9 @@ Effect = (
     | FinishSource
     | AbandonSource
     | SaveSource
+    | SaveResume
+    | SaveTranscript
+    | SaveGap
     | SaveState
     | SaveSegment
     | SaveLabels

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +23,9 @@ from pipelines.types import SAMPLE_RATE, Samples
 MAGIC = b"meeting-journal 1\n"
 """First line of a journal; the number is its version. The second line is the audio format as JSON."""
 
+LOCK_TRIES, LOCK_PAUSE = 20, 0.05
+"""How often a journal that another holds is tried, and the seconds between"""
+
 _FAMILY = MAGIC.split()[0] + b" "
 _HEAD_BYTES = 4096
 _RECORD = struct.Struct("<IIQI")
@@ -30,8 +35,9 @@ _RECORD = struct.Struct("<IIQI")
 class Journal:
     """An append-only file of a source's frames; a frame that was appended survives the end of this process.
 
-    An existing journal is continued behind its last whole frame. Raises StoreError where the disk refuses, or where
-    `path` holds something else or another audio format.
+    An existing journal is continued behind its last whole frame. It is locked until it is closed, so that no other
+    process takes a running meeting for one that was cut off. Raises StoreError where the disk refuses, or where `path`
+    is locked, holds something else or another audio format.
     """
 
     def __init__(self, path: Path, audio: AudioInfo, *, fsync: bool = False) -> None:
@@ -45,7 +51,10 @@ class Journal:
             self._file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: SIM115
         try:
             with _sentences(path):
+                self._lock()
                 self._end = self._continue()
+                if fsync:
+                    _sync_folder(path)
         except StoreError:
             self._file.close()
             raise
@@ -70,6 +79,17 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _lock(self) -> None:
+        # Whoever only looks (`in_use`) holds it for a moment, too.
+        for left in reversed(range(LOCK_TRIES)):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError as error:
+                if not left:
+                    raise StoreError(f"{self.path} is being written by another process") from error
+                time.sleep(LOCK_PAUSE)
 
     def _continue(self) -> int:
         with open(self.path, "rb") as file:
@@ -118,6 +138,21 @@ def read_audio(path: Path) -> AudioInfo:
     if audio is None:
         raise StoreError(f"{path} was cut off before its first frame")
     return audio
+
+
+def in_use(path: Path) -> bool:
+    """Whether a process is writing this journal; false where there is none. Raises StoreError."""
+    with _sentences(path):
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            return False
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return False
 
 
 class FlacWriter:
@@ -199,6 +234,15 @@ def _frames(file: BinaryIO) -> Iterator[AudioFrame]:
         if _crc(seq, capture_us, payload) != crc:
             return
         yield AudioFrame(seq, capture_us, payload)
+
+
+def _sync_folder(path: Path) -> None:
+    """Make a new file's name as durable as what will be in it."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _crc(seq: int, capture_us: int, payload: bytes) -> int:

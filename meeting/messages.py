@@ -243,6 +243,16 @@ class StatsMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class GapMessage:
+    """Audio that never arrived: shown, not hidden."""
+
+    type: ClassVar[str] = "gap"
+    start: float
+    end: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotMessage:
     """All there is so far; first message to a viewer or late joiner."""
 
@@ -255,6 +265,7 @@ class SnapshotMessage:
     audio: float
     """Seconds of audio received so far"""
     models: dict[str, Any]
+    gaps: tuple[GapMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,16 +275,6 @@ class StateMessage:
     type: ClassVar[str] = "state"
     state: str
     title: str
-
-
-@dataclass(frozen=True, slots=True)
-class GapMessage:
-    """Audio that never arrived is shown, not hidden."""
-
-    type: ClassVar[str] = "gap"
-    start: float
-    end: float
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,12 +315,11 @@ def as_dict(message: ServerMessage | ClientMessage) -> dict[str, Any]:
     """A message as the JSON object it is sent as."""
     body = {"type": message.type, **asdict(message)}
     if isinstance(message, SpeakerRevisionMessage):
-        body["changes"] = [
-            {"id": c.id, "rev": c.rev, "from": c.before, "to": c.after} for c in message.changes
-        ]
+        body["changes"] = [{"id": c.id, "rev": c.rev, "from": c.before, "to": c.after} for c in message.changes]
     if isinstance(message, SnapshotMessage):
         body["segments"] = [as_dict(segment) for segment in message.segments]
         body["speakers"] = [as_dict(speaker) for speaker in message.speakers]
+        body["gaps"] = [as_dict(gap) for gap in message.gaps]
     return body
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from meeting.events import Broadcast, Effect, Note, SaveLabels, SaveSegment, SaveSpeaker, SaveTurns
-from meeting.messages import SegmentMessage, SpeakerMessage, SpeakerRevisionMessage, StatsMessage
+from meeting.messages import GapMessage, SegmentMessage, SpeakerMessage, SpeakerRevisionMessage, StatsMessage
+from meeting.records import Gap
 from meeting.transcript import Transcript
 from pipelines.types import (
     BlockFailed,
@@ -33,6 +34,23 @@ def hear(transcript: Transcript, output: Output) -> list[Effect]:
             return [Broadcast(StatsMessage.of(output))]
         case BlockFailed(block, _, span):
             return [Note(f"block {block} failed on {seconds(span.start)}-{seconds(span.end)} s")]
+
+
+def hear_again(transcript: Transcript, output: Output) -> list[Effect]:
+    """Take an output into a transcript that is being rebuilt: nothing is told before the whole is there."""
+    transcript.apply(output)
+    match output:
+        case TurnsRevised():
+            return [SaveTurns(output)]
+        case BlockFailed():
+            return hear(transcript, output)
+        case _:
+            return []
+
+
+def gap_message(gap: Gap) -> GapMessage:
+    """A gap as sent."""
+    return GapMessage(seconds(gap.span.start), seconds(gap.span.end), gap.reason)
 
 
 def _segment(segment: Segment) -> list[Effect]:

@@ -111,3 +111,5 @@ class Restored:
     resume: Resume
     remaining: float
     """Seconds that its source may still take to come back"""
+    heard_at: datetime | None = None
+    """UTC time of its last frame"""

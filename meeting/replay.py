@@ -45,6 +45,8 @@ from pipelines.types import SAMPLE_RATE, Samples, seconds
 AUDIO = AudioInfo("pcm_f32le", SAMPLE_RATE, 1)
 BYTES = 4
 """Bytes of one sample in it"""
+UNLIMITED = 1 << 60
+"""Bytes per second that a recording is read at most: as fast as it can be"""
 BACKLOG = 20.0
 """Seconds of audio that may wait for the models, so that the progress bar tells the truth"""
 
@@ -107,7 +109,7 @@ class Tape:
         elif isinstance(message, StatsMessage):
             self.rtf = message.rtf
         elif isinstance(message, ErrorMessage) and message.code != "loading":
-            self.problem = message
+            self.problem = None if message.code == "storage_ok" else message
 
     def close(self, code: int, reason: str) -> None:
         """No more will come."""
@@ -127,7 +129,7 @@ def replay(config: Config, options: Options, machinery: Machinery | None = None)
     size = options.frame
     audio = _primed(options.recording)  # before minutes are spent on models: is it audio at all?
     machinery = machinery or RealMachinery(config)
-    limits = replace(config.limits, frame_bytes=max(config.limits.frame_bytes, 4 * size))
+    limits = replace(config.limits, frame_bytes=max(config.limits.frame_bytes, 4 * size), source_bytes=UNLIMITED)
     with Store(config.storage.data_dir) as store, _events_file(options.events) as file:
         engine = EngineRoom(machinery, config.models)
         engine.load()
@@ -145,7 +147,7 @@ def replay(config: Config, options: Options, machinery: Machinery | None = None)
 async def _run(
     workshop: Workshop, limits: Limits, options: Options, frames: Iterator[AudioFrame], file: IO[str] | None
 ) -> tuple[Record, Tape]:
-    rooms, tape = Rooms(workshop, limits), Tape(file)
+    rooms, tape = Rooms(workshop, limits, resumable=False), Tape(file)
     meeting = Meeting(new_id(), options.title or options.recording.stem, OPEN, datetime.now(timezone.utc))
     await asyncio.wrap_future(workshop.store.create_meeting(meeting))
     try:

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from meeting.config import Limits
+from meeting.course import State
 from meeting.events import (
     AbandonSource,
     Broadcast,
@@ -26,55 +27,53 @@ from meeting.events import (
     Framed,
     Joined,
     Keep,
+    Kept,
     Left,
     Note,
     OpenSource,
+    Restarted,
+    Saved,
+    SaveGap,
     SaveLabels,
+    SaveResume,
     SaveSegment,
     SaveSource,
     SaveSpeaker,
     SaveState,
+    SaveTranscript,
     SaveTurns,
     Send,
     Started,
     Tick,
     Unsaved,
 )
+from meeting.gate import Gate, Pace
+from meeting.keeper import Keeper
 from meeting.messages import Close, Start, encode
 from meeting.outbox import Receiver
-from meeting.records import ENDED, LIVE, Meeting
+from meeting.records import ENDED, LIVE, Meeting, Restored
+from meeting.rescue import Rescue
 from meeting.session import Session
 from meeting.store import new_id
 from meeting.worker import Worker, Workshop
-from pipelines.errors import StoreError
 
 log = logging.getLogger(__name__)
 
-HIGH_WATER = 4 << 20
-"""Bytes of audio on their way to disk above which a meeting's sockets are not read"""
+SAVES = (
+    SaveSegment,
+    SaveLabels,
+    SaveSpeaker,
+    SaveTurns,
+    SaveSource,
+    SaveResume,
+    SaveGap,
+    SaveTranscript,
+    SaveState,
+)
+"""Effects for the store"""
 
-
-class Gate:
-    """Lets frames in while the bytes under way are below a mark; more than that waits."""
-
-    def __init__(self, high: int = HIGH_WATER) -> None:
-        self._high = high
-        self._held = 0
-        self._below = asyncio.Event()
-        self._below.set()
-
-    async def enter(self, size: int) -> None:
-        """Wait for room, then count `size` bytes in."""
-        await self._below.wait()
-        self._held += size
-        if self._held >= self._high:
-            self._below.clear()
-
-    def leave(self, size: int) -> None:
-        """Count `size` bytes out."""
-        self._held -= size
-        if self._held < self._high:
-            self._below.set()
+CROWD = 500
+"""Events that may wait; beyond it no more audio is heard and no client is read, until there are fewer"""
 
 
 class Room:
@@ -85,13 +84,17 @@ class Room:
         meeting: Meeting,
         workshop: Workshop,
         limits: Limits,
-        admitting: Callable[[], bool],
+        refusal: Callable[[], str | None],
         on_closed: Callable[[Room], None],
+        restored: Restored | None = None,
+        resumable: bool = True,
     ) -> None:
+        """`refusal` says why no further meeting may go live; `restored` is what an earlier process left of this one."""
         self.id = meeting.id
-        self.session = Session(meeting.id, meeting.title, limits, workshop.engine.models)
+        self.session = Session(meeting.id, meeting.title, limits, workshop.engine.models, resumable)
         self._workshop = workshop
-        self._admitting = admitting
+        self._rescue = Rescue(workshop.store)
+        self._refusal = refusal
         self._on_closed = on_closed
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
@@ -101,7 +104,14 @@ class Room:
         self._next_client = 1
         self._workers: dict[str, Worker] = {}
         self._gate = Gate()
-        self._unsaved = False
+        self._pace = Pace(limits.source_bytes)
+        self._keeper = Keeper(self.id, self._write, lambda text: self.post(Unsaved("text", text)), self._relieved)
+        # The time of day is read once: a clock that is set while a meeting runs must not turn its times around.
+        self._clock = (datetime.now(timezone.utc), time.monotonic())
+        self._started_at = meeting.started_at
+        self._heard_at = restored.heard_at if restored else None
+        self._lost_at = restored.resume.lost_at if restored else None
+        self._first = self.session.handle(Restarted(restored), time.monotonic()) if restored else []
         self.task = self._loop.create_task(self._run(), name=f"room-{meeting.id}")
         self.task.add_done_callback(self._stopped)
 
@@ -123,9 +133,23 @@ class Room:
         self.post(Started(client, start, new_id(), secrets.token_urlsafe(24)))
 
     async def frame(self, event: Framed) -> None:
-        """Take a frame; waits while too much is on its way to disk."""
-        await self._gate.enter(len(event.frame.payload))
+        """Take a frame; waits while too much is on its way to disk, or when it comes faster than it may."""
+        size = len(event.frame.payload)
+        await self._gate.enter(size)
         self.post(event)
+        delay = self._pace.delay(size, time.monotonic())
+        if delay:
+            await asyncio.sleep(delay)
+
+    async def ready(self) -> None:
+        """Wait until there is room for what a client says."""
+        while self._crowded():
+            await asyncio.sleep(0.02)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a later room must go on with this meeting, once this one is over."""
+        return self.session.state in (State.LIVE, State.ENDING) or self._keeper.overflowed
 
     def post(self, event: Event) -> None:
         """Let an event happen; from the event loop only."""
@@ -141,17 +165,30 @@ class Room:
         except RuntimeError:  # the loop has been closed: the process ends
             log.debug("meeting %s: too late for news", self.id)
 
+    def _crowded(self) -> bool:
+        return self._inbox.qsize() > CROWD
+
+    def _relieved(self) -> None:
+        self.post(Saved("text"))
+
+    def _now(self) -> datetime:
+        day, steady = self._clock
+        return day + timedelta(seconds=time.monotonic() - steady)
+
     # The driver
 
     async def _run(self) -> None:
         log.info("meeting %s: opened", self.id)
+        await self._carry_out(self._first)
         while not (self.session.closed and self._inbox.empty()):
             event = await self._inbox.get()
             if isinstance(event, Started):
-                event = replace(event, admitted=self._admitting(), models=self._workshop.engine.models)
+                event = replace(event, refusal=self._refusal(), models=self._workshop.engine.models)
+            elif isinstance(event, Kept):
+                self._heard_at = self._now()
             effects = self.session.handle(event, time.monotonic())
-            for effect in effects:
-                await self._carry_out(effect)
+            if not await self._carry_out(effects):
+                return
             if isinstance(event, Framed) and not any(isinstance(effect, Keep) for effect in effects):
                 self._gate.leave(len(event.frame.payload))
             if isinstance(event, Tick) or self.session.wake_at != self._due:
@@ -167,6 +204,7 @@ class Room:
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
+        self._keeper.close()
         if self._timer is not None:
             self._timer.cancel()
         if error is not None:
@@ -180,7 +218,19 @@ class Room:
         log.info("meeting %s: closed", self.id)
         self._on_closed(self)
 
-    async def _carry_out(self, effect: Effect) -> None:
+    async def _carry_out(self, effects: list[Effect]) -> bool:
+        """Do it all, in order; false when the meeting's end cannot be stored and is left to a later room."""
+        for effect in effects:
+            if isinstance(effect, SaveState) and effect.state == ENDED:
+                if not await self._save_end(effect):
+                    return False
+            elif isinstance(effect, SAVES):
+                await self._keeper.save(effect)
+            else:
+                self._do(effect)
+        return True
+
+    def _do(self, effect: Effect) -> None:
         match effect:
             case Send(client, message):
                 if client in self._clients:
@@ -197,31 +247,36 @@ class Room:
                 self._workers[source_id] = self._hire(effect)
             case Keep(source_id, frame):
                 self._workers[source_id].keep(frame)
-            case FinishSource(source_id):
-                self._workers[source_id].finish()
+            case FinishSource(source_id, hurry):
+                self._workers[source_id].finish(hurry)
             case AbandonSource(source_id):
                 self._workers.pop(source_id).abandon()
             case Note(text):
                 log.info("meeting %s: %s", self.id, text)
             case _:
-                await self._save(effect)
+                raise AssertionError(f"no way to carry out {type(effect).__name__}")
 
     def _hire(self, job: OpenSource) -> Worker:
         return Worker(
-            self._workshop, self.id, job, self.post_from_thread, lambda size: self._call(self._gate.leave, size)
+            self._workshop,
+            self.id,
+            job,
+            self.post_from_thread,
+            lambda size: self._call(self._gate.leave, size),
+            self._crowded,
         )
 
-    async def _save(self, effect: Effect) -> None:
-        try:
-            await asyncio.wrap_future(self._write(effect))
-        except StoreError as error:
-            log.error("meeting %s: not saved: %s", self.id, type(error).__name__)
-            if not self._unsaved:
-                self._unsaved = True
-                self.post(Unsaved(f"what is heard cannot be saved: {error}"))
-        if isinstance(effect, SaveState) and effect.state == ENDED and not self._unsaved:
+    async def _save_end(self, effect: SaveState) -> bool:
+        """Store the end behind everything else, however long that takes; then the frames as received can go."""
+        if not await self._keeper.settle():
+            log.error("meeting %s: too much could not be stored; it will be rebuilt from its audio", self.id)
+            return False
+        await self._keeper.save(effect)
+        await self._keeper.settle()
+        if not self._keeper.gave_up:
             for worker in self._workers.values():
                 worker.remove_journal()
+        return True
 
     def _write(self, effect: Effect) -> Future[None]:
         store = self._workshop.store
@@ -236,15 +291,24 @@ class Room:
                 return store.save_turns(self.id, revision)
             case SaveSource(source):
                 return store.save_source(self.id, source)
+            case SaveResume(resume, away):
+                self._lost_at = (self._lost_at or self._now()) if away else None
+                return self._rescue.save_resume(self.id, replace(resume, lost_at=self._lost_at))
+            case SaveGap(gap):
+                return self._rescue.save_gap(self.id, gap)
+            case SaveTranscript(segments, speakers, gaps):
+                return self._rescue.replace_transcript(self.id, segments, speakers, gaps)
             case SaveState(state, samples, models):
-                now = datetime.now(timezone.utc)
-                return store.set_state(
-                    self.id,
-                    state,
-                    started_at=now if state == LIVE else None,
-                    ended_at=now if state == ENDED else None,
-                    samples=samples,
-                    models=models,
-                )
+                return self._write_state(state, samples, models)
             case _:
                 raise AssertionError(f"no way to carry out {type(effect).__name__}")
+
+    def _write_state(self, state: str, samples: int, models: dict[str, Any]) -> Future[None]:
+        if state == LIVE and self._started_at is None:
+            self._started_at = self._now()
+        ended_at = self._heard_at or self._now() if state == ENDED else None
+        if ended_at is not None and self._started_at is not None:
+            ended_at = max(ended_at, self._started_at)
+        return self._workshop.store.set_state(
+            self.id, state, started_at=self._started_at, ended_at=ended_at, samples=samples, models=models
+        )

@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import shutil
+from collections.abc import Callable
+from datetime import datetime, timezone
 
 from meeting.config import Limits
+from meeting.course import State
 from meeting.events import Dismissed, Renamed
 from meeting.messages import Close, Ended, SegmentMessage, ServerMessage, SnapshotMessage, SpeakerMessage
-from meeting.records import OPEN, Meeting, Record
+from meeting.outputs import gap_message
+from meeting.records import OPEN, Meeting, Record, Restored
+from meeting.recovery import restore
+from meeting.rescue import Rescue
 from meeting.room import Room
-from meeting.session import State
 from meeting.store import Store
 from meeting.worker import Workshop
+from pipelines.errors import StoreError
 from pipelines.types import seconds
+
+log = logging.getLogger(__name__)
+
+AGAIN = 30.0
+"""Seconds after which a meeting that could not be finished is tried again"""
 
 
 class Rooms:
     """All meetings that are not over, by id."""
 
-    def __init__(self, workshop: Workshop, limits: Limits) -> None:
+    def __init__(
+        self,
+        workshop: Workshop,
+        limits: Limits,
+        resumable: bool = True,
+        free: Callable[[], int] | None = None,
+    ) -> None:
+        """`resumable`: whether sources may come back to a later process. `free` gives the bytes free on the disk."""
         self.workshop = workshop
         self._limits = limits
+        self._resumable = resumable
+        self._free = free or (lambda: shutil.disk_usage(workshop.store.data_dir).free)
+        self._found = False
+        self._retries: set[asyncio.Task[None]] = set()
         self._rooms: dict[str, Room] = {}
         self._stopping = False
         self._past_samples = 0
@@ -48,9 +72,24 @@ class Rooms:
         return sum(room.session.viewers for room in self._rooms.values())
 
     @property
-    def admitting(self) -> bool:
-        """Whether another meeting may go live."""
-        return not self._stopping and self.live < self._limits.meetings
+    def recovered(self) -> bool:
+        """Whether all that an earlier process left has been rebuilt."""
+        return self._found and not any(room.session.recovering for room in self._rooms.values())
+
+    def refusal(self) -> str | None:
+        """Why no further meeting may go live; None when one may."""
+        if self._stopping:
+            return "the server is stopping"
+        if self.live >= self._limits.meetings:
+            return f"the server has as many live meetings as it takes ({self._limits.meetings})"
+        return self.crammed()
+
+    def crammed(self) -> str | None:
+        """Why the disk has no room for a further meeting; None when it has."""
+        free = self._free() // 1_000_000
+        if free >= self._limits.disk_free:
+            return None
+        return f"the server's disk is almost full: {free} MB are free, a meeting needs {self._limits.disk_free} MB"
 
     def get(self, meeting_id: str) -> Room | None:
         """The room of a meeting, if it has one now."""
@@ -67,10 +106,37 @@ class Rooms:
         if room is not None:
             return room
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
+        restored = None
         if meeting.state != OPEN and meeting_id not in self._rooms:
-            return await asyncio.to_thread(self.store.record, meeting_id)
+            # A server that stops leaves what is unfinished to the next one.
+            restored = None if self._stopping else await asyncio.to_thread(self._restore, meeting_id)
+            if restored is None:
+                return await asyncio.to_thread(self.store.record, meeting_id)
         # Another connection may have made it while this one was reading.
-        return self._rooms.get(meeting_id) or self._make(meeting)
+        return self._rooms.get(meeting_id) or self._make(meeting, restored)
+
+    async def recover(self) -> None:
+        """Go on with every meeting that an earlier process left unfinished; returns while they are being rebuilt."""
+        try:
+            left = await asyncio.to_thread(Rescue(self.store).unfinished)
+        except StoreError as error:
+            log.error("what an earlier run left cannot be read: %s", error)
+            return
+        if left:
+            log.warning("%d meeting(s) were cut off by the end of an earlier run", len(left))
+        for meeting_id in left:
+            await self._again(meeting_id)
+        self._found = True
+
+    async def _again(self, meeting_id: str) -> None:
+        try:
+            if not self._stopping:
+                await self.enter(meeting_id)
+        except StoreError as error:
+            log.error("meeting %s: cannot be gone on with: %s", meeting_id, error)
+
+    def _restore(self, meeting_id: str) -> Restored | None:
+        return restore(self.store, meeting_id, self._limits.resume_window, datetime.now(timezone.utc))
 
     def rename(self, meeting_id: str, title: str) -> None:
         """Tell a meeting that is not over its new title."""
@@ -89,17 +155,30 @@ class Rooms:
         await asyncio.wait([room.task])
         return True
 
-    async def finish_all(self) -> None:
-        """Finish and store every live meeting, let the others go; returns once all are."""
+    async def finish_all(self, patience: float | None = None) -> None:
+        """Finish and store every live meeting, let the others go; returns once all are.
+
+        What takes longer than `patience` seconds is left to the recovery of the next process.
+        """
         self._stopping = True
+        for task in self._retries:
+            task.cancel()
         rooms = list(self._rooms.values())
         for room in rooms:
             room.post(Dismissed(Close.GOING_AWAY, "the server stops"))
-        if rooms:
-            await asyncio.wait([room.task for room in rooms])
+        if not rooms:
+            return
+        _, late = await asyncio.wait([room.task for room in rooms], timeout=patience)
+        if late:
+            log.warning("%d meeting(s) are finished by the next start", len(late))
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late)
 
-    def _make(self, meeting: Meeting) -> Room:
-        room = Room(meeting, self.workshop, self._limits, lambda: self.admitting, self._forget)
+    def _make(self, meeting: Meeting, restored: Restored | None = None) -> Room:
+        room = Room(
+            meeting, self.workshop, self._limits, self.refusal, self._forget, restored, resumable=self._resumable
+        )
         self._rooms[meeting.id] = room
         return room
 
@@ -107,7 +186,20 @@ class Rooms:
         if self._rooms.get(room.id) is room:
             del self._rooms[room.id]
             self._past_samples += room.session.samples
-            self.finished += room.session.state is State.ENDED
+            self.finished += room.session.state is State.ENDED and not room.unfinished
+            if room.unfinished and not self._stopping:
+                self._retry(room.id)
+
+    def _retry(self, meeting_id: str) -> None:
+        """Try to finish a meeting a little later: what stood in its way, such as a full disk, may be gone then."""
+
+        async def later() -> None:
+            await asyncio.sleep(AGAIN)
+            await self._again(meeting_id)
+
+        task = asyncio.create_task(later())
+        self._retries.add(task)
+        task.add_done_callback(self._retries.discard)
 
 
 def farewell(record: Record) -> tuple[ServerMessage, ...]:
@@ -120,5 +212,6 @@ def farewell(record: Record) -> tuple[ServerMessage, ...]:
         meeting.title,
         seconds(meeting.samples),
         meeting.models,
+        tuple(gap_message(gap) for gap in record.gaps),
     )
     return snapshot, Ended(meeting.segments)

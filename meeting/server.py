@@ -13,7 +13,7 @@ from types import FrameType
 
 import uvicorn
 
-from meeting.app import create_app
+from meeting.app import PATIENCE, create_app
 from meeting.config import Config, Server
 from meeting.doorman import server_token
 from meeting.messages import HEADER
@@ -52,7 +52,7 @@ class MeetingServer(uvicorn.Server):
         """End meetings first: their clients are told `ended`, or may come back."""
         if self._rooms.live:
             log.warning("finishing %d live meeting(s); press Ctrl+C again to stop at once", self._rooms.live)
-        finishing = asyncio.create_task(self._rooms.finish_all())
+        finishing = asyncio.create_task(self._rooms.finish_all(PATIENCE))
         while not finishing.done() and not self.force_exit:
             await asyncio.wait({finishing}, timeout=0.1)
         await asyncio.sleep(0)

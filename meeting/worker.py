@@ -5,18 +5,43 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from meeting.events import Drained, Event, Heard, Kept, Opened, OpenSource, SourceFailed
-from meeting.journal import FlacWriter, Journal
+from meeting import journal
+from meeting.events import (
+    Drained,
+    Event,
+    Heard,
+    Kept,
+    Missed,
+    Opened,
+    OpenSource,
+    Recovered,
+    Saved,
+    SourceFailed,
+    Unsaved,
+)
+from meeting.journal import Journal
 from meeting.machinery import Door, EngineRoom, Machinery, Pipeline
-from meeting.messages import AudioFrame
+from meeting.messages import AudioFrame, AudioInfo
+from meeting.sound import Sound
 from meeting.store import Store
 from pipelines.errors import AudioError, MeetingError, ModelError, StoreError
-from pipelines.types import Samples
 
 log = logging.getLogger(__name__)
+
+RECOVERY_BACKLOG = 10.0
+"""Seconds of audio that may wait for the models while an old journal is heard again: live meetings come first"""
+RETRY = 0.5
+"""Seconds between two tries to write to a disk that refuses"""
+REMIND = 5.0
+"""Seconds after which such a trouble is told again, so that no client takes the connection for dead"""
+CROWDED = 0.02
+"""Seconds between two looks at a meeting that has too much to do"""
+DISK_FULL = "the server's disk does not take what is heard: recording waits, and goes on as soon as there is room"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +54,20 @@ class Workshop:
     keep_audio: bool = True
     backlog: float = 60.0
     """Seconds of audio that may wait for the models before frames have to wait as well"""
+    fsync: bool = False
+    """Whether a frame must survive a power cut before it is acknowledged"""
+
+
+class _JournalLost(StoreError):
+    """There is no journal to recover from, and trying again will not bring it back."""
 
 
 class Worker:
     """Everything slow about a source, in one thread, so that the event loop never waits.
 
-    `post` and `done` are called from that thread and from the pipeline's: `post` with what happened,
-    `done` with the number of bytes of each frame that has left the queue.
+    `post`, `done` and `crowded` are called from that thread, `post` from the pipeline's too: `post` with what
+    happened, `done` with the number of bytes of each frame that has left the queue; while `crowded` says so, no
+    more audio is fed.
     """
 
     def __init__(
@@ -45,19 +77,22 @@ class Worker:
         job: OpenSource,
         post: Callable[[Event], None],
         done: Callable[[int], None],
+        crowded: Callable[[], bool] = lambda: False,
     ) -> None:
         self._workshop = workshop
         self._meeting_id = meeting_id
         self._job = job
         self._post = post
         self._done = done
+        self._crowded = crowded
+        self._path = workshop.store.journal_path(meeting_id, job.source_id)
         self._jobs: queue.SimpleQueue[AudioFrame | None] = queue.SimpleQueue()
         self._abandoned = threading.Event()
+        self._hurried = threading.Event()
+        self._released = threading.Event()
         self._failed = False
-        self._samples = 0
-        self._door: Door | None = None
+        self._sound: Sound | None = None
         self._journal: Journal | None = None
-        self._flac: FlacWriter | None = None
         self._pipeline: Pipeline | None = None
         self._thread = threading.Thread(target=self._run, name=f"source-{job.source_id}", daemon=True)
         self._thread.start()
@@ -66,110 +101,197 @@ class Worker:
         """Queue a frame."""
         self._jobs.put(frame)
 
-    def finish(self) -> None:
-        """Queue the end: after it, `Drained` is posted."""
+    def finish(self, hurry: bool = False) -> None:
+        """Queue the end: after it, `Drained` is posted. With `hurry` a disk that refuses is not waited for."""
+        if hurry:
+            self._hurried.set()
         self._jobs.put(None)
 
     def abandon(self) -> None:
         """Stop without a word; what is on disk stays there."""
         self._abandoned.set()
+        self._hurried.set()
+        self._released.set()
         self._jobs.put(None)
 
     def remove_journal(self) -> None:
-        """Delete the frames as received: all is stored in better form."""
-        self._workshop.store.journal_path(self._meeting_id, self._job.source_id).unlink(missing_ok=True)
+        """Delete the frames as received, and let go of them: all is stored in better form."""
+        self._path.unlink(missing_ok=True)
+        self._released.set()
 
     def _run(self) -> None:
         opened = self._guarded(self._open)
+        if opened and self._job.recover:
+            opened = self._recover()
         while (frame := self._jobs.get()) is not None:
             if opened and not self._failed and not self._abandoned.is_set():
                 self._guarded(lambda frame=frame: self._keep(frame))  # type: ignore[misc]
             self._done(len(frame.payload))
-        if not self._abandoned.is_set() and opened:
-            for step in (self._flush_door, self._close_files, self._finish_pipeline):
-                self._guarded(step)
+        if opened and not self._abandoned.is_set():
+            self._finish()
         self._close()
-        if not self._abandoned.is_set() and opened:
-            self._post(Drained(self._job.source_id, self._samples))
 
-    def _guarded(self, step: Callable[[], None]) -> bool:
-        """The pipeline guard: whatever goes wrong in one source becomes an event, and the thread lives on."""
+    def _attempt(self, step: Callable[[], None]) -> tuple[str, str] | None:
+        """The pipeline guard: whatever goes wrong in one source becomes a code and a sentence."""
         try:
             step()
-            return True
         except AudioError as error:
-            self._fail("bad_audio", str(error))
+            return "bad_audio", str(error)
+        except _JournalLost as error:
+            return "lost", str(error)
         except StoreError as error:
-            self._fail("storage", str(error))
+            return "storage", str(error)
         except ModelError as error:
-            self._fail("models", str(error))
+            return "models", str(error)
         except Exception as error:
             expected = isinstance(error, MeetingError)
             log.error("source %s failed: %s", self._job.source_id, type(error).__name__, exc_info=not expected)
-            self._fail("internal", "internal error")
-        return False
+            return "internal", "internal error"
+        return None
+
+    def _guarded(self, step: Callable[[], None]) -> bool:
+        """Try a step; its failure becomes an event, and the thread lives on."""
+        problem = self._attempt(step)
+        if problem is not None:
+            self._fail(*problem)
+        return problem is None
 
     def _fail(self, code: str, message: str) -> None:
         self._failed = True
         if not self._abandoned.is_set():
             self._post(SourceFailed(self._job.source_id, code, message))
 
+    # The beginning
+
     def _open(self) -> None:
-        job, shop = self._job, self._workshop
-        self._door = shop.machinery.open_door(job.audio.encoding, job.audio.sample_rate, job.audio.channels)
+        shop = self._workshop
+        if self._job.recover:
+            self._job = replace(self._job, audio=_recorded(self._path))
+        job = self._job
+        door = self._open_door()
         engine = shop.engine.wait()
         if self._abandoned.is_set():
+            door.close()
             return
-        self._journal = Journal(shop.store.journal_path(self._meeting_id, job.source_id), job.audio)
-        if shop.keep_audio:
-            self._flac = FlacWriter(shop.store.audio_path(self._meeting_id, job.source_id))
+        self._journal = Journal(self._path, job.audio, fsync=shop.fsync)
+        flac = shop.store.audio_path(self._meeting_id, job.source_id) if shop.keep_audio else None
+        self._sound = Sound(job.source_id, job.audio, door, flac)
         self._pipeline = shop.machinery.open_pipeline(
             engine, job.language, job.hotwords, lambda output: self._post(Heard(output)), job.source_id
         )
-        audio = None if self._flac is None else self._flac.path.name
-        self._post(Opened(job.source_id, engine.models, audio))
+        if not job.recover:
+            self._post(Opened(job.source_id, engine.models, self._sound.name))
+
+    def _open_door(self) -> Door:
+        audio = self._job.audio
+        return self._workshop.machinery.open_door(audio.encoding, audio.sample_rate, audio.channels)
+
+    def _recover(self) -> bool:
+        """Hear everything on disk again; false when that must be left to another time."""
+        problem = self._attempt(self._hear_again)
+        if self._abandoned.is_set():
+            return False
+        if problem is not None and problem[0] != "bad_audio":
+            self._fail("lost" if problem[0] == "internal" else problem[0], problem[1])
+            return False
+        assert self._journal is not None
+        assert self._sound is not None
+        models, frames = self._workshop.engine.wait().models, self._journal.next_seq
+        self._post(Recovered(self._job.source_id, models, self._sound.name, frames, self._sound.samples))
+        if problem is not None:  # the frame that ended the source before it could be told
+            self._fail(*problem)
+        return True
+
+    def _hear_again(self) -> None:
+        for frame in journal.read(self._path):
+            if self._abandoned.is_set():
+                return
+            self._feed(frame)
+            self._pace(RECOVERY_BACKLOG)
+        assert self._pipeline is not None
+        self._pipeline.wait_below(1.0)
+
+    # The middle
 
     def _keep(self, frame: AudioFrame) -> None:
+        assert self._sound is not None
+        self._append(frame)
+        self._feed(frame)
+        self._post(Kept(self._job.source_id, frame.seq, self._sound.samples))
+        self._pace(self._workshop.backlog)
+
+    def _append(self, frame: AudioFrame) -> None:
+        """Write a frame to the journal, however long the disk refuses it; StoreError only in a hurry."""
         assert self._journal is not None
-        assert self._door is not None
+        refused = 0
+        while True:
+            try:
+                self._journal.append(frame)
+                break
+            except StoreError:
+                if self._hurried.is_set():
+                    raise
+                if refused % round(REMIND / RETRY) == 0:
+                    self._post(Unsaved("audio", DISK_FULL))
+                refused += 1
+                self._hurried.wait(RETRY)
+        if refused:
+            self._post(Saved("audio"))
+
+    def _feed(self, frame: AudioFrame) -> None:
+        assert self._sound is not None
         assert self._pipeline is not None
-        self._journal.append(frame)
-        self._take(self._door.accept(frame.payload))
-        self._post(Kept(self._job.source_id, frame.seq, self._samples))
-        if self._pipeline.backlog > self._workshop.backlog:
-            self._pipeline.wait_below(self._workshop.backlog)
+        gap, parts = self._sound.take(frame)
+        if gap is not None:
+            self._post(Missed(gap))
+        for part in parts:
+            self._pipeline.feed(part)
 
-    def _take(self, audio: Samples) -> None:
-        if not len(audio):
-            return
-        self._samples += len(audio)
-        if self._pipeline is not None:
-            self._pipeline.feed(audio)
-        if self._flac is not None:
-            self._flac.write(audio)
+    def _pace(self, backlog: float) -> None:
+        assert self._pipeline is not None
+        if self._pipeline.backlog > backlog:
+            self._pipeline.wait_below(backlog)
+        while self._crowded() and not self._abandoned.is_set():
+            time.sleep(CROWDED)
 
-    def _flush_door(self) -> None:
-        if self._door is not None and not self._failed:
-            self._take(self._door.flush())
+    # The end
 
-    def _close_files(self) -> None:
-        if self._flac is not None:
-            self._flac.close()
-        if self._journal is not None:
-            self._journal.close()
+    def _finish(self) -> None:
+        assert self._sound is not None
+        assert self._pipeline is not None
+        self._guarded(self._flush)
+        whole = self._attempt(self._finish_sound) is None
+        self._guarded(self._pipeline.finish)
+        self._post(Drained(self._job.source_id, self._sound.samples, whole))
+        # Locked until the end is stored: no other process may take this meeting for one that was cut off.
+        self._released.wait()
 
-    def _finish_pipeline(self) -> None:
-        if self._pipeline is not None:
-            self._pipeline.finish()
+    def _flush(self) -> None:
+        assert self._sound is not None
+        assert self._pipeline is not None
+        if not self._failed:
+            tail = self._sound.flush()
+            if len(tail):
+                self._pipeline.feed(tail)
+
+    def _finish_sound(self) -> None:
+        assert self._sound is not None
+        self._sound.finish()
+        if not self._sound.whole:
+            self._sound.mend(journal.read(self._path), self._open_door)
 
     def _close(self) -> None:
         """Free everything, whether or not it ended well."""
-        for part in (self._flac, self._journal, self._door, self._pipeline):
+        for part in (self._sound, self._pipeline, self._journal):
             if part is not None:
-                self._quietly(part.close)
+                self._attempt(part.close)
 
-    def _quietly(self, close: Callable[[], None]) -> None:
-        try:
-            close()
-        except MeetingError as error:
-            log.warning("source %s: %s", self._job.source_id, type(error).__name__)
+
+def _recorded(path: Path) -> AudioInfo:
+    """The audio format of the journal of an earlier process."""
+    try:
+        return journal.read_audio(path)
+    except StoreError as error:
+        if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        raise _JournalLost("what was received before is no longer there; what was written down is kept") from error

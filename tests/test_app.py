@@ -1,19 +1,15 @@
-"""The whole server in process: pages, API errors, readiness, recovery; models are fakes."""
+"""The whole server in process: pages, API errors, readiness; models are fakes."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from meeting.app import recover
-from meeting.records import Meeting
 from meeting.store import Store
 from pipelines.errors import DatabaseTooNew, ModelMissing
-from pipelines.types import SAMPLE_RATE, Segment, Span, Word
 from tests.server_fakes import FAKE_MODELS, FakeMachinery, Serving, config, serving, wait_ready
 
 
@@ -113,26 +109,6 @@ def test_models_that_cannot_be_loaded_are_reported(tmp_path: Path) -> None:
         with served.connect(served.create()) as client:
             assert client.start()["code"] in ("loading", "models")
             assert client.close_code() == 4400
-
-
-def words(start: float, end: float) -> Segment:
-    span = Span(round(start * SAMPLE_RATE), round(end * SAMPLE_RATE))
-    return Segment("s1", 1, True, "a", span, None, (Word("one", span),))
-
-
-def test_meetings_cut_off_by_a_crash_are_ended_with_what_was_stored(tmp_path: Path) -> None:
-    began = datetime(2025, 1, 1, tzinfo=timezone.utc)
-    with Store(tmp_path) as store:
-        store.create_meeting(Meeting("a" * 16, "cut off", "open", began)).result()
-        store.set_state("a" * 16, "live", started_at=began).result()
-        store.save_segments("a" * 16, [words(1.0, 3.5)]).result()
-        store.create_meeting(Meeting("b" * 16, "not begun", "open", began)).result()
-        assert recover(store) == 1
-        cut_off, not_begun = store.meeting("a" * 16), store.meeting("b" * 16)
-        assert recover(store) == 0
-    assert (cut_off.state, cut_off.samples, cut_off.segments) == ("ended", 56_000, 1)
-    assert cut_off.ended_at == datetime(2025, 1, 1, 0, 0, 3, 500_000, tzinfo=timezone.utc)
-    assert not_begun.state == "open"
 
 
 def test_meetings_are_there_after_a_restart(tmp_path: Path) -> None:

@@ -47,10 +47,14 @@ LAYOUT = {
     "models": row("pipelines", "models weights choice hub checkpoints ge2e embed", "values parts blocks asr models"),
     "engine": row("pipelines", "engine", "values parts blocks asr models"),
     "stream": row("pipelines", "stream", "values parts blocks asr models engine"),
-    "core": row("meeting", "access config messages records transcript session events outputs", "values core"),
+    "core": row(
+        "meeting", "access config messages records transcript session course live gaps events outputs", "values core"
+    ),
     "storage": row("meeting", "store database tables journal export search links rescue", "values core storage"),
     "live": row(
-        "meeting", "ingest room rooms worker machinery outbox doorman entry retention", f"{PIPELINES} core storage live"
+        "meeting",
+        "ingest room rooms worker machinery outbox doorman entry retention gate keeper recovery sound",
+        f"{PIPELINES} core storage live",
     ),
     "edge": row(
         "meeting",
@@ -100,6 +104,9 @@ PURE = {
     "meeting.records": "",
     "meeting.transcript": "",
     "meeting.session": "",
+    "meeting.course": "",
+    "meeting.live": "",
+    "meeting.gaps": "",
     "meeting.events": "",
     "meeting.outputs": "",
     "meeting.export": "",
@@ -230,7 +237,8 @@ def test_modules_of_values_and_rules_need_no_libraries(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["meeting.session", "meeting.transcript", "meeting.outputs", "meeting.events", "meeting.access"]
+    "module",
+    [f"meeting.{name}" for name in ("session", "course", "live", "gaps", "transcript", "outputs", "events", "access")],
 )
 def test_the_state_machine_touches_no_clock_thread_or_socket(module: str) -> None:
     loaded = {item.name.split(".")[0] for item in imports(module)}

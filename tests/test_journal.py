@@ -17,7 +17,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meeting.journal import MAGIC, FlacWriter, Journal, read, read_audio
+from meeting.journal import MAGIC, FlacWriter, Journal, in_use, read, read_audio
 from meeting.messages import AudioFrame, AudioInfo
 from pipelines.errors import StoreError
 
@@ -267,3 +267,27 @@ def test_a_full_disk_is_told_at_once_or_at_the_latest_when_the_file_is_closed(fl
     if limit < 30_000:
         with pytest.raises(StoreError):
             writer.close()
+
+
+def test_a_journal_is_locked_while_it_is_written_and_free_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meeting.journal.LOCK_TRIES", 2)
+    path = tmp_path / "a.journal"
+    assert not in_use(path)
+    with Journal(path, AudioInfo()):
+        assert in_use(path)
+        with pytest.raises(StoreError, match="by another process"):
+            Journal(path, AudioInfo())
+    assert not in_use(path)
+
+
+def test_a_durable_journal_is_synced_with_its_name_before_it_is_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("meeting.journal.os.fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_mode))
+    with Journal(tmp_path / "a.journal", AudioInfo(), fsync=True) as journal:
+        assert [stat.S_ISDIR(mode) for mode in synced] == [False, True]
+        journal.append(AudioFrame(0, 0, b"1234"))
+    assert len(synced) == 3

@@ -18,7 +18,7 @@ from meeting.events import Framed, Stopped
 from meeting.machinery import EngineRoom
 from meeting.messages import AudioFrame, AudioInfo, ServerMessage, SourceInfo, Start
 from meeting.records import OPEN, Meeting
-from meeting.room import Gate, Room
+from meeting.room import Room
 from meeting.store import Store, new_id
 from meeting.worker import Workshop
 from pipelines.errors import StoreError
@@ -76,7 +76,7 @@ def in_room(folder: Path, body: Body, machinery: FakeMachinery | None = None, li
         engine.wait()
         gone = asyncio.Event()
         workshop = Workshop(store, made, engine)
-        room = Room(meeting, workshop, limits or Limits(), lambda: True, lambda room: gone.set())
+        room = Room(meeting, workshop, limits or Limits(), lambda: None, lambda room: gone.set())
         await body(room, store)
         room.task.cancel()
         await asyncio.wait_for(gone.wait(), 20)
@@ -127,17 +127,29 @@ def test_a_source_that_stays_away_ends_the_meeting_complete(tmp_path: Path) -> N
     assert (meeting.state, meeting.segments) == ("ended", 1)
 
 
-def test_what_cannot_be_saved_is_told_once_and_its_journal_stays(
+class FullDisk:
+    """A store that refuses segments while the disk is full."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = True
+        save = Store.save_segments
+
+        def refusing(store: Store, *given: Any) -> Future[None]:
+            if not self.full:
+                return save(store, *given)
+            future: Future[None] = Future()
+            future.set_exception(StoreError("the disk is full"))
+            return future
+
+        monkeypatch.setattr(Store, "save_segments", refusing)
+        monkeypatch.setattr("meeting.keeper.RETRY", 0.01)
+
+
+def test_what_cannot_be_saved_waits_and_is_saved_in_order_once_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL)
-
-    def full(self: Store, *_: Any) -> Future[None]:
-        future: Future[None] = Future()
-        future.set_exception(StoreError("the disk is full"))
-        return future
-
-    monkeypatch.setattr(Store, "save_segments", full)
+    disk = FullDisk(monkeypatch)
 
     async def body(room: Room, store: Store) -> None:
         host = FakeClient()
@@ -145,12 +157,61 @@ def test_what_cannot_be_saved_is_told_once_and_its_journal_stays(
         room.start(client, START)
         await send(room, client, tone(), tone())
         room.post(Stopped(client))
-        await asyncio.wait_for(room.task, 20)
-        errors = [message for message in host.told if message.type == "error"]
-        assert [(e.code, e.fatal) for e in errors] == [("storage", False)]  # type: ignore[union-attr]
+        await host.until("error")
+        assert store.meeting(room.id).segments == 0
         assert list((store.data_dir / "audio").glob("*.journal"))
+        disk.full = False
+        await asyncio.wait_for(room.task, 20)
+        assert host.kinds[-1] == "ended"
+        assert not list((store.data_dir / "audio").glob("*.journal"))
 
-    assert in_room(tmp_path, body).state == "ended"
+    meeting = in_room(tmp_path, body)
+    assert (meeting.state, meeting.segments) == ("ended", 2)
+    with Store(tmp_path) as store:
+        assert {segment.speaker for segment in store.record(meeting.id).segments} == {"spk1"}
+
+
+def test_a_meeting_whose_end_cannot_be_saved_is_not_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    FullDisk(monkeypatch)
+
+    async def body(room: Room, store: Store) -> None:
+        host = FakeClient()
+        client = room.join(host)
+        room.start(client, START)
+        await send(room, client, tone())
+        room.post(Stopped(client))
+        await host.until("error")
+        await asyncio.sleep(0.1)
+        assert "ended" not in host.kinds
+
+    assert in_room(tmp_path, body).state != "ended"  # and the next process rebuilds it from its frames
+    assert list((tmp_path / "audio").glob("*.journal"))
+
+
+def test_more_unsaved_than_may_wait_leaves_the_meeting_to_be_rebuilt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    disk = FullDisk(monkeypatch)
+    monkeypatch.setattr("meeting.keeper.WAITING", 2)
+
+    async def body(room: Room, store: Store) -> None:
+        host = FakeClient()
+        client = room.join(host)
+        room.start(client, START)
+        await send(room, client, tone(), tone())
+        room.post(Stopped(client))
+        await host.until("error")
+        await asyncio.sleep(0.1)
+        disk.full = False
+        await asyncio.wait_for(room.task, 20)
+        assert room.unfinished
+        assert host.closed == (1001, "closed")
+
+    assert in_room(tmp_path, body).state != "ended"
 
 
 def test_a_mistake_in_the_rules_closes_everyone_and_frees_the_source(
@@ -184,22 +245,3 @@ def test_frames_that_nobody_wants_do_not_fill_the_gate(tmp_path: Path) -> None:
             await asyncio.wait_for(room.frame(Framed(client, AudioFrame(0, 0, bytes(5 << 20)))), 20)
 
     in_room(tmp_path, body)
-
-
-def test_a_gate_holds_back_what_is_too_much_until_there_is_room() -> None:
-    async def run() -> list[str]:
-        gate, order = Gate(10), []
-        await gate.enter(10)
-
-        async def another() -> None:
-            await gate.enter(1)
-            order.append("entered")
-
-        task = asyncio.create_task(another())
-        await asyncio.sleep(0)
-        order.append("waited")
-        gate.leave(1)
-        await task
-        return order
-
-    assert asyncio.run(run()) == ["waited", "entered"]

@@ -112,7 +112,7 @@ def test_no_more_meetings_go_live_than_allowed_even_at_once(tmp_path: Path) -> N
         await hosts[0].until("session")
         await asyncio.wait_for(hosts[1].done.wait(), 20)
         assert hosts[1].closed == (4429, "too_many")
-        assert not rooms.admitting
+        assert rooms.refusal() is not None
 
     among(tmp_path, body, Limits(meetings=1))
 
@@ -140,7 +140,7 @@ def test_finishing_all_stores_what_is_live_and_lets_the_rest_go(tmp_path: Path) 
         assert (host.closed, viewer.closed) == ((1000, "ended"), (1001, "the server stops"))
         assert rooms.store.meeting(A).state == ENDED
         assert rooms.store.meeting(B).state == OPEN
-        assert not rooms.admitting
+        assert rooms.refusal() is not None
 
     among(tmp_path, body)
 

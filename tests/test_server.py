@@ -17,7 +17,6 @@ import pytest
 from websockets.sync.client import connect
 
 from meeting import journal
-from meeting.app import recover
 from meeting.config import Config, Server
 from meeting.server import listen, serve
 from meeting.store import Store
@@ -136,13 +135,33 @@ def test_a_second_signal_forces_the_end_and_what_was_said_is_kept(tmp_path: Path
         assert store.meeting(meeting_id).segments == 1
 
 
-def test_a_killed_server_has_everything_acknowledged_on_disk(tmp_path: Path) -> None:
-    with process(tmp_path) as (running, address), live(address) as (_, meeting_id):
+def test_a_killed_server_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    with process(tmp_path) as (running, address), live(address) as (client, meeting_id):
+        session = next(message for message in client.seen if message["type"] == "session")
         running.kill()
         running.communicate(timeout=30)
     (path,) = (tmp_path / "audio").glob(f"{meeting_id}.*.journal")
     assert [len(frame.payload) for frame in journal.read(path)] == [48_000]
+    with process(tmp_path) as (_, address), connect(f"ws://{address}/ws/meetings/{meeting_id}") as socket_:
+        client = Client(socket_)
+        again = client.start(resume={"source_id": session["source_id"], "token": session["resume_token"]})
+        again = client.until("session") if again["type"] == "error" else again
+        assert again["next_seq"] == 1
+        client.frame(1, tone(1.5))
+        client.send("stop")
+        assert client.until("ended")["segments"] == 3
     with Store(tmp_path) as store:
-        assert recover(store) == 1
-        assert (store.meeting(meeting_id).state, store.meeting(meeting_id).segments) == ("ended", 1)
-    assert path.exists()
+        assert (store.meeting(meeting_id).state, store.meeting(meeting_id).samples) == ("ended", 48_000)
+    assert not path.exists()
+
+
+def test_what_does_not_finish_in_time_is_left_to_the_next_start(tmp_path: Path) -> None:
+    with process(tmp_path, "stuck") as (running, address), live(address) as (client, meeting_id):
+        running.send_signal(signal.SIGTERM)
+        assert client.close_code() == 1001
+        _, errors = running.communicate(timeout=30)
+        assert (running.returncode, "Traceback" in errors) == (0, False)
+    with Store(tmp_path) as store:
+        assert store.meeting(meeting_id).state == "ending"
+    with process(tmp_path) as (_, address), connect(f"ws://{address}/ws/meetings/{meeting_id}") as socket_:
+        assert Client(socket_).until("ended")["segments"] == 2

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meeting.access import digest
 from meeting.config import Limits
+from meeting.course import TRANSITIONS, State
 from meeting.events import (
     AbandonSource,
     Broadcast,
@@ -26,10 +28,14 @@ from meeting.events import (
     Keep,
     Kept,
     Left,
+    Missed,
     Note,
     Opened,
     OpenSource,
     Renamed,
+    Saved,
+    SaveGap,
+    SaveResume,
     SaveSegment,
     SaveSource,
     SaveState,
@@ -46,6 +52,7 @@ from meeting.messages import (
     AudioInfo,
     Ended,
     ErrorMessage,
+    GapMessage,
     ResumeInfo,
     SegmentMessage,
     SessionMessage,
@@ -54,7 +61,8 @@ from meeting.messages import (
     Start,
     StateMessage,
 )
-from meeting.session import SPARE, TRANSITIONS, Session, State
+from meeting.records import Gap, Resume
+from meeting.session import SPARE, Session
 from pipelines.errors import ProtocolError
 from pipelines.types import SAMPLE_RATE, Segment, Span, Word
 
@@ -72,12 +80,12 @@ def new(*events: Event, limits: Limits = LIMITS) -> Session:
     return session
 
 
-def started(client: int = HOST, start: Start = START, admitted: bool = True) -> Started:
-    return Started(client, start, "src1", "secret", admitted, MODELS)
+def started(client: int = HOST, start: Start = START, refusal: str | None = None) -> Started:
+    return Started(client, start, "src1", "secret", refusal, MODELS)
 
 
 def resumed(client: int, token: str = "secret", source_id: str = "src1") -> Started:
-    return Started(client, replace(START, resume=ResumeInfo(source_id, token)), "src2", "other", True, MODELS)
+    return Started(client, replace(START, resume=ResumeInfo(source_id, token)), "src2", "other", None, MODELS)
 
 
 OPENED = Opened("src1", MODELS, "m1.src1.flac")
@@ -187,11 +195,24 @@ def test_a_hole_in_the_numbers_closes_the_connection_and_loses_nothing() -> None
     assert errors(effects) == [("bad_message", True)]
     assert drops(effects) == [(HOST, 4400)]
     session.handle(Joined(OTHER), 1.0)
-    (answer,) = session.handle(resumed(OTHER), 1.0)
-    assert isinstance(answer, Send)
+    session.handle(Kept("src1", 0, 2), 1.0)
+    (answer,) = only(session.handle(resumed(OTHER), 1.0), Send)
     assert isinstance(answer.message, SessionMessage)
     assert answer.message.next_seq == 1
     assert session.state is State.LIVE
+
+
+def test_a_client_that_resumes_keeps_what_is_not_on_disk_yet() -> None:
+    session = live()
+    for seq in range(3):
+        session.handle(Framed(HOST, frame(seq)), 0.0)
+    session.handle(Kept("src1", 0, 2), 0.0)
+    session.handle(Joined(OTHER), 1.0)
+    (answer,) = only(session.handle(resumed(OTHER), 1.0), Send)
+    assert isinstance(answer.message, SessionMessage)
+    assert answer.message.next_seq == 1
+    sent_again = [session.handle(Framed(OTHER, frame(seq)), 1.0) for seq in (1, 2, 3)]
+    assert sent_again == [[], [], [Keep("src1", frame(3))]]
 
 
 def test_audio_before_start_is_refused() -> None:
@@ -228,7 +249,7 @@ def test_a_second_source_is_refused_and_the_first_goes_on() -> None:
 
 
 def test_a_server_with_enough_meetings_refuses_another() -> None:
-    effects = new(Joined(HOST)).handle(started(admitted=False), 0.0)
+    effects = new(Joined(HOST)).handle(started(refusal="full"), 0.0)
     assert (errors(effects), drops(effects)) == ([("too_many", True)], [(HOST, 4429)])
 
 
@@ -291,7 +312,7 @@ def test_resuming_with_another_audio_format_is_refused() -> None:
 
 def test_a_lost_source_is_waited_for_and_then_the_meeting_ends_complete() -> None:
     session = live()
-    assert session.handle(Left(HOST), 10.0) == []
+    assert session.handle(Left(HOST), 10.0) == [SaveResume(Resume("src1", digest("secret")), True)]
     assert session.wake_at == 70.0
     assert session.handle(Tick(), 69.9) == []
     effects = session.handle(Tick(), 70.0)
@@ -451,8 +472,29 @@ def test_a_final_line_is_saved_before_it_is_told() -> None:
 
 def test_a_failure_to_save_is_told_and_the_meeting_goes_on() -> None:
     session = live()
-    assert errors(session.handle(Unsaved("the disk is full"), 0.0)) == [("storage", False)]
+    assert errors(session.handle(Unsaved("text", "the disk is full"), 0.0)) == [("storage", False)]
     assert session.state is State.LIVE
+    assert ("storage", False) in errors(session.handle(Joined(VIEWER), 0.0))
+
+
+def test_relief_is_told_when_the_last_trouble_is_over() -> None:
+    session = live()
+    session.handle(Unsaved("text", "no room"), 0.0)
+    session.handle(Unsaved("audio", "no room"), 0.0)
+    assert session.handle(Saved("text"), 0.0) == []
+    assert errors(session.handle(Saved("audio"), 0.0)) == [("storage_ok", False)]
+    assert errors(session.handle(Joined(VIEWER), 0.0)) == []
+
+
+def test_audio_that_never_arrived_is_kept_told_once_and_shown_to_late_joiners() -> None:
+    session, gap = live(), Gap("src1", Span(16_000, 40_000), "lost")
+    told = GapMessage(1.0, 2.5, "lost")
+    assert session.handle(Missed(gap), 0.0) == [SaveGap(gap), Broadcast(told)]
+    assert session.handle(Missed(gap), 0.0) == []
+    (effect,) = session.handle(Joined(VIEWER), 0.0)
+    assert isinstance(effect, Send)
+    assert isinstance(effect.message, SnapshotMessage)
+    assert effect.message.gaps == (told,)
 
 
 def test_a_new_title_reaches_everyone_and_later_joiners() -> None:
@@ -467,7 +509,7 @@ def test_a_new_title_reaches_everyone_and_later_joiners() -> None:
 def test_a_stopping_server_finishes_what_is_live() -> None:
     session = live()
     effects = session.handle(Dismissed(1001, "the server stops"), 0.0)
-    assert FinishSource("src1") in effects
+    assert FinishSource("src1", hurry=True) in effects
     assert not drops(effects)
 
 

@@ -14,13 +14,26 @@ import pytest
 
 from meeting import journal
 from meeting.config import Models
-from meeting.events import Drained, Event, Heard, Kept, Opened, OpenSource, SourceFailed
+from meeting.events import (
+    Drained,
+    Event,
+    Heard,
+    Kept,
+    Missed,
+    Opened,
+    OpenSource,
+    Recovered,
+    Saved,
+    SourceFailed,
+    Unsaved,
+)
 from meeting.machinery import EngineRoom
 from meeting.messages import AudioFrame, AudioInfo
+from meeting.records import Gap
 from meeting.store import Store
 from meeting.worker import Worker, Workshop
-from pipelines.errors import ModelMissing
-from pipelines.types import SAMPLE_RATE
+from pipelines.errors import ModelMissing, StoreError
+from pipelines.types import SAMPLE_RATE, Span
 from tests.server_fakes import FakeMachinery, FakePipeline, tone
 
 MEETING, SOURCE = "m" * 16, "s" * 16
@@ -43,9 +56,9 @@ class Bench:
         self.left: list[int] = []
         engine = EngineRoom(self.machinery, Models())
         engine.load()
-        job = options.pop("job", JOB)
+        job, crowded = options.pop("job", JOB), options.pop("crowded", lambda: False)
         workshop = Workshop(store, self.machinery, engine, **options)
-        self.worker = Worker(workshop, MEETING, job, self.events.put, self.left.append)
+        self.worker = Worker(workshop, MEETING, job, self.events.put, self.left.append, crowded)
 
     def next(self, *kinds: type) -> Event:
         while not isinstance(event := self.events.get(timeout=20), kinds):
@@ -143,17 +156,176 @@ def test_what_is_not_audio_fails_and_what_was_heard_is_finished(store: Store) ->
     assert bench.left == [48000, 3, 32000]
 
 
-def test_a_full_disk_fails_the_source(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipelines.errors import StoreError
+class FullDisk:
+    """Refuses frames while it is full."""
 
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = threading.Event()
+        self.full.set()
+        append = journal.Journal.append
+
+        def refusing(opened: journal.Journal, frame: AudioFrame) -> None:
+            if self.full.is_set():
+                raise StoreError("no space left")
+            append(opened, frame)
+
+        monkeypatch.setattr(journal.Journal, "append", refusing)
+        monkeypatch.setattr("meeting.worker.RETRY", 0.01)
+
+
+def test_a_full_disk_makes_the_source_wait_and_nothing_is_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk, bench = FullDisk(monkeypatch), Bench(store)
+    bench.worker.keep(frame(0, tone(1.0)))
+    trouble = bench.next(Unsaved)
+    assert isinstance(trouble, Unsaved)
+    assert trouble.what == "audio"
+    assert str(store.data_dir) not in trouble.message
+    disk.full.clear()
+    assert bench.next(Saved, Kept) == Saved("audio")
+    assert bench.next(Kept) == Kept(SOURCE, 0, 16000)
+    assert bench.rest()[-1] == Drained(SOURCE, 16000)
+
+
+def test_a_server_that_stops_does_not_wait_for_a_full_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    FullDisk(monkeypatch)
+    bench = Bench(store)
+    bench.worker.keep(frame(0, tone(1.0)))
+    bench.next(Unsaved)
+    bench.worker.finish(hurry=True)
+    assert bench.next(SourceFailed) == SourceFailed(SOURCE, "storage", "no space left")
+    assert bench.next(Drained) == Drained(SOURCE, 0)
+
+
+def test_a_broken_flac_is_written_again_from_the_journal(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    import soundfile
+
+    write, writes = journal.FlacWriter.write, []
+
+    def refusing_once(flac: journal.FlacWriter, samples: Any) -> None:
+        writes.append(len(samples))
+        if len(writes) == 2:
+            raise StoreError("no space left")
+        write(flac, samples)
+
+    monkeypatch.setattr(journal.FlacWriter, "write", refusing_once)
+    bench = Bench(store)
+    for seq in range(3):
+        bench.worker.keep(frame(seq, tone(0.5)))
+    assert bench.rest()[-1] == Drained(SOURCE, 24000)
+    audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
+    assert audio.tobytes() == tone(0.5) * 3
+
+
+def test_audio_that_cannot_be_written_at_all_is_left_as_frames(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise StoreError("no space left")
 
-    monkeypatch.setattr(journal.Journal, "append", full)
+    monkeypatch.setattr(journal.FlacWriter, "write", full)
     bench = Bench(store)
     bench.worker.keep(frame(0, tone(1.0)))
-    assert bench.next(SourceFailed) == SourceFailed(SOURCE, "storage", "no space left")
-    assert bench.rest()[-1] == Drained(SOURCE, 0)
+    assert bench.rest()[-1] == Drained(SOURCE, 16000, whole=False)
+
+
+def test_frames_are_locked_until_the_end_is_stored(store: Store) -> None:
+    bench, path = Bench(store), store.journal_path(MEETING, SOURCE)
+    bench.worker.keep(frame(0, tone(1.0)))
+    bench.rest()
+    assert journal.in_use(path)
+    bench.worker.remove_journal()
+    bench.worker._thread.join(20)
+    assert not journal.in_use(path)
+
+
+def test_missing_audio_becomes_silence_and_is_told(store: Store) -> None:
+    bench = Bench(store)
+    bench.worker.keep(AudioFrame(0, 0, tone(1.0)))
+    bench.worker.keep(AudioFrame(1, 3_000_000, tone(1.0)))
+    missed = bench.next(Missed)
+    assert missed == Missed(Gap(SOURCE, Span(16000, 48000), "sound that never arrived"))
+    assert bench.next(Kept) == Kept(SOURCE, 1, 64000)
+    bench.rest()
+
+
+def test_a_crowded_meeting_is_fed_no_further(store: Store) -> None:
+    crowded = threading.Event()
+    crowded.set()
+    bench = Bench(store, crowded=crowded.is_set)
+    for seq in range(2):
+        bench.worker.keep(frame(seq, tone(0.1)))
+    assert bench.next(Kept) == Kept(SOURCE, 0, 1600)
+    assert bench.left == []
+    crowded.clear()
+    assert bench.next(Kept) == Kept(SOURCE, 1, 3200)
+    bench.rest()
+
+
+# After a crash
+
+
+def left_behind(store: Store, *payloads: bytes, torn: bytes = b"") -> None:
+    """A journal as a killed process leaves it."""
+    path = store.journal_path(MEETING, SOURCE)
+    with journal.Journal(path, AudioInfo()) as written:
+        for seq, payload in enumerate(payloads):
+            written.append(frame(seq, payload))
+    with path.open("ab") as file:
+        file.write(torn)
+
+
+AGAIN = replace(JOB, recover=True)
+
+
+def test_what_a_killed_process_left_is_heard_again_and_goes_on(store: Store) -> None:
+    import soundfile
+
+    left_behind(store, tone(1.0), tone(0.5), torn=b"half a record")
+    bench = Bench(store, job=AGAIN)
+    assert sum(isinstance(bench.next(Heard), Heard) for _ in range(6)) == 6
+    assert bench.next(Recovered) == Recovered(
+        SOURCE, {"speech": "fake", "why": "a test"}, f"{MEETING}.{SOURCE}.flac", 2, 24000
+    )
+    bench.worker.keep(frame(2, tone(1.0)))
+    assert bench.next(Kept) == Kept(SOURCE, 2, 40000)
+    assert bench.rest()[-1] == Drained(SOURCE, 40000)
+    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1, 2]
+    audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
+    assert audio.tobytes() == tone(1.0) + tone(0.5) + tone(1.0)
+
+
+def test_the_format_of_a_left_journal_comes_from_itself(store: Store) -> None:
+    left_behind(store, tone(1.0))
+    bench = Bench(store, job=replace(AGAIN, audio=AudioInfo("wav", 1, 9)))
+    recovered = bench.next(Recovered, SourceFailed)
+    assert isinstance(recovered, Recovered)
+    bench.worker.abandon()
+
+
+def test_a_frame_that_ended_the_source_ends_it_again_after_the_rest(store: Store) -> None:
+    left_behind(store, tone(1.0), b"abc")
+    bench = Bench(store, job=AGAIN)
+    assert isinstance(bench.next(Recovered, SourceFailed), Recovered)
+    failed = bench.next(SourceFailed)
+    assert isinstance(failed, SourceFailed)
+    assert failed.code == "bad_audio"
+    assert bench.rest()[-1] == Drained(SOURCE, 16000)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"something else entirely"])
+def test_a_journal_that_is_gone_or_none_is_told_apart(store: Store, content: bytes | None) -> None:
+    if content is not None:
+        store.journal_path(MEETING, SOURCE).write_bytes(content)
+    failed = Bench(store, job=AGAIN).next(SourceFailed, Recovered)
+    assert isinstance(failed, SourceFailed)
+    assert failed.code == "lost"
+
+
+def test_a_journal_that_another_process_writes_is_left_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "LOCK_TRIES", 1)
+    left_behind(store, tone(1.0))
+    with journal.Journal(store.journal_path(MEETING, SOURCE), AudioInfo()):
+        failed = Bench(store, job=AGAIN).next(SourceFailed, Recovered)
+    assert isinstance(failed, SourceFailed)
+    assert failed.code == "storage"
 
 
 class BrokenPipeline(FakePipeline):

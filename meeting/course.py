@@ -1,0 +1,311 @@
+"""The course of one meeting: its state, the progress of its source, and what an earlier process left of it.
+
+The rules about clients and their messages stand on top of it, in `session`; the same limits hold for both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from meeting.config import Limits
+from meeting.events import (
+    AbandonSource,
+    Broadcast,
+    Drained,
+    Drop,
+    Effect,
+    FinishSource,
+    Kept,
+    Note,
+    Opened,
+    OpenSource,
+    Recovered,
+    Restarted,
+    SaveGap,
+    SaveResume,
+    SaveSource,
+    SaveState,
+    SaveTranscript,
+    Send,
+    SourceFailed,
+)
+from meeting.live import LiveSource, known_source
+from meeting.messages import Ack, Close, Ended, ErrorMessage, SessionMessage, SnapshotMessage, StateMessage
+from meeting.outputs import gap_message, hear, hear_again
+from meeting.records import Gap
+from meeting.transcript import Transcript
+from pipelines.types import SAMPLE_RATE, Output, seconds
+
+
+class State(str, Enum):
+    """Where a meeting is in its life; values as stored and sent."""
+
+    OPEN = "open"
+    LIVE = "live"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.OPEN: frozenset({State.LIVE}),
+    State.LIVE: frozenset({State.ENDING}),
+    State.ENDING: frozenset({State.ENDED}),
+    State.ENDED: frozenset(),
+}
+"""Which state may follow which"""
+
+GRACE = 30.0
+"""Seconds that a source has at least to come back once its meeting is rebuilt, however long it was away before"""
+
+TRY_AGAIN = 1013
+"""Close code for clients that should come back a little later"""
+
+GONE = frozenset({"lost", "bad_audio"})
+"""Failures of a recovery that trying again cannot mend"""
+
+
+class Course:
+    """What happens to a meeting whoever is in it."""
+
+    def __init__(
+        self,
+        meeting_id: str,
+        title: str,
+        limits: Limits,
+        models: dict[str, Any] | None = None,
+        resumable: bool = True,
+    ) -> None:
+        """`resumable` says whether a source may come back to a later process."""
+        self.meeting_id = meeting_id
+        self.title = title
+        self.state = State.OPEN
+        self.samples = 0
+        self.transcript = Transcript()
+        self.gaps: list[Gap] = []
+        self._limits = limits
+        self._resumable = resumable
+        self._models = models or {}
+        self._clients: set[int] = set()
+        self._source: LiveSource | None = None
+        self._live_since = 0.0
+        self._visited = False
+        self._dismissed = False
+        self._rebuilt: Transcript | None = None
+        self._troubles: dict[str, str] = {}
+        self.unfinished = False
+        """True when nothing more can happen here, and a later session must finish the meeting"""
+
+    @property
+    def closed(self) -> bool:
+        """True once nothing more can happen here: ended and stored, or open with nobody in it."""
+        if self.state is State.OPEN:
+            empty = self._visited and not self._clients and self._source is None
+            return self._dismissed or empty
+        return self.unfinished or self.state is State.ENDED
+
+    @property
+    def recovering(self) -> bool:
+        """True while what an earlier process left is heard again."""
+        return self._rebuilt is not None and not self.closed
+
+    @property
+    def busy(self) -> bool:
+        """True while a source takes up the machine: from its `start` until everything is stored."""
+        return self._source is not None and not self.closed
+
+    @property
+    def wake_at(self) -> float | None:
+        """When a `Tick` is due, on the clock of `now`; None when nothing is waited for."""
+        if self.state is not State.LIVE or self._source is None or self.closed or self._rebuilt is not None:
+            return None
+        longest = self._live_since + self._limits.meeting_hours * 3600
+        if self._source.lost_at is None:
+            return longest
+        return min(longest, self._source.lost_at + self._limits.resume_window)
+
+    # What others see
+
+    def _snapshot(self) -> SnapshotMessage:
+        segments, speakers = self.transcript.snapshot()
+        audio = seconds(self.samples)
+        gaps = tuple(gap_message(gap) for gap in self.gaps)
+        return SnapshotMessage(segments, speakers, self.state.value, self.title, audio, self._models, gaps)
+
+    def _session(self, live: LiveSource) -> SessionMessage:
+        return SessionMessage(self.meeting_id, live.source.id, live.token, live.kept, self._models)
+
+    # The source's own progress
+
+    def _hear(self, output: Output) -> list[Effect]:
+        if self.closed:
+            return []
+        return hear(self.transcript, output) if self._rebuilt is None else hear_again(self._rebuilt, output)
+
+    def _missed(self, gap: Gap) -> list[Effect]:
+        if self.closed or gap in self.gaps:
+            return []
+        self.gaps.append(gap)
+        return [SaveGap(gap), Broadcast(gap_message(gap))]
+
+    def _source_event(self, event: Opened | Recovered | Kept | SourceFailed | Drained, now: float) -> list[Effect]:
+        live = self._source
+        if live is None or live.source.id != event.source_id:
+            return []
+        match event:
+            case Opened():
+                return self._opened(live, event, now)
+            case Recovered():
+                return self._recovered(live, event, now)
+            case Kept(_, seq, samples):
+                return self._kept(live, seq, samples)
+            case SourceFailed(_, code, message):
+                return self._failed(live, code, message)
+            case Drained(_, samples, whole):
+                return self._drained(live, samples) if whole else self._leave_unfinished(live)
+
+    def _opened(self, live: LiveSource, event: Opened, now: float) -> list[Effect]:
+        live.opened = True
+        live.source = replace(live.source, audio=event.audio)
+        self._models = event.models
+        self._live_since = now
+        effects: list[Effect] = [SaveSource(live.source), SaveResume(live.resume, live.client is None)]
+        effects += self._become(State.LIVE)
+        if live.client is not None:
+            effects.append(Send(live.client, self._session(live)))
+        return [*effects, *(self._finish() if live.stopping or self._dismissed else [])]
+
+    def _kept(self, live: LiveSource, seq: int, samples: int) -> list[Effect]:
+        self.samples = samples
+        live.kept = seq + 1
+        effects: list[Effect] = []
+        if live.client is not None:
+            effects.append(Send(live.client, Ack(seq, seconds(samples))))
+        if self.state is State.LIVE and samples >= self._limits.meeting_hours * 3600 * SAMPLE_RATE:
+            effects += self._too_long()
+        return effects
+
+    def _failed(self, live: LiveSource, code: str, message: str) -> list[Effect]:
+        if self._rebuilt is not None:
+            return self._not_recovered(live, code, message)
+        if self.state is State.ENDING:
+            return [] if live.client is None else [Send(live.client, ErrorMessage(code, message, False))]
+        told: list[Effect] = []
+        if live.client is not None:
+            told = farewell(live.client, code, message, Close.BAD_MESSAGE)
+            self._clients.discard(live.client)
+            live.client = None
+        if not live.opened:
+            self._source = None
+            return [Note(f"source refused: {code}"), AbandonSource(live.source.id), *told]
+        return [Note(f"source failed: {code}"), *told, *self._finish()]
+
+    def _drained(self, live: LiveSource, samples: int) -> list[Effect]:
+        self.samples = samples
+        return [SaveSource(replace(live.source, samples=samples)), *self._end()]
+
+    def _end(self) -> list[Effect]:
+        effects: list[Effect] = [*self._become(State.ENDED), Broadcast(Ended(self.transcript.count))]
+        effects += [Drop(client, Close.NORMAL, "ended") for client in sorted(self._clients)]
+        self._clients.clear()
+        return effects
+
+    # What an earlier process left
+
+    def _restart(self, event: Restarted, now: float) -> list[Effect]:
+        restored = event.restored
+        record, away = restored.record, self._limits.resume_window - restored.remaining
+        self.state = State(record.meeting.state)
+        self.samples = max([record.meeting.samples, *(segment.span.end for segment in record.segments)])
+        self.transcript, self._rebuilt = Transcript(record.segments, record.speakers), Transcript()
+        self.gaps = list(record.gaps)
+        self._models = record.meeting.models
+        self._source = known_source(restored.source, restored.resume, now - away)
+        return [opening(self._source, recover=True)]
+
+    def _recovered(self, live: LiveSource, event: Recovered, now: float) -> list[Effect]:
+        if self._rebuilt is None:
+            return []
+        live.opened, live.next_seq, live.kept = True, event.frames, event.frames
+        live.source = replace(live.source, audio=event.audio)
+        if live.lost_at is not None:
+            window = self._limits.resume_window
+            live.lost_at = max(live.lost_at, now - window + min(GRACE, window))
+        self.transcript, self._rebuilt = self._rebuilt, None
+        self.samples, self._models = event.samples, event.models
+        self._live_since = now - event.samples / SAMPLE_RATE
+        effects: list[Effect] = [
+            Note(f"rebuilt from {event.frames} frames, {seconds(event.samples)} s"),
+            SaveTranscript(self.transcript.segments, self.transcript.speakers, tuple(self.gaps)),
+            SaveSource(live.source),
+            SaveResume(live.resume, live.client is None),
+            SaveState(self.state.value, self.samples, self._models),
+            Broadcast(self._snapshot()),
+        ]
+        if self.state is State.ENDING:
+            return [*effects, FinishSource(live.source.id, self._dismissed)]
+        if live.client is not None:
+            effects.append(Send(live.client, self._session(live)))
+        over = live.stopping or live.digest is None
+        return [*effects, *(self._finish() if over else [])]
+
+    def _not_recovered(self, live: LiveSource, code: str, message: str) -> list[Effect]:
+        if code not in GONE:
+            told = Broadcast(ErrorMessage(code, message, False))
+            return [Note(f"not rebuilt yet: {code}"), told, *self._leave_unfinished(live)]
+        self._rebuilt = None
+        effects: list[Effect] = [Note(f"cannot be rebuilt: {code}"), AbandonSource(live.source.id)]
+        if live.client is not None:
+            effects.append(Send(live.client, ErrorMessage(code, message, False)))
+        if self.state is State.LIVE:
+            effects += self._become(State.ENDING)
+        return [*effects, *self._end()]
+
+    def _leave_unfinished(self, live: LiveSource) -> list[Effect]:
+        self.unfinished = True
+        effects: list[Effect] = [Note("left unfinished"), AbandonSource(live.source.id)]
+        effects += [Drop(client, TRY_AGAIN, "try again later") for client in sorted(self._clients)]
+        self._clients.clear()
+        return effects
+
+    # The meeting's life
+
+    def _become(self, state: State) -> list[Effect]:
+        if state not in TRANSITIONS[self.state]:
+            allowed = ", ".join(sorted(s.value for s in TRANSITIONS[self.state])) or "nothing"
+            raise AssertionError(f"expected {allowed} after {self.state.value}, got {state.value}")
+        self.state = state
+        return [
+            SaveState(state.value, self.samples, self._models),
+            Broadcast(StateMessage(state.value, self.title)),
+        ]
+
+    def _finish(self) -> list[Effect]:
+        if self.state is not State.LIVE or self._source is None:
+            return []
+        return [*self._become(State.ENDING), FinishSource(self._source.source.id, self._dismissed)]
+
+    def _too_long(self) -> list[Effect]:
+        message = f"the meeting has reached its longest time of {self._limits.meeting_hours:g} hours and is ended"
+        return [Broadcast(ErrorMessage("too_long", message, False)), *self._finish()]
+
+    def _tick(self, now: float) -> list[Effect]:
+        live, due = self._source, self.wake_at
+        if live is None or due is None or now < due:
+            return []
+        if live.lost_at is not None and now >= live.lost_at + self._limits.resume_window:
+            return [Note("source did not come back"), *self._finish()]
+        return self._too_long()
+
+
+def farewell(client: int, code: str, message: str, close: int) -> list[Effect]:
+    """Tell a client what is wrong and close its connection."""
+    # A close reason has at most 123 bytes; the whole sentence is in the message before it.
+    return [Send(client, ErrorMessage(code, message, True)), Drop(client, close, code)]
+
+
+def opening(live: LiveSource, recover: bool = False) -> OpenSource:
+    """What makes a source ready to be heard."""
+    start = live.start
+    return OpenSource(live.source.id, start.audio, start.language, start.hotwords, recover)

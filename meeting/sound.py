@@ -1,0 +1,106 @@
+"""What is made of a source's frames: samples at 16 kHz, silence where frames never arrived, and the same as FLAC."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from meeting.gaps import GapFinder, reason
+from meeting.journal import FlacWriter
+from meeting.machinery import Door
+from meeting.messages import AudioFrame, AudioInfo
+from meeting.records import Gap
+from pipelines.errors import AudioError, StoreError
+from pipelines.types import Samples, Span
+
+log = logging.getLogger(__name__)
+
+
+class Sound:
+    """One source's sound, frame by frame; a FLAC that cannot be written is left for `mend`, and the sound goes on."""
+
+    def __init__(self, source_id: str, audio: AudioInfo, door: Door, flac: Path | None) -> None:
+        """Replaces the file `flac`; None keeps none. Raises StoreError."""
+        self.samples = 0
+        """Samples so far"""
+        self.whole = True
+        """False once the FLAC lacks something"""
+        self._source_id = source_id
+        self._audio = audio
+        self._door = door
+        self._path = flac
+        self._gaps = GapFinder(audio)
+        self._flac = None if flac is None else FlacWriter(flac)
+
+    @property
+    def name(self) -> str | None:
+        """File name of the FLAC."""
+        return None if self._path is None else self._path.name
+
+    def take(self, frame: AudioFrame) -> tuple[Gap | None, list[Samples]]:
+        """The samples that a frame adds, and the gap before it if there is one; raises AudioError."""
+        parts, gap = [], None
+        missing = self._gaps(frame)
+        if missing:
+            silence = self._gaps.silence(missing)
+            span = Span(self.samples, self.samples + silence)
+            gap = Gap(self._source_id, span, reason(missing, silence))
+            parts.append(self._add(np.zeros(silence, np.float32)))
+        parts.append(self._add(self._door.accept(frame.payload)))
+        return gap, [part for part in parts if len(part)]
+
+    def flush(self) -> Samples:
+        """The rest, once no frame will come; raises AudioError when nothing was audio."""
+        return self._add(self._door.flush())
+
+    def finish(self) -> None:
+        """Finish the FLAC; `whole` says whether it could be."""
+        if self._flac is None:
+            return
+        flac, self._flac = self._flac, None
+        try:
+            flac.close()
+        except StoreError:
+            self.whole = False
+
+    def mend(self, frames: Iterable[AudioFrame], open_door: Callable[[], Door]) -> None:
+        """Write the FLAC anew from all frames; raises StoreError where the disk still refuses."""
+        door = open_door()
+        try:
+            again = Sound(self._source_id, self._audio, door, self._path)
+            with suppress(AudioError):  # what is no audio ended the source the first time, too
+                for frame in frames:
+                    again.take(frame)
+                again.flush()
+            again.finish()
+        finally:
+            door.close()
+        if not again.whole:
+            raise StoreError(f"{self._path} cannot be used: the disk does not take what is written")
+        self.whole = True
+
+    def close(self) -> None:
+        """Free what it holds."""
+        self._door.close()
+        self._give_up()
+
+    def _add(self, audio: Samples) -> Samples:
+        self.samples += len(audio)
+        if self._flac is not None and len(audio):
+            try:
+                self._flac.write(audio)
+            except StoreError as error:
+                log.warning("source %s: its sound is written again at the end: %s", self._source_id, error)
+                self._give_up()
+        return audio
+
+    def _give_up(self) -> None:
+        flac, self._flac = self._flac, None
+        if flac is not None:
+            self.whole = False
+            with suppress(StoreError):
+                flac.close()

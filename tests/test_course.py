@@ -1,0 +1,174 @@
+"""The course of a meeting that an earlier process left: rebuilt, gone on with, given up; events in, effects out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from meeting.access import digest
+from meeting.config import Limits
+from meeting.course import GRACE, State
+from meeting.events import (
+    AbandonSource,
+    Broadcast,
+    Dismissed,
+    Drained,
+    Drop,
+    Effect,
+    FinishSource,
+    Framed,
+    Heard,
+    Joined,
+    Keep,
+    Left,
+    OpenSource,
+    Recovered,
+    Restarted,
+    SaveResume,
+    SaveState,
+    SaveTranscript,
+    SaveTurns,
+    Send,
+    SourceFailed,
+    Started,
+    Tick,
+)
+from meeting.messages import AudioFrame, AudioInfo, ResumeInfo, SessionMessage, SnapshotMessage, Start
+from meeting.records import Meeting, Record, Restored, Resume, Source
+from meeting.session import Session
+from pipelines.types import SAMPLE_RATE, Segment, Span, Turn, TurnsRevised, Word
+
+LIMITS = Limits(resume_window=600.0)
+NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+SOURCE = Source("src", "Ann", "room", "pcm_s16le", 16000, 1)
+BACK = Recovered("src", {"set": "fake"}, "m.src.flac", 7, 3 * SAMPLE_RATE)
+HOST, VIEWER = 1, 2
+
+
+def segment(text: str, rev: int = 1, final: bool = True) -> Segment:
+    span = Span(0, SAMPLE_RATE)
+    return Segment("s1", rev, final, "src", span, None, (Word(text, span),))
+
+
+def restored(state: str = "live", token: str | None = "secret", remaining: float = 500.0) -> Session:
+    """A session that has just been made for a meeting that was cut off."""
+    record = Record(Meeting("m", "Monday", state, NOW), (SOURCE,), (), (segment("stored", 9),), ())
+    resume = Resume("src", None if token is None else digest(token), ("Ypsilon",), NOW)
+    session = Session("m", "Monday", LIMITS)
+    effects = session.handle(Restarted(Restored(record, SOURCE, resume, remaining)), 1000.0)
+    assert effects == [OpenSource("src", AudioInfo(), None, ("Ypsilon",), recover=True)]
+    return session
+
+
+def resuming(token: str = "secret") -> Started:
+    return Started(HOST, Start(1, AudioInfo(), resume=ResumeInfo("src", token)), "new", "other")
+
+
+def shown(effects: list[Effect]) -> list[str]:
+    """Texts of the snapshots that are sent."""
+    messages = [effect.message for effect in effects if isinstance(effect, (Send, Broadcast))]
+    return [s.text for message in messages if isinstance(message, SnapshotMessage) for s in message.segments]
+
+
+def test_until_it_is_rebuilt_everyone_sees_what_was_stored() -> None:
+    session = restored()
+    assert (session.state, session.recovering, session.busy) == (State.LIVE, True, True)
+    assert session.wake_at is None
+    assert session.handle(Heard(segment("again", final=False)), 1000.0) == []
+    assert shown(session.handle(Joined(VIEWER), 1000.0)) == ["stored"]
+
+
+def test_turns_are_stored_at_once_because_they_replace_by_their_span() -> None:
+    revised = TurnsRevised(Span(0, 9), (Turn(Span(0, 9), "spk1"),))
+    assert restored().handle(Heard(revised), 1000.0) == [SaveTurns(revised)]
+
+
+def test_what_was_rebuilt_is_stored_and_then_told_as_a_whole() -> None:
+    session = restored()
+    session.handle(Joined(VIEWER), 1000.0)
+    session.handle(Heard(segment("again", 2)), 1000.0)
+    effects = session.handle(BACK, 1010.0)
+    (saved,) = [effect for effect in effects if isinstance(effect, SaveTranscript)]
+    assert [s.text for s in saved.segments] == ["again"]
+    assert shown(effects) == ["again"]
+    stored = [effects.index(e) for e in effects if isinstance(e, (SaveTranscript, SaveState))]
+    assert max(stored) < next(i for i, e in enumerate(effects) if isinstance(e, Broadcast))
+    assert not session.recovering
+    assert session.samples == 3 * SAMPLE_RATE
+
+
+def test_its_source_waits_and_goes_on_behind_the_last_frame_on_disk() -> None:
+    session = restored()
+    session.handle(Joined(HOST), 1000.0)
+    (answer,) = session.handle(resuming(), 1000.0)
+    assert isinstance(answer, Send)
+    assert session.handle(Framed(HOST, AudioFrame(7, 0, bytes(2))), 1000.0) == []
+    told = [e.message for e in session.handle(BACK, 1010.0) if isinstance(e, Send) and e.client == HOST]
+    assert told == [SessionMessage("m", "src", "secret", 7, {"set": "fake"})]
+    assert session.handle(Framed(HOST, AudioFrame(6, 0, bytes(2))), 1010.0) == []
+    assert session.handle(Framed(HOST, AudioFrame(7, 0, bytes(2))), 1010.0) == [Keep("src", AudioFrame(7, 0, bytes(2)))]
+
+
+def test_its_source_may_leave_again_while_it_is_rebuilt() -> None:
+    session = restored()
+    session.handle(Joined(HOST), 1000.0)
+    session.handle(resuming(), 1000.0)
+    assert session.handle(Left(HOST), 1005.0) == []
+    effects = session.handle(BACK, 1010.0)
+    assert SaveResume(Resume("src", digest("secret"), ("Ypsilon",)), True) in effects
+    assert session.wake_at == 1605.0
+
+
+@pytest.mark.parametrize(("remaining", "due"), [(500.0, 1500.0), (0.0, 1100.0 + GRACE)])
+def test_it_is_ended_when_the_rest_of_the_window_is_over_but_never_at_once(remaining: float, due: float) -> None:
+    session = restored(remaining=remaining)
+    session.handle(BACK, 1100.0)
+    assert session.wake_at == due
+    assert session.handle(Tick(), due - 1) == []
+    assert FinishSource("src") in session.handle(Tick(), due)
+
+
+@pytest.mark.parametrize(("state", "token"), [("ending", "secret"), ("live", None)])
+def test_one_that_nobody_can_come_back_to_is_finished(state: str, token: str | None) -> None:
+    session = restored(state, token)
+    assert FinishSource("src") in session.handle(BACK, 1010.0)
+    assert session.state is State.ENDING
+    assert SaveState("ended", 5, {"set": "fake"}) in session.handle(Drained("src", 5), 1020.0)
+
+
+@pytest.mark.parametrize("code", ["lost", "bad_audio"])
+def test_what_cannot_be_read_is_ended_with_what_was_stored(code: str) -> None:
+    session = restored()
+    session.handle(Joined(VIEWER), 1000.0)
+    effects = session.handle(SourceFailed("src", code, "gone"), 1001.0)
+    assert AbandonSource("src") in effects
+    assert SaveState("ended", SAMPLE_RATE, {}) in effects
+    assert not [effect for effect in effects if isinstance(effect, SaveTranscript)]
+    assert session.closed
+    assert not session.unfinished
+
+
+@pytest.mark.parametrize("code", ["storage", "models", "internal"])
+def test_what_cannot_be_read_now_is_left_for_later(code: str) -> None:
+    session = restored()
+    session.handle(Joined(VIEWER), 1000.0)
+    effects = session.handle(SourceFailed("src", code, "no room"), 1001.0)
+    assert Drop(VIEWER, 1013, "try again later") in effects
+    assert not [effect for effect in effects if isinstance(effect, SaveState)]
+    assert (session.closed, session.unfinished, session.busy, session.state) == (True, True, False, State.LIVE)
+
+
+def test_a_server_that_stops_leaves_it_for_later() -> None:
+    session = restored()
+    assert AbandonSource("src") in session.handle(Dismissed(1001, "stop"), 1001.0)
+    assert (session.closed, session.unfinished, session.recovering) == (True, True, False)
+    assert session.handle(BACK, 1002.0) == [] or session.closed
+
+
+def test_audio_that_is_not_whole_on_disk_is_left_for_later() -> None:
+    session = restored("ending")
+    session.handle(BACK, 1010.0)
+    effects = session.handle(Drained("src", 5, whole=False), 1020.0)
+    assert not [effect for effect in effects if isinstance(effect, SaveState)]
+    assert session.unfinished

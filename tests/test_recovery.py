@@ -1,0 +1,242 @@
+"""What an earlier process left: found, rebuilt, gone on with, or ended; servers are real, pipelines are fakes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from meeting.access import digest
+from meeting.journal import Journal
+from meeting.messages import AudioFrame, AudioInfo
+from meeting.records import ENDED, ENDING, LIVE, OPEN, Gap, Meeting, Resume, Source
+from meeting.recovery import remaining, restore
+from meeting.rescue import Rescue
+from meeting.store import Store
+from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
+from tests.server_fakes import Client, FakeMachinery, Serving, config, serving, tone, wait_ready
+
+A, SOURCE, TOKEN = "a" * 16, "s" * 16, "t" * 32
+NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+WINDOW = 600.0
+RESUME = {"source_id": SOURCE, "token": TOKEN}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path) as opened:
+        yield opened
+
+
+def words(number: int, rev: int = 1, text: str = "stored") -> Segment:
+    span = Span(number * SAMPLE_RATE, (number + 1) * SAMPLE_RATE)
+    return Segment(f"s{number}", rev, True, SOURCE, span, None, (Word(text, span),))
+
+
+def left_behind(
+    store: Store,
+    seconds: int = 2,
+    state: str = LIVE,
+    resume: Resume | None = Resume(SOURCE, digest(TOKEN)),  # noqa: B008 - frozen
+) -> Path:
+    """A running meeting as a killed process leaves it; its journal."""
+    store.create_meeting(Meeting(A, "Cut off", OPEN, NOW)).result()
+    store.save_source(A, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, f"{A}.{SOURCE}.flac")).result()
+    store.set_state(A, state, started_at=NOW).result()
+    if resume is not None:
+        Rescue(store).save_resume(A, resume).result()
+    path = store.journal_path(A, SOURCE)
+    with Journal(path, AudioInfo()) as journal:
+        for seq in range(seconds):
+            journal.append(AudioFrame(seq, 0, tone(1.0)))
+    store.audio_path(A, SOURCE).write_bytes(b"half a FLAC")
+    return path
+
+
+# Finding
+
+
+def test_a_cut_off_meeting_is_restored_with_all_its_window(store: Store) -> None:
+    path = left_behind(store)
+    restored = restore(store, A, WINDOW, NOW)
+    assert restored is not None
+    assert (restored.source.id, restored.remaining) == (SOURCE, WINDOW)
+    assert restored.resume == Resume(SOURCE, digest(TOKEN), (), NOW)
+    assert restored.heard_at == datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+
+
+def test_a_crash_while_it_is_rebuilt_does_not_give_it_the_whole_window_again(store: Store) -> None:
+    left_behind(store)
+    restore(store, A, WINDOW, NOW)
+    again = restore(store, A, WINDOW, NOW + timedelta(seconds=100))
+    assert again is not None
+    assert again.remaining == WINDOW - 100
+
+
+@pytest.mark.parametrize("state", [OPEN, ENDED])
+def test_meetings_that_do_not_run_are_left_alone(store: Store, state: str) -> None:
+    left_behind(store, state=state)
+    assert restore(store, A, WINDOW, NOW) is None
+
+
+def test_a_meeting_that_runs_in_another_process_is_left_alone(store: Store) -> None:
+    path = left_behind(store)
+    with Journal(path, AudioInfo()):
+        assert restore(store, A, WINDOW, NOW) is None
+    assert store.meeting(A).state == LIVE
+
+
+def test_a_meeting_without_audio_is_ended_with_what_was_stored(store: Store) -> None:
+    left_behind(store).unlink()
+    store.save_segments(A, [words(2)]).result()
+    assert restore(store, A, WINDOW, NOW) is None
+    meeting = store.meeting(A)
+    assert (meeting.state, meeting.samples, meeting.segments) == (ENDED, 3 * SAMPLE_RATE, 1)
+    assert meeting.ended_at == NOW + timedelta(seconds=3)
+
+
+@pytest.mark.parametrize(
+    ("away", "left"),
+    [(0, 600.0), (100, 500.0), (700, 0.0), (-100, 600.0), (-1e9, 600.0), (1e9, 0.0)],
+)
+def test_a_clock_that_was_set_meanwhile_gives_none_or_all_of_the_window(away: float, left: float) -> None:
+    assert remaining(NOW, NOW + timedelta(seconds=away), WINDOW) == left
+    assert remaining(None, NOW, WINDOW) == WINDOW
+
+
+# Going on
+
+
+def texts(served: Serving) -> list[tuple[str, str]]:
+    body = served.http.get(f"/api/meetings/{A}/transcript").json()
+    return [(segment["id"], segment["text"]) for segment in body["segments"]]
+
+
+def test_a_source_resumes_in_the_next_process_and_nothing_is_missing(tmp_path: Path) -> None:
+    import soundfile
+
+    with Store(tmp_path) as store:
+        left_behind(store, 2)
+        store.save_segments(A, [words(0, rev=9, text="stale"), words(7, text="stale")]).result()
+        store.save_speakers(A, [Speaker("spk1", "Ann")]).result()
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        with served.connect(A) as host, served.connect(A) as viewer:
+            snapshot = viewer.receive()
+            assert (snapshot["state"], [s["text"] for s in snapshot["segments"]]) == ("live", ["one", "one"])
+            session = host.start(resume=RESUME)
+            assert (session["next_seq"], session["resume_token"]) == (2, TOKEN)
+            host.frame(1, tone(1.0))
+            host.frame(2, tone(1.0))
+            host.send("stop")
+            assert host.until("ended")["segments"] == 3
+            viewer.until("ended")
+        assert texts(served) == [("s0", "one"), ("s1", "one"), ("s2", "one")]
+        details = served.http.get(f"/api/meetings/{A}").json()
+        assert (details["state"], details["duration"], details["speakers"][0]["name"]) == ("ended", 3.0, "Ann")
+    with Store(tmp_path) as store:
+        audio, _ = soundfile.read(store.audio_path(A, SOURCE), dtype="int16")
+        assert audio.tobytes() == tone(1.0) * 3
+        assert not store.journal_path(A, SOURCE).exists()
+
+
+def test_while_it_is_rebuilt_readers_see_what_was_stored_and_its_source_is_told(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store)
+        store.save_segments(A, [words(0)]).result()
+        Rescue(store).save_gap(A, Gap(SOURCE, Span(0, 1600), "lost")).result()
+    machinery = FakeMachinery(gate=threading.Event())
+    with serving(config(tmp_path), machinery) as served:
+        assert served.http.get("/healthz").status_code == 200
+        assert served.http.get("/readyz").status_code == 503
+        with served.connect(A) as viewer, served.connect(A) as host:
+            snapshot = viewer.receive()
+            assert [s["text"] for s in snapshot["segments"]] == ["stored"]
+            assert [(gap["start"], gap["end"]) for gap in snapshot["gaps"]] == [(0.0, 0.1)]
+            told = host.start(resume=RESUME)
+            assert (told["code"], told["fatal"]) == ("recovering", False)
+            host.frame(2, tone(1.0))  # too early: it is asked for again
+            assert machinery.gate is not None
+            machinery.gate.set()
+            assert [s["text"] for s in viewer.until("snapshot")["segments"]] == ["one", "one"]
+            assert host.until("session")["next_seq"] == 2
+            host.send("stop")
+            assert host.until("ended")["segments"] == 2
+
+
+def test_a_stranger_cannot_go_on_with_it(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store)
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        with served.connect(A) as client:
+            assert client.start(resume={"source_id": SOURCE, "token": digest(TOKEN)})["code"] == "unauthorized"
+            assert client.close_code() == 4401
+
+
+def ended(served: Serving) -> Client:
+    """A reader of the meeting who has seen its end."""
+    with served.connect(A) as viewer:
+        viewer.until("ended")
+        return viewer
+
+
+def test_a_source_that_stays_away_ends_the_meeting_complete(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store)
+    with serving(config(tmp_path, resume_window=1.0)) as served:
+        ended(served)
+        assert texts(served) == [("s0", "one"), ("s1", "one")]
+        details = served.http.get(f"/api/meetings/{A}").json()
+        assert (details["state"], details["started_at"]) == ("ended", "2026-01-02T00:00:00.000Z")
+
+
+@pytest.mark.parametrize(
+    ("state", "resume"),
+    [
+        pytest.param(ENDING, Resume(SOURCE, digest(TOKEN)), id="its source had stopped"),
+        pytest.param(LIVE, Resume(SOURCE, None), id="a replay"),
+        pytest.param(LIVE, None, id="stored by an earlier version"),
+    ],
+)
+def test_a_meeting_that_nobody_can_come_back_to_is_ended_at_once(
+    tmp_path: Path, state: str, resume: Resume | None
+) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store, state=state, resume=resume)
+    with serving(config(tmp_path)) as served:
+        ended(served)
+        assert texts(served) == [("s0", "one"), ("s1", "one")]
+
+
+def test_a_server_that_stops_while_it_rebuilds_leaves_it_to_the_next(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store)
+    machinery = FakeMachinery(gate=threading.Event())
+    with serving(config(tmp_path), machinery) as served, served.connect(A) as viewer:
+        viewer.receive()
+        served.server.handle_exit(15, None)
+        assert viewer.close_code() == 1013
+        assert machinery.gate is not None
+        machinery.gate.set()
+    with Store(tmp_path) as store:
+        assert store.meeting(A).state == LIVE
+    with serving(config(tmp_path, resume_window=1.0)) as served:
+        ended(served)
+        assert len(texts(served)) == 2
+
+
+def test_several_meetings_are_rebuilt(tmp_path: Path) -> None:
+    others = ["b" * 16, "c" * 16]
+    with Store(tmp_path) as store:
+        left_behind(store)
+        for other in others:
+            store.create_meeting(replace(store.meeting(A), id=other)).result()
+    with serving(config(tmp_path, resume_window=1.0)) as served:
+        wait_ready(served)
+        ended(served)
+        assert {served.http.get(f"/api/meetings/{id_}").json()["state"] for id_ in (A, *others)} == {"ended"}

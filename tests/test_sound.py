@@ -1,0 +1,100 @@
+"""What is made of frames: samples, silence, FLAC; doors and files are real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from meeting.journal import FlacWriter
+from meeting.messages import AudioFrame, AudioInfo
+from meeting.records import Gap
+from meeting.sound import Sound
+from pipelines.audio import PcmDoor, open_door
+from pipelines.errors import AudioError, StoreError
+from pipelines.types import Span
+from tests.server_fakes import tone
+
+MONO = AudioInfo()
+
+
+def door() -> PcmDoor:
+    opened = open_door("pcm_s16le", 16000, 1)
+    assert isinstance(opened, PcmDoor)
+    return opened
+
+
+def sound(path: Path | None) -> Sound:
+    return Sound("src", MONO, door(), path)
+
+
+def frame(seq: int, payload: bytes, at: float = 0.0) -> AudioFrame:
+    return AudioFrame(seq, round(at * 1e6), payload)
+
+
+def heard(path: Path) -> bytes:
+    audio, rate = soundfile.read(path, dtype="int16")
+    assert rate == 16000
+    return bytes(audio.tobytes())
+
+
+def test_frames_become_samples_and_a_flac(tmp_path: Path) -> None:
+    made = sound(tmp_path / "a.flac")
+    gap, parts = made.take(frame(0, tone(0.5)))
+    assert (gap, [len(part) for part in parts], made.samples) == (None, [8000], 8000)
+    assert len(made.flush()) == 0
+    made.finish()
+    assert made.whole
+    assert (made.name, heard(tmp_path / "a.flac")) == ("a.flac", tone(0.5))
+
+
+def test_no_file_where_none_is_wanted(tmp_path: Path) -> None:
+    made = sound(None)
+    made.take(frame(0, tone(0.5)))
+    made.finish()
+    assert (made.name, made.whole, list(tmp_path.iterdir())) == (None, True, [])
+
+
+def test_silence_stands_for_what_never_arrived(tmp_path: Path) -> None:
+    made = sound(tmp_path / "a.flac")
+    made.take(frame(0, tone(0.5), 10.0))
+    gap, parts = made.take(frame(1, tone(0.5), 12.5))
+    assert gap == Gap("src", Span(8000, 40000), "sound that never arrived")
+    assert [len(part) for part in parts] == [32000, 8000]
+    assert not np.any(parts[0])
+    made.finish()
+    assert heard(tmp_path / "a.flac") == tone(0.5) + bytes(64000) + tone(0.5)
+
+
+def test_a_file_that_cannot_be_written_does_not_stop_the_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, frames = tmp_path / "a.flac", [frame(seq, tone(0.5)) for seq in range(3)]
+    made = sound(path)
+    made.take(frames[0])
+    with monkeypatch.context() as patched:
+
+        def full(*_: object) -> None:
+            raise StoreError("no room")
+
+        patched.setattr(FlacWriter, "write", full)
+        made.take(frames[1])
+        assert not made.whole
+        made.take(frames[2])
+        with pytest.raises(StoreError):
+            made.mend(frames, door)
+    made.finish()
+    assert made.samples == 24000
+    made.mend(frames, door)
+    assert made.whole
+    assert heard(path) == tone(0.5) * 3
+
+
+def test_mending_stops_where_the_sound_stopped(tmp_path: Path) -> None:
+    made = sound(tmp_path / "a.flac")
+    bad = [frame(0, tone(0.5)), frame(1, b"abc")]
+    made.take(bad[0])
+    with pytest.raises(AudioError):
+        made.take(bad[1])
+    made.mend(bad, door)
+    assert heard(tmp_path / "a.flac") == tone(0.5)
