@@ -27,6 +27,9 @@ MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 BUSY_SECONDS = 5.0
 """How long a connection waits for another process's transaction"""
 
+WIPE_MILLISECONDS = 250
+"""How long the writer waits for readers before it leaves the emptying of the log for later"""
+
 WAITING_WRITES = 4096
 """Writes that may wait; beyond it the disk is not keeping up and new ones fail at once"""
 
@@ -137,6 +140,8 @@ class Writer:
         self._path = path
         self._engine = connect(path, "BEGIN IMMEDIATE", "PRAGMA foreign_keys=ON", "PRAGMA secure_delete=ON")
         self._connection: Connection | None = None
+        self._traces = False
+        """Whether the log may still hold what was deleted"""
         self._room = threading.BoundedSemaphore(WAITING_WRITES)
         self._thread = ThreadPoolExecutor(1, "store-writer")
 
@@ -170,11 +175,19 @@ class Writer:
             self._connection = self._connection or self._engine.connect()
             with Session(self._connection) as session, session.begin():
                 work(session)
-            if wipe:
-                # Readers may hold the log back; then the next checkpoint empties it.
-                driver = self._connection.connection.driver_connection
-                assert isinstance(driver, sqlite3.Connection)
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            self._traces = self._traces or wipe
+            if self._traces:
+                self._traces = not self._emptied()
+
+    def _emptied(self) -> bool:
+        """Empty the log; false where a reader holds it back, so that it must be tried again after the next write."""
+        assert self._connection is not None
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute(f"PRAGMA busy_timeout={WIPE_MILLISECONDS}")  # other writes are waiting for this thread
+        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        driver.execute(f"PRAGMA busy_timeout={round(BUSY_SECONDS * 1000)}")
+        return not busy
 
     def _finished(self, job: Future[None], done: Future[None]) -> None:
         self._room.release()

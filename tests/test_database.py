@@ -171,3 +171,17 @@ def test_a_row_without_its_meeting_is_not_found(path: Path, writer: Writer) -> N
     work = text("INSERT INTO turns VALUES (1, 'nobody', 0, 1, 'spk1')")
     with pytest.raises(NotFound):
         writer.submit(lambda session: session.execute(work) and None).result()
+
+
+def test_what_is_deleted_leaves_the_log_as_soon_as_no_reader_holds_it_back(path: Path, writer: Writer) -> None:
+    writer.submit(note("Zyzzogeton")).result()
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM meetings").fetchone()
+    writer.submit(lambda session: session.execute(text("DELETE FROM meetings")) and None, wipe=True).result()
+    log = path.with_name("db-wal")
+    assert b"Zyzzogeton" in path.read_bytes() + log.read_bytes()
+    reader.execute("COMMIT")
+    writer.submit(note("later")).result()
+    assert b"Zyzzogeton" not in path.read_bytes() + log.read_bytes()
+    reader.close()

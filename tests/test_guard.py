@@ -105,3 +105,10 @@ def test_reading_needs_no_origin() -> None:
 @pytest.mark.parametrize("length", [str(BODY_LIMIT + 1), "-1", "many"])
 def test_bodies_that_are_too_large_are_refused(length: str) -> None:
     assert ask(method="POST", content_length=length)[0]["status"] == 413
+
+
+def test_beyond_loopback_only_the_names_that_are_set_are_answered() -> None:
+    hosts = allowed_hosts("0.0.0.0", ["Meet.example.org"])
+    assert ask(hosts, host="meet.example.org")[0]["status"] == 200
+    assert ask(hosts, host="127.0.0.1:8765")[0]["status"] == 200
+    assert ask(hosts, host="evil.example")[0]["status"] == 421

@@ -185,3 +185,13 @@ def test_too_many_wrong_tokens_are_answered_with_429(server: Locked) -> None:
     assert server.call("GET", f"/api/meetings/{meeting.id}", meeting.view).status_code == 200
     server.forget_guesses()
     assert server.call("GET", "/api/meetings").status_code == 200
+
+
+def test_behind_a_proxy_guessers_are_told_apart(server: Locked) -> None:
+    server.forget_guesses()
+    here, there = {"X-Forwarded-For": "198.51.100.7"}, {"X-Forwarded-For": "203.0.113.9"}
+    statuses = [server.call("GET", "/api/meetings", "wrong", headers=here).status_code for _ in range(21)]
+    assert statuses[-1] == 429
+    assert server.call("GET", "/api/meetings", headers=here).status_code == 429
+    assert server.call("GET", "/api/meetings", headers=there).status_code == 200
+    server.forget_guesses()
