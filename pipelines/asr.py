@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pipelines.types import SAMPLE_RATE, Samples, Span, Word
@@ -55,6 +55,8 @@ class Heard:
     """How many times shorter the text becomes when compressed"""
     language_confidence: float | None = None
     """Probability of `language`, where it was detected"""
+    draft: object = field(default=None, compare=False, repr=False)
+    """What the same recogniser may start from when it reads more of the same slice"""
 
     @property
     def text(self) -> str:
@@ -81,10 +83,12 @@ class Recogniser(Protocol):
         language: str | None = None,
         hotwords: Sequence[str] = (),
         partial: bool = False,
+        draft: object = None,
     ) -> Heard:
         """Read one slice of speech.
 
-        `prompt` is the text before it, `partial` asks for speed. The same audio and arguments give the same result.
+        `prompt` is the text before it, `partial` asks for speed, `draft` comes from a reading of its beginning and
+        may only make it faster. The same audio and arguments give the same result.
         Raises BlockError.
         """
 

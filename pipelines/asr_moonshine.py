@@ -92,40 +92,46 @@ class MoonshineRecogniser:
         language: str | None = None,
         hotwords: Sequence[str] = (),
         partial: bool = False,
+        draft: object = None,
     ) -> Heard:
         """Words in the audio, shape (samples,) at 16 kHz; the model takes no prompt, language or hotwords.
 
+        A `draft` is checked in one pass over all its tokens, and decoding goes on where it first disagrees.
         Raises BlockError when the runtime fails.
         """
         if len(audio) < MIN_SAMPLES:
             return Heard(language="en")
         try:
-            pieces = self._decode(even(audio))
+            pieces = self._decode(even(audio), draft if isinstance(draft, tuple) else ())
         except Exception as error:  # ONNX Runtime's errors have no base of their own
             raise BlockError("recogniser", (str(error).splitlines() or [type(error).__name__])[0]) from error
         words = tidy(self._words(pieces, len(audio)), len(audio))
         text = " ".join(word.text for word in words)
         logprob = float(np.mean([piece.logprob for piece in pieces])) if pieces else None
-        return Heard(words, "en", logprob, None, compression_ratio(text) if text else None)
+        return Heard(words, "en", logprob, None, compression_ratio(text) if text else None, draft=tuple(pieces))
 
-    def _decode(self, audio: Samples) -> list[_Piece]:
+    def _decode(self, audio: Samples, draft: tuple[_Piece, ...] = ()) -> list[_Piece]:
         """Greedy decoding; the last piece is the end mark unless the bound was reached."""
         batch = audio[None].astype(np.float32)
         mask = np.ones(batch.shape, np.int64)
         hidden = self._encoder.run(None, {"input_values": batch, "attention_mask": mask})[0]
         fixed = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
-        empty = np.zeros((1, HEADS, 0, HEAD_SIZE), np.float32)
-        past = dict.fromkeys(self._pasts, empty)
-        # the first pass only fills the encoder's part of the cache: its branch gives no attention
-        _, filled = self._step(BOS, past, fixed, cached=False)
-        past = {name: filled[name] if ".encoder." in name else empty for name in self._pasts}
-        pieces: list[_Piece] = []
-        token = BOS
-        for _ in range(int(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND) + 4):
-            logits, filled = self._step(token, past, fixed, cached=True)
-            token = int(logits.argmax())
-            peak = float(logits[token])
-            logprob = -float(np.log(np.exp(logits - peak).sum()))
+        # the first pass fills the encoder's part of the cache; its branch gives no attention, so that the token
+        # after the last agreed one is decoded again in the other branch
+        past = dict.fromkeys(self._pasts, np.zeros((1, HEADS, 0, HEAD_SIZE), np.float32))
+        hoped = [piece for piece in draft if piece.token != EOS]
+        logits, filled = self._step([BOS, *(piece.token for piece in hoped)], past, fixed, cached=False)
+        agreed = 0
+        while agreed < len(hoped) and int(logits[agreed].argmax()) == hoped[agreed].token:
+            agreed += 1
+        past = {name: value if ".encoder." in name else value[:, :, :agreed] for name, value in filled.items()}
+        pieces = hoped[:agreed]
+        token = pieces[-1].token if pieces else BOS
+        for _ in range(int(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND) + 4 - agreed):
+            logits, filled = self._step([token], past, fixed, cached=True)
+            token = int(logits[-1].argmax())
+            peak = float(logits[-1, token])
+            logprob = -float(np.log(np.exp(logits[-1] - peak).sum()))
             pieces.append(_Piece(token, logprob, self._centre(filled, len(audio))))
             if token == EOS:
                 break
@@ -133,11 +139,12 @@ class MoonshineRecogniser:
         return pieces
 
     def _step(
-        self, token: int, past: dict[str, Any], fixed: dict[str, Any], cached: bool
+        self, tokens: list[int], past: dict[str, Any], fixed: dict[str, Any], cached: bool
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        inputs = {"input_ids": np.array([[token]], np.int64), "use_cache_branch": np.array([cached]), **past, **fixed}
+        """Logits of the token after each of `tokens`, shape (tokens, vocabulary), and the grown cache."""
+        inputs = {"input_ids": np.array([tokens], np.int64), "use_cache_branch": np.array([cached]), **past, **fixed}
         logits, *filled = self._decoder.run(self._outputs, inputs)
-        return logits[0, -1], dict(zip(self._pasts, filled, strict=True))
+        return logits[0], dict(zip(self._pasts, filled, strict=True))
 
     def _centre(self, filled: dict[str, Any], length: int) -> int:
         heads = [filled[f"past_key_values.{layer}.encoder.key"][0, head, -1] for layer, head in ALIGNMENT_HEADS]

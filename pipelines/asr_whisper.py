@@ -50,6 +50,7 @@ class WhisperRecogniser:
         language: str | None = None,
         hotwords: Sequence[str] = (),
         partial: bool = False,
+        draft: object = None,
     ) -> Heard:
         """Read one slice of speech; raises BlockError.
 

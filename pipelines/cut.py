@@ -21,6 +21,10 @@ class CutOptions:
     release: float = 0.15
     """How far below `threshold` the probability must fall to count as silence (hysteresis)"""
     endpoint_silence: float = 0.4
+    least_silence: float = 0.1
+    """What `endpoint_silence` falls to while a slice grows from `patient` to `max_slice`"""
+    patient: float = 2.0
+    """Length up to which a slice waits for the whole `endpoint_silence`"""
     pre_roll: float = 0.3
     """Audio kept before the first voiced frame"""
     tail: float = 0.2
@@ -91,6 +95,14 @@ class Cutter:
     def _tail(self) -> int:
         return samples(min(self._options.tail, self._options.endpoint_silence))
 
+    def _enough_silence(self) -> int:
+        """Samples of silence that end the slice: the longer it is, the shorter the pause that will do."""
+        options = self._options
+        length = (self._last_voice - self._start) / SAMPLE_RATE - options.patient
+        share = min(1.0, max(0.0, length / max(options.max_slice - options.patient, 0.1)))
+        least = min(options.least_silence, options.endpoint_silence)
+        return samples(options.endpoint_silence - share * (options.endpoint_silence - least))
+
     def _judge(self, frame: Samples) -> list[Slice]:
         options = self._options
         probability = self._voice(frame)
@@ -106,8 +118,8 @@ class Cutter:
             return []
         if probability >= options.threshold - options.release:
             self._last_voice = self._now
-        elif self._now - self._last_voice >= samples(options.endpoint_silence):
-            return self._close(self._last_voice + self._tail, "silence")
+        elif self._now - self._last_voice >= self._enough_silence():
+            return self._close(min(self._now, self._last_voice + self._tail), "silence")
         if self._now - self._start >= samples(options.max_slice):
             return self._close(self._quietest(), "length")
         if self._now - self._grown >= samples(options.partial_interval):

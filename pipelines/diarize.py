@@ -15,7 +15,7 @@ import numpy as np
 from .types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Samples, Step, Window
 
 ALONE = 0.1
-"""Overlap-aware weight from which a voice counts as speaking alone (activity above 0.5, the others below)"""
+"""Overlap-aware weight from which a voice counts as speaking alone: clearly active, and more so than the others"""
 MIN_CLEAN = 0.5
 """Seconds of clean speech below which a voice gets no embedding"""
 

@@ -151,6 +151,10 @@ class _Context:
 
     prompt: str | None = None
     language: str | None = None
+    draft: object = None
+    """What a growing slice was last read as"""
+    drafted: tuple[int, int] | None = None
+    """Index and first sample of that slice"""
 
     def learn(self, heard: Heard, length: int) -> None:
         """Carry the text over as the next prompt unless it was not believed, and keep a language that is sure."""
@@ -195,9 +199,15 @@ class Engine:
 
         def work() -> Heard:
             spoken, prompt = language or context.language, context.prompt
-            heard = read_believably(self._recogniser, piece.audio, spoken, hotwords, not piece.final, prompt)
             if piece.final:
+                # from the audio alone, never from a draft: how many of those there were depends on the speed
+                heard = read_believably(self._recogniser, piece.audio, spoken, hotwords, False, prompt)
                 context.learn(heard, len(piece.audio))
+                return heard
+            this = (piece.index, piece.span.start)
+            draft = context.draft if context.drafted == this else None
+            heard = read_believably(self._recogniser, piece.audio, spoken, hotwords, True, prompt, draft)
+            context.draft, context.drafted = heard.draft, this
             return heard
 
         key = (owner, piece.index)
@@ -228,11 +238,12 @@ def read_believably(
     hotwords: tuple[str, ...],
     partial: bool,
     prompt: str | None = None,
+    draft: object = None,
 ) -> Heard:
     """A reading that can be believed, or no words: invented text is worse than none."""
     if not len(audio):
         return Heard()
-    heard = recogniser.read(audio, prompt=prompt, language=language, hotwords=hotwords, partial=partial)
+    heard = recogniser.read(audio, prompt=prompt, language=language, hotwords=hotwords, partial=partial, draft=draft)
     return heard if believable(heard, len(audio)) else Heard(language=heard.language)
 
 

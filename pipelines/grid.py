@@ -89,6 +89,8 @@ class ActivityGrid:
         sums = self._sums[:, low:high]
         foremost = sums >= sums.max(axis=0)
         on: NDArray[np.bool_] = sums >= np.where(foremost, self._options.speaking, self._options.overlap) * seen
+        # several voices in doubt add up in one row: under a voice that is known they tell nothing
+        on[DOUBT] &= foremost[DOUBT]
         return on & (sums > 0)
 
     def _grow(self, rows: int) -> None:

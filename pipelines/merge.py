@@ -26,6 +26,8 @@ class MergeOptions:
     """Smallest share of the line that such a piece may be"""
     min_words: int = 2
     """Fewest words of such a piece"""
+    stable_confidence: float = 0.9
+    """Confidence that each word up to a place needs, in two readings that agree, to be shown as stable"""
     clear: float = 0.9
     """Share of a smaller piece that its speaker's turns must cover, others at most the rest, for it to be kept"""
 
@@ -51,7 +53,7 @@ class _Line:
     words: tuple[Word, ...] = ()
     final: bool = False
     stable: int = 0
-    """Words at the start that two readings in a row agree on"""
+    """Words at the start that will hardly change: two readings in a row agree on them and are sure"""
     sent: dict[str, Segment] = field(default_factory=dict)
 
 
@@ -82,10 +84,20 @@ class Merger:
         line = self._lines.setdefault(reading.slice_index, _Line(reading.span))
         if line.final:
             return []
-        line.stable = len(reading.words) if reading.final else common_prefix(line.words, reading.words)
+        agreed, sure = common_prefix(line.words, reading.words), self._sure(reading.words)
+        line.stable = len(reading.words) if reading.final else min(agreed, max(line.stable, sure))
         line.span, line.words, line.final = reading.span, reading.words, reading.final
         segments, changes = self._update(reading.slice_index, line)
         return [*segments, *_revised(changes, "live")]
+
+    def _sure(self, words: Sequence[Word]) -> int:
+        """Number of words at the start that the recogniser is sure of, where it says so."""
+        doubtful = (
+            at
+            for at, word in enumerate(words)
+            if word.confidence is not None and word.confidence < self._options.stable_confidence
+        )
+        return next(doubtful, len(words))
 
     def _relabel(self, revised: TurnsRevised) -> list[Segment | SpeakersRevised]:
         self._timeline.replace(revised)
@@ -258,7 +270,11 @@ def label(words: Sequence[Word], turns: Sequence[Turn], near: int) -> list[str |
         if cover:
             most = max(cover.values())
             likely = [speaker for speaker, shared in cover.items() if shared * 10 >= most * 9]
-            chosen = labels[-1] if labels and labels[-1] in likely else min(likely, key=lambda s: (-cover[s], s))
+            chosen = (
+                labels[-1]
+                if labels and labels[-1] in likely
+                else min(likely, key=lambda s: (s == UNKNOWN, -cover[s], s))
+            )
         else:
             gaps = [(turn.span.gap(word.span), turn.speaker) for turn in turns]
             gap, nearest = min(gaps, default=(near + 1, UNKNOWN))

@@ -163,6 +163,7 @@ class FakeRecogniser:
         language: str | None = None,
         hotwords: Sequence[str] = (),
         partial: bool = False,
+        draft: object = None,
     ) -> Heard:
         """The next answer."""
         self.asked.append((len(audio), language, tuple(hotwords), partial))

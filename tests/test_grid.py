@@ -1,0 +1,130 @@
+"""The activity grid: sums per speaker, exact when taken back, and turns read off them."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.grid import CELL, CELLS, DOUBT, HOP, NOBODY, ActivityGrid, GridOptions, runs
+from pipelines.types import STEP, WINDOW, LocalVoices, Span, Turn
+
+FRAMES = CELLS
+"""Frames of the scripted windows: one for each cell, so that edges are exact"""
+
+
+def window(index: int, *active: tuple[float, float], level: int = 255) -> LocalVoices:
+    """A window in which voice k speaks from `active[k][0]` to `active[k][1]` seconds of the meeting."""
+    start = (index + 1) * STEP - WINDOW
+    activity = np.zeros((FRAMES, len(active)), np.uint8)
+    for voice, (since, until) in enumerate(active):
+        low, high = (round(at * 100) - start // CELL for at in (since, until))
+        activity[max(0, low) : max(0, high), voice] = level
+    return LocalVoices(index, start, activity, np.zeros((len(active), 2), np.float32), np.zeros(len(active)))
+
+
+def numbers(*values: int) -> np.ndarray:
+    """Speaker numbers of a window's voices."""
+    return np.array(values, np.int64)
+
+
+def told(grid: ActivityGrid, seconds: float) -> list[tuple[float, float, str]]:
+    """All turns as (start, end, speaker) in seconds."""
+    answer = grid.tell(Span(0, round(seconds * 16_000)))
+    assert answer is not None
+    return [(turn.span.start / 16_000, turn.span.end / 16_000, turn.speaker) for turn in answer[1]]
+
+
+def test_a_voice_heard_in_every_window_is_one_turn() -> None:
+    grid = ActivityGrid(GridOptions())
+    for index in range(20):
+        grid.add(window(index, (1.0, 4.0)), numbers(1))
+    assert told(grid, 10) == [(1.0, 4.0, "spk1")]
+
+
+def test_the_first_window_alone_tells_the_first_half_second() -> None:
+    grid = ActivityGrid(GridOptions())
+    grid.add(window(0, (0.2, 0.5)), numbers(3))
+    assert told(grid, 0.5) == [(0.2, 0.5, "spk3")]
+
+
+def test_a_voice_that_only_few_windows_hear_is_no_turn() -> None:
+    grid = ActivityGrid(GridOptions(speaking=0.5))
+    for index in range(20):
+        grid.add(window(index, (1.0, 2.0) if index < 5 else (0.0, 0.0)), numbers(1))
+    assert told(grid, 10) == []
+
+
+def test_two_known_voices_may_speak_at_once() -> None:
+    grid = ActivityGrid(GridOptions())
+    for index in range(20):
+        grid.add(window(index, (1.0, 4.0), (3.0, 6.0)), numbers(1, 2))
+    assert told(grid, 10) == [(1.0, 4.0, "spk1"), (3.0, 6.0, "spk2")]
+
+
+def test_a_voice_in_doubt_is_told_alone_but_never_under_a_known_one() -> None:
+    grid = ActivityGrid(GridOptions())
+    for index in range(20):
+        local = window(index, (1.0, 4.0), (3.0, 6.0))
+        local.activity[:, 1] //= 2
+        local.activity[:, 1] += (local.activity[:, 1] > 0).astype(np.uint8) * 10
+        grid.add(local, numbers(1, DOUBT))
+    assert told(grid, 10) == [(1.0, 4.0, "spk1"), (4.0, 6.0, "?")]
+
+
+def test_a_voice_that_is_not_active_counts_for_nobody() -> None:
+    grid = ActivityGrid(GridOptions())
+    for index in range(20):
+        grid.add(window(index, (1.0, 4.0)), numbers(NOBODY))
+    assert told(grid, 10) == []
+
+
+def test_short_gaps_are_joined_and_blips_dropped() -> None:
+    on = np.zeros(300, np.bool_)
+    on[10:50] = on[60:100] = on[200:203] = True
+    assert runs(on, 0.2, 0.06) == [(10, 100)]
+    assert runs(on, 0.05, 0.0) == [(10, 50), (60, 100), (200, 203)]
+
+
+def test_only_what_changed_is_told_again() -> None:
+    grid = ActivityGrid(GridOptions())
+    windows = [window(index, (1.0, 4.0), (6.0, 8.0)) for index in range(24)]
+    for local in windows:
+        grid.add(local, numbers(1, 2))
+    everything = Span(0, 24 * STEP)
+    grid.tell(everything)
+    assert grid.tell(everything, only_changed=True) is None
+    for local in windows:
+        grid.relabel(local, numbers(1, 2), numbers(1, 3))
+    answer = grid.tell(everything, only_changed=True)
+    assert answer is not None
+    assert answer == (Span(6 * 16_000, 24 * STEP), (Turn(Span(6 * 16_000, 8 * 16_000), "spk3"),))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=20), st.randoms())
+def test_relabelling_there_and_back_leaves_exactly_what_was(labels: list[tuple[int, int]], chance: object) -> None:
+    generator = np.random.default_rng(len(labels))
+    grid = ActivityGrid(GridOptions())
+    windows = []
+    for index, pair in enumerate(labels):
+        local = window(index, (0, 0), (0, 0))
+        local.activity[:] = generator.integers(0, 256, local.activity.shape)
+        windows.append((local, numbers(*pair)))
+        grid.add(*windows[-1])
+    span = Span(0, len(labels) * STEP)
+    before = grid.tell(span)
+    for local, pair in windows:
+        grid.relabel(local, pair, pair[::-1].copy())
+    for local, pair in windows:
+        grid.relabel(local, pair[::-1].copy(), pair)
+    assert grid.tell(span, only_changed=True) is None
+    assert grid.tell(span) == before
+
+
+def test_hours_of_windows_grow_the_grid_without_losing_the_past() -> None:
+    grid = ActivityGrid(GridOptions())
+    for index in range(0, 4000):
+        grid.add(window(index, (1.0, 4.0)), numbers(1))
+    assert told(grid, 2000) == [(1.0, 4.0, "spk1")]
+    assert grid.end == 4000 * HOP
