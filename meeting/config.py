@@ -103,6 +103,8 @@ class Speakers:
     margin: float | None = _setting(None, low=0, high=2)
     speaking: float | None = _setting(None, low=0.01, high=0.99)
     overlap: float | None = _setting(None, low=0.01, high=0.99)
+    recluster: float = _setting(30.0, low=5, high=3600)
+    refine: str = _setting("labels", choices=("off", "labels"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,8 @@ class PipelineOptions:
     margin: float | None = None
     speaking: float | None = None
     overlap: float | None = None
+    recluster: float = 30.0
+    refine: str = "labels"
 
     def speakers(self, preset: Thresholds) -> SpeakerOptions:
         """What the tracker needs of it, on top of the embedding model's thresholds."""
@@ -88,6 +90,8 @@ class PipelineOptions:
             replace(preset, **distances),
             max_speakers=self.max_speakers,
             min_speech=self.min_speech,
+            recluster=self.recluster,
+            refine=self.refine,
             grid=GridOptions(**self._given("speaking", "overlap")),
         )
 
