@@ -212,7 +212,9 @@ def _progress(recording: Path) -> tqdm[Any]:
     # Rounded up: a file's declared length is often a little short, and a bar may not pass its end.
     total = None if length is None else math.ceil(length + 0.5)
     form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s [{elapsed}<{remaining}]" if total else None
-    return tqdm(total=total, desc=recording.name, unit="s", bar_format=form, file=sys.stderr, mininterval=0.5)
+    # a log keeps every line, so that it gets few
+    often = 0.5 if sys.stderr.isatty() else 10.0
+    return tqdm(total=total, desc=recording.name, unit="s", bar_format=form, file=sys.stderr, mininterval=often)
 
 
 @contextmanager

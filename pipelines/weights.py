@@ -197,12 +197,16 @@ def terminal_progress() -> Iterator[Progress]:
     from tqdm import tqdm
 
     bars: dict[str, Any] = {}
+    # a log keeps every line, so that it gets few
+    often = 0.1 if sys.stderr.isatty() else 5.0
 
     def show(name: str, done: int, total: int) -> None:
         if name not in bars:
             for earlier in bars.values():
                 earlier.close()
-            bars[name] = tqdm(total=total, desc=name, unit="B", unit_scale=True, file=sys.stderr)
+            bars[name] = tqdm(
+                total=total, desc=name, unit="B", unit_scale=True, file=sys.stderr, mininterval=often
+            )
         bars[name].update(done - bars[name].n)
 
     try:
