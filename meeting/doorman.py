@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -79,6 +80,8 @@ class Doorman:
         self._clock = clock
         self._limiter = Limiter()
         self._inside: dict[str, set[Callable[[], None]]] = {}
+        self._gone: deque[str] = deque(maxlen=1000)
+        """Links revoked of late: someone may be on the way in with one"""
 
     @property
     def asks(self) -> bool:
@@ -119,6 +122,7 @@ class Doorman:
     async def revoke(self, meeting_id: str, link_id: str) -> None:
         """Make a link's token worthless and call out whoever came in with it; raises NotFound."""
         await asyncio.wrap_future(self._links.remove(meeting_id, link_id))
+        self._gone.append(link_id)
         for leave in list(self._inside.get(link_id, ())):
             leave()
 
@@ -137,6 +141,8 @@ class Doorman:
         if link.expires_at is not None:
             timer = asyncio.get_running_loop().call_later(max(0.0, _left(link)), leave)
         self._inside.setdefault(link.id, set()).add(leave)
+        if link.id in self._gone:
+            leave()
         try:
             yield
         finally:

@@ -151,6 +151,20 @@ def test_revoking_calls_out_whoever_is_in_with_that_link(links: Links) -> None:
     assert left == ["one"]
 
 
+def test_whoever_is_on_the_way_in_while_the_link_is_revoked_is_called_out_too(links: Links) -> None:
+    left: list[str] = []
+
+    async def scene() -> None:
+        doorman = Doorman(TOKEN, links)
+        ((token, link),) = (await doorman.invite("m1", [Role.VIEW])).items()
+        grant = await doorman.identify(token, "10.0.0.1")
+        await doorman.revoke("m1", link.id)
+        with doorman.inside(grant, lambda: left.append("out")):
+            assert left == ["out"]
+
+    asyncio.run(scene())
+
+
 def test_whoever_is_in_is_called_out_when_the_link_expires(links: Links) -> None:
     async def scene() -> None:
         doorman = Doorman(TOKEN, links)
