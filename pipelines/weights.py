@@ -204,9 +204,7 @@ def terminal_progress() -> Iterator[Progress]:
         if name not in bars:
             for earlier in bars.values():
                 earlier.close()
-            bars[name] = tqdm(
-                total=total, desc=name, unit="B", unit_scale=True, file=sys.stderr, mininterval=often
-            )
+            bars[name] = tqdm(total=total, desc=name, unit="B", unit_scale=True, file=sys.stderr, mininterval=often)
         bars[name].update(done - bars[name].n)
 
     try:

@@ -98,9 +98,7 @@ def test_a_meeting_in_detail_names_its_sources_and_voices(served: Serving) -> No
     (source,) = body["sources"]
     assert source["audio"] == {"encoding": "pcm_s16le", "sample_rate": 16000, "channels": 1, "kept": True}
     assert (source["name"], source["duration"]) == ("Ann", 1.0)
-    assert body["speakers"] == [
-        {"id": "spk1", "name": None, "label": "Speaker 1", "color": 0, "merged_into": None}
-    ]
+    assert body["speakers"] == [{"id": "spk1", "name": None, "label": "Speaker 1", "color": 0, "merged_into": None}]
 
 
 def test_the_transcript_is_the_json_export(served: Serving) -> None:

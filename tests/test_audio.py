@@ -37,8 +37,14 @@ ENCODERS: dict[str, tuple[str, str, dict[str, str]]] = {
 """Encoding -> muxer, codec and options that make it"""
 
 LOOKAHEAD = {
-    "webm_opus": 0.3, "webm": 0.3, "ogg": 1.2, "ogg_opus": 1.2, "wav": 1.0, "flac": 2.0,
-    "mp3": 0.5, "m4a": 0.5,
+    "webm_opus": 0.3,
+    "webm": 0.3,
+    "ogg": 1.2,
+    "ogg_opus": 1.2,
+    "wav": 1.0,
+    "flac": 2.0,
+    "mp3": 0.5,
+    "m4a": 0.5,
 }
 """Seconds of audio that may have been sent before the first comes out (Ogg pages hold a second, FLAC looks ahead)"""
 

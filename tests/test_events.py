@@ -21,9 +21,7 @@ def test_every_event_and_effect_is_a_frozen_value(kind: type) -> None:
 
 
 def test_every_kind_is_in_one_of_the_two_unions() -> None:
-    own = {
-        value for value in vars(events).values() if isinstance(value, type) and value.__module__ == events.__name__
-    }
+    own = {value for value in vars(events).values() if isinstance(value, type) and value.__module__ == events.__name__}
     assert own == set(KINDS)
 
 

@@ -38,9 +38,7 @@ def span(start: float, end: float) -> Span:
 
 def said(text: str, start: float, each: float = 0.5) -> tuple[Word, ...]:
     """Words of equal length, one after the other."""
-    return tuple(
-        Word(word, span(start + i * each, start + (i + 1) * each)) for i, word in enumerate(text.split())
-    )
+    return tuple(Word(word, span(start + i * each, start + (i + 1) * each)) for i, word in enumerate(text.split()))
 
 
 def reading(words: tuple[Word, ...], index: int = 0, final: bool = True, within: Span | None = None) -> Reading:
@@ -409,7 +407,9 @@ def test_the_order_of_arrival_leaves_no_trace(data: st.DataObject) -> None:
         states.append(client.shown)
     assert states[0] == states[1]
     assert [word for readings in slices for word in readings[-1].words] == [
-        word for line in sorted(states[0].values(), key=lambda line: line[1]) for word in line[3]  # type: ignore
+        word
+        for line in sorted(states[0].values(), key=lambda line: line[1])
+        for word in line[3]  # type: ignore
     ]
 
 
