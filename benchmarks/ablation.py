@@ -1,0 +1,184 @@
+"""What each technique of the speakers' side helps: the error with one of them switched off.
+
+    .venv/bin/pip install -c constraints.txt -e ".[eval]"
+    .venv/bin/python -m benchmarks.ablation DIR [DIR ...]
+
+Each DIR holds recordings of one kind with their references; a figure is the mean over them. The models run once over
+each recording; then the clustering and the merging are done anew for every row. diart's own clustering and
+aggregation are a row of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from meeting.der import CELL, error, raster
+from meeting.evaluate import Reference, references
+from meeting.scores import require_extra, word_errors
+from meeting.tune_bench import Board, Heard, listen
+from pipelines.asr import placed
+from pipelines.audio import read_recording
+from pipelines.cluster import Thresholds
+from pipelines.cut import Cutter
+from pipelines.engine import Engine, EngineOptions, load_engine
+from pipelines.merge import MergeOptions, Merger
+from pipelines.speakers import SpeakerOptions, SpeakerTracker
+from pipelines.types import SAMPLE_RATE, WINDOW, Output, Reading, Segment, Span, SpeakersRevised, Turn, TurnsRevised
+
+NEVER = 1e6
+"""Seconds or distance that no recording reaches"""
+
+
+@dataclass(frozen=True)
+class Material:
+    """One recording as the models heard it."""
+
+    reference: Reference
+    heard: Heard
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """DER before and after the last pass, and cpWER after it."""
+
+    live: float
+    refined: float
+    words: float
+
+
+def prepare(reference: Reference, engine: Engine) -> Material:
+    """Run the models once."""
+    cutter = Cutter(engine.listen())
+    slices = [piece for audio in read_recording(reference.audio) for piece in cutter(audio)] + cutter.flush()
+    readings = []
+    for piece in slices:
+        found = engine.read(piece, reference.name).result() if piece.final else None
+        if found is not None:
+            readings.append(Reading(piece.index, piece.span, True, placed(found, piece.span.start)))
+    return Material(reference, listen(reference, engine), tuple(readings))
+
+
+def run(material: Material, speakers: SpeakerOptions, merge: MergeOptions) -> Figures:
+    """The pipeline's own blocks with these options."""
+    tracker, board = SpeakerTracker(speakers), Board(material.heard.cells)
+    truth = raster(material.heard.turns, material.heard.cells).on
+    outputs: list[Output] = []
+    for local in material.heard.voices:
+        outputs += tracker(local)
+    board.take(outputs)
+    live = error(truth, board.on).rate
+    last = tracker.flush()
+    board.take(last)
+    turns = [item for item in (*outputs, *last) if isinstance(item, TurnsRevised)]
+    return Figures(live, error(truth, board.on).rate, cpwer(material, turns, merge))
+
+
+def cpwer(material: Material, turns: Iterable[TurnsRevised], options: MergeOptions) -> float:
+    """Words under the names that these turns give them."""
+    merger = Merger("source", options=options)
+    lines: dict[str, Segment] = {}
+    for item in (*material.readings, *turns):
+        for output in merger(item):
+            if isinstance(output, SpeakersRevised):
+                for change in output.changes:
+                    lines[change.id] = replace(lines[change.id], speaker=change.after)
+            else:
+                lines[output.id] = output
+    rows = [
+        {
+            "speaker": line.speaker,
+            "start_time": line.span.start / SAMPLE_RATE,
+            "end_time": line.span.end / SAMPLE_RATE,
+            "words": line.text,
+        }
+        for line in lines.values()
+        if line.words
+    ]
+    return word_errors(material.reference.said, rows)[1].rate or 0.0
+
+
+def diarts_own(material: Material) -> Figures:
+    """diart's incremental clustering with its defaults, and what it says of the last half second of each window."""
+    import torch
+    from diart.blocks import OnlineSpeakerClustering
+    from pyannote.core import SlidingWindow, SlidingWindowFeature
+
+    clustering = OnlineSpeakerClustering(tau_active=0.6, rho_update=0.3, delta_new=1.0)
+    turns: list[Turn] = []
+    hop = SAMPLE_RATE // 2
+    for local in material.heard.voices:
+        activity = local.activity.astype(np.float64) / 255
+        frames = len(activity)
+        window = SlidingWindow(duration=5 / frames, step=5 / frames, start=local.start / SAMPLE_RATE)
+        feature = SlidingWindowFeature(activity, window)
+        mapped = clustering(feature, torch.from_numpy(local.embeddings.astype(np.float64))).data
+        newest = mapped[-frames * hop // WINDOW :]
+        start = local.start + WINDOW - hop
+        for speaker in np.flatnonzero(newest.max(axis=0) > 0.6):
+            for at in np.flatnonzero(newest[:, speaker] > 0.6):
+                low = start + at * hop // len(newest)
+                turns.append(Turn(Span(max(0, low), max(0, low + hop // len(newest) + 1)), f"spk{speaker + 1}"))
+    whole = TurnsRevised(Span(0, material.heard.cells * CELL), tuple(sorted(turns)), "refine")
+    board = Board(material.heard.cells)
+    board.take([whole])
+    rate = error(raster(material.heard.turns, material.heard.cells).on, board.on).rate
+    return Figures(rate, rate, cpwer(material, [whole], MergeOptions(min_piece=NEVER, clear=2.0)))
+
+
+def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
+    """Name of each variant and how to run it."""
+    merge = MergeOptions()
+
+    def but(**changes: Any) -> Callable[[Material], Figures]:
+        return lambda material: run(material, replace(base, **changes), merge)
+
+    def distances(**changes: float) -> Callable[[Material], Figures]:
+        return but(thresholds=replace(base.thresholds, **changes))
+
+    one_stage = Thresholds(tight=0.35, join=-1.0, known=base.thresholds.known)
+    return {
+        "everything on": but(),
+        "diart's clustering, one speaker per line": diarts_own,
+        "one stage: average linkage at 0.35": but(thresholds=one_stage),
+        "no allowance for the scatter of short evidence": distances(scatter=0.0),
+        "windows clustered one by one, not pooled": but(pool=1),
+        "a voice is a speaker at once (no minimum of speech)": but(min_speech=0.0),
+        "never unknown (no limit of distance, no margin)": distances(known=2.0, margin=0.0),
+        "one threshold for foremost and overlapping voices": but(grid=replace(base.grid, speaking=base.grid.overlap)),
+        "re-clustering only for new voices": but(recluster=NEVER, first_recluster=NEVER),
+        "no last pass (refine: off)": but(refine="off"),
+        "one speaker per line": lambda m: run(m, base, MergeOptions(min_piece=NEVER, clear=2.0)),
+        "no short answers in between": lambda m: run(m, base, MergeOptions(clear=2.0)),
+        "every change of label splits": lambda m: run(m, base, MergeOptions(min_piece=0, min_share=0, min_words=1)),
+    }
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
+    folders = parser.parse_args().folders
+    require_extra()
+    engine = load_engine(EngineOptions(set="embedded"), lambda message: None)
+    kinds = {folder.name: [prepare(reference, engine) for reference in references(folder)] for folder in folders}
+    print("| variant | " + " | ".join(f"{kind}: DER live → refined | cpWER" for kind in kinds) + " |")
+    print("|---|" + "---|---|" * len(kinds))
+    for name, variant in rows(SpeakerOptions(engine.thresholds)).items():
+        cells = []
+        for materials in kinds.values():
+            figures = [variant(material) for material in materials]
+            live, refined, words = np.mean([(f.live, f.refined, f.words) for f in figures], axis=0)
+            cells.append(f"{live:.3f} → {refined:.3f} | {words:.3f}")
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+    engine.close()
+
+
+if __name__ == "__main__":
+    main()
