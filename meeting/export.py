@@ -245,7 +245,12 @@ def _facts(record: Record) -> list[str]:
     models = {key: value for key, value in meeting.models.items() if value is not None}
     why = models.pop("why", None)
     said = {"Models": models, "Chosen": why}
-    return facts + [_clean(f"{label}: {_plain(value)}") for label, value in said.items() if value]
+    facts += [_clean(f"{label}: {_plain(value)}") for label, value in said.items() if value]
+    return facts + [_clean(f"Missing: {_stretch(gap.span)}, {gap.reason}") for gap in record.gaps]
+
+
+def _stretch(span: Span) -> str:
+    return f"{hours(span.start // SAMPLE_RATE)} to {hours(-(-span.end // SAMPLE_RATE))}"
 
 
 def _plain(value: Any) -> str:
@@ -288,6 +293,10 @@ def to_json(record: Record, recording: str) -> str:
         "models": meeting.models,
         "speakers": [{"id": s.id, "name": s.name} for s in record.speakers if s.merged_into is None],
         "segments": [_segment(segment) for segment in record.segments],
+        "gaps": [
+            {"start": _seconds(gap.span.start), "end": _seconds(gap.span.end), "reason": gap.reason}
+            for gap in record.gaps
+        ],
     }
     return json.dumps(body, ensure_ascii=False) + "\n"
 

@@ -115,6 +115,7 @@ async def _write(socket: WebSocket, outbox: Outbox) -> None:
 
 async def _read(socket: WebSocket, room: Room, client: int, grant: Grant) -> None:
     async for data in _frames(socket):
+        await room.ready()
         try:
             await _take(room, client, data, grant)
         except ProtocolError as error:

@@ -125,7 +125,8 @@ class RealServer:
             return
         arguments = command("serve", "--port", str(self.port), "--data-dir", self.data, "--models", "embedded")
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(arguments, cwd=ROOT, env=environment(), stdout=log, stderr=log)
+            window = {"MEETING_LIMITS_RESUME_WINDOW": "2"}
+            self.process = subprocess.Popen(arguments, cwd=ROOT, env=environment() | window, stdout=log, stderr=log)
         self.wait_for("/healthz")
 
     def wait_for(self, path: str) -> None:
@@ -437,7 +438,8 @@ def test_a_killed_server_leaves_every_final_segment(server: RealServer, sample: 
     with closing(sqlite3.connect(server.data / "meetings.sqlite3")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     server.start()
-    assert server.get(f"/api/meetings/{meeting}")["state"] == "ended"
+    server.wait_for("/readyz")  # by then everything on disk has been heard again
+    eventually(lambda: server.get(f"/api/meetings/{meeting}")["state"] == "ended", seconds=PATIENCE)
     segments = {row["id"]: row["text"] for row in server.get(f"/api/meetings/{meeting}/transcript")["segments"]}
     assert kept.items() <= segments.items()
 

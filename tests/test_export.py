@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meeting.export import FORMATS, LINE, clock, cues, export, format_named, milliseconds, paragraphs, write_all
-from meeting.records import ENDED, Meeting, Record, Source
+from meeting.records import ENDED, Gap, Meeting, Record, Source
 from pipelines.errors import MeetingError, StoreError
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, Word, samples
 
@@ -127,9 +127,17 @@ def test_md_is_a_page() -> None:
     assert text.endswith("\n**Speaker ?** (00:00:59)\n\nWho?\n\n**Speaker 2** (00:01:01)\n\nMe.\n")
 
 
+def test_audio_that_never_arrived_is_named_where_there_is_room_for_it() -> None:
+    gap = Gap("src", Span(61 * SAMPLE_RATE, 63 * SAMPLE_RATE + 8000), "lost")
+    with_gap = replace(SHORT, gaps=(gap,))
+    assert json.loads(export(with_gap, "json"))["gaps"] == [{"start": 61.0, "end": 63.5, "reason": "lost"}]
+    for name in ("txt", "md"):
+        assert "Missing: 00:01:01 to 00:01:04, lost" in export(with_gap, name)
+
+
 def test_json_is_the_contract() -> None:
     body = json.loads(export(SHORT, "json", "libri2"))
-    assert list(body) == ["version", "meeting", "models", "speakers", "segments"]
+    assert list(body) == ["version", "meeting", "models", "speakers", "segments", "gaps"]
     assert body["version"] == 1
     assert body["models"] == MODELS
     assert body["speakers"] == [{"id": "spk1", "name": "Ann"}, {"id": "spk2", "name": None}]

@@ -203,10 +203,17 @@ def test_capture_times_are_steady_and_follow_a_standstill(page: Page) -> None:
         """async () => {
           const { CaptureClock } = await import('/static/frames.js')
           const clock = new CaptureClock(1000)
-          return [100, 230, 280, 5400].map((now) => clock.stamp(100, now))
+          return [[1000, 100], [1130, 230], [4000, 3100], [9100, 3200]].map(([now, sound]) => clock.stamp(100, now, sound))
         }"""
     )
-    assert stamps == [0, 100_000, 200_000, 5_300_000]
+    # The third came three seconds late; before the fourth the sound itself stood still for five.
+    assert stamps == [900_000, 1_000_000, 1_100_000, 6_200_000]
+
+
+def test_gaps_of_a_snapshot_are_shown_and_not_told_twice(shown: Run) -> None:
+    gap = {"type": "gap", "start": 2.0, "end": 4.5, "reason": "lost"}
+    snapshot = {"type": "snapshot", "segments": [], "speakers": [], "state": "live", "gaps": [gap]}
+    assert shown(snapshot, gap) == [["gap", 2, "lost"]]
 
 
 def test_waiting_before_a_new_connection_grows_is_spread_and_ends(page: Page) -> None:

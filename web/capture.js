@@ -66,7 +66,9 @@ export class Microphone {
 
   #frame({ pcm, samples, level, peak }) {
     if (!pcm) return
-    this.onFrame({ pcm, samples, level, peak, captureUs: this.#clock.stamp(samples, performance.timeOrigin + performance.now()) })
+    const now = performance.timeOrigin + performance.now()
+    const captureUs = this.#clock.stamp(samples, now, this.#context.currentTime * 1000)
+    this.onFrame({ pcm, samples, level, peak, captureUs })
   }
 
   #stateChanged() {

@@ -1,7 +1,6 @@
 // The sample recording as a source of sound: the same frames as a microphone's, at the pace of a clock, and aloud.
 
 import { CaptureError } from './capture.js'
-import { CaptureClock } from './frames.js'
 
 const RECORDING = '/static/sample/sample.flac'
 const RATE = 16_000 // of the recording; decoding to it spares the way a resampling
@@ -20,7 +19,6 @@ export class SampleRecording {
   #timer = null
   #began = 0
   #sent = 0
-  #clock = new CaptureClock(RATE)
 
   // Call it from a click, so that the browser lets the sound play.
   static async open() {
@@ -76,10 +74,11 @@ export class SampleRecording {
 
   #emit() {
     const part = this.#samples.subarray(this.#sent, this.#sent + FRAME)
+    const began = performance.timeOrigin + this.#began
+    const captureUs = began * 1000 + (this.#sent * 1e6) / RATE // nothing of a recording is ever missed
     this.#sent += part.length
     const { pcm, level, peak } = encode(part)
-    const now = performance.timeOrigin + performance.now()
-    this.onFrame({ pcm, level, peak, samples: part.length, captureUs: this.#clock.stamp(part.length, now) })
+    this.onFrame({ pcm, level, peak, samples: part.length, captureUs })
   }
 
   async close() {

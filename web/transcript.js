@@ -23,7 +23,7 @@ export function reduce(state, message) {
 }
 
 const STEPS = {
-  snapshot: (state, { segments, speakers, state: phase, title, audio, models }) => ({
+  snapshot: (state, { segments, speakers, state: phase, title, audio, models, gaps }) => ({
     ...state,
     phase,
     title: title ?? state.title,
@@ -31,6 +31,7 @@ const STEPS = {
     models: filled(models, state.models),
     segments: new Map(segments.map((segment) => [segment.id, keep(state.segments.get(segment.id), segment)])),
     speakers: new Map(speakers.map((speaker) => [speaker.id, speaker])),
+    gaps: (gaps ?? []).map((gap) => state.gaps.find((known) => equal(known, gap)) ?? gap),
   }),
   session: (state, { models }) => ({ ...state, models: filled(models, state.models) }),
   state: (state, { state: phase, title }) => ({ ...state, phase, title: title ?? state.title }),
@@ -51,13 +52,15 @@ const STEPS = {
     return { ...state, segments }
   },
   gap: (state, gap) => {
-    const again = state.gaps.some(({ start, end }) => start === gap.start && end === gap.end)
+    const again = state.gaps.some((known) => equal(known, gap))
     return again ? state : { ...state, gaps: [...state.gaps, gap] }
   },
 }
 
 const filled = (models, before) => (models && Object.keys(models).length ? models : before)
-const keep = (before, after) => (before && before.rev === after.rev && before.speaker === after.speaker ? before : after)
+const equal = (gap, other) => gap.start === other.start && gap.end === other.end
+// After a restart of the server the same revision may hold other words.
+const keep = (before, after) => (before && before.rev === after.rev && before.speaker === after.speaker && before.text === after.text ? before : after)
 
 // Who a speaker turned out to be; a loop of merges, which no server should send, ends where it began.
 export function resolve(id, speakers) {

@@ -28,6 +28,8 @@ export function lagText(stats, measured) {
 
 // What the server told in passing, as [key of the notice, text].
 export function warningText({ code, message }) {
+  if (code === 'recovering') return ['loading', 'The server was interrupted and reads again what it has. Go on talking: your audio is safe, and the text follows.']
+  if (code === 'storage_ok') return ['error storage', 'There is room on the server’s disk again: everything is being saved.']
   if (code !== 'loading') return [`error ${code}`, sentence(message)]
   return ['loading', 'The models are still being loaded. Go on talking: nothing is lost, and the text follows as soon as they are ready.']
 }

@@ -1,0 +1,284 @@
+"""What the torture needs: a server process to kill, a source that never gives up, a proxy that breaks connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from meeting.messages import AudioFrame
+
+ROOT = Path(__file__).resolve().parents[1]
+RATE = 16_000
+FRAME = RATE // 10 * 2
+"""Bytes of a frame: 0.1 s of 16-bit samples"""
+PATIENCE = 300.0
+"""Seconds after which something will not happen any more"""
+
+FAKE = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+import meeting.server
+from meeting.app import create_app
+from meeting.config import load_config
+from tests.server_fakes import FakeMachinery
+meeting.server.create_app = lambda settings, **options: create_app(settings, FakeMachinery(), **options)
+meeting.server.serve(load_config())
+"""
+"""A server whose models are the tests' fakes: all else is real"""
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """The server as a process of its own, on one port and one data folder however often it is killed."""
+
+    folder: Path
+    models: str = "embedded"
+    """A set of models, or "fake" """
+    settings: dict[str, str] = field(default_factory=dict)
+    """Environment variables beyond ours"""
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        """Its data folder."""
+        return self.folder / "data"
+
+    @property
+    def log(self) -> str:
+        """All that it has logged."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def start(self) -> None:
+        """Start it; returns once it serves."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("MEETING_") or k == "MEETING_MODELS_CACHE_DIR"}
+        ours = {"MEETING_DATA_DIR": str(self.data), "MEETING_PORT": str(self.port), "PYTHONPATH": str(ROOT)}
+        program = ["-c", FAKE] if self.models == "fake" else ["-m", "meeting", "serve", "--models", self.models]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *program], cwd=ROOT, env={**kept, **ours, **self.settings}, stdout=log, stderr=log
+            )
+        self.until(lambda: self.get("/healthz") is not None)
+
+    def ready(self) -> None:
+        """Wait for models and recovery."""
+        self.until(lambda: self.get("/readyz") is not None)
+
+    def until(self, holds: Callable[[], object]) -> None:
+        """Wait until something holds; raises when it never does or the server has ended."""
+        deadline = time.monotonic() + PATIENCE
+        while not holds():
+            assert time.monotonic() < deadline, "waited in vain"
+            assert self.process is not None
+            assert self.process.poll() is None, f"the server has ended:\n{self.log}"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """As `kill -9` does."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """As a service manager does; its exit code."""
+        if self.process is None or self.process.poll() is not None:
+            return 0
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def get(self, path: str) -> Any:
+        """A path's JSON; None unless it answers with 200."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
+                return json.load(answer)
+        except OSError:
+            return None
+
+    def new_meeting(self, title: str = "torture") -> str:
+        """A new meeting's id."""
+        body = json.dumps({"title": title}).encode()
+        address = f"http://127.0.0.1:{self.port}/api/meetings"
+        asked = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            return str(json.load(answer)["id"])
+
+    def transcript(self, meeting: str) -> list[dict[str, Any]]:
+        """A meeting's stored segments."""
+        segments: list[dict[str, Any]] = self.get(f"/api/meetings/{meeting}/transcript")["segments"]
+        return segments
+
+    def memory(self) -> float:
+        """Megabytes that it holds."""
+        assert self.process is not None
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+    def limit_files(self, size: int | None) -> None:
+        """Let no file of it grow beyond so many bytes, as a full disk does; None lets them grow again."""
+        assert self.process is not None
+        soft = resource.RLIM_INFINITY if size is None else size
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
+
+
+class Source:
+    """Streams audio and behaves as the page does: keeps what is not acknowledged, reconnects, resumes."""
+
+    def __init__(self, port: int, meeting: str, audio: bytes, speed: float = 1.0) -> None:
+        self.port = port
+        self.meeting = meeting
+        self.speed = speed
+        self.frames = [audio[at : at + FRAME] for at in range(0, len(audio), FRAME)]
+        self.acked = -1
+        self.connections = 0
+        self.messages: list[dict[str, Any]] = []
+        self.ended = False
+        self._resume: dict[str, str] | None = None
+        self._began: float | None = None
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """Messages of a type."""
+        return [message for message in self.messages if message["type"] == kind]
+
+    async def run(self) -> None:
+        """Send everything and wait for the end, whatever happens in between."""
+        attempt = 0
+        while not self.ended:
+            before = self.connections
+            with contextlib.suppress(OSError, ConnectionClosed, InvalidHandshake, EOFError, asyncio.TimeoutError):
+                address = f"ws://127.0.0.1:{self.port}/ws/meetings/{self.meeting}"
+                async with connect(address, max_size=None, compression=None, open_timeout=5) as connection:
+                    await self._converse(connection)
+            attempt = 0 if self.connections > before else attempt + 1
+            if not self.ended:
+                await asyncio.sleep(min(1.0, 0.02 * 2**attempt) * random.uniform(0.5, 1))
+
+    async def _converse(self, connection: ClientConnection) -> None:
+        audio = {"encoding": "pcm_s16le", "sample_rate": RATE, "channels": 1}
+        start = {"type": "start", "version": 1, "audio": audio, "source": {"name": "torture"}, "resume": self._resume}
+        await connection.send(json.dumps(start))
+        sending: asyncio.Task[None] | None = None
+        try:
+            async for text in connection:
+                message = json.loads(text)
+                self.messages.append(message)
+                if message["type"] == "session":
+                    self.connections += 1
+                    self._resume = {"source_id": message["source_id"], "token": message["resume_token"]}
+                    assert message["next_seq"] >= self.acked + 1, "the server lost frames that it had acknowledged"
+                    sending = asyncio.create_task(self._send(connection, message["next_seq"]))
+                elif message["type"] == "ack":
+                    self.acked = max(self.acked, message["seq"])
+                elif message["type"] == "ended":
+                    self.ended = True
+                elif message["type"] == "error":
+                    assert not message["fatal"], message
+        finally:
+            if sending is not None:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+
+    async def _send(self, connection: ClientConnection, first: int) -> None:
+        self._began = time.monotonic() if self._began is None else self._began
+        for seq in range(first, len(self.frames)):
+            due = self._began + (seq + 1) * 0.1 / self.speed
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            await connection.send(AudioFrame(seq, seq * 100_000, self.frames[seq]).encode())
+        await connection.send('{"type":"stop"}')
+
+
+class Proxy:
+    """A TCP proxy between sources and server that breaks connections."""
+
+    def __init__(self, port: int, seed: int = 0) -> None:
+        self.target = port
+        self.port = 0
+        self.delay = 0.0
+        """Seconds by which everything is delayed, at most"""
+        self._random = random.Random(seed)
+        self._open: list[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = []
+        self._ghosts: set[asyncio.Task[None]] = set()
+        self.cuts = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Proxy]:
+        """Listen for as long as needed."""
+        listening = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = listening.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            listening.close()
+            self.cut()
+            for task in self._ghosts:
+                task.cancel()
+
+    def cut(self, ghost: bool = False) -> None:
+        """Break what is open without a word; with `ghost` the server is left with a connection that says no more."""
+        broken, self._open = self._open, []
+        for client, server in broken:
+            self.cuts += 1
+            client.transport.abort()
+            if ghost:
+                task = asyncio.create_task(self._haunt(server))
+                self._ghosts.add(task)
+                task.add_done_callback(self._ghosts.discard)
+            else:
+                server.transport.abort()
+
+    async def _haunt(self, server: asyncio.StreamWriter) -> None:
+        try:
+            await asyncio.sleep(5)
+        finally:
+            server.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._open.append((writer, back))
+        await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(1 << 16):
+                if self.delay:
+                    await asyncio.sleep(self._random.uniform(0, self.delay))
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+
+
+def told(segments: list[dict[str, Any]]) -> list[tuple[str, float, float, str | None, str]]:
+    """What must be the same in two runs of the same audio."""
+    return [(s["id"], s["start"], s["end"], s["speaker"], s["text"]) for s in segments]

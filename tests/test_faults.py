@@ -1,0 +1,276 @@
+"""Faults for real, small enough for every run: servers killed, lines cut, disks filled, garbage sent.
+
+The full versions, with tables, are in `benchmarks/torture.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import random
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from playwright.sync_api import Page, expect
+from websockets.exceptions import ConnectionClosed
+
+from benchmarks import torture
+from benchmarks.hostile import hostile_messages
+from benchmarks.rig import Server
+from meeting import database
+from meeting.config import Models
+from meeting.machinery import Engine, RealMachinery
+from meeting.messages import Close
+from pipelines.types import BlockFailed, Samples, Span
+from tests.conftest import Sample
+from tests.server_fakes import FakeMachinery, FakePipeline, Serving, config, serving, tone, wait_ready
+from tests.web_fakes import browser_running, eventually
+
+
+def run(
+    name: str, folder: Path, models: str = "fake", *, count: int = 1, seconds: float = 6.0, speed: float = 4.0
+) -> None:
+    """One of the tortures; its row says what went wrong."""
+    test = torture.TESTS[name][0]
+    result = asyncio.run(torture.run(test, torture.Options(folder, models, count, speed, seconds, seed=1)))
+    assert result.passed, result.row()
+
+
+# Whole servers as processes
+
+
+def test_a_killed_server_loses_nothing(tmp_path: Path) -> None:
+    run("kills", tmp_path)
+
+
+@pytest.mark.model
+@pytest.mark.timeout(600)
+def test_a_killed_server_with_real_models_writes_the_same_text(tmp_path: Path) -> None:
+    run("kills", tmp_path, "embedded", seconds=20.0, speed=2.0)
+
+
+def test_a_line_that_is_cut_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    run("cuts", tmp_path, count=15)
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    run("disk", tmp_path)
+
+
+def test_readers_that_stop_reading_do_not_hold_up_the_others(tmp_path: Path) -> None:
+    run("crowd", tmp_path, count=20)
+
+
+# One server in this process
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(
+        config(tmp_path_factory.mktemp("data"), frame_bytes=65_536, meetings=1000, resume_window=1.0)
+    ) as running:
+        wait_ready(running)
+        yield running
+
+
+def talk(served: Serving, messages: list[Any], started: bool) -> int:
+    """Send messages to a new meeting until the server hangs up; the close code, 0 if it never did."""
+    try:
+        with served.connect(served.create()) as client:
+            if started:
+                client.start()
+            for message in messages:
+                client.socket.send(message)
+            client.send("stop")
+            return client.close_code()
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else 0
+
+
+CODES = {1000, 1009, *(code for name, code in vars(Close).items() if name.isupper())} - {Close.INTERNAL}
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+ALMOST = st.integers(0, 2**32).map(lambda seed: list(islice(hostile_messages(random.Random(seed)), 6)))
+PLAIN = st.lists(st.text(max_size=200) | st.binary(max_size=200) | JSON.map(json.dumps), max_size=4)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(messages=ALMOST | PLAIN, started=st.booleans())
+def test_whatever_is_sent_ends_in_a_close_code_of_the_protocol(
+    served: Serving, caplog: pytest.LogCaptureFixture, messages: list[Any], started: bool
+) -> None:
+    assert talk(served, messages, started) in CODES
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_meeting_beside_garbage_is_undisturbed(served: Serving) -> None:
+    chance, over = random.Random(7), threading.Event()
+
+    def attack() -> None:
+        while not over.is_set():
+            talk(served, list(islice(hostile_messages(chance), 4)), chance.random() < 0.5)
+
+    attacker = threading.Thread(target=attack)
+    attacker.start()
+    try:
+        with served.connect(served.create()) as host:
+            host.start()
+            for seq in range(20):
+                host.frame(seq, tone(0.5))
+                assert host.until("ack", "error")["type"] == "ack"
+            host.send("stop")
+            assert host.until("ended")["segments"] == 10
+    finally:
+        over.set()
+        attacker.join()
+
+
+def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("meeting.keeper.RETRY", 0.05)
+    with serving(config(tmp_path)) as served, served.connect(served.create()) as host:
+        host.start()
+        with closing(sqlite3.connect(tmp_path / "meetings.sqlite3", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for seq in range(3):
+                host.frame(seq, tone())
+            assert host.until("error")["code"] == "storage"
+            other.execute("ROLLBACK")
+        assert host.until("error")["code"] == "storage_ok"
+        host.send("stop")
+        assert host.until("ended")["segments"] == 3
+
+
+class StumblingPipeline(FakePipeline):
+    """Fails on every second piece of audio, as a guarded block does."""
+
+    fed = 0
+
+    def feed(self, audio: Samples) -> None:
+        """Hear it, or say that it could not be heard."""
+        self.fed += 1
+        if self.fed % 2:
+            super().feed(audio)
+        else:
+            self._emit(BlockFailed("recogniser", "RuntimeError", Span(0, len(audio))))
+
+
+def test_a_model_that_raises_costs_its_piece_only(tmp_path: Path) -> None:
+    machinery = FakeMachinery(pipeline=StumblingPipeline)
+    with serving(config(tmp_path), machinery) as served, served.connect(served.create()) as host:
+        host.start()
+        for seq in range(6):
+            host.frame(seq, tone())
+        host.send("stop")
+        assert host.until("ended")["segments"] == 3
+
+
+def cache() -> Path | None:
+    """Where this machine keeps its models."""
+    named = os.environ.get("MEETING_MODELS_CACHE_DIR")
+    return Path(named) if named else None
+
+
+class StumblingMachinery(RealMachinery):
+    """The real models, of which the recogniser raises on every other reading."""
+
+    def load_engine(self, models: Models, on_progress: Any) -> Engine:
+        """The real engine with a stumbling recogniser."""
+        engine: Any = super().load_engine(models, on_progress)
+        read, calls = engine._recogniser.read, []
+
+        def stumbling(*given: Any, **options: Any) -> Any:
+            calls.append(1)
+            if len(calls) % 2:
+                raise RuntimeError("secret words")
+            return read(*given, **options)
+
+        engine._recogniser.read = stumbling
+        return engine  # type: ignore[no-any-return]
+
+
+@pytest.mark.model
+def test_real_models_that_raise_cost_their_piece_only(
+    tmp_path: Path, sample: Sample, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    own = replace(config(tmp_path), models=Models(set="embedded", cache_dir=cache()))
+    machinery: Any = StumblingMachinery(own)
+    audio = (sample.samples()[: 15 * 16_000] * 32767).astype("<i2").tobytes()
+    with serving(own, machinery) as served:
+        eventually(lambda: served.http.get("/readyz").status_code == 200, seconds=120)
+        meeting_id = served.create()
+        with served.connect(meeting_id) as host:
+            host.start()
+            for seq, at in enumerate(range(0, len(audio), 32_000)):
+                host.frame(seq, audio[at : at + 32_000])
+            host.send("stop")
+            host.until("ended")
+        assert served.http.get(f"/api/meetings/{meeting_id}").json()["duration"] == 15.0
+
+
+# The page in a real browser, on a real server that is killed
+
+
+def spoken(frames: list[bytes]) -> bytes:
+    """What the page has captured: each numbered frame once."""
+    numbered = {int.from_bytes(frame[:4], "little"): frame[12:] for frame in frames}
+    assert sorted(numbered) == list(range(len(numbered)))
+    return b"".join(numbered[seq] for seq in sorted(numbered))
+
+
+def record(page: Page, server: Server) -> list[bytes]:
+    """Speak, let the server die, speak on, and stop once it is back; the frames that the page has sent."""
+    sent: list[bytes] = []
+
+    def listen(socket: Any) -> None:
+        socket.on("framesent", lambda data: sent.append(data) if isinstance(data, bytes) else None)
+
+    page.on("websocket", listen)
+    page.goto(f"http://127.0.0.1:{server.port}")
+    page.get_by_test_id("new-meeting").click()
+    connection = page.get_by_test_id("connection")
+    expect(connection).to_have_text("Live", timeout=30_000)
+    page.wait_for_timeout(1500)
+    server.kill()
+    expect(connection).to_contain_text("your audio is safe, 3 s buffered", timeout=30_000)
+    assert page.evaluate("() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true }))")
+    server.start()
+    expect(connection).to_have_text("Live", timeout=60_000)
+    page.wait_for_timeout(500)
+    page.get_by_test_id("stop").click()
+    expect(page.get_by_test_id("end")).to_contain_text("Everything is saved", timeout=30_000)
+    return sent
+
+
+@pytest.mark.browser
+def test_a_page_whose_server_is_killed_loses_nothing(tmp_path: Path) -> None:
+    server = Server(tmp_path, "fake")
+    server.start()
+    try:
+        with browser_running() as browser, browser.new_context(permissions=["microphone"]) as context:
+            sent = record(context.new_page(), server)
+        (meeting,) = server.get("/api/meetings")["meetings"]
+        (source,) = server.get(f"/api/meetings/{meeting['id']}")["sources"]
+        assert meeting["state"] == "ended"
+        rate = source["audio"]["sample_rate"]
+        assert meeting["duration"] == pytest.approx(len(spoken(sent)) / 2 / rate, abs=0.002)
+        assert server.get(f"/api/meetings/{meeting['id']}/transcript").get("gaps", []) == []
+        assert "Traceback" not in server.log
+    finally:
+        server.stop()
