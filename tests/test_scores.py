@@ -57,17 +57,20 @@ def test_accuracies_add_up() -> None:
     assert (both.wer, both.der, both.speakers, both.reference_speakers) == (Share(2, 20), Share(12, 40), 4, 6)
 
 
+@needs_extra
 def test_latency_runs_from_the_end_of_what_was_said() -> None:
     found = waits([event(1.5, "one"), event(2.5, "one too"), event(3.0, "one two", final=True)])
     assert found == Waits(first=[0.5, 0.5], stable=[0.5, 1.0], final=[1.0])
 
 
+@needs_extra
 def test_a_word_is_stable_only_once_all_before_it_are() -> None:
     found = waits([event(1.0, "a b"), event(2.0, "x b"), event(3.0, "a b", final=True)])
     assert found.first == [0.0, -1.0]
     assert found.stable == [2.0, 1.0]
 
 
+@needs_extra
 def test_what_comes_after_the_final_text_changes_no_latency() -> None:
     log = [event(1.0, "a", final=True), event(9.0, "b", final=True), {"wall": 9.5, "event": {"type": "ack"}}]
     assert waits(log) == Waits([0.0], [0.0], [0.0])
