@@ -9,7 +9,7 @@ against the word alignments of AMI their starts are within 0.1 s (`docs/accuracy
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,12 @@ CLOSE = samples(0.35)
 """Words nearer than this touch: the first ends where the second starts"""
 LEVEL, MOST_GAIN = 0.1, 20.0
 """Root mean square that quieter audio is raised to, and how far at most"""
+HOP = samples(0.01)
+"""Samples over which loudness is taken to find where the first word begins"""
+ONSET, FARTHEST = 0.15, samples(1.0)
+"""Share of the first word's greatest loudness at which it begins, and how far before its attention at most"""
+FLOOR, ABOVE_FLOOR = 10, 3.0
+"""Hops at the start of a slice, before anybody speaks, and how far above their loudness a word is"""
 MIN_SAMPLES = samples(0.1)
 """The encoder's receptive field: shorter audio cannot be read"""
 
@@ -105,7 +111,7 @@ class MoonshineRecogniser:
             pieces = self._decode(even(audio), draft if isinstance(draft, tuple) else ())
         except Exception as error:  # ONNX Runtime's errors have no base of their own
             raise BlockError("recogniser", (str(error).splitlines() or [type(error).__name__])[0]) from error
-        words = tidy(self._words(pieces, len(audio)), len(audio))
+        words = tidy(_from_onset(self._words(pieces, len(audio)), audio), len(audio))
         text = " ".join(word.text for word in words)
         logprob = float(np.mean([piece.logprob for piece in pieces])) if pieces else None
         return Heard(words, "en", logprob, None, compression_ratio(text) if text else None, draft=tuple(pieces))
@@ -180,6 +186,19 @@ class MoonshineRecogniser:
     def _text(self, group: list[_Piece]) -> str:
         raw = b"".join(self._pieces[piece.token] for piece in group)
         return raw.replace(SPACE, b" ").decode("utf-8", errors="ignore").strip()
+
+
+def _from_onset(words: list[HeardWord], audio: Samples) -> list[HeardWord]:
+    """The first word begins where the sound does: nothing was decoded before it that attention could tell apart."""
+    if not words:
+        return words
+    heard = audio[: max(words[0].end, HOP)]
+    loudness = np.sqrt(np.mean(heard[: len(heard) // HOP * HOP].reshape(-1, HOP) ** 2, axis=1))
+    loud = loudness > max(ONSET * float(loudness.max()), ABOVE_FLOOR * float(loudness[:FLOOR].mean()))
+    if not loud.any():
+        return words
+    onset = max(int(np.argmax(loud)) * HOP, words[0].start - FARTHEST)
+    return [replace(words[0], start=min(words[0].start, onset)), *words[1:]]
 
 
 def even(audio: Samples) -> Samples:
