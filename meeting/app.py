@@ -62,6 +62,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         store.open()
         recovering = asyncio.create_task(rooms.recover())
+        watching = asyncio.create_task(rooms.watch_disk())
         engine.load(lambda: _report(engine, on_failure))
         sweeping = asyncio.create_task(keep_for(rooms, config.storage.retention_days))
         try:
@@ -70,8 +71,9 @@ def create_app(
             sweeping.cancel()
             await asyncio.wait({sweeping})
             recovering.cancel()
+            watching.cancel()
             await rooms.finish_all(PATIENCE)
-            await asyncio.wait({recovering})
+            await asyncio.wait({recovering, watching})
             engine.close()
             store.close()
 

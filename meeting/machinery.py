@@ -60,6 +60,9 @@ class Engine(Protocol):
         """Free the models."""
 
 
+CLOSING = 1.0
+"""Seconds that models have to finish what they are doing when the process ends"""
+
 Emit = Callable[[Output], None]
 EngineLoader = Callable[[Models, Callable[[str], None]], Engine]
 """Settings and a listener for progress in, a loaded engine out; slow, raises ModelError"""
@@ -146,9 +149,11 @@ class EngineRoom:
         return error if isinstance(error, MeetingError) else None
 
     def close(self) -> None:
-        """Free the models, if they are loaded."""
+        """Free the models, if they are loaded; one that is busy for long is left to the end of the process."""
         if self.models is not None:
-            self._future.result().close()
+            closing = threading.Thread(target=self._future.result().close, name="models-close", daemon=True)
+            closing.start()
+            closing.join(CLOSING)
 
     def _load(self, then: Callable[[], None]) -> None:
         try:

@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from meeting import journal
 from meeting.records import ENDED, ENDING, LIVE, Record, Restored, Resume
 from meeting.rescue import Rescue
 from meeting.store import Store
+from pipelines.errors import StoreError
 from pipelines.types import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
+
+LOCK = "serve.lock"
+"""File in the data folder that the one server holds"""
+
+
+@contextmanager
+def only_server(data_dir: Path) -> Iterator[None]:
+    """Keeps a second server away from a data folder for as long as this one runs; raises StoreError."""
+    try:
+        file = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreError(f"{data_dir / LOCK} cannot be used: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(file)
+        raise StoreError(
+            f"another server uses {data_dir}: stop it, or choose another folder with --data-dir"
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(file)
 
 
 def restore(store: Store, meeting_id: str, window: float, now: datetime) -> Restored | None:

@@ -101,6 +101,7 @@ class Room:
         self._loop = asyncio.get_running_loop()
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._clients: dict[int, Receiver] = {}
+        self._arriving: dict[int, Receiver] = {}
         self._next_client = 1
         self._workers: dict[str, Worker] = {}
         self._gate = Gate()
@@ -119,12 +120,14 @@ class Room:
         """Let a client in; its number is what later calls name it by."""
         client = self._next_client
         self._next_client += 1
-        self._clients[client] = receiver
+        # Told nothing before its turn comes: the first message of all is the snapshot.
+        self._arriving[client] = receiver
         self.post(Joined(client))
         return client
 
     def leave(self, client: int) -> None:
         """A client's connection is gone."""
+        self._arriving.pop(client, None)
         self._clients.pop(client, None)
         self.post(Left(client))
 
@@ -186,6 +189,8 @@ class Room:
                 event = replace(event, refusal=self._refusal(), models=self._workshop.engine.models)
             elif isinstance(event, Kept):
                 self._heard_at = self._now()
+            elif isinstance(event, Joined) and event.client in self._arriving:
+                self._clients[event.client] = self._arriving.pop(event.client)
             effects = self.session.handle(event, time.monotonic())
             if not await self._carry_out(effects):
                 return
@@ -209,9 +214,10 @@ class Room:
             self._timer.cancel()
         if error is not None:
             log.error("meeting %s: stopped by %s", self.id, type(error).__name__, exc_info=error)
-        for receiver in self._clients.values():
+        for receiver in (*self._clients.values(), *self._arriving.values()):
             receiver.close(Close.INTERNAL if error else Close.GOING_AWAY, "internal error" if error else "closed")
         self._clients.clear()
+        self._arriving.clear()
         for worker in self._workers.values():
             worker.abandon()
         self._workers.clear()

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 from meeting.config import Limits
 from meeting.course import State
-from meeting.events import Dismissed, Renamed
+from meeting.events import Dismissed, Renamed, Saved, Unsaved
 from meeting.messages import Close, Ended, SegmentMessage, ServerMessage, SnapshotMessage, SpeakerMessage
 from meeting.outputs import gap_message
 from meeting.records import OPEN, Meeting, Record, Restored
@@ -24,6 +24,8 @@ from pipelines.types import seconds
 
 log = logging.getLogger(__name__)
 
+LOOK = 10.0
+"""Seconds between two looks at the disk"""
 AGAIN = 30.0
 """Seconds after which a meeting that could not be finished is tried again"""
 
@@ -117,16 +119,37 @@ class Rooms:
 
     async def recover(self) -> None:
         """Go on with every meeting that an earlier process left unfinished; returns while they are being rebuilt."""
-        try:
-            left = await asyncio.to_thread(Rescue(self.store).unfinished)
-        except StoreError as error:
-            log.error("what an earlier run left cannot be read: %s", error)
-            return
+        while (left := await asyncio.to_thread(self._unfinished)) is None:
+            await asyncio.sleep(1)
         if left:
             log.warning("%d meeting(s) were cut off by the end of an earlier run", len(left))
         for meeting_id in left:
             await self._again(meeting_id)
         self._found = True
+
+    async def watch_disk(self) -> None:
+        """Tell live meetings when the disk is almost full, and when it no longer is; runs until it is cancelled."""
+        told = False
+        while True:
+            problem = self.crammed()
+            if problem is not None:
+                self._tell(Unsaved("space", problem))
+            elif told:
+                self._tell(Saved("space"))
+            told = problem is not None
+            await asyncio.sleep(LOOK)
+
+    def _tell(self, news: Unsaved | Saved) -> None:
+        for room in self._rooms.values():
+            if room.session.busy:
+                room.post(news)
+
+    def _unfinished(self) -> list[str] | None:
+        try:
+            return Rescue(self.store).unfinished()
+        except StoreError as error:
+            log.error("what an earlier run left cannot be read: %s", error)
+            return None
 
     async def _again(self, meeting_id: str) -> None:
         try:

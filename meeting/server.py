@@ -17,6 +17,7 @@ from meeting.app import PATIENCE, create_app
 from meeting.config import Config, Server
 from meeting.doorman import server_token
 from meeting.messages import HEADER
+from meeting.recovery import only_server
 from meeting.rooms import Rooms
 from meeting.store import Store
 from pipelines.errors import MeetingError, ServeError
@@ -143,7 +144,8 @@ def serve(config: Config, open_page: bool = False) -> None:
         app = create_app(config, store=store, on_failure=failed)
         url = _url(config.server, listening.getsockname()[1])
         server = MeetingServer(server_config(app, config), app.state.rooms, lambda: _announce(url, open_page))
-        server.run([listening])
+        with only_server(store.data_dir):
+            server.run([listening])
     finally:
         store.close()
         listening.close()

@@ -79,9 +79,7 @@ class Session(Course):
                 self._troubles[what] = message
                 return [Broadcast(ErrorMessage("storage", message, False))]
             case Saved(what):
-                self._troubles.pop(what, None)
-                done = "everything can be saved again"
-                return [] if self._troubles else [Broadcast(ErrorMessage("storage_ok", done, False))]
+                return self._relieved(what)
             case Renamed(title):
                 self.title = title
                 return [Broadcast(StateMessage(self.state.value, title))]
@@ -89,6 +87,11 @@ class Session(Course):
                 return self._dismiss(code, reason)
             case Tick():
                 return self._tick(now)
+
+    def _relieved(self, what: str) -> list[Effect]:
+        if self._troubles.pop(what, None) is None or self._troubles:
+            return []
+        return [Broadcast(ErrorMessage("storage_ok", "everything can be saved again", False))]
 
     # Clients
 

@@ -122,3 +122,13 @@ def test_errors_of_the_tree_keep_their_sentence() -> None:
     from meeting.app import _status
 
     assert _status(DatabaseTooNew("later")) == (503, "storage")
+
+
+def test_durability_is_a_setting(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from meeting.app import create_app
+    from meeting.config import Storage
+
+    made = {value: replace(config(tmp_path), storage=Storage(tmp_path, durability=value)) for value in ("os", "fsync")}
+    assert [create_app(made[value]).state.rooms.workshop.fsync for value in ("os", "fsync")] == [False, True]

@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidStatus
 from meeting.access import EVERYTHING
 from meeting.doorman import Doorman
 from meeting.ingest import TRY_AGAIN, _attend
-from meeting.messages import HEADER, Ended, encode
+from meeting.messages import HEADER, AudioFrame, Ended, encode
 from meeting.outbox import LIMIT, Outbox
 from tests.server_fakes import FakeMachinery, FakePipeline, Serving, config, serving, tone, wait_ready
 
@@ -89,6 +89,24 @@ def test_a_late_joiner_of_a_live_meeting_gets_a_snapshot(served: Serving) -> Non
         assert (snapshot["state"], len(snapshot["segments"]), snapshot["audio"]) == ("live", 1, 1.0)
         host.send("stop")
         host.close_code()
+
+
+def test_audio_that_never_arrived_is_shown_to_everyone_and_kept(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as host, served.connect(meeting_id) as viewer:
+        host.start()
+        host.frame(0, tone())
+        host.socket.send(AudioFrame(1, 4_000_000, tone()).encode())
+        gap = {"type": "gap", "start": 1.0, "end": 4.0, "reason": "sound that never arrived"}
+        assert viewer.until("gap") == gap
+        assert host.until("ack")["audio"] in (1.0, 5.0)
+        with served.connect(meeting_id) as late:
+            assert late.receive()["gaps"] == [gap]
+        host.send("stop")
+        host.until("ended")
+    body = served.http.get(f"/api/meetings/{meeting_id}/transcript").json()
+    assert [(found["start"], found["end"]) for found in body["gaps"]] == [(1.0, 4.0)]
+    assert [(segment["start"], segment["end"]) for segment in body["segments"]] == [(0.0, 1.0), (4.0, 5.0)]
 
 
 def test_a_broken_connection_is_resumed_without_loss(served: Serving) -> None:

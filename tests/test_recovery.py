@@ -14,9 +14,10 @@ from meeting.access import digest
 from meeting.journal import Journal
 from meeting.messages import AudioFrame, AudioInfo
 from meeting.records import ENDED, ENDING, LIVE, OPEN, Gap, Meeting, Resume, Source
-from meeting.recovery import remaining, restore
+from meeting.recovery import only_server, remaining, restore
 from meeting.rescue import Rescue
 from meeting.store import Store
+from pipelines.errors import StoreError
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
 from tests.server_fakes import Client, FakeMachinery, Serving, config, serving, tone, wait_ready
 
@@ -108,6 +109,13 @@ def test_a_clock_that_was_set_meanwhile_gives_none_or_all_of_the_window(away: fl
     assert remaining(None, NOW, WINDOW) == WINDOW
 
 
+def test_a_data_folder_has_one_server(tmp_path: Path) -> None:
+    with only_server(tmp_path), pytest.raises(StoreError, match="another server uses"), only_server(tmp_path):
+        pass
+    with only_server(tmp_path):
+        assert (tmp_path / "serve.lock").stat().st_mode & 0o777 == 0o600
+
+
 # Going on
 
 
@@ -159,7 +167,6 @@ def test_while_it_is_rebuilt_readers_see_what_was_stored_and_its_source_is_told(
             assert [(gap["start"], gap["end"]) for gap in snapshot["gaps"]] == [(0.0, 0.1)]
             told = host.start(resume=RESUME)
             assert (told["code"], told["fatal"]) == ("recovering", False)
-            host.frame(2, tone(1.0))  # too early: it is asked for again
             assert machinery.gate is not None
             machinery.gate.set()
             assert [s["text"] for s in viewer.until("snapshot")["segments"]] == ["one", "one"]
@@ -211,6 +218,17 @@ def test_a_meeting_that_nobody_can_come_back_to_is_ended_at_once(
     with serving(config(tmp_path)) as served:
         ended(served)
         assert texts(served) == [("s0", "one"), ("s1", "one")]
+
+
+def test_a_clock_that_went_back_does_not_end_a_meeting_before_it_began(tmp_path: Path) -> None:
+    later = datetime.now(timezone.utc) + timedelta(days=400)
+    with Store(tmp_path) as store:
+        left_behind(store, resume=None)
+        store.set_state(A, LIVE, started_at=later).result()
+    with serving(config(tmp_path)) as served:
+        ended(served)
+        details = served.http.get(f"/api/meetings/{A}").json()
+        assert details["ended_at"] == details["started_at"]
 
 
 def test_a_server_that_stops_while_it_rebuilds_leaves_it_to_the_next(tmp_path: Path) -> None:

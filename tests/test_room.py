@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from meeting.config import Limits, Models
-from meeting.events import Framed, Stopped
+from meeting.events import Framed, Renamed, Stopped
 from meeting.machinery import EngineRoom
 from meeting.messages import AudioFrame, AudioInfo, ServerMessage, SourceInfo, Start
 from meeting.records import OPEN, Meeting
@@ -111,6 +111,20 @@ def test_a_meeting_runs_from_start_to_end(tmp_path: Path) -> None:
     assert (meeting.state, meeting.segments, meeting.samples) == ("ended", 2, 32000)
     assert meeting.started_at is not None
     assert meeting.ended_at is not None
+
+
+def test_whoever_joins_in_the_midst_of_news_gets_the_snapshot_first(tmp_path: Path) -> None:
+    async def body(room: Room, store: Store) -> None:
+        client = room.join(FakeClient())
+        room.start(client, START)
+        room.post(Renamed("news"))
+        late = FakeClient()
+        room.join(late)
+        room.post(Renamed("more news"))
+        await late.until("state")
+        assert late.kinds[0] == "snapshot"
+
+    in_room(tmp_path, body)
 
 
 def test_a_source_that_stays_away_ends_the_meeting_complete(tmp_path: Path) -> None:

@@ -145,6 +145,32 @@ def test_finishing_all_stores_what_is_live_and_lets_the_rest_go(tmp_path: Path) 
     among(tmp_path, body)
 
 
+def test_a_disk_that_is_almost_full_takes_no_further_meeting_and_live_ones_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meeting.rooms.LOOK", 0.01)
+    free = [10**12]
+
+    async def body(rooms: Rooms) -> None:
+        rooms._free = lambda: free[0]
+        _, host, _ = await go_live(rooms, A)
+        watching = asyncio.create_task(rooms.watch_disk())
+        free[0] = 7_000_000
+        await host.until("error")
+        other = FakeClient()
+        room = await entered(rooms, B)
+        room.start(room.join(other), START)
+        await asyncio.wait_for(other.done.wait(), 20)
+        assert other.closed == (4429, "too_many")
+        assert "7 MB are free" in other.told[-1].message  # type: ignore[union-attr]
+        free[0] = 10**12
+        while getattr(host.told[-1], "code", "") != "storage_ok":
+            await asyncio.sleep(0.01)
+        watching.cancel()
+
+    among(tmp_path, body)
+
+
 def test_a_record_says_farewell_with_everything() -> None:
     meeting = Meeting(A, "t", ENDED, datetime.now(timezone.utc), samples=16000, segments=3)
     snapshot, ended = farewell(Record(meeting, (), (), (), ()))
