@@ -22,6 +22,7 @@ from meeting.events import (
     Opened,
     OpenSource,
     Recovered,
+    Reopened,
     Restarted,
     SaveGap,
     SaveResume,
@@ -61,6 +62,11 @@ GRACE = 30.0
 
 TRY_AGAIN = 1013
 """Close code for clients that should come back a little later"""
+
+RECOVERING = ErrorMessage(
+    "recovering", "the server was interrupted and reads again what it has; nothing is lost, and the text follows", False
+)
+"""What a source is told that comes back before its meeting is rebuilt"""
 
 GONE = frozenset({"lost", "bad_audio"})
 """Failures of a recovery that trying again cannot mend"""
@@ -149,13 +155,17 @@ class Course:
         self.gaps.append(gap)
         return [SaveGap(gap), Broadcast(gap_message(gap))]
 
-    def _source_event(self, event: Opened | Recovered | Kept | SourceFailed | Drained, now: float) -> list[Effect]:
+    def _source_event(
+        self, event: Opened | Reopened | Recovered | Kept | SourceFailed | Drained, now: float
+    ) -> list[Effect]:
         live = self._source
         if live is None or live.source.id != event.source_id:
             return []
         match event:
             case Opened():
                 return self._opened(live, event, now)
+            case Reopened(_, frames):
+                return self._reopened(live, frames)
             case Recovered():
                 return self._recovered(live, event, now)
             case Kept(_, seq, samples):
@@ -224,10 +234,15 @@ class Course:
         self._source = known_source(restored.source, restored.resume, now - away)
         return [opening(self._source, recover=True)]
 
+    def _reopened(self, live: LiveSource, frames: int) -> list[Effect]:
+        live.opened, live.next_seq, live.kept = True, frames, frames
+        if live.client is None:
+            return []
+        return [Send(live.client, self._session(live)), Send(live.client, RECOVERING)]
+
     def _recovered(self, live: LiveSource, event: Recovered, now: float) -> list[Effect]:
         if self._rebuilt is None:
             return []
-        live.opened, live.next_seq, live.kept = True, event.frames, event.frames
         live.source = replace(live.source, audio=event.audio)
         if live.lost_at is not None:
             window = self._limits.resume_window
@@ -236,7 +251,7 @@ class Course:
         self.samples, self._models = event.samples, event.models
         self._live_since = now - event.samples / SAMPLE_RATE
         effects: list[Effect] = [
-            Note(f"rebuilt from {event.frames} frames, {seconds(event.samples)} s"),
+            Note(f"rebuilt from {seconds(event.samples)} s of audio"),
             SaveTranscript(self.transcript.segments, self.transcript.speakers, tuple(self.gaps)),
             SaveSource(live.source),
             SaveResume(live.resume, live.client is None),
@@ -245,8 +260,6 @@ class Course:
         ]
         if self.state is State.ENDING:
             return [*effects, FinishSource(live.source.id, self._dismissed)]
-        if live.client is not None:
-            effects.append(Send(live.client, self._session(live)))
         over = live.stopping or live.digest is None
         return [*effects, *(self._finish() if over else [])]
 

@@ -118,6 +118,15 @@ class Restarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Reopened:
+    """What an earlier process left of a source is found; frames can be taken while it is heard again."""
+
+    source_id: str
+    frames: int
+    """Frames on disk"""
+
+
+@dataclass(frozen=True, slots=True)
 class Recovered:
     """A source has been heard again up to the last frame on disk."""
 
@@ -125,7 +134,6 @@ class Recovered:
     models: dict[str, Any]
     audio: str | None
     """File name of its FLAC; None when none is kept"""
-    frames: int
     samples: int
 
 
@@ -185,6 +193,7 @@ Event = (
     | Heard
     | Drained
     | Restarted
+    | Reopened
     | Recovered
     | Missed
     | Unsaved
@@ -228,7 +237,7 @@ class OpenSource:
     language: str | None
     hotwords: tuple[str, ...]
     recover: bool = False
-    """Hear first what an earlier process left on disk; answered by `Recovered` or `SourceFailed`"""
+    """Hear first what an earlier process left on disk; answered by `Reopened` and `Recovered`, or `SourceFailed`"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,19 @@ def read(path: Path) -> Iterator[AudioFrame]:
             yield from _frames(file)
 
 
+def follow(path: Path) -> Iterator[AudioFrame | None]:
+    """The frames of a journal that this thread still appends to; None, for ever, where there is no further one yet."""
+    with _sentences(path), open(path, "rb") as file:
+        _read_head(file, path)
+        while True:
+            whole = file.tell()
+            for frame in _frames(file):
+                whole = file.tell()
+                yield frame
+            file.seek(whole)
+            yield None
+
+
 def read_audio(path: Path) -> AudioInfo:
     """The audio format of a journal's frames; raises StoreError if it is none, or was cut before it said so."""
     with _sentences(path), open(path, "rb") as file:

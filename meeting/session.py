@@ -5,7 +5,7 @@ Imports no asyncio, clock, socket or database: time is an argument, and `wake_at
 
 from __future__ import annotations
 
-from meeting.course import Course, State, farewell, opening
+from meeting.course import RECOVERING, Course, State, farewell, opening
 from meeting.events import (
     AbandonSource,
     Broadcast,
@@ -26,6 +26,7 @@ from meeting.events import (
     Opened,
     Recovered,
     Renamed,
+    Reopened,
     Restarted,
     Saved,
     SaveResume,
@@ -69,7 +70,7 @@ class Session(Course):
                 return self._refuse(client, error.code, str(error), error.close, now)
             case Heard(output):
                 return self._hear(output)
-            case Opened() | Recovered() | Kept() | SourceFailed() | Drained():
+            case Opened() | Reopened() | Recovered() | Kept() | SourceFailed() | Drained():
                 return self._source_event(event, now)
             case Missed(gap):
                 return self._missed(gap)
@@ -172,9 +173,8 @@ class Session(Course):
             effects.append(Drop(live.client, Close.RESUMED_ELSEWHERE, "resumed elsewhere"))
         live.client, live.lost_at, live.token = client, None, token
         if live.opened:
-            return [*effects, SaveResume(live.resume, False), Send(client, self._session(live))]
-        message = "the server was interrupted and reads what it has; nothing is lost, and it goes on by itself"
-        return [*effects, Send(client, ErrorMessage("recovering", message, False))]
+            effects += [SaveResume(live.resume, False), Send(client, self._session(live))]
+        return [*effects, *([] if self._rebuilt is None else [Send(client, RECOVERING)])]
 
     def _stop(self, client: int, now: float) -> list[Effect]:
         live = self._from_source(client)
@@ -192,7 +192,8 @@ class Session(Course):
         if len(frame.payload) > self._limits.frame_bytes:
             message = f"a frame has at most {self._limits.frame_bytes} bytes, this one {len(frame.payload)}"
             return self._refuse(client, "too_large", message, Close.TOO_LARGE, now)
-        deaf = live.stopping or self._rebuilt is not None or self.state in (State.ENDING, State.ENDED)
+        unknown = self._rebuilt is not None and not live.opened
+        deaf = unknown or live.stopping or self.state in (State.ENDING, State.ENDED)
         if deaf or frame.seq < live.next_seq:
             return []
         if frame.seq > live.next_seq:

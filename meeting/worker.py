@@ -20,6 +20,7 @@ from meeting.events import (
     Opened,
     OpenSource,
     Recovered,
+    Reopened,
     Saved,
     SourceFailed,
     Unsaved,
@@ -91,6 +92,8 @@ class Worker:
         self._hurried = threading.Event()
         self._released = threading.Event()
         self._failed = False
+        self._ending = False
+        """The end has been taken from the queue"""
         self._sound: Sound | None = None
         self._journal: Journal | None = None
         self._pipeline: Pipeline | None = None
@@ -123,7 +126,7 @@ class Worker:
         opened = self._guarded(self._open)
         if opened and self._job.recover:
             opened = self._recover()
-        while (frame := self._jobs.get()) is not None:
+        while not self._ending and (frame := self._jobs.get()) is not None:
             if opened and not self._failed and not self._abandoned.is_set():
                 self._guarded(lambda frame=frame: self._keep(frame))  # type: ignore[misc]
             self._done(len(frame.payload))
@@ -179,7 +182,9 @@ class Worker:
         self._pipeline = shop.machinery.open_pipeline(
             engine, job.language, job.hotwords, lambda output: self._post(Heard(output)), job.source_id
         )
-        if not job.recover:
+        if job.recover:
+            self._post(Reopened(job.source_id, self._journal.next_seq))
+        else:
             self._post(Opened(job.source_id, engine.models, self._sound.name))
 
     def _open_door(self) -> Door:
@@ -194,22 +199,42 @@ class Worker:
         if problem is not None and problem[0] != "bad_audio":
             self._fail("lost" if problem[0] == "internal" else problem[0], problem[1])
             return False
-        assert self._journal is not None
         assert self._sound is not None
-        models, frames = self._workshop.engine.wait().models, self._journal.next_seq
-        self._post(Recovered(self._job.source_id, models, self._sound.name, frames, self._sound.samples))
+        models = self._workshop.engine.wait().models
+        self._post(Recovered(self._job.source_id, models, self._sound.name, self._sound.samples))
         if problem is not None:  # the frame that ended the source before it could be told
             self._fail(*problem)
         return True
 
     def _hear_again(self) -> None:
-        for frame in journal.read(self._path):
+        news = False
+        for frame in journal.follow(self._path):
             if self._abandoned.is_set():
                 return
-            self._feed(frame)
-            self._pace(RECOVERY_BACKLOG)
+            if frame is not None:
+                self._feed(frame)
+                self._pace(RECOVERY_BACKLOG)
+            news = self._take_waiting() or frame is not None or news
+            if frame is None and not news:
+                break
+            news = news and frame is not None
         assert self._pipeline is not None
         self._pipeline.wait_below(1.0)
+
+    def _take_waiting(self) -> bool:
+        """Bring to disk what arrived meanwhile, so that it can be acknowledged; it is heard in its turn."""
+        assert self._sound is not None
+        taken = False
+        while not self._ending and not self._jobs.empty():
+            frame = self._jobs.get()
+            if frame is None:
+                self._ending = True
+                break
+            self._append(frame)
+            self._post(Kept(self._job.source_id, frame.seq, self._sound.samples))
+            self._done(len(frame.payload))
+            taken = True
+        return taken
 
     # The middle
 

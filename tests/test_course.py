@@ -8,7 +8,7 @@ import pytest
 
 from meeting.access import digest
 from meeting.config import Limits
-from meeting.course import GRACE, State
+from meeting.course import GRACE, RECOVERING, State
 from meeting.events import (
     AbandonSource,
     Broadcast,
@@ -21,9 +21,11 @@ from meeting.events import (
     Heard,
     Joined,
     Keep,
+    Kept,
     Left,
     OpenSource,
     Recovered,
+    Reopened,
     Restarted,
     SaveResume,
     SaveState,
@@ -32,9 +34,10 @@ from meeting.events import (
     Send,
     SourceFailed,
     Started,
+    Stopped,
     Tick,
 )
-from meeting.messages import AudioFrame, AudioInfo, ResumeInfo, SessionMessage, SnapshotMessage, Start
+from meeting.messages import Ack, AudioFrame, AudioInfo, ResumeInfo, SessionMessage, SnapshotMessage, Start
 from meeting.records import Meeting, Record, Restored, Resume, Source
 from meeting.session import Session
 from pipelines.types import SAMPLE_RATE, Segment, Span, Turn, TurnsRevised, Word
@@ -42,7 +45,8 @@ from pipelines.types import SAMPLE_RATE, Segment, Span, Turn, TurnsRevised, Word
 LIMITS = Limits(resume_window=600.0)
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 SOURCE = Source("src", "Ann", "room", "pcm_s16le", 16000, 1)
-BACK = Recovered("src", {"set": "fake"}, "m.src.flac", 7, 3 * SAMPLE_RATE)
+FOUND = Reopened("src", 7)
+BACK = Recovered("src", {"set": "fake"}, "m.src.flac", 3 * SAMPLE_RATE)
 HOST, VIEWER = 1, 2
 
 
@@ -104,10 +108,31 @@ def test_its_source_waits_and_goes_on_behind_the_last_frame_on_disk() -> None:
     (answer,) = session.handle(resuming(), 1000.0)
     assert isinstance(answer, Send)
     assert session.handle(Framed(HOST, AudioFrame(7, 0, bytes(2))), 1000.0) == []
-    told = [e.message for e in session.handle(BACK, 1010.0) if isinstance(e, Send) and e.client == HOST]
-    assert told == [SessionMessage("m", "src", "secret", 7, {"set": "fake"})]
-    assert session.handle(Framed(HOST, AudioFrame(6, 0, bytes(2))), 1010.0) == []
-    assert session.handle(Framed(HOST, AudioFrame(7, 0, bytes(2))), 1010.0) == [Keep("src", AudioFrame(7, 0, bytes(2)))]
+    told = [e.message for e in session.handle(FOUND, 1001.0) if isinstance(e, Send) and e.client == HOST]
+    assert told == [SessionMessage("m", "src", "secret", 7, {}), RECOVERING]
+    assert session.handle(Framed(HOST, AudioFrame(6, 0, bytes(2))), 1001.0) == []
+    assert session.handle(Framed(HOST, AudioFrame(7, 0, bytes(2))), 1001.0) == [Keep("src", AudioFrame(7, 0, bytes(2)))]
+
+
+def test_what_arrives_while_it_is_rebuilt_is_acknowledged_and_survives_the_next_connection() -> None:
+    session = restored()
+    session.handle(FOUND, 1000.0)
+    session.handle(Joined(HOST), 1000.0)
+    session.handle(resuming(), 1000.0)
+    session.handle(Framed(HOST, AudioFrame(7, 0, bytes(2))), 1001.0)
+    assert Send(HOST, Ack(7, 0.5)) in session.handle(Kept("src", 7, 8000), 1001.0)
+    session.handle(BACK, 1010.0)
+    assert session.handle(Framed(HOST, AudioFrame(8, 0, bytes(2))), 1011.0) == [Keep("src", AudioFrame(8, 0, bytes(2)))]
+
+
+def test_a_source_may_stop_before_it_is_rebuilt() -> None:
+    session = restored()
+    session.handle(FOUND, 1000.0)
+    session.handle(Joined(HOST), 1000.0)
+    session.handle(resuming(), 1000.0)
+    assert FinishSource("src") in session.handle(Stopped(HOST), 1001.0)
+    session.handle(BACK, 1010.0)
+    assert SaveState("ended", 5, {"set": "fake"}) in session.handle(Drained("src", 5), 1020.0)
 
 
 def test_its_source_may_leave_again_while_it_is_rebuilt() -> None:
@@ -115,6 +140,7 @@ def test_its_source_may_leave_again_while_it_is_rebuilt() -> None:
     session.handle(Joined(HOST), 1000.0)
     session.handle(resuming(), 1000.0)
     assert session.handle(Left(HOST), 1005.0) == []
+    session.handle(FOUND, 1006.0)
     effects = session.handle(BACK, 1010.0)
     assert SaveResume(Resume("src", digest("secret"), ("Ypsilon",)), True) in effects
     assert session.wake_at == 1605.0

@@ -17,7 +17,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meeting.journal import MAGIC, FlacWriter, Journal, in_use, read, read_audio
+from meeting.journal import MAGIC, FlacWriter, Journal, follow, in_use, read, read_audio
 from meeting.messages import AudioFrame, AudioInfo
 from pipelines.errors import StoreError
 
@@ -267,6 +267,17 @@ def test_a_full_disk_is_told_at_once_or_at_the_latest_when_the_file_is_closed(fl
     if limit < 30_000:
         with pytest.raises(StoreError):
             writer.close()
+
+
+def test_a_journal_can_be_followed_while_it_grows(path: Path) -> None:
+    with Journal(path, OPUS) as journal:
+        journal.append(FRAMES[0])
+        following = follow(path)
+        assert [next(following), next(following), next(following)] == [FRAMES[0], None, None]
+        for frame in FRAMES[1:3]:
+            journal.append(frame)
+        assert [next(following), next(following), next(following)] == [*FRAMES[1:3], None]
+        following.close()
 
 
 def test_a_journal_is_locked_while_it_is_written_and_free_afterwards(

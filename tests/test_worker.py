@@ -23,6 +23,7 @@ from meeting.events import (
     Opened,
     OpenSource,
     Recovered,
+    Reopened,
     Saved,
     SourceFailed,
     Unsaved,
@@ -280,9 +281,10 @@ def test_what_a_killed_process_left_is_heard_again_and_goes_on(store: Store) -> 
 
     left_behind(store, tone(1.0), tone(0.5), torn=b"half a record")
     bench = Bench(store, job=AGAIN)
+    assert bench.next(Reopened) == Reopened(SOURCE, 2)
     assert sum(isinstance(bench.next(Heard), Heard) for _ in range(6)) == 6
     assert bench.next(Recovered) == Recovered(
-        SOURCE, {"speech": "fake", "why": "a test"}, f"{MEETING}.{SOURCE}.flac", 2, 24000
+        SOURCE, {"speech": "fake", "why": "a test"}, f"{MEETING}.{SOURCE}.flac", 24000
     )
     bench.worker.keep(frame(2, tone(1.0)))
     assert bench.next(Kept) == Kept(SOURCE, 2, 40000)
@@ -290,6 +292,37 @@ def test_what_a_killed_process_left_is_heard_again_and_goes_on(store: Store) -> 
     assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1, 2]
     audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
     assert audio.tobytes() == tone(1.0) + tone(0.5) + tone(1.0)
+
+
+class GatedPipeline(FakePipeline):
+    """Hears nothing until it may."""
+
+    gate = threading.Event()
+
+    def feed(self, audio: Any) -> None:
+        """Wait, then hear."""
+        self.gate.wait(20)
+        super().feed(audio)
+
+
+def test_frames_that_arrive_while_the_old_ones_are_heard_are_kept_before_they_are_heard(store: Store) -> None:
+    import soundfile
+
+    left_behind(store, *(tone(0.5),) * 4)
+    GatedPipeline.gate.clear()
+    bench = Bench(store, FakeMachinery(pipeline=GatedPipeline), job=AGAIN)
+    bench.next(Reopened)
+    for seq in (4, 5):
+        bench.worker.keep(frame(seq, tone(1.0)))
+    bench.worker.finish()
+    GatedPipeline.gate.set()
+    events = [bench.next(Kept, Recovered, Drained) for _ in range(4)]
+    assert [type(event) for event in events] == [Kept, Kept, Recovered, Drained]
+    assert events[-1] == Drained(SOURCE, 64000)
+    assert bench.left == [32000, 32000]
+    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == list(range(6))
+    audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
+    assert audio.tobytes() == tone(0.5) * 4 + tone(1.0) * 2
 
 
 def test_the_format_of_a_left_journal_comes_from_itself(store: Store) -> None:
