@@ -50,7 +50,7 @@ class Heard:
 
 def listen(reference: Reference, engine: Engine) -> Heard:
     """All local voices of a recording; raises AudioError."""
-    steps, windows = Stepper(), Windows()
+    steps, windows = Stepper(), Windows(engine.listen())
     voices: list[LocalVoices] = []
 
     def find(found: Iterable[Window]) -> None:

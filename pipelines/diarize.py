@@ -11,13 +11,20 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Samples, Step, Window
+from .types import SAMPLE_RATE, STEP, VOICE_FRAME, WINDOW, LocalVoices, Samples, Step, Window
 
 ALONE = 0.1
 """Overlap-aware weight from which a voice counts as speaking alone: clearly active, and more so than the others"""
 MIN_CLEAN = 0.5
 """Seconds of clean speech below which a voice gets no embedding"""
+
+
+VOICED = 0.2
+"""Voice probability from which a frame may hold speech; low, since this only has to keep noise out"""
+REACH = 38
+"""Frames of `VOICE_FRAME` samples round a voiced one that may hold speech too (1.2 s): pauses are not cut"""
 
 
 class Windows:
@@ -27,7 +34,9 @@ class Windows:
     label; `flush` pads the last step and adds windows until every instant has been seen as often as any other.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, voice: Callable[[Samples], float] | None = None) -> None:
+        """`voice` gives the probability of speech of `VOICE_FRAME` samples; without it all may be speech."""
+        self._voice = voice
         self.reset()
 
     def reset(self) -> None:
@@ -35,6 +44,12 @@ class Windows:
         self._audio: Samples = np.zeros(WINDOW, np.float32)
         self._index = 0
         self._end = 0
+        self._rest: Samples = np.zeros(0, np.float32)
+        self._voices: list[bool] = []  # of the frames since `_first`
+        self._first = 0
+        reset = getattr(self._voice, "reset", None)
+        if reset is not None:
+            reset()
 
     def __call__(self, step: Step) -> list[Window]:
         """A step of `STEP` samples, fewer only in the last one."""
@@ -42,7 +57,7 @@ class Windows:
         self._audio = np.concatenate([self._audio[STEP:], fresh])
         self._end += STEP
         self._index += 1
-        return [Window(self._index - 1, self._end - WINDOW, self._audio)]
+        return [Window(self._index - 1, self._end - WINDOW, self._audio, self._voiced(fresh))]
 
     def flush(self) -> list[Window]:
         """Windows that reach past the end, in which the last instants lie in the middle and at the front."""
@@ -50,6 +65,25 @@ class Windows:
             return []
         silence = Step(0, 0, np.zeros(STEP, np.float32))
         return [window for _ in range(WINDOW // STEP - 1) for window in self(silence)]
+
+    def _voiced(self, fresh: Samples) -> NDArray[np.bool_] | None:
+        """Where the window may hold speech, one value for each `VOICE_FRAME` samples, the newest last."""
+        if self._voice is None:
+            return None
+        audio = np.concatenate([self._rest, fresh])
+        whole = len(audio) // VOICE_FRAME * VOICE_FRAME
+        for at in range(0, whole, VOICE_FRAME):
+            self._voices.append(self._voice(audio[at : at + VOICE_FRAME]) >= VOICED)
+        self._rest = audio[whole:].copy()
+        kept = WINDOW // VOICE_FRAME + 1 + REACH
+        self._first += max(0, len(self._voices) - kept)
+        del self._voices[:-kept]
+        known = np.array([False] * REACH + self._voices + [False] * REACH)
+        near = np.cumsum(np.concatenate([[0], known]))
+        possible = near[2 * REACH + 1 :] > near[: -2 * REACH - 1]
+        frames = np.arange(self._end - WINDOW, self._end, VOICE_FRAME) // VOICE_FRAME - self._first
+        inside = possible[np.clip(frames, 0, len(possible) - 1)] & (frames >= 0)
+        return np.asarray(inside, np.bool_)
 
 
 Embed = Callable[[Any, Any], Any]
@@ -74,6 +108,10 @@ class LocalVoiceFinder:
 
         audio = torch.from_numpy(np.stack([window.audio for window in windows]))
         activity = self._segment(audio[:, :, None])
+        for row, window in enumerate(windows):
+            if window.voiced is not None:
+                place = (np.arange(activity.shape[1]) * len(window.voiced)) // activity.shape[1]
+                activity[row, torch.from_numpy(~window.voiced[place])] = 0.0
         weights = self._penalty(activity.clone())
         alone = weights >= ALONE
         frames = activity.shape[1]

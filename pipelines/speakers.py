@@ -73,6 +73,7 @@ class SpeakerTracker:
     def reset(self) -> None:
         """Forget all voices."""
         self._heard: list[LocalVoices] = []
+        self._going: list[dict[int, int]] = []  # which local voice of the window before each one goes on
         self._numbers: list[Numbers] = []
         self._samples: list[_Sample] = []
         self._open: dict[int, _Sample] = {}  # by local voice of the last window
@@ -90,6 +91,7 @@ class SpeakerTracker:
         links = self._links(before, local) if before and before.index + 1 == local.index else {}
         numbers = self._identify(local, links)
         self._heard.append(local)
+        self._going.append(links)
         self._numbers.append(numbers)
         self._sample(local, links)
         self._grid.add(local, numbers)
@@ -115,12 +117,9 @@ class SpeakerTracker:
 
     def _identify(self, local: LocalVoices, links: dict[int, int]) -> Numbers:
         """Speaker number of each local voice, by distance with a margin, then by continuity."""
-        thresholds = self._options.thresholds
-        numbers = self._nearest(local, thresholds.margin)
+        numbers = self._nearest(local, self._options.thresholds.margin)
         for voice, other in links.items():
-            owner = self._numbers[-1][other]
-            if numbers[voice] == DOUBT and owner > DOUBT and owner not in numbers:
-                numbers[voice] = owner
+            carry(numbers, voice, int(self._numbers[-1][other]))
         return numbers
 
     def _nearest(self, local: LocalVoices, margin: float) -> Numbers:
@@ -192,9 +191,16 @@ class SpeakerTracker:
             middle = centroids(vectors, clean, labels)
             self._centers = {names[label]: middle[label] for label in range(len(middle))}
         everything = reason == "refine" or structure != set(self._centers)
-        for at in range(0 if everything else self._settled, len(self._heard)):
-            local, numbers = self._heard[at], self._nearest(self._heard[at], 0.0)
-            self._grid.relabel(local, self._numbers[at], numbers)
+        first = 0 if everything else self._settled
+        settled = [self._nearest(local, 0.0) for local in self._heard[first:]]
+        for at in range(1, len(settled)):
+            for voice, other in self._going[first + at].items():
+                carry(settled[at], voice, int(settled[at - 1][other]))
+        for at in range(len(settled) - 1, 0, -1):
+            for voice, other in self._going[first + at].items():
+                carry(settled[at - 1], other, int(settled[at][voice]))
+        for at, numbers in enumerate(settled, first):
+            self._grid.relabel(self._heard[at], self._numbers[at], numbers)
             self._numbers[at] = numbers
         self._settled = max(0, len(self._heard) - WINDOW // STEP)
         self._compact()
@@ -255,3 +261,9 @@ class SpeakerTracker:
                 self._known[number] = Speaker(f"spk{number}", color=number - 1, merged_into=f"spk{into}")
                 out.append(self._known[number])
         return names, out
+
+
+def carry(numbers: Numbers, voice: int, owner: int) -> None:
+    """A voice in doubt is who it was in the neighbouring window, unless that one is here already."""
+    if numbers[voice] == DOUBT and owner > DOUBT and owner not in numbers:
+        numbers[voice] = owner

@@ -134,7 +134,7 @@ class Pipeline:
         audio = self._audio.pipe(ops.share())
         turns = audio.pipe(
             _through("stepper", Stepper()),
-            _through("windows", Windows()),
+            _through("windows", Windows(engine.listen())),
             ops.map(_guarded("diarization", self._find)),
             self._in_order(),
             ops.do_action(self._progress.voiced),

@@ -19,6 +19,9 @@ STEP = SAMPLE_RATE // 2
 WINDOW = 10 * STEP
 """Samples of one diarization window (5 s): what the segmentation models look at"""
 
+VOICE_FRAME = 512
+"""Samples of one frame of voice activity (32 ms): the size the model was trained on"""
+
 Samples = NDArray[np.float32]
 """Mono audio at `SAMPLE_RATE`, shape (samples,), values in [-1, 1]."""
 
@@ -128,6 +131,8 @@ class Window:
     start: int
     """First sample; negative at the beginning"""
     audio: Samples = field(compare=False, repr=False)
+    voiced: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+    """Where somebody may be speaking, in equal parts of the window; None means everywhere"""
 
 
 @dataclass(frozen=True, slots=True)

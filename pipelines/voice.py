@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from .errors import ModelCorrupt, ModelMissing
-from .types import SAMPLE_RATE, Samples
+from .types import SAMPLE_RATE, VOICE_FRAME, Samples
 
-FRAME = 512
-"""Samples of one frame (32 ms): the size the model was trained on"""
+FRAME = VOICE_FRAME
+"""Samples of one frame (32 ms)"""
 
 _CONTEXT = 64
 _FILE = "data/silero_vad_16k_op15.onnx"

@@ -9,8 +9,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from pipelines.audio import Stepper
 from pipelines.diarize import MIN_CLEAN, LocalVoiceFinder, Windows
-from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Samples, Span, Step, Window
+from pipelines.types import SAMPLE_RATE, STEP, VOICE_FRAME, WINDOW, LocalVoices, Samples, Span, Step, Window
 from tests.conftest import Sample
 
 FRAMES = 293
@@ -227,3 +228,42 @@ def test_real_windows_found_together_are_found_as_alone(real: LocalVoiceFinder, 
     windows = [cut(audio, start) for start in (0.0, 23.5)]
     for together, one in zip(real(windows), windows, strict=True):
         assert_same(together, real([one])[0])
+
+
+class FakeVoice:
+    """Hears speech wherever there is sound."""
+
+    def __call__(self, frame: Samples) -> float:
+        """1 for sound, 0 for silence."""
+        return float(np.abs(frame).max() > 0.1)
+
+
+def test_windows_say_where_somebody_may_be_speaking() -> None:
+    windows = Windows(FakeVoice())
+    audio = np.zeros(20 * STEP, np.float32)
+    audio[4 * STEP : 6 * STEP] = 0.5
+    made = [window for step in Stepper()(audio) for window in windows(step)]
+    last = made[-1].voiced
+    assert made[3].voiced is not None
+    assert not made[3].voiced.any()
+    assert last is not None
+    assert not last.any()
+    middle = made[9].voiced
+    assert middle is not None
+    seconds = np.flatnonzero(middle) * VOICE_FRAME / SAMPLE_RATE
+    assert seconds.min() == pytest.approx(2.0 - 1.2, abs=0.1)
+    assert seconds.max() == pytest.approx(3.0 + 1.2, abs=0.1)
+
+
+def test_without_a_voice_model_a_window_may_be_speech_throughout() -> None:
+    (window,) = Windows()(Step(0, 0, np.zeros(STEP, np.float32)))
+    assert window.voiced is None
+
+
+def test_no_voice_is_found_where_nobody_can_be_speaking() -> None:
+    finder = LocalVoiceFinder(FakeSegmentation(), FakeEmbed())
+    audio = np.ones(WINDOW, np.float32)
+    free, held = finder([Window(0, 0, audio), Window(1, 0, audio, np.zeros(WINDOW // VOICE_FRAME + 1, np.bool_))])
+    assert free.activity.any()
+    assert not held.activity.any()
+    assert np.isnan(held.embeddings).all()

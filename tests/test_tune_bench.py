@@ -66,6 +66,10 @@ def test_a_revision_replaces_what_was_told_of_its_stretch() -> None:
 class FakeEngine:
     """Finds the same voice in each window, but nothing in the second one."""
 
+    def listen(self) -> Any:
+        """Hears speech everywhere."""
+        return lambda frame: 1.0
+
     def find(self, window: Window) -> Future[LocalVoices | None]:
         """At once."""
         found: Future[LocalVoices | None] = Future()
