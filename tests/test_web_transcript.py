@@ -203,7 +203,8 @@ def test_capture_times_are_steady_and_follow_a_standstill(page: Page) -> None:
         """async () => {
           const { CaptureClock } = await import('/static/frames.js')
           const clock = new CaptureClock(1000)
-          return [[1000, 100], [1130, 230], [4000, 3100], [9100, 3200]].map(([now, sound]) => clock.stamp(100, now, sound))
+          const moments = [[1000, 100], [1130, 230], [4000, 3100], [9100, 3200]];
+          return moments.map(([now, sound]) => clock.stamp(100, now, sound));
         }"""
     )
     # The third came three seconds late; before the fourth the sound itself stood still for five.
