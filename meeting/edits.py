@@ -98,7 +98,8 @@ def _edit_segment(edits: Edits, change: SegmentChange, transcript: Transcript) -
             raise MeetingError("speaker must be a speaker of this meeting, or null")
     words = shown.words if change.text is None else respell(shown.words, change.text)
     segment = replace(shown, rev=shown.rev + 1, speaker=speaker, words=words)
-    segment = replace(segment, stable_chars=len(segment.text))
+    if words != shown.words:
+        segment = replace(segment, stable_chars=len(segment.text))
     labelled = change.relabel or (before is not None and before.labelled)
     line = EditedLine(segment, before.heard if before else shown.words, labelled)
     return replace(edits, lines={**edits.lines, change.id: line})
