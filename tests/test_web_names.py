@@ -1,4 +1,4 @@
-"""Naming voices and correcting lines in a real browser, seen by a second tab; and the mark of people speaking at once."""
+"""Naming voices and correcting lines in a real browser, seen by a second tab; the mark of people speaking at once."""
 
 from __future__ import annotations
 
