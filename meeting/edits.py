@@ -262,7 +262,7 @@ class Overlay:
             own = {at for at, word in enumerate(said.words) if (word.span, word.text) in heard}
             if own and said.final:
                 self._met.add(line.segment.id)
-            if not own and line.segment.id not in self._met:
+            if not own and (said.id == line.segment.id or line.segment.id not in self._met):
                 span = line.segment.span
                 middles = ((word.span.start + word.span.end) // 2 for word in said.words)
                 own = {at for at, middle in enumerate(middles) if span.start <= middle < span.end}
