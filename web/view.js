@@ -64,7 +64,11 @@ export class TranscriptView {
     node.setAttribute('data-speaker', speaker ?? '')
     node.setAttribute('data-color', speakerColor(speaker, this.#speakers))
     const text = speakerName(speaker, this.#speakers)
-    if (!this.#onName) return setText(name, text)
+    if (!this.#onName) {
+      name.querySelector('button')?.remove()
+      setText(name, text)
+      return
+    }
     if (!name.querySelector('button')) {
       name.replaceChildren(el('button', { class: 'name-button', type: 'button', title: 'Say who this is', 'data-testid': 'edit-voice', onclick: ({ currentTarget }) => this.#onName?.(item.block, currentTarget) }))
     }
