@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from meeting.api import MOST_LINKS
+from meeting.corrections import Corrections
 from tests.access_fakes import Locked, locked
 from tests.server_fakes import FAKE_MODELS, Serving, config, serving, tone
 
@@ -328,6 +329,9 @@ def test_a_line_of_a_live_meeting_is_labelled_and_written_for_everybody(served: 
         viewer.until("ended")
         host.until("ended")
     assert "Speaker ?: won" in exported(served, meeting_id, "srt")
+    kept = Corrections(served.app.state.rooms.store).edits(meeting_id).lines["s0"]
+    assert (kept.segment.text, kept.segment.rev, kept.labelled) == ("won", 5, True)
+    assert [word.text for word in kept.heard] == ["one"]
 
 
 def test_a_meeting_that_is_over_is_changed_and_its_exports_with_it(served: Serving) -> None:
