@@ -109,6 +109,8 @@ RULES: dict[tuple[str, str], Role] = {
     ("GET", "/api/meetings/{meeting_id}"): Role.VIEW,
     ("PATCH", "/api/meetings/{meeting_id}"): Role.HOST,
     ("DELETE", "/api/meetings/{meeting_id}"): Role.HOST,
+    ("PATCH", "/api/meetings/{meeting_id}/speakers/{speaker_id}"): Role.HOST,
+    ("PATCH", "/api/meetings/{meeting_id}/segments/{segment_id}"): Role.HOST,
     ("GET", "/api/meetings/{meeting_id}/transcript"): Role.VIEW,
     ("GET", "/api/meetings/{meeting_id}/export"): Role.VIEW,
     ("GET", "/api/meetings/{meeting_id}/audio"): Role.HOST,

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from meeting import export as exports
 from meeting.access import LINK_ROLES, Grant, Link
 from meeting.doorman import Doorman
+from meeting.edits import Conflict, SegmentChange, SpeakerChange
+from meeting.messages import as_dict
 from meeting.records import OPEN, Meeting, Record, Source, display_name
 from meeting.retention import remove_meeting
 from meeting.rooms import Rooms
@@ -27,6 +29,7 @@ YEAR = 365 * 86_400
 MOST_LINKS = 200
 """Links that one meeting may have"""
 
+Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 
 
@@ -53,12 +56,25 @@ class NewLink(BaseModel):
     """Seconds; null for as long as the meeting is kept"""
 
 
-class Conflict(MeetingError):
-    """What was asked for cannot be done in the meeting's state."""
+class SpeakerEdit(BaseModel):
+    """What a person sets about a voice; what is left out stays."""
 
-    def __init__(self, message: str, code: str = "live") -> None:
-        self.code = code
-        super().__init__(message)
+    model_config = ConfigDict(extra="forbid")
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] | None = None
+    """Null or empty takes the name away"""
+    merge_into: Id | None = None
+    """The voice that this one is the same as"""
+
+
+class SegmentEdit(BaseModel):
+    """What a person sets about a line; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+    rev: int
+    """The revision that the person saw"""
+    speaker: Id | None = None
+    """Null for a voice that is not known"""
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)] | None = None
 
 
 def _rooms(request: Request) -> Rooms:
@@ -136,6 +152,27 @@ async def rename(request: Request, meeting_id: str, change: TitleChange) -> dict
     await asyncio.wrap_future(_store(request).rename_meeting(meeting_id, change.title))
     _rooms(request).rename(meeting_id, change.title)
     return {"id": meeting_id, "title": change.title}
+
+
+@router.patch("/{meeting_id}/speakers/{speaker_id}")
+async def edit_speaker(request: Request, meeting_id: str, speaker_id: str, body: SpeakerEdit) -> dict[str, Any]:
+    """Name a voice, or make it one with another; all voices as they are then."""
+    rename = "name" in body.model_fields_set
+    if not rename and body.merge_into is None:
+        raise MeetingError("give a name, or merge_into")
+    change = SpeakerChange(speaker_id, rename, body.name or None, body.merge_into)
+    return {"speakers": [as_dict(voice) for voice in await _rooms(request).edit(meeting_id, change)]}
+
+
+@router.patch("/{meeting_id}/segments/{segment_id}")
+async def edit_segment(request: Request, meeting_id: str, segment_id: str, body: SegmentEdit) -> dict[str, Any]:
+    """Give a line to another voice, or write what was said; the line as it is then. 409 when it changed meanwhile."""
+    relabel = "speaker" in body.model_fields_set
+    if not relabel and body.text is None:
+        raise MeetingError("give a speaker, or a text")
+    change = SegmentChange(segment_id, body.rev, relabel, body.speaker, body.text)
+    (line,) = await _rooms(request).edit(meeting_id, change)
+    return as_dict(line)
 
 
 @router.delete("/{meeting_id}", status_code=204)

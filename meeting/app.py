@@ -20,6 +20,7 @@ import meeting
 from meeting import api, figures
 from meeting.config import Config
 from meeting.doorman import Doorman, server_token
+from meeting.edits import Conflict
 from meeting.guard import Gate, Guard, allowed_hosts
 from meeting.ingest import serve_socket
 from meeting.links import Links
@@ -176,7 +177,7 @@ def _add_errors(app: FastAPI) -> None:
 def _status(error: MeetingError) -> tuple[int, str]:
     if isinstance(error, NotFound):
         return 404, "not_found"
-    if isinstance(error, api.Conflict):
+    if isinstance(error, Conflict):
         return 409, error.code
     if isinstance(error, StoreError):
         return 503, "storage"

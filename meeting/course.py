@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 from meeting.config import Limits
+from meeting.edits import Overlay
 from meeting.events import (
     AbandonSource,
     Broadcast,
@@ -88,7 +89,7 @@ class Course:
         self.title = title
         self.state = State.OPEN
         self.samples = 0
-        self.transcript = Transcript()
+        self._overlay = Overlay(Transcript())
         self.gaps: list[Gap] = []
         self._limits = limits
         self._resumable = resumable
@@ -98,10 +99,15 @@ class Course:
         self._live_since = 0.0
         self._visited = False
         self._dismissed = False
-        self._rebuilt: Transcript | None = None
+        self._rebuilt: Overlay | None = None
         self._troubles: dict[str, str] = {}
         self.unfinished = False
         """True when nothing more can happen here, and a later session must finish the meeting"""
+
+    @property
+    def transcript(self) -> Transcript:
+        """Everything said so far, as people have left it."""
+        return self._overlay.transcript
 
     @property
     def closed(self) -> bool:
@@ -147,7 +153,8 @@ class Course:
     def _hear(self, output: Output) -> list[Effect]:
         if self.closed:
             return []
-        return hear(self.transcript, output) if self._rebuilt is None else hear_again(self._rebuilt, output)
+        overlay, listen = (self._overlay, hear) if self._rebuilt is None else (self._rebuilt, hear_again)
+        return [effect for shown in overlay(output) for effect in listen(overlay.transcript, shown)]
 
     def _missed(self, gap: Gap) -> list[Effect]:
         if self.closed or gap in self.gaps:
@@ -228,7 +235,11 @@ class Course:
         record, away = restored.record, self._limits.resume_window - restored.remaining
         self.state = State(record.meeting.state)
         self.samples = max([record.meeting.samples, *(segment.span.end for segment in record.segments)])
-        self.transcript, self._rebuilt = Transcript(record.segments, record.speakers), Transcript()
+        stored = Transcript(record.segments, record.speakers)
+        self._overlay = Overlay(stored, restored.edits, record.speakers)
+        self._rebuilt = Overlay(Transcript(), restored.edits)
+        for shown in self._rebuilt.lay():
+            self._rebuilt.transcript.apply(shown)
         self.gaps = list(record.gaps)
         self._models = record.meeting.models
         self._source = known_source(restored.source, restored.resume, now - away)
@@ -247,7 +258,7 @@ class Course:
         if live.lost_at is not None:
             window = self._limits.resume_window
             live.lost_at = max(live.lost_at, now - window + min(GRACE, window))
-        self.transcript, self._rebuilt = self._rebuilt, None
+        self._overlay, self._rebuilt = self._rebuilt, None
         self.samples, self._models = event.samples, event.models
         self._live_since = now - event.samples / SAMPLE_RATE
         effects: list[Effect] = [
@@ -269,6 +280,8 @@ class Course:
             return [Note(f"not rebuilt yet: {code}"), told, *self._leave_unfinished(live)]
         self._rebuilt = None
         effects: list[Effect] = [Note(f"cannot be rebuilt: {code}"), AbandonSource(live.source.id)]
+        for shown in self._overlay.lay():  # an edit may have been stored just before its line could be
+            effects += hear(self.transcript, shown)
         if live.client is not None:
             effects.append(Send(live.client, ErrorMessage(code, message, False)))
         if self.state is State.LIVE:

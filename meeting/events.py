@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from meeting.edits import Change
 from meeting.messages import AudioFrame, AudioInfo, ServerMessage, Start
-from meeting.records import Gap, Restored, Resume, Source
-from pipelines.errors import ProtocolError
+from meeting.records import Edits, Gap, Restored, Resume, Source
+from pipelines.errors import MeetingError, ProtocolError
 from pipelines.types import LabelChange, Output, Segment, Speaker, TurnsRevised
 
 
@@ -168,6 +169,14 @@ class Renamed:
 
 
 @dataclass(frozen=True, slots=True)
+class Edited:
+    """A person changes a name or a line; answered by `Answer` with the same ticket."""
+
+    ticket: int
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
 class Dismissed:
     """The server stops, or the meeting was deleted: what is live is finished, the rest is let go."""
 
@@ -199,6 +208,7 @@ Event = (
     | Unsaved
     | Saved
     | Renamed
+    | Edited
     | Dismissed
     | Tick
 )
@@ -333,6 +343,22 @@ class SaveTurns:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveEdits:
+    """Store what people have set: all about voices, and one line where it is that which was changed."""
+
+    edits: Edits
+    line: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Tell who asked for a change: what is now, why not, or None when the meeting is over and kept elsewhere."""
+
+    ticket: int
+    outcome: tuple[ServerMessage, ...] | MeetingError | None
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Write a line to the log; never text, names or tokens."""
 
@@ -356,5 +382,7 @@ Effect = (
     | SaveLabels
     | SaveSpeaker
     | SaveTurns
+    | SaveEdits
+    | Answer
     | Note
 )

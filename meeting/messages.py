@@ -160,6 +160,7 @@ class SegmentMessage:
     text: str
     stable_chars: int
     words: tuple[WordMessage, ...]
+    overlap: bool = False
 
     @classmethod
     def of(cls, segment: Segment) -> SegmentMessage:
@@ -175,6 +176,7 @@ class SegmentMessage:
             segment.text,
             segment.stable_chars,
             tuple(word_message(word) for word in segment.words),
+            segment.overlap,
         )
 
 
@@ -237,9 +239,8 @@ class StatsMessage:
     @classmethod
     def of(cls, stats: PipelineStats) -> StatsMessage:
         """Pipeline figures as sent."""
-        return cls(
-            round(stats.rtf, 3), round(stats.asr_lag, 3), round(stats.diarization_lag, 3), stats.dropped_partials
-        )
+        lags = round(stats.asr_lag, 3), round(stats.diarization_lag, 3)
+        return cls(round(stats.rtf, 3), *lags, stats.dropped_partials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,5 +396,4 @@ def _build(kind: Any, body: dict[str, Any], where: str) -> Any:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text := repr(value)) <= 40 else text[:37] + "..."

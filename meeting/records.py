@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipelines.types import Segment, Span, Speaker, Turn
+from pipelines.types import Segment, Span, Speaker, Turn, Word
 
 OPEN = "open"
 """State of a meeting that nobody has spoken in yet"""
@@ -103,6 +104,29 @@ def display_name(speaker: Speaker) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class EditedLine:
+    """A line as a person has left it: nothing automatic changes it from then on."""
+
+    segment: Segment
+    heard: tuple[Word, ...]
+    """Its words as they were recognised"""
+    labelled: bool
+    """Whether its speaker was chosen; false where only its text was written"""
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What people have set by hand in a meeting."""
+
+    names: Mapping[str, str | None] = field(default_factory=dict)
+    """Voice -> its name; None where it was taken away"""
+    merges: Mapping[str, str] = field(default_factory=dict)
+    """Voice -> the voice that it is"""
+    lines: Mapping[str, EditedLine] = field(default_factory=dict)
+    """By the ids of the segments"""
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """A meeting that the end of an earlier process cut off, as far as it was stored."""
 
@@ -113,3 +137,4 @@ class Restored:
     """Seconds that its source may still take to come back"""
     heard_at: datetime | None = None
     """UTC time of its last frame"""
+    edits: Edits = field(default_factory=Edits)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from meeting import journal
+from meeting.corrections import Corrections
 from meeting.records import ENDED, ENDING, LIVE, Record, Restored, Resume
 from meeting.rescue import Rescue
 from meeting.store import Store
@@ -67,7 +68,8 @@ def restore(store: Store, meeting_id: str, window: float, now: datetime) -> Rest
         # From now on its client is away: a crash while it is rebuilt must not give it the whole window again.
         resume = replace(resume, lost_at=now)
         rescue.save_resume(meeting_id, resume).result()
-    return Restored(record, source, resume, remaining(resume.lost_at, now, window), heard_at)
+    left_time = remaining(resume.lost_at, now, window)
+    return Restored(record, source, resume, left_time, heard_at, Corrections(store).edits(meeting_id))
 
 
 def remaining(lost_at: datetime | None, now: datetime, window: float) -> float:

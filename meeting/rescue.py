@@ -69,7 +69,7 @@ class Rescue:
     ) -> Future[None]:
         """Put final segments, voices and gaps in the place of all that was kept of a meeting, at once or not at all.
 
-        Names that people gave to voices stay.
+        What people have set is kept elsewhere, and is in the transcript that comes here.
         """
         rows = [segment_values(meeting_id, segment) for segment in segments if segment.final and segment.words]
         lost = [
@@ -84,13 +84,9 @@ class Rescue:
         ]
 
         def work(session: Session) -> None:
-            known = session.scalars(select(SpeakerRow).where(SpeakerRow.meeting_id == meeting_id))
-            names = {row.id: row.name for row in known}
             for table in (SegmentRow, SpeakerRow, GapRow):
                 session.execute(delete(table).where(table.meeting_id == meeting_id))
             voices = [speaker_values(meeting_id, speaker) for speaker in speakers]
-            for voice in voices:
-                voice["name"] = voice["name"] or names.get(voice["id"])
             for table, values in ((SegmentRow, rows), (SpeakerRow, voices), (GapRow, lost)):
                 for at in range(0, len(values), ROWS):
                     session.execute(insert(table), values[at : at + ROWS])

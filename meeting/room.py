@@ -16,11 +16,15 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from meeting.config import Limits
+from meeting.corrections import Corrections
 from meeting.course import State
+from meeting.edits import Change
 from meeting.events import (
     AbandonSource,
+    Answer,
     Broadcast,
     Drop,
+    Edited,
     Effect,
     Event,
     FinishSource,
@@ -33,6 +37,7 @@ from meeting.events import (
     OpenSource,
     Restarted,
     Saved,
+    SaveEdits,
     SaveGap,
     SaveLabels,
     SaveResume,
@@ -49,13 +54,14 @@ from meeting.events import (
 )
 from meeting.gate import Gate, Pace
 from meeting.keeper import Keeper
-from meeting.messages import Close, Start, encode
+from meeting.messages import Close, ServerMessage, Start, encode
 from meeting.outbox import Receiver
 from meeting.records import ENDED, LIVE, Meeting, Restored
 from meeting.rescue import Rescue
 from meeting.session import Session
 from meeting.store import new_id
 from meeting.worker import Worker, Workshop
+from pipelines.errors import MeetingError
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +70,7 @@ SAVES = (
     SaveLabels,
     SaveSpeaker,
     SaveTurns,
+    SaveEdits,
     SaveSource,
     SaveResume,
     SaveGap,
@@ -94,6 +101,7 @@ class Room:
         self.session = Session(meeting.id, meeting.title, limits, workshop.engine.models, resumable)
         self._workshop = workshop
         self._rescue = Rescue(workshop.store)
+        self._corrections = Corrections(workshop.store)
         self._refusal = refusal
         self._on_closed = on_closed
         self._timer: asyncio.TimerHandle | None = None
@@ -103,6 +111,8 @@ class Room:
         self._clients: dict[int, Receiver] = {}
         self._arriving: dict[int, Receiver] = {}
         self._next_client = 1
+        self._asked: dict[int, asyncio.Future[tuple[ServerMessage, ...] | None]] = {}
+        self._next_ticket = 0
         self._workers: dict[str, Worker] = {}
         self._gate = Gate()
         self._pace = Pace(limits.source_bytes)
@@ -134,6 +144,20 @@ class Room:
     def start(self, client: int, start: Start) -> None:
         """A client wants to be the source."""
         self.post(Started(client, start, new_id(), secrets.token_urlsafe(24)))
+
+    async def edit(self, change: Change) -> tuple[ServerMessage, ...] | None:
+        """Let a person change something, and tell what is now; None when this meeting is over. Raises MeetingError."""
+        if self.task.done():
+            return None
+        self._next_ticket += 1
+        ticket, answered = self._next_ticket, self._loop.create_future()
+        self._asked[ticket] = answered
+        self.post(Edited(ticket, change))
+        try:
+            told: tuple[ServerMessage, ...] | None = await answered
+            return told
+        finally:
+            del self._asked[ticket]
 
     async def frame(self, event: Framed) -> None:
         """Take a frame; waits while too much is on its way to disk, or when it comes faster than it may."""
@@ -221,6 +245,8 @@ class Room:
         for worker in self._workers.values():
             worker.abandon()
         self._workers.clear()
+        for ticket in self._asked:
+            self._answer(ticket, None)
         log.info("meeting %s: closed", self.id)
         self._on_closed(self)
 
@@ -257,10 +283,21 @@ class Room:
                 self._workers[source_id].finish(hurry)
             case AbandonSource(source_id):
                 self._workers.pop(source_id).abandon()
+            case Answer(ticket, outcome):
+                self._answer(ticket, outcome)
             case Note(text):
                 log.info("meeting %s: %s", self.id, text)
             case _:
                 raise AssertionError(f"no way to carry out {type(effect).__name__}")
+
+    def _answer(self, ticket: int, outcome: tuple[ServerMessage, ...] | MeetingError | None) -> None:
+        asked = self._asked.get(ticket)
+        if asked is None or asked.done():
+            return
+        if isinstance(outcome, MeetingError):
+            asked.set_exception(outcome)
+        else:
+            asked.set_result(outcome)
 
     def _hire(self, job: OpenSource) -> Worker:
         return Worker(
@@ -295,6 +332,8 @@ class Room:
                 return store.save_speakers(self.id, [speaker])
             case SaveTurns(revision):
                 return store.save_turns(self.id, revision)
+            case SaveEdits(edits, line):
+                return self._corrections.save(self.id, edits, line)
             case SaveSource(source):
                 return store.save_source(self.id, source)
             case SaveResume(resume, away):

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 
 from meeting.config import Limits
+from meeting.corrections import Corrections
 from meeting.course import State
+from meeting.edits import Change
 from meeting.events import Dismissed, Renamed, Saved, Unsaved
 from meeting.messages import Close, Ended, SegmentMessage, ServerMessage, SnapshotMessage, SpeakerMessage
 from meeting.outputs import gap_message
@@ -166,6 +168,15 @@ class Rooms:
         room = self._rooms.get(meeting_id)
         if room is not None:
             room.post(Renamed(title))
+
+    async def edit(self, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
+        """Let a person change something, live or afterwards; what is now. Raises MeetingError."""
+        while (room := self._rooms.get(meeting_id)) is not None:
+            told = await room.edit(change)
+            if told is not None:
+                return told
+            await asyncio.wait([room.task])
+        return await asyncio.to_thread(Corrections(self.store).change, meeting_id, change)
 
     async def dismiss(self, meeting_id: str) -> bool:
         """Send everyone out of a meeting that is about to be deleted; false, and nothing done, while it is live."""

@@ -6,13 +6,16 @@ Imports no asyncio, clock, socket or database: time is an argument, and `wake_at
 from __future__ import annotations
 
 from meeting.course import RECOVERING, Course, State, farewell, opening
+from meeting.edits import Change, SegmentChange, answer
 from meeting.events import (
     AbandonSource,
+    Answer,
     Broadcast,
     Broke,
     Dismissed,
     Drained,
     Drop,
+    Edited,
     Effect,
     Event,
     FinishSource,
@@ -29,6 +32,7 @@ from meeting.events import (
     Reopened,
     Restarted,
     Saved,
+    SaveEdits,
     SaveResume,
     Send,
     SourceFailed,
@@ -39,7 +43,8 @@ from meeting.events import (
 )
 from meeting.live import LiveSource, new_source
 from meeting.messages import AudioFrame, Close, Ended, ErrorMessage, StateMessage
-from pipelines.errors import ProtocolError
+from meeting.outputs import hear
+from pipelines.errors import MeetingError, ProtocolError
 
 SPARE = 8
 """Seats beyond the limit of viewers while the source is away, so that it can always come back"""
@@ -84,6 +89,8 @@ class Session(Course):
             case Renamed(title):
                 self.title = title
                 return [Broadcast(StateMessage(self.state.value, title))]
+            case Edited(ticket, change):
+                return self._edit(ticket, change)
             case Dismissed(code, reason):
                 return self._dismiss(code, reason)
             case Tick():
@@ -93,6 +100,24 @@ class Session(Course):
         if self._troubles.pop(what, None) is None or self._troubles:
             return []
         return [Broadcast(ErrorMessage("storage_ok", "everything can be saved again", False))]
+
+    # Edits
+
+    def _edit(self, ticket: int, change: Change) -> list[Effect]:
+        if self.closed:
+            return [Answer(ticket, None)]
+        try:
+            outputs = self._overlay.edit(change)
+        except MeetingError as error:
+            return [Answer(ticket, error)]
+        edits = self._overlay.edits
+        effects: list[Effect] = [SaveEdits(edits, change.id if isinstance(change, SegmentChange) else None)]
+        for output in outputs:
+            effects += hear(self.transcript, output)
+        if self._rebuilt is not None:
+            for output in self._rebuilt.take(edits):
+                self._rebuilt.transcript.apply(output)
+        return [*effects, Answer(ticket, answer(change, self.transcript))]
 
     # Clients
 

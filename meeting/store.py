@@ -22,6 +22,7 @@ from meeting.records import ENDED, OPEN, STATES, Meeting, Record, Source, displa
 from meeting.tables import (
     GapRow,
     MeetingRow,
+    SegmentEditRow,
     SegmentRow,
     SourceRow,
     SpeakerRow,
@@ -30,7 +31,7 @@ from meeting.tables import (
     source_values,
     speaker_values,
 )
-from meeting.transcript import join_turns, replace_turns, resolve
+from meeting.transcript import give_turns, join_turns, replace_turns, resolve
 from pipelines.errors import NotFound, StoreError
 from pipelines.types import LabelChange, Segment, Span, Speaker, Turn, TurnsRevised
 
@@ -305,6 +306,9 @@ class Store:
                 for row in session.scalars(_of(SegmentRow, meeting_id).order_by(SegmentRow.start, SegmentRow.id))
             ]
             turns = [row.value() for row in session.scalars(_of(TurnRow, meeting_id))]
+            given = _of(SegmentEditRow, meeting_id).where(SegmentEditRow.labelled, SegmentEditRow.speaker.is_not(None))
+            for line in session.scalars(given.order_by(SegmentEditRow.start)):
+                turns = give_turns(turns, Span(line.start, line.end), line.speaker)
             gaps = [row.value() for row in session.scalars(_of(GapRow, meeting_id).order_by(GapRow.start))]
         joined = join_turns(Turn(turn.span, stands_for.get(turn.speaker, turn.speaker)) for turn in turns)
         return Record(meeting, tuple(sources), tuple(speakers), tuple(segments), tuple(joined), tuple(gaps))

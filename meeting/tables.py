@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, TypeDecorator, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from meeting.access import Link, Role
-from meeting.records import Gap, Meeting, Resume, Source
+from meeting.records import EditedLine, Edits, Gap, Meeting, Resume, Source
 from pipelines.errors import StoreError
 from pipelines.types import Segment, Span, Speaker, Turn, Word
 
@@ -123,11 +123,8 @@ class SpeakerRow(Base):
         return Speaker(self.id, self.name, self.color, self.merged_into)
 
 
-class SegmentRow(Base):
-    """One line of the transcript; `speaker` may name a voice that has no row yet, so it is no foreign key."""
-
-    __tablename__ = "segments"
-    __table_args__ = (Index(None, "meeting_id", "start"),)
+class _Line:
+    """The columns of a line; `speaker` may name a voice that has no row yet, so it is no foreign key."""
 
     meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"), primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -141,12 +138,48 @@ class SegmentRow(Base):
     """The words joined: what a full-text index reads, without taking the words apart"""
     words: Mapped[list[list[Any]]]
     """`[text, start, end, confidence]` each: written and read only as a whole, so no table of their own"""
+    overlap: Mapped[bool] = mapped_column(server_default=false())
 
     def value(self, speaker: str | None) -> Segment:
         """The row as a final segment said by `speaker`."""
-        words = tuple(Word(text, Span(start, end), confidence) for text, start, end, confidence in self.words)
+        words = _words(self.words)
         span = Span(self.start, self.end)
-        return Segment(self.id, self.rev, True, self.source_id, span, speaker, words, len(self.text))
+        stable = len(self.text)
+        return Segment(self.id, self.rev, True, self.source_id, span, speaker, words, stable, self.overlap)
+
+
+class SegmentRow(_Line, Base):
+    """One line of the transcript."""
+
+    __tablename__ = "segments"
+    __table_args__ = (Index(None, "meeting_id", "start"),)
+
+
+class SegmentEditRow(_Line, Base):
+    """A line as a person has left it; what is kept here outlives a rebuilding of the transcript."""
+
+    __tablename__ = "segment_edits"
+
+    heard: Mapped[list[list[Any]]]
+    """Its words as they were recognised, as in `words`"""
+    labelled: Mapped[bool]
+
+    def edit(self) -> EditedLine:
+        """The row as a value."""
+        return EditedLine(self.value(self.speaker), _words(self.heard), self.labelled)
+
+
+class SpeakerEditRow(Base):
+    """What people have set about a voice."""
+
+    __tablename__ = "speaker_edits"
+
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    named: Mapped[bool]
+    """Whether `name` was set, also to none"""
+    name: Mapped[str | None]
+    merged_into: Mapped[str | None]
 
 
 class TurnRow(Base):
@@ -244,6 +277,14 @@ def speaker_values(meeting_id: str, speaker: Speaker) -> dict[str, Any]:
     }
 
 
+def _words(columns: list[list[Any]]) -> tuple[Word, ...]:
+    return tuple(Word(text, Span(start, end), confidence) for text, start, end, confidence in columns)
+
+
+def _word_columns(words: tuple[Word, ...]) -> list[list[Any]]:
+    return [[word.text, word.span.start, word.span.end, word.confidence] for word in words]
+
+
 def segment_values(meeting_id: str, segment: Segment) -> dict[str, Any]:
     """A segment as columns."""
     return {
@@ -255,5 +296,29 @@ def segment_values(meeting_id: str, segment: Segment) -> dict[str, Any]:
         "end": segment.span.end,
         "speaker": segment.speaker,
         "text": segment.text,
-        "words": [[w.text, w.span.start, w.span.end, w.confidence] for w in segment.words],
+        "words": _word_columns(segment.words),
+        "overlap": segment.overlap,
     }
+
+
+def line_edit_values(meeting_id: str, line: EditedLine) -> dict[str, Any]:
+    """An edited line as columns."""
+    return {
+        **segment_values(meeting_id, line.segment),
+        "heard": _word_columns(line.heard),
+        "labelled": line.labelled,
+    }
+
+
+def speaker_edit_values(meeting_id: str, edits: Edits) -> list[dict[str, Any]]:
+    """What people have set about voices, as columns of one row each."""
+    return [
+        {
+            "meeting_id": meeting_id,
+            "id": id_,
+            "named": id_ in edits.names,
+            "name": edits.names.get(id_),
+            "merged_into": edits.merges.get(id_),
+        }
+        for id_ in dict.fromkeys([*edits.names, *edits.merges])
+    ]

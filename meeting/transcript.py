@@ -58,6 +58,10 @@ class Transcript:
         """The newest revision of a segment; None when there is none or it was withdrawn."""
         return self._segments.get(id_)
 
+    def rev(self, id_: str) -> int:
+        """The newest revision of a segment, also of one that was withdrawn; 0 when there was none."""
+        return self._revs.get(id_, 0)
+
     def speaker(self, id_: str) -> Speaker | None:
         """A voice by its id."""
         return self._speakers.get(id_)
@@ -126,6 +130,19 @@ def join_turns(turns: Iterable[Turn]) -> list[Turn]:
             last[turn.speaker] = len(joined)
             joined.append(turn)
     return joined
+
+
+def give_turns(turns: Iterable[Turn], span: Span, speaker: str) -> list[Turn]:
+    """The turns, when a person says that `speaker` is who mostly speaks within a span; others heard there stay."""
+    turns = list(turns)
+    heard: dict[str, int] = {}
+    for turn in turns:
+        heard[turn.speaker] = heard.get(turn.speaker, 0) + len(turn.span & span)
+    most = max(heard, key=lambda one: heard[one], default=None)
+    if most is None or not heard[most]:
+        return replace_turns(turns, TurnsRevised(span, (Turn(span, speaker),)))
+    inside = [replace(turn, speaker=speaker) if turn.speaker == most else turn for turn in turns if turn.span & span]
+    return replace_turns(turns, TurnsRevised(span, tuple(inside)))
 
 
 def replace_turns(turns: Iterable[Turn], revised: TurnsRevised) -> list[Turn]:

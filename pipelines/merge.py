@@ -146,7 +146,8 @@ class Merger:
             id = f"{self._prefix}{index + 1}" + (f".{number + 1}" if number else "")
             sure = " ".join(word.text for word in piece.words[: max(0, stable)])
             stable -= len(piece.words)
-            yield Segment(id, 1, line.final, self._source, piece.span, piece.speaker, piece.words, len(sure))
+            voices = line.final and spoken_over(piece.words, near)
+            yield Segment(id, 1, line.final, self._source, piece.span, piece.speaker, piece.words, len(sure), voices)
 
 
 class _Timeline:
@@ -253,6 +254,20 @@ def _absorb(pieces: list[Piece], at: int) -> list[Piece]:
         else:
             joined.append(Piece(speaker, piece.words))
     return joined
+
+
+def spoken_over(words: Sequence[Word], turns: Sequence[Turn]) -> bool:
+    """Whether at least half of the words lie, by half of their length, in the turns of two voices or more."""
+    shared = sum(_voices(word, turns) > 1 for word in words)
+    return shared > 0 and shared * 2 >= len(words)
+
+
+def _voices(word: Word, turns: Sequence[Turn]) -> int:
+    """Number of voices that are heard through at least half of a word."""
+    cover: dict[str, int] = {}
+    for turn in turns:
+        cover[turn.speaker] = cover.get(turn.speaker, 0) + len(turn.span & word.span)
+    return sum(shared > 0 and shared * 2 >= len(word.span) for shared in cover.values())
 
 
 def label(words: Sequence[Word], turns: Sequence[Turn], near: int) -> list[str | None]:

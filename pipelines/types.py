@@ -187,6 +187,8 @@ class Segment:
     words: tuple[Word, ...]
     stable_chars: int = 0
     """Characters at the start of `text` that will not be taken back"""
+    overlap: bool = False
+    """Whether somebody else is heard through most of it"""
 
     @property
     def text(self) -> str:

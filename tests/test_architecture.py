@@ -48,9 +48,13 @@ LAYOUT = {
     "engine": row("pipelines", "engine", "values parts blocks asr models"),
     "stream": row("pipelines", "stream", "values parts blocks asr models engine"),
     "core": row(
-        "meeting", "access config messages records transcript session course live gaps events outputs", "values core"
+        "meeting",
+        "access config messages records transcript edits session course live gaps events outputs",
+        "values core",
     ),
-    "storage": row("meeting", "store database tables journal export search links rescue", "values core storage"),
+    "storage": row(
+        "meeting", "store database tables journal export search links rescue corrections", "values core storage"
+    ),
     "live": row(
         "meeting",
         "ingest room rooms worker machinery outbox doorman entry retention gate keeper recovery sound",
@@ -83,7 +87,8 @@ LIBRARIES = {
     "matplotlib": "meeting.plots",
     "av": "pipelines.audio",
     "soxr": "pipelines.audio",
-    "sqlalchemy": "meeting.store meeting.database meeting.tables meeting.search meeting.links meeting.rescue",
+    "sqlalchemy": "meeting.store meeting.database meeting.tables meeting.search meeting.links meeting.rescue "
+    "meeting.corrections",
     "alembic": "meeting.database meeting.tables",
     "yaml": "meeting.config",
 }
@@ -103,6 +108,7 @@ PURE = {
     "meeting.messages": "",
     "meeting.records": "",
     "meeting.transcript": "",
+    "meeting.edits": "",
     "meeting.session": "",
     "meeting.course": "",
     "meeting.live": "",
@@ -238,7 +244,10 @@ def test_modules_of_values_and_rules_need_no_libraries(module: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [f"meeting.{name}" for name in ("session", "course", "live", "gaps", "transcript", "outputs", "events", "access")],
+    [
+        f"meeting.{name}"
+        for name in ("session", "course", "live", "gaps", "transcript", "edits", "outputs", "events", "access")
+    ],
 )
 def test_the_state_machine_touches_no_clock_thread_or_socket(module: str) -> None:
     loaded = {item.name.split(".")[0] for item in imports(module)}

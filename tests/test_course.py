@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -9,12 +10,15 @@ import pytest
 from meeting.access import digest
 from meeting.config import Limits
 from meeting.course import GRACE, RECOVERING, State
+from meeting.edits import SegmentChange
 from meeting.events import (
     AbandonSource,
+    Answer,
     Broadcast,
     Dismissed,
     Drained,
     Drop,
+    Edited,
     Effect,
     FinishSource,
     Framed,
@@ -28,6 +32,7 @@ from meeting.events import (
     Reopened,
     Restarted,
     SaveResume,
+    SaveSegment,
     SaveState,
     SaveTranscript,
     SaveTurns,
@@ -37,10 +42,19 @@ from meeting.events import (
     Stopped,
     Tick,
 )
-from meeting.messages import Ack, AudioFrame, AudioInfo, ResumeInfo, SessionMessage, SnapshotMessage, Start
-from meeting.records import Meeting, Record, Restored, Resume, Source
+from meeting.messages import (
+    Ack,
+    AudioFrame,
+    AudioInfo,
+    ResumeInfo,
+    SegmentMessage,
+    SessionMessage,
+    SnapshotMessage,
+    Start,
+)
+from meeting.records import EditedLine, Edits, Meeting, Record, Restored, Resume, Source
 from meeting.session import Session
-from pipelines.types import SAMPLE_RATE, Segment, Span, Turn, TurnsRevised, Word
+from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevised, Word
 
 LIMITS = Limits(resume_window=600.0)
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -55,12 +69,14 @@ def segment(text: str, rev: int = 1, final: bool = True) -> Segment:
     return Segment("s1", rev, final, "src", span, None, (Word(text, span),))
 
 
-def restored(state: str = "live", token: str | None = "secret", remaining: float = 500.0) -> Session:
+def restored(
+    state: str = "live", token: str | None = "secret", remaining: float = 500.0, edits: Edits | None = None
+) -> Session:
     """A session that has just been made for a meeting that was cut off."""
     record = Record(Meeting("m", "Monday", state, NOW), (SOURCE,), (), (segment("stored", 9),), ())
     resume = Resume("src", None if token is None else digest(token), ("Ypsilon",), NOW)
     session = Session("m", "Monday", LIMITS)
-    effects = session.handle(Restarted(Restored(record, SOURCE, resume, remaining)), 1000.0)
+    effects = session.handle(Restarted(Restored(record, SOURCE, resume, remaining, None, edits or Edits())), 1000.0)
     assert effects == [OpenSource("src", AudioInfo(), None, ("Ypsilon",), recover=True)]
     return session
 
@@ -198,3 +214,26 @@ def test_audio_that_is_not_whole_on_disk_is_left_for_later() -> None:
     effects = session.handle(Drained("src", 5, whole=False), 1020.0)
     assert not [effect for effect in effects if isinstance(effect, SaveState)]
     assert session.unfinished
+
+
+def test_what_people_had_set_is_in_what_was_rebuilt_and_what_they_set_meanwhile_too() -> None:
+    mine = EditedLine(replace(segment("mine", 5), speaker="spk1"), segment("again").words, True)
+    session = restored(edits=Edits({"spk1": "Ann"}, {}, {"s1": mine}))
+    session.handle(Heard(Speaker("spk1")), 1000.0)
+    session.handle(Heard(segment("again", 2)), 1000.0)
+    span = Span(SAMPLE_RATE, 2 * SAMPLE_RATE)
+    later = Segment("s2", 1, True, "src", span, None, (Word("later", span),))
+    session.handle(Heard(later), 1000.0)
+    answers = session.handle(Edited(1, SegmentChange("s1", 9, text="meanwhile")), 1000.0)
+    assert answers[-1] == Answer(1, (SegmentMessage.of(session.transcript.segments[0]),))
+    (saved,) = [effect for effect in session.handle(BACK, 1010.0) if isinstance(effect, SaveTranscript)]
+    assert [s.text for s in saved.segments] == ["meanwhile", "later"]
+    assert [(voice.id, voice.name) for voice in saved.speakers] == [("spk1", "Ann")]
+
+
+def test_an_edit_whose_line_was_not_stored_is_not_lost_with_the_audio() -> None:
+    mine = EditedLine(segment("mine", 10), segment("stored").words, False)
+    session = restored(edits=Edits({}, {}, {"s1": mine}))
+    effects = session.handle(SourceFailed("src", "lost", "gone"), 1000.0)
+    assert [e.segment.text for e in effects if isinstance(e, SaveSegment)] == ["mine"]
+    assert session.state is State.ENDED

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.merge import MergeOptions, Merger, Piece, common_prefix, label, replace_turns, split
+from pipelines.merge import MergeOptions, Merger, Piece, common_prefix, label, replace_turns, split, spoken_over
 from pipelines.types import (
     UNKNOWN,
     LabelChange,
@@ -438,3 +438,40 @@ def test_what_is_shown_is_what_the_words_and_all_turns_together_give(data: st.Da
     pieces = [piece for readings in slices for piece in split(readings[-1].words, known, OPTIONS)]
     shown = sorted((line for line in client.lines.values() if line.words), key=lambda line: line.span)
     assert [Piece(line.speaker, line.words) for line in shown] == pieces
+
+
+@pytest.mark.parametrize(
+    ("others", "overlap"),
+    [
+        ((), False),
+        (((BEN, 1.0, 2.0),), True),  # two of four words
+        (((BEN, 1.25, 2.0),), True),  # half of the third word, and the fourth
+        (((BEN, 1.3, 2.0),), False),  # less than half of the third
+        (((BEN, 0.0, 0.2), (BEN, 0.5, 0.7), (BEN, 1.0, 1.2), (BEN, 1.5, 1.7)), False),  # less than half of each
+        (((BEN, 0.0, 0.25), (UNKNOWN, 0.5, 1.0)), True),  # whoever it is
+        (((ANN, 0.0, 2.0),), False),  # the same voice twice
+    ],
+)
+def test_a_line_is_spoken_over_when_half_of_its_words_are(
+    others: tuple[tuple[str, float, float], ...], overlap: bool
+) -> None:
+    heard = turns((ANN, 0, 2), *others).turns
+    assert spoken_over(said("shall we meet now", 0), heard) is overlap
+
+
+def test_words_in_another_speakers_turn_alone_are_not_spoken_over() -> None:
+    assert not spoken_over(said("shall we", 0), turns((BEN, 0, 1)).turns)
+    assert not spoken_over((), turns((BEN, 0, 1)).turns)
+
+
+def test_overlap_is_told_of_final_lines_and_taken_back_when_the_turns_change() -> None:
+    merger, words = Merger("a"), said("shall we meet now", 0)
+    merger(turns((ANN, 0, 2), (BEN, 0.5, 2)))
+    (growing,) = merger(reading(words, final=False))
+    (final,) = merger(reading(words))
+    assert isinstance(growing, Segment)
+    assert isinstance(final, Segment)
+    assert (growing.overlap, final.overlap) == (False, True)
+    (alone,) = merger(turns((ANN, 0, 2)))
+    assert isinstance(alone, Segment)
+    assert (alone.overlap, alone.rev, alone.words) == (False, final.rev + 1, words)

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from meeting.access import digest
+from meeting.corrections import Corrections
 from meeting.journal import Journal
 from meeting.messages import AudioFrame, AudioInfo
-from meeting.records import ENDED, ENDING, LIVE, OPEN, Gap, Meeting, Resume, Source
+from meeting.records import ENDED, ENDING, LIVE, OPEN, EditedLine, Edits, Gap, Meeting, Resume, Source
 from meeting.recovery import only_server, remaining, restore
 from meeting.rescue import Rescue
 from meeting.store import Store
 from pipelines.errors import StoreError
-from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
+from pipelines.types import SAMPLE_RATE, Segment, Span, Word
 from tests.server_fakes import Client, FakeMachinery, Serving, config, serving, tone, wait_ready
 
 A, SOURCE, TOKEN = "a" * 16, "s" * 16, "t" * 32
@@ -130,7 +131,7 @@ def test_a_source_resumes_in_the_next_process_and_nothing_is_missing(tmp_path: P
     with Store(tmp_path) as store:
         left_behind(store, 2)
         store.save_segments(A, [words(0, rev=9, text="stale"), words(7, text="stale")]).result()
-        store.save_speakers(A, [Speaker("spk1", "Ann")]).result()
+        Corrections(store).save(A, Edits({"spk1": "Ann"})).result()
     with serving(config(tmp_path)) as served:
         wait_ready(served)
         with served.connect(A) as host, served.connect(A) as viewer:
@@ -150,6 +151,27 @@ def test_a_source_resumes_in_the_next_process_and_nothing_is_missing(tmp_path: P
         audio, _ = soundfile.read(store.audio_path(A, SOURCE), dtype="int16")
         assert audio.tobytes() == tone(1.0) * 3
         assert not store.journal_path(A, SOURCE).exists()
+
+
+def test_what_people_have_set_survives_a_crash_and_the_rebuilding(tmp_path: Path) -> None:
+    heard = words(0, text="one")
+    mine = replace(heard, rev=7, speaker="spk1", words=(Word("won", heard.span),))
+    with Store(tmp_path) as store:
+        left_behind(store)
+        edits = Edits({"spk1": "Ann"}, {"spk2": "spk1"}, {"s0": EditedLine(mine, heard.words, True)})
+        Corrections(store).save(A, edits, "s0").result()
+    with serving(config(tmp_path, resume_window=1.0)) as served:
+        reader = ended(served)
+        last = [message for message in reader.seen if message["type"] == "snapshot"][-1]
+        assert texts(served) == [("s0", "won"), ("s1", "one")]
+        details = served.http.get(f"/api/meetings/{A}").json()["speakers"]
+        assert [(s["id"], s["name"], s["merged_into"]) for s in details] == [
+            ("spk1", "Ann", None),
+            ("spk2", None, "spk1"),
+        ]
+        assert len(last["segments"]) <= 2
+    with Store(tmp_path) as store:
+        assert [(s.id, s.speaker) for s in store.record(A).segments] == [("s0", "spk1"), ("s1", "spk1")]
 
 
 def test_while_it_is_rebuilt_readers_see_what_was_stored_and_its_source_is_told(tmp_path: Path) -> None:

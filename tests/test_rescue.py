@@ -63,9 +63,9 @@ def test_a_gap_is_kept_once_and_read_with_the_meeting(store: Store) -> None:
 def test_what_was_rebuilt_takes_the_place_of_everything_even_of_higher_revisions(store: Store) -> None:
     store.save_segments(A, [segment(0, 9, "old"), segment(7, 1, "stale")]).result()
     store.save_segments(B, [segment(0)]).result()
-    store.save_speakers(A, [Speaker("spk1", "Ann"), Speaker("spk9", color=8)]).result()
+    store.save_speakers(A, [Speaker("spk1"), Speaker("spk9", color=8)]).result()
     rebuilt = [segment(0, 2, "new"), segment(1, 2), segment(2, 1, final=False)]
-    Rescue(store).replace_transcript(A, rebuilt, [Speaker("spk1", None, 3)], [Gap("src", Span(1, 2), "x")]).result()
+    Rescue(store).replace_transcript(A, rebuilt, [Speaker("spk1", "Ann", 3)], [Gap("src", Span(1, 2), "x")]).result()
     record = store.record(A)
     assert [(s.id, s.rev, s.text) for s in record.segments] == [("s0", 2, "new"), ("s1", 2, "one")]
     assert record.speakers == (Speaker("spk1", "Ann", 3),)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from meeting.config import Limits, Models
+from meeting.edits import SpeakerChange
 from meeting.events import Framed, Renamed, Stopped
 from meeting.machinery import EngineRoom
 from meeting.messages import AudioFrame, AudioInfo, ServerMessage, SourceInfo, Start
@@ -21,7 +23,7 @@ from meeting.records import OPEN, Meeting
 from meeting.room import Room
 from meeting.store import Store, new_id
 from meeting.worker import Workshop
-from pipelines.errors import StoreError
+from pipelines.errors import NotFound, StoreError
 from tests.server_fakes import FakeMachinery, tone
 
 START = Start(1, AudioInfo(), SourceInfo("Ann"))
@@ -111,6 +113,21 @@ def test_a_meeting_runs_from_start_to_end(tmp_path: Path) -> None:
     assert (meeting.state, meeting.segments, meeting.samples) == ("ended", 2, 32000)
     assert meeting.started_at is not None
     assert meeting.ended_at is not None
+
+
+def test_a_change_asked_for_is_answered_refused_or_left_to_the_store_once_the_room_is_closed(tmp_path: Path) -> None:
+    async def body(room: Room, store: Store) -> None:
+        client = room.join(FakeClient())
+        with pytest.raises(NotFound):
+            await room.edit(SpeakerChange("spk1", True, "Ann"))
+        asked = asyncio.create_task(room.edit(SpeakerChange("spk1", True, "Ann")))
+        room.leave(client)
+        await asyncio.wait_for(room.task, 20)
+        with suppress(NotFound):  # where it came in time
+            assert await asked is None
+        assert await room.edit(SpeakerChange("spk1", True, "Ann")) is None
+
+    in_room(tmp_path, body)
 
 
 def test_whoever_joins_in_the_midst_of_news_gets_the_snapshot_first(tmp_path: Path) -> None:

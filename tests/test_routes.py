@@ -44,6 +44,8 @@ TABLE = {
     "GET /api/meetings/{meeting_id}": Row(READERS),
     "PATCH /api/meetings/{meeting_id}": Row(HOSTS, options={"json": {"title": "Other"}}),
     "DELETE /api/meetings/{meeting_id}": Row(HOSTS, 204),
+    "PATCH /api/meetings/{meeting_id}/speakers/{speaker_id}": Row(HOSTS, options={"json": {"name": "Ann"}}),
+    "PATCH /api/meetings/{meeting_id}/segments/{segment_id}": Row(HOSTS, options={"json": {"rev": 3, "speaker": None}}),
     "GET /api/meetings/{meeting_id}/transcript": Row(READERS),
     "GET /api/meetings/{meeting_id}/export": Row(READERS, options={"params": {"format": "txt"}}),
     "GET /api/meetings/{meeting_id}/audio": Row(HOSTS),
@@ -101,7 +103,8 @@ def ask(server: Locked, route: str, meeting: Given, token: str | None) -> int:
     row = TABLE[route]
     method, path = route.split()
     link_id = server.link(meeting, "view")[0] if "{link_id}" in path else ""
-    path = row.path or path.replace("{meeting_id}", meeting.id).replace("{link_id}", link_id)
+    ids = {"meeting_id": meeting.id, "link_id": link_id, "speaker_id": "spk1", "segment_id": "s0"}
+    path = row.path or re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
     assert not re.search(r"[{}]", path)
     return server.call(method, path, token, **row.options).status_code
 

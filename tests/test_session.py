@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from meeting.access import digest
 from meeting.config import Limits
 from meeting.course import TRANSITIONS, State
+from meeting.edits import SegmentChange, SpeakerChange
 from meeting.events import (
     AbandonSource,
+    Answer,
     Broadcast,
     Broke,
     Dismissed,
     Drained,
     Drop,
+    Edited,
     Effect,
     Event,
     FinishSource,
@@ -58,13 +61,15 @@ from meeting.messages import (
     SessionMessage,
     SnapshotMessage,
     SourceInfo,
+    SpeakerMessage,
+    SpeakerRevisionMessage,
     Start,
     StateMessage,
 )
 from meeting.records import Gap, Resume
 from meeting.session import SPARE, Session
-from pipelines.errors import ProtocolError
-from pipelines.types import SAMPLE_RATE, Segment, Span, Word
+from pipelines.errors import NotFound, ProtocolError
+from pipelines.types import SAMPLE_RATE, LabelChange, Segment, Span, Speaker, Word
 
 T = TypeVar("T")
 LIMITS = Limits(viewers=2, frame_bytes=1024, meeting_hours=1.0, resume_window=60.0)
@@ -558,6 +563,53 @@ def test_failed_blocks_are_noted_without_what_they_read() -> None:
     assert "secret" not in note.text
 
 
+def saves_and_tells(effects: list[Effect]) -> list[str]:
+    return [type(effect).__name__ for effect in effects]
+
+
+def test_a_name_is_stored_before_it_is_told_and_before_it_is_answered() -> None:
+    session = live()
+    session.handle(Heard(Speaker("spk1")), 0.0)
+    effects = session.handle(Edited(5, SpeakerChange("spk1", True, "Ann")), 0.0)
+    assert saves_and_tells(effects) == ["SaveEdits", "SaveSpeaker", "Broadcast", "Answer"]
+    assert only(effects, Broadcast) == [Broadcast(SpeakerMessage("spk1", "Ann", 0, None))]
+    assert effects[-1] == Answer(5, (SpeakerMessage("spk1", "Ann", 0, None),))
+    assert session.handle(Heard(Speaker("spk1")), 0.0) == []
+
+
+def test_a_labelled_line_is_told_once_and_withstands_the_pipeline() -> None:
+    session = live()
+    session.handle(Heard(Speaker("spk1")), 0.0)
+    session.handle(Heard(segment()), 0.0)
+    effects = session.handle(Edited(6, SegmentChange("s1", 1, True, "spk1")), 0.0)
+    assert saves_and_tells(effects) == ["SaveEdits", "SaveLabels", "Broadcast", "Answer"]
+    change = LabelChange("s1", 2, None, "spk1")
+    assert only(effects, Broadcast) == [Broadcast(SpeakerRevisionMessage.of((change,), "edit"))]
+    assert session.handle(Heard(segment(9, words=("Other",))), 0.0) == []
+    assert [s.speaker for s in session.transcript.segments] == ["spk1"]
+
+
+def test_a_written_line_is_stored_and_told_as_a_segment() -> None:
+    session = live()
+    session.handle(Heard(segment()), 0.0)
+    effects = session.handle(Edited(7, SegmentChange("s1", 1, text="Hallo")), 0.0)
+    assert saves_and_tells(effects) == ["SaveEdits", "SaveSegment", "Broadcast", "Answer"]
+
+
+def test_a_change_that_cannot_be_is_answered_with_why_and_nothing_else() -> None:
+    session = live()
+    (refused,) = session.handle(Edited(8, SpeakerChange("spk1", True, "Ann")), 0.0)
+    assert isinstance(refused, Answer)
+    assert isinstance(refused.outcome, NotFound)
+
+
+def test_a_change_in_a_meeting_that_is_over_is_for_others_to_make() -> None:
+    session = live()
+    session.handle(Stopped(HOST), 0.0)
+    session.handle(Drained("src1", 9), 0.0)
+    assert session.handle(Edited(9, SpeakerChange("spk1", True, "Ann")), 0.0) == [Answer(9, None)]
+
+
 EVENTS = st.one_of(
     st.builds(Joined, st.integers(1, 3)),
     st.builds(Left, st.integers(1, 3)),
@@ -574,6 +626,7 @@ EVENTS = st.one_of(
     st.just(Tick()),
     st.just(Dismissed(1001, "stop")),
     st.just(Renamed("x")),
+    st.builds(Edited, st.integers(1, 9), st.builds(SegmentChange, st.just("s1"), st.integers(0, 4), st.just(True))),
 )
 
 

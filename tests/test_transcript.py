@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meeting.messages import SegmentMessage, SpeakerMessage
-from meeting.transcript import Transcript, join_turns, replace_turns, resolve
+from meeting.transcript import Transcript, give_turns, join_turns, replace_turns, resolve
 from pipelines.types import (
     BlockFailed,
     LabelChange,
@@ -175,3 +175,18 @@ def test_a_revision_cuts_what_reaches_into_its_span_and_clips_what_reaches_out()
 def test_a_revision_of_nothing_changes_nothing() -> None:
     old = [turn(0, 100, "a")]
     assert replace_turns(old, TurnsRevised(Span(50, 50), (turn(0, 100, "b"),))) == old
+
+
+def test_a_labelled_line_gives_the_turn_that_is_mostly_heard_in_it_to_its_speaker() -> None:
+    turns = [turn(0, 100, "a"), turn(60, 70, "b")]
+    assert give_turns(turns, Span(40, 80), "c") == [
+        turn(0, 40, "a"), turn(40, 80, "c"), turn(60, 70, "b"), turn(80, 100, "a"),
+    ]  # fmt: skip
+    assert give_turns(turns, Span(40, 80), "a") == join_turns(turns)
+    assert give_turns(turns, Span(200, 300), "c") == [*join_turns(turns), turn(200, 300, "c")]
+
+
+def test_the_revision_of_a_line_is_known_also_after_it_was_withdrawn() -> None:
+    transcript = Transcript([line("s1", 4)])
+    transcript.apply(line("s1", 5, text=""))
+    assert (transcript.rev("s1"), transcript.rev("s2")) == (5, 0)

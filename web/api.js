@@ -43,6 +43,8 @@ export const listMeetings = (before) => call('GET', `/api/meetings${before ? `?b
 export const getMeeting = (id) => call('GET', meeting(id), { id })
 export const renameMeeting = (id, title) => call('PATCH', meeting(id), { body: { title }, id })
 export const deleteMeeting = (id) => call('DELETE', meeting(id), { id })
+export const editSpeaker = (id, voice, body) => call('PATCH', `${meeting(id)}/speakers/${encodeURIComponent(voice)}`, { body, id })
+export const editSegment = (id, line, body) => call('PATCH', `${meeting(id)}/segments/${encodeURIComponent(line)}`, { body, id })
 export const listLinks = (id) => call('GET', `${meeting(id)}/links`, { id })
 export const invite = (id, role, seconds) => call('POST', `${meeting(id)}/links`, { body: { role, expires_in: seconds }, id })
 export const revoke = (id, link) => call('DELETE', `${meeting(id)}/links/${encodeURIComponent(link)}`, { id })

@@ -9,6 +9,7 @@ import { clock, speakerName } from './format.js'
 import { MeetingHead } from './head.js'
 import { Link } from './link.js'
 import { downloadMenu } from './menu.js'
+import { openNames } from './names.js'
 import { Notices } from './notices.js'
 import { Recorder } from './recorder.js'
 import { openShare } from './share.js'
@@ -317,6 +318,7 @@ export class MeetingPage {
   #allow({ role = 'server', tokens = false }) {
     this.#rank = RANKS[role]
     this.head.editable(this.#rank >= RANKS.host)
+    this.view.editable(this.#rank >= RANKS.host ? (block, anchor) => this.#names(block, anchor) : null)
     if (!tokens) return
     this.#sharing = this.#rank >= RANKS.host
     setText(this.copy.querySelector('span'), this.#sharing ? 'Share' : 'Copy link')
@@ -332,6 +334,11 @@ export class MeetingPage {
       this.notices.say('title', `The title was not saved. ${error.message}`)
     }
     this.#draw()
+  }
+
+  #names(block, anchor) {
+    const onMessage = (message) => this.#gone || this.#message(message)
+    openNames({ meeting: this.#id, block, anchor, state: () => this.#state, onMessage })
   }
 
   async #copyLink() {

@@ -1,6 +1,6 @@
 // Shows a transcript: patches the turns and segments that changed and leaves the rest of the page alone.
 
-import { el, setText } from './dom.js'
+import { el, icon, setText } from './dom.js'
 import { clock, speakerColor, speakerName } from './format.js'
 import { split } from './transcript.js'
 
@@ -9,9 +9,16 @@ export class TranscriptView {
   #items = new Map() // by block key: {block, node, name, text}
   #segments = new Map() // by segment id: {segment, node, stable, open}
   #speakers = null
+  #onName = null
 
   constructor(root) {
     this.#root = root
+  }
+
+  // Names can be pressed from now on: onName(block, button); null for no longer.
+  editable(onName) {
+    if (Boolean(onName) !== Boolean(this.#onName)) this.#speakers = null // so that every name is drawn anew
+    this.#onName = onName
   }
 
   // shown: blocks of transcript.js; speakers: the state's map.
@@ -52,10 +59,20 @@ export class TranscriptView {
     this.#fill(item.text, block.segments.map((segment) => this.#segment(segment)))
   }
 
-  #label({ node, name }, { speaker }) {
+  #label(item, { speaker }) {
+    const { node, name } = item
     node.setAttribute('data-speaker', speaker ?? '')
     node.setAttribute('data-color', speakerColor(speaker, this.#speakers))
-    setText(name, speakerName(speaker, this.#speakers))
+    const text = speakerName(speaker, this.#speakers)
+    if (!this.#onName) {
+      name.querySelector('button')?.remove()
+      setText(name, text)
+      return
+    }
+    if (!name.querySelector('button')) {
+      name.replaceChildren(el('button', { class: 'name-button', type: 'button', title: 'Say who this is', 'data-testid': 'edit-voice', onclick: ({ currentTarget }) => this.#onName?.(item.block, currentTarget) }))
+    }
+    setText(name.firstElementChild, text)
   }
 
   // Segments with a space between them; those that stand right already are not touched, so that a selection survives.
@@ -80,8 +97,16 @@ export class TranscriptView {
       if (item.stable.data !== stable) item.stable.data = stable
       setText(item.open, open)
       item.node.setAttribute('data-final', segment.final)
+      this.#mark(item.node, segment)
     }
     return item.node
+  }
+
+  // A quiet mark where people speak at once.
+  #mark(node, { overlap = false }) {
+    const mark = node.querySelector('.at-once')
+    if (overlap && !mark) node.prepend(el('span', { class: 'at-once', title: 'Speaking at once' }, icon('overlap'), el('span', { class: 'sr-only' }, '(speaking at once) ')))
+    if (!overlap) mark?.remove()
   }
 
   #forget(shown) {
