@@ -40,7 +40,11 @@ import meeting.server
 from meeting.app import create_app
 from meeting.config import load_config
 from tests.server_fakes import FakeMachinery
-meeting.server.create_app = lambda settings, **options: create_app(settings, FakeMachinery(), **options)
+class Forgetful(list):
+    def append(self, pipeline):
+        pass
+machinery = FakeMachinery(pipelines=Forgetful())
+meeting.server.create_app = lambda settings, **options: create_app(settings, machinery, **options)
 meeting.server.serve(load_config())
 """
 """A server whose models are the tests' fakes: all else is real"""

@@ -1,0 +1,346 @@
+"""What can go wrong with a server, each as a function that makes it happen and measures what was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import sqlite3
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from benchmarks.hostile import START, hostile_messages
+from benchmarks.rig import RATE, Proxy, Server, Source, told
+from meeting.journal import Journal, read
+from meeting.messages import AudioFrame, AudioInfo
+
+SAMPLE = Path(__file__).resolve().parents[1] / "web" / "sample" / "sample.flac"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    folder: Path
+    models: str
+    count: int
+    speed: float
+    seconds: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table."""
+
+    test: str
+    bar: str
+    measured: str
+    passed: bool
+
+    def row(self) -> str:
+        """The row in Markdown."""
+        return f"| {self.test} | {self.bar} | {self.measured} | {'yes' if self.passed else '**no**'} |"
+
+
+def sample(seconds: float) -> bytes:
+    """The sample meeting, repeated as often as needed, as 16-bit samples."""
+    audio, rate = soundfile.read(SAMPLE, dtype="int16")
+    assert rate == RATE
+    return bytes(np.resize(audio, round(seconds * RATE)).tobytes())
+
+
+def stored_audio(server: Server, meeting: str) -> bytes:
+    """The FLAC of a meeting, as 16-bit samples."""
+    (path,) = (server.data / "audio").glob(f"{meeting}.*.flac")
+    return bytes(soundfile.read(path, dtype="int16")[0].tobytes())
+
+
+def words(segments: list[dict[str, object]]) -> list[str]:
+    """All words of a transcript."""
+    return " ".join(str(segment["text"]) for segment in segments).lower().split()
+
+
+def differing(ours: list[str], theirs: list[str]) -> float:
+    """Word error rate between two transcripts."""
+    row = list(range(len(theirs) + 1))
+    for i, wanted in enumerate(ours, 1):
+        before, row[0] = row[0], i
+        for j, got in enumerate(theirs, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (wanted != got))
+    return row[-1] / max(1, len(ours))
+
+
+async def uninterrupted(server: Server, options: Options) -> list[dict[str, object]]:
+    """The transcript when nothing goes wrong."""
+    meeting = server.new_meeting("uninterrupted")
+    source = Source(server.port, meeting, sample(options.seconds), options.speed)
+    await asyncio.wait_for(source.run(), 3600)
+    return server.transcript(meeting)
+
+
+async def kills(options: Options) -> Result:
+    """`kill -9` at random moments of a streamed meeting; restart, resume."""
+    server, chance = Server(options.folder / "kills", options.models), random.Random(options.seed)
+    audio, lost, same, rates, waits = sample(options.seconds), 0, 0, [], []
+    server.start()
+    server.ready()
+    plain = await uninterrupted(server, options)
+    for number in range(options.count):
+        meeting = server.new_meeting(f"kill {number}")
+        source = Source(server.port, meeting, audio, options.speed)
+        task = asyncio.create_task(source.run())
+        await asyncio.sleep(chance.uniform(0.2, options.seconds / options.speed))
+        server.kill()
+        acked = source.acked
+        lost += missing(server, meeting, source, acked)
+        began = time.monotonic()
+        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(server.ready)
+        waits.append(time.monotonic() - began)
+        await asyncio.wait_for(task, 3600)
+        segments = server.transcript(meeting)
+        lost += stored_audio(server, meeting) != audio
+        same += told(segments) == told(plain)
+        rates.append(differing(words(plain), words(segments)))
+        print(f"  kill {number + 1}: {acked + 1} frames acknowledged, WER {rates[-1]:.4f}", file=sys.stderr, flush=True)
+    server.stop()
+    traced = "Traceback" in server.log
+    measured = (
+        f"{options.count} kills: {lost} lost something acknowledged; {same} transcripts equal in every word, time and "
+        f"speaker, WER of the worst {max(rates):.4f}; ready again after {statistics.median(waits):.1f} s (median)"
+    )
+    passed = lost == 0 and max(rates) <= 0.02 and not traced
+    return Result(f"`kill -9` at {options.count} random moments", "none lost, WER ≤ 0.02", measured, passed)
+
+
+def missing(server: Server, meeting: str, source: Source, acked: int) -> int:
+    """1 if the killed server's journal lacks a frame that it acknowledged."""
+    journals = list((server.data / "audio").glob(f"{meeting}.*.journal"))
+    kept = [frame.payload for frame in read(journals[0])] if journals else []
+    # After a clean end there is no journal; then the FLAC is looked at.
+    return int(bool(journals) and kept[: acked + 1] != source.frames[: acked + 1])
+
+
+async def cuts(options: Options) -> Result:
+    """The connection cut again and again in one meeting, also half open and with delays."""
+    server, chance = Server(options.folder / "cuts", options.models), random.Random(options.seed)
+    audio = sample(options.seconds)
+    server.start()
+    server.ready()
+    plain = await uninterrupted(server, options)
+    meeting = server.new_meeting("cut")
+    async with Proxy(server.port, options.seed).running() as proxy:
+        proxy.delay = 0.01
+        source = Source(proxy.port, meeting, audio, options.seconds / (options.count * 0.25))
+        task = asyncio.create_task(source.run())
+        while proxy.cuts < options.count and not task.done():
+            await asyncio.sleep(chance.uniform(0.02, 0.3))
+            if source.of("session"):
+                proxy.cut(ghost=chance.random() < 0.3)
+        await asyncio.wait_for(task, 3600)
+        cut = proxy.cuts
+    segments = server.transcript(meeting)
+    whole, equal = stored_audio(server, meeting) == audio, told(segments) == told(plain)
+    server.stop()
+    measured = f"{cut} cuts, {source.connections} connections; audio {'whole' if whole else '**not whole**'}, "
+    measured += "text, times and labels equal" if equal else "**text or labels differ**"
+    passed = whole and equal and cut >= options.count and "Traceback" not in server.log
+    return Result(f"connection cut {options.count} times", "nothing missing or twice", measured, passed)
+
+
+async def garbage(options: Options) -> Result:
+    """Hostile messages on sockets while another meeting runs."""
+    server = Server(options.folder / "garbage", options.models, {"MEETING_LIMITS_FRAME_BYTES": "65536"})
+    server.start()
+    server.ready()
+    plain = await uninterrupted(server, options)
+    meeting = server.new_meeting("beside")
+    victim = Source(server.port, meeting, sample(options.seconds), options.speed)
+    task = asyncio.create_task(victim.run())
+    messages, before, sent, opened = hostile_messages(random.Random(options.seed)), 0.0, 0, 0
+    while sent < options.count:
+        target = server.new_meeting("attacked")
+        for _ in range(100):
+            opened += 1
+            sent += await _attack(server.port, target, messages, started=opened % 2 == 0)
+            if not before and sent >= options.count / 10:
+                before = server.memory()
+    await asyncio.wait_for(task, 3600)
+    grown = server.memory() - before
+    undisturbed = told(server.transcript(meeting)) == told(plain)
+    alive = server.get("/healthz") is not None
+    server.stop()
+    traced = server.log.count("Traceback")
+    measured = f"{sent} messages on {opened} connections: {traced} tracebacks, {grown:+.1f} MB, "
+    measured += "the meeting beside it equal" if undisturbed else "**the meeting beside it differs**"
+    passed = traced == 0 and grown < 20 and undisturbed and alive
+    return Result(f"{options.count} hostile messages", "no traceback, < 20 MB, neighbour equal", measured, passed)
+
+
+async def _attack(port: int, meeting: str, messages: Iterator[str | bytes], started: bool) -> int:
+    """Send hostile messages until the server hangs up; how many it has read."""
+    sent = 0
+    with contextlib.suppress(ConnectionClosed, OSError):
+        address = f"ws://127.0.0.1:{port}/ws/meetings/{meeting}"
+        async with connect(address, max_size=None, compression=None) as socket:
+            if started:
+                await socket.send(json.dumps(START))
+            while sent < 20:
+                await socket.send(next(messages))
+                sent += 1
+                await asyncio.wait_for(await socket.ping(), 30)  # answered behind everything before it
+    return sent
+
+
+async def crowd(options: Options) -> Result:
+    """One source, many viewers, a tenth of which stop reading."""
+    server = Server(options.folder / "crowd", options.models)
+    server.start()
+    server.ready()
+    meeting, before = server.new_meeting("crowd"), server.memory()
+    source = Source(server.port, meeting, sample(options.seconds), options.speed)
+    first: dict[str, float] = {}
+    late: list[float] = []
+    viewers = options.count
+    deaf = viewers // 10
+
+    async def view(reads: bool) -> None:
+        address = f"ws://127.0.0.1:{server.port}/ws/meetings/{meeting}"
+        async with connect(address, max_size=None, compression=None, max_queue=None if reads else 1) as socket:
+            if not reads:
+                await asyncio.sleep(3600)
+            async for text in socket:
+                now = time.monotonic()
+                if '"final":true' in str(text) and '"type":"segment"' in str(text)[:20]:
+                    message = json.loads(text)
+                    late.append(now - first.setdefault(f"{message['id']} {message['rev']}", now))
+
+    watching = [asyncio.create_task(view(number >= deaf)) for number in range(viewers)]
+    await asyncio.sleep(2)
+    await asyncio.wait_for(source.run(), 3600)
+    await asyncio.wait(watching[deaf:], timeout=30)
+    grown = server.memory() - before
+    for task in watching:
+        task.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
+    server.stop()
+    worst, expected = max(late, default=9.0), len(first) * (viewers - deaf)
+    measured = f"{len(first)} finals: the last of {viewers - deaf} readers had each within {worst:.2f} s of the first; "
+    measured += f"{len(late)} of {expected} arrived; {grown:+.0f} MB"
+    passed = worst <= 1.0 and len(late) == expected and grown < 200
+    return Result(f"1 source, {viewers} viewers, {deaf} stop reading", "≤ 1 s, memory bounded", measured, passed)
+
+
+async def disk(options: Options) -> Result:
+    """The disk is full in mid-meeting, then there is room again; and once more, with a kill while it is full."""
+    outcome = [await _disk(options, killed) for killed in (False, True)]
+    said, kept, clean = (all(row[i] for row in outcome) for i in range(3))
+    measured = f"told: {said}; everything stored after there was room: {kept}; database clean: {clean}; "
+    measured += "once with a `kill -9` while it was full"
+    return Result("full disk in mid-meeting", "told, nothing lost, database clean", measured, said and kept and clean)
+
+
+async def _disk(options: Options, killed: bool) -> tuple[bool, bool, bool]:
+    server = Server(options.folder / f"disk{int(killed)}", options.models)
+    audio = sample(options.seconds)
+    server.start()
+    server.ready()
+    plain = await uninterrupted(server, options)
+    meeting = server.new_meeting("disk")
+    source = Source(server.port, meeting, audio, options.speed)
+    task = asyncio.create_task(source.run())
+    while source.acked < len(source.frames) // 3:
+        await asyncio.sleep(0.02)
+    (journal,) = (server.data / "audio").glob(f"{meeting}.*.journal")
+    server.limit_files(journal.stat().st_size + 1000)
+    while not any(message["code"] == "storage" for message in source.of("error")):
+        await asyncio.sleep(0.05)
+    stuck = source.acked
+    await asyncio.sleep(2)
+    said = source.acked == stuck
+    if killed:
+        server.kill()
+        await asyncio.to_thread(server.start)
+    else:
+        server.limit_files(None)
+    await asyncio.wait_for(task, 3600)
+    kept = stored_audio(server, meeting) == audio and told(server.transcript(meeting)) == told(plain)
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.data / "meetings.sqlite3")) as database:
+        clean = database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    return said and "Traceback" not in server.log, kept, clean
+
+
+async def locked(options: Options) -> Result:
+    """Another program holds the database for longer than a write waits."""
+    server = Server(options.folder / "locked", options.models)
+    server.start()
+    server.ready()
+    plain = await uninterrupted(server, options)
+    meeting = server.new_meeting("locked")
+    source = Source(server.port, meeting, sample(options.seconds), options.speed)
+    task = asyncio.create_task(source.run())
+    while source.acked < len(source.frames) // 3:
+        await asyncio.sleep(0.02)
+    with contextlib.closing(sqlite3.connect(server.data / "meetings.sqlite3", isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        await asyncio.sleep(8)
+        database.execute("ROLLBACK")
+    await asyncio.wait_for(task, 3600)
+    equal = told(server.transcript(meeting)) == told(plain)
+    server.stop()
+    measured = "everything stored once it was free" if equal else "**the transcript differs**"
+    return Result("database locked for 8 s", "nothing lost", measured, equal and "Traceback" not in server.log)
+
+
+async def soak(options: Options) -> Result:
+    """Hours of audio at full speed: memory and lag stay flat."""
+    server = Server(options.folder / "soak", options.models)
+    server.start()
+    server.ready()
+    source = Source(server.port, server.new_meeting("soak"), sample(options.seconds), 1000.0)
+    task, early, last = asyncio.create_task(source.run()), 0.0, 0.0
+    while not task.done():
+        await asyncio.sleep(1)
+        last = server.memory()
+        if not early and (source.acked + 1) * 0.1 >= min(1800, options.seconds / 4):
+            early = last
+    task.result()
+    lags = [stats["asr_lag"] + stats["diarization_lag"] for stats in source.of("stats")]
+    half = len(lags) // 2
+    server.stop()
+    growth = last / early - 1
+    lag = f"lag {statistics.median(lags[:half] or [0]):.1f} s, then {statistics.median(lags[half:] or [0]):.1f} s"
+    measured = (
+        f"{options.seconds / 3600:.2f} h of audio: {early:.0f} MB, at the end {last:.0f} MB ({growth:+.1%}); {lag}"
+    )
+    return Result("soak at full speed", "memory within 10 %, lag flat", measured, growth <= 0.1)
+
+
+async def durability(options: Options) -> Result:
+    """What a frame costs until it may be acknowledged, for both values of `storage.durability`."""
+    figures = []
+    for fsync in (False, True):
+        path, took = options.folder / f"durability{int(fsync)}", []
+        with Journal(path, AudioInfo(), fsync=fsync) as journal:
+            for seq in range(options.count):
+                frame = AudioFrame(seq, 0, os.urandom(9600))
+                began = time.perf_counter()
+                journal.append(frame)
+                took.append((time.perf_counter() - began) * 1000)
+        took.sort()
+        name = "fsync" if fsync else "os"
+        figures.append(f"`{name}` {statistics.median(took):.3f} ms (99 %: {took[int(len(took) * 0.99)]:.3f} ms)")
+    return Result(f"{options.count} frames of 100 ms to disk", "measured", ", ".join(figures), True)
