@@ -152,6 +152,7 @@ def test_markup_in_names_titles_and_words_is_shown_as_text(server: FakeServer, p
     server.snapshot = {"title": evil, "state": "live", "segments": [segment(1, 0.0, 1.0, evil, "spk1")]}
     server.models = {"speech": evil, "why": evil}
     page.goto(f"{server.url}/m/m1")
+    expect(line(page, 1)).to_have_text(evil)  # by then the page listens
     server.tell(
         speaker("spk1", 0, evil),
         segment(2, 1.1, 2.0, evil, "spk1"),
