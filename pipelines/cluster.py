@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .types import STEP, WINDOW
+
 Vectors = NDArray[np.float32]
 """Embeddings of length one, shape (count, dimension)"""
 Labels = NDArray[np.int64]
 """Cluster of each embedding, -1 for none, shape (count,)"""
 
-OVERLAP = 10
+OVERLAP = WINDOW // STEP
 """Windows that hold the same instant: 5 s of audio every 0.5 s"""
 
 FAR = 9.0
