@@ -64,8 +64,6 @@ CLOSING = 1.0
 """Seconds that models have to finish what they are doing when the process ends"""
 
 Emit = Callable[[Output], None]
-EngineLoader = Callable[[Models, Callable[[str], None]], Engine]
-"""Settings and a listener for progress in, a loaded engine out; slow, raises ModelError"""
 
 
 class Machinery(Protocol):
