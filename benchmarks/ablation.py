@@ -26,7 +26,8 @@ from pipelines.asr import placed
 from pipelines.audio import read_recording
 from pipelines.cluster import Thresholds
 from pipelines.cut import Cutter
-from pipelines.engine import Engine, EngineOptions, load_engine
+from pipelines.engine import Engine
+from pipelines.loading import EngineOptions, load_engine
 from pipelines.merge import MergeOptions, Merger
 from pipelines.speakers import SpeakerOptions, SpeakerTracker
 from pipelines.types import SAMPLE_RATE, WINDOW, Output, Reading, Segment, Span, SpeakersRevised, Turn, TurnsRevised

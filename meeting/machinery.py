@@ -89,7 +89,7 @@ class RealMachinery:
 
     def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
         """Load one copy of each model."""
-        from pipelines.engine import EngineOptions, load_engine
+        from pipelines.loading import EngineOptions, load_engine
 
         return load_engine(EngineOptions(**asdict(models)), on_progress)
 

@@ -143,7 +143,7 @@ def tune(
 
 
 def _load(config: Config) -> Engine:
-    from pipelines.engine import EngineOptions, load_engine
+    from pipelines.loading import EngineOptions, load_engine
 
     return load_engine(EngineOptions(**asdict(config.models)))
 

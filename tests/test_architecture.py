@@ -38,7 +38,7 @@ def row(package: str, modules: str, may_import: str) -> Row:
     return Row(frozenset(f"{package}.{name}" for name in modules.split()), names(may_import))
 
 
-PIPELINES = "values parts blocks asr models engine stream"
+PIPELINES = "values parts blocks asr models engine loading stream"
 LAYOUT = {
     "values": row("pipelines", "types errors", "values"),
     "parts": row("pipelines", "voice ort_attention cluster grid", "values"),
@@ -46,6 +46,7 @@ LAYOUT = {
     "asr": row("pipelines", "asr_whisper asr_moonshine", "values parts blocks"),
     "models": row("pipelines", "models weights choice hub checkpoints ge2e embed", "values parts blocks asr models"),
     "engine": row("pipelines", "engine", "values parts blocks asr models"),
+    "loading": row("pipelines", "loading", "values parts blocks asr models engine"),
     "stream": row("pipelines", "stream", "values parts blocks asr models engine"),
     "core": row(
         "meeting",

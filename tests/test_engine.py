@@ -1,8 +1,7 @@
-"""The shared models: who waits for whom, what is dropped, what a failure does; and the real ones, loaded."""
+"""The shared models: who waits for whom, what is dropped, what a failure does."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -13,11 +12,10 @@ import numpy as np
 import pytest
 
 from pipelines.asr import Heard, HeardWord
-from pipelines.cluster import PRESETS, Thresholds
-from pipelines.engine import Engine, EngineOptions, Lane, load_engine, read_believably
-from pipelines.errors import BlockError, MeetingError, ModelMissing
+from pipelines.cluster import Thresholds
+from pipelines.engine import Engine, Lane, read_believably
+from pipelines.errors import BlockError, MeetingError
 from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Samples, Slice, Span, Window
-from tests.conftest import Sample
 
 PATIENCE = 60
 """Seconds after which a test gives up waiting for a thread"""
@@ -319,34 +317,3 @@ def test_no_audio_is_not_read() -> None:
     nobody = FakeRecogniser()
     assert read_believably(nobody, np.zeros(0, np.float32), None, (), False) == Heard()
     assert nobody.asked == []
-
-
-EMBEDDED = EngineOptions(set="embedded", cache_dir=os.environ.get("MEETING_MODELS_CACHE_DIR"), device="cpu")
-
-
-@pytest.mark.model
-def test_the_embedded_models_load_say_why_and_hear(sample: Sample) -> None:
-    said: list[str] = []
-    engine = load_engine(EMBEDDED, said.append)
-    try:
-        assert {"speech", "segmentation", "embedding", "device", "why", "languages"} <= set(engine.models)
-        assert "embedded" in engine.models["why"]
-        assert list(engine.models["languages"]) == ["en"]
-        assert engine.thresholds == PRESETS["ge2e"]
-        assert said[0] == "looking for models"
-        assert said[-1] == "models are ready"
-        audio = sample.samples()
-        turn = Slice(0, Span(0, 4 * SAMPLE_RATE), audio[8_000 : 8_000 + 4 * SAMPLE_RATE], True)
-        reading, window = engine.read(turn, "test"), engine.find(Window(0, 0, audio[:WINDOW]))
-        assert "plan" in (reading.result(PATIENCE) or Heard()).text
-        local = window.result(PATIENCE)
-        assert local is not None
-        assert local.clean.max() > 1
-        assert engine.listen()(audio[:512]) < 0.5
-    finally:
-        engine.close()
-
-
-def test_an_engine_without_its_models_says_which_are_missing(tmp_path: Any) -> None:
-    with pytest.raises(ModelMissing, match=r"make setup|models pull"):
-        load_engine(EngineOptions(set="embedded", cache_dir=str(tmp_path), device="cpu"), lambda _: None)

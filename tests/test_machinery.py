@@ -68,7 +68,7 @@ def test_closing_frees_the_engine_once_it_is_there() -> None:
 
 
 def test_the_settings_fit_the_real_engine_and_pipeline() -> None:
-    from pipelines.engine import EngineOptions
+    from pipelines.loading import EngineOptions
     from pipelines.stream import PipelineOptions
 
     assert asdict(Models()) == asdict(EngineOptions())

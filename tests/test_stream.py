@@ -16,7 +16,8 @@ import pytest
 
 from pipelines.asr import Heard, HeardWord
 from pipelines.cluster import Thresholds
-from pipelines.engine import Engine, EngineOptions, load_engine
+from pipelines.engine import Engine
+from pipelines.loading import EngineOptions, load_engine
 from pipelines.stream import Pipeline, PipelineOptions
 from pipelines.types import (
     SAMPLE_RATE,

@@ -1,0 +1,85 @@
+"""From settings to a loaded engine: one copy of each chosen model, warmed up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .asr import Recogniser
+from .cluster import preset
+from .engine import Engine
+from .models import SPEECH, Choice, decide, load_embedding, load_segmentation, load_whisper, require
+from .types import SAMPLE_RATE, LocalVoices, Slice, Window
+from .voice import VoiceModel
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """The section `models` of the settings."""
+
+    set: str = "auto"
+    cache_dir: str | None = None
+    device: str = "auto"
+    whisper: str = "auto"
+    segmentation: str = "pyannote/segmentation-3.0"
+    embedding: str = "pyannote/wespeaker-voxceleb-resnet34-LM"
+    hub_token: str | None = field(default=None, repr=False)
+    hub_timeout: float = 3.0
+    threads: int = 1
+
+
+def load_engine(options: EngineOptions, on_progress: Callable[[str], None] = log.info) -> Engine:
+    """Decide on the models, load one copy of each and warm them up; slow. Raises ModelError.
+
+    `on_progress` is told in a sentence what is being done.
+    """
+    on_progress("looking for models")
+    choice = decide(options)
+    on_progress(choice.why)
+    import torch
+
+    torch.set_num_threads(options.threads)
+    recogniser = _load_recogniser(choice, options, on_progress)
+    on_progress(f"loading {choice.segmentation.name} and {choice.embedding.name}")
+    finder = _load_finder(choice, options)
+    choice = choice.with_speech(recogniser.name)
+    engine = Engine(recogniser, finder, VoiceModel(), preset(choice.embedding.name), choice.as_dict())
+    _warm_up(engine)
+    on_progress("models are ready")
+    return engine
+
+
+def _load_recogniser(choice: Choice, options: EngineOptions, on_progress: Callable[[str], None]) -> Recogniser:
+    on_progress(f"loading {choice.speech.name}")
+    if choice.speech.kind == "moonshine":
+        from .asr_moonshine import MoonshineRecogniser
+
+        return MoonshineRecogniser(next(require(file) for file in SPEECH).parent, options.threads)
+    return load_whisper(choice.speech, options.threads, options.hub_token)
+
+
+def _load_finder(choice: Choice, options: EngineOptions) -> Callable[[list[Window]], list[LocalVoices]]:
+    from .checkpoints import quietly
+    from .diarize import LocalVoiceFinder
+
+    segmentation = load_segmentation(choice.segmentation, options.hub_token)
+    embedding = load_embedding(choice.embedding, options.hub_token)
+    from .embed import embed_with_ge2e, embed_with_pyannote
+
+    embed = embed_with_ge2e(embedding) if choice.embedding.kind == "ge2e" else embed_with_pyannote(embedding)
+    with quietly():
+        return LocalVoiceFinder(segmentation, embed, choice.segmentation.device)
+
+
+def _warm_up(engine: Engine) -> None:
+    """The first run of each model is slow; nobody should wait for it in a meeting."""
+    import numpy as np
+
+    from .types import WINDOW, Span
+
+    noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
+    engine.read(Slice(0, Span(0, SAMPLE_RATE), noise, True), "warm-up").result()
+    engine.find(Window(0, 0, np.zeros(WINDOW, np.float32))).result()

@@ -1,0 +1,48 @@
+"""Loading the models: the real ones, what they say while they load, and what is said when they are not there."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from pipelines.asr import Heard
+from pipelines.cluster import PRESETS
+from pipelines.errors import ModelMissing
+from pipelines.loading import EngineOptions, load_engine
+from pipelines.types import SAMPLE_RATE, WINDOW, Slice, Span, Window
+from tests.conftest import Sample
+
+PATIENCE = 60
+"""Seconds after which a test gives up waiting for a model"""
+
+EMBEDDED = EngineOptions(set="embedded", cache_dir=os.environ.get("MEETING_MODELS_CACHE_DIR"), device="cpu")
+
+
+@pytest.mark.model
+def test_the_embedded_models_load_say_why_and_hear(sample: Sample) -> None:
+    said: list[str] = []
+    engine = load_engine(EMBEDDED, said.append)
+    try:
+        assert {"speech", "segmentation", "embedding", "device", "why", "languages"} <= set(engine.models)
+        assert "embedded" in engine.models["why"]
+        assert list(engine.models["languages"]) == ["en"]
+        assert engine.thresholds == PRESETS["ge2e"]
+        assert said[0] == "looking for models"
+        assert said[-1] == "models are ready"
+        audio = sample.samples()
+        turn = Slice(0, Span(0, 4 * SAMPLE_RATE), audio[8_000 : 8_000 + 4 * SAMPLE_RATE], True)
+        reading, window = engine.read(turn, "test"), engine.find(Window(0, 0, audio[:WINDOW]))
+        assert "plan" in (reading.result(PATIENCE) or Heard()).text
+        local = window.result(PATIENCE)
+        assert local is not None
+        assert local.clean.max() > 1
+        assert engine.listen()(audio[:512]) < 0.5
+    finally:
+        engine.close()
+
+
+def test_an_engine_without_its_models_says_which_are_missing(tmp_path: Any) -> None:
+    with pytest.raises(ModelMissing, match=r"make setup|models pull"):
+        load_engine(EngineOptions(set="embedded", cache_dir=str(tmp_path), device="cpu"), lambda _: None)
