@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -35,15 +34,12 @@ from .diarize import Windows
 from .engine import Engine
 from .grid import GridOptions
 from .merge import Merger
+from .progress import Progress
 from .speakers import SpeakerOptions, SpeakerTracker
 from .types import (
-    SAMPLE_RATE,
-    STEP,
     WINDOW,
     BlockFailed,
-    LocalVoices,
     Output,
-    PipelineStats,
     Reading,
     Samples,
     Slice,
@@ -53,9 +49,6 @@ from .types import (
 )
 
 log = logging.getLogger(__name__)
-
-STATS_EVERY = 2 * SAMPLE_RATE
-"""Samples of audio between two `PipelineStats`"""
 
 _owners = count()
 
@@ -125,7 +118,7 @@ class Pipeline:
         self._options = options
         self._emit = emit
         self._owner = next(_owners)
-        self._progress = _Progress(engine)
+        self._progress = Progress(lambda: engine.speech.busy + engine.voices.busy)
         self._done = threading.Event()
         self._audio: Subject = Subject()
         self._outputs = _Outputs()
@@ -317,84 +310,3 @@ def _guarded_merge(merger: Merger) -> Callable[[Any], Observable[Any]]:
         return rx.from_iterable(values, ImmediateScheduler())
 
     return step
-
-
-class _Progress:
-    """How far each branch has come; thread-safe."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._changed = threading.Condition()
-        self._fed = 0
-        self._told = 0
-        self._windows = 0
-        self._open: list[int] = []  # start samples of final slices that are being read
-        self._dropped = 0
-        self._closed = False
-        self._began = time.perf_counter()
-        self._busy = self._computing()
-
-    def heard(self, length: int) -> None:
-        with self._changed:
-            self._fed += length
-
-    def sent_window(self) -> None:
-        with self._changed:
-            self._windows += 1
-
-    def voiced(self, item: LocalVoices | BlockFailed) -> None:
-        if isinstance(item, BlockFailed) and item.block != "diarization":
-            return  # an earlier block failed: no window was sent
-        with self._changed:
-            self._windows -= 1
-            self._changed.notify_all()
-
-    def sent_slice(self, piece: Slice) -> None:
-        if piece.final:
-            with self._changed:
-                self._open.append(piece.span.start)
-
-    def read(self, item: Reading | BlockFailed | None) -> None:
-        with self._changed:
-            if item is None:
-                self._dropped += 1
-            elif (isinstance(item, BlockFailed) or item.final) and item.span.start in self._open:
-                # the failure may be a growing slice's whose final one is still being read: then it goes early
-                self._open.remove(item.span.start)
-            self._changed.notify_all()
-
-    @property
-    def backlog(self) -> float:
-        with self._changed:
-            return self._behind()
-
-    def _behind(self) -> float:
-        return max(self._windows * STEP, self._asr_lag()) / SAMPLE_RATE
-
-    def _asr_lag(self) -> int:
-        return self._fed - min(self._open) if self._open else 0
-
-    def wait_below(self, seconds: float) -> None:
-        with self._changed:
-            while not self._closed and self._behind() >= seconds:
-                self._changed.wait(timeout=1.0)
-
-    def due(self) -> PipelineStats | None:
-        with self._changed:
-            if self._fed - self._told < STATS_EVERY:
-                return None
-            self._told = self._fed
-            now, busy = time.perf_counter(), self._computing()
-            spent, self._busy = busy - self._busy, busy
-            elapsed, self._began = now - self._began, now
-            rtf = spent / max(elapsed, STATS_EVERY / SAMPLE_RATE)
-            lags = self._asr_lag() / SAMPLE_RATE, self._windows * STEP / SAMPLE_RATE
-            return PipelineStats(rtf, lags[0], lags[1], self._dropped)
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-    def _computing(self) -> float:
-        return self._engine.speech.busy + self._engine.voices.busy

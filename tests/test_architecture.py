@@ -47,7 +47,7 @@ LAYOUT = {
     "models": row("pipelines", "models weights choice hub checkpoints ge2e embed", "values parts blocks asr models"),
     "engine": row("pipelines", "engine", "values parts blocks asr models"),
     "loading": row("pipelines", "loading", "values parts blocks asr models engine"),
-    "stream": row("pipelines", "stream", "values parts blocks asr models engine"),
+    "stream": row("pipelines", "stream progress", "values parts blocks asr models engine stream"),
     "core": row(
         "meeting",
         "access config messages records transcript edits session course live gaps events outputs",
