@@ -37,13 +37,21 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 import meeting.server
+from meeting import memory
 from meeting.app import create_app
 from meeting.config import load_config
 from tests.server_fakes import FakeMachinery
 class Forgetful(list):
     def append(self, pipeline):
         pass
-machinery = FakeMachinery(pipelines=Forgetful())
+class Tidy(FakeMachinery):
+    def load_engine(self, models, on_progress):
+        engine = super().load_engine(models, on_progress)
+        memory.keep_for_good()
+        return engine
+    def tidy(self):
+        memory.give_back()
+machinery = Tidy(pipelines=Forgetful())
 meeting.server.create_app = lambda settings, **options: create_app(settings, machinery, **options)
 meeting.server.serve(load_config())
 """

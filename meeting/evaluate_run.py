@@ -74,6 +74,10 @@ class Listening:
         made = self._machinery.open_pipeline(engine.engine, language, hotwords, note, source_id)
         return _Patient(made) if self.patient else made
 
+    def tidy(self) -> None:
+        """As the machinery does."""
+        self._machinery.tidy()
+
     def close(self) -> None:
         """Free the models."""
         if self._engine is not None:

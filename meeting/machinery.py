@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from meeting import memory
 from meeting.config import Config, Models
 from pipelines.errors import MeetingError, ModelError
 from pipelines.types import Output, Samples
@@ -80,6 +81,9 @@ class Machinery(Protocol):
     ) -> Pipeline:
         """A pipeline on loaded models; `emit` is called from its threads."""
 
+    def tidy(self) -> None:
+        """Give back to the system what closed pipelines have left."""
+
 
 class RealMachinery:
     """The machinery of `pipelines`, with this installation's settings."""
@@ -91,7 +95,9 @@ class RealMachinery:
         """Load one copy of each model."""
         from pipelines.loading import EngineOptions, load_engine
 
-        return load_engine(EngineOptions(**asdict(models)), on_progress)
+        engine = load_engine(EngineOptions(**asdict(models)), on_progress)
+        memory.keep_for_good()
+        return engine
 
     def open_door(self, encoding: str, sample_rate: int, channels: int) -> Door:
         """The audio door for a declared format."""
@@ -110,6 +116,10 @@ class RealMachinery:
         values["language"] = language or values["language"]
         values["hotwords"] = (*hotwords, *values["hotwords"])
         return Stream(engine, PipelineOptions(**values), emit, source_id)
+
+    def tidy(self) -> None:
+        """Give back what closed pipelines have left: their streams are loops, which nobody frees at once."""
+        memory.give_back()
 
 
 class EngineRoom:

@@ -13,6 +13,7 @@ from types import FrameType
 
 import uvicorn
 
+from meeting import memory
 from meeting.app import PATIENCE, create_app
 from meeting.config import Config, Server
 from meeting.doorman import server_token
@@ -128,6 +129,7 @@ def serve(config: Config, open_page: bool = False) -> None:
     """Serve until a signal; raises MeetingError when that cannot be, or when the models cannot be loaded."""
     server_token(config.server)  # before anything is opened: without it nobody may reach us
     check_tls(config.server)
+    memory.share_heaps()
     os.umask(0o077)  # what is kept here is for this user's eyes
     failures: list[MeetingError] = []
     store = Store(config.storage.data_dir)

@@ -310,6 +310,8 @@ class Worker:
         for part in (self._sound, self._pipeline, self._journal):
             if part is not None:
                 self._attempt(part.close)
+        self._sound = self._pipeline = self._journal = part = None
+        self._workshop.machinery.tidy()
 
 
 def _recorded(path: Path) -> AudioInfo:

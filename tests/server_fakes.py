@@ -103,6 +103,7 @@ class FakeMachinery:
     """Loading raises it"""
     pipeline: Callable[[Emit, str], Pipeline] = FakePipeline
     pipelines: list[Pipeline] = field(default_factory=list)
+    tidied: int = 0
 
     def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
         """The fake engine, once it may be had."""
@@ -124,6 +125,10 @@ class FakeMachinery:
         made = self.pipeline(emit, source_id)
         self.pipelines.append(made)
         return made
+
+    def tidy(self) -> None:
+        """Count how often it was asked for."""
+        self.tidied += 1
 
 
 def config(folder: Path, **limits: Any) -> Config:

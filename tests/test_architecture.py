@@ -58,7 +58,7 @@ LAYOUT = {
     ),
     "live": row(
         "meeting",
-        "ingest room rooms worker machinery outbox doorman entry retention gate keeper recovery sound",
+        "ingest room rooms worker machinery memory outbox doorman entry retention gate keeper recovery sound",
         f"{PIPELINES} core storage live",
     ),
     "edge": row(
