@@ -19,6 +19,7 @@ from meeting.events import (
     Effect,
     FinishSource,
     Kept,
+    Loaded,
     Note,
     Opened,
     OpenSource,
@@ -68,6 +69,13 @@ RECOVERING = ErrorMessage(
     "recovering", "the server was interrupted and reads again what it has; nothing is lost, and the text follows", False
 )
 """What a source is told that comes back before its meeting is rebuilt"""
+
+LOADING = ErrorMessage(
+    "loading",
+    "the models are being loaded; what is said is saved, and its text follows as soon as they are",
+    False,
+)
+"""What a source is told that nothing can hear yet"""
 
 GONE = frozenset({"lost", "bad_audio"})
 """Failures of a recovery that trying again cannot mend"""
@@ -148,6 +156,13 @@ class Course:
     def _session(self, live: LiveSource) -> SessionMessage:
         return SessionMessage(self.meeting_id, live.source.id, live.token, live.kept, self._models)
 
+    def _welcome(self, live: LiveSource) -> list[Effect]:
+        """Tell a source's client that it may speak, and why it is not heard at once, if so."""
+        if live.client is None:
+            return []
+        why = RECOVERING if self._rebuilt is not None else None if self._models else LOADING
+        return [Send(live.client, self._session(live)), *([] if why is None else [Send(live.client, why)])]
+
     # The source's own progress
 
     def _hear(self, output: Output) -> list[Effect]:
@@ -163,7 +178,7 @@ class Course:
         return [SaveGap(gap), Broadcast(gap_message(gap))]
 
     def _source_event(
-        self, event: Opened | Reopened | Recovered | Kept | SourceFailed | Drained, now: float
+        self, event: Opened | Loaded | Reopened | Recovered | Kept | SourceFailed | Drained, now: float
     ) -> list[Effect]:
         live = self._source
         if live is None or live.source.id != event.source_id:
@@ -171,6 +186,9 @@ class Course:
         match event:
             case Opened():
                 return self._opened(live, event, now)
+            case Loaded(_, models):
+                self._models = models
+                return [SaveState(self.state.value, self.samples, models), Broadcast(self._snapshot())]
             case Reopened(_, frames):
                 return self._reopened(live, frames)
             case Recovered():
@@ -185,12 +203,10 @@ class Course:
     def _opened(self, live: LiveSource, event: Opened, now: float) -> list[Effect]:
         live.opened = True
         live.source = replace(live.source, audio=event.audio)
-        self._models = event.models
+        self._models = event.models or {}
         self._live_since = now
         effects: list[Effect] = [SaveSource(live.source), SaveResume(live.resume, live.client is None)]
-        effects += self._become(State.LIVE)
-        if live.client is not None:
-            effects.append(Send(live.client, self._session(live)))
+        effects += [*self._become(State.LIVE), *self._welcome(live)]
         return [*effects, *(self._finish() if live.stopping or self._dismissed else [])]
 
     def _kept(self, live: LiveSource, seq: int, samples: int) -> list[Effect]:
@@ -216,7 +232,8 @@ class Course:
         if not live.opened:
             self._source = None
             return [Note(f"source refused: {code}"), AbandonSource(live.source.id), *told]
-        return [Note(f"source failed: {code}"), *told, *self._finish()]
+        over = self._leave_unfinished(live) if code == "models" and not self._models else self._finish()
+        return [Note(f"source failed: {code}"), *told, *over]
 
     def _drained(self, live: LiveSource, samples: int) -> list[Effect]:
         self.samples = samples
@@ -247,9 +264,7 @@ class Course:
 
     def _reopened(self, live: LiveSource, frames: int) -> list[Effect]:
         live.opened, live.next_seq, live.kept = True, frames, frames
-        if live.client is None:
-            return []
-        return [Send(live.client, self._session(live)), Send(live.client, RECOVERING)]
+        return self._welcome(live)
 
     def _recovered(self, live: LiveSource, event: Recovered, now: float) -> list[Effect]:
         if self._rebuilt is None:

@@ -38,8 +38,6 @@ class Started:
     """Fresh secret for resuming it"""
     refusal: str | None = None
     """Why the server takes no further meeting; None when it does"""
-    models: dict[str, Any] | None = None
-    """What will transcribe; None while models are loading"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +65,26 @@ class Broke:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A source's door, files and pipeline are ready."""
+    """A source's door and files are ready: frames can be taken."""
 
     source_id: str
-    models: dict[str, Any]
+    models: dict[str, Any] | None
+    """What transcribes; None while the models are being loaded, and then `Loaded` follows"""
     audio: str | None
     """File name of its FLAC; None when none is kept"""
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """The models that an opened source has waited for are there: what was kept so far is heard now."""
+
+    source_id: str
+    models: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
-    """A frame is on disk and on its way through the pipeline."""
+    """A frame is on disk, and heard now or in its turn."""
 
     source_id: str
     seq: int
@@ -108,7 +115,7 @@ class Drained:
     source_id: str
     samples: int
     whole: bool = True
-    """False when its audio is not complete on disk except as frames received: a later process must try again"""
+    """False when only the frames as received are complete, or nothing could hear them: a later process must"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +204,7 @@ Event = (
     | Framed
     | Broke
     | Opened
+    | Loaded
     | Kept
     | SourceFailed
     | Heard

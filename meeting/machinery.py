@@ -144,6 +144,15 @@ class EngineRoom:
         return self._future.result()
 
     @property
+    def settled(self) -> bool:
+        """Whether loading is over, well or not: `wait` does not wait."""
+        return self._future.done()
+
+    def call_when_settled(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called once loading is over, at once if it is; from any thread, and it must not raise."""
+        self._future.add_done_callback(lambda _: callback())
+
+    @property
     def models(self) -> dict[str, Any] | None:
         """What transcribes; None until it is loaded."""
         if not self._future.done() or self._future.exception() is not None:

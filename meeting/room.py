@@ -210,7 +210,7 @@ class Room:
         while not (self.session.closed and self._inbox.empty()):
             event = await self._inbox.get()
             if isinstance(event, Started):
-                event = replace(event, refusal=self._refusal(), models=self._workshop.engine.models)
+                event = replace(event, refusal=self._refusal())
             elif isinstance(event, Kept):
                 self._heard_at = self._now()
             elif isinstance(event, Joined) and event.client in self._arriving:

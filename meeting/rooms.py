@@ -114,7 +114,7 @@ class Rooms:
         if meeting.state != OPEN and meeting_id not in self._rooms:
             # A server that stops leaves what is unfinished to the next one.
             restored = None if self._stopping else await asyncio.to_thread(self._restore, meeting_id)
-            if restored is None:
+            if restored is None and meeting_id not in self._rooms:
                 return await asyncio.to_thread(self.store.record, meeting_id)
         # Another connection may have made it while this one was reading.
         return self._rooms.get(meeting_id) or self._make(meeting, restored)

@@ -25,6 +25,7 @@ from meeting.events import (
     Keep,
     Kept,
     Left,
+    Loaded,
     Missed,
     Opened,
     Recovered,
@@ -75,7 +76,7 @@ class Session(Course):
                 return self._refuse(client, error.code, str(error), error.close, now)
             case Heard(output):
                 return self._hear(output)
-            case Opened() | Reopened() | Recovered() | Kept() | SourceFailed() | Drained():
+            case Opened() | Loaded() | Reopened() | Recovered() | Kept() | SourceFailed() | Drained():
                 return self._source_event(event, now)
             case Missed(gap):
                 return self._missed(gap)
@@ -167,11 +168,7 @@ class Session(Course):
         if event.start.resume is not None:
             return self._resume(client, event.start.resume.token)
         self._source = new_source(event.start, event.source_id, event.token, client, self._resumable)
-        effects: list[Effect] = []
-        if event.models is None:
-            message = "the models are still being loaded; the meeting begins as soon as they are"
-            effects.append(Send(client, ErrorMessage("loading", message, False)))
-        return [*effects, opening(self._source)]
+        return [opening(self._source)]
 
     def _cannot_start(self, event: Started) -> ProtocolError | None:
         live, resume = self._source, event.start.resume
@@ -198,7 +195,7 @@ class Session(Course):
             effects.append(Drop(live.client, Close.RESUMED_ELSEWHERE, "resumed elsewhere"))
         live.client, live.lost_at, live.token = client, None, token
         if live.opened:
-            effects += [SaveResume(live.resume, False), Send(client, self._session(live))]
+            return [*effects, SaveResume(live.resume, False), *self._welcome(live)]
         return [*effects, *([] if self._rebuilt is None else [Send(client, RECOVERING)])]
 
     def _stop(self, client: int, now: float) -> list[Effect]:

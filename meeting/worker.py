@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from meeting import journal
 from meeting.events import (
@@ -16,6 +17,7 @@ from meeting.events import (
     Event,
     Heard,
     Kept,
+    Loaded,
     Missed,
     Opened,
     OpenSource,
@@ -31,6 +33,7 @@ from meeting.messages import AudioFrame, AudioInfo
 from meeting.sound import Sound
 from meeting.store import Store
 from pipelines.errors import AudioError, MeetingError, ModelError, StoreError
+from pipelines.types import SAMPLE_RATE, Samples
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +57,13 @@ class Workshop:
     engine: EngineRoom
     keep_audio: bool = True
     backlog: float = 60.0
-    """Seconds of audio that may wait for the models before frames have to wait as well"""
+    """Seconds of audio that may wait for the models, loaded or not, before frames have to wait as well"""
     fsync: bool = False
     """Whether a frame must survive a power cut before it is acknowledged"""
+
+
+class _Wake:
+    """A job that only says: look whether the models are there."""
 
 
 class _JournalLost(StoreError):
@@ -87,16 +94,20 @@ class Worker:
         self._done = done
         self._crowded = crowded
         self._path = workshop.store.journal_path(meeting_id, job.source_id)
-        self._jobs: queue.SimpleQueue[AudioFrame | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[AudioFrame | _Wake | None] = queue.SimpleQueue()
         self._abandoned = threading.Event()
         self._hurried = threading.Event()
         self._released = threading.Event()
+        self._awake = threading.Event()
+        """The models are loaded or have failed, or nobody has the time to wait for them"""
         self._failed = False
         self._ending = False
         """The end has been taken from the queue"""
         self._sound: Sound | None = None
         self._journal: Journal | None = None
         self._pipeline: Pipeline | None = None
+        self._early: list[Samples] = []
+        """What is to be heard as soon as there is a pipeline"""
         self._thread = threading.Thread(target=self._run, name=f"source-{job.source_id}", daemon=True)
         self._thread.start()
 
@@ -105,9 +116,13 @@ class Worker:
         self._jobs.put(frame)
 
     def finish(self, hurry: bool = False) -> None:
-        """Queue the end: after it, `Drained` is posted. With `hurry` a disk that refuses is not waited for."""
+        """Queue the end: after it, `Drained` is posted.
+
+        With `hurry` neither a disk that refuses nor models that are being loaded are waited for.
+        """
         if hurry:
             self._hurried.set()
+            self._awake.set()
         self._jobs.put(None)
 
     def abandon(self) -> None:
@@ -115,6 +130,7 @@ class Worker:
         self._abandoned.set()
         self._hurried.set()
         self._released.set()
+        self._awake.set()
         self._jobs.put(None)
 
     def remove_journal(self) -> None:
@@ -126,10 +142,11 @@ class Worker:
         opened = self._guarded(self._open)
         if opened and self._job.recover:
             opened = self._recover()
-        while not self._ending and (frame := self._jobs.get()) is not None:
+        while not self._ending and (job := self._jobs.get()) is not None:
             if opened and not self._failed and not self._abandoned.is_set():
-                self._guarded(lambda frame=frame: self._keep(frame))  # type: ignore[misc]
-            self._done(len(frame.payload))
+                self._guarded(lambda job=job: self._work(job))  # type: ignore[misc]
+            if isinstance(job, AudioFrame):
+                self._done(len(job.payload))
         if opened and not self._abandoned.is_set():
             self._finish()
         self._close()
@@ -171,21 +188,32 @@ class Worker:
         if self._job.recover:
             self._job = replace(self._job, audio=_recorded(self._path))
         job = self._job
+        models = shop.engine.wait().models if shop.engine.settled else None
         door = self._open_door()
-        engine = shop.engine.wait()
-        if self._abandoned.is_set():
-            door.close()
-            return
         self._journal = Journal(self._path, job.audio, fsync=shop.fsync)
         flac = shop.store.audio_path(self._meeting_id, job.source_id) if shop.keep_audio else None
         self._sound = Sound(job.source_id, job.audio, door, flac)
-        self._pipeline = shop.machinery.open_pipeline(
-            engine, job.language, job.hotwords, lambda output: self._post(Heard(output)), job.source_id
-        )
+        if models is None:
+            shop.engine.call_when_settled(self._wake)
+        else:
+            self._awake.set()
+            self._connect()
         if job.recover:
             self._post(Reopened(job.source_id, self._journal.next_seq))
         else:
-            self._post(Opened(job.source_id, engine.models, self._sound.name))
+            self._post(Opened(job.source_id, models, self._sound.name))
+
+    def _wake(self) -> None:
+        self._awake.set()
+        self._jobs.put(_Wake())
+
+    def _connect(self) -> dict[str, Any]:
+        """Make the pipeline, waiting for the models, and tell which those are; raises ModelError."""
+        engine, job = self._workshop.engine.wait(), self._job
+        self._pipeline = self._workshop.machinery.open_pipeline(
+            engine, job.language, job.hotwords, lambda output: self._post(Heard(output)), job.source_id
+        )
+        return engine.models
 
     def _open_door(self) -> Door:
         audio = self._job.audio
@@ -207,6 +235,11 @@ class Worker:
         return True
 
     def _hear_again(self) -> None:
+        while not self._awake.is_set() and not self._ending:
+            self._take(self._jobs.get())
+        self._awake.wait()
+        if self._pipeline is None and not self._abandoned.is_set():
+            self._connect()
         news = False
         for frame in journal.follow(self._path):
             if self._abandoned.is_set():
@@ -222,28 +255,48 @@ class Worker:
         self._pipeline.wait_below(1.0)
 
     def _take_waiting(self) -> bool:
-        """Bring to disk what arrived meanwhile, so that it can be acknowledged; it is heard in its turn."""
-        assert self._sound is not None
         taken = False
         while not self._ending and not self._jobs.empty():
-            frame = self._jobs.get()
-            if frame is None:
-                self._ending = True
-                break
-            self._append(frame)
-            self._post(Kept(self._job.source_id, frame.seq, self._sound.samples))
-            self._done(len(frame.payload))
-            taken = True
+            taken = self._take(self._jobs.get()) or taken
         return taken
 
+    def _take(self, job: AudioFrame | _Wake | None) -> bool:
+        """Bring a frame to disk without hearing it; whether it was one."""
+        assert self._sound is not None
+        if not isinstance(job, AudioFrame):
+            self._ending = self._ending or job is None
+            return False
+        self._append(job)
+        self._post(Kept(self._job.source_id, job.seq, self._sound.samples))
+        self._done(len(job.payload))
+        return True
+
     # The middle
+
+    def _work(self, job: AudioFrame | _Wake) -> None:
+        if self._pipeline is None and self._workshop.engine.settled:
+            self._catch_up()
+        if isinstance(job, AudioFrame):
+            self._keep(job)
+
+    def _catch_up(self) -> None:
+        """Hear what was kept while there were no models; raises ModelError when there are none."""
+        self._post(Loaded(self._job.source_id, self._connect()))
+        early, self._early = self._early, []
+        for part in early:
+            self._hand_on(part)
 
     def _keep(self, frame: AudioFrame) -> None:
         assert self._sound is not None
         self._append(frame)
         self._feed(frame)
-        self._post(Kept(self._job.source_id, frame.seq, self._sound.samples))
-        self._pace(self._workshop.backlog)
+        kept = Kept(self._job.source_id, frame.seq, self._sound.samples)
+        self._post(kept)
+        if self._pipeline is not None:
+            self._pace(self._workshop.backlog)
+            return
+        while kept.samples > self._workshop.backlog * SAMPLE_RATE and not self._awake.wait(REMIND):
+            self._post(kept)  # or its client would take the connection for dead
 
     def _append(self, frame: AudioFrame) -> None:
         """Write a frame to the journal, however long the disk refuses it; StoreError only in a hurry."""
@@ -265,11 +318,16 @@ class Worker:
 
     def _feed(self, frame: AudioFrame) -> None:
         assert self._sound is not None
-        assert self._pipeline is not None
         gap, parts = self._sound.take(frame)
         if gap is not None:
             self._post(Missed(gap))
         for part in parts:
+            self._hand_on(part)
+
+    def _hand_on(self, part: Samples) -> None:
+        if self._pipeline is None:
+            self._early.append(part)
+        else:
             self._pipeline.feed(part)
 
     def _pace(self, backlog: float) -> None:
@@ -283,21 +341,27 @@ class Worker:
 
     def _finish(self) -> None:
         assert self._sound is not None
-        assert self._pipeline is not None
         self._guarded(self._flush)
         whole = self._attempt(self._finish_sound) is None
-        self._guarded(self._pipeline.finish)
+        self._awake.wait()
+        if self._abandoned.is_set():
+            return
+        if self._pipeline is None and self._workshop.engine.settled:
+            self._guarded(self._catch_up)
+        if self._pipeline is None:
+            whole = False
+        else:
+            self._guarded(self._pipeline.finish)
         self._post(Drained(self._job.source_id, self._sound.samples, whole))
         # Locked until the end is stored: no other process may take this meeting for one that was cut off.
         self._released.wait()
 
     def _flush(self) -> None:
         assert self._sound is not None
-        assert self._pipeline is not None
         if not self._failed:
             tail = self._sound.flush()
             if len(tail):
-                self._pipeline.feed(tail)
+                self._hand_on(tail)
 
     def _finish_sound(self) -> None:
         assert self._sound is not None
@@ -307,6 +371,7 @@ class Worker:
 
     def _close(self) -> None:
         """Free everything, whether or not it ended well."""
+        self._early.clear()
         for part in (self._sound, self._pipeline, self._journal):
             if part is not None:
                 self._attempt(part.close)

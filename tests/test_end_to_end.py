@@ -444,6 +444,37 @@ def test_a_killed_server_leaves_every_final_segment(server: RealServer, sample: 
     assert kept.items() <= segments.items()
 
 
+def test_audio_sent_while_the_models_load_is_heard_by_the_next_process(server: RealServer, sample: Sample) -> None:
+    server.end(signal.SIGKILL)
+    server.start()
+    meeting = server.new_meeting("early")
+    with source(server, meeting) as client:
+        assert client.of("session")[0]["models"] == {}
+        client.send(sample.samples()[: round(SHORT * SAMPLE_RATE)])
+        client.wait(lambda: client.of("ack") and client.of("ack")[-1]["audio"] == SHORT)
+        server.end(signal.SIGKILL)
+        client.wait(lambda: client.code is not None)
+    assert not client.of("segment")
+    server.start()
+    server.wait_for("/readyz")
+    eventually(lambda: server.get(f"/api/meetings/{meeting}")["state"] == "ended", seconds=PATIENCE)
+    segments = server.get(f"/api/meetings/{meeting}/transcript")["segments"]
+    assert error_rate(said_until(sample, SHORT), " ".join(row["text"] for row in segments)) < 0.35
+
+
+def test_audio_sent_while_the_models_load_is_heard_once_they_are_there(server: RealServer, sample: Sample) -> None:
+    server.end(signal.SIGKILL)
+    server.start()
+    meeting = server.new_meeting("early and patient")
+    with source(server, meeting) as client:
+        assert client.of("session")[0]["models"] == {}
+        client.send(sample.samples()[: round(SHORT * SAMPLE_RATE)])
+        client.stop()
+    assert [bool(snapshot["models"]) for snapshot in client.of("snapshot")] == [False, True]
+    assert error_rate(said_until(sample, SHORT), " ".join(client.finals().values())) < 0.35
+    assert server.get(f"/api/meetings/{meeting}")["models"] == client.of("snapshot")[-1]["models"]
+
+
 @pytest.mark.browser
 def test_a_meeting_is_found_again_after_the_server_was_killed(server: RealServer, visit: Visit) -> None:
     server.end(signal.SIGKILL)
@@ -460,6 +491,7 @@ def test_a_meeting_is_found_again_after_the_server_was_killed(server: RealServer
 
 def test_sigterm_finishes_and_stores_the_meeting(server: RealServer, sample: Sample) -> None:
     server.start()
+    server.wait_for("/readyz")
     meeting = server.new_meeting("stopped")
     with source(server, meeting) as client:
         client.send(sample.samples()[: round(SHORT * SAMPLE_RATE)])

@@ -19,7 +19,7 @@ from meeting.doorman import Doorman
 from meeting.ingest import TRY_AGAIN, _attend
 from meeting.messages import HEADER, AudioFrame, Ended, encode
 from meeting.outbox import LIMIT, Outbox
-from tests.server_fakes import FakeMachinery, FakePipeline, Serving, config, serving, tone, wait_ready
+from tests.server_fakes import FAKE_MODELS, FakeMachinery, FakePipeline, Serving, config, serving, tone, wait_ready
 
 FRAME_BYTES = 64_000
 
@@ -318,14 +318,17 @@ def test_our_own_page_can(served: Serving) -> None:
 def test_a_source_that_starts_while_models_load_is_told_and_then_heard(tmp_path: Path) -> None:
     machinery = FakeMachinery(gate=threading.Event())
     with serving(config(tmp_path), machinery) as served, served.connect(served.create()) as host:
-        told = host.start()
+        assert host.start()["models"] == {}
+        told = host.until("error")
         assert (told["code"], told["fatal"]) == ("loading", False)
         host.frame(0, tone())
+        assert host.until("ack")["seq"] == 0
         assert machinery.gate is not None
         machinery.gate.set()
-        host.until("session")
+        assert host.until("snapshot")["models"] == FAKE_MODELS
+        host.frame(1, tone())
         host.send("stop")
-        assert host.until("ended")["segments"] == 1
+        assert host.until("ended")["segments"] == 2
 
 
 def test_a_stopping_server_finishes_and_stores_what_is_live(tmp_path: Path) -> None:

@@ -31,6 +31,22 @@ def test_until_it_is_loaded_there_are_no_models() -> None:
     assert room.wait().models == FAKE_MODELS
 
 
+@pytest.mark.parametrize("error", [None, ModelMissing("no")])
+def test_whoever_wants_to_know_learns_that_loading_is_over(error: Exception | None) -> None:
+    machinery = FakeMachinery(gate=threading.Event(), error=error)
+    room, told = EngineRoom(machinery, Models()), threading.Event()
+    room.load()
+    room.call_when_settled(told.set)
+    assert not room.settled
+    assert not told.is_set()
+    assert machinery.gate is not None
+    machinery.gate.set()
+    assert told.wait(20)
+    assert room.settled
+    room.call_when_settled((again := threading.Event()).set)
+    assert again.is_set()
+
+
 def test_loading_twice_loads_once() -> None:
     room = EngineRoom(FakeMachinery(), Models())
     room.load()

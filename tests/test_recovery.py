@@ -18,9 +18,9 @@ from meeting.records import ENDED, ENDING, LIVE, OPEN, EditedLine, Edits, Gap, M
 from meeting.recovery import only_server, remaining, restore
 from meeting.rescue import Rescue
 from meeting.store import Store
-from pipelines.errors import StoreError
+from pipelines.errors import ModelMissing, StoreError
 from pipelines.types import SAMPLE_RATE, Segment, Span, Word
-from tests.server_fakes import Client, FakeMachinery, Serving, config, serving, tone, wait_ready
+from tests.server_fakes import FAKE_MODELS, Client, FakeMachinery, Serving, config, serving, tone, wait_ready
 
 A, SOURCE, TOKEN = "a" * 16, "s" * 16, "t" * 32
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -187,12 +187,62 @@ def test_while_it_is_rebuilt_readers_see_what_was_stored_and_its_source_is_told(
             snapshot = viewer.receive()
             assert [s["text"] for s in snapshot["segments"]] == ["stored"]
             assert [(gap["start"], gap["end"]) for gap in snapshot["gaps"]] == [(0.0, 0.1)]
-            told = host.start(resume=RESUME)
+            host.send("start", version=1, audio={"encoding": "pcm_s16le", "sample_rate": 16000}, resume=RESUME)
+            assert host.until("session")["next_seq"] == 2
+            told = host.until("error")
             assert (told["code"], told["fatal"]) == ("recovering", False)
+            host.frame(2, tone(1.0))
+            assert host.until("ack")["seq"] == 2
             assert machinery.gate is not None
             machinery.gate.set()
-            assert [s["text"] for s in viewer.until("snapshot")["segments"]] == ["one", "one"]
-            assert host.until("session")["next_seq"] == 2
+            assert [s["text"] for s in viewer.until("snapshot")["segments"]] == ["one", "one", "one"]
+            host.send("stop")
+            assert host.until("ended")["segments"] == 3
+
+
+def test_what_was_kept_while_the_models_loaded_is_heard_by_the_next_process(tmp_path: Path) -> None:
+    machinery = FakeMachinery(gate=threading.Event())
+    with serving(config(tmp_path), machinery) as served:
+        meeting_id = served.create()
+        with served.connect(meeting_id) as host:
+            assert host.start()["models"] == {}
+            for seq in range(3):
+                host.frame(seq, tone(1.0))
+            while host.until("ack")["seq"] < 2:
+                pass
+            served.server.handle_exit(15, None)
+            assert host.close_code() == 1013
+    assert machinery.gate is not None
+    machinery.gate.set()
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        with served.connect(meeting_id) as viewer:
+            viewer.until("ended")
+        meeting = served.http.get(f"/api/meetings/{meeting_id}/transcript").json()
+        assert [segment["text"] for segment in meeting["segments"]] == ["one"] * 3
+        assert (meeting["meeting"]["duration"], meeting["models"]) == (3.0, FAKE_MODELS)
+
+
+def test_models_that_cannot_be_loaded_leave_the_meeting_to_a_later_process(tmp_path: Path) -> None:
+    machinery = FakeMachinery(gate=threading.Event(), error=ModelMissing("run models pull"))
+    with serving(config(tmp_path), machinery) as served:
+        meeting_id = served.create()
+        with served.connect(meeting_id) as host, served.connect(meeting_id) as viewer:
+            token = host.start()
+            host.frame(0, tone(1.0))
+            host.until("ack")
+            assert machinery.gate is not None
+            machinery.gate.set()
+            while (told := host.until("error"))["code"] == "loading":
+                pass
+            assert (told["code"], told["message"], told["fatal"]) == ("models", "run models pull", True)
+            assert (host.close_code(), viewer.close_code()) == (4400, 1013)
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        with served.connect(meeting_id) as host:
+            resume = {"source_id": token["source_id"], "token": token["resume_token"]}
+            assert host.start(resume=resume)["next_seq"] == 1
+            host.frame(1, tone(1.0))
             host.send("stop")
             assert host.until("ended")["segments"] == 2
 

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from meeting.config import Limits, Models
 from meeting.events import Stopped
+from meeting.journal import Journal
 from meeting.machinery import EngineRoom
-from meeting.messages import Ended, SnapshotMessage
-from meeting.records import ENDED, OPEN, Meeting, Record
+from meeting.messages import AudioFrame, AudioInfo, Ended, SnapshotMessage
+from meeting.records import ENDED, LIVE, OPEN, Meeting, Record, Source
 from meeting.room import Room
 from meeting.rooms import Rooms, farewell
 from meeting.store import Store
 from meeting.worker import Workshop
 from pipelines.errors import NotFound
-from tests.server_fakes import FakeMachinery
+from tests.server_fakes import FakeMachinery, tone
 from tests.test_room import START, FakeClient
 
-A, B = "a" * 16, "b" * 16
+A, B, CUT, SOURCE = ("a" * 16, "b" * 16, "c" * 16, "s" * 16)
 
 
 def among(folder: Path, body: Callable[[Rooms], Awaitable[None]], limits: Limits | None = None) -> None:
@@ -63,6 +66,40 @@ def test_everyone_in_a_meeting_gets_the_same_room(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
         found = await asyncio.gather(*(rooms.enter(A) for _ in range(5)), rooms.enter(B))
         assert len({id(room) for room in found}) == 2
+
+    among(tmp_path, body)
+
+
+def test_two_who_come_to_a_meeting_that_was_cut_off_get_the_same_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = threading.Event()
+    restore = Rooms._restore
+    asked: list[str] = []
+
+    def slow(rooms: Rooms, meeting_id: str) -> Any:
+        """For the second, the first one's room has taken the journal already."""
+        asked.append(meeting_id)
+        if len(asked) == 2:
+            assert made.wait(20)
+            return None
+        return restore(rooms, meeting_id)
+
+    monkeypatch.setattr(Rooms, "_restore", slow)
+
+    async def body(rooms: Rooms) -> None:
+        now = datetime.now(timezone.utc)
+        rooms.store.create_meeting(Meeting(CUT, "cut off", OPEN, now)).result()
+        rooms.store.save_source(CUT, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, None)).result()
+        rooms.store.set_state(CUT, LIVE, started_at=now).result()
+        with Journal(rooms.store.journal_path(CUT, SOURCE), AudioInfo()) as journal:
+            journal.append(AudioFrame(0, 0, tone()))
+        both = [asyncio.create_task(rooms.enter(CUT)) for _ in range(2)]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        made.set()
+        one, other = await asyncio.gather(*both)
+        assert isinstance(one, Room)
+        assert one is other
 
     among(tmp_path, body)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from meeting.access import digest
 from meeting.config import Limits
-from meeting.course import TRANSITIONS, State
+from meeting.course import LOADING, TRANSITIONS, State
 from meeting.edits import SegmentChange, SpeakerChange
 from meeting.events import (
     AbandonSource,
@@ -31,6 +31,7 @@ from meeting.events import (
     Keep,
     Kept,
     Left,
+    Loaded,
     Missed,
     Note,
     Opened,
@@ -86,11 +87,11 @@ def new(*events: Event, limits: Limits = LIMITS) -> Session:
 
 
 def started(client: int = HOST, start: Start = START, refusal: str | None = None) -> Started:
-    return Started(client, start, "src1", "secret", refusal, MODELS)
+    return Started(client, start, "src1", "secret", refusal)
 
 
 def resumed(client: int, token: str = "secret", source_id: str = "src1") -> Started:
-    return Started(client, replace(START, resume=ResumeInfo(source_id, token)), "src2", "other", None, MODELS)
+    return Started(client, replace(START, resume=ResumeInfo(source_id, token)), "src2", "other")
 
 
 OPENED = Opened("src1", MODELS, "m1.src1.flac")
@@ -153,11 +154,57 @@ def test_start_opens_the_source_and_waits_until_it_is_ready() -> None:
     assert session.state is State.OPEN
 
 
-def test_start_while_models_load_says_so_and_goes_on() -> None:
-    session = new(Joined(HOST))
-    effects = session.handle(replace(started(), models=None), 0.0)
-    assert errors(effects) == [("loading", False)]
-    assert only(effects, OpenSource)
+def test_a_source_may_speak_while_the_models_load_and_is_told_so() -> None:
+    session = new(Joined(HOST), started())
+    effects = session.handle(replace(OPENED, models=None), 5.0)
+    assert session.state is State.LIVE
+    assert only(effects, SaveState) == [SaveState("live", 0, {})]
+    answer, told = only(effects, Send)
+    assert isinstance(answer.message, SessionMessage)
+    assert (answer.message.next_seq, answer.message.models) == (0, {})
+    assert told == Send(HOST, LOADING)
+    assert only(session.handle(Framed(HOST, frame(0)), 5.0), Keep)
+    session.handle(Joined(OTHER), 6.0)
+    back = session.handle(resumed(OTHER), 6.0)
+    assert errors(back) == [("loading", False)]
+
+
+def test_everyone_learns_which_models_hear_once_they_are_loaded() -> None:
+    session = new(Joined(HOST), Joined(VIEWER), started(), replace(OPENED, models=None))
+    saved, told = session.handle(Loaded("src1", MODELS), 5.0)
+    assert saved == SaveState("live", 0, MODELS)
+    assert isinstance(told, Broadcast)
+    assert isinstance(told.message, SnapshotMessage)
+    assert (told.message.state, told.message.models) == ("live", MODELS)
+    assert session.handle(Loaded("another", {}), 5.0) == []
+
+
+def test_models_that_cannot_be_loaded_leave_what_was_kept_to_a_later_process() -> None:
+    session = new(Joined(HOST), Joined(VIEWER), started(), replace(OPENED, models=None), Framed(HOST, frame(0)))
+    effects = session.handle(SourceFailed("src1", "models", "run models pull"), 5.0)
+    assert errors(effects) == [("models", True)]
+    assert drops(effects) == [(HOST, 4400), (VIEWER, 1013)]
+    assert only(effects, AbandonSource) == [AbandonSource("src1")]
+    assert not only(effects, SaveState)
+    assert session.unfinished
+    assert session.closed
+
+
+def test_models_that_fail_in_the_middle_end_the_meeting_with_what_was_heard() -> None:
+    session = live()
+    effects = session.handle(SourceFailed("src1", "models", "gone"), 5.0)
+    assert only(effects, FinishSource) == [FinishSource("src1")]
+    assert session.state is State.ENDING
+
+
+def test_a_server_that_stops_while_the_models_load_leaves_the_meeting_to_the_next() -> None:
+    session = new(Joined(HOST), started(), replace(OPENED, models=None), Framed(HOST, frame(0)))
+    effects = session.handle(Dismissed(1001, "stop"), 5.0)
+    assert only(effects, FinishSource) == [FinishSource("src1", hurry=True)]
+    effects = session.handle(Drained("src1", 1600, whole=False), 5.0)
+    assert drops(effects) == [(HOST, 1013)]
+    assert not only(effects, SaveState)
+    assert session.unfinished
 
 
 def test_an_opened_source_makes_the_meeting_live_and_is_answered() -> None:

@@ -19,6 +19,7 @@ from meeting.events import (
     Event,
     Heard,
     Kept,
+    Loaded,
     Missed,
     Opened,
     OpenSource,
@@ -134,6 +135,118 @@ def test_models_that_cannot_be_had_refuse_the_source(store: Store) -> None:
     bench = Bench(store, FakeMachinery(error=ModelMissing("run models pull")))
     assert bench.next(SourceFailed) == SourceFailed(SOURCE, "models", "run models pull")
     bench.worker.abandon()
+
+
+# While the models are loaded
+
+MODELS = {"speech": "fake", "why": "a test"}
+
+
+class Loading(FakeMachinery):
+    """Models that are there, or fail, when the test says so."""
+
+    gate: threading.Event
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(gate=threading.Event(), **options)
+
+
+def test_frames_are_kept_and_told_while_the_models_load_and_heard_once_they_are_there(store: Store) -> None:
+    import soundfile
+
+    bench = Bench(store, machinery := Loading())
+    assert bench.next(Opened) == Opened(SOURCE, None, f"{MEETING}.{SOURCE}.flac")
+    bench.worker.keep(AudioFrame(0, 0, tone(1.0)))
+    bench.worker.keep(AudioFrame(1, 3_000_000, tone(1.0)))
+    assert bench.next(Heard, Kept) == Kept(SOURCE, 0, 16000)
+    assert isinstance(bench.next(Missed), Missed)
+    assert bench.next(Heard, Kept) == Kept(SOURCE, 1, 64000)
+    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1]
+    assert machinery.pipelines == []
+    machinery.gate.set()
+    assert bench.next(Heard, Loaded) == Loaded(SOURCE, MODELS)
+    bench.next(Heard)  # with no further frame
+    bench.worker.keep(AudioFrame(2, 4_000_000, tone(1.0)))
+    events = bench.rest()
+    assert events[-1] == Drained(SOURCE, 80000)
+    audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
+    assert audio.tobytes() == tone(1.0) + bytes(4 * SAMPLE_RATE) + tone(1.0) * 2
+    (pipeline,) = machinery.pipelines
+    assert isinstance(pipeline, FakePipeline)
+    assert len(pipeline._audio) == 80000
+
+
+def test_more_than_the_backlog_waits_for_the_models_and_its_client_is_told_so(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meeting.worker.REMIND", 0.01)
+    bench = Bench(store, machinery := Loading(), backlog=1.5)
+    for seq in range(4):
+        bench.worker.keep(frame(seq, tone(1.0)))
+    assert [bench.next(Kept) for _ in range(2)] == [Kept(SOURCE, 0, 16000), Kept(SOURCE, 1, 32000)]
+    assert [bench.next(Kept) for _ in range(3)] == [Kept(SOURCE, 1, 32000)] * 3
+    assert bench.left == [32000]
+    machinery.gate.set()
+    assert bench.rest()[-1] == Drained(SOURCE, 64000)
+    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1, 2, 3]
+
+
+def test_what_is_no_audio_is_told_while_the_models_load_and_the_rest_is_heard(store: Store) -> None:
+    bench = Bench(store, machinery := Loading())
+    bench.worker.keep(frame(0, tone(1.0)))
+    bench.worker.keep(frame(1, b"abc"))
+    failed = bench.next(SourceFailed)
+    assert isinstance(failed, SourceFailed)
+    assert failed.code == "bad_audio"
+    bench.worker.finish()
+    machinery.gate.set()
+    assert isinstance(bench.next(Heard, Drained), Heard)
+    assert bench.next(Drained) == Drained(SOURCE, 16000)
+
+
+def test_a_source_that_ends_while_the_models_load_is_heard_to_its_end(store: Store) -> None:
+    bench = Bench(store, machinery := Loading())
+    bench.worker.keep(frame(0, tone(1.5)))
+    bench.worker.finish()
+    bench.next(Kept)
+    machinery.gate.set()
+    assert isinstance(bench.next(Heard, Drained), Heard)
+    assert bench.next(Drained) == Drained(SOURCE, 24000)
+
+
+def test_a_server_that_stops_does_not_wait_for_the_models(store: Store) -> None:
+    bench = Bench(store, machinery := Loading())
+    bench.worker.keep(frame(0, tone(1.0)))
+    bench.worker.finish()
+    bench.next(Kept)
+    bench.worker.finish(hurry=True)
+    assert bench.next(Drained) == Drained(SOURCE, 16000, whole=False)
+    assert journal.in_use(store.journal_path(MEETING, SOURCE))
+    bench.worker.abandon()
+    bench.worker._thread.join(20)
+    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
+    machinery.gate.set()
+
+
+def test_models_that_cannot_be_loaded_leave_what_was_kept_on_disk(store: Store) -> None:
+    bench = Bench(store, machinery := Loading(error=ModelMissing("run models pull")))
+    bench.worker.keep(frame(0, tone(1.0)))
+    bench.next(Kept)
+    machinery.gate.set()
+    assert bench.next(SourceFailed) == SourceFailed(SOURCE, "models", "run models pull")
+    assert bench.rest()[-1] == Drained(SOURCE, 16000, whole=False)
+    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
+
+
+def test_a_source_abandoned_while_the_models_load_does_not_wait_for_them(store: Store) -> None:
+    bench = Bench(store, machinery := Loading())
+    bench.next(Opened)
+    bench.worker.abandon()
+    bench.worker._thread.join(20)
+    assert not bench.worker._thread.is_alive()
+    machinery.gate.set()
+    assert bench.events.empty()
+    assert machinery.pipelines == []
 
 
 def test_frames_of_a_refused_source_leave_the_queue(store: Store) -> None:
@@ -323,6 +436,31 @@ def test_frames_that_arrive_while_the_old_ones_are_heard_are_kept_before_they_ar
     assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == list(range(6))
     audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
     assert audio.tobytes() == tone(0.5) * 4 + tone(1.0) * 2
+
+
+def test_an_old_journal_takes_frames_while_the_models_load_and_is_heard_with_them(store: Store) -> None:
+    left_behind(store, tone(1.0))
+    bench = Bench(store, machinery := Loading(), job=AGAIN)
+    assert bench.next(Reopened) == Reopened(SOURCE, 1)
+    bench.worker.keep(frame(1, tone(0.5)))
+    kept = bench.next(Kept)
+    assert isinstance(kept, Kept)
+    assert kept.seq == 1
+    assert bench.left == [16000]
+    assert machinery.pipelines == []
+    machinery.gate.set()
+    recovered = bench.next(Recovered, SourceFailed)
+    assert recovered == Recovered(SOURCE, MODELS, f"{MEETING}.{SOURCE}.flac", 24000)
+    assert bench.rest()[-1] == Drained(SOURCE, 24000)
+
+
+def test_an_old_journal_is_left_when_the_models_cannot_be_loaded(store: Store) -> None:
+    left_behind(store, tone(1.0))
+    bench = Bench(store, machinery := Loading(error=ModelMissing("run models pull")), job=AGAIN)
+    bench.next(Reopened)
+    machinery.gate.set()
+    assert bench.next(SourceFailed, Recovered) == SourceFailed(SOURCE, "models", "run models pull")
+    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
 
 
 def test_the_format_of_a_left_journal_comes_from_itself(store: Store) -> None:

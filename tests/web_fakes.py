@@ -82,7 +82,7 @@ class FakeServer:
     refuse: int | None = None
     """Close code for whoever connects"""
     loading: bool = False
-    """Whether `start` is answered only after `load`"""
+    """Whether the models are still being loaded"""
     acking: bool = True
     stored: int = 0
     """Frames that are "on disk": the next number expected"""
@@ -100,10 +100,12 @@ class FakeServer:
         self._do(self._broadcast(messages))
 
     def load(self) -> None:
-        """Finish loading the models: answer every `start` that waits."""
+        """Finish loading the models: everybody learns which."""
         self.loading = False
-        for connection in self.connections:
-            self._do(self._begin(connection))
+        self.tell(self._snapshot())
+
+    def _snapshot(self) -> dict[str, Any]:
+        return EMPTY_SNAPSHOT | {"models": {} if self.loading else self.models} | self.snapshot
 
     def cut(self) -> None:
         """Drop every connection, as a restart would."""
@@ -130,7 +132,7 @@ class FakeServer:
             await connected.close(self.refuse)
             return
         connection = FakeConnection(connected)
-        await connected.send_text(json.dumps(EMPTY_SNAPSHOT | {"models": self.models} | self.snapshot))
+        await connected.send_text(json.dumps(self._snapshot()))
         self.connections.append(connection)
         self._open.append(connected)
         try:
@@ -156,10 +158,12 @@ class FakeServer:
             await self._broadcast(({"type": "ended", "segments": 3},))
 
     async def _begin(self, connection: FakeConnection) -> None:
-        answer: ServerMessage = SessionMessage("m1", "src1", "secret", self.stored, self.models)
+        models = {} if self.loading else self.models
+        answers: list[ServerMessage] = [SessionMessage("m1", "src1", "secret", self.stored, models)]
         if self.loading:
-            answer = ErrorMessage("loading", "the models are still being loaded", False)
-        await connection.socket.send_text(encode(answer))
+            answers.append(ErrorMessage("loading", "the models are being loaded", False))
+        for answer in answers:
+            await connection.socket.send_text(encode(answer))
 
     async def _frame(self, connection: FakeConnection, data: bytes) -> None:
         seq, captured = struct.unpack_from("<IQ", data)

@@ -164,10 +164,10 @@ export class MeetingPage {
 
   #begun(session) {
     remember(this.#id, session)
-    this.notices.clear('loading')
   }
 
   #snapshot(before) {
+    this.notices.clear('loading')
     this.#received = performance.now()
     if (!this.recorder.input) this.recorder.base = this.#state.audio
     if (before.phase === 'connecting') this.follower.following = this.#state.phase !== 'ended'
