@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .pauses import LONGEST, SIDE, clear_pauses, level
 from .types import SAMPLE_RATE, STEP, VOICE_FRAME, WINDOW, LocalVoices, Samples, Step, Window
 
 ALONE = 0.1
@@ -45,7 +46,8 @@ class Windows:
         self._index = 0
         self._end = 0
         self._rest: Samples = np.zeros(0, np.float32)
-        self._voices: list[bool] = []  # of the frames since `_first`
+        self._voices: list[float] = []  # probabilities of the frames since `_first`
+        self._levels: list[float] = []  # and how loud they are
         self._first = 0
         reset = getattr(self._voice, "reset", None)
         if reset is not None:
@@ -57,7 +59,7 @@ class Windows:
         self._audio = np.concatenate([self._audio[STEP:], fresh])
         self._end += STEP
         self._index += 1
-        return [Window(self._index - 1, self._end - WINDOW, self._audio, self._voiced(fresh))]
+        return [Window(self._index - 1, self._end - WINDOW, self._audio, *self._voiced(fresh))]
 
     def flush(self) -> list[Window]:
         """Windows that reach past the end, in which the last instants lie in the middle and at the front."""
@@ -66,24 +68,27 @@ class Windows:
         silence = Step(0, 0, np.zeros(STEP, np.float32))
         return [window for _ in range(WINDOW // STEP - 1) for window in self(silence)]
 
-    def _voiced(self, fresh: Samples) -> NDArray[np.bool_] | None:
-        """Where the window may hold speech, one value for each `VOICE_FRAME` samples, the newest last."""
+    def _voiced(self, fresh: Samples) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
+        """Where the window may hold speech, and where it pauses; a value for each `VOICE_FRAME` samples."""
         if self._voice is None:
-            return None
+            return None, None
         audio = np.concatenate([self._rest, fresh])
         whole = len(audio) // VOICE_FRAME * VOICE_FRAME
         for at in range(0, whole, VOICE_FRAME):
-            self._voices.append(self._voice(audio[at : at + VOICE_FRAME]) >= VOICED)
+            frame = audio[at : at + VOICE_FRAME]
+            self._voices.append(self._voice(frame))
+            self._levels.append(level(frame))
         self._rest = audio[whole:].copy()
-        kept = WINDOW // VOICE_FRAME + 1 + REACH
+        kept = WINDOW // VOICE_FRAME + 1 + max(REACH, LONGEST + SIDE)
         self._first += max(0, len(self._voices) - kept)
-        del self._voices[:-kept]
-        known = np.array([False] * REACH + self._voices + [False] * REACH)
-        near = np.cumsum(np.concatenate([[0], known]))
+        del self._voices[:-kept], self._levels[:-kept]
+        voices = np.array(self._voices)
+        near = np.cumsum(np.pad(voices >= VOICED, (REACH + 1, REACH)))
         possible = near[2 * REACH + 1 :] > near[: -2 * REACH - 1]
+        paused = clear_pauses(voices, np.array(self._levels))
         frames = np.arange(self._end - WINDOW, self._end, VOICE_FRAME) // VOICE_FRAME - self._first
-        inside = possible[np.clip(frames, 0, len(possible) - 1)] & (frames >= 0)
-        return np.asarray(inside, np.bool_)
+        place = np.clip(frames, 0, len(possible) - 1)
+        return np.asarray(possible[place] & (frames >= 0)), np.asarray(paused[place] & (frames >= 0))
 
 
 Embed = Callable[[Any, Any], Any]
@@ -110,16 +115,25 @@ class LocalVoiceFinder:
         activity = self._segment(audio[:, :, None])
         for row, window in enumerate(windows):
             if window.voiced is not None:
-                place = (np.arange(activity.shape[1]) * len(window.voiced)) // activity.shape[1]
-                activity[row, torch.from_numpy(~window.voiced[place])] = 0.0
+                activity[row, torch.from_numpy(~_stretched(window.voiced, activity.shape[1]))] = 0.0
         weights = self._penalty(activity.clone())
         alone = weights >= ALONE
         frames = activity.shape[1]
         clean = alone.sum(dim=1).numpy() * (WINDOW / SAMPLE_RATE / frames)
         heard = torch.from_numpy(clean >= MIN_CLEAN)
         embeddings = self._embed(audio[:, None, :], alone & heard[:, None, :])
+        for row, window in enumerate(windows):
+            # only now: a voice is known better by its speech with the pauses in it
+            if window.paused is not None:
+                activity[row, torch.from_numpy(_stretched(window.paused, frames))] = 0.0
         quantised = (activity.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
         return [
             LocalVoices(window.index, window.start, quantised[i], embeddings[i], clean[i].astype(np.float64))
             for i, window in enumerate(windows)
         ]
+
+
+def _stretched(mask: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
+    """A mask over equal parts of a window as one over so many frames."""
+    stretched: NDArray[np.bool_] = mask[(np.arange(frames) * len(mask)) // frames]
+    return stretched

@@ -133,6 +133,8 @@ class Window:
     audio: Samples = field(compare=False, repr=False)
     voiced: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
     """Where somebody may be speaking, in equal parts of the window; None means everywhere"""
+    paused: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+    """Where nobody does between speech, in the same parts; None means nowhere"""
 
 
 @dataclass(frozen=True, slots=True)

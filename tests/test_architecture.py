@@ -41,7 +41,7 @@ def row(package: str, modules: str, may_import: str) -> Row:
 PIPELINES = "values parts blocks asr models engine loading stream"
 LAYOUT = {
     "values": row("pipelines", "types errors", "values"),
-    "parts": row("pipelines", "voice ort_attention cluster grid", "values"),
+    "parts": row("pipelines", "voice ort_attention cluster grid pauses", "values"),
     "blocks": row("pipelines", "audio cut diarize speakers asr merge refine", "values parts"),
     "asr": row("pipelines", "asr_whisper asr_moonshine", "values parts blocks"),
     "models": row("pipelines", "models weights choice hub checkpoints ge2e embed", "values parts blocks asr models"),

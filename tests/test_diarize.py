@@ -255,6 +255,32 @@ def test_windows_say_where_somebody_may_be_speaking() -> None:
     assert seconds.max() == pytest.approx(3.0 + 1.2, abs=0.1)
 
 
+def test_a_pause_is_known_to_be_one_once_speech_goes_on() -> None:
+    windows = Windows(FakeVoice())
+    audio = np.full(20 * STEP, 0.5, np.float32)
+    audio[8 * STEP : 9 * STEP] = 0.0
+    made = [window for step in Stepper()(audio) for window in windows(step)]
+    for at, expected in ((8, 0), (9, 13), (17, 13)):
+        paused = made[at].paused
+        assert paused is not None
+        found = (made[at].start + np.flatnonzero(paused) * VOICE_FRAME) / SAMPLE_RATE
+        assert len(found) == expected
+        assert ((found > 4.0) & (found < 4.5)).all()
+
+
+def test_nobody_is_active_in_a_pause_and_voices_are_known_by_all_of_their_speech() -> None:
+    finder = LocalVoiceFinder(FakeSegmentation(), FakeEmbed())
+    audio, paused = np.ones(WINDOW, np.float32), np.zeros(WINDOW // VOICE_FRAME + 1, np.bool_)
+    paused[50:70] = True
+    free, held = finder([Window(0, 0, audio), Window(1, 0, audio, paused=paused)])
+    silent = np.flatnonzero(held.activity[:, 0] == 0) * WINDOW / FRAMES / VOICE_FRAME
+    assert silent.min() == pytest.approx(50, abs=1)
+    assert silent.max() == pytest.approx(70, abs=1)
+    assert free.activity[:, 0].all()
+    assert np.array_equal(free.embeddings[0], held.embeddings[0])
+    assert free.clean[0] == held.clean[0]
+
+
 def test_without_a_voice_model_a_window_may_be_speech_throughout() -> None:
     (window,) = Windows()(Step(0, 0, np.zeros(STEP, np.float32)))
     assert window.voiced is None
