@@ -22,9 +22,11 @@ class CutOptions:
     """How far below `threshold` the probability must fall to count as silence (hysteresis)"""
     endpoint_silence: float = 0.4
     least_silence: float = 0.1
-    """What `endpoint_silence` falls to while a slice grows from `patient` to `max_slice`"""
+    """What `endpoint_silence` falls to while a slice grows from `patient` to `hurried`"""
     patient: float = 2.0
     """Length up to which a slice waits for the whole `endpoint_silence`"""
+    hurried: float = 4.0
+    """Length from which `least_silence` will do"""
     pre_roll: float = 0.3
     """Audio kept before the first voiced frame"""
     tail: float = 0.2
@@ -99,7 +101,7 @@ class Cutter:
         """Samples of silence that end the slice: the longer it is, the shorter the pause that will do."""
         options = self._options
         length = (self._last_voice - self._start) / SAMPLE_RATE - options.patient
-        share = min(1.0, max(0.0, length / max(options.max_slice - options.patient, 0.1)))
+        share = min(1.0, max(0.0, length / max(options.hurried - options.patient, 0.1)))
         least = min(options.least_silence, options.endpoint_silence)
         return samples(options.endpoint_silence - share * (options.endpoint_silence - least))
 

@@ -99,6 +99,11 @@ def test_a_short_pause_does_not_cut() -> None:
     assert len(finals(cut(speech(500, 500, 500, 500, 1000)))) == 2
 
 
+@pytest.mark.parametrize(("voice", "pause", "pieces"), [(1500, 350, 1), (3000, 350, 2), (3000, 160, 1), (5000, 160, 2)])
+def test_the_longer_somebody_speaks_the_shorter_the_pause_that_cuts(voice: int, pause: int, pieces: int) -> None:
+    assert len(finals(cut(speech(500, voice, pause, 1000, 1000)))) == pieces
+
+
 def test_a_voice_that_drops_a_little_goes_on() -> None:
     quieter = tone(1000 * MS, 0.12)  # probability 0.42: too little to begin, enough to go on
     assert len(finals(cut(np.concatenate([speech(500, 500), quieter, speech(0, 500, 1000)])))) == 1
