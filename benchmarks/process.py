@@ -1,0 +1,79 @@
+"""What a process costs: CPU seconds of all its threads and the memory it holds, read from /proc."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+"""Units of CPU time per second"""
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU seconds that a process has spent so far, in user and kernel mode, all threads together."""
+    # the name, in brackets, may hold anything
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def resident(pid: int, field_name: str = "VmRSS") -> float:
+    """Megabytes that a process holds in memory; `VmHWM` is the most it ever held."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{field_name}:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One look at a process."""
+
+    wall: float
+    cpu: float
+    """CPU seconds so far"""
+    memory: float
+    """Megabytes"""
+
+
+@dataclass
+class Watch:
+    """Looks at a process now and then."""
+
+    pid: int
+    moments: list[Moment] = field(default_factory=list)
+
+    def look(self) -> Moment:
+        """Look now."""
+        self.moments.append(Moment(time.monotonic(), cpu_seconds(self.pid), resident(self.pid)))
+        return self.moments[-1]
+
+    @asynccontextmanager
+    async def running(self, every: float = 0.5) -> AsyncIterator[Watch]:
+        """Look every so many seconds, at the start and at the end."""
+        self.look()
+        task = asyncio.create_task(self._run(every))
+        try:
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            self.look()
+
+    async def _run(self, every: float) -> None:
+        while True:
+            await asyncio.sleep(every)
+            self.look()
+
+    def between(self, start: float, end: float) -> list[Moment]:
+        """The looks of a stretch of the clock."""
+        return [moment for moment in self.moments if start <= moment.wall <= end]
+
+    @property
+    def peak(self) -> float:
+        """Most megabytes seen."""
+        return max((moment.memory for moment in self.moments), default=0.0)
