@@ -1,7 +1,7 @@
 """How long words and lines took to be shown, against the reference: the same for every system that is measured.
 
-A word's place in a line counts as shown from the first text of that line that reaches so far. The words of a line are
-compared with the reference words spoken about then; those that agree tell when they were really spoken.
+The words of a line are compared with the reference words spoken about then. A word that the line's last text has right
+counts as shown with the first text of that line that had it, and the reference tells when it was spoken.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Delays:
     """Seconds, one for each word or line; `at` is where in the audio it was."""
 
     words: list[float] = field(default_factory=list)
-    """From the end of a reference word to the first text that holds its place"""
+    """From the end of a reference word to the first text that has it, of those that the final text has right"""
     words_at: list[float] = field(default_factory=list)
     finals: list[float] = field(default_factory=list)
     """From the end of the last reference word of a line to its first final text"""
@@ -72,13 +72,16 @@ def delays(said: Sequence[Said], texts: Iterable[Text]) -> Delays:
         settled = finals[-1]
         low = bisect_left(ends, settled.start - AROUND)
         near = said[low : bisect_right(ends, settled.end + AROUND)]
-        matched = dict(_agreeing(settled.words, [word.text for word in near]))
-        for place, other in matched.items():
-            shown = next(text.wall for text in history if len(text.words) > place)
-            found.words.append(shown - near[other].end)
-            found.words_at.append(near[other].end)
+        first: dict[int, float] = {}
+        for text in history:
+            for place in _heard(text, near):
+                first.setdefault(place, text.wall)
+        matched = _heard(settled, near)
+        for place in matched:
+            found.words.append(first[place] - near[place].end)
+            found.words_at.append(near[place].end)
         # the last word may be misread, so that where the system heard the end counts as well
-        spoken = [near[other].end for other in matched.values()]
+        spoken = [near[place].end for place in matched]
         spoken += [word.end for word in near if settled.start < word.end <= settled.end + INEXACT]
         if spoken:
             # a line that is cut between speakers comes in pieces: it is there with the last of them
@@ -88,11 +91,13 @@ def delays(said: Sequence[Said], texts: Iterable[Text]) -> Delays:
     return found
 
 
-def _agreeing(shown: Sequence[str], said: Sequence[str]) -> Iterable[tuple[int, int]]:
-    """Places of the same words in both, in the same order."""
-    matcher = SequenceMatcher(None, [bare(word) for word in shown], [bare(word) for word in said], autojunk=False)
-    for block in matcher.get_matching_blocks():
-        yield from ((block.a + step, block.b + step) for step in range(block.size))
+def _heard(text: Text, near: Sequence[Said]) -> list[int]:
+    """Places of the reference words that a text holds, in their order; none that began after it was shown."""
+    told = [word for word in near if word.start < text.wall]
+    shown, wanted = [bare(word) for word in text.words], [bare(word.text) for word in told]
+    places = [at for at, word in enumerate(near) if word.start < text.wall]
+    blocks = SequenceMatcher(None, shown, wanted, autojunk=False).get_matching_blocks()
+    return [places[block.b + step] for block in blocks for step in range(block.size)]
 
 
 def texts_of(log: Iterable[dict[str, Any]]) -> list[Text]:
