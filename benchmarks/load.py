@@ -81,8 +81,11 @@ class Options:
     models: str
     settings: dict[str, str]
     seconds: float
-    stagger: float = 5.0
-    """Seconds over which the meetings of a row begin"""
+
+    @property
+    def stagger(self) -> float:
+        """Seconds over which the meetings of a row begin."""
+        return min(5.0, self.seconds / 4)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

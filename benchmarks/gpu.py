@@ -1,0 +1,246 @@
+"""How many slices of speech a card reads per second, by batch size: Whisper large-v3-turbo with random weights.
+
+    .venv/bin/python -m benchmarks.gpu                                  # on a CUDA device
+    .venv/bin/python -m benchmarks.gpu --device cpu --size tiny         # anywhere, to see that it runs
+
+What the weights say does not change what they cost, so nothing is downloaded: a model of that shape is made up, given
+random spectrograms of 30 s (Whisper pads every slice to that) and made to write a fixed number of tokens for each. It
+runs on CTranslate2 where that finds its CUDA libraries, else on transformers where that is installed. Exit code 2 where
+neither can use the device.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import report
+from tests.tiny_whisper import TINY, TURBO, WORDS, Shape, build
+
+SIZES = {"turbo": TURBO, "tiny": TINY}
+COMPUTE = {"cuda": ("float16", "int8_float16"), "cpu": ("float32", "int8")}
+"""Types that are measured, by device"""
+PROMPT = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>")
+FRAMES = 3000
+"""Spectrogram frames of 30 s"""
+COLUMNS = ("compute", "batch", "slices/s", "ms per batch", "× batch of 1")
+
+Read = Callable[[int], list[int]]
+"""Reads a batch of so many slices; the number of tokens written for each"""
+
+
+Runtime = tuple[str, Callable[[str], Read], set[str]]
+"""Its name, a loader by compute type, the types there are"""
+
+
+class Unusable(Exception):
+    """Why a runtime cannot be measured here, in a sentence."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is measured."""
+
+    device: str
+    shape: Shape
+    tokens: int
+    beam: int
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure every type and batch size; print the table."""
+    parser = report.parser("gpu", __doc__)
+    parser.add_argument("--device", choices=("auto", *COMPUTE), default="auto", help="default: CUDA, which it must be")
+    parser.add_argument("--size", choices=SIZES, default="turbo", help="shape of the model (default turbo)")
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32], metavar="B")
+    parser.add_argument("--compute", nargs="+", metavar="TYPE", help="default: two that fit the device")
+    parser.add_argument("--tokens", type=int, default=32, help="written for each slice (default 32)")
+    parser.add_argument("--beam", type=int, default=5, help="hypotheses kept, as for final lines (default 5)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="at least so long for each figure (default 5)")
+    asked = parser.parse_args(arguments)
+    device = "cuda" if asked.device == "auto" else asked.device
+    task = Task(device, SIZES[asked.size], asked.tokens, asked.beam)
+    rows: list[dict[str, Any]] = []
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            runtime, load, known_types = runtimes(task, Path(folder))
+            model = {"shape": asked.size, "runtime": runtime, "device": card(device)}
+            known = report.facts("gpu", arguments, models={**model, "tokens": asked.tokens, "beam": asked.beam})
+            print(report.head(known), flush=True)
+            for compute in asked.compute or COMPUTE[device]:
+                if compute not in known_types:
+                    print(f"{runtime} has no {compute} on {device}.\n", flush=True)
+                    continue
+                rows += measure(compute, load(compute), asked.batches, asked.tokens, asked.seconds)
+    except Unusable as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(report.table(COLUMNS, cells(rows)))
+    report.save(asked.json, known, rows=rows)
+    return 0
+
+
+def card(device: str) -> str:
+    """The device's name."""
+    if device == "cpu":
+        return report.cpu()
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else device
+
+
+def runtimes(task: Task, folder: Path) -> Runtime:
+    """The first runtime that can use the device; raises Unusable. Files go to `folder`."""
+    reasons = []
+    for make in (with_ctranslate2, with_transformers):
+        try:
+            return make(task, folder)
+        except Unusable as error:
+            reasons.append(str(error))
+    raise Unusable("; ".join(reasons))
+
+
+def with_ctranslate2(task: Task, folder: Path) -> Runtime:
+    """CTranslate2; raises Unusable."""
+    import ctranslate2
+
+    device, shape, tokens = task.device, task.shape, task.tokens
+    if device == "cuda":
+        # torch brings cuBLAS and cuDNN; once they are loaded CTranslate2 finds them by name
+        import torch  # noqa: F401
+
+        if not ctranslate2.get_cuda_device_count():
+            raise Unusable("CTranslate2 finds no CUDA device")
+    build(folder, shape=shape, quantization="float16" if device == "cuda" else None)
+
+    def load(compute: str) -> Read:
+        try:
+            model = ctranslate2.models.Whisper(str(folder), device=device, compute_type=compute)
+        except (RuntimeError, ValueError) as error:
+            raise Unusable(f"CTranslate2 cannot load the model: {error}") from error
+
+        def read(batch: int) -> list[int]:
+            mels = np.random.default_rng(batch).normal(0, 0.3, (batch, shape.bands, FRAMES)).astype(np.float32)
+            found = model.generate(
+                ctranslate2.StorageView.from_array(mels),
+                [list(PROMPT)] * batch,
+                beam_size=task.beam,
+                max_length=2 * tokens,  # half of it is for the prompt
+                suppress_tokens=[WORDS],  # the end of the text
+                suppress_blank=False,
+            )
+            return [len(one.sequences_ids[0]) for one in found]
+
+        return read
+
+    if device == "cuda":
+        try:
+            load(COMPUTE[device][0])(1)  # libraries that are missing are missed only now
+        except RuntimeError as error:
+            raise Unusable(f"CTranslate2 cannot run on {device}: {error}") from error
+    return f"CTranslate2 {ctranslate2.__version__}", load, set(ctranslate2.get_supported_compute_types(device))
+
+
+def with_transformers(task: Task, folder: Path) -> Runtime:
+    """transformers on torch; raises Unusable."""
+    device, shape, tokens = task.device, task.shape, task.tokens
+    try:
+        import transformers
+        from transformers.generation import GenerationMixin
+    except ModuleNotFoundError:
+        raise Unusable("transformers is not installed") from None
+    except ImportError as error:
+        raise Unusable(f"transformers cannot be used: {str(error).splitlines()[0]}") from error
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if device == "cuda" and not torch.cuda.is_available():
+            raise Unusable("torch finds no CUDA device")
+    config = transformers.WhisperConfig(
+        vocab_size=51866,
+        num_mel_bins=shape.bands,
+        d_model=shape.width,
+        encoder_layers=shape.encoder_layers,
+        decoder_layers=shape.decoder_layers,
+        encoder_attention_heads=shape.heads,
+        decoder_attention_heads=shape.heads,
+        encoder_ffn_dim=4 * shape.width,
+        decoder_ffn_dim=4 * shape.width,
+    )
+
+    def load(compute: str) -> Read:
+        dtype = getattr(torch, compute)
+        model = transformers.WhisperForConditionalGeneration(config).eval().to(device, dtype)
+        start = torch.tensor([[WORDS + 1, WORDS + 2, WORDS + 103, WORDS + 107]], device=device)
+
+        def read(batch: int) -> list[int]:
+            mels = torch.randn((batch, shape.bands, FRAMES), device=device, dtype=dtype)
+            # not Whisper's own `generate`: it looks at what is written, and that is nonsense here
+            with torch.inference_mode():
+                found = GenerationMixin.generate(
+                    model,
+                    mels,
+                    decoder_input_ids=start.expand(batch, -1),
+                    num_beams=task.beam,
+                    do_sample=False,
+                    min_new_tokens=tokens,
+                    max_new_tokens=tokens,
+                )
+            return [len(one) - start.shape[1] for one in found.cpu()]
+
+        return read
+
+    return f"transformers {transformers.__version__}", load, {"float16", "float32", "bfloat16"}
+
+
+def measure(compute: str, read: Read, batches: Sequence[int], tokens: int, least: float) -> list[dict[str, Any]]:
+    """Slices per second for each batch size, the first reading of each aside; stops where memory ends."""
+    made: list[dict[str, Any]] = []
+    for batch in batches:
+        try:
+            written = read(batch)
+            runs, began = 0, time.perf_counter()
+            while runs < 2 or time.perf_counter() - began < least:
+                read(batch)
+                runs += 1
+            each = (time.perf_counter() - began) / runs
+        except RuntimeError as error:
+            if "memory" not in str(error).lower():
+                raise Unusable(f"reading {batch} slices failed: {error}") from error
+            print(f"  {compute}, {batch} slices: out of memory", file=sys.stderr, flush=True)
+            break
+        if set(written) != {tokens}:
+            raise Unusable(f"{tokens} tokens were asked for, and {sorted(set(written))} written")
+        made.append({"compute": compute, "batch": batch, "slices_per_second": batch / each, "seconds_per_batch": each})
+        print(f"  {compute}, {batch} slices: {batch / each:.1f} per second", file=sys.stderr, flush=True)
+    return made
+
+
+def cells(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    """The table's rows."""
+    alone = {row["compute"]: row["slices_per_second"] for row in rows if row["batch"] == 1}
+    return [
+        [
+            row["compute"],
+            row["batch"],
+            row["slices_per_second"],
+            1000 * row["seconds_per_batch"],
+            row["slices_per_second"] / alone[row["compute"]] if row["compute"] in alone else None,
+        ]
+        for row in rows
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
