@@ -29,8 +29,8 @@ from pipelines.types import SAMPLE_RATE
 COLUMNS = {
     "start": "name",
     "answers": "healthz",
-    "ready": "readyz",
     "first frame kept": "first_ack",
+    "ready": "readyz",
     "first text": "first_text",
     "MB, ready": "memory_ready",
     "MB, after": "memory_after",

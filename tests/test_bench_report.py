@@ -7,8 +7,12 @@ import json
 import os
 from pathlib import Path
 
-from benchmarks import report
+import pytest
+
+from benchmarks import gpu, load, peers, report, startup
 from benchmarks.process import Watch, cpu_seconds, resident
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_a_report_says_when_where_and_with_what() -> None:
@@ -59,3 +63,16 @@ def test_a_process_is_watched() -> None:
     assert watch.between(first.wall, last.wall) == watch.moments
     assert resident(os.getpid(), "VmHWM") >= resident(os.getpid()) - 1
     assert resident(os.getpid(), "VmNothing") == 0.0
+
+
+@pytest.mark.parametrize("program", ["load", "startup", "peers", "gpu", "profile"])
+def test_the_pages_say_how_to_run_each_benchmark(program: str) -> None:
+    assert f"python -m benchmarks.{program}" in (ROOT / "docs" / "benchmarks.md").read_text()
+    assert f"`{program}.py`" in (ROOT / "benchmarks" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("column", [*load.TIMES, *load.COSTS, *startup.COLUMNS, *peers.COLUMNS, *gpu.COLUMNS])
+def test_the_page_says_what_each_column_means(column: str) -> None:
+    text = (ROOT / "docs" / "benchmarks.md").read_text()
+    wanted = column.removesuffix(" p50").removesuffix(" p95") if column != "frames late p95" else column
+    assert wanted in ("system", "start") or wanted in text
