@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,7 +164,10 @@ class Server:
 class Source:
     """Streams audio and behaves as the page does: keeps what is not acknowledged, reconnects, resumes."""
 
-    def __init__(self, port: int, meeting: str, audio: bytes, speed: float = 1.0) -> None:
+    def __init__(
+        self, port: int, meeting: str, audio: bytes, speed: float = 1.0, kinds: Collection[str] | None = None
+    ) -> None:
+        """`kinds` are the types of messages that are remembered, all when None."""
         self.port = port
         self.meeting = meeting
         self.speed = speed
@@ -172,6 +175,7 @@ class Source:
         self.acked = -1
         self.connections = 0
         self.messages: list[dict[str, Any]] = []
+        self._kinds = kinds
         self.ended = False
         self._resume: dict[str, str] | None = None
         self._began: float | None = None
@@ -201,7 +205,8 @@ class Source:
         try:
             async for text in connection:
                 message = json.loads(text)
-                self.messages.append(message)
+                if self._kinds is None or message["type"] in self._kinds:
+                    self.messages.append(message)
                 if message["type"] == "session":
                     self.connections += 1
                     self._resume = {"source_id": message["source_id"], "token": message["resume_token"]}

@@ -12,7 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ import soundfile
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from benchmarks.described import conform
 from benchmarks.hostile import START, hostile_messages
 from benchmarks.rig import RATE, Proxy, Server, Source, told
 from meeting.journal import Journal, read
@@ -38,6 +39,8 @@ class Options:
     speed: float
     seconds: float
     seed: int
+    jobs: int = 1
+    """Servers at once, where that makes sense"""
 
 
 @dataclass(frozen=True)
@@ -91,38 +94,60 @@ async def uninterrupted(server: Server, options: Options) -> list[dict[str, obje
 
 
 async def kills(options: Options) -> Result:
-    """`kill -9` at random moments of a streamed meeting; restart, resume."""
-    server, chance = Server(options.folder / "kills", options.models), random.Random(options.seed)
-    audio, lost, same, rates, waits = sample(options.seconds), 0, 0, [], []
-    server.start()
-    server.ready()
+    """`kill -9` at random moments of a streamed meeting; restart, resume. Several servers at once when asked."""
+    shares = [len(range(job, options.count, options.jobs)) for job in range(options.jobs)]
+    killed = await asyncio.gather(*(_killed(options, job, count) for job, count in enumerate(shares) if count))
+    lost = sum(one.lost for one in killed)
+    same = sum(one.same for one in killed)
+    rates = [rate for one in killed for rate in one.rates]
+    waits = [wait for one in killed for wait in one.waits]
+    measured = (
+        f"{len(rates)} kills: {lost} lost something acknowledged; {same} transcripts equal in every word, time and "
+        f"speaker, WER of the worst {max(rates):.4f}; ready again after {statistics.median(waits):.1f} s (median)"
+    )
+    passed = lost == 0 and max(rates) <= 0.02 and not any(one.traced for one in killed)
+    return Result(f"`kill -9` at {options.count} random moments", "none lost, WER ≤ 0.02", measured, passed)
+
+
+@dataclass
+class _Killed:
+    """What the kills of one server came to."""
+
+    lost: int = 0
+    same: int = 0
+    rates: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    traced: bool = False
+
+
+async def _killed(options: Options, job: int, count: int) -> _Killed:
+    server, chance = Server(options.folder / f"kills{job}", options.models), random.Random(options.seed + job)
+    audio, came = sample(options.seconds), _Killed()
+    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.ready)
     plain = await uninterrupted(server, options)
-    for number in range(options.count):
+    for number in range(count):
         meeting = server.new_meeting(f"kill {number}")
         source = Source(server.port, meeting, audio, options.speed)
         task = asyncio.create_task(source.run())
         await asyncio.sleep(chance.uniform(0.2, options.seconds / options.speed))
         server.kill()
         acked = source.acked
-        lost += missing(server, meeting, source, acked)
+        came.lost += missing(server, meeting, source, acked)
         began = time.monotonic()
         await asyncio.to_thread(server.start)
         await asyncio.to_thread(server.ready)
-        waits.append(time.monotonic() - began)
+        came.waits.append(time.monotonic() - began)
         await asyncio.wait_for(task, 3600)
         segments = server.transcript(meeting)
-        lost += stored_audio(server, meeting) != audio
-        same += told(segments) == told(plain)
-        rates.append(differing(words(plain), words(segments)))
-        print(f"  kill {number + 1}: {acked + 1} frames acknowledged, WER {rates[-1]:.4f}", file=sys.stderr, flush=True)
+        came.lost += stored_audio(server, meeting) != audio
+        came.same += told(segments) == told(plain)
+        came.rates.append(differing(words(plain), words(segments)))
+        line = f"  server {job}, kill {number + 1}: {acked + 1} frames acknowledged, WER {came.rates[-1]:.4f}"
+        print(line, file=sys.stderr, flush=True)
     server.stop()
-    traced = "Traceback" in server.log
-    measured = (
-        f"{options.count} kills: {lost} lost something acknowledged; {same} transcripts equal in every word, time and "
-        f"speaker, WER of the worst {max(rates):.4f}; ready again after {statistics.median(waits):.1f} s (median)"
-    )
-    passed = lost == 0 and max(rates) <= 0.02 and not traced
-    return Result(f"`kill -9` at {options.count} random moments", "none lost, WER ≤ 0.02", measured, passed)
+    came.traced = "Traceback" in server.log
+    return came
 
 
 def missing(server: Server, meeting: str, source: Source, acked: int) -> int:
@@ -187,6 +212,32 @@ async def garbage(options: Options) -> Result:
     measured += "the meeting beside it equal" if undisturbed else "**the meeting beside it differs**"
     passed = traced == 0 and grown < 20 and undisturbed and alive
     return Result(f"{options.count} hostile messages", "no traceback, < 20 MB, neighbour equal", measured, passed)
+
+
+async def api(options: Options) -> Result:
+    """Requests that fit the API's description, and such that do not."""
+    server = Server(options.folder / "api", options.models)
+    server.start()
+    server.ready()
+    held = server.new_meeting("held")
+    await asyncio.wait_for(Source(server.port, held, sample(5.0), options.speed).run(), 3600)
+    address, described = f"http://127.0.0.1:{server.port}", server.get("/openapi.json")
+
+    def there(doomed: bool) -> str:
+        return server.new_meeting("doomed") if doomed else held
+
+    first = await asyncio.to_thread(conform, address, described, max(1, options.count // 10), [None], there)
+    before = server.memory()
+    outcome = await asyncio.to_thread(conform, address, described, options.count, [None], there)
+    grown, alive = server.memory() - before, server.get("/healthz") is not None
+    server.stop()
+    traced, problems = server.log.count("Traceback"), [*first.problems, *outcome.problems]
+    for problem in sorted(set(problems)):
+        print(problem, file=sys.stderr)
+    measured = f"{outcome.sent} requests to {len({label for label, _ in outcome.answers})} operations: "
+    measured += f"{len(problems)} answers not as described, {traced} tracebacks, {grown:+.1f} MB"
+    passed = not problems and traced == 0 and grown < 20 and alive
+    return Result("the HTTP API by schemathesis", "as described, no 5xx, < 20 MB", measured, passed)
 
 
 async def _attack(port: int, meeting: str, messages: Iterator[str | bytes], started: bool) -> int:
@@ -303,30 +354,6 @@ async def locked(options: Options) -> Result:
     server.stop()
     measured = "everything stored once it was free" if equal else "**the transcript differs**"
     return Result("database locked for 8 s", "nothing lost", measured, equal and "Traceback" not in server.log)
-
-
-async def soak(options: Options) -> Result:
-    """Hours of audio at full speed: memory and lag stay flat."""
-    server = Server(options.folder / "soak", options.models)
-    server.start()
-    server.ready()
-    source = Source(server.port, server.new_meeting("soak"), sample(options.seconds), 1000.0)
-    task, early, last = asyncio.create_task(source.run()), 0.0, 0.0
-    while not task.done():
-        await asyncio.sleep(1)
-        last = server.memory()
-        if not early and (source.acked + 1) * 0.1 >= min(1800, options.seconds / 4):
-            early = last
-    task.result()
-    lags = [stats["asr_lag"] + stats["diarization_lag"] for stats in source.of("stats")]
-    half = len(lags) // 2
-    server.stop()
-    growth = last / early - 1
-    lag = f"lag {statistics.median(lags[:half] or [0]):.1f} s, then {statistics.median(lags[half:] or [0]):.1f} s"
-    measured = (
-        f"{options.seconds / 3600:.2f} h of audio: {early:.0f} MB, at the end {last:.0f} MB ({growth:+.1%}); {lag}"
-    )
-    return Result("soak at full speed", "memory within 10 %, lag flat", measured, growth <= 0.1)
 
 
 async def durability(options: Options) -> Result:

@@ -1,7 +1,9 @@
 """Kills servers, cuts connections, fills disks and sends garbage, and says in a table what was lost.
 
     .venv/bin/python -m benchmarks.torture                 # everything, in full: hours
-    .venv/bin/python -m benchmarks.torture kills --count 10
+    .venv/bin/python -m benchmarks.torture kills --count 10 --jobs 2 --speed 4
+    .venv/bin/python -m benchmarks.torture soak --hours 8
+    .venv/bin/python -m benchmarks.torture realtime --minutes 30
     .venv/bin/python -m benchmarks.torture --small         # a minute or two each
 
 `--models fake` replaces the models by the tests' fakes. Prints one row in Markdown per test; exit code 1 if a bar was
@@ -20,9 +22,11 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
+from benchmarks.endurance import realtime, soak
 from benchmarks.scenarios import (
     Options,
     Result,
+    api,
     crowd,
     cuts,
     disk,
@@ -30,18 +34,19 @@ from benchmarks.scenarios import (
     garbage,
     kills,
     locked,
-    soak,
 )
 
 TESTS: dict[str, tuple[Callable[[Options], Awaitable[Result]], int, int, float, float]] = {
     "kills": (kills, 50, 3, 65.0, 30.0),
     "cuts": (cuts, 200, 20, 65.0, 20.0),
     "garbage": (garbage, 10_000, 500, 65.0, 20.0),
+    "api": (api, 300, 20, 0.0, 0.0),
     "crowd": (crowd, 200, 50, 65.0, 20.0),
     "disk": (disk, 1, 1, 40.0, 20.0),
     "locked": (locked, 1, 1, 65.0, 20.0),
     "durability": (durability, 2000, 200, 0.0, 0.0),
     "soak": (soak, 1, 1, 8 * 3600.0, 300.0),
+    "realtime": (realtime, 1, 1, 1800.0, 60.0),
 }
 """Name -> the test, how often in full and small, seconds of audio in full and small"""
 
@@ -51,12 +56,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.torture", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("tests", nargs="*", metavar="TEST", help=f"of {', '.join(TESTS)}; all when none is named")
     parser.add_argument("--small", action="store_true", help="a minute or two each")
-    parser.add_argument("--count", type=int, help="how many kills, cuts, messages, viewers or frames")
-    parser.add_argument("--seconds", type=float, help="length of the meeting's audio")
+    parser.add_argument(
+        "--count", type=int, help="how many kills, cuts, messages, viewers, frames, or requests of a kind"
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--seconds", type=float, help="length of the meeting's audio")
+    length.add_argument("--minutes", type=float, help="the same in minutes")
+    length.add_argument("--hours", type=float, help="the same in hours")
+    parser.add_argument("--jobs", type=int, default=1, help="servers at once that are killed (default 1)")
     parser.add_argument("--speed", type=float, default=2.0, help="times real time at which sources speak (default 2)")
     parser.add_argument("--models", default="embedded", help="set of models, or fake (default embedded)")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    given = asked.seconds or (asked.minutes or 0) * 60 or (asked.hours or 0) * 3600
     unknown = set(asked.tests) - set(TESTS)
     if unknown:
         parser.error(f"there is no test {', '.join(sorted(unknown))}")
@@ -72,8 +84,9 @@ def main() -> int:
                 asked.models,
                 asked.count or (small if asked.small else full),
                 asked.speed,
-                asked.seconds or (short if asked.small else long),
+                given or (short if asked.small else long),
                 asked.seed,
+                max(1, asked.jobs),
             )
             results.append(asyncio.run(run(test, options)))
         print(results[-1].row(), flush=True)

@@ -23,7 +23,43 @@ from meeting.store import Store, new_id
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import seconds
 
-router = APIRouter(prefix="/api/meetings", tags=["meetings"])
+
+class Reason(BaseModel):
+    """Why something was refused."""
+
+    code: str
+    """For programs"""
+    message: str
+    """A sentence for people"""
+
+
+class Problem(BaseModel):
+    """The body of every answer that is an error."""
+
+    error: Reason
+
+
+REFUSALS = {
+    400: "what was asked for makes no sense",
+    401: "no token, or a wrong one",
+    403: "the token does not allow this",
+    404: "there is no such thing",
+    409: "it cannot be done as things are now",
+    422: "the request does not have the form that is described here",
+    429: "too many wrong tokens",
+    503: "not now: the disk, the database or the models",
+}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": text} for status, text in REFUSALS.items()
+}
+"""How the description of the API tells of errors"""
+
+router = APIRouter(prefix="/api/meetings", tags=["meetings"], responses=PROBLEMS)
+
+FORMAT = Query(json_schema_extra={"enum": sorted(exports.FORMATS)})
+FILES: dict[str, Any] = {kind.content_type.partition(";")[0]: {} for kind in exports.FORMATS.values()}
+SOUND: dict[str, Any] = {"description": "The sound, or the part asked for", "content": {"audio/flac": {}}}
+NO_RANGE: dict[str, Any] = {"description": "There is no such part", "content": {"text/plain": {}}}
 
 YEAR = 365 * 86_400
 MOST_LINKS = 200
@@ -31,6 +67,13 @@ MOST_LINKS = 200
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+VISIBLE = Field(json_schema_extra={"pattern": r"\S"})
+"""For texts that may not be blank: spaces around them are taken away before they are measured"""
+
+
+def _some(*names: str) -> dict[str, Any]:
+    """For a body that must hold one of these at least."""
+    return {"anyOf": [{"required": [name]} for name in names]}
 
 
 class NewMeeting(BaseModel):
@@ -44,7 +87,7 @@ class TitleChange(BaseModel):
     """A meeting's new title."""
 
     model_config = ConfigDict(extra="forbid")
-    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), VISIBLE]
 
 
 class NewLink(BaseModel):
@@ -59,7 +102,7 @@ class NewLink(BaseModel):
 class SpeakerEdit(BaseModel):
     """What a person sets about a voice; what is left out stays."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_some("name", "merge_into"))
     name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] | None = None
     """Null or empty takes the name away"""
     merge_into: Id | None = None
@@ -69,12 +112,14 @@ class SpeakerEdit(BaseModel):
 class SegmentEdit(BaseModel):
     """What a person sets about a line; what is left out stays."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_some("speaker", "text"))
     rev: int
     """The revision that the person saw"""
     speaker: Id | None = None
     """Null for a voice that is not known"""
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)] | None = None
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), VISIBLE] | None = (
+        None
+    )
 
 
 def _rooms(request: Request) -> Rooms:
@@ -190,8 +235,8 @@ def transcript(request: Request, meeting_id: str) -> Response:
     return Response(text, media_type="application/json")
 
 
-@router.get("/{meeting_id}/export")
-def export(request: Request, meeting_id: str, format: str) -> Response:
+@router.get("/{meeting_id}/export", response_class=Response, responses={200: {"content": FILES}})
+def export(request: Request, meeting_id: str, format: Annotated[str, FORMAT]) -> Response:
     """The transcript as a file: srt, vtt, json, txt, md, rttm or seglst."""
     kind = exports.format_named(format)
     record = _store(request).record(meeting_id)
@@ -200,7 +245,7 @@ def export(request: Request, meeting_id: str, format: str) -> Response:
     return Response(exports.export(record, format), media_type=kind.content_type, headers=headers)
 
 
-@router.get("/{meeting_id}/audio")
+@router.get("/{meeting_id}/audio", response_class=Response, responses={200: SOUND, 206: SOUND, 416: NO_RANGE})
 def audio(request: Request, meeting_id: str, source: str | None = None) -> Response:
     """A source's sound as FLAC; ranges may be asked for."""
     store = _store(request)

@@ -127,7 +127,7 @@ def _add_pages(app: FastAPI, engine: EngineRoom, rooms: Rooms) -> None:
         """The process serves."""
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["server"])
+    @app.get("/readyz", tags=["server"], responses={503: api.PROBLEMS[503]})
     def readyz() -> Response:
         """The models are loaded, meetings that were cut off are rebuilt, and a meeting can go live."""
         if engine.models is not None and not rooms.recovered:
@@ -138,7 +138,15 @@ def _add_pages(app: FastAPI, engine: EngineRoom, rooms: Rooms) -> None:
             return api.problem(503, "models", str(engine.failure))
         return api.problem(503, "loading", engine.progress or "the models are being loaded")
 
-    @app.get("/metrics", tags=["server"])
+    @app.get(
+        "/metrics",
+        tags=["server"],
+        response_class=Response,
+        responses={
+            200: {"content": {"text/plain": {}}},
+            **{status: api.PROBLEMS[status] for status in (401, 403, 429)},
+        },
+    )
     async def metrics(request: Request) -> Response:
         """Figures for a monitoring system."""
         return Response(request.app.state.figures.text(), media_type=figures.CONTENT_TYPE)

@@ -72,6 +72,11 @@ def test_readers_that_stop_reading_do_not_hold_up_the_others(tmp_path: Path) -> 
     run("crowd", tmp_path, count=20)
 
 
+@pytest.mark.parametrize("name", ["soak", "realtime"])
+def test_memory_and_lag_stay_what_they_were(tmp_path: Path, name: str) -> None:
+    run(name, tmp_path, seconds=16.0)
+
+
 # One server in this process
 
 
