@@ -104,7 +104,7 @@ class Speakers:
     speaking: float | None = _setting(None, low=0.01, high=0.99)
     overlap: float | None = _setting(None, low=0.01, high=0.99)
     recluster: float = _setting(30.0, low=5, high=3600)
-    refine: str = _setting("labels", choices=("off", "labels"))
+    refine: str = _setting("labels", choices=("off", "labels", "full"))
 
 
 @dataclass(frozen=True, slots=True)

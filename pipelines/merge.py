@@ -82,13 +82,13 @@ class Merger:
 
     def _read(self, reading: Reading) -> list[Segment | SpeakersRevised]:
         line = self._lines.setdefault(reading.slice_index, _Line(reading.span))
-        if line.final:
+        if line.final and not reading.again:
             return []
         agreed, sure = common_prefix(line.words, reading.words), self._sure(reading.words)
         line.stable = len(reading.words) if reading.final else min(agreed, max(line.stable, sure))
         line.span, line.words, line.final = reading.span, reading.words, reading.final
         segments, changes = self._update(reading.slice_index, line)
-        return [*segments, *_revised(changes, "live")]
+        return [*segments, *_revised(changes, "refine" if reading.again else "live")]
 
     def _sure(self, words: Sequence[Word]) -> int:
         """Number of words at the start that the recogniser is sure of, where it says so."""

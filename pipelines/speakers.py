@@ -43,7 +43,7 @@ class SpeakerOptions:
     pool: int = 10
     """Consecutive windows of one voice that are clustered as one"""
     refine: str = "labels"
-    """"labels" for a last clustering of the whole meeting at its end, "off" for none"""
+    """"off" for no last clustering of the whole meeting at its end"""
     grid: GridOptions = field(default_factory=GridOptions)
 
     @property

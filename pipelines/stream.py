@@ -35,6 +35,7 @@ from .engine import Engine
 from .grid import GridOptions
 from .merge import Merger
 from .progress import Progress
+from .refine import PoorCuts, Stretch, better, second_readings
 from .speakers import SpeakerOptions, SpeakerTracker
 from .types import (
     WINDOW,
@@ -122,6 +123,7 @@ class Pipeline:
         self._done = threading.Event()
         self._audio: Subject = Subject()
         self._outputs = _Outputs()
+        self._poor = PoorCuts()
         cutter = Cutter(engine.listen(), options.cut())
         tracker, merger = SpeakerTracker(options.speakers(engine.thresholds)), Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
@@ -140,6 +142,7 @@ class Pipeline:
             ops.do_action(self._progress.read),
         )
         merged = rx.merge(turns, readings).pipe(
+            ops.concat(rx.defer(lambda _: self._second_readings())),
             ops.filter(lambda item: item is not None),
             ops.flat_map(_guarded_merge(merger)),
         )
@@ -189,9 +192,35 @@ class Pipeline:
             if result is None:
                 return None
             words = placed(result, piece.span.start)
-            return Reading(piece.index, piece.span, piece.final, words, result.language)
+            made = Reading(piece.index, piece.span, piece.final, words, result.language)
+            if piece.final and self._options.refine == "full":
+                self._poor.add(piece, made)
+            return made
 
         return _Pending(heard, "recogniser", piece.span, reading)
+
+    def _second_readings(self) -> Observable[Any]:
+        """What was cut poorly, read again; one after the other, so that other meetings wait for one at most."""
+
+        def again(stretch: Stretch) -> Observable[Any]:
+            pending = rx.just(stretch).pipe(ops.map(_guarded("recogniser", self._read_again)), self._in_order())
+            # where it fails the first reading stands, and nothing is missing
+            return pending.pipe(ops.filter(lambda made: not isinstance(made, BlockFailed)), ops.flat_map(_items))
+
+        return rx.from_iterable(self._poor.flush()).pipe(
+            ops.map(lambda stretch: rx.defer(lambda _: again(stretch))), ops.merge(max_concurrent=1)
+        )
+
+    def _read_again(self, stretch: Stretch) -> Any:
+        # an owner of its own: what was said last in the meeting is no context for it
+        language = self._options.language or stretch.readings[0].language
+        heard = self._engine.read(stretch.piece, (self._owner, "again"), language, self._options.hotwords)
+
+        def readings(result: Any) -> list[Reading]:
+            words = placed(result, stretch.span.start)
+            return second_readings(stretch, words) if better(stretch.words, words) else []
+
+        return _Pending(heard, "recogniser", stretch.span, readings)
 
     def _in_order(self) -> Callable[[Observable[Any]], Observable[Any]]:
         """An operator: each pending item's result when it is there, in the order of the items.

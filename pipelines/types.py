@@ -121,6 +121,8 @@ class Reading:
     final: bool
     words: tuple[Word, ...]
     language: str | None = None
+    again: bool = False
+    """Whether it replaces what was final"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,24 @@ def test_a_final_line_is_not_changed_by_a_late_growing_result() -> None:
     assert merger(reading(said("we meet", 0), final=False)) == []
 
 
+def test_a_second_reading_replaces_the_words_of_a_final_line_and_keeps_its_ids() -> None:
+    merger, client = Merger("a"), Client()
+    client.hear(merger(turns((ANN, 0, 2), (BEN, 2, 4))))
+    client.hear(merger(reading(said("we meat on thirst day at nine", 0))))
+    before = list(client.lines)
+    client.hear(merger(replace(reading(said("we meet on Thursday at nine sharp", 0)), again=True)))
+    assert list(client.lines) == before
+    assert [line.text for line in client.lines.values()] == ["we meet on Thursday", "at nine sharp"]
+    assert all(line.final for line in client.lines.values())
+
+
+def test_a_second_reading_without_words_withdraws_the_line() -> None:
+    merger = Merger("a")
+    merger(reading(said("uh", 0.5)))
+    (gone,) = merger(Reading(0, span(0.5, 1.5), True, (), again=True))
+    assert (gone.words, gone.rev) == ((), 2)
+
+
 def test_a_growing_line_that_turns_out_to_be_nothing_is_withdrawn() -> None:
     merger = Merger("a")
     merger(turns((ANN, 0, 3)))

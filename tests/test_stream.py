@@ -270,6 +270,69 @@ def test_finishing_has_the_last_word_on_the_speakers(engine: FakeEngine, listene
     assert {turn.speaker for turn in last.turns} == {"spk1", "spk2"}
 
 
+CHOPPED = speech((1, SILENCE), (4.5, HIGH), (0.2, SILENCE), (2, HIGH), (1, SILENCE), (3, LOW), (1, SILENCE))
+"""One person with a short pause, then another"""
+
+
+class SurerTogether(FakeEngine):
+    """Is surer of a whole sentence than of its parts, and reads it in capitals."""
+
+    def _read(self, piece: Slice) -> Heard:
+        heard = super()._read(piece)
+        if len(piece.audio) < 6 * SAMPLE_RATE or not piece.final:
+            return heard
+        return replace(
+            heard, words=tuple(replace(word, text=word.text.upper(), confidence=0.99) for word in heard.words)
+        )
+
+
+@pytest.fixture
+def surer() -> Iterator[SurerTogether]:
+    engine = SurerTogether()
+    yield engine
+    engine.close()
+
+
+def test_a_full_refinement_reads_poor_cuts_again_and_keeps_ids_and_speakers(
+    surer: SurerTogether, listener: Listener
+) -> None:
+    plain = Listener()
+    run(surer, plain, CHOPPED)
+    run(surer, listener, CHOPPED, refine="full")
+    assert [(line.id, line.speaker) for line in listener.final] == [(line.id, line.speaker) for line in plain.final]
+    assert [set(line.text.split()) for line in plain.final] == [{"high"}, {"high"}, {"low"}]
+    assert [set(line.text.split()) for line in listener.final] == [{"HIGH"}, {"HIGH"}, {"low"}]
+    assert all(line.final for line in listener.final)
+    last = listener.of(TurnsRevised)[-1]
+    assert listener.heard.index(last) < min(
+        at for at, output in enumerate(listener.heard) if isinstance(output, Segment) and "HIGH" in output.text
+    )
+
+
+@pytest.mark.parametrize("chunk", [320, 48_000])
+def test_a_full_refinement_is_the_same_for_chunks_of_any_size(
+    surer: SurerTogether, listener: Listener, chunk: int
+) -> None:
+    again = Listener()
+    run(surer, listener, CHOPPED, chunk, refine="full")
+    run(surer, again, CHOPPED, refine="full")
+    assert listener.final == again.final
+
+
+def test_a_second_reading_that_fails_leaves_the_first(surer: SurerTogether, listener: Listener) -> None:
+    plain = Listener()
+    run(surer, plain, CHOPPED)
+
+    def fail(piece: Slice) -> None:
+        if len(piece.audio) > 6 * SAMPLE_RATE:
+            raise RuntimeError("too long")
+
+    surer.reading = fail
+    run(surer, listener, CHOPPED, refine="full")
+    assert listener.final == plain.final
+    assert not listener.of(BlockFailed)
+
+
 def test_finishing_gives_what_was_fed_just_before(engine: FakeEngine, listener: Listener) -> None:
     engine.reading = engine.finding = lambda _: threading.Event().wait(0.005) and None
     run(engine, listener, TALK, len(TALK))
