@@ -1,11 +1,11 @@
-"""What each technique of the speakers' side helps: the error with one of them switched off.
+"""What each technique helps: the error with one of them switched off.
 
     .venv/bin/pip install -c constraints.txt -e ".[eval]"
     .venv/bin/python -m benchmarks.ablation DIR [DIR ...]
 
-Each DIR holds recordings of one kind with their references; a figure is the mean over them. The models run once over
-each recording; then the clustering and the merging are done anew for every row. diart's own clustering and
-aggregation are a row of their own.
+Each DIR holds recordings of one kind with their references; a figure is the mean over them. The models run once for
+each way of cutting and listening; then the clustering and the merging are done anew for every row. diart's own
+clustering and aggregation are a row of their own.
 """
 
 from __future__ import annotations
@@ -25,12 +25,24 @@ from meeting.tune_bench import Board, Heard, listen
 from pipelines.asr import placed
 from pipelines.audio import read_recording
 from pipelines.cluster import Thresholds
-from pipelines.cut import Cutter
+from pipelines.cut import CutOptions, Cutter
 from pipelines.engine import Engine
 from pipelines.loading import EngineOptions, load_engine
 from pipelines.merge import MergeOptions, Merger
+from pipelines.refine import PoorCuts, better, second_readings
 from pipelines.speakers import SpeakerOptions, SpeakerTracker
-from pipelines.types import SAMPLE_RATE, WINDOW, Output, Reading, Segment, Span, SpeakersRevised, Turn, TurnsRevised
+from pipelines.types import (
+    SAMPLE_RATE,
+    WINDOW,
+    Output,
+    Reading,
+    Segment,
+    Span,
+    SpeakersRevised,
+    Turn,
+    TurnsRevised,
+    Window,
+)
 
 NEVER = 1e6
 """Seconds or distance that no recording reaches"""
@@ -42,7 +54,13 @@ class Material:
 
     reference: Reference
     heard: Heard
+    filled: Heard
+    """With pauses as the segmentation model leaves them"""
     readings: tuple[Reading, ...]
+    patient: tuple[Reading, ...]
+    """Of slices that wait for longer pauses"""
+    twice: tuple[Reading, ...]
+    """What was cut at short pauses read again"""
 
 
 @dataclass(frozen=True)
@@ -54,16 +72,44 @@ class Figures:
     words: float
 
 
+class Filling:
+    """An engine that is told of no pauses."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.listen = engine.listen
+
+    def find(self, window: Window) -> Any:
+        """The local voices of a window."""
+        return self._engine.find(replace(window, paused=None))
+
+
 def prepare(reference: Reference, engine: Engine) -> Material:
     """Run the models once."""
-    cutter = Cutter(engine.listen())
+    filling: Any = Filling(engine)
+    readings, twice = read(reference, engine, CutOptions())
+    patient, _ = read(reference, engine, CutOptions(hurried=CutOptions().max_slice))
+    heard, filled = listen(reference, engine), listen(reference, filling)
+    return Material(reference, heard, filled, readings, patient, twice)
+
+
+def read(reference: Reference, engine: Engine, options: CutOptions) -> tuple[tuple[Reading, ...], tuple[Reading, ...]]:
+    """The final readings of a recording, and the same with second ones where those are to be believed."""
+    cutter, poor = Cutter(engine.listen(), options), PoorCuts()
     slices = [piece for audio in read_recording(reference.audio) for piece in cutter(audio)] + cutter.flush()
-    readings = []
-    for piece in slices:
-        found = engine.read(piece, reference.name).result() if piece.final else None
-        if found is not None:
-            readings.append(Reading(piece.index, piece.span, True, placed(found, piece.span.start)))
-    return Material(reference, listen(reference, engine), tuple(readings))
+    found: dict[int, Reading] = {}
+    for piece in filter(lambda piece: piece.final, slices):
+        heard = engine.read(piece, reference.name).result()
+        assert heard is not None
+        found[piece.index] = Reading(piece.index, piece.span, True, placed(heard, piece.span.start))
+        poor.add(piece, found[piece.index])
+    first = tuple(found.values())
+    for stretch in poor.flush():
+        heard = engine.read(stretch.piece, (reference.name, "again")).result()
+        words = placed(heard, stretch.span.start) if heard is not None else ()
+        if better(stretch.words, words):
+            found |= {reading.slice_index: replace(reading, again=False) for reading in second_readings(stretch, words)}
+    return first, tuple(found.values())
 
 
 def run(material: Material, speakers: SpeakerOptions, merge: MergeOptions) -> Figures:
@@ -152,6 +198,9 @@ def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
         "windows clustered one by one, not pooled": but(pool=1),
         "a voice is a speaker at once (no minimum of speech)": but(min_speech=0.0),
         "never unknown (no limit of distance, no margin)": distances(known=2.0, margin=0.0),
+        "pauses filled as the segmentation model does": lambda m: run(replace(m, heard=m.filled), base, merge),
+        "slices that wait for longer pauses": lambda m: run(replace(m, readings=m.patient), base, merge),
+        "poor cuts read again (refine: full)": lambda m: run(replace(m, readings=m.twice), base, merge),
         "one threshold for foremost and overlapping voices": but(grid=replace(base.grid, speaking=base.grid.overlap)),
         "re-clustering only for new voices": but(recluster=NEVER, first_recluster=NEVER),
         "no last pass (refine: off)": but(refine="off"),
