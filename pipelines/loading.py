@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 
 from .asr import Recogniser
 from .cluster import preset
-from .engine import Engine
+from .engine import Engine, Lane
+from .lean import import_diarization
 from .models import SPEECH, Choice, decide, load_embedding, load_segmentation, load_whisper, require
 from .types import SAMPLE_RATE, LocalVoices, Slice, Window
 from .voice import VoiceModel
@@ -39,12 +41,16 @@ def load_engine(options: EngineOptions, on_progress: Callable[[str], None] = log
     on_progress("looking for models")
     choice = decide(options)
     on_progress(choice.why)
-    import torch
-
-    torch.set_num_threads(options.threads)
-    recogniser = _load_recogniser(choice, options, on_progress)
-    on_progress(f"loading {choice.segmentation.name} and {choice.embedding.name}")
-    finder = _load_finder(choice, options)
+    beside = Lane("loading")
+    try:
+        reading = beside.submit(lambda: _load_recogniser(choice, options, on_progress))
+        if choice.speech.candidates:
+            wait([reading])  # which one keeps pace is measured: nothing else may take the processor meanwhile
+        on_progress(f"loading {choice.segmentation.name} and {choice.embedding.name}")
+        finder, recogniser = _load_finder(choice, options), reading.result()
+    finally:
+        beside.close()
+    assert recogniser is not None
     choice = choice.with_speech(recogniser.name)
     engine = Engine(recogniser, finder, VoiceModel(), preset(choice.embedding.name), choice.as_dict())
     _warm_up(engine)
@@ -62,9 +68,14 @@ def _load_recogniser(choice: Choice, options: EngineOptions, on_progress: Callab
 
 
 def _load_finder(choice: Choice, options: EngineOptions) -> Callable[[list[Window]], list[LocalVoices]]:
+    import torch
+
+    torch.set_num_threads(options.threads)
     from .checkpoints import quietly
     from .diarize import LocalVoiceFinder
 
+    with quietly():
+        import_diarization()
     segmentation = load_segmentation(choice.segmentation, options.hub_token)
     embedding = load_embedding(choice.embedding, options.hub_token)
     from .embed import embed_with_ge2e, embed_with_pyannote
