@@ -292,7 +292,7 @@ def to_json(record: Record, recording: str) -> str:
         },
         "models": meeting.models,
         "speakers": [{"id": s.id, "name": s.name} for s in record.speakers if s.merged_into is None],
-        "segments": [_segment(segment) for segment in record.segments],
+        "segments": [_segment(segment, segment.id in record.edited) for segment in record.segments],
         "gaps": [
             {"start": _seconds(gap.span.start), "end": _seconds(gap.span.end), "reason": gap.reason}
             for gap in record.gaps
@@ -301,7 +301,8 @@ def to_json(record: Record, recording: str) -> str:
     return json.dumps(body, ensure_ascii=False) + "\n"
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
+def _segment(segment: Segment, edited: bool) -> dict[str, Any]:
+    marks = {"overlap": segment.overlap, "edited": edited}
     return {
         "id": segment.id,
         "start": _seconds(segment.span.start),
@@ -317,6 +318,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
             }
             for word in segment.words
         ],
+        **{name: True for name, holds in marks.items() if holds},
     }
 
 

@@ -89,6 +89,8 @@ class Record:
     """Who spoke when, from diarization alone; speakers already resolved through `merged_into`"""
     gaps: tuple[Gap, ...] = ()
     """In order of time"""
+    edited: frozenset[str] = frozenset()
+    """Ids of the lines that a person has given a speaker or another text"""
 
     def speaker_name(self, speaker: str | None) -> str:
         """The name to print for a speaker id: its given name, "Speaker 2", or "Speaker ?" when unknown."""

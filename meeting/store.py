@@ -307,11 +307,14 @@ class Store:
             ]
             turns = [row.value() for row in session.scalars(_of(TurnRow, meeting_id))]
             given = _of(SegmentEditRow, meeting_id).where(SegmentEditRow.labelled, SegmentEditRow.speaker.is_not(None))
+            edited = session.scalars(select(SegmentEditRow.id).where(SegmentEditRow.meeting_id == meeting_id)).all()
             for line in session.scalars(given.order_by(SegmentEditRow.start)):
                 turns = give_turns(turns, Span(line.start, line.end), line.speaker)
             gaps = [row.value() for row in session.scalars(_of(GapRow, meeting_id).order_by(GapRow.start))]
         joined = join_turns(Turn(turn.span, stands_for.get(turn.speaker, turn.speaker)) for turn in turns)
-        return Record(meeting, tuple(sources), tuple(speakers), tuple(segments), tuple(joined), tuple(gaps))
+        return Record(
+            meeting, tuple(sources), tuple(speakers), tuple(segments), tuple(joined), tuple(gaps), frozenset(edited)
+        )
 
     def find(self, prefix_or_id: str) -> Meeting:
         """The meeting with this id, or whose id alone starts so, or the "last" one; raises NotFound."""

@@ -25,6 +25,10 @@ class Given:
     speak: str
     view: str
 
+    def path(self, role: str) -> str:
+        """What the link of a role opens."""
+        return f"/m/{self.id}#t={getattr(self, role)}"
+
 
 @dataclass
 class Locked:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipelines.types import Samples
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from tests.access_fakes import Locked
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT_VARIABLES = ("MEETING_MODELS_CACHE_DIR",)
@@ -83,6 +91,53 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith("MEETING_") and name not in KEPT_VARIABLES:
             monkeypatch.delenv(name)
     monkeypatch.setenv("MEETING_DATA_DIR", str(tmp_path / "data"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
+    """A real server that asks for tokens, one for all tests of a file; some files have a `server` of their own."""
+    from tests.access_fakes import locked
+
+    with locked(tmp_path_factory.mktemp("data")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for the tests of a file; while it runs, this thread has an event loop."""
+    from tests.web_fakes import browser_running
+
+    with browser_running() as started:
+        yield started
+
+
+@pytest.fixture
+def tab(browser: Browser, server: Locked) -> Iterator[Callable[..., Page]]:
+    """Opens a path in a browser of its own, as another person would, `width` pixels wide.
+
+    No page may complain, and none may ask for an address with a token in it.
+    """
+    from tests.access_fakes import TOKEN
+
+    asked: list[str] = []
+    complaints: list[str] = []
+    with ExitStack() as contexts:
+
+        def open_tab(path: str, width: int = 900) -> Page:
+            allowed = ["microphone", "clipboard-read", "clipboard-write"]
+            size: Any = {"width": width, "height": 700}
+            page = contexts.enter_context(browser.new_context(permissions=allowed, viewport=size)).new_page()
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("request", lambda request: asked.append(request.url))
+            page.on("websocket", lambda socket: asked.append(socket.url))
+            page.goto(f"http://127.0.0.1:{server.serving.port}{path}")
+            return page
+
+        yield open_tab
+    assert complaints == []
+    assert asked
+    assert [url for url in asked if "#" not in url and re.search(r"[?&](t|token)=", url)] == []
+    assert [url for url in asked if TOKEN in url.partition("#")[0]] == []
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from benchmarks.described import Outcome, conform
-from tests.access_fakes import TOKEN, Locked, locked
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
-    with locked(tmp_path_factory.mktemp("data")) as running:
-        yield running
+from tests.access_fakes import TOKEN, Locked
 
 
 @pytest.fixture(scope="module")

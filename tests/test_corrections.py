@@ -50,6 +50,15 @@ def test_edits_come_back_as_they_were_and_go_with_the_meeting(store: Store) -> N
         corrections.save(A, edits).result()
 
 
+def test_a_record_names_the_lines_that_a_person_has_changed(store: Store) -> None:
+    store.save_segments(A, [replace(LINE, id="s2", span=Span(40_000, 50_000))]).result()
+    assert store.record(A).edited == frozenset()
+    corrections = Corrections(store)
+    corrections.change(A, SpeakerChange("spk1", True, "Ann"))
+    corrections.change(A, SegmentChange("s1", 3, False, None, "we meet"))
+    assert store.record(A).edited == {"s1"}
+
+
 def test_a_voice_of_a_meeting_that_is_over_is_named_and_merged(store: Store) -> None:
     corrections = Corrections(store)
     told = corrections.change(A, SpeakerChange("spk3", True, "Ann", "spk1"))

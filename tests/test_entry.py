@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from meeting import entry
-from tests.access_fakes import TOKEN, Locked, locked
+from tests.access_fakes import TOKEN, Locked
 from tests.server_fakes import tone
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
-    with locked(tmp_path_factory.mktemp("data")) as running:
-        yield running
 
 
 def test_a_token_may_come_in_a_header(server: Locked) -> None:

@@ -135,6 +135,14 @@ def test_audio_that_never_arrived_is_named_where_there_is_room_for_it() -> None:
         assert "Missing: 00:01:01 to 00:01:04, lost" in export(with_gap, name)
 
 
+def test_json_marks_lines_with_two_voices_and_lines_that_a_person_changed() -> None:
+    first, second = spoken("One two."), replace(spoken("Three.", 2.0), id="s2", overlap=True)
+    marked = replace(record(first, second, replace(second, id="s3")), edited=frozenset({"s1", "s3", "gone"}))
+    lines = json.loads(export(marked, "json"))["segments"]
+    marks = [{name: line[name] for name in ("overlap", "edited") if name in line} for line in lines]
+    assert marks == [{"edited": True}, {"overlap": True}, {"overlap": True, "edited": True}]
+
+
 def test_json_is_the_contract() -> None:
     body = json.loads(export(SHORT, "json", "libri2"))
     assert list(body) == ["version", "meeting", "models", "speakers", "segments", "gaps"]

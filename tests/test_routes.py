@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from meeting.access import RULES, Role
-from tests.access_fakes import TOKEN, Given, Locked, locked
+from tests.access_fakes import TOKEN, Given, Locked
 
 NOBODY, WRONG, VIEW, SPEAK, HOST, SERVER = "nobody", "wrong", "view", "speak", "host", "server"
 EVERYONE = (NOBODY, WRONG, VIEW, SPEAK, HOST, SERVER)
@@ -55,12 +55,6 @@ TABLE = {
     "WEBSOCKET /ws/meetings/{meeting_id}": Row(READERS),
 }
 ROUTES = pytest.mark.parametrize("route", [route for route in TABLE if not route.startswith("WEBSOCKET")])
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
-    with locked(tmp_path_factory.mktemp("data")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

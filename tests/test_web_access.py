@@ -3,66 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from meeting.store import Store
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
-from tests.access_fakes import TOKEN, Given, Locked, locked
-from tests.web_fakes import browser_running
+from tests.access_fakes import TOKEN, Locked
 
 pytestmark = pytest.mark.browser
 XSS = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browser_running() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
-    with locked(tmp_path_factory.mktemp("data")) as running:
-        yield running
-
-
-@pytest.fixture
-def tab(browser: Browser, server: Locked) -> Iterator[Any]:
-    """Opens a path in a browser of its own, as another person would; whatever a page asked for is checked."""
-    asked: list[str] = []
-    contexts: list[BrowserContext] = []
-
-    def open_tab(path: str) -> Page:
-        context = browser.new_context(permissions=["microphone", "clipboard-read", "clipboard-write"])
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("websocket", lambda socket: asked.append(socket.url))
-        page.goto(f"http://127.0.0.1:{server.serving.port}{path}")
-        return page
-
-    yield open_tab
-    for context in contexts:
-        context.close()
-    assert asked
-    assert [url for url in asked if "#" not in url and re.search(r"[?&](t|token)=", url)] == []
-    sent = [url.partition("#")[0] for url in asked]
-    assert [url for url in sent if TOKEN in url] == []
-
-
 def sign_in(page: Page, token: str = TOKEN) -> None:
     page.get_by_test_id("token").fill(token)
     page.get_by_test_id("sign-in").click()
-
-
-def link(meeting: Given, role: str) -> str:
-    return f"/m/{meeting.id}#t={getattr(meeting, role)}"
 
 
 def test_the_first_page_asks_for_the_token_and_takes_no_other(server: Locked, tab: Any) -> None:
@@ -121,7 +79,7 @@ def test_a_meeting_from_signing_in_to_a_reader_who_can_only_read(server: Locked,
 
 def test_a_link_to_speak_lets_one_start_and_not_rename(server: Locked, tab: Any) -> None:
     meeting = server.create("To speak in")
-    page = tab(link(meeting, "speak"))
+    page = tab(meeting.path("speak"))
     expect(page.get_by_test_id("title")).to_have_attribute("readonly", "")
     expect(page.get_by_test_id("copy-link")).to_be_hidden()
     page.get_by_test_id("start").click()
@@ -132,7 +90,7 @@ def test_a_link_to_speak_lets_one_start_and_not_rename(server: Locked, tab: Any)
 
 def test_a_host_link_renames_and_shares_and_revoking_sends_readers_out(server: Locked, tab: Any) -> None:
     meeting = server.create("Before")
-    host, reader = tab(link(meeting, "host")), tab(link(meeting, "view"))
+    host, reader = tab(meeting.path("host")), tab(meeting.path("view"))
     expect(reader.get_by_test_id("title")).to_have_value("Before")
     title = host.get_by_test_id("title")
     expect(title).to_be_editable()

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.web_fakes import FakeServer, browser_running, eventually, running
+from tests.web_fakes import FakeServer, eventually, running
 
 pytestmark = pytest.mark.browser
 
@@ -29,13 +29,6 @@ OPEN_LINK = """async () => {
   link.open()
   window.speak = (frames) => { while (frames--) link.sendAudio(new Uint8Array(3200).buffer, 1e6) }
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for the tests of this file."""
-    with browser_running() as started:
-        yield started
 
 
 @pytest.fixture

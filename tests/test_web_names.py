@@ -2,49 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from meeting.store import Store
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
-from tests.access_fakes import Given, Locked, locked
+from tests.access_fakes import Given, Locked
 from tests.server_fakes import tone
-from tests.web_fakes import browser_running
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browser_running() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
-    with locked(tmp_path_factory.mktemp("data")) as running:
-        yield running
-
-
-@pytest.fixture
-def tab(browser: Browser, server: Locked) -> Iterator[Any]:
-    """Opens a meeting with one of its links in a browser of its own; what a page complains about fails the test."""
-    complaints: list[str] = []
-    with ExitStack() as contexts:
-
-        def open_tab(meeting: Given, role: str, width: int = 900) -> Page:
-            context = contexts.enter_context(browser.new_context(viewport={"width": width, "height": 700}))
-            page = context.new_page()
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.goto(f"http://127.0.0.1:{server.serving.port}/m/{meeting.id}#t={getattr(meeting, role)}")
-            return page
-
-        yield open_tab
-    assert complaints == []
 
 
 def said(id_: str, at: int, text: str, who: str | None, overlap: bool = False) -> Segment:
@@ -67,7 +35,7 @@ def test_a_name_given_in_one_tab_is_read_in_another_and_stays(server: Locked, ta
     with server.connect(meeting.id, meeting.speak) as source:
         source.start()
         source.frame(0, tone(2.0))
-        host, reader = tab(meeting, "host"), tab(meeting, "view")
+        host, reader = tab(meeting.path("host")), tab(meeting.path("view"))
         button = host.get_by_test_id("edit-voice")
         expect(button).to_have_text("Speaker 1")
         expect(reader.get_by_text("Speaker 1").first).to_be_visible()
@@ -100,7 +68,7 @@ def test_afterwards_voices_are_merged_and_lines_given_away_and_written_on_a_narr
     server: Locked, tab: Any
 ) -> None:
     meeting = over(server, said("s1", 5, "two", "spk2"), said("s2", 6, "too", "spk2"), said("s3", 10, "what", None))
-    page = tab(meeting, "host", 390)
+    page = tab(meeting.path("host"), 390)
     page.locator("[data-turn=s1]").get_by_test_id("edit-voice").click()
     rows = page.get_by_test_id("names").locator("[data-line]")
     expect(rows).to_have_count(2)
@@ -129,7 +97,7 @@ def test_afterwards_voices_are_merged_and_lines_given_away_and_written_on_a_narr
 
 def test_a_line_that_changed_meanwhile_is_not_overwritten(server: Locked, tab: Any) -> None:
     meeting = over(server, said("s1", 5, "two", "spk2"))
-    page = tab(meeting, "host")
+    page = tab(meeting.path("host"))
     page.locator("[data-turn=s1]").get_by_test_id("edit-voice").click()
     path = f"/api/meetings/{meeting.id}/segments/s1"
     assert server.call("PATCH", path, meeting.host, json={"rev": 1, "text": "too"}).status_code == 200
@@ -142,6 +110,6 @@ def test_a_line_that_changed_meanwhile_is_not_overwritten(server: Locked, tab: A
 
 def test_people_speaking_at_once_are_marked_for_eyes_and_ears(server: Locked, tab: Any) -> None:
     meeting = over(server, said("s1", 5, "both of us", "spk2", overlap=True), said("s2", 6, "one of us", "spk2"))
-    page = tab(meeting, "view")
+    page = tab(meeting.path("view"))
     expect(page.locator("[data-segment=s1]")).to_have_text("(speaking at once) both of us")
     expect(page.get_by_title("Speaking at once")).to_have_count(1)

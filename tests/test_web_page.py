@@ -9,18 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web_fakes import FakeServer, browser_running, eventually, meeting, running, segment, speaker
+from tests.web_fakes import FakeServer, eventually, meeting, running, segment, speaker
 
 pytestmark = pytest.mark.browser
 
 LONG = "These are enough words to fill more than one line of a narrow page, so that it has to scroll."
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for the tests of this file."""
-    with browser_running() as started:
-        yield started
 
 
 @pytest.fixture
