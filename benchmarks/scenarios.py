@@ -66,7 +66,8 @@ def sample(seconds: float) -> bytes:
 
 def stored_audio(server: Server, meeting: str) -> bytes:
     """The FLAC of a meeting, as 16-bit samples."""
-    (path,) = (server.data / "audio").glob(f"{meeting}.*.flac")
+    # beside it may lie the empty one of a source that was killed before it could speak
+    path = max((server.data / "audio").glob(f"{meeting}.*.flac"), key=lambda path: path.stat().st_size)
     return bytes(soundfile.read(path, dtype="int16")[0].tobytes())
 
 
@@ -130,7 +131,8 @@ async def _killed(options: Options, job: int, count: int) -> _Killed:
         meeting = server.new_meeting(f"kill {number}")
         source = Source(server.port, meeting, audio, options.speed)
         task = asyncio.create_task(source.run())
-        await asyncio.sleep(chance.uniform(0.2, options.seconds / options.speed))
+        # every fifth dies while the source is only just coming
+        await asyncio.sleep(chance.uniform(0.0, 0.3 if number % 5 == 4 else options.seconds / options.speed))
         server.kill()
         acked = source.acked
         came.lost += missing(server, meeting, source, acked)
@@ -153,9 +155,9 @@ async def _killed(options: Options, job: int, count: int) -> _Killed:
 def missing(server: Server, meeting: str, source: Source, acked: int) -> int:
     """1 if the killed server's journal lacks a frame that it acknowledged."""
     journals = list((server.data / "audio").glob(f"{meeting}.*.journal"))
-    kept = [frame.payload for frame in read(journals[0])] if journals else []
+    kept = [[frame.payload for frame in read(journal)] for journal in journals if journal.stat().st_size]
     # After a clean end there is no journal; then the FLAC is looked at.
-    return int(bool(journals) and kept[: acked + 1] != source.frames[: acked + 1])
+    return int(bool(kept) and max(kept, key=len)[: acked + 1] != source.frames[: acked + 1])
 
 
 async def cuts(options: Options) -> Result:

@@ -289,10 +289,11 @@ async def revoke(request: Request, meeting_id: str, link_id: str) -> Response:
 
 
 def _with_audio(record: Record, source_id: str | None) -> Source:
-    for source in record.sources:
-        if source.audio is not None and source_id in (None, source.id):
-            return source
-    raise NotFound("no such audio was kept for this meeting")
+    found = [source for source in record.sources if source.audio is not None and source_id in (None, source.id)]
+    if not found:
+        raise NotFound("no such audio was kept for this meeting")
+    # A source whose server died before it could speak is there as well, with nothing in it.
+    return max(found, key=lambda source: source.samples)
 
 
 def _entry(meeting: Meeting, speakers: list[Any], rooms: Rooms) -> dict[str, Any]:

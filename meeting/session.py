@@ -5,7 +5,8 @@ Imports no asyncio, clock, socket or database: time is an argument, and `wake_at
 
 from __future__ import annotations
 
-from meeting.course import RECOVERING, Course, State, farewell, opening
+from meeting.access import digest
+from meeting.course import RECOVERING, TRY_AGAIN, Course, State, farewell, opening
 from meeting.edits import Change, SegmentChange, answer
 from meeting.events import (
     AbandonSource,
@@ -161,6 +162,13 @@ class Session(Course):
         client = event.client
         if client not in self._clients:
             return []
+        if event.start.resume is None and self._reopening:
+            # Whether anything was heard from that source is known in a moment.
+            return [Drop(client, TRY_AGAIN, "try again"), *self._leave(client, now)]
+        if self._untouched(event):
+            assert self._source is not None
+            self._source.digest = digest(event.token) if self._resumable else None
+            return self._resume(client, event.token)
         problem = self._cannot_start(event)
         if problem is not None:
             # A second `start` closes the connection only: the source waits for its client to resume.
@@ -169,6 +177,23 @@ class Session(Course):
             return self._resume(client, event.start.resume.token)
         self._source = new_source(event.start, event.source_id, event.token, client, self._resumable)
         return [opening(self._source)]
+
+    @property
+    def _reopening(self) -> bool:
+        """True while it is not known how much an earlier process has kept of a source whose client is away."""
+        live = self._source
+        known = self._rebuilt is None or live is None or live.opened or live.client is not None
+        return not known and self.state is State.LIVE
+
+    def _untouched(self, event: Started) -> bool:
+        """Whether a new source may have the place of one that never spoke.
+
+        Its client may have been cut off before it was told its token, and could never come back to it.
+        """
+        live, start = self._source, event.start
+        if live is None or start.resume is not None or self.state is not State.LIVE:
+            return False
+        return live.opened and live.client is None and live.next_seq == 0 and start.audio == live.start.audio
 
     def _cannot_start(self, event: Started) -> ProtocolError | None:
         live, resume = self._source, event.start.resume

@@ -10,6 +10,7 @@ import pytest
 
 from meeting.api import MOST_LINKS
 from meeting.corrections import Corrections
+from meeting.records import Source
 from tests.access_fakes import Locked, locked
 from tests.server_fakes import FAKE_MODELS, Serving, config, serving, tone
 
@@ -139,6 +140,14 @@ def test_audio_can_be_had_whole_and_in_ranges(served: Serving) -> None:
     part = served.http.get(path, headers={"Range": "bytes=1-3"})
     assert (part.status_code, part.content) == (206, b"LaC")
     assert part.headers["content-range"] == f"bytes 1-3/{len(whole.content)}"
+
+
+def test_audio_is_that_of_the_source_that_spoke_not_of_one_that_was_cut_off_before(served: Serving) -> None:
+    meeting_id = held(served)
+    silent = Source("0", "", "room", "pcm_s16le", 16000, 1, audio=f"{meeting_id}.0.flac")
+    served.app.state.rooms.store.save_source(meeting_id, silent).result()
+    assert served.http.get(f"/api/meetings/{meeting_id}").json()["sources"][0]["id"] == "0"
+    assert served.http.get(f"/api/meetings/{meeting_id}/audio").content[:4] == b"fLaC"
 
 
 def test_audio_of_one_source_can_be_asked_for(served: Serving) -> None:

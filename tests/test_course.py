@@ -118,6 +118,17 @@ def test_what_was_rebuilt_is_stored_and_then_told_as_a_whole() -> None:
     assert session.samples == 3 * SAMPLE_RATE
 
 
+def test_who_starts_anew_comes_back_once_it_is_known_whether_the_source_had_spoken() -> None:
+    session, anew = restored(), Started(HOST, Start(1, AudioInfo()), "new", "other")
+    session.handle(Joined(HOST), 1000.0)
+    assert session.handle(anew, 1000.0) == [Drop(HOST, 1013, "try again")]
+    session.handle(Reopened("src", 0), 1001.0)
+    session.handle(Joined(VIEWER), 1002.0)
+    effects = session.handle(replace(anew, client=VIEWER), 1002.0)
+    told = [effect.message for effect in effects if isinstance(effect, Send)]
+    assert told == [SessionMessage("m", "src", "other", 0, {}), RECOVERING]
+
+
 def test_its_source_waits_and_goes_on_behind_the_last_frame_on_disk() -> None:
     session = restored()
     session.handle(Joined(HOST), 1000.0)

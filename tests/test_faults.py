@@ -54,6 +54,10 @@ def test_a_killed_server_loses_nothing(tmp_path: Path) -> None:
     run("kills", tmp_path)
 
 
+def test_a_server_killed_while_its_source_is_only_just_coming_loses_nothing(tmp_path: Path) -> None:
+    run("kills", tmp_path, count=6, seconds=2.0, speed=20.0)
+
+
 @pytest.mark.model
 @pytest.mark.timeout(600)
 def test_a_killed_server_with_real_models_writes_the_same_text(tmp_path: Path) -> None:

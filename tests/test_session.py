@@ -355,6 +355,37 @@ def test_resuming_needs_the_right_source_and_token(token: str, source_id: str) -
     assert (errors(effects), drops(effects)) == ([("unauthorized", True)], [(OTHER, 4401)])
 
 
+def test_a_source_that_was_cut_off_before_it_knew_its_token_may_start_again() -> None:
+    session = live()
+    session.handle(Left(HOST), 1.0)
+    session.handle(Joined(OTHER), 2.0)
+    effects = session.handle(Started(OTHER, START, "src2", "another"), 2.0)
+    assert effects == [
+        SaveResume(Resume("src1", digest("another")), False),
+        Send(OTHER, SessionMessage("m1", "src1", "another", 0, MODELS)),
+    ]
+    assert session.handle(Framed(OTHER, frame(0)), 3.0) == [Keep("src1", frame(0))]
+    session.handle(Left(OTHER), 4.0)
+    session.handle(Joined(HOST), 5.0)
+    (refusal, _) = session.handle(resumed(HOST), 5.0)  # with the first token, which nobody can have
+    assert isinstance(refusal, Send)
+    assert isinstance(refusal.message, ErrorMessage)
+    assert refusal.message.code == "unauthorized"
+
+
+@pytest.mark.parametrize("start", [START, replace(START, audio=AudioInfo("pcm_s16le", 48_000, 1))])
+def test_the_place_of_a_source_that_has_spoken_or_speaks_otherwise_is_not_given_away(start: Start) -> None:
+    session = live()
+    if start == START:
+        session.handle(Framed(HOST, frame(0)), 1.0)
+    session.handle(Left(HOST), 1.0)
+    session.handle(Joined(OTHER), 2.0)
+    (refusal, _) = session.handle(Started(OTHER, start, "src2", "another"), 2.0)
+    assert isinstance(refusal, Send)
+    assert isinstance(refusal.message, ErrorMessage)
+    assert refusal.message.code == "busy"
+
+
 def test_resuming_with_another_audio_format_is_refused() -> None:
     session = live()
     session.handle(Joined(OTHER), 0.0)
