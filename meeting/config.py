@@ -111,7 +111,7 @@ class Speakers:
 class Limits:
     """What one server takes on."""
 
-    meetings: int = _setting(16, low=1, high=10_000)
+    meetings: int | None = _setting(None, low=1, high=10_000)
     viewers: int = _setting(200, low=1, high=100_000)
     frame_bytes: int = _setting(1 << 20, low=1024, high=1 << 26)
     source_bytes: int = _setting(8 << 20, low=1 << 14, high=1 << 30)
@@ -261,9 +261,9 @@ def _parse_text(name: tuple[str, str], text: str, where: str) -> Any:
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(lowered, text)
     if kind == "tuple[str, ...]":
         return [word.strip() for word in text.split(",") if word.strip()]
-    if kind in ("int", "float", "float | None"):
+    if kind.startswith(("int", "float")):
         try:
-            return int(text) if kind == "int" else float(text)
+            return int(text) if kind.startswith("int") else float(text)
         except ValueError:
             return text
     return text
@@ -275,6 +275,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "Path": ((str, Path), "a path"),
     "Path | None": ((str, Path, type(None)), "a path or null"),
     "int": ((int,), "a whole number"),
+    "int | None": ((int, type(None)), "a whole number or null"),
     "float": ((int, float), "a number"),
     "float | None": ((int, float, type(None)), "a number or null"),
     "bool": ((bool,), "true or false"),

@@ -94,12 +94,18 @@ class _Borrowed:
     def models(self) -> dict[str, Any]:
         return self.engine.models
 
+    @property
+    def capacity(self) -> int | None:
+        return self.engine.capacity
+
     def close(self) -> None:
         pass
 
 
 class _Patient:
     """A pipeline that is flushed only once everything before has passed through."""
+
+    live = False
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline

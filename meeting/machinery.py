@@ -33,6 +33,9 @@ class Door(Protocol):
 class Pipeline(Protocol):
     """One source's way from samples to outputs."""
 
+    live: bool
+    """Whether people read along: a recording and what is caught up with wait for what does not"""
+
     @property
     def backlog(self) -> float:
         """Seconds of audio fed and not yet through."""
@@ -56,6 +59,10 @@ class Engine(Protocol):
     @property
     def models(self) -> dict[str, Any]:
         """What transcribes, as told to clients."""
+
+    @property
+    def capacity(self) -> int | None:
+        """Live meetings that they carry on this machine; None where that is not known."""
 
     def close(self) -> None:
         """Free the models."""
@@ -158,6 +165,12 @@ class EngineRoom:
         if not self._future.done() or self._future.exception() is not None:
             return None
         return self._future.result().models
+
+    @property
+    def capacity(self) -> int | None:
+        """Live meetings that this machine carries; None while that is not known."""
+        loaded = self._future.done() and self._future.exception() is None
+        return self._future.result().capacity if loaded else None
 
     @property
     def failure(self) -> MeetingError | None:

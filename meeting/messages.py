@@ -1,7 +1,6 @@
 """The wire protocol's messages: the only place where its JSON and its binary frames are made and parsed.
 
-Times are seconds from the meeting's start with three decimals; ids are stable; a higher `rev` replaces.
-"""
+Times are seconds from the meeting's start with three decimals; ids are stable; a higher `rev` replaces."""
 
 from __future__ import annotations
 
@@ -235,12 +234,14 @@ class StatsMessage:
     asr_lag: float
     diarization_lag: float
     dropped_partials: int
+    load: float
+    left_out: str
 
     @classmethod
     def of(cls, stats: PipelineStats) -> StatsMessage:
         """Pipeline figures as sent."""
-        lags = round(stats.asr_lag, 3), round(stats.diarization_lag, 3)
-        return cls(round(stats.rtf, 3), *lags, stats.dropped_partials)
+        rtf, asr, voices, load = (round(x, 3) for x in (stats.rtf, stats.asr_lag, stats.diarization_lag, stats.load))
+        return cls(rtf, asr, voices, stats.dropped_partials, load, stats.left_out)
 
 
 @dataclass(frozen=True, slots=True)

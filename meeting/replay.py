@@ -135,7 +135,7 @@ def replay(config: Config, options: Options, machinery: Machinery | None = None)
         engine.load()
         try:
             models = engine.wait().models
-            workshop = Workshop(store, machinery, engine, config.storage.keep_audio, BACKLOG)
+            workshop = Workshop(store, machinery, engine, config.storage.keep_audio, BACKLOG, live=False)
             record, tape = asyncio.run(_run(workshop, limits, options, _frames(audio, size), file))
         finally:
             engine.close()

@@ -26,6 +26,9 @@ from pipelines.types import seconds
 
 log = logging.getLogger(__name__)
 
+UNMEASURED = 16
+"""Live meetings at once while it is not known how many this machine carries"""
+
 LOOK = 10.0
 """Seconds between two looks at the disk"""
 AGAIN = 30.0
@@ -84,8 +87,12 @@ class Rooms:
         """Why no further meeting may go live; None when one may."""
         if self._stopping:
             return "the server is stopping"
-        if self.live >= self._limits.meetings:
-            return f"the server has as many live meetings as it takes ({self._limits.meetings})"
+        if self._limits.meetings is not None:
+            most, why = self._limits.meetings, "takes"
+        else:
+            most, why = self.workshop.engine.capacity or UNMEASURED, "can keep up with"
+        if self.live >= most:
+            return f"the server has as many live meetings as it {why} ({most}); try again when one has ended"
         return self.crammed()
 
     def crammed(self) -> str | None:

@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 RECOVERY_BACKLOG = 10.0
 """Seconds of audio that may wait for the models while an old journal is heard again: live meetings come first"""
+CAUGHT_UP = 2.0
+"""Seconds of audio behind from which on a source counts as live"""
 RETRY = 0.5
 """Seconds between two tries to write to a disk that refuses"""
 REMIND = 5.0
@@ -58,6 +60,8 @@ class Workshop:
     keep_audio: bool = True
     backlog: float = 60.0
     """Seconds of audio that may wait for the models, loaded or not, before frames have to wait as well"""
+    live: bool = True
+    """Whether people read along; a recording that is replayed waits for meetings that do"""
     fsync: bool = False
     """Whether a frame must survive a power cut before it is acknowledged"""
 
@@ -213,6 +217,7 @@ class Worker:
         self._pipeline = self._workshop.machinery.open_pipeline(
             engine, job.language, job.hotwords, lambda output: self._post(Heard(output)), job.source_id
         )
+        self._pipeline.live = False
         return engine.models
 
     def _open_door(self) -> Door:
@@ -293,6 +298,7 @@ class Worker:
         kept = Kept(self._job.source_id, frame.seq, self._sound.samples)
         self._post(kept)
         if self._pipeline is not None:
+            self._pipeline.live |= self._workshop.live and self._pipeline.backlog < CAUGHT_UP
             self._pace(self._workshop.backlog)
             return
         while kept.samples > self._workshop.backlog * SAMPLE_RATE and not self._awake.wait(REMIND):

@@ -64,6 +64,18 @@ class Heard:
         return " ".join(word.text for word in self.words)
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One slice to be read; the fields are the arguments of `Recogniser.read`."""
+
+    audio: Samples
+    prompt: str | None = None
+    language: str | None = None
+    hotwords: tuple[str, ...] = ()
+    partial: bool = False
+    draft: object = None
+
+
 class Recogniser(Protocol):
     """Audio in, words out; holds weights and no state of any meeting."""
 
@@ -74,6 +86,9 @@ class Recogniser(Protocol):
     @property
     def languages(self) -> tuple[str, ...] | None:
         """Codes of the languages it reads; None means any that Whisper knows"""
+
+    def pace(self) -> float:
+        """Seconds of computing per second of speech, as measured in a moment."""
 
     def read(
         self,
@@ -91,6 +106,17 @@ class Recogniser(Protocol):
         may only make it faster. The same audio and arguments give the same result.
         Raises BlockError.
         """
+
+
+class BatchRecogniser(Recogniser, Protocol):
+    """A recogniser that gains from reading several slices together."""
+
+    @property
+    def at_once(self) -> int:
+        """Slices that it reads together at most"""
+
+    def read_all(self, requests: Sequence[Request]) -> list[Heard]:
+        """Read slices as `read` would, one reading for each, in order. Raises BlockError when any of them fails."""
 
 
 def compression_ratio(text: str) -> float:

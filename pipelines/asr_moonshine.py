@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .asr import Heard, HeardWord, compression_ratio, tidy
+from .calibration import best_of
 from .errors import BlockError, ModelCorrupt, ModelMissing
 from .ort_attention import with_cross_attention
 from .types import SAMPLE_RATE, Samples, samples
@@ -47,6 +48,8 @@ ONSET, FARTHEST = 0.15, samples(1.0)
 """Share of the first word's greatest loudness at which it begins, and how far before its attention at most"""
 FLOOR, ABOVE_FLOOR = 10, 3.0
 """Hops at the start of a slice, before anybody speaks, and how far above their loudness a word is"""
+TRIAL_SECONDS, TRIAL_TOKENS = 4, 20
+"""Length of the audio with which the pace is measured, and the tokens that people say in that time"""
 MIN_SAMPLES = samples(0.1)
 """The encoder's receptive field: shorter audio cannot be read"""
 
@@ -116,15 +119,32 @@ class MoonshineRecogniser:
         logprob = float(np.mean([piece.logprob for piece in pieces])) if pieces else None
         return Heard(words, "en", logprob, None, compression_ratio(text) if text else None, draft=tuple(pieces))
 
-    def _decode(self, audio: Samples, draft: tuple[_Piece, ...] = ()) -> list[_Piece]:
-        """Greedy decoding; the last piece is the end mark unless the bound was reached."""
+    def pace(self) -> float:
+        """Seconds of computing per second of speech, measured on noise with as many tokens as speech has."""
+        noise = np.random.default_rng(0).normal(0, 0.05, TRIAL_SECONDS * SAMPLE_RATE).astype(np.float32)
+
+        def read() -> None:
+            fixed, past = self._encode(noise)
+            _, past = self._step([BOS], past, fixed, cached=False)
+            for _ in range(TRIAL_TOKENS):
+                _, filled = self._step([BOS], past, fixed, cached=True)
+                past.update({name: value for name, value in filled.items() if ".decoder." in name})
+
+        return best_of(read) / TRIAL_SECONDS
+
+    def _encode(self, audio: Samples) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What stays the same for all steps, and the empty cache."""
         batch = audio[None].astype(np.float32)
         mask = np.ones(batch.shape, np.int64)
         hidden = self._encoder.run(None, {"input_values": batch, "attention_mask": mask})[0]
         fixed = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
+        return fixed, dict.fromkeys(self._pasts, np.zeros((1, HEADS, 0, HEAD_SIZE), np.float32))
+
+    def _decode(self, audio: Samples, draft: tuple[_Piece, ...] = ()) -> list[_Piece]:
+        """Greedy decoding; the last piece is the end mark unless the bound was reached."""
+        fixed, past = self._encode(audio)
         # the first pass fills the encoder's part of the cache; its branch gives no attention, so that the token
         # after the last agreed one is decoded again in the other branch
-        past = dict.fromkeys(self._pasts, np.zeros((1, HEADS, 0, HEAD_SIZE), np.float32))
         hoped = [piece for piece in draft if piece.token != EOS]
         logits, filled = self._step([BOS, *(piece.token for piece in hoped)], past, fixed, cached=False)
         agreed = 0

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .ge2e import BANDS, LEVEL, PARTIAL, partial_starts
+from .ge2e import BANDS, LEVEL, PARTIAL, computes_bfloat16, partial_starts
 from .types import Samples
 
 Embed = Callable[[Any, Any], Any]
@@ -21,6 +21,7 @@ def embed_with_ge2e(encoder: Any) -> Embed:
 
     Joining skips what belongs to others; the encoder was trained on cuts of 1.6 s and averages over them.
     """
+    quick = encoder.halved() if computes_bfloat16() else encoder
 
     def embed(audio: Any, alone: Any) -> NDArray[np.float32]:
         batch, frames, voices = alone.shape
@@ -42,7 +43,7 @@ def embed_with_ge2e(encoder: Any) -> Embed:
                     for start in partial_starts(len(chosen)):
                         cuts.append(chosen[start : start + PARTIAL])
                         owners.append(voice)
-                vectors = encoder(torch.stack(cuts).reshape(-1, PARTIAL, BANDS)).numpy()
+                vectors = quick(torch.stack(cuts).reshape(-1, PARTIAL, BANDS)).numpy()
                 for voice in set(owners):
                     mean = vectors[np.array(owners) == voice].mean(axis=0)
                     out[at, voice] = mean / max(float(np.linalg.norm(mean)), 1e-9)

@@ -1,129 +1,54 @@
-"""One copy of each model, shared by all meetings: what waits, in which order, and what is dropped.
+"""One copy of each model, shared by all meetings: who is served when, together with whom, and what is left out.
 
 Two lanes, each with one thread: `speech` reads slices, `voices` finds local voices in windows. Neither waits
-for the other. In the speech lane final slices go before growing ones, and a growing one that is overtaken by a
-longer one of the same slice is never read.
+for the other. What is live goes before recordings and recoveries; in the speech lane final slices go before growing
+ones, and a growing one that is overtaken by a longer one of the same slice is never read. When the machine is too
+full, the least important is left out first (`load.py`).
 """
 
 from __future__ import annotations
 
-import heapq
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from enum import IntEnum
+from typing import Any, cast
 
-from .asr import Heard, Recogniser, believable
+import numpy as np
+
+from .asr import BatchRecogniser, Heard, Recogniser, Request, believable
+from .calibration import Pace, best_of, cores
 from .cluster import Thresholds
-from .errors import BlockError
-from .types import SAMPLE_RATE, LocalVoices, Samples, Slice, Window
+from .growing import Growing
+from .lane import MOST_OWNERS, Lane
+from .load import Governor, Thinning
+from .types import SAMPLE_RATE, WINDOW, LocalVoices, Slice, Window, samples
 from .voice import VoiceModel, VoiceStream
 
-T = TypeVar("T")
-
-LANE_LIMIT = 4096
-"""Jobs that may wait in a lane; more are refused, which the pipeline reports as a failed block"""
-
-
-@dataclass(order=True, slots=True)
-class _Job(Generic[T]):
-    priority: tuple[int, int]
-    work: Callable[[], T] = field(compare=False)
-    future: Future[T | None] = field(compare=False)
-    replaces: Hashable = field(compare=False, default=None)
+WINDOWS_AT_ONCE = 8
+"""Windows that go through the models together; more gains nothing on a CPU"""
+TOGETHER = 4
+"""Windows with which the pace in company is measured"""
+COMPANY = 0.03
+"""Seconds that a job waits at most for others to go with it"""
 
 
-class Lane:
-    """One worker thread and its bounded queue: lowest priority number first, then first come, first served."""
+class Rank(IntEnum):
+    """What goes first."""
 
-    def __init__(self, name: str, limit: int = LANE_LIMIT) -> None:
-        self.name = name
-        self._limit = limit
-        self._changed = threading.Condition()
-        self._queue: list[_Job[Any]] = []
-        self._latest: dict[Hashable, _Job[Any]] = {}
-        self._count = 0
-        self._closed = False
-        self.busy = 0.0
-        """Seconds of computing so far"""
-        self.dropped = 0
-        """Jobs overtaken before they started"""
-        self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
-        self._thread.start()
+    FINAL = 0
+    GROWING = 1
+    PATIENT_FINAL = 2
+    """Of a recording or a recovery, which no one reads along"""
+    PATIENT_GROWING = 3
 
-    def submit(self, work: Callable[[], T], priority: int = 0, replaces: Hashable = None) -> Future[T | None]:
-        """Queue some work; its future gives None when a later job with the same `replaces` overtakes it.
-
-        Raises BlockError when the queue is full or the lane closed.
-        """
-        with self._changed:
-            if self._closed:
-                raise BlockError(self.name, "the engine is closed")
-            overtaken = self._latest.pop(replaces, None) if replaces is not None else None
-            if overtaken is not None:
-                # out of the queue before the lock is let go, or the worker might start it all the same
-                self._queue.remove(overtaken)
-                heapq.heapify(self._queue)
-                self.dropped += 1
-            if len(self._queue) >= self._limit:
-                raise BlockError(self.name, f"more than {self._limit} jobs are waiting")
-            self._count += 1
-            job: _Job[T] = _Job((priority, self._count), work, Future(), replaces)
-            if replaces is not None:
-                self._latest[replaces] = job
-            heapq.heappush(self._queue, job)
-            self._changed.notify()
-        if overtaken is not None and overtaken.future.set_running_or_notify_cancel():
-            overtaken.future.set_result(None)
-        return job.future
-
-    def close(self) -> None:
-        """Finish what runs, drop what waits."""
-        with self._changed:
-            self._closed = True
-            waiting, self._queue = self._queue, []
-            self._changed.notify()
-        for job in waiting:
-            job.future.cancel()
-        self._thread.join(timeout=30)
-
-    def _next(self) -> _Job[Any] | None:
-        with self._changed:
-            while not self._queue and not self._closed:
-                self._changed.wait()
-            if not self._queue:
-                return None
-            job = heapq.heappop(self._queue)
-            if job.replaces is not None and self._latest.get(job.replaces) is job:
-                del self._latest[job.replaces]
-            return job
-
-    def _run(self) -> None:
-        while (job := self._next()) is not None:
-            if not job.future.set_running_or_notify_cancel():
-                continue
-            start = time.perf_counter()
-            try:
-                result = job.work()
-            except Exception as error:
-                self.busy += time.perf_counter() - start
-                job.future.set_exception(error)
-            else:
-                self.busy += time.perf_counter() - start
-                job.future.set_result(result)
-
-
-FINAL, GROWING = 0, 1
-"""Priorities of the speech lane"""
 
 SURE = 0.5
 """Probability of a detected language from which it is kept for the rest of the source"""
 TELLING = 2 * SAMPLE_RATE
 """Samples that a slice needs for its language to be believed"""
-MOST_OWNERS = 1024
-"""Sources whose context is remembered; the one read longest ago is forgotten first"""
 
 
 @dataclass(slots=True)
@@ -133,10 +58,9 @@ class _Context:
 
     prompt: str | None = None
     language: str | None = None
-    draft: object = None
-    """What a growing slice was last read as"""
-    drafted: tuple[int, int] | None = None
-    """Index and first sample of that slice"""
+    growing: Growing = field(default_factory=Growing)
+    skipped: bool = False
+    """Whether the last growing slice was left out"""
 
     def learn(self, heard: Heard, length: int) -> None:
         """Carry the text over as the next prompt unless it was not believed, and keep a language that is sure."""
@@ -145,8 +69,18 @@ class _Context:
             self.language = heard.language
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A slice that waits to be read."""
+
+    piece: Slice
+    context: _Context
+    language: str | None
+    hotwords: tuple[str, ...]
+
+
 class Engine:
-    """The loaded models. Meetings ask for results and know nothing of threads and queues."""
+    """The loaded models. Meetings ask for results and know nothing of threads, queues and batches."""
 
     def __init__(
         self,
@@ -160,40 +94,87 @@ class Engine:
         """Which models serve and why, as sent to clients"""
         self.thresholds = thresholds
         """Distances of the embedding model"""
+        self.pace: Pace | None = None
+        """What this machine needs, once it was measured"""
         self._recogniser = recogniser
         self._finder = finder
         self._voice = voice
         self._contexts: dict[Hashable, _Context] = {}
         self._lock = threading.Lock()
-        self.speech = Lane("speech")
-        self.voices = Lane("voices")
+        self._governor = Governor()
+        at_once = getattr(recogniser, "at_once", 1)
+        self.speech = Lane("speech", work=self._read, most=at_once, patience=COMPANY, apart=True)
+        self.voices = Lane("voices", work=finder, most=WINDOWS_AT_ONCE, patience=COMPANY)
+
+    @property
+    def load(self) -> float:
+        """Real-time factor of the whole machine as far as it is live: 1 is full."""
+        return self._governor.load
+
+    @property
+    def thinning(self) -> Thinning:
+        """What is left out now."""
+        return self._governor.thinning
+
+    @property
+    def capacity(self) -> int | None:
+        """Live meetings that it carries; None where it was not measured."""
+        return self.pace.capacity if self.pace else None
+
+    def measure(self, on_gpu: bool = False, threads: int = 1) -> Pace:
+        """Measure the models' pace; takes a second on a slow machine, and is for a time when nothing else is asked."""
+        windows = [Window(0, 0, np.random.default_rng(0).normal(0, 0.05, WINDOW).astype(np.float32))]
+        find = self._finder
+        alone = best_of(lambda: find(windows))
+        together = best_of(lambda: find(windows * TOGETHER)) / TOGETHER
+        self.pace = Pace(self._recogniser.pace(), alone, together, cores(), on_gpu, threads)
+        return self.pace
 
     def listen(self) -> VoiceStream:
         """Voice activity for one more source."""
         return self._voice.stream()
 
     def read(
-        self, piece: Slice, owner: Hashable, language: str | None = None, hotwords: tuple[str, ...] = ()
+        self,
+        piece: Slice,
+        owner: Hashable,
+        language: str | None = None,
+        hotwords: tuple[str, ...] = (),
+        live: bool = False,
     ) -> Future[Heard | None]:
-        """Words of a slice; None for a growing one that was overtaken. `owner` tells sources apart."""
-
+        """Words of a slice; None for a growing one that was overtaken or left out. `owner` tells sources apart."""
         context = self._context(owner)
+        if live and not piece.final and self._left_out(context):
+            return _nothing()
+        length = len(piece.audio)
+        # beside much longer ones a slice would wait for their ends
+        alike = (length // samples(4.0)).bit_length()
+        rank = Rank(2 * (not live) + (not piece.final))
+        asked = _Asked(piece, context, language, hotwords)
+        return self.speech.submit(asked, rank, (owner, piece.index), owner, length / SAMPLE_RATE, alike)
 
-        def work() -> Heard:
-            spoken, prompt = language or context.language, context.prompt
-            if piece.final:
-                # from the audio alone, never from a draft: how many of those there were depends on the speed
-                heard = read_believably(self._recogniser, piece.audio, spoken, hotwords, False, prompt)
-                context.learn(heard, len(piece.audio))
-                return heard
-            this = (piece.index, piece.span.start)
-            draft = context.draft if context.drafted == this else None
-            heard = read_believably(self._recogniser, piece.audio, spoken, hotwords, True, prompt, draft)
-            context.draft, context.drafted = heard.draft, this
-            return heard
+    def find(self, window: Window, owner: Hashable = None, live: bool = False) -> Future[LocalVoices | None]:
+        """Local voices of a window; None for one that was left out."""
+        if live and self._thin() >= Thinning.LONG_HOP and window.index % 2:
+            return _nothing()
+        return self.voices.submit(window, Rank.FINAL if live else Rank.PATIENT_FINAL, owner=owner)
 
-        key = (owner, piece.index)
-        return self.speech.submit(work, FINAL if piece.final else GROWING, replaces=key)
+    def close(self) -> None:
+        """Stop the lanes."""
+        self.speech.close()
+        self.voices.close()
+
+    def _thin(self) -> Thinning:
+        with self._lock:
+            lanes = self.speech, self.voices
+            return self._governor.note(time.perf_counter(), [lane.spent(Rank.GROWING) for lane in lanes])
+
+    def _left_out(self, context: _Context) -> bool:
+        thinning = self._thin()
+        context.skipped = thinning >= Thinning.NO_PARTIALS or (
+            thinning == Thinning.RARE_PARTIALS and not context.skipped
+        )
+        return context.skipped
 
     def _context(self, owner: Hashable) -> _Context:
         with self._lock:
@@ -203,27 +184,55 @@ class Engine:
                 del self._contexts[next(iter(self._contexts))]
             return context
 
-    def find(self, window: Window) -> Future[LocalVoices | None]:
-        """Local voices of a window."""
-        return self.voices.submit(lambda: self._finder([window])[0])
+    def _read(self, asked: list[_Asked]) -> list[Heard]:
+        """In the thread of the lane: slices of different sources, all final or all growing."""
+        requests = [self._request(one) for one in asked]
+        heard = read_believably(self._recogniser, requests)
+        for at, one in enumerate(asked):
+            if one.piece.final:
+                one.context.learn(heard[at], len(one.piece.audio))
+            else:
+                heard[at] = one.context.growing.took(heard[at])
+        return heard
 
-    def close(self) -> None:
-        """Stop the lanes."""
-        self.speech.close()
-        self.voices.close()
+    def _request(self, asked: _Asked) -> Request:
+        piece, context = asked.piece, asked.context
+        language = asked.language or context.language
+        if piece.final:
+            # from the audio alone, never from a draft: how many of those there were depends on the speed
+            return Request(piece.audio, context.prompt, language, asked.hotwords)
+        growing = context.growing
+        anchor = growing.begin((piece.index, piece.span.start), len(piece.audio))
+        prompt = " ".join(text for text in (context.prompt, growing.kept_text) if text) or None
+        return Request(piece.audio[anchor:], prompt, language, asked.hotwords, True, growing.draft)
 
 
-def read_believably(
-    recogniser: Recogniser,
-    audio: Samples,
-    language: str | None,
-    hotwords: tuple[str, ...],
-    partial: bool,
-    prompt: str | None = None,
-    draft: object = None,
-) -> Heard:
-    """A reading that can be believed, or no words: invented text is worse than none."""
-    if not len(audio):
-        return Heard()
-    heard = recogniser.read(audio, prompt=prompt, language=language, hotwords=hotwords, partial=partial, draft=draft)
-    return heard if believable(heard, len(audio)) else Heard(language=heard.language)
+def read_believably(recogniser: Recogniser, requests: Sequence[Request]) -> list[Heard]:
+    """Readings that can be believed, or no words: invented text is worse than none."""
+    spoken = [request for request in requests if len(request.audio)]
+    if len(spoken) > 1:
+        found = iter(cast(BatchRecogniser, recogniser).read_all(spoken))
+    else:
+        found = iter([_read_one(recogniser, request) for request in spoken])
+    out = []
+    for request in requests:
+        heard = next(found) if len(request.audio) else Heard()
+        out.append(heard if believable(heard, len(request.audio)) else Heard(language=heard.language))
+    return out
+
+
+def _read_one(recogniser: Recogniser, request: Request) -> Heard:
+    return recogniser.read(
+        request.audio,
+        prompt=request.prompt,
+        language=request.language,
+        hotwords=request.hotwords,
+        partial=request.partial,
+        draft=request.draft,
+    )
+
+
+def _nothing() -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_result(None)
+    return future

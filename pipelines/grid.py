@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import SAMPLE_RATE, STEP, UNKNOWN, WINDOW, LocalVoices, Span, Turn
+from .types import SAMPLE_RATE, UNKNOWN, WINDOW, LocalVoices, Span, Turn
 
 CELL = SAMPLE_RATE // 100
 """Samples of one cell (10 ms)"""
 CELLS = WINDOW // CELL
-HOP = STEP // CELL
 FULL = 255
 """Activity of a voice that speaks without doubt"""
 
@@ -46,6 +45,7 @@ class ActivityGrid:
         self._options = options
         self._sums = np.zeros((1, CELLS), np.int16)
         self._told = np.zeros((1, CELLS), np.bool_)
+        self._seen = np.zeros((1, CELLS), np.int16)  # windows that saw each cell
         self.end = 0
         """Cells seen so far"""
 
@@ -54,6 +54,8 @@ class ActivityGrid:
         self.end = max(self.end, (local.start + WINDOW) // CELL)
         self._grow(int(numbers.max(initial=DOUBT)) + 1)
         self._count(local, numbers, 1)
+        first = local.start // CELL
+        self._seen[0, max(0, first) : first + CELLS] += 1
 
     def relabel(self, local: LocalVoices, before: Numbers, after: Numbers) -> None:
         """Count a window, added before, for other speakers."""
@@ -85,7 +87,7 @@ class ActivityGrid:
 
     def _speaking(self, low: int, high: int) -> NDArray[np.bool_]:
         """Who speaks in cells `low` to `high`, shape (speakers, cells), by the mean over the windows so far."""
-        seen = np.minimum(CELLS // HOP, (self.end - 1 - np.arange(low, high)) // HOP + 1) * FULL
+        seen = self._seen[0, low:high] * FULL
         sums = self._sums[:, low:high]
         foremost = sums >= sums.max(axis=0)
         on: NDArray[np.bool_] = sums >= np.where(foremost, self._options.speaking, self._options.overlap) * seen
@@ -98,11 +100,11 @@ class ActivityGrid:
         have = self._sums.shape
         if rows <= have[0] and self.end <= have[1]:
             return
-        wanted = (max(rows, have[0]), have[1] if self.end <= have[1] else max(2 * have[1], self.end))
-        for name in ("_sums", "_told"):
+        columns = have[1] if self.end <= have[1] else max(2 * have[1], self.end)
+        for name, wanted in (("_sums", rows), ("_told", rows), ("_seen", 1)):
             old = getattr(self, name)
-            new = np.zeros(wanted, old.dtype)
-            new[: have[0], : have[1]] = old
+            new = np.zeros((max(wanted, len(old)), columns), old.dtype)
+            new[: len(old), : have[1]] = old
             setattr(self, name, new)
 
     def _count(self, local: LocalVoices, numbers: Numbers, sign: int) -> None:

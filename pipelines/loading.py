@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from .asr import Recogniser
 from .cluster import preset
-from .engine import Engine, Lane
+from .engine import Engine
+from .lane import Lane
 from .lean import import_diarization
 from .models import SPEECH, Choice, decide, load_embedding, load_segmentation, load_whisper, require
 from .types import SAMPLE_RATE, LocalVoices, Slice, Window
@@ -54,6 +55,8 @@ def load_engine(options: EngineOptions, on_progress: Callable[[str], None] = log
     choice = choice.with_speech(recogniser.name)
     engine = Engine(recogniser, finder, VoiceModel(), preset(choice.embedding.name), choice.as_dict())
     _warm_up(engine)
+    pace = engine.measure(choice.segmentation.device.startswith("cuda"), options.threads)
+    log.info("this machine carries about %d live meetings", pace.capacity)
     on_progress("models are ready")
     return engine
 

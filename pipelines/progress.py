@@ -38,8 +38,8 @@ class Progress:
         with self._changed:
             self._windows += 1
 
-    def voiced(self, item: LocalVoices | BlockFailed) -> None:
-        """A window has come back from the models."""
+    def voiced(self, item: LocalVoices | BlockFailed | None) -> None:
+        """A window has come back from the models; None where it was left out."""
         if isinstance(item, BlockFailed) and item.block != "diarization":
             return  # an earlier block failed: no window was sent
         with self._changed:

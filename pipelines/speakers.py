@@ -56,6 +56,8 @@ class SpeakerOptions:
 class _Sample:
     """Consecutive windows that hear one local voice: what is clustered."""
 
+    start: int
+    """Where its first window starts"""
     where: list[tuple[int, int]] = field(default_factory=list)
     """(window, local voice) of each"""
     total: NDArray[np.float64] | None = None
@@ -88,7 +90,7 @@ class SpeakerTracker:
         """One window further."""
         options = self._options
         before = self._heard[-1] if self._heard else None
-        links = self._links(before, local) if before and before.index + 1 == local.index else {}
+        links = self._links(before, local) if before else {}
         numbers = self._identify(local, links)
         self._heard.append(local)
         self._going.append(links)
@@ -145,7 +147,7 @@ class SpeakerTracker:
     def _links(self, before: LocalVoices, local: LocalVoices) -> dict[int, int]:
         """Local voice of the window before that each local voice goes on: both hear it in the same frames."""
         frames = len(local.activity)
-        hop = frames * STEP // WINDOW
+        hop = min(frames, frames * (local.start - before.start) // WINDOW)
         level = self._options.active_level
         then, here = before.activity[hop:] >= level, local.activity[: frames - hop] >= level
         rows = min(len(then), len(here))
@@ -164,8 +166,8 @@ class SpeakerTracker:
         usable = self._active(local) & ~np.isnan(local.embeddings[:, 0]) & (local.clean >= self._options.clean)
         for voice in np.flatnonzero(usable).tolist():
             sample = self._open.get(links.get(voice, -1))
-            if sample is None or len(sample.where) >= self._options.pool:
-                sample = _Sample()
+            if sample is None or local.start - sample.start >= self._options.pool * STEP:
+                sample = _Sample(local.start)
                 self._samples.append(sample)
             weighted = local.embeddings[voice].astype(np.float64) * local.clean[voice]
             sample.total = weighted if sample.total is None else sample.total + weighted

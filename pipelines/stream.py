@@ -38,6 +38,7 @@ from .progress import Progress
 from .refine import PoorCuts, Stretch, better, second_readings
 from .speakers import SpeakerOptions, SpeakerTracker
 from .types import (
+    SAMPLE_RATE,
     WINDOW,
     BlockFailed,
     Output,
@@ -48,8 +49,12 @@ from .types import (
     TurnsRevised,
     Window,
 )
+from .voice import SharedVoice
 
 log = logging.getLogger(__name__)
+
+AT_ONCE = 10 * SAMPLE_RATE
+"""Samples that go into the stream at once"""
 
 _owners = count()
 
@@ -115,6 +120,8 @@ class Pipeline:
         prefix: str = "s",
     ) -> None:
         """`emit` is called from a thread of the pipeline, never from two at once."""
+        self.live = False
+        """Whether someone reads along: if so, what a machine that is too full cannot do in time is left out"""
         self._engine = engine
         self._options = options
         self._emit = emit
@@ -124,15 +131,17 @@ class Pipeline:
         self._audio: Subject = Subject()
         self._outputs = _Outputs()
         self._poor = PoorCuts()
-        cutter = Cutter(engine.listen(), options.cut())
+        voice = SharedVoice(engine.listen())
+        cutter = Cutter(voice.listener(), options.cut())
         tracker, merger = SpeakerTracker(options.speakers(engine.thresholds)), Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
         turns = audio.pipe(
             _through("stepper", Stepper()),
-            _through("windows", Windows(engine.listen())),
+            _through("windows", Windows(voice.listener())),
             ops.map(_guarded("diarization", self._find)),
             self._in_order(),
             ops.do_action(self._progress.voiced),
+            ops.filter(lambda item: item is not None),
             _through("speakers", tracker),
         )
         readings = audio.pipe(
@@ -153,10 +162,12 @@ class Pipeline:
         if not len(audio):
             return
         self._progress.heard(len(audio))
-        self._audio.on_next(audio)
+        for at in range(0, len(audio), AT_ONCE):  # the branches share what is judged: none may run far ahead
+            self._audio.on_next(audio[at : at + AT_ONCE])
         stats = self._progress.due()
         if stats is not None:
-            self._later(lambda: self._tell(stats))
+            told = replace(stats, load=self._engine.load, left_out=self._engine.thinning.label)
+            self._later(lambda: self._tell(told))
 
     @property
     def backlog(self) -> float:
@@ -182,11 +193,13 @@ class Pipeline:
 
     def _find(self, window: Window) -> Any:
         self._progress.sent_window()
-        return _Pending(self._engine.find(window), "diarization", Span(max(0, window.start), window.start + WINDOW))
+        found = self._engine.find(window, self._owner, self.live)
+        return _Pending(found, "diarization", Span(max(0, window.start), window.start + WINDOW))
 
     def _read(self, piece: Slice) -> Any:
         self._progress.sent_slice(piece)
-        heard = self._engine.read(piece, self._owner, self._options.language, self._options.hotwords)
+        options = self._options
+        heard = self._engine.read(piece, self._owner, options.language, options.hotwords, self.live)
 
         def reading(result: Any) -> Reading | None:
             if result is None:

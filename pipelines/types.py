@@ -240,6 +240,10 @@ class PipelineStats:
     """Age of the oldest audio still waiting for the recogniser"""
     diarization_lag: float
     dropped_partials: int
+    load: float = 0.0
+    """Real-time factor of the whole machine as far as it is live: 1 is full"""
+    left_out: str = "none"
+    """What a machine that is too full leaves out: "none", "rare_partials", "no_partials" or "long_hop" """
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +68,32 @@ class VoiceStream:
         self._input[0, _CONTEXT:] = frame
         output, self._state = self._session.run(None, {"input": self._input, "state": self._state, "sr": self._rate})
         return float(output[0, 0])
+
+
+class SharedVoice:
+    """One source's voice activity for several listeners of the same audio, each frame judged once.
+
+    Each listener asks for the same frames in the same order, some of them earlier than others.
+    """
+
+    MOST = 4096
+    """Frames that a listener may be behind (131 s); one that stops asking costs no more than these"""
+
+    def __init__(self, voice: Callable[[Samples], float]) -> None:
+        self._voice = voice
+        self._judged: deque[float] = deque(maxlen=self.MOST)
+        self._count = 0
+
+    def listener(self) -> Callable[[Samples], float]:
+        """One more listener, from the first frame on. Its calls raise IndexError when it is too far behind."""
+        at = 0
+
+        def probability(frame: Samples) -> float:
+            nonlocal at
+            if at == self._count:
+                self._judged.append(self._voice(frame))
+                self._count += 1
+            at += 1
+            return self._judged[at - 1 - self._count]
+
+        return probability

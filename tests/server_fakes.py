@@ -41,6 +41,7 @@ class FakeEngine:
     """Models that are there at once."""
 
     models = FAKE_MODELS
+    capacity: int | None = None
     closed = False
 
     def close(self) -> None:
@@ -50,6 +51,8 @@ class FakeEngine:
 
 class FakePipeline:
     """Hears the word "one" in every whole second of sound, from spk1; nothing in silence."""
+
+    live = False
 
     def __init__(self, emit: Emit, source_id: str) -> None:
         self._emit = emit

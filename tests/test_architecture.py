@@ -41,9 +41,9 @@ def row(package: str, modules: str, may_import: str) -> Row:
 PIPELINES = "values parts blocks asr models engine loading stream"
 LAYOUT = {
     "values": row("pipelines", "types errors", "values"),
-    "parts": row("pipelines", "voice ort_attention cluster grid pauses", "values"),
+    "parts": row("pipelines", "voice ort_attention cluster grid pauses lane load calibration", "values"),
     "blocks": row("pipelines", "audio cut diarize speakers asr merge refine", "values parts"),
-    "asr": row("pipelines", "asr_whisper asr_moonshine", "values parts blocks"),
+    "asr": row("pipelines", "asr_whisper asr_moonshine growing", "values parts blocks"),
     "models": row("pipelines", "models weights choice hub checkpoints ge2e embed", "values parts blocks asr models"),
     "engine": row("pipelines", "engine", "values parts blocks asr models"),
     "loading": row("pipelines", "loading lean", "values parts blocks asr models engine loading"),
@@ -123,7 +123,7 @@ PURE = {
 IMPURE = names("asyncio socket sqlite3 subprocess threading time")
 """Standard modules that the state machine may not touch: time is an argument, effects are values"""
 
-DOORS = names("pipelines.stream pipelines.engine meeting.cli meeting.__main__") | LAYOUT["live"].modules
+DOORS = names("pipelines.stream pipelines.lane meeting.cli meeting.__main__") | LAYOUT["live"].modules
 """Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line"""
 
 

@@ -188,3 +188,7 @@ def test_long_tokens_have_two_bytes_of_length() -> None:
 def test_a_vocabulary_whose_lengths_do_not_add_up_is_damaged(data: bytes) -> None:
     with pytest.raises(ModelCorrupt, match="reinstall moonshine-voice"):
         read_vocabulary(data)
+
+
+def test_the_pace_is_that_of_this_machine(recogniser: MoonshineRecogniser) -> None:
+    assert recogniser.pace() > 0

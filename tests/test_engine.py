@@ -1,139 +1,24 @@
-"""The shared models: who waits for whom, what is dropped, what a failure does."""
+"""The shared models: who waits for whom, what is left out, what a failure does."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipelines.asr import Heard, HeardWord
+from pipelines.asr import Heard, HeardWord, Request
 from pipelines.cluster import Thresholds
-from pipelines.engine import Engine, Lane, read_believably
+from pipelines.engine import Engine, read_believably
 from pipelines.errors import BlockError, MeetingError
+from pipelines.load import Thinning
 from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Samples, Slice, Span, Window
 
 PATIENCE = 60
 """Seconds after which a test gives up waiting for a thread"""
-
-
-class Gate:
-    """Work that holds a lane until it is told to go on."""
-
-    def __init__(self, lane: Lane, replaces: str | None = None) -> None:
-        self._begun, self._open = threading.Event(), threading.Event()
-        self.future = lane.submit(self._work, replaces=replaces)
-        assert self._begun.wait(PATIENCE)
-
-    def _work(self) -> str:
-        self._begun.set()
-        assert self._open.wait(PATIENCE)
-        return "held"
-
-    def open(self) -> None:
-        """Let the lane go on."""
-        self._open.set()
-
-
-@pytest.fixture
-def lane() -> Iterator[Lane]:
-    lane = Lane("test", limit=5)
-    yield lane
-    lane.close()
-
-
-def test_work_is_done_in_another_thread_and_its_result_given(lane: Lane) -> None:
-    thread = lane.submit(threading.current_thread).result(PATIENCE)
-    assert thread is not None
-    assert thread is not threading.current_thread()
-    assert lane.busy > 0
-
-
-def test_lower_numbers_go_first_and_equals_in_order_of_coming(lane: Lane) -> None:
-    done: list[str] = []
-    gate = Gate(lane)
-    jobs = [lane.submit(lambda name=name: done.append(name), int(name[1])) for name in ("a1", "b0", "c1", "d0")]
-    gate.open()
-    for job in jobs:
-        job.result(PATIENCE)
-    assert done == ["b0", "d0", "a1", "c1"]
-
-
-def test_waiting_work_that_is_overtaken_is_never_done(lane: Lane) -> None:
-    done: list[int] = []
-    gate = Gate(lane)
-    jobs = [lane.submit(lambda n=n: done.append(n), 0, replaces="slice") for n in range(3)]
-    other = lane.submit(lambda: "other", 0, replaces="another slice")
-    assert [job.result(0) for job in jobs[:2]] == [None, None]
-    gate.open()
-    assert jobs[2].exception(PATIENCE) is None
-    assert other.result(PATIENCE) == "other"
-    assert done == [2]
-    assert lane.dropped == 2
-
-
-def test_work_that_has_begun_cannot_be_overtaken(lane: Lane) -> None:
-    first = Gate(lane, replaces="slice")
-    second = lane.submit(lambda: "second", replaces="slice")
-    first.open()
-    assert (first.future.result(PATIENCE), second.result(PATIENCE)) == ("held", "second")
-    assert lane.dropped == 0
-
-
-def test_overtaken_work_takes_no_room_in_the_queue(lane: Lane) -> None:
-    gate = Gate(lane)
-    jobs = [lane.submit(lambda: "read", replaces="slice") for _ in range(50)]
-    gate.open()
-    assert [job.result(PATIENCE) for job in jobs] == [None] * 49 + ["read"]
-
-
-def test_overtaking_at_the_moment_of_starting_loses_nothing(lane: Lane) -> None:
-    for _ in range(300):
-        jobs = [lane.submit(lambda: "read", replaces="slice") for _ in range(3)]
-        assert jobs[-1].result(PATIENCE) == "read"
-        assert {job.result(PATIENCE) for job in jobs[:-1]} <= {None, "read"}
-
-
-def test_an_exception_reaches_who_waits_and_the_lane_goes_on(lane: Lane) -> None:
-    failed = lane.submit(lambda: 1 // 0)
-    assert isinstance(failed.exception(PATIENCE), ZeroDivisionError)
-    assert lane.submit(lambda: "next").result(PATIENCE) == "next"
-
-
-def test_more_than_the_limit_is_refused_until_there_is_room(lane: Lane) -> None:
-    gate = Gate(lane)
-    jobs = [lane.submit(lambda: "done") for _ in range(5)]
-    with pytest.raises(BlockError, match="more than 5 jobs are waiting"):
-        lane.submit(lambda: "refused")
-    gate.open()
-    assert [job.result(PATIENCE) for job in jobs] == ["done"] * 5
-    assert lane.submit(lambda: "again").result(PATIENCE) == "again"
-
-
-def test_closing_ends_what_runs_and_cancels_what_waits() -> None:
-    lane = Lane("test")
-    gate = Gate(lane)
-    waiting = lane.submit(lambda: "never")
-    closing = threading.Thread(target=lane.close)
-    closing.start()
-    with pytest.raises(CancelledError):
-        waiting.result(PATIENCE)
-    gate.open()
-    closing.join(PATIENCE)
-    assert gate.future.result(PATIENCE) == "held"
-    assert not lane._thread.is_alive()
-    with pytest.raises(BlockError, match="the engine is closed"):
-        lane.submit(lambda: "late")
-
-
-def test_a_lane_is_closed_once_or_twice() -> None:
-    lane = Lane("test")
-    lane.close()
-    lane.close()
 
 
 def heard(text: str, **measures: float) -> Heard:
@@ -187,6 +72,26 @@ def find(windows: list[Window]) -> list[LocalVoices]:
     return [LocalVoices(window.index, window.start, *nobody) for window in windows]
 
 
+class Held:
+    """A slice of somebody else whose reading lasts until it is told to end."""
+
+    def __init__(self, engine: Engine, recogniser: FakeRecogniser) -> None:
+        self._begun, self._open = threading.Event(), threading.Event()
+        recogniser.answers.insert(0, self._answer)
+        self.future = engine.read(piece(0, True), "somebody else")
+        assert self._begun.wait(PATIENCE)
+        recogniser.asked.clear()
+
+    def _answer(self) -> Heard:
+        self._begun.set()
+        assert self._open.wait(PATIENCE)
+        return Heard()
+
+    def open(self) -> None:
+        """Let the reading end."""
+        self._open.set()
+
+
 @pytest.fixture
 def recogniser() -> FakeRecogniser:
     return FakeRecogniser()
@@ -205,7 +110,7 @@ def piece(index: int, final: bool, length: int = SAMPLE_RATE) -> Slice:
 
 
 def test_final_slices_are_read_before_growing_ones(engine: Engine, recogniser: FakeRecogniser) -> None:
-    gate = Gate(engine.speech)
+    gate = Held(engine, recogniser)
     recogniser.answers = [heard(f"answer {n}") for n in range(4)]
     futures = [engine.read(piece(n, final), "me") for n, final in enumerate([False, True, False, True])]
     gate.open()
@@ -217,7 +122,7 @@ def test_final_slices_are_read_before_growing_ones(engine: Engine, recogniser: F
 def test_a_growing_slice_is_overtaken_by_its_longer_self_and_by_nobody_else(
     engine: Engine, recogniser: FakeRecogniser
 ) -> None:
-    gate = Gate(engine.speech)
+    gate = Held(engine, recogniser)
     recogniser.answers = [heard("final"), heard("mine"), heard("yours")]
     short, mine = (engine.read(piece(7, False, length), "me") for length in (8000, 16000))
     yours = engine.read(piece(7, False), "you")
@@ -267,8 +172,8 @@ def test_a_reading_that_fails_fails_alone(engine: Engine, recogniser: FakeRecogn
     assert (engine.read(piece(1, True), "me").result(PATIENCE) or Heard()).text == "next"
 
 
-def test_windows_are_found_while_speech_is_read(engine: Engine) -> None:
-    gate = Gate(engine.speech)
+def test_windows_are_found_while_speech_is_read(engine: Engine, recogniser: FakeRecogniser) -> None:
+    gate = Held(engine, recogniser)
     found = engine.find(Window(3, STEP, np.zeros(WINDOW, np.float32))).result(PATIENCE)
     assert found is not None
     assert (found.index, found.start) == (3, STEP)
@@ -298,22 +203,175 @@ def test_a_closed_engine_takes_no_work(engine: Engine) -> None:
 AUDIO: Samples = np.zeros(2 * SAMPLE_RATE, np.float32)
 
 
+def believed(answer: Heard) -> Heard:
+    """What is believed of an answer about two seconds of audio."""
+    return read_believably(FakeRecogniser(answer), [Request(AUDIO)])[0]
+
+
 def test_a_loop_gives_no_words_but_its_language() -> None:
-    looping = FakeRecogniser(heard("la la la la la la la la la la"))
-    assert read_believably(looping, AUDIO, None, (), False) == Heard(language="en")
+    assert believed(heard("la la la la la la la la la la")) == Heard(language="en")
 
 
 def test_a_guess_about_silence_gives_no_words() -> None:
-    guessing = FakeRecogniser(heard("thanks for watching", avg_logprob=-1.4, no_speech=0.9))
-    assert read_believably(guessing, AUDIO, None, (), False).words == ()
+    assert believed(heard("thanks for watching", avg_logprob=-1.4, no_speech=0.9)).words == ()
 
 
 def test_a_believable_reading_is_given_as_it_is() -> None:
     reading = heard("we meet on Thursday")
-    assert read_believably(FakeRecogniser(reading), AUDIO, None, (), False) == reading
+    assert believed(reading) == reading
 
 
 def test_no_audio_is_not_read() -> None:
     nobody = FakeRecogniser()
-    assert read_believably(nobody, np.zeros(0, np.float32), None, (), False) == Heard()
+    assert read_believably(nobody, [Request(np.zeros(0, np.float32))]) == [Heard()]
     assert nobody.asked == []
+
+
+class FakeBatchRecogniser(FakeRecogniser):
+    """Reads up to three slices together: their lengths, in words."""
+
+    at_once = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.together: list[list[int]] = []
+
+    def read_all(self, requests: Sequence[Request]) -> list[Heard]:
+        """One answer for each; fails where one of them has 13 samples."""
+        self.together.append([len(request.audio) for request in requests])
+        if 13 in self.together[-1]:
+            raise BlockError("recogniser", "unlucky")
+        return [heard(f"{len(request.audio)} samples after {request.prompt}") for request in requests]
+
+
+@pytest.fixture
+def batching() -> Iterator[tuple[Engine, FakeBatchRecogniser]]:
+    recogniser = FakeBatchRecogniser()
+    engine = Engine(recogniser, find, FakeVoiceModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
+    yield engine, recogniser
+    engine.close()
+
+
+def test_slices_of_several_sources_are_read_together(batching: tuple[Engine, FakeBatchRecogniser]) -> None:
+    engine, recogniser = batching
+    gate = Held(engine, recogniser)
+    futures = [engine.read(piece(1, True, 100 * n), str(n)) for n in (1, 2, 3, 4)]
+    gate.open()
+    texts = [(future.result(PATIENCE) or Heard()).text for future in futures[:3]]
+    assert texts == ["100 samples after None", "200 samples after None", "300 samples after None"]
+    assert recogniser.together == [[100, 200, 300]]
+
+
+def test_two_slices_of_one_source_are_read_in_turn_for_the_first_tells_of_the_second(
+    batching: tuple[Engine, FakeBatchRecogniser],
+) -> None:
+    engine, recogniser = batching
+    gate = Held(engine, recogniser)
+    futures = [engine.read(piece(n, True, 100), owner) for n, owner in ((0, "a"), (0, "b"), (1, "a"), (1, "b"))]
+    gate.open()
+    texts = [(future.result(PATIENCE) or Heard()).text for future in futures]
+    assert texts[2:] == ["100 samples after 100 samples after None"] * 2
+    assert recogniser.together == [[100, 100], [100, 100]]
+
+
+def test_a_slice_that_fails_in_company_fails_alone(batching: tuple[Engine, FakeBatchRecogniser]) -> None:
+    engine, recogniser = batching
+    gate = Held(engine, recogniser)
+    recogniser.answers = [BlockError("recogniser", "unlucky"), heard("fine")]
+    unlucky, fine = (engine.read(piece(0, True, length), str(length)) for length in (13, 100))
+    gate.open()
+    assert isinstance(unlucky.exception(PATIENCE), BlockError)
+    assert (fine.result(PATIENCE) or Heard()).text == "fine"
+
+
+def test_a_recording_waits_for_what_is_live(engine: Engine, recogniser: FakeRecogniser) -> None:
+    gate = Held(engine, recogniser)
+    recogniser.answers = [heard(text) for text in ("live final", "live growing", "recorded final")]
+    recorded = engine.read(piece(0, True), "recording")
+    growing, final = (engine.read(piece(n, final), "live", live=True) for n, final in ((0, False), (1, True)))
+    gate.open()
+    texts = [(future.result(PATIENCE) or Heard()).text for future in (final, growing, recorded)]
+    assert texts == ["live final", "live growing", "recorded final"]
+
+
+def thinned(engine: Engine, thinning: Thinning) -> None:
+    """Make the engine leave out as much as a full machine does."""
+    engine._thin()
+    engine._governor.thinning = thinning
+
+
+@pytest.mark.parametrize(
+    ("thinning", "read"),
+    [(Thinning.NONE, 4), (Thinning.RARE_PARTIALS, 2), (Thinning.NO_PARTIALS, 0), (Thinning.LONG_HOP, 0)],
+)
+def test_a_full_machine_leaves_out_growing_results_of_live_sources_and_nothing_else(
+    engine: Engine, recogniser: FakeRecogniser, thinning: Thinning, read: int
+) -> None:
+    thinned(engine, thinning)
+    recogniser.answers = [heard("so")] * 20
+
+    def count(final: bool, live: bool) -> int:
+        futures = [engine.read(piece(n, final), "me", live=live) for n in range(4)]
+        return sum(future.result(PATIENCE) is not None for future in futures)
+
+    assert [count(True, True), count(True, False), count(False, False)] == [4, 4, 4]
+    assert count(False, True) == read
+
+
+@pytest.mark.parametrize("thinning", list(Thinning))
+def test_only_the_fullest_machine_looks_at_every_second_window_of_live_sources(
+    engine: Engine, thinning: Thinning
+) -> None:
+    thinned(engine, thinning)
+
+    def found(live: bool) -> list[bool]:
+        futures = [engine.find(Window(n, 0, np.zeros(WINDOW, np.float32)), "me", live) for n in range(4)]
+        return [future.result(PATIENCE) is not None for future in futures]
+
+    assert found(False) == [True] * 4
+    assert found(True) == ([True, False, True, False] if thinning == Thinning.LONG_HOP else [True] * 4)
+
+
+def test_the_beginning_of_a_long_growing_slice_is_kept_and_its_end_read_again(
+    engine: Engine, recogniser: FakeRecogniser
+) -> None:
+    def words(*starts: float) -> Heard:
+        found = tuple(HeardWord(f"at{at}", int(at * 16000), int(at * 16000) + 8000) for at in starts)
+        return Heard(found, "en")
+
+    recogniser.answers = [words(0, 1, 2, 3, 4), words(0.3, 1.3, 2.3, 3.3), words(0, 1)]
+    whole = engine.read(piece(0, False, 5 * SAMPLE_RATE), "me").result(PATIENCE)
+    grown = engine.read(piece(0, False, 6 * SAMPLE_RATE), "me").result(PATIENCE)
+    engine.read(piece(1, False, 6 * SAMPLE_RATE), "me").result(PATIENCE)
+    assert whole is not None
+    assert grown is not None
+    lengths = [length for length, *_ in recogniser.asked]
+    assert (lengths[0], lengths[2]) == (5 * SAMPLE_RATE, 6 * SAMPLE_RATE)
+    assert lengths[1] < 4 * SAMPLE_RATE
+    kept = len(grown.words) - 4
+    assert grown.words[:kept] == whole.words[:kept] != ()
+    assert all(a.end <= b.start for a, b in zip(grown.words[kept:], grown.words[kept + 1 :], strict=False))
+    assert grown.words[kept].start == 6 * SAMPLE_RATE - lengths[1] + int(0.3 * 16000)
+
+
+class FakePacedRecogniser(FakeRecogniser):
+    """Knows its pace."""
+
+    def pace(self) -> float:
+        """A twentieth of the time."""
+        return 0.05
+
+
+def test_what_a_machine_carries_is_known_once_it_was_measured() -> None:
+    engine = Engine(FakePacedRecogniser(), find, FakeVoiceModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
+    assert engine.capacity is None
+    pace = engine.measure(on_gpu=True, threads=3)
+    engine.close()
+    assert (pace.reading, pace.on_gpu, pace.threads) == (0.05, True, 3)
+    assert pace.together > 0
+    assert pace.window > 0
+    assert engine.capacity == pace.capacity >= 1
+
+
+def test_a_machine_with_room_has_no_load_to_speak_of(engine: Engine) -> None:
+    assert (engine.load, engine.thinning) == (0.0, Thinning.NONE)

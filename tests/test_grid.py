@@ -6,9 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.grid import CELL, CELLS, DOUBT, HOP, NOBODY, ActivityGrid, GridOptions, runs
+from pipelines.grid import CELL, CELLS, DOUBT, NOBODY, ActivityGrid, GridOptions, runs
 from pipelines.types import STEP, WINDOW, LocalVoices, Span, Turn
 
+HOP = STEP // CELL
 FRAMES = CELLS
 """Frames of the scripted windows: one for each cell, so that edges are exact"""
 
@@ -128,3 +129,13 @@ def test_hours_of_windows_grow_the_grid_without_losing_the_past() -> None:
         grid.add(window(index, (1.0, 4.0)), numbers(1))
     assert told(grid, 2000) == [(1.0, 4.0, "spk1")]
     assert grid.end == 4000 * HOP
+
+
+def test_windows_that_are_left_out_are_not_counted_against_those_who_speak() -> None:
+    whole, sparse = ActivityGrid(GridOptions()), ActivityGrid(GridOptions())
+    for index in range(20):
+        local = window(index, (2.0, 6.0))
+        whole.add(local, numbers(1))
+        if index % 2 == 0:
+            sparse.add(local, numbers(1))
+    assert told(sparse, 8.0) == told(whole, 8.0)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from pipelines.asr import Request
 from pipelines.asr_moonshine import MoonshineRecogniser
 from pipelines.cut import Cutter
 from pipelines.engine import read_believably
@@ -125,5 +126,5 @@ def test_a_minute_of_noise_gives_no_word(sound: Sound, voice: VoiceModel, recogn
     cutter = Cutter(voice.stream())
     words = []
     for piece in (*cutter(audio), *cutter.flush()):
-        words += read_believably(recogniser, piece.audio, None, (), not piece.final).words
+        words += read_believably(recogniser, [Request(piece.audio, partial=not piece.final)])[0].words
     assert words == []

@@ -49,8 +49,8 @@ def test_a_final_line_replaces_the_provisional_one_and_stays() -> None:
 
 
 def test_only_the_newest_ack_and_figures_wait() -> None:
-    told = [Ack(1, 0.1), StatsMessage(0, 0, 0, 0), Ack(2, 0.2), StatsMessage(1, 1, 1, 1)]
-    assert drain(9, *told) == texts(Ack(2, 0.2), StatsMessage(1, 1, 1, 1))
+    told = [Ack(1, 0.1), StatsMessage(0, 0, 0, 0, 0, "none"), Ack(2, 0.2), StatsMessage(1, 1, 1, 1, 1, "none")]
+    assert drain(9, *told) == texts(Ack(2, 0.2), StatsMessage(1, 1, 1, 1, 1, "none"))
 
 
 def test_provisional_lines_go_first_when_the_queue_is_full() -> None:

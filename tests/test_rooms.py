@@ -214,3 +214,28 @@ def test_a_record_says_farewell_with_everything() -> None:
     assert isinstance(snapshot, SnapshotMessage)
     assert (snapshot.state, snapshot.audio) == ("ended", 1.0)
     assert ended == Ended(3)
+
+
+def test_without_a_limit_as_many_meetings_go_live_as_the_machine_carries(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        engine = await asyncio.to_thread(rooms.workshop.engine.wait)
+        await go_live(rooms, A)
+        assert rooms.refusal() is None
+        engine.capacity = 1  # type: ignore[misc]
+        assert rooms.refusal() == (
+            "the server has as many live meetings as it can keep up with (1); try again when one has ended"
+        )
+
+    among(tmp_path, body)
+
+
+def test_a_limit_that_was_set_counts_whatever_was_measured(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        engine = await asyncio.to_thread(rooms.workshop.engine.wait)
+        engine.capacity = 1  # type: ignore[misc]
+        await go_live(rooms, A)
+        assert rooms.refusal() is None
+        await go_live(rooms, B)
+        assert "as it takes (2)" in str(rooms.refusal())
+
+    among(tmp_path, body, Limits(meetings=2))

@@ -351,3 +351,21 @@ def test_windows_in_which_nobody_is_ever_alone_end_well() -> None:
     told = listen(windows([("ann", 0.0, 12.0), ("ben", 0.0, 12.0)], 12))
     assert told.names == []
     assert {turn.speaker for turn in told.turns} == {UNKNOWN}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_with_every_second_window_left_out_the_same_voices_are_told_apart(first: int) -> None:
+    told = listen(windows(DIALOGUE, 40)[first::2])
+    assert len(told.names) == 2
+    ids = {"ann": next(iter(told.at(3.0))), "ben": next(iter(told.at(10.0)))}
+    assert_covers(told.turns, DIALOGUE, ids, slack=0.6)
+
+
+def test_what_is_clustered_as_one_is_bounded_in_time_whatever_the_hop() -> None:
+    long: list[Said] = [("ann", 0.0, 60.0)]
+    for hop in (1, 2):
+        follower = tracker(pool=10)
+        for local in windows(long, 60)[::hop]:
+            follower(local)
+        lengths = [len(sample.where) * hop for sample in follower._samples]
+        assert max(lengths) <= 10

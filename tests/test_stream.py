@@ -17,6 +17,7 @@ import pytest
 from pipelines.asr import Heard, HeardWord
 from pipelines.cluster import Thresholds
 from pipelines.engine import Engine
+from pipelines.load import Thinning
 from pipelines.loading import EngineOptions, load_engine
 from pipelines.stream import Pipeline, PipelineOptions
 from pipelines.types import (
@@ -77,6 +78,8 @@ class FakeEngine:
     windows: list[int] = field(default_factory=list)
     speech: FakeLane = field(default_factory=FakeLane)
     voices: FakeLane = field(default_factory=FakeLane)
+    load: float = 0.25
+    thinning: Thinning = Thinning.NONE
 
     def __post_init__(self) -> None:
         self._readers, self._finders = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
@@ -90,7 +93,9 @@ class FakeEngine:
         """Voice activity for one more source."""
         return FakeVoice()
 
-    def read(self, piece: Slice, owner: object, language: str | None, hotwords: Sequence[str]) -> Future[Heard]:
+    def read(
+        self, piece: Slice, owner: object, language: str | None, hotwords: Sequence[str], live: bool = False
+    ) -> Future[Heard]:
         """The words of a slice, later."""
         if self.refused(piece):
             raise RuntimeError("no room")
@@ -106,7 +111,7 @@ class FakeEngine:
                 words.append(HeardWord("high" if level > 0 else "low", at, min(at + STEP, len(piece.audio)), 0.9))
         return Heard(tuple(words), "en")
 
-    def find(self, window: Window) -> Future[LocalVoices]:
+    def find(self, window: Window, owner: object, live: bool) -> Future[LocalVoices]:
         """The local voices of a window, later."""
         if self.refused(window):
             raise RuntimeError("no room")
@@ -518,6 +523,7 @@ def test_statistics_come_every_two_seconds_of_audio(engine: FakeEngine, listener
     run(engine, listener, TALK)
     stats = listener.of(PipelineStats)
     assert len(stats) == len(TALK) // (2 * SAMPLE_RATE)
+    assert {(item.load, item.left_out) for item in stats} == {(0.25, "none")}
     assert all(item.rtf == 0 and item.dropped_partials == 0 for item in stats)
     assert all(item.asr_lag >= 0 and item.diarization_lag >= 0 for item in stats)
 
@@ -556,10 +562,12 @@ def test_options_reach_the_recogniser(listener: Listener) -> None:
     class FakeCuriousEngine(FakeEngine):
         """Keeps what it is asked."""
 
-        def read(self, piece: Slice, owner: object, language: str | None, hotwords: Sequence[str]) -> Future[Heard]:
+        def read(
+            self, piece: Slice, owner: object, language: str | None, hotwords: Sequence[str], live: bool
+        ) -> Future[Heard]:
             """The words of a slice, later."""
             asked.append((language, hotwords))
-            return super().read(piece, owner, language, hotwords)
+            return super().read(piece, owner, language, hotwords, live)
 
     engine = FakeCuriousEngine()
     run(engine, listener, TALK, language="de", hotwords=("Zebra",))

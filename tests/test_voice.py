@@ -10,7 +10,7 @@ import pytest
 from pipelines import voice
 from pipelines.errors import ModelCorrupt, ModelMissing
 from pipelines.types import SAMPLE_RATE, Samples
-from pipelines.voice import FRAME, VoiceModel, VoiceStream, model_path
+from pipelines.voice import FRAME, SharedVoice, VoiceModel, VoiceStream, model_path
 from tests.conftest import Sample
 
 
@@ -105,3 +105,28 @@ def test_a_file_that_was_cut_short_is_refused_when_it_is_loaded(tmp_path: Path) 
     path.write_bytes(model_path().read_bytes()[:100_000])
     with pytest.raises(ModelCorrupt):
         VoiceModel(path)
+
+
+def test_listeners_share_what_is_judged_once() -> None:
+    judged: list[float] = []
+
+    def judge(frame: Samples) -> float:
+        judged.append(float(frame[0]))
+        return float(frame[0])
+
+    shared = SharedVoice(judge)
+    first, second = shared.listener(), shared.listener()
+    frames = [np.full(FRAME, n / 100, np.float32) for n in range(60)]
+    heard = [first(frame) for frame in frames[:40]]
+    assert [second(frame) for frame in frames] == judged == [float(frame[0]) for frame in frames]
+    assert heard + [first(frame) for frame in frames[40:]] == judged
+
+
+def test_a_listener_that_stops_asking_costs_a_bounded_amount() -> None:
+    shared = SharedVoice(lambda frame: 0.0)
+    lost, steady = shared.listener(), shared.listener()
+    frame = np.zeros(FRAME, np.float32)
+    for _ in range(SharedVoice.MOST + 1):
+        steady(frame)
+    with pytest.raises(IndexError):
+        lost(frame)

@@ -250,6 +250,18 @@ def test_every_close_code_has_a_sentence_and_the_buffer_is_told(page: Page) -> N
     assert buffered == ["reconnecting", "Reconnecting — your audio is safe, 3 s buffered"]
 
 
+def test_what_a_busy_server_leaves_out_is_told(page: Page) -> None:
+    sentences = page.evaluate(
+        """async () => {
+          const { busyText } = await import('/static/words.js')
+          return ['none', 'rare_partials', 'no_partials', 'long_hop'].map((left_out) => busyText({ left_out }))
+            .concat(busyText(null), busyText({}))
+        }"""
+    )
+    assert [bool(sentence) for sentence in sentences] == [False, True, True, True, False, False]
+    assert all("Nothing is lost" in sentence for sentence in sentences[1:4])
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_voice_and_soft_text_is_readable_on_the_paper(page: Page, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)

@@ -29,13 +29,13 @@ from meeting.events import (
     SourceFailed,
     Unsaved,
 )
-from meeting.machinery import EngineRoom
+from meeting.machinery import Emit, EngineRoom
 from meeting.messages import AudioFrame, AudioInfo
 from meeting.records import Gap
 from meeting.store import Store
 from meeting.worker import Worker, Workshop
 from pipelines.errors import ModelMissing, StoreError
-from pipelines.types import SAMPLE_RATE, Span
+from pipelines.types import SAMPLE_RATE, Samples, Span
 from tests.server_fakes import FakeMachinery, FakePipeline, tone
 
 MEETING, SOURCE = "m" * 16, "s" * 16
@@ -554,3 +554,37 @@ def test_the_journal_can_be_removed_once_all_is_stored(store: Store) -> None:
     assert store.journal_path(MEETING, SOURCE).exists()
     bench.worker.remove_journal()
     assert not store.journal_path(MEETING, SOURCE).exists()
+
+
+class FakeSlowPipeline(FakePipeline):
+    """Says how far behind it is, and remembers whether it was live at each part."""
+
+    def __init__(self, emit: Emit, source_id: str) -> None:
+        super().__init__(emit, source_id)
+        self.lived: list[bool] = []
+        self.behind = [9.0, 2.5, 0.5, 30.0, 9.0]
+
+    @property
+    def backlog(self) -> float:  # type: ignore[override]
+        """What was asked for."""
+        return self.behind[0]
+
+    def feed(self, audio: Samples) -> None:
+        """Remember."""
+        self.lived.append(self.live)
+        if len(self.lived) > 1:
+            del self.behind[0]
+        super().feed(audio)
+
+
+@pytest.mark.parametrize(("live", "lived"), [(True, [False, False, False, True, True]), (False, [False] * 5)])
+def test_a_source_is_live_once_it_has_caught_up_and_a_recording_never(
+    store: Store, live: bool, lived: list[bool]
+) -> None:
+    machinery = FakeMachinery(pipeline=FakeSlowPipeline)
+    bench = Bench(store, machinery, live=live)
+    for seq in range(5):
+        bench.worker.keep(frame(seq, tone(0.1)))
+    bench.rest()
+    (pipeline,) = machinery.pipelines
+    assert pipeline.lived == lived  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ import { signInPage } from './signin.js'
 import { linkToken, tokenFor } from './tokens.js'
 import { EMPTY, blocks, reduce, resolve, voices } from './transcript.js'
 import { TranscriptView } from './view.js'
-import { connectionText, emptyText, lagText, problemText, warningText } from './words.js'
+import { busyText, connectionText, emptyText, lagText, problemText, warningText } from './words.js'
 
 const SPOKEN = 6 // lines kept for screen readers
 const RANKS = { view: 1, speak: 2, host: 3, server: 4 } // what a token allows
@@ -431,6 +431,9 @@ export class MeetingPage {
     this.dock.elapsed(this.#elapsed)
     this.dock.connection(...connectionText({ link, role: this.#role, phase, attempt, unsent, stopping: recorder.stopping }))
     this.dock.lag(...(phase === 'live' || recorder.input ? lagText(stats, this.#measured) : ['', '']))
+    const busy = phase === 'live' ? busyText(stats) : ''
+    if (busy) this.notices.say('busy', busy)
+    else this.notices.clear('busy')
     if (outbox?.lost > 0) {
       this.notices.say('lost', `The connection was away for too long: ${Math.round(outbox.lost)} s of audio could not be kept.`)
     }

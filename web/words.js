@@ -26,6 +26,20 @@ export function lagText(stats, measured) {
   return [`Text ${measured.toFixed(1)} s behind`, details]
 }
 
+// What a server that is too full leaves out; empty while it leaves nothing out.
+export function busyText(stats) {
+  switch (stats?.left_out) {
+    case 'rare_partials':
+      return 'The server is busy: text grows less often while somebody speaks. Nothing is lost.'
+    case 'no_partials':
+      return 'The server is very busy: text appears once a sentence is over. Nothing is lost.'
+    case 'long_hop':
+      return 'The server is very busy: text appears once a sentence is over, and names may be rougher until the end. Nothing is lost.'
+    default:
+      return ''
+  }
+}
+
 // What the server told in passing, as [key of the notice, text].
 export function warningText({ code, message }) {
   if (code === 'recovering') return ['loading', 'The server was interrupted and reads again what it has. Go on talking: your audio is safe, and the text follows.']

@@ -1,0 +1,77 @@
+"""What the models' work takes on this machine, measured in a moment: meetings it carries, threads worth having."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+SPOKEN = 0.9
+"""Share of a meeting in which somebody speaks, at most"""
+FULL = 0.85
+"""Share of a worker's time that may be planned with"""
+REST = 0.04
+"""CPU seconds per second of audio for everything but the models: sockets, decoding, speaker tracking, disk"""
+GAIN = 1.25
+"""How many times faster more threads must be to be worth it: they are taken from others"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds of computing; the best of a few tries, since others may disturb one."""
+
+    reading: float
+    """Per second of final speech"""
+    window: float
+    """Per diarization window, alone"""
+    together: float
+    """Per diarization window, in company"""
+    cores: int
+    """CPU cores that there are"""
+    on_gpu: bool = False
+    threads: int = 1
+    """CPU threads of each model"""
+
+    @property
+    def capacity(self) -> int:
+        """Live meetings whose final text and labels it computes in time, with all that may be left out left out."""
+        speech, voices = self.reading * SPOKEN, self.together  # one window a second: the longest hop
+        cpu = REST if self.on_gpu else REST + speech + voices
+        each = max(speech, voices, cpu / self.cores, 1e-6)
+        return max(1, int(FULL / each))
+
+    def as_dict(self) -> dict[str, float | int | bool]:
+        """For people and logs."""
+        return {**asdict(self), "capacity": self.capacity}
+
+
+def best_of(work: Callable[[], object], tries: int = 3) -> float:
+    """Seconds of the fastest of some runs."""
+    found = []
+    for _ in range(tries):
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
+    return min(found)
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def candidates(cores: int) -> list[int]:
+    """Numbers of threads worth trying: two models work at the same time, so each may have half of the cores."""
+    return [threads for threads in (1, 2, 4, 8) if threads == 1 or 2 * threads <= cores]
+
+
+def choose_threads(seconds: Callable[[int], float], among: Sequence[int]) -> int:
+    """The number of threads from which on more gain too little; `seconds` measures with so many."""
+    chosen, best = among[0], seconds(among[0]) if len(among) > 1 else 0.0
+    for threads in among[1:]:
+        found = seconds(threads)
+        if found * GAIN > best:
+            break
+        chosen, best = threads, found
+    return chosen

@@ -1,0 +1,76 @@
+"""What the models' work takes on this machine: meetings it carries, threads worth having."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from pipelines import calibration
+from pipelines.calibration import FULL, REST, Pace, best_of, candidates, choose_threads, cores
+
+PACE = Pace(reading=0.05, window=0.03, together=0.02, cores=2)
+
+
+def test_a_machine_carries_what_its_slower_worker_does() -> None:
+    assert replace(PACE, cores=64).capacity == int(FULL / 0.045)
+    assert replace(PACE, cores=64, together=0.1).capacity == int(FULL / 0.1)
+
+
+def test_few_cores_carry_fewer_meetings_than_their_workers_could() -> None:
+    assert PACE.capacity == int(FULL * 2 / (REST + 0.045 + 0.02))
+    assert replace(PACE, cores=1).capacity == int(FULL / (REST + 0.045 + 0.02))
+
+
+def test_a_gpu_leaves_the_cores_to_the_rest() -> None:
+    assert replace(PACE, on_gpu=True).capacity == int(FULL / 0.045)
+
+
+def test_the_slowest_machine_carries_one_meeting() -> None:
+    assert replace(PACE, reading=9.0).capacity == 1
+
+
+def test_a_pace_is_told_with_what_it_means() -> None:
+    assert PACE.as_dict() == {
+        "reading": 0.05,
+        "window": 0.03,
+        "together": 0.02,
+        "cores": 2,
+        "on_gpu": False,
+        "threads": 1,
+        "capacity": PACE.capacity,
+    }
+
+
+def test_the_fastest_try_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 3.0, 10.0, 11.0, 20.0, 22.0])
+    monkeypatch.setattr(calibration.time, "perf_counter", lambda: next(clock))
+    runs: list[int] = []
+    assert best_of(lambda: runs.append(1)) == 1.0
+    assert len(runs) == 3
+
+
+def test_this_process_may_use_a_core() -> None:
+    assert cores() >= 1
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, [1]), (2, [1]), (4, [1, 2]), (64, [1, 2, 4, 8])])
+def test_each_of_two_workers_may_have_half_of_the_cores(cores: int, threads: list[int]) -> None:
+    assert candidates(cores) == threads
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        (lambda threads: 1.0 / threads, 8),
+        (lambda threads: 1.0, 1),
+        (lambda threads: {1: 1.0, 2: 0.6, 4: 0.55, 8: 0.1}[threads], 2),
+    ],
+)
+def test_more_threads_are_taken_as_long_as_they_gain_enough(seconds: Callable[[int], float], chosen: int) -> None:
+    assert choose_threads(seconds, [1, 2, 4, 8]) == chosen
+
+
+def test_where_there_is_no_choice_nothing_is_measured() -> None:
+    assert choose_threads(lambda threads: 1 / 0, [1]) == 1
