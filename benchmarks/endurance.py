@@ -45,13 +45,19 @@ async def _endure(options: Options, speed: float, name: str) -> Result:
     lags, drained = _lag(source), len(server.transcript(meeting))
     half, growth = len(lags) // 2, last / early - 1
     server.stop()
+    traced = server.log.count("Traceback")
     before, after = statistics.median(lags[:half] or [0.0]), statistics.median(lags[half:] or [0.0])
     measured = (
         f"{options.seconds / 3600:.2f} h: {idle:.0f} MB before it, {early:.0f} MB after {first / 60:.0f} min, "
-        f"at the end {last:.0f} MB ({growth:+.1%}); lag {before:.1f} s, then {after:.1f} s, at most {max(lags):.1f} s"
+        f"at the end {last:.0f} MB ({growth:+.1%}); lag {before:.1f} s, then {after:.1f} s, at most {max(lags):.1f} s; "
+        f"{source.connections} connection(s), {traced} tracebacks"
     )
     flat = after <= max(1.0, 1.1 * before)
-    passed = growth <= 0.1 and flat and drained > 0 and source.connections == 1 and "Traceback" not in server.log
+    # a source that is held back for long does not see its pings answered, and resumes over another connection
+    steady = source.connections == 1 or speed > 1
+    if traced:
+        print(server.log[-4000:], file=sys.stderr)
+    passed = growth <= 0.1 and flat and drained > 0 and steady and not traced
     return Result(name, "memory within 10 %, lag flat", measured, passed)
 
 
