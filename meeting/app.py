@@ -55,8 +55,14 @@ def create_app(
     machinery = machinery or RealMachinery(config)
     store = store or Store(config.storage.data_dir)
     engine = EngineRoom(machinery, config.models)
-    fsync = config.storage.durability == "fsync"
-    workshop = Workshop(store, machinery, engine, config.storage.keep_audio, config.limits.backlog, fsync)
+    workshop = Workshop(
+        store,
+        machinery,
+        engine,
+        keep_audio=config.storage.keep_audio,
+        backlog=config.limits.backlog,
+        fsync=config.storage.durability == "fsync",
+    )
     rooms = Rooms(workshop, config.limits)
 
     @asynccontextmanager

@@ -135,7 +135,9 @@ def replay(config: Config, options: Options, machinery: Machinery | None = None)
         engine.load()
         try:
             models = engine.wait().models
-            workshop = Workshop(store, machinery, engine, config.storage.keep_audio, BACKLOG, live=False)
+            workshop = Workshop(
+                store, machinery, engine, keep_audio=config.storage.keep_audio, backlog=BACKLOG, live=False
+            )
             record, tape = asyncio.run(_run(workshop, limits, options, _frames(audio, size), file))
         finally:
             engine.close()

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ class Workshop:
     store: Store
     machinery: Machinery
     engine: EngineRoom
+    _: KW_ONLY
     keep_audio: bool = True
     backlog: float = 60.0
     """Seconds of audio that may wait for the models, loaded or not, before frames have to wait as well"""

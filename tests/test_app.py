@@ -132,3 +132,9 @@ def test_durability_is_a_setting(tmp_path: Path) -> None:
 
     made = {value: replace(config(tmp_path), storage=Storage(tmp_path, durability=value)) for value in ("os", "fsync")}
     assert [create_app(made[value]).state.rooms.workshop.fsync for value in ("os", "fsync")] == [False, True]
+
+
+def test_meetings_of_the_server_count_as_live(tmp_path: Path) -> None:
+    from meeting.app import create_app
+
+    assert create_app(config(tmp_path)).state.rooms.workshop.live
