@@ -132,6 +132,16 @@ class LocalVoiceFinder:
             for i, window in enumerate(windows)
         ]
 
+    def trial(self, windows: int) -> None:
+        """The work for so many windows in which one person speaks all the time, to measure it."""
+        import torch
+
+        noise = np.random.default_rng(0).normal(0, 0.05, (windows, WINDOW)).astype(np.float32)
+        audio = torch.from_numpy(noise)
+        alone = torch.zeros(self._segment(audio[:, :, None]).shape, dtype=torch.bool)
+        alone[:, :, 0] = True
+        self._embed(audio[:, None, :], alone)
+
 
 def _stretched(mask: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
     """A mask over equal parts of a window as one over so many frames."""

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from .ge2e import BANDS, LEVEL, PARTIAL, computes_bfloat16, partial_starts
 from .types import Samples
 
+CUTS = 64
+"""Cuts that the encoder gets at once at most: each takes a megabyte"""
+
 Embed = Callable[[Any, Any], Any]
 """Audio (batch, 1, samples) and boolean masks (batch, frames, voices) to embeddings (batch, voices, dimension)"""
 
@@ -26,12 +29,13 @@ def embed_with_ge2e(encoder: Any) -> Embed:
     def embed(audio: Any, alone: Any) -> NDArray[np.float32]:
         batch, frames, voices = alone.shape
         out = np.full((batch, voices, encoder.dimension), np.nan, np.float32)
+        cuts: list[Any] = []
+        owners: list[tuple[int, int]] = []
         with torch.inference_mode():
             for at in np.flatnonzero(alone.any(dim=1).any(dim=1).numpy()):
                 mels = encoder.mel(audio[at, 0])
                 power = _frame_power(audio[at, 0].numpy(), len(mels))
                 place = np.minimum((np.arange(len(mels)) * frames) // len(mels), frames - 1)
-                cuts, owners = [], []
                 for voice in range(voices):
                     mask = alone[at, :, voice].numpy()[place]
                     if not mask.any():
@@ -42,11 +46,16 @@ def embed_with_ge2e(encoder: Any) -> Embed:
                         chosen = chosen.repeat(-(-PARTIAL // len(chosen)), 1)[:PARTIAL]
                     for start in partial_starts(len(chosen)):
                         cuts.append(chosen[start : start + PARTIAL])
-                        owners.append(voice)
-                vectors = quick(torch.stack(cuts).reshape(-1, PARTIAL, BANDS)).numpy()
-                for voice in set(owners):
-                    mean = vectors[np.array(owners) == voice].mean(axis=0)
-                    out[at, voice] = mean / max(float(np.linalg.norm(mean)), 1e-9)
+                        owners.append((at, voice))
+            # all at once: the encoder takes little longer for several cuts than for one
+            parts = [
+                quick(torch.stack(cuts[i : i + CUTS]).reshape(-1, PARTIAL, BANDS)) for i in range(0, len(cuts), CUTS)
+            ]
+        if parts:
+            vectors = torch.cat(parts).numpy()
+            for owner in set(owners):
+                mean = vectors[[other == owner for other in owners]].mean(axis=0)
+                out[owner] = mean / max(float(np.linalg.norm(mean)), 1e-9)
         return out
 
     return embed

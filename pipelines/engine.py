@@ -16,15 +16,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, cast
 
-import numpy as np
-
 from .asr import BatchRecogniser, Heard, Recogniser, Request, believable
 from .calibration import Pace, best_of, cores
 from .cluster import Thresholds
 from .growing import Growing
 from .lane import MOST_OWNERS, Lane
 from .load import Governor, Thinning
-from .types import SAMPLE_RATE, WINDOW, LocalVoices, Slice, Window, samples
+from .types import SAMPLE_RATE, LocalVoices, Slice, Window, samples
 from .voice import VoiceModel, VoiceStream
 
 WINDOWS_AT_ONCE = 8
@@ -121,12 +119,13 @@ class Engine:
         """Live meetings that it carries; None where it was not measured."""
         return self.pace.capacity if self.pace else None
 
-    def measure(self, on_gpu: bool = False, threads: int = 1) -> Pace:
-        """Measure the models' pace; takes a second on a slow machine, and is for a time when nothing else is asked."""
-        windows = [Window(0, 0, np.random.default_rng(0).normal(0, 0.05, WINDOW).astype(np.float32))]
-        find = self._finder
-        alone = best_of(lambda: find(windows))
-        together = best_of(lambda: find(windows * TOGETHER)) / TOGETHER
+    def measure(self, trial: Callable[[int], object], on_gpu: bool = False, threads: int = 1) -> Pace:
+        """Measure the models' pace; takes a second on a slow machine, and is for a time when nothing else is asked.
+
+        `trial` does the work of finding voices in so many windows.
+        """
+        alone = best_of(lambda: trial(1))
+        together = best_of(lambda: trial(TOGETHER)) / TOGETHER
         self.pace = Pace(self._recogniser.pace(), alone, together, cores(), on_gpu, threads)
         return self.pace
 

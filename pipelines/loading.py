@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from .asr import Recogniser
 from .cluster import preset
+from .diarize import LocalVoiceFinder
 from .engine import Engine
 from .lane import Lane
 from .lean import import_diarization
 from .models import SPEECH, Choice, decide, load_embedding, load_segmentation, load_whisper, require
-from .types import SAMPLE_RATE, LocalVoices, Slice, Window
+from .types import SAMPLE_RATE, Slice, Window
 from .voice import VoiceModel
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def load_engine(options: EngineOptions, on_progress: Callable[[str], None] = log
     choice = choice.with_speech(recogniser.name)
     engine = Engine(recogniser, finder, VoiceModel(), preset(choice.embedding.name), choice.as_dict())
     _warm_up(engine)
-    pace = engine.measure(choice.segmentation.device.startswith("cuda"), options.threads)
+    pace = engine.measure(finder.trial, choice.segmentation.device.startswith("cuda"), options.threads)
     log.info("this machine carries about %d live meetings", pace.capacity)
     on_progress("models are ready")
     return engine
@@ -70,12 +71,11 @@ def _load_recogniser(choice: Choice, options: EngineOptions, on_progress: Callab
     return load_whisper(choice.speech, options.threads, options.hub_token)
 
 
-def _load_finder(choice: Choice, options: EngineOptions) -> Callable[[list[Window]], list[LocalVoices]]:
+def _load_finder(choice: Choice, options: EngineOptions) -> LocalVoiceFinder:
     import torch
 
     torch.set_num_threads(options.threads)
     from .checkpoints import quietly
-    from .diarize import LocalVoiceFinder
 
     with quietly():
         import_diarization()

@@ -56,6 +56,9 @@ log = logging.getLogger(__name__)
 AT_ONCE = 10 * SAMPLE_RATE
 """Samples that go into the stream at once"""
 
+BEHIND = 2.0
+"""Seconds behind from which on a recording is not read while it grows: nobody could follow"""
+
 _owners = count()
 
 
@@ -197,6 +200,8 @@ class Pipeline:
         return _Pending(found, "diarization", Span(max(0, window.start), window.start + WINDOW))
 
     def _read(self, piece: Slice) -> Any:
+        if not (piece.final or self.live) and self._progress.backlog > BEHIND:
+            return None
         self._progress.sent_slice(piece)
         options = self._options
         heard = self._engine.read(piece, self._owner, options.language, options.hotwords, self.live)

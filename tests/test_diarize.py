@@ -230,6 +230,21 @@ def test_real_windows_found_together_are_found_as_alone(real: LocalVoiceFinder, 
         assert_same(together, real([one])[0])
 
 
+@pytest.mark.model
+def test_a_trial_is_the_work_of_windows_with_a_voice(real: LocalVoiceFinder, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedded: list[tuple[int, ...]] = []
+    embed = real._embed
+
+    def watched(audio: Any, alone: Any) -> Any:
+        embedded.append((len(audio), int(alone.sum(dim=1).count_nonzero())))
+        return embed(audio, alone)
+
+    monkeypatch.setattr(real, "_embed", watched)
+    for windows in (1, 3):
+        real.trial(windows)
+    assert embedded == [(1, 1), (3, 3)]
+
+
 class FakeVoice:
     """Hears speech wherever there is sound."""
 

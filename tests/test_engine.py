@@ -365,9 +365,11 @@ class FakePacedRecogniser(FakeRecogniser):
 def test_what_a_machine_carries_is_known_once_it_was_measured() -> None:
     engine = Engine(FakePacedRecogniser(), find, FakeVoiceModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
     assert engine.capacity is None
-    pace = engine.measure(on_gpu=True, threads=3)
+    windows: list[int] = []
+    pace = engine.measure(windows.append, on_gpu=True, threads=3)
     engine.close()
     assert (pace.reading, pace.on_gpu, pace.threads) == (0.05, True, 3)
+    assert set(windows) == {1, 4}
     assert pace.together > 0
     assert pace.window > 0
     assert engine.capacity == pace.capacity >= 1

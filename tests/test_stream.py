@@ -198,8 +198,10 @@ OPTIONS = PipelineOptions(min_speech=1.5)
 
 
 def pipeline(engine: Any, listen: Callable[[Output], None], **options: Any) -> Pipeline:
-    """A pipeline for one source."""
-    return Pipeline(engine, replace(OPTIONS, **options), listen, "src1")
+    """A pipeline for one source that people follow."""
+    line = Pipeline(engine, replace(OPTIONS, **options), listen, "src1")
+    line.live = True
+    return line
 
 
 def run(engine: Any, listen: Callable[[Output], None], audio: Samples, chunk: int = STEP, **options: Any) -> None:
@@ -217,6 +219,27 @@ def test_who_said_what_comes_out(engine: FakeEngine, listener: Listener) -> None
     assert all(line.final and line.source_id == "src1" for line in listener.final)
     assert [speaker.id for speaker in listener.of(Speaker)] == ["spk1", "spk2"]
     assert not listener.of(BlockFailed)
+
+
+def test_a_recording_that_comes_faster_than_it_is_read_is_not_read_while_it_grows(
+    engine: FakeEngine, listener: Listener
+) -> None:
+    gate = threading.Event()
+    engine.reading = engine.finding = lambda _: assert_true(gate.wait(60))
+    line = pipeline(engine, listener)
+    line.live = False
+    for at in range(0, len(TALK), STEP):
+        line.feed(TALK[at : at + STEP])
+    gate.set()
+    line.finish()
+    growing = [piece for piece in engine.slices if not piece.final]
+    assert all(piece.span.end < 4 * SAMPLE_RATE for piece in growing)
+    assert [set(segment.text.split()) for segment in listener.final] == [{"high"}, {"low"}, {"high"}, {"low"}]
+
+
+def assert_true(value: bool) -> None:
+    """For places where only an expression may stand."""
+    assert value
 
 
 def test_all_audio_is_accounted_for(engine: FakeEngine, listener: Listener) -> None:
