@@ -10,20 +10,27 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.asr import Heard, HeardWord, believable, compression_ratio, tidy
+from pipelines.asr import Heard, HeardWord, Request, believable, compression_ratio, tidy
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
 from pipelines.types import SAMPLE_RATE, Samples, samples
+from pipelines.whisper_batch import Manner, Piece, context, read_together
 
 SHORTEST = SAMPLE_RATE // 10
 """Samples below which there is nothing to read (0.1 s)"""
 BEAM = 5
 """Hypotheses kept for final results on a GPU"""
+AT_ONCE = 16
+"""Slices that a GPU reads together; their spectrograms and what the model makes of them take its memory"""
+NO_REPEAT = 3
+"""Words that may not follow each other twice in a second reading"""
 PROMPT_CHARACTERS = 400
 """Characters of earlier text that are given as context"""
 TRIAL_SECONDS = 5
 """Length of the speech with which a model's pace is measured: a common slice"""
 TRIAL_TOKENS = 24
 """Tokens that people say in that time"""
+FAILURES = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
+"""What the libraries raise on a slice that they cannot read"""
 NEEDED = ("model.bin", "config.json", "tokenizer.json")
 """Files without which a model's folder cannot be loaded"""
 
@@ -36,6 +43,8 @@ class WhisperRecogniser:
     """`faster_whisper.WhisperModel`"""
     name: str
     device: str
+    at_once: int = 1
+    """Slices that it reads together at most, which bounds the memory that it needs"""
 
     @property
     def languages(self) -> tuple[str, ...] | None:
@@ -59,24 +68,51 @@ class WhisperRecogniser:
         """
         if len(audio) < SHORTEST:
             return Heard()
-        if language is not None and language not in self.model.supported_languages:
-            raise BlockError("speech", f"Whisper {self.name} does not know the language {language[:20]!r}")
+        self._check(language)
+        before: str | list[int] | None = _end(prompt)
+        if self.at_once > 1:
+            before = context(self.model, _end(prompt), _joined(hotwords)) or None  # as it would be in company
         options: dict[str, Any] = {
             "language": language,
-            "initial_prompt": (prompt or "")[-PROMPT_CHARACTERS:] or None,
-            "hotwords": ", ".join(hotwords) or None,
-            "beam_size": BEAM if self.device == "cuda" and not partial else 1,
+            "initial_prompt": before,
+            "hotwords": _joined(hotwords),
+            "beam_size": self._beam(partial),
             "without_timestamps": partial,
         }
         heard = self._read(audio, options)
         if partial or believable(heard, len(audio)):
             return heard
-        again = self._read(audio, {**options, "initial_prompt": None, "no_repeat_ngram_size": 3})
+        again = self._read(audio, {**options, "initial_prompt": None, "no_repeat_ngram_size": NO_REPEAT})
         return again if believable(again, len(audio)) else heard
 
+    def read_all(self, requests: Sequence[Request]) -> list[Heard]:
+        """Read slices as `read` would, `at_once` at a time; raises BlockError when any of them fails."""
+        heard = [Heard()] * len(requests)
+        for partial in (False, True):
+            rows = [
+                row
+                for row, request in enumerate(requests)
+                if request.partial == partial and len(request.audio) >= SHORTEST
+            ]
+            for first in range(0, len(rows), self.at_once):
+                some = rows[first : first + self.at_once]
+                for row, one in zip(some, self._read_some([requests[row] for row in some], partial), strict=True):
+                    heard[row] = one
+        return heard
+
     def pace(self) -> float:
-        """Seconds of computing per second of speech, measured on noise with as many tokens as speech has."""
+        """Seconds of computing per second of speech, measured on noise with as many tokens as speech has.
+
+        In as much company as it may have.
+        """
         noise = np.random.default_rng(0).normal(0, 0.05, TRIAL_SECONDS * SAMPLE_RATE).astype(np.float32)
+        if self.at_once > 1:
+            manner = Manner(self._beam(False), True, exactly=TRIAL_TOKENS)
+            requests = [Request(noise, language="en")] * self.at_once
+            for _ in range(2):
+                began = time.perf_counter()
+                self._read_pieces(requests, [self._piece(request) for request in requests], manner)
+            return (time.perf_counter() - began) / TRIAL_SECONDS / self.at_once
         eot = self.model.hf_tokenizer.token_to_id("<|endoftext|>")
         options = {
             "language": "en",
@@ -90,6 +126,52 @@ class WhisperRecogniser:
         self._read(noise, options)
         return (time.perf_counter() - before) / TRIAL_SECONDS
 
+    def _read_some(self, requests: Sequence[Request], partial: bool) -> list[Heard]:
+        for request in requests:
+            self._check(request.language)
+        manner = Manner(self._beam(partial), partial)
+        pieces = [self._piece(request) for request in requests]
+        spectrograms = [piece.features for piece in pieces]
+        heard = self._read_pieces(requests, pieces, manner)
+        doubtful = [
+            row for row, request in enumerate(requests) if not (partial or believable(heard[row], len(request.audio)))
+        ]
+        if doubtful:
+            again = [replace(requests[row], prompt=None) for row in doubtful]
+            pieces = [self._piece(request, spectrograms[row]) for row, request in zip(doubtful, again, strict=True)]
+            second = self._read_pieces(again, pieces, replace(manner, no_repeat=NO_REPEAT))
+            for row, one in zip(doubtful, second, strict=True):
+                heard[row] = one if believable(one, len(requests[row].audio)) else heard[row]
+        return heard
+
+    def _piece(self, request: Request, spectrogram: Any = None) -> Piece:
+        hotwords = _joined(request.hotwords)
+        features = self.model.feature_extractor(request.audio) if spectrogram is None else spectrogram
+        return Piece(features, request.language, context(self.model, _end(request.prompt), hotwords), hotwords)
+
+    def _read_pieces(self, requests: Sequence[Request], pieces: Sequence[Piece], manner: Manner) -> list[Heard]:
+        try:
+            read_together(self.model, pieces, manner)
+        except FAILURES as error:
+            raise self._failed(error) from error
+        return [
+            replace(
+                _heard(piece.said, piece.language, len(request.audio)),
+                language_confidence=_probability(piece.confidence),
+            )
+            for request, piece in zip(requests, pieces, strict=True)
+        ]
+
+    def _check(self, language: str | None) -> None:
+        if language is not None and language not in self.model.supported_languages:
+            raise BlockError("speech", f"Whisper {self.name} does not know the language {language[:20]!r}")
+
+    def _beam(self, partial: bool) -> int:
+        return BEAM if self.device.startswith("cuda") and not partial else 1
+
+    def _failed(self, error: Exception) -> BlockError:
+        return BlockError("speech", f"Whisper {self.name} could not read a slice: {str(error)[:200]}")
+
     def _read(self, audio: Samples, options: dict[str, Any]) -> Heard:
         try:
             segments, info = self.model.transcribe(
@@ -102,16 +184,25 @@ class WhisperRecogniser:
                 **options,
             )
             found = list(segments)
-        except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
-            raise BlockError("speech", f"Whisper {self.name} could not read a slice: {str(error)[:200]}") from error
+        except FAILURES as error:
+            raise self._failed(error) from error
         heard = _heard(found, info.language, len(audio))
         return replace(heard, language_confidence=_probability(info.language_probability))
 
 
 def load_folder(
-    folder: Path, name: str, *, device: str = "cpu", compute_type: str = "int8", threads: int = 1
+    folder: Path,
+    name: str,
+    *,
+    device: str = "cpu",
+    compute_type: str = "int8",
+    threads: int = 1,
+    at_once: int | None = None,
 ) -> WhisperRecogniser:
-    """Load a Whisper in CTranslate2's format; raises ModelMissing, ModelCorrupt or ModelError."""
+    """Load a Whisper in CTranslate2's format; raises ModelMissing, ModelCorrupt or ModelError.
+
+    It reads `at_once` slices together, by default as many as suit the device.
+    """
     _check_folder(folder)
     if device == "cuda":
         # torch brings cuBLAS and cuDNN; once they are loaded CTranslate2 finds them by name.
@@ -132,7 +223,7 @@ def load_folder(
     except Exception as error:
         # The tokenizers library raises bare exceptions for a damaged tokenizer.json.
         raise ModelCorrupt(f"the tokenizer of the Whisper model in {folder} is damaged") from error
-    return WhisperRecogniser(model, name, device)
+    return WhisperRecogniser(model, name, device, at_once or (AT_ONCE if device == "cuda" else 1))
 
 
 def _check_folder(folder: Path) -> None:
@@ -143,7 +234,15 @@ def _check_folder(folder: Path) -> None:
         raise ModelMissing(f"the Whisper model in {folder} lacks {', '.join(missing)}")
 
 
-def _heard(segments: list[Any], language: str | None, length: int) -> Heard:
+def _end(prompt: str | None) -> str | None:
+    return (prompt or "")[-PROMPT_CHARACTERS:] or None
+
+
+def _joined(hotwords: Sequence[str]) -> str | None:
+    return ", ".join(hotwords) or None
+
+
+def _heard(segments: Sequence[Any], language: str | None, length: int) -> Heard:
     words = [
         HeardWord(word.word, samples(float(word.start)), samples(float(word.end)), _probability(word.probability))
         for segment in segments

@@ -41,7 +41,7 @@ def row(package: str, modules: str, may_import: str) -> Row:
 PIPELINES = "values parts blocks asr models engine loading stream"
 LAYOUT = {
     "values": row("pipelines", "types errors", "values"),
-    "parts": row("pipelines", "voice ort_attention cluster grid pauses lane load calibration", "values"),
+    "parts": row("pipelines", "voice ort_attention cluster grid pauses lane load calibration whisper_batch", "values"),
     "blocks": row("pipelines", "audio cut diarize speakers asr merge refine", "values parts"),
     "asr": row("pipelines", "asr_whisper asr_moonshine growing", "values parts blocks"),
     "models": row("pipelines", "models weights choice hub checkpoints ge2e embed", "values parts blocks asr models"),
@@ -78,8 +78,8 @@ LIBRARIES = {
     "diart": "pipelines.diarize pipelines.speakers",
     "pyannote": "pipelines.diarize pipelines.speakers pipelines.refine pipelines.models pipelines.checkpoints "
     "meeting.scores",
-    "faster_whisper": "pipelines.asr_whisper pipelines.hub",
-    "ctranslate2": "pipelines.asr_whisper pipelines.models pipelines.hub",
+    "faster_whisper": "pipelines.asr_whisper pipelines.whisper_batch pipelines.hub",
+    "ctranslate2": "pipelines.asr_whisper pipelines.whisper_batch pipelines.models pipelines.hub",
     "moonshine_voice": "pipelines.asr_moonshine",
     "silero_vad": "pipelines.voice",
     "huggingface_hub": "pipelines.hub pipelines.models",

@@ -1,0 +1,282 @@
+"""Whisper for several slices at once: the rounds that faster-whisper takes for one, taken in step for all of them.
+
+A round reads at most 30 s of each slice: one pass of the encoder for all, then one of the decoder and one of the
+alignment for those whose prompts allow it. A slice that is not read to its end takes a further round, as it does alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+STEP = 8
+"""Tokens before the start of a transcript come in multiples of this: only slices with as many are decoded together"""
+NO_SPEECH = 0.6
+"""Probability of "no speech here" above which a round brings nothing, unless its text is likely"""
+LIKELY = -1.0
+"""Mean log probability above which it is; this and the one before are faster-whisper's own"""
+FIRST_TIME = 1.0
+"""Seconds after which the first time stamp cannot be, also faster-whisper's own"""
+PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+"""Punctuation that belongs to the word behind or before it; again as faster-whisper has it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One segment of a reading."""
+
+    words: tuple[Any, ...]
+    """`faster_whisper.transcribe.Word`, with times in seconds from the start of the slice"""
+    tokens: list[int]
+    avg_logprob: float
+    no_speech_prob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How all slices of one call are read."""
+
+    beam: int = 1
+    without_times: bool = False
+    no_repeat: int = 0
+    """Length of the phrases that may not come twice; 0 lets all"""
+    exactly: int | None = None
+    """Tokens to write whatever is heard, to measure how long that takes"""
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
+    """One slice and how far it has been read."""
+
+    features: Any
+    """Spectrogram (bands, frames)"""
+    language: str | None
+    prompt: Sequence[int]
+    """Tokens of the text before it"""
+    hotwords: str | None
+    confidence: float = 1.0
+    """Probability of the language, where it was detected"""
+    said: list[Said] = field(default_factory=list)
+    seek: int = 0
+    """Frame from which it is read in the next round"""
+    last: float = 0.0
+    """Seconds at which the last word ended"""
+
+    @property
+    def frames(self) -> int:
+        """Frames with audio; behind them is one of padding."""
+        return int(self.features.shape[-1]) - 1
+
+
+def context(model: Any, prompt: str | None, hotwords: str | None) -> list[int]:
+    """Tokens of the text before a slice, cut at its beginning so that slices with other texts can go along."""
+    text = (prompt or "").strip()
+    tokens: list[int] = _encode(model, " " + text)[-_most(model) :] if text else []
+    first = 1 + len(_encode(model, " " + hotwords.strip())[: _most(model)] if hotwords else ())
+    return tokens[(first + len(tokens)) % STEP :]
+
+
+def read_together(model: Any, pieces: Sequence[Piece], manner: Manner) -> None:
+    """Read every piece to its end with a `faster_whisper.WhisperModel`.
+
+    Gives each its segments and its language. Raises whatever the library raises.
+    """
+    while batch := [piece for piece in pieces if piece.seek < piece.frames]:
+        _Round(model, batch, manner).take()
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the decoder wrote for one slice."""
+
+    result: Any
+    """`ctranslate2.models.WhisperGenerationResult`"""
+    logprob: float
+    """Mean over its tokens"""
+    segments: list[dict[str, Any]] = field(default_factory=list)
+    seek: int = 0
+    """Frame behind them"""
+    ended: bool = False
+    """Whether a time stamp says that nothing follows"""
+
+    @property
+    def silent(self) -> bool:
+        """Whether this is no speech."""
+        return bool(self.result.no_speech_prob > NO_SPEECH and not self.logprob > LIKELY)
+
+
+class _Round:
+    """The next 30 s of each slice."""
+
+    def __init__(self, model: Any, batch: Sequence[Piece], manner: Manner) -> None:
+        from faster_whisper.audio import pad_or_trim
+
+        self.model, self.batch, self.manner = model, batch, manner
+        most = model.feature_extractor.nb_max_frames
+        self.sizes = [min(most, piece.frames - piece.seek) for piece in batch]
+        windows = [
+            pad_or_trim(piece.features[:, piece.seek : piece.seek + size])
+            for piece, size in zip(batch, self.sizes, strict=True)
+        ]
+        self.encoded = _Encoded(model.encode(np.stack(windows)), len(batch))
+
+    def take(self) -> None:
+        """Decode, align, and move every slice on."""
+        self._detect([row for row, piece in enumerate(self.batch) if piece.language is None])
+        self.tokenizers = [_tokenizer(self.model, piece.language) for piece in self.batch]
+        prompts = [self._prompt(row) for row in range(len(self.batch))]
+        found: dict[int, Any] = {}
+        # the library takes prompts together only where their transcripts start at the same token
+        for rows in _groups(range(len(self.batch)), lambda row: len(prompts[row])):
+            found.update(zip(rows, self._generate(rows, [prompts[row] for row in rows]), strict=True))
+        kept = {row: _Found(result, _logprob(result)) for row, result in found.items()}
+        for row in [row for row, one in kept.items() if one.silent]:
+            self.batch[row].seek += self.sizes[row]
+            del kept[row]
+        for rows in _groups(kept, lambda row: self.batch[row].language):
+            self._align(rows, kept)
+
+    def _detect(self, rows: Sequence[int]) -> None:
+        if not rows:
+            return
+        if not self.model.model.is_multilingual:
+            for row in rows:
+                self.batch[row].language = "en"
+            return
+        for row, guesses in zip(rows, self.model.model.detect_language(self.encoded.of(rows)), strict=True):
+            token, probability = guesses[0]
+            self.batch[row].language, self.batch[row].confidence = token[2:-2], probability
+
+    def _prompt(self, row: int) -> list[int]:
+        piece = self.batch[row]
+        prompt: list[int] = self.model.get_prompt(
+            self.tokenizers[row],
+            list(piece.prompt),
+            without_timestamps=self.manner.without_times,
+            hotwords=piece.hotwords,
+        )
+        return prompt
+
+    def _generate(self, rows: Sequence[int], prompts: list[list[int]]) -> list[Any]:
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        model, manner = self.model, self.manner
+        tokenizer = self.tokenizers[rows[0]]
+        suppressed = [-1] if manner.exactly is None else [-1, tokenizer.eot]
+        length = model.max_length if manner.exactly is None else len(prompts[0]) + manner.exactly
+        results: list[Any] = model.model.generate(
+            self.encoded.of(rows),
+            prompts,
+            beam_size=manner.beam,
+            patience=1,
+            length_penalty=1,
+            repetition_penalty=1,
+            no_repeat_ngram_size=manner.no_repeat,
+            max_length=length,
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_blank=True,
+            suppress_tokens=get_suppressed_tokens(tokenizer, suppressed),
+            max_initial_timestamp_index=round(FIRST_TIME / model.time_precision),
+        )
+        return results
+
+    def _align(self, rows: Sequence[int], kept: dict[int, _Found]) -> None:
+        """Times for the words of slices in one language."""
+        tokenizer = self.tokenizers[rows[0]]
+        for row in rows:
+            self._split(row, kept[row])
+        texts = [
+            [token for segment in kept[row].segments for token in segment["tokens"] if token < tokenizer.eot]
+            for row in rows
+        ]
+        sizes = [self.sizes[row] for row in rows]
+        alignments = self.model.find_alignment(tokenizer, texts, self.encoded.of(rows), sizes)
+        for row, alignment in zip(rows, alignments, strict=True):
+            self._note(row, kept[row], alignment)
+
+    def _split(self, row: int, found: _Found) -> None:
+        piece, size = self.batch[row], self.sizes[row]
+        frame = self.model.feature_extractor.time_per_frame
+        found.segments, found.seek, found.ended = self.model._split_segments_by_timestamps(
+            tokenizer=self.tokenizers[row],
+            tokens=found.result.sequences_ids[0],
+            time_offset=piece.seek * frame,
+            segment_size=size,
+            segment_duration=size * frame,
+            seek=piece.seek,
+        )
+
+    def _note(self, row: int, found: _Found, alignment: list[Any]) -> None:
+        """Keep what was said, and move on to the end of the last word."""
+        from faster_whisper.transcribe import Word
+        from faster_whisper.utils import get_end
+
+        piece, tokenizer, segments = self.batch[row], self.tokenizers[row], found.segments
+        # The library puts words into segments slice by slice, but lets one slice's last word tell on the next one's
+        # first: so each is given to it alone, with its part of the common alignment.
+        alone = copy.copy(self.model)
+        alone.find_alignment = lambda *_: [alignment]
+        alone.add_word_timestamps([segments], tokenizer, None, 0, PREPENDED, APPENDED, piece.last)
+        end = get_end(segments)
+        offset = piece.seek * self.model.feature_extractor.time_per_frame
+        piece.seek = found.seek
+        if not found.ended and end is not None and end > offset:
+            piece.seek = round(end * self.model.frames_per_second)
+        piece.last = piece.last if end is None else end
+        piece.prompt = ()  # a further round goes on behind this one's text
+        for segment in segments:
+            if segment["start"] != segment["end"] and tokenizer.decode(segment["tokens"]).strip():
+                words = tuple(Word(**word) for word in segment["words"])
+                piece.said.append(Said(words, segment["tokens"], found.logprob, found.result.no_speech_prob))
+
+
+class _Encoded:
+    """What the encoder made of a batch, whole or in parts."""
+
+    def __init__(self, whole: Any, rows: int) -> None:
+        self._whole, self._rows = whole, rows
+        self._array: Any = None
+
+    def of(self, rows: Sequence[int]) -> Any:
+        """A `ctranslate2.StorageView` of these rows."""
+        from ctranslate2 import Device, StorageView
+
+        if len(rows) == self._rows:
+            return self._whole
+        if self._array is None:
+            # the library cuts no batch, so that a part of one goes by way of the processor
+            self._array = np.asarray(self._whole.to_device(Device.cpu))
+        return StorageView.from_array(np.ascontiguousarray(self._array[list(rows)]))
+
+
+def _groups(rows: Any, key: Callable[[int], Hashable]) -> list[list[int]]:
+    groups: dict[Hashable, list[int]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return list(groups.values())
+
+
+def _tokenizer(model: Any, language: str | None) -> Any:
+    from faster_whisper.tokenizer import Tokenizer
+
+    return Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
+
+
+def _encode(model: Any, text: str) -> list[int]:
+    tokens: list[int] = model.hf_tokenizer.encode(text, add_special_tokens=False).ids
+    return tokens
+
+
+def _most(model: Any) -> int:
+    """Tokens of earlier text that a model takes, and of hotwords."""
+    return int(model.max_length) // 2 - 1
+
+
+def _logprob(found: Any) -> float:
+    length = len(found.sequences_ids[0])
+    return float(found.scores[0]) * length / (length + 1)
