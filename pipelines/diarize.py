@@ -106,9 +106,24 @@ class LocalVoiceFinder:
         self._segment = SpeakerSegmentation(segmentation, torch.device(device))
         self._penalty = OverlappedSpeechPenalty(gamma=3, beta=10)
         self._embed = embed
+        self._shape: tuple[int, int] | None = None  # frames and voices of a window, once one was seen
 
     def __call__(self, windows: list[Window]) -> list[LocalVoices]:
-        """Local voices of each window; windows may belong to different meetings."""
+        """Local voices of each window; windows may belong to different meetings. Silence costs nothing."""
+        silent = [
+            self._shape is not None and window.voiced is not None and not window.voiced.any() for window in windows
+        ]
+        heard = [window for window, nobody in zip(windows, silent, strict=True) if not nobody]
+        found = iter(self._find(heard) if heard else [])
+        return [self._nobody(window) if nobody else next(found) for window, nobody in zip(windows, silent, strict=True)]
+
+    def _nobody(self, window: Window) -> LocalVoices:
+        assert self._shape is not None
+        voices = self._shape[1]
+        unheard = np.full((voices, 1), np.nan, np.float32)
+        return LocalVoices(window.index, window.start, np.zeros(self._shape, np.uint8), unheard, np.zeros(voices))
+
+    def _find(self, windows: list[Window]) -> list[LocalVoices]:
         import torch
 
         audio = torch.from_numpy(np.stack([window.audio for window in windows]))
@@ -119,6 +134,7 @@ class LocalVoiceFinder:
         weights = self._penalty(activity.clone())
         alone = weights >= ALONE
         frames = activity.shape[1]
+        self._shape = (frames, activity.shape[2])
         clean = alone.sum(dim=1).numpy() * (WINDOW / SAMPLE_RATE / frames)
         heard = torch.from_numpy(clean >= MIN_CLEAN)
         embeddings = self._embed(audio[:, None, :], alone & heard[:, None, :])

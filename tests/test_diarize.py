@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -228,6 +229,35 @@ def test_real_windows_found_together_are_found_as_alone(real: LocalVoiceFinder, 
     windows = [cut(audio, start) for start in (0.0, 23.5)]
     for together, one in zip(real(windows), windows, strict=True):
         assert_same(together, real([one])[0])
+
+
+def test_silence_is_not_computed_and_gives_nobody(embed: FakeEmbed) -> None:
+    segmented: list[int] = []
+
+    class FakeCounting(FakeSegmentation):
+        """Counts windows."""
+
+        def forward(self, audio: torch.Tensor) -> torch.Tensor:
+            """As before."""
+            segmented.append(len(audio))
+            return super().forward(audio)
+
+    finder = LocalVoiceFinder(FakeCounting(), embed)
+    spoken, nothing = np.ones(156, np.bool_), np.zeros(156, np.bool_)
+    loud = window((5, 1.0), index=3)
+    silence = [replace(window((5, 0.0), index=index), voiced=nothing) for index in (1, 2)]
+    computed = finder([silence[0], replace(loud, voiced=spoken)])
+    again = finder([silence[0], replace(loud, voiced=spoken), silence[1]])
+    assert segmented == [2, 1]
+    assert finder(silence)[0].index == 1
+    assert segmented == [2, 1]
+    assert [local.index for local in again] == [1, 3, 2]
+    for skipped in (again[0], again[2]):
+        assert not skipped.activity.any()
+        assert skipped.activity.shape == computed[0].activity.shape
+        assert np.array_equal(skipped.clean, computed[0].clean)
+        assert np.isnan(skipped.embeddings).all()
+    assert_same(again[1], computed[1])
 
 
 @pytest.mark.model
