@@ -74,6 +74,7 @@ class Models:
     embedding: str = "pyannote/wespeaker-voxceleb-resnet34-LM"
     hub_token: str | None = _setting(None, secret=True)
     hub_timeout: float = _setting(3.0, low=0.1, high=600)
+    gpu_memory: float | None = _setting(None, low=3, high=1024)
     threads: int = _setting(1, low=1, high=256)
 
 

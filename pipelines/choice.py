@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines.errors import ModelError, ModelMissing, SettingsError
+from pipelines.sizes import Fit, fitting, least, left_for_whisper, shape_of
 from pipelines.weights import EMBEDDING, SEGMENTATION, SPEECH, PinnedFile, locate
 
 SETS = ("auto", "whisper", "embedded")
@@ -68,6 +69,10 @@ class ModelSettings(Protocol):
         """Seconds to wait for a hub"""
 
     @property
+    def gpu_memory(self) -> float | None:
+        """GB of each GPU's memory that the models may take"""
+
+    @property
     def threads(self) -> int:
         """CPU threads of each model"""
 
@@ -98,11 +103,13 @@ class ModelRef:
     """File or folder with the weights; None when the hub's cache knows"""
     device: str
     compute_type: str
-    """"float32", "float16" or "int8" """
+    """"float32", "float16", "int8_float16" or "int8" """
     local_only: bool = True
     """Whether loading must not ask a hub"""
     candidates: tuple[str, ...] = ()
     """Whisper models to choose from by measuring when `name` is "auto", in order of size"""
+    at_once: int | None = None
+    """Slices that a Whisper reads together at most; None where its device decides"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +218,7 @@ def _speech(settings: ModelSettings, available: Available, device: str) -> Model
     if settings.whisper != "auto":
         found = [settings.whisper] if available.has(settings.whisper) else []
     elif device == "cuda":
-        found = [name for name in (GPU_WHISPER, *reversed(WHISPERS)) if available.has(name)][:1]
+        found = [name for name in (GPU_WHISPER, *reversed(WHISPERS)) if available.has(name)]
     else:
         found = [name for name in CPU_WHISPERS if available.has(name)]
     if not found and settings.set == "auto":
@@ -219,12 +226,32 @@ def _speech(settings: ModelSettings, available: Available, device: str) -> Model
     if not found:
         wanted = f"Whisper {settings.whisper}" if settings.whisper != "auto" else "any Whisper model"
         raise ModelMissing(_cannot_have(wanted, _speech_state(settings, available, device)))
+    at_once = None
+    if device == "cuda":
+        fit = _fit(settings, found)
+        found = [fit.name] if fit else found[:1]
+        compute, at_once = (fit.compute_type, fit.at_once) if fit else (compute, None)
     name = found[0] if len(found) == 1 else "auto"
     path = Path(name).expanduser() if is_path(name) else None
     local = all(available.weights.get(each) == CACHED for each in found)
-    return ModelRef(
-        "speech", "faster-whisper", name, path, device, compute, local, tuple(found) if path is None else ()
-    )
+    candidates = tuple(found) if path is None else ()
+    return ModelRef("speech", "faster-whisper", name, path, device, compute, local, candidates, at_once)
+
+
+def _fit(settings: ModelSettings, found: list[str]) -> Fit | None:
+    """How the first of them that fits the budget is to be loaded; None where that is nobody's business."""
+    known = [name for name in found if shape_of(name)]
+    if settings.gpu_memory is None or not known:
+        return None
+    left = left_for_whisper(settings.gpu_memory)
+    fit = fitting(known, left)
+    if fit is None:
+        smallest = min(known, key=lambda name: least(name) or 0.0)
+        raise ModelError(
+            f"models.gpu_memory is {settings.gpu_memory:g} GB, of which {left:g} are left for Whisper, but {smallest} "
+            f"needs {least(smallest) or 0.0:.1f}: raise it, name a smaller model in models.whisper, or set it to null"
+        )
+    return fit
 
 
 def _segmentation(settings: ModelSettings, available: Available, device: str) -> ModelRef:
@@ -300,7 +327,7 @@ def _why(
         lead = _measured(speech)
     else:
         origin = "from this machine" if speech.local_only else "from the model hub"
-        lead = f"Whisper {_short(speech.name)} serves, {origin}"
+        lead = f"Whisper {_short(speech.name)} serves, {origin}{_within(settings, speech)}"
     plain = [
         f"the embedded {ref.role}, because {_short(name)} {_REASONS[available.weights.get(name, SILENT)]}"
         for ref, name in ((segmentation, settings.segmentation), (embedding, settings.embedding))
@@ -309,6 +336,17 @@ def _why(
     if len(plain) == 2 and speech.kind == "moonshine":
         return f"{lead}; so do the embedded segmentation and embedding."
     return "; ".join([lead, *plain]) + "."
+
+
+def _within(settings: ModelSettings, speech: ModelRef) -> str:
+    """What a budget has made of it."""
+    if speech.device != "cuda" or settings.gpu_memory is None:
+        return ""
+    budget = f"{settings.gpu_memory:g} GB of the GPU's memory"
+    if speech.at_once is None:
+        return f"; whether it fits {budget} is not known, for its size is not"
+    chosen = "the largest here that fits" if settings.whisper == "auto" else "so that it fits"
+    return f", {chosen} {budget} beside the other models ({speech.compute_type}, {speech.at_once} slices at once)"
 
 
 def _measured(speech: ModelRef) -> str:

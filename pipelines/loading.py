@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import wait
 from dataclasses import dataclass, field
+from typing import Any
 
 from .asr import Recogniser
 from .cluster import preset
@@ -14,6 +15,7 @@ from .engine import Engine
 from .lane import Lane
 from .lean import import_diarization
 from .models import SPEECH, Choice, decide, load_embedding, load_segmentation, load_whisper, require
+from .sizes import GB, VOICES
 from .types import SAMPLE_RATE, Slice, Window
 from .voice import VoiceModel
 
@@ -32,6 +34,7 @@ class EngineOptions:
     embedding: str = "pyannote/wespeaker-voxceleb-resnet34-LM"
     hub_token: str | None = field(default=None, repr=False)
     hub_timeout: float = 3.0
+    gpu_memory: float | None = None
     threads: int = 1
 
 
@@ -79,6 +82,8 @@ def _load_finder(choice: Choice, options: EngineOptions) -> LocalVoiceFinder:
 
     with quietly():
         import_diarization()
+    if options.gpu_memory is not None and choice.segmentation.device.startswith("cuda"):
+        limit_torch(choice.segmentation.device)
     segmentation = load_segmentation(choice.segmentation, options.hub_token)
     embedding = load_embedding(choice.embedding, options.hub_token)
     from .embed import embed_with_ge2e, embed_with_pyannote
@@ -86,6 +91,20 @@ def _load_finder(choice: Choice, options: EngineOptions) -> LocalVoiceFinder:
     embed = embed_with_ge2e(embedding) if choice.embedding.kind == "ge2e" else embed_with_pyannote(embedding)
     with quietly():
         return LocalVoiceFinder(segmentation, embed, choice.segmentation.device)
+
+
+def limit_torch(device: str, cuda: Any = None) -> None:
+    """Keep torch to its part of a GPU's budget; what it needs beyond is refused, and fails one window.
+
+    `cuda` is torch.cuda, or what stands in for it.
+    """
+    if cuda is None:
+        import torch
+
+        cuda = torch.cuda
+    card = int(device.partition(":")[2] or 0)
+    total = cuda.get_device_properties(card).total_memory
+    cuda.set_per_process_memory_fraction(min(1.0, VOICES * GB / total), card)
 
 
 def _warm_up(engine: Engine) -> None:

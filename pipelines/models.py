@@ -96,7 +96,9 @@ def load_whisper(ref: ModelRef, threads: int = 1, token: str | None = None) -> W
     def load(name: str) -> WhisperRecogniser:
         folder = ref.path or fetch_whisper(name, token, ref.local_only)
         shown = folder.name if ref.path else name
-        return load_folder(folder, shown, device=ref.device, compute_type=ref.compute_type, threads=threads)
+        return load_folder(
+            folder, shown, device=ref.device, compute_type=ref.compute_type, threads=threads, at_once=ref.at_once
+        )
 
     loaded: dict[str, WhisperRecogniser] = {}
 

@@ -44,7 +44,9 @@ LAYOUT = {
     "parts": row("pipelines", "voice ort_attention cluster grid pauses lane load calibration whisper_batch", "values"),
     "blocks": row("pipelines", "audio cut diarize speakers asr merge refine", "values parts"),
     "asr": row("pipelines", "asr_whisper asr_moonshine growing", "values parts blocks"),
-    "models": row("pipelines", "models weights choice hub checkpoints ge2e embed", "values parts blocks asr models"),
+    "models": row(
+        "pipelines", "models weights choice sizes hub checkpoints ge2e embed", "values parts blocks asr models"
+    ),
     "engine": row("pipelines", "engine", "values parts blocks asr models"),
     "loading": row("pipelines", "loading lean", "values parts blocks asr models engine loading"),
     "stream": row("pipelines", "stream progress", "values parts blocks asr models engine stream"),

@@ -27,6 +27,7 @@ class Models:
     embedding: str = EMB
     hub_token: str | None = None
     hub_timeout: float = 3.0
+    gpu_memory: float | None = None
     threads: int = 1
 
 
@@ -94,6 +95,49 @@ def test_numbers_are_as_small_as_the_device_likes(
     choice = choose(settings, available)
     assert (choice.speech.device, choice.speech.compute_type) == (device, compute)
     assert choice.segmentation.device == choice.embedding.device == choice.device == device
+
+
+@pytest.mark.parametrize(
+    ("budget", "available", "name", "compute", "at_once"),
+    [
+        (24.0, GPU, TURBO, "float16", 16),
+        (8.0, GPU, TURBO, "float16", 8),
+        (4.0, GPU, "small", "int8_float16", 4),
+        (3.0, GPU, "tiny", "float16", 4),
+        (24.0, GPU_CACHED_SMALL, "small", "float16", 16),
+        (None, GPU, TURBO, "float16", None),
+    ],
+)
+def test_on_a_gpu_the_largest_whisper_that_fits_the_budget_serves_and_says_so(
+    budget: float | None, available: Available, name: str, compute: str, at_once: int | None
+) -> None:
+    choice = choose(Models(gpu_memory=budget), available)
+    assert (choice.speech.name, choice.speech.compute_type, choice.speech.at_once) == (name, compute, at_once)
+    said = f"the largest here that fits {budget or 0:g} GB of the GPU's memory beside the other models ({compute}, "
+    assert (said in choice.why) == (budget is not None)
+
+
+def test_a_whisper_that_is_named_is_made_to_fit_the_budget() -> None:
+    choice = choose(Models(gpu_memory=9, whisper="medium"), GPU)
+    assert (choice.speech.name, choice.speech.compute_type, choice.speech.at_once) == ("medium", "float16", 8)
+    assert "so that it fits 9 GB" in choice.why
+
+
+@pytest.mark.parametrize(("whisper", "least"), [("medium", "2.9"), ("auto", "0.4")])
+def test_a_whisper_that_cannot_fit_is_an_error_with_what_it_needs(whisper: str, least: str) -> None:
+    with pytest.raises(ModelError, match=f"gpu_memory is 2.75 GB, of which 0.25 are left .* needs {least}"):
+        choose(Models(gpu_memory=2.75, whisper=whisper), GPU)
+
+
+def test_a_model_of_unknown_size_is_taken_and_that_is_said(tmp_path: Path) -> None:
+    path = str(tmp_path / "my-whisper")
+    choice = choose(Models(whisper=path, gpu_memory=4), Available(True, {path: CACHED}))
+    assert (choice.speech.at_once, choice.speech.compute_type) == (None, "float16")
+    assert "whether it fits 4 GB of the GPU's memory is not known" in choice.why
+
+
+def test_a_budget_for_gpus_means_nothing_to_a_cpu() -> None:
+    assert choose(Models(gpu_memory=3, device="cpu"), GPU) == choose(Models(device="cpu"), GPU)
 
 
 def test_what_is_cached_is_loaded_without_asking_a_hub() -> None:

@@ -10,7 +10,8 @@ import pytest
 from pipelines.asr import Heard
 from pipelines.cluster import PRESETS
 from pipelines.errors import ModelMissing
-from pipelines.loading import EngineOptions, load_engine
+from pipelines.loading import EngineOptions, limit_torch, load_engine
+from pipelines.sizes import VOICES
 from pipelines.types import SAMPLE_RATE, WINDOW, Slice, Span, Window
 from tests.conftest import Sample
 
@@ -46,3 +47,29 @@ def test_the_embedded_models_load_say_why_and_hear(sample: Sample) -> None:
 def test_an_engine_without_its_models_says_which_are_missing(tmp_path: Any) -> None:
     with pytest.raises(ModelMissing, match=r"make setup|models pull"):
         load_engine(EngineOptions(set="embedded", cache_dir=str(tmp_path), device="cpu"), lambda _: None)
+
+
+class FakeCard:
+    """torch.cuda of a machine with one card of 16 GB."""
+
+    total_memory = 16_000_000_000
+
+    def __init__(self) -> None:
+        self.limits: list[tuple[float, int]] = []
+
+    def get_device_properties(self, device: int) -> FakeCard:
+        """Itself."""
+        return self
+
+    def set_per_process_memory_fraction(self, fraction: float, device: int) -> None:
+        """Noted."""
+        self.limits.append((fraction, device))
+
+
+def test_torch_may_take_no_more_than_its_part_of_a_cards_budget() -> None:
+    card = FakeCard()
+    limit_torch("cuda:1", card)
+    assert card.limits == [(VOICES / 16, 1)]
+    card.total_memory = 1_000_000_000
+    limit_torch("cuda", card)
+    assert card.limits[1] == (1.0, 0)
