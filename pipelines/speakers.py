@@ -22,6 +22,9 @@ MOST_SAMPLES = 1500
 SHARED_FRAMES = 10
 """Frames in which two windows must hear a voice together before it is the same one"""
 
+GROWTH = 0.1
+"""Share by which a meeting grows before the next re-clustering: what says little is soon outdated"""
+
 
 @dataclass(frozen=True, slots=True)
 class SpeakerOptions:
@@ -37,7 +40,7 @@ class SpeakerOptions:
     recluster: float = 30.0
     """Audio between two re-clusterings; a new voice brings one forward"""
     first_recluster: float = 5.0
-    """Audio between two re-clusterings at the very beginning; grows to `recluster`"""
+    """Audio between two re-clusterings at the very beginning; grows with the meeting to `recluster`"""
     clean: float = 1.0
     """Clean speech that an embedding needs to count for clustering"""
     pool: int = 10
@@ -103,7 +106,7 @@ class SpeakerTracker:
         now = end / SAMPLE_RATE
         news = bool((fresh >= options.min_speech).any()) and self._pending >= options.min_speech
         if now >= self._due or news:
-            self._due = now + min(options.recluster, max(options.first_recluster, now / 2))
+            self._due = now + min(options.recluster, max(options.first_recluster, now * GROWTH))
             return self._recluster("recluster")
         told = self._grid.tell(Span(max(0, local.start), end))
         return [TurnsRevised(*told, "live")] if told else []
