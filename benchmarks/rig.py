@@ -191,7 +191,10 @@ class Source:
             before = self.connections
             with contextlib.suppress(OSError, ConnectionClosed, InvalidHandshake, EOFError, asyncio.TimeoutError):
                 address = f"ws://127.0.0.1:{self.port}/ws/meetings/{self.meeting}"
-                async with connect(address, max_size=None, compression=None, open_timeout=5) as connection:
+                # The answer to a ping waits behind the audio of a source that is held back.
+                async with connect(
+                    address, max_size=None, compression=None, open_timeout=5, ping_timeout=None
+                ) as connection:
                     await self._converse(connection)
             attempt = 0 if self.connections > before else attempt + 1
             if not self.ended:

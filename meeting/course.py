@@ -62,6 +62,9 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 GRACE = 30.0
 """Seconds that a source has at least to come back once its meeting is rebuilt, however long it was away before"""
 
+REMIND = 5.0
+"""Seconds after which a source that has to wait is told its last `ack` again: a silent server counts as dead"""
+
 TRY_AGAIN = 1013
 """Close code for clients that should come back a little later"""
 
@@ -138,12 +141,15 @@ class Course:
     @property
     def wake_at(self) -> float | None:
         """When a `Tick` is due, on the clock of `now`; None when nothing is waited for."""
-        if self.state is not State.LIVE or self._source is None or self.closed or self._rebuilt is not None:
+        live = self._source
+        if live is None or self.closed:
             return None
-        longest = self._live_since + self._limits.meeting_hours * 3600
-        if self._source.lost_at is None:
-            return longest
-        return min(longest, self._source.lost_at + self._limits.resume_window)
+        due = [live.told_at + REMIND] if live.waiting else []
+        if self.state is State.LIVE and self._rebuilt is None:
+            due.append(self._live_since + self._limits.meeting_hours * 3600)
+            if live.lost_at is not None:
+                due.append(live.lost_at + self._limits.resume_window)
+        return min(due, default=None)
 
     # What others see
 
@@ -194,6 +200,7 @@ class Course:
             case Recovered():
                 return self._recovered(live, event, now)
             case Kept(_, seq, samples):
+                live.told_at = now
                 return self._kept(live, seq, samples)
             case SourceFailed(_, code, message):
                 return self._failed(live, code, message)
@@ -335,6 +342,10 @@ class Course:
         live, due = self._source, self.wake_at
         if live is None or due is None or now < due:
             return []
+        if live.waiting and now >= live.told_at + REMIND:
+            assert live.client is not None
+            live.told_at = now
+            return [Send(live.client, Ack(live.kept - 1, seconds(self.samples))), *self._tick(now)]
         if live.lost_at is not None and now >= live.lost_at + self._limits.resume_window:
             return [Note("source did not come back"), *self._finish()]
         return self._too_long()

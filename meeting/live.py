@@ -27,11 +27,18 @@ class LiveSource:
     """The frame that is expected next"""
     kept: int = 0
     """Frames on disk: only those may the client forget"""
+    told_at: float = 0.0
+    """When its client was last told of its frames, or began to wait for that, on the session's clock"""
     opened: bool = False
     stopping: bool = False
     """`stop` came before the source was ready"""
     lost_at: float | None = None
     """When its client was lost, on the session's clock"""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether its client has sent more than it was told is on disk."""
+        return self.client is not None and self.opened and 0 < self.kept < self.next_seq
 
     @property
     def resume(self) -> Resume:

@@ -13,7 +13,7 @@ from types import FrameType
 
 import uvicorn
 
-from meeting import memory
+from meeting import keepalive, memory
 from meeting.app import PATIENCE, create_app
 from meeting.config import Config, Server
 from meeting.doorman import server_token
@@ -66,7 +66,9 @@ def server_config(app: object, config: Config) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         lifespan="on",
-        ws="websockets-sansio",
+        ws=keepalive.PatientProtocol,
+        ws_ping_interval=keepalive.PING_EVERY,
+        ws_ping_timeout=keepalive.PING_TIMEOUT,
         ws_max_size=config.limits.frame_bytes + HEADER.size + SLACK,
         ws_per_message_deflate=False,
         access_log=False,

@@ -246,6 +246,7 @@ class Session(Course):
         if frame.seq > live.next_seq:
             message = f"frame {frame.seq} came where {live.next_seq} was expected; resume from there"
             return self._refuse(client, "bad_message", message, Close.BAD_MESSAGE, now)
+        live.told_at = live.told_at if live.waiting else now
         live.next_seq += 1
         return [Keep(live.source.id, frame)]
 

@@ -65,7 +65,7 @@ LAYOUT = {
     ),
     "edge": row(
         "meeting",
-        "app api figures guard server replay cli doctor __main__ "
+        "app api figures guard keepalive server replay cli doctor __main__ "
         "evaluate evaluate_run scores der plots tune tune_bench",
         f"{PIPELINES} core storage live edge",
     ),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from meeting.access import digest
 from meeting.config import Limits
-from meeting.course import LOADING, TRANSITIONS, State
+from meeting.course import LOADING, REMIND, TRANSITIONS, State
 from meeting.edits import SegmentChange, SpeakerChange
 from meeting.events import (
     AbandonSource,
@@ -232,6 +232,33 @@ def test_a_frame_is_acknowledged_only_once_it_is_on_disk() -> None:
     session = live()
     assert not only(session.handle(Framed(HOST, frame(0)), 0.0), Send)
     assert session.handle(Kept("src1", 0, 1600), 0.0) == [Send(HOST, Ack(0, 0.1))]
+
+
+def test_a_source_whose_frames_wait_is_told_its_last_ack_again() -> None:
+    session = live()
+    for seq in range(3):
+        session.handle(Framed(HOST, frame(seq)), 1.0)
+    assert session.wake_at == 3600.0  # there is no ack yet to be told again
+    session.handle(Kept("src1", 0, 1600), 2.0)
+    assert session.wake_at == 2.0 + REMIND
+    assert session.handle(Tick(), 2.0 + REMIND) == [Send(HOST, Ack(0, 0.1))]
+    assert session.handle(Tick(), 2.0 + REMIND) == []
+    assert session.wake_at == 2.0 + 2 * REMIND
+    session.handle(Stopped(HOST), 3.0)
+    assert session.handle(Tick(), 2.0 + 2 * REMIND) == [Send(HOST, Ack(0, 0.1))]
+    session.handle(Kept("src1", 2, 4800), 15.0)
+    assert session.wake_at is None
+
+
+def test_a_source_that_waits_is_not_reminded_from_before_it_waited_or_while_it_is_away() -> None:
+    session = live()
+    session.handle(Framed(HOST, frame(0)), 0.0)
+    session.handle(Kept("src1", 0, 1600), 1.0)
+    assert session.wake_at == 3600.0
+    session.handle(Framed(HOST, frame(1)), 50.0)
+    assert session.wake_at == 50.0 + REMIND
+    session.handle(Left(HOST), 51.0)
+    assert session.wake_at == 51.0 + LIMITS.resume_window
 
 
 def test_a_frame_that_came_before_is_dropped_silently() -> None:
