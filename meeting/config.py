@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
@@ -31,9 +32,10 @@ def _setting(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    pattern: str = "",
     secret: bool = False,
 ) -> Any:
-    rules = {"low": low, "high": high, "choices": choices, "secret": secret}
+    rules = {"low": low, "high": high, "choices": choices, "pattern": pattern, "secret": secret}
     return field(default=default, metadata=rules, repr=not secret)
 
 
@@ -68,7 +70,7 @@ class Models:
 
     set: str = _setting("auto", choices=("auto", "whisper", "embedded"))
     cache_dir: Path | None = None
-    device: str = _setting("auto", choices=("auto", "cpu", "cuda"))
+    device: str = _setting("auto", choices=("auto", "cpu", "cuda", "cuda:N"), pattern=r"auto|cpu|cuda(:\d{1,2})?")
     whisper: str = "auto"
     segmentation: str = "pyannote/segmentation-3.0"
     embedding: str = "pyannote/wespeaker-voxceleb-resnet34-LM"
@@ -313,7 +315,10 @@ def _fits(kind: str, types: Any, value: Any) -> bool:
 
 def _check_range(spec: Field[Any], value: Any, where: str, shown: str) -> None:
     rules = spec.metadata
-    if rules.get("choices") and value not in rules["choices"]:
+    fits = (
+        re.fullmatch(rules["pattern"], value) if rules.get("pattern") else value in (rules.get("choices") or (value,))
+    )
+    if not fits:
         raise SettingsError(f"{where} must be one of {', '.join(rules['choices'])}, not {shown}")
     low, high = rules.get("low"), rules.get("high")
     if value is not None and low is not None and high is not None and not low <= value <= high:

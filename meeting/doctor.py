@@ -119,17 +119,17 @@ def check_packages(installed: Callable[[str], str | None] | None = None) -> Find
     return Finding("Packages", True, f"{len(found)} found ({shown})")
 
 
-def check_device(settings: Models, cuda: Callable[[], bool] = models.has_cuda) -> Finding:
+def check_device(settings: Models, cuda: Callable[[], int] = models.count_cuda) -> Finding:
     """Which device the models will run on."""
     there = cuda()
     cores = os.cpu_count() or 1
-    if settings.device == "cuda" and not there:
+    if settings.device.startswith("cuda") and not there:
         advice = "check the driver with nvidia-smi, or set models.device to auto"
-        return Finding("Device", False, "models.device is cuda, but no CUDA device was found", advice)
+        return Finding("Device", False, f"models.device is {settings.device}, but no CUDA device was found", advice)
     if settings.device == "cpu" or not there:
         reason = "as set" if settings.device == "cpu" else "no CUDA device"
         return Finding("Device", True, f"CPU with {cores} core{'s' if cores > 1 else ''} ({reason})")
-    return Finding("Device", True, "CUDA")
+    return Finding("Device", True, f"CUDA, {there} device{'s' if there > 1 else ''}")
 
 
 def check_embedded(settings: Models) -> Finding:

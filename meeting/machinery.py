@@ -99,10 +99,10 @@ class RealMachinery:
         self._config = config
 
     def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
-        """Load one copy of each model."""
-        from pipelines.loading import EngineOptions, load_engine
+        """Load one copy of each model, or one for each GPU."""
+        from pipelines.loading import EngineOptions, load_fleet
 
-        engine = load_engine(EngineOptions(**asdict(models)), on_progress)
+        engine = load_fleet(EngineOptions(**asdict(models)), on_progress)
         memory.keep_for_good()
         return engine
 
@@ -122,7 +122,7 @@ class RealMachinery:
         values = {**asdict(self._config.speech), **asdict(self._config.speakers)}
         values["language"] = language or values["language"]
         values["hotwords"] = (*hotwords, *values["hotwords"])
-        return Stream(engine, PipelineOptions(**values), emit, source_id)
+        return Stream(engine.take(), PipelineOptions(**values), emit, source_id)
 
     def tidy(self) -> None:
         """Give back what closed pipelines have left: their streams are loops, which nobody frees at once."""

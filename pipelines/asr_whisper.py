@@ -204,18 +204,24 @@ def load_folder(
     It reads `at_once` slices together, by default as many as suit the device.
     """
     _check_folder(folder)
-    if device == "cuda":
+    on_gpu = device.startswith("cuda")
+    if on_gpu:
         # torch brings cuBLAS and cuDNN; once they are loaded CTranslate2 finds them by name.
         import torch  # noqa: F401
     from faster_whisper import WhisperModel
 
     try:
         model = WhisperModel(
-            str(folder), device=device, compute_type=compute_type, cpu_threads=threads, local_files_only=True
+            str(folder),
+            device="cuda" if on_gpu else device,
+            device_index=int(device.partition(":")[2] or 0),
+            compute_type=compute_type,
+            cpu_threads=threads,
+            local_files_only=True,
         )
     except (RuntimeError, ValueError, OSError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        if device == "cuda":
+        if on_gpu:
             raise ModelError(
                 f"Whisper {name} cannot be loaded on the GPU ({reason}); try models.device: cpu"
             ) from error
@@ -223,7 +229,7 @@ def load_folder(
     except Exception as error:
         # The tokenizers library raises bare exceptions for a damaged tokenizer.json.
         raise ModelCorrupt(f"the tokenizer of the Whisper model in {folder} is damaged") from error
-    return WhisperRecogniser(model, name, device, at_once or (AT_ONCE if device == "cuda" else 1))
+    return WhisperRecogniser(model, name, device, at_once or (AT_ONCE if on_gpu else 1))
 
 
 def _check_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from pipelines.sizes import Fit, fitting, least, left_for_whisper, shape_of
 from pipelines.weights import EMBEDDING, SEGMENTATION, SPEECH, PinnedFile, locate
 
 SETS = ("auto", "whisper", "embedded")
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda", "cuda:N")
+ONE_CARD = re.compile(r"cuda:\d{1,2}")
 
 GPU_WHISPER = "large-v3-turbo"
 CPU_WHISPERS = ("tiny", "base", "small")
@@ -46,7 +48,7 @@ class ModelSettings(Protocol):
 
     @property
     def device(self) -> str:
-        """auto, cpu or cuda"""
+        """auto, cpu, cuda (all GPUs), or cuda:N for one of them"""
 
     @property
     def whisper(self) -> str:
@@ -81,7 +83,8 @@ class ModelSettings(Protocol):
 class Available:
     """What this machine has and can have, as found by a probe."""
 
-    cuda: bool
+    cuda: int
+    """CUDA devices"""
     weights: Mapping[str, str]
     """Name or path from the settings to CACHED, HUB, GATED, ABSENT or SILENT"""
 
@@ -124,6 +127,16 @@ class Choice:
     languages: tuple[str, ...] | None
     """Languages that are recognised; None means many"""
     hub_token: str | None = field(default=None, repr=False, compare=False)
+    devices: tuple[str, ...] = ("cpu",)
+    """Where a copy of each model goes; the first is that of the references"""
+
+    def on(self, device: str) -> Choice:
+        """The same choice for another GPU."""
+        speech, segmentation, embedding = (
+            ref if ref.device == "cpu" else replace(ref, device=device)
+            for ref in (self.speech, self.segmentation, self.embedding)
+        )
+        return replace(self, speech=speech, segmentation=segmentation, embedding=embedding)
 
     @property
     def device(self) -> str:
@@ -161,7 +174,13 @@ def choose(settings: ModelSettings, available: Available) -> Choice:
     """
     if settings.set not in SETS:
         raise SettingsError(f"models.set must be one of {', '.join(SETS)}, not {settings.set!r}")
-    device = _device(settings, available)
+    devices = _devices(settings, available)
+    choice = _models(settings, available, devices[0])
+    # where the recogniser has no GPU, one copy of it has all of the processor
+    return replace(choice, devices=devices if choice.speech.device != "cpu" else devices[:1])
+
+
+def _models(settings: ModelSettings, available: Available, device: str) -> Choice:
     if settings.set == "embedded":
         return _choice(settings, _moonshine(settings), _plain_segmentation(settings, device), _ge2e(settings, device))
     for name in (settings.whisper, settings.segmentation, settings.embedding):
@@ -191,12 +210,25 @@ def is_pinned(ref: ModelRef, pinned: PinnedFile) -> bool:
     return ref.path is not None and ref.path.name == pinned.file
 
 
-def _device(settings: ModelSettings, available: Available) -> str:
-    if settings.device not in DEVICES:
-        raise SettingsError(f"models.device must be one of {', '.join(DEVICES)}, not {settings.device!r}")
-    if settings.device == "cuda" and not available.cuda:
-        raise ModelError("models.device is cuda, but no CUDA device was found: check the driver, or set it to auto")
-    return "cuda" if available.cuda and settings.device != "cpu" else "cpu"
+def _devices(settings: ModelSettings, available: Available) -> tuple[str, ...]:
+    wanted, cards = settings.device, int(available.cuda)
+    if wanted not in DEVICES[:3] and not ONE_CARD.fullmatch(wanted):
+        raise SettingsError(f"models.device must be one of {', '.join(DEVICES)}, not {wanted!r}")
+    if wanted == "cpu" or (wanted == "auto" and not cards):
+        return ("cpu",)
+    if not cards:
+        raise ModelError(
+            f"models.device is {wanted}, but no CUDA device was found: check the driver, or set it to auto"
+        )
+    if wanted in ("auto", "cuda"):
+        return tuple(f"cuda:{card}" for card in range(cards)) if cards > 1 else ("cuda",)
+    if int(wanted.partition(":")[2]) >= cards:
+        raise ModelError(f"models.device is {wanted}, but the last of the {cards} CUDA devices is cuda:{cards - 1}")
+    return (wanted,)
+
+
+def _on_gpu(device: str) -> bool:
+    return device.startswith("cuda")
 
 
 def _moonshine(settings: ModelSettings) -> ModelRef:
@@ -214,10 +246,10 @@ def _ge2e(settings: ModelSettings, device: str) -> ModelRef:
 
 
 def _speech(settings: ModelSettings, available: Available, device: str) -> ModelRef:
-    compute = "float16" if device == "cuda" else "int8"
+    compute = "float16" if _on_gpu(device) else "int8"
     if settings.whisper != "auto":
         found = [settings.whisper] if available.has(settings.whisper) else []
-    elif device == "cuda":
+    elif _on_gpu(device):
         found = [name for name in (GPU_WHISPER, *reversed(WHISPERS)) if available.has(name)]
     else:
         found = [name for name in CPU_WHISPERS if available.has(name)]
@@ -227,7 +259,7 @@ def _speech(settings: ModelSettings, available: Available, device: str) -> Model
         wanted = f"Whisper {settings.whisper}" if settings.whisper != "auto" else "any Whisper model"
         raise ModelMissing(_cannot_have(wanted, _speech_state(settings, available, device)))
     at_once = None
-    if device == "cuda":
+    if _on_gpu(device):
         fit = _fit(settings, found)
         found = [fit.name] if fit else found[:1]
         compute, at_once = (fit.compute_type, fit.at_once) if fit else (compute, None)
@@ -279,7 +311,7 @@ def _hub_ref(role: str, kind: str, name: str, available: Available, device: str)
 
 
 def _speech_state(settings: ModelSettings, available: Available, device: str) -> str:
-    wanted = GPU_WHISPER if device == "cuda" else CPU_WHISPERS[0]
+    wanted = GPU_WHISPER if _on_gpu(device) else CPU_WHISPERS[0]
     return available.weights.get(wanted if settings.whisper == "auto" else settings.whisper, SILENT)
 
 
@@ -340,7 +372,7 @@ def _why(
 
 def _within(settings: ModelSettings, speech: ModelRef) -> str:
     """What a budget has made of it."""
-    if speech.device != "cuda" or settings.gpu_memory is None:
+    if not _on_gpu(speech.device) or settings.gpu_memory is None:
         return ""
     budget = f"{settings.gpu_memory:g} GB of the GPU's memory"
     if speech.at_once is None:

@@ -98,11 +98,17 @@ class Engine:
         self._finder = finder
         self._voice = voice
         self._contexts: dict[Hashable, _Context] = {}
+        self._guests: set[Hashable] = set()
         self._lock = threading.Lock()
         self._governor = Governor()
         at_once = getattr(recogniser, "at_once", 1)
         self.speech = Lane("speech", work=self._read, most=at_once, patience=COMPANY, apart=True)
         self.voices = Lane("voices", work=finder, most=WINDOWS_AT_ONCE, patience=COMPANY)
+
+    @property
+    def guests(self) -> int:
+        """Pipelines that work with it now."""
+        return len(self._guests)
 
     @property
     def load(self) -> float:
@@ -119,14 +125,28 @@ class Engine:
         """Live meetings that it carries; None where it was not measured."""
         return self.pace.capacity if self.pace else None
 
-    def measure(self, trial: Callable[[int], object], on_gpu: bool = False, threads: int = 1) -> Pace:
+    def take(self) -> Engine:
+        """The engine for one more pipeline, as a `Fleet` gives it: this one."""
+        return self
+
+    def enter(self, owner: Hashable) -> None:
+        """A pipeline begins to work with it."""
+        with self._lock:
+            self._guests.add(owner)
+
+    def leave(self, owner: Hashable) -> None:
+        """A pipeline needs it no longer; it may say so twice."""
+        with self._lock:
+            self._guests.discard(owner)
+
+    def measure(self, trial: Callable[[int], object], on_gpu: bool = False, threads: int = 1, among: int = 1) -> Pace:
         """Measure the models' pace; takes a second on a slow machine, and is for a time when nothing else is asked.
 
-        `trial` does the work of finding voices in so many windows.
+        `trial` does the work of finding voices in so many windows; the cores are shared `among` so many engines.
         """
         alone = best_of(lambda: trial(1))
         together = best_of(lambda: trial(TOGETHER)) / TOGETHER
-        self.pace = Pace(self._recogniser.pace(), alone, together, cores(), on_gpu, threads)
+        self.pace = Pace(self._recogniser.pace(), alone, together, max(1, cores() // among), on_gpu, threads)
         return self.pace
 
     def listen(self) -> VoiceStream:

@@ -36,7 +36,7 @@ Wanted = dict[str, tuple[str, tuple[str, ...]]]
 def look(settings: ModelSettings) -> Available:
     """Find out what is cached and what a hub would give, within `hub_timeout` seconds."""
     deadline = time.monotonic() + settings.hub_timeout
-    cuda = settings.device != "cpu" and has_cuda()
+    cuda = count_cuda() if settings.device != "cpu" else 0
     if settings.set == "embedded":
         return Available(cuda, {})
     weights: dict[str, str] = {}
@@ -49,17 +49,17 @@ def look(settings: ModelSettings) -> Available:
     return Available(cuda, weights)
 
 
-def has_cuda() -> bool:
-    """Whether there is a CUDA device; asks CTranslate2, which is quicker to import than torch."""
+def count_cuda() -> int:
+    """CUDA devices that there are; asks CTranslate2, which is quicker to import than torch."""
     try:
         import ctranslate2
 
-        return int(ctranslate2.get_cuda_device_count()) > 0
+        return int(ctranslate2.get_cuda_device_count())
     except (ImportError, RuntimeError):
-        return False
+        return 0
 
 
-def whisper_candidates(name: str, cuda: bool) -> tuple[str, ...]:
+def whisper_candidates(name: str, cuda: int) -> tuple[str, ...]:
     """The Whisper models that a setting may come to."""
     if name != "auto":
         return (name,)

@@ -12,6 +12,7 @@ from .asr import Recogniser
 from .cluster import preset
 from .diarize import LocalVoiceFinder
 from .engine import Engine
+from .fleet import Fleet
 from .lane import Lane
 from .lean import import_diarization
 from .models import SPEECH, Choice, decide, load_embedding, load_segmentation, load_whisper, require
@@ -43,9 +44,36 @@ def load_engine(options: EngineOptions, on_progress: Callable[[str], None] = log
 
     `on_progress` is told in a sentence what is being done.
     """
+    choice = _decide(options, on_progress)
+    engine = _load(choice.on(choice.devices[0]), options, on_progress)
+    on_progress("models are ready")
+    return engine
+
+
+def load_fleet(options: EngineOptions, on_progress: Callable[[str], None] = log.info) -> Engine | Fleet:
+    """The same with a copy of each model on every GPU that the settings allow: an engine for each, if several."""
+    choice = _decide(options, on_progress)
+    engines: list[Engine] = []
+    try:
+        for device in choice.devices:
+            engines.append(_load(choice.on(device), options, on_progress, len(choice.devices)))
+    except BaseException:
+        for engine in engines:
+            engine.close()
+        raise
+    on_progress("models are ready")
+    return engines[0] if len(engines) == 1 else Fleet(engines)
+
+
+def _decide(options: EngineOptions, on_progress: Callable[[str], None]) -> Choice:
     on_progress("looking for models")
     choice = decide(options)
     on_progress(choice.why)
+    return choice
+
+
+def _load(choice: Choice, options: EngineOptions, on_progress: Callable[[str], None], among: int = 1) -> Engine:
+    """One engine of `among` so many on this machine."""
     beside = Lane("loading")
     try:
         reading = beside.submit(lambda: _load_recogniser(choice, options, on_progress))
@@ -59,9 +87,8 @@ def load_engine(options: EngineOptions, on_progress: Callable[[str], None] = log
     choice = choice.with_speech(recogniser.name)
     engine = Engine(recogniser, finder, VoiceModel(), preset(choice.embedding.name), choice.as_dict())
     _warm_up(engine)
-    pace = engine.measure(finder.trial, choice.segmentation.device.startswith("cuda"), options.threads)
+    pace = engine.measure(finder.trial, choice.segmentation.device.startswith("cuda"), options.threads, among)
     log.info("this machine carries about %d live meetings", pace.capacity)
-    on_progress("models are ready")
     return engine
 
 

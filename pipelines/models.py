@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.choice import Available, Choice, ModelRef, ModelSettings, choose, is_pinned
-from pipelines.hub import fetch, fetch_whisper, has_cuda, look
+from pipelines.hub import count_cuda, fetch, fetch_whisper, look
 from pipelines.weights import (
     EMBEDDED,
     EMBEDDING,
@@ -40,10 +40,10 @@ __all__ = [
     "ModelSettings",
     "PinnedFile",
     "choose",
+    "count_cuda",
     "decide",
     "default_cache_dir",
     "fastest_that_keeps_pace",
-    "has_cuda",
     "load_embedding",
     "load_segmentation",
     "load_whisper",

@@ -159,6 +159,7 @@ class Pipeline:
             ops.flat_map(_guarded_merge(merger)),
         )
         self._subscription = merged.subscribe(self._tell, self._broke, self._done.set)
+        engine.enter(self._owner)
 
     def feed(self, audio: Samples) -> None:
         """More audio, 16 kHz mono, shape (samples,); returns when it is queued. One thread at a time."""
@@ -192,6 +193,7 @@ class Pipeline:
         self._subscription.dispose()
         self._outputs.dispose()
         self._progress.close()
+        self._engine.leave(self._owner)
         self._done.set()
 
     def _find(self, window: Window) -> Any:

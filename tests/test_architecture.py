@@ -48,7 +48,7 @@ LAYOUT = {
         "pipelines", "models weights choice sizes hub checkpoints ge2e embed", "values parts blocks asr models"
     ),
     "engine": row("pipelines", "engine", "values parts blocks asr models"),
-    "loading": row("pipelines", "loading lean", "values parts blocks asr models engine loading"),
+    "loading": row("pipelines", "loading lean fleet", "values parts blocks asr models engine loading"),
     "stream": row("pipelines", "stream progress", "values parts blocks asr models engine stream"),
     "core": row(
         "meeting",

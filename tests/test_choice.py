@@ -202,7 +202,49 @@ def test_a_gpu_that_is_demanded_must_be_there() -> None:
         choose(Models(device="cuda"), NOTHING)
 
 
-@pytest.mark.parametrize("settings", [Models(set="best"), Models(device="tpu")])
+TWO = Available(2, GPU.weights)
+
+
+@pytest.mark.parametrize(
+    ("settings", "available", "devices"),
+    [
+        (Models(), GPU, ("cuda",)),
+        (Models(), TWO, ("cuda:0", "cuda:1")),
+        (Models(device="cuda"), TWO, ("cuda:0", "cuda:1")),
+        (Models(device="cuda:1"), TWO, ("cuda:1",)),
+        (Models(device="cuda:0"), GPU, ("cuda:0",)),
+        (Models(device="cpu"), TWO, ("cpu",)),
+        (Models(), ONLINE, ("cpu",)),
+        (Models(set="embedded"), TWO, ("cuda:0",)),
+        (Models(), Available(2, {}), ("cuda:0",)),
+    ],
+)
+def test_every_gpu_that_may_be_used_gets_a_copy_unless_the_recogniser_cannot_use_one(
+    settings: Models, available: Available, devices: tuple[str, ...]
+) -> None:
+    choice = choose(settings, available)
+    assert choice.devices == devices
+    assert choice.segmentation.device == devices[0]
+
+
+def test_a_choice_can_be_put_on_another_gpu() -> None:
+    choice = choose(Models(gpu_memory=8), TWO)
+    other = choice.on("cuda:1")
+    assert {ref.device for ref in (other.speech, other.segmentation, other.embedding)} == {"cuda:1"}
+    assert (other.speech.compute_type, other.speech.at_once) == ("float16", 8)
+    assert other.on("cuda:0") == choice
+    embedded = choose(Models(set="embedded"), TWO).on("cuda:1")
+    assert (embedded.speech.device, embedded.embedding.device) == ("cpu", "cuda:1")
+
+
+def test_a_gpu_that_is_named_must_be_there() -> None:
+    with pytest.raises(ModelError, match=r"device is cuda:2, but the last of the 2 CUDA devices is cuda:1"):
+        choose(Models(device="cuda:2"), TWO)
+    with pytest.raises(ModelError, match=r"device is cuda:1, but no CUDA device was found"):
+        choose(Models(device="cuda:1"), ONLINE)
+
+
+@pytest.mark.parametrize("settings", [Models(set="best"), Models(device="tpu"), Models(device="cuda:N")])
 def test_impossible_settings_are_refused(settings: Models) -> None:
     with pytest.raises(SettingsError, match="must be one of"):
         choose(settings, NOTHING)

@@ -60,6 +60,11 @@ def test_the_full_variable_wins_over_the_short_one(tmp_path: Path) -> None:
     assert load_config(write(tmp_path, ""), environment).server.port == 2000
 
 
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:0", "cuda:12"])
+def test_the_models_may_be_on_all_gpus_or_on_one(tmp_path: Path, device: str) -> None:
+    assert load_config(write(tmp_path, f"models: {{device: '{device}'}}"), {}).models.device == device
+
+
 def test_the_file_can_be_named_by_a_variable(tmp_path: Path) -> None:
     path = write(tmp_path, "models: {set: embedded}")
     assert load_config(environment={"MEETING_CONFIG": str(path)}).models.set == "embedded"
@@ -98,6 +103,8 @@ def test_variables_are_read_in_the_type_of_their_setting(
         ("server: {port: 70000}", ["server.port", "between 0 and 65535", "70000"]),
         ("server: 5", ["section server", "5"]),
         ("- 1", ["must hold keys and values"]),
+        ("models: {device: 'cuda:N'}", ["models.device", "auto, cpu, cuda, cuda:N", "'cuda:N'"]),
+        ("models: {device: cuda1}", ["models.device", "auto, cpu, cuda, cuda:N", "'cuda1'"]),
         ("models: {set: huge}", ["models.set", "auto, whisper, embedded", "'huge'"]),
         ("storage: {keep_audio: 1}", ["storage.keep_audio", "true or false"]),
         ("storage: {data_dir: ''}", ["storage.data_dir", "a path"]),

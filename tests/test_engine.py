@@ -377,3 +377,20 @@ def test_what_a_machine_carries_is_known_once_it_was_measured() -> None:
 
 def test_a_machine_with_room_has_no_load_to_speak_of(engine: Engine) -> None:
     assert (engine.load, engine.thinning) == (0.0, Thinning.NONE)
+
+
+def test_an_engine_knows_who_works_with_it_and_gives_itself_to_whoever_asks(engine: Engine) -> None:
+    assert (engine.take(), engine.guests) == (engine, 0)
+    engine.enter("one")
+    engine.enter("two")
+    engine.leave("one")
+    engine.leave("one")
+    assert engine.guests == 1
+
+
+def test_several_engines_on_a_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.engine.cores", lambda: 12)
+    engine = Engine(FakePacedRecogniser(), find, FakeVoiceModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
+    assert engine.measure(lambda windows: None, True, among=4).cores == 3
+    assert engine.measure(lambda windows: None, True, among=40).cores == 1
+    engine.close()

@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 
+from pipelines import loading
 from pipelines.asr import Heard
+from pipelines.choice import Available, Choice, choose
 from pipelines.cluster import PRESETS
-from pipelines.errors import ModelMissing
-from pipelines.loading import EngineOptions, limit_torch, load_engine
+from pipelines.errors import ModelError, ModelMissing
+from pipelines.fleet import Fleet
+from pipelines.loading import EngineOptions, limit_torch, load_engine, load_fleet
 from pipelines.sizes import VOICES
 from pipelines.types import SAMPLE_RATE, WINDOW, Slice, Span, Window
 from tests.conftest import Sample
+from tests.server_fakes import FakeEngine
+from tests.test_choice import Models
 
 PATIENCE = 60
 """Seconds after which a test gives up waiting for a model"""
@@ -73,3 +78,38 @@ def test_torch_may_take_no_more_than_its_part_of_a_cards_budget() -> None:
     card.total_memory = 1_000_000_000
     limit_torch("cuda", card)
     assert card.limits[1] == (1.0, 0)
+
+
+@pytest.mark.parametrize(("devices", "copies"), [(("cpu",), 1), (("cuda:0", "cuda:1"), 2)])
+def test_each_gpu_gets_an_engine_and_a_single_one_stands_for_itself(
+    monkeypatch: pytest.MonkeyPatch, devices: tuple[str, ...], copies: int
+) -> None:
+    weights = dict.fromkeys(("large-v3-turbo", "tiny", "base", "small"), "cached")
+    choice = choose(Models(), Available(len(devices) if copies > 1 else 0, weights))
+    loaded: list[tuple[str, int]] = []
+
+    def load(one: Choice, options: EngineOptions, on_progress: object, among: int = 1) -> FakeEngine:
+        loaded.append((one.speech.device, among))
+        return FakeEngine()
+
+    monkeypatch.setattr(loading, "decide", lambda options: choice)
+    monkeypatch.setattr(loading, "_load", load)
+    found = load_fleet(EngineOptions(), lambda message: None)
+    assert loaded == [(device, copies) for device in devices]
+    assert isinstance(found, Fleet) == (copies > 1)
+
+
+def test_when_one_gpu_cannot_be_loaded_the_others_are_freed(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = {"large-v3-turbo": "cached"}
+    monkeypatch.setattr(loading, "decide", lambda options: choose(Models(), Available(2, weights)))
+    first = FakeEngine()
+
+    def load(one: Choice, *_: object) -> FakeEngine:
+        if one.speech.device == "cuda:1":
+            raise ModelError("the card is full")
+        return first
+
+    monkeypatch.setattr(loading, "_load", load)
+    with pytest.raises(ModelError, match="full"):
+        load_fleet(EngineOptions(), lambda message: None)
+    assert first.closed

@@ -78,6 +78,7 @@ class FakeEngine:
     windows: list[int] = field(default_factory=list)
     speech: FakeLane = field(default_factory=FakeLane)
     voices: FakeLane = field(default_factory=FakeLane)
+    guests: list[object] = field(default_factory=list)
     load: float = 0.25
     thinning: Thinning = Thinning.NONE
 
@@ -88,6 +89,15 @@ class FakeEngine:
         """End the threads."""
         self._readers.shutdown()
         self._finders.shutdown()
+
+    def enter(self, owner: object) -> None:
+        """One more pipeline."""
+        self.guests.append(owner)
+
+    def leave(self, owner: object) -> None:
+        """One fewer."""
+        if owner in self.guests:
+            self.guests.remove(owner)
 
     def listen(self) -> FakeVoice:
         """Voice activity for one more source."""
@@ -596,6 +606,17 @@ def test_options_reach_the_recogniser(listener: Listener) -> None:
     run(engine, listener, TALK, language="de", hotwords=("Zebra",))
     engine.close()
     assert set(asked) == {("de", ("Zebra",))}
+
+
+def test_a_pipeline_is_a_guest_of_its_engine_until_it_is_closed(engine: FakeEngine, listener: Listener) -> None:
+    finished, given_up = (Pipeline(engine, PipelineOptions(), listener, "s") for _ in range(2))  # type: ignore[arg-type]
+    assert len(engine.guests) == 2
+    finished.feed(TALK)
+    finished.finish()
+    assert len(engine.guests) == 1
+    given_up.close()
+    given_up.close()
+    assert engine.guests == []
 
 
 @pytest.fixture(scope="module")
