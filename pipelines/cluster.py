@@ -44,7 +44,7 @@ class Thresholds:
 
 
 PRESETS = {
-    "ge2e": Thresholds(tight=0.13, join=0.10, known=0.30, scatter=0.12),
+    "ge2e": Thresholds(tight=0.13, join=0.11, known=0.30, scatter=0.12),
     "wespeaker": Thresholds(tight=0.45, join=0.50, known=0.70),
     "pyannote": Thresholds(tight=0.50, join=0.55, known=0.80),
 }
