@@ -189,6 +189,20 @@ def test_a_revision_changes_only_the_lines_it_names(server: FakeServer, page: Pa
     expect(page.locator("[data-turn]")).to_have_attribute("data-color", "3")
 
 
+def test_a_server_that_is_too_full_says_what_it_leaves_out_and_when_it_no_longer_does(
+    server: FakeServer, page: Page
+) -> None:
+    watch(server, page, segment(1, 0.0, 1.2, "Good morning everybody.", "spk1"))
+    figures = {"rtf": 0.9, "asr_lag": 0.4, "diarization_lag": 0.5, "dropped_partials": 3, "load": 0.95}
+    notice = page.locator("[data-key=busy]")
+    for left_out, told in (("none", None), ("no_partials", "once a sentence is over"), ("none", None)):
+        server.tell({"type": "stats", **figures, "left_out": left_out})
+        if told:
+            expect(notice).to_contain_text(told)
+        else:
+            expect(notice).to_have_count(0)
+
+
 def test_a_withdrawn_line_disappears_with_its_turn(server: FakeServer, page: Page) -> None:
     watch(server, page, segment(1, 0.0, 1.0, "one", "spk1"), segment(2, 1.1, 2.0, "mhm", "spk2", final=False))
     expect(line(page, 2)).to_be_visible()
