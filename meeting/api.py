@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from meeting import export as exports
-from meeting.access import LINK_ROLES, Grant, Link
+from meeting.access import LINK_ROLES, Grant, Link, digest
 from meeting.doorman import Doorman
 from meeting.edits import Conflict, SegmentChange, SpeakerChange
 from meeting.messages import as_dict
+from meeting.outline import outline
 from meeting.records import OPEN, Meeting, Record, Source, display_name
 from meeting.retention import remove_meeting
 from meeting.rooms import Rooms
@@ -175,20 +177,28 @@ def index(
     return {"meetings": [_entry(m, names.get(m.id, []), rooms) for m in found], "next": following}
 
 
-@router.get("/{meeting_id}")
-def details(request: Request, meeting_id: str) -> dict[str, Any]:
-    """One meeting: state, times, sources, speakers, models, and the role of who asks."""
-    record = _store(request).record(meeting_id)
+@router.get("/{meeting_id}", responses={304: {"description": "nothing has changed, not even a line"}})
+def details(request: Request, meeting_id: str, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+    """One meeting: state, times, sources, speakers, models, and the role of who asks.
+
+    Its `ETag` changes with all that is seen of the meeting, its lines included.
+    """
+    record = outline(_store(request), meeting_id)
     speakers = [
         {"id": s.id, "name": s.name, "label": display_name(s), "color": s.color, "merged_into": s.merged_into}
         for s in record.speakers
     ]
-    return {
+    facts = {
         **_entry(record.meeting, speakers, _rooms(request)),
         "sources": [_source(source) for source in record.sources],
         "role": _grant(request).role.name.lower(),
         "tokens": _doorman(request).asks,
     }
+    tag = f'"{digest(json.dumps([facts, record.revisions]))[:32]}"'
+    headers = {"ETag": tag, "Vary": "Authorization"}
+    if if_none_match is not None and tag in (one.strip().removeprefix("W/") for one in if_none_match.split(",")):
+        return Response(status_code=304, headers=headers)
+    return JSONResponse(facts, headers=headers)
 
 
 @router.patch("/{meeting_id}")

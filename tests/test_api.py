@@ -104,6 +104,29 @@ def test_a_meeting_in_detail_names_its_sources_and_voices(served: Serving) -> No
     assert body["speakers"] == [{"id": "spk1", "name": None, "label": "Speaker 1", "color": 0, "merged_into": None}]
 
 
+def test_who_knows_a_meeting_is_told_only_that_nothing_has_changed(served: Serving) -> None:
+    path = f"/api/meetings/{held(served)}"
+    first = served.http.get(path)
+    for known in (first.headers["etag"], f'"other", W/{first.headers["etag"]}'):
+        again = served.http.get(path, headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    line = served.http.get(f"{path}/transcript").json()["segments"][0]["id"]
+    rev = 3  # provisional, final, given to a voice
+    assert served.http.patch(f"{path}/segments/{line}", json={"rev": rev, "text": "won"}).is_success
+    changed = served.http.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (changed.status_code, changed.json()) == (200, first.json())
+    assert changed.headers["etag"] != first.headers["etag"]
+
+
+def test_what_is_known_in_one_role_is_not_what_another_is_told(closed: Locked) -> None:
+    meeting = closed.held()
+    path = f"/api/meetings/{meeting.id}"
+    tag = closed.call("GET", path, meeting.view).headers["etag"]
+    assert closed.call("GET", path, meeting.view, headers={"If-None-Match": tag}).status_code == 304
+    assert closed.call("GET", path, meeting.host, headers={"If-None-Match": tag}).json()["role"] == "host"
+    assert closed.call("GET", path, None, headers={"If-None-Match": tag}).status_code == 401
+
+
 def test_the_transcript_is_the_json_export(served: Serving) -> None:
     meeting_id = held(served)
     answer = served.http.get(f"/api/meetings/{meeting_id}/transcript")

@@ -56,7 +56,7 @@ LAYOUT = {
         "values core",
     ),
     "storage": row(
-        "meeting", "store database tables journal export search links rescue corrections", "values core storage"
+        "meeting", "store database tables journal export search links rescue corrections outline", "values core storage"
     ),
     "live": row(
         "meeting",
@@ -91,7 +91,7 @@ LIBRARIES = {
     "av": "pipelines.audio",
     "soxr": "pipelines.audio",
     "sqlalchemy": "meeting.store meeting.database meeting.tables meeting.search meeting.links meeting.rescue "
-    "meeting.corrections",
+    "meeting.corrections meeting.outline",
     "alembic": "meeting.database meeting.tables",
     "yaml": "meeting.config",
 }

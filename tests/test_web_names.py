@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from tests.access_fakes import Given, Locked
 from tests.server_fakes import tone
 
 pytestmark = pytest.mark.browser
+
+COME_BACK = "window.dispatchEvent(new Event('focus'))"
 
 
 def said(id_: str, at: int, text: str, who: str | None, overlap: bool = False) -> Segment:
@@ -113,3 +116,64 @@ def test_people_speaking_at_once_are_marked_for_eyes_and_ears(server: Locked, ta
     page = tab(meeting.path("view"))
     expect(page.locator("[data-segment=s1]")).to_have_text("(speaking at once) both of us")
     expect(page.get_by_title("Speaking at once")).to_have_count(1)
+
+
+def test_readers_of_a_meeting_that_is_over_see_what_a_host_changes_without_a_reload(server: Locked, tab: Any) -> None:
+    meeting = over(server, said("s1", 5, "two", "spk2"), said("s2", 20, "stays", "spk1"))
+    host, reader = tab(meeting.path("host")), tab(meeting.path("view"))
+    expect(reader.locator("[data-segment=s1]")).to_have_text("two")
+    reader.locator("[data-segment=s2]").evaluate("(node) => { node.untouched = true }")
+    host.locator("[data-turn=s1]").get_by_test_id("edit-voice").click()
+    host.get_by_label("Name").fill("Ann")
+    host.get_by_test_id("line-text").fill("too")
+    host.get_by_test_id("names-save").click()
+    expect(host.get_by_test_id("names")).to_have_count(0)
+    host.get_by_test_id("title").fill("Over and done")
+    host.get_by_test_id("title").press("Enter")
+    expect(host).to_have_title(re.compile("^Over and done"))
+    reader.evaluate(COME_BACK)
+    expect(reader.locator("[data-turn=s1] .turn-name")).to_have_text("Ann")
+    expect(reader.locator("[data-segment=s1]")).to_have_text("too")
+    expect(reader.get_by_test_id("title")).to_have_value("Over and done")
+    assert reader.locator("[data-segment=s2]").evaluate("(node) => node.untouched")
+    expect(reader.get_by_test_id("end")).to_be_visible()
+
+
+def test_a_page_that_stays_in_sight_looks_by_itself_and_leaves_alone_what_somebody_types(
+    server: Locked, tab: Any
+) -> None:
+    meeting = over(server, said("s1", 5, "two", "spk2"), said("s2", 20, "stays", "spk1"))
+    page = tab(meeting.path("host"))
+    page.clock.install()
+    page.reload()
+    page.locator("[data-turn=s1]").get_by_test_id("edit-voice").click()
+    page.get_by_test_id("line-text").fill("mine")
+    path = f"/api/meetings/{meeting.id}/segments"
+    for line in ("s1", "s2"):
+        assert server.call("PATCH", f"{path}/{line}", meeting.host, json={"rev": 1, "text": "theirs"}).is_success
+    with page.expect_response(lambda answer: answer.status == 200 and answer.url.endswith(meeting.id)):
+        page.clock.fast_forward(15_000)
+    expect(page.locator("[data-segment=s2]")).to_have_text("theirs")
+    expect(page.get_by_test_id("line-text")).to_have_value("mine")
+    with page.expect_response(lambda answer: answer.status == 304):
+        page.clock.fast_forward(15_000)
+    expect(page.get_by_test_id("line-text")).to_have_value("mine")
+    page.get_by_test_id("names-save").click()
+    expect(page.get_by_test_id("names-said")).to_contain_text("changed meanwhile")
+    expect(page.get_by_test_id("line-text")).to_have_value("mine")
+
+
+def test_who_read_along_until_the_end_sees_later_changes_as_well(server: Locked, tab: Any) -> None:
+    meeting = server.create("Live")
+    with server.connect(meeting.id, meeting.speak) as source:
+        source.start()
+        source.frame(0, tone(1.0))
+        reader = tab(meeting.path("view"))
+        expect(reader.get_by_text("Speaker 1").first).to_be_visible()
+        source.send("stop")
+        source.close_code()
+    expect(reader.get_by_test_id("end")).to_be_visible()
+    path = f"/api/meetings/{meeting.id}/speakers/spk1"
+    assert server.call("PATCH", path, meeting.host, json={"name": "Ann"}).is_success
+    reader.evaluate(COME_BACK)
+    expect(reader.locator(".turn-name").first).to_have_text("Ann")

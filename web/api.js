@@ -11,23 +11,23 @@ export class ApiError extends Error {
 }
 
 // id: the meeting that it is about, whose link may have brought a token. A token that is refused is forgotten, and the
-// next one tried, until there is none.
-async function request(method, path, { body, id } = {}) {
+// next one tried, until there is none. tag: of the answer that is known; when that is still true the status is 304.
+async function request(method, path, { body, id, tag } = {}) {
   const token = tokenFor(id)
   let response
   try {
     response = await fetch(path, {
       method,
-      headers: { ...(body ? { 'Content-Type': 'application/json' } : {}), ...bearer(token) },
+      headers: { ...(body ? { 'Content-Type': 'application/json' } : {}), ...(tag ? { 'If-None-Match': tag } : {}), ...bearer(token) },
       body: body ? JSON.stringify(body) : undefined,
     })
   } catch {
     throw new ApiError(0, 'unreachable', 'The server does not answer. Check that it is running, then try again.')
   }
-  if (response.ok) return response
+  if (response.ok || response.status === 304) return response
   if (response.status === 401 && token) {
     refused(token)
-    if (tokenFor(id)) return request(method, path, { body, id })
+    if (tokenFor(id)) return request(method, path, { body, id, tag })
   }
   const answer = await response.json().catch(() => null)
   const { code = 'failed', message = `The server answered with status ${response.status}.` } = answer?.error ?? {}
@@ -40,7 +40,13 @@ const meeting = (id) => `/api/meetings/${encodeURIComponent(id)}`
 
 export const createMeeting = (title) => call('POST', '/api/meetings', { body: title ? { title } : {} })
 export const listMeetings = (before) => call('GET', `/api/meetings${before ? `?before=${encodeURIComponent(before)}` : ''}`)
-export const getMeeting = (id) => call('GET', meeting(id), { id })
+
+// {facts, tag}; facts is null when all is still as it was at `known`.
+export async function getMeeting(id, known = null) {
+  const response = await request('GET', meeting(id), { id, tag: known })
+  return { facts: response.status === 304 ? null : await response.json(), tag: response.headers.get('ETag') }
+}
+
 export const renameMeeting = (id, title) => call('PATCH', meeting(id), { body: { title }, id })
 export const deleteMeeting = (id) => call('DELETE', meeting(id), { id })
 export const editSpeaker = (id, voice, body) => call('PATCH', `${meeting(id)}/speakers/${encodeURIComponent(voice)}`, { body, id })

@@ -16,7 +16,7 @@ export function backoff(attempt, random = Math.random()) {
 }
 
 export class Link {
-  state = 'idle' // connecting, live, reconnecting, closed or failed
+  state = 'connecting' // then live, reconnecting, closed or failed
   attempt = 0
   problem = null // {code, message}, once failed
   #socket = null

@@ -2,6 +2,7 @@
 
 import * as api from './api.js'
 import { Microphone } from './capture.js'
+import { Changes } from './changes.js'
 import { Dock } from './dock.js'
 import { confirm, el, icon, setText } from './dom.js'
 import { Follower } from './follow.js'
@@ -51,6 +52,7 @@ export class MeetingPage {
       onMute: () => this.recorder.mute(),
     })
     this.recorder = new Recorder(this)
+    this.changes = new Changes(id, { onChange: (facts) => this.#changed(facts), onError: (error) => this.#refused(error) })
     this.turns = el('div', { class: 'turns' })
     this.view = new TranscriptView(this.turns)
     this.end = el('p', { class: 'end', hidden: true, 'data-testid': 'end' }, icon('check'), el('span'))
@@ -87,8 +89,9 @@ export class MeetingPage {
     this.#state = { ...EMPTY, title: title ?? '', phase: input ? 'open' : 'connecting' }
     this.follower.following = Boolean(input)
     if (input) this.#begin(input)
-    else this.#connect()
-    this.#loadFacts()
+    const facts = this.#loadFacts()
+    // What the socket tells is then no older than the facts, and what changes later can be told from them.
+    if (!input) this.#connect(null, facts)
     this.#draw()
   }
 
@@ -98,6 +101,7 @@ export class MeetingPage {
     clearInterval(this.#ticker)
     cancelAnimationFrame(this.#frame)
     this.follower.close()
+    this.changes.close()
     this.recorder.release()
     this.#link?.close()
     this.#place.announcer.replaceChildren()
@@ -138,16 +142,22 @@ export class MeetingPage {
 
   // ---- connection
 
-  #connect(source = null) {
+  // after: a promise that is waited for; it may bring another token to light.
+  #connect(source = null, after = null) {
     this.#link?.close()
-    this.#link = new Link({
+    const link = new Link({
       url: api.socketUrl(this.#id),
-      protocols: api.protocols(this.#id),
       source,
       onMessage: (message) => this.#message(message),
       onChange: (link) => this.#linkChanged(link),
     })
-    this.#link.open()
+    this.#link = link
+    const open = () => {
+      link.protocols = api.protocols(this.#id)
+      link.open()
+    }
+    if (after) after.then(() => this.#gone || link !== this.#link || open())
+    else open()
   }
 
   #message(message) {
@@ -158,7 +168,7 @@ export class MeetingPage {
     if (message.type === 'segment') this.#heard(message, before.segments.get(message.id))
     if (message.type === 'session') this.#begun(message)
     if (message.type === 'error' && !message.fatal) this.notices.say(...warningText(message))
-    if (this.#state.phase === 'ended' && before.phase !== 'ended') this.#ended()
+    if (this.#state.phase === 'ended' && before.phase !== 'ended') this.#ended(before)
     if (this.#state !== before) this.#draw()
   }
 
@@ -285,14 +295,14 @@ export class MeetingPage {
     this.#tick()
   }
 
-  #ended() {
+  #ended(before) {
     const interrupted = this.recorder.input !== null && !this.recorder.stopping
     const unsent = Math.round(this.#link.unsent)
     this.recorder.release()
     this.dock.source(null)
     forget(this.#id)
     this.#showExport()
-    this.#loadFacts()
+    this.changes.watch(before.phase === 'connecting')
     if (!interrupted) return
     const missing = unsent > 1 ? ` The last ${unsent} s of your audio did not reach it.` : ''
     this.notices.say('problem', `The server has ended this meeting. What was heard until then is kept.${missing}`)
@@ -302,16 +312,30 @@ export class MeetingPage {
 
   async #loadFacts() {
     try {
-      const facts = await api.getMeeting(this.#id)
-      if (this.#gone) return
-      this.head.facts(facts)
-      this.#allow(facts)
-      if (!this.recorder.input) this.recorder.base = Math.max(this.recorder.base, facts.duration ?? 0)
-      this.#draw()
+      this.#tell(await this.changes.facts())
     } catch (error) {
-      if (error.status === 404 && !this.#gone) this.#lost(problemText({ close: 4404 }).text)
-      if (error.status === 401 && !this.#gone) this.#locked()
+      this.#refused(error)
     }
+  }
+
+  #tell(facts) {
+    if (this.#gone) return
+    this.head.facts(facts)
+    this.#allow(facts)
+    if (!this.recorder.input) this.recorder.base = Math.max(this.recorder.base, facts.duration ?? 0)
+    this.#draw()
+  }
+
+  #refused({ status }) {
+    if (status === 404 && !this.#gone) this.#lost(problemText({ close: 4404 }).text)
+    if (status === 401 && !this.#gone) this.#locked()
+  }
+
+  // Somebody has changed a meeting that is over: its snapshot is read again, and only what differs is drawn.
+  #changed(facts) {
+    if (this.#gone) return
+    this.#tell(facts)
+    this.#connect()
   }
 
   // What may be done here is for the server to say; the page only does not offer what would be refused.
