@@ -144,7 +144,7 @@ def diart(audio: Audio, models: str = "embedded") -> Result:
     from pipelines.models import decide, load_embedding, load_segmentation
 
     options = EngineOptions(set=models)
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     choice = decide(options)
     segmentation, embedding = load_segmentation(choice.segmentation), load_embedding(choice.embedding)
     _without_microphone()

@@ -96,7 +96,9 @@ def parser() -> argparse.ArgumentParser:
     models = command("models", "show the models, or fetch those that are missing")
     models.add_argument("action", choices=("list", "pull"))
     _add_models(models)
-    _add_models(command("doctor", "check this machine and say what to do about each problem"))
+    doctor = command("doctor", "check this machine and say what to do about each problem")
+    _add_models(doctor)
+    doctor.add_argument("--measure", action="store_true", help="also load the models and measure their pace")
     command("migrate", "bring the database to this version's schema")
     command("token", "print a new server token, hard to guess; it is kept nowhere")
     return top
@@ -286,7 +288,7 @@ def _models(options: argparse.Namespace, config: Config) -> int:
 def _doctor(options: argparse.Namespace, config: Config) -> int:
     from meeting.doctor import run_doctor
 
-    return run_doctor(config)
+    return run_doctor(config, options.measure)
 
 
 def _migrate(options: argparse.Namespace, config: Config) -> int:

@@ -77,7 +77,7 @@ class Models:
     hub_token: str | None = _setting(None, secret=True)
     hub_timeout: float = _setting(3.0, low=0.1, high=600)
     gpu_memory: float | None = _setting(None, low=3, high=1024)
-    threads: int = _setting(1, low=1, high=256)
+    threads: int | None = _setting(None, low=1, high=256)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What this machine lacks to run a meeting, and what to do about each problem; loads no model."""
+"""What this machine lacks to run a meeting, and what to do about each problem; loads models only to measure them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from typing import Any
 
 from meeting.config import Config, Models
 from pipelines import models
@@ -72,11 +73,51 @@ def examine(config: Config) -> list[Finding]:
     return [check() for check in checks]
 
 
-def run_doctor(config: Config) -> int:
-    """Print the findings as a table; 0 when all is well, else 1."""
+def run_doctor(config: Config, measure: bool = False, load: Callable[[Models], Any] | None = None) -> int:
+    """Print the findings as a table; 0 when all is well, else 1.
+
+    `measure` loads the models, by `load` if given, and prints their pace as well.
+    """
     findings = examine(config)
     print(table(findings))
-    return 0 if all(finding.ok for finding in findings) else 1
+    well = all(finding.ok for finding in findings)
+    if measure:
+        try:
+            engine = (load or _load)(config.models)
+        except MeetingError as error:
+            print(f"\nThe models cannot be measured: {error}")
+            return 1
+        print(f"\n{pace_table(engine)}")
+        engine.close()
+    return 0 if well else 1
+
+
+def pace_table(engine: Any) -> str:
+    """What the models of a `pipelines.engine.Engine`, or each of a `Fleet`, were measured to take."""
+    engines = getattr(engine, "engines", (engine,))
+    lines = []
+    for number, each in enumerate(engines, 1):
+        lines.append(f"Pace of {each.models['speech']} on {each.models['device']}" + f", {number}" * (len(engines) > 1))
+        lines += [f"  {name:<14}{text}" for name, text in _pace(each)]
+    lines.append(f"This machine carries about {engine.capacity} live meetings, if nothing else takes it.")
+    return "\n".join(lines)
+
+
+def _pace(engine: Any) -> list[tuple[str, str]]:
+    pace, tried = engine.pace, engine.tried
+    times = ", ".join(f"{threads}: {1000 * found:.1f} ms" for threads, found in tried.items())
+    return [
+        ("speech", f"{1000 * pace.reading:.1f} ms for a second of it"),
+        ("window", f"{1000 * pace.window:.1f} ms alone, {1000 * pace.together:.1f} ms each in company"),
+        ("threads", f"{pace.threads} for each model; {f'a window with {times}' if tried else 'no others were tried'}"),
+        ("cores", f"{pace.cores}"),
+    ]
+
+
+def _load(settings: Models) -> Any:
+    from pipelines.loading import EngineOptions, load_fleet
+
+    return load_fleet(EngineOptions(**asdict(settings)))
 
 
 def table(findings: Iterable[Finding]) -> str:

@@ -75,3 +75,23 @@ def choose_threads(seconds: Callable[[int], float], among: Sequence[int]) -> int
             break
         chosen, best = threads, found
     return chosen
+
+
+def calibrate(
+    work: Callable[[], object], use: Callable[[int], object], among: Sequence[int]
+) -> tuple[int, dict[int, float]]:
+    """The number of threads that is worth it for some work, and the seconds with each that was tried.
+
+    `use` sets the number; the chosen one is set in the end. Where there is no choice nothing is measured.
+    """
+    tried: dict[int, float] = {}
+
+    def seconds(threads: int) -> float:
+        use(threads)
+        work()  # starts the threads
+        tried[threads] = best_of(work)
+        return tried[threads]
+
+    chosen = choose_threads(seconds, among)
+    use(chosen)
+    return chosen, tried

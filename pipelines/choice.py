@@ -75,8 +75,8 @@ class ModelSettings(Protocol):
         """GB of each GPU's memory that the models may take"""
 
     @property
-    def threads(self) -> int:
-        """CPU threads of each model"""
+    def threads(self) -> int | None:
+        """CPU threads of each model; None for as many as are worth it"""
 
 
 @dataclass(frozen=True, slots=True)

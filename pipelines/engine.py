@@ -94,6 +94,8 @@ class Engine:
         """Distances of the embedding model"""
         self.pace: Pace | None = None
         """What this machine needs, once it was measured"""
+        self.tried: dict[int, float] = {}
+        """Seconds for one window by number of threads, where that was tried"""
         self._recogniser = recogniser
         self._finder = finder
         self._voice = voice

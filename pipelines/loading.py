@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .asr import Recogniser
+from .calibration import calibrate, candidates, cores
 from .cluster import preset
 from .diarize import LocalVoiceFinder
 from .engine import Engine
@@ -36,7 +37,7 @@ class EngineOptions:
     hub_token: str | None = field(default=None, repr=False)
     hub_timeout: float = 3.0
     gpu_memory: float | None = None
-    threads: int = 1
+    threads: int | None = None
 
 
 def load_engine(options: EngineOptions, on_progress: Callable[[str], None] = log.info) -> Engine:
@@ -74,37 +75,53 @@ def _decide(options: EngineOptions, on_progress: Callable[[str], None]) -> Choic
 
 def _load(choice: Choice, options: EngineOptions, on_progress: Callable[[str], None], among: int = 1) -> Engine:
     """One engine of `among` so many on this machine."""
+    on_gpu = choice.segmentation.device.startswith("cuda")
+    tries = [options.threads or 1] if options.threads or on_gpu else candidates(max(1, cores() // among))
     beside = Lane("loading")
     try:
-        reading = beside.submit(lambda: _load_recogniser(choice, options, on_progress))
-        if choice.speech.candidates:
-            wait([reading])  # which one keeps pace is measured: nothing else may take the processor meanwhile
+        reading = None
+        if len(tries) == 1:
+            reading = beside.submit(lambda: _load_recogniser(choice, options, tries[0], on_progress))
+            if choice.speech.candidates:
+                wait([reading])  # which one keeps pace is measured: nothing else may take the processor meanwhile
         on_progress(f"loading {choice.segmentation.name} and {choice.embedding.name}")
-        finder, recogniser = _load_finder(choice, options), reading.result()
+        finder = _load_finder(choice, options, tries[0])
+        threads, tried = _calibrate(finder, tries)
+        recogniser = reading.result() if reading else _load_recogniser(choice, options, threads, on_progress)
     finally:
         beside.close()
     assert recogniser is not None
     choice = choice.with_speech(recogniser.name)
     engine = Engine(recogniser, finder, VoiceModel(), preset(choice.embedding.name), choice.as_dict())
     _warm_up(engine)
-    pace = engine.measure(finder.trial, choice.segmentation.device.startswith("cuda"), options.threads, among)
+    engine.tried = tried
+    pace = engine.measure(finder.trial, on_gpu, threads, among)
     log.info("this machine carries about %d live meetings", pace.capacity)
     return engine
 
 
-def _load_recogniser(choice: Choice, options: EngineOptions, on_progress: Callable[[str], None]) -> Recogniser:
+def _calibrate(finder: LocalVoiceFinder, tries: list[int]) -> tuple[int, dict[int, float]]:
+    """Set torch's threads to the number that is worth it."""
+    import torch
+
+    return calibrate(lambda: finder.trial(1), torch.set_num_threads, tries)
+
+
+def _load_recogniser(
+    choice: Choice, options: EngineOptions, threads: int, on_progress: Callable[[str], None]
+) -> Recogniser:
     on_progress(f"loading {choice.speech.name}")
     if choice.speech.kind == "moonshine":
         from .asr_moonshine import MoonshineRecogniser
 
-        return MoonshineRecogniser(next(require(file) for file in SPEECH).parent, options.threads)
-    return load_whisper(choice.speech, options.threads, options.hub_token)
+        return MoonshineRecogniser(next(require(file) for file in SPEECH).parent, threads)
+    return load_whisper(choice.speech, threads, options.hub_token)
 
 
-def _load_finder(choice: Choice, options: EngineOptions) -> LocalVoiceFinder:
+def _load_finder(choice: Choice, options: EngineOptions, threads: int) -> LocalVoiceFinder:
     import torch
 
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(threads)
     from .checkpoints import quietly
 
     with quietly():

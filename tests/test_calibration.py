@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines import calibration
-from pipelines.calibration import FULL, REST, Pace, best_of, candidates, choose_threads, cores
+from pipelines.calibration import FULL, REST, Pace, best_of, calibrate, candidates, choose_threads, cores
 
 PACE = Pace(reading=0.05, window=0.03, together=0.02, cores=2)
 
@@ -74,3 +74,19 @@ def test_more_threads_are_taken_as_long_as_they_gain_enough(seconds: Callable[[i
 
 def test_where_there_is_no_choice_nothing_is_measured() -> None:
     assert choose_threads(lambda threads: 1 / 0, [1]) == 1
+
+
+def test_of_the_threads_tried_the_chosen_number_is_in_use_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {1: 1.0, 2: 0.6, 4: 0.55, 8: 0.1}
+    used: list[int] = []
+    worked: list[int] = []
+    monkeypatch.setattr(calibration, "best_of", lambda work: seconds[used[-1]])
+    assert calibrate(lambda: worked.append(used[-1]), used.append, [1, 2, 4, 8]) == (2, {1: 1.0, 2: 0.6, 4: 0.55})
+    assert used == [1, 2, 4, 2]
+    assert worked == [1, 2, 4]
+
+
+def test_with_one_candidate_it_is_used_and_nothing_is_done() -> None:
+    used: list[int] = []
+    assert calibrate(lambda: 1 / 0, used.append, [3]) == (3, {})
+    assert used == [3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -22,11 +22,14 @@ from meeting.doctor import (
     check_port,
     check_python,
     examine,
+    pace_table,
     run_doctor,
     table,
 )
+from pipelines.calibration import Pace
 from pipelines.choice import Available, choose
 from pipelines.errors import ModelMissing
+from pipelines.fleet import Fleet
 
 
 def config(tmp_path: Path) -> Config:
@@ -210,3 +213,61 @@ def test_the_table_is_aligned_and_counts_the_problems() -> None:
         "",
         "1 problem found.",
     ]
+
+
+@dataclass
+class FakeMeasured:
+    """An engine of one card, measured."""
+
+    tried: dict[int, float]
+    models: dict[str, str] = field(default_factory=lambda: {"speech": "tiny", "device": "cpu"})
+    pace: Pace = Pace(reading=0.05, window=0.0304, together=0.02, cores=4, threads=2)  # noqa: RUF009
+    closed: bool = False
+
+    @property
+    def capacity(self) -> int:
+        """As measured."""
+        return self.pace.capacity
+
+    def close(self) -> None:
+        """Remembered."""
+        self.closed = True
+
+
+def test_asked_to_measure_the_doctor_loads_the_models_and_prints_their_pace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = FakeMeasured({1: 0.0304, 2: 0.0211})
+    run_doctor(config(tmp_path), True, lambda settings: engine)
+    printed = capsys.readouterr().out.partition("found.\n\n")[2]
+    assert printed.splitlines() == [
+        "Pace of tiny on cpu",
+        "  speech        50.0 ms for a second of it",
+        "  window        30.4 ms alone, 20.0 ms each in company",
+        "  threads       2 for each model; a window with 1: 30.4 ms, 2: 21.1 ms",
+        "  cores         4",
+        f"This machine carries about {engine.capacity} live meetings, if nothing else takes it.",
+    ]
+    assert engine.closed
+
+
+def test_each_card_of_several_has_its_own_pace_and_their_meetings_are_added_up() -> None:
+    lines = pace_table(Fleet([FakeMeasured({}), FakeMeasured({})])).splitlines()  # type: ignore[list-item]
+    assert [line for line in lines if line.startswith("Pace")] == ["Pace of tiny on cpu, 1", "Pace of tiny on cpu, 2"]
+    assert lines[3] == "  threads       2 for each model; no others were tried"
+    assert f"about {2 * FakeMeasured({}).capacity} live" in lines[-1]
+
+
+def test_models_that_cannot_be_loaded_cannot_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def load(settings: Models) -> object:
+        raise ModelMissing("run models pull")
+
+    assert run_doctor(config(tmp_path), True, load) == 1
+    assert capsys.readouterr().out.endswith("The models cannot be measured: run models pull\n")
+
+
+def test_without_being_asked_the_doctor_loads_no_model(tmp_path: Path) -> None:
+    def load(settings: Models) -> object:
+        raise AssertionError("a model was loaded")
+
+    run_doctor(config(tmp_path), False, load)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import torch
 
 from pipelines import loading
 from pipelines.asr import Heard
@@ -15,10 +17,11 @@ from pipelines.errors import ModelError, ModelMissing
 from pipelines.fleet import Fleet
 from pipelines.loading import EngineOptions, limit_torch, load_engine, load_fleet
 from pipelines.sizes import VOICES
-from pipelines.types import SAMPLE_RATE, WINDOW, Slice, Span, Window
+from pipelines.types import SAMPLE_RATE, WINDOW, LocalVoices, Slice, Span, Window
 from tests.conftest import Sample
 from tests.server_fakes import FakeEngine
 from tests.test_choice import Models
+from tests.test_engine import FakePacedRecogniser, find
 
 PATIENCE = 60
 """Seconds after which a test gives up waiting for a model"""
@@ -113,3 +116,51 @@ def test_when_one_gpu_cannot_be_loaded_the_others_are_freed(monkeypatch: pytest.
     with pytest.raises(ModelError, match="full"):
         load_fleet(EngineOptions(), lambda message: None)
     assert first.closed
+
+
+@dataclass
+class FakeFinder:
+    """Faster with every thread."""
+
+    trials: int = 0
+
+    def __call__(self, windows: list[Window]) -> list[LocalVoices]:
+        """Nobody."""
+        return find(windows)
+
+    def trial(self, windows: int) -> None:
+        """Counted."""
+        self.trials += 1
+
+
+@pytest.mark.parametrize(
+    ("threads", "there", "available", "tried"),
+    [
+        (None, 8, Available(0, {}), [1, 2, 4]),
+        (None, 2, Available(0, {}), []),
+        (3, 8, Available(0, {}), []),
+        (None, 8, Available(1, {}), []),
+    ],
+)
+def test_threads_are_tried_where_the_processor_computes_and_leaves_a_choice(
+    monkeypatch: pytest.MonkeyPatch, threads: int | None, there: int, available: Available, tried: list[int]
+) -> None:
+    recognisers: list[int] = []
+    used: list[int] = []
+
+    def load_recogniser(choice: Choice, options: EngineOptions, threads: int, on_progress: object) -> Any:
+        recognisers.append(threads)
+        return FakePacedRecogniser(Heard())
+
+    monkeypatch.setattr(loading, "cores", lambda: there)
+    monkeypatch.setattr(loading, "decide", lambda options: choose(Models(), available))
+    monkeypatch.setattr(loading, "_load_finder", lambda choice, options, threads: FakeFinder())
+    monkeypatch.setattr(loading, "_load_recogniser", load_recogniser)
+    monkeypatch.setattr(torch, "set_num_threads", used.append)
+    monkeypatch.setattr("pipelines.calibration.best_of", lambda work: 1.0 / used[-1])
+    engine = load_engine(EngineOptions(threads=threads), lambda message: None)
+    engine.close()
+    chosen = max(tried) if tried else threads or 1
+    assert sorted(engine.tried) == tried
+    assert engine.pace is not None
+    assert (engine.pace.threads, used[-1], recognisers) == (chosen, chosen, [chosen])
