@@ -13,8 +13,10 @@ import pytest
 from pipelines import asr_whisper
 from pipelines.asr import Heard, Request
 from pipelines.asr_whisper import WhisperRecogniser, load_folder
+from pipelines.cluster import Thresholds
+from pipelines.engine import Engine
 from pipelines.errors import BlockError
-from pipelines.types import SAMPLE_RATE, Samples
+from pipelines.types import SAMPLE_RATE, Samples, Slice, Span
 from pipelines.whisper_batch import STEP, context
 from tests.tiny_whisper import build
 
@@ -222,6 +224,42 @@ def test_the_pace_in_company_is_measured_in_seconds_per_second(tiny: WhisperReco
 def test_on_a_cpu_slices_are_read_one_by_one_unless_told_otherwise(folder: Path) -> None:
     assert load_folder(folder, "tiny").at_once == 1
     assert load_folder(folder, "tiny", at_once=3).at_once == 3
+
+
+class Rested:
+    """Listens to nothing."""
+
+    def stream(self) -> Any:
+        """Something."""
+        return object()
+
+
+def finals(recogniser: WhisperRecogniser, together: bool) -> list[Heard]:
+    """What an engine reads for four sources with two slices each, given at once or one by one."""
+    engine = Engine(recogniser, lambda windows: [], Rested(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
+    futures = []
+    for index in range(2):
+        for owner in range(4):
+            audio = noise(3 + 0.2 * owner, 10 * index + owner)
+            piece = Slice(index, Span(0, len(audio)), audio, True)
+            futures.append(engine.read(piece, owner, "en" if owner else None))
+            if not together:
+                futures[-1].result(60)
+    found = [future.result(60) for future in futures]
+    engine.close()
+    return [heard for heard in found if heard is not None]
+
+
+def test_meetings_that_share_an_engine_are_read_together_as_each_would_be_alone(tiny: WhisperRecogniser) -> None:
+    recogniser, model = watched(tiny)
+    together = finals(recogniser, True)
+    assert max(model.encoded) > 1
+    lone, model = watched(tiny)
+    alone_each = finals(lone, False)
+    assert set(model.encoded) == {1}
+    assert len(together) == len(alone_each) == 8
+    for found, wanted in zip(together, alone_each, strict=True):
+        assert_same(found, wanted)
 
 
 @pytest.mark.gpu
