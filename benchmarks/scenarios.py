@@ -271,7 +271,9 @@ async def crowd(options: Options) -> Result:
 
     async def view(reads: bool) -> None:
         address = f"ws://127.0.0.1:{server.port}/ws/meetings/{meeting}"
-        async with connect(address, max_size=None, compression=None, max_queue=None if reads else 1) as socket:
+        # Who does not read does not see that it is let go either: it need not wait for that.
+        patience, queue = (10.0, None) if reads else (0.1, 1)
+        async with connect(address, max_size=None, compression=None, max_queue=queue, close_timeout=patience) as socket:
             if not reads:
                 await asyncio.sleep(3600)
             async for text in socket:

@@ -61,7 +61,7 @@ def test_a_server_killed_while_its_source_is_only_just_coming_loses_nothing(tmp_
 @pytest.mark.model
 @pytest.mark.timeout(600)
 def test_a_killed_server_with_real_models_writes_the_same_text(tmp_path: Path) -> None:
-    run("kills", tmp_path, "embedded", seconds=20.0, speed=2.0)
+    run("kills", tmp_path, "embedded", seconds=20.0, speed=4.0)
 
 
 def test_a_line_that_is_cut_again_and_again_loses_nothing(tmp_path: Path) -> None:

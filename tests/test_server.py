@@ -75,7 +75,9 @@ class StuckPipeline(FakePipeline):
     def finish(self):
         threading.Event().wait(60)
 
-machinery = FakeMachinery(pipeline=StuckPipeline if sys.argv[2] == "stuck" else FakePipeline)
+machinery = FakeMachinery(pipeline=StuckPipeline if sys.argv[2].startswith("stuck") else FakePipeline)
+if sys.argv[2] == "stuck, and soon given up":
+    meeting.server.PATIENCE = 1.0
 meeting.server.create_app = lambda settings, **options: create_app(settings, machinery, **options)
 meeting.server.serve(replace(config(Path(sys.argv[1])), server=Server(port=0)))
 """
@@ -156,7 +158,7 @@ def test_a_killed_server_goes_on_where_it_was_killed(tmp_path: Path) -> None:
 
 
 def test_what_does_not_finish_in_time_is_left_to_the_next_start(tmp_path: Path) -> None:
-    with process(tmp_path, "stuck") as (running, address), live(address) as (client, meeting_id):
+    with process(tmp_path, "stuck, and soon given up") as (running, address), live(address) as (client, meeting_id):
         running.send_signal(signal.SIGTERM)
         assert client.close_code() == 1001
         _, errors = running.communicate(timeout=30)
