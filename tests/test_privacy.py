@@ -44,6 +44,7 @@ class Breaking(FakePipeline):
 
 set_up_logs("debug")
 machinery = FakeMachinery(pipeline=Breaking if sys.argv[2] == "breaking" else Speaking)
+meeting.server.PATIENCE = 1.0  # one of the meetings cannot be stored, and need not be waited for
 meeting.server.create_app = lambda settings, **options: create_app(settings, machinery, **options)
 meeting.server.serve(replace(config(Path(sys.argv[1])), server=Server(port=0, token="{TOKEN}", log_level="debug")))
 """
