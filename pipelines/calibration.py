@@ -46,13 +46,13 @@ class Pace:
         return {**asdict(self), "capacity": self.capacity}
 
 
-def best_of(work: Callable[[], object], tries: int = 3) -> float:
-    """Seconds of the fastest of some runs."""
+def best_of(work: Callable[[], object], tries: int = 3, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Seconds of the fastest of some runs, by the clock on the wall or by what this thread computed."""
     found = []
     for _ in range(tries):
-        began = time.perf_counter()
+        began = clock()
         work()
-        found.append(time.perf_counter() - began)
+        found.append(clock() - began)
     return min(found)
 
 
