@@ -27,6 +27,8 @@ from .voice import VoiceModel, VoiceStream
 
 WINDOWS_AT_ONCE = 8
 """Windows that go through the models together; more gains nothing on a CPU"""
+LANES = 2
+"""Threads that compute, where there are cores for them"""
 TOGETHER = 4
 """Windows with which the pace in company is measured"""
 COMPANY = 0.03
@@ -189,8 +191,10 @@ class Engine:
 
     def _thin(self) -> Thinning:
         with self._lock:
-            lanes = self.speech, self.voices
-            return self._governor.note(time.perf_counter(), [lane.spent(Rank.GROWING) for lane in lanes])
+            finals, voices = self.speech.spent(Rank.FINAL), self.voices.spent(Rank.FINAL)
+            # growing results may fill their lane: they replace each other, and finals go before them
+            whole = (self.speech.spent(Rank.GROWING) + voices) / min(LANES, cores())
+            return self._governor.note(time.perf_counter(), [finals, voices, whole])
 
     def _left_out(self, context: _Context) -> bool:
         thinning = self._thin()

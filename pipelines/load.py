@@ -56,12 +56,15 @@ class Governor:
         self._fell = float("-inf")
         self._rest = self._options.rest
         self.load = 0.0
-        """Share of the time in which the busiest worker computed: the real-time factor of the whole machine"""
+        """Real-time factor of whatever is fullest"""
         self.thinning = Thinning.NONE
         """What is left out now"""
 
     def note(self, now: float, spent: Sequence[float]) -> Thinning:
-        """At time `now` each worker has computed so many seconds in all; what is left out from now on."""
+        """What is left out from time `now` on.
+
+        `spent` are seconds of computing so far, of each part that may be full for itself and of the whole machine.
+        """
         options = self._options
         if now - self._last > options.rest:
             self._forget()  # nobody spoke: what was before was another meeting's
