@@ -27,8 +27,6 @@ from .voice import VoiceModel, VoiceStream
 
 WINDOWS_AT_ONCE = 8
 """Windows that go through the models together; more gains nothing on a CPU"""
-LANES = 2
-"""Threads that compute, where there are cores for them"""
 TOGETHER = 4
 """Windows with which the pace in company is measured"""
 COMPANY = 0.03
@@ -116,7 +114,7 @@ class Engine:
 
     @property
     def load(self) -> float:
-        """Real-time factor of the whole machine as far as it is live: 1 is full."""
+        """Real-time factor of what must be done in time, live finals and windows, by the fuller lane: 1 is full."""
         return self._governor.load
 
     @property
@@ -191,10 +189,10 @@ class Engine:
 
     def _thin(self) -> Thinning:
         with self._lock:
-            finals, voices = self.speech.spent(Rank.FINAL), self.voices.spent(Rank.FINAL)
-            # growing results may fill their lane: they replace each other, and finals go before them
-            whole = (self.speech.spent(Rank.GROWING) + voices) / min(LANES, cores())
-            return self._governor.note(time.perf_counter(), [finals, voices, whole])
+            # growing results may fill their lane: they replace each other, and finals go before them; where they take
+            # the processor from the others, these take longer and count for more
+            spent = [lane.spent(Rank.FINAL) for lane in (self.speech, self.voices)]
+            return self._governor.note(time.perf_counter(), spent)
 
     def _left_out(self, context: _Context) -> bool:
         thinning = self._thin()

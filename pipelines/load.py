@@ -31,7 +31,7 @@ class GovernorOptions:
 
     high: float = 0.9
     """Real-time factor from which more is left out"""
-    low: float = 0.6
+    low: float = 0.7
     """The one below which less is"""
     over: float = 3.0
     """Time over which it is taken"""
@@ -56,14 +56,14 @@ class Governor:
         self._fell = float("-inf")
         self._rest = self._options.rest
         self.load = 0.0
-        """Real-time factor of whatever is fullest"""
+        """Real-time factor of the busiest worker"""
         self.thinning = Thinning.NONE
         """What is left out now"""
 
     def note(self, now: float, spent: Sequence[float]) -> Thinning:
         """What is left out from time `now` on.
 
-        `spent` are seconds of computing so far, of each part that may be full for itself and of the whole machine.
+        `spent` are the seconds that each worker has computed so far for what must be done in time.
         """
         options = self._options
         if now - self._last > options.rest:

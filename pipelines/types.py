@@ -241,7 +241,7 @@ class PipelineStats:
     diarization_lag: float
     dropped_partials: int
     load: float = 0.0
-    """Real-time factor of the whole machine as far as it is live: 1 is full"""
+    """Real-time factor of what must be done in time, live finals and windows of all meetings: 1 is full"""
     left_out: str = "none"
     """What a machine that is too full leaves out: "none", "rare_partials", "no_partials" or "long_hop" """
 
