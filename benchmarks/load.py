@@ -28,7 +28,7 @@ from benchmarks.process import Watch
 from benchmarks.recordings import Play, gather, named, plays
 from benchmarks.report import percentile
 from benchmarks.rig import Server
-from meeting.scores import Waits, waits
+from meeting.scores import Waits, require_extra, waits
 from pipelines.errors import MeetingError
 
 EDGE = 300.0
@@ -92,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for and print the tables."""
     asked = _arguments(arguments)
     try:
+        require_extra()
         recordings = gather(asked.folders)
     except MeetingError as error:
         print(f"error: {error}", file=sys.stderr)
