@@ -425,7 +425,7 @@ export class MeetingPage {
     const ended = state.phase === 'ended'
     this.dock.node.hidden = ended
     this.end.hidden = !ended || this.#shown.length === 0
-    setText(this.end.querySelector('span'), `End of the meeting at ${clock(this.recorder.base)}. Everything is saved.`)
+    if (ended) setText(this.end.querySelector('span'), `End of the meeting at ${clock(this.recorder.base)}. Everything is saved.`)
     this.#showJump()
     if (!ended) this.follower.follow()
   }
