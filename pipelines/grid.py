@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import SAMPLE_RATE, UNKNOWN, WINDOW, LocalVoices, Span, Turn
+from .types import SAMPLE_RATE, STEP, UNKNOWN, WINDOW, LocalVoices, Span, Turn
 
 CELL = SAMPLE_RATE // 100
 """Samples of one cell (10 ms)"""
 CELLS = WINDOW // CELL
+HOP = STEP // CELL
+"""Cells of one step, by which windows follow each other"""
+BITS = -(-HOP // 8)
+"""Bytes that hold a bit for each cell of a step"""
+PART = 120
+"""Steps that are worked through at once (a minute)"""
 FULL = 255
 """Activity of a voice that speaks without doubt"""
 
@@ -20,7 +27,7 @@ NOBODY = -1
 DOUBT = 0
 """Number of a voice that could not be told; real speakers count from 1"""
 
-Numbers = NDArray[np.int64]
+Numbers = NDArray[np.int16]
 """Speaker number of each local voice of a window, shape (voices,)"""
 
 
@@ -39,13 +46,18 @@ class GridOptions:
 
 
 class ActivityGrid:
-    """Sums are integers, so that taking a window out again leaves exactly what was there before."""
+    """Sums are integers, so that taking a window out again leaves exactly what was there before.
+
+    Windows begin at whole steps. Hours are worked through in parts, so that no array of another kind is ever as
+    long as the meeting.
+    """
 
     def __init__(self, options: GridOptions) -> None:
         self._options = options
-        self._sums = np.zeros((1, CELLS), np.int16)
-        self._told = np.zeros((1, CELLS), np.bool_)
-        self._seen = np.zeros((1, CELLS), np.int16)  # windows that saw each cell
+        self._sums = np.zeros((1, 0, HOP), np.int16)  # by speaker, step and cell in it
+        self._told = np.zeros((1, 0, BITS), np.uint8)  # who was told to speak, a bit for each cell
+        self._seen = np.zeros(0, np.int16)  # windows that saw each step
+        self._touched = 0  # first step in which sums may have changed since all was told
         self.end = 0
         """Cells seen so far"""
 
@@ -54,8 +66,8 @@ class ActivityGrid:
         self.end = max(self.end, (local.start + WINDOW) // CELL)
         self._grow(int(numbers.max(initial=DOUBT)) + 1)
         self._count(local, numbers, 1)
-        first = local.start // CELL
-        self._seen[0, max(0, first) : first + CELLS] += 1
+        first = local.start // STEP
+        self._seen[max(0, first) : first + CELLS // HOP] += 1
 
     def relabel(self, local: LocalVoices, before: Numbers, after: Numbers) -> None:
         """Count a window, added before, for other speakers."""
@@ -66,29 +78,42 @@ class ActivityGrid:
         self._count(local, after, 1)
 
     def tell(self, span: Span, only_changed: bool = False) -> tuple[Span, tuple[Turn, ...]] | None:
-        """Turns of a stretch as they are now, remembered as told; with `only_changed` from the first change on.
+        """Turns of whole steps as they are now, remembered as told; with `only_changed` from the first change on.
 
         None when nothing has changed.
         """
-        low, high = max(0, span.start // CELL), min(span.end // CELL, self.end)
-        on = self._speaking(low, high)
+        first, last = max(0, span.start // STEP), min(-(-span.end // STEP), self.end // HOP)
         if only_changed:
-            changed = np.flatnonzero((self._told[:, low:high] != on).any(axis=0))
-            if not len(changed):
-                return None
-            on, low = on[:, int(changed[0]) :], low + int(changed[0])
-        self._told[:, low:high] = on
+            first = max(first, self._touched)
+        on = np.zeros((len(self._sums), max(0, last - first) * HOP), np.bool_)
+        low = -1 if only_changed else first * HOP
+        for part in range(first, last, PART):
+            until = min(part + PART, last)
+            speaking = self._speaking(part, until)
+            packed = np.packbits(speaking, axis=2)
+            if low < 0:
+                changed = np.unpackbits(packed ^ self._told[:, part:until], axis=2, count=HOP).any(axis=0).ravel()
+                low = part * HOP + int(changed.argmax()) if changed.any() else low
+            self._told[:, part:until] = packed
+            on[:, (part - first) * HOP : (until - first) * HOP] = speaking.reshape(len(on), -1)
+        if first <= self._touched and last * HOP == self.end:
+            self._touched = last
+        if low < 0:
+            return None
+        return Span(low * CELL, last * HOP * CELL), self._turns(on[:, low - first * HOP :], low)
+
+    def _turns(self, on: NDArray[np.bool_], low: int) -> tuple[Turn, ...]:
         found = []
         for number, row in enumerate(on):
             speaker = UNKNOWN if number == DOUBT else f"spk{number}"
             for start, stop in runs(row, self._options.join_gap, self._options.min_turn):
                 found.append(Turn(Span((low + start) * CELL, (low + stop) * CELL), speaker))
-        return Span(low * CELL, high * CELL), tuple(sorted(found))
+        return tuple(sorted(found))
 
-    def _speaking(self, low: int, high: int) -> NDArray[np.bool_]:
-        """Who speaks in cells `low` to `high`, shape (speakers, cells), by the mean over the windows so far."""
-        seen = self._seen[0, low:high] * FULL
-        sums = self._sums[:, low:high]
+    def _speaking(self, first: int, last: int) -> NDArray[np.bool_]:
+        """Who speaks in so many steps, shape (speakers, steps, cells), by the mean over the windows so far."""
+        seen = self._seen[first:last, None] * FULL
+        sums = self._sums[:, first:last]
         foremost = sums >= sums.max(axis=0)
         on: NDArray[np.bool_] = sums >= np.where(foremost, self._options.speaking, self._options.overlap) * seen
         # several voices in doubt add up in one row: under a voice that is known they tell nothing
@@ -96,24 +121,31 @@ class ActivityGrid:
         return on & (sums > 0)
 
     def _grow(self, rows: int) -> None:
-        """Room for so many speakers and for the cells up to `end`; doubles, so that copying stays rare."""
-        have = self._sums.shape
-        if rows <= have[0] and self.end <= have[1]:
+        """Room for so many speakers and for the steps up to `end`; doubles, so that copying stays rare."""
+        have, steps = len(self._sums), len(self._seen)
+        wanted = -(-self.end // HOP)
+        if rows <= have and wanted <= steps:
             return
-        columns = have[1] if self.end <= have[1] else max(2 * have[1], self.end)
-        for name, wanted in (("_sums", rows), ("_told", rows), ("_seen", 1)):
-            old = getattr(self, name)
-            new = np.zeros((max(wanted, len(old)), columns), old.dtype)
-            new[: len(old), : have[1]] = old
-            setattr(self, name, new)
+        rows, columns = max(rows, have), steps if wanted <= steps else max(2 * steps, wanted)
+        self._sums = _grown(self._sums, (rows, columns, HOP))
+        self._told = _grown(self._told, (rows, columns, BITS))
+        self._seen = _grown(self._seen, (columns,))
 
     def _count(self, local: LocalVoices, numbers: Numbers, sign: int) -> None:
-        first = local.start // CELL
+        first = local.start // STEP
         skipped = max(0, -first)
-        place = (np.arange(skipped, CELLS) * len(local.activity)) // CELLS
+        self._touched = min(self._touched, first + skipped)
+        place = (np.arange(skipped * HOP, CELLS) * len(local.activity)) // CELLS
         for voice in np.flatnonzero(numbers >= DOUBT):
             curve = local.activity[place, voice].astype(np.int16)
-            self._sums[numbers[voice], first + skipped : first + CELLS] += sign * curve
+            self._sums[numbers[voice], first + skipped : first + CELLS // HOP] += sign * curve.reshape(-1, HOP)
+
+
+def _grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The array as the beginning of a larger one of zeros."""
+    grown = np.zeros(shape, array.dtype)
+    grown[tuple(slice(0, length) for length in array.shape)] = array
+    return grown
 
 
 def runs(on: NDArray[np.bool_], join_gap: float, min_turn: float) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .cluster import Thresholds, assign, centroids, cluster, evidence, unit
 from .grid import DOUBT, NOBODY, ActivityGrid, GridOptions, Numbers
+from .heard import HeardWindows, Rows
 from .types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Span, Speaker, TurnsRevised
 
 MOST_SAMPLES = 1500
@@ -77,9 +78,10 @@ class SpeakerTracker:
 
     def reset(self) -> None:
         """Forget all voices."""
-        self._heard: list[LocalVoices] = []
-        self._going: list[dict[int, int]] = []  # which local voice of the window before each one goes on
-        self._numbers: list[Numbers] = []
+        self._heard = HeardWindows(self._options.active_level)
+        self._before: LocalVoices | None = None  # the last window
+        self._going = Rows(np.int8)  # which local voice of the window before each one goes on, -1 for none
+        self._numbers = Rows(np.int16)  # speaker of each local voice
         self._samples: list[_Sample] = []
         self._open: dict[int, _Sample] = {}  # by local voice of the last window
         self._centers: dict[int, NDArray[np.float32]] = {}
@@ -92,11 +94,11 @@ class SpeakerTracker:
     def __call__(self, local: LocalVoices) -> list[Speaker | TurnsRevised]:
         """One window further."""
         options = self._options
-        before = self._heard[-1] if self._heard else None
-        links = self._links(before, local) if before else {}
+        links = self._links(self._before, local) if self._before else {}
         numbers = self._identify(local, links)
         self._heard.append(local)
-        self._going.append(links)
+        self._before = local
+        self._going.append(np.array([links.get(voice, -1) for voice in range(len(numbers))]))
         self._numbers.append(numbers)
         self._sample(local, links)
         self._grid.add(local, numbers)
@@ -113,7 +115,7 @@ class SpeakerTracker:
 
     def flush(self) -> list[Speaker | TurnsRevised]:
         """The last word on everything heard."""
-        if not self._heard or self._options.refine == "off":
+        if not len(self._heard) or self._options.refine == "off":
             return []
         return self._recluster("refine")
 
@@ -133,7 +135,7 @@ class SpeakerTracker:
         In doubt where the distance is above `known`, or another voice is less than `margin` further away.
         """
         active = self._active(local)
-        numbers = np.where(active, DOUBT, NOBODY).astype(np.int64)
+        numbers = np.where(active, DOUBT, NOBODY).astype(np.int16)
         voices = np.flatnonzero(active & ~np.isnan(local.embeddings[:, 0]))
         if not len(voices) or not self._centers:
             return numbers
@@ -187,7 +189,7 @@ class SpeakerTracker:
         if self._samples:
             vectors = unit(np.stack([s.total for s in self._samples if s.total is not None]).astype(np.float32))
             clean = np.array([s.clean for s in self._samples])
-            longest = np.array([max(self._heard[at].clean[voice] for at, voice in s.where) for s in self._samples])
+            longest = np.array([max(self._heard.clean(at)[voice] for at, voice in s.where) for s in self._samples])
             labels = cluster(vectors, clean, longest, self._options.thresholds, self._options.min_speech)
             labels = self._limit(labels, clean)
             if not self._known and evidence(clean[labels >= 0], longest[labels >= 0]) < self._options.min_speech:
@@ -197,16 +199,20 @@ class SpeakerTracker:
             self._centers = {names[label]: middle[label] for label in range(len(middle))}
         everything = reason == "refine" or structure != set(self._centers)
         first = 0 if everything else self._settled
-        settled = [self._nearest(local, 0.0) for local in self._heard[first:]]
+        settled = Rows(np.int16)
+        for at in range(first, len(self._heard)):
+            settled.append(self._nearest(self._heard[at], 0.0))
         for at in range(1, len(settled)):
-            for voice, other in self._going[first + at].items():
+            for voice, other in _links_of(self._going[first + at]):
                 carry(settled[at], voice, int(settled[at - 1][other]))
         for at in range(len(settled) - 1, 0, -1):
-            for voice, other in self._going[first + at].items():
+            for voice, other in _links_of(self._going[first + at]):
                 carry(settled[at - 1], other, int(settled[at][voice]))
-        for at, numbers in enumerate(settled, first):
-            self._grid.relabel(self._heard[at], self._numbers[at], numbers)
-            self._numbers[at] = numbers
+        for at in range(len(settled)):
+            before, numbers = self._numbers[first + at], settled[at]
+            if not np.array_equal(before, numbers):
+                self._grid.relabel(self._heard[first + at], before, numbers)
+                self._numbers[first + at] = numbers
         self._settled = max(0, len(self._heard) - WINDOW // STEP)
         self._compact()
         told = self._grid.tell(Span(0, self._heard[-1].start + WINDOW), only_changed=reason == "recluster")
@@ -251,7 +257,7 @@ class SpeakerTracker:
             for at, voice in sample.where if label >= 0 else []:
                 number = int(self._numbers[at][voice])
                 if number in known:
-                    shared[label, known.index(number)] += self._heard[at].clean[voice]
+                    shared[label, known.index(number)] += self._heard.clean(at)[voice]
         names = {row: known[column] for row, column in assign(-shared) if known and shared[row, column] > 0}
         out: list[Speaker] = []
         for label in range(count):
@@ -266,6 +272,11 @@ class SpeakerTracker:
                 self._known[number] = Speaker(f"spk{number}", color=number - 1, merged_into=f"spk{into}")
                 out.append(self._known[number])
         return names, out
+
+
+def _links_of(row: NDArray[np.int8]) -> list[tuple[int, int]]:
+    """Local voices of a window that go on one of the window before, each with that one."""
+    return [(voice, other) for voice, other in enumerate(row.tolist()) if other >= 0]
 
 
 def carry(numbers: Numbers, voice: int, owner: int) -> None:

@@ -41,7 +41,9 @@ def row(package: str, modules: str, may_import: str) -> Row:
 PIPELINES = "values parts blocks asr models engine loading stream"
 LAYOUT = {
     "values": row("pipelines", "types errors", "values"),
-    "parts": row("pipelines", "voice ort_attention cluster grid pauses lane load calibration whisper_batch", "values"),
+    "parts": row(
+        "pipelines", "voice ort_attention cluster grid heard pauses lane load calibration whisper_batch", "values"
+    ),
     "blocks": row("pipelines", "audio cut diarize speakers asr merge refine", "values parts"),
     "asr": row("pipelines", "asr_whisper asr_moonshine growing", "values parts blocks"),
     "models": row(

@@ -263,7 +263,8 @@ def record(page: Page, server: Server) -> list[bytes]:
     expect(connection).to_have_text("Live", timeout=60_000)
     page.wait_for_timeout(500)
     page.get_by_test_id("stop").click()
-    expect(page.get_by_test_id("end")).to_contain_text("Everything is saved", timeout=30_000)
+    expect(page.get_by_test_id("end")).to_be_visible(timeout=30_000)
+    expect(page.get_by_test_id("end")).to_contain_text("Everything is saved")
     return sent
 
 

@@ -105,6 +105,7 @@ def test_stop_ends_the_meeting_and_offers_every_format(server: FakeServer, page:
     assert [found and found[1] for found in formats] == ["srt", "vtt", "txt", "md", "json", "rttm", "seglst"]
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("export-srt")).to_be_hidden()
+    expect(page.get_by_test_id("end")).to_be_visible(timeout=30_000)
     expect(page.get_by_test_id("end")).to_contain_text("Everything is saved")
 
 

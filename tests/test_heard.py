@@ -1,0 +1,112 @@
+"""Windows that were heard, kept small: what comes out again is what went in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.heard import BLOCK, HeardWindows, Rows
+from pipelines.types import STEP, WINDOW, LocalVoices
+
+LEVEL = 128
+FRAMES, WIDTH = 20, 16
+
+
+def local(index: int, loudest: tuple[int, ...], unheard: tuple[int, ...] = ()) -> LocalVoices:
+    """A window whose voice k is as active as `loudest[k]` in one frame; those `unheard` have no embedding."""
+    generator = np.random.default_rng(index)
+    activity = np.zeros((FRAMES, len(loudest)), np.uint8)
+    activity[index % FRAMES] = loudest
+    embeddings = generator.normal(size=(len(loudest), WIDTH)).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    embeddings[list(unheard)] = np.nan
+    start = (index + 1) * STEP - WINDOW
+    return LocalVoices(index, start, activity, embeddings, generator.uniform(0, 5, len(loudest)))
+
+
+def test_an_active_voice_comes_back_with_its_activity_and_its_sound() -> None:
+    heard, window = HeardWindows(LEVEL), local(3, (255, LEVEL, 0))
+    heard.append(window)
+    (again,) = list(heard)
+    assert (again.index, again.start) == (window.index, window.start)
+    assert np.array_equal(again.activity, window.activity)
+    assert np.array_equal(again.clean, window.clean)
+    assert np.abs(again.embeddings[:2] - window.embeddings[:2]).max() < 0.001
+    assert again.embeddings.dtype == np.float32
+
+
+def test_a_voice_that_was_not_active_comes_back_silent_and_without_a_sound() -> None:
+    heard = HeardWindows(LEVEL)
+    heard.append(local(0, (LEVEL - 1, 200)))
+    assert not heard[0].activity[:, 0].any()
+    assert np.isnan(heard[0].embeddings[0]).all()
+
+
+def test_a_voice_without_an_embedding_stays_without() -> None:
+    heard = HeardWindows(LEVEL)
+    heard.append(local(0, (255, 255), unheard=(1,)))
+    assert not np.isnan(heard[0].embeddings[0]).any()
+    assert np.isnan(heard[0].embeddings[1]).all()
+
+
+def test_silence_before_anybody_speaks_is_kept_too() -> None:
+    heard = HeardWindows(LEVEL)
+    silent = local(0, (0, 0))
+    heard.append(LocalVoices(0, silent.start, silent.activity, np.full((2, 1), np.nan, np.float32), np.zeros(2)))
+    heard.append(local(1, (0, 255)))
+    assert len(heard) == 2
+    assert not heard[0].activity.any()
+    assert np.isnan(heard[0].embeddings[:, 0]).all()
+    assert heard[1].activity.any()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.lists(st.sampled_from([0, LEVEL, 255]), min_size=3, max_size=3), max_size=40))
+def test_every_window_has_its_own_voices(active: list[list[int]]) -> None:
+    heard = HeardWindows(LEVEL)
+    windows = [local(index, tuple(loudest)) for index, loudest in enumerate(active)]
+    for window in windows:
+        heard.append(window)
+    for at, window in enumerate(windows):
+        assert np.array_equal(heard[at].activity, window.activity)
+        assert np.array_equal(heard.clean(at), window.clean)
+        there = window.activity.any(axis=0)
+        assert np.allclose(heard[at].embeddings[there], window.embeddings[there], atol=0.001)
+
+
+def test_rows_stay_where_they_are_however_many_follow() -> None:
+    rows = Rows(np.int16)
+    rows.append(np.array([1, 2]))
+    first = rows[0]
+    for number in range(3 * BLOCK):
+        rows.append(np.array([number, -number]))
+    first[0] = 7
+    assert rows[0].tolist() == [7, 2]
+    assert rows[-1].tolist() == [3 * BLOCK - 1, 1 - 3 * BLOCK]
+    assert len(rows) == 3 * BLOCK + 1
+
+
+def test_a_row_may_be_replaced() -> None:
+    rows = Rows(np.int8)
+    rows.append(np.array([1, 2]))
+    rows[0] = np.array([3, 4])
+    assert rows[0].tolist() == [3, 4]
+
+
+@pytest.mark.parametrize("at", [1, -2])
+def test_a_row_that_is_not_there_is_an_error(at: int) -> None:
+    rows = Rows(np.int8)
+    rows.append(np.array([1]))
+    with pytest.raises(IndexError, match=f"no row {at} of 1"):
+        rows[at]
+    with pytest.raises(IndexError):
+        rows[at] = np.array([2])
+
+
+def test_a_row_of_another_shape_is_an_error() -> None:
+    rows = Rows(np.int8)
+    rows.append(np.array([1, 2]))
+    with pytest.raises(ValueError, match=r"a row has the shape \(2,\), not \(3,\)"):
+        rows.append(np.array([1, 2, 3]))
