@@ -206,7 +206,10 @@ def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
         "no last pass (refine: off)": but(refine="off"),
         "one speaker per line": lambda m: run(m, base, MergeOptions(min_piece=NEVER, clear=2.0)),
         "no short answers in between": lambda m: run(m, base, MergeOptions(clear=2.0)),
-        "every change of label splits": lambda m: run(m, base, MergeOptions(min_piece=0, min_share=0, min_words=1)),
+        "sentences cut anywhere": lambda m: run(m, base, MergeOptions(least_part=0)),
+        "every change of label splits": lambda m: run(
+            m, base, MergeOptions(min_piece=0, min_share=0, min_words=1, least_part=0)
+        ),
     }
 
 

@@ -13,6 +13,10 @@ from itertools import groupby
 
 from .types import UNKNOWN, LabelChange, Reading, Segment, Span, SpeakersRevised, Turn, TurnsRevised, Word, samples
 
+SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
+CLOSING = "\"')]}»”’"
+"""What may follow the mark that ends a sentence"""
+
 
 @dataclass(frozen=True, slots=True)
 class MergeOptions:
@@ -30,6 +34,8 @@ class MergeOptions:
     """Confidence that each word up to a place needs, in two readings that agree, to be shown as stable"""
     clear: float = 0.9
     """Share of a smaller piece that its speaker's turns must cover, others at most the rest, for it to be kept"""
+    least_part: float = 1.0
+    """Shortest beginning or end of a sentence that may have another speaker than the rest of it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +211,12 @@ def split(words: Sequence[Word], turns: Sequence[Turn], options: MergeOptions) -
 
     A piece is cut off only where it is long enough to be believed (`min_piece`, `min_share`, `min_words`): the
     edges of words and of turns are both uncertain by some tenths of a second. A shorter one, such as a "Right."
-    in between, is kept where nobody else is heard in it.
+    in between, is kept where nobody else is heard in it. Nor does a sentence lose its first or last words to the
+    line beside it: a turn that is told a little too early or too late would take them.
     """
     if not words:
         return []
-    labels = label(words, turns, samples(options.near))
+    labels = whole_sentences(words, label(words, turns, samples(options.near)), samples(options.least_part))
     pieces = [
         Piece(speaker, tuple(word for _, word in group))
         for speaker, group in groupby(zip(labels, words, strict=True), key=lambda pair: pair[0])
@@ -254,6 +261,40 @@ def _absorb(pieces: list[Piece], at: int) -> list[Piece]:
         else:
             joined.append(Piece(speaker, piece.words))
     return joined
+
+
+def whole_sentences(words: Sequence[Word], labels: Sequence[str | None], least: int) -> list[str | None]:
+    """The labels of words, with beginnings and ends of sentences shorter than `least` samples given to what is beside
+    them in the same sentence, the shortest first."""
+    settled: list[str | None] = []
+    for sentence in _sentences(words):
+        mine = labels[len(settled) : len(settled) + len(sentence)]
+        runs = [
+            Piece(speaker, tuple(word for _, word in group))
+            for speaker, group in groupby(zip(mine, sentence, strict=True), key=lambda pair: pair[0])
+        ]
+        while len(runs) > 1:
+            first, last = len(runs[0].span), len(runs[-1].span)
+            if min(first, last) >= least:
+                break
+            if first <= last:
+                runs[:2] = [Piece(runs[1].speaker, runs[0].words + runs[1].words)]
+            else:
+                runs[-2:] = [Piece(runs[-2].speaker, runs[-2].words + runs[-1].words)]
+        settled += [run.speaker for run in runs for _ in run.words]
+    return settled
+
+
+def _sentences(words: Sequence[Word]) -> Iterable[list[Word]]:
+    """The words of each sentence, by the marks that end one."""
+    sentence: list[Word] = []
+    for word in words:
+        sentence.append(word)
+        if word.text.rstrip(CLOSING).endswith(SENTENCE_ENDS):
+            yield sentence
+            sentence = []
+    if sentence:
+        yield sentence
 
 
 def spoken_over(words: Sequence[Word], turns: Sequence[Turn]) -> bool:

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.merge import MergeOptions, Merger, Piece, common_prefix, label, replace_turns, split, spoken_over
+from pipelines.merge import (
+    MergeOptions,
+    Merger,
+    Piece,
+    common_prefix,
+    label,
+    replace_turns,
+    split,
+    spoken_over,
+    whole_sentences,
+)
 from pipelines.types import (
     UNKNOWN,
     LabelChange,
@@ -284,6 +294,39 @@ def test_a_short_answer_in_between_is_kept_where_nobody_else_is_heard() -> None:
 def test_a_short_answer_under_another_voice_is_not_cut_out() -> None:
     words = said("one two right four five six", 0)
     assert split(words, turns((ANN, 0, 3), (BEN, 1, 1.5)).turns, OPTIONS) == [Piece(ANN, words)]
+
+
+@pytest.mark.parametrize(
+    ("text", "turn", "pieces"),
+    [
+        ("one two three four five six.", (BEN, 2.5, 3), ["one two three four five six."]),
+        ("one two three four five six.", (BEN, 0, 0.5), ["one two three four five six."]),
+        ("one two three four five. six.", (BEN, 2.5, 3), ["one two three four five.", "six."]),
+        ('one two three four "five?" six', (BEN, 2.5, 3), ['one two three four "five?"', "six"]),
+        ("one. two three four five six.", (BEN, 0, 0.5), ["one.", "two three four five six."]),
+        ("one two three four. five six.", (BEN, 1, 3), ["one two", "three four. five six."]),
+        ("one two. three four five six.", (BEN, 1.5, 3), ["one two.", "three four five six."]),
+    ],
+)
+def test_a_sentence_does_not_lose_its_first_or_last_words_to_the_line_beside_it(
+    text: str, turn: tuple[str, float, float], pieces: list[str]
+) -> None:
+    found = split(said(text, 0), turns(*around(turn)).turns, OPTIONS)
+    assert [" ".join(word.text for word in piece.words) for piece in found] == pieces
+
+
+def around(turn: tuple[str, float, float]) -> list[tuple[str, float, float]]:
+    """Ann's turns before and after it, up to 3 s."""
+    _, start, end = turn
+    return [part for part in ((ANN, 0, start), turn, (ANN, end, 3)) if part[1] < part[2]]
+
+
+def test_the_shortest_edge_of_a_sentence_is_settled_first() -> None:
+    words = said("one two three four five six", 0)
+    labels = [BEN, ANN, ANN, ANN, "spk3", "spk3"]
+    assert whole_sentences(words, labels, samples(0.4)) == labels
+    assert whole_sentences(words, labels, samples(0.75)) == [ANN, ANN, ANN, ANN, "spk3", "spk3"]
+    assert whole_sentences(words, labels, samples(1.25)) == [ANN] * 6
 
 
 def test_words_of_nobody_at_an_edge_go_with_the_speaker_beside_them() -> None:
