@@ -189,12 +189,17 @@ def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
     def distances(**changes: float) -> Callable[[Material], Figures]:
         return but(thresholds=replace(base.thresholds, **changes))
 
+    def whole(material: Material) -> Figures:
+        voices = tuple(replace(local, pieces=None, middles=None) for local in material.heard.voices)
+        return run(replace(material, heard=replace(material.heard, voices=voices)), base, merge)
+
     one_stage = Thresholds(tight=0.35, join=-1.0, known=base.thresholds.known)
     return {
         "everything on": but(),
         "diart's clustering, one speaker per line": diarts_own,
         "one stage: average linkage at 0.35": but(thresholds=one_stage),
         "no allowance for the scatter of short evidence": distances(scatter=0.0),
+        "local voices taken whole, not in pieces": whole,
         "windows clustered one by one, not pooled": but(pool=1),
         "a voice is a speaker at once (no minimum of speech)": but(min_speech=0.0),
         "never unknown (no limit of distance, no margin)": distances(known=2.0, margin=0.0),

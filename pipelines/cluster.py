@@ -8,6 +8,7 @@ seconds are nearly free of that scatter.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,9 @@ Labels = NDArray[np.int64]
 
 OVERLAP = WINDOW // STEP
 """Windows that hold the same instant: 5 s of audio every 0.5 s"""
+
+SECONDS = 0.1
+"""Speech that any cluster has"""
 
 FAR = 9.0
 """More than any cosine distance"""
@@ -44,7 +48,7 @@ class Thresholds:
 
 
 PRESETS = {
-    "ge2e": Thresholds(tight=0.13, join=0.11, known=0.30, scatter=0.12),
+    "ge2e": Thresholds(tight=0.13, join=0.12, known=0.30, scatter=0.15),
     "wespeaker": Thresholds(tight=0.45, join=0.50, known=0.70),
     "pyannote": Thresholds(tight=0.50, join=0.55, known=0.80),
 }
@@ -83,15 +87,33 @@ def cluster(
     thresholds: Thresholds,
     min_speech: float,
 ) -> Labels:
-    """Label each embedding with its voice, numbered in order of first appearance.
+    """The labels of `find_voices` alone."""
+    return find_voices(vectors, clean, longest, thresholds, min_speech)[0]
+
+
+def find_voices(
+    vectors: Vectors,
+    clean: NDArray[np.float64],
+    longest: NDArray[np.float64],
+    thresholds: Thresholds,
+    min_speech: float,
+    fit: Callable[[Vectors], tuple[Vectors, NDArray[np.float64]]] | None = None,
+) -> tuple[Labels, Vectors]:
+    """Label each embedding with its voice, numbered in order of first appearance; and the centroids of the voices.
 
     `clean` is the seconds of clean speech behind each embedding, summed over its windows, `longest` those of its
     best window. Clusters with evidence of less than `min_speech` are dropped (-1), unless that would leave none.
+    `fit` moves centroids to where purer speech than that of whole windows has them, and says how many seconds of
+    it each has.
     """
     if not len(vectors):
-        return np.zeros(0, np.int64)
+        return np.zeros(0, np.int64), vectors
     pure = _average_linkage(vectors, thresholds.tight)
-    joined = _join(centroids(vectors, clean, pure), np.bincount(pure, clean) / OVERLAP, thresholds)
+    centers, seconds = centroids(vectors, clean, pure), np.bincount(pure, clean) / OVERLAP
+    if fit is not None:
+        centers, seconds = fit(centers)
+    seconds = np.maximum(seconds, SECONDS)
+    joined = _join(centers, seconds, thresholds)
     labels = joined[pure]
     found = [evidence(clean[labels == label], longest[labels == label]) for label in range(int(labels.max()) + 1)]
     kept = {label for label, seconds in enumerate(found) if seconds >= min_speech} or {int(np.argmax(found))}
@@ -99,7 +121,11 @@ def cluster(
     for label in labels.tolist():
         if label in kept:
             order.setdefault(label, len(order))
-    return np.array([order.get(label, -1) for label in labels.tolist()], np.int64)
+    numbered = np.array([order.get(label, -1) for label in range(int(labels.max()) + 1)], np.int64)
+    labels = numbered[labels]
+    if fit is None:
+        return labels, centroids(vectors, clean, labels)
+    return labels, centroids(centers, seconds, numbered[joined])
 
 
 def evidence(clean: NDArray[np.float64], longest: NDArray[np.float64]) -> float:

@@ -92,7 +92,10 @@ class Windows:
 
 
 Embed = Callable[[Any, Any], Any]
-"""Audio (batch, 1, samples) and boolean masks (batch, frames, voices) to embeddings (batch, voices, dimension)"""
+"""Audio (batch, 1, samples) and boolean masks (batch, frames, voices) to embeddings (batch, voices, dimension)
+
+Or to these, the pieces that they are means of, and the frames in the middle of those (`LocalVoices`).
+"""
 
 
 class LocalVoiceFinder:
@@ -137,14 +140,23 @@ class LocalVoiceFinder:
         self._shape = (frames, activity.shape[2])
         clean = alone.sum(dim=1).numpy() * (WINDOW / SAMPLE_RATE / frames)
         heard = torch.from_numpy(clean >= MIN_CLEAN)
-        embeddings = self._embed(audio[:, None, :], alone & heard[:, None, :])
+        answer = self._embed(audio[:, None, :], alone & heard[:, None, :])
+        embeddings, pieces, middles = answer if isinstance(answer, tuple) else (answer, None, None)
         for row, window in enumerate(windows):
             # only now: a voice is known better by its speech with the pauses in it
             if window.paused is not None:
                 activity[row, torch.from_numpy(_stretched(window.paused, frames))] = 0.0
         quantised = (activity.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
         return [
-            LocalVoices(window.index, window.start, quantised[i], embeddings[i], clean[i].astype(np.float64))
+            LocalVoices(
+                window.index,
+                window.start,
+                quantised[i],
+                embeddings[i],
+                clean[i].astype(np.float64),
+                None if pieces is None else pieces[i],
+                None if middles is None else middles[i],
+            )
             for i, window in enumerate(windows)
         ]
 

@@ -9,26 +9,40 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .ge2e import BANDS, LEVEL, PARTIAL, computes_bfloat16, partial_starts
-from .types import Samples
+from .ge2e import BANDS, HOP, LEVEL, PARTIAL, computes_bfloat16, partial_starts
+from .types import WINDOW, Samples
 
 CUTS = 64
 """Cuts that the encoder gets at once at most: each takes a megabyte"""
 
+PIECES = len(partial_starts(1 + WINDOW // HOP))
+"""Cuts of the encoder that the longest local voice is read in"""
+
 Embed = Callable[[Any, Any], Any]
 """Audio (batch, 1, samples) and boolean masks (batch, frames, voices) to embeddings (batch, voices, dimension)"""
+EmbedPieces = Callable[[Any, Any], tuple[Any, Any, Any]]
+"""The same with what each embedding is the mean of, (batch, voices, pieces, dimension), and the middle frame of each
+piece, (batch, voices, pieces), -1 where there is none"""
 
 
 def embed_with_ge2e(encoder: Any) -> Embed:
+    """The embeddings of `pieces_with_ge2e` alone."""
+    embed = pieces_with_ge2e(encoder)
+    return lambda audio, alone: embed(audio, alone)[0]
+
+
+def pieces_with_ge2e(encoder: Any) -> EmbedPieces:
     """GE2E reads spectrogram frames one after the other: the frames in which a voice is alone, joined.
 
     Joining skips what belongs to others; the encoder was trained on cuts of 1.6 s and averages over them.
     """
     quick = encoder.halved() if computes_bfloat16() else encoder
 
-    def embed(audio: Any, alone: Any) -> NDArray[np.float32]:
+    def embed(audio: Any, alone: Any) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int16]]:
         batch, frames, voices = alone.shape
         out = np.full((batch, voices, encoder.dimension), np.nan, np.float32)
+        pieces = np.zeros((batch, voices, PIECES, encoder.dimension), np.float32)
+        middles = np.full((batch, voices, PIECES), -1, np.int16)
         cuts: list[Any] = []
         owners: list[tuple[int, int]] = []
         with torch.inference_mode():
@@ -44,9 +58,12 @@ def embed_with_ge2e(encoder: Any) -> Embed:
                     chosen = mels[torch.from_numpy(mask)] * max(1.0, LEVEL / level) ** 2
                     if len(chosen) < PARTIAL:
                         chosen = chosen.repeat(-(-PARTIAL // len(chosen)), 1)[:PARTIAL]
-                    for start in partial_starts(len(chosen)):
+                    spoken = place[mask]
+                    for number, start in enumerate(partial_starts(len(chosen))):
                         cuts.append(chosen[start : start + PARTIAL])
                         owners.append((at, voice))
+                        middle = len(spoken) // 2 if len(spoken) < PARTIAL else start + PARTIAL // 2
+                        middles[at, voice, number] = spoken[middle]
             # all at once: the encoder takes little longer for several cuts than for one
             parts = [
                 quick(torch.stack(cuts[i : i + CUTS]).reshape(-1, PARTIAL, BANDS)) for i in range(0, len(cuts), CUTS)
@@ -54,9 +71,11 @@ def embed_with_ge2e(encoder: Any) -> Embed:
         if parts:
             vectors = torch.cat(parts).numpy()
             for owner in set(owners):
-                mean = vectors[[other == owner for other in owners]].mean(axis=0)
+                parts_of = vectors[[other == owner for other in owners]]
+                pieces[owner][: len(parts_of)] = parts_of
+                mean = parts_of.mean(axis=0)
                 out[owner] = mean / max(float(np.linalg.norm(mean)), 1e-9)
-        return out
+        return out, pieces, middles
 
     return embed
 

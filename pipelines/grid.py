@@ -17,6 +17,8 @@ HOP = STEP // CELL
 """Cells of one step, by which windows follow each other"""
 BITS = -(-HOP // 8)
 """Bytes that hold a bit for each cell of a step"""
+SLICES = 20
+"""Parts of a window in which a local voice may be different people: a quarter of a second each"""
 PART = 120
 """Steps that are worked through at once (a minute)"""
 FULL = 255
@@ -28,7 +30,7 @@ DOUBT = 0
 """Number of a voice that could not be told; real speakers count from 1"""
 
 Numbers = NDArray[np.int16]
-"""Speaker number of each local voice of a window, shape (voices,)"""
+"""Speaker number of each local voice of a window, shape (voices,), or of its parts, shape (SLICES, voices)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +137,15 @@ class ActivityGrid:
         first = local.start // STEP
         skipped = max(0, -first)
         self._touched = min(self._touched, first + skipped)
-        place = (np.arange(skipped * HOP, CELLS) * len(local.activity)) // CELLS
-        for voice in np.flatnonzero(numbers >= DOUBT):
+        cells = np.arange(skipped * HOP, CELLS)
+        place, part = (cells * len(local.activity)) // CELLS, (cells * SLICES) // CELLS
+        parts = np.broadcast_to(numbers, (SLICES, numbers.shape[-1]))
+        for voice in np.flatnonzero((parts >= DOUBT).any(axis=0)):
             curve = local.activity[place, voice].astype(np.int16)
-            self._sums[numbers[voice], first + skipped : first + CELLS // HOP] += sign * curve.reshape(-1, HOP)
+            owners = parts[part, voice]
+            for owner in np.unique(parts[parts[:, voice] >= DOUBT, voice]):
+                theirs = np.where(owners == owner, sign * curve, 0).astype(np.int16)
+                self._sums[owner, first + skipped : first + CELLS // HOP] += theirs.reshape(-1, HOP)
 
 
 def _grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

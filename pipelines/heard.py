@@ -1,7 +1,7 @@
 """Every window that a meeting has heard, kept small: a meeting lasts for hours, and none of it may be forgotten.
 
 Only local voices that are active are kept, side by side in large blocks, embeddings with the digits that
-distances depend on. Thousands of small arrays would keep the heap full of holes besides.
+distances depend on, their pieces with fewer. Thousands of small arrays would keep the heap full of holes besides.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .types import LocalVoices
 BLOCK = 1024
 """Rows that are allocated at once"""
 STEPS = 127
-"""Steps of a value of an embedding, each way"""
+"""Steps of a value of an embedding or of a piece, each way"""
 TINY = 1e-12
 """Stands for the largest value of a vector of zeros"""
 
@@ -63,7 +63,7 @@ class Rows:
 class HeardWindows:
     """Windows in, in order; `LocalVoices` out again in which voices that were not active are silent.
 
-    All windows have the same shape. Activity and clean seconds come back as they were, embeddings in 127
+    All windows have the same shape. Activity and clean seconds come back as they were, embeddings and pieces in 127
     steps up to their largest value: a cosine distance moves by about 0.001.
     """
 
@@ -76,6 +76,10 @@ class HeardWindows:
         self._activity = Rows(np.uint8)
         self._sounds = Rows(np.int8)
         self._scales = Rows(np.float32)
+        self._place = Rows(np.int32)  # of each active voice's pieces among all pieces, -1 where it has none
+        self._pieces = Rows(np.int8)
+        self._middles = Rows(np.int16)
+        self._spoken = Rows(np.float64)  # clean seconds behind the pieces of a voice
         self._shape = (0, 0)
 
     def __len__(self) -> int:
@@ -92,9 +96,20 @@ class HeardWindows:
                 largest = max(float(np.abs(vector).max()), TINY)
                 self._sounds.append(np.round(vector * (STEPS / largest)))
                 self._scales.append(np.array([largest / STEPS]))
+            self._keep_pieces(local, int(voice))
         self._windows.append(np.array([local.index, local.start, first, len(self._voices)]))
         self._clean.append(local.clean)
         self._shape = local.activity.shape[0], local.activity.shape[1]
+
+    def _keep_pieces(self, local: LocalVoices, voice: int) -> None:
+        if local.pieces is None or local.middles is None or local.middles[voice, 0] < 0:
+            self._place.append(np.array([-1]))
+            return
+        self._place.append(np.array([len(self._pieces)]))
+        pieces = local.pieces[voice]
+        self._pieces.append(np.rint(pieces * (STEPS / max(float(np.abs(pieces).max()), TINY))))
+        self._middles.append(local.middles[voice])
+        self._spoken.append(local.clean[voice, None])
 
     def __iter__(self) -> Iterator[LocalVoices]:
         return (self[at] for at in range(len(self)))
@@ -105,13 +120,43 @@ class HeardWindows:
         width = len(self._sounds[0]) if len(self._sounds) else 1
         activity = np.zeros(self._shape, np.uint8)
         embeddings = np.full((self._shape[1], width), np.nan, np.float32)
+        pieces = middles = None
+        if len(self._pieces):
+            pieces = np.zeros((self._shape[1], *self._pieces[0].shape), np.float32)
+            middles = np.full((self._shape[1], len(self._middles[0])), -1, np.int16)
         for place in range(first, end):
             voice, sound = self._voices[place].tolist()
             activity[:, voice] = self._activity[place]
             if sound >= 0:
                 embeddings[voice] = self._sounds[sound] * self._scales[sound]
-        return LocalVoices(index, start, activity, embeddings, self._clean[at])
+            cut = int(self._place[place][0])
+            if pieces is not None and middles is not None and cut >= 0:
+                pieces[voice], middles[voice] = _unit(self._pieces[cut]), self._middles[cut]
+        return LocalVoices(index, start, activity, embeddings, self._clean[at], pieces, middles)
+
+    def pieces(self, least: float, most: int) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
+        """Voices in pieces, from all over the meeting, of at least so many clean seconds and at most so many voices.
+
+        Their pieces (voices, pieces, dimension), how many each has, and the clean seconds behind each; where voices are
+        left out, the others stand for them with their seconds.
+        """
+        clean = np.array([self._spoken[at][0] for at in range(len(self._spoken))])
+        enough = np.flatnonzero(clean >= least)
+        chosen = enough[:: max(1, -(-len(enough) // most))]
+        if not len(chosen):
+            return np.zeros((0, 1, 1), np.float32), np.zeros(0, np.int64), np.zeros(0)
+        lengths = np.array([(self._middles[at] >= 0).sum() for at in chosen.tolist()])
+        vectors = np.stack([self._pieces[at] for at in chosen.tolist()])
+        return _unit(vectors), lengths, clean[chosen] * (clean[enough].sum() / clean[chosen].sum())
 
     def clean(self, at: int) -> NDArray[np.float64]:
         """Seconds in which each local voice of a window spoke alone, shape (voices,)."""
         return self._clean[at]
+
+
+def _unit(kept: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Vectors of length one again, along the last axis."""
+    vectors = kept.astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: NDArray[np.float32] = vectors / np.where(lengths > 0, lengths, 1.0)
+    return scaled

@@ -130,9 +130,9 @@ def _load_finder(choice: Choice, options: EngineOptions, threads: int) -> LocalV
         limit_torch(choice.segmentation.device)
     segmentation = load_segmentation(choice.segmentation, options.hub_token)
     embedding = load_embedding(choice.embedding, options.hub_token)
-    from .embed import embed_with_ge2e, embed_with_pyannote
+    from .embed import embed_with_pyannote, pieces_with_ge2e
 
-    embed = embed_with_ge2e(embedding) if choice.embedding.kind == "ge2e" else embed_with_pyannote(embedding)
+    embed = pieces_with_ge2e(embedding) if choice.embedding.kind == "ge2e" else embed_with_pyannote(embedding)
     with quietly():
         return LocalVoiceFinder(segmentation, embed, choice.segmentation.device)
 

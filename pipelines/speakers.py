@@ -8,17 +8,22 @@ again now and then, on the audio clock, and the result is mapped onto the ids al
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .cluster import Thresholds, assign, centroids, cluster, evidence, unit
+from .cluster import Thresholds, assign, evidence, find_voices, unit
 from .grid import DOUBT, NOBODY, ActivityGrid, GridOptions, Numbers
 from .heard import HeardWindows, Rows
+from .pieces import Runs, divided, fit
 from .types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Span, Speaker, TurnsRevised
 
 MOST_SAMPLES = 1500
 """Samples that are clustered; above it neighbours of one speaker are joined, so that cost stays bounded"""
+
+MOST_RUNS = 3000
+"""Local voices whose pieces are looked at when all is clustered"""
 
 SHARED_FRAMES = 10
 """Frames in which two windows must hear a voice together before it is the same one"""
@@ -81,7 +86,8 @@ class SpeakerTracker:
         self._heard = HeardWindows(self._options.active_level)
         self._before: LocalVoices | None = None  # the last window
         self._going = Rows(np.int8)  # which local voice of the window before each one goes on, -1 for none
-        self._numbers = Rows(np.int16)  # speaker of each local voice
+        self._numbers = Rows(np.int16)  # speaker of each local voice on the whole
+        self._parts = Rows(np.int16)  # and in each part of its window
         self._samples: list[_Sample] = []
         self._open: dict[int, _Sample] = {}  # by local voice of the last window
         self._centers: dict[int, NDArray[np.float32]] = {}
@@ -100,8 +106,9 @@ class SpeakerTracker:
         self._before = local
         self._going.append(np.array([links.get(voice, -1) for voice in range(len(numbers))]))
         self._numbers.append(numbers)
+        self._parts.append(divided(local, numbers, self._centers))
         self._sample(local, links)
-        self._grid.add(local, numbers)
+        self._grid.add(local, self._parts[-1])
         fresh = local.clean[numbers == DOUBT]
         self._pending += float(np.minimum(fresh, STEP / SAMPLE_RATE).sum())
         end = local.start + WINDOW
@@ -190,12 +197,18 @@ class SpeakerTracker:
             vectors = unit(np.stack([s.total for s in self._samples if s.total is not None]).astype(np.float32))
             clean = np.array([s.clean for s in self._samples])
             longest = np.array([max(self._heard.clean(at)[voice] for at, voice in s.where) for s in self._samples])
-            labels = cluster(vectors, clean, longest, self._options.thresholds, self._options.min_speech)
-            labels = self._limit(labels, clean)
+            runs = Runs(*self._heard.pieces(self._options.clean, MOST_RUNS))
+            move = partial(fit, runs=runs) if len(runs.lengths) else None
+            found, middle = find_voices(
+                vectors, clean, longest, self._options.thresholds, self._options.min_speech, move
+            )
+            labels = self._limit(found, clean)
             if not self._known and evidence(clean[labels >= 0], longest[labels >= 0]) < self._options.min_speech:
-                labels[:] = -1
+                labels = np.full_like(labels, -1)
             names, speakers = self._map(labels, clean)
-            middle = centroids(vectors, clean, labels)
+            middle = middle[[int(found[labels == label][0]) for label in range(int(labels.max(initial=-1)) + 1)]]
+            if move is not None and len(middle):
+                middle, _ = move(middle)
             self._centers = {names[label]: middle[label] for label in range(len(middle))}
         everything = reason == "refine" or structure != set(self._centers)
         first = 0 if everything else self._settled
@@ -209,14 +222,19 @@ class SpeakerTracker:
             for voice, other in _links_of(self._going[first + at]):
                 carry(settled[at - 1], other, int(settled[at][voice]))
         for at in range(len(settled)):
-            before, numbers = self._numbers[first + at], settled[at]
-            if not np.array_equal(before, numbers):
-                self._grid.relabel(self._heard[first + at], before, numbers)
-                self._numbers[first + at] = numbers
+            self._relabel(first + at, settled[at])
         self._settled = max(0, len(self._heard) - WINDOW // STEP)
         self._compact()
         told = self._grid.tell(Span(0, self._heard[-1].start + WINDOW), only_changed=reason == "recluster")
         return [*speakers, *([TurnsRevised(*told, reason)] if told else [])]
+
+    def _relabel(self, at: int, numbers: Numbers) -> None:
+        local, before = self._heard[at], self._parts[at]
+        parts = divided(local, numbers, self._centers)
+        self._numbers[at] = numbers
+        if not np.array_equal(before, parts):
+            self._grid.relabel(local, before, parts)
+            self._parts[at] = parts
 
     def _compact(self) -> None:
         """Join pairs of neighbouring samples of one speaker once there are too many to cluster in passing."""

@@ -155,6 +155,13 @@ class LocalVoices:
     """Vectors of length one, shape (voices, dimension); NaN where there was too little clean speech"""
     clean: NDArray[np.float64] = field(compare=False, repr=False)
     """Seconds in which each voice spoke alone, shape (voices,)"""
+    pieces: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """How each voice sounds in pieces of its clean speech, in order: of length one, shape (voices, pieces, dimension)
+
+    None where the embedding model does not say; anything where there is no piece.
+    """
+    middles: NDArray[np.int16] | None = field(default=None, compare=False, repr=False)
+    """Frame in the middle of each piece, -1 behind a voice's last one, shape (voices, pieces)"""
 
 
 UNKNOWN = "?"

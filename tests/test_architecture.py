@@ -42,7 +42,9 @@ PIPELINES = "values parts blocks asr models engine loading stream"
 LAYOUT = {
     "values": row("pipelines", "types errors", "values"),
     "parts": row(
-        "pipelines", "voice ort_attention cluster grid heard pauses lane load calibration whisper_batch", "values"
+        "pipelines",
+        "voice ort_attention cluster grid heard pieces pauses lane load calibration whisper_batch",
+        "values parts",
     ),
     "blocks": row("pipelines", "audio cut diarize speakers asr merge refine", "values parts"),
     "asr": row("pipelines", "asr_whisper asr_moonshine growing", "values parts blocks"),

@@ -129,6 +129,25 @@ def finder(embed: FakeEmbed) -> LocalVoiceFinder:
     return LocalVoiceFinder(FakeSegmentation(), embed)
 
 
+def test_pieces_come_with_their_local_voices() -> None:
+    def embed(audio: Any, alone: Any) -> tuple[Any, Any, Any]:
+        pieces = np.ones((len(alone), 3, 4, 2), np.float32)
+        return FakeEmbed()(audio, alone), pieces, np.arange(len(alone) * 12, dtype=np.int16).reshape(-1, 3, 4)
+
+    one, other = LocalVoiceFinder(FakeSegmentation(), embed)([window((1, 1.0)), window((1, -1.0), index=1)])
+    assert one.pieces is not None
+    assert one.middles is not None
+    assert other.middles is not None
+    assert one.pieces.shape == (3, 4, 2)
+    assert (one.middles[0, 0], other.middles[0, 0]) == (0, 12)
+
+
+def test_a_model_without_pieces_gives_none(finder: LocalVoiceFinder) -> None:
+    (local,) = finder([window((1, 1.0))])
+    assert local.pieces is None
+    assert local.middles is None
+
+
 def test_local_voices_keep_the_place_of_their_window(finder: LocalVoiceFinder) -> None:
     found = finder([window((1, 1.0), index=4), window((1, -1.0), index=7)])
     assert [(local.index, local.start) for local in found] == [(4, 4 * STEP), (7, 7 * STEP)]

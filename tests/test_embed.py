@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.embed import embed_with_ge2e, embed_with_pyannote
+from pipelines.embed import PIECES, embed_with_ge2e, embed_with_pyannote, pieces_with_ge2e
 from pipelines.ge2e import VoiceEncoder
 from pipelines.types import SAMPLE_RATE, WINDOW
 from tests.conftest import Sample
@@ -134,3 +134,29 @@ def test_voices_of_the_sample_are_nearer_to_themselves_than_to_each_other(
     ann, ben, ann_again, ben_again = embed_with_ge2e(trained)(audio, alone)[:, 0]
     within, between = min(ann @ ann_again, ben @ ben_again), max(ann @ ben, ann_again @ ben_again)
     assert within > between + 0.05
+
+
+def test_an_embedding_is_the_mean_of_its_pieces(untrained: VoiceEncoder) -> None:
+    vectors, pieces, middles = pieces_with_ge2e(untrained)(noise(2), masks(2, b0v0=(0.0, 5.0), b1v1=(1.0, 4.0)))
+    assert pieces.shape == (2, VOICES, PIECES, untrained.dimension)
+    for at, voice, count in ((0, 0, PIECES), (1, 1, 3)):
+        assert (middles[at, voice] >= 0).tolist() == [True] * count + [False] * (PIECES - count)
+        mean = pieces[at, voice, :count].mean(axis=0)
+        assert vectors[at, voice] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
+    assert (middles[0, 1:] == -1).all()
+
+
+def test_pieces_lie_where_the_voice_speaks(untrained: VoiceEncoder) -> None:
+    alone = masks(1, b0v0=(1.0, 4.0))
+    _, _, middles = pieces_with_ge2e(untrained)(noise(1), alone)
+    found = [at for at in middles[0, 0].tolist() if at >= 0]
+    assert found == sorted(found)
+    seconds = [at * 5 / alone.shape[1] for at in found]
+    assert seconds == pytest.approx([1.8, 2.6, 3.2], abs=0.1)
+
+
+def test_speech_of_less_than_a_cut_is_one_piece_in_its_middle(untrained: VoiceEncoder) -> None:
+    alone = masks(1, b0v0=(2.0, 3.0))
+    _, _, middles = pieces_with_ge2e(untrained)(noise(1), alone)
+    assert (middles[0, 0] >= 0).sum() == 1
+    assert middles[0, 0, 0] * 5 / alone.shape[1] == pytest.approx(2.5, abs=0.1)

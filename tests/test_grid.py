@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.grid import CELL, CELLS, DOUBT, NOBODY, ActivityGrid, GridOptions, runs
+from pipelines.grid import CELL, CELLS, DOUBT, NOBODY, SLICES, ActivityGrid, GridOptions, runs
 from pipelines.types import STEP, WINDOW, LocalVoices, Span, Turn
 
 HOP = STEP // CELL
@@ -139,3 +139,18 @@ def test_windows_that_are_left_out_are_not_counted_against_those_who_speak() -> 
         if index % 2 == 0:
             sparse.add(local, numbers(1))
     assert told(sparse, 8.0) == told(whole, 8.0)
+
+
+def test_a_voice_that_is_two_people_in_turn_counts_for_each_in_its_part() -> None:
+    grid, local = ActivityGrid(GridOptions()), window(9, (0.0, 5.0))
+    parts = np.array([[1]] * 8 + [[2]] * (SLICES - 8), np.int16)
+    grid.add(local, parts)
+    assert told(grid, 5.0) == [(0.0, 2.0, "spk1"), (2.0, 5.0, "spk2")]
+    grid.relabel(local, parts, numbers(2))
+    assert told(grid, 5.0) == [(0.0, 5.0, "spk2")]
+
+
+def test_a_part_of_a_voice_that_is_nobody_counts_for_nobody() -> None:
+    grid = ActivityGrid(GridOptions())
+    grid.add(window(9, (0.0, 5.0)), np.array([[NOBODY]] * 8 + [[1]] * (SLICES - 8), np.int16))
+    assert told(grid, 5.0) == [(2.0, 5.0, "spk1")]

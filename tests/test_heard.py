@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -132,3 +134,49 @@ def test_a_row_of_another_shape_is_an_error() -> None:
     rows.append(np.array([1, 2]))
     with pytest.raises(ValueError, match=r"a row has the shape \(2,\), not \(3,\)"):
         rows.append(np.array([1, 2, 3]))
+
+
+def in_pieces(index: int, counts: tuple[int, ...], clean: float = 3.0) -> LocalVoices:
+    """A window whose voice k has so many pieces."""
+    window = local(index, (255,) * len(counts))
+    pieces = np.random.default_rng(index).normal(size=(len(counts), 4, WIDTH)).astype(np.float32)
+    pieces /= np.linalg.norm(pieces, axis=2, keepdims=True)
+    middles = np.array([[2 * at if at < count else -1 for at in range(4)] for count in counts], np.int16)
+    return replace(window, clean=np.full(len(counts), clean), pieces=pieces, middles=middles)
+
+
+def test_pieces_of_a_voice_come_back_nearly_as_they_were() -> None:
+    heard, window = HeardWindows(LEVEL), in_pieces(0, (3, 0))
+    heard.append(window)
+    again = heard[0]
+    assert again.pieces is not None
+    assert again.middles is not None
+    assert window.pieces is not None
+    assert np.array_equal(again.middles, window.middles)
+    assert (again.pieces[0, :3] * window.pieces[0, :3]).sum(axis=1) == pytest.approx(1, abs=0.001)
+
+
+def test_windows_without_pieces_come_back_without() -> None:
+    heard = HeardWindows(LEVEL)
+    heard.append(local(0, (255, 255)))
+    assert heard[0].pieces is None
+    assert heard.pieces(0.0, 10)[0].shape[0] == 0
+
+
+def test_pieces_of_all_voices_with_enough_speech_are_given() -> None:
+    heard = HeardWindows(LEVEL)
+    for index, clean in enumerate((3.0, 0.5, 2.0)):
+        heard.append(in_pieces(index, (3, 1), clean))
+    vectors, lengths, seconds = heard.pieces(1.0, 10)
+    assert vectors.shape == (4, 4, WIDTH)
+    assert lengths.tolist() == [3, 1, 3, 1]
+    assert seconds.tolist() == [3.0, 3.0, 2.0, 2.0]
+
+
+def test_of_too_many_voices_some_stand_for_all() -> None:
+    heard = HeardWindows(LEVEL)
+    for index in range(40):
+        heard.append(in_pieces(index, (2,)))
+    vectors, _, seconds = heard.pieces(1.0, 15)
+    assert len(vectors) == 14
+    assert seconds.sum() == pytest.approx(40 * 3.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -359,6 +359,49 @@ def test_with_every_second_window_left_out_the_same_voices_are_told_apart(first:
     assert len(told.names) == 2
     ids = {"ann": next(iter(told.at(3.0))), "ben": next(iter(told.at(10.0)))}
     assert_covers(told.turns, DIALOGUE, ids, slack=0.6)
+
+
+def taken_for_one(script: Sequence[Said], length: float, *, pieces: bool) -> list[LocalVoices]:
+    """What the models hear where the segmentation model takes everybody for one voice."""
+    found = []
+    for local in windows(script, length):
+        time = local.start / SAMPLE_RATE + (np.arange(FRAMES) + 0.5) * FRAME
+        who = [next((name for name, start, end in script if start <= at < end), None) for at in time]
+        spoken = np.flatnonzero([name is not None for name in who])
+        cuts = [cut for cut in np.array_split(spoken, max(1, round(len(spoken) * FRAME / 0.8))) if len(cut)]
+        random = np.random.default_rng(local.index)
+        sounds = np.zeros((VOICES, 8, WIDTH), np.float32)
+        middles = np.full((VOICES, 8), -1, np.int16)
+        for number, cut in enumerate(cuts):
+            mean = np.mean([VOICE_OF[str(who[frame])] for frame in cut], axis=0) + random.normal(0, 0.02, WIDTH)
+            sounds[0, number], middles[0, number] = mean / np.linalg.norm(mean), cut[len(cut) // 2]
+        embeddings = np.full((VOICES, WIDTH), np.nan, np.float32)
+        clean = np.zeros(VOICES)
+        if cuts:
+            mean = sounds[0, : len(cuts)].mean(axis=0)
+            embeddings[0], clean[0] = mean / np.linalg.norm(mean), len(spoken) * FRAME
+        activity = np.zeros((FRAMES, VOICES), np.uint8)
+        activity[spoken, 0] = 255
+        plain = LocalVoices(local.index, local.start, activity, embeddings, clean)
+        found.append(replace(plain, pieces=sounds, middles=middles) if pieces else plain)
+    return found
+
+
+EXCHANGE: list[Said] = [(("ann", "ben")[at % 2], at * 4.0 + 1.0, at * 4.0 + 5.0) for at in range(14)]
+"""Two people who never pause between turns"""
+
+
+def test_two_people_whom_the_segmentation_takes_for_one_are_told_apart_by_pieces() -> None:
+    def wrong(told: Told) -> float:
+        ids = {"ann": told.at(3.0), "ben": told.at(7.0)}
+        times = np.arange(1.25, 57.0, 0.25)
+        who = [next(name for name, start, end in EXCHANGE if start <= at < end) for at in times.tolist()]
+        return float(np.mean([told.at(float(at)) != ids[name] for at, name in zip(times, who, strict=True)]))
+
+    told = listen(taken_for_one(EXCHANGE, 58, pieces=True))
+    assert told.at(3.0) != told.at(7.0)
+    assert wrong(told) < 0.15
+    assert wrong(told) < wrong(listen(taken_for_one(EXCHANGE, 58, pieces=False))) / 2
 
 
 def test_what_is_clustered_as_one_is_bounded_in_time_whatever_the_hop() -> None:
