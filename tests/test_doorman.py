@@ -168,7 +168,7 @@ def test_whoever_is_on_the_way_in_while_the_link_is_revoked_is_called_out_too(li
 def test_whoever_is_in_is_called_out_when_the_link_expires(links: Links) -> None:
     async def scene() -> None:
         doorman = Doorman(TOKEN, links)
-        ((token, _),) = (await doorman.invite("m1", [Role.VIEW], 0.05)).items()
+        ((token, _),) = (await doorman.invite("m1", [Role.VIEW], 2.0)).items()
         called = asyncio.Event()
         with doorman.inside(await doorman.identify(token, "10.0.0.1"), called.set):
             await asyncio.wait_for(called.wait(), 20)
