@@ -160,12 +160,14 @@ def diarts_own(material: Material) -> Figures:
     clustering = OnlineSpeakerClustering(tau_active=0.6, rho_update=0.3, delta_new=1.0)
     turns: list[Turn] = []
     hop = SAMPLE_RATE // 2
+    width = max(local.embeddings.shape[1] for local in material.heard.voices)
     for local in material.heard.voices:
         activity = local.activity.astype(np.float64) / 255
         frames = len(activity)
         window = SlidingWindow(duration=5 / frames, step=5 / frames, start=local.start / SAMPLE_RATE)
         feature = SlidingWindowFeature(activity, window)
-        mapped = clustering(feature, torch.from_numpy(local.embeddings.astype(np.float64))).data
+        vectors = np.broadcast_to(local.embeddings, (len(local.embeddings), width)).astype(np.float64)
+        mapped = clustering(feature, torch.from_numpy(vectors)).data
         newest = mapped[-frames * hop // WINDOW :]
         start = local.start + WINDOW - hop
         for speaker in np.flatnonzero(newest.max(axis=0) > 0.6):
