@@ -58,6 +58,9 @@ class Heard:
     draft: object = field(default=None, compare=False, repr=False)
     """What the same recogniser may start from when it reads more of the same slice"""
 
+    provisional: bool = False
+    """Whether the final reading will hear more than this one did, so that no word of it is sure"""
+
     @property
     def text(self) -> str:
         """The words, joined by single spaces."""
@@ -117,6 +120,29 @@ class BatchRecogniser(Recogniser, Protocol):
 
     def read_all(self, requests: Sequence[Request]) -> list[Heard]:
         """Read slices as `read` would, one reading for each, in order. Raises BlockError when any of them fails."""
+
+
+class ContextRecogniser(Recogniser, Protocol):
+    """A recogniser that takes no prompt and reads better when it hears what was said right before a slice."""
+
+    @property
+    def context(self) -> bool:
+        """True; one without this property is not given that audio"""
+
+
+def behind(heard: Heard, start: int, length: int, before: str | None = None) -> Heard:
+    """A reading of `start + length` samples without what was said in the first `start`, with times from there.
+
+    A word belongs where its middle is; but where the last word `before` that place is known, and the reading has it
+    one word further or nearer than that, it is the seam: a word there is neither said twice nor lost.
+    """
+    count = sum((word.start + word.end) // 2 < start for word in heard.words)
+    if before:
+        near = (count, count - 1, count + 1)
+        alike = (at for at in near if 0 < at <= len(heard.words) and _plain(heard.words[at - 1].text) == _plain(before))
+        count = next(alike, count)
+    words = [replace(word, start=word.start - start, end=word.end - start) for word in heard.words[count:]]
+    return replace(heard, words=tidy(words, length), draft=None)
 
 
 def compression_ratio(text: str) -> float:

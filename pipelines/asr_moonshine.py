@@ -51,6 +51,8 @@ FLOOR, ABOVE_FLOOR = 10, 3.0
 """Hops at the start of a slice, before anybody speaks, and how far above their loudness a word is"""
 TRIAL_SECONDS, TRIAL_TOKENS = 4, 20
 """Length of the audio with which the pace is measured, and the tokens that people say in that time"""
+HEARD = 1.4
+"""Seconds that it hears per second of speech, what it hears again as context included (measured on conversations)"""
 MIN_SAMPLES = samples(0.1)
 """The encoder's receptive field: shorter audio cannot be read"""
 
@@ -70,6 +72,8 @@ class MoonshineRecogniser:
 
     name = "moonshine-tiny-en"
     languages: tuple[str, ...] | None = ("en",)
+    context = True
+    """It takes no prompt, and reads the end of a sentence better when it hears the beginning"""
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         """`folder` holds `encoder_model.ort`, `decoder_model_merged.ort` and `tokenizer.bin`."""
@@ -131,7 +135,7 @@ class MoonshineRecogniser:
                 _, filled = self._step([BOS], past, fixed, cached=True)
                 past.update({name: value for name, value in filled.items() if ".decoder." in name})
 
-        return best_of(read, clock=time.thread_time) / TRIAL_SECONDS
+        return best_of(read, clock=time.thread_time) / TRIAL_SECONDS * HEARD
 
     def _encode(self, audio: Samples) -> tuple[dict[str, Any], dict[str, Any]]:
         """What stays the same for all steps, and the empty cache."""

@@ -25,7 +25,7 @@ class CutOptions:
     """What `endpoint_silence` falls to while a slice grows from `patient` to `hurried`"""
     patient: float = 2.0
     """Length up to which a slice waits for the whole `endpoint_silence`"""
-    hurried: float = 4.0
+    hurried: float = 3.0
     """Length from which `least_silence` will do"""
     pre_roll: float = 0.3
     """Audio kept before the first voiced frame"""
@@ -38,6 +38,8 @@ class CutOptions:
     """An over-long slice is cut within its last so many seconds"""
     partial_interval: float = 0.5
     """New audio between two growing results"""
+    context: float = 5.0
+    """Audio right before a slice that goes with it at most, in whole slices"""
 
 
 class Cutter:
@@ -61,6 +63,7 @@ class Cutter:
         self._rest: Samples = np.zeros(0, np.float32)
         self._now = 0  # samples judged so far
         self._index = 0  # number of the next slice
+        self._before: list[tuple[int, int, Samples]] = []  # start, end and audio of slices without a gap between them
         self._frames: list[Samples] = []  # audio from `_start` on
         self._voices: list[float] = []  # probability of each of those frames
         self._start = 0
@@ -141,7 +144,8 @@ class Cutter:
 
     def _slice(self, end: int, final: bool, cut: str) -> Slice:
         audio = np.concatenate(self._frames)[: end - self._start]
-        return Slice(self._index, Span(self._start, self._start + len(audio)), audio, final, cut)
+        before = np.concatenate([np.zeros(0, np.float32), *(piece for _, _, piece in self._context())])
+        return Slice(self._index, Span(self._start, self._start + len(audio)), audio, final, cut, before)
 
     def _close(self, end: int, cut: str) -> list[Slice]:
         """End the slice at `end`; what follows is kept for the next one."""
@@ -151,7 +155,8 @@ class Cutter:
         kept = voiced * FRAME >= samples(options.min_voice)
         if not kept:
             # an empty final slice withdraws what partial results may have shown of the click
-            closed = Slice(closed.index, closed.span, np.zeros(0, np.float32), True, cut)
+            closed = replace(closed, audio=np.zeros(0, np.float32))
+        self._before = [*self._context(), (self._start, end, closed.audio)] if kept else []
         self._index += 1
         self._cut_off(end)
         self._speaking = cut == "length"
@@ -161,6 +166,13 @@ class Cutter:
         else:
             self._forget()
         return [closed]
+
+    def _context(self) -> list[tuple[int, int, Samples]]:
+        """The slices (start, end, audio) right before the open one, without a gap."""
+        if not self._before or self._before[-1][1] != self._start:
+            return []
+        first = self._start - samples(self._options.context)
+        return [piece for piece in self._before if piece[0] >= first]
 
     def _cut_off(self, end: int) -> None:
         """Drop audio before `end`, splitting the frame it falls into."""

@@ -12,17 +12,19 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, cast
 
-from .asr import BatchRecogniser, Heard, Recogniser, Request, believable
+import numpy as np
+
+from .asr import BatchRecogniser, Heard, Recogniser, Request, behind, believable
 from .calibration import Pace, best_of, cores
 from .cluster import Thresholds
 from .growing import Growing
 from .lane import MOST_OWNERS, Lane
 from .load import Governor, Thinning
-from .types import SAMPLE_RATE, LocalVoices, Slice, Window, samples
+from .types import SAMPLE_RATE, LocalVoices, Samples, Slice, Window, samples
 from .voice import VoiceModel, VoiceStream
 
 WINDOWS_AT_ONCE = 8
@@ -104,6 +106,7 @@ class Engine:
         self._lock = threading.Lock()
         self._governor = Governor()
         at_once = getattr(recogniser, "at_once", 1)
+        self._wants_context: bool = getattr(recogniser, "context", False)
         self.speech = Lane("speech", work=self._read, most=at_once, patience=COMPANY, apart=True)
         self.voices = Lane("voices", work=finder, most=WINDOWS_AT_ONCE, patience=COMPANY)
 
@@ -169,7 +172,7 @@ class Engine:
         context = self._context(owner)
         if live and not piece.final and self._left_out(context):
             return _nothing()
-        length = len(piece.audio)
+        length = len(self._audio(piece))
         # beside much longer ones a slice would wait for their ends
         alike = (length // samples(4.0)).bit_length()
         rank = Rank(2 * (not live) + (not piece.final))
@@ -214,10 +217,15 @@ class Engine:
         requests = [self._request(one) for one in asked]
         heard = read_believably(self._recogniser, requests)
         for at, one in enumerate(asked):
-            if one.piece.final:
-                one.context.learn(heard[at], len(one.piece.audio))
-            else:
-                heard[at] = one.context.growing.took(heard[at])
+            in_context = self._in_context(one.piece)
+            if not one.piece.final:
+                heard[at] = replace(one.context.growing.took(heard[at]), provisional=in_context)
+                continue
+            heard[at] = self._own(heard[at], one)
+            if in_context and not heard[at].words:
+                alone = replace(requests[at], audio=one.piece.audio)
+                heard[at] = read_believably(self._recogniser, [alone])[0]
+            one.context.learn(heard[at], len(one.piece.audio))
         return heard
 
     def _request(self, asked: _Asked) -> Request:
@@ -225,11 +233,27 @@ class Engine:
         language = asked.language or context.language
         if piece.final:
             # from the audio alone, never from a draft: how many of those there were depends on the speed
-            return Request(piece.audio, context.prompt, language, asked.hotwords)
+            return Request(self._audio(piece), context.prompt, language, asked.hotwords)
         growing = context.growing
+        # alone: to hear the context each time costs twice as much, and moves the place where the slice's words begin
         anchor = growing.begin((piece.index, piece.span.start), len(piece.audio))
         prompt = " ".join(text for text in (context.prompt, growing.kept_text) if text) or None
         return Request(piece.audio[anchor:], prompt, language, asked.hotwords, True, growing.draft)
+
+    def _audio(self, piece: Slice) -> Samples:
+        """What the recogniser hears of a slice: of a final one also what was said before it, where that helps."""
+        together = piece.final and self._in_context(piece)
+        return np.concatenate([piece.before, piece.audio]) if together else piece.audio
+
+    def _in_context(self, piece: Slice) -> bool:
+        return self._wants_context and len(piece.before) > 0 and len(piece.audio) > 0
+
+    def _own(self, heard: Heard, asked: _Asked) -> Heard:
+        """A reading without the words that were said before the slice."""
+        piece, said = asked.piece, asked.context.prompt
+        if not self._in_context(piece):
+            return heard
+        return behind(heard, len(piece.before), len(piece.audio), said.split()[-1] if said else None)
 
 
 def read_believably(recogniser: Recogniser, requests: Sequence[Request]) -> list[Heard]:

@@ -90,7 +90,8 @@ class Merger:
         line = self._lines.setdefault(reading.slice_index, _Line(reading.span))
         if line.final and not reading.again:
             return []
-        agreed, sure = common_prefix(line.words, reading.words), self._sure(reading.words)
+        agreed = common_prefix(line.words, reading.words)
+        sure = 0 if reading.provisional else self._sure(reading.words)
         line.stable = len(reading.words) if reading.final else min(agreed, max(line.stable, sure))
         line.span, line.words, line.final = reading.span, reading.words, reading.final
         segments, changes = self._update(reading.slice_index, line)

@@ -212,7 +212,7 @@ class Pipeline:
             if result is None:
                 return None
             words = placed(result, piece.span.start)
-            made = Reading(piece.index, piece.span, piece.final, words, result.language)
+            made = Reading(piece.index, piece.span, piece.final, words, result.language, provisional=result.provisional)
             if piece.final and self._options.refine == "full":
                 self._poor.add(piece, made)
             return made

@@ -110,6 +110,8 @@ class Slice:
     final: bool
     cut: str = "silence"
     """Why it ended: "silence", "length" (the longest allowed) or "end" of the audio"""
+    before: Samples = field(default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False)
+    """What was said right before it, without a gap: a recogniser may hear it for context"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ class Reading:
     language: str | None = None
     again: bool = False
     """Whether it replaces what was final"""
+    provisional: bool = False
+    """Whether the final reading will hear more than this one did, so that no word of it is sure"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.asr import Heard, HeardWord, believable, compression_ratio, doubt, is_loop, placed, tidy
+from pipelines.asr import Heard, HeardWord, behind, believable, compression_ratio, doubt, is_loop, placed, tidy
 from pipelines.types import SAMPLE_RATE, Span, Word
 
 
@@ -114,6 +116,32 @@ def test_tidied_words_go_forward_within_the_audio_and_are_never_empty(
     edges = [edge for word in tidied for edge in (word.start, word.end)]
     assert edges == sorted(edges)
     assert all(0 <= word.start < word.end <= samples for word in tidied)
+
+
+def spaced(text: str) -> Heard:
+    """Words of 4000 samples, one after the other."""
+    return Heard(tuple(HeardWord(word, i * 4000, (i + 1) * 4000) for i, word in enumerate(text.split())), "en", -0.5)
+
+
+def test_what_was_heard_for_context_is_taken_off_by_the_middle_of_each_word() -> None:
+    assert behind(spaced("a b c d"), 8000, 8000) == spaced("c d")
+    assert behind(spaced("a b c d"), 9990, 6010).words == (HeardWord("c", 0, 2010), HeardWord("d", 2010, 6010))
+    assert behind(spaced("a b c d"), 10010, 5990).words == (HeardWord("d", 1990, 5990),)
+    assert behind(spaced("a b c d"), 50000, 8000).words == ()
+    assert behind(replace(spaced("a"), draft="anything"), 0, 4000).draft is None
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [("b.", "c d"), ("A", "b c d"), ("C", "d"), ("d", "c d"), ("x", "c d"), (None, "c d")],
+)
+def test_the_last_word_before_a_slice_is_the_seam_where_it_is_near(before: str | None, words: str) -> None:
+    assert behind(spaced("a b c d"), 8000, 8000, before).text == words
+
+
+def test_words_behind_the_seam_begin_with_the_slice() -> None:
+    found = behind(spaced("a b c d"), 8000, 8000, "a").words
+    assert [(word.text, word.start, word.end) for word in found] == [("b", 0, 320), ("c", 320, 4000), ("d", 4000, 8000)]
 
 
 def test_words_are_placed_in_the_meeting() -> None:

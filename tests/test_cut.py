@@ -101,7 +101,65 @@ def test_a_short_pause_does_not_cut() -> None:
 
 @pytest.mark.parametrize(("voice", "pause", "pieces"), [(1500, 350, 1), (3000, 350, 2), (3000, 160, 1), (5000, 160, 2)])
 def test_the_longer_somebody_speaks_the_shorter_the_pause_that_cuts(voice: int, pause: int, pieces: int) -> None:
+    options = CutOptions(hurried=4.0)
+    assert len(finals(cut(speech(500, voice, pause, 1000, 1000), options=options))) == pieces
+
+
+@pytest.mark.parametrize(("voice", "pause", "pieces"), [(1500, 350, 1), (2000, 160, 1), (2500, 350, 2), (3000, 160, 2)])
+def test_from_three_seconds_on_any_pause_between_words_cuts(voice: int, pause: int, pieces: int) -> None:
     assert len(finals(cut(speech(500, voice, pause, 1000, 1000)))) == pieces
+
+
+def contexts(pieces: list[Slice]) -> list[int]:
+    """How many of the slices right before it each cut one comes with; insists that it is their audio."""
+    done = finals(pieces)
+    found = []
+    for at, piece in enumerate(done):
+        start = piece.span.start - len(piece.before)
+        (first,) = [number for number in range(at + 1) if done[number].span.start == start]
+        between = [np.zeros(0, np.float32), *(one.audio for one in done[first:at])]
+        assert np.array_equal(piece.before, np.concatenate(between))
+        found.append(at - first)
+    return found
+
+
+def test_a_slice_comes_with_what_was_said_right_before_it() -> None:
+    assert contexts(cut(speech(500, 2500, 350, 1000, 1000))) == [0, 1]
+    assert contexts(cut(speech(500, 2500, 1500, 1000, 1000))) == [0, 0]  # a gap between them
+
+
+def test_a_slice_has_the_same_context_while_it_grows() -> None:
+    pieces = cut(speech(500, 2500, 350, 1000, 1000))
+    assert [piece.final for piece in pieces if piece.index == 1] == [False, False, True]
+    assert len({piece.before.tobytes() for piece in pieces if piece.index == 1}) == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "counts"),
+    [
+        ({}, [0, 1, 1, 1]),  # two of them are longer than 5 s
+        ({"context": 2.0}, [0, 0, 0, 0]),
+        ({"context": 6.0}, [0, 1, 2, 2]),
+    ],
+)
+def test_context_is_bounded_and_made_of_whole_slices(limits: dict[str, float], counts: list[int]) -> None:
+    talk = speech(500, 2500, 350, 2500, 350, 2500, 350, 2500, 1000)
+    assert contexts(cut(talk, options=CutOptions(**limits))) == counts
+
+
+def test_a_click_is_no_context() -> None:
+    (_, click, after) = finals(cut(speech(500, 2500, 400, 64, 460, 1000, 1000)))
+    assert len(click.audio) == 0
+    assert after.span.start == click.span.end
+    assert len(after.before) == 0
+
+
+def test_context_is_the_same_for_chunks_of_any_size() -> None:
+    talk = speech(500, 2500, 350, 2500, 350, 2500, 350, 2500, 1000)
+    for sizes in ([100], [511, 513], [16000]):
+        assert [piece.before.tolist() for piece in finals(cut(talk, sizes))] == [
+            piece.before.tolist() for piece in finals(cut(talk))
+        ]
 
 
 def test_a_voice_that_drops_a_little_goes_on() -> None:

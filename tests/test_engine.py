@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -403,3 +404,69 @@ def test_growing_results_may_fill_their_lane(engine: Engine, monkeypatch: pytest
     monkeypatch.setattr(engine.voices, "spent", lambda rank: 5.0)
     engine._thin()
     assert told == [[2.0, 5.0]]
+
+
+class Listening(FakeRecogniser):
+    """One that wants to hear what was said before a slice."""
+
+    context = True
+
+
+def following(final: bool = True) -> Slice:
+    """A slice of a second, and the two before it."""
+    before = np.ones(2 * SAMPLE_RATE, np.float32)
+    return replace(piece(0, final), before=before)
+
+
+def engine_with(recogniser: FakeRecogniser) -> Engine:
+    """An engine with this recogniser."""
+    return Engine(recogniser, find, FakeVoiceModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
+
+
+def test_a_recogniser_that_wants_context_hears_it_and_its_words_are_left_out() -> None:
+    said = Heard((HeardWord("before", 100, 30000), HeardWord("now", 34000, 40000)), "en")
+    recogniser = Listening(said)
+    with closing(engine_with(recogniser)) as engine:
+        result = engine.read(following(), "a").result(PATIENCE)
+    assert result is not None
+    assert result.words == (HeardWord("now", 2000, 8000),)
+    assert [length for length, *_ in recogniser.asked] == [3 * SAMPLE_RATE]
+
+
+def test_where_context_leaves_no_words_the_slice_is_read_alone() -> None:
+    recogniser = Listening(Heard((HeardWord("before", 100, 30000),), "en"), heard("now"))
+    with closing(engine_with(recogniser)) as engine:
+        result = engine.read(following(), "a").result(PATIENCE)
+    assert result is not None
+    assert result.text == "now"
+    assert [length for length, *_ in recogniser.asked] == [3 * SAMPLE_RATE, SAMPLE_RATE]
+
+
+def test_a_growing_slice_is_read_alone_and_says_that_its_final_reading_will_hear_more() -> None:
+    recogniser = Listening(heard("so far"), heard("so far"))
+    with closing(engine_with(recogniser)) as engine:
+        result = engine.read(following(final=False), "a").result(PATIENCE)
+        first = engine.read(piece(1, False), "a").result(PATIENCE)
+    assert result == replace(heard("so far"), provisional=True)
+    assert first == heard("so far")  # nothing was said right before it
+    assert [length for length, *_ in recogniser.asked] == [SAMPLE_RATE, SAMPLE_RATE]
+
+
+def test_the_last_word_of_the_slice_before_is_where_a_slice_begins() -> None:
+    said = Heard((HeardWord("I", 100, 8000), HeardWord("say.", 8000, 33000), HeardWord("now", 34000, 40000)), "en")
+    recogniser = Listening(heard("I say"), said)
+    with closing(engine_with(recogniser)) as engine:
+        engine.read(piece(0, True), "a").result(PATIENCE)
+        result = engine.read(replace(following(), index=1), "a").result(PATIENCE)
+    assert result is not None
+    assert result.text == "now"
+
+
+def test_a_slice_without_audio_is_not_read_and_context_goes_only_where_it_is_wanted() -> None:
+    wanting, other = Listening(), FakeRecogniser(heard("now"))
+    with closing(engine_with(wanting)) as engine:
+        empty = replace(following(), index=1, audio=np.zeros(0, np.float32))
+        assert engine.read(empty, "a").result(PATIENCE) == Heard()
+    with closing(engine_with(other)) as engine:
+        assert engine.read(following(), "a").result(PATIENCE) is not None
+    assert [length for length, *_ in [*wanting.asked, *other.asked]] == [SAMPLE_RATE]

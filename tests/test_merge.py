@@ -174,6 +174,14 @@ def test_only_words_that_two_readings_agree_on_are_stable() -> None:
     assert stable == ["", "we", "we", "We meet on"]
 
 
+def test_no_word_is_stable_where_the_final_reading_will_hear_more() -> None:
+    merger = Merger("a")
+    for text in ("we meet on", "we meet on Thursday"):
+        (line,) = merger(replace(reading(said(text, 0), final=False), provisional=True))
+        assert isinstance(line, Segment)
+        assert line.stable_chars == 0
+
+
 def test_stable_characters_are_counted_within_each_piece() -> None:
     merger = Merger("a")
     merger(turns((ANN, 0, 2), (BEN, 2, 4)))
