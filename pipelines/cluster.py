@@ -97,21 +97,21 @@ def find_voices(
     longest: NDArray[np.float64],
     thresholds: Thresholds,
     min_speech: float,
-    fit: Callable[[Vectors], tuple[Vectors, NDArray[np.float64]]] | None = None,
+    fit: Callable[[Vectors, Labels], tuple[Vectors, NDArray[np.float64]]] | None = None,
 ) -> tuple[Labels, Vectors]:
     """Label each embedding with its voice, numbered in order of first appearance; and the centroids of the voices.
 
     `clean` is the seconds of clean speech behind each embedding, summed over its windows, `longest` those of its
     best window. Clusters with evidence of less than `min_speech` are dropped (-1), unless that would leave none.
-    `fit` moves centroids to where purer speech than that of whole windows has them, and says how many seconds of
-    it each has.
+    `fit` gets centroids and the label of each embedding, moves the centroids to where purer speech than that of whole
+    windows has them, and says how many seconds of it each has.
     """
     if not len(vectors):
         return np.zeros(0, np.int64), vectors
     pure = _average_linkage(vectors, thresholds.tight)
     centers, seconds = centroids(vectors, clean, pure), np.bincount(pure, clean) / OVERLAP
     if fit is not None:
-        centers, seconds = fit(centers)
+        centers, seconds = fit(centers, pure)
     seconds = np.maximum(seconds, SECONDS)
     joined = _join(centers, seconds, thresholds)
     labels = joined[pure]

@@ -79,6 +79,17 @@ class ActivityGrid:
         self._count(local, before, -1)
         self._count(local, after, 1)
 
+    def merge(self, number: int, into: int) -> None:
+        """Count for another speaker what is still counted for one, in windows that nobody remembers."""
+        if number >= len(self._sums):
+            return
+        steps = np.flatnonzero(self._sums[number].any(axis=1))
+        if len(steps):
+            self._grow(into + 1)
+            self._sums[into] += self._sums[number]
+            self._sums[number] = 0
+            self._touched = min(self._touched, int(steps[0]))
+
     def tell(self, span: Span, only_changed: bool = False) -> tuple[Span, tuple[Turn, ...]] | None:
         """Turns of whole steps as they are now, remembered as told; with `only_changed` from the first change on.
 

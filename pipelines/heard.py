@@ -1,4 +1,4 @@
-"""Every window that a meeting has heard, kept small: a meeting lasts for hours, and none of it may be forgotten.
+"""The windows that a meeting has heard, kept small: a meeting lasts for hours.
 
 Only local voices that are active are kept, side by side in large blocks, embeddings with the digits that
 distances depend on, their pieces with fewer. Thousands of small arrays would keep the heap full of holes besides.
@@ -23,11 +23,13 @@ TINY = 1e-12
 
 
 class Rows:
-    """Rows of equal shape, appended one by one; those that are there never move."""
+    """Rows of equal shape, appended one by one; those that are there never move. The oldest can be forgotten."""
 
     def __init__(self, dtype: DTypeLike) -> None:
         self._dtype = np.dtype(dtype)
         self._blocks: list[NDArray[Any]] = []
+        self._shape: tuple[int, ...] = ()
+        self._gone = 0  # blocks that were forgotten
         self._count = 0
 
     def __len__(self) -> int:
@@ -35,29 +37,42 @@ class Rows:
 
     def __getitem__(self, at: int) -> NDArray[Any]:
         """A view of one row; negative numbers count from the end."""
-        at = self._place(at)
-        row: NDArray[Any] = self._blocks[at // BLOCK][at % BLOCK]
+        block, inside = self._place(at)
+        row: NDArray[Any] = self._blocks[block][inside]
         return row
 
     def __setitem__(self, at: int, row: NDArray[Any]) -> None:
-        at = self._place(at)
-        self._blocks[at // BLOCK][at % BLOCK] = row
+        block, inside = self._place(at)
+        self._blocks[block][inside] = row
 
     def append(self, row: NDArray[Any]) -> None:
         """One more row; ValueError when it has another shape than the first."""
         block, inside = divmod(self._count, BLOCK)
-        if block == len(self._blocks):
+        if not self._count:
+            self._shape = row.shape
+        if row.shape != self._shape:
+            raise ValueError(f"a row has the shape {self._shape}, not {row.shape}")
+        if block - self._gone == len(self._blocks):
             self._blocks.append(np.empty((BLOCK, *row.shape), self._dtype))
-        if row.shape != self._blocks[0].shape[1:]:
-            raise ValueError(f"a row has the shape {self._blocks[0].shape[1:]}, not {row.shape}")
-        self._blocks[block][inside] = row
+        self._blocks[block - self._gone][inside] = row
         self._count += 1
 
-    def _place(self, at: int) -> int:
+    def forget(self, before: int) -> None:
+        """Let go of the blocks that hold only rows before this one; those are no longer there."""
+        gone = min(before, self._count) // BLOCK
+        del self._blocks[: max(0, gone - self._gone)]
+        self._gone = max(self._gone, gone)
+
+    def replace(self, old: int, new: int) -> None:
+        """Another value for one, wherever it is."""
+        for block in self._blocks:
+            block[block == old] = new
+
+    def _place(self, at: int) -> tuple[int, int]:
         place = at + self._count if at < 0 else at
-        if not 0 <= place < self._count:
+        if not self._gone * BLOCK <= place < self._count:
             raise IndexError(f"there is no row {at} of {self._count}")
-        return place
+        return place // BLOCK - self._gone, place % BLOCK
 
 
 class HeardWindows:
@@ -70,17 +85,20 @@ class HeardWindows:
     def __init__(self, active_level: int) -> None:
         """`active_level` is the activity, 0 to 255, from which a voice is kept."""
         self._level = active_level
+        self.first = 0
+        """Windows before this one were forgotten, but for their clean seconds"""
         self._windows = Rows(np.int64)  # index, first sample, first of its voices, behind the last of them
         self._clean = Rows(np.float64)
-        self._voices = Rows(np.int32)  # of each active voice: number within its window, place of its sound or -1
+        # of each active voice: number within its window, its embedding or -1, first and number of its pieces
+        self._voices = Rows(np.int32)
         self._activity = Rows(np.uint8)
         self._sounds = Rows(np.int8)
         self._scales = Rows(np.float32)
-        self._place = Rows(np.int32)  # of each active voice's pieces among all pieces, -1 where it has none
         self._pieces = Rows(np.int8)
         self._middles = Rows(np.int16)
-        self._spoken = Rows(np.float64)  # clean seconds behind the pieces of a voice
         self._shape = (0, 0)
+        self._width = 1
+        self._most = 0  # pieces that a voice may have
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -88,70 +106,108 @@ class HeardWindows:
     def append(self, local: LocalVoices) -> None:
         """One window more."""
         first = len(self._voices)
-        for voice in np.flatnonzero(local.activity.max(axis=0, initial=0) >= self._level):
-            vector = local.embeddings[voice]
-            self._voices.append(np.array([voice, -1 if np.isnan(vector[0]) else len(self._sounds)]))
+        for voice in np.flatnonzero(local.activity.max(axis=0, initial=0) >= self._level).tolist():
+            vector, known = local.embeddings[voice], not np.isnan(local.embeddings[voice, 0])
+            pieces = self._keep_pieces(local, voice) if known else 0
+            sound = len(self._sounds) if known else -1
+            self._voices.append(np.array([voice, sound, len(self._pieces) - pieces, pieces]))
             self._activity.append(local.activity[:, voice])
-            if not np.isnan(vector[0]):
-                largest = max(float(np.abs(vector).max()), TINY)
-                self._sounds.append(np.round(vector * (STEPS / largest)))
-                self._scales.append(np.array([largest / STEPS]))
-            self._keep_pieces(local, int(voice))
+            if known:
+                scale = _scale(vector)
+                self._sounds.append(np.rint(vector / scale))
+                self._scales.append(np.array([scale]))
+                self._width = len(vector)
         self._windows.append(np.array([local.index, local.start, first, len(self._voices)]))
         self._clean.append(local.clean)
         self._shape = local.activity.shape[0], local.activity.shape[1]
 
-    def _keep_pieces(self, local: LocalVoices, voice: int) -> None:
-        if local.pieces is None or local.middles is None or local.middles[voice, 0] < 0:
-            self._place.append(np.array([-1]))
-            return
-        self._place.append(np.array([len(self._pieces)]))
-        pieces = local.pieces[voice]
-        self._pieces.append(np.rint(pieces * (STEPS / max(float(np.abs(pieces).max()), TINY))))
-        self._middles.append(local.middles[voice])
-        self._spoken.append(local.clean[voice, None])
+    def _keep_pieces(self, local: LocalVoices, voice: int) -> int:
+        if local.pieces is None or local.middles is None:
+            return 0
+        count = int((local.middles[voice] >= 0).sum())
+        for piece, middle in zip(local.pieces[voice, :count], local.middles[voice, :count], strict=True):
+            self._pieces.append(np.rint(piece / _scale(piece)))
+            self._middles.append(np.array([middle]))
+        self._most = local.middles.shape[1]
+        return count
 
     def __iter__(self) -> Iterator[LocalVoices]:
-        return (self[at] for at in range(len(self)))
+        return (self[at] for at in range(self.first, len(self)))
 
     def __getitem__(self, at: int) -> LocalVoices:
-        """A window, made anew."""
+        """A window, made anew; IndexError for one that was forgotten."""
         index, start, first, end = self._windows[at].tolist()
-        width = len(self._sounds[0]) if len(self._sounds) else 1
+        if at + (len(self) if at < 0 else 0) < self.first:
+            raise IndexError(f"window {at} was forgotten")
         activity = np.zeros(self._shape, np.uint8)
-        embeddings = np.full((self._shape[1], width), np.nan, np.float32)
+        embeddings = np.full((self._shape[1], self._width), np.nan, np.float32)
         pieces = middles = None
-        if len(self._pieces):
-            pieces = np.zeros((self._shape[1], *self._pieces[0].shape), np.float32)
-            middles = np.full((self._shape[1], len(self._middles[0])), -1, np.int16)
+        if self._most:
+            pieces = np.zeros((self._shape[1], self._most, self._width), np.float32)
+            middles = np.full((self._shape[1], self._most), -1, np.int16)
         for place in range(first, end):
-            voice, sound = self._voices[place].tolist()
+            voice, sound, begin, count = self._voices[place].tolist()
             activity[:, voice] = self._activity[place]
             if sound >= 0:
                 embeddings[voice] = self._sounds[sound] * self._scales[sound]
-            cut = int(self._place[place][0])
-            if pieces is not None and middles is not None and cut >= 0:
-                pieces[voice], middles[voice] = _unit(self._pieces[cut]), self._middles[cut]
+            if pieces is not None and middles is not None and count:
+                pieces[voice, :count] = _unit(np.stack([self._pieces[begin + at] for at in range(count)]))
+                middles[voice, :count] = [int(self._middles[begin + at][0]) for at in range(count)]
         return LocalVoices(index, start, activity, embeddings, self._clean[at], pieces, middles)
 
     def pieces(self, least: float, most: int) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
-        """Voices in pieces, from all over the meeting, of at least so many clean seconds and at most so many voices.
+        """Voices in pieces, from all that is remembered, of at least so many clean seconds and at most so many voices.
 
         Their pieces (voices, pieces, dimension), how many each has, and the clean seconds behind each; where voices are
         left out, the others stand for them with their seconds.
         """
-        clean = np.array([self._spoken[at][0] for at in range(len(self._spoken))])
-        enough = np.flatnonzero(clean >= least)
-        chosen = enough[:: max(1, -(-len(enough) // most))]
-        if not len(chosen):
+        found: list[tuple[int, int, float]] = []  # first piece, number of pieces, clean seconds
+        for at in range(self.first, len(self)):
+            _, _, first, end = self._windows[at].tolist()
+            for place in range(first, end):
+                voice, _, begin, count = self._voices[place].tolist()
+                spoken = float(self._clean[at][voice])
+                if count and spoken >= least:
+                    found.append((begin, count, spoken))
+        chosen = found[:: max(1, -(-len(found) // most))]
+        if not chosen:
             return np.zeros((0, 1, 1), np.float32), np.zeros(0, np.int64), np.zeros(0)
-        lengths = np.array([(self._middles[at] >= 0).sum() for at in chosen.tolist()])
-        vectors = np.stack([self._pieces[at] for at in chosen.tolist()])
-        return _unit(vectors), lengths, clean[chosen] * (clean[enough].sum() / clean[chosen].sum())
+        vectors = np.zeros((len(chosen), self._most, self._width), np.int8)
+        for row, (begin, count, _) in enumerate(chosen):
+            for number in range(count):
+                vectors[row, number] = self._pieces[begin + number]
+        clean = np.array([spoken for _, _, spoken in chosen])
+        lengths = np.array([count for _, count, _ in chosen])
+        return _unit(vectors), lengths, clean * (sum(spoken for _, _, spoken in found) / clean.sum())
 
     def clean(self, at: int) -> NDArray[np.float64]:
-        """Seconds in which each local voice of a window spoke alone, shape (voices,)."""
+        """Seconds in which each local voice of a window spoke alone, shape (voices,); also of a forgotten one."""
         return self._clean[at]
+
+    def forget(self, before: int) -> None:
+        """Keep of the windows before this one their clean seconds only."""
+        if before <= self.first:
+            return
+        self.first = before
+        _, _, voice, _ = self._windows[before].tolist()
+        self._voices.forget(voice)
+        self._activity.forget(voice)
+        for place in range(voice, len(self._voices)):
+            _, sound, piece, _ = self._voices[place].tolist()
+            if sound >= 0:
+                for rows, first in (
+                    (self._sounds, sound),
+                    (self._scales, sound),
+                    (self._pieces, piece),
+                    (self._middles, piece),
+                ):
+                    rows.forget(first)
+                break
+
+
+def _scale(vector: NDArray[np.float32]) -> float:
+    """What one step of a kept vector stands for."""
+    return max(float(np.abs(vector).max()), TINY) / STEPS
 
 
 def _unit(kept: NDArray[np.int8]) -> NDArray[np.float32]:

@@ -64,11 +64,16 @@ def paths(distances: NDArray[np.float64], change: float = CHANGE) -> NDArray[np.
     return found
 
 
-def fit(centers: Vectors, runs: Runs) -> tuple[Vectors, NDArray[np.float64]]:
+def fit(
+    centers: Vectors, runs: Runs, forgotten: NDArray[np.float64] | None = None
+) -> tuple[Vectors, NDArray[np.float64]]:
     """Centres as the pieces nearest to them have it, and the seconds of distinct speech behind each.
 
-    A centre to which no piece belongs stays where it is.
+    Of `forgotten` seconds behind a centre, shape (centres,), there are no pieces any more: they stay where it is. So
+    does a centre to which no piece belongs.
     """
+    kept = np.zeros(len(centers)) if forgotten is None else forgotten
+    anchors = centers * kept[:, None].astype(np.float32)
     centers, seconds = centers.copy(), np.zeros(len(centers))
     there = np.arange(runs.vectors.shape[1]) < runs.lengths[:, None]
     weights = np.repeat(runs.clean / OVERLAP / runs.lengths, runs.lengths)
@@ -79,8 +84,8 @@ def fit(centers: Vectors, runs: Runs) -> tuple[Vectors, NDArray[np.float64]]:
         shares[owner, np.arange(len(vectors))] = weights
         seconds = shares.sum(axis=1).astype(np.float64)
         found = seconds > 0
-        centers[found] = unit(shares[found] @ vectors)
-    return centers, seconds
+        centers[found] = unit(shares[found] @ vectors + anchors[found])
+    return centers, seconds + kept
 
 
 def divided(local: LocalVoices, numbers: Numbers, centers: Mapping[int, NDArray[np.float32]]) -> Numbers:

@@ -8,12 +8,11 @@ again now and then, on the audio clock, and the result is mapped onto the ids al
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .cluster import Thresholds, assign, evidence, find_voices, unit
+from .cluster import OVERLAP, Labels, Thresholds, Vectors, assign, evidence, find_voices, unit
 from .grid import DOUBT, NOBODY, ActivityGrid, GridOptions, Numbers
 from .heard import HeardWindows, Rows
 from .pieces import Runs, divided, fit
@@ -22,8 +21,11 @@ from .types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Span, Speaker, TurnsR
 MOST_SAMPLES = 1500
 """Samples that are clustered; above it neighbours of one speaker are joined, so that cost stays bounded"""
 
-MOST_RUNS = 3000
+MOST_RUNS = 1500
 """Local voices whose pieces are looked at when all is clustered"""
+
+REMEMBERED = 3600 * SAMPLE_RATE // STEP
+"""Windows that can be labelled anew (an hour); in what lies before them, speakers can only be merged"""
 
 SHARED_FRAMES = 10
 """Frames in which two windows must hear a voice together before it is the same one"""
@@ -109,6 +111,8 @@ class SpeakerTracker:
         self._parts.append(divided(local, numbers, self._centers))
         self._sample(local, links)
         self._grid.add(local, self._parts[-1])
+        self._heard.forget(len(self._heard) - REMEMBERED)
+        self._parts.forget(self._heard.first)
         fresh = local.clean[numbers == DOUBT]
         self._pending += float(np.minimum(fresh, STEP / SAMPLE_RATE).sum())
         end = local.start + WINDOW
@@ -198,20 +202,27 @@ class SpeakerTracker:
             clean = np.array([s.clean for s in self._samples])
             longest = np.array([max(self._heard.clean(at)[voice] for at, voice in s.where) for s in self._samples])
             runs = Runs(*self._heard.pieces(self._options.clean, MOST_RUNS))
-            move = partial(fit, runs=runs) if len(runs.lengths) else None
+            gone = self._forgotten_speech()
+
+            def move(centers: Vectors, labels: Labels) -> tuple[Vectors, NDArray[np.float64]]:
+                inside = labels >= 0
+                forgotten = np.bincount(labels[inside], gone[inside], minlength=len(centers)) / OVERLAP
+                return fit(centers, runs, forgotten)
+
+            purer = move if len(runs.lengths) else None
             found, middle = find_voices(
-                vectors, clean, longest, self._options.thresholds, self._options.min_speech, move
+                vectors, clean, longest, self._options.thresholds, self._options.min_speech, purer
             )
             labels = self._limit(found, clean)
             if not self._known and evidence(clean[labels >= 0], longest[labels >= 0]) < self._options.min_speech:
                 labels = np.full_like(labels, -1)
             names, speakers = self._map(labels, clean)
             middle = middle[[int(found[labels == label][0]) for label in range(int(labels.max(initial=-1)) + 1)]]
-            if move is not None and len(middle):
-                middle, _ = move(middle)
+            if purer is not None and len(middle):
+                middle, _ = purer(middle, labels)
             self._centers = {names[label]: middle[label] for label in range(len(middle))}
         everything = reason == "refine" or structure != set(self._centers)
-        first = 0 if everything else self._settled
+        first = max(self._heard.first, 0 if everything else self._settled)
         settled = Rows(np.int16)
         for at in range(first, len(self._heard)):
             settled.append(self._nearest(self._heard[at], 0.0))
@@ -223,6 +234,9 @@ class SpeakerTracker:
                 carry(settled[at - 1], other, int(settled[at][voice]))
         for at in range(len(settled)):
             self._relabel(first + at, settled[at])
+        for speaker in speakers:
+            if speaker.merged_into is not None:
+                self._merge(_number(speaker.id), _number(speaker.merged_into))
         self._settled = max(0, len(self._heard) - WINDOW // STEP)
         self._compact()
         told = self._grid.tell(Span(0, self._heard[-1].start + WINDOW), only_changed=reason == "recluster")
@@ -235,6 +249,18 @@ class SpeakerTracker:
         if not np.array_equal(before, parts):
             self._grid.relabel(local, before, parts)
             self._parts[at] = parts
+
+    def _merge(self, number: int, into: int) -> None:
+        """Give what is forgotten, and so was not labelled anew, to the speaker that this one turned out to be."""
+        self._numbers.replace(number, into)
+        self._grid.merge(number, into)
+
+    def _forgotten_speech(self) -> NDArray[np.float64]:
+        """Clean seconds of each sample that lie in forgotten windows, shape (samples,)."""
+        first, gone = self._heard.first, np.zeros(len(self._samples))
+        for row, sample in enumerate(self._samples if first else []):
+            gone[row] = sum(self._heard.clean(at)[voice] for at, voice in sample.where if at < first)
+        return gone
 
     def _compact(self) -> None:
         """Join pairs of neighbouring samples of one speaker once there are too many to cluster in passing."""
@@ -290,6 +316,10 @@ class SpeakerTracker:
                 self._known[number] = Speaker(f"spk{number}", color=number - 1, merged_into=f"spk{into}")
                 out.append(self._known[number])
         return names, out
+
+
+def _number(id: str) -> int:
+    return int(id.removeprefix("spk"))
 
 
 def _links_of(row: NDArray[np.int8]) -> list[tuple[int, int]]:
