@@ -154,3 +154,26 @@ def test_a_part_of_a_voice_that_is_nobody_counts_for_nobody() -> None:
     grid = ActivityGrid(GridOptions())
     grid.add(window(9, (0.0, 5.0)), np.array([[NOBODY]] * 8 + [[1]] * (SLICES - 8), np.int16))
     assert told(grid, 5.0) == [(2.0, 5.0, "spk1")]
+
+
+def test_a_speaker_can_be_given_to_another_without_the_windows() -> None:
+    grid = ActivityGrid(GridOptions())
+    for index in range(24):
+        grid.add(window(index, (1.0, 4.0), (6.0, 8.0)), numbers(1, 2))
+    everything = Span(0, 24 * STEP)
+    grid.tell(everything)
+    grid.merge(2, 1)
+    answer = grid.tell(everything, only_changed=True)
+    assert answer == (Span(6 * 16_000, 24 * STEP), (Turn(Span(6 * 16_000, 8 * 16_000), "spk1"),))
+    assert told(grid, 12) == [(1.0, 4.0, "spk1"), (6.0, 8.0, "spk1")]
+
+
+def test_a_speaker_who_is_counted_nowhere_leaves_nothing_to_give() -> None:
+    grid = ActivityGrid(GridOptions())
+    grid.add(window(0, (0.2, 0.5)), numbers(1))
+    span = Span(0, STEP)
+    before = grid.tell(span)
+    for number in (2, 7):
+        grid.merge(number, 1)
+    assert grid.tell(span, only_changed=True) is None
+    assert grid.tell(span) == before

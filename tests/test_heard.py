@@ -100,6 +100,37 @@ def test_every_window_has_its_own_voices(active: list[list[int]]) -> None:
         assert np.allclose(heard[at].embeddings[there], window.embeddings[there], atol=0.005)
 
 
+def test_of_a_forgotten_window_only_the_clean_seconds_are_left() -> None:
+    heard = HeardWindows(LEVEL)
+    windows = [local(index, (255, index % 2 * 255, 0)) for index in range(3 * BLOCK)]
+    for window in windows:
+        heard.append(window)
+    first = BLOCK + 100
+    heard.forget(first)
+    heard.forget(5)
+    assert heard.first == first
+    assert len(heard) == len(windows)
+    assert np.array_equal(heard.clean(3), windows[3].clean)
+    for at in (first - 1, 0, -len(windows)):
+        with pytest.raises(IndexError, match=f"window {at} was forgotten"):
+            heard[at]
+    again = list(heard)
+    assert [window.index for window in again] == list(range(first, len(windows)))
+    for window in again:
+        assert np.array_equal(window.activity, windows[window.index].activity)
+    heard.append(local(3 * BLOCK, (255, 0, 0)))
+    assert heard[-1].index == 3 * BLOCK
+
+
+def test_silence_can_be_forgotten() -> None:
+    heard = HeardWindows(LEVEL)
+    for index in range(10):
+        heard.append(local(index, (0, 0)))
+    heard.forget(5)
+    assert [window.index for window in heard] == [5, 6, 7, 8, 9]
+    assert heard.pieces(0.0, 10)[1].tolist() == []
+
+
 def test_rows_stay_where_they_are_however_many_follow() -> None:
     rows = Rows(np.int16)
     rows.append(np.array([1, 2]))
@@ -180,3 +211,29 @@ def test_of_too_many_voices_some_stand_for_all() -> None:
     vectors, _, seconds = heard.pieces(1.0, 15)
     assert len(vectors) == 14
     assert seconds.sum() == pytest.approx(40 * 3.0)
+
+
+def test_forgotten_rows_are_no_longer_there_and_the_others_keep_their_places() -> None:
+    rows = Rows(np.int16)
+    for number in range(3 * BLOCK):
+        rows.append(np.array([number]))
+    rows.forget(2 * BLOCK + 7)
+    assert len(rows) == 3 * BLOCK
+    assert rows[2 * BLOCK][0] == 2 * BLOCK
+    with pytest.raises(IndexError):
+        rows[2 * BLOCK - 1]
+    rows.forget(0)
+    rows.append(np.array([5]))
+    assert rows[-1].tolist() == [5]
+    rows.forget(len(rows))
+    for number in range(BLOCK):
+        rows.append(np.array([number]))
+    assert rows[-1].tolist() == [BLOCK - 1]
+
+
+def test_a_value_is_replaced_wherever_it_is() -> None:
+    rows = Rows(np.int8)
+    for row in ([1, 2], [2, 3]):
+        rows.append(np.array(row))
+    rows.replace(2, 7)
+    assert [rows[0].tolist(), rows[1].tolist()] == [[1, 7], [7, 3]]

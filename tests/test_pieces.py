@@ -108,6 +108,22 @@ def test_mixed_centres_move_to_the_voices_that_they_are_mixed_of() -> None:
     assert seconds == pytest.approx(np.array([2.0 + 4.0, 2.0 + 4.0]) / OVERLAP)
 
 
+def test_what_is_forgotten_holds_a_centre_where_it_was() -> None:
+    between = (ANN + BEN) / np.linalg.norm(ANN + BEN)
+    heard = runs([ANN, ANN], clean=4.0)
+    light, _ = fit(between[None], heard, np.array([0.01]))
+    heavy, seconds = fit(between[None], heard, np.array([1000.0]))
+    assert light[0] @ ANN > 0.99
+    assert heavy[0] @ between > 0.99
+    assert seconds[0] == pytest.approx(1000.0 + 4.0 / OVERLAP)
+
+
+def test_a_voice_of_which_all_is_forgotten_keeps_its_seconds() -> None:
+    centers, seconds = fit(np.stack([ANN, BEN]), runs([ANN, ANN]), np.array([0.0, 60.0]))
+    assert centers[1] @ BEN == pytest.approx(1.0)
+    assert seconds[1] == 60.0
+
+
 def test_a_centre_without_any_piece_stays_where_it_is() -> None:
     centers, seconds = fit(np.stack([ANN, CARL]), runs([ANN, ANN]))
     assert centers == pytest.approx(np.stack([ANN, CARL]))

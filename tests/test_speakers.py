@@ -273,6 +273,28 @@ def test_two_speakers_that_turn_out_to_be_one_are_merged() -> None:
     assert {turn.speaker for turn in told.turns} == {left[0].id}
 
 
+def test_speakers_are_merged_in_what_can_no_longer_be_labelled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.speakers.REMEMBERED", 50)
+    far = between(ANN, BEN, 0.5)
+    sound = {f"ann{n}": between(ANN, far, n / 6) for n in range(7)}
+    order = [0, 6, 3, 2, 4, 1, 5, 3, 2, 4, 1, 5, 3]
+    script: list[Said] = [(f"ann{n}", at * 12 + 1.0, at * 12 + 6.5) for at, n in enumerate(order)]
+    told = listen(windows(script, len(order) * 12 + 2, sound))
+    assert len(told.names) > 1
+    (left,) = (speaker for speaker in told.speakers.values() if not speaker.merged_into)
+    for at in range(len(order)):
+        assert told.at(at * 12 + 4.0) == {left.id}
+
+
+def test_a_speaker_of_long_ago_keeps_the_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.speakers.REMEMBERED", 50)
+    script: list[Said] = [("ann", 1.0, 9.0), ("ben", 10.0, 80.0), ("carl", 81.0, 90.0), ("ann", 91.0, 99.0)]
+    told = listen(windows(script, 100))
+    assert told.at(4.0) == told.at(95.0) == {"spk1"}
+    assert told.at(50.0) == {"spk2"}
+    assert told.at(85.0) == {"spk3"}
+
+
 def test_the_end_gives_the_last_word_on_everything() -> None:
     told = listen(windows(DIALOGUE, 40))
     last = told.revisions[-1]
