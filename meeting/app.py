@@ -25,6 +25,7 @@ from meeting.guard import Gate, Guard, allowed_hosts
 from meeting.ingest import serve_socket
 from meeting.links import Links
 from meeting.machinery import EngineRoom, Machinery, RealMachinery
+from meeting.memory import keep_small
 from meeting.retention import keep_for
 from meeting.rooms import Rooms
 from meeting.store import Store
@@ -72,10 +73,12 @@ def create_app(
         watching = asyncio.create_task(rooms.watch_disk())
         engine.load(lambda: _report(engine, on_failure))
         sweeping = asyncio.create_task(keep_for(rooms, config.storage.retention_days))
+        shrinking = asyncio.create_task(keep_small())
         try:
             yield
         finally:
             sweeping.cancel()
+            shrinking.cancel()
             await asyncio.wait({sweeping})
             recovering.cancel()
             watching.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 from typing import Any
@@ -29,9 +30,21 @@ def keep_for_good() -> None:
 def give_back() -> None:
     """Free what is garbage, such as the loops of a closed Rx stream, and hand the room to the system."""
     gc.collect()
+    hand_back()
+
+
+def hand_back() -> None:
+    """Hand room that nothing is in to the system, wherever in the heap it is."""
     trim = _libc("malloc_trim")
     if trim is not None:
         trim(ctypes.c_size_t(0))
+
+
+async def keep_small(every: float = 30.0) -> None:
+    """Hand back every so many seconds, until cancelled: what a model needs for a moment leaves room all over."""
+    while True:
+        await asyncio.sleep(every)
+        await asyncio.to_thread(hand_back)
 
 
 def _libc(name: str) -> Any:

@@ -151,7 +151,9 @@ class Cutter:
     def _slice(self, end: int, final: bool, cut: str) -> Slice:
         audio = np.concatenate(self._frames)[: end - self._start]
         before = np.concatenate([np.zeros(0, np.float32), *(piece for _, _, piece in self._context())])
-        return Slice(self._index, Span(self._start, self._start + len(audio)), audio, final, cut, before)
+        young = not final and end - self._start < samples(self._options.hurried)
+        open_ended = young and self._earlier_pause() is not None
+        return Slice(self._index, Span(self._start, self._start + len(audio)), audio, final, cut, before, open_ended)
 
     def _earlier_pause(self) -> int | None:
         """The end of the longest pause so far; None where none is long enough.

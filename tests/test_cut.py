@@ -140,6 +140,18 @@ def test_what_follows_a_pause_that_was_passed_is_shown_at_once() -> None:
     assert pieces[at + 1].span.start == pieces[at].span.end
 
 
+def test_while_a_slice_may_yet_be_cut_at_a_pause_that_it_has_passed_it_is_provisional() -> None:
+    pieces = cut(speech(500, 1500, 350, 4000, 1000))
+    growing = [
+        (piece.index, (piece.span.end - piece.span.start) // MS, piece.provisional)
+        for piece in pieces
+        if not piece.final
+    ]
+    assert {index for index, _, provisional in growing if provisional} == {0}
+    assert all(provisional == (length > 2200) for index, length, provisional in growing if index == 0)
+    assert not any(piece.provisional for piece in finals(pieces))
+
+
 def contexts(pieces: list[Slice]) -> list[int]:
     """How many of the slices right before it each cut one comes with; insists that it is their audio."""
     done = finals(pieces)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import subprocess
 import sys
@@ -79,3 +80,18 @@ def test_without_such_a_c_library_nothing_happens(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(OSError("none")))
     memory.share_heaps()
     memory.give_back()
+
+
+def test_room_is_handed_back_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[int] = []
+    monkeypatch.setattr(memory, "hand_back", lambda: handed.append(1))
+
+    async def scene() -> None:
+        task = asyncio.create_task(memory.keep_small(0.01))
+        while len(handed) < 3:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+
+    asyncio.run(scene())
