@@ -27,8 +27,6 @@ class CutOptions:
     """Length up to which a slice waits for the whole `endpoint_silence`"""
     hurried: float = 3.0
     """Length from which `least_silence` will do"""
-    earlier_pause: float = 0.2
-    """Pause for which a slice is still cut once it is `hurried`, though it was too short when it was heard"""
     pre_roll: float = 0.3
     """Audio kept before the first voiced frame"""
     tail: float = 0.2
@@ -127,12 +125,8 @@ class Cutter:
             self._last_voice = self._now
         elif self._now - self._last_voice >= self._enough_silence():
             return self._close(min(self._now, self._last_voice + self._tail), "silence")
-        if 0 <= self._now - self._start - samples(options.hurried) < FRAME:
-            pause = self._earlier_pause()
-            if pause is not None:
-                return [*self._close(pause, "silence", going_on=True), self._slice(self._now, final=False, cut="")]
         if self._now - self._start >= samples(options.max_slice):
-            return self._close(self._quietest(), "length", going_on=True)
+            return self._close(self._quietest(), "length")
         if self._now - self._grown >= samples(options.partial_interval):
             self._grown = self._now
             return [self._slice(self._now, final=False, cut="")]
@@ -151,32 +145,10 @@ class Cutter:
     def _slice(self, end: int, final: bool, cut: str) -> Slice:
         audio = np.concatenate(self._frames)[: end - self._start]
         before = np.concatenate([np.zeros(0, np.float32), *(piece for _, _, piece in self._context())])
-        young = not final and end - self._start < samples(self._options.hurried)
-        open_ended = young and self._earlier_pause() is not None
-        return Slice(self._index, Span(self._start, self._start + len(audio)), audio, final, cut, before, open_ended)
+        return Slice(self._index, Span(self._start, self._start + len(audio)), audio, final, cut, before)
 
-    def _earlier_pause(self) -> int | None:
-        """The end of the longest pause so far; None where none is long enough.
-
-        What was said before it, mostly by somebody else than what follows, need not wait for the end of that.
-        """
-        options = self._options
-        level = options.threshold - options.release
-        first = next((at for at, p in enumerate(self._voices) if p >= options.threshold), 0)
-        longest, since, end = samples(options.earlier_pause) // FRAME, first, None
-        for at in range(first, len(self._voices)):
-            if self._voices[at] < level:
-                continue
-            if at - since > longest:
-                longest, end = at - since, at
-            since = at + 1
-        if end is None:
-            return None
-        ends = self._start + sum(len(frame) for frame in self._frames[:end])
-        return min(ends, ends - longest * FRAME + self._tail)
-
-    def _close(self, end: int, cut: str, going_on: bool = False) -> list[Slice]:
-        """End the slice at `end`; what follows is kept for the next one, which begins there where it is `going_on`."""
+    def _close(self, end: int, cut: str) -> list[Slice]:
+        """End the slice at `end`; what follows is kept for the next one."""
         options = self._options
         closed = self._slice(end, final=True, cut=cut)
         voiced = sum(p >= options.threshold for p in self._voices[: (end - self._start) // FRAME])
@@ -187,7 +159,7 @@ class Cutter:
         self._before = [*self._context(), (self._start, end, closed.audio)] if kept else []
         self._index += 1
         self._cut_off(end)
-        self._speaking = going_on
+        self._speaking = cut == "length"
         self._grown = self._now
         if self._speaking:
             self._last_voice = max(self._last_voice, self._start)

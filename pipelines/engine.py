@@ -219,8 +219,7 @@ class Engine:
         for at, one in enumerate(asked):
             in_context = self._in_context(one.piece)
             if not one.piece.final:
-                provisional = in_context or one.piece.provisional
-                heard[at] = replace(one.context.growing.took(heard[at]), provisional=provisional)
+                heard[at] = replace(one.context.growing.took(heard[at]), provisional=in_context)
                 continue
             heard[at] = self._own(heard[at], one)
             if in_context and not heard[at].words:

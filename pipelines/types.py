@@ -112,8 +112,6 @@ class Slice:
     """Why it ended: "silence", "length" (the longest allowed) or "end" of the audio"""
     before: Samples = field(default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False)
     """What was said right before it, without a gap: a recogniser may hear it for context"""
-    provisional: bool = False
-    """Whether it may yet be cut at a pause inside it, so that its last words become another slice's"""
 
 
 @dataclass(frozen=True, slots=True)
