@@ -1,8 +1,12 @@
-"""What a server writes to its logs while a meeting is held in it, at the level that says most: nothing of it."""
+"""What a server writes to its logs while a meeting is held in it, at the level that says most: nothing of it.
+
+Nor does a library that it uses tell anyone anything.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import subprocess
 import sys
@@ -168,3 +172,22 @@ def test_no_log_holds_any_of_it_when_the_database_goes_away(watched: Watched, tm
         source.send("stop")
     watched.call("GET", "/api/meetings")
     assert_private(watched)
+
+
+def test_loading_a_model_leaves_no_identifier_of_this_machine_behind_and_nothing_to_be_sent(tmp_path: Path) -> None:
+    script = """
+import os
+from pipelines.voice import VoiceModel
+VoiceModel().stream()
+for each in os.listdir("/proc/self/fd"):
+    if os.path.exists(f"/proc/self/fd/{each}"):
+        print(os.readlink(f"/proc/self/fd/{each}"))
+"""
+    # an environment in which nothing else, such as that of an automatic build, turns usage data off
+    alone = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=alone, capture_output=True, text=True, check=True
+    )
+    assert run.stdout
+    assert ".db" not in run.stdout
+    assert list(tmp_path.rglob("*")) == []
