@@ -231,7 +231,9 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_packages_themselves_import_nothing(package: str) -> None:
-    assert not [item for item in imports(package) if item.name != "__future__"]
+    # `os`: what keeps libraries from telling their makers about us must be set before any module can load one
+    allowed = {"__future__", "os"} if package == "pipelines" else {"__future__"}
+    assert not [item for item in imports(package) if item.name not in allowed]
 
 
 @every_module
