@@ -154,8 +154,9 @@ class LocalVoiceFinder:
                 quantised[i],
                 embeddings[i],
                 clean[i].astype(np.float64),
-                None if pieces is None else pieces[i],
-                None if middles is None else middles[i],
+                # not a view: a window that waits would keep what was found in all that were looked at with it
+                None if pieces is None else pieces[i].copy(),
+                None if middles is None else middles[i].copy(),
             )
             for i, window in enumerate(windows)
         ]

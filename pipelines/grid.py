@@ -21,6 +21,8 @@ SLICES = 20
 """Parts of a window in which a local voice may be different people: a quarter of a second each"""
 PART = 120
 """Steps that are worked through at once (a minute)"""
+MORE = 1200
+"""Steps for which there is room at once, or which are fixed at once (ten minutes)"""
 FULL = 255
 """Activity of a voice that speaks without doubt"""
 
@@ -51,15 +53,17 @@ class ActivityGrid:
     """Sums are integers, so that taking a window out again leaves exactly what was there before.
 
     Windows begin at whole steps. Hours are worked through in parts, so that no array of another kind is ever as
-    long as the meeting.
+    long as the meeting; of steps in which windows are not counted for others any more there are bits only.
     """
 
     def __init__(self, options: GridOptions) -> None:
         self._options = options
+        self._first = 0  # the first step of the sums; who speaks in those before it is fixed
         self._sums = np.zeros((1, 0, HOP), np.int16)  # by speaker, step and cell in it
-        self._told = np.zeros((1, 0, BITS), np.uint8)  # who was told to speak, a bit for each cell
-        self._seen = np.zeros(0, np.int16)  # windows that saw each step
-        self._touched = 0  # first step in which sums may have changed since all was told
+        self._seen = np.zeros(0, np.int16)  # windows that saw each of these steps
+        self._fixed = np.zeros((1, 0, BITS), np.uint8)  # who speaks in the steps before them, a bit for each cell
+        self._told = np.zeros((1, 0, BITS), np.uint8)  # who was told to speak, in all steps
+        self._touched = 0  # first step in which anything may have changed since all was told
         self.end = 0
         """Cells seen so far"""
 
@@ -68,7 +72,7 @@ class ActivityGrid:
         self.end = max(self.end, (local.start + WINDOW) // CELL)
         self._grow(int(numbers.max(initial=DOUBT)) + 1)
         self._count(local, numbers, 1)
-        first = local.start // STEP
+        first = local.start // STEP - self._first
         self._seen[max(0, first) : first + CELLS // HOP] += 1
 
     def relabel(self, local: LocalVoices, before: Numbers, after: Numbers) -> None:
@@ -79,16 +83,29 @@ class ActivityGrid:
         self._count(local, before, -1)
         self._count(local, after, 1)
 
+    def fix(self, before: int) -> None:
+        """Keep of what lies before a sample who speaks; no window that reaches there may be counted any more."""
+        count = (before // STEP - self._first) // MORE * MORE
+        if count <= 0:
+            return
+        last = self._first + count
+        parts = [self._speaking(at, min(at + PART, last)) for at in range(self._first, last, PART)]
+        bits = [np.packbits(part, axis=2) for part in parts]
+        self._fixed = np.concatenate([self._fixed, *bits], axis=1)
+        self._sums, self._seen = self._sums[:, count:].copy(), self._seen[count:].copy()
+        self._first = last
+
     def merge(self, number: int, into: int) -> None:
         """Count for another speaker what is still counted for one, in windows that nobody remembers."""
         if number >= len(self._sums):
             return
-        steps = np.flatnonzero(self._sums[number].any(axis=1))
-        if len(steps):
-            self._grow(into + 1)
-            self._sums[into] += self._sums[number]
-            self._sums[number] = 0
-            self._touched = min(self._touched, int(steps[0]))
+        self._grow(into + 1)
+        fixed = np.flatnonzero(self._fixed[number].any(axis=1))
+        summed = self._first + np.flatnonzero(self._sums[number].any(axis=1))
+        self._fixed[into] |= self._fixed[number]
+        self._sums[into] += self._sums[number]
+        self._fixed[number] = self._sums[number] = 0
+        self._touched = min([self._touched, *fixed[:1].tolist(), *summed[:1].tolist()])
 
     def tell(self, span: Span, only_changed: bool = False) -> tuple[Span, tuple[Turn, ...]] | None:
         """Turns of whole steps as they are now, remembered as told; with `only_changed` from the first change on.
@@ -124,7 +141,13 @@ class ActivityGrid:
         return tuple(sorted(found))
 
     def _speaking(self, first: int, last: int) -> NDArray[np.bool_]:
-        """Who speaks in so many steps, shape (speakers, steps, cells), by the mean over the windows so far."""
+        """Who speaks in so many steps, shape (speakers, steps, cells)."""
+        fixed = np.unpackbits(self._fixed[:, first:last], axis=2, count=HOP).astype(np.bool_)
+        summed = self._foremost(max(0, first - self._first), max(0, last - self._first))
+        return np.concatenate([fixed, summed], axis=1)
+
+    def _foremost(self, first: int, last: int) -> NDArray[np.bool_]:
+        """Who speaks in so many of the summed steps, by the mean over the windows so far."""
         seen = self._seen[first:last, None] * FULL
         sums = self._sums[:, first:last]
         foremost = sums >= sums.max(axis=0)
@@ -134,15 +157,15 @@ class ActivityGrid:
         return on & (sums > 0)
 
     def _grow(self, rows: int) -> None:
-        """Room for so many speakers and for the steps up to `end`; doubles, so that copying stays rare."""
-        have, steps = len(self._sums), len(self._seen)
-        wanted = -(-self.end // HOP)
-        if rows <= have and wanted <= steps:
+        """Room for so many speakers and for the steps up to `end`."""
+        steps, wanted = self._told.shape[1], -(-self.end // HOP)
+        if rows <= len(self._sums) and wanted <= steps:
             return
-        rows, columns = max(rows, have), steps if wanted <= steps else max(2 * steps, wanted)
-        self._sums = _grown(self._sums, (rows, columns, HOP))
-        self._told = _grown(self._told, (rows, columns, BITS))
-        self._seen = _grown(self._seen, (columns,))
+        rows, steps = max(rows, len(self._sums)), steps if wanted <= steps else wanted + MORE
+        self._fixed = _grown(self._fixed, (rows, self._first, BITS))
+        self._told = _grown(self._told, (rows, steps, BITS))
+        self._sums = _grown(self._sums, (rows, steps - self._first, HOP))
+        self._seen = _grown(self._seen, (steps - self._first,))
 
     def _count(self, local: LocalVoices, numbers: Numbers, sign: int) -> None:
         first = local.start // STEP
@@ -151,12 +174,13 @@ class ActivityGrid:
         cells = np.arange(skipped * HOP, CELLS)
         place, part = (cells * len(local.activity)) // CELLS, (cells * SLICES) // CELLS
         parts = np.broadcast_to(numbers, (SLICES, numbers.shape[-1]))
+        begin, end = first + skipped - self._first, first + CELLS // HOP - self._first
         for voice in np.flatnonzero((parts >= DOUBT).any(axis=0)):
             curve = local.activity[place, voice].astype(np.int16)
             owners = parts[part, voice]
             for owner in np.unique(parts[parts[:, voice] >= DOUBT, voice]):
                 theirs = np.where(owners == owner, sign * curve, 0).astype(np.int16)
-                self._sums[owner, first + skipped : first + CELLS // HOP] += theirs.reshape(-1, HOP)
+                self._sums[owner, begin:end] += theirs.reshape(-1, HOP)
 
 
 def _grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

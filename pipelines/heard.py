@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .cluster import unit
 from .types import LocalVoices
 
 BLOCK = 1024
@@ -63,11 +64,6 @@ class Rows:
         del self._blocks[: max(0, gone - self._gone)]
         self._gone = max(self._gone, gone)
 
-    def replace(self, old: int, new: int) -> None:
-        """Another value for one, wherever it is."""
-        for block in self._blocks:
-            block[block == old] = new
-
     def _place(self, at: int) -> tuple[int, int]:
         place = at + self._count if at < 0 else at
         if not self._gone * BLOCK <= place < self._count:
@@ -86,7 +82,7 @@ class HeardWindows:
         """`active_level` is the activity, 0 to 255, from which a voice is kept."""
         self._level = active_level
         self.first = 0
-        """Windows before this one were forgotten, but for their clean seconds"""
+        """Windows before this one were forgotten"""
         self._windows = Rows(np.int64)  # index, first sample, first of its voices, behind the last of them
         self._clean = Rows(np.float64)
         # of each active voice: number within its window, its embedding or -1, first and number of its pieces
@@ -136,9 +132,7 @@ class HeardWindows:
 
     def __getitem__(self, at: int) -> LocalVoices:
         """A window, made anew; IndexError for one that was forgotten."""
-        index, start, first, end = self._windows[at].tolist()
-        if at + (len(self) if at < 0 else 0) < self.first:
-            raise IndexError(f"window {at} was forgotten")
+        index, start, first, end = self._windows[self._remembered(at)].tolist()
         activity = np.zeros(self._shape, np.uint8)
         embeddings = np.full((self._shape[1], self._width), np.nan, np.float32)
         pieces = middles = None
@@ -151,7 +145,8 @@ class HeardWindows:
             if sound >= 0:
                 embeddings[voice] = self._sounds[sound] * self._scales[sound]
             if pieces is not None and middles is not None and count:
-                pieces[voice, :count] = _unit(np.stack([self._pieces[begin + at] for at in range(count)]))
+                kept = np.stack([self._pieces[begin + at] for at in range(count)])
+                pieces[voice, :count] = unit(kept.astype(np.float32))
                 middles[voice, :count] = [int(self._middles[begin + at][0]) for at in range(count)]
         return LocalVoices(index, start, activity, embeddings, self._clean[at], pieces, middles)
 
@@ -178,41 +173,38 @@ class HeardWindows:
                 vectors[row, number] = self._pieces[begin + number]
         clean = np.array([spoken for _, _, spoken in chosen])
         lengths = np.array([count for _, count, _ in chosen])
-        return _unit(vectors), lengths, clean * (sum(spoken for _, _, spoken in found) / clean.sum())
+        return unit(vectors.astype(np.float32)), lengths, clean * (sum(spoken for _, _, spoken in found) / clean.sum())
 
     def clean(self, at: int) -> NDArray[np.float64]:
-        """Seconds in which each local voice of a window spoke alone, shape (voices,); also of a forgotten one."""
-        return self._clean[at]
+        """Seconds in which each local voice of a window spoke alone, shape (voices,); IndexError as above."""
+        return self._clean[self._remembered(at)]
+
+    def _remembered(self, at: int) -> int:
+        if at + (len(self) if at < 0 else 0) < self.first:
+            raise IndexError(f"window {at} was forgotten")
+        return at
 
     def forget(self, before: int) -> None:
-        """Keep of the windows before this one their clean seconds only."""
+        """Let go of the windows before this one."""
         if before <= self.first:
             return
         self.first = before
         _, _, voice, _ = self._windows[before].tolist()
-        self._voices.forget(voice)
-        self._activity.forget(voice)
-        for place in range(voice, len(self._voices)):
-            _, sound, piece, _ = self._voices[place].tolist()
-            if sound >= 0:
-                for rows, first in (
-                    (self._sounds, sound),
-                    (self._scales, sound),
-                    (self._pieces, piece),
-                    (self._middles, piece),
-                ):
-                    rows.forget(first)
-                break
+        for rows in (self._windows, self._clean):
+            rows.forget(before)
+        for rows in (self._voices, self._activity):
+            rows.forget(voice)
+        known = (self._voices[place].tolist() for place in range(voice, len(self._voices)))
+        _, sound, piece, _ = next((kept for kept in known if kept[1] >= 0), (0, 0, 0, 0))
+        for rows, first in (
+            (self._sounds, sound),
+            (self._scales, sound),
+            (self._pieces, piece),
+            (self._middles, piece),
+        ):
+            rows.forget(first)
 
 
 def _scale(vector: NDArray[np.float32]) -> float:
     """What one step of a kept vector stands for."""
     return max(float(np.abs(vector).max()), TINY) / STEPS
-
-
-def _unit(kept: NDArray[np.int8]) -> NDArray[np.float32]:
-    """Vectors of length one again, along the last axis."""
-    vectors = kept.astype(np.float32)
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    scaled: NDArray[np.float32] = vectors / np.where(lengths > 0, lengths, 1.0)
-    return scaled

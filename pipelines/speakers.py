@@ -25,7 +25,7 @@ MOST_RUNS = 1500
 """Local voices whose pieces are looked at when all is clustered"""
 
 REMEMBERED = 3600 * SAMPLE_RATE // STEP
-"""Windows that can be labelled anew (an hour); in what lies before them, speakers can only be merged"""
+"""Windows that can be labelled anew (an hour); in what lay before them, speakers can only be merged"""
 
 SHARED_FRAMES = 10
 """Frames in which two windows must hear a voice together before it is the same one"""
@@ -70,10 +70,14 @@ class _Sample:
     start: int
     """Where its first window starts"""
     where: list[tuple[int, int]] = field(default_factory=list)
-    """(window, local voice) of each"""
+    """(window, local voice) of each that is remembered"""
     total: NDArray[np.float64] | None = None
     """Sum of the embeddings, weighted with clean seconds"""
     clean: float = 0.0
+    longest: float = 0.0
+    """Clean seconds of the window that has most"""
+    past: dict[int, float] = field(default_factory=dict)
+    """Clean seconds in windows that were forgotten, by the speaker they were given to"""
 
 
 class SpeakerTracker:
@@ -111,8 +115,6 @@ class SpeakerTracker:
         self._parts.append(divided(local, numbers, self._centers))
         self._sample(local, links)
         self._grid.add(local, self._parts[-1])
-        self._heard.forget(len(self._heard) - REMEMBERED)
-        self._parts.forget(self._heard.first)
         fresh = local.clean[numbers == DOUBT]
         self._pending += float(np.minimum(fresh, STEP / SAMPLE_RATE).sum())
         end = local.start + WINDOW
@@ -188,6 +190,7 @@ class SpeakerTracker:
             weighted = local.embeddings[voice].astype(np.float64) * local.clean[voice]
             sample.total = weighted if sample.total is None else sample.total + weighted
             sample.clean += float(local.clean[voice])
+            sample.longest = max(sample.longest, float(local.clean[voice]))
             sample.where.append((len(self._heard) - 1, voice))
             going[voice] = sample
         self._open = going
@@ -195,45 +198,11 @@ class SpeakerTracker:
     def _recluster(self, reason: str) -> list[Speaker | TurnsRevised]:
         """Cluster all that was heard, map the clusters onto the ids in use, and label the windows anew."""
         self._pending = 0.0
-        speakers: list[Speaker] = []
+        self._forget(len(self._heard) - REMEMBERED)
         structure = set(self._centers)
-        if self._samples:
-            vectors = unit(np.stack([s.total for s in self._samples if s.total is not None]).astype(np.float32))
-            clean = np.array([s.clean for s in self._samples])
-            longest = np.array([max(self._heard.clean(at)[voice] for at, voice in s.where) for s in self._samples])
-            runs = Runs(*self._heard.pieces(self._options.clean, MOST_RUNS))
-            gone = self._forgotten_speech()
-
-            def move(centers: Vectors, labels: Labels) -> tuple[Vectors, NDArray[np.float64]]:
-                inside = labels >= 0
-                forgotten = np.bincount(labels[inside], gone[inside], minlength=len(centers)) / OVERLAP
-                return fit(centers, runs, forgotten)
-
-            purer = move if len(runs.lengths) else None
-            found, middle = find_voices(
-                vectors, clean, longest, self._options.thresholds, self._options.min_speech, purer
-            )
-            labels = self._limit(found, clean)
-            if not self._known and evidence(clean[labels >= 0], longest[labels >= 0]) < self._options.min_speech:
-                labels = np.full_like(labels, -1)
-            names, speakers = self._map(labels, clean)
-            middle = middle[[int(found[labels == label][0]) for label in range(int(labels.max(initial=-1)) + 1)]]
-            if purer is not None and len(middle):
-                middle, _ = purer(middle, labels)
-            self._centers = {names[label]: middle[label] for label in range(len(middle))}
+        speakers = self._cluster() if self._samples else []
         everything = reason == "refine" or structure != set(self._centers)
-        first = max(self._heard.first, 0 if everything else self._settled)
-        settled = Rows(np.int16)
-        for at in range(first, len(self._heard)):
-            settled.append(self._nearest(self._heard[at], 0.0))
-        for at in range(1, len(settled)):
-            for voice, other in _links_of(self._going[first + at]):
-                carry(settled[at], voice, int(settled[at - 1][other]))
-        for at in range(len(settled) - 1, 0, -1):
-            for voice, other in _links_of(self._going[first + at]):
-                carry(settled[at - 1], other, int(settled[at][voice]))
-        for at in range(len(settled)):
-            self._relabel(first + at, settled[at])
+        self._label_from(max(self._heard.first, 0 if everything else self._settled))
         for speaker in speakers:
             if speaker.merged_into is not None:
                 self._merge(_number(speaker.id), _number(speaker.merged_into))
@@ -241,6 +210,43 @@ class SpeakerTracker:
         self._compact()
         told = self._grid.tell(Span(0, self._heard[-1].start + WINDOW), only_changed=reason == "recluster")
         return [*speakers, *([TurnsRevised(*told, reason)] if told else [])]
+
+    def _cluster(self) -> list[Speaker]:
+        """Find the voices in all samples, and move the centres there; speakers that are new or were merged."""
+        vectors = unit(np.stack([s.total for s in self._samples if s.total is not None]).astype(np.float32))
+        clean = np.array([s.clean for s in self._samples])
+        longest = np.array([s.longest for s in self._samples])
+        runs = Runs(*self._heard.pieces(self._options.clean, MOST_RUNS))
+        gone = np.array([sum(s.past.values()) for s in self._samples])
+
+        def move(centers: Vectors, labels: Labels) -> tuple[Vectors, NDArray[np.float64]]:
+            inside = labels >= 0
+            forgotten = np.bincount(labels[inside], gone[inside], minlength=len(centers)) / OVERLAP
+            return fit(centers, runs, forgotten)
+
+        purer = move if len(runs.lengths) else None
+        found, middle = find_voices(vectors, clean, longest, self._options.thresholds, self._options.min_speech, purer)
+        labels = self._limit(found, clean)
+        if not self._known and evidence(clean[labels >= 0], longest[labels >= 0]) < self._options.min_speech:
+            labels = np.full_like(labels, -1)
+        names, speakers = self._map(labels)
+        middle = middle[[int(found[labels == label][0]) for label in range(int(labels.max(initial=-1)) + 1)]]
+        if purer is not None and len(middle):
+            middle, _ = purer(middle, labels)
+        self._centers = {names[label]: middle[label] for label in range(len(middle))}
+        return speakers
+
+    def _label_from(self, first: int) -> None:
+        """Give the windows from this one on to the nearest of the voices as they are known now."""
+        settled = [self._nearest(self._heard[at], 0.0) for at in range(first, len(self._heard))]
+        for at in range(1, len(settled)):
+            for voice, other in _links_of(self._going[first + at]):
+                carry(settled[at], voice, int(settled[at - 1][other]))
+        for at in range(len(settled) - 1, 0, -1):
+            for voice, other in _links_of(self._going[first + at]):
+                carry(settled[at - 1], other, int(settled[at][voice]))
+        for at, numbers in enumerate(settled, first):
+            self._relabel(at, numbers)
 
     def _relabel(self, at: int, numbers: Numbers) -> None:
         local, before = self._heard[at], self._parts[at]
@@ -252,15 +258,25 @@ class SpeakerTracker:
 
     def _merge(self, number: int, into: int) -> None:
         """Give what is forgotten, and so was not labelled anew, to the speaker that this one turned out to be."""
-        self._numbers.replace(number, into)
+        for sample in self._samples:
+            if number in sample.past:
+                sample.past[into] = sample.past.get(into, 0.0) + sample.past.pop(number)
         self._grid.merge(number, into)
 
-    def _forgotten_speech(self) -> NDArray[np.float64]:
-        """Clean seconds of each sample that lie in forgotten windows, shape (samples,)."""
-        first, gone = self._heard.first, np.zeros(len(self._samples))
-        for row, sample in enumerate(self._samples if first else []):
-            gone[row] = sum(self._heard.clean(at)[voice] for at, voice in sample.where if at < first)
-        return gone
+    def _forget(self, before: int) -> None:
+        """Keep of the windows before this one what clustering and turns need, for as long as the meeting lasts."""
+        if before <= self._heard.first:
+            return
+        for sample in self._samples:
+            for at, voice in sample.where:
+                if at < before:
+                    number = int(self._numbers[at][voice])
+                    sample.past[number] = sample.past.get(number, 0.0) + float(self._heard.clean(at)[voice])
+            sample.where = [(at, voice) for at, voice in sample.where if at >= before]
+        self._heard.forget(before)
+        for rows in (self._going, self._numbers, self._parts):
+            rows.forget(before)
+        self._grid.fix(self._heard[before].start)
 
     def _compact(self) -> None:
         """Join pairs of neighbouring samples of one speaker once there are too many to cluster in passing."""
@@ -269,16 +285,26 @@ class SpeakerTracker:
         kept: list[_Sample] = []
         waiting: dict[int, _Sample] = {}
         for sample in self._samples:
-            at, voice = sample.where[0]
-            first = waiting.pop(int(self._numbers[at][voice]), None)
+            number = self._speaker_of(sample)
+            first = waiting.pop(number, None)
             if first is None or first.total is None or sample.total is None:
                 kept.append(sample)
-                waiting[int(self._numbers[at][voice])] = sample
+                waiting[number] = sample
                 continue
             first.total = first.total + sample.total
             first.clean += sample.clean
+            first.longest = max(first.longest, sample.longest)
             first.where += sample.where
+            for speaker, spoken in sample.past.items():
+                first.past[speaker] = first.past.get(speaker, 0.0) + spoken
         self._samples, self._open = kept, {}
+
+    def _speaker_of(self, sample: _Sample) -> int:
+        """Whom a sample's first window was given to; where that is forgotten, whom most of it was given to."""
+        if sample.past:
+            return max(sample.past, key=lambda number: sample.past[number])
+        at, voice = sample.where[0]
+        return int(self._numbers[at][voice])
 
     def _limit(self, labels: NDArray[np.int64], clean: NDArray[np.float64]) -> NDArray[np.int64]:
         """Keep the `max_speakers` voices heard most; the others stay unknown instead of joining one of them."""
@@ -292,16 +318,16 @@ class SpeakerTracker:
         limited: NDArray[np.int64] = table[labels]
         return limited
 
-    def _map(self, labels: NDArray[np.int64], clean: NDArray[np.float64]) -> tuple[dict[int, int], list[Speaker]]:
+    def _map(self, labels: NDArray[np.int64]) -> tuple[dict[int, int], list[Speaker]]:
         """Number of each cluster: the known speaker it shares most speech with, else a new one."""
         count = int(labels.max(initial=-1)) + 1
         known = [number for number, speaker in self._known.items() if speaker.merged_into is None]
         shared = np.zeros((count, max(1, len(known))))
         for label, sample in zip(labels.tolist(), self._samples, strict=True):
-            for at, voice in sample.where if label >= 0 else []:
-                number = int(self._numbers[at][voice])
+            spoken = [(int(self._numbers[at][voice]), self._heard.clean(at)[voice]) for at, voice in sample.where]
+            for number, clean in [*sample.past.items(), *spoken] if label >= 0 else []:
                 if number in known:
-                    shared[label, known.index(number)] += self._heard.clean(at)[voice]
+                    shared[label, known.index(number)] += clean
         names = {row: known[column] for row, column in assign(-shared) if known and shared[row, column] > 0}
         out: list[Speaker] = []
         for label in range(count):

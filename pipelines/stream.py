@@ -207,17 +207,20 @@ class Pipeline:
         self._progress.sent_slice(piece)
         options = self._options
         heard = self._engine.read(piece, self._owner, options.language, options.hotwords, self.live)
+        index, span, final = piece.index, piece.span, piece.final
+        # only what is read again needs its audio; of all others the engine holds it until they were read
+        again = piece if final and options.refine == "full" else None
 
         def reading(result: Any) -> Reading | None:
             if result is None:
                 return None
-            words = placed(result, piece.span.start)
-            made = Reading(piece.index, piece.span, piece.final, words, result.language, provisional=result.provisional)
-            if piece.final and self._options.refine == "full":
-                self._poor.add(piece, made)
+            words = placed(result, span.start)
+            made = Reading(index, span, final, words, result.language, provisional=result.provisional)
+            if again is not None:
+                self._poor.add(again, made)
             return made
 
-        return _Pending(heard, "recogniser", piece.span, reading)
+        return _Pending(heard, "recogniser", span, reading)
 
     def _second_readings(self) -> Observable[Any]:
         """What was cut poorly, read again; one after the other, so that other meetings wait for one at most."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.grid import CELL, CELLS, DOUBT, NOBODY, SLICES, ActivityGrid, GridOptions, runs
+from pipelines.grid import CELL, CELLS, DOUBT, MORE, NOBODY, SLICES, ActivityGrid, GridOptions, runs
 from pipelines.types import STEP, WINDOW, LocalVoices, Span, Turn
 
 HOP = STEP // CELL
@@ -177,3 +178,50 @@ def test_a_speaker_who_is_counted_nowhere_leaves_nothing_to_give() -> None:
         grid.merge(number, 1)
     assert grid.tell(span, only_changed=True) is None
     assert grid.tell(span) == before
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=30, max_size=90),
+    st.lists(st.integers(0, 80), max_size=4),
+)
+def test_fixing_what_is_settled_changes_neither_turns_nor_what_is_told(
+    labels: list[tuple[int, int]], fixed: list[int]
+) -> None:
+    whole, lean = ActivityGrid(GridOptions()), ActivityGrid(GridOptions())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.grid.MORE", 7)
+        patch.setattr("pipelines.grid.PART", 3)
+        for index, pair in enumerate(labels):
+            now = index / 2
+            local = window(index, (now - 3.0, now - 1.2), (now - 2.0, now))
+            for grid in (whole, lean):
+                grid.add(local, numbers(*pair))
+                if index % 13 == 0:
+                    grid.tell(Span(0, grid.end * CELL))
+            if index in fixed:
+                lean.fix(local.start)
+        everything = Span(0, whole.end * CELL)
+        assert whole.tell(everything, only_changed=True) == lean.tell(everything, only_changed=True)
+        # of windows that are not fixed all can still be changed
+        for grid in (whole, lean):
+            grid.relabel(local, numbers(*pair), numbers(4, 3))
+        assert whole.tell(everything, only_changed=True) == lean.tell(everything, only_changed=True)
+        assert whole.tell(everything) == lean.tell(everything)
+
+
+def test_a_speaker_of_long_ago_can_be_given_to_another() -> None:
+    grid = ActivityGrid(GridOptions())
+    for index in range(2 * MORE):
+        grid.add(window(index, (1.0, 4.0), (6.0, 8.0)), numbers(1, 2))
+    everything = Span(0, 2 * MORE * STEP)
+    grid.tell(everything)
+    grid.fix(2 * MORE * STEP - WINDOW)
+    assert grid.tell(everything, only_changed=True) is None
+    grid.merge(2, 1)
+    answer = grid.tell(everything, only_changed=True)
+    assert answer == (
+        Span(6 * 16_000, 2 * MORE * STEP),
+        (Turn(Span(6 * 16_000, 8 * 16_000), "spk1"),),
+    )
+    assert told(grid, MORE) == [(1.0, 4.0, "spk1"), (6.0, 8.0, "spk1")]
