@@ -18,6 +18,7 @@ from pipelines.errors import StoreError
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 1 << 20
 """Largest body of an API request in bytes"""
+TOO_LARGE = (413, "too_large", f"a request's body has at most {BODY_LIMIT} bytes")
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?", re.IGNORECASE)
 
@@ -61,7 +62,7 @@ class Guard:
             await send(message)
 
         if problem is None:
-            await self._app(scope, receive, decorated)
+            await _Measured(receive, decorated).run(self._app, scope)
         else:
             await _answer(decorated, *problem)
 
@@ -74,8 +75,40 @@ class Guard:
             return 403, "wrong_origin", "a page of another site cannot use this server"
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > BODY_LIMIT:
-            return 413, "too_large", f"a request's body has at most {BODY_LIMIT} bytes"
+            return TOO_LARGE
         return None
+
+
+class _Measured:
+    """One request whose body is counted as it comes: one that is sent in chunks does not say beforehand how long it is."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._taken = 0
+        self._answered = False
+        self._refused = False
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        """Serve it; to the app a body that is too large looks like a client that has gone."""
+        await app(scope, self._counted, self._unless_refused)
+
+    async def _counted(self) -> Message:
+        if self._refused:
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        self._taken += len(message.get("body", b""))
+        if self._taken <= BODY_LIMIT:
+            return message
+        self._refused = True
+        if not self._answered:
+            await _answer(self._send, *TOO_LARGE)
+        return {"type": "http.disconnect"}
+
+    async def _unless_refused(self, message: Message) -> None:
+        if not self._refused:
+            self._answered = True
+            await self._send(message)
 
 
 class Gate:

@@ -69,6 +69,12 @@ def test_errors_have_one_shape(served: Serving, method: str, path: str, status: 
     assert answer.status_code == status
 
 
+def test_a_body_sent_in_chunks_is_refused_once_it_is_too_large(served: Serving) -> None:
+    body = iter([b" " * 65_536] * 20)
+    answer = served.http.post("/api/meetings", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+
+
 def test_an_unforeseen_error_says_nothing_of_its_inside(
     served: Serving, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

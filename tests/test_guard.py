@@ -107,6 +107,27 @@ def test_bodies_that_are_too_large_are_refused(length: str) -> None:
     assert ask(method="POST", content_length=length)[0]["status"] == 413
 
 
+def test_a_body_that_does_not_say_how_long_it_is_is_counted_as_it_comes() -> None:
+    read: list[int] = []
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while (message := await receive())["type"] == "http.request":
+            read.append(len(message["body"]))
+        await send({"type": "http.response.start", "status": 400, "headers": []})
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": bytes(BODY_LIMIT // 4), "more_body": True}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"127.0.0.1")]}
+    asyncio.run(Guard(app, LOCAL)(scope, receive, send))
+    assert sum(read) == BODY_LIMIT
+    assert [message.get("status") for message in sent] == [413, None]
+
+
 def test_beyond_loopback_only_the_names_that_are_set_are_answered() -> None:
     hosts = allowed_hosts("0.0.0.0", ["Meet.example.org"])
     assert ask(hosts, host="meet.example.org")[0]["status"] == 200
