@@ -80,7 +80,7 @@ class Guard:
 
 
 class _Measured:
-    """One request whose body is counted as it comes: one that is sent in chunks does not say beforehand how long it is."""
+    """One request whose body is counted as it comes: one sent in chunks does not say how long it is."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive

@@ -130,6 +130,8 @@ async def _frames(socket: WebSocket) -> AsyncIterator[str | bytes]:
 
 async def _take(room: Room, client: int, data: str | bytes, grant: Grant) -> None:
     if isinstance(data, bytes):
+        if grant.role < Role.SPEAK:  # not even counted: the source must not wait because of it
+            raise ProtocolError("audio comes after start")
         await room.frame(Framed(client, AudioFrame.decode(data)))
         return
     match decode(data):

@@ -164,7 +164,8 @@ class Room:
         size = len(event.frame.payload)
         await self._gate.enter(size)
         self.post(event)
-        delay = self._pace.delay(size, time.monotonic())
+        # What others send is refused and thrown away: it must not use up what the source may send.
+        delay = self._pace.delay(size, time.monotonic()) if self.session.speaks(event.client) else 0.0
         if delay:
             await asyncio.sleep(delay)
 

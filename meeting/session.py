@@ -60,6 +60,10 @@ class Session(Course):
         """Connected clients that are not the source."""
         return len(self._clients) - (self._source is not None and self._source.client is not None)
 
+    def speaks(self, client: int) -> bool:
+        """Whether a client is the source."""
+        return self._from_source(client) is not None
+
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What must be done about an event, in this order; `now` is in seconds on any steady clock."""
         match event:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meeting.gate import BURST, Gate, Pace
+from meeting.gate import BURST, EACH, HIGH_WATER, Gate, Pace
 
 
 def test_a_gate_holds_back_what_is_too_much_until_there_is_room() -> None:
     async def run() -> list[str]:
-        gate, order = Gate(10), []
+        gate, order = Gate(10, 0), []
         await gate.enter(10)
 
         async def another() -> None:
@@ -28,6 +29,21 @@ def test_a_gate_holds_back_what_is_too_much_until_there_is_room() -> None:
         return order
 
     assert asyncio.run(run()) == ["waited", "entered"]
+
+
+def test_frames_without_anything_in_them_fill_a_gate_too() -> None:
+    async def run() -> int:
+        gate, entered = Gate(), 0
+        with suppress(asyncio.TimeoutError):
+            while True:
+                await asyncio.wait_for(gate.enter(0), 0.1)
+                entered += 1
+        for _ in range(entered):
+            gate.leave(0)
+        await asyncio.wait_for(gate.enter(HIGH_WATER), 10)
+        return entered
+
+    assert asyncio.run(run()) == HIGH_WATER // EACH
 
 
 def test_a_source_at_its_pace_never_waits() -> None:

@@ -276,3 +276,17 @@ def test_frames_that_nobody_wants_do_not_fill_the_gate(tmp_path: Path) -> None:
             await asyncio.wait_for(room.frame(Framed(client, AudioFrame(0, 0, bytes(5 << 20)))), 20)
 
     in_room(tmp_path, body)
+
+
+def test_what_others_send_does_not_use_up_what_the_source_may(tmp_path: Path) -> None:
+    async def body(room: Room, store: Store) -> None:
+        host = FakeClient()
+        source = room.join(host)
+        room.start(source, START)
+        await host.until("session")
+        for _ in range(20):
+            await room.frame(Framed(room.join(FakeClient()), AudioFrame(0, 0, bytes(1 << 20))))
+        await asyncio.wait_for(send(room, source, bytes(3200)), 20)  # or it would wait for minutes
+        await host.until("ack")
+
+    in_room(tmp_path, body, limits=Limits(source_bytes=1 << 14))
