@@ -27,8 +27,13 @@ MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 BUSY_SECONDS = 5.0
 """How long a connection waits for another process's transaction"""
 
+HURRIED_SECONDS = 0.5
+"""The same once the process ends: what cannot be written then is left to the next start"""
+
 WIPE_MILLISECONDS = 250
 """How long the writer waits for readers before it leaves the emptying of the log for later"""
+WIPE_AGAIN = 2.0
+"""Seconds after which it tries again, if no write comes before"""
 
 WAITING_WRITES = 4096
 """Writes that may wait; beyond it the disk is not keeping up and new ones fail at once"""
@@ -142,6 +147,8 @@ class Writer:
         self._connection: Connection | None = None
         self._traces = False
         """Whether the log may still hold what was deleted"""
+        self._again: threading.Timer | None = None
+        self._patience = BUSY_SECONDS
         self._room = threading.BoundedSemaphore(WAITING_WRITES)
         self._thread = ThreadPoolExecutor(1, "store-writer")
 
@@ -162,8 +169,14 @@ class Writer:
             job.add_done_callback(lambda job: self._finished(job, done))
         return done
 
+    def hurry(self) -> None:
+        """Wait less for other processes from now on."""
+        self._patience = min(BUSY_SECONDS, HURRIED_SECONDS)
+
     def close(self) -> None:
         """Do all that was asked for, then end the thread."""
+        if self._again is not None:
+            self._again.cancel()
         self._thread.shutdown()
         if self._connection is not None:
             self._connection.close()
@@ -173,21 +186,41 @@ class Writer:
     def _transact(self, work: Callable[[Session], None], wipe: bool) -> None:
         with sentences(self._path):
             self._connection = self._connection or self._engine.connect()
+            self._wait_at_most(self._patience)
             with Session(self._connection) as session, session.begin():
                 work(session)
             self._traces = self._traces or wipe
-            if self._traces:
-                self._traces = not self._emptied()
+            self._empty()
+
+    def _empty(self) -> None:
+        """Empty the log if need be; a reader that holds it back may be the last to use it for days."""
+        if self._traces:
+            self._traces = not self._emptied()
+        if self._traces and (self._again is None or not self._again.is_alive()):
+            self._again = threading.Timer(WIPE_AGAIN, self._try_again)
+            self._again.daemon = True
+            self._again.start()
+
+    def _try_again(self) -> None:
+        def work() -> None:
+            self._again = None
+            with suppress(StoreError), sentences(self._path):
+                self._empty()
+
+        with suppress(RuntimeError):  # closed meanwhile: the last to leave empties the log
+            self._thread.submit(work)
 
     def _emptied(self) -> bool:
-        """Empty the log; false where a reader holds it back, so that it must be tried again after the next write."""
+        driver = self._wait_at_most(WIPE_MILLISECONDS / 1000)  # other writes are waiting for this thread
+        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
+    def _wait_at_most(self, seconds: float) -> sqlite3.Connection:
         assert self._connection is not None
         driver = self._connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
-        driver.execute(f"PRAGMA busy_timeout={WIPE_MILLISECONDS}")  # other writes are waiting for this thread
-        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        driver.execute(f"PRAGMA busy_timeout={round(BUSY_SECONDS * 1000)}")
-        return not busy
+        driver.execute(f"PRAGMA busy_timeout={round(seconds * 1000)}")
+        return driver
 
     def _finished(self, job: Future[None], done: Future[None]) -> None:
         self._room.release()

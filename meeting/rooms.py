@@ -202,6 +202,8 @@ class Rooms:
         What takes longer than `patience` seconds is left to the recovery of the next process.
         """
         self._stopping = True
+        if patience is not None:
+            self.store.hurry()
         for task in self._retries:
             task.cancel()
         rooms = list(self._rooms.values())

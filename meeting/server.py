@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import ssl
+import time
 import webbrowser
 from collections.abc import Callable
 from types import FrameType
@@ -28,7 +29,9 @@ log = logging.getLogger(__name__)
 SLACK = 4096
 """Bytes by which a socket's message may exceed the largest frame, so that we and not the library answer it"""
 GRACE = 5
-"""Seconds that open HTTP requests have once every meeting is stored"""
+"""Seconds that open HTTP requests have at most once every meeting is stored"""
+LEAST_GRACE = 0.5
+"""Seconds that they have even if the meetings took all of theirs"""
 
 
 class MeetingServer(uvicorn.Server):
@@ -54,11 +57,19 @@ class MeetingServer(uvicorn.Server):
         """End meetings first: their clients are told `ended`, or may come back."""
         if self._rooms.live:
             log.warning("finishing %d live meeting(s); press Ctrl+C again to stop at once", self._rooms.live)
+        began = time.monotonic()
         finishing = asyncio.create_task(self._rooms.finish_all(PATIENCE))
         while not finishing.done() and not self.force_exit:
             await asyncio.wait({finishing}, timeout=0.1)
         await asyncio.sleep(0)
+        # One span for both: who stops us kills us when it is over.
+        self.config.timeout_graceful_shutdown = grace(time.monotonic() - began)  # type: ignore[assignment]
         await super().shutdown(sockets)
+
+
+def grace(took: float) -> float:
+    """Seconds that open HTTP requests have, after the meetings took so many."""
+    return min(GRACE, max(LEAST_GRACE, PATIENCE - took))
 
 
 def server_config(app: object, config: Config) -> uvicorn.Config:

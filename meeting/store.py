@@ -72,6 +72,11 @@ class Store:
         self._writer = Writer(database)
         return self
 
+    def hurry(self) -> None:
+        """Wait only shortly for other programs from now on: the process ends."""
+        if self._writer is not None:
+            self._writer.hurry()
+
     def close(self) -> None:
         """Finish every write that was asked for, then let go of the file; calling it again does nothing."""
         writer, engine = self._writer, self._readers

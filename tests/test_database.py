@@ -185,3 +185,26 @@ def test_what_is_deleted_leaves_the_log_as_soon_as_no_reader_holds_it_back(path:
     writer.submit(note("later")).result()
     assert b"Zyzzogeton" not in path.read_bytes() + log.read_bytes()
     reader.close()
+
+
+def test_a_log_that_a_reader_held_back_is_emptied_without_another_write(
+    path: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "WIPE_AGAIN", 0.05)
+    writer.submit(note("Zyzzogeton")).result()
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM meetings").fetchone()
+    writer.submit(lambda session: session.execute(text("DELETE FROM meetings")) and None, wipe=True).result()
+    log = path.with_name("db-wal")
+    assert b"Zyzzogeton" in log.read_bytes()
+    reader.close()
+    while b"Zyzzogeton" in path.read_bytes() + log.read_bytes():
+        threading.Event().wait(0.01)
+
+
+def test_a_process_that_ends_waits_only_shortly_for_others(writer: Writer) -> None:
+    seen: list[object] = []
+    writer.hurry()
+    writer.submit(lambda session: seen.append(session.execute(text("PRAGMA busy_timeout")).scalar())).result()
+    assert seen == [500]

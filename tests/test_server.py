@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 
 from meeting import journal
 from meeting.config import Config, Server
-from meeting.server import listen, serve
+from meeting.server import grace, listen, serve
 from meeting.store import Store
 from pipelines.errors import DatabaseTooNew, ServeError, StoreError
 from tests.server_fakes import Client, config, tone
@@ -155,6 +155,24 @@ def test_a_killed_server_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         assert (store.meeting(meeting_id).state, store.meeting(meeting_id).samples) == ("ended", 48_000)
     assert not path.exists()
+
+
+@pytest.mark.parametrize(("took", "left"), [(0.0, 5.0), (2.9, 5.0), (5.0, 3.0), (8.0, 0.5), (60.0, 0.5)])
+def test_open_requests_have_what_the_meetings_have_left_of_the_time_to_stop(took: float, left: float) -> None:
+    assert grace(took) == pytest.approx(left)
+
+
+def test_neither_a_half_sent_request_nor_a_deaf_reader_keeps_a_server_from_stopping(tmp_path: Path) -> None:
+    with (
+        process(tmp_path, "stuck, and soon given up") as (running, address),
+        live(address) as (_, meeting_id),
+        connect(f"ws://{address}/ws/meetings/{meeting_id}", max_queue=1, close_timeout=0.1),
+        socket.create_connection(tuple(address.split(":"))) as half,
+    ):
+        half.sendall(b"POST /api/meetings HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{")
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=30)
+        assert running.returncode == 0
 
 
 def test_what_does_not_finish_in_time_is_left_to_the_next_start(tmp_path: Path) -> None:
