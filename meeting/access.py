@@ -143,7 +143,12 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach an address to listen on."""
-    return host.lower() in LOOPBACK or host.startswith("127.")
+    if host.lower() in LOOPBACK:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, even one that begins like an address, may stand for any machine
+        return False
 
 
 # Tokens

@@ -27,11 +27,12 @@ LOCK = "serve.lock"
 
 @contextmanager
 def only_server(data_dir: Path) -> Iterator[None]:
-    """Keeps a second server away from a data folder for as long as this one runs; raises StoreError."""
+    """Keeps a second server away from a data folder, made where missing, while this one runs; raises StoreError."""
     try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise StoreError(f"{data_dir / LOCK} cannot be used: {error.strerror}") from error
+        raise StoreError(f"{error.filename or data_dir / LOCK} cannot be used: {error.strerror}") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

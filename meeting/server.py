@@ -148,18 +148,19 @@ def serve(config: Config, open_page: bool = False) -> None:
     store = Store(config.storage.data_dir)
     listening = listen(config.server.host, config.server.port)
     try:
-        store.open()
-        server: MeetingServer | None = None
-
-        def failed(error: MeetingError) -> None:
-            failures.append(error)
-            if server is not None:
-                server.should_exit = True
-
-        app = create_app(config, store=store, on_failure=failed)
-        url = _url(config.server, listening.getsockname()[1])
-        server = MeetingServer(server_config(app, config), app.state.rooms, lambda: _announce(url, open_page))
+        # First of all: whoever comes second must not so much as migrate what the first one is using.
         with only_server(store.data_dir):
+            store.open()
+            server: MeetingServer | None = None
+
+            def failed(error: MeetingError) -> None:
+                failures.append(error)
+                if server is not None:
+                    server.should_exit = True
+
+            app = create_app(config, store=store, on_failure=failed)
+            url = _url(config.server, listening.getsockname()[1])
+            server = MeetingServer(server_config(app, config), app.state.rooms, lambda: _announce(url, open_page))
             server.run([listening])
     finally:
         store.close()

@@ -150,6 +150,8 @@ def test_the_token_of_a_socket(offered: list[str], token: str | None) -> None:
         ("192.168.1.5", False),
         ("", False),
         ("meet.example.org", False),
+        ("127.meet.example.org", False),
+        ("127.0.0.1.example.org", False),
     ],
 )
 def test_only_this_machines_addresses_are_loopback(host: str, expected: bool) -> None:

@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 
 from meeting import journal
 from meeting.config import Config, Server
+from meeting.recovery import only_server
 from meeting.server import grace, listen, serve
 from meeting.store import Store
 from pipelines.errors import DatabaseTooNew, ServeError, StoreError
@@ -45,6 +46,13 @@ def test_a_data_folder_that_cannot_be_used_stops_the_start(tmp_path: Path) -> No
     settings = config(tmp_path / "file" / "data")
     with pytest.raises(StoreError):
         serve(_any_port(settings))
+
+
+def test_a_second_server_leaves_the_database_of_the_first_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "meetings.sqlite3").write_bytes(b"")
+    with only_server(tmp_path), pytest.raises(StoreError, match="another server uses"):
+        serve(_any_port(config(tmp_path)))
+    assert (tmp_path / "meetings.sqlite3").stat().st_size == 0
 
 
 def test_a_database_of_a_later_version_stops_the_start(tmp_path: Path) -> None:
