@@ -125,11 +125,29 @@ def test_stop_waits_for_the_last_frame_and_survives_a_cut(
 
 def test_a_refusal_is_final(server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]) -> None:
     until(lambda: page.evaluate("link.state") == "live")
-    server.refuse = 4429
+    server.refuse = 4409
     server.cut()
     until(lambda: page.evaluate("link.state") == "failed")
-    assert page.evaluate("link.problem.close") == 4429
+    assert page.evaluate("link.problem.close") == 4409
     assert len(server.connections) == 1
+
+
+@pytest.mark.parametrize(
+    ("close", "error"), [(1011, "storage"), (1011, "internal"), (4429, "too_many"), (4401, "too_many")]
+)
+def test_a_recording_waits_for_a_server_that_has_no_room_for_it_now(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None], close: int, error: str
+) -> None:
+    page.evaluate("speak(1)")
+    until(lambda: server.stored == 1)
+    server.refuse, server.refusal = close, error
+    server.cut()
+    page.evaluate("speak(2)")
+    until(lambda: server.refused >= 2)
+    assert page.evaluate("link.state") == "reconnecting"
+    server.refuse = None
+    until(lambda: server.stored == 3)
+    assert page.evaluate("link.state") == "live"
 
 
 def test_a_server_that_lost_confirmed_audio_is_an_error_not_a_silent_hole(

@@ -81,6 +81,10 @@ class FakeServer:
     """What differs from an empty meeting in the first message"""
     refuse: int | None = None
     """Close code for whoever connects"""
+    refusal: str | None = None
+    """Code of the fatal error that is told before it"""
+    refused: int = 0
+    """How many were"""
     loading: bool = False
     """Whether the models are still being loaded"""
     acking: bool = True
@@ -129,6 +133,10 @@ class FakeServer:
         """One socket, from `accept` to its end."""
         await connected.accept()
         if self.refuse:
+            if self.refusal:
+                error = {"type": "error", "code": self.refusal, "message": "not now", "fatal": True}
+                await connected.send_text(json.dumps(error))
+            self.refused += 1
             await connected.close(self.refuse)
             return
         connection = FakeConnection(connected)

@@ -145,13 +145,20 @@ export class Link {
   #closed(code, reason) {
     if (this.state === 'closed' || this.state === 'failed') return
     this.#drop()
-    if (FATAL.has(code) || this.#lastError?.fatal) {
-      this.#fail(this.#lastError?.code ?? code, this.#lastError?.message || reason, code)
+    const error = this.#lastError
+    this.#lastError = null
+    if (!this.#passing(code, error) && (FATAL.has(code) || error?.fatal)) {
+      this.#fail(error?.code ?? code, error?.message || reason, code)
       return
     }
     this.attempt += 1
     this.#set('reconnecting')
     this.#timer = setTimeout(() => this.#connect(), backoff(this.attempt))
+  }
+
+  // A recording that was heard waits for room, and for the server's disk: giving up would lose what only this page has.
+  #passing(code, error) {
+    return Boolean(this.source?.resume) && (code === 1011 || code === 4429 || error?.code === 'too_many')
   }
 
   #hurry = () => {
