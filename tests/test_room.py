@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from meeting.edits import SpeakerChange
 from meeting.events import Framed, Renamed, Stopped
 from meeting.machinery import EngineRoom
 from meeting.messages import AudioFrame, AudioInfo, ServerMessage, SourceInfo, Start
-from meeting.records import OPEN, Meeting
+from meeting.records import ENDED, OPEN, Meeting
 from meeting.room import Room
 from meeting.store import Store, new_id
 from meeting.worker import Workshop
@@ -290,3 +290,31 @@ def test_what_others_send_does_not_use_up_what_the_source_may(tmp_path: Path) ->
         await host.until("ack")
 
     in_room(tmp_path, body, limits=Limits(source_bytes=1 << 14))
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=-3), timedelta(days=400)])
+def test_a_clock_that_is_set_while_a_meeting_runs_does_not_change_its_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: timedelta
+) -> None:
+    class Set(datetime):
+        """The time of day as somebody has set it."""
+
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + jump
+
+    async def body(room: Room, store: Store) -> None:
+        host = FakeClient()
+        client = room.join(host)
+        room.start(client, START)
+        await host.until("session")
+        monkeypatch.setattr("meeting.room.datetime", Set)
+        await send(room, client, bytes(32_000))
+        room.post(Stopped(client))
+        await host.until("ended")
+
+    stored = in_room(tmp_path, body)
+    assert stored.state == ENDED
+    assert stored.started_at is not None
+    assert stored.ended_at is not None
+    assert timedelta(0) <= stored.ended_at - stored.started_at < timedelta(hours=1)

@@ -261,6 +261,22 @@ def test_a_lost_connection_is_told_and_what_was_said_meanwhile_arrives(
     assert sent[1][0] >= 3
 
 
+def test_a_full_disk_is_told_until_there_is_room_again(server: FakeServer, page: Page) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    full = "the server's disk does not take what is heard: recording waits, and goes on as soon as there is room"
+    server.acking = False
+    server.tell({"type": "error", "code": "storage", "message": full, "fatal": False})
+    notices = page.get_by_test_id("notices")
+    expect(notices).to_contain_text("disk does not take what is heard: recording waits")
+    expect(page.get_by_test_id("connection")).to_contain_text("catching up", timeout=20_000)
+    server.acking = True
+    server.tell({"type": "error", "code": "storage_ok", "message": "everything can be saved again", "fatal": False})
+    expect(notices).to_contain_text("everything is being saved")
+    expect(notices).not_to_contain_text("recording waits")
+
+
 def test_a_reader_sees_waiting_then_the_meeting_then_its_end(server: FakeServer, page: Page) -> None:
     watch(server, page, state="open")
     expect(page.get_by_test_id("waiting")).to_contain_text("Nobody has started yet")
