@@ -79,7 +79,7 @@ def create_app(
         finally:
             sweeping.cancel()
             shrinking.cancel()
-            await asyncio.wait({sweeping})
+            await asyncio.wait({sweeping, shrinking})
             recovering.cancel()
             watching.cancel()
             await rooms.finish_all(PATIENCE)

@@ -13,7 +13,7 @@ from typing import Any
 
 from meeting.records import Record
 from pipelines.errors import MeetingError, StoreError
-from pipelines.types import SAMPLE_RATE, Segment, Span, Word
+from pipelines.types import SAMPLE_RATE, SENTENCE_ENDS, Segment, Span, Word
 
 VERSION = 1
 """Version of the JSON export"""
@@ -149,7 +149,7 @@ def _is_full(words: list[Word], lines: list[str], word: Word, text: str) -> bool
     if word.span.end - words[0].span.start > CUE:
         return True
     # A sentence that ends in the second line is a better place to cut than the middle of the next one.
-    return len(lines) == 2 and (len(lines[1]) + 1 + len(text) > LINE or lines[1].endswith((".", "?", "!", "…")))
+    return len(lines) == 2 and (len(lines[1]) + 1 + len(text) > LINE or lines[1].endswith(SENTENCE_ENDS))
 
 
 def srt(record: Record, recording: str) -> str:

@@ -80,7 +80,10 @@ class Request:
 
 
 class Recogniser(Protocol):
-    """Audio in, words out; holds weights and no state of any meeting."""
+    """Audio in, words out; holds weights and no state of any meeting.
+
+    One with a true attribute `context` takes no prompt, and hears what was said right before a slice instead.
+    """
 
     @property
     def name(self) -> str:
@@ -122,14 +125,6 @@ class BatchRecogniser(Recogniser, Protocol):
         """Read slices as `read` would, one reading for each, in order. Raises BlockError when any of them fails."""
 
 
-class ContextRecogniser(Recogniser, Protocol):
-    """A recogniser that takes no prompt and reads better when it hears what was said right before a slice."""
-
-    @property
-    def context(self) -> bool:
-        """True; one without this property is not given that audio"""
-
-
 def behind(heard: Heard, start: int, length: int, before: str | None = None) -> Heard:
     """A reading of `start + length` samples without what was said in the first `start`, with times from there.
 
@@ -139,7 +134,7 @@ def behind(heard: Heard, start: int, length: int, before: str | None = None) -> 
     count = sum((word.start + word.end) // 2 < start for word in heard.words)
     if before:
         near = (count, count - 1, count + 1)
-        alike = (at for at in near if 0 < at <= len(heard.words) and _plain(heard.words[at - 1].text) == _plain(before))
+        alike = (at for at in near if 0 < at <= len(heard.words) and plain(heard.words[at - 1].text) == plain(before))
         count = next(alike, count)
     words = [replace(word, start=word.start - start, end=word.end - start) for word in heard.words[count:]]
     return replace(heard, words=tidy(words, length), draft=None)
@@ -153,12 +148,12 @@ def compression_ratio(text: str) -> float:
 
 def is_loop(words: Sequence[str]) -> bool:
     """Whether the same phrase follows itself more often than anybody would say it."""
-    plain = [_plain(word) for word in words]
-    for length in range(1, min(LOOP_LONGEST, len(plain) // LOOP_REPEATS) + 1):
+    said = [plain(word) for word in words]
+    for length in range(1, min(LOOP_LONGEST, len(said) // LOOP_REPEATS) + 1):
         needed = max(LOOP_REPEATS, -(-LOOP_WORDS // length))
         same = 0
-        for here in range(length, len(plain)):
-            same = same + 1 if plain[here] == plain[here - length] else 0
+        for here in range(length, len(said)):
+            same = same + 1 if said[here] == said[here - length] else 0
             if same >= length * (needed - 1):
                 return True
     return False
@@ -207,7 +202,7 @@ def placed(heard: Heard, start: int) -> tuple[Word, ...]:
     return tuple(Word(word.text, Span(start + word.start, start + word.end), word.confidence) for word in heard.words)
 
 
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
     """A word without case and punctuation; punctuation alone stays, so that it equals itself only."""
     letters = "".join(char for char in word.casefold() if unicodedata.category(char)[0] not in "PS")
     return letters or word

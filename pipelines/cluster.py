@@ -80,17 +80,6 @@ def centroids(vectors: Vectors, weights: NDArray[np.float64], labels: Labels) ->
     return unit(sums)
 
 
-def cluster(
-    vectors: Vectors,
-    clean: NDArray[np.float64],
-    longest: NDArray[np.float64],
-    thresholds: Thresholds,
-    min_speech: float,
-) -> Labels:
-    """The labels of `find_voices` alone."""
-    return find_voices(vectors, clean, longest, thresholds, min_speech)[0]
-
-
 def find_voices(
     vectors: Vectors,
     clean: NDArray[np.float64],

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .diarize import Embed
 from .ge2e import BANDS, HOP, LEVEL, PARTIAL, computes_bfloat16, partial_starts
 from .types import WINDOW, Samples
 
@@ -18,10 +19,8 @@ CUTS = 64
 PIECES = len(partial_starts(1 + WINDOW // HOP))
 """Cuts of the encoder that the longest local voice is read in"""
 
-Embed = Callable[[Any, Any], Any]
-"""Audio (batch, 1, samples) and boolean masks (batch, frames, voices) to embeddings (batch, voices, dimension)"""
 EmbedPieces = Callable[[Any, Any], tuple[Any, Any, Any]]
-"""The same with what each embedding is the mean of, (batch, voices, pieces, dimension), and the middle frame of each
+"""`Embed` with what each embedding is the mean of, (batch, voices, pieces, dimension), and the middle frame of each
 piece, (batch, voices, pieces), -1 where there is none"""
 
 

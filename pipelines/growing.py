@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .asr import Heard, HeardWord
+from .asr import Heard, HeardWord, plain
 from .types import samples
 
 LONGEST = samples(5.0)
@@ -46,7 +46,7 @@ class Growing:
     def took(self, heard: Heard) -> Heard:
         """The whole slice, from what was read behind the anchor."""
         words = [replace(word, start=word.start + self.anchor, end=word.end + self.anchor) for word in heard.words]
-        if words and self.words and _plain(words[0]) == _plain(self.words[0]):
+        if words and self.words and plain(words[0].text) == plain(self.words[0].text):
             # a recogniser takes what it reads for a new sentence and writes its first word so
             words[0] = replace(words[0], text=self.words[0].text)
         self.words, self.draft = tuple(words), heard.draft
@@ -67,7 +67,3 @@ class Growing:
         self.anchor = max((before.end + after.start) // 2 - EARLY, before.start)
         self.kept = (*self.kept, *self.words[:number])
         self.words, self.draft = self.words[number:], None
-
-
-def _plain(word: HeardWord) -> str:
-    return "".join(char for char in word.text.casefold() if char.isalnum())

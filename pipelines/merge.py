@@ -11,9 +11,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from .types import UNKNOWN, LabelChange, Reading, Segment, Span, SpeakersRevised, Turn, TurnsRevised, Word, samples
+from .types import (
+    SENTENCE_ENDS,
+    UNKNOWN,
+    LabelChange,
+    Reading,
+    Segment,
+    Span,
+    SpeakersRevised,
+    Turn,
+    TurnsRevised,
+    Word,
+    samples,
+)
 
-SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 CLOSING = "\"')]}»”’"
 """What may follow the mark that ends a sentence"""
 

@@ -170,6 +170,8 @@ class LocalVoices:
 
 UNKNOWN = "?"
 """Speaker of a turn whose voice could not be told"""
+SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
+"""Marks with which a sentence ends"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from pipelines.cluster import (
     Vectors,
     assign,
     centroids,
-    cluster,
     evidence,
+    find_voices,
     preset,
     unit,
 )
@@ -43,9 +43,8 @@ def labels_of(*parts: Vectors, clean: float | list[float] = 2.0, min_speech: flo
     """Cluster groups of vectors, each behind so many seconds of clean speech."""
     vectors = np.concatenate(parts)
     seconds = np.repeat(np.broadcast_to(clean, len(parts)), [len(part) for part in parts]).astype(np.float64)
-    return cluster(
-        vectors, seconds, seconds, Thresholds(**{"tight": 0.1, "join": 0.2, "known": 0.3, **changed}), min_speech
-    )
+    thresholds = Thresholds(**{"tight": 0.1, "join": 0.2, "known": 0.3, **changed})
+    return find_voices(vectors, seconds, seconds, thresholds, min_speech)[0]
 
 
 def test_two_voices_far_apart_are_two_clusters() -> None:
@@ -92,7 +91,9 @@ def test_scatter_excuses_a_distance_of_short_evidence_only() -> None:
 
 
 def test_no_vectors_have_no_labels() -> None:
-    assert cluster(np.zeros((0, WIDTH), np.float32), np.zeros(0), np.zeros(0), PLAIN, 1.5).shape == (0,)
+    labels, centers = find_voices(np.zeros((0, WIDTH), np.float32), np.zeros(0), np.zeros(0), PLAIN, 1.5)
+    assert labels.shape == (0,)
+    assert centers.shape == (0, WIDTH)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -101,7 +102,7 @@ def test_well_separated_voices_are_found_in_any_order(seed: int) -> None:
     order = random.integers(0, 5, random.integers(1, 40)).tolist()
     vectors = np.concatenate([around(voice(number), 1, 0.01, seed + at) for at, number in enumerate(order)])
     seconds = np.full(len(order), 2.0)
-    labels = cluster(vectors, seconds, seconds, PLAIN, 1.5)
+    labels, _ = find_voices(vectors, seconds, seconds, PLAIN, 1.5)
     first = {number: at for at, number in enumerate(dict.fromkeys(order))}
     assert labels.tolist() == [first[number] for number in order]
 
