@@ -53,7 +53,8 @@ class ActivityGrid:
     """Sums are integers, so that taking a window out again leaves exactly what was there before.
 
     Windows begin at whole steps. Hours are worked through in parts, so that no array of another kind is ever as
-    long as the meeting; of steps in which windows are not counted for others any more there are bits only.
+    long as the meeting; of steps in which windows are not counted for others any more there are bits only. A speaker
+    who was merged into another leaves no row behind.
     """
 
     def __init__(self, options: GridOptions) -> None:
@@ -64,13 +65,15 @@ class ActivityGrid:
         self._fixed = np.zeros((1, 0, BITS), np.uint8)  # who speaks in the steps before them, a bit for each cell
         self._told = np.zeros((1, 0, BITS), np.uint8)  # who was told to speak, in all steps
         self._touched = 0  # first step in which anything may have changed since all was told
+        self._rows = {DOUBT: 0}  # by the number of a speaker
+        self._left: list[int] = []  # rows of speakers who were merged into others
         self.end = 0
         """Cells seen so far"""
 
     def add(self, local: LocalVoices, numbers: Numbers) -> None:
         """Count one window's activities for its speakers."""
         self.end = max(self.end, (local.start + WINDOW) // CELL)
-        self._grow(int(numbers.max(initial=DOUBT)) + 1)
+        self._grow()
         self._count(local, numbers, 1)
         first = local.start // STEP - self._first
         self._seen[max(0, first) : first + CELLS // HOP] += 1
@@ -79,7 +82,6 @@ class ActivityGrid:
         """Count a window, added before, for other speakers."""
         if np.array_equal(before, after):
             return
-        self._grow(int(after.max(initial=DOUBT)) + 1)
         self._count(local, before, -1)
         self._count(local, after, 1)
 
@@ -97,15 +99,16 @@ class ActivityGrid:
 
     def merge(self, number: int, into: int) -> None:
         """Count for another speaker what is still counted for one, in windows that nobody remembers."""
-        if number >= len(self._sums):
+        if number not in self._rows:
             return
-        self._grow(into + 1)
-        fixed = np.flatnonzero(self._fixed[number].any(axis=1))
-        summed = self._first + np.flatnonzero(self._sums[number].any(axis=1))
-        self._fixed[into] |= self._fixed[number]
-        self._sums[into] += self._sums[number]
-        self._fixed[number] = self._sums[number] = 0
+        to, row = self._row(into), self._rows.pop(number)
+        fixed = np.flatnonzero(self._fixed[row].any(axis=1))
+        summed = self._first + np.flatnonzero(self._sums[row].any(axis=1))
+        self._fixed[to] |= self._fixed[row]
+        self._sums[to] += self._sums[row]
+        self._fixed[row] = self._sums[row] = 0
         self._touched = min([self._touched, *fixed[:1].tolist(), *summed[:1].tolist()])
+        self._left.append(row)
 
     def tell(self, span: Span, only_changed: bool = False) -> tuple[Span, tuple[Turn, ...]] | None:
         """Turns of whole steps as they are now, remembered as told; with `only_changed` from the first change on.
@@ -115,8 +118,8 @@ class ActivityGrid:
         first, last = max(0, span.start // STEP), min(-(-span.end // STEP), self.end // HOP)
         if only_changed:
             first = max(first, self._touched)
-        on = np.zeros((len(self._sums), max(0, last - first) * HOP), np.bool_)
         low = -1 if only_changed else first * HOP
+        found: list[list[tuple[int, int]]] = [[] for _ in self._sums]
         for part in range(first, last, PART):
             until = min(part + PART, last)
             speaking = self._speaking(part, until)
@@ -125,20 +128,24 @@ class ActivityGrid:
                 changed = np.unpackbits(packed ^ self._told[:, part:until], axis=2, count=HOP).any(axis=0).ravel()
                 low = part * HOP + int(changed.argmax()) if changed.any() else low
             self._told[:, part:until] = packed
-            on[:, (part - first) * HOP : (until - first) * HOP] = speaking.reshape(len(on), -1)
+            if low >= 0:
+                begin = max(low, part * HOP)
+                for row, on in zip(found, speaking.reshape(len(speaking), -1), strict=True):
+                    row += [(begin + since, begin + to) for since, to in stretches(on[begin - part * HOP :])]
         if first <= self._touched and last * HOP == self.end:
             self._touched = last
         if low < 0:
             return None
-        return Span(low * CELL, last * HOP * CELL), self._turns(on[:, low - first * HOP :], low)
+        return Span(low * CELL, last * HOP * CELL), self._turns(found)
 
-    def _turns(self, on: NDArray[np.bool_], low: int) -> tuple[Turn, ...]:
-        found = []
-        for number, row in enumerate(on):
+    def _turns(self, found: list[list[tuple[int, int]]]) -> tuple[Turn, ...]:
+        """The turns of all speakers, from the stretches in which each is heard, by row."""
+        turns = []
+        for number, row in self._rows.items():
             speaker = UNKNOWN if number == DOUBT else f"spk{number}"
-            for start, stop in runs(row, self._options.join_gap, self._options.min_turn):
-                found.append(Turn(Span((low + start) * CELL, (low + stop) * CELL), speaker))
-        return tuple(sorted(found))
+            for start, stop in joined(found[row], self._options.join_gap, self._options.min_turn):
+                turns.append(Turn(Span(start * CELL, stop * CELL), speaker))
+        return tuple(sorted(turns))
 
     def _speaking(self, first: int, last: int) -> NDArray[np.bool_]:
         """Who speaks in so many steps, shape (speakers, steps, cells)."""
@@ -156,12 +163,22 @@ class ActivityGrid:
         on[DOUBT] &= foremost[DOUBT]
         return on & (sums > 0)
 
-    def _grow(self, rows: int) -> None:
-        """Room for so many speakers and for the steps up to `end`."""
+    def _row(self, number: int) -> int:
+        """The row of a speaker: a new one, or one that was left by a speaker of whom nothing is told any more."""
+        if number not in self._rows:
+            free = [row for row in self._left if not self._told[row].any()]
+            self._rows[number] = free[0] if free else len(self._sums)
+            self._left = [row for row in self._left if row != self._rows[number]]
+            self._grow()
+        return self._rows[number]
+
+    def _grow(self) -> None:
+        """Room for all speakers and for the steps up to `end`."""
         steps, wanted = self._told.shape[1], -(-self.end // HOP)
-        if rows <= len(self._sums) and wanted <= steps:
+        rows = max(len(self._sums), 1 + max(self._rows.values()))
+        if rows == len(self._sums) and wanted <= steps:
             return
-        rows, steps = max(rows, len(self._sums)), steps if wanted <= steps else wanted + MORE
+        steps = steps if wanted <= steps else wanted + MORE
         self._fixed = _grown(self._fixed, (rows, self._first, BITS))
         self._told = _grown(self._told, (rows, steps, BITS))
         self._sums = _grown(self._sums, (rows, steps - self._first, HOP))
@@ -178,9 +195,10 @@ class ActivityGrid:
         for voice in np.flatnonzero((parts >= DOUBT).any(axis=0)):
             curve = local.activity[place, voice].astype(np.int16)
             owners = parts[part, voice]
-            for owner in np.unique(parts[parts[:, voice] >= DOUBT, voice]):
+            for owner in np.unique(parts[parts[:, voice] >= DOUBT, voice]).tolist():
                 theirs = np.where(owners == owner, sign * curve, 0).astype(np.int16)
-                self._sums[owner, begin:end] += theirs.reshape(-1, HOP)
+                row = self._row(owner)
+                self._sums[row, begin:end] += theirs.reshape(-1, HOP)
 
 
 def _grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
@@ -190,13 +208,18 @@ def _grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return grown
 
 
-def runs(on: NDArray[np.bool_], join_gap: float, min_turn: float) -> list[tuple[int, int]]:
-    """Stretches of true cells; short gaps filled, short stretches dropped (seconds)."""
+def stretches(on: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First cell and cell behind the last of each stretch of true cells."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], on.astype(np.int8), [0]])))
-    found: list[tuple[int, int]] = []
-    for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        if found and (start - found[-1][1]) * CELL <= join_gap * SAMPLE_RATE:
-            found[-1] = (found[-1][0], end)
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def joined(found: list[tuple[int, int]], join_gap: float, min_turn: float) -> list[tuple[int, int]]:
+    """Stretches in order with short gaps filled and those that are still short dropped (seconds)."""
+    longer: list[tuple[int, int]] = []
+    for start, end in found:
+        if longer and (start - longer[-1][1]) * CELL <= join_gap * SAMPLE_RATE:
+            longer[-1] = (longer[-1][0], end)
         else:
-            found.append((start, end))
-    return [(start, end) for start, end in found if (end - start) * CELL >= min_turn * SAMPLE_RATE]
+            longer.append((start, end))
+    return [(start, end) for start, end in longer if (end - start) * CELL >= min_turn * SAMPLE_RATE]

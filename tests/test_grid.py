@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.grid import CELL, CELLS, DOUBT, MORE, NOBODY, SLICES, ActivityGrid, GridOptions, runs
+from pipelines.grid import CELL, CELLS, DOUBT, MORE, NOBODY, SLICES, ActivityGrid, GridOptions, joined, stretches
 from pipelines.types import STEP, WINDOW, LocalVoices, Span, Turn
 
 HOP = STEP // CELL
@@ -84,8 +84,8 @@ def test_a_voice_that_is_not_active_counts_for_nobody() -> None:
 def test_short_gaps_are_joined_and_blips_dropped() -> None:
     on = np.zeros(300, np.bool_)
     on[10:50] = on[60:100] = on[200:203] = True
-    assert runs(on, 0.2, 0.06) == [(10, 100)]
-    assert runs(on, 0.05, 0.0) == [(10, 50), (60, 100), (200, 203)]
+    assert joined(stretches(on), 0.2, 0.06) == [(10, 100)]
+    assert joined(stretches(on), 0.05, 0.0) == [(10, 50), (60, 100), (200, 203)]
 
 
 def test_only_what_changed_is_told_again() -> None:
@@ -225,3 +225,17 @@ def test_a_speaker_of_long_ago_can_be_given_to_another() -> None:
         (Turn(Span(6 * 16_000, 8 * 16_000), "spk1"),),
     )
     assert told(grid, MORE) == [(1.0, 4.0, "spk1"), (6.0, 8.0, "spk1")]
+
+
+def test_speakers_who_come_and_are_merged_all_day_leave_no_rows_behind() -> None:
+    grid = ActivityGrid(GridOptions())
+    for number in range(2, 40):
+        for index in range(10 * number, 10 * number + 10):
+            now = index / 2
+            grid.add(window(index, (now - 3.0, now - 1.0)), numbers(1 if index % 10 < 5 else number))
+        everything = Span(0, grid.end * CELL)
+        grid.tell(everything)
+        grid.merge(number, 1)
+        grid.tell(everything, only_changed=True)
+    assert {speaker for _, _, speaker in told(grid, grid.end / 100)} == {"spk1"}
+    assert len(grid._sums) <= 4
