@@ -122,6 +122,21 @@ def evidence(clean: NDArray[np.float64], longest: NDArray[np.float64]) -> float:
     return float(max(longest.max(initial=0.0), clean.sum() / OVERLAP))
 
 
+def from_mixture(center: Vectors, first: Vectors, second: Vectors) -> float:
+    """Cosine distance of a centroid from the nearest mixture of two others, or from one of them; shapes (dimension,).
+
+    The embedding of a window in which two people speak in turn is a weighted mean of theirs.
+    """
+    own, other, cross = float(center @ first), float(center @ second), float(first @ second)
+    # where the derivative of the cosine along the arc from the first to the second is zero
+    shares = own - cross * other, other - cross * own
+    nearest = max(own, other)
+    if min(shares) > 0:
+        mixed = unit(first * np.float32(shares[0]) + second * np.float32(shares[1]))
+        nearest = max(nearest, float(center @ mixed))
+    return 1.0 - nearest
+
+
 def _average_linkage(vectors: Vectors, threshold: float) -> Labels:
     if len(vectors) == 1:
         return np.zeros(1, np.int64)

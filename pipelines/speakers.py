@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .cluster import OVERLAP, Labels, Thresholds, Vectors, assign, evidence, find_voices, unit
+from .cluster import OVERLAP, Labels, Thresholds, Vectors, assign, evidence, find_voices, from_mixture, unit
 from .grid import DOUBT, NOBODY, ActivityGrid, GridOptions, Numbers
 from .heard import HeardWindows, Rows
 from .pieces import Runs, divided, fit
@@ -29,6 +29,9 @@ REMEMBERED = 3600 * SAMPLE_RATE // STEP
 
 SHARED_FRAMES = 10
 """Frames in which two windows must hear a voice together before it is the same one"""
+
+BOTH = 0.3
+"""Least share of what one speaker was given of a voice that the second one was given, for it to be a mixture of them"""
 
 GROWTH = 0.1
 """Share by which a meeting grows before the next re-clustering: what says little is soon outdated"""
@@ -226,11 +229,11 @@ class SpeakerTracker:
 
         purer = move if len(runs.lengths) else None
         found, middle = find_voices(vectors, clean, longest, self._options.thresholds, self._options.min_speech, purer)
-        labels = self._limit(found, clean)
+        labels = self._limit(self._unmixed(found, middle), clean)
         if not self._known and evidence(clean[labels >= 0], longest[labels >= 0]) < self._options.min_speech:
             labels = np.full_like(labels, -1)
         names, speakers = self._map(labels)
-        middle = middle[[int(found[labels == label][0]) for label in range(int(labels.max(initial=-1)) + 1)]]
+        middle = middle[[int(found[labels == label][0]) for label in range(len(names))]]
         if purer is not None and len(middle):
             middle, _ = purer(middle, labels)
         self._centers = {names[label]: middle[label] for label in range(len(middle))}
@@ -306,7 +309,7 @@ class SpeakerTracker:
         at, voice = sample.where[0]
         return int(self._numbers[at][voice])
 
-    def _limit(self, labels: NDArray[np.int64], clean: NDArray[np.float64]) -> NDArray[np.int64]:
+    def _limit(self, labels: Labels, clean: NDArray[np.float64]) -> Labels:
         """Keep the `max_speakers` voices heard most; the others stay unknown instead of joining one of them."""
         count = int(labels.max(initial=-1)) + 1
         if count <= self._options.max_speakers:
@@ -315,11 +318,31 @@ class SpeakerTracker:
         kept = sorted(np.argsort(-mass, kind="stable")[: self._options.max_speakers].tolist())
         table = np.full(count + 1, -1, np.int64)
         table[kept] = np.arange(len(kept))
-        limited: NDArray[np.int64] = table[labels]
+        limited: Labels = table[labels]
         return limited
 
-    def _map(self, labels: NDArray[np.int64]) -> tuple[dict[int, int], list[Speaker]]:
-        """Number of each cluster: the known speaker it shares most speech with, else a new one."""
+    def _unmixed(self, labels: Labels, centers: Vectors) -> Labels:
+        """The labels without voices that are made of two speakers: of windows in which one follows the other.
+
+        In hours there are enough of those for a cluster of their own. It lies between two speakers, its speech was
+        given to both, and it would come and go with every clustering.
+        """
+        known, shared = self._shared(labels)
+        owners = {column: row for row, column in assign(-shared) if known and shared[row, column] > 0}
+        kept = np.ones(len(centers) + 1, np.bool_)
+        for label in set(range(len(centers))) - set(owners.values()):
+            second, first = np.argsort(shared[label])[-2:].tolist() if len(known) > 1 else (0, 0)
+            if not 0 < BOTH * shared[label, first] <= shared[label, second] or not {first, second} <= set(owners):
+                continue
+            away = from_mixture(centers[label], centers[owners[first]], centers[owners[second]])
+            kept[label] = away > self._options.thresholds.join
+        table = np.where(kept, np.cumsum(kept) - 1, -1)
+        table[-1] = -1  # for what is nobody's already
+        unmixed: Labels = table[labels]
+        return unmixed
+
+    def _shared(self, labels: Labels) -> tuple[list[int], NDArray[np.float64]]:
+        """The speakers that are there, and the clean seconds of each label that were given to each of them."""
         count = int(labels.max(initial=-1)) + 1
         known = [number for number, speaker in self._known.items() if speaker.merged_into is None]
         shared = np.zeros((count, max(1, len(known))))
@@ -328,9 +351,14 @@ class SpeakerTracker:
             for number, clean in [*sample.past.items(), *spoken] if label >= 0 else []:
                 if number in known:
                     shared[label, known.index(number)] += clean
+        return known, shared
+
+    def _map(self, labels: Labels) -> tuple[dict[int, int], list[Speaker]]:
+        """Number of each cluster: the known speaker it shares most speech with, else a new one."""
+        known, shared = self._shared(labels)
         names = {row: known[column] for row, column in assign(-shared) if known and shared[row, column] > 0}
         out: list[Speaker] = []
-        for label in range(count):
+        for label in range(len(shared)):
             if label not in names:
                 number = len(self._known) + 1
                 names[label] = number

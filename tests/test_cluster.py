@@ -16,6 +16,7 @@ from pipelines.cluster import (
     centroids,
     evidence,
     find_voices,
+    from_mixture,
     preset,
     unit,
 )
@@ -163,3 +164,22 @@ def test_pairs_are_one_to_one_and_of_least_distance_in_all() -> None:
     assert assign(np.array([[0.1, 0.2], [0.1, 0.9]])) == [(0, 1), (1, 0)]
     assert assign(np.array([[0.5, 0.1, 0.9]])) == [(0, 1)]
     assert assign(np.array([[0.5], [0.1]])) == [(1, 0)]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.8, 1.0])
+def test_a_mixture_of_two_voices_is_no_distance_away_from_them(share: float) -> None:
+    first, second = voice(0), voice(0, 1, 0.4)
+    mixed = unit(first * np.float32(1 - share) + second * np.float32(share))
+    assert from_mixture(mixed, first, second) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_what_two_voices_do_not_explain_is_the_distance_from_their_mixture() -> None:
+    third = unit(voice(0) + voice(1) + voice(2))
+    assert from_mixture(third, voice(0), voice(1)) == pytest.approx(1 - (2 / 3) ** 0.5, abs=1e-6)
+    assert from_mixture(voice(2), voice(0), voice(1)) == pytest.approx(1.0)
+
+
+def test_what_lies_behind_one_of_two_voices_is_as_far_from_their_mixture_as_from_that_one() -> None:
+    beyond = unit(voice(0) - voice(1) * np.float32(0.3))
+    assert from_mixture(beyond, voice(0), voice(1)) == pytest.approx(1 - float(beyond @ voice(0)), abs=1e-6)
+    assert from_mixture(beyond, voice(0), voice(0)) == pytest.approx(1 - float(beyond @ voice(0)), abs=1e-6)

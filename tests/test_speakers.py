@@ -295,6 +295,28 @@ def test_a_speaker_of_long_ago_keeps_the_id(monkeypatch: pytest.MonkeyPatch) -> 
     assert told.at(85.0) == {"spk3"}
 
 
+def test_a_voice_made_of_two_speakers_who_were_heard_in_it_before_is_no_third_one() -> None:
+    # windows in which one follows the other: the first few are too little for a voice, and are given to both
+    sound = {**VOICE_OF, "early": between(ANN, BEN, 0.4), "late": between(ANN, BEN, 0.6)}
+    script: list[Said] = [("ann", 1.0, 9.0), ("ben", 10.0, 18.0)]
+    for round in range(6):
+        at = 20.0 + 24.0 * round
+        script += [("early", at, at + 1.2), ("ann", at + 3, at + 10), ("late", at + 13, at + 14.2)]
+        script += [("ben", at + 16, at + 23)]
+    told = listen(windows(script, 166, sound), min_speech=3.0)
+    assert told.names == ["spk1", "spk2"]
+    assert all(told.at(20.0 + 24.0 * round + 5) == {"spk1"} for round in range(6))
+    assert all(told.at(20.0 + 24.0 * round + 20) == {"spk2"} for round in range(6))
+
+
+def test_a_third_voice_that_sounds_like_two_others_is_told_apart_from_both() -> None:
+    sound = {**VOICE_OF, "carl": between(between(ANN, BEN, 0.5), CARL, 0.5)}
+    script: list[Said] = [("ann", 1.0, 9.0), ("ben", 10.0, 18.0), ("carl", 19.0, 27.0), ("ann", 28.0, 36.0)]
+    told = listen(windows(script, 40, sound))
+    assert told.names == ["spk1", "spk2", "spk3"]
+    assert told.at(23.0) == {"spk3"}
+
+
 def test_the_end_gives_the_last_word_on_everything() -> None:
     told = listen(windows(DIALOGUE, 40))
     last = told.revisions[-1]
