@@ -24,12 +24,11 @@ from meeting.edits import Conflict
 from meeting.guard import Gate, Guard, allowed_hosts
 from meeting.ingest import serve_socket
 from meeting.links import Links
-from meeting.machinery import EngineRoom, Machinery, RealMachinery
+from meeting.machinery import EngineRoom, Machinery, RealMachinery, Workshop
 from meeting.memory import keep_small
 from meeting.retention import keep_for
 from meeting.rooms import Rooms
 from meeting.store import Store
-from meeting.worker import Workshop
 from pipelines.errors import MeetingError, NotFound, StoreError
 
 log = logging.getLogger(__name__)
@@ -62,6 +61,7 @@ def create_app(
         engine,
         keep_audio=config.storage.keep_audio,
         backlog=config.limits.backlog,
+        longest=config.limits.meeting_hours * 3600,
         fsync=config.storage.durability == "fsync",
     )
     rooms = Rooms(workshop, config.limits)

@@ -267,7 +267,7 @@ class Course:
         self.gaps = list(record.gaps)
         self._models = record.meeting.models
         self._source = known_source(restored.source, restored.resume, now - away)
-        return [opening(self._source, recover=True)]
+        return [replace(opening(self._source, recover=True), heard=self.samples)]
 
     def _reopened(self, live: LiveSource, frames: int) -> list[Effect]:
         live.opened, live.next_seq, live.kept = True, frames, frames

@@ -256,6 +256,8 @@ class OpenSource:
     hotwords: tuple[str, ...]
     recover: bool = False
     """Hear first what an earlier process left on disk; answered by `Reopened` and `Recovered`, or `SourceFailed`"""
+    heard: int = 0
+    """Samples that an earlier process is known to have heard"""
 
 
 @dataclass(frozen=True, slots=True)

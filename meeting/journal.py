@@ -32,6 +32,10 @@ _RECORD = struct.Struct("<IIQI")
 """Bytes of payload, seq, capture time, crc32 of seq, capture time and payload; little endian"""
 
 
+class JournalLost(StoreError):
+    """There is no journal to recover from, and trying again will not bring it back."""
+
+
 class Journal:
     """An append-only file of a source's frames; a frame that was appended survives the end of this process.
 
@@ -151,6 +155,16 @@ def read_audio(path: Path) -> AudioInfo:
     if audio is None:
         raise StoreError(f"{path} was cut off before its first frame")
     return audio
+
+
+def recorded(path: Path) -> AudioInfo:
+    """The audio format of the journal of an earlier process; raises StoreError, JournalLost where it is gone."""
+    try:
+        return read_audio(path)
+    except StoreError as error:
+        if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        raise JournalLost("what was received before is no longer there; what was written down is kept") from error
 
 
 def in_use(path: Path) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import asdict
+from dataclasses import KW_ONLY, asdict, dataclass
 from typing import Any, Protocol
 
 from meeting import memory
 from meeting.config import Config, Models
+from meeting.store import Store
 from pipelines.errors import MeetingError, ModelError
 from pipelines.types import Output, Samples
 
@@ -18,12 +19,12 @@ log = logging.getLogger(__name__)
 
 
 class Door(Protocol):
-    """Bytes of one source in, 16 kHz mono out; the methods raise AudioError."""
+    """Bytes of one source in, 16 kHz mono out, in pieces of bounded size; the methods raise AudioError."""
 
-    def accept(self, data: bytes) -> Samples:
-        """Decode more bytes."""
+    def accept(self, data: bytes) -> Iterator[Samples]:
+        """Decode more bytes, as fast as the pieces are taken."""
 
-    def flush(self) -> Samples:
+    def flush(self) -> Iterator[Samples]:
         """The rest."""
 
     def close(self) -> None:
@@ -200,3 +201,22 @@ class EngineRoom:
     def _report(self, text: str) -> None:
         self.progress = text
         log.info("models: %s", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What every worker of a server shares."""
+
+    store: Store
+    machinery: Machinery
+    engine: EngineRoom
+    _: KW_ONLY
+    keep_audio: bool = True
+    backlog: float = 60.0
+    """Seconds of audio that may wait for the models, loaded or not, before frames have to wait as well"""
+    longest: float | None = None
+    """Seconds after which a source is heard no further, whatever its last frame still holds; None is any time"""
+    live: bool = True
+    """Whether people read along; a recording that is replayed waits for meetings that do"""
+    fsync: bool = False
+    """Whether a frame must survive a power cut before it is acknowledged"""

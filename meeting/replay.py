@@ -21,7 +21,7 @@ from tqdm import tqdm
 from meeting.config import Config, Limits
 from meeting.events import Framed, Stopped
 from meeting.export import write_all
-from meeting.machinery import EngineRoom, Machinery, RealMachinery
+from meeting.machinery import EngineRoom, Machinery, RealMachinery, Workshop
 from meeting.messages import (
     AudioFrame,
     AudioInfo,
@@ -37,7 +37,6 @@ from meeting.records import OPEN, Meeting, Record
 from meeting.room import Room
 from meeting.rooms import Rooms
 from meeting.store import Store, new_id
-from meeting.worker import Workshop
 from pipelines.audio import read_recording, recording_seconds
 from pipelines.errors import AudioError, MeetingError, SettingsError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples, seconds
@@ -136,7 +135,13 @@ def replay(config: Config, options: Options, machinery: Machinery | None = None)
         try:
             models = engine.wait().models
             workshop = Workshop(
-                store, machinery, engine, keep_audio=config.storage.keep_audio, backlog=BACKLOG, live=False
+                store,
+                machinery,
+                engine,
+                keep_audio=config.storage.keep_audio,
+                backlog=BACKLOG,
+                longest=limits.meeting_hours * 3600,
+                live=False,
             )
             record, tape = asyncio.run(_run(workshop, limits, options, _frames(audio, size), file))
         finally:

@@ -54,13 +54,14 @@ from meeting.events import (
 )
 from meeting.gate import Gate, Pace
 from meeting.keeper import Keeper
+from meeting.machinery import Workshop
 from meeting.messages import Close, ServerMessage, Start, encode
 from meeting.outbox import Receiver
 from meeting.records import ENDED, LIVE, Meeting, Restored
 from meeting.rescue import Rescue
 from meeting.session import Session
 from meeting.store import new_id
-from meeting.worker import Worker, Workshop
+from meeting.worker import Worker
 from pipelines.errors import MeetingError
 
 log = logging.getLogger(__name__)

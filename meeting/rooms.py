@@ -13,6 +13,7 @@ from meeting.corrections import Corrections
 from meeting.course import State
 from meeting.edits import Change
 from meeting.events import Dismissed, Renamed, Saved, Unsaved
+from meeting.machinery import Workshop
 from meeting.messages import Close, Ended, SegmentMessage, ServerMessage, SnapshotMessage, SpeakerMessage
 from meeting.outputs import gap_message
 from meeting.records import OPEN, Meeting, Record, Restored
@@ -20,7 +21,6 @@ from meeting.recovery import restore
 from meeting.rescue import Rescue
 from meeting.room import Room
 from meeting.store import Store
-from meeting.worker import Workshop
 from pipelines.errors import StoreError
 from pipelines.types import seconds
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,10 @@ log = logging.getLogger(__name__)
 class Sound:
     """One source's sound, frame by frame; a FLAC that cannot be written is left for `mend`, and the sound goes on."""
 
-    def __init__(self, source_id: str, audio: AudioInfo, door: Door, flac: Path | None) -> None:
-        """Replaces the file `flac`; None keeps none. Raises StoreError."""
+    def __init__(
+        self, source_id: str, audio: AudioInfo, door: Door, flac: Path | None, longest: int | None = None
+    ) -> None:
+        """Replaces the file `flac`; None keeps none. Ends after `longest` samples. Raises StoreError."""
         self.samples = 0
         """Samples so far"""
         self.whole = True
@@ -33,6 +36,7 @@ class Sound:
         self._audio = audio
         self._door = door
         self._path = flac
+        self._longest = longest
         self._gaps = GapFinder(audio)
         self._flac = None if flac is None else FlacWriter(flac)
 
@@ -41,21 +45,31 @@ class Sound:
         """File name of the FLAC."""
         return None if self._path is None else self._path.name
 
-    def take(self, frame: AudioFrame) -> tuple[Gap | None, list[Samples]]:
-        """The samples that a frame adds, and the gap before it if there is one; raises AudioError."""
-        parts, gap = [], None
+    @property
+    def full(self) -> bool:
+        """Whether it is as long as it may be: what comes now is not heard."""
+        return self._left == 0
+
+    def take(self, frame: AudioFrame) -> tuple[Gap | None, Iterator[Samples]]:
+        """The samples that a frame adds, in pieces of bounded size, and the gap before it if there is one.
+
+        They are decoded as they are taken, and all of them are taken before the next frame. Raises AudioError, also
+        while they are.
+        """
+        pieces, gap = self._door.accept(frame.payload), None
         missing = self._gaps(frame)
         if missing:
             silence = self._gaps.silence(missing)
+            if self._left is not None:
+                silence = min(silence, self._left)
             span = Span(self.samples, self.samples + silence)
             gap = Gap(self._source_id, span, reason(missing, silence))
-            parts.append(self._add(np.zeros(silence, np.float32)))
-        parts.append(self._add(self._door.accept(frame.payload)))
-        return gap, [part for part in parts if len(part)]
+            pieces = chain([np.zeros(silence, np.float32)], pieces)
+        return gap, self._added(pieces)
 
-    def flush(self) -> Samples:
+    def flush(self) -> Iterator[Samples]:
         """The rest, once no frame will come; raises AudioError when nothing was audio."""
-        return self._add(self._door.flush())
+        return self._added(iter(()) if self.full else self._door.flush())
 
     def finish(self) -> None:
         """Finish the FLAC; `whole` says whether it could be."""
@@ -71,11 +85,13 @@ class Sound:
         """Write the FLAC anew from all frames; raises StoreError where the disk still refuses."""
         door = open_door()
         try:
-            again = Sound(self._source_id, self._audio, door, self._path)
+            again = Sound(self._source_id, self._audio, door, self._path, self._longest)
             with suppress(AudioError):  # what is no audio ended the source the first time, too
                 for frame in frames:
-                    again.take(frame)
-                again.flush()
+                    if again.full:
+                        break
+                    _drain(again.take(frame)[1])
+                _drain(again.flush())
             again.finish()
         finally:
             door.close()
@@ -87,6 +103,18 @@ class Sound:
         """Free what it holds."""
         self._door.close()
         self._give_up()
+
+    @property
+    def _left(self) -> int | None:
+        return None if self._longest is None else max(0, self._longest - self.samples)
+
+    def _added(self, pieces: Iterator[Samples]) -> Iterator[Samples]:
+        for piece in pieces:
+            audio = self._add(piece[: self._left])
+            if len(audio):
+                yield audio
+            if self.full:
+                return
 
     def _add(self, audio: Samples) -> Samples:
         self.samples += len(audio)
@@ -104,3 +132,8 @@ class Sound:
             self.whole = False
             with suppress(StoreError):
                 flac.close()
+
+
+def _drain(pieces: Iterator[Samples]) -> None:
+    for _ in pieces:
+        pass

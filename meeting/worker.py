@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from meeting import journal
@@ -27,11 +27,10 @@ from meeting.events import (
     SourceFailed,
     Unsaved,
 )
-from meeting.journal import Journal
-from meeting.machinery import Door, EngineRoom, Machinery, Pipeline
-from meeting.messages import AudioFrame, AudioInfo
+from meeting.journal import Journal, JournalLost
+from meeting.machinery import Door, Pipeline, Workshop
+from meeting.messages import AudioFrame
 from meeting.sound import Sound
-from meeting.store import Store
 from pipelines.errors import AudioError, MeetingError, ModelError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples
 
@@ -39,6 +38,8 @@ log = logging.getLogger(__name__)
 
 RECOVERY_BACKLOG = 10.0
 """Seconds of audio that may wait for the models while an old journal is heard again: live meetings come first"""
+TELL = 10 * SAMPLE_RATE
+"""Samples of one frame after which is told how far it has been heard: it may hold hours"""
 CAUGHT_UP = 2.0
 """Seconds of audio behind from which on a source counts as live"""
 RETRY = 0.5
@@ -50,29 +51,8 @@ CROWDED = 0.02
 DISK_FULL = "the server's disk does not take what is heard: recording waits, and goes on as soon as there is room"
 
 
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What every worker of a server shares."""
-
-    store: Store
-    machinery: Machinery
-    engine: EngineRoom
-    _: KW_ONLY
-    keep_audio: bool = True
-    backlog: float = 60.0
-    """Seconds of audio that may wait for the models, loaded or not, before frames have to wait as well"""
-    live: bool = True
-    """Whether people read along; a recording that is replayed waits for meetings that do"""
-    fsync: bool = False
-    """Whether a frame must survive a power cut before it is acknowledged"""
-
-
 class _Wake:
     """A job that only says: look whether the models are there."""
-
-
-class _JournalLost(StoreError):
-    """There is no journal to recover from, and trying again will not bring it back."""
 
 
 class Worker:
@@ -106,6 +86,8 @@ class Worker:
         self._awake = threading.Event()
         """The models are loaded or have failed, or nobody has the time to wait for them"""
         self._failed = False
+        self._left = False
+        """There is no time to wait for the models: what is on disk is left to a later process"""
         self._ending = False
         """The end has been taken from the queue"""
         self._sound: Sound | None = None
@@ -162,7 +144,7 @@ class Worker:
             step()
         except AudioError as error:
             return "bad_audio", str(error)
-        except _JournalLost as error:
+        except JournalLost as error:
             return "lost", str(error)
         except StoreError as error:
             return "storage", str(error)
@@ -191,13 +173,16 @@ class Worker:
     def _open(self) -> None:
         shop = self._workshop
         if self._job.recover:
-            self._job = replace(self._job, audio=_recorded(self._path))
+            self._job = replace(self._job, audio=journal.recorded(self._path))
         job = self._job
         models = shop.engine.wait().models if shop.engine.settled else None
         door = self._open_door()
         self._journal = Journal(self._path, job.audio, fsync=shop.fsync)
         flac = shop.store.audio_path(self._meeting_id, job.source_id) if shop.keep_audio else None
-        self._sound = Sound(job.source_id, job.audio, door, flac)
+        longest = None
+        if shop.longest is not None:  # what was heard before is not cut, whatever the settings are now
+            longest = max(job.heard, math.ceil(shop.longest * SAMPLE_RATE))
+        self._sound = Sound(job.source_id, job.audio, door, flac, longest)
         if models is None:
             shop.engine.call_when_settled(self._wake)
         else:
@@ -246,13 +231,15 @@ class Worker:
         self._awake.wait()
         if self._pipeline is None and not self._abandoned.is_set():
             self._connect()
+        assert self._sound is not None
         news = False
         for frame in journal.follow(self._path):
+            if frame is not None and not self._sound.full:
+                for _ in self._feed(frame):
+                    self._pace(RECOVERY_BACKLOG)
+                    news = self._take_waiting() or news
             if self._abandoned.is_set():
                 return
-            if frame is not None:
-                self._feed(frame)
-                self._pace(RECOVERY_BACKLOG)
             news = self._take_waiting() or frame is not None or news
             if frame is None and not news:
                 break
@@ -294,16 +281,33 @@ class Worker:
 
     def _keep(self, frame: AudioFrame) -> None:
         assert self._sound is not None
+        if self._sound.full:
+            return
         self._append(frame)
-        self._feed(frame)
-        kept = Kept(self._job.source_id, frame.seq, self._sound.samples)
+        told, due = -1, self._sound.samples + TELL
+        for _ in self._feed(frame):
+            if self._sound.samples >= due:
+                told, due = self._sound.samples, self._sound.samples + TELL
+                self._tell(frame)
+        if self._sound.samples != told and not self._abandoned.is_set():
+            self._tell(frame)
+
+    def _tell(self, frame: AudioFrame) -> None:
+        """Say that a frame is kept and how much has been heard, and wait while too much waits for the models."""
+        assert self._sound is not None
+        shop, kept = self._workshop, Kept(self._job.source_id, frame.seq, self._sound.samples)
         self._post(kept)
         if self._pipeline is not None:
-            self._pipeline.live |= self._workshop.live and self._pipeline.backlog < CAUGHT_UP
-            self._pace(self._workshop.backlog)
+            self._pipeline.live |= shop.live and self._pipeline.backlog < CAUGHT_UP
+            self._pace(shop.backlog)
             return
-        while kept.samples > self._workshop.backlog * SAMPLE_RATE and not self._awake.wait(REMIND):
+        crowded = kept.samples > shop.backlog * SAMPLE_RATE
+        while crowded and not self._awake.wait(REMIND):
             self._post(kept)  # or its client would take the connection for dead
+        if shop.engine.settled:
+            self._catch_up()
+        else:
+            self._left = crowded
 
     def _append(self, frame: AudioFrame) -> None:
         """Write a frame to the journal, however long the disk refuses it; StoreError only in a hurry."""
@@ -323,13 +327,19 @@ class Worker:
         if refused:
             self._post(Saved("audio"))
 
-    def _feed(self, frame: AudioFrame) -> None:
+    def _feed(self, frame: AudioFrame) -> Iterator[None]:
+        """Hear a frame, part by part: each is handed on when it is asked for."""
         assert self._sound is not None
+        if self._left:
+            return
         gap, parts = self._sound.take(frame)
         if gap is not None:
             self._post(Missed(gap))
         for part in parts:
             self._hand_on(part)
+            yield
+            if self._left or self._abandoned.is_set():
+                return
 
     def _hand_on(self, part: Samples) -> None:
         if self._pipeline is None:
@@ -353,7 +363,7 @@ class Worker:
         self._awake.wait()
         if self._abandoned.is_set():
             return
-        if self._pipeline is None and self._workshop.engine.settled:
+        if self._pipeline is None and self._workshop.engine.settled and not self._left:
             self._guarded(self._catch_up)
         if self._pipeline is None:
             whole = False
@@ -365,9 +375,8 @@ class Worker:
 
     def _flush(self) -> None:
         assert self._sound is not None
-        if not self._failed:
-            tail = self._sound.flush()
-            if len(tail):
+        if not self._failed and not self._left:
+            for tail in self._sound.flush():
                 self._hand_on(tail)
 
     def _finish_sound(self) -> None:
@@ -384,13 +393,3 @@ class Worker:
                 self._attempt(part.close)
         self._sound = self._pipeline = self._journal = part = None
         self._workshop.machinery.tidy()
-
-
-def _recorded(path: Path) -> AudioInfo:
-    """The audio format of the journal of an earlier process."""
-    try:
-        return journal.read_audio(path)
-    except StoreError as error:
-        if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
-            raise
-        raise _JournalLost("what was received before is no longer there; what was written down is kept") from error

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .errors import AudioError
+from .handover import Handover
 from .types import SAMPLE_RATE, STEP, Samples, Step
 
 PCM: dict[str, np.dtype[Any]] = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le": np.dtype("<f4")}
@@ -32,6 +33,8 @@ CONTAINERS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
 """Containers, the demuxer that reads each, and what its first bytes look like"""
 
 MIN_RATE, MAX_RATE, MAX_CHANNELS = 4_000, 384_000, 32
+MAX_FRAME = 1 << 18
+"""Samples of each channel that a packet may be decoded to; FLAC, whose packets are the longest in use, has 65535"""
 HEAD = 12
 """Bytes needed before a container's first bytes are looked at"""
 BLOCK = 1024
@@ -45,10 +48,13 @@ CHUNK = SAMPLE_RATE
 class Door(Protocol):
     """Turns one source's bytes into samples; holds what is not yet a whole sample or packet."""
 
-    def accept(self, data: bytes) -> Samples:
-        """Decode more bytes; returns 16 kHz mono, shape (samples,), maybe empty. Raises AudioError."""
+    def accept(self, data: bytes) -> Iterator[Samples]:
+        """Decode more bytes; gives 16 kHz mono, shape (samples,), in pieces, as fast as they are taken.
 
-    def flush(self) -> Samples:
+        All of them are taken before more bytes come. Raises AudioError, also from the iterator.
+        """
+
+    def flush(self) -> Iterator[Samples]:
         """The rest, once the source has sent everything. Raises AudioError when nothing was audio."""
 
     def close(self) -> None:
@@ -101,7 +107,7 @@ class PcmDoor:
         self._channels = channels
         self._resample = Resampler(sample_rate)
 
-    def accept(self, data: bytes) -> Samples:
+    def accept(self, data: bytes) -> Iterator[Samples]:
         """Whole sample frames only: anything else means that the declared format is wrong."""
         size = self._dtype.itemsize * self._channels
         if len(data) % size:
@@ -111,56 +117,14 @@ class PcmDoor:
         frames = np.frombuffer(data, self._dtype).reshape(-1, self._channels).astype(np.float32)
         if self._dtype.kind == "i":
             frames /= 32768.0
-        return self._resample(to_mono(frames))
+        return iter((self._resample(to_mono(frames)),))
 
-    def flush(self) -> Samples:
+    def flush(self) -> Iterator[Samples]:
         """The resampler's tail."""
-        return self._resample(np.zeros(0, np.float32), last=True)
+        return iter((self._resample(np.zeros(0, np.float32), last=True),))
 
     def close(self) -> None:
         """Nothing to free."""
-
-
-class _Pipe:
-    """A file-like object whose `read` waits for bytes; `feed` waits until they have all been taken.
-
-    That hand-over makes decoding in another thread look like a plain function call: when `feed` returns,
-    the decoder has done all it can with what it was given, so that results never depend on timing.
-    """
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._buffer = b""
-        self._ended = False
-        self._hungry = False
-        self._dead = False
-
-    def read(self, size: int) -> bytes:
-        """Called by the decoder; empty only at the end of the stream."""
-        with self._changed:
-            while not self._buffer and not self._ended:
-                self._hungry = True
-                self._changed.notify_all()
-                self._changed.wait()
-            self._hungry = False
-            taken, self._buffer = self._buffer[:size], self._buffer[size:]
-            return taken
-
-    def feed(self, data: bytes, end: bool = False) -> None:
-        """Hand over bytes and wait until the decoder asks for more or has stopped."""
-        with self._changed:
-            self._buffer += data
-            self._ended = self._ended or end
-            self._hungry = False
-            self._changed.notify_all()
-            while not self._dead and (self._ended or self._buffer or not self._hungry):
-                self._changed.wait()
-
-    def die(self) -> None:
-        """The decoder has stopped."""
-        with self._changed:
-            self._dead = True
-            self._changed.notify_all()
 
 
 class ContainerDoor:
@@ -171,71 +135,74 @@ class ContainerDoor:
         self._format, self._looks_right = CONTAINERS[encoding]
         self._head = b""
         self._heard = False
-        self._pipe = _Pipe()
-        self._out: list[Samples] = []
+        self._handover = Handover()
         self._error: AudioError | None = None
         self._thread: threading.Thread | None = None
 
-    def accept(self, data: bytes) -> Samples:
+    def accept(self, data: bytes) -> Iterator[Samples]:
         """Decode what can be decoded so far."""
-        if self._thread is not None:
-            return self._hand_over(data)
-        self._head += data
-        if len(self._head) >= HEAD and not self._looks_right(self._head):
-            raise AudioError(f"this is not {self._encoding} audio: its first bytes are of another format")
-        return self._begin() if len(self._head) >= BLOCK else np.zeros(0, np.float32)
+        if self._thread is None:
+            self._head += data
+            if len(self._head) >= HEAD and not self._looks_right(self._head):
+                raise AudioError(f"this is not {self._encoding} audio: its first bytes are of another format")
+            if len(self._head) < BLOCK:
+                return iter(())
+            data = self._begin()
+        self._handover.put(data)
+        return self._pieces()
 
-    def flush(self) -> Samples:
+    def flush(self) -> Iterator[Samples]:
         """Decode to the end; raises AudioError when the container held no audio."""
         if self._thread is None and len(self._head) < HEAD:
             raise AudioError(f"no {self._encoding} audio arrived: only {len(self._head)} bytes")
-        begun = self._begin() if self._thread is None else np.zeros(0, np.float32)
-        try:
-            rest = self._hand_over(b"", end=True)
-        except AudioError:
-            # What breaks off is cut short, not refused: all before the break has been heard.
-            if not self._heard:
-                raise
-            return begun
-        if not self._heard:
-            raise AudioError(f"the {self._encoding} stream held no audio")
-        return np.concatenate([begun, rest])
+        self._handover.put(self._begin() if self._thread is None else b"", end=True)
+        return self._rest()
 
     def close(self) -> None:
         """Stop the decoder's thread."""
         if self._thread is not None and self._thread.is_alive():
-            self._pipe.feed(b"", end=True)
+            self._handover.close()
             self._thread.join(timeout=5)
 
-    def _begin(self) -> Samples:
+    def _begin(self) -> bytes:
         self._thread = threading.Thread(target=self._decode, name="audio-door", daemon=True)
         self._thread.start()
         head, self._head = self._head, b""
-        return self._hand_over(head)
+        return head
 
-    def _hand_over(self, data: bytes, end: bool = False) -> Samples:
-        if self._error is None:
-            self._pipe.feed(data, end)
-        if self._error is not None and not self._out:
+    def _pieces(self) -> Iterator[Samples]:
+        heard = False
+        for audio in self._handover.pieces():
+            heard = self._heard = True
+            yield audio
+        if self._error is not None and not heard:
             raise self._error
-        out, self._out = self._out, []
-        self._heard = self._heard or bool(out)
-        return np.concatenate(out) if out else np.zeros(0, np.float32)
+
+    def _rest(self) -> Iterator[Samples]:
+        try:
+            yield from self._pieces()
+        except AudioError:
+            # What breaks off is cut short, not refused: all before the break has been heard.
+            if not self._heard:
+                raise
+        if not self._heard:
+            raise AudioError(f"the {self._encoding} stream held no audio")
 
     def _decode(self) -> None:
         try:
             import av
 
-            with av.open(self._pipe, format=self._format, mode="r", options=PROBE) as container:
+            with av.open(self._handover, format=self._format, mode="r", options=PROBE) as container:
                 _require_audio(container)
                 for audio in _decoded(container):
-                    self._out.append(audio)
+                    if not self._handover.give(audio):
+                        return
         except AudioError as error:
             self._error = error
         except _failures() as error:
             self._error = AudioError(f"this is not {self._encoding} audio that can be streamed: {_reason(error)}")
         finally:
-            self._pipe.die()
+            self._handover.die()
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -250,6 +217,14 @@ def _require_audio(container: Any) -> None:
         raise AudioError("the file holds no audio")
 
 
+def _require_possible(rate: int, channels: int) -> None:
+    """What a container says of itself has the limits of raw audio: at 1 Hz each byte would become seconds."""
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise AudioError(f"its sample rate is {rate} Hz: convert it to one of {MIN_RATE} to {MAX_RATE} Hz")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise AudioError(f"it has {channels} channels: convert it to 1 to {MAX_CHANNELS} of them")
+
+
 def _decoded(container: Any) -> Iterator[Samples]:
     """All audio of an open container, 16 kHz mono; raises AudioError when none of it could be decoded."""
     import av
@@ -258,6 +233,7 @@ def _decoded(container: Any) -> Iterator[Samples]:
     resample: Resampler | None = None
     rate, form = 0, ("", "")
     for frame in _frames(container):
+        _require_possible(frame.sample_rate, frame.layout.nb_channels)
         if frame.sample_rate != rate:
             if resample is not None:
                 yield resample(np.zeros(0, np.float32), last=True)
@@ -278,7 +254,10 @@ def _frames(container: Any) -> Iterator[Any]:
     import av
 
     damaged = heard = 0
-    for packet in container.demux(container.streams.audio[0]):
+    stream = container.streams.audio[0]
+    if stream.codec_context is not None:  # there is none where the codec is unknown, and decoding says so
+        stream.codec_context.options = {"max_samples": str(MAX_FRAME)}
+    for packet in container.demux(stream):
         try:
             frames = packet.decode()
         except av.error.InvalidDataError:

@@ -43,7 +43,7 @@ LAYOUT = {
     "values": row("pipelines", "types errors", "values"),
     "parts": row(
         "pipelines",
-        "voice ort_attention cluster grid heard pieces pauses lane load calibration whisper_batch",
+        "voice ort_attention cluster grid heard pieces pauses lane load calibration whisper_batch handover",
         "values parts",
     ),
     "blocks": row("pipelines", "audio cut diarize speakers asr merge refine", "values parts"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from pipelines.audio import CONTAINERS, Door, Resampler, Stepper, open_door, read_recording, recording_seconds, to_mono
 from pipelines.errors import AudioError
+from pipelines.handover import PIECE
 from pipelines.types import SAMPLE_RATE, STEP, Samples
 from tests.conftest import Sample
 
@@ -119,7 +121,7 @@ def pieces(data: bytes, sizes: list[int], unit: int = 1) -> Iterator[bytes]:
 def heard(door: Door, chunks: Iterator[bytes] | list[bytes]) -> Samples:
     """All that comes out of a door, which is closed behind it."""
     try:
-        return np.concatenate([*(door.accept(chunk) for chunk in chunks), door.flush()])
+        return np.concatenate([*(piece for chunk in chunks for piece in door.accept(chunk)), *door.flush()])
     finally:
         door.close()
 
@@ -215,6 +217,91 @@ def test_the_resampler_loses_and_adds_nothing(rate: int) -> None:
     assert abs(total - SAMPLE_RATE) <= 1
 
 
+def silence(seconds: int, codec: str, muxer: str, rate: int = 48000, **options: Any) -> bytes:
+    """Digital silence as small as a codec makes it."""
+    file = Unseekable()
+    with av.open(file, "w", format=muxer) as container:
+        stream = container.add_stream(codec, rate=rate, layout="mono", **options)
+        for at in range(seconds):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, rate), np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = rate, at * rate, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "codec", "rate", "bit_rate"),
+    [("flac", "flac", 8000, 0), ("ogg_opus", "libopus", 48000, 6000), ("mp3", "libmp3lame", 8000, 8000)],
+)
+def test_a_frame_that_holds_minutes_comes_in_pieces_and_is_the_same_as_in_small_frames(
+    encoding: str, codec: str, rate: int, bit_rate: int
+) -> None:
+    seconds = 300
+    data = silence(seconds, codec, ENCODERS[encoding][0], rate, **({"bit_rate": bit_rate} if bit_rate else {}))
+    assert len(data) < 1 << 20
+    door = open_door(encoding, 0, 0)
+    sizes = [len(piece) for piece in door.accept(data)]
+    sizes += [len(piece) for piece in door.flush()]
+    door.close()
+    assert max(sizes) < 2 * PIECE
+    assert abs(sum(sizes) - seconds * SAMPLE_RATE) < 0.2 * SAMPLE_RATE
+    assert len(heard(open_door(encoding, 0, 0), pieces(data, [997]))) == sum(sizes)
+
+
+def test_what_is_held_of_a_bomb_does_not_grow_with_it() -> None:
+    data = silence(1200, "flac", "flac", 8000)
+    assert len(data) < 1 << 20
+    door = open_door("flac", 0, 0)
+    tracemalloc.start()
+    try:
+        total = sum(map(len, door.accept(data)))
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        door.close()
+    assert total > 1190 * SAMPLE_RATE
+    assert held < 4 * 4 * PIECE < 4 * total / 20
+
+
+def test_closing_in_the_middle_of_a_bomb_ends_its_thread() -> None:
+    door = open_door("flac", 0, 0)
+    assert len(next(door.accept(silence(300, "flac", "flac", 8000)))) >= PIECE
+    door.close()
+    assert not decoders()
+
+
+@pytest.mark.parametrize("rate", [1, 3999, 400_000])
+def test_an_impossible_rate_inside_a_container_is_refused_in_a_sentence(rate: int, tmp_path: Path) -> None:
+    data = bytearray(encoded("wav"))
+    data[24:28] = rate.to_bytes(4, "little")
+    with pytest.raises(AudioError, match=f"its sample rate is {rate} Hz: convert it to one of 4000 to 384000 Hz"):
+        heard(open_door("wav", 0, 0), [bytes(data)])
+    (tmp_path / "odd.wav").write_bytes(data)
+    with pytest.raises(AudioError, match=f"its sample rate is {rate} Hz"):
+        list(read_recording(tmp_path / "odd.wav"))
+
+
+def test_too_many_channels_inside_a_container_are_refused_in_a_sentence() -> None:
+    data = bytearray(encoded("wav"))
+    data[22:24], data[32:34] = (40).to_bytes(2, "little"), (80).to_bytes(2, "little")
+    with pytest.raises(AudioError, match="it has 40 channels: convert it to 1 to 32 of them"):
+        heard(open_door("wav", 0, 0), [bytes(data)])
+
+
+def test_a_packet_that_would_become_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded("flac")
+    assert len(heard(open_door("flac", 0, 0), [data])) == SAMPLE_RATE
+    monkeypatch.setattr("pipelines.audio.MAX_FRAME", 1000)
+    with pytest.raises(AudioError, match="not flac audio that can be streamed"):
+        heard(open_door("flac", 0, 0), [data])
+
+
+def test_an_unknown_codec_is_refused_in_a_sentence() -> None:
+    with pytest.raises(AudioError, match="webm"):
+        heard(open_door("webm", 0, 0), [encoded("webm").replace(b"A_OPUS", b"A_XPUS")])
+
+
 @every_container
 @pytest.mark.parametrize("channels", [1, 2])
 def test_the_chunk_size_of_a_container_never_changes_the_samples(encoding: str, channels: int) -> None:
@@ -255,7 +342,7 @@ def test_a_container_is_heard_while_it_arrives(encoding: str) -> None:
     sent, total, first = 0, 0, None
     for chunk in pieces(data, [len(data) // 80]):
         sent += len(chunk)
-        total += len(door.accept(chunk))
+        total += sum(map(len, door.accept(chunk)))
         if total and first is None:
             first = sent / len(data) * seconds
     door.close()
@@ -346,9 +433,9 @@ def test_doors_do_not_disturb_each_other() -> None:
     outs: list[list[Samples]] = [[], [], []]
     for chunk in pieces(data, [900]):
         for door, out in zip(doors, outs, strict=True):
-            out.append(door.accept(chunk))
+            out.extend(door.accept(chunk))
     for door, out in zip(doors, outs, strict=True):
-        out.append(door.flush())
+        out.extend(door.flush())
         door.close()
         np.testing.assert_array_equal(np.concatenate(out), np.concatenate(outs[0]))
 

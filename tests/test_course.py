@@ -77,7 +77,7 @@ def restored(
     resume = Resume("src", None if token is None else digest(token), ("Ypsilon",), NOW)
     session = Session("m", "Monday", LIMITS)
     effects = session.handle(Restarted(Restored(record, SOURCE, resume, remaining, None, edits or Edits())), 1000.0)
-    assert effects == [OpenSource("src", AudioInfo(), None, ("Ypsilon",), recover=True)]
+    assert effects == [OpenSource("src", AudioInfo(), None, ("Ypsilon",), recover=True, heard=16000)]
     return session
 
 

@@ -17,12 +17,11 @@ import pytest
 from meeting.config import Limits, Models
 from meeting.edits import SpeakerChange
 from meeting.events import Framed, Renamed, Stopped
-from meeting.machinery import EngineRoom
+from meeting.machinery import EngineRoom, Workshop
 from meeting.messages import AudioFrame, AudioInfo, ServerMessage, SourceInfo, Start
 from meeting.records import ENDED, OPEN, Meeting
 from meeting.room import Room
 from meeting.store import Store, new_id
-from meeting.worker import Workshop
 from pipelines.errors import NotFound, StoreError
 from tests.server_fakes import FakeMachinery, tone
 

@@ -14,13 +14,12 @@ import pytest
 from meeting.config import Limits, Models
 from meeting.events import Stopped
 from meeting.journal import Journal
-from meeting.machinery import EngineRoom
+from meeting.machinery import EngineRoom, Workshop
 from meeting.messages import AudioFrame, AudioInfo, Ended, SnapshotMessage
 from meeting.records import ENDED, LIVE, OPEN, Meeting, Record, Source
 from meeting.room import Room
 from meeting.rooms import Rooms, farewell
 from meeting.store import Store
-from meeting.worker import Workshop
 from pipelines.errors import NotFound
 from tests.server_fakes import FakeMachinery, tone
 from tests.test_room import START, FakeClient

@@ -14,7 +14,7 @@ from meeting.records import Gap
 from meeting.sound import Sound
 from pipelines.audio import PcmDoor, open_door
 from pipelines.errors import AudioError, StoreError
-from pipelines.types import Span
+from pipelines.types import Samples, Span
 from tests.server_fakes import tone
 
 MONO = AudioInfo()
@@ -34,6 +34,12 @@ def frame(seq: int, payload: bytes, at: float = 0.0) -> AudioFrame:
     return AudioFrame(seq, round(at * 1e6), payload)
 
 
+def take(made: Sound, taken: AudioFrame) -> tuple[Gap | None, list[Samples]]:
+    """All that a frame adds."""
+    gap, parts = made.take(taken)
+    return gap, list(parts)
+
+
 def heard(path: Path) -> bytes:
     audio, rate = soundfile.read(path, dtype="int16")
     assert rate == 16000
@@ -42,9 +48,9 @@ def heard(path: Path) -> bytes:
 
 def test_frames_become_samples_and_a_flac(tmp_path: Path) -> None:
     made = sound(tmp_path / "a.flac")
-    gap, parts = made.take(frame(0, tone(0.5)))
+    gap, parts = take(made, frame(0, tone(0.5)))
     assert (gap, [len(part) for part in parts], made.samples) == (None, [8000], 8000)
-    assert len(made.flush()) == 0
+    assert sum(map(len, made.flush())) == 0
     made.finish()
     assert made.whole
     assert (made.name, heard(tmp_path / "a.flac")) == ("a.flac", tone(0.5))
@@ -52,15 +58,15 @@ def test_frames_become_samples_and_a_flac(tmp_path: Path) -> None:
 
 def test_no_file_where_none_is_wanted(tmp_path: Path) -> None:
     made = sound(None)
-    made.take(frame(0, tone(0.5)))
+    take(made, frame(0, tone(0.5)))
     made.finish()
     assert (made.name, made.whole, list(tmp_path.iterdir())) == (None, True, [])
 
 
 def test_silence_stands_for_what_never_arrived(tmp_path: Path) -> None:
     made = sound(tmp_path / "a.flac")
-    made.take(frame(0, tone(0.5), 10.0))
-    gap, parts = made.take(frame(1, tone(0.5), 12.5))
+    take(made, frame(0, tone(0.5), 10.0))
+    gap, parts = take(made, frame(1, tone(0.5), 12.5))
     assert gap == Gap("src", Span(8000, 40000), "sound that never arrived")
     assert [len(part) for part in parts] == [32000, 8000]
     assert not np.any(parts[0])
@@ -71,16 +77,16 @@ def test_silence_stands_for_what_never_arrived(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_does_not_stop_the_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, frames = tmp_path / "a.flac", [frame(seq, tone(0.5)) for seq in range(3)]
     made = sound(path)
-    made.take(frames[0])
+    take(made, frames[0])
     with monkeypatch.context() as patched:
 
         def full(*_: object) -> None:
             raise StoreError("no room")
 
         patched.setattr(FlacWriter, "write", full)
-        made.take(frames[1])
+        take(made, frames[1])
         assert not made.whole
-        made.take(frames[2])
+        take(made, frames[2])
         with pytest.raises(StoreError):
             made.mend(frames, door)
     made.finish()
@@ -93,8 +99,34 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_sound(tmp_path: Path, m
 def test_mending_stops_where_the_sound_stopped(tmp_path: Path) -> None:
     made = sound(tmp_path / "a.flac")
     bad = [frame(0, tone(0.5)), frame(1, b"abc")]
-    made.take(bad[0])
+    take(made, bad[0])
     with pytest.raises(AudioError):
-        made.take(bad[1])
+        take(made, bad[1])
     made.mend(bad, door)
     assert heard(tmp_path / "a.flac") == tone(0.5)
+
+
+def test_what_is_longer_than_it_may_be_is_cut_and_mended_to_the_same(tmp_path: Path) -> None:
+    made = Sound("src", MONO, door(), tmp_path / "a.flac", longest=12000)
+    frames = [frame(seq, tone(0.5)) for seq in range(3)]
+    assert [len(part) for part in take(made, frames[0])[1]] == [8000]
+    assert not made.full
+    assert [len(part) for part in take(made, frames[1])[1]] == [4000]
+    assert made.full
+    assert list(made.flush()) == []
+    made.finish()
+    assert made.samples == 12000
+    assert heard(tmp_path / "a.flac") == tone(0.5) + tone(0.5)[:8000]
+    (tmp_path / "a.flac").unlink()
+    made.mend(frames, door)
+    assert heard(tmp_path / "a.flac") == tone(0.5) + tone(0.5)[:8000]
+
+
+def test_the_silence_of_a_gap_goes_no_further_than_the_end(tmp_path: Path) -> None:
+    made = Sound("src", MONO, door(), tmp_path / "a.flac", longest=24000)
+    take(made, frame(0, tone(0.5), 10.0))
+    gap, parts = take(made, frame(1, tone(0.5), 13.5))
+    assert gap is not None
+    assert gap.span == Span(8000, 24000)
+    assert [len(part) for part in parts] == [16000]
+    assert made.full

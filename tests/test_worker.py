@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import queue
 import threading
+import wave
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from meeting import journal
@@ -29,12 +32,13 @@ from meeting.events import (
     SourceFailed,
     Unsaved,
 )
-from meeting.machinery import Emit, EngineRoom
+from meeting.machinery import Emit, EngineRoom, Workshop
 from meeting.messages import AudioFrame, AudioInfo
 from meeting.records import Gap
 from meeting.store import Store
-from meeting.worker import Worker, Workshop
+from meeting.worker import Worker
 from pipelines.errors import ModelMissing, StoreError
+from pipelines.handover import PIECE
 from pipelines.types import SAMPLE_RATE, Samples, Span
 from tests.server_fakes import FakeMachinery, FakePipeline, tone
 
@@ -74,6 +78,11 @@ class Bench:
         while not isinstance(events[-1], Drained):
             events.append(self.events.get(timeout=20))
         return events
+
+    def end(self) -> None:
+        """Free all it holds, as its room does in the end."""
+        self.worker.abandon()
+        self.worker._thread.join(20)
 
 
 def frame(seq: int, payload: bytes) -> AudioFrame:
@@ -588,3 +597,138 @@ def test_a_source_is_live_once_it_has_caught_up_and_a_recording_never(
     bench.rest()
     (pipeline,) = machinery.pipelines
     assert pipeline.lived == lived  # type: ignore[attr-defined]
+
+
+# A frame that holds far more than its size says
+
+BOMB = replace(JOB, audio=AudioInfo("flac", 0, 0))
+
+
+def bomb(seconds: int) -> bytes:
+    """Much silence in few bytes of FLAC, and a second of sound behind it."""
+    import soundfile
+
+    file = io.BytesIO()
+    audio = np.concatenate([np.zeros(seconds * SAMPLE_RATE, np.int16), np.frombuffer(tone(1.0), "<i2")])
+    soundfile.write(file, audio, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return file.getvalue()
+
+
+class Counting(FakePipeline):
+    """Notes how much it gets at once, and has never anything to say or to keep."""
+
+    def __init__(self, emit: Emit, source_id: str) -> None:
+        super().__init__(emit, source_id)
+        self.fed: list[int] = []
+        self.waits = 0
+        self.backlog = 100.0
+
+    def feed(self, audio: Samples) -> None:
+        """Count."""
+        self.fed.append(len(audio))
+
+    def wait_below(self, seconds: float) -> None:
+        """Count."""
+        self.waits += 1
+
+
+def counting(bench: Bench) -> Counting:
+    (pipeline,) = bench.machinery.pipelines
+    assert isinstance(pipeline, Counting)
+    return pipeline
+
+
+def test_a_frame_of_many_minutes_is_heard_in_pieces_and_waited_for_after_each(store: Store) -> None:
+    bench = Bench(store, FakeMachinery(pipeline=Counting), job=BOMB)
+    bench.worker.keep(frame(0, bomb(600)))
+    events = bench.rest()
+    assert events[-1] == Drained(SOURCE, 601 * SAMPLE_RATE)
+    told = [event.samples for event in events if isinstance(event, Kept)]
+    assert {event.seq for event in events if isinstance(event, Kept)} == {0}
+    assert told == sorted(set(told))
+    assert len(told) > 50
+    pipeline = counting(bench)
+    assert sum(pipeline.fed) == 601 * SAMPLE_RATE
+    assert max(pipeline.fed) < 2 * PIECE
+    assert pipeline.waits >= len(told)
+    bench.end()
+
+
+def test_a_frame_that_holds_more_than_a_meeting_may_last_is_heard_up_to_there(store: Store) -> None:
+    import soundfile
+
+    bench = Bench(store, FakeMachinery(pipeline=Counting), job=BOMB, longest=60.5)
+    bench.worker.keep(frame(0, bomb(600)))
+    bench.worker.keep(frame(1, b"more"))
+    events = bench.rest()
+    assert events[-1] == Drained(SOURCE, 968_000)
+    kept = [event for event in events if isinstance(event, Kept)]
+    assert kept[-1] == Kept(SOURCE, 0, 968_000)
+    assert sum(counting(bench).fed) == 968_000
+    assert soundfile.info(store.audio_path(MEETING, SOURCE)).frames == 968_000
+    assert [frame.seq for frame in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
+    bench.end()
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 968_000), (2_000_000, 2_000_000)])
+def test_what_a_killed_process_left_is_heard_in_pieces_and_as_far_as_before(
+    store: Store, before: int, after: int
+) -> None:
+    with journal.Journal(store.journal_path(MEETING, SOURCE), BOMB.audio) as written:
+        written.append(frame(0, bomb(600)))
+    job = replace(AGAIN, heard=before)
+    bench = Bench(store, FakeMachinery(pipeline=Counting), job=job, longest=60.5)
+    recovered = bench.next(Recovered)
+    assert isinstance(recovered, Recovered)
+    assert recovered.samples == after
+    bench.rest()
+    assert sum(counting(bench).fed) == after
+    assert max(counting(bench).fed) < 2 * PIECE
+    bench.end()
+
+
+def test_of_a_frame_of_many_minutes_no_more_than_the_backlog_waits_for_the_models(store: Store) -> None:
+    machinery = Loading(pipeline=Counting)
+    bench = Bench(store, machinery, job=BOMB, backlog=30.0)
+    bench.worker.keep(frame(0, bomb(600)))
+    while (kept := bench.next(Kept)).samples <= 30 * SAMPLE_RATE:  # type: ignore[attr-defined]
+        pass
+    machinery.gate.set()
+    assert bench.rest()[-1] == Drained(SOURCE, 601 * SAMPLE_RATE)
+    pipeline = counting(bench)
+    assert sum(pipeline.fed) == 601 * SAMPLE_RATE
+    assert kept.samples < 30 * SAMPLE_RATE + 2 * PIECE  # type: ignore[attr-defined]
+    bench.end()
+
+
+def test_a_server_that_stops_leaves_the_rest_of_such_a_frame_to_a_later_one(store: Store) -> None:
+    machinery = Loading(pipeline=Counting)
+    bench = Bench(store, machinery, job=BOMB, backlog=30.0)
+    bench.worker.keep(frame(0, bomb(600)))
+    bench.worker.keep(frame(1, b"more"))
+    bench.worker.finish(hurry=True)
+    drained = bench.next(Drained)
+    assert isinstance(drained, Drained)
+    assert not drained.whole
+    assert drained.samples < 30 * SAMPLE_RATE + 2 * PIECE
+    assert [frame.seq for frame in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1]
+    machinery.gate.set()
+    bench.end()
+
+
+def test_an_impossible_rate_inside_a_container_is_told_in_a_sentence(store: Store) -> None:
+    bench = Bench(store, job=replace(JOB, audio=AudioInfo("wav", 0, 0)))
+    file = io.BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(1)
+        written.writeframes(tone(1.0))
+    bench.worker.keep(frame(0, file.getvalue()))
+    events = bench.rest()
+    sentence = "its sample rate is 1 Hz: convert it to one of 4000 to 384000 Hz"
+    assert [event for event in events if isinstance(event, SourceFailed)] == [
+        SourceFailed(SOURCE, "bad_audio", sentence)
+    ]
+    assert events[-1] == Drained(SOURCE, 0)
+    bench.end()
