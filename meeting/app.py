@@ -21,7 +21,7 @@ from meeting import api, figures
 from meeting.config import Config
 from meeting.doorman import Doorman, server_token
 from meeting.edits import Conflict
-from meeting.guard import Gate, Guard, allowed_hosts
+from meeting.guard import Gate, Guard, allowed_hosts, decorate
 from meeting.ingest import serve_socket
 from meeting.links import Links
 from meeting.machinery import EngineRoom, Machinery, RealMachinery, Workshop
@@ -188,7 +188,10 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        return api.problem(500, "internal", "internal error")
+        answer = api.problem(500, "internal", "internal error")
+        # What nobody foresaw is answered outside the guard, which adds these to all else.
+        decorate(answer.headers, request.url.path, request.headers.get("host", ""))
+        return answer
 
 
 def _status(error: MeetingError) -> tuple[int, str]:

@@ -58,7 +58,7 @@ class Guard:
 
         async def decorated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _decorate(MutableHeaders(scope=message), scope["path"], headers.get("host", ""))
+                decorate(MutableHeaders(scope=message), scope["path"], headers.get("host", ""))
             await send(message)
 
         if problem is None:
@@ -168,7 +168,8 @@ def _same_origin(origin: str | None, host: str) -> bool:
     return urlsplit(origin).netloc.lower() == host.lower()
 
 
-def _decorate(headers: MutableHeaders, path: str, host: str) -> None:
+def decorate(headers: MutableHeaders, path: str, host: str) -> None:
+    """Add what every answer carries; `host` is the one that the request named."""
     sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
     headers["Content-Security-Policy"] = (
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

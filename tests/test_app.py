@@ -85,6 +85,8 @@ def test_an_unforeseen_error_says_nothing_of_its_inside(
     answer = served.http.get("/api/meetings", headers={"Connection": "close"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     assert "secret" not in answer.text
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert (answer.headers["x-content-type-options"], answer.headers["cache-control"]) == ("nosniff", "no-store")
 
 
 def test_figures_are_numbers_only(served: Serving) -> None:
