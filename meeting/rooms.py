@@ -140,12 +140,16 @@ class Rooms:
         """Tell live meetings when the disk is almost full, and when it no longer is; runs until it is cancelled."""
         told = False
         while True:
-            problem = self.crammed()
-            if problem is not None:
-                self._tell(Unsaved("space", problem))
-            elif told:
-                self._tell(Saved("space"))
-            told = problem is not None
+            try:
+                problem = self.crammed()
+            except OSError as error:  # the folder may be back at the next look
+                log.error("the room on the disk cannot be told: %s", error.strerror)
+            else:
+                if problem is not None:
+                    self._tell(Unsaved("space", problem))
+                elif told:
+                    self._tell(Saved("space"))
+                told = problem is not None
             await asyncio.sleep(LOOK)
 
     def _tell(self, news: Unsaved | Saved) -> None:

@@ -207,6 +207,26 @@ def test_a_disk_that_is_almost_full_takes_no_further_meeting_and_live_ones_are_t
     among(tmp_path, body)
 
 
+def test_a_disk_that_cannot_be_asked_once_is_watched_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meeting.rooms.LOOK", 0.01)
+    asked = []
+
+    def free() -> int:
+        asked.append(1)
+        if len(asked) == 1:
+            raise OSError(5, "Input/output error")
+        return 7_000_000
+
+    async def body(rooms: Rooms) -> None:
+        _, host, _ = await go_live(rooms, A)
+        rooms._free = free
+        watching = asyncio.create_task(rooms.watch_disk())
+        await host.until("error")
+        watching.cancel()
+
+    among(tmp_path, body)
+
+
 def test_a_record_says_farewell_with_everything() -> None:
     meeting = Meeting(A, "t", ENDED, datetime.now(timezone.utc), samples=16000, segments=3)
     snapshot, ended = farewell(Record(meeting, (), (), (), ()))
