@@ -258,8 +258,11 @@ def _export(options: argparse.Namespace, config: Config) -> int:
         sys.stdout.buffer.write(text.encode("utf-8", "replace"))
         sys.stdout.flush()
         return 0
+    from meeting.export import create
+
     try:
-        options.out.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+        with create(options.out) as file:
+            file.write(text)
     except OSError as error:
         raise StoreError(f"{options.out} cannot be written: {error.strerror}") from error
     return 0

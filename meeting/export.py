@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from meeting.records import Record
 from pipelines.errors import MeetingError, StoreError
@@ -68,12 +70,25 @@ def write_all(record: Record, folder: Path, name: str, formats: Iterable[str] = 
     for format_ in map(format_named, formats):
         path = folder / f"{name}{format_.suffix}"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(format_.write(record, name), encoding="utf-8", errors="replace", newline="\n")
+            make_folder(folder)
+            with create(path) as file:
+                file.write(format_.write(record, name))
         except OSError as error:
             raise StoreError(f"{path} cannot be written: {error.strerror}") from error
         paths.append(path)
     return paths
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, for their owner only; those that are there stay as they are."""
+    for missing in reversed([folder, *folder.parents]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
+def create(path: Path) -> TextIO:
+    """A file for writing text, for its owner only from the first byte on; one that is there is replaced."""
+    private = partial(os.open, mode=0o600)
+    return open(path, "w", encoding="utf-8", errors="replace", newline="\n", opener=private)
 
 
 def milliseconds(samples: int) -> int:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from meeting.config import Config, Limits
 from meeting.events import Framed, Stopped
-from meeting.export import write_all
+from meeting.export import create, make_folder, write_all
 from meeting.machinery import EngineRoom, Machinery, RealMachinery, Workshop
 from meeting.messages import (
     AudioFrame,
@@ -230,8 +230,8 @@ def _events_file(path: Path | None) -> Iterator[IO[str] | None]:
         yield None
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w", encoding="utf-8", errors="replace", newline="\n")
+        make_folder(path.parent)
+        file = create(path)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}") from error
     with file:
