@@ -40,7 +40,7 @@ def hand_back() -> None:
         trim(ctypes.c_size_t(0))
 
 
-async def keep_small(every: float = 30.0) -> None:
+async def keep_small(every: float = 5.0) -> None:
     """Hand back every so many seconds, until cancelled: what a model needs for a moment leaves room all over."""
     while True:
         await asyncio.sleep(every)
