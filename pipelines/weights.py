@@ -10,7 +10,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -258,11 +258,12 @@ def _download(pinned: PinnedFile, folder: Path, progress: Progress) -> Path:
 
 def _largest_wheel(folder: Path) -> int:
     largest = 0
-    for path in folder.rglob("*.whl*"):
-        try:
-            largest = max(largest, path.stat().st_size if path.is_file() else 0)
-        except OSError:
-            continue
+    # passes over folders that pip removes meanwhile, where `rglob` raises
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            if ".whl" in name:
+                with suppress(OSError):
+                    largest = max(largest, os.stat(os.path.join(parent, name)).st_size)
     return largest
 
 

