@@ -5,8 +5,10 @@ Everything is resampled once, here; nothing behind this door knows of other rate
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,12 +37,15 @@ CONTAINERS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
 MIN_RATE, MAX_RATE, MAX_CHANNELS = 4_000, 384_000, 32
 MAX_FRAME = 1 << 18
 """Samples of each channel that a packet may be decoded to; FLAC, whose packets are the longest in use, has 65535"""
+MOST_ALLOCATED = 64 << 20
+"""Bytes that FFmpeg may allocate at once. It makes the index of an M4A as long as its header says, however little of it
+there is; this is enough for that of 15 hours"""
 HEAD = 12
 """Bytes needed before a container's first bytes are looked at"""
 BLOCK = 1024
 """Bytes that a demuxer gets at first: with fewer, some of them misread their header"""
-PROBE = {"probesize": "16384", "analyzeduration": "100000"}
-"""How much a demuxer may look at before it gives audio; by default seconds of it"""
+PROBE = {"probesize": "16384", "analyzeduration": "100000", "max_streams": "4"}
+"""How much a demuxer may look at before it gives audio, by default seconds of it; and how many streams it may find"""
 CHUNK = SAMPLE_RATE
 """Samples that `read_recording` gives at a time (1 s)"""
 
@@ -192,6 +197,7 @@ class ContainerDoor:
         try:
             import av
 
+            bound_ffmpeg()
             with av.open(self._handover, format=self._format, mode="r", options=PROBE) as container:
                 _require_audio(container)
                 for audio in _decoded(container):
@@ -203,6 +209,16 @@ class ContainerDoor:
             self._error = AudioError(f"this is not {self._encoding} audio that can be streamed: {_reason(error)}")
         finally:
             self._handover.die()
+
+
+@cache
+def bound_ffmpeg() -> None:
+    """Let FFmpeg allocate `MOST_ALLOCATED` bytes at once at most, where the libraries are those that come with PyAV."""
+    import av
+
+    packages = Path(av.__file__).resolve().parent.parent
+    for library in [*packages.glob("av.libs/*avutil*"), *packages.glob("av/.dylibs/*avutil*")]:
+        ctypes.CDLL(str(library)).av_max_alloc(ctypes.c_size_t(MOST_ALLOCATED))
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -277,6 +293,7 @@ def read_recording(path: Path) -> Iterator[Samples]:
     """A recorded file as 16 kHz mono in chunks of one second; raises AudioError with one sentence."""
     import av
 
+    bound_ffmpeg()
     try:
         container = av.open(str(path), mode="r", metadata_errors="replace")
     except FileNotFoundError as error:

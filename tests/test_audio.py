@@ -264,6 +264,30 @@ def test_what_is_held_of_a_bomb_does_not_grow_with_it() -> None:
     assert held < 4 * 4 * PIECE < 4 * total / 20
 
 
+def claiming(samples: int, file: Path) -> bytes:
+    """An M4A whose header says that it has so many samples, whatever it has."""
+    with av.open(str(file), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("aac", rate=16_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(tone(16_000, 1.0).T.copy(), format="fltp", layout="mono")
+        frame.sample_rate = 16_000
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    data, many = bytearray(file.read_bytes()), samples.to_bytes(4, "big")
+    for box, at in (("stts", 12), ("stsc", 16), ("stsz", 12)):
+        place = data.index(box.encode()) + at
+        data[place : place + 4] = many
+    place = data.index(b"stsz") + 8
+    data[place : place + 4] = (8).to_bytes(4, "big")
+    return bytes(data)
+
+
+def test_an_index_that_a_header_claims_is_not_made_room_for(tmp_path: Path) -> None:
+    # its samples are no longer where they were, but the index is made
+    with pytest.raises(AudioError, match="none of the audio in it could be decoded"):
+        heard(open_door("m4a", 0, 0), [claiming(10, tmp_path / "ten.m4a")])
+    with pytest.raises(AudioError, match="held no audio|can be streamed"):
+        heard(open_door("m4a", 0, 0), [claiming(80_000_000, tmp_path / "many.m4a")])
+
+
 def test_closing_in_the_middle_of_a_bomb_ends_its_thread() -> None:
     door = open_door("flac", 0, 0)
     assert len(next(door.accept(silence(300, "flac", "flac", 8000)))) >= PIECE
