@@ -66,34 +66,13 @@ def create_app(
     )
     rooms = Rooms(workshop, config.limits)
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        store.open()
-        recovering = asyncio.create_task(rooms.recover())
-        watching = asyncio.create_task(rooms.watch_disk())
-        engine.load(lambda: _report(engine, on_failure))
-        sweeping = asyncio.create_task(keep_for(rooms, config.storage.retention_days))
-        shrinking = asyncio.create_task(keep_small())
-        try:
-            yield
-        finally:
-            sweeping.cancel()
-            shrinking.cancel()
-            await asyncio.wait({sweeping, shrinking})
-            recovering.cancel()
-            watching.cancel()
-            await rooms.finish_all(PATIENCE)
-            await asyncio.wait({recovering, watching})
-            engine.close()
-            store.close()
-
     app = FastAPI(
         title="Meeting transcriber",
         version=meeting.__version__,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=lifespan,
+        lifespan=lambda app: _running(config, rooms, engine, on_failure),
     )
     doorman = Doorman(token, Links(store))
     app.state.rooms = rooms
@@ -105,6 +84,31 @@ def create_app(
     _add_pages(app, engine, rooms)
     _add_errors(app)
     return app
+
+
+@asynccontextmanager
+async def _running(
+    config: Config, rooms: Rooms, engine: EngineRoom, on_failure: Callable[[MeetingError], None] | None
+) -> AsyncIterator[None]:
+    """Everything that runs beside the requests, from the start to the end of the server."""
+    rooms.store.open()
+    recovering = asyncio.create_task(rooms.recover())
+    watching = asyncio.create_task(rooms.watch_disk())
+    engine.load(lambda: _report(engine, on_failure))
+    sweeping = asyncio.create_task(keep_for(rooms, config.storage.retention_days))
+    shrinking = asyncio.create_task(keep_small())
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        shrinking.cancel()
+        await asyncio.wait({sweeping, shrinking})
+        recovering.cancel()
+        watching.cancel()
+        await rooms.finish_all(PATIENCE)
+        await asyncio.wait({recovering, watching})
+        engine.close()
+        rooms.store.close()
 
 
 def _report(engine: EngineRoom, on_failure: Callable[[MeetingError], None] | None) -> None:
