@@ -37,6 +37,8 @@ CONTAINERS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
 MIN_RATE, MAX_RATE, MAX_CHANNELS = 4_000, 384_000, 32
 MAX_FRAME = 1 << 18
 """Samples of each channel that a packet may be decoded to; FLAC, whose packets are the longest in use, has 65535"""
+LONGEST_NAME = 128
+"""Characters of a channel layout's name from which on PyAV cuts it off"""
 MOST_ALLOCATED = 64 << 20
 """Bytes that FFmpeg may allocate at once. It makes the index of an M4A as long as its header says, however little of it
 there is; this is enough for that of 15 hours"""
@@ -245,7 +247,7 @@ def _decoded(container: Any) -> Iterator[Samples]:
     """All audio of an open container, 16 kHz mono; raises AudioError when none of it could be decoded."""
     import av
 
-    planar: Any = None
+    packed: Any = None
     resample: Resampler | None = None
     rate, form = 0, ("", "")
     for frame in _frames(container):
@@ -257,12 +259,25 @@ def _decoded(container: Any) -> Iterator[Samples]:
             resample = Resampler(rate)
         if form != (frame.format.name, frame.layout.name):
             form = (frame.format.name, frame.layout.name)
-            planar = av.AudioResampler(format="fltp", rate=rate)
+            # One plane: PyAV counts the planes of a frame to a null pointer, and finds none behind the eighth.
+            packed = av.AudioResampler(format="flt", rate=rate)
         assert resample is not None
-        for part in planar.resample(frame):
-            yield resample(to_mono(part.to_ndarray().T))
+        for part in packed.resample(_plainly_laid_out(frame)):
+            yield resample(to_mono(part.to_ndarray().reshape(-1, part.layout.nb_channels)))
     if resample is not None:
         yield resample(np.zeros(0, np.float32), last=True)
+
+
+def _plainly_laid_out(frame: Any) -> Any:
+    """The frame; where PyAV cannot name all places of its channels, a copy that counts them only."""
+    import av
+
+    if len(frame.layout.name) < LONGEST_NAME or frame.format.is_planar:
+        return frame
+    layout = f"{frame.layout.nb_channels} channels"
+    plain = av.AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=layout)
+    plain.sample_rate, plain.pts, plain.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return plain
 
 
 def _frames(container: Any) -> Iterator[Any]:

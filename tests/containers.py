@@ -1,0 +1,93 @@
+"""Recordings in every container that is taken, made on the spot: tones, silence, pictures."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import av
+import numpy as np
+
+from pipelines.types import Samples
+
+FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "frag_duration": "200000"}
+ENCODERS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "webm_opus": ("webm", "libopus", {}),
+    "webm": ("webm", "libopus", {}),
+    "ogg": ("ogg", "libopus", {}),
+    "ogg_opus": ("ogg", "libopus", {}),
+    "wav": ("wav", "pcm_s16le", {}),
+    "flac": ("flac", "flac", {}),
+    "mp3": ("mp3", "libmp3lame", {}),
+    "m4a": ("mp4", "aac", FRAGMENTED),
+}
+"""Encoding -> muxer, codec and options that make it"""
+
+LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 6: "5.1", 8: "7.1"}
+"""Channels -> the layout that encoders want by name"""
+
+
+def tone(rate: int, seconds: float, channels: int = 1) -> Samples:
+    """A rising tone, shape (samples, channels), different in each channel."""
+    at = np.arange(round(rate * seconds))[:, None] / rate
+    audio: Samples = (0.4 * np.sin(2 * np.pi * (300 + 200 * at + 100 * np.arange(channels)) * at)).astype(np.float32)
+    return audio
+
+
+class Unseekable:
+    """A file that a muxer can only write forward, as a live encoder does."""
+
+    def __init__(self) -> None:
+        self.buffer = io.BytesIO()
+
+    def write(self, data: bytes) -> int:
+        """Append."""
+        return self.buffer.write(data)
+
+
+@cache
+def encoded(encoding: str, seconds: float = 1.0, channels: int = 1, rate: int = 48000) -> bytes:
+    """A tone in a container, written as a stream."""
+    muxer, codec, options = ENCODERS[encoding]
+    file = Unseekable()
+    layout = LAYOUTS.get(channels, f"{channels} channels")
+    many = {"mapping_family": "255"} if codec == "libopus" and channels > 8 else {}
+    with av.open(file, "w", format=muxer, options=dict(options)) as container:
+        stream = container.add_stream(codec, rate=rate, layout=layout, options=many)
+        audio = (tone(rate, seconds, channels) * 32767).astype(np.int16)
+        for at in range(0, len(audio), 960):
+            frame = av.AudioFrame.from_ndarray(audio[at : at + 960].reshape(1, -1), format="s16", layout=layout)
+            frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.buffer.getvalue()
+
+
+def picture(muxer: str, codec: str) -> bytes:
+    """A file that holds a picture or a film and no sound."""
+    file: Any = io.BytesIO()
+    with av.open(file, "w", format=muxer, options=FRAGMENTED if muxer == "mp4" else {}) as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "rgb24" if codec == "png" else "yuv420p"
+        for index in range(1 if codec == "png" else 20):
+            noise = np.random.default_rng(index).integers(0, 255, (64, 64, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noise, format="rgb24")))
+        container.mux(stream.encode(None))
+    data: bytes = file.getvalue()
+    return data
+
+
+def silence(seconds: int, codec: str, muxer: str, rate: int = 48000, **options: Any) -> bytes:
+    """Digital silence as small as a codec makes it."""
+    file = Unseekable()
+    with av.open(file, "w", format=muxer) as container:
+        stream = container.add_stream(codec, rate=rate, layout="mono", **options)
+        for at in range(seconds):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, rate), np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = rate, at * rate, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.buffer.getvalue()
