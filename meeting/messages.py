@@ -10,7 +10,17 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 from pipelines.errors import ProtocolError
-from pipelines.types import LabelChange, PipelineStats, Segment, Speaker, Word, seconds
+from pipelines.types import (
+    MAX_CHANNELS,
+    MAX_RATE,
+    MIN_RATE,
+    LabelChange,
+    PipelineStats,
+    Segment,
+    Speaker,
+    Word,
+    seconds,
+)
 
 VERSION = 1
 """Protocol version that `start` must name"""
@@ -367,7 +377,20 @@ def _start(body: dict[str, Any]) -> Start:
         raise ProtocolError(f"source.kind must be room or solo, not {_short(start.source.kind)}")
     if len(start.source.name) > 200:
         raise ProtocolError("source.name must have at most 200 characters")
+    _require_possible(start.audio)
     return start
+
+
+def _require_possible(audio: AudioInfo) -> None:
+    """Raw audio is what it is said to be; a container says so itself, and then 0 may stand for it."""
+    raw = audio.encoding.startswith("pcm_")
+    for name, value, least, most in (
+        ("sample_rate", audio.sample_rate, MIN_RATE if raw else 0, MAX_RATE),
+        ("channels", audio.channels, 1 if raw else 0, MAX_CHANNELS),
+    ):
+        if not least <= value <= most:
+            given = _short(value)
+            raise ProtocolError(f"audio.{name} must be from {least} to {most}, not {given}", "bad_audio")
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -16,7 +16,7 @@ import numpy as np
 
 from .errors import AudioError
 from .handover import Handover
-from .types import SAMPLE_RATE, STEP, Samples, Step
+from .types import MAX_CHANNELS, MAX_RATE, MIN_RATE, SAMPLE_RATE, STEP, Samples, Step
 
 PCM: dict[str, np.dtype[Any]] = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le": np.dtype("<f4")}
 """Raw encodings and the type of one sample"""
@@ -34,7 +34,6 @@ CONTAINERS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
 }
 """Containers, the demuxer that reads each, and what its first bytes look like"""
 
-MIN_RATE, MAX_RATE, MAX_CHANNELS = 4_000, 384_000, 32
 MAX_FRAME = 1 << 18
 """Samples of each channel that a packet may be decoded to; FLAC, whose packets are the longest in use, has 65535"""
 LONGEST_NAME = 128
@@ -73,7 +72,7 @@ def open_door(encoding: str, sample_rate: int, channels: int) -> Door:
     if encoding in CONTAINERS:
         return ContainerDoor(encoding)
     if encoding not in PCM:
-        raise AudioError(f"unknown audio encoding {encoding!r}; use one of {', '.join([*PCM, *CONTAINERS])}")
+        raise AudioError(f"unknown audio encoding {encoding[:40]!r}; use one of {', '.join([*PCM, *CONTAINERS])}")
     if not MIN_RATE <= sample_rate <= MAX_RATE:
         raise AudioError(f"a sample rate of {sample_rate} Hz is not possible; use {MIN_RATE} to {MAX_RATE}")
     if not 1 <= channels <= MAX_CHANNELS:
@@ -107,27 +106,26 @@ def to_mono(frames: np.ndarray[Any, Any]) -> Samples:
 
 
 class PcmDoor:
-    """Raw interleaved samples."""
+    """Raw interleaved samples, cut anywhere: what is not yet a sample of every channel waits for the rest of it."""
 
     def __init__(self, dtype: np.dtype[Any], sample_rate: int, channels: int) -> None:
         self._dtype = dtype
         self._channels = channels
+        self._begun = b""
         self._resample = Resampler(sample_rate)
 
     def accept(self, data: bytes) -> Iterator[Samples]:
-        """Whole sample frames only: anything else means that the declared format is wrong."""
-        size = self._dtype.itemsize * self._channels
-        if len(data) % size:
-            raise AudioError(
-                f"{len(data)} bytes are not whole samples of {self._dtype.itemsize} bytes x {self._channels} channel(s)"
-            )
+        """The samples that are whole by now."""
+        data = self._begun + data
+        whole = len(data) - len(data) % (self._dtype.itemsize * self._channels)
+        data, self._begun = data[:whole], data[whole:]
         frames = np.frombuffer(data, self._dtype).reshape(-1, self._channels).astype(np.float32)
         if self._dtype.kind == "i":
             frames /= 32768.0
         return iter((self._resample(to_mono(frames)),))
 
     def flush(self) -> Iterator[Samples]:
-        """The resampler's tail."""
+        """The resampler's tail; a sample that was never finished is left out."""
         return iter((self._resample(np.zeros(0, np.float32), last=True),))
 
     def close(self) -> None:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 16_000
 """Hertz of every sample count in this project."""
 
+MIN_RATE, MAX_RATE, MAX_CHANNELS = 4_000, 384_000, 32
+"""Lowest and highest sample rate in hertz, and the most channels, of audio that comes in"""
+
 STEP = SAMPLE_RATE // 2
 """Samples of one pipeline step (0.5 s): the hop of the diarization windows."""
 

@@ -19,7 +19,8 @@ from meeting.config import Config, Limits, Models, Storage
 from meeting.machinery import Door, Emit, Engine, Pipeline
 from meeting.messages import AudioFrame
 from meeting.server import MeetingServer, listen, server_config
-from pipelines.audio import open_door
+from pipelines.audio import PCM, PcmDoor, open_door
+from pipelines.errors import AudioError
 from pipelines.types import (
     SAMPLE_RATE,
     LabelChange,
@@ -35,6 +36,19 @@ from pipelines.types import (
 )
 
 FAKE_MODELS = {"speech": "fake", "why": "a test"}
+
+NO_AUDIO = b"\x00no audio\xff"
+"""A frame that no door takes, raw audio or not"""
+
+
+class PickyDoor(PcmDoor):
+    """Raw samples; as no bytes are wrong in raw audio, `NO_AUDIO` stands for what is."""
+
+    def accept(self, data: bytes) -> Iterator[Samples]:
+        """Decode, but for `NO_AUDIO`."""
+        if data == NO_AUDIO:
+            raise AudioError("this is not audio")
+        return super().accept(data)
 
 
 class FakeEngine:
@@ -118,8 +132,9 @@ class FakeMachinery:
         return FakeEngine()
 
     def open_door(self, encoding: str, sample_rate: int, channels: int) -> Door:
-        """The real door."""
-        return open_door(encoding, sample_rate, channels)
+        """The real door, but for `NO_AUDIO`."""
+        door = open_door(encoding, sample_rate, channels)
+        return PickyDoor(PCM[encoding], sample_rate, channels) if isinstance(door, PcmDoor) else door
 
     def open_pipeline(
         self, engine: Any, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str

@@ -118,12 +118,28 @@ def test_one_broken_channel_does_not_silence_the_other() -> None:
     np.testing.assert_array_equal(to_mono(np.array([[np.nan, 0.5], [-np.inf, np.inf]], np.float32)), [0.25, 0.0])
 
 
-@pytest.mark.parametrize(
-    ("encoding", "channels", "data"), [("pcm_s16le", 1, b"abc"), ("pcm_s16le", 2, b"ab"), ("pcm_f32le", 2, bytes(12))]
-)
-def test_pcm_that_is_not_whole_samples_is_refused(encoding: str, channels: int, data: bytes) -> None:
-    with pytest.raises(AudioError, match=f"{len(data)} bytes are not whole samples"):
-        open_door(encoding, 16000, channels).accept(data)
+@pytest.mark.parametrize(("encoding", "size"), [("pcm_s16le", 2), ("pcm_f32le", 4)])
+@pytest.mark.parametrize("channels", [1, 2, 3, 32])
+def test_pcm_that_is_cut_within_a_sample_is_the_same_as_uncut(encoding: str, size: int, channels: int) -> None:
+    data = pcm(encoding, tone(44100, 0.1, channels))
+    whole = heard(open_door(encoding, 44100, channels), [data])
+    for cuts in ([1], [3], [size * channels - 1], [size * channels + 1], [0, 5, 1, 4000, 7]):
+        np.testing.assert_array_equal(heard(open_door(encoding, 44100, channels), pieces(data, cuts)), whole)
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 9), min_size=1, max_size=8).filter(any), st.integers(1, 5))
+@settings(deadline=None)
+def test_any_bytes_are_the_same_samples_however_they_are_cut(data: bytes, sizes: list[int], channels: int) -> None:
+    whole = heard(open_door("pcm_s16le", 16000, channels), [data])
+    assert len(whole) == len(data) // (2 * channels)
+    np.testing.assert_array_equal(heard(open_door("pcm_s16le", 16000, channels), pieces(data, sizes)), whole)
+
+
+@pytest.mark.parametrize("last", [1, 2, 3, 5])
+def test_a_last_sample_that_was_never_finished_is_left_out(last: int) -> None:
+    data = pcm("pcm_s16le", tone(16000, 0.1, 3))
+    door = open_door("pcm_s16le", 16000, 3)
+    np.testing.assert_array_equal(heard(door, [data, bytes(last)]), heard(open_door("pcm_s16le", 16000, 3), [data]))
 
 
 @pytest.mark.parametrize(

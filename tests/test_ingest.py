@@ -19,7 +19,17 @@ from meeting.doorman import Doorman
 from meeting.ingest import TRY_AGAIN, _attend
 from meeting.messages import HEADER, AudioFrame, Ended, encode
 from meeting.outbox import LIMIT, Outbox
-from tests.server_fakes import FAKE_MODELS, FakeMachinery, FakePipeline, Serving, config, serving, tone, wait_ready
+from tests.server_fakes import (
+    FAKE_MODELS,
+    NO_AUDIO,
+    FakeMachinery,
+    FakePipeline,
+    Serving,
+    config,
+    serving,
+    tone,
+    wait_ready,
+)
 
 FRAME_BYTES = 64_000
 
@@ -174,6 +184,9 @@ def start_with(**audio: Any) -> str:
         pytest.param(start_with(sample_rate=0), "bad_audio", 4400, id="a sample rate of 0"),
         pytest.param(start_with(sample_rate=-1), "bad_audio", 4400, id="a negative sample rate"),
         pytest.param(start_with(channels=0), "bad_audio", 4400, id="no channels"),
+        pytest.param(start_with(sample_rate=2**63), "bad_audio", 4400, id="a sample rate beyond all numbers"),
+        pytest.param(start_with(encoding="wav", sample_rate=2**63), "bad_audio", 4400, id="the same of a container"),
+        pytest.param(start_with(encoding="wav", channels=2**63), "bad_audio", 4400, id="channels beyond all numbers"),
         pytest.param(start_with(encoding="mpeg7"), "bad_audio", 4400, id="an unknown encoding"),
         pytest.param(start_with(sample_rate="fast"), "bad_message", 4400, id="a sample rate in words"),
         pytest.param(json.dumps({**START, "version": 2}), "bad_message", 4400, id="a later protocol"),
@@ -221,7 +234,7 @@ def test_bad_input_while_live_loses_nothing_heard(served: Serving, message: Any,
 @pytest.mark.parametrize(
     ("encoding", "payload"),
     [
-        pytest.param("pcm_s16le", b"abc", id="odd-length PCM"),
+        pytest.param("pcm_s16le", NO_AUDIO, id="what is no audio after some that was"),
         pytest.param("wav", b"this is not a container at all", id="a container that is not audio"),
         pytest.param("webm_opus", bytes(500), id="zeros for a container"),
     ],
@@ -240,6 +253,19 @@ def test_what_is_not_audio_ends_its_source_and_keeps_what_was_heard(
         assert host.close_code() == 4400
         assert viewer.until("ended")["segments"] == heard
     assert len(transcript(served, meeting_id)) == heard
+
+
+@pytest.mark.parametrize("size", [1001, 1])
+def test_raw_audio_may_be_cut_within_a_sample(served: Serving, size: int) -> None:
+    meeting_id, sent = served.create(), tone(1.0)
+    cuts = [sent[at : at + size] for at in range(0, len(sent), size)] if size > 1 else [sent[:1], sent[1:]]
+    with served.connect(meeting_id) as host:
+        host.start()
+        for seq, payload in enumerate(cuts):
+            host.frame(seq, payload)
+        host.send("stop")
+        assert host.until("ended")["segments"] == 1
+    assert [line["end"] for line in transcript(served, meeting_id)] == [1.0]
 
 
 def test_a_frame_far_beyond_the_limit_is_not_even_read(served: Serving) -> None:

@@ -62,7 +62,7 @@ json_values = st.recursive(
 starts = st.builds(
     Start,
     st.just(VERSION),
-    st.builds(AudioInfo, st.text(), st.integers(), st.integers()),
+    st.builds(AudioInfo, st.text(), st.integers(4_000, 384_000), st.integers(1, 32)),
     st.builds(SourceInfo, st.text(max_size=200), st.sampled_from(["room", "solo"])),
     st.none() | st.text(),
     st.lists(st.text(max_size=100), max_size=5).map(tuple),
@@ -192,6 +192,12 @@ def test_what_is_no_message_is_refused_in_a_sentence(text: str, says: str) -> No
         ({"audio": {"sample_rate": "48000"}}, "audio.sample_rate must be int"),
         ({"audio": {"channels": 1.5}}, "audio.channels must be int"),
         ({"audio": {"channels": False}}, "audio.channels must be int"),
+        ({"audio": {"sample_rate": 3999}}, "audio.sample_rate must be from 4000 to 384000, not 3999"),
+        ({"audio": {"sample_rate": 10**100}}, "audio.sample_rate must be from 4000 to 384000, not 1000"),
+        ({"audio": {"channels": 33}}, "audio.channels must be from 1 to 32, not 33"),
+        ({"audio": {"encoding": "wav", "sample_rate": 2**63}}, "audio.sample_rate must be from 0 to 384000, not 9223"),
+        ({"audio": {"encoding": "wav", "sample_rate": -1}}, "audio.sample_rate must be from 0 to 384000, not -1"),
+        ({"audio": {"encoding": "flac", "channels": 2**31}}, "audio.channels must be from 0 to 32, not 2147483648"),
         ({"source": 3}, "start.source must be SourceInfo"),
         ({"source": {"kind": "hall"}}, "source.kind must be room or solo, not 'hall'"),
         ({"source": {"name": "A" * 201}}, "at most 200 characters"),
@@ -208,6 +214,14 @@ def test_a_wrong_field_of_start_is_named(changed: dict[str, Any], says: str) -> 
     with pytest.raises(ProtocolError, match=says) as caught:
         decode(json.dumps({**START, **changed}))
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("audio", [{"sample_rate": 0, "channels": 0}, {"sample_rate": 384_000, "channels": 32}, {}])
+@pytest.mark.parametrize("encoding", ["webm_opus", "wav", "m4a"])
+def test_a_container_may_leave_its_rate_and_channels_to_itself(encoding: str, audio: dict[str, int]) -> None:
+    start = decode(json.dumps({**START, "audio": {"encoding": encoding, **audio}}))
+    assert isinstance(start, Start)
+    assert start.audio == AudioInfo(encoding, **audio)
 
 
 def only_protocol_errors(text: str) -> None:

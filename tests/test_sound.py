@@ -12,10 +12,10 @@ from meeting.journal import FlacWriter
 from meeting.messages import AudioFrame, AudioInfo
 from meeting.records import Gap
 from meeting.sound import Sound
-from pipelines.audio import PcmDoor, open_door
+from pipelines.audio import PCM, PcmDoor, open_door
 from pipelines.errors import AudioError, StoreError
 from pipelines.types import Samples, Span
-from tests.server_fakes import tone
+from tests.server_fakes import NO_AUDIO, PickyDoor, tone
 
 MONO = AudioInfo()
 
@@ -24,6 +24,10 @@ def door() -> PcmDoor:
     opened = open_door("pcm_s16le", 16000, 1)
     assert isinstance(opened, PcmDoor)
     return opened
+
+
+def picky() -> PickyDoor:
+    return PickyDoor(PCM["pcm_s16le"], 16000, 1)
 
 
 def sound(path: Path | None) -> Sound:
@@ -97,12 +101,12 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_sound(tmp_path: Path, m
 
 
 def test_mending_stops_where_the_sound_stopped(tmp_path: Path) -> None:
-    made = sound(tmp_path / "a.flac")
-    bad = [frame(0, tone(0.5)), frame(1, b"abc")]
+    made = Sound("src", MONO, picky(), tmp_path / "a.flac")
+    bad = [frame(0, tone(0.5)), frame(1, NO_AUDIO)]
     take(made, bad[0])
     with pytest.raises(AudioError):
         take(made, bad[1])
-    made.mend(bad, door)
+    made.mend(bad, picky)
     assert heard(tmp_path / "a.flac") == tone(0.5)
 
 
@@ -130,3 +134,32 @@ def test_the_silence_of_a_gap_goes_no_further_than_the_end(tmp_path: Path) -> No
     assert gap.span == Span(8000, 24000)
     assert [len(part) for part in parts] == [16000]
     assert made.full
+
+
+@pytest.mark.parametrize("size", [1, 7, 1001, 3199])
+def test_frames_that_are_cut_within_a_sample_become_the_same_sound_with_the_same_gap(tmp_path: Path, size: int) -> None:
+    before, after = tone(0.5), tone(1.0)[::-1]
+    frames, at = [], 0
+    for start, part in ((10.0, before), (14.0, after)):
+        for cut in range(0, len(part), size):
+            frames.append(frame(at, part[cut : cut + size], start + cut / 32000))
+            at += 1
+    made = sound(tmp_path / "a.flac")
+    gaps = [gap for gap in (take(made, one)[0] for one in frames) if gap is not None]
+    assert [gap.span for gap in gaps] == [Span(8000, 8000 + 3 * 16000 + 8000)]
+    list(made.flush())
+    made.finish()
+    assert heard(tmp_path / "a.flac") == before + bytes(2 * len(gaps[0].span)) + after
+    made.mend(frames, door)
+    assert heard(tmp_path / "a.flac") == before + bytes(2 * len(gaps[0].span)) + after
+
+
+def test_a_gap_in_the_middle_of_a_sample_leaves_the_sample_whole(tmp_path: Path) -> None:
+    sent = tone(1.0)
+    made = sound(tmp_path / "a.flac")
+    take(made, frame(0, sent[:16001], 10.0))
+    gap, _ = take(made, frame(1, sent[16001:], 12.5))
+    assert gap is not None
+    made.finish()
+    silence = bytes(2 * len(gap.span))
+    assert heard(tmp_path / "a.flac") == sent[:16000] + silence + sent[16000:]

@@ -40,7 +40,7 @@ from meeting.worker import Worker
 from pipelines.errors import ModelMissing, StoreError
 from pipelines.handover import PIECE
 from pipelines.types import SAMPLE_RATE, Samples, Span
-from tests.server_fakes import FakeMachinery, FakePipeline, tone
+from tests.server_fakes import NO_AUDIO, FakeMachinery, FakePipeline, tone
 
 MEETING, SOURCE = "m" * 16, "s" * 16
 JOB = OpenSource(SOURCE, AudioInfo(), None, ())
@@ -203,7 +203,7 @@ def test_more_than_the_backlog_waits_for_the_models_and_its_client_is_told_so(
 def test_what_is_no_audio_is_told_while_the_models_load_and_the_rest_is_heard(store: Store) -> None:
     bench = Bench(store, machinery := Loading())
     bench.worker.keep(frame(0, tone(1.0)))
-    bench.worker.keep(frame(1, b"abc"))
+    bench.worker.keep(frame(1, NO_AUDIO))
     failed = bench.next(SourceFailed)
     assert isinstance(failed, SourceFailed)
     assert failed.code == "bad_audio"
@@ -269,14 +269,14 @@ def test_frames_of_a_refused_source_leave_the_queue(store: Store) -> None:
 def test_what_is_not_audio_fails_and_what_was_heard_is_finished(store: Store) -> None:
     bench = Bench(store)
     bench.worker.keep(frame(0, tone(1.5)))
-    bench.worker.keep(frame(1, b"abc"))
+    bench.worker.keep(frame(1, NO_AUDIO))
     bench.worker.keep(frame(2, tone(1.0)))
     events = bench.rest()
     failed = [e for e in events if isinstance(e, SourceFailed)]
     assert [e.code for e in failed] == ["bad_audio"]
     assert events[-1] == Drained(SOURCE, 24000)
     assert [e.seq for e in events if isinstance(e, Kept)] == [0]
-    assert bench.left == [48000, 3, 32000]
+    assert bench.left == [48000, len(NO_AUDIO), 32000]
 
 
 class FullDisk:
@@ -480,8 +480,25 @@ def test_the_format_of_a_left_journal_comes_from_itself(store: Store) -> None:
     bench.worker.abandon()
 
 
+def test_raw_audio_cut_within_samples_is_heard_and_heard_again_as_if_it_were_whole(store: Store) -> None:
+    import soundfile
+
+    sent = tone(1.5)
+    cut = [sent[:1], sent[1:2], b"", sent[2:31999], sent[31999:40001], sent[40001:], b"x"]
+    left_behind(store, *cut[:4])
+    bench = Bench(store, job=AGAIN)
+    recovered = bench.next(Recovered, SourceFailed)
+    assert isinstance(recovered, Recovered)
+    assert recovered.samples == 31999 // 2
+    for seq, payload in enumerate(cut[4:], 4):
+        bench.worker.keep(frame(seq, payload))
+    assert bench.rest()[-1] == Drained(SOURCE, 24000)
+    audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
+    assert audio.tobytes() == sent
+
+
 def test_a_frame_that_ended_the_source_ends_it_again_after_the_rest(store: Store) -> None:
-    left_behind(store, tone(1.0), b"abc")
+    left_behind(store, tone(1.0), NO_AUDIO)
     bench = Bench(store, job=AGAIN)
     assert isinstance(bench.next(Recovered, SourceFailed), Recovered)
     failed = bench.next(SourceFailed)
