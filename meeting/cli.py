@@ -7,13 +7,15 @@ Libraries are imported by the command that needs them, so that `--help` is there
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import meeting
 from meeting.config import Config, load_config
@@ -322,12 +324,38 @@ class _Brief(logging.Filter):
         return True
 
 
+class Discreet(logging.Formatter):
+    """Writes where an unforeseen error came from and of which kind it is, never its message.
+
+    Libraries put into that what they were given, such as the text that they could not handle.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A line, and the places where there was an error."""
+        own = copy.copy(record)
+        own.exc_text = None  # another handler may have left there what it wrote of the error
+        return super().format(own)
+
+    def formatException(self, ei: Any) -> str:
+        """The places in the code, and the kinds of the error and of those that led to it."""
+        chain: list[BaseException] = []
+        error: BaseException | None = ei[1]
+        while error is not None and error not in chain:
+            chain.append(error)
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        parts = []
+        for one in reversed(chain):
+            kind = f"{type(one).__module__}.{type(one).__qualname__}".removeprefix("builtins.")
+            places = "".join(traceback.format_tb(one.__traceback__))
+            parts.append(f"Traceback (most recent call last):\n{places}{kind}")
+        return "\n\nwhich led to\n\n".join(parts)
+
+
 def set_up_logs(level: str) -> None:
     """One line each on stderr; libraries speak up only when something is wrong."""
     handler = logging.StreamHandler()
     handler.addFilter(_Brief())
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", handlers=[handler], force=True
-    )
+    handler.setFormatter(Discreet("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("meeting", "pipelines"):
         logging.getLogger(name).setLevel(level.upper())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import random
 import sqlite3
@@ -29,10 +28,11 @@ from benchmarks import torture
 from benchmarks.hostile import hostile_messages
 from benchmarks.rig import Server
 from meeting import database
+from meeting.cli import Discreet
 from meeting.config import Models
 from meeting.machinery import Engine, RealMachinery
 from meeting.messages import Close
-from pipelines.types import BlockFailed, Samples, Span
+from pipelines.types import BlockFailed, Samples, Span, seconds
 from tests.conftest import Sample
 from tests.server_fakes import FakeMachinery, FakePipeline, Serving, config, serving, tone, wait_ready
 from tests.web_fakes import browser_running, eventually
@@ -195,42 +195,74 @@ def cache() -> Path | None:
     return Path(named) if named else None
 
 
+PLANTED = "quokkas and numbats"
+"""What the failure of a model says, as if a library had put into it what was said"""
+
+
 class StumblingMachinery(RealMachinery):
-    """The real models, of which the recogniser raises on every other reading."""
+    """The real models, of which the recogniser raises whenever it is to read one piece for good."""
+
+    lost: Span | None = None
+    """The piece that cannot be read"""
+    pieces: tuple[Span, ...] = ()
+    """Those that were to be read"""
 
     def load_engine(self, models: Models, on_progress: Any) -> Engine:
         """The real engine with a stumbling recogniser."""
         engine: Any = super().load_engine(models, on_progress)
-        read, calls = engine._recogniser.read, []
+        read, ask, asked = engine._recogniser.read, engine._request, []
+
+        def request(one: Any) -> Any:
+            asked[:] = [one.piece]
+            if one.piece.final:
+                self.pieces = (*self.pieces, one.piece.span)
+            return ask(one)
 
         def stumbling(*given: Any, **options: Any) -> Any:
-            calls.append(1)
-            if len(calls) % 2:
-                raise RuntimeError("secret words")
+            if asked[0].final and asked[0].span == self.lost:
+                raise RuntimeError(f"no way to say {PLANTED}")
             return read(*given, **options)
 
-        engine._recogniser.read = stumbling
+        engine._request, engine._recogniser.read = request, stumbling
         return engine  # type: ignore[no-any-return]
+
+
+def heard(served: Serving, audio: bytes) -> list[dict[str, Any]]:
+    """The words of a meeting in which this is said, as stored."""
+    meeting_id = served.create()
+    with served.connect(meeting_id) as host:
+        host.start()
+        for seq, at in enumerate(range(0, len(audio), 32_000)):
+            host.frame(seq, audio[at : at + 32_000])
+        host.send("stop")
+        host.until("ended")
+    about = served.http.get(f"/api/meetings/{meeting_id}").json()
+    assert about["duration"] == len(audio) / 32_000
+    segments = served.http.get(f"/api/meetings/{meeting_id}/transcript").json()["segments"]
+    return [word for segment in segments for word in segment["words"]]
 
 
 @pytest.mark.model
 def test_real_models_that_raise_cost_their_piece_only(
     tmp_path: Path, sample: Sample, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.CRITICAL)
     own = replace(config(tmp_path), models=Models(set="embedded", cache_dir=cache()))
     machinery: Any = StumblingMachinery(own)
-    audio = (sample.samples()[: 15 * 16_000] * 32767).astype("<i2").tobytes()
+    audio = (sample.samples()[: 20 * 16_000] * 32767).astype("<i2").tobytes()
     with serving(own, machinery) as served:
         eventually(lambda: served.http.get("/readyz").status_code == 200, seconds=120)
-        meeting_id = served.create()
-        with served.connect(meeting_id) as host:
-            host.start()
-            for seq, at in enumerate(range(0, len(audio), 32_000)):
-                host.frame(seq, audio[at : at + 32_000])
-            host.send("stop")
-            host.until("ended")
-        assert served.http.get(f"/api/meetings/{meeting_id}").json()["duration"] == 15.0
+        plain = heard(served, audio)
+        (lost,) = [span for span in machinery.pieces if span.start <= 11 * 16_000 < span.end]
+        machinery.lost = lost
+        rest = heard(served, audio)
+    start, end = seconds(lost.start), seconds(lost.end)
+    assert [word for word in plain if not start <= word["start"] < end] == rest
+    assert 5 <= len(plain) - len(rest) < len(plain) / 2
+    failures = [record for record in caplog.records if record.exc_info]
+    assert [record.getMessage() for record in failures] == ["block recogniser failed: RuntimeError"]
+    written = "".join(Discreet().format(record) for record in caplog.records)
+    assert "in stumbling" in written
+    assert PLANTED not in written
 
 
 # The page in a real browser, on a real server that is killed

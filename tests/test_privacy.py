@@ -44,7 +44,10 @@ class Speaking(FakePipeline):
 
 class Breaking(FakePipeline):
     def feed(self, audio):
-        raise RuntimeError("an unforeseen fault")
+        try:
+            raise ValueError("could not read {WORD}")
+        except ValueError as error:
+            raise RuntimeError("an unforeseen fault near {WORD}") from error
 
 set_up_logs("debug")
 machinery = FakeMachinery(pipeline=Breaking if sys.argv[2] == "breaking" else Speaking)
@@ -126,12 +129,14 @@ def hold(server: Watched) -> str:
     return meeting_id
 
 
-def assert_private(server: Watched) -> None:
+def assert_private(server: Watched) -> str:
+    """All that it wrote."""
     text = server.written()
     assert "meeting" in text
     assert "connection" in text
     for secret in [*server.tokens, WORD, NAME, TITLE, HOTWORD, JUNK]:
         assert secret.lower() not in text.lower()
+    return text
 
 
 def test_no_log_holds_what_was_said_or_by_whom_or_any_token(watched: Watched) -> None:
@@ -154,7 +159,9 @@ def test_no_log_holds_what_was_said_or_by_whom_or_any_token(watched: Watched) ->
 @pytest.mark.parametrize("watched", ["breaking"], indirect=True)
 def test_no_log_holds_any_of_it_when_the_pipeline_breaks_either(watched: Watched) -> None:
     hold(watched)
-    assert_private(watched)
+    text = assert_private(watched)
+    assert "in feed" in text
+    assert text.index("ValueError\n") < text.rindex("RuntimeError\n")
 
 
 def test_no_log_holds_any_of_it_when_the_database_goes_away(watched: Watched, tmp_path: Path) -> None:
