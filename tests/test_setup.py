@@ -23,7 +23,7 @@ except ModuleNotFoundError:  # Python 3.10; pytest brings the same module under 
     import tomli as tomllib
 
 PYTHONS = ("3.10", "3.11", "3.12")
-TARGETS = {"help", "setup", "serve", "test", "lint", "types", "test-slow", "test-gpu", "torture", "clean"}
+TARGETS = {"help", "setup", "serve", "test", "lint", "types", "test-slow", "test-gpu", "torture", "mutants", "clean"}
 
 
 @pytest.fixture(scope="module")
