@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from meeting.edits import Change, Conflict, Overlay, SegmentChange, answer
+from meeting.edits import Change, Conflict, Overlay, SegmentChange, answer, prepared
 from meeting.messages import ServerMessage
 from meeting.records import ENDED, OPEN, Edits
 from meeting.store import Store
@@ -41,6 +41,13 @@ class Corrections:
     def save(self, meeting_id: str, edits: Edits, line: str | None = None) -> Future[None]:
         """Keep what was set about voices, and about one line."""
         return self._store.write(lambda session: _save(session, meeting_id, edits, line))
+
+    def prepared(self, meeting_id: str, change: Change) -> Change:
+        """The change with the costly part of it done, which need not keep the writer; raises MeetingError."""
+        with self._store.read() as session:
+            found = session.get(SegmentRow, (meeting_id, change.id))
+            shown = found.value(found.speaker) if found is not None else None
+        return prepared(change, shown)
 
     def change(self, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
         """Take an edit into a meeting that is over, all of it or nothing; what is now. Waits for the writer.

@@ -6,19 +6,23 @@ taken out of whatever the pipeline says of them later. Names belong to voices, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from itertools import chain, count, groupby
 
+from meeting.align import Match, align
 from meeting.messages import SegmentMessage, ServerMessage, SpeakerMessage
 from meeting.records import EditedLine, Edits
-from meeting.transcript import Transcript, resolve
+from meeting.transcript import Transcript, follow, resolve
 from pipelines.errors import MeetingError, NotFound
 from pipelines.types import LabelChange, Output, Segment, Span, Speaker, SpeakersRevised, Word
 
 EDIT = "edit"
 """Reason of a label change that a person made"""
+
+MOST_WORDS = 2000
+"""Words that a person may write into one line: a recogniser hears about a hundred in the longest one"""
 
 
 class Conflict(MeetingError):
@@ -41,6 +45,14 @@ class SpeakerChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Respelling:
+    """What `respell` made of a line's words."""
+
+    heard: tuple[Word, ...]
+    written: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentChange:
     """A person gives a line to another voice, or writes what was said."""
 
@@ -51,9 +63,21 @@ class SegmentChange:
     speaker: str | None = None
     """With `relabel`: None for a voice that is not known"""
     text: str | None = None
+    respelling: Respelling | None = None
+    """What the text comes to, as long as the line has the words that it was worked out for"""
 
 
 Change = SpeakerChange | SegmentChange
+
+
+def prepared(change: Change, shown: Segment | None) -> Change:
+    """The change with the costly part of it done, for the line as it is shown; raises MeetingError as `respell` does.
+
+    It takes up to 50 ms, and is meant for a thread that nobody else waits for.
+    """
+    if not isinstance(change, SegmentChange) or change.text is None or shown is None or shown.rev != change.rev:
+        return change
+    return replace(change, respelling=Respelling(shown.words, respell(shown.words, change.text)))
 
 
 def edited(edits: Edits, change: Change, transcript: Transcript) -> Edits:
@@ -96,7 +120,7 @@ def _edit_segment(edits: Edits, change: SegmentChange, transcript: Transcript) -
         speaker = None if change.speaker is None else resolve(transcript.speakers).get(change.speaker)
         if speaker is None and change.speaker is not None:
             raise MeetingError("speaker must be a speaker of this meeting, or null")
-    words = shown.words if change.text is None else respell(shown.words, change.text)
+    words = _words(change, shown)
     segment = replace(shown, rev=shown.rev + 1, speaker=speaker, words=words)
     if words != shown.words:
         segment = replace(segment, stable_chars=len(segment.text))
@@ -105,22 +129,38 @@ def _edit_segment(edits: Edits, change: SegmentChange, transcript: Transcript) -
     return replace(edits, lines={**edits.lines, change.id: line})
 
 
+def _words(change: SegmentChange, shown: Segment) -> tuple[Word, ...]:
+    if change.text is None:
+        return shown.words
+    made = change.respelling
+    return made.written if made is not None and made.heard == shown.words else respell(shown.words, change.text)
+
+
 def respell(words: tuple[Word, ...], text: str) -> tuple[Word, ...]:
-    """The words that a person wrote, with the times of those that were heard; raises MeetingError without any."""
+    """The words that a person wrote, with the times of those that were heard.
+
+    Raises MeetingError without any, and with more than `MOST_WORDS`.
+    """
     written = text.split()
     if not written:
         raise MeetingError("a line needs at least one word")
+    if len(written) > MOST_WORDS:
+        raise MeetingError(f"a line has at most {MOST_WORDS} words, this text has {len(written)}: shorten it")
     out: list[Word] = []
-    same = SequenceMatcher(None, [word.text for word in words], written, autojunk=False)
-    for kind, a, b, c, d in same.get_opcodes():
-        if kind == "equal":
-            out += words[a:b]
-        elif d > c:
-            start = words[a].span.start if a < len(words) else words[-1].span.end
-            end = words[b - 1].span.end if b > a else start
-            edges = [start + (end - start) * i // (d - c) for i in range(d - c + 1)]
-            out += [Word(one, Span(*edges[i : i + 2])) for i, one in enumerate(written[c:d])]
+    a = b = 0
+    for same in [*align([word.text for word in words], written), Match(len(words), len(written), 0)]:
+        out += _spread(words, a, same.a, written[b : same.b])
+        out += words[same.a : same.a + same.size]
+        a, b = same.a + same.size, same.b + same.size
     return tuple(out)
+
+
+def _spread(words: tuple[Word, ...], a: int, b: int, written: list[str]) -> list[Word]:
+    """What was written in the place of the words `a` to `b`, in equal parts of their time."""
+    start = words[a].span.start if a < len(words) else words[-1].span.end
+    end = words[b - 1].span.end if b > a else start
+    edges = [start + (end - start) * i // max(1, len(written)) for i in range(len(written) + 1)]
+    return [Word(one, Span(*edges[i : i + 2])) for i, one in enumerate(written)]
 
 
 def voices(heard: Iterable[Speaker], edits: Edits) -> list[Speaker]:
@@ -131,15 +171,16 @@ def voices(heard: Iterable[Speaker], edits: Edits) -> list[Speaker]:
     known = {speaker.id: speaker for speaker in heard}
     for id_ in _mentioned(edits):
         known.setdefault(id_, Speaker(id_, color=_number(id_)))
-    into = {id_: replace(speaker, merged_into=edits.merges.get(id_)) for id_, speaker in known.items()}
+    targets = {id_: edits.merges.get(id_) for id_ in known}
     for speaker in known.values():
         target = speaker.merged_into
         if speaker.id in edits.merges or target is None:
             continue
-        stands_for = resolve(into.values())
-        names = {edits.names.get(speaker.id), edits.names.get(stands_for.get(target, target))} - {None}
-        if stands_for.get(target) != speaker.id and len(names) < 2:
-            into[speaker.id] = replace(into[speaker.id], merged_into=target)
+        end = follow(target, targets)
+        names = {edits.names.get(speaker.id), edits.names.get(end)} - {None}
+        if end != speaker.id and len(names) < 2:
+            targets[speaker.id] = target
+    into = {id_: replace(speaker, merged_into=targets[id_]) for id_, speaker in known.items()}
     stands_for = resolve(into.values())
     given: dict[str, str] = {}
     for id_, speaker in known.items():
@@ -154,9 +195,10 @@ def voices(heard: Iterable[Speaker], edits: Edits) -> list[Speaker]:
     return out
 
 
-def _mentioned(edits: Edits) -> Iterator[str]:
+def _mentioned(edits: Edits) -> Iterable[str]:
     said = (line.segment.speaker for line in edits.lines.values())
-    return (id_ for id_ in chain(edits.names, edits.merges, edits.merges.values(), said) if id_ is not None)
+    ids = dict.fromkeys(chain(edits.names, edits.merges, edits.merges.values(), said))
+    return [id_ for id_ in ids if id_ is not None]
 
 
 def _number(id_: str) -> int:
@@ -183,6 +225,7 @@ class Overlay:
         self._heard = {speaker.id: speaker for speaker in heard}
         self._pieces: dict[str, tuple[str, ...]] = {}  # by the pipeline's id, all ids under which its words were shown
         self._met: set[str] = set()  # edited lines whose very words the pipeline says, so that times need not decide
+        self._places = _Places(self.edits.lines.values())
 
     def __call__(self, output: Output) -> list[Output]:
         """What is to be shown because of one more output."""
@@ -200,40 +243,49 @@ class Overlay:
     def edit(self, change: Change) -> list[Output]:
         """Take in what a person changes; what is to be shown because of it. Raises as `edited` does."""
         self.edits = edited(self.edits, change, self.transcript)
-        if isinstance(change, SegmentChange):
-            self._met.add(change.id)
-        return self.lay()
+        if isinstance(change, SpeakerChange):
+            return self._voices()
+        self._met.add(change.id)
+        line = self.edits.lines[change.id]
+        self._places.put(line.segment)
+        return [*self._line(line), *self._voices()]
 
     def take(self, edits: Edits) -> list[Output]:
         """Take over edits that were made on another transcript of the same meeting."""
-        new = [line for id_, line in edits.lines.items() if id_ not in self.edits.lines]
-        self.edits = edits
-        out = self.lay()
+        before, self.edits = self.edits.lines, edits
+        changed = [line for id_, line in edits.lines.items() if before.get(id_) is not line]
+        new = _Places(line for line in changed if line.segment.id not in before)
+        out: list[Output] = []
+        for line in changed:
+            self._places.put(line.segment)
+            out += self._line(line)
+        out += self._voices()
         for segment in self.transcript.segments if new else ():
-            if segment.id not in edits.lines and any(_touch(segment, line) for line in new):
+            if segment.id not in edits.lines and new.near(segment):
                 out += self._segment(segment)
         return out
 
     def lay(self) -> list[Output]:
         """What is to be shown so that every edit is."""
-        out: list[Output] = []
-        for id_, line in self.edits.lines.items():
-            shown, rev = self.transcript.segment(id_), self.transcript.rev(id_)
-            after = replace(line.segment, rev=max(line.segment.rev, rev + 1))
-            if shown is None or replace(shown, speaker=after.speaker, rev=after.rev) != after:
-                out.append(after)
-            elif shown.speaker != after.speaker:
-                out.append(SpeakersRevised((LabelChange(id_, after.rev, shown.speaker, after.speaker),), EDIT))
-            elif shown.rev < line.segment.rev:
-                out.append(after)
-        return [*out, *self._voices()]
+        lines = (output for line in self.edits.lines.values() for output in self._line(line))
+        return [*lines, *self._voices()]
+
+    def _line(self, line: EditedLine) -> list[Output]:
+        id_, wanted = line.segment.id, line.segment
+        shown, rev = self.transcript.segment(id_), self.transcript.rev(id_)
+        after = replace(wanted, rev=max(wanted.rev, rev + 1))
+        if shown is None or replace(shown, speaker=after.speaker, rev=after.rev) != after:
+            return [after]
+        if shown.speaker != after.speaker:
+            return [SpeakersRevised((LabelChange(id_, after.rev, shown.speaker, after.speaker),), EDIT)]
+        return [after] if shown.rev < wanted.rev else []
 
     def _voices(self) -> list[Output]:
         found = voices(self._heard.values(), self.edits)
         return [voice for voice in found if self.transcript.speaker(voice.id) != voice]
 
     def _segment(self, said: Segment) -> list[Output]:
-        near = [line for line in self.edits.lines.values() if _touch(said, line)]
+        near = [self.edits.lines[id_] for id_ in self._places.near(said)]
         if not near and said.id not in self._pieces:
             return [said]
         runs = self._runs(said, near)
@@ -288,7 +340,38 @@ class Overlay:
         return [replace(revised, changes=tuple(changes))] if changes else []
 
 
-def _touch(segment: Segment, line: EditedLine) -> bool:
-    """Whether a line may hold words of an edited one."""
-    own = line.segment
-    return segment.source_id == own.source_id and (segment.id == own.id or bool(segment.span & own.span))
+class _Places:
+    """Where edited lines are, so that those near another line are found without a look at each."""
+
+    def __init__(self, lines: Iterable[EditedLine] = ()) -> None:
+        self._spans: dict[str, tuple[str, Span]] = {}  # id -> its source and time
+        self._starts: dict[str, list[tuple[int, str]]] = {}  # by source, start and id in order
+        self._longest = 0
+        for line in lines:
+            self.put(line.segment)
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def put(self, own: Segment) -> None:
+        """An edited line is here, and no longer where it was."""
+        here, before = (own.source_id, own.span), self._spans.get(own.id)
+        if here == before:
+            return
+        if before is not None:
+            old = self._starts[before[0]]
+            del old[bisect_left(old, (before[1].start, own.id))]
+        self._spans[own.id] = here
+        insort(self._starts.setdefault(own.source_id, []), (own.span.start, own.id))
+        self._longest = max(self._longest, len(own.span))
+
+    def near(self, segment: Segment) -> list[str]:
+        """Ids of the edited lines that may share words with one: of its source, and of its id or time."""
+        starts = self._starts.get(segment.source_id, [])
+        first = bisect_left(starts, (segment.span.start - self._longest, ""))
+        last = bisect_right(starts, (segment.span.end, ""))
+        found = [id_ for _, id_ in starts[first:last] if self._spans[id_][1] & segment.span]
+        own = self._spans.get(segment.id)
+        if own is not None and own[0] == segment.source_id and segment.id not in found:
+            found.append(segment.id)
+        return found

@@ -6,12 +6,13 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from meeting.config import Limits
 from meeting.corrections import Corrections
 from meeting.course import State
-from meeting.edits import Change
+from meeting.edits import Change, prepared
 from meeting.events import Dismissed, Renamed, Saved, Unsaved
 from meeting.machinery import Workshop
 from meeting.messages import Close, Ended, SegmentMessage, ServerMessage, SnapshotMessage, SpeakerMessage
@@ -53,6 +54,8 @@ class Rooms:
         self._found = False
         self._retries: set[asyncio.Task[None]] = set()
         self._rooms: dict[str, Room] = {}
+        # One thread: however many edits come at once, they take no more than its share of the processor.
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="edits")
         self._stopping = False
         self._past_samples = 0
         self.finished = 0
@@ -182,12 +185,15 @@ class Rooms:
 
     async def edit(self, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
         """Let a person change something, live or afterwards; what is now. Raises MeetingError."""
+        loop, corrections = asyncio.get_running_loop(), Corrections(self.store)
         while (room := self._rooms.get(meeting_id)) is not None:
-            told = await room.edit(change)
+            shown = room.session.transcript.segment(change.id)
+            told = await room.edit(await loop.run_in_executor(self._aside, prepared, change, shown))
             if told is not None:
                 return told
             await asyncio.wait([room.task])
-        return await asyncio.to_thread(Corrections(self.store).change, meeting_id, change)
+        ready = await loop.run_in_executor(self._aside, corrections.prepared, meeting_id, change)
+        return await asyncio.to_thread(corrections.change, meeting_id, ready)
 
     async def dismiss(self, meeting_id: str) -> bool:
         """Send everyone out of a meeting that is about to be deleted; false, and nothing done, while it is live."""

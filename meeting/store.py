@@ -31,7 +31,7 @@ from meeting.tables import (
     source_values,
     speaker_values,
 )
-from meeting.transcript import give_turns, join_turns, replace_turns, resolve
+from meeting.transcript import give_lines, join_turns, replace_turns, resolve
 from pipelines.errors import NotFound, StoreError
 from pipelines.types import LabelChange, Segment, Span, Speaker, Turn, TurnsRevised
 
@@ -313,8 +313,7 @@ class Store:
             turns = [row.value() for row in session.scalars(_of(TurnRow, meeting_id))]
             given = _of(SegmentEditRow, meeting_id).where(SegmentEditRow.labelled, SegmentEditRow.speaker.is_not(None))
             edited = session.scalars(select(SegmentEditRow.id).where(SegmentEditRow.meeting_id == meeting_id)).all()
-            for line in session.scalars(given.order_by(SegmentEditRow.start)):
-                turns = give_turns(turns, Span(line.start, line.end), line.speaker)
+            turns = give_lines(turns, [(Span(line.start, line.end), line.speaker) for line in session.scalars(given)])
             gaps = [row.value() for row in session.scalars(_of(GapRow, meeting_id).order_by(GapRow.start))]
         joined = join_turns(Turn(turn.span, stands_for.get(turn.speaker, turn.speaker)) for turn in turns)
         return Record(

@@ -6,7 +6,8 @@ No clock, no input or output: the same outputs in the same order give the same t
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from meeting.messages import SegmentMessage, SpeakerMessage
@@ -105,10 +106,11 @@ class Transcript:
 def resolve(speakers: Iterable[Speaker]) -> dict[str, str]:
     """For every speaker id, the id of the voice that it turned out to be; itself where it stands alone."""
     into = {speaker.id: speaker.merged_into for speaker in speakers}
-    return {id_: _follow(id_, into) for id_ in into}
+    return {id_: follow(id_, into) for id_ in into}
 
 
-def _follow(id_: str, into: dict[str, str | None]) -> str:
+def follow(id_: str, into: Mapping[str, str | None]) -> str:
+    """The voice that one turned out to be, `into` giving for each the one that it was merged into."""
     seen = {id_}
     while (target := into.get(id_)) is not None:
         if target in seen:  # a ring, which only damaged data can hold: any one of it, but always the same
@@ -138,11 +140,24 @@ def give_turns(turns: Iterable[Turn], span: Span, speaker: str) -> list[Turn]:
     heard: dict[str, int] = {}
     for turn in turns:
         heard[turn.speaker] = heard.get(turn.speaker, 0) + len(turn.span & span)
-    most = max(heard, key=lambda one: heard[one], default=None)
+    # Of two who speak as long the first by name, however their turns are cut.
+    most = min(heard, key=lambda one: (-heard[one], one), default=None)
     if most is None or not heard[most]:
         return replace_turns(turns, TurnsRevised(span, (Turn(span, speaker),)))
     inside = [replace(turn, speaker=speaker) if turn.speaker == most else turn for turn in turns if turn.span & span]
     return replace_turns(turns, TurnsRevised(span, tuple(inside)))
+
+
+def give_lines(turns: Iterable[Turn], lines: Iterable[tuple[Span, str]]) -> list[Turn]:
+    """The turns, when people gave lines to speakers: `give_turns` for each in order of time, without a look at all."""
+    waiting, near, past = deque(sorted(turns)), list[Turn](), list[Turn]()
+    for span, speaker in sorted(lines):
+        while waiting and waiting[0].span.start < span.end:
+            near.append(waiting.popleft())
+        # No later line begins before this one, so that none changes what has ended by now.
+        past += [turn for turn in near if turn.span.end <= span.start]
+        near = give_turns((turn for turn in near if turn.span.end > span.start), span, speaker)
+    return join_turns([*past, *near, *waiting])
 
 
 def replace_turns(turns: Iterable[Turn], revised: TurnsRevised) -> list[Turn]:

@@ -390,6 +390,7 @@ def test_a_meeting_that_is_over_is_changed_and_its_exports_with_it(served: Servi
         ("segments/s0", {"rev": 3}, 400, "bad_request"),
         ("segments/s0", {"speaker": "spk1"}, 422, "invalid"),
         ("segments/s0", {"rev": 3, "text": " "}, 422, "invalid"),
+        ("segments/s0", {"rev": 3, "text": "a " * 2001}, 400, "bad_request"),
         ("segments/s0", {"rev": 3, "speaker": "spk9"}, 400, "bad_request"),
         ("segments/s0", {"rev": 2, "speaker": None}, 409, "outdated"),
         ("segments/s9", {"rev": 3, "speaker": None}, 404, "not_found"),

@@ -57,7 +57,7 @@ LAYOUT = {
     "stream": row("pipelines", "stream progress", "values parts blocks asr models engine stream"),
     "core": row(
         "meeting",
-        "access config messages records transcript edits session course live gaps events outputs",
+        "access align config messages records transcript edits session course live gaps events outputs",
         "values core",
     ),
     "storage": row(
@@ -116,6 +116,7 @@ PURE = {
     "meeting.messages": "",
     "meeting.records": "",
     "meeting.transcript": "",
+    "meeting.align": "",
     "meeting.edits": "",
     "meeting.session": "",
     "meeting.course": "",

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from difflib import SequenceMatcher
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.edits import Change, Conflict, Overlay, SegmentChange, SpeakerChange, answer, respell, voices
+from meeting.edits import (
+    MOST_WORDS,
+    Change,
+    Conflict,
+    Overlay,
+    SegmentChange,
+    SpeakerChange,
+    answer,
+    prepared,
+    respell,
+    voices,
+)
 from meeting.messages import SegmentMessage, SpeakerMessage
 from meeting.records import EditedLine, Edits
 from meeting.transcript import Transcript, resolve
@@ -220,6 +235,147 @@ def test_written_words_take_the_times_of_those_they_replace() -> None:
     )
     assert respell(heard, "c") == heard[2:]
     assert respell(heard, "a b c d")[-1] == Word("d", Span(second * 3, second * 3))
+
+
+SAMPLE = Path(__file__).parents[1] / "web" / "sample" / "sample.seglst.json"
+
+
+def by_difflib(words: tuple[Word, ...], text: str) -> tuple[Word, ...]:
+    """What a person's text comes to where the standard library finds the words that stayed."""
+    written, out = text.split(), list[Word]()
+    same = SequenceMatcher(None, [word.text for word in words], written, autojunk=False)
+    for kind, a, b, c, d in same.get_opcodes():
+        if kind == "equal":
+            out += words[a:b]
+        elif d > c:
+            start = words[a].span.start if a < len(words) else words[-1].span.end
+            end = words[b - 1].span.end if b > a else start
+            edges = [start + (end - start) * i // (d - c) for i in range(d - c + 1)]
+            out += [Word(one, Span(*edges[i : i + 2])) for i, one in enumerate(written[c:d])]
+    return tuple(out)
+
+
+@given(data=st.data())
+def test_ordinary_edits_of_real_lines_keep_the_times_that_difflib_finds(data: st.DataObject) -> None:
+    lines = [row["words"] for row in json.loads(SAMPLE.read_text(encoding="utf-8"))]
+    heard, other = data.draw(st.sampled_from(lines)).split(), data.draw(st.sampled_from(lines)).split()
+    written = list(heard)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at, long = data.draw(st.integers(0, len(written))), data.draw(st.integers(0, 5))
+        match data.draw(st.sampled_from(["fix", "insert", "delete", "double", "retype", "capitals"])):
+            case "fix":
+                written[at : at + 1] = ["fixed"]
+            case "insert":
+                written[at:at] = other[:long]
+            case "delete":
+                written[at : at + long] = []
+            case "double":
+                written[at:at] = written[at : at + long]
+            case "retype":
+                written[at:] = other
+            case "capitals":
+                written[at : at + 1] = [word.capitalize() for word in written[at : at + 1]]
+    text = " ".join(written) or "x"
+    assert respell(said(" ".join(heard)), text) == by_difflib(said(" ".join(heard)), text)
+
+
+@given(st.lists(st.sampled_from("ab"), min_size=1), st.lists(st.sampled_from("ab"), min_size=1))
+def test_written_words_are_all_there_and_their_times_in_order(heard: list[str], written: list[str]) -> None:
+    words = said(" ".join(heard))
+    made = respell(words, " ".join(written))
+    assert [word.text for word in made] == written
+    assert all(one.span.start <= one.span.end <= two.span.start for one, two in pairwise(made))
+    assert made[-1].span.end <= words[-1].span.end
+
+
+def test_a_line_of_more_words_than_anyone_says_is_refused_with_their_number() -> None:
+    assert len(respell(said(), "a " * MOST_WORDS)) == MOST_WORDS
+    with pytest.raises(MeetingError, match=f"{MOST_WORDS} words, this text has {MOST_WORDS + 1}"):
+        respell(said(), "a " * (MOST_WORDS + 1))
+
+
+def test_a_change_is_prepared_for_the_words_that_it_was_made_for_and_for_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = Shown(line("s1", 1, 0, 4))
+    change = prepared(SegmentChange("s1", 1, text="a bee c d"), shown.transcript.segment("s1"))
+    other = prepared(SegmentChange("s1", 1, text="a bee c d"), replace(line("s1", 1, 0, 4), words=said("A B C D", 9)))
+    expected = respell(said("a b c d"), "a bee c d")
+    assert isinstance(change, SegmentChange)
+    assert change.respelling is not None
+    again = Shown(line("s1", 1, 0, 4))
+    again.edit(other)
+    assert again.overlay.edits.lines["s1"].segment.words == expected
+    monkeypatch.setattr("meeting.edits.respell", None)
+    shown.edit(change)
+    assert shown.overlay.edits.lines["s1"].segment.words == expected
+
+
+def test_what_cannot_be_prepared_is_left_as_it_is() -> None:
+    for change in (
+        SpeakerChange(ANN, True, "Ann"),
+        SegmentChange("s1", 1, True, BEN),
+        SegmentChange("s1", 9, text="a"),
+    ):
+        assert prepared(change, line("s1", 1, 0, 4)) is change
+    assert prepared(SegmentChange("s9", 1, text="a"), None) == SegmentChange("s9", 1, text="a")
+    with pytest.raises(MeetingError):
+        prepared(SegmentChange("s1", 1, text=" "), line("s1", 1, 0, 4))
+
+
+# Many edits
+
+
+class Counted(dict[str, EditedLine]):
+    """Edited lines that count how many of them are looked at."""
+
+    looks = 0
+
+    def __getitem__(self, id_: str) -> EditedLine:
+        Counted.looks += 1
+        return super().__getitem__(id_)
+
+
+def far(id_: str, start: int, who: str | None = ANN) -> Segment:
+    """A line of one second."""
+    span = Span(start * SAMPLE_RATE, (start + 1) * SAMPLE_RATE)
+    return Segment(id_, 1, True, "src", span, who, (Word("word", span),), 4)
+
+
+def test_an_edit_and_a_line_cost_as_much_beside_ten_thousand_edited_lines_as_beside_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = {f"s{i}": EditedLine(far(f"s{i}", i, BEN), far("", i).words, True) for i in range(10_000)}
+    shown = Shown(edits=Edits({}, {}, Counted(lines)))
+    looked: list[str] = []
+    transcript_segment = Transcript.segment
+    monkeypatch.setattr(Transcript, "segment", lambda self, id_: (looked.append(id_), transcript_segment(self, id_))[1])
+    Counted.looks = 0
+    shown.hear(replace(far("s4000", 4000, CID), rev=9))
+    shown.hear(far("s10000", 10_000))
+    shown.relabel("s10000", CID)
+    shown.edit(SpeakerChange(ANN, True, "Ann"))
+    shown.edit(SpeakerChange(CID, merge_into=BEN))
+    assert Counted.looks < 20
+    assert len(looked) < 20
+
+
+def test_an_edited_line_is_found_by_its_time_whatever_lies_between() -> None:
+    """One long line and many short ones, in two sources."""
+    long = replace(far("long", 0), span=Span(0, 900 * SAMPLE_RATE), words=said("start", 0) + said("end", 899))
+    shown = Shown(*(far(f"s{i}", i) for i in range(100, 900)), long, replace(far("other", 899), source_id="src2"))
+    shown.relabel("long", BEN)
+    shown.relabel("other", BEN)
+    again = Segment("x", 1, True, "src", Span(899 * SAMPLE_RATE, 901 * SAMPLE_RATE), ANN, said("end more", 899))
+    shown.hear(again)
+    assert [words for id_, words, _ in shown.lines if id_ == "x"] == ["more"]
+
+
+def test_a_hundred_voices_merged_one_into_the_next_are_one_voice() -> None:
+    heard = [Speaker(f"spk{n}", color=n - 1, merged_into=f"spk{n + 1}" if n < 100 else None) for n in range(1, 101)]
+    found = voices(heard, Edits({"spk50": "Ann"}))
+    assert set(resolve(found).values()) == {"spk100"}
+    assert {speaker.id: speaker.name for speaker in found}["spk100"] == "Ann"
 
 
 # Voices

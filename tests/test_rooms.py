@@ -7,20 +7,22 @@ import threading
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
 from meeting.config import Limits, Models
-from meeting.events import Stopped
+from meeting.edits import SegmentChange, respell
+from meeting.events import Framed, Stopped
 from meeting.journal import Journal
 from meeting.machinery import EngineRoom, Workshop
-from meeting.messages import AudioFrame, AudioInfo, Ended, SnapshotMessage
+from meeting.messages import AudioFrame, AudioInfo, Ended, SegmentMessage, ServerMessage, SnapshotMessage
 from meeting.records import ENDED, LIVE, OPEN, Meeting, Record, Source
 from meeting.room import Room
 from meeting.rooms import Rooms, farewell
 from meeting.store import Store
-from pipelines.errors import NotFound
+from pipelines.errors import MeetingError, NotFound
+from pipelines.types import Word
 from tests.server_fakes import FakeMachinery, tone
 from tests.test_room import START, FakeClient
 
@@ -258,3 +260,35 @@ def test_a_limit_that_was_set_counts_whatever_was_measured(tmp_path: Path) -> No
         assert "as it takes (2)" in str(rooms.refusal())
 
     among(tmp_path, body, Limits(meetings=2))
+
+
+def test_the_words_of_an_edit_are_found_neither_on_the_loop_nor_in_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where: list[str] = []
+
+    def watched(words: tuple[Word, ...], text: str) -> tuple[Word, ...]:
+        where.append(threading.current_thread().name)
+        return respell(words, text)
+
+    monkeypatch.setattr("meeting.edits.respell", watched)
+
+    async def body(rooms: Rooms) -> None:
+        room, host, client = await go_live(rooms, A)
+        room.post(Framed(client, AudioFrame(0, 0, tone(1.0))))
+        await host.until("speaker_revision")
+        assert [one.text for one in await rooms.edit(A, SegmentChange("s0", 3, text="won")) if is_line(one)] == ["won"]
+        room.post(Stopped(client))
+        await room.task
+        assert [one.text for one in await rooms.edit(A, SegmentChange("s0", 4, text="too")) if is_line(one)] == ["too"]
+        for refused in (SegmentChange("s0", 5, text="a " * 2001), SegmentChange("s0", 5, text=" ")):
+            with pytest.raises(MeetingError):
+                await rooms.edit(A, refused)
+
+    among(tmp_path, body)
+    assert len(where) == 4
+    assert all(name.startswith("edits") for name in where)
+
+
+def is_line(message: ServerMessage) -> TypeGuard[SegmentMessage]:
+    return isinstance(message, SegmentMessage)

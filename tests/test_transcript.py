@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meeting.messages import SegmentMessage, SpeakerMessage
-from meeting.transcript import Transcript, give_turns, join_turns, replace_turns, resolve
+from meeting.transcript import Transcript, follow, give_lines, give_turns, join_turns, replace_turns, resolve
 from pipelines.types import (
     BlockFailed,
     LabelChange,
@@ -184,6 +185,41 @@ def test_a_labelled_line_gives_the_turn_that_is_mostly_heard_in_it_to_its_speake
     ]  # fmt: skip
     assert give_turns(turns, Span(40, 80), "a") == join_turns(turns)
     assert give_turns(turns, Span(200, 300), "c") == [*join_turns(turns), turn(200, 300, "c")]
+
+
+SPANS = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda pair: Span(pair[0], pair[0] + pair[1]))
+
+
+@given(
+    turns=st.lists(st.builds(Turn, SPANS, st.sampled_from("abc"))),
+    lines=st.lists(st.tuples(SPANS, st.sampled_from("abcd")), max_size=8),
+)
+def test_many_lines_are_given_as_one_after_the_other(turns: list[Turn], lines: list[tuple[Span, str]]) -> None:
+    one_by_one = join_turns(turns)
+    for span, speaker in sorted(lines):
+        one_by_one = give_turns(one_by_one, span, speaker)
+    assert sorted(give_lines(join_turns(turns), lines)) == sorted(one_by_one)
+
+
+def test_ten_thousand_lines_are_given_with_a_look_at_their_neighbours_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+
+    def counted(turns: Iterable[Turn], span: Span, speaker: str) -> list[Turn]:
+        turns = list(turns)
+        looked.append(len(turns))
+        return give_turns(turns, span, speaker)
+
+    monkeypatch.setattr("meeting.transcript.give_turns", counted)
+    turns = [turn(i * 10, i * 10 + 12, "ab"[i % 2]) for i in range(10_000)]
+    given_ = give_lines(turns, [(Span(i * 10, i * 10 + 10), "c") for i in range(10_000)])
+    assert (len(looked), max(looked) < 8) == (10_000, True)
+    assert {one.speaker for one in given_} <= {"a", "b", "c"}
+
+
+def test_a_voice_is_followed_through_merges_and_a_ring_has_one_end() -> None:
+    assert follow("a", {"a": "b", "b": "c", "c": None}) == "c"
+    assert follow("z", {"a": "b"}) == "z"
+    assert {follow(one, {"a": "b", "b": "a"}) for one in "ab"} == {"a"}
 
 
 def test_the_revision_of_a_line_is_known_also_after_it_was_withdrawn() -> None:
