@@ -230,11 +230,17 @@ async def edit_segment(request: Request, meeting_id: str, segment_id: str, body:
     return as_dict(line)
 
 
+@router.post("/{meeting_id}/end")
+async def end(request: Request, meeting_id: str) -> dict[str, Any]:
+    """End a meeting, also while its source is away; what was received is kept and finished."""
+    return {"id": meeting_id, "state": await _rooms(request).end(meeting_id)}
+
+
 @router.delete("/{meeting_id}", status_code=204)
 async def remove(request: Request, meeting_id: str) -> Response:
-    """Delete a meeting with its text and audio; one that is live must be stopped first."""
+    """Delete a meeting with its text and audio; one that is live must be ended first."""
     if not await remove_meeting(_rooms(request), meeting_id):
-        raise Conflict("the meeting is live: stop it before you delete it")
+        raise Conflict("the meeting is live: end it before you delete it")
     return Response(status_code=204)
 
 

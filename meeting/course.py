@@ -9,6 +9,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from meeting.access import Role
 from meeting.config import Limits
 from meeting.edits import Overlay
 from meeting.events import (
@@ -105,13 +106,15 @@ class Course:
         self._limits = limits
         self._resumable = resumable
         self._models = models or {}
-        self._clients: set[int] = set()
+        self._clients: dict[int, Role] = {}
         self._source: LiveSource | None = None
         self._live_since = 0.0
         self._visited = False
         self._dismissed = False
         self._rebuilt: Overlay | None = None
         self._troubles: dict[str, str] = {}
+        self.discarded = False
+        """True once the meeting is being deleted"""
         self.unfinished = False
         """True when nothing more can happen here, and a later session must finish the meeting"""
 
@@ -122,7 +125,9 @@ class Course:
 
     @property
     def closed(self) -> bool:
-        """True once nothing more can happen here: ended and stored, or open with nobody in it."""
+        """True once nothing more can happen here: ended and stored, open with nobody in it, or being deleted."""
+        if self.discarded:
+            return True
         if self.state is State.OPEN:
             empty = self._visited and not self._clients and self._source is None
             return self._dismissed or empty
@@ -137,6 +142,11 @@ class Course:
     def busy(self) -> bool:
         """True while a source takes up the machine: from its `start` until everything is stored."""
         return self._source is not None and not self.closed
+
+    @property
+    def ending(self) -> bool:
+        """True once its end has been asked for: nothing that comes now is heard."""
+        return self.state in (State.ENDING, State.ENDED) or (self._source is not None and self._source.stopping)
 
     @property
     def wake_at(self) -> float | None:
@@ -234,7 +244,7 @@ class Course:
         told: list[Effect] = []
         if live.client is not None:
             told = farewell(live.client, code, message, Close.BAD_MESSAGE)
-            self._clients.discard(live.client)
+            self._clients.pop(live.client, None)
             live.client = None
         if not live.opened:
             self._source = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from meeting.access import Role
 from meeting.edits import Change
 from meeting.messages import AudioFrame, AudioInfo, ServerMessage, Start
 from meeting.records import Edits, Gap, Restored, Resume, Source
@@ -17,6 +18,8 @@ class Joined:
     """A client has connected; it is a viewer until it starts a source."""
 
     client: int
+    role: Role = Role.VIEW
+    """What it may do here"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,13 @@ class Stopped:
     """A client sent `stop`."""
 
     client: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndAsked:
+    """A host ends the meeting from outside of it, source or not; answered by `Answer` with the same ticket."""
+
+    ticket: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +195,12 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class Dismissed:
-    """The server stops, or the meeting was deleted: what is live is finished, the rest is let go."""
+    """The server stops, or the meeting is being deleted: what is live is finished, the rest is let go."""
 
     code: int
     reason: str
+    discard: bool = False
+    """Finish nothing, whatever the meeting is doing: it is being deleted"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +213,7 @@ Event = (
     | Left
     | Started
     | Stopped
+    | EndAsked
     | Framed
     | Broke
     | Opened
@@ -362,7 +375,7 @@ class SaveEdits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Tell who asked for a change: what is now, why not, or None when the meeting is over and kept elsewhere."""
+    """Tell who asked for something: what is now, why not, or None when the meeting is over and kept elsewhere."""
 
     ticket: int
     outcome: tuple[ServerMessage, ...] | MeetingError | None

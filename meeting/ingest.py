@@ -72,7 +72,7 @@ async def _refuse(socket: WebSocket, message: ErrorMessage, code: int) -> None:
 
 async def _attend(socket: WebSocket, room: Room, doorman: Doorman, grant: Grant) -> None:
     outbox = Outbox()
-    client = room.join(outbox)
+    client = room.join(outbox, grant.role)
     with doorman.inside(grant, lambda: room.post(Broke(client, _denied("this link is no longer valid")))):
         await _converse(socket, room, client, outbox, grant)
 

@@ -13,29 +13,39 @@ log = logging.getLogger(__name__)
 
 DAY = 86_400.0
 """Seconds between two looks for what is too old"""
+SHOWN = 5
+"""Meetings that are named in the log where many cannot be deleted"""
 
 
 async def remove_meeting(rooms: Rooms, meeting_id: str) -> bool:
     """Delete a meeting with its text, audio and links; false, and nothing done, while it is live. Raises NotFound."""
     await asyncio.to_thread(rooms.store.meeting, meeting_id)
-    if not await rooms.dismiss(meeting_id):
-        return False
-    await asyncio.wrap_future(rooms.store.delete_meeting(meeting_id))
-    # Whoever came while it was being deleted stands in a room of a meeting that is no more.
-    await rooms.dismiss(meeting_id)
-    return True
+    async with rooms.emptied(meeting_id) as empty:
+        if empty:
+            await asyncio.wrap_future(rooms.store.delete_meeting(meeting_id))
+    return empty
 
 
 async def sweep(rooms: Rooms, days: float, now: datetime) -> int:
-    """Delete the meetings that ended, or were made and never held, more than `days` before `now`; how many."""
-    gone = 0
+    """Delete the meetings that ended, or were made and never held, more than `days` before `now`; how many.
+
+    One whose files cannot be deleted is left to the next time. Raises StoreError where the database refuses.
+    """
+    gone, stuck = 0, []
     for meeting_id in await asyncio.to_thread(rooms.store.older_than, now - timedelta(days=days)):
         try:
             gone += await remove_meeting(rooms, meeting_id)
         except NotFound:  # someone was faster
             continue
+        except StoreError as error:
+            if not isinstance(error.__cause__, OSError):  # the database: the next one would fail as well
+                raise
+            stuck.append(f"{meeting_id} ({error})")
     if gone:
         log.info("%d meeting(s) older than %g days deleted", gone, days)
+    if stuck:
+        shown = ", ".join(stuck[:SHOWN]) + (" …" if len(stuck) > SHOWN else "")
+        log.error("%d old meeting(s) could not be deleted, and are tried again in a day: %s", len(stuck), shown)
     return gone
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from meeting.access import Role
 from meeting.config import Limits
 from meeting.corrections import Corrections
 from meeting.course import State
@@ -23,9 +24,11 @@ from meeting.events import (
     AbandonSource,
     Answer,
     Broadcast,
+    Dismissed,
     Drop,
     Edited,
     Effect,
+    EndAsked,
     Event,
     FinishSource,
     Framed,
@@ -80,6 +83,11 @@ SAVES = (
 )
 """Effects for the store"""
 
+PATIENCE = 10.0
+"""Seconds that a meeting has to let go of everything when it is deleted, before it is made to"""
+STUBBORN = 60.0
+"""Seconds that the threads of its sources then have: what they gave to the models may have to come back first"""
+
 CROWD = 500
 """Events that may wait; beyond it no more audio is heard and no client is read, until there are fewer"""
 
@@ -115,6 +123,8 @@ class Room:
         self._asked: dict[int, asyncio.Future[tuple[ServerMessage, ...] | None]] = {}
         self._next_ticket = 0
         self._workers: dict[str, Worker] = {}
+        self._hired: list[Worker] = []
+        """Every worker whose thread may still run, those that were let go included"""
         self._gate = Gate()
         self._pace = Pace(limits.source_bytes)
         self._keeper = Keeper(self.id, self._write, lambda text: self.post(Unsaved("text", text)), self._relieved)
@@ -127,13 +137,13 @@ class Room:
         self.task = self._loop.create_task(self._run(), name=f"room-{meeting.id}")
         self.task.add_done_callback(self._stopped)
 
-    def join(self, receiver: Receiver) -> int:
-        """Let a client in; its number is what later calls name it by."""
+    def join(self, receiver: Receiver, role: Role = Role.SERVER) -> int:
+        """Let a client in that may do what `role` says; its number is what later calls name it by."""
         client = self._next_client
         self._next_client += 1
         # Told nothing before its turn comes: the first message of all is the snapshot.
         self._arriving[client] = receiver
-        self.post(Joined(client))
+        self.post(Joined(client, role))
         return client
 
     def leave(self, client: int) -> None:
@@ -148,17 +158,35 @@ class Room:
 
     async def edit(self, change: Change) -> tuple[ServerMessage, ...] | None:
         """Let a person change something, and tell what is now; None when this meeting is over. Raises MeetingError."""
+        return await self._ask(lambda ticket: Edited(ticket, change))
+
+    async def end(self) -> bool:
+        """End this meeting with all that was received; false when it is over already."""
+        return await self._ask(EndAsked) is not None
+
+    async def _ask(self, question: Callable[[int], Event]) -> tuple[ServerMessage, ...] | None:
         if self.task.done():
             return None
         self._next_ticket += 1
         ticket, answered = self._next_ticket, self._loop.create_future()
         self._asked[ticket] = answered
-        self.post(Edited(ticket, change))
+        self.post(question(ticket))
         try:
             told: tuple[ServerMessage, ...] | None = await answered
             return told
         finally:
             del self._asked[ticket]
+
+    async def discard(self) -> bool:
+        """Let go of everything: the meeting is being deleted. False when a source's thread does not end in time."""
+        self.post(Dismissed(Close.NOT_FOUND, "deleted", discard=True))
+        await asyncio.wait([self.task], timeout=PATIENCE)
+        if not self.task.done():  # it waits for a disk that refuses
+            self.task.cancel()
+            await asyncio.wait([self.task])
+        until = time.monotonic() + STUBBORN
+        left = [worker.wait for worker in self._hired]
+        return all([await asyncio.to_thread(wait, max(0.0, until - time.monotonic())) for wait in left])
 
     async def frame(self, event: Framed) -> None:
         """Take a frame; waits while too much is on its way to disk, or when it comes faster than it may."""
@@ -178,7 +206,8 @@ class Room:
     @property
     def unfinished(self) -> bool:
         """Whether a later room must go on with this meeting, once this one is over."""
-        return self.session.state in (State.LIVE, State.ENDING) or self._keeper.overflowed
+        cut_off = self.session.state in (State.LIVE, State.ENDING) or self._keeper.overflowed
+        return cut_off and not self.session.discarded
 
     def post(self, event: Event) -> None:
         """Let an event happen; from the event loop only."""
@@ -302,7 +331,7 @@ class Room:
             asked.set_result(outcome)
 
     def _hire(self, job: OpenSource) -> Worker:
-        return Worker(
+        worker = Worker(
             self._workshop,
             self.id,
             job,
@@ -310,6 +339,8 @@ class Room:
             lambda size: self._call(self._gate.leave, size),
             self._crowded,
         )
+        self._hired = [*(one for one in self._hired if not one.wait(0)), worker]
+        return worker
 
     async def _save_end(self, effect: SaveState) -> bool:
         """Store the end behind everything else, however long that takes; then the frames as received can go."""

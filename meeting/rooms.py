@@ -5,24 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 
+from meeting import journal
 from meeting.config import Limits
 from meeting.corrections import Corrections
 from meeting.course import State
-from meeting.edits import Change, prepared
+from meeting.edits import Change, Conflict, prepared
 from meeting.events import Dismissed, Renamed, Saved, Unsaved
 from meeting.machinery import Workshop
 from meeting.messages import Close, Ended, SegmentMessage, ServerMessage, SnapshotMessage, SpeakerMessage
 from meeting.outputs import gap_message
-from meeting.records import OPEN, Meeting, Record, Restored
+from meeting.records import ENDING, LIVE, OPEN, Meeting, Record, Restored
 from meeting.recovery import restore
 from meeting.rescue import Rescue
 from meeting.room import Room
 from meeting.store import Store
-from pipelines.errors import StoreError
+from pipelines.errors import NotFound, StoreError
 from pipelines.types import seconds
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,10 @@ class Rooms:
         self._rooms: dict[str, Room] = {}
         # One thread: however many edits come at once, they take no more than its share of the processor.
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="edits")
+        self._leaving: dict[str, asyncio.Event] = {}
+        """Meetings that are being deleted; set once that is over"""
+        self._removals = 0
+        """How often a meeting was deleted, or should have been"""
         self._stopping = False
         self._past_samples = 0
         self.finished = 0
@@ -116,9 +122,11 @@ class Rooms:
 
     async def enter(self, meeting_id: str) -> Room | Record:
         """The room of a meeting, made where there is none; the whole record of one that is over. Raises NotFound."""
+        await self._settled(meeting_id)
         room = self._rooms.get(meeting_id)
         if room is not None:
             return room
+        removals = self._removals
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
         restored = None
         if meeting.state != OPEN and meeting_id not in self._rooms:
@@ -126,6 +134,9 @@ class Rooms:
             restored = None if self._stopping else await asyncio.to_thread(self._restore, meeting_id)
             if restored is None and meeting_id not in self._rooms:
                 return await asyncio.to_thread(self.store.record, meeting_id)
+        if meeting_id in self._leaving or removals != self._removals:
+            # What was read may have been deleted meanwhile.
+            return await self.enter(meeting_id)
         # Another connection may have made it while this one was reading.
         return self._rooms.get(meeting_id) or self._make(meeting, restored)
 
@@ -171,6 +182,8 @@ class Rooms:
         try:
             if not self._stopping:
                 await self.enter(meeting_id)
+        except NotFound:  # deleted meanwhile
+            log.info("meeting %s: is gone", meeting_id)
         except StoreError as error:
             log.error("meeting %s: cannot be gone on with: %s", meeting_id, error)
 
@@ -195,16 +208,58 @@ class Rooms:
         ready = await loop.run_in_executor(self._aside, corrections.prepared, meeting_id, change)
         return await asyncio.to_thread(corrections.change, meeting_id, ready)
 
-    async def dismiss(self, meeting_id: str) -> bool:
-        """Send everyone out of a meeting that is about to be deleted; false, and nothing done, while it is live."""
-        room = self._rooms.get(meeting_id)
-        if self.busy(meeting_id):
-            return False
-        if room is None:
-            return True
-        room.post(Dismissed(Close.NOT_FOUND, "deleted"))
-        await asyncio.wait([room.task])
-        return True
+    async def end(self, meeting_id: str) -> str:
+        """End a meeting with all that was received, whether or not its source is there; the state that it is in then.
+
+        Raises NotFound, StoreError, and Conflict where it has not begun or runs in another process.
+        """
+        place = await self.enter(meeting_id)
+        if isinstance(place, Room):
+            if place.session.state is State.OPEN and not place.session.busy:
+                raise Conflict("the meeting has not begun: there is nothing to end", "not_live")
+            if await place.end():
+                return place.session.state.value
+            await asyncio.wait([place.task])
+        meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
+        if meeting.state in (LIVE, ENDING):
+            raise Conflict("the meeting cannot be ended here now: try again in half a minute, or end it where it runs")
+        return meeting.state
+
+    @asynccontextmanager
+    async def emptied(self, meeting_id: str) -> AsyncIterator[bool]:
+        """Nobody is in a meeting, comes in, or writes a file of it meanwhile, so that it can be deleted.
+
+        False, and nothing done, while it is live. Raises StoreError when what it is doing does not come to an end.
+        """
+        await self._settled(meeting_id)
+        self._leaving[meeting_id] = over = asyncio.Event()
+        cut_off = False
+        try:
+            room = self._rooms.get(meeting_id)
+            if room is None:
+                live = await asyncio.to_thread(self._runs_elsewhere, meeting_id)
+            else:
+                live = room.session.busy and not room.session.ending
+            if not live and room is not None:
+                cut_off = room.session.state in (State.LIVE, State.ENDING)
+                if not await room.discard():
+                    raise StoreError("the meeting is still being finished: try again in a minute")
+            yield not live
+        except StoreError:
+            if cut_off:
+                self._retry(meeting_id)
+            raise
+        finally:
+            self._removals += 1
+            del self._leaving[meeting_id]
+            over.set()
+
+    async def _settled(self, meeting_id: str) -> None:
+        while (leaving := self._leaving.get(meeting_id)) is not None:
+            await leaving.wait()
+
+    def _runs_elsewhere(self, meeting_id: str) -> bool:
+        return any(journal.in_use(path) for path in self.store.files(meeting_id) if path.suffix == ".journal")
 
     async def finish_all(self, patience: float | None = None) -> None:
         """Finish and store every live meeting, let the others go; returns once all are.

@@ -5,7 +5,7 @@ Imports no asyncio, clock, socket or database: time is an argument, and `wake_at
 
 from __future__ import annotations
 
-from meeting.access import digest
+from meeting.access import Role, digest
 from meeting.course import RECOVERING, TRY_AGAIN, Course, State, farewell, opening
 from meeting.edits import Change, SegmentChange, answer
 from meeting.events import (
@@ -18,6 +18,7 @@ from meeting.events import (
     Drop,
     Edited,
     Effect,
+    EndAsked,
     Event,
     FinishSource,
     Framed,
@@ -48,8 +49,8 @@ from meeting.messages import AudioFrame, Close, Ended, ErrorMessage, StateMessag
 from meeting.outputs import hear
 from pipelines.errors import MeetingError, ProtocolError
 
-SPARE = 8
-"""Seats beyond the limit of viewers while the source is away, so that it can always come back"""
+BENCH = 32
+"""Seats beyond the limit of viewers, for those who may speak: the longest on it goes when another one needs a seat"""
 
 
 class Session(Course):
@@ -67,14 +68,16 @@ class Session(Course):
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What must be done about an event, in this order; `now` is in seconds on any steady clock."""
         match event:
-            case Joined(client):
-                return self._join(client)
+            case Joined(client, role):
+                return self._join(client, role)
             case Left(client):
                 return self._leave(client, now)
             case Started():
                 return self._start(event, now)
             case Stopped(client):
                 return self._stop(client, now)
+            case EndAsked(ticket):
+                return [*self._end_asked(), Answer(ticket, None if self.closed else ())]
             case Framed(client, frame):
                 return self._frame(client, frame, now)
             case Broke(client, error):
@@ -97,8 +100,8 @@ class Session(Course):
                 return [Broadcast(StateMessage(self.state.value, title))]
             case Edited(ticket, change):
                 return self._edit(ticket, change)
-            case Dismissed(code, reason):
-                return self._dismiss(code, reason)
+            case Dismissed(code, reason, discard):
+                return self._discard(code, reason) if discard else self._dismiss(code, reason)
             case Tick():
                 return self._tick(now)
 
@@ -127,20 +130,36 @@ class Session(Course):
 
     # Clients
 
-    def _join(self, client: int) -> list[Effect]:
-        present = self._source is not None and self._source.client is not None
-        if self.viewers >= self._limits.viewers + (0 if present else SPARE):
-            message = f"this meeting has as many viewers as it takes ({self._limits.viewers})"
-            return farewell(client, "too_many", message, Close.TOO_MANY)
+    def _join(self, client: int, role: Role) -> list[Effect]:
+        if self.discarded:
+            return [Drop(client, Close.NOT_FOUND, "deleted")]
+        made_room: list[Effect] = []
+        if self.viewers >= self._limits.viewers + (BENCH if role >= Role.SPEAK else 0):
+            gives_way = self._gives_way(role)
+            if gives_way is None:
+                message = f"this meeting has as many viewers as it takes ({self._limits.viewers})"
+                return farewell(client, "too_many", message, Close.TOO_MANY)
+            del self._clients[gives_way]
+            message = "this meeting is full, and your place was needed for somebody else who may speak"
+            made_room = farewell(gives_way, "too_many", message, Close.TOO_MANY)
         snapshot = Send(client, self._snapshot())
         if self.state is State.ENDED:
             return [snapshot, Send(client, Ended(self.transcript.count)), Drop(client, Close.NORMAL, "ended")]
-        self._clients.add(client)
+        self._clients[client] = role
         self._visited = True
-        return [snapshot, *(Send(client, ErrorMessage("storage", text, False)) for text in self._troubles.values())]
+        troubles = [Send(client, ErrorMessage("storage", text, False)) for text in self._troubles.values()]
+        return [*made_room, snapshot, *troubles]
+
+    def _gives_way(self, role: Role) -> int | None:
+        """Who leaves a full meeting for somebody with `role`: of those beyond the limit the lowest, longest there."""
+        if role < Role.SPEAK:
+            return None
+        seated = [client for client in self._clients if self._from_source(client) is None]
+        bench = [client for client in seated[self._limits.viewers :] if self._clients[client] <= role]
+        return min(bench, key=lambda client: self._clients[client], default=None)
 
     def _leave(self, client: int, now: float) -> list[Effect]:
-        self._clients.discard(client)
+        self._clients.pop(client, None)
         live = self._source
         if live is None or live.client != client:
             return []
@@ -220,7 +239,7 @@ class Session(Course):
         assert live is not None
         effects: list[Effect] = []
         if live.client is not None:
-            self._clients.discard(live.client)
+            self._clients.pop(live.client, None)
             effects.append(Drop(live.client, Close.RESUMED_ELSEWHERE, "resumed elsewhere"))
         live.client, live.lost_at, live.token = client, None, token
         if live.opened:
@@ -228,9 +247,18 @@ class Session(Course):
         return [*effects, *([] if self._rebuilt is None else [Send(client, RECOVERING)])]
 
     def _stop(self, client: int, now: float) -> list[Effect]:
-        live = self._from_source(client)
-        if live is None:
+        if self._from_source(client) is None and not self._may_end(client):
             return self._refuse(client, "bad_message", "stop comes after start", Close.BAD_MESSAGE, now)
+        return self._end_asked()
+
+    def _may_end(self, client: int) -> bool:
+        """Whether a client that is not the source may end the meeting: a host, once there is something to end."""
+        return self._clients.get(client, Role.ANYONE) >= Role.HOST and self.busy
+
+    def _end_asked(self) -> list[Effect]:
+        live = self._source
+        if live is None:
+            return []
         if not live.opened:
             live.stopping = True
             return []
@@ -263,7 +291,14 @@ class Session(Course):
             return [FinishSource(live.source.id, hurry=True)]
         if self.state is not State.OPEN:
             return self._finish()
-        self._source = None
+        return self._let_go(code, reason)
+
+    def _discard(self, code: int, reason: str) -> list[Effect]:
+        self.discarded = True
+        return self._let_go(code, reason)
+
+    def _let_go(self, code: int, reason: str) -> list[Effect]:
+        live, self._source = self._source, None
         effects: list[Effect] = [] if live is None else [AbandonSource(live.source.id)]
         effects += [Drop(client, code, reason) for client in sorted(self._clients)]
         self._clients.clear()

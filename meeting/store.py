@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import secrets
 import string
@@ -102,6 +103,12 @@ class Store:
         """Where the frames of a source are kept as they were received."""
         return self._file(meeting_id, source_id, ".journal")
 
+    def files(self, meeting_id: str) -> list[Path]:
+        """All that is kept of a meeting beside the database: sound, journals, and what was set aside of them."""
+        if not _ID.fullmatch(meeting_id):
+            return []
+        return sorted((self.data_dir / AUDIO).glob(f"{meeting_id}.*"))
+
     def _file(self, meeting_id: str, source_id: str, suffix: str) -> Path:
         for id_ in (meeting_id, source_id):
             if not _ID.fullmatch(id_):
@@ -145,10 +152,9 @@ class Store:
             folder = self.data_dir / AUDIO
             paths = {folder / Path(name).name for name in named if name}
             # Files first, within the transaction: if one cannot go, the meeting stays and can be deleted again.
-            if _ID.fullmatch(meeting_id):
-                paths.update(folder.glob(f"{meeting_id}.*"))
-            for path in paths:
+            for path in {*paths, *self.files(meeting_id)}:
                 path.unlink(missing_ok=True)
+            _sync(folder)
             session.execute(delete(MeetingRow).where(MeetingRow.id == meeting_id))
 
         return self.write(work, wipe=True)
@@ -382,6 +388,15 @@ def _upsert(session: Session, table: Any, rows: list[dict[str, Any]], newer: boo
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     where = statement.excluded.rev > table.rev if newer else None
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed, where=where), rows)
+
+
+def _sync(folder: Path) -> None:
+    """Make it lasting which files a folder has: none of a meeting may be back after a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _cursor(meeting: Meeting) -> str:

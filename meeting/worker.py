@@ -120,6 +120,11 @@ class Worker:
         self._awake.set()
         self._jobs.put(None)
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until the thread is gone, and with it all that could write another file; whether it is."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
     def remove_journal(self) -> None:
         """Delete the frames as received, and let go of them: all is stored in better form."""
         self._path.unlink(missing_ok=True)

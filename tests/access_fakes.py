@@ -77,9 +77,9 @@ class Locked:
 
 
 @contextmanager
-def locked(folder: Path, **server: Any) -> Iterator[Locked]:
+def locked(folder: Path, *, viewers: int = 200, **server: Any) -> Iterator[Locked]:
     """A real server in a thread that asks for tokens."""
-    settings = config(folder)
+    settings = config(folder, viewers=viewers)
     settings = replace(settings, server=replace(settings.server, token=TOKEN, **server))
     with serving(settings) as running:
         yield Locked(running)

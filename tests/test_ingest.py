@@ -8,20 +8,24 @@ import logging
 import struct
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from meeting.access import EVERYTHING
+from meeting.access import EVERYTHING, Role
 from meeting.doorman import Doorman
 from meeting.ingest import TRY_AGAIN, _attend
 from meeting.messages import HEADER, AudioFrame, Ended, encode
 from meeting.outbox import LIMIT, Outbox
+from meeting.session import BENCH
+from tests.access_fakes import TOKEN, locked
 from tests.server_fakes import (
     FAKE_MODELS,
     NO_AUDIO,
+    Client,
     FakeMachinery,
     FakePipeline,
     Serving,
@@ -303,21 +307,64 @@ def test_an_unknown_meeting_is_told_apart_from_a_broken_server(served: Serving) 
         assert client.close_code() == 4404
 
 
-def test_viewers_beyond_the_limit_are_turned_away(served: Serving) -> None:
-    meeting_id = served.create()
-    with served.connect(meeting_id) as host:
-        host.start()
-        with (
-            served.connect(meeting_id) as a,
-            served.connect(meeting_id) as b,
-            served.connect(meeting_id) as c,
-            served.connect(meeting_id) as d,
-        ):
-            assert [one.receive()["type"] for one in (a, b, c)] == ["snapshot"] * 3
-            assert d.receive()["code"] == "too_many"
-            assert d.close_code() == 4429
-        host.send("stop")
-        host.close_code()
+def test_viewers_beyond_the_limit_are_turned_away_and_take_no_seat_of_others(tmp_path: Path) -> None:
+    with locked(tmp_path, viewers=3) as server, ExitStack() as stack:
+        meeting = server.create()
+
+        def come(token: str) -> Client:
+            return stack.enter_context(server.connect(meeting.id, token))
+
+        source = come(meeting.speak)
+        session = source.start()
+        source.frame(0, tone())
+        source.until("ack")
+        readers = [come(meeting.view) for _ in range(3)]
+        assert [one.receive()["type"] for one in readers] == ["snapshot"] * 3
+        late = come(meeting.view)
+        assert late.receive()["code"] == "too_many"
+        assert late.close_code() == 4429
+        for token in (meeting.host, TOKEN, meeting.speak):
+            assert come(token).receive()["type"] == "snapshot"
+        # Its older connection still counts as there.
+        again = come(meeting.speak)
+        resume = {"source_id": session["source_id"], "token": session["resume_token"]}
+        assert again.start(resume=resume)["next_seq"] == 1
+        assert source.close_code() == 4409
+        again.send("stop")
+        assert again.until("ended")["segments"] == 1
+
+
+def test_where_everybody_may_speak_the_last_to_come_to_a_full_meeting_find_a_seat(tmp_path: Path) -> None:
+    with serving(config(tmp_path, viewers=1)) as served, ExitStack() as stack:
+        meeting_id = served.create()
+        there = [stack.enter_context(served.connect(meeting_id)) for _ in range(1 + BENCH)]
+        assert [one.receive()["type"] for one in there] == ["snapshot"] * len(there)
+        source = stack.enter_context(served.connect(meeting_id))
+        assert source.start()["type"] == "session"
+        assert there[1].close_code() == 4429
+        assert there[1].seen[-1]["code"] == "too_many"
+        source.send("stop")
+        assert there[0].until("ended")["type"] == "ended"
+
+
+def test_a_host_ends_a_meeting_on_the_socket_and_others_cannot(tmp_path: Path) -> None:
+    with locked(tmp_path) as server:
+        meeting = server.create()
+        with server.connect(meeting.id, meeting.speak) as source:
+            source.start()
+            source.frame(0, tone())
+            source.until("ack")
+        for token in (meeting.view, meeting.speak):
+            with server.connect(meeting.id, token) as client:
+                client.send("stop")
+                assert client.until("error")["code"] == "bad_message"
+                assert client.close_code() == 4400
+        with server.connect(meeting.id, meeting.host) as host:
+            host.send("stop")
+            assert host.until("ended")["segments"] == 1
+            assert host.close_code() == 1000
+        facts = server.call("GET", f"/api/meetings/{meeting.id}", meeting.view).json()
+        assert (facts["state"], facts["duration"], facts["segments"]) == ("ended", 1.0, 1)
 
 
 def test_live_meetings_beyond_the_limit_are_turned_away(tmp_path: Path) -> None:
@@ -446,7 +493,7 @@ class FakeRoom:
     id = "m1"
     left: int | None = None
 
-    def join(self, outbox: Outbox) -> int:
+    def join(self, outbox: Outbox, role: Role) -> int:
         """Flood whoever comes."""
         for number in range(LIMIT + 2):
             message = Ended(number)

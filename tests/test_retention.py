@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -29,9 +32,10 @@ class FakeRooms:
         self.store = store
         self.live = live
 
-    async def dismiss(self, meeting_id: str) -> bool:
+    @asynccontextmanager
+    async def emptied(self, meeting_id: str) -> AsyncIterator[bool]:
         """False for a live one."""
-        return meeting_id not in self.live
+        yield meeting_id not in self.live
 
 
 @pytest.fixture
@@ -93,6 +97,40 @@ def test_a_database_that_cannot_be_read_does_not_end_the_sweeping(
     asyncio.run(scene())
 
 
+def test_a_file_that_cannot_be_deleted_keeps_its_own_meeting_only_and_is_tried_again(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number, id_ in enumerate(("first", "stuck", "third")):
+        keep(store, id_, "ended", 50, 40 - number)
+    (store.audio_path("stuck", "src")).mkdir()
+    assert clean(store, 30) == ["stuck"]
+    (told,) = [line for line in caplog.messages if "could not be deleted" in line]
+    assert "stuck" in told
+    store.audio_path("stuck", "src").rmdir()
+    assert clean(store, 30) == []
+
+
+def test_a_database_that_refuses_ends_the_sweep_at_the_first_meeting(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(store, "one", "ended", 50, 40)
+    keep(store, "two", "ended", 50, 40)
+    tried = []
+
+    def refuse(meeting_id: str) -> Future[None]:
+        tried.append(meeting_id)
+        future: Future[None] = Future()
+        error = StoreError("in use by another program")
+        error.__cause__ = sqlite3.OperationalError("database is locked")
+        future.set_exception(error)
+        return future
+
+    monkeypatch.setattr(store, "delete_meeting", refuse)
+    with pytest.raises(StoreError):
+        clean(store, 30)
+    assert len(tried) == 1
+
+
 def test_a_starting_server_removes_what_is_too_old(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         long_ago = datetime.now(timezone.utc) - timedelta(days=10)
@@ -144,6 +182,36 @@ def test_a_live_meeting_is_stopped_before_it_is_deleted(tmp_path: Path) -> None:
             source.until("ack")
             answer = server.call("DELETE", f"/api/meetings/{meeting.id}", meeting.host)
             assert (answer.status_code, answer.json()["error"]["code"]) == (409, "live")
+
+
+def test_a_meeting_whose_source_is_gone_is_ended_and_deleted_by_its_host_at_once(tmp_path: Path) -> None:
+    with locked(tmp_path) as server:
+        meeting = server.create()
+        with server.connect(meeting.id, meeting.speak) as source:
+            source.start()
+            source.frame(0, tone())
+            source.until("ack")
+        path = f"/api/meetings/{meeting.id}"
+        assert server.call("DELETE", path, meeting.host).status_code == 409
+        for token in (meeting.view, meeting.speak):
+            assert server.call("POST", f"{path}/end", token).status_code == 403
+        answer = server.call("POST", f"{path}/end", meeting.host)
+        assert answer.status_code == 200
+        assert answer.json()["state"] in ("ending", "ended")
+        assert server.call("DELETE", path, meeting.host).status_code == 204
+        assert not list((tmp_path / "audio").iterdir())
+
+
+def test_a_meeting_that_has_not_begun_has_no_end_and_one_that_is_over_keeps_its_own(tmp_path: Path) -> None:
+    with locked(tmp_path) as server:
+        open_, over = server.create(), server.held()
+        answer = server.call("POST", f"/api/meetings/{open_.id}/end", open_.host)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_live")
+        assert server.call("POST", f"/api/meetings/{over.id}/end", over.host).json() == {
+            "id": over.id,
+            "state": "ended",
+        }
+        assert server.call("POST", "/api/meetings/nowhere/end").status_code == 404
 
 
 def test_what_is_kept_is_for_the_owners_eyes(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -12,16 +14,17 @@ from typing import Any, TypeGuard
 import pytest
 
 from meeting.config import Limits, Models
-from meeting.edits import SegmentChange, respell
-from meeting.events import Framed, Stopped
+from meeting.edits import Conflict, SegmentChange, respell
+from meeting.events import EndAsked, Framed, Stopped
 from meeting.journal import Journal
 from meeting.machinery import EngineRoom, Workshop
 from meeting.messages import AudioFrame, AudioInfo, Ended, SegmentMessage, ServerMessage, SnapshotMessage
 from meeting.records import ENDED, LIVE, OPEN, Meeting, Record, Source
+from meeting.retention import remove_meeting
 from meeting.room import Room
 from meeting.rooms import Rooms, farewell
 from meeting.store import Store
-from pipelines.errors import MeetingError, NotFound
+from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import Word
 from tests.server_fakes import FakeMachinery, tone
 from tests.test_room import START, FakeClient
@@ -29,11 +32,16 @@ from tests.test_room import START, FakeClient
 A, B, CUT, SOURCE = ("a" * 16, "b" * 16, "c" * 16, "s" * 16)
 
 
-def among(folder: Path, body: Callable[[Rooms], Awaitable[None]], limits: Limits | None = None) -> None:
+def among(
+    folder: Path,
+    body: Callable[[Rooms], Awaitable[None]],
+    limits: Limits | None = None,
+    machinery: FakeMachinery | None = None,
+) -> None:
     """Run `body` with two open meetings."""
+    machinery = machinery or FakeMachinery()
 
     async def run() -> None:
-        machinery = FakeMachinery()
         engine = EngineRoom(machinery, Models())
         engine.load()
         engine.wait()
@@ -155,15 +163,212 @@ def test_no_more_meetings_go_live_than_allowed_even_at_once(tmp_path: Path) -> N
     among(tmp_path, body, Limits(meetings=1))
 
 
-def test_a_live_meeting_is_not_dismissed_an_open_one_is(tmp_path: Path) -> None:
+def test_a_live_meeting_is_not_deleted_an_open_one_is(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
         await go_live(rooms, A)
-        assert not await rooms.dismiss(A)
+        assert not await remove_meeting(rooms, A)
         viewer = FakeClient()
         (await entered(rooms, B)).join(viewer)
-        assert await rooms.dismiss(B)
+        assert await remove_meeting(rooms, B)
         assert viewer.closed == (4404, "deleted")
-        assert await rooms.dismiss("nowhere")
+        with pytest.raises(NotFound):
+            await remove_meeting(rooms, "nowhere")
+        assert rooms.store.meeting(A).state == LIVE
+
+    among(tmp_path, body)
+
+
+def files(rooms: Rooms) -> list[str]:
+    """Names of all that is kept as sound."""
+    return sorted(path.name for path in (rooms.store.data_dir / "audio").iterdir())
+
+
+def test_a_source_that_comes_while_its_meeting_is_being_deleted_starts_nothing_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came: list[asyncio.Task[Any]] = []
+    delete = Store.delete_meeting
+
+    async def come(rooms: Rooms) -> None:
+        room, client = await entered(rooms, A), FakeClient()
+        room.start(room.join(client), START)
+        await client.until("session")
+
+    async def body(rooms: Rooms) -> None:
+        def between(store: Store, meeting_id: str) -> Any:
+            came.append(asyncio.create_task(come(rooms)))
+            monkeypatch.setattr(Store, "delete_meeting", late)
+            late_delete.set_running_or_notify_cancel()
+            asyncio.get_running_loop().call_later(0.1, lambda: delete(store, meeting_id).add_done_callback(pass_on))
+            return late_delete
+
+        def late(store: Store, meeting_id: str) -> Any:
+            raise AssertionError("deleted twice")
+
+        def pass_on(done: Any) -> None:
+            late_delete.set_result(None)
+
+        late_delete: Future[None] = Future()
+        monkeypatch.setattr(Store, "delete_meeting", between)
+        assert await remove_meeting(rooms, A)
+        with pytest.raises(NotFound):
+            await came[0]
+        assert (rooms.get(A), rooms.live, files(rooms)) == (None, 0, [])
+
+    among(tmp_path, body)
+
+
+def test_who_had_read_of_a_meeting_before_it_was_deleted_gets_no_room_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, deleted = threading.Event(), threading.Event()
+    look_up = Store.meeting
+
+    def slow(store: Store, meeting_id: str) -> Meeting:
+        found = look_up(store, meeting_id)
+        if not read.is_set():
+            read.set()
+            assert deleted.wait(20)
+        return found
+
+    async def body(rooms: Rooms) -> None:
+        monkeypatch.setattr(Store, "meeting", slow)
+        entering = asyncio.create_task(rooms.enter(A))
+        await asyncio.to_thread(read.wait, 20)
+        assert await remove_meeting(rooms, A)
+        deleted.set()
+        with pytest.raises(NotFound):
+            await entering
+        assert rooms.get(A) is None
+
+    among(tmp_path, body)
+
+
+def test_what_a_thread_still_writes_for_a_deleted_meeting_is_waited_for_and_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    class SlowDoors(FakeMachinery):
+        """Whose first door takes its time."""
+
+        def open_door(self, encoding: str, sample_rate: int, channels: int) -> Any:
+            reached.set()
+            assert go_on.wait(20)
+            return super().open_door(encoding, sample_rate, channels)
+
+    async def body(rooms: Rooms) -> None:
+        room, client = await entered(rooms, A), FakeClient()
+        room.start(room.join(client), START)
+        await asyncio.to_thread(reached.wait, 20)
+        room.post(EndAsked(0))  # so that it may be deleted although a source is being made ready
+        removing = asyncio.create_task(remove_meeting(rooms, A))
+        await asyncio.wait_for(client.done.wait(), 20)
+        await asyncio.sleep(0.05)
+        assert not removing.done()
+        coming = asyncio.create_task(rooms.enter(A))
+        go_on.set()
+        assert await removing
+        with pytest.raises(NotFound):
+            await coming
+        assert files(rooms) == []
+        assert client.closed == (4404, "deleted")
+
+    among(tmp_path, body, machinery=SlowDoors())
+
+
+def test_no_file_outlives_its_meeting_however_a_source_and_its_deletion_meet(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        for i in range(200):
+            id_ = f"m{i:03}"
+            rooms.store.create_meeting(Meeting(id_, "t", OPEN, datetime.now(timezone.utc))).result()
+
+            async def come(id_: str = id_, i: int = i) -> FakeClient | None:
+                await asyncio.sleep(0.0005 * (i % 7))
+                with suppress(NotFound):
+                    place = await rooms.enter(id_)
+                    if isinstance(place, Room):
+                        client = FakeClient()
+                        place.start(place.join(client), START)
+                        return client
+                return None
+
+            async def remove(id_: str = id_, i: int = i) -> bool:
+                await asyncio.sleep(0.0005 * (i % 5))
+                return await remove_meeting(rooms, id_)
+
+            client, removed = await asyncio.gather(come(), remove())
+            if removed and client is not None:
+                await asyncio.wait_for(client.done.wait(), 20)
+            elif client is not None:  # it was live first: as long as it is it cannot be deleted
+                await client.until("session")
+                await rooms.end(id_)
+                assert await remove_meeting(rooms, id_)
+            assert rooms.get(id_) is None
+        assert files(rooms) == []
+
+    among(tmp_path, body)
+
+
+def test_a_file_that_cannot_be_deleted_leaves_the_meeting_whole_and_open_to_the_next_try(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def body(rooms: Rooms) -> None:
+        stubborn = rooms.store.journal_path(A, SOURCE)
+        stubborn.mkdir()
+        with pytest.raises(StoreError):
+            await remove_meeting(rooms, A)
+        assert isinstance(await rooms.enter(A), Room)
+        stubborn.rmdir()
+        assert await remove_meeting(rooms, A)
+
+    among(tmp_path, body)
+
+
+def test_a_meeting_that_runs_in_another_process_is_not_deleted_from_under_it(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        with Journal(rooms.store.journal_path(A, SOURCE), AudioInfo()):
+            assert not await remove_meeting(rooms, A)
+        assert await remove_meeting(rooms, A)
+
+    among(tmp_path, body)
+
+
+def test_a_meeting_whose_source_is_away_is_ended_and_then_deleted_at_once(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        room, host, client = await go_live(rooms, A)
+        await room.frame(Framed(client, AudioFrame(0, 0, tone())))
+        await host.until("ack")
+        room.leave(client)
+        assert not await remove_meeting(rooms, A)
+        assert await rooms.end(A) in ("ending", "ended")
+        assert await remove_meeting(rooms, A)
+        assert files(rooms) == []
+        with pytest.raises(NotFound):
+            await rooms.end(A)
+
+    among(tmp_path, body)
+
+
+def test_what_was_received_is_kept_and_finished_when_a_host_ends_a_meeting(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        room, host, client = await go_live(rooms, A)
+        await room.frame(Framed(client, AudioFrame(0, 0, tone(2))))
+        await host.until("ack")
+        room.leave(client)
+        await rooms.end(A)
+        await asyncio.wait_for(room.task, 20)
+        record = await asyncio.to_thread(rooms.store.record, A)
+        assert (record.meeting.state, record.meeting.samples, len(record.segments)) == (ENDED, 32_000, 2)
+        assert await rooms.end(A) == ENDED
+
+    among(tmp_path, body)
+
+
+def test_a_meeting_that_has_not_begun_has_no_end(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        with pytest.raises(Conflict, match="nothing to end"):
+            await rooms.end(A)
 
     among(tmp_path, body)
 

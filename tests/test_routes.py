@@ -44,6 +44,7 @@ TABLE = {
     "GET /api/meetings/{meeting_id}": Row(READERS),
     "PATCH /api/meetings/{meeting_id}": Row(HOSTS, options={"json": {"title": "Other"}}),
     "DELETE /api/meetings/{meeting_id}": Row(HOSTS, 204),
+    "POST /api/meetings/{meeting_id}/end": Row(HOSTS),
     "PATCH /api/meetings/{meeting_id}/speakers/{speaker_id}": Row(HOSTS, options={"json": {"name": "Ann"}}),
     "PATCH /api/meetings/{meeting_id}/segments/{segment_id}": Row(HOSTS, options={"json": {"rev": 3, "speaker": None}}),
     "GET /api/meetings/{meeting_id}/transcript": Row(READERS),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.access import digest
+from meeting.access import Role, digest
 from meeting.config import Limits
 from meeting.course import LOADING, REMIND, TRANSITIONS, State
 from meeting.edits import SegmentChange, SpeakerChange
@@ -23,6 +23,7 @@ from meeting.events import (
     Drop,
     Edited,
     Effect,
+    EndAsked,
     Event,
     FinishSource,
     Framed,
@@ -68,7 +69,7 @@ from meeting.messages import (
     StateMessage,
 )
 from meeting.records import Gap, Resume
-from meeting.session import SPARE, Session
+from meeting.session import BENCH, Session
 from pipelines.errors import NotFound, ProtocolError
 from pipelines.types import SAMPLE_RATE, LabelChange, Segment, Span, Speaker, Word
 
@@ -348,19 +349,114 @@ def test_viewers_beyond_the_limit_are_turned_away() -> None:
     assert (errors(effects), drops(effects)) == ([("too_many", True)], [(9, 4429)])
 
 
-def test_a_full_meeting_still_lets_its_source_come_back() -> None:
+def crowded(role: Role = Role.VIEW, first: Session | None = None) -> Session:
+    """A live meeting at which many more clients of a role have come than it has seats."""
+    session = first or live()
+    for client in range(100, 100 + LIMITS.viewers + BENCH + 50):
+        session.handle(Joined(client, role), 0.0)
+    return session
+
+
+@pytest.mark.parametrize("away", [True, False])
+def test_readers_take_no_seat_of_those_who_may_speak(away: bool) -> None:
     session = live()
-    for client in (VIEWER, OTHER):
-        session.handle(Joined(client), 0.0)
+    if away:
+        session.handle(Left(HOST), 0.0)
+    crowded(first=session)
+    assert session.viewers == LIMITS.viewers
+    assert not drops(session.handle(Joined(7, Role.HOST), 0.0))
+    assert not drops(session.handle(Joined(8, Role.SERVER), 0.0))
+    assert drops(session.handle(Joined(6, Role.VIEW), 0.0)) == [(6, 4429)]
+    assert not drops(session.handle(Joined(9, Role.SPEAK), 0.0))
+    # Its older connection may not have been noticed to be dead.
+    assert drops(session.handle(resumed(9), 0.0)) == ([] if away else [(HOST, 4409)])
+    assert only(session.handle(Framed(9, frame(0)), 0.0), Keep)
+
+
+def test_a_thousand_who_may_speak_lock_out_neither_the_returning_source_nor_the_host() -> None:
+    session = live()
     session.handle(Left(HOST), 0.0)
-    assert not drops(session.handle(Joined(9), 0.0))
-    assert only(session.handle(resumed(9), 0.0), Send)
+    for client in range(100, 1100):
+        session.handle(Joined(client, Role.SPEAK), 0.0)
+        assert session.viewers <= LIMITS.viewers + BENCH
+    assert not [drop for drop in drops(session.handle(Joined(7, Role.HOST), 0.0)) if drop[0] == 7]
+    for client in range(2000, 3000):
+        assert (7, 4429) not in drops(session.handle(Joined(client, Role.SPEAK), 0.0))
+    session.handle(Joined(9, Role.SPEAK), 0.0)
+    assert not drops(session.handle(resumed(9), 0.0))
+    for client in range(3000, 4000):
+        session.handle(Joined(client, Role.SPEAK), 0.0)
+    assert session.speaks(9)
+    assert only(session.handle(Framed(9, frame(0)), 0.0), Keep)
 
 
-def test_seats_for_the_source_are_not_endless() -> None:
-    session = new()
-    turned_away = [client for client in range(20) if drops(session.handle(Joined(client), 0.0))]
-    assert turned_away == list(range(LIMITS.viewers + SPARE, 20))
+def test_the_longest_on_the_bench_gives_way_and_who_came_before_it_was_full_stays() -> None:
+    session = crowded(Role.SPEAK)
+    there = list(session._clients)
+    effects = session.handle(Joined(7, Role.SPEAK), 0.0)
+    gone = there[1 + LIMITS.viewers]
+    assert (errors(effects), drops(effects)) == ([("too_many", True)], [(gone, 4429)])
+    assert there[1 : 1 + LIMITS.viewers] == [100 + i for i in range(LIMITS.viewers)]
+    assert session.handle(Left(gone), 0.0) == []
+
+
+def test_nobody_gives_way_to_somebody_who_may_do_less() -> None:
+    session = crowded(Role.HOST)
+    assert drops(session.handle(Joined(7, Role.SPEAK), 0.0)) == [(7, 4429)]
+
+
+def test_a_source_that_is_just_starting_does_not_give_way() -> None:
+    session = new(*(Joined(client) for client in range(100, 100 + LIMITS.viewers)), Joined(HOST, Role.SPEAK), started())
+    for client in range(200, 400):
+        session.handle(Joined(client, Role.HOST), 0.0)
+    assert session.speaks(HOST)
+    assert only(session.handle(OPENED, 0.0), Send)[0].client == HOST
+
+
+@pytest.mark.parametrize("role", [Role.HOST, Role.SERVER])
+def test_a_host_ends_a_meeting_whose_source_is_away(role: Role) -> None:
+    session = live()
+    session.handle(Joined(VIEWER, role), 0.0)
+    session.handle(Left(HOST), 1.0)
+    effects = session.handle(Stopped(VIEWER), 2.0)
+    assert only(effects, FinishSource) == [FinishSource("src1")]
+    assert session.state is State.ENDING
+    assert not drops(effects)
+    effects = session.handle(Drained("src1", 1600), 3.0)
+    assert session.state is State.ENDED
+    assert drops(effects) == [(VIEWER, 1000)]
+
+
+def test_a_host_ends_a_meeting_whose_source_is_there_and_what_it_still_sends_is_no_mistake() -> None:
+    session = live()
+    session.handle(Joined(VIEWER, Role.HOST), 0.0)
+    assert FinishSource("src1") in session.handle(Stopped(VIEWER), 2.0)
+    assert session.handle(Framed(HOST, frame(0)), 2.0) == []
+    assert session.handle(Stopped(HOST), 2.0) == []
+    assert session.handle(Stopped(VIEWER), 2.0) == []
+    assert drops(session.handle(Drained("src1", 1600), 3.0)) == [(HOST, 1000), (VIEWER, 1000)]
+
+
+@pytest.mark.parametrize("role", [Role.VIEW, Role.SPEAK])
+def test_readers_and_speakers_cannot_end_a_meeting_that_is_not_theirs(role: Role) -> None:
+    session = live()
+    session.handle(Joined(VIEWER, role), 0.0)
+    effects = session.handle(Stopped(VIEWER), 2.0)
+    assert (errors(effects), drops(effects)) == ([("bad_message", True)], [(VIEWER, 4400)])
+    assert session.state is State.LIVE
+
+
+def test_there_is_nothing_to_end_before_a_meeting_has_begun() -> None:
+    session = new(Joined(VIEWER, Role.HOST))
+    assert drops(session.handle(Stopped(VIEWER), 0.0)) == [(VIEWER, 4400)]
+    assert new().handle(EndAsked(1), 0.0) == [Answer(1, ())]
+
+
+def test_a_meeting_that_is_ended_while_its_source_is_made_ready_ends_once_it_is() -> None:
+    session = new(Joined(HOST), started())
+    assert session.handle(EndAsked(1), 0.0) == [Answer(1, ())]
+    assert only(session.handle(OPENED, 0.0), FinishSource) == [FinishSource("src1")]
+    assert session.state is State.ENDING
 
 
 def test_a_resumed_source_closes_its_older_connection() -> None:
@@ -730,6 +826,8 @@ EVENTS = st.one_of(
     st.just(Drained("src1", 9)),
     st.just(Tick()),
     st.just(Dismissed(1001, "stop")),
+    st.just(EndAsked(1)),
+    st.just(Dismissed(4404, "deleted", True)),
     st.just(Renamed("x")),
     st.builds(Edited, st.integers(1, 9), st.builds(SegmentChange, st.just("s1"), st.integers(0, 4), st.just(True))),
 )
