@@ -177,7 +177,16 @@ class Course:
         if live.client is None:
             return []
         why = RECOVERING if self._rebuilt is not None else None if self._models else LOADING
-        return [Send(live.client, self._session(live)), *([] if why is None else [Send(live.client, why)])]
+        told = [Send(live.client, self._session(live)), *([] if why is None else [Send(live.client, why)])]
+        return [*told, *self._unread_language(live)]
+
+    def _unread_language(self, live: LiveSource) -> list[Effect]:
+        """Tell a source that it asked for a language that these models do not read; they read theirs all the same."""
+        known, wanted = self._models.get("languages"), live.start.language
+        if live.client is None or wanted is None or not known or wanted in known:
+            return []
+        message = f"the models of this server read {', '.join(known)} only: what is said in {wanted} comes out wrong"
+        return [Send(live.client, ErrorMessage("language", message, False))]
 
     # The source's own progress
 
@@ -204,7 +213,8 @@ class Course:
                 return self._opened(live, event, now)
             case Loaded(_, models):
                 self._models = models
-                return [SaveState(self.state.value, self.samples, models), Broadcast(self._snapshot())]
+                saved = SaveState(self.state.value, self.samples, models)
+                return [saved, Broadcast(self._snapshot()), *self._unread_language(live)]
             case Reopened(_, frames):
                 return self._reopened(live, frames)
             case Recovered():

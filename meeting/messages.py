@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from pipelines.errors import ProtocolError
 from pipelines.types import (
+    LANGUAGES,
     MAX_CHANNELS,
     MAX_RATE,
     MIN_RATE,
@@ -24,6 +25,9 @@ from pipelines.types import (
 
 VERSION = 1
 """Protocol version that `start` must name"""
+
+MOST_TEXT = 65_536
+"""Characters of a client's text frame; more is not even parsed"""
 
 HEADER = struct.Struct("<IQ")
 """Head of a binary frame: u32 seq, u64 capture time in microseconds, little endian"""
@@ -342,6 +346,10 @@ def encode(message: ServerMessage | ClientMessage) -> str:
 
 def decode(text: str) -> ClientMessage:
     """Parse a client's text frame; raises ProtocolError with what was wrong."""
+    if len(text) > MOST_TEXT:
+        raise ProtocolError(
+            f"a text frame has at most {MOST_TEXT} characters, this one {len(text)}", "too_large", Close.TOO_LARGE
+        )
     try:
         body = json.loads(text)
         json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair could be neither stored nor sent on
@@ -377,6 +385,9 @@ def _start(body: dict[str, Any]) -> Start:
         raise ProtocolError(f"source.kind must be room or solo, not {_short(start.source.kind)}")
     if len(start.source.name) > 200:
         raise ProtocolError("source.name must have at most 200 characters")
+    if start.language is not None and start.language not in LANGUAGES:
+        given = _short(start.language)
+        raise ProtocolError(f"language must be null or a code that Whisper knows, such as en, de or zh, not {given}")
     _require_possible(start.audio)
     return start
 

@@ -14,7 +14,7 @@ import pytest
 from pipelines.asr import Heard
 from pipelines.asr_whisper import WhisperRecogniser, load_folder
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
-from pipelines.types import SAMPLE_RATE, Samples
+from pipelines.types import LANGUAGES, SAMPLE_RATE, Samples
 from tests.tiny_whisper import build
 
 
@@ -31,6 +31,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tiny(folder: Path) -> WhisperRecogniser:
     return load_folder(folder, "tiny")
+
+
+def test_the_languages_that_may_be_asked_for_are_those_of_the_library() -> None:
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+    assert set(_LANGUAGE_CODES) == LANGUAGES
 
 
 def noise(seconds: float, seed: int = 0) -> Samples:

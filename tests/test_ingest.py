@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from meeting.access import EVERYTHING, Role
 from meeting.doorman import Doorman
 from meeting.ingest import TRY_AGAIN, _attend
-from meeting.messages import HEADER, AudioFrame, Ended, encode
+from meeting.messages import HEADER, MOST_TEXT, AudioFrame, Ended, encode
 from meeting.outbox import LIMIT, Outbox
 from meeting.session import BENCH
 from tests.access_fakes import TOKEN, locked
@@ -182,6 +182,7 @@ def start_with(**audio: Any) -> str:
         pytest.param('{"type":"start"}', "bad_message", 4400, id="start without its fields"),
         pytest.param('{"type":"stop"}', "bad_message", 4400, id="stop before start"),
         pytest.param("[" * 50_000, "bad_message", 4400, id="deep nesting"),
+        pytest.param(json.dumps({**START, "language": "xx"}), "bad_message", 4400, id="an unknown language"),
         pytest.param(b"", "bad_message", 4400, id="an empty frame"),
         pytest.param(b"abc", "bad_message", 4400, id="a frame shorter than its head"),
         pytest.param(HEAD + b"ab", "bad_message", 4400, id="audio before start"),
@@ -206,6 +207,12 @@ def test_bad_input_before_the_meeting_is_live(served: Serving, message: Any, cod
         assert client.start()["type"] == "session"
         client.send("stop")
         client.close_code()
+
+
+def test_a_long_text_closes_the_connection_that_sent_it(tmp_path: Path) -> None:
+    long = '{"type":"stop","x":"' + "x" * MOST_TEXT + '"}'
+    with serving(config(tmp_path)) as served:
+        assert refused(served, served.create(), long, start=False) == ("too_large", 4413)
 
 
 @pytest.mark.parametrize(
@@ -337,8 +344,10 @@ def test_viewers_beyond_the_limit_are_turned_away_and_take_no_seat_of_others(tmp
 def test_where_everybody_may_speak_the_last_to_come_to_a_full_meeting_find_a_seat(tmp_path: Path) -> None:
     with serving(config(tmp_path, viewers=1)) as served, ExitStack() as stack:
         meeting_id = served.create()
-        there = [stack.enter_context(served.connect(meeting_id)) for _ in range(1 + BENCH)]
-        assert [one.receive()["type"] for one in there] == ["snapshot"] * len(there)
+        there = []
+        for _ in range(1 + BENCH):
+            there.append(stack.enter_context(served.connect(meeting_id)))
+            assert there[-1].receive()["type"] == "snapshot"  # it has its seat before the next one comes
         source = stack.enter_context(served.connect(meeting_id))
         assert source.start()["type"] == "session"
         assert there[1].close_code() == 4429

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import fields
-from types import UnionType
+from types import SimpleNamespace, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from meeting import messages
 from meeting.messages import (
     HEADER,
+    MOST_TEXT,
     VERSION,
     AudioFrame,
     AudioInfo,
@@ -37,7 +38,7 @@ from meeting.messages import (
     encode,
 )
 from pipelines.errors import ProtocolError
-from pipelines.types import LabelChange, PipelineStats, Segment, Span, Speaker, Word
+from pipelines.types import LANGUAGES, LabelChange, PipelineStats, Segment, Span, Speaker, Word
 
 SERVER = get_args(ServerMessage)
 CLIENT = get_args(ClientMessage)
@@ -64,7 +65,7 @@ starts = st.builds(
     st.just(VERSION),
     st.builds(AudioInfo, st.text(), st.integers(4_000, 384_000), st.integers(1, 32)),
     st.builds(SourceInfo, st.text(max_size=200), st.sampled_from(["room", "solo"])),
-    st.none() | st.text(),
+    st.none() | st.sampled_from(sorted(LANGUAGES)),
     st.lists(st.text(max_size=100), max_size=5).map(tuple),
     st.none() | st.builds(ResumeInfo, st.text(), st.text()),
 )
@@ -159,7 +160,7 @@ def test_fields_of_a_later_protocol_are_ignored() -> None:
         ("7", "one JSON object"),
         ('"start"', "one JSON object"),
         ('{"type":"stop"', "one JSON object"),
-        ("[" * 100_000, "one JSON object"),
+        ("[" * 60_000, "one JSON object"),
         ('{"type":"auth","token":' + "9" * 5000 + "}", "one JSON object"),
         ('{"type":"auth","token":"\\ud800"}', "one JSON object"),
         ("{}", "unknown message type None"),
@@ -202,6 +203,11 @@ def test_what_is_no_message_is_refused_in_a_sentence(text: str, says: str) -> No
         ({"source": {"kind": "hall"}}, "source.kind must be room or solo, not 'hall'"),
         ({"source": {"name": "A" * 201}}, "at most 200 characters"),
         ({"language": 3}, "start.language must be"),
+        ({"language": "xx"}, "language must be null or a code that Whisper knows, such as en, de or zh, not 'xx'"),
+        ({"language": ""}, "language must be null or a code"),
+        ({"language": "de-DE"}, "language must be null or a code"),
+        ({"language": "d" * 60_000}, "language must be null or a code"),
+        ({"source": {"name": "n" * 201}}, "source.name must have at most 200"),
         ({"hotwords": "diart"}, "start.hotwords must be"),
         ({"hotwords": [1]}, "hotwords must be at most"),
         ({"hotwords": ["w" * 101]}, "hotwords must be at most"),
@@ -261,6 +267,35 @@ def test_a_damaged_message_raises_nothing_but_a_protocol_error(data: st.DataObje
     at = data.draw(st.integers(0, len(text) - 1))
     until = data.draw(st.integers(at, min(at + 5, len(text))))
     only_protocol_errors(text[:at] + data.draw(st.text(max_size=5)) + text[until:])
+
+
+def test_a_long_text_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[int] = []
+
+    def loads(text: str) -> Any:
+        parsed.append(len(text))
+        return json.JSONDecoder().decode(text)
+
+    monkeypatch.setattr(messages, "json", SimpleNamespace(loads=loads, dumps=json.dumps))
+    with pytest.raises(ProtocolError, match="at most 65536 characters, this one 65561") as caught:
+        decode(json.dumps({"type": "stop", "x": "y" * MOST_TEXT}))
+    assert (caught.value.code, caught.value.close, parsed) == ("too_large", 4413, [])
+    fits = json.dumps({"type": "stop", "x": ""})
+    assert decode(fits.replace('""', '"' + "y" * (MOST_TEXT - len(fits)) + '"')) == Stop()
+    assert parsed == [MOST_TEXT]
+
+
+def test_a_message_of_the_longest_names_and_words_in_any_script_fits() -> None:
+    words = tuple("字" * 100 for _ in range(200))
+    start = Start(VERSION, AudioInfo(), SourceInfo("名" * 200), "zh", words)
+    assert decode(encode(start)) == start
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_every_language_of_whisper_may_be_asked_for(language: str) -> None:
+    asked = decode(json.dumps({**START, "language": language}))
+    assert isinstance(asked, Start)
+    assert asked.language == language
 
 
 @pytest.mark.parametrize("kind", ["type", "version", "audio", "hotwords", "language"])

@@ -170,6 +170,27 @@ def test_a_source_may_speak_while_the_models_load_and_is_told_so() -> None:
     assert errors(back) == [("loading", False)]
 
 
+def asking(language: str | None) -> Started:
+    return started(start=replace(START, language=language))
+
+
+@pytest.mark.parametrize(("language", "told"), [("de", True), ("en", False), (None, False)])
+def test_a_source_learns_that_the_models_do_not_read_its_language(language: str | None, told: bool) -> None:
+    english = {**MODELS, "languages": ["en"]}
+    at_once = new(Joined(HOST), asking(language)).handle(replace(OPENED, models=english), 0.0)
+    waiting = new(Joined(HOST), asking(language), replace(OPENED, models=None))
+    later = waiting.handle(Loaded("src1", english), 5.0)
+    for effects in (at_once, later):
+        assert errors(effects) == ([("language", False)] if told else [])
+        assert only(effects, OpenSource) == []
+    assert waiting.state is State.LIVE
+
+
+def test_models_that_read_many_languages_are_asked_for_any() -> None:
+    many = {**MODELS, "languages": None}
+    assert errors(new(Joined(HOST), asking("de")).handle(replace(OPENED, models=many), 0.0)) == []
+
+
 def test_everyone_learns_which_models_hear_once_they_are_loaded() -> None:
     session = new(Joined(HOST), Joined(VIEWER), started(), replace(OPENED, models=None))
     saved, told = session.handle(Loaded("src1", MODELS), 5.0)
