@@ -75,8 +75,8 @@ STORAGE = (
     Mutant(
         "delete-leaves-the-journal",
         "meeting/store.py",
-        'folder.glob(f"{meeting_id}.*")',
-        'folder.glob(f"{meeting_id}.*.flac")',
+        '.glob(f"{meeting_id}.*")',
+        '.glob(f"{meeting_id}.*.flac")',
         ("tests/test_store.py", "tests/test_retention.py"),
     ),
     Mutant(
@@ -108,11 +108,18 @@ STORAGE = (
         ("tests/test_store.py", "tests/test_retention.py"),
     ),
     Mutant(
-        "no-second-dismissal-after-a-delete",
-        "meeting/retention.py",
-        "    await rooms.dismiss(meeting_id)\n    return True",
-        "    return True",
-        ("tests/test_retention.py", "tests/test_rooms.py", "tests/test_api.py"),
+        "entered-while-it-is-being-deleted",
+        "meeting/rooms.py",
+        "if meeting_id in self._leaving or removals != self._removals:",
+        "if False:",
+        ("tests/test_rooms.py", "tests/test_retention.py"),
+    ),
+    Mutant(
+        "deleted-while-its-source-still-writes",
+        "meeting/rooms.py",
+        "if not await room.discard():",
+        "room.task.cancel()\n                if False:",
+        ("tests/test_rooms.py", "tests/test_retention.py"),
     ),
 )
 """What is on disk: kept before it is told, and gone once it is deleted"""
@@ -200,6 +207,20 @@ ACCESS = (
         "meeting/live.py",
         "return self.digest is not None and hmac.compare_digest(self.digest, digest(given.token))",
         "return self.digest is not None",
+        ("tests/test_session.py",),
+    ),
+    Mutant(
+        "readers-take-the-speakers-seats",
+        "meeting/session.py",
+        "(BENCH if role >= Role.SPEAK else 0)",
+        "0",
+        ("tests/test_session.py",),
+    ),
+    Mutant(
+        "anyone-may-end-a-meeting",
+        "meeting/session.py",
+        "self._clients.get(client, Role.ANYONE) >= Role.HOST and",
+        "",
         ("tests/test_session.py",),
     ),
     Mutant(

@@ -33,14 +33,12 @@ PATIENCE = 300.0
 """Seconds after which something will not happen any more"""
 
 FAKE = """
-import sys
-from dataclasses import replace
-from pathlib import Path
+import os
 import meeting.server
 from meeting import memory
 from meeting.app import create_app
 from meeting.config import load_config
-from tests.server_fakes import FakeMachinery
+from tests.server_fakes import FakeMachinery, LeanPipeline
 class Forgetful(list):
     def append(self, pipeline):
         pass
@@ -51,11 +49,12 @@ class Tidy(FakeMachinery):
         return engine
     def tidy(self):
         memory.give_back()
-machinery = Tidy(pipelines=Forgetful())
+LeanPipeline.slow = float(os.environ.get("FAKE_SLOW", "0"))
+machinery = Tidy(pipeline=LeanPipeline, pipelines=Forgetful())
 meeting.server.create_app = lambda settings, **options: create_app(settings, machinery, **options)
 meeting.server.serve(load_config())
 """
-"""A server whose models are the tests' fakes: all else is real"""
+"""A server whose models are the tests' fakes: all else is real. They take `FAKE_SLOW` seconds for each of audio"""
 
 
 def free_port() -> int:
@@ -89,6 +88,11 @@ class Server:
 
     def start(self) -> None:
         """Start it; returns once it serves."""
+        self.launch()
+        self.until(lambda: self.get("/healthz") is not None)
+
+    def launch(self) -> None:
+        """Start it, and wait for nothing."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MEETING_") or k == "MEETING_MODELS_CACHE_DIR"}
         ours = {"MEETING_DATA_DIR": str(self.data), "MEETING_PORT": str(self.port), "PYTHONPATH": str(ROOT)}
         program = ["-c", FAKE] if self.models == "fake" else ["-m", "meeting", "serve", "--models", self.models]
@@ -97,7 +101,6 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, *program], cwd=ROOT, env={**kept, **ours, **self.settings}, stdout=log, stderr=log
             )
-        self.until(lambda: self.get("/healthz") is not None)
 
     def ready(self) -> None:
         """Wait for models and recovery."""
@@ -165,9 +168,15 @@ class Source:
     """Streams audio and behaves as the page does: keeps what is not acknowledged, reconnects, resumes."""
 
     def __init__(
-        self, port: int, meeting: str, audio: bytes, speed: float = 1.0, kinds: Collection[str] | None = None
+        self,
+        port: int,
+        meeting: str,
+        audio: bytes,
+        speed: float = 1.0,
+        kinds: Collection[str] | None = None,
+        stops: bool = True,
     ) -> None:
-        """`kinds` are the types of messages that are remembered, all when None."""
+        """`kinds` are the types of messages that are remembered, all when None; `stops`: it ends the meeting."""
         self.port = port
         self.meeting = meeting
         self.speed = speed
@@ -176,6 +185,7 @@ class Source:
         self.connections = 0
         self.messages: list[dict[str, Any]] = []
         self._kinds = kinds
+        self._stops = stops
         self.ended = False
         self._resume: dict[str, str] | None = None
         self._began: float | None = None
@@ -232,7 +242,8 @@ class Source:
             due = self._began + (seq + 1) * 0.1 / self.speed
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             await connection.send(AudioFrame(seq, seq * 100_000, self.frames[seq]).encode())
-        await connection.send('{"type":"stop"}')
+        if self._stops:
+            await connection.send('{"type":"stop"}')
 
 
 class Proxy:

@@ -23,6 +23,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from benchmarks.endurance import realtime, soak
+from benchmarks.faults import bombs, deaths, edits, journals
 from benchmarks.scenarios import (
     Options,
     Result,
@@ -45,6 +46,10 @@ TESTS: dict[str, tuple[Callable[[Options], Awaitable[Result]], int, int, float, 
     "disk": (disk, 1, 1, 40.0, 20.0),
     "locked": (locked, 1, 1, 65.0, 20.0),
     "durability": (durability, 2000, 200, 0.0, 0.0),
+    "deaths": (deaths, 20, 3, 60.0, 20.0),
+    "journals": (journals, 200, 24, 4.0, 4.0),
+    "edits": (edits, 12, 3, 20.0, 10.0),
+    "bombs": (bombs, 6, 1, 65.0, 20.0),
     "soak": (soak, 1, 1, 8 * 3600.0, 300.0),
     "realtime": (realtime, 1, 1, 1800.0, 60.0),
 }
@@ -57,7 +62,7 @@ def main() -> int:
     parser.add_argument("tests", nargs="*", metavar="TEST", help=f"of {', '.join(TESTS)}; all when none is named")
     parser.add_argument("--small", action="store_true", help="a minute or two each")
     parser.add_argument(
-        "--count", type=int, help="how many kills, cuts, messages, viewers, frames, or requests of a kind"
+        "--count", type=int, help="how many kills, cuts, messages, viewers, frames, …; requests or bombs of a kind"
     )
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--seconds", type=float, help="length of the meeting's audio")

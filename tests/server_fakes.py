@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -98,7 +99,7 @@ class FakePipeline:
     def _second(self, start: int, end: int) -> None:
         number, span = start // SAMPLE_RATE, Span(start, end)
         self._done = end
-        if not self._audio[start:end].any():
+        if not self._sound(start, end).any():
             return
         words = (Word("one", span, 0.5),)
         segment = Segment(f"s{number}", 1, False, self._source_id, span, None, words)
@@ -108,6 +109,32 @@ class FakePipeline:
         self._emit(TurnsRevised(span, (Turn(span, "spk1"),)))
         self._emit(SpeakersRevised((LabelChange(segment.id, 3, None, "spk1"),), "live"))
         self._emit(PipelineStats(0.1, 0.2, 0.3, 0))
+
+    def _sound(self, start: int, end: int) -> Samples:
+        return self._audio[start:end]
+
+
+class LeanPipeline(FakePipeline):
+    """The same for hours: it holds a second of audio at most, and can take its time."""
+
+    slow = 0.0
+    """Seconds that it takes for a second of audio"""
+
+    def feed(self, audio: Samples) -> None:
+        """Say something for each second that is complete, and forget it."""
+        time.sleep(self.slow * len(audio) / SAMPLE_RATE)
+        self._audio = np.concatenate([self._audio, audio])
+        while len(self._audio) >= SAMPLE_RATE:
+            self._second(self._done, self._done + SAMPLE_RATE)
+            self._audio = self._audio[SAMPLE_RATE:]
+
+    def finish(self) -> None:
+        """Say the rest."""
+        if len(self._audio):
+            self._second(self._done, self._done + len(self._audio))
+
+    def _sound(self, start: int, end: int) -> Samples:
+        return self._audio[: end - start]
 
 
 @dataclass

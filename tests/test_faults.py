@@ -76,6 +76,18 @@ def test_readers_that_stop_reading_do_not_hold_up_the_others(tmp_path: Path) -> 
     run("crowd", tmp_path, count=20)
 
 
+def test_starts_that_die_while_they_recover_lose_nothing(tmp_path: Path) -> None:
+    run("deaths", tmp_path, count=2, seconds=8.0)
+
+
+def test_lines_as_long_as_allowed_hold_up_nobody(tmp_path: Path) -> None:
+    run("edits", tmp_path, count=2)
+
+
+def test_media_that_become_much_more_than_they_are_hold_up_nobody(tmp_path: Path) -> None:
+    run("bombs", tmp_path, count=1)
+
+
 @pytest.mark.parametrize("name", ["soak", "realtime"])
 def test_memory_and_lag_stay_what_they_were(tmp_path: Path, name: str) -> None:
     run(name, tmp_path, seconds=16.0)

@@ -244,6 +244,31 @@ def test_more_unsaved_than_may_wait_leaves_the_meeting_to_be_rebuilt(
     assert in_room(tmp_path, body).state != "ended"
 
 
+def test_frames_as_received_stay_where_something_could_not_be_stored_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+
+    def save_segments(store: Store, meeting_id: str, segments: Any) -> Future[None]:
+        error, refused = StoreError("a value does not fit"), Future[None]()
+        error.__cause__ = ValueError("a value")
+        refused.set_exception(error)
+        return refused
+
+    monkeypatch.setattr(Store, "save_segments", save_segments)
+
+    async def body(room: Room, store: Store) -> None:
+        host = FakeClient()
+        client = room.join(host)
+        room.start(client, START)
+        await send(room, client, tone())
+        room.post(Stopped(client))
+        await asyncio.wait_for(room.task, 20)
+
+    assert in_room(tmp_path, body).state == ENDED
+    assert list((tmp_path / "audio").glob("*.journal"))
+
+
 def test_a_mistake_in_the_rules_closes_everyone_and_frees_the_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
