@@ -33,10 +33,20 @@ from meeting.events import (
     SaveState,
     SaveTranscript,
     Send,
+    SendSnapshot,
     SourceFailed,
 )
 from meeting.live import LiveSource, known_source
-from meeting.messages import Ack, Close, Ended, ErrorMessage, SessionMessage, SnapshotMessage, StateMessage
+from meeting.messages import (
+    Ack,
+    Close,
+    Ended,
+    ErrorMessage,
+    SessionMessage,
+    SnapshotMessage,
+    SpeakerMessage,
+    StateMessage,
+)
 from meeting.outputs import gap_message, hear, hear_again
 from meeting.records import Gap
 from meeting.transcript import Transcript
@@ -164,10 +174,10 @@ class Course:
     # What others see
 
     def _snapshot(self) -> SnapshotMessage:
-        segments, speakers = self.transcript.snapshot()
+        speakers = tuple(SpeakerMessage.of(speaker) for speaker in self.transcript.speakers)
         audio = seconds(self.samples)
         gaps = tuple(gap_message(gap) for gap in self.gaps)
-        return SnapshotMessage(segments, speakers, self.state.value, self.title, audio, self._models, gaps)
+        return SnapshotMessage((), speakers, self.state.value, self.title, audio, self._models, gaps)
 
     def _session(self, live: LiveSource) -> SessionMessage:
         return SessionMessage(self.meeting_id, live.source.id, live.token, live.kept, self._models)
@@ -214,7 +224,7 @@ class Course:
             case Loaded(_, models):
                 self._models = models
                 saved = SaveState(self.state.value, self.samples, models)
-                return [saved, Broadcast(self._snapshot()), *self._unread_language(live)]
+                return [saved, SendSnapshot(None, self._snapshot()), *self._unread_language(live)]
             case Reopened(_, frames):
                 return self._reopened(live, frames)
             case Recovered():
@@ -309,7 +319,7 @@ class Course:
             SaveSource(live.source),
             SaveResume(live.resume, live.client is None),
             SaveState(self.state.value, self.samples, self._models),
-            Broadcast(self._snapshot()),
+            SendSnapshot(None, self._snapshot()),
         ]
         if self.state is State.ENDING:
             return [*effects, FinishSource(live.source.id, self._dismissed)]

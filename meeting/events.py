@@ -7,10 +7,10 @@ from typing import Any
 
 from meeting.access import Role
 from meeting.edits import Change
-from meeting.messages import AudioFrame, AudioInfo, ServerMessage, Start
+from meeting.messages import AudioFrame, AudioInfo, ServerMessage, SnapshotMessage, Start
 from meeting.records import Edits, Gap, Restored, Resume, Source
 from pipelines.errors import MeetingError, ProtocolError
-from pipelines.types import LabelChange, Output, Segment, Speaker, TurnsRevised
+from pipelines.types import LabelChange, Output, Segment, Speaker, SpeakersRevised, TurnsRevised
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +248,18 @@ class Broadcast:
     """Tell every client."""
 
     message: ServerMessage
+    change: Segment | SpeakersRevised | None = field(default=None, compare=False, repr=False)
+    """The same as the pipeline said it, where it is about lines"""
+
+
+@dataclass(frozen=True, slots=True)
+class SendSnapshot:
+    """Tell one client, or all, everything so far; the driver adds the lines."""
+
+    client: int | None
+    """None for all"""
+    message: SnapshotMessage
+    """Without lines"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +403,7 @@ class Note:
 Effect = (
     Send
     | Broadcast
+    | SendSnapshot
     | Drop
     | OpenSource
     | Keep

@@ -16,9 +16,8 @@ from meeting.entry import accept, admit
 from meeting.events import Broke, Framed, Stopped
 from meeting.messages import AudioFrame, Auth, Close, ErrorMessage, Start, Stop, decode, encode
 from meeting.outbox import Closing, Outbox
-from meeting.records import Record
 from meeting.room import Room
-from meeting.rooms import Rooms, farewell
+from meeting.rooms import Rooms
 from pipelines.errors import NotFound, ProtocolError, StoreError
 
 log = logging.getLogger(__name__)
@@ -49,20 +48,19 @@ async def serve_socket(socket: WebSocket, rooms: Rooms, meeting_id: str, doorman
 async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str, doorman: Doorman) -> None:
     try:
         grant = await admit(socket, doorman, meeting_id)
-        place = await rooms.enter(meeting_id)
+        room = await rooms.enter(meeting_id)
+        if room is not None:
+            await _attend(socket, room, doorman, grant)
+        else:
+            async for text in rooms.archive.messages(meeting_id):
+                await socket.send_text(text)
+            await socket.close(Close.NORMAL, "ended")
     except Denied as error:
         await _refuse(socket, ErrorMessage(error.code, str(error), True), Close.UNAUTHORIZED)
     except NotFound:
         await _refuse(socket, ErrorMessage("not_found", "there is no such meeting", True), Close.NOT_FOUND)
     except StoreError as error:
         await _refuse(socket, ErrorMessage("storage", str(error), True), Close.INTERNAL)
-    else:
-        if isinstance(place, Record):
-            for message in farewell(place):
-                await socket.send_text(encode(message))
-            await socket.close(Close.NORMAL, "ended")
-        else:
-            await _attend(socket, place, doorman, grant)
 
 
 async def _refuse(socket: WebSocket, message: ErrorMessage, code: int) -> None:
@@ -71,7 +69,7 @@ async def _refuse(socket: WebSocket, message: ErrorMessage, code: int) -> None:
 
 
 async def _attend(socket: WebSocket, room: Room, doorman: Doorman, grant: Grant) -> None:
-    outbox = Outbox()
+    outbox = Outbox(turn=room.turn)
     client = room.join(outbox, grant.role)
     with doorman.inside(grant, lambda: room.post(Broke(client, _denied("this link is no longer valid")))):
         await _converse(socket, room, client, outbox, grant)

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 from pipelines.errors import ProtocolError
@@ -282,6 +283,18 @@ class SnapshotMessage:
     """Seconds of audio received so far"""
     models: dict[str, Any]
     gaps: tuple[GapMessage, ...] = ()
+    earlier: int = 0
+    """Lines before these, which follow in `earlier` messages"""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierMessage:
+    """Lines before those of the snapshot and of the `earlier` messages so far."""
+
+    type: ClassVar[str] = "earlier"
+    segments: tuple[SegmentMessage, ...]
+    left: int
+    """Lines before these, which follow in further messages"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +332,7 @@ ServerMessage = (
     | SpeakerMessage
     | StatsMessage
     | SnapshotMessage
+    | EarlierMessage
     | StateMessage
     | GapMessage
     | ErrorMessage
@@ -329,19 +343,46 @@ ClientMessage = Start | Auth | Stop
 
 def as_dict(message: ServerMessage | ClientMessage) -> dict[str, Any]:
     """A message as the JSON object it is sent as."""
-    body = {"type": message.type, **asdict(message)}
+    if isinstance(message, SegmentMessage):
+        return _line(message)
+    if isinstance(message, (SnapshotMessage, EarlierMessage)):
+        # `asdict` would copy every word of every line first
+        body = {"type": message.type, **asdict(replace(message, segments=()))}
+        body["segments"] = [_line(segment) for segment in message.segments]
+    else:
+        body = {"type": message.type, **asdict(message)}
     if isinstance(message, SpeakerRevisionMessage):
         body["changes"] = [{"id": c.id, "rev": c.rev, "from": c.before, "to": c.after} for c in message.changes]
     if isinstance(message, SnapshotMessage):
-        body["segments"] = [as_dict(segment) for segment in message.segments]
         body["speakers"] = [as_dict(speaker) for speaker in message.speakers]
         body["gaps"] = [as_dict(gap) for gap in message.gaps]
     return body
 
 
+def _line(message: SegmentMessage) -> dict[str, Any]:
+    body: dict[str, Any] = {"type": message.type}
+    body.update((name, getattr(message, name)) for name in _LINE)
+    body["words"] = tuple(
+        {"text": word.text, "start": word.start, "end": word.end, "confidence": word.confidence}
+        for word in message.words
+    )
+    return body
+
+
+_LINE = tuple(spec.name for spec in fields(SegmentMessage))
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def encode(message: ServerMessage | ClientMessage) -> str:
     """A message as a text frame."""
-    return json.dumps(as_dict(message), ensure_ascii=False, separators=(",", ":"))
+    return _json(as_dict(message))
+
+
+def encode_with(message: SnapshotMessage | EarlierMessage, lines: Iterable[str]) -> str:
+    """A message without lines as a text frame that holds `lines`, each of them a `segment` message's text frame."""
+    assert not message.segments
+    start, _, end = encode(message).partition('"segments":[]')
+    return f'{start}"segments":[{",".join(lines)}]{end}'
 
 
 def decode(text: str) -> ClientMessage:

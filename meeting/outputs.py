@@ -25,7 +25,8 @@ def hear(transcript: Transcript, output: Output) -> list[Effect]:
         case Segment():
             return _segment(output) if changed else []
         case SpeakersRevised(changes, reason):
-            return [SaveLabels(changes), Broadcast(SpeakerRevisionMessage.of(changes, reason))] if changes else []
+            told = Broadcast(SpeakerRevisionMessage.of(changes, reason), output)
+            return [SaveLabels(changes), told] if changes else []
         case Speaker():
             return [SaveSpeaker(output), Broadcast(SpeakerMessage.of(output))] if changed else []
         case TurnsRevised():
@@ -54,5 +55,5 @@ def gap_message(gap: Gap) -> GapMessage:
 
 
 def _segment(segment: Segment) -> list[Effect]:
-    told: list[Effect] = [Broadcast(SegmentMessage.of(segment))]
+    told: list[Effect] = [Broadcast(SegmentMessage.of(segment), segment)]
     return [SaveSegment(segment), *told] if segment.final else told

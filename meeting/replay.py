@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -31,7 +31,6 @@ from meeting.messages import (
     SourceInfo,
     Start,
     StatsMessage,
-    as_dict,
 )
 from meeting.records import OPEN, Meeting, Record
 from meeting.room import Room
@@ -100,15 +99,23 @@ class Tape:
 
     def put(self, message: ServerMessage, text: str) -> None:
         """Take a message."""
-        if self._file is not None:
-            line = {"wall": round(self.wall, 3), "audio": seconds(self.sent), "event": as_dict(message)}
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._write(text)
         if isinstance(message, SessionMessage):
             self.session.set()
         elif isinstance(message, StatsMessage):
             self.rtf = message.rtf
         elif isinstance(message, ErrorMessage) and message.code != "loading":
             self.problem = None if message.code == "storage_ok" else message
+
+    def follow(self, earlier: Callable[[], str | None] | None) -> None:
+        """Take the lines before those of a snapshot."""
+        while earlier is not None and (text := earlier()) is not None:
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        if self._file is not None:
+            line = {"wall": round(self.wall, 3), "audio": seconds(self.sent), "event": json.loads(text)}
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def close(self, code: int, reason: str) -> None:
         """No more will come."""

@@ -51,14 +51,16 @@ from meeting.events import (
     SaveTranscript,
     SaveTurns,
     Send,
+    SendSnapshot,
     Started,
     Tick,
     Unsaved,
 )
 from meeting.gate import Gate, Pace
+from meeting.history import History
 from meeting.keeper import Keeper
 from meeting.machinery import Workshop
-from meeting.messages import Close, ServerMessage, Start, encode
+from meeting.messages import Close, ServerMessage, SnapshotMessage, Start, encode
 from meeting.outbox import Receiver
 from meeting.records import ENDED, LIVE, Meeting, Restored
 from meeting.rescue import Rescue
@@ -125,6 +127,8 @@ class Room:
         self._workers: dict[str, Worker] = {}
         self._hired: list[Worker] = []
         """Every worker whose thread may still run, those that were let go included"""
+        self.turn = asyncio.Lock()
+        """For the outboxes of this meeting's clients"""
         self._gate = Gate()
         self._pace = Pace(limits.source_bytes)
         self._keeper = Keeper(self.id, self._write, lambda text: self.post(Unsaved("text", text)), self._relieved)
@@ -134,6 +138,7 @@ class Room:
         self._heard_at = restored.heard_at if restored else None
         self._lost_at = restored.resume.lost_at if restored else None
         self._first = self.session.handle(Restarted(restored), time.monotonic()) if restored else []
+        self._history = History(self.session.transcript)
         self.task = self._loop.create_task(self._run(), name=f"room-{meeting.id}")
         self.task.add_done_callback(self._stopped)
 
@@ -298,10 +303,14 @@ class Room:
             case Send(client, message):
                 if client in self._clients:
                     self._clients[client].put(message, encode(message))
-            case Broadcast(message):
+            case Broadcast(message, change):
                 text = encode(message)
+                if change is not None:
+                    self._history.tell(change, text)
                 for receiver in self._clients.values():
                     receiver.put(message, text)
+            case SendSnapshot(client, head):
+                self._send_snapshot(client, head)
             case Drop(client, code, reason):
                 receiver_ = self._clients.pop(client, None)
                 if receiver_ is not None:
@@ -320,6 +329,15 @@ class Room:
                 log.info("meeting %s: %s", self.id, text)
             case _:
                 raise AssertionError(f"no way to carry out {type(effect).__name__}")
+
+    def _send_snapshot(self, client: int | None, head: SnapshotMessage) -> None:
+        if client is None:  # what was told before may not hold any more
+            self._history = History(self.session.transcript)
+        for id_, receiver in self._clients.items():
+            if client in (None, id_):
+                text, earlier = self._history.snapshot(head)
+                receiver.put(head, text)
+                receiver.follow(earlier)
 
     def _answer(self, ticket: int, outcome: tuple[ServerMessage, ...] | MeetingError | None) -> None:
         asked = self._asked.get(ticket)

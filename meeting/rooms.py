@@ -11,15 +11,15 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 
 from meeting import journal
+from meeting.archive import Archive
 from meeting.config import Limits
 from meeting.corrections import Corrections
 from meeting.course import State
 from meeting.edits import Change, Conflict, prepared
 from meeting.events import Dismissed, Renamed, Saved, Unsaved
 from meeting.machinery import Workshop
-from meeting.messages import Close, Ended, SegmentMessage, ServerMessage, SnapshotMessage, SpeakerMessage
-from meeting.outputs import gap_message
-from meeting.records import ENDING, LIVE, OPEN, Meeting, Record, Restored
+from meeting.messages import Close, ServerMessage
+from meeting.records import ENDED, ENDING, LIVE, OPEN, Meeting, Restored
 from meeting.recovery import restore
 from meeting.rescue import Rescue
 from meeting.room import Room
@@ -62,6 +62,9 @@ class Rooms:
         """Meetings that are being deleted; set once that is over"""
         self._removals = 0
         """How often a meeting was deleted, or should have been"""
+        self._entering: dict[str, asyncio.Task[Room | None]] = {}
+        self.archive = Archive(workshop.store)
+        """Meetings that are over"""
         self._stopping = False
         self._past_samples = 0
         self.finished = 0
@@ -120,24 +123,34 @@ class Rooms:
         room = self._rooms.get(meeting_id)
         return room is not None and room.session.busy
 
-    async def enter(self, meeting_id: str) -> Room | Record:
-        """The room of a meeting, made where there is none; the whole record of one that is over. Raises NotFound."""
+    async def enter(self, meeting_id: str) -> Room | None:
+        """The room of a meeting, made where there is none; None for one that is over. Raises NotFound."""
         await self._settled(meeting_id)
-        room = self._rooms.get(meeting_id)
-        if room is not None:
-            return room
+        while (room := self._rooms.get(meeting_id)) is None:
+            # All who come at once wait for the same look at what there is of it.
+            entering = self._entering.get(meeting_id)
+            if entering is None:
+                entering = self._entering[meeting_id] = asyncio.create_task(self._enter(meeting_id))
+                entering.add_done_callback(lambda _: self._entering.pop(meeting_id))
+            if await asyncio.shield(entering) is None:
+                return None
+        return room
+
+    async def _enter(self, meeting_id: str) -> Room | None:
+        await self._settled(meeting_id)
         removals = self._removals
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
         restored = None
         if meeting.state != OPEN and meeting_id not in self._rooms:
             # A server that stops leaves what is unfinished to the next one.
-            restored = None if self._stopping else await asyncio.to_thread(self._restore, meeting_id)
+            unfinished = meeting.state != ENDED and not self._stopping
+            restored = await asyncio.to_thread(self._restore, meeting_id) if unfinished else None
             if restored is None and meeting_id not in self._rooms:
-                return await asyncio.to_thread(self.store.record, meeting_id)
+                return None
         if meeting_id in self._leaving or removals != self._removals:
             # What was read may have been deleted meanwhile.
-            return await self.enter(meeting_id)
-        # Another connection may have made it while this one was reading.
+            return await self._enter(meeting_id)
+        # A meeting that was made meanwhile is there already.
         return self._rooms.get(meeting_id) or self._make(meeting, restored)
 
     async def recover(self) -> None:
@@ -308,18 +321,3 @@ class Rooms:
         task = asyncio.create_task(later())
         self._retries.add(task)
         task.add_done_callback(self._retries.discard)
-
-
-def farewell(record: Record) -> tuple[ServerMessage, ...]:
-    """What a client of a meeting that is over is told: everything, and that it is over."""
-    meeting = record.meeting
-    snapshot = SnapshotMessage(
-        tuple(SegmentMessage.of(segment) for segment in record.segments),
-        tuple(SpeakerMessage.of(speaker) for speaker in record.speakers),
-        meeting.state,
-        meeting.title,
-        seconds(meeting.samples),
-        meeting.models,
-        tuple(gap_message(gap) for gap in record.gaps),
-    )
-    return snapshot, Ended(meeting.segments)

@@ -38,6 +38,7 @@ from meeting.events import (
     SaveEdits,
     SaveResume,
     Send,
+    SendSnapshot,
     SourceFailed,
     Started,
     Stopped,
@@ -142,7 +143,7 @@ class Session(Course):
             del self._clients[gives_way]
             message = "this meeting is full, and your place was needed for somebody else who may speak"
             made_room = farewell(gives_way, "too_many", message, Close.TOO_MANY)
-        snapshot = Send(client, self._snapshot())
+        snapshot = SendSnapshot(client, self._snapshot())
         if self.state is State.ENDED:
             return [snapshot, Send(client, Ended(self.transcript.count)), Drop(client, Close.NORMAL, "ended")]
         self._clients[client] = role

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from meeting.messages import SegmentMessage, SpeakerMessage
 from pipelines.types import Output, Segment, Span, Speaker, SpeakersRevised, Turn, TurnsRevised
+
+Place = tuple[int, str]
+"""Where a line stands among the others: its start in samples, then its id"""
 
 
 class Transcript:
@@ -20,7 +22,7 @@ class Transcript:
     def __init__(self, segments: Iterable[Segment] = (), speakers: Iterable[Speaker] = ()) -> None:
         self._segments: dict[str, Segment] = {}
         self._revs: dict[str, int] = {}  # outlives a withdrawal, so that a late older revision cannot undo it
-        self._order: list[tuple[int, str]] = []
+        self._order: list[Place] = []
         self._speakers: dict[str, Speaker] = {}
         self._finals = 0
         for segment in segments:
@@ -67,10 +69,22 @@ class Transcript:
         """A voice by its id."""
         return self._speakers.get(id_)
 
-    def snapshot(self) -> tuple[tuple[SegmentMessage, ...], tuple[SpeakerMessage, ...]]:
-        """All segments and speakers as sent: the first two fields of a `snapshot` message."""
-        segments = tuple(SegmentMessage.of(segment) for segment in self.segments)
-        return segments, tuple(SpeakerMessage.of(speaker) for speaker in self.speakers)
+    def copy(self) -> Transcript:
+        """The same as now, from then on by itself."""
+        made = Transcript()
+        made._segments, made._revs = self._segments.copy(), self._revs.copy()
+        made._order, made._speakers = self._order.copy(), self._speakers.copy()
+        made._finals = self._finals
+        return made
+
+    def before(self, place: Place | None) -> int:
+        """How many lines stand before a place; all where it is None."""
+        return len(self._order) if place is None else bisect_left(self._order, place)
+
+    def backwards(self, place: Place | None) -> Iterator[tuple[Place, Segment]]:
+        """The lines before a place, or all where it is None, the last one first; not to be changed meanwhile."""
+        for at in range(self.before(place) - 1, -1, -1):
+            yield self._order[at], self._segments[self._order[at][1]]
 
     def _segment(self, segment: Segment) -> bool:
         if segment.rev <= self._revs.get(segment.id, -1):

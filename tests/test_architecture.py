@@ -57,7 +57,7 @@ LAYOUT = {
     "stream": row("pipelines", "stream progress", "values parts blocks asr models engine stream"),
     "core": row(
         "meeting",
-        "access align config messages records transcript edits session course live gaps events outputs",
+        "access align config messages records transcript edits history session course live gaps events outputs",
         "values core",
     ),
     "storage": row(
@@ -65,7 +65,7 @@ LAYOUT = {
     ),
     "live": row(
         "meeting",
-        "ingest room rooms worker machinery memory outbox doorman entry retention gate keeper recovery sound",
+        "ingest room rooms archive worker machinery memory outbox doorman entry retention gate keeper recovery sound",
         f"{PIPELINES} core storage live",
     ),
     "edge": row(
@@ -118,6 +118,7 @@ PURE = {
     "meeting.transcript": "",
     "meeting.align": "",
     "meeting.edits": "",
+    "meeting.history": "",
     "meeting.session": "",
     "meeting.course": "",
     "meeting.live": "",

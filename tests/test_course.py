@@ -14,7 +14,6 @@ from meeting.edits import SegmentChange
 from meeting.events import (
     AbandonSource,
     Answer,
-    Broadcast,
     Dismissed,
     Drained,
     Drop,
@@ -37,6 +36,7 @@ from meeting.events import (
     SaveTranscript,
     SaveTurns,
     Send,
+    SendSnapshot,
     SourceFailed,
     Started,
     Stopped,
@@ -49,7 +49,6 @@ from meeting.messages import (
     ResumeInfo,
     SegmentMessage,
     SessionMessage,
-    SnapshotMessage,
     Start,
 )
 from meeting.records import EditedLine, Edits, Meeting, Record, Restored, Resume, Source
@@ -85,10 +84,10 @@ def resuming(token: str = "secret") -> Started:
     return Started(HOST, Start(1, AudioInfo(), resume=ResumeInfo("src", token)), "new", "other")
 
 
-def shown(effects: list[Effect]) -> list[str]:
-    """Texts of the snapshots that are sent."""
-    messages = [effect.message for effect in effects if isinstance(effect, (Send, Broadcast))]
-    return [s.text for message in messages if isinstance(message, SnapshotMessage) for s in message.segments]
+def shown(session: Session, effects: list[Effect]) -> list[str]:
+    """Texts of the lines that a snapshot shows, if one is sent."""
+    snapshots = [effect for effect in effects if isinstance(effect, SendSnapshot)]
+    return [line.text for line in session.transcript.segments] if snapshots else []
 
 
 def test_until_it_is_rebuilt_everyone_sees_what_was_stored() -> None:
@@ -96,7 +95,7 @@ def test_until_it_is_rebuilt_everyone_sees_what_was_stored() -> None:
     assert (session.state, session.recovering, session.busy) == (State.LIVE, True, True)
     assert session.wake_at is None
     assert session.handle(Heard(segment("again", final=False)), 1000.0) == []
-    assert shown(session.handle(Joined(VIEWER), 1000.0)) == ["stored"]
+    assert shown(session, session.handle(Joined(VIEWER), 1000.0)) == ["stored"]
 
 
 def test_turns_are_stored_at_once_because_they_replace_by_their_span() -> None:
@@ -111,9 +110,9 @@ def test_what_was_rebuilt_is_stored_and_then_told_as_a_whole() -> None:
     effects = session.handle(BACK, 1010.0)
     (saved,) = [effect for effect in effects if isinstance(effect, SaveTranscript)]
     assert [s.text for s in saved.segments] == ["again"]
-    assert shown(effects) == ["again"]
+    assert shown(session, effects) == ["again"]
     stored = [effects.index(e) for e in effects if isinstance(e, (SaveTranscript, SaveState))]
-    assert max(stored) < next(i for i, e in enumerate(effects) if isinstance(e, Broadcast))
+    assert max(stored) < next(i for i, e in enumerate(effects) if isinstance(e, SendSnapshot))
     assert not session.recovering
     assert session.samples == 3 * SAMPLE_RATE
 

@@ -15,12 +15,14 @@ from typing import Any, cast
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from meeting import archive, history
 from meeting.access import EVERYTHING, Role
 from meeting.doorman import Doorman
 from meeting.ingest import TRY_AGAIN, _attend
 from meeting.messages import HEADER, MOST_TEXT, AudioFrame, Ended, encode
 from meeting.outbox import LIMIT, Outbox
 from meeting.session import BENCH
+from pipelines.types import SAMPLE_RATE, LabelChange, Segment, Span, SpeakersRevised, Word
 from tests.access_fakes import TOKEN, locked
 from tests.server_fakes import (
     FAKE_MODELS,
@@ -90,6 +92,72 @@ def test_who_comes_after_the_end_gets_everything_from_the_store(served: Serving)
         assert snapshot["speakers"][0]["id"] == "spk1"
         assert late.receive() == {"type": "ended", "segments": 1}
         assert late.close_code() == 1000
+
+
+class LongLines(FakePipeline):
+    """Hears a long line in each tenth of a second, and afterwards who said it; takes one back."""
+
+    def _second(self, start: int, end: int) -> None:
+        length = SAMPLE_RATE // 10
+        self._done = end
+        for at in range(start, end, length):
+            span, number = Span(at, at + length), at // length
+            words = tuple(Word(f"w{i}", span, 0.5) for i in range(20))
+            self._emit(Segment(f"s{number}", 1, True, self._source_id, span, None, words))
+            self._emit(SpeakersRevised((LabelChange(f"s{number // 2}", 2 + number, None, "spk1"),), "live"))
+        self._emit(Segment(f"s{start // length}", 10_000, True, self._source_id, Span(start, end), None, ()))
+
+
+def lines_of(messages: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What a client shows that applies everything by `rev`."""
+    lines: dict[str, dict[str, Any]] = {}
+    for message in messages:
+        for segment in message["segments"] if message["type"] in ("snapshot", "earlier") else [message]:
+            if segment["type"] == "segment" and segment["rev"] > lines.get(segment["id"], {"rev": 0})["rev"]:
+                lines[segment["id"]] = {**segment, "stable_chars": None}  # all of what is stored is stable
+        for change in message["changes"] if message["type"] == "speaker_revision" else []:
+            known = lines.get(change["id"], {"rev": 10**9})
+            if change["rev"] > known["rev"]:
+                known.update(rev=change["rev"], speaker=change["to"])
+    return {id_: line for id_, line in lines.items() if line["text"]}
+
+
+def test_readers_of_a_long_meeting_get_the_newest_lines_first_and_in_the_end_what_all_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (history, archive):
+        monkeypatch.setattr(module, "NEWEST", 20_000)
+        monkeypatch.setattr(module, "PART", 5_000)
+    machinery = FakeMachinery(pipeline=lambda emit, source_id: LongLines(emit, source_id))
+    with serving(config(tmp_path), machinery) as running, ExitStack() as open_:
+        wait_ready(running)
+        meeting_id = running.create()
+        host = open_.enter_context(running.connect(meeting_id))
+        host.start()
+        readers = []
+        for seq in range(8):
+            host.frame(seq, tone())
+            host.until("ack")
+            readers.append(open_.enter_context(running.connect(meeting_id)))
+        host.send("stop")
+        assert host.close_code() == 1000
+        assert [reader.close_code() for reader in readers] == [1000] * 8
+        with running.connect(meeting_id) as late:
+            assert late.close_code() == 1000
+            readers.append(late)
+        expected = lines_of(host.seen)
+        assert len(expected) == 72
+        stored = transcript(running, meeting_id)
+        assert {line["id"]: (line["text"], line["speaker"]) for line in stored} == {
+            id_: (line["text"], line["speaker"]) for id_, line in expected.items()
+        }
+        for reader in readers:
+            assert lines_of(reader.seen) == expected
+            assert [message["type"] for message in reader.seen].count("ended") == 1
+            assert reader.seen[-1]["type"] == "ended"
+        parts = [message for message in readers[-1].seen if message["type"] == "earlier"]
+        assert readers[-1].seen[0]["earlier"] > parts[0]["left"] > 0 == parts[-1]["left"]
+        assert any(message["type"] == "earlier" for reader in readers[:-1] for message in reader.seen)
 
 
 def test_a_late_joiner_of_a_live_meeting_gets_a_snapshot(served: Serving) -> None:
@@ -501,6 +569,7 @@ class FakeRoom:
 
     id = "m1"
     left: int | None = None
+    turn = None
 
     def join(self, outbox: Outbox, role: Role) -> int:
         """Flood whoever comes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import SimpleNamespace, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -23,10 +23,12 @@ from meeting.messages import (
     ChangeMessage,
     ClientMessage,
     Close,
+    EarlierMessage,
     ErrorMessage,
     ResumeInfo,
     SegmentMessage,
     ServerMessage,
+    SnapshotMessage,
     SourceInfo,
     SpeakerMessage,
     SpeakerRevisionMessage,
@@ -36,6 +38,7 @@ from meeting.messages import (
     as_dict,
     decode,
     encode,
+    encode_with,
 )
 from pipelines.errors import ProtocolError
 from pipelines.types import LANGUAGES, LabelChange, PipelineStats, Segment, Span, Speaker, Word
@@ -377,3 +380,11 @@ def test_an_audio_frame_is_little_endian_with_twelve_bytes_of_head() -> None:
 def test_a_frame_shorter_than_its_head_is_refused(data: bytes) -> None:
     with pytest.raises(ProtocolError, match=f"this one has {len(data)}"):
         AudioFrame.decode(data)
+
+
+@given(message_of(SnapshotMessage) | message_of(EarlierMessage))
+def test_a_message_put_together_from_encoded_lines_is_the_same_as_encoded_at_once(
+    message: SnapshotMessage | EarlierMessage,
+) -> None:
+    lines = [encode(segment) for segment in message.segments]
+    assert encode_with(replace(message, segments=()), lines) == encode(message)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Callable
 
 from meeting.messages import Ack, Ended, SegmentMessage, ServerMessage, StatsMessage, encode
 from meeting.outbox import Closing, Outbox
@@ -89,3 +91,122 @@ def test_a_waiting_reader_wakes_up() -> None:
         return await reader
 
     assert asyncio.run(run()) == encode(Ended(1))
+
+
+async def everything(outbox: Outbox) -> list[str | Closing]:
+    found = [await outbox.get()]
+    while not isinstance(found[-1], Closing):
+        found.append(await outbox.get())
+    return found
+
+
+def parts(*texts: str) -> Callable[[], str | None]:
+    left = list(texts)
+    return lambda: left.pop(0) if left else None
+
+
+def test_earlier_lines_come_once_nothing_else_waits_and_the_goodbye_after_them() -> None:
+    async def run() -> list[str | Closing]:
+        outbox = Outbox()
+        outbox.follow(parts("a", "b"))
+        put(outbox, line("s1", 1, True))
+        found = [await outbox.get(), await outbox.get()]
+        put(outbox, line("s2", 1, True), Ended(2))
+        outbox.close(1000, "ended")
+        return [*found, *await everything(outbox)]
+
+    first, second = texts(line("s1", 1, True), line("s2", 1, True))
+    assert asyncio.run(run()) == [first, "a", second, "b", encode(Ended(2)), Closing(1000, "ended")]
+
+
+def test_a_part_is_made_only_once_it_can_be_taken() -> None:
+    made: list[int] = []
+
+    async def run() -> None:
+        outbox = Outbox()
+        outbox.follow(lambda: made.append(1) or "part")  # type: ignore[func-returns-value]
+        await asyncio.sleep(0)
+        assert made == []
+        await outbox.get()
+        assert made == [1]
+
+    asyncio.run(run())
+
+
+def test_a_client_that_is_sent_away_gets_no_earlier_lines() -> None:
+    async def run() -> list[str | Closing]:
+        outbox = Outbox()
+        outbox.follow(parts("a", "b"))
+        outbox.close(4401, "forbidden")
+        return await everything(outbox)
+
+    assert asyncio.run(run()) == [Closing(4401, "forbidden")]
+
+
+def test_a_new_snapshot_takes_the_place_of_what_was_still_to_come_of_the_old_one() -> None:
+    async def run() -> list[str | Closing]:
+        outbox = Outbox()
+        outbox.follow(parts("old", "old"))
+        assert await outbox.get() == "old"
+        outbox.follow(parts("new"))
+        outbox.close(1000, "ended")
+        return await everything(outbox)
+
+    assert asyncio.run(run()) == ["new", Closing(1000, "ended")]
+
+
+def test_too_many_bytes_count_as_too_many_messages_do() -> None:
+    async def run() -> tuple[list[str | Closing], bool, bool]:
+        finals = [line(f"s{i}", 1, True) for i in range(3)]
+        size = sys.getsizeof(encode(finals[0]))
+        outbox = Outbox(size=3 * size)
+        put(outbox, finals[0], line("p"), finals[1])
+        put(outbox, finals[2])  # the provisional line goes
+        kept = await _drain(outbox)
+        put(outbox, *finals)
+        before = outbox.overflowed.is_set()
+        put(outbox, line("s4", 1, True))
+        return kept, before, outbox.overflowed.is_set()
+
+    kept, before, after = asyncio.run(run())
+    assert kept == texts(*[line(f"s{i}", 1, True) for i in range(3)])
+    assert (before, after) == (False, True)
+
+
+def test_bytes_that_were_sent_or_replaced_do_not_count() -> None:
+    async def run() -> bool:
+        outbox = Outbox(size=3000)
+        for number in range(1000):
+            put(outbox, line("p", number), Ack(number, 0.1), line(f"s{number}", 1, True))
+            while len(outbox):
+                await outbox.get()
+        for number in range(1000):
+            put(outbox, line("p", number), Ack(number, 0.1))
+        return outbox.overflowed.is_set()
+
+    assert not asyncio.run(run())
+
+
+def test_many_with_long_texts_take_turns() -> None:
+    served: list[int] = []
+
+    async def one(number: int, outbox: Outbox) -> None:
+        for _ in range(3):
+            await outbox.get()
+            served.append(number)
+
+    async def run() -> int:
+        turn = asyncio.Lock()
+        outboxes = [Outbox(turn=turn) for _ in range(20)]
+        for outbox in outboxes:
+            outbox.follow(lambda: "part")
+        tasks = [asyncio.create_task(one(number, outbox)) for number, outbox in enumerate(outboxes)]
+        most = 0
+        while not all(task.done() for task in tasks):
+            before = len(served)
+            await asyncio.sleep(0)
+            most = max(most, len(served) - before)
+        return most
+
+    assert asyncio.run(run()) == 1
+    assert sorted(served) == sorted([*range(20)] * 3)

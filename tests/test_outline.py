@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_an_outline_says_what_the_record_says(store: Store) -> None:
     record, found = store.record(A), outline(store, A)
-    assert found == Outline(record.meeting, record.sources, record.speakers, 7)
+    assert found == Outline(record.meeting, record.sources, record.speakers, record.gaps, 7)
     assert found.meeting.segments == 2
 
 

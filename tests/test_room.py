@@ -46,6 +46,9 @@ class FakeClient:
         if self._store is not None and getattr(message, "final", False):
             self.stored.append(self._store.meeting(self._meeting_id).segments)
 
+    def follow(self, earlier: Callable[[], str | None] | None) -> None:
+        """Take no earlier lines."""
+
     def close(self, code: int, reason: str) -> None:
         """Remember the end."""
         self.closed = (code, reason)

@@ -18,11 +18,11 @@ from meeting.edits import Conflict, SegmentChange, respell
 from meeting.events import EndAsked, Framed, Stopped
 from meeting.journal import Journal
 from meeting.machinery import EngineRoom, Workshop
-from meeting.messages import AudioFrame, AudioInfo, Ended, SegmentMessage, ServerMessage, SnapshotMessage
-from meeting.records import ENDED, LIVE, OPEN, Meeting, Record, Source
+from meeting.messages import AudioFrame, AudioInfo, SegmentMessage, ServerMessage
+from meeting.records import ENDED, LIVE, OPEN, Meeting, Source
 from meeting.retention import remove_meeting
 from meeting.room import Room
-from meeting.rooms import Rooms, farewell
+from meeting.rooms import Rooms
 from meeting.store import Store
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import Word
@@ -130,9 +130,7 @@ def test_an_ended_meeting_leaves_memory_and_is_read_from_the_store(tmp_path: Pat
         await room.task
         await asyncio.sleep(0)
         assert (rooms.get(A), rooms.live, rooms.finished) == (None, 0, 1)
-        record = await rooms.enter(A)
-        assert isinstance(record, Record)
-        assert record.meeting.state == ENDED
+        assert await rooms.enter(A) is None
 
     among(tmp_path, body)
 
@@ -432,14 +430,6 @@ def test_a_disk_that_cannot_be_asked_once_is_watched_on(tmp_path: Path, monkeypa
         watching.cancel()
 
     among(tmp_path, body)
-
-
-def test_a_record_says_farewell_with_everything() -> None:
-    meeting = Meeting(A, "t", ENDED, datetime.now(timezone.utc), samples=16000, segments=3)
-    snapshot, ended = farewell(Record(meeting, (), (), (), ()))
-    assert isinstance(snapshot, SnapshotMessage)
-    assert (snapshot.state, snapshot.audio) == ("ended", 1.0)
-    assert ended == Ended(3)
 
 
 def test_without_a_limit_as_many_meetings_go_live_as_the_machine_carries(tmp_path: Path) -> None:

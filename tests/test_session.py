@@ -45,6 +45,7 @@ from meeting.events import (
     SaveSource,
     SaveState,
     Send,
+    SendSnapshot,
     SourceFailed,
     Started,
     Stopped,
@@ -134,8 +135,7 @@ def test_the_table_of_transitions_runs_one_way_through_all_states() -> None:
 
 def test_whoever_joins_gets_a_snapshot_first() -> None:
     (effect,) = new().handle(Joined(VIEWER), 0.0)
-    assert isinstance(effect, Send)
-    assert effect.message == SnapshotMessage((), (), "open", "Monday", 0.0, MODELS)
+    assert effect == SendSnapshot(VIEWER, SnapshotMessage((), (), "open", "Monday", 0.0, MODELS))
 
 
 def test_a_late_joiner_sees_everything_said_so_far() -> None:
@@ -143,9 +143,8 @@ def test_a_late_joiner_sees_everything_said_so_far() -> None:
     session.handle(Kept("src1", 0, SAMPLE_RATE * 2), 0.0)
     session.handle(Heard(segment()), 0.0)
     (effect,) = session.handle(Joined(VIEWER), 0.0)
-    assert isinstance(effect, Send)
-    assert isinstance(effect.message, SnapshotMessage)
-    assert [s.text for s in effect.message.segments] == ["Hello"]
+    assert isinstance(effect, SendSnapshot)
+    assert [s.text for s in session.transcript.segments] == ["Hello"]
     assert (effect.message.audio, effect.message.state) == (2.0, "live")
 
 
@@ -195,8 +194,8 @@ def test_everyone_learns_which_models_hear_once_they_are_loaded() -> None:
     session = new(Joined(HOST), Joined(VIEWER), started(), replace(OPENED, models=None))
     saved, told = session.handle(Loaded("src1", MODELS), 5.0)
     assert saved == SaveState("live", 0, MODELS)
-    assert isinstance(told, Broadcast)
-    assert isinstance(told.message, SnapshotMessage)
+    assert isinstance(told, SendSnapshot)
+    assert told.client is None
     assert (told.message.state, told.message.models) == ("live", MODELS)
     assert session.handle(Loaded("another", {}), 5.0) == []
 
@@ -645,7 +644,7 @@ def test_who_joins_an_ended_meeting_gets_it_all_and_goodbye() -> None:
     session.handle(Stopped(HOST), 0.0)
     session.handle(Drained("src1", 0), 0.0)
     effects = session.handle(Joined(VIEWER), 0.0)
-    assert [type(e.message) for e in only(effects, Send)] == [SnapshotMessage, Ended]
+    assert [type(e.message) for e in effects if isinstance(e, (SendSnapshot, Send))] == [SnapshotMessage, Ended]
     assert drops(effects) == [(VIEWER, 1000)]
 
 
@@ -719,8 +718,7 @@ def test_audio_that_never_arrived_is_kept_told_once_and_shown_to_late_joiners() 
     assert session.handle(Missed(gap), 0.0) == [SaveGap(gap), Broadcast(told)]
     assert session.handle(Missed(gap), 0.0) == []
     (effect,) = session.handle(Joined(VIEWER), 0.0)
-    assert isinstance(effect, Send)
-    assert isinstance(effect.message, SnapshotMessage)
+    assert isinstance(effect, SendSnapshot)
     assert effect.message.gaps == (told,)
 
 
@@ -728,8 +726,7 @@ def test_a_new_title_reaches_everyone_and_later_joiners() -> None:
     session = live()
     assert session.handle(Renamed("Tuesday"), 0.0) == [Broadcast(StateMessage("live", "Tuesday"))]
     (effect,) = session.handle(Joined(VIEWER), 0.0)
-    assert isinstance(effect, Send)
-    assert isinstance(effect.message, SnapshotMessage)
+    assert isinstance(effect, SendSnapshot)
     assert effect.message.title == "Tuesday"
 
 

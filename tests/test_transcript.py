@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.messages import SegmentMessage, SpeakerMessage
 from meeting.transcript import Transcript, follow, give_lines, give_turns, join_turns, replace_turns, resolve
 from pipelines.types import (
     BlockFailed,
@@ -111,12 +110,25 @@ def test_what_is_not_about_text_or_speakers_changes_nothing() -> None:
         assert not transcript.apply(output)
 
 
-def test_a_snapshot_is_what_a_late_joiner_is_sent() -> None:
-    transcript = Transcript([line("s2", start=9), line("s1")], [Speaker("spk1", "Ann", 3)])
-    assert transcript.snapshot() == (
-        (SegmentMessage.of(line("s1")), SegmentMessage.of(line("s2", start=9))),
-        (SpeakerMessage("spk1", "Ann", 3, None),),
-    )
+def test_lines_are_read_backwards_from_any_place() -> None:
+    transcript = Transcript([line("s2", start=9), line("s1"), line("s3", start=9)])
+    assert [(place, found.id) for place, found in transcript.backwards(None)] == [
+        ((9, "s3"), "s3"),
+        ((9, "s2"), "s2"),
+        ((0, "s1"), "s1"),
+    ]
+    assert [found.id for _, found in transcript.backwards((9, "s3"))] == ["s2", "s1"]
+    assert [transcript.before(place) for place in (None, (9, "s3"), (9, ""), (0, "s1"))] == [3, 2, 1, 0]
+
+
+def test_a_copy_goes_its_own_way() -> None:
+    transcript = Transcript([line("s1")], [Speaker("spk1")])
+    copy = transcript.copy()
+    assert (copy.segments, copy.speakers, copy.count) == (transcript.segments, transcript.speakers, transcript.count)
+    copy.apply(line("s2", start=9))
+    copy.apply(Speaker("spk2"))
+    assert (transcript.segments, transcript.speakers) == ((line("s1"),), (Speaker("spk1"),))
+    assert copy.count == transcript.count + 1
 
 
 OUTPUTS = st.lists(

@@ -104,7 +104,8 @@ export class Link {
     if (message.type === 'error') this.#lastError = message
     if (message.type === 'snapshot' && !this.source) this.#live()
     this.onMessage(message)
-    if (message.type === 'ended' || (message.type === 'snapshot' && message.state === 'ended')) this.#settle('closed')
+    const over = message.type === 'snapshot' && message.state === 'ended' && !message.earlier // else `ended` follows
+    if (message.type === 'ended' || over) this.#settle('closed')
   }
 
   #begin({ source_id, resume_token: token, next_seq: next }) {

@@ -12,6 +12,8 @@ export const EMPTY = Object.freeze({
   audio: 0, // seconds of audio the server had at the last snapshot
   models: {},
   segments: new Map(), // by id; a withdrawn one stays with empty text, so that a late message cannot revive it
+  stale: new Map(), // by id; shown before the last snapshot, and not come again yet
+  left: 0, // earlier lines that are still to come
   speakers: new Map(), // by id
   gaps: [],
   stats: null,
@@ -23,16 +25,26 @@ export function reduce(state, message) {
 }
 
 const STEPS = {
-  snapshot: (state, { segments, speakers, state: phase, title, audio, models, gaps }) => ({
+  snapshot: (state, { segments, speakers, state: phase, title, audio, models, gaps, earlier = 0 }) => ({
     ...state,
     phase,
     title: title ?? state.title,
     audio: audio ?? 0,
     models: filled(models, state.models),
-    segments: new Map(segments.map((segment) => [segment.id, keep(state.segments.get(segment.id), segment)])),
+    segments: new Map(segments.map((segment) => [segment.id, keep(before(state, segment.id), segment)])),
+    stale: earlier ? stale([...state.stale, ...state.segments], segments) : EMPTY.stale,
+    left: earlier,
     speakers: new Map(speakers.map((speaker) => [speaker.id, speaker])),
     gaps: (gaps ?? []).map((gap) => state.gaps.find((known) => equal(known, gap)) ?? gap),
   }),
+  earlier: (state, { segments: lines, left }) => {
+    const segments = new Map(state.segments)
+    for (const line of lines) {
+      const known = segments.get(line.id)
+      if (!known || line.rev > known.rev) segments.set(line.id, keep(before(state, line.id), line))
+    }
+    return { ...state, segments, stale: left ? stale(state.stale, lines) : EMPTY.stale, left }
+  },
   session: (state, { models }) => ({ ...state, models: filled(models, state.models) }),
   state: (state, { state: phase, title }) => ({ ...state, phase, title: title ?? state.title }),
   ended: (state, { segments }) => ({ ...state, phase: 'ended', count: segments }),
@@ -40,7 +52,7 @@ const STEPS = {
   segment: (state, segment) => {
     const known = state.segments.get(segment.id)
     if (known && segment.rev <= known.rev) return state
-    return { ...state, segments: new Map(state.segments).set(segment.id, segment) }
+    return { ...state, segments: new Map(state.segments).set(segment.id, segment), stale: without(state.stale, segment.id) }
   },
   speaker: (state, speaker) => ({ ...state, speakers: new Map(state.speakers).set(speaker.id, speaker) }),
   speaker_revision: (state, { changes }) => {
@@ -59,6 +71,22 @@ const STEPS = {
 
 const filled = (models, before) => (models && Object.keys(models).length ? models : before)
 const equal = (gap, other) => gap.start === other.start && gap.end === other.end
+const before = (state, id) => state.segments.get(id) ?? state.stale.get(id)
+
+// Of lines that were shown before, those that may still come: none of these, and not later than the first of them.
+function stale(shown, lines) {
+  const told = new Set(lines.map(({ id }) => id))
+  const first = Math.min(...lines.map(({ start }) => start))
+  return new Map([...shown].filter(([id, { start, text }]) => text !== '' && start <= first && !told.has(id)))
+}
+
+function without(lines, id) {
+  if (!lines.has(id)) return lines
+  const rest = new Map(lines)
+  rest.delete(id)
+  return rest
+}
+
 // After a restart of the server the same revision may hold other words.
 const keep = (before, after) => (before && before.rev === after.rev && before.speaker === after.speaker && before.text === after.text ? before : after)
 
@@ -97,7 +125,7 @@ export function blocks(state, before = []) {
 }
 
 function timeline(state) {
-  const said = [...state.segments.values()].filter((segment) => segment.text !== '')
+  const said = [...state.segments.values(), ...state.stale.values()].filter((segment) => segment.text !== '')
   return [...said, ...state.gaps].sort((a, b) => a.start - b.start || a.end - b.end || natural(a.id, b.id))
 }
 
