@@ -34,6 +34,8 @@ from meeting.events import (
     SaveTranscript,
     Send,
     SendSnapshot,
+    Settle,
+    Settled,
     SourceFailed,
 )
 from meeting.live import LiveSource, known_source
@@ -83,6 +85,9 @@ RECOVERING = ErrorMessage(
     "recovering", "the server was interrupted and reads again what it has; nothing is lost, and the text follows", False
 )
 """What a source is told that comes back before its meeting is rebuilt"""
+
+UNSETTLED = "the meeting cannot be stored yet: recording begins as soon as it can"
+"""Why a source may not speak yet, when nothing more is known"""
 
 LOADING = ErrorMessage(
     "loading",
@@ -164,7 +169,7 @@ class Course:
         live = self._source
         if live is None or self.closed:
             return None
-        due = [live.told_at + REMIND] if live.waiting else []
+        due = [live.told_at + REMIND] if live.waiting or live.unsettled else []
         if self.state is State.LIVE and self._rebuilt is None:
             due.append(self._live_since + self._limits.meeting_hours * 3600)
             if live.lost_at is not None:
@@ -213,7 +218,7 @@ class Course:
         return [SaveGap(gap), Broadcast(gap_message(gap))]
 
     def _source_event(
-        self, event: Opened | Loaded | Reopened | Recovered | Kept | SourceFailed | Drained, now: float
+        self, event: Opened | Settled | Loaded | Reopened | Recovered | Kept | SourceFailed | Drained, now: float
     ) -> list[Effect]:
         live = self._source
         if live is None or live.source.id != event.source_id:
@@ -221,6 +226,8 @@ class Course:
         match event:
             case Opened():
                 return self._opened(live, event, now)
+            case Settled():
+                return self._settled(live, now)
             case Loaded(_, models):
                 self._models = models
                 saved = SaveState(self.state.value, self.samples, models)
@@ -238,20 +245,31 @@ class Course:
                 return self._drained(live, samples) if whole else self._leave_unfinished(live)
 
     def _opened(self, live: LiveSource, event: Opened, now: float) -> list[Effect]:
-        live.opened = True
+        live.opened, live.told_at = True, now
         live.source = replace(live.source, audio=event.audio)
         self._models = event.models or {}
         self._live_since = now
         effects: list[Effect] = [SaveSource(live.source), SaveResume(live.resume, live.client is None)]
-        effects += [*self._become(State.LIVE), *self._welcome(live)]
+        effects += [*self._become(State.LIVE), Settle(live.source.id)]
         return [*effects, *(self._finish() if live.stopping or self._dismissed else [])]
+
+    def _settled(self, live: LiveSource, now: float) -> list[Effect]:
+        """A later process would find the source: from now on what is acknowledged stays."""
+        if live.settled:
+            return []
+        live.settled, live.told_at = True, now
+        early = [] if live.client is None or not live.kept else [self._ack(live.client, live.kept - 1)]
+        return [*self._welcome(live), *early]
+
+    def _ack(self, client: int, seq: int) -> Send:
+        return Send(client, Ack(seq, seconds(self.samples)))
 
     def _kept(self, live: LiveSource, seq: int, samples: int) -> list[Effect]:
         self.samples = samples
         live.kept = seq + 1
         effects: list[Effect] = []
-        if live.client is not None:
-            effects.append(Send(live.client, Ack(seq, seconds(samples))))
+        if live.client is not None and live.settled:
+            effects.append(self._ack(live.client, seq))
         if self.state is State.LIVE and samples >= self._limits.meeting_hours * 3600 * SAMPLE_RATE:
             effects += self._too_long()
         return effects
@@ -375,7 +393,12 @@ class Course:
         if live.waiting and now >= live.told_at + REMIND:
             assert live.client is not None
             live.told_at = now
-            return [Send(live.client, Ack(live.kept - 1, seconds(self.samples))), *self._tick(now)]
+            return [self._ack(live.client, live.kept - 1), *self._tick(now)]
+        if live.unsettled and now >= live.told_at + REMIND:
+            assert live.client is not None
+            live.told_at = now
+            why = self._troubles.get("text", UNSETTLED)
+            return [Send(live.client, ErrorMessage("storage", why, False)), *self._tick(now)]
         if live.lost_at is not None and now >= live.lost_at + self._limits.resume_window:
             return [Note("source did not come back"), *self._finish()]
         return self._too_long()

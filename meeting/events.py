@@ -85,6 +85,13 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """Everything that `Settle` asked about is stored."""
+
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """The models that an opened source has waited for are there: what was kept so far is heard now."""
 
@@ -217,6 +224,7 @@ Event = (
     | Framed
     | Broke
     | Opened
+    | Settled
     | Loaded
     | Kept
     | SourceFailed
@@ -325,6 +333,13 @@ class SaveResume:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """Say when all that was to be stored before this is: answered by `Settled`, or `SourceFailed` if it cannot be."""
+
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SaveTranscript:
     """Store a whole transcript in the place of what was stored of it."""
 
@@ -411,6 +426,7 @@ Effect = (
     | AbandonSource
     | SaveSource
     | SaveResume
+    | Settle
     | SaveTranscript
     | SaveGap
     | SaveState

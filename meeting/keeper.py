@@ -45,6 +45,11 @@ class Keeper:
         self.gave_up = False
         """True once something could not be stored at all"""
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits for the disk."""
+        return self._retrying is None and not self._waiting
+
     async def save(self, effect: Effect) -> None:
         """Store an effect, or put it behind those that wait."""
         if self._waiting:

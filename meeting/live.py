@@ -30,6 +30,8 @@ class LiveSource:
     told_at: float = 0.0
     """When its client was last told of its frames, or began to wait for that, on the session's clock"""
     opened: bool = False
+    settled: bool = False
+    """Whether it, its token and the state of its meeting are stored: only then is its client told that it may speak"""
     stopping: bool = False
     """`stop` came before the source was ready"""
     lost_at: float | None = None
@@ -38,7 +40,12 @@ class LiveSource:
     @property
     def waiting(self) -> bool:
         """Whether its client has sent more than it was told is on disk."""
-        return self.client is not None and self.opened and 0 < self.kept < self.next_seq
+        return self.client is not None and self.settled and 0 < self.kept < self.next_seq
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether its client waits for the disk before it may speak."""
+        return self.client is not None and self.opened and not self.settled
 
     @property
     def resume(self) -> Resume:
@@ -69,4 +76,4 @@ def known_source(source: Source, resume: Resume, lost_at: float) -> LiveSource:
     """A source as an earlier process stored it; its client is away since `lost_at`."""
     audio = AudioInfo(source.encoding, source.sample_rate, source.channels)
     start = Start(1, audio, SourceInfo(source.name, source.kind), source.language, resume.hotwords)
-    return LiveSource(source, start, resume.digest, lost_at=lost_at)
+    return LiveSource(source, start, resume.digest, lost_at=lost_at, settled=True)

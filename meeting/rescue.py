@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from meeting.records import ENDING, LIVE, Gap, Resume
+from meeting.records import ENDING, LIVE, OPEN, Gap, Meeting, Resume, Source
 from meeting.store import Store
 from meeting.tables import (
     GapRow,
     MeetingRow,
     ResumeRow,
     SegmentRow,
+    SourceRow,
     SpeakerRow,
     segment_values,
+    source_values,
     speaker_values,
 )
 from pipelines.types import Segment, Speaker
@@ -47,6 +50,26 @@ class Rescue:
         with self._store.read() as session:
             rows = session.scalars(select(ResumeRow).where(ResumeRow.meeting_id == meeting_id))
             return {row.source_id: row.value() for row in rows}
+
+    def adopt(self, meeting: Meeting, source: Source, started_at: datetime) -> Future[None]:
+        """Keep that a source is running in a meeting, which is made where there is none and goes live where it is open.
+
+        What is stored of either already stays as it is.
+        """
+        values = {"id": meeting.id, "title": meeting.title, "created_at": meeting.created_at, "models": meeting.models}
+        made = insert(MeetingRow).values({**values, "state": OPEN, "samples": 0}).on_conflict_do_nothing()
+        named = insert(SourceRow).values(source_values(meeting.id, source)).on_conflict_do_nothing()
+        live = (
+            update(MeetingRow)
+            .where(MeetingRow.id == meeting.id, MeetingRow.state == OPEN)
+            .values(state=LIVE, started_at=started_at)
+        )
+
+        def work(session: Session) -> None:
+            for statement in (made, named, live):
+                session.execute(statement)
+
+        return self._store.write(work)
 
     def save_resume(self, meeting_id: str, resume: Resume) -> Future[None]:
         """Keep what a source needs to go on, or what has changed of it."""

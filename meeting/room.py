@@ -52,6 +52,9 @@ from meeting.events import (
     SaveTurns,
     Send,
     SendSnapshot,
+    Settle,
+    Settled,
+    SourceFailed,
     Started,
     Tick,
     Unsaved,
@@ -131,6 +134,7 @@ class Room:
         """For the outboxes of this meeting's clients"""
         self._gate = Gate()
         self._pace = Pace(limits.source_bytes)
+        self._unsettled: set[str] = set()
         self._keeper = Keeper(self.id, self._write, lambda text: self.post(Unsaved("text", text)), self._relieved)
         # The time of day is read once: a clock that is set while a meeting runs must not turn its times around.
         self._clock = (datetime.now(timezone.utc), time.monotonic())
@@ -233,6 +237,14 @@ class Room:
 
     def _relieved(self) -> None:
         self.post(Saved("text"))
+        unsettled, self._unsettled = self._unsettled, set()
+        for source_id in unsettled:
+            self.post(self._whether_settled(source_id))
+
+    def _whether_settled(self, source_id: str) -> Settled | SourceFailed:
+        if self._keeper.overflowed or self._keeper.gave_up:
+            return SourceFailed(source_id, "storage", "the meeting cannot be stored: start a new one")
+        return Settled(source_id)
 
     def _now(self) -> datetime:
         day, steady = self._clock
@@ -294,6 +306,13 @@ class Room:
                     return False
             elif isinstance(effect, SAVES):
                 await self._keeper.save(effect)
+            elif isinstance(effect, Settle):
+                if not self._keeper.idle:
+                    self._unsettled.add(effect.source_id)
+                    continue
+                news = self._whether_settled(effect.source_id)
+                if not await self._carry_out(self.session.handle(news, time.monotonic())):
+                    return False
             else:
                 self._do(effect)
         return True

@@ -17,6 +17,7 @@ from meeting.corrections import Corrections
 from meeting.course import State
 from meeting.edits import Change, Conflict, prepared
 from meeting.events import Dismissed, Renamed, Saved, Unsaved
+from meeting.leftovers import claim_journals
 from meeting.machinery import Workshop
 from meeting.messages import Close, ServerMessage
 from meeting.records import ENDED, ENDING, LIVE, OPEN, Meeting, Restored
@@ -186,6 +187,7 @@ class Rooms:
 
     def _unfinished(self) -> list[str] | None:
         try:
+            claim_journals(self.store)
             return Rescue(self.store).unfinished()
         except StoreError as error:
             log.error("what an earlier run left cannot be read: %s", error)

@@ -39,6 +39,8 @@ from meeting.events import (
     SaveResume,
     Send,
     SendSnapshot,
+    Settle,
+    Settled,
     SourceFailed,
     Started,
     Stopped,
@@ -85,7 +87,7 @@ class Session(Course):
                 return self._refuse(client, error.code, str(error), error.close, now)
             case Heard(output):
                 return self._hear(output)
-            case Opened() | Loaded() | Reopened() | Recovered() | Kept() | SourceFailed() | Drained():
+            case Opened() | Settled() | Loaded() | Reopened() | Recovered() | Kept() | SourceFailed() | Drained():
                 return self._source_event(event, now)
             case Missed(gap):
                 return self._missed(gap)
@@ -192,6 +194,7 @@ class Session(Course):
         if self._untouched(event):
             assert self._source is not None
             self._source.digest = digest(event.token) if self._resumable else None
+            self._source.settled = False
             return self._resume(client, event.token)
         problem = self._cannot_start(event)
         if problem is not None:
@@ -244,7 +247,8 @@ class Session(Course):
             effects.append(Drop(live.client, Close.RESUMED_ELSEWHERE, "resumed elsewhere"))
         live.client, live.lost_at, live.token = client, None, token
         if live.opened:
-            return [*effects, SaveResume(live.resume, False), *self._welcome(live)]
+            known = self._welcome(live) if live.settled else [Settle(live.source.id)]
+            return [*effects, SaveResume(live.resume, False), *known]
         return [*effects, *([] if self._rebuilt is None else [Send(client, RECOVERING)])]
 
     def _stop(self, client: int, now: float) -> list[Effect]:

@@ -65,7 +65,8 @@ LAYOUT = {
     ),
     "live": row(
         "meeting",
-        "ingest room rooms archive worker machinery memory outbox doorman entry retention gate keeper recovery sound",
+        "ingest room rooms archive worker machinery memory outbox doorman entry retention gate keeper recovery leftovers "
+        "sound",
         f"{PIPELINES} core storage live",
     ),
     "edge": row(

@@ -54,6 +54,7 @@ from meeting.messages import (
 from meeting.records import EditedLine, Edits, Meeting, Record, Restored, Resume, Source
 from meeting.session import Session
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevised, Word
+from tests.test_session import Prompt
 
 LIMITS = Limits(resume_window=600.0)
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -74,7 +75,7 @@ def restored(
     """A session that has just been made for a meeting that was cut off."""
     record = Record(Meeting("m", "Monday", state, NOW), (SOURCE,), (), (segment("stored", 9),), ())
     resume = Resume("src", None if token is None else digest(token), ("Ypsilon",), NOW)
-    session = Session("m", "Monday", LIMITS)
+    session = Prompt("m", "Monday", LIMITS)
     effects = session.handle(Restarted(Restored(record, SOURCE, resume, remaining, None, edits or Edits())), 1000.0)
     assert effects == [OpenSource("src", AudioInfo(), None, ("Ypsilon",), recover=True, heard=16000)]
     return session

@@ -6,6 +6,7 @@ The full versions, with tables, are in `benchmarks/torture.py`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -23,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from benchmarks import torture
 from benchmarks.hostile import hostile_messages
@@ -30,11 +32,12 @@ from benchmarks.rig import Server
 from meeting import database
 from meeting.cli import Discreet
 from meeting.config import Models
+from meeting.journal import read
 from meeting.machinery import Engine, RealMachinery
 from meeting.messages import Close
 from pipelines.types import BlockFailed, Samples, Span, seconds
 from tests.conftest import Sample
-from tests.server_fakes import FakeMachinery, FakePipeline, Serving, config, serving, tone, wait_ready
+from tests.server_fakes import Client, FakeMachinery, FakePipeline, Serving, config, serving, tone, wait_ready
 from tests.web_fakes import browser_running, eventually
 
 
@@ -175,6 +178,51 @@ def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mon
         assert host.until("error")["code"] == "storage_ok"
         host.send("stop")
         assert host.until("ended")["segments"] == 3
+
+
+def test_nothing_is_acknowledged_before_a_later_process_would_find_it(tmp_path: Path) -> None:
+    server = Server(tmp_path, "fake")
+    server.start()
+    try:
+        server.ready()
+        meeting = server.new_meeting()
+        with closing(sqlite3.connect(server.data / "meetings.sqlite3", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with connect(f"ws://127.0.0.1:{server.port}/ws/meetings/{meeting}", compression=None) as socket:
+                host = Client(socket)
+                told = host.start()
+                assert (told["type"], told["code"], told["fatal"]) == ("error", "storage", False)
+                for seq in range(20):
+                    host.frame(seq, tone(0.1))
+                (journal,) = (server.data / "audio").glob("*.journal")
+                eventually(lambda: len(list(read(journal))) == 20)
+                server.kill()
+                with contextlib.suppress(ConnectionClosed):
+                    host.until("session", "ack")
+            other.execute("ROLLBACK")
+        assert not {"session", "ack"} & {message["type"] for message in host.seen}
+        server.start()
+        server.ready()
+        assert server.get(f"/api/meetings/{meeting}")["duration"] == 2.0
+    finally:
+        server.stop()
+
+
+def test_a_source_that_waited_for_the_database_speaks_once_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("meeting.keeper.RETRY", 0.05)
+    with serving(config(tmp_path)) as served, served.connect(served.create()) as host:
+        with closing(sqlite3.connect(tmp_path / "meetings.sqlite3", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert host.start()["code"] == "storage"
+            other.execute("ROLLBACK")
+        assert host.until("session", "ack")["next_seq"] == 0
+        host.frame(0, tone())
+        assert host.until("ack")["seq"] == 0
+        host.send("stop")
+        assert host.until("ended")["segments"] == 1
 
 
 class StumblingPipeline(FakePipeline):

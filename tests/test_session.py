@@ -46,6 +46,8 @@ from meeting.events import (
     SaveState,
     Send,
     SendSnapshot,
+    Settle,
+    Settled,
     SourceFailed,
     Started,
     Stopped,
@@ -81,8 +83,19 @@ START = Start(1, AudioInfo(), SourceInfo("Ann", "room"))
 HOST, VIEWER, OTHER = 1, 2, 3
 
 
-def new(*events: Event, limits: Limits = LIMITS) -> Session:
-    session = Session("m1", "Monday", limits, MODELS)
+class Prompt(Session):
+    """A session whose room stores everything at once."""
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """What the room carries out, the news that all is stored included."""
+        effects: list[Effect] = []
+        for effect in super().handle(event, now):
+            effects += super().handle(Settled(effect.source_id), now) if isinstance(effect, Settle) else [effect]
+        return effects
+
+
+def new(*events: Event, limits: Limits = LIMITS, kind: type[Session] = Prompt) -> Session:
+    session = kind("m1", "Monday", limits, MODELS)
     for event in events:
         session.handle(event, 0.0)
     return session
@@ -188,6 +201,49 @@ def test_a_source_learns_that_the_models_do_not_read_its_language(language: str 
 def test_models_that_read_many_languages_are_asked_for_any() -> None:
     many = {**MODELS, "languages": None}
     assert errors(new(Joined(HOST), asking("de")).handle(replace(OPENED, models=many), 0.0)) == []
+
+
+def test_a_source_may_speak_and_is_acknowledged_only_once_it_is_stored() -> None:
+    session = new(Joined(HOST), started(), kind=Session)
+    effects = session.handle(OPENED, 5.0)
+    assert [type(effect) for effect in effects] == [SaveSource, SaveResume, SaveState, Broadcast, Settle]
+    assert only(session.handle(Framed(HOST, frame(0)), 5.0), Keep)
+    assert only(session.handle(Kept("src1", 0, 1600), 5.0), Send) == []
+    answer, ack = session.handle(Settled("src1"), 9.0)
+    assert isinstance(answer, Send)
+    assert isinstance(answer.message, SessionMessage)
+    assert answer.message.next_seq == 1
+    assert ack == Send(HOST, Ack(0, 0.1))
+    assert session.handle(Settled("src1"), 9.0) == []
+    assert only(session.handle(Kept("src1", 1, 3200), 9.0), Send) == [Send(HOST, Ack(1, 0.2))]
+
+
+def test_a_source_that_waits_for_the_disk_is_told_why_again_and_again() -> None:
+    session = new(Joined(HOST), started(), OPENED, Unsaved("text", "the database is locked"), kind=Session)
+    for round_ in (1, 2):
+        assert session.wake_at == round_ * REMIND
+        (told,) = session.handle(Tick(), round_ * REMIND)
+        assert told == Send(HOST, ErrorMessage("storage", "the database is locked", False))
+    session.handle(Settled("src1"), 11.0)
+    assert session.wake_at == LIMITS.meeting_hours * 3600
+
+
+def test_whoever_takes_the_place_of_a_source_waits_until_his_own_token_is_stored() -> None:
+    session = new(Joined(HOST), started(), OPENED, Left(HOST), Joined(OTHER), kind=Session)
+    session.handle(Settled("src1"), 0.0)
+    effects = session.handle(Started(OTHER, START, "src2", "other"), 0.0)
+    assert [type(effect) for effect in effects] == [SaveResume, Settle]
+    (answer,) = session.handle(Settled("src1"), 0.0)
+    assert isinstance(answer, Send)
+    assert isinstance(answer.message, SessionMessage)
+    assert (answer.client, answer.message.resume_token) == (OTHER, "other")
+
+
+def test_a_source_that_cannot_be_stored_at_all_is_told_and_ended() -> None:
+    session = new(Joined(HOST), started(), OPENED, kind=Session)
+    effects = session.handle(SourceFailed("src1", "storage", "the meeting cannot be stored"), 0.0)
+    assert errors(effects) == [("storage", True)]
+    assert only(effects, FinishSource) == [FinishSource("src1")]
 
 
 def test_everyone_learns_which_models_hear_once_they_are_loaded() -> None:
