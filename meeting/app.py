@@ -29,6 +29,7 @@ from meeting.memory import keep_small
 from meeting.retention import keep_for
 from meeting.rooms import Rooms
 from meeting.store import Store
+from meeting.wording import for_clients
 from pipelines.errors import MeetingError, NotFound, StoreError
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def create_app(
     app.add_middleware(Guard, hosts=allowed_hosts(config.server.host, config.server.allowed_hosts))
     app.include_router(api.router)
     _add_pages(app, engine, rooms)
-    _add_errors(app)
+    _add_errors(app, rooms)
     return app
 
 
@@ -148,7 +149,7 @@ def _add_pages(app: FastAPI, engine: EngineRoom, rooms: Rooms) -> None:
         if engine.models is not None:
             return JSONResponse({"status": "ready", "models": engine.models})
         if engine.failure is not None:
-            return api.problem(503, "models", str(engine.failure))
+            return api.problem(503, "models", for_clients(engine.failure, rooms.store.data_dir))
         return api.problem(503, "loading", engine.progress or "the models are being loaded")
 
     @app.get(
@@ -171,11 +172,13 @@ def _add_pages(app: FastAPI, engine: EngineRoom, rooms: Rooms) -> None:
     app.mount("/static", StaticFiles(directory=WEB, check_dir=False), name="static")
 
 
-def _add_errors(app: FastAPI) -> None:
+def _add_errors(app: FastAPI, rooms: Rooms) -> None:
     @app.exception_handler(MeetingError)
     async def explained(request: Request, error: MeetingError) -> JSONResponse:
         status, code = _status(error)
-        return api.problem(status, code, str(error))
+        if status == 503:
+            log.error("%s", error)
+        return api.problem(status, code, for_clients(error, rooms.store.data_dir))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

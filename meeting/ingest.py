@@ -18,6 +18,7 @@ from meeting.messages import AudioFrame, Auth, Close, ErrorMessage, Start, Stop,
 from meeting.outbox import Closing, Outbox
 from meeting.room import Room
 from meeting.rooms import Rooms
+from meeting.wording import for_clients
 from pipelines.errors import NotFound, ProtocolError, StoreError
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,9 @@ async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str, doorman: Door
     except NotFound:
         await _refuse(socket, ErrorMessage("not_found", "there is no such meeting", True), Close.NOT_FOUND)
     except StoreError as error:
-        await _refuse(socket, ErrorMessage("storage", str(error), True), Close.INTERNAL)
+        log.error("meeting %s: nobody can come in: %s", meeting_id, error)
+        told = for_clients(error, rooms.store.data_dir)
+        await _refuse(socket, ErrorMessage("storage", told, True), Close.INTERNAL)
 
 
 async def _refuse(socket: WebSocket, message: ErrorMessage, code: int) -> None:

@@ -57,7 +57,7 @@ class Keeper:
             return
         error = await self._try(effect)
         if error is not None:
-            log.error("meeting %s: not saved: %s", self._name, type(error).__name__)
+            log.error("meeting %s: not saved: %s", self._name, error)
             self._wait(effect)
             self._on_trouble(f"what is heard cannot be saved, and is tried again: {error}")
             self._retrying = asyncio.create_task(self._retry())

@@ -69,6 +69,7 @@ from meeting.records import ENDED, LIVE, Meeting, Restored
 from meeting.rescue import Rescue
 from meeting.session import Session
 from meeting.store import new_id
+from meeting.wording import for_clients
 from meeting.worker import Worker
 from pipelines.errors import MeetingError
 
@@ -135,7 +136,7 @@ class Room:
         self._gate = Gate()
         self._pace = Pace(limits.source_bytes)
         self._unsettled: set[str] = set()
-        self._keeper = Keeper(self.id, self._write, lambda text: self.post(Unsaved("text", text)), self._relieved)
+        self._keeper = Keeper(self.id, self._write, self._troubled, self._relieved)
         # The time of day is read once: a clock that is set while a meeting runs must not turn its times around.
         self._clock = (datetime.now(timezone.utc), time.monotonic())
         self._started_at = meeting.started_at
@@ -234,6 +235,9 @@ class Room:
 
     def _crowded(self) -> bool:
         return self._inbox.qsize() > CROWD
+
+    def _troubled(self, sentence: str) -> None:
+        self.post(Unsaved("text", for_clients(sentence, self._workshop.store.data_dir)))
 
     def _relieved(self) -> None:
         self.post(Saved("text"))

@@ -31,6 +31,7 @@ from meeting.journal import Journal, JournalLost
 from meeting.machinery import Door, Pipeline, Workshop
 from meeting.messages import AudioFrame
 from meeting.sound import Sound
+from meeting.wording import for_clients
 from pipelines.errors import AudioError, MeetingError, ModelError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples
 
@@ -171,7 +172,9 @@ class Worker:
     def _fail(self, code: str, message: str) -> None:
         self._failed = True
         if not self._abandoned.is_set():
-            self._post(SourceFailed(self._job.source_id, code, message))
+            log.warning("source %s: %s", self._job.source_id, message)
+            told = for_clients(message, self._workshop.store.data_dir)
+            self._post(SourceFailed(self._job.source_id, code, told))
 
     # The beginning
 

@@ -57,7 +57,7 @@ LAYOUT = {
     "stream": row("pipelines", "stream progress", "values parts blocks asr models engine stream"),
     "core": row(
         "meeting",
-        "access align config messages records transcript edits history session course live gaps events outputs",
+        "access align config messages records transcript edits history session course live gaps events outputs wording",
         "values core",
     ),
     "storage": row(
@@ -65,8 +65,8 @@ LAYOUT = {
     ),
     "live": row(
         "meeting",
-        "ingest room rooms archive worker machinery memory outbox doorman entry retention gate keeper recovery leftovers "
-        "sound",
+        "ingest room rooms archive worker machinery memory outbox doorman entry retention gate keeper recovery "
+        "leftovers sound",
         f"{PIPELINES} core storage live",
     ),
     "edge": row(
@@ -126,6 +126,7 @@ PURE = {
     "meeting.gaps": "",
     "meeting.events": "",
     "meeting.outputs": "",
+    "meeting.wording": "",
     "meeting.export": "",
 }
 """Modules of values and rules: the only third-party libraries that each may import"""

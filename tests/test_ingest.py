@@ -22,6 +22,8 @@ from meeting.ingest import TRY_AGAIN, _attend
 from meeting.messages import HEADER, MOST_TEXT, AudioFrame, Ended, encode
 from meeting.outbox import LIMIT, Outbox
 from meeting.session import BENCH
+from meeting.store import DATABASE, Store
+from pipelines.errors import StoreError
 from pipelines.types import SAMPLE_RATE, LabelChange, Segment, Span, SpeakersRevised, Word
 from tests.access_fakes import TOKEN, locked
 from tests.server_fakes import (
@@ -380,6 +382,31 @@ def test_an_unknown_meeting_is_told_apart_from_a_broken_server(served: Serving) 
     with served.connect("nosuchmeeting") as client:
         assert client.receive()["code"] == "not_found"
         assert client.close_code() == 4404
+
+
+def test_clients_are_not_told_where_on_this_machine_meetings_are_kept_the_log_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "data of ours"
+    with serving(config(folder)) as served:
+        meeting_id = served.create()
+
+        def refuse(store: Store, *_: Any) -> Any:
+            raise StoreError(f"{store.data_dir / DATABASE} is in use by another program: stop that one")
+
+        monkeypatch.setattr(Store, "meeting", refuse)
+        monkeypatch.setattr(Store, "record", refuse)
+        with served.connect(meeting_id) as client:
+            told = client.receive()
+            assert client.close_code() == 1011
+        answers = [
+            served.http.get(f"/api/meetings/{meeting_id}/transcript"),
+            served.http.post(f"/api/meetings/{meeting_id}/end"),
+        ]
+    assert (told["code"], told["message"]) == ("storage", f"{DATABASE} is in use by another program: stop that one")
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert {answer.json()["error"]["message"] for answer in answers} == {told["message"]}
+    assert caplog.text.count(str(folder)) == 3
 
 
 def test_viewers_beyond_the_limit_are_turned_away_and_take_no_seat_of_others(tmp_path: Path) -> None:

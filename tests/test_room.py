@@ -171,7 +171,7 @@ class FullDisk:
             if not self.full:
                 return save(store, *given)
             future: Future[None] = Future()
-            future.set_exception(StoreError("the disk is full"))
+            future.set_exception(StoreError(f"the disk that holds {store.data_dir}/meetings.sqlite3 is full"))
             return future
 
         monkeypatch.setattr(Store, "save_segments", refusing)
@@ -192,6 +192,7 @@ def test_what_cannot_be_saved_waits_and_is_saved_in_order_once_there_is_room(
         room.post(Stopped(client))
         await host.until("error")
         assert store.meeting(room.id).segments == 0
+        assert "the disk that holds meetings.sqlite3 is full" in host.told[-1].message  # type: ignore[union-attr]
         assert list((store.data_dir / "audio").glob("*.journal"))
         disk.full = False
         await asyncio.wait_for(room.task, 20)

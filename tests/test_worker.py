@@ -749,3 +749,15 @@ def test_an_impossible_rate_inside_a_container_is_told_in_a_sentence(store: Stor
     ]
     assert events[-1] == Drained(SOURCE, 0)
     bench.end()
+
+
+def test_a_source_that_cannot_be_kept_is_told_the_name_of_the_file_and_the_log_where_it_is(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = store.journal_path(MEETING, SOURCE)
+    path.mkdir()
+    failed = Bench(store).next(SourceFailed)
+    assert isinstance(failed, SourceFailed)
+    assert failed.code == "storage"
+    assert failed.message.startswith(f"{path.name} cannot be used")
+    assert str(path) in caplog.text

@@ -1,0 +1,18 @@
+"""What of an error's sentence a client may read: all but where on this machine things are. The log has the whole."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+# Not within an address such as https://host/path, nor in "and/or".
+_PATH = re.compile(r"(?<![\w.:/~-])/(?:[^\s/'\",;:()]+/)*([^\s/'\",;:()]+)/?")
+
+
+def for_clients(sentence: object, data_dir: Path) -> str:
+    """An error, or its sentence, with the names of files in the place of their paths; `data_dir` may hold spaces."""
+    text = str(sentence)
+    for folder in (data_dir / "audio", data_dir):
+        text = text.replace(f"{folder}/", "")
+    text = text.replace(str(data_dir), "the data folder")
+    return _PATH.sub(r"\1", text)
