@@ -117,7 +117,7 @@ class Course:
         self.state = State.OPEN
         self.samples = 0
         self._overlay = Overlay(Transcript())
-        self.gaps: list[Gap] = []
+        self._gaps: dict[tuple[str, int], Gap] = {}
         self._limits = limits
         self._resumable = resumable
         self._models = models or {}
@@ -137,6 +137,11 @@ class Course:
     def transcript(self) -> Transcript:
         """Everything said so far, as people have left it."""
         return self._overlay.transcript
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What never arrived."""
+        return tuple(self._gaps.values())
 
     @property
     def closed(self) -> bool:
@@ -212,9 +217,12 @@ class Course:
         return [effect for shown in overlay(output) for effect in listen(overlay.transcript, shown)]
 
     def _missed(self, gap: Gap) -> list[Effect]:
-        if self.closed or gap in self.gaps:
+        key = (gap.source_id, gap.span.start)
+        known = self._gaps.get(key)
+        # One may grow; heard again it does so from its beginning.
+        if self.closed or known == gap or (known is not None and known.span.end > gap.span.end):
             return []
-        self.gaps.append(gap)
+        self._gaps[key] = gap
         return [SaveGap(gap), Broadcast(gap_message(gap))]
 
     def _source_event(
@@ -312,7 +320,7 @@ class Course:
         self._rebuilt = Overlay(Transcript(), restored.edits)
         for shown in self._rebuilt.lay():
             self._rebuilt.transcript.apply(shown)
-        self.gaps = list(record.gaps)
+        self._gaps = {(gap.source_id, gap.span.start): gap for gap in record.gaps}
         self._models = record.meeting.models
         self._source = known_source(restored.source, restored.resume, now - away)
         return [replace(opening(self._source, recover=True), heard=self.samples)]
@@ -333,7 +341,7 @@ class Course:
         self._live_since = now - event.samples / SAMPLE_RATE
         effects: list[Effect] = [
             Note(f"rebuilt from {seconds(event.samples)} s of audio"),
-            SaveTranscript(self.transcript.segments, self.transcript.speakers, tuple(self.gaps)),
+            SaveTranscript(self.transcript.segments, self.transcript.speakers, self.gaps),
             SaveSource(live.source),
             SaveResume(live.resume, live.client is None),
             SaveState(self.state.value, self.samples, self._models),

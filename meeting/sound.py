@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from meeting.gaps import GapFinder, reason
+from meeting.gaps import GapFinder, GapList
 from meeting.journal import FlacWriter
 from meeting.machinery import Door
 from meeting.messages import AudioFrame, AudioInfo
 from meeting.records import Gap
 from pipelines.errors import AudioError, StoreError
-from pipelines.types import Samples, Span
+from pipelines.types import Samples
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class Sound:
         self._path = flac
         self._longest = longest
         self._gaps = GapFinder(audio)
+        self._told = GapList(source_id)
         self._flac = None if flac is None else FlacWriter(flac)
 
     @property
@@ -50,22 +51,26 @@ class Sound:
         """Whether it is as long as it may be: what comes now is not heard."""
         return self._left == 0
 
-    def take(self, frame: AudioFrame) -> tuple[Gap | None, Iterator[Samples]]:
-        """The samples that a frame adds, in pieces of bounded size, and the gap before it if there is one.
+    def take(self, frame: AudioFrame) -> tuple[list[Gap], Iterator[Samples]]:
+        """The samples that a frame adds, in pieces of bounded size, and what is to be told of gaps before it.
 
         They are decoded as they are taken, and all of them are taken before the next frame. Raises AudioError, also
         while they are.
         """
-        pieces, gap = self._door.accept(frame.payload), None
+        pieces: Iterator[Samples] = self._door.accept(frame.payload)
+        gaps: list[Gap] = []
         missing = self._gaps(frame)
         if missing:
             silence = self._gaps.silence(missing)
             if self._left is not None:
                 silence = min(silence, self._left)
-            span = Span(self.samples, self.samples + silence)
-            gap = Gap(self._source_id, span, reason(missing, silence))
+            gaps = self._told.add(self.samples, silence, missing)
             pieces = chain([np.zeros(silence, np.float32)], pieces)
-        return gap, self._added(pieces)
+        return gaps, self._added(pieces)
+
+    def untold(self) -> list[Gap]:
+        """What is still to be told of gaps once no frame will come."""
+        return self._told.rest()
 
     def flush(self) -> Iterator[Samples]:
         """The rest, once no frame will come; raises AudioError when nothing was audio."""

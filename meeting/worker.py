@@ -340,8 +340,8 @@ class Worker:
         assert self._sound is not None
         if self._left:
             return
-        gap, parts = self._sound.take(frame)
-        if gap is not None:
+        gaps, parts = self._sound.take(frame)
+        for gap in gaps:
             self._post(Missed(gap))
         for part in parts:
             self._hand_on(part)
@@ -367,6 +367,8 @@ class Worker:
     def _finish(self) -> None:
         assert self._sound is not None
         self._guarded(self._flush)
+        for gap in self._sound.untold():
+            self._post(Missed(gap))
         whole = self._attempt(self._finish_sound) is None
         self._awake.wait()
         if self._abandoned.is_set():

@@ -778,6 +778,17 @@ def test_audio_that_never_arrived_is_kept_told_once_and_shown_to_late_joiners() 
     assert effect.message.gaps == (told,)
 
 
+def test_a_gap_that_grows_takes_its_own_place_and_never_shrinks() -> None:
+    session, gap = live(), Gap("src1", Span(16_000, 40_000), "lost")
+    grown = replace(gap, span=Span(16_000, 80_000), reason="more lost")
+    session.handle(Missed(gap), 0.0)
+    assert SaveGap(grown) in session.handle(Missed(grown), 0.0)
+    assert session.handle(Missed(gap), 0.0) == []
+    assert session.gaps == (grown,)
+    session.handle(Missed(replace(gap, source_id="src2")), 0.0)
+    assert len(session.gaps) == 2
+
+
 def test_a_new_title_reaches_everyone_and_later_joiners() -> None:
     session = live()
     assert session.handle(Renamed("Tuesday"), 0.0) == [Broadcast(StateMessage("live", "Tuesday"))]

@@ -40,8 +40,8 @@ def frame(seq: int, payload: bytes, at: float = 0.0) -> AudioFrame:
 
 def take(made: Sound, taken: AudioFrame) -> tuple[Gap | None, list[Samples]]:
     """All that a frame adds."""
-    gap, parts = made.take(taken)
-    return gap, list(parts)
+    gaps, parts = made.take(taken)
+    return (gaps[-1] if gaps else None), list(parts)
 
 
 def heard(path: Path) -> bytes:

@@ -211,6 +211,11 @@ def test_capture_times_are_steady_and_follow_a_standstill(page: Page) -> None:
     assert stamps == [900_000, 1_000_000, 1_100_000, 6_200_000]
 
 
+def test_a_gap_that_grows_is_shown_once(shown: Run) -> None:
+    gap = {"type": "gap", "start": 1.0, "end": 2.0, "reason": "line"}
+    assert shown(gap, {**gap, "end": 9.0, "reason": "more"}) == [["gap", 1, "more"]]
+
+
 def test_gaps_of_a_snapshot_are_shown_and_not_told_twice(shown: Run) -> None:
     gap = {"type": "gap", "start": 2.0, "end": 4.5, "reason": "lost"}
     snapshot = {"type": "snapshot", "segments": [], "speakers": [], "state": "live", "gaps": [gap]}

@@ -761,3 +761,23 @@ def test_a_source_that_cannot_be_kept_is_told_the_name_of_the_file_and_the_log_w
     assert failed.code == "storage"
     assert failed.message.startswith(f"{path.name} cannot be used")
     assert str(path) in caplog.text
+
+
+def test_many_gaps_are_told_in_bounded_number_and_the_same_when_they_are_heard_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meeting.gaps.MOST", 3)
+
+    def gaps(bench: Bench) -> dict[int, Gap]:
+        found = [event.gap for event in bench.rest() if isinstance(event, Missed)]
+        return {gap.span.start: gap for gap in found}
+
+    bench = Bench(store)
+    for seq in range(30):
+        bench.worker.keep(AudioFrame(seq, seq * 3_000_000, tone(1.0)))
+    live = gaps(bench)
+    bench.end()
+    again = gaps(Bench(store, job=replace(JOB, recover=True)))
+    assert again == live
+    assert len(live) == 3
+    assert [*live.values()][-1].reason.startswith("54 s of sound never arrived, in 27 places from here on")

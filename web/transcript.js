@@ -64,13 +64,14 @@ const STEPS = {
     return { ...state, segments }
   },
   gap: (state, gap) => {
-    const again = state.gaps.some((known) => equal(known, gap))
-    return again ? state : { ...state, gaps: [...state.gaps, gap] }
+    const at = state.gaps.findIndex((known) => known.start === gap.start)
+    if (at < 0) return { ...state, gaps: [...state.gaps, gap] }
+    return equal(state.gaps[at], gap) ? state : { ...state, gaps: state.gaps.map((known, i) => (i === at ? gap : known)) } // it has grown
   },
 }
 
 const filled = (models, before) => (models && Object.keys(models).length ? models : before)
-const equal = (gap, other) => gap.start === other.start && gap.end === other.end
+const equal = (gap, other) => gap.start === other.start && gap.end === other.end && gap.reason === other.reason
 const before = (state, id) => state.segments.get(id) ?? state.stale.get(id)
 
 // Of lines that were shown before, those that may still come: none of these, and not later than the first of them.
