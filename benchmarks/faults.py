@@ -102,7 +102,7 @@ async def deaths(options: Options) -> Result:
         print(f"  death {number + 1}: {moment:.2f} s on, {state}", file=sys.stderr, flush=True)
     await asyncio.to_thread(server.start)
     await asyncio.to_thread(server.ready)
-    await asyncio.wait_for(asyncio.gather(*tasks), 3600)
+    await server.outliving(asyncio.gather(*tasks))
     whole = sum(stored_audio(server, source.meeting) == audio for source in sources)
     equal = sum(told(server.transcript(source.meeting)) == told(plain) for source in sources)
     server.stop()
@@ -251,20 +251,20 @@ async def edits(options: Options) -> Result:
     server.ready()
     plain = await uninterrupted(server, options)
     ended, live, beside = (server.new_meeting(title) for title in ("ended", "live", "beside"))
-    await asyncio.wait_for(Source(server.port, ended, audio, options.speed).run(), 3600)
+    await server.outliving(Source(server.port, ended, audio, options.speed).run())
     speaking = asyncio.create_task(Source(server.port, live, audio, options.speed, stops=False).run())
     await asyncio.to_thread(_settled, server, live)
     took: list[float] = []
     wrong = 0
     async with Pulse(server).beating() as pulse:
         words = await asyncio.to_thread(_most_words, server, ended)
-        neighbour = asyncio.create_task(Source(server.port, beside, audio, options.speed).run())
+        neighbour = asyncio.ensure_future(Source(server.port, beside, audio, options.speed).run())
         for number in range(options.count):
             for meeting in (live, ended):
                 began = time.monotonic()
                 wrong += not await asyncio.to_thread(_write, server, meeting, WORST[number % len(WORST)](words))
                 took.append(time.monotonic() - began)
-        await asyncio.wait_for(neighbour, 3600)
+        await server.outliving(neighbour)
     speaking.cancel()
     await asyncio.gather(speaking, return_exceptions=True)
     equal = told(server.transcript(beside)) == told(plain)
@@ -343,10 +343,10 @@ async def bombs(options: Options) -> Result:
         made = {name: make(Path(folder)) for name, make in BOMBS.items()}
     beside = server.new_meeting("beside")
     async with Pulse(server).beating() as pulse:
-        neighbour = asyncio.create_task(Source(server.port, beside, sample(options.seconds), options.speed).run())
+        neighbour = asyncio.ensure_future(Source(server.port, beside, sample(options.seconds), options.speed).run())
         thrown = [bomb for bomb in made.values() for _ in range(options.count)]
-        ends = await asyncio.gather(*(_throw(server, server.new_meeting("bomb"), bomb) for bomb in thrown))
-        await asyncio.wait_for(neighbour, 3600)
+        ends = await server.outliving(_throw_all(server, thrown))
+        await server.outliving(neighbour)
         for _ in range(100):
             if not children(_pid(server)):
                 break
@@ -361,6 +361,10 @@ async def bombs(options: Options) -> Result:
     passed = equal and not (unended or traced or left) and _unharmed(server, pulse)
     bar = f"`/healthz` ≤ 1 s, ≤ {ROOM:.0f} MB, no process left, neighbour equal"
     return Result(f"{len(thrown)} media bombs at once", bar, measured, passed)
+
+
+async def _throw_all(server: Server, thrown: list[Bomb]) -> list[bool]:
+    return await asyncio.gather(*(_throw(server, server.new_meeting("bomb"), bomb) for bomb in thrown))
 
 
 async def _throw(server: Server, meeting: str, bomb: Bomb) -> bool:

@@ -14,16 +14,18 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from meeting.messages import AudioFrame
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 16_000
@@ -55,6 +57,22 @@ meeting.server.create_app = lambda settings, **options: create_app(settings, mac
 meeting.server.serve(load_config())
 """
 """A server whose models are the tests' fakes: all else is real. They take `FAKE_SLOW` seconds for each of audio"""
+
+
+class Over(Exception):
+    """The server has ended, or what was waited for never came."""
+
+
+LAUNCHED: list[subprocess.Popen[bytes]] = []
+"""Every server that was started"""
+
+
+def end_all() -> None:
+    """End the servers that a test has left behind."""
+    while LAUNCHED:
+        process = LAUNCHED.pop()
+        process.kill()
+        process.wait()
 
 
 def free_port() -> int:
@@ -101,19 +119,39 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, *program], cwd=ROOT, env={**kept, **ours, **self.settings}, stdout=log, stderr=log
             )
+        LAUNCHED.append(self.process)
 
     def ready(self) -> None:
         """Wait for models and recovery."""
         self.until(lambda: self.get("/readyz") is not None)
 
     def until(self, holds: Callable[[], object]) -> None:
-        """Wait until something holds; raises when it never does or the server has ended."""
+        """Wait until something holds; raises Over when it never does or the server has ended."""
         deadline = time.monotonic() + PATIENCE
         while not holds():
-            assert time.monotonic() < deadline, "waited in vain"
-            assert self.process is not None
-            assert self.process.poll() is None, f"the server has ended:\n{self.log}"
+            if time.monotonic() > deadline:
+                raise Over("waited in vain")
+            self.check()
             time.sleep(0.05)
+
+    def check(self) -> None:
+        """Raises Over when the server has ended."""
+        if self.process is None or self.process.poll() is not None:
+            code = None if self.process is None else self.process.returncode
+            raise Over(f"the server has ended with {code}:\n{self.log[-4000:]}")
+
+    async def outliving(self, work: Awaitable[T], patience: float = 3600.0) -> T:
+        """The result of some work; raises Over when the server ends before it, or it takes too long."""
+        task, deadline = asyncio.ensure_future(work), time.monotonic() + patience
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=0.2)
+                self.check()
+                if time.monotonic() > deadline:
+                    raise Over("waited in vain")
+            return task.result()
+        finally:
+            task.cancel()
 
     def kill(self) -> None:
         """As `kill -9` does."""

@@ -90,7 +90,7 @@ async def uninterrupted(server: Server, options: Options) -> list[dict[str, obje
     """The transcript when nothing goes wrong."""
     meeting = server.new_meeting("uninterrupted")
     source = Source(server.port, meeting, sample(options.seconds), options.speed)
-    await asyncio.wait_for(source.run(), 3600)
+    await server.outliving(source.run())
     return server.transcript(meeting)
 
 
@@ -140,7 +140,7 @@ async def _killed(options: Options, job: int, count: int) -> _Killed:
         await asyncio.to_thread(server.start)
         await asyncio.to_thread(server.ready)
         came.waits.append(time.monotonic() - began)
-        await asyncio.wait_for(task, 3600)
+        await server.outliving(task)
         segments = server.transcript(meeting)
         came.lost += stored_audio(server, meeting) != audio
         came.same += told(segments) == told(plain)
@@ -176,7 +176,7 @@ async def cuts(options: Options) -> Result:
             await asyncio.sleep(chance.uniform(0.02, 0.3))
             if source.of("session"):
                 proxy.cut(ghost=chance.random() < 0.3)
-        await asyncio.wait_for(task, 3600)
+        await server.outliving(task)
         cut = proxy.cuts
     segments = server.transcript(meeting)
     whole, equal = stored_audio(server, meeting) == audio, told(segments) == told(plain)
@@ -204,7 +204,7 @@ async def garbage(options: Options) -> Result:
             sent += await _attack(server.port, target, messages, started=opened % 2 == 0)
             if not early and sent >= options.count / 10:
                 early = server.memory()
-    await asyncio.wait_for(task, 3600)
+    await server.outliving(task)
     last = server.memory()
     undisturbed = told(server.transcript(meeting)) == told(plain)
     alive = server.get("/healthz") is not None
@@ -226,7 +226,7 @@ async def api(options: Options) -> Result:
     server.start()
     server.ready()
     held = server.new_meeting("held")
-    await asyncio.wait_for(Source(server.port, held, sample(5.0), options.speed).run(), 3600)
+    await server.outliving(Source(server.port, held, sample(5.0), options.speed).run())
     address, described = f"http://127.0.0.1:{server.port}", server.get("/openapi.json")
 
     def there(doomed: bool) -> str:
@@ -291,7 +291,7 @@ async def crowd(options: Options) -> Result:
 
     watching = [asyncio.create_task(view(number >= deaf)) for number in range(viewers)]
     await asyncio.sleep(2)
-    await asyncio.wait_for(source.run(), 3600)
+    await server.outliving(source.run())
     await asyncio.wait(watching[deaf:], timeout=30)
     grown = server.memory() - before
     for task in watching:
@@ -337,7 +337,7 @@ async def _disk(options: Options, killed: bool) -> tuple[bool, bool, bool]:
         await asyncio.to_thread(server.start)
     else:
         server.limit_files(None)
-    await asyncio.wait_for(task, 3600)
+    await server.outliving(task)
     kept = stored_audio(server, meeting) == audio and told(server.transcript(meeting)) == told(plain)
     server.stop()
     with contextlib.closing(sqlite3.connect(server.data / "meetings.sqlite3")) as database:
@@ -360,7 +360,7 @@ async def locked(options: Options) -> Result:
         database.execute("BEGIN IMMEDIATE")
         await asyncio.sleep(8)
         database.execute("ROLLBACK")
-    await asyncio.wait_for(task, 3600)
+    await server.outliving(task)
     equal = told(server.transcript(meeting)) == told(plain)
     server.stop()
     measured = "everything stored once it was free" if equal else "**the transcript differs**"

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from benchmarks.endurance import realtime, soak
 from benchmarks.faults import bombs, deaths, edits, journals
+from benchmarks.rig import Over, end_all
 from benchmarks.scenarios import (
     Options,
     Result,
@@ -99,8 +100,14 @@ def main() -> int:
 
 
 async def run(test: Callable[[Options], Awaitable[Result]], options: Options) -> Result:
-    """Run one test."""
-    return await test(options)
+    """Run one test; a server that ends, or says nothing more, has missed the bar."""
+    try:
+        return await test(options)
+    except Over as error:
+        print(error, file=sys.stderr, flush=True)
+        return Result(test.__name__, "the server goes on", f"**{str(error).splitlines()[0].rstrip(':')}**", False)
+    finally:
+        end_all()
 
 
 if __name__ == "__main__":

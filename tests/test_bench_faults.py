@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks import faults
+from benchmarks import faults, rig, torture
 from benchmarks.bombs import BOMBS
 from benchmarks.faults import KINDS, Damage, Pulse
 from benchmarks.process import children
+from benchmarks.rig import Over, Server
+from benchmarks.scenarios import Options, Result
 from meeting.journal import Journal, read
 from meeting.messages import AudioFrame, AudioInfo
 from pipelines.audio import open_door
@@ -107,3 +109,31 @@ def test_each_bomb_is_small_and_is_at_least_looked_into(name: str, tmp_path: Pat
     finally:
         door.close()
     assert "first bytes are of another format" not in said
+
+
+def test_a_server_that_ends_or_says_nothing_more_ends_what_is_waited_for(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    (tmp_path / "log").write_text("Segmentation fault")
+    with subprocess.Popen(["sleep", "60"]) as running:
+        server.process = running
+        assert asyncio.run(server.outliving(asyncio.sleep(0.01, "done"))) == "done"
+        with pytest.raises(Over, match="waited in vain"):
+            asyncio.run(server.outliving(asyncio.sleep(60), patience=0.1))
+        running.kill()
+        running.wait()
+        with pytest.raises(Over, match="the server has ended with -9:\nSegmentation fault"):
+            asyncio.run(server.outliving(asyncio.sleep(60)))
+
+
+def test_a_torture_whose_server_ends_has_missed_its_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left = subprocess.Popen(["sleep", "60"])
+
+    async def fatal(options: Options) -> Result:
+        rig.LAUNCHED.append(left)
+        raise Over("the server has ended with -11:\nSegmentation fault")
+
+    result = asyncio.run(torture.run(fatal, Options(tmp_path, "fake", 1, 1.0, 1.0, 1)))
+    assert not result.passed
+    assert "**the server has ended with -11**" in result.row()
+    assert "Segmentation fault" in capsys.readouterr().err
+    assert left.poll() is not None
