@@ -33,9 +33,19 @@ STORAGE = (
     Mutant(
         "store-not-waited-for",
         "meeting/room.py",
-        "                await self._keeper.save(effect)\n            else:",
-        "                asyncio.ensure_future(self._keeper.save(effect))\n            else:",
+        "await self._keeper.save(effect)\n            elif",
+        "asyncio.ensure_future(self._keeper.save(effect))\n            elif",
         ("tests/test_room.py",),
+    ),
+    Mutant(
+        "source-speaks-before-it-is-stored",
+        "meeting/room.py",
+        "if not self._keeper.idle:",
+        "if False:",
+        (
+            "tests/test_session.py",
+            "tests/test_faults.py::test_nothing_is_acknowledged_before_a_later_process_would_find_it",
+        ),
     ),
     Mutant(
         "no-fsync",
@@ -266,8 +276,15 @@ AUDIO = (
     Mutant(
         "no-overflow-for-deaf-readers",
         "meeting/outbox.py",
-        "if len(self._waiting) > self._limit:",
-        "if False:",
+        "while len(self._waiting) > self._limit or self._size > self._most:",
+        "while False:",
+        ("tests/test_outbox.py",),
+    ),
+    Mutant(
+        "bytes-for-readers-not-counted",
+        "meeting/outbox.py",
+        "while len(self._waiting) > self._limit or self._size > self._most:",
+        "while len(self._waiting) > self._limit:",
         ("tests/test_outbox.py",),
     ),
     Mutant(
@@ -363,6 +380,13 @@ TEXT = (
         "meeting/edits.py",
         "changes += [] if change.id in self.edits.lines else [change]",
         "changes += [change]",
+        ("tests/test_edits.py",),
+    ),
+    Mutant(
+        "lines-of-any-length-written",
+        "meeting/edits.py",
+        "if len(written) > MOST_WORDS:",
+        "if False:",
         ("tests/test_edits.py",),
     ),
     Mutant(
