@@ -98,6 +98,7 @@ EVERYTHING = Grant(Role.SERVER)
 RULES: dict[tuple[str, str], Role] = {
     ("GET", "/"): Role.ANYONE,
     ("GET", "/m/{meeting_id}"): Role.ANYONE,
+    ("GET", "/m/{meeting_id}/"): Role.ANYONE,
     ("GET", "/static/{path:path}"): Role.ANYONE,
     ("GET", "/docs"): Role.ANYONE,
     ("GET", "/openapi.json"): Role.ANYONE,

@@ -155,9 +155,9 @@ async def create(request: Request, body: NewMeeting | None = None) -> dict[str, 
     await asyncio.wrap_future(_store(request).create_meeting(meeting))
     if _doorman(request).asks:
         invited = await _doorman(request).invite(meeting.id, LINK_ROLES.values())
-        links = {link.role.name.lower(): _address(meeting.id, token) for token, link in invited.items()}
+        links = {link.role.name.lower(): _address(request, meeting.id, token) for token, link in invited.items()}
     else:
-        links = dict.fromkeys(LINK_ROLES, _address(meeting.id))
+        links = dict.fromkeys(LINK_ROLES, _address(request, meeting.id))
     return {"id": meeting.id, "title": meeting.title, "state": meeting.state, "links": links}
 
 
@@ -294,7 +294,7 @@ async def invite(request: Request, meeting_id: str, body: NewLink) -> dict[str, 
     if len(await asyncio.to_thread(doorman.links, meeting_id)) >= MOST_LINKS:
         raise Conflict(f"a meeting has at most {MOST_LINKS} links: revoke some first", "too_many")
     ((token, link),) = (await doorman.invite(meeting_id, [LINK_ROLES[body.role]], body.expires_in)).items()
-    return {**_link(link), "url": _address(meeting_id, token)}
+    return {**_link(link), "url": _address(request, meeting_id, token)}
 
 
 @router.delete("/{meeting_id}/links/{link_id}", status_code=204)
@@ -354,9 +354,10 @@ def _link(link: Link) -> dict[str, Any]:
     }
 
 
-def _address(meeting_id: str, token: str | None = None) -> str:
+def _address(request: Request, meeting_id: str, token: str | None = None) -> str:
+    root: str = request.app.state.forwarding.root
     # A fragment stays in the browser: it is in no request, log or Referer.
-    return f"/m/{meeting_id}" + (f"#t={token}" if token else "")
+    return f"{root}/m/{meeting_id}" + (f"#t={token}" if token else "")
 
 
 def _time(value: datetime | None) -> str | None:

@@ -12,8 +12,9 @@ from typing import Any
 
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 import meeting
@@ -21,6 +22,7 @@ from meeting import api, figures
 from meeting.config import Config
 from meeting.doorman import Doorman, server_token
 from meeting.edits import Conflict
+from meeting.forwarding import Forwarding
 from meeting.guard import Gate, Guard, allowed_hosts, decorate
 from meeting.ingest import serve_socket
 from meeting.links import Links
@@ -53,10 +55,40 @@ def create_app(
     cannot be loaded.
     """
     token = server_token(config.server)
+    forwarding = Forwarding(config.server.trusted_proxies, config.server.public_url)
     machinery = machinery or RealMachinery(config)
     store = store or Store(config.storage.data_dir)
     engine = EngineRoom(machinery, config.models)
-    workshop = Workshop(
+    rooms = Rooms(_workshop(config, store, machinery, engine), config.limits)
+    app = FastAPI(
+        title="Meeting transcriber",
+        version=meeting.__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # Where the description lies, which is right behind a proxy as well.
+        servers=[{"url": "."}],
+        # It would send people to the address that the proxy asked for.
+        redirect_slashes=False,
+        lifespan=lambda app: _running(config, rooms, engine, on_failure),
+    )
+    doorman = Doorman(token, Links(store))
+    app.state.rooms = rooms
+    app.state.doorman = doorman
+    app.state.forwarding = forwarding
+    app.state.figures = figures.Figures(rooms)
+    app.add_middleware(Gate, doorman=doorman)  # the one added last comes first
+    hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.names])
+    app.add_middleware(Guard, hosts=hosts, forwarding=forwarding)
+    app.include_router(api.router)
+    _add_pages(app)
+    _add_state(app, engine, rooms)
+    _add_errors(app, rooms)
+    return app
+
+
+def _workshop(config: Config, store: Store, machinery: Machinery, engine: EngineRoom) -> Workshop:
+    return Workshop(
         store,
         machinery,
         engine,
@@ -65,26 +97,6 @@ def create_app(
         longest=config.limits.meeting_hours * 3600,
         fsync=config.storage.durability == "fsync",
     )
-    rooms = Rooms(workshop, config.limits)
-
-    app = FastAPI(
-        title="Meeting transcriber",
-        version=meeting.__version__,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        lifespan=lambda app: _running(config, rooms, engine, on_failure),
-    )
-    doorman = Doorman(token, Links(store))
-    app.state.rooms = rooms
-    app.state.doorman = doorman
-    app.state.figures = figures.Figures(rooms)
-    app.add_middleware(Gate, doorman=doorman)  # the one added last comes first
-    app.add_middleware(Guard, hosts=allowed_hosts(config.server.host, config.server.allowed_hosts))
-    app.include_router(api.router)
-    _add_pages(app, engine, rooms)
-    _add_errors(app, rooms)
-    return app
 
 
 @asynccontextmanager
@@ -122,11 +134,23 @@ def _report(engine: EngineRoom, on_failure: Callable[[MeetingError], None] | Non
         on_failure(failure)
 
 
-def _add_pages(app: FastAPI, engine: EngineRoom, rooms: Rooms) -> None:
+def page(root: str) -> str:
+    """The one page of all; `root` leads from its address to the server's first one, whatever stands before that."""
+    return (WEB / "index.html").read_text(encoding="utf-8").replace('="./', f'="./{root}')
+
+
+def _add_pages(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
+    def home() -> HTMLResponse:
+        return HTMLResponse(page(""))
+
     @app.get("/m/{meeting_id}", include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(WEB / "index.html", media_type="text/html")
+    def meeting_page() -> HTMLResponse:
+        return HTMLResponse(page("../"))
+
+    @app.get("/m/{meeting_id}/", include_in_schema=False)
+    def meeting_page_with_a_slash() -> HTMLResponse:
+        return HTMLResponse(page("../../"))
 
     @app.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
@@ -136,6 +160,10 @@ def _add_pages(app: FastAPI, engine: EngineRoom, rooms: Rooms) -> None:
     def schema() -> JSONResponse:
         return JSONResponse(app.openapi())
 
+    app.mount("/static", StaticFiles(directory=WEB, check_dir=False), name="static")
+
+
+def _add_state(app: FastAPI, engine: EngineRoom, rooms: Rooms) -> None:
     @app.get("/healthz", tags=["server"])
     def healthz() -> dict[str, str]:
         """The process serves."""
@@ -169,8 +197,6 @@ def _add_pages(app: FastAPI, engine: EngineRoom, rooms: Rooms) -> None:
     async def socket(websocket: WebSocket, meeting_id: str) -> None:
         await serve_socket(websocket, app.state.rooms, meeting_id, app.state.doorman)
 
-    app.mount("/static", StaticFiles(directory=WEB, check_dir=False), name="static")
-
 
 def _add_errors(app: FastAPI, rooms: Rooms) -> None:
     @app.exception_handler(MeetingError)
@@ -197,7 +223,7 @@ def _add_errors(app: FastAPI, rooms: Rooms) -> None:
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         answer = api.problem(500, "internal", "internal error")
         # What nobody foresaw is answered outside the guard, which adds these to all else.
-        decorate(answer.headers, request.url.path, request.headers.get("host", ""))
+        decorate(answer.headers, app.state.forwarding.asked(request.scope, Headers(scope=request.scope)))
         return answer
 
 
@@ -220,6 +246,7 @@ def _docs(schema: dict[str, Any]) -> str:
             rows.append(f"<dt><code>{method.upper()} {escape(path)}</code></dt><dd>{what}</dd>")
     title = escape(schema["info"]["title"])
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}: API</title><h1>{title}: API</h1>'
-        f'<p>Machine-readable: <a href="/openapi.json">openapi.json</a></p><dl>{"".join(rows)}</dl></html>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}: API</title>'
+        f'<link rel="icon" href="static/icon.svg"><h1>{title}: API</h1>'
+        f'<p>Machine-readable: <a href="openapi.json">openapi.json</a></p><dl>{"".join(rows)}</dl></html>'
     )

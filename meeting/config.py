@@ -46,6 +46,8 @@ class Server:
     host: str = "127.0.0.1"
     port: int = _setting(8765, low=0, high=65535)
     allowed_hosts: tuple[str, ...] = ()
+    public_url: str | None = None
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     token: str | None = _setting(None, secret=True)
     token_file: Path | None = None
     insecure_no_auth: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -23,6 +23,7 @@ from meeting.access import (
     digest,
     is_loopback,
     made_here,
+    network,
     new_token,
     same,
 )
@@ -32,6 +33,11 @@ from meeting.store import new_id
 from pipelines.errors import SettingsError
 
 log = logging.getLogger(__name__)
+
+LINKS_TRIED = (600, 60.0)
+"""Worthless tokens that look like links which an address may show, and in how many seconds"""
+WORTHLESS = 10_000
+"""Worthless links that are remembered with who has shown them"""
 
 NEEDED = "this server asks for a token: open the link that you were given, or sign in with the server's token"
 
@@ -79,6 +85,9 @@ class Doorman:
         self._links = links
         self._clock = clock
         self._limiter = Limiter()
+        self._links_tried = Limiter(*LINKS_TRIED)
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """Who has shown which worthless link: to show it once more is no further guess"""
         self._inside: dict[str, set[Callable[[], None]]] = {}
         self._gone: deque[str] = deque(maxlen=1000)
         """Links revoked of late: someone may be on the way in with one"""
@@ -92,24 +101,38 @@ class Doorman:
         """What a token allows; raises Denied, and StoreError where links cannot be read.
 
         An address that has guessed wrong too often cannot try the server's token for a while. Links go on working:
-        they cannot be guessed, and a meeting must not end for all behind one address because of one of them.
+        they cannot be guessed, and a meeting must not end for all behind one address because of one of them. What
+        looks like a link is counted apart and hardly limited: people keep links of meetings that are long gone.
         """
         if self._token is None:
             return EVERYTHING
         if not token:
             raise Denied(NEEDED)
-        wait = self._limiter.wait(address, self._clock())
+        as_link = made_here(token)
+        limiter = self._links_tried if as_link else self._limiter
+        wait = limiter.wait(address, self._clock())
         if not wait and same(self._token, token):
             return EVERYTHING
-        link = await asyncio.to_thread(self._links.find, digest(token)) if made_here(token) else None
+        link = await asyncio.to_thread(self._links.find, digest(token)) if as_link else None
         if link is not None:
             if _left(link) <= 0:
                 raise Denied("this link has expired: ask the host for a new one")
             return Grant(link.role, link)
         if wait:
             raise Denied("too many wrong tokens have come from this address: wait a minute", 429, wait)
-        self._limiter.failed(address, self._clock())
+        if not (as_link and self._is_known(token, address)):
+            limiter.failed(address, self._clock())
         raise Denied("this token opens nothing here: ask the host for a new link")
+
+    def _is_known(self, token: str, address: str) -> bool:
+        """Whether an address has shown this token before; from now on it has."""
+        shown = (network(address), digest(token))
+        known = shown in self._known
+        self._known[shown] = None
+        self._known.move_to_end(shown)
+        if len(self._known) > WORTHLESS:
+            self._known.popitem(last=False)
+        return known
 
     async def invite(self, meeting_id: str, roles: Iterable[Role], seconds: float | None = None) -> dict[str, Link]:
         """New links into a meeting by their tokens, which are told only now; raises NotFound."""

@@ -6,13 +6,13 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from meeting.access import EVERYTHING, LOOPBACK, Denied, Grant, Role, from_header, is_loopback, rule
 from meeting.doorman import Doorman, client_address
+from meeting.forwarding import Asked, Forwarding, host_name
 from pipelines.errors import StoreError
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -20,7 +20,7 @@ BODY_LIMIT = 1 << 20
 """Largest body of an API request in bytes"""
 TOO_LARGE = (413, "too_large", f"a request's body has at most {BODY_LIMIT} bytes")
 
-_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?", re.IGNORECASE)
+_LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def allowed_hosts(listen: str, further: Iterable[str]) -> frozenset[str] | None:
@@ -38,9 +38,10 @@ def allowed_hosts(listen: str, further: Iterable[str]) -> frozenset[str] | None:
 class Guard:
     """ASGI middleware around everything."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None) -> None:
+    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None, forwarding: Forwarding | None = None) -> None:
         self._app = app
         self._hosts = hosts
+        self._forwarding = forwarding or Forwarding()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse what may not pass; add headers to what does."""
@@ -48,35 +49,53 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        problem = self._problem(scope, headers)
+        asked = self._forwarding.asked(scope, headers)
+        problem = self._problem(asked, headers)
         if scope["type"] == "websocket":
             if problem is None:
-                await self._app(scope, receive, send)
+                await self._app(asked.scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008, "reason": problem[1]})  # becomes HTTP 403
             return
 
         async def decorated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                decorate(MutableHeaders(scope=message), scope["path"], headers.get("host", ""))
+                decorate(MutableHeaders(scope=message), asked)
             await send(message)
 
-        if problem is None:
-            await _Measured(receive, decorated).run(self._app, scope)
-        else:
+        root = self._forwarding.root
+        if problem is not None:
             await _answer(decorated, *problem)
+        elif root and scope["path"] == root:
+            moved = "the pages lie below this address: they need the slash at its end"
+            await _answer(decorated, 308, "moved", moved, {"location": f"{root}/"})
+        else:
+            await _Measured(receive, decorated).run(self._app, asked.scope)
 
-    def _problem(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
-        host = headers.get("host", "")
-        if not _HOST.fullmatch(host) or (self._hosts is not None and _name(host) not in self._hosts):
+    def _problem(self, asked: Asked, headers: Headers) -> tuple[int, str, str] | None:
+        name, scope = host_name(asked.hosts[0]), asked.scope
+        known = self._hosts is None or name in self._hosts
+        if name is None or not known or len(headers.getlist("host")) > 1:
             return 421, "wrong_host", "this server does not answer to that host name; see server.allowed_hosts"
         changing = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
-        if changing and not _same_origin(headers.get("origin"), host):
-            return 403, "wrong_origin", "a page of another site cannot use this server"
+        if changing and not self._same_origin(asked, headers):
+            return (
+                403,
+                "wrong_origin",
+                "a page of another site cannot use this server; where this is no other site but a proxy of yours, set "
+                "server.public_url to the address that people open",
+            )
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > BODY_LIMIT:
+        if not _LENGTH.fullmatch(length) or int(length) > BODY_LIMIT:
             return TOO_LARGE
         return None
+
+    def _same_origin(self, asked: Asked, headers: Headers) -> bool:
+        """Whether a browser's page comes from this server; clients that are no browsers name no origin."""
+        origins = headers.getlist("origin")
+        allowed = (host for host in asked.hosts if self._hosts is None or host_name(host) in self._hosts)
+        known = Asked(asked.scope, tuple(allowed))
+        return all(known.comes_from(origin, self._forwarding.public) for origin in origins) and len(origins) < 2
 
 
 class _Measured:
@@ -156,21 +175,10 @@ async def _deny(scope: Scope, send: Send, error: Denied | StoreError) -> None:
     await _answer(send, status, code, str(error), headers)
 
 
-def _name(host: str) -> str:
-    found = _HOST.fullmatch(host)
-    return found.group(1).strip("[]").lower() if found else ""
-
-
-def _same_origin(origin: str | None, host: str) -> bool:
-    """Whether a browser's page comes from this server; clients that are no browsers name no origin."""
-    if origin is None:
-        return True
-    return urlsplit(origin).netloc.lower() == host.lower()
-
-
-def decorate(headers: MutableHeaders, path: str, host: str) -> None:
-    """Add what every answer carries; `host` is the one that the request named."""
-    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+def decorate(headers: MutableHeaders, asked: Asked) -> None:
+    """Add what every answer to a request carries."""
+    # Older browsers do not take sockets of the same site for 'self'.
+    sockets = "".join(f" ws://{host} wss://{host}" for host in asked.hosts if host_name(host))
     headers["Content-Security-Policy"] = (
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         f"connect-src 'self'{sockets}; media-src 'self' blob:; worker-src 'self'; object-src 'none'; "
@@ -180,7 +188,7 @@ def decorate(headers: MutableHeaders, path: str, host: str) -> None:
     headers["Referrer-Policy"] = "no-referrer"
     headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(self), display-capture=(self)"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers["Cache-Control"] = "no-store" if path.startswith("/api/") else "no-cache"
+    headers["Cache-Control"] = "no-store" if asked.scope["path"].startswith("/api/") else "no-cache"
 
 
 async def _answer(send: Send, status: int, code: str, message: str, more: Mapping[str, str] | None = None) -> None:

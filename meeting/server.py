@@ -15,6 +15,7 @@ from types import FrameType
 import uvicorn
 
 from meeting import keepalive, memory
+from meeting.access import is_loopback
 from meeting.app import PATIENCE, create_app
 from meeting.config import Config, Server
 from meeting.doorman import server_token
@@ -85,6 +86,7 @@ def server_config(app: object, config: Config) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # `forwarding` reads them: uvicorn would believe whom the environment names
         timeout_graceful_shutdown=GRACE,
         ssl_certfile=config.server.tls_cert,
         ssl_keyfile=config.server.tls_key,
@@ -106,6 +108,18 @@ def check_tls(server: Server) -> None:
     except OSError as error:
         which = [str(path) for path in (server.tls_cert, server.tls_key) if path is not None]
         raise ServeError(f"{' or '.join(which)} cannot be read: {error.strerror}") from error
+
+
+def readable_by_others(server: Server) -> str | None:
+    """What to tell whoever starts a server whose tokens and speech others can read on the way; None where none can."""
+    encrypted = server.tls_cert is not None or (server.public_url or "").lower().startswith("https:")
+    if encrypted or is_loopback(server.host):
+        return None
+    return (
+        f"{server.host} is served without https: tokens, speech and text can be read by anyone on the network between, "
+        "and browsers will not give their microphone to the page. Set server.tls_cert and server.tls_key; or, behind a "
+        "proxy that brings https, listen on 127.0.0.1 and set server.public_url to the address that people open"
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -142,6 +156,9 @@ def serve(config: Config, open_page: bool = False) -> None:
     """Serve until a signal; raises MeetingError when that cannot be, or when the models cannot be loaded."""
     server_token(config.server)  # before anything is opened: without it nobody may reach us
     check_tls(config.server)
+    warning = readable_by_others(config.server)
+    if warning is not None:
+        log.warning("%s", warning)
     memory.share_heaps()
     os.umask(0o077)  # what is kept here is for this user's eyes
     failures: list[MeetingError] = []

@@ -57,6 +57,7 @@ class Locked:
     def forget_guesses(self) -> None:
         """Start counting wrong tokens anew: a test guesses more often than one may."""
         self.serving.app.state.doorman._limiter = Limiter()
+        self.serving.app.state.doorman._links_tried = Limiter()
 
     @contextmanager
     def connect(self, meeting_id: str, token: str | None) -> Iterator[Client]:

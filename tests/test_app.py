@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,9 +34,61 @@ def test_scripts_are_served_as_scripts_and_never_cached_blindly(served: Serving)
     assert answer.headers["cache-control"] == "no-cache"
 
 
-@pytest.mark.parametrize("path", ["/static/../config.yaml", "/static/%2e%2e/config.yaml", "/static/none.js"])
+ROOT = Path(__file__).resolve().parents[1]
+UP = ("..", "%2e%2e", ".%2e", "%2E.", "%252e%252e", "..%00", "%2e%2e%2f", "..%5c", "..\\", "%c0%ae%c0%ae", "....//")
+OUTSIDE = [
+    *(f"/static/{up}/config.yaml" for up in UP),
+    *(f"/static/sample/{up}/{up}/config.yaml" for up in UP),
+    *(f"/static/{up}/web/../config.yaml" for up in UP),
+    *(f"/static{slash}{ROOT}/config.yaml" for slash in ("/", "//", "/%2f", "%2f", "/%5c")),
+    "/static/..\\config.yaml",
+    "/static/..%2fconfig.yaml",
+    "/static/..%5cconfig.yaml",
+    "/static/%2e%2e%2fconfig.yaml",
+    "/static//../config.yaml",
+    "/static/.//..//config.yaml",
+    "/static/../web/../config.yaml",
+    "/../config.yaml",
+    "/%2e%2e/config.yaml",
+    "/m/../config.yaml",
+    "/static/../config.yaml%00.js",
+    "/static/%00/../../config.yaml",
+    "/static/file:///etc/passwd",
+    "/static/../../../../../../etc/passwd",
+    "/static/..%2f..%2f..%2f..%2f..%2f..%2fetc%2fpasswd",
+    "/static//etc/passwd",
+    "/static/app.js%00",
+    "/static/none.js",
+    "/static/",
+    "/static",
+    "/static/sample",
+    "/static/.",
+    "/static/%2e%2e",
+]
+
+
+def raw(served: Serving, path: str) -> tuple[int, bytes]:
+    """The answer to a path sent as it is: clients take `..` out before they send it."""
+    with socket.create_connection(("127.0.0.1", served.port), 20) as connection:
+        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode("latin-1"))
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    return int(answer.split(b" ", 2)[1]), answer
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
 def test_only_the_pages_folder_is_served(served: Serving, path: str) -> None:
-    assert served.http.get(path).status_code == 404
+    status, answer = raw(served, path)
+    # A page is shown at /m/ANYTHING: it is the same for all.
+    assert status in (400, 404) or (path.startswith("/m/") and b"<!doctype html>" in answer)
+    assert (ROOT / "config.yaml").read_bytes()[:60] not in answer
+    assert b"root:" not in answer
+
+
+def test_a_path_sent_as_it_is_finds_what_there_is(served: Serving) -> None:
+    for path in ("/static/app.js", "/static/sample/../app.js", "/static//app.js", "/static/%61pp.js"):
+        status, answer = raw(served, path)
+        assert (status, b"composition root" in answer) == (200, True)
 
 
 def test_health_and_readiness(served: Serving) -> None:

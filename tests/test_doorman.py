@@ -125,6 +125,39 @@ def test_whoever_guesses_wrong_too_often_must_wait_while_links_and_others_go_on(
     assert asyncio.run(doorman.identify(TOKEN, "10.0.0.1")) == EVERYTHING
 
 
+def test_links_of_meetings_that_are_gone_do_not_keep_the_servers_token_out(links: Links) -> None:
+    """A clinic behind one address: two hundred people open yesterday's links again and again."""
+    now = [0.0]
+    doorman = Doorman(TOKEN, links, lambda: now[0])
+    (stale,) = asyncio.run(doorman.invite("m1", [Role.VIEW]))
+    (revoked,) = asyncio.run(doorman.invite("m1", [Role.HOST])).values()
+    asyncio.run(doorman.revoke("m1", revoked.id))
+    links._store.delete_meeting("m1").result()
+    theirs = [stale, *(new_token() for _ in range(199))]
+    for _ in range(20):
+        now[0] += 1.0
+        assert {denial(doorman, token).status for token in theirs} == {401}
+        assert asyncio.run(doorman.identify(TOKEN, "10.0.0.1")) == EVERYTHING
+
+
+@pytest.mark.parametrize("own", [TOKEN, new_token()])
+def test_guesses_at_the_servers_token_are_limited_whatever_they_look_like(links: Links, own: str) -> None:
+    doorman = Doorman(own, links, lambda: 0.0)
+    for tries, guess in ((20, lambda: new_token()[:-1]), (600, new_token)):
+        statuses = [denial(doorman, guess(), "10.0.0.1").status for _ in range(tries + 5)]
+        assert statuses == [401] * tries + [429] * 5
+    assert denial(doorman, own).status == 429
+    assert asyncio.run(doorman.identify(own, "10.0.0.2")) == EVERYTHING
+
+
+def test_worthless_links_that_are_remembered_are_bounded(links: Links, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meeting.doorman.WORTHLESS", 100)
+    doorman = Doorman(TOKEN, links, lambda: 0.0)
+    for n in range(300):
+        denial(doorman, new_token(), f"10.0.0.{n % 250}")
+    assert len(doorman._known) == 100
+
+
 def test_coming_without_any_token_is_no_guess(links: Links) -> None:
     doorman = Doorman(TOKEN, links)
     assert {denial(doorman, None).status for _ in range(50)} == {401}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from meeting.forwarding import Forwarding
 from meeting.guard import BODY_LIMIT, Guard, allowed_hosts
 
 LOCAL = allowed_hosts("127.0.0.1", ())
@@ -22,7 +23,12 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def ask(
-    hosts: frozenset[str] | None = LOCAL, method: str = "GET", path: str = "/", kind: str = "http", **headers: str
+    hosts: frozenset[str] | None = LOCAL,
+    method: str = "GET",
+    path: str = "/",
+    kind: str = "http",
+    forwarding: Forwarding | None = None,
+    **headers: str,
 ) -> tuple[Message, dict[str, str]]:
     """The first message of the answer, and its headers."""
     sent: list[Message] = []
@@ -35,8 +41,9 @@ def ask(
 
     given = {"host": "127.0.0.1:8765", **{name.replace("_", "-"): value for name, value in headers.items()}}
     raw = [(name.encode(), value.encode()) for name, value in given.items()]
-    scope: dict[str, Any] = {"type": kind, "method": method, "path": path, "headers": raw}
-    asyncio.run(Guard(echo, hosts)(scope, receive, send))
+    scope: dict[str, Any] = {"type": kind, "method": method, "path": path, "headers": raw, "scheme": "http"}
+    scope["client"] = ("127.0.0.1", 5)
+    asyncio.run(Guard(echo, hosts, forwarding)(scope, receive, send))
     return sent[0], {name.decode(): value.decode() for name, value in sent[0].get("headers", [])}
 
 
@@ -84,7 +91,10 @@ def test_beyond_loopback_any_wellformed_name_is_answered() -> None:
     assert ask(hosts, host="x; script-src *")[0]["status"] == 421
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:9999", "http://localhost:8765"])
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", "http://127.0.0.1:9999", "http://localhost:8765", "http://[", "http://]", "", "["],
+)
 def test_pages_of_other_sites_cannot_change_anything(origin: str) -> None:
     assert ask(method="POST", origin=origin)[0]["status"] == 403
     assert ask(kind="websocket", origin=origin)[0]["type"] == "websocket.close"
@@ -102,7 +112,7 @@ def test_reading_needs_no_origin() -> None:
     assert ask(origin="https://evil.example")[0]["status"] == 200
 
 
-@pytest.mark.parametrize("length", [str(BODY_LIMIT + 1), "-1", "many"])
+@pytest.mark.parametrize("length", [str(BODY_LIMIT + 1), "-1", "many", "9" * 5000])
 def test_bodies_that_are_too_large_are_refused(length: str) -> None:
     assert ask(method="POST", content_length=length)[0]["status"] == 413
 

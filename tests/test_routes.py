@@ -33,6 +33,7 @@ class Row:
 TABLE = {
     "GET /": Row(EVERYONE),
     "GET /m/{meeting_id}": Row(EVERYONE),
+    "GET /m/{meeting_id}/": Row(EVERYONE),
     "GET /static/{path:path}": Row(EVERYONE, path="/static/app.js"),
     "GET /docs": Row(EVERYONE),
     "GET /openapi.json": Row(EVERYONE),

@@ -19,12 +19,48 @@ from websockets.sync.client import connect
 from meeting import journal
 from meeting.config import Config, Server
 from meeting.recovery import only_server
-from meeting.server import grace, listen, serve
+from meeting.server import grace, listen, readable_by_others, serve
 from meeting.store import Store
 from pipelines.errors import DatabaseTooNew, ServeError, StoreError
 from tests.server_fakes import Client, config, tone
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        (Server(), False),
+        (Server(host="::1", token="t" * 16), False),
+        (Server(host="0.0.0.0", token="t" * 16), True),
+        (Server(host="0.0.0.0", insecure_no_auth=True), True),
+        (Server(host="192.168.1.2", token="t" * 16, public_url="http://example.org"), True),
+        (Server(host="0.0.0.0", token="t" * 16, tls_cert=Path("cert.pem")), False),
+        (Server(host="10.0.0.2", token="t" * 16, public_url="https://example.org/meet/"), False),
+    ],
+)
+def test_who_serves_others_without_https_is_told_what_that_means(settings: Server, warned: bool) -> None:
+    text = readable_by_others(settings)
+    assert (text is not None) == warned
+    assert text is None or all(
+        word in text for word in ("tokens", "microphone", "server.tls_cert", "server.public_url")
+    )
+
+
+def test_the_warning_is_given_at_the_start(tmp_path: Path) -> None:
+    told = "server=Server(host='0.0.0.0', port=0, token='t' * 16)"
+    running = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT.replace("server=Server(port=0)", told), str(tmp_path), ""],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    running.stdout.readline()
+    running.terminate()
+    _, errors = running.communicate(timeout=30)
+    assert "0.0.0.0 is served without https" in errors
 
 
 def test_a_port_in_use_is_one_sentence() -> None:

@@ -18,11 +18,12 @@ import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from meeting.app import page
 from meeting.messages import (
     ErrorMessage,
     SegmentMessage,
@@ -212,13 +213,14 @@ class FakeServer:
     def app(self) -> Starlette:
         """The routes."""
 
-        async def page(request: Request) -> Response:
-            return FileResponse(WEB / "index.html", headers={"Content-Security-Policy": POLICY})
+        async def first(request: Request) -> Response:
+            root = "../" if request.path_params else ""
+            return HTMLResponse(page(root), headers={"Content-Security-Policy": POLICY})
 
         return Starlette(
             routes=[
-                Route("/", page),
-                Route("/m/{id}", page),
+                Route("/", first),
+                Route("/m/{id}", first),
                 Route("/api/meetings", self.create, methods=["POST"]),
                 Route("/api/meetings", self.list),
                 Route("/api/meetings/{id}", self.one, methods=["GET", "PATCH", "DELETE"]),

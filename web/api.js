@@ -1,5 +1,6 @@
 // The HTTP API as functions; a failure is an ApiError with one sentence for the reader.
 
+import { address } from './place.js'
 import { bearer, refused, subprotocols, tokenFor } from './tokens.js'
 
 export class ApiError extends Error {
@@ -36,10 +37,10 @@ async function request(method, path, { body, id, tag } = {}) {
 
 const call = async (...what) => (await request(...what)).json().catch(() => null)
 
-const meeting = (id) => `/api/meetings/${encodeURIComponent(id)}`
+const meeting = (id) => address(`api/meetings/${encodeURIComponent(id)}`).href
 
-export const createMeeting = (title) => call('POST', '/api/meetings', { body: title ? { title } : {} })
-export const listMeetings = (before) => call('GET', `/api/meetings${before ? `?before=${encodeURIComponent(before)}` : ''}`)
+export const createMeeting = (title) => call('POST', address('api/meetings').href, { body: title ? { title } : {} })
+export const listMeetings = (before) => call('GET', address(`api/meetings${before ? `?before=${encodeURIComponent(before)}` : ''}`).href)
 
 // {facts, tag}; facts is null when all is still as it was at `known`.
 export async function getMeeting(id, known = null) {
@@ -70,7 +71,7 @@ export async function download(path, id) {
 export const protocols = (id) => subprotocols(tokenFor(id))
 
 export function socketUrl(id) {
-  const url = new URL(`/ws/meetings/${encodeURIComponent(id)}`, location.href)
+  const url = address(`ws/meetings/${encodeURIComponent(id)}`)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   return url.href
 }

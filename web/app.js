@@ -2,10 +2,14 @@
 
 import { HomePage } from './home.js'
 import { MeetingPage } from './meeting.js'
+import { home, meetingAt } from './place.js'
 import { takeFromAddress } from './tokens.js'
 
 const main = document.getElementById('main')
 const actions = document.getElementById('actions')
+// They are relative to the address that was opened, which is about to change without a reload.
+for (const link of document.querySelectorAll('link[rel=icon], .brand')) link.href = link.href
+
 let page = null
 let shownPath = null
 
@@ -25,9 +29,9 @@ function show(intent = {}) {
   main.replaceChildren()
   actions.replaceChildren()
   shownPath = location.pathname
-  const meeting = /^\/m\/([^/]+)\/?$/.exec(shownPath)
+  const meeting = meetingAt(shownPath)
   const place = { main, actions, announcer: document.getElementById('announcer'), go, again: show }
-  page = meeting ? new MeetingPage(place, decodeURIComponent(meeting[1]), intent) : new HomePage(place)
+  page = meeting ? new MeetingPage(place, meeting, intent) : new HomePage(place)
   page.mount()
   window.scrollTo(0, 0)
 }
@@ -36,7 +40,7 @@ document.addEventListener('click', (event) => {
   const link = event.target.closest('a[href]')
   if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
   if (link.origin !== location.origin || link.target || link.hasAttribute('download') || link.hash) return
-  if (link.pathname !== '/' && !link.pathname.startsWith('/m/')) return
+  if (link.pathname !== home && !meetingAt(link.pathname)) return
   event.preventDefault()
   go(link.pathname)
 })

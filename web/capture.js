@@ -2,7 +2,7 @@
 
 import { CaptureClock } from './frames.js'
 
-const MODULE = '/static/capture-worklet.js'
+const MODULE = new URL('capture-worklet.js', import.meta.url).href
 const REMEMBERED = 'microphone'
 
 // A failure with one sentence for the reader.

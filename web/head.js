@@ -2,6 +2,7 @@
 
 import { el, icon, setText } from './dom.js'
 import { day, languages, length, models, speakerColor, speakerName } from './format.js'
+import { home } from './place.js'
 
 const PHASES = { open: 'Not started', live: 'Live', ending: 'Finishing', ended: '' }
 
@@ -19,7 +20,7 @@ export class MeetingHead {
   node = el(
     'header',
     { class: 'meeting-head' },
-    el('a', { class: 'up', href: '/' }, icon('back'), 'All meetings'),
+    el('a', { class: 'up', href: home }, icon('back'), 'All meetings'),
     this.#heading,
     this.#input,
     el('div', { class: 'facts' }, this.#badge, this.#when, this.#length, this.#language, this.#models),

@@ -4,6 +4,7 @@ import * as api from './api.js'
 import { Microphone } from './capture.js'
 import { confirm, el, icon, setText } from './dom.js'
 import { day, length } from './format.js'
+import { meetingPath } from './place.js'
 import { SampleRecording } from './sample.js'
 import { signInPage } from './signin.js'
 import { signOut, signedIn } from './tokens.js'
@@ -81,7 +82,7 @@ export class HomePage {
     try {
       input = await open()
       const meeting = await api.createMeeting(title)
-      this.#place.go(`/m/${encodeURIComponent(meeting.id)}`, { input, links: meeting.links, title: meeting.title })
+      this.#place.go(meetingPath(meeting.id), { input, links: meeting.links, title: meeting.title })
     } catch (error) {
       await input?.close()
       if (error.status === 401) return this.#locked()
@@ -126,7 +127,7 @@ export class HomePage {
       el(
         'div',
         { class: 'row-words' },
-        el('a', { class: 'row-title', href: `/m/${encodeURIComponent(meeting.id)}` }, meeting.title || 'Untitled meeting'),
+        el('a', { class: 'row-title', href: meetingPath(meeting.id) }, meeting.title || 'Untitled meeting'),
         el('p', { class: 'row-facts' }, ...facts.filter(Boolean).map((fact) => el('span', {}, fact)), badge(meeting.state)),
       ),
       people(meeting.speakers ?? []),

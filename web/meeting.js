@@ -12,6 +12,7 @@ import { Link } from './link.js'
 import { downloadMenu } from './menu.js'
 import { openNames } from './names.js'
 import { Notices } from './notices.js'
+import { home, meetingPath, whole } from './place.js'
 import { Recorder } from './recorder.js'
 import { openShare } from './share.js'
 import { signInPage } from './signin.js'
@@ -243,7 +244,7 @@ export class MeetingPage {
         { class: 'lonely', 'data-testid': 'lonely' },
         el('h1', {}, 'No such meeting'),
         el('p', {}, text),
-        el('a', { class: 'button primary', href: '/' }, 'To all meetings'),
+        el('a', { class: 'button primary', href: home }, 'To all meetings'),
       ),
     )
   }
@@ -369,8 +370,8 @@ export class MeetingPage {
     if (this.#sharing) return openShare(this.#id, this.#intent.links)
     const label = this.copy.querySelector('span')
     const own = linkToken(this.#id)
-    const path = this.#intent.links?.view ?? `/m/${encodeURIComponent(this.#id)}${own ? `#t=${own}` : ''}`
-    const link = new URL(path, location.href).href
+    const path = this.#intent.links?.view ?? `${meetingPath(this.#id)}${own ? `#t=${own}` : ''}`
+    const link = whole(path)
     try {
       await navigator.clipboard.writeText(link)
       setText(label, 'Copied')

@@ -2,7 +2,7 @@
 
 import { CaptureError } from './capture.js'
 
-const RECORDING = '/static/sample/sample.flac'
+const RECORDING = new URL('sample/sample.flac', import.meta.url).href
 const RATE = 16_000 // of the recording; decoding to it spares the way a resampling
 const FRAME = RATE / 10
 const TICK = 50 // milliseconds between looks at the clock

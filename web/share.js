@@ -3,6 +3,7 @@
 import * as api from './api.js'
 import { el, setText } from './dom.js'
 import { day } from './format.js'
+import { whole } from './place.js'
 
 const ROLES = [
   ['view', 'Readers', 'read along'],
@@ -30,7 +31,7 @@ export function openShare(id, given = {}) {
     try {
       const seconds = Number(term.value) || null
       const url = (seconds === null && given[role]) || (await api.invite(id, role, seconds)).url
-      made.value = new URL(url, location.href).href
+      made.value = whole(url)
       made.hidden = false
       made.select()
       await navigator.clipboard.writeText(made.value).then(

@@ -1,6 +1,8 @@
 // What this tab may open: tokens from links and from signing in. They are kept for this tab alone and travel in
 // headers, never in an address.
 
+import { meetingAt } from './place.js'
+
 const SERVER = 'server token'
 const slot = (id) => `token of ${id}`
 const FITTING = /^[A-Za-z0-9._~-]{1,512}$/
@@ -8,11 +10,11 @@ const FITTING = /^[A-Za-z0-9._~-]{1,512}$/
 // Takes the token out of a link (/m/ID#t=TOKEN), so that it is in no bookmark and nobody reads it over a shoulder.
 // Returns whether there was one.
 export function takeFromAddress() {
-  const meeting = /^\/m\/([^/]+)\/?$/.exec(location.pathname)
+  const meeting = meetingAt(location.pathname)
   const token = /^#t=(.*)$/.exec(location.hash)?.[1]
-  if (!meeting || token === undefined) return false
+  if (meeting === null || token === undefined) return false
   history.replaceState(history.state, '', location.pathname)
-  if (FITTING.test(token)) sessionStorage.setItem(slot(decodeURIComponent(meeting[1])), token)
+  if (FITTING.test(token)) sessionStorage.setItem(slot(meeting), token)
   return true
 }
 

@@ -1,0 +1,16 @@
+// Where this server's pages are: a proxy may show them below any path.
+
+const ROOT = new URL('../', import.meta.url) // this file lies in the server's static/
+
+export const home = ROOT.pathname
+export const address = (path) => new URL(path, ROOT) // path: within the server, without a slash before it
+export const meetingPath = (id) => address(`m/${encodeURIComponent(id)}`).pathname
+
+// The meeting that a path of this site shows; null where it shows none.
+export function meetingAt(path) {
+  const found = path.startsWith(home) && /^m\/([^/]+)\/?$/.exec(path.slice(home.length))
+  return found ? decodeURIComponent(found[1]) : null
+}
+
+// The whole of a link that the server told without its name, with or without the path that stands before it.
+export const whole = (link) => address(link.slice(link.indexOf('/m/') + 1)).href
