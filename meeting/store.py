@@ -109,6 +109,13 @@ class Store:
             return []
         return sorted((self.data_dir / AUDIO).glob(f"{meeting_id}.*"))
 
+    def strays(self) -> list[Path]:
+        """Files beside the database that belong to no meeting of it."""
+        found = [path for path in (self.data_dir / AUDIO).iterdir() if path.is_file() and not path.is_symlink()]
+        with self.read() as session:
+            known = set(session.scalars(select(MeetingRow.id)))
+        return sorted(path for path in found if path.name.partition(".")[0] not in known)
+
     def _file(self, meeting_id: str, source_id: str, suffix: str) -> Path:
         for id_ in (meeting_id, source_id):
             if not _ID.fullmatch(id_):
@@ -280,6 +287,13 @@ class Store:
         query = select(MeetingRow.id).where(MeetingRow.state.in_((OPEN, ENDED)), since < moment).order_by(since)
         with self.read() as session:
             return list(session.scalars(query))
+
+    def latest(self) -> datetime | None:
+        """The latest time at which a meeting was made, began or ended; None where there is none."""
+        with self.read() as session:
+            columns = (MeetingRow.created_at, MeetingRow.started_at, MeetingRow.ended_at)
+            found = [session.scalar(select(func.max(column))) for column in columns]
+        return max((time for time in found if time is not None), default=None)
 
     def speaker_names(self, meeting_ids: Sequence[str]) -> dict[str, list[str]]:
         """For each of the meetings, the names of the voices that said something."""

@@ -57,7 +57,8 @@ LAYOUT = {
     "stream": row("pipelines", "stream progress", "values parts blocks asr models engine stream"),
     "core": row(
         "meeting",
-        "access align config messages records transcript edits history session course live gaps events outputs wording",
+        "access align config messages records transcript edits history session course live gaps events outputs wording "
+        "timekeeping",
         "values core",
     ),
     "storage": row(
@@ -127,6 +128,7 @@ PURE = {
     "meeting.events": "",
     "meeting.outputs": "",
     "meeting.wording": "",
+    "meeting.timekeeping": "",
     "meeting.export": "",
 }
 """Modules of values and rules: the only third-party libraries that each may import"""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -14,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from meeting.records import Meeting
-from meeting.retention import keep_for, sweep
+from meeting.retention import CLOCK, keep_for, recall, remember, sweep
 from meeting.store import Store
+from meeting.timekeeping import Known
 from pipelines.errors import StoreError
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
 from tests.access_fakes import locked
@@ -141,6 +143,96 @@ def test_a_starting_server_removes_what_is_too_old(tmp_path: Path) -> None:
         while len(found := served.http.get("/api/meetings").json()["meetings"]) > 1:
             pass
         assert [meeting["id"] for meeting in found] == ["new"]
+
+
+class Clock:
+    """A time of day that may be set, and a steady clock; waiting passes both."""
+
+    def __init__(self, day: datetime) -> None:
+        self.day = day
+        self.ran = 0.0
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass; ends the sweeping once it has run long enough."""
+        self.ran += seconds
+        self.day += timedelta(seconds=seconds)
+        if self.ran >= self.until:
+            raise asyncio.CancelledError
+
+    def serve(self, store: Store, hours: float, days: float = 30) -> list[str]:
+        """What is left once a server has run for so many hours."""
+        self.ran, self.until = 0.0, hours * 3600
+
+        async def run() -> None:
+            with suppress(asyncio.CancelledError):
+                await keep_for(FakeRooms(store), days, lambda: self.day, lambda: self.ran, self.wait)  # type: ignore[arg-type]
+
+        asyncio.run(run())
+        return sorted(meeting.id for meeting in store.meetings()[0])
+
+
+def test_a_clock_far_ahead_at_a_start_deletes_nothing_that_is_young(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep(store, "today", "ended", 0, 0)
+    keep(store, "old", "ended", 45, 40)
+    wrong = Clock(NOW + timedelta(days=400))
+    assert wrong.serve(store, 20) == ["today"]
+    (told,) = [line for line in caplog.messages if "400.0 days ahead" in line]
+    assert "set it right" in told
+    assert Clock(NOW + timedelta(days=1)).serve(store, 48) == ["today"]
+    assert Clock(NOW + timedelta(days=400)).serve(store, 20) == ["today"]
+
+
+def test_a_clock_that_is_set_ahead_while_the_server_runs_deletes_nothing_either(store: Store) -> None:
+    keep(store, "today", "ended", 0, 0)
+    clock = Clock(NOW)
+    assert clock.serve(store, 2) == ["today"]
+    clock.day += timedelta(days=400)
+    assert clock.serve(store, 20) == ["today"]
+
+
+def test_a_server_that_was_off_for_long_deletes_once_it_has_run_for_a_day(store: Store) -> None:
+    keep(store, "one", "ended", 0, 0)
+    assert Clock(NOW).serve(store, 5) == ["one"]
+    later = Clock(NOW + timedelta(days=60))
+    assert later.serve(store, 12) == ["one"]
+    later.day += timedelta(hours=12)
+    assert later.serve(store, 24) == []
+
+
+def test_a_clock_set_back_keeps_more_and_comes_right_by_itself(store: Store) -> None:
+    keep(store, "one", "ended", 20, 20)
+    keep(store, "two", "ended", 0, 0)
+    assert Clock(NOW).serve(store, 5) == ["one", "two"]
+    assert Clock(NOW - timedelta(days=3000)).serve(store, 5, days=19) == ["one", "two"]
+    assert Clock(NOW + timedelta(hours=6)).serve(store, 1, days=19) == ["two"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"day": 1}', '{"day": "x", "clock": "y", "agreed": 1}'])
+def test_what_was_kept_of_the_time_and_is_damaged_is_taken_from_the_meetings(store: Store, text: str) -> None:
+    keep(store, "one", "ended", 1, 0)
+    (store.data_dir / CLOCK).write_text(text)
+    assert recall(store) == Known(NOW, NOW)
+    assert Clock(NOW + timedelta(days=400)).serve(store, 5) == ["one"]
+
+
+def test_what_is_known_of_the_time_is_kept_for_the_owner_alone(store: Store) -> None:
+    known = Known(NOW, NOW + timedelta(days=2), timedelta(hours=3))
+    remember(store.data_dir / CLOCK, known)
+    assert recall(store) == known
+    assert (store.data_dir / CLOCK).stat().st_mode & 0o777 == 0o600
+
+
+def test_files_of_no_known_meeting_go_once_they_are_too_old_and_no_sooner(store: Store) -> None:
+    keep(store, "here", "ended", 2, 1)
+    ours, young, old = (store.audio_path(id_, "src") for id_ in ("here", "young", "old"))
+    for path, days in ((ours, 50), (young, 29), (old, 31)):
+        path.write_bytes(b"sound")
+        moment = (NOW - timedelta(days=days)).timestamp()
+        os.utime(path, (moment, moment))
+    assert clean(store, 30) == ["here"]
+    assert sorted(path.name for path in ours.parent.iterdir()) == [ours.name, young.name]
 
 
 def everything(folder: Path) -> bytes:
