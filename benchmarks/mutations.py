@@ -152,8 +152,8 @@ ACCESS = (
     Mutant(
         "no-host-check",
         "meeting/guard.py",
-        "(self._hosts is not None and",
-        "(False and",
+        "known = self._hosts is None or",
+        "known = True or",
         ("tests/test_guard.py",),
     ),
     Mutant(
@@ -206,10 +206,24 @@ ACCESS = (
         ("tests/test_doorman.py",),
     ),
     Mutant(
+        "any-proxy-believed",
+        "meeting/forwarding.py",
+        "peer is None or not self._trusts(peer[0])",
+        "peer is None",
+        ("tests/test_forwarding.py",),
+    ),
+    Mutant(
+        "worthless-links-lock-out",
+        "meeting/doorman.py",
+        "self._links_tried if as_link else self._limiter",
+        "self._limiter",
+        ("tests/test_doorman.py",),
+    ),
+    Mutant(
         "guesses-not-counted",
         "meeting/doorman.py",
-        "        self._limiter.failed(address, self._clock())\n",
-        "",
+        "            limiter.failed(address, self._clock())\n",
+        "            pass\n",
         ("tests/test_doorman.py",),
     ),
     Mutant(
