@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from meeting.store import Store
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
 from tests.access_fakes import TOKEN, Locked
+from tests.server_fakes import tone
 
 pytestmark = pytest.mark.browser
 XSS = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
@@ -145,3 +146,49 @@ def test_markup_in_titles_names_and_words_is_shown_as_text(server: Locked, tab: 
     expect(page.get_by_test_id("transcript")).to_contain_text(f"{XSS} Ann")
     assert page.locator("main img, main script, [onerror]").count() == 0
     expect(page).to_have_title(re.compile(re.escape(XSS)))
+
+
+def test_a_host_ends_a_meeting_whose_recording_page_is_gone(server: Locked, tab: Any) -> None:
+    meeting = server.create("Left alone")
+    with server.connect(meeting.id, meeting.speak) as source:
+        source.start()
+        source.frame(0, tone(2.0))
+        source.until("ack")
+        host, speaker, reader = (tab(meeting.path(role)) for role in ("host", "speak", "view"))
+        for page in (host, speaker, reader):
+            expect(page.locator("[data-segment]").first).to_contain_text("one")
+        for page in (speaker, reader):
+            expect(page.get_by_test_id("end-meeting")).to_be_hidden()
+    button = host.get_by_role("button", name="End meeting")
+    button.focus()
+    host.keyboard.press("Enter")
+    expect(host.get_by_role("dialog", name="End this meeting?")).to_be_visible()
+    host.keyboard.press("Escape")
+    expect(button).to_be_focused()
+    assert server.call("GET", f"/api/meetings/{meeting.id}", meeting.view).json()["state"] == "live"
+    host.keyboard.press("Enter")
+    host.get_by_test_id("confirm").click()
+    for page in (host, speaker, reader):
+        expect(page.get_by_test_id("end")).to_be_visible()
+        expect(page.get_by_test_id("end-meeting")).to_be_hidden()
+    facts = server.call("GET", f"/api/meetings/{meeting.id}", meeting.view).json()
+    assert (facts["state"], facts["segments"]) == ("ended", 2)
+    assert server.call("DELETE", f"/api/meetings/{meeting.id}", meeting.host).status_code == 204
+
+
+def test_an_end_that_fails_is_told_and_can_be_tried_again(server: Locked, tab: Any) -> None:
+    meeting = server.create()
+    with server.connect(meeting.id, meeting.speak) as source:
+        source.start()
+        page = tab(meeting.path("host"))
+        refusal = {"error": {"code": "storage", "message": "No room."}}
+        page.route("**/end", lambda route: route.fulfill(status=503, json=refusal))
+        page.get_by_test_id("end-meeting").click()
+        page.get_by_test_id("confirm").click()
+        expect(page.get_by_text("The meeting was not ended. No room.")).to_be_visible()
+        expect(page.get_by_test_id("end-meeting")).to_be_enabled()
+        page.unroute("**/end")
+        page.get_by_test_id("end-meeting").click()
+        page.get_by_test_id("confirm").click()
+        expect(page.get_by_test_id("end-meeting")).to_be_hidden()
+        assert source.close_code() == 1000

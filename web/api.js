@@ -49,6 +49,7 @@ export async function getMeeting(id, known = null) {
 }
 
 export const renameMeeting = (id, title) => call('PATCH', meeting(id), { body: { title }, id })
+export const endMeeting = (id) => call('POST', `${meeting(id)}/end`, { id })
 export const deleteMeeting = (id) => call('DELETE', meeting(id), { id })
 export const editSpeaker = (id, voice, body) => call('PATCH', `${meeting(id)}/speakers/${encodeURIComponent(voice)}`, { body, id })
 export const editSegment = (id, line, body) => call('PATCH', `${meeting(id)}/segments/${encodeURIComponent(line)}`, { body, id })

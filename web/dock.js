@@ -1,4 +1,4 @@
-// The bar below a meeting: sound level, time, connection, microphone, stop.
+// The bar below a meeting: sound level, time, connection, microphone, stop; for a host who only reads, an end.
 
 import { el, icon, setText } from './dom.js'
 import { clock } from './format.js'
@@ -17,6 +17,7 @@ export class Dock {
   #mic = el('label', { class: 'mic' }, icon('mic'), this.#select)
   #mute = el('button', { class: 'button icon-only', type: 'button', 'data-testid': 'mute' })
   #stop = el('button', { class: 'button stop', type: 'button', 'data-testid': 'stop' }, el('i', { class: 'square' }), el('span', {}, 'Stop'))
+  #end = el('button', { class: 'button end-meeting', type: 'button', hidden: true, 'data-testid': 'end-meeting' }, el('i', { class: 'square' }), el('span', {}, 'End meeting'))
   node = el(
     'section',
     { class: 'dock', 'aria-label': 'Recording' },
@@ -25,10 +26,12 @@ export class Dock {
     this.#mic,
     this.#mute,
     this.#stop,
+    this.#end,
   )
 
-  constructor({ onStop, onMicrophone, onMute }) {
+  constructor({ onStop, onEnd, onMicrophone, onMute }) {
     this.#stop.addEventListener('click', onStop)
+    this.#end.addEventListener('click', onEnd)
     this.#select.addEventListener('change', () => onMicrophone(this.#select.value))
     this.#mute.addEventListener('click', onMute)
     this.source(null)
@@ -78,6 +81,13 @@ export class Dock {
     this.#mute.replaceChildren(icon(muted ? 'muted' : 'sound'))
     this.#mute.setAttribute('aria-label', muted ? 'Play the sample aloud' : 'Mute the sample')
     this.#mute.setAttribute('aria-pressed', Boolean(muted))
+  }
+
+  // state: "offered", "ending", or null where there is nothing to end or somebody else's right to.
+  endable(state) {
+    this.#end.hidden = state === null
+    this.#end.disabled = state === 'ending'
+    setText(this.#end.querySelector('span'), state === 'ending' ? 'Finishing…' : 'End meeting')
   }
 
   stopping() {

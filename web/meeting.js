@@ -37,6 +37,7 @@ export class MeetingPage {
   #frame = null
   #ticker = null
   #gone = false
+  #ending = false // whether the end was asked for here
   #rank = RANKS.server // until the server says less
   #sharing = false // whether links are made here, each with a token of its own
 
@@ -49,6 +50,7 @@ export class MeetingPage {
     this.head = new MeetingHead({ onRename: (name) => this.#rename(name) })
     this.dock = new Dock({
       onStop: () => this.#stop(),
+      onEnd: () => this.#endForAll(),
       onMicrophone: (device) => this.recorder.use(device),
       onMute: () => this.recorder.mute(),
     })
@@ -296,6 +298,34 @@ export class MeetingPage {
     this.#tick()
   }
 
+  // A host ends a meeting whose sound comes from elsewhere, or from nowhere any more.
+  async #endForAll() {
+    const end = await confirm({
+      title: 'End this meeting?',
+      text: 'Whoever is recording is stopped, and the meeting ends for everyone. All that was heard until now is kept and finished.',
+      no: 'Keep it going',
+      yes: 'End meeting',
+      danger: true,
+    })
+    if (!end || this.#gone) return
+    this.#ending = true
+    this.#draw()
+    try {
+      await api.endMeeting(this.#id)
+      this.notices.clear('ending')
+    } catch (error) {
+      this.#ending = false
+      this.notices.say('ending', `The meeting was not ended. ${error.message}`)
+    }
+    this.#draw()
+  }
+
+  get #endable() {
+    const { phase } = this.#state
+    if (this.#role === 'source' || this.#rank < RANKS.host || !['live', 'ending'].includes(phase)) return null
+    return this.#ending || phase === 'ending' ? 'ending' : 'offered'
+  }
+
   #ended(before) {
     const interrupted = this.recorder.input !== null && !this.recorder.stopping
     const unsent = Math.round(this.#link.unsent)
@@ -306,7 +336,7 @@ export class MeetingPage {
     this.changes.watch(before.phase === 'connecting')
     if (!interrupted) return
     const missing = unsent > 1 ? ` The last ${unsent} s of your audio did not reach it.` : ''
-    this.notices.say('problem', `The server has ended this meeting. What was heard until then is kept.${missing}`)
+    this.notices.say('problem', `This meeting was ended, by its host or by the server. What was heard until then is kept.${missing}`)
   }
 
   // ---- around the transcript
@@ -425,6 +455,7 @@ export class MeetingPage {
     this.#paintEmpty()
     const ended = state.phase === 'ended'
     this.dock.node.hidden = ended
+    this.dock.endable(this.#endable)
     this.end.hidden = !ended || this.#shown.length === 0
     if (ended) setText(this.end.querySelector('span'), `End of the meeting at ${clock(this.recorder.base)}. Everything is saved.`)
     this.#showJump()
