@@ -15,10 +15,11 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import meeting
 from meeting.config import Config, load_config
+from meeting.terminal import visible
 from pipelines.errors import MeetingError, SettingsError, StoreError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except MeetingError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {visible(error)}", file=sys.stderr)
         return EXPECTED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -72,19 +73,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+class Parser(argparse.ArgumentParser):
+    """Shows what was wrong with the arguments: these may be names of files that somebody else has chosen."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print it and end the program."""
+        super().error(visible(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="python -m meeting", description="A meeting transcriber for your own machine: who said what, live."
     )
     top.add_argument("--version", action="version", version=f"meeting transcriber {meeting.__version__}")
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--config", type=Path, metavar="FILE", help="settings file instead of ./config.yaml")
     common.add_argument("--data-dir", metavar="DIR", help="folder for the database and the audio")
     common.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, text: str) -> argparse.ArgumentParser:
+    def command(name: str, text: str) -> Parser:
         return commands.add_parser(name, help=text, description=text, parents=[common])
 
     _add_serve(command("serve", "run the server with the page"))
@@ -192,7 +201,7 @@ def _replay(options: argparse.Namespace, config: Config) -> int:
     set_up_logs(options.log_level or "warning")
     asked = Options(options.recording, _speed(options.speed), options.out, options.events, options.title, options.chunk)
     summary = replay(config, asked)
-    print(json.dumps(summary, ensure_ascii=False), flush=True)
+    print(visible(json.dumps(summary, ensure_ascii=False)), flush=True)
     return 0
 
 
@@ -211,7 +220,8 @@ def _evaluate(options: argparse.Namespace, config: Config) -> int:
 
     set_up_logs(options.log_level or "warning")
     body = evaluate(config, options.folder, _speed(options.speed), options.out, report=_say).as_dict()
-    print(json.dumps(body, ensure_ascii=False) if options.json else table(body), flush=True)
+    text = json.dumps(body, ensure_ascii=False) if options.json else table(body)
+    print(visible(text, lines=True), flush=True)
     return 0
 
 
@@ -219,12 +229,12 @@ def _tune(options: argparse.Namespace, config: Config) -> int:
     from meeting.tune import describe, tune
 
     set_up_logs(options.log_level or "warning")
-    print(describe(tune(config, options.folders, report=_say)), flush=True)
+    print(visible(describe(tune(config, options.folders, report=_say)), lines=True), flush=True)
     return 0
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(visible(text, lines=True), file=sys.stderr, flush=True)
 
 
 def _list(options: argparse.Namespace, config: Config) -> int:
@@ -241,7 +251,7 @@ def _list(options: argparse.Namespace, config: Config) -> int:
         found, more = store.meetings(max(1, min(options.limit, 1000)))
         names = store.speaker_names([meeting.id for meeting in found])
     for one in found:
-        print(line(one, names.get(one.id, [])))
+        print(visible(line(one, names.get(one.id, []))))
     if not found:
         print("no meetings yet", file=sys.stderr)
     elif more:
@@ -250,13 +260,14 @@ def _list(options: argparse.Namespace, config: Config) -> int:
 
 
 def _show(options: argparse.Namespace, config: Config) -> int:
-    print(_text(options.meeting, "txt", config), end="")
+    print(visible(_text(options.meeting, "txt", config), lines=True), end="")
     return 0
 
 
 def _export(options: argparse.Namespace, config: Config) -> int:
     text = _text(options.meeting, options.format, config)
     if options.out is None:
+        text = visible(text, lines=True) if sys.stdout.isatty() else text
         sys.stdout.buffer.write(text.encode("utf-8", "replace"))
         sys.stdout.flush()
         return 0
@@ -282,10 +293,11 @@ def _models(options: argparse.Namespace, config: Config) -> int:
 
     if options.action == "pull":
         for path in pull(config.models.cache_dir):
-            print(path)
+            print(visible(path))
         return 0
     for file in status(config.models.cache_dir):
-        print(f"{file.set:9} {file.role:13} {file.state:9} {file.size / 1e6:6.1f} MB  {file.name}  {file.path or ''}")
+        line = f"{file.set:9} {file.role:13} {file.state:9} {file.size / 1e6:6.1f} MB  {file.name}  {file.path or ''}"
+        print(visible(line))
     print(f"models.set = {config.models.set}: {decide(config.models).why}")
     return 0
 
@@ -298,7 +310,7 @@ def _doctor(options: argparse.Namespace, config: Config) -> int:
 
 def _migrate(options: argparse.Namespace, config: Config) -> int:
     with _store(config) as store:
-        print(f"the database in {store.data_dir} has this version's schema")
+        print(f"the database in {visible(store.data_dir)} has this version's schema")
     return 0
 
 
@@ -334,7 +346,7 @@ class Discreet(logging.Formatter):
         """A line, and the places where there was an error."""
         own = copy.copy(record)
         own.exc_text = None  # another handler may have left there what it wrote of the error
-        return super().format(own)
+        return visible(super().format(own), lines=True)
 
     def formatException(self, ei: Any) -> str:
         """The places in the code, and the kinds of the error and of those that led to it."""

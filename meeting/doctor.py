@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from meeting.config import Config, Models
+from meeting.terminal import visible
 from pipelines import models
 from pipelines.errors import MeetingError
 
@@ -79,13 +80,13 @@ def run_doctor(config: Config, measure: bool = False, load: Callable[[Models], A
     `measure` loads the models, by `load` if given, and prints their pace as well.
     """
     findings = examine(config)
-    print(table(findings))
+    print(visible(table(findings), lines=True))
     well = all(finding.ok for finding in findings)
     if measure:
         try:
             engine = (load or _load)(config.models)
         except MeetingError as error:
-            print(f"\nThe models cannot be measured: {error}")
+            print(f"\nThe models cannot be measured: {visible(error)}")
             return 1
         print(f"\n{pace_table(engine)}")
         engine.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from meeting.records import Record
+from meeting.terminal import visible
 from pipelines.errors import MeetingError, StoreError
 from pipelines.types import SAMPLE_RATE, SENTENCE_ENDS, Segment, Span, Word
 
@@ -167,13 +168,23 @@ def _is_full(words: list[Word], lines: list[str], word: Word, text: str) -> bool
     return len(lines) == 2 and (len(lines[1]) + 1 + len(text) > LINE or lines[1].endswith(SENTENCE_ENDS))
 
 
+_LIKE = str.maketrans({"<": "‹", ">": "›", "{": "(", "}": ")", "\\": "/"})
+
+
 def srt(record: Record, recording: str) -> str:
     """SubRip; the speaker before the text, because the format has no place for one."""
     blocks = []
     for number, cue in enumerate(cues(record, prefixed=True), 1):
         text = "\n".join(cue.lines)
-        blocks.append(f"{number}\n{clock(cue.start, ',')} --> {clock(cue.end, ',')}\n{cue.speaker}: {text}\n")
+        times = f"{clock(cue.start, ',')} --> {clock(cue.end, ',')}"
+        blocks.append(f"{number}\n{times}\n{_escape_srt(cue.speaker)}: {_escape_srt(text)}\n")
     return "\n".join(blocks)
+
+
+def _escape_srt(text: str) -> str:
+    # Players take tags (`<font …>`), commands (`{\an8}`) and `\N` out of the text and obey them, and the format knows
+    # no way to write these characters: others that look like them stand in their place.
+    return text.translate(_LIKE)
 
 
 def vtt(record: Record, recording: str) -> str:
@@ -219,7 +230,9 @@ def paragraphs(record: Record) -> list[Paragraph]:
 
 def txt(record: Record, recording: str) -> str:
     """Plain text: a head, then a line for each paragraph."""
-    head = [_title(record), *_facts(record), ""]
+    title = _title(record)
+    # In a spreadsheet a cell that begins so would be a formula.
+    head = [f" {title}" if title.startswith(("=", "+", "-", "@")) else title, *_facts(record), ""]
     lines = [f"[{hours(p.span.start // SAMPLE_RATE)}] {_name(record, p.speaker)}: {p.text}" for p in paragraphs(record)]
     return "\n".join([*head, *lines]) + "\n"
 
@@ -235,11 +248,12 @@ def md(record: Record, recording: str) -> str:
 
 
 _MARKUP = re.compile(r"[\\`*_\[\]<>&~|$#]")
+_LINK = re.compile(r"(?=://)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 _BLOCK = re.compile(r"^(?:[+=-]|\d{1,9}(?=[.)]))")
 
 
 def _escape_md(text: str) -> str:
-    escaped = _MARKUP.sub(lambda found: "\\" + found[0], text)
+    escaped = _LINK.sub(r"\\", _MARKUP.sub(lambda found: "\\" + found[0], text))
     # At the start of a line a few more characters mean a heading, a list or a rule.
     return _BLOCK.sub(lambda found: found[0] + "\\" if found[0].isdigit() else "\\" + found[0], escaped)
 
@@ -289,6 +303,11 @@ def _clean(text: str) -> str:
 # Data
 
 
+def _json(body: Any, indent: int | None = None) -> str:
+    # JSON allows them as they are, and terminals obey them.
+    return visible(json.dumps(body, ensure_ascii=False, indent=indent), lines=True)
+
+
 def to_json(record: Record, recording: str) -> str:
     """Everything, for programs."""
     meeting = record.meeting
@@ -313,7 +332,7 @@ def to_json(record: Record, recording: str) -> str:
             for gap in record.gaps
         ],
     }
-    return json.dumps(body, ensure_ascii=False) + "\n"
+    return _json(body) + "\n"
 
 
 def _segment(segment: Segment, edited: bool) -> dict[str, Any]:
@@ -365,7 +384,7 @@ def rttm(record: Record, recording: str) -> str:
 
 
 def _field(text: str) -> str:
-    return "_".join(text.split()) or "_"
+    return "_".join(_clean(text).split()) or "_"
 
 
 def seglst(record: Record, recording: str) -> str:
@@ -380,7 +399,7 @@ def seglst(record: Record, recording: str) -> str:
         }
         for segment in record.segments
     ]
-    return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
+    return _json(rows, indent=1) + "\n"
 
 
 FORMATS: dict[str, Format] = {

@@ -36,6 +36,7 @@ from meeting.records import OPEN, Meeting, Record
 from meeting.room import Room
 from meeting.rooms import Rooms
 from meeting.store import Store, new_id
+from meeting.terminal import visible
 from pipelines.audio import read_recording, recording_seconds
 from pipelines.errors import AudioError, MeetingError, SettingsError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples, seconds
@@ -228,7 +229,9 @@ def _progress(recording: Path) -> tqdm[Any]:
     form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s [{elapsed}<{remaining}]" if total else None
     # a log keeps every line, so that it gets few
     often = 0.5 if sys.stderr.isatty() else 10.0
-    return tqdm(total=total, desc=recording.name, unit="s", bar_format=form, file=sys.stderr, mininterval=often)
+    return tqdm(
+        total=total, desc=visible(recording.name), unit="s", bar_format=form, file=sys.stderr, mininterval=often
+    )
 
 
 @contextmanager

@@ -57,8 +57,8 @@ LAYOUT = {
     "stream": row("pipelines", "stream progress", "values parts blocks asr models engine stream"),
     "core": row(
         "meeting",
-        "access align config messages records transcript edits history session course live gaps events outputs wording "
-        "timekeeping",
+        "access align config messages records transcript edits history session course live gaps events outputs "
+        "terminal wording timekeeping",
         "values core",
     ),
     "storage": row(
@@ -130,6 +130,7 @@ PURE = {
     "meeting.wording": "",
     "meeting.timekeeping": "",
     "meeting.export": "",
+    "meeting.terminal": "",
 }
 """Modules of values and rules: the only third-party libraries that each may import"""
 

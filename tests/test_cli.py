@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from meeting.cli import EXPECTED, FORMATS, main
+from meeting.cli import EXPECTED, FORMATS, main, set_up_logs
 from meeting.export import FORMATS as EXPORTS
 from meeting.records import Meeting
 from meeting.store import Store
@@ -227,3 +229,60 @@ def test_a_reader_that_has_seen_enough_is_no_error(data: Path) -> None:
     )
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
+
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31mMonday\u202e"
+
+
+def commands(text: str) -> list[str]:
+    """What a terminal would obey."""
+    return re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+
+
+@pytest.fixture
+def hostile(data: Path) -> Path:
+    """The data folder, with a title, a name and words that hold commands for terminals."""
+    span = Span(0, 16_000)
+    with Store(data) as store:
+        store.rename_meeting(ID, EVIL).result()
+        store.save_speakers(ID, [Speaker("spk1", EVIL)]).result()
+        store.save_segments(ID, [Segment("s1", 2, True, "a", span, "spk1", (Word(EVIL, span),))]).result()
+    return data
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "last"], *(["export", "last", "--format", name] for name in FORMATS)]
+)
+def test_a_title_or_a_name_gives_a_terminal_no_commands(
+    hostile: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert code == 0
+    assert commands(out + err) == []
+    assert "Monday" in out or arguments[-1] in ("rttm", "json", "seglst")
+    if arguments[-1] == "json":
+        assert json.loads(out)["meeting"]["title"] == EVIL
+
+
+@pytest.mark.parametrize(
+    "arguments", [["replay", EVIL], ["show", EVIL], ["export", "last", "--format", "txt", "--out", f"none/{EVIL}"]]
+)
+def test_what_is_wrong_with_a_file_gives_a_terminal_no_commands(
+    hostile: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert code == EXPECTED
+    assert one_sentence(err)
+    assert commands(out + err) == []
+
+
+def test_neither_do_arguments_nor_logs(
+    hostile: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["list", f"--{EVIL}"])
+    set_up_logs("info")
+    logging.getLogger("meeting").warning("of %s", EVIL)
+    said = capsys.readouterr().err
+    assert "Monday" in said
+    assert commands(said) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -338,6 +339,95 @@ def test_nothing_said_becomes_markup_in_markdown(record: Record) -> None:
         if token.type == "inline" and tokens[at - 1].type == "paragraph_open" and tokens[at - 1].level == 0
     ]
     assert shown[1::2] == [paragraph.text for paragraph in paragraphs(record)]
+
+
+EVIL = (
+    "<font color=red>",
+    "{\\an8}",
+    "{y:i}",
+    "line\\Nbreak",
+    "<b>&lt;i&gt;</b>",
+    "--> 00:00:01,000",
+    "[a](javascript:b)",
+    "<script>alert(1)</script>",
+    "`code`",
+    "# head",
+    "=1+1",
+    "1. item",
+    "a\n\nb",
+    "www.evil.example",
+    "https://evil.example",
+    "a@evil.example",
+    "NOTE",
+    "&amp;",
+    "\x1b[2J\x9b",
+)
+"""Names and words that a program which shows a transcript would obey"""
+
+
+def plain(text: str) -> str:
+    """What is read of a text, whatever stands for the characters that a format may not hold."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).split()).replace("-->", "→")
+
+
+def evil(text: str) -> Record:
+    """A meeting whose title, name and words are one text."""
+    return record(segment("s1", "spk1", word(text, 0, 1), word("end", 1, 2)), name=text, title=text)
+
+
+@pytest.mark.parametrize("text", EVIL)
+def test_players_of_srt_obey_nothing_and_show_every_word(text: str) -> None:
+    written = export(evil(text), "srt")
+    _, payload = written.split("\n", 2)[1:]
+    assert not re.search(r"[<>{}\\]", payload)
+    like = plain(text).translate(str.maketrans("<>{}\\", "‹›()/"))
+    assert " ".join(payload.split()) == f"{like}: {like} end"
+
+
+@pytest.mark.parametrize("text", EVIL)
+def test_vtt_reads_back_as_what_was_said(text: str) -> None:
+    cue = export(evil(text), "vtt").split("\n\n", 2)[2]
+    found = re.fullmatch(r"<v ([^<>&\n]*(?:&(?:amp|lt|gt);[^<>&\n]*)*)>([^<>]+)\n", cue.split("\n", 1)[1])
+    assert found
+    assert html.unescape(found[1]) == plain(text)
+    assert " ".join(html.unescape(found[2]).split()) == f"{plain(text)} end"
+
+
+@pytest.mark.parametrize("text", EVIL)
+def test_txt_keeps_every_word_on_its_line_and_no_cell_is_a_formula(text: str) -> None:
+    lines = export(evil(text), "txt").split("\n")
+    assert lines[0].strip() == plain(text)
+    assert lines[-2] == f"[00:00:00] {plain(text)}: {plain(text)} end"
+    assert not any(line.startswith(("=", "+", "-", "@")) for line in lines)
+
+
+@pytest.mark.parametrize("text", EVIL)
+def test_md_shows_every_word_and_nothing_of_it_is_markup_or_a_link(text: str) -> None:
+    markdown = pytest.importorskip("markdown_it", reason="reads Markdown like a page would; not a dependency of ours")
+    written = export(evil(text), "md")
+    parser = markdown.MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    shown = [
+        "".join(child.content for child in token.children) for token in parser.parse(written) if token.type == "inline"
+    ]
+    assert shown[0] == plain(text)
+    assert shown[-2:] == [f"{plain(text)} (00:00:00)", f"{plain(text)} end"]
+    # What some programs make links of without any markup
+    assert not re.search(r"https?://|www\.|\w@", written, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("text", EVIL)
+def test_rttm_has_ten_fields_whatever_the_recording_is_called(text: str) -> None:
+    spoken_ = replace(evil(text), turns=(Turn(Span(0, 16_000), "spk1"),))
+    (line,) = export(spoken_, "rttm", text).splitlines()
+    assert len(line.split(" ")) == 10
+    assert line.split(" ")[1] == plain(text).replace(" ", "_")
+
+
+@settings(deadline=None)
+@given(records())
+def test_no_format_holds_what_a_terminal_obeys(record: Record) -> None:
+    for name in FORMATS:
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", export(record, name, "a\x1b"))
 
 
 # Text in paragraphs
