@@ -7,6 +7,7 @@ Libraries are imported by the command that needs them, so that `--help` is there
 from __future__ import annotations
 
 import argparse
+import atexit
 import copy
 import json
 import logging
@@ -364,9 +365,12 @@ class Discreet(logging.Formatter):
 
 
 def set_up_logs(level: str) -> None:
-    """One line each on stderr; libraries speak up only when something is wrong."""
+    """One line each on stderr, the same a few times a minute; libraries speak up only when something is wrong."""
+    from meeting.repeats import limit_repeats
+
     handler = logging.StreamHandler()
     handler.addFilter(_Brief())
+    atexit.register(limit_repeats(handler).flush, everything=True)
     handler.setFormatter(Discreet("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("meeting", "pipelines"):

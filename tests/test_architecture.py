@@ -72,7 +72,7 @@ LAYOUT = {
     ),
     "edge": row(
         "meeting",
-        "app api figures forwarding guard keepalive server replay cli doctor __main__ "
+        "app api figures forwarding guard keepalive server replay cli doctor repeats __main__ "
         "evaluate evaluate_run scores der plots tune tune_bench",
         f"{PIPELINES} core storage live edge",
     ),
