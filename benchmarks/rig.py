@@ -39,6 +39,7 @@ import os
 import meeting.server
 from meeting import memory
 from meeting.app import create_app
+from meeting.cli import set_up_logs
 from meeting.config import load_config
 from tests.server_fakes import FakeMachinery, LeanPipeline
 class Forgetful(list):
@@ -54,7 +55,9 @@ class Tidy(FakeMachinery):
 LeanPipeline.slow = float(os.environ.get("FAKE_SLOW", "0"))
 machinery = Tidy(pipeline=LeanPipeline, pipelines=Forgetful())
 meeting.server.create_app = lambda settings, **options: create_app(settings, machinery, **options)
-meeting.server.serve(load_config())
+settings = load_config()
+set_up_logs(settings.server.log_level)
+meeting.server.serve(settings)
 """
 """A server whose models are the tests' fakes: all else is real. They take `FAKE_SLOW` seconds for each of audio"""
 
@@ -91,6 +94,8 @@ class Server:
     """A set of models, or "fake" """
     settings: dict[str, str] = field(default_factory=dict)
     """Environment variables beyond ours"""
+    open_files: int | None = None
+    """Most files that it may have open; None: as many as we may"""
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -114,10 +119,13 @@ class Server:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MEETING_") or k == "MEETING_MODELS_CACHE_DIR"}
         ours = {"MEETING_DATA_DIR": str(self.data), "MEETING_PORT": str(self.port), "PYTHONPATH": str(ROOT)}
         program = ["-c", FAKE] if self.models == "fake" else ["-m", "meeting", "serve", "--models", self.models]
+        command = [sys.executable, *program]
+        if self.open_files is not None:
+            command = ["sh", "-c", f'ulimit -n {self.open_files} && exec "$@"', "sh", *command]
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *program], cwd=ROOT, env={**kept, **ours, **self.settings}, stdout=log, stderr=log
+                command, cwd=ROOT, env={**kept, **ours, **self.settings}, stdout=log, stderr=log
             )
         LAUNCHED.append(self.process)
 
@@ -166,10 +174,17 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What opens it, where it asks for a token."""
+        token = self.settings.get("MEETING_SERVER_TOKEN")
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
     def get(self, path: str) -> Any:
         """A path's JSON; None unless it answers with 200."""
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=self.headers)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
+            with urllib.request.urlopen(asked, timeout=20) as answer:
                 return json.load(answer)
         except OSError:
             return None
@@ -178,7 +193,7 @@ class Server:
         """A new meeting's id."""
         body = json.dumps({"title": title}).encode()
         address = f"http://127.0.0.1:{self.port}/api/meetings"
-        asked = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        asked = urllib.request.Request(address, body, {"Content-Type": "application/json", **self.headers})
         with urllib.request.urlopen(asked, timeout=20) as answer:
             return str(json.load(answer)["id"])
 
@@ -213,8 +228,10 @@ class Source:
         speed: float = 1.0,
         kinds: Collection[str] | None = None,
         stops: bool = True,
+        headers: dict[str, str] | None = None,
     ) -> None:
-        """`kinds` are the types of messages that are remembered, all when None; `stops`: it ends the meeting."""
+        """`kinds` are the types of messages that are remembered, all when None; `stops`: it ends the meeting; `headers`
+        are what a server asks for."""
         self.port = port
         self.meeting = meeting
         self.speed = speed
@@ -224,6 +241,7 @@ class Source:
         self.messages: list[dict[str, Any]] = []
         self._kinds = kinds
         self._stops = stops
+        self._headers = headers
         self.ended = False
         self._resume: dict[str, str] | None = None
         self._began: float | None = None
@@ -241,7 +259,12 @@ class Source:
                 address = f"ws://127.0.0.1:{self.port}/ws/meetings/{self.meeting}"
                 # The answer to a ping waits behind the audio of a source that is held back.
                 async with connect(
-                    address, max_size=None, compression=None, open_timeout=5, ping_timeout=None
+                    address,
+                    max_size=None,
+                    compression=None,
+                    open_timeout=5,
+                    ping_timeout=None,
+                    additional_headers=self._headers,
                 ) as connection:
                     await self._converse(connection)
             attempt = 0 if self.connections > before else attempt + 1

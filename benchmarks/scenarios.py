@@ -89,7 +89,7 @@ def differing(ours: list[str], theirs: list[str]) -> float:
 async def uninterrupted(server: Server, options: Options) -> list[dict[str, object]]:
     """The transcript when nothing goes wrong."""
     meeting = server.new_meeting("uninterrupted")
-    source = Source(server.port, meeting, sample(options.seconds), options.speed)
+    source = Source(server.port, meeting, sample(options.seconds), options.speed, headers=server.headers)
     await server.outliving(source.run())
     return server.transcript(meeting)
 

@@ -1,4 +1,4 @@
-"""Kills servers, cuts connections, fills disks and sends garbage, and says in a table what was lost.
+"""Kills servers, cuts connections, fills disks, sends garbage and besieges, and says in a table what was lost.
 
     .venv/bin/python -m benchmarks.torture                 # everything, in full: hours
     .venv/bin/python -m benchmarks.torture kills --count 10 --jobs 2 --speed 4
@@ -37,6 +37,7 @@ from benchmarks.scenarios import (
     kills,
     locked,
 )
+from benchmarks.strangers import idle, mute_sockets, slow_headers, unread_answers, unread_pings
 
 TESTS: dict[str, tuple[Callable[[Options], Awaitable[Result]], int, int, float, float]] = {
     "kills": (kills, 50, 3, 65.0, 30.0),
@@ -46,6 +47,11 @@ TESTS: dict[str, tuple[Callable[[Options], Awaitable[Result]], int, int, float, 
     "crowd": (crowd, 200, 50, 65.0, 20.0),
     "disk": (disk, 1, 1, 40.0, 20.0),
     "locked": (locked, 1, 1, 65.0, 20.0),
+    "pings": (unread_pings, 8, 4, 130.0, 12.0),
+    "idle": (idle, 1100, 1100, 130.0, 12.0),
+    "headers": (slow_headers, 1000, 200, 130.0, 24.0),
+    "sockets": (mute_sockets, 5000, 500, 130.0, 12.0),
+    "pipelines": (unread_answers, 20, 4, 130.0, 12.0),
     "durability": (durability, 2000, 200, 0.0, 0.0),
     "deaths": (deaths, 20, 3, 60.0, 20.0),
     "journals": (journals, 200, 24, 4.0, 4.0),
@@ -63,7 +69,7 @@ def main() -> int:
     parser.add_argument("tests", nargs="*", metavar="TEST", help=f"of {', '.join(TESTS)}; all when none is named")
     parser.add_argument("--small", action="store_true", help="a minute or two each")
     parser.add_argument(
-        "--count", type=int, help="how many kills, cuts, messages, viewers, frames, …; requests or bombs of a kind"
+        "--count", type=int, help="how many kills, cuts, messages, viewers, connections, …; requests or bombs of a kind"
     )
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--seconds", type=float, help="length of the meeting's audio")

@@ -165,7 +165,7 @@ def _add_pages(app: FastAPI) -> None:
 
 def _add_state(app: FastAPI, engine: EngineRoom, rooms: Rooms) -> None:
     @app.get("/healthz", tags=["server"])
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:  # no thread: they may all have something to do
         """The process serves."""
         return {"status": "ok"}
 

@@ -124,6 +124,8 @@ class Limits:
     resume_window: float = _setting(600.0, low=1, high=86_400)
     backlog: float = _setting(60.0, low=5, high=3600)
     disk_free: int = _setting(500, low=0, high=1_000_000)
+    pending: int = _setting(128, low=8, high=100_000)
+    pending_per_address: int = _setting(64, low=1, high=100_000)
 
 
 @dataclass(frozen=True, slots=True)

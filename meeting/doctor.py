@@ -14,7 +14,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
-from meeting.config import Config, Models
+from meeting import descriptors
+from meeting.config import Config, Limits, Models
 from meeting.terminal import visible
 from pipelines import models
 from pipelines.errors import MeetingError
@@ -70,6 +71,7 @@ def examine(config: Config) -> list[Finding]:
         lambda: check_port(config.server.host, config.server.port),
         lambda: check_data_folder(config.storage.data_dir),
         lambda: check_disk(config.storage.data_dir),
+        lambda: check_files(config.limits),
     ]
     return [check() for check in checks]
 
@@ -238,6 +240,15 @@ def check_disk(folder: Path, usage: Callable[[Path], int] | None = None) -> Find
     if free < LEAST_FREE:
         return Finding("Disk", False, detail, "free at least 1 GB, or set MEETING_DATA_DIR to another disk")
     return Finding("Disk", True, detail)
+
+
+def check_files(limits: Limits, files: int | None = None) -> Finding:
+    """Whether enough files may be open for the meetings and readers that the settings allow."""
+    there = descriptors.raise_limit() if files is None else files
+    problem = descriptors.shortage(limits, there)
+    if problem is not None:
+        return Finding("Open files", False, problem, descriptors.ADVICE)
+    return Finding("Open files", True, "no limit" if there is None else f"{there} may be open")
 
 
 def _installed(distribution: str) -> str | None:

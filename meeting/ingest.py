@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from meeting.access import Denied, Grant, Role
+from meeting.connections import Peer, peer_of
 from meeting.doorman import Doorman
 from meeting.entry import accept, admit
 from meeting.events import Broke, Framed, Stopped
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 TRY_AGAIN = 1013
 """Close code for a client that does not keep up: it may come back and get a snapshot"""
+
+FULL = "the server has as many connections as it can take: try again later"
 
 _numbers = itertools.count(1)
 
@@ -72,6 +75,11 @@ async def _refuse(socket: WebSocket, message: ErrorMessage, code: int) -> None:
 
 
 async def _attend(socket: WebSocket, room: Room, doorman: Doorman, grant: Grant) -> None:
+    peer = peer_of(socket.scope)
+    # Without tokens all have the same role: then nobody can be told apart, and nobody has a place kept.
+    if peer is not None and not peer.admit(reserved=doorman.asks and grant.role >= Role.SPEAK):
+        await _refuse(socket, ErrorMessage("too_many", FULL, True), Close.TOO_MANY)
+        return
     outbox = Outbox(turn=room.turn)
     client = room.join(outbox, grant.role)
     with doorman.inside(grant, lambda: room.post(Broke(client, _denied("this link is no longer valid")))):
@@ -115,10 +123,11 @@ async def _write(socket: WebSocket, outbox: Outbox) -> None:
 
 
 async def _read(socket: WebSocket, room: Room, client: int, grant: Grant) -> None:
+    peer = peer_of(socket.scope)
     async for data in _frames(socket):
         await room.ready()
         try:
-            await _take(room, client, data, grant)
+            await _take(room, client, data, grant, peer)
         except ProtocolError as error:
             room.post(Broke(client, error))
 
@@ -129,7 +138,7 @@ async def _frames(socket: WebSocket) -> AsyncIterator[str | bytes]:
         yield text if text is not None else data or b""
 
 
-async def _take(room: Room, client: int, data: str | bytes, grant: Grant) -> None:
+async def _take(room: Room, client: int, data: str | bytes, grant: Grant, peer: Peer | None) -> None:
     if isinstance(data, bytes):
         if grant.role < Role.SPEAK:  # not even counted: the source must not wait because of it
             raise ProtocolError("audio comes after start")
@@ -139,6 +148,8 @@ async def _take(room: Room, client: int, data: str | bytes, grant: Grant) -> Non
         case Start() if grant.role < Role.SPEAK:
             raise _denied("your link allows to read along, not to speak")
         case Start() as start:
+            if peer is not None:
+                peer.speaks = True
             room.start(client, start)
         case Stop():
             room.post(Stopped(client))

@@ -14,13 +14,17 @@ from types import FrameType
 
 import uvicorn
 
-from meeting import keepalive, memory
+from meeting import descriptors, keepalive, memory
+from meeting.acceptor import Acceptor
 from meeting.access import is_loopback
 from meeting.app import PATIENCE, create_app
-from meeting.config import Config, Server
+from meeting.config import Config, Limits, Server
+from meeting.connections import Bounds, Connections, Peer
 from meeting.doorman import server_token
+from meeting.http_connection import HttpConnection
 from meeting.messages import HEADER
 from meeting.recovery import only_server
+from meeting.repeats import tell_repeats
 from meeting.rooms import Rooms
 from meeting.store import Store
 from pipelines.errors import MeetingError, ServeError
@@ -33,15 +37,32 @@ GRACE = 5
 """Seconds that open HTTP requests have at most once every meeting is stored"""
 LEAST_GRACE = 0.5
 """Seconds that they have even if the meetings took all of theirs"""
+SWEEP = 0.5
+"""Seconds between two looks at connections that keep the server waiting"""
 
 
 class MeetingServer(uvicorn.Server):
-    """Finishes and stores every live meeting before it lets connections go; a second signal forces the end."""
+    """Finishes and stores every live meeting before it lets connections go; a second signal forces the end.
 
-    def __init__(self, config: uvicorn.Config, rooms: Rooms, on_started: Callable[[], None] = lambda: None) -> None:
+    It accepts connections itself, within bounds that follow from `limits` and from how many `files` the process may
+    have open (None: as many as it likes).
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        rooms: Rooms,
+        on_started: Callable[[], None] = lambda: None,
+        limits: Limits | None = None,
+        files: int | None = None,
+    ) -> None:
         super().__init__(config)
         self._rooms = rooms
         self._on_started = on_started
+        self._limits = limits or Limits()
+        self._files = files
+        self._acceptors: list[Acceptor] = []
+        self._watching: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop after the first signal, at once after the second; the process then exits as it should."""
@@ -51,8 +72,30 @@ class MeetingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
-        await super().startup(sockets)
+        await super().startup([])
+        bounds = Bounds(self._limits.pending, self._limits.pending_per_address, self._room())
+        connections = Connections(bounds, asyncio.get_running_loop().time)
+        for listening in sockets or []:
+            self._acceptors.append(Acceptor(listening, connections, self._protocol, self.config.ssl))
+            self._acceptors[-1].start()
+        self._watching = asyncio.create_task(self._watch(connections))
         self._on_started()
+
+    def _protocol(self, peer: Peer) -> HttpConnection:
+        return HttpConnection(self.config, self.server_state, self.lifespan.state, peer)
+
+    def _room(self) -> int:
+        """Connections that there may be beside the meetings that are live or expected."""
+        if self._files is None:
+            return descriptors.MOST
+        return descriptors.for_connections(self._files, max(self._rooms.live, descriptors.meetings_of(self._limits)))
+
+    async def _watch(self, connections: Connections) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            connections.total = self._room()
+            connections.sweep()
+            tell_repeats()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End meetings first: their clients are told `ended`, or may come back."""
@@ -65,7 +108,11 @@ class MeetingServer(uvicorn.Server):
         await asyncio.sleep(0)
         # One span for both: who stops us kills us when it is over.
         self.config.timeout_graceful_shutdown = grace(time.monotonic() - began)  # type: ignore[assignment]
+        for acceptor in self._acceptors:
+            acceptor.close()
         await super().shutdown(sockets)
+        if self._watching is not None:
+            self._watching.cancel()
 
 
 def grace(took: float) -> float:
@@ -78,6 +125,8 @@ def server_config(app: object, config: Config) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         lifespan="on",
+        loop="asyncio",  # the one loop and the one parser that our limits are tested with
+        http="h11",
         ws=keepalive.PatientProtocol,
         ws_ping_interval=keepalive.PING_EVERY,
         ws_ping_timeout=keepalive.PING_TIMEOUT,
@@ -160,6 +209,10 @@ def serve(config: Config, open_page: bool = False) -> None:
     if warning is not None:
         log.warning("%s", warning)
     memory.share_heaps()
+    files = descriptors.raise_limit()
+    problem = descriptors.shortage(config.limits, files)
+    if problem is not None:
+        log.warning("%s: %s", problem, descriptors.ADVICE)
     os.umask(0o077)  # what is kept here is for this user's eyes
     failures: list[MeetingError] = []
     store = Store(config.storage.data_dir)
@@ -177,7 +230,13 @@ def serve(config: Config, open_page: bool = False) -> None:
 
             app = create_app(config, store=store, on_failure=failed)
             url = _url(config.server, listening.getsockname()[1])
-            server = MeetingServer(server_config(app, config), app.state.rooms, lambda: _announce(url, open_page))
+            server = MeetingServer(
+                server_config(app, config),
+                app.state.rooms,
+                lambda: _announce(url, open_page),
+                config.limits,
+                files,
+            )
             server.run([listening])
     finally:
         store.close()

@@ -261,7 +261,7 @@ def serving(settings: Config, machinery: FakeMachinery | None = None, **options:
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
     started = threading.Event()
-    server = MeetingServer(server_config(app, settings), app.state.rooms, started.set)
+    server = MeetingServer(server_config(app, settings), app.state.rooms, started.set, settings.limits)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
     assert started.wait(20)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.config import Config, Models, Server, Storage
+from meeting.config import Config, Limits, Models, Server, Storage
 from meeting.doctor import (
     PACKAGES,
     Finding,
@@ -18,6 +18,7 @@ from meeting.doctor import (
     check_device,
     check_disk,
     check_embedded,
+    check_files,
     check_packages,
     check_port,
     check_python,
@@ -173,6 +174,14 @@ def test_a_full_disk_is_a_problem(tmp_path: Path, free: int, ok: bool) -> None:
     assert bool(finding.advice) is not ok
 
 
+@pytest.mark.parametrize(("files", "ok"), [(1024, False), (65_536, True)])
+def test_too_few_files_for_the_readers_that_are_allowed_are_a_problem(files: int, ok: bool) -> None:
+    finding = check_files(Limits(meetings=8, viewers=200), files)
+    assert finding.ok is ok
+    assert str(files) in finding.detail
+    assert ("ulimit -n" in finding.advice) is not ok
+
+
 def test_everything_is_looked_at(tmp_path: Path) -> None:
     names = [finding.name for finding in examine(config(tmp_path))]
     assert names == [
@@ -184,6 +193,7 @@ def test_everything_is_looked_at(tmp_path: Path) -> None:
         "Port",
         "Data folder",
         "Disk",
+        "Open files",
     ]
 
 

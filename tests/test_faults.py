@@ -75,6 +75,26 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     run("disk", tmp_path)
 
 
+def test_pings_whose_answers_nobody_reads_cost_no_memory(tmp_path: Path) -> None:
+    run("pings", tmp_path, count=4, seconds=12.0)
+
+
+def test_more_idle_connections_than_files_deafen_nobody_and_fill_no_log(tmp_path: Path) -> None:
+    run("idle", tmp_path, count=1100, seconds=16.0)
+
+
+def test_requests_that_come_byte_by_byte_hold_up_nobody(tmp_path: Path) -> None:
+    run("headers", tmp_path, count=200, seconds=12.0)
+
+
+def test_sockets_that_show_no_token_hold_up_nobody(tmp_path: Path) -> None:
+    run("sockets", tmp_path, count=200, seconds=12.0)
+
+
+def test_requests_whose_answers_nobody_reads_cost_no_memory(tmp_path: Path) -> None:
+    run("pipelines", tmp_path, count=4, seconds=12.0)
+
+
 def test_readers_that_stop_reading_do_not_hold_up_the_others(tmp_path: Path) -> None:
     run("crowd", tmp_path, count=20)
 

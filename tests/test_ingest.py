@@ -17,6 +17,7 @@ from websockets.exceptions import InvalidStatus
 
 from meeting import archive, history
 from meeting.access import EVERYTHING, Role
+from meeting.connections import Connections
 from meeting.doorman import Doorman
 from meeting.ingest import TRY_AGAIN, _attend
 from meeting.messages import HEADER, MOST_TEXT, AudioFrame, Ended, encode
@@ -471,6 +472,15 @@ def test_a_host_ends_a_meeting_on_the_socket_and_others_cannot(tmp_path: Path) -
         assert (facts["state"], facts["duration"], facts["segments"]) == ("ended", 1.0, 1)
 
 
+def test_who_finds_the_server_full_is_told_so(served: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting = served.create()
+    monkeypatch.setattr(Connections, "admit", lambda self, peer, reserved: False)
+    with served.connect(meeting) as reader:
+        message = reader.receive()
+        assert (message["code"], message["fatal"]) == ("too_many", True)
+        assert reader.close_code() == 4429
+
+
 def test_live_meetings_beyond_the_limit_are_turned_away(tmp_path: Path) -> None:
     with serving(config(tmp_path, meetings=1)) as served, served.connect(served.create()) as host:
         host.start()
@@ -576,6 +586,7 @@ class FakeSocket:
 
     def __init__(self) -> None:
         self.closed: int | None = None
+        self.scope: dict[str, Any] = {}
 
     async def receive(self) -> dict[str, Any]:
         """Nothing ever comes."""

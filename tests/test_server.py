@@ -229,3 +229,31 @@ def test_what_does_not_finish_in_time_is_left_to_the_next_start(tmp_path: Path) 
         assert store.meeting(meeting_id).state == "ending"
     with process(tmp_path) as (_, address), connect(f"ws://{address}/ws/meetings/{meeting_id}") as socket_:
         assert Client(socket_).until("ended")["segments"] == 2
+
+
+def test_too_low_a_limit_of_open_files_is_said_at_the_start_and_a_meeting_is_held_all_the_same(tmp_path: Path) -> None:
+    script = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (300, 400))\n" + SCRIPT
+    running = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path), ""],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    try:
+        line = running.stdout.readline()
+        address = line.split("http://")[1].split("/")[0]
+        idle = [socket.create_connection(tuple(address.split(":"))) for _ in range(450)]
+        with live(address) as (client, _):
+            client.send("stop")
+            assert client.until("ended")["segments"] == 2
+        for one in idle:
+            one.close()
+    finally:
+        running.send_signal(signal.SIGTERM)
+        _, errors = running.communicate(timeout=30)
+    assert "may have 400 files open" in errors
+    assert "LimitNOFILE=" in errors
+    assert "Traceback" not in errors
+    assert len(errors) < 5000
