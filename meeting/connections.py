@@ -42,7 +42,7 @@ class Bounds:
     waiting: int = 128
     """That wait for their clients, beside those that are silent"""
     waiting_each: int = 64
-    """The same from one address, which for IPv6 is a /64; none for this machine's own, where a proxy may be"""
+    """The same from one address, which for IPv6 is a /64; not for this machine's own and other proxies'"""
     total: int = 10_000
     """In all"""
 
@@ -109,12 +109,16 @@ class Peer:
 class Connections:
     """All connections of a server; lives on its event loop, in seconds of the loop's clock."""
 
-    def __init__(self, bounds: Bounds, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, bounds: Bounds, clock: Callable[[], float], exempt: Callable[[str], bool] = lambda address: False
+    ) -> None:
+        """`exempt` tells the addresses of proxies: these are not counted each, as those of this machine are not."""
         self.bounds = bounds
         self.total = bounds.total
         """Connections that there may be now"""
         self.buffer = memoryview(bytearray(READ_BYTES))
         self._clock = clock
+        self._exempt = exempt
         self._peers: dict[Peer, None] = {}
         self._waiting: tuple[dict[Peer, None], ...] = ({}, {}, {})
         """By rank, and then by age"""
@@ -134,7 +138,8 @@ class Connections:
         if len(self._peers) >= self.total and not self._evict(self._oldest()):
             return None
         where = network(address)
-        ours = is_loopback(address) or is_loopback(where)  # also as an IPv4 address within an IPv6 one
+        # An IPv4 address may come within an IPv6 one.
+        ours = any(is_loopback(one) or self._exempt(one) for one in (address, where))
         peer = Peer(self, None if ours else where, self._clock())
         self._peers[peer] = None
         self._enter(peer)

@@ -121,7 +121,7 @@ class Forwarding:
         host = headers.get("host", "")
         scope = {**scope, **self._path(scope)}
         peer = scope.get("client")
-        if peer is None or not self._trusts(peer[0]):
+        if peer is None or not self.trusts(peer[0]):
             return Asked(scope, (host,))
         hosts = [host, *filter(None, [_first(headers, "x-forwarded-host")])]
         port = _first(headers, "x-forwarded-port")
@@ -146,11 +146,12 @@ class Forwarding:
         found = None
         for one in reversed(passed):
             found = _without_port(one)
-            if not self._trusts(found):
+            if not self.trusts(found):
                 break
         return found or None
 
-    def _trusts(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Whether a proxy that the settings name has this address."""
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:

@@ -45,7 +45,7 @@ class MeetingServer(uvicorn.Server):
     """Finishes and stores every live meeting before it lets connections go; a second signal forces the end.
 
     It accepts connections itself, within bounds that follow from `limits` and from how many `files` the process may
-    have open (None: as many as it likes).
+    have open (None: as many as it likes). Addresses that are `proxies` stand for many clients.
     """
 
     def __init__(
@@ -55,12 +55,14 @@ class MeetingServer(uvicorn.Server):
         on_started: Callable[[], None] = lambda: None,
         limits: Limits | None = None,
         files: int | None = None,
+        proxies: Callable[[str], bool] = lambda address: False,
     ) -> None:
         super().__init__(config)
         self._rooms = rooms
         self._on_started = on_started
         self._limits = limits or Limits()
         self._files = files
+        self._proxies = proxies
         self._acceptors: list[Acceptor] = []
         self._watching: asyncio.Task[None] | None = None
 
@@ -74,7 +76,7 @@ class MeetingServer(uvicorn.Server):
         """Start, then say so."""
         await super().startup([])
         bounds = Bounds(self._limits.pending, self._limits.pending_per_address, self._room())
-        connections = Connections(bounds, asyncio.get_running_loop().time)
+        connections = Connections(bounds, asyncio.get_running_loop().time, self._proxies)
         for listening in sockets or []:
             self._acceptors.append(Acceptor(listening, connections, self._protocol, self.config.ssl))
             self._acceptors[-1].start()
@@ -236,6 +238,7 @@ def serve(config: Config, open_page: bool = False) -> None:
                 lambda: _announce(url, open_page),
                 config.limits,
                 files,
+                app.state.forwarding.trusts,
             )
             server.run([listening])
     finally:

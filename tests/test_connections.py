@@ -112,6 +112,12 @@ def test_this_machine_s_own_addresses_are_not_counted_since_a_proxy_may_stand_th
     assert not any(line.dropped for line in lines)
 
 
+def test_nor_are_those_of_proxies() -> None:
+    connections = Connections(Bounds(100, waiting_each=1), Clock(), lambda address: address == "192.0.2.9")
+    lines = [come(connections, "192.0.2.9")[1] for _ in range(10)]
+    assert not any(line.dropped for line in lines)
+
+
 def test_when_no_place_is_left_a_newcomer_is_refused_unless_someone_waits() -> None:
     connections = made(waiting=2, total=4)
     peers = [come(connections)[0] for _ in range(1)]

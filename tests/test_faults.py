@@ -26,7 +26,7 @@ from playwright.sync_api import Page, expect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from benchmarks import torture
+from benchmarks import strangers, torture
 from benchmarks.hostile import hostile_messages
 from benchmarks.rig import Server
 from meeting import database
@@ -75,24 +75,14 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     run("disk", tmp_path)
 
 
-def test_pings_whose_answers_nobody_reads_cost_no_memory(tmp_path: Path) -> None:
-    run("pings", tmp_path, count=4, seconds=12.0)
-
-
-def test_more_idle_connections_than_files_deafen_nobody_and_fill_no_log(tmp_path: Path) -> None:
-    run("idle", tmp_path, count=1100, seconds=16.0)
-
-
-def test_requests_that_come_byte_by_byte_hold_up_nobody(tmp_path: Path) -> None:
-    run("headers", tmp_path, count=200, seconds=12.0)
-
-
-def test_sockets_that_show_no_token_hold_up_nobody(tmp_path: Path) -> None:
-    run("sockets", tmp_path, count=200, seconds=12.0)
-
-
-def test_requests_whose_answers_nobody_reads_cost_no_memory(tmp_path: Path) -> None:
-    run("pipelines", tmp_path, count=4, seconds=12.0)
+@pytest.mark.parametrize(
+    ("name", "count"), [("pings", 4), ("idle", 1100), ("headers", 200), ("sockets", 200), ("pipelines", 4)]
+)
+def test_strangers_hold_up_nobody_and_cost_neither_memory_nor_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, count: int
+) -> None:
+    monkeypatch.setattr(strangers, "HEALTHY", 5.0)  # other tests may have this machine at the same time
+    run(name, tmp_path, count=count, seconds=12.0)
 
 
 def test_readers_that_stop_reading_do_not_hold_up_the_others(tmp_path: Path) -> None:
