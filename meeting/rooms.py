@@ -20,7 +20,7 @@ from meeting.events import Dismissed, Renamed, Saved, Unsaved
 from meeting.leftovers import claim_journals
 from meeting.machinery import Workshop
 from meeting.messages import Close, ServerMessage
-from meeting.records import ENDED, ENDING, LIVE, OPEN, Meeting, Restored
+from meeting.records import ENDED, OPEN, Meeting, Restored
 from meeting.recovery import restore
 from meeting.rescue import Rescue
 from meeting.room import Room
@@ -61,8 +61,8 @@ class Rooms:
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="edits")
         self._leaving: dict[str, asyncio.Event] = {}
         """Meetings that are being deleted; set once that is over"""
-        self._removals = 0
-        """How often a meeting was deleted, or should have been"""
+        self._stale: set[str] = set()
+        """Meetings that were deleted, or should have been, while somebody was coming in"""
         self._entering: dict[str, asyncio.Task[Room | None]] = {}
         self.archive = Archive(workshop.store)
         """Meetings that are over"""
@@ -132,14 +132,18 @@ class Rooms:
             entering = self._entering.get(meeting_id)
             if entering is None:
                 entering = self._entering[meeting_id] = asyncio.create_task(self._enter(meeting_id))
-                entering.add_done_callback(lambda _: self._entering.pop(meeting_id))
+                entering.add_done_callback(lambda _: self._entered(meeting_id))
             if await asyncio.shield(entering) is None:
                 return None
         return room
 
+    def _entered(self, meeting_id: str) -> None:
+        del self._entering[meeting_id]
+        self._stale.discard(meeting_id)
+
     async def _enter(self, meeting_id: str) -> Room | None:
         await self._settled(meeting_id)
-        removals = self._removals
+        self._stale.discard(meeting_id)
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
         restored = None
         if meeting.state != OPEN and meeting_id not in self._rooms:
@@ -148,7 +152,7 @@ class Rooms:
             restored = await asyncio.to_thread(self._restore, meeting_id) if unfinished else None
             if restored is None and meeting_id not in self._rooms:
                 return None
-        if meeting_id in self._leaving or removals != self._removals:
+        if meeting_id in self._leaving or meeting_id in self._stale:
             # What was read may have been deleted meanwhile.
             return await self._enter(meeting_id)
         # A meeting that was made meanwhile is there already.
@@ -228,15 +232,18 @@ class Rooms:
 
         Raises NotFound, StoreError, and Conflict where it has not begun or runs in another process.
         """
-        place = await self.enter(meeting_id)
-        if isinstance(place, Room):
-            if place.session.state is State.OPEN and not place.session.busy:
-                raise Conflict("the meeting has not begun: there is nothing to end", "not_live")
-            if await place.end():
-                return place.session.state.value
-            await asyncio.wait([place.task])
+        await self._settled(meeting_id)
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
-        if meeting.state in (LIVE, ENDING):
+        # Nobody is in a room that is made for an open meeting, so that it would stay.
+        room = self._rooms.get(meeting_id) if meeting.state == OPEN else await self.enter(meeting_id)
+        if room is not None and (room.session.busy or room.session.state is not State.OPEN):
+            if await room.end():
+                return room.session.state.value
+            await asyncio.wait([room.task])
+        meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
+        if meeting.state == OPEN:
+            raise Conflict("the meeting has not begun: there is nothing to end", "not_live")
+        if meeting.state != ENDED:
             raise Conflict("the meeting cannot be ended here now: try again in half a minute, or end it where it runs")
         return meeting.state
 
@@ -265,7 +272,8 @@ class Rooms:
                 self._retry(meeting_id)
             raise
         finally:
-            self._removals += 1
+            if meeting_id in self._entering:
+                self._stale.add(meeting_id)
             del self._leaving[meeting_id]
             over.set()
 

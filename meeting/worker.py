@@ -237,7 +237,9 @@ class Worker:
         while not self._awake.is_set() and not self._ending:
             self._take(self._jobs.get())
         self._awake.wait()
-        if self._pipeline is None and not self._abandoned.is_set():
+        if self._abandoned.is_set():
+            return
+        if self._pipeline is None:
             self._connect()
         assert self._sound is not None
         news = False

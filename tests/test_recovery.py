@@ -330,3 +330,33 @@ def test_several_meetings_are_rebuilt(tmp_path: Path) -> None:
         wait_ready(served)
         ended(served)
         assert {served.http.get(f"/api/meetings/{id_}").json()["state"] for id_ in (A, *others)} == {"ended"}
+
+
+def test_a_host_ends_and_deletes_a_meeting_that_is_still_being_rebuilt(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store)
+    machinery = FakeMachinery(gate=threading.Event())
+    assert machinery.gate is not None
+    with serving(config(tmp_path), machinery) as served, served.connect(A) as viewer:
+        viewer.until("snapshot")
+        assert served.http.delete(f"/api/meetings/{A}").status_code == 409
+        assert served.http.post(f"/api/meetings/{A}/end").json()["state"] in ("live", "ending")
+        assert served.http.delete(f"/api/meetings/{A}").status_code == 204
+        assert viewer.close_code() == 4404
+        assert not list((tmp_path / "audio").iterdir())
+        assert "failed" not in caplog.text
+        machinery.gate.set()
+
+
+def test_a_meeting_that_is_ended_while_it_is_rebuilt_ends_with_all_that_was_received(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store)
+    machinery = FakeMachinery(gate=threading.Event())
+    assert machinery.gate is not None
+    with serving(config(tmp_path), machinery) as served, served.connect(A) as viewer:
+        viewer.until("snapshot")
+        assert served.http.post(f"/api/meetings/{A}/end").status_code == 200
+        machinery.gate.set()
+        assert viewer.until("ended")["segments"] == 2

@@ -348,6 +348,19 @@ def test_a_meeting_whose_source_is_away_is_ended_and_then_deleted_at_once(tmp_pa
     among(tmp_path, body)
 
 
+def test_many_deletions_at_once_do_not_keep_others_from_coming_in(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        ids = [f"m{i}" for i in range(50)]
+        for id_ in ids:
+            rooms.store.create_meeting(Meeting(id_, "t", OPEN, datetime.now(timezone.utc))).result()
+        removing = asyncio.gather(*(remove_meeting(rooms, id_) for id_ in ids))
+        assert isinstance(await rooms.enter(A), Room)
+        assert all(await removing)
+        assert rooms._stale == set()
+
+    among(tmp_path, body)
+
+
 def test_what_was_received_is_kept_and_finished_when_a_host_ends_a_meeting(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
         room, host, client = await go_live(rooms, A)
@@ -365,8 +378,15 @@ def test_what_was_received_is_kept_and_finished_when_a_host_ends_a_meeting(tmp_p
 
 def test_a_meeting_that_has_not_begun_has_no_end(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
+        for _ in range(3):
+            with pytest.raises(Conflict, match="nothing to end"):
+                await rooms.end(A)
+        assert rooms.get(A) is None  # or it would stay, with nobody in it
+        reader = FakeClient()
+        (await entered(rooms, A)).join(reader)
         with pytest.raises(Conflict, match="nothing to end"):
             await rooms.end(A)
+        assert reader.closed is None
 
     among(tmp_path, body)
 
