@@ -67,11 +67,18 @@ OUTSIDE = [
 ]
 
 
-def raw(served: Serving, path: str) -> tuple[int, bytes]:
-    """The answer to a path sent as it is: clients take `..` out before they send it."""
+SOCKET = ("Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {'a' * 22}==", "Sec-WebSocket-Version: 13")
+
+
+def raw(served: Serving, path: str, *lines: str, method: str = "GET") -> tuple[int, bytes]:
+    """The answer to a request sent as it is: clients take `..` out of paths, and know what a header may hold."""
+    host = () if any(line.lower().startswith("host:") for line in lines) else (f"Host: 127.0.0.1:{served.port}",)
     with socket.create_connection(("127.0.0.1", served.port), 20) as connection:
-        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nConnection: close\r\n\r\n"
+        once = () if lines[-4:] == SOCKET else ("Connection: close",)
+        request = "\r\n".join([f"{method} {path} HTTP/1.1", *host, *lines, *once, "", ""])
         connection.sendall(request.encode("latin-1"))
+        if not once:
+            return int(connection.recv(65_536).split(b" ", 2)[1]), b""
         answer = b"".join(iter(lambda: connection.recv(65_536), b""))
     return int(answer.split(b" ", 2)[1]), answer
 
@@ -83,6 +90,54 @@ def test_only_the_pages_folder_is_served(served: Serving, path: str) -> None:
     assert status in (400, 404) or (path.startswith("/m/") and b"<!doctype html>" in answer)
     assert (ROOT / "config.yaml").read_bytes()[:60] not in answer
     assert b"root:" not in answer
+
+
+ODD = (
+    "http://[",
+    "http://]",
+    "[",
+    "null",
+    "",
+    "://",
+    "http://[::1",
+    "http://a:b",
+    "\xff\xfe",
+    "http://\xb2",
+    "%",
+    "a b",
+    "*",
+)
+HEADERS = [
+    *(f"Origin: {odd}" for odd in ODD),
+    *(f"Host: {odd}" for odd in ODD),
+    *(f"X-Forwarded-{name}: {odd}" for name in ("For", "Host", "Port", "Proto") for odd in ODD),
+    *(f"{name}: {odd}" for name in ("Authorization", "Range", "If-None-Match", "Cookie", "Accept") for odd in ODD),
+    *(f"Sec-WebSocket-Protocol: {odd}" for odd in ODD),
+    "Range: bytes=9-1",
+    "Range: bytes=\xb2-",
+    "If-Range: \xff",
+    "Authorization: Bearer \xff",
+    "Content-Length: \xb2",
+    "Content-Type: \xff",
+    f"X-Forwarded-For: {'1.2.3.4, ' * 900}",
+    f"Origin: http://{'a' * 8000}",
+]
+
+
+@pytest.mark.parametrize("line", HEADERS)
+def test_no_header_is_more_than_a_refusal_however_odd_it_is(
+    served: Serving, caplog: pytest.LogCaptureFixture, line: str
+) -> None:
+    for path, method in (("/api/meetings", "POST"), ("/api/meetings/none/audio", "GET"), ("/static/app.js", "GET")):
+        assert raw(served, path, line, method=method)[0] < 500
+    assert raw(served, "/ws/meetings/none", line, *SOCKET)[0] < 500
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_malformed_origin_is_refused_like_that_of_another_site(served: Serving) -> None:
+    assert raw(served, "/api/meetings", "Origin: http://[", method="POST")[0] == 403
+    assert raw(served, "/ws/meetings/none", "Origin: http://[", *SOCKET)[0] == 403
+    assert raw(served, "/", "Host: [")[0] == 421
 
 
 def test_a_path_sent_as_it_is_finds_what_there_is(served: Serving) -> None:
