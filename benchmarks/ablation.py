@@ -23,12 +23,12 @@ from meeting.evaluate import Reference, references
 from meeting.scores import require_extra, word_errors
 from meeting.tune_bench import Board, Heard, listen
 from pipelines.asr import placed
-from pipelines.audio import read_recording
 from pipelines.cluster import Thresholds
 from pipelines.cut import CutOptions, Cutter
 from pipelines.engine import Engine
 from pipelines.loading import EngineOptions, load_engine
 from pipelines.merge import MergeOptions, Merger
+from pipelines.recording import read_recording
 from pipelines.refine import PoorCuts, better, second_readings
 from pipelines.speakers import SpeakerOptions, SpeakerTracker
 from pipelines.types import (

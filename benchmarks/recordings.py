@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from meeting.evaluate import Reference, references
 from meeting.scores import Row
-from pipelines.audio import read_recording
+from pipelines.recording import read_recording
 from pipelines.types import SAMPLE_RATE, Span, Turn, samples
 
 SAMPLE = Path(__file__).resolve().parents[1] / "web" / "sample"

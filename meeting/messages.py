@@ -11,18 +11,8 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 from pipelines.errors import ProtocolError
-from pipelines.types import (
-    LANGUAGES,
-    MAX_CHANNELS,
-    MAX_RATE,
-    MIN_RATE,
-    LabelChange,
-    PipelineStats,
-    Segment,
-    Speaker,
-    Word,
-    seconds,
-)
+from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE, PCM
+from pipelines.types import LANGUAGES, LabelChange, PipelineStats, Segment, Speaker, Word, seconds
 
 VERSION = 1
 """Protocol version that `start` must name"""
@@ -435,7 +425,7 @@ def _start(body: dict[str, Any]) -> Start:
 
 def _require_possible(audio: AudioInfo) -> None:
     """Raw audio is what it is said to be; a container says so itself, and then 0 may stand for it."""
-    raw = audio.encoding.startswith("pcm_")
+    raw = audio.encoding in PCM
     for name, value, least, most in (
         ("sample_rate", audio.sample_rate, MIN_RATE if raw else 0, MAX_RATE),
         ("channels", audio.channels, 1 if raw else 0, MAX_CHANNELS),

@@ -37,8 +37,8 @@ from meeting.room import Room
 from meeting.rooms import Rooms
 from meeting.store import Store, new_id
 from meeting.terminal import visible
-from pipelines.audio import read_recording, recording_seconds
 from pipelines.errors import AudioError, MeetingError, SettingsError, StoreError
+from pipelines.recording import read_recording, recording_seconds
 from pipelines.types import SAMPLE_RATE, Samples, seconds
 
 AUDIO = AudioInfo("pcm_f32le", SAMPLE_RATE, 1)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from meeting.der import CELL, cells_of, error, raster
 from meeting.evaluate import Reference
-from pipelines.audio import Stepper, read_recording
+from pipelines.audio import Stepper
 from pipelines.diarize import Windows
+from pipelines.recording import read_recording
 from pipelines.speakers import SpeakerOptions, SpeakerTracker
 from pipelines.types import WINDOW, LocalVoices, Output, Turn, TurnsRevised, Window
 

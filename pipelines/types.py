@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 16_000
 """Hertz of every sample count in this project."""
 
-MIN_RATE, MAX_RATE, MAX_CHANNELS = 4_000, 384_000, 32
-"""Lowest and highest sample rate in hertz, and the most channels, of audio that comes in"""
-
 _WHISPER = (
     "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id "
     "is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si "

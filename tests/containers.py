@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
+from itertools import cycle
 from typing import Any
 
 import av
@@ -91,3 +93,13 @@ def silence(seconds: int, codec: str, muxer: str, rate: int = 48000, **options: 
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.buffer.getvalue()
+
+
+def pieces(data: bytes, sizes: list[int], unit: int = 1) -> Iterator[bytes]:
+    """Data in chunks of so many units, over and over."""
+    at = 0
+    for size in cycle(sizes):
+        if at >= len(data):
+            return
+        yield data[at : at + size * unit]
+        at += size * unit

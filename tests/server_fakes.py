@@ -20,8 +20,9 @@ from meeting.config import Config, Limits, Models, Storage
 from meeting.machinery import Door, Emit, Engine, Pipeline
 from meeting.messages import AudioFrame
 from meeting.server import MeetingServer, listen, server_config
-from pipelines.audio import PCM, PcmDoor, open_door
+from pipelines.audio import PcmDoor, open_door
 from pipelines.errors import AudioError
+from pipelines.formats import PCM
 from pipelines.types import (
     SAMPLE_RATE,
     LabelChange,
@@ -161,7 +162,7 @@ class FakeMachinery:
     def open_door(self, encoding: str, sample_rate: int, channels: int) -> Door:
         """The real door, but for `NO_AUDIO`."""
         door = open_door(encoding, sample_rate, channels)
-        return PickyDoor(PCM[encoding], sample_rate, channels) if isinstance(door, PcmDoor) else door
+        return PickyDoor(np.dtype(PCM[encoding]), sample_rate, channels) if isinstance(door, PcmDoor) else door
 
     def open_pipeline(
         self, engine: Any, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str

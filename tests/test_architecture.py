@@ -41,13 +41,14 @@ def row(package: str, modules: str, may_import: str) -> Row:
 
 PIPELINES = "values parts blocks asr models engine loading stream"
 LAYOUT = {
-    "values": row("pipelines", "types errors", "values"),
+    "values": row("pipelines", "types errors formats", "values"),
     "parts": row(
         "pipelines",
-        "voice ort_attention cluster grid heard pieces pauses lane load calibration whisper_batch handover",
+        "voice ort_attention cluster grid heard pieces pauses lane load calibration whisper_batch "
+        "resample containers decoder decoder_process",
         "values parts",
     ),
-    "blocks": row("pipelines", "audio cut diarize speakers asr merge refine", "values parts"),
+    "blocks": row("pipelines", "audio recording cut diarize speakers asr merge refine", "values parts"),
     "asr": row("pipelines", "asr_whisper asr_moonshine growing", "values parts blocks"),
     "models": row(
         "pipelines", "models weights choice sizes hub checkpoints ge2e embed", "values parts blocks asr models"
@@ -96,8 +97,8 @@ LIBRARIES = {
     "meeteval": "meeting.scores",
     "whisper_normalizer": "meeting.scores",
     "matplotlib": "meeting.plots",
-    "av": "pipelines.audio",
-    "soxr": "pipelines.audio",
+    "av": "pipelines.containers pipelines.decoder pipelines.recording",
+    "soxr": "pipelines.resample",
     "sqlalchemy": "meeting.store meeting.database meeting.tables meeting.search meeting.links meeting.rescue "
     "meeting.corrections meeting.outline",
     "alembic": "meeting.database meeting.tables",
@@ -114,6 +115,7 @@ HEAVY = names(
 PURE = {
     "pipelines.types": "numpy",
     "pipelines.errors": "",
+    "pipelines.formats": "",
     "pipelines.merge": "numpy",
     "meeting.access": "",
     "meeting.messages": "",

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.audio import open_door, read_recording
+from pipelines.audio import open_door
 from pipelines.errors import AudioError
+from pipelines.recording import read_recording
 from pipelines.types import SAMPLE_RATE, Samples
 from tests.containers import ENCODERS, encoded, tone
 

@@ -12,7 +12,7 @@ from meeting.journal import FlacWriter
 from meeting.messages import AudioFrame, AudioInfo
 from meeting.records import Gap
 from meeting.sound import Sound
-from pipelines.audio import PCM, PcmDoor, open_door
+from pipelines.audio import PcmDoor, open_door
 from pipelines.errors import AudioError, StoreError
 from pipelines.types import Samples, Span
 from tests.server_fakes import NO_AUDIO, PickyDoor, tone
@@ -27,7 +27,7 @@ def door() -> PcmDoor:
 
 
 def picky() -> PickyDoor:
-    return PickyDoor(PCM["pcm_s16le"], 16000, 1)
+    return PickyDoor(np.dtype("<i2"), 16000, 1)
 
 
 def sound(path: Path | None) -> Sound:
@@ -136,7 +136,7 @@ def test_the_silence_of_a_gap_goes_no_further_than_the_end(tmp_path: Path) -> No
     assert made.full
 
 
-@pytest.mark.parametrize("size", [1, 7, 1001, 3199])
+@pytest.mark.parametrize("size", [97, 1001, 3199])
 def test_frames_that_are_cut_within_a_sample_become_the_same_sound_with_the_same_gap(tmp_path: Path, size: int) -> None:
     before, after = tone(0.5), tone(1.0)[::-1]
     frames, at = [], 0

@@ -37,8 +37,8 @@ from meeting.messages import AudioFrame, AudioInfo
 from meeting.records import Gap
 from meeting.store import Store
 from meeting.worker import Worker
+from pipelines.audio import PIECE
 from pipelines.errors import ModelMissing, StoreError
-from pipelines.handover import PIECE
 from pipelines.types import SAMPLE_RATE, Samples, Span
 from tests.server_fakes import NO_AUDIO, FakeMachinery, FakePipeline, tone
 

@@ -1,0 +1,39 @@
+"""The processes that this one has started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+
+def children() -> list[int]:
+    """Process ids, those of zombies too."""
+    return [pid for pid, parent in _processes() if parent == os.getpid()]
+
+
+def memory(pid: int) -> int:
+    """Bytes of memory that a process has for itself."""
+    with suppress(OSError):
+        rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return 1024 * sum(int(row.split()[1]) for row in rows if row.startswith("Private_"))
+    return 0
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    with suppress(OSError):
+        return _fields(pid)[0] != "Z"
+    return False
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            yield int(path.name), int(_fields(int(path.name))[1])
+
+
+def _fields(pid: int) -> list[str]:
+    """What stands behind a process's name: its state, its parent, ..."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
