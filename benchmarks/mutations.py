@@ -338,9 +338,9 @@ AUDIO = (
     ),
     Mutant(
         "recogniser-always-raises-with-real-models",
-        "pipelines/asr_moonshine.py",
-        "        if len(audio) < MIN_SAMPLES:\n",
-        '        raise BlockError("recogniser", "planted")\n        if len(audio) < MIN_SAMPLES:\n',
+        "pipelines/stream.py",
+        "        index, span, final = piece.index, piece.span, piece.final\n",
+        '        raise RuntimeError("planted")\n        index, span, final = piece.index, piece.span, piece.final\n',
         ("tests/test_faults.py::test_real_models_that_raise_cost_their_piece_only",),
     ),
     Mutant(

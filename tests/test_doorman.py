@@ -49,6 +49,12 @@ def test_beyond_it_one_is_or_doing_without_must_be_asked_for(host: str) -> None:
     assert server_token(Server(host=host, token=TOKEN)) == TOKEN
 
 
+def test_of_two_tokens_neither_is_chosen(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    with pytest.raises(SettingsError, match="take one of them away"):
+        server_token(Server(token=TOKEN, token_file=tmp_path / "token"))
+
+
 def test_a_token_can_be_in_a_file_of_its_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "token"
     path.write_text(f"{TOKEN}\n")

@@ -210,3 +210,17 @@ def test_many_with_long_texts_take_turns() -> None:
 
     assert asyncio.run(run()) == 1
     assert sorted(served) == sorted([*range(20)] * 3)
+
+
+def test_whoever_waits_is_woken_by_the_end_by_a_message_and_by_earlier_lines() -> None:
+    async def woken(news: Callable[[Outbox], None]) -> str | Closing:
+        outbox = Outbox()
+        waiting = asyncio.create_task(outbox.get())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        news(outbox)
+        return await asyncio.wait_for(waiting, 20)
+
+    assert asyncio.run(woken(lambda outbox: outbox.close(1000, "ended"))) == Closing(1000, "ended")
+    assert asyncio.run(woken(lambda outbox: put(outbox, Ended(1)))) == encode(Ended(1))
+    assert asyncio.run(woken(lambda outbox: outbox.follow(lambda: "earlier"))) == "earlier"

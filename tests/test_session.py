@@ -946,3 +946,45 @@ def test_no_order_of_events_breaks_the_rules(events: list[Event]) -> None:
         if session.state is State.OPEN and not session.busy:
             kept = []
     assert kept == list(range(len(kept)))
+
+
+def test_a_start_of_a_client_that_has_gone_meanwhile_takes_nothing() -> None:
+    session = new(Joined(HOST), Left(HOST), Joined(VIEWER))
+    assert session.handle(started(HOST), 0.0) == []
+    assert not session.busy
+    assert any(isinstance(effect, OpenSource) for effect in session.handle(started(VIEWER), 0.0))
+
+
+def test_viewers_are_all_but_the_source() -> None:
+    session = new(Joined(HOST), Joined(VIEWER))
+    assert session.viewers == 2
+    session.handle(started(HOST), 0.0)
+    assert session.viewers == 1
+    session.handle(Left(HOST), 0.0)
+    assert session.viewers == 1
+
+
+def silent(*events: Event) -> Session:
+    """A meeting whose source was told its token, and is away before it has said anything."""
+    return new(Joined(HOST), started(), OPENED, Left(HOST), Joined(OTHER), *events)
+
+
+def test_the_place_of_a_source_that_never_spoke_goes_to_a_new_one_but_not_to_a_forged_token() -> None:
+    session = silent()
+    (told,) = [effect for effect in session.handle(started(OTHER), 1.0) if isinstance(effect, Send)]
+    assert isinstance(told.message, SessionMessage)
+    forged = silent().handle(resumed(OTHER, token="guess"), 1.0)
+    assert [effect.message.code for effect in forged if isinstance(effect, Send)] == ["unauthorized"]  # type: ignore[union-attr]
+
+
+def test_the_place_of_a_source_that_never_spoke_is_gone_once_the_meeting_ends() -> None:
+    session = silent(EndAsked(1))
+    assert session.state is State.ENDING
+    told = [effect.message for effect in session.handle(started(OTHER), 1.0) if isinstance(effect, Send)]
+    assert [message.code for message in told if isinstance(message, ErrorMessage)] == ["bad_message"]
+    assert not any(isinstance(message, SessionMessage) for message in told)
+
+
+def test_who_comes_while_a_meeting_is_deleted_is_told_so_and_nothing_of_it() -> None:
+    session = new(Joined(HOST), started(), OPENED, Dismissed(4404, "deleted", discard=True))
+    assert session.handle(Joined(VIEWER), 1.0) == [Drop(VIEWER, 4404, "deleted")]
