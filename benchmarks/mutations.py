@@ -120,7 +120,7 @@ STORAGE = (
     Mutant(
         "entered-while-it-is-being-deleted",
         "meeting/rooms.py",
-        "if meeting_id in self._leaving or removals != self._removals:",
+        "if meeting_id in self._leaving or meeting_id in self._stale:",
         "if False:",
         ("tests/test_rooms.py", "tests/test_retention.py"),
     ),
@@ -208,7 +208,7 @@ ACCESS = (
     Mutant(
         "any-proxy-believed",
         "meeting/forwarding.py",
-        "peer is None or not self._trusts(peer[0])",
+        "peer is None or not self.trusts(peer[0])",
         "peer is None",
         ("tests/test_forwarding.py",),
     ),
