@@ -32,6 +32,7 @@ from meeting.machinery import Door, Pipeline, Workshop
 from meeting.messages import AudioFrame
 from meeting.sound import Sound
 from meeting.wording import for_clients
+from pipelines.decoder_process import DecoderKilled
 from pipelines.errors import AudioError, MeetingError, ModelError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples
 
@@ -245,9 +246,12 @@ class Worker:
         news = False
         for frame in journal.follow(self._path):
             if frame is not None and not self._sound.full:
-                for _ in self._feed(frame):
-                    self._pace(RECOVERY_BACKLOG)
-                    news = self._take_waiting() or news
+                try:
+                    for _ in self._feed(frame):
+                        self._pace(RECOVERY_BACKLOG)
+                        news = self._take_waiting() or news
+                except DecoderKilled as error:  # nothing of the audio: what was acknowledged is heard another time
+                    raise StoreError(str(error)) from error
             if self._abandoned.is_set():
                 return
             news = self._take_waiting() or frame is not None or news

@@ -150,12 +150,12 @@ class ContainerDoor:
     def _decoded(self, decoder: DecoderProcess) -> Iterator[Samples]:
         """Give the decoder what waits, as it asks for it, until it asks for more; an error is kept for later."""
         while not decoder.over:
-            if decoder.hungry:
-                if not self._waiting and not self._ended:
-                    return
-                data, self._waiting = self._waiting[:MOST_GIVEN], self._waiting[MOST_GIVEN:]
-                decoder.give(bytes(data))
+            if decoder.hungry and not self._waiting and not self._ended:
+                return
             try:
+                if decoder.hungry:
+                    data, self._waiting = self._waiting[:MOST_GIVEN], self._waiting[MOST_GIVEN:]
+                    decoder.give(bytes(data))
                 sound = decoder.hear()
             except AudioError as error:
                 self._error, self._unify = error, Unifier()

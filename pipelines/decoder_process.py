@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -16,12 +17,19 @@ from .formats import MAX_CHANNELS, MAX_RATE, MIN_RATE
 
 ENDING = 5.0
 """Seconds that a decoder which has closed its pipe has to end by itself, so that it can be told why it ended"""
+SILENT = 300.0
+"""Seconds after which a decoder that neither speaks nor listens is looked at once more, and then ended; waking from a
+sleep of the machine counts as one look"""
 KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "PYTHONHOME", "SYSTEMROOT")
 """What a decoder gets of the server's environment: no token, no key, nothing of other programs"""
 
 
 class DecoderDied(AudioError):
     """A decoder ended in the middle of its work: what it was given is no sound that anyone makes in good faith."""
+
+
+class DecoderKilled(DecoderDied):
+    """It was killed from outside, or by a system without memory: another one may get further."""
 
 
 class DecoderProcess:
@@ -44,6 +52,7 @@ class DecoderProcess:
                 cwd=os.sep,
                 env=_environment(),
                 start_new_session=True,
+                bufsize=0,
             )
         except OSError as error:
             raise StoreError(f"no decoder can be started on the server: {error.strerror}") from error
@@ -54,13 +63,20 @@ class DecoderProcess:
         return self._process.pid
 
     def give(self, data: bytes) -> None:
-        """Give it the bytes that it waits for, `MOST_GIVEN` at most; none say that there are no more."""
+        """Give it the bytes that it waits for, `MOST_GIVEN` at most; none say that there are no more.
+
+        Raises DecoderDied.
+        """
         assert self.hungry
         assert self._process.stdin is not None
         self.hungry = False
+        pipe, rest = self._process.stdin.fileno(), memoryview(wire.GIVEN.pack(len(data)) + data)
+        os.set_blocking(pipe, False)
         with suppress(BrokenPipeError):  # that it has ended, and why, shows where its answer should be
-            self._process.stdin.write(wire.GIVEN.pack(len(data)) + data)
-            self._process.stdin.flush()
+            while rest:
+                self._await(pipe, select.POLLOUT)
+                with suppress(BlockingIOError):
+                    rest = rest[os.write(pipe, rest) :]
 
     def hear(self) -> Sound | None:
         """The next stretch of sound; None once all that was given is decoded, or it has come to the end.
@@ -89,8 +105,7 @@ class DecoderProcess:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
-            with suppress(BrokenPipeError):
-                pipe.close()
+            pipe.close()
 
     def _told(self) -> tuple[bytes, bytes]:
         """The next thing that it tells; it may have been taken over, so that what it cannot have to tell ends it."""
@@ -112,16 +127,30 @@ class DecoderProcess:
 
     def _exactly(self, size: int) -> bytes:
         assert self._process.stdout is not None
-        data = self._process.stdout.read(size)
-        if len(data) < size:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(ENDING)
-            raise self._dead(self._process.poll())
-        return data
+        pipe, data = self._process.stdout.fileno(), bytearray()
+        while len(data) < size:
+            self._await(pipe, select.POLLIN)
+            part = os.read(pipe, size - len(data))
+            if not part:
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(ENDING)
+                raise self._dead(self._process.poll())
+            data += part
+        return bytes(data)
+
+    def _await(self, pipe: int, event: int) -> None:
+        """Wait until a pipe can be used or is broken; raises DecoderDied where that never comes."""
+        poll = select.poll()
+        poll.register(pipe, event)
+        for _ in range(2):
+            if poll.poll(SILENT * 1000):
+                return
+        raise self._dead(None)
 
     def _dead(self, code: int | None) -> DecoderDied:
         self.close()
-        return DecoderDied(f"this {self._encoding} audio cannot be decoded: {_obituary(code)}")
+        kind = DecoderKilled if code == -signal.SIGKILL else DecoderDied
+        return kind(f"this {self._encoding} audio cannot be decoded: {_obituary(code)}")
 
 
 def _obituary(code: int | None) -> str:

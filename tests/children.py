@@ -14,8 +14,10 @@ def children() -> list[int]:
 
 
 def memory(pid: int) -> int:
-    """Bytes of memory that a process has for itself."""
+    """Bytes of memory that a process has for itself; none until it has left this one's memory, where it starts."""
     with suppress(OSError):
+        if Path(f"/proc/{pid}/cmdline").read_bytes() == Path("/proc/self/cmdline").read_bytes():
+            return 0
         rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         return 1024 * sum(int(row.split()[1]) for row in rows if row.startswith("Private_"))
     return 0

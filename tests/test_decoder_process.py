@@ -270,6 +270,16 @@ def test_a_decoder_that_never_ends_is_ended_by_closing(monkeypatch: pytest.Monke
     decoder.close()
 
 
+@pytest.mark.parametrize("told", [b"", TOLD.pack(HUNGRY, 0) * 9])
+def test_a_decoder_that_neither_speaks_nor_listens_is_ended(told: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoder_process, "SILENT", 0.5)
+    door = lying(monkeypatch, told, "import time; time.sleep(60)")
+    with pytest.raises(DecoderDied, match="its decoder failed"):
+        list(door.accept(encoded("webm", 4.0) * 20))
+    assert children() == []
+    door.close()
+
+
 def test_a_decoder_that_computes_for_ever_is_ended_by_its_limit() -> None:
     code = """
         import pipelines.decoder as decoder
