@@ -170,3 +170,12 @@ def test_other_rates_and_channels_are_read(tmp_path: Path) -> None:
         file.setframerate(44_100)
         file.writeframes(np.repeat(sound, 2).tobytes())
     assert run(tmp_path, recording=path)["seconds"] == pytest.approx(2.0, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["10:30 standup.wav", "http:x.wav", "concat:a.wav"])
+def test_a_recording_is_a_file_whatever_its_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording(tmp_path, name=name)
+    monkeypatch.chdir(tmp_path)
+    summary = replay(settings(tmp_path), Options(Path(name), out=tmp_path / "out"), FakeMachinery())
+    assert summary["segments"] == 3
+    assert (tmp_path / "out" / f"{Path(name).stem}.srt").is_file()
