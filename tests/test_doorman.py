@@ -190,6 +190,23 @@ def test_revoking_calls_out_whoever_is_in_with_that_link(links: Links) -> None:
     assert left == ["one"]
 
 
+def test_of_two_who_came_in_with_one_link_the_one_who_stayed_is_called_out(links: Links) -> None:
+    left: list[str] = []
+
+    async def scene() -> None:
+        doorman = Doorman(TOKEN, links)
+        ((token, link),) = (await doorman.invite("m1", [Role.VIEW])).items()
+        grant = await doorman.identify(token, "10.0.0.1")
+        with doorman.inside(grant, lambda: left.append("stays")):
+            with doorman.inside(grant, lambda: left.append("goes")):
+                pass
+            await doorman.revoke("m1", link.id)
+        assert doorman._inside == {}
+
+    asyncio.run(scene())
+    assert left == ["stays"]
+
+
 def test_whoever_is_on_the_way_in_while_the_link_is_revoked_is_called_out_too(links: Links) -> None:
     left: list[str] = []
 
