@@ -85,7 +85,7 @@ async def deaths(options: Options) -> Result:
     while min(source.acked for source in sources) < len(sources[0].frames) * 2 // 3:
         await asyncio.sleep(0.05)
     server.kill()
-    served, ready = await _timed(server)
+    served, recovery = await _timed(server)
     server.kill()
     died = {"before it served": 0, "while it recovered": 0, "later": 0}
     for number in range(options.count):
@@ -93,12 +93,14 @@ async def deaths(options: Options) -> Result:
             moment = chance.uniform(0.0, served)
             await asyncio.to_thread(server.launch)
         else:
-            moment = chance.uniform(0.0, ready - served)
+            moment = chance.uniform(0.0, recovery)
             await asyncio.to_thread(server.start)
         await asyncio.sleep(moment)
         state = await asyncio.to_thread(_state, server)
         server.kill()
         died[state] += 1
+        if state == "later":  # what else the machine does decides how long a recovery takes
+            recovery = max(0.2, moment * 0.9)
         print(f"  death {number + 1}: {moment:.2f} s on, {state}", file=sys.stderr, flush=True)
     await asyncio.to_thread(server.start)
     await asyncio.to_thread(server.ready)
@@ -115,12 +117,12 @@ async def deaths(options: Options) -> Result:
 
 
 async def _timed(server: Server) -> tuple[float, float]:
-    """Start, and say after how many seconds the server served, and after how many it had recovered."""
+    """Start, and say how many seconds it took until the server served, and how many more until it had recovered."""
     began = time.monotonic()
     await asyncio.to_thread(server.start)
     served = time.monotonic() - began
     await asyncio.to_thread(server.ready)
-    return served, time.monotonic() - began
+    return served, time.monotonic() - began - served
 
 
 def _state(server: Server) -> str:

@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import os
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -87,6 +88,7 @@ def main() -> int:
     when = f"{datetime.now(timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"{when}, models {asked.models}, sources at {asked.speed:g} times real time\n", flush=True)
     print("| test | bar | measured | passed |\n|---|---|---|---|", flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its servers end with it
     results = []
     for name in asked.tests or TESTS:
         test, full, small, long, short = TESTS[name]
