@@ -28,6 +28,7 @@ from meeting.access import (
     same,
 )
 from meeting.config import Server
+from meeting.forwarding import Forwarding
 from meeting.links import Links
 from meeting.store import new_id
 from pipelines.errors import SettingsError
@@ -56,10 +57,12 @@ def server_token(settings: Server) -> str | None:
         raise SettingsError("a server token is set beside server.insecure_no_auth: take one of them away")
     if token is not None:
         return checked_server_token(token, where)
-    if settings.insecure_no_auth or is_loopback(settings.host):
+    public = Forwarding((), settings.public_url).names  # a proxy brings there whom nobody knows
+    reached = [name for name in (settings.host, *public) if not is_loopback(name)]
+    if settings.insecure_no_auth or not reached:
         return None
     raise SettingsError(
-        f"other machines can reach {settings.host}, so a server token is needed: put one that "
+        f"other machines can reach {reached[0]}, so a server token is needed: put one that "
         "`python -m meeting token` makes into MEETING_SERVER_TOKEN, or into a file for --token-file; "
         "--insecure-no-auth does without and lets everyone in"
     )

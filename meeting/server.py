@@ -21,6 +21,7 @@ from meeting.app import PATIENCE, create_app
 from meeting.config import Config, Limits, Server
 from meeting.connections import Bounds, Connections, Peer
 from meeting.doorman import server_token
+from meeting.forwarding import Forwarding
 from meeting.http_connection import HttpConnection
 from meeting.messages import HEADER
 from meeting.recovery import only_server
@@ -205,7 +206,9 @@ def _why(error: OSError) -> str:
 
 def serve(config: Config, open_page: bool = False) -> None:
     """Serve until a signal; raises MeetingError when that cannot be, or when the models cannot be loaded."""
-    server_token(config.server)  # before anything is opened: without it nobody may reach us
+    # Before anything is opened: without a token nobody may reach us.
+    server_token(config.server)
+    Forwarding(config.server.trusted_proxies, config.server.public_url)
     check_tls(config.server)
     warning = readable_by_others(config.server)
     if warning is not None:

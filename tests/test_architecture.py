@@ -67,13 +67,13 @@ LAYOUT = {
     ),
     "live": row(
         "meeting",
-        "ingest room rooms archive worker machinery memory outbox doorman entry retention gate keeper recovery "
-        "leftovers sound connections",
+        "ingest room rooms archive worker machinery memory outbox doorman forwarding entry retention gate keeper "
+        "recovery leftovers sound connections",
         f"{PIPELINES} core storage live",
     ),
     "edge": row(
         "meeting",
-        "app api figures forwarding guard keepalive server replay cli doctor repeats "
+        "app api figures guard keepalive server replay cli doctor repeats "
         "acceptor http_connection uvicorn_parts descriptors __main__ "
         "evaluate evaluate_run scores der plots tune tune_bench",
         f"{PIPELINES} core storage live edge",

@@ -55,6 +55,16 @@ def test_of_two_tokens_neither_is_chosen(tmp_path: Path) -> None:
         server_token(Server(token=TOKEN, token_file=tmp_path / "token"))
 
 
+def test_behind_a_proxy_that_others_reach_one_is_needed_on_this_machine_too() -> None:
+    with pytest.raises(SettingsError, match=r"can reach meet\.example\.org"):
+        server_token(Server(public_url="https://meet.example.org/"))
+    assert server_token(Server(public_url="https://meet.example.org/", token=TOKEN)) == TOKEN
+    assert server_token(Server(public_url="https://meet.example.org/", insecure_no_auth=True)) is None
+    assert server_token(Server(public_url="http://localhost:9000/meet/")) is None
+    with pytest.raises(SettingsError, match=r"server\.public_url"):
+        server_token(Server(public_url="meet.example.org"))
+
+
 def test_a_token_can_be_in_a_file_of_its_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "token"
     path.write_text(f"{TOKEN}\n")

@@ -21,7 +21,7 @@ from meeting.config import Config, Server
 from meeting.recovery import only_server
 from meeting.server import grace, listen, readable_by_others, serve
 from meeting.store import Store
-from pipelines.errors import DatabaseTooNew, ServeError, StoreError
+from pipelines.errors import DatabaseTooNew, ServeError, SettingsError, StoreError
 from tests.server_fakes import Client, config, tone
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,6 +61,15 @@ def test_the_warning_is_given_at_the_start(tmp_path: Path) -> None:
     running.terminate()
     _, errors = running.communicate(timeout=30)
     assert "0.0.0.0 is served without https" in errors
+
+
+@pytest.mark.parametrize("server", [Server(port=0, public_url="nowhere"), Server(port=0, trusted_proxies=("*",))])
+def test_an_address_of_a_proxy_that_cannot_be_one_stops_the_start_before_anything_is_made(
+    tmp_path: Path, server: Server
+) -> None:
+    with pytest.raises(SettingsError, match=r"server\."):
+        serve(replace(config(tmp_path / "data"), server=server))
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_port_in_use_is_one_sentence() -> None:

@@ -68,7 +68,7 @@ def behind(
         ("", True, without_port, True),
         ("/meet", True, with_port, False),
         ("/meet", True, with_port, True),
-        ("/meet/rooms", False, with_port, True),
+        ("/x/m", False, with_port, True),
         ("/meet", False, without_port, True),
         ("/meet", False, as_upstream, True),
     ],

@@ -9,8 +9,13 @@ export const meetingPath = (id) => address(`m/${encodeURIComponent(id)}`).pathna
 // The meeting that a path of this site shows; null where it shows none.
 export function meetingAt(path) {
   const found = path.startsWith(home) && /^m\/([^/]+)\/?$/.exec(path.slice(home.length))
-  return found ? decodeURIComponent(found[1]) : null
+  if (!found) return null
+  try {
+    return decodeURIComponent(found[1])
+  } catch {
+    return found[1] // no server of ours made this
+  }
 }
 
 // The whole of a link that the server told without its name, with or without the path that stands before it.
-export const whole = (link) => address(link.slice(link.indexOf('/m/') + 1)).href
+export const whole = (link) => address(link.slice(link.lastIndexOf('/m/') + 1)).href

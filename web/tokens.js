@@ -1,10 +1,11 @@
 // What this tab may open: tokens from links and from signing in. They are kept for this tab alone and travel in
 // headers, never in an address.
 
-import { meetingAt } from './place.js'
+import { home, meetingAt } from './place.js'
 
-const SERVER = 'server token'
-const slot = (id) => `token of ${id}`
+// Two servers may be shown below different paths of one site.
+const SERVER = `server token ${home}`
+const slot = (id) => `token ${home} of ${id}`
 const FITTING = /^[A-Za-z0-9._~-]{1,512}$/
 
 // Takes the token out of a link (/m/ID#t=TOKEN), so that it is in no bookmark and nobody reads it over a shoulder.
