@@ -148,6 +148,12 @@ def _frames(container: Any) -> Iterator[Any]:
         except (av.error.InvalidDataError, MemoryError):
             damaged += 1
             continue
+        except av.error.ArgumentError as error:
+            if heard or stream.codec_context is None or stream.codec_context.layout.nb_channels:
+                raise
+            # FFmpeg forgets a number of channels that is beyond its own bound of 512.
+            text = f"its number of channels is not possible: convert it to 1 to {MAX_CHANNELS} of them"
+            raise AudioError(text) from error
         heard += len(frames)
         yield from frames
     if damaged and not heard:

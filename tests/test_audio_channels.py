@@ -101,6 +101,17 @@ def test_more_than_32_channels_are_refused_in_a_sentence(encoding: str, channels
         list(read_recording(tmp_path / "many"))
 
 
+@pytest.mark.parametrize("channels", [0, 513, 1000, 65_535])
+def test_numbers_of_channels_that_ffmpeg_forgets_are_refused_in_a_sentence(channels: int, tmp_path: Path) -> None:
+    data = bytearray(wav(2))
+    data[22:24], data[32:34] = channels.to_bytes(2, "little"), (2 * channels % 65_536).to_bytes(2, "little")
+    with pytest.raises(AudioError, match="its number of channels is not possible: convert it to 1 to 32 of them"):
+        heard("wav", bytes(data))
+    (tmp_path / "many.wav").write_bytes(data)
+    with pytest.raises(AudioError, match="its number of channels is not possible"):
+        list(read_recording(tmp_path / "many.wav"))
+
+
 def test_the_number_of_channels_may_change_within_a_stream(tmp_path: Path) -> None:
     whole = heard("mp3", encoded("mp3", 1.0, 2) + encoded("mp3", 1.0, 1))
     assert len(whole) == pytest.approx(2 * SAMPLE_RATE, abs=1500)
