@@ -18,6 +18,8 @@ CHUNK = 1 << 10
 """Bytes read at once from a client that does not speak: at most so many that are messages wait in memory"""
 LARGEST = MOST_TEXT + 4096
 """Bytes of an unfinished message of such a client: we and not the library answer one that is a little too long"""
+HIGH_WATER = 1 << 16
+"""Bytes that wait for the client before the app waits, and the client is not read"""
 CONTROL_RATE = 100.0
 """Pings, pongs and parts of messages that are taken in a second; for four seconds' worth of them there is no wait"""
 TOO_BIG = 1009
@@ -46,6 +48,7 @@ class PatientProtocol(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
     def connection_made(self, transport: Any) -> None:
         """Take over from HTTP."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=HIGH_WATER)
         self._peer.connection = self
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -196,6 +196,9 @@ class Wire(asyncio.Transport):
         """As the test says."""
         return self.waiting
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """The test says when it is full."""
+
     def pause_reading(self) -> None:
         """Nothing more comes."""
         self.reading = False
