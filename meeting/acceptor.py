@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from meeting.connections import HEADER_SECONDS, Connections, Peer
+from meeting.connections import HEADER_SECONDS, STUCK_SECONDS, Connections, Peer
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +105,8 @@ class Acceptor:
 
     def _take(self, accepted: socket.socket, address: str) -> None:
         accepted.setblocking(False)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # also for what is left to the system after the connection was closed
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * STUCK_SECONDS))
         peer = self._connections.open(address)
         if peer is None:
             log.warning("a connection was refused: there are as many as there is room for (%d)", len(self._connections))

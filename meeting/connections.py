@@ -6,7 +6,11 @@ not taken, and, for a socket, until its client was let in. The rest of the time 
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
+import struct
+from asyncio import WriteTransport
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -272,6 +276,15 @@ class Progress:
         if self._closing is None:
             self._closing = now
         return now - self._closing
+
+
+def reset(transport: WriteTransport) -> None:
+    """End a connection at once; what the system still holds for a client that does not take it goes as well."""
+    ours = transport.get_extra_info("socket")
+    if ours is not None:
+        with contextlib.suppress(OSError):  # it may be closed already
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def peer_of(scope: Mapping[str, Any]) -> Peer | None:

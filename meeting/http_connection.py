@@ -15,6 +15,7 @@ from meeting.connections import (
     STUCK_SECONDS,
     Peer,
     Progress,
+    reset,
 )
 from meeting.uvicorn_parts import Config, H11Protocol, LocalProtocolError, ServerState
 
@@ -88,7 +89,7 @@ class HttpConnection(H11Protocol, asyncio.BufferedProtocol):
 
     def drop(self) -> None:
         """End at once."""
-        self.transport.abort()
+        reset(self.transport)
 
     def overdue(self, now: float) -> str | None:
         """Why it must end, if it must."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from meeting.connections import ADMISSION_SECONDS, CLOSING_SECONDS, SLOW_SECONDS, STUCK_SECONDS, Peer, Progress
+from meeting.connections import ADMISSION_SECONDS, CLOSING_SECONDS, SLOW_SECONDS, STUCK_SECONDS, Peer, Progress, reset
 from meeting.gate import Pace
 from meeting.messages import MOST_TEXT
 from meeting.uvicorn_parts import WebSocketsSansIOProtocol
@@ -160,7 +160,7 @@ class PatientProtocol(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
 
     def drop(self) -> None:
         """End at once."""
-        self.transport.abort()
+        reset(self.transport)
 
     def overdue(self, now: float) -> str | None:
         """Why it must end, if it must."""

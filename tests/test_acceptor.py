@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from meeting.acceptor import BATCH, LATER, Acceptor, is_request
-from meeting.connections import MOST_SILENT, Bounds, Connections, Peer
+from meeting.connections import MOST_SILENT, STUCK_SECONDS, Bounds, Connections, Peer
 
 
 class Echo(asyncio.Protocol):
     """Answers with what it is told."""
 
     made = 0
+    last: Any = None
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
@@ -27,6 +28,7 @@ class Echo(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count."""
         type(self).made += 1
+        type(self).last = transport
         self.transport: Any = transport
 
     def data_received(self, data: bytes) -> None:
@@ -106,6 +108,19 @@ def test_who_speaks_is_answered(text: bytes) -> None:
         assert await say(mine, text) == text
         mine.close()
         await until(lambda: len(connections) == 0)
+
+    run(test)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no such option")
+def test_the_system_gives_up_too_on_who_takes_nothing() -> None:
+    async def test(acceptor: Acceptor, connections: Connections, listening: Listening) -> None:
+        mine = await connect(listening)
+        await say(mine, b"hello")
+        assert Echo.last is not None
+        ours = Echo.last.get_extra_info("socket")
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 1000 * STUCK_SECONDS
+        mine.close()
 
     run(test)
 

@@ -65,6 +65,16 @@ def send_on(mine: socket.socket, parts: Iterable[bytes]) -> bool:
     return False
 
 
+def was_reset(mine: socket.socket) -> bool:
+    """Whether the connection ends by a reset, when all that came has been read."""
+    try:
+        while mine.recv(1 << 20):
+            pass
+    except ConnectionResetError:
+        return True
+    return False
+
+
 def pause() -> None:
     threading.Event().wait(0.02)
 
@@ -165,3 +175,16 @@ def test_a_closed_connection_whose_rest_nobody_takes_is_gone_in_the_end(
             one.loop.call_soon_threadsafe(one.transport.close)
         while any(one.transport.get_write_buffer_size() for one in http(served)):
             pause()
+
+
+def test_who_is_dropped_is_told_by_a_reset_and_nothing_stays_in_the_system(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_connection, "STUCK_SECONDS", 0.2)
+    with connected(served, receives=4096) as mine:
+        mine.settimeout(0.3)
+        assert send_on(mine, [LARGE * 100] * 10_000)
+        while http(served):
+            pause()
+        mine.settimeout(20)
+        assert was_reset(mine)
