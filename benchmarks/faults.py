@@ -224,7 +224,9 @@ class _Came:
         if damage is None:
             self.disturbed += after != before or bool(body.get("gaps"))
             return
-        missing, untold = [line for line in before if line not in after], not body.get("gaps")
+        missing = [line for line in before if line not in after]
+        # Sound that was taken from the FLAC instead is not missing.
+        untold = not body.get("gaps") and body["meeting"]["duration"] < max(line[1] for line in before)
         self.lost += bool(missing)
         self.untold += untold
         if missing or untold:

@@ -56,16 +56,16 @@ STORAGE = (
     ),
     Mutant(
         "journal-crc-not-checked",
-        "meeting/journal.py",
-        "if _crc(seq, capture_us, payload) != crc:",
-        "if not payload and _crc(seq, capture_us, payload) != crc:",
-        ("tests/test_journal.py",),
+        "meeting/framing.py",
+        "if crc not in (_crc(length, seq, value, payload), _crc_1(seq, value, payload)):",
+        "if not payload and crc not in (_crc(length, seq, value, payload), _crc_1(seq, value, payload)):",
+        ("tests/test_journal.py", "tests/test_framing.py"),
     ),
     Mutant(
         "journal-truncated-too-early",
         "meeting/journal.py",
-        "        self._file.truncate(end)\n",
-        "        self._file.truncate(end - 1)\n",
+        "            self._file.truncate(reader.end)\n",
+        "            self._file.truncate(reader.end - 1)\n",
         ("tests/test_journal.py",),
     ),
     Mutant(
@@ -353,7 +353,7 @@ AUDIO = (
     Mutant(
         "recovery-without-what-is-on-disk",
         "meeting/worker.py",
-        "if frame is not None and not self._sound.full:",
+        "if not self._sound.full:",
         "if False:",
         ("tests/test_worker.py", "tests/test_recovery.py"),
     ),

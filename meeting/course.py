@@ -27,11 +27,13 @@ from meeting.events import (
     Recovered,
     Reopened,
     Restarted,
+    SaveEdits,
     SaveGap,
     SaveResume,
     SaveSource,
     SaveState,
     SaveTranscript,
+    SaveTurns,
     Send,
     SendSnapshot,
     Settle,
@@ -51,8 +53,9 @@ from meeting.messages import (
 )
 from meeting.outputs import gap_message, hear, hear_again
 from meeting.records import Gap
+from meeting.salvage import outside, salvage
 from meeting.transcript import Transcript
-from pipelines.types import SAMPLE_RATE, Output, seconds
+from pipelines.types import SAMPLE_RATE, Output, Span, TurnsRevised, seconds
 
 
 class State(str, Enum):
@@ -118,6 +121,8 @@ class Course:
         self.samples = 0
         self._overlay = Overlay(Transcript())
         self._gaps: dict[tuple[str, int], Gap] = {}
+        self._lost: list[Span] = []
+        """Where sound was heard that is no longer there"""
         self._limits = limits
         self._resumable = resumable
         self._models = models or {}
@@ -213,10 +218,14 @@ class Course:
     def _hear(self, output: Output) -> list[Effect]:
         if self.closed:
             return []
+        if isinstance(output, TurnsRevised) and self._lost:
+            return [SaveTurns(revised) for revised in outside(output, self._lost)]
         overlay, listen = (self._overlay, hear) if self._rebuilt is None else (self._rebuilt, hear_again)
         return [effect for shown in overlay(output) for effect in listen(overlay.transcript, shown)]
 
-    def _missed(self, gap: Gap) -> list[Effect]:
+    def _missed(self, gap: Gap, lost: bool = False) -> list[Effect]:
+        if lost:
+            self._lost.append(gap.span)
         key = (gap.source_id, gap.span.start)
         known = self._gaps.get(key)
         # One may grow; heard again it does so from its beginning.
@@ -240,7 +249,8 @@ class Course:
                 self._models = models
                 saved = SaveState(self.state.value, self.samples, models)
                 return [saved, SendSnapshot(None, self._snapshot()), *self._unread_language(live)]
-            case Reopened(_, frames):
+            case Reopened(_, frames, over):
+                live.stopping = live.stopping or over
                 return self._reopened(live, frames)
             case Recovered():
                 return self._recovered(live, event, now)
@@ -323,7 +333,7 @@ class Course:
         self._gaps = {(gap.source_id, gap.span.start): gap for gap in record.gaps}
         self._models = record.meeting.models
         self._source = known_source(restored.source, restored.resume, now - away)
-        return [replace(opening(self._source, recover=True), heard=self.samples)]
+        return [replace(opening(self._source, recover=True), heard=max(self.samples, restored.samples))]
 
     def _reopened(self, live: LiveSource, frames: int) -> list[Effect]:
         live.opened, live.next_seq, live.kept = True, frames, frames
@@ -336,11 +346,13 @@ class Course:
         if live.lost_at is not None:
             window = self._limits.resume_window
             live.lost_at = max(live.lost_at, now - window + min(GRACE, window))
+        kept = self._salvaged(self._rebuilt, event.samples)
         self._overlay, self._rebuilt = self._rebuilt, None
         self.samples, self._models = event.samples, event.models
         self._live_since = now - event.samples / SAMPLE_RATE
         effects: list[Effect] = [
             Note(f"rebuilt from {seconds(event.samples)} s of audio"),
+            *kept,
             SaveTranscript(self.transcript.segments, self.transcript.speakers, self.gaps),
             SaveSource(live.source),
             SaveResume(live.resume, live.client is None),
@@ -351,6 +363,19 @@ class Course:
             return [*effects, FinishSource(live.source.id, self._dismissed)]
         over = live.stopping or live.digest is None
         return [*effects, *(self._finish() if over else [])]
+
+    def _salvaged(self, rebuilt: Overlay, samples: int) -> list[Effect]:
+        """Lay over the rebuilt transcript what was stored where sound is lost; what must be saved because of it."""
+        lost = [*self._lost, Span(samples, max(samples, self.samples))]
+        edits = salvage(self.transcript, lost, rebuilt.edits)
+        lines = [id_ for id_ in edits.lines if id_ not in rebuilt.edits.lines]
+        if not lines:
+            return []
+        for speaker in self.transcript.speakers:
+            rebuilt.transcript.apply(speaker)
+        for shown in rebuilt.take(edits):
+            rebuilt.transcript.apply(shown)
+        return [Note(f"{len(lines)} line(s) kept whose sound is lost"), *(SaveEdits(edits, line) for line in lines)]
 
     def _not_recovered(self, live: LiveSource, code: str, message: str) -> list[Effect]:
         if code not in GONE:

@@ -149,6 +149,8 @@ class Reopened:
     source_id: str
     frames: int
     """Frames on disk"""
+    over: bool = False
+    """Its client had stopped: no frame will come"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,8 @@ class Missed:
     """Audio of a source never arrived; silence stands in its place."""
 
     gap: Gap
+    lost: bool = False
+    """It did arrive: what is stored of it is all that there is"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,12 @@ class GapFinder:
         self._heard += length
         return missing if missing >= LEAST else 0.0
 
+    def skip(self, seconds: float) -> None:
+        """Something else stands for so much of the source."""
+        self._heard += seconds
+        if self._expected is not None:
+            self._expected += round(seconds * 1e6)
+
     def silence(self, missing: float) -> int:
         """Samples at 16 kHz that stand for a gap; bounded by what was heard, whatever a client's clock claims."""
         allowed = LONGEST + self._heard - self._missed

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import struct
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from meeting.framing import (
+    HEAD_BYTES,
+    MAGIC,
+    OLD,
+    STOPPED,
+    Damaged,
+    Entry,
+    Foreign,
+    Mark,
+    Newer,
+    Reader,
+    any_record,
+    frame_record,
+    head,
+    mark_record,
+    parse_head,
+)
 from meeting.messages import AudioFrame, AudioInfo
 from pipelines.errors import StoreError
 from pipelines.types import SAMPLE_RATE, Samples
 
-MAGIC = b"meeting-journal 1\n"
-"""First line of a journal; the number is its version. The second line is the audio format as JSON."""
-
 LOCK_TRIES, LOCK_PAUSE = 20, 0.05
 """How often a journal that another holds is tried, and the seconds between"""
-
-_FAMILY = MAGIC.split()[0] + b" "
-_HEAD_BYTES = 4096
-_RECORD = struct.Struct("<IIQI")
-"""Bytes of payload, seq, capture time, crc32 of seq, capture time and payload; little endian"""
 
 
 class JournalLost(StoreError):
@@ -39,16 +44,23 @@ class JournalLost(StoreError):
 class Journal:
     """An append-only file of a source's frames; a frame that was appended survives the end of this process.
 
-    An existing journal is continued behind its last whole frame. It is locked until it is closed, so that no other
-    process takes a running meeting for one that was cut off. Raises StoreError where the disk refuses, or where `path`
-    is locked, holds something else or another audio format.
+    An existing journal is continued at its end; all that is cut off is a last record that was never finished. It is
+    locked until it is closed, so that no other process takes a running meeting for one that was cut off. With `known`
+    the format is stored elsewhere, too, and what a damaged journal says of it does not count. Raises StoreError where
+    the disk refuses, or where `path` is locked, holds something else or another audio format.
     """
 
-    def __init__(self, path: Path, audio: AudioInfo, *, fsync: bool = False) -> None:
+    def __init__(self, path: Path, audio: AudioInfo, *, fsync: bool = False, known: bool = False) -> None:
         self.path = path
         self.audio = audio
         self.next_seq = 0
         """Number of the frame that comes next"""
+        self.damaged = False
+        """Whether some of it cannot be read"""
+        self.unreadable = 0
+        """Bytes at its end that were more than a record that was never finished"""
+        self.stopped = False
+        """Whether it says that no frame will come"""
         self._fsync = fsync
         with _sentences(path):
             # Unbuffered: what is written is the system's, whatever happens to this process.
@@ -56,7 +68,7 @@ class Journal:
         try:
             with _sentences(path):
                 self._lock()
-                self._end = self._continue()
+                self._end = self._continue(known)
                 if fsync:
                     _sync_folder(path)
         except StoreError:
@@ -65,13 +77,18 @@ class Journal:
 
     def append(self, frame: AudioFrame) -> None:
         """Write one frame; with `fsync` it survives a power cut too. Raises StoreError, and then keeps none of it."""
+        self._write(frame_record(frame))
+        self.next_seq = frame.seq + 1
+
+    def mark(self, kind: int, value: int = 0) -> None:
+        """Write a mark; raises StoreError, and then keeps none of it."""
+        self._write(mark_record(Mark(kind, self.next_seq, value)))
+
+    def _write(self, record: bytes) -> None:
         if self._file.closed:
             raise StoreError(f"{self.path} is closed")
-        crc = _crc(frame.seq, frame.capture_us, frame.payload)
-        record = _RECORD.pack(len(frame.payload), frame.seq, frame.capture_us, crc) + frame.payload
         with _sentences(self.path):
             self._put(record)
-        self.next_seq = frame.seq + 1
 
     def close(self) -> None:
         """Let go of the file; calling it again does nothing."""
@@ -95,22 +112,29 @@ class Journal:
                     raise StoreError(f"{self.path} is being written by another process") from error
                 time.sleep(LOCK_PAUSE)
 
-    def _continue(self) -> int:
+    def _continue(self, known: bool) -> int:
         with open(self.path, "rb") as file:
-            audio = _read_head(file, self.path)
-            if audio is None:
+            opened = _open_records(file, self.path, self.audio if known else None)
+            if opened is None:
                 self._file.truncate(0)
                 self._end = 0
-                self._put(MAGIC + json.dumps(asdict(self.audio)).encode() + b"\n")
+                self._put(head(self.audio))
                 return self._end
-            if audio != self.audio:
+            audio, reader = opened
+            if audio != self.audio and not known:
                 raise StoreError(f"{self.path} holds another audio format: {audio.encoding} at {audio.sample_rate} Hz")
-            end = file.tell()
-            for frame in _frames(file):
-                end, self.next_seq = file.tell(), frame.seq + 1
-        self._file.truncate(end)
-        self._file.seek(end)
-        return end
+            self.audio = audio
+            for entry in reader:
+                self.stopped = self.stopped or (isinstance(entry, Mark) and entry.kind == STOPPED)
+            self.unreadable = reader.rest()
+        self.damaged = reader.damaged or self.unreadable > 0
+        # One frame at least is lost there, and was acknowledged: its number is not asked for again.
+        self.next_seq = reader.next_seq + (self.unreadable > 0)
+        if not self.unreadable:
+            # A record that was never finished: what comes behind it could be taken for its rest.
+            self._file.truncate(reader.end)
+        _name_version(self._file)
+        return self._file.seek(0, os.SEEK_END)
 
     def _put(self, data: bytes) -> None:
         try:
@@ -128,43 +152,37 @@ class Journal:
         self._end += len(data)
 
 
-def read(path: Path) -> Iterator[AudioFrame]:
-    """The frames of a journal in the order received, up to the last whole one; raises StoreError if it is none."""
+def entries(path: Path, known: AudioInfo | None = None) -> Iterator[Entry]:
+    """All that a journal says, in the order received; raises StoreError if it is none.
+
+    What is damaged is stepped over. `known` is the audio format where it is stored elsewhere, too.
+    """
     with _sentences(path), open(path, "rb") as file:
-        if _read_head(file, path) is not None:
-            yield from _frames(file)
+        opened = _open_records(file, path, known)
+        if opened is not None:
+            yield from opened[1]
 
 
-def follow(path: Path) -> Iterator[AudioFrame | None]:
-    """The frames of a journal that this thread still appends to; None, for ever, where there is no further one yet."""
+def read(path: Path, known: AudioInfo | None = None) -> Iterator[AudioFrame]:
+    """The frames of a journal that can be read, as `entries` gives them."""
+    return (entry for entry in entries(path, known) if isinstance(entry, AudioFrame))
+
+
+def follow(path: Path, known: AudioInfo | None = None) -> Iterator[Entry | None]:
+    """As `entries`, of a journal that this thread still appends to; None, for ever, where there is no further yet."""
     with _sentences(path), open(path, "rb") as file:
-        _read_head(file, path)
-        while True:
-            whole = file.tell()
-            for frame in _frames(file):
-                whole = file.tell()
-                yield frame
-            file.seek(whole)
-            yield None
+        opened = _open_records(file, path, known)
+        while opened is not None:
+            yield opened[1].next()
 
 
 def read_audio(path: Path) -> AudioInfo:
     """The audio format of a journal's frames; raises StoreError if it is none, or was cut before it said so."""
     with _sentences(path), open(path, "rb") as file:
-        audio = _read_head(file, path)
-    if audio is None:
+        opened = _open_records(file, path, None)
+    if opened is None:
         raise StoreError(f"{path} was cut off before its first frame")
-    return audio
-
-
-def recorded(path: Path) -> AudioInfo:
-    """The audio format of the journal of an earlier process; raises StoreError, JournalLost where it is gone."""
-    try:
-        return read_audio(path)
-    except StoreError as error:
-        if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
-            raise
-        raise JournalLost("what was received before is no longer there; what was written down is kept") from error
+    return opened[0]
 
 
 def in_use(path: Path) -> bool:
@@ -231,36 +249,39 @@ class FlacWriter:
         self.close()
 
 
-def _read_head(file: BinaryIO, path: Path) -> AudioInfo | None:
-    """The audio format, with `file` left at the first record; None where the file ends within its head."""
-    start = file.read(_HEAD_BYTES)
-    if not start.startswith(MAGIC):
-        if MAGIC.startswith(start):
-            return None
-        if start.startswith(_FAMILY):
-            raise StoreError(f"{path} was written by a later version of this program: update it to read this journal")
-        raise StoreError(f"{path} is not a journal of received audio")
-    end = start.find(b"\n", len(MAGIC))
-    if end < 0 and len(start) < _HEAD_BYTES:
-        return None
+def _open_records(file: BinaryIO, path: Path, known: AudioInfo | None) -> tuple[AudioInfo, Reader] | None:
+    """The audio format and the records; None where the file ends before the first. Raises StoreError, JournalLost."""
+    start = file.read(HEAD_BYTES)
+    problem = None
     try:
-        audio = AudioInfo(**json.loads(start[len(MAGIC) : end]))
-    except (ValueError, TypeError) as error:
-        raise StoreError(f"{path} is damaged: it does not say which audio it holds") from error
-    file.seek(end + 1)
-    return audio
+        found = parse_head(start)
+        if found is None and not (known and any_record(file, known)):
+            return None
+    except Foreign:
+        found, problem = None, StoreError(f"{path} is not a journal of received audio")
+    except Newer:
+        found = None
+        problem = StoreError(f"{path} was written by a later version of this program: update it to read this journal")
+    except Damaged:
+        found, problem = None, StoreError(f"{path} is damaged: it does not say which audio it holds")
+    if known is not None and (found is None or (found.audio != known and not found.sure)):
+        reader = any_record(file, known)
+        if reader is not None:
+            return known, reader
+        if problem is not None:
+            raise JournalLost(
+                "nothing can be read of what was received before; what was written down is kept"
+            ) from problem
+    if found is None:
+        assert problem is not None
+        raise problem
+    return found.audio, Reader(file, found.size)
 
 
-def _frames(file: BinaryIO) -> Iterator[AudioFrame]:
-    size = os.fstat(file.fileno()).st_size
-    while len(head := file.read(_RECORD.size)) == _RECORD.size:
-        length, seq, capture_us, crc = _RECORD.unpack(head)
-        if length > size - file.tell():  # before reading: a damaged length may ask for gigabytes
-            return
-        payload = file.read(length)
-        if _crc(seq, capture_us, payload) != crc:
-            return
-        yield AudioFrame(seq, capture_us, payload)
+def _name_version(file: BinaryIO) -> None:
+    """Say that a journal of an earlier version may hold marks from now on."""
+    if os.pread(file.fileno(), len(MAGIC), 0) in OLD:
+        os.pwrite(file.fileno(), MAGIC, 0)
 
 
 def _sync_folder(path: Path) -> None:
@@ -270,10 +291,6 @@ def _sync_folder(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _crc(seq: int, capture_us: int, payload: bytes) -> int:
-    return zlib.crc32(payload, zlib.crc32(struct.pack("<IQ", seq, capture_us)))
 
 
 @contextmanager

@@ -34,6 +34,8 @@ class LiveSource:
     """Whether it, its token and the state of its meeting are stored: only then is its client told that it may speak"""
     stopping: bool = False
     """`stop` came before the source was ready"""
+    ahead: bool = False
+    """Whether its next frame may have any later number: what its client was told is kept may be lost"""
     lost_at: float | None = None
     """When its client was lost, on the session's clock"""
 
@@ -76,4 +78,4 @@ def known_source(source: Source, resume: Resume, lost_at: float) -> LiveSource:
     """A source as an earlier process stored it; its client is away since `lost_at`."""
     audio = AudioInfo(source.encoding, source.sample_rate, source.channels)
     start = Start(1, audio, SourceInfo(source.name, source.kind), source.language, resume.hotwords)
-    return LiveSource(source, start, resume.digest, lost_at=lost_at, settled=True)
+    return LiveSource(source, start, resume.digest, lost_at=lost_at, settled=True, ahead=True)

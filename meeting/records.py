@@ -140,3 +140,5 @@ class Restored:
     heard_at: datetime | None = None
     """UTC time of its last frame"""
     edits: Edits = field(default_factory=Edits)
+    samples: int = 0
+    """How much of its source is known to have been heard, at 16 kHz"""

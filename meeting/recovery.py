@@ -13,6 +13,7 @@ from pathlib import Path
 
 from meeting import journal
 from meeting.corrections import Corrections
+from meeting.earlier import flac_samples
 from meeting.records import ENDED, ENDING, LIVE, Record, Restored, Resume
 from meeting.rescue import Rescue
 from meeting.store import Store
@@ -70,7 +71,8 @@ def restore(store: Store, meeting_id: str, window: float, now: datetime) -> Rest
         resume = replace(resume, lost_at=now)
         rescue.save_resume(meeting_id, resume).result()
     left_time = remaining(resume.lost_at, now, window)
-    return Restored(record, source, resume, left_time, heard_at, Corrections(store).edits(meeting_id))
+    heard = max(_samples(record), flac_samples(store.audio_path(meeting_id, source.id)))
+    return Restored(record, source, resume, left_time, heard_at, Corrections(store).edits(meeting_id), heard)
 
 
 def remaining(lost_at: datetime | None, now: datetime, window: float) -> float:
@@ -82,8 +84,13 @@ def remaining(lost_at: datetime | None, now: datetime, window: float) -> float:
 def _end(store: Store, record: Record) -> None:
     """End a meeting of which no audio is left, with all that was stored."""
     meeting = record.meeting
-    ends = [segment.span.end for segment in record.segments] + [turn.span.end for turn in record.turns]
-    samples = max([meeting.samples, *ends])
+    samples = _samples(record)
     ended = (meeting.started_at or meeting.created_at) + timedelta(seconds=samples / SAMPLE_RATE)
     store.set_state(meeting.id, ENDED, ended_at=ended, samples=samples).result()
     log.warning("meeting %s: was cut off and is ended with what was stored", meeting.id)
+
+
+def _samples(record: Record) -> int:
+    """How much of a meeting must have been heard, as far as it was stored."""
+    ends = [segment.span.end for segment in record.segments] + [turn.span.end for turn in record.turns]
+    return max([record.meeting.samples, *ends])

@@ -89,8 +89,8 @@ class Session(Course):
                 return self._hear(output)
             case Opened() | Settled() | Loaded() | Reopened() | Recovered() | Kept() | SourceFailed() | Drained():
                 return self._source_event(event, now)
-            case Missed(gap):
-                return self._missed(gap)
+            case Missed(gap, lost):
+                return self._missed(gap, lost)
             case Restarted():
                 return self._restart(event, now)
             case Unsaved(what, message):
@@ -280,6 +280,9 @@ class Session(Course):
         deaf = unknown or live.stopping or self.state in (State.ENDING, State.ENDED)
         if deaf or frame.seq < live.next_seq:
             return []
+        if frame.seq > live.next_seq and live.ahead:
+            live.next_seq = frame.seq
+        live.ahead = False
         if frame.seq > live.next_seq:
             message = f"frame {frame.seq} came where {live.next_seq} was expected; resume from there"
             return self._refuse(client, "bad_message", message, Close.BAD_MESSAGE, now)

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, Select, delete, func, select, tuple_, update
+from sqlalchemy import Engine, Select, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
@@ -332,13 +332,14 @@ class Store:
             ]
             turns = [row.value() for row in session.scalars(_of(TurnRow, meeting_id))]
             given = _of(SegmentEditRow, meeting_id).where(SegmentEditRow.labelled, SegmentEditRow.speaker.is_not(None))
-            edited = session.scalars(select(SegmentEditRow.id).where(SegmentEditRow.meeting_id == meeting_id)).all()
+            # A line that was kept because its sound is lost has the words and the speaker that were heard.
+            changed = or_(SegmentEditRow.labelled, SegmentEditRow.words != SegmentEditRow.heard)
+            ids = select(SegmentEditRow.id).where(SegmentEditRow.meeting_id == meeting_id, changed)
+            edited = frozenset(session.scalars(ids))
             turns = give_lines(turns, [(Span(line.start, line.end), line.speaker) for line in session.scalars(given)])
             gaps = [row.value() for row in session.scalars(_of(GapRow, meeting_id).order_by(GapRow.start))]
         joined = join_turns(Turn(turn.span, stands_for.get(turn.speaker, turn.speaker)) for turn in turns)
-        return Record(
-            meeting, tuple(sources), tuple(speakers), tuple(segments), tuple(joined), tuple(gaps), frozenset(edited)
-        )
+        return Record(meeting, tuple(sources), tuple(speakers), tuple(segments), tuple(joined), tuple(gaps), edited)
 
     def find(self, prefix_or_id: str) -> Meeting:
         """The meeting with this id, or whose id alone starts so, or the "last" one; raises NotFound."""

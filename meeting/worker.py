@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -27,9 +28,12 @@ from meeting.events import (
     SourceFailed,
     Unsaved,
 )
+from meeting.framing import HEARD, STOPPED, Entry
 from meeting.journal import Journal, JournalLost
+from meeting.leftovers import set_aside
 from meeting.machinery import Door, Pipeline, Workshop
 from meeting.messages import AudioFrame
+from meeting.records import Gap
 from meeting.sound import Sound
 from meeting.wording import for_clients
 from pipelines.decoder_process import DecoderKilled
@@ -92,6 +96,9 @@ class Worker:
         """There is no time to wait for the models: what is on disk is left to a later process"""
         self._ending = False
         """The end has been taken from the queue"""
+        self._said_heard = not job.recover
+        self.lossy = False
+        """Whether something of its journal could not be heard again"""
         self._sound: Sound | None = None
         self._journal: Journal | None = None
         self._pipeline: Pipeline | None = None
@@ -128,8 +135,12 @@ class Worker:
         return not self._thread.is_alive()
 
     def remove_journal(self) -> None:
-        """Delete the frames as received, and let go of them: all is stored in better form."""
-        self._path.unlink(missing_ok=True)
+        """Delete the frames as received, and let go of them: all is stored in better form, where nothing was lost."""
+        if self.lossy:
+            with suppress(StoreError):
+                set_aside(self._path)
+        else:
+            self._path.unlink(missing_ok=True)
         self._released.set()
 
     def _run(self) -> None:
@@ -181,26 +192,41 @@ class Worker:
 
     def _open(self) -> None:
         shop = self._workshop
-        if self._job.recover:
-            self._job = replace(self._job, audio=journal.recorded(self._path))
-        job = self._job
+        if self._job.recover and not self._path.is_file():
+            raise JournalLost("what was received before is no longer there; what was written down is kept")
         models = shop.engine.wait().models if shop.engine.settled else None
-        door = self._open_door()
-        self._journal = Journal(self._path, job.audio, fsync=shop.fsync)
+        if self._job.recover:
+            self._journal = Journal(self._path, self._job.audio, fsync=shop.fsync, known=True)
+            self._job = replace(self._job, audio=self._journal.audio)
+            if self._journal.unreadable:
+                self._say_heard()
+        job, door = self._job, self._open_door()
+        self._journal = self._journal or Journal(self._path, job.audio, fsync=shop.fsync)
         flac = shop.store.audio_path(self._meeting_id, job.source_id) if shop.keep_audio else None
         longest = None
         if shop.longest is not None:  # what was heard before is not cut, whatever the settings are now
             longest = max(job.heard, math.ceil(shop.longest * SAMPLE_RATE))
-        self._sound = Sound(job.source_id, job.audio, door, flac, longest)
+        heard = job.heard if job.recover else None
+        self._sound = Sound(job.source_id, job.audio, door, flac, longest, heard, self._lose)
         if models is None:
             shop.engine.call_when_settled(self._wake)
         else:
             self._awake.set()
             self._connect()
         if job.recover:
-            self._post(Reopened(job.source_id, self._journal.next_seq))
+            self._post(Reopened(job.source_id, self._journal.next_seq, self._journal.stopped))
         else:
             self._post(Opened(job.source_id, models, self._sound.name))
+
+    def _say_heard(self) -> None:
+        """Say in the journal how far an earlier process had come: so every later one sees what is missing before."""
+        assert self._journal is not None
+        self._journal.mark(HEARD, self._job.heard)
+        self._said_heard = True
+
+    def _lose(self, gap: Gap) -> None:
+        self.lossy = True
+        self._post(Missed(gap, lost=True))
 
     def _wake(self) -> None:
         self._awake.set()
@@ -224,6 +250,9 @@ class Worker:
         problem = self._attempt(self._hear_again)
         if self._abandoned.is_set():
             return False
+        if problem is None or problem[0] == "bad_audio":
+            assert self._sound is not None
+            problem = self._attempt(self._sound.settle) or problem
         if problem is not None and problem[0] != "bad_audio":
             self._fail("lost" if problem[0] == "internal" else problem[0], problem[1])
             return False
@@ -243,21 +272,24 @@ class Worker:
         if self._pipeline is None:
             self._connect()
         assert self._sound is not None
+        assert self._journal is not None
         news = False
-        for frame in journal.follow(self._path):
-            if frame is not None and not self._sound.full:
+        for entry in journal.follow(self._path, self._job.audio):
+            if not self._sound.full:
+                # Behind an end comes what the door still holds, and only then what is missing.
+                parts = self._feed(entry) if entry or self._journal.stopped else self._hear(self._sound.reach())
                 try:
-                    for _ in self._feed(frame):
+                    for _ in parts:
                         self._pace(RECOVERY_BACKLOG)
                         news = self._take_waiting() or news
                 except DecoderKilled as error:  # nothing of the audio: what was acknowledged is heard another time
                     raise StoreError(str(error)) from error
             if self._abandoned.is_set():
                 return
-            news = self._take_waiting() or frame is not None or news
-            if frame is None and not news:
+            news = self._take_waiting() or entry is not None or news
+            if entry is None and not news:
                 break
-            news = news and frame is not None
+            news = news and entry is not None
         assert self._pipeline is not None
         self._pipeline.wait_below(1.0)
 
@@ -329,6 +361,8 @@ class Worker:
         refused = 0
         while True:
             try:
+                if not self._said_heard:
+                    self._say_heard()
                 self._journal.append(frame)
                 break
             except StoreError:
@@ -341,14 +375,17 @@ class Worker:
         if refused:
             self._post(Saved("audio"))
 
-    def _feed(self, frame: AudioFrame) -> Iterator[None]:
+    def _feed(self, entry: Entry | None) -> Iterator[None]:
         """Hear a frame, part by part: each is handed on when it is asked for."""
         assert self._sound is not None
-        if self._left:
+        if self._left or entry is None:
             return
-        gaps, parts = self._sound.take(frame)
+        gaps, parts = self._sound.take(entry)
         for gap in gaps:
             self._post(Missed(gap))
+        yield from self._hear(parts)
+
+    def _hear(self, parts: Iterator[Samples]) -> Iterator[None]:
         for part in parts:
             self._hand_on(part)
             yield
@@ -372,7 +409,11 @@ class Worker:
 
     def _finish(self) -> None:
         assert self._sound is not None
+        with suppress(StoreError):  # it saves a later process the waiting, no more
+            assert self._journal is not None
+            self._journal.mark(STOPPED)
         self._guarded(self._flush)
+        self._guarded(self._reach)
         for gap in self._sound.untold():
             self._post(Missed(gap))
         whole = self._attempt(self._finish_sound) is None
@@ -395,11 +436,17 @@ class Worker:
             for tail in self._sound.flush():
                 self._hand_on(tail)
 
+    def _reach(self) -> None:
+        assert self._sound is not None
+        if self._job.recover and not self._left:
+            for part in self._sound.reach():
+                self._hand_on(part)
+
     def _finish_sound(self) -> None:
         assert self._sound is not None
         self._sound.finish()
         if not self._sound.whole:
-            self._sound.mend(journal.read(self._path), self._open_door)
+            self._sound.mend(journal.entries(self._path, self._job.audio), self._open_door)
 
     def _close(self) -> None:
         """Free everything, whether or not it ended well."""

@@ -59,16 +59,18 @@ LAYOUT = {
     "core": row(
         "meeting",
         "access align config messages records transcript edits history session course live gaps events outputs "
-        "terminal wording timekeeping",
+        "terminal wording timekeeping salvage",
         "values core",
     ),
     "storage": row(
-        "meeting", "store database tables journal export search links rescue corrections outline", "values core storage"
+        "meeting",
+        "store database tables journal framing export search links rescue corrections outline",
+        "values core storage",
     ),
     "live": row(
         "meeting",
         "ingest room rooms archive worker machinery memory outbox doorman forwarding entry retention gate keeper "
-        "recovery leftovers sound connections",
+        "recovery leftovers sound connections earlier",
         f"{PIPELINES} core storage live",
     ),
     "edge": row(
@@ -130,6 +132,7 @@ PURE = {
     "meeting.gaps": "",
     "meeting.events": "",
     "meeting.outputs": "",
+    "meeting.salvage": "",
     "meeting.wording": "",
     "meeting.timekeeping": "",
     "meeting.export": "",

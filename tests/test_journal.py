@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meeting.journal import MAGIC, FlacWriter, Journal, follow, in_use, read, read_audio
+from meeting.framing import MAGIC
+from meeting.journal import FlacWriter, Journal, follow, in_use, read, read_audio
 from meeting.messages import AudioFrame, AudioInfo
 from pipelines.errors import StoreError
 
@@ -90,15 +92,24 @@ def test_a_journal_cut_anywhere_gives_the_whole_frames_before_the_cut(written: P
     assert counts[-2:] == [4, 5]
 
 
-def test_a_damaged_frame_ends_the_journal_before_it(written: Path) -> None:
+def test_a_damaged_frame_costs_no_other_one(written: Path) -> None:
     whole = bytearray(written.read_bytes())
-    for at in range(whole.index(b"\n", len(MAGIC)) + 1, len(whole)):
-        damaged = whole.copy()
-        damaged[at] ^= 0xFF
-        written.write_bytes(damaged)
-        frames = list(read(written))
-        assert len(frames) < len(FRAMES)
-        assert frames == FRAMES[: len(frames)]
+    starts = [whole.index(b"\n", len(MAGIC)) + 1]
+    for frame in FRAMES:
+        starts.append(starts[-1] + 20 + len(frame.payload))
+    for number, (start, end) in enumerate(pairwise(starts)):
+        for at in range(start, end):
+            damaged = whole.copy()
+            damaged[at] ^= 0xFF
+            written.write_bytes(damaged)
+            assert list(read(written)) == [frame for frame in FRAMES if frame.seq != number]
+            with Journal(written, OPUS) as journal:
+                assert journal.damaged
+                assert journal.next_seq == len(FRAMES)
+                journal.append(AudioFrame(5, 7, b"more"))
+            more = AudioFrame(5, 7, b"more")
+            assert list(read(written)) == [*(frame for frame in FRAMES if frame.seq != number), more]
+            assert bytes(damaged) == written.read_bytes()[: len(damaged)]
 
 
 @pytest.mark.parametrize("lost", [0, 1, 30])
@@ -133,7 +144,7 @@ def test_a_journal_is_not_continued_in_another_format(written: Path) -> None:
     ("content", "said"),
     [
         (b"RIFF....WAVE", "not a journal"),
-        (b"meeting-journal 2\n{}\n", "later version"),
+        (b"meeting-journal 3\n{}\n", "later version"),
         (MAGIC + b"[]\n", "damaged"),
         (MAGIC + b'{"pitch": 440}\n', "damaged"),
         (MAGIC + b"\xff" * 5000, "damaged"),

@@ -130,7 +130,7 @@ def test_a_source_resumes_in_the_next_process_and_nothing_is_missing(tmp_path: P
 
     with Store(tmp_path) as store:
         left_behind(store, 2)
-        store.save_segments(A, [words(0, rev=9, text="stale"), words(7, text="stale")]).result()
+        store.save_segments(A, [words(0, rev=9, text="stale"), words(1, text="stale")]).result()
         Corrections(store).save(A, Edits({"spk1": "Ann"})).result()
     with serving(config(tmp_path)) as served:
         wait_ready(served)
