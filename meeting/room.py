@@ -18,7 +18,7 @@ from typing import Any
 from meeting.access import Role
 from meeting.config import Limits
 from meeting.corrections import Corrections
-from meeting.course import State
+from meeting.course import TRY_AGAIN, State
 from meeting.edits import Change
 from meeting.events import (
     AbandonSource,
@@ -151,6 +151,9 @@ class Room:
         """Let a client in that may do what `role` says; its number is what later calls name it by."""
         client = self._next_client
         self._next_client += 1
+        if self.task.done():  # nobody would ever tell it anything
+            receiver.close(TRY_AGAIN, "try again")
+            return client
         # Told nothing before its turn comes: the first message of all is the snapshot.
         self._arriving[client] = receiver
         self.post(Joined(client, role))
@@ -194,7 +197,11 @@ class Room:
         if not self.task.done():  # it waits for a disk that refuses
             self.task.cancel()
             await asyncio.wait([self.task])
-        until = time.monotonic() + STUBBORN
+        return await self.released(STUBBORN)
+
+    async def released(self, seconds: float) -> bool:
+        """Wait until no thread of its sources runs any more; whether that is so."""
+        until = time.monotonic() + seconds
         left = [worker.wait for worker in self._hired]
         return all([await asyncio.to_thread(wait, max(0.0, until - time.monotonic())) for wait in left])
 

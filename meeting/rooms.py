@@ -20,7 +20,7 @@ from meeting.events import Dismissed, Renamed, Saved, Unsaved
 from meeting.leftovers import claim_journals
 from meeting.machinery import Workshop
 from meeting.messages import Close, ServerMessage
-from meeting.records import ENDED, OPEN, Meeting, Restored
+from meeting.records import ENDED, ENDING, LIVE, OPEN, Meeting, Restored
 from meeting.recovery import restore
 from meeting.rescue import Rescue
 from meeting.room import Room
@@ -35,6 +35,8 @@ UNMEASURED = 16
 
 LOOK = 10.0
 """Seconds between two looks at the disk"""
+LETTING_GO = 2.0
+"""Seconds that the threads of sources have at most to close their files once their meetings are over"""
 AGAIN = 30.0
 """Seconds after which a meeting that could not be finished is tried again"""
 
@@ -199,12 +201,17 @@ class Rooms:
 
     async def _again(self, meeting_id: str) -> None:
         try:
-            if not self._stopping:
-                await self.enter(meeting_id)
+            if not self._stopping and await self.enter(meeting_id) is None and await self._left_alone(meeting_id):
+                self._retry(meeting_id)
         except NotFound:  # deleted meanwhile
             log.info("meeting %s: is gone", meeting_id)
         except StoreError as error:
             log.error("meeting %s: cannot be gone on with: %s", meeting_id, error)
+
+    async def _left_alone(self, meeting_id: str) -> bool:
+        """Whether a meeting runs in another process: should that die, there is nobody else to hear it."""
+        meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
+        return meeting.state in (LIVE, ENDING)
 
     def _restore(self, meeting_id: str) -> Restored | None:
         return restore(self.store, meeting_id, self._limits.resume_window, datetime.now(timezone.utc))
@@ -305,6 +312,8 @@ class Rooms:
             for task in late:
                 task.cancel()
             await asyncio.wait(late)
+        # Their journals are locked until then, and would look to the next process as if they ran here.
+        await asyncio.gather(*(room.released(LETTING_GO) for room in rooms))
 
     def _make(self, meeting: Meeting, restored: Restored | None = None) -> Room:
         room = Room(

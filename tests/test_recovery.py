@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from meeting.access import digest
 from meeting.corrections import Corrections
-from meeting.journal import Journal
+from meeting.journal import Journal, in_use
 from meeting.messages import AudioFrame, AudioInfo
 from meeting.records import ENDED, ENDING, LIVE, OPEN, EditedLine, Edits, Gap, Meeting, Resume, Source
 from meeting.recovery import only_server, remaining, restore
@@ -221,6 +223,74 @@ def test_what_was_kept_while_the_models_loaded_is_heard_by_the_next_process(tmp_
         meeting = served.http.get(f"/api/meetings/{meeting_id}/transcript").json()
         assert [segment["text"] for segment in meeting["segments"]] == ["one"] * 3
         assert (meeting["meeting"]["duration"], meeting["models"]) == (3.0, FAKE_MODELS)
+
+
+def test_a_stopped_meeting_is_ended_by_the_next_process_though_the_database_refused_to_know_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved, refused = Store.set_state, threading.Event()
+
+    def refusing(store: Store, meeting_id: str, state: str, **given: Any) -> Future[None]:
+        if state != ENDING:
+            return saved(store, meeting_id, state, **given)
+        refused.set()
+        future: Future[None] = Future()
+        future.set_exception(StoreError("disk I/O error"))
+        return future
+
+    monkeypatch.setattr(Store, "set_state", refusing)
+    with serving(config(tmp_path), FakeMachinery(gate=threading.Event())) as served:
+        meeting_id = served.create()
+        with served.connect(meeting_id) as host:
+            host.start()
+            host.frame(0, tone(1.0))
+            host.until("ack")
+            served.server.handle_exit(15, None)
+            assert host.close_code() == 1013
+    assert refused.is_set()
+    monkeypatch.setattr(Store, "set_state", saved)
+    with Store(tmp_path) as store:
+        assert store.meeting(meeting_id).state == LIVE
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        with served.connect(meeting_id) as viewer:
+            assert viewer.until("ended")["segments"] == 1
+
+
+def test_a_journal_is_free_once_its_server_has_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    close = Journal.close
+
+    def late(journal: Journal) -> None:
+        threading.Event().wait(0.5)
+        close(journal)
+
+    monkeypatch.setattr(Journal, "close", late)
+    with serving(config(tmp_path), FakeMachinery(gate=threading.Event())) as served:
+        meeting_id = served.create()
+        with served.connect(meeting_id) as host:
+            host.start()
+            host.frame(0, tone(1.0))
+            host.until("ack")
+            served.server.handle_exit(15, None)
+            host.close_code()
+    (path,) = (tmp_path / "audio").glob("*.journal")
+    assert not in_use(path)
+
+
+def test_a_meeting_that_ran_in_another_process_is_heard_once_that_has_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meeting.rooms.AGAIN", 0.05)
+    with Store(tmp_path) as store:
+        path = left_behind(store, resume=None)
+    other = Journal(path, AudioInfo())
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        assert served.http.get(f"/api/meetings/{A}").json()["state"] == "live"
+        other.close()
+        while served.http.get(f"/api/meetings/{A}").json()["state"] != "ended":
+            threading.Event().wait(0.05)
+        assert len(texts(served)) == 2
 
 
 def test_models_that_cannot_be_loaded_leave_the_meeting_to_a_later_process(tmp_path: Path) -> None:
