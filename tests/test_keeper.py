@@ -118,3 +118,30 @@ def test_a_meeting_that_was_deleted_is_not_tried_again() -> None:
         assert kept.gave_up
 
     assert trying(body).kept == []
+
+
+def test_a_disk_that_refuses_is_left_alone_between_two_tries_and_for_good_once_the_meeting_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries: list[float] = []
+    sleep = asyncio.sleep
+
+    async def counted(seconds: float) -> None:
+        tries.append(seconds)
+        await sleep(0)
+
+    async def body(kept: Keeper, disk: FakeDisk) -> None:
+        disk.error = StoreError("full")
+        await kept.save(effect(1))
+        monkeypatch.setattr("meeting.keeper.asyncio.sleep", counted)
+        while len(tries) < 3:
+            await sleep(0)
+        kept.close()
+        await sleep(0)
+        before = len(tries)
+        for _ in range(20):
+            await sleep(0)
+        assert len(tries) == before
+        assert set(tries) == {keeper.RETRY}
+
+    trying(body)

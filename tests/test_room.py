@@ -248,6 +248,17 @@ def test_more_unsaved_than_may_wait_leaves_the_meeting_to_be_rebuilt(
     assert in_room(tmp_path, body).state != "ended"
 
 
+def test_whoever_asked_for_a_change_is_answered_also_when_the_meeting_is_let_go_of(tmp_path: Path) -> None:
+    async def body(room: Room, store: Store) -> None:
+        room.join(FakeClient())
+        asked = asyncio.create_task(room.edit(SpeakerChange("spk1", True, "Ann")))
+        await asyncio.sleep(0)
+        room.task.cancel()
+        assert await asyncio.wait_for(asked, 20) is None
+
+    in_room(tmp_path, body)
+
+
 def test_frames_as_received_stay_where_something_could_not_be_stored_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -988,3 +988,11 @@ def test_the_place_of_a_source_that_never_spoke_is_gone_once_the_meeting_ends() 
 def test_who_comes_while_a_meeting_is_deleted_is_told_so_and_nothing_of_it() -> None:
     session = new(Joined(HOST), started(), OPENED, Dismissed(4404, "deleted", discard=True))
     assert session.handle(Joined(VIEWER), 1.0) == [Drop(VIEWER, 4404, "deleted")]
+
+
+def test_a_meeting_that_begins_late_on_the_clock_has_all_its_hours() -> None:
+    session = new(Joined(HOST))
+    session.handle(started(), 50_000.0)
+    session.handle(OPENED, 50_000.0)
+    assert session.wake_at == 50_000.0 + LIMITS.meeting_hours * 3600
+    assert not any(isinstance(effect, FinishSource) for effect in session.handle(Tick(), 50_001.0))

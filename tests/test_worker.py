@@ -416,6 +416,33 @@ def test_what_a_killed_process_left_is_heard_again_and_goes_on(store: Store) -> 
     assert audio.tobytes() == tone(1.0) + tone(0.5) + tone(1.0)
 
 
+class LatePipeline(FakePipeline):
+    """Says what it has heard only once it is waited for, as one does whose models take their time."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.fed: list[Samples] = []
+
+    def feed(self, audio: Samples) -> None:
+        """Keep it for later."""
+        self.fed.append(audio)
+
+    def wait_below(self, seconds: float) -> None:
+        """Say all of it."""
+        fed, self.fed = self.fed, []
+        for audio in fed:
+            super().feed(audio)
+
+
+def test_a_meeting_counts_as_rebuilt_once_what_was_heard_again_is_said(store: Store) -> None:
+    left_behind(store, tone(1.0), tone(1.0))
+    bench = Bench(store, FakeMachinery(pipeline=LatePipeline), job=AGAIN)
+    bench.next(Reopened)
+    events = [bench.next(Heard, Recovered) for _ in range(13)]
+    assert [type(event) for event in events] == [Heard] * 12 + [Recovered]
+    bench.rest()
+
+
 class GatedPipeline(FakePipeline):
     """Hears nothing until it may."""
 
