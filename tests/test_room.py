@@ -317,6 +317,21 @@ def test_frames_that_nobody_wants_do_not_fill_the_gate(tmp_path: Path) -> None:
     in_room(tmp_path, body)
 
 
+def test_what_a_client_says_waits_while_too_much_waits_for_the_meeting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meeting.room.CROWD", 2)
+
+    async def body(room: Room, store: Store) -> None:
+        room.join(FakeClient())
+        for number in range(20):
+            room.post(Renamed(str(number)))
+        await room.ready()
+        assert room.session.title != "Monday"
+
+    in_room(tmp_path, body)
+
+
 def test_what_others_send_does_not_use_up_what_the_source_may(tmp_path: Path) -> None:
     async def body(room: Room, store: Store) -> None:
         host = FakeClient()

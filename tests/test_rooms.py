@@ -27,7 +27,7 @@ from meeting.store import Store
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import Word
 from tests.server_fakes import FakeMachinery, tone
-from tests.test_room import START, FakeClient
+from tests.test_room import START, FakeClient, FullDisk
 
 A, B, CUT, SOURCE = ("a" * 16, "b" * 16, "c" * 16, "s" * 16)
 
@@ -507,3 +507,28 @@ def test_the_words_of_an_edit_are_found_neither_on_the_loop_nor_in_the_writer(
 
 def is_line(message: ServerMessage) -> TypeGuard[SegmentMessage]:
     return isinstance(message, SegmentMessage)
+
+
+def test_a_meeting_that_could_not_be_finished_is_finished_once_the_disk_has_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("CRITICAL")
+    disk = FullDisk(monkeypatch)
+    monkeypatch.setattr("meeting.keeper.WAITING", 2)
+    monkeypatch.setattr("meeting.rooms.AGAIN", 0.01)
+
+    async def body(rooms: Rooms) -> None:
+        room, host, client = await go_live(rooms, A)
+        for seq in range(2):
+            await room.frame(Framed(client, AudioFrame(seq, 0, tone())))
+        room.post(Stopped(client))
+        await host.until("error")
+        await asyncio.sleep(0.1)
+        disk.full = False
+        await asyncio.wait_for(room.task, 20)
+        assert room.unfinished
+        while rooms.store.meeting(A).state != ENDED:
+            await asyncio.sleep(0.01)
+        assert rooms.store.meeting(A).segments == 2
+
+    among(tmp_path, lambda rooms: asyncio.wait_for(body(rooms), 60))
