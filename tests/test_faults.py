@@ -93,6 +93,10 @@ def test_starts_that_die_while_they_recover_lose_nothing(tmp_path: Path) -> None
     run("deaths", tmp_path, count=2, seconds=8.0)
 
 
+def test_damaged_journals_cost_nothing_that_was_stored_and_what_is_missing_is_told(tmp_path: Path) -> None:
+    run("journals", tmp_path, count=12, seconds=3.0)
+
+
 def test_lines_as_long_as_allowed_hold_up_nobody(tmp_path: Path) -> None:
     run("edits", tmp_path, count=2)
 
