@@ -14,6 +14,7 @@ from meeting.edits import SegmentChange
 from meeting.events import (
     AbandonSource,
     Answer,
+    Broadcast,
     Dismissed,
     Drained,
     Drop,
@@ -46,12 +47,13 @@ from meeting.messages import (
     Ack,
     AudioFrame,
     AudioInfo,
+    ErrorMessage,
     ResumeInfo,
     SegmentMessage,
     SessionMessage,
     Start,
 )
-from meeting.records import EditedLine, Edits, Meeting, Record, Restored, Resume, Source
+from meeting.records import EditedLine, Edits, Gap, Meeting, Record, Restored, Resume, Source
 from meeting.session import Session
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevised, Word
 from tests.test_session import Prompt
@@ -248,3 +250,43 @@ def test_an_edit_whose_line_was_not_stored_is_not_lost_with_the_audio() -> None:
     effects = session.handle(SourceFailed("src", "lost", "gone"), 1000.0)
     assert [e.segment.text for e in effects if isinstance(e, SaveSegment)] == ["mine"]
     assert session.state is State.ENDED
+
+
+def test_while_it_is_rebuilt_gaps_and_models_are_told_as_they_were_stored() -> None:
+    gap = Gap("src", Span(16000, 48000), "sound that never arrived")
+    meeting = Meeting("m", "Monday", "live", NOW, models={"set": "earlier"})
+    record = Record(meeting, (SOURCE,), (), (segment("stored"),), (), gaps=(gap,))
+    session = Prompt("m", "Monday", LIMITS)
+    session.handle(Restarted(Restored(record, SOURCE, Resume("src"), 500.0, None, Edits())), 1000.0)
+    (told,) = [e for e in session.handle(Joined(VIEWER), 1000.0) if isinstance(e, SendSnapshot)]
+    assert told.message.models == {"set": "earlier"}
+    assert [(one.start, one.end) for one in told.message.gaps] == [(1.0, 3.0)]
+
+
+def test_a_rebuilt_meeting_has_the_hours_that_its_audio_leaves() -> None:
+    session = restored()
+    session.handle(Joined(HOST), 1000.0)
+    session.handle(resuming(), 1000.0)
+    session.handle(FOUND, 1001.0)
+    session.handle(BACK, 50_000.0)
+    assert session.wake_at == 50_000.0 - 3 + LIMITS.meeting_hours * 3600
+
+
+def test_the_client_of_a_source_that_cannot_be_read_again_is_told_why() -> None:
+    session = restored()
+    session.handle(Joined(HOST), 1000.0)
+    session.handle(resuming(), 1000.0)
+    effects = session.handle(SourceFailed("src", "lost", "nothing is left"), 1001.0)
+    told = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, ErrorMessage)]
+    assert [(message.code, message.fatal) for message in told] == [("lost", False)]
+    assert session.state is State.ENDED
+
+
+def test_a_meeting_whose_source_did_not_come_back_is_not_called_too_long() -> None:
+    session = restored(remaining=100.0)
+    session.handle(Joined(VIEWER), 1000.0)
+    session.handle(BACK, 1010.0)
+    assert session.wake_at is not None
+    effects = session.handle(Tick(), session.wake_at)
+    assert session.state is State.ENDING
+    assert not [e for e in effects if isinstance(e, Broadcast) and isinstance(e.message, ErrorMessage)]
