@@ -83,6 +83,13 @@ STORAGE = (
         ("tests/test_room.py", "tests/test_keeper.py"),
     ),
     Mutant(
+        "stored-lines-lost-behind-damage",
+        "meeting/salvage.py",
+        "return replace(edits, lines={**edits.lines, **lines}) if lines else edits",
+        "return edits",
+        ("tests/test_salvage.py", "tests/test_damage.py"),
+    ),
+    Mutant(
         "delete-leaves-the-journal",
         "meeting/store.py",
         '.glob(f"{meeting_id}.*")',
@@ -248,6 +255,20 @@ ACCESS = (
         ("tests/test_session.py",),
     ),
     Mutant(
+        "errors-quoted-in-the-log",
+        "meeting/cli.py",
+        "handler.setFormatter(Discreet(",
+        "handler.setFormatter(logging.Formatter(",
+        ("tests/test_privacy.py",),
+    ),
+    Mutant(
+        "pongs-that-nobody-reads-pile-up",
+        "meeting/keepalive.py",
+        "held = self.read_paused or not self.writable.is_set() or self._resting is not None",
+        "held = self.read_paused or self._resting is not None",
+        ("tests/test_keepalive.py",),
+    ),
+    Mutant(
         "text-in-the-log",
         "meeting/outputs.py",
         "    changed = transcript.apply(output)\n    match output:",
@@ -259,6 +280,27 @@ ACCESS = (
 """Who may do what, and what others may learn"""
 
 AUDIO = (
+    Mutant(
+        "odd-bytes-of-pcm-dropped",
+        "pipelines/audio.py",
+        "data, self._begun = data[:whole], data[whole:]",
+        "data = data[:whole]",
+        ("tests/test_audio.py", "tests/test_sound.py"),
+    ),
+    Mutant(
+        "decoder-takes-any-memory",
+        "pipelines/decoder.py",
+        '_limit("RLIMIT_DATA", self._own + room + self._stacks)',
+        "pass",
+        ("tests/test_decoder.py", "tests/test_decoder_process.py", "tests/test_containers.py"),
+    ),
+    Mutant(
+        "decoder-left-behind",
+        "pipelines/decoder_process.py",
+        "        self._process.kill()\n        self._process.wait()\n",
+        "",
+        ("tests/test_containers.py", "tests/test_decoder_process.py"),
+    ),
     Mutant(
         "frame-out-of-order-accepted",
         "meeting/session.py",
@@ -349,6 +391,13 @@ AUDIO = (
         "        return item.convert(item.future.result())\n    except Exception as error:",
         "        return item.convert(item.future.result())\n    except KeyError as error:",
         ("tests/test_stream.py",),
+    ),
+    Mutant(
+        "rebuilt-before-all-is-said",
+        "meeting/worker.py",
+        "        self._pipeline.wait_below(1.0)\n",
+        "",
+        ("tests/test_worker.py",),
     ),
     Mutant(
         "recovery-without-what-is-on-disk",
