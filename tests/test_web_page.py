@@ -447,3 +447,98 @@ def test_a_meeting_that_ended_while_the_line_was_down_says_what_is_missing(
     server.refuse, server.snapshot = None, {"state": "ended"}
     expect(page.get_by_test_id("notices")).to_contain_text(re.compile(r"The last \d+ s of your audio did not reach it"))
     expect(page.get_by_test_id("export")).to_be_visible()
+
+
+PATIENT = 60_000
+"""Milliseconds that a thousand lines may take to be drawn on a machine that has other work"""
+
+
+def said(first: int, last: int) -> list[dict[str, Any]]:
+    """Lines of two voices, so many that no window holds them."""
+    lines = (
+        f"This is line number {i}, and it is long enough to fill a good part of the window's width."
+        for i in range(last)
+    )
+    return [segment(i, i * 5.0, i * 5.0 + 2, text, f"spk{i % 2 + 1}") for i, text in enumerate(lines) if i >= first]
+
+
+def long_meeting(server: FakeServer, page: Page, state: str) -> None:
+    """Open a meeting of 1,000 lines, of which the last 300 come at once."""
+    server.snapshot = {"segments": said(700, 1000), "state": state, "title": "Planning", "earlier": 700}
+    page.goto(f"{server.url}/m/m1")
+    expect(line(page, 999)).to_be_attached()
+
+
+def rest(server: FakeServer) -> None:
+    """Send the other 700, newest first."""
+    for first in range(600, -1, -100):
+        server.tell({"type": "earlier", "segments": said(first, first + 100), "left": first})
+
+
+def test_a_long_meeting_shows_its_newest_lines_at_once_and_then_all_without_reading_them_out(
+    server: FakeServer, page: Page
+) -> None:
+    long_meeting(server, page, "live")
+    expect(line(page, 999)).to_be_in_viewport()
+    expect(page.get_by_test_id("earlier")).to_have_text("Earlier lines are on their way…")
+    rest(server)
+    expect(line(page, 0)).to_be_attached(timeout=PATIENT)
+    expect(page.get_by_test_id("earlier")).to_be_hidden(timeout=PATIENT)
+    expect(line(page, 999)).to_be_in_viewport()
+    expect(page.locator("[data-segment]")).to_have_count(1000, timeout=PATIENT)
+    assert page.locator("[data-segment]").evaluate_all("all => all.map((e) => e.dataset.segment)") == [
+        f"s{i}" for i in range(1000)
+    ]
+    expect(page.locator("#announcer")).to_be_empty()
+    server.tell(segment(1000, 5000.0, 5001.0, "And one more.", "spk1"))
+    expect(line(page, 1000)).to_be_in_viewport()
+    expect(page.locator("#announcer")).to_have_text("Speaker 1: And one more.")
+
+
+@pytest.mark.parametrize("state", ["live", "ended"])
+def test_what_is_being_read_stays_where_it_is_while_earlier_lines_come(
+    server: FakeServer, page: Page, state: str
+) -> None:
+    long_meeting(server, page, state)
+    expect(line(page, 900)).to_be_attached()
+    line(page, 900).scroll_into_view_if_needed()
+    page.evaluate("scrollBy(0, -300)")
+    page.wait_for_timeout(300)
+    top = "document.querySelector('[data-segment=s900]').getBoundingClientRect().top"
+    before = page.evaluate(top)
+    rest(server)
+    expect(line(page, 0)).to_be_attached(timeout=PATIENT)
+    expect(page.locator("[data-segment]")).to_have_count(1000, timeout=PATIENT)
+    assert abs(page.evaluate(top) - before) <= 1
+    page.wait_for_timeout(100)
+    assert abs(page.evaluate(top) - before) <= 1
+
+
+def test_a_long_meeting_that_is_over_is_read_from_its_beginning(server: FakeServer, page: Page) -> None:
+    long_meeting(server, page, "ended")
+    rest(server)
+    expect(line(page, 0)).to_be_in_viewport()
+    expect(page.locator("[data-segment]")).to_have_count(1000, timeout=PATIENT)
+    expect(line(page, 0)).to_be_in_viewport()
+    server.tell({"type": "ended", "segments": 1000})
+    expect(page.get_by_test_id("end")).to_be_visible()
+    assert len(server.connections) == 1
+
+
+def test_after_a_lost_connection_a_long_meeting_does_not_shrink(server: FakeServer, page: Page) -> None:
+    long_meeting(server, page, "live")
+    rest(server)
+    expect(page.locator("[data-segment]")).to_have_count(1000, timeout=PATIENT)
+    line(page, 100).scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    top = "document.querySelector('[data-segment=s100]').getBoundingClientRect().top"
+    before = page.evaluate(top)
+    server.cut()
+    expect(page.get_by_test_id("connection")).to_contain_text("Reconnecting")
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    assert len(server.connections) == 2
+    expect(page.locator("[data-segment]")).to_have_count(1000, timeout=PATIENT)
+    rest(server)
+    expect(page.get_by_test_id("earlier")).to_be_hidden(timeout=PATIENT)
+    expect(page.locator("[data-segment]")).to_have_count(1000, timeout=PATIENT)
+    assert abs(page.evaluate(top) - before) <= 1

@@ -287,3 +287,43 @@ def test_every_voice_and_soft_text_is_readable_on_the_paper(page: Page, scheme: 
         }"""
     )
     assert worst >= 4.5
+
+
+def snapshot(*lines: dict[str, Any], earlier: int = 0) -> dict[str, Any]:
+    return {"type": "snapshot", "segments": list(lines), "speakers": [], "state": "live", "earlier": earlier}
+
+
+def earlier(*lines: dict[str, Any], left: int = 0) -> dict[str, Any]:
+    return {"type": "earlier", "segments": list(lines), "left": left}
+
+
+def test_earlier_lines_come_before_those_of_the_snapshot_and_never_undo_what_is_newer(shown: Run) -> None:
+    assert shown(
+        snapshot(segment(9, 90.0, 91.0, "nine"), earlier=4),
+        segment(3, 30.0, 31.0, "three again", rev=4),
+        segment(1, 10.0, 11.0, "", rev=5),
+        revision((9, 7, "spk1"), (2, 8, "spk1")),
+        earlier(segment(3, 30.0, 31.0, "three", rev=2), segment(4, 40.0, 41.0, "four"), left=2),
+        earlier(segment(1, 10.0, 11.0, "one"), segment(2, 20.0, 21.0, "two", "spk1", rev=8)),
+    ) == [
+        ["spk1", 20, ["two"]],
+        [None, 30, ["three again"]],
+        [None, 40, ["four"]],
+        ["spk1", 90, ["nine"]],
+    ]
+
+
+def test_after_a_reconnection_what_was_shown_stays_until_it_has_come_again(shown: Run) -> None:
+    def texts(*messages: dict[str, Any]) -> list[str]:
+        return [text for _, _, turn in shown(*before, *messages) for text in turn]
+
+    before = [snapshot(*(segment(i, i * 10.0, i * 10.0 + 1, f"old {i}") for i in range(5)))]
+    again = snapshot(segment(4, 40.0, 41.0, "new 4"), segment(5, 50.0, 51.0, "new 5"), earlier=3)
+    # line 3 is gone, line 2 has come again and changed, the others are not known yet
+    part, last = earlier(segment(2, 20.0, 21.0, "new 2"), left=2), earlier(segment(1, 10.0, 11.0, "new 1"))
+    live = segment(0, 0.0, 1.0, "live 0", rev=9)
+    assert texts(again) == ["old 0", "old 1", "old 2", "old 3", "new 4", "new 5"]
+    assert texts(again, part) == ["old 0", "old 1", "new 2", "new 4", "new 5"]
+    assert texts(again, part, last) == ["new 1", "new 2", "new 4", "new 5"]
+    assert texts(again, live, part, last) == ["live 0", "new 1", "new 2", "new 4", "new 5"]
+    assert texts(snapshot(segment(7, 70.0, 71.0, "all"))) == ["all"]

@@ -23,6 +23,9 @@ import { busyText, connectionText, emptyText, lagText, problemText, warningText 
 
 const SPOKEN = 6 // lines kept for screen readers
 const RANKS = { view: 1, speak: 2, host: 3, server: 4 } // what a token allows
+const PORTION = 240 // lines of a long meeting that are drawn at once, to begin with
+const SWIFT = 16 // milliseconds up to which drawing them counts as quick: more are drawn in the next frame
+const SLOW = 40 // and from which on fewer are
 const FINISHING = 15_000 // milliseconds that leaving waits for the server to store everything
 
 export class MeetingPage {
@@ -30,7 +33,11 @@ export class MeetingPage {
   #id
   #intent
   #state = EMPTY
+  #painted = EMPTY
   #shown = []
+  #top = 0 // lines drawn from the beginning on
+  #bottom = PORTION // lines drawn up to the end
+  #pace = PORTION // lines drawn in the next frame
   #link = null
   #measured = null // seconds from a word to its text, as seen here
   #received = 0 // performance.now() of the last snapshot
@@ -58,6 +65,7 @@ export class MeetingPage {
     this.changes = new Changes(id, { onChange: (facts) => this.#changed(facts), onError: (error) => this.#refused(error) })
     this.turns = el('div', { class: 'turns' })
     this.view = new TranscriptView(this.turns)
+    this.earlier = el('p', { class: 'earlier', hidden: true, 'data-testid': 'earlier' })
     this.end = el('p', { class: 'end', hidden: true, 'data-testid': 'end' }, icon('check'), el('span'))
     this.empty = el(
       'div',
@@ -82,7 +90,7 @@ export class MeetingPage {
         { class: 'meeting', 'data-testid': 'meeting' },
         this.head.node,
         this.notices.node,
-        el('section', { class: 'transcript', 'aria-label': 'Transcript', 'data-testid': 'transcript' }, this.turns, this.end),
+        el('section', { class: 'transcript', 'aria-label': 'Transcript', 'data-testid': 'transcript' }, this.earlier, this.turns, this.end),
         this.empty,
         el('div', { class: 'dock-holder' }, this.jump, this.dock.node),
       ),
@@ -447,8 +455,16 @@ export class MeetingPage {
 
   #paint() {
     const state = this.#state
-    this.#shown = blocks(state, this.#shown)
-    this.view.render(this.#shown, state.speakers)
+    if (!sameLines(state, this.#painted)) this.#shown = blocks(state, this.#shown)
+    this.#painted = state
+    const drawn = this.#portion()
+    const whole = drawn === this.#shown
+    const began = performance.now()
+    this.follower.hold(this.turns, () => {
+      this.view.render(drawn, state.speakers)
+      this.earlier.hidden = whole && state.left === 0
+      setText(this.earlier, 'Earlier lines are on their way…')
+    })
     const live = this.#role === 'source' && this.#link.state === 'live' && state.phase === 'open'
     this.head.show(live ? { ...state, phase: 'live' } : state, voices(this.#shown))
     document.title = `${state.title || 'Untitled meeting'} · Meeting transcriber`
@@ -460,6 +476,30 @@ export class MeetingPage {
     if (ended) setText(this.end.querySelector('span'), `End of the meeting at ${clock(this.recorder.base)}. Everything is saved.`)
     this.#showJump()
     if (!ended) this.follower.follow()
+    if (!whole && this.#widen(performance.now() - began)) this.#draw()
+    // What is said from now on is drawn at once.
+    if (whole) this.#bottom = state.left || !this.#shown.length ? count(this.#shown) + PORTION : Infinity
+  }
+
+  // Of a long meeting some lines at the end, and some at the beginning: more with every frame, until these are all.
+  #portion() {
+    const shown = this.#shown
+    let [first, last, left] = [0, shown.length, this.#top]
+    while (first < last && left > 0) left -= lines(shown[first++])
+    left = this.#bottom
+    while (last > first && left > 0) left -= lines(shown[--last])
+    return last > first ? [...shown.slice(0, first), ...shown.slice(last)] : shown
+  }
+
+  // Draw more in the next frame, as many as this one `took` milliseconds allow; false while it is better to wait for what is still on its way.
+  #widen(took) {
+    const beginning = this.#state.phase === 'ended' && document.scrollingElement.scrollTop <= 0
+    if (beginning && this.#state.left) return false // whoever opens a meeting that is over reads it from its beginning
+    const faster = took < SWIFT ? 1.5 : took > SLOW ? 0.6 : 1
+    this.#pace = Math.round(Math.min(4 * PORTION, Math.max(PORTION / 2, this.#pace * faster)))
+    if (beginning) this.#top += this.#pace
+    else this.#bottom += this.#pace
+    return true
   }
 
   #paintEmpty() {
@@ -495,6 +535,10 @@ export class MeetingPage {
     }
   }
 }
+
+const lines = (block) => block.segments?.length ?? 1
+const count = (shown) => shown.reduce((sum, block) => sum + lines(block), 0)
+const sameLines = (a, b) => ['segments', 'stale', 'speakers', 'gaps'].every((part) => a[part] === b[part])
 
 function button(testid, shape, label, act, look = '') {
   return el('button', { class: `button ${look}`, type: 'button', 'data-testid': testid, onclick: act }, icon(shape), el('span', {}, label))

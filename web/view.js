@@ -4,6 +4,8 @@ import { el, icon, setText } from './dom.js'
 import { clock, speakerColor, speakerName } from './format.js'
 import { split } from './transcript.js'
 
+const LONG = 200 // turns from which on a meeting counts as long
+
 export class TranscriptView {
   #root
   #items = new Map() // by block key: {block, node, name, text}
@@ -25,6 +27,7 @@ export class TranscriptView {
   render(shown, speakers) {
     const relabel = speakers !== this.#speakers
     this.#speakers = speakers
+    this.#root.toggleAttribute('data-long', shown.length > LONG)
     this.#forget(shown)
     let cursor = this.#root.firstElementChild
     for (const block of shown) {
