@@ -271,6 +271,10 @@ class Progress:
         self._size = size
         return now - self._then
 
+    def taken(self, now: float) -> None:
+        """Most of what waited was taken, whatever waits by the next look."""
+        self._then = now
+
     def closing(self, now: float) -> float:
         """Seconds for which the connection is being closed: since this was asked first."""
         if self._closing is None:

@@ -113,6 +113,11 @@ class HttpConnection(H11Protocol, asyncio.BufferedProtocol):
         """Whether the rest of a body is waited for."""
         return self._answering and self.cycle.more_body and not self.flow.read_paused
 
+    def resume_writing(self) -> None:
+        """What was written is taken."""
+        super().resume_writing()
+        self._progress.taken(self.loop.time())
+
     def _stuck(self, now: float) -> float:
         return self._progress.stuck(self.transport.get_write_buffer_size(), now)
 

@@ -53,7 +53,11 @@ async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str, doorman: Door
     try:
         grant = await admit(socket, doorman, meeting_id)
         room = await rooms.enter(meeting_id)
-        if room is not None:
+        peer = peer_of(socket.scope)
+        # Without tokens all have the same role: then nobody can be told apart, and nobody has a place kept.
+        if peer is not None and not peer.admit(reserved=doorman.asks and grant.role >= Role.SPEAK):
+            await _refuse(socket, ErrorMessage("too_many", FULL, True), Close.TOO_MANY)
+        elif room is not None:
             await _attend(socket, room, doorman, grant)
         else:
             async for text in rooms.archive.messages(meeting_id):
@@ -75,11 +79,6 @@ async def _refuse(socket: WebSocket, message: ErrorMessage, code: int) -> None:
 
 
 async def _attend(socket: WebSocket, room: Room, doorman: Doorman, grant: Grant) -> None:
-    peer = peer_of(socket.scope)
-    # Without tokens all have the same role: then nobody can be told apart, and nobody has a place kept.
-    if peer is not None and not peer.admit(reserved=doorman.asks and grant.role >= Role.SPEAK):
-        await _refuse(socket, ErrorMessage("too_many", FULL, True), Close.TOO_MANY)
-        return
     outbox = Outbox(turn=room.turn)
     client = room.join(outbox, grant.role)
     with doorman.inside(grant, lambda: room.post(Broke(client, _denied("this link is no longer valid")))):

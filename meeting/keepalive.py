@@ -134,15 +134,18 @@ class PatientProtocol(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """It was taken."""
         super().resume_writing()
+        self._progress.taken(self.loop.time())
         self._settle()
 
     async def send(self, message: Any) -> None:
-        """Send what the app has for the client; after the last of it, it is the client's turn."""
+        """Send what the app has for the client; after the last of it, it is the turn of one that was not let in."""
+        if message["type"] == "websocket.close":
+            self.writable.set()  # a few bytes, and the last: a client that reads again must find out why it is let go
         try:
             await super().send(message)
         finally:
             self._settle()
-            if self.close_sent:
+            if self.close_sent and not self._peer.admitted:
                 self._peer.wait()
 
     # Ending
@@ -171,7 +174,8 @@ class PatientProtocol(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
             return "what was sent is not taken"
         if not self._peer.admitted:
             return "nobody was let in" if now - self._peer.opened > ADMISSION_SECONDS else None
-        if stuck > SLOW_SECONDS or self.close_sent:
+        # Who was let in has the time of the closing handshake for the last of what was sent, though many end at once.
+        if stuck > SLOW_SECONDS:
             self._peer.wait()
         else:
             self._peer.serve()

@@ -219,6 +219,15 @@ def test_a_client_makes_progress_when_what_waits_for_it_gets_less() -> None:
     assert [progress.closing(now) for now in (20.0, 25.0)] == [0.0, 5.0]
 
 
+def test_who_takes_as_much_as_is_written_is_not_stuck_though_as_much_waits_at_every_look() -> None:
+    progress, stuck = Progress(0.0), []
+    for now in range(1, 10):
+        progress.taken(now - 0.1)
+        stuck.append(progress.stuck(100_000, float(now)))
+    assert max(stuck) < 0.2
+    assert progress.stuck(100_000, 20.0) > 10
+
+
 def test_a_scope_that_came_some_other_way_has_no_peer() -> None:
     scopes: list[dict[str, Any]] = [{}, {"state": {}}, {"state": {"peer": "x"}}]
     assert [peer_of(scope) for scope in scopes] == [None] * 3

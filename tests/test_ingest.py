@@ -20,6 +20,7 @@ from meeting.access import EVERYTHING, Role
 from meeting.connections import Connections
 from meeting.doorman import Doorman
 from meeting.ingest import TRY_AGAIN, _attend
+from meeting.keepalive import PatientProtocol
 from meeting.messages import HEADER, MOST_TEXT, AudioFrame, Ended, encode
 from meeting.outbox import LIMIT, Outbox
 from meeting.session import BENCH
@@ -80,6 +81,32 @@ def test_a_meeting_from_start_to_end(served: Serving) -> None:
     ]
     details = served.http.get(f"/api/meetings/{meeting_id}").json()
     assert (details["state"], details["duration"], details["segments"]) == ("ended", 2.0, 2)
+
+
+def test_who_reads_a_meeting_that_is_over_counts_as_let_in_however_long_it_takes(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as host:
+        host.start()
+        host.frame(0, tone())
+        host.send("stop")
+        host.close_code()
+    go_on, read_part = threading.Event(), archive.read_part
+    admitted: list[bool] = []
+
+    def slow(*given: Any) -> archive.Part:
+        assert go_on.wait(20)
+        return read_part(*given)
+
+    monkeypatch.setattr(archive, "read_part", slow)
+    with served.connect(meeting_id) as late:
+        while True not in admitted:
+            found = list(served.server.server_state.connections)
+            admitted += [one._peer.admitted for one in found if isinstance(one, PatientProtocol)]
+            threading.Event().wait(0.01)
+        go_on.set()
+        assert late.close_code() == 1000
 
 
 def test_who_comes_after_the_end_gets_everything_from_the_store(served: Serving) -> None:

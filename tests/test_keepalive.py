@@ -416,11 +416,26 @@ def waits(peer: Peer) -> bool:
     return peer._connections.waiting == 1
 
 
-def test_after_the_last_word_it_is_the_client_s_turn() -> None:
+@pytest.mark.parametrize("admitted", [False, True])
+def test_after_the_last_word_it_is_the_client_s_turn_but_who_was_let_in_may_read_it_in_peace(admitted: bool) -> None:
+    async def test(one: Talk) -> None:
+        if admitted:
+            assert one.peer.admit()
+        one.told.put_nowait("close")
+        while not one.protocol.close_sent:
+            await asyncio.sleep(0)
+        assert one.protocol.overdue(asyncio.get_running_loop().time()) is None
+        assert waits(one.peer) is not admitted
+
+    talk(test)
+
+
+def test_the_close_frame_comes_behind_what_is_not_taken_and_does_not_wait_for_it() -> None:
     async def test(one: Talk) -> None:
         assert one.peer.admit()
+        one.protocol.pause_writing()
         one.told.put_nowait("close")
-        while not waits(one.peer):
+        for _ in range(10):
             await asyncio.sleep(0)
         assert one.protocol.close_sent
 
