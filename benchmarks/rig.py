@@ -36,11 +36,13 @@ PATIENCE = 300.0
 
 FAKE = """
 import os
+import sys
 import meeting.server
 from meeting import memory
 from meeting.app import create_app
 from meeting.cli import set_up_logs
 from meeting.config import load_config
+from benchmarks.talkative import Talkative
 from tests.server_fakes import FakeMachinery, LeanPipeline
 class Forgetful(list):
     def append(self, pipeline):
@@ -53,7 +55,7 @@ class Tidy(FakeMachinery):
     def tidy(self):
         memory.give_back()
 LeanPipeline.slow = float(os.environ.get("FAKE_SLOW", "0"))
-machinery = Tidy(pipeline=LeanPipeline, pipelines=Forgetful())
+machinery = Tidy(pipeline=Talkative if sys.argv[1] == 'talkative' else LeanPipeline, pipelines=Forgetful())
 meeting.server.create_app = lambda settings, **options: create_app(settings, machinery, **options)
 settings = load_config()
 set_up_logs(settings.server.log_level)
@@ -91,7 +93,7 @@ class Server:
 
     folder: Path
     models: str = "embedded"
-    """A set of models, or "fake" """
+    """A set of models, or "fake", or "talkative" """
     settings: dict[str, str] = field(default_factory=dict)
     """Environment variables beyond ours"""
     open_files: int | None = None
@@ -118,7 +120,8 @@ class Server:
         """Start it, and wait for nothing."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MEETING_") or k == "MEETING_MODELS_CACHE_DIR"}
         ours = {"MEETING_DATA_DIR": str(self.data), "MEETING_PORT": str(self.port), "PYTHONPATH": str(ROOT)}
-        program = ["-c", FAKE] if self.models == "fake" else ["-m", "meeting", "serve", "--models", self.models]
+        fake = self.models in ("fake", "talkative")
+        program = ["-c", FAKE, self.models] if fake else ["-m", "meeting", "serve", "--models", self.models]
         command = [sys.executable, *program]
         if self.open_files is not None:
             command = ["sh", "-c", f'ulimit -n {self.open_files} && exec "$@"', "sh", *command]

@@ -264,47 +264,6 @@ async def _attack(port: int, meeting: str, messages: Iterator[str | bytes], star
     return sent
 
 
-async def crowd(options: Options) -> Result:
-    """One source, many viewers, a tenth of which stop reading."""
-    server = Server(options.folder / "crowd", options.models)
-    server.start()
-    server.ready()
-    meeting, before = server.new_meeting("crowd"), server.memory()
-    source = Source(server.port, meeting, sample(options.seconds), options.speed)
-    first: dict[str, float] = {}
-    late: list[float] = []
-    viewers = options.count
-    deaf = viewers // 10
-
-    async def view(reads: bool) -> None:
-        address = f"ws://127.0.0.1:{server.port}/ws/meetings/{meeting}"
-        # Who does not read does not see that it is let go either: it need not wait for that.
-        patience, queue = (10.0, None) if reads else (0.1, 1)
-        async with connect(address, max_size=None, compression=None, max_queue=queue, close_timeout=patience) as socket:
-            if not reads:
-                await asyncio.sleep(3600)
-            async for text in socket:
-                now = time.monotonic()
-                if '"final":true' in str(text) and '"type":"segment"' in str(text)[:20]:
-                    message = json.loads(text)
-                    late.append(now - first.setdefault(f"{message['id']} {message['rev']}", now))
-
-    watching = [asyncio.create_task(view(number >= deaf)) for number in range(viewers)]
-    await asyncio.sleep(2)
-    await server.outliving(source.run())
-    await asyncio.wait(watching[deaf:], timeout=30)
-    grown = server.memory() - before
-    for task in watching:
-        task.cancel()
-    await asyncio.gather(*watching, return_exceptions=True)
-    server.stop()
-    worst, expected = max(late, default=9.0), len(first) * (viewers - deaf)
-    measured = f"{len(first)} finals: the last of {viewers - deaf} readers had each within {worst:.2f} s of the first; "
-    measured += f"{len(late)} of {expected} arrived; {grown:+.0f} MB"
-    passed = worst <= 1.0 and len(late) == expected and grown < 200
-    return Result(f"1 source, {viewers} viewers, {deaf} stop reading", "≤ 1 s, memory bounded", measured, passed)
-
-
 async def disk(options: Options) -> Result:
     """The disk is full in mid-meeting, then there is room again; and once more, with a kill while it is full."""
     outcome = [await _disk(options, killed) for killed in (False, True)]

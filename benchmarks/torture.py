@@ -23,14 +23,15 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
+from benchmarks.crowd import crowd
 from benchmarks.endurance import realtime, soak
 from benchmarks.faults import bombs, deaths, edits, journals
+from benchmarks.readers import readers
 from benchmarks.rig import Over, end_all
 from benchmarks.scenarios import (
     Options,
     Result,
     api,
-    crowd,
     cuts,
     disk,
     durability,
@@ -46,6 +47,7 @@ TESTS: dict[str, tuple[Callable[[Options], Awaitable[Result]], int, int, float, 
     "garbage": (garbage, 10_000, 500, 65.0, 20.0),
     "api": (api, 300, 20, 0.0, 0.0),
     "crowd": (crowd, 200, 50, 65.0, 20.0),
+    "readers": (readers, 200, 20, 6 * 3600.0, 1800.0),
     "disk": (disk, 1, 1, 40.0, 20.0),
     "locked": (locked, 1, 1, 65.0, 20.0),
     "pings": (unread_pings, 8, 4, 130.0, 12.0),

@@ -89,6 +89,13 @@ def test_readers_that_stop_reading_do_not_hold_up_the_others(tmp_path: Path) -> 
     run("crowd", tmp_path, count=20)
 
 
+def test_readers_who_come_at_once_get_every_line_of_a_long_meeting(tmp_path: Path) -> None:
+    test = torture.TESTS["readers"][0]
+    options = torture.Options(tmp_path, "fake", count=10, speed=1.0, seconds=1200.0, seed=1)
+    result = asyncio.run(torture.run(test, options))
+    assert "; all lines arrived, 0 tracebacks" in result.measured, result.row()
+
+
 def test_starts_that_die_while_they_recover_lose_nothing(tmp_path: Path) -> None:
     run("deaths", tmp_path, count=2, seconds=8.0)
 
