@@ -48,18 +48,19 @@ def create_app(
     machinery: Machinery | None = None,
     store: Store | None = None,
     on_failure: Callable[[MeetingError], None] | None = None,
+    crashed: bool = False,
 ) -> FastAPI:
     """The whole server as an ASGI app; `app.state.rooms` is its running part.
 
     `machinery` builds the models and pipelines (the real ones when None), `on_failure` hears of models that
-    cannot be loaded.
+    cannot be loaded; `crashed`: the process before this one ended by a fault of its own.
     """
     token = server_token(config.server)
     forwarding = Forwarding(config.server.trusted_proxies, config.server.public_url)
     machinery = machinery or RealMachinery(config)
     store = store or Store(config.storage.data_dir)
     engine = EngineRoom(machinery, config.models)
-    rooms = Rooms(_workshop(config, store, machinery, engine), config.limits)
+    rooms = Rooms(_workshop(config, store, machinery, engine), config.limits, crashed=crashed)
     app = FastAPI(
         title="Meeting transcriber",
         version=meeting.__version__,

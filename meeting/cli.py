@@ -1,5 +1,5 @@
-"""The commands: `serve`, `replay`, `list`, `show`, `export`, `evaluate`, `tune`, `models`, `doctor`, `migrate` and
-`token`.
+"""The commands: `serve`, `replay`, `recover`, `list`, `show`, `export`, `evaluate`, `tune`, `models`, `doctor`,
+`migrate` and `token`.
 
 Libraries are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -99,6 +99,9 @@ def parser() -> argparse.ArgumentParser:
 
     _add_serve(command("serve", "run the server with the page"))
     _add_replay(command("replay", "transcribe a recorded meeting through the live path"))
+    recover = command("recover", "hear again what was set aside of a meeting because servers died over it")
+    recover.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
+    _add_models(recover)
     listing = command("list", "list the meetings that are kept, newest first")
     listing.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (default 50)")
     command("show", "print a meeting's transcript").add_argument("meeting", help="id, the start of one, or last")
@@ -175,6 +178,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
     commands = {
         "serve": _serve,
         "replay": _replay,
+        "recover": _recover,
         "list": _list,
         "show": _show,
         "export": _export,
@@ -203,6 +207,14 @@ def _replay(options: argparse.Namespace, config: Config) -> int:
     asked = Options(options.recording, _speed(options.speed), options.out, options.events, options.title, options.chunk)
     summary = replay(config, asked)
     print(visible(json.dumps(summary, ensure_ascii=False)), flush=True)
+    return 0
+
+
+def _recover(options: argparse.Namespace, config: Config) -> int:
+    from meeting.rehear import hear_aside
+
+    set_up_logs(options.log_level or "warning")
+    print(json.dumps(hear_aside(config, options.meeting), ensure_ascii=False), flush=True)
     return 0
 
 

@@ -16,6 +16,8 @@ from pipelines.errors import NotFound, StoreError
 
 log = logging.getLogger(__name__)
 
+GIVEN_UP = "the server died again and again over what was said from here on; it is kept aside on its disk, unheard"
+"""Why there is a gap, for people"""
 ASIDE = ".aside"
 """Ending of a journal that no start hears again by itself"""
 

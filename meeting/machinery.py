@@ -6,11 +6,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import Any, Protocol
 
 from meeting import memory
 from meeting.config import Config, Models
+from meeting.hearings import Hearings
 from meeting.store import Store
 from pipelines.errors import MeetingError, ModelError
 from pipelines.types import Output, Samples
@@ -218,5 +219,7 @@ class Workshop:
     """Seconds after which a source is heard no further, whatever its last frame still holds; None is any time"""
     live: bool = True
     """Whether people read along; a recording that is replayed waits for meetings that do"""
+    hearings: Hearings = field(default_factory=Hearings)
+    """Whose turn it is to be heard again"""
     fsync: bool = False
     """Whether a frame must survive a power cut before it is acknowledged"""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import faulthandler
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -14,16 +15,25 @@ from pathlib import Path
 from meeting import journal
 from meeting.corrections import Corrections
 from meeting.earlier import flac_samples
-from meeting.records import ENDED, ENDING, LIVE, Record, Restored, Resume
+from meeting.gaps import SAMPLE_BYTES
+from meeting.leftovers import GIVEN_UP, set_aside
+from meeting.messages import AudioInfo
+from meeting.records import ENDED, ENDING, LIVE, Gap, Record, Restored, Resume, Source
 from meeting.rescue import Rescue
 from meeting.store import Store
 from pipelines.errors import StoreError
-from pipelines.types import SAMPLE_RATE
+from pipelines.types import SAMPLE_RATE, Span
 
 log = logging.getLogger(__name__)
 
 LOCK = "serve.lock"
 """File in the data folder that the one server holds"""
+
+
+CRASH = "crash.log"
+"""File in the data folder for the fault that ends the server"""
+MOST = 7 * 86_400.0
+"""Seconds that a meeting lasts at most, whatever a client's clock says"""
 
 
 @contextmanager
@@ -47,10 +57,32 @@ def only_server(data_dir: Path) -> Iterator[None]:
         os.close(file)
 
 
-def restore(store: Store, meeting_id: str, window: float, now: datetime) -> Restored | None:
+@contextmanager
+def crash_record(data_dir: Path) -> Iterator[bool]:
+    """Have the fault written down that ends this process; whether the one before had one. Raises StoreError."""
+    path = data_dir / CRASH
+    try:
+        said = path.read_text(errors="replace") if path.exists() else ""
+        file = path.open("w")
+    except OSError as error:
+        raise StoreError(f"{path} cannot be used: {error.strerror}") from error
+    if said:
+        log.error("the process before this one crashed:\n%s", said[:4000])
+    with file:
+        faulthandler.enable(file)
+        try:
+            yield bool(said)
+        finally:
+            faulthandler.disable()
+    path.unlink(missing_ok=True)
+
+
+def restore(
+    store: Store, meeting_id: str, window: float, now: datetime, given_up: Callable[[Path], bool] = lambda path: False
+) -> Restored | None:
     """A meeting as its process left it; None when it runs in another process, or could only be ended.
 
-    `window` is in seconds, `now` in UTC. Raises StoreError.
+    `window` is in seconds, `now` in UTC; `given_up` says of a journal that it must not be heard. Raises StoreError.
     """
     record, rescue = store.record(meeting_id), Rescue(store)
     if record.meeting.state not in (LIVE, ENDING):
@@ -62,6 +94,11 @@ def restore(store: Store, meeting_id: str, window: float, now: datetime) -> Rest
     left = {source: path for source, path in paths.items() if path.is_file()}
     if not left:
         _end(store, record)
+        return None
+    for source in [source for source, path in left.items() if given_up(path)]:
+        _give_up(store, record, source, left.pop(source))
+    if not left:
+        _end(store, store.record(meeting_id))
         return None
     source = max(left, key=lambda source: left[source].stat().st_mtime)
     heard_at = datetime.fromtimestamp(left[source].stat().st_mtime, timezone.utc)
@@ -79,6 +116,32 @@ def remaining(lost_at: datetime | None, now: datetime, window: float) -> float:
     """Seconds left of the window, between none and all of it whichever way the clock was set meanwhile."""
     away = 0.0 if lost_at is None else (now - lost_at).total_seconds()
     return min(window, max(0.0, window - away))
+
+
+def _give_up(store: Store, record: Record, source: Source, path: Path) -> None:
+    """Set aside a journal that ends whoever hears it, and say so where its text would be."""
+    start = _samples(record)
+    end = max(start + 1, journal_samples(path, AudioInfo(source.encoding, source.sample_rate, source.channels)))
+    Rescue(store).save_gap(record.meeting.id, Gap(source.id, Span(start, end), GIVEN_UP)).result()
+    kept = set_aside(path)
+    log.error(
+        "meeting %s: the server died again and again over what it received; it is kept as %s, and "
+        "`python -m meeting recover %s` hears it in a process of its own",
+        record.meeting.id,
+        kept.name,
+        record.meeting.id,
+    )
+
+
+def journal_samples(path: Path, audio: AudioInfo) -> int:
+    """How long a journal's sound is, in samples at 16 kHz, as far as that can be told without making it."""
+    rate = SAMPLE_BYTES.get(audio.encoding, 0) * audio.sample_rate * audio.channels
+    size, first, last = 0, None, 0
+    for frame in journal.read(path, audio):
+        size += len(frame.payload)
+        first, last = frame.capture_us if first is None else first, frame.capture_us
+    span = size / rate if rate > 0 else max(0, last - (first or 0)) / 1e6
+    return round(min(span, MOST) * SAMPLE_RATE)
 
 
 def _end(store: Store, record: Record) -> None:

@@ -71,6 +71,18 @@ class Rescue:
 
         return self._store.write(work)
 
+    def reopen(self, meeting_id: str, source_id: str, reason: str) -> Future[None]:
+        """Make a meeting that is over one that was cut off, to which nobody comes back; its gaps for a reason go."""
+        live = update(MeetingRow).where(MeetingRow.id == meeting_id).values(state=LIVE, ended_at=None)
+        resume = delete(ResumeRow).where(ResumeRow.meeting_id == meeting_id, ResumeRow.source_id == source_id)
+        gaps = delete(GapRow).where(GapRow.meeting_id == meeting_id, GapRow.reason == reason)
+
+        def work(session: Session) -> None:
+            for statement in (live, resume, gaps):
+                session.execute(statement)
+
+        return self._store.write(work)
+
     def save_resume(self, meeting_id: str, resume: Resume) -> Future[None]:
         """Keep what a source needs to go on, or what has changed of it."""
         values = {"digest": resume.digest, "hotwords": list(resume.hotwords), "lost_at": resume.lost_at}

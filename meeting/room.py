@@ -221,6 +221,11 @@ class Room:
             await asyncio.sleep(0.02)
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """Ids of the sources that are being heard."""
+        return tuple(self._workers)
+
+    @property
     def unfinished(self) -> bool:
         """Whether a later room must go on with this meeting, once this one is over."""
         cut_off = self.session.state in (State.LIVE, State.ENDING) or self._keeper.overflowed

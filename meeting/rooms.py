@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
+from typing import Any
 
 from meeting import journal
 from meeting.archive import Archive
@@ -24,7 +25,7 @@ from meeting.records import ENDED, ENDING, LIVE, OPEN, Meeting, Restored
 from meeting.recovery import restore
 from meeting.rescue import Rescue
 from meeting.room import Room
-from meeting.store import Store
+from meeting.store import AUDIO, Store
 from pipelines.errors import NotFound, StoreError
 from pipelines.types import seconds
 
@@ -37,6 +38,8 @@ LOOK = 10.0
 """Seconds between two looks at the disk"""
 LETTING_GO = 2.0
 """Seconds that the threads of sources have at most to close their files once their meetings are over"""
+BRIEF = 0.05
+"""Seconds between two looks at whether all others have been heard"""
 AGAIN = 30.0
 """Seconds after which a meeting that could not be finished is tried again"""
 
@@ -50,8 +53,14 @@ class Rooms:
         limits: Limits,
         resumable: bool = True,
         free: Callable[[], int] | None = None,
+        crashed: bool = False,
     ) -> None:
-        """`resumable`: whether sources may come back to a later process. `free` gives the bytes free on the disk."""
+        """`resumable`: whether sources may come back to a later process. `free` gives the bytes free on the disk.
+
+        `crashed`: the process before this one is known to have ended by a fault of its own.
+        """
+        self._crashed = crashed
+        self._suspects = False
         self.workshop = workshop
         self._limits = limits
         self._resumable = resumable
@@ -169,6 +178,20 @@ class Rooms:
         for meeting_id in left:
             await self._again(meeting_id)
         self._found = True
+        if self._suspects:
+            self._later(self._release_suspects())
+
+    async def _release_suspects(self) -> None:
+        hearings, path = self.workshop.hearings, self.store.journal_path
+
+        def others() -> bool:
+            rooms = [room for room in self._rooms.values() if room.session.recovering]
+            known = [[hearings.suspected(path(room.id, source)) for source in room.sources] for room in rooms]
+            return not all(suspected and all(suspected) for suspected in known)
+
+        while others():
+            await asyncio.sleep(BRIEF)
+        hearings.release()
 
     async def watch_disk(self) -> None:
         """Tell live meetings when the disk is almost full, and when it no longer is; runs until it is cancelled."""
@@ -193,6 +216,8 @@ class Rooms:
 
     def _unfinished(self) -> list[str] | None:
         try:
+            self._suspects = self.workshop.hearings.survey(self.store.data_dir / AUDIO, self._crashed)
+            self._crashed = False  # told once
             claim_journals(self.store)
             return Rescue(self.store).unfinished()
         except StoreError as error:
@@ -214,7 +239,8 @@ class Rooms:
         return meeting.state in (LIVE, ENDING)
 
     def _restore(self, meeting_id: str) -> Restored | None:
-        return restore(self.store, meeting_id, self._limits.resume_window, datetime.now(timezone.utc))
+        given_up = self.workshop.hearings.given_up
+        return restore(self.store, meeting_id, self._limits.resume_window, datetime.now(timezone.utc), given_up)
 
     def rename(self, meeting_id: str, title: str) -> None:
         """Tell a meeting that is not over its new title."""
@@ -337,6 +363,9 @@ class Rooms:
             await asyncio.sleep(AGAIN)
             await self._again(meeting_id)
 
-        task = asyncio.create_task(later())
+        self._later(later())
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._retries.add(task)
         task.add_done_callback(self._retries.discard)

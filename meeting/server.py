@@ -24,7 +24,7 @@ from meeting.doorman import server_token
 from meeting.forwarding import Forwarding
 from meeting.http_connection import HttpConnection
 from meeting.messages import HEADER
-from meeting.recovery import only_server
+from meeting.recovery import crash_record, only_server
 from meeting.repeats import tell_repeats
 from meeting.rooms import Rooms
 from meeting.store import Store
@@ -224,7 +224,7 @@ def serve(config: Config, open_page: bool = False) -> None:
     listening = listen(config.server.host, config.server.port)
     try:
         # First of all: whoever comes second must not so much as migrate what the first one is using.
-        with only_server(store.data_dir):
+        with only_server(store.data_dir), crash_record(store.data_dir) as crashed:
             store.open()
             server: MeetingServer | None = None
 
@@ -233,7 +233,7 @@ def serve(config: Config, open_page: bool = False) -> None:
                 if server is not None:
                     server.should_exit = True
 
-            app = create_app(config, store=store, on_failure=failed)
+            app = create_app(config, store=store, on_failure=failed, crashed=crashed)
             url = _url(config.server, listening.getsockname()[1])
             server = MeetingServer(
                 server_config(app, config),

@@ -29,6 +29,7 @@ from meeting.events import (
     Unsaved,
 )
 from meeting.framing import HEARD, STOPPED, Entry
+from meeting.hearings import Hearing
 from meeting.journal import Journal, JournalLost
 from meeting.leftovers import set_aside
 from meeting.machinery import Door, Pipeline, Workshop
@@ -97,6 +98,7 @@ class Worker:
         self._ending = False
         """The end has been taken from the queue"""
         self._said_heard = not job.recover
+        self._hearing: Hearing | None = None
         self.lossy = False
         """Whether something of its journal could not be heard again"""
         self._sound: Sound | None = None
@@ -247,6 +249,15 @@ class Worker:
 
     def _recover(self) -> bool:
         """Hear everything on disk again; false when that must be left to another time."""
+        self._hearing = self._workshop.hearings.ask(self._path, lambda: self._jobs.put(_Wake()))
+        heard = False
+        try:
+            heard = self._recovered()
+        finally:
+            self._hearing.end(heard)
+        return heard
+
+    def _recovered(self) -> bool:
         problem = self._attempt(self._hear_again)
         if self._abandoned.is_set():
             return False
@@ -264,8 +275,11 @@ class Worker:
         return True
 
     def _hear_again(self) -> None:
-        while not self._awake.is_set() and not self._ending:
+        assert self._hearing is not None
+        while not (self._awake.is_set() and self._hearing.granted) and not self._ending:
             self._take(self._jobs.get())
+        if self._abandoned.is_set():
+            return
         self._awake.wait()
         if self._abandoned.is_set():
             return
@@ -273,16 +287,19 @@ class Worker:
             self._connect()
         assert self._sound is not None
         assert self._journal is not None
-        news = False
+        self._hearing.begin()
+        news, number = False, 0
         for entry in journal.follow(self._path, self._job.audio):
             if not self._sound.full:
                 # Behind an end comes what the door still holds, and only then what is missing.
                 parts = self._feed(entry) if entry or self._journal.stopped else self._hear(self._sound.reach())
+                number += entry is not None
                 try:
-                    for _ in parts:
+                    for _ in self._noted(number, parts):
                         self._pace(RECOVERY_BACKLOG)
                         news = self._take_waiting() or news
                 except DecoderKilled as error:  # nothing of the audio: what was acknowledged is heard another time
+                    self._hearing.stumble()
                     raise StoreError(str(error)) from error
             if self._abandoned.is_set():
                 return
@@ -292,6 +309,18 @@ class Worker:
             news = news and entry is not None
         assert self._pipeline is not None
         self._pipeline.wait_below(1.0)
+
+    def _noted(self, entry: int, parts: Iterator[None]) -> Iterator[None]:
+        """The same, with a note of where it is as long as something is made of the audio."""
+        assert self._hearing is not None
+        assert self._sound is not None
+        while True:
+            self._hearing.at(entry, self._sound.samples)
+            over = next(parts, self) is self
+            self._hearing.rest()
+            if over:
+                return
+            yield
 
     def _take_waiting(self) -> bool:
         taken = False

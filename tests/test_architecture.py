@@ -70,12 +70,12 @@ LAYOUT = {
     "live": row(
         "meeting",
         "ingest room rooms archive worker machinery memory outbox doorman forwarding entry retention gate keeper "
-        "recovery leftovers sound connections earlier",
+        "recovery leftovers sound connections earlier hearings",
         f"{PIPELINES} core storage live",
     ),
     "edge": row(
         "meeting",
-        "app api figures guard keepalive server replay cli doctor repeats "
+        "app api figures guard keepalive server replay rehear cli doctor repeats "
         "acceptor http_connection uvicorn_parts descriptors __main__ "
         "evaluate evaluate_run scores der plots tune tune_bench",
         f"{PIPELINES} core storage live edge",
