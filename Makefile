@@ -6,6 +6,8 @@
 PYTHON ?=
 # More arguments: of the server in `make serve`, of pytest in the tests.
 ARGS ?=
+# Tests that run side by side; each process may load the models, about 1.5 GB. A file's tests stay in one process.
+JOBS ?= 2
 
 BIN = .venv/bin
 
@@ -20,7 +22,7 @@ serve: setup ## run the server; its page is at http://127.0.0.1:8765
 	@exec $(BIN)/python -m meeting serve $(ARGS)
 
 test: lint types ## check style and types, then run the tests
-	$(BIN)/python -m pytest -m "not slow and not gpu" $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow and not gpu" $(ARGS)
 
 lint: setup ## check style
 	$(BIN)/ruff check .

@@ -117,6 +117,9 @@ def limit_repeats(handler: logging.Handler, clock: Callable[[], float] = time.mo
     """Give a handler the filter; what was left out is told to the same handler, past its filters."""
 
     def tell(record: logging.LogRecord) -> None:
+        # At the end of a program whoever lent the stream may have closed it already.
+        if getattr(getattr(handler, "stream", None), "closed", False):
+            return
         handler.acquire()
         try:
             handler.emit(record)

@@ -112,7 +112,9 @@ def test_the_servers_token_opens_everything_and_a_link_its_meeting(links: Links)
     assert (grant.role, grant.link) == (Role.VIEW, link)
 
 
-@pytest.mark.parametrize("token", [None, "", "wrong", TOKEN + "x", TOKEN[:-1], new_token(), "\ud800"])
+@pytest.mark.parametrize(
+    "token", [None, "", "wrong", TOKEN + "x", TOKEN[:-1], pytest.param(new_token(), id="made here"), "\ud800"]
+)
 def test_any_other_token_opens_nothing(links: Links, token: str | None) -> None:
     assert denial(Doorman(TOKEN, links), token).status == 401
 
@@ -156,7 +158,7 @@ def test_links_of_meetings_that_are_gone_do_not_keep_the_servers_token_out(links
         assert asyncio.run(doorman.identify(TOKEN, "10.0.0.1")) == EVERYTHING
 
 
-@pytest.mark.parametrize("own", [TOKEN, new_token()])
+@pytest.mark.parametrize("own", [TOKEN, pytest.param(new_token(), id="made here")])
 def test_guesses_at_the_servers_token_are_limited_whatever_they_look_like(links: Links, own: str) -> None:
     doorman = Doorman(own, links, lambda: 0.0)
     for tries, guess in ((20, lambda: new_token()[:-1]), (600, new_token)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import threading
 from collections.abc import Iterator
@@ -177,3 +178,14 @@ def test_the_command_line_limits_what_it_logs(monkeypatch: pytest.MonkeyPatch) -
     finally:
         logging.getLogger().handlers[:], _ = before
         logging.getLogger().setLevel(before[1])
+
+
+def test_what_was_left_out_is_not_told_to_a_stream_that_is_closed(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    made = limit_repeats(handler)
+    for _ in range(OFTEN + 1):
+        made.filter(logging.LogRecord("tests", logging.INFO, "file.py", 1, "same", (), None))
+    stream.close()
+    made.flush(everything=True)
+    assert "Logging error" not in capsys.readouterr().err
