@@ -9,16 +9,17 @@ from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from meeting import export as exports
 from meeting.access import LINK_ROLES, Grant, Link, digest
+from meeting.archive import File
 from meeting.doorman import Doorman
 from meeting.edits import Conflict, SegmentChange, SpeakerChange
 from meeting.messages import as_dict
-from meeting.outline import outline
-from meeting.records import OPEN, Meeting, Record, Source, display_name
+from meeting.outline import Outline, outline
+from meeting.records import OPEN, Meeting, Source, display_name
 from meeting.retention import remove_meeting
 from meeting.rooms import Rooms
 from meeting.store import Store, new_id
@@ -245,27 +246,31 @@ async def remove(request: Request, meeting_id: str) -> Response:
 
 
 @router.get("/{meeting_id}/transcript")
-def transcript(request: Request, meeting_id: str) -> Response:
+async def transcript(request: Request, meeting_id: str) -> Response:
     """The transcript so far, as in the JSON export."""
-    text = exports.export(_store(request).record(meeting_id), "json")
-    return Response(text, media_type="application/json")
+    return _download(await _rooms(request).archive.file(meeting_id, "json"), "application/json", {})
 
 
 @router.get("/{meeting_id}/export", response_class=Response, responses={200: {"content": FILES}})
-def export(request: Request, meeting_id: str, format: Annotated[str, FORMAT]) -> Response:
+async def export(request: Request, meeting_id: str, format: Annotated[str, FORMAT]) -> Response:
     """The transcript as a file: srt, vtt, json, txt, md, rttm or seglst."""
     kind = exports.format_named(format)
-    record = _store(request).record(meeting_id)
-    name = re.sub(r"[^A-Za-z0-9]+", "-", record.meeting.title).strip("-").lower()[:60] or meeting_id
-    headers = {"Content-Disposition": f'attachment; filename="{name}{kind.suffix}"'}
-    return Response(exports.export(record, format), media_type=kind.content_type, headers=headers)
+    file = await _rooms(request).archive.file(meeting_id, format)
+    name = re.sub(r"[^A-Za-z0-9]+", "-", file.title).strip("-").lower()[:60] or meeting_id
+    return _download(file, kind.content_type, {"Content-Disposition": f'attachment; filename="{name}{kind.suffix}"'})
+
+
+def _download(file: File, content_type: str, headers: dict[str, str]) -> Response:
+    # Handed on in pieces: however many take it slowly, nothing of it waits in memory for each of them.
+    length = {"Content-Length": str(len(file.data))}
+    return StreamingResponse(file.chunks(), media_type=content_type, headers={**headers, **length})
 
 
 @router.get("/{meeting_id}/audio", response_class=Response, responses={200: SOUND, 206: SOUND, 416: NO_RANGE})
 def audio(request: Request, meeting_id: str, source: str | None = None) -> Response:
     """A source's sound as FLAC; ranges may be asked for."""
     store = _store(request)
-    record = store.record(meeting_id)
+    record = outline(store, meeting_id)
     if _rooms(request).busy(meeting_id):
         raise Conflict("the meeting is live: its audio can be had once it has ended")
     found = _with_audio(record, source)
@@ -304,7 +309,7 @@ async def revoke(request: Request, meeting_id: str, link_id: str) -> Response:
     return Response(status_code=204)
 
 
-def _with_audio(record: Record, source_id: str | None) -> Source:
+def _with_audio(record: Outline, source_id: str | None) -> Source:
     found = [source for source in record.sources if source.audio is not None and source_id in (None, source.id)]
     if not found:
         raise NotFound("no such audio was kept for this meeting")

@@ -1,6 +1,6 @@
-"""Meetings that are over, for whoever comes to read them: the newest lines at once, the earlier ones part by part.
+"""Stored meetings for many who want them at once: what is over, newest lines first and part by part; files of any.
 
-Each part is read and encoded in a thread, once for all who want it, and kept for a little while.
+Each part and file is made in a thread, once for all who ask at the same time; parts are kept for a little while.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
+from meeting.export import export
 from meeting.history import LINES, NEWEST, PART
 from meeting.messages import (
     EarlierMessage,
@@ -25,6 +26,8 @@ from meeting.messages import (
 )
 from meeting.outline import Outline, lines_backwards, outline
 from meeting.outputs import gap_message
+from meeting.records import ENDED
+from meeting.sharing import Shared, shared
 from meeting.store import Store
 from meeting.transcript import Place
 from pipelines.types import seconds
@@ -33,10 +36,12 @@ KEPT = 16_000_000
 """Bytes of parts that are kept, of all meetings together"""
 KEPT_FOR = 30.0
 """Seconds for which a part is kept that nobody has asked for since"""
-READING = 2
-"""Parts that are read at once"""
+LOOKING, READING, EXPORTING = 2, 2, 1
+"""Outlines that are read at once, and parts, and meetings that are exported: a long one takes 100 MB meanwhile"""
 
-T = TypeVar("T")
+CHUNK = 1 << 16
+"""Bytes of a file that are handed on at once"""
+
 Key = tuple[str, str, Place | None]
 """A meeting, what it was like, and the place before which a part ends"""
 
@@ -52,6 +57,21 @@ class Part:
     """Lines in it and in those after it"""
 
 
+@dataclass(frozen=True)
+class File:
+    """An export."""
+
+    title: str
+    """What the meeting is called"""
+    data: bytes = field(repr=False)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The data piece by piece, each to be asked for once the one before is on its way."""
+        for at in range(0, len(self.data), CHUNK):
+            yield self.data[at : at + CHUNK]
+            await asyncio.sleep(0)  # what the system takes at once must not hold the loop up
+
+
 class Archive:
     """Reads meetings that are over for many at once; lives on the event loop."""
 
@@ -61,8 +81,9 @@ class Archive:
         self._used: dict[Key, float] = {}
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._looking: dict[str, asyncio.Task[Outline]] = {}
-        self._asked: dict[str, asyncio.Task[Outline]] = {}
+        self._look = Shared[str, Outline](lambda meeting_id: outline(store, meeting_id), LOOKING)
+        self._export = Shared[tuple[str, str], File](lambda asked: self._make(*asked), EXPORTING)
+        self._files: WeakValueDictionary[tuple[str, str], File] = WeakValueDictionary()
         self._reading = asyncio.Semaphore(READING)
         self._turn = asyncio.Lock()
 
@@ -85,25 +106,29 @@ class Archive:
 
     async def outline(self, meeting_id: str) -> Outline:
         """A meeting's outline, no older than this call; those who ask at once are told of one look. Raises NotFound."""
-        asked = self._asked.get(meeting_id)
-        if asked is None:
-            asked = self._asked[meeting_id] = _shared(self._look(meeting_id))
-        return await asyncio.shield(asked)
+        return await self._look(meeting_id)
 
-    async def _look(self, meeting_id: str) -> Outline:
-        # A look that is under way may have begun before what the caller knows of.
-        if meeting_id in self._looking:
-            await asyncio.wait({self._looking[meeting_id]})
-        self._looking[meeting_id] = self._asked.pop(meeting_id)
-        try:
-            return await asyncio.to_thread(outline, self._store, meeting_id)
-        finally:
-            del self._looking[meeting_id]
+    async def file(self, meeting_id: str, kind: str) -> File:
+        """A meeting in one of the formats of its exports, no older than this call; made once for all who ask at once.
+
+        Raises NotFound and StoreError.
+        """
+        return await self._export((meeting_id, kind))
+
+    def _make(self, meeting_id: str, kind: str) -> File:
+        known = outline(self._store, meeting_id)
+        # Who takes it slowly holds it for long: it is to be the same one for all.
+        key = (repr(known), kind)
+        made = self._files.get(key) if known.meeting.state == ENDED else None
+        if made is None:
+            record = self._store.record(meeting_id)
+            made = self._files[key] = File(record.meeting.title, export(record, kind).encode())
+        return made
 
     async def _part(self, key: Key, known: Outline, told: int) -> Part:
         task = self._parts.get(key)
         if task is None:
-            task = self._parts[key] = _shared(self._read(key, known, told))
+            task = self._parts[key] = shared(self._read(key, known, told))
         self._parts.move_to_end(key)
         self._used[key] = asyncio.get_running_loop().time()
         return await asyncio.shield(task)
@@ -132,13 +157,6 @@ class Archive:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = loop.call_later(KEPT_FOR, self._let_go) if self._parts else None
-
-
-def _shared(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """A task for several to wait for, who may all be gone when it fails."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(lambda task: task.cancelled() or task.exception())
-    return task
 
 
 def read_part(store: Store, known: Outline, place: Place | None, told: int) -> Part:

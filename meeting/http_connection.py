@@ -88,8 +88,11 @@ class HttpConnection(H11Protocol, asyncio.BufferedProtocol):
             self.drop()
 
     def drop(self) -> None:
-        """End at once."""
-        reset(self.transport)
+        """End at once; what the system holds of an answer that is out of our hands still reaches who takes it."""
+        if self._answering or self.transport.get_write_buffer_size():
+            reset(self.transport)
+        else:
+            self.transport.abort()
 
     def overdue(self, now: float) -> str | None:
         """Why it must end, if it must."""

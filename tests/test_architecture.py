@@ -69,8 +69,8 @@ LAYOUT = {
     ),
     "live": row(
         "meeting",
-        "ingest room rooms archive worker machinery memory outbox doorman forwarding entry retention gate keeper "
-        "recovery leftovers sound connections earlier hearings",
+        "ingest room rooms archive sharing worker machinery memory outbox doorman forwarding entry retention gate "
+        "keeper recovery leftovers sound connections earlier hearings",
         f"{PIPELINES} core storage live",
     ),
     "edge": row(

@@ -15,13 +15,13 @@ from meeting import archive
 from meeting.archive import Archive
 from meeting.corrections import Corrections
 from meeting.edits import SegmentChange, SpeakerChange
-from meeting.export import to_json
+from meeting.export import export, to_json
 from meeting.messages import SegmentMessage, encode
 from meeting.records import ENDED, OPEN, Gap, Meeting, Record
 from meeting.rescue import Rescue
 from meeting.store import Store
 from pipelines.errors import NotFound
-from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
+from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevised, Word
 
 A, B = "a" * 16, "b" * 16
 NOW = datetime(2026, 1, 2, 3, tzinfo=timezone.utc)
@@ -143,8 +143,7 @@ def test_who_asks_while_a_look_is_under_way_waits_for_the_next_one(
         later = [asyncio.create_task(kept.outline(A)) for _ in range(5)]
         await asyncio.gather(first, *later)
         assert len(looks) == 2
-        assert not kept._looking
-        assert not kept._asked
+        assert not kept._look
 
     run(body)
 
@@ -211,5 +210,39 @@ def test_after_a_fault_the_next_reader_tries_again(store: Store, monkeypatch: py
         with pytest.raises(OSError, match="once"):
             await read(kept)
         assert len(lines(await read(kept))) == LINES
+
+    run(body)
+
+
+def test_a_file_is_made_once_for_all_who_ask_at_once_and_anew_for_who_asks_later(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = counting(monkeypatch, "export")
+
+    async def body() -> None:
+        kept = Archive(store)
+        files = await asyncio.gather(*(kept.file(A, "txt") for _ in range(50)))
+        assert all(file is files[0] for file in files)
+        assert len(made) == 1
+        assert files[0].data.decode() == export(store.record(A), "txt")
+        assert b"".join([chunk async for chunk in files[0].chunks()]) == files[0].data
+        assert await kept.file(A, "txt") is files[0]  # while somebody still takes it
+        await asyncio.to_thread(Corrections(store).change, A, SegmentChange("s0", 1, False, None, "changed"))
+        assert b"changed" in (await kept.file(A, "txt")).data
+        assert len(made) == 2
+        with pytest.raises(NotFound):
+            await kept.file("nowhere", "txt")
+
+    run(body)
+
+
+def test_what_is_said_meanwhile_is_in_the_next_file_of_a_live_meeting(store: Store) -> None:
+    async def body() -> None:
+        kept = Archive(store)
+        await asyncio.wrap_future(store.set_state(A, "live"))
+        first = await kept.file(A, "rttm")
+        revised = TurnsRevised(Span(0, SAMPLE_RATE), (Turn(Span(0, SAMPLE_RATE), "spk1"),))
+        await asyncio.wrap_future(store.save_turns(A, revised))
+        assert (await kept.file(A, "rttm")).data != first.data
 
     run(body)

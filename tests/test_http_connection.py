@@ -188,3 +188,14 @@ def test_who_is_dropped_is_told_by_a_reset_and_nothing_stays_in_the_system(
             pause()
         mine.settimeout(20)
         assert was_reset(mine)
+
+
+def test_an_answer_that_is_out_of_our_hands_reaches_who_is_dropped_behind_it(served: Serving) -> None:
+    with connected(served) as mine:
+        mine.sendall(LARGE)
+        whole = len(served.http.get("/docs").content)
+        while not any(one.cycle is not None and one.cycle.response_complete for one in http(served)):
+            pause()
+        for one in http(served):
+            one.loop.call_soon_threadsafe(one.drop)
+        assert len(ended(mine).partition(b"\r\n\r\n")[2]) == whole
