@@ -20,6 +20,8 @@ SMALL = 4096
 """Bytes that the socket of a client holds that does not read"""
 FLOOD = 60 * LINES
 """Lines that are said, at most, until those who do not read must have fallen behind"""
+OTHERS = 20
+"""Readers beside them meanwhile"""
 CUT_OFF = 1013
 """Close code for them"""
 
@@ -28,7 +30,9 @@ async def crowd(options: Options) -> Result:
     """One source, many viewers; then as many lines as it takes until a tenth of them, who do not read, fall behind."""
     viewers, deaf = options.count, max(1, options.count // 10)
     worst, finals, arrived, calm = await _calm(options, viewers, deaf)
-    cut, missed, flooded = await _flood(options, viewers - deaf, deaf)
+    # Few others: text must come fast enough for those who do not read to have too much waiting within the seconds
+    # after which a connection that takes nothing is ended anyway.
+    cut, missed, flooded = await _flood(options, min(OTHERS, viewers - deaf), deaf)
     measured = f"{finals} finals: the last of {viewers - deaf} readers had each within {worst:.2f} s of the first; "
     measured += (
         f"{arrived} of {finals * (viewers - deaf)} arrived; {calm:+.0f} MB; in a flood of text {cut} of {deaf} fell "
