@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from meeting import journal
+from meeting.messages import AudioInfo
 from meeting.outline import Outline, outline
 from meeting.records import ENDED, OPEN, Meeting, Source
 from meeting.rescue import Rescue
@@ -77,17 +78,18 @@ def _stored(store: Store, path: Path, row: Source) -> bool:
 
 
 def _give_place(store: Store, path: Path, found: Outline, row: Source) -> None:
-    first = next(journal.read(path), None)
+    known = AudioInfo(row.encoding, row.sample_rate, row.channels) if row.encoding else None
+    first = next(journal.read(path, known), None)
     if first is None:
         path.unlink(missing_ok=True)  # nobody was told that anything was kept
         return
-    if not row.encoding:
+    if known is None:
         audio = journal.read_audio(path)
         row = Source(row.id, row.name, row.kind, audio.encoding, audio.sample_rate, audio.channels)
     meeting, others = found.meeting, [source for source in found.sources if source.id != row.id]
     taken = meeting.state == ENDED or any(_kept(store, meeting.id, other) for other in others)
     ended = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-    (last,) = deque(journal.read(path), maxlen=1)
+    (last,) = deque(journal.read(path, known), maxlen=1)
     started = ended - timedelta(microseconds=min(max(0, last.capture_us - first.capture_us), 10**12))
     rescue = Rescue(store)
     if not taken:

@@ -20,6 +20,7 @@ from meeting.leftovers import GIVEN_UP, set_aside
 from meeting.messages import AudioInfo
 from meeting.records import ENDED, ENDING, LIVE, Gap, Record, Restored, Resume, Source
 from meeting.rescue import Rescue
+from meeting.sound import PART
 from meeting.store import Store
 from pipelines.errors import StoreError
 from pipelines.types import SAMPLE_RATE, Span
@@ -124,6 +125,8 @@ def _give_up(store: Store, record: Record, source: Source, path: Path) -> None:
     end = max(start + 1, journal_samples(path, AudioInfo(source.encoding, source.sample_rate, source.channels)))
     Rescue(store).save_gap(record.meeting.id, Gap(source.id, Span(start, end), GIVEN_UP)).result()
     kept = set_aside(path)
+    flac = store.audio_path(record.meeting.id, source.id)
+    flac.with_name(flac.name + PART).unlink(missing_ok=True)
     log.error(
         "meeting %s: the server died again and again over what it received; it is kept as %s, and "
         "`python -m meeting recover %s` hears it in a process of its own",

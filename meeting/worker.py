@@ -214,7 +214,8 @@ class Worker:
             shop.engine.call_when_settled(self._wake)
         else:
             self._awake.set()
-            self._connect()
+            if not job.recover:  # a pipeline is held only while it has something to hear
+                self._connect()
         if job.recover:
             self._post(Reopened(job.source_id, self._journal.next_seq, self._journal.stopped))
         else:

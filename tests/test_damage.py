@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,7 +22,8 @@ from meeting.rescue import Rescue
 from meeting.sound import DAMAGED
 from meeting.store import Store
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevised, Word
-from tests.server_fakes import Serving, config, serving, tone
+from tests.containers import encoded
+from tests.server_fakes import Serving, config, serving, tone, wait_ready
 
 A, SOURCE, TOKEN = "a" * 16, "s" * 16, "t" * 32
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -171,3 +173,37 @@ def speak(server: Server, seq: int, stop: bool = False) -> int:
             host.send("stop")
             host.until("ended")
     return seq + 1
+
+
+@pytest.mark.parametrize("flac", [True, False], ids=["sound kept", "no sound kept"])
+@pytest.mark.parametrize("encoding", ["wav", "flac", "webm_opus", "ogg_opus", "mp3"])
+def test_a_damaged_container_never_costs_what_was_stored(tmp_path: Path, encoding: str, flac: bool) -> None:
+    content = encoded(encoding, seconds=6.0)
+    frames = [content[at : at + len(content) // 12 + 1] for at in range(0, len(content), len(content) // 12 + 1)]
+    audio = AudioInfo(encoding)
+    with Store(tmp_path) as store:
+        for number in range(len(frames)):
+            id_ = f"{number:016}"
+            store.create_meeting(Meeting(id_, "Cut off", OPEN, NOW)).result()
+            store.save_source(id_, Source(SOURCE, "Ann", "room", encoding, 16000, 1)).result()
+            store.set_state(id_, LIVE, started_at=NOW).result()
+            store.save_segments(id_, [stored_line(at) for at in range(6)]).result()
+            with Journal(store.journal_path(id_, SOURCE), audio) as journal:
+                for seq, payload in enumerate(frames):
+                    journal.append(AudioFrame(seq, seq * 500_000, payload))
+            if flac:
+                with FlacWriter(store.audio_path(id_, SOURCE)) as writer:
+                    writer.write(np.frombuffer(tone(1.0) * 6, "<i2").astype(np.float32) / 32768)
+            start = len(head(audio)) + sum(20 + len(payload) for payload in frames[:number])
+            flipped(store.journal_path(id_, SOURCE), start + 20 + len(frames[number]) // 2)
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        for number in range(len(frames)):
+            id_ = f"{number:016}"
+            while (body := served.http.get(f"/api/meetings/{id_}/transcript").json())["meeting"]["state"] != "ended":
+                threading.Event().wait(0.02)
+            said = sum(segment["end"] - segment["start"] for segment in body["segments"])
+            assert said > 5.4, (number, body)
+            assert body["meeting"]["duration"] >= 5.9, number
+            if not flac:
+                assert DAMAGED in {gap["reason"] for gap in body["gaps"]}, number

@@ -14,6 +14,7 @@ import pytest
 
 from meeting.access import digest
 from meeting.corrections import Corrections
+from meeting.hearings import AT_ONCE
 from meeting.journal import Journal, in_use
 from meeting.messages import AudioFrame, AudioInfo
 from meeting.records import ENDED, ENDING, LIVE, OPEN, EditedLine, Edits, Gap, Meeting, Resume, Source
@@ -21,8 +22,18 @@ from meeting.recovery import only_server, remaining, restore
 from meeting.rescue import Rescue
 from meeting.store import Store
 from pipelines.errors import ModelMissing, StoreError
-from pipelines.types import SAMPLE_RATE, Segment, Span, Word
-from tests.server_fakes import FAKE_MODELS, Client, FakeMachinery, Serving, config, serving, tone, wait_ready
+from pipelines.types import SAMPLE_RATE, Samples, Segment, Span, Word
+from tests.server_fakes import (
+    FAKE_MODELS,
+    Client,
+    FakeMachinery,
+    FakePipeline,
+    Serving,
+    config,
+    serving,
+    tone,
+    wait_ready,
+)
 
 A, SOURCE, TOKEN = "a" * 16, "s" * 16, "t" * 32
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -388,6 +399,34 @@ def test_a_server_that_stops_while_it_rebuilds_leaves_it_to_the_next(tmp_path: P
     with serving(config(tmp_path, resume_window=1.0)) as served:
         ended(served)
         assert len(texts(served)) == 2
+
+
+def test_of_many_meetings_only_some_hold_a_pipeline_at_once(tmp_path: Path) -> None:
+    ids = [letter * 16 for letter in "bcdefgh"]
+    with Store(tmp_path) as store:
+        left_behind(store)
+        for id_ in ids:
+            store.create_meeting(replace(store.meeting(A), id=id_)).result()
+            store.save_source(id_, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1)).result()
+            with Journal(store.journal_path(id_, SOURCE), AudioInfo()) as journal:
+                journal.append(AudioFrame(0, 0, tone(1.0)))
+    goes_on = threading.Event()
+
+    class Held(FakePipeline):
+        def feed(self, audio: Samples) -> None:
+            """Hear nothing before the test lets it."""
+            goes_on.wait(20)
+            super().feed(audio)
+
+    machinery = FakeMachinery(pipeline=Held)
+    with serving(config(tmp_path), machinery) as served:
+        hearings = served.app.state.rooms.workshop.hearings
+        while len(hearings._waiting) < 1 + len(ids) - AT_ONCE or len(machinery.pipelines) < AT_ONCE:
+            threading.Event().wait(0.01)
+        assert len(machinery.pipelines) == AT_ONCE
+        goes_on.set()
+        wait_ready(served)
+        assert len(machinery.pipelines) == 1 + len(ids)
 
 
 def test_several_meetings_are_rebuilt(tmp_path: Path) -> None:

@@ -110,11 +110,9 @@ export class Link {
 
   #begin({ source_id, resume_token: token, next_seq: next }) {
     this.source.resume = { source_id, token }
-    if (!this.outbox.align(next)) {
-      this.#fail('audio_lost', 'The server no longer has audio that it had confirmed.')
-      return
-    }
-    this.#sent = next
+    this.outbox.align(next)
+    // A server whose disk lost confirmed frames shows everybody the gap; what comes now belongs behind it.
+    this.#sent = Math.max(next, this.outbox.first)
     this.#streaming = true
     this.#live()
     this.#pump()

@@ -66,7 +66,6 @@ export function problemText({ code, close, message }, role = 'viewer') {
     case 4429:
       return { text: `There is no room at the moment${said}. Wait a little, then try again.`, retry: 'source' }
     default:
-      if (code === 'audio_lost') return { text: 'The server lost audio that it had confirmed. What was written down is kept; start again to go on.', retry: 'source' }
       return { text: `The server ended the connection${said}. Try again; if it happens once more, look at the server’s log.`, retry: 'source' }
   }
 }
