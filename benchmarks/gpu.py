@@ -1,12 +1,12 @@
-"""How many slices of speech a card reads per second, by batch size: Whisper large-v3-turbo with random weights.
+"""What a card does per second, by batch size: slices of speech that Whisper reads, windows in which voices are found.
 
     .venv/bin/python -m benchmarks.gpu                                  # on a CUDA device
     .venv/bin/python -m benchmarks.gpu --device cpu --size tiny         # anywhere, to see that it runs
 
-What the weights say does not change what they cost, so nothing is downloaded: a model of that shape is made up, given
-random spectrograms of 30 s (Whisper pads every slice to that) and made to write a fixed number of tokens for each. It
-runs on CTranslate2 where that finds its CUDA libraries, else on transformers where that is installed. Exit code 2 where
-neither can use the device.
+What the weights say does not change what they cost, so no Whisper is downloaded: one of the shape of large-v3-turbo is
+made up, given random spectrograms of 30 s (Whisper pads every slice to that) and made to write a fixed number of tokens
+for each. It runs on CTranslate2 where that finds its CUDA libraries, else on transformers where that is installed. Exit
+code 2 where neither can use the device. Voices are found by the embedded models, where they are here.
 """
 
 from __future__ import annotations
@@ -23,21 +23,29 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
+from pipelines.errors import MeetingError
+from pipelines.sizes import GB, SHAPES, needed
 from tests.tiny_whisper import TINY, TURBO, WORDS, Shape, build
 
 SIZES = {"turbo": TURBO, "tiny": TINY}
+SIZED = {"turbo": "large-v3-turbo", "tiny": ""}
+"""What `pipelines.sizes` calls them"""
 COMPUTE = {"cuda": ("float16", "int8_float16"), "cpu": ("float32", "int8")}
 """Types that are measured, by device"""
 PROMPT = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>")
 FRAMES = 3000
 """Spectrogram frames of 30 s"""
-COLUMNS = ("compute", "batch", "slices/s", "ms per batch", "× batch of 1")
+COLUMNS = ("compute", "batch", "slices/s", "ms per batch", "× batch of 1", "GB", "GB computed")
+VOICE_COLUMNS = ("windows at once", "windows/s", "ms per batch", "GB")
 
 Read = Callable[[int], list[int]]
 """Reads a batch of so many slices; the number of tokens written for each"""
 
 
-Runtime = tuple[str, Callable[[str], Read], set[str]]
+Loaded = tuple[Read, Callable[[], None]]
+"""A model, and what frees it"""
+
+Runtime = tuple[str, Callable[[str], Loaded], set[str]]
 """Its name, a loader by compute type, the types there are"""
 
 
@@ -62,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", choices=SIZES, default="turbo", help="shape of the model (default turbo)")
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32], metavar="B")
     parser.add_argument("--compute", nargs="+", metavar="TYPE", help="default: two that fit the device")
+    parser.add_argument("--windows", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32], metavar="W", help="at once")
     parser.add_argument("--tokens", type=int, default=32, help="written for each slice (default 32)")
     parser.add_argument("--beam", type=int, default=5, help="hypotheses kept, as for final lines (default 5)")
     parser.add_argument("--seconds", type=float, default=5.0, help="at least so long for each figure (default 5)")
@@ -79,13 +88,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if compute not in known_types:
                     print(f"{runtime} has no {compute} on {device}.\n", flush=True)
                     continue
-                rows += measure(compute, load(compute), asked.batches, asked.tokens, asked.seconds)
+                before = taken(device)
+                read, free = load(compute)
+                found = measure(compute, read, asked.batches, asked.tokens, asked.seconds, lambda: taken(device))
+                rows += [beside(one, asked.size, before) for one in found]
+                free()
     except Unusable as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(report.table(COLUMNS, cells(rows)))
-    report.save(asked.json, known, rows=rows)
+    voices = measure_voices(device, asked.windows, asked.seconds)
+    print(report.table(VOICE_COLUMNS, voice_cells(voices)))
+    report.save(asked.json, known, rows=rows, voices=voices)
     return 0
+
+
+def taken(device: str) -> float | None:
+    """GB of the card's memory that are in use, by all programs; None of a processor."""
+    if device == "cpu":
+        return None
+    import torch
+
+    free, total = torch.cuda.mem_get_info()
+    return float(total - free) / GB
+
+
+def kept_by_torch(device: str) -> float | None:
+    """The most GB of a card that torch has held so far; None of a processor."""
+    if device == "cpu":
+        return None
+    import torch
+
+    return float(torch.cuda.max_memory_reserved()) / GB
+
+
+def beside(row: dict[str, Any], size: str, before: float | None) -> dict[str, Any]:
+    """A row with the memory that the model has taken by then, and what `pipelines.sizes` says that it needs."""
+    shape = SHAPES.get(SIZED[size]) if before is not None else None
+    now = row["gigabytes"]
+    return {
+        **row,
+        "gigabytes": now - before if now is not None and before is not None else None,
+        "gigabytes_computed": needed(shape, row["compute"], row["batch"]) if shape else None,
+    }
 
 
 def card(device: str) -> str:
@@ -123,7 +168,7 @@ def with_ctranslate2(task: Task, folder: Path) -> Runtime:
             raise Unusable("CTranslate2 finds no CUDA device")
     build(folder, shape=shape, quantization="float16" if device == "cuda" else None)
 
-    def load(compute: str) -> Read:
+    def load(compute: str) -> Loaded:
         try:
             model = ctranslate2.models.Whisper(str(folder), device=device, compute_type=compute)
         except (RuntimeError, ValueError) as error:
@@ -141,11 +186,13 @@ def with_ctranslate2(task: Task, folder: Path) -> Runtime:
             )
             return [len(one.sequences_ids[0]) for one in found]
 
-        return read
+        return read, model.unload_model
 
     if device == "cuda":
         try:
-            load(COMPUTE[device][0])(1)  # libraries that are missing are missed only now
+            read, free = load(COMPUTE[device][0])
+            read(1)  # libraries that are missing are missed only now
+            free()
         except RuntimeError as error:
             raise Unusable(f"CTranslate2 cannot run on {device}: {error}") from error
     return f"CTranslate2 {ctranslate2.__version__}", load, set(ctranslate2.get_supported_compute_types(device))
@@ -179,7 +226,7 @@ def with_transformers(task: Task, folder: Path) -> Runtime:
         decoder_ffn_dim=4 * shape.width,
     )
 
-    def load(compute: str) -> Read:
+    def load(compute: str) -> Loaded:
         dtype = getattr(torch, compute)
         model = transformers.WhisperForConditionalGeneration(config).eval().to(device, dtype)
         start = torch.tensor([[WORDS + 1, WORDS + 2, WORDS + 103, WORDS + 107]], device=device)
@@ -199,22 +246,25 @@ def with_transformers(task: Task, folder: Path) -> Runtime:
                 )
             return [len(one) - start.shape[1] for one in found.cpu()]
 
-        return read
+        return read, model.cpu
 
     return f"transformers {transformers.__version__}", load, {"float16", "float32", "bfloat16"}
 
 
-def measure(compute: str, read: Read, batches: Sequence[int], tokens: int, least: float) -> list[dict[str, Any]]:
+def measure(
+    compute: str,
+    read: Read,
+    batches: Sequence[int],
+    tokens: int,
+    least: float,
+    memory: Callable[[], float | None] = lambda: None,
+) -> list[dict[str, Any]]:
     """Slices per second for each batch size, the first reading of each aside; stops where memory ends."""
     made: list[dict[str, Any]] = []
     for batch in batches:
         try:
             written = read(batch)
-            runs, began = 0, time.perf_counter()
-            while runs < 2 or time.perf_counter() - began < least:
-                read(batch)
-                runs += 1
-            each = (time.perf_counter() - began) / runs
+            each = seconds_of(read, batch, least)
         except RuntimeError as error:
             if "memory" not in str(error).lower():
                 raise Unusable(f"reading {batch} slices failed: {error}") from error
@@ -222,8 +272,39 @@ def measure(compute: str, read: Read, batches: Sequence[int], tokens: int, least
             break
         if set(written) != {tokens}:
             raise Unusable(f"{tokens} tokens were asked for, and {sorted(set(written))} written")
-        made.append({"compute": compute, "batch": batch, "slices_per_second": batch / each, "seconds_per_batch": each})
+        figures = {"slices_per_second": batch / each, "seconds_per_batch": each, "gigabytes": memory()}
+        made.append({"compute": compute, "batch": batch, **figures})
         print(f"  {compute}, {batch} slices: {batch / each:.1f} per second", file=sys.stderr, flush=True)
+    return made
+
+
+def seconds_of(work: Callable[[int], object], batch: int, least: float) -> float:
+    """Mean seconds of some work on a batch over two runs at least, and over `least` seconds."""
+    runs, began = 0, time.perf_counter()
+    while runs < 2 or time.perf_counter() - began < least:
+        work(batch)
+        runs += 1
+    return (time.perf_counter() - began) / runs
+
+
+def measure_voices(device: str, counts: Sequence[int], least: float) -> list[dict[str, Any]]:
+    """Windows of 5 s whose voices are found per second, by the embedded segmentation and embedding; none without."""
+    from pipelines.loading import EngineOptions, load_finder
+    from pipelines.models import decide
+
+    try:
+        options = EngineOptions(set="embedded", device=device)
+        finder = load_finder(decide(options), options, 1)
+    except MeetingError as error:
+        print(f"  voices are not measured: {error}", file=sys.stderr, flush=True)
+        return []
+    made = []
+    for count in counts:
+        finder.trial(count)
+        each = seconds_of(finder.trial, count, least)
+        figures = {"windows_per_second": count / each, "seconds_per_batch": each, "gigabytes": kept_by_torch(device)}
+        made.append({"windows": count, **figures})
+        print(f"  voices, {count} windows: {count / each:.1f} per second", file=sys.stderr, flush=True)
     return made
 
 
@@ -237,8 +318,17 @@ def cells(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
             row["slices_per_second"],
             1000 * row["seconds_per_batch"],
             row["slices_per_second"] / alone[row["compute"]] if row["compute"] in alone else None,
+            row.get("gigabytes"),
+            row.get("gigabytes_computed"),
         ]
         for row in rows
+    ]
+
+
+def voice_cells(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    """The second table's rows."""
+    return [
+        [row["windows"], row["windows_per_second"], 1000 * row["seconds_per_batch"], row["gigabytes"]] for row in rows
     ]
 
 

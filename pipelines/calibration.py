@@ -30,14 +30,17 @@ class Pace:
     cores: int
     """CPU cores that there are"""
     on_gpu: bool = False
+    """Whether windows are computed on a GPU"""
     threads: int = 1
     """CPU threads of each model"""
+    reads_on_gpu: bool = False
+    """Whether speech is"""
 
     @property
     def capacity(self) -> int:
         """Live meetings whose final text and labels it computes in time, with all that may be left out left out."""
         speech, voices = self.reading * SPOKEN, self.together  # one window a second: the longest hop
-        cpu = REST if self.on_gpu else REST + speech + voices
+        cpu = REST + (0.0 if self.reads_on_gpu else speech) + (0.0 if self.on_gpu else voices)
         each = max(speech, voices, cpu / self.cores, 1e-6)
         return max(1, int(FULL / each))
 

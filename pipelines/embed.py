@@ -35,7 +35,8 @@ def pieces_with_ge2e(encoder: Any) -> EmbedPieces:
 
     Joining skips what belongs to others; the encoder was trained on cuts of 1.6 s and averages over them.
     """
-    quick = encoder.halved() if computes_bfloat16() else encoder
+    device = encoder.linear.weight.device
+    quick = encoder.halved() if device.type == "cpu" and computes_bfloat16() else encoder
 
     def embed(audio: Any, alone: Any) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int16]]:
         batch, frames, voices = alone.shape
@@ -46,7 +47,8 @@ def pieces_with_ge2e(encoder: Any) -> EmbedPieces:
         owners: list[tuple[int, int]] = []
         with torch.inference_mode():
             for at in np.flatnonzero(alone.any(dim=1).any(dim=1).numpy()):
-                mels = encoder.mel(audio[at, 0])
+                # cut on the processor: on a GPU every small step would have to be waited for
+                mels = encoder.mel(audio[at, 0].to(device)).cpu()
                 power = _frame_power(audio[at, 0].numpy(), len(mels))
                 place = np.minimum((np.arange(len(mels)) * frames) // len(mels), frames - 1)
                 for voice in range(voices):
@@ -65,7 +67,8 @@ def pieces_with_ge2e(encoder: Any) -> EmbedPieces:
                         middles[at, voice, number] = spoken[middle]
             # all at once: the encoder takes little longer for several cuts than for one
             parts = [
-                quick(torch.stack(cuts[i : i + CUTS]).reshape(-1, PARTIAL, BANDS)) for i in range(0, len(cuts), CUTS)
+                quick(torch.stack(cuts[i : i + CUTS]).reshape(-1, PARTIAL, BANDS).to(device)).cpu()
+                for i in range(0, len(cuts), CUTS)
             ]
         if parts:
             vectors = torch.cat(parts).numpy()

@@ -153,7 +153,9 @@ class Engine:
         clock = time.perf_counter if on_gpu else time.thread_time
         alone = best_of(lambda: trial(1), clock=clock)
         together = best_of(lambda: trial(TOGETHER), clock=clock) / TOGETHER
-        self.pace = Pace(self._recogniser.pace(), alone, together, max(1, cores() // among), on_gpu, threads)
+        reads_on_gpu = str(getattr(self._recogniser, "device", "cpu")).startswith("cuda")
+        reading, share = self._recogniser.pace(), max(1, cores() // among)
+        self.pace = Pace(reading, alone, together, share, on_gpu, threads, reads_on_gpu)
         return self.pace
 
     def listen(self) -> VoiceStream:

@@ -85,7 +85,7 @@ def _load(choice: Choice, options: EngineOptions, on_progress: Callable[[str], N
             if choice.speech.candidates:
                 wait([reading])  # which one keeps pace is measured: nothing else may take the processor meanwhile
         on_progress(f"loading {choice.segmentation.name} and {choice.embedding.name}")
-        finder = _load_finder(choice, options, tries[0])
+        finder = load_finder(choice, options, tries[0])
         threads, tried = _calibrate(finder, tries)
         recogniser = reading.result() if reading else _load_recogniser(choice, options, threads, on_progress)
     finally:
@@ -118,7 +118,8 @@ def _load_recogniser(
     return load_whisper(choice.speech, threads, options.hub_token)
 
 
-def _load_finder(choice: Choice, options: EngineOptions, threads: int) -> LocalVoiceFinder:
+def load_finder(choice: Choice, options: EngineOptions, threads: int) -> LocalVoiceFinder:
+    """What finds local voices in windows, with so many CPU threads; raises ModelError."""
     import torch
 
     torch.set_num_threads(threads)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines import calibration
-from pipelines.calibration import FULL, REST, Pace, best_of, calibrate, candidates, choose_threads, cores
+from pipelines.calibration import FULL, REST, SPOKEN, Pace, best_of, calibrate, candidates, choose_threads, cores
 
 PACE = Pace(reading=0.05, window=0.03, together=0.02, cores=2)
 
@@ -39,6 +39,7 @@ def test_a_pace_is_told_with_what_it_means() -> None:
         "cores": 2,
         "on_gpu": False,
         "threads": 1,
+        "reads_on_gpu": False,
         "capacity": PACE.capacity,
     }
 
@@ -89,3 +90,9 @@ def test_with_one_candidate_it_is_used_and_nothing_is_done() -> None:
     used: list[int] = []
     assert calibrate(lambda: 1 / 0, used.append, [3]) == (3, {})
     assert used == [3]
+
+
+def test_a_recogniser_beside_a_gpu_takes_the_cores() -> None:
+    voices_only = replace(PACE, reading=0.2, cores=1, on_gpu=True)
+    assert voices_only.capacity == int(FULL / (REST + 0.2 * SPOKEN))
+    assert replace(voices_only, reads_on_gpu=True).capacity == int(FULL / (0.2 * SPOKEN))

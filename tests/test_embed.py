@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -160,3 +161,34 @@ def test_speech_of_less_than_a_cut_is_one_piece_in_its_middle(untrained: VoiceEn
     _, _, middles = pieces_with_ge2e(untrained)(noise(1), alone)
     assert (middles[0, 0] >= 0).sum() == 1
     assert middles[0, 0, 0] * 5 / alone.shape[1] == pytest.approx(2.5, abs=0.1)
+
+
+@pytest.fixture
+def other_device(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A device whose tensors cannot be mixed with the processor's, as a GPU's cannot; they come back as ones."""
+    real = torch.Tensor.cpu
+
+    def cpu(tensor: torch.Tensor) -> torch.Tensor:
+        return torch.ones(tensor.shape, dtype=tensor.dtype) if tensor.is_meta else real(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "cpu", cpu)
+    return "meta"
+
+
+@pytest.mark.parametrize("kind", ["ge2e", "pyannote"])
+def test_a_model_on_another_device_is_given_what_it_needs_there(other_device: str, kind: str) -> None:
+    model = (VoiceEncoder() if kind == "ge2e" else FakePyannote()).to(other_device)
+    embed: Any = embed_with_ge2e(model) if kind == "ge2e" else embed_with_pyannote(model)
+    alone = masks(3, **SPOKEN)
+    vectors = embed(noise(3), alone)
+    assert np.array_equal(np.isfinite(vectors).all(axis=2), alone.any(dim=1).numpy())
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_embeddings_of_the_processor(untrained: VoiceEncoder) -> None:
+    audio, alone = noise(3), masks(3, **SPOKEN)
+    there = embed_with_ge2e(copy.deepcopy(untrained).cuda())(audio, alone)
+    here = embed_with_ge2e(untrained)(audio, alone)
+    spoken = np.isfinite(here).all(axis=2)
+    assert np.array_equal(np.isfinite(there).all(axis=2), spoken)
+    assert (there[spoken] * here[spoken]).sum(axis=1).min() > 0.999

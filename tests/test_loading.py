@@ -154,7 +154,7 @@ def test_threads_are_tried_where_the_processor_computes_and_leaves_a_choice(
 
     monkeypatch.setattr(loading, "cores", lambda: there)
     monkeypatch.setattr(loading, "decide", lambda options: choose(Models(), available))
-    monkeypatch.setattr(loading, "_load_finder", lambda choice, options, threads: FakeFinder())
+    monkeypatch.setattr(loading, "load_finder", lambda choice, options, threads: FakeFinder())
     monkeypatch.setattr(loading, "_load_recogniser", load_recogniser)
     monkeypatch.setattr(torch, "set_num_threads", used.append)
     monkeypatch.setattr("pipelines.calibration.best_of", lambda work: 1.0 / used[-1])
