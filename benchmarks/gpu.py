@@ -1,6 +1,7 @@
 """What a card does per second, by batch size: slices of speech that Whisper reads, windows in which voices are found.
 
     .venv/bin/python -m benchmarks.gpu                                  # on a CUDA device
+    .venv/bin/python -m benchmarks.gpu --whisper FOLDER                 # also a real Whisper, in CTranslate2's format
     .venv/bin/python -m benchmarks.gpu --device cpu --size tiny         # anywhere, to see that it runs
 
 What the weights say does not change what they cost, so no Whisper is downloaded: one of the shape of large-v3-turbo is
@@ -17,14 +18,19 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import report
+from benchmarks.recordings import SAMPLE
+from pipelines.asr import Request
+from pipelines.asr_whisper import WhisperRecogniser
 from pipelines.errors import MeetingError
 from pipelines.sizes import GB, SHAPES, needed
+from pipelines.types import SAMPLE_RATE
 from tests.tiny_whisper import TINY, TURBO, WORDS, Shape, build
 
 SIZES = {"turbo": TURBO, "tiny": TINY}
@@ -36,6 +42,7 @@ PROMPT = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>
 FRAMES = 3000
 """Spectrogram frames of 30 s"""
 COLUMNS = ("compute", "batch", "slices/s", "ms per batch", "× batch of 1", "GB", "GB computed")
+REAL_COLUMNS = ("slices", "compute", "at once", "slices/s", "ms per batch")
 VOICE_COLUMNS = ("windows at once", "windows/s", "ms per batch", "GB")
 
 Read = Callable[[int], list[int]]
@@ -70,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", choices=SIZES, default="turbo", help="shape of the model (default turbo)")
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32], metavar="B")
     parser.add_argument("--compute", nargs="+", metavar="TYPE", help="default: two that fit the device")
+    parser.add_argument(
+        "--whisper", type=Path, metavar="FOLDER", help="also read 5 s of the sample meeting with this one"
+    )
     parser.add_argument("--windows", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32], metavar="W", help="at once")
     parser.add_argument("--tokens", type=int, default=32, help="written for each slice (default 32)")
     parser.add_argument("--beam", type=int, default=5, help="hypotheses kept, as for final lines (default 5)")
@@ -93,13 +103,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 found = measure(compute, read, asked.batches, asked.tokens, asked.seconds, lambda: taken(device))
                 rows += [beside(one, asked.size, before) for one in found]
                 free()
-    except Unusable as error:
+        print(report.table(COLUMNS, cells(rows)))
+        real: list[dict[str, Any]] = []
+        if asked.whisper is not None:
+            real = measure_real(asked.whisper, device, asked.compute or COMPUTE[device], asked.batches, asked.seconds)
+            print(report.table(REAL_COLUMNS, real_cells(real)))
+    except (Unusable, MeetingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(report.table(COLUMNS, cells(rows)))
     voices = measure_voices(device, asked.windows, asked.seconds)
     print(report.table(VOICE_COLUMNS, voice_cells(voices)))
-    report.save(asked.json, known, rows=rows, voices=voices)
+    report.save(asked.json, known, rows=rows, real=real, voices=voices)
     return 0
 
 
@@ -308,6 +322,32 @@ def measure_voices(device: str, counts: Sequence[int], least: float) -> list[dic
     return made
 
 
+def measure_real(
+    folder: Path, device: str, computes: Sequence[str], batches: Sequence[int], least: float
+) -> list[dict[str, Any]]:
+    """A common slice, read as the program reads it, as final text and as growing text; raises MeetingError."""
+    import soundfile
+
+    from pipelines.asr_whisper import load_folder
+
+    audio = soundfile.read(SAMPLE / "sample.flac", frames=5 * SAMPLE_RATE, dtype="float32")[0]
+    made = []
+    for compute in computes:
+        recogniser = load_folder(folder, folder.name, device=device, compute_type=compute, at_once=max(batches))
+        for growing in (False, True):
+            request = Request(audio, language="en", partial=growing)
+            for batch in batches:
+                recogniser.read_all([request] * batch)
+                each = seconds_of(partial(_read_copies, recogniser, request), batch, least)
+                figures = {"slices_per_second": batch / each, "seconds_per_batch": each}
+                made.append({"kind": "growing" if growing else "final", "compute": compute, "batch": batch, **figures})
+    return made
+
+
+def _read_copies(recogniser: WhisperRecogniser, request: Request, count: int) -> None:
+    recogniser.read_all([request] * count)
+
+
 def cells(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
     """The table's rows."""
     alone = {row["compute"]: row["slices_per_second"] for row in rows if row["batch"] == 1}
@@ -325,8 +365,16 @@ def cells(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
     ]
 
 
+def real_cells(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    """The rows of the table of a real Whisper."""
+    return [
+        [row["kind"], row["compute"], row["batch"], row["slices_per_second"], 1000 * row["seconds_per_batch"]]
+        for row in rows
+    ]
+
+
 def voice_cells(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
-    """The second table's rows."""
+    """The rows of the table of voices."""
     return [
         [row["windows"], row["windows_per_second"], 1000 * row["seconds_per_batch"], row["gigabytes"]] for row in rows
     ]

@@ -13,6 +13,7 @@ from .calibration import calibrate, candidates, cores
 from .cluster import preset
 from .diarize import LocalVoiceFinder
 from .engine import Engine
+from .errors import BlockError, ModelError
 from .fleet import Fleet
 from .lane import Lane
 from .lean import import_diarization
@@ -93,7 +94,11 @@ def _load(choice: Choice, options: EngineOptions, on_progress: Callable[[str], N
     assert recogniser is not None
     choice = choice.with_speech(recogniser.name)
     engine = Engine(recogniser, finder, VoiceModel(), preset(choice.embedding.name), choice.as_dict())
-    _warm_up(engine)
+    try:
+        _warm_up(engine)
+    except (BlockError, RuntimeError) as error:
+        engine.close()
+        raise ModelError(_cannot_compute(choice, error)) from error
     engine.tried = tried
     pace = engine.measure(finder.trial, on_gpu, threads, among)
     log.info("this machine carries about %d live meetings", pace.capacity)
@@ -150,6 +155,13 @@ def limit_torch(device: str, cuda: Any = None) -> None:
     card = int(device.partition(":")[2] or 0)
     total = cuda.get_device_properties(card).total_memory
     cuda.set_per_process_memory_fraction(min(1.0, VOICES * GB / total), card)
+
+
+def _cannot_compute(choice: Choice, error: Exception) -> str:
+    said = f"the models are loaded, but cannot compute: {str(error)[:300]}"
+    if choice.segmentation.device == choice.speech.device == "cpu":
+        return said
+    return f"{said}; check CUDA's libraries (CTranslate2 takes cuBLAS 12 from PyTorch), or set models.device to cpu"
 
 
 def _warm_up(engine: Engine) -> None:

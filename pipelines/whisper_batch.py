@@ -1,7 +1,9 @@
 """Whisper for several slices at once: the rounds that faster-whisper takes for one, taken in step for all of them.
 
 A round reads at most 30 s of each slice: one pass of the encoder for all, then one of the decoder and one of the
-alignment for those whose prompts allow it. A slice that is not read to its end takes a further round, as it does alone.
+alignment for those whose prompts allow it. A longer slice takes a further round. The decoder writes no time stamps:
+their rules have CTranslate2 wait for the GPU three times for each hypothesis and token, so that sixteen slices take as
+long as sixteen times one; words get their times from the alignment. So what is read of a slice's end is all of it.
 """
 
 from __future__ import annotations
@@ -19,8 +21,6 @@ NO_SPEECH = 0.6
 """Probability of "no speech here" above which a round brings nothing, unless its text is likely"""
 LIKELY = -1.0
 """Mean log probability above which it is; this and the one before are faster-whisper's own"""
-FIRST_TIME = 1.0
-"""Seconds after which the first time stamp cannot be, also faster-whisper's own"""
 PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 """Punctuation that belongs to the word behind or before it; again as faster-whisper has it"""
 
@@ -41,7 +41,6 @@ class Manner:
     """How all slices of one call are read."""
 
     beam: int = 1
-    without_times: bool = False
     no_repeat: int = 0
     """Length of the phrases that may not come twice; 0 lets all"""
     exactly: int | None = None
@@ -156,7 +155,7 @@ class _Round:
         prompt: list[int] = self.model.get_prompt(
             self.tokenizers[row],
             list(piece.prompt),
-            without_timestamps=self.manner.without_times,
+            without_timestamps=True,
             hotwords=piece.hotwords,
         )
         return prompt
@@ -181,7 +180,6 @@ class _Round:
             return_no_speech_prob=True,
             suppress_blank=True,
             suppress_tokens=get_suppressed_tokens(tokenizer, suppressed),
-            max_initial_timestamp_index=round(FIRST_TIME / model.time_precision),
         )
         return results
 
@@ -212,7 +210,7 @@ class _Round:
         )
 
     def _note(self, row: int, found: _Found, alignment: list[Any]) -> None:
-        """Keep what was said, and move on to the end of the last word."""
+        """Keep what was said and move on: to the end of the last word, where this round did not hold all."""
         from faster_whisper.transcribe import Word
         from faster_whisper.utils import get_end
 
@@ -224,9 +222,12 @@ class _Round:
         alone.add_word_timestamps([segments], tokenizer, None, 0, PREPENDED, APPENDED, piece.last)
         end = get_end(segments)
         offset = piece.seek * self.model.feature_extractor.time_per_frame
-        piece.seek = found.seek
-        if not found.ended and end is not None and end > offset:
+        if piece.seek + self.sizes[row] >= piece.frames:
+            piece.seek = piece.frames
+        elif not found.ended and end is not None and end > offset:
             piece.seek = round(end * self.model.frames_per_second)
+        else:
+            piece.seek = found.seek
         piece.last = piece.last if end is None else end
         piece.prompt = ()  # a further round goes on behind this one's text
         for segment in segments:

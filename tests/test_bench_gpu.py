@@ -10,6 +10,7 @@ import pytest
 from benchmarks import gpu
 from pipelines.sizes import CONTEXT, SHAPES, VOICES, needed
 from tests.conftest import without_gpu, without_models
+from tests.tiny_whisper import build
 
 
 def test_slices_are_counted_for_each_batch_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,3 +89,11 @@ def test_other_faults_are_not_taken_for_a_lack_of_memory() -> None:
 
     with pytest.raises(gpu.Unusable, match="cuBLAS"):
         gpu.measure("int8", read, [1], tokens=4, least=0.0)
+
+
+def test_a_real_whisper_is_measured_as_the_program_reads_with_it(tmp_path: Path) -> None:
+    rows = gpu.measure_real(build(tmp_path / "tiny"), "cpu", ["float32"], [1, 2], least=0.0)
+    kinds = [(row["kind"], row["batch"]) for row in rows]
+    assert kinds == [("final", 1), ("final", 2), ("growing", 1), ("growing", 2)]
+    assert [cell[0] for cell in gpu.real_cells(rows)] == ["final", "final", "growing", "growing"]
+    assert all(row["slices_per_second"] > 0 for row in rows)

@@ -13,7 +13,7 @@ from pipelines import loading
 from pipelines.asr import Heard
 from pipelines.choice import Available, Choice, choose
 from pipelines.cluster import PRESETS
-from pipelines.errors import ModelError, ModelMissing
+from pipelines.errors import BlockError, ModelError, ModelMissing
 from pipelines.fleet import Fleet
 from pipelines.loading import EngineOptions, limit_torch, load_engine, load_fleet
 from pipelines.sizes import VOICES
@@ -164,3 +164,21 @@ def test_threads_are_tried_where_the_processor_computes_and_leaves_a_choice(
     assert sorted(engine.tried) == tried
     assert engine.pace is not None
     assert (engine.pace.threads, used[-1], recognisers) == (chosen, chosen, [chosen])
+
+
+@pytest.mark.parametrize(("cards", "advice"), [(1, "set models.device to cpu"), (0, "no kernel image$")])
+def test_models_that_load_but_cannot_compute_say_so_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, cards: int, advice: str
+) -> None:
+    class FakeFailing(FakePacedRecogniser):
+        """Its libraries are not there."""
+
+        def read(self, *_: Any, **__: Any) -> Heard:
+            """Never."""
+            raise BlockError("speech", "no kernel image")
+
+    monkeypatch.setattr(loading, "decide", lambda options: choose(Models(), Available(cards, {})))
+    monkeypatch.setattr(loading, "load_finder", lambda choice, options, threads: FakeFinder())
+    monkeypatch.setattr(loading, "_load_recogniser", lambda *_: FakeFailing(Heard()))
+    with pytest.raises(ModelError, match=f"cannot compute: speech failed: .*{advice}"):
+        load_engine(EngineOptions(threads=1), lambda _: None)

@@ -92,6 +92,34 @@ def test_slices_of_all_lengths_prompts_and_languages_are_read_as_each_would_be_a
         assert_same(found, other)
 
 
+@pytest.mark.parametrize("request_", MIXED[:5], ids=str)
+def test_a_slice_is_read_as_the_library_reads_it_without_time_stamps(
+    tiny: WhisperRecogniser, request_: Request
+) -> None:
+    segments, _ = tiny.model.transcribe(
+        request_.audio,
+        language=request_.language,
+        initial_prompt=context(tiny.model, request_.prompt, ", ".join(request_.hotwords)) or None,
+        hotwords=", ".join(request_.hotwords) or None,
+        beam_size=1,
+        temperature=[0.0],
+        without_timestamps=True,
+        condition_on_previous_text=False,
+        word_timestamps=True,
+    )
+    first = [word.word.strip() for segment in segments if segment.seek == 0 for word in segment.words]
+    assert alone(tiny, replace(request_, partial=True)).text == " ".join(word for word in first if word)
+
+
+def test_a_slice_that_fits_is_read_in_one_round_that_writes_no_time_stamps(tiny: WhisperRecogniser) -> None:
+    recogniser, model = watched(tiny)
+    audio = np.concatenate([noise(4), np.zeros(SAMPLE_RATE, np.float32)])
+    recogniser.read_all([Request(audio, language="en", partial=True), Request(noise(28), language="en", partial=True)])
+    assert model.encoded == [2]
+    untimed = tiny.model.hf_tokenizer.token_to_id("<|notimestamps|>")
+    assert all(prompt[-1] == untimed for prompts in model.decoded for prompt in prompts)
+
+
 def test_a_slice_of_more_than_thirty_seconds_is_read_to_its_end_beside_a_short_one(tiny: WhisperRecogniser) -> None:
     requests = [Request(noise(33), language="en", partial=True), Request(noise(2), language="en", partial=True)]
     for found, request in zip(tiny.read_all(requests), requests, strict=True):
