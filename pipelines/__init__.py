@@ -6,3 +6,5 @@ import os
 # data (from 1.29 on also on Linux, with an identifier of the machine), and what model hubs count.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+# NumPy's products here are small: what its threads gain is less than what they spin away after each, on all cores
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -153,9 +153,6 @@ class WeightedVoice(torch.nn.Module):  # type: ignore[misc]  # torch is not foll
 
 def place(model: Any, device: str) -> Any:
     """Move a module to a device; raises ModelError when the device cannot take it."""
-    if device.startswith("cuda"):
-        # cuDNN's 10-bit TensorFloat-32 moves voices: activity by up to a half, embeddings by 0.016 of cosine
-        torch.backends.cudnn.allow_tf32 = False
     try:
         return model.to(torch.device(device))
     except (RuntimeError, AssertionError) as error:

@@ -217,18 +217,3 @@ def test_the_real_segmentation_3_gives_one_probability_for_each_speaker(shared_e
     model = Multilabel(inner)
     audio = soundfile.read(shared_eval / "libri" / "libri2.flac", dtype="float32", stop=60 * SAMPLE_RATE)[0]
     assert agreement(model, audio, rttm(shared_eval / "libri" / "libri2.rttm")) > 0.85
-
-
-def test_a_gpu_computes_with_all_the_digits_of_its_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    class FakeModel:
-        """Goes anywhere."""
-
-        def to(self, device: torch.device) -> str:
-            """Where it went."""
-            return str(device)
-
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    assert place(FakeModel(), "cpu") == "cpu"
-    assert torch.backends.cudnn.allow_tf32
-    assert place(FakeModel(), "cuda:1") == "cuda:1"
-    assert not torch.backends.cudnn.allow_tf32

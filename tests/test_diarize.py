@@ -357,3 +357,26 @@ def test_no_voice_is_found_where_nobody_can_be_speaking() -> None:
     assert free.activity.any()
     assert not held.activity.any()
     assert np.isnan(held.embeddings).all()
+
+
+@pytest.mark.parametrize("trial", [False, True])
+def test_a_gpu_computes_voices_with_all_the_digits_of_its_numbers(
+    embed: FakeEmbed, monkeypatch: pytest.MonkeyPatch, trial: bool
+) -> None:
+    allowed: list[bool] = []
+
+    class FakeNoting(FakeSegmentation):
+        """Notes what cuDNN may do."""
+
+        def forward(self, audio: torch.Tensor) -> torch.Tensor:
+            """As before."""
+            allowed.append(torch.backends.cudnn.allow_tf32)
+            return super().forward(audio)
+
+    finder = LocalVoiceFinder(FakeNoting(), embed)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)  # as SpeechBrain does while it is imported
+    if trial:
+        finder.trial(1)
+    else:
+        finder([Window(0, 0, np.zeros(WINDOW, np.float32))])
+    assert allowed == [False]

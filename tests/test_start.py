@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import socket
 import ssl
@@ -189,3 +190,18 @@ def test_a_key_with_a_password_does_not_stop_at_a_prompt(tmp_path: Path, certifi
     subprocess.run(command, check=True, capture_output=True)
     with pytest.raises(ServeError, match="no password"):
         check_tls(Server(tls_cert=cert, tls_key=locked))
+
+
+@pytest.mark.parametrize(("asked", "threads"), [(None, 1), ("2", 2)])
+def test_numpy_has_one_thread_unless_the_environment_says_otherwise(asked: str | None, threads: int) -> None:
+    pytest.importorskip("threadpoolctl")
+    script = """
+import meeting.cli, meeting.server, numpy
+from threadpoolctl import threadpool_info
+print({pool["num_threads"] for pool in threadpool_info() if pool["internal_api"] == "openblas"})
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    if asked:
+        environment["OPENBLAS_NUM_THREADS"] = asked
+    told = subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert told.stdout.strip() in (f"{{{min(threads, os.cpu_count() or 1)}}}", f"{{{threads}}}"), told.stderr
