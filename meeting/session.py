@@ -281,7 +281,7 @@ class Session(Course):
         if deaf or frame.seq < live.next_seq:
             return []
         if frame.seq > live.next_seq and live.ahead:
-            live.next_seq = frame.seq
+            live.next_seq = live.kept = frame.seq
         live.ahead = False
         if frame.seq > live.next_seq:
             message = f"frame {frame.seq} came where {live.next_seq} was expected; resume from there"

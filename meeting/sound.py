@@ -66,6 +66,8 @@ class Sound:
         self._lost: Span | None = None
         self._missed = False
         self._stands = False
+        self._needed = False
+        """Whether what an earlier process wrote was asked for"""
         self._captured: tuple[int, int] | None = None
         self._gaps = GapFinder(audio)
         self._told = GapList(source_id)
@@ -153,6 +155,7 @@ class Sound:
         return self._restored(np.zeros(min(SAMPLE_RATE, samples - start), np.float32) for start in starts)
 
     def _restored(self, pieces: Iterator[Samples]) -> Iterator[Samples]:
+        self._needed = True
         for piece in pieces:
             start = self.samples
             old = np.zeros(0, np.float32) if self._earlier is None else self._earlier.read(start, len(piece))
@@ -181,12 +184,18 @@ class Sound:
         flac, self._flac = self._flac, None
         try:
             flac.close()
+            self.settle()
         except StoreError:
             self.whole = False
 
     def settle(self) -> None:
-        """Let the FLAC take the place of the one that an earlier process wrote, from now on; raises StoreError."""
+        """Let the FLAC take the place of the one that an earlier process wrote; raises StoreError.
+
+        One that was needed stays until the new one is finished: its last block is on the disk only then.
+        """
         if self._path is None or self._written is None or self._written == self._path or not self.whole:
+            return
+        if self._needed and self._flac is not None:
             return
         try:
             self._written.replace(self._path)
@@ -215,6 +224,7 @@ class Sound:
         if not again.whole:
             raise StoreError(f"{self._path} cannot be used: the disk does not take what is written")
         self.whole = True
+        self._written = self._path
 
     def close(self) -> None:
         """Free what it holds."""

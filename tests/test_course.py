@@ -290,3 +290,17 @@ def test_a_meeting_whose_source_did_not_come_back_is_not_called_too_long() -> No
     effects = session.handle(Tick(), session.wake_at)
     assert session.state is State.ENDING
     assert not [e for e in effects if isinstance(e, Broadcast) and isinstance(e.message, ErrorMessage)]
+
+
+def test_the_first_frame_of_who_comes_back_may_be_ahead_of_what_is_left_and_none_later() -> None:
+    session = restored()
+    for event in (
+        FOUND,
+        Joined(HOST),
+        Started(HOST, Start(1, AudioInfo(), resume=ResumeInfo("src", "secret")), "n", "o"),
+    ):
+        session.handle(event, 1000.0)
+    assert session.handle(Framed(HOST, AudioFrame(12, 0, b"")), 1000.0) == [Keep("src", AudioFrame(12, 0, b""))]
+    assert session.wake_at is None or session.wake_at >= 1005.0
+    told = session.handle(Framed(HOST, AudioFrame(14, 0, b"")), 1000.0)
+    assert [drop.code for drop in told if isinstance(drop, Drop)] == [4400]

@@ -168,7 +168,7 @@ def speak(server: Server, seq: int, stop: bool = False) -> int:
         host = Client(socket)
         assert host.start(resume=RESUME)["next_seq"] <= seq
         socket.send(AudioFrame(seq, seq * 1_000_000, tone(1.0)).encode())
-        assert host.until("ack", "error")["type"] == "ack"
+        assert host.until("ack", "error").get("seq") == seq
         if stop:
             host.send("stop")
             host.until("ended")
