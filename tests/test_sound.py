@@ -163,3 +163,18 @@ def test_a_gap_in_the_middle_of_a_sample_leaves_the_sample_whole(tmp_path: Path)
     made.finish()
     silence = bytes(2 * len(gap.span))
     assert heard(tmp_path / "a.flac") == sent[:16000] + silence + sent[16000:]
+
+
+def test_the_flac_that_alone_has_what_is_lost_stays_until_the_new_one_is_finished(tmp_path: Path) -> None:
+    path, all_of_it = tmp_path / "a.flac", tone(5.0)
+    before = sound(path)
+    take(before, frame(0, all_of_it))
+    before.finish()
+    again = Sound("src", MONO, door(), path, heard=5 * 16000)
+    take(again, frame(0, all_of_it[:64000]))
+    list(again.reach())
+    again.settle()
+    assert heard(path) == all_of_it
+    take(again, frame(1, tone(1.0)))
+    again.finish()
+    assert heard(path) == all_of_it + tone(1.0)
