@@ -92,7 +92,7 @@ STORAGE = (
     Mutant(
         "journal-that-kills-is-never-given-up",
         "meeting/hearings.py",
-        "return self.same >= SAME or self.crashes >= CRASHES or self.deaths >= DEATHS",
+        "return self.same >= SAME or crashes >= CRASHES or deaths >= DEATHS",
         "return False",
         ("tests/test_hearings.py",),
     ),

@@ -46,17 +46,37 @@ class Note:
     crashes: int = 0
     deaths: int = 0
     """Over this journal alone"""
+    finishing: bool = False
+    """It had been heard, and its source was being finished"""
+    end_crashes: int = 0
+    end_deaths: int = 0
+    """The same while its source was being finished"""
 
     @property
     def given_up(self) -> bool:
         """Whether it is not to be heard again unasked."""
-        return self.same >= SAME or self.crashes >= CRASHES or self.deaths >= DEATHS
+        crashes, deaths = max(self.crashes, self.end_crashes), max(self.deaths, self.end_deaths)
+        return self.same >= SAME or crashes >= CRASHES or deaths >= DEATHS
 
     def after_death(self, crashed: bool) -> Note:
         """With one more death over this journal alone."""
+        if self.finishing:
+            ends = replace(self, end_crashes=self.end_crashes + crashed, end_deaths=self.end_deaths + 1)
+            return replace(ends, open=False, finishing=False)
         same = 0 if self.place is None else self.same + 1 if self.place == self.died_at else 1
         died_at = self.died_at if self.place is None else self.place
-        return Note(False, None, died_at, same, self.crashes + crashed, self.deaths + 1)
+        counted = replace(self, died_at=died_at, same=same, crashes=self.crashes + crashed, deaths=self.deaths + 1)
+        return replace(counted, open=False, place=None)
+
+    @property
+    def left(self) -> Note:
+        """With nothing counted."""
+        return replace(self, open=False, place=None, finishing=False)
+
+    @property
+    def once_heard(self) -> Note:
+        """What is still to be known of it once it was heard to its end."""
+        return Note(end_crashes=self.end_crashes, end_deaths=self.end_deaths)
 
 
 class Hearing:
@@ -71,9 +91,9 @@ class Hearing:
         self._note = _read(path)
         self._file: int | None = None
 
-    def begin(self) -> None:
-        """Note that it is being heard from now on, durably; raises StoreError."""
-        self._note = replace(self._note, open=True, place=None)
+    def begin(self, finishing: bool = False) -> None:
+        """Note that it is being heard from now on, or its source finished, durably; raises StoreError."""
+        self._note = replace(self._note, open=True, place=None, finishing=finishing)
         try:
             self._file = os.open(_note_path(self.path), os.O_RDWR | os.O_CREAT, 0o600)
             _put(self._file, self._note)
@@ -100,7 +120,10 @@ class Hearing:
             with suppress(OSError):
                 os.close(self._file)
             self._file = None
-            _settle(self.path, Note() if heard else replace(self._note, open=False, place=None))
+            left = self._note.left
+            if heard:
+                left = Note() if self._note.finishing else self._note.once_heard
+            _settle(self.path, left)
         self._hearings.over(self)
 
     def _place(self, place: tuple[int, int] | None) -> None:
@@ -131,7 +154,7 @@ class Hearings:
         died = [path for path, note in notes.items() if note.open and not journal.in_use(path)]
         for path in died:
             # Whoever was heard at the same time only comes under suspicion.
-            alone = notes[path].after_death(crashed) if len(died) == 1 else replace(notes[path], open=False, place=None)
+            alone = notes[path].after_death(crashed) if len(died) == 1 else notes[path].left
             _settle(path, alone, keep=True)
         with self._lock:
             self._suspects = set(notes)

@@ -121,7 +121,7 @@ def remaining(lost_at: datetime | None, now: datetime, window: float) -> float:
 
 def _give_up(store: Store, record: Record, source: Source, path: Path) -> None:
     """Set aside a journal that ends whoever hears it, and say so where its text would be."""
-    start = _samples(record)
+    start = max((segment.span.end for segment in record.segments), default=0)
     end = max(start + 1, journal_samples(path, AudioInfo(source.encoding, source.sample_rate, source.channels)))
     Rescue(store).save_gap(record.meeting.id, Gap(source.id, Span(start, end), GIVEN_UP)).result()
     kept = set_aside(path)

@@ -53,6 +53,8 @@ RETRY = 0.5
 """Seconds between two tries to write to a disk that refuses"""
 REMIND = 5.0
 """Seconds after which such a trouble is told again, so that no client takes the connection for dead"""
+CALM = 0.3
+"""Seconds without progress after which the models have heard all that they can before the end"""
 CROWDED = 0.02
 """Seconds between two looks at a meeting that has too much to do"""
 DISK_FULL = "the server's disk does not take what is heard: recording waits, and goes on as soon as there is room"
@@ -310,6 +312,15 @@ class Worker:
             news = news and entry is not None
         assert self._pipeline is not None
         self._pipeline.wait_below(1.0)
+        self._calm()
+
+    def _calm(self) -> None:
+        """Wait until the models do no more: a fault of theirs belongs to this journal."""
+        assert self._pipeline is not None
+        before = math.inf
+        while not self._abandoned.is_set() and 0 < (left := self._pipeline.backlog) < before:
+            before = left
+            self._hurried.wait(CALM)
 
     def _noted(self, entry: int, parts: Iterator[None]) -> Iterator[None]:
         """The same, with a note of where it is as long as something is made of the audio."""
@@ -438,6 +449,22 @@ class Worker:
     # The end
 
     def _finish(self) -> None:
+        if not self._job.recover:
+            self._finish_source()
+            return
+        # What ends this process now would do so at every start.
+        turn = threading.Event()
+        hearing = self._workshop.hearings.ask(self._path, turn.set)
+        while not turn.wait(CALM) and not self._hurried.is_set():
+            continue
+        try:
+            if hearing.granted:
+                self._guarded(lambda: hearing.begin(finishing=True))
+            self._finish_source(lambda: hearing.end(True))
+        finally:
+            hearing.end(True)
+
+    def _finish_source(self, then: Callable[[], None] = lambda: None) -> None:
         assert self._sound is not None
         with suppress(StoreError):  # it saves a later process the waiting, no more
             assert self._journal is not None
@@ -456,6 +483,7 @@ class Worker:
             whole = False
         else:
             self._guarded(self._pipeline.finish)
+        then()
         self._post(Drained(self._job.source_id, self._sound.samples, whole))
         # Locked until the end is stored: no other process may take this meeting for one that was cut off.
         self._released.wait()
