@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from meeting.export import export
-from meeting.history import LINES, NEWEST, PART
+from meeting.history import NEWEST, PART, message_of
 from meeting.messages import (
     EarlierMessage,
     Ended,
@@ -162,20 +162,13 @@ class Archive:
 def read_part(store: Store, known: Outline, place: Place | None, told: int) -> Part:
     """The lines before a place; with None the newest ones, within a snapshot. Raises NotFound and StoreError."""
     most = NEWEST if place is None else PART
-    texts: list[str] = []
-    first, size, more = place, 0, False
     with closing(lines_backwards(store, known.meeting.id, place, known.speakers)) as lines:
-        for at, segment in lines:
-            if size >= most or len(texts) == LINES:
-                more = True
-                break
-            texts.append(encode(SegmentMessage.of(segment)))
-            first = at
-            size += sys.getsizeof(texts[-1])
+        texts, first = message_of(((at, encode(SegmentMessage.of(segment))) for at, segment in lines), most)
+        more = next(lines, None) is not None
     told += len(texts)
     left = max(1, known.meeting.segments - told) if more else 0
     message = EarlierMessage((), left) if place is not None else _snapshot(known, left)
-    return Part(encode_with(message, reversed(texts)), first if more else None, told)
+    return Part(encode_with(message, texts), first if more else None, told)
 
 
 def _snapshot(known: Outline, earlier: int) -> SnapshotMessage:

@@ -95,10 +95,8 @@ class Hearing:
         """Note that it is being heard from now on, or its source finished, durably; raises StoreError."""
         self._note = replace(self._note, open=True, place=None, finishing=finishing)
         try:
-            self._file = os.open(_note_path(self.path), os.O_RDWR | os.O_CREAT, 0o600)
-            _put(self._file, self._note)
-            os.fsync(self._file)
-            _sync_folder(self.path.parent)
+            self._file = _written(_note_path(self.path), self._note)
+            journal.sync_folder(self.path.parent)
         except OSError as error:
             raise StoreError(f"{_note_path(self.path)} cannot be used: {error.strerror}") from error
 
@@ -222,7 +220,7 @@ def _note_path(path: Path) -> Path:
 
 
 def _journal_path(note: Path) -> Path:
-    return note.with_suffix(".journal")
+    return note.with_suffix(journal.JOURNAL)
 
 
 def _read(path: Path) -> Note:
@@ -238,6 +236,18 @@ def _read(path: Path) -> Note:
         return Note(open=True)
 
 
+def _written(path: Path, note: Note) -> int:
+    """A note's file, open, once the note is in it for good; raises OSError."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _put(file, note)
+        os.fsync(file)
+    except OSError:
+        os.close(file)
+        raise
+    return file
+
+
 def _put(file: int, note: Note) -> None:
     os.pwrite(file, json.dumps(asdict(note)).encode().ljust(_SIZE), 0)
 
@@ -249,19 +259,6 @@ def _settle(journal_path: Path, note: Note, keep: bool = False) -> None:
         if note == Note() and not keep:
             path.unlink(missing_ok=True)
             return
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            _put(file, note)
-            os.fsync(file)
-        finally:
-            os.close(file)
+        os.close(_written(path, note))
     except OSError as error:
         log.error("%s cannot be written: %s", path.name, error.strerror)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

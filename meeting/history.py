@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import replace
 from weakref import WeakSet
 
@@ -27,6 +28,22 @@ READY = 1_000_000
 """Bytes of encoded lines that are kept for whoever comes next"""
 READY_READING = 8_000_000
 """The same while somebody is being told earlier lines: those who come at once are told the same ones"""
+
+
+def message_of(backwards: Iterable[tuple[Place, str]], size: int) -> tuple[list[str], Place | None]:
+    """The text frames of the lines that one message takes, `size` bytes of them, about; in order of time.
+
+    `backwards` gives lines from the last one on, and is taken no further. Also the place of the first of them.
+    """
+    found: list[str] = []
+    first, held = None, 0
+    for place, text in backwards:
+        first = place
+        found.append(text)
+        held += sys.getsizeof(text)
+        if held >= size or len(found) == LINES:
+            break
+    return found[::-1], first
 
 
 class History:
@@ -69,15 +86,8 @@ class History:
 
         Also the place of the first of them, and how many lines stand before it.
         """
-        found: list[str] = []
-        held = 0
-        for at, segment in self._told.backwards(place):
-            place = at
-            found.append(self._text(segment))
-            held += sys.getsizeof(found[-1])
-            if held >= size or len(found) == LINES:
-                break
-        return found[::-1], place, self._told.before(place) if found else 0
+        found, first = message_of(((at, self._text(segment)) for at, segment in self._told.backwards(place)), size)
+        return found, first or place, 0 if first is None else self._told.before(first)
 
     def reads(self, earlier: Earlier, still: bool) -> None:
         """Whether somebody is being told earlier lines."""

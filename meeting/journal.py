@@ -33,6 +33,8 @@ from meeting.messages import AudioFrame, AudioInfo
 from pipelines.errors import StoreError
 from pipelines.types import SAMPLE_RATE, Samples
 
+JOURNAL = ".journal"
+"""Ending of a journal's name"""
 LOCK_TRIES, LOCK_PAUSE = 20, 0.05
 """How often a journal that another holds is tried, and the seconds between"""
 
@@ -70,7 +72,7 @@ class Journal:
                 self._lock()
                 self._end = self._continue(known)
                 if fsync:
-                    _sync_folder(path)
+                    sync_folder(path.parent)
         except StoreError:
             self._file.close()
             raise
@@ -185,6 +187,15 @@ def read_audio(path: Path) -> AudioInfo:
     return opened[0]
 
 
+def sync_folder(folder: Path) -> None:
+    """Make it last through a power cut which files a folder has; raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def in_use(path: Path) -> bool:
     """Whether a process is writing this journal; false where there is none. Raises StoreError."""
     with _sentences(path):
@@ -282,15 +293,6 @@ def _name_version(file: BinaryIO) -> None:
     """Say that a journal of an earlier version may hold marks from now on."""
     if os.pread(file.fileno(), len(MAGIC), 0) in OLD:
         os.pwrite(file.fileno(), MAGIC, 0)
-
-
-def _sync_folder(path: Path) -> None:
-    """Make a new file's name as durable as what will be in it."""
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def claim_journals(store: Store) -> None:
     was stored in better form. A journal that no meeting is known of stays where it is: it may be all that is left of
     one. What cannot be done for a journal is logged, and nothing is lost by it.
     """
-    for path in sorted((store.data_dir / AUDIO).glob("*.journal")):
+    for path in sorted((store.data_dir / AUDIO).glob(f"*{journal.JOURNAL}")):
         meeting_id, _, source_id = path.stem.partition(".")
         try:
             if not journal.in_use(path):

@@ -8,6 +8,7 @@ from typing import Any
 
 from meeting.config import Config
 from meeting.hearings import Hearings
+from meeting.journal import JOURNAL
 from meeting.leftovers import ASIDE, GIVEN_UP
 from meeting.machinery import EngineRoom, Machinery, RealMachinery, Workshop
 from meeting.records import ENDED
@@ -48,7 +49,7 @@ def hear_aside(config: Config, wanted: str, machinery: Machinery | None = None) 
                 hearings=hearings,
             )
             for path in aside:
-                path = path.replace(path.with_suffix(".journal"))
+                path = path.replace(path.with_suffix(JOURNAL))
                 hearings.condemn(path)
                 Rescue(store).reopen(meeting.id, path.stem.partition(".")[2], GIVEN_UP).result()
                 asyncio.run(_hear(Rooms(workshop, config.limits, resumable=False), meeting.id))

@@ -315,7 +315,7 @@ class Rooms:
             await leaving.wait()
 
     def _runs_elsewhere(self, meeting_id: str) -> bool:
-        return any(journal.in_use(path) for path in self.store.files(meeting_id) if path.suffix == ".journal")
+        return any(journal.in_use(path) for path in self.store.files(meeting_id) if path.suffix == journal.JOURNAL)
 
     async def finish_all(self, patience: float | None = None) -> None:
         """Finish and store every live meeting, let the others go; returns once all are.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 import secrets
 import string
@@ -19,6 +18,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from meeting.database import Writer, prepare, readers, sentences
+from meeting.journal import JOURNAL, sync_folder
 from meeting.records import ENDED, OPEN, STATES, Meeting, Record, Source, display_name
 from meeting.tables import (
     GapRow,
@@ -101,7 +101,7 @@ class Store:
 
     def journal_path(self, meeting_id: str, source_id: str) -> Path:
         """Where the frames of a source are kept as they were received."""
-        return self._file(meeting_id, source_id, ".journal")
+        return self._file(meeting_id, source_id, JOURNAL)
 
     def files(self, meeting_id: str) -> list[Path]:
         """All that is kept of a meeting beside the database: sound, journals, and what was set aside of them."""
@@ -161,7 +161,7 @@ class Store:
             # Files first, within the transaction: if one cannot go, the meeting stays and can be deleted again.
             for path in {*paths, *self.files(meeting_id)}:
                 path.unlink(missing_ok=True)
-            _sync(folder)
+            sync_folder(folder)  # none of them may be back after a power cut
             session.execute(delete(MeetingRow).where(MeetingRow.id == meeting_id))
 
         return self.write(work, wipe=True)
@@ -403,15 +403,6 @@ def _upsert(session: Session, table: Any, rows: list[dict[str, Any]], newer: boo
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     where = statement.excluded.rev > table.rev if newer else None
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed, where=where), rows)
-
-
-def _sync(folder: Path) -> None:
-    """Make it lasting which files a folder has: none of a meeting may be back after a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _cursor(meeting: Meeting) -> str:
