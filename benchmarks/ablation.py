@@ -18,19 +18,19 @@ from typing import Any
 
 import numpy as np
 
-from meeting.der import CELL, error, raster
-from meeting.evaluate import Reference, references
-from meeting.scores import require_extra, word_errors
-from meeting.tune_bench import Board, Heard, listen
-from pipelines.asr import placed
-from pipelines.cluster import Thresholds
-from pipelines.cut import CutOptions, Cutter
-from pipelines.engine import Engine
-from pipelines.loading import EngineOptions, load_engine
-from pipelines.merge import MergeOptions, Merger
-from pipelines.recording import read_recording
-from pipelines.refine import PoorCuts, better, second_readings
-from pipelines.speakers import SpeakerOptions, SpeakerTracker
+from meeting.evaluation.der import CELL, error, raster
+from meeting.evaluation.evaluate import Reference, references
+from meeting.evaluation.scores import require_extra, word_errors
+from meeting.evaluation.tune_bench import Board, Heard, listen
+from pipelines.asr.recogniser import placed
+from pipelines.asr.second_pass import PoorCuts, better, second_readings
+from pipelines.audio.endpointing import CutOptions, Cutter
+from pipelines.audio.recording import read_recording
+from pipelines.diarization.clustering import Thresholds
+from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
+from pipelines.engine.engine import Engine
+from pipelines.engine.loader import EngineOptions, load_engine
+from pipelines.stream.merge import MergeOptions, Merger
 from pipelines.types import (
     SAMPLE_RATE,
     WINDOW,

@@ -26,7 +26,7 @@ from benchmarks.bombs import BOMBS, Bomb
 from benchmarks.process import children
 from benchmarks.rig import Server, Source, told
 from benchmarks.scenarios import Options, Result, sample, stored_audio, uninterrupted
-from meeting.messages import AudioFrame
+from meeting.core.messages import AudioFrame
 
 SLOW = 0.1
 """Seconds that the fakes take for a second of audio where a recovery must last long enough to die in it"""

@@ -26,16 +26,16 @@ import numpy as np
 
 from benchmarks import report
 from benchmarks.recordings import SAMPLE
-from pipelines.asr import Request
-from pipelines.asr_whisper import WhisperRecogniser
+from pipelines.asr.recogniser import Request
+from pipelines.asr.whisper import WhisperRecogniser
 from pipelines.errors import MeetingError
-from pipelines.sizes import GB, SHAPES, needed
+from pipelines.models.gpu_memory import GB, SHAPES, needed
 from pipelines.types import SAMPLE_RATE
-from tests.tiny_whisper import TINY, TURBO, WORDS, Shape, build
+from tests.fakes.tiny_whisper import TINY, TURBO, WORDS, Shape, build
 
 SIZES = {"turbo": TURBO, "tiny": TINY}
 SIZED = {"turbo": "large-v3-turbo", "tiny": ""}
-"""What `pipelines.sizes` calls them"""
+"""What `pipelines.models.gpu_memory` calls them"""
 COMPUTE = {"cuda": ("float16", "int8_float16"), "cpu": ("float32", "int8")}
 """Types that are measured, by device"""
 PROMPT = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>")
@@ -137,7 +137,7 @@ def kept_by_torch(device: str) -> float | None:
 
 
 def beside(row: dict[str, Any], size: str, before: float | None) -> dict[str, Any]:
-    """A row with the memory that the model has taken by then, and what `pipelines.sizes` says that it needs."""
+    """A row with the memory that the model has taken by then, and what `gpu_memory` says that it needs."""
     shape = SHAPES.get(SIZED[size]) if before is not None else None
     now = row["gigabytes"]
     return {
@@ -303,8 +303,8 @@ def seconds_of(work: Callable[[int], object], batch: int, least: float) -> float
 
 def measure_voices(device: str, counts: Sequence[int], least: float) -> list[dict[str, Any]]:
     """Windows of 5 s whose voices are found per second, by the embedded segmentation and embedding; none without."""
-    from pipelines.loading import EngineOptions, load_finder
-    from pipelines.models import decide
+    from pipelines.engine.loader import EngineOptions, load_finder
+    from pipelines.models.loading import decide
 
     try:
         options = EngineOptions(set="embedded", device=device)
@@ -328,7 +328,7 @@ def measure_real(
     """A common slice, read as the program reads it, as final text and as growing text; raises MeetingError."""
     import soundfile
 
-    from pipelines.asr_whisper import load_folder
+    from pipelines.asr.whisper import load_folder
 
     audio = soundfile.read(SAMPLE / "sample.flac", frames=5 * SAMPLE_RATE, dtype="float32")[0]
     made = []

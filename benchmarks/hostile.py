@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from meeting.messages import HEADER, AudioFrame
+from meeting.core.messages import HEADER, AudioFrame
 
 START: dict[str, Any] = {
     "type": "start",

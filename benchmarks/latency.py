@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from benchmarks.recordings import Said
-from meeting.scores import bare
+from meeting.evaluation.scores import bare
 
 AROUND = 1.0
 """Seconds round a line in which its words may have been spoken"""

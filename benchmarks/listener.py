@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from benchmarks.latency import Delays, delays, texts_of
 from benchmarks.recordings import FRAME, Play
-from meeting.messages import AudioFrame, Close
+from meeting.core.messages import AudioFrame, Close
 from pipelines.types import SAMPLE_RATE
 
 STEP = FRAME / SAMPLE_RATE

@@ -28,7 +28,7 @@ from benchmarks.process import Watch
 from benchmarks.recordings import Play, gather, named, plays
 from benchmarks.report import percentile
 from benchmarks.rig import Server
-from meeting.scores import Waits, require_extra, waits
+from meeting.evaluation.scores import Waits, require_extra, waits
 from pipelines.errors import MeetingError
 
 EDGE = 300.0

@@ -28,7 +28,7 @@ from benchmarks.recordings import Recording, gather, named
 from benchmarks.report import percentile
 from benchmarks.rig import ROOT
 from benchmarks.systems import SYSTEMS, Result
-from meeting.scores import Accuracy, accuracy, require_extra
+from meeting.evaluation.scores import Accuracy, accuracy, require_extra
 from pipelines.errors import MeetingError
 from pipelines.types import Span, Turn, samples
 

@@ -29,9 +29,9 @@ from benchmarks.process import Watch
 from benchmarks.rig import PATIENCE, Server
 from benchmarks.scenarios import Options, Result
 from benchmarks.talkative import LINES, LOUD, QUIET, sound, spoken
-from meeting.messages import AudioFrame
-from meeting.records import ENDED, OPEN, Meeting
-from meeting.store import Store, new_id
+from meeting.core.messages import AudioFrame
+from meeting.core.records import ENDED, OPEN, Meeting
+from meeting.storage.store import Store, new_id
 from pipelines.types import SAMPLE_RATE, Speaker
 
 LINE = 2.0

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from meeting.evaluate import Reference, references
-from meeting.scores import Row
-from pipelines.recording import read_recording
+from meeting.evaluation.evaluate import Reference, references
+from meeting.evaluation.scores import Row
+from pipelines.audio.recording import read_recording
 from pipelines.types import SAMPLE_RATE, Span, Turn, samples
 
 SAMPLE = Path(__file__).resolve().parents[1] / "web" / "sample"

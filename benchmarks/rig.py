@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from meeting.messages import AudioFrame
+from meeting.core.messages import AudioFrame
 
 T = TypeVar("T")
 
@@ -37,11 +37,11 @@ PATIENCE = 300.0
 FAKE = """
 import os
 import sys
-import meeting.server
+import meeting.server.run
 from meeting import memory
-from meeting.app import create_app
+from meeting.server.app import create_app
 from meeting.cli import set_up_logs
-from meeting.config import load_config
+from meeting.core.config import load_config
 from benchmarks.talkative import Talkative
 from tests.server_fakes import FakeMachinery, LeanPipeline
 class Forgetful(list):
@@ -56,10 +56,10 @@ class Tidy(FakeMachinery):
         memory.give_back()
 LeanPipeline.slow = float(os.environ.get("FAKE_SLOW", "0"))
 machinery = Tidy(pipeline=Talkative if sys.argv[1] == 'talkative' else LeanPipeline, pipelines=Forgetful())
-meeting.server.create_app = lambda settings, **options: create_app(settings, machinery, **options)
+meeting.server.run.create_app = lambda settings, **options: create_app(settings, machinery, **options)
 settings = load_config()
 set_up_logs(settings.server.log_level)
-meeting.server.serve(settings)
+meeting.server.run.serve(settings)
 """
 """A server whose models are the tests' fakes: all else is real. They take `FAKE_SLOW` seconds for each of audio"""
 

@@ -23,8 +23,8 @@ from websockets.exceptions import ConnectionClosed
 from benchmarks.described import conform
 from benchmarks.hostile import START, hostile_messages
 from benchmarks.rig import RATE, Proxy, Server, Source, told
-from meeting.journal import Journal, read
-from meeting.messages import AudioFrame, AudioInfo
+from meeting.core.messages import AudioFrame, AudioInfo
+from meeting.storage.journal import Journal, read
 
 SAMPLE = Path(__file__).resolve().parents[1] / "web" / "sample" / "sample.flac"
 

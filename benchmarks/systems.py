@@ -139,9 +139,9 @@ def diart(audio: Audio, models: str = "embedded") -> Result:
     """
     import torch
 
-    from pipelines.checkpoints import quietly
-    from pipelines.loading import EngineOptions
-    from pipelines.models import decide, load_embedding, load_segmentation
+    from pipelines.engine.loader import EngineOptions
+    from pipelines.models.checkpoints import quietly
+    from pipelines.models.loading import decide, load_embedding, load_segmentation
 
     options = EngineOptions(set=models)
     torch.set_num_threads(1)
@@ -185,8 +185,8 @@ def weighted_ge2e(encoder: Any) -> Any:
     """
     import torch
 
-    from pipelines.diarize import ALONE
-    from pipelines.embed import embed_with_ge2e
+    from pipelines.diarization.embedding import embed_with_ge2e
+    from pipelines.diarization.segmentation import ALONE
 
     embed: Callable[[Any, Any], Any] = embed_with_ge2e(encoder)
 
@@ -209,10 +209,10 @@ def ours(audio: Audio, models: str = "embedded") -> Result:
     """This program's live path, storage included, as `replay --speed 1` runs it."""
     import soundfile
 
-    from meeting.config import load_config
-    from meeting.evaluate_run import Listening, run_recording
-    from meeting.export import export
-    from meeting.machinery import RealMachinery
+    from meeting.core.config import load_config
+    from meeting.core.export import export
+    from meeting.evaluation.evaluate_run import Listening, run_recording
+    from meeting.live.backend import RealMachinery
 
     config = load_config(flags={("models", "set"): models})
     listening = Listening(RealMachinery(config))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
-from tests.server_fakes import LeanPipeline
+from tests.fakes.server_fakes import LeanPipeline
 
 LINES = 60
 """Lines that it hears in every second of loud sound; one in any other sound, none where it is quiet"""

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import meeting
-from meeting.config import Config, load_config
-from meeting.terminal import visible
+from meeting.core.config import Config, load_config
+from meeting.core.terminal_text import visible
 from pipelines.errors import MeetingError, SettingsError, StoreError
 
 if TYPE_CHECKING:
-    from meeting.store import Store
+    from meeting.storage.store import Store
 
 EXPECTED = 2
 """Exit code of everything that we can explain in one sentence"""
@@ -193,7 +193,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
 
 
 def _serve(options: argparse.Namespace, config: Config) -> int:
-    from meeting.server import serve
+    from meeting.server.run import serve
 
     set_up_logs(config.server.log_level)
     serve(config, options.open)
@@ -201,7 +201,7 @@ def _serve(options: argparse.Namespace, config: Config) -> int:
 
 
 def _replay(options: argparse.Namespace, config: Config) -> int:
-    from meeting.replay import Options, replay
+    from meeting.recordings.replay import Options, replay
 
     set_up_logs(options.log_level or "warning")
     asked = Options(options.recording, _speed(options.speed), options.out, options.events, options.title, options.chunk)
@@ -211,7 +211,7 @@ def _replay(options: argparse.Namespace, config: Config) -> int:
 
 
 def _recover(options: argparse.Namespace, config: Config) -> int:
-    from meeting.rehear import hear_aside
+    from meeting.recordings.recover import hear_aside
 
     set_up_logs(options.log_level or "warning")
     print(json.dumps(hear_aside(config, options.meeting), ensure_ascii=False), flush=True)
@@ -229,7 +229,7 @@ def _speed(text: str) -> float | None:
 
 
 def _evaluate(options: argparse.Namespace, config: Config) -> int:
-    from meeting.evaluate import evaluate, table
+    from meeting.evaluation.evaluate import evaluate, table
 
     set_up_logs(options.log_level or "warning")
     body = evaluate(config, options.folder, _speed(options.speed), options.out, report=_say).as_dict()
@@ -239,7 +239,7 @@ def _evaluate(options: argparse.Namespace, config: Config) -> int:
 
 
 def _tune(options: argparse.Namespace, config: Config) -> int:
-    from meeting.tune import describe, tune
+    from meeting.evaluation.tune import describe, tune
 
     set_up_logs(options.log_level or "warning")
     print(visible(describe(tune(config, options.folders, report=_say)), lines=True), flush=True)
@@ -251,7 +251,7 @@ def _say(text: str) -> None:
 
 
 def _list(options: argparse.Namespace, config: Config) -> int:
-    from meeting.records import Meeting
+    from meeting.core.records import Meeting
     from pipelines.types import seconds
 
     def line(meeting: Meeting, names: list[str]) -> str:
@@ -284,7 +284,7 @@ def _export(options: argparse.Namespace, config: Config) -> int:
         sys.stdout.buffer.write(text.encode("utf-8", "replace"))
         sys.stdout.flush()
         return 0
-    from meeting.export import create
+    from meeting.core.export import create
 
     try:
         with create(options.out) as file:
@@ -295,14 +295,14 @@ def _export(options: argparse.Namespace, config: Config) -> int:
 
 
 def _text(meeting: str, format: str, config: Config) -> str:
-    from meeting.export import export
+    from meeting.core.export import export
 
     with _store(config) as store:
         return export(store.record(store.find(meeting).id), format)
 
 
 def _models(options: argparse.Namespace, config: Config) -> int:
-    from pipelines.models import decide, pull, status
+    from pipelines.models.loading import decide, pull, status
 
     if options.action == "pull":
         for path in pull(config.models.cache_dir):
@@ -328,14 +328,14 @@ def _migrate(options: argparse.Namespace, config: Config) -> int:
 
 
 def _token(options: argparse.Namespace, config: Config) -> int:
-    from meeting.access import new_token
+    from meeting.core.access import new_token
 
     print(new_token())
     return 0
 
 
 def _store(config: Config) -> Store:
-    from meeting.store import Store
+    from meeting.storage.store import Store
 
     return Store(config.storage.data_dir)
 
@@ -378,7 +378,7 @@ class Discreet(logging.Formatter):
 
 def set_up_logs(level: str) -> None:
     """One line each on stderr, the same a few times a minute; libraries speak up only when something is wrong."""
-    from meeting.repeats import limit_repeats
+    from meeting.server.log_throttle import limit_repeats
 
     handler = logging.StreamHandler()
     handler.addFilter(_Brief())

@@ -14,11 +14,11 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
-from meeting import descriptors
-from meeting.config import Config, Limits, Models
-from meeting.terminal import visible
-from pipelines import models
+from meeting.core.config import Config, Limits, Models
+from meeting.core.terminal_text import visible
+from meeting.transport import descriptors
 from pipelines.errors import MeetingError
+from pipelines.models.loading import Choice, count_cuda, decide, resolve_cache_dir, status
 
 OLDEST, NEWEST = (3, 10), (3, 12)
 """Versions of Python that the tested packages exist for"""
@@ -96,7 +96,7 @@ def run_doctor(config: Config, measure: bool = False, load: Callable[[Models], A
 
 
 def pace_table(engine: Any) -> str:
-    """What the models of a `pipelines.engine.Engine`, or each of a `Fleet`, were measured to take."""
+    """What the models of a `pipelines.engine.engine.Engine`, or each of a `Fleet`, were measured to take."""
     engines = getattr(engine, "engines", (engine,))
     lines = []
     for number, each in enumerate(engines, 1):
@@ -118,7 +118,7 @@ def _pace(engine: Any) -> list[tuple[str, str]]:
 
 
 def _load(settings: Models) -> Any:
-    from pipelines.loading import EngineOptions, load_fleet
+    from pipelines.engine.loader import EngineOptions, load_fleet
 
     return load_fleet(EngineOptions(**asdict(settings)))
 
@@ -163,7 +163,7 @@ def check_packages(installed: Callable[[str], str | None] | None = None) -> Find
     return Finding("Packages", True, f"{len(found)} found ({shown})")
 
 
-def check_device(settings: Models, cuda: Callable[[], int] = models.count_cuda) -> Finding:
+def check_device(settings: Models, cuda: Callable[[], int] = count_cuda) -> Finding:
     """Which device the models will run on."""
     there = cuda()
     cores = os.cpu_count() or 1
@@ -178,9 +178,9 @@ def check_device(settings: Models, cuda: Callable[[], int] = models.count_cuda) 
 
 def check_embedded(settings: Models) -> Finding:
     """Whether the embedded models are here and are the pinned ones."""
-    files = models.status(settings.cache_dir)
+    files = status(settings.cache_dir)
     bad = [f"{file.name} {file.state}" for file in files if file.state != "verified"]
-    where = models.resolve_cache_dir(settings.cache_dir)
+    where = resolve_cache_dir(settings.cache_dir)
     if not bad:
         size = sum(file.size for file in files) / 1e6
         return Finding("Embedded models", True, f"{len(files)} files, {size:.0f} MB, checksums right, in {where}")
@@ -188,7 +188,7 @@ def check_embedded(settings: Models) -> Finding:
     return Finding("Embedded models", settings.set == "whisper", ", ".join(bad), "run `python -m meeting models pull`")
 
 
-def check_choice(settings: Models, decide: Callable[[Models], models.Choice] = models.decide) -> Finding:
+def check_choice(settings: Models, decide: Callable[[Models], Choice] = decide) -> Finding:
     """Which models would serve now, and why."""
     try:
         choice = decide(settings)

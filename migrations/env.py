@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from meeting.tables import Base
+from meeting.storage.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -23,7 +23,7 @@ from pipelines.types import Samples
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    from tests.access_fakes import Locked
+    from tests.fakes.access_fakes import Locked
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT_VARIABLES = ("MEETING_MODELS_CACHE_DIR",)
@@ -45,7 +45,7 @@ def without_browser() -> str | None:
 @cache
 def without_models() -> str | None:
     """Why the model tests cannot run; None when they can."""
-    from pipelines.weights import status
+    from pipelines.models.pinned_files import status
 
     absent = [file.name for file in status(os.environ.get("MEETING_MODELS_CACHE_DIR")) if file.state != "verified"]
     return f"not on this machine: {', '.join(absent)}; run `make setup`" if absent else None
@@ -108,7 +108,7 @@ def logs_as_before() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
     """A real server that asks for tokens, one for all tests of a file; some files have a `server` of their own."""
-    from tests.access_fakes import locked
+    from tests.fakes.access_fakes import locked
 
     with locked(tmp_path_factory.mktemp("data")) as running:
         yield running
@@ -117,7 +117,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for the tests of a file; while it runs, this thread has an event loop."""
-    from tests.web_fakes import browser_running
+    from tests.fakes.web_fakes import browser_running
 
     with browser_running() as started:
         yield started
@@ -129,7 +129,7 @@ def tab(browser: Browser, server: Locked) -> Iterator[Callable[..., Page]]:
 
     No page may complain, and none may ask for an address with a token in it.
     """
-    from tests.access_fakes import TOKEN
+    from tests.fakes.access_fakes import TOKEN
 
     asked: list[str] = []
     complaints: list[str] = []

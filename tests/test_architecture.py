@@ -17,8 +17,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("pipelines", "meeting")
-LONGEST_FILE = 600
+SOURCES = ("pipelines", "meeting", "tests")
 LONGEST_FUNCTION = 50
+LONGEST_CLASS = 250
+MOST_FILES = 15
+STILL_LONG = frozenset({"Course", "Session", "Room", "Rooms", "Store", "Worker", "SpeakerTracker"})
 
 
 def names(text: str) -> frozenset[str]:
@@ -26,87 +29,51 @@ def names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the layout table: its modules, and the rows that they may import."""
+ROOT_MODULES = names("pipelines.types pipelines.errors pipelines.formats pipelines.timing")
+"""Values, errors and helpers that every folder may import: `root` in the table"""
 
-    modules: frozenset[str]
-    may_import: frozenset[str]
-
-
-def row(package: str, modules: str, may_import: str) -> Row:
-    """A row from a package, names of its modules and names of rows, both separated by spaces."""
-    return Row(frozenset(f"{package}.{name}" for name in modules.split()), names(may_import))
-
-
-PIPELINES = "values parts blocks asr models engine loading stream"
 LAYOUT = {
-    "values": row("pipelines", "types errors formats", "values"),
-    "parts": row(
-        "pipelines",
-        "voice ort_attention cluster grid heard pieces pauses lane load calibration whisper_batch "
-        "resample containers decoder decoder_process",
-        "values parts",
-    ),
-    "blocks": row("pipelines", "audio recording cut diarize speakers asr merge refine", "values parts"),
-    "asr": row("pipelines", "asr_whisper asr_moonshine growing", "values parts blocks"),
-    "models": row(
-        "pipelines", "models weights choice sizes hub checkpoints ge2e embed", "values parts blocks asr models"
-    ),
-    "engine": row("pipelines", "engine", "values parts blocks asr models"),
-    "loading": row("pipelines", "loading lean fleet", "values parts blocks asr models engine loading"),
-    "stream": row("pipelines", "stream progress", "values parts blocks asr models engine stream"),
-    "core": row(
-        "meeting",
-        "access align config messages records transcript edits history session course live gaps events outputs "
-        "terminal wording timekeeping salvage",
-        "values core",
-    ),
-    "storage": row(
-        "meeting",
-        "store database tables journal framing export search links rescue corrections outline",
-        "values core storage",
-    ),
-    "live": row(
-        "meeting",
-        "ingest room rooms archive sharing worker machinery memory outbox doorman forwarding entry retention gate "
-        "keeper recovery leftovers sound connections earlier hearings",
-        f"{PIPELINES} core storage live",
-    ),
-    "edge": row(
-        "meeting",
-        "app api figures guard keepalive server replay rehear cli doctor repeats "
-        "acceptor http_connection uvicorn_parts descriptors __main__ "
-        "evaluate evaluate_run scores der plots tune tune_bench",
-        f"{PIPELINES} core storage live edge",
-    ),
+    "pipelines/audio": "root",
+    "pipelines/asr": "root",
+    "pipelines/diarization": "root",
+    "pipelines/models": "asr diarization root",
+    "pipelines/engine": "models asr diarization audio root",
+    "pipelines/stream": "engine asr diarization audio root",
+    "meeting/core": "root",
+    "meeting/session": "core root",
+    "meeting/storage": "core root",
+    "meeting/delivery": "session storage core root",
+    "meeting/live": "delivery session storage core stream engine audio root",
+    "meeting/transport": "core",
+    "meeting/server": "transport live delivery session storage core root",
+    "meeting/recordings": "live session storage core audio root",
+    "meeting/evaluation": "recordings live storage core stream engine diarization audio root",
+    "meeting": "evaluation recordings server transport storage core models engine root",
 }
-"""The table of the design, from the bottom up.
+"""Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
-What was split off from a block stands in `parts`, what was split off from another module in its row.
+The same table stands in docs/architecture.md.
 """
 
 LIBRARIES = {
-    "rx": "pipelines.stream",
-    "diart": "pipelines.diarize pipelines.speakers",
-    "pyannote": "pipelines.diarize pipelines.speakers pipelines.refine pipelines.models pipelines.checkpoints "
-    "meeting.scores",
-    "faster_whisper": "pipelines.asr_whisper pipelines.whisper_batch pipelines.hub",
-    "ctranslate2": "pipelines.asr_whisper pipelines.whisper_batch pipelines.models pipelines.hub",
-    "moonshine_voice": "pipelines.asr_moonshine",
-    "silero_vad": "pipelines.voice",
-    "huggingface_hub": "pipelines.hub pipelines.models",
-    "meeteval": "meeting.scores",
-    "whisper_normalizer": "meeting.scores",
-    "matplotlib": "meeting.plots",
-    "av": "pipelines.containers pipelines.decoder pipelines.recording",
-    "soxr": "pipelines.resample",
-    "sqlalchemy": "meeting.store meeting.database meeting.tables meeting.search meeting.links meeting.rescue "
-    "meeting.corrections meeting.outline",
-    "alembic": "meeting.database meeting.tables",
-    "yaml": "meeting.config",
+    "rx": "pipelines.stream.stream",
+    "diart": "pipelines.diarization.segmentation",
+    "pyannote": "pipelines.models.checkpoints meeting.evaluation.scores",
+    "faster_whisper": "pipelines.asr.whisper pipelines.asr.whisper_batch",
+    "ctranslate2": "pipelines.asr.whisper_batch pipelines.models.hub",
+    "moonshine_voice": "",
+    "silero_vad": "",
+    "huggingface_hub": "pipelines.models.hub",
+    "meeteval": "meeting.evaluation.scores",
+    "whisper_normalizer": "meeting.evaluation.scores",
+    "matplotlib": "meeting.evaluation.plots",
+    "av": "pipelines.audio.containers pipelines.audio.decoder_worker pipelines.audio.recording",
+    "soxr": "pipelines.audio.resampling",
+    "sqlalchemy": "meeting.storage",
+    "alembic": "meeting.storage.database",
+    "yaml": "meeting.core.config",
 }
-"""Libraries with one home: the modules that may import each, lazily or not"""
+"""Libraries with one home: the modules or folders that may import each, lazily or not"""
 
 HEAVY = names(
     "torch torchaudio torchvision diart pyannote faster_whisper ctranslate2 moonshine_voice silero_vad onnxruntime "
@@ -118,32 +85,25 @@ PURE = {
     "pipelines.types": "numpy",
     "pipelines.errors": "",
     "pipelines.formats": "",
-    "pipelines.merge": "numpy",
-    "meeting.access": "",
-    "meeting.messages": "",
-    "meeting.records": "",
-    "meeting.transcript": "",
-    "meeting.align": "",
-    "meeting.edits": "",
-    "meeting.history": "",
+    "pipelines.timing": "",
+    "pipelines.stream.merge": "numpy",
+    "meeting.core": "yaml",
     "meeting.session": "",
-    "meeting.course": "",
-    "meeting.live": "",
-    "meeting.gaps": "",
-    "meeting.events": "",
-    "meeting.outputs": "",
-    "meeting.salvage": "",
-    "meeting.wording": "",
-    "meeting.timekeeping": "",
-    "meeting.export": "",
-    "meeting.terminal": "",
+    "meeting.delivery.history": "",
 }
-"""Modules of values and rules: the only third-party libraries that each may import"""
+"""Modules and folders of values and rules: the only third-party libraries that each may import"""
 
 IMPURE = names("asyncio socket sqlite3 subprocess threading time")
 """Standard modules that the state machine may not touch: time is an argument, effects are values"""
 
-DOORS = names("pipelines.stream pipelines.lane meeting.cli meeting.__main__") | LAYOUT["live"].modules
+STATE_MACHINE = names("meeting.session meeting.core.transcript meeting.core.edits meeting.core.access")
+"""Modules and folders that touch none of IMPURE"""
+
+DOORS = names(
+    "pipelines.stream.stream pipelines.engine.job_queue meeting.cli meeting.__main__ meeting.live meeting.delivery "
+    "meeting.transport.connections meeting.server.websocket meeting.server.auth meeting.server.forwarding "
+    "meeting.server.handshake meeting.storage.recovery_attempts meeting.storage.orphans"
+)
 """Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line"""
 
 
@@ -215,27 +175,52 @@ def third_party(module: str) -> Iterator[Import]:
             yield item
 
 
-def row_of(module: str) -> str | None:
-    """The name of a module's row in the layout."""
-    return next((name for name, row in LAYOUT.items() if module in row.modules), None)
+def folder_of(module: str) -> str:
+    """The folder of a module as the layout names it; `root` for what every folder may import."""
+    return "root" if module in ROOT_MODULES else module.rpartition(".")[0].replace(".", "/")
 
 
-EVERY = [name for name in modules() if name not in PACKAGES]
+def short(folder: str) -> str:
+    """The name of a folder in the rows of the layout: its last part."""
+    return folder.rpartition("/")[2]
+
+
+def within(module: str, places: str) -> bool:
+    """Whether a module is one of some modules, or lies in one of some folders, separated by spaces."""
+    return any(module == place or module.startswith(f"{place}.") for place in places.split())
+
+
+PACKAGE_FILES = frozenset(name for name, path in modules().items() if path.name == "__init__.py")
+EVERY = [name for name in modules() if name not in PACKAGE_FILES]
 every_module = pytest.mark.parametrize("module", EVERY)
 every_file = pytest.mark.parametrize("module", list(modules()))
 
 
 @every_module
-def test_each_module_has_a_row_in_the_layout(module: str) -> None:
-    assert row_of(module), f"{module} is in no row of LAYOUT: add it to the row whose imports it may have"
+def test_each_module_lies_in_a_folder_of_the_layout(module: str) -> None:
+    folder = folder_of(module)
+    assert folder == "root" or folder in LAYOUT, f"{module} is in no folder of LAYOUT"
 
 
 @every_module
 def test_imports_follow_the_arrows_of_the_layout(module: str) -> None:
-    mine = row_of(module) or ""
-    allowed = LAYOUT[mine].may_import if mine else frozenset()
-    wrong = [f"line {item.line}: {item.name}" for item in own(module) if row_of(item.name) not in allowed]
+    mine = folder_of(module)
+    allowed = {short(mine), *LAYOUT.get(mine, "").split()}
+    wrong = [f"line {item.line}: {item.name}" for item in own(module) if short(folder_of(item.name)) not in allowed]
     assert not wrong, f"{module} ({mine}) may import {sorted(allowed)} only: {wrong}"
+
+
+@pytest.mark.parametrize("folder", LAYOUT)
+def test_a_row_of_the_layout_names_nothing_that_its_folder_does_not_use(folder: str) -> None:
+    used = {short(folder_of(item.name)) for module in EVERY if folder_of(module) == folder for item in own(module)}
+    assert set(LAYOUT[folder].split()) <= used, f"{folder} imports none of these: {set(LAYOUT[folder].split()) - used}"
+
+
+def test_the_table_in_the_docs_is_the_layout() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| `") and line.count("|") == 4]
+    told = {row[0].strip(" `/"): row[2].strip() for row in rows if row[0].strip(" `").endswith("/")}
+    assert told == {folder: ", ".join(allowed.split()) for folder, allowed in LAYOUT.items()}
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
@@ -243,7 +228,17 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert set(TopologicalSorter(graph).static_order()) == set(modules())
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+def _source_folders() -> list[Path]:
+    return sorted({path.parent for package in SOURCES for path in (ROOT / package).rglob("*.py")})
+
+
+@pytest.mark.parametrize("folder", [str(path.relative_to(ROOT)) for path in _source_folders()])
+def test_no_folder_holds_too_many_files(folder: str) -> None:
+    files = [path.name for path in (ROOT / folder).iterdir() if path.is_file()]
+    assert len(files) <= MOST_FILES, f"{folder} holds {len(files)} files"
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGE_FILES))
 def test_packages_themselves_import_nothing(package: str) -> None:
     # `os`: what keeps libraries from telling their makers about us must be set before any module can load one
     allowed = {"__future__", "os"} if package == "pipelines" else {"__future__"}
@@ -255,23 +250,26 @@ def test_libraries_stay_where_they_belong(module: str) -> None:
     wrong = [
         f"line {item.line}: {item.name}"
         for item in third_party(module)
-        if module not in LIBRARIES.get(item.name.split(".")[0], module).split()
+        if not within(module, LIBRARIES.get(item.name.split(".")[0], module))
     ]
     assert not wrong, f"{module} may not import these: {wrong}; see LIBRARIES"
 
 
-@pytest.mark.parametrize("module", [name for name in PURE if name in modules()])
-def test_modules_of_values_and_rules_need_no_libraries(module: str) -> None:
-    assert {item.name.split(".")[0] for item in third_party(module)} <= set(PURE[module].split())
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_each_home_of_a_library_uses_it(library: str) -> None:
+    users = {module for module in EVERY for item in third_party(module) if item.name.split(".")[0] == library}
+    stale = [home for home in LIBRARIES[library].split() if not any(within(user, home) for user in users)]
+    assert not stale, f"{library} is imported by none of {stale}"
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        f"meeting.{name}"
-        for name in ("session", "course", "live", "gaps", "transcript", "edits", "outputs", "events", "access")
-    ],
-)
+@pytest.mark.parametrize("place", PURE)
+def test_modules_of_values_and_rules_need_no_libraries(place: str) -> None:
+    inside = [module for module in EVERY if within(module, place)]
+    assert inside
+    assert {item.name.split(".")[0] for one in inside for item in third_party(one)} <= set(PURE[place].split())
+
+
+@pytest.mark.parametrize("module", [name for name in EVERY if within(name, " ".join(STATE_MACHINE))])
 def test_the_state_machine_touches_no_clock_thread_or_socket(module: str) -> None:
     loaded = {item.name.split(".")[0] for item in imports(module)}
     assert not loaded & IMPURE
@@ -310,14 +308,16 @@ def test_light_commands_start_without_torch(command: list[str], tmp_path: Path) 
 
 @every_module
 def test_each_module_has_its_test_file(module: str) -> None:
-    name = module.rpartition(".")[2]
-    assert name == "__main__" or (ROOT / "tests" / f"test_{name}.py").is_file(), f"tests/test_{name}.py is missing"
+    package, _, name = module.rpartition(".")
+    path = Path("tests", *package.split("."), f"test_{name}.py")
+    assert name == "__main__" or (ROOT / path).is_file(), f"{path} is missing"
 
 
 @every_file
-def test_files_stay_short(module: str) -> None:
-    lines = len(modules()[module].read_text(encoding="utf-8").splitlines())
-    assert lines <= LONGEST_FILE, f"{module} has {lines} lines"
+def test_classes_stay_short(module: str) -> None:
+    classes = [node for node in ast.walk(tree(module)) if isinstance(node, ast.ClassDef)]
+    long = [one.name for one in classes if (one.end_lineno or 0) - one.lineno >= LONGEST_CLASS]
+    assert not set(long) - STILL_LONG, f"{module}: {', '.join(long)} take(s) more than {LONGEST_CLASS} lines"
 
 
 @every_file
@@ -369,7 +369,7 @@ def _is_exception(name: str) -> bool:
 
 @every_file
 def test_unforeseen_exceptions_are_swallowed_at_the_doors_only(module: str) -> None:
-    broad = [] if module in DOORS else [f"line {line}" for line in _swallowed(tree(module))]
+    broad = [] if within(module, " ".join(DOORS)) else [f"line {line}" for line in _swallowed(tree(module))]
     assert not broad, f"{module} catches everything at {broad}: name the exceptions, or raise at the end"
 
 

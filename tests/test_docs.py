@@ -15,12 +15,12 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from meeting import messages
 from meeting.cli import parser
-from meeting.config import SECTIONS, SHORT
-from meeting.export import FORMATS
+from meeting.core import messages
+from meeting.core.config import SECTIONS, SHORT
+from meeting.core.export import FORMATS
 from tests.conftest import ROOT
-from tests.server_fakes import config, serving, tone
+from tests.fakes.server_fakes import config, serving, tone
 
 MOST_COMMAND = 40
 """Lines within which the README must have shown what this is, a picture and the two commands"""
@@ -126,7 +126,7 @@ def test_every_error_code_in_the_source_is_documented() -> None:
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:
-    from meeting.app import create_app
+    from meeting.server.app import create_app
 
     paths = create_app(config(tmp_path)).openapi()["paths"]
     text = page("docs/protocol.md")
@@ -195,7 +195,7 @@ def test_pictures_are_small_and_used() -> None:
 
 
 def test_the_licences_of_all_embedded_models_are_named() -> None:
-    from pipelines.weights import EMBEDDED
+    from pipelines.models.pinned_files import EMBEDDED
 
     text = section(page("README.md"), "## Licences")
     assert {file.requirement for file in EMBEDDED if file.requirement.partition("==")[0] not in text} == set()

@@ -170,7 +170,7 @@ def test_the_environments_versions_are_the_pinned_ones(project: dict[str, Any], 
 def test_every_setting_is_in_the_file_with_its_default_and_a_comment() -> None:
     import yaml
 
-    from meeting.config import defaults
+    from meeting.core.config import defaults
 
     text = (ROOT / "config.yaml").read_text()
     assert yaml.safe_load(text) == defaults()

@@ -1,0 +1,1 @@
+"""Values and pure rules of a meeting: settings, messages, records, the transcript, edits, exports."""

@@ -1,0 +1,414 @@
+"""A meeting in the formats that other programs read: each a pure function of its record."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from meeting.core.records import Record
+from meeting.core.terminal_text import visible
+from pipelines.errors import MeetingError, StoreError
+from pipelines.types import SAMPLE_RATE, SENTENCE_ENDS, Segment, Span, Word
+
+VERSION = 1
+"""Version of the JSON export"""
+
+LINE = 42
+"""Characters of a subtitle's line"""
+
+CUE = 7 * SAMPLE_RATE
+"""Longest subtitle, in samples, where its words allow"""
+
+PARAGRAPH = 60 * SAMPLE_RATE
+"""Longest paragraph of a text, in samples, where its segments allow"""
+
+UNKNOWN = "?"
+"""Speaker of a line in SegLST while nobody knows who it was"""
+
+REPLAY = ("json", "srt", "rttm", "seglst", "txt", "md")
+"""Formats that `replay --out` writes"""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of file."""
+
+    suffix: str
+    """End of the file's name, from its first dot"""
+    content_type: str
+    write: Callable[[Record, str], str]
+    """The file's text, of a record and the name of the recording"""
+
+
+def export(record: Record, name: str, recording: str | None = None) -> str:
+    """A meeting in the format `name`, `recording` being what it is called there (its id when None).
+
+    Raises MeetingError naming the formats there are.
+    """
+    return format_named(name).write(record, recording or record.meeting.id)
+
+
+def format_named(name: str) -> Format:
+    """A format by its name; raises MeetingError naming those there are."""
+    if name not in FORMATS:
+        raise MeetingError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")
+    return FORMATS[name]
+
+
+def write_all(record: Record, folder: Path, name: str, formats: Iterable[str] = REPLAY) -> list[Path]:
+    """Write `NAME.json`, `NAME.srt` and so on into `folder`, made when missing; raises StoreError."""
+    if not name or Path(name).name != name or "\0" in name:
+        raise StoreError(f"{name!r} cannot be the name of a file")
+    paths = []
+    for format_ in map(format_named, formats):
+        path = folder / f"{name}{format_.suffix}"
+        try:
+            make_folder(folder)
+            with create(path) as file:
+                file.write(format_.write(record, name))
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror}") from error
+        paths.append(path)
+    return paths
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, for their owner only; those that are there stay as they are."""
+    for missing in reversed([folder, *folder.parents]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
+def create(path: Path) -> TextIO:
+    """A file for writing text, for its owner only from the first byte on; one that is there is replaced."""
+    private = partial(os.open, mode=0o600)
+    return open(path, "w", encoding="utf-8", errors="replace", newline="\n", opener=private)
+
+
+def milliseconds(samples: int) -> int:
+    """Samples as the nearest whole millisecond, halves upwards; exact, because no fraction is ever formed."""
+    return (samples * 1000 + SAMPLE_RATE // 2) // SAMPLE_RATE
+
+
+def clock(ms: int, point: str) -> str:
+    """Milliseconds as `HH:MM:SS` and thousandths behind `point`; hours grow beyond two digits where they must."""
+    rest, thousandths = divmod(ms, 1000)
+    return f"{hours(rest)}{point}{thousandths:03d}"
+
+
+def hours(seconds: int) -> str:
+    """Whole seconds as `HH:MM:SS`."""
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+# Subtitles
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One subtitle."""
+
+    start: int
+    """Milliseconds"""
+    end: int
+    speaker: str
+    """Name as printed"""
+    lines: tuple[str, ...]
+
+
+def cues(record: Record, prefixed: bool) -> list[Cue]:
+    """The segments as subtitles of at most two lines, cut between words, in order of time.
+
+    Each lasts at least a millisecond. With `prefixed` the first line leaves room for the speaker's name.
+    """
+    made = []
+    for segment in record.segments:
+        name = _name(record, segment.speaker)
+        # A long name may push the first line beyond its width; it must not leave it without words.
+        first = max(LINE - len(name) - 2, LINE // 2) if prefixed else LINE
+        floor = 0
+        for words, lines in _split(segment, first):
+            start = max(milliseconds(words[0].span.start), floor)
+            end = max(milliseconds(words[-1].span.end), start + 1)
+            floor = start
+            made.append(Cue(start, end, name, lines))
+    return sorted(made, key=lambda cue: (cue.start, cue.end))
+
+
+def _split(segment: Segment, first: int) -> Iterator[tuple[list[Word], tuple[str, ...]]]:
+    words: list[Word] = []
+    lines: list[str] = []
+    for word in segment.words:
+        text = _clean(word.text)
+        if not text:
+            continue
+        if words and _is_full(words, lines, word, text):
+            yield words, tuple(lines)
+            words, lines = [], []
+        if lines and len(lines[-1]) + 1 + len(text) <= (first if len(lines) == 1 else LINE):
+            lines[-1] += f" {text}"
+        else:
+            lines.append(text)
+        words.append(word)
+    if words:
+        yield words, tuple(lines)
+
+
+def _is_full(words: list[Word], lines: list[str], word: Word, text: str) -> bool:
+    if word.span.end - words[0].span.start > CUE:
+        return True
+    # A sentence that ends in the second line is a better place to cut than the middle of the next one.
+    return len(lines) == 2 and (len(lines[1]) + 1 + len(text) > LINE or lines[1].endswith(SENTENCE_ENDS))
+
+
+_LIKE = str.maketrans({"<": "‹", ">": "›", "{": "(", "}": ")", "\\": "/"})
+
+
+def srt(record: Record, recording: str) -> str:
+    """SubRip; the speaker before the text, because the format has no place for one."""
+    blocks = []
+    for number, cue in enumerate(cues(record, prefixed=True), 1):
+        text = "\n".join(cue.lines)
+        times = f"{clock(cue.start, ',')} --> {clock(cue.end, ',')}"
+        blocks.append(f"{number}\n{times}\n{_escape_srt(cue.speaker)}: {_escape_srt(text)}\n")
+    return "\n".join(blocks)
+
+
+def _escape_srt(text: str) -> str:
+    # Players take tags (`<font …>`), commands (`{\an8}`) and `\N` out of the text and obey them, and the format knows
+    # no way to write these characters: others that look like them stand in their place.
+    return text.translate(_LIKE)
+
+
+def vtt(record: Record, recording: str) -> str:
+    """WebVTT with voice spans; what transcribed it in a note."""
+    note = "\n".join([_title(record), *_facts(record)])
+    blocks = [f"WEBVTT\n\nNOTE\n{note}\n"]
+    for cue in cues(record, prefixed=False):
+        text = "\n".join(_escape_vtt(line) for line in cue.lines)
+        times = f"{clock(cue.start, '.')} --> {clock(cue.end, '.')}"
+        blocks.append(f"{times}\n<v {_escape_vtt(cue.speaker)}>{text}\n")
+    return "\n".join(blocks)
+
+
+def _escape_vtt(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+# Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """What one speaker said in a row."""
+
+    span: Span
+    speaker: str | None
+    text: str
+
+
+def paragraphs(record: Record) -> list[Paragraph]:
+    """Successive segments of one speaker put together, as long as they do not get too long."""
+    made: list[Paragraph] = []
+    for segment in record.segments:
+        if not (text := _clean(segment.text)):
+            continue
+        last = made[-1] if made else None
+        if last and last.speaker == segment.speaker and segment.span.end - last.span.start <= PARAGRAPH:
+            made[-1] = Paragraph(last.span | segment.span, last.speaker, f"{last.text} {text}")
+        else:
+            made.append(Paragraph(segment.span, segment.speaker, text))
+    return made
+
+
+def txt(record: Record, recording: str) -> str:
+    """Plain text: a head, then a line for each paragraph."""
+    title = _title(record)
+    # In a spreadsheet a cell that begins so would be a formula.
+    head = [f" {title}" if title.startswith(("=", "+", "-", "@")) else title, *_facts(record), ""]
+    lines = [f"[{hours(p.span.start // SAMPLE_RATE)}] {_name(record, p.speaker)}: {p.text}" for p in paragraphs(record)]
+    return "\n".join([*head, *lines]) + "\n"
+
+
+def md(record: Record, recording: str) -> str:
+    """Markdown in which nothing that was said can become markup."""
+    head = [f"# {_escape_md(_title(record))}", "", *(f"- {_escape_md(fact)}" for fact in _facts(record))]
+    said = []
+    for p in paragraphs(record):
+        name = _escape_md(_name(record, p.speaker))
+        said += ["", f"**{name}** ({hours(p.span.start // SAMPLE_RATE)})", "", _escape_md(p.text)]
+    return "\n".join([*head, *said]) + "\n"
+
+
+_MARKUP = re.compile(r"[\\`*_\[\]<>&~|$#]")
+_LINK = re.compile(r"(?=://)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
+_BLOCK = re.compile(r"^(?:[+=-]|\d{1,9}(?=[.)]))")
+
+
+def _escape_md(text: str) -> str:
+    escaped = _LINK.sub(r"\\", _MARKUP.sub(lambda found: "\\" + found[0], text))
+    # At the start of a line a few more characters mean a heading, a list or a rule.
+    return _BLOCK.sub(lambda found: found[0] + "\\" if found[0].isdigit() else "\\" + found[0], escaped)
+
+
+def _name(record: Record, speaker: str | None) -> str:
+    return _clean(record.speaker_name(speaker)) or speaker or UNKNOWN
+
+
+def _title(record: Record) -> str:
+    return _clean(record.meeting.title) or "Meeting"
+
+
+def _facts(record: Record) -> list[str]:
+    """When, how long, and which models transcribed it and why."""
+    meeting = record.meeting
+    began = (meeting.started_at or meeting.created_at).astimezone(timezone.utc)
+    facts = [f"Date: {began:%Y-%m-%d %H:%M} UTC", f"Length: {hours(meeting.samples // SAMPLE_RATE)}"]
+    models = {key: value for key, value in meeting.models.items() if value is not None}
+    why = models.pop("why", None)
+    said = {"Models": models, "Chosen": why}
+    facts += [_clean(f"{label}: {_plain(value)}") for label, value in said.items() if value]
+    return facts + [_clean(f"Missing: {_stretch(gap.span)}, {gap.reason}") for gap in record.gaps]
+
+
+def _stretch(span: Span) -> str:
+    return f"{hours(span.start // SAMPLE_RATE)} to {hours(-(-span.end // SAMPLE_RATE))}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items() if inner is not None)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_plain, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u2066-\u2069\u202a-\u202e]")
+
+
+def _clean(text: str) -> str:
+    """One line without control characters, and without the arrow that means a time in subtitles."""
+    return " ".join(_CONTROL.sub(" ", text).split()).replace("-->", "→")
+
+
+# Data
+
+
+def _json(body: Any, indent: int | None = None) -> str:
+    # JSON allows them as they are, and terminals obey them.
+    return visible(json.dumps(body, ensure_ascii=False, indent=indent), lines=True)
+
+
+def to_json(record: Record, recording: str) -> str:
+    """Everything, for programs."""
+    meeting = record.meeting
+    body = {
+        "version": VERSION,
+        "meeting": {
+            "id": meeting.id,
+            "title": meeting.title,
+            "recording": recording,
+            "state": meeting.state,
+            "created_at": _moment(meeting.created_at),
+            "started_at": _moment(meeting.started_at),
+            "ended_at": _moment(meeting.ended_at),
+            "duration": _seconds(meeting.samples),
+            "sources": [{"id": s.id, "name": s.name, "kind": s.kind} for s in record.sources],
+        },
+        "models": meeting.models,
+        "speakers": [{"id": s.id, "name": s.name} for s in record.speakers if s.merged_into is None],
+        "segments": [_segment(segment, segment.id in record.edited) for segment in record.segments],
+        "gaps": [
+            {"start": _seconds(gap.span.start), "end": _seconds(gap.span.end), "reason": gap.reason}
+            for gap in record.gaps
+        ],
+    }
+    return _json(body) + "\n"
+
+
+def _segment(segment: Segment, edited: bool) -> dict[str, Any]:
+    marks = {"overlap": segment.overlap, "edited": edited}
+    return {
+        "id": segment.id,
+        "start": _seconds(segment.span.start),
+        "end": _seconds(segment.span.end),
+        "speaker": segment.speaker,
+        "text": segment.text,
+        "words": [
+            {
+                "text": word.text,
+                "start": _seconds(word.span.start),
+                "end": _seconds(word.span.end),
+                "confidence": _confidence(word.confidence),
+            }
+            for word in segment.words
+        ],
+        **{name: True for name, holds in marks.items() if holds},
+    }
+
+
+def _confidence(value: float | None) -> float | None:
+    return round(value, 3) if value is not None and math.isfinite(value) else None
+
+
+def _seconds(samples: int) -> float:
+    return milliseconds(samples) / 1000
+
+
+def _moment(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def rttm(record: Record, recording: str) -> str:
+    """NIST RTTM of the speaker turns; speakers by id, because a field holds no space."""
+    file = _field(recording)
+    lines = []
+    for turn in record.turns:
+        start = milliseconds(turn.span.start)
+        length = milliseconds(turn.span.end) - start
+        if length > 0:
+            times = f"{start // 1000}.{start % 1000:03d} {length // 1000}.{length % 1000:03d}"
+            lines.append(f"SPEAKER {file} 1 {times} <NA> <NA> {_field(turn.speaker)} <NA> <NA>\n")
+    return "".join(lines)
+
+
+def _field(text: str) -> str:
+    return "_".join(_clean(text).split()) or "_"
+
+
+def seglst(record: Record, recording: str) -> str:
+    """SegLST, as meeting scorers read it."""
+    rows = [
+        {
+            "session_id": recording,
+            "speaker": segment.speaker or UNKNOWN,
+            "start_time": _seconds(segment.span.start),
+            "end_time": _seconds(segment.span.end),
+            "words": segment.text,
+        }
+        for segment in record.segments
+    ]
+    return _json(rows, indent=1) + "\n"
+
+
+FORMATS: dict[str, Format] = {
+    "srt": Format(".srt", "application/x-subrip; charset=utf-8", srt),
+    "vtt": Format(".vtt", "text/vtt; charset=utf-8", vtt),
+    "json": Format(".json", "application/json", to_json),
+    "txt": Format(".txt", "text/plain; charset=utf-8", txt),
+    "md": Format(".md", "text/markdown; charset=utf-8", md),
+    "rttm": Format(".rttm", "text/plain; charset=utf-8", rttm),
+    "seglst": Format(".seglst.json", "application/json", seglst),
+}
+"""Every format by its name"""

@@ -1,0 +1,1 @@
+"""How good it is: scores against references, plots, settings fitted to recordings."""

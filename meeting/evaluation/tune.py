@@ -1,0 +1,237 @@
+"""`tune`: fits the settings that tell voices apart to recordings with references, and says honestly what that gains.
+
+The models run once over each recording; the search then repeats only the clustering on what they heard. What the
+settings are worth is judged by leave-one-out: each recording with the settings that the others chose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from meeting.core.config import Config
+from meeting.evaluation.evaluate import references
+from meeting.evaluation.tune_bench import Errors, Heard, diarize, listen
+from pipelines.diarization.tracker import SpeakerOptions
+
+if TYPE_CHECKING:
+    from pipelines.engine.engine import Engine
+
+DISTANCES = ("tight", "join", "scatter", "known", "margin")
+"""The settings that are cosine distances of the embedding model"""
+SHARES = ("speaking", "overlap")
+"""The settings that say from when on somebody is heard"""
+NAMES = (*DISTANCES, *SHARES, "min_speech")
+"""The settings that are searched"""
+RATIOS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
+"""Values of `tight`, `join` and `known` to try, as parts of where the search starts"""
+VALUES = {
+    "scatter": (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25),
+    "margin": (0.0, 0.01, 0.02, 0.03, 0.05, 0.08),
+    "min_speech": (1.0, 1.5, 2.0, 2.5, 3.0, 4.0),
+    "speaking": (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
+    "overlap": (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7),
+}
+"""Values of the others to try"""
+PAIR = (0.5, 0.7, 1.0, 1.35, 1.75)
+"""Parts tried of `tight` and `join` together at first, because they depend on each other"""
+GAIN = 5e-4
+"""Error that a change must take away; less is chance"""
+ROUNDS = 4
+"""Times that every setting is looked at, at most"""
+
+Point = tuple[float, ...]
+"""A value of each of `NAMES`"""
+
+
+class Bench:
+    """Errors of recordings at points of the search, each worked out once."""
+
+    def __init__(self, heard: Sequence[Heard], start: SpeakerOptions) -> None:
+        self.names = tuple(each.name for each in heard)
+        self.start = point_of(start)
+        self._heard = heard
+        self._options = start
+        self._known: dict[tuple[int, Point], Errors] = {}
+
+    def __call__(self, which: int, point: Point) -> Errors:
+        """Errors of recording number `which`."""
+        key = which, point
+        if key not in self._known:
+            self._known[key] = diarize(self._heard[which], options_at(self._options, point))
+        return self._known[key]
+
+    def mean(self, chosen: Iterable[int], point: Point) -> float:
+        """Mean over some recordings of live and refined error."""
+        return fmean(self(which, point).both for which in chosen)
+
+
+def point_of(options: SpeakerOptions) -> Point:
+    """Where in the search these settings are."""
+    distances = [getattr(options.thresholds, name) for name in DISTANCES]
+    return (*distances, *(getattr(options.grid, name) for name in SHARES), options.min_speech)
+
+
+def options_at(options: SpeakerOptions, point: Point) -> SpeakerOptions:
+    """These settings with those of a point."""
+    values = dict(zip(NAMES, point, strict=True))
+    return replace(
+        options,
+        thresholds=replace(options.thresholds, **{name: values[name] for name in DISTANCES}),
+        grid=replace(options.grid, **{name: values[name] for name in SHARES}),
+        min_speech=values["min_speech"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What the search found, and the errors of each recording."""
+
+    embedding: str
+    start: Point
+    best: Point
+    names: tuple[str, ...]
+    before: tuple[Errors, ...]
+    """With the settings as they were"""
+    after: tuple[Errors, ...]
+    """With the settings found, which these very recordings chose"""
+    held_out: tuple[Errors, ...]
+    """With settings that the other recordings chose; empty when there is only one"""
+
+    @property
+    def changed(self) -> dict[str, float]:
+        """The settings found that differ from where the search started."""
+        pairs = zip(NAMES, self.start, self.best, strict=True)
+        return {name: found for name, started, found in pairs if found != started}
+
+    @property
+    def helps(self) -> bool:
+        """Whether settings found this way are better on recordings that had no say in them."""
+        return bool(self.held_out) and mean(self.held_out).both < mean(self.before).both - GAIN
+
+
+def mean(errors: Sequence[Errors]) -> Errors:
+    """Mean over recordings."""
+    return Errors(fmean(each.live for each in errors), fmean(each.refined for each in errors))
+
+
+def tune(
+    config: Config,
+    folders: Sequence[Path],
+    load: Callable[[Config], Engine] | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> Tuned:
+    """Search the settings for the recordings of all folders together; takes minutes. Raises MeetingError.
+
+    `report` is told in a sentence what comes next.
+    """
+    from pipelines.stream.stream import PipelineOptions
+
+    wanted = [reference for folder in folders for reference in references(folder, need_words=False)]
+    with closing((load or _load)(config)) as engine:
+        options = PipelineOptions(**{**asdict(config.speech), **asdict(config.speakers)})
+        start = options.speakers(engine.thresholds)
+        heard = []
+        for number, reference in enumerate(wanted, 1):
+            report(f"{reference.name}: listening, {number} of {len(wanted)}")
+            heard.append(listen(reference, engine))
+    return search(Bench(heard, start), str(engine.models.get("embedding", "")), report)
+
+
+def _load(config: Config) -> Engine:
+    from pipelines.engine.loader import EngineOptions, load_engine
+
+    return load_engine(EngineOptions(**asdict(config.models)))
+
+
+def search(bench: Bench, embedding: str = "", report: Callable[[str], None] = lambda line: None) -> Tuned:
+    """The best point for all recordings, and each recording at the best point for the others."""
+    everyone = range(len(bench.names))
+    report("searching on all recordings")
+    best = descend(bench, everyone)
+    held_out = []
+    for which in everyone if len(everyone) > 1 else ():
+        report(f"searching without {bench.names[which]}")
+        held_out.append(bench(which, descend(bench, [other for other in everyone if other != which])))
+    before, after = (tuple(bench(which, point) for which in everyone) for point in (bench.start, best))
+    return Tuned(embedding, bench.start, best, bench.names, before, after, tuple(held_out))
+
+
+def descend(bench: Bench, chosen: Sequence[int]) -> Point:
+    """The best point for some recordings: a coarse look at the two main distances, then one setting at a time."""
+    values = candidates(bench.start)
+    best = bench.start
+    tight, join = NAMES.index("tight"), NAMES.index("join")
+    pairs = [_with(_with(best, tight, best[tight] * a), join, best[join] * b) for a in PAIR for b in PAIR]
+    best = _better(bench, chosen, best, pairs)
+    for _ in range(ROUNDS):
+        before = best
+        for at, name in enumerate(NAMES):
+            best = _better(bench, chosen, best, [_with(best, at, value) for value in values[name]])
+        if best == before:
+            break
+    return best
+
+
+def candidates(start: Point) -> dict[str, list[float]]:
+    """Values of each setting to try, in order; where the search starts is among them."""
+    named = dict(zip(NAMES, start, strict=True))
+    scaled = {name: [_rounded(named[name] * ratio) for ratio in RATIOS] for name in ("tight", "join", "known")}
+    return {name: sorted({*scaled.get(name, VALUES.get(name, ())), named[name]}) for name in NAMES}
+
+
+def _rounded(value: float) -> float:
+    return round(value, 3)
+
+
+def _with(point: Point, at: int, value: float) -> Point:
+    return (*point[:at], _rounded(value), *point[at + 1 :])
+
+
+def _better(bench: Bench, chosen: Sequence[int], best: Point, others: Iterable[Point]) -> Point:
+    """The best of the other points where it is better by `GAIN`; sets of equals are decided by the first."""
+    least = bench.mean(chosen, best)
+    found, point = min(((bench.mean(chosen, other), other) for other in others), default=(least, best))
+    return point if found < least - GAIN else best
+
+
+# What is printed
+
+
+def describe(tuned: Tuned) -> str:
+    """The errors as a table, a verdict, and the settings as a fragment of config.yaml."""
+    lines = [f"Embedding model: {tuned.embedding}", "", "Diarization error rate, live / refined", ""]
+    lines.append(f"{'recording':<20}{'as it was':>15}{'found':>15}{'held out':>15}")
+    held_out: Sequence[Errors | None] = tuned.held_out or [None] * len(tuned.names)
+    rows = zip(tuned.names, tuned.before, tuned.after, held_out, strict=True)
+    lines += [_line(*row) for row in rows]
+    lines.append(_line("mean", mean(tuned.before), mean(tuned.after), mean(tuned.held_out) if tuned.held_out else None))
+    lines += ["", _verdict(tuned)]
+    if tuned.changed:
+        lines += ["", "speakers:", *(f"  {name}: {value:g}" for name, value in tuned.changed.items())]
+    return "\n".join(lines)
+
+
+def _line(name: str, *columns: Errors | None) -> str:
+    cells = ("-" if each is None else f"{each.live:.3f} / {each.refined:.3f}" for each in columns)
+    return f"{name:<20}" + "".join(f"{cell:>15}" for cell in cells)
+
+
+def _verdict(tuned: Tuned) -> str:
+    if not tuned.changed:
+        return "The settings as they are fit these recordings best: there is nothing to change."
+    if not tuned.held_out:
+        return "One recording alone cannot show whether the settings found help others: add some, with other voices."
+    if tuned.helps:
+        return (
+            "The column `held out` is what to expect of recordings like these: each was judged with settings that "
+            "the others chose. It is better than before; in config.yaml:"
+        )
+    return (
+        "Judged with settings that the others chose (`held out`), the recordings are no better than before: the "
+        "settings found fit these very recordings and are not likely to help others. They are:"
+    )

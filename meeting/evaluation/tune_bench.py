@@ -1,0 +1,106 @@
+"""What the models heard in a recording, and how well given settings make speakers of it; the models run once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meeting.evaluation.der import CELL, cells_of, error, raster
+from meeting.evaluation.evaluate import Reference
+from pipelines.audio.decoding import Stepper
+from pipelines.audio.recording import read_recording
+from pipelines.diarization.segmentation import Windows
+from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
+from pipelines.types import WINDOW, LocalVoices, Output, Turn, TurnsRevised, Window
+
+if TYPE_CHECKING:
+    from pipelines.engine.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Diarization error rates, just before the pass that ends a meeting and after it."""
+
+    live: float
+    refined: float
+
+    @property
+    def both(self) -> float:
+        """What is minimised: their mean."""
+        return (self.live + self.refined) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A recording as the models heard it, and who really spoke."""
+
+    name: str
+    voices: tuple[LocalVoices, ...]
+    turns: tuple[Turn, ...]
+
+    @property
+    def cells(self) -> int:
+        """Length on the grid of `der`, the padding of the last window included."""
+        end = self.voices[-1].start + WINDOW if self.voices else 0
+        return max(cells_of(self.turns), -(-end // CELL))
+
+
+def listen(reference: Reference, engine: Engine) -> Heard:
+    """All local voices of a recording; raises AudioError."""
+    steps, windows = Stepper(), Windows(engine.listen())
+    voices: list[LocalVoices] = []
+
+    def find(found: Iterable[Window]) -> None:
+        for window in found:
+            local = engine.find(window).result()
+            if local is not None:
+                voices.append(local)
+
+    for audio in read_recording(reference.audio):
+        for step in steps(audio):
+            find(windows(step))
+    for step in steps.flush():
+        find(windows(step))
+    find(windows.flush())
+    return Heard(reference.name, tuple(voices), reference.turns)
+
+
+def diarize(heard: Heard, options: SpeakerOptions) -> Errors:
+    """The errors that a recording has with these settings."""
+    tracker, board = SpeakerTracker(options), Board(heard.cells)
+    truth = raster(heard.turns, heard.cells).on
+    for local in heard.voices:
+        board.take(tracker(local))
+    live = error(truth, board.on).rate
+    board.take(tracker.flush())
+    return Errors(live, error(truth, board.on).rate)
+
+
+class Board:
+    """Who speaks when, as told so far, on the grid of `der`."""
+
+    def __init__(self, cells: int) -> None:
+        self._cells = cells
+        self._rows: dict[str, NDArray[np.bool_]] = {}
+
+    def take(self, outputs: Iterable[Output]) -> None:
+        """Revisions replace what was said of their stretch; anything else is passed over."""
+        for revised in outputs:
+            if isinstance(revised, TurnsRevised):
+                self._paint(revised)
+
+    def _paint(self, revised: TurnsRevised) -> None:
+        for row in self._rows.values():
+            row[revised.span.start // CELL : revised.span.end // CELL] = False
+        for turn in revised.turns:
+            row = self._rows.setdefault(turn.speaker, np.zeros(self._cells, np.bool_))
+            row[turn.span.start // CELL : turn.span.end // CELL] = True
+
+    @property
+    def on(self) -> NDArray[np.bool_]:
+        """Shape (speakers, cells)."""
+        return np.stack(list(self._rows.values())) if self._rows else np.zeros((0, self._cells), np.bool_)

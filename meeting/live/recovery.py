@@ -1,0 +1,162 @@
+"""What an earlier process left unfinished: which meetings, and how long their sources may still come back."""
+
+from __future__ import annotations
+
+import faulthandler
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from meeting.core.messages import AudioInfo
+from meeting.core.records import ENDED, ENDING, LIVE, Gap, Record, Restored, Resume, Source
+from meeting.live.earlier_audio import flac_samples
+from meeting.live.source_audio import PART
+from meeting.session.gaps import SAMPLE_BYTES
+from meeting.storage import journal
+from meeting.storage.edit_store import Corrections
+from meeting.storage.orphans import GIVEN_UP, set_aside
+from meeting.storage.recovery_store import Rescue
+from meeting.storage.store import Store
+from pipelines.errors import StoreError
+from pipelines.types import SAMPLE_RATE, Span
+
+log = logging.getLogger(__name__)
+
+LOCK = "serve.lock"
+"""File in the data folder that the one server holds"""
+
+
+CRASH = "crash.log"
+"""File in the data folder for the fault that ends the server"""
+MOST = 7 * 86_400.0
+"""Seconds that a meeting lasts at most, whatever a client's clock says"""
+
+
+@contextmanager
+def only_server(data_dir: Path) -> Iterator[None]:
+    """Keeps a second server away from a data folder, made where missing, while this one runs; raises StoreError."""
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreError(f"{error.filename or data_dir / LOCK} cannot be used: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(file)
+        raise StoreError(
+            f"another server uses {data_dir}: stop it, or choose another folder with --data-dir"
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def crash_record(data_dir: Path) -> Iterator[bool]:
+    """Have the fault written down that ends this process; whether the one before had one. Raises StoreError."""
+    path = data_dir / CRASH
+    try:
+        said = path.read_text(errors="replace") if path.exists() else ""
+        file = path.open("w")
+    except OSError as error:
+        raise StoreError(f"{path} cannot be used: {error.strerror}") from error
+    if said:
+        log.error("the process before this one crashed:\n%s", said[:4000])
+    with file:
+        faulthandler.enable(file)
+        try:
+            yield bool(said)
+        finally:
+            faulthandler.disable()
+    path.unlink(missing_ok=True)
+
+
+def restore(
+    store: Store, meeting_id: str, window: float, now: datetime, given_up: Callable[[Path], bool] = lambda path: False
+) -> Restored | None:
+    """A meeting as its process left it; None when it runs in another process, or could only be ended.
+
+    `window` is in seconds, `now` in UTC; `given_up` says of a journal that it must not be heard. Raises StoreError.
+    """
+    record, rescue = store.record(meeting_id), Rescue(store)
+    if record.meeting.state not in (LIVE, ENDING):
+        return None
+    paths = {source: store.journal_path(meeting_id, source.id) for source in record.sources}
+    if any(journal.in_use(path) for path in paths.values()):
+        log.info("meeting %s: runs in another process", meeting_id)
+        return None
+    left = {source: path for source, path in paths.items() if path.is_file()}
+    if not left:
+        _end(store, record)
+        return None
+    for source in [source for source, path in left.items() if given_up(path)]:
+        _give_up(store, record, source, left.pop(source))
+    if not left:
+        _end(store, store.record(meeting_id))
+        return None
+    source = max(left, key=lambda source: left[source].stat().st_mtime)
+    heard_at = datetime.fromtimestamp(left[source].stat().st_mtime, timezone.utc)
+    resume = rescue.resumes(meeting_id).get(source.id) or Resume(source.id)
+    if resume.lost_at is None:
+        # From now on its client is away: a crash while it is rebuilt must not give it the whole window again.
+        resume = replace(resume, lost_at=now)
+        rescue.save_resume(meeting_id, resume).result()
+    left_time = remaining(resume.lost_at, now, window)
+    heard = max(_samples(record), flac_samples(store.audio_path(meeting_id, source.id)))
+    return Restored(record, source, resume, left_time, heard_at, Corrections(store).edits(meeting_id), heard)
+
+
+def remaining(lost_at: datetime | None, now: datetime, window: float) -> float:
+    """Seconds left of the window, between none and all of it whichever way the clock was set meanwhile."""
+    away = 0.0 if lost_at is None else (now - lost_at).total_seconds()
+    return min(window, max(0.0, window - away))
+
+
+def _give_up(store: Store, record: Record, source: Source, path: Path) -> None:
+    """Set aside a journal that ends whoever hears it, and say so where its text would be."""
+    start = max((segment.span.end for segment in record.segments), default=0)
+    end = max(start + 1, journal_samples(path, AudioInfo(source.encoding, source.sample_rate, source.channels)))
+    Rescue(store).save_gap(record.meeting.id, Gap(source.id, Span(start, end), GIVEN_UP)).result()
+    kept = set_aside(path)
+    flac = store.audio_path(record.meeting.id, source.id)
+    flac.with_name(flac.name + PART).unlink(missing_ok=True)
+    log.error(
+        "meeting %s: the server died again and again over what it received; it is kept as %s, and "
+        "`python -m meeting recover %s` hears it in a process of its own",
+        record.meeting.id,
+        kept.name,
+        record.meeting.id,
+    )
+
+
+def journal_samples(path: Path, audio: AudioInfo) -> int:
+    """How long a journal's sound is, in samples at 16 kHz, as far as that can be told without making it."""
+    rate = SAMPLE_BYTES.get(audio.encoding, 0) * audio.sample_rate * audio.channels
+    size, first, last = 0, None, 0
+    for frame in journal.read(path, audio):
+        size += len(frame.payload)
+        first, last = frame.capture_us if first is None else first, frame.capture_us
+    span = size / rate if rate > 0 else max(0, last - (first or 0)) / 1e6
+    return round(min(span, MOST) * SAMPLE_RATE)
+
+
+def _end(store: Store, record: Record) -> None:
+    """End a meeting of which no audio is left, with all that was stored."""
+    meeting = record.meeting
+    samples = _samples(record)
+    ended = (meeting.started_at or meeting.created_at) + timedelta(seconds=samples / SAMPLE_RATE)
+    store.set_state(meeting.id, ENDED, ended_at=ended, samples=samples).result()
+    log.warning("meeting %s: was cut off and is ended with what was stored", meeting.id)
+
+
+def _samples(record: Record) -> int:
+    """How much of a meeting must have been heard, as far as it was stored."""
+    ends = [segment.span.end for segment in record.segments] + [turn.span.end for turn in record.turns]
+    return max([record.meeting.samples, *ends])

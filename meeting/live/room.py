@@ -1,0 +1,446 @@
+"""One running meeting: the dull driver between sockets, worker threads, the store and the session.
+
+The order is always the same: take an event, let the session handle it, carry out the effects, wait for the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from meeting.core.access import Role
+from meeting.core.config import Limits
+from meeting.core.edits import Change
+from meeting.core.error_text import for_clients
+from meeting.core.messages import Close, ServerMessage, SnapshotMessage, Start, encode
+from meeting.core.rate_limit import Pace
+from meeting.core.records import ENDED, LIVE, Meeting, Restored
+from meeting.delivery.history import History
+from meeting.delivery.outbox import Receiver
+from meeting.live.backend import Workshop
+from meeting.live.flow_control import Gate
+from meeting.live.save_queue import Keeper
+from meeting.live.source_worker import Worker
+from meeting.session.course import TRY_AGAIN, State
+from meeting.session.events import (
+    AbandonSource,
+    Answer,
+    Broadcast,
+    Dismissed,
+    Drop,
+    Edited,
+    Effect,
+    EndAsked,
+    Event,
+    FinishSource,
+    Framed,
+    Joined,
+    Keep,
+    Kept,
+    Left,
+    Note,
+    OpenSource,
+    Restarted,
+    Saved,
+    SaveEdits,
+    SaveGap,
+    SaveLabels,
+    SaveResume,
+    SaveSegment,
+    SaveSource,
+    SaveSpeaker,
+    SaveState,
+    SaveTranscript,
+    SaveTurns,
+    Send,
+    SendSnapshot,
+    Settle,
+    Settled,
+    SourceFailed,
+    Started,
+    Tick,
+    Unsaved,
+)
+from meeting.session.session import Session
+from meeting.storage.edit_store import Corrections
+from meeting.storage.recovery_store import Rescue
+from meeting.storage.store import new_id
+from pipelines.errors import MeetingError
+
+log = logging.getLogger(__name__)
+
+SAVES = (
+    SaveSegment,
+    SaveLabels,
+    SaveSpeaker,
+    SaveTurns,
+    SaveEdits,
+    SaveSource,
+    SaveResume,
+    SaveGap,
+    SaveTranscript,
+    SaveState,
+)
+"""Effects for the store"""
+
+PATIENCE = 10.0
+"""Seconds that a meeting has to let go of everything when it is deleted, before it is made to"""
+STUBBORN = 60.0
+"""Seconds that the threads of its sources then have: what they gave to the models may have to come back first"""
+
+CROWD = 500
+"""Events that may wait; beyond it no more audio is heard and no client is read, until there are fewer"""
+
+
+class Room:
+    """One meeting that is not over yet; lives on the event loop."""
+
+    def __init__(
+        self,
+        meeting: Meeting,
+        workshop: Workshop,
+        limits: Limits,
+        refusal: Callable[[], str | None],
+        on_closed: Callable[[Room], None],
+        restored: Restored | None = None,
+        resumable: bool = True,
+    ) -> None:
+        """`refusal` says why no further meeting may go live; `restored` is what an earlier process left of this one."""
+        self.id = meeting.id
+        self.session = Session(meeting.id, meeting.title, limits, workshop.engine.models, resumable)
+        self._workshop = workshop
+        self._rescue = Rescue(workshop.store)
+        self._corrections = Corrections(workshop.store)
+        self._refusal = refusal
+        self._on_closed = on_closed
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
+        self._loop = asyncio.get_running_loop()
+        self._inbox: asyncio.Queue[Event] = asyncio.Queue()
+        self._clients: dict[int, Receiver] = {}
+        self._arriving: dict[int, Receiver] = {}
+        self._next_client = 1
+        self._asked: dict[int, asyncio.Future[tuple[ServerMessage, ...] | None]] = {}
+        self._next_ticket = 0
+        self._workers: dict[str, Worker] = {}
+        self._hired: list[Worker] = []
+        """Every worker whose thread may still run, those that were let go included"""
+        self.turn = asyncio.Lock()
+        """For the outboxes of this meeting's clients"""
+        self._gate = Gate()
+        self._pace = Pace(limits.source_bytes)
+        self._unsettled: set[str] = set()
+        self._keeper = Keeper(self.id, self._write, self._troubled, self._relieved)
+        # The time of day is read once: a clock that is set while a meeting runs must not turn its times around.
+        self._clock = (datetime.now(timezone.utc), time.monotonic())
+        self._started_at = meeting.started_at
+        self._heard_at = restored.heard_at if restored else None
+        self._lost_at = restored.resume.lost_at if restored else None
+        self._first = self.session.handle(Restarted(restored), time.monotonic()) if restored else []
+        self._history = History(self.session.transcript)
+        self.task = self._loop.create_task(self._run(), name=f"room-{meeting.id}")
+        self.task.add_done_callback(self._stopped)
+
+    def join(self, receiver: Receiver, role: Role = Role.SERVER) -> int:
+        """Let a client in that may do what `role` says; its number is what later calls name it by."""
+        client = self._next_client
+        self._next_client += 1
+        if self.task.done():  # nobody would ever tell it anything
+            receiver.close(TRY_AGAIN, "try again")
+            return client
+        # Told nothing before its turn comes: the first message of all is the snapshot.
+        self._arriving[client] = receiver
+        self.post(Joined(client, role))
+        return client
+
+    def leave(self, client: int) -> None:
+        """A client's connection is gone."""
+        self._arriving.pop(client, None)
+        self._clients.pop(client, None)
+        self.post(Left(client))
+
+    def start(self, client: int, start: Start) -> None:
+        """A client wants to be the source."""
+        self.post(Started(client, start, new_id(), secrets.token_urlsafe(24)))
+
+    async def edit(self, change: Change) -> tuple[ServerMessage, ...] | None:
+        """Let a person change something, and tell what is now; None when this meeting is over. Raises MeetingError."""
+        return await self._ask(lambda ticket: Edited(ticket, change))
+
+    async def end(self) -> bool:
+        """End this meeting with all that was received; false when it is over already."""
+        return await self._ask(EndAsked) is not None
+
+    async def _ask(self, question: Callable[[int], Event]) -> tuple[ServerMessage, ...] | None:
+        if self.task.done():
+            return None
+        self._next_ticket += 1
+        ticket, answered = self._next_ticket, self._loop.create_future()
+        self._asked[ticket] = answered
+        self.post(question(ticket))
+        try:
+            told: tuple[ServerMessage, ...] | None = await answered
+            return told
+        finally:
+            del self._asked[ticket]
+
+    async def discard(self) -> bool:
+        """Let go of everything: the meeting is being deleted. False when a source's thread does not end in time."""
+        self.post(Dismissed(Close.NOT_FOUND, "deleted", discard=True))
+        await asyncio.wait([self.task], timeout=PATIENCE)
+        if not self.task.done():  # it waits for a disk that refuses
+            self.task.cancel()
+            await asyncio.wait([self.task])
+        return await self.released(STUBBORN)
+
+    async def released(self, seconds: float) -> bool:
+        """Wait until no thread of its sources runs any more; whether that is so."""
+        until = time.monotonic() + seconds
+        left = [worker.wait for worker in self._hired]
+        return all([await asyncio.to_thread(wait, max(0.0, until - time.monotonic())) for wait in left])
+
+    async def frame(self, event: Framed) -> None:
+        """Take a frame; waits while too much is on its way to disk, or when it comes faster than it may."""
+        size = len(event.frame.payload)
+        await self._gate.enter(size)
+        self.post(event)
+        # What others send is refused and thrown away: it must not use up what the source may send.
+        delay = self._pace.delay(size, time.monotonic()) if self.session.speaks(event.client) else 0.0
+        if delay:
+            await asyncio.sleep(delay)
+
+    async def ready(self) -> None:
+        """Wait until there is room for what a client says."""
+        while self._crowded():
+            await asyncio.sleep(0.02)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Ids of the sources that are being heard."""
+        return tuple(self._workers)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a later room must go on with this meeting, once this one is over."""
+        cut_off = self.session.state in (State.LIVE, State.ENDING) or self._keeper.overflowed
+        return cut_off and not self.session.discarded
+
+    def post(self, event: Event) -> None:
+        """Let an event happen; from the event loop only."""
+        self._inbox.put_nowait(event)
+
+    def post_from_thread(self, event: Event) -> None:
+        """Let an event happen, from any thread; nothing once the loop is gone."""
+        self._call(self.post, event)
+
+    def _call(self, function: Callable[..., None], argument: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, argument)
+        except RuntimeError:  # the loop has been closed: the process ends
+            log.debug("meeting %s: too late for news", self.id)
+
+    def _crowded(self) -> bool:
+        return self._inbox.qsize() > CROWD
+
+    def _troubled(self, sentence: str) -> None:
+        self.post(Unsaved("text", for_clients(sentence, self._workshop.store.data_dir)))
+
+    def _relieved(self) -> None:
+        self.post(Saved("text"))
+        unsettled, self._unsettled = self._unsettled, set()
+        for source_id in unsettled:
+            self.post(self._whether_settled(source_id))
+
+    def _whether_settled(self, source_id: str) -> Settled | SourceFailed:
+        if self._keeper.overflowed or self._keeper.gave_up:
+            return SourceFailed(source_id, "storage", "the meeting cannot be stored: start a new one")
+        return Settled(source_id)
+
+    def _now(self) -> datetime:
+        day, steady = self._clock
+        return day + timedelta(seconds=time.monotonic() - steady)
+
+    # The driver
+
+    async def _run(self) -> None:
+        log.info("meeting %s: opened", self.id)
+        await self._carry_out(self._first)
+        while not (self.session.closed and self._inbox.empty()):
+            event = await self._inbox.get()
+            if isinstance(event, Started):
+                event = replace(event, refusal=self._refusal())
+            elif isinstance(event, Kept):
+                self._heard_at = self._now()
+            elif isinstance(event, Joined) and event.client in self._arriving:
+                self._clients[event.client] = self._arriving.pop(event.client)
+            effects = self.session.handle(event, time.monotonic())
+            if not await self._carry_out(effects):
+                return
+            if isinstance(event, Framed) and not any(isinstance(effect, Keep) for effect in effects):
+                self._gate.leave(len(event.frame.payload))
+            if isinstance(event, Tick) or self.session.wake_at != self._due:
+                self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._due = self.session.wake_at
+        if self._due is not None:
+            self._timer = self._loop.call_later(max(0.0, self._due - time.monotonic()), self.post, Tick())
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        self._keeper.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        if error is not None:
+            log.error("meeting %s: stopped by %s", self.id, type(error).__name__, exc_info=error)
+        for receiver in (*self._clients.values(), *self._arriving.values()):
+            receiver.close(Close.INTERNAL if error else Close.GOING_AWAY, "internal error" if error else "closed")
+        self._clients.clear()
+        self._arriving.clear()
+        for worker in self._workers.values():
+            worker.abandon()
+        self._workers.clear()
+        for ticket in self._asked:
+            self._answer(ticket, None)
+        log.info("meeting %s: closed", self.id)
+        self._on_closed(self)
+
+    async def _carry_out(self, effects: list[Effect]) -> bool:
+        """Do it all, in order; false when the meeting's end cannot be stored and is left to a later room."""
+        for effect in effects:
+            if isinstance(effect, SaveState) and effect.state == ENDED:
+                if not await self._save_end(effect):
+                    return False
+            elif isinstance(effect, SAVES):
+                await self._keeper.save(effect)
+            elif isinstance(effect, Settle):
+                if not self._keeper.idle:
+                    self._unsettled.add(effect.source_id)
+                    continue
+                news = self._whether_settled(effect.source_id)
+                if not await self._carry_out(self.session.handle(news, time.monotonic())):
+                    return False
+            else:
+                self._do(effect)
+        return True
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Send(client, message):
+                if client in self._clients:
+                    self._clients[client].put(message, encode(message))
+            case Broadcast(message, change):
+                text = encode(message)
+                if change is not None:
+                    self._history.tell(change, text)
+                for receiver in self._clients.values():
+                    receiver.put(message, text)
+            case SendSnapshot(client, head):
+                self._send_snapshot(client, head)
+            case Drop(client, code, reason):
+                receiver_ = self._clients.pop(client, None)
+                if receiver_ is not None:
+                    receiver_.close(code, reason)
+            case OpenSource(source_id):
+                self._workers[source_id] = self._hire(effect)
+            case Keep(source_id, frame):
+                self._workers[source_id].keep(frame)
+            case FinishSource(source_id, hurry):
+                self._workers[source_id].finish(hurry)
+            case AbandonSource(source_id):
+                self._workers.pop(source_id).abandon()
+            case Answer(ticket, outcome):
+                self._answer(ticket, outcome)
+            case Note(text):
+                log.info("meeting %s: %s", self.id, text)
+            case _:
+                raise AssertionError(f"no way to carry out {type(effect).__name__}")
+
+    def _send_snapshot(self, client: int | None, head: SnapshotMessage) -> None:
+        if client is None:  # what was told before may not hold any more
+            self._history = History(self.session.transcript)
+        for id_, receiver in self._clients.items():
+            if client in (None, id_):
+                text, earlier = self._history.snapshot(head)
+                receiver.put(head, text)
+                receiver.follow(earlier)
+
+    def _answer(self, ticket: int, outcome: tuple[ServerMessage, ...] | MeetingError | None) -> None:
+        asked = self._asked.get(ticket)
+        if asked is None or asked.done():
+            return
+        if isinstance(outcome, MeetingError):
+            asked.set_exception(outcome)
+        else:
+            asked.set_result(outcome)
+
+    def _hire(self, job: OpenSource) -> Worker:
+        worker = Worker(
+            self._workshop,
+            self.id,
+            job,
+            self.post_from_thread,
+            lambda size: self._call(self._gate.leave, size),
+            self._crowded,
+        )
+        self._hired = [*(one for one in self._hired if not one.wait(0)), worker]
+        return worker
+
+    async def _save_end(self, effect: SaveState) -> bool:
+        """Store the end behind everything else, however long that takes; then the frames as received can go."""
+        if not await self._keeper.settle():
+            log.error("meeting %s: too much could not be stored; it will be rebuilt from its audio", self.id)
+            return False
+        await self._keeper.save(effect)
+        await self._keeper.settle()
+        if not self._keeper.gave_up:
+            for worker in self._workers.values():
+                worker.remove_journal()
+        return True
+
+    def _write(self, effect: Effect) -> Future[None]:
+        store = self._workshop.store
+        match effect:
+            case SaveSegment(segment):
+                return store.save_segments(self.id, [segment])
+            case SaveLabels(changes):
+                return store.save_labels(self.id, changes)
+            case SaveSpeaker(speaker):
+                return store.save_speakers(self.id, [speaker])
+            case SaveTurns(revision):
+                return store.save_turns(self.id, revision)
+            case SaveEdits(edits, line):
+                return self._corrections.save(self.id, edits, line)
+            case SaveSource(source):
+                return store.save_source(self.id, source)
+            case SaveResume(resume, away):
+                self._lost_at = (self._lost_at or self._now()) if away else None
+                return self._rescue.save_resume(self.id, replace(resume, lost_at=self._lost_at))
+            case SaveGap(gap):
+                return self._rescue.save_gap(self.id, gap)
+            case SaveTranscript(segments, speakers, gaps):
+                return self._rescue.replace_transcript(self.id, segments, speakers, gaps)
+            case SaveState(state, samples, models):
+                return self._write_state(state, samples, models)
+            case _:
+                raise AssertionError(f"no way to carry out {type(effect).__name__}")
+
+    def _write_state(self, state: str, samples: int, models: dict[str, Any]) -> Future[None]:
+        if state == LIVE and self._started_at is None:
+            self._started_at = self._now()
+        ended_at = self._heard_at or self._now() if state == ENDED else None
+        if ended_at is not None and self._started_at is not None:
+            ended_at = max(ended_at, self._started_at)
+        return self._workshop.store.set_state(
+            self.id, state, started_at=self._started_at, ended_at=ended_at, samples=samples, models=models
+        )

@@ -1,0 +1,107 @@
+"""Stores what a meeting wants kept, in order; what the disk refuses waits, bounded, and is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from meeting.session.events import Effect
+from pipelines.errors import NotFound, StoreError
+
+log = logging.getLogger(__name__)
+
+WAITING = 20_000
+"""Effects that may wait for the disk; beyond it the meeting must be rebuilt from its audio"""
+RETRY = 1.0
+"""Seconds between two tries"""
+HOPELESS = (ValueError, OverflowError, TypeError)
+"""What a value that does not fit raises, however often it is tried"""
+
+
+class Keeper:
+    """One meeting's way to the store; lives on the event loop.
+
+    `write` starts one write; `on_trouble` is told that something could not be stored, `on_relief` that all is.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        write: Callable[[Effect], Future[None]],
+        on_trouble: Callable[[str], None],
+        on_relief: Callable[[], None],
+    ) -> None:
+        self._name = name
+        self._write = write
+        self._on_trouble = on_trouble
+        self._on_relief = on_relief
+        self._waiting: deque[Effect] = deque()
+        self._retrying: asyncio.Task[None] | None = None
+        self.overflowed = False
+        """True once more had to wait than may: the meeting must be rebuilt from its audio"""
+        self.gave_up = False
+        """True once something could not be stored at all"""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits for the disk."""
+        return self._retrying is None and not self._waiting
+
+    async def save(self, effect: Effect) -> None:
+        """Store an effect, or put it behind those that wait."""
+        if self._waiting:
+            self._wait(effect)
+            return
+        error = await self._try(effect)
+        if error is not None:
+            log.error("meeting %s: not saved: %s", self._name, error)
+            self._wait(effect)
+            self._on_trouble(f"what is heard cannot be saved, and is tried again: {error}")
+            self._retrying = asyncio.create_task(self._retry())
+
+    async def settle(self) -> bool:
+        """Wait until everything is stored, except what cannot be; false when too much had to wait."""
+        while self._retrying is not None:
+            await asyncio.shield(self._retrying)
+        return not self.overflowed
+
+    def close(self) -> None:
+        """Stop trying."""
+        if self._retrying is not None:
+            self._retrying.cancel()
+
+    def _wait(self, effect: Effect) -> None:
+        if len(self._waiting) >= WAITING:
+            self.overflowed = True
+        else:
+            self._waiting.append(effect)
+
+    async def _retry(self) -> None:
+        try:
+            while self._waiting:
+                error = await self._try(self._waiting[0])
+                if error is None:
+                    self._waiting.popleft()
+                else:
+                    await asyncio.sleep(RETRY)
+        finally:
+            self._retrying = None
+        self._on_relief()
+
+    async def _try(self, effect: Effect) -> StoreError | None:
+        """The error of a write that another try may mend; what no try can mend is given up."""
+        try:
+            await asyncio.wrap_future(self._write(effect))
+        except NotFound:
+            log.error("meeting %s: is no longer in the store", self._name)
+            self.gave_up = True
+        except StoreError as error:
+            cause = getattr(error.__cause__, "orig", None) or error.__cause__
+            if not isinstance(cause, HOPELESS):
+                return error
+            log.error("meeting %s: something cannot be stored at all: %s", self._name, type(cause).__name__)
+            self.gave_up = True
+        return None

@@ -1,0 +1,1 @@
+"""Recorded meetings through the live path."""

@@ -1,0 +1,263 @@
+"""A recorded meeting through the live path: the same room, session, worker and pipeline as one that is spoken."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from tqdm import tqdm
+
+from meeting.core.config import Config, Limits
+from meeting.core.export import create, make_folder, write_all
+from meeting.core.messages import (
+    AudioFrame,
+    AudioInfo,
+    ErrorMessage,
+    ServerMessage,
+    SessionMessage,
+    SourceInfo,
+    Start,
+    StatsMessage,
+)
+from meeting.core.records import OPEN, Meeting, Record
+from meeting.core.terminal_text import visible
+from meeting.live.backend import EngineRoom, Machinery, RealMachinery, Workshop
+from meeting.live.room import Room
+from meeting.live.rooms import Rooms
+from meeting.session.events import Framed, Stopped
+from meeting.storage.store import Store, new_id
+from pipelines.audio.recording import read_recording, recording_seconds
+from pipelines.errors import AudioError, MeetingError, SettingsError, StoreError
+from pipelines.types import SAMPLE_RATE, Samples, seconds
+
+AUDIO = AudioInfo("pcm_f32le", SAMPLE_RATE, 1)
+BYTES = 4
+"""Bytes of one sample in it"""
+UNLIMITED = 1 << 60
+"""Bytes per second that a recording is read at most: as fast as it can be"""
+BACKLOG = 20.0
+"""Seconds of audio that may wait for the models, so that the progress bar tells the truth"""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `replay` was asked for."""
+
+    recording: Path
+    speed: float | None = None
+    """Times real time; None is as fast as the models go"""
+    out: Path | None = None
+    """Folder for the exports"""
+    events: Path | None = None
+    """File for every message that a client would have received"""
+    title: str | None = None
+    chunk: float | None = None
+    """Seconds of audio in a frame; by default 0.1, at full speed 0.5"""
+
+    @property
+    def frame(self) -> int:
+        """Samples in a frame; raises SettingsError when a frame cannot be so long."""
+        length = self.chunk if self.chunk is not None else (0.5 if self.speed is None else 0.1)
+        if not 1 / SAMPLE_RATE <= length <= 15:
+            raise SettingsError(f"--chunk must be between one sample and 15 seconds, not {length:g}")
+        return round(length * SAMPLE_RATE)
+
+
+class Tape:
+    """A client that writes down what it is told, and when."""
+
+    def __init__(self, file: IO[str] | None) -> None:
+        self._file = file
+        self._began: float | None = None
+        self.sent = 0
+        """Samples sent so far"""
+        self.session = asyncio.Event()
+        self.closed = asyncio.Event()
+        self.problem: ErrorMessage | None = None
+        self.rtf: float | None = None
+        self.ended_at = 0.0
+        """Seconds from the first sample to the end"""
+
+    def begin(self) -> None:
+        """The first sample is sent now."""
+        self._began = time.monotonic()
+
+    @property
+    def wall(self) -> float:
+        """Seconds since the first sample; 0 before it."""
+        return 0.0 if self._began is None else time.monotonic() - self._began
+
+    def put(self, message: ServerMessage, text: str) -> None:
+        """Take a message."""
+        self._write(text)
+        if isinstance(message, SessionMessage):
+            self.session.set()
+        elif isinstance(message, StatsMessage):
+            self.rtf = message.rtf
+        elif isinstance(message, ErrorMessage) and message.code != "loading":
+            self.problem = None if message.code == "storage_ok" else message
+
+    def follow(self, earlier: Callable[[], str | None] | None) -> None:
+        """Take the lines before those of a snapshot."""
+        while earlier is not None and (text := earlier()) is not None:
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        if self._file is not None:
+            line = {"wall": round(self.wall, 3), "audio": seconds(self.sent), "event": json.loads(text)}
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def close(self, code: int, reason: str) -> None:
+        """No more will come."""
+        self.ended_at = self.wall
+        self.closed.set()
+        self.session.set()
+
+    def check(self) -> None:
+        """Raise what went wrong, if anything did."""
+        if self.problem is not None:
+            kinds: dict[str, type[MeetingError]] = {"bad_audio": AudioError, "storage": StoreError}
+            raise kinds.get(self.problem.code, MeetingError)(self.problem.message)
+
+
+def replay(config: Config, options: Options, machinery: Machinery | None = None) -> dict[str, Any]:
+    """Run a recording through, store it, write what was asked for; returns the summary. Raises MeetingError."""
+    size = options.frame
+    audio = _primed(options.recording)  # before minutes are spent on models: is it audio at all?
+    machinery = machinery or RealMachinery(config)
+    limits = replace(config.limits, frame_bytes=max(config.limits.frame_bytes, 4 * size), source_bytes=UNLIMITED)
+    with Store(config.storage.data_dir) as store, _events_file(options.events) as file:
+        engine = EngineRoom(machinery, config.models)
+        engine.load()
+        try:
+            models = engine.wait().models
+            workshop = Workshop(
+                store,
+                machinery,
+                engine,
+                keep_audio=config.storage.keep_audio,
+                backlog=BACKLOG,
+                longest=limits.meeting_hours * 3600,
+                live=False,
+            )
+            record, tape = asyncio.run(_run(workshop, limits, options, _frames(audio, size), file))
+        finally:
+            engine.close()
+    if options.out is not None:
+        write_all(record, options.out, options.recording.stem)
+    return _summary(options, record, tape, models)
+
+
+async def _run(
+    workshop: Workshop, limits: Limits, options: Options, frames: Iterator[AudioFrame], file: IO[str] | None
+) -> tuple[Record, Tape]:
+    rooms, tape = Rooms(workshop, limits, resumable=False), Tape(file)
+    meeting = Meeting(new_id(), options.title or options.recording.stem, OPEN, datetime.now(timezone.utc))
+    await asyncio.wrap_future(workshop.store.create_meeting(meeting))
+    try:
+        room = await rooms.enter(meeting.id)
+        assert isinstance(room, Room)
+        client = room.join(tape)
+        room.start(client, Start(1, AUDIO, SourceInfo(options.recording.stem[:200], "room")))
+        await tape.session.wait()
+        with _progress(options.recording) as bar:
+            await _send(room, client, tape, frames, options.speed, bar)
+            room.post(Stopped(client))
+            await tape.closed.wait()
+    finally:
+        # Also when interrupted or the file turns out to be damaged: what was heard is finished and stored.
+        await rooms.finish_all()
+    tape.check()
+    return await asyncio.to_thread(workshop.store.record, meeting.id), tape
+
+
+async def _send(
+    room: Room, client: int, tape: Tape, frames: Iterator[AudioFrame], speed: float | None, bar: tqdm[Any]
+) -> None:
+    """Send frames when a microphone would have: once their last sample has been spoken."""
+    tape.begin()
+    for frame in frames:
+        samples = len(frame.payload) // BYTES
+        if speed is not None:
+            due = (tape.sent + samples) / SAMPLE_RATE / speed
+            await asyncio.sleep(max(0.0, due - tape.wall))
+        if tape.closed.is_set():
+            return
+        tape.sent += samples
+        await room.frame(Framed(client, frame))
+        await asyncio.sleep(0)  # an open gate does not yield, and the room must get its turn
+        bar.update(samples / SAMPLE_RATE)
+
+
+def _primed(recording: Path) -> Iterator[Samples]:
+    """The recording's audio, its first part already decoded; raises AudioError."""
+    audio = read_recording(recording)
+    return chain([next(audio)], audio)
+
+
+def _frames(audio: Iterator[Samples], size: int) -> Iterator[AudioFrame]:
+    """Audio of any chunks as frames of `size` samples, the last one shorter."""
+    kept, start = np.zeros(0, np.float32), 0
+    for chunk in audio:
+        kept = np.concatenate([kept, chunk])
+        while len(kept) >= size:
+            yield _frame(kept[:size], start, size)
+            kept, start = kept[size:], start + size
+    if len(kept):
+        yield _frame(kept, start, size)
+
+
+def _frame(audio: Samples, start: int, size: int) -> AudioFrame:
+    return AudioFrame(start // size, start * 1_000_000 // SAMPLE_RATE, audio.astype("<f4").tobytes())
+
+
+def _progress(recording: Path) -> tqdm[Any]:
+    length = recording_seconds(recording)
+    # Rounded up: a file's declared length is often a little short, and a bar may not pass its end.
+    total = None if length is None else math.ceil(length + 0.5)
+    form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s [{elapsed}<{remaining}]" if total else None
+    # a log keeps every line, so that it gets few
+    often = 0.5 if sys.stderr.isatty() else 10.0
+    return tqdm(
+        total=total, desc=visible(recording.name), unit="s", bar_format=form, file=sys.stderr, mininterval=often
+    )
+
+
+@contextmanager
+def _events_file(path: Path | None) -> Iterator[IO[str] | None]:
+    if path is None:
+        yield None
+        return
+    try:
+        make_folder(path.parent)
+        file = create(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}") from error
+    with file:
+        yield file
+
+
+def _summary(options: Options, record: Record, tape: Tape, models: dict[str, Any]) -> dict[str, Any]:
+    length = tape.sent / SAMPLE_RATE
+    # At full speed the wall clock tells what the machine needs; a paced replay waits, so the pipeline tells.
+    rtf = tape.ended_at / length if options.speed is None or tape.rtf is None else tape.rtf
+    return {
+        "recording": str(options.recording),
+        "meeting": record.meeting.id,
+        "seconds": round(length, 3),
+        "segments": len(record.segments),
+        "speakers": len({segment.speaker for segment in record.segments} - {None}),
+        "rtf": round(rtf, 3),
+        "models": models,
+    }

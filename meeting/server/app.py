@@ -1,0 +1,253 @@
+"""The composition root of the server: settings, store, models and rooms behind one ASGI app."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+
+import meeting
+from meeting.core.config import Config
+from meeting.core.edits import Conflict
+from meeting.core.error_text import for_clients
+from meeting.live.backend import EngineRoom, Machinery, RealMachinery, Workshop
+from meeting.live.memory import keep_small
+from meeting.live.retention import keep_for
+from meeting.live.rooms import Rooms
+from meeting.server import api, metrics
+from meeting.server.auth import Doorman, server_token
+from meeting.server.forwarding import Forwarding
+from meeting.server.middleware import Gate, Guard, allowed_hosts, decorate
+from meeting.server.websocket import serve_socket
+from meeting.storage.link_store import Links
+from meeting.storage.store import Store
+from pipelines.errors import MeetingError, NotFound, StoreError
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 8.0
+"""Seconds that live meetings have to be finished and stored when the server stops"""
+
+WEB = Path(__file__).resolve().parents[2] / "web"
+"""The pages"""
+
+
+def create_app(
+    config: Config,
+    machinery: Machinery | None = None,
+    store: Store | None = None,
+    on_failure: Callable[[MeetingError], None] | None = None,
+    crashed: bool = False,
+) -> FastAPI:
+    """The whole server as an ASGI app; `app.state.rooms` is its running part.
+
+    `machinery` builds the models and pipelines (the real ones when None), `on_failure` hears of models that
+    cannot be loaded; `crashed`: the process before this one ended by a fault of its own.
+    """
+    token = server_token(config.server)
+    forwarding = Forwarding(config.server.trusted_proxies, config.server.public_url)
+    machinery = machinery or RealMachinery(config)
+    store = store or Store(config.storage.data_dir)
+    engine = EngineRoom(machinery, config.models)
+    rooms = Rooms(_workshop(config, store, machinery, engine), config.limits, crashed=crashed)
+    app = FastAPI(
+        title="Meeting transcriber",
+        version=meeting.__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # Where the description lies, which is right behind a proxy as well.
+        servers=[{"url": "."}],
+        # It would send people to the address that the proxy asked for.
+        redirect_slashes=False,
+        lifespan=lambda app: _running(config, rooms, engine, on_failure),
+    )
+    doorman = Doorman(token, Links(store))
+    app.state.rooms = rooms
+    app.state.doorman = doorman
+    app.state.forwarding = forwarding
+    app.state.figures = metrics.Figures(rooms)
+    app.add_middleware(Gate, doorman=doorman)  # the one added last comes first
+    hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.names])
+    app.add_middleware(Guard, hosts=hosts, forwarding=forwarding)
+    app.include_router(api.router)
+    _add_pages(app)
+    _add_state(app, engine, rooms)
+    _add_errors(app, rooms)
+    return app
+
+
+def _workshop(config: Config, store: Store, machinery: Machinery, engine: EngineRoom) -> Workshop:
+    return Workshop(
+        store,
+        machinery,
+        engine,
+        keep_audio=config.storage.keep_audio,
+        backlog=config.limits.backlog,
+        longest=config.limits.meeting_hours * 3600,
+        fsync=config.storage.durability == "fsync",
+    )
+
+
+@asynccontextmanager
+async def _running(
+    config: Config, rooms: Rooms, engine: EngineRoom, on_failure: Callable[[MeetingError], None] | None
+) -> AsyncIterator[None]:
+    """Everything that runs beside the requests, from the start to the end of the server."""
+    rooms.store.open()
+    recovering = asyncio.create_task(rooms.recover())
+    watching = asyncio.create_task(rooms.watch_disk())
+    engine.load(lambda: _report(engine, on_failure))
+    sweeping = asyncio.create_task(keep_for(rooms, config.storage.retention_days))
+    shrinking = asyncio.create_task(keep_small())
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        shrinking.cancel()
+        await asyncio.wait({sweeping, shrinking})
+        recovering.cancel()
+        watching.cancel()
+        await rooms.finish_all(PATIENCE)
+        await asyncio.wait({recovering, watching})
+        engine.close()
+        rooms.store.close()
+
+
+def _report(engine: EngineRoom, on_failure: Callable[[MeetingError], None] | None) -> None:
+    failure = engine.failure
+    if failure is None:
+        log.info("models: ready")
+        return
+    log.error("models: %s", failure)
+    if on_failure is not None:
+        on_failure(failure)
+
+
+def page(root: str) -> str:
+    """The one page of all; `root` leads from its address to the server's first one, whatever stands before that."""
+    return (WEB / "index.html").read_text(encoding="utf-8").replace('="./', f'="./{root}')
+
+
+def _add_pages(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    def home() -> HTMLResponse:
+        return HTMLResponse(page(""))
+
+    @app.get("/m/{meeting_id}", include_in_schema=False)
+    def meeting_page() -> HTMLResponse:
+        return HTMLResponse(page("../"))
+
+    @app.get("/m/{meeting_id}/", include_in_schema=False)
+    def meeting_page_with_a_slash() -> HTMLResponse:
+        return HTMLResponse(page("../../"))
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return HTMLResponse(_docs(app.openapi()))
+
+    @app.get("/openapi.json", include_in_schema=False)
+    def schema() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    app.mount("/static", StaticFiles(directory=WEB, check_dir=False), name="static")
+
+
+def _add_state(app: FastAPI, engine: EngineRoom, rooms: Rooms) -> None:
+    @app.get("/healthz", tags=["server"])
+    async def healthz() -> dict[str, str]:  # no thread: they may all have something to do
+        """The process serves."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["server"], responses={503: api.PROBLEMS[503]})
+    def readyz() -> Response:
+        """The models are loaded, meetings that were cut off are rebuilt, and a meeting can go live."""
+        if engine.models is not None and not rooms.recovered:
+            return api.problem(503, "recovering", "meetings that were cut off are being rebuilt")
+        if engine.models is not None:
+            return JSONResponse({"status": "ready", "models": engine.models})
+        if engine.failure is not None:
+            return api.problem(503, "models", for_clients(engine.failure, rooms.store.data_dir))
+        return api.problem(503, "loading", engine.progress or "the models are being loaded")
+
+    @app.get(
+        "/metrics",
+        tags=["server"],
+        response_class=Response,
+        responses={
+            200: {"content": {"text/plain": {}}},
+            **{status: api.PROBLEMS[status] for status in (401, 403, 429)},
+        },
+    )
+    async def show_metrics(request: Request) -> Response:
+        """Figures for a monitoring system."""
+        return Response(request.app.state.figures.text(), media_type=metrics.CONTENT_TYPE)
+
+    @app.websocket("/ws/meetings/{meeting_id}")
+    async def socket(websocket: WebSocket, meeting_id: str) -> None:
+        await serve_socket(websocket, app.state.rooms, meeting_id, app.state.doorman)
+
+
+def _add_errors(app: FastAPI, rooms: Rooms) -> None:
+    @app.exception_handler(MeetingError)
+    async def explained(request: Request, error: MeetingError) -> JSONResponse:
+        status, code = _status(error)
+        if status == 503:
+            log.error("%s", error)
+        return api.problem(status, code, for_clients(error, rooms.store.data_dir))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query"))
+        return api.problem(422, "invalid", f"{where or 'the body'}: {first['msg']}")
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        codes = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
+        answer = api.problem(error.status_code, codes.get(error.status_code, "refused"), str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        answer = api.problem(500, "internal", "internal error")
+        # What nobody foresaw is answered outside the guard, which adds these to all else.
+        decorate(answer.headers, app.state.forwarding.asked(request.scope, Headers(scope=request.scope)))
+        return answer
+
+
+def _status(error: MeetingError) -> tuple[int, str]:
+    if isinstance(error, NotFound):
+        return 404, "not_found"
+    if isinstance(error, Conflict):
+        return 409, error.code
+    if isinstance(error, StoreError):
+        return 503, "storage"
+    return 400, "bad_request"
+
+
+def _docs(schema: dict[str, Any]) -> str:
+    """The API on one page without scripts: the usual one would be loaded from another server."""
+    rows = []
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            what = escape(operation.get("description") or operation.get("summary", ""))
+            rows.append(f"<dt><code>{method.upper()} {escape(path)}</code></dt><dd>{what}</dd>")
+    title = escape(schema["info"]["title"])
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}: API</title>'
+        f'<link rel="icon" href="static/icon.svg"><h1>{title}: API</h1>'
+        f'<p>Machine-readable: <a href="openapi.json">openapi.json</a></p><dl>{"".join(rows)}</dl></html>'
+    )

@@ -1,0 +1,37 @@
+"""What is kept of a stored transcript where its audio cannot be heard again; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from meeting.core.records import EditedLine, Edits
+from meeting.core.transcript import Transcript
+from pipelines.types import Segment, Span, TurnsRevised
+
+
+def salvage(stored: Transcript, lost: Sequence[Span], edits: Edits) -> Edits:
+    """The edits, with the stored lines of which a word was said where sound is lost.
+
+    A line that is kept so is one that nothing automatic changes any more; unlike an edited one it has the words that
+    were heard, and the speaker that was heard. Lines that people have edited are among the edits already.
+    """
+    lines = {
+        segment.id: EditedLine(segment, segment.words, False)
+        for segment in stored.segments
+        if segment.final and segment.id not in edits.lines and _said_in(segment, lost)
+    }
+    return replace(edits, lines={**edits.lines, **lines}) if lines else edits
+
+
+def outside(revised: TurnsRevised, lost: Iterable[Span]) -> list[TurnsRevised]:
+    """A revision of turns as far as it is about what was heard: what was stored about lost sound stays."""
+    spans = [revised.span]
+    for gap in lost:
+        cut = ((span & Span(span.start, gap.start), span & Span(gap.end, span.end)) for span in spans)
+        spans = [part for parts in cut for part in parts if part]
+    return [TurnsRevised(span, tuple(turn for turn in revised.turns if turn.span & span)) for span in spans]
+
+
+def _said_in(segment: Segment, lost: Sequence[Span]) -> bool:
+    return any(word.span & span for span in lost for word in segment.words)

@@ -1,0 +1,1 @@
+"""What is on disk: the database, the journals of audio, FLAC files."""

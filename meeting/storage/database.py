@@ -1,0 +1,262 @@
+"""The SQLite file below the store: how it is made, migrated, read, and written by one thread."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, inspect
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.orm import Session
+
+from pipelines.errors import DatabaseTooNew, MeetingError, NotFound, StoreError
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+"""Alembic's folder: beside the package, as in the repository"""
+
+BUSY_SECONDS = 5.0
+"""How long a connection waits for another process's transaction"""
+
+HURRIED_SECONDS = 0.5
+"""The same once the process ends: what cannot be written then is left to the next start"""
+
+WIPE_MILLISECONDS = 250
+"""How long the writer waits for readers before it leaves the emptying of the log for later"""
+WIPE_AGAIN = 2.0
+"""Seconds after which it tries again, if no write comes before"""
+
+WAITING_WRITES = 4096
+"""Writes that may wait; beyond it the disk is not keeping up and new ones fail at once"""
+
+
+def prepare(path: Path) -> None:
+    """Make the file if there is none, for its owner only, and bring it to the newest schema.
+
+    Raises DatabaseTooNew, or StoreError where it cannot be used.
+    """
+    with sentences(path):
+        # Never touch a file that is there: closing it would drop the locks of this process's other connections.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        # Foreign keys stay off here: a later migration may have to rebuild a table, which would cascade.
+        engine = connect(path, "BEGIN IMMEDIATE")
+        try:
+            with engine.begin() as connection:
+                migrate(connection)
+        finally:
+            engine.dispose()
+        _log_ahead(path)
+
+
+def _log_ahead(path: Path) -> None:
+    """Let readers and the writer work side by side; the file remembers it."""
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+    try:
+        # This change does not wait for others by itself, whatever the timeout.
+        for left in reversed(range(100)):
+            try:
+                connection.execute("PRAGMA journal_mode=WAL").close()
+                return
+            except sqlite3.OperationalError:
+                if not left:
+                    raise
+                time.sleep(BUSY_SECONDS / 100)
+    finally:
+        connection.close()
+
+
+def readers(path: Path) -> Engine:
+    """Connections that see one state of the database for as long as their transaction lasts."""
+    return connect(path, "BEGIN", "PRAGMA foreign_keys=ON", "PRAGMA query_only=ON")
+
+
+def migrate(connection: Connection) -> None:
+    """Bring a database to the newest schema, within the connection's transaction.
+
+    Raises DatabaseTooNew for one written by a later version, StoreError for one that is not ours.
+    """
+    # Alembic takes a tenth of a second to import, which commands without a database should not pay.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    if not (MIGRATIONS / "env.py").is_file():
+        raise StoreError(f"the folder {MIGRATIONS} is missing: run from the repository, or install it with pip -e")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
+    found = set(MigrationContext.configure(connection).get_current_heads())
+    if found - known:
+        raise DatabaseTooNew(
+            "the database was written by a later version of this program: "
+            "update the program, or choose another folder as storage.data_dir"
+        )
+    if not found and inspect(connection).get_table_names():
+        raise StoreError("the database belongs to another program: choose another folder as storage.data_dir")
+    if found == set(scripts.get_heads()):
+        return
+    command.upgrade(config, "head")
+    if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+        raise StoreError("the database is damaged (rows without their meeting): restore a copy of it")
+
+
+def connect(path: Path, begin: str, *pragmas: str) -> Engine:
+    """Connections to the file, each transaction of which starts with `begin`."""
+    single = begin != "BEGIN"
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY_SECONDS},
+        poolclass=NullPool if single else QueuePool,
+        json_serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
+        hide_parameters=True,  # they are what people said
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions of its own kind
+        for pragma in pragmas:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+class Writer:
+    """The one thread and the one connection that write; each piece of work is a short transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._engine = connect(path, "BEGIN IMMEDIATE", "PRAGMA foreign_keys=ON", "PRAGMA secure_delete=ON")
+        self._connection: Connection | None = None
+        self._traces = False
+        """Whether the log may still hold what was deleted"""
+        self._again: threading.Timer | None = None
+        self._patience = BUSY_SECONDS
+        self._room = threading.BoundedSemaphore(WAITING_WRITES)
+        self._thread = ThreadPoolExecutor(1, "store-writer")
+
+    def submit(self, work: Callable[[Session], None], wipe: bool = False) -> Future[None]:
+        """Ask for a transaction; never waits. `wipe` leaves no trace of deleted rows in the log file either."""
+        done: Future[None] = Future()
+        # Running from the start: a task cancelled while it waits for the future must not cancel the write.
+        done.set_running_or_notify_cancel()
+        if not self._room.acquire(blocking=False):
+            done.set_exception(StoreError("the disk does not keep up with what is to be stored"))
+            return done
+        try:
+            job = self._thread.submit(self._transact, work, wipe)
+        except RuntimeError:
+            self._room.release()
+            done.set_exception(StoreError("the database is closed"))
+        else:
+            job.add_done_callback(lambda job: self._finished(job, done))
+        return done
+
+    def hurry(self) -> None:
+        """Wait less for other processes from now on."""
+        self._patience = min(BUSY_SECONDS, HURRIED_SECONDS)
+
+    def close(self) -> None:
+        """Do all that was asked for, then end the thread."""
+        if self._again is not None:
+            self._again.cancel()
+        self._thread.shutdown()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._engine.dispose()
+
+    def _transact(self, work: Callable[[Session], None], wipe: bool) -> None:
+        with sentences(self._path):
+            self._connection = self._connection or self._engine.connect()
+            self._wait_at_most(self._patience)
+            with Session(self._connection) as session, session.begin():
+                work(session)
+            self._traces = self._traces or wipe
+            self._empty()
+
+    def _empty(self) -> None:
+        """Empty the log if need be; a reader that holds it back may be the last to use it for days."""
+        if self._traces:
+            self._traces = not self._emptied()
+        if self._traces and (self._again is None or not self._again.is_alive()):
+            self._again = threading.Timer(WIPE_AGAIN, self._try_again)
+            self._again.daemon = True
+            self._again.start()
+
+    def _try_again(self) -> None:
+        def work() -> None:
+            self._again = None
+            with suppress(StoreError), sentences(self._path):
+                self._empty()
+
+        with suppress(RuntimeError):  # closed meanwhile: the last to leave empties the log
+            self._thread.submit(work)
+
+    def _emptied(self) -> bool:
+        driver = self._wait_at_most(WIPE_MILLISECONDS / 1000)  # other writes are waiting for this thread
+        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
+    def _wait_at_most(self, seconds: float) -> sqlite3.Connection:
+        assert self._connection is not None
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute(f"PRAGMA busy_timeout={round(seconds * 1000)}")
+        return driver
+
+    def _finished(self, job: Future[None], done: Future[None]) -> None:
+        self._room.release()
+        error = job.exception()
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+
+@contextmanager
+def sentences(path: Path) -> Iterator[None]:
+    """Turns whatever the database or the disk throws into a StoreError with a sentence about `path`."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, OverflowError) as error:
+        cause = error.orig if isinstance(error, StatementError) and error.orig is not None else error
+        if isinstance(cause, MeetingError):
+            raise cause from error
+        raise _explained(path, cause) from error
+
+
+def _explained(path: Path, cause: BaseException) -> StoreError:
+    said = str(cause).lower()
+    if "foreign key" in said:
+        return NotFound("there is no such meeting")
+    if "not a database" in said or "malformed" in said:
+        return StoreError(f"{path} is damaged or no database: restore a copy of it, or move it away to start anew")
+    if "locked" in said or "busy" in said:
+        return StoreError(f"{path} is in use by another program: stop that one, or try again later")
+    if "full" in said:
+        return StoreError(f"the disk that holds {path} is full: make room and try again")
+    if "readonly" in said or "unable to open" in said:
+        return StoreError(f"{path} cannot be written: check the permissions of it and of its folder")
+    if isinstance(cause, OSError):
+        return StoreError(f"{cause.filename or path} cannot be used: {cause.strerror or cause}")
+    if isinstance(cause, (ValueError, OverflowError, TypeError)):
+        return StoreError(f"a value does not fit into {path}, or what it holds there is damaged")
+    return StoreError(f"{path} cannot be used: {cause}")

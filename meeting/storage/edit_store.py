@@ -1,0 +1,112 @@
+"""What the store keeps of people's edits, and how it takes one where a meeting is over."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
+
+from meeting.core.edits import Change, Conflict, Overlay, SegmentChange, answer, prepared
+from meeting.core.messages import ServerMessage
+from meeting.core.records import ENDED, OPEN, Edits
+from meeting.core.transcript import Transcript
+from meeting.storage.store import Store
+from meeting.storage.tables import (
+    MeetingRow,
+    SegmentEditRow,
+    SegmentRow,
+    SpeakerEditRow,
+    SpeakerRow,
+    line_edit_values,
+    segment_values,
+    speaker_edit_values,
+    speaker_values,
+)
+from pipelines.errors import NotFound
+
+
+class Corrections:
+    """Reads and writes through a store; futures and errors are as there."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def edits(self, meeting_id: str) -> Edits:
+        """All that people have set in a meeting."""
+        with self._store.read() as session:
+            return _edits(session, meeting_id)
+
+    def save(self, meeting_id: str, edits: Edits, line: str | None = None) -> Future[None]:
+        """Keep what was set about voices, and about one line."""
+        return self._store.write(lambda session: _save(session, meeting_id, edits, line))
+
+    def prepared(self, meeting_id: str, change: Change) -> Change:
+        """The change with the costly part of it done, which need not keep the writer; raises MeetingError."""
+        with self._store.read() as session:
+            found = session.get(SegmentRow, (meeting_id, change.id))
+            shown = found.value(found.speaker) if found is not None else None
+        return prepared(change, shown)
+
+    def change(self, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
+        """Take an edit into a meeting that is over, all of it or nothing; what is now. Waits for the writer.
+
+        Raises NotFound, Conflict, or MeetingError for what makes no sense.
+        """
+        told: list[ServerMessage] = []
+
+        def work(session: Session) -> None:
+            meeting = session.get(MeetingRow, meeting_id)
+            if meeting is None:
+                raise NotFound(f"there is no meeting {meeting_id!r}")
+            if meeting.state not in (OPEN, ENDED):
+                raise Conflict("the meeting is not at rest: change it once it has been recovered")
+            told.extend(_change(session, meeting_id, change))
+
+        self._store.write(work).result()
+        return tuple(told)
+
+
+def _change(session: Session, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
+    line = change.id if isinstance(change, SegmentChange) else None
+    order = (SpeakerRow.color, SpeakerRow.id)
+    rows = session.scalars(select(SpeakerRow).where(SpeakerRow.meeting_id == meeting_id).order_by(*order))
+    speakers = [row.value() for row in rows]
+    found = session.get(SegmentRow, (meeting_id, line)) if line is not None else None
+    transcript = Transcript([found.value(found.speaker)] if found is not None else [], speakers)
+    overlay = Overlay(transcript, _edits(session, meeting_id, SegmentEditRow.id == line), speakers)
+    for output in overlay.edit(change):
+        transcript.apply(output)
+    _save(session, meeting_id, overlay.edits, line)
+    voices = [speaker_values(meeting_id, speaker) for speaker in transcript.speakers]
+    segment = transcript.segment(line) if line is not None else None
+    if voices:
+        session.execute(delete(SpeakerRow).where(SpeakerRow.meeting_id == meeting_id))
+        session.execute(insert(SpeakerRow), voices)
+    if segment is not None:
+        session.execute(delete(SegmentRow).where(SegmentRow.meeting_id == meeting_id, SegmentRow.id == line))
+        session.execute(insert(SegmentRow), [segment_values(meeting_id, segment)])
+    return answer(change, transcript)
+
+
+def _edits(session: Session, meeting_id: str, *which: ColumnElement[bool]) -> Edits:
+    """What people have set about voices, and about those lines that are asked for."""
+    voices = session.scalars(select(SpeakerEditRow).where(SpeakerEditRow.meeting_id == meeting_id)).all()
+    lines = select(SegmentEditRow).where(SegmentEditRow.meeting_id == meeting_id, *which)
+    return Edits(
+        {row.id: row.name for row in voices if row.named},
+        {row.id: row.merged_into for row in voices if row.merged_into is not None},
+        {row.id: row.edit() for row in session.scalars(lines)},
+    )
+
+
+def _save(session: Session, meeting_id: str, edits: Edits, line: str | None) -> None:
+    session.execute(delete(SpeakerEditRow).where(SpeakerEditRow.meeting_id == meeting_id))
+    rows = speaker_edit_values(meeting_id, edits)
+    if rows:
+        session.execute(insert(SpeakerEditRow), rows)
+    if line is not None:
+        own = (SegmentEditRow.meeting_id == meeting_id, SegmentEditRow.id == line)
+        session.execute(delete(SegmentEditRow).where(*own))
+        session.execute(insert(SegmentEditRow), [line_edit_values(meeting_id, edits.lines[line])])

@@ -1,0 +1,57 @@
+"""The links into meetings in the database: tokens as digests only, gone with their meeting."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from meeting.core.access import Link
+from meeting.storage.store import Store
+from meeting.storage.tables import LinkRow
+from pipelines.errors import NotFound
+
+
+class Links:
+    """Reads and writes through a store; futures and errors are as there."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, links: dict[str, Link]) -> Future[None]:
+        """Keep new links, by the digests of their tokens."""
+        rows = [
+            LinkRow(
+                id=link.id,
+                meeting_id=link.meeting_id,
+                role=link.role.name.lower(),
+                digest=digest,
+                created_at=link.created_at,
+                expires_at=link.expires_at,
+            )
+            for digest, link in links.items()
+        ]
+        return self._store.write(lambda session: session.add_all(rows))
+
+    def remove(self, meeting_id: str, link_id: str) -> Future[None]:
+        """Forget a link of a meeting: its token opens nothing any more."""
+
+        def work(session: Session) -> None:
+            gone = delete(LinkRow).where(LinkRow.meeting_id == meeting_id, LinkRow.id == link_id).returning(LinkRow.id)
+            if session.scalars(gone).first() is None:
+                raise NotFound("there is no such link")
+
+        return self._store.write(work, wipe=True)
+
+    def find(self, digest: str) -> Link | None:
+        """The link whose token has this digest."""
+        with self._store.read() as session:
+            row = session.scalars(select(LinkRow).where(LinkRow.digest == digest)).first()
+            return row.value() if row is not None else None
+
+    def of(self, meeting_id: str) -> list[Link]:
+        """A meeting's links, oldest first."""
+        query = select(LinkRow).where(LinkRow.meeting_id == meeting_id).order_by(LinkRow.created_at, LinkRow.id)
+        with self._store.read() as session:
+            return [row.value() for row in session.scalars(query)]

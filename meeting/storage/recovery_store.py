@@ -1,0 +1,133 @@
+"""What the store keeps of running meetings so that they outlive the process: resumes, gaps, and the rebuilt whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
+
+from meeting.core.records import ENDING, LIVE, OPEN, Gap, Meeting, Resume, Source
+from meeting.storage.store import Store
+from meeting.storage.tables import (
+    GapRow,
+    MeetingRow,
+    ResumeRow,
+    SegmentRow,
+    SourceRow,
+    SpeakerRow,
+    segment_values,
+    source_values,
+    speaker_values,
+)
+from pipelines.types import Segment, Speaker
+
+ROWS = 500
+"""Rows written by one statement"""
+
+
+class Rescue:
+    """Reads and writes through a store; futures and errors are as there."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def unfinished(self) -> list[str]:
+        """Ids of the meetings that are stored as running, oldest first."""
+        query = (
+            select(MeetingRow.id)
+            .where(MeetingRow.state.in_((LIVE, ENDING)))
+            .order_by(MeetingRow.created_at, MeetingRow.id)
+        )
+        with self._store.read() as session:
+            return list(session.scalars(query))
+
+    def resumes(self, meeting_id: str) -> dict[str, Resume]:
+        """What was kept of a meeting's sources, by their ids."""
+        with self._store.read() as session:
+            rows = session.scalars(select(ResumeRow).where(ResumeRow.meeting_id == meeting_id))
+            return {row.source_id: row.value() for row in rows}
+
+    def adopt(self, meeting: Meeting, source: Source, started_at: datetime) -> Future[None]:
+        """Keep that a source is running in a meeting, which is made where there is none and goes live where it is open.
+
+        What is stored of either already stays as it is.
+        """
+        values = {"id": meeting.id, "title": meeting.title, "created_at": meeting.created_at, "models": meeting.models}
+        made = insert(MeetingRow).values({**values, "state": OPEN, "samples": 0}).on_conflict_do_nothing()
+        named = insert(SourceRow).values(source_values(meeting.id, source)).on_conflict_do_nothing()
+        live = (
+            update(MeetingRow)
+            .where(MeetingRow.id == meeting.id, MeetingRow.state == OPEN)
+            .values(state=LIVE, started_at=started_at)
+        )
+
+        def work(session: Session) -> None:
+            for statement in (made, named, live):
+                session.execute(statement)
+
+        return self._store.write(work)
+
+    def reopen(self, meeting_id: str, source_id: str, reason: str) -> Future[None]:
+        """Make a meeting that is over one that was cut off, to which nobody comes back; its gaps for a reason go."""
+        live = update(MeetingRow).where(MeetingRow.id == meeting_id).values(state=LIVE, ended_at=None)
+        resume = delete(ResumeRow).where(ResumeRow.meeting_id == meeting_id, ResumeRow.source_id == source_id)
+        gaps = delete(GapRow).where(GapRow.meeting_id == meeting_id, GapRow.reason == reason)
+
+        def work(session: Session) -> None:
+            for statement in (live, resume, gaps):
+                session.execute(statement)
+
+        return self._store.write(work)
+
+    def save_resume(self, meeting_id: str, resume: Resume) -> Future[None]:
+        """Keep what a source needs to go on, or what has changed of it."""
+        values = {"digest": resume.digest, "hotwords": list(resume.hotwords), "lost_at": resume.lost_at}
+        key = {"meeting_id": meeting_id, "source_id": resume.source_id}
+        statement = insert(ResumeRow).values({**key, **values})
+        found = statement.on_conflict_do_update(index_elements=list(key), set_=values)
+        return self._store.write(lambda session: _do(session, found))
+
+    def save_gap(self, meeting_id: str, gap: Gap) -> Future[None]:
+        """Keep a stretch that never arrived; one of the same source that starts there is replaced."""
+        values = {"end": gap.span.end, "reason": gap.reason}
+        key = {"meeting_id": meeting_id, "source_id": gap.source_id, "start": gap.span.start}
+        statement = insert(GapRow).values({**key, **values})
+        found = statement.on_conflict_do_update(index_elements=list(key), set_=values)
+        return self._store.write(lambda session: _do(session, found))
+
+    def replace_transcript(
+        self, meeting_id: str, segments: Sequence[Segment], speakers: Sequence[Speaker], gaps: Sequence[Gap]
+    ) -> Future[None]:
+        """Put final segments, voices and gaps in the place of all that was kept of a meeting, at once or not at all.
+
+        What people have set is kept elsewhere, and is in the transcript that comes here.
+        """
+        rows = [segment_values(meeting_id, segment) for segment in segments if segment.final and segment.words]
+        lost = [
+            {
+                "meeting_id": meeting_id,
+                "source_id": gap.source_id,
+                "start": gap.span.start,
+                "end": gap.span.end,
+                "reason": gap.reason,
+            }
+            for gap in gaps
+        ]
+
+        def work(session: Session) -> None:
+            for table in (SegmentRow, SpeakerRow, GapRow):
+                session.execute(delete(table).where(table.meeting_id == meeting_id))
+            voices = [speaker_values(meeting_id, speaker) for speaker in speakers]
+            for table, values in ((SegmentRow, rows), (SpeakerRow, voices), (GapRow, lost)):
+                for at in range(0, len(values), ROWS):
+                    session.execute(insert(table), values[at : at + ROWS])
+
+        return self._store.write(work)
+
+
+def _do(session: Session, statement: object) -> None:
+    session.execute(statement)  # type: ignore[call-overload]

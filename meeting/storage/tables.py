@@ -1,0 +1,324 @@
+"""The database's tables and their translation to values."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, TypeDecorator, false
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from meeting.core.access import Link, Role
+from meeting.core.records import EditedLine, Edits, Gap, Meeting, Resume, Source
+from pipelines.errors import StoreError
+from pipelines.types import Segment, Span, Speaker, Turn, Word
+
+
+class UTC(TypeDecorator[datetime]):
+    """A time of day, kept as UTC without a zone because SQLite has none, and given back with it."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database; a time without a zone is a mistake of the caller."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise StoreError("a time must name its zone before it can be stored")
+        return value.astimezone(timezone.utc).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        return None if value is None else value.replace(tzinfo=timezone.utc)
+
+
+class Base(DeclarativeBase):
+    """All tables; constraints have names so that later migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UTC, dict[str, Any]: JSON, list[list[Any]]: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's name
+
+
+class MeetingRow(Base):
+    """One meeting."""
+
+    __tablename__ = "meetings"
+    __table_args__ = (Index(None, "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    state: Mapped[str]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    samples: Mapped[int]
+    models: Mapped[dict[str, Any]]
+
+    def value(self, segments: int) -> Meeting:
+        """The row as a value; how many segments it has is counted elsewhere."""
+        return Meeting(
+            self.id,
+            self.title,
+            self.state,
+            self.created_at,
+            self.started_at,
+            self.ended_at,
+            self.samples,
+            segments,
+            self.models,
+        )
+
+
+class SourceRow(Base):
+    """One stream of audio of a meeting."""
+
+    __tablename__ = "sources"
+
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[str]
+    encoding: Mapped[str]
+    sample_rate: Mapped[int]
+    channels: Mapped[int]
+    language: Mapped[str | None]
+    samples: Mapped[int]
+    audio: Mapped[str | None]
+
+    def value(self) -> Source:
+        """The row as a value."""
+        return Source(
+            self.id,
+            self.name,
+            self.kind,
+            self.encoding,
+            self.sample_rate,
+            self.channels,
+            self.language,
+            self.samples,
+            self.audio,
+        )
+
+
+class SpeakerRow(Base):
+    """A voice of a meeting."""
+
+    __tablename__ = "speakers"
+
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str | None]
+    color: Mapped[int]
+    merged_into: Mapped[str | None]
+
+    def value(self) -> Speaker:
+        """The row as a value."""
+        return Speaker(self.id, self.name, self.color, self.merged_into)
+
+
+class _Line:
+    """The columns of a line; `speaker` may name a voice that has no row yet, so it is no foreign key."""
+
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    rev: Mapped[int]
+    source_id: Mapped[str]
+    start: Mapped[int]
+    """Samples from the meeting's start"""
+    end: Mapped[int]
+    speaker: Mapped[str | None]
+    text: Mapped[str]
+    """The words joined: what a full-text index reads, without taking the words apart"""
+    words: Mapped[list[list[Any]]]
+    """`[text, start, end, confidence]` each: written and read only as a whole, so no table of their own"""
+    overlap: Mapped[bool] = mapped_column(server_default=false())
+
+    def value(self, speaker: str | None) -> Segment:
+        """The row as a final segment said by `speaker`."""
+        words = _words(self.words)
+        span = Span(self.start, self.end)
+        stable = len(self.text)
+        return Segment(self.id, self.rev, True, self.source_id, span, speaker, words, stable, self.overlap)
+
+
+class SegmentRow(_Line, Base):
+    """One line of the transcript."""
+
+    __tablename__ = "segments"
+    __table_args__ = (Index(None, "meeting_id", "start"),)
+
+
+class SegmentEditRow(_Line, Base):
+    """A line as a person has left it; what is kept here outlives a rebuilding of the transcript."""
+
+    __tablename__ = "segment_edits"
+
+    heard: Mapped[list[list[Any]]]
+    """Its words as they were recognised, as in `words`"""
+    labelled: Mapped[bool]
+
+    def edit(self) -> EditedLine:
+        """The row as a value."""
+        return EditedLine(self.value(self.speaker), _words(self.heard), self.labelled)
+
+
+class SpeakerEditRow(Base):
+    """What people have set about a voice."""
+
+    __tablename__ = "speaker_edits"
+
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    named: Mapped[bool]
+    """Whether `name` was set, also to none"""
+    name: Mapped[str | None]
+    merged_into: Mapped[str | None]
+
+
+class TurnRow(Base):
+    """A stretch in which diarization hears one speaker."""
+
+    __tablename__ = "turns"
+    __table_args__ = (Index(None, "meeting_id", "start"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"))
+    start: Mapped[int]
+    end: Mapped[int]
+    speaker: Mapped[str]
+
+    def value(self) -> Turn:
+        """The row as a value."""
+        return Turn(Span(self.start, self.end), self.speaker)
+
+
+class LinkRow(Base):
+    """A link into a meeting; its token is kept as a digest only, so that nobody can take it from here."""
+
+    __tablename__ = "links"
+    __table_args__ = (Index(None, "digest", unique=True), Index(None, "meeting_id"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"))
+    role: Mapped[str]
+    """"host", "speak" or "view" """
+    digest: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+
+    def value(self) -> Link:
+        """The row as a value."""
+        return Link(self.id, self.meeting_id, Role[self.role.upper()], self.created_at, self.expires_at)
+
+
+class ResumeRow(Base):
+    """What a running source needs to go on after the server died."""
+
+    __tablename__ = "resumes"
+
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"), primary_key=True)
+    source_id: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str | None]
+    hotwords: Mapped[list[str]]
+    lost_at: Mapped[datetime | None]
+
+    def value(self) -> Resume:
+        """The row as a value."""
+        return Resume(self.source_id, self.digest, tuple(self.hotwords), self.lost_at)
+
+
+class GapRow(Base):
+    """Audio of a source that never arrived."""
+
+    __tablename__ = "gaps"
+
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"), primary_key=True)
+    source_id: Mapped[str] = mapped_column(primary_key=True)
+    start: Mapped[int] = mapped_column(primary_key=True)
+    end: Mapped[int]
+    reason: Mapped[str]
+
+    def value(self) -> Gap:
+        """The row as a value."""
+        return Gap(self.source_id, Span(self.start, self.end), self.reason)
+
+
+def source_values(meeting_id: str, source: Source) -> dict[str, Any]:
+    """A source as columns."""
+    return {
+        "meeting_id": meeting_id,
+        "id": source.id,
+        "name": source.name,
+        "kind": source.kind,
+        "encoding": source.encoding,
+        "sample_rate": source.sample_rate,
+        "channels": source.channels,
+        "language": source.language,
+        "samples": source.samples,
+        "audio": source.audio,
+    }
+
+
+def speaker_values(meeting_id: str, speaker: Speaker) -> dict[str, Any]:
+    """A speaker as columns."""
+    return {
+        "meeting_id": meeting_id,
+        "id": speaker.id,
+        "name": speaker.name,
+        "color": speaker.color,
+        "merged_into": speaker.merged_into,
+    }
+
+
+def _words(columns: list[list[Any]]) -> tuple[Word, ...]:
+    return tuple(Word(text, Span(start, end), confidence) for text, start, end, confidence in columns)
+
+
+def _word_columns(words: tuple[Word, ...]) -> list[list[Any]]:
+    return [[word.text, word.span.start, word.span.end, word.confidence] for word in words]
+
+
+def segment_values(meeting_id: str, segment: Segment) -> dict[str, Any]:
+    """A segment as columns."""
+    return {
+        "meeting_id": meeting_id,
+        "id": segment.id,
+        "rev": segment.rev,
+        "source_id": segment.source_id,
+        "start": segment.span.start,
+        "end": segment.span.end,
+        "speaker": segment.speaker,
+        "text": segment.text,
+        "words": _word_columns(segment.words),
+        "overlap": segment.overlap,
+    }
+
+
+def line_edit_values(meeting_id: str, line: EditedLine) -> dict[str, Any]:
+    """An edited line as columns."""
+    return {
+        **segment_values(meeting_id, line.segment),
+        "heard": _word_columns(line.heard),
+        "labelled": line.labelled,
+    }
+
+
+def speaker_edit_values(meeting_id: str, edits: Edits) -> list[dict[str, Any]]:
+    """What people have set about voices, as columns of one row each."""
+    return [
+        {
+            "meeting_id": meeting_id,
+            "id": id_,
+            "named": id_ in edits.names,
+            "name": edits.names.get(id_),
+            "merged_into": edits.merges.get(id_),
+        }
+        for id_ in dict.fromkeys([*edits.names, *edits.merges])
+    ]

@@ -1,0 +1,71 @@
+"""Files that the process may have open: how many, what they are kept for, and how many connections that leaves."""
+
+from __future__ import annotations
+
+import sys
+
+from meeting.core.config import Limits
+from meeting.transport.connections import MOST_SILENT
+
+BASE = 128
+"""Files of a server without meetings and connections: models, the database, what libraries open now and then"""
+EACH_MEETING = 16
+"""Files of a live meeting: journals, FLAC, reading them again, a process that decodes"""
+MEETINGS = 16
+"""Live meetings to reckon with where no number is set: as many as are taken on before this machine was measured"""
+FEWEST = 16
+"""Connections that there may always be"""
+MOST = 1 << 20
+"""More files than this are not asked for where there is no limit"""
+
+
+def raise_limit() -> int | None:
+    """Have as many files open as the system lets this user; how many these are, None where it does not say."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST if hard == resource.RLIM_INFINITY else hard
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return None if soft == resource.RLIM_INFINITY else soft
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (ValueError, OSError):  # some systems have a lower bound that they do not tell
+        return soft
+    return wanted
+
+
+def for_connections(files: int, live: int) -> int:
+    """Connections that there may be beside so many live meetings."""
+    return max(FEWEST, files - BASE - EACH_MEETING * live)
+
+
+def needed(limits: Limits) -> int:
+    """Files that all meetings with all readers take, and those who are not in yet."""
+    meetings = meetings_of(limits)
+    return BASE + EACH_MEETING * meetings + meetings * (limits.viewers + 1) + limits.pending + MOST_SILENT
+
+
+def meetings_of(limits: Limits) -> int:
+    """Live meetings to reckon with: as set, or as many as are taken on before this machine was measured."""
+    return limits.meetings or MEETINGS
+
+
+def shortage(limits: Limits, files: int | None) -> str | None:
+    """What the limit of open files does not allow of the settings, in a sentence; None where it does, or is unknown."""
+    if files is None or files >= needed(limits):
+        return None
+    meetings = meetings_of(limits)
+    places = max(0, for_connections(files, meetings) - limits.pending - MOST_SILENT)
+    return (
+        f"this user may have {files} files open, which leaves room for {places} people in meetings, while {meetings} "
+        f"meetings with {limits.viewers} viewers each need {needed(limits)} files"
+    )
+
+
+ADVICE = (
+    "raise the limit (`ulimit -n`, LimitNOFILE= of the service, --ulimit nofile= of the container), "
+    "or lower limits.viewers or limits.meetings"
+)
+"""What to do about it"""

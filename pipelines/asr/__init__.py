@@ -1,0 +1,1 @@
+"""Speech recognisers behind one seam, partial results, second pass."""

@@ -1,0 +1,254 @@
+"""The embedded recogniser: Moonshine tiny (English), read straight from its ONNX Runtime files.
+
+The model and its greedy decoding are described in Jeffries et al., "Moonshine: Speech Recognition for Live
+Transcription and Voice Commands" (2024). Word times come from the decoder's cross-attention, as in the
+Whisper word-timestamp method, but from the centre of mass of a few heads rather than by time warping:
+against the word alignments of AMI their starts are within 0.1 s (`docs/accuracy.md`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.asr.ort_attention import with_cross_attention
+from pipelines.asr.recogniser import Heard, HeardWord, compression_ratio, tidy
+from pipelines.errors import BlockError, ModelCorrupt, ModelMissing
+from pipelines.timing import best_of
+from pipelines.types import SAMPLE_RATE, Samples, samples
+
+BOS, EOS = 1, 2
+SPACE = "\u2581".encode()
+"""What the vocabulary writes for the space before a word"""
+
+LAYERS, HEADS, HEAD_SIZE = 6, 8, 36
+ALIGNMENT_HEADS = ((3, 0), (4, 3), (3, 5), (3, 6))
+"""(layer, head) pairs whose attention follows the audio most closely"""
+
+ATTENTION = "/model/decoder/layers.{layer}/encoder_attn/Softmax_output_0"
+TOKENS_PER_SECOND = 6.5
+"""More tokens than anyone speaks: the model's authors' bound against endless repetition"""
+
+EARLY = samples(0.06)
+"""The attention's centre lies this far behind a word's first sample (median on AMI)"""
+LETTER, BASE, LONGEST = 0.04, 0.08, 0.45
+"""Seconds a last word piece lasts: `BASE` + `LETTER` for each letter, at most `LONGEST`"""
+CLOSE = samples(0.35)
+"""Words nearer than this touch: the first ends where the second starts"""
+LEVEL, MOST_GAIN = 0.1, 20.0
+"""Root mean square that quieter audio is raised to, and how far at most"""
+HOP = samples(0.01)
+"""Samples over which loudness is taken to find where the first word begins"""
+ONSET, FARTHEST = 0.15, samples(1.0)
+"""Share of the first word's greatest loudness at which it begins, and how far before its attention at most"""
+FLOOR, ABOVE_FLOOR = 10, 3.0
+"""Hops at the start of a slice, before anybody speaks, and how far above their loudness a word is"""
+TRIAL_SECONDS, TRIAL_TOKENS = 4, 20
+"""Length of the audio with which the pace is measured, and the tokens that people say in that time"""
+HEARD = 1.4
+"""Seconds that it hears per second of speech, what it hears again as context included (measured on conversations)"""
+MIN_SAMPLES = samples(0.1)
+"""The encoder's receptive field: shorter audio cannot be read"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """One decoded token."""
+
+    token: int
+    logprob: float
+    centre: int
+    """Sample its attention is centred on"""
+
+
+class MoonshineRecogniser:
+    """Holds the weights; `read` may be called from one thread at a time."""
+
+    name = "moonshine-tiny-en"
+    languages: tuple[str, ...] | None = ("en",)
+    context = True
+    """It takes no prompt, and reads the end of a sentence better when it hears the beginning"""
+
+    def __init__(self, folder: Path, threads: int = 1) -> None:
+        """`folder` holds `encoder_model.ort`, `decoder_model_merged.ort` and `tokenizer.bin`."""
+        files = [folder / name for name in ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")]
+        for file in files:
+            if not file.exists():
+                raise ModelMissing(f"{file.name} is missing in {folder}; run `make setup` to reinstall moonshine-voice")
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        decoder = with_cross_attention(files[1].read_bytes(), ATTENTION)
+        try:
+            load = onnxruntime.InferenceSession
+            self._encoder: Any = load(str(files[0]), options, providers=["CPUExecutionProvider"])
+            self._decoder: Any = load(decoder, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors have no base of their own
+            raise ModelCorrupt(f"the files in {folder} are not a Moonshine model; reinstall moonshine-voice") from error
+        self._pieces = read_vocabulary(files[2].read_bytes())
+        self._outputs = [output.name for output in self._decoder.get_outputs()]
+        self._pasts = [name.replace("present", "past_key_values") for name in self._outputs[1:]]
+
+    def read(
+        self,
+        audio: Samples,
+        *,
+        prompt: str | None = None,
+        language: str | None = None,
+        hotwords: Sequence[str] = (),
+        partial: bool = False,
+        draft: object = None,
+    ) -> Heard:
+        """Words in the audio, shape (samples,) at 16 kHz; the model takes no prompt, language or hotwords.
+
+        A `draft` is checked in one pass over all its tokens, and decoding goes on where it first disagrees.
+        Raises BlockError when the runtime fails.
+        """
+        if len(audio) < MIN_SAMPLES:
+            return Heard(language="en")
+        try:
+            pieces = self._decode(even(audio), draft if isinstance(draft, tuple) else ())
+        except Exception as error:  # ONNX Runtime's errors have no base of their own
+            raise BlockError("recogniser", (str(error).splitlines() or [type(error).__name__])[0]) from error
+        words = tidy(_from_onset(self._words(pieces, len(audio)), audio), len(audio))
+        text = " ".join(word.text for word in words)
+        logprob = float(np.mean([piece.logprob for piece in pieces])) if pieces else None
+        return Heard(words, "en", logprob, None, compression_ratio(text) if text else None, draft=tuple(pieces))
+
+    def pace(self) -> float:
+        """Seconds of computing per second of speech, measured on noise with as many tokens as speech has."""
+        noise = np.random.default_rng(0).normal(0, 0.05, TRIAL_SECONDS * SAMPLE_RATE).astype(np.float32)
+
+        def read() -> None:
+            fixed, past = self._encode(noise)
+            _, past = self._step([BOS], past, fixed, cached=False)
+            for _ in range(TRIAL_TOKENS):
+                _, filled = self._step([BOS], past, fixed, cached=True)
+                past.update({name: value for name, value in filled.items() if ".decoder." in name})
+
+        return best_of(read, clock=time.thread_time) / TRIAL_SECONDS * HEARD
+
+    def _encode(self, audio: Samples) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What stays the same for all steps, and the empty cache."""
+        batch = audio[None].astype(np.float32)
+        mask = np.ones(batch.shape, np.int64)
+        hidden = self._encoder.run(None, {"input_values": batch, "attention_mask": mask})[0]
+        fixed = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
+        return fixed, dict.fromkeys(self._pasts, np.zeros((1, HEADS, 0, HEAD_SIZE), np.float32))
+
+    def _decode(self, audio: Samples, draft: tuple[_Piece, ...] = ()) -> list[_Piece]:
+        """Greedy decoding; the last piece is the end mark unless the bound was reached."""
+        fixed, past = self._encode(audio)
+        # the first pass fills the encoder's part of the cache; its branch gives no attention, so that the token
+        # after the last agreed one is decoded again in the other branch
+        hoped = [piece for piece in draft if piece.token != EOS]
+        logits, filled = self._step([BOS, *(piece.token for piece in hoped)], past, fixed, cached=False)
+        agreed = 0
+        while agreed < len(hoped) and int(logits[agreed].argmax()) == hoped[agreed].token:
+            agreed += 1
+        past = {name: value if ".encoder." in name else value[:, :, :agreed] for name, value in filled.items()}
+        pieces = hoped[:agreed]
+        token = pieces[-1].token if pieces else BOS
+        for _ in range(int(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND) + 4 - agreed):
+            logits, filled = self._step([token], past, fixed, cached=True)
+            token = int(logits[-1].argmax())
+            peak = float(logits[-1, token])
+            logprob = -float(np.log(np.exp(logits[-1] - peak).sum()))
+            pieces.append(_Piece(token, logprob, self._centre(filled, len(audio))))
+            if token == EOS:
+                break
+            past.update({name: value for name, value in filled.items() if ".decoder." in name})
+        return pieces
+
+    def _step(
+        self, tokens: list[int], past: dict[str, Any], fixed: dict[str, Any], cached: bool
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Logits of the token after each of `tokens`, shape (tokens, vocabulary), and the grown cache."""
+        inputs = {"input_ids": np.array([tokens], np.int64), "use_cache_branch": np.array([cached]), **past, **fixed}
+        logits, *filled = self._decoder.run(self._outputs, inputs)
+        return logits[0], dict(zip(self._pasts, filled, strict=True))
+
+    def _centre(self, filled: dict[str, Any], length: int) -> int:
+        heads = [filled[f"past_key_values.{layer}.encoder.key"][0, head, -1] for layer, head in ALIGNMENT_HEADS]
+        weights = np.sum(heads, axis=0)
+        frames = len(weights)
+        centre = float((weights * np.arange(frames)).sum() / weights.sum())
+        return int(centre * length / frames)
+
+    def _words(self, pieces: list[_Piece], length: int) -> list[HeardWord]:
+        groups: list[list[_Piece]] = []
+        for piece in pieces:
+            if piece.token == EOS:
+                break
+            if not groups or self._pieces[piece.token].startswith(SPACE):
+                groups.append([])
+            groups[-1].append(piece)
+        words: list[HeardWord] = []
+        for at, group in enumerate(groups):
+            text = self._text(group)
+            if not text:
+                continue
+            start = min(max(group[0].centre - EARLY, 0), length - 1)
+            last = len(self._text(group[-1:]))
+            lasting = samples(min(LONGEST, BASE + LETTER * last))
+            end = max(group[-1].centre + lasting, start + 1)
+            if at + 1 < len(groups):
+                follows = max(groups[at + 1][0].centre - EARLY, start + 1)
+                end = follows if follows - end < CLOSE else end
+            confidence = float(np.exp(np.mean([piece.logprob for piece in group])))
+            words.append(HeardWord(text, start, end, confidence))
+        return words
+
+    def _text(self, group: list[_Piece]) -> str:
+        raw = b"".join(self._pieces[piece.token] for piece in group)
+        return raw.replace(SPACE, b" ").decode("utf-8", errors="ignore").strip()
+
+
+def _from_onset(words: list[HeardWord], audio: Samples) -> list[HeardWord]:
+    """The first word begins where the sound does: nothing was decoded before it that attention could tell apart."""
+    if not words:
+        return words
+    heard = audio[: max(words[0].end, HOP)]
+    loudness = np.sqrt(np.mean(heard[: len(heard) // HOP * HOP].reshape(-1, HOP) ** 2, axis=1))
+    loud = loudness > max(ONSET * float(loudness.max()), ABOVE_FLOOR * float(loudness[:FLOOR].mean()))
+    if not loud.any():
+        return words
+    onset = max(int(np.argmax(loud)) * HOP, words[0].start - FARTHEST)
+    return [replace(words[0], start=min(words[0].start, onset)), *words[1:]]
+
+
+def even(audio: Samples) -> Samples:
+    """Quiet audio raised to the level the model knows best; a distant microphone reads as well as a near one."""
+    level = float(np.sqrt(np.mean(audio.astype(np.float64) ** 2)))
+    gain = min(MOST_GAIN, LEVEL / level) if level > 0 else 1.0
+    raised: Samples = np.clip(audio * np.float32(gain), -1.0, 1.0)
+    return raised if gain > 1.0 else audio
+
+
+def read_vocabulary(data: bytes) -> list[bytes]:
+    """Token texts of a Moonshine `tokenizer.bin`: each a length (one byte, or two from 128) and its bytes.
+
+    Raises ModelCorrupt when the lengths do not add up.
+    """
+    pieces: list[bytes] = []
+    at = 0
+    while at < len(data):
+        length, at = data[at], at + 1
+        if length >= 128:
+            if at >= len(data):
+                raise ModelCorrupt("tokenizer.bin ends in the middle of a token; reinstall moonshine-voice")
+            length, at = data[at] * 128 + length - 128, at + 1
+        pieces.append(data[at : at + length])
+        at += length
+    if at != len(data) or not pieces:
+        raise ModelCorrupt("tokenizer.bin ends in the middle of a token; reinstall moonshine-voice")
+    return pieces

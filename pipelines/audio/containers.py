@@ -1,0 +1,160 @@
+"""FFmpeg's part: an open container in, its sound as interleaved float32 out, whatever the codec.
+
+Runs in the decoder's process for what comes from a socket, so nothing heavier than PyAV is imported here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import AudioError
+from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE
+
+MAX_FRAME = 1 << 18
+"""Samples of each channel that a packet may be decoded to; FLAC, whose packets are the longest in use, has 65535"""
+MOST_ALLOCATED = 64 << 20
+"""Bytes that FFmpeg may allocate at once. It makes the index of an M4A as long as its header says, however little of it
+there is; this is enough for that of 15 hours"""
+LONGEST_NAME = 128
+"""Characters of a channel layout's name from which on PyAV cuts it off"""
+MOST_TOO_LONG = 16
+"""Packets that may be too long for the memory there is, before their stream is"""
+SAMPLE = 4
+"""Bytes of one sample of one channel"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A stretch of decoded sound: float32, little endian, the channels of each sample one after another."""
+
+    rate: int
+    """Hertz"""
+    channels: int
+    data: bytes
+
+
+def decoded(container: Any) -> Iterator[Sound]:
+    """All sound of an open container's first audio stream.
+
+    Raises AudioError when there is none or none of it could be decoded, and what `failures` lists.
+    """
+    import av
+
+    require_audio(container)
+    packed: Any = None
+    form: tuple[int, str, str] | None = None
+    for frame in _frames(container):
+        rate, channels = frame.sample_rate, frame.layout.nb_channels
+        _require_possible(rate, channels)
+        if form != (rate, frame.format.name, frame.layout.name):
+            form = (rate, frame.format.name, frame.layout.name)
+            # One plane: PyAV counts the planes of a frame to a null pointer, and finds none behind the eighth.
+            packed = av.AudioResampler(format="flt", rate=rate)
+        for part in packed.resample(_plainly_laid_out(frame)):
+            yield Sound(rate, channels, _bytes(part, SAMPLE))
+
+
+@cache
+def bound_ffmpeg() -> bool:
+    """Let FFmpeg allocate `MOST_ALLOCATED` bytes at once at most, and start no threads: for sound they bring nothing.
+
+    Whether it could be told so: only where the libraries are those that come with PyAV.
+    """
+    import av
+
+    packages = Path(av.__file__).resolve().parent.parent
+    libraries = [*packages.glob("av.libs/*avutil*"), *packages.glob("av/.dylibs/*avutil*")]
+    for library in libraries:
+        avutil = ctypes.CDLL(str(library))
+        avutil.av_max_alloc(ctypes.c_size_t(MOST_ALLOCATED))
+        avutil.av_cpu_force_count(ctypes.c_int(1))
+    return bool(libraries)
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What PyAV raises on input that it cannot read; not all of it is a ValueError or an OSError."""
+    import av
+
+    return (av.FFmpegError, OSError, ValueError, EOFError, MemoryError)
+
+
+def reason(error: Exception) -> str:
+    """Why something could not be read, in a few words."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return "it asks for more memory than its size explains"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def require_audio(container: Any) -> None:
+    """Raise AudioError where there is no audio stream."""
+    if not container.streams.audio:
+        raise AudioError("the file holds no audio")
+
+
+def _require_possible(rate: int, channels: int) -> None:
+    """What a container says of itself has the limits of raw audio: at 1 Hz each byte would become seconds."""
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise AudioError(f"its sample rate is {rate} Hz: convert it to one of {MIN_RATE} to {MAX_RATE} Hz")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise AudioError(f"it has {channels} channels: convert it to 1 to {MAX_CHANNELS} of them")
+
+
+def _plainly_laid_out(frame: Any) -> Any:
+    """The frame; where PyAV cannot name all places of its channels, a copy that counts them only."""
+    import av
+
+    if len(frame.layout.name) < LONGEST_NAME or frame.format.is_planar:
+        return frame
+    layout = f"{frame.layout.nb_channels} channels"
+    plain = av.AudioFrame(format=frame.format.name, layout=layout, samples=frame.samples)
+    plain.planes[0].update(_bytes(frame, frame.format.bytes))
+    plain.sample_rate, plain.pts, plain.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return plain
+
+
+def _bytes(frame: Any, sample: int) -> bytes:
+    """The content of a frame with one plane, without what pads it."""
+    return bytes(memoryview(frame.planes[0])[: frame.samples * frame.layout.nb_channels * sample])
+
+
+def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    """Its packets; one whose length is damaged, so that there is no room for it, is left out."""
+    for left in reversed(range(MOST_TOO_LONG + 1)):
+        try:
+            yield from container.demux(stream)
+            return
+        except MemoryError:
+            if not left:
+                raise
+
+
+def _frames(container: Any) -> Iterator[Any]:
+    """Decoded frames of the first audio stream; a damaged packet is left out, for the others can still be heard."""
+    import av
+
+    damaged = heard = 0
+    stream = container.streams.audio[0]
+    if stream.codec_context is not None:  # there is none where the codec is unknown, and decoding says so
+        stream.codec_context.options = {"max_samples": str(MAX_FRAME)}
+    for packet in _packets(container, stream):
+        try:
+            frames = packet.decode()
+        except (av.error.InvalidDataError, MemoryError):
+            damaged += 1
+            continue
+        except av.error.ArgumentError as error:
+            if heard or stream.codec_context is None or stream.codec_context.layout.nb_channels:
+                raise
+            # FFmpeg forgets a number of channels that is beyond its own bound of 512.
+            text = f"its number of channels is not possible: convert it to 1 to {MAX_CHANNELS} of them"
+            raise AudioError(text) from error
+        heard += len(frames)
+        yield from frames
+    if damaged and not heard:
+        raise AudioError("none of the audio in it could be decoded")

@@ -1,0 +1,201 @@
+"""The decoder of one source, in a process of its own: `python -m pipelines.audio.decoder_worker ENCODING`.
+
+What a stranger sends is read by FFmpeg here and nowhere else: a file that ends, bloats or takes over its decoder has
+reached a process that holds no model, token or other meeting. The process may not write files or start others,
+takes memory by what it was sent, and ends as soon as nobody is left at the other end of its pipes.
+
+Bytes come on standard input, sound goes to standard output. It asks for bytes by `HUNGRY`, and only then gets some, so
+that neither side ever waits to write while the other does, and what was given is known to be decoded.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import sys
+import time
+from contextlib import suppress
+from typing import BinaryIO
+
+from pipelines.audio.containers import SAMPLE, Sound, bound_ffmpeg, decoded, failures, reason
+from pipelines.errors import AudioError
+from pipelines.formats import CONTAINERS
+
+try:
+    import resource
+except ImportError:  # a system without such limits
+    resource = None  # type: ignore[assignment]
+
+GIVEN = struct.Struct("<I")
+"""Before bytes that are given: how many; 0 says that there are no more"""
+TOLD = struct.Struct("<cI")
+"""Before what is told: one of the kinds below, and how many bytes follow"""
+HUNGRY, FORM, SOUND, FAILED, DONE = b"H", b"F", b"S", b"E", b"D"
+"""All that was given is decoded; rate and channels from here on; float32; a sentence; the end has been decoded"""
+LONGEST_SENTENCE = 400
+"""Bytes of such a sentence"""
+FORMAT = struct.Struct("<IH")
+"""What follows `FORM`: rate in hertz, channels"""
+MOST_GIVEN, MOST_TOLD = 1 << 15, 1 << 16
+"""Bytes that are given, and that are told, at once: a pipe takes them without waiting"""
+
+ROOM = 18 << 20
+"""Bytes of memory that a decoder may take beyond its own, whatever it was sent"""
+ROOM_PER_BYTE = 12
+"""And further ones for each byte that it was sent; the index of an honest M4A takes 7 for each byte of its header"""
+STACKS = 256 << 20
+"""And further ones where FFmpeg cannot be kept from starting threads"""
+MOST_ROOM = 160 << 20
+PATIENCE = 60
+"""Seconds of computing after which a decoder that neither gives sound nor asks for bytes is ended"""
+PROBE = {"probesize": "16384", "analyzeduration": "100000", "max_streams": "4"}
+"""How much a demuxer may look at before it gives audio, by default seconds of it; and how many streams it may find"""
+
+
+class Limits:
+    """What the process may take, where the system can be told so; kept up to date as it gets on."""
+
+    def __init__(self, threads: bool) -> None:
+        """`threads` says whether FFmpeg may start some; they count as processes, and their stacks as memory."""
+        self._own = _data_bytes()
+        self._stacks = STACKS if threads else 0
+        self._received = 0
+        self._until = 0.0
+        _limit("RLIMIT_CORE", 0, hard=True)
+        _limit("RLIMIT_FSIZE", 0, hard=True)
+        if not threads:
+            _limit("RLIMIT_NPROC", 0, hard=True)
+        _limit("RLIMIT_NOFILE", 16, hard=True)
+        self.received(0)
+        self.moved()
+
+    def received(self, count: int) -> None:
+        """So many more bytes were given."""
+        self._received += count
+        if self._own is not None:
+            room = min(ROOM + ROOM_PER_BYTE * self._received, MOST_ROOM)
+            _limit("RLIMIT_DATA", self._own + room + self._stacks)
+
+    def moved(self) -> None:
+        """It still gets on: it has given sound or asked for bytes."""
+        now = time.process_time()
+        if now + PATIENCE / 2 >= self._until:
+            self._until = now + PATIENCE
+            _limit("RLIMIT_CPU", int(self._until) + 1)
+
+
+class Pipes:
+    """The two ends of the decoder: for FFmpeg a file whose `read` waits for bytes, for sound the way out."""
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO, limits: Limits) -> None:
+        self._source = source
+        self._sink = sink
+        self._limits = limits
+        self._bytes = memoryview(b"")
+        self._ended = False
+        self._form: tuple[int, int] | None = None
+        self._sound = bytearray()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, waiting for them; empty only at the end."""
+        if not self._bytes and not self._ended:
+            self._flush()
+            self._tell(HUNGRY)
+            self._bytes = memoryview(self._given())
+            self._ended = not self._bytes
+        taken, self._bytes = self._bytes[:size], self._bytes[size:]
+        return bytes(taken)
+
+    def give(self, sound: Sound) -> None:
+        """Tell of sound, some of it at a time."""
+        if self._form != (sound.rate, sound.channels):
+            self._flush()
+            self._form = (sound.rate, sound.channels)
+            self._tell(FORM, FORMAT.pack(*self._form))
+        self._sound += sound.data
+        if len(self._sound) >= MOST_TOLD:
+            self._flush()
+
+    def end(self, failure: str | None = None) -> None:
+        """Tell the rest, and that this was all."""
+        self._flush()
+        self._tell(*((DONE, b"") if failure is None else (FAILED, failure.encode()[:LONGEST_SENTENCE])))
+
+    def _flush(self) -> None:
+        if not self._sound or self._form is None:
+            return
+        sound, self._sound = bytes(self._sound), bytearray()
+        size = MOST_TOLD - MOST_TOLD % (SAMPLE * self._form[1])
+        for at in range(0, len(sound), size):
+            self._tell(SOUND, sound[at : at + size])
+
+    def _tell(self, kind: bytes, content: bytes = b"") -> None:
+        self._sink.write(TOLD.pack(kind, len(content)) + content)
+        self._sink.flush()
+        self._limits.moved()
+
+    def _given(self) -> bytes:
+        (size,) = GIVEN.unpack(self._exactly(GIVEN.size))
+        self._limits.received(size)
+        return self._exactly(size)
+
+    def _exactly(self, size: int) -> bytes:
+        data = self._source.read(size)
+        if len(data) < size:
+            raise BrokenPipeError("nobody is left to decode for")
+        return data
+
+
+def main(encoding: str) -> None:
+    """Decode what comes on standard input, within limits."""
+    # The server ends it. A terminal and a service manager send these to all processes, while meetings are finished.
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    with suppress(BrokenPipeError):
+        decode(encoding, Pipes(sys.stdin.buffer, sys.stdout.buffer, Limits(threads=not bound_ffmpeg())))
+    # Without the interpreter's own end, which would flush pipes that nobody reads any more.
+    os._exit(0)
+
+
+def decode(encoding: str, pipes: Pipes) -> None:
+    """Decode what comes until its end; raises BrokenPipeError once nobody is left to decode for."""
+    import av
+
+    failure = None
+    try:
+        with av.open(pipes, format=CONTAINERS[encoding][0], mode="r", options=PROBE) as container:
+            for sound in decoded(container):
+                pipes.give(sound)
+    except BrokenPipeError:
+        raise
+    except AudioError as error:
+        failure = str(error)
+    except failures() as error:
+        failure = f"this is not {encoding} audio that can be streamed: {reason(error)}"
+    pipes.end(failure)
+
+
+def _data_bytes() -> int | None:
+    """Bytes of memory that count against RLIMIT_DATA by now; None where the system does not say."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _limit(name: str, value: int, hard: bool = False) -> None:
+    """Set a limit of this process where there is such a one; a lower one that is set already stays."""
+    kind = getattr(resource, name, None)
+    if kind is None:
+        return
+    most = resource.getrlimit(kind)[1]
+    if most != resource.RLIM_INFINITY:
+        value = min(value, most)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(kind, (value, value if hard else most))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

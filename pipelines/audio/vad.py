@@ -1,0 +1,99 @@
+"""Streaming voice activity: the probability of speech in each 32 ms frame (silero-vad on ONNX Runtime)."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.errors import ModelCorrupt, ModelMissing
+from pipelines.types import SAMPLE_RATE, VOICE_FRAME, Samples
+
+FRAME = VOICE_FRAME
+"""Samples of one frame (32 ms)"""
+
+_CONTEXT = 64
+_FILE = "data/silero_vad_16k_op15.onnx"
+
+
+def model_path() -> Path:
+    """Where the installed `silero_vad` package keeps its weights; raises ModelMissing."""
+    spec = importlib.util.find_spec("silero_vad")
+    path = Path(spec.origin).parent / _FILE if spec and spec.origin else None
+    if path is None or not path.exists():
+        raise ModelMissing("the voice activity model is missing; run `make setup` to reinstall silero-vad")
+    return path
+
+
+class VoiceModel:
+    """The weights, loaded once and shared; each source listens through its own `stream()`."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        path = path or model_path()
+        try:
+            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors have no base of their own
+            raise ModelCorrupt(f"{path} is not a voice activity model; run `make setup` to reinstall it") from error
+
+    def stream(self) -> VoiceStream:
+        """A listener with a state of its own."""
+        return VoiceStream(self._session)
+
+
+class VoiceStream:
+    """One source's voice activity: frames in order in, probabilities out."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._rate = np.array(SAMPLE_RATE, np.int64)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        self._state = np.zeros((2, 1, 128), np.float32)
+        self._input = np.zeros((1, _CONTEXT + FRAME), np.float32)
+
+    def __call__(self, frame: Samples) -> float:
+        """Probability in [0, 1] that a frame, shape (FRAME,), holds speech."""
+        self._input[0, :_CONTEXT] = self._input[0, -_CONTEXT:]
+        self._input[0, _CONTEXT:] = frame
+        output, self._state = self._session.run(None, {"input": self._input, "state": self._state, "sr": self._rate})
+        return float(output[0, 0])
+
+
+class SharedVoice:
+    """One source's voice activity for several listeners of the same audio, each frame judged once.
+
+    Each listener asks for the same frames in the same order, some of them earlier than others.
+    """
+
+    MOST = 4096
+    """Frames that a listener may be behind (131 s); one that stops asking costs no more than these"""
+
+    def __init__(self, voice: Callable[[Samples], float]) -> None:
+        self._voice = voice
+        self._judged: deque[float] = deque(maxlen=self.MOST)
+        self._count = 0
+
+    def listener(self) -> Callable[[Samples], float]:
+        """One more listener, from the first frame on. Its calls raise IndexError when it is too far behind."""
+        at = 0
+
+        def probability(frame: Samples) -> float:
+            nonlocal at
+            if at == self._count:
+                self._judged.append(self._voice(frame))
+                self._count += 1
+            at += 1
+            return self._judged[at - 1 - self._count]
+
+        return probability

@@ -1,0 +1,190 @@
+"""Offline clustering of voice embeddings: who is the same voice, judged over everything heard so far.
+
+Two stages of agglomeration on cosine distance: average linkage with a tight threshold makes pure clusters,
+then clusters whose centroids are near are joined. Average linkage alone cannot do both: the scatter of single
+windows inside one voice is as large as the distance between two similar voices, while centroids of several
+seconds are nearly free of that scatter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.types import STEP, WINDOW
+
+Vectors = NDArray[np.float32]
+"""Embeddings of length one, shape (count, dimension)"""
+Labels = NDArray[np.int64]
+"""Cluster of each embedding, -1 for none, shape (count,)"""
+
+OVERLAP = WINDOW // STEP
+"""Windows that hold the same instant: 5 s of audio every 0.5 s"""
+
+SECONDS = 0.1
+"""Speech that any cluster has"""
+
+FAR = 9.0
+"""More than any cosine distance"""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Cosine distances that belong to one embedding model."""
+
+    tight: float
+    """Average linkage up to which windows are surely one voice"""
+    join: float
+    """Distance of centroids up to which two clusters are one voice"""
+    known: float
+    """Distance of a single window to a centroid up to which it may be that voice"""
+    scatter: float = 0.0
+    """Distance between a voice and the mean of one second of it"""
+    margin: float = 0.02
+    """How much nearer than the second voice the first must be"""
+
+
+PRESETS = {
+    "ge2e": Thresholds(tight=0.13, join=0.12, known=0.30, scatter=0.15),
+    "wespeaker": Thresholds(tight=0.45, join=0.50, known=0.70),
+    "pyannote": Thresholds(tight=0.50, join=0.55, known=0.80),
+}
+"""Thresholds by family of embedding model"""
+
+
+def preset(model: str) -> Thresholds:
+    """The thresholds for an embedding model's name; WeSpeaker's where the family is unknown."""
+    name = model.lower()
+    for family in ("ge2e", "wespeaker"):
+        if family in name:
+            return PRESETS[family]
+    return PRESETS["pyannote" if "pyannote/embedding" in name else "wespeaker"]
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Scaled to length one along the last axis; zero vectors stay zero."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: Vectors = vectors / np.where(lengths > 0, lengths, 1.0)
+    return scaled
+
+
+def centroids(vectors: Vectors, weights: NDArray[np.float64], labels: Labels) -> Vectors:
+    """Weighted means of the clusters 0 to the highest label, of length one, shape (clusters, dimension)."""
+    count = int(labels.max(initial=-1)) + 1
+    sums = np.zeros((count, vectors.shape[1]), np.float32)
+    inside = labels >= 0
+    np.add.at(sums, labels[inside], vectors[inside] * weights[inside, None].astype(np.float32))
+    return unit(sums)
+
+
+def find_voices(
+    vectors: Vectors,
+    clean: NDArray[np.float64],
+    longest: NDArray[np.float64],
+    thresholds: Thresholds,
+    min_speech: float,
+    fit: Callable[[Vectors, Labels], tuple[Vectors, NDArray[np.float64]]] | None = None,
+) -> tuple[Labels, Vectors]:
+    """Label each embedding with its voice, numbered in order of first appearance; and the centroids of the voices.
+
+    `clean` is the seconds of clean speech behind each embedding, summed over its windows, `longest` those of its
+    best window. Clusters with evidence of less than `min_speech` are dropped (-1), unless that would leave none.
+    `fit` gets centroids and the label of each embedding, moves the centroids to where purer speech than that of whole
+    windows has them, and says how many seconds of it each has.
+    """
+    if not len(vectors):
+        return np.zeros(0, np.int64), vectors
+    pure = _average_linkage(vectors, thresholds.tight)
+    centers, seconds = centroids(vectors, clean, pure), np.bincount(pure, clean) / OVERLAP
+    if fit is not None:
+        centers, seconds = fit(centers, pure)
+    seconds = np.maximum(seconds, SECONDS)
+    joined = _join(centers, seconds, thresholds)
+    labels = joined[pure]
+    found = [evidence(clean[labels == label], longest[labels == label]) for label in range(int(labels.max()) + 1)]
+    kept = {label for label, seconds in enumerate(found) if seconds >= min_speech} or {int(np.argmax(found))}
+    order: dict[int, int] = {}
+    for label in labels.tolist():
+        if label in kept:
+            order.setdefault(label, len(order))
+    numbered = np.array([order.get(label, -1) for label in range(int(labels.max()) + 1)], np.int64)
+    labels = numbered[labels]
+    if fit is None:
+        return labels, centroids(vectors, clean, labels)
+    return labels, centroids(centers, seconds, numbered[joined])
+
+
+def evidence(clean: NDArray[np.float64], longest: NDArray[np.float64]) -> float:
+    """Seconds of distinct clean speech behind the windows of one voice, which share most of their audio."""
+    return float(max(longest.max(initial=0.0), clean.sum() / OVERLAP))
+
+
+def from_mixture(center: Vectors, first: Vectors, second: Vectors) -> float:
+    """Cosine distance of a centroid from the nearest mixture of two others, or from one of them; shapes (dimension,).
+
+    The embedding of a window in which two people speak in turn is a weighted mean of theirs.
+    """
+    own, other, cross = float(center @ first), float(center @ second), float(first @ second)
+    # where the derivative of the cosine along the arc from the first to the second is zero
+    shares = own - cross * other, other - cross * own
+    nearest = max(own, other)
+    if min(shares) > 0:
+        mixed = unit(first * np.float32(shares[0]) + second * np.float32(shares[1]))
+        nearest = max(nearest, float(center @ mixed))
+    return 1.0 - nearest
+
+
+def _average_linkage(vectors: Vectors, threshold: float) -> Labels:
+    if len(vectors) == 1:
+        return np.zeros(1, np.int64)
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    tree = linkage(vectors, "average", metric="cosine")
+    labels: Labels = fcluster(np.maximum(tree, 0.0), threshold, "distance").astype(np.int64) - 1
+    return labels
+
+
+def _join(centers: Vectors, seconds: NDArray[np.float64], thresholds: Thresholds) -> Labels:
+    """Join the two nearest centroids, again and again, while they are nearer than the threshold.
+
+    The mean of few seconds scatters round the voice it belongs to, so the distance to be expected from scatter
+    alone, inversely proportional to the seconds behind each centroid, is taken off first.
+    """
+    count = len(centers)
+    seconds = seconds.astype(np.float64)
+    sums = centers * seconds[:, None].astype(np.float32)
+    centers = centers.copy()
+    labels = np.arange(count)
+
+    def row(at: int) -> NDArray[np.float64]:
+        allowance = thresholds.scatter * (1.0 / seconds[at] + 1.0 / seconds)
+        away: NDArray[np.float64] = 1.0 - (centers @ centers[at]).astype(np.float64) - allowance
+        return away
+
+    distances = np.stack([row(at) for at in range(count)])
+    np.fill_diagonal(distances, FAR)
+    while count > 1:
+        first, second = divmod(int(distances.argmin()), count)
+        if distances[first, second] > thresholds.join:
+            break
+        labels[labels == second] = first
+        sums[first] += sums[second]
+        seconds[first] += seconds[second]
+        centers[first] = unit(sums[first])
+        distances[second, :] = distances[:, second] = FAR
+        fresh = row(first)
+        fresh[distances[first] >= FAR] = FAR
+        distances[first, :] = distances[:, first] = fresh
+    _, compact = np.unique(labels, return_inverse=True)
+    return np.asarray(compact, np.int64)
+
+
+def assign(distances: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """One-to-one pairs (row, column) of least total distance: two voices at once cannot be the same person."""
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(distances)
+    return list(zip(rows.tolist(), columns.tolist(), strict=True))

@@ -1,0 +1,1 @@
+"""The loaded models, shared by all meetings: scheduling, batching, load shedding, capacity."""

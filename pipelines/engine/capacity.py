@@ -1,0 +1,85 @@
+"""What the models' work takes on this machine, measured in a moment: meetings it carries, threads worth having."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from pipelines.timing import best_of
+
+SPOKEN = 0.9
+"""Share of a meeting in which somebody speaks, at most"""
+FULL = 0.85
+"""Share of a worker's time that may be planned with"""
+REST = 0.04
+"""CPU seconds per second of audio for everything but the models: sockets, decoding, speaker tracking, disk"""
+GAIN = 1.25
+"""How many times faster more threads must be to be worth it: they are taken from others"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds of computing; the best of a few tries, since others may disturb one."""
+
+    reading: float
+    """Per second of final speech"""
+    window: float
+    """Per diarization window, alone"""
+    together: float
+    """Per diarization window, in company"""
+    cores: int
+    """CPU cores that there are"""
+    on_gpu: bool = False
+    """Whether windows are computed on a GPU"""
+    threads: int = 1
+    """CPU threads of each model"""
+    reads_on_gpu: bool = False
+    """Whether speech is"""
+
+    @property
+    def capacity(self) -> int:
+        """Live meetings whose final text and labels it computes in time, with all that may be left out left out."""
+        speech, voices = self.reading * SPOKEN, self.together  # one window a second: the longest hop
+        cpu = REST + (0.0 if self.reads_on_gpu else speech) + (0.0 if self.on_gpu else voices)
+        each = max(speech, voices, cpu / self.cores, 1e-6)
+        return max(1, int(FULL / each))
+
+    def as_dict(self) -> dict[str, float | int | bool]:
+        """For people and logs."""
+        return {**asdict(self), "capacity": self.capacity}
+
+
+def candidates(cores: int) -> list[int]:
+    """Numbers of threads worth trying: two models work at the same time, so each may have half of the cores."""
+    return [threads for threads in (1, 2, 4, 8) if threads == 1 or 2 * threads <= cores]
+
+
+def choose_threads(seconds: Callable[[int], float], among: Sequence[int]) -> int:
+    """The number of threads from which on more gain too little; `seconds` measures with so many."""
+    chosen, best = among[0], seconds(among[0]) if len(among) > 1 else 0.0
+    for threads in among[1:]:
+        found = seconds(threads)
+        if found * GAIN > best:
+            break
+        chosen, best = threads, found
+    return chosen
+
+
+def calibrate(
+    work: Callable[[], object], use: Callable[[int], object], among: Sequence[int]
+) -> tuple[int, dict[int, float]]:
+    """The number of threads that is worth it for some work, and the seconds with each that was tried.
+
+    `use` sets the number; the chosen one is set in the end. Where there is no choice nothing is measured.
+    """
+    tried: dict[int, float] = {}
+
+    def seconds(threads: int) -> float:
+        use(threads)
+        work()  # starts the threads
+        tried[threads] = best_of(work)
+        return tried[threads]
+
+    chosen = choose_threads(seconds, among)
+    use(chosen)
+    return chosen, tried

@@ -1,0 +1,390 @@
+"""Which models serve: a pure choice between the sets, model by model, from what a probe has found."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipelines.errors import ModelError, ModelMissing, SettingsError
+from pipelines.models.gpu_memory import Fit, fitting, least, left_for_whisper, shape_of
+from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, SPEECH, PinnedFile, locate
+
+SETS = ("auto", "whisper", "embedded")
+DEVICES = ("auto", "cpu", "cuda", "cuda:N")
+ONE_CARD = re.compile(r"cuda:\d{1,2}")
+
+GPU_WHISPER = "large-v3-turbo"
+CPU_WHISPERS = ("tiny", "base", "small")
+"""Whisper models that a CPU may keep pace with, in order of size"""
+WHISPERS = (*CPU_WHISPERS, "medium", GPU_WHISPER)
+"""Whisper models that `auto` knows, in order of size"""
+
+CACHED = "cached"
+"""The weights are on this machine: in a hub's cache or at the path given"""
+HUB = "hub"
+"""A hub answered that we may have the weights"""
+GATED = "gated"
+"""A hub answered that we may not have the weights with the token we have, or without one"""
+ABSENT = "absent"
+"""A hub answered that it has no such model, or there is nothing at the path given"""
+SILENT = "silent"
+"""Not on this machine, and no hub answered in time"""
+
+
+class ModelSettings(Protocol):
+    """The section `models` of the settings."""
+
+    @property
+    def set(self) -> str:
+        """auto, whisper or embedded"""
+
+    @property
+    def cache_dir(self) -> str | Path | None:
+        """Folder for models"""
+
+    @property
+    def device(self) -> str:
+        """auto, cpu, cuda (all GPUs), or cuda:N for one of them"""
+
+    @property
+    def whisper(self) -> str:
+        """Name or path of a faster-whisper model, or auto"""
+
+    @property
+    def segmentation(self) -> str:
+        """Name or path for the whisper set"""
+
+    @property
+    def embedding(self) -> str:
+        """Name or path for the whisper set"""
+
+    @property
+    def hub_token(self) -> str | None:
+        """Token for gated models"""
+
+    @property
+    def hub_timeout(self) -> float:
+        """Seconds to wait for a hub"""
+
+    @property
+    def gpu_memory(self) -> float | None:
+        """GB of each GPU's memory that the models may take"""
+
+    @property
+    def threads(self) -> int | None:
+        """CPU threads of each model; None for as many as are worth it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Available:
+    """What this machine has and can have, as found by a probe."""
+
+    cuda: int
+    """CUDA devices"""
+    weights: Mapping[str, str]
+    """Name or path from the settings to CACHED, HUB, GATED, ABSENT or SILENT"""
+
+    def has(self, name: str) -> bool:
+        """Whether the weights are here or can be fetched."""
+        return self.weights.get(name, SILENT) in (CACHED, HUB)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """One model: enough to load it."""
+
+    role: str
+    """"speech", "segmentation" or "embedding" """
+    kind: str
+    """"moonshine", "faster-whisper", "pyannote-segmentation", "pyannote-embedding" or "ge2e" """
+    name: str
+    path: Path | None
+    """File or folder with the weights; None when the hub's cache knows"""
+    device: str
+    compute_type: str
+    """"float32", "float16", "int8_float16" or "int8" """
+    local_only: bool = True
+    """Whether loading must not ask a hub"""
+    candidates: tuple[str, ...] = ()
+    """Whisper models to choose from by measuring when `name` is "auto", in order of size"""
+    at_once: int | None = None
+    """Slices that a Whisper reads together at most; None where its device decides"""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The three models that serve, and why."""
+
+    speech: ModelRef
+    segmentation: ModelRef
+    embedding: ModelRef
+    why: str
+    """One sentence for the log, the page and exports"""
+    languages: tuple[str, ...] | None
+    """Languages that are recognised; None means many"""
+    hub_token: str | None = field(default=None, repr=False, compare=False)
+    devices: tuple[str, ...] = ("cpu",)
+    """Where a copy of each model goes; the first is that of the references"""
+
+    def on(self, device: str) -> Choice:
+        """The same choice for another GPU."""
+        speech, segmentation, embedding = (
+            ref if ref.device == "cpu" else replace(ref, device=device)
+            for ref in (self.speech, self.segmentation, self.embedding)
+        )
+        return replace(self, speech=speech, segmentation=segmentation, embedding=embedding)
+
+    @property
+    def device(self) -> str:
+        """The device of the recogniser."""
+        return self.speech.device
+
+    def with_speech(self, name: str) -> Choice:
+        """The same choice once measuring has picked the recogniser."""
+        if name == self.speech.name:
+            return self
+        tried = ", ".join(self.speech.candidates)
+        why = f"Whisper {name} serves, the largest of {tried} that keeps pace on this machine"
+        return replace(
+            self,
+            speech=replace(self.speech, name=name, candidates=()),
+            why=self.why.replace(_measured(self.speech), why),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """As sent to clients and written into exports."""
+        return {
+            "speech": _short(self.speech.name),
+            "segmentation": _short(self.segmentation.name),
+            "embedding": _short(self.embedding.name),
+            "why": self.why,
+            "languages": list(self.languages) if self.languages else None,
+            "device": self.device,
+        }
+
+
+def choose(settings: ModelSettings, available: Available) -> Choice:
+    """Decide model by model; pure.
+
+    Raises SettingsError for an impossible setting, ModelError when the device or a demanded model cannot be had.
+    """
+    if settings.set not in SETS:
+        raise SettingsError(f"models.set must be one of {', '.join(SETS)}, not {settings.set!r}")
+    devices = _devices(settings, available)
+    choice = _models(settings, available, devices[0])
+    # where the recogniser has no GPU, one copy of it has all of the processor
+    return replace(choice, devices=devices if choice.speech.device != "cpu" else devices[:1])
+
+
+def _models(settings: ModelSettings, available: Available, device: str) -> Choice:
+    if settings.set == "embedded":
+        return _choice(settings, _moonshine(settings), _plain_segmentation(settings, device), _ge2e(settings, device))
+    for name in (settings.whisper, settings.segmentation, settings.embedding):
+        if is_path(name) and not available.has(name):
+            raise ModelMissing(f"the settings name the model {name}, but there is nothing at that path")
+    return _choice(
+        settings,
+        _speech(settings, available, device),
+        _segmentation(settings, available, device),
+        _embedding(settings, available, device),
+        available,
+    )
+
+
+def is_path(name: str) -> bool:
+    """Whether a model's name in the settings means a place on this machine."""
+    return (
+        name.startswith(("/", "./", "../", "~", ".\\"))
+        or Path(name).suffix in (".bin", ".onnx", ".ckpt", ".pt")
+        or "\\" in name
+        or ("/" in name and os.path.exists(name))
+    )
+
+
+def is_pinned(ref: ModelRef, pinned: PinnedFile) -> bool:
+    """Whether a model is one of the embedded files."""
+    return ref.path is not None and ref.path.name == pinned.file
+
+
+def _devices(settings: ModelSettings, available: Available) -> tuple[str, ...]:
+    wanted, cards = settings.device, int(available.cuda)
+    if wanted not in DEVICES[:3] and not ONE_CARD.fullmatch(wanted):
+        raise SettingsError(f"models.device must be one of {', '.join(DEVICES)}, not {wanted!r}")
+    if wanted == "cpu" or (wanted == "auto" and not cards):
+        return ("cpu",)
+    if not cards:
+        raise ModelError(
+            f"models.device is {wanted}, but no CUDA device was found: check the driver, or set it to auto"
+        )
+    if wanted in ("auto", "cuda"):
+        return tuple(f"cuda:{card}" for card in range(cards)) if cards > 1 else ("cuda",)
+    if int(wanted.partition(":")[2]) >= cards:
+        raise ModelError(f"models.device is {wanted}, but the last of the {cards} CUDA devices is cuda:{cards - 1}")
+    return (wanted,)
+
+
+def _on_gpu(device: str) -> bool:
+    return device.startswith("cuda")
+
+
+def _moonshine(settings: ModelSettings) -> ModelRef:
+    path = locate(SPEECH[0])
+    return ModelRef("speech", "moonshine", "moonshine-tiny-en", path.parent if path else None, "cpu", "float32")
+
+
+def _plain_segmentation(settings: ModelSettings, device: str) -> ModelRef:
+    path = locate(SEGMENTATION, settings.cache_dir)
+    return ModelRef("segmentation", "pyannote-segmentation", "pyannote-segmentation", path, device, "float32")
+
+
+def _ge2e(settings: ModelSettings, device: str) -> ModelRef:
+    return ModelRef("embedding", "ge2e", "ge2e", locate(EMBEDDING, settings.cache_dir), device, "float32")
+
+
+def _speech(settings: ModelSettings, available: Available, device: str) -> ModelRef:
+    compute = "float16" if _on_gpu(device) else "int8"
+    if settings.whisper != "auto":
+        found = [settings.whisper] if available.has(settings.whisper) else []
+    elif _on_gpu(device):
+        found = [name for name in (GPU_WHISPER, *reversed(WHISPERS)) if available.has(name)]
+    else:
+        found = [name for name in CPU_WHISPERS if available.has(name)]
+    if not found and settings.set == "auto":
+        return _moonshine(settings)
+    if not found:
+        wanted = f"Whisper {settings.whisper}" if settings.whisper != "auto" else "any Whisper model"
+        raise ModelMissing(_cannot_have(wanted, _speech_state(settings, available, device)))
+    at_once = None
+    if _on_gpu(device):
+        fit = _fit(settings, found)
+        found = [fit.name] if fit else found[:1]
+        compute, at_once = (fit.compute_type, fit.at_once) if fit else (compute, None)
+    name = found[0] if len(found) == 1 else "auto"
+    path = Path(name).expanduser() if is_path(name) else None
+    local = all(available.weights.get(each) == CACHED for each in found)
+    candidates = tuple(found) if path is None else ()
+    return ModelRef("speech", "faster-whisper", name, path, device, compute, local, candidates, at_once)
+
+
+def _fit(settings: ModelSettings, found: list[str]) -> Fit | None:
+    """How the first of them that fits the budget is to be loaded; None where that is nobody's business."""
+    known = [name for name in found if shape_of(name)]
+    if settings.gpu_memory is None or not known:
+        return None
+    left = left_for_whisper(settings.gpu_memory)
+    fit = fitting(known, left)
+    if fit is None:
+        smallest = min(known, key=lambda name: least(name) or 0.0)
+        raise ModelError(
+            f"models.gpu_memory is {settings.gpu_memory:g} GB, of which {left:g} are left for Whisper, but {smallest} "
+            f"needs {least(smallest) or 0.0:.1f}: raise it, name a smaller model in models.whisper, or set it to null"
+        )
+    return fit
+
+
+def _segmentation(settings: ModelSettings, available: Available, device: str) -> ModelRef:
+    name = settings.segmentation
+    if available.has(name):
+        return _hub_ref("segmentation", "pyannote-segmentation", name, available, device)
+    state = available.weights.get(name, SILENT)
+    if settings.set == "whisper" and state != GATED:
+        raise ModelMissing(_cannot_have(name, state))
+    return _plain_segmentation(settings, device)
+
+
+def _embedding(settings: ModelSettings, available: Available, device: str) -> ModelRef:
+    name = settings.embedding
+    if available.has(name):
+        return _hub_ref("embedding", "pyannote-embedding", name, available, device)
+    if settings.set == "whisper":
+        raise ModelMissing(_cannot_have(name, available.weights.get(name, SILENT)))
+    return _ge2e(settings, device)
+
+
+def _hub_ref(role: str, kind: str, name: str, available: Available, device: str) -> ModelRef:
+    path = Path(name).expanduser() if is_path(name) else None
+    return ModelRef(role, kind, name, path, device, "float32", available.weights.get(name) == CACHED)
+
+
+def _speech_state(settings: ModelSettings, available: Available, device: str) -> str:
+    wanted = GPU_WHISPER if _on_gpu(device) else CPU_WHISPERS[0]
+    return available.weights.get(wanted if settings.whisper == "auto" else settings.whisper, SILENT)
+
+
+def _cannot_have(wanted: str, state: str) -> str:
+    return f"models.set is whisper, but {wanted} {_REASONS[state]}: {_CURES[state]}"
+
+
+_REASONS = {
+    GATED: "needs a token that its hub accepts",
+    ABSENT: "is not known to the hub",
+    SILENT: "is not on this machine and no model hub answered",
+}
+_CURES = {
+    GATED: "set MEETING_MODELS_HUB_TOKEN, or set models.set to auto",
+    ABSENT: "check the name in the settings, or set models.set to auto",
+    SILENT: "go online once, give a path, or set models.set to auto",
+}
+
+
+def _choice(
+    settings: ModelSettings,
+    speech: ModelRef,
+    segmentation: ModelRef,
+    embedding: ModelRef,
+    available: Available | None = None,
+) -> Choice:
+    why = _why(settings, speech, segmentation, embedding, available)
+    languages = ("en",) if speech.kind == "moonshine" or speech.name.endswith(".en") else None
+    return Choice(speech, segmentation, embedding, why, languages, settings.hub_token)
+
+
+def _why(
+    settings: ModelSettings,
+    speech: ModelRef,
+    segmentation: ModelRef,
+    embedding: ModelRef,
+    available: Available | None,
+) -> str:
+    if available is None:
+        return "The embedded models serve because models.set is embedded; they read English only."
+    if speech.kind == "moonshine":
+        reason = _REASONS[_speech_state(settings, available, "cuda" if available.cuda else "cpu")]
+        lead = f"The embedded recogniser serves, which reads English only, because Whisper {reason}"
+    elif speech.name == "auto":
+        lead = _measured(speech)
+    else:
+        origin = "from this machine" if speech.local_only else "from the model hub"
+        lead = f"Whisper {_short(speech.name)} serves, {origin}{_within(settings, speech)}"
+    plain = [
+        f"the embedded {ref.role}, because {_short(name)} {_REASONS[available.weights.get(name, SILENT)]}"
+        for ref, name in ((segmentation, settings.segmentation), (embedding, settings.embedding))
+        if ref.kind == "ge2e" or is_pinned(ref, SEGMENTATION)
+    ]
+    if len(plain) == 2 and speech.kind == "moonshine":
+        return f"{lead}; so do the embedded segmentation and embedding."
+    return "; ".join([lead, *plain]) + "."
+
+
+def _within(settings: ModelSettings, speech: ModelRef) -> str:
+    """What a budget has made of it."""
+    if not _on_gpu(speech.device) or settings.gpu_memory is None:
+        return ""
+    budget = f"{settings.gpu_memory:g} GB of the GPU's memory"
+    if speech.at_once is None:
+        return f"; whether it fits {budget} is not known, for its size is not"
+    chosen = "the largest here that fits" if settings.whisper == "auto" else "so that it fits"
+    return f", {chosen} {budget} beside the other models ({speech.compute_type}, {speech.at_once} slices at once)"
+
+
+def _measured(speech: ModelRef) -> str:
+    return f"Whisper serves with the largest of {', '.join(speech.candidates)} that keeps pace on this machine"
+
+
+def _short(name: str) -> str:
+    """A path says too much about a machine: its last part is enough."""
+    return Path(name).name if is_path(name) else name

@@ -1,0 +1,1 @@
+"""The RxPY pipeline of one source: audio in, labelled segments out."""

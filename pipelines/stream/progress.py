@@ -1,0 +1,100 @@
+"""How far a source's audio has come through the models: its backlog, and what the meeting is told of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from pipelines.types import SAMPLE_RATE, STEP, BlockFailed, LocalVoices, PipelineStats, Reading, Slice
+
+STATS_EVERY = 2 * SAMPLE_RATE
+"""Samples of audio between two `PipelineStats`"""
+
+
+class Progress:
+    """How far each branch has come; thread-safe."""
+
+    def __init__(self, computing: Callable[[], float]) -> None:
+        """`computing` gives the seconds that the models have computed so far."""
+        self._computing = computing
+        self._changed = threading.Condition()
+        self._fed = 0
+        self._told = 0
+        self._windows = 0
+        self._open: list[int] = []  # start samples of final slices that are being read
+        self._dropped = 0
+        self._closed = False
+        self._began = time.perf_counter()
+        self._busy = self._computing()
+
+    def heard(self, length: int) -> None:
+        """So many more samples have come in."""
+        with self._changed:
+            self._fed += length
+
+    def sent_window(self) -> None:
+        """One more window waits for its voices."""
+        with self._changed:
+            self._windows += 1
+
+    def voiced(self, item: LocalVoices | BlockFailed | None) -> None:
+        """A window has come back from the models; None where it was left out."""
+        if isinstance(item, BlockFailed) and item.block != "diarization":
+            return  # an earlier block failed: no window was sent
+        with self._changed:
+            self._windows -= 1
+            self._changed.notify_all()
+
+    def sent_slice(self, piece: Slice) -> None:
+        """One more slice waits to be read."""
+        if piece.final:
+            with self._changed:
+                self._open.append(piece.span.start)
+
+    def read(self, item: Reading | BlockFailed | None) -> None:
+        """A slice has come back from the recogniser; None where it was overtaken and never read."""
+        with self._changed:
+            if item is None:
+                self._dropped += 1
+            elif (isinstance(item, BlockFailed) or item.final) and item.span.start in self._open:
+                # the failure may be a growing slice's whose final one is still being read: then it goes early
+                self._open.remove(item.span.start)
+            self._changed.notify_all()
+
+    @property
+    def backlog(self) -> float:
+        """Seconds of audio that came in and are not yet through the slower branch."""
+        with self._changed:
+            return self._behind()
+
+    def _behind(self) -> float:
+        return max(self._windows * STEP, self._asr_lag()) / SAMPLE_RATE
+
+    def _asr_lag(self) -> int:
+        return self._fed - min(self._open) if self._open else 0
+
+    def wait_below(self, seconds: float) -> None:
+        """Block until the backlog is below so many seconds, or until `close`."""
+        with self._changed:
+            while not self._closed and self._behind() >= seconds:
+                self._changed.wait(timeout=1.0)
+
+    def due(self) -> PipelineStats | None:
+        """How the pipeline keeps up, once for every `STATS_EVERY` samples; None in between."""
+        with self._changed:
+            if self._fed - self._told < STATS_EVERY:
+                return None
+            self._told = self._fed
+            now, busy = time.perf_counter(), self._computing()
+            spent, self._busy = busy - self._busy, busy
+            elapsed, self._began = now - self._began, now
+            rtf = spent / max(elapsed, STATS_EVERY / SAMPLE_RATE)
+            lags = self._asr_lag() / SAMPLE_RATE, self._windows * STEP / SAMPLE_RATE
+            return PipelineStats(rtf, lags[0], lags[1], self._dropped)
+
+    def close(self) -> None:
+        """Free whoever waits."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

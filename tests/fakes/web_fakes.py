@@ -1,0 +1,311 @@
+"""A fake of the server for the page's tests: the real files of `web/`, and answers that the test decides."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from playwright.sync_api import Browser, sync_playwright
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from meeting.core.messages import (
+    ErrorMessage,
+    SegmentMessage,
+    ServerMessage,
+    SessionMessage,
+    SnapshotMessage,
+    SpeakerMessage,
+    WordMessage,
+    as_dict,
+    encode,
+)
+from meeting.server.app import page
+from tests.conftest import chromium
+
+WEB = Path(__file__).resolve().parents[2] / "web"
+POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+"""The strictest policy that a server may send: the page must work under it"""
+MODELS: dict[str, Any] = {
+    "speech": "moonshine tiny-en",
+    "segmentation": "pyannote segmentation",
+    "embedding": "GE2E",
+    "why": "No model hub answered, so the embedded models are used.",
+    "languages": ["en"],
+}
+SWITCHES = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+
+
+@dataclass
+class FakeConnection:
+    """One socket and what came through it."""
+
+    socket: WebSocket
+    start: dict[str, Any] | None = None
+    frames: list[tuple[int, int, int]] = field(default_factory=list)
+    """(seq, capture time in µs, bytes of payload)"""
+
+
+@dataclass
+class FakeServer:
+    """Serves the page and plays the server's part of the protocol; a test moves it by its methods."""
+
+    url: str = ""
+    meetings: list[dict[str, Any]] = field(default_factory=list)
+    """As `GET /api/meetings` lists them"""
+    page_size: int = 50
+    snapshot: dict[str, Any] = field(default_factory=dict)
+    """What differs from an empty meeting in the first message"""
+    refuse: int | None = None
+    """Close code for whoever connects"""
+    refusal: str | None = None
+    """Code of the fatal error that is told before it"""
+    refused: int = 0
+    """How many were"""
+    loading: bool = False
+    """Whether the models are still being loaded"""
+    acking: bool = True
+    stored: int = 0
+    """Frames that are "on disk": the next number expected"""
+    ending: bool = True
+    """Whether `stop` is answered with `ended`"""
+    models: dict[str, Any] = field(default_factory=lambda: dict(MODELS))
+    connections: list[FakeConnection] = field(default_factory=list)
+    requests: list[tuple[str, str, Any]] = field(default_factory=list)
+    """(method, path, body) of the API calls that change something"""
+    _open: list[WebSocket] = field(default_factory=list)
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def tell(self, *messages: dict[str, Any]) -> None:
+        """Send messages to everybody connected."""
+        self._do(self._broadcast(messages))
+
+    def load(self) -> None:
+        """Finish loading the models: everybody learns which."""
+        self.loading = False
+        self.tell(self._snapshot())
+
+    def _snapshot(self) -> dict[str, Any]:
+        return EMPTY_SNAPSHOT | {"models": {} if self.loading else self.models} | self.snapshot
+
+    def cut(self) -> None:
+        """Drop every connection, as a restart would."""
+        self._do(self._cut(1012))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _broadcast(self, messages: tuple[dict[str, Any], ...]) -> None:
+        for message in messages:
+            for connected in self._open:
+                await connected.send_text(json.dumps(message))
+
+    async def _cut(self, code: int) -> None:
+        gone, self._open = self._open, []
+        for connected in gone:
+            await connected.close(code)
+
+    async def connect(self, connected: WebSocket) -> None:
+        """One socket, from `accept` to its end."""
+        await connected.accept()
+        if self.refuse:
+            if self.refusal:
+                error = {"type": "error", "code": self.refusal, "message": "not now", "fatal": True}
+                await connected.send_text(json.dumps(error))
+            self.refused += 1
+            await connected.close(self.refuse)
+            return
+        connection = FakeConnection(connected)
+        await connected.send_text(json.dumps(self._snapshot()))
+        self.connections.append(connection)
+        self._open.append(connected)
+        try:
+            while True:
+                await self._receive(connection, await connected.receive())
+        except (WebSocketDisconnect, RuntimeError):
+            pass  # the page has left, or the test has cut the line
+        finally:
+            if connected in self._open:
+                self._open.remove(connected)
+
+    async def _receive(self, connection: FakeConnection, event: MutableMapping[str, Any]) -> None:
+        if event["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect
+        if event.get("bytes"):
+            await self._frame(connection, event["bytes"])
+            return
+        message = json.loads(event["text"])
+        if message["type"] == "start":
+            connection.start = message
+            await self._begin(connection)
+        elif message["type"] == "stop" and self.ending:
+            await self._broadcast(({"type": "ended", "segments": 3},))
+
+    async def _begin(self, connection: FakeConnection) -> None:
+        models = {} if self.loading else self.models
+        answers: list[ServerMessage] = [SessionMessage("m1", "src1", "secret", self.stored, models)]
+        if self.loading:
+            answers.append(ErrorMessage("loading", "the models are being loaded", False))
+        for answer in answers:
+            await connection.socket.send_text(encode(answer))
+
+    async def _frame(self, connection: FakeConnection, data: bytes) -> None:
+        seq, captured = struct.unpack_from("<IQ", data)
+        connection.frames.append((seq, captured, len(data) - 12))
+        if self.acking:
+            self.stored = seq + 1
+            await connection.socket.send_text(json.dumps({"type": "ack", "seq": seq, "audio": (seq + 1) / 10}))
+
+    async def create(self, request: Request) -> Response:
+        """POST /api/meetings."""
+        body = await request.json()
+        self.requests.append(("POST", request.url.path, body))
+        links = {"host": "/m/m1", "speak": "/m/m1", "view": "/m/m1"}
+        self.snapshot = {"title": body.get("title", ""), **self.snapshot}
+        return JSONResponse({"id": "m1", "title": body.get("title", ""), "state": "open", "links": links}, 201)
+
+    async def list(self, request: Request) -> Response:
+        """GET /api/meetings."""
+        at = int(request.query_params.get("before", 0))
+        after = at + self.page_size
+        following = str(after) if after < len(self.meetings) else None
+        return JSONResponse({"meetings": self.meetings[at:after], "next": following})
+
+    async def one(self, request: Request) -> Response:
+        """GET, PATCH and DELETE of one meeting."""
+        wanted = request.path_params["id"]
+        if request.method != "GET":
+            body = await request.json() if request.method == "PATCH" else None
+            self.requests.append((request.method, request.url.path, body))
+            if request.method == "DELETE":
+                self.meetings = [meeting for meeting in self.meetings if meeting["id"] != wanted]
+                return Response(status_code=204)
+        found = [meeting for meeting in self.meetings if meeting["id"] == wanted]
+        if not found and wanted != "m1":
+            return JSONResponse({"error": {"code": "not_found", "message": "There is no such meeting."}}, 404)
+        return JSONResponse(found[0] if found else meeting("m1", state="open", duration=0))
+
+    def app(self) -> Starlette:
+        """The routes."""
+
+        async def first(request: Request) -> Response:
+            root = "../" if request.path_params else ""
+            return HTMLResponse(page(root), headers={"Content-Security-Policy": POLICY})
+
+        return Starlette(
+            routes=[
+                Route("/", first),
+                Route("/m/{id}", first),
+                Route("/api/meetings", self.create, methods=["POST"]),
+                Route("/api/meetings", self.list),
+                Route("/api/meetings/{id}", self.one, methods=["GET", "PATCH", "DELETE"]),
+                WebSocketRoute("/ws/meetings/{id}", self.connect),
+                Mount("/static", StaticFiles(directory=WEB)),
+            ]
+        )
+
+
+EMPTY_SNAPSHOT = as_dict(SnapshotMessage((), (), "open", "", 0.0, {}))
+
+
+def segment(
+    number: int,
+    start: float,
+    end: float,
+    text: str,
+    speaker: str | None = None,
+    *,
+    rev: int = 1,
+    final: bool = True,
+    stable: int = 0,
+) -> dict[str, Any]:
+    """A `segment` message."""
+    said = text.split()
+    step = (end - start) / max(1, len(said))
+    words = tuple(WordMessage(word, start + i * step, start + (i + 1) * step, 0.9) for i, word in enumerate(said))
+    return as_dict(SegmentMessage(f"s{number}", rev, final, "src1", start, end, speaker, text, stable, words))
+
+
+def speaker(id: str, color: int, name: str | None = None, merged_into: str | None = None) -> dict[str, Any]:
+    """A `speaker` message."""
+    return as_dict(SpeakerMessage(id, name, color, merged_into))
+
+
+def meeting(id: str, title: str = "", state: str = "ended", duration: float = 754.0, **more: Any) -> dict[str, Any]:
+    """A row of the list of meetings."""
+    return {
+        "id": id, "title": title, "state": state, "created_at": "2025-03-04T09:30:00+00:00",
+        "started_at": "2025-03-04T09:30:05+00:00", "ended_at": "2025-03-04T09:42:39+00:00", "duration": duration,
+        "segments": 12, "speakers": [], "models": MODELS, **more,
+    }  # fmt: skip
+
+
+@contextmanager
+def running() -> Iterator[FakeServer]:
+    """A fake server on a free port of this machine."""
+    server = FakeServer()
+    door = socket.socket()
+    door.bind(("127.0.0.1", 0))
+    server.url = f"http://127.0.0.1:{door.getsockname()[1]}"
+    config = uvicorn.Config(server.app(), log_level="critical", ws="websockets-sansio", lifespan="off")
+    program = uvicorn.Server(config)
+
+    async def serve() -> None:
+        server._loop = asyncio.get_running_loop()
+        await program.serve([door])
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    thread.start()
+    eventually(lambda: program.started)
+    try:
+        yield server
+    finally:
+        server.cut()
+        program.should_exit = True
+        thread.join(10)
+        door.close()
+
+
+@contextmanager
+def browser_running(*switches: str) -> Iterator[Browser]:
+    """The machine's chromium, with a fake microphone that beeps."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=[*SWITCHES, *switches])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def eventually(holds: Callable[[], Any], pause: Callable[[float], None] = time.sleep, seconds: float = 20.0) -> Any:
+    """Wait until something holds, and return it; `pause` takes seconds and lets the rest of the world move."""
+    deadline = time.monotonic() + seconds
+    while not (value := holds()):
+        assert time.monotonic() < deadline, "waited in vain"
+        pause(0.02)
+    return value

@@ -1,0 +1,156 @@
+"""Settings: where they come from, which win, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from meeting.core.config import SECTIONS, Config, defaults, load_config
+from pipelines.errors import SettingsError
+
+ROOT = Path(__file__).parents[3]
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "settings.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(folder: Path, text: str, **environment: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_config(write(folder, text), environment)
+    return str(caught.value)
+
+
+def test_without_a_file_every_setting_has_its_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_config(environment={}) == Config()
+
+
+def test_config_yaml_holds_exactly_every_key_with_its_default() -> None:
+    assert yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) == defaults()
+
+
+def test_config_yaml_explains_every_key() -> None:
+    lines = [line for line in (ROOT / "config.yaml").read_text(encoding="utf-8").splitlines() if line[:2] == "  "]
+    assert len(lines) == sum(len(keys) for keys in defaults().values())
+    assert [line for line in lines if "# " not in line] == []
+
+
+def test_config_yaml_loads_as_the_defaults() -> None:
+    assert load_config(ROOT / "config.yaml", {}) == Config()
+
+
+def test_environment_wins_over_the_file_and_flags_win_over_both(tmp_path: Path) -> None:
+    path = write(tmp_path, "server: {port: 1, host: a}\nlimits: {viewers: 7}")
+    config = load_config(path, {"MEETING_SERVER_PORT": "2", "MEETING_HOST": "b"}, {("server", "port"): 3})
+    assert (config.server.port, config.server.host, config.limits.viewers) == (3, "b", 7)
+
+
+def test_a_flag_not_given_changes_nothing(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, ""), {}, {("server", "port"): None}).server.port == 8765
+
+
+def test_the_full_variable_wins_over_the_short_one(tmp_path: Path) -> None:
+    environment = {"MEETING_PORT": "1000", "MEETING_SERVER_PORT": "2000"}
+    assert load_config(write(tmp_path, ""), environment).server.port == 2000
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:0", "cuda:12"])
+def test_the_models_may_be_on_all_gpus_or_on_one(tmp_path: Path, device: str) -> None:
+    assert load_config(write(tmp_path, f"models: {{device: '{device}'}}"), {}).models.device == device
+
+
+def test_the_file_can_be_named_by_a_variable(tmp_path: Path) -> None:
+    path = write(tmp_path, "models: {set: embedded}")
+    assert load_config(environment={"MEETING_CONFIG": str(path)}).models.set == "embedded"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "value"),
+    [
+        ("MEETING_STORAGE_KEEP_AUDIO", "false", False),
+        ("MEETING_SPEECH_HOTWORDS", "Ann, Bo ,", ("Ann", "Bo")),
+        ("MEETING_SPEECH_LANGUAGE", "", None),
+        ("MEETING_SPEECH_MAX_SLICE", "10", 10.0),
+        ("MEETING_SPEAKERS_TIGHT", "0.2", 0.2),
+        ("MEETING_SPEAKERS_TIGHT", "null", None),
+        ("MEETING_MODELS_CACHE_DIR", "/tmp/x", Path("/tmp/x")),
+        ("MEETING_DATA_DIR", "elsewhere", Path("elsewhere")),
+    ],
+)
+def test_variables_are_read_in_the_type_of_their_setting(
+    tmp_path: Path, variable: str, text: str, value: object
+) -> None:
+    config = load_config(write(tmp_path, ""), {variable: text})
+    found: list[Any] = [getattr(getattr(config, s), key) for s in SECTIONS for key in defaults()[s]]
+    assert value in found
+    assert (config != Config()) == (value is not None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("servr: {port: 1}", ["servr", "did you mean server?"]),
+        ("server: {prot: 1}", ["server.prot", "did you mean port?"]),
+        ("server: {port: high}", ["server.port", "whole number", "'high'"]),
+        ("server: {port: 1.5}", ["server.port", "whole number", "1.5"]),
+        ("server: {port: true}", ["server.port", "whole number", "True"]),
+        ("server: {port: 70000}", ["server.port", "between 0 and 65535", "70000"]),
+        ("server: 5", ["section server", "5"]),
+        ("- 1", ["must hold keys and values"]),
+        ("models: {device: 'cuda:N'}", ["models.device", "auto, cpu, cuda, cuda:N", "'cuda:N'"]),
+        ("models: {device: cuda1}", ["models.device", "auto, cpu, cuda, cuda:N", "'cuda1'"]),
+        ("models: {set: huge}", ["models.set", "auto, whisper, embedded", "'huge'"]),
+        ("storage: {keep_audio: 1}", ["storage.keep_audio", "true or false"]),
+        ("storage: {data_dir: ''}", ["storage.data_dir", "a path"]),
+        ("speech: {hotwords: one}", ["speech.hotwords", "list of texts", "'one'"]),
+        ("speech: {hotwords: [1]}", ["speech.hotwords", "list of texts"]),
+        ("speech: {language: no}", ["speech.language", "False", "quotes"]),
+        ("server: {host: ''}", ["server.host", "empty"]),
+        ("speakers: {join: near}", ["speakers.join", "a number or null", "'near'"]),
+        ("speakers: {join: 3}", ["speakers.join", "between 0 and 2", "3"]),
+        ("a: [", ["not valid YAML"]),
+    ],
+)
+def test_a_wrong_file_is_refused_naming_key_value_and_what_is_allowed(
+    tmp_path: Path, text: str, words: list[str]
+) -> None:
+    message = refusal(tmp_path, text)
+    assert [word for word in words if word not in message] == []
+    assert "\n" not in message
+
+
+def test_an_unknown_variable_is_refused_with_a_hint(tmp_path: Path) -> None:
+    assert "did you mean MEETING_SERVER_PORT?" in refusal(tmp_path, "", MEETING_SERVER_PROT="1")
+
+
+def test_a_variable_of_the_wrong_type_is_named_in_the_refusal(tmp_path: Path) -> None:
+    assert "MEETING_PORT must be a whole number, not 'x'" in refusal(tmp_path, "", MEETING_PORT="x")
+
+
+def test_variables_of_others_are_left_alone(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, ""), {"PATH": "x", "MEETINGS": "y"}) == Config()
+
+
+def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no settings file"):
+        load_config(tmp_path / "none.yaml", {})
+
+
+def test_a_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(b"\xff\xfe\x00\x9d")
+    with pytest.raises(SettingsError):
+        load_config(path, {})
+
+
+def test_the_hub_token_is_never_shown(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, ""), {"MEETING_MODELS_HUB_TOKEN": "hf_secret"})
+    assert config.models.hub_token == "hf_secret"
+    assert "hf_secret" not in repr(config)
+    assert "12345" not in refusal(tmp_path, "models: {hub_token: 12345}")

@@ -1,0 +1,50 @@
+"""Text as a terminal may have it: nothing in it is obeyed, and all of it can be read."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meeting.core.terminal_text import visible
+
+ANY = st.text(st.characters(exclude_categories=()))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Grüße, 世界 👋 a\u0301", "Grüße, 世界 👋 a\u0301"),
+        ("\x1b[2J\x1b]0;owned\x07", "\\u001b[2J\\u001b]0;owned\\u0007"),
+        ("\x9b31mred\x7f", "\\u009b31mred\\u007f"),
+        ("a\nb\r\tc", "a\\u000ab\\u000d\\u0009c"),
+        ("name\u202egnp.exe", "name\\u202egnp.exe"),
+        ("\udcff.wav", "\\udcff.wav"),
+    ],
+)
+def test_what_would_be_obeyed_is_shown_as_its_number(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_line_ends_and_tabs_stay_where_lines_are_meant() -> None:
+    assert visible("a\n\tb\r\x1bc", lines=True) == "a\n\tb\\u000d\\u001bc"
+
+
+@given(ANY)
+def test_nothing_is_left_that_a_terminal_would_obey(text: str) -> None:
+    for lines in (False, True):
+        kinds = {unicodedata.category(one) for one in visible(text, lines) if one not in "\n\t"}
+        assert not kinds & {"Cc", "Cs", "Zl", "Zp"}
+    assert "\n" not in visible(text)
+    assert visible(visible(text)) == visible(text)
+
+
+@given(ANY)
+def test_json_stays_the_same_json(text: str) -> None:
+    assert json.loads(visible(json.dumps([text, {text: 1}], ensure_ascii=False, indent=1), lines=True)) == [
+        text,
+        {text: 1},
+    ]

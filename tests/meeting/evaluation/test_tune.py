@@ -1,0 +1,169 @@
+"""The search for settings: it finds what is better, says when that is chance, and prints what to paste."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from meeting.cli import EXPECTED, main
+from meeting.core.config import Config, defaults, load_config
+from meeting.evaluation.tune import (
+    NAMES,
+    Bench,
+    Errors,
+    Point,
+    candidates,
+    descend,
+    describe,
+    options_at,
+    point_of,
+    search,
+    tune,
+)
+from pipelines.diarization.clustering import PRESETS
+from pipelines.diarization.tracker import SpeakerOptions
+from tests.meeting.evaluation.test_evaluate import write_references
+from tests.meeting.evaluation.test_tune_bench import FakeEngine, talk
+from tests.meeting.recordings.test_replay import recording
+
+START = SpeakerOptions(PRESETS["ge2e"])
+
+
+class FakeBench(Bench):
+    """Errors that grow with the distance from each recording's own best value of `known`."""
+
+    def __init__(self, *best: float) -> None:
+        super().__init__([replace(talk(8), name=f"r{at}") for at in range(len(best))], START)
+        self._best = best
+
+    def __call__(self, which: int, point: Point) -> Errors:
+        """By `known` alone."""
+        away = abs(point[NAMES.index("known")] - self._best[which])
+        return Errors(away, away / 2)
+
+
+def known(point: Point) -> float:
+    return point[NAMES.index("known")]
+
+
+def test_a_point_holds_the_settings_and_gives_them_back() -> None:
+    point = point_of(START)
+    assert options_at(START, point) == START
+    assert len(point) == len(NAMES)
+    moved = options_at(START, tuple(value + 0.25 for value in point))
+    assert point_of(moved) == tuple(value + 0.25 for value in point)
+    assert moved.max_speakers == START.max_speakers
+
+
+def test_every_setting_that_is_searched_can_be_set() -> None:
+    assert set(NAMES) <= set(defaults()["speakers"])
+
+
+def test_the_start_is_among_the_values_tried() -> None:
+    start = point_of(START)
+    values = candidates(start)
+    assert [name for at, name in enumerate(NAMES) if start[at] not in values[name]] == []
+    assert all(len(values[name]) > 4 for name in NAMES)
+
+
+def test_the_search_moves_what_helps_and_leaves_the_rest_alone() -> None:
+    bench = FakeBench(0.36, 0.36)
+    best = descend(bench, [0, 1])
+    assert known(best) == 0.36
+    assert [a for a, b in zip(best, bench.start, strict=True) if a != b] == [0.36]
+
+
+def test_where_nothing_is_better_nothing_is_changed() -> None:
+    found = search(FakeBench(0.3, 0.3))
+    assert found.changed == {}
+    assert "nothing to change" in describe(found)
+    assert "speakers:" not in describe(found)
+
+
+def test_what_helps_recordings_that_had_no_say_is_recommended(tmp_path: Path) -> None:
+    found = search(FakeBench(0.36, 0.36, 0.36), "GE2E")
+    assert found.helps
+    text = describe(found)
+    assert "GE2E" in text
+    fragment = text[text.index("speakers:") :]
+    assert yaml.safe_load(fragment) == {"speakers": {"known": 0.36}}
+    (tmp_path / "config.yaml").write_text(fragment)
+    assert load_config(tmp_path / "config.yaml", {}).speakers.known == 0.36
+
+
+def test_what_fits_only_the_recordings_that_chose_it_is_not() -> None:
+    found = search(FakeBench(0.12, 0.5, 0.5))
+    assert found.changed == {"known": 0.45}
+    assert [errors.live for errors in found.held_out] == pytest.approx([0.405, 0.2, 0.2])
+    assert not found.helps
+    assert "no better than before" in describe(found)
+
+
+def test_one_recording_alone_proves_nothing() -> None:
+    found = search(FakeBench(0.36))
+    assert found.held_out == ()
+    assert "One recording alone" in describe(found)
+    assert " - " not in describe(found).splitlines()[4]
+
+
+def test_errors_are_worked_out_once() -> None:
+    calls: list[int] = []
+
+    def counted(heard: Any, options: Any) -> Errors:
+        calls.append(1)
+        return Errors(0.5, 0.5)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("meeting.evaluation.tune.diarize", counted)
+        bench = Bench([talk(8)], START)
+        assert bench.mean([0], bench.start) == bench.mean([0], bench.start) == 0.5
+    assert calls == [1]
+
+
+class FakeModels(FakeEngine):
+    """An engine with thresholds, that can be closed."""
+
+    thresholds = PRESETS["ge2e"]
+    closed = False
+
+    def __init__(self) -> None:
+        self.models = {"embedding": "a fake"}
+
+    def close(self) -> None:
+        """Remember it."""
+        self.closed = True
+
+
+def test_recordings_need_only_turns_and_the_models_are_freed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording(tmp_path, 2.0)
+    write_references(tmp_path, "talk", [(0, 2, "Ann", "")])
+    (tmp_path / "talk.seglst.json").unlink()
+    monkeypatch.setattr("meeting.evaluation.tune.diarize", lambda heard, options: Errors(0.5, 0.25))
+    engine: Any = FakeModels()
+    told: list[str] = []
+    speakers = replace(Config().speakers, known=0.25)
+    found = tune(replace(Config(), speakers=speakers), [tmp_path], lambda config: engine, told.append)
+    assert (found.embedding, found.before, known(found.start)) == ("a fake", (Errors(0.5, 0.25),), 0.25)
+    assert engine.closed
+    assert told[0] == "talk: listening, 1 of 1"
+
+
+def test_the_embedding_model_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def fake(config: Config, folders: list[Path], report: Any) -> Any:
+        seen.append(config.models.embedding)
+        return search(FakeBench(0.3))
+
+    monkeypatch.setattr("meeting.evaluation.tune.tune", fake)
+    assert main(["tune", str(tmp_path), "--embedding", "pyannote/embedding"]) == 0
+    assert seen == ["pyannote/embedding"]
+
+
+def test_a_folder_without_references_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tune", str(tmp_path)]) == EXPECTED
+    assert "NAME.rttm" in capsys.readouterr().err

@@ -1,0 +1,471 @@
+"""What an earlier process left: found, rebuilt, gone on with, or ended; servers are real, pipelines are fakes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meeting.core.access import digest
+from meeting.core.messages import AudioFrame, AudioInfo
+from meeting.core.records import ENDED, ENDING, LIVE, OPEN, EditedLine, Edits, Gap, Meeting, Resume, Source
+from meeting.live.recovery import only_server, remaining, restore
+from meeting.storage.edit_store import Corrections
+from meeting.storage.journal import Journal, in_use
+from meeting.storage.recovery_attempts import AT_ONCE
+from meeting.storage.recovery_store import Rescue
+from meeting.storage.store import Store
+from pipelines.errors import ModelMissing, StoreError
+from pipelines.types import SAMPLE_RATE, Samples, Segment, Span, Word
+from tests.fakes.server_fakes import (
+    FAKE_MODELS,
+    Client,
+    FakeMachinery,
+    FakePipeline,
+    Serving,
+    config,
+    serving,
+    tone,
+    wait_ready,
+)
+
+A, SOURCE, TOKEN = "a" * 16, "s" * 16, "t" * 32
+NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+WINDOW = 600.0
+RESUME = {"source_id": SOURCE, "token": TOKEN}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path) as opened:
+        yield opened
+
+
+def words(number: int, rev: int = 1, text: str = "stored") -> Segment:
+    span = Span(number * SAMPLE_RATE, (number + 1) * SAMPLE_RATE)
+    return Segment(f"s{number}", rev, True, SOURCE, span, None, (Word(text, span),))
+
+
+def left_behind(
+    store: Store,
+    seconds: int = 2,
+    state: str = LIVE,
+    resume: Resume | None = Resume(SOURCE, digest(TOKEN)),  # noqa: B008 - frozen
+) -> Path:
+    """A running meeting as a killed process leaves it; its journal."""
+    store.create_meeting(Meeting(A, "Cut off", OPEN, NOW)).result()
+    store.save_source(A, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, f"{A}.{SOURCE}.flac")).result()
+    store.set_state(A, state, started_at=NOW).result()
+    if resume is not None:
+        Rescue(store).save_resume(A, resume).result()
+    path = store.journal_path(A, SOURCE)
+    with Journal(path, AudioInfo()) as journal:
+        for seq in range(seconds):
+            journal.append(AudioFrame(seq, 0, tone(1.0)))
+    store.audio_path(A, SOURCE).write_bytes(b"half a FLAC")
+    return path
+
+
+# Finding
+
+
+def test_a_cut_off_meeting_is_restored_with_all_its_window(store: Store) -> None:
+    path = left_behind(store)
+    restored = restore(store, A, WINDOW, NOW)
+    assert restored is not None
+    assert (restored.source.id, restored.remaining) == (SOURCE, WINDOW)
+    assert restored.resume == Resume(SOURCE, digest(TOKEN), (), NOW)
+    assert restored.heard_at == datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+
+
+def test_a_crash_while_it_is_rebuilt_does_not_give_it_the_whole_window_again(store: Store) -> None:
+    left_behind(store)
+    restore(store, A, WINDOW, NOW)
+    again = restore(store, A, WINDOW, NOW + timedelta(seconds=100))
+    assert again is not None
+    assert again.remaining == WINDOW - 100
+
+
+@pytest.mark.parametrize("state", [OPEN, ENDED])
+def test_meetings_that_do_not_run_are_left_alone(store: Store, state: str) -> None:
+    left_behind(store, state=state)
+    assert restore(store, A, WINDOW, NOW) is None
+
+
+def test_a_meeting_that_runs_in_another_process_is_left_alone(store: Store) -> None:
+    path = left_behind(store)
+    with Journal(path, AudioInfo()):
+        assert restore(store, A, WINDOW, NOW) is None
+    assert store.meeting(A).state == LIVE
+
+
+def test_a_meeting_without_audio_is_ended_with_what_was_stored(store: Store) -> None:
+    left_behind(store).unlink()
+    store.save_segments(A, [words(2)]).result()
+    assert restore(store, A, WINDOW, NOW) is None
+    meeting = store.meeting(A)
+    assert (meeting.state, meeting.samples, meeting.segments) == (ENDED, 3 * SAMPLE_RATE, 1)
+    assert meeting.ended_at == NOW + timedelta(seconds=3)
+
+
+@pytest.mark.parametrize(
+    ("away", "left"),
+    [(0, 600.0), (100, 500.0), (700, 0.0), (-100, 600.0), (-1e9, 600.0), (1e9, 0.0)],
+)
+def test_a_clock_that_was_set_meanwhile_gives_none_or_all_of_the_window(away: float, left: float) -> None:
+    assert remaining(NOW, NOW + timedelta(seconds=away), WINDOW) == left
+    assert remaining(None, NOW, WINDOW) == WINDOW
+
+
+def test_a_data_folder_has_one_server(tmp_path: Path) -> None:
+    with only_server(tmp_path), pytest.raises(StoreError, match="another server uses"), only_server(tmp_path):
+        pass
+    with only_server(tmp_path):
+        assert (tmp_path / "serve.lock").stat().st_mode & 0o777 == 0o600
+
+
+# Going on
+
+
+def texts(served: Serving) -> list[tuple[str, str]]:
+    body = served.http.get(f"/api/meetings/{A}/transcript").json()
+    return [(segment["id"], segment["text"]) for segment in body["segments"]]
+
+
+def test_a_source_resumes_in_the_next_process_and_nothing_is_missing(tmp_path: Path) -> None:
+    import soundfile
+
+    with Store(tmp_path) as store:
+        left_behind(store, 2)
+        store.save_segments(A, [words(0, rev=9, text="stale"), words(1, text="stale")]).result()
+        Corrections(store).save(A, Edits({"spk1": "Ann"})).result()
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        with served.connect(A) as host, served.connect(A) as viewer:
+            snapshot = viewer.receive()
+            assert (snapshot["state"], [s["text"] for s in snapshot["segments"]]) == ("live", ["one", "one"])
+            session = host.start(resume=RESUME)
+            assert (session["next_seq"], session["resume_token"]) == (2, TOKEN)
+            host.frame(1, tone(1.0))
+            host.frame(2, tone(1.0))
+            host.send("stop")
+            assert host.until("ended")["segments"] == 3
+            viewer.until("ended")
+        assert texts(served) == [("s0", "one"), ("s1", "one"), ("s2", "one")]
+        details = served.http.get(f"/api/meetings/{A}").json()
+        assert (details["state"], details["duration"], details["speakers"][0]["name"]) == ("ended", 3.0, "Ann")
+    with Store(tmp_path) as store:
+        audio, _ = soundfile.read(store.audio_path(A, SOURCE), dtype="int16")
+        assert audio.tobytes() == tone(1.0) * 3
+        assert not store.journal_path(A, SOURCE).exists()
+
+
+def test_what_people_have_set_survives_a_crash_and_the_rebuilding(tmp_path: Path) -> None:
+    heard = words(0, text="one")
+    mine = replace(heard, rev=7, speaker="spk1", words=(Word("won", heard.span),))
+    with Store(tmp_path) as store:
+        left_behind(store)
+        edits = Edits({"spk1": "Ann"}, {"spk2": "spk1"}, {"s0": EditedLine(mine, heard.words, True)})
+        Corrections(store).save(A, edits, "s0").result()
+    with serving(config(tmp_path, resume_window=1.0)) as served:
+        reader = ended(served)
+        last = [message for message in reader.seen if message["type"] == "snapshot"][-1]
+        assert texts(served) == [("s0", "won"), ("s1", "one")]
+        details = served.http.get(f"/api/meetings/{A}").json()["speakers"]
+        assert [(s["id"], s["name"], s["merged_into"]) for s in details] == [
+            ("spk1", "Ann", None),
+            ("spk2", None, "spk1"),
+        ]
+        assert len(last["segments"]) <= 2
+    with Store(tmp_path) as store:
+        assert [(s.id, s.speaker) for s in store.record(A).segments] == [("s0", "spk1"), ("s1", "spk1")]
+
+
+def test_while_it_is_rebuilt_readers_see_what_was_stored_and_its_source_is_told(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store)
+        store.save_segments(A, [words(0)]).result()
+        Rescue(store).save_gap(A, Gap(SOURCE, Span(0, 1600), "lost")).result()
+    machinery = FakeMachinery(gate=threading.Event())
+    with serving(config(tmp_path), machinery) as served:
+        assert served.http.get("/healthz").status_code == 200
+        assert served.http.get("/readyz").status_code == 503
+        with served.connect(A) as viewer, served.connect(A) as host:
+            snapshot = viewer.receive()
+            assert [s["text"] for s in snapshot["segments"]] == ["stored"]
+            assert [(gap["start"], gap["end"]) for gap in snapshot["gaps"]] == [(0.0, 0.1)]
+            host.send("start", version=1, audio={"encoding": "pcm_s16le", "sample_rate": 16000}, resume=RESUME)
+            assert host.until("session")["next_seq"] == 2
+            told = host.until("error")
+            assert (told["code"], told["fatal"]) == ("recovering", False)
+            host.frame(2, tone(1.0))
+            assert host.until("ack")["seq"] == 2
+            assert machinery.gate is not None
+            machinery.gate.set()
+            assert [s["text"] for s in viewer.until("snapshot")["segments"]] == ["one", "one", "one"]
+            host.send("stop")
+            assert host.until("ended")["segments"] == 3
+
+
+def test_what_was_kept_while_the_models_loaded_is_heard_by_the_next_process(tmp_path: Path) -> None:
+    machinery = FakeMachinery(gate=threading.Event())
+    with serving(config(tmp_path), machinery) as served:
+        meeting_id = served.create()
+        with served.connect(meeting_id) as host:
+            assert host.start()["models"] == {}
+            for seq in range(3):
+                host.frame(seq, tone(1.0))
+            while host.until("ack")["seq"] < 2:
+                pass
+            served.server.handle_exit(15, None)
+            assert host.close_code() == 1013
+    assert machinery.gate is not None
+    machinery.gate.set()
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        with served.connect(meeting_id) as viewer:
+            viewer.until("ended")
+        meeting = served.http.get(f"/api/meetings/{meeting_id}/transcript").json()
+        assert [segment["text"] for segment in meeting["segments"]] == ["one"] * 3
+        assert (meeting["meeting"]["duration"], meeting["models"]) == (3.0, FAKE_MODELS)
+
+
+def test_a_stopped_meeting_is_ended_by_the_next_process_though_the_database_refused_to_know_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved, refused = Store.set_state, threading.Event()
+
+    def refusing(store: Store, meeting_id: str, state: str, **given: Any) -> Future[None]:
+        if state != ENDING:
+            return saved(store, meeting_id, state, **given)
+        refused.set()
+        future: Future[None] = Future()
+        future.set_exception(StoreError("disk I/O error"))
+        return future
+
+    monkeypatch.setattr(Store, "set_state", refusing)
+    with serving(config(tmp_path), FakeMachinery(gate=threading.Event())) as served:
+        meeting_id = served.create()
+        with served.connect(meeting_id) as host:
+            host.start()
+            host.frame(0, tone(1.0))
+            host.until("ack")
+            served.server.handle_exit(15, None)
+            assert host.close_code() == 1013
+    assert refused.is_set()
+    monkeypatch.setattr(Store, "set_state", saved)
+    with Store(tmp_path) as store:
+        assert store.meeting(meeting_id).state == LIVE
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        with served.connect(meeting_id) as viewer:
+            assert viewer.until("ended")["segments"] == 1
+
+
+def test_a_journal_is_free_once_its_server_has_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    close = Journal.close
+
+    def late(journal: Journal) -> None:
+        threading.Event().wait(0.5)
+        close(journal)
+
+    monkeypatch.setattr(Journal, "close", late)
+    with serving(config(tmp_path), FakeMachinery(gate=threading.Event())) as served:
+        meeting_id = served.create()
+        with served.connect(meeting_id) as host:
+            host.start()
+            host.frame(0, tone(1.0))
+            host.until("ack")
+            served.server.handle_exit(15, None)
+            host.close_code()
+    (path,) = (tmp_path / "audio").glob("*.journal")
+    assert not in_use(path)
+
+
+def test_a_meeting_that_ran_in_another_process_is_heard_once_that_has_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meeting.live.rooms.AGAIN", 0.05)
+    with Store(tmp_path) as store:
+        path = left_behind(store, resume=None)
+    other = Journal(path, AudioInfo())
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        assert served.http.get(f"/api/meetings/{A}").json()["state"] == "live"
+        other.close()
+        while served.http.get(f"/api/meetings/{A}").json()["state"] != "ended":
+            threading.Event().wait(0.05)
+        assert len(texts(served)) == 2
+
+
+def test_models_that_cannot_be_loaded_leave_the_meeting_to_a_later_process(tmp_path: Path) -> None:
+    machinery = FakeMachinery(gate=threading.Event(), error=ModelMissing("run models pull"))
+    with serving(config(tmp_path), machinery) as served:
+        meeting_id = served.create()
+        with served.connect(meeting_id) as host, served.connect(meeting_id) as viewer:
+            token = host.start()
+            host.frame(0, tone(1.0))
+            host.until("ack")
+            assert machinery.gate is not None
+            machinery.gate.set()
+            while (told := host.until("error"))["code"] == "loading":
+                pass
+            assert (told["code"], told["message"], told["fatal"]) == ("models", "run models pull", True)
+            assert (host.close_code(), viewer.close_code()) == (4400, 1013)
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        with served.connect(meeting_id) as host:
+            resume = {"source_id": token["source_id"], "token": token["resume_token"]}
+            assert host.start(resume=resume)["next_seq"] == 1
+            host.frame(1, tone(1.0))
+            host.send("stop")
+            assert host.until("ended")["segments"] == 2
+
+
+def test_a_stranger_cannot_go_on_with_it(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store)
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        with served.connect(A) as client:
+            assert client.start(resume={"source_id": SOURCE, "token": digest(TOKEN)})["code"] == "unauthorized"
+            assert client.close_code() == 4401
+
+
+def ended(served: Serving) -> Client:
+    """A reader of the meeting who has seen its end."""
+    with served.connect(A) as viewer:
+        viewer.until("ended")
+        return viewer
+
+
+def test_a_source_that_stays_away_ends_the_meeting_complete(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store)
+    with serving(config(tmp_path, resume_window=1.0)) as served:
+        ended(served)
+        assert texts(served) == [("s0", "one"), ("s1", "one")]
+        details = served.http.get(f"/api/meetings/{A}").json()
+        assert (details["state"], details["started_at"]) == ("ended", "2026-01-02T00:00:00.000Z")
+
+
+@pytest.mark.parametrize(
+    ("state", "resume"),
+    [
+        pytest.param(ENDING, Resume(SOURCE, digest(TOKEN)), id="its source had stopped"),
+        pytest.param(LIVE, Resume(SOURCE, None), id="a replay"),
+        pytest.param(LIVE, None, id="stored by an earlier version"),
+    ],
+)
+def test_a_meeting_that_nobody_can_come_back_to_is_ended_at_once(
+    tmp_path: Path, state: str, resume: Resume | None
+) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store, state=state, resume=resume)
+    with serving(config(tmp_path)) as served:
+        ended(served)
+        assert texts(served) == [("s0", "one"), ("s1", "one")]
+
+
+def test_a_clock_that_went_back_does_not_end_a_meeting_before_it_began(tmp_path: Path) -> None:
+    later = datetime.now(timezone.utc) + timedelta(days=400)
+    with Store(tmp_path) as store:
+        left_behind(store, resume=None)
+        store.set_state(A, LIVE, started_at=later).result()
+    with serving(config(tmp_path)) as served:
+        ended(served)
+        details = served.http.get(f"/api/meetings/{A}").json()
+        assert details["ended_at"] == details["started_at"]
+
+
+def test_a_server_that_stops_while_it_rebuilds_leaves_it_to_the_next(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store)
+    machinery = FakeMachinery(gate=threading.Event())
+    with serving(config(tmp_path), machinery) as served, served.connect(A) as viewer:
+        viewer.receive()
+        served.server.handle_exit(15, None)
+        assert viewer.close_code() == 1013
+        assert machinery.gate is not None
+        machinery.gate.set()
+    with Store(tmp_path) as store:
+        assert store.meeting(A).state == LIVE
+    with serving(config(tmp_path, resume_window=1.0)) as served:
+        ended(served)
+        assert len(texts(served)) == 2
+
+
+def test_of_many_meetings_only_some_hold_a_pipeline_at_once(tmp_path: Path) -> None:
+    ids = [letter * 16 for letter in "bcdefgh"]
+    with Store(tmp_path) as store:
+        left_behind(store)
+        for id_ in ids:
+            store.create_meeting(replace(store.meeting(A), id=id_)).result()
+            store.save_source(id_, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1)).result()
+            with Journal(store.journal_path(id_, SOURCE), AudioInfo()) as journal:
+                journal.append(AudioFrame(0, 0, tone(1.0)))
+    goes_on = threading.Event()
+
+    class Held(FakePipeline):
+        def feed(self, audio: Samples) -> None:
+            """Hear nothing before the test lets it."""
+            goes_on.wait(20)
+            super().feed(audio)
+
+    machinery = FakeMachinery(pipeline=Held)
+    with serving(config(tmp_path), machinery) as served:
+        hearings = served.app.state.rooms.workshop.hearings
+        while len(hearings._waiting) < 1 + len(ids) - AT_ONCE or len(machinery.pipelines) < AT_ONCE:
+            threading.Event().wait(0.01)
+        assert len(machinery.pipelines) == AT_ONCE
+        goes_on.set()
+        wait_ready(served)
+        assert len(machinery.pipelines) == 1 + len(ids)
+
+
+def test_several_meetings_are_rebuilt(tmp_path: Path) -> None:
+    others = ["b" * 16, "c" * 16]
+    with Store(tmp_path) as store:
+        left_behind(store)
+        for other in others:
+            store.create_meeting(replace(store.meeting(A), id=other)).result()
+    with serving(config(tmp_path, resume_window=1.0)) as served:
+        wait_ready(served)
+        ended(served)
+        assert {served.http.get(f"/api/meetings/{id_}").json()["state"] for id_ in (A, *others)} == {"ended"}
+
+
+def test_a_host_ends_and_deletes_a_meeting_that_is_still_being_rebuilt(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store)
+    machinery = FakeMachinery(gate=threading.Event())
+    assert machinery.gate is not None
+    with serving(config(tmp_path), machinery) as served, served.connect(A) as viewer:
+        viewer.until("snapshot")
+        assert served.http.delete(f"/api/meetings/{A}").status_code == 409
+        assert served.http.post(f"/api/meetings/{A}/end").json()["state"] in ("live", "ending")
+        assert served.http.delete(f"/api/meetings/{A}").status_code == 204
+        assert viewer.close_code() == 4404
+        assert not list((tmp_path / "audio").iterdir())
+        assert "failed" not in caplog.text
+        machinery.gate.set()
+
+
+def test_a_meeting_that_is_ended_while_it_is_rebuilt_ends_with_all_that_was_received(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store)
+    machinery = FakeMachinery(gate=threading.Event())
+    assert machinery.gate is not None
+    with serving(config(tmp_path), machinery) as served, served.connect(A) as viewer:
+        viewer.until("snapshot")
+        assert served.http.post(f"/api/meetings/{A}/end").status_code == 200
+        machinery.gate.set()
+        assert viewer.until("ended")["segments"] == 2

@@ -1,0 +1,105 @@
+"""What was set aside, heard when a person asks for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from meeting import cli
+from meeting.core.records import ENDED, Gap, Meeting
+from meeting.live.recovery import restore
+from meeting.recordings.recover import hear_aside
+from meeting.storage.orphans import GIVEN_UP, set_aside
+from meeting.storage.recovery_attempts import SAME, Note, _settle
+from meeting.storage.store import Store
+from pipelines.errors import MeetingError, ModelMissing, NotFound
+from pipelines.types import SAMPLE_RATE, Span
+from tests.fakes.server_fakes import FakeMachinery, config, serving, tone, wait_ready
+from tests.meeting.storage.test_recovery_attempts import GOOD, NOW, SOURCE, left_behind
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def given_up(folder: Path) -> Path:
+    """A meeting of three seconds whose journal was set aside; where that is."""
+    with Store(folder) as store:
+        left_behind(store, GOOD, *[tone(1.0)] * 3)
+        path = store.journal_path(GOOD, SOURCE)
+        _settle(path, Note(same=SAME))
+        assert restore(store, GOOD, 600.0, NOW, lambda path: True) is None
+        assert store.meeting(GOOD).state == ENDED
+        (gap,) = store.record(GOOD).gaps
+        assert gap == Gap(SOURCE, Span(SAMPLE_RATE, 3 * SAMPLE_RATE), GIVEN_UP)
+    return path.with_suffix(".aside")
+
+
+def test_it_is_heard_to_its_end_and_the_meeting_is_whole(tmp_path: Path) -> None:
+    aside = given_up(tmp_path)
+    told = hear_aside(config(tmp_path), "last", FakeMachinery())
+    assert told == {"meeting": GOOD, "state": "ended", "seconds": 3.0, "segments": 3, "gaps": 0}
+    assert not aside.exists()
+    assert list((tmp_path / "audio").glob("*.hearing")) == []
+    assert (tmp_path / "audio" / f"{GOOD}.{SOURCE}.flac").is_file()
+
+
+def test_a_process_that_dies_over_it_leaves_it_to_no_server(tmp_path: Path) -> None:
+    aside = given_up(tmp_path)
+    program = f"""if True:
+        import os, sys
+        from pathlib import Path
+        from meeting.rehear import hear_aside
+        from tests.server_fakes import FakeMachinery, FakePipeline, config
+        class Deadly(FakePipeline):
+            def feed(self, audio):
+                os._exit(3)
+        hear_aside(config(Path(sys.argv[1])), "{GOOD}", FakeMachinery(pipeline=Deadly))
+    """
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, check=False, timeout=60)
+    assert ended.returncode == 3
+    assert not aside.exists()
+    with serving(config(tmp_path)) as served:
+        wait_ready(served)
+        body = served.http.get(f"/api/meetings/{GOOD}/transcript").json()
+        assert (body["meeting"]["state"], [s["text"] for s in body["segments"]]) == ("ended", ["stored"])
+        assert [gap["reason"] for gap in body["gaps"]] == [GIVEN_UP]
+    assert aside.is_file()
+
+
+def test_models_that_cannot_be_loaded_change_nothing(tmp_path: Path) -> None:
+    aside = given_up(tmp_path)
+    with pytest.raises(ModelMissing):
+        hear_aside(config(tmp_path), GOOD, FakeMachinery(error=ModelMissing("run models pull")))
+    assert aside.is_file()
+    with Store(tmp_path) as store:
+        assert store.meeting(GOOD).state == ENDED
+
+
+def test_what_was_never_set_aside_is_a_sentence(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.create_meeting(Meeting(GOOD, "t", "open", NOW)).result()
+    with pytest.raises(MeetingError, match="nothing of meeting"):
+        hear_aside(config(tmp_path), GOOD, FakeMachinery())
+    with pytest.raises(NotFound):
+        hear_aside(config(tmp_path), "zzz", FakeMachinery())
+
+
+def test_a_meeting_that_is_not_over_is_left_alone(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store, GOOD, tone(1.0))
+        set_aside(store.journal_path(GOOD, SOURCE))
+    with pytest.raises(MeetingError, match="is live: try again"):
+        hear_aside(config(tmp_path), GOOD, FakeMachinery())
+
+
+def test_the_command_prints_what_came_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("meeting.recordings.recover.RealMachinery", lambda config: FakeMachinery())
+    given_up(tmp_path)
+    assert cli.main(["recover", GOOD, "--data-dir", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out)["segments"] == 3
+    assert cli.main(["recover", GOOD, "--data-dir", str(tmp_path)]) == cli.EXPECTED

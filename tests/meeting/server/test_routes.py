@@ -1,0 +1,196 @@
+"""Every route of the server with every kind of token, from one table; a route that is not in it fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from meeting.core.access import RULES, Role
+from tests.fakes.access_fakes import TOKEN, Given, Locked
+
+NOBODY, WRONG, VIEW, SPEAK, HOST, SERVER = "nobody", "wrong", "view", "speak", "host", "server"
+EVERYONE = (NOBODY, WRONG, VIEW, SPEAK, HOST, SERVER)
+READERS = (VIEW, SPEAK, HOST, SERVER)
+HOSTS = (HOST, SERVER)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One route: who may, and a request that works for them."""
+
+    allowed: tuple[str, ...]
+    status: int = 200
+    options: dict[str, Any] = field(default_factory=dict)
+    path: str = ""
+    """What stands for the route, where filling in ids does not do"""
+
+
+TABLE = {
+    "GET /": Row(EVERYONE),
+    "GET /m/{meeting_id}": Row(EVERYONE),
+    "GET /m/{meeting_id}/": Row(EVERYONE),
+    "GET /static/{path:path}": Row(EVERYONE, path="/static/app.js"),
+    "GET /docs": Row(EVERYONE),
+    "GET /openapi.json": Row(EVERYONE),
+    "GET /healthz": Row(EVERYONE),
+    "GET /readyz": Row(EVERYONE),
+    "GET /metrics": Row((SERVER,)),
+    "GET /api/meetings": Row((SERVER,)),
+    "POST /api/meetings": Row((SERVER,), 201),
+    "GET /api/meetings/{meeting_id}": Row(READERS),
+    "PATCH /api/meetings/{meeting_id}": Row(HOSTS, options={"json": {"title": "Other"}}),
+    "DELETE /api/meetings/{meeting_id}": Row(HOSTS, 204),
+    "POST /api/meetings/{meeting_id}/end": Row(HOSTS),
+    "PATCH /api/meetings/{meeting_id}/speakers/{speaker_id}": Row(HOSTS, options={"json": {"name": "Ann"}}),
+    "PATCH /api/meetings/{meeting_id}/segments/{segment_id}": Row(HOSTS, options={"json": {"rev": 3, "speaker": None}}),
+    "GET /api/meetings/{meeting_id}/transcript": Row(READERS),
+    "GET /api/meetings/{meeting_id}/export": Row(READERS, options={"params": {"format": "txt"}}),
+    "GET /api/meetings/{meeting_id}/audio": Row(HOSTS),
+    "GET /api/meetings/{meeting_id}/links": Row(HOSTS),
+    "POST /api/meetings/{meeting_id}/links": Row(HOSTS, 201, {"json": {"role": "view"}}),
+    "DELETE /api/meetings/{meeting_id}/links/{link_id}": Row(HOSTS, 204),
+    "WEBSOCKET /ws/meetings/{meeting_id}": Row(READERS),
+}
+ROUTES = pytest.mark.parametrize("route", [route for route in TABLE if not route.startswith("WEBSOCKET")])
+
+
+@pytest.fixture(scope="module")
+def other(server: Locked) -> Given:
+    """Another meeting."""
+    return server.held("Other")
+
+
+def routes(app: Any) -> Iterator[str]:
+    """Every route of an app, those of included routers and mounts too."""
+    for route in app.routes:
+        inner = getattr(route, "original_router", None)
+        if inner is not None:  # an included router, in newer versions of FastAPI
+            yield from routes(inner)
+        elif hasattr(route, "methods"):
+            for method in (route.methods or {"WEBSOCKET"}) - {"HEAD"}:
+                yield f"{method} {route.path}"
+        elif hasattr(route, "endpoint"):
+            yield f"WEBSOCKET {route.path}"
+        else:
+            yield f"GET {route.path}/{{path:path}}"
+
+
+def test_every_route_is_in_the_table_and_has_a_rule(server: Locked) -> None:
+    found = set(routes(server.serving.app))
+    assert len(found) >= 20
+    assert found == set(TABLE), "a new route needs a row in this table and a rule in meeting/core/access.py"
+    assert found == {f"{method} {path}" for method, path in RULES}
+
+
+def test_the_rules_say_what_the_table_says() -> None:
+    least = {Role.ANYONE: NOBODY, Role.VIEW: VIEW, Role.SPEAK: SPEAK, Role.HOST: HOST, Role.SERVER: SERVER}
+    rules = {f"{method} {path}": least[role] for (method, path), role in RULES.items()}
+    del rules["WEBSOCKET /ws/meetings/{meeting_id}"]  # asks by itself
+    assert rules == {route: row.allowed[0] for route, row in TABLE.items() if route in rules}
+
+
+def ask(server: Locked, route: str, meeting: Given, token: str | None) -> int:
+    """The status of a route's request about a meeting."""
+    row = TABLE[route]
+    method, path = route.split()
+    link_id = server.link(meeting, "view")[0] if "{link_id}" in path else ""
+    ids = {"meeting_id": meeting.id, "link_id": link_id, "speaker_id": "spk1", "segment_id": "s0"}
+    path = row.path or re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
+    assert not re.search(r"[{}]", path)
+    return server.call(method, path, token, **row.options).status_code
+
+
+@ROUTES
+@pytest.mark.parametrize("who", EVERYONE)
+def test_each_route_lets_in_whom_the_table_names_and_nobody_else(server: Locked, route: str, who: str) -> None:
+    meeting = server.held("Mine") if who in TABLE[route].allowed else server.create("Mine")
+    server.forget_guesses()  # this file guesses wrong more often than one may
+    tokens = {VIEW: meeting.view, SPEAK: meeting.speak, HOST: meeting.host, SERVER: TOKEN, WRONG: "wrong", NOBODY: None}
+    status = ask(server, route, meeting, tokens[who])
+    if who in TABLE[route].allowed:
+        assert status == TABLE[route].status
+    else:
+        assert status == (401 if who in (NOBODY, WRONG) else 403)
+
+
+@pytest.mark.parametrize(
+    "route", [route for route, row in TABLE.items() if NOBODY not in row.allowed and "ws" not in route]
+)
+@pytest.mark.parametrize("role", [VIEW, SPEAK, HOST])
+def test_each_route_refuses_the_links_of_another_meeting(server: Locked, other: Given, route: str, role: str) -> None:
+    assert ask(server, route, server.create("Mine"), getattr(other, role)) == 403
+
+
+@pytest.mark.parametrize("who", EVERYONE)
+def test_the_socket_lets_in_whom_the_table_names(server: Locked, other: Given, who: str) -> None:
+    meeting = server.create()
+    tokens = {
+        VIEW: meeting.view,
+        SPEAK: meeting.speak,
+        HOST: meeting.host,
+        SERVER: TOKEN,
+        WRONG: other.host,
+        NOBODY: None,
+    }
+    with server.connect(meeting.id, tokens[who]) as client:
+        if who == NOBODY:
+            client.send("stop")
+        if who in TABLE["WEBSOCKET /ws/meetings/{meeting_id}"].allowed:
+            assert client.receive()["type"] == "snapshot"
+        else:
+            assert client.close_code() == 4401
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/new", "/api/meetings/x/secret", "/api/meetings/", "/api", "/admin", "//api/meetings"]
+)
+def test_what_has_no_rule_is_refused_without_a_word(server: Locked, path: str) -> None:
+    assert server.call("GET", path, None).status_code == 401
+
+
+def test_a_socket_without_a_rule_is_refused(server: Locked) -> None:
+    from websockets.sync.client import connect
+
+    with pytest.raises(InvalidStatus), connect(f"ws://127.0.0.1:{server.serving.port}/ws/other"):
+        pass
+
+
+def test_a_link_does_not_tell_which_other_meetings_there_are(server: Locked, other: Given) -> None:
+    answers = [server.call("GET", f"/api/meetings/{id_}", other.view) for id_ in ("none", server.create().id)]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(403, answers[0].text)}
+
+
+def test_a_refused_request_is_not_even_parsed(server: Locked) -> None:
+    answer = server.call("POST", "/api/meetings", "wrong", content=b"{", headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize("query", ["token", "t", "access_token", "auth"])
+def test_no_token_is_taken_from_an_address(server: Locked, query: str) -> None:
+    assert server.call("GET", "/api/meetings", None, params={query: TOKEN}).status_code == 401
+
+
+def test_too_many_wrong_tokens_are_answered_with_429(server: Locked) -> None:
+    server.forget_guesses()
+    meeting = server.create()
+    answers = [server.call("GET", "/api/meetings", "wrong") for _ in range(25)]
+    assert [answer.status_code for answer in answers] == [401] * 20 + [429] * 5
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert server.call("GET", f"/api/meetings/{meeting.id}", meeting.view).status_code == 200
+    server.forget_guesses()
+    assert server.call("GET", "/api/meetings").status_code == 200
+
+
+def test_behind_a_proxy_guessers_are_told_apart(server: Locked) -> None:
+    server.forget_guesses()
+    here, there = {"X-Forwarded-For": "198.51.100.7"}, {"X-Forwarded-For": "203.0.113.9"}
+    statuses = [server.call("GET", "/api/meetings", "wrong", headers=here).status_code for _ in range(21)]
+    assert statuses[-1] == 429
+    assert server.call("GET", "/api/meetings", headers=here).status_code == 429
+    assert server.call("GET", "/api/meetings", headers=there).status_code == 200
+    server.forget_guesses()

@@ -1,0 +1,210 @@
+"""The SQLite file: its connections, its one writer, and the sentences its errors become."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from meeting.storage import database
+from meeting.storage.database import Writer, connect, prepare, readers, sentences
+from pipelines.errors import NotFound, StoreError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A migrated database."""
+    prepare(tmp_path / "db")
+    return tmp_path / "db"
+
+
+@pytest.fixture
+def writer(path: Path) -> Iterator[Writer]:
+    """Its writer, closed at the end."""
+    writer = Writer(path)
+    yield writer
+    writer.close()
+
+
+def note(title: str) -> Callable[[Session], None]:
+    """Work that keeps a meeting named so."""
+
+    def work(session: Session) -> None:
+        session.execute(
+            text("INSERT INTO meetings VALUES (:id, :id, 'open', '2026-01-01 00:00:00.000000', NULL, NULL, 0, '{}')"),
+            {"id": title},
+        )
+
+    return work
+
+
+def titles(path: Path) -> list[str]:
+    """What is kept."""
+    connection = sqlite3.connect(path)
+    found = [title for (title,) in connection.execute("SELECT title FROM meetings ORDER BY rowid")]
+    connection.close()
+    return found
+
+
+def test_the_writers_connection_has_every_guard_on(writer: Writer) -> None:
+    seen: dict[str, object] = {}
+
+    def look(session: Session) -> None:
+        for name in ("journal_mode", "foreign_keys", "secure_delete", "busy_timeout"):
+            seen[name] = session.execute(text(f"PRAGMA {name}")).scalar()
+
+    writer.submit(look).result()
+    assert seen == {"journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1, "busy_timeout": 5000}
+
+
+def test_readers_cannot_write(path: Path) -> None:
+    engine = readers(path)
+    with engine.connect() as connection, pytest.raises(OperationalError, match="readonly"):
+        connection.execute(text("DELETE FROM meetings"))
+    engine.dispose()
+
+
+def test_work_is_done_in_the_order_asked(writer: Writer, path: Path) -> None:
+    futures = [writer.submit(note(str(i))) for i in range(50)]
+    for future in futures:
+        future.result()
+    assert titles(path) == [str(i) for i in range(50)]
+
+
+def test_work_that_fails_leaves_no_half_of_it_and_the_next_goes_on(writer: Writer, path: Path) -> None:
+    def half(session: Session) -> None:
+        note("half")(session)
+        raise KeyError("a mistake in the work")
+
+    assert isinstance(writer.submit(half).exception(), KeyError)
+    writer.submit(note("next")).result()
+    assert titles(path) == ["next"]
+
+
+def test_closing_drains_and_may_be_repeated(path: Path) -> None:
+    writer = Writer(path)
+    futures = [writer.submit(note(str(i))) for i in range(50)]
+    writer.close()
+    writer.close()
+    assert all(future.exception(timeout=0) is None for future in futures)
+    assert len(titles(path)) == 50
+    assert isinstance(writer.submit(note("late")).exception(timeout=0), StoreError)
+
+
+def test_cancelling_the_wait_does_not_cancel_the_write(writer: Writer, path: Path) -> None:
+    release = threading.Event()
+    first = writer.submit(lambda _: release.wait() and None)
+    second = writer.submit(note("kept"))
+    assert not second.cancel()
+    release.set()
+    first.result()
+    second.result()
+    assert titles(path) == ["kept"]
+
+
+def test_more_writes_than_may_wait_fail_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "WAITING_WRITES", 2)
+    writer = Writer(path)
+    release = threading.Event()
+    first = writer.submit(lambda _: release.wait() and None)
+    second = writer.submit(note("second"))
+    third = writer.submit(note("third"))
+    with pytest.raises(StoreError, match="does not keep up"):
+        third.result(timeout=0)
+    release.set()
+    first.result()
+    second.result()
+    writer.submit(note("fourth")).result()
+    writer.close()
+    assert titles(path) == ["second", "fourth"]
+
+
+def test_a_database_locked_by_another_program_fails_the_write_and_the_next_goes_on(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    writer = Writer(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="in use by another program"):
+        writer.submit(note("locked")).result()
+    other.execute("ROLLBACK")
+    other.close()
+    writer.submit(note("free")).result()
+    writer.close()
+    assert titles(path) == ["free"]
+
+
+@pytest.mark.parametrize(
+    ("thrown", "said"),
+    [
+        (sqlite3.OperationalError("database or disk is full"), "make room"),
+        (sqlite3.OperationalError("database is locked"), "in use by another program"),
+        (sqlite3.OperationalError("attempt to write a readonly database"), "check the permissions"),
+        (sqlite3.OperationalError("unable to open database file"), "check the permissions"),
+        (sqlite3.DatabaseError("database disk image is malformed"), "damaged"),
+        (OSError(28, "No space left on device", "/data/x"), "/data/x cannot be used: No space left on device"),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), "does not fit"),
+        (OverflowError("Python int too large to convert to SQLite INTEGER"), "does not fit"),
+    ],
+)
+def test_what_the_database_throws_becomes_a_sentence(thrown: Exception, said: str) -> None:
+    with pytest.raises(StoreError, match=said), sentences(Path("db")):
+        raise thrown
+
+
+def test_sentences_do_not_quote_what_was_to_be_stored(path: Path) -> None:
+    engine = connect(path, "BEGIN IMMEDIATE")
+    with pytest.raises(StoreError) as caught, sentences(path), engine.begin() as connection:
+        connection.execute(text("INSERT INTO meetings (id) VALUES (:id)"), {"id": "a secret"})
+    engine.dispose()
+    assert "secret" not in f"{caught.value} {caught.value.__cause__}"
+
+
+def test_a_row_without_its_meeting_is_not_found(path: Path, writer: Writer) -> None:
+    work = text("INSERT INTO turns VALUES (1, 'nobody', 0, 1, 'spk1')")
+    with pytest.raises(NotFound):
+        writer.submit(lambda session: session.execute(work) and None).result()
+
+
+def test_what_is_deleted_leaves_the_log_as_soon_as_no_reader_holds_it_back(path: Path, writer: Writer) -> None:
+    writer.submit(note("Zyzzogeton")).result()
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM meetings").fetchone()
+    writer.submit(lambda session: session.execute(text("DELETE FROM meetings")) and None, wipe=True).result()
+    log = path.with_name("db-wal")
+    assert b"Zyzzogeton" in path.read_bytes() + log.read_bytes()
+    reader.execute("COMMIT")
+    writer.submit(note("later")).result()
+    assert b"Zyzzogeton" not in path.read_bytes() + log.read_bytes()
+    reader.close()
+
+
+def test_a_log_that_a_reader_held_back_is_emptied_without_another_write(
+    path: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "WIPE_AGAIN", 0.05)
+    writer.submit(note("Zyzzogeton")).result()
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM meetings").fetchone()
+    writer.submit(lambda session: session.execute(text("DELETE FROM meetings")) and None, wipe=True).result()
+    log = path.with_name("db-wal")
+    assert b"Zyzzogeton" in log.read_bytes()
+    reader.close()
+    while b"Zyzzogeton" in path.read_bytes() + log.read_bytes():
+        threading.Event().wait(0.01)
+
+
+def test_a_process_that_ends_waits_only_shortly_for_others(writer: Writer) -> None:
+    seen: list[object] = []
+    writer.hurry()
+    writer.submit(lambda session: seen.append(session.execute(text("PRAGMA busy_timeout")).scalar())).result()
+    assert seen == [500]

@@ -1,0 +1,288 @@
+"""The commands: what they print, their exit codes, and that no traceback leaves them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import socket
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meeting.cli import EXPECTED, FORMATS, main, set_up_logs
+from meeting.core.export import FORMATS as EXPORTS
+from meeting.core.records import Meeting
+from meeting.storage.store import Store
+from pipelines.errors import ModelMissing
+from pipelines.types import Segment, Span, Speaker, Word
+from tests.fakes.server_fakes import FakeMachinery
+from tests.meeting.recordings.test_replay import recording
+
+ROOT = Path(__file__).resolve().parents[2]
+ID = "abc" + "0" * 13
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with one meeting."""
+    folder = tmp_path / "kept"
+    monkeypatch.setenv("MEETING_DATA_DIR", str(folder))
+    span = Span(0, 16_000)
+    with Store(folder) as store:
+        meeting = Meeting(ID, "Monday", "ended", datetime.now(timezone.utc), samples=3_725 * 16_000)
+        store.create_meeting(meeting).result()
+        store.save_speakers(ID, [Speaker("spk1", "Ann")]).result()
+        store.save_segments(ID, [Segment("s1", 1, True, "a", span, "spk1", (Word("Grüße", span),))]).result()
+    return folder
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(arguments)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def one_sentence(err: str) -> bool:
+    return err.startswith("error: ") and err.count("\n") == 1 and "Traceback" not in err
+
+
+def test_list_shows_each_meeting_on_a_line(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "list")
+    assert code == 0
+    assert out.startswith(ID)
+    assert "1:02:05  Monday  (Ann)" in out
+
+
+def test_an_empty_list_says_so_beside_the_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "list", "--data-dir", str(tmp_path / "new")) == (0, "", "no meetings yet\n")
+
+
+@pytest.mark.parametrize("name", ["last", "abc", ID])
+def test_show_prints_the_transcript(data: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    code, out, _ = run(capsys, "show", name)
+    assert code == 0
+    assert "Ann: Grüße" in out
+
+
+def test_an_unknown_meeting_is_one_sentence(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "show", "zzz")
+    assert (code, out) == (EXPECTED, "")
+    assert one_sentence(err)
+
+
+def test_the_formats_of_export_are_those_there_are() -> None:
+    assert set(FORMATS) == set(EXPORTS)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_export_writes_each_format(
+    data: Path, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes], name: str
+) -> None:
+    assert main(["export", "last", "--format", name]) == 0
+    printed = capsysbinary.readouterr().out
+    assert main(["export", "last", "--format", name, "--out", str(tmp_path / "file")]) == 0
+    assert (tmp_path / "file").read_bytes() == printed
+    assert printed or name == "rttm"  # which tells of turns, and nobody kept any
+
+
+def test_an_export_that_cannot_be_written_is_one_sentence(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "export", "last", "--format", "srt", "--out", str(tmp_path / "no" / "file"))
+    assert code == EXPECTED
+    assert one_sentence(err)
+
+
+def test_migrate_makes_the_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "migrate", "--data-dir", str(tmp_path / "new"))[0] == 0
+    assert list((tmp_path / "new").glob("*.sqlite3"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["serve", "--port", "99999"],
+        ["list", "--config", "none.yaml"],
+        ["replay", "none.wav"],
+        ["replay", "none.wav", "--speed", "fast"],
+        ["replay", "none.wav", "--speed", "0"],
+        ["replay", "none.wav", "--models", "huge"],
+        ["list", "--log-level", "loud"],
+    ],
+)
+def test_wrong_arguments_are_one_sentence(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (EXPECTED, "")
+    assert one_sentence(err)
+
+
+def test_an_unknown_variable_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MEETING_SERVER_PROT", "1")
+    code, _, err = run(capsys, "list")
+    assert code == EXPECTED
+    assert one_sentence(err)
+
+
+def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        code, _, err = run(capsys, "serve", "--port", str(other.getsockname()[1]))
+    assert code == EXPECTED
+    assert "in use" in err
+    assert one_sentence(err)
+
+
+def test_a_data_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("x")
+    code, _, err = run(capsys, "serve", "--port", "0", "--data-dir", str(tmp_path / "file"))
+    assert code == EXPECTED
+    assert one_sentence(err)
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> FakeMachinery:
+    """Fake models for `replay` and `serve`."""
+    machinery = FakeMachinery()
+    monkeypatch.setattr("meeting.recordings.replay.RealMachinery", lambda config: machinery)
+    monkeypatch.setattr("meeting.server.app.RealMachinery", lambda config: machinery)
+    return machinery
+
+
+def test_replay_prints_one_json_object_last(
+    tmp_path: Path, fakes: FakeMachinery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "replay", str(recording(tmp_path)), "--speed", "max", "--out", str(tmp_path / "out"))
+    summary: dict[str, Any] = json.loads(out.splitlines()[-1])
+    assert (code, summary["segments"]) == (0, 3)
+    assert "talk.wav" in err  # the progress bar
+
+
+def test_models_that_cannot_be_loaded_end_the_server_in_one_sentence(
+    fakes: FakeMachinery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fakes.error = ModelMissing("run models pull")
+    code, _, err = run(capsys, "serve", "--port", "0", "--log-level", "error")
+    assert code == EXPECTED
+    assert err.splitlines()[-1] == "error: run models pull"
+    assert "Traceback" not in err
+
+
+def test_what_nobody_foresaw_is_one_sentence_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> int:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("meeting.cli._list", broken)
+    code, _, err = run(capsys, "list")
+    assert code == 1
+    assert one_sentence(err)
+    assert "secret" not in err
+
+
+def test_interrupting_is_no_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("meeting.cli._list", interrupted)
+    assert run(capsys, "list") == (130, "", "interrupted\n")
+
+
+def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "meeting", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, **options
+    )
+
+
+def test_help_names_every_command() -> None:
+    done = program("--help")
+    assert done.returncode == 0
+    for name in ("serve", "replay", "list", "show", "export", "evaluate", "tune", "models", "doctor", "migrate"):
+        assert name in done.stdout
+
+
+def test_help_loads_next_to_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "meeting", "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert not loaded & {"torch", "fastapi", "sqlalchemy", "numpy", "yaml", "tqdm"}
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(data: Path) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m meeting list | true",
+        shell=True,
+        cwd=ROOT,
+        env={**os.environ, "MEETING_DATA_DIR": str(data)},
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31mMonday\u202e"
+
+
+def commands(text: str) -> list[str]:
+    """What a terminal would obey."""
+    return re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+
+
+@pytest.fixture
+def hostile(data: Path) -> Path:
+    """The data folder, with a title, a name and words that hold commands for terminals."""
+    span = Span(0, 16_000)
+    with Store(data) as store:
+        store.rename_meeting(ID, EVIL).result()
+        store.save_speakers(ID, [Speaker("spk1", EVIL)]).result()
+        store.save_segments(ID, [Segment("s1", 2, True, "a", span, "spk1", (Word(EVIL, span),))]).result()
+    return data
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "last"], *(["export", "last", "--format", name] for name in FORMATS)]
+)
+def test_a_title_or_a_name_gives_a_terminal_no_commands(
+    hostile: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert code == 0
+    assert commands(out + err) == []
+    assert "Monday" in out or arguments[-1] in ("rttm", "json", "seglst")
+    if arguments[-1] == "json":
+        assert json.loads(out)["meeting"]["title"] == EVIL
+
+
+@pytest.mark.parametrize(
+    "arguments", [["replay", EVIL], ["show", EVIL], ["export", "last", "--format", "txt", "--out", f"none/{EVIL}"]]
+)
+def test_what_is_wrong_with_a_file_gives_a_terminal_no_commands(
+    hostile: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert code == EXPECTED
+    assert one_sentence(err)
+    assert commands(out + err) == []
+
+
+def test_neither_do_arguments_nor_logs(
+    hostile: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["list", f"--{EVIL}"])
+    set_up_logs("info")
+    logging.getLogger("meeting").warning("of %s", EVIL)
+    said = capsys.readouterr().err
+    assert "Monday" in said
+    assert commands(said) == []

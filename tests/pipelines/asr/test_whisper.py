@@ -1,0 +1,206 @@
+"""The Whisper recogniser on the real faster-whisper, with a tiny model of random weights."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.asr.recogniser import Heard
+from pipelines.asr.whisper import WhisperRecogniser, load_folder
+from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
+from pipelines.types import LANGUAGES, SAMPLE_RATE, Samples
+from tests.fakes.tiny_whisper import build
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("whisper") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def tiny(folder: Path) -> WhisperRecogniser:
+    return load_folder(folder, "tiny")
+
+
+def test_the_languages_that_may_be_asked_for_are_those_of_the_library() -> None:
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+    assert set(_LANGUAGE_CODES) == LANGUAGES
+
+
+def noise(seconds: float, seed: int = 0) -> Samples:
+    audio: Samples = np.random.default_rng(seed).normal(0, 0.1, int(seconds * SAMPLE_RATE)).astype(np.float32)
+    return audio
+
+
+def assert_words_inside(heard: Heard, audio: Samples) -> None:
+    edges = [edge for word in heard.words for edge in (word.start, word.end)]
+    assert edges == sorted(edges)
+    assert all(0 <= word.start < word.end <= len(audio) for word in heard.words)
+    assert all(word.text == word.text.strip() != "" for word in heard.words)
+    assert all(word.confidence is not None and 0 <= word.confidence <= 1 for word in heard.words)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "options"),
+    [
+        (4, {}),
+        (2, {"language": "de"}),
+        (2, {"partial": True, "language": "en"}),
+        (1, {"hotwords": ("Zebra", "Köln"), "prompt": "We spoke about the zoo.", "language": "en"}),
+        (0.15, {"language": "en"}),
+        (31, {"language": "en", "partial": True}),
+    ],
+)
+def test_noise_is_read_as_words_within_it_or_none(
+    tiny: WhisperRecogniser, seconds: float, options: dict[str, Any]
+) -> None:
+    audio = noise(seconds)
+    heard = tiny.read(audio, **options)
+    assert_words_inside(heard, audio)
+    assert heard.language == options.get("language", heard.language)
+
+
+def test_the_model_has_something_to_say(tiny: WhisperRecogniser) -> None:
+    heard = tiny.read(noise(4))
+    assert heard.words
+    assert heard.language in (tiny.languages or ())
+    assert heard.avg_logprob is not None
+    assert heard.avg_logprob < 0
+    assert heard.no_speech is not None
+    assert heard.compression is not None
+
+
+def test_the_same_audio_gives_the_same_words(tiny: WhisperRecogniser) -> None:
+    assert tiny.read(noise(3), language="en") == tiny.read(noise(3), language="en")
+
+
+@pytest.mark.parametrize("samples", [0, 1, 1599])
+def test_a_blip_holds_no_words(tiny: WhisperRecogniser, samples: int) -> None:
+    assert tiny.read(np.zeros(samples, np.float32)) == Heard()
+
+
+def test_silence_is_read_without_fuss(tiny: WhisperRecogniser) -> None:
+    audio = np.zeros(SAMPLE_RATE, np.float32)
+    assert_words_inside(tiny.read(audio, language="en"), audio)
+
+
+def test_an_unknown_language_is_refused_with_its_name(tiny: WhisperRecogniser) -> None:
+    with pytest.raises(BlockError, match="does not know the language 'xx'"):
+        tiny.read(noise(1), language="xx")
+
+
+def test_a_model_in_int8_reads_as_well(folder: Path) -> None:
+    audio = noise(1)
+    assert_words_inside(load_folder(folder, "tiny", compute_type="int8", threads=2).read(audio, language="en"), audio)
+
+
+def test_pace_is_measured_in_seconds_per_second(tiny: WhisperRecogniser) -> None:
+    assert tiny.pace() > 0
+
+
+def test_a_missing_folder_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match="there is no Whisper model"):
+        load_folder(tmp_path / "none", "none")
+
+
+@pytest.mark.parametrize("file", ["model.bin", "config.json", "tokenizer.json"])
+def test_a_folder_without_a_needed_file_is_named_incomplete(folder: Path, tmp_path: Path, file: str) -> None:
+    partial = Path(shutil.copytree(folder, tmp_path / "partial"))
+    (partial / file).unlink()
+    with pytest.raises(ModelMissing, match=file):
+        load_folder(partial, "partial")
+
+
+@pytest.mark.parametrize("file", ["model.bin", "config.json", "tokenizer.json"])
+def test_a_damaged_file_is_a_clear_error(folder: Path, tmp_path: Path, file: str) -> None:
+    damaged = Path(shutil.copytree(folder, tmp_path / "damaged"))
+    (damaged / file).write_bytes(b"not what it was")
+    with pytest.raises(ModelCorrupt, match="Whisper model in"):
+        load_folder(damaged, "damaged")
+
+
+def test_a_gpu_that_is_not_there_is_a_clear_error(folder: Path) -> None:
+    import ctranslate2
+
+    if ctranslate2.get_cuda_device_count():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(ModelError, match="on the GPU"):
+        load_folder(folder, "tiny", device="cuda", compute_type="float16")
+
+
+@pytest.mark.gpu
+def test_the_model_reads_on_a_gpu(folder: Path) -> None:
+    audio = noise(2)
+    heard = load_folder(folder, "tiny", device="cuda", compute_type="float16").read(audio, language="en")
+    assert_words_inside(heard, audio)
+
+
+@dataclass
+class FakeWhisperModel:
+    """Answers from a queue, each a text or an error, and notes the options it was given."""
+
+    answers: list[str | Exception]
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    supported_languages: tuple[str, ...] = ("en", "de")
+
+    def transcribe(self, audio: Samples, **options: Any) -> tuple[list[Any], Any]:
+        self.asked.append(options)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        words = [
+            SimpleNamespace(word=f" {text}", start=0.1 * i, end=0.1 * i + 0.1, probability=0.9)
+            for i, text in enumerate(answer.split())
+        ]
+        segment = SimpleNamespace(words=words, tokens=[1] * len(words), avg_logprob=-0.3, no_speech_prob=0.1)
+        return [segment], SimpleNamespace(language="en", language_probability=0.9)
+
+
+def test_a_loop_is_read_once_more_without_context() -> None:
+    model = FakeWhisperModel(["la " * 12, "we meet on Thursday"])
+    heard = WhisperRecogniser(model, "fake", "cpu").read(noise(5), prompt="la la la")
+    assert heard.text == "we meet on Thursday"
+    assert [asked["initial_prompt"] for asked in model.asked] == ["la la la", None]
+    assert model.asked[1]["no_repeat_ngram_size"] == 3
+
+
+def test_a_partial_result_is_read_only_once() -> None:
+    model = FakeWhisperModel(["la " * 12])
+    WhisperRecogniser(model, "fake", "cpu").read(noise(5), partial=True)
+    assert len(model.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("device", "partial", "beam"), [("cpu", False, 1), ("cpu", True, 1), ("cuda", False, 5), ("cuda", True, 1)]
+)
+def test_only_final_results_on_a_gpu_get_a_wide_beam(device: str, partial: bool, beam: int) -> None:
+    model = FakeWhisperModel(["we meet"])
+    WhisperRecogniser(model, "fake", device).read(noise(1), partial=partial)
+    assert model.asked[0]["beam_size"] == beam
+    assert model.asked[0]["temperature"] == [0.0]
+
+
+def test_hotwords_and_the_end_of_the_prompt_are_handed_on() -> None:
+    model = FakeWhisperModel(["we meet"])
+    WhisperRecogniser(model, "fake", "cpu").read(noise(1), hotwords=["Zebra", "Köln"], prompt="x" * 1000 + " end")
+    assert model.asked[0]["hotwords"] == "Zebra, Köln"
+    assert model.asked[0]["initial_prompt"].endswith(" end")
+    assert len(model.asked[0]["initial_prompt"]) == 400
+
+
+def test_a_failure_of_the_library_becomes_a_failed_block() -> None:
+    model = FakeWhisperModel([RuntimeError("CUDA out of memory")])
+    with pytest.raises(BlockError, match=r"speech failed: .*out of memory"):
+        WhisperRecogniser(model, "fake", "cuda").read(noise(1))

@@ -1,0 +1,184 @@
+"""Loading the models: the real ones, what they say while they load, and what is said when they are not there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+
+from pipelines.asr.recogniser import Heard
+from pipelines.diarization.clustering import PRESETS
+from pipelines.engine import loader
+from pipelines.engine.loader import EngineOptions, limit_torch, load_engine, load_fleet
+from pipelines.engine.pool import Fleet
+from pipelines.errors import BlockError, ModelError, ModelMissing
+from pipelines.models.gpu_memory import VOICES
+from pipelines.models.selection import Available, Choice, choose
+from pipelines.types import SAMPLE_RATE, WINDOW, LocalVoices, Slice, Span, Window
+from tests.conftest import Sample
+from tests.fakes.server_fakes import FakeEngine
+from tests.pipelines.engine.test_engine import FakePacedRecogniser, find
+from tests.pipelines.models.test_selection import Models
+
+PATIENCE = 60
+"""Seconds after which a test gives up waiting for a model"""
+
+EMBEDDED = EngineOptions(set="embedded", cache_dir=os.environ.get("MEETING_MODELS_CACHE_DIR"), device="cpu")
+
+
+@pytest.mark.model
+def test_the_embedded_models_load_say_why_and_hear(sample: Sample) -> None:
+    said: list[str] = []
+    engine = load_engine(EMBEDDED, said.append)
+    try:
+        assert {"speech", "segmentation", "embedding", "device", "why", "languages"} <= set(engine.models)
+        assert "embedded" in engine.models["why"]
+        assert list(engine.models["languages"]) == ["en"]
+        assert engine.thresholds == PRESETS["ge2e"]
+        assert said[0] == "looking for models"
+        assert said[-1] == "models are ready"
+        audio = sample.samples()
+        turn = Slice(0, Span(0, 4 * SAMPLE_RATE), audio[8_000 : 8_000 + 4 * SAMPLE_RATE], True)
+        reading, window = engine.read(turn, "test"), engine.find(Window(0, 0, audio[:WINDOW]))
+        assert "plan" in (reading.result(PATIENCE) or Heard()).text
+        local = window.result(PATIENCE)
+        assert local is not None
+        assert local.clean.max() > 1
+        assert engine.listen()(audio[:512]) < 0.5
+    finally:
+        engine.close()
+
+
+def test_an_engine_without_its_models_says_which_are_missing(tmp_path: Any) -> None:
+    with pytest.raises(ModelMissing, match=r"make setup|models pull"):
+        load_engine(EngineOptions(set="embedded", cache_dir=str(tmp_path), device="cpu"), lambda _: None)
+
+
+class FakeCard:
+    """torch.cuda of a machine with one card of 16 GB."""
+
+    total_memory = 16_000_000_000
+
+    def __init__(self) -> None:
+        self.limits: list[tuple[float, int]] = []
+
+    def get_device_properties(self, device: int) -> FakeCard:
+        """Itself."""
+        return self
+
+    def set_per_process_memory_fraction(self, fraction: float, device: int) -> None:
+        """Noted."""
+        self.limits.append((fraction, device))
+
+
+def test_torch_may_take_no_more_than_its_part_of_a_cards_budget() -> None:
+    card = FakeCard()
+    limit_torch("cuda:1", card)
+    assert card.limits == [(VOICES / 16, 1)]
+    card.total_memory = 1_000_000_000
+    limit_torch("cuda", card)
+    assert card.limits[1] == (1.0, 0)
+
+
+@pytest.mark.parametrize(("devices", "copies"), [(("cpu",), 1), (("cuda:0", "cuda:1"), 2)])
+def test_each_gpu_gets_an_engine_and_a_single_one_stands_for_itself(
+    monkeypatch: pytest.MonkeyPatch, devices: tuple[str, ...], copies: int
+) -> None:
+    weights = dict.fromkeys(("large-v3-turbo", "tiny", "base", "small"), "cached")
+    choice = choose(Models(), Available(len(devices) if copies > 1 else 0, weights))
+    loaded: list[tuple[str, int]] = []
+
+    def load(one: Choice, options: EngineOptions, on_progress: object, among: int = 1) -> FakeEngine:
+        loaded.append((one.speech.device, among))
+        return FakeEngine()
+
+    monkeypatch.setattr(loader, "decide", lambda options: choice)
+    monkeypatch.setattr(loader, "_load", load)
+    found = load_fleet(EngineOptions(), lambda message: None)
+    assert loaded == [(device, copies) for device in devices]
+    assert isinstance(found, Fleet) == (copies > 1)
+
+
+def test_when_one_gpu_cannot_be_loaded_the_others_are_freed(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = {"large-v3-turbo": "cached"}
+    monkeypatch.setattr(loader, "decide", lambda options: choose(Models(), Available(2, weights)))
+    first = FakeEngine()
+
+    def load(one: Choice, *_: object) -> FakeEngine:
+        if one.speech.device == "cuda:1":
+            raise ModelError("the card is full")
+        return first
+
+    monkeypatch.setattr(loader, "_load", load)
+    with pytest.raises(ModelError, match="full"):
+        load_fleet(EngineOptions(), lambda message: None)
+    assert first.closed
+
+
+@dataclass
+class FakeFinder:
+    """Faster with every thread."""
+
+    trials: int = 0
+
+    def __call__(self, windows: list[Window]) -> list[LocalVoices]:
+        """Nobody."""
+        return find(windows)
+
+    def trial(self, windows: int) -> None:
+        """Counted."""
+        self.trials += 1
+
+
+@pytest.mark.parametrize(
+    ("threads", "there", "available", "tried"),
+    [
+        (None, 8, Available(0, {}), [1, 2, 4]),
+        (None, 2, Available(0, {}), []),
+        (3, 8, Available(0, {}), []),
+        (None, 8, Available(1, {}), []),
+    ],
+)
+def test_threads_are_tried_where_the_processor_computes_and_leaves_a_choice(
+    monkeypatch: pytest.MonkeyPatch, threads: int | None, there: int, available: Available, tried: list[int]
+) -> None:
+    recognisers: list[int] = []
+    used: list[int] = []
+
+    def load_recogniser(choice: Choice, options: EngineOptions, threads: int, on_progress: object) -> Any:
+        recognisers.append(threads)
+        return FakePacedRecogniser(Heard())
+
+    monkeypatch.setattr(loader, "cores", lambda: there)
+    monkeypatch.setattr(loader, "decide", lambda options: choose(Models(), available))
+    monkeypatch.setattr(loader, "load_finder", lambda choice, options, threads: FakeFinder())
+    monkeypatch.setattr(loader, "_load_recogniser", load_recogniser)
+    monkeypatch.setattr(torch, "set_num_threads", used.append)
+    monkeypatch.setattr("pipelines.engine.capacity.best_of", lambda work: 1.0 / used[-1])
+    engine = load_engine(EngineOptions(threads=threads), lambda message: None)
+    engine.close()
+    chosen = max(tried) if tried else threads or 1
+    assert sorted(engine.tried) == tried
+    assert engine.pace is not None
+    assert (engine.pace.threads, used[-1], recognisers) == (chosen, chosen, [chosen])
+
+
+@pytest.mark.parametrize(("cards", "advice"), [(1, "set models.device to cpu"), (0, "no kernel image$")])
+def test_models_that_load_but_cannot_compute_say_so_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, cards: int, advice: str
+) -> None:
+    class FakeFailing(FakePacedRecogniser):
+        """Its libraries are not there."""
+
+        def read(self, *_: Any, **__: Any) -> Heard:
+            """Never."""
+            raise BlockError("speech", "no kernel image")
+
+    monkeypatch.setattr(loader, "decide", lambda options: choose(Models(), Available(cards, {})))
+    monkeypatch.setattr(loader, "load_finder", lambda choice, options, threads: FakeFinder())
+    monkeypatch.setattr(loader, "_load_recogniser", lambda *_: FakeFailing(Heard()))
+    with pytest.raises(ModelError, match=f"cannot compute: speech failed: .*{advice}"):
+        load_engine(EngineOptions(threads=1), lambda _: None)

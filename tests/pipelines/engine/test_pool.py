@@ -1,0 +1,92 @@
+"""Several engines as one: meetings are spread, and each hears what it would from a single engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from meeting.core.config import Config
+from meeting.live.backend import RealMachinery
+from pipelines.diarization.clustering import Thresholds
+from pipelines.engine.engine import Engine
+from pipelines.engine.pool import Fleet
+from tests.pipelines.engine.test_engine import FakeRecogniser, FakeVoiceModel, find
+
+MODELS = {"speech": "tiny", "device": "cuda:0", "why": "Whisper tiny serves, from this machine."}
+DISTANCES = Thresholds(0.1, 0.2, 0.3)
+
+
+@dataclass
+class FakeCard:
+    """The outside of an engine."""
+
+    capacity: int | None = 4
+    guests: int = 0
+    load: float = 0.0
+    closed: bool = False
+    models: dict[str, Any] = field(default_factory=lambda: dict(MODELS))
+    thresholds: Thresholds = DISTANCES
+
+    def close(self) -> None:
+        """Remembered."""
+        self.closed = True
+
+
+def fleet(*cards: FakeCard) -> Fleet:
+    return Fleet(cards)  # type: ignore[arg-type]
+
+
+def test_a_new_pipeline_goes_where_the_fewest_are() -> None:
+    busy, free = FakeCard(guests=2), FakeCard(guests=1, load=0.9)
+    assert fleet(busy, free).take() is free
+
+
+def test_of_equally_many_the_least_loaded_takes_it() -> None:
+    busy, free = FakeCard(guests=1, load=0.5), FakeCard(guests=1, load=0.1)
+    assert fleet(busy, free).take() is free
+
+
+def test_pipelines_are_spread_evenly_and_fill_what_others_leave() -> None:
+    cards = [FakeCard(), FakeCard()]
+    both = fleet(*cards)
+    for _ in range(6):
+        both.take().guests += 1  # type: ignore[misc]
+    assert [card.guests for card in cards] == [3, 3]
+    cards[0].guests -= 2
+    assert both.take() is cards[0]
+
+
+@pytest.mark.parametrize(("each", "all_of_them"), [((4, 3), 7), ((4, None), None)])
+def test_together_they_carry_what_each_does(each: tuple[int | None, ...], all_of_them: int | None) -> None:
+    assert fleet(*(FakeCard(capacity=capacity) for capacity in each)).capacity == all_of_them
+
+
+def test_the_models_are_those_of_each_and_it_is_said_how_often() -> None:
+    assert fleet(FakeCard(), FakeCard()).models == {
+        "speech": "tiny",
+        "device": "cuda",
+        "why": "Whisper tiny serves, from this machine; a copy on each of 2 GPUs.",
+    }
+    assert fleet(FakeCard(), FakeCard()).thresholds == DISTANCES
+
+
+def test_closing_closes_all() -> None:
+    cards = [FakeCard(), FakeCard()]
+    fleet(*cards).close()
+    assert all(card.closed for card in cards)
+
+
+def test_sources_of_a_server_are_spread_over_real_engines_and_leave_them_again() -> None:
+    engines = [
+        Engine(FakeRecogniser(), find, FakeVoiceModel(), DISTANCES, dict(MODELS))  # type: ignore[arg-type]
+        for _ in range(2)
+    ]
+    both, machinery = Fleet(engines), RealMachinery(Config())
+    pipelines = [machinery.open_pipeline(both, None, (), lambda output: None, str(n)) for n in range(4)]
+    assert [engine.guests for engine in engines] == [2, 2]
+    for pipeline in pipelines:
+        pipeline.close()
+    assert [engine.guests for engine in engines] == [0, 0]
+    both.close()

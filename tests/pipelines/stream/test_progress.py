@@ -1,0 +1,98 @@
+"""The backlog of a source, and what its meeting is told of it, from the comings and goings of slices and windows."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from pipelines.stream.progress import STATS_EVERY, Progress
+from pipelines.types import SAMPLE_RATE, STEP, BlockFailed, LocalVoices, Reading, Slice, Span
+
+NOTHING = np.zeros(0, np.float32)
+
+
+def piece(start: int, final: bool = True) -> Slice:
+    """A slice of one second."""
+    return Slice(0, Span(start, start + SAMPLE_RATE), NOTHING, final)
+
+
+def voices(index: int) -> LocalVoices:
+    """A window in which nobody is heard."""
+    return LocalVoices(index, 0, np.zeros((1, 0), np.uint8), np.zeros((0, 1), np.float32), np.zeros(0))
+
+
+@pytest.fixture
+def progress() -> Progress:
+    """Models that compute nothing."""
+    return Progress(lambda: 0.0)
+
+
+def test_audio_that_no_model_waits_for_is_no_backlog(progress: Progress) -> None:
+    progress.heard(10 * SAMPLE_RATE)
+    assert progress.backlog == 0.0
+
+
+def test_the_backlog_reaches_back_to_the_oldest_final_slice_that_is_being_read(progress: Progress) -> None:
+    progress.heard(10 * SAMPLE_RATE)
+    progress.sent_slice(piece(2 * SAMPLE_RATE))
+    progress.sent_slice(piece(6 * SAMPLE_RATE))
+    assert progress.backlog == 8.0
+    progress.read(Reading(0, piece(2 * SAMPLE_RATE).span, True, ()))
+    assert progress.backlog == 4.0
+
+
+def test_a_growing_slice_is_no_backlog(progress: Progress) -> None:
+    progress.heard(10 * SAMPLE_RATE)
+    progress.sent_slice(piece(0, final=False))
+    assert progress.backlog == 0.0
+
+
+def test_windows_on_their_way_are_a_step_each(progress: Progress) -> None:
+    for _ in range(3):
+        progress.sent_window()
+    progress.voiced(voices(0))
+    assert progress.backlog == 2 * STEP / SAMPLE_RATE
+
+
+def test_a_failure_counts_for_the_window_or_slice_that_it_took_the_place_of(progress: Progress) -> None:
+    progress.heard(SAMPLE_RATE)
+    progress.sent_window()
+    progress.sent_slice(piece(0))
+    progress.voiced(BlockFailed("stepper", "ValueError", Span(0, 0)))
+    assert progress.backlog == 1.0
+    progress.voiced(BlockFailed("diarization", "ValueError", Span(0, 0)))
+    progress.read(BlockFailed("recogniser", "ValueError", piece(0).span))
+    assert progress.backlog == 0.0
+
+
+def test_the_meeting_is_told_at_every_so_many_samples(progress: Progress) -> None:
+    progress.heard(STATS_EVERY - 1)
+    assert progress.due() is None
+    progress.read(None)
+    progress.heard(1)
+    stats = progress.due()
+    assert stats is not None
+    assert (stats.asr_lag, stats.diarization_lag, stats.dropped_partials) == (0.0, 0.0, 1)
+    assert progress.due() is None
+
+
+def test_whoever_waits_goes_on_once_the_backlog_is_small(progress: Progress) -> None:
+    progress.heard(5 * SAMPLE_RATE)
+    progress.sent_slice(piece(0))
+    waiter = threading.Thread(target=progress.wait_below, args=(1.0,))
+    waiter.start()
+    progress.read(Reading(0, piece(0).span, True, ()))
+    waiter.join(timeout=60)
+    assert not waiter.is_alive()
+
+
+def test_whoever_waits_is_freed_at_the_end(progress: Progress) -> None:
+    progress.heard(5 * SAMPLE_RATE)
+    progress.sent_slice(piece(0))
+    waiter = threading.Thread(target=progress.wait_below, args=(1.0,))
+    waiter.start()
+    progress.close()
+    waiter.join(timeout=60)
+    assert not waiter.is_alive()

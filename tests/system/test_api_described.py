@@ -1,0 +1,37 @@
+"""The HTTP API keeps to its own description: statuses, content types and bodies."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.described import Outcome, conform
+from tests.fakes.access_fakes import TOKEN, Locked
+
+
+@pytest.fixture(scope="module")
+def outcome(server: Locked) -> Outcome:
+    """A few requests to every operation."""
+    held = server.held()
+    described = server.call("GET", "/openapi.json", None).json()
+    return conform(
+        f"http://127.0.0.1:{server.serving.port}",
+        described,
+        6,
+        [TOKEN, TOKEN, held.host, held.view, None],
+        lambda doomed: server.create().id if doomed else held.id,
+        repeatable=True,
+    )
+
+
+def test_every_answer_is_as_described(outcome: Outcome) -> None:
+    assert outcome.problems == []
+
+
+def test_every_operation_was_asked_and_most_have_answered_well(outcome: Outcome, server: Locked) -> None:
+    described = server.call("GET", "/openapi.json", None).json()
+    operations = {f"{method.upper()} {path}" for path, methods in described["paths"].items() for method in methods}
+    assert {label for label, _ in outcome.answers} == operations
+    assert {label for label, status in outcome.answers if status < 300} >= operations - {
+        "DELETE /api/meetings/{meeting_id}/links/{link_id}",  # nobody guesses the id of a link
+        "PATCH /api/meetings/{meeting_id}/segments/{segment_id}",  # nor the revision of a line
+    }

@@ -1,0 +1,544 @@
+"""The pages in a browser, against a fake server: what people see, press, hear of and share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.fakes.web_fakes import FakeServer, eventually, meeting, running, segment, speaker
+
+pytestmark = pytest.mark.browser
+
+LONG = "These are enough words to fill more than one line of a narrow page, so that it has to scroll."
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    """A fake server of its own for each test."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser: Browser, server: FakeServer) -> Iterator[Page]:
+    """A tab that may use the microphone; what it complains about fails the test."""
+    complaints: list[str] = []
+    with browser.new_context(permissions=["microphone"], viewport={"width": 900, "height": 700}) as context:
+        tab = context.new_page()
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        yield tab
+    assert [line for line in complaints if "404 (Not Found)" not in line and "WebSocket" not in line] == []
+
+
+@pytest.fixture
+def until(page: Page) -> Callable[[Callable[[], object]], None]:
+    """Wait while the page goes on."""
+
+    def wait(holds: Callable[[], object]) -> None:
+        eventually(holds, lambda seconds: page.wait_for_timeout(seconds * 1000))
+
+    return wait
+
+
+def watch(server: FakeServer, page: Page, *segments: dict[str, Any], state: str = "live") -> None:
+    """Open a meeting as a reader."""
+    server.snapshot = {"segments": list(segments), "state": state, "title": "Planning"}
+    page.goto(f"{server.url}/m/m1")
+    expect(page.get_by_test_id("title")).to_have_value("Planning")
+
+
+def line(page: Page, number: int) -> Any:
+    """The element of one segment."""
+    return page.locator(f"[data-segment=s{number}]")
+
+
+def test_one_button_starts_a_meeting_and_sends_what_the_microphone_hears(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.goto(server.url)
+    expect(page.get_by_test_id("empty")).to_be_visible()
+    page.get_by_test_id("new-meeting").click()
+    page.wait_for_url("**/m/m1")
+    until(lambda: server.stored >= 10)
+    (connection,) = server.connections
+    assert connection.start is not None
+    rate = connection.start["audio"]["sample_rate"]
+    assert connection.start["audio"] == {"encoding": "pcm_s16le", "sample_rate": rate, "channels": 1}
+    assert [seq for seq, _, _ in connection.frames] == list(range(len(connection.frames)))
+    assert {size for _, _, size in connection.frames} == {2 * round(rate / 10)}
+    times = [captured for _, captured, _ in connection.frames]
+    assert times == sorted(times)
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    expect(page.get_by_test_id("elapsed")).to_have_text(re.compile(r"00:0[1-9]"))
+    until(lambda: int(page.get_by_test_id("level").get_attribute("aria-valuenow") or 0) > 0)
+    expect(page.get_by_test_id("mic-select").locator("option")).not_to_have_count(0)
+
+
+def test_switching_the_microphone_keeps_the_meeting_and_its_numbers(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    until(lambda: server.stored >= 3)
+    choice = page.get_by_test_id("mic-select")
+    choice.select_option(index=choice.locator("option").count() - 1)
+    before = server.stored
+    until(lambda: server.stored >= before + 8)
+    (connection,) = server.connections
+    assert [seq for seq, _, _ in connection.frames] == list(range(len(connection.frames)))
+
+
+def test_stop_ends_the_meeting_and_offers_every_format(server: FakeServer, page: Page) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    server.tell(segment(1, 0.0, 1.0, "That was all.", "spk1"))
+    page.get_by_test_id("stop").click()
+    page.get_by_test_id("export").click()
+    links = page.locator("[data-testid^=export-]:not(ul)")
+    formats = [re.search(r"format=(\w+)", links.nth(i).get_attribute("href") or "") for i in range(links.count())]
+    assert [found and found[1] for found in formats] == ["srt", "vtt", "txt", "md", "json", "rttm", "seglst"]
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("export-srt")).to_be_hidden()
+    expect(page.get_by_test_id("end")).to_be_visible(timeout=30_000)
+    expect(page.get_by_test_id("end")).to_contain_text("Everything is saved")
+
+
+def test_the_sample_is_streamed_like_a_microphone(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("sample-meeting").click()
+    until(lambda: server.stored >= 12)
+    (connection,) = server.connections
+    assert connection.start is not None
+    assert connection.start["audio"] == {"encoding": "pcm_s16le", "sample_rate": 16000, "channels": 1}
+    assert server.requests[0][2] == {"title": "Sample meeting"}
+    times = [captured for _, captured, _ in connection.frames]
+    assert times[-1] - times[0] == pytest.approx(100_000 * (len(times) - 1), rel=0.01)
+    mute = page.get_by_test_id("mute")
+    mute.click()
+    expect(mute).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("mic-select")).to_be_hidden()
+
+
+def test_the_sample_runs_where_nothing_can_be_played(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.add_init_script("window.AudioContext = class { constructor() { throw new Error('no device') } }")
+    page.goto(server.url)
+    page.get_by_test_id("sample-meeting").click()
+    until(lambda: server.stored >= 3)
+    expect(page.get_by_test_id("mute")).to_be_hidden()
+
+
+def test_markup_in_names_titles_and_words_is_shown_as_text(server: FakeServer, page: Page) -> None:
+    evil = "<img src=x onerror=window.hit=1><b>bold</b>"
+    server.meetings = [meeting("a1", evil, speakers=[evil])]
+    page.goto(server.url)
+    expect(page.locator(".row-title")).to_have_text(evil)
+    expect(page.locator(".person")).to_have_text(evil)
+    server.snapshot = {"title": evil, "state": "live", "segments": [segment(1, 0.0, 1.0, evil, "spk1")]}
+    server.models = {"speech": evil, "why": evil}
+    page.goto(f"{server.url}/m/m1")
+    expect(line(page, 1)).to_have_text(evil)  # by then the page listens
+    server.tell(
+        speaker("spk1", 0, evil),
+        segment(2, 1.1, 2.0, evil, "spk1"),
+        {"type": "gap", "start": 3.0, "end": 4.0, "reason": evil},
+        {"type": "error", "code": "odd", "message": evil, "fatal": False},
+    )
+    expect(line(page, 2)).to_have_text(evil)
+    expect(page.locator(".turn-name")).to_have_text(evil)
+    expect(page.locator("[data-gap]")).to_contain_text(evil)
+    expect(page.get_by_test_id("notices")).to_contain_text(evil)
+    expect(page.get_by_test_id("models")).to_contain_text(evil)
+    assert page.evaluate("[window.hit, document.querySelectorAll('main img, main b').length]") == [None, 0]
+
+
+def test_partial_text_is_marked_until_it_is_final(server: FakeServer, page: Page) -> None:
+    watch(server, page)
+    server.tell(segment(1, 0.0, 1.0, "shall we", final=False, stable=6))
+    expect(line(page, 1)).to_have_attribute("data-final", "false")
+    expect(line(page, 1).locator(".open")).to_have_text(" we")
+    expect(page.locator("[data-turn]")).to_have_attribute("data-speaker", "")
+    expect(page.locator(".turn-name")).to_have_text("Speaker ?")
+    server.tell(segment(1, 0.0, 1.6, "Shall we start?", "spk1", rev=2))
+    expect(line(page, 1)).to_have_attribute("data-final", "true")
+    expect(line(page, 1).locator(".open")).to_be_empty()
+    expect(page.locator(".turn-name")).to_have_text("Speaker 1")
+
+
+def test_a_revision_changes_only_the_lines_it_names(server: FakeServer, page: Page) -> None:
+    watch(server, page, segment(1, 0.0, 1.0, "one", "spk1"), segment(2, 1.1, 2.0, "two", "spk2"))
+    expect(page.locator("[data-turn]")).to_have_count(2)
+    page.evaluate(
+        "document.querySelector('[data-segment=s1]').mine = document.querySelector('[data-segment=s2]').mine = 1"
+    )
+    changes = [{"id": "s2", "rev": 2, "from": "spk2", "to": "spk1"}]
+    server.tell({"type": "speaker_revision", "changes": changes, "reason": "recluster"})
+    expect(page.locator("[data-turn]")).to_have_count(1)
+    expect(page.locator(".turn-text")).to_have_text("one two")
+    assert page.evaluate("[...document.querySelectorAll('[data-segment]')].map((node) => node.mine)") == [1, 1]
+    server.tell(speaker("spk1", 3, "Ann"))
+    expect(page.locator(".turn-name")).to_have_text("Ann")
+    expect(page.locator("[data-turn]")).to_have_attribute("data-color", "3")
+
+
+def test_a_server_that_is_too_full_says_what_it_leaves_out_and_when_it_no_longer_does(
+    server: FakeServer, page: Page
+) -> None:
+    watch(server, page, segment(1, 0.0, 1.2, "Good morning everybody.", "spk1"))
+    figures = {"rtf": 0.9, "asr_lag": 0.4, "diarization_lag": 0.5, "dropped_partials": 3, "load": 0.95}
+    notice = page.locator("[data-key=busy]")
+    for left_out, told in (("none", None), ("no_partials", "once a sentence is over"), ("none", None)):
+        server.tell({"type": "stats", **figures, "left_out": left_out})
+        if told:
+            expect(notice).to_contain_text(told)
+        else:
+            expect(notice).to_have_count(0)
+
+
+def test_a_withdrawn_line_disappears_with_its_turn(server: FakeServer, page: Page) -> None:
+    watch(server, page, segment(1, 0.0, 1.0, "one", "spk1"), segment(2, 1.1, 2.0, "mhm", "spk2", final=False))
+    expect(line(page, 2)).to_be_visible()
+    server.tell(segment(2, 1.1, 2.0, "", "spk2", rev=2))
+    expect(line(page, 2)).to_have_count(0)
+    expect(page.locator("[data-turn]")).to_have_count(1)
+
+
+def test_only_final_lines_are_announced(server: FakeServer, page: Page) -> None:
+    watch(server, page, segment(1, 0.0, 1.0, "before you came", "spk1"))
+    announcer = page.get_by_test_id("announcer")
+    expect(announcer).to_have_attribute("aria-live", "polite")
+    server.tell(segment(2, 2.0, 3.0, "half a", "spk1", final=False))
+    server.tell(segment(2, 2.0, 3.4, "Half a word.", "spk1", rev=2), segment(3, 4.0, 5.0, "Who?"))
+    expect(announcer.locator("p")).to_have_text(["Speaker 1: Half a word.", "Unknown speaker: Who?"])
+    assert page.locator("[aria-live]").count() == 1
+
+
+def test_the_page_follows_the_newest_line_until_the_reader_scrolls_up(server: FakeServer, page: Page) -> None:
+    watch(server, page, *(segment(i, i * 9.0, i * 9.0 + 4, LONG, f"spk{i % 3}") for i in range(30)))
+    expect(line(page, 29)).to_be_in_viewport()
+    server.tell(segment(30, 300.0, 304.0, LONG, "spk1"))
+    expect(line(page, 30)).to_be_in_viewport()
+    expect(page.get_by_test_id("jump-newest")).to_be_hidden()
+    page.mouse.move(400, 300)
+    page.mouse.wheel(0, -900)
+    jump = page.get_by_test_id("jump-newest")
+    expect(jump).to_be_visible()
+    where = page.evaluate("scrollY")
+    server.tell(segment(31, 310.0, 314.0, LONG, "spk2"))
+    expect(line(page, 31)).to_be_attached()
+    assert page.evaluate("scrollY") == where
+    jump.click()
+    expect(line(page, 31)).to_be_in_viewport()
+    expect(jump).to_be_hidden()
+    server.tell(segment(32, 320.0, 324.0, LONG, "spk1"))
+    expect(line(page, 32)).to_be_in_viewport()
+
+
+def test_a_lost_connection_is_told_and_what_was_said_meanwhile_arrives(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    until(lambda: server.stored >= 3)
+    server.refuse = 1012
+    server.cut()
+    connection = page.get_by_test_id("connection")
+    expect(connection).to_have_text(re.compile(r"Reconnecting — your audio is safe, [1-9]\d* s buffered"))
+    server.refuse = None
+    expect(connection).to_have_text("Live")
+    until(lambda: server.stored >= 20)
+    sent = [[seq for seq, _, _ in one.frames] for one in server.connections]
+    assert sorted({seq for seqs in sent for seq in seqs}) == list(range(server.stored))
+    assert sent[1][0] >= 3
+
+
+def test_a_full_disk_is_told_until_there_is_room_again(server: FakeServer, page: Page) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    full = "the server's disk does not take what is heard: recording waits, and goes on as soon as there is room"
+    server.acking = False
+    server.tell({"type": "error", "code": "storage", "message": full, "fatal": False})
+    notices = page.get_by_test_id("notices")
+    expect(notices).to_contain_text("disk does not take what is heard: recording waits")
+    expect(page.get_by_test_id("connection")).to_contain_text("catching up", timeout=20_000)
+    server.acking = True
+    server.tell({"type": "error", "code": "storage_ok", "message": "everything can be saved again", "fatal": False})
+    expect(notices).to_contain_text("everything is being saved")
+    expect(notices).not_to_contain_text("recording waits")
+
+
+def test_a_reader_sees_waiting_then_the_meeting_then_its_end(server: FakeServer, page: Page) -> None:
+    watch(server, page, state="open")
+    expect(page.get_by_test_id("waiting")).to_contain_text("Nobody has started yet")
+    expect(page.get_by_test_id("start")).to_be_visible()
+    server.tell({"type": "state", "state": "live", "title": "Planning"}, segment(1, 0.0, 1.0, "Hello.", "spk1"))
+    expect(page.get_by_test_id("waiting")).to_be_hidden()
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    expect(page.get_by_test_id("stop")).to_be_hidden()
+    server.tell({"type": "ended", "segments": 1})
+    expect(page.get_by_test_id("export")).to_be_visible()
+
+
+def test_a_past_meeting_opens_from_the_list_with_its_words_and_exports(server: FakeServer, page: Page) -> None:
+    server.meetings = [meeting("a1", "Planning", speakers=["Ann"])]
+    said = [segment(1, 0.0, 1.0, "It was decided.", "spk1")]
+    server.snapshot = {"title": "Planning", "state": "ended", "segments": said, "speakers": [speaker("spk1", 0, "Ann")]}
+    page.goto(server.url)
+    page.get_by_role("link", name="Planning").click()
+    expect(line(page, 1)).to_have_text("It was decided.")
+    expect(page.get_by_test_id("export")).to_be_visible()
+    expect(page.get_by_test_id("voices")).to_have_text("Ann100 %")
+    expect(page.get_by_test_id("stop")).to_be_hidden()
+    page.go_back()
+    expect(page.get_by_test_id("meeting-list")).to_contain_text("Planning")
+
+
+def test_the_title_is_changed_in_place(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    watch(server, page)
+    title = page.get_by_test_id("title")
+    title.fill("Budget")
+    title.press("Enter")
+    until(lambda: ("PATCH", "/api/meetings/m1", {"title": "Budget"}) in server.requests)
+    title.fill("Nonsense")
+    title.press("Escape")
+    expect(title).to_have_value("Budget")
+    expect(page).to_have_title(re.compile("Budget"))
+
+
+def test_deleting_asks_first_and_the_list_is_paged(server: FakeServer, page: Page) -> None:
+    server.meetings, server.page_size = [meeting(f"a{i}", f"Meeting {i}") for i in range(3)], 2
+    page.goto(server.url)
+    rows = page.locator("[data-meeting]")
+    expect(rows).to_have_count(2)
+    page.get_by_test_id("more").click()
+    expect(rows).to_have_count(3)
+    page.get_by_role("button", name="Delete Meeting 1").click()
+    page.keyboard.press("Escape")
+    assert server.requests == []
+    page.get_by_role("button", name="Delete Meeting 1").click()
+    page.get_by_test_id("confirm").click()
+    expect(rows).to_have_count(2)
+    assert server.requests == [("DELETE", "/api/meetings/a1", None)]
+
+
+def test_leaving_while_recording_asks_first(server: FakeServer, page: Page) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    page.go_back()
+    page.get_by_role("button", name="Keep recording").click()
+    expect(page.get_by_test_id("stop")).to_be_visible()
+    assert page.url.endswith("/m/m1")
+    page.get_by_test_id("home").click()
+    page.get_by_test_id("confirm").click()
+    expect(page.get_by_test_id("new-meeting")).to_be_visible()
+    assert server.stored > 0
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [(4404, "There is no such meeting"), (4429, "Wait a little, then try again"), (4401, "Ask the host")],
+)
+def test_a_refused_connection_is_explained(server: FakeServer, page: Page, code: int, sentence: str) -> None:
+    server.refuse = code
+    page.goto(f"{server.url}/m/m1")
+    expect(page.locator("main")).to_contain_text(sentence)
+
+
+def test_an_unknown_meeting_is_explained(server: FakeServer, page: Page) -> None:
+    page.goto(f"{server.url}/m/nothing")
+    expect(page.get_by_test_id("lonely")).to_contain_text("no such meeting")
+
+
+def test_a_refused_microphone_is_explained_and_leaves_no_empty_meeting(server: FakeServer, page: Page) -> None:
+    page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"
+    )
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    expect(page.get_by_test_id("notice")).to_contain_text("Allow it in the browser")
+    expect(page.get_by_test_id("new-meeting")).to_be_enabled()
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("path", ["/", "/m/m1"])
+def test_the_page_fits_a_narrow_phone(server: FakeServer, page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    words = "A" * 120 + " " + LONG
+    server.meetings = [meeting("a1", words, speakers=["Somebody with a very long name", "Ann", "Ben", "Carl", "Dora"])]
+    server.snapshot = {"title": words, "state": "live", "segments": [segment(1, 0.0, 1.0, words, "spk1")]}
+    page.goto(server.url + path)
+    expect(page.locator("[data-meeting], [data-segment]").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_long_meeting_is_patched_not_drawn_again(server: FakeServer, page: Page) -> None:
+    watch(server, page, *(segment(i, i * 9.0, i * 9.0 + 4, "Some words.", f"spk{i % 3}") for i in range(3000)))
+    expect(page.locator("[data-turn]")).to_have_count(3000)
+    page.evaluate(
+        """() => {
+          window.touched = 0
+          const count = (records) => { touched += records.length }
+          const what = { childList: true, characterData: true, attributes: true, subtree: true }
+          new MutationObserver(count).observe(document.querySelector('[data-testid=transcript]'), what)
+        }"""
+    )
+    server.tell(segment(2999, 26991.0, 26996.0, "Some words more.", "spk2", rev=2))
+    expect(line(page, 2999)).to_have_text("Some words more.")
+    assert page.evaluate("touched") < 10
+
+
+def test_what_is_said_while_the_models_load_is_saved_and_the_page_says_so(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    server.loading = True
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    expect(page.get_by_test_id("notices")).to_contain_text("Go on talking: nothing is lost")
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    expect(page.get_by_test_id("models")).to_be_hidden()
+    until(lambda: server.stored >= 15)
+    server.load()
+    expect(page.get_by_test_id("notices")).to_be_empty()
+    expect(page.get_by_test_id("models")).to_be_visible()
+    assert [seq for seq, _, _ in server.connections[0].frames][:3] == [0, 1, 2]
+
+
+def test_a_reloaded_page_goes_on_with_the_recording(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    until(lambda: server.stored >= 3)
+    page.on("dialog", lambda dialog: dialog.accept())
+    server.snapshot = {"state": "live", "audio": 7.0}
+    page.reload()
+    before = server.stored
+    page.get_by_role("button", name="Go on recording").click()
+    until(lambda: server.stored >= before + 3)
+    last = server.connections[-1]
+    assert last.start is not None
+    assert last.start["resume"] == {"source_id": "src1", "token": "secret"}
+    assert last.frames[0][0] == before
+    expect(page.get_by_test_id("elapsed")).to_have_text(re.compile("00:0[789]"))
+
+
+def test_a_meeting_that_ended_while_the_line_was_down_says_what_is_missing(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    until(lambda: server.stored >= 3)
+    server.refuse = 1012
+    server.cut()
+    expect(page.get_by_test_id("connection")).to_have_text(re.compile("[2-9] s buffered"))
+    server.refuse, server.snapshot = None, {"state": "ended"}
+    expect(page.get_by_test_id("notices")).to_contain_text(re.compile(r"The last \d+ s of your audio did not reach it"))
+    expect(page.get_by_test_id("export")).to_be_visible()
+
+
+PATIENT = 60_000
+"""Milliseconds that a thousand lines may take to be drawn on a machine that has other work"""
+
+
+def said(first: int, last: int) -> list[dict[str, Any]]:
+    """Lines of two voices, so many that no window holds them."""
+    lines = (
+        f"This is line number {i}, and it is long enough to fill a good part of the window's width."
+        for i in range(last)
+    )
+    return [segment(i, i * 5.0, i * 5.0 + 2, text, f"spk{i % 2 + 1}") for i, text in enumerate(lines) if i >= first]
+
+
+def long_meeting(server: FakeServer, page: Page, state: str) -> None:
+    """Open a meeting of 1,000 lines, of which the last 300 come at once."""
+    server.snapshot = {"segments": said(700, 1000), "state": state, "title": "Planning", "earlier": 700}
+    page.goto(f"{server.url}/m/m1")
+    expect(line(page, 999)).to_be_attached()
+
+
+def rest(server: FakeServer) -> None:
+    """Send the other 700, newest first."""
+    for first in range(600, -1, -100):
+        server.tell({"type": "earlier", "segments": said(first, first + 100), "left": first})
+
+
+def test_a_long_meeting_shows_its_newest_lines_at_once_and_then_all_without_reading_them_out(
+    server: FakeServer, page: Page
+) -> None:
+    long_meeting(server, page, "live")
+    expect(line(page, 999)).to_be_in_viewport()
+    expect(page.get_by_test_id("earlier")).to_have_text("Earlier lines are on their way…")
+    rest(server)
+    expect(line(page, 0)).to_be_attached(timeout=PATIENT)
+    expect(page.get_by_test_id("earlier")).to_be_hidden(timeout=PATIENT)
+    expect(line(page, 999)).to_be_in_viewport()
+    expect(page.locator("[data-segment]")).to_have_count(1000, timeout=PATIENT)
+    assert page.locator("[data-segment]").evaluate_all("all => all.map((e) => e.dataset.segment)") == [
+        f"s{i}" for i in range(1000)
+    ]
+    expect(page.locator("#announcer")).to_be_empty()
+    server.tell(segment(1000, 5000.0, 5001.0, "And one more.", "spk1"))
+    expect(line(page, 1000)).to_be_in_viewport()
+    expect(page.locator("#announcer")).to_have_text("Speaker 1: And one more.")
+
+
+@pytest.mark.parametrize("state", ["live", "ended"])
+def test_what_is_being_read_stays_where_it_is_while_earlier_lines_come(
+    server: FakeServer, page: Page, state: str
+) -> None:
+    long_meeting(server, page, state)
+    expect(line(page, 900)).to_be_attached()
+    line(page, 900).scroll_into_view_if_needed()
+    page.evaluate("scrollBy(0, -300)")
+    page.wait_for_timeout(300)
+    top = "document.querySelector('[data-segment=s900]').getBoundingClientRect().top"
+    before = page.evaluate(top)
+    rest(server)
+    expect(line(page, 0)).to_be_attached(timeout=PATIENT)
+    expect(page.locator("[data-segment]")).to_have_count(1000, timeout=PATIENT)
+    assert abs(page.evaluate(top) - before) <= 1
+    page.wait_for_timeout(100)
+    assert abs(page.evaluate(top) - before) <= 1
+
+
+def test_a_long_meeting_that_is_over_is_read_from_its_beginning(server: FakeServer, page: Page) -> None:
+    long_meeting(server, page, "ended")
+    rest(server)
+    expect(line(page, 0)).to_be_in_viewport()
+    expect(page.locator("[data-segment]")).to_have_count(1000, timeout=PATIENT)
+    expect(line(page, 0)).to_be_in_viewport()
+    server.tell({"type": "ended", "segments": 1000})
+    expect(page.get_by_test_id("end")).to_be_visible()
+    assert len(server.connections) == 1
+
+
+def test_after_a_lost_connection_a_long_meeting_does_not_shrink(server: FakeServer, page: Page) -> None:
+    long_meeting(server, page, "live")
+    rest(server)
+    expect(page.locator("[data-segment]")).to_have_count(1000, timeout=PATIENT)
+    line(page, 100).scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    top = "document.querySelector('[data-segment=s100]').getBoundingClientRect().top"
+    before = page.evaluate(top)
+    server.cut()
+    expect(page.get_by_test_id("connection")).to_contain_text("Reconnecting")
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    assert len(server.connections) == 2
+    expect(page.locator("[data-segment]")).to_have_count(1000, timeout=PATIENT)
+    rest(server)
+    expect(page.get_by_test_id("earlier")).to_be_hidden(timeout=PATIENT)
+    expect(page.locator("[data-segment]")).to_have_count(1000, timeout=PATIENT)
+    assert abs(page.evaluate(top) - before) <= 1
