@@ -2,7 +2,7 @@
 
 Method: Coria et al., "Overlap-aware low-latency online speaker diarization based on end-to-end local
 segmentation" (ASRU 2021), as implemented by diart. The clustering of local voices into speakers is ours
-(`speakers.py`).
+(`tracker.py`).
 """
 
 from __future__ import annotations
