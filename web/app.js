@@ -1,9 +1,9 @@
 // The composition root: which page is shown, and how one leads to the other without a reload.
 
-import { HomePage } from './home.js'
-import { MeetingPage } from './meeting.js'
-import { home, meetingAt } from './place.js'
-import { takeFromAddress } from './tokens.js'
+import { takeTokenFromAddress } from './net/tokens.js'
+import { home, meetingAt } from './net/urls.js'
+import { HomePage } from './pages/home-page.js'
+import { MeetingPage } from './pages/meeting-page.js'
 
 const main = document.getElementById('main')
 const actions = document.getElementById('actions')
@@ -24,7 +24,7 @@ async function go(path, intent = {}) {
 const mayLeave = async () => !page?.mayLeave || (await page.mayLeave())
 
 function show(intent = {}) {
-  takeFromAddress()
+  takeTokenFromAddress()
   page?.unmount()
   main.replaceChildren()
   actions.replaceChildren()
@@ -57,6 +57,6 @@ window.addEventListener('popstate', async () => {
 })
 
 // A link to the meeting that is shown already changes the address without a reload.
-window.addEventListener('hashchange', () => takeFromAddress() && show())
+window.addEventListener('hashchange', () => takeTokenFromAddress() && show())
 
 show()

@@ -401,18 +401,19 @@ def test_a_page_whose_server_is_killed_loses_nothing(tmp_path: Path) -> None:
 
 
 OVERFLOW = """async (id) => {
-  const { Link } = await import('/static/link.js')
+  const { Connection } = await import('/static/net/connection.js')
   const audio = { encoding: 'pcm_s16le', sample_rate: 16000, channels: 1 }
   const url = `${location.origin.replace('http', 'ws')}/ws/meetings/${id}`
-  window.link = new Link({ url, source: { start: { source: { name: 'test', kind: 'room' }, audio }, resume: null } })
-  link.outbox.limit = 10 * 3300
+  const start = { source: { name: 'test', kind: 'room' }, audio }
+  window.connection = new Connection({ url, source: { start, resume: null } })
+  connection.outbox.limit = 10 * 3300
   let spoken = 0
   window.speak = (frames) => {
-    while (frames--) link.sendAudio(new Uint8Array(3200).fill(1).buffer, 1e9 + 1e5 * spoken++)
+    while (frames--) connection.sendAudio(new Uint8Array(3200).fill(1).buffer, 1e9 + 1e5 * spoken++)
   }
-  link.open()
+  connection.open()
   speak(30)
-  return [link.unsent, link.outbox.lost]
+  return [connection.unsent, connection.outbox.lost]
 }"""
 """Half a minute's worth of speaking, at a tenth of the scale, while nothing can be sent"""
 
@@ -428,9 +429,9 @@ def test_audio_that_a_page_could_not_keep_is_a_gap_for_everyone(tmp_path: Path) 
         assert (round(kept, 3), round(lost, 3)) == (1.0, 2.0)
         assert machinery.gate is not None
         machinery.gate.set()
-        eventually(lambda: page.evaluate("link.unsent") == 0, lambda seconds: page.wait_for_timeout(seconds * 1000))
-        page.evaluate("speak(10); link.stop()")
-        eventually(lambda: page.evaluate("link.state") == "closed", lambda s: page.wait_for_timeout(s * 1000))
+        eventually(lambda: page.evaluate("connection.unsent") == 0, lambda s: page.wait_for_timeout(s * 1000))
+        page.evaluate("speak(10); connection.stop()")
+        eventually(lambda: page.evaluate("connection.state") == "closed", lambda s: page.wait_for_timeout(s * 1000))
         body = served.http.get(f"/api/meetings/{meeting_id}/transcript").json()
         assert [(gap["start"], gap["end"]) for gap in body["gaps"]] == [(1.0, 3.0)]
         assert body["meeting"]["duration"] == 4.0

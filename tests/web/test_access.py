@@ -28,16 +28,16 @@ def test_the_first_page_asks_for_the_token_and_takes_no_other(server: Locked, ta
     server.forget_guesses()
     server.create("Only for those who sign in")
     page = tab("/")
-    expect(page.get_by_test_id("signin")).to_be_visible()
+    expect(page.get_by_test_id("sign-in-page")).to_be_visible()
     expect(page.get_by_text("Only for those who sign in")).to_have_count(0)
     sign_in(page, "not-the-token-of-it")
-    expect(page.get_by_test_id("signin-problem")).to_contain_text("not the token")
+    expect(page.get_by_test_id("sign-in-problem")).to_contain_text("not the token")
     sign_in(page, "spaces are in here ")
-    expect(page.get_by_test_id("signin-problem")).to_contain_text("not the token")
+    expect(page.get_by_test_id("sign-in-problem")).to_contain_text("not the token")
     sign_in(page)
     expect(page.get_by_test_id("meeting-list")).to_contain_text("Only for those who sign in")
     page.get_by_test_id("sign-out").click()
-    expect(page.get_by_test_id("signin")).to_be_visible()
+    expect(page.get_by_test_id("sign-in-page")).to_be_visible()
     assert page.evaluate("sessionStorage.length + document.cookie.length") == 0
 
 
@@ -50,7 +50,7 @@ def test_a_meeting_from_signing_in_to_a_reader_who_can_only_read(server: Locked,
     expect(host.locator("[data-segment]").first).to_be_visible(timeout=20_000)
     host.get_by_test_id("copy-link").click()
     host.get_by_test_id("share-view").click()
-    expect(host.get_by_test_id("share-said")).to_contain_text("Copied")
+    expect(host.get_by_test_id("share-status")).to_contain_text("Copied")
     address = host.evaluate("navigator.clipboard.readText()")
     host.get_by_test_id("share-done").click()
 
@@ -75,7 +75,7 @@ def test_a_meeting_from_signing_in_to_a_reader_who_can_only_read(server: Locked,
     reader.reload()
     expect(reader.get_by_test_id("end")).to_be_visible()
     reader.get_by_test_id("home").click()
-    expect(reader.get_by_test_id("signin")).to_be_visible()
+    expect(reader.get_by_test_id("sign-in-page")).to_be_visible()
 
 
 def test_a_link_to_speak_lets_one_start_and_not_rename(server: Locked, tab: Any) -> None:
@@ -108,10 +108,10 @@ def test_a_host_link_renames_and_shares_and_revoking_sends_readers_out(server: L
     expect(rows.nth(3)).to_contain_text("until")
     rows.and_(host.locator("[data-role=view]")).get_by_test_id("revoke").click()
     expect(rows).to_have_count(3)
-    expect(reader.get_by_test_id("signin")).to_be_visible()
+    expect(reader.get_by_test_id("sign-in-page")).to_be_visible()
     expect(reader.get_by_test_id("transcript")).to_have_count(0)
     reader.reload()
-    expect(reader.get_by_test_id("signin")).to_be_visible()
+    expect(reader.get_by_test_id("sign-in-page")).to_be_visible()
 
 
 @pytest.mark.parametrize("token", ["#t=wrong", "#t=", "", "#t=a%20b"])
@@ -119,7 +119,7 @@ def test_without_a_link_that_opens_it_a_meeting_shows_nothing(server: Locked, ta
     server.forget_guesses()
     meeting = server.held("Hidden")
     page = tab(f"/m/{meeting.id}{token}")
-    expect(page.get_by_test_id("signin")).to_be_visible()
+    expect(page.get_by_test_id("sign-in-page")).to_be_visible()
     expect(page.get_by_text("Hidden")).to_have_count(0)
     sign_in(page)
     expect(page.get_by_test_id("title")).to_have_value("Hidden")

@@ -165,12 +165,12 @@ def test_partial_text_is_marked_until_it_is_final(server: FakeServer, page: Page
     watch(server, page)
     server.tell(segment(1, 0.0, 1.0, "shall we", final=False, stable=6))
     expect(line(page, 1)).to_have_attribute("data-final", "false")
-    expect(line(page, 1).locator(".open")).to_have_text(" we")
+    expect(line(page, 1).locator(".partial")).to_have_text(" we")
     expect(page.locator("[data-turn]")).to_have_attribute("data-speaker", "")
     expect(page.locator(".turn-name")).to_have_text("Speaker ?")
     server.tell(segment(1, 0.0, 1.6, "Shall we start?", "spk1", rev=2))
     expect(line(page, 1)).to_have_attribute("data-final", "true")
-    expect(line(page, 1).locator(".open")).to_be_empty()
+    expect(line(page, 1).locator(".partial")).to_be_empty()
     expect(page.locator(".turn-name")).to_have_text("Speaker 1")
 
 
@@ -297,7 +297,7 @@ def test_a_past_meeting_opens_from_the_list_with_its_words_and_exports(server: F
     page.get_by_role("link", name="Planning").click()
     expect(line(page, 1)).to_have_text("It was decided.")
     expect(page.get_by_test_id("export")).to_be_visible()
-    expect(page.get_by_test_id("voices")).to_have_text("Ann100 %")
+    expect(page.get_by_test_id("speakers")).to_have_text("Ann100 %")
     expect(page.get_by_test_id("stop")).to_be_hidden()
     page.go_back()
     expect(page.get_by_test_id("meeting-list")).to_contain_text("Planning")
@@ -359,7 +359,7 @@ def test_a_refused_connection_is_explained(server: FakeServer, page: Page, code:
 
 def test_an_unknown_meeting_is_explained(server: FakeServer, page: Page) -> None:
     page.goto(f"{server.url}/m/nothing")
-    expect(page.get_by_test_id("lonely")).to_contain_text("no such meeting")
+    expect(page.get_by_test_id("only-message")).to_contain_text("no such meeting")
 
 
 def test_a_refused_microphone_is_explained_and_leaves_no_empty_meeting(server: FakeServer, page: Page) -> None:

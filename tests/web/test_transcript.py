@@ -31,7 +31,7 @@ def shown(page: Page) -> Run:
     def run(*messages: dict[str, Any]) -> Any:
         return page.evaluate(
             """async (messages) => {
-              const { EMPTY, blocks, reduce } = await import('/static/transcript.js')
+              const { EMPTY, blocks, reduce } = await import('/static/state/transcript.js')
               const state = messages.reduce(reduce, EMPTY)
               return blocks(state).map((b) => b.kind === 'gap' ? ['gap', b.start, b.reason]
                 : [b.speaker, b.start, b.segments.map((s) => s.text)])
@@ -113,7 +113,7 @@ def test_messages_that_are_not_known_change_nothing(shown: Run) -> None:
 def test_the_state_before_is_never_changed(page: Page) -> None:
     assert page.evaluate(
         """async ([one, later]) => {
-          const { EMPTY, reduce } = await import('/static/transcript.js')
+          const { EMPTY, reduce } = await import('/static/state/transcript.js')
           const before = reduce(EMPTY, one)
           const written = JSON.stringify([...before.segments])
           later.reduce(reduce, before)
@@ -129,7 +129,7 @@ def test_the_state_before_is_never_changed(page: Page) -> None:
 def test_turns_that_did_not_change_stay_the_same_object(page: Page) -> None:
     assert page.evaluate(
         """async ([messages, last]) => {
-          const { EMPTY, blocks, reduce } = await import('/static/transcript.js')
+          const { EMPTY, blocks, reduce } = await import('/static/state/transcript.js')
           const state = messages.reduce(reduce, EMPTY)
           const before = blocks(state)
           const after = blocks(reduce(state, last), before)
@@ -139,10 +139,10 @@ def test_turns_that_did_not_change_stay_the_same_object(page: Page) -> None:
     ) == [True, False]
 
 
-def test_provisional_text_begins_after_the_last_whole_stable_word(page: Page) -> None:
+def test_partial_text_begins_after_the_last_whole_stable_word(page: Page) -> None:
     def parts(text: str, stable: int, final: bool = False) -> Any:
         message = segment(1, 0.0, 1.0, text, final=final, stable=stable)
-        return page.evaluate("async (s) => (await import('/static/transcript.js')).split(s)", message)
+        return page.evaluate("async (s) => (await import('/static/state/transcript.js')).split(s)", message)
 
     assert parts("before lunch if", 12) == ["before lunch", " if"]
     assert parts("before lunch if", 9) == ["before ", "lunch if"]
@@ -155,7 +155,7 @@ def test_provisional_text_begins_after_the_last_whole_stable_word(page: Page) ->
 def test_a_frame_has_its_number_and_its_capture_time_little_endian(page: Page) -> None:
     frame = page.evaluate(
         """async () => {
-          const { encodeFrame } = await import('/static/frames.js')
+          const { encodeFrame } = await import('/static/net/audio-outbox.js')
           return [...encodeFrame(258, 1_700_000_000_123_456, new Int16Array([1, -1]).buffer)]
         }"""
     )
@@ -165,8 +165,8 @@ def test_a_frame_has_its_number_and_its_capture_time_little_endian(page: Page) -
 def test_an_outbox_drops_what_is_confirmed_and_keeps_the_rest_in_order(page: Page) -> None:
     result = page.evaluate(
         """async () => {
-          const { Outbox } = await import('/static/frames.js')
-          const box = new Outbox({ bytesPerSecond: 20, limit: 100 })
+          const { AudioOutbox } = await import('/static/net/audio-outbox.js')
+          const box = new AudioOutbox({ bytesPerSecond: 20, limit: 100 })
           const seen = []
           for (let i = 0; i < 4; i += 1) box.push(new Uint8Array([i, i]).buffer, 0)
           seen.push([box.first, box.next, box.seconds])
@@ -186,8 +186,8 @@ def test_an_outbox_drops_what_is_confirmed_and_keeps_the_rest_in_order(page: Pag
 def test_a_reloaded_page_takes_up_the_numbers_of_its_old_source(page: Page) -> None:
     result = page.evaluate(
         """async () => {
-          const { Outbox } = await import('/static/frames.js')
-          const box = new Outbox({ bytesPerSecond: 20 })
+          const { AudioOutbox } = await import('/static/net/audio-outbox.js')
+          const box = new AudioOutbox({ bytesPerSecond: 20 })
           box.push(new Uint8Array(2).buffer, 0)
           box.push(new Uint8Array(2).buffer, 0)
           const first = box.align(300)
@@ -201,7 +201,7 @@ def test_a_reloaded_page_takes_up_the_numbers_of_its_old_source(page: Page) -> N
 def test_capture_times_are_steady_and_follow_a_standstill(page: Page) -> None:
     stamps = page.evaluate(
         """async () => {
-          const { CaptureClock } = await import('/static/frames.js')
+          const { CaptureClock } = await import('/static/audio/capture-clock.js')
           const clock = new CaptureClock(1000)
           const moments = [[1000, 100], [1130, 230], [4000, 3100], [9100, 3200]];
           return moments.map(([now, sound]) => clock.stamp(100, now, sound));
@@ -225,7 +225,7 @@ def test_gaps_of_a_snapshot_are_shown_and_not_told_twice(shown: Run) -> None:
 def test_waiting_before_a_new_connection_grows_is_spread_and_ends(page: Page) -> None:
     waits = page.evaluate(
         """async () => {
-          const { backoff } = await import('/static/link.js')
+          const { backoff } = await import('/static/net/connection.js')
           return [backoff(1, 0), backoff(1, 1), backoff(2, 1), backoff(3, 1), backoff(20, 1), backoff(20, 0)]
         }"""
     )
@@ -235,7 +235,7 @@ def test_waiting_before_a_new_connection_grows_is_spread_and_ends(page: Page) ->
 def test_times_and_lengths_are_as_people_write_them(page: Page) -> None:
     assert page.evaluate(
         """async () => {
-          const { clock, length, languages } = await import('/static/format.js')
+          const { clock, length, languages } = await import('/static/state/format.js')
           return [clock(59.9996), clock(61), clock(3725), length(38.2), length(754), length(4380), length(7200),
             languages(['en']), languages(['en', 'de']), languages([])]
         }"""
@@ -245,10 +245,10 @@ def test_times_and_lengths_are_as_people_write_them(page: Page) -> None:
 def test_every_close_code_has_a_sentence_and_the_buffer_is_told(page: Page) -> None:
     sentences, buffered = page.evaluate(
         """async () => {
-          const { connectionText, problemText } = await import('/static/words.js')
+          const { connectionText, problemText } = await import('/static/state/messages.js')
           const codes = [4400, 4401, 4404, 4409, 4413, 4429, 1011]
           return [codes.map((close) => problemText({ close, message: 'why' }).text),
-            connectionText({ link: 'reconnecting', role: 'source', attempt: 1, unsent: 3.4 })]
+            connectionText({ connection: 'reconnecting', role: 'source', attempt: 1, unsent: 3.4 })]
         }"""
     )
     assert len(set(sentences)) == 6  # what has no sentence of its own shares one
@@ -258,7 +258,7 @@ def test_every_close_code_has_a_sentence_and_the_buffer_is_told(page: Page) -> N
 def test_what_a_busy_server_leaves_out_is_told(page: Page) -> None:
     sentences = page.evaluate(
         """async () => {
-          const { busyText } = await import('/static/words.js')
+          const { busyText } = await import('/static/state/messages.js')
           return ['none', 'rare_partials', 'no_partials', 'long_hop'].map((left_out) => busyText({ left_out }))
             .concat(busyText(null), busyText({}))
         }"""
@@ -280,7 +280,7 @@ def test_every_voice_and_soft_text_is_readable_on_the_paper(page: Page, scheme: 
             return 0.2126 * linear(part(1)) + 0.7152 * linear(part(3)) + 0.0722 * linear(part(5))
           }
           const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05)
-          const inks = ['--soft', '--alarm', ...Array.from({ length: 10 }, (_, i) => `--voice-${i}`)]
+          const inks = ['--soft', '--alarm', ...Array.from({ length: 10 }, (_, i) => `--speaker-${i}`)]
           const pairs = inks.flatMap((ink) => ['--paper', '--raised', '--sunken'].map((back) => [ink, back]))
           pairs.push(['--accent-ink', '--accent'], ['--alarm-ink', '--alarm-paper'], ['--warn-ink', '--warn-paper'])
           return Math.min(...pairs.map(([a, b]) => contrast(a, b)))

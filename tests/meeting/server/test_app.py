@@ -29,7 +29,7 @@ def test_the_page_is_served_for_home_and_meetings(served: Serving, path: str) ->
 
 
 def test_scripts_are_served_as_scripts_and_never_cached_blindly(served: Serving) -> None:
-    answer = served.http.get("/static/link.js")
+    answer = served.http.get("/static/net/connection.js")
     assert "javascript" in answer.headers["content-type"]
     assert answer.headers["cache-control"] == "no-cache"
 

@@ -1,22 +1,22 @@
 // The dialog in which a host says who a voice is, who said which line, and what.
 
-import * as api from './api.js'
+import * as api from '../net/api.js'
+import { clock, speakerName } from '../state/format.js'
+import { resolve } from '../state/transcript.js'
 import { el, setText } from './dom.js'
-import { clock, speakerName } from './format.js'
-import { resolve } from './transcript.js'
 
 // block: a turn of transcript.js; state(): the newest state; onMessage: takes what the server answers.
-export function openNames({ meeting, block, anchor, state, onMessage }) {
+export function openSpeakerDialog({ meeting, block, anchor, state, onMessage }) {
   const { speakers } = state()
   const voice = block.speaker
   const saved = speakers.get(voice)?.name ?? ''
   const others = [...speakers.values()].filter(({ merged_into: into }) => !into).map(({ id }) => id)
   const choice = (id) => el('option', { value: id }, speakerName(id, speakers))
 
-  const name = el('input', { type: 'text', maxlength: 200, value: saved, placeholder: voice && speakerName(voice, new Map()), autocomplete: 'off', spellcheck: 'false', 'data-testid': 'voice-name' })
-  const same = el('select', { 'data-testid': 'voice-same' }, el('option', { value: '' }, 'Nobody else here'), ...others.filter((id) => id !== voice).map(choice))
-  const said = el('p', { class: 'names-said', role: 'status', 'data-testid': 'names-said' })
-  const save = el('button', { class: 'button primary', type: 'submit', 'data-testid': 'names-save' }, 'Save')
+  const name = el('input', { type: 'text', maxlength: 200, value: saved, placeholder: voice && speakerName(voice, new Map()), autocomplete: 'off', spellcheck: 'false', 'data-testid': 'speaker-name' })
+  const same = el('select', { 'data-testid': 'speaker-same' }, el('option', { value: '' }, 'Nobody else here'), ...others.filter((id) => id !== voice).map(choice))
+  const said = el('p', { class: 'speaker-problem', role: 'status', 'data-testid': 'speaker-problem' })
+  const save = el('button', { class: 'button primary', type: 'submit', 'data-testid': 'speaker-save' }, 'Save')
   const lines = block.segments.filter(({ final }) => final).map(line)
 
   function line(segment) {
@@ -25,7 +25,7 @@ export function openNames({ meeting, block, anchor, state, onMessage }) {
     text.value = segment.text
     const who = el('select', { 'aria-label': `Who said it at ${time}`, 'data-testid': 'line-speaker' }, el('option', { value: '' }, 'Speaker ?'), ...others.map(choice))
     who.value = voice ?? ''
-    return { segment, text, who, node: el('li', { 'data-line': segment.id }, el('span', { class: 'names-time', 'aria-hidden': 'true' }, time), who, text) }
+    return { segment, text, who, node: el('li', { 'data-line': segment.id }, el('span', { class: 'speaker-time', 'aria-hidden': 'true' }, time), who, text) }
   }
 
   async function saveVoice() {
@@ -48,16 +48,16 @@ export function openNames({ meeting, block, anchor, state, onMessage }) {
 
   const form = el(
     'form',
-    { class: 'names-form' },
-    el('h2', { id: 'names-title' }, voice === null ? 'Who said this?' : `Who is ${speakerName(voice, speakers)}?`),
+    { class: 'speaker-form' },
+    el('h2', { id: 'speaker-title' }, voice === null ? 'Who said this?' : `Who is ${speakerName(voice, speakers)}?`),
     voice === null ? null : el('label', {}, el('span', {}, 'Name'), name),
     voice === null || others.length < 2 ? null : el('label', {}, el('span', {}, 'Same person as'), same),
     lines.length === 0 ? null : el('h3', {}, lines.length === 1 ? 'This line' : 'These lines'),
-    el('ul', { class: 'names-lines', hidden: lines.length === 0 }, ...lines.map(({ node }) => node)),
+    el('ul', { class: 'speaker-lines', hidden: lines.length === 0 }, ...lines.map(({ node }) => node)),
     said,
-    el('div', { class: 'dialog-actions' }, el('button', { class: 'button', type: 'button', 'data-testid': 'names-cancel', onclick: () => dialog.close() }, 'Cancel'), save),
+    el('div', { class: 'dialog-actions' }, el('button', { class: 'button', type: 'button', 'data-testid': 'speaker-cancel', onclick: () => dialog.close() }, 'Cancel'), save),
   )
-  const dialog = el('dialog', { class: 'dialog names', 'aria-labelledby': 'names-title', 'data-testid': 'names' }, form)
+  const dialog = el('dialog', { class: 'dialog speaker-dialog', 'aria-labelledby': 'speaker-title', 'data-testid': 'speaker-dialog' }, form)
   form.addEventListener('submit', async (event) => {
     event.preventDefault()
     save.disabled = true

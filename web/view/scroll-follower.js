@@ -2,7 +2,7 @@
 
 const NEAR = 64 // pixels from the end that still count as the end
 
-export class Follower {
+export class ScrollFollower {
   following = true
   #last = 0
   #rest = 0 // part of a pixel by which the last change could not be made up for
@@ -27,7 +27,7 @@ export class Follower {
     this.#toEnd()
   }
 
-  // Changes the transcript below `root` so that what is being read stays where it is.
+  // MeetingPoller the transcript below `root` so that what is being read stays where it is.
   hold(root, change) {
     const line = this.following || this.scroller.scrollTop <= 0 ? null : readLine(root)
     const before = line?.getBoundingClientRect().top

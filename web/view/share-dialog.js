@@ -1,9 +1,9 @@
 // The dialog in which a host gives out links and takes them back.
 
-import * as api from './api.js'
+import * as api from '../net/api.js'
+import { absoluteUrl } from '../net/urls.js'
+import { day } from '../state/format.js'
 import { el, setText } from './dom.js'
-import { day } from './format.js'
-import { whole } from './place.js'
 
 const ROLES = [
   ['view', 'Readers', 'read along'],
@@ -19,10 +19,10 @@ const TERMS = [
 ]
 
 // given: links by role that this page knows already, since it has just made the meeting.
-export function openShare(id, given = {}) {
+export function openShareDialog(id, given = {}) {
   const term = el('select', { 'data-testid': 'share-term' }, ...TERMS.map(([seconds, label]) => el('option', { value: seconds }, label)))
   const made = el('input', { class: 'share-link', type: 'text', readonly: true, hidden: true, 'aria-label': 'The link', 'data-testid': 'share-link' })
-  const said = el('p', { class: 'share-said', role: 'status', 'data-testid': 'share-said' })
+  const said = el('p', { class: 'share-status', role: 'status', 'data-testid': 'share-status' })
   const list = el('ul', { class: 'share-list', 'data-testid': 'share-list' })
   const say = (text) => setText(said, text)
 
@@ -31,7 +31,7 @@ export function openShare(id, given = {}) {
     try {
       const seconds = Number(term.value) || null
       const url = (seconds === null && given[role]) || (await api.invite(id, role, seconds)).url
-      made.value = whole(url)
+      made.value = absoluteUrl(url)
       made.hidden = false
       made.select()
       await navigator.clipboard.writeText(made.value).then(
@@ -76,7 +76,7 @@ export function openShare(id, given = {}) {
 
   const dialog = el(
     'dialog',
-    { class: 'dialog share', 'aria-labelledby': 'share-title', 'data-testid': 'share' },
+    { class: 'dialog share-dialog', 'aria-labelledby': 'share-title', 'data-testid': 'share-dialog' },
     el('h2', { id: 'share-title' }, 'Share this meeting'),
     el('label', { class: 'share-term' }, el('span', {}, 'A new link works'), term),
     el(

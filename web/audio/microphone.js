@@ -1,17 +1,10 @@
 // A microphone as numbered-to-be frames: permission, choice of device, switching, level; knows no socket.
 
-import { CaptureClock } from './frames.js'
+import { CaptureClock } from './capture-clock.js'
+import { CaptureError } from './capture-error.js'
 
 const MODULE = new URL('capture-worklet.js', import.meta.url).href
 const REMEMBERED = 'microphone'
-
-// A failure with one sentence for the reader.
-export class CaptureError extends Error {
-  constructor(code, message) {
-    super(message)
-    this.code = code
-  }
-}
 
 // A source of sound: calls onFrame({pcm, samples, captureUs, level}) about ten times a second once started.
 export class Microphone {
@@ -77,7 +70,7 @@ export class Microphone {
     this.#context.resume().catch(() => {})
   }
 
-  // Changes the microphone without losing a frame: silence is sent in between.
+  // MeetingPoller the microphone without losing a frame: silence is sent in between.
   async use(deviceId) {
     await this.#take(deviceId)
     localStorage.setItem(REMEMBERED, deviceId)

@@ -1,8 +1,8 @@
 // Shows a transcript: patches the turns and segments that changed and leaves the rest of the page alone.
 
+import { clock, speakerColor, speakerName } from '../state/format.js'
+import { split } from '../state/transcript.js'
 import { el, icon, setText } from './dom.js'
-import { clock, speakerColor, speakerName } from './format.js'
-import { split } from './transcript.js'
 
 const LONG = 200 // turns from which on a meeting counts as long
 
@@ -73,7 +73,7 @@ export class TranscriptView {
       return
     }
     if (!name.querySelector('button')) {
-      name.replaceChildren(el('button', { class: 'name-button', type: 'button', title: 'Say who this is', 'data-testid': 'edit-voice', onclick: ({ currentTarget }) => this.#onName?.(item.block, currentTarget) }))
+      name.replaceChildren(el('button', { class: 'speaker-button', type: 'button', title: 'Say who this is', 'data-testid': 'edit-speaker', onclick: ({ currentTarget }) => this.#onName?.(item.block, currentTarget) }))
     }
     setText(name.firstElementChild, text)
   }
@@ -90,7 +90,7 @@ export class TranscriptView {
     let item = this.#segments.get(segment.id)
     if (!item) {
       const stable = document.createTextNode('')
-      const open = el('span', { class: 'open' })
+      const open = el('span', { class: 'partial' })
       item = { segment: null, node: el('span', { class: 'segment', 'data-segment': segment.id }, stable, open), stable, open }
       this.#segments.set(segment.id, item)
     }
@@ -107,8 +107,8 @@ export class TranscriptView {
 
   // A quiet mark where people speak at once.
   #mark(node, { overlap = false }) {
-    const mark = node.querySelector('.at-once')
-    if (overlap && !mark) node.prepend(el('span', { class: 'at-once', title: 'Speaking at once' }, icon('overlap'), el('span', { class: 'sr-only' }, '(speaking at once) ')))
+    const mark = node.querySelector('.overlap')
+    if (overlap && !mark) node.prepend(el('span', { class: 'overlap', title: 'Speaking at once' }, icon('overlap'), el('span', { class: 'sr-only' }, '(speaking at once) ')))
     if (!overlap) mark?.remove()
   }
 

@@ -1,13 +1,13 @@
 // What the page says about its connection, delays and failures; pure, so that every sentence can be read in one place.
 
 // The connection in one word for the style and one sentence for the reader.
-export function connectionText({ link, role, phase, attempt = 0, unsent = 0, stopping = false }) {
+export function connectionText({ connection, role, phase, attempt = 0, unsent = 0, stopping = false }) {
   if (phase === 'ended') return ['ended', 'Saved']
-  if (link === 'failed') return ['failed', 'Disconnected']
-  if (link === 'connecting') {
+  if (connection === 'failed') return ['failed', 'Disconnected']
+  if (connection === 'connecting') {
     return ['connecting', unsent > 1.5 ? `Connecting — your audio is safe, ${Math.round(unsent)} s buffered` : 'Connecting…']
   }
-  if (link === 'reconnecting') {
+  if (connection === 'reconnecting') {
     const what = attempt > 4 ? 'The server does not answer' : 'Reconnecting'
     if (role !== 'source') return ['reconnecting', `${what} — what you see is kept`]
     return ['reconnecting', `${what} — your audio is safe, ${Math.round(unsent)} s buffered`]

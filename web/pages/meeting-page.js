@@ -1,25 +1,26 @@
 // One meeting's page: joins the socket, the recorder, the transcript and what is around it.
 
-import * as api from './api.js'
-import { Microphone } from './capture.js'
-import { Changes } from './changes.js'
-import { Dock } from './dock.js'
-import { confirm, el, icon, setText } from './dom.js'
-import { Follower } from './follow.js'
-import { clock, speakerName } from './format.js'
-import { MeetingHead } from './head.js'
-import { Link } from './link.js'
-import { downloadMenu } from './menu.js'
-import { openNames } from './names.js'
-import { Notices } from './notices.js'
-import { home, meetingPath, whole } from './place.js'
+import { Microphone } from '../audio/microphone.js'
+import * as api from '../net/api.js'
+import { Connection } from '../net/connection.js'
+import { MeetingPoller } from '../net/meeting-poller.js'
+import { linkToken, tokenFor } from '../net/tokens.js'
+import { absoluteUrl, home, meetingPath } from '../net/urls.js'
+import { clock, speakerName } from '../state/format.js'
+import { busyText, connectionText, emptyText, lagText, problemText, warningText } from '../state/messages.js'
+import { EMPTY, blocks, reduce, resolve, voices } from '../state/transcript.js'
+import { confirm } from '../view/confirm-dialog.js'
+import { el, icon, setText } from '../view/dom.js'
+import { downloadMenu } from '../view/download-menu.js'
+import { MeetingHeader } from '../view/meeting-header.js'
+import { Notices } from '../view/notices.js'
+import { RecordingBar } from '../view/recording-bar.js'
+import { ScrollFollower } from '../view/scroll-follower.js'
+import { openShareDialog } from '../view/share-dialog.js'
+import { signInPage } from '../view/sign-in.js'
+import { openSpeakerDialog } from '../view/speaker-dialog.js'
+import { TranscriptView } from '../view/transcript-view.js'
 import { Recorder } from './recorder.js'
-import { openShare } from './share.js'
-import { signInPage } from './signin.js'
-import { linkToken, tokenFor } from './tokens.js'
-import { EMPTY, blocks, reduce, resolve, voices } from './transcript.js'
-import { TranscriptView } from './view.js'
-import { busyText, connectionText, emptyText, lagText, problemText, warningText } from './words.js'
 
 const SPOKEN = 6 // lines kept for screen readers
 const RANKS = { view: 1, speak: 2, host: 3, server: 4 } // what a token allows
@@ -38,7 +39,7 @@ export class MeetingPage {
   #top = 0 // lines drawn from the beginning on
   #bottom = PORTION // lines drawn up to the end
   #pace = PORTION // lines drawn in the next frame
-  #link = null
+  #connection = null
   #measured = null // seconds from a word to its text, as seen here
   #received = 0 // performance.now() of the last snapshot
   #frame = null
@@ -54,15 +55,15 @@ export class MeetingPage {
     this.#id = id
     this.#intent = intent
     this.notices = new Notices()
-    this.head = new MeetingHead({ onRename: (name) => this.#rename(name) })
-    this.dock = new Dock({
+    this.header = new MeetingHeader({ onRename: (name) => this.#rename(name) })
+    this.recordingBar = new RecordingBar({
       onStop: () => this.#stop(),
       onEnd: () => this.#endForAll(),
       onMicrophone: (device) => this.recorder.use(device),
       onMute: () => this.recorder.mute(),
     })
     this.recorder = new Recorder(this)
-    this.changes = new Changes(id, { onChange: (facts) => this.#changed(facts), onError: (error) => this.#refused(error) })
+    this.poller = new MeetingPoller(id, { onChange: (facts) => this.#changed(facts), onError: (error) => this.#refused(error) })
     this.turns = el('div', { class: 'turns' })
     this.view = new TranscriptView(this.turns)
     this.earlier = el('p', { class: 'earlier', hidden: true, 'data-testid': 'earlier' })
@@ -82,17 +83,17 @@ export class MeetingPage {
 
   mount() {
     const { input, title } = this.#intent
-    this.follower = new Follower(() => this.#showJump())
+    this.follower = new ScrollFollower(() => this.#showJump())
     this.#place.actions.append(this.copy)
     this.#place.main.append(
       el(
         'div',
         { class: 'meeting', 'data-testid': 'meeting' },
-        this.head.node,
+        this.header.node,
         this.notices.node,
         el('section', { class: 'transcript', 'aria-label': 'Transcript', 'data-testid': 'transcript' }, this.earlier, this.turns, this.end),
         this.empty,
-        el('div', { class: 'dock-holder' }, this.jump, this.dock.node),
+        el('div', { class: 'recording-holder' }, this.jump, this.recordingBar.node),
       ),
     )
     window.addEventListener('beforeunload', this.#warn)
@@ -112,9 +113,9 @@ export class MeetingPage {
     clearInterval(this.#ticker)
     cancelAnimationFrame(this.#frame)
     this.follower.close()
-    this.changes.close()
+    this.poller.close()
     this.recorder.release()
-    this.#link?.close()
+    this.#connection?.close()
     this.#place.announcer.replaceChildren()
   }
 
@@ -138,11 +139,11 @@ export class MeetingPage {
 
   // True until the server has stored everything that was said here.
   get #recording() {
-    return this.#role === 'source' && this.#link.state !== 'failed' && this.#state.phase !== 'ended'
+    return this.#role === 'source' && this.#connection.state !== 'failed' && this.#state.phase !== 'ended'
   }
 
   get #role() {
-    return this.#link?.source ? 'source' : 'viewer'
+    return this.#connection?.source ? 'source' : 'viewer'
   }
 
   #warn = (event) => {
@@ -155,19 +156,19 @@ export class MeetingPage {
 
   // after: a promise that is waited for; it may bring another token to light.
   #connect(source = null, after = null) {
-    this.#link?.close()
-    const link = new Link({
+    this.#connection?.close()
+    const connection = new Connection({
       url: api.socketUrl(this.#id),
       source,
       onMessage: (message) => this.#message(message),
-      onChange: (link) => this.#linkChanged(link),
+      onChange: (connection) => this.#connectionChanged(connection),
     })
-    this.#link = link
+    this.#connection = connection
     const open = () => {
-      link.protocols = api.protocols(this.#id)
-      link.open()
+      connection.protocols = api.protocols(this.#id)
+      connection.open()
     }
-    if (after) after.then(() => this.#gone || link !== this.#link || open())
+    if (after) after.then(() => this.#gone || connection !== this.#connection || open())
     else open()
   }
 
@@ -205,7 +206,7 @@ export class MeetingPage {
   // Seconds since the meeting began: what was captured here, or what the server had when this page came, and the time since.
   get #elapsed() {
     const { phase, audio } = this.#state
-    const running = this.#role === 'viewer' && phase === 'live' && this.#link.state === 'live'
+    const running = this.#role === 'viewer' && phase === 'live' && this.#connection.state === 'live'
     return running ? audio + (performance.now() - this.#received) / 1000 : this.recorder.captured
   }
 
@@ -217,10 +218,10 @@ export class MeetingPage {
     while (announcer.children.length > SPOKEN) announcer.firstElementChild.remove()
   }
 
-  #linkChanged(link) {
-    if (this.#gone || link !== this.#link) return
-    if (link.state === 'live') this.notices.clear('problem')
-    if (link.state === 'failed') this.#failed(link.problem)
+  #connectionChanged(connection) {
+    if (this.#gone || connection !== this.#connection) return
+    if (connection.state === 'live') this.notices.clear('problem')
+    if (connection.state === 'failed') this.#failed(connection.problem)
     if (this.#gone) return
     this.#tick()
     this.#draw()
@@ -228,7 +229,7 @@ export class MeetingPage {
 
   #failed(problem) {
     this.recorder.release()
-    this.dock.source(null)
+    this.recordingBar.source(null)
     if (problem.close === 4401) forget(this.#id)
     const { text, retry } = problemText(problem, this.#role)
     if (problem.close === 4404) this.#lost(text)
@@ -251,7 +252,7 @@ export class MeetingPage {
     this.#place.main.replaceChildren(
       el(
         'div',
-        { class: 'lonely', 'data-testid': 'lonely' },
+        { class: 'only-message', 'data-testid': 'only-message' },
         el('h1', {}, 'No such meeting'),
         el('p', {}, text),
         el('a', { class: 'button primary', href: home }, 'To all meetings'),
@@ -293,16 +294,16 @@ export class MeetingPage {
       hotwords: [],
     }
     this.#connect({ start, resume: remembered(this.#id) })
-    const link = this.#link
-    this.recorder.begin(input, (pcm, captureUs) => link.sendAudio(pcm, captureUs), () => this.#stop())
+    const connection = this.#connection
+    this.recorder.begin(input, (pcm, captureUs) => connection.sendAudio(pcm, captureUs), () => this.#stop())
     this.follower.jump()
   }
 
   async #stop() {
     if (!this.recorder.input || this.recorder.stopping) return
-    const link = this.#link
+    const connection = this.#connection
     await this.recorder.stop()
-    link.stop()
+    connection.stop()
     this.#tick()
   }
 
@@ -336,12 +337,12 @@ export class MeetingPage {
 
   #ended(before) {
     const interrupted = this.recorder.input !== null && !this.recorder.stopping
-    const unsent = Math.round(this.#link.unsent)
+    const unsent = Math.round(this.#connection.unsent)
     this.recorder.release()
-    this.dock.source(null)
+    this.recordingBar.source(null)
     forget(this.#id)
     this.#showExport()
-    this.changes.watch(before.phase === 'connecting')
+    this.poller.watch(before.phase === 'connecting')
     if (!interrupted) return
     const missing = unsent > 1 ? ` The last ${unsent} s of your audio did not reach it.` : ''
     this.notices.say('problem', `This meeting was ended, by its host or by the server. What was heard until then is kept.${missing}`)
@@ -351,7 +352,7 @@ export class MeetingPage {
 
   async #loadFacts() {
     try {
-      this.#tell(await this.changes.facts())
+      this.#tell(await this.poller.facts())
     } catch (error) {
       this.#refused(error)
     }
@@ -359,7 +360,7 @@ export class MeetingPage {
 
   #tell(facts) {
     if (this.#gone) return
-    this.head.facts(facts)
+    this.header.facts(facts)
     this.#allow(facts)
     if (!this.recorder.input) this.recorder.base = Math.max(this.recorder.base, facts.duration ?? 0)
     this.#draw()
@@ -380,7 +381,7 @@ export class MeetingPage {
   // What may be done here is for the server to say; the page only does not offer what would be refused.
   #allow({ role = 'server', tokens = false }) {
     this.#rank = RANKS[role]
-    this.head.editable(this.#rank >= RANKS.host)
+    this.header.editable(this.#rank >= RANKS.host)
     this.view.editable(this.#rank >= RANKS.host ? (block, anchor) => this.#names(block, anchor) : null)
     if (!tokens) return
     this.#sharing = this.#rank >= RANKS.host
@@ -401,15 +402,15 @@ export class MeetingPage {
 
   #names(block, anchor) {
     const onMessage = (message) => this.#gone || this.#message(message)
-    openNames({ meeting: this.#id, block, anchor, state: () => this.#state, onMessage })
+    openSpeakerDialog({ meeting: this.#id, block, anchor, state: () => this.#state, onMessage })
   }
 
   async #copyLink() {
-    if (this.#sharing) return openShare(this.#id, this.#intent.links)
+    if (this.#sharing) return openShareDialog(this.#id, this.#intent.links)
     const label = this.copy.querySelector('span')
     const own = linkToken(this.#id)
     const path = this.#intent.links?.view ?? `${meetingPath(this.#id)}${own ? `#t=${own}` : ''}`
-    const link = whole(path)
+    const link = absoluteUrl(path)
     try {
       await navigator.clipboard.writeText(link)
       setText(label, 'Copied')
@@ -465,13 +466,13 @@ export class MeetingPage {
       this.earlier.hidden = whole && state.left === 0
       setText(this.earlier, 'Earlier lines are on their way…')
     })
-    const live = this.#role === 'source' && this.#link.state === 'live' && state.phase === 'open'
-    this.head.show(live ? { ...state, phase: 'live' } : state, voices(this.#shown))
+    const live = this.#role === 'source' && this.#connection.state === 'live' && state.phase === 'open'
+    this.header.show(live ? { ...state, phase: 'live' } : state, voices(this.#shown))
     document.title = `${state.title || 'Untitled meeting'} · Meeting transcriber`
     this.#paintEmpty()
     const ended = state.phase === 'ended'
-    this.dock.node.hidden = ended
-    this.dock.endable(this.#endable)
+    this.recordingBar.node.hidden = ended
+    this.recordingBar.endable(this.#endable)
     this.end.hidden = !ended || this.#shown.length === 0
     if (ended) setText(this.end.querySelector('span'), `End of the meeting at ${clock(this.recorder.base)}. Everything is saved.`)
     this.#showJump()
@@ -506,7 +507,7 @@ export class MeetingPage {
     const { phase } = this.#state
     const empty = this.#shown.length === 0
     const mine = remembered(this.#id) !== null
-    const possible = this.#role === 'viewer' && this.#link.state === 'live'
+    const possible = this.#role === 'viewer' && this.#connection.state === 'live'
     this.start.hidden = !possible || this.#rank < RANKS.speak || !(phase === 'open' || (phase === 'live' && mine))
     setText(this.start.querySelector('span'), mine ? 'Go on recording' : 'Start with my microphone')
     if (empty !== (this.start.parentElement === this.empty)) {
@@ -523,10 +524,10 @@ export class MeetingPage {
   #tick() {
     const { phase, stats } = this.#state
     const { recorder } = this
-    const { state: link, attempt, unsent, outbox } = this.#link
-    this.dock.elapsed(this.#elapsed)
-    this.dock.connection(...connectionText({ link, role: this.#role, phase, attempt, unsent, stopping: recorder.stopping }))
-    this.dock.lag(...(phase === 'live' || recorder.input ? lagText(stats, this.#measured) : ['', '']))
+    const { state: connection, attempt, unsent, outbox } = this.#connection
+    this.recordingBar.elapsed(this.#elapsed)
+    this.recordingBar.connection(...connectionText({ connection, role: this.#role, phase, attempt, unsent, stopping: recorder.stopping }))
+    this.recordingBar.lag(...(phase === 'live' || recorder.input ? lagText(stats, this.#measured) : ['', '']))
     const busy = phase === 'live' ? busyText(stats) : ''
     if (busy) this.notices.say('busy', busy)
     else this.notices.clear('busy')

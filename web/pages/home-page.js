@@ -1,13 +1,14 @@
 // The first page: start a meeting, try the sample, find a past one.
 
-import * as api from './api.js'
-import { Microphone } from './capture.js'
-import { confirm, el, icon, setText } from './dom.js'
-import { day, length } from './format.js'
-import { meetingPath } from './place.js'
-import { SampleRecording } from './sample.js'
-import { signInPage } from './signin.js'
-import { signOut, signedIn } from './tokens.js'
+import { Microphone } from '../audio/microphone.js'
+import { SampleRecording } from '../audio/sample-recording.js'
+import * as api from '../net/api.js'
+import { signOut, signedIn } from '../net/tokens.js'
+import { meetingPath } from '../net/urls.js'
+import { day, length } from '../state/format.js'
+import { confirm } from '../view/confirm-dialog.js'
+import { el, icon, setText } from '../view/dom.js'
+import { signInPage } from '../view/sign-in.js'
 
 export class HomePage {
   #place
@@ -181,7 +182,7 @@ function picture() {
       'div',
       { class: 'turn', 'data-color': color },
       el('div', { class: 'turn-head' }, el('span', { class: 'turn-name' }, name), el('span', { class: 'turn-time' }, time)),
-      el('p', { class: 'turn-text' }, text, open ? el('span', { class: 'open' }, open) : null),
+      el('p', { class: 'turn-text' }, text, open ? el('span', { class: 'partial' }, open) : null),
     )
   return el(
     'div',

@@ -1,10 +1,10 @@
 // Where this server's pages are: a proxy may show them below any path.
 
-const ROOT = new URL('../', import.meta.url) // this file lies in the server's static/
+const ROOT = new URL('../../', import.meta.url) // this file lies in the server's static/net/
 
 export const home = ROOT.pathname
-export const address = (path) => new URL(path, ROOT) // path: within the server, without a slash before it
-export const meetingPath = (id) => address(`m/${encodeURIComponent(id)}`).pathname
+export const serverUrl = (path) => new URL(path, ROOT) // path: within the server, without a slash before it
+export const meetingPath = (id) => serverUrl(`m/${encodeURIComponent(id)}`).pathname
 
 // The meeting that a path of this site shows; null where it shows none.
 export function meetingAt(path) {
@@ -18,4 +18,4 @@ export function meetingAt(path) {
 }
 
 // The whole of a link that the server told without its name, with or without the path that stands before it.
-export const whole = (link) => address(link.slice(link.lastIndexOf('/m/') + 1)).href
+export const absoluteUrl = (link) => serverUrl(link.slice(link.lastIndexOf('/m/') + 1)).href

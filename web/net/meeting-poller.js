@@ -5,7 +5,7 @@ import * as api from './api.js'
 
 const EVERY = 15_000 // milliseconds between two looks
 
-export class Changes {
+export class MeetingPoller {
   #id
   #tag = null // of the newest facts
   #timer = null

@@ -1,8 +1,8 @@
 // The sample recording as a source of sound: the same frames as a microphone's, at the pace of a clock, and aloud.
 
-import { CaptureError } from './capture.js'
+import { CaptureError } from './capture-error.js'
 
-const RECORDING = new URL('sample/sample.flac', import.meta.url).href
+const RECORDING = new URL('../sample/sample.flac', import.meta.url).href
 const RATE = 16_000 // of the recording; decoding to it spares the way a resampling
 const FRAME = RATE / 10
 const TICK = 50 // milliseconds between looks at the clock

@@ -1,7 +1,7 @@
 // The HTTP API as functions; a failure is an ApiError with one sentence for the reader.
 
-import { address } from './place.js'
-import { bearer, refused, subprotocols, tokenFor } from './tokens.js'
+import { authorization, forgetToken, subprotocols, tokenFor } from './tokens.js'
+import { serverUrl } from './urls.js'
 
 export class ApiError extends Error {
   constructor(status, code, message) {
@@ -19,7 +19,7 @@ async function request(method, path, { body, id, tag } = {}) {
   try {
     response = await fetch(path, {
       method,
-      headers: { ...(body ? { 'Content-Type': 'application/json' } : {}), ...(tag ? { 'If-None-Match': tag } : {}), ...bearer(token) },
+      headers: { ...(body ? { 'Content-Type': 'application/json' } : {}), ...(tag ? { 'If-None-Match': tag } : {}), ...authorization(token) },
       body: body ? JSON.stringify(body) : undefined,
     })
   } catch {
@@ -27,7 +27,7 @@ async function request(method, path, { body, id, tag } = {}) {
   }
   if (response.ok || response.status === 304) return response
   if (response.status === 401 && token) {
-    refused(token)
+    forgetToken(token)
     if (tokenFor(id)) return request(method, path, { body, id, tag })
   }
   const answer = await response.json().catch(() => null)
@@ -37,10 +37,10 @@ async function request(method, path, { body, id, tag } = {}) {
 
 const call = async (...what) => (await request(...what)).json().catch(() => null)
 
-const meeting = (id) => address(`api/meetings/${encodeURIComponent(id)}`).href
+const meeting = (id) => serverUrl(`api/meetings/${encodeURIComponent(id)}`).href
 
-export const createMeeting = (title) => call('POST', address('api/meetings').href, { body: title ? { title } : {} })
-export const listMeetings = (before) => call('GET', address(`api/meetings${before ? `?before=${encodeURIComponent(before)}` : ''}`).href)
+export const createMeeting = (title) => call('POST', serverUrl('api/meetings').href, { body: title ? { title } : {} })
+export const listMeetings = (before) => call('GET', serverUrl(`api/meetings${before ? `?before=${encodeURIComponent(before)}` : ''}`).href)
 
 // {facts, tag}; facts is null when all is still as it was at `known`.
 export async function getMeeting(id, known = null) {
@@ -72,7 +72,7 @@ export async function download(path, id) {
 export const protocols = (id) => subprotocols(tokenFor(id))
 
 export function socketUrl(id) {
-  const url = address(`ws/meetings/${encodeURIComponent(id)}`)
+  const url = serverUrl(`ws/meetings/${encodeURIComponent(id)}`)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   return url.href
 }

@@ -1,12 +1,12 @@
-// The top of a meeting's page: title, facts, models, voices.
+// The top of a meeting's page: title, facts, models, speakers.
 
+import { home } from '../net/urls.js'
+import { day, languages, length, models, speakerColor, speakerName } from '../state/format.js'
 import { el, icon, setText } from './dom.js'
-import { day, languages, length, models, speakerColor, speakerName } from './format.js'
-import { home } from './place.js'
 
 const PHASES = { open: 'Not started', live: 'Live', ending: 'Finishing', ended: '' }
 
-export class MeetingHead {
+export class MeetingHeader {
   #input = el('input', { class: 'title', type: 'text', maxlength: 200, 'aria-label': 'Title of the meeting', placeholder: 'Untitled meeting', spellcheck: 'false', autocomplete: 'off', 'data-testid': 'title' })
   #heading = el('h1', { class: 'sr-only' })
   #badge = el('span', { class: 'badge' })
@@ -14,12 +14,12 @@ export class MeetingHead {
   #length = el('span')
   #language = el('span', { class: 'language', 'data-testid': 'language' })
   #models = el('details', { class: 'models', 'data-testid': 'models', hidden: true }, el('summary', {}, 'Models'), el('div', { class: 'models-box' }))
-  #voices = el('ul', { class: 'voices', 'aria-label': 'Speakers', 'data-testid': 'voices' })
+  #voices = el('ul', { class: 'speakers', 'aria-label': 'Speakers', 'data-testid': 'speakers' })
   #known = {}
   #saved = ''
   node = el(
     'header',
-    { class: 'meeting-head' },
+    { class: 'meeting-header' },
     el('a', { class: 'up', href: home }, icon('back'), 'All meetings'),
     this.#heading,
     this.#input,
@@ -95,8 +95,8 @@ export class MeetingHead {
     this.#voices.written = written
     this.#voices.replaceChildren(
       ...entries.map(({ id, name, color, share }) => {
-        const amount = share === null ? null : el('span', { class: 'share', 'aria-label': `${share} % of the talking` }, `${share} %`)
-        return el('li', { class: 'voice', 'data-voice': id, 'data-color': color }, el('span', {}, name), amount)
+        const amount = share === null ? null : el('span', { class: 'talk-share', 'aria-label': `${share} % of the talking` }, `${share} %`)
+        return el('li', { class: 'speaker', 'data-speaker': id, 'data-color': color }, el('span', {}, name), amount)
       }),
     )
   }

@@ -1,12 +1,12 @@
 // The bar below a meeting: sound level, time, connection, microphone, stop; for a host who only reads, an end.
 
+import { clock } from '../state/format.js'
 import { el, icon, setText } from './dom.js'
-import { clock } from './format.js'
 
 const BARS = 24
 const FLOOR = -60 // decibels that show as an empty bar
 
-export class Dock {
+export class RecordingBar {
   #bars = Array.from({ length: BARS }, () => el('i'))
   #heights = new Array(BARS).fill(0)
   #level = el('div', { class: 'level', role: 'meter', 'aria-label': 'Sound level', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': 0, 'data-testid': 'level' }, ...this.#bars)
@@ -20,9 +20,9 @@ export class Dock {
   #end = el('button', { class: 'button end-meeting', type: 'button', hidden: true, 'data-testid': 'end-meeting' }, el('i', { class: 'square' }), el('span', {}, 'End meeting'))
   node = el(
     'section',
-    { class: 'dock', 'aria-label': 'Recording' },
+    { class: 'recording-bar', 'aria-label': 'Recording' },
     this.#level,
-    el('div', { class: 'dock-words' }, el('div', { class: 'dock-line' }, this.#elapsed, this.#connection), this.#lag),
+    el('div', { class: 'recording-text' }, el('div', { class: 'recording-line' }, this.#elapsed, this.#connection), this.#lag),
     this.#mic,
     this.#mute,
     this.#stop,

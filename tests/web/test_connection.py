@@ -15,19 +15,19 @@ pytestmark = pytest.mark.browser
 BYTES_OF_A_FRAME = 2 * 1600
 """0.1 s of the sample at 16 kHz"""
 
-OPEN_LINK = """async () => {
-  const { Link } = await import('/static/link.js')
+OPEN_CONNECTION = """async () => {
+  const { Connection } = await import('/static/net/connection.js')
   window.heard = []
   window.changes = []
   const audio = { encoding: 'pcm_s16le', sample_rate: 16000, channels: 1 }
-  window.link = new Link({
+  window.connection = new Connection({
     url: location.origin.replace('http', 'ws') + '/ws/meetings/m1',
     source: { start: { source: { name: 'test', kind: 'room' }, audio }, resume: null },
     onMessage: (message) => heard.push(message.type),
     onChange: ({ state }) => changes.push(state),
   })
-  link.open()
-  window.speak = (frames) => { while (frames--) link.sendAudio(new Uint8Array(3200).buffer, 1e6) }
+  connection.open()
+  window.speak = (frames) => { while (frames--) connection.sendAudio(new Uint8Array(3200).buffer, 1e6) }
 }"""
 
 
@@ -40,11 +40,11 @@ def server() -> Iterator[FakeServer]:
 
 @pytest.fixture
 def page(browser: Browser, server: FakeServer) -> Iterator[Page]:
-    """A tab with a link that tests speak through."""
+    """A tab with a connection that tests speak through."""
     with browser.new_context() as context:
         tab = context.new_page()
         tab.goto(server.url)
-        tab.evaluate(OPEN_LINK)
+        tab.evaluate(OPEN_CONNECTION)
         yield tab
 
 
@@ -72,7 +72,7 @@ def test_start_says_what_the_frames_hold_and_frames_are_numbered_from_zero(
         "resume": None,
     }
     assert connection.frames == [(seq, 1_000_000, BYTES_OF_A_FRAME) for seq in range(5)]
-    until(lambda: page.evaluate("link.unsent") == 0)
+    until(lambda: page.evaluate("connection.unsent") == 0)
 
 
 def test_after_a_cut_exactly_the_unconfirmed_frames_are_sent_again(
@@ -93,7 +93,7 @@ def test_after_a_cut_exactly_the_unconfirmed_frames_are_sent_again(
     assert second.start["resume"] == {"source_id": "src1", "token": "secret"}
     assert [seq for seq, _, _ in first.frames] == list(range(10))
     assert [seq for seq, _, _ in second.frames] == list(range(8, 13))
-    until(lambda: page.evaluate("link.unsent") == 0)
+    until(lambda: page.evaluate("connection.unsent") == 0)
     assert page.evaluate("changes") == ["connecting", "live", "reconnecting", "reconnecting", "live"]
 
 
@@ -114,21 +114,21 @@ def test_stop_waits_for_the_last_frame_and_survives_a_cut(
     page.evaluate("speak(2)")
     until(lambda: server.stored == 2)
     server.acking = server.ending = False
-    page.evaluate("speak(3); link.stop()")
+    page.evaluate("speak(3); connection.stop()")
     until(lambda: len(server.connections[0].frames) == 5)
     server.acking = server.ending = True
     server.cut()
-    until(lambda: page.evaluate("link.state") == "closed")
+    until(lambda: page.evaluate("connection.state") == "closed")
     assert [seq for seq, _, _ in server.connections[1].frames] == [2, 3, 4]
-    assert page.evaluate("[heard.at(-1), link.unsent]") == ["ended", 0]
+    assert page.evaluate("[heard.at(-1), connection.unsent]") == ["ended", 0]
 
 
 def test_a_refusal_is_final(server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]) -> None:
-    until(lambda: page.evaluate("link.state") == "live")
+    until(lambda: page.evaluate("connection.state") == "live")
     server.refuse = 4409
     server.cut()
-    until(lambda: page.evaluate("link.state") == "failed")
-    assert page.evaluate("link.problem.close") == 4409
+    until(lambda: page.evaluate("connection.state") == "failed")
+    assert page.evaluate("connection.problem.close") == 4409
     assert len(server.connections) == 1
 
 
@@ -144,20 +144,20 @@ def test_a_recording_waits_for_a_server_that_has_no_room_for_it_now(
     server.cut()
     page.evaluate("speak(2)")
     until(lambda: server.refused >= 2)
-    assert page.evaluate("link.state") == "reconnecting"
+    assert page.evaluate("connection.state") == "reconnecting"
     server.refuse = None
     until(lambda: server.stored == 3)
-    assert page.evaluate("link.state") == "live"
+    assert page.evaluate("connection.state") == "live"
 
 
 def test_a_server_that_lost_confirmed_audio_gets_what_comes_behind_it(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
     page.evaluate("speak(4)")
-    until(lambda: page.evaluate("link.outbox.first") == 4)
+    until(lambda: page.evaluate("connection.outbox.first") == 4)
     server.stored = 1
     server.cut()
     page.evaluate("speak(2)")
     until(lambda: len(server.connections) == 2 and len(server.connections[1].frames) == 2)
     assert [seq for seq, _, _ in server.connections[1].frames] == [4, 5]
-    assert page.evaluate("link.state") == "live"
+    assert page.evaluate("connection.state") == "live"

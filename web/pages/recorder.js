@@ -1,6 +1,6 @@
-// The recording half of a meeting's page: a source of sound, what it has captured, and its part of the dock.
+// The recording half of a meeting's page: a source of sound, what it has captured, and its part of the recording bar.
 
-import { microphones } from './capture.js'
+import { microphones } from '../audio/microphone.js'
 
 const SILENT = 8 // seconds without any sound after which we say so
 const SOUND = 0.0008 // peak of a frame that is more than the noise of an idle input
@@ -13,8 +13,8 @@ export class Recorder {
   #quiet = 0 // seconds without sound
   #wake = null
 
-  constructor({ dock, notices }) {
-    this.dock = dock
+  constructor({ recordingBar, notices }) {
+    this.recordingBar = recordingBar
     this.notices = notices
   }
 
@@ -33,8 +33,8 @@ export class Recorder {
     input.onFrame = (frame) => this.#frame(frame, send)
     input.onEnd = onEnd
     input.start()
-    this.dock.source(input.kind)
-    if (input.kind === 'sample') this.dock.muted(input.muted)
+    this.recordingBar.source(input.kind)
+    if (input.kind === 'sample') this.recordingBar.muted(input.muted)
     this.list()
     navigator.mediaDevices?.addEventListener('devicechange', this.list)
     document.addEventListener('visibilitychange', this.#stayAwake)
@@ -44,7 +44,7 @@ export class Recorder {
   #frame({ pcm, samples, captureUs, level, peak }, send) {
     this.#samples += samples
     send(pcm, captureUs)
-    this.dock.level(level)
+    this.recordingBar.level(level)
     this.#quiet = peak > SOUND || this.input.kind === 'sample' ? 0 : this.#quiet + samples / this.input.sampleRate
     if (this.#quiet === 0) this.notices.clear('quiet')
     else if (this.#quiet > SILENT) {
@@ -55,7 +55,7 @@ export class Recorder {
   list = async () => {
     if (this.input?.kind !== 'microphone') return
     const devices = await microphones()
-    if (this.input) this.dock.microphones(devices, this.input.deviceId)
+    if (this.input) this.recordingBar.microphones(devices, this.input.deviceId)
   }
 
   async use(device) {
@@ -70,13 +70,13 @@ export class Recorder {
 
   mute() {
     this.input.muted = !this.input.muted
-    this.dock.muted(this.input.muted)
+    this.recordingBar.muted(this.input.muted)
   }
 
   // Ends the capture; the last frame has been sent when this resolves.
   async stop() {
     this.stopping = true
-    this.dock.stopping()
+    this.recordingBar.stopping()
     await this.input.close()
     this.release()
   }

@@ -39,16 +39,16 @@ def test_a_name_given_in_one_tab_is_read_in_another_and_stays(server: Locked, ta
         source.start()
         source.frame(0, tone(2.0))
         host, reader = tab(meeting.path("host")), tab(meeting.path("view"))
-        button = host.get_by_test_id("edit-voice")
+        button = host.get_by_test_id("edit-speaker")
         expect(button).to_have_text("Speaker 1")
         expect(reader.get_by_text("Speaker 1").first).to_be_visible()
-        expect(reader.get_by_test_id("edit-voice")).to_have_count(0)
+        expect(reader.get_by_test_id("edit-speaker")).to_have_count(0)
         button.press("Enter")
         name = host.get_by_label("Name")
         expect(name).to_be_focused()
         name.fill("Nobody")
         name.press("Escape")
-        expect(host.get_by_test_id("names")).to_have_count(0)
+        expect(host.get_by_test_id("speaker-dialog")).to_have_count(0)
         expect(button).to_be_focused()
         expect(button).to_have_text("Speaker 1")
         button.click()
@@ -56,7 +56,7 @@ def test_a_name_given_in_one_tab_is_read_in_another_and_stays(server: Locked, ta
         host.get_by_label("Name").press("Enter")
         for page in (host, reader):
             expect(page.locator(".turn-name").first).to_have_text("<b>Ann</b>")
-            expect(page.get_by_test_id("voices")).to_contain_text("<b>Ann</b>")
+            expect(page.get_by_test_id("speakers")).to_contain_text("<b>Ann</b>")
         source.frame(1, tone(1.0))
         expect(reader.locator("[data-segment=s2]")).to_be_visible()
         expect(reader.get_by_text("Speaker 1")).to_have_count(0)
@@ -72,26 +72,26 @@ def test_afterwards_voices_are_merged_and_lines_given_away_and_written_on_a_narr
 ) -> None:
     meeting = over(server, said("s1", 5, "two", "spk2"), said("s2", 6, "too", "spk2"), said("s3", 10, "what", None))
     page = tab(meeting.path("host"), 390)
-    page.locator("[data-turn=s1]").get_by_test_id("edit-voice").click()
-    rows = page.get_by_test_id("names").locator("[data-line]")
+    page.locator("[data-turn=s1]").get_by_test_id("edit-speaker").click()
+    rows = page.get_by_test_id("speaker-dialog").locator("[data-line]")
     expect(rows).to_have_count(2)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     rows.nth(1).get_by_test_id("line-speaker").select_option(label="Speaker 1")
     rows.nth(1).get_by_test_id("line-text").fill("to <i>go</i>")
-    page.get_by_test_id("names-save").click()
+    page.get_by_test_id("speaker-save").click()
     given = page.locator("[data-turn=s2]")
     expect(given.locator(".turn-name")).to_have_text("Speaker 1")
     expect(given.locator("[data-segment=s2]")).to_have_text("to <i>go</i>")
 
-    page.locator("[data-turn=s3]").get_by_test_id("edit-voice").click()
-    expect(page.get_by_test_id("voice-name")).to_have_count(0)
+    page.locator("[data-turn=s3]").get_by_test_id("edit-speaker").click()
+    expect(page.get_by_test_id("speaker-name")).to_have_count(0)
     page.get_by_test_id("line-speaker").select_option(label="Speaker 2")
-    page.get_by_test_id("names-save").click()
+    page.get_by_test_id("speaker-save").click()
     expect(page.locator("[data-turn=s3] .turn-name")).to_have_text("Speaker 2")
 
-    page.locator("[data-turn=s3]").get_by_test_id("edit-voice").click()
+    page.locator("[data-turn=s3]").get_by_test_id("edit-speaker").click()
     page.get_by_label("Same person as").select_option(label="Speaker 1")
-    page.get_by_test_id("names-save").click()
+    page.get_by_test_id("speaker-save").click()
     expect(page.get_by_text("Speaker 2")).to_have_count(0)
     page.reload()
     expect(page.locator("[data-segment=s3]")).to_be_visible()
@@ -101,14 +101,14 @@ def test_afterwards_voices_are_merged_and_lines_given_away_and_written_on_a_narr
 def test_a_line_that_changed_meanwhile_is_not_overwritten(server: Locked, tab: Any) -> None:
     meeting = over(server, said("s1", 5, "two", "spk2"))
     page = tab(meeting.path("host"))
-    page.locator("[data-turn=s1]").get_by_test_id("edit-voice").click()
+    page.locator("[data-turn=s1]").get_by_test_id("edit-speaker").click()
     path = f"/api/meetings/{meeting.id}/segments/s1"
     assert server.call("PATCH", path, meeting.host, json={"rev": 1, "text": "too"}).status_code == 200
     page.get_by_test_id("line-text").fill("to")
-    page.get_by_test_id("names-save").click()
-    expect(page.get_by_test_id("names-said")).to_contain_text("changed meanwhile")
-    page.get_by_test_id("names-cancel").click()
-    expect(page.get_by_test_id("names")).to_have_count(0)
+    page.get_by_test_id("speaker-save").click()
+    expect(page.get_by_test_id("speaker-problem")).to_contain_text("changed meanwhile")
+    page.get_by_test_id("speaker-cancel").click()
+    expect(page.get_by_test_id("speaker-dialog")).to_have_count(0)
 
 
 def test_people_speaking_at_once_are_marked_for_eyes_and_ears(server: Locked, tab: Any) -> None:
@@ -123,11 +123,11 @@ def test_readers_of_a_meeting_that_is_over_see_what_a_host_changes_without_a_rel
     host, reader = tab(meeting.path("host")), tab(meeting.path("view"))
     expect(reader.locator("[data-segment=s1]")).to_have_text("two")
     reader.locator("[data-segment=s2]").evaluate("(node) => { node.untouched = true }")
-    host.locator("[data-turn=s1]").get_by_test_id("edit-voice").click()
+    host.locator("[data-turn=s1]").get_by_test_id("edit-speaker").click()
     host.get_by_label("Name").fill("Ann")
     host.get_by_test_id("line-text").fill("too")
-    host.get_by_test_id("names-save").click()
-    expect(host.get_by_test_id("names")).to_have_count(0)
+    host.get_by_test_id("speaker-save").click()
+    expect(host.get_by_test_id("speaker-dialog")).to_have_count(0)
     host.get_by_test_id("title").fill("Over and done")
     host.get_by_test_id("title").press("Enter")
     expect(host).to_have_title(re.compile("^Over and done"))
@@ -146,7 +146,7 @@ def test_a_page_that_stays_in_sight_looks_by_itself_and_leaves_alone_what_somebo
     page = tab(meeting.path("host"))
     page.clock.install()
     page.reload()
-    page.locator("[data-turn=s1]").get_by_test_id("edit-voice").click()
+    page.locator("[data-turn=s1]").get_by_test_id("edit-speaker").click()
     page.get_by_test_id("line-text").fill("mine")
     path = f"/api/meetings/{meeting.id}/segments"
     for line in ("s1", "s2"):
@@ -158,8 +158,8 @@ def test_a_page_that_stays_in_sight_looks_by_itself_and_leaves_alone_what_somebo
     with page.expect_response(lambda answer: answer.status == 304):
         page.clock.fast_forward(15_000)
     expect(page.get_by_test_id("line-text")).to_have_value("mine")
-    page.get_by_test_id("names-save").click()
-    expect(page.get_by_test_id("names-said")).to_contain_text("changed meanwhile")
+    page.get_by_test_id("speaker-save").click()
+    expect(page.get_by_test_id("speaker-problem")).to_contain_text("changed meanwhile")
     expect(page.get_by_test_id("line-text")).to_have_value("mine")
 
 

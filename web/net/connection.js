@@ -1,8 +1,8 @@
 // One client's connection to one meeting: opens the socket, keeps unconfirmed audio, reconnects and resumes.
 //
-// A viewer's link only listens. A source's link sends `start`, then its outbox's frames, and `stop` once all are out.
+// A viewer's connection only listens. A source's connection sends `start`, then its outbox's frames, and `stop` once all are out.
 
-import { Outbox } from './frames.js'
+import { AudioOutbox } from './audio-outbox.js'
 
 const FATAL = new Set([4400, 4401, 4404, 4409, 4413, 4429])
 const HIGH_WATER = 2 ** 20 // bytes in the socket's own buffer above which we wait
@@ -15,7 +15,7 @@ export function backoff(attempt, random = Math.random()) {
   return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1)) * (0.5 + 0.5 * random)
 }
 
-export class Link {
+export class Connection {
   state = 'connecting' // then live, reconnecting, closed or failed
   attempt = 0
   problem = null // {code, message}, once failed
@@ -38,7 +38,7 @@ export class Link {
     this.onChange = onChange
     if (source) {
       const { sample_rate: rate, channels } = source.start.audio
-      this.outbox = new Outbox({ bytesPerSecond: rate * channels * 2 })
+      this.outbox = new AudioOutbox({ bytesPerSecond: rate * channels * 2 })
     }
   }
 

@@ -1,0 +1,22 @@
+// Turns counted samples into capture times: steady while sound flows, moved where it stood still.
+//
+// The sound's own clock is compared with the day's, both read at once: however late a busy page gets to handle a frame,
+// they have drifted apart only if the sound itself has stood still.
+export class CaptureClock {
+  #samples = 0
+  #origin = null
+
+  constructor(rate, tolerance = 0.5) {
+    this.rate = rate
+    this.tolerance = tolerance // seconds that the two clocks may differ before the sound counts as interrupted
+  }
+
+  // Capture time in microseconds of the first of `samples`; the sound's clock stands at soundMs when the day's is at nowMs.
+  stamp(samples, nowMs, soundMs) {
+    const measured = (nowMs - soundMs) * 1000
+    if (this.#origin === null || Math.abs(measured - this.#origin) > this.tolerance * 1e6) this.#origin = measured
+    const counted = (this.#samples * 1e6) / this.rate
+    this.#samples += samples
+    return this.#origin + counted
+  }
+}
