@@ -40,6 +40,12 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def environment(root: Path) -> dict[str, str]:
+    """Our environment for a program of the checkout at `root`: its code first, of settings only the models' place."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("MEETING_") or k == "MEETING_MODELS_CACHE_DIR"}
+    return {**kept, "PYTHONPATH": str(root)}
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """One look at a process."""

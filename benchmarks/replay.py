@@ -89,12 +89,17 @@ def measure(folder: Path, options: argparse.Namespace, scratch: Path) -> list[Ru
     return [*runs, total(folder.resolve().name, runs, figures["ALL"])]
 
 
-def replay(recording: Path, out: Path, models: str, data: Path) -> tuple[dict[str, Any], float, float]:
-    """Run the command; returns its summary, and the seconds by the clock and of the CPU that it took."""
+def replay(
+    recording: Path, out: Path, models: str, data: Path, root: Path = ROOT, environment: dict[str, str] | None = None
+) -> tuple[dict[str, Any], float, float]:
+    """Run the command of the checkout at `root`; returns its summary, and the seconds by the clock and of the CPU.
+
+    Raises CalledProcessError where it fails. The environment is ours where none is given.
+    """
     began, before = time.monotonic(), os.times()
     asked = ["replay", recording.resolve(), "--speed", "max", "--out", out.resolve(), "--models", models]
     command = [sys.executable, "-m", "meeting", *map(str, asked), "--data-dir", str(data)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     took, after = time.monotonic() - began, os.times()
     computed = after.children_user + after.children_system - before.children_user - before.children_system
@@ -128,10 +133,10 @@ def head(models: str) -> str:
     return "\n\n".join(facts) + "\n"
 
 
-def commit() -> str:
-    """The commit that is checked out, marked where files differ from it."""
+def commit(root: Path = ROOT) -> str:
+    """The commit that is checked out at `root`, marked where files differ from it."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     return done.stdout.strip() or "unknown"
 
 

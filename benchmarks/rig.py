@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import random
 import resource
 import signal
@@ -23,6 +22,7 @@ from typing import Any, TypeVar
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from benchmarks.process import environment
 from meeting.core.messages import AudioFrame
 
 T = TypeVar("T")
@@ -99,6 +99,8 @@ class Server:
     open_files: int | None = None
     """Most files that it may have open; None: as many as we may"""
     port: int = field(default_factory=free_port)
+    root: Path = ROOT
+    """Checkout whose program it is"""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -118,17 +120,21 @@ class Server:
 
     def launch(self) -> None:
         """Start it, and wait for nothing."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("MEETING_") or k == "MEETING_MODELS_CACHE_DIR"}
-        ours = {"MEETING_DATA_DIR": str(self.data), "MEETING_PORT": str(self.port), "PYTHONPATH": str(ROOT)}
+        ours = {"MEETING_DATA_DIR": str(self.data), "MEETING_PORT": str(self.port)}
         fake = self.models in ("fake", "talkative")
-        program = ["-c", FAKE, self.models] if fake else ["-m", "meeting", "serve", "--models", self.models]
+        serve = ["serve", "--models", self.models, "--port", str(self.port), "--data-dir", str(self.data)]
+        program = ["-c", FAKE, self.models] if fake else ["-m", "meeting", *serve]
         command = [sys.executable, *program]
         if self.open_files is not None:
             command = ["sh", "-c", f'ulimit -n {self.open_files} && exec "$@"', "sh", *command]
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env={**kept, **ours, **self.settings}, stdout=log, stderr=log
+                command,
+                cwd=self.root,
+                env={**environment(self.root), **ours, **self.settings},
+                stdout=log,
+                stderr=log,
             )
         LAUNCHED.append(self.process)
 

@@ -22,8 +22,8 @@ from typing import Any
 from benchmarks import report
 from benchmarks.listener import Listener, Told
 from benchmarks.process import resident
-from benchmarks.recordings import FRAME, Play, gather, named
-from benchmarks.rig import Server
+from benchmarks.recordings import FRAME, Play, Recording, gather, named
+from benchmarks.rig import ROOT, Server
 from pipelines.types import SAMPLE_RATE
 
 COLUMNS = {
@@ -47,11 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if asked.times < 1:
         parser.error("--times must be at least 1")
-    recording = gather([])[0]
+    recording, play = beginning()
     known = report.facts("startup", arguments, models=asked.models, recordings=named([recording]))
     print(report.head(known), flush=True)
-    first = max(0, round(min(word.start for word in recording.words) * SAMPLE_RATE) // FRAME - 1) * FRAME
-    play, rows = Play(recording, first), []
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(asked.times):
             rows.append({"name": f"{number + 1}", **asyncio.run(start(Path(folder), asked.models, play))})
@@ -62,9 +61,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def start(folder: Path, models: str, play: Play) -> dict[str, Any]:
-    """One start; seconds since the process was begun, and megabytes."""
-    server, began = Server(folder, models), time.monotonic()
+def beginning() -> tuple[Recording, Play]:
+    """The sample meeting, from its first word on."""
+    recording = gather([])[0]
+    first = max(0, round(min(word.start for word in recording.words) * SAMPLE_RATE) // FRAME - 1) * FRAME
+    return recording, Play(recording, first)
+
+
+async def start(folder: Path, models: str, play: Play, root: Path = ROOT) -> dict[str, Any]:
+    """One start of the checkout at `root`; seconds since the process was begun, and megabytes."""
+    server, began = Server(folder, models, root=root), time.monotonic()
     try:
         await asyncio.to_thread(server.start)
         assert server.process is not None
