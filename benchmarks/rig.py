@@ -38,12 +38,12 @@ FAKE = """
 import os
 import sys
 import meeting.server.run
-from meeting import memory
+from meeting.live import memory
 from meeting.server.app import create_app
 from meeting.cli import set_up_logs
 from meeting.core.config import load_config
 from benchmarks.talkative import Talkative
-from tests.server_fakes import FakeMachinery, LeanPipeline
+from tests.fakes.server_fakes import FakeMachinery, LeanPipeline
 class Forgetful(list):
     def append(self, pipeline):
         pass
