@@ -29,12 +29,12 @@ SCRIPT = f"""
 import sys
 from dataclasses import replace
 from pathlib import Path
-import meeting.server
-from meeting.app import create_app
+import meeting.server.run
+from meeting.server.app import create_app
 from meeting.cli import set_up_logs
-from meeting.config import Server
+from meeting.core.config import Server
 from pipelines.types import Segment, Span, Word
-from tests.server_fakes import FakeMachinery, FakePipeline, config
+from tests.fakes.server_fakes import FakeMachinery, FakePipeline, config
 
 class Speaking(FakePipeline):
     def _second(self, start, end):
@@ -51,9 +51,9 @@ class Breaking(FakePipeline):
 
 set_up_logs("debug")
 machinery = FakeMachinery(pipeline=Breaking if sys.argv[2] == "breaking" else Speaking)
-meeting.server.PATIENCE = 1.0  # one of the meetings cannot be stored, and need not be waited for
-meeting.server.create_app = lambda settings, **options: create_app(settings, machinery, **options)
-meeting.server.serve(replace(config(Path(sys.argv[1])), server=Server(port=0, token="{TOKEN}", log_level="debug")))
+meeting.server.run.PATIENCE = 1.0  # one of the meetings cannot be stored, and need not be waited for
+meeting.server.run.create_app = lambda settings, **options: create_app(settings, machinery, **options)
+meeting.server.run.serve(replace(config(Path(sys.argv[1])), server=Server(port=0, token="{TOKEN}", log_level="debug")))
 """
 
 

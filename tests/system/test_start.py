@@ -34,7 +34,7 @@ from pathlib import Path
 import meeting.server.run
 from meeting.server.app import create_app
 from meeting.core.config import Server
-from tests.server_fakes import FakeMachinery, config
+from tests.fakes.server_fakes import FakeMachinery, config
 os.umask(0)
 meeting.server.run.create_app = lambda settings, **options: create_app(settings, FakeMachinery(), **options)
 host, token, insecure, cert, key = (None if part == "-" else part for part in sys.argv[2:])

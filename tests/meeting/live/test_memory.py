@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 LEAVE_HOLES = """
 import threading
 from pathlib import Path
-from meeting import memory
+from meeting.live import memory
 if {shared}:
     memory.share_heaps()
 def held():

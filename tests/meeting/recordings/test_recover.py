@@ -51,8 +51,8 @@ def test_a_process_that_dies_over_it_leaves_it_to_no_server(tmp_path: Path) -> N
     program = f"""if True:
         import os, sys
         from pathlib import Path
-        from meeting.rehear import hear_aside
-        from tests.server_fakes import FakeMachinery, FakePipeline, config
+        from meeting.recordings.recover import hear_aside
+        from tests.fakes.server_fakes import FakeMachinery, FakePipeline, config
         class Deadly(FakePipeline):
             def feed(self, audio):
                 os._exit(3)

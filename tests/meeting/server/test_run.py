@@ -122,7 +122,7 @@ from pathlib import Path
 import meeting.server.run
 from meeting.server.app import create_app
 from meeting.core.config import Server
-from tests.server_fakes import FakeMachinery, FakePipeline, config
+from tests.fakes.server_fakes import FakeMachinery, FakePipeline, config
 
 class StuckPipeline(FakePipeline):
     def finish(self):

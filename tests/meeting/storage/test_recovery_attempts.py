@@ -28,7 +28,7 @@ NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 POISON = np.full(SAMPLE_RATE, 16_384, "<i2").tobytes()
 POISONED = """
 import ctypes, os
-from tests import server_fakes
+from tests.fakes import server_fakes
 class Poisoned(server_fakes.LeanPipeline):
     def feed(self, audio):
         if (audio == 0.5).all():

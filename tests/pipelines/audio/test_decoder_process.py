@@ -159,8 +159,8 @@ def test_a_decoder_needs_neither_the_folder_nor_the_path_of_the_server(
 PARENT = """
     import os, sys, time
     from pipelines.audio.decoding import open_door
-    from tests.children import children
-    from tests.containers import encoded, silence
+    from tests.fakes.children import children
+    from tests.fakes.containers import encoded, silence
     busy = sys.argv[1] == "busy"
     door = open_door("flac", 0, 0)
     pieces = door.accept(silence(600, "flac", "flac", 8000) if busy else encoded("flac"))
