@@ -1,6 +1,6 @@
 # Set-up, use and checks of the meeting transcriber.
 # Needs Python 3.10 to 3.12 with pip, make and a POSIX sh; all else comes from the package index that pip is set to.
-.PHONY: help setup serve test lint types test-slow test-gpu torture mutants clean
+.PHONY: help setup serve test lint types test-slow test-gpu torture mutants settings clean
 
 # The Python to build the environment with, such as PYTHON=python3.12; found by itself when empty.
 PYTHON ?=
@@ -42,6 +42,9 @@ torture: setup ## kill servers, cut lines, fill disks: hours; ARGS='kills --coun
 
 mutants: setup ## plant faults in copies of the program, and show which test catches each: half an hour; ARGS=NAME for one
 	$(BIN)/python -m benchmarks.mutants $(ARGS)
+
+settings: setup ## make config.yaml and the tables of docs/settings.md from the definition of the settings
+	$(BIN)/python -m meeting.config.pages
 
 clean: ## remove the environment and the caches; meetings and models stay
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -41,7 +41,7 @@ import meeting.server.run
 from meeting.live import memory
 from meeting.server.app import create_app
 from meeting.cli import set_up_logs
-from meeting.core.config import load_config
+from meeting.config.sources import load_config
 from benchmarks.talkative import Talkative
 from tests.fakes.server_fakes import FakeMachinery, LeanPipeline
 class Forgetful(list):

@@ -209,7 +209,7 @@ def ours(audio: Audio, models: str = "embedded") -> Result:
     """This program's live path, storage included, as `replay --speed 1` runs it."""
     import soundfile
 
-    from meeting.core.config import load_config
+    from meeting.config.sources import load_config
     from meeting.core.export import export
     from meeting.evaluation.evaluate_run import Listening, run_recording
     from meeting.live.backend import RealMachinery

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import meeting
-from meeting.core.config import Config, load_config
+from meeting.config.settings import Config
+from meeting.config.sources import load_config
 from meeting.core.terminal_text import visible
 from pipelines.errors import MeetingError, SettingsError, StoreError
 

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
-from meeting.core.config import Config, Limits, Models
+from meeting.config.settings import Config, Limits, Models
 from meeting.core.terminal_text import visible
 from meeting.transport import descriptors
 from pipelines.errors import MeetingError

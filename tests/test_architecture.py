@@ -39,16 +39,17 @@ LAYOUT = {
     "pipelines/models": "asr diarization root",
     "pipelines/engine": "models asr diarization audio root",
     "pipelines/stream": "engine asr diarization audio root",
+    "meeting/config": "root",
     "meeting/core": "root",
-    "meeting/session": "core root",
+    "meeting/session": "core config root",
     "meeting/storage": "core root",
     "meeting/delivery": "session storage core root",
-    "meeting/live": "delivery session storage core stream engine audio root",
-    "meeting/transport": "core",
-    "meeting/server": "transport live delivery session storage core root",
-    "meeting/recordings": "live session storage core audio root",
-    "meeting/evaluation": "recordings live storage core stream engine diarization audio root",
-    "meeting": "evaluation recordings server transport storage core models engine root",
+    "meeting/live": "delivery session storage core config stream engine audio root",
+    "meeting/transport": "core config",
+    "meeting/server": "transport live delivery session storage core config root",
+    "meeting/recordings": "live session storage core config audio root",
+    "meeting/evaluation": "recordings live storage core config stream engine diarization audio root",
+    "meeting": "evaluation recordings server transport storage core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -71,7 +72,7 @@ LIBRARIES = {
     "soxr": "pipelines.audio.resampling",
     "sqlalchemy": "meeting.storage",
     "alembic": "meeting.storage.database",
-    "yaml": "meeting.core.config",
+    "yaml": "meeting.config.sources",
 }
 """Libraries with one home: the modules or folders that may import each, lazily or not"""
 
@@ -87,7 +88,8 @@ PURE = {
     "pipelines.formats": "",
     "pipelines.timing": "",
     "pipelines.stream.merge": "numpy",
-    "meeting.core": "yaml",
+    "meeting.config": "yaml",
+    "meeting.core": "",
     "meeting.session": "",
     "meeting.delivery.history": "",
 }

@@ -16,8 +16,9 @@ import pytest
 import yaml
 
 from meeting.cli import parser
+from meeting.config.settings import SECTIONS
+from meeting.config.sources import SHORT
 from meeting.core import messages
-from meeting.core.config import SECTIONS, SHORT
 from meeting.core.export import FORMATS
 from tests.conftest import ROOT
 from tests.fakes.server_fakes import config, serving, tone

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from meeting.core.config import Config
+from meeting.config.settings import Config
 from meeting.core.export import export, write_all
 from meeting.core.records import Record
 from meeting.evaluation.evaluate_run import Listening, Run, run_recording

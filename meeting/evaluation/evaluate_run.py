@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from meeting.core.config import Config, Models
+from meeting.config.settings import Config, Models
 from meeting.core.records import Record
 from meeting.core.transcript import Transcript, join_turns, replace_turns, resolve
 from meeting.live.backend import Door, Emit, Engine, Machinery, Pipeline

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from meeting.core.config import Config
+from meeting.config.settings import Config
 from meeting.evaluation.evaluate import references
 from meeting.evaluation.tune_bench import Errors, Heard, diarize, listen
 from pipelines.diarization.tracker import SpeakerOptions

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import Any, Protocol
 
-from meeting.core.config import Config, Models
+from meeting.config.settings import Config, Models
 from meeting.live import memory
 from meeting.storage.recovery_attempts import Hearings
 from meeting.storage.store import Store

@@ -15,8 +15,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from meeting.config.settings import Limits
 from meeting.core.access import Role
-from meeting.core.config import Limits
 from meeting.core.edits import Change
 from meeting.core.error_text import for_clients
 from meeting.core.messages import Close, ServerMessage, SnapshotMessage, Start, encode

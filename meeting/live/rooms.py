@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 from typing import Any
 
-from meeting.core.config import Limits
+from meeting.config.settings import Limits
 from meeting.core.edits import Change, Conflict, prepared
 from meeting.core.messages import Close, ServerMessage
 from meeting.core.records import ENDED, ENDING, LIVE, OPEN, Meeting, Restored

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Any
 
-from meeting.core.config import Config
+from meeting.config.settings import Config
 from meeting.core.records import ENDED
 from meeting.live.backend import EngineRoom, Machinery, RealMachinery, Workshop
 from meeting.live.rooms import Rooms

@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 from tqdm import tqdm
 
-from meeting.core.config import Config, Limits
+from meeting.config.settings import Config, Limits
 from meeting.core.export import create, make_folder, write_all
 from meeting.core.messages import (
     AudioFrame,

@@ -18,7 +18,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 import meeting
-from meeting.core.config import Config
+from meeting.config.settings import Config
 from meeting.core.edits import Conflict
 from meeting.core.error_text import for_clients
 from meeting.live.backend import EngineRoom, Machinery, RealMachinery, Workshop

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 
 from starlette.types import Scope
 
+from meeting.config.settings import Server
 from meeting.core.access import (
     EVERYTHING,
     Denied,
@@ -27,7 +28,6 @@ from meeting.core.access import (
     new_token,
     same,
 )
-from meeting.core.config import Server
 from meeting.server.forwarding import Forwarding
 from meeting.storage.link_store import Links
 from meeting.storage.store import new_id

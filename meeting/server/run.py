@@ -14,8 +14,8 @@ from types import FrameType
 
 import uvicorn
 
+from meeting.config.settings import Config, Limits, Server
 from meeting.core.access import is_loopback
-from meeting.core.config import Config, Limits, Server
 from meeting.core.messages import HEADER
 from meeting.live import memory
 from meeting.live.recovery import crash_record, only_server

@@ -9,8 +9,8 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from meeting.config.settings import Limits
 from meeting.core.access import Role
-from meeting.core.config import Limits
 from meeting.core.edits import Overlay
 from meeting.core.messages import (
     Ack,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from meeting.core.config import Limits
+from meeting.config.settings import Limits
 from meeting.transport.connections import MOST_SILENT
 
 BASE = 128

@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 from websockets.sync.client import ClientConnection, connect
 
-from meeting.core.config import Config, Limits, Models, Storage
+from meeting.config.settings import Config, Limits, Models, Storage
 from meeting.core.messages import AudioFrame
 from meeting.live.backend import Door, Emit, Engine, Pipeline
 from meeting.server.app import create_app

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.config import Config, Limits, Models, Server, Storage
+from meeting.config.settings import Config, Limits, Models, Server, Storage
 from meeting.doctor import (
     PACKAGES,
     Finding,

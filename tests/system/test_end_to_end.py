@@ -26,7 +26,8 @@ from playwright.sync_api import Browser, Page, expect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from meeting.core.config import Config, Models, load_config
+from meeting.config.settings import Config, Models
+from meeting.config.sources import load_config
 from meeting.live.backend import Engine, RealMachinery
 from meeting.recordings.replay import Options, replay
 from meeting.storage.store import Store

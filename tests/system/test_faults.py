@@ -30,7 +30,7 @@ from benchmarks import strangers, torture
 from benchmarks.hostile import hostile_messages
 from benchmarks.rig import Server
 from meeting.cli import Discreet
-from meeting.core.config import Models
+from meeting.config.settings import Models
 from meeting.core.messages import Close
 from meeting.live.backend import Engine, RealMachinery
 from meeting.storage import database

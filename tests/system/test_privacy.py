@@ -32,7 +32,7 @@ from pathlib import Path
 import meeting.server.run
 from meeting.server.app import create_app
 from meeting.cli import set_up_logs
-from meeting.core.config import Server
+from meeting.config.settings import Server
 from pipelines.types import Segment, Span, Word
 from tests.fakes.server_fakes import FakeMachinery, FakePipeline, config
 

@@ -19,7 +19,7 @@ import pytest
 from websockets.sync.client import connect
 
 from meeting.cli import EXPECTED, main
-from meeting.core.config import Server
+from meeting.config.settings import Server
 from meeting.server.run import check_tls, serve
 from pipelines.errors import ServeError, SettingsError
 from tests.fakes.server_fakes import Client, config
@@ -33,7 +33,7 @@ from dataclasses import replace
 from pathlib import Path
 import meeting.server.run
 from meeting.server.app import create_app
-from meeting.core.config import Server
+from meeting.config.settings import Server
 from tests.fakes.server_fakes import FakeMachinery, config
 os.umask(0)
 meeting.server.run.create_app = lambda settings, **options: create_app(settings, FakeMachinery(), **options)

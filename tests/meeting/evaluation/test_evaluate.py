@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from meeting.cli import EXPECTED, main
-from meeting.core.config import Config, Models, Storage
+from meeting.config.settings import Config, Models, Storage
 from meeting.evaluation.evaluate import Report, Result, evaluate, mean_figures, read_rttm, references, table
 from meeting.evaluation.scores import LIBRARIES, Accuracy, Flicker, Share, Waits
 from pipelines.errors import MeetingError, StoreError

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from meeting.cli import EXPECTED, main
-from meeting.core.config import Config, defaults, load_config
+from meeting.config.settings import Config, defaults
+from meeting.config.sources import load_config
 from meeting.evaluation.tune import (
     NAMES,
     Bench,

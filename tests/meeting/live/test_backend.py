@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from meeting.core.config import Models, Speakers, Speech
+from meeting.config.settings import Models, Speakers, Speech
 from meeting.live.backend import EngineRoom
 from pipelines.errors import ModelError, ModelMissing
 from tests.fakes.server_fakes import FAKE_MODELS, FakeMachinery

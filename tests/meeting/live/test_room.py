@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from meeting.core.config import Limits, Models
+from meeting.config.settings import Limits, Models
 from meeting.core.edits import SpeakerChange
 from meeting.core.messages import AudioFrame, AudioInfo, ServerMessage, SourceInfo, Start
 from meeting.core.records import ENDED, OPEN, Meeting

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 import pytest
 
-from meeting.core.config import Limits, Models
+from meeting.config.settings import Limits, Models
 from meeting.core.edits import Conflict, SegmentChange, respell
 from meeting.core.messages import AudioFrame, AudioInfo, SegmentMessage, ServerMessage
 from meeting.core.records import ENDED, LIVE, OPEN, Meeting, Source

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meeting.core.config import Models
+from meeting.config.settings import Models
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
 from meeting.live.backend import Emit, EngineRoom, Workshop

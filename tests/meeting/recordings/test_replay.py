@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meeting.core.config import Config
+from meeting.config.settings import Config
 from meeting.recordings.replay import Options, replay
 from meeting.storage.store import Store
 from pipelines.errors import AudioError, MeetingError, ModelMissing, SettingsError, StoreError

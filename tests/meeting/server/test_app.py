@@ -243,7 +243,7 @@ def test_errors_of_the_tree_keep_their_sentence() -> None:
 def test_durability_is_a_setting(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from meeting.core.config import Storage
+    from meeting.config.settings import Storage
     from meeting.server.app import create_app
 
     made = {value: replace(config(tmp_path), storage=Storage(tmp_path, durability=value)) for value in ("os", "fsync")}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from meeting.config.settings import Server
 from meeting.core.access import EVERYTHING, Denied, Link, Role, digest, new_token
-from meeting.core.config import Server
 from meeting.core.records import Meeting
 from meeting.server.auth import Doorman, client_address, server_token
 from meeting.storage.link_store import Links

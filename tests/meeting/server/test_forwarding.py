@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from meeting.core.config import Server
+from meeting.config.settings import Server
 from meeting.server.forwarding import Asked, Forwarding, Site, host_name, networks, origin_host, site
 from meeting.server.middleware import Guard
 from pipelines.errors import SettingsError

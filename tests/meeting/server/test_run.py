@@ -16,7 +16,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from meeting.core.config import Config, Server
+from meeting.config.settings import Config, Server
 from meeting.live.recovery import only_server
 from meeting.server.run import grace, listen, readable_by_others, serve
 from meeting.storage import journal
@@ -121,7 +121,7 @@ from dataclasses import replace
 from pathlib import Path
 import meeting.server.run
 from meeting.server.app import create_app
-from meeting.core.config import Server
+from meeting.config.settings import Server
 from tests.fakes.server_fakes import FakeMachinery, FakePipeline, config
 
 class StuckPipeline(FakePipeline):

@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 
 import pytest
 
+from meeting.config.settings import Limits
 from meeting.core.access import digest
-from meeting.core.config import Limits
 from meeting.core.edits import SegmentChange
 from meeting.core.messages import (
     Ack,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meeting.config.settings import Limits
 from meeting.core.access import Role, digest
-from meeting.core.config import Limits
 from meeting.core.edits import SegmentChange, SpeakerChange
 from meeting.core.messages import (
     Ack,

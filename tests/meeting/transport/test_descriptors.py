@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.config import Limits
+from meeting.config.settings import Limits
 from meeting.live.rooms import UNMEASURED
 from meeting.transport.descriptors import BASE, EACH_MEETING, FEWEST, MEETINGS, for_connections, needed, shortage
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from meeting.core.config import Config
+from meeting.config.settings import Config
 from meeting.core.messages import AudioFrame
 from meeting.server.run import server_config
 from meeting.session import course

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from meeting.core.config import Config
+from meeting.config.settings import Config
 from meeting.live.backend import RealMachinery
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine

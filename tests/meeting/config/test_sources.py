@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from meeting.core.config import SECTIONS, Config, defaults, load_config
+from meeting.config.settings import SECTIONS, Config, defaults
+from meeting.config.sources import load_config
 from pipelines.errors import SettingsError
-
-ROOT = Path(__file__).parents[3]
 
 
 def write(folder: Path, text: str) -> Path:
@@ -29,20 +27,6 @@ def refusal(folder: Path, text: str, **environment: str) -> str:
 def test_without_a_file_every_setting_has_its_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_config(environment={}) == Config()
-
-
-def test_config_yaml_holds_exactly_every_key_with_its_default() -> None:
-    assert yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) == defaults()
-
-
-def test_config_yaml_explains_every_key() -> None:
-    lines = [line for line in (ROOT / "config.yaml").read_text(encoding="utf-8").splitlines() if line[:2] == "  "]
-    assert len(lines) == sum(len(keys) for keys in defaults().values())
-    assert [line for line in lines if "# " not in line] == []
-
-
-def test_config_yaml_loads_as_the_defaults() -> None:
-    assert load_config(ROOT / "config.yaml", {}) == Config()
 
 
 def test_environment_wins_over_the_file_and_flags_win_over_both(tmp_path: Path) -> None:
@@ -114,6 +98,8 @@ def test_variables_are_read_in_the_type_of_their_setting(
         ("server: {host: ''}", ["server.host", "empty"]),
         ("speakers: {join: near}", ["speakers.join", "a number or null", "'near'"]),
         ("speakers: {join: 3}", ["speakers.join", "between 0 and 2", "3"]),
+        ("speech: {pre_roll: .nan}", ["speech.pre_roll", "between 0 and 2 seconds", "nan"]),
+        ("limits: {frame_bytes: 1}", ["limits.frame_bytes", "between 1024 and 67108864 bytes", "1"]),
         ("a: [", ["not valid YAML"]),
     ],
 )
@@ -131,6 +117,15 @@ def test_an_unknown_variable_is_refused_with_a_hint(tmp_path: Path) -> None:
 
 def test_a_variable_of_the_wrong_type_is_named_in_the_refusal(tmp_path: Path) -> None:
     assert "MEETING_PORT must be a whole number, not 'x'" in refusal(tmp_path, "", MEETING_PORT="x")
+
+
+def test_a_flag_that_does_not_fit_is_named_in_the_refusal(tmp_path: Path) -> None:
+    for name, words in (
+        (("models", "set"), "--models must be one of"),
+        (("storage", "data_dir"), "--data-dir must be"),
+    ):
+        with pytest.raises(SettingsError, match=words):
+            load_config(write(tmp_path, ""), {}, {name: ""})
 
 
 def test_variables_of_others_are_left_alone(tmp_path: Path) -> None:

@@ -1,0 +1,355 @@
+"""What can be set: each setting's name, default, bounds, unit and meaning, which stand here and nowhere else.
+
+`config.yaml` and the tables of `docs/settings.md` are made from this (`pages.py`), and what a file, the environment
+or a flag gives is checked against it (`sources.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+Name = tuple[str, str]
+"""Section and key of a setting"""
+
+RENAMED: dict[Name, Name] = {}
+"""Earlier names of settings, and what each is called now: they are taken, with a warning"""
+RENAMED_UNTIL = "0.2"
+"""The version in which `RENAMED` is to be emptied"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a setting means, and which values it may have."""
+
+    text: str
+    """Its meaning in one line of Markdown, for config.yaml and docs/settings.md"""
+    more: str = ""
+    """What docs/settings.md says behind it"""
+    bounds: tuple[float, float] | None = None
+    """Least and greatest value"""
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    """What a text must look like, where `choices` are only examples"""
+    secret: bool = False
+    """Whether its value must never be shown"""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting with all that is known of it."""
+
+    name: Name
+    kind: str
+    """Its type, as it is written below"""
+    default: Any
+    rule: Rule
+
+    @property
+    def dotted(self) -> str:
+        """Its name as people write it."""
+        return ".".join(self.name)
+
+    @property
+    def optional(self) -> bool:
+        """Whether it may be null."""
+        return self.kind.endswith("| None")
+
+
+def _setting(default: Any, text: str, more: str = "", **rules: Any) -> Any:
+    rule = Rule(text, more, **rules)
+    return field(default=default, metadata={"rule": rule}, repr=not rule.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the server listens."""
+
+    host: str = _setting(
+        "127.0.0.1",
+        "address to listen on; only this machine can reach 127.0.0.1",
+        ". With any other, such as `0.0.0.0`, a token is needed: see [security](security.md)",
+    )
+    port: int = _setting(8765, "port of page, API and sockets", bounds=(0, 65_535))
+    allowed_hosts: tuple[str, ...] = _setting(
+        (),
+        "host names people use to reach this server, such as a proxy's; "
+        "others are refused, if any are named or on 127.0.0.1",
+    )
+    public_url: str | None = _setting(
+        None,
+        "address that people open where it is a proxy's, with its port and path, such as "
+        "`https://example.org:8443/meet/`",
+        "; its host name is allowed, pages from it may change things, and the path may be passed on by the proxy or "
+        "taken away: see [security](security.md)",
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        ("127.0.0.1", "::1"),
+        "addresses or networks (`10.0.0.0/24`) of proxies that are believed who asks, in `X-Forwarded-For`, `-Host`, "
+        "`-Port` and `-Proto`",
+        "; `FORWARDED_ALLOW_IPS` in the environment changes nothing",
+    )
+    token: str | None = _setting(
+        None,
+        "opens everything; asked for where it is set, and needed where others can reach this server",
+        "; at least 16 letters, digits and any of `- _ . ~`. Better set as `MEETING_SERVER_TOKEN`, never shown",
+        secret=True,
+    )
+    token_file: Path | None = _setting(None, "file that holds the token instead")
+    insecure_no_auth: bool = _setting(
+        False, "`true` lets everyone who can reach this server read, change and delete every meeting"
+    )
+    tls_cert: Path | None = _setting(None, "file with the certificate (PEM) to serve https with")
+    tls_key: Path | None = _setting(None, "file with its key (PEM), unless the certificate's holds both")
+    log_level: str = _setting(
+        "info",
+        "how much is logged; transcript text never is",
+        choices=("debug", "info", "warning", "error"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where meetings are kept."""
+
+    data_dir: Path = _setting(Path("data"), "folder for the database, the audio and uploaded files; made when missing")
+    keep_audio: bool = _setting(True, "keep each meeting's audio as FLAC beside the database")
+    durability: str = _setting(
+        "os",
+        "what was acknowledged survives: `os` a killed server, `fsync` a power cut as well",
+        " ([cost](reliability.md))",
+        choices=("os", "fsync"),
+    )
+    retention_days: float | None = _setting(
+        None,
+        "age at which a meeting is deleted for good, text and audio; `null` keeps all",
+        ". Looked for at the start and once a day ([clocks](security.md#what-is-kept-and-for-how-long))",
+        bounds=(0.01, 36_500),
+        unit="days",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Which models are loaded, and from where."""
+
+    set: str = _setting(
+        "auto",
+        "which models; `auto` takes what this machine can have",
+        ", model by model, and says why",
+        choices=("auto", "whisper", "embedded"),
+    )
+    cache_dir: Path | None = _setting(
+        None,
+        "folder for models; `null`: in the user's cache folder",
+        ", `meeting-transcriber/models` in `XDG_CACHE_HOME`, else in `~/.cache`",
+    )
+    device: str = _setting(
+        "auto",
+        "where the models compute; `auto` takes all GPUs that there are, `cuda` too but fails without one, `cuda:1` "
+        "the second only",
+        "; with several, each has a copy of the models and meetings are spread",
+        choices=("auto", "cpu", "cuda", "cuda:N"),
+        pattern=r"auto|cpu|cuda(:\d{1,2})?",
+    )
+    whisper: str = _setting(
+        "auto",
+        "name or path of a faster-whisper model; `auto` picks one for the device",
+        ": `large-v3-turbo` on a GPU, else the largest of tiny, base and small that keeps pace",
+    )
+    segmentation: str = _setting(
+        "pyannote/segmentation-3.0", "name or path (.bin) of the segmentation model for the whisper set"
+    )
+    embedding: str = _setting(
+        "pyannote/wespeaker-voxceleb-resnet34-LM", "name or path (.bin) of the embedding model for the whisper set"
+    )
+    hub_token: str | None = _setting(
+        None,
+        "token for a model hub's gated models; better set in the environment",
+        ", never shown",
+        secret=True,
+    )
+    hub_timeout: float = _setting(
+        3.0,
+        "how long a model hub may take to answer before the embedded models are taken",
+        bounds=(0.1, 600),
+        unit="seconds",
+    )
+    gpu_memory: float | None = _setting(
+        None,
+        "memory of each GPU that all models together may take; `null`: no limit",
+        " ([what fits](#memory-of-a-gpu))",
+        bounds=(3, 1024),
+        unit="GB",
+    )
+    threads: int | None = _setting(
+        None,
+        "CPU threads of each model; `null`: as many as a short measurement finds worth it",
+        ": one window is timed at the start with 1, 2, 4 and 8, at most half of the cores; with fewer than four "
+        "cores, and for models on a GPU, it is 1 and nothing is timed",
+        bounds=(1, 256),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How speech is cut into utterances and recognised."""
+
+    language: str | None = _setting(
+        None, "language code for the recogniser; `null` lets it detect", ". A source may ask for another"
+    )
+    hotwords: tuple[str, ...] = _setting(
+        (), "words the recogniser should expect", ", in addition to those of the source; Whisper only"
+    )
+    partial_interval: float = _setting(0.5, "new speech between two partial results", bounds=(0.1, 10), unit="seconds")
+    endpoint_silence: float = _setting(
+        0.4,
+        "silence that ends an utterance of up to 2 s; it falls to 0.1 s while an utterance grows to 3 s",
+        bounds=(0.1, 5),
+        unit="seconds",
+    )
+    max_slice: float = _setting(
+        15.0, "longest utterance; longer speech is cut at its quietest place", bounds=(2, 28), unit="seconds"
+    )
+    pre_roll: float = _setting(0.3, "audio kept before the first voice of an utterance", bounds=(0, 2), unit="seconds")
+    voice_threshold: float = _setting(
+        0.5,
+        "probability from which a frame counts as voice; higher where noise is taken for speech",
+        bounds=(0.01, 0.99),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Speakers:
+    """How speakers are told apart.
+
+    `null` takes what fits the embedding model; `python -m meeting tune DIR` finds values for your own recordings.
+    """
+
+    max_speakers: int = _setting(20, "speakers told apart; further ones stay unknown", bounds=(1, 100))
+    min_speech: float = _setting(
+        2.0, "clean speech that a new voice needs before it becomes a speaker", bounds=(0, 30), unit="seconds"
+    )
+    tight: float | None = _setting(
+        None, "cosine distance up to which single windows are surely one voice", bounds=(0, 2)
+    )
+    join: float | None = _setting(
+        None, "cosine distance of their centroids up to which two groups of windows are one voice", bounds=(0, 2)
+    )
+    scatter: float | None = _setting(
+        None, "cosine distance to be expected between a voice and the mean of one second of it", bounds=(0, 2)
+    )
+    known: float | None = _setting(None, "cosine distance up to which a window may be a known speaker's", bounds=(0, 2))
+    margin: float | None = _setting(None, "how much nearer than the second speaker the first must be", bounds=(0, 2))
+    speaking: float | None = _setting(None, "activity from which the foremost speaker is heard", bounds=(0.01, 0.99))
+    overlap: float | None = _setting(None, "the same for one who speaks under another", bounds=(0.01, 0.99))
+    recluster: float = _setting(
+        30.0,
+        "most audio between two clusterings of all that was heard; less in the first five minutes and for a new voice",
+        bounds=(5, 3600),
+        unit="seconds",
+    )
+    refine: str = _setting(
+        "labels",
+        "what is done once more at the end of a meeting: `labels` clusters all of it, `full` also reads again what was "
+        "cut at short pauses",
+        ", and takes the new words where they are surer",
+        choices=("off", "labels", "full"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one server takes on."""
+
+    meetings: int | None = _setting(
+        None,
+        "live meetings at once; `null`: as many as this machine was measured to keep up with",
+        " when the models were loaded (16 before that); one more is refused",
+        bounds=(1, 10_000),
+    )
+    viewers: int = _setting(
+        200,
+        "clients per meeting that read along",
+        "; for those who may speak there are 32 further seats",
+        bounds=(1, 100_000),
+    )
+    frame_bytes: int = _setting(1 << 20, "largest audio frame", bounds=(1024, 1 << 26), unit="bytes")
+    source_bytes: int = _setting(
+        8 << 20,
+        "what one source may send; one that sends faster is made to wait",
+        bounds=(1 << 14, 1 << 30),
+        unit="bytes per second",
+    )
+    meeting_hours: float = _setting(12.0, "longest meeting", bounds=(0.01, 168), unit="hours")
+    resume_window: float = _setting(
+        600.0,
+        "how long a meeting waits for its source to come back before it is ended",
+        bounds=(1, 86_400),
+        unit="seconds",
+    )
+    backlog: float = _setting(
+        60.0,
+        "audio that may wait for the models before the source is made to wait",
+        bounds=(5, 3600),
+        unit="seconds",
+    )
+    disk_free: int = _setting(
+        500,
+        "free space on the disk without which no further meeting may go live",
+        bounds=(0, 1_000_000),
+        unit="megabytes",
+    )
+    pending: int = _setting(
+        128,
+        "connections that wait for their clients: no whole request yet, no token yet, or an answer that is not taken; "
+        "beyond it the oldest is closed",
+        " ([security](security.md#floods))",
+        bounds=(8, 100_000),
+    )
+    pending_per_address: int = _setting(
+        64,
+        "the same from one address (for IPv6 a /64); not counted for this machine's own and `server.trusted_proxies`",
+        ", since many stand behind them",
+        bounds=(1, 100_000),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting, by section of config.yaml."""
+
+    server: Server = field(default_factory=Server)
+    storage: Storage = field(default_factory=Storage)
+    models: Models = field(default_factory=Models)
+    speech: Speech = field(default_factory=Speech)
+    speakers: Speakers = field(default_factory=Speakers)
+    limits: Limits = field(default_factory=Limits)
+
+
+SECTIONS: dict[str, Any] = {section.name: section.default_factory for section in fields(Config)}
+"""Section name -> its dataclass"""
+
+SETTINGS: dict[Name, Setting] = {
+    (section, spec.name): Setting((section, spec.name), str(spec.type), spec.default, spec.metadata["rule"])
+    for section, kind in SECTIONS.items()
+    for spec in fields(kind)
+}
+"""Every setting, in the order of config.yaml"""
+
+
+def defaults() -> dict[str, dict[str, Any]]:
+    """Every key with its default, as config.yaml holds it."""
+    found: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for (section, key), setting in SETTINGS.items():
+        found[section][key] = as_yaml_holds(setting.default)
+    return found
+
+
+def as_yaml_holds(value: Any) -> Any:
+    """A setting's value in the types that YAML has."""
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value

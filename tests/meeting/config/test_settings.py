@@ -1,0 +1,53 @@
+"""The definition of the settings: complete, without contradictions, and rid of old names in time."""
+
+from __future__ import annotations
+
+import pytest
+
+import meeting
+from meeting.config.settings import RENAMED, RENAMED_UNTIL, SECTIONS, SETTINGS, Config, Setting
+from meeting.config.sources import load_config
+
+every_setting = pytest.mark.parametrize(
+    "setting", [pytest.param(setting, id=setting.dotted) for setting in SETTINGS.values()]
+)
+
+
+@every_setting
+def test_every_setting_says_what_it_means_in_one_line(setting: Setting) -> None:
+    assert setting.rule.text
+    assert "\n" not in setting.rule.text + setting.rule.more
+    assert not setting.rule.text.endswith((".", ";", ","))
+
+
+@every_setting
+def test_every_default_is_a_value_that_may_be_given(setting: Setting, tmp_path_factory: pytest.TempPathFactory) -> None:
+    empty = tmp_path_factory.mktemp("none") / "none.yaml"
+    empty.write_text("", encoding="utf-8")
+    given = {setting.name: setting.default} if setting.default is not None else {}
+    assert load_config(empty, {}, given) == Config()
+    assert setting.optional or setting.default is not None
+
+
+@every_setting
+def test_every_number_has_bounds_and_only_numbers_have_units(setting: Setting) -> None:
+    number = setting.kind.startswith(("int", "float"))
+    assert (setting.rule.bounds is not None) == number
+    assert number or not setting.rule.unit
+
+
+def test_every_section_of_the_configuration_has_its_settings() -> None:
+    assert list(SECTIONS) == list(dict.fromkeys(section for section, _ in SETTINGS))
+
+
+def test_old_names_lead_to_names_of_today() -> None:
+    assert set(RENAMED.values()) <= set(SETTINGS)
+    assert not set(RENAMED) & set(SETTINGS)
+    assert len(set(RENAMED.values())) == len(RENAMED)
+
+
+def test_old_names_go_in_the_version_that_was_told() -> None:
+    def number(version: str) -> tuple[int, ...]:
+        return tuple(int(part) for part in version.split(".")[:2])
+
+    assert not RENAMED or number(meeting.__version__) < number(RENAMED_UNTIL)
