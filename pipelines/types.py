@@ -96,7 +96,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What the audio door lets through: exactly `STEP` samples, fewer only in the last one."""
+    """What the stepper gives: exactly `STEP` samples, fewer only in the last one."""
 
     index: int
     start: int

@@ -11,9 +11,10 @@ from typing import Any
 from meeting.config.settings import Config, Models
 from meeting.core.records import Record
 from meeting.core.transcript import Transcript, join_turns, replace_turns, resolve
-from meeting.live.backend import Door, Emit, Engine, Machinery, Pipeline
+from meeting.live.backend import Emit, Engine, Machinery, Pipeline
 from meeting.recordings.replay import Options, replay
 from meeting.storage.store import Store
+from pipelines.audio.decoding import AudioDecoder
 from pipelines.stream.merge import Merger
 from pipelines.types import Output, Reading, Segment, Span, Speaker, Turn, TurnsRevised
 
@@ -57,9 +58,9 @@ class Listening:
             self._engine = self._machinery.load_engine(models, on_progress)
         return _Borrowed(self._engine)
 
-    def open_door(self, encoding: str, sample_rate: int, channels: int) -> Door:
+    def open_decoder(self, encoding: str, sample_rate: int, channels: int) -> AudioDecoder:
         """The machinery's own."""
-        return self._machinery.open_door(encoding, sample_rate, channels)
+        return self._machinery.open_decoder(encoding, sample_rate, channels)
 
     def open_pipeline(
         self, engine: Any, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str

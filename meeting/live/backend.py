@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import Any, Protocol
@@ -13,23 +13,11 @@ from meeting.config.settings import Config, Models
 from meeting.live import memory
 from meeting.storage.recovery_attempts import Hearings
 from meeting.storage.store import Store
+from pipelines.audio.decoding import AudioDecoder, open_decoder
 from pipelines.errors import MeetingError, ModelError
 from pipelines.types import Output, Samples
 
 log = logging.getLogger(__name__)
-
-
-class Door(Protocol):
-    """Bytes of one source in, 16 kHz mono out, in pieces of bounded size; the methods raise AudioError."""
-
-    def accept(self, data: bytes) -> Iterator[Samples]:
-        """Decode more bytes, as fast as the pieces are taken."""
-
-    def flush(self) -> Iterator[Samples]:
-        """The rest."""
-
-    def close(self) -> None:
-        """Free what it holds."""
 
 
 class Pipeline(Protocol):
@@ -82,7 +70,7 @@ class Machinery(Protocol):
     def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
         """Load the models; slow, raises ModelError."""
 
-    def open_door(self, encoding: str, sample_rate: int, channels: int) -> Door:
+    def open_decoder(self, encoding: str, sample_rate: int, channels: int) -> AudioDecoder:
         """A decoder; raises AudioError when the declaration is impossible."""
 
     def open_pipeline(
@@ -108,11 +96,9 @@ class RealMachinery:
         memory.keep_for_good()
         return engine
 
-    def open_door(self, encoding: str, sample_rate: int, channels: int) -> Door:
-        """The audio door for a declared format."""
-        from pipelines.audio.decoding import open_door
-
-        return open_door(encoding, sample_rate, channels)
+    def open_decoder(self, encoding: str, sample_rate: int, channels: int) -> AudioDecoder:
+        """The decoder for a declared format."""
+        return open_decoder(encoding, sample_rate, channels)
 
     def open_pipeline(
         self, engine: Any, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str

@@ -12,12 +12,12 @@ import numpy as np
 
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
-from meeting.live.backend import Door
 from meeting.live.earlier_audio import EarlierSound
 from meeting.session.gaps import LONGEST, SAMPLE_BYTES, GapFinder, GapList
 from meeting.storage import framing
 from meeting.storage.framing import Entry, Loss, Mark
 from meeting.storage.journal import FlacWriter
+from pipelines.audio.decoding import AudioDecoder
 from pipelines.errors import AudioError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples, Span
 
@@ -30,7 +30,7 @@ DAMAGED = "sound that was received, and damaged on the server's disk"
 SLACK = SAMPLE_RATE // 10
 """Samples by which what was heard may differ from what is heard again: ends of filters and blocks"""
 BLOCK = 1 << 20
-"""Bytes of silence that go through the door at once"""
+"""Bytes of silence that go through the decoder at once"""
 
 
 class Sound:
@@ -40,7 +40,7 @@ class Sound:
         self,
         source_id: str,
         audio: AudioInfo,
-        door: Door,
+        decoder: AudioDecoder,
         flac: Path | None,
         longest: int | None = None,
         heard: int | None = None,
@@ -58,7 +58,7 @@ class Sound:
         """False once the FLAC lacks something"""
         self._source_id = source_id
         self._audio = audio
-        self._door = door
+        self._decoder = decoder
         self._path = flac
         self._longest = longest
         self._heard = heard
@@ -102,7 +102,7 @@ class Sound:
                 return self._taken(entry)
 
     def _taken(self, frame: AudioFrame) -> tuple[list[Gap], Iterator[Samples]]:
-        pieces: Iterator[Samples] = self._door.accept(frame.payload)
+        pieces: Iterator[Samples] = self._decoder.accept(frame.payload)
         gaps: list[Gap] = []
         missing, lost = self._gaps(frame), self._missing(frame)
         if missing:
@@ -139,7 +139,7 @@ class Sound:
         self._skip(loss.size / rate)
         starts = range(0, loss.size, BLOCK)
         zeros = (bytes(min(BLOCK, loss.size - start)) for start in starts)
-        return self._restored(piece for part in zeros for piece in self._door.accept(part))
+        return self._restored(piece for part in zeros for piece in self._decoder.accept(part))
 
     def _missing(self, frame: AudioFrame) -> int:
         """Samples that are missing before a frame because others are lost, by the clock: one at least, to be told."""
@@ -175,7 +175,7 @@ class Sound:
 
     def flush(self) -> Iterator[Samples]:
         """The rest, once no frame will come; raises AudioError when nothing was audio."""
-        return self._added(iter(()) if self.full else self._door.flush())
+        return self._added(iter(()) if self.full else self._decoder.flush())
 
     def finish(self) -> None:
         """Finish the FLAC; `whole` says whether it could be."""
@@ -205,11 +205,11 @@ class Sound:
         if self._flac is not None:
             self._flac.path = self._path
 
-    def mend(self, entries: Iterable[Entry], open_door: Callable[[], Door]) -> None:
+    def mend(self, entries: Iterable[Entry], open_decoder: Callable[[], AudioDecoder]) -> None:
         """Write the FLAC anew from all of a journal; raises StoreError where the disk still refuses."""
-        door = open_door()
+        decoder = open_decoder()
         try:
-            again = Sound(self._source_id, self._audio, door, self._path, self._longest, self._heard)
+            again = Sound(self._source_id, self._audio, decoder, self._path, self._longest, self._heard)
             with suppress(AudioError):  # what is no audio ended the source the first time, too
                 for entry in entries:
                     if again.full:
@@ -220,7 +220,7 @@ class Sound:
             again.finish()
             again.settle()
         finally:
-            door.close()
+            decoder.close()
         if not again.whole:
             raise StoreError(f"{self._path} cannot be used: the disk does not take what is written")
         self.whole = True
@@ -228,7 +228,7 @@ class Sound:
 
     def close(self) -> None:
         """Free what it holds."""
-        self._door.close()
+        self._decoder.close()
         self._give_up()
         if self._written is not None and self._written != self._path:
             with suppress(OSError):

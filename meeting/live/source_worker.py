@@ -1,4 +1,4 @@
-"""One source's thread: frames to disk, through the door, into the FLAC and the pipeline; in that order."""
+"""One source's thread: frames to disk, through the decoder, into the FLAC and the pipeline; in that order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from meeting.core.error_text import for_clients
 from meeting.core.messages import AudioFrame
 from meeting.core.records import Gap
-from meeting.live.backend import Door, Pipeline, Workshop
+from meeting.live.backend import Pipeline, Workshop
 from meeting.live.source_audio import Sound
 from meeting.session.events import (
     Drained,
@@ -38,6 +38,7 @@ from meeting.storage.journal import Journal, JournalLost
 from meeting.storage.orphans import set_aside
 from meeting.storage.recovery_attempts import Hearing
 from pipelines.audio.decoder_process import DecoderKilled
+from pipelines.audio.decoding import AudioDecoder
 from pipelines.errors import AudioError, MeetingError, ModelError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples
 
@@ -204,14 +205,14 @@ class Worker:
             self._job = replace(self._job, audio=self._journal.audio)
             if self._journal.unreadable:
                 self._say_heard()
-        job, door = self._job, self._open_door()
+        job, decoder = self._job, self._open_decoder()
         self._journal = self._journal or Journal(self._path, job.audio, fsync=shop.fsync)
         flac = shop.store.audio_path(self._meeting_id, job.source_id) if shop.keep_audio else None
         longest = None
         if shop.longest is not None:  # what was heard before is not cut, whatever the settings are now
             longest = max(job.heard, math.ceil(shop.longest * SAMPLE_RATE))
         heard = job.heard if job.recover else None
-        self._sound = Sound(job.source_id, job.audio, door, flac, longest, heard, self._lose)
+        self._sound = Sound(job.source_id, job.audio, decoder, flac, longest, heard, self._lose)
         if models is None:
             shop.engine.call_when_settled(self._wake)
         else:
@@ -246,9 +247,9 @@ class Worker:
         self._pipeline.live = False
         return engine.models
 
-    def _open_door(self) -> Door:
+    def _open_decoder(self) -> AudioDecoder:
         audio = self._job.audio
-        return self._workshop.machinery.open_door(audio.encoding, audio.sample_rate, audio.channels)
+        return self._workshop.machinery.open_decoder(audio.encoding, audio.sample_rate, audio.channels)
 
     def _recover(self) -> bool:
         """Hear everything on disk again; false when that must be left to another time."""
@@ -294,7 +295,7 @@ class Worker:
         news, number = False, 0
         for entry in journal.follow(self._path, self._job.audio):
             if not self._sound.full:
-                # Behind an end comes what the door still holds, and only then what is missing.
+                # Behind an end comes what the decoder still holds, and only then what is missing.
                 parts = self._feed(entry) if entry or self._journal.stopped else self._hear(self._sound.reach())
                 number += entry is not None
                 try:
@@ -504,7 +505,7 @@ class Worker:
         assert self._sound is not None
         self._sound.finish()
         if not self._sound.whole:
-            self._sound.mend(journal.entries(self._path, self._job.audio), self._open_door)
+            self._sound.mend(journal.entries(self._path, self._job.audio), self._open_decoder)
 
     def _close(self) -> None:
         """Free everything, whether or not it ended well."""

@@ -75,7 +75,7 @@ class Broke:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A source's door and files are ready: frames can be taken."""
+    """A source's decoder and files are ready: frames can be taken."""
 
     source_id: str
     models: dict[str, Any] | None
@@ -307,7 +307,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class FinishSource:
-    """Flush door, files and pipeline; answered by `Drained`."""
+    """Flush decoder, files and pipeline; answered by `Drained`."""
 
     source_id: str
     hurry: bool = False

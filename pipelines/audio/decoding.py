@@ -1,6 +1,6 @@
-"""The audio door: bytes of any format in, 16 kHz mono float32 out, in exact steps.
+"""Decoding: bytes of any format in, 16 kHz mono float32 out, in exact steps.
 
-Everything is resampled once, here; nothing behind this door knows of other rates or channels.
+Everything is resampled once, here; nothing behind it knows of other rates or channels.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pipelines.formats import BLOCK, CONTAINERS, HEAD, MAX_CHANNELS, MAX_RATE, M
 from pipelines.types import SAMPLE_RATE, STEP, Samples, Step
 
 PIECE = 10 * SAMPLE_RATE
-"""Samples that a door gives at a time, or a little more: a few bytes may hold hours"""
+"""Samples that a decoder gives at a time, or a little more: a few bytes may hold hours"""
 
 
-class Door(Protocol):
+class AudioDecoder(Protocol):
     """Turns one source's bytes into samples; holds what is not yet a whole sample or packet."""
 
     def accept(self, data: bytes) -> Iterator[Samples]:
@@ -37,20 +37,20 @@ class Door(Protocol):
         """Free threads and buffers; safe to call twice."""
 
 
-def open_door(encoding: str, sample_rate: int, channels: int) -> Door:
-    """The door for a declared format; raises AudioError when the declaration is impossible."""
+def open_decoder(encoding: str, sample_rate: int, channels: int) -> AudioDecoder:
+    """The decoder for a declared format; raises AudioError when the declaration is impossible."""
     if encoding in CONTAINERS:
-        return ContainerDoor(encoding)
+        return ContainerDecoder(encoding)
     if encoding not in PCM:
         raise AudioError(f"unknown audio encoding {encoding[:40]!r}; use one of {', '.join([*PCM, *CONTAINERS])}")
     if not MIN_RATE <= sample_rate <= MAX_RATE:
         raise AudioError(f"a sample rate of {sample_rate} Hz is not possible; use {MIN_RATE} to {MAX_RATE}")
     if not 1 <= channels <= MAX_CHANNELS:
         raise AudioError(f"{channels} channels are not possible; use 1 to {MAX_CHANNELS}")
-    return PcmDoor(np.dtype(PCM[encoding]), sample_rate, channels)
+    return PcmDecoder(np.dtype(PCM[encoding]), sample_rate, channels)
 
 
-class PcmDoor:
+class PcmDecoder:
     """Raw interleaved samples, cut anywhere: what is not yet a sample of every channel waits for the rest of it."""
 
     def __init__(self, dtype: np.dtype[Any], sample_rate: int, channels: int) -> None:
@@ -77,50 +77,50 @@ class PcmDoor:
         """Nothing to free."""
 
 
-class ContainerDoor:
+class ContainerDecoder:
     """WebM, Ogg, WAV, FLAC, MP3 or M4A, decoded as a stream by a process of its own."""
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
         self._looks_right = CONTAINERS[encoding][1]
-        self._decoder: DecoderProcess | None = None
+        self._process: DecoderProcess | None = None
         self._waiting = memoryview(b"")
-        """Bytes that the decoder has not asked for yet"""
+        """Bytes that the process has not asked for yet"""
         self._ended = False
         self._heard = False
         self._unify = Unifier()
         self._error: AudioError | None = None
 
     def accept(self, data: bytes) -> Iterator[Samples]:
-        """Decode what can be decoded so far; raises StoreError where no decoder can be started."""
+        """Decode what can be decoded so far; raises StoreError where no process can be started."""
         self._waiting = memoryview(bytes(self._waiting) + data)
-        if self._decoder is None:
+        if self._process is None:
             if len(self._waiting) >= HEAD and not self._looks_right(bytes(self._waiting[:HEAD])):
                 raise AudioError(f"this is not {self._encoding} audio: its first bytes are of another format")
             if len(self._waiting) < BLOCK:
                 return iter(())
-            self._decoder = DecoderProcess(self._encoding)
-        return self._pieces(self._decoder)
+            self._process = DecoderProcess(self._encoding)
+        return self._pieces(self._process)
 
     def flush(self) -> Iterator[Samples]:
         """Decode to the end; raises AudioError when the container held no audio."""
-        if self._decoder is None:
+        if self._process is None:
             if len(self._waiting) < HEAD:
                 raise AudioError(f"no {self._encoding} audio arrived: only {len(self._waiting)} bytes")
-            self._decoder = DecoderProcess(self._encoding)
+            self._process = DecoderProcess(self._encoding)
         self._ended = True
-        return self._rest(self._decoder)
+        return self._rest(self._process)
 
     def close(self) -> None:
-        """End the decoder."""
+        """End the process."""
         self._waiting = memoryview(b"")
-        if self._decoder is not None:
-            self._decoder.close()
+        if self._process is not None:
+            self._process.close()
 
-    def _pieces(self, decoder: DecoderProcess) -> Iterator[Samples]:
+    def _pieces(self, process: DecoderProcess) -> Iterator[Samples]:
         """What comes of the bytes so far, in pieces of `PIECE` or a little more."""
         heard, parts, size = False, list[Samples](), 0
-        for audio in self._decoded(decoder):
+        for audio in self._decoded(process):
             parts.append(audio)
             size += len(audio)
             if size >= PIECE:
@@ -133,9 +133,9 @@ class ContainerDoor:
         if self._error is not None and not heard:
             raise self._error
 
-    def _rest(self, decoder: DecoderProcess) -> Iterator[Samples]:
+    def _rest(self, process: DecoderProcess) -> Iterator[Samples]:
         try:
-            yield from self._pieces(decoder)
+            yield from self._pieces(process)
         except DecoderDied:
             raise
         except AudioError:
@@ -147,16 +147,16 @@ class ContainerDoor:
         if not self._heard:
             raise AudioError(f"the {self._encoding} stream held no audio")
 
-    def _decoded(self, decoder: DecoderProcess) -> Iterator[Samples]:
-        """Give the decoder what waits, as it asks for it, until it asks for more; an error is kept for later."""
-        while not decoder.over:
-            if decoder.hungry and not self._waiting and not self._ended:
+    def _decoded(self, process: DecoderProcess) -> Iterator[Samples]:
+        """Give the process what waits, as it asks for it, until it asks for more; an error is kept for later."""
+        while not process.over:
+            if process.hungry and not self._waiting and not self._ended:
                 return
             try:
-                if decoder.hungry:
+                if process.hungry:
                     data, self._waiting = self._waiting[:MOST_GIVEN], self._waiting[MOST_GIVEN:]
-                    decoder.give(bytes(data))
-                sound = decoder.hear()
+                    process.give(bytes(data))
+                sound = process.hear()
             except AudioError as error:
                 self._error, self._unify = error, Unifier()
                 return

@@ -20,7 +20,7 @@ from benchmarks.rig import Over, Server
 from benchmarks.scenarios import Options, Result
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.storage.journal import Journal, read
-from pipelines.audio.decoding import open_door
+from pipelines.audio.decoding import open_decoder
 from pipelines.errors import AudioError
 
 FRAMES = [bytes([number]) * 320 for number in range(1, 6)]
@@ -100,14 +100,14 @@ def test_processes_that_a_server_has_left_behind_are_found() -> None:
 def test_each_bomb_is_small_and_is_at_least_looked_into(name: str, tmp_path: Path) -> None:
     bomb = BOMBS[name](tmp_path)
     assert 500 < len(bomb.data) < 8 << 20
-    door, said = open_door(bomb.encoding, 48_000, 1), ""
+    decoder, said = open_decoder(bomb.encoding, 48_000, 1), ""
     try:
-        for _ in door.accept(bomb.data[:200_000]):
+        for _ in decoder.accept(bomb.data[:200_000]):
             break
     except AudioError as error:
         said = str(error)
     finally:
-        door.close()
+        decoder.close()
     assert "first bytes are of another format" not in said
 
 

@@ -17,10 +17,10 @@ from websockets.sync.client import ClientConnection, connect
 
 from meeting.config.settings import Config, Limits, Models, Storage
 from meeting.core.messages import AudioFrame
-from meeting.live.backend import Door, Emit, Engine, Pipeline
+from meeting.live.backend import Emit, Engine, Pipeline
 from meeting.server.app import create_app
 from meeting.server.run import MeetingServer, listen, server_config
-from pipelines.audio.decoding import PcmDoor, open_door
+from pipelines.audio.decoding import AudioDecoder, PcmDecoder, open_decoder
 from pipelines.errors import AudioError
 from pipelines.formats import PCM
 from pipelines.types import (
@@ -40,10 +40,10 @@ from pipelines.types import (
 FAKE_MODELS = {"speech": "fake", "why": "a test"}
 
 NO_AUDIO = b"\x00no audio\xff"
-"""A frame that no door takes, raw audio or not"""
+"""A frame that no decoder takes, raw audio or not"""
 
 
-class PickyDoor(PcmDoor):
+class PickyDecoder(PcmDecoder):
     """Raw samples; as no bytes are wrong in raw audio, `NO_AUDIO` stands for what is."""
 
     def accept(self, data: bytes) -> Iterator[Samples]:
@@ -140,7 +140,7 @@ class LeanPipeline(FakePipeline):
 
 @dataclass
 class FakeMachinery:
-    """Real doors, fake models and pipelines."""
+    """Real decoders, fake models and pipelines."""
 
     gate: threading.Event | None = None
     """Loading waits for it"""
@@ -159,10 +159,12 @@ class FakeMachinery:
             raise self.error
         return FakeEngine()
 
-    def open_door(self, encoding: str, sample_rate: int, channels: int) -> Door:
-        """The real door, but for `NO_AUDIO`."""
-        door = open_door(encoding, sample_rate, channels)
-        return PickyDoor(np.dtype(PCM[encoding]), sample_rate, channels) if isinstance(door, PcmDoor) else door
+    def open_decoder(self, encoding: str, sample_rate: int, channels: int) -> AudioDecoder:
+        """The real decoder, but for `NO_AUDIO`."""
+        decoder = open_decoder(encoding, sample_rate, channels)
+        return (
+            PickyDecoder(np.dtype(PCM[encoding]), sample_rate, channels) if isinstance(decoder, PcmDecoder) else decoder
+        )
 
     def open_pipeline(
         self, engine: Any, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str

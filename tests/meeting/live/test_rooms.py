@@ -247,13 +247,13 @@ def test_what_a_thread_still_writes_for_a_deleted_meeting_is_waited_for_and_remo
 ) -> None:
     reached, go_on = threading.Event(), threading.Event()
 
-    class SlowDoors(FakeMachinery):
-        """Whose first door takes its time."""
+    class SlowDecoders(FakeMachinery):
+        """Whose first decoder takes its time."""
 
-        def open_door(self, encoding: str, sample_rate: int, channels: int) -> Any:
+        def open_decoder(self, encoding: str, sample_rate: int, channels: int) -> Any:
             reached.set()
             assert go_on.wait(20)
-            return super().open_door(encoding, sample_rate, channels)
+            return super().open_decoder(encoding, sample_rate, channels)
 
     async def body(rooms: Rooms) -> None:
         room, client = await entered(rooms, A), FakeClient()
@@ -272,7 +272,7 @@ def test_what_a_thread_still_writes_for_a_deleted_meeting_is_waited_for_and_remo
         assert files(rooms) == []
         assert client.closed == (4404, "deleted")
 
-    among(tmp_path, body, machinery=SlowDoors())
+    among(tmp_path, body, machinery=SlowDecoders())
 
 
 def test_no_file_outlives_its_meeting_however_a_source_and_its_deletion_meet(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.audio.decoding import open_door
+from pipelines.audio.decoding import open_decoder
 from pipelines.audio.recording import read_recording
 from pipelines.errors import AudioError
 from pipelines.types import SAMPLE_RATE, Samples
@@ -28,12 +28,12 @@ every = pytest.mark.parametrize(("encoding", "channels"), EVERY)
 
 
 def heard(encoding: str, data: bytes) -> Samples:
-    """All that a door gives for a recording."""
-    door = open_door(encoding, 0, 0)
+    """All that a decoder gives for a recording."""
+    decoder = open_decoder(encoding, 0, 0)
     try:
-        return np.concatenate([*door.accept(data), *door.flush()])
+        return np.concatenate([*decoder.accept(data), *decoder.flush()])
     finally:
-        door.close()
+        decoder.close()
 
 
 def alike(audio: Samples, channels: int, seconds: float = 1.0) -> float:

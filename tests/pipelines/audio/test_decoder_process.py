@@ -18,7 +18,7 @@ import pytest
 from pipelines.audio import decoder_process
 from pipelines.audio.decoder_process import DecoderDied, DecoderProcess
 from pipelines.audio.decoder_worker import FAILED, FORM, FORMAT, HUNGRY, MOST_TOLD, SOUND, TOLD
-from pipelines.audio.decoding import ContainerDoor, open_door
+from pipelines.audio.decoding import ContainerDecoder, open_decoder
 from pipelines.errors import AudioError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples
 from tests.fakes.bombs import BOMBS, claiming, flac_block, long_m4a
@@ -52,14 +52,14 @@ def within(seconds: float, ready: Callable[[], bool]) -> bool:
     return ready()
 
 
-def begun(encoding: str = "webm", seconds: float = 4.0) -> tuple[ContainerDoor, int, int]:
-    """A door in the middle of its sound, its decoder, and the samples so far."""
-    door = open_door(encoding, 0, 0)
-    assert isinstance(door, ContainerDoor)
+def begun(encoding: str = "webm", seconds: float = 4.0) -> tuple[ContainerDecoder, int, int]:
+    """A decoder in the middle of its sound, its process, and the samples so far."""
+    decoder = open_decoder(encoding, 0, 0)
+    assert isinstance(decoder, ContainerDecoder)
     data = encoded(encoding, seconds)
-    samples = sum(map(len, door.accept(data[: len(data) // 2])))
+    samples = sum(map(len, decoder.accept(data[: len(data) // 2])))
     (pid,) = children()
-    return door, pid, samples
+    return decoder, pid, samples
 
 
 @pytest.mark.parametrize(
@@ -72,55 +72,55 @@ def begun(encoding: str = "webm", seconds: float = 4.0) -> tuple[ContainerDoor, 
     ],
 )
 def test_a_decoder_that_dies_is_told_and_what_was_heard_stays(number: signal.Signals, says: str) -> None:
-    door, pid, samples = begun()
+    decoder, pid, samples = begun()
     assert samples > SAMPLE_RATE
     os.kill(pid, number)
     with pytest.raises(DecoderDied, match=says):
-        list(door.accept(encoded("webm", 4.0)[:1000]))
+        list(decoder.accept(encoded("webm", 4.0)[:1000]))
     with pytest.raises(DecoderDied, match=says):
-        list(door.flush())
-    door.close()
+        list(decoder.flush())
+    decoder.close()
 
 
 def test_a_decoder_that_dies_at_the_end_is_told_as_well() -> None:
-    door, pid, _ = begun()
+    decoder, pid, _ = begun()
     os.kill(pid, signal.SIGSEGV)
     with pytest.raises(DecoderDied):
-        list(door.flush())
-    door.close()
+        list(decoder.flush())
+    decoder.close()
 
 
 def test_signals_for_the_server_do_not_end_a_decoder_before_its_work_is_done() -> None:
-    door, pid, samples = begun()
+    decoder, pid, samples = begun()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         os.kill(pid, number)
     data = encoded("webm", 4.0)
-    samples += sum(map(len, door.accept(data[len(data) // 2 :]))) + sum(map(len, door.flush()))
-    door.close()
+    samples += sum(map(len, decoder.accept(data[len(data) // 2 :]))) + sum(map(len, decoder.flush()))
+    decoder.close()
     assert samples == pytest.approx(4 * SAMPLE_RATE, abs=500)
 
 
 def test_a_decoder_is_in_a_session_of_its_own() -> None:
-    door, pid, _ = begun()
+    decoder, pid, _ = begun()
     assert os.getsid(pid) == pid
-    door.close()
+    decoder.close()
 
 
 def test_a_decoder_is_started_by_the_first_bytes_that_may_be_right_and_not_before() -> None:
-    door = open_door("webm", 0, 0)
-    list(door.accept(encoded("webm")[:1000]))
+    decoder = open_decoder("webm", 0, 0)
+    list(decoder.accept(encoded("webm")[:1000]))
     with pytest.raises(AudioError):
-        open_door("webm", 0, 0).accept(bytes(2000))
+        open_decoder("webm", 0, 0).accept(bytes(2000))
     assert children() == []
-    list(door.accept(encoded("webm")[1000:2000]))
+    list(decoder.accept(encoded("webm")[1000:2000]))
     assert len(children()) == 1
-    door.close()
+    decoder.close()
 
 
 def test_a_decoder_knows_no_secret_and_loads_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MEETING_SERVER_TOKEN", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "a-secret-value")
-    door, pid, _ = begun()
+    decoder, pid, _ = begun()
     assert b"a-secret-value" not in Path(f"/proc/{pid}/environ").read_bytes()
     mapped = Path(f"/proc/{pid}/maps").read_text()
     for library in ("torch", "onnxruntime", "numpy", "ctranslate2"):
@@ -128,11 +128,11 @@ def test_a_decoder_knows_no_secret_and_loads_no_model(monkeypatch: pytest.Monkey
     opened = {os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()}
     assert {name.split(":")[0] for name in opened} <= {"pipe", "/dev/null"}
     assert os.readlink(f"/proc/{pid}/cwd") == "/"
-    door.close()
+    decoder.close()
 
 
 def test_a_decoder_has_limits() -> None:
-    door, pid, _ = begun()
+    decoder, pid, _ = begun()
     rows = Path(f"/proc/{pid}/limits").read_text().splitlines()
     limits = {row[:26].strip(): row[26:].split()[0] for row in rows}
     assert (limits["Max core file size"], limits["Max file size"], limits["Max processes"]) == ("0", "0", "0")
@@ -140,7 +140,7 @@ def test_a_decoder_has_limits() -> None:
     assert 10 < int(limits["Max data size"]) / 1e6 < 100
     assert 30 < int(limits["Max cpu time"]) < 120
     assert len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
-    door.close()
+    decoder.close()
 
 
 def test_a_decoder_needs_neither_the_folder_nor_the_path_of_the_server(
@@ -151,19 +151,19 @@ def test_a_decoder_needs_neither_the_folder_nor_the_path_of_the_server(
         (tmp_path / f"{name}.py").write_text("raise SystemExit(3)")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    door, _, samples = begun()
+    decoder, _, samples = begun()
     assert samples > SAMPLE_RATE
-    door.close()
+    decoder.close()
 
 
 PARENT = """
     import os, sys, time
-    from pipelines.audio.decoding import open_door
+    from pipelines.audio.decoding import open_decoder
     from tests.fakes.children import children
     from tests.fakes.containers import encoded, silence
     busy = sys.argv[1] == "busy"
-    door = open_door("flac", 0, 0)
-    pieces = door.accept(silence(600, "flac", "flac", 8000) if busy else encoded("flac"))
+    decoder = open_decoder("flac", 0, 0)
+    pieces = decoder.accept(silence(600, "flac", "flac", 8000) if busy else encoded("flac"))
     next(pieces)
     print(*children(), flush=True)
     time.sleep(60)
@@ -186,10 +186,10 @@ def test_dozens_of_sources_at_once_are_heard_and_nothing_is_left_of_them() -> No
     results: list[int] = []
 
     def hear() -> None:
-        door = open_door("webm_opus", 0, 0)
-        total = sum(len(piece) for chunk in pieces(data, [4000]) for piece in door.accept(chunk))
-        results.append(total + sum(map(len, door.flush())))
-        door.close()
+        decoder = open_decoder("webm_opus", 0, 0)
+        total = sum(len(piece) for chunk in pieces(data, [4000]) for piece in decoder.accept(chunk))
+        results.append(total + sum(map(len, decoder.flush())))
+        decoder.close()
 
     threads = [threading.Thread(target=hear) for _ in range(24)]
     for thread in threads:
@@ -206,16 +206,16 @@ def test_no_room_for_another_process_is_no_fault_of_the_audio(monkeypatch: pytes
 
     monkeypatch.setattr(decoder_process.subprocess, "Popen", full)
     with pytest.raises(StoreError, match="no decoder can be started on the server: Resource temporarily unavailable"):
-        open_door("webm", 0, 0).accept(encoded("webm"))
+        open_decoder("webm", 0, 0).accept(encoded("webm"))
 
 
-def lying(monkeypatch: pytest.MonkeyPatch, told: bytes, then: str = "sys.stdin.buffer.read()") -> ContainerDoor:
-    """A door whose decoder was taken over, and tells this."""
+def lying(monkeypatch: pytest.MonkeyPatch, told: bytes, then: str = "sys.stdin.buffer.read()") -> ContainerDecoder:
+    """A decoder whose process was taken over, and tells this."""
     code = f"import sys; sys.stdout.buffer.write({told!r}); sys.stdout.buffer.flush(); {then}"
     monkeypatch.setattr(decoder_process, "_command", lambda _: [sys.executable, "-c", code])
-    door = open_door("webm", 0, 0)
-    assert isinstance(door, ContainerDoor)
-    return door
+    decoder = open_decoder("webm", 0, 0)
+    assert isinstance(decoder, ContainerDecoder)
+    return decoder
 
 
 @pytest.mark.parametrize(
@@ -237,28 +237,28 @@ def lying(monkeypatch: pytest.MonkeyPatch, told: bytes, then: str = "sys.stdin.b
 def test_a_decoder_that_tells_what_it_cannot_have_to_tell_is_ended(
     told: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    door = lying(monkeypatch, told)
+    decoder = lying(monkeypatch, told)
     with pytest.raises(DecoderDied, match="its decoder failed"):
-        list(door.accept(encoded("webm")))
+        list(decoder.accept(encoded("webm")))
     assert children() == []
-    door.close()
+    decoder.close()
 
 
 def test_what_a_decoder_says_went_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     said = b"\x1b[2Jno\nsuch \xff audio"
-    door = lying(monkeypatch, TOLD.pack(FAILED, len(said)) + said)
+    decoder = lying(monkeypatch, TOLD.pack(FAILED, len(said)) + said)
     with pytest.raises(AudioError) as caught:
-        list(door.accept(encoded("webm")))
+        list(decoder.accept(encoded("webm")))
     assert str(caught.value) == " [2Jno such \ufffd audio"
-    door.close()
+    decoder.close()
 
 
 def test_sound_that_is_no_number_does_not_get_far(monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.array([np.nan, np.inf, 1e30, 0.5], "<f4").tobytes()
     said = TOLD.pack(FORM, FORMAT.size) + FORMAT.pack(16_000, 1) + TOLD.pack(SOUND, 16) + noise + TOLD.pack(b"D", 0)
-    door = lying(monkeypatch, said)
-    np.testing.assert_array_equal(np.concatenate(list(door.accept(encoded("webm")))), [0, 1, 1, 0.5])
-    door.close()
+    decoder = lying(monkeypatch, said)
+    np.testing.assert_array_equal(np.concatenate(list(decoder.accept(encoded("webm")))), [0, 1, 1, 0.5])
+    decoder.close()
 
 
 def test_a_decoder_that_never_ends_is_ended_by_closing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,11 +273,11 @@ def test_a_decoder_that_never_ends_is_ended_by_closing(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("told", [b"", TOLD.pack(HUNGRY, 0) * 9])
 def test_a_decoder_that_neither_speaks_nor_listens_is_ended(told: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoder_process, "SILENT", 0.5)
-    door = lying(monkeypatch, told, "import time; time.sleep(60)")
+    decoder = lying(monkeypatch, told, "import time; time.sleep(60)")
     with pytest.raises(DecoderDied, match="its decoder failed"):
-        list(door.accept(encoded("webm", 4.0) * 20))
+        list(decoder.accept(encoded("webm", 4.0) * 20))
     assert children() == []
-    door.close()
+    decoder.close()
 
 
 def test_a_decoder_that_computes_for_ever_is_ended_by_its_limit() -> None:
@@ -311,19 +311,19 @@ def said(pieces: Iterator[Samples]) -> str | None:
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_costs_no_more_than_other_audio(name: str) -> None:
     encoding, make = BOMBS[name]
-    door = open_door(encoding, 0, 0)
-    refused = said(door.accept(make())) or said(door.flush())
-    door.close()
+    decoder = open_decoder(encoding, 0, 0)
+    refused = said(decoder.accept(make())) or said(decoder.flush())
+    decoder.close()
     assert refused is None or (len(refused) < 200 and "its decoder" not in refused)
 
 
 def test_six_bombs_at_once_cost_what_six_sources_cost() -> None:
-    doors = [open_door("m4a", 0, 0) for _ in range(6)]
-    for door in doors:
-        list(door.accept(claiming(80_000_000)))
+    decoders = [open_decoder("m4a", 0, 0) for _ in range(6)]
+    for decoder in decoders:
+        list(decoder.accept(claiming(80_000_000)))
     assert sum(map(memory, children())) < 6 * 16 << 20
-    for door in doors:
-        door.close()
+    for decoder in decoders:
+        decoder.close()
 
 
 @pytest.mark.parametrize("fragmented", [True, False])
@@ -331,9 +331,9 @@ def test_six_bombs_at_once_cost_what_six_sources_cost() -> None:
 def test_an_honest_m4a_of_hours_is_heard(hours: int, fragmented: bool) -> None:
     data = long_m4a(hours, fragmented)
     head = 0 if fragmented else data.index(b"mdat")
-    door = open_door("m4a", 0, 0)
-    samples = sum(len(piece) for chunk in pieces(data[: head + 1_000_000], [64_000]) for piece in door.accept(chunk))
-    door.close()
+    decoder = open_decoder("m4a", 0, 0)
+    samples = sum(len(piece) for chunk in pieces(data[: head + 1_000_000], [64_000]) for piece in decoder.accept(chunk))
+    decoder.close()
     assert samples > 60 * SAMPLE_RATE
 
 
@@ -341,17 +341,17 @@ def test_an_honest_m4a_of_hours_is_heard(hours: int, fragmented: bool) -> None:
 def test_an_honest_picture_is_no_bomb(megabytes: int) -> None:
     size = megabytes << 20
     data = flac_block(6, size, bytes(size))
-    door = open_door("flac", 0, 0)
-    total = sum(len(piece) for chunk in pieces(data, [64_000]) for piece in door.accept(chunk))
-    assert total + sum(map(len, door.flush())) == SAMPLE_RATE
-    door.close()
+    decoder = open_decoder("flac", 0, 0)
+    total = sum(len(piece) for chunk in pieces(data, [64_000]) for piece in decoder.accept(chunk))
+    assert total + sum(map(len, decoder.flush())) == SAMPLE_RATE
+    decoder.close()
 
 
 def test_what_a_decoder_of_minutes_in_few_bytes_holds_does_not_grow() -> None:
-    door = open_door("flac", 0, 0)
+    decoder = open_decoder("flac", 0, 0)
     held = []
-    for piece in door.accept(silence(900, "flac", "flac", 8000)):
+    for piece in decoder.accept(silence(900, "flac", "flac", 8000)):
         assert len(piece)
         held += [memory(pid) for pid in children()]
-    door.close()
+    decoder.close()
     assert max(held) < held[0] + (4 << 20)
