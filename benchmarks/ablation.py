@@ -88,7 +88,7 @@ def prepare(reference: Reference, engine: Engine) -> Material:
     """Run the models once."""
     filling: Any = Filling(engine)
     readings, twice = read(reference, engine, CutOptions())
-    patient, _ = read(reference, engine, CutOptions(hurried=CutOptions().max_slice))
+    patient, _ = read(reference, engine, CutOptions(hurried=CutOptions().max_utterance))
     heard, filled = listen(reference, engine), listen(reference, filling)
     return Material(reference, heard, filled, readings, patient, twice)
 
@@ -195,7 +195,7 @@ def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
         voices = tuple(replace(local, pieces=None, middles=None) for local in material.heard.voices)
         return run(replace(material, heard=replace(material.heard, voices=voices)), base, merge)
 
-    one_stage = Thresholds(tight=0.35, join=-1.0, known=base.thresholds.known)
+    one_stage = Thresholds(window_threshold=0.35, merge_threshold=-1.0, match_threshold=base.thresholds.match_threshold)
     return {
         "everything on": but(),
         "diart's clustering, one speaker per line": diarts_own,
@@ -204,13 +204,15 @@ def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
         "local voices taken whole, not in pieces": whole,
         "windows clustered one by one, not pooled": but(pool=1),
         "a voice is a speaker at once (no minimum of speech)": but(min_speech=0.0),
-        "never unknown (no limit of distance, no margin)": distances(known=2.0, margin=0.0),
+        "never unknown (no limit of distance, no margin)": distances(match_threshold=2.0, match_margin=0.0),
         "pauses filled as the segmentation model does": lambda m: run(replace(m, heard=m.filled), base, merge),
         "slices that wait for longer pauses": lambda m: run(replace(m, readings=m.patient), base, merge),
-        "poor cuts read again (refine: full)": lambda m: run(replace(m, readings=m.twice), base, merge),
-        "one threshold for foremost and overlapping voices": but(grid=replace(base.grid, speaking=base.grid.overlap)),
-        "re-clustering only for new voices": but(recluster=NEVER, first_recluster=NEVER),
-        "no last pass (refine: off)": but(refine="off"),
+        "poor cuts read again (second_pass: full)": lambda m: run(replace(m, readings=m.twice), base, merge),
+        "one threshold for foremost and overlapping voices": but(
+            grid=replace(base.grid, onset=base.grid.overlap_onset)
+        ),
+        "re-clustering only for new voices": but(recluster_interval=NEVER, first_recluster_interval=NEVER),
+        "no last pass (second_pass: off)": but(second_pass="off"),
         "one speaker per line": lambda m: run(m, base, MergeOptions(min_piece=NEVER, clear=2.0)),
         "no short answers in between": lambda m: run(m, base, MergeOptions(clear=2.0)),
         "sentences cut anywhere": lambda m: run(m, base, MergeOptions(least_part=0)),

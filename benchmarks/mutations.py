@@ -464,7 +464,7 @@ TEXT = (
     Mutant(
         "unknown-made-certain",
         "pipelines/diarization/tracker.py",
-        "if nearest <= self._options.thresholds.known and",
+        "if nearest <= self._options.thresholds.match_threshold and",
         "if",
         ("tests/pipelines/diarization/test_tracker.py",),
     ),

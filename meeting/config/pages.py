@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from meeting.config.settings import SECTIONS, SETTINGS, Setting, as_yaml_holds
+from meeting.config.settings import RENAMED, RENAMED_UNTIL, SECTIONS, SETTINGS, Setting, as_yaml_holds
 
 FILE = Path("config.yaml")
 PAGE = Path("docs/settings.md")
@@ -24,6 +24,11 @@ HEAD = """\
 
 COLUMN = 27
 """Where comments begin, if the value leaves room"""
+
+OLD_NAMES = (
+    "These names still work, in the file and as variables, with a warning that names the new one; from version "
+    f"{RENAMED_UNTIL} on they are unknown.\nBoth names of a setting in one file, or in the environment, are an error."
+)
 
 _KINDS = {"str": "text", "Path": "path", "bool": "`true`, `false`", "tuple[str, ...]": "list of texts"}
 
@@ -41,11 +46,16 @@ def config_yaml() -> str:
 def settings_page(text: str) -> str:
     """`docs/settings.md` with what stands below the heading of each section, up to the end of its table, made anew."""
     for section, kind in SECTIONS.items():
-        made = f"### {section}\n\n{_about(kind)}\n\n{_table(section)}"
-        before, heading, rest = text.partition(f"### {section}\n")
-        table = re.search(r"(?:^\|.*\n)+", rest, re.MULTILINE)
-        text = before + made + (rest[table.end() :] if heading and table else rest)
-    return text
+        text = _with_part(text, f"### {section}", _about(kind), _rows(section))
+    return _with_part(text, "## Earlier names", OLD_NAMES, _earlier_names()) if RENAMED else text
+
+
+def _with_part(text: str, title: str, about: str, rows: list[str]) -> str:
+    if f"\n{title}\n" not in text:
+        text = f"{text.rstrip()}\n\n{title}\n"
+    before, heading, rest = text.partition(f"\n{title}\n")
+    table = re.search(r"(?:^\|.*\n)+", rest, re.MULTILINE)
+    return "\n".join([before + heading, f"{about}\n", *rows, rest[table.end() :] if table else rest])
 
 
 def _about(kind: Any) -> str:
@@ -58,13 +68,18 @@ def _yaml_line(setting: Setting) -> str:
     return f"{f'  {setting.name[1]}: {_yaml(setting.default)}':<{COLUMN}}  # {comment}"
 
 
-def _table(section: str) -> str:
+def _rows(section: str) -> list[str]:
     rows = ["| key | default | may be | meaning |", "|---|---|---|---|"]
     for (where, key), setting in SETTINGS.items():
         if where == section:
             meaning = setting.rule.text + setting.rule.more
             rows.append(f"| `{key}` | `{_yaml(setting.default)}` | {allowed(setting)} | {meaning} |")
-    return "\n".join(rows) + "\n"
+    return rows
+
+
+def _earlier_names() -> list[str]:
+    names = [f"| `{'.'.join(old)}` | `{'.'.join(new)}` |" for old, new in RENAMED.items()]
+    return ["| earlier | now |", "|---|---|", *names]
 
 
 def allowed(setting: Setting) -> str:

@@ -13,7 +13,18 @@ from typing import Any
 Name = tuple[str, str]
 """Section and key of a setting"""
 
-RENAMED: dict[Name, Name] = {}
+RENAMED: dict[Name, Name] = {
+    ("speech", "max_slice"): ("speech", "max_utterance"),
+    ("speech", "voice_threshold"): ("speech", "vad_threshold"),
+    ("speakers", "tight"): ("speakers", "window_threshold"),
+    ("speakers", "join"): ("speakers", "merge_threshold"),
+    ("speakers", "known"): ("speakers", "match_threshold"),
+    ("speakers", "margin"): ("speakers", "match_margin"),
+    ("speakers", "speaking"): ("speakers", "onset"),
+    ("speakers", "overlap"): ("speakers", "overlap_onset"),
+    ("speakers", "recluster"): ("speakers", "recluster_interval"),
+    ("speakers", "refine"): ("speakers", "second_pass"),
+}
 """Earlier names of settings, and what each is called now: they are taken, with a warning"""
 RENAMED_UNTIL = "0.2"
 """The version in which `RENAMED` is to be emptied"""
@@ -210,11 +221,11 @@ class Speech:
         bounds=(0.1, 5),
         unit="seconds",
     )
-    max_slice: float = _setting(
+    max_utterance: float = _setting(
         15.0, "longest utterance; longer speech is cut at its quietest place", bounds=(2, 28), unit="seconds"
     )
     pre_roll: float = _setting(0.3, "audio kept before the first voice of an utterance", bounds=(0, 2), unit="seconds")
-    voice_threshold: float = _setting(
+    vad_threshold: float = _setting(
         0.5,
         "probability from which a frame counts as voice; higher where noise is taken for speech",
         bounds=(0.01, 0.99),
@@ -232,26 +243,30 @@ class Speakers:
     min_speech: float = _setting(
         2.0, "clean speech that a new voice needs before it becomes a speaker", bounds=(0, 30), unit="seconds"
     )
-    tight: float | None = _setting(
+    window_threshold: float | None = _setting(
         None, "cosine distance up to which single windows are surely one voice", bounds=(0, 2)
     )
-    join: float | None = _setting(
+    merge_threshold: float | None = _setting(
         None, "cosine distance of their centroids up to which two groups of windows are one voice", bounds=(0, 2)
     )
     scatter: float | None = _setting(
         None, "cosine distance to be expected between a voice and the mean of one second of it", bounds=(0, 2)
     )
-    known: float | None = _setting(None, "cosine distance up to which a window may be a known speaker's", bounds=(0, 2))
-    margin: float | None = _setting(None, "how much nearer than the second speaker the first must be", bounds=(0, 2))
-    speaking: float | None = _setting(None, "activity from which the foremost speaker is heard", bounds=(0.01, 0.99))
-    overlap: float | None = _setting(None, "the same for one who speaks under another", bounds=(0.01, 0.99))
-    recluster: float = _setting(
+    match_threshold: float | None = _setting(
+        None, "cosine distance up to which a window may be a known speaker's", bounds=(0, 2)
+    )
+    match_margin: float | None = _setting(
+        None, "how much nearer than the second speaker the first must be", bounds=(0, 2)
+    )
+    onset: float | None = _setting(None, "activity from which the foremost speaker is heard", bounds=(0.01, 0.99))
+    overlap_onset: float | None = _setting(None, "the same for one who speaks under another", bounds=(0.01, 0.99))
+    recluster_interval: float = _setting(
         30.0,
         "most audio between two clusterings of all that was heard; less in the first five minutes and for a new voice",
         bounds=(5, 3600),
         unit="seconds",
     )
-    refine: str = _setting(
+    second_pass: str = _setting(
         "labels",
         "what is done once more at the end of a meeting: `labels` clusters all of it, `full` also reads again what was "
         "cut at short pauses",

@@ -21,24 +21,26 @@ from pipelines.diarization.tracker import SpeakerOptions
 if TYPE_CHECKING:
     from pipelines.engine.engine import Engine
 
-DISTANCES = ("tight", "join", "scatter", "known", "margin")
+THRESHOLDS = ("window_threshold", "merge_threshold", "match_threshold")
+"""The settings that are searched in parts of where they start"""
+DISTANCES = ("window_threshold", "merge_threshold", "scatter", "match_threshold", "match_margin")
 """The settings that are cosine distances of the embedding model"""
-SHARES = ("speaking", "overlap")
+SHARES = ("onset", "overlap_onset")
 """The settings that say from when on somebody is heard"""
 NAMES = (*DISTANCES, *SHARES, "min_speech")
 """The settings that are searched"""
 RATIOS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
-"""Values of `tight`, `join` and `known` to try, as parts of where the search starts"""
+"""Values of the three thresholds to try, as parts of where the search starts"""
 VALUES = {
     "scatter": (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25),
-    "margin": (0.0, 0.01, 0.02, 0.03, 0.05, 0.08),
+    "match_margin": (0.0, 0.01, 0.02, 0.03, 0.05, 0.08),
     "min_speech": (1.0, 1.5, 2.0, 2.5, 3.0, 4.0),
-    "speaking": (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
-    "overlap": (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7),
+    "onset": (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
+    "overlap_onset": (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7),
 }
 """Values of the others to try"""
 PAIR = (0.5, 0.7, 1.0, 1.35, 1.75)
-"""Parts tried of `tight` and `join` together at first, because they depend on each other"""
+"""Parts tried of `window_threshold` and `merge_threshold` together at first, because they depend on each other"""
 GAIN = 5e-4
 """Error that a change must take away; less is chance"""
 ROUNDS = 4
@@ -165,8 +167,8 @@ def descend(bench: Bench, chosen: Sequence[int]) -> Point:
     """The best point for some recordings: a coarse look at the two main distances, then one setting at a time."""
     values = candidates(bench.start)
     best = bench.start
-    tight, join = NAMES.index("tight"), NAMES.index("join")
-    pairs = [_with(_with(best, tight, best[tight] * a), join, best[join] * b) for a in PAIR for b in PAIR]
+    window, merge = NAMES.index("window_threshold"), NAMES.index("merge_threshold")
+    pairs = [_with(_with(best, window, best[window] * a), merge, best[merge] * b) for a in PAIR for b in PAIR]
     best = _better(bench, chosen, best, pairs)
     for _ in range(ROUNDS):
         before = best
@@ -180,7 +182,7 @@ def descend(bench: Bench, chosen: Sequence[int]) -> Point:
 def candidates(start: Point) -> dict[str, list[float]]:
     """Values of each setting to try, in order; where the search starts is among them."""
     named = dict(zip(NAMES, start, strict=True))
-    scaled = {name: [_rounded(named[name] * ratio) for ratio in RATIOS] for name in ("tight", "join", "known")}
+    scaled = {name: [_rounded(named[name] * ratio) for ratio in RATIOS] for name in THRESHOLDS}
     return {name: sorted({*scaled.get(name, VALUES.get(name, ())), named[name]}) for name in NAMES}
 
 

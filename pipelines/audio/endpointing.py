@@ -33,7 +33,7 @@ class CutOptions:
     """Audio kept after the last voiced frame; never more than `endpoint_silence`"""
     min_voice: float = 0.1
     """A slice with less voice than this is a click, and dropped"""
-    max_slice: float = 15.0
+    max_utterance: float = 15.0
     search: float = 6.0
     """An over-long slice is cut within its last so many seconds"""
     partial_interval: float = 0.5
@@ -125,7 +125,7 @@ class Cutter:
             self._last_voice = self._now
         elif self._now - self._last_voice >= self._enough_silence():
             return self._close(min(self._now, self._last_voice + self._tail), "silence")
-        if self._now - self._start >= samples(options.max_slice):
+        if self._now - self._start >= samples(options.max_utterance):
             return self._close(self._quietest(), "length")
         if self._now - self._grown >= samples(options.partial_interval):
             self._grown = self._now

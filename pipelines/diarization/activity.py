@@ -39,9 +39,9 @@ Numbers = NDArray[np.int16]
 class GridOptions:
     """From when on somebody is heard; shares between 0 and 1, times in seconds."""
 
-    speaking: float = 0.45
+    onset: float = 0.45
     """Mean activity over the windows that saw an instant from which the foremost voice is heard"""
-    overlap: float = 0.5
+    overlap_onset: float = 0.5
     """The same for a voice that speaks under another one"""
     join_gap: float = 0.2
     """Silence up to which two turns of a speaker are one"""
@@ -158,7 +158,7 @@ class ActivityGrid:
         seen = self._seen[first:last, None] * FULL
         sums = self._sums[:, first:last]
         foremost = sums >= sums.max(axis=0)
-        on: NDArray[np.bool_] = sums >= np.where(foremost, self._options.speaking, self._options.overlap) * seen
+        on: NDArray[np.bool_] = sums >= np.where(foremost, self._options.onset, self._options.overlap_onset) * seen
         # several voices in doubt add up in one row: under a voice that is known they tell nothing
         on[DOUBT] &= foremost[DOUBT]
         return on & (sums > 0)

@@ -35,22 +35,22 @@ FAR = 9.0
 class Thresholds:
     """Cosine distances that belong to one embedding model."""
 
-    tight: float
+    window_threshold: float
     """Average linkage up to which windows are surely one voice"""
-    join: float
+    merge_threshold: float
     """Distance of centroids up to which two clusters are one voice"""
-    known: float
+    match_threshold: float
     """Distance of a single window to a centroid up to which it may be that voice"""
     scatter: float = 0.0
     """Distance between a voice and the mean of one second of it"""
-    margin: float = 0.02
+    match_margin: float = 0.02
     """How much nearer than the second voice the first must be"""
 
 
 PRESETS = {
-    "ge2e": Thresholds(tight=0.13, join=0.12, known=0.30, scatter=0.15),
-    "wespeaker": Thresholds(tight=0.45, join=0.50, known=0.70),
-    "pyannote": Thresholds(tight=0.50, join=0.55, known=0.80),
+    "ge2e": Thresholds(window_threshold=0.13, merge_threshold=0.12, match_threshold=0.30, scatter=0.15),
+    "wespeaker": Thresholds(window_threshold=0.45, merge_threshold=0.50, match_threshold=0.70),
+    "pyannote": Thresholds(window_threshold=0.50, merge_threshold=0.55, match_threshold=0.80),
 }
 """Thresholds by family of embedding model"""
 
@@ -97,7 +97,7 @@ def find_voices(
     """
     if not len(vectors):
         return np.zeros(0, np.int64), vectors
-    pure = _average_linkage(vectors, thresholds.tight)
+    pure = _average_linkage(vectors, thresholds.window_threshold)
     centers, seconds = centroids(vectors, clean, pure), np.bincount(pure, clean) / OVERLAP
     if fit is not None:
         centers, seconds = fit(centers, pure)
@@ -168,7 +168,7 @@ def _join(centers: Vectors, seconds: NDArray[np.float64], thresholds: Thresholds
     np.fill_diagonal(distances, FAR)
     while count > 1:
         first, second = divmod(int(distances.argmin()), count)
-        if distances[first, second] > thresholds.join:
+        if distances[first, second] > thresholds.merge_threshold:
             break
         labels[labels == second] = first
         sums[first] += sums[second]

@@ -58,15 +58,15 @@ class SpeakerOptions:
     """Clean speech that a new voice needs"""
     active: float = 0.5
     """Activity, between 0 and 1, from which a local voice is there at all"""
-    recluster: float = 30.0
+    recluster_interval: float = 30.0
     """Audio between two re-clusterings; a new voice brings one forward"""
-    first_recluster: float = 5.0
-    """Audio between two re-clusterings at the very beginning; grows with the meeting to `recluster`"""
+    first_recluster_interval: float = 5.0
+    """Audio between two re-clusterings at the very beginning; grows with the meeting to `recluster_interval`"""
     clean: float = 1.0
     """Clean speech that an embedding needs to count for clustering"""
     pool: int = 10
     """Consecutive windows of one voice that are clustered as one"""
-    refine: str = "labels"
+    second_pass: str = "labels"
     """"off" for no last clustering of the whole meeting at its end"""
     grid: GridOptions = field(default_factory=GridOptions)
 
@@ -111,7 +111,7 @@ class SpeakerTracker:
         self._open: dict[int, _Sample] = {}  # by local voice of the last window
         self._centers: dict[int, NDArray[np.float32]] = {}
         self._known: dict[int, Speaker] = {}
-        self._due = self._options.first_recluster
+        self._due = self._options.first_recluster_interval
         self._settled = 0  # windows before this one have been labelled by a clustering
         self._pending = 0.0  # clean speech of unknown voices since the last clustering
         self._grid = ActivityGrid(self._options.grid)
@@ -134,14 +134,14 @@ class SpeakerTracker:
         now = end / SAMPLE_RATE
         news = bool((fresh >= options.min_speech).any()) and self._pending >= options.min_speech
         if now >= self._due or news:
-            self._due = now + min(options.recluster, max(options.first_recluster, now * GROWTH))
+            self._due = now + min(options.recluster_interval, max(options.first_recluster_interval, now * GROWTH))
             return self._recluster("recluster")
         told = self._grid.tell(Span(max(0, local.start), end))
         return [TurnsRevised(*told, "live")] if told else []
 
     def flush(self) -> list[Speaker | TurnsRevised]:
         """The last word on everything heard."""
-        if not len(self._heard) or self._options.refine == "off":
+        if not len(self._heard) or self._options.second_pass == "off":
             return []
         return self._recluster("refine")
 
@@ -150,7 +150,7 @@ class SpeakerTracker:
 
     def _identify(self, local: LocalVoices, links: dict[int, int]) -> Numbers:
         """Speaker number of each local voice, by distance with a margin, then by continuity."""
-        numbers = self._nearest(local, self._options.thresholds.margin)
+        numbers = self._nearest(local, self._options.thresholds.match_margin)
         for voice, other in links.items():
             carry(numbers, voice, int(self._numbers[-1][other]))
         return numbers
@@ -158,7 +158,7 @@ class SpeakerTracker:
     def _nearest(self, local: LocalVoices, margin: float) -> Numbers:
         """The known voice each local voice is nearest to; two at once are never the same person.
 
-        In doubt where the distance is above `known`, or another voice is less than `margin` further away.
+        In doubt where the distance is above `match_threshold`, or another voice is less than `margin` further away.
         """
         active = self._active(local)
         numbers = np.where(active, DOUBT, NOBODY).astype(np.int16)
@@ -171,7 +171,7 @@ class SpeakerTracker:
         for row, column in assign(distances):
             nearest = distances[row, column]
             others = np.delete(distances[row], column)
-            if nearest <= self._options.thresholds.known and nearest + margin <= others.min(initial=np.inf):
+            if nearest <= self._options.thresholds.match_threshold and nearest + margin <= others.min(initial=np.inf):
                 numbers[voices[row]] = known[column]
         return numbers
 
@@ -345,7 +345,7 @@ class SpeakerTracker:
             if not 0 < BOTH * shared[label, first] <= shared[label, second] or not {first, second} <= set(owners):
                 continue
             away = from_mixture(centers[label], centers[owners[first]], centers[owners[second]])
-            kept[label] = away > self._options.thresholds.join
+            kept[label] = away > self._options.thresholds.merge_threshold
         table = np.where(kept, np.cumsum(kept) - 1, -1)
         table[-1] = -1  # for what is nobody's already
         unmixed: Labels = table[labels]

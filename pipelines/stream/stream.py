@@ -70,31 +70,31 @@ class PipelineOptions:
     hotwords: tuple[str, ...] = ()
     partial_interval: float = 0.5
     endpoint_silence: float = 0.4
-    max_slice: float = 15.0
+    max_utterance: float = 15.0
     pre_roll: float = 0.3
-    voice_threshold: float = 0.5
+    vad_threshold: float = 0.5
     max_speakers: int = 20
     min_speech: float = 2.0
-    tight: float | None = None
-    join: float | None = None
+    window_threshold: float | None = None
+    merge_threshold: float | None = None
     scatter: float | None = None
-    known: float | None = None
-    margin: float | None = None
-    speaking: float | None = None
-    overlap: float | None = None
-    recluster: float = 30.0
-    refine: str = "labels"
+    match_threshold: float | None = None
+    match_margin: float | None = None
+    onset: float | None = None
+    overlap_onset: float | None = None
+    recluster_interval: float = 30.0
+    second_pass: str = "labels"
 
     def speakers(self, preset: Thresholds) -> SpeakerOptions:
         """What the tracker needs of it, on top of the embedding model's thresholds."""
-        distances = self._given("tight", "join", "scatter", "known", "margin")
+        distances = self._given("window_threshold", "merge_threshold", "scatter", "match_threshold", "match_margin")
         return SpeakerOptions(
             replace(preset, **distances),
             max_speakers=self.max_speakers,
             min_speech=self.min_speech,
-            recluster=self.recluster,
-            refine=self.refine,
-            grid=GridOptions(**self._given("speaking", "overlap")),
+            recluster_interval=self.recluster_interval,
+            second_pass=self.second_pass,
+            grid=GridOptions(**self._given("onset", "overlap_onset")),
         )
 
     def _given(self, *names: str) -> dict[str, Any]:
@@ -103,10 +103,10 @@ class PipelineOptions:
     def cut(self) -> CutOptions:
         """What the cutter needs of it."""
         return CutOptions(
-            threshold=self.voice_threshold,
+            threshold=self.vad_threshold,
             endpoint_silence=self.endpoint_silence,
             pre_roll=self.pre_roll,
-            max_slice=self.max_slice,
+            max_utterance=self.max_utterance,
             partial_interval=self.partial_interval,
         )
 
@@ -209,7 +209,7 @@ class Pipeline:
         heard = self._engine.read(piece, self._owner, options.language, options.hotwords, self.live)
         index, span, final = piece.index, piece.span, piece.final
         # only what is read again needs its audio; of all others the engine holds it until they were read
-        again = piece if final and options.refine == "full" else None
+        again = piece if final and options.second_pass == "full" else None
 
         def reading(result: Any) -> Reading | None:
             if result is None:

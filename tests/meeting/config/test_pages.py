@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from meeting.config import pages
-from meeting.config.settings import SECTIONS, SETTINGS, Config, Setting, defaults
+from meeting.config.settings import RENAMED, RENAMED_UNTIL, SECTIONS, SETTINGS, Config, Setting, defaults
 from meeting.config.sources import load_config
 
 ROOT = Path(__file__).parents[3]
@@ -55,9 +55,15 @@ def test_a_row_that_was_changed_or_lost_is_made_anew_and_what_stands_around_the_
     assert pages.settings_page(spoiled) == text
 
 
-def test_a_section_that_is_not_on_the_page_is_added() -> None:
+def test_sections_that_are_not_on_the_page_are_added() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert pages.settings_page(text[: text.index("### limits")]) == text
+
+
+def test_earlier_names_stand_on_the_page_as_long_as_they_work() -> None:
+    table = PAGE.read_text(encoding="utf-8").partition("\n## Earlier names\n")[2]
+    assert table.count("\n| `") == len(RENAMED)
+    assert RENAMED_UNTIL in table or not RENAMED
 
 
 @pytest.mark.parametrize("setting", [pytest.param(setting, id=setting.dotted) for setting in SETTINGS.values()])
@@ -83,4 +89,8 @@ def test_both_are_written_by_one_command(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     pages.main()
     assert (tmp_path / pages.FILE).read_text(encoding="utf-8") == pages.config_yaml()
-    assert (tmp_path / pages.PAGE).read_text(encoding="utf-8").startswith("# Settings\n### server\n")
+    assert (
+        (tmp_path / pages.PAGE)
+        .read_text(encoding="utf-8")
+        .startswith("# Settings\n\n### server\n\nWhere the server listens.\n")
+    )

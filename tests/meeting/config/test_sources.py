@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from meeting.config.settings import SECTIONS, Config, defaults
+from meeting.config.settings import RENAMED, SECTIONS, SETTINGS, Config, defaults
 from meeting.config.sources import load_config
 from pipelines.errors import SettingsError
 
@@ -60,9 +61,9 @@ def test_the_file_can_be_named_by_a_variable(tmp_path: Path) -> None:
         ("MEETING_STORAGE_KEEP_AUDIO", "false", False),
         ("MEETING_SPEECH_HOTWORDS", "Ann, Bo ,", ("Ann", "Bo")),
         ("MEETING_SPEECH_LANGUAGE", "", None),
-        ("MEETING_SPEECH_MAX_SLICE", "10", 10.0),
-        ("MEETING_SPEAKERS_TIGHT", "0.2", 0.2),
-        ("MEETING_SPEAKERS_TIGHT", "null", None),
+        ("MEETING_SPEECH_MAX_UTTERANCE", "10", 10.0),
+        ("MEETING_SPEAKERS_ONSET", "0.2", 0.2),
+        ("MEETING_SPEAKERS_ONSET", "null", None),
         ("MEETING_MODELS_CACHE_DIR", "/tmp/x", Path("/tmp/x")),
         ("MEETING_DATA_DIR", "elsewhere", Path("elsewhere")),
     ],
@@ -96,6 +97,8 @@ def test_variables_are_read_in_the_type_of_their_setting(
         ("speech: {hotwords: [1]}", ["speech.hotwords", "list of texts"]),
         ("speech: {language: no}", ["speech.language", "False", "quotes"]),
         ("server: {host: ''}", ["server.host", "empty"]),
+        ("speakers: {merge_threshold: near}", ["speakers.merge_threshold", "a number or null", "'near'"]),
+        ("speakers: {merge_threshold: 3}", ["speakers.merge_threshold", "between 0 and 2", "3"]),
         ("speakers: {join: near}", ["speakers.join", "a number or null", "'near'"]),
         ("speakers: {join: 3}", ["speakers.join", "between 0 and 2", "3"]),
         ("speech: {pre_roll: .nan}", ["speech.pre_roll", "between 0 and 2 seconds", "nan"]),
@@ -149,3 +152,62 @@ def test_the_hub_token_is_never_shown(tmp_path: Path) -> None:
     assert config.models.hub_token == "hf_secret"
     assert "hf_secret" not in repr(config)
     assert "12345" not in refusal(tmp_path, "models: {hub_token: 12345}")
+
+
+OLD = [pytest.param(old, new, id=".".join(old)) for old, new in RENAMED.items()]
+"""Each setting that had another name before: both names"""
+
+
+def another(name: tuple[str, str]) -> Any:
+    """A value that a setting may have and does not have by itself."""
+    rule = SETTINGS[name].rule
+    return rule.bounds[1] if rule.bounds else rule.choices[0]
+
+
+def variable(name: tuple[str, str]) -> str:
+    """The variable of a setting."""
+    return f"MEETING_{name[0]}_{name[1]}".upper()
+
+
+@pytest.mark.parametrize("source", ["file", "environment", "flags"])
+@pytest.mark.parametrize(("old", "new"), OLD)
+def test_an_old_name_still_works_and_the_log_names_the_new_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, source: str, old: tuple[str, str], new: tuple[str, str]
+) -> None:
+    value = another(new)
+    path = write(tmp_path, yaml.safe_dump({old[0]: {old[1]: value}}))
+    config = {
+        "file": lambda: load_config(path, {}),
+        "environment": lambda: load_config(write(tmp_path, ""), {variable(old): str(value)}),
+        "flags": lambda: load_config(write(tmp_path, ""), {}, {old: value}),
+    }[source]()
+    assert getattr(getattr(config, new[0]), new[1]) == value
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    written = {"file": ".".join(old), "environment": variable(old), "flags": "--" + old[1].replace("_", "-")}
+    assert record.getMessage().startswith(f"{written[source]} is called {'.'.join(new)} now")
+
+
+@pytest.mark.parametrize(("old", "new"), OLD)
+def test_a_setting_under_both_of_its_names_is_refused(
+    tmp_path: Path, old: tuple[str, str], new: tuple[str, str]
+) -> None:
+    value = another(new)
+    message = refusal(tmp_path, yaml.safe_dump({old[0]: {old[1]: value, new[1]: value}}))
+    assert f"{'.'.join(old)} and {'.'.join(new)} are the same setting" in message
+    message = refusal(tmp_path, "", **{variable(old): str(value), variable(new): str(value)})
+    assert f"{variable(old)} and {variable(new)} are the same setting" in message
+
+
+def test_an_old_name_in_the_file_gives_way_to_the_new_one_in_the_environment(tmp_path: Path) -> None:
+    path = write(tmp_path, "speakers: {known: 0.2}")
+    assert load_config(path, {"MEETING_SPEAKERS_MATCH_THRESHOLD": "0.3"}).speakers.match_threshold == 0.3
+    path = write(tmp_path, "speakers: {match_threshold: 0.2}")
+    assert load_config(path, {"MEETING_SPEAKERS_KNOWN": "0.3"}).speakers.match_threshold == 0.3
+
+
+def test_settings_with_their_present_names_are_no_reason_to_warn(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_config(write(tmp_path, "speakers: {onset: 0.4}"), {"MEETING_SPEECH_VAD_THRESHOLD": "0.4"})
+    assert caplog.records == []

@@ -35,20 +35,20 @@ START = SpeakerOptions(PRESETS["ge2e"])
 
 
 class FakeBench(Bench):
-    """Errors that grow with the distance from each recording's own best value of `known`."""
+    """Errors that grow with the distance from each recording's own best value of `match_threshold`."""
 
     def __init__(self, *best: float) -> None:
         super().__init__([replace(talk(8), name=f"r{at}") for at in range(len(best))], START)
         self._best = best
 
     def __call__(self, which: int, point: Point) -> Errors:
-        """By `known` alone."""
-        away = abs(point[NAMES.index("known")] - self._best[which])
+        """By `match_threshold` alone."""
+        away = abs(point[NAMES.index("match_threshold")] - self._best[which])
         return Errors(away, away / 2)
 
 
 def known(point: Point) -> float:
-    return point[NAMES.index("known")]
+    return point[NAMES.index("match_threshold")]
 
 
 def test_a_point_holds_the_settings_and_gives_them_back() -> None:
@@ -91,14 +91,14 @@ def test_what_helps_recordings_that_had_no_say_is_recommended(tmp_path: Path) ->
     text = describe(found)
     assert "GE2E" in text
     fragment = text[text.index("speakers:") :]
-    assert yaml.safe_load(fragment) == {"speakers": {"known": 0.36}}
+    assert yaml.safe_load(fragment) == {"speakers": {"match_threshold": 0.36}}
     (tmp_path / "config.yaml").write_text(fragment)
-    assert load_config(tmp_path / "config.yaml", {}).speakers.known == 0.36
+    assert load_config(tmp_path / "config.yaml", {}).speakers.match_threshold == 0.36
 
 
 def test_what_fits_only_the_recordings_that_chose_it_is_not() -> None:
     found = search(FakeBench(0.12, 0.5, 0.5))
-    assert found.changed == {"known": 0.45}
+    assert found.changed == {"match_threshold": 0.45}
     assert [errors.live for errors in found.held_out] == pytest.approx([0.405, 0.2, 0.2])
     assert not found.helps
     assert "no better than before" in describe(found)
@@ -146,7 +146,7 @@ def test_recordings_need_only_turns_and_the_models_are_freed(tmp_path: Path, mon
     monkeypatch.setattr("meeting.evaluation.tune.diarize", lambda heard, options: Errors(0.5, 0.25))
     engine: Any = FakeModels()
     told: list[str] = []
-    speakers = replace(Config().speakers, known=0.25)
+    speakers = replace(Config().speakers, match_threshold=0.25)
     found = tune(replace(Config(), speakers=speakers), [tmp_path], lambda config: engine, told.append)
     assert (found.embedding, found.before, known(found.start)) == ("a fake", (Errors(0.5, 0.25),), 0.25)
     assert engine.closed

@@ -15,7 +15,7 @@ from pipelines.diarization.tracker import SpeakerOptions
 from pipelines.types import STEP, WINDOW, LocalVoices, Span, Speaker, Turn, TurnsRevised, Window
 from tests.meeting.recordings.test_replay import recording
 
-THRESHOLDS = Thresholds(tight=0.2, join=0.2, known=0.5)
+THRESHOLDS = Thresholds(window_threshold=0.2, merge_threshold=0.2, match_threshold=0.5)
 CLEAN = 4.9
 
 
@@ -42,7 +42,7 @@ def test_clear_voices_are_told_apart() -> None:
 
 
 def test_settings_matter() -> None:
-    blind = Thresholds(tight=2.0, join=2.0, known=2.0)
+    blind = Thresholds(window_threshold=2.0, merge_threshold=2.0, match_threshold=2.0)
     assert diarize(talk(48), SpeakerOptions(blind)).refined > 0.2
 
 

@@ -62,7 +62,7 @@ def test_the_first_window_alone_tells_the_first_half_second() -> None:
 
 
 def test_a_voice_that_only_few_windows_hear_is_no_turn() -> None:
-    grid = ActivityGrid(GridOptions(speaking=0.5))
+    grid = ActivityGrid(GridOptions(onset=0.5))
     for index in range(20):
         grid.add(window(index, (1.0, 2.0) if index < 5 else (0.0, 0.0)), numbers(1))
     assert told(grid, 10) == []

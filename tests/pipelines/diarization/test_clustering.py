@@ -22,7 +22,7 @@ from pipelines.diarization.clustering import (
 )
 
 WIDTH = 32
-PLAIN = Thresholds(tight=0.1, join=0.2, known=0.3)
+PLAIN = Thresholds(window_threshold=0.1, merge_threshold=0.2, match_threshold=0.3)
 
 
 def voice(number: int, towards: int | None = None, distance: float = 0.0) -> NDArray[np.float32]:
@@ -44,7 +44,7 @@ def labels_of(*parts: Vectors, clean: float | list[float] = 2.0, min_speech: flo
     """Cluster groups of vectors, each behind so many seconds of clean speech."""
     vectors = np.concatenate(parts)
     seconds = np.repeat(np.broadcast_to(clean, len(parts)), [len(part) for part in parts]).astype(np.float64)
-    thresholds = Thresholds(**{"tight": 0.1, "join": 0.2, "known": 0.3, **changed})
+    thresholds = Thresholds(**{"window_threshold": 0.1, "merge_threshold": 0.2, "match_threshold": 0.3, **changed})
     return find_voices(vectors, seconds, seconds, thresholds, min_speech)[0]
 
 
@@ -151,9 +151,9 @@ def test_thresholds_go_by_the_family_of_the_model(model: str, family: str) -> No
 
 def test_a_known_voice_may_be_further_than_what_is_joined() -> None:
     for thresholds in PRESETS.values():
-        assert 0 < thresholds.join < thresholds.known < 1
-        assert 0 < thresholds.tight < thresholds.known
-        assert thresholds.margin > 0
+        assert 0 < thresholds.merge_threshold < thresholds.match_threshold < 1
+        assert 0 < thresholds.window_threshold < thresholds.match_threshold
+        assert thresholds.match_margin > 0
 
 
 def test_zero_vectors_stay_zero() -> None:

@@ -33,7 +33,7 @@ Vector = NDArray[np.float32]
 Said = tuple[str, float, float]
 """Who, from, to (seconds)"""
 
-THRESHOLDS = Thresholds(tight=0.15, join=0.2, known=0.3)
+THRESHOLDS = Thresholds(window_threshold=0.15, merge_threshold=0.2, match_threshold=0.3)
 
 
 def voice(number: int) -> Vector:

@@ -336,7 +336,7 @@ def test_a_full_refinement_reads_poor_cuts_again_and_keeps_ids_and_speakers(
 ) -> None:
     plain = Listener()
     run(surer, plain, CHOPPED)
-    run(surer, listener, CHOPPED, refine="full")
+    run(surer, listener, CHOPPED, second_pass="full")
     assert [(line.id, line.speaker) for line in listener.final] == [(line.id, line.speaker) for line in plain.final]
     assert [set(line.text.split()) for line in plain.final] == [{"high"}, {"high"}, {"low"}]
     assert [set(line.text.split()) for line in listener.final] == [{"HIGH"}, {"HIGH"}, {"low"}]
@@ -352,8 +352,8 @@ def test_a_full_refinement_is_the_same_for_chunks_of_any_size(
     surer: SurerTogether, listener: Listener, chunk: int
 ) -> None:
     again = Listener()
-    run(surer, listener, CHOPPED, chunk, refine="full")
-    run(surer, again, CHOPPED, refine="full")
+    run(surer, listener, CHOPPED, chunk, second_pass="full")
+    run(surer, again, CHOPPED, second_pass="full")
     assert listener.final == again.final
 
 
@@ -366,7 +366,7 @@ def test_a_second_reading_that_fails_leaves_the_first(surer: SurerTogether, list
             raise RuntimeError("too long")
 
     surer.reading = fail
-    run(surer, listener, CHOPPED, refine="full")
+    run(surer, listener, CHOPPED, second_pass="full")
     assert listener.final == plain.final
     assert not listener.of(BlockFailed)
 
