@@ -29,7 +29,8 @@ from pipelines.audio.recording import read_recording
 from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
 from pipelines.engine.engine import Engine
-from pipelines.engine.loader import EngineOptions, load_engine
+from pipelines.engine.loader import load_engine
+from pipelines.options import EngineOptions
 from pipelines.stream.merge import MergeOptions, Merger
 from pipelines.types import (
     SAMPLE_RATE,

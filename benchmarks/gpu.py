@@ -303,8 +303,9 @@ def seconds_of(work: Callable[[int], object], batch: int, least: float) -> float
 
 def measure_voices(device: str, counts: Sequence[int], least: float) -> list[dict[str, Any]]:
     """Windows of 5 s whose voices are found per second, by the embedded segmentation and embedding; none without."""
-    from pipelines.engine.loader import EngineOptions, load_finder
+    from pipelines.engine.loader import load_finder
     from pipelines.models.loading import decide
+    from pipelines.options import EngineOptions
 
     try:
         options = EngineOptions(set="embedded", device=device)

@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, help="of each recording only so much")
     parser.add_argument("--models", default="embedded", help="set of models (default embedded)")
     asked = parser.parse_args(arguments)
-    from pipelines.engine.loader import EngineOptions, load_engine
+    from pipelines.engine.loader import load_engine
+    from pipelines.options import EngineOptions
 
     try:
         recordings = [one.cut(asked.seconds) for one in gather(asked.folders)]
@@ -56,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(engine: Any, recordings: Iterable[Recording], spent: Spent) -> dict[str, Any]:
     """Seconds by part over all recordings, the models being loaded and warm."""
-    from pipelines.stream.stream import Pipeline, PipelineOptions
+    from pipelines.options import PipelineOptions
+    from pipelines.stream.stream import Pipeline
 
     patience, outputs, heard = Patience(engine), list[Output](), 0.0
     spent.clear()

@@ -139,9 +139,9 @@ def diart(audio: Audio, models: str = "embedded") -> Result:
     """
     import torch
 
-    from pipelines.engine.loader import EngineOptions
     from pipelines.models.checkpoints import quietly
     from pipelines.models.loading import decide, load_embedding, load_segmentation
+    from pipelines.options import EngineOptions
 
     options = EngineOptions(set=models)
     torch.set_num_threads(1)

@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
@@ -118,9 +118,9 @@ def _pace(engine: Any) -> list[tuple[str, str]]:
 
 
 def _load(settings: Models) -> Any:
-    from pipelines.engine.loader import EngineOptions, load_fleet
+    from pipelines.engine.loader import load_fleet
 
-    return load_fleet(EngineOptions(**asdict(settings)))
+    return load_fleet(settings)
 
 
 def table(findings: Iterable[Finding]) -> str:

@@ -13,14 +13,6 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 16_000
 """Hertz of every sample count in this project."""
 
-_WHISPER = (
-    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id "
-    "is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si "
-    "sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh"
-)
-LANGUAGES = frozenset(_WHISPER.split())
-"""Codes of the languages that may be asked for: those of Whisper"""
-
 STEP = SAMPLE_RATE // 2
 """Samples of one pipeline step (0.5 s): the hop of the diarization windows."""
 

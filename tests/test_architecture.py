@@ -29,7 +29,7 @@ def names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-ROOT_MODULES = names("pipelines.types pipelines.errors pipelines.formats pipelines.timing")
+ROOT_MODULES = names("pipelines.types pipelines.errors pipelines.options pipelines.formats pipelines.timing")
 """Values, errors and helpers that every folder may import: `root` in the table"""
 
 LAYOUT = {
@@ -86,6 +86,7 @@ PURE = {
     "pipelines.types": "numpy",
     "pipelines.errors": "",
     "pipelines.formats": "",
+    "pipelines.options": "",
     "pipelines.timing": "",
     "pipelines.stream.merge": "numpy",
     "meeting.config": "yaml",

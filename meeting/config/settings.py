@@ -6,9 +6,20 @@ or a flag gives is checked against it (`sources.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from pipelines.options import (
+    DEVICE,
+    DEVICES,
+    ENGINE,
+    MODEL_SETS,
+    PIPELINE,
+    SECOND_PASSES,
+    EngineOptions,
+    PipelineOptions,
+)
 
 Name = tuple[str, str]
 """Section and key of a setting"""
@@ -143,14 +154,14 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
+class Models(EngineOptions):
     """Which models are loaded, and from where."""
 
     set: str = _setting(
-        "auto",
+        ENGINE.set,
         "which models; `auto` takes what this machine can have",
         ", model by model, and says why",
-        choices=("auto", "whisper", "embedded"),
+        choices=MODEL_SETS,
     )
     cache_dir: Path | None = _setting(
         None,
@@ -158,24 +169,22 @@ class Models:
         ", `meeting-transcriber/models` in `XDG_CACHE_HOME`, else in `~/.cache`",
     )
     device: str = _setting(
-        "auto",
+        ENGINE.device,
         "where the models compute; `auto` takes all GPUs that there are, `cuda` too but fails without one, `cuda:1` "
         "the second only",
         "; with several, each has a copy of the models and meetings are spread",
-        choices=("auto", "cpu", "cuda", "cuda:N"),
-        pattern=r"auto|cpu|cuda(:\d{1,2})?",
+        choices=DEVICES,
+        pattern=DEVICE,
     )
     whisper: str = _setting(
-        "auto",
+        ENGINE.whisper,
         "name or path of a faster-whisper model; `auto` picks one for the device",
         ": `large-v3-turbo` on a GPU, else the largest of tiny, base and small that keeps pace",
     )
     segmentation: str = _setting(
-        "pyannote/segmentation-3.0", "name or path (.bin) of the segmentation model for the whisper set"
+        ENGINE.segmentation, "name or path (.bin) of the segmentation model for the whisper set"
     )
-    embedding: str = _setting(
-        "pyannote/wespeaker-voxceleb-resnet34-LM", "name or path (.bin) of the embedding model for the whisper set"
-    )
+    embedding: str = _setting(ENGINE.embedding, "name or path (.bin) of the embedding model for the whisper set")
     hub_token: str | None = _setting(
         None,
         "token for a model hub's gated models; better set in the environment",
@@ -183,7 +192,7 @@ class Models:
         secret=True,
     )
     hub_timeout: float = _setting(
-        3.0,
+        ENGINE.hub_timeout,
         "how long a model hub may take to answer before the embedded models are taken",
         bounds=(0.1, 600),
         unit="seconds",
@@ -214,19 +223,26 @@ class Speech:
     hotwords: tuple[str, ...] = _setting(
         (), "words the recogniser should expect", ", in addition to those of the source; Whisper only"
     )
-    partial_interval: float = _setting(0.5, "new speech between two partial results", bounds=(0.1, 10), unit="seconds")
+    partial_interval: float = _setting(
+        PIPELINE.partial_interval, "new speech between two partial results", bounds=(0.1, 10), unit="seconds"
+    )
     endpoint_silence: float = _setting(
-        0.4,
+        PIPELINE.endpoint_silence,
         "silence that ends an utterance of up to 2 s; it falls to 0.1 s while an utterance grows to 3 s",
         bounds=(0.1, 5),
         unit="seconds",
     )
     max_utterance: float = _setting(
-        15.0, "longest utterance; longer speech is cut at its quietest place", bounds=(2, 28), unit="seconds"
+        PIPELINE.max_utterance,
+        "longest utterance; longer speech is cut at its quietest place",
+        bounds=(2, 28),
+        unit="seconds",
     )
-    pre_roll: float = _setting(0.3, "audio kept before the first voice of an utterance", bounds=(0, 2), unit="seconds")
+    pre_roll: float = _setting(
+        PIPELINE.pre_roll, "audio kept before the first voice of an utterance", bounds=(0, 2), unit="seconds"
+    )
     vad_threshold: float = _setting(
-        0.5,
+        PIPELINE.vad_threshold,
         "probability from which a frame counts as voice; higher where noise is taken for speech",
         bounds=(0.01, 0.99),
     )
@@ -239,9 +255,14 @@ class Speakers:
     `null` takes what fits the embedding model; `python -m meeting tune DIR` finds values for your own recordings.
     """
 
-    max_speakers: int = _setting(20, "speakers told apart; further ones stay unknown", bounds=(1, 100))
+    max_speakers: int = _setting(
+        PIPELINE.max_speakers, "speakers told apart; further ones stay unknown", bounds=(1, 100)
+    )
     min_speech: float = _setting(
-        2.0, "clean speech that a new voice needs before it becomes a speaker", bounds=(0, 30), unit="seconds"
+        PIPELINE.min_speech,
+        "clean speech that a new voice needs before it becomes a speaker",
+        bounds=(0, 30),
+        unit="seconds",
     )
     window_threshold: float | None = _setting(
         None, "cosine distance up to which single windows are surely one voice", bounds=(0, 2)
@@ -261,17 +282,17 @@ class Speakers:
     onset: float | None = _setting(None, "activity from which the foremost speaker is heard", bounds=(0.01, 0.99))
     overlap_onset: float | None = _setting(None, "the same for one who speaks under another", bounds=(0.01, 0.99))
     recluster_interval: float = _setting(
-        30.0,
+        PIPELINE.recluster_interval,
         "most audio between two clusterings of all that was heard; less in the first five minutes and for a new voice",
         bounds=(5, 3600),
         unit="seconds",
     )
     second_pass: str = _setting(
-        "labels",
+        PIPELINE.second_pass,
         "what is done once more at the end of a meeting: `labels` clusters all of it, `full` also reads again what was "
         "cut at short pauses",
         ", and takes the new words where they are surer",
-        choices=("off", "labels", "full"),
+        choices=SECOND_PASSES,
     )
 
 
@@ -342,6 +363,11 @@ class Config:
     speech: Speech = field(default_factory=Speech)
     speakers: Speakers = field(default_factory=Speakers)
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def pipeline(self) -> PipelineOptions:
+        """The sections `speech` and `speakers` as a pipeline takes them."""
+        return PipelineOptions(**asdict(self.speech), **asdict(self.speakers))
 
 
 SECTIONS: dict[str, Any] = {section.name: section.default_factory for section in fields(Config)}

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from pipelines.errors import ProtocolError
 from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE, PCM
-from pipelines.types import LANGUAGES, LabelChange, PipelineStats, Segment, Speaker, Word, seconds
+from pipelines.options import LANGUAGES
+from pipelines.types import LabelChange, PipelineStats, Segment, Speaker, Word, seconds
 
 VERSION = 1
 """Protocol version that `start` must name"""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -131,12 +131,11 @@ def tune(
 
     `report` is told in a sentence what comes next.
     """
-    from pipelines.stream.stream import PipelineOptions
+    from pipelines.stream.stream import speaker_options
 
     wanted = [reference for folder in folders for reference in references(folder, need_words=False)]
     with closing((load or _load)(config)) as engine:
-        options = PipelineOptions(**{**asdict(config.speech), **asdict(config.speakers)})
-        start = options.speakers(engine.thresholds)
+        start = speaker_options(config.pipeline, engine.thresholds)
         heard = []
         for number, reference in enumerate(wanted, 1):
             report(f"{reference.name}: listening, {number} of {len(wanted)}")
@@ -145,9 +144,9 @@ def tune(
 
 
 def _load(config: Config) -> Engine:
-    from pipelines.engine.loader import EngineOptions, load_engine
+    from pipelines.engine.loader import load_engine
 
-    return load_engine(EngineOptions(**asdict(config.models)))
+    return load_engine(config.models)
 
 
 def search(bench: Bench, embedding: str = "", report: Callable[[str], None] = lambda line: None) -> Tuned:

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import KW_ONLY, asdict, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Protocol
 
 from meeting.config.settings import Config, Models
@@ -90,9 +90,9 @@ class RealMachinery:
 
     def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
         """Load one copy of each model, or one for each GPU."""
-        from pipelines.engine.loader import EngineOptions, load_fleet
+        from pipelines.engine.loader import load_fleet
 
-        engine = load_fleet(EngineOptions(**asdict(models)), on_progress)
+        engine = load_fleet(models, on_progress)
         memory.keep_for_good()
         return engine
 
@@ -105,12 +105,10 @@ class RealMachinery:
     ) -> Pipeline:
         """A pipeline with the settings of config.yaml, the source's language and words coming first."""
         from pipelines.stream.stream import Pipeline as Stream
-        from pipelines.stream.stream import PipelineOptions
 
-        values = {**asdict(self._config.speech), **asdict(self._config.speakers)}
-        values["language"] = language or values["language"]
-        values["hotwords"] = (*hotwords, *values["hotwords"])
-        return Stream(engine.take(), PipelineOptions(**values), emit, source_id)
+        options = self._config.pipeline
+        options = replace(options, language=language or options.language, hotwords=(*hotwords, *options.hotwords))
+        return Stream(engine.take(), options, emit, source_id)
 
     def tidy(self) -> None:
         """Give back what closed pipelines have left: their streams are loops, which nobody frees at once."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.audio.vad import FRAME
+from pipelines.options import PIPELINE
 from pipelines.types import SAMPLE_RATE, Samples, Slice, Span, samples
 
 
@@ -16,27 +17,29 @@ from pipelines.types import SAMPLE_RATE, Samples, Slice, Span, samples
 class CutOptions:
     """When a slice begins and ends; all times in seconds."""
 
-    threshold: float = 0.5
+    threshold: float = PIPELINE.vad_threshold
     """Voice probability from which a frame starts or continues speech"""
     release: float = 0.15
     """How far below `threshold` the probability must fall to count as silence (hysteresis)"""
-    endpoint_silence: float = 0.4
+    endpoint_silence: float = PIPELINE.endpoint_silence
+    """Silence that ends a slice"""
     least_silence: float = 0.1
     """What `endpoint_silence` falls to while a slice grows from `patient` to `hurried`"""
     patient: float = 2.0
     """Length up to which a slice waits for the whole `endpoint_silence`"""
     hurried: float = 3.0
     """Length from which `least_silence` will do"""
-    pre_roll: float = 0.3
+    pre_roll: float = PIPELINE.pre_roll
     """Audio kept before the first voiced frame"""
     tail: float = 0.2
     """Audio kept after the last voiced frame; never more than `endpoint_silence`"""
     min_voice: float = 0.1
     """A slice with less voice than this is a click, and dropped"""
-    max_utterance: float = 15.0
+    max_utterance: float = PIPELINE.max_utterance
+    """Longest slice"""
     search: float = 6.0
     """An over-long slice is cut within its last so many seconds"""
-    partial_interval: float = 0.5
+    partial_interval: float = PIPELINE.partial_interval
     """New audio between two growing results"""
     context: float = 5.0
     """Audio right before a slice that goes with it at most, in whole slices"""

@@ -26,6 +26,7 @@ from pipelines.diarization.clustering import (
 )
 from pipelines.diarization.subsegments import Runs, divided, fit
 from pipelines.diarization.window_store import HeardWindows, Rows
+from pipelines.options import PIPELINE
 from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Span, Speaker, TurnsRevised
 
 MOST_SAMPLES = 1500
@@ -52,13 +53,13 @@ class SpeakerOptions:
     """When a voice becomes a speaker; times in seconds."""
 
     thresholds: Thresholds
-    max_speakers: int = 20
+    max_speakers: int = PIPELINE.max_speakers
     """Voices told apart; further ones stay unknown"""
-    min_speech: float = 2.0
+    min_speech: float = PIPELINE.min_speech
     """Clean speech that a new voice needs"""
     active: float = 0.5
     """Activity, between 0 and 1, from which a local voice is there at all"""
-    recluster_interval: float = 30.0
+    recluster_interval: float = PIPELINE.recluster_interval
     """Audio between two re-clusterings; a new voice brings one forward"""
     first_recluster_interval: float = 5.0
     """Audio between two re-clusterings at the very beginning; grows with the meeting to `recluster_interval`"""
@@ -66,7 +67,7 @@ class SpeakerOptions:
     """Clean speech that an embedding needs to count for clustering"""
     pool: int = 10
     """Consecutive windows of one voice that are clustered as one"""
-    second_pass: str = "labels"
+    second_pass: str = PIPELINE.second_pass
     """"off" for no last clustering of the whole meeting at its end"""
     grid: GridOptions = field(default_factory=GridOptions)
 

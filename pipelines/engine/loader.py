@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import wait
-from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.asr.recogniser import Recogniser
@@ -20,26 +19,11 @@ from pipelines.errors import BlockError, ModelError
 from pipelines.models.gpu_memory import GB, VOICES
 from pipelines.models.lean_imports import import_diarization
 from pipelines.models.loading import SPEECH, Choice, decide, load_embedding, load_segmentation, load_whisper, require
+from pipelines.options import EngineOptions
 from pipelines.timing import cores
 from pipelines.types import SAMPLE_RATE, Slice, Window
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """The section `models` of the settings."""
-
-    set: str = "auto"
-    cache_dir: str | None = None
-    device: str = "auto"
-    whisper: str = "auto"
-    segmentation: str = "pyannote/segmentation-3.0"
-    embedding: str = "pyannote/wespeaker-voxceleb-resnet34-LM"
-    hub_token: str | None = field(default=None, repr=False)
-    hub_timeout: float = 3.0
-    gpu_memory: float | None = None
-    threads: int | None = None
 
 
 def load_engine(options: EngineOptions, on_progress: Callable[[str], None] = log.info) -> Engine:

@@ -18,9 +18,9 @@ from pipelines.models.selection import (
     SILENT,
     WHISPERS,
     Available,
-    ModelSettings,
     is_path,
 )
+from pipelines.options import EngineOptions
 
 _WHISPER_OWNERS = {
     "large": "Systran/faster-whisper-large-v3",
@@ -33,7 +33,7 @@ Wanted = dict[str, tuple[str, tuple[str, ...]]]
 """Name in the settings to its repository and the files that loading needs"""
 
 
-def look(settings: ModelSettings) -> Available:
+def look(settings: EngineOptions) -> Available:
     """Find out what is cached and what a hub would give, within `hub_timeout` seconds."""
     deadline = time.monotonic() + settings.hub_timeout
     cuda = count_cuda() if settings.device != "cpu" else 0
@@ -135,7 +135,7 @@ def _cached(repository: str, files: tuple[str, ...]) -> bool:
         return False
 
 
-def _ask(wanted: Wanted, settings: ModelSettings, deadline: float) -> dict[str, str]:
+def _ask(wanted: Wanted, settings: EngineOptions, deadline: float) -> dict[str, str]:
     """One question per model, all at once; what has not answered in time stays silent.
 
     The threads are left behind when time is up: a name server that hangs cannot be interrupted.

@@ -23,7 +23,8 @@ from pipelines.models.pinned_files import (
     status,
     terminal_progress,
 )
-from pipelines.models.selection import Available, Choice, ModelRef, ModelSettings, choose, is_pinned
+from pipelines.models.selection import Available, Choice, ModelRef, choose, is_pinned
+from pipelines.options import EngineOptions
 
 if TYPE_CHECKING:
     from pipelines.asr.whisper import WhisperRecogniser
@@ -35,9 +36,9 @@ __all__ = [
     "SPEECH",
     "Available",
     "Choice",
+    "EngineOptions",
     "FileStatus",
     "ModelRef",
-    "ModelSettings",
     "PinnedFile",
     "choose",
     "count_cuda",
@@ -64,7 +65,7 @@ GROWTH = 2.0
 """How much slower the next larger Whisper is, at least: no need to fetch it to know"""
 
 
-def decide(settings: ModelSettings) -> Choice:
+def decide(settings: EngineOptions) -> Choice:
     """Look what there is and choose; takes at most `hub_timeout` seconds and a little. Raises ModelError."""
     return choose(settings, look(settings))
 

@@ -7,15 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pipelines.errors import ModelError, ModelMissing, SettingsError
 from pipelines.models.gpu_memory import Fit, fitting, least, left_for_whisper, shape_of
 from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, SPEECH, PinnedFile, locate
-
-SETS = ("auto", "whisper", "embedded")
-DEVICES = ("auto", "cpu", "cuda", "cuda:N")
-ONE_CARD = re.compile(r"cuda:\d{1,2}")
+from pipelines.options import DEVICE, DEVICES, MODEL_SETS, EngineOptions
 
 GPU_WHISPER = "large-v3-turbo"
 CPU_WHISPERS = ("tiny", "base", "small")
@@ -33,50 +30,6 @@ ABSENT = "absent"
 """A hub answered that it has no such model, or there is nothing at the path given"""
 SILENT = "silent"
 """Not on this machine, and no hub answered in time"""
-
-
-class ModelSettings(Protocol):
-    """The section `models` of the settings."""
-
-    @property
-    def set(self) -> str:
-        """auto, whisper or embedded"""
-
-    @property
-    def cache_dir(self) -> str | Path | None:
-        """Folder for models"""
-
-    @property
-    def device(self) -> str:
-        """auto, cpu, cuda (all GPUs), or cuda:N for one of them"""
-
-    @property
-    def whisper(self) -> str:
-        """Name or path of a faster-whisper model, or auto"""
-
-    @property
-    def segmentation(self) -> str:
-        """Name or path for the whisper set"""
-
-    @property
-    def embedding(self) -> str:
-        """Name or path for the whisper set"""
-
-    @property
-    def hub_token(self) -> str | None:
-        """Token for gated models"""
-
-    @property
-    def hub_timeout(self) -> float:
-        """Seconds to wait for a hub"""
-
-    @property
-    def gpu_memory(self) -> float | None:
-        """GB of each GPU's memory that the models may take"""
-
-    @property
-    def threads(self) -> int | None:
-        """CPU threads of each model; None for as many as are worth it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +120,20 @@ class Choice:
         }
 
 
-def choose(settings: ModelSettings, available: Available) -> Choice:
+def choose(settings: EngineOptions, available: Available) -> Choice:
     """Decide model by model; pure.
 
     Raises SettingsError for an impossible setting, ModelError when the device or a demanded model cannot be had.
     """
-    if settings.set not in SETS:
-        raise SettingsError(f"models.set must be one of {', '.join(SETS)}, not {settings.set!r}")
+    if settings.set not in MODEL_SETS:
+        raise SettingsError(f"models.set must be one of {', '.join(MODEL_SETS)}, not {settings.set!r}")
     devices = _devices(settings, available)
     choice = _models(settings, available, devices[0])
     # where the recogniser has no GPU, one copy of it has all of the processor
     return replace(choice, devices=devices if choice.speech.device != "cpu" else devices[:1])
 
 
-def _models(settings: ModelSettings, available: Available, device: str) -> Choice:
+def _models(settings: EngineOptions, available: Available, device: str) -> Choice:
     if settings.set == "embedded":
         return _choice(settings, _moonshine(settings), _plain_segmentation(settings, device), _ge2e(settings, device))
     for name in (settings.whisper, settings.segmentation, settings.embedding):
@@ -210,9 +163,9 @@ def is_pinned(ref: ModelRef, pinned: PinnedFile) -> bool:
     return ref.path is not None and ref.path.name == pinned.file
 
 
-def _devices(settings: ModelSettings, available: Available) -> tuple[str, ...]:
+def _devices(settings: EngineOptions, available: Available) -> tuple[str, ...]:
     wanted, cards = settings.device, int(available.cuda)
-    if wanted not in DEVICES[:3] and not ONE_CARD.fullmatch(wanted):
+    if not re.fullmatch(DEVICE, wanted):
         raise SettingsError(f"models.device must be one of {', '.join(DEVICES)}, not {wanted!r}")
     if wanted == "cpu" or (wanted == "auto" and not cards):
         return ("cpu",)
@@ -231,21 +184,21 @@ def _on_gpu(device: str) -> bool:
     return device.startswith("cuda")
 
 
-def _moonshine(settings: ModelSettings) -> ModelRef:
+def _moonshine(settings: EngineOptions) -> ModelRef:
     path = locate(SPEECH[0])
     return ModelRef("speech", "moonshine", "moonshine-tiny-en", path.parent if path else None, "cpu", "float32")
 
 
-def _plain_segmentation(settings: ModelSettings, device: str) -> ModelRef:
+def _plain_segmentation(settings: EngineOptions, device: str) -> ModelRef:
     path = locate(SEGMENTATION, settings.cache_dir)
     return ModelRef("segmentation", "pyannote-segmentation", "pyannote-segmentation", path, device, "float32")
 
 
-def _ge2e(settings: ModelSettings, device: str) -> ModelRef:
+def _ge2e(settings: EngineOptions, device: str) -> ModelRef:
     return ModelRef("embedding", "ge2e", "ge2e", locate(EMBEDDING, settings.cache_dir), device, "float32")
 
 
-def _speech(settings: ModelSettings, available: Available, device: str) -> ModelRef:
+def _speech(settings: EngineOptions, available: Available, device: str) -> ModelRef:
     compute = "float16" if _on_gpu(device) else "int8"
     if settings.whisper != "auto":
         found = [settings.whisper] if available.has(settings.whisper) else []
@@ -270,7 +223,7 @@ def _speech(settings: ModelSettings, available: Available, device: str) -> Model
     return ModelRef("speech", "faster-whisper", name, path, device, compute, local, candidates, at_once)
 
 
-def _fit(settings: ModelSettings, found: list[str]) -> Fit | None:
+def _fit(settings: EngineOptions, found: list[str]) -> Fit | None:
     """How the first of them that fits the budget is to be loaded; None where that is nobody's business."""
     known = [name for name in found if shape_of(name)]
     if settings.gpu_memory is None or not known:
@@ -286,7 +239,7 @@ def _fit(settings: ModelSettings, found: list[str]) -> Fit | None:
     return fit
 
 
-def _segmentation(settings: ModelSettings, available: Available, device: str) -> ModelRef:
+def _segmentation(settings: EngineOptions, available: Available, device: str) -> ModelRef:
     name = settings.segmentation
     if available.has(name):
         return _hub_ref("segmentation", "pyannote-segmentation", name, available, device)
@@ -296,7 +249,7 @@ def _segmentation(settings: ModelSettings, available: Available, device: str) ->
     return _plain_segmentation(settings, device)
 
 
-def _embedding(settings: ModelSettings, available: Available, device: str) -> ModelRef:
+def _embedding(settings: EngineOptions, available: Available, device: str) -> ModelRef:
     name = settings.embedding
     if available.has(name):
         return _hub_ref("embedding", "pyannote-embedding", name, available, device)
@@ -310,7 +263,7 @@ def _hub_ref(role: str, kind: str, name: str, available: Available, device: str)
     return ModelRef(role, kind, name, path, device, "float32", available.weights.get(name) == CACHED)
 
 
-def _speech_state(settings: ModelSettings, available: Available, device: str) -> str:
+def _speech_state(settings: EngineOptions, available: Available, device: str) -> str:
     wanted = GPU_WHISPER if _on_gpu(device) else CPU_WHISPERS[0]
     return available.weights.get(wanted if settings.whisper == "auto" else settings.whisper, SILENT)
 
@@ -332,7 +285,7 @@ _CURES = {
 
 
 def _choice(
-    settings: ModelSettings,
+    settings: EngineOptions,
     speech: ModelRef,
     segmentation: ModelRef,
     embedding: ModelRef,
@@ -344,7 +297,7 @@ def _choice(
 
 
 def _why(
-    settings: ModelSettings,
+    settings: EngineOptions,
     speech: ModelRef,
     segmentation: ModelRef,
     embedding: ModelRef,
@@ -370,7 +323,7 @@ def _why(
     return "; ".join([lead, *plain]) + "."
 
 
-def _within(settings: ModelSettings, speech: ModelRef) -> str:
+def _within(settings: EngineOptions, speech: ModelRef) -> str:
     """What a budget has made of it."""
     if not _on_gpu(speech.device) or settings.gpu_memory is None:
         return ""

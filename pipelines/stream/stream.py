@@ -36,6 +36,7 @@ from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.segmentation import Windows
 from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
 from pipelines.engine.engine import Engine
+from pipelines.options import PipelineOptions
 from pipelines.stream.merge import Merger
 from pipelines.stream.progress import Progress
 from pipelines.types import (
@@ -62,53 +63,32 @@ BEHIND = 2.0
 _owners = count()
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineOptions:
-    """The sections `speech` and `speakers` of the settings; times in seconds."""
+def speaker_options(options: PipelineOptions, preset: Thresholds) -> SpeakerOptions:
+    """What the tracker needs of them, on top of the embedding model's thresholds."""
 
-    language: str | None = None
-    hotwords: tuple[str, ...] = ()
-    partial_interval: float = 0.5
-    endpoint_silence: float = 0.4
-    max_utterance: float = 15.0
-    pre_roll: float = 0.3
-    vad_threshold: float = 0.5
-    max_speakers: int = 20
-    min_speech: float = 2.0
-    window_threshold: float | None = None
-    merge_threshold: float | None = None
-    scatter: float | None = None
-    match_threshold: float | None = None
-    match_margin: float | None = None
-    onset: float | None = None
-    overlap_onset: float | None = None
-    recluster_interval: float = 30.0
-    second_pass: str = "labels"
+    def given(*names: str) -> dict[str, Any]:
+        return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
-    def speakers(self, preset: Thresholds) -> SpeakerOptions:
-        """What the tracker needs of it, on top of the embedding model's thresholds."""
-        distances = self._given("window_threshold", "merge_threshold", "scatter", "match_threshold", "match_margin")
-        return SpeakerOptions(
-            replace(preset, **distances),
-            max_speakers=self.max_speakers,
-            min_speech=self.min_speech,
-            recluster_interval=self.recluster_interval,
-            second_pass=self.second_pass,
-            grid=GridOptions(**self._given("onset", "overlap_onset")),
-        )
+    distances = given("window_threshold", "merge_threshold", "scatter", "match_threshold", "match_margin")
+    return SpeakerOptions(
+        replace(preset, **distances),
+        max_speakers=options.max_speakers,
+        min_speech=options.min_speech,
+        recluster_interval=options.recluster_interval,
+        second_pass=options.second_pass,
+        grid=GridOptions(**given("onset", "overlap_onset")),
+    )
 
-    def _given(self, *names: str) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
-    def cut(self) -> CutOptions:
-        """What the cutter needs of it."""
-        return CutOptions(
-            threshold=self.vad_threshold,
-            endpoint_silence=self.endpoint_silence,
-            pre_roll=self.pre_roll,
-            max_utterance=self.max_utterance,
-            partial_interval=self.partial_interval,
-        )
+def cut_options(options: PipelineOptions) -> CutOptions:
+    """What the cutter needs of them."""
+    return CutOptions(
+        threshold=options.vad_threshold,
+        endpoint_silence=options.endpoint_silence,
+        pre_roll=options.pre_roll,
+        max_utterance=options.max_utterance,
+        partial_interval=options.partial_interval,
+    )
 
 
 class Pipeline:
@@ -135,8 +115,8 @@ class Pipeline:
         self._outputs = _Outputs()
         self._poor = PoorCuts()
         voice = SharedVoice(engine.listen())
-        cutter = Cutter(voice.listener(), options.cut())
-        tracker, merger = SpeakerTracker(options.speakers(engine.thresholds)), Merger(source_id, prefix)
+        cutter = Cutter(voice.listener(), cut_options(options))
+        tracker, merger = SpeakerTracker(speaker_options(options, engine.thresholds)), Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
         turns = audio.pipe(
             _through("stepper", Stepper()),

@@ -17,12 +17,13 @@ from pipelines.diarization.embedding import embed_with_pyannote, pieces_with_ge2
 from pipelines.diarization.segmentation import LocalVoiceFinder
 from pipelines.engine import loader
 from pipelines.engine.engine import Engine
-from pipelines.engine.loader import EngineOptions, limit_torch, load_engine, load_fleet
+from pipelines.engine.loader import limit_torch, load_engine, load_fleet
 from pipelines.engine.pool import Fleet
 from pipelines.models.checkpoints import Multilabel, WeightedVoice, build_ge2e, build_pyannote, place, quietly
 from pipelines.models.gpu_memory import GB, VOICES
 from pipelines.models.loading import EMBEDDING, SEGMENTATION, decide, require
 from pipelines.models.pinned_files import locate
+from pipelines.options import EngineOptions
 from pipelines.types import SAMPLE_RATE, WINDOW, LocalVoices, Slice, Span, Window
 from tests.conftest import Sample
 from tests.fakes.tiny_whisper import build

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import meeting
 from meeting.config.settings import RENAMED, RENAMED_UNTIL, SECTIONS, SETTINGS, Config, Setting
 from meeting.config.sources import load_config
+from pipelines.audio.endpointing import CutOptions
+
+ROOT = Path(__file__).parents[3]
 
 every_setting = pytest.mark.parametrize(
     "setting", [pytest.param(setting, id=setting.dotted) for setting in SETTINGS.values()]
@@ -51,3 +56,12 @@ def test_old_names_go_in_the_version_that_was_told() -> None:
         return tuple(int(part) for part in version.split(".")[:2])
 
     assert not RENAMED or number(meeting.__version__) < number(RENAMED_UNTIL)
+
+
+def test_what_is_said_of_endpointing_is_so() -> None:
+    options, said = CutOptions(), SETTINGS["speech", "endpoint_silence"].rule.text
+    assert f"of up to {options.patient:g} s" in said
+    assert f"falls to {options.least_silence:g} s while an utterance grows to {options.hurried:g} s" in said
+    page = " ".join((ROOT / "docs/accuracy.md").read_text(encoding="utf-8").split())
+    assert f"of up to {options.patient:g} s ends after {options.endpoint_silence:g} s of silence" in page
+    assert f"one of {options.hurried:g} s or more after {options.least_silence:g} s" in page

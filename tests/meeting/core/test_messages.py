@@ -41,7 +41,8 @@ from meeting.core.messages import (
     encode_with,
 )
 from pipelines.errors import ProtocolError
-from pipelines.types import LANGUAGES, LabelChange, PipelineStats, Segment, Span, Speaker, Word
+from pipelines.options import LANGUAGES
+from pipelines.types import LabelChange, PipelineStats, Segment, Span, Speaker, Word
 
 SERVER = get_args(ServerMessage)
 CLIENT = get_args(ClientMessage)

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from meeting.config.settings import Models, Speakers, Speech
+from meeting.config.settings import Config, Models, Speakers, Speech
 from meeting.live.backend import EngineRoom
 from pipelines.errors import ModelError, ModelMissing
 from tests.fakes.server_fakes import FAKE_MODELS, FakeMachinery
@@ -84,9 +84,9 @@ def test_closing_frees_the_engine_once_it_is_there() -> None:
 
 
 def test_the_settings_fit_the_real_engine_and_pipeline() -> None:
-    from pipelines.engine.loader import EngineOptions
-    from pipelines.stream.stream import PipelineOptions
+    from pipelines.options import EngineOptions, PipelineOptions
 
     assert asdict(Models()) == asdict(EngineOptions())
     assert {**asdict(Speech()), **asdict(Speakers())} == asdict(PipelineOptions())
+    assert Config().pipeline == PipelineOptions()
     assert [spec.name for spec in fields(EngineOptions) if not spec.repr] == ["hub_token"]

@@ -14,7 +14,8 @@ import pytest
 from pipelines.asr.recogniser import Heard
 from pipelines.asr.whisper import WhisperRecogniser, load_folder
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
-from pipelines.types import LANGUAGES, SAMPLE_RATE, Samples
+from pipelines.options import LANGUAGES
+from pipelines.types import SAMPLE_RATE, Samples
 from tests.fakes.tiny_whisper import build
 
 

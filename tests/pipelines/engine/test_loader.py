@@ -12,16 +12,16 @@ import torch
 from pipelines.asr.recogniser import Heard
 from pipelines.diarization.clustering import PRESETS
 from pipelines.engine import loader
-from pipelines.engine.loader import EngineOptions, limit_torch, load_engine, load_fleet
+from pipelines.engine.loader import limit_torch, load_engine, load_fleet
 from pipelines.engine.pool import Fleet
 from pipelines.errors import BlockError, ModelError, ModelMissing
 from pipelines.models.gpu_memory import VOICES
 from pipelines.models.selection import Available, Choice, choose
+from pipelines.options import EngineOptions
 from pipelines.types import SAMPLE_RATE, WINDOW, LocalVoices, Slice, Span, Window
 from tests.conftest import Sample
 from tests.fakes.server_fakes import FakeEngine
 from tests.pipelines.engine.test_engine import FakePacedRecogniser, find
-from tests.pipelines.models.test_selection import Models
 
 PATIENCE = 60
 """Seconds after which a test gives up waiting for a model"""
@@ -88,7 +88,7 @@ def test_each_gpu_gets_an_engine_and_a_single_one_stands_for_itself(
     monkeypatch: pytest.MonkeyPatch, devices: tuple[str, ...], copies: int
 ) -> None:
     weights = dict.fromkeys(("large-v3-turbo", "tiny", "base", "small"), "cached")
-    choice = choose(Models(), Available(len(devices) if copies > 1 else 0, weights))
+    choice = choose(EngineOptions(), Available(len(devices) if copies > 1 else 0, weights))
     loaded: list[tuple[str, int]] = []
 
     def load(one: Choice, options: EngineOptions, on_progress: object, among: int = 1) -> FakeEngine:
@@ -104,7 +104,7 @@ def test_each_gpu_gets_an_engine_and_a_single_one_stands_for_itself(
 
 def test_when_one_gpu_cannot_be_loaded_the_others_are_freed(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = {"large-v3-turbo": "cached"}
-    monkeypatch.setattr(loader, "decide", lambda options: choose(Models(), Available(2, weights)))
+    monkeypatch.setattr(loader, "decide", lambda options: choose(EngineOptions(), Available(2, weights)))
     first = FakeEngine()
 
     def load(one: Choice, *_: object) -> FakeEngine:
@@ -153,7 +153,7 @@ def test_threads_are_tried_where_the_processor_computes_and_leaves_a_choice(
         return FakePacedRecogniser(Heard())
 
     monkeypatch.setattr(loader, "cores", lambda: there)
-    monkeypatch.setattr(loader, "decide", lambda options: choose(Models(), available))
+    monkeypatch.setattr(loader, "decide", lambda options: choose(EngineOptions(), available))
     monkeypatch.setattr(loader, "load_finder", lambda choice, options, threads: FakeFinder())
     monkeypatch.setattr(loader, "_load_recogniser", load_recogniser)
     monkeypatch.setattr(torch, "set_num_threads", used.append)
@@ -177,7 +177,7 @@ def test_models_that_load_but_cannot_compute_say_so_and_what_to_do(
             """Never."""
             raise BlockError("speech", "no kernel image")
 
-    monkeypatch.setattr(loader, "decide", lambda options: choose(Models(), Available(cards, {})))
+    monkeypatch.setattr(loader, "decide", lambda options: choose(EngineOptions(), Available(cards, {})))
     monkeypatch.setattr(loader, "load_finder", lambda choice, options, threads: FakeFinder())
     monkeypatch.setattr(loader, "_load_recogniser", lambda *_: FakeFailing(Heard()))
     with pytest.raises(ModelError, match=f"cannot compute: speech failed: .*{advice}"):

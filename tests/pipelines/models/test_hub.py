@@ -14,9 +14,10 @@ from pipelines.errors import ModelMissing
 from pipelines.models import hub
 from pipelines.models.hub import fetch, fetch_whisper, look, whisper_candidates, whisper_repository
 from pipelines.models.selection import ABSENT, CACHED, GATED, HUB, SILENT
-from tests.pipelines.models.test_selection import EMB, SEG, Models
+from pipelines.options import EngineOptions
+from tests.pipelines.models.test_selection import EMB, SEG
 
-SETTINGS = Models(device="cpu", whisper="tiny", hub_timeout=5.0)
+SETTINGS = EngineOptions(device="cpu", whisper="tiny", hub_timeout=5.0)
 
 
 class FakeHub(BaseHTTPRequestHandler):
@@ -100,7 +101,7 @@ def test_a_log_in_page_is_not_taken_for_a_hub(fake_hub: type[FakeHub]) -> None:
 
 
 def test_the_token_goes_to_the_hub(fake_hub: type[FakeHub]) -> None:
-    look(Models(device="cpu", whisper="tiny", hub_token="hf_made_up", hub_timeout=5.0))
+    look(EngineOptions(device="cpu", whisper="tiny", hub_token="hf_made_up", hub_timeout=5.0))
     assert {token for _, token in fake_hub.asked} == {"Bearer hf_made_up"}
 
 
@@ -123,7 +124,7 @@ def test_nobody_is_asked_offline(fake_hub: type[FakeHub], monkeypatch: pytest.Mo
 
 
 def test_nobody_is_asked_for_the_embedded_set(fake_hub: type[FakeHub]) -> None:
-    assert dict(look(Models(set="embedded", device="cpu")).weights) == {}
+    assert dict(look(EngineOptions(set="embedded", device="cpu")).weights) == {}
     assert fake_hub.asked == []
 
 
@@ -134,7 +135,7 @@ def test_a_hub_that_refuses_the_connection_is_silent() -> None:
 def test_a_hub_that_never_answers_is_silent_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{mute.getsockname()[1]}")
-        weights = look(Models(device="cpu", whisper="tiny", hub_timeout=0.2)).weights
+        weights = look(EngineOptions(device="cpu", whisper="tiny", hub_timeout=0.2)).weights
     assert set(weights.values()) == {SILENT}
 
 
@@ -146,7 +147,7 @@ def test_a_name_server_that_hangs_does_not_hold_up_the_start(monkeypatch: pytest
         return HUB
 
     monkeypatch.setattr(hub, "_head", hang)
-    weights = look(Models(device="cpu", whisper="tiny", hub_timeout=0.1)).weights
+    weights = look(EngineOptions(device="cpu", whisper="tiny", hub_timeout=0.1)).weights
     answered.set()
     assert set(weights.values()) == {SILENT}
 
@@ -154,7 +155,7 @@ def test_a_name_server_that_hangs_does_not_hold_up_the_start(monkeypatch: pytest
 def test_a_path_is_looked_up_on_this_machine(tmp_path: Path) -> None:
     there, gone = tmp_path / "seg.bin", tmp_path / "gone.bin"
     there.write_bytes(b"weights")
-    weights = look(Models(device="cpu", segmentation=str(there), embedding=str(gone), hub_timeout=0.1)).weights
+    weights = look(EngineOptions(device="cpu", segmentation=str(there), embedding=str(gone), hub_timeout=0.1)).weights
     assert (weights[str(there)], weights[str(gone)]) == (CACHED, ABSENT)
 
 

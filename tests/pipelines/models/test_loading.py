@@ -12,12 +12,12 @@ from pipelines.errors import ModelCorrupt, ModelMissing
 from pipelines.models import loading
 from pipelines.models.loading import decide, fastest_that_keeps_pace, load_embedding, load_segmentation, load_whisper
 from pipelines.models.selection import CACHED, Available, Choice, choose
+from pipelines.options import EngineOptions
 from tests.fakes.tiny_whisper import build
-from tests.pipelines.models.test_selection import Models
 
 
 def embedded(cache: Path | None = None) -> Choice:
-    return choose(Models(set="embedded", cache_dir=cache), Available(False, {}))
+    return choose(EngineOptions(set="embedded", cache_dir=cache), Available(False, {}))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_the_largest_that_keeps_pace_is_taken_and_hopeless_ones_are_not_tried(
 
 def test_deciding_looks_and_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert decide(Models(set="embedded", device="cpu")).speech.kind == "moonshine"
+    assert decide(EngineOptions(set="embedded", device="cpu")).speech.kind == "moonshine"
 
 
 def test_embedded_models_that_are_not_there_say_how_to_get_them(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_the_embedded_models_load() -> None:
 
 def test_a_whisper_in_a_folder_is_loaded_and_named_by_it(tmp_path: Path) -> None:
     folder = build(tmp_path / "my-whisper")
-    settings = Models(whisper=str(folder), device="cpu")
+    settings = EngineOptions(whisper=str(folder), device="cpu")
     ref = choose(settings, Available(False, {str(folder): CACHED})).speech
     recogniser = load_whisper(ref)
     assert recogniser.name == "my-whisper"
@@ -91,12 +91,12 @@ def test_a_whisper_in_a_folder_is_loaded_and_named_by_it(tmp_path: Path) -> None
 def test_left_to_the_machine_the_models_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = build(tmp_path / "tiny")
     monkeypatch.setattr(loading, "fetch_whisper", lambda name, token, local_only: folder)
-    ref = choose(Models(device="cpu"), Available(False, dict.fromkeys(("tiny", "base", "small"), CACHED))).speech
+    ref = choose(EngineOptions(device="cpu"), Available(False, dict.fromkeys(("tiny", "base", "small"), CACHED))).speech
     assert load_whisper(ref).name in ("tiny", "base", "small")
 
 
 def test_a_whisper_that_is_not_there_is_missing(tmp_path: Path) -> None:
     folder = str(tmp_path / "none")
-    ref = choose(Models(whisper=folder, device="cpu"), Available(False, {folder: CACHED})).speech
+    ref = choose(EngineOptions(whisper=folder, device="cpu"), Available(False, {folder: CACHED})).speech
     with pytest.raises(ModelMissing, match="there is no Whisper model"):
         load_whisper(replace(ref, candidates=()))

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from pipelines.errors import ModelError, ModelMissing, SettingsError
 from pipelines.models.selection import ABSENT, CACHED, GATED, HUB, SILENT, Available, choose, is_path
+from pipelines.options import EngineOptions
 
 SEG = "pyannote/segmentation-3.0"
 EMB = "pyannote/wespeaker-voxceleb-resnet34-LM"
 TURBO = "large-v3-turbo"
-
-
-@dataclass(frozen=True)
-class Models:
-    """The section `models` with its defaults."""
-
-    set: str = "auto"
-    cache_dir: Path | None = None
-    device: str = "auto"
-    whisper: str = "auto"
-    segmentation: str = SEG
-    embedding: str = EMB
-    hub_token: str | None = None
-    hub_timeout: float = 3.0
-    gpu_memory: float | None = None
-    threads: int = 1
 
 
 NOTHING = Available(False, {})
@@ -43,17 +27,17 @@ ONLY_TINY = Available(False, {"tiny": CACHED})
 @pytest.mark.parametrize(
     ("settings", "available", "kinds"),
     [
-        (Models(), NOTHING, "moonshine pyannote-segmentation ge2e"),
-        (Models(), OFFLINE_GPU, "moonshine pyannote-segmentation ge2e"),
-        (Models(), ONLINE, "faster-whisper pyannote/segmentation-3.0 pyannote-embedding"),
-        (Models(), NO_TOKEN, "faster-whisper pyannote-segmentation pyannote-embedding"),
-        (Models(), ONLY_TINY, "faster-whisper pyannote-segmentation ge2e"),
-        (Models(set="embedded"), ONLINE, "moonshine pyannote-segmentation ge2e"),
-        (Models(set="whisper"), ONLINE, "faster-whisper pyannote/segmentation-3.0 pyannote-embedding"),
-        (Models(set="whisper"), NO_TOKEN, "faster-whisper pyannote-segmentation pyannote-embedding"),
+        (EngineOptions(), NOTHING, "moonshine pyannote-segmentation ge2e"),
+        (EngineOptions(), OFFLINE_GPU, "moonshine pyannote-segmentation ge2e"),
+        (EngineOptions(), ONLINE, "faster-whisper pyannote/segmentation-3.0 pyannote-embedding"),
+        (EngineOptions(), NO_TOKEN, "faster-whisper pyannote-segmentation pyannote-embedding"),
+        (EngineOptions(), ONLY_TINY, "faster-whisper pyannote-segmentation ge2e"),
+        (EngineOptions(set="embedded"), ONLINE, "moonshine pyannote-segmentation ge2e"),
+        (EngineOptions(set="whisper"), ONLINE, "faster-whisper pyannote/segmentation-3.0 pyannote-embedding"),
+        (EngineOptions(set="whisper"), NO_TOKEN, "faster-whisper pyannote-segmentation pyannote-embedding"),
     ],
 )
-def test_each_model_is_chosen_by_itself(settings: Models, available: Available, kinds: str) -> None:
+def test_each_model_is_chosen_by_itself(settings: EngineOptions, available: Available, kinds: str) -> None:
     choice = choose(settings, available)
     speech, segmentation, embedding = kinds.split()
     assert choice.speech.kind == speech
@@ -64,17 +48,17 @@ def test_each_model_is_chosen_by_itself(settings: Models, available: Available, 
 @pytest.mark.parametrize(
     ("settings", "available", "name", "candidates"),
     [
-        (Models(), ONLINE, "auto", ("tiny", "base", "small")),
-        (Models(), ONLY_TINY, "tiny", ("tiny",)),
-        (Models(), GPU, TURBO, (TURBO,)),
-        (Models(), GPU_CACHED_SMALL, "small", ("small",)),
-        (Models(device="cpu"), GPU, "auto", ("tiny", "base", "small")),
-        (Models(whisper="base"), ONLINE, "base", ("base",)),
-        (Models(whisper="medium.en"), Available(False, {"medium.en": CACHED}), "medium.en", ("medium.en",)),
+        (EngineOptions(), ONLINE, "auto", ("tiny", "base", "small")),
+        (EngineOptions(), ONLY_TINY, "tiny", ("tiny",)),
+        (EngineOptions(), GPU, TURBO, (TURBO,)),
+        (EngineOptions(), GPU_CACHED_SMALL, "small", ("small",)),
+        (EngineOptions(device="cpu"), GPU, "auto", ("tiny", "base", "small")),
+        (EngineOptions(whisper="base"), ONLINE, "base", ("base",)),
+        (EngineOptions(whisper="medium.en"), Available(False, {"medium.en": CACHED}), "medium.en", ("medium.en",)),
     ],
 )
 def test_whisper_is_sized_for_the_device(
-    settings: Models, available: Available, name: str, candidates: tuple[str, ...]
+    settings: EngineOptions, available: Available, name: str, candidates: tuple[str, ...]
 ) -> None:
     speech = choose(settings, available).speech
     assert (speech.name, speech.candidates) == (name, candidates)
@@ -83,14 +67,14 @@ def test_whisper_is_sized_for_the_device(
 @pytest.mark.parametrize(
     ("settings", "available", "device", "compute"),
     [
-        (Models(), ONLINE, "cpu", "int8"),
-        (Models(), GPU, "cuda", "float16"),
-        (Models(device="cuda"), GPU, "cuda", "float16"),
-        (Models(device="cpu"), GPU, "cpu", "int8"),
+        (EngineOptions(), ONLINE, "cpu", "int8"),
+        (EngineOptions(), GPU, "cuda", "float16"),
+        (EngineOptions(device="cuda"), GPU, "cuda", "float16"),
+        (EngineOptions(device="cpu"), GPU, "cpu", "int8"),
     ],
 )
 def test_numbers_are_as_small_as_the_device_likes(
-    settings: Models, available: Available, device: str, compute: str
+    settings: EngineOptions, available: Available, device: str, compute: str
 ) -> None:
     choice = choose(settings, available)
     assert (choice.speech.device, choice.speech.compute_type) == (device, compute)
@@ -111,14 +95,14 @@ def test_numbers_are_as_small_as_the_device_likes(
 def test_on_a_gpu_the_largest_whisper_that_fits_the_budget_serves_and_says_so(
     budget: float | None, available: Available, name: str, compute: str, at_once: int | None
 ) -> None:
-    choice = choose(Models(gpu_memory=budget), available)
+    choice = choose(EngineOptions(gpu_memory=budget), available)
     assert (choice.speech.name, choice.speech.compute_type, choice.speech.at_once) == (name, compute, at_once)
     said = f"the largest here that fits {budget or 0:g} GB of the GPU's memory beside the other models ({compute}, "
     assert (said in choice.why) == (budget is not None)
 
 
 def test_a_whisper_that_is_named_is_made_to_fit_the_budget() -> None:
-    choice = choose(Models(gpu_memory=9, whisper="medium"), GPU)
+    choice = choose(EngineOptions(gpu_memory=9, whisper="medium"), GPU)
     assert (choice.speech.name, choice.speech.compute_type, choice.speech.at_once) == ("medium", "float16", 8)
     assert "so that it fits 9 GB" in choice.why
 
@@ -126,37 +110,37 @@ def test_a_whisper_that_is_named_is_made_to_fit_the_budget() -> None:
 @pytest.mark.parametrize(("whisper", "least"), [("medium", "2.9"), ("auto", "0.4")])
 def test_a_whisper_that_cannot_fit_is_an_error_with_what_it_needs(whisper: str, least: str) -> None:
     with pytest.raises(ModelError, match=f"gpu_memory is 2.75 GB, of which 0.25 are left .* needs {least}"):
-        choose(Models(gpu_memory=2.75, whisper=whisper), GPU)
+        choose(EngineOptions(gpu_memory=2.75, whisper=whisper), GPU)
 
 
 def test_a_model_of_unknown_size_is_taken_and_that_is_said(tmp_path: Path) -> None:
     path = str(tmp_path / "my-whisper")
-    choice = choose(Models(whisper=path, gpu_memory=4), Available(True, {path: CACHED}))
+    choice = choose(EngineOptions(whisper=path, gpu_memory=4), Available(True, {path: CACHED}))
     assert (choice.speech.at_once, choice.speech.compute_type) == (None, "float16")
     assert "whether it fits 4 GB of the GPU's memory is not known" in choice.why
 
 
 def test_a_budget_for_gpus_means_nothing_to_a_cpu() -> None:
-    assert choose(Models(gpu_memory=3, device="cpu"), GPU) == choose(Models(device="cpu"), GPU)
+    assert choose(EngineOptions(gpu_memory=3, device="cpu"), GPU) == choose(EngineOptions(device="cpu"), GPU)
 
 
 def test_what_is_cached_is_loaded_without_asking_a_hub() -> None:
-    choice = choose(Models(), GPU_CACHED_SMALL)
+    choice = choose(EngineOptions(), GPU_CACHED_SMALL)
     assert choice.speech.local_only
     assert choice.segmentation.local_only
-    assert not choose(Models(), ONLINE).speech.local_only
+    assert not choose(EngineOptions(), ONLINE).speech.local_only
 
 
 @pytest.mark.parametrize(
     ("settings", "available", "languages"),
     [
-        (Models(), NOTHING, ("en",)),
-        (Models(), ONLINE, None),
-        (Models(whisper="tiny.en"), Available(False, {"tiny.en": CACHED}), ("en",)),
+        (EngineOptions(), NOTHING, ("en",)),
+        (EngineOptions(), ONLINE, None),
+        (EngineOptions(whisper="tiny.en"), Available(False, {"tiny.en": CACHED}), ("en",)),
     ],
 )
 def test_the_choice_says_which_languages_are_read(
-    settings: Models, available: Available, languages: tuple[str, ...] | None
+    settings: EngineOptions, available: Available, languages: tuple[str, ...] | None
 ) -> None:
     assert choose(settings, available).languages == languages
 
@@ -164,16 +148,20 @@ def test_the_choice_says_which_languages_are_read(
 @pytest.mark.parametrize(
     ("settings", "available", "words"),
     [
-        (Models(), NOTHING, ["English only", "no model hub answered", "segmentation and embedding"]),
-        (Models(set="embedded"), NOTHING, ["models.set is embedded", "English only"]),
-        (Models(), NO_TOKEN, ["largest of tiny, base, small", "embedded segmentation", "token"]),
-        (Models(), ONLY_TINY, ["Whisper tiny", "from this machine", "embedded segmentation", "embedded embedding"]),
-        (Models(), GPU, [f"Whisper {TURBO}", "from the model hub"]),
-        (Models(whisper="nonsense"), Available(False, {"nonsense": ABSENT}), ["not known to the hub"]),
+        (EngineOptions(), NOTHING, ["English only", "no model hub answered", "segmentation and embedding"]),
+        (EngineOptions(set="embedded"), NOTHING, ["models.set is embedded", "English only"]),
+        (EngineOptions(), NO_TOKEN, ["largest of tiny, base, small", "embedded segmentation", "token"]),
+        (
+            EngineOptions(),
+            ONLY_TINY,
+            ["Whisper tiny", "from this machine", "embedded segmentation", "embedded embedding"],
+        ),
+        (EngineOptions(), GPU, [f"Whisper {TURBO}", "from the model hub"]),
+        (EngineOptions(whisper="nonsense"), Available(False, {"nonsense": ABSENT}), ["not known to the hub"]),
     ],
 )
 def test_the_reason_is_one_sentence_that_says_what_was_found(
-    settings: Models, available: Available, words: list[str]
+    settings: EngineOptions, available: Available, words: list[str]
 ) -> None:
     why = choose(settings, available).why
     assert all(word in why for word in words), why
@@ -184,22 +172,32 @@ def test_the_reason_is_one_sentence_that_says_what_was_found(
 @pytest.mark.parametrize(
     ("settings", "available", "message"),
     [
-        (Models(set="whisper"), NOTHING, "any Whisper model is not on this machine and no model hub answered"),
-        (Models(set="whisper", whisper="base"), NOTHING, "Whisper base is not on this machine"),
-        (Models(set="whisper"), Available(False, {"tiny": HUB, SEG: HUB}), f"{EMB} is not on this machine"),
-        (Models(set="whisper"), Available(False, {"tiny": HUB, EMB: HUB}), f"{SEG} is not on this machine"),
-        (Models(set="whisper"), Available(False, {"tiny": HUB, SEG: HUB, EMB: GATED}), "MEETING_MODELS_HUB_TOKEN"),
-        (Models(segmentation="/no/such.bin"), Available(False, {"/no/such.bin": ABSENT}), "nothing at that path"),
+        (EngineOptions(set="whisper"), NOTHING, "any Whisper model is not on this machine and no model hub answered"),
+        (EngineOptions(set="whisper", whisper="base"), NOTHING, "Whisper base is not on this machine"),
+        (EngineOptions(set="whisper"), Available(False, {"tiny": HUB, SEG: HUB}), f"{EMB} is not on this machine"),
+        (EngineOptions(set="whisper"), Available(False, {"tiny": HUB, EMB: HUB}), f"{SEG} is not on this machine"),
+        (
+            EngineOptions(set="whisper"),
+            Available(False, {"tiny": HUB, SEG: HUB, EMB: GATED}),
+            "MEETING_MODELS_HUB_TOKEN",
+        ),
+        (
+            EngineOptions(segmentation="/no/such.bin"),
+            Available(False, {"/no/such.bin": ABSENT}),
+            "nothing at that path",
+        ),
     ],
 )
-def test_a_demanded_model_that_cannot_be_had_is_an_error(settings: Models, available: Available, message: str) -> None:
+def test_a_demanded_model_that_cannot_be_had_is_an_error(
+    settings: EngineOptions, available: Available, message: str
+) -> None:
     with pytest.raises(ModelMissing, match=message):
         choose(settings, available)
 
 
 def test_a_gpu_that_is_demanded_must_be_there() -> None:
     with pytest.raises(ModelError, match="no CUDA device was found"):
-        choose(Models(device="cuda"), NOTHING)
+        choose(EngineOptions(device="cuda"), NOTHING)
 
 
 TWO = Available(2, GPU.weights)
@@ -208,19 +206,19 @@ TWO = Available(2, GPU.weights)
 @pytest.mark.parametrize(
     ("settings", "available", "devices"),
     [
-        (Models(), GPU, ("cuda",)),
-        (Models(), TWO, ("cuda:0", "cuda:1")),
-        (Models(device="cuda"), TWO, ("cuda:0", "cuda:1")),
-        (Models(device="cuda:1"), TWO, ("cuda:1",)),
-        (Models(device="cuda:0"), GPU, ("cuda:0",)),
-        (Models(device="cpu"), TWO, ("cpu",)),
-        (Models(), ONLINE, ("cpu",)),
-        (Models(set="embedded"), TWO, ("cuda:0",)),
-        (Models(), Available(2, {}), ("cuda:0",)),
+        (EngineOptions(), GPU, ("cuda",)),
+        (EngineOptions(), TWO, ("cuda:0", "cuda:1")),
+        (EngineOptions(device="cuda"), TWO, ("cuda:0", "cuda:1")),
+        (EngineOptions(device="cuda:1"), TWO, ("cuda:1",)),
+        (EngineOptions(device="cuda:0"), GPU, ("cuda:0",)),
+        (EngineOptions(device="cpu"), TWO, ("cpu",)),
+        (EngineOptions(), ONLINE, ("cpu",)),
+        (EngineOptions(set="embedded"), TWO, ("cuda:0",)),
+        (EngineOptions(), Available(2, {}), ("cuda:0",)),
     ],
 )
 def test_every_gpu_that_may_be_used_gets_a_copy_unless_the_recogniser_cannot_use_one(
-    settings: Models, available: Available, devices: tuple[str, ...]
+    settings: EngineOptions, available: Available, devices: tuple[str, ...]
 ) -> None:
     choice = choose(settings, available)
     assert choice.devices == devices
@@ -228,31 +226,33 @@ def test_every_gpu_that_may_be_used_gets_a_copy_unless_the_recogniser_cannot_use
 
 
 def test_a_choice_can_be_put_on_another_gpu() -> None:
-    choice = choose(Models(gpu_memory=8), TWO)
+    choice = choose(EngineOptions(gpu_memory=8), TWO)
     other = choice.on("cuda:1")
     assert {ref.device for ref in (other.speech, other.segmentation, other.embedding)} == {"cuda:1"}
     assert (other.speech.compute_type, other.speech.at_once) == ("float16", 8)
     assert other.on("cuda:0") == choice
-    embedded = choose(Models(set="embedded"), TWO).on("cuda:1")
+    embedded = choose(EngineOptions(set="embedded"), TWO).on("cuda:1")
     assert (embedded.speech.device, embedded.embedding.device) == ("cpu", "cuda:1")
 
 
 def test_a_gpu_that_is_named_must_be_there() -> None:
     with pytest.raises(ModelError, match=r"device is cuda:2, but the last of the 2 CUDA devices is cuda:1"):
-        choose(Models(device="cuda:2"), TWO)
+        choose(EngineOptions(device="cuda:2"), TWO)
     with pytest.raises(ModelError, match=r"device is cuda:1, but no CUDA device was found"):
-        choose(Models(device="cuda:1"), ONLINE)
+        choose(EngineOptions(device="cuda:1"), ONLINE)
 
 
-@pytest.mark.parametrize("settings", [Models(set="best"), Models(device="tpu"), Models(device="cuda:N")])
-def test_impossible_settings_are_refused(settings: Models) -> None:
+@pytest.mark.parametrize(
+    "settings", [EngineOptions(set="best"), EngineOptions(device="tpu"), EngineOptions(device="cuda:N")]
+)
+def test_impossible_settings_are_refused(settings: EngineOptions) -> None:
     with pytest.raises(SettingsError, match="must be one of"):
         choose(settings, NOTHING)
 
 
 def test_a_path_is_loaded_from_there_and_shown_without_its_folders(tmp_path: Path) -> None:
     path = str(tmp_path / "my-whisper")
-    choice = choose(Models(whisper=path), Available(False, {path: CACHED}))
+    choice = choose(EngineOptions(whisper=path), Available(False, {path: CACHED}))
     assert choice.speech.path == Path(path)
     assert "my-whisper" in choice.why
     assert str(tmp_path) not in choice.why
@@ -260,20 +260,20 @@ def test_a_path_is_loaded_from_there_and_shown_without_its_folders(tmp_path: Pat
 
 
 def test_the_wire_form_names_all_three_and_the_reason() -> None:
-    wire = choose(Models(), NOTHING).as_dict()
+    wire = choose(EngineOptions(), NOTHING).as_dict()
     assert set(wire) == {"speech", "segmentation", "embedding", "why", "languages", "device"}
     assert wire["languages"] == ["en"]
     assert wire["speech"] == "moonshine-tiny-en"
 
 
 def test_measuring_settles_the_name() -> None:
-    settled = choose(Models(), ONLINE).with_speech("base")
+    settled = choose(EngineOptions(), ONLINE).with_speech("base")
     assert settled.as_dict()["speech"] == "base"
     assert "Whisper base serves" in settled.why
 
 
 def test_a_token_is_never_shown() -> None:
-    choice = choose(Models(hub_token="hf_secret"), ONLINE)
+    choice = choose(EngineOptions(hub_token="hf_secret"), ONLINE)
     assert choice.hub_token == "hf_secret"
     assert "hf_secret" not in repr(choice) + str(choice.as_dict())
 

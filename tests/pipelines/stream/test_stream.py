@@ -18,8 +18,9 @@ from pipelines.asr.recogniser import Heard, HeardWord
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine
 from pipelines.engine.load_shedding import Thinning
-from pipelines.engine.loader import EngineOptions, load_engine
-from pipelines.stream.stream import Pipeline, PipelineOptions
+from pipelines.engine.loader import load_engine
+from pipelines.options import EngineOptions, PipelineOptions
+from pipelines.stream.stream import Pipeline
 from pipelines.types import (
     SAMPLE_RATE,
     STEP,
