@@ -24,8 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import report
-from benchmarks.recordings import SAMPLE
+from benchmarks.harness import report
+from benchmarks.harness.recordings import SAMPLE
+from benchmarks.replay import cpu
 from pipelines.asr.recogniser import Request
 from pipelines.asr.whisper import WhisperRecogniser
 from pipelines.errors import MeetingError
@@ -150,7 +151,7 @@ def beside(row: dict[str, Any], size: str, before: float | None) -> dict[str, An
 def card(device: str) -> str:
     """The device's name."""
     if device == "cpu":
-        return report.cpu()
+        return cpu()
     import torch
 
     with warnings.catch_warnings():

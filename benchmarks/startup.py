@@ -19,11 +19,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import report
-from benchmarks.listener import Listener, Told
-from benchmarks.process import resident
-from benchmarks.recordings import FRAME, Play, Recording, gather, named
-from benchmarks.rig import ROOT, Server
+from benchmarks.harness import report
+from benchmarks.harness.listener import Listener, Told
+from benchmarks.harness.process import resident
+from benchmarks.harness.recordings import FRAME, Play, Recording, gather, named
+from benchmarks.harness.server import ROOT, Server
 from pipelines.types import SAMPLE_RATE
 
 COLUMNS = {

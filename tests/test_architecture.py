@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("pipelines", "meeting")
-SOURCES = ("pipelines", "meeting", "tests")
+SOURCES = ("pipelines", "meeting", "benchmarks", "tests")
 LONGEST_FUNCTION = 50
 LONGEST_CLASS = 250
 MOST_FILES = 15

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.described import Outcome, conform
+from benchmarks.torture.described import Outcome, conform
 from tests.fakes.access_fakes import TOKEN, Locked
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.rig import Server
+from benchmarks.harness.server import Server
 from meeting.core.access import digest
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import LIVE, OPEN, Meeting, Resume, Source

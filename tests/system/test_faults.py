@@ -1,6 +1,6 @@
 """Faults for real, small enough for every run: servers killed, lines cut, disks filled, garbage sent.
 
-The full versions, with tables, are in `benchmarks/torture.py`.
+The full versions, with tables, are in `benchmarks/torture`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from playwright.sync_api import Page, expect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from benchmarks import strangers, torture
-from benchmarks.hostile import hostile_messages
-from benchmarks.rig import Server
+from benchmarks.harness.server import Server
+from benchmarks.torture import command as torture
+from benchmarks.torture import strangers
+from benchmarks.torture.hostile import hostile_messages
 from meeting.cli import Discreet
 from meeting.config.settings import Models
 from meeting.core.messages import Close

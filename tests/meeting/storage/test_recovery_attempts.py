@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import rig
-from benchmarks.rig import Over, Server
+from benchmarks.harness import server as servers
+from benchmarks.harness.server import Over, Server
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import LIVE, OPEN, Meeting, Source
 from meeting.recordings.recover import hear_aside
@@ -203,7 +203,7 @@ def transcript(server: Server, meeting_id: str) -> tuple[str, list[str], list[tu
 def test_a_journal_that_ends_every_start_is_set_aside_and_the_meetings_beside_it_are_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, death: str
 ) -> None:
-    monkeypatch.setattr(rig, "FAKE", POISONED.replace("DIE", death).replace("HURT", "False") + rig.FAKE)
+    monkeypatch.setattr(servers, "FAKE", POISONED.replace("DIE", death).replace("HURT", "False") + servers.FAKE)
     server = Server(tmp_path, "fake")
     with Store(server.data) as store:
         left_behind(store, GOOD, tone(1.0), tone(1.0))
@@ -248,8 +248,8 @@ def test_a_meeting_whose_end_ends_every_start_is_ended_without_it(
 ) -> None:
     hurt = "(self._audio == 0.5).any()"
     deadly = POISONED.replace("if (audio == 0.5).all():", "if False:").replace("DIE", "ctypes.string_at(0)")
-    monkeypatch.setattr(rig, "FAKE", deadly.replace("HURT", hurt) + rig.FAKE.replace("LeanPipeline", "FakePipeline"))
-    monkeypatch.setattr(rig, "FAKE", rig.FAKE.replace("server_fakes.LeanPipeline", "server_fakes.FakePipeline"))
+    fake = deadly.replace("HURT", hurt) + servers.FAKE.replace("LeanPipeline", "FakePipeline")
+    monkeypatch.setattr(servers, "FAKE", fake.replace("server_fakes.LeanPipeline", "server_fakes.FakePipeline"))
     server = Server(tmp_path, "fake")
     with Store(server.data) as store:
         left_behind(store, GOOD, tone(1.0), tone(1.0))

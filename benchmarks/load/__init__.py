@@ -1,0 +1,1 @@
+"""Many live meetings on one server; `python -m benchmarks.load`."""

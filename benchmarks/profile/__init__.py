@@ -1,0 +1,1 @@
+"""CPU by part of the models; `python -m benchmarks.profile`."""
