@@ -33,20 +33,20 @@ from meeting.server.app import create_app
 from meeting.cli import set_up_logs
 from meeting.config.sources import load_config
 from benchmarks.harness.talkative import Talkative
-from tests.fakes.server_fakes import FakeMachinery, LeanPipeline
+from tests.fakes.server_fakes import FakeBackend, LeanPipeline
 class Forgetful(list):
     def append(self, pipeline):
         pass
-class Tidy(FakeMachinery):
+class Tidy(FakeBackend):
     def load_engine(self, models, on_progress):
         engine = super().load_engine(models, on_progress)
-        memory.keep_for_good()
+        memory.freeze_objects()
         return engine
-    def tidy(self):
-        memory.give_back()
+    def release_memory(self):
+        memory.collect_and_trim()
 LeanPipeline.slow = float(os.environ.get("FAKE_SLOW", "0"))
-machinery = Tidy(pipeline=Talkative if sys.argv[1] == 'talkative' else LeanPipeline, pipelines=Forgetful())
-meeting.server.run.create_app = lambda settings, **options: create_app(settings, machinery, **options)
+backend = Tidy(pipeline=Talkative if sys.argv[1] == 'talkative' else LeanPipeline, pipelines=Forgetful())
+meeting.server.run.create_app = lambda settings, **options: create_app(settings, backend, **options)
 settings = load_config()
 set_up_logs(settings.server.log_level)
 meeting.server.run.serve(settings)

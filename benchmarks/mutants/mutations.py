@@ -33,14 +33,14 @@ STORAGE = (
     Mutant(
         "store-not-waited-for",
         "meeting/live/room.py",
-        "await self._keeper.save(effect)\n            elif",
-        "asyncio.ensure_future(self._keeper.save(effect))\n            elif",
+        "await self._save_queue.save(effect)\n            elif",
+        "asyncio.ensure_future(self._save_queue.save(effect))\n            elif",
         ("tests/meeting/live/test_room.py",),
     ),
     Mutant(
         "source-speaks-before-it-is-stored",
         "meeting/live/room.py",
-        "if not self._keeper.idle:",
+        "if not self._save_queue.idle:",
         "if False:",
         (
             "tests/meeting/session/test_session.py",
@@ -106,7 +106,7 @@ STORAGE = (
     Mutant(
         "journal-removed-though-not-all-is-stored",
         "meeting/live/room.py",
-        "if not self._keeper.gave_up:",
+        "if not self._save_queue.gave_up:",
         "if True:",
         ("tests/meeting/live/test_room.py", "tests/meeting/live/test_save_queue.py"),
     ),
@@ -369,7 +369,7 @@ AUDIO = (
     Mutant(
         "gate-not-released-for-refused-audio",
         "meeting/live/room.py",
-        "self._gate.leave(len(event.frame.payload))",
+        "self._budget.leave(len(event.frame.payload))",
         "pass",
         ("tests/meeting/live/test_room.py", "tests/meeting/server/test_websocket.py"),
     ),

@@ -212,10 +212,10 @@ def ours(audio: Audio, models: str = "embedded") -> Result:
     from meeting.config.sources import load_config
     from meeting.core.export import export
     from meeting.evaluation.evaluate_run import Listening, run_recording
-    from meeting.live.backend import RealMachinery
+    from meeting.live.backend import LocalBackend
 
     config = load_config(flags={("models", "set"): models})
-    listening = Listening(RealMachinery(config))
+    listening = Listening(LocalBackend(config))
     listening.load_engine(config.models, lambda message: None)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "recording.flac"

@@ -6,7 +6,7 @@ BURST = 4.0
 """Seconds of its full rate that may come at once"""
 
 
-class Pace:
+class RateLimiter:
     """Says how long a source that sends too fast must wait: a bucket of bytes that fills at its rate."""
 
     def __init__(self, rate: float) -> None:

@@ -18,7 +18,7 @@ from meeting.core.export import export, write_all
 from meeting.core.records import Record
 from meeting.evaluation.evaluate_run import Listening, Run, run_recording
 from meeting.evaluation.scores import Accuracy, Flicker, Row, Share, Waits, accuracy, flicker, require_extra, waits
-from meeting.live.backend import Machinery, RealMachinery
+from meeting.live.backend import Backend, LocalBackend
 from pipelines.errors import MeetingError, StoreError
 from pipelines.types import Span, Turn, samples
 
@@ -183,7 +183,7 @@ def evaluate(
     folder: Path,
     speed: float | None,
     out: Path | None,
-    machinery: Machinery | None = None,
+    backend: Backend | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> Report:
     """Measure every recording of a folder; with `out` also write transcripts, event logs and plots there.
@@ -194,7 +194,7 @@ def evaluate(
     wanted = references(folder)
     if out is not None:
         _make(out)  # before minutes are spent
-    listening = Listening(machinery or RealMachinery(config))
+    listening = Listening(backend or LocalBackend(config))
     results: dict[str, Result] = {}
     models: dict[str, Any] = {}
     with TemporaryDirectory() as temporary, closing(listening):

@@ -11,7 +11,7 @@ from typing import Any
 from meeting.config.settings import Config, Models
 from meeting.core.records import Record
 from meeting.core.transcript import Transcript, join_turns, replace_turns, resolve
-from meeting.live.backend import Emit, Engine, Machinery, Pipeline
+from meeting.live.backend import Backend, Emit, Engine, Pipeline
 from meeting.recordings.replay import Options, replay
 from meeting.storage.store import Store
 from pipelines.audio.decoding import AudioDecoder
@@ -42,10 +42,10 @@ class Run:
 
 
 class Listening:
-    """A machinery that loads its models once for many recordings and notes what each pipeline says."""
+    """A backend that loads its models once for many recordings and notes what each pipeline says."""
 
-    def __init__(self, machinery: Machinery) -> None:
-        self._machinery = machinery
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
         self._engine: Engine | None = None
         self.patient = True
         """Let the models catch up before the end, so that nothing depends on which branch was ahead"""
@@ -55,29 +55,29 @@ class Listening:
     def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
         """The models, loaded the first time only."""
         if self._engine is None:
-            self._engine = self._machinery.load_engine(models, on_progress)
+            self._engine = self._backend.load_engine(models, on_progress)
         return _Borrowed(self._engine)
 
     def open_decoder(self, encoding: str, sample_rate: int, channels: int) -> AudioDecoder:
-        """The machinery's own."""
-        return self._machinery.open_decoder(encoding, sample_rate, channels)
+        """The backend's own."""
+        return self._backend.open_decoder(encoding, sample_rate, channels)
 
     def open_pipeline(
         self, engine: Any, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str
     ) -> Pipeline:
-        """The machinery's own, overheard."""
+        """The backend's own, overheard."""
         self.outputs = heard = []
 
         def note(output: Output) -> None:
             heard.append(output)
             emit(output)
 
-        made = self._machinery.open_pipeline(engine.engine, language, hotwords, note, source_id)
+        made = self._backend.open_pipeline(engine.engine, language, hotwords, note, source_id)
         return _Patient(made) if self.patient else made
 
-    def tidy(self) -> None:
-        """As the machinery does."""
-        self._machinery.tidy()
+    def release_memory(self) -> None:
+        """As the backend does."""
+        self._backend.release_memory()
 
     def close(self) -> None:
         """Free the models."""

@@ -17,7 +17,7 @@ _INFO = 42
 """Bytes before the first block: the name of the format, the head and the content of what it says of itself"""
 
 
-class EarlierSound:
+class EarlierAudio:
     """A FLAC of one source, read from its beginning towards its end; one that was never finished will do."""
 
     def __init__(self, path: Path) -> None:

@@ -10,7 +10,7 @@ EACH = 512
 """Bytes that a frame counts beyond its payload: about what its place in the queues takes, or tiny ones had no bound"""
 
 
-class Gate:
+class ByteBudget:
     """Lets frames in while the bytes under way are below a mark; more than that waits."""
 
     def __init__(self, high: int = HIGH_WATER, each: int = EACH) -> None:

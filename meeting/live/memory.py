@@ -14,37 +14,37 @@ they leave free in one heap is of no use in the others"""
 _M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
-def share_heaps() -> None:
+def limit_arenas() -> None:
     """Let all threads use few heaps; to be called before there are many. Does nothing without glibc."""
     mallopt = _libc("mallopt")
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, ARENAS)
 
 
-def keep_for_good() -> None:
+def freeze_objects() -> None:
     """Take all that is there now for what stays: looking for garbage then passes over it, and takes milliseconds."""
     gc.collect()
     gc.freeze()
 
 
-def give_back() -> None:
+def collect_and_trim() -> None:
     """Free what is garbage, such as the loops of a closed Rx stream, and hand the room to the system."""
     gc.collect()
-    hand_back()
+    trim_heap()
 
 
-def hand_back() -> None:
+def trim_heap() -> None:
     """Hand room that nothing is in to the system, wherever in the heap it is."""
     trim = _libc("malloc_trim")
     if trim is not None:
         trim(ctypes.c_size_t(0))
 
 
-async def keep_small(every: float = 5.0) -> None:
+async def trim_regularly(every: float = 5.0) -> None:
     """Hand back every so many seconds, until cancelled: what a model needs for a moment leaves room all over."""
     while True:
         await asyncio.sleep(every)
-        await asyncio.to_thread(hand_back)
+        await asyncio.to_thread(trim_heap)
 
 
 def _libc(name: str) -> Any:

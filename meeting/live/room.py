@@ -20,14 +20,14 @@ from meeting.core.access import Role
 from meeting.core.edits import Change
 from meeting.core.error_text import for_clients
 from meeting.core.messages import Close, ServerMessage, SnapshotMessage, Start, encode
-from meeting.core.rate_limit import Pace
+from meeting.core.rate_limit import RateLimiter
 from meeting.core.records import ENDED, LIVE, Meeting, Restored
 from meeting.delivery.history import History
 from meeting.delivery.outbox import Receiver
-from meeting.live.backend import Workshop
-from meeting.live.flow_control import Gate
-from meeting.live.save_queue import Keeper
-from meeting.live.source_worker import Worker
+from meeting.live.engine_loader import Services
+from meeting.live.flow_control import ByteBudget
+from meeting.live.save_queue import SaveQueue
+from meeting.live.source_worker import SourceWorker
 from meeting.session.course import TRY_AGAIN, State
 from meeting.session.events import (
     AbandonSource,
@@ -105,7 +105,7 @@ class Room:
     def __init__(
         self,
         meeting: Meeting,
-        workshop: Workshop,
+        services: Services,
         limits: Limits,
         refusal: Callable[[], str | None],
         on_closed: Callable[[Room], None],
@@ -114,10 +114,10 @@ class Room:
     ) -> None:
         """`refusal` says why no further meeting may go live; `restored` is what an earlier process left of this one."""
         self.id = meeting.id
-        self.session = Session(meeting.id, meeting.title, limits, workshop.engine.models, resumable)
-        self._workshop = workshop
-        self._rescue = Rescue(workshop.store)
-        self._corrections = Corrections(workshop.store)
+        self.session = Session(meeting.id, meeting.title, limits, services.engine.models, resumable)
+        self._services = services
+        self._rescue = Rescue(services.store)
+        self._corrections = Corrections(services.store)
         self._refusal = refusal
         self._on_closed = on_closed
         self._timer: asyncio.TimerHandle | None = None
@@ -129,15 +129,15 @@ class Room:
         self._next_client = 1
         self._asked: dict[int, asyncio.Future[tuple[ServerMessage, ...] | None]] = {}
         self._next_ticket = 0
-        self._workers: dict[str, Worker] = {}
-        self._hired: list[Worker] = []
+        self._workers: dict[str, SourceWorker] = {}
+        self._hired: list[SourceWorker] = []
         """Every worker whose thread may still run, those that were let go included"""
         self.turn = asyncio.Lock()
         """For the outboxes of this meeting's clients"""
-        self._gate = Gate()
-        self._pace = Pace(limits.source_bytes)
+        self._budget = ByteBudget()
+        self._limiter = RateLimiter(limits.source_bytes)
         self._unsettled: set[str] = set()
-        self._keeper = Keeper(self.id, self._write, self._troubled, self._relieved)
+        self._save_queue = SaveQueue(self.id, self._write, self._troubled, self._relieved)
         # The time of day is read once: a clock that is set while a meeting runs must not turn its times around.
         self._clock = (datetime.now(timezone.utc), time.monotonic())
         self._started_at = meeting.started_at
@@ -209,10 +209,10 @@ class Room:
     async def frame(self, event: Framed) -> None:
         """Take a frame; waits while too much is on its way to disk, or when it comes faster than it may."""
         size = len(event.frame.payload)
-        await self._gate.enter(size)
+        await self._budget.enter(size)
         self.post(event)
         # What others send is refused and thrown away: it must not use up what the source may send.
-        delay = self._pace.delay(size, time.monotonic()) if self.session.speaks(event.client) else 0.0
+        delay = self._limiter.delay(size, time.monotonic()) if self.session.speaks(event.client) else 0.0
         if delay:
             await asyncio.sleep(delay)
 
@@ -229,7 +229,7 @@ class Room:
     @property
     def unfinished(self) -> bool:
         """Whether a later room must go on with this meeting, once this one is over."""
-        cut_off = self.session.state in (State.LIVE, State.ENDING) or self._keeper.overflowed
+        cut_off = self.session.state in (State.LIVE, State.ENDING) or self._save_queue.overflowed
         return cut_off and not self.session.discarded
 
     def post(self, event: Event) -> None:
@@ -250,7 +250,7 @@ class Room:
         return self._inbox.qsize() > CROWD
 
     def _troubled(self, sentence: str) -> None:
-        self.post(Unsaved("text", for_clients(sentence, self._workshop.store.data_dir)))
+        self.post(Unsaved("text", for_clients(sentence, self._services.store.data_dir)))
 
     def _relieved(self) -> None:
         self.post(Saved("text"))
@@ -259,7 +259,7 @@ class Room:
             self.post(self._whether_settled(source_id))
 
     def _whether_settled(self, source_id: str) -> Settled | SourceFailed:
-        if self._keeper.overflowed or self._keeper.gave_up:
+        if self._save_queue.overflowed or self._save_queue.gave_up:
             return SourceFailed(source_id, "storage", "the meeting cannot be stored: start a new one")
         return Settled(source_id)
 
@@ -284,7 +284,7 @@ class Room:
             if not await self._carry_out(effects):
                 return
             if isinstance(event, Framed) and not any(isinstance(effect, Keep) for effect in effects):
-                self._gate.leave(len(event.frame.payload))
+                self._budget.leave(len(event.frame.payload))
             if isinstance(event, Tick) or self.session.wake_at != self._due:
                 self._set_timer()
 
@@ -298,7 +298,7 @@ class Room:
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
-        self._keeper.close()
+        self._save_queue.close()
         if self._timer is not None:
             self._timer.cancel()
         if error is not None:
@@ -322,9 +322,9 @@ class Room:
                 if not await self._save_end(effect):
                     return False
             elif isinstance(effect, SAVES):
-                await self._keeper.save(effect)
+                await self._save_queue.save(effect)
             elif isinstance(effect, Settle):
-                if not self._keeper.idle:
+                if not self._save_queue.idle:
                     self._unsettled.add(effect.source_id)
                     continue
                 news = self._whether_settled(effect.source_id)
@@ -384,13 +384,13 @@ class Room:
         else:
             asked.set_result(outcome)
 
-    def _hire(self, job: OpenSource) -> Worker:
-        worker = Worker(
-            self._workshop,
+    def _hire(self, job: OpenSource) -> SourceWorker:
+        worker = SourceWorker(
+            self._services,
             self.id,
             job,
             self.post_from_thread,
-            lambda size: self._call(self._gate.leave, size),
+            lambda size: self._call(self._budget.leave, size),
             self._crowded,
         )
         self._hired = [*(one for one in self._hired if not one.wait(0)), worker]
@@ -398,18 +398,18 @@ class Room:
 
     async def _save_end(self, effect: SaveState) -> bool:
         """Store the end behind everything else, however long that takes; then the frames as received can go."""
-        if not await self._keeper.settle():
+        if not await self._save_queue.settle():
             log.error("meeting %s: too much could not be stored; it will be rebuilt from its audio", self.id)
             return False
-        await self._keeper.save(effect)
-        await self._keeper.settle()
-        if not self._keeper.gave_up:
+        await self._save_queue.save(effect)
+        await self._save_queue.settle()
+        if not self._save_queue.gave_up:
             for worker in self._workers.values():
                 worker.remove_journal()
         return True
 
     def _write(self, effect: Effect) -> Future[None]:
-        store = self._workshop.store
+        store = self._services.store
         match effect:
             case SaveSegment(segment):
                 return store.save_segments(self.id, [segment])
@@ -441,6 +441,6 @@ class Room:
         ended_at = self._heard_at or self._now() if state == ENDED else None
         if ended_at is not None and self._started_at is not None:
             ended_at = max(ended_at, self._started_at)
-        return self._workshop.store.set_state(
+        return self._services.store.set_state(
             self.id, state, started_at=self._started_at, ended_at=ended_at, samples=samples, models=models
         )

@@ -16,7 +16,7 @@ from meeting.core.edits import Change, Conflict, prepared
 from meeting.core.messages import Close, ServerMessage
 from meeting.core.records import ENDED, ENDING, LIVE, OPEN, Meeting, Restored
 from meeting.delivery.archive import Archive
-from meeting.live.backend import Workshop
+from meeting.live.engine_loader import Services
 from meeting.live.recovery import restore
 from meeting.live.room import Room
 from meeting.session.course import State
@@ -49,7 +49,7 @@ class Rooms:
 
     def __init__(
         self,
-        workshop: Workshop,
+        services: Services,
         limits: Limits,
         resumable: bool = True,
         free: Callable[[], int] | None = None,
@@ -61,10 +61,10 @@ class Rooms:
         """
         self._crashed = crashed
         self._suspects = False
-        self.workshop = workshop
+        self.services = services
         self._limits = limits
         self._resumable = resumable
-        self._free = free or (lambda: shutil.disk_usage(workshop.store.data_dir).free)
+        self._free = free or (lambda: shutil.disk_usage(services.store.data_dir).free)
         self._found = False
         self._retries: set[asyncio.Task[None]] = set()
         self._rooms: dict[str, Room] = {}
@@ -75,7 +75,7 @@ class Rooms:
         self._stale: set[str] = set()
         """Meetings that were deleted, or should have been, while somebody was coming in"""
         self._entering: dict[str, asyncio.Task[Room | None]] = {}
-        self.archive = Archive(workshop.store)
+        self.archive = Archive(services.store)
         """Meetings that are over"""
         self._stopping = False
         self._past_samples = 0
@@ -90,7 +90,7 @@ class Rooms:
     @property
     def store(self) -> Store:
         """Where meetings are kept."""
-        return self.workshop.store
+        return self.services.store
 
     @property
     def live(self) -> int:
@@ -114,12 +114,12 @@ class Rooms:
         if self._limits.meetings is not None:
             most, why = self._limits.meetings, "takes"
         else:
-            most, why = self.workshop.engine.capacity or UNMEASURED, "can keep up with"
+            most, why = self.services.engine.capacity or UNMEASURED, "can keep up with"
         if self.live >= most:
             return f"the server has as many live meetings as it {why} ({most}); try again when one has ended"
-        return self.crammed()
+        return self.disk_full_reason()
 
-    def crammed(self) -> str | None:
+    def disk_full_reason(self) -> str | None:
         """Why the disk has no room for a further meeting; None when it has."""
         free = self._free() // 1_000_000
         if free >= self._limits.disk_free:
@@ -182,7 +182,7 @@ class Rooms:
             self._later(self._release_suspects())
 
     async def _release_suspects(self) -> None:
-        hearings, path = self.workshop.hearings, self.store.journal_path
+        hearings, path = self.services.hearings, self.store.journal_path
 
         def others() -> bool:
             rooms = [room for room in self._rooms.values() if room.session.recovering]
@@ -198,7 +198,7 @@ class Rooms:
         told = False
         while True:
             try:
-                problem = self.crammed()
+                problem = self.disk_full_reason()
             except OSError as error:  # the folder may be back at the next look
                 log.error("the room on the disk cannot be told: %s", error.strerror)
             else:
@@ -216,7 +216,7 @@ class Rooms:
 
     def _unfinished(self) -> list[str] | None:
         try:
-            self._suspects = self.workshop.hearings.survey(self.store.data_dir / AUDIO, self._crashed)
+            self._suspects = self.services.hearings.survey(self.store.data_dir / AUDIO, self._crashed)
             self._crashed = False  # told once
             claim_journals(self.store)
             return Rescue(self.store).unfinished()
@@ -239,7 +239,7 @@ class Rooms:
         return meeting.state in (LIVE, ENDING)
 
     def _restore(self, meeting_id: str) -> Restored | None:
-        given_up = self.workshop.hearings.given_up
+        given_up = self.services.hearings.given_up
         return restore(self.store, meeting_id, self._limits.resume_window, datetime.now(timezone.utc), given_up)
 
     def rename(self, meeting_id: str, title: str) -> None:
@@ -343,7 +343,7 @@ class Rooms:
 
     def _make(self, meeting: Meeting, restored: Restored | None = None) -> Room:
         room = Room(
-            meeting, self.workshop, self._limits, self.refusal, self._forget, restored, resumable=self._resumable
+            meeting, self.services, self._limits, self.refusal, self._forget, restored, resumable=self._resumable
         )
         self._rooms[meeting.id] = room
         return room

@@ -21,7 +21,7 @@ HOPELESS = (ValueError, OverflowError, TypeError)
 """What a value that does not fit raises, however often it is tried"""
 
 
-class Keeper:
+class SaveQueue:
     """One meeting's way to the store; lives on the event loop.
 
     `write` starts one write; `on_trouble` is told that something could not be stored, `on_relief` that all is.

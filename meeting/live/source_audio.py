@@ -12,7 +12,7 @@ import numpy as np
 
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
-from meeting.live.earlier_audio import EarlierSound
+from meeting.live.earlier_audio import EarlierAudio
 from meeting.session.gaps import LONGEST, SAMPLE_BYTES, GapFinder, GapList
 from meeting.storage import framing
 from meeting.storage.framing import Entry, Loss, Mark
@@ -33,8 +33,8 @@ BLOCK = 1 << 20
 """Bytes of silence that go through the decoder at once"""
 
 
-class Sound:
-    """One source's sound, frame by frame; a FLAC that cannot be written is left for `mend`, and the sound goes on."""
+class SourceAudio:
+    """What one source's frames become; a FLAC that cannot be written is left for `rewrite_flac` at the end."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Sound:
         self._captured: tuple[int, int] | None = None
         self._gaps = GapFinder(audio)
         self._told = GapList(source_id)
-        self._earlier = None if flac is None or heard is None else EarlierSound(flac)
+        self._earlier = None if flac is None or heard is None else EarlierAudio(flac)
         self._written = flac if flac is None or heard is None else flac.with_name(flac.name + PART)
         self._flac = None if self._written is None else FlacWriter(self._written)
 
@@ -205,11 +205,11 @@ class Sound:
         if self._flac is not None:
             self._flac.path = self._path
 
-    def mend(self, entries: Iterable[Entry], open_decoder: Callable[[], AudioDecoder]) -> None:
+    def rewrite_flac(self, entries: Iterable[Entry], open_decoder: Callable[[], AudioDecoder]) -> None:
         """Write the FLAC anew from all of a journal; raises StoreError where the disk still refuses."""
         decoder = open_decoder()
         try:
-            again = Sound(self._source_id, self._audio, decoder, self._path, self._longest, self._heard)
+            again = SourceAudio(self._source_id, self._audio, decoder, self._path, self._longest, self._heard)
             with suppress(AudioError):  # what is no audio ended the source the first time, too
                 for entry in entries:
                     if again.full:

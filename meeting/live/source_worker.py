@@ -15,8 +15,9 @@ from typing import Any
 from meeting.core.error_text import for_clients
 from meeting.core.messages import AudioFrame
 from meeting.core.records import Gap
-from meeting.live.backend import Pipeline, Workshop
-from meeting.live.source_audio import Sound
+from meeting.live.backend import Pipeline
+from meeting.live.engine_loader import Services
+from meeting.live.source_audio import SourceAudio
 from meeting.session.events import (
     Drained,
     Event,
@@ -65,7 +66,7 @@ class _Wake:
     """A job that only says: look whether the models are there."""
 
 
-class Worker:
+class SourceWorker:
     """Everything slow about a source, in one thread, so that the event loop never waits.
 
     `post`, `done` and `crowded` are called from that thread, `post` from the pipeline's too: `post` with what
@@ -75,20 +76,20 @@ class Worker:
 
     def __init__(
         self,
-        workshop: Workshop,
+        services: Services,
         meeting_id: str,
         job: OpenSource,
         post: Callable[[Event], None],
         done: Callable[[int], None],
         crowded: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._workshop = workshop
+        self._services = services
         self._meeting_id = meeting_id
         self._job = job
         self._post = post
         self._done = done
         self._crowded = crowded
-        self._path = workshop.store.journal_path(meeting_id, job.source_id)
+        self._path = services.store.journal_path(meeting_id, job.source_id)
         self._jobs: queue.SimpleQueue[AudioFrame | _Wake | None] = queue.SimpleQueue()
         self._abandoned = threading.Event()
         self._hurried = threading.Event()
@@ -104,7 +105,7 @@ class Worker:
         self._hearing: Hearing | None = None
         self.lossy = False
         """Whether something of its journal could not be heard again"""
-        self._sound: Sound | None = None
+        self._sound: SourceAudio | None = None
         self._journal: Journal | None = None
         self._pipeline: Pipeline | None = None
         self._early: list[Samples] = []
@@ -190,31 +191,31 @@ class Worker:
         self._failed = True
         if not self._abandoned.is_set():
             log.warning("source %s: %s", self._job.source_id, message)
-            told = for_clients(message, self._workshop.store.data_dir)
+            told = for_clients(message, self._services.store.data_dir)
             self._post(SourceFailed(self._job.source_id, code, told))
 
     # The beginning
 
     def _open(self) -> None:
-        shop = self._workshop
+        services = self._services
         if self._job.recover and not self._path.is_file():
             raise JournalLost("what was received before is no longer there; what was written down is kept")
-        models = shop.engine.wait().models if shop.engine.settled else None
+        models = services.engine.wait().models if services.engine.settled else None
         if self._job.recover:
-            self._journal = Journal(self._path, self._job.audio, fsync=shop.fsync, known=True)
+            self._journal = Journal(self._path, self._job.audio, fsync=services.fsync, known=True)
             self._job = replace(self._job, audio=self._journal.audio)
             if self._journal.unreadable:
                 self._say_heard()
         job, decoder = self._job, self._open_decoder()
-        self._journal = self._journal or Journal(self._path, job.audio, fsync=shop.fsync)
-        flac = shop.store.audio_path(self._meeting_id, job.source_id) if shop.keep_audio else None
+        self._journal = self._journal or Journal(self._path, job.audio, fsync=services.fsync)
+        flac = services.store.audio_path(self._meeting_id, job.source_id) if services.keep_audio else None
         longest = None
-        if shop.longest is not None:  # what was heard before is not cut, whatever the settings are now
-            longest = max(job.heard, math.ceil(shop.longest * SAMPLE_RATE))
+        if services.longest is not None:  # what was heard before is not cut, whatever the settings are now
+            longest = max(job.heard, math.ceil(services.longest * SAMPLE_RATE))
         heard = job.heard if job.recover else None
-        self._sound = Sound(job.source_id, job.audio, decoder, flac, longest, heard, self._lose)
+        self._sound = SourceAudio(job.source_id, job.audio, decoder, flac, longest, heard, self._lose)
         if models is None:
-            shop.engine.call_when_settled(self._wake)
+            services.engine.call_when_settled(self._wake)
         else:
             self._awake.set()
             if not job.recover:  # a pipeline is held only while it has something to hear
@@ -240,8 +241,8 @@ class Worker:
 
     def _connect(self) -> dict[str, Any]:
         """Make the pipeline, waiting for the models, and tell which those are; raises ModelError."""
-        engine, job = self._workshop.engine.wait(), self._job
-        self._pipeline = self._workshop.machinery.open_pipeline(
+        engine, job = self._services.engine.wait(), self._job
+        self._pipeline = self._services.backend.open_pipeline(
             engine, job.language, job.hotwords, lambda output: self._post(Heard(output)), job.source_id
         )
         self._pipeline.live = False
@@ -249,11 +250,11 @@ class Worker:
 
     def _open_decoder(self) -> AudioDecoder:
         audio = self._job.audio
-        return self._workshop.machinery.open_decoder(audio.encoding, audio.sample_rate, audio.channels)
+        return self._services.backend.open_decoder(audio.encoding, audio.sample_rate, audio.channels)
 
     def _recover(self) -> bool:
         """Hear everything on disk again; false when that must be left to another time."""
-        self._hearing = self._workshop.hearings.ask(self._path, lambda: self._jobs.put(_Wake()))
+        self._hearing = self._services.hearings.ask(self._path, lambda: self._jobs.put(_Wake()))
         heard = False
         try:
             heard = self._recovered()
@@ -272,7 +273,7 @@ class Worker:
             self._fail("lost" if problem[0] == "internal" else problem[0], problem[1])
             return False
         assert self._sound is not None
-        models = self._workshop.engine.wait().models
+        models = self._services.engine.wait().models
         self._post(Recovered(self._job.source_id, models, self._sound.name, self._sound.samples))
         if problem is not None:  # the frame that ended the source before it could be told
             self._fail(*problem)
@@ -355,7 +356,7 @@ class Worker:
     # The middle
 
     def _work(self, job: AudioFrame | _Wake) -> None:
-        if self._pipeline is None and self._workshop.engine.settled:
+        if self._pipeline is None and self._services.engine.settled:
             self._catch_up()
         if isinstance(job, AudioFrame):
             self._keep(job)
@@ -383,16 +384,16 @@ class Worker:
     def _tell(self, frame: AudioFrame) -> None:
         """Say that a frame is kept and how much has been heard, and wait while too much waits for the models."""
         assert self._sound is not None
-        shop, kept = self._workshop, Kept(self._job.source_id, frame.seq, self._sound.samples)
+        services, kept = self._services, Kept(self._job.source_id, frame.seq, self._sound.samples)
         self._post(kept)
         if self._pipeline is not None:
-            self._pipeline.live |= shop.live and self._pipeline.backlog < CAUGHT_UP
-            self._pace(shop.backlog)
+            self._pipeline.live |= services.live and self._pipeline.backlog < CAUGHT_UP
+            self._pace(services.backlog)
             return
-        crowded = kept.samples > shop.backlog * SAMPLE_RATE
+        crowded = kept.samples > services.backlog * SAMPLE_RATE
         while crowded and not self._awake.wait(REMIND):
             self._post(kept)  # or its client would take the connection for dead
-        if shop.engine.settled:
+        if services.engine.settled:
             self._catch_up()
         else:
             self._left = crowded
@@ -455,7 +456,7 @@ class Worker:
             return
         # What ends this process now would do so at every start.
         turn = threading.Event()
-        hearing = self._workshop.hearings.ask(self._path, turn.set)
+        hearing = self._services.hearings.ask(self._path, turn.set)
         while not turn.wait(CALM) and not self._hurried.is_set():
             continue
         try:
@@ -478,7 +479,7 @@ class Worker:
         self._awake.wait()
         if self._abandoned.is_set():
             return
-        if self._pipeline is None and self._workshop.engine.settled and not self._left:
+        if self._pipeline is None and self._services.engine.settled and not self._left:
             self._guarded(self._catch_up)
         if self._pipeline is None:
             whole = False
@@ -505,7 +506,7 @@ class Worker:
         assert self._sound is not None
         self._sound.finish()
         if not self._sound.whole:
-            self._sound.mend(journal.entries(self._path, self._job.audio), self._open_decoder)
+            self._sound.rewrite_flac(journal.entries(self._path, self._job.audio), self._open_decoder)
 
     def _close(self) -> None:
         """Free everything, whether or not it ended well."""
@@ -514,4 +515,4 @@ class Worker:
             if part is not None:
                 self._attempt(part.close)
         self._sound = self._pipeline = self._journal = part = None
-        self._workshop.machinery.tidy()
+        self._services.backend.release_memory()

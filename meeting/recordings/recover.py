@@ -8,7 +8,8 @@ from typing import Any
 
 from meeting.config.settings import Config
 from meeting.core.records import ENDED
-from meeting.live.backend import EngineRoom, Machinery, RealMachinery, Workshop
+from meeting.live.backend import Backend, LocalBackend
+from meeting.live.engine_loader import EngineLoader, Services
 from meeting.live.rooms import Rooms
 from meeting.storage.journal import JOURNAL
 from meeting.storage.orphans import ASIDE, GIVEN_UP
@@ -21,13 +22,13 @@ from pipelines.types import seconds
 log = logging.getLogger(__name__)
 
 
-def hear_aside(config: Config, wanted: str, machinery: Machinery | None = None) -> dict[str, Any]:
+def hear_aside(config: Config, wanted: str, backend: Backend | None = None) -> dict[str, Any]:
     """Hear again what was set aside of a meeting, by its id, the start of one, or "last"; raises MeetingError.
 
     Until it has been heard to its end the meeting is as it was; if this process dies the next server sets it aside
     again.
     """
-    machinery = machinery or RealMachinery(config)
+    backend = backend or LocalBackend(config)
     with Store(config.storage.data_dir) as store:
         meeting = store.find(wanted)
         aside = [path for path in store.files(meeting.id) if path.suffix == ASIDE]
@@ -35,14 +36,14 @@ def hear_aside(config: Config, wanted: str, machinery: Machinery | None = None) 
             raise MeetingError(f"nothing of meeting {meeting.id} was set aside")
         if meeting.state != ENDED:
             raise MeetingError(f"meeting {meeting.id} is {meeting.state}: try again once it has ended")
-        engine = EngineRoom(machinery, config.models)
+        engine = EngineLoader(backend, config.models)
         engine.load()
         try:
             engine.wait()
             hearings = Hearings(asked=True)
-            workshop = Workshop(
+            services = Services(
                 store,
-                machinery,
+                backend,
                 engine,
                 keep_audio=config.storage.keep_audio,
                 longest=config.limits.meeting_hours * 3600,
@@ -52,7 +53,7 @@ def hear_aside(config: Config, wanted: str, machinery: Machinery | None = None) 
                 path = path.replace(path.with_suffix(JOURNAL))
                 hearings.condemn(path)
                 Rescue(store).reopen(meeting.id, path.stem.partition(".")[2], GIVEN_UP).result()
-                asyncio.run(_hear(Rooms(workshop, config.limits, resumable=False), meeting.id))
+                asyncio.run(_hear(Rooms(services, config.limits, resumable=False), meeting.id))
         except OSError as error:
             raise StoreError(f"{error.filename} cannot be used: {error.strerror}") from error
         finally:

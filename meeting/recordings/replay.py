@@ -32,7 +32,8 @@ from meeting.core.messages import (
 )
 from meeting.core.records import OPEN, Meeting, Record
 from meeting.core.terminal_text import visible
-from meeting.live.backend import EngineRoom, Machinery, RealMachinery, Workshop
+from meeting.live.backend import Backend, LocalBackend
+from meeting.live.engine_loader import EngineLoader, Services
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
 from meeting.session.events import Framed, Stopped
@@ -131,27 +132,27 @@ class Tape:
             raise kinds.get(self.problem.code, MeetingError)(self.problem.message)
 
 
-def replay(config: Config, options: Options, machinery: Machinery | None = None) -> dict[str, Any]:
+def replay(config: Config, options: Options, backend: Backend | None = None) -> dict[str, Any]:
     """Run a recording through, store it, write what was asked for; returns the summary. Raises MeetingError."""
     size = options.frame
     audio = _primed(options.recording)  # before minutes are spent on models: is it audio at all?
-    machinery = machinery or RealMachinery(config)
+    backend = backend or LocalBackend(config)
     limits = replace(config.limits, frame_bytes=max(config.limits.frame_bytes, 4 * size), source_bytes=UNLIMITED)
     with Store(config.storage.data_dir) as store, _events_file(options.events) as file:
-        engine = EngineRoom(machinery, config.models)
+        engine = EngineLoader(backend, config.models)
         engine.load()
         try:
             models = engine.wait().models
-            workshop = Workshop(
+            services = Services(
                 store,
-                machinery,
+                backend,
                 engine,
                 keep_audio=config.storage.keep_audio,
                 backlog=BACKLOG,
                 longest=limits.meeting_hours * 3600,
                 live=False,
             )
-            record, tape = asyncio.run(_run(workshop, limits, options, _frames(audio, size), file))
+            record, tape = asyncio.run(_run(services, limits, options, _frames(audio, size), file))
         finally:
             engine.close()
     if options.out is not None:
@@ -160,11 +161,11 @@ def replay(config: Config, options: Options, machinery: Machinery | None = None)
 
 
 async def _run(
-    workshop: Workshop, limits: Limits, options: Options, frames: Iterator[AudioFrame], file: IO[str] | None
+    services: Services, limits: Limits, options: Options, frames: Iterator[AudioFrame], file: IO[str] | None
 ) -> tuple[Record, Tape]:
-    rooms, tape = Rooms(workshop, limits, resumable=False), Tape(file)
+    rooms, tape = Rooms(services, limits, resumable=False), Tape(file)
     meeting = Meeting(new_id(), options.title or options.recording.stem, OPEN, datetime.now(timezone.utc))
-    await asyncio.wrap_future(workshop.store.create_meeting(meeting))
+    await asyncio.wrap_future(services.store.create_meeting(meeting))
     try:
         room = await rooms.enter(meeting.id)
         assert isinstance(room, Room)
@@ -179,7 +180,7 @@ async def _run(
         # Also when interrupted or the file turns out to be damaged: what was heard is finished and stored.
         await rooms.finish_all()
     tape.check()
-    return await asyncio.to_thread(workshop.store.record, meeting.id), tape
+    return await asyncio.to_thread(services.store.record, meeting.id), tape
 
 
 async def _send(

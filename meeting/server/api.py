@@ -147,7 +147,7 @@ def _store(request: Request) -> Store:
 @router.post("", status_code=201)
 async def create(request: Request, body: NewMeeting | None = None) -> dict[str, Any]:
     """A new meeting, open for its first source; its links carry tokens where such are asked for, told only now."""
-    problem = _rooms(request).crammed()
+    problem = _rooms(request).disk_full_reason()
     if problem is not None:
         raise StoreError(problem)
     now = datetime.now(timezone.utc)

@@ -21,8 +21,9 @@ import meeting
 from meeting.config.settings import Config
 from meeting.core.edits import Conflict
 from meeting.core.error_text import for_clients
-from meeting.live.backend import EngineRoom, Machinery, RealMachinery, Workshop
-from meeting.live.memory import keep_small
+from meeting.live.backend import Backend, LocalBackend
+from meeting.live.engine_loader import EngineLoader, Services
+from meeting.live.memory import trim_regularly
 from meeting.live.retention import keep_for
 from meeting.live.rooms import Rooms
 from meeting.server import api, metrics
@@ -45,22 +46,22 @@ WEB = Path(__file__).resolve().parents[2] / "web"
 
 def create_app(
     config: Config,
-    machinery: Machinery | None = None,
+    backend: Backend | None = None,
     store: Store | None = None,
     on_failure: Callable[[MeetingError], None] | None = None,
     crashed: bool = False,
 ) -> FastAPI:
     """The whole server as an ASGI app; `app.state.rooms` is its running part.
 
-    `machinery` builds the models and pipelines (the real ones when None), `on_failure` hears of models that
+    `backend` builds the models and pipelines (the real ones when None), `on_failure` hears of models that
     cannot be loaded; `crashed`: the process before this one ended by a fault of its own.
     """
     token = server_token(config.server)
     forwarding = Forwarding(config.server.trusted_proxies, config.server.public_url)
-    machinery = machinery or RealMachinery(config)
+    backend = backend or LocalBackend(config)
     store = store or Store(config.storage.data_dir)
-    engine = EngineRoom(machinery, config.models)
-    rooms = Rooms(_workshop(config, store, machinery, engine), config.limits, crashed=crashed)
+    engine = EngineLoader(backend, config.models)
+    rooms = Rooms(_services(config, store, backend, engine), config.limits, crashed=crashed)
     app = FastAPI(
         title="Meeting transcriber",
         version=meeting.__version__,
@@ -88,10 +89,10 @@ def create_app(
     return app
 
 
-def _workshop(config: Config, store: Store, machinery: Machinery, engine: EngineRoom) -> Workshop:
-    return Workshop(
+def _services(config: Config, store: Store, backend: Backend, engine: EngineLoader) -> Services:
+    return Services(
         store,
-        machinery,
+        backend,
         engine,
         keep_audio=config.storage.keep_audio,
         backlog=config.limits.backlog,
@@ -102,7 +103,7 @@ def _workshop(config: Config, store: Store, machinery: Machinery, engine: Engine
 
 @asynccontextmanager
 async def _running(
-    config: Config, rooms: Rooms, engine: EngineRoom, on_failure: Callable[[MeetingError], None] | None
+    config: Config, rooms: Rooms, engine: EngineLoader, on_failure: Callable[[MeetingError], None] | None
 ) -> AsyncIterator[None]:
     """Everything that runs beside the requests, from the start to the end of the server."""
     rooms.store.open()
@@ -110,7 +111,7 @@ async def _running(
     watching = asyncio.create_task(rooms.watch_disk())
     engine.load(lambda: _report(engine, on_failure))
     sweeping = asyncio.create_task(keep_for(rooms, config.storage.retention_days))
-    shrinking = asyncio.create_task(keep_small())
+    shrinking = asyncio.create_task(trim_regularly())
     try:
         yield
     finally:
@@ -125,7 +126,7 @@ async def _running(
         rooms.store.close()
 
 
-def _report(engine: EngineRoom, on_failure: Callable[[MeetingError], None] | None) -> None:
+def _report(engine: EngineLoader, on_failure: Callable[[MeetingError], None] | None) -> None:
     failure = engine.failure
     if failure is None:
         log.info("models: ready")
@@ -164,7 +165,7 @@ def _add_pages(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=WEB, check_dir=False), name="static")
 
 
-def _add_state(app: FastAPI, engine: EngineRoom, rooms: Rooms) -> None:
+def _add_state(app: FastAPI, engine: EngineLoader, rooms: Rooms) -> None:
     @app.get("/healthz", tags=["server"])
     async def healthz() -> dict[str, str]:  # no thread: they may all have something to do
         """The process serves."""

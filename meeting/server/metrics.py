@@ -24,7 +24,7 @@ class Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         """The figures of this moment."""
         rooms = self._rooms
-        ready = rooms.workshop.engine.models is not None
+        ready = rooms.services.engine.models is not None
         yield GaugeMetricFamily("meeting_live", "Meetings with a source", value=rooms.live)
         yield GaugeMetricFamily("meeting_viewers", "Clients that read along", value=rooms.viewers)
         yield GaugeMetricFamily("meeting_models_ready", "1 once the models are loaded", value=float(ready))

@@ -214,7 +214,7 @@ def serve(config: Config, open_page: bool = False) -> None:
     warning = readable_by_others(config.server)
     if warning is not None:
         log.warning("%s", warning)
-    memory.share_heaps()
+    memory.limit_arenas()
     files = descriptors.raise_limit()
     problem = descriptors.shortage(config.limits, files)
     if problem is not None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from meeting.core.messages import MOST_TEXT
-from meeting.core.rate_limit import Pace
+from meeting.core.rate_limit import RateLimiter
 from meeting.transport.connections import (
     ADMISSION_SECONDS,
     CLOSING_SECONDS,
@@ -49,7 +49,7 @@ class PatientProtocol(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
         self._held = False
         """Whether the socket is not read, for whatever reason"""
         self._progress = Progress(self.loop.time())
-        self._control = Pace(CONTROL_RATE)
+        self._control = RateLimiter(CONTROL_RATE)
         self._delay = 0.0
         self._resting: asyncio.TimerHandle | None = None
 

@@ -139,7 +139,7 @@ class LeanPipeline(FakePipeline):
 
 
 @dataclass
-class FakeMachinery:
+class FakeBackend:
     """Real decoders, fake models and pipelines."""
 
     gate: threading.Event | None = None
@@ -148,7 +148,7 @@ class FakeMachinery:
     """Loading raises it"""
     pipeline: Callable[[Emit, str], Pipeline] = FakePipeline
     pipelines: list[Pipeline] = field(default_factory=list)
-    tidied: int = 0
+    released: int = 0
 
     def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
         """The fake engine, once it may be had."""
@@ -174,9 +174,9 @@ class FakeMachinery:
         self.pipelines.append(made)
         return made
 
-    def tidy(self) -> None:
+    def release_memory(self) -> None:
         """Count how often it was asked for."""
-        self.tidied += 1
+        self.released += 1
 
 
 def config(folder: Path, **limits: Any) -> Config:
@@ -258,9 +258,9 @@ def tone(seconds: float = 1.0) -> bytes:
 
 
 @contextmanager
-def serving(settings: Config, machinery: FakeMachinery | None = None, **options: Any) -> Iterator[Serving]:
+def serving(settings: Config, backend: FakeBackend | None = None, **options: Any) -> Iterator[Serving]:
     """A real server in a thread."""
-    app = create_app(settings, machinery or FakeMachinery(), **options)
+    app = create_app(settings, backend or FakeBackend(), **options)
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
     started = threading.Event()

@@ -21,7 +21,7 @@ from meeting.core.records import Meeting
 from meeting.storage.store import Store
 from pipelines.errors import ModelMissing
 from pipelines.types import Segment, Span, Speaker, Word
-from tests.fakes.server_fakes import FakeMachinery
+from tests.fakes.server_fakes import FakeBackend
 from tests.meeting.recordings.test_replay import recording
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,16 +149,16 @@ def test_a_data_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path, capsy
 
 
 @pytest.fixture
-def fakes(monkeypatch: pytest.MonkeyPatch) -> FakeMachinery:
+def fakes(monkeypatch: pytest.MonkeyPatch) -> FakeBackend:
     """Fake models for `replay` and `serve`."""
-    machinery = FakeMachinery()
-    monkeypatch.setattr("meeting.recordings.replay.RealMachinery", lambda config: machinery)
-    monkeypatch.setattr("meeting.server.app.RealMachinery", lambda config: machinery)
-    return machinery
+    backend = FakeBackend()
+    monkeypatch.setattr("meeting.recordings.replay.LocalBackend", lambda config: backend)
+    monkeypatch.setattr("meeting.server.app.LocalBackend", lambda config: backend)
+    return backend
 
 
 def test_replay_prints_one_json_object_last(
-    tmp_path: Path, fakes: FakeMachinery, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, fakes: FakeBackend, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = run(capsys, "replay", str(recording(tmp_path)), "--speed", "max", "--out", str(tmp_path / "out"))
     summary: dict[str, Any] = json.loads(out.splitlines()[-1])
@@ -167,7 +167,7 @@ def test_replay_prints_one_json_object_last(
 
 
 def test_models_that_cannot_be_loaded_end_the_server_in_one_sentence(
-    fakes: FakeMachinery, capsys: pytest.CaptureFixture[str]
+    fakes: FakeBackend, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fakes.error = ModelMissing("run models pull")
     code, _, err = run(capsys, "serve", "--port", "0", "--log-level", "error")

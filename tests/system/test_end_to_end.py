@@ -28,7 +28,7 @@ from websockets.sync.client import connect
 
 from meeting.config.settings import Config, Models
 from meeting.config.sources import load_config
-from meeting.live.backend import Engine, RealMachinery
+from meeting.live.backend import Engine, LocalBackend
 from meeting.recordings.replay import Options, replay
 from meeting.storage.store import Store
 from pipelines.types import SAMPLE_RATE, Samples
@@ -557,8 +557,8 @@ def mislabelled(sample: Sample, rows: list[dict[str, Any]]) -> float:
     return (total - unknown - right) / total
 
 
-class SharedMachinery(RealMachinery):
-    """The real machinery, with models that outlive a replay."""
+class SharedBackend(LocalBackend):
+    """The real backend, with models that outlive a replay."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -581,15 +581,15 @@ def settings(folder: Path) -> Config:
 
 
 @pytest.fixture(scope="module")
-def machinery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedMachinery]:
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedBackend]:
     """Real models for the replays in this process."""
-    shared = SharedMachinery(settings(tmp_path_factory.mktemp("unused")))
+    shared = SharedBackend(settings(tmp_path_factory.mktemp("unused")))
     yield shared
     shared.free()
 
 
 def test_neither_speed_nor_chunk_size_changes_what_is_heard(
-    tmp_path: Path, sample: Sample, machinery: SharedMachinery
+    tmp_path: Path, sample: Sample, backend: SharedBackend
 ) -> None:
     recording = excerpt(sample, tmp_path, SHORT)
     ways: dict[str, dict[str, Any]] = {
@@ -602,7 +602,7 @@ def test_neither_speed_nor_chunk_size_changes_what_is_heard(
     heard = {}
     for way, options in ways.items():
         out = tmp_path / way
-        replay(settings(tmp_path), Options(recording, out=out, **options), machinery)
+        replay(settings(tmp_path), Options(recording, out=out, **options), backend)
         body = json.loads((out / f"{recording.stem}.json").read_text())
         heard[way] = (body["segments"], body["speakers"], (out / f"{recording.stem}.rttm").read_text())
     segments, voices, _ = heard["max"]
@@ -611,7 +611,7 @@ def test_neither_speed_nor_chunk_size_changes_what_is_heard(
     assert {way for way, result in heard.items() if result != heard["max"]} == set()
 
 
-def test_no_words_are_heard_in_faint_noise(tmp_path: Path, machinery: SharedMachinery) -> None:
+def test_no_words_are_heard_in_faint_noise(tmp_path: Path, backend: SharedBackend) -> None:
     quiet = np.random.default_rng(0).normal(0, 0.0005, 5 * SAMPLE_RATE).astype(np.float32)
-    summary = replay(settings(tmp_path), Options(saved(quiet, tmp_path / "quiet.wav")), machinery)
+    summary = replay(settings(tmp_path), Options(saved(quiet, tmp_path / "quiet.wav")), backend)
     assert (summary["segments"], summary["speakers"]) == (0, 0)

@@ -33,12 +33,12 @@ from benchmarks.torture.hostile import hostile_messages
 from meeting.cli import Discreet
 from meeting.config.settings import Models
 from meeting.core.messages import Close
-from meeting.live.backend import Engine, RealMachinery
+from meeting.live.backend import Engine, LocalBackend
 from meeting.storage import database
 from meeting.storage.journal import read
 from pipelines.types import BlockFailed, Samples, Span, seconds
 from tests.conftest import Sample
-from tests.fakes.server_fakes import Client, FakeMachinery, FakePipeline, Serving, config, serving, tone, wait_ready
+from tests.fakes.server_fakes import Client, FakeBackend, FakePipeline, Serving, config, serving, tone, wait_ready
 from tests.fakes.web_fakes import browser_running, eventually
 
 
@@ -262,8 +262,8 @@ class StumblingPipeline(FakePipeline):
 
 
 def test_a_model_that_raises_costs_its_piece_only(tmp_path: Path) -> None:
-    machinery = FakeMachinery(pipeline=StumblingPipeline)
-    with serving(config(tmp_path), machinery) as served, served.connect(served.create()) as host:
+    backend = FakeBackend(pipeline=StumblingPipeline)
+    with serving(config(tmp_path), backend) as served, served.connect(served.create()) as host:
         host.start()
         for seq in range(6):
             host.frame(seq, tone())
@@ -281,7 +281,7 @@ PLANTED = "quokkas and numbats"
 """What the failure of a model says, as if a library had put into it what was said"""
 
 
-class StumblingMachinery(RealMachinery):
+class StumblingBackend(LocalBackend):
     """The real models, of which the recogniser raises whenever it is to read one piece for good."""
 
     lost: Span | None = None
@@ -329,14 +329,14 @@ def test_real_models_that_raise_cost_their_piece_only(
     tmp_path: Path, sample: Sample, caplog: pytest.LogCaptureFixture
 ) -> None:
     own = replace(config(tmp_path), models=Models(set="embedded", cache_dir=cache()))
-    machinery: Any = StumblingMachinery(own)
+    backend: Any = StumblingBackend(own)
     audio = (sample.samples()[: 20 * 16_000] * 32767).astype("<i2").tobytes()
-    with serving(own, machinery) as served:
+    with serving(own, backend) as served:
         eventually(lambda: served.http.get("/readyz").status_code == 200, seconds=120)
         plain = heard(served, audio)
         assert len(plain) > 30
-        (lost,) = [span for span in machinery.pieces if span.start <= 11 * 16_000 < span.end]
-        machinery.lost = lost
+        (lost,) = [span for span in backend.pieces if span.start <= 11 * 16_000 < span.end]
+        backend.lost = lost
         rest = heard(served, audio)
     start, end = seconds(lost.start), seconds(lost.end)
     assert [word for word in plain if not start <= word["start"] < end] == rest
@@ -421,15 +421,15 @@ OVERFLOW = """async (id) => {
 
 @pytest.mark.browser
 def test_audio_that_a_page_could_not_keep_is_a_gap_for_everyone(tmp_path: Path) -> None:
-    machinery = FakeMachinery(gate=threading.Event())
-    with serving(config(tmp_path), machinery) as served, browser_running() as browser:
+    backend = FakeBackend(gate=threading.Event())
+    with serving(config(tmp_path), backend) as served, browser_running() as browser:
         meeting_id = served.create()
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{served.port}/")
         kept, lost = page.evaluate(OVERFLOW, meeting_id)
         assert (round(kept, 3), round(lost, 3)) == (1.0, 2.0)
-        assert machinery.gate is not None
-        machinery.gate.set()
+        assert backend.gate is not None
+        backend.gate.set()
         eventually(lambda: page.evaluate("connection.unsent") == 0, lambda s: page.wait_for_timeout(s * 1000))
         page.evaluate("speak(10); connection.stop()")
         eventually(lambda: page.evaluate("connection.state") == "closed", lambda s: page.wait_for_timeout(s * 1000))

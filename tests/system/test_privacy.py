@@ -34,7 +34,7 @@ from meeting.server.app import create_app
 from meeting.cli import set_up_logs
 from meeting.config.settings import Server
 from pipelines.types import Segment, Span, Word
-from tests.fakes.server_fakes import FakeMachinery, FakePipeline, config
+from tests.fakes.server_fakes import FakeBackend, FakePipeline, config
 
 class Speaking(FakePipeline):
     def _second(self, start, end):
@@ -50,9 +50,9 @@ class Breaking(FakePipeline):
             raise RuntimeError("an unforeseen fault near {WORD}") from error
 
 set_up_logs("debug")
-machinery = FakeMachinery(pipeline=Breaking if sys.argv[2] == "breaking" else Speaking)
+backend = FakeBackend(pipeline=Breaking if sys.argv[2] == "breaking" else Speaking)
 meeting.server.run.PATIENCE = 1.0  # one of the meetings cannot be stored, and need not be waited for
-meeting.server.run.create_app = lambda settings, **options: create_app(settings, machinery, **options)
+meeting.server.run.create_app = lambda settings, **options: create_app(settings, backend, **options)
 meeting.server.run.serve(replace(config(Path(sys.argv[1])), server=Server(port=0, token="{TOKEN}", log_level="debug")))
 """
 

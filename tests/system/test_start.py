@@ -34,9 +34,9 @@ from pathlib import Path
 import meeting.server.run
 from meeting.server.app import create_app
 from meeting.config.settings import Server
-from tests.fakes.server_fakes import FakeMachinery, config
+from tests.fakes.server_fakes import FakeBackend, config
 os.umask(0)
-meeting.server.run.create_app = lambda settings, **options: create_app(settings, FakeMachinery(), **options)
+meeting.server.run.create_app = lambda settings, **options: create_app(settings, FakeBackend(), **options)
 host, token, insecure, cert, key = (None if part == "-" else part for part in sys.argv[2:])
 server = Server(
     host=host, port=0, token=token, insecure_no_auth=bool(insecure),

@@ -19,7 +19,7 @@ from meeting.evaluation.scores import LIBRARIES, Accuracy, Flicker, Share, Waits
 from pipelines.errors import MeetingError, StoreError
 from pipelines.types import SAMPLE_RATE, Span, Turn
 from tests.conftest import Sample
-from tests.fakes.server_fakes import FakeMachinery, config
+from tests.fakes.server_fakes import FakeBackend, config
 from tests.meeting.recordings.test_replay import recording
 
 WITHOUT = next((name for name in LIBRARIES if importlib.util.find_spec(name) is None), None)
@@ -123,7 +123,7 @@ def test_the_table_says_why_there_is_no_latency() -> None:
 @needs_extra
 def test_recordings_go_through_the_live_path_and_are_judged(folder: Path, tmp_path: Path) -> None:
     told: list[str] = []
-    body = evaluate(config(tmp_path / "data"), folder, None, None, FakeMachinery(), told.append).as_dict()
+    body = evaluate(config(tmp_path / "data"), folder, None, None, FakeBackend(), told.append).as_dict()
     figures = body["recordings"]["talk"]
     assert (figures["refined"]["WER"], figures["live"]["WER"]) == (1 / 3, 1 / 3)
     assert figures["refined"]["miss"] == pytest.approx(0.5 / 3)
@@ -137,7 +137,7 @@ def test_recordings_go_through_the_live_path_and_are_judged(folder: Path, tmp_pa
 @needs_extra
 def test_at_the_pace_of_speech_latency_is_measured_and_everything_is_written(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    body = evaluate(config(tmp_path / "data"), folder, 20.0, out, FakeMachinery()).as_dict()
+    body = evaluate(config(tmp_path / "data"), folder, 20.0, out, FakeBackend()).as_dict()
     assert body["recordings"]["talk"]["latency"]["final_p50"] is not None
     assert body["recordings"]["talk"]["first"]["cpWER"] == pytest.approx(1 / 3)
     assert json.loads((out / "report.json").read_text())["pooled"]["seconds"] == 2.5
@@ -157,9 +157,9 @@ def test_without_the_extra_nothing_is_begun(
 @needs_extra
 def test_a_folder_that_cannot_be_written_is_refused_before_models_are_loaded(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    machinery = FakeMachinery(error=AssertionError("loaded"))
+    backend = FakeBackend(error=AssertionError("loaded"))
     with pytest.raises(StoreError, match="cannot be written"):
-        evaluate(config(tmp_path / "data"), folder, None, tmp_path / "file" / "out", machinery)
+        evaluate(config(tmp_path / "data"), folder, None, tmp_path / "file" / "out", backend)
 
 
 def test_a_recording_in_two_formats_is_one_recording(folder: Path) -> None:

@@ -21,7 +21,7 @@ from pipelines.types import (
     TurnsRevised,
     Word,
 )
-from tests.fakes.server_fakes import FakeMachinery, FakePipeline, config
+from tests.fakes.server_fakes import FakeBackend, FakePipeline, config
 from tests.meeting.recordings.test_replay import recording
 
 KEPT = Record(Meeting("m", "m", "ended", datetime.now(timezone.utc)), (), (), (), ())
@@ -116,8 +116,8 @@ class RefiningPipeline(FakePipeline):
 
 
 def test_a_recording_gives_its_transcript_at_three_moments(tmp_path: Path) -> None:
-    machinery = FakeMachinery(pipeline=RefiningPipeline)
-    listening = Listening(machinery)
+    backend = FakeBackend(pipeline=RefiningPipeline)
+    listening = Listening(backend)
     run = run_recording(config(tmp_path / "data"), recording(tmp_path, 1.0), None, tmp_path, listening)
     assert [labels(record) for record in (run.first, run.live, run.refined)] == [
         [("one", None)],
@@ -133,16 +133,16 @@ def test_a_recording_gives_its_transcript_at_three_moments(tmp_path: Path) -> No
 def test_at_full_speed_the_models_catch_up_before_the_end_and_at_the_pace_of_speech_nobody_waits(
     tmp_path: Path,
 ) -> None:
-    machinery = FakeMachinery(pipeline=RefiningPipeline)
-    listening = Listening(machinery)
+    backend = FakeBackend(pipeline=RefiningPipeline)
+    listening = Listening(backend)
     for speed in (None, 50.0):
         run_recording(config(tmp_path / "data"), recording(tmp_path, 1.0), speed, tmp_path, listening)
-    waited = [pipeline.waited for pipeline in machinery.pipelines if isinstance(pipeline, RefiningPipeline)]
+    waited = [pipeline.waited for pipeline in backend.pipelines if isinstance(pipeline, RefiningPipeline)]
     assert waited == [[0.01], []]
 
 
 def test_models_are_loaded_once_and_freed_at_the_end(tmp_path: Path) -> None:
-    class Counting(FakeMachinery):
+    class Counting(FakeBackend):
         """Keeps the engines that it loads."""
 
         def load_engine(self, models: Any, on_progress: Any) -> Any:

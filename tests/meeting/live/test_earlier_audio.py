@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from meeting.live.earlier_audio import EarlierSound, flac_samples
+from meeting.live.earlier_audio import EarlierAudio, flac_samples
 from meeting.storage.journal import FlacWriter
 
 BLOCK = 4096
@@ -44,7 +44,7 @@ def test_a_flac_that_was_cut_says_how_long_it_is_now(path: Path, rest: float) ->
     audio = written(path, 600_000)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * rest)])
-    found = EarlierSound(path).read(0, 600_000)
+    found = EarlierAudio(path).read(0, 600_000)
     assert 0 <= flac_samples(path) - len(found) <= BLOCK
     assert np.array_equal(found, audio[: len(found)])
     assert len(found) > rest * 600_000 - 2 * BLOCK
@@ -62,14 +62,14 @@ def test_a_flac_of_a_killed_process_is_read_up_to_its_last_block(path: Path) -> 
     """
     subprocess.run([sys.executable, "-c", program, str(path)], cwd=ROOT, check=False, timeout=60)
     assert flac_samples(path) >= 49 * BLOCK
-    found = EarlierSound(path).read(0, 100 * BLOCK)
+    found = EarlierAudio(path).read(0, 100 * BLOCK)
     assert len(found) >= 48 * BLOCK
     assert np.abs(found - noise(50 * BLOCK)[: len(found)]).max() <= 1 / 32768
 
 
 def test_pieces_come_from_their_places_in_any_order(path: Path) -> None:
     audio = written(path, 100_000)
-    earlier = EarlierSound(path)
+    earlier = EarlierAudio(path)
     for start, count in [(0, 10), (10, 5), (50_000, 20_000), (99_000, 5000), (200_000, 5), (30, 40_000)]:
         assert np.array_equal(earlier.read(start, count), audio[start : start + count])
 
@@ -79,4 +79,4 @@ def test_what_is_no_flac_holds_nothing(path: Path, content: bytes | None) -> Non
     if content is not None:
         path.write_bytes(content)
     assert flac_samples(path) == 0
-    assert len(EarlierSound(path).read(0, 100)) == 0
+    assert len(EarlierAudio(path).read(0, 100)) == 0

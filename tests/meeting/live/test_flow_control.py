@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from meeting.live.flow_control import EACH, HIGH_WATER, Gate
+from meeting.live.flow_control import EACH, HIGH_WATER, ByteBudget
 
 
 def test_a_gate_holds_back_what_is_too_much_until_there_is_room() -> None:
     async def run() -> list[str]:
-        gate, order = Gate(10, 0), []
-        await gate.enter(10)
+        budget, order = ByteBudget(10, 0), []
+        await budget.enter(10)
 
         async def another() -> None:
-            await gate.enter(1)
+            await budget.enter(1)
             order.append("entered")
 
         task = asyncio.create_task(another())
         await asyncio.sleep(0)
         order.append("waited")
-        gate.leave(1)
+        budget.leave(1)
         await task
         return order
 
@@ -29,14 +29,14 @@ def test_a_gate_holds_back_what_is_too_much_until_there_is_room() -> None:
 
 def test_frames_without_anything_in_them_fill_a_gate_too() -> None:
     async def run() -> int:
-        gate, entered = Gate(), 0
+        budget, entered = ByteBudget(), 0
         with suppress(asyncio.TimeoutError):
             while True:
-                await asyncio.wait_for(gate.enter(0), 0.1)
+                await asyncio.wait_for(budget.enter(0), 0.1)
                 entered += 1
         for _ in range(entered):
-            gate.leave(0)
-        await asyncio.wait_for(gate.enter(HIGH_WATER), 10)
+            budget.leave(0)
+        await asyncio.wait_for(budget.enter(HIGH_WATER), 10)
         return entered
 
     assert asyncio.run(run()) == HIGH_WATER // EACH

@@ -20,7 +20,7 @@ import threading
 from pathlib import Path
 from meeting.live import memory
 if {shared}:
-    memory.share_heaps()
+    memory.limit_arenas()
 def held():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon"))
 kept = []
@@ -34,7 +34,7 @@ for _ in range(8):
     thread.start()
     thread.join()
 full = held()
-memory.give_back()
+memory.collect_and_trim()
 print(full, held())
 """
 
@@ -48,7 +48,7 @@ class Loop:
 
 def test_garbage_in_loops_is_freed() -> None:
     gone = weakref.ref(Loop())
-    memory.give_back()
+    memory.collect_and_trim()
     assert gone() is None
 
 
@@ -66,7 +66,7 @@ def test_what_stays_is_passed_over_afterwards() -> None:
     kept = Loop()
     before = gc.get_freeze_count()
     try:
-        memory.keep_for_good()
+        memory.freeze_objects()
         assert gc.get_freeze_count() > before
         assert not any(one is kept for one in gc.get_objects())
     finally:
@@ -75,19 +75,19 @@ def test_what_stays_is_passed_over_afterwards() -> None:
 
 def test_without_such_a_c_library_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
-    memory.share_heaps()
-    memory.give_back()
+    memory.limit_arenas()
+    memory.collect_and_trim()
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(OSError("none")))
-    memory.share_heaps()
-    memory.give_back()
+    memory.limit_arenas()
+    memory.collect_and_trim()
 
 
 def test_room_is_handed_back_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[int] = []
-    monkeypatch.setattr(memory, "hand_back", lambda: handed.append(1))
+    monkeypatch.setattr(memory, "trim_heap", lambda: handed.append(1))
 
     async def scene() -> None:
-        task = asyncio.create_task(memory.keep_small(0.01))
+        task = asyncio.create_task(memory.trim_regularly(0.01))
         while len(handed) < 3:
             await asyncio.sleep(0.01)
         task.cancel()

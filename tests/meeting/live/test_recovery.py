@@ -26,7 +26,7 @@ from pipelines.types import SAMPLE_RATE, Samples, Segment, Span, Word
 from tests.fakes.server_fakes import (
     FAKE_MODELS,
     Client,
-    FakeMachinery,
+    FakeBackend,
     FakePipeline,
     Serving,
     config,
@@ -192,8 +192,8 @@ def test_while_it_is_rebuilt_readers_see_what_was_stored_and_its_source_is_told(
         left_behind(store)
         store.save_segments(A, [words(0)]).result()
         Rescue(store).save_gap(A, Gap(SOURCE, Span(0, 1600), "lost")).result()
-    machinery = FakeMachinery(gate=threading.Event())
-    with serving(config(tmp_path), machinery) as served:
+    backend = FakeBackend(gate=threading.Event())
+    with serving(config(tmp_path), backend) as served:
         assert served.http.get("/healthz").status_code == 200
         assert served.http.get("/readyz").status_code == 503
         with served.connect(A) as viewer, served.connect(A) as host:
@@ -206,16 +206,16 @@ def test_while_it_is_rebuilt_readers_see_what_was_stored_and_its_source_is_told(
             assert (told["code"], told["fatal"]) == ("recovering", False)
             host.frame(2, tone(1.0))
             assert host.until("ack")["seq"] == 2
-            assert machinery.gate is not None
-            machinery.gate.set()
+            assert backend.gate is not None
+            backend.gate.set()
             assert [s["text"] for s in viewer.until("snapshot")["segments"]] == ["one", "one", "one"]
             host.send("stop")
             assert host.until("ended")["segments"] == 3
 
 
 def test_what_was_kept_while_the_models_loaded_is_heard_by_the_next_process(tmp_path: Path) -> None:
-    machinery = FakeMachinery(gate=threading.Event())
-    with serving(config(tmp_path), machinery) as served:
+    backend = FakeBackend(gate=threading.Event())
+    with serving(config(tmp_path), backend) as served:
         meeting_id = served.create()
         with served.connect(meeting_id) as host:
             assert host.start()["models"] == {}
@@ -225,8 +225,8 @@ def test_what_was_kept_while_the_models_loaded_is_heard_by_the_next_process(tmp_
                 pass
             served.server.handle_exit(15, None)
             assert host.close_code() == 1013
-    assert machinery.gate is not None
-    machinery.gate.set()
+    assert backend.gate is not None
+    backend.gate.set()
     with serving(config(tmp_path)) as served:
         wait_ready(served)
         with served.connect(meeting_id) as viewer:
@@ -250,7 +250,7 @@ def test_a_stopped_meeting_is_ended_by_the_next_process_though_the_database_refu
         return future
 
     monkeypatch.setattr(Store, "set_state", refusing)
-    with serving(config(tmp_path), FakeMachinery(gate=threading.Event())) as served:
+    with serving(config(tmp_path), FakeBackend(gate=threading.Event())) as served:
         meeting_id = served.create()
         with served.connect(meeting_id) as host:
             host.start()
@@ -276,7 +276,7 @@ def test_a_journal_is_free_once_its_server_has_stopped(tmp_path: Path, monkeypat
         close(journal)
 
     monkeypatch.setattr(Journal, "close", late)
-    with serving(config(tmp_path), FakeMachinery(gate=threading.Event())) as served:
+    with serving(config(tmp_path), FakeBackend(gate=threading.Event())) as served:
         meeting_id = served.create()
         with served.connect(meeting_id) as host:
             host.start()
@@ -305,15 +305,15 @@ def test_a_meeting_that_ran_in_another_process_is_heard_once_that_has_died(
 
 
 def test_models_that_cannot_be_loaded_leave_the_meeting_to_a_later_process(tmp_path: Path) -> None:
-    machinery = FakeMachinery(gate=threading.Event(), error=ModelMissing("run models pull"))
-    with serving(config(tmp_path), machinery) as served:
+    backend = FakeBackend(gate=threading.Event(), error=ModelMissing("run models pull"))
+    with serving(config(tmp_path), backend) as served:
         meeting_id = served.create()
         with served.connect(meeting_id) as host, served.connect(meeting_id) as viewer:
             token = host.start()
             host.frame(0, tone(1.0))
             host.until("ack")
-            assert machinery.gate is not None
-            machinery.gate.set()
+            assert backend.gate is not None
+            backend.gate.set()
             while (told := host.until("error"))["code"] == "loading":
                 pass
             assert (told["code"], told["message"], told["fatal"]) == ("models", "run models pull", True)
@@ -387,13 +387,13 @@ def test_a_clock_that_went_back_does_not_end_a_meeting_before_it_began(tmp_path:
 def test_a_server_that_stops_while_it_rebuilds_leaves_it_to_the_next(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         left_behind(store)
-    machinery = FakeMachinery(gate=threading.Event())
-    with serving(config(tmp_path), machinery) as served, served.connect(A) as viewer:
+    backend = FakeBackend(gate=threading.Event())
+    with serving(config(tmp_path), backend) as served, served.connect(A) as viewer:
         viewer.receive()
         served.server.handle_exit(15, None)
         assert viewer.close_code() == 1013
-        assert machinery.gate is not None
-        machinery.gate.set()
+        assert backend.gate is not None
+        backend.gate.set()
     with Store(tmp_path) as store:
         assert store.meeting(A).state == LIVE
     with serving(config(tmp_path, resume_window=1.0)) as served:
@@ -418,15 +418,15 @@ def test_of_many_meetings_only_some_hold_a_pipeline_at_once(tmp_path: Path) -> N
             goes_on.wait(20)
             super().feed(audio)
 
-    machinery = FakeMachinery(pipeline=Held)
-    with serving(config(tmp_path), machinery) as served:
-        hearings = served.app.state.rooms.workshop.hearings
-        while len(hearings._waiting) < 1 + len(ids) - AT_ONCE or len(machinery.pipelines) < AT_ONCE:
+    backend = FakeBackend(pipeline=Held)
+    with serving(config(tmp_path), backend) as served:
+        hearings = served.app.state.rooms.services.hearings
+        while len(hearings._waiting) < 1 + len(ids) - AT_ONCE or len(backend.pipelines) < AT_ONCE:
             threading.Event().wait(0.01)
-        assert len(machinery.pipelines) == AT_ONCE
+        assert len(backend.pipelines) == AT_ONCE
         goes_on.set()
         wait_ready(served)
-        assert len(machinery.pipelines) == 1 + len(ids)
+        assert len(backend.pipelines) == 1 + len(ids)
 
 
 def test_several_meetings_are_rebuilt(tmp_path: Path) -> None:
@@ -446,9 +446,9 @@ def test_a_host_ends_and_deletes_a_meeting_that_is_still_being_rebuilt(
 ) -> None:
     with Store(tmp_path) as store:
         left_behind(store)
-    machinery = FakeMachinery(gate=threading.Event())
-    assert machinery.gate is not None
-    with serving(config(tmp_path), machinery) as served, served.connect(A) as viewer:
+    backend = FakeBackend(gate=threading.Event())
+    assert backend.gate is not None
+    with serving(config(tmp_path), backend) as served, served.connect(A) as viewer:
         viewer.until("snapshot")
         assert served.http.delete(f"/api/meetings/{A}").status_code == 409
         assert served.http.post(f"/api/meetings/{A}/end").json()["state"] in ("live", "ending")
@@ -456,16 +456,16 @@ def test_a_host_ends_and_deletes_a_meeting_that_is_still_being_rebuilt(
         assert viewer.close_code() == 4404
         assert not list((tmp_path / "audio").iterdir())
         assert "failed" not in caplog.text
-        machinery.gate.set()
+        backend.gate.set()
 
 
 def test_a_meeting_that_is_ended_while_it_is_rebuilt_ends_with_all_that_was_received(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         left_behind(store)
-    machinery = FakeMachinery(gate=threading.Event())
-    assert machinery.gate is not None
-    with serving(config(tmp_path), machinery) as served, served.connect(A) as viewer:
+    backend = FakeBackend(gate=threading.Event())
+    assert backend.gate is not None
+    with serving(config(tmp_path), backend) as served, served.connect(A) as viewer:
         viewer.until("snapshot")
         assert served.http.post(f"/api/meetings/{A}/end").status_code == 200
-        machinery.gate.set()
+        backend.gate.set()
         assert viewer.until("ended")["segments"] == 2

@@ -18,12 +18,12 @@ from meeting.config.settings import Limits, Models
 from meeting.core.edits import SpeakerChange
 from meeting.core.messages import AudioFrame, AudioInfo, ServerMessage, SourceInfo, Start
 from meeting.core.records import ENDED, OPEN, Meeting
-from meeting.live.backend import EngineRoom, Workshop
+from meeting.live.engine_loader import EngineLoader, Services
 from meeting.live.room import Room
 from meeting.session.events import Framed, Renamed, Stopped
 from meeting.storage.store import Store, new_id
 from pipelines.errors import NotFound, StoreError
-from tests.fakes.server_fakes import FakeMachinery, tone
+from tests.fakes.server_fakes import FakeBackend, tone
 
 START = Start(1, AudioInfo(), SourceInfo("Ann"))
 
@@ -69,18 +69,18 @@ class FakeClient:
 Body = Callable[[Room, Store], Awaitable[None]]
 
 
-def in_room(folder: Path, body: Body, machinery: FakeMachinery | None = None, limits: Limits | None = None) -> Meeting:
+def in_room(folder: Path, body: Body, backend: FakeBackend | None = None, limits: Limits | None = None) -> Meeting:
     """Run `body` in a new meeting's room; the meeting as stored afterwards."""
     meeting = Meeting(new_id(), "Monday", OPEN, datetime.now(timezone.utc))
-    made = machinery or FakeMachinery()
+    made = backend or FakeBackend()
 
     async def run() -> None:
-        engine = EngineRoom(made, Models())
+        engine = EngineLoader(made, Models())
         engine.load()
         engine.wait()
         gone = asyncio.Event()
-        workshop = Workshop(store, made, engine)
-        room = Room(meeting, workshop, limits or Limits(), lambda: None, lambda room: gone.set())
+        services = Services(store, made, engine)
+        room = Room(meeting, services, limits or Limits(), lambda: None, lambda room: gone.set())
         await body(room, store)
         room.task.cancel()
         await asyncio.wait_for(gone.wait(), 20)

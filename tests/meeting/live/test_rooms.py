@@ -17,7 +17,7 @@ from meeting.config.settings import Limits, Models
 from meeting.core.edits import Conflict, SegmentChange, respell
 from meeting.core.messages import AudioFrame, AudioInfo, SegmentMessage, ServerMessage
 from meeting.core.records import ENDED, LIVE, OPEN, Meeting, Source
-from meeting.live.backend import EngineRoom, Workshop
+from meeting.live.engine_loader import EngineLoader, Services
 from meeting.live.retention import remove_meeting
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
@@ -26,7 +26,7 @@ from meeting.storage.journal import Journal
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import Word
-from tests.fakes.server_fakes import FakeMachinery, tone
+from tests.fakes.server_fakes import FakeBackend, tone
 from tests.meeting.live.test_room import START, FakeClient, FullDisk
 
 A, B, CUT, SOURCE = ("a" * 16, "b" * 16, "c" * 16, "s" * 16)
@@ -36,16 +36,16 @@ def among(
     folder: Path,
     body: Callable[[Rooms], Awaitable[None]],
     limits: Limits | None = None,
-    machinery: FakeMachinery | None = None,
+    backend: FakeBackend | None = None,
 ) -> None:
     """Run `body` with two open meetings."""
-    machinery = machinery or FakeMachinery()
+    backend = backend or FakeBackend()
 
     async def run() -> None:
-        engine = EngineRoom(machinery, Models())
+        engine = EngineLoader(backend, Models())
         engine.load()
         engine.wait()
-        rooms = Rooms(Workshop(store, machinery, engine), limits or Limits())
+        rooms = Rooms(Services(store, backend, engine), limits or Limits())
         try:
             await body(rooms)
         finally:
@@ -247,7 +247,7 @@ def test_what_a_thread_still_writes_for_a_deleted_meeting_is_waited_for_and_remo
 ) -> None:
     reached, go_on = threading.Event(), threading.Event()
 
-    class SlowDecoders(FakeMachinery):
+    class SlowDecoders(FakeBackend):
         """Whose first decoder takes its time."""
 
         def open_decoder(self, encoding: str, sample_rate: int, channels: int) -> Any:
@@ -272,7 +272,7 @@ def test_what_a_thread_still_writes_for_a_deleted_meeting_is_waited_for_and_remo
         assert files(rooms) == []
         assert client.closed == (4404, "deleted")
 
-    among(tmp_path, body, machinery=SlowDecoders())
+    among(tmp_path, body, backend=SlowDecoders())
 
 
 def test_no_file_outlives_its_meeting_however_a_source_and_its_deletion_meet(tmp_path: Path) -> None:
@@ -454,7 +454,7 @@ def test_a_disk_that_cannot_be_asked_once_is_watched_on(tmp_path: Path, monkeypa
 
 def test_without_a_limit_as_many_meetings_go_live_as_the_machine_carries(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
-        engine = await asyncio.to_thread(rooms.workshop.engine.wait)
+        engine = await asyncio.to_thread(rooms.services.engine.wait)
         await go_live(rooms, A)
         assert rooms.refusal() is None
         engine.capacity = 1  # type: ignore[misc]
@@ -467,7 +467,7 @@ def test_without_a_limit_as_many_meetings_go_live_as_the_machine_carries(tmp_pat
 
 def test_a_limit_that_was_set_counts_whatever_was_measured(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
-        engine = await asyncio.to_thread(rooms.workshop.engine.wait)
+        engine = await asyncio.to_thread(rooms.services.engine.wait)
         engine.capacity = 1  # type: ignore[misc]
         await go_live(rooms, A)
         assert rooms.refusal() is None

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 import pytest
 
 from meeting.live import save_queue
-from meeting.live.save_queue import Keeper
+from meeting.live.save_queue import SaveQueue
 from meeting.session.events import Effect, SaveState
 from pipelines.errors import NotFound, StoreError
 
@@ -39,11 +39,11 @@ def effect(number: int) -> SaveState:
     return SaveState("live", number, {})
 
 
-def trying(body: Callable[[Keeper, FakeDisk], Awaitable[None]]) -> FakeDisk:
+def trying(body: Callable[[SaveQueue, FakeDisk], Awaitable[None]]) -> FakeDisk:
     disk = FakeDisk()
 
     async def run() -> None:
-        kept = Keeper("m", disk.write, lambda text: disk.news.append("trouble"), lambda: disk.news.append("relief"))
+        kept = SaveQueue("m", disk.write, lambda text: disk.news.append("trouble"), lambda: disk.news.append("relief"))
         await asyncio.wait_for(body(kept, disk), 20)
         kept.close()
 
@@ -58,7 +58,7 @@ def fast(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_what_the_disk_takes_is_kept_at_once() -> None:
-    async def body(kept: Keeper, disk: FakeDisk) -> None:
+    async def body(kept: SaveQueue, disk: FakeDisk) -> None:
         await kept.save(effect(1))
         assert disk.kept == [1]
         assert await kept.settle()
@@ -67,7 +67,7 @@ def test_what_the_disk_takes_is_kept_at_once() -> None:
 
 
 def test_what_it_refuses_waits_and_later_things_wait_behind_it() -> None:
-    async def body(kept: Keeper, disk: FakeDisk) -> None:
+    async def body(kept: SaveQueue, disk: FakeDisk) -> None:
         disk.error = StoreError("full")
         for number in range(4):
             await kept.save(effect(number))
@@ -86,7 +86,7 @@ def test_what_it_refuses_waits_and_later_things_wait_behind_it() -> None:
 def test_no_more_waits_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(save_queue, "WAITING", 2)
 
-    async def body(kept: Keeper, disk: FakeDisk) -> None:
+    async def body(kept: SaveQueue, disk: FakeDisk) -> None:
         disk.error = StoreError("full")
         for number in range(5):
             await kept.save(effect(number))
@@ -98,7 +98,7 @@ def test_no_more_waits_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("cause", [ValueError("no"), OverflowError("no")])
 def test_what_can_never_be_kept_holds_up_nothing(cause: Exception) -> None:
-    async def body(kept: Keeper, disk: FakeDisk) -> None:
+    async def body(kept: SaveQueue, disk: FakeDisk) -> None:
         disk.error = StoreError("does not fit")
         disk.error.__cause__ = cause
         await kept.save(effect(1))
@@ -112,7 +112,7 @@ def test_what_can_never_be_kept_holds_up_nothing(cause: Exception) -> None:
 
 
 def test_a_meeting_that_was_deleted_is_not_tried_again() -> None:
-    async def body(kept: Keeper, disk: FakeDisk) -> None:
+    async def body(kept: SaveQueue, disk: FakeDisk) -> None:
         disk.error = NotFound("gone")
         await kept.save(effect(1))
         assert kept.gave_up
@@ -130,7 +130,7 @@ def test_a_disk_that_refuses_is_left_alone_between_two_tries_and_for_good_once_t
         tries.append(seconds)
         await sleep(0)
 
-    async def body(kept: Keeper, disk: FakeDisk) -> None:
+    async def body(kept: SaveQueue, disk: FakeDisk) -> None:
         disk.error = StoreError("full")
         await kept.save(effect(1))
         monkeypatch.setattr("meeting.live.save_queue.asyncio.sleep", counted)

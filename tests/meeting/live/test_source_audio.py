@@ -10,7 +10,7 @@ import soundfile
 
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
-from meeting.live.source_audio import Sound
+from meeting.live.source_audio import SourceAudio
 from meeting.storage.journal import FlacWriter
 from pipelines.audio.decoding import PcmDecoder, open_decoder
 from pipelines.errors import AudioError, StoreError
@@ -30,15 +30,15 @@ def picky() -> PickyDecoder:
     return PickyDecoder(np.dtype("<i2"), 16000, 1)
 
 
-def sound(path: Path | None) -> Sound:
-    return Sound("src", MONO, decoder(), path)
+def sound(path: Path | None) -> SourceAudio:
+    return SourceAudio("src", MONO, decoder(), path)
 
 
 def frame(seq: int, payload: bytes, at: float = 0.0) -> AudioFrame:
     return AudioFrame(seq, round(at * 1e6), payload)
 
 
-def take(made: Sound, taken: AudioFrame) -> tuple[Gap | None, list[Samples]]:
+def take(made: SourceAudio, taken: AudioFrame) -> tuple[Gap | None, list[Samples]]:
     """All that a frame adds."""
     gaps, parts = made.take(taken)
     return (gaps[-1] if gaps else None), list(parts)
@@ -92,26 +92,26 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_sound(tmp_path: Path, m
         assert not made.whole
         take(made, frames[2])
         with pytest.raises(StoreError):
-            made.mend(frames, decoder)
+            made.rewrite_flac(frames, decoder)
     made.finish()
     assert made.samples == 24000
-    made.mend(frames, decoder)
+    made.rewrite_flac(frames, decoder)
     assert made.whole
     assert heard(path) == tone(0.5) * 3
 
 
-def test_mending_stops_where_the_sound_stopped(tmp_path: Path) -> None:
-    made = Sound("src", MONO, picky(), tmp_path / "a.flac")
+def test_rewriting_stops_where_the_sound_stopped(tmp_path: Path) -> None:
+    made = SourceAudio("src", MONO, picky(), tmp_path / "a.flac")
     bad = [frame(0, tone(0.5)), frame(1, NO_AUDIO)]
     take(made, bad[0])
     with pytest.raises(AudioError):
         take(made, bad[1])
-    made.mend(bad, picky)
+    made.rewrite_flac(bad, picky)
     assert heard(tmp_path / "a.flac") == tone(0.5)
 
 
 def test_what_is_longer_than_it_may_be_is_cut_and_mended_to_the_same(tmp_path: Path) -> None:
-    made = Sound("src", MONO, decoder(), tmp_path / "a.flac", longest=12000)
+    made = SourceAudio("src", MONO, decoder(), tmp_path / "a.flac", longest=12000)
     frames = [frame(seq, tone(0.5)) for seq in range(3)]
     assert [len(part) for part in take(made, frames[0])[1]] == [8000]
     assert not made.full
@@ -122,12 +122,12 @@ def test_what_is_longer_than_it_may_be_is_cut_and_mended_to_the_same(tmp_path: P
     assert made.samples == 12000
     assert heard(tmp_path / "a.flac") == tone(0.5) + tone(0.5)[:8000]
     (tmp_path / "a.flac").unlink()
-    made.mend(frames, decoder)
+    made.rewrite_flac(frames, decoder)
     assert heard(tmp_path / "a.flac") == tone(0.5) + tone(0.5)[:8000]
 
 
 def test_the_silence_of_a_gap_goes_no_further_than_the_end(tmp_path: Path) -> None:
-    made = Sound("src", MONO, decoder(), tmp_path / "a.flac", longest=24000)
+    made = SourceAudio("src", MONO, decoder(), tmp_path / "a.flac", longest=24000)
     take(made, frame(0, tone(0.5), 10.0))
     gap, parts = take(made, frame(1, tone(0.5), 13.5))
     assert gap is not None
@@ -150,7 +150,7 @@ def test_frames_that_are_cut_within_a_sample_become_the_same_sound_with_the_same
     list(made.flush())
     made.finish()
     assert heard(tmp_path / "a.flac") == before + bytes(2 * len(gaps[0].span)) + after
-    made.mend(frames, decoder)
+    made.rewrite_flac(frames, decoder)
     assert heard(tmp_path / "a.flac") == before + bytes(2 * len(gaps[0].span)) + after
 
 
@@ -170,7 +170,7 @@ def test_the_flac_that_alone_has_what_is_lost_stays_until_the_new_one_is_finishe
     before = sound(path)
     take(before, frame(0, all_of_it))
     before.finish()
-    again = Sound("src", MONO, decoder(), path, heard=5 * 16000)
+    again = SourceAudio("src", MONO, decoder(), path, heard=5 * 16000)
     take(again, frame(0, all_of_it[:64000]))
     list(again.reach())
     again.settle()

@@ -18,8 +18,9 @@ import pytest
 from meeting.config.settings import Models
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
-from meeting.live.backend import Emit, EngineRoom, Workshop
-from meeting.live.source_worker import Worker
+from meeting.live.backend import Emit
+from meeting.live.engine_loader import EngineLoader, Services
+from meeting.live.source_worker import SourceWorker
 from meeting.session.events import (
     Drained,
     Event,
@@ -40,7 +41,7 @@ from meeting.storage.store import Store
 from pipelines.audio.decoding import PIECE
 from pipelines.errors import ModelMissing, StoreError
 from pipelines.types import SAMPLE_RATE, Samples, Span
-from tests.fakes.server_fakes import NO_AUDIO, FakeMachinery, FakePipeline, tone
+from tests.fakes.server_fakes import NO_AUDIO, FakeBackend, FakePipeline, tone
 
 MEETING, SOURCE = "m" * 16, "s" * 16
 JOB = OpenSource(SOURCE, AudioInfo(), None, ())
@@ -55,16 +56,16 @@ def store(tmp_path: Path) -> Iterator[Store]:
 class Bench:
     """A worker whose events can be waited for."""
 
-    def __init__(self, store: Store, machinery: FakeMachinery | None = None, **options: Any) -> None:
-        self.machinery = machinery or FakeMachinery()
+    def __init__(self, store: Store, backend: FakeBackend | None = None, **options: Any) -> None:
+        self.backend = backend or FakeBackend()
         self.store = store
         self.events: queue.Queue[Event] = queue.Queue()
         self.left: list[int] = []
-        engine = EngineRoom(self.machinery, Models())
+        engine = EngineLoader(self.backend, Models())
         engine.load()
         job, crowded = options.pop("job", JOB), options.pop("crowded", lambda: False)
-        workshop = Workshop(store, self.machinery, engine, **options)
-        self.worker = Worker(workshop, MEETING, job, self.events.put, self.left.append, crowded)
+        services = Services(store, self.backend, engine, **options)
+        self.worker = SourceWorker(services, MEETING, job, self.events.put, self.left.append, crowded)
 
     def next(self, *kinds: type) -> Event:
         while not isinstance(event := self.events.get(timeout=20), kinds):
@@ -130,18 +131,18 @@ def test_no_sound_is_kept_where_none_is_wanted(store: Store) -> None:
 
 
 def test_an_impossible_format_is_refused_before_models_are_waited_for(store: Store) -> None:
-    machinery = FakeMachinery(gate=threading.Event())
-    bench = Bench(store, machinery, job=replace(JOB, audio=AudioInfo(sample_rate=0)))
+    backend = FakeBackend(gate=threading.Event())
+    bench = Bench(store, backend, job=replace(JOB, audio=AudioInfo(sample_rate=0)))
     failed = bench.next(SourceFailed)
     assert isinstance(failed, SourceFailed)
     assert failed.code == "bad_audio"
     bench.worker.abandon()
-    assert machinery.gate is not None
-    machinery.gate.set()
+    assert backend.gate is not None
+    backend.gate.set()
 
 
 def test_models_that_cannot_be_had_refuse_the_source(store: Store) -> None:
-    bench = Bench(store, FakeMachinery(error=ModelMissing("run models pull")))
+    bench = Bench(store, FakeBackend(error=ModelMissing("run models pull")))
     assert bench.next(SourceFailed) == SourceFailed(SOURCE, "models", "run models pull")
     bench.worker.abandon()
 
@@ -151,7 +152,7 @@ def test_models_that_cannot_be_had_refuse_the_source(store: Store) -> None:
 MODELS = {"speech": "fake", "why": "a test"}
 
 
-class Loading(FakeMachinery):
+class Loading(FakeBackend):
     """Models that are there, or fail, when the test says so."""
 
     gate: threading.Event
@@ -163,7 +164,7 @@ class Loading(FakeMachinery):
 def test_frames_are_kept_and_told_while_the_models_load_and_heard_once_they_are_there(store: Store) -> None:
     import soundfile
 
-    bench = Bench(store, machinery := Loading())
+    bench = Bench(store, backend := Loading())
     assert bench.next(Opened) == Opened(SOURCE, None, f"{MEETING}.{SOURCE}.flac")
     bench.worker.keep(AudioFrame(0, 0, tone(1.0)))
     bench.worker.keep(AudioFrame(1, 3_000_000, tone(1.0)))
@@ -171,8 +172,8 @@ def test_frames_are_kept_and_told_while_the_models_load_and_heard_once_they_are_
     assert isinstance(bench.next(Missed), Missed)
     assert bench.next(Heard, Kept) == Kept(SOURCE, 1, 64000)
     assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1]
-    assert machinery.pipelines == []
-    machinery.gate.set()
+    assert backend.pipelines == []
+    backend.gate.set()
     assert bench.next(Heard, Loaded) == Loaded(SOURCE, MODELS)
     bench.next(Heard)  # with no further frame
     bench.worker.keep(AudioFrame(2, 4_000_000, tone(1.0)))
@@ -180,7 +181,7 @@ def test_frames_are_kept_and_told_while_the_models_load_and_heard_once_they_are_
     assert events[-1] == Drained(SOURCE, 80000)
     audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
     assert audio.tobytes() == tone(1.0) + bytes(4 * SAMPLE_RATE) + tone(1.0) * 2
-    (pipeline,) = machinery.pipelines
+    (pipeline,) = backend.pipelines
     assert isinstance(pipeline, FakePipeline)
     assert len(pipeline._audio) == 80000
 
@@ -189,42 +190,42 @@ def test_more_than_the_backlog_waits_for_the_models_and_its_client_is_told_so(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("meeting.live.source_worker.REMIND", 0.01)
-    bench = Bench(store, machinery := Loading(), backlog=1.5)
+    bench = Bench(store, backend := Loading(), backlog=1.5)
     for seq in range(4):
         bench.worker.keep(frame(seq, tone(1.0)))
     assert [bench.next(Kept) for _ in range(2)] == [Kept(SOURCE, 0, 16000), Kept(SOURCE, 1, 32000)]
     assert [bench.next(Kept) for _ in range(3)] == [Kept(SOURCE, 1, 32000)] * 3
     assert bench.left == [32000]
-    machinery.gate.set()
+    backend.gate.set()
     assert bench.rest()[-1] == Drained(SOURCE, 64000)
     assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1, 2, 3]
 
 
 def test_what_is_no_audio_is_told_while_the_models_load_and_the_rest_is_heard(store: Store) -> None:
-    bench = Bench(store, machinery := Loading())
+    bench = Bench(store, backend := Loading())
     bench.worker.keep(frame(0, tone(1.0)))
     bench.worker.keep(frame(1, NO_AUDIO))
     failed = bench.next(SourceFailed)
     assert isinstance(failed, SourceFailed)
     assert failed.code == "bad_audio"
     bench.worker.finish()
-    machinery.gate.set()
+    backend.gate.set()
     assert isinstance(bench.next(Heard, Drained), Heard)
     assert bench.next(Drained) == Drained(SOURCE, 16000)
 
 
 def test_a_source_that_ends_while_the_models_load_is_heard_to_its_end(store: Store) -> None:
-    bench = Bench(store, machinery := Loading())
+    bench = Bench(store, backend := Loading())
     bench.worker.keep(frame(0, tone(1.5)))
     bench.worker.finish()
     bench.next(Kept)
-    machinery.gate.set()
+    backend.gate.set()
     assert isinstance(bench.next(Heard, Drained), Heard)
     assert bench.next(Drained) == Drained(SOURCE, 24000)
 
 
 def test_a_server_that_stops_does_not_wait_for_the_models(store: Store) -> None:
-    bench = Bench(store, machinery := Loading())
+    bench = Bench(store, backend := Loading())
     bench.worker.keep(frame(0, tone(1.0)))
     bench.worker.finish()
     bench.next(Kept)
@@ -234,32 +235,32 @@ def test_a_server_that_stops_does_not_wait_for_the_models(store: Store) -> None:
     bench.worker.abandon()
     bench.worker._thread.join(20)
     assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
-    machinery.gate.set()
+    backend.gate.set()
 
 
 def test_models_that_cannot_be_loaded_leave_what_was_kept_on_disk(store: Store) -> None:
-    bench = Bench(store, machinery := Loading(error=ModelMissing("run models pull")))
+    bench = Bench(store, backend := Loading(error=ModelMissing("run models pull")))
     bench.worker.keep(frame(0, tone(1.0)))
     bench.next(Kept)
-    machinery.gate.set()
+    backend.gate.set()
     assert bench.next(SourceFailed) == SourceFailed(SOURCE, "models", "run models pull")
     assert bench.rest()[-1] == Drained(SOURCE, 16000, whole=False)
     assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
 
 
 def test_a_source_abandoned_while_the_models_load_does_not_wait_for_them(store: Store) -> None:
-    bench = Bench(store, machinery := Loading())
+    bench = Bench(store, backend := Loading())
     bench.next(Opened)
     bench.worker.abandon()
     bench.worker._thread.join(20)
     assert not bench.worker._thread.is_alive()
-    machinery.gate.set()
+    backend.gate.set()
     assert bench.events.empty()
-    assert machinery.pipelines == []
+    assert backend.pipelines == []
 
 
 def test_frames_of_a_refused_source_leave_the_queue(store: Store) -> None:
-    bench = Bench(store, FakeMachinery(error=ModelMissing("no")))
+    bench = Bench(store, FakeBackend(error=ModelMissing("no")))
     bench.worker.keep(frame(0, b"1234"))
     bench.worker.abandon()
     bench.worker._thread.join(20)
@@ -436,7 +437,7 @@ class LatePipeline(FakePipeline):
 
 def test_a_meeting_counts_as_rebuilt_once_what_was_heard_again_is_said(store: Store) -> None:
     left_behind(store, tone(1.0), tone(1.0))
-    bench = Bench(store, FakeMachinery(pipeline=LatePipeline), job=AGAIN)
+    bench = Bench(store, FakeBackend(pipeline=LatePipeline), job=AGAIN)
     bench.next(Reopened)
     events = [bench.next(Heard, Recovered) for _ in range(13)]
     assert [type(event) for event in events] == [Heard] * 12 + [Recovered]
@@ -459,7 +460,7 @@ def test_frames_that_arrive_while_the_old_ones_are_heard_are_kept_before_they_ar
 
     left_behind(store, *(tone(0.5),) * 4)
     GatedPipeline.gate.clear()
-    bench = Bench(store, FakeMachinery(pipeline=GatedPipeline), job=AGAIN)
+    bench = Bench(store, FakeBackend(pipeline=GatedPipeline), job=AGAIN)
     bench.next(Reopened)
     for seq in (4, 5):
         bench.worker.keep(frame(seq, tone(1.0)))
@@ -476,15 +477,15 @@ def test_frames_that_arrive_while_the_old_ones_are_heard_are_kept_before_they_ar
 
 def test_an_old_journal_takes_frames_while_the_models_load_and_is_heard_with_them(store: Store) -> None:
     left_behind(store, tone(1.0))
-    bench = Bench(store, machinery := Loading(), job=AGAIN)
+    bench = Bench(store, backend := Loading(), job=AGAIN)
     assert bench.next(Reopened) == Reopened(SOURCE, 1)
     bench.worker.keep(frame(1, tone(0.5)))
     kept = bench.next(Kept)
     assert isinstance(kept, Kept)
     assert kept.seq == 1
     assert bench.left == [16000]
-    assert machinery.pipelines == []
-    machinery.gate.set()
+    assert backend.pipelines == []
+    backend.gate.set()
     recovered = bench.next(Recovered, SourceFailed)
     assert recovered == Recovered(SOURCE, MODELS, f"{MEETING}.{SOURCE}.flac", 24000)
     assert bench.rest()[-1] == Drained(SOURCE, 24000)
@@ -492,9 +493,9 @@ def test_an_old_journal_takes_frames_while_the_models_load_and_is_heard_with_the
 
 def test_an_old_journal_is_left_when_the_models_cannot_be_loaded(store: Store) -> None:
     left_behind(store, tone(1.0))
-    bench = Bench(store, machinery := Loading(error=ModelMissing("run models pull")), job=AGAIN)
+    bench = Bench(store, backend := Loading(error=ModelMissing("run models pull")), job=AGAIN)
     bench.next(Reopened)
-    machinery.gate.set()
+    backend.gate.set()
     assert bench.next(SourceFailed, Recovered) == SourceFailed(SOURCE, "models", "run models pull")
     assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
 
@@ -562,7 +563,7 @@ class BrokenPipeline(FakePipeline):
 
 def test_a_pipeline_that_cannot_finish_still_ends(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
-    bench = Bench(store, FakeMachinery(pipeline=BrokenPipeline))
+    bench = Bench(store, FakeBackend(pipeline=BrokenPipeline))
     bench.worker.keep(frame(0, tone(1.0)))
     events = bench.rest()
     assert SourceFailed(SOURCE, "internal", "internal error") in events
@@ -581,10 +582,10 @@ class SlowPipeline(FakePipeline):
 
 
 def test_a_pipeline_with_a_backlog_is_waited_for(store: Store) -> None:
-    bench = Bench(store, FakeMachinery(pipeline=SlowPipeline), backlog=60.0)
+    bench = Bench(store, FakeBackend(pipeline=SlowPipeline), backlog=60.0)
     bench.worker.keep(frame(0, tone(0.1)))
     bench.rest()
-    (pipeline,) = bench.machinery.pipelines
+    (pipeline,) = bench.backend.pipelines
     assert isinstance(pipeline, SlowPipeline)
     assert pipeline.waited == 60.0
 
@@ -595,7 +596,7 @@ def test_an_abandoned_source_says_nothing_more(store: Store) -> None:
     bench.worker.abandon()
     bench.worker._thread.join(20)
     assert bench.events.empty()
-    (pipeline,) = bench.machinery.pipelines
+    (pipeline,) = bench.backend.pipelines
     assert isinstance(pipeline, FakePipeline)
     assert pipeline.closed
 
@@ -634,12 +635,12 @@ class FakeSlowPipeline(FakePipeline):
 def test_a_source_is_live_once_it_has_caught_up_and_a_recording_never(
     store: Store, live: bool, lived: list[bool]
 ) -> None:
-    machinery = FakeMachinery(pipeline=FakeSlowPipeline)
-    bench = Bench(store, machinery, live=live)
+    backend = FakeBackend(pipeline=FakeSlowPipeline)
+    bench = Bench(store, backend, live=live)
     for seq in range(5):
         bench.worker.keep(frame(seq, tone(0.1)))
     bench.rest()
-    (pipeline,) = machinery.pipelines
+    (pipeline,) = backend.pipelines
     assert pipeline.lived == lived  # type: ignore[attr-defined]
 
 
@@ -677,13 +678,13 @@ class Counting(FakePipeline):
 
 
 def counting(bench: Bench) -> Counting:
-    (pipeline,) = bench.machinery.pipelines
+    (pipeline,) = bench.backend.pipelines
     assert isinstance(pipeline, Counting)
     return pipeline
 
 
 def test_a_frame_of_many_minutes_is_heard_in_pieces_and_waited_for_after_each(store: Store) -> None:
-    bench = Bench(store, FakeMachinery(pipeline=Counting), job=BOMB)
+    bench = Bench(store, FakeBackend(pipeline=Counting), job=BOMB)
     bench.worker.keep(frame(0, bomb(600)))
     events = bench.rest()
     assert events[-1] == Drained(SOURCE, 601 * SAMPLE_RATE)
@@ -701,7 +702,7 @@ def test_a_frame_of_many_minutes_is_heard_in_pieces_and_waited_for_after_each(st
 def test_a_frame_that_holds_more_than_a_meeting_may_last_is_heard_up_to_there(store: Store) -> None:
     import soundfile
 
-    bench = Bench(store, FakeMachinery(pipeline=Counting), job=BOMB, longest=60.5)
+    bench = Bench(store, FakeBackend(pipeline=Counting), job=BOMB, longest=60.5)
     bench.worker.keep(frame(0, bomb(600)))
     bench.worker.keep(frame(1, b"more"))
     events = bench.rest()
@@ -721,7 +722,7 @@ def test_what_a_killed_process_left_is_heard_in_pieces_and_as_far_as_before(
     with journal.Journal(store.journal_path(MEETING, SOURCE), BOMB.audio) as written:
         written.append(frame(0, bomb(600)))
     job = replace(AGAIN, heard=before)
-    bench = Bench(store, FakeMachinery(pipeline=Counting), job=job, longest=60.5)
+    bench = Bench(store, FakeBackend(pipeline=Counting), job=job, longest=60.5)
     recovered = bench.next(Recovered)
     assert isinstance(recovered, Recovered)
     assert recovered.samples == after
@@ -732,12 +733,12 @@ def test_what_a_killed_process_left_is_heard_in_pieces_and_as_far_as_before(
 
 
 def test_of_a_frame_of_many_minutes_no_more_than_the_backlog_waits_for_the_models(store: Store) -> None:
-    machinery = Loading(pipeline=Counting)
-    bench = Bench(store, machinery, job=BOMB, backlog=30.0)
+    backend = Loading(pipeline=Counting)
+    bench = Bench(store, backend, job=BOMB, backlog=30.0)
     bench.worker.keep(frame(0, bomb(600)))
     while (kept := bench.next(Kept)).samples <= 30 * SAMPLE_RATE:  # type: ignore[attr-defined]
         pass
-    machinery.gate.set()
+    backend.gate.set()
     assert bench.rest()[-1] == Drained(SOURCE, 601 * SAMPLE_RATE)
     pipeline = counting(bench)
     assert sum(pipeline.fed) == 601 * SAMPLE_RATE
@@ -746,8 +747,8 @@ def test_of_a_frame_of_many_minutes_no_more_than_the_backlog_waits_for_the_model
 
 
 def test_a_server_that_stops_leaves_the_rest_of_such_a_frame_to_a_later_one(store: Store) -> None:
-    machinery = Loading(pipeline=Counting)
-    bench = Bench(store, machinery, job=BOMB, backlog=30.0)
+    backend = Loading(pipeline=Counting)
+    bench = Bench(store, backend, job=BOMB, backlog=30.0)
     bench.worker.keep(frame(0, bomb(600)))
     bench.worker.keep(frame(1, b"more"))
     bench.worker.finish(hurry=True)
@@ -756,7 +757,7 @@ def test_a_server_that_stops_leaves_the_rest_of_such_a_frame_to_a_later_one(stor
     assert not drained.whole
     assert drained.samples < 30 * SAMPLE_RATE + 2 * PIECE
     assert [frame.seq for frame in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1]
-    machinery.gate.set()
+    backend.gate.set()
     bench.end()
 
 

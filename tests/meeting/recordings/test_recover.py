@@ -18,7 +18,7 @@ from meeting.storage.recovery_attempts import SAME, Note, _settle
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError, ModelMissing, NotFound
 from pipelines.types import SAMPLE_RATE, Span
-from tests.fakes.server_fakes import FakeMachinery, config, serving, tone, wait_ready
+from tests.fakes.server_fakes import FakeBackend, config, serving, tone, wait_ready
 from tests.meeting.storage.test_recovery_attempts import GOOD, NOW, SOURCE, left_behind
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,7 +39,7 @@ def given_up(folder: Path) -> Path:
 
 def test_it_is_heard_to_its_end_and_the_meeting_is_whole(tmp_path: Path) -> None:
     aside = given_up(tmp_path)
-    told = hear_aside(config(tmp_path), "last", FakeMachinery())
+    told = hear_aside(config(tmp_path), "last", FakeBackend())
     assert told == {"meeting": GOOD, "state": "ended", "seconds": 3.0, "segments": 3, "gaps": 0}
     assert not aside.exists()
     assert list((tmp_path / "audio").glob("*.hearing")) == []
@@ -52,11 +52,11 @@ def test_a_process_that_dies_over_it_leaves_it_to_no_server(tmp_path: Path) -> N
         import os, sys
         from pathlib import Path
         from meeting.recordings.recover import hear_aside
-        from tests.fakes.server_fakes import FakeMachinery, FakePipeline, config
+        from tests.fakes.server_fakes import FakeBackend, FakePipeline, config
         class Deadly(FakePipeline):
             def feed(self, audio):
                 os._exit(3)
-        hear_aside(config(Path(sys.argv[1])), "{GOOD}", FakeMachinery(pipeline=Deadly))
+        hear_aside(config(Path(sys.argv[1])), "{GOOD}", FakeBackend(pipeline=Deadly))
     """
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, check=False, timeout=60)
     assert ended.returncode == 3
@@ -72,7 +72,7 @@ def test_a_process_that_dies_over_it_leaves_it_to_no_server(tmp_path: Path) -> N
 def test_models_that_cannot_be_loaded_change_nothing(tmp_path: Path) -> None:
     aside = given_up(tmp_path)
     with pytest.raises(ModelMissing):
-        hear_aside(config(tmp_path), GOOD, FakeMachinery(error=ModelMissing("run models pull")))
+        hear_aside(config(tmp_path), GOOD, FakeBackend(error=ModelMissing("run models pull")))
     assert aside.is_file()
     with Store(tmp_path) as store:
         assert store.meeting(GOOD).state == ENDED
@@ -82,9 +82,9 @@ def test_what_was_never_set_aside_is_a_sentence(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store.create_meeting(Meeting(GOOD, "t", "open", NOW)).result()
     with pytest.raises(MeetingError, match="nothing of meeting"):
-        hear_aside(config(tmp_path), GOOD, FakeMachinery())
+        hear_aside(config(tmp_path), GOOD, FakeBackend())
     with pytest.raises(NotFound):
-        hear_aside(config(tmp_path), "zzz", FakeMachinery())
+        hear_aside(config(tmp_path), "zzz", FakeBackend())
 
 
 def test_a_meeting_that_is_not_over_is_left_alone(tmp_path: Path) -> None:
@@ -92,13 +92,13 @@ def test_a_meeting_that_is_not_over_is_left_alone(tmp_path: Path) -> None:
         left_behind(store, GOOD, tone(1.0))
         set_aside(store.journal_path(GOOD, SOURCE))
     with pytest.raises(MeetingError, match="is live: try again"):
-        hear_aside(config(tmp_path), GOOD, FakeMachinery())
+        hear_aside(config(tmp_path), GOOD, FakeBackend())
 
 
 def test_the_command_prints_what_came_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("meeting.recordings.recover.RealMachinery", lambda config: FakeMachinery())
+    monkeypatch.setattr("meeting.recordings.recover.LocalBackend", lambda config: FakeBackend())
     given_up(tmp_path)
     assert cli.main(["recover", GOOD, "--data-dir", str(tmp_path)]) == 0
     assert json.loads(capsys.readouterr().out)["segments"] == 3

@@ -14,7 +14,7 @@ from meeting.config.settings import Config
 from meeting.recordings.replay import Options, replay
 from meeting.storage.store import Store
 from pipelines.errors import AudioError, MeetingError, ModelMissing, SettingsError, StoreError
-from tests.fakes.server_fakes import FakeMachinery, config, tone
+from tests.fakes.server_fakes import FakeBackend, config, tone
 
 
 def recording(folder: Path, seconds: float = 2.5, sound: bytes | None = None, name: str = "talk.wav") -> Path:
@@ -27,10 +27,10 @@ def recording(folder: Path, seconds: float = 2.5, sound: bytes | None = None, na
     return path
 
 
-def run(folder: Path, machinery: FakeMachinery | None = None, **options: Any) -> dict[str, Any]:
+def run(folder: Path, backend: FakeBackend | None = None, **options: Any) -> dict[str, Any]:
     if "recording" not in options:
         options["recording"] = recording(folder)
-    return replay(settings(folder), Options(**options), machinery or FakeMachinery())
+    return replay(settings(folder), Options(**options), backend or FakeBackend())
 
 
 def settings(folder: Path) -> Config:
@@ -121,9 +121,9 @@ def test_silence_is_no_error(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_recording_is_refused_before_models_are_loaded(tmp_path: Path, make: Any) -> None:
-    machinery = FakeMachinery(error=AssertionError("loaded"))
+    backend = FakeBackend(error=AssertionError("loaded"))
     with pytest.raises(AudioError) as caught:
-        run(tmp_path, machinery, recording=make(tmp_path))
+        run(tmp_path, backend, recording=make(tmp_path))
     assert "\n" not in str(caught.value)
 
 
@@ -134,7 +134,7 @@ def _written(path: Path, data: bytes) -> Path:
 
 def test_models_that_are_missing_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match="run models pull"):
-        run(tmp_path, FakeMachinery(error=ModelMissing("run models pull")))
+        run(tmp_path, FakeBackend(error=ModelMissing("run models pull")))
 
 
 @pytest.mark.parametrize("chunk", [0.0, -1.0, 16.0])
@@ -155,7 +155,7 @@ def test_a_pipeline_that_breaks_is_an_error_and_what_was_heard_is_kept(tmp_path:
     from tests.meeting.live.test_source_worker import BrokenPipeline
 
     with pytest.raises(MeetingError, match="internal error"):
-        run(tmp_path, FakeMachinery(pipeline=BrokenPipeline))
+        run(tmp_path, FakeBackend(pipeline=BrokenPipeline))
     with Store(tmp_path / "data") as store:
         (meeting,), _ = store.meetings()
     assert (meeting.state, meeting.segments) == ("ended", 2)
@@ -176,6 +176,6 @@ def test_other_rates_and_channels_are_read(tmp_path: Path) -> None:
 def test_a_recording_is_a_file_whatever_its_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recording(tmp_path, name=name)
     monkeypatch.chdir(tmp_path)
-    summary = replay(settings(tmp_path), Options(Path(name), out=tmp_path / "out"), FakeMachinery())
+    summary = replay(settings(tmp_path), Options(Path(name), out=tmp_path / "out"), FakeBackend())
     assert summary["segments"] == 3
     assert (tmp_path / "out" / f"{Path(name).stem}.srt").is_file()

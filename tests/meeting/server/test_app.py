@@ -11,7 +11,7 @@ import pytest
 
 from meeting.storage.store import Store
 from pipelines.errors import DatabaseTooNew, ModelMissing
-from tests.fakes.server_fakes import FAKE_MODELS, FakeMachinery, Serving, config, serving, wait_ready
+from tests.fakes.server_fakes import FAKE_MODELS, FakeBackend, Serving, config, serving, wait_ready
 
 
 @pytest.fixture(scope="module")
@@ -205,20 +205,20 @@ def test_figures_are_numbers_only(served: Serving) -> None:
 
 
 def test_before_the_models_are_loaded_the_page_is_there_already(tmp_path: Path) -> None:
-    machinery = FakeMachinery(gate=threading.Event())
-    with serving(config(tmp_path), machinery) as served:
+    backend = FakeBackend(gate=threading.Event())
+    with serving(config(tmp_path), backend) as served:
         assert served.http.get("/").status_code == 200
         answer = served.http.get("/readyz")
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "loading")
-        assert machinery.gate is not None
-        machinery.gate.set()
+        assert backend.gate is not None
+        backend.gate.set()
         wait_ready(served)
 
 
 def test_models_that_cannot_be_loaded_are_reported(tmp_path: Path) -> None:
     failures: list[Exception] = []
-    machinery = FakeMachinery(error=ModelMissing("run models pull"))
-    with serving(config(tmp_path), machinery, on_failure=failures.append) as served:
+    backend = FakeBackend(error=ModelMissing("run models pull"))
+    with serving(config(tmp_path), backend, on_failure=failures.append) as served:
         while not failures:
             threading.Event().wait(0.01)
         assert served.http.get("/readyz").json()["error"] == {"code": "models", "message": "run models pull"}
@@ -247,10 +247,10 @@ def test_durability_is_a_setting(tmp_path: Path) -> None:
     from meeting.server.app import create_app
 
     made = {value: replace(config(tmp_path), storage=Storage(tmp_path, durability=value)) for value in ("os", "fsync")}
-    assert [create_app(made[value]).state.rooms.workshop.fsync for value in ("os", "fsync")] == [False, True]
+    assert [create_app(made[value]).state.rooms.services.fsync for value in ("os", "fsync")] == [False, True]
 
 
 def test_meetings_of_the_server_count_as_live(tmp_path: Path) -> None:
     from meeting.server.app import create_app
 
-    assert create_app(config(tmp_path)).state.rooms.workshop.live
+    assert create_app(config(tmp_path)).state.rooms.services.live

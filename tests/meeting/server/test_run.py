@@ -122,16 +122,16 @@ from pathlib import Path
 import meeting.server.run
 from meeting.server.app import create_app
 from meeting.config.settings import Server
-from tests.fakes.server_fakes import FakeMachinery, FakePipeline, config
+from tests.fakes.server_fakes import FakeBackend, FakePipeline, config
 
 class StuckPipeline(FakePipeline):
     def finish(self):
         threading.Event().wait(60)
 
-machinery = FakeMachinery(pipeline=StuckPipeline if sys.argv[2].startswith("stuck") else FakePipeline)
+backend = FakeBackend(pipeline=StuckPipeline if sys.argv[2].startswith("stuck") else FakePipeline)
 if sys.argv[2] == "stuck, and soon given up":
     meeting.server.run.PATIENCE = 1.0
-meeting.server.run.create_app = lambda settings, **options: create_app(settings, machinery, **options)
+meeting.server.run.create_app = lambda settings, **options: create_app(settings, backend, **options)
 meeting.server.run.serve(replace(config(Path(sys.argv[1])), server=Server(port=0)))
 """
 

@@ -32,7 +32,7 @@ from tests.fakes.server_fakes import (
     FAKE_MODELS,
     NO_AUDIO,
     Client,
-    FakeMachinery,
+    FakeBackend,
     FakePipeline,
     Serving,
     config,
@@ -158,8 +158,8 @@ def test_readers_of_a_long_meeting_get_the_newest_lines_first_and_in_the_end_wha
     for module in (history, archive):
         monkeypatch.setattr(module, "NEWEST", 20_000)
         monkeypatch.setattr(module, "PART", 5_000)
-    machinery = FakeMachinery(pipeline=lambda emit, source_id: LongLines(emit, source_id))
-    with serving(config(tmp_path), machinery) as running, ExitStack() as open_:
+    backend = FakeBackend(pipeline=lambda emit, source_id: LongLines(emit, source_id))
+    with serving(config(tmp_path), backend) as running, ExitStack() as open_:
         wait_ready(running)
         meeting_id = running.create()
         host = open_.enter_context(running.connect(meeting_id))
@@ -530,15 +530,15 @@ def test_our_own_page_can(served: Serving) -> None:
 
 
 def test_a_source_that_starts_while_models_load_is_told_and_then_heard(tmp_path: Path) -> None:
-    machinery = FakeMachinery(gate=threading.Event())
-    with serving(config(tmp_path), machinery) as served, served.connect(served.create()) as host:
+    backend = FakeBackend(gate=threading.Event())
+    with serving(config(tmp_path), backend) as served, served.connect(served.create()) as host:
         assert host.start()["models"] == {}
         told = host.until("error")
         assert (told["code"], told["fatal"]) == ("loading", False)
         host.frame(0, tone())
         assert host.until("ack")["seq"] == 0
-        assert machinery.gate is not None
-        machinery.gate.set()
+        assert backend.gate is not None
+        backend.gate.set()
         assert host.until("snapshot")["models"] == FAKE_MODELS
         host.frame(1, tone())
         host.send("stop")
@@ -572,7 +572,7 @@ class BrokenPipeline(FakePipeline):
 
 def test_a_pipeline_that_breaks_ends_its_meeting_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
-    with serving(config(tmp_path), FakeMachinery(pipeline=BrokenPipeline)) as served:
+    with serving(config(tmp_path), FakeBackend(pipeline=BrokenPipeline)) as served:
         with served.connect(served.create()) as host:
             host.start()
             host.frame(0, tone())

@@ -21,7 +21,7 @@ from meeting.storage.orphans import GIVEN_UP
 from meeting.storage.recovery_attempts import AT_ONCE, CRASHES, DEATHS, SAME, Hearing, Hearings, Note, _read
 from meeting.storage.store import Store
 from pipelines.types import SAMPLE_RATE, Segment, Span, Word
-from tests.fakes.server_fakes import FakeMachinery, config, serving, tone, wait_ready
+from tests.fakes.server_fakes import FakeBackend, config, serving, tone, wait_ready
 
 GOOD, BAD, OTHER, SOURCE = "a" * 16, "b" * 16, "c" * 16, "s" * 16
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -233,7 +233,7 @@ def test_a_journal_that_ends_every_start_is_set_aside_and_the_meetings_beside_it
     with serving(config(server.data)) as served:
         wait_ready(served)
         assert served.http.get(f"/api/meetings/{BAD}").json()["state"] == "ended"
-    assert hear_aside(config(server.data), BAD[:3], FakeMachinery())["segments"] == 4
+    assert hear_aside(config(server.data), BAD[:3], FakeBackend())["segments"] == 4
     with Store(server.data) as store:
         record = store.record(BAD)
         assert [segment.text for segment in record.segments] == ["one"] * 4

@@ -24,7 +24,7 @@ from meeting.transport import keepalive
 from meeting.transport.connections import Bounds, Connections, Peer
 from meeting.transport.uvicorn_parts import ServerState
 from pipelines.types import SAMPLE_RATE
-from tests.fakes.server_fakes import FakeMachinery, FakePipeline, Serving, config, serving, tone, wait_ready
+from tests.fakes.server_fakes import FakeBackend, FakePipeline, Serving, config, serving, tone, wait_ready
 
 EVERY = 0.1
 """Seconds between two pings, and between two words to a source that waits"""
@@ -65,7 +65,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: threading.Even
     monkeypatch.setattr(keepalive, "PING_EVERY", EVERY)
     monkeypatch.setattr(keepalive, "PING_TIMEOUT", TIMEOUT)
     monkeypatch.setattr(course, "REMIND", EVERY)
-    with serving(config(tmp_path), FakeMachinery(pipeline=HeldPipeline)) as running:
+    with serving(config(tmp_path), FakeBackend(pipeline=HeldPipeline)) as running:
         wait_ready(running)
         try:
             yield running

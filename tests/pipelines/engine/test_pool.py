@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meeting.config.settings import Config
-from meeting.live.backend import RealMachinery
+from meeting.live.backend import LocalBackend
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine
 from pipelines.engine.pool import Fleet
@@ -83,8 +83,8 @@ def test_sources_of_a_server_are_spread_over_real_engines_and_leave_them_again()
         Engine(FakeRecogniser(), find, FakeVoiceModel(), DISTANCES, dict(MODELS))  # type: ignore[arg-type]
         for _ in range(2)
     ]
-    both, machinery = Fleet(engines), RealMachinery(Config())
-    pipelines = [machinery.open_pipeline(both, None, (), lambda output: None, str(n)) for n in range(4)]
+    both, backend = Fleet(engines), LocalBackend(Config())
+    pipelines = [backend.open_pipeline(both, None, (), lambda output: None, str(n)) for n in range(4)]
     assert [engine.guests for engine in engines] == [2, 2]
     for pipeline in pipelines:
         pipeline.close()
