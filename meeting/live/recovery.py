@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import faulthandler
-import fcntl
 import logging
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -22,60 +18,12 @@ from meeting.storage.edit_store import Corrections
 from meeting.storage.orphans import GIVEN_UP, set_aside
 from meeting.storage.recovery_store import Rescue
 from meeting.storage.store import Store
-from pipelines.errors import StoreError
 from pipelines.types import SAMPLE_RATE, Span
 
 log = logging.getLogger(__name__)
 
-LOCK = "serve.lock"
-"""File in the data folder that the one server holds"""
-
-
-CRASH = "crash.log"
-"""File in the data folder for the fault that ends the server"""
-MOST = 7 * 86_400.0
+LONGEST_MEETING = 7 * 86_400.0
 """Seconds that a meeting lasts at most, whatever a client's clock says"""
-
-
-@contextmanager
-def only_server(data_dir: Path) -> Iterator[None]:
-    """Keeps a second server away from a data folder, made where missing, while this one runs; raises StoreError."""
-    try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StoreError(f"{error.filename or data_dir / LOCK} cannot be used: {error.strerror}") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(file)
-        raise StoreError(
-            f"another server uses {data_dir}: stop it, or choose another folder with --data-dir"
-        ) from error
-    try:
-        yield
-    finally:
-        os.close(file)
-
-
-@contextmanager
-def crash_record(data_dir: Path) -> Iterator[bool]:
-    """Have the fault written down that ends this process; whether the one before had one. Raises StoreError."""
-    path = data_dir / CRASH
-    try:
-        said = path.read_text(errors="replace") if path.exists() else ""
-        file = path.open("w")
-    except OSError as error:
-        raise StoreError(f"{path} cannot be used: {error.strerror}") from error
-    if said:
-        log.error("the process before this one crashed:\n%s", said[:4000])
-    with file:
-        faulthandler.enable(file)
-        try:
-            yield bool(said)
-        finally:
-            faulthandler.disable()
-    path.unlink(missing_ok=True)
 
 
 def restore(
@@ -108,12 +56,12 @@ def restore(
         # From now on its client is away: a crash while it is rebuilt must not give it the whole window again.
         resume = replace(resume, lost_at=now)
         rescue.save_resume(meeting_id, resume).result()
-    left_time = remaining(resume.lost_at, now, window)
-    heard = max(_samples(record), flac_samples(store.audio_path(meeting_id, source.id)))
-    return Restored(record, source, resume, left_time, heard_at, Corrections(store).edits(meeting_id), heard)
+    left_of_window = window_left(resume.lost_at, now, window)
+    heard = max(_stored_samples(record), flac_samples(store.audio_path(meeting_id, source.id)))
+    return Restored(record, source, resume, left_of_window, heard_at, Corrections(store).edits(meeting_id), heard)
 
 
-def remaining(lost_at: datetime | None, now: datetime, window: float) -> float:
+def window_left(lost_at: datetime | None, now: datetime, window: float) -> float:
     """Seconds left of the window, between none and all of it whichever way the clock was set meanwhile."""
     away = 0.0 if lost_at is None else (now - lost_at).total_seconds()
     return min(window, max(0.0, window - away))
@@ -144,19 +92,19 @@ def journal_samples(path: Path, audio: AudioInfo) -> int:
         size += len(frame.payload)
         first, last = frame.capture_us if first is None else first, frame.capture_us
     span = size / rate if rate > 0 else max(0, last - (first or 0)) / 1e6
-    return round(min(span, MOST) * SAMPLE_RATE)
+    return round(min(span, LONGEST_MEETING) * SAMPLE_RATE)
 
 
 def _end(store: Store, record: Record) -> None:
     """End a meeting of which no audio is left, with all that was stored."""
     meeting = record.meeting
-    samples = _samples(record)
+    samples = _stored_samples(record)
     ended = (meeting.started_at or meeting.created_at) + timedelta(seconds=samples / SAMPLE_RATE)
     store.set_state(meeting.id, ENDED, ended_at=ended, samples=samples).result()
     log.warning("meeting %s: was cut off and is ended with what was stored", meeting.id)
 
 
-def _samples(record: Record) -> int:
+def _stored_samples(record: Record) -> int:
     """How much of a meeting must have been heard, as far as it was stored."""
     ends = [segment.span.end for segment in record.segments] + [turn.span.end for turn in record.turns]
     return max([record.meeting.samples, *ends])

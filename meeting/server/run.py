@@ -18,12 +18,13 @@ from meeting.config.settings import Config, Limits, Server
 from meeting.core.access import is_loopback
 from meeting.core.messages import HEADER
 from meeting.live import memory
-from meeting.live.recovery import crash_record, only_server
 from meeting.live.rooms import Rooms
 from meeting.server.app import PATIENCE, create_app
 from meeting.server.auth import server_token
+from meeting.server.crash_record import crash_record
 from meeting.server.forwarding import Forwarding
 from meeting.server.log_throttle import tell_repeats
+from meeting.storage.lock import only_server
 from meeting.storage.store import Store
 from meeting.transport import descriptors, keepalive
 from meeting.transport.acceptor import Acceptor

@@ -15,7 +15,7 @@ import pytest
 from meeting.core.access import digest
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import ENDED, ENDING, LIVE, OPEN, EditedLine, Edits, Gap, Meeting, Resume, Source
-from meeting.live.recovery import only_server, remaining, restore
+from meeting.live.recovery import restore, window_left
 from meeting.storage.edit_store import Corrections
 from meeting.storage.journal import Journal, in_use
 from meeting.storage.recovery_attempts import AT_ONCE
@@ -119,15 +119,8 @@ def test_a_meeting_without_audio_is_ended_with_what_was_stored(store: Store) -> 
     [(0, 600.0), (100, 500.0), (700, 0.0), (-100, 600.0), (-1e9, 600.0), (1e9, 0.0)],
 )
 def test_a_clock_that_was_set_meanwhile_gives_none_or_all_of_the_window(away: float, left: float) -> None:
-    assert remaining(NOW, NOW + timedelta(seconds=away), WINDOW) == left
-    assert remaining(None, NOW, WINDOW) == WINDOW
-
-
-def test_a_data_folder_has_one_server(tmp_path: Path) -> None:
-    with only_server(tmp_path), pytest.raises(StoreError, match="another server uses"), only_server(tmp_path):
-        pass
-    with only_server(tmp_path):
-        assert (tmp_path / "serve.lock").stat().st_mode & 0o777 == 0o600
+    assert window_left(NOW, NOW + timedelta(seconds=away), WINDOW) == left
+    assert window_left(None, NOW, WINDOW) == WINDOW
 
 
 # Going on
