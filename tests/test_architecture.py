@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -349,20 +350,49 @@ def _undocumented(node: ast.Module | ast.ClassDef, where: str) -> Iterator[str]:
             yield from _undocumented(child, f"{where}.{child.name}")
 
 
-def test_every_error_descends_from_the_one_root() -> None:
+@cache
+def errors() -> dict[str, tuple[str, str]]:
+    """Every class of errors in the two packages: the class that it descends from, and its file."""
     classes = {
-        node.name: [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+        node.name: ([ast.unparse(base).rpartition(".")[2] for base in node.bases], module)
         for module in modules()
         for node in ast.walk(tree(module))
         if isinstance(node, ast.ClassDef)
     }
 
-    def ancestors(name: str) -> set[str]:
-        return {name}.union(*(ancestors(base) for base in classes.get(name, ())))
+    def is_error(name: str) -> bool:
+        return _is_exception(name) or any(map(is_error, classes.get(name, ([], ""))[0]))
 
-    errors = {name for name in classes if any(_is_exception(ancestor) for ancestor in ancestors(name))}
-    assert "MeetingError" in errors
-    assert not {name for name in errors if "MeetingError" not in ancestors(name)}
+    return {
+        name: (bases[0], str(modules()[module].relative_to(ROOT)))
+        for name, (bases, module) in classes.items()
+        if any(map(is_error, bases))
+    }
+
+
+def test_every_error_descends_from_the_one_root() -> None:
+    def root(name: str) -> str:
+        return root(errors()[name][0]) if errors()[name][0] in errors() else name
+
+    assert {root(name) for name in errors()} == {"MeetingError"}
+
+
+def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
+    drawn, path = {}, ["Exception"]
+    for line in (ast.get_docstring(tree("pipelines.errors")) or "").splitlines()[2:]:
+        found = re.fullmatch(r"((?:[│├└ ][ ─]{3})*)(\w+) .*?(?:\[(\S+)\])?", line)
+        assert found is not None, line
+        path[len(found[1]) // 4 + 1 :] = [found[2]]
+        drawn[found[2]] = (path[-2], found[3] or "pipelines/errors.py")
+    assert drawn == errors()
+
+
+def test_the_table_of_errors_in_the_docs_is_the_tree() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("\n## Errors\n")[2]
+    rows = [
+        [cell.strip(" `") for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:3] == "| `"
+    ]
+    assert {row[0]: (row[1] or "Exception", row[2]) for row in rows if len(row) == 5} == errors()
 
 
 def _is_exception(name: str) -> bool:

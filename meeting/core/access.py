@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import IntEnum
 from functools import cache
 
-from pipelines.errors import MeetingError, SettingsError
+from pipelines.errors import SettingsError
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -33,21 +33,6 @@ SHORTEST_TOKEN = 16
 
 _OURS = re.compile(r"[A-Za-z0-9_-]{32}")
 _SERVER_TOKEN = re.compile(r"[A-Za-z0-9._~-]*")
-
-
-class Denied(MeetingError):
-    """A request that may not pass: no valid token (401), one that does not suffice (403), or too many tries (429)."""
-
-    def __init__(self, message: str, status: int = 401, wait: float = 0.0) -> None:
-        self.status = status
-        self.wait = wait
-        """Seconds after which another try makes sense"""
-        super().__init__(message)
-
-    @property
-    def code(self) -> str:
-        """The error code on the wire."""
-        return {401: "unauthorized", 403: "forbidden"}.get(self.status, "too_many")
 
 
 class Role(IntEnum):

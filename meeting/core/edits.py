@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, count, groupby
 
 from meeting.core.alignment import Match, align
+from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.messages import SegmentMessage, ServerMessage, SpeakerMessage
 from meeting.core.records import EditedLine, Edits
 from meeting.core.transcript import Transcript, follow, resolve
@@ -23,14 +24,6 @@ EDIT = "edit"
 
 MOST_WORDS = 2000
 """Words that a person may write into one line: a recogniser hears about a hundred in the longest one"""
-
-
-class Conflict(MeetingError):
-    """What was asked for cannot be done in the state that things are in."""
-
-    def __init__(self, message: str, code: str = "live") -> None:
-        self.code = code
-        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +104,9 @@ def _edit_segment(edits: Edits, change: SegmentChange, transcript: Transcript) -
     if shown is None:
         raise NotFound("there is no such line in this meeting")
     if not shown.final:
-        raise Conflict("this line is still being heard: change it once it is complete", "not_final")
+        raise Conflict("this line is still being heard: change it once it is complete", ErrorCode.NOT_FINAL)
     if change.rev != shown.rev:
-        raise Conflict("this line has changed meanwhile: look at it again", "outdated")
+        raise Conflict("this line has changed meanwhile: look at it again", ErrorCode.OUTDATED)
     before = edits.lines.get(change.id)
     speaker = shown.speaker
     if change.relabel:

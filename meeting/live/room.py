@@ -19,7 +19,8 @@ from meeting.config.settings import Limits
 from meeting.core.access import Role
 from meeting.core.edits import Change
 from meeting.core.error_text import for_clients
-from meeting.core.messages import Close, ServerMessage, SnapshotMessage, Start, encode
+from meeting.core.errors import CloseCode, ErrorCode
+from meeting.core.messages import ServerMessage, SnapshotMessage, Start, encode
 from meeting.core.rate_limit import RateLimiter
 from meeting.core.records import ENDED, LIVE, Meeting, Restored
 from meeting.delivery.history import History
@@ -28,7 +29,7 @@ from meeting.live.engine_loader import Services
 from meeting.live.flow_control import ByteBudget
 from meeting.live.save_queue import SaveQueue
 from meeting.live.source_worker import SourceWorker
-from meeting.session.course import TRY_AGAIN, State
+from meeting.session.course import State
 from meeting.session.events import (
     AbandonSource,
     Answer,
@@ -153,7 +154,7 @@ class Room:
         client = self._next_client
         self._next_client += 1
         if self.task.done():  # nobody would ever tell it anything
-            receiver.close(TRY_AGAIN, "try again")
+            receiver.close(CloseCode.TRY_AGAIN_LATER, "try again")
             return client
         # Told nothing before its turn comes: the first message of all is the snapshot.
         self._arriving[client] = receiver
@@ -193,7 +194,7 @@ class Room:
 
     async def discard(self) -> bool:
         """Let go of everything: the meeting is being deleted. False when a source's thread does not end in time."""
-        self.post(Dismissed(Close.NOT_FOUND, "deleted", discard=True))
+        self.post(Dismissed(CloseCode.NOT_FOUND, "deleted", discard=True))
         await asyncio.wait([self.task], timeout=PATIENCE)
         if not self.task.done():  # it waits for a disk that refuses
             self.task.cancel()
@@ -260,7 +261,7 @@ class Room:
 
     def _whether_settled(self, source_id: str) -> Settled | SourceFailed:
         if self._save_queue.overflowed or self._save_queue.gave_up:
-            return SourceFailed(source_id, "storage", "the meeting cannot be stored: start a new one")
+            return SourceFailed(source_id, ErrorCode.STORAGE, "the meeting cannot be stored: start a new one")
         return Settled(source_id)
 
     def _now(self) -> datetime:
@@ -304,7 +305,9 @@ class Room:
         if error is not None:
             log.error("meeting %s: stopped by %s", self.id, type(error).__name__, exc_info=error)
         for receiver in (*self._clients.values(), *self._arriving.values()):
-            receiver.close(Close.INTERNAL if error else Close.GOING_AWAY, "internal error" if error else "closed")
+            receiver.close(
+                CloseCode.INTERNAL if error else CloseCode.GOING_AWAY, "internal error" if error else "closed"
+            )
         self._clients.clear()
         self._arriving.clear()
         for worker in self._workers.values():

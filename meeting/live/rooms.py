@@ -12,8 +12,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from meeting.config.settings import Limits
-from meeting.core.edits import Change, Conflict, prepared
-from meeting.core.messages import Close, ServerMessage
+from meeting.core.edits import Change, prepared
+from meeting.core.errors import CloseCode, Conflict, ErrorCode
+from meeting.core.messages import ServerMessage
 from meeting.core.records import ENDED, ENDING, LIVE, OPEN, Meeting, Restored
 from meeting.delivery.archive import Archive
 from meeting.live.engine_loader import Services
@@ -275,7 +276,7 @@ class Rooms:
             await asyncio.wait([room.task])
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
         if meeting.state == OPEN:
-            raise Conflict("the meeting has not begun: there is nothing to end", "not_live")
+            raise Conflict("the meeting has not begun: there is nothing to end", ErrorCode.NOT_LIVE)
         if meeting.state != ENDED:
             raise Conflict("the meeting cannot be ended here now: try again in half a minute, or end it where it runs")
         return meeting.state
@@ -329,7 +330,7 @@ class Rooms:
             task.cancel()
         rooms = list(self._rooms.values())
         for room in rooms:
-            room.post(Dismissed(Close.GOING_AWAY, "the server stops"))
+            room.post(Dismissed(CloseCode.GOING_AWAY, "the server stops"))
         if not rooms:
             return
         _, late = await asyncio.wait([room.task for room in rooms], timeout=patience)

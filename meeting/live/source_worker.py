@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from meeting.core.error_text import for_clients
+from meeting.core.errors import ErrorCode
 from meeting.core.messages import AudioFrame
 from meeting.core.records import Gap
 from meeting.live.backend import Pipeline
@@ -162,22 +163,22 @@ class SourceWorker:
             self._finish()
         self._close()
 
-    def _attempt(self, step: Callable[[], None]) -> tuple[str, str] | None:
+    def _attempt(self, step: Callable[[], None]) -> tuple[ErrorCode, str] | None:
         """The pipeline guard: whatever goes wrong in one source becomes a code and a sentence."""
         try:
             step()
         except AudioError as error:
-            return "bad_audio", str(error)
+            return ErrorCode.BAD_AUDIO, str(error)
         except JournalLost as error:
-            return "lost", str(error)
+            return ErrorCode.LOST, str(error)
         except StoreError as error:
-            return "storage", str(error)
+            return ErrorCode.STORAGE, str(error)
         except ModelError as error:
-            return "models", str(error)
+            return ErrorCode.MODELS, str(error)
         except Exception as error:
             expected = isinstance(error, MeetingError)
             log.error("source %s failed: %s", self._job.source_id, type(error).__name__, exc_info=not expected)
-            return "internal", "internal error"
+            return ErrorCode.INTERNAL, "internal error"
         return None
 
     def _guarded(self, step: Callable[[], None]) -> bool:
@@ -187,7 +188,7 @@ class SourceWorker:
             self._fail(*problem)
         return problem is None
 
-    def _fail(self, code: str, message: str) -> None:
+    def _fail(self, code: ErrorCode, message: str) -> None:
         self._failed = True
         if not self._abandoned.is_set():
             log.warning("source %s: %s", self._job.source_id, message)
@@ -266,11 +267,11 @@ class SourceWorker:
         problem = self._attempt(self._hear_again)
         if self._abandoned.is_set():
             return False
-        if problem is None or problem[0] == "bad_audio":
+        if problem is None or problem[0] == ErrorCode.BAD_AUDIO:
             assert self._sound is not None
             problem = self._attempt(self._sound.settle) or problem
-        if problem is not None and problem[0] != "bad_audio":
-            self._fail("lost" if problem[0] == "internal" else problem[0], problem[1])
+        if problem is not None and problem[0] != ErrorCode.BAD_AUDIO:
+            self._fail(ErrorCode.LOST if problem[0] == ErrorCode.INTERNAL else problem[0], problem[1])
             return False
         assert self._sound is not None
         models = self._services.engine.wait().models

@@ -19,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from meeting.config.settings import Config, Limits
+from meeting.core.errors import CloseCode, ErrorCode
 from meeting.core.export import create, make_folder, write_all
 from meeting.core.messages import (
     AudioFrame,
@@ -106,8 +107,8 @@ class Tape:
             self.session.set()
         elif isinstance(message, StatsMessage):
             self.rtf = message.rtf
-        elif isinstance(message, ErrorMessage) and message.code != "loading":
-            self.problem = None if message.code == "storage_ok" else message
+        elif isinstance(message, ErrorMessage) and message.code != ErrorCode.LOADING:
+            self.problem = None if message.code == ErrorCode.STORAGE_OK else message
 
     def follow(self, earlier: Callable[[], str | None] | None) -> None:
         """Take the lines before those of a snapshot."""
@@ -119,7 +120,7 @@ class Tape:
             line = {"wall": round(self.wall, 3), "audio": seconds(self.sent), "event": json.loads(text)}
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: CloseCode, reason: str) -> None:
         """No more will come."""
         self.ended_at = self.wall
         self.closed.set()
@@ -128,7 +129,10 @@ class Tape:
     def check(self) -> None:
         """Raise what went wrong, if anything did."""
         if self.problem is not None:
-            kinds: dict[str, type[MeetingError]] = {"bad_audio": AudioError, "storage": StoreError}
+            kinds: dict[ErrorCode, type[MeetingError]] = {
+                ErrorCode.BAD_AUDIO: AudioError,
+                ErrorCode.STORAGE: StoreError,
+            }
             raise kinds.get(self.problem.code, MeetingError)(self.problem.message)
 
 

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from meeting.core import export as exports
 from meeting.core.access import LINK_ROLES, Grant, Link, digest
-from meeting.core.edits import Conflict, SegmentChange, SpeakerChange
+from meeting.core.edits import SegmentChange, SpeakerChange
+from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.messages import as_dict
 from meeting.core.records import OPEN, Meeting, Source, display_name
 from meeting.delivery.archive import File
@@ -295,9 +296,9 @@ async def invite(request: Request, meeting_id: str, body: NewLink) -> dict[str, 
     doorman = _doorman(request)
     await asyncio.to_thread(_store(request).meeting, meeting_id)
     if not doorman.asks:
-        raise Conflict("this server asks for no tokens: a meeting's address is its link", "no_tokens")
+        raise Conflict("this server asks for no tokens: a meeting's address is its link", ErrorCode.NO_TOKENS)
     if len(await asyncio.to_thread(doorman.links, meeting_id)) >= MOST_LINKS:
-        raise Conflict(f"a meeting has at most {MOST_LINKS} links: revoke some first", "too_many")
+        raise Conflict(f"a meeting has at most {MOST_LINKS} links: revoke some first", ErrorCode.TOO_MANY)
     ((token, link),) = (await doorman.invite(meeting_id, [LINK_ROLES[body.role]], body.expires_in)).items()
     return {**_link(link), "url": _address(request, meeting_id, token)}
 
@@ -367,8 +368,3 @@ def _address(request: Request, meeting_id: str, token: str | None = None) -> str
 
 def _time(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def problem(status: int, code: str, message: str) -> JSONResponse:
-    """An error as every part of the API answers it."""
-    return JSONResponse({"error": {"code": code, "message": message}}, status)

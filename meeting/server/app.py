@@ -19,8 +19,8 @@ from starlette.exceptions import HTTPException
 
 import meeting
 from meeting.config.settings import Config
-from meeting.core.edits import Conflict
 from meeting.core.error_text import for_clients
+from meeting.core.errors import ErrorCode
 from meeting.live.backend import Backend, LocalBackend
 from meeting.live.engine_loader import EngineLoader, Services
 from meeting.live.memory import trim_regularly
@@ -28,12 +28,13 @@ from meeting.live.retention import keep_for
 from meeting.live.rooms import Rooms
 from meeting.server import api, metrics
 from meeting.server.auth import Doorman, server_token
+from meeting.server.error_responses import HTTP_CODES, answer_to, error_response
 from meeting.server.forwarding import Forwarding
 from meeting.server.middleware import Gate, Guard, allowed_hosts, decorate
 from meeting.server.websocket import serve_socket
 from meeting.storage.link_store import Links
 from meeting.storage.store import Store
-from pipelines.errors import MeetingError, NotFound, StoreError
+from pipelines.errors import MeetingError
 
 log = logging.getLogger(__name__)
 
@@ -175,12 +176,12 @@ def _add_state(app: FastAPI, engine: EngineLoader, rooms: Rooms) -> None:
     def readyz() -> Response:
         """The models are loaded, meetings that were cut off are rebuilt, and a meeting can go live."""
         if engine.models is not None and not rooms.recovered:
-            return api.problem(503, "recovering", "meetings that were cut off are being rebuilt")
+            return error_response(503, ErrorCode.RECOVERING, "meetings that were cut off are being rebuilt")
         if engine.models is not None:
             return JSONResponse({"status": "ready", "models": engine.models})
         if engine.failure is not None:
-            return api.problem(503, "models", for_clients(engine.failure, rooms.store.data_dir))
-        return api.problem(503, "loading", engine.progress or "the models are being loaded")
+            return error_response(503, ErrorCode.MODELS, for_clients(engine.failure, rooms.store.data_dir))
+        return error_response(503, ErrorCode.LOADING, engine.progress or "the models are being loaded")
 
     @app.get(
         "/metrics",
@@ -203,40 +204,30 @@ def _add_state(app: FastAPI, engine: EngineLoader, rooms: Rooms) -> None:
 def _add_errors(app: FastAPI, rooms: Rooms) -> None:
     @app.exception_handler(MeetingError)
     async def explained(request: Request, error: MeetingError) -> JSONResponse:
-        status, code = _status(error)
-        if status == 503:
+        answer = answer_to(error)
+        if answer.status == 503:
             log.error("%s", error)
-        return api.problem(status, code, for_clients(error, rooms.store.data_dir))
+        return error_response(answer.status, answer.code, for_clients(error, rooms.store.data_dir))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query"))
-        return api.problem(422, "invalid", f"{where or 'the body'}: {first['msg']}")
+        return error_response(422, ErrorCode.INVALID, f"{where or 'the body'}: {first['msg']}")
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        codes = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
-        answer = api.problem(error.status_code, codes.get(error.status_code, "refused"), str(error.detail))
+        code = HTTP_CODES.get(error.status_code, ErrorCode.REFUSED)
+        answer = error_response(error.status_code, code, str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        answer = api.problem(500, "internal", "internal error")
+        answer = error_response(500, ErrorCode.INTERNAL, "internal error")
         # What nobody foresaw is answered outside the guard, which adds these to all else.
         decorate(answer.headers, app.state.forwarding.asked(request.scope, Headers(scope=request.scope)))
         return answer
-
-
-def _status(error: MeetingError) -> tuple[int, str]:
-    if isinstance(error, NotFound):
-        return 404, "not_found"
-    if isinstance(error, Conflict):
-        return 409, error.code
-    if isinstance(error, StoreError):
-        return 503, "storage"
-    return 400, "bad_request"
 
 
 def _docs(schema: dict[str, Any]) -> str:

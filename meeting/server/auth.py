@@ -15,7 +15,6 @@ from starlette.types import Scope
 from meeting.config.settings import Server
 from meeting.core.access import (
     EVERYTHING,
-    Denied,
     Grant,
     Limiter,
     Link,
@@ -28,6 +27,7 @@ from meeting.core.access import (
     new_token,
     same,
 )
+from meeting.core.errors import TooManyGuesses, Unauthorized
 from meeting.server.forwarding import Forwarding
 from meeting.storage.link_store import Links
 from meeting.storage.store import new_id
@@ -101,7 +101,7 @@ class Doorman:
         return self._token is not None
 
     async def identify(self, token: str | None, address: str) -> Grant:
-        """What a token allows; raises Denied, and StoreError where links cannot be read.
+        """What a token allows; raises AccessDenied, and StoreError where links cannot be read.
 
         An address that has guessed wrong too often cannot try the server's token for a while. Links go on working:
         they cannot be guessed, and a meeting must not end for all behind one address because of one of them. What
@@ -110,7 +110,7 @@ class Doorman:
         if self._token is None:
             return EVERYTHING
         if not token:
-            raise Denied(NEEDED)
+            raise Unauthorized(NEEDED)
         as_link = made_here(token)
         limiter = self._links_tried if as_link else self._limiter
         wait = limiter.wait(address, self._clock())
@@ -119,13 +119,13 @@ class Doorman:
         link = await asyncio.to_thread(self._links.find, digest(token)) if as_link else None
         if link is not None:
             if _left(link) <= 0:
-                raise Denied("this link has expired: ask the host for a new one")
+                raise Unauthorized("this link has expired: ask the host for a new one")
             return Grant(link.role, link)
         if wait:
-            raise Denied("too many wrong tokens have come from this address: wait a minute", 429, wait)
+            raise TooManyGuesses("too many wrong tokens have come from this address: wait a minute", wait)
         if not (as_link and self._is_known(token, address)):
             limiter.failed(address, self._clock())
-        raise Denied("this token opens nothing here: ask the host for a new link")
+        raise Unauthorized("this token opens nothing here: ask the host for a new link")
 
     def _is_known(self, token: str, address: str) -> bool:
         """Whether an address has shown this token before; from now on it has."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+from starlette.status import WS_1006_ABNORMAL_CLOSURE
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from meeting.core.access import EVERYTHING, SUBPROTOCOL, Denied, Grant, Role, from_header, from_subprotocols
+from meeting.core.access import EVERYTHING, SUBPROTOCOL, Grant, Role, from_header, from_subprotocols
+from meeting.core.errors import Forbidden, ProtocolError, Unauthorized
 from meeting.core.messages import Auth, decode
 from meeting.server.auth import NEEDED, Doorman, client_address
-from pipelines.errors import ProtocolError
 
 PATIENCE = 10.0
 """Seconds that a client without a token has for its first message"""
@@ -21,13 +22,13 @@ async def accept(socket: WebSocket) -> None:
 
 
 async def admit(socket: WebSocket, doorman: Doorman, meeting_id: str) -> Grant:
-    """What the client may do in a meeting; raises Denied, StoreError, and WebSocketDisconnect if it goes."""
+    """What the client may do in a meeting; raises AccessDenied, StoreError, and WebSocketDisconnect if it goes."""
     if not doorman.asks:
         return EVERYTHING
     token = from_header(socket.headers.get("authorization")) or from_subprotocols(socket.scope["subprotocols"])
     grant = await doorman.identify(token or await _told(socket), client_address(socket.scope))
     if not grant.allows(Role.VIEW, meeting_id):
-        raise Denied("your link does not open this meeting", 403)
+        raise Forbidden("your link does not open this meeting")
     return grant
 
 
@@ -35,13 +36,13 @@ async def _told(socket: WebSocket) -> str:
     try:
         message = await asyncio.wait_for(socket.receive(), PATIENCE)
     except asyncio.TimeoutError:
-        raise Denied(NEEDED) from None
+        raise Unauthorized(NEEDED) from None
     if message["type"] != "websocket.receive":
-        raise WebSocketDisconnect(message.get("code", 1006))
+        raise WebSocketDisconnect(message.get("code", WS_1006_ABNORMAL_CLOSURE))
     try:
         first = decode(message.get("text") or "")
     except ProtocolError as error:
-        raise Denied(NEEDED) from error
+        raise Unauthorized(NEEDED) from error
     if not isinstance(first, Auth):
-        raise Denied(NEEDED)
+        raise Unauthorized(NEEDED)
     return first.token

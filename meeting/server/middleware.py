@@ -8,17 +8,20 @@ import re
 from collections.abc import Iterable, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.status import WS_1008_POLICY_VIOLATION
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from meeting.core.access import EVERYTHING, LOOPBACK, Denied, Grant, Role, from_header, is_loopback, rule
+from meeting.core.access import EVERYTHING, LOOPBACK, Grant, Role, from_header, is_loopback, rule
+from meeting.core.errors import AccessDenied, ErrorCode, Forbidden, TooManyGuesses, Unauthorized
 from meeting.server.auth import Doorman, client_address
+from meeting.server.error_responses import answer_to
 from meeting.server.forwarding import Asked, Forwarding, host_name
 from pipelines.errors import StoreError
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 1 << 20
 """Largest body of an API request in bytes"""
-TOO_LARGE = (413, "too_large", f"a request's body has at most {BODY_LIMIT} bytes")
+TOO_LARGE = (413, ErrorCode.TOO_LARGE, f"a request's body has at most {BODY_LIMIT} bytes")
 
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -55,7 +58,9 @@ class Guard:
             if problem is None:
                 await self._app(asked.scope, receive, send)
             else:
-                await send({"type": "websocket.close", "code": 1008, "reason": problem[1]})  # becomes HTTP 403
+                await send(
+                    {"type": "websocket.close", "code": WS_1008_POLICY_VIOLATION, "reason": problem[1]}
+                )  # becomes HTTP 403
             return
 
         async def decorated(message: Message) -> None:
@@ -68,20 +73,20 @@ class Guard:
             await _answer(decorated, *problem)
         elif root and scope["path"] == root:
             moved = "the pages lie below this address: they need the slash at its end"
-            await _answer(decorated, 308, "moved", moved, {"location": f"{root}/"})
+            await _answer(decorated, 308, ErrorCode.MOVED, moved, {"location": f"{root}/"})
         else:
             await _Measured(receive, decorated).run(self._app, asked.scope)
 
-    def _problem(self, asked: Asked, headers: Headers) -> tuple[int, str, str] | None:
+    def _problem(self, asked: Asked, headers: Headers) -> tuple[int, ErrorCode, str] | None:
         name, scope = host_name(asked.hosts[0]), asked.scope
         known = self._hosts is None or name in self._hosts
         if name is None or not known or len(headers.getlist("host")) > 1:
-            return 421, "wrong_host", "this server does not answer to that host name; see server.allowed_hosts"
+            return 421, ErrorCode.WRONG_HOST, "this server does not answer to that host name; see server.allowed_hosts"
         changing = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         if changing and not self._same_origin(asked, headers):
             return (
                 403,
-                "wrong_origin",
+                ErrorCode.WRONG_ORIGIN,
                 "a page of another site cannot use this server; where this is no other site but a proxy of yours, set "
                 "server.public_url to the address that people open",
             )
@@ -144,7 +149,7 @@ class Gate:
             return
         try:
             scope.setdefault("state", {})["grant"] = await self._grant(scope)
-        except (Denied, StoreError) as error:
+        except (AccessDenied, StoreError) as error:
             await _deny(scope, send, error)
         else:
             await self._app(scope, receive, send)
@@ -158,21 +163,21 @@ class Gate:
         token = from_header(Headers(scope=scope).get("authorization"))
         grant = await self._doorman.identify(token, client_address(scope))
         if not grant.allows(role, meeting_id):
-            raise Denied("your link does not allow that", 403)
+            raise Forbidden("your link does not allow that")
         return grant
 
 
-async def _deny(scope: Scope, send: Send, error: Denied | StoreError) -> None:
+async def _deny(scope: Scope, send: Send, error: AccessDenied | StoreError) -> None:
     if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})  # becomes HTTP 403
+        await send({"type": "websocket.close", "code": WS_1008_POLICY_VIOLATION})  # HTTP 403, as above
         return
-    status, code, headers = 503, "storage", {}
-    if isinstance(error, Denied):
-        status, code = error.status, error.code
-        headers = {401: {"www-authenticate": "Bearer"}, 429: {"retry-after": str(math.ceil(error.wait))}}.get(
-            status, {}
-        )
-    await _answer(send, status, code, str(error), headers)
+    headers = {}
+    if isinstance(error, Unauthorized):
+        headers = {"www-authenticate": "Bearer"}
+    elif isinstance(error, TooManyGuesses):
+        headers = {"retry-after": str(math.ceil(error.wait))}
+    answer = answer_to(error)
+    await _answer(send, answer.status, answer.code, str(error), headers)
 
 
 def decorate(headers: MutableHeaders, asked: Asked) -> None:
@@ -191,7 +196,9 @@ def decorate(headers: MutableHeaders, asked: Asked) -> None:
     headers["Cache-Control"] = "no-store" if asked.scope["path"].startswith("/api/") else "no-cache"
 
 
-async def _answer(send: Send, status: int, code: str, message: str, more: Mapping[str, str] | None = None) -> None:
+async def _answer(
+    send: Send, status: int, code: ErrorCode, message: str, more: Mapping[str, str] | None = None
+) -> None:
     body = json.dumps({"error": {"code": code, "message": message}}).encode()
     headers = {"content-type": "application/json", "content-length": str(len(body)), **(more or {})}
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]

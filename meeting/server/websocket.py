@@ -10,22 +10,21 @@ from collections.abc import AsyncIterator
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from meeting.core.access import Denied, Grant, Role
+from meeting.core.access import Grant, Role
 from meeting.core.error_text import for_clients
-from meeting.core.messages import AudioFrame, Auth, Close, ErrorMessage, Start, Stop, decode, encode
+from meeting.core.errors import AccessDenied, CloseCode, ErrorCode, ProtocolError
+from meeting.core.messages import AudioFrame, Auth, ErrorMessage, Start, Stop, decode, encode
 from meeting.delivery.outbox import Closing, Outbox
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
 from meeting.server.auth import Doorman
+from meeting.server.error_responses import answer_to
 from meeting.server.handshake import accept, admit
 from meeting.session.events import Broke, Framed, Stopped
 from meeting.transport.connections import Peer, peer_of
-from pipelines.errors import NotFound, ProtocolError, StoreError
+from pipelines.errors import NotFound, StoreError
 
 log = logging.getLogger(__name__)
-
-TRY_AGAIN = 1013
-"""Close code for a client that does not keep up: it may come back and get a snapshot"""
 
 FULL = "the server has as many connections as it can take: try again later"
 
@@ -44,7 +43,7 @@ async def serve_socket(socket: WebSocket, rooms: Rooms, meeting_id: str, doorman
     except Exception:
         log.exception("connection %d: internal error", number)
         with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
-            await socket.close(Close.INTERNAL, "internal error")
+            await socket.close(CloseCode.INTERNAL, "internal error")
     finally:
         log.info("connection %d: closed", number)
 
@@ -56,26 +55,27 @@ async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str, doorman: Door
         peer = peer_of(socket.scope)
         # Without tokens all have the same role: then nobody can be told apart, and nobody has a place kept.
         if peer is not None and not peer.admit(reserved=doorman.asks and grant.role >= Role.SPEAK):
-            await _refuse(socket, ErrorMessage("too_many", FULL, True), Close.TOO_MANY)
+            await _refuse(socket, ErrorCode.TOO_MANY, FULL, CloseCode.TOO_MANY)
         elif room is not None:
             await _attend(socket, room, doorman, grant)
         else:
             async for text in rooms.archive.messages(meeting_id):
                 await socket.send_text(text)
-            await socket.close(Close.NORMAL, "ended")
-    except Denied as error:
-        await _refuse(socket, ErrorMessage(error.code, str(error), True), Close.UNAUTHORIZED)
-    except NotFound:
-        await _refuse(socket, ErrorMessage("not_found", "there is no such meeting", True), Close.NOT_FOUND)
-    except StoreError as error:
-        log.error("meeting %s: nobody can come in: %s", meeting_id, error)
-        told = for_clients(error, rooms.store.data_dir)
-        await _refuse(socket, ErrorMessage("storage", told, True), Close.INTERNAL)
+            await socket.close(CloseCode.NORMAL, "ended")
+    except (AccessDenied, StoreError) as error:
+        answer = answer_to(error)
+        told = str(error)
+        if isinstance(error, NotFound):
+            told = "there is no such meeting"
+        elif isinstance(error, StoreError):
+            log.error("meeting %s: nobody can come in: %s", meeting_id, error)
+            told = for_clients(error, rooms.store.data_dir)
+        await _refuse(socket, answer.code, told, answer.close)
 
 
-async def _refuse(socket: WebSocket, message: ErrorMessage, code: int) -> None:
-    await socket.send_text(encode(message))
-    await socket.close(code, message.code)
+async def _refuse(socket: WebSocket, code: ErrorCode, message: str, close: CloseCode) -> None:
+    await socket.send_text(encode(ErrorMessage(code, message, True)))
+    await socket.close(close, code)
 
 
 async def _attend(socket: WebSocket, room: Room, doorman: Doorman, grant: Grant) -> None:
@@ -109,7 +109,7 @@ async def _cut(socket: WebSocket, writer: asyncio.Task[None]) -> None:
     writer.cancel()
     await asyncio.wait({writer})
     with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(socket.close(TRY_AGAIN, "does not keep up"), 1)
+        await asyncio.wait_for(socket.close(CloseCode.TRY_AGAIN_LATER, "does not keep up"), 1)
 
 
 async def _write(socket: WebSocket, outbox: Outbox) -> None:
@@ -157,4 +157,4 @@ async def _take(room: Room, client: int, data: str | bytes, grant: Grant, peer: 
 
 
 def _denied(message: str) -> ProtocolError:
-    return ProtocolError(message, "unauthorized", Close.UNAUTHORIZED)
+    return ProtocolError(message, ErrorCode.UNAUTHORIZED, CloseCode.UNAUTHORIZED)

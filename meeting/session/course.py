@@ -12,9 +12,9 @@ from typing import Any
 from meeting.config.settings import Limits
 from meeting.core.access import Role
 from meeting.core.edits import Overlay
+from meeting.core.errors import CloseCode, ErrorCode
 from meeting.core.messages import (
     Ack,
-    Close,
     Ended,
     ErrorMessage,
     SessionMessage,
@@ -81,11 +81,10 @@ GRACE = 30.0
 REMIND = 5.0
 """Seconds after which a source that has to wait is told its last `ack` again: a silent server counts as dead"""
 
-TRY_AGAIN = 1013
-"""Close code for clients that should come back a little later"""
-
 RECOVERING = ErrorMessage(
-    "recovering", "the server was interrupted and reads again what it has; nothing is lost, and the text follows", False
+    ErrorCode.RECOVERING,
+    "the server was interrupted and reads again what it has; nothing is lost, and the text follows",
+    False,
 )
 """What a source is told that comes back before its meeting is rebuilt"""
 
@@ -93,13 +92,13 @@ UNSETTLED = "the meeting cannot be stored yet: recording begins as soon as it ca
 """Why a source may not speak yet, when nothing more is known"""
 
 LOADING = ErrorMessage(
-    "loading",
+    ErrorCode.LOADING,
     "the models are being loaded; what is said is saved, and its text follows as soon as they are",
     False,
 )
 """What a source is told that nothing can hear yet"""
 
-GONE = frozenset({"lost", "bad_audio"})
+GONE = frozenset({ErrorCode.LOST, ErrorCode.BAD_AUDIO})
 """Failures of a recovery that trying again cannot mend"""
 
 
@@ -211,7 +210,7 @@ class Course:
         if live.client is None or wanted is None or not known or wanted in known:
             return []
         message = f"the models of this server read {', '.join(known)} only: what is said in {wanted} comes out wrong"
-        return [Send(live.client, ErrorMessage("language", message, False))]
+        return [Send(live.client, ErrorMessage(ErrorCode.LANGUAGE, message, False))]
 
     # The source's own progress
 
@@ -292,20 +291,20 @@ class Course:
             effects += self._too_long()
         return effects
 
-    def _failed(self, live: LiveSource, code: str, message: str) -> list[Effect]:
+    def _failed(self, live: LiveSource, code: ErrorCode, message: str) -> list[Effect]:
         if self._rebuilt is not None:
             return self._not_recovered(live, code, message)
         if self.state is State.ENDING:
             return [] if live.client is None else [Send(live.client, ErrorMessage(code, message, False))]
         told: list[Effect] = []
         if live.client is not None:
-            told = farewell(live.client, code, message, Close.BAD_MESSAGE)
+            told = farewell(live.client, code, message, CloseCode.BAD_MESSAGE)
             self._clients.pop(live.client, None)
             live.client = None
         if not live.opened:
             self._source = None
             return [Note(f"source refused: {code}"), AbandonSource(live.source.id), *told]
-        over = self._leave_unfinished(live) if code == "models" and not self._models else self._finish()
+        over = self._leave_unfinished(live) if code == ErrorCode.MODELS and not self._models else self._finish()
         return [Note(f"source failed: {code}"), *told, *over]
 
     def _drained(self, live: LiveSource, samples: int) -> list[Effect]:
@@ -314,7 +313,7 @@ class Course:
 
     def _end(self) -> list[Effect]:
         effects: list[Effect] = [*self._become(State.ENDED), Broadcast(Ended(self.transcript.count))]
-        effects += [Drop(client, Close.NORMAL, "ended") for client in sorted(self._clients)]
+        effects += [Drop(client, CloseCode.NORMAL, "ended") for client in sorted(self._clients)]
         self._clients.clear()
         return effects
 
@@ -377,7 +376,7 @@ class Course:
             rebuilt.transcript.apply(shown)
         return [Note(f"{len(lines)} line(s) kept whose sound is lost"), *(SaveEdits(edits, line) for line in lines)]
 
-    def _not_recovered(self, live: LiveSource, code: str, message: str) -> list[Effect]:
+    def _not_recovered(self, live: LiveSource, code: ErrorCode, message: str) -> list[Effect]:
         if code not in GONE:
             told = Broadcast(ErrorMessage(code, message, False))
             return [Note(f"not rebuilt yet: {code}"), told, *self._leave_unfinished(live)]
@@ -394,7 +393,7 @@ class Course:
     def _leave_unfinished(self, live: LiveSource) -> list[Effect]:
         self.unfinished = True
         effects: list[Effect] = [Note("left unfinished"), AbandonSource(live.source.id)]
-        effects += [Drop(client, TRY_AGAIN, "try again later") for client in sorted(self._clients)]
+        effects += [Drop(client, CloseCode.TRY_AGAIN_LATER, "try again later") for client in sorted(self._clients)]
         self._clients.clear()
         return effects
 
@@ -417,7 +416,7 @@ class Course:
 
     def _too_long(self) -> list[Effect]:
         message = f"the meeting has reached its longest time of {self._limits.meeting_hours:g} hours and is ended"
-        return [Broadcast(ErrorMessage("too_long", message, False)), *self._finish()]
+        return [Broadcast(ErrorMessage(ErrorCode.TOO_LONG, message, False)), *self._finish()]
 
     def _tick(self, now: float) -> list[Effect]:
         live, due = self._source, self.wake_at
@@ -431,13 +430,13 @@ class Course:
             assert live.client is not None
             live.told_at = now
             why = self._troubles.get("text", UNSETTLED)
-            return [Send(live.client, ErrorMessage("storage", why, False)), *self._tick(now)]
+            return [Send(live.client, ErrorMessage(ErrorCode.STORAGE, why, False)), *self._tick(now)]
         if live.lost_at is not None and now >= live.lost_at + self._limits.resume_window:
             return [Note("source did not come back"), *self._finish()]
         return self._too_long()
 
 
-def farewell(client: int, code: str, message: str, close: int) -> list[Effect]:
+def farewell(client: int, code: ErrorCode, message: str, close: CloseCode) -> list[Effect]:
     """Tell a client what is wrong and close its connection."""
     # A close reason has at most 123 bytes; the whole sentence is in the message before it.
     return [Send(client, ErrorMessage(code, message, True)), Drop(client, close, code)]

@@ -7,9 +7,10 @@ from typing import Any
 
 from meeting.core.access import Role
 from meeting.core.edits import Change
+from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioFrame, AudioInfo, ServerMessage, SnapshotMessage, Start
 from meeting.core.records import Edits, Gap, Restored, Resume, Source
-from pipelines.errors import MeetingError, ProtocolError
+from pipelines.errors import MeetingError
 from pipelines.types import LabelChange, Output, Segment, Speaker, SpeakersRevised, TurnsRevised
 
 
@@ -114,7 +115,7 @@ class SourceFailed:
     """A source cannot go on: not audio, no room on disk, …"""
 
     source_id: str
-    code: str
+    code: ErrorCode
     message: str
 
 
@@ -208,7 +209,7 @@ class Edited:
 class Dismissed:
     """The server stops, or the meeting is being deleted: what is live is finished, the rest is let go."""
 
-    code: int
+    code: CloseCode
     reason: str
     discard: bool = False
     """Finish nothing, whatever the meeting is doing: it is being deleted"""
@@ -279,7 +280,7 @@ class Drop:
     """Close a client's connection once it has been told everything."""
 
     client: int
-    code: int
+    code: CloseCode
     reason: str
 
 

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from meeting.core.edits import Change, Conflict, Overlay, SegmentChange, answer, prepared
+from meeting.core.edits import Change, Overlay, SegmentChange, answer, prepared
+from meeting.core.errors import Conflict
 from meeting.core.messages import ServerMessage
 from meeting.core.records import ENDED, OPEN, Edits
 from meeting.core.transcript import Transcript

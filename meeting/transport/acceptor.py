@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import json
 import logging
 import os
 import socket
@@ -12,6 +13,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+from meeting.core.errors import ErrorCode
 from meeting.transport.connections import HEADER_SECONDS, STUCK_SECONDS, Connections, Peer
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,15 @@ REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 )
-REASON = b'{"error":{"code":"overloaded","message":"the server has as many connections as it can take; try again"}}'
+REASON = json.dumps(
+    {
+        "error": {
+            "code": ErrorCode.OVERLOADED,
+            "message": "the server has as many connections as it can take; try again",
+        }
+    },
+    separators=(",", ":"),
+).encode()
 
 
 class Acceptor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from meeting.core.errors import CloseCode
 from meeting.core.messages import MOST_TEXT
 from meeting.core.rate_limit import RateLimiter
 from meeting.transport.connections import (
@@ -30,8 +31,6 @@ HIGH_WATER = 1 << 16
 """Bytes that wait for the client before the app waits, and the client is not read"""
 CONTROL_RATE = 100.0
 """Pings, pongs and parts of messages that are taken in a second; for four seconds' worth of them there is no wait"""
-TOO_BIG = 1009
-"""Close code for a message that is too large"""
 
 
 class PatientProtocol(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
@@ -82,7 +81,9 @@ class PatientProtocol(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
         super().data_received(data)
         unfinished = len(self.conn.reader.buffer) + sum(map(len, self.frames))
         if unfinished > LARGEST and not self._peer.speaks and not self.close_sent:
-            self.conn.fail(TOO_BIG, f"a message has at most {LARGEST} bytes, but for audio after start")
+            self.conn.fail(
+                CloseCode.MESSAGE_TOO_BIG, f"a message has at most {LARGEST} bytes, but for audio after start"
+            )
             self.handle_parser_exception()
         if self._delay > 0 and self._resting is None:
             self._resting = self.loop.call_later(self._delay, self._rested)

@@ -12,7 +12,6 @@ from meeting.core.access import (
     EVERYTHING,
     LINK_ROLES,
     SUBPROTOCOL,
-    Denied,
     Grant,
     Limiter,
     Link,
@@ -194,8 +193,3 @@ def test_the_memory_of_guessers_is_bounded() -> None:
     for i in range(10_000):
         limiter.failed(f"10.0.{i // 256}.{i % 256}", i)
     assert len(limiter) == 100
-
-
-@pytest.mark.parametrize(("status", "code"), [(401, "unauthorized"), (403, "forbidden"), (429, "too_many")])
-def test_a_denial_has_a_code(status: int, code: str) -> None:
-    assert Denied("no", status).code == code

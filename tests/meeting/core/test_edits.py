@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from meeting.core.edits import (
     MOST_WORDS,
     Change,
-    Conflict,
     Overlay,
     SegmentChange,
     SpeakerChange,
@@ -24,6 +23,7 @@ from meeting.core.edits import (
     respell,
     voices,
 )
+from meeting.core.errors import Conflict
 from meeting.core.messages import SegmentMessage, SpeakerMessage
 from meeting.core.records import EditedLine, Edits
 from meeting.core.transcript import Transcript, resolve

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meeting.core import messages
+from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import (
     HEADER,
     MOST_TEXT,
@@ -22,7 +23,6 @@ from meeting.core.messages import (
     Auth,
     ChangeMessage,
     ClientMessage,
-    Close,
     EarlierMessage,
     ErrorMessage,
     ResumeInfo,
@@ -40,7 +40,6 @@ from meeting.core.messages import (
     encode,
     encode_with,
 )
-from pipelines.errors import ProtocolError
 from pipelines.options import LANGUAGES
 from pipelines.types import LabelChange, PipelineStats, Segment, Span, Speaker, Word
 
@@ -89,6 +88,7 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
         int: st.integers(0, 10**6),
         float: st.floats(0, 10**5, allow_nan=False).map(lambda value: round(value, 3)),
         str: st.text(max_size=20),
+        ErrorCode: st.sampled_from(ErrorCode),
         bool: st.booleans(),
         type(None): st.none(),
     }
@@ -180,7 +180,7 @@ def test_fields_of_a_later_protocol_are_ignored() -> None:
 def test_what_is_no_message_is_refused_in_a_sentence(text: str, says: str) -> None:
     with pytest.raises(ProtocolError, match=says) as caught:
         decode(text)
-    assert (caught.value.code, caught.value.close) == ("bad_message", Close.BAD_MESSAGE)
+    assert (caught.value.code, caught.value.close) == ("bad_message", CloseCode.BAD_MESSAGE)
     assert len(str(caught.value)) < 200
 
 

@@ -14,7 +14,8 @@ from typing import Any, TypeGuard
 import pytest
 
 from meeting.config.settings import Limits, Models
-from meeting.core.edits import Conflict, SegmentChange, respell
+from meeting.core.edits import SegmentChange, respell
+from meeting.core.errors import Conflict
 from meeting.core.messages import AudioFrame, AudioInfo, SegmentMessage, ServerMessage
 from meeting.core.records import ENDED, LIVE, OPEN, Meeting, Source
 from meeting.live.engine_loader import EngineLoader, Services

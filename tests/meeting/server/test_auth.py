@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from meeting.config.settings import Server
-from meeting.core.access import EVERYTHING, Denied, Link, Role, digest, new_token
+from meeting.core.access import EVERYTHING, Link, Role, digest, new_token
+from meeting.core.errors import AccessDenied, ErrorCode
 from meeting.core.records import Meeting
 from meeting.server.auth import Doorman, client_address, server_token
 from meeting.storage.link_store import Links
@@ -30,8 +31,8 @@ def links(tmp_path: Path) -> Iterator[Links]:
         yield Links(store)
 
 
-def denial(doorman: Doorman, token: str | None, address: str = "10.0.0.1") -> Denied:
-    with pytest.raises(Denied) as caught:
+def denial(doorman: Doorman, token: str | None, address: str = "10.0.0.1") -> AccessDenied:
+    with pytest.raises(AccessDenied) as caught:
         asyncio.run(doorman.identify(token, address))
     return caught.value
 
@@ -116,7 +117,7 @@ def test_the_servers_token_opens_everything_and_a_link_its_meeting(links: Links)
     "token", [None, "", "wrong", TOKEN + "x", TOKEN[:-1], pytest.param(new_token(), id="made here"), "\ud800"]
 )
 def test_any_other_token_opens_nothing(links: Links, token: str | None) -> None:
-    assert denial(Doorman(TOKEN, links), token).status == 401
+    assert denial(Doorman(TOKEN, links), token).code == ErrorCode.UNAUTHORIZED
 
 
 def test_a_link_opens_until_it_expires(links: Links) -> None:
@@ -132,10 +133,10 @@ def test_whoever_guesses_wrong_too_often_must_wait_while_links_and_others_go_on(
     now = [0.0]
     doorman = Doorman(TOKEN, links, lambda: now[0])
     ((token, _),) = asyncio.run(doorman.invite("m1", [Role.VIEW])).items()
-    statuses = [denial(doorman, "wrong").status for _ in range(25)]
-    assert statuses == [401] * 20 + [429] * 5
+    codes = [denial(doorman, "wrong").code for _ in range(25)]
+    assert codes == [ErrorCode.UNAUTHORIZED] * 20 + [ErrorCode.TOO_MANY] * 5
     refused = denial(doorman, TOKEN)
-    assert refused.status == 429
+    assert refused.code == ErrorCode.TOO_MANY
     assert refused.wait > 0
     assert asyncio.run(doorman.identify(token, "10.0.0.1")).role is Role.VIEW
     assert asyncio.run(doorman.identify(TOKEN, "10.0.0.2")) == EVERYTHING
@@ -154,7 +155,7 @@ def test_links_of_meetings_that_are_gone_do_not_keep_the_servers_token_out(links
     theirs = [stale, *(new_token() for _ in range(199))]
     for _ in range(20):
         now[0] += 1.0
-        assert {denial(doorman, token).status for token in theirs} == {401}
+        assert {denial(doorman, token).code for token in theirs} == {ErrorCode.UNAUTHORIZED}
         assert asyncio.run(doorman.identify(TOKEN, "10.0.0.1")) == EVERYTHING
 
 
@@ -162,9 +163,9 @@ def test_links_of_meetings_that_are_gone_do_not_keep_the_servers_token_out(links
 def test_guesses_at_the_servers_token_are_limited_whatever_they_look_like(links: Links, own: str) -> None:
     doorman = Doorman(own, links, lambda: 0.0)
     for tries, guess in ((20, lambda: new_token()[:-1]), (600, new_token)):
-        statuses = [denial(doorman, guess(), "10.0.0.1").status for _ in range(tries + 5)]
-        assert statuses == [401] * tries + [429] * 5
-    assert denial(doorman, own).status == 429
+        codes = [denial(doorman, guess(), "10.0.0.1").code for _ in range(tries + 5)]
+        assert codes == [ErrorCode.UNAUTHORIZED] * tries + [ErrorCode.TOO_MANY] * 5
+    assert denial(doorman, own).code == ErrorCode.TOO_MANY
     assert asyncio.run(doorman.identify(own, "10.0.0.2")) == EVERYTHING
 
 
@@ -178,7 +179,7 @@ def test_worthless_links_that_are_remembered_are_bounded(links: Links, monkeypat
 
 def test_coming_without_any_token_is_no_guess(links: Links) -> None:
     doorman = Doorman(TOKEN, links)
-    assert {denial(doorman, None).status for _ in range(50)} == {401}
+    assert {denial(doorman, None).code for _ in range(50)} == {ErrorCode.UNAUTHORIZED}
 
 
 def test_revoking_calls_out_whoever_is_in_with_that_link(links: Links) -> None:
@@ -193,7 +194,7 @@ def test_revoking_calls_out_whoever_is_in_with_that_link(links: Links) -> None:
             await doorman.revoke("m1", second.id)
             assert left == []
             await doorman.revoke("m1", first.id)
-        with pytest.raises(Denied):
+        with pytest.raises(AccessDenied):
             await doorman.identify(one, "10.0.0.1")
         with pytest.raises(NotFound):
             await doorman.revoke("m1", first.id)

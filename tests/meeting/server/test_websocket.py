@@ -16,11 +16,12 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from meeting.core.access import EVERYTHING, Role
+from meeting.core.errors import CloseCode
 from meeting.core.messages import HEADER, MOST_TEXT, AudioFrame, Ended, encode
 from meeting.delivery import archive, history
 from meeting.delivery.outbox import LIMIT, Outbox
 from meeting.server.auth import Doorman
-from meeting.server.websocket import TRY_AGAIN, _attend
+from meeting.server.websocket import _attend
 from meeting.session.session import BENCH
 from meeting.storage.store import DATABASE, Store
 from meeting.transport.connections import Connections
@@ -653,4 +654,4 @@ def test_a_viewer_that_does_not_read_is_disconnected() -> None:
     asyncio.run(
         asyncio.wait_for(_attend(cast(Any, socket), cast(Any, room), Doorman(None, cast(Any, None)), EVERYTHING), 20)
     )
-    assert (socket.closed, room.left) == (TRY_AGAIN, 7)
+    assert (socket.closed, room.left) == (CloseCode.TRY_AGAIN_LATER, 7)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from meeting.config.settings import Limits
 from meeting.core.access import Role, digest
 from meeting.core.edits import SegmentChange, SpeakerChange
+from meeting.core.errors import ProtocolError
 from meeting.core.messages import (
     Ack,
     AudioFrame,
@@ -73,7 +74,7 @@ from meeting.session.events import (
     Unsaved,
 )
 from meeting.session.session import BENCH, Session
-from pipelines.errors import NotFound, ProtocolError
+from pipelines.errors import NotFound
 from pipelines.types import SAMPLE_RATE, LabelChange, Segment, Span, Speaker, Word
 
 T = TypeVar("T")

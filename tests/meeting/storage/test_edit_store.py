@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.edits import Conflict, SegmentChange, SpeakerChange
+from meeting.core.edits import SegmentChange, SpeakerChange
+from meeting.core.errors import Conflict
 from meeting.core.messages import SegmentMessage, SpeakerMessage
 from meeting.core.records import ENDED, LIVE, OPEN, EditedLine, Edits, Meeting
 from meeting.storage.edit_store import Corrections
