@@ -22,9 +22,9 @@ from meeting.evaluation.der import CELL, error, raster
 from meeting.evaluation.evaluate import Reference, references
 from meeting.evaluation.scores import require_extra, word_errors
 from meeting.evaluation.tune_bench import Board, Heard, listen
-from pipelines.asr.recogniser import placed
-from pipelines.asr.second_pass import PoorCuts, better, second_readings
-from pipelines.audio.endpointing import CutOptions, Cutter
+from pipelines.asr.recogniser import absolute_words
+from pipelines.asr.second_pass import SecondPassBuffer, is_better, revised_hypotheses
+from pipelines.audio.endpointing import Endpointer, EndpointerOptions
 from pipelines.audio.recording import read_recording
 from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
@@ -35,8 +35,8 @@ from pipelines.stream.merge import MergeOptions, Merger
 from pipelines.types import (
     SAMPLE_RATE,
     WINDOW,
+    Hypothesis,
     Output,
-    Reading,
     Segment,
     Span,
     SpeakersRevised,
@@ -57,10 +57,10 @@ class Material:
     heard: Heard
     filled: Heard
     """With pauses as the segmentation model leaves them"""
-    readings: tuple[Reading, ...]
-    patient: tuple[Reading, ...]
+    readings: tuple[Hypothesis, ...]
+    patient: tuple[Hypothesis, ...]
     """Of slices that wait for longer pauses"""
-    twice: tuple[Reading, ...]
+    twice: tuple[Hypothesis, ...]
     """What was cut at short pauses read again"""
 
 
@@ -88,28 +88,31 @@ class Filling:
 def prepare(reference: Reference, engine: Engine) -> Material:
     """Run the models once."""
     filling: Any = Filling(engine)
-    readings, twice = read(reference, engine, CutOptions())
-    patient, _ = read(reference, engine, CutOptions(hurried=CutOptions().max_utterance))
+    readings, twice = read(reference, engine, EndpointerOptions())
+    patient, _ = read(reference, engine, EndpointerOptions(min_silence_from=EndpointerOptions().max_utterance))
     heard, filled = listen(reference, engine), listen(reference, filling)
     return Material(reference, heard, filled, readings, patient, twice)
 
 
-def read(reference: Reference, engine: Engine, options: CutOptions) -> tuple[tuple[Reading, ...], tuple[Reading, ...]]:
+def read(
+    reference: Reference, engine: Engine, options: EndpointerOptions
+) -> tuple[tuple[Hypothesis, ...], tuple[Hypothesis, ...]]:
     """The final readings of a recording, and the same with second ones where those are to be believed."""
-    cutter, poor = Cutter(engine.listen(), options), PoorCuts()
+    cutter, poor = Endpointer(engine.listen(), options), SecondPassBuffer()
     slices = [piece for audio in read_recording(reference.audio) for piece in cutter(audio)] + cutter.flush()
-    found: dict[int, Reading] = {}
+    found: dict[int, Hypothesis] = {}
     for piece in filter(lambda piece: piece.final, slices):
         heard = engine.read(piece, reference.name).result()
         assert heard is not None
-        found[piece.index] = Reading(piece.index, piece.span, True, placed(heard, piece.span.start))
+        found[piece.index] = Hypothesis(piece.index, piece.span, True, absolute_words(heard, piece.span.start))
         poor.add(piece, found[piece.index])
     first = tuple(found.values())
     for stretch in poor.flush():
-        heard = engine.read(stretch.piece, (reference.name, "again")).result()
-        words = placed(heard, stretch.span.start) if heard is not None else ()
-        if better(stretch.words, words):
-            found |= {reading.slice_index: replace(reading, again=False) for reading in second_readings(stretch, words)}
+        heard = engine.read(stretch.utterance, (reference.name, "again")).result()
+        words = absolute_words(heard, stretch.span.start) if heard is not None else ()
+        if is_better(stretch.words, words):
+            revised = revised_hypotheses(stretch, words)
+            found |= {one.utterance_index: replace(one, second_pass=False) for one in revised}
     return first, tuple(found.values())
 
 

@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks.harness import report
 from benchmarks.harness.recordings import SAMPLE
 from benchmarks.replay import cpu
-from pipelines.asr.recogniser import Request
+from pipelines.asr.recogniser import RecognitionRequest
 from pipelines.asr.whisper import WhisperRecogniser
 from pipelines.errors import MeetingError
 from pipelines.models.gpu_memory import GB, SHAPES, needed
@@ -337,7 +337,7 @@ def measure_real(
     for compute in computes:
         recogniser = load_folder(folder, folder.name, device=device, compute_type=compute, at_once=max(batches))
         for growing in (False, True):
-            request = Request(audio, language="en", partial=growing)
+            request = RecognitionRequest(audio, language="en", partial=growing)
             for batch in batches:
                 recogniser.read_all([request] * batch)
                 each = seconds_of(partial(_read_copies, recogniser, request), batch, least)
@@ -346,7 +346,7 @@ def measure_real(
     return made
 
 
-def _read_copies(recogniser: WhisperRecogniser, request: Request, count: int) -> None:
+def _read_copies(recogniser: WhisperRecogniser, request: RecognitionRequest, count: int) -> None:
     recogniser.read_all([request] * count)
 
 

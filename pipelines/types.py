@@ -19,7 +19,7 @@ STEP = SAMPLE_RATE // 2
 WINDOW = 10 * STEP
 """Samples of one diarization window (5 s): what the segmentation models look at"""
 
-VOICE_FRAME = 512
+VAD_FRAME = 512
 """Samples of one frame of voice activity (32 ms): the size the model was trained on"""
 
 Samples = NDArray[np.float32]
@@ -88,7 +88,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What the stepper gives: exactly `STEP` samples, fewer only in the last one."""
+    """What `StepChunker` gives: exactly `STEP` samples, fewer only in the last one."""
 
     index: int
     start: int
@@ -101,31 +101,31 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class Utterance:
     """Speech between two silences, as handed to the recogniser; `final` once it is cut."""
 
     index: int
     span: Span
     audio: Samples = field(compare=False, repr=False)
     final: bool
-    cut: str = "silence"
+    end_reason: str = "silence"
     """Why it ended: "silence", "length" (the longest allowed) or "end" of the audio"""
-    before: Samples = field(default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False)
+    context: Samples = field(default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False)
     """What was said right before it, without a gap: a recogniser may hear it for context"""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Hypothesis:
     """What the recogniser heard in a slice."""
 
-    slice_index: int
+    utterance_index: int
     span: Span
     final: bool
     words: tuple[Word, ...]
     language: str | None = None
-    again: bool = False
+    second_pass: bool = False
     """Whether it replaces what was final"""
-    provisional: bool = False
+    unstable: bool = False
     """Whether the final reading will hear more than this one did, so that no word of it is sure"""
 
 

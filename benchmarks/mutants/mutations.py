@@ -323,14 +323,14 @@ AUDIO = (
     Mutant(
         "odd-bytes-of-pcm-dropped",
         "pipelines/audio/decoding.py",
-        "data, self._begun = data[:whole], data[whole:]",
+        "data, self._incomplete = data[:whole], data[whole:]",
         "data = data[:whole]",
         ("tests/pipelines/audio/test_decoding.py", "tests/meeting/live/test_source_audio.py"),
     ),
     Mutant(
         "decoder-takes-any-memory",
         "pipelines/audio/decoder_worker.py",
-        '_limit("RLIMIT_DATA", self._own + room + self._stacks)',
+        '_limit("RLIMIT_DATA", self._own_memory + room + self._stacks)',
         "pass",
         (
             "tests/pipelines/audio/test_decoder_worker.py",
@@ -513,7 +513,7 @@ TEXT = (
     Mutant(
         "implausible-readings-shown",
         "pipelines/asr/recogniser.py",
-        "return doubt(heard, samples) is None",
+        "return implausible_reason(result, samples) is None",
         "return True",
         ("tests/pipelines/asr/test_recogniser.py", "tests/system/test_no_invention.py"),
     ),

@@ -16,7 +16,7 @@ from meeting.recordings.replay import Options, replay
 from meeting.storage.store import Store
 from pipelines.audio.decoding import AudioDecoder
 from pipelines.stream.merge import Merger
-from pipelines.types import Output, Reading, Segment, Span, Speaker, Turn, TurnsRevised
+from pipelines.types import Hypothesis, Output, Segment, Span, Speaker, Turn, TurnsRevised
 
 REFINE = "refine"
 """Reason of the revision that ends a meeting"""
@@ -204,7 +204,7 @@ def _labelled(segments: Iterable[Segment], turns: Sequence[Turn]) -> list[Segmen
     for segment in segments:
         merger = Merger(segment.source_id, prefix=f"{segment.id}-")
         merger(TurnsRevised(segment.span, tuple(turns)))
-        pieces = merger(Reading(0, segment.span, True, segment.words))
+        pieces = merger(Hypothesis(0, segment.span, True, segment.words))
         made += [piece for piece in pieces if isinstance(piece, Segment)]
     return made
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from meeting.evaluation.der import CELL, cells_of, error, raster
 from meeting.evaluation.evaluate import Reference
-from pipelines.audio.decoding import Stepper
 from pipelines.audio.recording import read_recording
+from pipelines.audio.steps import StepChunker
 from pipelines.diarization.segmentation import Windows
 from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
 from pipelines.types import WINDOW, LocalVoices, Output, Turn, TurnsRevised, Window
@@ -51,7 +51,7 @@ class Heard:
 
 def listen(reference: Reference, engine: Engine) -> Heard:
     """All local voices of a recording; raises AudioError."""
-    steps, windows = Stepper(), Windows(engine.listen())
+    steps, windows = StepChunker(), Windows(engine.listen())
     voices: list[LocalVoices] = []
 
     def find(found: Iterable[Window]) -> None:

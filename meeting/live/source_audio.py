@@ -102,7 +102,7 @@ class SourceAudio:
                 return self._taken(entry)
 
     def _taken(self, frame: AudioFrame) -> tuple[list[Gap], Iterator[Samples]]:
-        pieces: Iterator[Samples] = self._decoder.accept(frame.payload)
+        pieces: Iterator[Samples] = self._decoder.decode(frame.payload)
         gaps: list[Gap] = []
         missing, lost = self._gaps(frame), self._missing(frame)
         if missing:
@@ -139,7 +139,7 @@ class SourceAudio:
         self._skip(loss.size / rate)
         starts = range(0, loss.size, BLOCK)
         zeros = (bytes(min(BLOCK, loss.size - start)) for start in starts)
-        return self._restored(piece for part in zeros for piece in self._decoder.accept(part))
+        return self._restored(piece for part in zeros for piece in self._decoder.decode(part))
 
     def _missing(self, frame: AudioFrame) -> int:
         """Samples that are missing before a frame because others are lost, by the clock: one at least, to be told."""

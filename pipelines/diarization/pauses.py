@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.types import SAMPLE_RATE, VOICE_FRAME, Samples
+from pipelines.types import SAMPLE_RATE, VAD_FRAME, Samples
 
 SPEECH = 0.5
 """Voice probability of the speech on both sides"""
@@ -50,4 +50,4 @@ def clear_pauses(voices: NDArray[np.float64], levels: NDArray[np.float64]) -> ND
     return pauses
 
 
-assert LEAST * VOICE_FRAME >= 0.2 * SAMPLE_RATE
+assert LEAST * VAD_FRAME >= 0.2 * SAMPLE_RATE

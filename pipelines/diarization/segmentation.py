@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.diarization.pauses import LONGEST, SIDE, clear_pauses, level
-from pipelines.types import SAMPLE_RATE, STEP, VOICE_FRAME, WINDOW, LocalVoices, Samples, Step, Window
+from pipelines.types import SAMPLE_RATE, STEP, VAD_FRAME, WINDOW, LocalVoices, Samples, Step, Window
 
 ALONE = 0.1
 """Overlap-aware weight from which a voice counts as speaking alone: clearly active, and more so than the others"""
@@ -73,20 +73,20 @@ class Windows:
         if self._voice is None:
             return None, None
         audio = np.concatenate([self._rest, fresh])
-        whole = len(audio) // VOICE_FRAME * VOICE_FRAME
-        for at in range(0, whole, VOICE_FRAME):
-            frame = audio[at : at + VOICE_FRAME]
+        whole = len(audio) // VAD_FRAME * VAD_FRAME
+        for at in range(0, whole, VAD_FRAME):
+            frame = audio[at : at + VAD_FRAME]
             self._voices.append(self._voice(frame))
             self._levels.append(level(frame))
         self._rest = audio[whole:].copy()
-        kept = WINDOW // VOICE_FRAME + 1 + max(REACH, LONGEST + SIDE)
+        kept = WINDOW // VAD_FRAME + 1 + max(REACH, LONGEST + SIDE)
         self._first += max(0, len(self._voices) - kept)
         del self._voices[:-kept], self._levels[:-kept]
         voices = np.array(self._voices)
         near = np.cumsum(np.pad(voices >= VOICED, (REACH + 1, REACH)))
         possible = near[2 * REACH + 1 :] > near[: -2 * REACH - 1]
         paused = clear_pauses(voices, np.array(self._levels))
-        frames = np.arange(self._end - WINDOW, self._end, VOICE_FRAME) // VOICE_FRAME - self._first
+        frames = np.arange(self._end - WINDOW, self._end, VAD_FRAME) // VAD_FRAME - self._first
         place = np.clip(frames, 0, len(possible) - 1)
         return np.asarray(possible[place] & (frames >= 0)), np.asarray(paused[place] & (frames >= 0))
 

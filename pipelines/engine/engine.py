@@ -18,15 +18,22 @@ from typing import Any, cast
 
 import numpy as np
 
-from pipelines.asr.partials import Growing
-from pipelines.asr.recogniser import BatchRecogniser, Heard, Recogniser, Request, behind, believable
-from pipelines.audio.vad import VoiceModel, VoiceStream
+from pipelines.asr.partials import PartialTranscript
+from pipelines.asr.recogniser import (
+    BatchRecogniser,
+    Recogniser,
+    RecognitionRequest,
+    RecognitionResult,
+    is_plausible,
+    trim_context,
+)
+from pipelines.audio.vad import VadModel, VadStream
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.capacity import Pace
 from pipelines.engine.job_queue import MOST_OWNERS, Lane
 from pipelines.engine.load_shedding import Governor, Thinning
-from pipelines.timing import best_of, cores
-from pipelines.types import SAMPLE_RATE, LocalVoices, Samples, Slice, Window, samples
+from pipelines.timing import available_cores, best_of
+from pipelines.types import SAMPLE_RATE, LocalVoices, Samples, Utterance, Window, samples
 
 WINDOWS_AT_ONCE = 8
 """Windows that go through the models together; more gains nothing on a CPU"""
@@ -59,14 +66,14 @@ class _Context:
 
     prompt: str | None = None
     language: str | None = None
-    growing: Growing = field(default_factory=Growing)
+    growing: PartialTranscript = field(default_factory=PartialTranscript)
     skipped: bool = False
     """Whether the last growing slice was left out"""
 
-    def learn(self, heard: Heard, length: int) -> None:
+    def learn(self, heard: RecognitionResult, length: int) -> None:
         """Carry the text over as the next prompt unless it was not believed, and keep a language that is sure."""
         self.prompt = heard.text or None
-        if self.language is None and length >= TELLING and (heard.language_confidence or 0.0) >= SURE and heard.words:
+        if self.language is None and length >= TELLING and (heard.language_probability or 0.0) >= SURE and heard.words:
             self.language = heard.language
 
 
@@ -74,7 +81,7 @@ class _Context:
 class _Asked:
     """A slice that waits to be read."""
 
-    piece: Slice
+    piece: Utterance
     context: _Context
     language: str | None
     hotwords: tuple[str, ...]
@@ -87,7 +94,7 @@ class Engine:
         self,
         recogniser: Recogniser,
         finder: Callable[[list[Window]], list[LocalVoices]],
-        voice: VoiceModel,
+        voice: VadModel,
         thresholds: Thresholds,
         models: dict[str, Any],
     ) -> None:
@@ -155,22 +162,22 @@ class Engine:
         alone = best_of(lambda: trial(1), clock=clock)
         together = best_of(lambda: trial(TOGETHER), clock=clock) / TOGETHER
         reads_on_gpu = str(getattr(self._recogniser, "device", "cpu")).startswith("cuda")
-        reading, share = self._recogniser.pace(), max(1, cores() // among)
+        reading, share = self._recogniser.pace(), max(1, available_cores() // among)
         self.pace = Pace(reading, alone, together, share, on_gpu, threads, reads_on_gpu)
         return self.pace
 
-    def listen(self) -> VoiceStream:
+    def listen(self) -> VadStream:
         """Voice activity for one more source."""
         return self._voice.stream()
 
     def read(
         self,
-        piece: Slice,
+        piece: Utterance,
         owner: Hashable,
         language: str | None = None,
         hotwords: tuple[str, ...] = (),
         live: bool = False,
-    ) -> Future[Heard | None]:
+    ) -> Future[RecognitionResult | None]:
         """Words of a slice; None for a growing one that was overtaken or left out. `owner` tells sources apart."""
         context = self._context(owner)
         if live and not piece.final and self._left_out(context):
@@ -215,14 +222,14 @@ class Engine:
                 del self._contexts[next(iter(self._contexts))]
             return context
 
-    def _read(self, asked: list[_Asked]) -> list[Heard]:
+    def _read(self, asked: list[_Asked]) -> list[RecognitionResult]:
         """In the thread of the lane: slices of different sources, all final or all growing."""
         requests = [self._request(one) for one in asked]
         heard = read_believably(self._recogniser, requests)
         for at, one in enumerate(asked):
             in_context = self._in_context(one.piece)
             if not one.piece.final:
-                heard[at] = replace(one.context.growing.took(heard[at]), provisional=in_context)
+                heard[at] = replace(one.context.growing.extend(heard[at]), unstable=in_context)
                 continue
             heard[at] = self._own(heard[at], one)
             if in_context and not heard[at].words:
@@ -231,35 +238,35 @@ class Engine:
             one.context.learn(heard[at], len(one.piece.audio))
         return heard
 
-    def _request(self, asked: _Asked) -> Request:
+    def _request(self, asked: _Asked) -> RecognitionRequest:
         piece, context = asked.piece, asked.context
         language = asked.language or context.language
         if piece.final:
             # from the audio alone, never from a draft: how many of those there were depends on the speed
-            return Request(self._audio(piece), context.prompt, language, asked.hotwords)
+            return RecognitionRequest(self._audio(piece), context.prompt, language, asked.hotwords)
         growing = context.growing
         # alone: to hear the context each time costs twice as much, and moves the place where the slice's words begin
-        anchor = growing.begin((piece.index, piece.span.start), len(piece.audio))
-        prompt = " ".join(text for text in (context.prompt, growing.kept_text) if text) or None
-        return Request(piece.audio[anchor:], prompt, language, asked.hotwords, True, growing.draft)
+        anchor = growing.start((piece.index, piece.span.start), len(piece.audio))
+        prompt = " ".join(text for text in (context.prompt, growing.settled_text) if text) or None
+        return RecognitionRequest(piece.audio[anchor:], prompt, language, asked.hotwords, True, growing.draft)
 
-    def _audio(self, piece: Slice) -> Samples:
+    def _audio(self, piece: Utterance) -> Samples:
         """What the recogniser hears of a slice: of a final one also what was said before it, where that helps."""
         together = piece.final and self._in_context(piece)
-        return np.concatenate([piece.before, piece.audio]) if together else piece.audio
+        return np.concatenate([piece.context, piece.audio]) if together else piece.audio
 
-    def _in_context(self, piece: Slice) -> bool:
-        return self._wants_context and len(piece.before) > 0 and len(piece.audio) > 0
+    def _in_context(self, piece: Utterance) -> bool:
+        return self._wants_context and len(piece.context) > 0 and len(piece.audio) > 0
 
-    def _own(self, heard: Heard, asked: _Asked) -> Heard:
+    def _own(self, heard: RecognitionResult, asked: _Asked) -> RecognitionResult:
         """A reading without the words that were said before the slice."""
         piece, said = asked.piece, asked.context.prompt
         if not self._in_context(piece):
             return heard
-        return behind(heard, len(piece.before), len(piece.audio), said.split()[-1] if said else None)
+        return trim_context(heard, len(piece.context), len(piece.audio), said.split()[-1] if said else None)
 
 
-def read_believably(recogniser: Recogniser, requests: Sequence[Request]) -> list[Heard]:
+def read_believably(recogniser: Recogniser, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
     """Readings that can be believed, or no words: invented text is worse than none."""
     spoken = [request for request in requests if len(request.audio)]
     if len(spoken) > 1:
@@ -268,12 +275,12 @@ def read_believably(recogniser: Recogniser, requests: Sequence[Request]) -> list
         found = iter([_read_one(recogniser, request) for request in spoken])
     out = []
     for request in requests:
-        heard = next(found) if len(request.audio) else Heard()
-        out.append(heard if believable(heard, len(request.audio)) else Heard(language=heard.language))
+        heard = next(found) if len(request.audio) else RecognitionResult()
+        out.append(heard if is_plausible(heard, len(request.audio)) else RecognitionResult(language=heard.language))
     return out
 
 
-def _read_one(recogniser: Recogniser, request: Request) -> Heard:
+def _read_one(recogniser: Recogniser, request: RecognitionRequest) -> RecognitionResult:
     return recogniser.read(
         request.audio,
         prompt=request.prompt,

@@ -8,7 +8,7 @@ from concurrent.futures import wait
 from typing import Any
 
 from pipelines.asr.recogniser import Recogniser
-from pipelines.audio.vad import VoiceModel
+from pipelines.audio.vad import VadModel
 from pipelines.diarization.clustering import preset
 from pipelines.diarization.segmentation import LocalVoiceFinder
 from pipelines.engine.capacity import calibrate, candidates
@@ -20,8 +20,8 @@ from pipelines.models.gpu_memory import GB, VOICES
 from pipelines.models.lean_imports import import_diarization
 from pipelines.models.loading import SPEECH, Choice, decide, load_embedding, load_segmentation, load_whisper, require
 from pipelines.options import EngineOptions
-from pipelines.timing import cores
-from pipelines.types import SAMPLE_RATE, Slice, Window
+from pipelines.timing import available_cores
+from pipelines.types import SAMPLE_RATE, Utterance, Window
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def _decide(options: EngineOptions, on_progress: Callable[[str], None]) -> Choic
 def _load(choice: Choice, options: EngineOptions, on_progress: Callable[[str], None], among: int = 1) -> Engine:
     """One engine of `among` so many on this machine."""
     on_gpu = choice.segmentation.device.startswith("cuda")
-    tries = [options.threads or 1] if options.threads or on_gpu else candidates(max(1, cores() // among))
+    tries = [options.threads or 1] if options.threads or on_gpu else candidates(max(1, available_cores() // among))
     beside = Lane("loading")
     try:
         reading = None
@@ -78,7 +78,7 @@ def _load(choice: Choice, options: EngineOptions, on_progress: Callable[[str], N
         beside.close()
     assert recogniser is not None
     choice = choice.with_speech(recogniser.name)
-    engine = Engine(recogniser, finder, VoiceModel(), preset(choice.embedding.name), choice.as_dict())
+    engine = Engine(recogniser, finder, VadModel(), preset(choice.embedding.name), choice.as_dict())
     try:
         _warm_up(engine)
     except (BlockError, RuntimeError) as error:
@@ -156,5 +156,5 @@ def _warm_up(engine: Engine) -> None:
     from pipelines.types import WINDOW, Span
 
     noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
-    engine.read(Slice(0, Span(0, SAMPLE_RATE), noise, True), "warm-up").result()
+    engine.read(Utterance(0, Span(0, SAMPLE_RATE), noise, True), "warm-up").result()
     engine.find(Window(0, 0, np.zeros(WINDOW, np.float32))).result()

@@ -14,8 +14,8 @@ from itertools import groupby
 from pipelines.types import (
     SENTENCE_ENDS,
     UNKNOWN,
+    Hypothesis,
     LabelChange,
-    Reading,
     Segment,
     Span,
     SpeakersRevised,
@@ -89,24 +89,24 @@ class Merger:
         self._lines: dict[int, _Line] = {}
         self._timeline = _Timeline()
 
-    def __call__(self, item: Reading | TurnsRevised) -> list[Segment | SpeakersRevised]:
+    def __call__(self, item: Hypothesis | TurnsRevised) -> list[Segment | SpeakersRevised]:
         """One more result of either branch."""
-        return self._read(item) if isinstance(item, Reading) else self._relabel(item)
+        return self._read(item) if isinstance(item, Hypothesis) else self._relabel(item)
 
     def flush(self) -> list[Segment | SpeakersRevised]:
         """Nothing is held back, so nothing is left."""
         return []
 
-    def _read(self, reading: Reading) -> list[Segment | SpeakersRevised]:
-        line = self._lines.setdefault(reading.slice_index, _Line(reading.span))
-        if line.final and not reading.again:
+    def _read(self, reading: Hypothesis) -> list[Segment | SpeakersRevised]:
+        line = self._lines.setdefault(reading.utterance_index, _Line(reading.span))
+        if line.final and not reading.second_pass:
             return []
         agreed = common_prefix(line.words, reading.words)
-        sure = 0 if reading.provisional else self._sure(reading.words)
+        sure = 0 if reading.unstable else self._sure(reading.words)
         line.stable = len(reading.words) if reading.final else min(agreed, max(line.stable, sure))
         line.span, line.words, line.final = reading.span, reading.words, reading.final
-        segments, changes = self._update(reading.slice_index, line)
-        return [*segments, *_revised(changes, "refine" if reading.again else "live")]
+        segments, changes = self._update(reading.utterance_index, line)
+        return [*segments, *_revised(changes, "refine" if reading.second_pass else "live")]
 
     def _sure(self, words: Sequence[Word]) -> int:
         """Number of words at the start that the recogniser is sure of, where it says so."""

@@ -1,7 +1,7 @@
 """The wiring: audio in, outputs out, through an RxPY stream with two branches. The only file that knows Rx.
 
-    audio ─┬─▶ Stepper ─▶ Windows ─▶ engine.find ─▶ SpeakerTracker ── turns, speakers ─┐
-           └─▶ Cutter ─▶ engine.read ── readings ──────────────────────────────────────┴─▶ Merger ─▶ emit
+    audio ─┬─▶ StepChunker ─▶ Windows ─▶ engine.find ─▶ SpeakerTracker ── turns, speakers ─┐
+           └─▶ Endpointer ─▶ engine.read ── hypotheses────────────────────────────────┴─▶ Merger ─▶ emit
 
 Each block is guarded: an exception becomes a `BlockFailed` value, because in Rx the first error would end the
 stream. When the audio completes, each block is flushed after everything before it has passed.
@@ -26,11 +26,11 @@ from rx.internal.exceptions import DisposedException
 from rx.scheduler import EventLoopScheduler, ImmediateScheduler
 from rx.subject import Subject
 
-from pipelines.asr.recogniser import placed
-from pipelines.asr.second_pass import PoorCuts, Stretch, better, second_readings
-from pipelines.audio.decoding import Stepper
-from pipelines.audio.endpointing import CutOptions, Cutter
-from pipelines.audio.vad import SharedVoice
+from pipelines.asr.recogniser import absolute_words
+from pipelines.asr.second_pass import Passage, SecondPassBuffer, is_better, revised_hypotheses
+from pipelines.audio.endpointing import Endpointer, EndpointerOptions
+from pipelines.audio.steps import StepChunker
+from pipelines.audio.vad import SharedVad
 from pipelines.diarization.activity import GridOptions
 from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.segmentation import Windows
@@ -43,12 +43,12 @@ from pipelines.types import (
     SAMPLE_RATE,
     WINDOW,
     BlockFailed,
+    Hypothesis,
     Output,
-    Reading,
     Samples,
-    Slice,
     Span,
     TurnsRevised,
+    Utterance,
     Window,
 )
 
@@ -80,9 +80,9 @@ def speaker_options(options: PipelineOptions, preset: Thresholds) -> SpeakerOpti
     )
 
 
-def cut_options(options: PipelineOptions) -> CutOptions:
-    """What the cutter needs of them."""
-    return CutOptions(
+def endpointer_options(options: PipelineOptions) -> EndpointerOptions:
+    """What the endpointer needs of them."""
+    return EndpointerOptions(
         threshold=options.vad_threshold,
         endpoint_silence=options.endpoint_silence,
         pre_roll=options.pre_roll,
@@ -113,14 +113,14 @@ class Pipeline:
         self._done = threading.Event()
         self._audio: Subject = Subject()
         self._outputs = _Outputs()
-        self._poor = PoorCuts()
-        voice = SharedVoice(engine.listen())
-        cutter = Cutter(voice.listener(), cut_options(options))
+        self._poor = SecondPassBuffer()
+        voice = SharedVad(engine.listen())
+        endpointer = Endpointer(voice.reader(), endpointer_options(options))
         tracker, merger = SpeakerTracker(speaker_options(options, engine.thresholds)), Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
         turns = audio.pipe(
-            _through("stepper", Stepper()),
-            _through("windows", Windows(voice.listener())),
+            _through("steps", StepChunker()),
+            _through("windows", Windows(voice.reader())),
             ops.map(_guarded("diarization", self._find)),
             self._in_order(),
             ops.do_action(self._progress.voiced),
@@ -128,7 +128,7 @@ class Pipeline:
             _through("speakers", tracker),
         )
         readings = audio.pipe(
-            _through("cutter", cutter),
+            _through("endpointer", endpointer),
             ops.map(_guarded("recogniser", self._read)),
             self._in_order(),
             ops.do_action(self._progress.read),
@@ -181,7 +181,7 @@ class Pipeline:
         found = self._engine.find(window, self._owner, self.live)
         return _Pending(found, "diarization", Span(max(0, window.start), window.start + WINDOW))
 
-    def _read(self, piece: Slice) -> Any:
+    def _read(self, piece: Utterance) -> Any:
         if not (piece.final or self.live) and self._progress.backlog > BEHIND:
             return None
         self._progress.sent_slice(piece)
@@ -191,11 +191,11 @@ class Pipeline:
         # only what is read again needs its audio; of all others the engine holds it until they were read
         again = piece if final and options.second_pass == "full" else None
 
-        def reading(result: Any) -> Reading | None:
+        def reading(result: Any) -> Hypothesis | None:
             if result is None:
                 return None
-            words = placed(result, span.start)
-            made = Reading(index, span, final, words, result.language, provisional=result.provisional)
+            words = absolute_words(result, span.start)
+            made = Hypothesis(index, span, final, words, result.language, unstable=result.unstable)
             if again is not None:
                 self._poor.add(again, made)
             return made
@@ -205,7 +205,7 @@ class Pipeline:
     def _second_readings(self) -> Observable[Any]:
         """What was cut poorly, read again; one after the other, so that other meetings wait for one at most."""
 
-        def again(stretch: Stretch) -> Observable[Any]:
+        def again(stretch: Passage) -> Observable[Any]:
             pending = rx.just(stretch).pipe(ops.map(_guarded("recogniser", self._read_again)), self._in_order())
             # where it fails the first reading stands, and nothing is missing
             return pending.pipe(ops.filter(lambda made: not isinstance(made, BlockFailed)), ops.flat_map(_items))
@@ -214,14 +214,14 @@ class Pipeline:
             ops.map(lambda stretch: rx.defer(lambda _: again(stretch))), ops.merge(max_concurrent=1)
         )
 
-    def _read_again(self, stretch: Stretch) -> Any:
+    def _read_again(self, stretch: Passage) -> Any:
         # an owner of its own: what was said last in the meeting is no context for it
-        language = self._options.language or stretch.readings[0].language
-        heard = self._engine.read(stretch.piece, (self._owner, "again"), language, self._options.hotwords)
+        language = self._options.language or stretch.hypotheses[0].language
+        heard = self._engine.read(stretch.utterance, (self._owner, "again"), language, self._options.hotwords)
 
-        def readings(result: Any) -> list[Reading]:
-            words = placed(result, stretch.span.start)
-            return second_readings(stretch, words) if better(stretch.words, words) else []
+        def readings(result: Any) -> list[Hypothesis]:
+            words = absolute_words(result, stretch.span.start)
+            return revised_hypotheses(stretch, words) if is_better(stretch.words, words) else []
 
         return _Pending(heard, "recogniser", stretch.span, readings)
 
@@ -334,9 +334,9 @@ def _guarded_merge(merger: Merger) -> Callable[[Any], Observable[Any]]:
 
     def step(item: Any) -> Observable[Any]:
         values: Iterable[Any] = [item]
-        if isinstance(item, Reading):
+        if isinstance(item, Hypothesis):
             values = []
-        if isinstance(item, Reading | TurnsRevised):
+        if isinstance(item, Hypothesis | TurnsRevised):
             merged = merge(item)
             values = [*values, *([merged] if isinstance(merged, BlockFailed) else merged)]
         return rx.from_iterable(values, ImmediateScheduler())

@@ -46,11 +46,11 @@ NO_AUDIO = b"\x00no audio\xff"
 class PickyDecoder(PcmDecoder):
     """Raw samples; as no bytes are wrong in raw audio, `NO_AUDIO` stands for what is."""
 
-    def accept(self, data: bytes) -> Iterator[Samples]:
+    def decode(self, data: bytes) -> Iterator[Samples]:
         """Decode, but for `NO_AUDIO`."""
         if data == NO_AUDIO:
             raise AudioError("this is not audio")
-        return super().accept(data)
+        return super().decode(data)
 
 
 class FakeEngine:

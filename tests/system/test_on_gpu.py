@@ -24,7 +24,7 @@ from pipelines.models.gpu_memory import GB, VOICES
 from pipelines.models.loading import EMBEDDING, SEGMENTATION, decide, require
 from pipelines.models.pinned_files import locate
 from pipelines.options import EngineOptions
-from pipelines.types import SAMPLE_RATE, WINDOW, LocalVoices, Slice, Span, Window
+from pipelines.types import SAMPLE_RATE, WINDOW, LocalVoices, Span, Utterance, Window
 from tests.conftest import Sample
 from tests.fakes.tiny_whisper import build
 
@@ -98,7 +98,7 @@ def asked(engine: Engine, sample: Sample, owners: int) -> list[Future[Any]]:
     made: list[Future[Any]] = []
     for owner in range(owners):
         start = owner * SAMPLE_RATE
-        piece = Slice(0, Span(start, start + 3 * SAMPLE_RATE), audio[start : start + 3 * SAMPLE_RATE], True)
+        piece = Utterance(0, Span(start, start + 3 * SAMPLE_RATE), audio[start : start + 3 * SAMPLE_RATE], True)
         made += [engine.read(piece, owner), engine.find(Window(0, start, audio[start : start + WINDOW]), owner)]
     return made
 

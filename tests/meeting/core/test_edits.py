@@ -30,9 +30,9 @@ from meeting.core.transcript import Transcript, resolve
 from pipelines.errors import MeetingError, NotFound
 from pipelines.types import (
     SAMPLE_RATE,
+    Hypothesis,
     LabelChange,
     Output,
-    Reading,
     Segment,
     Span,
     Speaker,
@@ -495,7 +495,7 @@ def test_every_word_is_shown_once_and_what_was_edited_stays(data: st.DataObject)
     from pipelines.stream.merge import Merger
 
     shown, merger, mine = Shown(), Merger("src"), {}
-    for output in merger(Reading(0, Span(0, 8 * SAMPLE_RATE), True, said())):
+    for output in merger(Hypothesis(0, Span(0, 8 * SAMPLE_RATE), True, said())):
         shown.hear(output)
     for _ in range(data.draw(st.integers(1, 6))):
         if data.draw(st.booleans()):

@@ -38,7 +38,7 @@ from meeting.session.events import (
 )
 from meeting.storage import journal
 from meeting.storage.store import Store
-from pipelines.audio.decoding import PIECE
+from pipelines.audio.decoding import CHUNK_SAMPLES
 from pipelines.errors import ModelMissing, StoreError
 from pipelines.types import SAMPLE_RATE, Samples, Span
 from tests.fakes.server_fakes import NO_AUDIO, FakeBackend, FakePipeline, tone
@@ -694,7 +694,7 @@ def test_a_frame_of_many_minutes_is_heard_in_pieces_and_waited_for_after_each(st
     assert len(told) > 50
     pipeline = counting(bench)
     assert sum(pipeline.fed) == 601 * SAMPLE_RATE
-    assert max(pipeline.fed) < 2 * PIECE
+    assert max(pipeline.fed) < 2 * CHUNK_SAMPLES
     assert pipeline.waits >= len(told)
     bench.end()
 
@@ -728,7 +728,7 @@ def test_what_a_killed_process_left_is_heard_in_pieces_and_as_far_as_before(
     assert recovered.samples == after
     bench.rest()
     assert sum(counting(bench).fed) == after
-    assert max(counting(bench).fed) < 2 * PIECE
+    assert max(counting(bench).fed) < 2 * CHUNK_SAMPLES
     bench.end()
 
 
@@ -742,7 +742,7 @@ def test_of_a_frame_of_many_minutes_no_more_than_the_backlog_waits_for_the_model
     assert bench.rest()[-1] == Drained(SOURCE, 601 * SAMPLE_RATE)
     pipeline = counting(bench)
     assert sum(pipeline.fed) == 601 * SAMPLE_RATE
-    assert kept.samples < 30 * SAMPLE_RATE + 2 * PIECE  # type: ignore[attr-defined]
+    assert kept.samples < 30 * SAMPLE_RATE + 2 * CHUNK_SAMPLES  # type: ignore[attr-defined]
     bench.end()
 
 
@@ -755,7 +755,7 @@ def test_a_server_that_stops_leaves_the_rest_of_such_a_frame_to_a_later_one(stor
     drained = bench.next(Drained)
     assert isinstance(drained, Drained)
     assert not drained.whole
-    assert drained.samples < 30 * SAMPLE_RATE + 2 * PIECE
+    assert drained.samples < 30 * SAMPLE_RATE + 2 * CHUNK_SAMPLES
     assert [frame.seq for frame in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1]
     backend.gate.set()
     bench.end()

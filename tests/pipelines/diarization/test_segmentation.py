@@ -10,9 +10,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pipelines.audio.decoding import Stepper
+from pipelines.audio.steps import StepChunker
 from pipelines.diarization.segmentation import MIN_CLEAN, LocalVoiceFinder, Windows
-from pipelines.types import SAMPLE_RATE, STEP, VOICE_FRAME, WINDOW, LocalVoices, Samples, Span, Step, Window
+from pipelines.types import SAMPLE_RATE, STEP, VAD_FRAME, WINDOW, LocalVoices, Samples, Span, Step, Window
 from tests.conftest import Sample
 
 FRAMES = 293
@@ -306,7 +306,7 @@ def test_windows_say_where_somebody_may_be_speaking() -> None:
     windows = Windows(FakeVoice())
     audio = np.zeros(20 * STEP, np.float32)
     audio[4 * STEP : 6 * STEP] = 0.5
-    made = [window for step in Stepper()(audio) for window in windows(step)]
+    made = [window for step in StepChunker()(audio) for window in windows(step)]
     last = made[-1].voiced
     assert made[3].voiced is not None
     assert not made[3].voiced.any()
@@ -314,7 +314,7 @@ def test_windows_say_where_somebody_may_be_speaking() -> None:
     assert not last.any()
     middle = made[9].voiced
     assert middle is not None
-    seconds = np.flatnonzero(middle) * VOICE_FRAME / SAMPLE_RATE
+    seconds = np.flatnonzero(middle) * VAD_FRAME / SAMPLE_RATE
     assert seconds.min() == pytest.approx(2.0 - 1.2, abs=0.1)
     assert seconds.max() == pytest.approx(3.0 + 1.2, abs=0.1)
 
@@ -323,21 +323,21 @@ def test_a_pause_is_known_to_be_one_once_speech_goes_on() -> None:
     windows = Windows(FakeVoice())
     audio = np.full(20 * STEP, 0.5, np.float32)
     audio[8 * STEP : 9 * STEP] = 0.0
-    made = [window for step in Stepper()(audio) for window in windows(step)]
+    made = [window for step in StepChunker()(audio) for window in windows(step)]
     for at, expected in ((8, 0), (9, 13), (17, 13)):
         paused = made[at].paused
         assert paused is not None
-        found = (made[at].start + np.flatnonzero(paused) * VOICE_FRAME) / SAMPLE_RATE
+        found = (made[at].start + np.flatnonzero(paused) * VAD_FRAME) / SAMPLE_RATE
         assert len(found) == expected
         assert ((found > 4.0) & (found < 4.5)).all()
 
 
 def test_nobody_is_active_in_a_pause_and_voices_are_known_by_all_of_their_speech() -> None:
     finder = LocalVoiceFinder(FakeSegmentation(), FakeEmbed())
-    audio, paused = np.ones(WINDOW, np.float32), np.zeros(WINDOW // VOICE_FRAME + 1, np.bool_)
+    audio, paused = np.ones(WINDOW, np.float32), np.zeros(WINDOW // VAD_FRAME + 1, np.bool_)
     paused[50:70] = True
     free, held = finder([Window(0, 0, audio), Window(1, 0, audio, paused=paused)])
-    silent = np.flatnonzero(held.activity[:, 0] == 0) * WINDOW / FRAMES / VOICE_FRAME
+    silent = np.flatnonzero(held.activity[:, 0] == 0) * WINDOW / FRAMES / VAD_FRAME
     assert silent.min() == pytest.approx(50, abs=1)
     assert silent.max() == pytest.approx(70, abs=1)
     assert free.activity[:, 0].all()
@@ -353,7 +353,7 @@ def test_without_a_voice_model_a_window_may_be_speech_throughout() -> None:
 def test_no_voice_is_found_where_nobody_can_be_speaking() -> None:
     finder = LocalVoiceFinder(FakeSegmentation(), FakeEmbed())
     audio = np.ones(WINDOW, np.float32)
-    free, held = finder([Window(0, 0, audio), Window(1, 0, audio, np.zeros(WINDOW // VOICE_FRAME + 1, np.bool_))])
+    free, held = finder([Window(0, 0, audio), Window(1, 0, audio, np.zeros(WINDOW // VAD_FRAME + 1, np.bool_))])
     assert free.activity.any()
     assert not held.activity.any()
     assert np.isnan(held.embeddings).all()

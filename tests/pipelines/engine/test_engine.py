@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.asr.recogniser import Heard, HeardWord, Request
+from pipelines.asr.recogniser import RecognisedWord, RecognitionRequest, RecognitionResult
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine, read_believably
 from pipelines.engine.load_shedding import Thinning
 from pipelines.errors import BlockError, MeetingError
-from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Samples, Slice, Span, Window
+from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Samples, Span, Utterance, Window
 
 PATIENCE = 60
 """Seconds after which a test gives up waiting for a thread"""
 
 
-def heard(text: str, **measures: float) -> Heard:
+def heard(text: str, **measures: float) -> RecognitionResult:
     """Words a fifth of a second apart."""
-    words = [HeardWord(word, i * 3200, i * 3200 + 3000) for i, word in enumerate(text.split())]
-    return Heard(tuple(words), "en", **measures)
+    words = [RecognisedWord(word, i * 3200, i * 3200 + 3000) for i, word in enumerate(text.split())]
+    return RecognitionResult(tuple(words), "en", **measures)
 
 
 class FakeRecogniser:
@@ -34,7 +34,7 @@ class FakeRecogniser:
     name = "fake"
     languages: tuple[str, ...] | None = None
 
-    def __init__(self, *answers: Heard | Exception | Callable[[], Heard]) -> None:
+    def __init__(self, *answers: RecognitionResult | Exception | Callable[[], RecognitionResult]) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[int, str | None, tuple[str, ...], bool]] = []
         self.prompts: list[str | None] = []
@@ -48,14 +48,14 @@ class FakeRecogniser:
         hotwords: Sequence[str] = (),
         partial: bool = False,
         draft: object = None,
-    ) -> Heard:
+    ) -> RecognitionResult:
         """The next answer."""
         self.asked.append((len(audio), language, tuple(hotwords), partial))
         self.prompts.append(prompt)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, Heard) else answer()
+        return answer if isinstance(answer, RecognitionResult) else answer()
 
 
 class FakeVoiceModel:
@@ -83,10 +83,10 @@ class Held:
         assert self._begun.wait(PATIENCE)
         recogniser.asked.clear()
 
-    def _answer(self) -> Heard:
+    def _answer(self) -> RecognitionResult:
         self._begun.set()
         assert self._open.wait(PATIENCE)
-        return Heard()
+        return RecognitionResult()
 
     def open(self) -> None:
         """Let the reading end."""
@@ -105,9 +105,9 @@ def engine(recogniser: FakeRecogniser) -> Iterator[Engine]:
     engine.close()
 
 
-def piece(index: int, final: bool, length: int = SAMPLE_RATE) -> Slice:
+def piece(index: int, final: bool, length: int = SAMPLE_RATE) -> Utterance:
     """A slice of so many samples."""
-    return Slice(index, Span(0, length), np.zeros(length, np.float32), final)
+    return Utterance(index, Span(0, length), np.zeros(length, np.float32), final)
 
 
 def test_final_slices_are_read_before_growing_ones(engine: Engine, recogniser: FakeRecogniser) -> None:
@@ -115,7 +115,7 @@ def test_final_slices_are_read_before_growing_ones(engine: Engine, recogniser: F
     recogniser.answers = [heard(f"answer {n}") for n in range(4)]
     futures = [engine.read(piece(n, final), "me") for n, final in enumerate([False, True, False, True])]
     gate.open()
-    texts = [(future.result(PATIENCE) or Heard()).text for future in futures]
+    texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in futures]
     assert texts == ["answer 2", "answer 0", "answer 3", "answer 1"]
     assert [partial for *_, partial in recogniser.asked] == [False, False, True, True]
 
@@ -131,7 +131,7 @@ def test_a_growing_slice_is_overtaken_by_its_longer_self_and_by_nobody_else(
     assert short.result(0) is None
     assert grown.result(0) is None
     gate.open()
-    texts = [(future.result(PATIENCE) or Heard()).text for future in (final, mine, yours)]
+    texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in (final, mine, yours)]
     assert texts == ["final", "mine", "yours"]
     assert engine.speech.dropped == 2
 
@@ -157,8 +157,8 @@ def test_text_that_was_not_believed_is_no_prompt(engine: Engine, recogniser: Fak
 
 
 def test_a_language_that_was_surely_detected_is_kept_for_the_source(engine: Engine, recogniser: FakeRecogniser) -> None:
-    def spoken(language: str, confidence: float) -> Heard:
-        return replace(heard("so"), language=language, language_confidence=confidence)
+    def spoken(language: str, confidence: float) -> RecognitionResult:
+        return replace(heard("so"), language=language, language_probability=confidence)
 
     recogniser.answers = [spoken("cy", 0.9), spoken("nl", 0.3), spoken("de", 0.8), spoken("fr", 0.9), spoken("fr", 0.9)]
     for index, length in enumerate([16000, 48000, 48000, 48000]):
@@ -170,7 +170,7 @@ def test_a_language_that_was_surely_detected_is_kept_for_the_source(engine: Engi
 def test_a_reading_that_fails_fails_alone(engine: Engine, recogniser: FakeRecogniser) -> None:
     recogniser.answers = [BlockError("recogniser", "out of memory"), heard("next")]
     assert isinstance(engine.read(piece(0, True), "me").exception(PATIENCE), BlockError)
-    assert (engine.read(piece(1, True), "me").result(PATIENCE) or Heard()).text == "next"
+    assert (engine.read(piece(1, True), "me").result(PATIENCE) or RecognitionResult()).text == "next"
 
 
 def test_windows_are_found_while_speech_is_read(engine: Engine, recogniser: FakeRecogniser) -> None:
@@ -204,17 +204,17 @@ def test_a_closed_engine_takes_no_work(engine: Engine) -> None:
 AUDIO: Samples = np.zeros(2 * SAMPLE_RATE, np.float32)
 
 
-def believed(answer: Heard) -> Heard:
+def believed(answer: RecognitionResult) -> RecognitionResult:
     """What is believed of an answer about two seconds of audio."""
-    return read_believably(FakeRecogniser(answer), [Request(AUDIO)])[0]
+    return read_believably(FakeRecogniser(answer), [RecognitionRequest(AUDIO)])[0]
 
 
 def test_a_loop_gives_no_words_but_its_language() -> None:
-    assert believed(heard("la la la la la la la la la la")) == Heard(language="en")
+    assert believed(heard("la la la la la la la la la la")) == RecognitionResult(language="en")
 
 
 def test_a_guess_about_silence_gives_no_words() -> None:
-    assert believed(heard("thanks for watching", avg_logprob=-1.4, no_speech=0.9)).words == ()
+    assert believed(heard("thanks for watching", avg_logprob=-1.4, no_speech_prob=0.9)).words == ()
 
 
 def test_a_believable_reading_is_given_as_it_is() -> None:
@@ -224,7 +224,7 @@ def test_a_believable_reading_is_given_as_it_is() -> None:
 
 def test_no_audio_is_not_read() -> None:
     nobody = FakeRecogniser()
-    assert read_believably(nobody, [Request(np.zeros(0, np.float32))]) == [Heard()]
+    assert read_believably(nobody, [RecognitionRequest(np.zeros(0, np.float32))]) == [RecognitionResult()]
     assert nobody.asked == []
 
 
@@ -237,7 +237,7 @@ class FakeBatchRecogniser(FakeRecogniser):
         super().__init__()
         self.together: list[list[int]] = []
 
-    def read_all(self, requests: Sequence[Request]) -> list[Heard]:
+    def read_all(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
         """One answer for each; fails where one of them has 13 samples."""
         self.together.append([len(request.audio) for request in requests])
         if 13 in self.together[-1]:
@@ -258,7 +258,7 @@ def test_slices_of_several_sources_are_read_together(batching: tuple[Engine, Fak
     gate = Held(engine, recogniser)
     futures = [engine.read(piece(1, True, 100 * n), str(n)) for n in (1, 2, 3, 4)]
     gate.open()
-    texts = [(future.result(PATIENCE) or Heard()).text for future in futures[:3]]
+    texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in futures[:3]]
     assert texts == ["100 samples after None", "200 samples after None", "300 samples after None"]
     assert recogniser.together == [[100, 200, 300]]
 
@@ -270,7 +270,7 @@ def test_two_slices_of_one_source_are_read_in_turn_for_the_first_tells_of_the_se
     gate = Held(engine, recogniser)
     futures = [engine.read(piece(n, True, 100), owner) for n, owner in ((0, "a"), (0, "b"), (1, "a"), (1, "b"))]
     gate.open()
-    texts = [(future.result(PATIENCE) or Heard()).text for future in futures]
+    texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in futures]
     assert texts[2:] == ["100 samples after 100 samples after None"] * 2
     assert recogniser.together == [[100, 100], [100, 100]]
 
@@ -282,7 +282,7 @@ def test_a_slice_that_fails_in_company_fails_alone(batching: tuple[Engine, FakeB
     unlucky, fine = (engine.read(piece(0, True, length), str(length)) for length in (13, 100))
     gate.open()
     assert isinstance(unlucky.exception(PATIENCE), BlockError)
-    assert (fine.result(PATIENCE) or Heard()).text == "fine"
+    assert (fine.result(PATIENCE) or RecognitionResult()).text == "fine"
 
 
 def test_a_recording_waits_for_what_is_live(engine: Engine, recogniser: FakeRecogniser) -> None:
@@ -291,7 +291,7 @@ def test_a_recording_waits_for_what_is_live(engine: Engine, recogniser: FakeReco
     recorded = engine.read(piece(0, True), "recording")
     growing, final = (engine.read(piece(n, final), "live", live=True) for n, final in ((0, False), (1, True)))
     gate.open()
-    texts = [(future.result(PATIENCE) or Heard()).text for future in (final, growing, recorded)]
+    texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in (final, growing, recorded)]
     assert texts == ["live final", "live growing", "recorded final"]
 
 
@@ -336,9 +336,9 @@ def test_only_the_fullest_machine_looks_at_every_second_window_of_live_sources(
 def test_the_beginning_of_a_long_growing_slice_is_kept_and_its_end_read_again(
     engine: Engine, recogniser: FakeRecogniser
 ) -> None:
-    def words(*starts: float) -> Heard:
-        found = tuple(HeardWord(f"at{at}", int(at * 16000), int(at * 16000) + 8000) for at in starts)
-        return Heard(found, "en")
+    def words(*starts: float) -> RecognitionResult:
+        found = tuple(RecognisedWord(f"at{at}", int(at * 16000), int(at * 16000) + 8000) for at in starts)
+        return RecognitionResult(found, "en")
 
     recogniser.answers = [words(0, 1, 2, 3, 4), words(0.3, 1.3, 2.3, 3.3), words(0, 1)]
     whole = engine.read(piece(0, False, 5 * SAMPLE_RATE), "me").result(PATIENCE)
@@ -390,7 +390,7 @@ def test_an_engine_knows_who_works_with_it_and_gives_itself_to_whoever_asks(engi
 
 
 def test_several_engines_on_a_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.engine.engine.cores", lambda: 12)
+    monkeypatch.setattr("pipelines.engine.engine.available_cores", lambda: 12)
     engine = Engine(FakePacedRecogniser(), find, FakeVoiceModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
     assert engine.measure(lambda windows: None, True, among=4).cores == 3
     assert engine.measure(lambda windows: None, True, among=40).cores == 1
@@ -412,10 +412,10 @@ class Listening(FakeRecogniser):
     context = True
 
 
-def following(final: bool = True) -> Slice:
+def following(final: bool = True) -> Utterance:
     """A slice of a second, and the two before it."""
     before = np.ones(2 * SAMPLE_RATE, np.float32)
-    return replace(piece(0, final), before=before)
+    return replace(piece(0, final), context=before)
 
 
 def engine_with(recogniser: FakeRecogniser) -> Engine:
@@ -424,17 +424,17 @@ def engine_with(recogniser: FakeRecogniser) -> Engine:
 
 
 def test_a_recogniser_that_wants_context_hears_it_and_its_words_are_left_out() -> None:
-    said = Heard((HeardWord("before", 100, 30000), HeardWord("now", 34000, 40000)), "en")
+    said = RecognitionResult((RecognisedWord("before", 100, 30000), RecognisedWord("now", 34000, 40000)), "en")
     recogniser = Listening(said)
     with closing(engine_with(recogniser)) as engine:
         result = engine.read(following(), "a").result(PATIENCE)
     assert result is not None
-    assert result.words == (HeardWord("now", 2000, 8000),)
+    assert result.words == (RecognisedWord("now", 2000, 8000),)
     assert [length for length, *_ in recogniser.asked] == [3 * SAMPLE_RATE]
 
 
 def test_where_context_leaves_no_words_the_slice_is_read_alone() -> None:
-    recogniser = Listening(Heard((HeardWord("before", 100, 30000),), "en"), heard("now"))
+    recogniser = Listening(RecognitionResult((RecognisedWord("before", 100, 30000),), "en"), heard("now"))
     with closing(engine_with(recogniser)) as engine:
         result = engine.read(following(), "a").result(PATIENCE)
     assert result is not None
@@ -447,13 +447,15 @@ def test_a_growing_slice_is_read_alone_and_says_that_its_final_reading_will_hear
     with closing(engine_with(recogniser)) as engine:
         result = engine.read(following(final=False), "a").result(PATIENCE)
         first = engine.read(piece(1, False), "a").result(PATIENCE)
-    assert result == replace(heard("so far"), provisional=True)
+    assert result == replace(heard("so far"), unstable=True)
     assert first == heard("so far")  # nothing was said right before it
     assert [length for length, *_ in recogniser.asked] == [SAMPLE_RATE, SAMPLE_RATE]
 
 
 def test_the_last_word_of_the_slice_before_is_where_a_slice_begins() -> None:
-    said = Heard((HeardWord("I", 100, 8000), HeardWord("say.", 8000, 33000), HeardWord("now", 34000, 40000)), "en")
+    said = RecognitionResult(
+        (RecognisedWord("I", 100, 8000), RecognisedWord("say.", 8000, 33000), RecognisedWord("now", 34000, 40000)), "en"
+    )
     recogniser = Listening(heard("I say"), said)
     with closing(engine_with(recogniser)) as engine:
         engine.read(piece(0, True), "a").result(PATIENCE)
@@ -466,7 +468,7 @@ def test_a_slice_without_audio_is_not_read_and_context_goes_only_where_it_is_wan
     wanting, other = Listening(), FakeRecogniser(heard("now"))
     with closing(engine_with(wanting)) as engine:
         empty = replace(following(), index=1, audio=np.zeros(0, np.float32))
-        assert engine.read(empty, "a").result(PATIENCE) == Heard()
+        assert engine.read(empty, "a").result(PATIENCE) == RecognitionResult()
     with closing(engine_with(other)) as engine:
         assert engine.read(following(), "a").result(PATIENCE) is not None
     assert [length for length, *_ in [*wanting.asked, *other.asked]] == [SAMPLE_RATE]

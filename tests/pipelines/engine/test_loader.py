@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipelines.asr.recogniser import Heard
+from pipelines.asr.recogniser import RecognitionResult
 from pipelines.diarization.clustering import PRESETS
 from pipelines.engine import loader
 from pipelines.engine.loader import limit_torch, load_engine, load_fleet
@@ -18,7 +18,7 @@ from pipelines.errors import BlockError, ModelError, ModelMissing
 from pipelines.models.gpu_memory import VOICES
 from pipelines.models.selection import Available, Choice, choose
 from pipelines.options import EngineOptions
-from pipelines.types import SAMPLE_RATE, WINDOW, LocalVoices, Slice, Span, Window
+from pipelines.types import SAMPLE_RATE, WINDOW, LocalVoices, Span, Utterance, Window
 from tests.conftest import Sample
 from tests.fakes.server_fakes import FakeEngine
 from tests.pipelines.engine.test_engine import FakePacedRecogniser, find
@@ -41,9 +41,9 @@ def test_the_embedded_models_load_say_why_and_hear(sample: Sample) -> None:
         assert said[0] == "looking for models"
         assert said[-1] == "models are ready"
         audio = sample.samples()
-        turn = Slice(0, Span(0, 4 * SAMPLE_RATE), audio[8_000 : 8_000 + 4 * SAMPLE_RATE], True)
+        turn = Utterance(0, Span(0, 4 * SAMPLE_RATE), audio[8_000 : 8_000 + 4 * SAMPLE_RATE], True)
         reading, window = engine.read(turn, "test"), engine.find(Window(0, 0, audio[:WINDOW]))
-        assert "plan" in (reading.result(PATIENCE) or Heard()).text
+        assert "plan" in (reading.result(PATIENCE) or RecognitionResult()).text
         local = window.result(PATIENCE)
         assert local is not None
         assert local.clean.max() > 1
@@ -150,9 +150,9 @@ def test_threads_are_tried_where_the_processor_computes_and_leaves_a_choice(
 
     def load_recogniser(choice: Choice, options: EngineOptions, threads: int, on_progress: object) -> Any:
         recognisers.append(threads)
-        return FakePacedRecogniser(Heard())
+        return FakePacedRecogniser(RecognitionResult())
 
-    monkeypatch.setattr(loader, "cores", lambda: there)
+    monkeypatch.setattr(loader, "available_cores", lambda: there)
     monkeypatch.setattr(loader, "decide", lambda options: choose(EngineOptions(), available))
     monkeypatch.setattr(loader, "load_finder", lambda choice, options, threads: FakeFinder())
     monkeypatch.setattr(loader, "_load_recogniser", load_recogniser)
@@ -173,12 +173,12 @@ def test_models_that_load_but_cannot_compute_say_so_and_what_to_do(
     class FakeFailing(FakePacedRecogniser):
         """Its libraries are not there."""
 
-        def read(self, *_: Any, **__: Any) -> Heard:
+        def read(self, *_: Any, **__: Any) -> RecognitionResult:
             """Never."""
             raise BlockError("speech", "no kernel image")
 
     monkeypatch.setattr(loader, "decide", lambda options: choose(EngineOptions(), Available(cards, {})))
     monkeypatch.setattr(loader, "load_finder", lambda choice, options, threads: FakeFinder())
-    monkeypatch.setattr(loader, "_load_recogniser", lambda *_: FakeFailing(Heard()))
+    monkeypatch.setattr(loader, "_load_recogniser", lambda *_: FakeFailing(RecognitionResult()))
     with pytest.raises(ModelError, match=f"cannot compute: speech failed: .*{advice}"):
         load_engine(EngineOptions(threads=1), lambda _: None)

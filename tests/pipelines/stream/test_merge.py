@@ -23,8 +23,8 @@ from pipelines.stream.merge import (
 )
 from pipelines.types import (
     UNKNOWN,
+    Hypothesis,
     LabelChange,
-    Reading,
     Segment,
     Span,
     SpeakersRevised,
@@ -51,9 +51,9 @@ def said(text: str, start: float, each: float = 0.5) -> tuple[Word, ...]:
     return tuple(Word(word, span(start + i * each, start + (i + 1) * each)) for i, word in enumerate(text.split()))
 
 
-def reading(words: tuple[Word, ...], index: int = 0, final: bool = True, within: Span | None = None) -> Reading:
+def reading(words: tuple[Word, ...], index: int = 0, final: bool = True, within: Span | None = None) -> Hypothesis:
     """What was read in a slice, which is as long as its words unless told otherwise."""
-    return Reading(index, within or Span(words[0].span.start, words[-1].span.end), final, words)
+    return Hypothesis(index, within or Span(words[0].span.start, words[-1].span.end), final, words)
 
 
 def turns(*parts: tuple[str, float, float], reason: str = "live", within: Span | None = None) -> TurnsRevised:
@@ -177,7 +177,7 @@ def test_only_words_that_two_readings_agree_on_are_stable() -> None:
 def test_no_word_is_stable_where_the_final_reading_will_hear_more() -> None:
     merger = Merger("a")
     for text in ("we meet on", "we meet on Thursday"):
-        (line,) = merger(replace(reading(said(text, 0), final=False), provisional=True))
+        (line,) = merger(replace(reading(said(text, 0), final=False), unstable=True))
         assert isinstance(line, Segment)
         assert line.stable_chars == 0
 
@@ -204,7 +204,7 @@ def test_a_second_reading_replaces_the_words_of_a_final_line_and_keeps_its_ids()
     client.hear(merger(turns((ANN, 0, 2), (BEN, 2, 4))))
     client.hear(merger(reading(said("we meat on thirst day at nine", 0))))
     before = list(client.lines)
-    client.hear(merger(replace(reading(said("we meet on Thursday at nine sharp", 0)), again=True)))
+    client.hear(merger(replace(reading(said("we meet on Thursday at nine sharp", 0)), second_pass=True)))
     assert list(client.lines) == before
     assert [line.text for line in client.lines.values()] == ["we meet on Thursday", "at nine sharp"]
     assert all(line.final for line in client.lines.values())
@@ -213,7 +213,7 @@ def test_a_second_reading_replaces_the_words_of_a_final_line_and_keeps_its_ids()
 def test_a_second_reading_without_words_withdraws_the_line() -> None:
     merger = Merger("a")
     merger(reading(said("uh", 0.5)))
-    (gone,) = merger(Reading(0, span(0.5, 1.5), True, (), again=True))
+    (gone,) = merger(Hypothesis(0, span(0.5, 1.5), True, (), second_pass=True))
     assert (gone.words, gone.rev) == ((), 2)
 
 
@@ -221,12 +221,12 @@ def test_a_growing_line_that_turns_out_to_be_nothing_is_withdrawn() -> None:
     merger = Merger("a")
     merger(turns((ANN, 0, 3)))
     merger(reading(said("uh", 0.5), final=False))
-    (gone,) = merger(Reading(0, span(0.5, 1.5), True, ()))
+    (gone,) = merger(Hypothesis(0, span(0.5, 1.5), True, ()))
     assert gone == Segment("s1", 2, True, "a", span(0.5, 1.0), None, (), 0)
 
 
 def test_nothing_is_sent_for_a_slice_without_words() -> None:
-    assert Merger("a")(Reading(0, span(0, 1), True, ())) == []
+    assert Merger("a")(Hypothesis(0, span(0, 1), True, ())) == []
 
 
 def test_a_line_is_split_when_a_second_speaker_is_heard_and_joined_again_when_not() -> None:
@@ -417,7 +417,7 @@ QUARTER = 4000
 
 
 @st.composite
-def talk(draw: st.DrawFn) -> list[list[Reading]]:
+def talk(draw: st.DrawFn) -> list[list[Hypothesis]]:
     """Slices one after the other, each with growing readings and a final one."""
     at, slices = 0, []
     for index in range(draw(st.integers(1, 4))):
@@ -431,8 +431,8 @@ def talk(draw: st.DrawFn) -> list[list[Reading]]:
         readings = []
         for length in sorted(draw(st.lists(st.integers(0, len(words)), max_size=3))):
             part = tuple(replace(word, text=draw(st.sampled_from([word.text, "uh"]))) for word in words[:length])
-            readings.append(Reading(index, Span(begin, part[-1].span.end if part else begin + 1), False, part))
-        readings.append(Reading(index, Span(begin, max(at, begin + 1)), True, tuple(words)))
+            readings.append(Hypothesis(index, Span(begin, part[-1].span.end if part else begin + 1), False, part))
+        readings.append(Hypothesis(index, Span(begin, max(at, begin + 1)), True, tuple(words)))
         slices.append(readings)
         at += draw(st.integers(0, 2)) * QUARTER
     return slices
@@ -455,7 +455,9 @@ def revisions(draw: st.DrawFn) -> list[TurnsRevised]:
     return found
 
 
-def interleaved(draw: st.DrawFn, words: list[Reading], voices: list[TurnsRevised]) -> list[Reading | TurnsRevised]:
+def interleaved(
+    draw: st.DrawFn, words: list[Hypothesis], voices: list[TurnsRevised]
+) -> list[Hypothesis | TurnsRevised]:
     """Both branches' results in some order that keeps the order of each."""
     order = draw(st.permutations([True] * len(words) + [False] * len(voices)))
     one, other = iter(words), iter(voices)
@@ -467,8 +469,8 @@ def interleaved(draw: st.DrawFn, words: list[Reading], voices: list[TurnsRevised
 def test_the_order_of_arrival_leaves_no_trace(data: st.DataObject) -> None:
     slices, voices = data.draw(talk()), data.draw(revisions())
     states = []
-    everything: list[Reading | TurnsRevised] = [*voices, *(readings[-1] for readings in slices)]
-    some: list[Reading | TurnsRevised] = interleaved(data.draw, [r for readings in slices for r in readings], voices)
+    everything: list[Hypothesis | TurnsRevised] = [*voices, *(readings[-1] for readings in slices)]
+    some: list[Hypothesis | TurnsRevised] = interleaved(data.draw, [r for readings in slices for r in readings], voices)
     for items in (everything, some):
         merger, client = Merger("a"), Client()
         for item in items:

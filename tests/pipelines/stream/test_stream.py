@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.asr.recogniser import Heard, HeardWord
+from pipelines.asr.recogniser import RecognisedWord, RecognitionResult
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine
 from pipelines.engine.load_shedding import Thinning
@@ -31,10 +31,10 @@ from pipelines.types import (
     PipelineStats,
     Samples,
     Segment,
-    Slice,
     Speaker,
     SpeakersRevised,
     TurnsRevised,
+    Utterance,
     Window,
 )
 from tests.conftest import Sample
@@ -70,12 +70,12 @@ class FakeEngine:
     """Two voices, above and below zero; reads "high" or "low" every half second. Works in threads of its own."""
 
     thresholds: Thresholds = field(default_factory=lambda: Thresholds(0.1, 0.2, 0.3))
-    reading: Callable[[Slice], None] = lambda piece: None
+    reading: Callable[[Utterance], None] = lambda piece: None
     """Called before each reading: may wait or raise"""
     finding: Callable[[Window], None] = lambda window: None
-    refused: Callable[[Slice | Window], bool] = lambda item: False
+    refused: Callable[[Utterance | Window], bool] = lambda item: False
     """What is not even queued"""
-    slices: list[Slice] = field(default_factory=list)
+    slices: list[Utterance] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
     speech: FakeLane = field(default_factory=FakeLane)
     voices: FakeLane = field(default_factory=FakeLane)
@@ -105,22 +105,22 @@ class FakeEngine:
         return FakeVoice()
 
     def read(
-        self, piece: Slice, owner: object, language: str | None, hotwords: Sequence[str], live: bool = False
-    ) -> Future[Heard]:
+        self, piece: Utterance, owner: object, language: str | None, hotwords: Sequence[str], live: bool = False
+    ) -> Future[RecognitionResult]:
         """The words of a slice, later."""
         if self.refused(piece):
             raise RuntimeError("no room")
         self.slices.append(piece)
         return self._readers.submit(self._read, piece)
 
-    def _read(self, piece: Slice) -> Heard:
+    def _read(self, piece: Utterance) -> RecognitionResult:
         self.reading(piece)
         words = []
         for at in range(0, len(piece.audio) - SAMPLE_RATE // 4, STEP):
             level = float(np.median(piece.audio[at : at + STEP]))
             if abs(level) > 0.1:
-                words.append(HeardWord("high" if level > 0 else "low", at, min(at + STEP, len(piece.audio)), 0.9))
-        return Heard(tuple(words), "en")
+                words.append(RecognisedWord("high" if level > 0 else "low", at, min(at + STEP, len(piece.audio)), 0.9))
+        return RecognitionResult(tuple(words), "en")
 
     def find(self, window: Window, owner: object, live: bool) -> Future[LocalVoices]:
         """The local voices of a window, later."""
@@ -296,7 +296,7 @@ def test_finishing_closes_the_slice_that_is_still_open(engine: FakeEngine, liste
     run(engine, listener, speech((1, SILENCE), (3.3, HIGH)))
     (line,) = listener.final
     assert line.final
-    assert engine.slices[-1].cut == "end"
+    assert engine.slices[-1].end_reason == "end"
     assert line.span.end / SAMPLE_RATE == pytest.approx(4.3, abs=0.3)
 
 
@@ -316,7 +316,7 @@ CHOPPED = speech((1, SILENCE), (4.5, HIGH), (0.2, SILENCE), (2, HIGH), (1, SILEN
 class SurerTogether(FakeEngine):
     """Is surer of a whole sentence than of its parts, and reads it in capitals."""
 
-    def _read(self, piece: Slice) -> Heard:
+    def _read(self, piece: Utterance) -> RecognitionResult:
         heard = super()._read(piece)
         if len(piece.audio) < 6 * SAMPLE_RATE or not piece.final:
             return heard
@@ -362,7 +362,7 @@ def test_a_second_reading_that_fails_leaves_the_first(surer: SurerTogether, list
     plain = Listener()
     run(surer, plain, CHOPPED)
 
-    def fail(piece: Slice) -> None:
+    def fail(piece: Utterance) -> None:
         if len(piece.audio) > 6 * SAMPLE_RATE:
             raise RuntimeError("too long")
 
@@ -396,7 +396,7 @@ def test_the_shortest_audio_ends_well(engine: FakeEngine, listener: Listener, le
 def fail_on(numbers: set[int]) -> Callable[[Any], None]:
     """Raises for these slices or windows."""
 
-    def check(item: Slice | Window) -> None:
+    def check(item: Utterance | Window) -> None:
         if item.index in numbers:
             raise RuntimeError("one of those days")
 
@@ -421,7 +421,7 @@ def test_windows_that_cannot_be_judged_fail_alone(engine: FakeEngine, listener: 
 
 
 def test_a_slice_that_is_refused_fails_alone(engine: FakeEngine, listener: Listener) -> None:
-    engine.refused = lambda item: isinstance(item, Slice) and item.index == 0
+    engine.refused = lambda item: isinstance(item, Utterance) and item.index == 0
     line = pipeline(engine, listener)
     line.feed(TALK)
     line.wait_below(0.1)
@@ -435,7 +435,7 @@ def test_a_growing_reading_that_fails_after_its_final_one_was_queued_harms_nothi
 ) -> None:
     fed = threading.Event()
 
-    def slow_and_ill(piece: Slice) -> None:
+    def slow_and_ill(piece: Utterance) -> None:
         assert fed.wait(PATIENCE)
         if not piece.final:
             raise RuntimeError("one of those days")
@@ -452,7 +452,7 @@ def test_a_growing_reading_that_fails_after_its_final_one_was_queued_harms_nothi
 def test_the_cutter_failing_once_leaves_the_rest(engine: FakeEngine, listener: Listener) -> None:
     ill = np.concatenate([TALK[: 2 * STEP], np.full(STEP, 3.0, np.float32), TALK[2 * STEP :]])
     run(engine, listener, ill)
-    assert listener.of(BlockFailed)[0].block == "cutter"
+    assert listener.of(BlockFailed)[0].block == "endpointer"
     assert len(listener.final) >= 4
 
 
@@ -597,8 +597,8 @@ def test_options_reach_the_recogniser(listener: Listener) -> None:
         """Keeps what it is asked."""
 
         def read(
-            self, piece: Slice, owner: object, language: str | None, hotwords: Sequence[str], live: bool
-        ) -> Future[Heard]:
+            self, piece: Utterance, owner: object, language: str | None, hotwords: Sequence[str], live: bool
+        ) -> Future[RecognitionResult]:
             """The words of a slice, later."""
             asked.append((language, hotwords))
             return super().read(piece, owner, language, hotwords, live)
