@@ -285,7 +285,7 @@ def _export(options: argparse.Namespace, config: Config) -> int:
         sys.stdout.buffer.write(text.encode("utf-8", "replace"))
         sys.stdout.flush()
         return 0
-    from meeting.core.export import create
+    from meeting.storage.files.private_files import create
 
     try:
         with create(options.out) as file:

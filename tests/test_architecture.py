@@ -43,14 +43,15 @@ LAYOUT = {
     "meeting/config": "root",
     "meeting/core": "root",
     "meeting/session": "core config root",
-    "meeting/storage": "core root",
+    "meeting/storage/files": "core root",
+    "meeting/storage": "files core root",
     "meeting/delivery": "session storage core root",
-    "meeting/live": "delivery session storage core config stream engine audio root",
+    "meeting/live": "delivery session storage files core config stream engine audio root",
     "meeting/transport": "core config",
-    "meeting/server": "transport live delivery session storage core config root",
-    "meeting/recordings": "live session storage core config audio root",
-    "meeting/evaluation": "recordings live storage core config stream engine diarization audio root",
-    "meeting": "evaluation recordings server transport storage core config models engine root",
+    "meeting/server": "transport live delivery session storage files core config root",
+    "meeting/recordings": "live session storage files core config audio root",
+    "meeting/evaluation": "recordings live storage files core config stream engine diarization audio root",
+    "meeting": "evaluation recordings server transport storage files core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -106,7 +107,7 @@ STATE_MACHINE = names("meeting.session meeting.core.transcript meeting.core.edit
 DOORS = names(
     "pipelines.stream.stream pipelines.engine.job_queue meeting.cli meeting.__main__ meeting.live meeting.delivery "
     "meeting.transport.connections meeting.server.websocket meeting.server.auth meeting.server.forwarding "
-    "meeting.server.handshake meeting.storage.recovery_attempts meeting.storage.orphans"
+    "meeting.server.handshake meeting.storage.files.recovery_attempts meeting.storage.orphans"
 )
 """Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line"""
 

@@ -29,9 +29,10 @@ from benchmarks.harness.process import Watch
 from benchmarks.harness.server import PATIENCE, Server
 from benchmarks.harness.talkative import LINES, LOUD, QUIET, sound, spoken
 from benchmarks.torture.shared import Options, Result
+from meeting.core.ids import new_id
 from meeting.core.messages import AudioFrame
 from meeting.core.records import ENDED, OPEN, Meeting
-from meeting.storage.store import Store, new_id
+from meeting.storage.store import Store
 from pipelines.types import SAMPLE_RATE, Speaker
 
 LINE = 2.0

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import partial
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from meeting.core.records import Record
 from meeting.core.terminal_text import visible
-from pipelines.errors import MeetingError, StoreError
+from pipelines.errors import MeetingError
 from pipelines.types import SAMPLE_RATE, SENTENCE_ENDS, Segment, Span, Word
 
 VERSION = 1
@@ -32,9 +29,6 @@ PARAGRAPH = 60 * SAMPLE_RATE
 
 UNKNOWN = "?"
 """Speaker of a line in SegLST while nobody knows who it was"""
-
-REPLAY = ("json", "srt", "rttm", "seglst", "txt", "md")
-"""Formats that `replay --out` writes"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +55,6 @@ def format_named(name: str) -> Format:
     if name not in FORMATS:
         raise MeetingError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")
     return FORMATS[name]
-
-
-def write_all(record: Record, folder: Path, name: str, formats: Iterable[str] = REPLAY) -> list[Path]:
-    """Write `NAME.json`, `NAME.srt` and so on into `folder`, made when missing; raises StoreError."""
-    if not name or Path(name).name != name or "\0" in name:
-        raise StoreError(f"{name!r} cannot be the name of a file")
-    paths = []
-    for format_ in map(format_named, formats):
-        path = folder / f"{name}{format_.suffix}"
-        try:
-            make_folder(folder)
-            with create(path) as file:
-                file.write(format_.write(record, name))
-        except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error.strerror}") from error
-        paths.append(path)
-    return paths
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, for their owner only; those that are there stay as they are."""
-    for missing in reversed([folder, *folder.parents]):
-        missing.mkdir(mode=0o700, exist_ok=True)
-
-
-def create(path: Path) -> TextIO:
-    """A file for writing text, for its owner only from the first byte on; one that is there is replaced."""
-    private = partial(os.open, mode=0o600)
-    return open(path, "w", encoding="utf-8", errors="replace", newline="\n", opener=private)
 
 
 def milliseconds(samples: int) -> int:

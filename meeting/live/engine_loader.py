@@ -11,7 +11,7 @@ from typing import Any
 
 from meeting.config.settings import Models
 from meeting.live.backend import Backend, Engine
-from meeting.storage.recovery_attempts import Hearings
+from meeting.storage.files.recovery_attempts import RecoveryQueue
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError, ModelError
 
@@ -109,7 +109,7 @@ class Services:
     """Seconds after which a source is heard no further, whatever its last frame still holds; None is any time"""
     live: bool = True
     """Whether people read along; a recording that is replayed waits for meetings that do"""
-    hearings: Hearings = field(default_factory=Hearings)
+    recovery_queue: RecoveryQueue = field(default_factory=RecoveryQueue)
     """Whose turn it is to be heard again"""
     fsync: bool = False
     """Whether a frame must survive a power cut before it is acknowledged"""

@@ -13,10 +13,10 @@ from meeting.core.records import ENDED, ENDING, LIVE, Gap, Record, Restored, Res
 from meeting.live.earlier_audio import flac_samples
 from meeting.live.source_audio import PART
 from meeting.session.gaps import SAMPLE_BYTES
-from meeting.storage import journal
-from meeting.storage.edit_store import Corrections
+from meeting.storage.edit_store import EditStore
+from meeting.storage.files import journal
 from meeting.storage.orphans import GIVEN_UP, set_aside
-from meeting.storage.recovery_store import Rescue
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from pipelines.types import SAMPLE_RATE, Span
 
@@ -33,7 +33,7 @@ def restore(
 
     `window` is in seconds, `now` in UTC; `given_up` says of a journal that it must not be heard. Raises StoreError.
     """
-    record, rescue = store.record(meeting_id), Rescue(store)
+    record, recovery_store = store.record(meeting_id), RecoveryStore(store)
     if record.meeting.state not in (LIVE, ENDING):
         return None
     paths = {source: store.journal_path(meeting_id, source.id) for source in record.sources}
@@ -51,14 +51,14 @@ def restore(
         return None
     source = max(left, key=lambda source: left[source].stat().st_mtime)
     heard_at = datetime.fromtimestamp(left[source].stat().st_mtime, timezone.utc)
-    resume = rescue.resumes(meeting_id).get(source.id) or Resume(source.id)
+    resume = recovery_store.resumes(meeting_id).get(source.id) or Resume(source.id)
     if resume.lost_at is None:
         # From now on its client is away: a crash while it is rebuilt must not give it the whole window again.
         resume = replace(resume, lost_at=now)
-        rescue.save_resume(meeting_id, resume).result()
+        recovery_store.save_resume(meeting_id, resume).result()
     left_of_window = window_left(resume.lost_at, now, window)
     heard = max(_stored_samples(record), flac_samples(store.audio_path(meeting_id, source.id)))
-    return Restored(record, source, resume, left_of_window, heard_at, Corrections(store).edits(meeting_id), heard)
+    return Restored(record, source, resume, left_of_window, heard_at, EditStore(store).edits(meeting_id), heard)
 
 
 def window_left(lost_at: datetime | None, now: datetime, window: float) -> float:
@@ -71,7 +71,7 @@ def _give_up(store: Store, record: Record, source: Source, path: Path) -> None:
     """Set aside a journal that ends whoever hears it, and say so where its text would be."""
     start = max((segment.span.end for segment in record.segments), default=0)
     end = max(start + 1, journal_samples(path, AudioInfo(source.encoding, source.sample_rate, source.channels)))
-    Rescue(store).save_gap(record.meeting.id, Gap(source.id, Span(start, end), GIVEN_UP)).result()
+    RecoveryStore(store).save_gap(record.meeting.id, Gap(source.id, Span(start, end), GIVEN_UP)).result()
     kept = set_aside(path)
     flac = store.audio_path(record.meeting.id, source.id)
     flac.with_name(flac.name + PART).unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from meeting.core.access import Role
 from meeting.core.edits import Change
 from meeting.core.error_text import for_clients
 from meeting.core.errors import CloseCode, ErrorCode
+from meeting.core.ids import new_id
 from meeting.core.messages import ServerMessage, SnapshotMessage, Start, encode
 from meeting.core.rate_limit import RateLimiter
 from meeting.core.records import ENDED, LIVE, Meeting, Restored
@@ -70,9 +71,8 @@ from meeting.session.events import (
     Unsaved,
 )
 from meeting.session.session import Session
-from meeting.storage.edit_store import Corrections
-from meeting.storage.recovery_store import Rescue
-from meeting.storage.store import new_id
+from meeting.storage.edit_store import EditStore
+from meeting.storage.recovery_store import RecoveryStore
 from pipelines.errors import MeetingError
 
 log = logging.getLogger(__name__)
@@ -117,8 +117,8 @@ class Room:
         self.id = meeting.id
         self.session = Session(meeting.id, meeting.title, limits, services.engine.models, resumable)
         self._services = services
-        self._rescue = Rescue(services.store)
-        self._corrections = Corrections(services.store)
+        self._recovery_store = RecoveryStore(services.store)
+        self._edit_store = EditStore(services.store)
         self._refusal = refusal
         self._on_closed = on_closed
         self._timer: asyncio.TimerHandle | None = None
@@ -423,16 +423,16 @@ class Room:
             case SaveTurns(revision):
                 return store.save_turns(self.id, revision)
             case SaveEdits(edits, line):
-                return self._corrections.save(self.id, edits, line)
+                return self._edit_store.save(self.id, edits, line)
             case SaveSource(source):
                 return store.save_source(self.id, source)
             case SaveResume(resume, away):
                 self._lost_at = (self._lost_at or self._now()) if away else None
-                return self._rescue.save_resume(self.id, replace(resume, lost_at=self._lost_at))
+                return self._recovery_store.save_resume(self.id, replace(resume, lost_at=self._lost_at))
             case SaveGap(gap):
-                return self._rescue.save_gap(self.id, gap)
+                return self._recovery_store.save_gap(self.id, gap)
             case SaveTranscript(segments, speakers, gaps):
-                return self._rescue.replace_transcript(self.id, segments, speakers, gaps)
+                return self._recovery_store.replace_transcript(self.id, segments, speakers, gaps)
             case SaveState(state, samples, models):
                 return self._write_state(state, samples, models)
             case _:

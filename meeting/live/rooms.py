@@ -22,10 +22,10 @@ from meeting.live.recovery import restore
 from meeting.live.room import Room
 from meeting.session.course import State
 from meeting.session.events import Dismissed, Renamed, Saved, Unsaved
-from meeting.storage import journal
-from meeting.storage.edit_store import Corrections
+from meeting.storage.edit_store import EditStore
+from meeting.storage.files import journal
 from meeting.storage.orphans import claim_journals
-from meeting.storage.recovery_store import Rescue
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import AUDIO, Store
 from pipelines.errors import NotFound, StoreError
 from pipelines.types import seconds
@@ -183,16 +183,16 @@ class Rooms:
             self._later(self._release_suspects())
 
     async def _release_suspects(self) -> None:
-        hearings, path = self.services.hearings, self.store.journal_path
+        recovery_queue, path = self.services.recovery_queue, self.store.journal_path
 
         def others() -> bool:
             rooms = [room for room in self._rooms.values() if room.session.recovering]
-            known = [[hearings.suspected(path(room.id, source)) for source in room.sources] for room in rooms]
+            known = [[recovery_queue.is_suspect(path(room.id, source)) for source in room.sources] for room in rooms]
             return not all(suspected and all(suspected) for suspected in known)
 
         while others():
             await asyncio.sleep(BRIEF)
-        hearings.release()
+        recovery_queue.release_suspects()
 
     async def watch_disk(self) -> None:
         """Tell live meetings when the disk is almost full, and when it no longer is; runs until it is cancelled."""
@@ -217,10 +217,10 @@ class Rooms:
 
     def _unfinished(self) -> list[str] | None:
         try:
-            self._suspects = self.services.hearings.survey(self.store.data_dir / AUDIO, self._crashed)
+            self._suspects = self.services.recovery_queue.find_deaths(self.store.data_dir / AUDIO, self._crashed)
             self._crashed = False  # told once
             claim_journals(self.store)
-            return Rescue(self.store).unfinished()
+            return RecoveryStore(self.store).unfinished()
         except StoreError as error:
             log.error("what an earlier run left cannot be read: %s", error)
             return None
@@ -240,7 +240,7 @@ class Rooms:
         return meeting.state in (LIVE, ENDING)
 
     def _restore(self, meeting_id: str) -> Restored | None:
-        given_up = self.services.hearings.given_up
+        given_up = self.services.recovery_queue.given_up
         return restore(self.store, meeting_id, self._limits.resume_window, datetime.now(timezone.utc), given_up)
 
     def rename(self, meeting_id: str, title: str) -> None:
@@ -251,15 +251,15 @@ class Rooms:
 
     async def edit(self, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
         """Let a person change something, live or afterwards; what is now. Raises MeetingError."""
-        loop, corrections = asyncio.get_running_loop(), Corrections(self.store)
+        loop, edit_store = asyncio.get_running_loop(), EditStore(self.store)
         while (room := self._rooms.get(meeting_id)) is not None:
             shown = room.session.transcript.segment(change.id)
             told = await room.edit(await loop.run_in_executor(self._aside, prepared, change, shown))
             if told is not None:
                 return told
             await asyncio.wait([room.task])
-        ready = await loop.run_in_executor(self._aside, corrections.prepared, meeting_id, change)
-        return await asyncio.to_thread(corrections.change, meeting_id, ready)
+        ready = await loop.run_in_executor(self._aside, edit_store.prepared, meeting_id, change)
+        return await asyncio.to_thread(edit_store.change, meeting_id, ready)
 
     async def end(self, meeting_id: str) -> str:
         """End a meeting with all that was received, whether or not its source is there; the state that it is in then.

@@ -14,9 +14,9 @@ from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
 from meeting.live.earlier_audio import EarlierAudio
 from meeting.session.gaps import LONGEST, SAMPLE_BYTES, GapFinder, GapList
-from meeting.storage import framing
-from meeting.storage.framing import Entry, Loss, Mark
-from meeting.storage.journal import FlacWriter
+from meeting.storage.files import journal_format
+from meeting.storage.files.flac import FlacWriter
+from meeting.storage.files.journal_format import Entry, Loss, Mark
 from pipelines.audio.decoding import AudioDecoder
 from pipelines.errors import AudioError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples, Span
@@ -94,7 +94,7 @@ class SourceAudio:
         match entry:
             case Loss():
                 return [], self._filled(entry)
-            case Mark(kind=framing.HEARD):
+            case Mark(kind=journal_format.HEARD):
                 return [], self.reach(entry.value)
             case Mark():
                 return [], iter(())

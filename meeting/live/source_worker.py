@@ -34,11 +34,11 @@ from meeting.session.events import (
     SourceFailed,
     Unsaved,
 )
-from meeting.storage import journal
-from meeting.storage.framing import HEARD, STOPPED, Entry
-from meeting.storage.journal import Journal, JournalLost
+from meeting.storage.files import journal
+from meeting.storage.files.journal import Journal, JournalLost
+from meeting.storage.files.journal_format import HEARD, STOPPED, Entry
+from meeting.storage.files.recovery_attempts import RecoveryAttempt
 from meeting.storage.orphans import set_aside
-from meeting.storage.recovery_attempts import Hearing
 from pipelines.audio.decoder_process import DecoderKilled
 from pipelines.audio.decoding import AudioDecoder
 from pipelines.errors import AudioError, MeetingError, ModelError, StoreError
@@ -103,7 +103,7 @@ class SourceWorker:
         self._ending = False
         """The end has been taken from the queue"""
         self._said_heard = not job.recover
-        self._hearing: Hearing | None = None
+        self._recovery_attempt: RecoveryAttempt | None = None
         self.lossy = False
         """Whether something of its journal could not be heard again"""
         self._sound: SourceAudio | None = None
@@ -255,12 +255,12 @@ class SourceWorker:
 
     def _recover(self) -> bool:
         """Hear everything on disk again; false when that must be left to another time."""
-        self._hearing = self._services.hearings.ask(self._path, lambda: self._jobs.put(_Wake()))
+        self._recovery_attempt = self._services.recovery_queue.enqueue(self._path, lambda: self._jobs.put(_Wake()))
         heard = False
         try:
             heard = self._recovered()
         finally:
-            self._hearing.end(heard)
+            self._recovery_attempt.end(heard)
         return heard
 
     def _recovered(self) -> bool:
@@ -281,8 +281,8 @@ class SourceWorker:
         return True
 
     def _hear_again(self) -> None:
-        assert self._hearing is not None
-        while not (self._awake.is_set() and self._hearing.granted) and not self._ending:
+        assert self._recovery_attempt is not None
+        while not (self._awake.is_set() and self._recovery_attempt.granted) and not self._ending:
             self._take(self._jobs.get())
         if self._abandoned.is_set():
             return
@@ -293,7 +293,7 @@ class SourceWorker:
             self._connect()
         assert self._sound is not None
         assert self._journal is not None
-        self._hearing.begin()
+        self._recovery_attempt.begin()
         news, number = False, 0
         for entry in journal.follow(self._path, self._job.audio):
             if not self._sound.full:
@@ -305,7 +305,7 @@ class SourceWorker:
                         self._pace(RECOVERY_BACKLOG)
                         news = self._take_waiting() or news
                 except DecoderKilled as error:  # nothing of the audio: what was acknowledged is heard another time
-                    self._hearing.stumble()
+                    self._recovery_attempt.count_failure()
                     raise StoreError(str(error)) from error
             if self._abandoned.is_set():
                 return
@@ -327,12 +327,12 @@ class SourceWorker:
 
     def _noted(self, entry: int, parts: Iterator[None]) -> Iterator[None]:
         """The same, with a note of where it is as long as something is made of the audio."""
-        assert self._hearing is not None
+        assert self._recovery_attempt is not None
         assert self._sound is not None
         while True:
-            self._hearing.at(entry, self._sound.samples)
+            self._recovery_attempt.working_on(entry, self._sound.samples)
             over = next(parts, self) is self
-            self._hearing.rest()
+            self._recovery_attempt.idle()
             if over:
                 return
             yield
@@ -457,15 +457,15 @@ class SourceWorker:
             return
         # What ends this process now would do so at every start.
         turn = threading.Event()
-        hearing = self._services.hearings.ask(self._path, turn.set)
+        attempt = self._services.recovery_queue.enqueue(self._path, turn.set)
         while not turn.wait(CALM) and not self._hurried.is_set():
             continue
         try:
-            if hearing.granted:
-                self._guarded(lambda: hearing.begin(finishing=True))
-            self._finish_source(lambda: hearing.end(True))
+            if attempt.granted:
+                self._guarded(lambda: attempt.begin(finishing=True))
+            self._finish_source(lambda: attempt.end(True))
         finally:
-            hearing.end(True)
+            attempt.end(True)
 
     def _finish_source(self, then: Callable[[], None] = lambda: None) -> None:
         assert self._sound is not None

@@ -11,10 +11,10 @@ from meeting.core.records import ENDED
 from meeting.live.backend import Backend, LocalBackend
 from meeting.live.engine_loader import EngineLoader, Services
 from meeting.live.rooms import Rooms
-from meeting.storage.journal import JOURNAL
+from meeting.storage.files.journal import JOURNAL
+from meeting.storage.files.recovery_attempts import RecoveryQueue
 from meeting.storage.orphans import ASIDE, GIVEN_UP
-from meeting.storage.recovery_attempts import Hearings
-from meeting.storage.recovery_store import Rescue
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError, StoreError
 from pipelines.types import seconds
@@ -40,19 +40,19 @@ def hear_aside(config: Config, wanted: str, backend: Backend | None = None) -> d
         engine.load()
         try:
             engine.wait()
-            hearings = Hearings(asked=True)
+            recovery_queue = RecoveryQueue(asked=True)
             services = Services(
                 store,
                 backend,
                 engine,
                 keep_audio=config.storage.keep_audio,
                 longest=config.limits.meeting_hours * 3600,
-                hearings=hearings,
+                recovery_queue=recovery_queue,
             )
             for path in aside:
                 path = path.replace(path.with_suffix(JOURNAL))
-                hearings.condemn(path)
-                Rescue(store).reopen(meeting.id, path.stem.partition(".")[2], GIVEN_UP).result()
+                recovery_queue.expect_death(path)
+                RecoveryStore(store).reopen(meeting.id, path.stem.partition(".")[2], GIVEN_UP).result()
                 asyncio.run(_hear(Rooms(services, config.limits, resumable=False), meeting.id))
         except OSError as error:
             raise StoreError(f"{error.filename} cannot be used: {error.strerror}") from error

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from meeting.config.settings import Config, Limits
 from meeting.core.errors import CloseCode, ErrorCode
-from meeting.core.export import create, make_folder, write_all
+from meeting.core.ids import new_id
 from meeting.core.messages import (
     AudioFrame,
     AudioInfo,
@@ -38,7 +38,9 @@ from meeting.live.engine_loader import EngineLoader, Services
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
 from meeting.session.events import Framed, Stopped
-from meeting.storage.store import Store, new_id
+from meeting.storage.files.exports import write_exports
+from meeting.storage.files.private_files import create, make_folder
+from meeting.storage.store import Store
 from pipelines.audio.recording import read_recording, recording_seconds
 from pipelines.errors import AudioError, MeetingError, SettingsError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples, seconds
@@ -160,7 +162,7 @@ def replay(config: Config, options: Options, backend: Backend | None = None) -> 
         finally:
             engine.close()
     if options.out is not None:
-        write_all(record, options.out, options.recording.stem)
+        write_exports(record, options.out, options.recording.stem)
     return _summary(options, record, tape, models)
 
 

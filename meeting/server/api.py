@@ -16,14 +16,15 @@ from meeting.core import export as exports
 from meeting.core.access import LINK_ROLES, Grant, Link, digest
 from meeting.core.edits import SegmentChange, SpeakerChange
 from meeting.core.errors import Conflict, ErrorCode
+from meeting.core.ids import new_id
 from meeting.core.messages import as_dict
 from meeting.core.records import OPEN, Meeting, Source, display_name
 from meeting.delivery.archive import File
 from meeting.live.retention import remove_meeting
 from meeting.live.rooms import Rooms
 from meeting.server.auth import Doorman
-from meeting.storage.store import Store, new_id
-from meeting.storage.summary import Outline, outline
+from meeting.storage.store import Store
+from meeting.storage.summary import Summary, read_summary
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import seconds
 
@@ -185,7 +186,7 @@ def details(request: Request, meeting_id: str, if_none_match: Annotated[str | No
 
     Its `ETag` changes with all that is seen of the meeting, its lines included.
     """
-    record = outline(_store(request), meeting_id)
+    record = read_summary(_store(request), meeting_id)
     speakers = [
         {"id": s.id, "name": s.name, "label": display_name(s), "color": s.color, "merged_into": s.merged_into}
         for s in record.speakers
@@ -271,7 +272,7 @@ def _download(file: File, content_type: str, headers: dict[str, str]) -> Respons
 def audio(request: Request, meeting_id: str, source: str | None = None) -> Response:
     """A source's sound as FLAC; ranges may be asked for."""
     store = _store(request)
-    record = outline(store, meeting_id)
+    record = read_summary(store, meeting_id)
     if _rooms(request).busy(meeting_id):
         raise Conflict("the meeting is live: its audio can be had once it has ended")
     found = _with_audio(record, source)
@@ -310,7 +311,7 @@ async def revoke(request: Request, meeting_id: str, link_id: str) -> Response:
     return Response(status_code=204)
 
 
-def _with_audio(record: Outline, source_id: str | None) -> Source:
+def _with_audio(record: Summary, source_id: str | None) -> Source:
     found = [source for source in record.sources if source.audio is not None and source_id in (None, source.id)]
     if not found:
         raise NotFound("no such audio was kept for this meeting")

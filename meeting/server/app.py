@@ -32,7 +32,7 @@ from meeting.server.error_responses import HTTP_CODES, answer_to, error_response
 from meeting.server.forwarding import Forwarding
 from meeting.server.middleware import Gate, Guard, allowed_hosts, decorate
 from meeting.server.websocket import serve_socket
-from meeting.storage.link_store import Links
+from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError
 
@@ -75,7 +75,7 @@ def create_app(
         redirect_slashes=False,
         lifespan=lambda app: _running(config, rooms, engine, on_failure),
     )
-    doorman = Doorman(token, Links(store))
+    doorman = Doorman(token, LinkStore(store))
     app.state.rooms = rooms
     app.state.doorman = doorman
     app.state.forwarding = forwarding

@@ -28,9 +28,9 @@ from meeting.core.access import (
     same,
 )
 from meeting.core.errors import TooManyGuesses, Unauthorized
+from meeting.core.ids import new_id
 from meeting.server.forwarding import Forwarding
-from meeting.storage.link_store import Links
-from meeting.storage.store import new_id
+from meeting.storage.link_store import LinkStore
 from pipelines.errors import SettingsError
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def _from_file(settings: Server) -> str:
 class Doorman:
     """Who comes with which token; lives on the event loop."""
 
-    def __init__(self, token: str | None, links: Links, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, token: str | None, links: LinkStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._token = token
         self._links = links
         self._clock = clock

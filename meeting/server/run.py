@@ -24,7 +24,7 @@ from meeting.server.auth import server_token
 from meeting.server.crash_record import crash_record
 from meeting.server.forwarding import Forwarding
 from meeting.server.log_throttle import tell_repeats
-from meeting.storage.lock import only_server
+from meeting.storage.files.lock import only_server
 from meeting.storage.store import Store
 from meeting.transport import descriptors, keepalive
 from meeting.transport.acceptor import Acceptor

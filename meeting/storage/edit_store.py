@@ -28,7 +28,7 @@ from meeting.storage.tables import (
 from pipelines.errors import NotFound
 
 
-class Corrections:
+class EditStore:
     """Reads and writes through a store; futures and errors are as there."""
 
     def __init__(self, store: Store) -> None:

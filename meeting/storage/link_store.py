@@ -13,7 +13,7 @@ from meeting.storage.tables import LinkRow
 from pipelines.errors import NotFound
 
 
-class Links:
+class LinkStore:
     """Reads and writes through a store; futures and errors are as there."""
 
     def __init__(self, store: Store) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from meeting.core.messages import AudioInfo
 from meeting.core.records import ENDED, OPEN, Meeting, Source
-from meeting.storage import journal
-from meeting.storage.recovery_store import Rescue
+from meeting.storage.files import journal
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import AUDIO, Store
-from meeting.storage.summary import Outline, outline
+from meeting.storage.summary import Summary, read_summary
 from pipelines.errors import NotFound, StoreError
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def set_aside(path: Path) -> Path:
 
 
 def _claim(store: Store, path: Path, meeting_id: str, source_id: str) -> None:
-    found = outline(store, meeting_id)
+    found = read_summary(store, meeting_id)
     row = next((source for source in found.sources if source.id == source_id), None)
     state = found.meeting.state
     if row is not None and state == ENDED:
@@ -77,7 +77,7 @@ def _stored(store: Store, path: Path, row: Source) -> bool:
     return row.audio is None or store.audio_path(path.stem.partition(".")[0], row.id).is_file()
 
 
-def _give_place(store: Store, path: Path, found: Outline, row: Source) -> None:
+def _give_place(store: Store, path: Path, found: Summary, row: Source) -> None:
     known = AudioInfo(row.encoding, row.sample_rate, row.channels) if row.encoding else None
     first = next(journal.read(path, known), None)
     if first is None:
@@ -91,14 +91,14 @@ def _give_place(store: Store, path: Path, found: Outline, row: Source) -> None:
     ended = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
     (last,) = deque(journal.read(path, known), maxlen=1)
     started = ended - timedelta(microseconds=min(max(0, last.capture_us - first.capture_us), 10**12))
-    rescue = Rescue(store)
+    recovery_store = RecoveryStore(store)
     if not taken:
-        rescue.adopt(meeting, row, max(started, meeting.created_at)).result()
+        recovery_store.adopt(meeting, row, max(started, meeting.created_at)).result()
         log.warning("meeting %s: has audio that was never stored as its own, which is heard now", meeting.id)
         return
     # Its id is as unguessable as any, and the same however often this is tried.
     own = Meeting(row.id, meeting.title, OPEN, started)
-    rescue.adopt(own, row, started).result()
+    recovery_store.adopt(own, row, started).result()
     path.replace(store.journal_path(own.id, row.id))
     log.warning("meeting %s: holds audio of meeting %s that has no place there", own.id, meeting.id)
 

@@ -29,7 +29,7 @@ ROWS = 500
 """Rows written by one statement"""
 
 
-class Rescue:
+class RecoveryStore:
     """Reads and writes through a store; futures and errors are as there."""
 
     def __init__(self, store: Store) -> None:

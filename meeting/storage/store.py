@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import secrets
-import string
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -20,7 +18,8 @@ from sqlalchemy.orm import Session
 from meeting.core.records import ENDED, OPEN, STATES, Meeting, Record, Source, display_name
 from meeting.core.transcript import give_lines, join_turns, replace_turns, resolve
 from meeting.storage.database import Writer, prepare, readers, sentences
-from meeting.storage.journal import JOURNAL, sync_folder
+from meeting.storage.files.journal import JOURNAL
+from meeting.storage.files.private_files import sync_folder
 from meeting.storage.tables import (
     GapRow,
     MeetingRow,
@@ -40,12 +39,6 @@ DATABASE = "meetings.sqlite3"
 AUDIO = "audio"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ALPHABET = string.ascii_lowercase + string.digits
-
-
-def new_id() -> str:
-    """A new unguessable id (82 bits): 16 lower-case letters and digits, fit for addresses and file names."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(16))
 
 
 class Store:

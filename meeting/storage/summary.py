@@ -19,7 +19,7 @@ ROWS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class Summary:
     """A meeting without its lines."""
 
     meeting: Meeting
@@ -31,8 +31,8 @@ class Outline:
     """The sum over all lines: every change of a line makes it grow"""
 
 
-def outline(store: Store, meeting_id: str) -> Outline:
-    """A meeting's outline as it is now; raises NotFound."""
+def read_summary(store: Store, meeting_id: str) -> Summary:
+    """What a meeting is now, without its lines; raises NotFound."""
     lines = select(func.count(), func.coalesce(func.sum(SegmentRow.rev), 0)).where(SegmentRow.meeting_id == meeting_id)
     sources = select(SourceRow).where(SourceRow.meeting_id == meeting_id).order_by(SourceRow.id)
     speakers = select(SpeakerRow).where(SpeakerRow.meeting_id == meeting_id).order_by(SpeakerRow.color, SpeakerRow.id)
@@ -42,7 +42,7 @@ def outline(store: Store, meeting_id: str) -> Outline:
         if row is None:
             raise NotFound(f"there is no meeting {meeting_id!r}")
         count, revisions = session.execute(lines).one()
-        return Outline(
+        return Summary(
             row.value(count),
             tuple(source.value() for source in session.scalars(sources)),
             tuple(speaker.value() for speaker in session.scalars(speakers)),

@@ -17,9 +17,10 @@ from meeting.core.access import digest
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import LIVE, OPEN, Meeting, Resume, Source
 from meeting.live.source_audio import DAMAGED
-from meeting.storage.framing import head
-from meeting.storage.journal import FlacWriter, Journal
-from meeting.storage.recovery_store import Rescue
+from meeting.storage.files.flac import FlacWriter
+from meeting.storage.files.journal import Journal
+from meeting.storage.files.journal_format import head
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevised, Word
 from tests.fakes.containers import encoded
@@ -44,7 +45,7 @@ def left_behind(folder: Path, flac: bool) -> Path:
         store.create_meeting(Meeting(A, "Cut off", OPEN, NOW)).result()
         store.save_source(A, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, None)).result()
         store.set_state(A, LIVE, started_at=NOW).result()
-        Rescue(store).save_resume(A, Resume(SOURCE, digest(TOKEN))).result()
+        RecoveryStore(store).save_resume(A, Resume(SOURCE, digest(TOKEN))).result()
         store.save_speakers(A, [Speaker("spk7", "Eve", 6)]).result()
         store.save_segments(A, [stored_line(number) for number in range(SECONDS)]).result()
         whole = Span(0, SECONDS * SAMPLE_RATE)

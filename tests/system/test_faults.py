@@ -35,7 +35,7 @@ from meeting.config.settings import Models
 from meeting.core.errors import CloseCode
 from meeting.live.backend import Engine, LocalBackend
 from meeting.storage import database
-from meeting.storage.journal import read
+from meeting.storage.files.journal import read
 from pipelines.types import BlockFailed, Samples, Span, seconds
 from tests.conftest import Sample
 from tests.fakes.server_fakes import Client, FakeBackend, FakePipeline, Serving, config, serving, tone, wait_ready

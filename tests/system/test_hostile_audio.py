@@ -12,7 +12,7 @@ import pytest
 
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.session.events import Drained, OpenSource, Recovered, SourceFailed
-from meeting.storage import journal
+from meeting.storage.files import journal
 from meeting.storage.store import Store
 from tests.fakes.bombs import claiming
 from tests.fakes.children import children, memory

@@ -21,7 +21,7 @@ from benchmarks.torture.bombs import BOMBS
 from benchmarks.torture.faults import KINDS, Damage, Pulse
 from benchmarks.torture.shared import Options, Result
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.storage.journal import Journal, read
+from meeting.storage.files.journal import Journal, read
 from pipelines.audio.decoding import open_decoder
 from pipelines.errors import AudioError
 

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from meeting.live.earlier_audio import EarlierAudio, flac_samples
-from meeting.storage.journal import FlacWriter
+from meeting.storage.files.flac import FlacWriter
 
 BLOCK = 4096
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,7 +55,7 @@ def test_a_flac_of_a_killed_process_is_read_up_to_its_last_block(path: Path) -> 
         import os, signal, sys
         from pathlib import Path
         from tests.meeting.live.test_earlier_audio import noise
-        from meeting.storage.journal import FlacWriter
+        from meeting.storage.files.flac import FlacWriter
         writer = FlacWriter(Path(sys.argv[1]))
         writer.write(noise({50 * BLOCK + 100}))
         os.kill(os.getpid(), signal.SIGKILL)

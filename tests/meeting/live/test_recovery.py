@@ -16,10 +16,10 @@ from meeting.core.access import digest
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import ENDED, ENDING, LIVE, OPEN, EditedLine, Edits, Gap, Meeting, Resume, Source
 from meeting.live.recovery import restore, window_left
-from meeting.storage.edit_store import Corrections
-from meeting.storage.journal import Journal, in_use
-from meeting.storage.recovery_attempts import AT_ONCE
-from meeting.storage.recovery_store import Rescue
+from meeting.storage.edit_store import EditStore
+from meeting.storage.files.journal import Journal, in_use
+from meeting.storage.files.recovery_attempts import AT_ONCE
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from pipelines.errors import ModelMissing, StoreError
 from pipelines.types import SAMPLE_RATE, Samples, Segment, Span, Word
@@ -63,7 +63,7 @@ def left_behind(
     store.save_source(A, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, f"{A}.{SOURCE}.flac")).result()
     store.set_state(A, state, started_at=NOW).result()
     if resume is not None:
-        Rescue(store).save_resume(A, resume).result()
+        RecoveryStore(store).save_resume(A, resume).result()
     path = store.journal_path(A, SOURCE)
     with Journal(path, AudioInfo()) as journal:
         for seq in range(seconds):
@@ -137,7 +137,7 @@ def test_a_source_resumes_in_the_next_process_and_nothing_is_missing(tmp_path: P
     with Store(tmp_path) as store:
         left_behind(store, 2)
         store.save_segments(A, [words(0, rev=9, text="stale"), words(1, text="stale")]).result()
-        Corrections(store).save(A, Edits({"spk1": "Ann"})).result()
+        EditStore(store).save(A, Edits({"spk1": "Ann"})).result()
     with serving(config(tmp_path)) as served:
         wait_ready(served)
         with served.connect(A) as host, served.connect(A) as viewer:
@@ -165,7 +165,7 @@ def test_what_people_have_set_survives_a_crash_and_the_rebuilding(tmp_path: Path
     with Store(tmp_path) as store:
         left_behind(store)
         edits = Edits({"spk1": "Ann"}, {"spk2": "spk1"}, {"s0": EditedLine(mine, heard.words, True)})
-        Corrections(store).save(A, edits, "s0").result()
+        EditStore(store).save(A, edits, "s0").result()
     with serving(config(tmp_path, resume_window=1.0)) as served:
         reader = ended(served)
         last = [message for message in reader.seen if message["type"] == "snapshot"][-1]
@@ -184,7 +184,7 @@ def test_while_it_is_rebuilt_readers_see_what_was_stored_and_its_source_is_told(
     with Store(tmp_path) as store:
         left_behind(store)
         store.save_segments(A, [words(0)]).result()
-        Rescue(store).save_gap(A, Gap(SOURCE, Span(0, 1600), "lost")).result()
+        RecoveryStore(store).save_gap(A, Gap(SOURCE, Span(0, 1600), "lost")).result()
     backend = FakeBackend(gate=threading.Event())
     with serving(config(tmp_path), backend) as served:
         assert served.http.get("/healthz").status_code == 200
@@ -413,8 +413,8 @@ def test_of_many_meetings_only_some_hold_a_pipeline_at_once(tmp_path: Path) -> N
 
     backend = FakeBackend(pipeline=Held)
     with serving(config(tmp_path), backend) as served:
-        hearings = served.app.state.rooms.services.hearings
-        while len(hearings._waiting) < 1 + len(ids) - AT_ONCE or len(backend.pipelines) < AT_ONCE:
+        recovery_queue = served.app.state.rooms.services.recovery_queue
+        while len(recovery_queue._waiting) < 1 + len(ids) - AT_ONCE or len(backend.pipelines) < AT_ONCE:
             threading.Event().wait(0.01)
         assert len(backend.pipelines) == AT_ONCE
         goes_on.set()

@@ -23,7 +23,7 @@ from meeting.live.retention import remove_meeting
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
 from meeting.session.events import EndAsked, Framed, Stopped
-from meeting.storage.journal import Journal
+from meeting.storage.files.journal import Journal
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import Word

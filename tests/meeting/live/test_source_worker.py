@@ -36,7 +36,8 @@ from meeting.session.events import (
     SourceFailed,
     Unsaved,
 )
-from meeting.storage import journal
+from meeting.storage.files import journal
+from meeting.storage.files.flac import FlacWriter
 from meeting.storage.store import Store
 from pipelines.audio.decoding import CHUNK_SAMPLES
 from pipelines.errors import ModelMissing, StoreError
@@ -323,15 +324,15 @@ def test_a_server_that_stops_does_not_wait_for_a_full_disk(store: Store, monkeyp
 def test_a_broken_flac_is_written_again_from_the_journal(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     import soundfile
 
-    write, writes = journal.FlacWriter.write, []
+    write, writes = FlacWriter.write, []
 
-    def refusing_once(flac: journal.FlacWriter, samples: Any) -> None:
+    def refusing_once(flac: FlacWriter, samples: Any) -> None:
         writes.append(len(samples))
         if len(writes) == 2:
             raise StoreError("no space left")
         write(flac, samples)
 
-    monkeypatch.setattr(journal.FlacWriter, "write", refusing_once)
+    monkeypatch.setattr(FlacWriter, "write", refusing_once)
     bench = Bench(store)
     for seq in range(3):
         bench.worker.keep(frame(seq, tone(0.5)))
@@ -344,7 +345,7 @@ def test_audio_that_cannot_be_written_at_all_is_left_as_frames(store: Store, mon
     def full(*_: object) -> None:
         raise StoreError("no space left")
 
-    monkeypatch.setattr(journal.FlacWriter, "write", full)
+    monkeypatch.setattr(FlacWriter, "write", full)
     bench = Bench(store)
     bench.worker.keep(frame(0, tone(1.0)))
     assert bench.rest()[-1] == Drained(SOURCE, 16000, whole=False)

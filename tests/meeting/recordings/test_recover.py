@@ -13,8 +13,8 @@ from meeting import cli
 from meeting.core.records import ENDED, Gap, Meeting
 from meeting.live.recovery import restore
 from meeting.recordings.recover import hear_aside
+from meeting.storage.files.recovery_attempts import MAX_SAME_PLACE, AttemptNote, _settle
 from meeting.storage.orphans import GIVEN_UP, set_aside
-from meeting.storage.recovery_attempts import SAME, Note, _settle
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError, ModelMissing, NotFound
 from pipelines.types import SAMPLE_RATE, Span
@@ -29,7 +29,7 @@ def given_up(folder: Path) -> Path:
     with Store(folder) as store:
         left_behind(store, GOOD, *[tone(1.0)] * 3)
         path = store.journal_path(GOOD, SOURCE)
-        _settle(path, Note(same=SAME))
+        _settle(path, AttemptNote(same=MAX_SAME_PLACE))
         assert restore(store, GOOD, 600.0, NOW, lambda path: True) is None
         assert store.meeting(GOOD).state == ENDED
         (gap,) = store.record(GOOD).gaps

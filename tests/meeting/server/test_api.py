@@ -10,7 +10,7 @@ import pytest
 
 from meeting.core.records import Source
 from meeting.server.api import MOST_LINKS
-from meeting.storage.edit_store import Corrections
+from meeting.storage.edit_store import EditStore
 from tests.fakes.access_fakes import Locked, locked
 from tests.fakes.server_fakes import FAKE_MODELS, Serving, config, serving, tone
 
@@ -361,7 +361,7 @@ def test_a_line_of_a_live_meeting_is_labelled_and_written_for_everybody(served: 
         viewer.until("ended")
         host.until("ended")
     assert "Speaker ?: won" in exported(served, meeting_id, "srt")
-    kept = Corrections(served.app.state.rooms.store).edits(meeting_id).lines["s0"]
+    kept = EditStore(served.app.state.rooms.store).edits(meeting_id).lines["s0"]
     assert (kept.segment.text, kept.segment.rev, kept.labelled) == ("won", 5, True)
     assert [word.text for word in kept.heard] == ["one"]
 

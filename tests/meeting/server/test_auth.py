@@ -16,7 +16,7 @@ from meeting.core.access import EVERYTHING, Link, Role, digest, new_token
 from meeting.core.errors import AccessDenied, ErrorCode
 from meeting.core.records import Meeting
 from meeting.server.auth import Doorman, client_address, server_token
-from meeting.storage.link_store import Links
+from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
 from pipelines.errors import NotFound, SettingsError
 
@@ -25,10 +25,10 @@ NOW = datetime.now(timezone.utc)
 
 
 @pytest.fixture
-def links(tmp_path: Path) -> Iterator[Links]:
+def links(tmp_path: Path) -> Iterator[LinkStore]:
     with Store(tmp_path) as store:
         store.create_meeting(Meeting("m1", "", "open", NOW)).result()
-        yield Links(store)
+        yield LinkStore(store)
 
 
 def denial(doorman: Doorman, token: str | None, address: str = "10.0.0.1") -> AccessDenied:
@@ -98,13 +98,13 @@ def test_settings_that_contradict_each_other_are_refused(settings: Server) -> No
         server_token(settings)
 
 
-def test_without_a_token_everyone_may_do_everything(links: Links) -> None:
+def test_without_a_token_everyone_may_do_everything(links: LinkStore) -> None:
     doorman = Doorman(None, links)
     assert not doorman.asks
     assert asyncio.run(doorman.identify(None, "10.0.0.1")) == EVERYTHING
 
 
-def test_the_servers_token_opens_everything_and_a_link_its_meeting(links: Links) -> None:
+def test_the_servers_token_opens_everything_and_a_link_its_meeting(links: LinkStore) -> None:
     doorman = Doorman(TOKEN, links)
     ((token, link),) = asyncio.run(doorman.invite("m1", [Role.VIEW])).items()
     assert doorman.asks
@@ -116,11 +116,11 @@ def test_the_servers_token_opens_everything_and_a_link_its_meeting(links: Links)
 @pytest.mark.parametrize(
     "token", [None, "", "wrong", TOKEN + "x", TOKEN[:-1], pytest.param(new_token(), id="made here"), "\ud800"]
 )
-def test_any_other_token_opens_nothing(links: Links, token: str | None) -> None:
+def test_any_other_token_opens_nothing(links: LinkStore, token: str | None) -> None:
     assert denial(Doorman(TOKEN, links), token).code == ErrorCode.UNAUTHORIZED
 
 
-def test_a_link_opens_until_it_expires(links: Links) -> None:
+def test_a_link_opens_until_it_expires(links: LinkStore) -> None:
     early, late = new_token(), new_token()
     links.add({digest(early): Link("l1", "m1", Role.VIEW, NOW, NOW - timedelta(seconds=1))}).result()
     links.add({digest(late): Link("l2", "m1", Role.VIEW, NOW, NOW + timedelta(days=1))}).result()
@@ -129,7 +129,7 @@ def test_a_link_opens_until_it_expires(links: Links) -> None:
     assert asyncio.run(doorman.identify(late, "10.0.0.1")).role is Role.VIEW
 
 
-def test_whoever_guesses_wrong_too_often_must_wait_while_links_and_others_go_on(links: Links) -> None:
+def test_whoever_guesses_wrong_too_often_must_wait_while_links_and_others_go_on(links: LinkStore) -> None:
     now = [0.0]
     doorman = Doorman(TOKEN, links, lambda: now[0])
     ((token, _),) = asyncio.run(doorman.invite("m1", [Role.VIEW])).items()
@@ -144,7 +144,7 @@ def test_whoever_guesses_wrong_too_often_must_wait_while_links_and_others_go_on(
     assert asyncio.run(doorman.identify(TOKEN, "10.0.0.1")) == EVERYTHING
 
 
-def test_links_of_meetings_that_are_gone_do_not_keep_the_servers_token_out(links: Links) -> None:
+def test_links_of_meetings_that_are_gone_do_not_keep_the_servers_token_out(links: LinkStore) -> None:
     """A clinic behind one address: two hundred people open yesterday's links again and again."""
     now = [0.0]
     doorman = Doorman(TOKEN, links, lambda: now[0])
@@ -160,7 +160,7 @@ def test_links_of_meetings_that_are_gone_do_not_keep_the_servers_token_out(links
 
 
 @pytest.mark.parametrize("own", [TOKEN, pytest.param(new_token(), id="made here")])
-def test_guesses_at_the_servers_token_are_limited_whatever_they_look_like(links: Links, own: str) -> None:
+def test_guesses_at_the_servers_token_are_limited_whatever_they_look_like(links: LinkStore, own: str) -> None:
     doorman = Doorman(own, links, lambda: 0.0)
     for tries, guess in ((20, lambda: new_token()[:-1]), (600, new_token)):
         codes = [denial(doorman, guess(), "10.0.0.1").code for _ in range(tries + 5)]
@@ -169,7 +169,7 @@ def test_guesses_at_the_servers_token_are_limited_whatever_they_look_like(links:
     assert asyncio.run(doorman.identify(own, "10.0.0.2")) == EVERYTHING
 
 
-def test_worthless_links_that_are_remembered_are_bounded(links: Links, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worthless_links_that_are_remembered_are_bounded(links: LinkStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meeting.server.auth.WORTHLESS", 100)
     doorman = Doorman(TOKEN, links, lambda: 0.0)
     for n in range(300):
@@ -177,12 +177,12 @@ def test_worthless_links_that_are_remembered_are_bounded(links: Links, monkeypat
     assert len(doorman._known) == 100
 
 
-def test_coming_without_any_token_is_no_guess(links: Links) -> None:
+def test_coming_without_any_token_is_no_guess(links: LinkStore) -> None:
     doorman = Doorman(TOKEN, links)
     assert {denial(doorman, None).code for _ in range(50)} == {ErrorCode.UNAUTHORIZED}
 
 
-def test_revoking_calls_out_whoever_is_in_with_that_link(links: Links) -> None:
+def test_revoking_calls_out_whoever_is_in_with_that_link(links: LinkStore) -> None:
     left: list[str] = []
 
     async def scene() -> None:
@@ -203,7 +203,7 @@ def test_revoking_calls_out_whoever_is_in_with_that_link(links: Links) -> None:
     assert left == ["one"]
 
 
-def test_of_two_who_came_in_with_one_link_the_one_who_stayed_is_called_out(links: Links) -> None:
+def test_of_two_who_came_in_with_one_link_the_one_who_stayed_is_called_out(links: LinkStore) -> None:
     left: list[str] = []
 
     async def scene() -> None:
@@ -220,7 +220,7 @@ def test_of_two_who_came_in_with_one_link_the_one_who_stayed_is_called_out(links
     assert left == ["stays"]
 
 
-def test_whoever_is_on_the_way_in_while_the_link_is_revoked_is_called_out_too(links: Links) -> None:
+def test_whoever_is_on_the_way_in_while_the_link_is_revoked_is_called_out_too(links: LinkStore) -> None:
     left: list[str] = []
 
     async def scene() -> None:
@@ -234,7 +234,7 @@ def test_whoever_is_on_the_way_in_while_the_link_is_revoked_is_called_out_too(li
     asyncio.run(scene())
 
 
-def test_whoever_is_in_is_called_out_when_the_link_expires(links: Links) -> None:
+def test_whoever_is_in_is_called_out_when_the_link_expires(links: LinkStore) -> None:
     async def scene() -> None:
         doorman = Doorman(TOKEN, links)
         ((token, _),) = (await doorman.invite("m1", [Role.VIEW], 2.0)).items()

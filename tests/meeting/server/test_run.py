@@ -18,8 +18,8 @@ from websockets.sync.client import connect
 
 from meeting.config.settings import Config, Server
 from meeting.server.run import grace, listen, readable_by_others, serve
-from meeting.storage import journal
-from meeting.storage.lock import only_server
+from meeting.storage.files import journal
+from meeting.storage.files.lock import only_server
 from meeting.storage.store import Store
 from pipelines.errors import DatabaseTooNew, ServeError, SettingsError, StoreError
 from tests.fakes.server_fakes import Client, config, tone

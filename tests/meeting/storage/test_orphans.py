@@ -11,9 +11,10 @@ import pytest
 
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import ENDED, LIVE, OPEN, Meeting, Source
-from meeting.storage.journal import FlacWriter, Journal
+from meeting.storage.files.flac import FlacWriter
+from meeting.storage.files.journal import Journal
 from meeting.storage.orphans import claim_journals
-from meeting.storage.recovery_store import Rescue
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from tests.fakes.server_fakes import config, serving, tone, wait_ready
 
@@ -73,7 +74,7 @@ def test_a_journal_with_frames_makes_its_meeting_live(store: Store, state: str, 
     assert [(source.id, source.encoding, source.sample_rate) for source in record.sources] == [
         (ONE, "pcm_s16le", 16000)
     ]
-    assert Rescue(store).unfinished() == [A]
+    assert RecoveryStore(store).unfinished() == [A]
 
 
 def test_a_journal_without_a_frame_goes_and_its_meeting_stays_open(store: Store) -> None:
@@ -97,14 +98,14 @@ def test_audio_that_its_meeting_has_no_place_for_gets_a_meeting_of_its_own(store
     assert store.journal_path(ONE, ONE).is_file()
     own = store.record(ONE)
     assert (own.meeting.title, own.meeting.state, own.sources[0].id) == ("Monday", LIVE, ONE)
-    assert ONE in Rescue(store).unfinished()
+    assert ONE in RecoveryStore(store).unfinished()
     assert store.meeting(A).state == (ENDED if state == ENDED else LIVE)
 
 
 def test_a_start_that_died_between_row_and_file_is_gone_on_with(store: Store) -> None:
     made(store, ENDED)
     spoken(store, ONE)
-    Rescue(store).adopt(Meeting(ONE, "Monday", OPEN, NOW), ROW, NOW).result()
+    RecoveryStore(store).adopt(Meeting(ONE, "Monday", OPEN, NOW), ROW, NOW).result()
     claim_journals(store)
     assert store.journal_path(ONE, ONE).is_file()
     assert len(store.meetings()[0]) == 2

@@ -19,8 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from meeting.core.ids import new_id
 from meeting.core.records import ENDED, LIVE, OPEN, Meeting, Source
-from meeting.storage.store import Store, new_id
+from meeting.storage.store import Store
 from pipelines.errors import NotFound, StoreError
 from pipelines.types import LabelChange, Segment, Span, Speaker, Turn, TurnsRevised, Word
 
@@ -357,12 +358,6 @@ def test_kept_turns_say_the_last_word_about_every_sample(
 
 
 # Files
-
-
-def test_ids_are_long_and_plain() -> None:
-    ids = {new_id() for _ in range(1000)}
-    assert len(ids) == 1000
-    assert all(len(id_) == 16 and id_.isalnum() and id_ == id_.lower() and id_.isascii() for id_ in ids)
 
 
 def test_audio_lies_below_the_audio_folder(store: Store) -> None:

@@ -1,27 +1,23 @@
-"""Audio on disk: nothing that was taken in is lost, however the writing ended."""
+"""Frames on disk: nothing that was taken in is lost, however the writing ended."""
 
 from __future__ import annotations
 
 import os
-import resource
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.storage.framing import MAGIC
-from meeting.storage.journal import FlacWriter, Journal, follow, in_use, read, read_audio
+from meeting.storage.files.journal import Journal, follow, in_use, read, read_audio
+from meeting.storage.files.journal_format import MAGIC
 from pipelines.errors import StoreError
+from tests.fakes.disks import files_of_at_most
 
 OPUS = AudioInfo("webm_opus", 48000, 1)
 FRAMES = [AudioFrame(i, i * 20_000, bytes([i]) * 10 * i) for i in range(5)]
@@ -40,17 +36,6 @@ def written(path: Path) -> Path:
         for frame in FRAMES:
             journal.append(frame)
     return path
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """As if the disk were full beyond `size` bytes of any file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -191,98 +176,15 @@ def test_frames_survive_a_kill(path: Path) -> None:
     program = """if True:
         import os, signal, sys
         from pathlib import Path
-        from tests.meeting.storage.test_journal import FRAMES, OPUS, Journal
+        from tests.meeting.storage.files.test_journal import FRAMES, OPUS, Journal
         journal = Journal(Path(sys.argv[1]), OPUS)
         for frame in FRAMES:
             journal.append(frame)
         os.kill(os.getpid(), signal.SIGKILL)
     """
-    root = Path(__file__).resolve().parents[3]
+    root = Path(__file__).resolve().parents[4]
     subprocess.run([sys.executable, "-c", program, str(path)], cwd=root, check=False, timeout=60)
     assert list(read(path)) == FRAMES
-
-
-# FLAC
-
-
-@pytest.fixture
-def flac(tmp_path: Path) -> Path:
-    """Where the audio goes."""
-    return tmp_path / "m.a.flac"
-
-
-def noise(samples: int) -> np.ndarray:
-    """Sound that does not compress."""
-    return np.random.default_rng(7).uniform(-1, 1, samples).astype(np.float32)
-
-
-def test_audio_comes_back_within_half_a_step_of_16_bits(flac: Path) -> None:
-    audio = noise(20_000)
-    with FlacWriter(flac) as writer:
-        for start in range(0, len(audio), 777):
-            writer.write(audio[start : start + 777])
-        assert writer.samples == len(audio)
-    back, rate = soundfile.read(flac, dtype="float32")
-    assert rate == 16_000
-    assert soundfile.info(flac).subtype == "PCM_16"
-    assert back.shape == audio.shape
-    # The loudest positive sample has no 16-bit neighbour above it, hence one step and not a half.
-    assert np.abs(back - audio).max() <= 1 / 32768
-
-
-def test_what_is_too_loud_or_no_number_does_not_wrap_around(flac: Path) -> None:
-    with FlacWriter(flac) as writer:
-        writer.write(np.array([2.0, -2.0, np.nan, np.inf, -np.inf, 0.5], np.float32))
-    back, _ = soundfile.read(flac, dtype="int16")
-    assert back.tolist() == [32767, -32768, 0, 32767, -32768, 16384]
-
-
-def test_audio_is_its_owners_only_from_the_first_byte(flac: Path) -> None:
-    old = os.umask(0)
-    try:
-        with FlacWriter(flac) as writer:
-            writer.write(noise(100))
-            assert stat.S_IMODE(flac.stat().st_mode) == 0o600
-    finally:
-        os.umask(old)
-
-
-def test_a_meeting_without_sound_is_still_a_file_that_opens(flac: Path) -> None:
-    FlacWriter(flac).close()
-    back, _ = soundfile.read(flac)
-    assert back.tolist() == [0.0]
-
-
-def test_writing_again_replaces_the_file(flac: Path) -> None:
-    for samples in (9000, 10):
-        with FlacWriter(flac) as writer:
-            writer.write(noise(samples))
-    assert soundfile.info(flac).frames == 10
-
-
-def test_a_closed_file_takes_no_audio(flac: Path) -> None:
-    writer = FlacWriter(flac)
-    writer.close()
-    writer.close()
-    with pytest.raises(StoreError, match="closed"):
-        writer.write(noise(1))
-
-
-def test_audio_that_cannot_be_written_is_a_sentence(flac: Path) -> None:
-    with pytest.raises(StoreError, match="No such file"):
-        FlacWriter(flac.parent / "nowhere" / "x.flac")
-
-
-@pytest.mark.parametrize("limit", [20_000, 33_000])
-def test_a_full_disk_is_told_at_once_or_at_the_latest_when_the_file_is_closed(flac: Path, limit: int) -> None:
-    writer = FlacWriter(flac)
-    writer.write(noise(4096 * 4))
-    with files_of_at_most(limit), pytest.raises(StoreError, match="does not take"):  # noqa: PT012 - either may tell
-        writer.write(noise(4000))
-        writer.close()
-    if limit < 30_000:
-        with pytest.raises(StoreError):
-            writer.close()
 
 
 def test_a_journal_can_be_followed_while_it_grows(path: Path) -> None:
@@ -299,7 +201,7 @@ def test_a_journal_can_be_followed_while_it_grows(path: Path) -> None:
 def test_a_journal_is_locked_while_it_is_written_and_free_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meeting.storage.journal.LOCK_TRIES", 2)
+    monkeypatch.setattr("meeting.storage.files.journal.LOCK_TRIES", 2)
     path = tmp_path / "a.journal"
     assert not in_use(path)
     with Journal(path, AudioInfo()):
@@ -314,7 +216,7 @@ def test_a_durable_journal_is_synced_with_its_name_before_it_is_acknowledged(
 ) -> None:
     synced: list[int] = []
     monkeypatch.setattr(
-        "meeting.storage.journal.os.fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_mode)
+        "meeting.storage.files.journal.os.fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_mode)
     )
     with Journal(tmp_path / "a.journal", AudioInfo(), fsync=True) as journal:
         assert [stat.S_ISDIR(mode) for mode in synced] == [False, True]

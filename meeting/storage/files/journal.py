@@ -1,4 +1,4 @@
-"""Audio on disk: the frames of a source exactly as received, and the sound that was made of them."""
+"""Audio on disk as it came: the frames of a source, exactly as received."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
+from typing import BinaryIO
 
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.storage.framing import (
+from meeting.storage.files.journal_format import (
     HEAD_BYTES,
     MAGIC,
     OLD,
@@ -30,8 +28,8 @@ from meeting.storage.framing import (
     mark_record,
     parse_head,
 )
+from meeting.storage.files.private_files import store_errors, sync_folder
 from pipelines.errors import StoreError
-from pipelines.types import SAMPLE_RATE, Samples
 
 JOURNAL = ".journal"
 """Ending of a journal's name"""
@@ -64,11 +62,11 @@ class Journal:
         self.stopped = False
         """Whether it says that no frame will come"""
         self._fsync = fsync
-        with _sentences(path):
+        with store_errors(path):
             # Unbuffered: what is written is the system's, whatever happens to this process.
             self._file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: SIM115
         try:
-            with _sentences(path):
+            with store_errors(path):
                 self._lock()
                 self._end = self._continue(known)
                 if fsync:
@@ -89,12 +87,12 @@ class Journal:
     def _write(self, record: bytes) -> None:
         if self._file.closed:
             raise StoreError(f"{self.path} is closed")
-        with _sentences(self.path):
+        with store_errors(self.path):
             self._put(record)
 
     def close(self) -> None:
         """Let go of the file; calling it again does nothing."""
-        with _sentences(self.path):
+        with store_errors(self.path):
             self._file.close()
 
     def __enter__(self) -> Journal:
@@ -159,7 +157,7 @@ def entries(path: Path, known: AudioInfo | None = None) -> Iterator[Entry]:
 
     What is damaged is stepped over. `known` is the audio format where it is stored elsewhere, too.
     """
-    with _sentences(path), open(path, "rb") as file:
+    with store_errors(path), open(path, "rb") as file:
         opened = _open_records(file, path, known)
         if opened is not None:
             yield from opened[1]
@@ -172,7 +170,7 @@ def read(path: Path, known: AudioInfo | None = None) -> Iterator[AudioFrame]:
 
 def follow(path: Path, known: AudioInfo | None = None) -> Iterator[Entry | None]:
     """As `entries`, of a journal that this thread still appends to; None, for ever, where there is no further yet."""
-    with _sentences(path), open(path, "rb") as file:
+    with store_errors(path), open(path, "rb") as file:
         opened = _open_records(file, path, known)
         while opened is not None:
             yield opened[1].next()
@@ -180,25 +178,16 @@ def follow(path: Path, known: AudioInfo | None = None) -> Iterator[Entry | None]
 
 def read_audio(path: Path) -> AudioInfo:
     """The audio format of a journal's frames; raises StoreError if it is none, or was cut before it said so."""
-    with _sentences(path), open(path, "rb") as file:
+    with store_errors(path), open(path, "rb") as file:
         opened = _open_records(file, path, None)
     if opened is None:
         raise StoreError(f"{path} was cut off before its first frame")
     return opened[0]
 
 
-def sync_folder(folder: Path) -> None:
-    """Make it last through a power cut which files a folder has; raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def in_use(path: Path) -> bool:
     """Whether a process is writing this journal; false where there is none. Raises StoreError."""
-    with _sentences(path):
+    with store_errors(path):
         try:
             file = path.open("rb")
         except FileNotFoundError:
@@ -209,55 +198,6 @@ def in_use(path: Path) -> bool:
             except BlockingIOError:
                 return True
             return False
-
-
-class FlacWriter:
-    """Writes mono audio at 16 kHz to a 16-bit FLAC file as it comes; replaces a file that is there."""
-
-    def __init__(self, path: Path) -> None:
-        import soundfile
-
-        self.path = path
-        self.samples = 0
-        """Samples written so far"""
-        self._library: Any = soundfile
-        self._errors: tuple[type[Exception], ...] = (OSError, soundfile.SoundFileError, AssertionError)
-        with _sentences(path, self._errors):
-            # Made here, not by the library, so that nobody else can read it from the first byte on.
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-            self._file: Any = soundfile.SoundFile(
-                descriptor, "w", SAMPLE_RATE, channels=1, format="FLAC", subtype="PCM_16", closefd=True
-            )
-
-    def write(self, samples: Samples) -> None:
-        """Add samples, shape (samples,), values beyond [-1, 1] clipped; raises StoreError where the disk refuses."""
-        if self._file.closed:
-            raise StoreError(f"{self.path} is closed")
-        scaled = np.rint(np.clip(np.nan_to_num(samples), -1, 1) * 32768)
-        whole = np.minimum(scaled, 32767).astype(np.int16)
-        with _sentences(self.path, self._errors):
-            self._file.write(whole)
-        self.samples += len(whole)
-
-    def close(self) -> None:
-        """Finish the file; calling it again does nothing. Raises StoreError where the disk refuses."""
-        if self._file.closed:
-            return
-        if not self.samples:
-            self.write(np.zeros(1, np.float32))  # a FLAC without any sample is no file that players open
-        with _sentences(self.path, self._errors):
-            self._file.close()
-            # The library keeps silent when the last block does not fit on the disk, but its header shows it.
-            with self._library.SoundFile(self.path) as written:
-                whole = written.frames == self.samples
-        if not whole:
-            raise StoreError(f"{self.path} cannot be used: the disk does not take what is written")
-
-    def __enter__(self) -> FlacWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _open_records(file: BinaryIO, path: Path, known: AudioInfo | None) -> tuple[AudioInfo, Reader] | None:
@@ -293,12 +233,3 @@ def _name_version(file: BinaryIO) -> None:
     """Say that a journal of an earlier version may hold marks from now on."""
     if os.pread(file.fileno(), len(MAGIC), 0) in OLD:
         os.pwrite(file.fileno(), MAGIC, 0)
-
-
-@contextmanager
-def _sentences(path: Path, kinds: tuple[type[Exception], ...] = (OSError,)) -> Iterator[None]:
-    try:
-        yield
-    except kinds as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or "the disk does not take what is written"
-        raise StoreError(f"{path} cannot be used: {reason}") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.storage.lock import only_server
+from meeting.storage.files.lock import only_server
 from pipelines.errors import StoreError
 
 

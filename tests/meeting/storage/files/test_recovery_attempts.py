@@ -16,9 +16,18 @@ from benchmarks.harness.server import Over, Server
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import LIVE, OPEN, Meeting, Source
 from meeting.recordings.recover import hear_aside
-from meeting.storage.journal import Journal
+from meeting.storage.files.journal import Journal
+from meeting.storage.files.recovery_attempts import (
+    MAX_AT_ONCE,
+    MAX_CRASHES,
+    MAX_DEATHS,
+    MAX_SAME_PLACE,
+    AttemptNote,
+    RecoveryAttempt,
+    RecoveryQueue,
+    _read,
+)
 from meeting.storage.orphans import GIVEN_UP
-from meeting.storage.recovery_attempts import AT_ONCE, CRASHES, DEATHS, SAME, Hearing, Hearings, Note, _read
 from meeting.storage.store import Store
 from pipelines.types import SAMPLE_RATE, Segment, Span, Word
 from tests.fakes.server_fakes import FakeBackend, config, serving, tone, wait_ready
@@ -52,103 +61,103 @@ def journals(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def heard(hearings: Hearings, *paths: Path) -> list[Hearing]:
+def started(recovery_queue: RecoveryQueue, *paths: Path) -> list[RecoveryAttempt]:
     """These journals are being heard."""
-    asked = [hearings.ask(path, lambda: None) for path in paths]
-    for hearing in asked:
-        assert hearing.granted
-        hearing.begin()
+    asked = [recovery_queue.enqueue(path, lambda: None) for path in paths]
+    for attempt in asked:
+        assert attempt.granted
+        attempt.begin()
     return asked
 
 
-def after_death(folder: Path, crashed: bool = False) -> Hearings:
+def after_death(folder: Path, crashed: bool = False) -> RecoveryQueue:
     """The turns of the next process."""
-    hearings = Hearings()
-    hearings.survey(folder, crashed)
-    return hearings
+    recovery_queue = RecoveryQueue()
+    recovery_queue.find_deaths(folder, crashed)
+    return recovery_queue
 
 
 def test_who_was_heard_to_the_end_or_left_in_order_leaves_no_note(tmp_path: Path) -> None:
     one, other = journals(tmp_path, 2)
-    for hearing, whole in zip(heard(Hearings(), one, other), (True, False), strict=True):
-        hearing.at(1, 2)
-        hearing.end(whole)
+    for attempt, whole in zip(started(RecoveryQueue(), one, other), (True, False), strict=True):
+        attempt.working_on(1, 2)
+        attempt.end(whole)
     assert list(tmp_path.glob("*.hearing")) == []
-    assert not after_death(tmp_path).suspected(one)
+    assert not after_death(tmp_path).is_suspect(one)
 
 
 def test_a_death_over_several_makes_suspects_only_and_one_over_one_alone_is_counted(tmp_path: Path) -> None:
     one, other = journals(tmp_path, 2)
-    heard(Hearings(), one, other)
-    hearings = after_death(tmp_path)
-    assert (hearings.suspected(one), hearings.suspected(other)) == (True, True)
-    assert (_read(one), _read(other)) == (Note(), Note())
-    hearings.release()
-    (hearing,) = heard(hearings, one)
-    hearing.at(3, 1600)
-    hearings = after_death(tmp_path)
-    assert _read(one) == Note(died_at=(3, 1600), same=1, deaths=1)
-    assert _read(other) == Note()
+    started(RecoveryQueue(), one, other)
+    recovery_queue = after_death(tmp_path)
+    assert (recovery_queue.is_suspect(one), recovery_queue.is_suspect(other)) == (True, True)
+    assert (_read(one), _read(other)) == (AttemptNote(), AttemptNote())
+    recovery_queue.release_suspects()
+    (attempt,) = started(recovery_queue, one)
+    attempt.working_on(3, 1600)
+    recovery_queue = after_death(tmp_path)
+    assert _read(one) == AttemptNote(died_at=(3, 1600), same=1, deaths=1)
+    assert _read(other) == AttemptNote()
 
 
 def test_the_same_place_again_and_again_gives_a_journal_up(tmp_path: Path) -> None:
     (path,) = journals(tmp_path, 1)
-    for number in range(SAME):
-        hearings = after_death(tmp_path)
-        assert not hearings.given_up(path), number
-        hearings.release()
-        (hearing,) = heard(hearings, path)
-        hearing.at(7, 160)
+    for number in range(MAX_SAME_PLACE):
+        recovery_queue = after_death(tmp_path)
+        assert not recovery_queue.given_up(path), number
+        recovery_queue.release_suspects()
+        (attempt,) = started(recovery_queue, path)
+        attempt.working_on(7, 160)
     assert after_death(tmp_path).given_up(path)
-    assert not Hearings(asked=True).given_up(path)
+    assert not RecoveryQueue(asked=True).given_up(path)
 
 
 def test_kills_at_many_places_and_between_them_give_up_nothing_for_long(tmp_path: Path) -> None:
     (path,) = journals(tmp_path, 1)
-    for number in range(DEATHS):
-        hearings = after_death(tmp_path)
-        assert not hearings.given_up(path), number
-        hearings.release()
-        (hearing,) = heard(hearings, path)
-        hearing.at(number, 160)
+    for number in range(MAX_DEATHS):
+        recovery_queue = after_death(tmp_path)
+        assert not recovery_queue.given_up(path), number
+        recovery_queue.release_suspects()
+        (attempt,) = started(recovery_queue, path)
+        attempt.working_on(number, 160)
         if number % 2:
-            hearing.rest()
+            attempt.idle()
     assert after_death(tmp_path).given_up(path)
 
 
 def test_crashes_that_were_no_kills_are_enough_wherever_they_were(tmp_path: Path) -> None:
     (path,) = journals(tmp_path, 1)
-    for _ in range(CRASHES):
-        hearings = after_death(tmp_path, crashed=True)
-        assert not hearings.given_up(path)
-        hearings.release()
-        heard(hearings, path)
+    for _ in range(MAX_CRASHES):
+        recovery_queue = after_death(tmp_path, crashed=True)
+        assert not recovery_queue.given_up(path)
+        recovery_queue.release_suspects()
+        started(recovery_queue, path)
     assert after_death(tmp_path, crashed=True).given_up(path)
 
 
 def test_so_many_are_heard_at_once_and_the_others_when_one_is_done(tmp_path: Path) -> None:
-    paths = journals(tmp_path, AT_ONCE + 2)
-    hearings, told = Hearings(), list[Path]()
-    asked = [hearings.ask(path, lambda path=path: told.append(path)) for path in paths]  # type: ignore[misc]
-    assert told == paths[:AT_ONCE]
+    paths = journals(tmp_path, MAX_AT_ONCE + 2)
+    recovery_queue, told = RecoveryQueue(), list[Path]()
+    asked = [recovery_queue.enqueue(path, lambda path=path: told.append(path)) for path in paths]  # type: ignore[misc]
+    assert told == paths[:MAX_AT_ONCE]
     asked[2].end(True)
-    assert told == paths[: AT_ONCE + 1]
-    asked[AT_ONCE + 1].end(False)  # it does not want its turn any more
+    assert told == paths[: MAX_AT_ONCE + 1]
+    asked[MAX_AT_ONCE + 1].end(False)  # it does not want its turn any more
     asked[0].end(True)
-    assert told == paths[: AT_ONCE + 1]
+    assert told == paths[: MAX_AT_ONCE + 1]
 
 
 def test_suspects_are_heard_one_at_a_time_after_all_others(tmp_path: Path) -> None:
     one, other, third = journals(tmp_path, 3)
-    heard(Hearings(), one, other)
-    hearings = after_death(tmp_path)
-    first, second = hearings.ask(one, lambda: None), hearings.ask(other, lambda: None)
-    healthy = hearings.ask(third, lambda: None)
+    started(RecoveryQueue(), one, other)
+    recovery_queue = after_death(tmp_path)
+    first, second = recovery_queue.enqueue(one, lambda: None), recovery_queue.enqueue(other, lambda: None)
+    healthy = recovery_queue.enqueue(third, lambda: None)
     assert [first.granted, second.granted, healthy.granted] == [False, False, True]
     healthy.end(True)
     assert not first.granted
-    hearings.release()
-    late = hearings.ask(third, lambda: None)
+    recovery_queue.release_suspects()
+    late = recovery_queue.enqueue(third, lambda: None)
     assert [first.granted, second.granted, late.granted] == [True, False, False]
     first.end(True)
     assert [second.granted, late.granted] == [False, True]
@@ -160,16 +169,16 @@ def test_suspects_are_heard_one_at_a_time_after_all_others(tmp_path: Path) -> No
 def test_a_note_that_was_cut_off_counts_as_open(tmp_path: Path, content: bytes) -> None:
     (path,) = journals(tmp_path, 1)
     path.with_suffix(".hearing").write_bytes(content)
-    assert after_death(tmp_path).suspected(path)
+    assert after_death(tmp_path).is_suspect(path)
     assert _read(path).deaths == 1
 
 
 def test_what_another_process_hears_now_is_no_death(tmp_path: Path) -> None:
     (path,) = journals(tmp_path, 1)
     with Journal(path, AudioInfo()):
-        heard(Hearings(), path)
+        started(RecoveryQueue(), path)
         after_death(tmp_path)
-        assert _read(path) == Note(open=True)
+        assert _read(path) == AttemptNote(open=True)
 
 
 # Real processes
@@ -212,7 +221,7 @@ def test_a_journal_that_ends_every_start_is_set_aside_and_the_meetings_beside_it
     starts = 0
     while True:
         starts += 1
-        assert starts <= 2 + SAME
+        assert starts <= 2 + MAX_SAME_PLACE
         try:
             server.start()
             server.ready()
@@ -257,7 +266,7 @@ def test_a_meeting_whose_end_ends_every_start_is_ended_without_it(
     starts = 0
     while True:
         starts += 1
-        assert starts <= 2 + CRASHES
+        assert starts <= 2 + MAX_CRASHES
         try:
             server.start()
             server.ready()

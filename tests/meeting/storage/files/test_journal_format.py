@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.storage import framing
-from meeting.storage.framing import (
+from meeting.storage.files import journal_format
+from meeting.storage.files.journal import Journal, entries, read
+from meeting.storage.files.journal_format import (
     HEARD,
     MAGIC,
     OLD,
@@ -39,7 +40,6 @@ from meeting.storage.framing import (
     mark_record,
     parse_head,
 )
-from meeting.storage.journal import Journal, entries, read
 
 PCM = AudioInfo()
 FRAMES = [AudioFrame(seq, seq * 100_000, random.Random(seq).randbytes(60 + seq % 7)) for seq in range(50)]
@@ -263,7 +263,7 @@ def test_a_mark_is_no_frame_whatever_bit_turns() -> None:
 
 
 def test_a_length_beyond_all_frames_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(framing, "LONGEST", 100)
+    monkeypatch.setattr(journal_format, "LONGEST", 100)
     with file_of(struct.pack("<IIQI", 101, 0, 0, 0) + bytes(200)) as file:
         reader = Reader(file, 0)
         assert list(reader) == []
