@@ -18,10 +18,10 @@ MeetingError                 anything we can explain; carries one sentence for t
 ├── StoreError               the database or the data folder cannot be used
 │   ├── DatabaseTooNew       written by a later version
 │   ├── NotFound             no such meeting, segment or speaker
-│   ├── Damaged              the first lines of a journal do not say what it holds [meeting/storage/framing.py]
-│   ├── Newer                a later version wrote a journal [meeting/storage/framing.py]
-│   ├── Foreign              a file is no journal [meeting/storage/framing.py]
-│   └── JournalLost          there is no journal to recover from [meeting/storage/journal.py]
+│   ├── JournalDamaged       its first lines do not say what it holds [meeting/storage/files/journal_format.py]
+│   ├── JournalTooNew        a later version wrote a journal [meeting/storage/files/journal_format.py]
+│   ├── NotAJournal          a file is no journal [meeting/storage/files/journal_format.py]
+│   └── JournalLost          there is no journal to recover from [meeting/storage/files/journal.py]
 └── ServeError               the server cannot start (port in use, …)
 """
 

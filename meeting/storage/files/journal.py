@@ -16,11 +16,11 @@ from meeting.storage.files.journal_format import (
     MAGIC,
     OLD,
     STOPPED,
-    Damaged,
     Entry,
-    Foreign,
+    JournalDamaged,
+    JournalTooNew,
     Mark,
-    Newer,
+    NotAJournal,
     Reader,
     any_record,
     frame_record,
@@ -208,12 +208,12 @@ def _open_records(file: BinaryIO, path: Path, known: AudioInfo | None) -> tuple[
         found = parse_head(start)
         if found is None and not (known and any_record(file, known)):
             return None
-    except Foreign:
+    except NotAJournal:
         found, problem = None, StoreError(f"{path} is not a journal of received audio")
-    except Newer:
+    except JournalTooNew:
         found = None
         problem = StoreError(f"{path} was written by a later version of this program: update it to read this journal")
-    except Damaged:
+    except JournalDamaged:
         found, problem = None, StoreError(f"{path} is damaged: it does not say which audio it holds")
     if known is not None and (found is None or (found.audio != known and not found.sure)):
         reader = any_record(file, known)

@@ -40,15 +40,15 @@ _BUDGET = 1 << 28
 """Bytes of payload whose checksums are tried in one search: what looks like records may have been made to"""
 
 
-class Damaged(StoreError):
+class JournalDamaged(StoreError):
     """The first lines do not say which audio a journal holds."""
 
 
-class Newer(StoreError):
+class JournalTooNew(StoreError):
     """A later version of this program wrote a journal."""
 
 
-class Foreign(StoreError):
+class NotAJournal(StoreError):
     """A file is no journal."""
 
 
@@ -100,33 +100,33 @@ class Head:
 def parse_head(start: bytes) -> Head | None:
     """What a journal's first bytes say; None where they end before its second line does.
 
-    Raises Foreign, Newer or Damaged.
+    Raises NotAJournal, JournalTooNew or JournalDamaged.
     """
     line, newline, rest = start.partition(b"\n")
     if not newline:
         if any(magic.startswith(start) for magic in (MAGIC, *OLD)):
             return None
-        raise Foreign
+        raise NotAJournal
     if not line.startswith(FAMILY):
-        raise Foreign
+        raise NotAJournal
     if line + b"\n" not in (MAGIC, *OLD):
-        raise Newer if line.removeprefix(FAMILY).isdigit() else Damaged
+        raise JournalTooNew if line.removeprefix(FAMILY).isdigit() else JournalDamaged
     said, newline, _ = rest.partition(b"\n")
     if not newline:
         if len(start) < HEAD_BYTES:
             return None
-        raise Damaged
+        raise JournalDamaged
     end = len(line) + len(said) + 2
     text, _, crc = said.rpartition(b" ")
     sure = text.endswith(b"}")
     if sure:
         if crc != b"%08x" % zlib.crc32(MAGIC + text):
-            raise Damaged
+            raise JournalDamaged
         said = text
     try:
         return Head(AudioInfo(**json.loads(said)), end, sure)
     except (ValueError, TypeError) as error:
-        raise Damaged from error
+        raise JournalDamaged from error
 
 
 def frame_record(frame: AudioFrame) -> bytes:

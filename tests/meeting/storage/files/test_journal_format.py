@@ -26,13 +26,13 @@ from meeting.storage.files.journal_format import (
     MAGIC,
     OLD,
     STOPPED,
-    Damaged,
     Entry,
-    Foreign,
     Head,
+    JournalDamaged,
+    JournalTooNew,
     Loss,
     Mark,
-    Newer,
+    NotAJournal,
     Reader,
     any_record,
     frame_record,
@@ -195,7 +195,7 @@ def test_no_bit_of_the_head_turns_unnoticed_and_none_costs_a_frame(path: Path) -
     for changed in damaged_heads():
         try:
             found = parse_head(changed + BODY)
-        except (Foreign, Newer, Damaged):
+        except (NotAJournal, JournalTooNew, JournalDamaged):
             found = None
         assert found is None
         path.write_bytes(changed + BODY)
