@@ -46,11 +46,12 @@ LAYOUT = {
     "meeting/storage/files": "core root",
     "meeting/storage": "files core root",
     "meeting/delivery": "session storage core root",
-    "meeting/live": "delivery session storage files core config stream engine audio root",
+    "meeting/sources": "session storage files core config stream engine audio root",
+    "meeting/live": "sources delivery session storage files core config root",
     "meeting/transport": "core config",
-    "meeting/server": "transport live delivery session storage files core config root",
-    "meeting/recordings": "live session storage files core config audio root",
-    "meeting/evaluation": "recordings live storage files core config stream engine diarization audio root",
+    "meeting/server": "transport live sources delivery session storage files core config root",
+    "meeting/recordings": "live sources session storage files core config audio root",
+    "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
     "meeting": "evaluation recordings server transport storage files core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
@@ -105,9 +106,10 @@ STATE_MACHINE = names("meeting.session meeting.core.transcript meeting.core.edit
 """Modules and folders that touch none of IMPURE"""
 
 DOORS = names(
-    "pipelines.stream.stream pipelines.engine.job_queue meeting.cli meeting.__main__ meeting.live meeting.delivery "
-    "meeting.transport.connections meeting.server.websocket meeting.server.auth meeting.server.forwarding "
-    "meeting.server.handshake meeting.storage.files.recovery_attempts meeting.storage.orphans"
+    "pipelines.stream.stream pipelines.engine.job_queue meeting.cli meeting.__main__ meeting.sources "
+    "meeting.live meeting.delivery meeting.transport.connections meeting.server.websocket meeting.server.auth "
+    "meeting.server.forwarding meeting.server.handshake meeting.storage.files.recovery_attempts "
+    "meeting.storage.orphans"
 )
 """Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line"""
 

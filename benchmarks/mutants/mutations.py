@@ -11,17 +11,17 @@ from benchmarks.mutants.planting import Mutant
 STORAGE = (
     Mutant(
         "ack-before-disk",
-        "meeting/live/source_worker.py",
+        "meeting/sources/source_worker.py",
         "        self._append(frame)\n",
         "        self._tell(frame)\n        self._append(frame)\n",
-        ("tests/meeting/live/test_source_worker.py", "tests/meeting/server/test_websocket.py"),
+        ("tests/meeting/sources/test_source_worker.py", "tests/meeting/server/test_websocket.py"),
     ),
     Mutant(
         "ack-before-disk-while-recovering",
-        "meeting/live/source_worker.py",
+        "meeting/sources/source_worker.py",
         "        self._append(job)\n",
         "        self._post(Kept(self._job.source_id, job.seq, self._sound.samples))\n        self._append(job)\n",
-        ("tests/meeting/live/test_source_worker.py", "tests/meeting/live/test_recovery.py"),
+        ("tests/meeting/sources/test_source_worker.py", "tests/meeting/live/test_recovery.py"),
     ),
     Mutant(
         "told-before-stored",
@@ -84,7 +84,7 @@ STORAGE = (
     ),
     Mutant(
         "stop-not-written-to-the-journal",
-        "meeting/live/source_worker.py",
+        "meeting/sources/source_worker.py",
         "self._journal.mark(STOPPED)",
         "pass",
         ("tests/meeting/live/test_recovery.py",),
@@ -325,7 +325,7 @@ AUDIO = (
         "pipelines/audio/decoding.py",
         "data, self._incomplete = data[:whole], data[whole:]",
         "data = data[:whole]",
-        ("tests/pipelines/audio/test_decoding.py", "tests/meeting/live/test_source_audio.py"),
+        ("tests/pipelines/audio/test_decoding.py", "tests/meeting/sources/test_source_audio.py"),
     ),
     Mutant(
         "decoder-takes-any-memory",
@@ -361,10 +361,10 @@ AUDIO = (
     ),
     Mutant(
         "gate-never-released",
-        "meeting/live/source_worker.py",
+        "meeting/sources/source_worker.py",
         "            if isinstance(job, AudioFrame):\n                self._done(len(job.payload))",
         "            pass",
-        ("tests/meeting/live/test_source_worker.py",),
+        ("tests/meeting/sources/test_source_worker.py",),
     ),
     Mutant(
         "gate-not-released-for-refused-audio",
@@ -396,10 +396,10 @@ AUDIO = (
     ),
     Mutant(
         "tail-not-flushed",
-        "meeting/live/source_worker.py",
+        "meeting/sources/source_worker.py",
         "            for tail in self._sound.flush():\n",
         "            for tail in ():\n",
-        ("tests/meeting/live/test_source_worker.py",),
+        ("tests/meeting/sources/test_source_worker.py",),
     ),
     Mutant(
         "gap-not-told",
@@ -438,17 +438,17 @@ AUDIO = (
     ),
     Mutant(
         "rebuilt-before-all-is-said",
-        "meeting/live/source_worker.py",
+        "meeting/sources/source_worker.py",
         "        self._pipeline.wait_below(1.0)\n",
         "",
-        ("tests/meeting/live/test_source_worker.py",),
+        ("tests/meeting/sources/test_source_worker.py",),
     ),
     Mutant(
         "recovery-without-what-is-on-disk",
-        "meeting/live/source_worker.py",
+        "meeting/sources/source_worker.py",
         "if not self._sound.full:",
         "if False:",
-        ("tests/meeting/live/test_source_worker.py", "tests/meeting/live/test_recovery.py"),
+        ("tests/meeting/sources/test_source_worker.py", "tests/meeting/live/test_recovery.py"),
     ),
 )
 """Everything heard is kept, once, in order"""

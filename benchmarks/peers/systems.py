@@ -212,7 +212,7 @@ def ours(audio: Audio, models: str = "embedded") -> Result:
     from meeting.config.sources import load_config
     from meeting.core.export import export
     from meeting.evaluation.evaluate_run import Listening, run_recording
-    from meeting.live.backend import LocalBackend
+    from meeting.sources.backend import LocalBackend
 
     config = load_config(flags={("models", "set"): models})
     listening = Listening(LocalBackend(config))

@@ -18,7 +18,7 @@ from meeting.core.export import export
 from meeting.core.records import Record
 from meeting.evaluation.evaluate_run import Listening, Run, run_recording
 from meeting.evaluation.scores import Accuracy, Flicker, Row, Share, Waits, accuracy, flicker, require_extra, waits
-from meeting.live.backend import Backend, LocalBackend
+from meeting.sources.backend import Backend, LocalBackend
 from meeting.storage.files.exports import write_exports
 from pipelines.errors import MeetingError, StoreError
 from pipelines.types import Span, Turn, samples

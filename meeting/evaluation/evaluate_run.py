@@ -11,8 +11,8 @@ from typing import Any
 from meeting.config.settings import Config, Models
 from meeting.core.records import Record
 from meeting.core.transcript import Transcript, join_turns, replace_turns, resolve
-from meeting.live.backend import Backend, Emit, Engine, Pipeline
 from meeting.recordings.replay import Options, replay
+from meeting.sources.backend import Backend, Emit, Engine, Pipeline
 from meeting.storage.store import Store
 from pipelines.audio.decoding import AudioDecoder
 from pipelines.stream.merge import Merger

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from meeting.core.messages import AudioInfo
 from meeting.core.records import ENDED, ENDING, LIVE, Gap, Record, Restored, Resume, Source
-from meeting.live.earlier_audio import flac_samples
-from meeting.live.source_audio import PART
 from meeting.session.gaps import SAMPLE_BYTES
+from meeting.sources.earlier_audio import flac_samples
+from meeting.sources.source_audio import PART
 from meeting.storage.edit_store import EditStore
 from meeting.storage.files import journal
 from meeting.storage.orphans import GIVEN_UP, set_aside

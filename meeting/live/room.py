@@ -26,10 +26,7 @@ from meeting.core.rate_limit import RateLimiter
 from meeting.core.records import ENDED, LIVE, Meeting, Restored
 from meeting.delivery.history import History
 from meeting.delivery.outbox import Receiver
-from meeting.live.engine_loader import Services
-from meeting.live.flow_control import ByteBudget
 from meeting.live.save_queue import SaveQueue
-from meeting.live.source_worker import SourceWorker
 from meeting.session.course import State
 from meeting.session.events import (
     AbandonSource,
@@ -71,6 +68,9 @@ from meeting.session.events import (
     Unsaved,
 )
 from meeting.session.session import Session
+from meeting.sources.engine_loader import Services
+from meeting.sources.flow_control import ByteBudget
+from meeting.sources.source_worker import SourceWorker
 from meeting.storage.edit_store import EditStore
 from meeting.storage.recovery_store import RecoveryStore
 from pipelines.errors import MeetingError

@@ -17,11 +17,11 @@ from meeting.core.errors import CloseCode, Conflict, ErrorCode
 from meeting.core.messages import ServerMessage
 from meeting.core.records import ENDED, ENDING, LIVE, OPEN, Meeting, Restored
 from meeting.delivery.archive import Archive
-from meeting.live.engine_loader import Services
 from meeting.live.recovery import restore
 from meeting.live.room import Room
 from meeting.session.course import State
 from meeting.session.events import Dismissed, Renamed, Saved, Unsaved
+from meeting.sources.engine_loader import Services
 from meeting.storage.edit_store import EditStore
 from meeting.storage.files import journal
 from meeting.storage.orphans import claim_journals

@@ -8,9 +8,9 @@ from typing import Any
 
 from meeting.config.settings import Config
 from meeting.core.records import ENDED
-from meeting.live.backend import Backend, LocalBackend
-from meeting.live.engine_loader import EngineLoader, Services
 from meeting.live.rooms import Rooms
+from meeting.sources.backend import Backend, LocalBackend
+from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.files.journal import JOURNAL
 from meeting.storage.files.recovery_attempts import RecoveryQueue
 from meeting.storage.orphans import ASIDE, GIVEN_UP

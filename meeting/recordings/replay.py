@@ -33,11 +33,11 @@ from meeting.core.messages import (
 )
 from meeting.core.records import OPEN, Meeting, Record
 from meeting.core.terminal_text import visible
-from meeting.live.backend import Backend, LocalBackend
-from meeting.live.engine_loader import EngineLoader, Services
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
 from meeting.session.events import Framed, Stopped
+from meeting.sources.backend import Backend, LocalBackend
+from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.files.exports import write_exports
 from meeting.storage.files.private_files import create, make_folder
 from meeting.storage.store import Store

@@ -21,9 +21,6 @@ import meeting
 from meeting.config.settings import Config
 from meeting.core.error_text import for_clients
 from meeting.core.errors import ErrorCode
-from meeting.live.backend import Backend, LocalBackend
-from meeting.live.engine_loader import EngineLoader, Services
-from meeting.live.memory import trim_regularly
 from meeting.live.retention import keep_for
 from meeting.live.rooms import Rooms
 from meeting.server import api, metrics
@@ -32,6 +29,9 @@ from meeting.server.error_responses import HTTP_CODES, answer_to, error_response
 from meeting.server.forwarding import Forwarding
 from meeting.server.middleware import Gate, Guard, allowed_hosts, decorate
 from meeting.server.websocket import serve_socket
+from meeting.sources.backend import Backend, LocalBackend
+from meeting.sources.engine_loader import EngineLoader, Services
+from meeting.sources.memory import trim_regularly
 from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError

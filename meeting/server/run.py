@@ -17,13 +17,13 @@ import uvicorn
 from meeting.config.settings import Config, Limits, Server
 from meeting.core.access import is_loopback
 from meeting.core.messages import HEADER
-from meeting.live import memory
 from meeting.live.rooms import Rooms
 from meeting.server.app import PATIENCE, create_app
 from meeting.server.auth import server_token
 from meeting.server.crash_record import crash_record
 from meeting.server.forwarding import Forwarding
 from meeting.server.log_throttle import tell_repeats
+from meeting.sources import memory
 from meeting.storage.files.lock import only_server
 from meeting.storage.store import Store
 from meeting.transport import descriptors, keepalive

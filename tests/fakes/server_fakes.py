@@ -17,9 +17,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from meeting.config.settings import Config, Limits, Models, Storage
 from meeting.core.messages import AudioFrame
-from meeting.live.backend import Emit, Engine, Pipeline
 from meeting.server.app import create_app
 from meeting.server.run import MeetingServer, listen, server_config
+from meeting.sources.backend import Emit, Engine, Pipeline
 from pipelines.audio.decoding import AudioDecoder, PcmDecoder, open_decoder
 from pipelines.errors import AudioError
 from pipelines.formats import PCM

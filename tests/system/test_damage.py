@@ -16,7 +16,7 @@ from benchmarks.harness.server import Server
 from meeting.core.access import digest
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import LIVE, OPEN, Meeting, Resume, Source
-from meeting.live.source_audio import DAMAGED
+from meeting.sources.source_audio import DAMAGED
 from meeting.storage.files.flac import FlacWriter
 from meeting.storage.files.journal import Journal
 from meeting.storage.files.journal_format import head

@@ -28,8 +28,8 @@ from websockets.sync.client import connect
 
 from meeting.config.settings import Config, Models
 from meeting.config.sources import load_config
-from meeting.live.backend import Engine, LocalBackend
 from meeting.recordings.replay import Options, replay
+from meeting.sources.backend import Engine, LocalBackend
 from meeting.storage.store import Store
 from pipelines.types import SAMPLE_RATE, Samples
 from tests.conftest import KEPT_VARIABLES, ROOT, Sample

@@ -33,7 +33,7 @@ from benchmarks.torture.hostile import hostile_messages
 from meeting.cli import Discreet
 from meeting.config.settings import Models
 from meeting.core.errors import CloseCode
-from meeting.live.backend import Engine, LocalBackend
+from meeting.sources.backend import Engine, LocalBackend
 from meeting.storage import database
 from meeting.storage.files.journal import read
 from pipelines.types import BlockFailed, Samples, Span, seconds

@@ -18,7 +18,7 @@ from tests.fakes.bombs import claiming
 from tests.fakes.children import children, memory
 from tests.fakes.containers import encoded
 from tests.fakes.server_fakes import Serving, config, serving, tone, wait_ready
-from tests.meeting.live.test_source_worker import MEETING, SOURCE, Bench
+from tests.meeting.sources.test_source_worker import MEETING, SOURCE, Bench
 
 WEBM = AudioInfo("webm", 0, 0)
 

@@ -19,9 +19,9 @@ from meeting.core.edits import SpeakerChange
 from meeting.core.ids import new_id
 from meeting.core.messages import AudioFrame, AudioInfo, ServerMessage, SourceInfo, Start
 from meeting.core.records import ENDED, OPEN, Meeting
-from meeting.live.engine_loader import EngineLoader, Services
 from meeting.live.room import Room
 from meeting.session.events import Framed, Renamed, Stopped
+from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.store import Store
 from pipelines.errors import NotFound, StoreError
 from tests.fakes.server_fakes import FakeBackend, tone

@@ -18,11 +18,11 @@ from meeting.core.edits import SegmentChange, respell
 from meeting.core.errors import Conflict
 from meeting.core.messages import AudioFrame, AudioInfo, SegmentMessage, ServerMessage
 from meeting.core.records import ENDED, LIVE, OPEN, Meeting, Source
-from meeting.live.engine_loader import EngineLoader, Services
 from meeting.live.retention import remove_meeting
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
 from meeting.session.events import EndAsked, Framed, Stopped
+from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.files.journal import Journal
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError, NotFound, StoreError

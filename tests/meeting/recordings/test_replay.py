@@ -152,7 +152,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_pipeline_that_breaks_is_an_error_and_what_was_heard_is_kept(tmp_path: Path) -> None:
-    from tests.meeting.live.test_source_worker import BrokenPipeline
+    from tests.meeting.sources.test_source_worker import BrokenPipeline
 
     with pytest.raises(MeetingError, match="internal error"):
         run(tmp_path, FakeBackend(pipeline=BrokenPipeline))

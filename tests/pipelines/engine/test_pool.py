@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meeting.config.settings import Config
-from meeting.live.backend import LocalBackend
+from meeting.sources.backend import LocalBackend
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine
 from pipelines.engine.pool import Fleet

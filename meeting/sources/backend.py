@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from meeting.config.settings import Config, Models
-from meeting.live import memory
+from meeting.sources import memory
 from pipelines.audio.decoding import AudioDecoder, open_decoder
 from pipelines.types import Output, Samples
 

@@ -16,9 +16,6 @@ from meeting.core.error_text import for_clients
 from meeting.core.errors import ErrorCode
 from meeting.core.messages import AudioFrame
 from meeting.core.records import Gap
-from meeting.live.backend import Pipeline
-from meeting.live.engine_loader import Services
-from meeting.live.source_audio import SourceAudio
 from meeting.session.events import (
     Drained,
     Event,
@@ -34,6 +31,9 @@ from meeting.session.events import (
     SourceFailed,
     Unsaved,
 )
+from meeting.sources.backend import Pipeline
+from meeting.sources.engine_loader import Services
+from meeting.sources.source_audio import SourceAudio
 from meeting.storage.files import journal
 from meeting.storage.files.journal import Journal, JournalLost
 from meeting.storage.files.journal_format import HEARD, STOPPED, Entry

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from meeting.live import memory
+from meeting.sources import memory
 
 ROOT = Path(__file__).resolve().parents[3]
 
 LEAVE_HOLES = """
 import threading
 from pathlib import Path
-from meeting.live import memory
+from meeting.sources import memory
 if {shared}:
     memory.limit_arenas()
 def held():

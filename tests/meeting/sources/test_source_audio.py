@@ -10,7 +10,7 @@ import soundfile
 
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
-from meeting.live.source_audio import SourceAudio
+from meeting.sources.source_audio import SourceAudio
 from meeting.storage.files.flac import FlacWriter
 from pipelines.audio.decoding import PcmDecoder, open_decoder
 from pipelines.errors import AudioError, StoreError

@@ -18,9 +18,6 @@ import pytest
 from meeting.config.settings import Models
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
-from meeting.live.backend import Emit
-from meeting.live.engine_loader import EngineLoader, Services
-from meeting.live.source_worker import SourceWorker
 from meeting.session.events import (
     Drained,
     Event,
@@ -36,6 +33,9 @@ from meeting.session.events import (
     SourceFailed,
     Unsaved,
 )
+from meeting.sources.backend import Emit
+from meeting.sources.engine_loader import EngineLoader, Services
+from meeting.sources.source_worker import SourceWorker
 from meeting.storage.files import journal
 from meeting.storage.files.flac import FlacWriter
 from meeting.storage.store import Store
@@ -190,7 +190,7 @@ def test_frames_are_kept_and_told_while_the_models_load_and_heard_once_they_are_
 def test_more_than_the_backlog_waits_for_the_models_and_its_client_is_told_so(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meeting.live.source_worker.REMIND", 0.01)
+    monkeypatch.setattr("meeting.sources.source_worker.REMIND", 0.01)
     bench = Bench(store, backend := Loading(), backlog=1.5)
     for seq in range(4):
         bench.worker.keep(frame(seq, tone(1.0)))
@@ -295,7 +295,7 @@ class FullDisk:
             append(opened, frame)
 
         monkeypatch.setattr(journal.Journal, "append", refusing)
-        monkeypatch.setattr("meeting.live.source_worker.RETRY", 0.01)
+        monkeypatch.setattr("meeting.sources.source_worker.RETRY", 0.01)
 
 
 def test_a_full_disk_makes_the_source_wait_and_nothing_is_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

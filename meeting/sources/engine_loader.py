@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from meeting.config.settings import Models
-from meeting.live.backend import Backend, Engine
+from meeting.sources.backend import Backend, Engine
 from meeting.storage.files.recovery_attempts import RecoveryQueue
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError, ModelError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from meeting.live.earlier_audio import EarlierAudio, flac_samples
+from meeting.sources.earlier_audio import EarlierAudio, flac_samples
 from meeting.storage.files.flac import FlacWriter
 
 BLOCK = 4096
@@ -54,7 +54,7 @@ def test_a_flac_of_a_killed_process_is_read_up_to_its_last_block(path: Path) -> 
     program = f"""if True:
         import os, signal, sys
         from pathlib import Path
-        from tests.meeting.live.test_earlier_audio import noise
+        from tests.meeting.sources.test_earlier_audio import noise
         from meeting.storage.files.flac import FlacWriter
         writer = FlacWriter(Path(sys.argv[1]))
         writer.write(noise({50 * BLOCK + 100}))

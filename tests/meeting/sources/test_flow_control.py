@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from meeting.live.flow_control import EACH, HIGH_WATER, ByteBudget
+from meeting.sources.flow_control import EACH, HIGH_WATER, ByteBudget
 
 
 def test_a_gate_holds_back_what_is_too_much_until_there_is_room() -> None:

@@ -12,8 +12,8 @@ import numpy as np
 
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
-from meeting.live.earlier_audio import EarlierAudio
 from meeting.session.gaps import LONGEST, SAMPLE_BYTES, GapFinder, GapList
+from meeting.sources.earlier_audio import EarlierAudio
 from meeting.storage.files import journal_format
 from meeting.storage.files.flac import FlacWriter
 from meeting.storage.files.journal_format import Entry, Loss, Mark

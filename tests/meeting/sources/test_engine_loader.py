@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from meeting.config.settings import Models
-from meeting.live.engine_loader import EngineLoader
+from meeting.sources.engine_loader import EngineLoader
 from pipelines.errors import ModelError, ModelMissing
 from tests.fakes.server_fakes import FAKE_MODELS, FakeBackend
 
