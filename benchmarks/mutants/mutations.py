@@ -20,7 +20,8 @@ STORAGE = (
         "ack-before-disk-while-recovering",
         "meeting/sources/source_worker.py",
         "        self._append(job)\n",
-        "        self._post(Kept(self._job.source_id, job.seq, self._sound.samples))\n        self._append(job)\n",
+        "        self._post(FrameAppended(self._job.source_id, job.seq, self._sound.samples))\n"
+        "        self._append(job)\n",
         ("tests/meeting/sources/test_source_worker.py", "tests/meeting/live/test_recovery.py"),
     ),
     Mutant(
@@ -156,7 +157,7 @@ STORAGE = (
     Mutant(
         "retention-takes-live-meetings",
         "meeting/storage/store.py",
-        "MeetingRow.state.in_((OPEN, ENDED)), since < moment",
+        "MeetingRow.state.in_((State.OPEN, State.ENDED)), since < moment",
         "since < moment",
         ("tests/meeting/storage/test_store.py", "tests/meeting/live/test_retention.py"),
     ),
@@ -404,14 +405,14 @@ AUDIO = (
     Mutant(
         "gap-not-told",
         "meeting/session/course.py",
-        "return [SaveGap(gap), Broadcast(gap_message(gap))]",
+        "return [SaveGap(gap), Broadcast(GapMessage.of(gap))]",
         "return [SaveGap(gap)]",
         ("tests/meeting/session/test_course.py", "tests/meeting/session/test_session.py"),
     ),
     Mutant(
         "snapshot-without-gaps",
         "meeting/session/course.py",
-        "gaps = tuple(gap_message(gap) for gap in self.gaps)",
+        "gaps = tuple(GapMessage.of(gap) for gap in self.gaps)",
         "gaps = ()",
         ("tests/meeting/session/test_course.py", "tests/meeting/session/test_session.py"),
     ),

@@ -41,7 +41,7 @@ class SpeakerChange:
 class Respelling:
     """What `respell` made of a line's words."""
 
-    heard: tuple[Word, ...]
+    recognised: tuple[Word, ...]
     written: tuple[Word, ...]
 
 
@@ -118,7 +118,7 @@ def _edit_segment(edits: Edits, change: SegmentChange, transcript: Transcript) -
     if words != shown.words:
         segment = replace(segment, stable_chars=len(segment.text))
     labelled = change.relabel or (before is not None and before.labelled)
-    line = EditedLine(segment, before.heard if before else shown.words, labelled)
+    line = EditedLine(segment, before.recognised if before else shown.words, labelled)
     return replace(edits, lines={**edits.lines, change.id: line})
 
 
@@ -126,7 +126,7 @@ def _words(change: SegmentChange, shown: Segment) -> tuple[Word, ...]:
     if change.text is None:
         return shown.words
     made = change.respelling
-    return made.written if made is not None and made.heard == shown.words else respell(shown.words, change.text)
+    return made.written if made is not None and made.recognised == shown.words else respell(shown.words, change.text)
 
 
 def respell(words: tuple[Word, ...], text: str) -> tuple[Word, ...]:
@@ -303,7 +303,7 @@ class Overlay:
         """The words that are in no edited line, in runs between those that are."""
         taken: set[int] = set()
         for line in near:
-            heard = {(word.span, word.text) for word in line.heard}
+            heard = {(word.span, word.text) for word in line.recognised}
             own = {at for at, word in enumerate(said.words) if (word.span, word.text) in heard}
             if own and said.final:
                 self._met.add(line.segment.id)

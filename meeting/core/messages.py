@@ -11,6 +11,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
+from meeting.core.records import Gap
 from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE, PCM
 from pipelines.options import LANGUAGES
 from pipelines.types import LabelChange, PipelineStats, Segment, Speaker, Word, seconds
@@ -244,6 +245,11 @@ class GapMessage:
     start: float
     end: float
     reason: str
+
+    @classmethod
+    def of(cls, gap: Gap) -> GapMessage:
+        """A gap as sent."""
+        return cls(seconds(gap.span.start), seconds(gap.span.end), gap.reason)
 
 
 @dataclass(frozen=True, slots=True)

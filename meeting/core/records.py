@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from pipelines.types import Segment, Span, Speaker, Turn, Word
 
-OPEN = "open"
-"""State of a meeting that nobody has spoken in yet"""
-LIVE = "live"
-ENDING = "ending"
-ENDED = "ended"
-STATES = (OPEN, LIVE, ENDING, ENDED)
+
+class State(str, Enum):
+    """Where a meeting is in its life; the values are what is stored and sent."""
+
+    OPEN = "open"
+    """Nobody has spoken in it yet"""
+    LIVE = "live"
+    ENDING = "ending"
+    """No more audio comes; what has come is still being processed"""
+    ENDED = "ended"
+
+    def __str__(self) -> str:
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +31,7 @@ class Meeting:
 
     id: str
     title: str
-    state: str
+    state: State
     created_at: datetime
     """UTC"""
     started_at: datetime | None = None
@@ -110,8 +118,8 @@ class EditedLine:
     """A line as a person has left it: nothing automatic changes it from then on."""
 
     segment: Segment
-    heard: tuple[Word, ...]
-    """Its words as they were recognised"""
+    recognised: tuple[Word, ...]
+    """Its words as the recogniser gave them"""
     labelled: bool
     """Whether its speaker was chosen; false where only its text was written"""
 
@@ -137,8 +145,8 @@ class Restored:
     resume: Resume
     remaining: float
     """Seconds that its source may still take to come back"""
-    heard_at: datetime | None = None
+    last_frame_at: datetime | None = None
     """UTC time of its last frame"""
     edits: Edits = field(default_factory=Edits)
-    samples: int = 0
-    """How much of its source is known to have been heard, at 16 kHz"""
+    processed: int = 0
+    """How much of its source is known to have been processed, in samples at 16 kHz"""

@@ -17,17 +17,17 @@ from meeting.core.export import export
 from meeting.core.messages import (
     EarlierMessage,
     Ended,
+    GapMessage,
     SegmentMessage,
     SnapshotMessage,
     SpeakerMessage,
     encode,
     encode_with,
 )
-from meeting.core.records import ENDED
+from meeting.core.records import State
 from meeting.core.transcript import Place
 from meeting.delivery.history import NEWEST, PART, message_of
 from meeting.delivery.single_flight import SingleFlight, shared_task
-from meeting.session.reactions import gap_message
 from meeting.storage.store import Store
 from meeting.storage.summary import Summary, lines_backwards, read_summary
 from pipelines.types import seconds
@@ -119,7 +119,7 @@ class Archive:
         known = read_summary(self._store, meeting_id)
         # Who takes it slowly holds it for long: it is to be the same one for all.
         key = (repr(known), kind)
-        made = self._files.get(key) if known.meeting.state == ENDED else None
+        made = self._files.get(key) if known.meeting.state == State.ENDED else None
         if made is None:
             record = self._store.record(meeting_id)
             made = self._files[key] = File(record.meeting.title, export(record, kind).encode())
@@ -180,6 +180,6 @@ def _snapshot(known: Summary, earlier: int) -> SnapshotMessage:
         meeting.title,
         seconds(meeting.samples),
         meeting.models,
-        tuple(gap_message(gap) for gap in known.gaps),
+        tuple(GapMessage.of(gap) for gap in known.gaps),
         earlier,
     )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from meeting.core.messages import AudioInfo
-from meeting.core.records import ENDED, ENDING, LIVE, Gap, Record, Restored, Resume, Source
+from meeting.core.records import Gap, Record, Restored, Resume, Source, State
 from meeting.session.gaps import SAMPLE_BYTES
 from meeting.sources.earlier_audio import flac_samples
 from meeting.sources.source_audio import PART
@@ -34,7 +34,7 @@ def restore(
     `window` is in seconds, `now` in UTC; `given_up` says of a journal that it must not be heard. Raises StoreError.
     """
     record, recovery_store = store.record(meeting_id), RecoveryStore(store)
-    if record.meeting.state not in (LIVE, ENDING):
+    if record.meeting.state not in (State.LIVE, State.ENDING):
         return None
     paths = {source: store.journal_path(meeting_id, source.id) for source in record.sources}
     if any(journal.in_use(path) for path in paths.values()):
@@ -100,7 +100,7 @@ def _end(store: Store, record: Record) -> None:
     meeting = record.meeting
     samples = _stored_samples(record)
     ended = (meeting.started_at or meeting.created_at) + timedelta(seconds=samples / SAMPLE_RATE)
-    store.set_state(meeting.id, ENDED, ended_at=ended, samples=samples).result()
+    store.set_state(meeting.id, State.ENDED, ended_at=ended, samples=samples).result()
     log.warning("meeting %s: was cut off and is ended with what was stored", meeting.id)
 
 

@@ -15,12 +15,11 @@ from meeting.config.settings import Limits
 from meeting.core.edits import Change, prepared
 from meeting.core.errors import CloseCode, Conflict, ErrorCode
 from meeting.core.messages import ServerMessage
-from meeting.core.records import ENDED, ENDING, LIVE, OPEN, Meeting, Restored
+from meeting.core.records import Meeting, Restored, State
 from meeting.delivery.archive import Archive
 from meeting.live.recovery import restore
 from meeting.live.room import Room
-from meeting.session.course import State
-from meeting.session.events import Dismissed, Renamed, Saved, Unsaved
+from meeting.session.events import CloseRequested, StorageFailing, StorageWorking, TitleChanged
 from meeting.sources.engine_loader import Services
 from meeting.storage.edit_store import EditStore
 from meeting.storage.files import journal
@@ -158,9 +157,9 @@ class Rooms:
         self._stale.discard(meeting_id)
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
         restored = None
-        if meeting.state != OPEN and meeting_id not in self._rooms:
+        if meeting.state != State.OPEN and meeting_id not in self._rooms:
             # A server that stops leaves what is unfinished to the next one.
-            unfinished = meeting.state != ENDED and not self._stopping
+            unfinished = meeting.state != State.ENDED and not self._stopping
             restored = await asyncio.to_thread(self._restore, meeting_id) if unfinished else None
             if restored is None and meeting_id not in self._rooms:
                 return None
@@ -204,13 +203,13 @@ class Rooms:
                 log.error("the room on the disk cannot be told: %s", error.strerror)
             else:
                 if problem is not None:
-                    self._tell(Unsaved("space", problem))
+                    self._tell(StorageFailing("space", problem))
                 elif told:
-                    self._tell(Saved("space"))
+                    self._tell(StorageWorking("space"))
                 told = problem is not None
             await asyncio.sleep(LOOK)
 
-    def _tell(self, news: Unsaved | Saved) -> None:
+    def _tell(self, news: StorageFailing | StorageWorking) -> None:
         for room in self._rooms.values():
             if room.session.busy:
                 room.post(news)
@@ -237,7 +236,7 @@ class Rooms:
     async def _left_alone(self, meeting_id: str) -> bool:
         """Whether a meeting runs in another process: should that die, there is nobody else to hear it."""
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
-        return meeting.state in (LIVE, ENDING)
+        return meeting.state in (State.LIVE, State.ENDING)
 
     def _restore(self, meeting_id: str) -> Restored | None:
         given_up = self.services.recovery_queue.given_up
@@ -247,7 +246,7 @@ class Rooms:
         """Tell a meeting that is not over its new title."""
         room = self._rooms.get(meeting_id)
         if room is not None:
-            room.post(Renamed(title))
+            room.post(TitleChanged(title))
 
     async def edit(self, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
         """Let a person change something, live or afterwards; what is now. Raises MeetingError."""
@@ -269,15 +268,15 @@ class Rooms:
         await self._settled(meeting_id)
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
         # Nobody is in a room that is made for an open meeting, so that it would stay.
-        room = self._rooms.get(meeting_id) if meeting.state == OPEN else await self.enter(meeting_id)
+        room = self._rooms.get(meeting_id) if meeting.state == State.OPEN else await self.enter(meeting_id)
         if room is not None and (room.session.busy or room.session.state is not State.OPEN):
             if await room.end():
                 return room.session.state.value
             await asyncio.wait([room.task])
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
-        if meeting.state == OPEN:
+        if meeting.state == State.OPEN:
             raise Conflict("the meeting has not begun: there is nothing to end", ErrorCode.NOT_LIVE)
-        if meeting.state != ENDED:
+        if meeting.state != State.ENDED:
             raise Conflict("the meeting cannot be ended here now: try again in half a minute, or end it where it runs")
         return meeting.state
 
@@ -330,7 +329,7 @@ class Rooms:
             task.cancel()
         rooms = list(self._rooms.values())
         for room in rooms:
-            room.post(Dismissed(CloseCode.GOING_AWAY, "the server stops"))
+            room.post(CloseRequested(CloseCode.GOING_AWAY, "the server stops"))
         if not rooms:
             return
         _, late = await asyncio.wait([room.task for room in rooms], timeout=patience)

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from meeting.config.settings import Config
-from meeting.core.records import ENDED
+from meeting.core.records import State
 from meeting.live.rooms import Rooms
 from meeting.sources.backend import Backend, LocalBackend
 from meeting.sources.engine_loader import EngineLoader, Services
@@ -34,7 +34,7 @@ def hear_aside(config: Config, wanted: str, backend: Backend | None = None) -> d
         aside = [path for path in store.files(meeting.id) if path.suffix == ASIDE]
         if not aside:
             raise MeetingError(f"nothing of meeting {meeting.id} was set aside")
-        if meeting.state != ENDED:
+        if meeting.state != State.ENDED:
             raise MeetingError(f"meeting {meeting.id} is {meeting.state}: try again once it has ended")
         engine = EngineLoader(backend, config.models)
         engine.load()

@@ -31,11 +31,11 @@ from meeting.core.messages import (
     Start,
     StatsMessage,
 )
-from meeting.core.records import OPEN, Meeting, Record
+from meeting.core.records import Meeting, Record, State
 from meeting.core.terminal_text import visible
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
-from meeting.session.events import Framed, Stopped
+from meeting.session.events import FrameReceived, StopReceived
 from meeting.sources.backend import Backend, LocalBackend
 from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.files.exports import write_exports
@@ -170,7 +170,7 @@ async def _run(
     services: Services, limits: Limits, options: Options, frames: Iterator[AudioFrame], file: IO[str] | None
 ) -> tuple[Record, Tape]:
     rooms, tape = Rooms(services, limits, resumable=False), Tape(file)
-    meeting = Meeting(new_id(), options.title or options.recording.stem, OPEN, datetime.now(timezone.utc))
+    meeting = Meeting(new_id(), options.title or options.recording.stem, State.OPEN, datetime.now(timezone.utc))
     await asyncio.wrap_future(services.store.create_meeting(meeting))
     try:
         room = await rooms.enter(meeting.id)
@@ -180,7 +180,7 @@ async def _run(
         await tape.session.wait()
         with _progress(options.recording) as bar:
             await _send(room, client, tape, frames, options.speed, bar)
-            room.post(Stopped(client))
+            room.post(StopReceived(client))
             await tape.closed.wait()
     finally:
         # Also when interrupted or the file turns out to be damaged: what was heard is finished and stored.
@@ -202,7 +202,7 @@ async def _send(
         if tape.closed.is_set():
             return
         tape.sent += samples
-        await room.frame(Framed(client, frame))
+        await room.frame(FrameReceived(client, frame))
         await asyncio.sleep(0)  # an open gate does not yield, and the room must get its turn
         bar.update(samples / SAMPLE_RATE)
 

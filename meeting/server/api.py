@@ -18,7 +18,7 @@ from meeting.core.edits import SegmentChange, SpeakerChange
 from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.ids import new_id
 from meeting.core.messages import as_dict
-from meeting.core.records import OPEN, Meeting, Source, display_name
+from meeting.core.records import Meeting, Source, State, display_name
 from meeting.delivery.archive import File
 from meeting.live.retention import remove_meeting
 from meeting.live.rooms import Rooms
@@ -154,7 +154,7 @@ async def create(request: Request, body: NewMeeting | None = None) -> dict[str, 
         raise StoreError(problem)
     now = datetime.now(timezone.utc)
     title = (body.title if body else None) or f"Meeting, {now.astimezone():%Y-%m-%d %H:%M}"
-    meeting = Meeting(new_id(), title, OPEN, now)
+    meeting = Meeting(new_id(), title, State.OPEN, now)
     await asyncio.wrap_future(_store(request).create_meeting(meeting))
     if _doorman(request).asks:
         invited = await _doorman(request).invite(meeting.id, LINK_ROLES.values())

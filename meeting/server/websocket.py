@@ -20,7 +20,7 @@ from meeting.live.rooms import Rooms
 from meeting.server.auth import Doorman
 from meeting.server.error_responses import answer_to
 from meeting.server.handshake import accept, admit
-from meeting.session.events import Broke, Framed, Stopped
+from meeting.session.events import ClientRejected, FrameReceived, StopReceived
 from meeting.transport.connections import Peer, peer_of
 from pipelines.errors import NotFound, StoreError
 
@@ -81,7 +81,7 @@ async def _refuse(socket: WebSocket, code: ErrorCode, message: str, close: Close
 async def _attend(socket: WebSocket, room: Room, doorman: Doorman, grant: Grant) -> None:
     outbox = Outbox(turn=room.turn)
     client = room.join(outbox, grant.role)
-    with doorman.inside(grant, lambda: room.post(Broke(client, _denied("this link is no longer valid")))):
+    with doorman.inside(grant, lambda: room.post(ClientRejected(client, _denied("this link is no longer valid")))):
         await _converse(socket, room, client, outbox, grant)
 
 
@@ -128,7 +128,7 @@ async def _read(socket: WebSocket, room: Room, client: int, grant: Grant) -> Non
         try:
             await _take(room, client, data, grant, peer)
         except ProtocolError as error:
-            room.post(Broke(client, error))
+            room.post(ClientRejected(client, error))
 
 
 async def _frames(socket: WebSocket) -> AsyncIterator[str | bytes]:
@@ -141,7 +141,7 @@ async def _take(room: Room, client: int, data: str | bytes, grant: Grant, peer: 
     if isinstance(data, bytes):
         if grant.role < Role.SPEAK:  # not even counted: the source must not wait because of it
             raise ProtocolError("audio comes after start")
-        await room.frame(Framed(client, AudioFrame.decode(data)))
+        await room.frame(FrameReceived(client, AudioFrame.decode(data)))
         return
     match decode(data):
         case Start() if grant.role < Role.SPEAK:
@@ -151,7 +151,7 @@ async def _take(room: Room, client: int, data: str | bytes, grant: Grant, peer: 
                 peer.speaks = True
             room.start(client, start)
         case Stop():
-            room.post(Stopped(client))
+            room.post(StopReceived(client))
         case Auth():
             """Whoever was let in without it may send it all the same."""
 

@@ -9,47 +9,48 @@ from meeting.core.access import Role, digest
 from meeting.core.edits import Change, SegmentChange, answer
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioFrame, Ended, ErrorMessage, StateMessage
-from meeting.session.course import RECOVERING, Course, State, farewell, opening
+from meeting.core.records import State
+from meeting.session.course import RECOVERING, Course, farewell, opening
 from meeting.session.events import (
     AbandonSource,
     Answer,
+    AppendFrame,
     Broadcast,
-    Broke,
-    Dismissed,
-    Drained,
-    Drop,
-    Edited,
+    ClientJoined,
+    ClientLeft,
+    ClientRejected,
+    CloseRequested,
+    ConfirmStored,
+    Disconnect,
+    EditRequested,
     Effect,
-    EndAsked,
+    EndRequested,
     Event,
     FinishSource,
-    Framed,
-    Heard,
-    Joined,
-    Keep,
-    Kept,
-    Left,
-    Loaded,
-    Missed,
-    Opened,
-    Recovered,
-    Renamed,
-    Reopened,
-    Restarted,
-    Saved,
+    FrameAppended,
+    FrameReceived,
+    GapFound,
+    MeetingRestored,
+    ModelsLoaded,
+    OutputReceived,
     SaveEdits,
     SaveResume,
     Send,
     SendSnapshot,
-    Settle,
-    Settled,
     SourceFailed,
-    Started,
-    Stopped,
+    SourceFinished,
+    SourceOpened,
+    SourceRecovered,
+    SourceReopened,
+    SourceStored,
+    StartReceived,
+    StopReceived,
+    StorageFailing,
+    StorageWorking,
     Tick,
-    Unsaved,
+    TitleChanged,
 )
-from meeting.session.reactions import hear
+from meeting.session.reactions import on_output
 from meeting.session.source import LiveSource, new_source
 from pipelines.errors import MeetingError
 
@@ -72,39 +73,48 @@ class Session(Course):
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What must be done about an event, in this order; `now` is in seconds on any steady clock."""
         match event:
-            case Joined(client, role):
+            case ClientJoined(client, role):
                 return self._join(client, role)
-            case Left(client):
+            case ClientLeft(client):
                 return self._leave(client, now)
-            case Started():
+            case StartReceived():
                 return self._start(event, now)
-            case Stopped(client):
+            case StopReceived(client):
                 return self._stop(client, now)
-            case EndAsked(ticket):
+            case EndRequested(ticket):
                 return [*self._end_asked(), Answer(ticket, None if self.closed else ())]
-            case Framed(client, frame):
+            case FrameReceived(client, frame):
                 return self._frame(client, frame, now)
-            case Broke(client, error):
+            case ClientRejected(client, error):
                 return self._refuse(client, error.code, str(error), error.close, now)
-            case Heard(output):
+            case OutputReceived(output):
                 return self._hear(output)
-            case Opened() | Settled() | Loaded() | Reopened() | Recovered() | Kept() | SourceFailed() | Drained():
+            case (
+                SourceOpened()
+                | SourceStored()
+                | ModelsLoaded()
+                | SourceReopened()
+                | SourceRecovered()
+                | FrameAppended()
+                | SourceFailed()
+                | SourceFinished()
+            ):
                 return self._source_event(event, now)
-            case Missed(gap, lost):
+            case GapFound(gap, lost):
                 return self._missed(gap, lost)
-            case Restarted():
+            case MeetingRestored():
                 return self._restart(event, now)
-            case Unsaved(what, message):
+            case StorageFailing(what, message):
                 self._troubles[what] = message
                 return [Broadcast(ErrorMessage(ErrorCode.STORAGE, message, False))]
-            case Saved(what):
+            case StorageWorking(what):
                 return self._relieved(what)
-            case Renamed(title):
+            case TitleChanged(title):
                 self.title = title
                 return [Broadcast(StateMessage(self.state.value, title))]
-            case Edited(ticket, change):
+            case EditRequested(ticket, change):
                 return self._edit(ticket, change)
-            case Dismissed(code, reason, discard):
+            case CloseRequested(code, reason, discard):
                 return self._discard(code, reason) if discard else self._dismiss(code, reason)
             case Tick():
                 return self._tick(now)
@@ -126,7 +136,7 @@ class Session(Course):
         edits = self._overlay.edits
         effects: list[Effect] = [SaveEdits(edits, change.id if isinstance(change, SegmentChange) else None)]
         for output in outputs:
-            effects += hear(self.transcript, output)
+            effects += on_output(self.transcript, output)
         if self._rebuilt is not None:
             for output in self._rebuilt.take(edits):
                 self._rebuilt.transcript.apply(output)
@@ -136,7 +146,7 @@ class Session(Course):
 
     def _join(self, client: int, role: Role) -> list[Effect]:
         if self.discarded:
-            return [Drop(client, CloseCode.NOT_FOUND, "deleted")]
+            return [Disconnect(client, CloseCode.NOT_FOUND, "deleted")]
         made_room: list[Effect] = []
         if self.viewers >= self._limits.viewers + (BENCH if role >= Role.SPEAK else 0):
             gives_way = self._gives_way(role)
@@ -148,7 +158,7 @@ class Session(Course):
             made_room = farewell(gives_way, ErrorCode.TOO_MANY, message, CloseCode.TOO_MANY)
         snapshot = SendSnapshot(client, self._snapshot())
         if self.state is State.ENDED:
-            return [snapshot, Send(client, Ended(self.transcript.count)), Drop(client, CloseCode.NORMAL, "ended")]
+            return [snapshot, Send(client, Ended(self.transcript.count)), Disconnect(client, CloseCode.NORMAL, "ended")]
         self._clients[client] = role
         self._visited = True
         troubles = [Send(client, ErrorMessage(ErrorCode.STORAGE, text, False)) for text in self._troubles.values()]
@@ -185,13 +195,13 @@ class Session(Course):
 
     # Messages
 
-    def _start(self, event: Started, now: float) -> list[Effect]:
+    def _start(self, event: StartReceived, now: float) -> list[Effect]:
         client = event.client
         if client not in self._clients:
             return []
         if event.start.resume is None and self._reopening:
             # Whether anything was heard from that source is known in a moment.
-            return [Drop(client, CloseCode.TRY_AGAIN_LATER, "try again"), *self._leave(client, now)]
+            return [Disconnect(client, CloseCode.TRY_AGAIN_LATER, "try again"), *self._leave(client, now)]
         if self._untouched(event):
             assert self._source is not None
             self._source.digest = digest(event.token) if self._resumable else None
@@ -213,7 +223,7 @@ class Session(Course):
         known = self._rebuilt is None or live is None or live.opened or live.client is not None
         return not known and self.state is State.LIVE
 
-    def _untouched(self, event: Started) -> bool:
+    def _untouched(self, event: StartReceived) -> bool:
         """Whether a new source may have the place of one that never spoke.
 
         Its client may have been cut off before it was told its token, and could never come back to it.
@@ -223,7 +233,7 @@ class Session(Course):
             return False
         return live.opened and live.client is None and live.next_seq == 0 and start.audio == live.start.audio
 
-    def _cannot_start(self, event: Started) -> ProtocolError | None:
+    def _cannot_start(self, event: StartReceived) -> ProtocolError | None:
         live, resume = self._source, event.start.resume
         if live is not None and live.client == event.client:
             return ProtocolError("this connection has already started a source")
@@ -247,10 +257,10 @@ class Session(Course):
         effects: list[Effect] = []
         if live.client is not None:
             self._clients.pop(live.client, None)
-            effects.append(Drop(live.client, CloseCode.CONFLICT, "resumed elsewhere"))
+            effects.append(Disconnect(live.client, CloseCode.CONFLICT, "resumed elsewhere"))
         live.client, live.lost_at, live.token = client, None, token
         if live.opened:
-            known = self._welcome(live) if live.settled else [Settle(live.source.id)]
+            known = self._welcome(live) if live.settled else [ConfirmStored(live.source.id)]
             return [*effects, SaveResume(live.resume, False), *known]
         return [*effects, *([] if self._rebuilt is None else [Send(client, RECOVERING)])]
 
@@ -291,7 +301,7 @@ class Session(Course):
             return self._refuse(client, ErrorCode.BAD_MESSAGE, message, CloseCode.BAD_MESSAGE, now)
         live.told_at = live.told_at if live.waiting else now
         live.next_seq += 1
-        return [Keep(live.source.id, frame)]
+        return [AppendFrame(live.source.id, frame)]
 
     def _dismiss(self, code: CloseCode, reason: str) -> list[Effect]:
         self._dismissed = True
@@ -299,7 +309,7 @@ class Session(Course):
         if live is not None and self._rebuilt is not None:
             return self._leave_unfinished(live)
         if live is not None and self.state is State.ENDING:
-            return [FinishSource(live.source.id, hurry=True)]
+            return [FinishSource(live.source.id, shutdown_fast=True)]
         if self.state is not State.OPEN:
             return self._finish()
         return self._let_go(code, reason)
@@ -311,6 +321,6 @@ class Session(Course):
     def _let_go(self, code: CloseCode, reason: str) -> list[Effect]:
         live, self._source = self._source, None
         effects: list[Effect] = [] if live is None else [AbandonSource(live.source.id)]
-        effects += [Drop(client, code, reason) for client in sorted(self._clients)]
+        effects += [Disconnect(client, code, reason) for client in sorted(self._clients)]
         self._clients.clear()
         return effects

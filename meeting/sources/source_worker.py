@@ -17,19 +17,19 @@ from meeting.core.errors import ErrorCode
 from meeting.core.messages import AudioFrame
 from meeting.core.records import Gap
 from meeting.session.events import (
-    Drained,
     Event,
-    Heard,
-    Kept,
-    Loaded,
-    Missed,
-    Opened,
+    FrameAppended,
+    GapFound,
+    ModelsLoaded,
     OpenSource,
-    Recovered,
-    Reopened,
-    Saved,
+    OutputReceived,
     SourceFailed,
-    Unsaved,
+    SourceFinished,
+    SourceOpened,
+    SourceRecovered,
+    SourceReopened,
+    StorageFailing,
+    StorageWorking,
 )
 from meeting.sources.backend import Pipeline
 from meeting.sources.engine_loader import Services
@@ -119,7 +119,7 @@ class SourceWorker:
         self._jobs.put(frame)
 
     def finish(self, hurry: bool = False) -> None:
-        """Queue the end: after it, `Drained` is posted.
+        """Queue the end: after it, `SourceFinished` is posted.
 
         With `hurry` neither a disk that refuses nor models that are being loaded are waited for.
         """
@@ -212,8 +212,8 @@ class SourceWorker:
         flac = services.store.audio_path(self._meeting_id, job.source_id) if services.keep_audio else None
         longest = None
         if services.longest is not None:  # what was heard before is not cut, whatever the settings are now
-            longest = max(job.heard, math.ceil(services.longest * SAMPLE_RATE))
-        heard = job.heard if job.recover else None
+            longest = max(job.processed, math.ceil(services.longest * SAMPLE_RATE))
+        heard = job.processed if job.recover else None
         self._sound = SourceAudio(job.source_id, job.audio, decoder, flac, longest, heard, self._lose)
         if models is None:
             services.engine.call_when_settled(self._wake)
@@ -222,19 +222,19 @@ class SourceWorker:
             if not job.recover:  # a pipeline is held only while it has something to hear
                 self._connect()
         if job.recover:
-            self._post(Reopened(job.source_id, self._journal.next_seq, self._journal.stopped))
+            self._post(SourceReopened(job.source_id, self._journal.next_seq, self._journal.stopped))
         else:
-            self._post(Opened(job.source_id, models, self._sound.name))
+            self._post(SourceOpened(job.source_id, models, self._sound.name))
 
     def _say_heard(self) -> None:
         """Say in the journal how far an earlier process had come: so every later one sees what is missing before."""
         assert self._journal is not None
-        self._journal.mark(HEARD, self._job.heard)
+        self._journal.mark(HEARD, self._job.processed)
         self._said_heard = True
 
     def _lose(self, gap: Gap) -> None:
         self.lossy = True
-        self._post(Missed(gap, lost=True))
+        self._post(GapFound(gap, lost=True))
 
     def _wake(self) -> None:
         self._awake.set()
@@ -244,7 +244,7 @@ class SourceWorker:
         """Make the pipeline, waiting for the models, and tell which those are; raises ModelError."""
         engine, job = self._services.engine.wait(), self._job
         self._pipeline = self._services.backend.open_pipeline(
-            engine, job.language, job.hotwords, lambda output: self._post(Heard(output)), job.source_id
+            engine, job.language, job.hotwords, lambda output: self._post(OutputReceived(output)), job.source_id
         )
         self._pipeline.live = False
         return engine.models
@@ -275,7 +275,7 @@ class SourceWorker:
             return False
         assert self._sound is not None
         models = self._services.engine.wait().models
-        self._post(Recovered(self._job.source_id, models, self._sound.name, self._sound.samples))
+        self._post(SourceRecovered(self._job.source_id, models, self._sound.name, self._sound.samples))
         if problem is not None:  # the frame that ended the source before it could be told
             self._fail(*problem)
         return True
@@ -350,7 +350,7 @@ class SourceWorker:
             self._ending = self._ending or job is None
             return False
         self._append(job)
-        self._post(Kept(self._job.source_id, job.seq, self._sound.samples))
+        self._post(FrameAppended(self._job.source_id, job.seq, self._sound.samples))
         self._done(len(job.payload))
         return True
 
@@ -364,7 +364,7 @@ class SourceWorker:
 
     def _catch_up(self) -> None:
         """Hear what was kept while there were no models; raises ModelError when there are none."""
-        self._post(Loaded(self._job.source_id, self._connect()))
+        self._post(ModelsLoaded(self._job.source_id, self._connect()))
         early, self._early = self._early, []
         for part in early:
             self._hand_on(part)
@@ -385,7 +385,7 @@ class SourceWorker:
     def _tell(self, frame: AudioFrame) -> None:
         """Say that a frame is kept and how much has been heard, and wait while too much waits for the models."""
         assert self._sound is not None
-        services, kept = self._services, Kept(self._job.source_id, frame.seq, self._sound.samples)
+        services, kept = self._services, FrameAppended(self._job.source_id, frame.seq, self._sound.samples)
         self._post(kept)
         if self._pipeline is not None:
             self._pipeline.live |= services.live and self._pipeline.backlog < CAUGHT_UP
@@ -413,11 +413,11 @@ class SourceWorker:
                 if self._hurried.is_set():
                     raise
                 if refused % round(REMIND / RETRY) == 0:
-                    self._post(Unsaved("audio", DISK_FULL))
+                    self._post(StorageFailing("audio", DISK_FULL))
                 refused += 1
                 self._hurried.wait(RETRY)
         if refused:
-            self._post(Saved("audio"))
+            self._post(StorageWorking("audio"))
 
     def _feed(self, entry: Entry | None) -> Iterator[None]:
         """Hear a frame, part by part: each is handed on when it is asked for."""
@@ -426,7 +426,7 @@ class SourceWorker:
             return
         gaps, parts = self._sound.take(entry)
         for gap in gaps:
-            self._post(Missed(gap))
+            self._post(GapFound(gap))
         yield from self._hear(parts)
 
     def _hear(self, parts: Iterator[Samples]) -> Iterator[None]:
@@ -475,7 +475,7 @@ class SourceWorker:
         self._guarded(self._flush)
         self._guarded(self._reach)
         for gap in self._sound.untold():
-            self._post(Missed(gap))
+            self._post(GapFound(gap))
         whole = self._attempt(self._finish_sound) is None
         self._awake.wait()
         if self._abandoned.is_set():
@@ -487,7 +487,7 @@ class SourceWorker:
         else:
             self._guarded(self._pipeline.finish)
         then()
-        self._post(Drained(self._job.source_id, self._sound.samples, whole))
+        self._post(SourceFinished(self._job.source_id, self._sound.samples, whole))
         # Locked until the end is stored: no other process may take this meeting for one that was cut off.
         self._released.wait()
 

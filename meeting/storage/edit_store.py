@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from meeting.core.edits import Change, Overlay, SegmentChange, answer, prepared
 from meeting.core.errors import Conflict
 from meeting.core.messages import ServerMessage
-from meeting.core.records import ENDED, OPEN, Edits
+from meeting.core.records import Edits, State
 from meeting.core.transcript import Transcript
 from meeting.storage.store import Store
 from meeting.storage.tables import (
@@ -61,7 +61,7 @@ class EditStore:
             meeting = session.get(MeetingRow, meeting_id)
             if meeting is None:
                 raise NotFound(f"there is no meeting {meeting_id!r}")
-            if meeting.state not in (OPEN, ENDED):
+            if meeting.state not in (State.OPEN, State.ENDED):
                 raise Conflict("the meeting is not at rest: change it once it has been recovered")
             told.extend(_change(session, meeting_id, change))
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from meeting.core.messages import AudioInfo
-from meeting.core.records import ENDED, OPEN, Meeting, Source
+from meeting.core.records import Meeting, Source, State
 from meeting.storage.files import journal
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import AUDIO, Store
@@ -55,9 +55,9 @@ def _claim(store: Store, path: Path, meeting_id: str, source_id: str) -> None:
     found = read_summary(store, meeting_id)
     row = next((source for source in found.sources if source.id == source_id), None)
     state = found.meeting.state
-    if row is not None and state == ENDED:
+    if row is not None and state == State.ENDED:
         _retire(store, path, row)
-    elif row is None or state == OPEN:
+    elif row is None or state == State.OPEN:
         _give_place(store, path, found, row or Source(source_id, "", "room", "", 0, 0))
 
 
@@ -87,7 +87,7 @@ def _give_place(store: Store, path: Path, found: Summary, row: Source) -> None:
         audio = journal.read_audio(path)
         row = Source(row.id, row.name, row.kind, audio.encoding, audio.sample_rate, audio.channels)
     meeting, others = found.meeting, [source for source in found.sources if source.id != row.id]
-    taken = meeting.state == ENDED or any(_kept(store, meeting.id, other) for other in others)
+    taken = meeting.state == State.ENDED or any(_kept(store, meeting.id, other) for other in others)
     ended = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
     (last,) = deque(journal.read(path, known), maxlen=1)
     started = ended - timedelta(microseconds=min(max(0, last.capture_us - first.capture_us), 10**12))
@@ -97,7 +97,7 @@ def _give_place(store: Store, path: Path, found: Summary, row: Source) -> None:
         log.warning("meeting %s: has audio that was never stored as its own, which is heard now", meeting.id)
         return
     # Its id is as unguessable as any, and the same however often this is tried.
-    own = Meeting(row.id, meeting.title, OPEN, started)
+    own = Meeting(row.id, meeting.title, State.OPEN, started)
     recovery_store.adopt(own, row, started).result()
     path.replace(store.journal_path(own.id, row.id))
     log.warning("meeting %s: holds audio of meeting %s that has no place there", own.id, meeting.id)

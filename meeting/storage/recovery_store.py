@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from meeting.core.records import ENDING, LIVE, OPEN, Gap, Meeting, Resume, Source
+from meeting.core.records import Gap, Meeting, Resume, Source, State
 from meeting.storage.store import Store
 from meeting.storage.tables import (
     GapRow,
@@ -39,7 +39,7 @@ class RecoveryStore:
         """Ids of the meetings that are stored as running, oldest first."""
         query = (
             select(MeetingRow.id)
-            .where(MeetingRow.state.in_((LIVE, ENDING)))
+            .where(MeetingRow.state.in_((State.LIVE, State.ENDING)))
             .order_by(MeetingRow.created_at, MeetingRow.id)
         )
         with self._store.read() as session:
@@ -57,12 +57,12 @@ class RecoveryStore:
         What is stored of either already stays as it is.
         """
         values = {"id": meeting.id, "title": meeting.title, "created_at": meeting.created_at, "models": meeting.models}
-        made = insert(MeetingRow).values({**values, "state": OPEN, "samples": 0}).on_conflict_do_nothing()
+        made = insert(MeetingRow).values({**values, "state": State.OPEN, "samples": 0}).on_conflict_do_nothing()
         named = insert(SourceRow).values(source_values(meeting.id, source)).on_conflict_do_nothing()
         live = (
             update(MeetingRow)
-            .where(MeetingRow.id == meeting.id, MeetingRow.state == OPEN)
-            .values(state=LIVE, started_at=started_at)
+            .where(MeetingRow.id == meeting.id, MeetingRow.state == State.OPEN)
+            .values(state=State.LIVE, started_at=started_at)
         )
 
         def work(session: Session) -> None:
@@ -73,7 +73,7 @@ class RecoveryStore:
 
     def reopen(self, meeting_id: str, source_id: str, reason: str) -> Future[None]:
         """Make a meeting that is over one that was cut off, to which nobody comes back; its gaps for a reason go."""
-        live = update(MeetingRow).where(MeetingRow.id == meeting_id).values(state=LIVE, ended_at=None)
+        live = update(MeetingRow).where(MeetingRow.id == meeting_id).values(state=State.LIVE, ended_at=None)
         resume = delete(ResumeRow).where(ResumeRow.meeting_id == meeting_id, ResumeRow.source_id == source_id)
         gaps = delete(GapRow).where(GapRow.meeting_id == meeting_id, GapRow.reason == reason)
 

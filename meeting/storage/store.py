@@ -15,7 +15,7 @@ from sqlalchemy import Engine, Select, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from meeting.core.records import ENDED, OPEN, STATES, Meeting, Record, Source, display_name
+from meeting.core.records import Meeting, Record, Source, State, display_name
 from meeting.core.transcript import give_lines, join_turns, replace_turns, resolve
 from meeting.storage.database import Writer, prepare, readers, sentences
 from meeting.storage.files.journal import JOURNAL
@@ -174,8 +174,8 @@ class Store:
         values = {"state": state, **{name: value for name, value in given.items() if value is not None}}
 
         def work(session: Session) -> None:
-            if state not in STATES:
-                raise StoreError(f"a meeting is {', '.join(STATES)}, not {state!r}")
+            if state not in list(State):
+                raise StoreError(f"a meeting is {', '.join(State)}, not {state!r}")
             _change(session, meeting_id, values)
 
         return self.write(work)
@@ -277,7 +277,9 @@ class Store:
     def older_than(self, moment: datetime) -> list[str]:
         """Ids of the meetings that are over since before a moment, or were made before it and never held."""
         since = func.coalesce(MeetingRow.ended_at, MeetingRow.created_at)
-        query = select(MeetingRow.id).where(MeetingRow.state.in_((OPEN, ENDED)), since < moment).order_by(since)
+        query = (
+            select(MeetingRow.id).where(MeetingRow.state.in_((State.OPEN, State.ENDED)), since < moment).order_by(since)
+        )
         with self.read() as session:
             return list(session.scalars(query))
 

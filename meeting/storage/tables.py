@@ -9,7 +9,7 @@ from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, Typ
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from meeting.core.access import Link, Role
-from meeting.core.records import EditedLine, Edits, Gap, Meeting, Resume, Source
+from meeting.core.records import EditedLine, Edits, Gap, Meeting, Resume, Source, State
 from pipelines.errors import StoreError
 from pipelines.types import Segment, Span, Speaker, Turn, Word
 
@@ -66,7 +66,7 @@ class MeetingRow(Base):
         return Meeting(
             self.id,
             self.title,
-            self.state,
+            State(self.state),
             self.created_at,
             self.started_at,
             self.ended_at,
@@ -305,7 +305,7 @@ def line_edit_values(meeting_id: str, line: EditedLine) -> dict[str, Any]:
     """An edited line as columns."""
     return {
         **segment_values(meeting_id, line.segment),
-        "heard": _word_columns(line.heard),
+        "heard": _word_columns(line.recognised),
         "labelled": line.labelled,
     }
 

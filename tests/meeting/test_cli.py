@@ -17,7 +17,7 @@ import pytest
 
 from meeting.cli import EXPECTED, FORMATS, main, set_up_logs
 from meeting.core.export import FORMATS as EXPORTS
-from meeting.core.records import Meeting
+from meeting.core.records import Meeting, State
 from meeting.storage.store import Store
 from pipelines.errors import ModelMissing
 from pipelines.types import Segment, Span, Speaker, Word
@@ -35,7 +35,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MEETING_DATA_DIR", str(folder))
     span = Span(0, 16_000)
     with Store(folder) as store:
-        meeting = Meeting(ID, "Monday", "ended", datetime.now(timezone.utc), samples=3_725 * 16_000)
+        meeting = Meeting(ID, "Monday", State.ENDED, datetime.now(timezone.utc), samples=3_725 * 16_000)
         store.create_meeting(meeting).result()
         store.save_speakers(ID, [Speaker("spk1", "Ann")]).result()
         store.save_segments(ID, [Segment("s1", 1, True, "a", span, "spk1", (Word("Grüße", span),))]).result()

@@ -15,7 +15,7 @@ import soundfile
 from benchmarks.harness.server import Server
 from meeting.core.access import digest
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.core.records import LIVE, OPEN, Meeting, Resume, Source
+from meeting.core.records import Meeting, Resume, Source, State
 from meeting.sources.source_audio import DAMAGED
 from meeting.storage.files.flac import FlacWriter
 from meeting.storage.files.journal import Journal
@@ -42,9 +42,9 @@ def stored_line(number: int) -> Segment:
 def left_behind(folder: Path, flac: bool) -> Path:
     """A meeting of ten seconds, all stored, as a killed process leaves it; its journal."""
     with Store(folder) as store:
-        store.create_meeting(Meeting(A, "Cut off", OPEN, NOW)).result()
+        store.create_meeting(Meeting(A, "Cut off", State.OPEN, NOW)).result()
         store.save_source(A, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, None)).result()
-        store.set_state(A, LIVE, started_at=NOW).result()
+        store.set_state(A, State.LIVE, started_at=NOW).result()
         RecoveryStore(store).save_resume(A, Resume(SOURCE, digest(TOKEN))).result()
         store.save_speakers(A, [Speaker("spk7", "Eve", 6)]).result()
         store.save_segments(A, [stored_line(number) for number in range(SECONDS)]).result()
@@ -185,9 +185,9 @@ def test_a_damaged_container_never_costs_what_was_stored(tmp_path: Path, encodin
     with Store(tmp_path) as store:
         for number in range(len(frames)):
             id_ = f"{number:016}"
-            store.create_meeting(Meeting(id_, "Cut off", OPEN, NOW)).result()
+            store.create_meeting(Meeting(id_, "Cut off", State.OPEN, NOW)).result()
             store.save_source(id_, Source(SOURCE, "Ann", "room", encoding, 16000, 1)).result()
-            store.set_state(id_, LIVE, started_at=NOW).result()
+            store.set_state(id_, State.LIVE, started_at=NOW).result()
             store.save_segments(id_, [stored_line(at) for at in range(6)]).result()
             with Journal(store.journal_path(id_, SOURCE), audio) as journal:
                 for seq, payload in enumerate(frames):

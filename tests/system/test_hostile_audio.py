@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.session.events import Drained, OpenSource, Recovered, SourceFailed
+from meeting.session.events import OpenSource, SourceFailed, SourceFinished, SourceRecovered
 from meeting.storage.files import journal
 from meeting.storage.store import Store
 from tests.fakes.bombs import claiming
@@ -99,8 +99,8 @@ def test_a_container_is_heard_again_as_it_was(tmp_path: Any) -> None:
     with Store(tmp_path) as store:
         left_behind(store, encoded("webm", 4.0))
         bench = Bench(store, job=AGAIN)
-        assert isinstance(bench.next(Recovered, SourceFailed), Recovered)
-        assert bench.rest()[-1] == Drained(SOURCE, 64_000)
+        assert isinstance(bench.next(SourceRecovered, SourceFailed), SourceRecovered)
+        assert bench.rest()[-1] == SourceFinished(SOURCE, 64_000)
         bench.end()
     assert children() == []
 

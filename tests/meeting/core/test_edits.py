@@ -191,7 +191,7 @@ def test_a_written_line_keeps_its_text_and_what_was_heard_is_remembered() -> Non
         shown.hear(output)
     assert shown.lines == [("s1", "a bee sees d", ANN)]
     kept = shown.overlay.edits.lines["s1"]
-    assert (kept.heard, kept.labelled) == (said()[:4], False)
+    assert (kept.recognised, kept.labelled) == (said()[:4], False)
 
 
 def test_an_old_revision_a_growing_line_and_strangers_are_refused() -> None:

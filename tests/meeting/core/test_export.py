@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meeting.core.export import FORMATS, LINE, clock, cues, export, format_named, milliseconds, paragraphs
-from meeting.core.records import ENDED, Gap, Meeting, Record, Source
+from meeting.core.records import Gap, Meeting, Record, Source, State
 from pipelines.errors import MeetingError
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, Word, samples
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)
 MODELS = {"speech": "moonshine tiny-en", "languages": ["en"], "device": "cpu", "hub": None, "why": "no hub answered"}
-MEETING = Meeting("m1", "Plans & <budget>", ENDED, NOON, NOON, None, samples(75), 3, MODELS)
+MEETING = Meeting("m1", "Plans & <budget>", State.ENDED, NOON, NOON, None, samples(75), 3, MODELS)
 
 
 def word(text: str, start: float, end: float, confidence: float | None = 0.9) -> Word:

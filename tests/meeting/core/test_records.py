@@ -7,16 +7,20 @@ from datetime import datetime, timezone
 
 import pytest
 
-from meeting.core.records import ENDED, ENDING, LIVE, OPEN, STATES, Meeting, Record, Source, display_name
+from meeting.core.records import Meeting, Record, Source, State, display_name
 from pipelines.types import Speaker
 
-MEETING = Meeting("m1", "Monday", ENDED, datetime(2024, 5, 6, 9, tzinfo=timezone.utc))
+MEETING = Meeting("m1", "Monday", State.ENDED, datetime(2024, 5, 6, 9, tzinfo=timezone.utc))
 RECORD = Record(MEETING, (), (Speaker("spk1", "Ann"), Speaker("spk2")), (), ())
 
 
 def test_a_meeting_goes_through_its_states_in_order() -> None:
-    assert STATES == (OPEN, LIVE, ENDING, ENDED)
-    assert len(set(STATES)) == 4
+    assert [state.value for state in State] == ["open", "live", "ending", "ended"]
+    assert len(set(State)) == 4
+
+
+def test_a_state_prints_as_it_is_stored_and_sent() -> None:
+    assert (str(State.LIVE), f"{State.LIVE:6}", State.LIVE) == ("live", "live  ", "live")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +46,7 @@ def test_a_new_meeting_has_no_times_no_audio_and_no_text() -> None:
 
 
 def test_equal_records_are_equal_and_models_are_not_shared() -> None:
-    other = Meeting("m1", "Monday", ENDED, datetime(2024, 5, 6, 9, tzinfo=timezone.utc))
+    other = Meeting("m1", "Monday", State.ENDED, datetime(2024, 5, 6, 9, tzinfo=timezone.utc))
     assert other == MEETING
     assert MEETING.models is not other.models
 

@@ -14,7 +14,7 @@ import pytest
 from meeting.core.edits import SegmentChange, SpeakerChange
 from meeting.core.export import export, to_json
 from meeting.core.messages import SegmentMessage, encode
-from meeting.core.records import ENDED, OPEN, Gap, Meeting, Record
+from meeting.core.records import Gap, Meeting, Record, State
 from meeting.delivery import archive
 from meeting.delivery.archive import Archive
 from meeting.storage.edit_store import EditStore
@@ -43,13 +43,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setattr(archive, "NEWEST", 4000)
     monkeypatch.setattr(archive, "PART", 2000)
     with Store(tmp_path) as opened:
-        opened.create_meeting(Meeting(A, "t", OPEN, NOW)).result()
-        opened.create_meeting(Meeting(B, "short", OPEN, NOW)).result()
+        opened.create_meeting(Meeting(A, "t", State.OPEN, NOW)).result()
+        opened.create_meeting(Meeting(B, "short", State.OPEN, NOW)).result()
         opened.save_speakers(A, [Speaker("spk1"), Speaker("spk2", color=1), Speaker("spk3", None, 2, "spk1")]).result()
         opened.save_segments(A, [line(number) for number in range(LINES)]).result()
         RecoveryStore(opened).save_gap(A, Gap("src", Span(0, SAMPLE_RATE), "lost")).result()
-        opened.set_state(A, ENDED, samples=LINES * SAMPLE_RATE, models={"speech": "fake"}).result()
-        opened.set_state(B, ENDED).result()
+        opened.set_state(A, State.ENDED, samples=LINES * SAMPLE_RATE, models={"speech": "fake"}).result()
+        opened.set_state(B, State.ENDED).result()
         yield opened
 
 
@@ -239,7 +239,7 @@ def test_a_file_is_made_once_for_all_who_ask_at_once_and_anew_for_who_asks_later
 def test_what_is_said_meanwhile_is_in_the_next_file_of_a_live_meeting(store: Store) -> None:
     async def body() -> None:
         kept = Archive(store)
-        await asyncio.wrap_future(store.set_state(A, "live"))
+        await asyncio.wrap_future(store.set_state(A, State.LIVE))
         first = await kept.file(A, "rttm")
         revised = TurnsRevised(Span(0, SAMPLE_RATE), (Turn(Span(0, SAMPLE_RATE), "spk1"),))
         await asyncio.wrap_future(store.save_turns(A, revised))

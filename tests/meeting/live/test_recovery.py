@@ -14,7 +14,7 @@ import pytest
 
 from meeting.core.access import digest
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.core.records import ENDED, ENDING, LIVE, OPEN, EditedLine, Edits, Gap, Meeting, Resume, Source
+from meeting.core.records import EditedLine, Edits, Gap, Meeting, Resume, Source, State
 from meeting.live.recovery import restore, window_left
 from meeting.storage.edit_store import EditStore
 from meeting.storage.files.journal import Journal, in_use
@@ -55,11 +55,11 @@ def words(number: int, rev: int = 1, text: str = "stored") -> Segment:
 def left_behind(
     store: Store,
     seconds: int = 2,
-    state: str = LIVE,
+    state: str = State.LIVE,
     resume: Resume | None = Resume(SOURCE, digest(TOKEN)),  # noqa: B008 - frozen
 ) -> Path:
     """A running meeting as a killed process leaves it; its journal."""
-    store.create_meeting(Meeting(A, "Cut off", OPEN, NOW)).result()
+    store.create_meeting(Meeting(A, "Cut off", State.OPEN, NOW)).result()
     store.save_source(A, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, f"{A}.{SOURCE}.flac")).result()
     store.set_state(A, state, started_at=NOW).result()
     if resume is not None:
@@ -81,7 +81,7 @@ def test_a_cut_off_meeting_is_restored_with_all_its_window(store: Store) -> None
     assert restored is not None
     assert (restored.source.id, restored.remaining) == (SOURCE, WINDOW)
     assert restored.resume == Resume(SOURCE, digest(TOKEN), (), NOW)
-    assert restored.heard_at == datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    assert restored.last_frame_at == datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
 
 
 def test_a_crash_while_it_is_rebuilt_does_not_give_it_the_whole_window_again(store: Store) -> None:
@@ -92,7 +92,7 @@ def test_a_crash_while_it_is_rebuilt_does_not_give_it_the_whole_window_again(sto
     assert again.remaining == WINDOW - 100
 
 
-@pytest.mark.parametrize("state", [OPEN, ENDED])
+@pytest.mark.parametrize("state", [State.OPEN, State.ENDED])
 def test_meetings_that_do_not_run_are_left_alone(store: Store, state: str) -> None:
     left_behind(store, state=state)
     assert restore(store, A, WINDOW, NOW) is None
@@ -102,7 +102,7 @@ def test_a_meeting_that_runs_in_another_process_is_left_alone(store: Store) -> N
     path = left_behind(store)
     with Journal(path, AudioInfo()):
         assert restore(store, A, WINDOW, NOW) is None
-    assert store.meeting(A).state == LIVE
+    assert store.meeting(A).state == State.LIVE
 
 
 def test_a_meeting_without_audio_is_ended_with_what_was_stored(store: Store) -> None:
@@ -110,7 +110,7 @@ def test_a_meeting_without_audio_is_ended_with_what_was_stored(store: Store) -> 
     store.save_segments(A, [words(2)]).result()
     assert restore(store, A, WINDOW, NOW) is None
     meeting = store.meeting(A)
-    assert (meeting.state, meeting.samples, meeting.segments) == (ENDED, 3 * SAMPLE_RATE, 1)
+    assert (meeting.state, meeting.samples, meeting.segments) == (State.ENDED, 3 * SAMPLE_RATE, 1)
     assert meeting.ended_at == NOW + timedelta(seconds=3)
 
 
@@ -235,7 +235,7 @@ def test_a_stopped_meeting_is_ended_by_the_next_process_though_the_database_refu
     saved, refused = Store.set_state, threading.Event()
 
     def refusing(store: Store, meeting_id: str, state: str, **given: Any) -> Future[None]:
-        if state != ENDING:
+        if state != State.ENDING:
             return saved(store, meeting_id, state, **given)
         refused.set()
         future: Future[None] = Future()
@@ -254,7 +254,7 @@ def test_a_stopped_meeting_is_ended_by_the_next_process_though_the_database_refu
     assert refused.is_set()
     monkeypatch.setattr(Store, "set_state", saved)
     with Store(tmp_path) as store:
-        assert store.meeting(meeting_id).state == LIVE
+        assert store.meeting(meeting_id).state == State.LIVE
     with serving(config(tmp_path)) as served:
         wait_ready(served)
         with served.connect(meeting_id) as viewer:
@@ -351,9 +351,9 @@ def test_a_source_that_stays_away_ends_the_meeting_complete(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("state", "resume"),
     [
-        pytest.param(ENDING, Resume(SOURCE, digest(TOKEN)), id="its source had stopped"),
-        pytest.param(LIVE, Resume(SOURCE, None), id="a replay"),
-        pytest.param(LIVE, None, id="stored by an earlier version"),
+        pytest.param(State.ENDING, Resume(SOURCE, digest(TOKEN)), id="its source had stopped"),
+        pytest.param(State.LIVE, Resume(SOURCE, None), id="a replay"),
+        pytest.param(State.LIVE, None, id="stored by an earlier version"),
     ],
 )
 def test_a_meeting_that_nobody_can_come_back_to_is_ended_at_once(
@@ -370,7 +370,7 @@ def test_a_clock_that_went_back_does_not_end_a_meeting_before_it_began(tmp_path:
     later = datetime.now(timezone.utc) + timedelta(days=400)
     with Store(tmp_path) as store:
         left_behind(store, resume=None)
-        store.set_state(A, LIVE, started_at=later).result()
+        store.set_state(A, State.LIVE, started_at=later).result()
     with serving(config(tmp_path)) as served:
         ended(served)
         details = served.http.get(f"/api/meetings/{A}").json()
@@ -388,7 +388,7 @@ def test_a_server_that_stops_while_it_rebuilds_leaves_it_to_the_next(tmp_path: P
         assert backend.gate is not None
         backend.gate.set()
     with Store(tmp_path) as store:
-        assert store.meeting(A).state == LIVE
+        assert store.meeting(A).state == State.LIVE
     with serving(config(tmp_path, resume_window=1.0)) as served:
         ended(served)
         assert len(texts(served)) == 2

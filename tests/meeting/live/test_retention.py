@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.records import Meeting
+from meeting.core.records import Meeting, State
 from meeting.core.trusted_time import Known
 from meeting.live.retention import CLOCK, keep_for, recall, remember, sweep
 from meeting.storage.store import Store
@@ -136,8 +136,8 @@ def test_a_database_that_refuses_ends_the_sweep_at_the_first_meeting(
 def test_a_starting_server_removes_what_is_too_old(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         long_ago = datetime.now(timezone.utc) - timedelta(days=10)
-        store.create_meeting(Meeting("old", "old", "ended", long_ago, ended_at=long_ago)).result()
-        store.create_meeting(Meeting("new", "new", "open", datetime.now(timezone.utc))).result()
+        store.create_meeting(Meeting("old", "old", State.ENDED, long_ago, ended_at=long_ago)).result()
+        store.create_meeting(Meeting("new", "new", State.OPEN, datetime.now(timezone.utc))).result()
     settings = config(tmp_path)
     with serving(replace(settings, storage=replace(settings.storage, retention_days=7))) as served:
         while len(found := served.http.get("/api/meetings").json()["meetings"]) > 1:

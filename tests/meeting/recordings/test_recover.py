@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from meeting import cli
-from meeting.core.records import ENDED, Gap, Meeting
+from meeting.core.records import Gap, Meeting, State
 from meeting.live.recovery import restore
 from meeting.recordings.recover import hear_aside
 from meeting.storage.files.recovery_attempts import MAX_SAME_PLACE, AttemptNote, _settle
@@ -31,7 +31,7 @@ def given_up(folder: Path) -> Path:
         path = store.journal_path(GOOD, SOURCE)
         _settle(path, AttemptNote(same=MAX_SAME_PLACE))
         assert restore(store, GOOD, 600.0, NOW, lambda path: True) is None
-        assert store.meeting(GOOD).state == ENDED
+        assert store.meeting(GOOD).state == State.ENDED
         (gap,) = store.record(GOOD).gaps
         assert gap == Gap(SOURCE, Span(SAMPLE_RATE, 3 * SAMPLE_RATE), GIVEN_UP)
     return path.with_suffix(".aside")
@@ -75,12 +75,12 @@ def test_models_that_cannot_be_loaded_change_nothing(tmp_path: Path) -> None:
         hear_aside(config(tmp_path), GOOD, FakeBackend(error=ModelMissing("run models pull")))
     assert aside.is_file()
     with Store(tmp_path) as store:
-        assert store.meeting(GOOD).state == ENDED
+        assert store.meeting(GOOD).state == State.ENDED
 
 
 def test_what_was_never_set_aside_is_a_sentence(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        store.create_meeting(Meeting(GOOD, "t", "open", NOW)).result()
+        store.create_meeting(Meeting(GOOD, "t", State.OPEN, NOW)).result()
     with pytest.raises(MeetingError, match="nothing of meeting"):
         hear_aside(config(tmp_path), GOOD, FakeBackend())
     with pytest.raises(NotFound):

@@ -363,7 +363,7 @@ def test_a_line_of_a_live_meeting_is_labelled_and_written_for_everybody(served: 
     assert "Speaker ?: won" in exported(served, meeting_id, "srt")
     kept = EditStore(served.app.state.rooms.store).edits(meeting_id).lines["s0"]
     assert (kept.segment.text, kept.segment.rev, kept.labelled) == ("won", 5, True)
-    assert [word.text for word in kept.heard] == ["one"]
+    assert [word.text for word in kept.recognised] == ["one"]
 
 
 def test_a_meeting_that_is_over_is_changed_and_its_exports_with_it(served: Serving) -> None:

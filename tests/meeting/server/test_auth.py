@@ -14,7 +14,7 @@ import pytest
 from meeting.config.settings import Server
 from meeting.core.access import EVERYTHING, Link, Role, digest, new_token
 from meeting.core.errors import AccessDenied, ErrorCode
-from meeting.core.records import Meeting
+from meeting.core.records import Meeting, State
 from meeting.server.auth import Doorman, client_address, server_token
 from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
@@ -27,7 +27,7 @@ NOW = datetime.now(timezone.utc)
 @pytest.fixture
 def links(tmp_path: Path) -> Iterator[LinkStore]:
     with Store(tmp_path) as store:
-        store.create_meeting(Meeting("m1", "", "open", NOW)).result()
+        store.create_meeting(Meeting("m1", "", State.OPEN, NOW)).result()
         yield LinkStore(store)
 
 

@@ -19,19 +19,19 @@ from meeting.config.settings import Models
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
 from meeting.session.events import (
-    Drained,
     Event,
-    Heard,
-    Kept,
-    Loaded,
-    Missed,
-    Opened,
+    FrameAppended,
+    GapFound,
+    ModelsLoaded,
     OpenSource,
-    Recovered,
-    Reopened,
-    Saved,
+    OutputReceived,
     SourceFailed,
-    Unsaved,
+    SourceFinished,
+    SourceOpened,
+    SourceRecovered,
+    SourceReopened,
+    StorageFailing,
+    StorageWorking,
 )
 from meeting.sources.backend import Emit
 from meeting.sources.engine_loader import EngineLoader, Services
@@ -77,7 +77,7 @@ class Bench:
         """All events up to the end."""
         self.worker.finish()
         events = [self.events.get(timeout=20)]
-        while not isinstance(events[-1], Drained):
+        while not isinstance(events[-1], SourceFinished):
             events.append(self.events.get(timeout=20))
         return events
 
@@ -93,20 +93,25 @@ def frame(seq: int, payload: bytes) -> AudioFrame:
 
 def test_a_source_is_opened_kept_heard_and_drained(store: Store) -> None:
     bench = Bench(store)
-    assert bench.next(Opened) == Opened(SOURCE, {"speech": "fake", "why": "a test"}, f"{MEETING}.{SOURCE}.flac")
+    assert bench.next(SourceOpened) == SourceOpened(
+        SOURCE, {"speech": "fake", "why": "a test"}, f"{MEETING}.{SOURCE}.flac"
+    )
     bench.worker.keep(frame(0, tone(0.5)))
     bench.worker.keep(frame(1, tone(1.0)))
     events = bench.rest()
-    assert [e for e in events if isinstance(e, Kept)] == [Kept(SOURCE, 0, 8000), Kept(SOURCE, 1, 24000)]
-    assert events[-1] == Drained(SOURCE, 24000)
-    assert sum(isinstance(e, Heard) for e in events) == 12
+    assert [e for e in events if isinstance(e, FrameAppended)] == [
+        FrameAppended(SOURCE, 0, 8000),
+        FrameAppended(SOURCE, 1, 24000),
+    ]
+    assert events[-1] == SourceFinished(SOURCE, 24000)
+    assert sum(isinstance(e, OutputReceived) for e in events) == 12
     assert bench.left == [16000, 32000]
 
 
 def test_a_kept_frame_is_on_disk(store: Store) -> None:
     bench = Bench(store)
     bench.worker.keep(frame(0, tone(0.5)))
-    bench.next(Kept)
+    bench.next(FrameAppended)
     (kept,) = journal.read(store.journal_path(MEETING, SOURCE))
     assert kept == frame(0, tone(0.5))
     bench.rest()
@@ -124,7 +129,7 @@ def test_the_sound_is_kept_as_flac(store: Store) -> None:
 
 def test_no_sound_is_kept_where_none_is_wanted(store: Store) -> None:
     bench = Bench(store, keep_audio=False)
-    assert bench.next(Opened) == Opened(SOURCE, {"speech": "fake", "why": "a test"}, None)
+    assert bench.next(SourceOpened) == SourceOpened(SOURCE, {"speech": "fake", "why": "a test"}, None)
     bench.worker.keep(frame(0, tone(1.0)))
     bench.rest()
     bench.worker.remove_journal()
@@ -166,20 +171,20 @@ def test_frames_are_kept_and_told_while_the_models_load_and_heard_once_they_are_
     import soundfile
 
     bench = Bench(store, backend := Loading())
-    assert bench.next(Opened) == Opened(SOURCE, None, f"{MEETING}.{SOURCE}.flac")
+    assert bench.next(SourceOpened) == SourceOpened(SOURCE, None, f"{MEETING}.{SOURCE}.flac")
     bench.worker.keep(AudioFrame(0, 0, tone(1.0)))
     bench.worker.keep(AudioFrame(1, 3_000_000, tone(1.0)))
-    assert bench.next(Heard, Kept) == Kept(SOURCE, 0, 16000)
-    assert isinstance(bench.next(Missed), Missed)
-    assert bench.next(Heard, Kept) == Kept(SOURCE, 1, 64000)
+    assert bench.next(OutputReceived, FrameAppended) == FrameAppended(SOURCE, 0, 16000)
+    assert isinstance(bench.next(GapFound), GapFound)
+    assert bench.next(OutputReceived, FrameAppended) == FrameAppended(SOURCE, 1, 64000)
     assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1]
     assert backend.pipelines == []
     backend.gate.set()
-    assert bench.next(Heard, Loaded) == Loaded(SOURCE, MODELS)
-    bench.next(Heard)  # with no further frame
+    assert bench.next(OutputReceived, ModelsLoaded) == ModelsLoaded(SOURCE, MODELS)
+    bench.next(OutputReceived)  # with no further frame
     bench.worker.keep(AudioFrame(2, 4_000_000, tone(1.0)))
     events = bench.rest()
-    assert events[-1] == Drained(SOURCE, 80000)
+    assert events[-1] == SourceFinished(SOURCE, 80000)
     audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
     assert audio.tobytes() == tone(1.0) + bytes(4 * SAMPLE_RATE) + tone(1.0) * 2
     (pipeline,) = backend.pipelines
@@ -194,11 +199,14 @@ def test_more_than_the_backlog_waits_for_the_models_and_its_client_is_told_so(
     bench = Bench(store, backend := Loading(), backlog=1.5)
     for seq in range(4):
         bench.worker.keep(frame(seq, tone(1.0)))
-    assert [bench.next(Kept) for _ in range(2)] == [Kept(SOURCE, 0, 16000), Kept(SOURCE, 1, 32000)]
-    assert [bench.next(Kept) for _ in range(3)] == [Kept(SOURCE, 1, 32000)] * 3
+    assert [bench.next(FrameAppended) for _ in range(2)] == [
+        FrameAppended(SOURCE, 0, 16000),
+        FrameAppended(SOURCE, 1, 32000),
+    ]
+    assert [bench.next(FrameAppended) for _ in range(3)] == [FrameAppended(SOURCE, 1, 32000)] * 3
     assert bench.left == [32000]
     backend.gate.set()
-    assert bench.rest()[-1] == Drained(SOURCE, 64000)
+    assert bench.rest()[-1] == SourceFinished(SOURCE, 64000)
     assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1, 2, 3]
 
 
@@ -211,27 +219,27 @@ def test_what_is_no_audio_is_told_while_the_models_load_and_the_rest_is_heard(st
     assert failed.code == "bad_audio"
     bench.worker.finish()
     backend.gate.set()
-    assert isinstance(bench.next(Heard, Drained), Heard)
-    assert bench.next(Drained) == Drained(SOURCE, 16000)
+    assert isinstance(bench.next(OutputReceived, SourceFinished), OutputReceived)
+    assert bench.next(SourceFinished) == SourceFinished(SOURCE, 16000)
 
 
 def test_a_source_that_ends_while_the_models_load_is_heard_to_its_end(store: Store) -> None:
     bench = Bench(store, backend := Loading())
     bench.worker.keep(frame(0, tone(1.5)))
     bench.worker.finish()
-    bench.next(Kept)
+    bench.next(FrameAppended)
     backend.gate.set()
-    assert isinstance(bench.next(Heard, Drained), Heard)
-    assert bench.next(Drained) == Drained(SOURCE, 24000)
+    assert isinstance(bench.next(OutputReceived, SourceFinished), OutputReceived)
+    assert bench.next(SourceFinished) == SourceFinished(SOURCE, 24000)
 
 
 def test_a_server_that_stops_does_not_wait_for_the_models(store: Store) -> None:
     bench = Bench(store, backend := Loading())
     bench.worker.keep(frame(0, tone(1.0)))
     bench.worker.finish()
-    bench.next(Kept)
+    bench.next(FrameAppended)
     bench.worker.finish(hurry=True)
-    assert bench.next(Drained) == Drained(SOURCE, 16000, whole=False)
+    assert bench.next(SourceFinished) == SourceFinished(SOURCE, 16000, complete=False)
     assert journal.in_use(store.journal_path(MEETING, SOURCE))
     bench.worker.abandon()
     bench.worker._thread.join(20)
@@ -242,16 +250,16 @@ def test_a_server_that_stops_does_not_wait_for_the_models(store: Store) -> None:
 def test_models_that_cannot_be_loaded_leave_what_was_kept_on_disk(store: Store) -> None:
     bench = Bench(store, backend := Loading(error=ModelMissing("run models pull")))
     bench.worker.keep(frame(0, tone(1.0)))
-    bench.next(Kept)
+    bench.next(FrameAppended)
     backend.gate.set()
     assert bench.next(SourceFailed) == SourceFailed(SOURCE, "models", "run models pull")
-    assert bench.rest()[-1] == Drained(SOURCE, 16000, whole=False)
+    assert bench.rest()[-1] == SourceFinished(SOURCE, 16000, complete=False)
     assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
 
 
 def test_a_source_abandoned_while_the_models_load_does_not_wait_for_them(store: Store) -> None:
     bench = Bench(store, backend := Loading())
-    bench.next(Opened)
+    bench.next(SourceOpened)
     bench.worker.abandon()
     bench.worker._thread.join(20)
     assert not bench.worker._thread.is_alive()
@@ -276,8 +284,8 @@ def test_what_is_not_audio_fails_and_what_was_heard_is_finished(store: Store) ->
     events = bench.rest()
     failed = [e for e in events if isinstance(e, SourceFailed)]
     assert [e.code for e in failed] == ["bad_audio"]
-    assert events[-1] == Drained(SOURCE, 24000)
-    assert [e.seq for e in events if isinstance(e, Kept)] == [0]
+    assert events[-1] == SourceFinished(SOURCE, 24000)
+    assert [e.seq for e in events if isinstance(e, FrameAppended)] == [0]
     assert bench.left == [48000, len(NO_AUDIO), 32000]
 
 
@@ -301,24 +309,24 @@ class FullDisk:
 def test_a_full_disk_makes_the_source_wait_and_nothing_is_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     disk, bench = FullDisk(monkeypatch), Bench(store)
     bench.worker.keep(frame(0, tone(1.0)))
-    trouble = bench.next(Unsaved)
-    assert isinstance(trouble, Unsaved)
+    trouble = bench.next(StorageFailing)
+    assert isinstance(trouble, StorageFailing)
     assert trouble.what == "audio"
     assert str(store.data_dir) not in trouble.message
     disk.full.clear()
-    assert bench.next(Saved, Kept) == Saved("audio")
-    assert bench.next(Kept) == Kept(SOURCE, 0, 16000)
-    assert bench.rest()[-1] == Drained(SOURCE, 16000)
+    assert bench.next(StorageWorking, FrameAppended) == StorageWorking("audio")
+    assert bench.next(FrameAppended) == FrameAppended(SOURCE, 0, 16000)
+    assert bench.rest()[-1] == SourceFinished(SOURCE, 16000)
 
 
 def test_a_server_that_stops_does_not_wait_for_a_full_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     FullDisk(monkeypatch)
     bench = Bench(store)
     bench.worker.keep(frame(0, tone(1.0)))
-    bench.next(Unsaved)
+    bench.next(StorageFailing)
     bench.worker.finish(hurry=True)
     assert bench.next(SourceFailed) == SourceFailed(SOURCE, "storage", "no space left")
-    assert bench.next(Drained) == Drained(SOURCE, 0)
+    assert bench.next(SourceFinished) == SourceFinished(SOURCE, 0)
 
 
 def test_a_broken_flac_is_written_again_from_the_journal(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,7 +344,7 @@ def test_a_broken_flac_is_written_again_from_the_journal(store: Store, monkeypat
     bench = Bench(store)
     for seq in range(3):
         bench.worker.keep(frame(seq, tone(0.5)))
-    assert bench.rest()[-1] == Drained(SOURCE, 24000)
+    assert bench.rest()[-1] == SourceFinished(SOURCE, 24000)
     audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
     assert audio.tobytes() == tone(0.5) * 3
 
@@ -348,7 +356,7 @@ def test_audio_that_cannot_be_written_at_all_is_left_as_frames(store: Store, mon
     monkeypatch.setattr(FlacWriter, "write", full)
     bench = Bench(store)
     bench.worker.keep(frame(0, tone(1.0)))
-    assert bench.rest()[-1] == Drained(SOURCE, 16000, whole=False)
+    assert bench.rest()[-1] == SourceFinished(SOURCE, 16000, complete=False)
 
 
 def test_frames_are_locked_until_the_end_is_stored(store: Store) -> None:
@@ -365,9 +373,9 @@ def test_missing_audio_becomes_silence_and_is_told(store: Store) -> None:
     bench = Bench(store)
     bench.worker.keep(AudioFrame(0, 0, tone(1.0)))
     bench.worker.keep(AudioFrame(1, 3_000_000, tone(1.0)))
-    missed = bench.next(Missed)
-    assert missed == Missed(Gap(SOURCE, Span(16000, 48000), "sound that never arrived"))
-    assert bench.next(Kept) == Kept(SOURCE, 1, 64000)
+    missed = bench.next(GapFound)
+    assert missed == GapFound(Gap(SOURCE, Span(16000, 48000), "sound that never arrived"))
+    assert bench.next(FrameAppended) == FrameAppended(SOURCE, 1, 64000)
     bench.rest()
 
 
@@ -377,10 +385,10 @@ def test_a_crowded_meeting_is_fed_no_further(store: Store) -> None:
     bench = Bench(store, crowded=crowded.is_set)
     for seq in range(2):
         bench.worker.keep(frame(seq, tone(0.1)))
-    assert bench.next(Kept) == Kept(SOURCE, 0, 1600)
+    assert bench.next(FrameAppended) == FrameAppended(SOURCE, 0, 1600)
     assert bench.left == []
     crowded.clear()
-    assert bench.next(Kept) == Kept(SOURCE, 1, 3200)
+    assert bench.next(FrameAppended) == FrameAppended(SOURCE, 1, 3200)
     bench.rest()
 
 
@@ -405,14 +413,14 @@ def test_what_a_killed_process_left_is_heard_again_and_goes_on(store: Store) -> 
 
     left_behind(store, tone(1.0), tone(0.5), torn=b"half a record")
     bench = Bench(store, job=AGAIN)
-    assert bench.next(Reopened) == Reopened(SOURCE, 2)
-    assert sum(isinstance(bench.next(Heard), Heard) for _ in range(6)) == 6
-    assert bench.next(Recovered) == Recovered(
+    assert bench.next(SourceReopened) == SourceReopened(SOURCE, 2)
+    assert sum(isinstance(bench.next(OutputReceived), OutputReceived) for _ in range(6)) == 6
+    assert bench.next(SourceRecovered) == SourceRecovered(
         SOURCE, {"speech": "fake", "why": "a test"}, f"{MEETING}.{SOURCE}.flac", 24000
     )
     bench.worker.keep(frame(2, tone(1.0)))
-    assert bench.next(Kept) == Kept(SOURCE, 2, 40000)
-    assert bench.rest()[-1] == Drained(SOURCE, 40000)
+    assert bench.next(FrameAppended) == FrameAppended(SOURCE, 2, 40000)
+    assert bench.rest()[-1] == SourceFinished(SOURCE, 40000)
     assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1, 2]
     audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
     assert audio.tobytes() == tone(1.0) + tone(0.5) + tone(1.0)
@@ -439,9 +447,9 @@ class LatePipeline(FakePipeline):
 def test_a_meeting_counts_as_rebuilt_once_what_was_heard_again_is_said(store: Store) -> None:
     left_behind(store, tone(1.0), tone(1.0))
     bench = Bench(store, FakeBackend(pipeline=LatePipeline), job=AGAIN)
-    bench.next(Reopened)
-    events = [bench.next(Heard, Recovered) for _ in range(13)]
-    assert [type(event) for event in events] == [Heard] * 12 + [Recovered]
+    bench.next(SourceReopened)
+    events = [bench.next(OutputReceived, SourceRecovered) for _ in range(13)]
+    assert [type(event) for event in events] == [OutputReceived] * 12 + [SourceRecovered]
     bench.rest()
 
 
@@ -462,14 +470,14 @@ def test_frames_that_arrive_while_the_old_ones_are_heard_are_kept_before_they_ar
     left_behind(store, *(tone(0.5),) * 4)
     GatedPipeline.gate.clear()
     bench = Bench(store, FakeBackend(pipeline=GatedPipeline), job=AGAIN)
-    bench.next(Reopened)
+    bench.next(SourceReopened)
     for seq in (4, 5):
         bench.worker.keep(frame(seq, tone(1.0)))
     bench.worker.finish()
     GatedPipeline.gate.set()
-    events = [bench.next(Kept, Recovered, Drained) for _ in range(4)]
-    assert [type(event) for event in events] == [Kept, Kept, Recovered, Drained]
-    assert events[-1] == Drained(SOURCE, 64000)
+    events = [bench.next(FrameAppended, SourceRecovered, SourceFinished) for _ in range(4)]
+    assert [type(event) for event in events] == [FrameAppended, FrameAppended, SourceRecovered, SourceFinished]
+    assert events[-1] == SourceFinished(SOURCE, 64000)
     assert bench.left == [32000, 32000]
     assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == list(range(6))
     audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
@@ -479,33 +487,33 @@ def test_frames_that_arrive_while_the_old_ones_are_heard_are_kept_before_they_ar
 def test_an_old_journal_takes_frames_while_the_models_load_and_is_heard_with_them(store: Store) -> None:
     left_behind(store, tone(1.0))
     bench = Bench(store, backend := Loading(), job=AGAIN)
-    assert bench.next(Reopened) == Reopened(SOURCE, 1)
+    assert bench.next(SourceReopened) == SourceReopened(SOURCE, 1)
     bench.worker.keep(frame(1, tone(0.5)))
-    kept = bench.next(Kept)
-    assert isinstance(kept, Kept)
+    kept = bench.next(FrameAppended)
+    assert isinstance(kept, FrameAppended)
     assert kept.seq == 1
     assert bench.left == [16000]
     assert backend.pipelines == []
     backend.gate.set()
-    recovered = bench.next(Recovered, SourceFailed)
-    assert recovered == Recovered(SOURCE, MODELS, f"{MEETING}.{SOURCE}.flac", 24000)
-    assert bench.rest()[-1] == Drained(SOURCE, 24000)
+    recovered = bench.next(SourceRecovered, SourceFailed)
+    assert recovered == SourceRecovered(SOURCE, MODELS, f"{MEETING}.{SOURCE}.flac", 24000)
+    assert bench.rest()[-1] == SourceFinished(SOURCE, 24000)
 
 
 def test_an_old_journal_is_left_when_the_models_cannot_be_loaded(store: Store) -> None:
     left_behind(store, tone(1.0))
     bench = Bench(store, backend := Loading(error=ModelMissing("run models pull")), job=AGAIN)
-    bench.next(Reopened)
+    bench.next(SourceReopened)
     backend.gate.set()
-    assert bench.next(SourceFailed, Recovered) == SourceFailed(SOURCE, "models", "run models pull")
+    assert bench.next(SourceFailed, SourceRecovered) == SourceFailed(SOURCE, "models", "run models pull")
     assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
 
 
 def test_the_format_of_a_left_journal_comes_from_itself(store: Store) -> None:
     left_behind(store, tone(1.0))
     bench = Bench(store, job=replace(AGAIN, audio=AudioInfo("wav", 1, 9)))
-    recovered = bench.next(Recovered, SourceFailed)
-    assert isinstance(recovered, Recovered)
+    recovered = bench.next(SourceRecovered, SourceFailed)
+    assert isinstance(recovered, SourceRecovered)
     bench.worker.abandon()
 
 
@@ -516,12 +524,12 @@ def test_raw_audio_cut_within_samples_is_heard_and_heard_again_as_if_it_were_who
     cut = [sent[:1], sent[1:2], b"", sent[2:31999], sent[31999:40001], sent[40001:], b"x"]
     left_behind(store, *cut[:4])
     bench = Bench(store, job=AGAIN)
-    recovered = bench.next(Recovered, SourceFailed)
-    assert isinstance(recovered, Recovered)
+    recovered = bench.next(SourceRecovered, SourceFailed)
+    assert isinstance(recovered, SourceRecovered)
     assert recovered.samples == 31999 // 2
     for seq, payload in enumerate(cut[4:], 4):
         bench.worker.keep(frame(seq, payload))
-    assert bench.rest()[-1] == Drained(SOURCE, 24000)
+    assert bench.rest()[-1] == SourceFinished(SOURCE, 24000)
     audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
     assert audio.tobytes() == sent
 
@@ -529,18 +537,18 @@ def test_raw_audio_cut_within_samples_is_heard_and_heard_again_as_if_it_were_who
 def test_a_frame_that_ended_the_source_ends_it_again_after_the_rest(store: Store) -> None:
     left_behind(store, tone(1.0), NO_AUDIO)
     bench = Bench(store, job=AGAIN)
-    assert isinstance(bench.next(Recovered, SourceFailed), Recovered)
+    assert isinstance(bench.next(SourceRecovered, SourceFailed), SourceRecovered)
     failed = bench.next(SourceFailed)
     assert isinstance(failed, SourceFailed)
     assert failed.code == "bad_audio"
-    assert bench.rest()[-1] == Drained(SOURCE, 16000)
+    assert bench.rest()[-1] == SourceFinished(SOURCE, 16000)
 
 
 @pytest.mark.parametrize("content", [None, b"something else entirely"])
 def test_a_journal_that_is_gone_or_none_is_told_apart(store: Store, content: bytes | None) -> None:
     if content is not None:
         store.journal_path(MEETING, SOURCE).write_bytes(content)
-    failed = Bench(store, job=AGAIN).next(SourceFailed, Recovered)
+    failed = Bench(store, job=AGAIN).next(SourceFailed, SourceRecovered)
     assert isinstance(failed, SourceFailed)
     assert failed.code == "lost"
 
@@ -549,7 +557,7 @@ def test_a_journal_that_another_process_writes_is_left_alone(store: Store, monke
     monkeypatch.setattr(journal, "LOCK_TRIES", 1)
     left_behind(store, tone(1.0))
     with journal.Journal(store.journal_path(MEETING, SOURCE), AudioInfo()):
-        failed = Bench(store, job=AGAIN).next(SourceFailed, Recovered)
+        failed = Bench(store, job=AGAIN).next(SourceFailed, SourceRecovered)
     assert isinstance(failed, SourceFailed)
     assert failed.code == "storage"
 
@@ -568,7 +576,7 @@ def test_a_pipeline_that_cannot_finish_still_ends(store: Store, caplog: pytest.L
     bench.worker.keep(frame(0, tone(1.0)))
     events = bench.rest()
     assert SourceFailed(SOURCE, "internal", "internal error") in events
-    assert events[-1] == Drained(SOURCE, 16000)
+    assert events[-1] == SourceFinished(SOURCE, 16000)
 
 
 class SlowPipeline(FakePipeline):
@@ -593,7 +601,7 @@ def test_a_pipeline_with_a_backlog_is_waited_for(store: Store) -> None:
 
 def test_an_abandoned_source_says_nothing_more(store: Store) -> None:
     bench = Bench(store)
-    bench.next(Opened)
+    bench.next(SourceOpened)
     bench.worker.abandon()
     bench.worker._thread.join(20)
     assert bench.events.empty()
@@ -688,9 +696,9 @@ def test_a_frame_of_many_minutes_is_heard_in_pieces_and_waited_for_after_each(st
     bench = Bench(store, FakeBackend(pipeline=Counting), job=BOMB)
     bench.worker.keep(frame(0, bomb(600)))
     events = bench.rest()
-    assert events[-1] == Drained(SOURCE, 601 * SAMPLE_RATE)
-    told = [event.samples for event in events if isinstance(event, Kept)]
-    assert {event.seq for event in events if isinstance(event, Kept)} == {0}
+    assert events[-1] == SourceFinished(SOURCE, 601 * SAMPLE_RATE)
+    told = [event.samples for event in events if isinstance(event, FrameAppended)]
+    assert {event.seq for event in events if isinstance(event, FrameAppended)} == {0}
     assert told == sorted(set(told))
     assert len(told) > 50
     pipeline = counting(bench)
@@ -707,9 +715,9 @@ def test_a_frame_that_holds_more_than_a_meeting_may_last_is_heard_up_to_there(st
     bench.worker.keep(frame(0, bomb(600)))
     bench.worker.keep(frame(1, b"more"))
     events = bench.rest()
-    assert events[-1] == Drained(SOURCE, 968_000)
-    kept = [event for event in events if isinstance(event, Kept)]
-    assert kept[-1] == Kept(SOURCE, 0, 968_000)
+    assert events[-1] == SourceFinished(SOURCE, 968_000)
+    kept = [event for event in events if isinstance(event, FrameAppended)]
+    assert kept[-1] == FrameAppended(SOURCE, 0, 968_000)
     assert sum(counting(bench).fed) == 968_000
     assert soundfile.info(store.audio_path(MEETING, SOURCE)).frames == 968_000
     assert [frame.seq for frame in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
@@ -722,10 +730,10 @@ def test_what_a_killed_process_left_is_heard_in_pieces_and_as_far_as_before(
 ) -> None:
     with journal.Journal(store.journal_path(MEETING, SOURCE), BOMB.audio) as written:
         written.append(frame(0, bomb(600)))
-    job = replace(AGAIN, heard=before)
+    job = replace(AGAIN, processed=before)
     bench = Bench(store, FakeBackend(pipeline=Counting), job=job, longest=60.5)
-    recovered = bench.next(Recovered)
-    assert isinstance(recovered, Recovered)
+    recovered = bench.next(SourceRecovered)
+    assert isinstance(recovered, SourceRecovered)
     assert recovered.samples == after
     bench.rest()
     assert sum(counting(bench).fed) == after
@@ -737,10 +745,10 @@ def test_of_a_frame_of_many_minutes_no_more_than_the_backlog_waits_for_the_model
     backend = Loading(pipeline=Counting)
     bench = Bench(store, backend, job=BOMB, backlog=30.0)
     bench.worker.keep(frame(0, bomb(600)))
-    while (kept := bench.next(Kept)).samples <= 30 * SAMPLE_RATE:  # type: ignore[attr-defined]
+    while (kept := bench.next(FrameAppended)).samples <= 30 * SAMPLE_RATE:  # type: ignore[attr-defined]
         pass
     backend.gate.set()
-    assert bench.rest()[-1] == Drained(SOURCE, 601 * SAMPLE_RATE)
+    assert bench.rest()[-1] == SourceFinished(SOURCE, 601 * SAMPLE_RATE)
     pipeline = counting(bench)
     assert sum(pipeline.fed) == 601 * SAMPLE_RATE
     assert kept.samples < 30 * SAMPLE_RATE + 2 * CHUNK_SAMPLES  # type: ignore[attr-defined]
@@ -753,9 +761,9 @@ def test_a_server_that_stops_leaves_the_rest_of_such_a_frame_to_a_later_one(stor
     bench.worker.keep(frame(0, bomb(600)))
     bench.worker.keep(frame(1, b"more"))
     bench.worker.finish(hurry=True)
-    drained = bench.next(Drained)
-    assert isinstance(drained, Drained)
-    assert not drained.whole
+    drained = bench.next(SourceFinished)
+    assert isinstance(drained, SourceFinished)
+    assert not drained.complete
     assert drained.samples < 30 * SAMPLE_RATE + 2 * CHUNK_SAMPLES
     assert [frame.seq for frame in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1]
     backend.gate.set()
@@ -776,7 +784,7 @@ def test_an_impossible_rate_inside_a_container_is_told_in_a_sentence(store: Stor
     assert [event for event in events if isinstance(event, SourceFailed)] == [
         SourceFailed(SOURCE, "bad_audio", sentence)
     ]
-    assert events[-1] == Drained(SOURCE, 0)
+    assert events[-1] == SourceFinished(SOURCE, 0)
     bench.end()
 
 
@@ -798,7 +806,7 @@ def test_many_gaps_are_told_in_bounded_number_and_the_same_when_they_are_heard_a
     monkeypatch.setattr("meeting.session.gaps.MOST", 3)
 
     def gaps(bench: Bench) -> dict[int, Gap]:
-        found = [event.gap for event in bench.rest() if isinstance(event, Missed)]
+        found = [event.gap for event in bench.rest() if isinstance(event, GapFound)]
         return {gap.span.start: gap for gap in found}
 
     bench = Bench(store)

@@ -12,7 +12,7 @@ import pytest
 from meeting.core.edits import SegmentChange, SpeakerChange
 from meeting.core.errors import Conflict
 from meeting.core.messages import SegmentMessage, SpeakerMessage
-from meeting.core.records import ENDED, LIVE, OPEN, EditedLine, Edits, Meeting
+from meeting.core.records import EditedLine, Edits, Meeting, State
 from meeting.storage.edit_store import EditStore
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError, NotFound
@@ -27,11 +27,11 @@ LINE = Segment("s1", 3, True, "src", Span(0, 2 * SAMPLE_RATE), "spk1", WORDS, 7,
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path) as opened:
-        opened.create_meeting(Meeting(A, "t", OPEN, NOW)).result()
+        opened.create_meeting(Meeting(A, "t", State.OPEN, NOW)).result()
         opened.save_speakers(A, [Speaker("spk1"), Speaker("spk2", color=1), Speaker("spk3", color=2)]).result()
         opened.save_segments(A, [LINE]).result()
         opened.save_turns(A, TurnsRevised(LINE.span, (Turn(LINE.span, "spk1"),))).result()
-        opened.set_state(A, ENDED).result()
+        opened.set_state(A, State.ENDED).result()
         yield opened
 
 
@@ -109,7 +109,7 @@ def test_what_cannot_be_changes_nothing(store: Store, change: SpeakerChange, err
 
 
 def test_a_meeting_that_another_process_holds_or_that_is_not_there_is_left_alone(store: Store) -> None:
-    store.set_state(A, LIVE).result()
+    store.set_state(A, State.LIVE).result()
     with pytest.raises(Conflict):
         EditStore(store).change(A, SpeakerChange("spk1", True, "Ann"))
     with pytest.raises(NotFound):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from meeting.core.access import LINK_ROLES, Link, Role, digest, new_token
-from meeting.core.records import Meeting
+from meeting.core.records import Meeting, State
 from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
 from pipelines.errors import NotFound
@@ -21,7 +21,7 @@ NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path) as opened:
         for id_ in ("m1", "m2"):
-            opened.create_meeting(Meeting(id_, id_, "open", NOW)).result()
+            opened.create_meeting(Meeting(id_, id_, State.OPEN, NOW)).result()
         yield opened
 
 

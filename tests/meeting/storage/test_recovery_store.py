@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.records import LIVE, OPEN, Gap, Meeting, Resume
+from meeting.core.records import Gap, Meeting, Resume, State
 from meeting.storage.recovery_store import ROWS, RecoveryStore
 from meeting.storage.store import Store
 from pipelines.errors import NotFound
@@ -23,7 +23,7 @@ NOW = datetime(2026, 1, 2, 3, tzinfo=timezone.utc)
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path) as opened:
         for id_ in (A, B):
-            opened.create_meeting(Meeting(id_, "t", OPEN, NOW)).result()
+            opened.create_meeting(Meeting(id_, "t", State.OPEN, NOW)).result()
         yield opened
 
 
@@ -34,7 +34,7 @@ def segment(number: int, rev: int = 1, text: str = "one", final: bool = True) ->
 
 def test_running_meetings_are_found(store: Store) -> None:
     assert RecoveryStore(store).unfinished() == []
-    store.set_state(B, LIVE).result()
+    store.set_state(B, State.LIVE).result()
     assert RecoveryStore(store).unfinished() == [B]
 
 

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meeting.core.ids import new_id
-from meeting.core.records import ENDED, LIVE, OPEN, Meeting, Source
+from meeting.core.records import Meeting, Source, State
 from meeting.storage.store import Store
 from pipelines.errors import NotFound, StoreError
 from pipelines.types import LabelChange, Segment, Span, Speaker, Turn, TurnsRevised, Word
@@ -44,7 +44,7 @@ def meeting(store: Store) -> Meeting:
 
 def kept(store: Store, id_: str = "m1", created_at: datetime = NOON, title: str = "Plans") -> Meeting:
     """Keep a meeting."""
-    meeting = Meeting(id_, title, OPEN, created_at)
+    meeting = Meeting(id_, title, State.OPEN, created_at)
     store.create_meeting(meeting).result()
     return meeting
 
@@ -144,7 +144,9 @@ def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
 
 def test_a_meeting_comes_back_as_it_was(store: Store) -> None:
     cest = timezone(timedelta(hours=2))
-    meeting = Meeting("m1", "Ünï", LIVE, NOON, NOON.astimezone(cest), None, 5, 0, {"speech": {"name": "x"}, "why": "é"})
+    meeting = Meeting(
+        "m1", "Ünï", State.LIVE, NOON, NOON.astimezone(cest), None, 5, 0, {"speech": {"name": "x"}, "why": "é"}
+    )
     store.create_meeting(meeting).result()
     assert store.meeting("m1") == meeting
 
@@ -158,7 +160,7 @@ def test_what_does_not_exist_is_not_found(store: Store) -> None:
     for future in (
         store.rename_meeting("x", "y"),
         store.delete_meeting("x"),
-        store.set_state("x", ENDED),
+        store.set_state("x", State.ENDED),
         store.save_source("x", SOURCE),
         store.save_segments("x", [line("s1")]),
         store.save_speakers("x", [Speaker("spk1")]),
@@ -173,10 +175,10 @@ def test_what_does_not_exist_is_not_found(store: Store) -> None:
 
 
 def test_state_moves_and_what_is_not_given_stays(store: Store, meeting: Meeting) -> None:
-    store.set_state("m1", LIVE, started_at=NOON, models={"speech": "x"}).result()
-    store.set_state("m1", ENDED, ended_at=NOON + timedelta(hours=1), samples=77).result()
+    store.set_state("m1", State.LIVE, started_at=NOON, models={"speech": "x"}).result()
+    store.set_state("m1", State.ENDED, ended_at=NOON + timedelta(hours=1), samples=77).result()
     found = store.meeting("m1")
-    assert (found.state, found.started_at, found.samples, found.models) == (ENDED, NOON, 77, {"speech": "x"})
+    assert (found.state, found.started_at, found.samples, found.models) == (State.ENDED, NOON, 77, {"speech": "x"})
     with pytest.raises(StoreError, match="open, live, ending, ended"):
         store.set_state("m1", "paused").result()
 
@@ -293,7 +295,7 @@ def test_text_that_is_no_unicode_is_refused_in_a_sentence(store: Store, meeting:
     with pytest.raises(StoreError, match="does not fit"):
         store.rename_meeting("m1", "\ud800").result()
     with pytest.raises(StoreError, match="zone"):
-        store.set_state("m1", LIVE, started_at=datetime(2026, 1, 1)).result()
+        store.set_state("m1", State.LIVE, started_at=datetime(2026, 1, 1)).result()
 
 
 # Turns

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from meeting.core.edits import SegmentChange, SpeakerChange
-from meeting.core.records import ENDED, OPEN, Meeting, Source
+from meeting.core.records import Meeting, Source, State
 from meeting.storage.edit_store import EditStore
 from meeting.storage.store import Store
 from meeting.storage.summary import Summary, read_summary
@@ -29,11 +29,11 @@ def line(id_: str, rev: int) -> Segment:
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path) as opened:
         for meeting in (A, B):
-            opened.create_meeting(Meeting(meeting, "t", OPEN, NOW)).result()
+            opened.create_meeting(Meeting(meeting, "t", State.OPEN, NOW)).result()
             opened.save_source(meeting, Source("src", "Ann", "room", "pcm_s16le", 16000, 1)).result()
             opened.save_speakers(meeting, [Speaker("spk2", color=1), Speaker("spk1")]).result()
             opened.save_segments(meeting, [line("s1", 3), line("s2", 4)]).result()
-            opened.set_state(meeting, ENDED).result()
+            opened.set_state(meeting, State.ENDED).result()
         yield opened
 
 
@@ -44,7 +44,7 @@ def test_an_outline_says_what_the_record_says(store: Store) -> None:
 
 
 def test_a_meeting_without_lines_has_an_outline_and_an_unknown_one_has_none(store: Store) -> None:
-    store.create_meeting(Meeting("c" * 16, "t", OPEN, NOW)).result()
+    store.create_meeting(Meeting("c" * 16, "t", State.OPEN, NOW)).result()
     assert read_summary(store, "c" * 16).revisions == 0
     with pytest.raises(NotFound):
         read_summary(store, "d" * 16)

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.harness import server as servers
 from benchmarks.harness.server import Over, Server
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.core.records import LIVE, OPEN, Meeting, Source
+from meeting.core.records import Meeting, Source, State
 from meeting.recordings.recover import hear_aside
 from meeting.storage.files.journal import Journal
 from meeting.storage.files.recovery_attempts import (
@@ -186,9 +186,9 @@ def test_what_another_process_hears_now_is_no_death(tmp_path: Path) -> None:
 
 def left_behind(store: Store, meeting_id: str, *seconds: bytes) -> None:
     """A meeting as a killed process leaves it, of which the first second was stored."""
-    store.create_meeting(Meeting(meeting_id, "Cut off", OPEN, NOW)).result()
+    store.create_meeting(Meeting(meeting_id, "Cut off", State.OPEN, NOW)).result()
     store.save_source(meeting_id, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1)).result()
-    store.set_state(meeting_id, LIVE, started_at=NOW).result()
+    store.set_state(meeting_id, State.LIVE, started_at=NOW).result()
     span = Span(0, SAMPLE_RATE)
     store.save_segments(meeting_id, [Segment("s0", 1, True, SOURCE, span, None, (Word("stored", span),))]).result()
     with Journal(store.journal_path(meeting_id, SOURCE), AudioInfo()) as journal:
