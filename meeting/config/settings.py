@@ -14,6 +14,7 @@ from pipelines.options import (
     DEVICE,
     DEVICES,
     ENGINE,
+    LANGUAGES,
     MODEL_SETS,
     PIPELINE,
     SECOND_PASSES,
@@ -53,6 +54,8 @@ class Rule:
     """Least and greatest value"""
     unit: str = ""
     choices: tuple[str, ...] = ()
+    called: str = ""
+    """What one of the choices is called, where they are too many to be listed"""
     pattern: str = ""
     """What a text must look like, where `choices` are only examples"""
     secret: bool = False
@@ -218,7 +221,11 @@ class Speech:
     """How speech is cut into utterances and recognised."""
 
     language: str | None = _setting(
-        None, "language code for the recogniser; `null` lets it detect", ". A source may ask for another"
+        None,
+        "what is spoken; `null` lets the recogniser detect it",
+        ". A source may ask for another. What the chosen models do not read is an error when they are loaded",
+        choices=tuple(sorted(LANGUAGES)),
+        called="language code that Whisper knows",
     )
     hotwords: tuple[str, ...] = _setting(
         (), "words the recogniser should expect", ", in addition to those of the source; Whisper only"

@@ -191,6 +191,9 @@ def _fits(kind: str, value: Any) -> bool:
 def _check_rule(setting: Setting, value: Any, where: str, shown: str) -> None:
     rule = setting.rule
     fits = re.fullmatch(rule.pattern, value) if rule.pattern else value in (rule.choices or (value,))
+    if not fits and rule.called:
+        or_null = " or null" if setting.optional else ""
+        raise SettingsError(f"{where} must be a {rule.called}{or_null}, not {shown}{_hint(value, [*rule.choices])}")
     if not fits:
         raise SettingsError(f"{where} must be one of {', '.join(rule.choices)}, not {shown}")
     if rule.bounds and not rule.bounds[0] <= value <= rule.bounds[1]:

@@ -96,6 +96,12 @@ def test_variables_are_read_in_the_type_of_their_setting(
         ("speech: {hotwords: one}", ["speech.hotwords", "list of texts", "'one'"]),
         ("speech: {hotwords: [1]}", ["speech.hotwords", "list of texts"]),
         ("speech: {language: no}", ["speech.language", "False", "quotes"]),
+        (
+            "speech: {language: english}",
+            ["speech.language must be a language code that Whisper knows", "english", " de,"],
+        ),
+        ("speech: {language: eng}", ["speech.language", "or null, not 'eng'", "did you mean en?"]),
+        ("speech: {language: ''}", ["speech.language must be a language code"]),
         ("server: {host: ''}", ["server.host", "empty"]),
         ("speakers: {merge_threshold: near}", ["speakers.merge_threshold", "a number or null", "'near'"]),
         ("speakers: {merge_threshold: 3}", ["speakers.merge_threshold", "between 0 and 2", "3"]),
