@@ -73,11 +73,6 @@ class Setting:
     rule: Rule
 
     @property
-    def dotted(self) -> str:
-        """Its name as people write it."""
-        return ".".join(self.name)
-
-    @property
     def optional(self) -> bool:
         """Whether it may be null."""
         return self.kind.endswith("| None")

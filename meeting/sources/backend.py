@@ -81,7 +81,7 @@ class LocalBackend:
         """Load one copy of each model, or one for each GPU."""
         from pipelines.engine.loader import load_fleet
 
-        engine = load_fleet(models, on_progress)
+        engine = load_fleet(models, on_progress, self._config.speech.language)
         memory.freeze_objects()
         return engine
 

@@ -15,7 +15,7 @@ from pipelines.engine.capacity import calibrate, candidates
 from pipelines.engine.engine import Engine
 from pipelines.engine.job_queue import Lane
 from pipelines.engine.pool import Fleet
-from pipelines.errors import BlockError, ModelError
+from pipelines.errors import BlockError, ModelError, SettingsError
 from pipelines.models.gpu_memory import GB, VOICES
 from pipelines.models.lean_imports import import_diarization
 from pipelines.models.loading import SPEECH, Choice, decide, load_embedding, load_segmentation, load_whisper, require
@@ -26,20 +26,25 @@ from pipelines.types import SAMPLE_RATE, Utterance, Window
 log = logging.getLogger(__name__)
 
 
-def load_engine(options: EngineOptions, on_progress: Callable[[str], None] = log.info) -> Engine:
-    """Decide on the models, load one copy of each and warm them up; slow. Raises ModelError.
+def load_engine(
+    options: EngineOptions, on_progress: Callable[[str], None] = log.info, language: str | None = None
+) -> Engine:
+    """Decide on the models, load one copy of each and warm them up; slow.
 
-    `on_progress` is told in a sentence what is being done.
+    `on_progress` is told in a sentence what is being done. Raises ModelError, and SettingsError where the models
+    chosen do not read `language`, in which recordings will be read unless their sources ask for another.
     """
-    choice = _decide(options, on_progress)
+    choice = _decide(options, on_progress, language)
     engine = _load(choice.on(choice.devices[0]), options, on_progress)
     on_progress("models are ready")
     return engine
 
 
-def load_fleet(options: EngineOptions, on_progress: Callable[[str], None] = log.info) -> Engine | Fleet:
+def load_fleet(
+    options: EngineOptions, on_progress: Callable[[str], None] = log.info, language: str | None = None
+) -> Engine | Fleet:
     """The same with a copy of each model on every GPU that the settings allow: an engine for each, if several."""
-    choice = _decide(options, on_progress)
+    choice = _decide(options, on_progress, language)
     engines: list[Engine] = []
     try:
         for device in choice.devices:
@@ -52,10 +57,15 @@ def load_fleet(options: EngineOptions, on_progress: Callable[[str], None] = log.
     return engines[0] if len(engines) == 1 else Fleet(engines)
 
 
-def _decide(options: EngineOptions, on_progress: Callable[[str], None]) -> Choice:
+def _decide(options: EngineOptions, on_progress: Callable[[str], None], language: str | None) -> Choice:
     on_progress("looking for models")
     choice = decide(options)
     on_progress(choice.why)
+    if language and choice.languages and language not in choice.languages:
+        raise SettingsError(
+            f"speech.language is {language}, but {choice.speech.name} reads {', '.join(choice.languages)} only: "
+            "set speech.language to null, or let the section models choose another recogniser"
+        )
     return choice
 
 

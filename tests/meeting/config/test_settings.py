@@ -14,7 +14,7 @@ from pipelines.audio.endpointing import EndpointerOptions
 ROOT = Path(__file__).parents[3]
 
 every_setting = pytest.mark.parametrize(
-    "setting", [pytest.param(setting, id=setting.dotted) for setting in SETTINGS.values()]
+    "setting", [pytest.param(setting, id=".".join(setting.name)) for setting in SETTINGS.values()]
 )
 
 

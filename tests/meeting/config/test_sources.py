@@ -191,7 +191,10 @@ def test_an_old_name_still_works_and_the_log_names_the_new_one(
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     written = {"file": ".".join(old), "environment": variable(old), "flags": "--" + old[1].replace("_", "-")}
-    assert record.getMessage().startswith(f"{written[source]} is called {'.'.join(new)} now")
+    now = {"file": ".".join(new), "environment": variable(new), "flags": "--" + new[1].replace("_", "-")}
+    assert record.getMessage().startswith(
+        f"{written[source]} is called {now[source]} now: the old name will be refused"
+    )
 
 
 @pytest.mark.parametrize(("old", "new"), OLD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from pipelines.diarization.clustering import PRESETS
 from pipelines.engine import loader
 from pipelines.engine.loader import limit_torch, load_engine, load_fleet
 from pipelines.engine.pool import Fleet
-from pipelines.errors import BlockError, ModelError, ModelMissing
+from pipelines.errors import BlockError, ModelError, ModelMissing, SettingsError
 from pipelines.models.gpu_memory import VOICES
 from pipelines.models.selection import Available, Choice, choose
 from pipelines.options import EngineOptions
@@ -116,6 +117,28 @@ def test_when_one_gpu_cannot_be_loaded_the_others_are_freed(monkeypatch: pytest.
     with pytest.raises(ModelError, match="full"):
         load_fleet(EngineOptions(), lambda message: None)
     assert first.closed
+
+
+@pytest.mark.parametrize("load", [load_engine, load_fleet])
+def test_a_language_that_the_chosen_models_do_not_read_is_refused_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, load: Callable[..., object]
+) -> None:
+    def load_one(*_: object) -> FakeEngine:
+        raise AssertionError("nothing may be loaded")
+
+    monkeypatch.setattr(loader, "decide", lambda options: choose(options, Available(0, {"tiny": "cached"})))
+    monkeypatch.setattr(loader, "_load", load_one)
+    with pytest.raises(SettingsError, match=r"speech\.language is de, but moonshine\S* reads en only: set"):
+        load(EngineOptions(set="embedded"), lambda message: None, "de")
+
+
+@pytest.mark.parametrize(("models", "language"), [("embedded", "en"), ("embedded", None), ("auto", "de")])
+def test_a_language_that_the_chosen_models_read_is_not(
+    monkeypatch: pytest.MonkeyPatch, models: str, language: str | None
+) -> None:
+    monkeypatch.setattr(loader, "decide", lambda options: choose(options, Available(0, {"tiny": "cached"})))
+    monkeypatch.setattr(loader, "_load", lambda *_: FakeEngine())
+    assert isinstance(load_fleet(EngineOptions(set=models), lambda message: None, language), FakeEngine)
 
 
 @dataclass
