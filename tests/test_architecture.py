@@ -49,7 +49,8 @@ LAYOUT = {
     "meeting/sources": "session storage files core config stream engine audio root",
     "meeting/live": "sources delivery session storage files core config root",
     "meeting/transport": "core config",
-    "meeting/server": "transport live sources delivery session storage files core config root",
+    "meeting/server/security": "transport storage core config root",
+    "meeting/server": "security transport live sources delivery session storage files core config root",
     "meeting/recordings": "live sources session storage files core config audio root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
     "meeting": "evaluation recordings server transport storage files core config models engine root",
@@ -102,13 +103,15 @@ PURE = {
 IMPURE = names("asyncio socket sqlite3 subprocess threading time")
 """Standard modules that the state machine may not touch: time is an argument, effects are values"""
 
-STATE_MACHINE = names("meeting.session meeting.core.transcript meeting.core.edits meeting.core.access")
+STATE_MACHINE = names(
+    "meeting.session meeting.core.transcript meeting.core.edits meeting.core.access "
+    "meeting.server.security.permissions meeting.server.security.tokens meeting.server.security.guess_limiter"
+)
 """Modules and folders that touch none of IMPURE"""
 
 DOORS = names(
     "pipelines.stream.stream pipelines.engine.job_queue meeting.cli meeting.__main__ meeting.sources "
-    "meeting.live meeting.delivery meeting.transport.connections meeting.server.websocket meeting.server.auth "
-    "meeting.server.forwarding meeting.server.handshake meeting.storage.files.recovery_attempts "
+    "meeting.live meeting.delivery meeting.server.websocket meeting.storage.files.recovery_attempts "
     "meeting.storage.orphans"
 )
 """Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line"""

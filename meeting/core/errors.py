@@ -1,13 +1,15 @@
-"""What clients are told when something goes wrong: the codes of the wire protocol, and the errors that carry them.
+"""What clients are told when something goes wrong: the codes, the errors that carry them, and how each error is told.
 
 The whole tree of errors is drawn in `pipelines/errors.py`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
+from typing import TypedDict
 
-from pipelines.errors import MeetingError
+from pipelines.errors import MeetingError, NotFound, StoreError
 
 
 class ErrorCode(str, Enum):
@@ -112,3 +114,59 @@ class Conflict(MeetingError):
     def __init__(self, message: str, code: ErrorCode = ErrorCode.LIVE) -> None:
         self.code = code
         super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an error is told."""
+
+    status: int
+    """Of an HTTP answer"""
+    code: ErrorCode
+    close: CloseCode
+    """Of a connection that meets the error while it comes in"""
+
+
+ANSWERS: dict[type[MeetingError], Answer] = {
+    Unauthorized: Answer(401, Unauthorized.code, CloseCode.UNAUTHORIZED),
+    Forbidden: Answer(403, Forbidden.code, CloseCode.UNAUTHORIZED),
+    TooManyGuesses: Answer(429, TooManyGuesses.code, CloseCode.UNAUTHORIZED),
+    Conflict: Answer(409, ErrorCode.LIVE, CloseCode.CONFLICT),
+    ProtocolError: Answer(400, ErrorCode.BAD_MESSAGE, CloseCode.BAD_MESSAGE),
+    NotFound: Answer(404, ErrorCode.NOT_FOUND, CloseCode.NOT_FOUND),
+    StoreError: Answer(503, ErrorCode.STORAGE, CloseCode.INTERNAL),
+    AccessDenied: Answer(403, AccessDenied.code, CloseCode.UNAUTHORIZED),
+    MeetingError: Answer(400, ErrorCode.BAD_REQUEST, CloseCode.INTERNAL),
+}
+"""By the kind of the error; kinds that are not here are told as the nearest one that they descend from.
+
+The table in docs/architecture.md says it for every error there is.
+"""
+
+
+def answer_to(error: MeetingError) -> Answer:
+    """How an error is told; some carry a code or a close code of their own."""
+    answer = next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
+    if isinstance(error, ProtocolError):
+        return replace(answer, code=error.code, close=error.close)
+    return replace(answer, code=error.code) if isinstance(error, Conflict) else answer
+
+
+class Problem(TypedDict):
+    """Why something was refused."""
+
+    code: ErrorCode
+    """For programs"""
+    message: str
+    """A sentence for people"""
+
+
+class ErrorBody(TypedDict):
+    """The body of every HTTP answer that is an error."""
+
+    error: Problem
+
+
+def error_body(code: ErrorCode, message: str) -> ErrorBody:
+    """An error as the HTTP API tells it."""
+    return {"error": {"code": code, "message": message}}

@@ -22,7 +22,7 @@ from meeting.core.records import Meeting, Source, State, display_name
 from meeting.delivery.archive import File
 from meeting.live.retention import remove_meeting
 from meeting.live.rooms import Rooms
-from meeting.server.auth import Doorman
+from meeting.server.security.auth import Authenticator
 from meeting.storage.store import Store
 from meeting.storage.summary import Summary, read_summary
 from pipelines.errors import MeetingError, NotFound, StoreError
@@ -68,7 +68,7 @@ NO_RANGE: dict[str, Any] = {"description": "There is no such part", "content": {
 
 YEAR = 365 * 86_400
 MOST_LINKS = 200
-"""Links that one meeting may have"""
+"""LinkStore that one meeting may have"""
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
@@ -132,9 +132,9 @@ def _rooms(request: Request) -> Rooms:
     return rooms
 
 
-def _doorman(request: Request) -> Doorman:
-    doorman: Doorman = request.app.state.doorman
-    return doorman
+def _authenticator(request: Request) -> Authenticator:
+    authenticator: Authenticator = request.app.state.authenticator
+    return authenticator
 
 
 def _grant(request: Request) -> Grant:
@@ -156,8 +156,8 @@ async def create(request: Request, body: NewMeeting | None = None) -> dict[str, 
     title = (body.title if body else None) or f"Meeting, {now.astimezone():%Y-%m-%d %H:%M}"
     meeting = Meeting(new_id(), title, State.OPEN, now)
     await asyncio.wrap_future(_store(request).create_meeting(meeting))
-    if _doorman(request).asks:
-        invited = await _doorman(request).invite(meeting.id, LINK_ROLES.values())
+    if _authenticator(request).required:
+        invited = await _authenticator(request).create_links(meeting.id, LINK_ROLES.values())
         links = {link.role.name.lower(): _address(request, meeting.id, token) for token, link in invited.items()}
     else:
         links = dict.fromkeys(LINK_ROLES, _address(request, meeting.id))
@@ -195,7 +195,7 @@ def details(request: Request, meeting_id: str, if_none_match: Annotated[str | No
         **_entry(record.meeting, speakers, _rooms(request)),
         "sources": [_source(source) for source in record.sources],
         "role": _grant(request).role.name.lower(),
-        "tokens": _doorman(request).asks,
+        "tokens": _authenticator(request).required,
     }
     tag = f'"{digest(json.dumps([facts, record.revisions]))[:32]}"'
     headers = {"ETag": tag, "Vary": "Authorization"}
@@ -287,27 +287,27 @@ def links(request: Request, meeting_id: str) -> dict[str, Any]:
     """The links into a meeting, oldest first; their tokens are not known any more."""
     _store(request).meeting(meeting_id)
     own = _grant(request).link
-    found = _doorman(request).links(meeting_id)
+    found = _authenticator(request).links(meeting_id)
     return {"links": [{**_link(link), "mine": own is not None and own.id == link.id} for link in found]}
 
 
 @router.post("/{meeting_id}/links", status_code=201)
 async def invite(request: Request, meeting_id: str, body: NewLink) -> dict[str, Any]:
     """A new link; its address is told only now."""
-    doorman = _doorman(request)
+    authenticator = _authenticator(request)
     await asyncio.to_thread(_store(request).meeting, meeting_id)
-    if not doorman.asks:
+    if not authenticator.required:
         raise Conflict("this server asks for no tokens: a meeting's address is its link", ErrorCode.NO_TOKENS)
-    if len(await asyncio.to_thread(doorman.links, meeting_id)) >= MOST_LINKS:
+    if len(await asyncio.to_thread(authenticator.links, meeting_id)) >= MOST_LINKS:
         raise Conflict(f"a meeting has at most {MOST_LINKS} links: revoke some first", ErrorCode.TOO_MANY)
-    ((token, link),) = (await doorman.invite(meeting_id, [LINK_ROLES[body.role]], body.expires_in)).items()
+    ((token, link),) = (await authenticator.create_links(meeting_id, [LINK_ROLES[body.role]], body.expires_in)).items()
     return {**_link(link), "url": _address(request, meeting_id, token)}
 
 
 @router.delete("/{meeting_id}/links/{link_id}", status_code=204)
 async def revoke(request: Request, meeting_id: str, link_id: str) -> Response:
     """Make a link worthless; whoever is in the meeting with it is sent out."""
-    await _doorman(request).revoke(meeting_id, link_id)
+    await _authenticator(request).revoke(meeting_id, link_id)
     return Response(status_code=204)
 
 
@@ -362,7 +362,7 @@ def _link(link: Link) -> dict[str, Any]:
 
 
 def _address(request: Request, meeting_id: str, token: str | None = None) -> str:
-    root: str = request.app.state.forwarding.root
+    root: str = request.app.state.forwarding.root_path
     # A fragment stays in the browser: it is in no request, log or Referer.
     return f"{root}/m/{meeting_id}" + (f"#t={token}" if token else "")
 

@@ -15,19 +15,19 @@ from types import FrameType
 import uvicorn
 
 from meeting.config.settings import Config, Limits, Server
-from meeting.core.access import is_loopback
 from meeting.core.messages import HEADER
 from meeting.live.rooms import Rooms
-from meeting.server.app import PATIENCE, create_app
-from meeting.server.auth import server_token
+from meeting.server.app import FINISH_SECONDS, create_app
 from meeting.server.crash_record import crash_record
-from meeting.server.forwarding import Forwarding
 from meeting.server.log_throttle import tell_repeats
+from meeting.server.security.auth import server_token
+from meeting.server.security.forwarding import Forwarding
 from meeting.sources import memory
 from meeting.storage.files.lock import only_server
 from meeting.storage.store import Store
 from meeting.transport import descriptors, keepalive
 from meeting.transport.acceptor import Acceptor
+from meeting.transport.addresses import is_loopback
 from meeting.transport.connections import Bounds, Connections, Peer
 from meeting.transport.http_connection import HttpConnection
 from pipelines.errors import MeetingError, ServeError
@@ -107,7 +107,7 @@ class MeetingServer(uvicorn.Server):
         if self._rooms.live:
             log.warning("finishing %d live meeting(s); press Ctrl+C again to stop at once", self._rooms.live)
         began = time.monotonic()
-        finishing = asyncio.create_task(self._rooms.finish_all(PATIENCE))
+        finishing = asyncio.create_task(self._rooms.finish_all(FINISH_SECONDS))
         while not finishing.done() and not self.force_exit:
             await asyncio.wait({finishing}, timeout=0.1)
         await asyncio.sleep(0)
@@ -122,7 +122,7 @@ class MeetingServer(uvicorn.Server):
 
 def grace(took: float) -> float:
     """Seconds that open HTTP requests have, after the meetings took so many."""
-    return min(GRACE, max(LEAST_GRACE, PATIENCE - took))
+    return min(GRACE, max(LEAST_GRACE, FINISH_SECONDS - took))
 
 
 def server_config(app: object, config: Config) -> uvicorn.Config:
@@ -243,7 +243,7 @@ def serve(config: Config, open_page: bool = False) -> None:
                 lambda: _announce(url, open_page),
                 config.limits,
                 files,
-                app.state.forwarding.trusts,
+                app.state.forwarding.is_trusted,
             )
             server.run([listening])
     finally:

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from meeting.core.errors import ErrorCode
+from meeting.core.errors import ErrorCode, error_body
 from meeting.transport.connections import HEADER_SECONDS, STUCK_SECONDS, Connections, Peer
 
 log = logging.getLogger(__name__)
@@ -38,12 +38,7 @@ REFUSAL = (
     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 )
 REASON = json.dumps(
-    {
-        "error": {
-            "code": ErrorCode.OVERLOADED,
-            "message": "the server has as many connections as it can take; try again",
-        }
-    },
+    error_body(ErrorCode.OVERLOADED, "the server has as many connections as it can take; try again"),
     separators=(",", ":"),
 ).encode()
 

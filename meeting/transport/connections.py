@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from meeting.core.access import is_loopback, network
+from meeting.transport.addresses import client_network, is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class Connections:
         """Take in a new connection, if need be in place of one that waits; None when there is no place."""
         if len(self._peers) >= self.total and not self._evict(self._oldest()):
             return None
-        where = network(address)
+        where = client_network(address)
         # An IPv4 address may come within an IPv6 one.
         ours = any(is_loopback(one) or self._exempt(one) for one in (address, where))
         peer = Peer(self, None if ours else where, self._clock())

@@ -130,7 +130,7 @@ class StuckPipeline(FakePipeline):
 
 backend = FakeBackend(pipeline=StuckPipeline if sys.argv[2].startswith("stuck") else FakePipeline)
 if sys.argv[2] == "stuck, and soon given up":
-    meeting.server.run.PATIENCE = 1.0
+    meeting.server.run.FINISH_SECONDS = 1.0
 meeting.server.run.create_app = lambda settings, **options: create_app(settings, backend, **options)
 meeting.server.run.serve(replace(config(Path(sys.argv[1])), server=Server(port=0)))
 """

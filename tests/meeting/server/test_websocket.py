@@ -15,13 +15,13 @@ from typing import Any, cast
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from meeting.core.access import EVERYTHING, Role
+from meeting.core.access import FULL_ACCESS, Role
 from meeting.core.errors import CloseCode
 from meeting.core.messages import HEADER, MOST_TEXT, AudioFrame, Ended, encode
 from meeting.delivery import archive, history
 from meeting.delivery.outbox import LIMIT, Outbox
-from meeting.server.auth import Doorman
-from meeting.server.websocket import _attend
+from meeting.server.security.auth import Authenticator
+from meeting.server.websocket import _join
 from meeting.session.session import BENCH
 from meeting.storage.store import DATABASE, Store
 from meeting.transport.connections import Connections
@@ -652,6 +652,8 @@ class FakeRoom:
 def test_a_viewer_that_does_not_read_is_disconnected() -> None:
     socket, room = FakeSocket(), FakeRoom()
     asyncio.run(
-        asyncio.wait_for(_attend(cast(Any, socket), cast(Any, room), Doorman(None, cast(Any, None)), EVERYTHING), 20)
+        asyncio.wait_for(
+            _join(cast(Any, socket), cast(Any, room), Authenticator(None, cast(Any, None)), FULL_ACCESS), 20
+        )
     )
     assert (socket.closed, room.left) == (CloseCode.TRY_AGAIN_LATER, 7)

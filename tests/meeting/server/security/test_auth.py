@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from meeting.config.settings import Server
-from meeting.core.access import EVERYTHING, Link, Role, digest, new_token
+from meeting.core.access import FULL_ACCESS, Link, Role, digest, new_token
 from meeting.core.errors import AccessDenied, ErrorCode
 from meeting.core.records import Meeting, State
-from meeting.server.auth import Doorman, client_address, server_token
+from meeting.server.security.auth import Authenticator, client_address, server_token
 from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
 from pipelines.errors import NotFound, SettingsError
@@ -31,9 +31,9 @@ def links(tmp_path: Path) -> Iterator[LinkStore]:
         yield LinkStore(store)
 
 
-def denial(doorman: Doorman, token: str | None, address: str = "10.0.0.1") -> AccessDenied:
+def denial(authenticator: Authenticator, token: str | None, address: str = "10.0.0.1") -> AccessDenied:
     with pytest.raises(AccessDenied) as caught:
-        asyncio.run(doorman.identify(token, address))
+        asyncio.run(authenticator.authenticate(token, address))
     return caught.value
 
 
@@ -99,17 +99,17 @@ def test_settings_that_contradict_each_other_are_refused(settings: Server) -> No
 
 
 def test_without_a_token_everyone_may_do_everything(links: LinkStore) -> None:
-    doorman = Doorman(None, links)
-    assert not doorman.asks
-    assert asyncio.run(doorman.identify(None, "10.0.0.1")) == EVERYTHING
+    authenticator = Authenticator(None, links)
+    assert not authenticator.required
+    assert asyncio.run(authenticator.authenticate(None, "10.0.0.1")) == FULL_ACCESS
 
 
 def test_the_servers_token_opens_everything_and_a_link_its_meeting(links: LinkStore) -> None:
-    doorman = Doorman(TOKEN, links)
-    ((token, link),) = asyncio.run(doorman.invite("m1", [Role.VIEW])).items()
-    assert doorman.asks
-    assert asyncio.run(doorman.identify(TOKEN, "10.0.0.1")) == EVERYTHING
-    grant = asyncio.run(doorman.identify(token, "10.0.0.1"))
+    authenticator = Authenticator(TOKEN, links)
+    ((token, link),) = asyncio.run(authenticator.create_links("m1", [Role.VIEW])).items()
+    assert authenticator.required
+    assert asyncio.run(authenticator.authenticate(TOKEN, "10.0.0.1")) == FULL_ACCESS
+    grant = asyncio.run(authenticator.authenticate(token, "10.0.0.1"))
     assert (grant.role, grant.link) == (Role.VIEW, link)
 
 
@@ -117,87 +117,90 @@ def test_the_servers_token_opens_everything_and_a_link_its_meeting(links: LinkSt
     "token", [None, "", "wrong", TOKEN + "x", TOKEN[:-1], pytest.param(new_token(), id="made here"), "\ud800"]
 )
 def test_any_other_token_opens_nothing(links: LinkStore, token: str | None) -> None:
-    assert denial(Doorman(TOKEN, links), token).code == ErrorCode.UNAUTHORIZED
+    assert denial(Authenticator(TOKEN, links), token).code == ErrorCode.UNAUTHORIZED
 
 
 def test_a_link_opens_until_it_expires(links: LinkStore) -> None:
     early, late = new_token(), new_token()
     links.add({digest(early): Link("l1", "m1", Role.VIEW, NOW, NOW - timedelta(seconds=1))}).result()
     links.add({digest(late): Link("l2", "m1", Role.VIEW, NOW, NOW + timedelta(days=1))}).result()
-    doorman = Doorman(TOKEN, links)
-    assert "expired" in str(denial(doorman, early))
-    assert asyncio.run(doorman.identify(late, "10.0.0.1")).role is Role.VIEW
+    authenticator = Authenticator(TOKEN, links)
+    assert "expired" in str(denial(authenticator, early))
+    assert asyncio.run(authenticator.authenticate(late, "10.0.0.1")).role is Role.VIEW
 
 
 def test_whoever_guesses_wrong_too_often_must_wait_while_links_and_others_go_on(links: LinkStore) -> None:
     now = [0.0]
-    doorman = Doorman(TOKEN, links, lambda: now[0])
-    ((token, _),) = asyncio.run(doorman.invite("m1", [Role.VIEW])).items()
-    codes = [denial(doorman, "wrong").code for _ in range(25)]
+    authenticator = Authenticator(TOKEN, links, lambda: now[0])
+    ((token, _),) = asyncio.run(authenticator.create_links("m1", [Role.VIEW])).items()
+    codes = [denial(authenticator, "wrong").code for _ in range(25)]
     assert codes == [ErrorCode.UNAUTHORIZED] * 20 + [ErrorCode.TOO_MANY] * 5
-    refused = denial(doorman, TOKEN)
+    refused = denial(authenticator, TOKEN)
     assert refused.code == ErrorCode.TOO_MANY
     assert refused.wait > 0
-    assert asyncio.run(doorman.identify(token, "10.0.0.1")).role is Role.VIEW
-    assert asyncio.run(doorman.identify(TOKEN, "10.0.0.2")) == EVERYTHING
+    assert asyncio.run(authenticator.authenticate(token, "10.0.0.1")).role is Role.VIEW
+    assert asyncio.run(authenticator.authenticate(TOKEN, "10.0.0.2")) == FULL_ACCESS
     now[0] = 60.0
-    assert asyncio.run(doorman.identify(TOKEN, "10.0.0.1")) == EVERYTHING
+    assert asyncio.run(authenticator.authenticate(TOKEN, "10.0.0.1")) == FULL_ACCESS
 
 
 def test_links_of_meetings_that_are_gone_do_not_keep_the_servers_token_out(links: LinkStore) -> None:
     """A clinic behind one address: two hundred people open yesterday's links again and again."""
     now = [0.0]
-    doorman = Doorman(TOKEN, links, lambda: now[0])
-    (stale,) = asyncio.run(doorman.invite("m1", [Role.VIEW]))
-    (revoked,) = asyncio.run(doorman.invite("m1", [Role.HOST])).values()
-    asyncio.run(doorman.revoke("m1", revoked.id))
+    authenticator = Authenticator(TOKEN, links, lambda: now[0])
+    (stale,) = asyncio.run(authenticator.create_links("m1", [Role.VIEW]))
+    (revoked,) = asyncio.run(authenticator.create_links("m1", [Role.HOST])).values()
+    asyncio.run(authenticator.revoke("m1", revoked.id))
     links._store.delete_meeting("m1").result()
     theirs = [stale, *(new_token() for _ in range(199))]
     for _ in range(20):
         now[0] += 1.0
-        assert {denial(doorman, token).code for token in theirs} == {ErrorCode.UNAUTHORIZED}
-        assert asyncio.run(doorman.identify(TOKEN, "10.0.0.1")) == EVERYTHING
+        assert {denial(authenticator, token).code for token in theirs} == {ErrorCode.UNAUTHORIZED}
+        assert asyncio.run(authenticator.authenticate(TOKEN, "10.0.0.1")) == FULL_ACCESS
 
 
 @pytest.mark.parametrize("own", [TOKEN, pytest.param(new_token(), id="made here")])
 def test_guesses_at_the_servers_token_are_limited_whatever_they_look_like(links: LinkStore, own: str) -> None:
-    doorman = Doorman(own, links, lambda: 0.0)
+    authenticator = Authenticator(own, links, lambda: 0.0)
     for tries, guess in ((20, lambda: new_token()[:-1]), (600, new_token)):
-        codes = [denial(doorman, guess(), "10.0.0.1").code for _ in range(tries + 5)]
+        codes = [denial(authenticator, guess(), "10.0.0.1").code for _ in range(tries + 5)]
         assert codes == [ErrorCode.UNAUTHORIZED] * tries + [ErrorCode.TOO_MANY] * 5
-    assert denial(doorman, own).code == ErrorCode.TOO_MANY
-    assert asyncio.run(doorman.identify(own, "10.0.0.2")) == EVERYTHING
+    assert denial(authenticator, own).code == ErrorCode.TOO_MANY
+    assert asyncio.run(authenticator.authenticate(own, "10.0.0.2")) == FULL_ACCESS
 
 
 def test_worthless_links_that_are_remembered_are_bounded(links: LinkStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meeting.server.auth.WORTHLESS", 100)
-    doorman = Doorman(TOKEN, links, lambda: 0.0)
+    monkeypatch.setattr("meeting.server.security.auth.MAX_REMEMBERED", 100)
+    authenticator = Authenticator(TOKEN, links, lambda: 0.0)
     for n in range(300):
-        denial(doorman, new_token(), f"10.0.0.{n % 250}")
-    assert len(doorman._known) == 100
+        denial(authenticator, new_token(), f"10.0.0.{n % 250}")
+    assert len(authenticator._shown) == 100
 
 
 def test_coming_without_any_token_is_no_guess(links: LinkStore) -> None:
-    doorman = Doorman(TOKEN, links)
-    assert {denial(doorman, None).code for _ in range(50)} == {ErrorCode.UNAUTHORIZED}
+    authenticator = Authenticator(TOKEN, links)
+    assert {denial(authenticator, None).code for _ in range(50)} == {ErrorCode.UNAUTHORIZED}
 
 
 def test_revoking_calls_out_whoever_is_in_with_that_link(links: LinkStore) -> None:
     left: list[str] = []
 
     async def scene() -> None:
-        doorman = Doorman(TOKEN, links)
-        made = await doorman.invite("m1", [Role.VIEW, Role.VIEW])
+        authenticator = Authenticator(TOKEN, links)
+        made = await authenticator.create_links("m1", [Role.VIEW, Role.VIEW])
         (one, first), (_, second) = made.items()
-        grant = await doorman.identify(one, "10.0.0.1")
-        with doorman.inside(grant, lambda: left.append("one")), doorman.inside(EVERYTHING, lambda: left.append("all")):
-            await doorman.revoke("m1", second.id)
+        grant = await authenticator.authenticate(one, "10.0.0.1")
+        with (
+            authenticator.while_valid(grant, lambda: left.append("one")),
+            authenticator.while_valid(FULL_ACCESS, lambda: left.append("all")),
+        ):
+            await authenticator.revoke("m1", second.id)
             assert left == []
-            await doorman.revoke("m1", first.id)
+            await authenticator.revoke("m1", first.id)
         with pytest.raises(AccessDenied):
-            await doorman.identify(one, "10.0.0.1")
+            await authenticator.authenticate(one, "10.0.0.1")
         with pytest.raises(NotFound):
-            await doorman.revoke("m1", first.id)
+            await authenticator.revoke("m1", first.id)
 
     asyncio.run(scene())
     assert left == ["one"]
@@ -207,14 +210,14 @@ def test_of_two_who_came_in_with_one_link_the_one_who_stayed_is_called_out(links
     left: list[str] = []
 
     async def scene() -> None:
-        doorman = Doorman(TOKEN, links)
-        ((token, link),) = (await doorman.invite("m1", [Role.VIEW])).items()
-        grant = await doorman.identify(token, "10.0.0.1")
-        with doorman.inside(grant, lambda: left.append("stays")):
-            with doorman.inside(grant, lambda: left.append("goes")):
+        authenticator = Authenticator(TOKEN, links)
+        ((token, link),) = (await authenticator.create_links("m1", [Role.VIEW])).items()
+        grant = await authenticator.authenticate(token, "10.0.0.1")
+        with authenticator.while_valid(grant, lambda: left.append("stays")):
+            with authenticator.while_valid(grant, lambda: left.append("goes")):
                 pass
-            await doorman.revoke("m1", link.id)
-        assert doorman._inside == {}
+            await authenticator.revoke("m1", link.id)
+        assert authenticator._present == {}
 
     asyncio.run(scene())
     assert left == ["stays"]
@@ -224,11 +227,11 @@ def test_whoever_is_on_the_way_in_while_the_link_is_revoked_is_called_out_too(li
     left: list[str] = []
 
     async def scene() -> None:
-        doorman = Doorman(TOKEN, links)
-        ((token, link),) = (await doorman.invite("m1", [Role.VIEW])).items()
-        grant = await doorman.identify(token, "10.0.0.1")
-        await doorman.revoke("m1", link.id)
-        with doorman.inside(grant, lambda: left.append("out")):
+        authenticator = Authenticator(TOKEN, links)
+        ((token, link),) = (await authenticator.create_links("m1", [Role.VIEW])).items()
+        grant = await authenticator.authenticate(token, "10.0.0.1")
+        await authenticator.revoke("m1", link.id)
+        with authenticator.while_valid(grant, lambda: left.append("out")):
             assert left == ["out"]
 
     asyncio.run(scene())
@@ -236,10 +239,10 @@ def test_whoever_is_on_the_way_in_while_the_link_is_revoked_is_called_out_too(li
 
 def test_whoever_is_in_is_called_out_when_the_link_expires(links: LinkStore) -> None:
     async def scene() -> None:
-        doorman = Doorman(TOKEN, links)
-        ((token, _),) = (await doorman.invite("m1", [Role.VIEW], 2.0)).items()
+        authenticator = Authenticator(TOKEN, links)
+        ((token, _),) = (await authenticator.create_links("m1", [Role.VIEW], 2.0)).items()
         called = asyncio.Event()
-        with doorman.inside(await doorman.identify(token, "10.0.0.1"), called.set):
+        with authenticator.while_valid(await authenticator.authenticate(token, "10.0.0.1"), called.set):
             await asyncio.wait_for(called.wait(), 20)
 
     asyncio.run(scene())

@@ -13,11 +13,19 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from meeting.config.settings import Server
-from meeting.server.forwarding import Asked, Forwarding, Site, host_name, networks, origin_host, site
-from meeting.server.middleware import Guard
+from meeting.server.security.forwarding import (
+    Forwarding,
+    OriginalRequest,
+    PublicUrl,
+    host_name,
+    parse_networks,
+    parse_origin,
+    parse_public_url,
+)
+from meeting.server.security.middleware import SecurityMiddleware
 from pipelines.errors import SettingsError
 from tests.fakes.access_fakes import locked
-from tests.meeting.server.test_middleware import ask, echo
+from tests.meeting.server.security.test_middleware import ask, echo
 
 LOOPBACK = Server().trusted_proxies
 
@@ -28,14 +36,14 @@ def asked(
     peer: str | None = "127.0.0.1",
     path: str = "/",
     scheme: str = "http",
-) -> Asked:
+) -> OriginalRequest:
     """A request as the server sees it."""
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (("host", "localhost:8765"), *lines)]
     client = None if peer is None else (peer, 5)
     scope: dict[str, Any] = {
         "type": "http", "path": path, "raw_path": path.encode(), "headers": raw, "client": client, "scheme": scheme
     }  # fmt: skip
-    return forwarding.asked(scope, Headers(raw=raw))
+    return forwarding.original(scope, Headers(raw=raw))
 
 
 def client(*lines: tuple[str, str], trusted: tuple[str, ...] = LOOPBACK, peer: str = "127.0.0.1") -> str:
@@ -88,15 +96,15 @@ def test_scheme_and_names_are_taken_from_a_trusted_proxy() -> None:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("https://example.org", Site("https", "example.org")),
-        ("https://Example.org/", Site("https", "example.org")),
-        ("https://example.org:443/meet/", Site("https", "example.org", "/meet")),
-        ("http://example.org:8080/a/b", Site("http", "example.org:8080", "/a/b")),
-        ("http://[::1]:80/Meet-1_~x.y", Site("http", "[::1]", "/Meet-1_~x.y")),
+        ("https://example.org", PublicUrl("https", "example.org")),
+        ("https://Example.org/", PublicUrl("https", "example.org")),
+        ("https://example.org:443/meet/", PublicUrl("https", "example.org", "/meet")),
+        ("http://example.org:8080/a/b", PublicUrl("http", "example.org:8080", "/a/b")),
+        ("http://[::1]:80/Meet-1_~x.y", PublicUrl("http", "[::1]", "/Meet-1_~x.y")),
     ],
 )
-def test_the_address_that_people_open_is_taken_apart(url: str, expected: Site) -> None:
-    assert site(url) == expected
+def test_the_address_that_people_open_is_taken_apart(url: str, expected: PublicUrl) -> None:
+    assert parse_public_url(url) == expected
 
 
 @pytest.mark.parametrize(
@@ -107,13 +115,13 @@ def test_the_address_that_people_open_is_taken_apart(url: str, expected: Site) -
 )  # fmt: skip
 def test_an_address_that_cannot_be_one_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match=r"server\.public_url"):
-        site(url)
+        parse_public_url(url)
 
 
 @pytest.mark.parametrize("trusted", ["*", "proxy", "10.0.0.1/24", "10.0.0.0/33", ""])
 def test_a_proxy_that_is_no_address_is_refused(trusted: str) -> None:
     with pytest.raises(SettingsError, match=r"server\.trusted_proxies"):
-        networks([trusted])
+        parse_networks([trusted])
 
 
 @pytest.mark.parametrize(
@@ -128,8 +136,8 @@ def test_the_path_of_the_proxy_is_taken_away_where_it_has_not_done_so(path: str,
 def test_names_and_origins_are_read_as_what_they_are_or_not_at_all() -> None:
     assert host_name("Example.org:80") == "example.org"
     assert host_name("[::1]:80") == "::1"
-    assert origin_host("HTTPS://Example.org:443") == ("https", "example.org")
-    assert origin_host("http://example.org:443") == ("http", "example.org:443")
+    assert parse_origin("HTTPS://Example.org:443") == ("https", "example.org")
+    assert parse_origin("http://example.org:443") == ("http", "example.org:443")
     for broken in (
         "http://[",
         "http://",
@@ -141,7 +149,7 @@ def test_names_and_origins_are_read_as_what_they_are_or_not_at_all() -> None:
         "//a",
         "http://a\n",
     ):
-        assert origin_host(broken) is None
+        assert parse_origin(broken) is None
     for broken in ("", "[", "a b", "a:b", "a:123456", "a/b", "a\n", "ä", "a:²"):
         assert host_name(broken) is None
 
@@ -177,7 +185,7 @@ def test_no_header_whatever_is_in_it_is_more_than_a_refusal(
     scope = {
         "type": kind, "method": "POST", "path": f"/{path}", "headers": raw, "client": ("127.0.0.1", 1), "scheme": "http"
     }  # fmt: skip
-    guard = Guard(echo, frozenset({"localhost", "example.org"}), Forwarding(LOOPBACK, public))
+    guard = SecurityMiddleware(echo, frozenset({"localhost", "example.org"}), Forwarding(LOOPBACK, public))
     asyncio.run(guard(scope, receive, send))
     if kind == "http":
         assert sent[0]["status"] in (200, 308, 403, 413, 421)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from meeting.server.forwarding import Forwarding
-from meeting.server.middleware import BODY_LIMIT, Guard, allowed_hosts
+from meeting.server.security.forwarding import Forwarding
+from meeting.server.security.middleware import BODY_LIMIT, SecurityMiddleware, allowed_hosts
 
 LOCAL = allowed_hosts("127.0.0.1", ())
 
@@ -43,7 +43,7 @@ def ask(
     raw = [(name.encode(), value.encode()) for name, value in given.items()]
     scope: dict[str, Any] = {"type": kind, "method": method, "path": path, "headers": raw, "scheme": "http"}
     scope["client"] = ("127.0.0.1", 5)
-    asyncio.run(Guard(echo, hosts, forwarding)(scope, receive, send))
+    asyncio.run(SecurityMiddleware(echo, hosts, forwarding)(scope, receive, send))
     return sent[0], {name.decode(): value.decode() for name, value in sent[0].get("headers", [])}
 
 
@@ -133,7 +133,7 @@ def test_a_body_that_does_not_say_how_long_it_is_is_counted_as_it_comes() -> Non
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"127.0.0.1")]}
-    asyncio.run(Guard(app, LOCAL)(scope, receive, send))
+    asyncio.run(SecurityMiddleware(app, LOCAL)(scope, receive, send))
     assert sum(read) == BODY_LIMIT
     assert [message.get("status") for message in sent] == [413, None]
 
