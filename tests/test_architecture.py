@@ -30,7 +30,9 @@ def names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-ROOT_MODULES = names("pipelines.types pipelines.errors pipelines.options pipelines.formats pipelines.timing")
+ROOT_MODULES = names(
+    "pipelines.types pipelines.turns pipelines.errors pipelines.options pipelines.formats pipelines.timing"
+)
 """Values, errors and helpers that every folder may import: `root` in the table"""
 
 LAYOUT = {
@@ -88,6 +90,7 @@ HEAVY = names(
 
 PURE = {
     "pipelines.types": "numpy",
+    "pipelines.turns": "",
     "pipelines.errors": "",
     "pipelines.formats": "",
     "pipelines.options": "",

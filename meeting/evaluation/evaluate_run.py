@@ -10,12 +10,13 @@ from typing import Any
 
 from meeting.config.settings import Config, Models
 from meeting.core.records import Record
-from meeting.core.transcript import Transcript, join_turns, replace_turns, resolve
+from meeting.core.transcript import Transcript, resolve
 from meeting.recordings.replay import Options, replay
 from meeting.sources.backend import Backend, Emit, Engine, Pipeline
 from meeting.storage.store import Store
 from pipelines.audio.decoding import AudioDecoder
 from pipelines.stream.merge import Merger
+from pipelines.turns import join_turns, replace_turns
 from pipelines.types import Hypothesis, Output, Segment, Span, Speaker, Turn, TurnsRevised
 
 REFINE = "refine"
@@ -161,7 +162,7 @@ def live(refined: Record, before: Iterable[Output], after: Iterable[Output]) -> 
     for output in before:
         transcript.apply(output)
         if isinstance(output, TurnsRevised):
-            turns = replace_turns(turns, output)
+            turns = join_turns(replace_turns(turns, output))
     done = [segment for segment in transcript.segments if segment.final]
     late = [segment for segment in _first_finals(after) if not _covered(segment.span, done)]
     stands_for = resolve(transcript.speakers)

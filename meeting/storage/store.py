@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Meeting, Record, Source, State, display_name
-from meeting.core.transcript import give_lines, join_turns, replace_turns, resolve
+from meeting.core.transcript import resolve
 from meeting.storage.database import Writer, prepare, readers, sentences
 from meeting.storage.files.journal import JOURNAL
 from meeting.storage.files.private_files import sync_folder
@@ -33,6 +33,7 @@ from meeting.storage.tables import (
     speaker_values,
 )
 from pipelines.errors import NotFound, StoreError
+from pipelines.turns import assign_lines, join_turns, replace_turns
 from pipelines.types import LabelChange, Segment, Span, Speaker, Turn, TurnsRevised
 
 DATABASE = "meetings.sqlite3"
@@ -236,7 +237,7 @@ class Store:
             )
             found = session.execute(select(TurnRow.start, TurnRow.end, TurnRow.speaker).where(*near))
             old = [Turn(Span(start, end), speaker) for start, end, speaker in found]
-            turns = replace_turns(old, revised)
+            turns = join_turns(replace_turns(old, revised))
             if turns == sorted(old):
                 return
             session.execute(delete(TurnRow).where(*near))
@@ -331,7 +332,7 @@ class Store:
             changed = or_(SegmentEditRow.labelled, SegmentEditRow.words != SegmentEditRow.heard)
             ids = select(SegmentEditRow.id).where(SegmentEditRow.meeting_id == meeting_id, changed)
             edited = frozenset(session.scalars(ids))
-            turns = give_lines(turns, [(Span(line.start, line.end), line.speaker) for line in session.scalars(given)])
+            turns = assign_lines(turns, [(Span(line.start, line.end), line.speaker) for line in session.scalars(given)])
             gaps = [row.value() for row in session.scalars(_of(GapRow, meeting_id).order_by(GapRow.start))]
         joined = join_turns(Turn(turn.span, stands_for.get(turn.speaker, turn.speaker)) for turn in turns)
         return Record(meeting, tuple(sources), tuple(speakers), tuple(segments), tuple(joined), tuple(gaps), edited)

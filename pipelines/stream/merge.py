@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from pipelines.turns import replace_turns
 from pipelines.types import (
     SENTENCE_ENDS,
     UNKNOWN,
@@ -206,16 +207,6 @@ def common_prefix(before: Sequence[Word], after: Sequence[Word]) -> int:
             break
         count += 1
     return count
-
-
-def replace_turns(turns: Sequence[Turn], revised: TurnsRevised) -> tuple[Turn, ...]:
-    """Turns in order with those inside the revised stretch replaced; what reaches out of it is kept."""
-    kept: list[Turn] = []
-    for turn in turns:
-        before = Span(turn.span.start, min(turn.span.end, revised.span.start))
-        after = Span(max(turn.span.start, revised.span.end), turn.span.end)
-        kept += [Turn(part, turn.speaker) for part in (before, after) if part]
-    return tuple(sorted([*kept, *revised.turns]))
 
 
 def split(words: Sequence[Word], turns: Sequence[Turn], options: MergeOptions) -> list[Piece]:

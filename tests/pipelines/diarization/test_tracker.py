@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
-from pipelines.stream.merge import replace_turns
+from pipelines.turns import replace_turns
 from pipelines.types import (
     SAMPLE_RATE,
     STEP,
@@ -90,7 +90,7 @@ class Told:
     """What a meeting knows after listening to a tracker."""
 
     speakers: dict[str, Speaker] = field(default_factory=dict)
-    turns: tuple[Turn, ...] = ()
+    turns: list[Turn] = field(default_factory=list)
     revisions: list[TurnsRevised] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     """Ids in the order in which they were announced"""
@@ -322,7 +322,7 @@ def test_the_end_gives_the_last_word_on_everything() -> None:
     last = told.revisions[-1]
     assert last.reason == "refine"
     assert last.span == Span(0, 80 * STEP + 9 * STEP)
-    assert last.turns == told.turns
+    assert list(last.turns) == told.turns
     assert [revision.reason for revision in told.revisions].count("refine") == 1
 
 
@@ -384,7 +384,7 @@ def test_a_missing_window_is_bridged() -> None:
 def test_silence_has_no_speakers() -> None:
     told = listen(windows([], 12))
     assert told.names == []
-    assert told.turns == ()
+    assert told.turns == []
 
 
 def test_no_windows_have_no_last_word() -> None:

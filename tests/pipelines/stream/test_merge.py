@@ -16,11 +16,11 @@ from pipelines.stream.merge import (
     Piece,
     common_prefix,
     label,
-    replace_turns,
     split,
     spoken_over,
     whole_sentences,
 )
+from pipelines.turns import replace_turns
 from pipelines.types import (
     UNKNOWN,
     Hypothesis,
@@ -382,16 +382,6 @@ def test_the_common_prefix_is_counted_in_words(before: str, after: str, count: i
     assert common_prefix(said(before, 0), said(after, 3)) == count
 
 
-def test_revised_turns_replace_what_lies_inside_and_keep_what_reaches_out() -> None:
-    before = (Turn(span(0, 6), ANN), Turn(span(2, 3), BEN))
-    after = replace_turns(before, turns((BEN, 2.5, 3.5), within=span(2, 4)))
-    assert after == (Turn(span(0, 2), ANN), Turn(span(2.5, 3.5), BEN), Turn(span(4, 6), ANN))
-
-
-def test_a_stretch_may_be_revised_to_silence() -> None:
-    assert replace_turns([Turn(span(0, 6), ANN)], turns(within=span(0, 6))) == ()
-
-
 def test_nothing_is_left_at_the_end_and_a_reset_forgets_everything() -> None:
     merger = Merger("a")
     merger(turns((ANN, 0, 3)))
@@ -501,7 +491,7 @@ def test_pieces_hold_all_words_in_order_and_neighbours_differ(data: st.DataObjec
 @settings(deadline=None, max_examples=100)
 def test_what_is_shown_is_what_the_words_and_all_turns_together_give(data: st.DataObject) -> None:
     slices, voices = data.draw(talk()), data.draw(revisions())
-    merger, client, known = Merger("a"), Client(), ()
+    merger, client, known = Merger("a"), Client(), list[Turn]()
     for item in [*(readings[-1] for readings in slices), *voices]:
         client.hear(merger(item))
     for revised in voices:
