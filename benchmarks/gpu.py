@@ -213,6 +213,20 @@ def with_ctranslate2(task: Task, folder: Path) -> Runtime:
     return f"CTranslate2 {ctranslate2.__version__}", load, set(ctranslate2.get_supported_compute_types(device))
 
 
+def _whisper_config(made: Callable[..., Any], shape: Shape) -> Any:
+    return made(
+        vocab_size=51866,
+        num_mel_bins=shape.bands,
+        d_model=shape.width,
+        encoder_layers=shape.encoder_layers,
+        decoder_layers=shape.decoder_layers,
+        encoder_attention_heads=shape.heads,
+        decoder_attention_heads=shape.heads,
+        encoder_ffn_dim=4 * shape.width,
+        decoder_ffn_dim=4 * shape.width,
+    )
+
+
 def with_transformers(task: Task, folder: Path) -> Runtime:
     """transformers on torch; raises Unusable."""
     device, shape, tokens = task.device, task.shape, task.tokens
@@ -229,17 +243,7 @@ def with_transformers(task: Task, folder: Path) -> Runtime:
         warnings.simplefilter("ignore")
         if device == "cuda" and not torch.cuda.is_available():
             raise Unusable("torch finds no CUDA device")
-    config = transformers.WhisperConfig(
-        vocab_size=51866,
-        num_mel_bins=shape.bands,
-        d_model=shape.width,
-        encoder_layers=shape.encoder_layers,
-        decoder_layers=shape.decoder_layers,
-        encoder_attention_heads=shape.heads,
-        decoder_attention_heads=shape.heads,
-        encoder_ffn_dim=4 * shape.width,
-        decoder_ffn_dim=4 * shape.width,
-    )
+    config = _whisper_config(transformers.WhisperConfig, shape)
 
     def load(compute: str) -> Loaded:
         dtype = getattr(torch, compute)
