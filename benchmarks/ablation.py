@@ -196,7 +196,7 @@ def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
         return but(thresholds=replace(base.thresholds, **changes))
 
     def whole(material: Material) -> Figures:
-        voices = tuple(replace(local, pieces=None, middles=None) for local in material.heard.voices)
+        voices = tuple(replace(local, subsegments=None, subsegment_middles=None) for local in material.heard.voices)
         return run(replace(material, heard=replace(material.heard, voices=voices)), base, merge)
 
     one_stage = Thresholds(window_threshold=0.35, merge_threshold=-1.0, match_threshold=base.thresholds.match_threshold)
@@ -213,7 +213,7 @@ def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
         "slices that wait for longer pauses": lambda m: run(replace(m, readings=m.patient), base, merge),
         "poor cuts read again (second_pass: full)": lambda m: run(replace(m, readings=m.twice), base, merge),
         "one threshold for foremost and overlapping voices": but(
-            grid=replace(base.grid, onset=base.grid.overlap_onset)
+            activity=replace(base.activity, onset=base.activity.overlap_onset)
         ),
         "re-clustering only for new voices": but(recluster_interval=NEVER, first_recluster_interval=NEVER),
         "no last pass (second_pass: off)": but(second_pass="off"),

@@ -144,28 +144,28 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalVoices:
+class LocalSpeakers:
     """What the models say of one window: who is active when, and how each of them sounds.
 
-    Local voices are numbered within the window only: the same person may be 0 here and 2 in the next one.
+    Local speakers are numbered within the window only: the same person may be 0 here and 2 in the next one.
     """
 
     index: int
     start: int
     """First sample of the window"""
     activity: NDArray[np.uint8] = field(compare=False, repr=False)
-    """Probability of each voice in each frame, 0 to 255, shape (frames, voices)"""
+    """Probability of each in each frame, 0 to 255, shape (frames, speakers)"""
     embeddings: NDArray[np.float32] = field(compare=False, repr=False)
-    """Vectors of length one, shape (voices, dimension); NaN where there was too little clean speech"""
-    clean: NDArray[np.float64] = field(compare=False, repr=False)
-    """Seconds in which each voice spoke alone, shape (voices,)"""
-    pieces: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
-    """How each voice sounds in pieces of its clean speech, in order: of length one, shape (voices, pieces, dimension)
+    """Vectors of length one, shape (speakers, dimension); NaN where one spoke alone for too short a time"""
+    single_speaker_seconds: NDArray[np.float64] = field(compare=False, repr=False)
+    """Seconds in which each spoke alone, shape (speakers,)"""
+    subsegments: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """Embeddings of consecutive parts of its speech, of length one, shape (speakers, subsegments, dimension)
 
-    None where the embedding model does not say; anything where there is no piece.
+    None where the embedding model gives none; anything where there is no subsegment.
     """
-    middles: NDArray[np.int16] | None = field(default=None, compare=False, repr=False)
-    """Frame in the middle of each piece, -1 behind a voice's last one, shape (voices, pieces)"""
+    subsegment_middles: NDArray[np.int16] | None = field(default=None, compare=False, repr=False)
+    """Frame in the middle of each subsegment, -1 behind the last one, shape (speakers, subsegments)"""
 
 
 UNKNOWN = "?"

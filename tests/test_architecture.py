@@ -22,7 +22,7 @@ SOURCES = ("pipelines", "meeting", "benchmarks", "tests")
 LONGEST_FUNCTION = 50
 LONGEST_CLASS = 250
 MOST_FILES = 15
-STILL_LONG = frozenset({"Course", "Session", "Room", "Rooms", "Store", "SourceWorker", "SpeakerTracker"})
+STILL_LONG = frozenset({"Course", "Session", "Room", "Rooms", "Store", "SourceWorker"})
 
 
 def names(text: str) -> frozenset[str]:
@@ -64,7 +64,7 @@ The same table stands in docs/architecture.md.
 
 LIBRARIES = {
     "rx": "pipelines.stream.stream",
-    "diart": "pipelines.diarization.segmentation",
+    "diart": "pipelines.diarization.local_speakers",
     "pyannote": "pipelines.models.checkpoints meeting.evaluation.scores",
     "faster_whisper": "pipelines.asr.whisper pipelines.asr.whisper_batch",
     "ctranslate2": "pipelines.asr.whisper_batch pipelines.models.hub",

@@ -186,13 +186,13 @@ def weighted_ge2e(encoder: Any) -> Any:
     import torch
 
     from pipelines.diarization.embedding import embed_with_ge2e
-    from pipelines.diarization.segmentation import ALONE
+    from pipelines.diarization.local_speakers import SINGLE_SPEAKER_WEIGHT
 
     embed: Callable[[Any, Any], Any] = embed_with_ge2e(encoder)
 
     class Weighted(torch.nn.Module):  # type: ignore[misc]
         def forward(self, waveforms: Any, weights: Any) -> Any:
-            return torch.from_numpy(embed(waveforms, (weights >= ALONE)[:, :, None])[:, 0])
+            return torch.from_numpy(embed(waveforms, (weights >= SINGLE_SPEAKER_WEIGHT)[:, :, None])[:, 0])
 
     return Weighted()
 

@@ -33,7 +33,7 @@ def level(frame: Samples) -> float:
 def clear_pauses(voices: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which frames surely hold nobody, although people speak right before and after.
 
-    `voices` (probabilities) and `levels` (decibels) of consecutive frames of `VOICE_FRAME` samples, shape (frames,).
+    `voices` (probabilities) and `levels` (decibels) of consecutive frames of `VAD_FRAME` samples, shape (frames,).
     The outermost frames of a pause are left to the speech beside it.
     """
     silent = np.concatenate([[False], voices < SILENT, [False]])

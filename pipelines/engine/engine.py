@@ -33,7 +33,7 @@ from pipelines.engine.capacity import Pace
 from pipelines.engine.job_queue import MOST_OWNERS, Lane
 from pipelines.engine.load_shedding import Governor, Thinning
 from pipelines.timing import available_cores, best_of
-from pipelines.types import SAMPLE_RATE, LocalVoices, Samples, Utterance, Window, samples
+from pipelines.types import SAMPLE_RATE, LocalSpeakers, Samples, Utterance, Window, samples
 
 WINDOWS_AT_ONCE = 8
 """Windows that go through the models together; more gains nothing on a CPU"""
@@ -93,7 +93,7 @@ class Engine:
     def __init__(
         self,
         recogniser: Recogniser,
-        finder: Callable[[list[Window]], list[LocalVoices]],
+        finder: Callable[[list[Window]], list[LocalSpeakers]],
         voice: VadModel,
         thresholds: Thresholds,
         models: dict[str, Any],
@@ -189,7 +189,7 @@ class Engine:
         asked = _Asked(piece, context, language, hotwords)
         return self.speech.submit(asked, rank, (owner, piece.index), owner, length / SAMPLE_RATE, alike)
 
-    def find(self, window: Window, owner: Hashable = None, live: bool = False) -> Future[LocalVoices | None]:
+    def find(self, window: Window, owner: Hashable = None, live: bool = False) -> Future[LocalSpeakers | None]:
         """Local voices of a window; None for one that was left out."""
         if live and self._thin() >= Thinning.LONG_HOP and window.index % 2:
             return _nothing()

@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.asr.recogniser import Recogniser
 from pipelines.audio.vad import VadModel
 from pipelines.diarization.clustering import preset
-from pipelines.diarization.segmentation import LocalVoiceFinder
+from pipelines.diarization.local_speakers import LocalSpeakerFinder
 from pipelines.engine.capacity import calibrate, candidates
 from pipelines.engine.engine import Engine
 from pipelines.engine.job_queue import Lane
@@ -100,7 +100,7 @@ def _load(choice: Choice, options: EngineOptions, on_progress: Callable[[str], N
     return engine
 
 
-def _calibrate(finder: LocalVoiceFinder, tries: list[int]) -> tuple[int, dict[int, float]]:
+def _calibrate(finder: LocalSpeakerFinder, tries: list[int]) -> tuple[int, dict[int, float]]:
     """Set torch's threads to the number that is worth it."""
     import torch
 
@@ -118,7 +118,7 @@ def _load_recogniser(
     return load_whisper(choice.speech, threads, options.hub_token)
 
 
-def load_finder(choice: Choice, options: EngineOptions, threads: int) -> LocalVoiceFinder:
+def load_finder(choice: Choice, options: EngineOptions, threads: int) -> LocalSpeakerFinder:
     """What finds local voices in windows, with so many CPU threads; raises ModelError."""
     import torch
 
@@ -131,11 +131,11 @@ def load_finder(choice: Choice, options: EngineOptions, threads: int) -> LocalVo
         limit_torch(choice.segmentation.device)
     segmentation = load_segmentation(choice.segmentation, options.hub_token)
     embedding = load_embedding(choice.embedding, options.hub_token)
-    from pipelines.diarization.embedding import embed_with_pyannote, pieces_with_ge2e
+    from pipelines.diarization.embedding import ge2e_embedder, pyannote_embedder
 
-    embed = pieces_with_ge2e(embedding) if choice.embedding.kind == "ge2e" else embed_with_pyannote(embedding)
+    embed = ge2e_embedder(embedding) if choice.embedding.kind == "ge2e" else pyannote_embedder(embedding)
     with quietly():
-        return LocalVoiceFinder(segmentation, embed, choice.segmentation.device)
+        return LocalSpeakerFinder(segmentation, embed, choice.segmentation.device)
 
 
 def limit_torch(device: str, cuda: Any = None) -> None:

@@ -1,6 +1,6 @@
 """The wiring: audio in, outputs out, through an RxPY stream with two branches. The only file that knows Rx.
 
-    audio ─┬─▶ StepChunker ─▶ Windows ─▶ engine.find ─▶ SpeakerTracker ── turns, speakers ─┐
+    audio ─┬─▶ StepChunker ─▶ WindowBuffer ─▶ engine.find ─▶ SpeakerTracker ── turns, speakers ─┐
            └─▶ Endpointer ─▶ engine.read ── hypotheses────────────────────────────────┴─▶ Merger ─▶ emit
 
 Each block is guarded: an exception becomes a `BlockFailed` value, because in Rx the first error would end the
@@ -31,10 +31,10 @@ from pipelines.asr.second_pass import Passage, SecondPassBuffer, is_better, revi
 from pipelines.audio.endpointing import Endpointer, EndpointerOptions
 from pipelines.audio.steps import StepChunker
 from pipelines.audio.vad import SharedVad
-from pipelines.diarization.activity import GridOptions
+from pipelines.diarization.activity import ActivityOptions
 from pipelines.diarization.clustering import Thresholds
-from pipelines.diarization.segmentation import Windows
 from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
+from pipelines.diarization.windows import WindowBuffer
 from pipelines.engine.engine import Engine
 from pipelines.options import PipelineOptions
 from pipelines.stream.merge import Merger
@@ -76,7 +76,7 @@ def speaker_options(options: PipelineOptions, preset: Thresholds) -> SpeakerOpti
         min_speech=options.min_speech,
         recluster_interval=options.recluster_interval,
         second_pass=options.second_pass,
-        grid=GridOptions(**given("onset", "overlap_onset")),
+        activity=ActivityOptions(**given("onset", "overlap_onset")),
     )
 
 
@@ -120,7 +120,7 @@ class Pipeline:
         audio = self._audio.pipe(ops.share())
         turns = audio.pipe(
             _through("steps", StepChunker()),
-            _through("windows", Windows(voice.reader())),
+            _through("windows", WindowBuffer(voice.reader())),
             ops.map(_guarded("diarization", self._find)),
             self._in_order(),
             ops.do_action(self._progress.voiced),

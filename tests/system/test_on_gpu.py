@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from meeting.doctor import pace_table
-from pipelines.diarization.embedding import embed_with_pyannote, pieces_with_ge2e
-from pipelines.diarization.segmentation import LocalVoiceFinder
+from pipelines.diarization.embedding import ge2e_embedder, pyannote_embedder
+from pipelines.diarization.local_speakers import LocalSpeakerFinder
 from pipelines.engine import loader
 from pipelines.engine.engine import Engine
 from pipelines.engine.loader import limit_torch, load_engine, load_fleet
@@ -24,7 +24,7 @@ from pipelines.models.gpu_memory import GB, VOICES
 from pipelines.models.loading import EMBEDDING, SEGMENTATION, decide, require
 from pipelines.models.pinned_files import locate
 from pipelines.options import EngineOptions
-from pipelines.types import SAMPLE_RATE, WINDOW, LocalVoices, Span, Utterance, Window
+from pipelines.types import SAMPLE_RATE, WINDOW, LocalSpeakers, Span, Utterance, Window
 from tests.conftest import Sample
 from tests.fakes.tiny_whisper import build
 
@@ -66,12 +66,12 @@ def cuts(sample: Sample, count: int) -> list[Window]:
     return [Window(number, start, audio[start : start + WINDOW]) for number, start in enumerate(starts)]
 
 
-def finder(device: str) -> LocalVoiceFinder:
+def finder(device: str) -> LocalSpeakerFinder:
     if not all(locate(file) for file in (SEGMENTATION, EMBEDDING)):
         pytest.skip("the embedded segmentation and embedding are not on this machine: run `make setup`")
     segmentation = place(Multilabel(build_pyannote(require(SEGMENTATION))).eval(), device)
     embedding = place(build_ge2e(require(EMBEDDING)), device)
-    return LocalVoiceFinder(segmentation, pieces_with_ge2e(embedding), device)
+    return LocalSpeakerFinder(segmentation, ge2e_embedder(embedding), device)
 
 
 def test_voices_are_found_as_on_the_processor(sample: Sample) -> None:
@@ -113,7 +113,7 @@ def test_an_engine_loads_and_serves_many_meetings_at_once(whisper: Path, sample:
         assert "on cuda" in pace_table(engine)
         found = [future.result(PATIENCE) for future in asked(engine, sample, 24)]
         assert all(one is not None for one in found)
-        assert any(np.isfinite(one.embeddings).any() for one in found if isinstance(one, LocalVoices))
+        assert any(np.isfinite(one.embeddings).any() for one in found if isinstance(one, LocalSpeakers))
     finally:
         engine.close()
 
@@ -162,7 +162,7 @@ def test_a_large_embedding_fits_the_part_of_a_budget_that_is_for_voices() -> Non
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     limit_torch("cuda")
-    embed = embed_with_pyannote(WeightedVoice(model).eval().cuda())
+    embed = pyannote_embedder(WeightedVoice(model).eval().cuda())
     audio = torch.randn(8, 1, WINDOW, generator=torch.Generator().manual_seed(0)) * 0.1
     alone = torch.ones(8, 589, 3, dtype=torch.bool)
     with quietly():

@@ -12,9 +12,9 @@ from pipelines.diarization.pauses import DROP, LEAST, LONGEST, SIDE, clear_pause
 from pipelines.types import VAD_FRAME
 
 
-def found(*stretches: tuple[int, float, float]) -> list[int]:
+def found(*active_runs: tuple[int, float, float]) -> list[int]:
     """The frames of pauses in stretches of (frames, voice probability, decibels)."""
-    parts = [np.tile([voice, loudness], (count, 1)) for count, voice, loudness in stretches]
+    parts = [np.tile([voice, loudness], (count, 1)) for count, voice, loudness in active_runs]
     whole: NDArray[np.float64] = np.concatenate(parts)
     return np.flatnonzero(clear_pauses(whole[:, 0], whole[:, 1])).tolist()
 

@@ -16,7 +16,7 @@ from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine, read_believably
 from pipelines.engine.load_shedding import Thinning
 from pipelines.errors import BlockError, MeetingError
-from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Samples, Span, Utterance, Window
+from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalSpeakers, Samples, Span, Utterance, Window
 
 PATIENCE = 60
 """Seconds after which a test gives up waiting for a thread"""
@@ -66,11 +66,11 @@ class FakeVoiceModel:
         return object()
 
 
-def find(windows: list[Window]) -> list[LocalVoices]:
+def find(windows: list[Window]) -> list[LocalSpeakers]:
     """Nobody, three times over; fails on window 13."""
     assert windows[0].index != 13, "unlucky"
     nobody = np.zeros((293, 3), np.uint8), np.full((3, 2), np.nan, np.float32), np.zeros(3)
-    return [LocalVoices(window.index, window.start, *nobody) for window in windows]
+    return [LocalSpeakers(window.index, window.start, *nobody) for window in windows]
 
 
 class Held:

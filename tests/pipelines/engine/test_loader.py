@@ -19,7 +19,7 @@ from pipelines.errors import BlockError, ModelError, ModelMissing, SettingsError
 from pipelines.models.gpu_memory import VOICES
 from pipelines.models.selection import Available, Choice, choose
 from pipelines.options import EngineOptions
-from pipelines.types import SAMPLE_RATE, WINDOW, LocalVoices, Span, Utterance, Window
+from pipelines.types import SAMPLE_RATE, WINDOW, LocalSpeakers, Span, Utterance, Window
 from tests.conftest import Sample
 from tests.fakes.server_fakes import FakeEngine
 from tests.pipelines.engine.test_engine import FakePacedRecogniser, find
@@ -47,7 +47,7 @@ def test_the_embedded_models_load_say_why_and_hear(sample: Sample) -> None:
         assert "plan" in (reading.result(PATIENCE) or RecognitionResult()).text
         local = window.result(PATIENCE)
         assert local is not None
-        assert local.clean.max() > 1
+        assert local.single_speaker_seconds.max() > 1
         assert engine.listen()(audio[:512]) < 0.5
     finally:
         engine.close()
@@ -147,7 +147,7 @@ class FakeFinder:
 
     trials: int = 0
 
-    def __call__(self, windows: list[Window]) -> list[LocalVoices]:
+    def __call__(self, windows: list[Window]) -> list[LocalSpeakers]:
         """Nobody."""
         return find(windows)
 

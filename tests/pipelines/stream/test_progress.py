@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.stream.progress import STATS_EVERY, Progress
-from pipelines.types import SAMPLE_RATE, STEP, BlockFailed, Hypothesis, LocalVoices, Span, Utterance
+from pipelines.types import SAMPLE_RATE, STEP, BlockFailed, Hypothesis, LocalSpeakers, Span, Utterance
 
 NOTHING = np.zeros(0, np.float32)
 
@@ -18,9 +18,9 @@ def piece(start: int, final: bool = True) -> Utterance:
     return Utterance(0, Span(start, start + SAMPLE_RATE), NOTHING, final)
 
 
-def voices(index: int) -> LocalVoices:
+def voices(index: int) -> LocalSpeakers:
     """A window in which nobody is heard."""
-    return LocalVoices(index, 0, np.zeros((1, 0), np.uint8), np.zeros((0, 1), np.float32), np.zeros(0))
+    return LocalSpeakers(index, 0, np.zeros((1, 0), np.uint8), np.zeros((0, 1), np.float32), np.zeros(0))
 
 
 @pytest.fixture

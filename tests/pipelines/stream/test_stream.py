@@ -26,7 +26,7 @@ from pipelines.types import (
     STEP,
     WINDOW,
     BlockFailed,
-    LocalVoices,
+    LocalSpeakers,
     Output,
     PipelineStats,
     Samples,
@@ -122,26 +122,26 @@ class FakeEngine:
                 words.append(RecognisedWord("high" if level > 0 else "low", at, min(at + STEP, len(piece.audio)), 0.9))
         return RecognitionResult(tuple(words), "en")
 
-    def find(self, window: Window, owner: object, live: bool) -> Future[LocalVoices]:
+    def find(self, window: Window, owner: object, live: bool) -> Future[LocalSpeakers]:
         """The local voices of a window, later."""
         if self.refused(window):
             raise RuntimeError("no room")
         self.windows.append(window.index)
         return self._finders.submit(self._find, window)
 
-    def _find(self, window: Window) -> LocalVoices:
+    def _find(self, window: Window) -> LocalSpeakers:
         self.finding(window)
-        return local_voices(window)
+        return local_speakers(window)
 
 
-def local_voices(window: Window) -> LocalVoices:
+def local_speakers(window: Window) -> LocalSpeakers:
     """The voices above and below zero in a window."""
     at = window.audio[PLACE]
     on = np.stack([at > 0.1, at < -0.1, np.zeros_like(at, np.bool_)], axis=1)
     clean = on.sum(axis=0) * 5.0 / FRAMES
     embeddings = np.eye(3, 8, dtype=np.float32)
     embeddings[clean < 0.5] = np.nan
-    return LocalVoices(window.index, window.start, (on * 255).astype(np.uint8), embeddings, clean)
+    return LocalSpeakers(window.index, window.start, (on * 255).astype(np.uint8), embeddings, clean)
 
 
 def speech(*script: tuple[float, float]) -> Samples:

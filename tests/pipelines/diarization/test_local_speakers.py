@@ -1,4 +1,4 @@
-"""Windows over the audio, and the local voices that the models hear in them."""
+"""The local speakers that the models find in windows."""
 
 from __future__ import annotations
 
@@ -10,80 +10,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pipelines.audio.steps import StepChunker
-from pipelines.diarization.segmentation import MIN_CLEAN, LocalVoiceFinder, Windows
-from pipelines.types import SAMPLE_RATE, STEP, VAD_FRAME, WINDOW, LocalVoices, Samples, Span, Step, Window
+from pipelines.diarization.local_speakers import MIN_EMBEDDING_SECONDS, LocalSpeakerFinder
+from pipelines.types import SAMPLE_RATE, STEP, VAD_FRAME, WINDOW, LocalSpeakers, Samples, Window
 from tests.conftest import Sample
 
 FRAMES = 293
-
-
-def steps(count: int, last: int = STEP) -> list[Step]:
-    """Steps whose samples count up from 1 (so that silence, 0, is told apart)."""
-    audio = np.arange(1, (count - 1) * STEP + last + 1, dtype=np.float32)
-    return [Step(i, i * STEP, audio[i * STEP : (i + 1) * STEP]) for i in range(count)]
-
-
-def windows_of(parts: list[Step]) -> list[Window]:
-    """All windows, those of the flush too."""
-    windows = Windows()
-    return [*(window for step in parts for window in windows(step)), *windows.flush()]
-
-
-def test_each_step_gives_one_window_that_ends_with_it() -> None:
-    windows = Windows()
-    for step in steps(14):
-        (window,) = windows(step)
-        assert (window.index, window.start) == (step.index, step.span.end - WINDOW)
-        assert len(window.audio) == WINDOW
-        assert np.array_equal(window.audio[-STEP:], step.audio)
-
-
-def test_the_first_window_is_silence_and_the_first_step() -> None:
-    (window,) = Windows()(steps(1)[0])
-    assert window.start == STEP - WINDOW
-    assert not window.audio[:-STEP].any()
-    assert np.array_equal(window.audio[-STEP:], steps(1)[0].audio)
-
-
-def test_a_window_holds_the_audio_at_its_place() -> None:
-    for window in windows_of(steps(14)):
-        at = window.start + np.arange(WINDOW)
-        assert np.array_equal(window.audio, np.where((at >= 0) & (at < 14 * STEP), at + 1, 0))
-
-
-@pytest.mark.parametrize(("count", "last"), [(1, STEP), (1, 7), (3, STEP), (12, 100), (14, STEP)])
-def test_every_instant_is_seen_ten_times(count: int, last: int) -> None:
-    parts = steps(count, last)
-    windows = windows_of(parts)
-    assert len(windows) == count + 9
-    assert [window.index for window in windows] == list(range(count + 9))
-    seen = np.zeros(parts[-1].span.end, np.int64)
-    for window in windows:
-        inside = Span(window.start, window.start + WINDOW) & Span(0, len(seen))
-        seen[inside.start : inside.end] += 1
-    assert (seen == 10).all()
-
-
-def test_a_short_last_step_is_padded_with_silence() -> None:
-    window = windows_of(steps(2, 100))[1]
-    assert np.array_equal(window.audio[-STEP : -STEP + 100], STEP + 1 + np.arange(100, dtype=np.float32))
-    assert not window.audio[-STEP + 100 :].any()
-
-
-def test_no_audio_has_no_windows() -> None:
-    assert Windows().flush() == []
-
-
-def test_after_a_reset_the_next_step_is_the_first() -> None:
-    windows = Windows()
-    for step in steps(3):
-        windows(step)
-    windows.reset()
-    assert windows.flush() == []
-    (window,) = windows(steps(1)[0])
-    assert (window.index, window.start) == (0, STEP - WINDOW)
-    assert not window.audio[:-STEP].any()
 
 
 class FakeSegmentation(torch.nn.Module):
@@ -125,8 +56,8 @@ def embed() -> FakeEmbed:
 
 
 @pytest.fixture
-def finder(embed: FakeEmbed) -> LocalVoiceFinder:
-    return LocalVoiceFinder(FakeSegmentation(), embed)
+def finder(embed: FakeEmbed) -> LocalSpeakerFinder:
+    return LocalSpeakerFinder(FakeSegmentation(), embed)
 
 
 def test_pieces_come_with_their_local_voices() -> None:
@@ -134,26 +65,26 @@ def test_pieces_come_with_their_local_voices() -> None:
         pieces = np.ones((len(alone), 3, 4, 2), np.float32)
         return FakeEmbed()(audio, alone), pieces, np.arange(len(alone) * 12, dtype=np.int16).reshape(-1, 3, 4)
 
-    one, other = LocalVoiceFinder(FakeSegmentation(), embed)([window((1, 1.0)), window((1, -1.0), index=1)])
-    assert one.pieces is not None
-    assert one.middles is not None
-    assert other.middles is not None
-    assert one.pieces.shape == (3, 4, 2)
-    assert (one.middles[0, 0], other.middles[0, 0]) == (0, 12)
+    one, other = LocalSpeakerFinder(FakeSegmentation(), embed)([window((1, 1.0)), window((1, -1.0), index=1)])
+    assert one.subsegments is not None
+    assert one.subsegment_middles is not None
+    assert other.subsegment_middles is not None
+    assert one.subsegments.shape == (3, 4, 2)
+    assert (one.subsegment_middles[0, 0], other.subsegment_middles[0, 0]) == (0, 12)
 
 
-def test_a_model_without_pieces_gives_none(finder: LocalVoiceFinder) -> None:
+def test_a_model_without_pieces_gives_none(finder: LocalSpeakerFinder) -> None:
     (local,) = finder([window((1, 1.0))])
-    assert local.pieces is None
-    assert local.middles is None
+    assert local.subsegments is None
+    assert local.subsegment_middles is None
 
 
-def test_local_voices_keep_the_place_of_their_window(finder: LocalVoiceFinder) -> None:
+def test_local_voices_keep_the_place_of_their_window(finder: LocalSpeakerFinder) -> None:
     found = finder([window((1, 1.0), index=4), window((1, -1.0), index=7)])
     assert [(local.index, local.start) for local in found] == [(4, 4 * STEP), (7, 7 * STEP)]
 
 
-def test_activity_is_kept_in_a_byte_for_each_frame_and_voice(finder: LocalVoiceFinder) -> None:
+def test_activity_is_kept_in_a_byte_for_each_frame_and_voice(finder: LocalSpeakerFinder) -> None:
     (local,) = finder([window((1, 1.0), (1, 0.0), (2, -1.0))])
     assert local.activity.dtype == np.uint8
     assert local.activity.shape == (FRAMES, 3)
@@ -162,47 +93,47 @@ def test_activity_is_kept_in_a_byte_for_each_frame_and_voice(finder: LocalVoiceF
     assert seconds_active == pytest.approx([1, 2, 0], abs=0.05)
 
 
-def test_clean_speech_is_where_a_voice_is_alone(finder: LocalVoiceFinder, embed: FakeEmbed) -> None:
+def test_clean_speech_is_where_a_voice_is_alone(finder: LocalSpeakerFinder, embed: FakeEmbed) -> None:
     (local,) = finder([window((2, 1.0), (1, 9.0), (1.5, -1.0))])
-    assert local.clean == pytest.approx([2, 1.5, 0], abs=0.05)
+    assert local.single_speaker_seconds == pytest.approx([2, 1.5, 0], abs=0.05)
     assert not embed.masks[0][round(FRAMES * 2.1 / 5) : round(FRAMES * 2.9 / 5)].any()
     assert local.embeddings[0] == pytest.approx([1, 1])
     assert local.embeddings[1] == pytest.approx([-1, -1])
 
 
-def test_who_speaks_too_little_or_never_alone_has_no_embedding(finder: LocalVoiceFinder) -> None:
-    short, over = finder([window((MIN_CLEAN - 0.1, 1.0)), window((3, 9.0))])
+def test_who_speaks_too_little_or_never_alone_has_no_embedding(finder: LocalSpeakerFinder) -> None:
+    short, over = finder([window((MIN_EMBEDDING_SECONDS - 0.1, 1.0)), window((3, 9.0))])
     assert np.isnan(short.embeddings).all()
     assert np.isnan(over.embeddings).all()
-    assert over.clean == pytest.approx([0, 0, 0], abs=0.05)
+    assert over.single_speaker_seconds == pytest.approx([0, 0, 0], abs=0.05)
 
 
-def test_silence_has_no_voices(finder: LocalVoiceFinder) -> None:
+def test_silence_has_no_voices(finder: LocalSpeakerFinder) -> None:
     (local,) = finder([window((1, 0.0))])
     assert not local.activity.any()
-    assert not local.clean.any()
+    assert not local.single_speaker_seconds.any()
 
 
-def test_windows_found_together_are_found_as_alone(finder: LocalVoiceFinder) -> None:
+def test_windows_found_together_are_found_as_alone(finder: LocalSpeakerFinder) -> None:
     windows = [window((2, 1.0)), window((1, -1.0), (1, 9.0)), window((1, 0.0))]
     for together, one in zip(finder(windows), windows, strict=True):
         assert_same(together, finder([one])[0])
 
 
-def assert_same(one: LocalVoices, other: LocalVoices) -> None:
+def assert_same(one: LocalSpeakers, other: LocalSpeakers) -> None:
     assert (one.index, one.start) == (other.index, other.start)
     assert np.abs(one.activity.astype(int) - other.activity.astype(int)).max() <= 1
-    assert one.clean == pytest.approx(other.clean, abs=0.05)
+    assert one.single_speaker_seconds == pytest.approx(other.single_speaker_seconds, abs=0.05)
     assert np.allclose(one.embeddings, other.embeddings, atol=1e-3, equal_nan=True)
 
 
 @pytest.fixture(scope="module")
-def real() -> LocalVoiceFinder:
+def real() -> LocalSpeakerFinder:
     from pipelines.diarization.embedding import embed_with_ge2e
     from pipelines.models.checkpoints import Multilabel, build_ge2e, build_pyannote
     from pipelines.models.loading import EMBEDDING, SEGMENTATION, require
 
-    return LocalVoiceFinder(
+    return LocalSpeakerFinder(
         Multilabel(build_pyannote(require(SEGMENTATION))).eval(), embed_with_ge2e(build_ge2e(require(EMBEDDING)))
     )
 
@@ -214,7 +145,7 @@ def cut(audio: Samples, start: float) -> Window:
 
 
 @pytest.mark.model
-def test_local_voices_of_the_sample_speak_when_the_reference_says(real: LocalVoiceFinder, sample: Sample) -> None:
+def test_local_voices_of_the_sample_speak_when_the_reference_says(real: LocalSpeakerFinder, sample: Sample) -> None:
     (local,) = real([cut(sample.samples(), 2.0)])  # Ann until 4.12, Ben from 4.72
     assert local.activity.shape == (FRAMES, 3)
     time = 2.0 + (np.arange(FRAMES) + 0.5) * 5 / FRAMES
@@ -224,16 +155,16 @@ def test_local_voices_of_the_sample_speak_when_the_reference_says(real: LocalVoi
     assert on[(time > 2.3) & (time < 3.8), ann].mean() > 0.9
     assert on[time > 5, ben].mean() > 0.9
     assert on[time > 5, ann].mean() < 0.1
-    assert local.clean[ann] > 1.5
-    assert local.clean[ben] > 1.5
+    assert local.single_speaker_seconds[ann] > 1.5
+    assert local.single_speaker_seconds[ben] > 1.5
 
 
 @pytest.mark.model
-def test_a_voice_of_the_sample_is_nearer_to_itself_than_to_another(real: LocalVoiceFinder, sample: Sample) -> None:
+def test_a_voice_of_the_sample_is_nearer_to_itself_than_to_another(real: LocalSpeakerFinder, sample: Sample) -> None:
     audio = sample.samples()
     # Ann, Ben, Ann, Ben in the middle of their turns
     ann, ben, ann_again, ben_again = (
-        local.embeddings[int(local.clean.argmax())]
+        local.embeddings[int(local.single_speaker_seconds.argmax())]
         for start in (0.0, 4.4, 47.4, 33.0)
         for local in real([cut(audio, start)])
     )
@@ -243,7 +174,7 @@ def test_a_voice_of_the_sample_is_nearer_to_itself_than_to_another(real: LocalVo
 
 
 @pytest.mark.model
-def test_real_windows_found_together_are_found_as_alone(real: LocalVoiceFinder, sample: Sample) -> None:
+def test_real_windows_found_together_are_found_as_alone(real: LocalSpeakerFinder, sample: Sample) -> None:
     audio = sample.samples()
     windows = [cut(audio, start) for start in (0.0, 23.5)]
     for together, one in zip(real(windows), windows, strict=True):
@@ -261,7 +192,7 @@ def test_silence_is_not_computed_and_gives_nobody(embed: FakeEmbed) -> None:
             segmented.append(len(audio))
             return super().forward(audio)
 
-    finder = LocalVoiceFinder(FakeCounting(), embed)
+    finder = LocalSpeakerFinder(FakeCounting(), embed)
     spoken, nothing = np.ones(156, np.bool_), np.zeros(156, np.bool_)
     loud = window((5, 1.0), index=3)
     silence = [replace(window((5, 0.0), index=index), voiced=nothing) for index in (1, 2)]
@@ -274,13 +205,13 @@ def test_silence_is_not_computed_and_gives_nobody(embed: FakeEmbed) -> None:
     for skipped in (again[0], again[2]):
         assert not skipped.activity.any()
         assert skipped.activity.shape == computed[0].activity.shape
-        assert np.array_equal(skipped.clean, computed[0].clean)
+        assert np.array_equal(skipped.single_speaker_seconds, computed[0].single_speaker_seconds)
         assert np.isnan(skipped.embeddings).all()
     assert_same(again[1], computed[1])
 
 
 @pytest.mark.model
-def test_a_trial_is_the_work_of_windows_with_a_voice(real: LocalVoiceFinder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_is_the_work_of_windows_with_a_voice(real: LocalSpeakerFinder, monkeypatch: pytest.MonkeyPatch) -> None:
     embedded: list[tuple[int, ...]] = []
     embed = real._embed
 
@@ -294,46 +225,8 @@ def test_a_trial_is_the_work_of_windows_with_a_voice(real: LocalVoiceFinder, mon
     assert embedded == [(1, 1), (3, 3)]
 
 
-class FakeVoice:
-    """Hears speech wherever there is sound."""
-
-    def __call__(self, frame: Samples) -> float:
-        """1 for sound, 0 for silence."""
-        return float(np.abs(frame).max() > 0.1)
-
-
-def test_windows_say_where_somebody_may_be_speaking() -> None:
-    windows = Windows(FakeVoice())
-    audio = np.zeros(20 * STEP, np.float32)
-    audio[4 * STEP : 6 * STEP] = 0.5
-    made = [window for step in StepChunker()(audio) for window in windows(step)]
-    last = made[-1].voiced
-    assert made[3].voiced is not None
-    assert not made[3].voiced.any()
-    assert last is not None
-    assert not last.any()
-    middle = made[9].voiced
-    assert middle is not None
-    seconds = np.flatnonzero(middle) * VAD_FRAME / SAMPLE_RATE
-    assert seconds.min() == pytest.approx(2.0 - 1.2, abs=0.1)
-    assert seconds.max() == pytest.approx(3.0 + 1.2, abs=0.1)
-
-
-def test_a_pause_is_known_to_be_one_once_speech_goes_on() -> None:
-    windows = Windows(FakeVoice())
-    audio = np.full(20 * STEP, 0.5, np.float32)
-    audio[8 * STEP : 9 * STEP] = 0.0
-    made = [window for step in StepChunker()(audio) for window in windows(step)]
-    for at, expected in ((8, 0), (9, 13), (17, 13)):
-        paused = made[at].paused
-        assert paused is not None
-        found = (made[at].start + np.flatnonzero(paused) * VAD_FRAME) / SAMPLE_RATE
-        assert len(found) == expected
-        assert ((found > 4.0) & (found < 4.5)).all()
-
-
 def test_nobody_is_active_in_a_pause_and_voices_are_known_by_all_of_their_speech() -> None:
-    finder = LocalVoiceFinder(FakeSegmentation(), FakeEmbed())
+    finder = LocalSpeakerFinder(FakeSegmentation(), FakeEmbed())
     audio, paused = np.ones(WINDOW, np.float32), np.zeros(WINDOW // VAD_FRAME + 1, np.bool_)
     paused[50:70] = True
     free, held = finder([Window(0, 0, audio), Window(1, 0, audio, paused=paused)])
@@ -342,16 +235,11 @@ def test_nobody_is_active_in_a_pause_and_voices_are_known_by_all_of_their_speech
     assert silent.max() == pytest.approx(70, abs=1)
     assert free.activity[:, 0].all()
     assert np.array_equal(free.embeddings[0], held.embeddings[0])
-    assert free.clean[0] == held.clean[0]
-
-
-def test_without_a_voice_model_a_window_may_be_speech_throughout() -> None:
-    (window,) = Windows()(Step(0, 0, np.zeros(STEP, np.float32)))
-    assert window.voiced is None
+    assert free.single_speaker_seconds[0] == held.single_speaker_seconds[0]
 
 
 def test_no_voice_is_found_where_nobody_can_be_speaking() -> None:
-    finder = LocalVoiceFinder(FakeSegmentation(), FakeEmbed())
+    finder = LocalSpeakerFinder(FakeSegmentation(), FakeEmbed())
     audio = np.ones(WINDOW, np.float32)
     free, held = finder([Window(0, 0, audio), Window(1, 0, audio, np.zeros(WINDOW // VAD_FRAME + 1, np.bool_))])
     assert free.activity.any()
@@ -373,7 +261,7 @@ def test_a_gpu_computes_voices_with_all_the_digits_of_its_numbers(
             allowed.append(torch.backends.cudnn.allow_tf32)
             return super().forward(audio)
 
-    finder = LocalVoiceFinder(FakeNoting(), embed)
+    finder = LocalSpeakerFinder(FakeNoting(), embed)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)  # as SpeechBrain does while it is imported
     if trial:
         finder.trial(1)
