@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import meeting
-from meeting.config.settings import Config
-from meeting.config.sources import load_config
 from meeting.core.terminal_text import visible
 from pipelines.errors import MeetingError, SettingsError, StoreError
 
 if TYPE_CHECKING:
+    from meeting.config.settings import Config
     from meeting.storage.store import Store
 
 EXPECTED = 2
@@ -52,6 +51,8 @@ FLAGS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code and never lets a traceback out."""
     options = parser().parse_args(arguments)
+    from meeting.config.sources import load_config
+
     try:
         flags = {setting: getattr(options, flag, None) for flag, setting in FLAGS.items()}
         code = _run(options, load_config(options.config, flags=flags))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelines.options import (
     DEVICE,
@@ -42,8 +42,7 @@ RENAMED_UNTIL = "0.2"
 """The version in which `RENAMED` is to be emptied"""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """What a setting means, and which values it may have."""
 
     text: str
@@ -62,8 +61,7 @@ class Rule:
     """Whether its value must never be shown"""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A setting with all that is known of it."""
 
     name: Name
