@@ -9,13 +9,15 @@ from concurrent.futures import Future
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-from meeting.config.settings import Models
+from meeting.config.settings import Limits, Models
 from meeting.sources.backend import Backend, Engine
 from meeting.storage.files.recovery_attempts import RecoveryQueue
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError, ModelError
 
 log = logging.getLogger(__name__)
+
+_LIMITS = Limits()
 
 CLOSE_TIMEOUT = 1.0
 """Seconds that models have to finish what they are doing when the process ends"""
@@ -103,7 +105,7 @@ class Services:
     engine: EngineLoader
     _: KW_ONLY
     keep_audio: bool = True
-    backlog: float = 60.0
+    backlog: float = _LIMITS.backlog
     """Seconds of audio that may wait for the models, loaded or not, before frames have to wait as well"""
     longest: float | None = None
     """Seconds after which a source is heard no further, whatever its last frame still holds; None is any time"""

@@ -15,9 +15,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from meeting.config.settings import Limits
 from meeting.transport.addresses import client_network, is_loopback
 
 log = logging.getLogger(__name__)
+
+_LIMITS = Limits()
 
 HEADER_SECONDS = 10.0
 """Seconds within which a request must have come whole, but for its body, from the connection or the last answer on"""
@@ -43,9 +46,9 @@ READ_BYTES = 1 << 16
 class Bounds:
     """How many connections there may be."""
 
-    waiting: int = 128
+    waiting: int = _LIMITS.pending
     """That wait for their clients, beside those that are silent"""
-    waiting_each: int = 64
+    waiting_each: int = _LIMITS.pending_per_address
     """The same from one address, which for IPv6 is a /64; not for this machine's own and other proxies'"""
     total: int = 10_000
     """In all"""
