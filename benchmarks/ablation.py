@@ -182,7 +182,7 @@ def diarts_own(material: Material) -> Figures:
     board = Board(material.heard.cells)
     board.take([whole])
     rate = error(raster(material.heard.turns, material.heard.cells).on, board.on).rate
-    return Figures(rate, rate, cpwer(material, [whole], MergeOptions(min_piece=NEVER, clear=2.0)))
+    return Figures(rate, rate, cpwer(material, [whole], MergeOptions(min_run=NEVER, min_own_share=2.0)))
 
 
 def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
@@ -217,11 +217,11 @@ def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
         ),
         "re-clustering only for new voices": but(recluster_interval=NEVER, first_recluster_interval=NEVER),
         "no last pass (second_pass: off)": but(second_pass="off"),
-        "one speaker per line": lambda m: run(m, base, MergeOptions(min_piece=NEVER, clear=2.0)),
-        "no short answers in between": lambda m: run(m, base, MergeOptions(clear=2.0)),
-        "sentences cut anywhere": lambda m: run(m, base, MergeOptions(least_part=0)),
+        "one speaker per line": lambda m: run(m, base, MergeOptions(min_run=NEVER, min_own_share=2.0)),
+        "no short answers in between": lambda m: run(m, base, MergeOptions(min_own_share=2.0)),
+        "sentences cut anywhere": lambda m: run(m, base, MergeOptions(min_part=0)),
         "every change of label splits": lambda m: run(
-            m, base, MergeOptions(min_piece=0, min_share=0, min_words=1, least_part=0)
+            m, base, MergeOptions(min_run=0, min_share=0, min_words=1, min_part=0)
         ),
     }
 

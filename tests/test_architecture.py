@@ -63,7 +63,7 @@ The same table stands in docs/architecture.md.
 """
 
 LIBRARIES = {
-    "rx": "pipelines.stream.stream",
+    "rx": "pipelines.stream.stream pipelines.stream.operators",
     "diart": "pipelines.diarization.local_speakers",
     "pyannote": "pipelines.models.checkpoints meeting.evaluation.scores",
     "faster_whisper": "pipelines.asr.whisper pipelines.asr.whisper_batch",
@@ -96,6 +96,7 @@ PURE = {
     "pipelines.options": "",
     "pipelines.timing": "",
     "pipelines.stream.merge": "numpy",
+    "pipelines.stream.split": "numpy",
     "meeting.config": "yaml",
     "meeting.core": "",
     "meeting.session": "",
@@ -113,8 +114,8 @@ STATE_MACHINE = names(
 """Modules and folders that touch none of IMPURE"""
 
 DOORS = names(
-    "pipelines.stream.stream pipelines.engine.job_queue meeting.cli meeting.__main__ meeting.sources "
-    "meeting.live meeting.delivery meeting.server.websocket meeting.storage.files.recovery_attempts "
+    "pipelines.stream.stream pipelines.stream.operators pipelines.engine.job_queue meeting.cli meeting.__main__ "
+    "meeting.sources meeting.live meeting.delivery meeting.server.websocket meeting.storage.files.recovery_attempts "
     "meeting.storage.orphans"
 )
 """Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line"""

@@ -432,10 +432,10 @@ AUDIO = (
     ),
     Mutant(
         "first-failure-ends-the-stream",
-        "pipelines/stream/stream.py",
-        "        return item.convert(item.future.result())\n    except Exception as error:",
-        "        return item.convert(item.future.result())\n    except KeyError as error:",
-        ("tests/pipelines/stream/test_stream.py",),
+        "pipelines/stream/operators.py",
+        "            return self.convert(self.future.result())\n        except Exception as error:",
+        "            return self.convert(self.future.result())\n        except KeyError as error:",
+        ("tests/pipelines/stream/test_stream.py", "tests/pipelines/stream/test_operators.py"),
     ),
     Mutant(
         "rebuilt-before-all-is-said",

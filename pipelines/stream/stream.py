@@ -1,29 +1,24 @@
-"""The wiring: audio in, outputs out, through an RxPY stream with two branches. The only file that knows Rx.
+"""The wiring: audio in, outputs out, through an RxPY stream with two branches.
 
     audio ─┬─▶ StepChunker ─▶ WindowBuffer ─▶ engine.find ─▶ SpeakerTracker ── turns, speakers ─┐
-           └─▶ Endpointer ─▶ engine.read ── hypotheses────────────────────────────────┴─▶ Merger ─▶ emit
+           └─▶ Endpointer ─▶ engine.read ── hypotheses ─────────────────────────────────────────┴─▶ Merger ─▶ emit
 
-Each block is guarded: an exception becomes a `BlockFailed` value, because in Rx the first error would end the
-stream. When the audio completes, each block is flushed after everything before it has passed.
+What the operators do is in `operators.py`; no other file knows Rx. When the audio completes, each block is flushed
+after everything before it has passed.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import rx
 from rx import operators as ops
 from rx.core.typing import Observable
-from rx.disposable import Disposable
-from rx.internal.exceptions import DisposedException
-from rx.scheduler import EventLoopScheduler, ImmediateScheduler
 from rx.subject import Subject
 
 from pipelines.asr.recogniser import absolute_words
@@ -38,6 +33,7 @@ from pipelines.diarization.windows import WindowBuffer
 from pipelines.engine.engine import Engine
 from pipelines.options import PipelineOptions
 from pipelines.stream.merge import Merger
+from pipelines.stream.operators import Pending, ResultThread, guarded, guarded_merge, items_of, through
 from pipelines.stream.progress import Progress
 from pipelines.types import (
     SAMPLE_RATE,
@@ -47,7 +43,6 @@ from pipelines.types import (
     Output,
     Samples,
     Span,
-    TurnsRevised,
     Utterance,
     Window,
 )
@@ -112,31 +107,31 @@ class Pipeline:
         self._progress = Progress(lambda: engine.speech.busy + engine.voices.busy)
         self._done = threading.Event()
         self._audio: Subject = Subject()
-        self._outputs = _Outputs()
+        self._results = ResultThread()
         self._poor = SecondPassBuffer()
         voice = SharedVad(engine.listen())
         endpointer = Endpointer(voice.reader(), endpointer_options(options))
         tracker, merger = SpeakerTracker(speaker_options(options, engine.thresholds)), Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
         turns = audio.pipe(
-            _through("steps", StepChunker()),
-            _through("windows", WindowBuffer(voice.reader())),
-            ops.map(_guarded("diarization", self._find)),
-            self._in_order(),
+            through("steps", StepChunker()),
+            through("windows", WindowBuffer(voice.reader())),
+            ops.map(guarded("diarization", self._find)),
+            self._results.in_order(),
             ops.do_action(self._progress.voiced),
             ops.filter(lambda item: item is not None),
-            _through("speakers", tracker),
+            through("speakers", tracker),
         )
         readings = audio.pipe(
-            _through("endpointer", endpointer),
-            ops.map(_guarded("recogniser", self._read)),
-            self._in_order(),
+            through("endpointer", endpointer),
+            ops.map(guarded("recogniser", self._read)),
+            self._results.in_order(),
             ops.do_action(self._progress.read),
         )
         merged = rx.merge(turns, readings).pipe(
             ops.concat(rx.defer(lambda _: self._second_readings())),
             ops.filter(lambda item: item is not None),
-            ops.flat_map(_guarded_merge(merger)),
+            ops.flat_map(guarded_merge(merger)),
         )
         self._subscription = merged.subscribe(self._tell, self._broke, self._done.set)
         engine.enter(self._owner)
@@ -151,7 +146,7 @@ class Pipeline:
         stats = self._progress.due()
         if stats is not None:
             told = replace(stats, load=self._engine.load, left_out=self._engine.thinning.label)
-            self._later(lambda: self._tell(told))
+            self._results.later(lambda: self._tell(told))
 
     @property
     def backlog(self) -> float:
@@ -171,7 +166,7 @@ class Pipeline:
     def close(self) -> None:
         """Free threads and whoever waits; abandons what is still on its way."""
         self._subscription.dispose()
-        self._outputs.dispose()
+        self._results.dispose()
         self._progress.close()
         self._engine.leave(self._owner)
         self._done.set()
@@ -179,7 +174,7 @@ class Pipeline:
     def _find(self, window: Window) -> Any:
         self._progress.sent_window()
         found = self._engine.find(window, self._owner, self.live)
-        return _Pending(found, "diarization", Span(max(0, window.start), window.start + WINDOW))
+        return Pending(found, "diarization", Span(max(0, window.start), window.start + WINDOW))
 
     def _read(self, piece: Utterance) -> Any:
         if not (piece.final or self.live) and self._progress.backlog > BEHIND:
@@ -200,15 +195,15 @@ class Pipeline:
                 self._poor.add(again, made)
             return made
 
-        return _Pending(heard, "recogniser", span, reading)
+        return Pending(heard, "recogniser", span, reading)
 
     def _second_readings(self) -> Observable[Any]:
         """What was cut poorly, read again; one after the other, so that other meetings wait for one at most."""
 
         def again(stretch: Passage) -> Observable[Any]:
-            pending = rx.just(stretch).pipe(ops.map(_guarded("recogniser", self._read_again)), self._in_order())
+            pending = rx.just(stretch).pipe(ops.map(guarded("recogniser", self._read_again)), self._results.in_order())
             # where it fails the first reading stands, and nothing is missing
-            return pending.pipe(ops.filter(lambda made: not isinstance(made, BlockFailed)), ops.flat_map(_items))
+            return pending.pipe(ops.filter(lambda made: not isinstance(made, BlockFailed)), ops.flat_map(items_of))
 
         return rx.from_iterable(self._poor.flush()).pipe(
             ops.map(lambda stretch: rx.defer(lambda _: again(stretch))), ops.merge(max_concurrent=1)
@@ -223,34 +218,7 @@ class Pipeline:
             words = absolute_words(result, stretch.span.start)
             return revised_hypotheses(stretch, words) if is_better(stretch.words, words) else []
 
-        return _Pending(heard, "recogniser", stretch.span, readings)
-
-    def _in_order(self) -> Callable[[Observable[Any]], Observable[Any]]:
-        """An operator: each pending item's result when it is there, in the order of the items.
-
-        All of it happens in the thread of the outputs: Rx's `merge` is not safe when items come in one thread and
-        results in another, and a queue of results that are there already would be unwound by recursion.
-        """
-
-        def settled(item: Any) -> Observable[Any]:
-            def subscribe(observer: Any, scheduler: Any = None) -> None:
-                def deliver() -> None:
-                    observer.on_next(_outcome(item))
-                    observer.on_completed()
-
-                if isinstance(item, _Pending):
-                    item.future.add_done_callback(lambda _: self._later(deliver))
-                else:
-                    self._later(deliver)
-
-            return rx.create(subscribe)
-
-        here = ops.observe_on(self._outputs)
-        return lambda items: items.pipe(here, ops.map(settled), ops.merge(max_concurrent=1))
-
-    def _later(self, action: Callable[[], None]) -> None:
-        """In the thread of the outputs; never once the pipeline is closed."""
-        self._outputs.schedule(lambda *_: action())
+        return Pending(heard, "recogniser", stretch.span, readings)
 
     def _tell(self, output: Output) -> None:
         try:
@@ -261,84 +229,3 @@ class Pipeline:
     def _broke(self, error: Exception) -> None:
         log.error("the pipeline's stream ended early", exc_info=error)
         self._done.set()
-
-
-class _Outputs(EventLoopScheduler):  # type: ignore[misc]  # rx is not followed by mypy
-    """One thread for all outputs. Once disposed of it drops what it is given, where Rx would raise in that thread."""
-
-    def schedule_absolute(self, duetime: Any, action: Any, state: Any = None) -> Any:
-        with suppress(DisposedException):
-            return super().schedule_absolute(duetime, action, state)
-        return Disposable()
-
-
-@dataclass(frozen=True)
-class _Pending:
-    """A result on its way from the engine."""
-
-    future: Future[Any]
-    block: str
-    span: Span
-    convert: Callable[[Any], Any] = lambda result: result
-
-
-def _outcome(item: Any) -> Any:
-    """The result of a pending item that is done, or its failure as a value; anything else as it is."""
-    if not isinstance(item, _Pending):
-        return item
-    try:
-        return item.convert(item.future.result())
-    except Exception as error:
-        return _failed(item.block, error, item.span)
-
-
-def _failed(block: str, error: BaseException, span: Span) -> BlockFailed:
-    log.error("block %s failed: %s", block, type(error).__name__, exc_info=error)
-    return BlockFailed(block, type(error).__name__, span)
-
-
-def _guarded(block: str, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function that never raises; failures of earlier blocks pass through it."""
-
-    def guarded(item: Any) -> Any:
-        if isinstance(item, BlockFailed):
-            return item
-        try:
-            return step(item)
-        except Exception as error:
-            return _failed(block, error, getattr(item, "span", Span(0, 0)))
-
-    return guarded
-
-
-def _through(name: str, block: Any) -> Callable[[Observable[Any]], Observable[Any]]:
-    """An operator made of a block: each item through the block, and its `flush()` at the end."""
-    step = _guarded(name, block)
-    flush = _guarded(name, lambda _: block.flush())
-
-    def operator(source: Observable[Any]) -> Observable[Any]:
-        tail = rx.defer(lambda _: _items(flush(None)))
-        return source.pipe(ops.flat_map(lambda item: _items(step(item))), ops.concat(tail))
-
-    return operator
-
-
-def _items(result: Any) -> Observable[Any]:
-    values = [result] if isinstance(result, BlockFailed) else result
-    return rx.from_iterable(values, ImmediateScheduler())
-
-
-def _guarded_merge(merger: Merger) -> Callable[[Any], Observable[Any]]:
-    """Readings and turns through the merger; turns and everything else also go out as they are."""
-    merge = _guarded("merge", merger)
-
-    def step(item: Any) -> Observable[Any]:
-        values: Iterable[Any] = [item]
-        if isinstance(item, Hypothesis):
-            values = []
-        if isinstance(item, Hypothesis | TurnsRevised):
-            merged = merge(item)
-            values = [*values, *([merged] if isinstance(merged, BlockFailed) else merged)]
-        return rx.from_iterable(values, ImmediateScheduler())
-
-    return step
