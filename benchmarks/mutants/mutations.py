@@ -304,10 +304,10 @@ ACCESS = (
     ),
     Mutant(
         "pongs-that-nobody-reads-pile-up",
-        "meeting/transport/keepalive.py",
-        "held = self.read_paused or not self.writable.is_set() or self._resting is not None",
-        "held = self.read_paused or self._resting is not None",
-        ("tests/meeting/transport/test_keepalive.py",),
+        "meeting/transport/websocket_connection.py",
+        "paused = self.read_paused or not self.writable.is_set() or self._rate_timer is not None",
+        "paused = self.read_paused or self._rate_timer is not None",
+        ("tests/meeting/transport/test_websocket_connection.py",),
     ),
     Mutant(
         "text-in-the-log",

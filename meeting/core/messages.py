@@ -19,7 +19,7 @@ from pipelines.types import LabelChange, PipelineStats, Segment, Speaker, Word, 
 VERSION = 1
 """Protocol version that `start` must name"""
 
-MOST_TEXT = 65_536
+MAX_TEXT = 65_536
 """Characters of a client's text frame; more is not even parsed"""
 
 HEADER = struct.Struct("<IQ")
@@ -370,9 +370,9 @@ def encode_with(message: SnapshotMessage | EarlierMessage, lines: Iterable[str])
 
 def decode(text: str) -> ClientMessage:
     """Parse a client's text frame; raises ProtocolError with what was wrong."""
-    if len(text) > MOST_TEXT:
+    if len(text) > MAX_TEXT:
         raise ProtocolError(
-            f"a text frame has at most {MOST_TEXT} characters, this one {len(text)}",
+            f"a text frame has at most {MAX_TEXT} characters, this one {len(text)}",
             ErrorCode.TOO_LARGE,
             CloseCode.TOO_LARGE,
         )

@@ -20,7 +20,7 @@ from meeting.live.rooms import Rooms
 from meeting.server.handshake import accept, admit
 from meeting.server.security.auth import Authenticator
 from meeting.session.events import ClientRejected, FrameReceived, StopReceived
-from meeting.transport.connections import Peer, peer_of
+from meeting.transport.connections import Connection, connection_of
 from pipelines.errors import NotFound, StoreError
 
 log = logging.getLogger(__name__)
@@ -51,9 +51,10 @@ async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str, authenticator
     try:
         grant = await admit(socket, authenticator, meeting_id)
         room = await rooms.enter(meeting_id)
-        peer = peer_of(socket.scope)
+        connection = connection_of(socket.scope)
         # Without tokens all have the same role: then nobody can be told apart, and nobody has a place kept.
-        if peer is not None and not peer.admit(reserved=authenticator.required and grant.role >= Role.SPEAK):
+        reserved = authenticator.required and grant.role >= Role.SPEAK
+        if connection is not None and not connection.admit(reserved):
             await _reject(socket, ErrorCode.TOO_MANY, NO_ROOM, CloseCode.TOO_MANY)
         elif room is not None:
             await _join(socket, room, authenticator, grant)
@@ -122,11 +123,11 @@ async def _send_all(socket: WebSocket, outbox: Outbox) -> None:
 
 
 async def _receive_all(socket: WebSocket, room: Room, client: int, grant: Grant) -> None:
-    peer = peer_of(socket.scope)
+    connection = connection_of(socket.scope)
     async for data in _messages(socket):
         await room.ready()
         try:
-            await _handle(room, client, data, grant, peer)
+            await _handle(room, client, data, grant, connection)
         except ProtocolError as error:
             room.post(ClientRejected(client, error))
 
@@ -137,7 +138,7 @@ async def _messages(socket: WebSocket) -> AsyncIterator[str | bytes]:
         yield text if text is not None else data or b""
 
 
-async def _handle(room: Room, client: int, data: str | bytes, grant: Grant, peer: Peer | None) -> None:
+async def _handle(room: Room, client: int, data: str | bytes, grant: Grant, connection: Connection | None) -> None:
     if isinstance(data, bytes):
         if grant.role < Role.SPEAK:  # not even counted: the source must not wait because of it
             raise ProtocolError("audio comes after start")
@@ -147,8 +148,8 @@ async def _handle(room: Room, client: int, data: str | bytes, grant: Grant, peer
         case Start() if grant.role < Role.SPEAK:
             raise _unauthorized("your link allows to read along, not to speak")
         case Start() as start:
-            if peer is not None:
-                peer.speaks = True
+            if connection is not None:
+                connection.sends_audio = True
             room.start(client, start)
         case Stop():
             room.post(StopReceived(client))

@@ -16,7 +16,7 @@ from meeting.core import messages
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import (
     HEADER,
-    MOST_TEXT,
+    MAX_TEXT,
     VERSION,
     AudioFrame,
     AudioInfo,
@@ -282,11 +282,11 @@ def test_a_long_text_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(messages, "json", SimpleNamespace(loads=loads, dumps=json.dumps))
     with pytest.raises(ProtocolError, match="at most 65536 characters, this one 65561") as caught:
-        decode(json.dumps({"type": "stop", "x": "y" * MOST_TEXT}))
+        decode(json.dumps({"type": "stop", "x": "y" * MAX_TEXT}))
     assert (caught.value.code, caught.value.close, parsed) == ("too_large", 4413, [])
     fits = json.dumps({"type": "stop", "x": ""})
-    assert decode(fits.replace('""', '"' + "y" * (MOST_TEXT - len(fits)) + '"')) == Stop()
-    assert parsed == [MOST_TEXT]
+    assert decode(fits.replace('""', '"' + "y" * (MAX_TEXT - len(fits)) + '"')) == Stop()
+    assert parsed == [MAX_TEXT]
 
 
 def test_a_message_of_the_longest_names_and_words_in_any_script_fits() -> None:

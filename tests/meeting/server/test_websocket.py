@@ -17,15 +17,15 @@ from websockets.exceptions import InvalidStatus
 
 from meeting.core.access import FULL_ACCESS, Role
 from meeting.core.errors import CloseCode
-from meeting.core.messages import HEADER, MOST_TEXT, AudioFrame, Ended, encode
+from meeting.core.messages import HEADER, MAX_TEXT, AudioFrame, Ended, encode
 from meeting.delivery import archive, history
 from meeting.delivery.outbox import LIMIT, Outbox
 from meeting.server.security.auth import Authenticator
 from meeting.server.websocket import _join
 from meeting.session.session import BENCH
 from meeting.storage.store import DATABASE, Store
-from meeting.transport.connections import Connections
-from meeting.transport.keepalive import PatientProtocol
+from meeting.transport.connections import ConnectionRegistry
+from meeting.transport.websocket_connection import WebSocketConnection
 from pipelines.errors import StoreError
 from pipelines.types import SAMPLE_RATE, LabelChange, Segment, Span, SpeakersRevised, Word
 from tests.fakes.access_fakes import TOKEN, locked
@@ -104,7 +104,7 @@ def test_who_reads_a_meeting_that_is_over_counts_as_let_in_however_long_it_takes
     with served.connect(meeting_id) as late:
         while True not in admitted:
             found = list(served.server.server_state.connections)
-            admitted += [one._peer.admitted for one in found if isinstance(one, PatientProtocol)]
+            admitted += [one._connection.admitted for one in found if isinstance(one, WebSocketConnection)]
             threading.Event().wait(0.01)
         go_on.set()
         assert late.close_code() == 1000
@@ -309,7 +309,7 @@ def test_bad_input_before_the_meeting_is_live(served: Serving, message: Any, cod
 
 
 def test_a_long_text_closes_the_connection_that_sent_it(tmp_path: Path) -> None:
-    long = '{"type":"stop","x":"' + "x" * MOST_TEXT + '"}'
+    long = '{"type":"stop","x":"' + "x" * MAX_TEXT + '"}'
     with serving(config(tmp_path)) as served:
         assert refused(served, served.create(), long, start=False) == ("too_large", 4413)
 
@@ -502,7 +502,7 @@ def test_a_host_ends_a_meeting_on_the_socket_and_others_cannot(tmp_path: Path) -
 
 def test_who_finds_the_server_full_is_told_so(served: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     meeting = served.create()
-    monkeypatch.setattr(Connections, "admit", lambda self, peer, reserved: False)
+    monkeypatch.setattr(ConnectionRegistry, "admit", lambda self, connection, reserved: False)
     with served.connect(meeting) as reader:
         message = reader.receive()
         assert (message["code"], message["fatal"]) == ("too_many", True)

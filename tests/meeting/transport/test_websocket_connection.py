@@ -20,8 +20,8 @@ from meeting.config.settings import Config
 from meeting.core.messages import AudioFrame
 from meeting.server.run import server_config
 from meeting.session import course
-from meeting.transport import keepalive
-from meeting.transport.connections import Bounds, Connections, Peer
+from meeting.transport import websocket_connection
+from meeting.transport.connections import Connection, ConnectionLimits, ConnectionRegistry
 from meeting.transport.uvicorn_parts import ServerState
 from pipelines.types import SAMPLE_RATE
 from tests.fakes.server_fakes import FakeBackend, FakePipeline, Serving, config, serving, tone, wait_ready
@@ -62,8 +62,8 @@ def free() -> Iterator[threading.Event]:
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: threading.Event) -> Iterator[Serving]:
     """A server that loses its patience in a moment."""
-    monkeypatch.setattr(keepalive, "PING_EVERY", EVERY)
-    monkeypatch.setattr(keepalive, "PING_TIMEOUT", TIMEOUT)
+    monkeypatch.setattr(websocket_connection, "PING_INTERVAL", EVERY)
+    monkeypatch.setattr(websocket_connection, "PING_TIMEOUT", TIMEOUT)
     monkeypatch.setattr(course, "REMIND", EVERY)
     with serving(config(tmp_path), FakeBackend(pipeline=HeldPipeline)) as running:
         wait_ready(running)
@@ -98,10 +98,10 @@ async def hold_back(source: ClientConnection, times: int) -> None:
         seen += [message["seq"]] if message["type"] == "ack" else []
 
 
-def sockets(served: Serving) -> list[keepalive.PatientProtocol]:
+def sockets(served: Serving) -> list[websocket_connection.WebSocketConnection]:
     """The server's side of each open socket."""
     found = list(served.server.server_state.connections)
-    return [connection for connection in found if isinstance(connection, keepalive.PatientProtocol)]
+    return [connection for connection in found if isinstance(connection, websocket_connection.WebSocketConnection)]
 
 
 def held(served: Serving) -> bool:
@@ -222,7 +222,7 @@ class Wire(asyncio.Transport):
 class Talk:
     """The server's side of one socket without a server: bytes go in by hand."""
 
-    def __init__(self, speaks: bool = False) -> None:
+    def __init__(self, sends_audio: bool = False) -> None:
         self.got: list[dict[str, Any]] = []
         self.told: asyncio.Queue[Any] = asyncio.Queue()
 
@@ -231,13 +231,13 @@ class Talk:
 
         settings = server_config(app, Config())
         settings.load()
-        connections = Connections(Bounds(), asyncio.get_running_loop().time)
-        peer = connections.open("127.0.0.1")
-        assert peer is not None
-        self.peer = peer
-        self.peer.speaks = speaks
+        connections = ConnectionRegistry(ConnectionLimits(), asyncio.get_running_loop().time)
+        connection = connections.open("127.0.0.1")
+        assert connection is not None
+        self.connection = connection
+        self.connection.sends_audio = sends_audio
         self.wire = Wire()
-        self.protocol = keepalive.PatientProtocol(settings, ServerState(), {}, peer=peer)
+        self.protocol = websocket_connection.WebSocketConnection(settings, ServerState(), {}, connection=connection)
         self.protocol.connection_made(self.wire)
         self.protocol.data_received(
             b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -284,11 +284,11 @@ class Talk:
 TEXT, BINARY, PING, PONG, CONT = 1, 2, 9, 10, 0
 
 
-def talk(test: Callable[[Talk], Awaitable[None]], speaks: bool = False) -> None:
+def talk(test: Callable[[Talk], Awaitable[None]], sends_audio: bool = False) -> None:
     """A test with one socket."""
 
     async def do() -> None:
-        one = await Talk(speaks).begun()
+        one = await Talk(sends_audio).begun()
         await test(one)
         one.protocol.connection_lost(None)
 
@@ -332,7 +332,7 @@ def test_a_flood_of_small_frames_is_read_in_its_time(opcode: int, data: bytes) -
         while one.wire.reading and taken < 100_000:
             one.take(opcode, data, fin=opcode != CONT)
             taken += 1
-        assert taken < 10 * keepalive.CONTROL_RATE
+        assert taken < 10 * websocket_connection.CONTROL_RATE
 
     talk(test)
 
@@ -373,7 +373,7 @@ def test_who_speaks_may_send_large_messages() -> None:
         one.take(CONT)
         assert len((await one.read())["bytes"]) == 440_000
 
-    talk(test, speaks=True)
+    talk(test, sends_audio=True)
 
 
 def test_a_message_beyond_the_largest_frame_is_refused_whole_or_in_parts() -> None:
@@ -386,54 +386,54 @@ def test_a_message_beyond_the_largest_frame_is_refused_whole_or_in_parts() -> No
         assert one.protocol.conn.close_sent is not None
         assert one.protocol.conn.close_sent.code == 1009
 
-    talk(test, speaks=True)
+    talk(test, sends_audio=True)
 
 
 def test_whose_turn_it_is_and_what_ends_a_socket() -> None:
     async def test(one: Talk) -> None:
         now = asyncio.get_running_loop().time()
-        protocol, peer, wire = one.protocol, one.peer, one.wire
-        assert protocol.overdue(now) is None
-        assert protocol.overdue(now + 31) == "nobody was let in"
-        assert peer.admit()
-        assert protocol.overdue(now + 1000) is None
+        protocol, connection, wire = one.protocol, one.connection, one.wire
+        assert protocol.overdue_reason(now) is None
+        assert protocol.overdue_reason(now + 31) == "nobody was let in"
+        assert connection.admit()
+        assert protocol.overdue_reason(now + 1000) is None
         wire.waiting = 100
-        assert protocol.overdue(now + 1001) is None
-        assert waits(peer) is False
-        assert protocol.overdue(now + 1006) is None
-        assert waits(peer), "what it does not take for five seconds can be taken for someone else"
+        assert protocol.overdue_reason(now + 1001) is None
+        assert waits(connection) is False
+        assert protocol.overdue_reason(now + 1006) is None
+        assert waits(connection), "what it does not take for five seconds can be taken for someone else"
         wire.waiting = 90
-        assert protocol.overdue(now + 1007) is None
-        assert waits(peer) is False
-        assert protocol.overdue(now + 1040) == "what was sent is not taken"
+        assert protocol.overdue_reason(now + 1007) is None
+        assert waits(connection) is False
+        assert protocol.overdue_reason(now + 1040) == "what was sent is not taken"
         wire.close()
-        assert protocol.overdue(now + 1041) is None
-        assert protocol.overdue(now + 1052) == "the rest of it is not taken"
+        assert protocol.overdue_reason(now + 1041) is None
+        assert protocol.overdue_reason(now + 1052) == "the rest of it is not taken"
 
     talk(test)
 
 
-def waits(peer: Peer) -> bool:
-    return peer._connections.waiting == 1
+def waits(connection: Connection) -> bool:
+    return connection._connections.waiting == 1
 
 
 @pytest.mark.parametrize("admitted", [False, True])
 def test_after_the_last_word_it_is_the_client_s_turn_but_who_was_let_in_may_read_it_in_peace(admitted: bool) -> None:
     async def test(one: Talk) -> None:
         if admitted:
-            assert one.peer.admit()
+            assert one.connection.admit()
         one.told.put_nowait("close")
         while not one.protocol.close_sent:
             await asyncio.sleep(0)
-        assert one.protocol.overdue(asyncio.get_running_loop().time()) is None
-        assert waits(one.peer) is not admitted
+        assert one.protocol.overdue_reason(asyncio.get_running_loop().time()) is None
+        assert waits(one.connection) is not admitted
 
     talk(test)
 
 
 def test_the_close_frame_comes_behind_what_is_not_taken_and_does_not_wait_for_it() -> None:
     async def test(one: Talk) -> None:
-        assert one.peer.admit()
+        assert one.connection.admit()
         one.protocol.pause_writing()
         one.told.put_nowait("close")
         for _ in range(10):
