@@ -18,7 +18,7 @@ from meeting.core.records import EditedLine, Edits, Gap, Meeting, Resume, Source
 from meeting.live.recovery import restore, window_left
 from meeting.storage.edit_store import EditStore
 from meeting.storage.files.journal import Journal, in_use
-from meeting.storage.files.recovery_attempts import AT_ONCE
+from meeting.storage.files.recovery_attempts import MAX_AT_ONCE
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from pipelines.errors import ModelMissing, StoreError
@@ -414,9 +414,9 @@ def test_of_many_meetings_only_some_hold_a_pipeline_at_once(tmp_path: Path) -> N
     backend = FakeBackend(pipeline=Held)
     with serving(config(tmp_path), backend) as served:
         recovery_queue = served.app.state.rooms.services.recovery_queue
-        while len(recovery_queue._waiting) < 1 + len(ids) - AT_ONCE or len(backend.pipelines) < AT_ONCE:
+        while len(recovery_queue._waiting) < 1 + len(ids) - MAX_AT_ONCE or len(backend.pipelines) < MAX_AT_ONCE:
             threading.Event().wait(0.01)
-        assert len(backend.pipelines) == AT_ONCE
+        assert len(backend.pipelines) == MAX_AT_ONCE
         goes_on.set()
         wait_ready(served)
         assert len(backend.pipelines) == 1 + len(ids)

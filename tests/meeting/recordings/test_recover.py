@@ -19,7 +19,7 @@ from meeting.storage.store import Store
 from pipelines.errors import MeetingError, ModelMissing, NotFound
 from pipelines.types import SAMPLE_RATE, Span
 from tests.fakes.server_fakes import FakeBackend, config, serving, tone, wait_ready
-from tests.meeting.storage.test_recovery_attempts import GOOD, NOW, SOURCE, left_behind
+from tests.meeting.storage.files.test_recovery_attempts import GOOD, NOW, SOURCE, left_behind
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -83,11 +83,11 @@ def test_a_line_of_a_meeting_that_is_over_is_labelled_and_written_and_its_turn_w
     assert [(s.text, s.speaker, s.rev) for s in record.segments] == [("we meet", "spk2", 4)]
     assert record.turns == (Turn(LINE.span, "spk2"),)
     kept = edit_store.edits(A).lines["s1"]
-    assert (kept.heard, kept.labelled, kept.segment.words[0]) == (WORDS, True, WORDS[0])
+    assert (kept.recognised, kept.labelled, kept.segment.words[0]) == (WORDS, True, WORDS[0])
     with pytest.raises(Conflict):
         edit_store.change(A, SegmentChange("s1", 3, True, "spk1"))
     edit_store.change(A, SegmentChange("s1", 4, text="wee meet"))
-    assert edit_store.edits(A).lines["s1"].heard == WORDS
+    assert edit_store.edits(A).lines["s1"].recognised == WORDS
     assert edit_store.edits(A).lines["s1"].labelled
 
 
