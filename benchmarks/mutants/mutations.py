@@ -521,5 +521,36 @@ TEXT = (
 )
 """Honest words and labels"""
 
-MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT)
+SETTINGS = (
+    Mutant(
+        "two-names-of-a-setting-taken",
+        "meeting/config/sources.py",
+        "if new in given:",
+        "if False:",
+        ("tests/meeting/config/test_sources.py",),
+    ),
+    Mutant(
+        "old-name-without-a-word",
+        "meeting/config/sources.py",
+        'log.warning("%s is called %s now',
+        'log.debug("%s is called %s now',
+        ("tests/meeting/config/test_sources.py",),
+    ),
+    Mutant(
+        "secret-in-a-refusal",
+        "meeting/config/sources.py",
+        'shown = "the value given" if setting.rule.secret else repr(value)',
+        "shown = repr(value)",
+        ("tests/meeting/config/test_sources.py",),
+    ),
+    Mutant(
+        "language-that-nobody-reads",
+        "pipelines/engine/loader.py",
+        "if language and choice.languages and language not in choice.languages:",
+        "if False:",
+        ("tests/pipelines/engine/test_loader.py",),
+    ),
+)
+
+MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT, *SETTINGS)
 """All faults"""
