@@ -78,11 +78,11 @@ class Filling:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.listen = engine.listen
+        self.open_vad = engine.open_vad
 
-    def find(self, window: Window) -> Any:
+    def find_speakers(self, window: Window) -> Any:
         """The local voices of a window."""
-        return self._engine.find(replace(window, paused=None))
+        return self._engine.find_speakers(replace(window, paused=None))
 
 
 def prepare(reference: Reference, engine: Engine) -> Material:
@@ -98,17 +98,17 @@ def read(
     reference: Reference, engine: Engine, options: EndpointerOptions
 ) -> tuple[tuple[Hypothesis, ...], tuple[Hypothesis, ...]]:
     """The final readings of a recording, and the same with second ones where those are to be believed."""
-    cutter, poor = Endpointer(engine.listen(), options), SecondPassBuffer()
+    cutter, poor = Endpointer(engine.open_vad(), options), SecondPassBuffer()
     slices = [piece for audio in read_recording(reference.audio) for piece in cutter(audio)] + cutter.flush()
     found: dict[int, Hypothesis] = {}
     for piece in filter(lambda piece: piece.final, slices):
-        heard = engine.read(piece, reference.name).result()
+        heard = engine.recognise(piece, reference.name).result()
         assert heard is not None
         found[piece.index] = Hypothesis(piece.index, piece.span, True, absolute_words(heard, piece.span.start))
         poor.add(piece, found[piece.index])
     first = tuple(found.values())
     for stretch in poor.flush():
-        heard = engine.read(stretch.utterance, (reference.name, "again")).result()
+        heard = engine.recognise(stretch.utterance, (reference.name, "again")).result()
         words = absolute_words(heard, stretch.span.start) if heard is not None else ()
         if is_better(stretch.words, words):
             revised = revised_hypotheses(stretch, words)

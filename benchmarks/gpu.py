@@ -30,7 +30,7 @@ from benchmarks.replay import cpu
 from pipelines.asr.recogniser import RecognitionRequest
 from pipelines.asr.whisper import WhisperRecogniser
 from pipelines.errors import MeetingError
-from pipelines.models.gpu_memory import GB, SHAPES, needed
+from pipelines.models.gpu_memory import GB, SHAPES, required_gb
 from pipelines.types import SAMPLE_RATE
 from tests.fakes.tiny_whisper import TINY, TURBO, WORDS, Shape, build
 
@@ -144,7 +144,7 @@ def beside(row: dict[str, Any], size: str, before: float | None) -> dict[str, An
     return {
         **row,
         "gigabytes": now - before if now is not None and before is not None else None,
-        "gigabytes_computed": needed(shape, row["compute"], row["batch"]) if shape else None,
+        "gigabytes_computed": required_gb(shape, row["compute"], row["batch"]) if shape else None,
     }
 
 
@@ -308,13 +308,13 @@ def seconds_of(work: Callable[[int], object], batch: int, least: float) -> float
 
 def measure_voices(device: str, counts: Sequence[int], least: float) -> list[dict[str, Any]]:
     """Windows of 5 s whose voices are found per second, by the embedded segmentation and embedding; none without."""
-    from pipelines.engine.loader import load_finder
-    from pipelines.models.loading import decide
+    from pipelines.engine.loader import load_speaker_finder
+    from pipelines.models.probe import probe_and_select
     from pipelines.options import EngineOptions
 
     try:
         options = EngineOptions(set="embedded", device=device)
-        finder = load_finder(decide(options), options, 1)
+        finder = load_speaker_finder(probe_and_select(options), options, 1)
     except MeetingError as error:
         print(f"  voices are not measured: {error}", file=sys.stderr, flush=True)
         return []

@@ -304,16 +304,17 @@ def _text(meeting: str, format: str, config: Config) -> str:
 
 
 def _models(options: argparse.Namespace, config: Config) -> int:
-    from pipelines.models.loading import decide, pull, status
+    from pipelines.models.pinned_files import file_statuses, pull_embedded
+    from pipelines.models.probe import probe_and_select
 
     if options.action == "pull":
-        for path in pull(config.models.cache_dir):
+        for path in pull_embedded(config.models.cache_dir):
             print(visible(path))
         return 0
-    for file in status(config.models.cache_dir):
+    for file in file_statuses(config.models.cache_dir):
         line = f"{file.set:9} {file.role:13} {file.state:9} {file.size / 1e6:6.1f} MB  {file.name}  {file.path or ''}"
         print(visible(line))
-    print(f"models.set = {config.models.set}: {decide(config.models).why}")
+    print(f"models.set = {config.models.set}: {probe_and_select(config.models).why}")
     return 0
 
 

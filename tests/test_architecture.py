@@ -67,7 +67,7 @@ LIBRARIES = {
     "diart": "pipelines.diarization.local_speakers",
     "pyannote": "pipelines.models.checkpoints meeting.evaluation.scores",
     "faster_whisper": "pipelines.asr.whisper pipelines.asr.whisper_batch",
-    "ctranslate2": "pipelines.asr.whisper_batch pipelines.models.hub",
+    "ctranslate2": "pipelines.asr.whisper_batch pipelines.models.probe",
     "moonshine_voice": "",
     "silero_vad": "",
     "huggingface_hub": "pipelines.models.hub",

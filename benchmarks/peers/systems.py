@@ -139,16 +139,17 @@ def diart(audio: Audio, models: str = "embedded") -> Result:
     """
     import torch
 
-    from pipelines.models.checkpoints import quietly
-    from pipelines.models.loading import decide, load_embedding, load_segmentation
+    from pipelines.models.checkpoints import warnings_ignored
+    from pipelines.models.factory import load_embedding, load_segmentation
+    from pipelines.models.probe import probe_and_select
     from pipelines.options import EngineOptions
 
     options = EngineOptions(set=models)
     torch.set_num_threads(1)
-    choice = decide(options)
+    choice = probe_and_select(options)
     segmentation, embedding = load_segmentation(choice.segmentation), load_embedding(choice.embedding)
     _without_microphone()
-    with quietly():
+    with warnings_ignored():
         from diart import SpeakerDiarization, SpeakerDiarizationConfig
         from diart.inference import StreamingInference
         from diart.models import EmbeddingModel, SegmentationModel
@@ -167,7 +168,7 @@ def diart(audio: Audio, models: str = "embedded") -> Result:
 
     voice = weighted_ge2e(embedding) if choice.embedding.kind == "ge2e" else embedding
     config = SpeakerDiarizationConfig(SegmentationModel(lambda: segmentation), EmbeddingModel(lambda: voice))
-    with quietly():
+    with warnings_ignored():
         listening = StreamingInference(
             SpeakerDiarization(config), Paced("recording", SAMPLE_RATE), do_profile=False, show_progress=False
         )

@@ -51,12 +51,12 @@ class Heard:
 
 def listen(reference: Reference, engine: Engine) -> Heard:
     """All local voices of a recording; raises AudioError."""
-    steps, windows = StepChunker(), WindowBuffer(engine.listen())
+    steps, windows = StepChunker(), WindowBuffer(engine.open_vad())
     voices: list[LocalSpeakers] = []
 
     def find(found: Iterable[Window]) -> None:
         for window in found:
-            local = engine.find(window).result()
+            local = engine.find_speakers(window).result()
             if local is not None:
                 voices.append(local)
 

@@ -79,9 +79,9 @@ class LocalBackend:
 
     def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
         """Load one copy of each model, or one for each GPU."""
-        from pipelines.engine.loader import load_fleet
+        from pipelines.engine.loader import load_engines
 
-        engine = load_fleet(models, on_progress, self._config.speech.language)
+        engine = load_engines(models, on_progress, self._config.speech.language)
         memory.freeze_objects()
         return engine
 
@@ -97,7 +97,7 @@ class LocalBackend:
 
         options = self._config.pipeline
         options = replace(options, language=language or options.language, hotwords=(*hotwords, *options.hotwords))
-        return Stream(engine.take(), options, emit, source_id)
+        return Stream(engine.assign(), options, emit, source_id)
 
     def release_memory(self) -> None:
         """Give back what closed pipelines have left: their streams are loops, which nobody frees at once."""

@@ -1,7 +1,7 @@
 """The wiring: audio in, outputs out, through an RxPY stream with two branches.
 
-    audio ─┬─▶ StepChunker ─▶ WindowBuffer ─▶ engine.find ─▶ SpeakerTracker ── turns, speakers ─┐
-           └─▶ Endpointer ─▶ engine.read ── hypotheses ─────────────────────────────────────────┴─▶ Merger ─▶ emit
+    audio ─┬─▶ StepChunker ─▶ WindowBuffer ─▶ engine.find_speakers ─▶ SpeakerTracker ── turns, speakers ─┐
+           └─▶ Endpointer ─▶ engine.recognise ── hypotheses ─────────────────────────────────────────────┴─▶ Merger ─▶ emit
 
 What the operators do is in `operators.py`; no other file knows Rx. When the audio completes, each block is flushed
 after everything before it has passed.
@@ -104,12 +104,12 @@ class Pipeline:
         self._options = options
         self._emit = emit
         self._owner = next(_owners)
-        self._progress = Progress(lambda: engine.speech.busy + engine.voices.busy)
+        self._progress = Progress(lambda: engine.busy_seconds)
         self._done = threading.Event()
         self._audio: Subject = Subject()
         self._results = ResultThread()
         self._poor = SecondPassBuffer()
-        voice = SharedVad(engine.listen())
+        voice = SharedVad(engine.open_vad())
         endpointer = Endpointer(voice.reader(), endpointer_options(options))
         tracker, merger = SpeakerTracker(speaker_options(options, engine.thresholds)), Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
@@ -134,7 +134,7 @@ class Pipeline:
             ops.flat_map(guarded_merge(merger)),
         )
         self._subscription = merged.subscribe(self._tell, self._broke, self._done.set)
-        engine.enter(self._owner)
+        engine.attach(self._owner)
 
     def feed(self, audio: Samples) -> None:
         """More audio, 16 kHz mono, shape (samples,); returns when it is queued. One thread at a time."""
@@ -145,7 +145,7 @@ class Pipeline:
             self._audio.on_next(audio[at : at + AT_ONCE])
         stats = self._progress.due()
         if stats is not None:
-            told = replace(stats, load=self._engine.load, left_out=self._engine.thinning.label)
+            told = replace(stats, load=self._engine.load, left_out=self._engine.shedding.label)
             self._results.later(lambda: self._tell(told))
 
     @property
@@ -168,12 +168,12 @@ class Pipeline:
         self._subscription.dispose()
         self._results.dispose()
         self._progress.close()
-        self._engine.leave(self._owner)
+        self._engine.detach(self._owner)
         self._done.set()
 
     def _find(self, window: Window) -> Any:
         self._progress.sent_window()
-        found = self._engine.find(window, self._owner, self.live)
+        found = self._engine.find_speakers(window, self._owner, self.live)
         return Pending(found, "diarization", Span(max(0, window.start), window.start + WINDOW))
 
     def _read(self, piece: Utterance) -> Any:
@@ -181,7 +181,7 @@ class Pipeline:
             return None
         self._progress.sent_slice(piece)
         options = self._options
-        heard = self._engine.read(piece, self._owner, options.language, options.hotwords, self.live)
+        heard = self._engine.recognise(piece, self._owner, options.language, options.hotwords, self.live)
         index, span, final = piece.index, piece.span, piece.final
         # only what is read again needs its audio; of all others the engine holds it until they were read
         again = piece if final and options.second_pass == "full" else None
@@ -212,7 +212,7 @@ class Pipeline:
     def _read_again(self, stretch: Passage) -> Any:
         # an owner of its own: what was said last in the meeting is no context for it
         language = self._options.language or stretch.hypotheses[0].language
-        heard = self._engine.read(stretch.utterance, (self._owner, "again"), language, self._options.hotwords)
+        heard = self._engine.recognise(stretch.utterance, (self._owner, "again"), language, self._options.hotwords)
 
         def readings(result: Any) -> list[Hypothesis]:
             words = absolute_words(result, stretch.span.start)

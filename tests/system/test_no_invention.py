@@ -11,8 +11,8 @@ from pipelines.asr.moonshine import MoonshineRecogniser
 from pipelines.asr.recogniser import RecognitionRequest
 from pipelines.audio.endpointing import Endpointer
 from pipelines.audio.vad import VadModel
-from pipelines.engine.engine import read_believably
-from pipelines.models.loading import SPEECH, require
+from pipelines.engine.engine import recognise_plausibly
+from pipelines.models.pinned_files import SPEECH, require
 from pipelines.types import SAMPLE_RATE, Samples
 
 LENGTH = 60 * SAMPLE_RATE
@@ -126,5 +126,5 @@ def test_a_minute_of_noise_gives_no_word(sound: Sound, voice: VadModel, recognis
     cutter = Endpointer(voice.stream())
     words = []
     for piece in (*cutter(audio), *cutter.flush()):
-        words += read_believably(recogniser, [RecognitionRequest(piece.audio, partial=not piece.final)])[0].words
+        words += recognise_plausibly(recogniser, [RecognitionRequest(piece.audio, partial=not piece.final)])[0].words
     assert words == []

@@ -66,11 +66,11 @@ def test_a_revision_replaces_what_was_told_of_its_stretch() -> None:
 class FakeEngine:
     """Finds the same voice in each window, but nothing in the second one."""
 
-    def listen(self) -> Any:
+    def open_vad(self) -> Any:
         """Hears speech everywhere."""
         return lambda frame: 1.0
 
-    def find(self, window: Window) -> Future[LocalSpeakers | None]:
+    def find_speakers(self, window: Window) -> Future[LocalSpeakers | None]:
         """At once."""
         found: Future[LocalSpeakers | None] = Future()
         voice = np.zeros((9, 1), np.uint8), np.ones((1, 4), np.float32), np.array([CLEAN])

@@ -22,10 +22,10 @@ def test_the_settings_fit_the_real_engine_and_pipeline() -> None:
 def test_the_language_of_the_settings_is_one_that_the_models_must_read(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[object, object]] = []
 
-    def load_fleet(models: Models, on_progress: object, language: str | None) -> None:
+    def load_engines(models: Models, on_progress: object, language: str | None) -> None:
         told.append((models, language))
 
-    monkeypatch.setattr("pipelines.engine.loader.load_fleet", load_fleet)
+    monkeypatch.setattr("pipelines.engine.loader.load_engines", load_engines)
     config = replace(Config(), speech=Speech(language="de"))
     LocalBackend(config).load_engine(config.models, lambda message: None)
     assert told == [(config.models, "de")]

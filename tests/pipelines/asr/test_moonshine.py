@@ -13,7 +13,7 @@ import pytest
 from pipelines.asr.moonshine import MIN_SAMPLES, MoonshineRecogniser, parse_vocabulary
 from pipelines.asr.recogniser import RecognitionResult
 from pipelines.errors import BlockError, ModelCorrupt, ModelMissing
-from pipelines.models.loading import SPEECH, require
+from pipelines.models.pinned_files import SPEECH, require
 from pipelines.types import SAMPLE_RATE, Samples, samples
 from tests.conftest import Sample
 

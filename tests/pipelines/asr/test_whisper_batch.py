@@ -278,7 +278,7 @@ def finals(recogniser: WhisperRecogniser, together: bool) -> list[RecognitionRes
         for owner in range(4):
             audio = noise(3 + 0.2 * owner, 10 * index + owner)
             piece = Utterance(index, Span(0, len(audio)), audio, True)
-            futures.append(engine.read(piece, owner, "en" if owner else None))
+            futures.append(engine.recognise(piece, owner, "en" if owner else None))
             if not together:
                 futures[-1].result(60)
     found = [future.result(60) for future in futures]

@@ -26,7 +26,7 @@ def untrained() -> VoiceEncoder:
 @pytest.fixture(scope="module")
 def trained() -> VoiceEncoder:
     from pipelines.models.checkpoints import build_ge2e
-    from pipelines.models.loading import EMBEDDING, require
+    from pipelines.models.pinned_files import EMBEDDING, require
 
     return build_ge2e(require(EMBEDDING))
 

@@ -130,11 +130,12 @@ def assert_same(one: LocalSpeakers, other: LocalSpeakers) -> None:
 @pytest.fixture(scope="module")
 def real() -> LocalSpeakerFinder:
     from pipelines.diarization.embedding import embed_with_ge2e
-    from pipelines.models.checkpoints import Multilabel, build_ge2e, build_pyannote
-    from pipelines.models.loading import EMBEDDING, SEGMENTATION, require
+    from pipelines.models.checkpoints import MultilabelSegmentation, build_ge2e, build_pyannote
+    from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, require
 
     return LocalSpeakerFinder(
-        Multilabel(build_pyannote(require(SEGMENTATION))).eval(), embed_with_ge2e(build_ge2e(require(EMBEDDING)))
+        MultilabelSegmentation(build_pyannote(require(SEGMENTATION))).eval(),
+        embed_with_ge2e(build_ge2e(require(EMBEDDING))),
     )
 
 

@@ -17,7 +17,7 @@ import pytest
 from pipelines.asr.recogniser import RecognisedWord, RecognitionResult
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine
-from pipelines.engine.load_shedding import Thinning
+from pipelines.engine.load_shedding import Shedding
 from pipelines.engine.loader import load_engine
 from pipelines.options import EngineOptions, PipelineOptions
 from pipelines.stream.stream import Pipeline
@@ -42,14 +42,6 @@ from tests.conftest import Sample
 PATIENCE = 60
 FRAMES = 293
 PLACE = (np.arange(FRAMES) * WINDOW) // FRAMES
-
-
-@dataclass
-class FakeLane:
-    """What a pipeline reads of a lane."""
-
-    busy: float = 0.0
-    dropped: int = 0
 
 
 class FakeVoice:
@@ -77,11 +69,10 @@ class FakeEngine:
     """What is not even queued"""
     slices: list[Utterance] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
-    speech: FakeLane = field(default_factory=FakeLane)
-    voices: FakeLane = field(default_factory=FakeLane)
-    guests: list[object] = field(default_factory=list)
+    busy_seconds: float = 0.0
+    sources: list[object] = field(default_factory=list)
     load: float = 0.25
-    thinning: Thinning = Thinning.NONE
+    shedding: Shedding = Shedding.NONE
 
     def __post_init__(self) -> None:
         self._readers, self._finders = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
@@ -91,20 +82,20 @@ class FakeEngine:
         self._readers.shutdown()
         self._finders.shutdown()
 
-    def enter(self, owner: object) -> None:
+    def attach(self, owner: object) -> None:
         """One more pipeline."""
-        self.guests.append(owner)
+        self.sources.append(owner)
 
-    def leave(self, owner: object) -> None:
+    def detach(self, owner: object) -> None:
         """One fewer."""
-        if owner in self.guests:
-            self.guests.remove(owner)
+        if owner in self.sources:
+            self.sources.remove(owner)
 
-    def listen(self) -> FakeVoice:
+    def open_vad(self) -> FakeVoice:
         """Voice activity for one more source."""
         return FakeVoice()
 
-    def read(
+    def recognise(
         self, piece: Utterance, owner: object, language: str | None, hotwords: Sequence[str], live: bool = False
     ) -> Future[RecognitionResult]:
         """The words of a slice, later."""
@@ -122,7 +113,7 @@ class FakeEngine:
                 words.append(RecognisedWord("high" if level > 0 else "low", at, min(at + STEP, len(piece.audio)), 0.9))
         return RecognitionResult(tuple(words), "en")
 
-    def find(self, window: Window, owner: object, live: bool) -> Future[LocalSpeakers]:
+    def find_speakers(self, window: Window, owner: object, live: bool) -> Future[LocalSpeakers]:
         """The local voices of a window, later."""
         if self.refused(window):
             raise RuntimeError("no room")
@@ -596,12 +587,12 @@ def test_options_reach_the_recogniser(listener: Listener) -> None:
     class FakeCuriousEngine(FakeEngine):
         """Keeps what it is asked."""
 
-        def read(
+        def recognise(
             self, piece: Utterance, owner: object, language: str | None, hotwords: Sequence[str], live: bool
         ) -> Future[RecognitionResult]:
             """The words of a slice, later."""
             asked.append((language, hotwords))
-            return super().read(piece, owner, language, hotwords, live)
+            return super().recognise(piece, owner, language, hotwords, live)
 
     engine = FakeCuriousEngine()
     run(engine, listener, TALK, language="de", hotwords=("Zebra",))
@@ -611,13 +602,13 @@ def test_options_reach_the_recogniser(listener: Listener) -> None:
 
 def test_a_pipeline_is_a_guest_of_its_engine_until_it_is_closed(engine: FakeEngine, listener: Listener) -> None:
     finished, given_up = (Pipeline(engine, PipelineOptions(), listener, "s") for _ in range(2))  # type: ignore[arg-type]
-    assert len(engine.guests) == 2
+    assert len(engine.sources) == 2
     finished.feed(TALK)
     finished.finish()
-    assert len(engine.guests) == 1
+    assert len(engine.sources) == 1
     given_up.close()
     given_up.close()
-    assert engine.guests == []
+    assert engine.sources == []
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Which weights, from where, verified, on which device: the door to all models."""
+"""Loads each of the chosen models: recogniser, segmentation and embedding, from verified weights onto its device."""
 
 from __future__ import annotations
 
@@ -7,70 +7,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.models.hub import count_cuda, fetch, fetch_whisper, look
-from pipelines.models.pinned_files import (
-    EMBEDDED,
-    EMBEDDING,
-    SEGMENTATION,
-    SPEECH,
-    FileStatus,
-    PinnedFile,
-    default_cache_dir,
-    locate,
-    pull,
-    require,
-    resolve_cache_dir,
-    status,
-    terminal_progress,
-)
-from pipelines.models.selection import Available, Choice, ModelRef, choose, is_pinned
-from pipelines.options import EngineOptions
+from pipelines.models.hub import fetch, fetch_whisper
+from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, require
+from pipelines.models.selection import ModelRef, is_pinned
 
 if TYPE_CHECKING:
     from pipelines.asr.whisper import WhisperRecogniser
 
-__all__ = [
-    "EMBEDDED",
-    "EMBEDDING",
-    "SEGMENTATION",
-    "SPEECH",
-    "Available",
-    "Choice",
-    "EngineOptions",
-    "FileStatus",
-    "ModelRef",
-    "PinnedFile",
-    "choose",
-    "count_cuda",
-    "decide",
-    "default_cache_dir",
-    "fastest_that_keeps_pace",
-    "load_embedding",
-    "load_segmentation",
-    "load_whisper",
-    "locate",
-    "look",
-    "pull",
-    "require",
-    "resolve_cache_dir",
-    "status",
-    "terminal_progress",
-]
-
 log = logging.getLogger(__name__)
 
-PACE = 0.35
+MAX_RTF = 0.35
 """Seconds of computing per second of speech that a recogniser may need; partials and diarization take the rest"""
-GROWTH = 2.0
+MIN_SLOWDOWN = 2.0
 """How much slower the next larger Whisper is, at least: no need to fetch it to know"""
 
 
-def decide(settings: EngineOptions) -> Choice:
-    """Look what there is and choose; takes at most `hub_timeout` seconds and a little. Raises ModelError."""
-    return choose(settings, look(settings))
-
-
-def fastest_that_keeps_pace(candidates: Sequence[str], measure: Callable[[str], float], pace: float = PACE) -> str:
+def largest_that_keeps_pace(
+    candidates: Sequence[str], measure: Callable[[str], float], max_rtf: float = MAX_RTF
+) -> str:
     """The largest model that keeps pace; `measure` gives a model's seconds of computing per second of speech.
 
     Candidates are in order of size; the smallest is taken when none keeps pace.
@@ -78,10 +32,10 @@ def fastest_that_keeps_pace(candidates: Sequence[str], measure: Callable[[str], 
     best = candidates[0]
     for name in candidates:
         factor = measure(name)
-        if factor > pace:
+        if factor > max_rtf:
             break
         best = name
-        if factor * GROWTH > pace:
+        if factor * MIN_SLOWDOWN > max_rtf:
             break
     return best
 
@@ -98,7 +52,7 @@ def load_whisper(ref: ModelRef, threads: int = 1, token: str | None = None) -> W
         folder = ref.path or fetch_whisper(name, token, ref.local_only)
         shown = folder.name if ref.path else name
         return load_folder(
-            folder, shown, device=ref.device, compute_type=ref.compute_type, threads=threads, at_once=ref.at_once
+            folder, shown, device=ref.device, compute_type=ref.compute_type, threads=threads, at_once=ref.max_batch
         )
 
     loaded: dict[str, WhisperRecogniser] = {}
@@ -111,7 +65,7 @@ def load_whisper(ref: ModelRef, threads: int = 1, token: str | None = None) -> W
 
     if len(ref.candidates) < 2:
         return load(ref.name)
-    return loaded[fastest_that_keeps_pace(ref.candidates, measure)]
+    return loaded[largest_that_keeps_pace(ref.candidates, measure)]
 
 
 def load_segmentation(ref: ModelRef, token: str | None = None) -> Any:
@@ -119,10 +73,10 @@ def load_segmentation(ref: ModelRef, token: str | None = None) -> Any:
 
     It has `specifications` and `receptive_field`. Raises ModelMissing or ModelCorrupt.
     """
-    from pipelines.models.checkpoints import Multilabel, build_pyannote, place
+    from pipelines.models.checkpoints import MultilabelSegmentation, build_pyannote, to_device
 
     path = require(SEGMENTATION, ref.path.parent) if is_pinned(ref, SEGMENTATION) and ref.path else _file(ref, token)
-    return place(Multilabel(build_pyannote(path)).eval(), ref.device)
+    return to_device(MultilabelSegmentation(build_pyannote(path)).eval(), ref.device)
 
 
 def load_embedding(ref: ModelRef, token: str | None = None) -> Any:
@@ -131,11 +85,11 @@ def load_embedding(ref: ModelRef, token: str | None = None) -> Any:
     "ge2e" is a `ge2e.VoiceEncoder`; "pyannote-embedding" takes audio (batch, 1, samples) and weights
     (batch, frames) and gives (batch, dimension). Raises ModelMissing or ModelCorrupt.
     """
-    from pipelines.models.checkpoints import WeightedVoice, build_ge2e, build_pyannote, place
+    from pipelines.models.checkpoints import WeightedEmbedding, build_ge2e, build_pyannote, to_device
 
     if ref.kind == "ge2e":
-        return place(build_ge2e(require(EMBEDDING, ref.path.parent if ref.path else None)), ref.device)
-    return place(WeightedVoice(build_pyannote(_file(ref, token))).eval(), ref.device)
+        return to_device(build_ge2e(require(EMBEDDING, ref.path.parent if ref.path else None)), ref.device)
+    return to_device(WeightedEmbedding(build_pyannote(_file(ref, token))).eval(), ref.device)
 
 
 def _file(ref: ModelRef, token: str | None) -> Path:
