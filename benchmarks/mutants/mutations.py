@@ -546,7 +546,7 @@ SETTINGS = (
     Mutant(
         "language-that-nobody-reads",
         "pipelines/engine/loader.py",
-        "if language and choice.languages and language not in choice.languages:",
+        "if language and selection.languages and language not in selection.languages:",
         "if False:",
         ("tests/pipelines/engine/test_loader.py",),
     ),

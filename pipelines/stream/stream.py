@@ -1,7 +1,7 @@
 """The wiring: audio in, outputs out, through an RxPY stream with two branches.
 
-    audio ─┬─▶ StepChunker ─▶ WindowBuffer ─▶ engine.find_speakers ─▶ SpeakerTracker ── turns, speakers ─┐
-           └─▶ Endpointer ─▶ engine.recognise ── hypotheses ─────────────────────────────────────────────┴─▶ Merger ─▶ emit
+    audio ─┬─▶ StepChunker ─▶ WindowBuffer ─▶ Engine.find_speakers ─▶ SpeakerTracker ── turns ─┐
+           └─▶ Endpointer ─▶ Engine.recognise ── hypotheses ───────────────────────────────────┴─▶ Merger ─▶ emit
 
 What the operators do is in `operators.py`; no other file knows Rx. When the audio completes, each block is flushed
 after everything before it has passed.

@@ -36,7 +36,7 @@ def test_what_is_chosen_reaches_the_blocks() -> None:
     assert (cut.max_utterance, cut.partial_interval) == (9.0, 1.5)
     assert (speakers.thresholds.window_threshold, speakers.thresholds.match_margin) == (0.0, 0.1)
     assert speakers.thresholds.merge_threshold == PRESETS["ge2e"].merge_threshold
-    assert (speakers.grid.overlap_onset, speakers.second_pass) == (0.6, "off")
+    assert (speakers.activity.overlap_onset, speakers.second_pass) == (0.6, "off")
 
 
 def test_defaults_are_among_what_may_be_chosen() -> None:
