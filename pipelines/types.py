@@ -26,9 +26,14 @@ Samples = NDArray[np.float32]
 """Mono audio at `SAMPLE_RATE`, shape (samples,), values in [-1, 1]."""
 
 
+def milliseconds(samples: int) -> int:
+    """Samples as the nearest whole millisecond, halves upwards; exact, because no fraction is ever formed."""
+    return (samples + 8) // 16
+
+
 def seconds(samples: int) -> float:
-    """Samples as seconds, rounded to the millisecond, half a millisecond up (in integers: no export may differ)."""
-    return (samples + 8) // 16 / 1000
+    """Samples as seconds, rounded to the millisecond as in `milliseconds`, so that no export differs from a message."""
+    return milliseconds(samples) / 1000
 
 
 def samples(seconds: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from enum import Enum
 from typing import Any
 
@@ -106,6 +106,13 @@ class Record:
             return "Speaker ?"
         found = {s.id: s for s in self.speakers}.get(speaker)
         return display_name(found) if found else speaker
+
+
+def iso_time(moment: datetime | None) -> str | None:
+    """A moment as programs are told it: ISO 8601 in UTC with milliseconds; None where there is none."""
+    if moment is None:
+        return None
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def display_name(speaker: Speaker) -> str:

@@ -18,7 +18,7 @@ from meeting.core.edits import SegmentChange, SpeakerChange
 from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.ids import new_id
 from meeting.core.messages import as_dict
-from meeting.core.records import Meeting, Source, State, display_name
+from meeting.core.records import Meeting, Source, State, display_name, iso_time
 from meeting.delivery.archive import File
 from meeting.live.retention import remove_meeting
 from meeting.live.rooms import Rooms
@@ -326,9 +326,9 @@ def _entry(meeting: Meeting, speakers: list[Any], rooms: Rooms) -> dict[str, Any
         "id": meeting.id,
         "title": meeting.title,
         "state": meeting.state,
-        "created_at": _time(meeting.created_at),
-        "started_at": _time(meeting.started_at),
-        "ended_at": _time(meeting.ended_at),
+        "created_at": iso_time(meeting.created_at),
+        "started_at": iso_time(meeting.started_at),
+        "ended_at": iso_time(meeting.ended_at),
         "duration": seconds(samples),
         "segments": meeting.segments,
         "speakers": speakers,
@@ -356,8 +356,8 @@ def _link(link: Link) -> dict[str, Any]:
     return {
         "id": link.id,
         "role": link.role.name.lower(),
-        "created_at": _time(link.created_at),
-        "expires_at": _time(link.expires_at),
+        "created_at": iso_time(link.created_at),
+        "expires_at": iso_time(link.expires_at),
     }
 
 
@@ -365,7 +365,3 @@ def _address(request: Request, meeting_id: str, token: str | None = None) -> str
     root: str = request.app.state.forwarding.root_path
     # A fragment stays in the browser: it is in no request, log or Referer.
     return f"{root}/m/{meeting_id}" + (f"#t={token}" if token else "")
-
-
-def _time(value: datetime | None) -> str | None:
-    return None if value is None else value.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meeting.core.export import milliseconds
 from pipelines import types
 from pipelines.types import (
     SAMPLE_RATE,
@@ -23,6 +22,7 @@ from pipelines.types import (
     Turn,
     Utterance,
     Word,
+    milliseconds,
     samples,
     seconds,
 )

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.core.export import FORMATS, LINE, clock, cues, export, format_named, milliseconds, paragraphs
+from meeting.core.export import FORMATS, LINE, clock, cues, export, format_named, paragraphs
 from meeting.core.records import Gap, Meeting, Record, Source, State
 from pipelines.errors import MeetingError
-from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, Word, samples
+from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, Word, milliseconds, samples
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)
 MODELS = {"speech": "moonshine tiny-en", "languages": ["en"], "device": "cpu", "hub": None, "why": "no hub answered"}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from meeting.core.records import Meeting, Record, Source, State, display_name
+from meeting.core.records import Meeting, Record, Source, State, display_name, iso_time
 from pipelines.types import Speaker
 
 MEETING = Meeting("m1", "Monday", State.ENDED, datetime(2024, 5, 6, 9, tzinfo=timezone.utc))
@@ -54,3 +54,10 @@ def test_equal_records_are_equal_and_models_are_not_shared() -> None:
 def test_a_source_keeps_the_format_it_was_sent_in() -> None:
     source = Source("a", "Ann", "solo", "pcm_s16le", 48000, 2)
     assert (source.language, source.samples, source.audio) == (None, 0, None)
+
+
+def test_a_moment_is_told_in_utc_with_milliseconds() -> None:
+    assert iso_time(None) is None
+    assert iso_time(datetime(2026, 5, 4, 12, 0, 0, 1234, tzinfo=timezone.utc)) == "2026-05-04T12:00:00.001Z"
+    there = timezone(timedelta(hours=2))
+    assert iso_time(datetime(2026, 5, 4, 14, tzinfo=there)) == "2026-05-04T12:00:00.000Z"
