@@ -254,6 +254,7 @@ def _say(text: str) -> None:
 
 def _list(options: argparse.Namespace, config: Config) -> int:
     from meeting.core.records import Meeting
+    from meeting.storage.transcript_store import TranscriptStore
     from pipelines.types import seconds
 
     def line(meeting: Meeting, names: list[str]) -> str:
@@ -264,7 +265,7 @@ def _list(options: argparse.Namespace, config: Config) -> int:
 
     with _store(config) as store:
         found, more = store.meetings(max(1, min(options.limit, 1000)))
-        names = store.speaker_names([meeting.id for meeting in found])
+        names = TranscriptStore(store).speaker_names([meeting.id for meeting in found])
     for one in found:
         print(visible(line(one, names.get(one.id, []))))
     if not found:
@@ -298,9 +299,10 @@ def _export(options: argparse.Namespace, config: Config) -> int:
 
 def _text(meeting: str, format: str, config: Config) -> str:
     from meeting.core.export import export
+    from meeting.storage.transcript_store import TranscriptStore
 
     with _store(config) as store:
-        return export(store.record(store.find(meeting).id), format)
+        return export(TranscriptStore(store).record(store.find(meeting).id), format)
 
 
 def _models(options: argparse.Namespace, config: Config) -> int:

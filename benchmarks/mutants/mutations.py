@@ -120,14 +120,14 @@ STORAGE = (
     ),
     Mutant(
         "delete-leaves-the-journal",
-        "meeting/storage/store.py",
+        "meeting/storage/files/meeting_files.py",
         '.glob(f"{meeting_id}.*")',
         '.glob(f"{meeting_id}.*.flac")',
         ("tests/meeting/storage/test_store.py", "tests/meeting/live/test_retention.py"),
     ),
     Mutant(
         "delete-leaves-the-sound",
-        "meeting/storage/store.py",
+        "meeting/storage/files/meeting_files.py",
         "path.unlink(missing_ok=True)",
         'path.suffix == ".journal" and path.unlink(missing_ok=True)',
         ("tests/meeting/storage/test_store.py", "tests/meeting/live/test_retention.py"),
@@ -146,7 +146,7 @@ STORAGE = (
     Mutant(
         "deleted-text-stays-in-the-log-file",
         "meeting/storage/database.py",
-        "self._traces = self._traces or wipe",
+        "self._erase_pending = self._erase_pending or erase",
         "pass",
         (
             "tests/meeting/storage/test_store.py",

@@ -30,6 +30,7 @@ from meeting.delivery.history import NEWEST, PART, message_of
 from meeting.delivery.single_flight import SingleFlight, shared_task
 from meeting.storage.store import Store
 from meeting.storage.summary import Summary, lines_backwards, read_summary
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import seconds
 
 KEPT = 16_000_000
@@ -121,7 +122,7 @@ class Archive:
         key = (repr(known), kind)
         made = self._files.get(key) if known.meeting.state == State.ENDED else None
         if made is None:
-            record = self._store.record(meeting_id)
+            record = TranscriptStore(self._store).record(meeting_id)
             made = self._files[key] = File(record.meeting.title, export(record, kind).encode())
         return made
 

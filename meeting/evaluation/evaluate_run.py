@@ -14,6 +14,7 @@ from meeting.core.transcript import Transcript, resolve
 from meeting.recordings.replay import Options, replay
 from meeting.sources.backend import Backend, Emit, Engine, Pipeline
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.audio.decoding import AudioDecoder
 from pipelines.stream.merge import Merger
 from pipelines.turns import join_turns, replace_turns
@@ -132,7 +133,7 @@ def run_recording(config: Config, recording: Path, speed: float | None, folder: 
     log = folder / f"{recording.stem}.events.jsonl"
     summary = replay(config, Options(recording, speed, events=log), listening)
     with Store(data) as store:
-        refined = store.record(summary["meeting"])
+        refined = TranscriptStore(store).record(summary["meeting"])
     before, after = cut_at_refine(listening.outputs)
     events = tuple(json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
     return Run(

@@ -18,6 +18,7 @@ from meeting.storage.files import journal
 from meeting.storage.orphans import GIVEN_UP, set_aside
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import SAMPLE_RATE, Span
 
 log = logging.getLogger(__name__)
@@ -33,10 +34,10 @@ def restore(
 
     `window` is in seconds, `now` in UTC; `given_up` says of a journal that it must not be heard. Raises StoreError.
     """
-    record, recovery_store = store.record(meeting_id), RecoveryStore(store)
+    record, recovery_store = TranscriptStore(store).record(meeting_id), RecoveryStore(store)
     if record.meeting.state not in (State.LIVE, State.ENDING):
         return None
-    paths = {source: store.journal_path(meeting_id, source.id) for source in record.sources}
+    paths = {source: store.files.journal_path(meeting_id, source.id) for source in record.sources}
     if any(journal.in_use(path) for path in paths.values()):
         log.info("meeting %s: runs in another process", meeting_id)
         return None
@@ -47,7 +48,7 @@ def restore(
     for source in [source for source, path in left.items() if given_up(path)]:
         _give_up(store, record, source, left.pop(source))
     if not left:
-        _end(store, store.record(meeting_id))
+        _end(store, TranscriptStore(store).record(meeting_id))
         return None
     source = max(left, key=lambda source: left[source].stat().st_mtime)
     heard_at = datetime.fromtimestamp(left[source].stat().st_mtime, timezone.utc)
@@ -57,7 +58,7 @@ def restore(
         resume = replace(resume, lost_at=now)
         recovery_store.save_resume(meeting_id, resume).result()
     left_of_window = window_left(resume.lost_at, now, window)
-    heard = max(_stored_samples(record), flac_samples(store.audio_path(meeting_id, source.id)))
+    heard = max(_stored_samples(record), flac_samples(store.files.audio_path(meeting_id, source.id)))
     return Restored(record, source, resume, left_of_window, heard_at, EditStore(store).edits(meeting_id), heard)
 
 
@@ -73,7 +74,7 @@ def _give_up(store: Store, record: Record, source: Source, path: Path) -> None:
     end = max(start + 1, journal_samples(path, AudioInfo(source.encoding, source.sample_rate, source.channels)))
     RecoveryStore(store).save_gap(record.meeting.id, Gap(source.id, Span(start, end), GIVEN_UP)).result()
     kept = set_aside(path)
-    flac = store.audio_path(record.meeting.id, source.id)
+    flac = store.files.audio_path(record.meeting.id, source.id)
     flac.with_name(flac.name + PART).unlink(missing_ok=True)
     log.error(
         "meeting %s: the server died again and again over what it received; it is kept as %s, and "

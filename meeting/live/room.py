@@ -72,6 +72,7 @@ from meeting.sources.flow_control import ByteBudget
 from meeting.sources.source_worker import SourceWorker
 from meeting.storage.edit_store import EditStore
 from meeting.storage.recovery_store import RecoveryStore
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError
 
 log = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ class Room:
         self.id = meeting.id
         self.session = Session(meeting.id, meeting.title, limits, services.engine.models, resumable)
         self._services = services
+        self._transcript_store = TranscriptStore(services.store)
         self._recovery_store = RecoveryStore(services.store)
         self._edit_store = EditStore(services.store)
         self._refusal = refusal
@@ -411,20 +413,19 @@ class Room:
         return True
 
     def _write(self, effect: Effect) -> Future[None]:
-        store = self._services.store
         match effect:
             case SaveSegment(segment):
-                return store.save_segments(self.id, [segment])
+                return self._transcript_store.save_segments(self.id, [segment])
             case SaveLabels(changes):
-                return store.save_labels(self.id, changes)
+                return self._transcript_store.save_labels(self.id, changes)
             case SaveSpeaker(speaker):
-                return store.save_speakers(self.id, [speaker])
+                return self._transcript_store.save_speakers(self.id, [speaker])
             case SaveTurns(revision):
-                return store.save_turns(self.id, revision)
+                return self._transcript_store.save_turns(self.id, revision)
             case SaveEdits(edits, line):
                 return self._edit_store.save(self.id, edits, line)
             case SaveSource(source):
-                return store.save_source(self.id, source)
+                return self._transcript_store.save_source(self.id, source)
             case SaveResume(resume, away):
                 self._lost_at = (self._lost_at or self._now()) if away else None
                 return self._recovery_store.save_resume(self.id, replace(resume, lost_at=self._lost_at))

@@ -25,7 +25,7 @@ from meeting.storage.edit_store import EditStore
 from meeting.storage.files import journal
 from meeting.storage.orphans import claim_journals
 from meeting.storage.recovery_store import RecoveryStore
-from meeting.storage.store import AUDIO, Store
+from meeting.storage.store import Store
 from pipelines.errors import NotFound, StoreError
 from pipelines.types import seconds
 
@@ -182,7 +182,7 @@ class Rooms:
             self._later(self._release_suspects())
 
     async def _release_suspects(self) -> None:
-        recovery_queue, path = self.services.recovery_queue, self.store.journal_path
+        recovery_queue, path = self.services.recovery_queue, self.store.files.journal_path
 
         def others() -> bool:
             rooms = [room for room in self._rooms.values() if room.session.recovering]
@@ -216,7 +216,7 @@ class Rooms:
 
     def _unfinished(self) -> list[str] | None:
         try:
-            self._suspects = self.services.recovery_queue.find_deaths(self.store.data_dir / AUDIO, self._crashed)
+            self._suspects = self.services.recovery_queue.find_deaths(self.store.files.folder, self._crashed)
             self._crashed = False  # told once
             claim_journals(self.store)
             return RecoveryStore(self.store).unfinished()
@@ -315,7 +315,7 @@ class Rooms:
             await leaving.wait()
 
     def _runs_elsewhere(self, meeting_id: str) -> bool:
-        return any(journal.in_use(path) for path in self.store.files(meeting_id) if path.suffix == journal.JOURNAL)
+        return any(journal.in_use(path) for path in self.store.files.of(meeting_id) if path.suffix == journal.JOURNAL)
 
     async def finish_all(self, patience: float | None = None) -> None:
         """Finish and store every live meeting, let the others go; returns once all are.
@@ -324,7 +324,7 @@ class Rooms:
         """
         self._stopping = True
         if patience is not None:
-            self.store.hurry()
+            self.store.shorten_waits()
         for task in self._retries:
             task.cancel()
         rooms = list(self._rooms.values())

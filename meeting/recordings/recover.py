@@ -16,6 +16,7 @@ from meeting.storage.files.recovery_attempts import RecoveryQueue
 from meeting.storage.orphans import ASIDE, GIVEN_UP
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, StoreError
 from pipelines.types import seconds
 
@@ -31,7 +32,7 @@ def hear_aside(config: Config, wanted: str, backend: Backend | None = None) -> d
     backend = backend or LocalBackend(config)
     with Store(config.storage.data_dir) as store:
         meeting = store.find(wanted)
-        aside = [path for path in store.files(meeting.id) if path.suffix == ASIDE]
+        aside = [path for path in store.files.of(meeting.id) if path.suffix == ASIDE]
         if not aside:
             raise MeetingError(f"nothing of meeting {meeting.id} was set aside")
         if meeting.state != State.ENDED:
@@ -58,7 +59,7 @@ def hear_aside(config: Config, wanted: str, backend: Backend | None = None) -> d
             raise StoreError(f"{error.filename} cannot be used: {error.strerror}") from error
         finally:
             engine.close()
-        record = store.record(meeting.id)
+        record = TranscriptStore(store).record(meeting.id)
     return {
         "meeting": meeting.id,
         "state": record.meeting.state,

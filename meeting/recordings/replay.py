@@ -41,6 +41,7 @@ from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.files.exports import write_exports
 from meeting.storage.files.private_files import create, make_folder
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.audio.recording import read_recording, recording_seconds
 from pipelines.errors import AudioError, MeetingError, SettingsError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples, seconds
@@ -186,7 +187,7 @@ async def _run(
         # Also when interrupted or the file turns out to be damaged: what was heard is finished and stored.
         await rooms.finish_all()
     tape.check()
-    return await asyncio.to_thread(services.store.record, meeting.id), tape
+    return await asyncio.to_thread(TranscriptStore(services.store).record, meeting.id), tape
 
 
 async def _send(

@@ -25,6 +25,7 @@ from meeting.live.rooms import Rooms
 from meeting.server.security.auth import Authenticator
 from meeting.storage.store import Store
 from meeting.storage.summary import Summary, read_summary
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import seconds
 
@@ -176,7 +177,7 @@ def index(
         if isinstance(error.__cause__, ValueError):  # not a fault of the store: `before` is no cursor
             raise MeetingError(str(error)) from error
         raise
-    names = store.speaker_names([meeting.id for meeting in found])
+    names = TranscriptStore(store).speaker_names([meeting.id for meeting in found])
     return {"meetings": [_entry(m, names.get(m.id, []), rooms) for m in found], "next": following}
 
 
@@ -276,7 +277,7 @@ def audio(request: Request, meeting_id: str, source: str | None = None) -> Respo
     if _rooms(request).busy(meeting_id):
         raise Conflict("the meeting is live: its audio can be had once it has ended")
     found = _with_audio(record, source)
-    path = store.audio_path(meeting_id, found.id)
+    path = store.files.audio_path(meeting_id, found.id)
     if not path.is_file():
         raise NotFound("the audio of this meeting is no longer there")
     return FileResponse(path, media_type="audio/flac")

@@ -90,7 +90,7 @@ class SourceWorker:
         self._post = post
         self._done = done
         self._crowded = crowded
-        self._path = services.store.journal_path(meeting_id, job.source_id)
+        self._path = services.store.files.journal_path(meeting_id, job.source_id)
         self._jobs: queue.SimpleQueue[AudioFrame | _Wake | None] = queue.SimpleQueue()
         self._abandoned = threading.Event()
         self._hurried = threading.Event()
@@ -209,7 +209,7 @@ class SourceWorker:
                 self._say_heard()
         job, decoder = self._job, self._open_decoder()
         self._journal = self._journal or Journal(self._path, job.audio, fsync=services.fsync)
-        flac = services.store.audio_path(self._meeting_id, job.source_id) if services.keep_audio else None
+        flac = services.store.files.audio_path(self._meeting_id, job.source_id) if services.keep_audio else None
         longest = None
         if services.longest is not None:  # what was heard before is not cut, whatever the settings are now
             longest = max(job.processed, math.ceil(services.longest * SAMPLE_RATE))

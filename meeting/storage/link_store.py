@@ -42,7 +42,7 @@ class LinkStore:
             if session.scalars(gone).first() is None:
                 raise NotFound("there is no such link")
 
-        return self._store.write(work, wipe=True)
+        return self._store.write(work, erase=True)
 
     def find(self, digest: str) -> Link | None:
         """The link whose token has this digest."""

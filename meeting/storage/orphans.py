@@ -11,7 +11,7 @@ from meeting.core.messages import AudioInfo
 from meeting.core.records import Meeting, Source, State
 from meeting.storage.files import journal
 from meeting.storage.recovery_store import RecoveryStore
-from meeting.storage.store import AUDIO, Store
+from meeting.storage.store import Store
 from meeting.storage.summary import Summary, read_summary
 from pipelines.errors import NotFound, StoreError
 
@@ -30,7 +30,7 @@ def claim_journals(store: Store) -> None:
     was stored in better form. A journal that no meeting is known of stays where it is: it may be all that is left of
     one. What cannot be done for a journal is logged, and nothing is lost by it.
     """
-    for path in sorted((store.data_dir / AUDIO).glob(f"*{journal.JOURNAL}")):
+    for path in sorted((store.files.folder).glob(f"*{journal.JOURNAL}")):
         meeting_id, _, source_id = path.stem.partition(".")
         try:
             if not journal.in_use(path):
@@ -74,7 +74,7 @@ def _stored(store: Store, path: Path, row: Source) -> bool:
     # The length is stored once the last word is; a meeting that was given up has none.
     if not row.samples:
         return next(journal.read(path), None) is None
-    return row.audio is None or store.audio_path(path.stem.partition(".")[0], row.id).is_file()
+    return row.audio is None or store.files.audio_path(path.stem.partition(".")[0], row.id).is_file()
 
 
 def _give_place(store: Store, path: Path, found: Summary, row: Source) -> None:
@@ -99,9 +99,9 @@ def _give_place(store: Store, path: Path, found: Summary, row: Source) -> None:
     # Its id is as unguessable as any, and the same however often this is tried.
     own = Meeting(row.id, meeting.title, State.OPEN, started)
     recovery_store.adopt(own, row, started).result()
-    path.replace(store.journal_path(own.id, row.id))
+    path.replace(store.files.journal_path(own.id, row.id))
     log.warning("meeting %s: holds audio of meeting %s that has no place there", own.id, meeting.id)
 
 
 def _kept(store: Store, meeting_id: str, source: Source) -> bool:
-    return bool(source.samples) or store.journal_path(meeting_id, source.id).is_file()
+    return bool(source.samples) or store.files.journal_path(meeting_id, source.id).is_file()

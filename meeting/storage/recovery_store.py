@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
@@ -11,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Gap, Meeting, Resume, Source, State
+from meeting.storage.database import upsert
 from meeting.storage.store import Store
 from meeting.storage.tables import (
     GapRow,
@@ -19,6 +21,9 @@ from meeting.storage.tables import (
     SegmentRow,
     SourceRow,
     SpeakerRow,
+    gap_values,
+    meeting_values,
+    resume_values,
     segment_values,
     source_values,
     speaker_values,
@@ -56,8 +61,8 @@ class RecoveryStore:
 
         What is stored of either already stays as it is.
         """
-        values = {"id": meeting.id, "title": meeting.title, "created_at": meeting.created_at, "models": meeting.models}
-        made = insert(MeetingRow).values({**values, "state": State.OPEN, "samples": 0}).on_conflict_do_nothing()
+        empty = replace(meeting, state=State.OPEN, started_at=None, ended_at=None, samples=0)
+        made = insert(MeetingRow).values(meeting_values(empty)).on_conflict_do_nothing()
         named = insert(SourceRow).values(source_values(meeting.id, source)).on_conflict_do_nothing()
         live = (
             update(MeetingRow)
@@ -85,19 +90,11 @@ class RecoveryStore:
 
     def save_resume(self, meeting_id: str, resume: Resume) -> Future[None]:
         """Keep what a source needs to go on, or what has changed of it."""
-        values = {"digest": resume.digest, "hotwords": list(resume.hotwords), "lost_at": resume.lost_at}
-        key = {"meeting_id": meeting_id, "source_id": resume.source_id}
-        statement = insert(ResumeRow).values({**key, **values})
-        found = statement.on_conflict_do_update(index_elements=list(key), set_=values)
-        return self._store.write(lambda session: _do(session, found))
+        return self._store.write(lambda session: upsert(session, ResumeRow, [resume_values(meeting_id, resume)]))
 
     def save_gap(self, meeting_id: str, gap: Gap) -> Future[None]:
         """Keep a stretch that never arrived; one of the same source that starts there is replaced."""
-        values = {"end": gap.span.end, "reason": gap.reason}
-        key = {"meeting_id": meeting_id, "source_id": gap.source_id, "start": gap.span.start}
-        statement = insert(GapRow).values({**key, **values})
-        found = statement.on_conflict_do_update(index_elements=list(key), set_=values)
-        return self._store.write(lambda session: _do(session, found))
+        return self._store.write(lambda session: upsert(session, GapRow, [gap_values(meeting_id, gap)]))
 
     def replace_transcript(
         self, meeting_id: str, segments: Sequence[Segment], speakers: Sequence[Speaker], gaps: Sequence[Gap]
@@ -107,27 +104,14 @@ class RecoveryStore:
         What people have set is kept elsewhere, and is in the transcript that comes here.
         """
         rows = [segment_values(meeting_id, segment) for segment in segments if segment.final and segment.words]
-        lost = [
-            {
-                "meeting_id": meeting_id,
-                "source_id": gap.source_id,
-                "start": gap.span.start,
-                "end": gap.span.end,
-                "reason": gap.reason,
-            }
-            for gap in gaps
-        ]
+        voices = [speaker_values(meeting_id, speaker) for speaker in speakers]
+        lost = [gap_values(meeting_id, gap) for gap in gaps]
 
         def work(session: Session) -> None:
             for table in (SegmentRow, SpeakerRow, GapRow):
                 session.execute(delete(table).where(table.meeting_id == meeting_id))
-            voices = [speaker_values(meeting_id, speaker) for speaker in speakers]
             for table, values in ((SegmentRow, rows), (SpeakerRow, voices), (GapRow, lost)):
                 for at in range(0, len(values), ROWS):
                     session.execute(insert(table), values[at : at + ROWS])
 
         return self._store.write(work)
-
-
-def _do(session: Session, statement: object) -> None:
-    session.execute(statement)  # type: ignore[call-overload]

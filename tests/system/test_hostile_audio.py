@@ -90,7 +90,7 @@ AGAIN = OpenSource(SOURCE, WEBM, None, (), recover=True)
 
 def left_behind(store: Store, data: bytes) -> None:
     """A journal as a killed process leaves it."""
-    with journal.Journal(store.journal_path(MEETING, SOURCE), WEBM) as written:
+    with journal.Journal(store.files.journal_path(MEETING, SOURCE), WEBM) as written:
         for seq, at in enumerate(range(0, len(data), 4000)):
             written.append(AudioFrame(seq, 0, data[at : at + 4000]))
 
@@ -120,5 +120,5 @@ def test_a_decoder_that_is_killed_in_a_recovery_leaves_what_was_acknowledged_for
             failed = bench.next(SourceFailed)
             assert isinstance(failed, SourceFailed)
             assert failed.code == expected
-            assert store.journal_path(MEETING, SOURCE).stat().st_size > 4000
+            assert store.files.journal_path(MEETING, SOURCE).stat().st_size > 4000
             bench.end()

@@ -20,6 +20,7 @@ from meeting.delivery.archive import Archive
 from meeting.storage.edit_store import EditStore
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevised, Word
 
@@ -45,8 +46,10 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     with Store(tmp_path) as opened:
         opened.create_meeting(Meeting(A, "t", State.OPEN, NOW)).result()
         opened.create_meeting(Meeting(B, "short", State.OPEN, NOW)).result()
-        opened.save_speakers(A, [Speaker("spk1"), Speaker("spk2", color=1), Speaker("spk3", None, 2, "spk1")]).result()
-        opened.save_segments(A, [line(number) for number in range(LINES)]).result()
+        TranscriptStore(opened).save_speakers(
+            A, [Speaker("spk1"), Speaker("spk2", color=1), Speaker("spk3", None, 2, "spk1")]
+        ).result()
+        TranscriptStore(opened).save_segments(A, [line(number) for number in range(LINES)]).result()
         RecoveryStore(opened).save_gap(A, Gap("src", Span(0, SAMPLE_RATE), "lost")).result()
         opened.set_state(A, State.ENDED, samples=LINES * SAMPLE_RATE, models={"speech": "fake"}).result()
         opened.set_state(B, State.ENDED).result()
@@ -85,7 +88,7 @@ def test_a_long_meeting_is_told_newest_first_in_parts_and_whole(store: Store) ->
     async def body() -> None:
         frames = await read(Archive(store))
         first, *parts, last = [json.loads(text) for text in frames]
-        record = store.record(A)
+        record = TranscriptStore(store).record(A)
         assert lines(frames) == said(record)
         assert (first["state"], first["audio"], first["title"], first["models"]) == (
             "ended",
@@ -156,7 +159,7 @@ def test_whoever_comes_after_a_change_is_told_of_it(store: Store) -> None:
         await asyncio.to_thread(edit_store.change, A, SpeakerChange("spk2", merge_into="spk1"))
         after = await read(kept)
         assert after != before
-        record = store.record(A)
+        record = TranscriptStore(store).record(A)
         assert {segment.speaker for segment in record.segments} == {"spk1"}
         assert lines(after) == said(record)
         assert '"changed"' in to_json(record, "x")
@@ -224,7 +227,7 @@ def test_a_file_is_made_once_for_all_who_ask_at_once_and_anew_for_who_asks_later
         files = await asyncio.gather(*(kept.file(A, "txt") for _ in range(50)))
         assert all(file is files[0] for file in files)
         assert len(made) == 1
-        assert files[0].data.decode() == export(store.record(A), "txt")
+        assert files[0].data.decode() == export(TranscriptStore(store).record(A), "txt")
         assert b"".join([chunk async for chunk in files[0].chunks()]) == files[0].data
         assert await kept.file(A, "txt") is files[0]  # while somebody still takes it
         await asyncio.to_thread(EditStore(store).change, A, SegmentChange("s0", 1, False, None, "changed"))
@@ -242,7 +245,7 @@ def test_what_is_said_meanwhile_is_in_the_next_file_of_a_live_meeting(store: Sto
         await asyncio.wrap_future(store.set_state(A, State.LIVE))
         first = await kept.file(A, "rttm")
         revised = TurnsRevised(Span(0, SAMPLE_RATE), (Turn(Span(0, SAMPLE_RATE), "spk1"),))
-        await asyncio.wrap_future(store.save_turns(A, revised))
+        await asyncio.wrap_future(TranscriptStore(store).save_turns(A, revised))
         assert (await kept.file(A, "rttm")).data != first.data
 
     run(body)

@@ -21,6 +21,7 @@ from meeting.storage.files.journal import Journal, in_use
 from meeting.storage.files.recovery_attempts import MAX_AT_ONCE
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import ModelMissing, StoreError
 from pipelines.types import SAMPLE_RATE, Samples, Segment, Span, Word
 from tests.fakes.server_fakes import (
@@ -60,15 +61,17 @@ def left_behind(
 ) -> Path:
     """A running meeting as a killed process leaves it; its journal."""
     store.create_meeting(Meeting(A, "Cut off", State.OPEN, NOW)).result()
-    store.save_source(A, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, f"{A}.{SOURCE}.flac")).result()
+    TranscriptStore(store).save_source(
+        A, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, f"{A}.{SOURCE}.flac")
+    ).result()
     store.set_state(A, state, started_at=NOW).result()
     if resume is not None:
         RecoveryStore(store).save_resume(A, resume).result()
-    path = store.journal_path(A, SOURCE)
+    path = store.files.journal_path(A, SOURCE)
     with Journal(path, AudioInfo()) as journal:
         for seq in range(seconds):
             journal.append(AudioFrame(seq, 0, tone(1.0)))
-    store.audio_path(A, SOURCE).write_bytes(b"half a FLAC")
+    store.files.audio_path(A, SOURCE).write_bytes(b"half a FLAC")
     return path
 
 
@@ -107,7 +110,7 @@ def test_a_meeting_that_runs_in_another_process_is_left_alone(store: Store) -> N
 
 def test_a_meeting_without_audio_is_ended_with_what_was_stored(store: Store) -> None:
     left_behind(store).unlink()
-    store.save_segments(A, [words(2)]).result()
+    TranscriptStore(store).save_segments(A, [words(2)]).result()
     assert restore(store, A, WINDOW, NOW) is None
     meeting = store.meeting(A)
     assert (meeting.state, meeting.samples, meeting.segments) == (State.ENDED, 3 * SAMPLE_RATE, 1)
@@ -136,7 +139,7 @@ def test_a_source_resumes_in_the_next_process_and_nothing_is_missing(tmp_path: P
 
     with Store(tmp_path) as store:
         left_behind(store, 2)
-        store.save_segments(A, [words(0, rev=9, text="stale"), words(1, text="stale")]).result()
+        TranscriptStore(store).save_segments(A, [words(0, rev=9, text="stale"), words(1, text="stale")]).result()
         EditStore(store).save(A, Edits({"spk1": "Ann"})).result()
     with serving(config(tmp_path)) as served:
         wait_ready(served)
@@ -154,9 +157,9 @@ def test_a_source_resumes_in_the_next_process_and_nothing_is_missing(tmp_path: P
         details = served.http.get(f"/api/meetings/{A}").json()
         assert (details["state"], details["duration"], details["speakers"][0]["name"]) == ("ended", 3.0, "Ann")
     with Store(tmp_path) as store:
-        audio, _ = soundfile.read(store.audio_path(A, SOURCE), dtype="int16")
+        audio, _ = soundfile.read(store.files.audio_path(A, SOURCE), dtype="int16")
         assert audio.tobytes() == tone(1.0) * 3
-        assert not store.journal_path(A, SOURCE).exists()
+        assert not store.files.journal_path(A, SOURCE).exists()
 
 
 def test_what_people_have_set_survives_a_crash_and_the_rebuilding(tmp_path: Path) -> None:
@@ -177,13 +180,16 @@ def test_what_people_have_set_survives_a_crash_and_the_rebuilding(tmp_path: Path
         ]
         assert len(last["segments"]) <= 2
     with Store(tmp_path) as store:
-        assert [(s.id, s.speaker) for s in store.record(A).segments] == [("s0", "spk1"), ("s1", "spk1")]
+        assert [(s.id, s.speaker) for s in TranscriptStore(store).record(A).segments] == [
+            ("s0", "spk1"),
+            ("s1", "spk1"),
+        ]
 
 
 def test_while_it_is_rebuilt_readers_see_what_was_stored_and_its_source_is_told(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         left_behind(store)
-        store.save_segments(A, [words(0)]).result()
+        TranscriptStore(store).save_segments(A, [words(0)]).result()
         RecoveryStore(store).save_gap(A, Gap(SOURCE, Span(0, 1600), "lost")).result()
     backend = FakeBackend(gate=threading.Event())
     with serving(config(tmp_path), backend) as served:
@@ -400,8 +406,8 @@ def test_of_many_meetings_only_some_hold_a_pipeline_at_once(tmp_path: Path) -> N
         left_behind(store)
         for id_ in ids:
             store.create_meeting(replace(store.meeting(A), id=id_)).result()
-            store.save_source(id_, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1)).result()
-            with Journal(store.journal_path(id_, SOURCE), AudioInfo()) as journal:
+            TranscriptStore(store).save_source(id_, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1)).result()
+            with Journal(store.files.journal_path(id_, SOURCE), AudioInfo()) as journal:
                 journal.append(AudioFrame(0, 0, tone(1.0)))
     goes_on = threading.Event()
 

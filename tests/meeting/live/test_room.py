@@ -23,6 +23,7 @@ from meeting.live.room import Room
 from meeting.session.events import FrameReceived, StopReceived, TitleChanged
 from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound, StoreError
 from tests.fakes.server_fakes import FakeBackend, tone
 
@@ -110,7 +111,7 @@ def test_a_meeting_runs_from_start_to_end(tmp_path: Path) -> None:
         assert host.kinds[0] == viewer.kinds[0] == "snapshot"
         assert host.kinds[-1] == viewer.kinds[-1] == "ended"
         assert viewer.stored == [1, 2]  # saved before told
-        assert not store.journal_path(room.id, host.told[2].source_id).exists()  # type: ignore[union-attr]
+        assert not store.files.journal_path(room.id, host.told[2].source_id).exists()  # type: ignore[union-attr]
 
     meeting = in_room(tmp_path, body)
     assert (meeting.state, meeting.segments, meeting.samples) == ("ended", 2, 32000)
@@ -166,16 +167,16 @@ class FullDisk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.full = True
-        save = Store.save_segments
+        save = TranscriptStore.save_segments
 
-        def refusing(store: Store, *given: Any) -> Future[None]:
+        def refusing(store: TranscriptStore, *given: Any) -> Future[None]:
             if not self.full:
                 return save(store, *given)
             future: Future[None] = Future()
-            future.set_exception(StoreError(f"the disk that holds {store.data_dir}/meetings.sqlite3 is full"))
+            future.set_exception(StoreError(f"the disk that holds {store._store.data_dir}/meetings.sqlite3 is full"))
             return future
 
-        monkeypatch.setattr(Store, "save_segments", refusing)
+        monkeypatch.setattr(TranscriptStore, "save_segments", refusing)
         monkeypatch.setattr("meeting.live.save_queue.RETRY", 0.01)
 
 
@@ -203,7 +204,7 @@ def test_what_cannot_be_saved_waits_and_is_saved_in_order_once_there_is_room(
     meeting = in_room(tmp_path, body)
     assert (meeting.state, meeting.segments) == ("ended", 2)
     with Store(tmp_path) as store:
-        assert {segment.speaker for segment in store.record(meeting.id).segments} == {"spk1"}
+        assert {segment.speaker for segment in TranscriptStore(store).record(meeting.id).segments} == {"spk1"}
 
 
 def test_a_meeting_whose_end_cannot_be_saved_is_not_over(
@@ -271,7 +272,7 @@ def test_frames_as_received_stay_where_something_could_not_be_stored_at_all(
         refused.set_exception(error)
         return refused
 
-    monkeypatch.setattr(Store, "save_segments", save_segments)
+    monkeypatch.setattr(TranscriptStore, "save_segments", save_segments)
 
     async def body(room: Room, store: Store) -> None:
         host = FakeClient()

@@ -25,6 +25,7 @@ from meeting.session.events import EndRequested, FrameReceived, StopReceived
 from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.files.journal import Journal
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import Word
 from tests.fakes.server_fakes import FakeBackend, tone
@@ -100,9 +101,11 @@ def test_two_who_come_to_a_meeting_that_was_cut_off_get_the_same_room(
     async def body(rooms: Rooms) -> None:
         now = datetime.now(timezone.utc)
         rooms.store.create_meeting(Meeting(CUT, "cut off", State.OPEN, now)).result()
-        rooms.store.save_source(CUT, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, None)).result()
+        TranscriptStore(rooms.store).save_source(
+            CUT, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, None)
+        ).result()
         rooms.store.set_state(CUT, State.LIVE, started_at=now).result()
-        with Journal(rooms.store.journal_path(CUT, SOURCE), AudioInfo()) as journal:
+        with Journal(rooms.store.files.journal_path(CUT, SOURCE), AudioInfo()) as journal:
             journal.append(AudioFrame(0, 0, tone()))
         both = [asyncio.create_task(rooms.enter(CUT)) for _ in range(2)]
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -313,7 +316,7 @@ def test_a_file_that_cannot_be_deleted_leaves_the_meeting_whole_and_open_to_the_
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def body(rooms: Rooms) -> None:
-        stubborn = rooms.store.journal_path(A, SOURCE)
+        stubborn = rooms.store.files.journal_path(A, SOURCE)
         stubborn.mkdir()
         with pytest.raises(StoreError):
             await remove_meeting(rooms, A)
@@ -326,7 +329,7 @@ def test_a_file_that_cannot_be_deleted_leaves_the_meeting_whole_and_open_to_the_
 
 def test_a_meeting_that_runs_in_another_process_is_not_deleted_from_under_it(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
-        with Journal(rooms.store.journal_path(A, SOURCE), AudioInfo()):
+        with Journal(rooms.store.files.journal_path(A, SOURCE), AudioInfo()):
             assert not await remove_meeting(rooms, A)
         assert await remove_meeting(rooms, A)
 
@@ -370,7 +373,7 @@ def test_what_was_received_is_kept_and_finished_when_a_host_ends_a_meeting(tmp_p
         room.leave(client)
         await rooms.end(A)
         await asyncio.wait_for(room.task, 20)
-        record = await asyncio.to_thread(rooms.store.record, A)
+        record = await asyncio.to_thread(TranscriptStore(rooms.store).record, A)
         assert (record.meeting.state, record.meeting.samples, len(record.segments)) == (State.ENDED, 32_000, 2)
         assert await rooms.end(A) == State.ENDED
 

@@ -16,6 +16,7 @@ from meeting.recordings.recover import hear_aside
 from meeting.storage.files.recovery_attempts import MAX_SAME_PLACE, AttemptNote, _settle
 from meeting.storage.orphans import GIVEN_UP, set_aside
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, ModelMissing, NotFound
 from pipelines.types import SAMPLE_RATE, Span
 from tests.fakes.server_fakes import FakeBackend, config, serving, tone, wait_ready
@@ -28,11 +29,11 @@ def given_up(folder: Path) -> Path:
     """A meeting of three seconds whose journal was set aside; where that is."""
     with Store(folder) as store:
         left_behind(store, GOOD, *[tone(1.0)] * 3)
-        path = store.journal_path(GOOD, SOURCE)
+        path = store.files.journal_path(GOOD, SOURCE)
         _settle(path, AttemptNote(same=MAX_SAME_PLACE))
         assert restore(store, GOOD, 600.0, NOW, lambda path: True) is None
         assert store.meeting(GOOD).state == State.ENDED
-        (gap,) = store.record(GOOD).gaps
+        (gap,) = TranscriptStore(store).record(GOOD).gaps
         assert gap == Gap(SOURCE, Span(SAMPLE_RATE, 3 * SAMPLE_RATE), GIVEN_UP)
     return path.with_suffix(".aside")
 
@@ -90,7 +91,7 @@ def test_what_was_never_set_aside_is_a_sentence(tmp_path: Path) -> None:
 def test_a_meeting_that_is_not_over_is_left_alone(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         left_behind(store, GOOD, tone(1.0))
-        set_aside(store.journal_path(GOOD, SOURCE))
+        set_aside(store.files.journal_path(GOOD, SOURCE))
     with pytest.raises(MeetingError, match="is live: try again"):
         hear_aside(config(tmp_path), GOOD, FakeBackend())
 

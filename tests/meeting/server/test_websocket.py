@@ -24,6 +24,7 @@ from meeting.server.security.auth import Authenticator
 from meeting.server.websocket import _join
 from meeting.session.session import BENCH
 from meeting.storage.store import DATABASE, Store
+from meeting.storage.transcript_store import TranscriptStore
 from meeting.transport.connections import ConnectionRegistry
 from meeting.transport.websocket_connection import WebSocketConnection
 from pipelines.errors import StoreError
@@ -424,7 +425,7 @@ def test_clients_are_not_told_where_on_this_machine_meetings_are_kept_the_log_is
             raise StoreError(f"{store.data_dir / DATABASE} is in use by another program: stop that one")
 
         monkeypatch.setattr(Store, "meeting", refuse)
-        monkeypatch.setattr(Store, "record", refuse)
+        monkeypatch.setattr(TranscriptStore, "record", lambda transcripts, _: refuse(transcripts._store))
         with served.connect(meeting_id) as client:
             told = client.receive()
             assert client.close_code() == 1011

@@ -112,7 +112,7 @@ def test_a_kept_frame_is_on_disk(store: Store) -> None:
     bench = Bench(store)
     bench.worker.keep(frame(0, tone(0.5)))
     bench.next(FrameAppended)
-    (kept,) = journal.read(store.journal_path(MEETING, SOURCE))
+    (kept,) = journal.read(store.files.journal_path(MEETING, SOURCE))
     assert kept == frame(0, tone(0.5))
     bench.rest()
 
@@ -123,7 +123,7 @@ def test_the_sound_is_kept_as_flac(store: Store) -> None:
     bench = Bench(store)
     bench.worker.keep(frame(0, tone(1.0)))
     bench.rest()
-    audio, rate = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
+    audio, rate = soundfile.read(store.files.audio_path(MEETING, SOURCE), dtype="int16")
     assert (rate, audio.tobytes()) == (SAMPLE_RATE, tone(1.0))
 
 
@@ -177,7 +177,7 @@ def test_frames_are_kept_and_told_while_the_models_load_and_heard_once_they_are_
     assert bench.next(OutputReceived, FrameAppended) == FrameAppended(SOURCE, 0, 16000)
     assert isinstance(bench.next(GapFound), GapFound)
     assert bench.next(OutputReceived, FrameAppended) == FrameAppended(SOURCE, 1, 64000)
-    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1]
+    assert [kept.seq for kept in journal.read(store.files.journal_path(MEETING, SOURCE))] == [0, 1]
     assert backend.pipelines == []
     backend.gate.set()
     assert bench.next(OutputReceived, ModelsLoaded) == ModelsLoaded(SOURCE, MODELS)
@@ -185,7 +185,7 @@ def test_frames_are_kept_and_told_while_the_models_load_and_heard_once_they_are_
     bench.worker.keep(AudioFrame(2, 4_000_000, tone(1.0)))
     events = bench.rest()
     assert events[-1] == SourceFinished(SOURCE, 80000)
-    audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
+    audio, _ = soundfile.read(store.files.audio_path(MEETING, SOURCE), dtype="int16")
     assert audio.tobytes() == tone(1.0) + bytes(4 * SAMPLE_RATE) + tone(1.0) * 2
     (pipeline,) = backend.pipelines
     assert isinstance(pipeline, FakePipeline)
@@ -207,7 +207,7 @@ def test_more_than_the_backlog_waits_for_the_models_and_its_client_is_told_so(
     assert bench.left == [32000]
     backend.gate.set()
     assert bench.rest()[-1] == SourceFinished(SOURCE, 64000)
-    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1, 2, 3]
+    assert [kept.seq for kept in journal.read(store.files.journal_path(MEETING, SOURCE))] == [0, 1, 2, 3]
 
 
 def test_what_is_no_audio_is_told_while_the_models_load_and_the_rest_is_heard(store: Store) -> None:
@@ -240,10 +240,10 @@ def test_a_server_that_stops_does_not_wait_for_the_models(store: Store) -> None:
     bench.next(FrameAppended)
     bench.worker.finish(hurry=True)
     assert bench.next(SourceFinished) == SourceFinished(SOURCE, 16000, complete=False)
-    assert journal.in_use(store.journal_path(MEETING, SOURCE))
+    assert journal.in_use(store.files.journal_path(MEETING, SOURCE))
     bench.worker.abandon()
     bench.worker._thread.join(20)
-    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
+    assert [kept.seq for kept in journal.read(store.files.journal_path(MEETING, SOURCE))] == [0]
     backend.gate.set()
 
 
@@ -254,7 +254,7 @@ def test_models_that_cannot_be_loaded_leave_what_was_kept_on_disk(store: Store) 
     backend.gate.set()
     assert bench.next(SourceFailed) == SourceFailed(SOURCE, "models", "run models pull")
     assert bench.rest()[-1] == SourceFinished(SOURCE, 16000, complete=False)
-    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
+    assert [kept.seq for kept in journal.read(store.files.journal_path(MEETING, SOURCE))] == [0]
 
 
 def test_a_source_abandoned_while_the_models_load_does_not_wait_for_them(store: Store) -> None:
@@ -345,7 +345,7 @@ def test_a_broken_flac_is_written_again_from_the_journal(store: Store, monkeypat
     for seq in range(3):
         bench.worker.keep(frame(seq, tone(0.5)))
     assert bench.rest()[-1] == SourceFinished(SOURCE, 24000)
-    audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
+    audio, _ = soundfile.read(store.files.audio_path(MEETING, SOURCE), dtype="int16")
     assert audio.tobytes() == tone(0.5) * 3
 
 
@@ -360,7 +360,7 @@ def test_audio_that_cannot_be_written_at_all_is_left_as_frames(store: Store, mon
 
 
 def test_frames_are_locked_until_the_end_is_stored(store: Store) -> None:
-    bench, path = Bench(store), store.journal_path(MEETING, SOURCE)
+    bench, path = Bench(store), store.files.journal_path(MEETING, SOURCE)
     bench.worker.keep(frame(0, tone(1.0)))
     bench.rest()
     assert journal.in_use(path)
@@ -397,7 +397,7 @@ def test_a_crowded_meeting_is_fed_no_further(store: Store) -> None:
 
 def left_behind(store: Store, *payloads: bytes, torn: bytes = b"") -> None:
     """A journal as a killed process leaves it."""
-    path = store.journal_path(MEETING, SOURCE)
+    path = store.files.journal_path(MEETING, SOURCE)
     with journal.Journal(path, AudioInfo()) as written:
         for seq, payload in enumerate(payloads):
             written.append(frame(seq, payload))
@@ -421,8 +421,8 @@ def test_what_a_killed_process_left_is_heard_again_and_goes_on(store: Store) -> 
     bench.worker.keep(frame(2, tone(1.0)))
     assert bench.next(FrameAppended) == FrameAppended(SOURCE, 2, 40000)
     assert bench.rest()[-1] == SourceFinished(SOURCE, 40000)
-    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1, 2]
-    audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
+    assert [kept.seq for kept in journal.read(store.files.journal_path(MEETING, SOURCE))] == [0, 1, 2]
+    audio, _ = soundfile.read(store.files.audio_path(MEETING, SOURCE), dtype="int16")
     assert audio.tobytes() == tone(1.0) + tone(0.5) + tone(1.0)
 
 
@@ -479,8 +479,8 @@ def test_frames_that_arrive_while_the_old_ones_are_heard_are_kept_before_they_ar
     assert [type(event) for event in events] == [FrameAppended, FrameAppended, SourceRecovered, SourceFinished]
     assert events[-1] == SourceFinished(SOURCE, 64000)
     assert bench.left == [32000, 32000]
-    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == list(range(6))
-    audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
+    assert [kept.seq for kept in journal.read(store.files.journal_path(MEETING, SOURCE))] == list(range(6))
+    audio, _ = soundfile.read(store.files.audio_path(MEETING, SOURCE), dtype="int16")
     assert audio.tobytes() == tone(0.5) * 4 + tone(1.0) * 2
 
 
@@ -506,7 +506,7 @@ def test_an_old_journal_is_left_when_the_models_cannot_be_loaded(store: Store) -
     bench.next(SourceReopened)
     backend.gate.set()
     assert bench.next(SourceFailed, SourceRecovered) == SourceFailed(SOURCE, "models", "run models pull")
-    assert [kept.seq for kept in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
+    assert [kept.seq for kept in journal.read(store.files.journal_path(MEETING, SOURCE))] == [0]
 
 
 def test_the_format_of_a_left_journal_comes_from_itself(store: Store) -> None:
@@ -530,7 +530,7 @@ def test_raw_audio_cut_within_samples_is_heard_and_heard_again_as_if_it_were_who
     for seq, payload in enumerate(cut[4:], 4):
         bench.worker.keep(frame(seq, payload))
     assert bench.rest()[-1] == SourceFinished(SOURCE, 24000)
-    audio, _ = soundfile.read(store.audio_path(MEETING, SOURCE), dtype="int16")
+    audio, _ = soundfile.read(store.files.audio_path(MEETING, SOURCE), dtype="int16")
     assert audio.tobytes() == sent
 
 
@@ -547,7 +547,7 @@ def test_a_frame_that_ended_the_source_ends_it_again_after_the_rest(store: Store
 @pytest.mark.parametrize("content", [None, b"something else entirely"])
 def test_a_journal_that_is_gone_or_none_is_told_apart(store: Store, content: bytes | None) -> None:
     if content is not None:
-        store.journal_path(MEETING, SOURCE).write_bytes(content)
+        store.files.journal_path(MEETING, SOURCE).write_bytes(content)
     failed = Bench(store, job=AGAIN).next(SourceFailed, SourceRecovered)
     assert isinstance(failed, SourceFailed)
     assert failed.code == "lost"
@@ -556,7 +556,7 @@ def test_a_journal_that_is_gone_or_none_is_told_apart(store: Store, content: byt
 def test_a_journal_that_another_process_writes_is_left_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "LOCK_TRIES", 1)
     left_behind(store, tone(1.0))
-    with journal.Journal(store.journal_path(MEETING, SOURCE), AudioInfo()):
+    with journal.Journal(store.files.journal_path(MEETING, SOURCE), AudioInfo()):
         failed = Bench(store, job=AGAIN).next(SourceFailed, SourceRecovered)
     assert isinstance(failed, SourceFailed)
     assert failed.code == "storage"
@@ -614,9 +614,9 @@ def test_the_journal_can_be_removed_once_all_is_stored(store: Store) -> None:
     bench = Bench(store)
     bench.worker.keep(frame(0, tone(1.0)))
     bench.rest()
-    assert store.journal_path(MEETING, SOURCE).exists()
+    assert store.files.journal_path(MEETING, SOURCE).exists()
     bench.worker.remove_journal()
-    assert not store.journal_path(MEETING, SOURCE).exists()
+    assert not store.files.journal_path(MEETING, SOURCE).exists()
 
 
 class FakeSlowPipeline(FakePipeline):
@@ -719,8 +719,8 @@ def test_a_frame_that_holds_more_than_a_meeting_may_last_is_heard_up_to_there(st
     kept = [event for event in events if isinstance(event, FrameAppended)]
     assert kept[-1] == FrameAppended(SOURCE, 0, 968_000)
     assert sum(counting(bench).fed) == 968_000
-    assert soundfile.info(store.audio_path(MEETING, SOURCE)).frames == 968_000
-    assert [frame.seq for frame in journal.read(store.journal_path(MEETING, SOURCE))] == [0]
+    assert soundfile.info(store.files.audio_path(MEETING, SOURCE)).frames == 968_000
+    assert [frame.seq for frame in journal.read(store.files.journal_path(MEETING, SOURCE))] == [0]
     bench.end()
 
 
@@ -728,7 +728,7 @@ def test_a_frame_that_holds_more_than_a_meeting_may_last_is_heard_up_to_there(st
 def test_what_a_killed_process_left_is_heard_in_pieces_and_as_far_as_before(
     store: Store, before: int, after: int
 ) -> None:
-    with journal.Journal(store.journal_path(MEETING, SOURCE), BOMB.audio) as written:
+    with journal.Journal(store.files.journal_path(MEETING, SOURCE), BOMB.audio) as written:
         written.append(frame(0, bomb(600)))
     job = replace(AGAIN, processed=before)
     bench = Bench(store, FakeBackend(pipeline=Counting), job=job, longest=60.5)
@@ -765,7 +765,7 @@ def test_a_server_that_stops_leaves_the_rest_of_such_a_frame_to_a_later_one(stor
     assert isinstance(drained, SourceFinished)
     assert not drained.complete
     assert drained.samples < 30 * SAMPLE_RATE + 2 * CHUNK_SAMPLES
-    assert [frame.seq for frame in journal.read(store.journal_path(MEETING, SOURCE))] == [0, 1]
+    assert [frame.seq for frame in journal.read(store.files.journal_path(MEETING, SOURCE))] == [0, 1]
     backend.gate.set()
     bench.end()
 
@@ -791,7 +791,7 @@ def test_an_impossible_rate_inside_a_container_is_told_in_a_sentence(store: Stor
 def test_a_source_that_cannot_be_kept_is_told_the_name_of_the_file_and_the_log_where_it_is(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = store.journal_path(MEETING, SOURCE)
+    path = store.files.journal_path(MEETING, SOURCE)
     path.mkdir()
     failed = Bench(store).next(SourceFailed)
     assert isinstance(failed, SourceFailed)

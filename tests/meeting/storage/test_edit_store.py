@@ -15,6 +15,7 @@ from meeting.core.messages import SegmentMessage, SpeakerMessage
 from meeting.core.records import EditedLine, Edits, Meeting, State
 from meeting.storage.edit_store import EditStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, NotFound
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevised, Word
 
@@ -28,9 +29,11 @@ LINE = Segment("s1", 3, True, "src", Span(0, 2 * SAMPLE_RATE), "spk1", WORDS, 7,
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path) as opened:
         opened.create_meeting(Meeting(A, "t", State.OPEN, NOW)).result()
-        opened.save_speakers(A, [Speaker("spk1"), Speaker("spk2", color=1), Speaker("spk3", color=2)]).result()
-        opened.save_segments(A, [LINE]).result()
-        opened.save_turns(A, TurnsRevised(LINE.span, (Turn(LINE.span, "spk1"),))).result()
+        TranscriptStore(opened).save_speakers(
+            A, [Speaker("spk1"), Speaker("spk2", color=1), Speaker("spk3", color=2)]
+        ).result()
+        TranscriptStore(opened).save_segments(A, [LINE]).result()
+        TranscriptStore(opened).save_turns(A, TurnsRevised(LINE.span, (Turn(LINE.span, "spk1"),))).result()
         opened.set_state(A, State.ENDED).result()
         yield opened
 
@@ -52,12 +55,12 @@ def test_edits_come_back_as_they_were_and_go_with_the_meeting(store: Store) -> N
 
 
 def test_a_record_names_the_lines_that_a_person_has_changed(store: Store) -> None:
-    store.save_segments(A, [replace(LINE, id="s2", span=Span(40_000, 50_000))]).result()
-    assert store.record(A).edited == frozenset()
+    TranscriptStore(store).save_segments(A, [replace(LINE, id="s2", span=Span(40_000, 50_000))]).result()
+    assert TranscriptStore(store).record(A).edited == frozenset()
     edit_store = EditStore(store)
     edit_store.change(A, SpeakerChange("spk1", True, "Ann"))
     edit_store.change(A, SegmentChange("s1", 3, False, None, "we meet"))
-    assert store.record(A).edited == {"s1"}
+    assert TranscriptStore(store).record(A).edited == {"s1"}
 
 
 def test_a_voice_of_a_meeting_that_is_over_is_named_and_merged(store: Store) -> None:
@@ -68,10 +71,10 @@ def test_a_voice_of_a_meeting_that_is_over_is_named_and_merged(store: Store) -> 
         ("spk2", None, None),
         ("spk3", None, "spk1"),
     ]
-    assert [speaker.name for speaker in store.record(A).speakers] == ["Ann", None, None]
+    assert [speaker.name for speaker in TranscriptStore(store).record(A).speakers] == ["Ann", None, None]
     assert edit_store.edits(A) == Edits({"spk1": "Ann"}, {"spk3": "spk1"})
     edit_store.change(A, SpeakerChange("spk1", True, None))
-    assert [speaker.name for speaker in store.record(A).speakers] == [None, None, None]
+    assert [speaker.name for speaker in TranscriptStore(store).record(A).speakers] == [None, None, None]
 
 
 def test_a_line_of_a_meeting_that_is_over_is_labelled_and_written_and_its_turn_with_it(store: Store) -> None:
@@ -79,7 +82,7 @@ def test_a_line_of_a_meeting_that_is_over_is_labelled_and_written_and_its_turn_w
     (told,) = edit_store.change(A, SegmentChange("s1", 3, True, "spk2", "we meet"))
     assert isinstance(told, SegmentMessage)
     assert (told.rev, told.speaker, told.text, told.overlap) == (4, "spk2", "we meet", True)
-    record = store.record(A)
+    record = TranscriptStore(store).record(A)
     assert [(s.text, s.speaker, s.rev) for s in record.segments] == [("we meet", "spk2", 4)]
     assert record.turns == (Turn(LINE.span, "spk2"),)
     kept = edit_store.edits(A).lines["s1"]
@@ -101,11 +104,11 @@ def test_a_line_of_a_meeting_that_is_over_is_labelled_and_written_and_its_turn_w
     ],
 )
 def test_what_cannot_be_changes_nothing(store: Store, change: SpeakerChange, error: type[MeetingError]) -> None:
-    before = store.record(A)
+    before = TranscriptStore(store).record(A)
     with pytest.raises(error) as caught:
         EditStore(store).change(A, change)
     assert type(caught.value) is error
-    assert (store.record(A), EditStore(store).edits(A)) == (before, Edits())
+    assert (TranscriptStore(store).record(A), EditStore(store).edits(A)) == (before, Edits())
 
 
 def test_a_meeting_that_another_process_holds_or_that_is_not_there_is_left_alone(store: Store) -> None:

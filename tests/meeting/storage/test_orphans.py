@@ -16,6 +16,7 @@ from meeting.storage.files.journal import Journal
 from meeting.storage.orphans import claim_journals
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from tests.fakes.server_fakes import config, serving, tone, wait_ready
 
 A, B = "a" * 16, "b" * 16
@@ -34,14 +35,14 @@ def made(store: Store, state: str = State.OPEN, *rows: Source) -> None:
     """A meeting, and what is stored of its sources."""
     store.create_meeting(Meeting(A, "Monday", State.OPEN, NOW)).result()
     for row in rows:
-        store.save_source(A, row).result()
+        TranscriptStore(store).save_source(A, row).result()
     if state != State.OPEN:
         store.set_state(A, state, started_at=NOW).result()
 
 
 def spoken(store: Store, source_id: str = ONE, seconds: int = 2, meeting_id: str = A) -> Path:
     """A journal as a killed process leaves it."""
-    path = store.journal_path(meeting_id, source_id)
+    path = store.files.journal_path(meeting_id, source_id)
     with Journal(path, AudioInfo()) as journal:
         for seq in range(seconds):
             journal.append(AudioFrame(seq, seq * 1_000_000, tone(1.0)))
@@ -68,7 +69,7 @@ def test_a_journal_with_frames_makes_its_meeting_live(store: Store, state: str, 
     made(store, state, *rows)
     spoken(store)
     claim_journals(store)
-    record = store.record(A)
+    record = TranscriptStore(store).record(A)
     assert record.meeting.state == State.LIVE
     assert record.meeting.started_at is not None
     assert [(source.id, source.encoding, source.sample_rate) for source in record.sources] == [
@@ -90,13 +91,13 @@ def test_audio_that_its_meeting_has_no_place_for_gets_a_meeting_of_its_own(store
     made(store, state, replace(ROW, id=TWO))
     spoken(store, TWO)
     if state == State.ENDED:
-        store.save_source(A, replace(ROW, id=TWO, samples=32000, audio=None)).result()
+        TranscriptStore(store).save_source(A, replace(ROW, id=TWO, samples=32000, audio=None)).result()
     lost = spoken(store, ONE)
     for _ in range(2):
         claim_journals(store)
     assert not lost.exists()
-    assert store.journal_path(ONE, ONE).is_file()
-    own = store.record(ONE)
+    assert store.files.journal_path(ONE, ONE).is_file()
+    own = TranscriptStore(store).record(ONE)
     assert (own.meeting.title, own.meeting.state, own.sources[0].id) == ("Monday", State.LIVE, ONE)
     assert ONE in RecoveryStore(store).unfinished()
     assert store.meeting(A).state == (State.ENDED if state == State.ENDED else State.LIVE)
@@ -107,14 +108,14 @@ def test_a_start_that_died_between_row_and_file_is_gone_on_with(store: Store) ->
     spoken(store, ONE)
     RecoveryStore(store).adopt(Meeting(ONE, "Monday", State.OPEN, NOW), ROW, NOW).result()
     claim_journals(store)
-    assert store.journal_path(ONE, ONE).is_file()
+    assert store.files.journal_path(ONE, ONE).is_file()
     assert len(store.meetings()[0]) == 2
 
 
 def test_a_journal_that_was_stored_in_better_form_goes(store: Store) -> None:
     made(store, State.ENDED, replace(ROW, samples=32000))
     path = spoken(store)
-    with FlacWriter(store.audio_path(A, ONE)):
+    with FlacWriter(store.files.audio_path(A, ONE)):
         pass
     claim_journals(store)
     assert not path.exists()
@@ -151,7 +152,7 @@ def test_a_journal_that_is_being_written_is_left_alone(store: Store) -> None:
 
 def test_what_is_no_journal_does_not_keep_others_from_being_claimed(store: Store) -> None:
     made(store)
-    store.journal_path(A, "0" * 16).write_bytes(b"something else")
+    store.files.journal_path(A, "0" * 16).write_bytes(b"something else")
     spoken(store)
     claim_journals(store)
     assert store.meeting(A).state == State.LIVE

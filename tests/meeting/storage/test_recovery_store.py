@@ -12,6 +12,7 @@ import pytest
 from meeting.core.records import Gap, Meeting, Resume, State
 from meeting.storage.recovery_store import ROWS, RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
 
@@ -56,23 +57,23 @@ def test_a_gap_is_kept_once_and_read_with_the_meeting(store: Store) -> None:
     gap = Gap("src", Span(5, 9), "lost")
     for reason in ("first", "lost"):
         RecoveryStore(store).save_gap(A, replace(gap, reason=reason)).result()
-    assert store.record(A).gaps == (gap,)
-    assert store.record(B).gaps == ()
+    assert TranscriptStore(store).record(A).gaps == (gap,)
+    assert TranscriptStore(store).record(B).gaps == ()
 
 
 def test_what_was_rebuilt_takes_the_place_of_everything_even_of_higher_revisions(store: Store) -> None:
-    store.save_segments(A, [segment(0, 9, "old"), segment(7, 1, "stale")]).result()
-    store.save_segments(B, [segment(0)]).result()
-    store.save_speakers(A, [Speaker("spk1"), Speaker("spk9", color=8)]).result()
+    TranscriptStore(store).save_segments(A, [segment(0, 9, "old"), segment(7, 1, "stale")]).result()
+    TranscriptStore(store).save_segments(B, [segment(0)]).result()
+    TranscriptStore(store).save_speakers(A, [Speaker("spk1"), Speaker("spk9", color=8)]).result()
     rebuilt = [segment(0, 2, "new"), segment(1, 2), segment(2, 1, final=False)]
     RecoveryStore(store).replace_transcript(
         A, rebuilt, [Speaker("spk1", "Ann", 3)], [Gap("src", Span(1, 2), "x")]
     ).result()
-    record = store.record(A)
+    record = TranscriptStore(store).record(A)
     assert [(s.id, s.rev, s.text) for s in record.segments] == [("s0", 2, "new"), ("s1", 2, "one")]
     assert record.speakers == (Speaker("spk1", "Ann", 3),)
     assert record.gaps == (Gap("src", Span(1, 2), "x"),)
-    assert len(store.record(B).segments) == 1
+    assert len(TranscriptStore(store).record(B).segments) == 1
 
 
 def test_a_long_meeting_is_replaced_at_once(store: Store) -> None:

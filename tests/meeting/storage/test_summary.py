@@ -13,6 +13,7 @@ from meeting.core.records import Meeting, Source, State
 from meeting.storage.edit_store import EditStore
 from meeting.storage.store import Store
 from meeting.storage.summary import Summary, read_summary
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
 
@@ -30,15 +31,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path) as opened:
         for meeting in (A, B):
             opened.create_meeting(Meeting(meeting, "t", State.OPEN, NOW)).result()
-            opened.save_source(meeting, Source("src", "Ann", "room", "pcm_s16le", 16000, 1)).result()
-            opened.save_speakers(meeting, [Speaker("spk2", color=1), Speaker("spk1")]).result()
-            opened.save_segments(meeting, [line("s1", 3), line("s2", 4)]).result()
+            TranscriptStore(opened).save_source(meeting, Source("src", "Ann", "room", "pcm_s16le", 16000, 1)).result()
+            TranscriptStore(opened).save_speakers(meeting, [Speaker("spk2", color=1), Speaker("spk1")]).result()
+            TranscriptStore(opened).save_segments(meeting, [line("s1", 3), line("s2", 4)]).result()
             opened.set_state(meeting, State.ENDED).result()
         yield opened
 
 
 def test_an_outline_says_what_the_record_says(store: Store) -> None:
-    record, found = store.record(A), read_summary(store, A)
+    record, found = TranscriptStore(store).record(A), read_summary(store, A)
     assert found == Summary(record.meeting, record.sources, record.speakers, record.gaps, 7)
     assert found.meeting.segments == 2
 

@@ -29,6 +29,7 @@ from meeting.storage.files.recovery_attempts import (
 )
 from meeting.storage.orphans import GIVEN_UP
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import SAMPLE_RATE, Segment, Span, Word
 from tests.fakes.server_fakes import FakeBackend, config, serving, tone, wait_ready
 
@@ -187,11 +188,13 @@ def test_what_another_process_hears_now_is_no_death(tmp_path: Path) -> None:
 def left_behind(store: Store, meeting_id: str, *seconds: bytes) -> None:
     """A meeting as a killed process leaves it, of which the first second was stored."""
     store.create_meeting(Meeting(meeting_id, "Cut off", State.OPEN, NOW)).result()
-    store.save_source(meeting_id, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1)).result()
+    TranscriptStore(store).save_source(meeting_id, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1)).result()
     store.set_state(meeting_id, State.LIVE, started_at=NOW).result()
     span = Span(0, SAMPLE_RATE)
-    store.save_segments(meeting_id, [Segment("s0", 1, True, SOURCE, span, None, (Word("stored", span),))]).result()
-    with Journal(store.journal_path(meeting_id, SOURCE), AudioInfo()) as journal:
+    TranscriptStore(store).save_segments(
+        meeting_id, [Segment("s0", 1, True, SOURCE, span, None, (Word("stored", span),))]
+    ).result()
+    with Journal(store.files.journal_path(meeting_id, SOURCE), AudioInfo()) as journal:
         for seq, payload in enumerate(seconds):
             journal.append(AudioFrame(seq, seq * 1_000_000, payload))
 
@@ -244,7 +247,7 @@ def test_a_journal_that_ends_every_start_is_set_aside_and_the_meetings_beside_it
         assert served.http.get(f"/api/meetings/{BAD}").json()["state"] == "ended"
     assert hear_aside(config(server.data), BAD[:3], FakeBackend())["segments"] == 4
     with Store(server.data) as store:
-        record = store.record(BAD)
+        record = TranscriptStore(store).record(BAD)
         assert [segment.text for segment in record.segments] == ["one"] * 4
         assert (record.meeting.state, record.gaps) == ("ended", ())
         store.delete_meeting(BAD).result()
