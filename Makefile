@@ -1,6 +1,6 @@
 # Set-up, use and checks of the meeting transcriber.
 # Needs Python 3.10 to 3.12 with pip, make and a POSIX sh; all else comes from the package index that pip is set to.
-.PHONY: help setup serve test lint types test-slow test-gpu torture mutants settings clean
+.PHONY: help setup serve test lint types types-web test-slow test-gpu torture mutants settings clean
 
 # The Python to build the environment with, such as PYTHON=python3.12; found by itself when empty.
 PYTHON ?=
@@ -8,6 +8,9 @@ PYTHON ?=
 ARGS ?=
 # Tests that run side by side; each process may load the models, about 1.5 GB. A file's tests stay in one process.
 JOBS ?= 2
+
+# What `make types-web` checks with.
+TYPESCRIPT = 5.9.3
 
 BIN = .venv/bin
 
@@ -30,6 +33,10 @@ lint: setup ## check style
 
 types: setup ## check types
 	$(BIN)/mypy
+
+types-web: ## check the types of the pages with TypeScript, which npx (Node.js) fetches; nothing else needs it
+	@command -v npx >/dev/null || { echo "make types-web needs npx, which comes with Node.js." >&2; exit 1; }
+	npx --yes --package typescript@$(TYPESCRIPT) tsc --project web
 
 test-slow: setup ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)

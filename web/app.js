@@ -5,39 +5,57 @@ import { home, meetingAt } from './net/urls.js'
 import { HomePage } from './pages/home-page.js'
 import { MeetingPage } from './pages/meeting-page.js'
 
-const main = document.getElementById('main')
-const actions = document.getElementById('actions')
-// They are relative to the address that was opened, which is about to change without a reload.
-for (const link of document.querySelectorAll('link[rel=icon], .brand')) link.href = link.href
+/** @typedef {import('./pages/page.js').NewMeeting} NewMeeting */
+/** @typedef {import('./pages/page.js').Page} Page */
 
+/** @type {(id: string) => HTMLElement} */
+const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id))
+
+const main = byId('main')
+const actions = byId('actions')
+const announcer = byId('announcer')
+
+// They are relative to the address that was opened, which is about to change without a reload.
+for (const link of document.querySelectorAll('link[rel=icon], .brand')) {
+  const opened = /** @type {HTMLLinkElement | HTMLAnchorElement} */ (link)
+  opened.href = opened.href
+}
+
+/** @type {Page | null} */
 let page = null
+/** @type {string | null} */
 let shownPath = null
 
-// intent: what the page that was left already has in hand, such as an open microphone.
-async function go(path, intent = {}) {
+/**
+ * @param {string} path
+ * @param {NewMeeting} [meeting] what the page that was left already has in hand, such as an open microphone
+ */
+async function go(path, meeting = {}) {
   if (!(await mayLeave())) return
   history.pushState(null, '', path)
-  show(intent)
+  show(meeting)
   main.focus({ preventScroll: true })
 }
 
-const mayLeave = async () => !page?.mayLeave || (await page.mayLeave())
+const mayLeave = async () => (page?.mayLeave ? page.mayLeave() : true)
 
-function show(intent = {}) {
+/** @param {NewMeeting} [meeting] */
+function show(meeting = {}) {
   takeTokenFromAddress()
   page?.unmount()
   main.replaceChildren()
   actions.replaceChildren()
   shownPath = location.pathname
-  const meeting = meetingAt(shownPath)
-  const place = { main, actions, announcer: document.getElementById('announcer'), go, again: show }
-  page = meeting ? new MeetingPage(place, meeting, intent) : new HomePage(place)
+  const id = meetingAt(shownPath)
+  const shell = { main, actions, announcer, go, reload: () => show() }
+  page = id ? new MeetingPage(shell, id, meeting) : new HomePage(shell)
   page.mount()
   window.scrollTo(0, 0)
 }
 
 document.addEventListener('click', (event) => {
-  const link = event.target.closest('a[href]')
+  const target = /** @type {Element} */ (event.target)
+  const link = /** @type {HTMLAnchorElement | null} */ (target.closest('a[href]'))
   if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
   if (link.origin !== location.origin || link.target || link.hasAttribute('download') || link.hash) return
   if (link.pathname !== home && !meetingAt(link.pathname)) return
@@ -57,6 +75,8 @@ window.addEventListener('popstate', async () => {
 })
 
 // A link to the meeting that is shown already changes the address without a reload.
-window.addEventListener('hashchange', () => takeTokenFromAddress() && show())
+window.addEventListener('hashchange', () => {
+  if (takeTokenFromAddress()) show()
+})
 
 show()

@@ -85,9 +85,7 @@ def _earlier_names() -> list[str]:
 def allowed(setting: Setting) -> str:
     """What a setting may be, in Markdown."""
     rule = setting.rule
-    if rule.called:
-        found = rule.called
-    elif rule.choices:
+    if rule.choices:
         found = ", ".join(f"`{choice}`" for choice in rule.choices)
     elif rule.bounds:
         found = f"{rule.bounds[0]} to {rule.bounds[1]} {rule.unit}".strip()

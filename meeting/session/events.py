@@ -1,8 +1,4 @@
-"""What happens to a meeting (events) and what must be done about it (effects): plain values.
-
-Events come from clients (`ClientJoined`, `FrameReceived`, …), from the source's worker (`SourceOpened`,
-`FrameAppended`, …), from storage, and from the server around the meeting.
-"""
+"""What happens to a meeting (events) and what must be done about it (effects): plain values."""
 
 from __future__ import annotations
 
@@ -11,15 +7,14 @@ from typing import Any
 
 from meeting.core.access import Role
 from meeting.core.edits import Change
-from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioFrame, AudioInfo, ServerMessage, SnapshotMessage, Start
-from meeting.core.records import Edits, Gap, Restored, Resume, Source, State
-from pipelines.errors import MeetingError
+from meeting.core.records import Edits, Gap, Restored, Resume, Source
+from pipelines.errors import MeetingError, ProtocolError
 from pipelines.types import LabelChange, Output, Segment, Speaker, SpeakersRevised, TurnsRevised
 
 
 @dataclass(frozen=True, slots=True)
-class ClientJoined:
+class Joined:
     """A client has connected; it is a viewer until it starts a source."""
 
     client: int
@@ -28,14 +23,14 @@ class ClientJoined:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientLeft:
+class Left:
     """A client's connection is gone."""
 
     client: int
 
 
 @dataclass(frozen=True, slots=True)
-class StartReceived:
+class Started:
     """A client sent `start`."""
 
     client: int
@@ -49,21 +44,21 @@ class StartReceived:
 
 
 @dataclass(frozen=True, slots=True)
-class StopReceived:
+class Stopped:
     """A client sent `stop`."""
 
     client: int
 
 
 @dataclass(frozen=True, slots=True)
-class EndRequested:
+class EndAsked:
     """A host ends the meeting from outside of it, source or not; answered by `Answer` with the same ticket."""
 
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
-class FrameReceived:
+class Framed:
     """A client sent a frame of audio."""
 
     client: int
@@ -71,42 +66,42 @@ class FrameReceived:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientRejected:
-    """A client has to go: what it sent is no message, or its link is no longer valid."""
+class Broke:
+    """A client sent something that is no message."""
 
     client: int
     error: ProtocolError
 
 
 @dataclass(frozen=True, slots=True)
-class SourceOpened:
+class Opened:
     """A source's decoder and files are ready: frames can be taken."""
 
     source_id: str
     models: dict[str, Any] | None
-    """What transcribes; None while the models are being loaded, and then `ModelsLoaded` follows"""
+    """What transcribes; None while the models are being loaded, and then `Loaded` follows"""
     audio: str | None
     """File name of its FLAC; None when none is kept"""
 
 
 @dataclass(frozen=True, slots=True)
-class SourceStored:
-    """Everything that `ConfirmStored` asked about is stored: a later process would find the source."""
+class Settled:
+    """Everything that `Settle` asked about is stored."""
 
     source_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class ModelsLoaded:
-    """The models that an opened source has waited for are there: the audio received so far is processed now."""
+class Loaded:
+    """The models that an opened source has waited for are there: what was kept so far is heard now."""
 
     source_id: str
     models: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class FrameAppended:
-    """A frame is on disk and is processed, now or in its turn; told again while a long one is processed."""
+class Kept:
+    """A frame is on disk, and heard now or in its turn."""
 
     source_id: str
     seq: int
@@ -119,48 +114,48 @@ class SourceFailed:
     """A source cannot go on: not audio, no room on disk, …"""
 
     source_id: str
-    code: ErrorCode
+    code: str
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class OutputReceived:
-    """The pipeline has produced an output."""
+class Heard:
+    """The pipeline says something."""
 
     output: Output
 
 
 @dataclass(frozen=True, slots=True)
-class SourceFinished:
-    """The pipeline has produced its last output about a source, after `FinishSource`."""
+class Drained:
+    """The pipeline has said everything about a finished source."""
 
     source_id: str
     samples: int
-    complete: bool = True
-    """False when only the frames as received are complete, or no models could process them: a later process must"""
+    whole: bool = True
+    """False when only the frames as received are complete, or nothing could hear them: a later process must"""
 
 
 @dataclass(frozen=True, slots=True)
-class MeetingRestored:
+class Restarted:
     """An earlier process left this meeting unfinished; the first event of its new session."""
 
     restored: Restored
 
 
 @dataclass(frozen=True, slots=True)
-class SourceReopened:
-    """What an earlier process left of a source is found; frames can be taken while it is replayed."""
+class Reopened:
+    """What an earlier process left of a source is found; frames can be taken while it is heard again."""
 
     source_id: str
     frames: int
     """Frames on disk"""
-    stopped: bool = False
-    """Its client had sent `stop`: no frame will come"""
+    over: bool = False
+    """Its client had stopped: no frame will come"""
 
 
 @dataclass(frozen=True, slots=True)
-class SourceRecovered:
-    """A source has been replayed up to the last frame on disk."""
+class Recovered:
+    """A source has been heard again up to the last frame on disk."""
 
     source_id: str
     models: dict[str, Any]
@@ -170,17 +165,17 @@ class SourceRecovered:
 
 
 @dataclass(frozen=True, slots=True)
-class GapFound:
-    """Audio of a source is missing; silence stands in its place."""
+class Missed:
+    """Audio of a source never arrived; silence stands in its place."""
 
     gap: Gap
     lost: bool = False
-    """True where it did arrive, and was lost on disk: the text that is stored of it is all that there is"""
+    """It did arrive: what is stored of it is all that there is"""
 
 
 @dataclass(frozen=True, slots=True)
-class StorageFailing:
-    """Something could not be stored and is tried again; repeated as long as it lasts."""
+class Unsaved:
+    """Something could not be stored and is tried again; told anew as long as it lasts."""
 
     what: str
     """Which part of the server has this trouble"""
@@ -188,21 +183,21 @@ class StorageFailing:
 
 
 @dataclass(frozen=True, slots=True)
-class StorageWorking:
-    """What could not be stored before is stored."""
+class Saved:
+    """A trouble with storing is over."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
-class TitleChanged:
+class Renamed:
     """The meeting has a new title."""
 
     title: str
 
 
 @dataclass(frozen=True, slots=True)
-class EditRequested:
+class Edited:
     """A person changes a name or a line; answered by `Answer` with the same ticket."""
 
     ticket: int
@@ -210,10 +205,10 @@ class EditRequested:
 
 
 @dataclass(frozen=True, slots=True)
-class CloseRequested:
-    """The server stops, or the meeting is being deleted: what is live is finished, the rest is dropped."""
+class Dismissed:
+    """The server stops, or the meeting is being deleted: what is live is finished, the rest is let go."""
 
-    code: CloseCode
+    code: int
     reason: str
     discard: bool = False
     """Finish nothing, whatever the meeting is doing: it is being deleted"""
@@ -225,29 +220,29 @@ class Tick:
 
 
 Event = (
-    ClientJoined
-    | ClientLeft
-    | StartReceived
-    | StopReceived
-    | EndRequested
-    | FrameReceived
-    | ClientRejected
-    | SourceOpened
-    | SourceStored
-    | ModelsLoaded
-    | FrameAppended
+    Joined
+    | Left
+    | Started
+    | Stopped
+    | EndAsked
+    | Framed
+    | Broke
+    | Opened
+    | Settled
+    | Loaded
+    | Kept
     | SourceFailed
-    | OutputReceived
-    | SourceFinished
-    | MeetingRestored
-    | SourceReopened
-    | SourceRecovered
-    | GapFound
-    | StorageFailing
-    | StorageWorking
-    | TitleChanged
-    | EditRequested
-    | CloseRequested
+    | Heard
+    | Drained
+    | Restarted
+    | Reopened
+    | Recovered
+    | Missed
+    | Unsaved
+    | Saved
+    | Renamed
+    | Edited
+    | Dismissed
     | Tick
 )
 
@@ -266,7 +261,7 @@ class Broadcast:
 
     message: ServerMessage
     change: Segment | SpeakersRevised | None = field(default=None, compare=False, repr=False)
-    """The output that the message was made of, where it is about lines"""
+    """The same as the pipeline said it, where it is about lines"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,31 +275,31 @@ class SendSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Disconnect:
+class Drop:
     """Close a client's connection once it has been told everything."""
 
     client: int
-    code: CloseCode
+    code: int
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSource:
-    """Open a source's decoder, files and pipeline; answered by `SourceOpened` or `SourceFailed`."""
+    """Make ready to hear a source; answered by `Opened` or `SourceFailed`."""
 
     source_id: str
     audio: AudioInfo
     language: str | None
     hotwords: tuple[str, ...]
     recover: bool = False
-    """Replay first what an earlier process left on disk: answered by `SourceReopened`, then `SourceRecovered`"""
-    processed: int = 0
-    """Samples that an earlier process is known to have processed"""
+    """Hear first what an earlier process left on disk; answered by `Reopened` and `Recovered`, or `SourceFailed`"""
+    heard: int = 0
+    """Samples that an earlier process is known to have heard"""
 
 
 @dataclass(frozen=True, slots=True)
-class AppendFrame:
-    """Append a frame to the journal, then feed it to the pipeline; answered by `FrameAppended` or `SourceFailed`."""
+class Keep:
+    """Write a frame to disk, then feed it to the pipeline; answered by `Kept` or `SourceFailed`."""
 
     source_id: str
     frame: AudioFrame
@@ -312,16 +307,16 @@ class AppendFrame:
 
 @dataclass(frozen=True, slots=True)
 class FinishSource:
-    """Flush decoder, files and pipeline; answered by `SourceFinished`."""
+    """Flush decoder, files and pipeline; answered by `Drained`."""
 
     source_id: str
-    shutdown_fast: bool = False
-    """Wait neither for a disk that is full nor for models that are being loaded"""
+    hurry: bool = False
+    """Do not wait for a disk that is full"""
 
 
 @dataclass(frozen=True, slots=True)
 class AbandonSource:
-    """Stop a source at once; what is on disk stays there."""
+    """Let go of a source that was never heard."""
 
     source_id: str
 
@@ -342,8 +337,8 @@ class SaveResume:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfirmStored:
-    """Tell when all that was to be stored before this is: answered by `SourceStored`, or by `SourceFailed`."""
+class Settle:
+    """Say when all that was to be stored before this is: answered by `Settled`, or `SourceFailed` if it cannot be."""
 
     source_id: str
 
@@ -359,7 +354,7 @@ class SaveTranscript:
 
 @dataclass(frozen=True, slots=True)
 class SaveGap:
-    """Store a gap."""
+    """Store a stretch that never arrived."""
 
     gap: Gap
 
@@ -368,7 +363,7 @@ class SaveGap:
 class SaveState:
     """Store the meeting's state; the driver adds the time of day."""
 
-    state: State
+    state: str
     samples: int
     models: dict[str, Any]
 
@@ -389,7 +384,7 @@ class SaveLabels:
 
 @dataclass(frozen=True, slots=True)
 class SaveSpeaker:
-    """Store a speaker."""
+    """Store a voice."""
 
     speaker: Speaker
 
@@ -403,7 +398,7 @@ class SaveTurns:
 
 @dataclass(frozen=True, slots=True)
 class SaveEdits:
-    """Store what people have set: all names and merges of speakers, and the one line that was changed, if one was."""
+    """Store what people have set: all about voices, and one line where it is that which was changed."""
 
     edits: Edits
     line: str | None = None
@@ -411,14 +406,14 @@ class SaveEdits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer a request: with what holds now, with why not, or with None when the meeting is over and kept elsewhere."""
+    """Tell who asked for something: what is now, why not, or None when the meeting is over and kept elsewhere."""
 
     ticket: int
     outcome: tuple[ServerMessage, ...] | MeetingError | None
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class Note:
     """Write a line to the log; never text, names or tokens."""
 
     text: str
@@ -428,14 +423,14 @@ Effect = (
     Send
     | Broadcast
     | SendSnapshot
-    | Disconnect
+    | Drop
     | OpenSource
-    | AppendFrame
+    | Keep
     | FinishSource
     | AbandonSource
     | SaveSource
     | SaveResume
-    | ConfirmStored
+    | Settle
     | SaveTranscript
     | SaveGap
     | SaveState
@@ -445,5 +440,5 @@ Effect = (
     | SaveTurns
     | SaveEdits
     | Answer
-    | Log
+    | Note
 )

@@ -34,7 +34,7 @@ def to_mono(frames: np.ndarray[Any, Any]) -> Samples:
     return mono
 
 
-class MonoResampler:
+class Unifier:
     """Sound whose rate and channels may change in the middle; 16 kHz mono out, nothing lost at the change."""
 
     def __init__(self) -> None:

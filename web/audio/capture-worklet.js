@@ -3,25 +3,26 @@
 const FRAME = 0.1 // seconds
 
 class Capture extends AudioWorkletProcessor {
+  size = Math.round(sampleRate * FRAME)
+  running = true
+  pcm = new Int16Array(this.size)
+  filled = 0
+  energy = 0
+  peak = 0
+
   constructor() {
     super()
-    this.size = Math.round(sampleRate * FRAME)
-    this.running = true
     this.port.onmessage = () => {
       this.running = false
       if (this.filled) this.flush()
       this.port.postMessage({ done: true })
     }
-    this.clear()
   }
 
-  clear() {
-    this.pcm = new Int16Array(this.size)
-    this.filled = 0
-    this.energy = 0
-    this.peak = 0
-  }
-
+  /**
+   * @param {Float32Array[][]} inputs
+   * @param {Float32Array[][]} outputs
+   */
   process([channels], [output]) {
     // With no microphone connected (while it is being switched) time goes on: silence is written.
     const length = channels.length ? channels[0].length : output[0].length
@@ -33,6 +34,7 @@ class Capture extends AudioWorkletProcessor {
     return this.running
   }
 
+  /** @param {number} sample */
   take(sample) {
     const held = Math.max(-1, Math.min(1, sample))
     this.pcm[this.filled] = held < 0 ? held * 32768 : held * 32767
@@ -46,7 +48,8 @@ class Capture extends AudioWorkletProcessor {
     const pcm = this.pcm.slice(0, this.filled)
     const level = Math.sqrt(this.energy / this.filled)
     this.port.postMessage({ pcm: pcm.buffer, samples: this.filled, level, peak: this.peak }, [pcm.buffer])
-    this.clear()
+    this.pcm = new Int16Array(this.size)
+    this.filled = this.energy = this.peak = 0
   }
 }
 

@@ -1,23 +1,39 @@
-// A microphone as numbered-to-be frames: permission, choice of device, switching, level; knows no socket.
+// A microphone as frames of sound: permission, choice of device, switching, level; knows no socket.
 
 import { CaptureClock } from './capture-clock.js'
 import { CaptureError } from './capture-error.js'
 
+/** @typedef {import('./recorder.js').Frame} Frame */
+
 const MODULE = new URL('capture-worklet.js', import.meta.url).href
 const REMEMBERED = 'microphone'
 
-// A source of sound: calls onFrame({pcm, samples, captureUs, level}) about ten times a second once started.
+/** A source of sound: calls onFrame about ten times a second once started. */
 export class Microphone {
+  /** @type {'microphone'} */
   kind = 'microphone'
+  /** @type {(frame: Frame) => void} */
   onFrame = () => {}
-  onProblem = () => {} // CaptureError; frames go on, as silence
+  /** @type {(error: CaptureError) => void} frames go on, as silence */
+  onProblem = () => {}
+  /** @type {() => void} never called: a microphone goes on */
+  onEnd = () => {}
   #context
+  /** @type {AudioWorkletNode | null} */
   #node = null
+  /** @type {MediaStream | null} */
   #stream = null
+  /** @type {MediaStreamAudioSourceNode | null} */
   #input = null
   #clock
 
-  // Asks for permission; call it from a click, so that the browser lets the audio run.
+  /**
+   * Asks for permission; call it from a click, so that the browser lets the audio run.
+   *
+   * @param {string | null} deviceId the one to prefer
+   * @returns {Promise<Microphone>}
+   * @throws {CaptureError}
+   */
   static async open(deviceId = localStorage.getItem(REMEMBERED)) {
     const context = new AudioContext({ latencyHint: 'interactive' })
     const microphone = new Microphone(context)
@@ -32,6 +48,7 @@ export class Microphone {
     return microphone
   }
 
+  /** @param {AudioContext} context */
   constructor(context) {
     this.#context = context
     this.#clock = new CaptureClock(context.sampleRate)
@@ -53,10 +70,11 @@ export class Microphone {
     this.#node = new AudioWorkletNode(this.#context, 'capture', { numberOfOutputs: 1 })
     this.#node.port.onmessage = ({ data }) => this.#frame(data)
     this.#node.connect(this.#context.destination) // it writes nothing there; some browsers only pull connected nodes
-    this.#input.connect(this.#node)
+    this.#input?.connect(this.#node)
     this.#context.onstatechange = () => this.#stateChanged()
   }
 
+  /** @param {{ pcm?: ArrayBuffer, samples: number, level: number, peak: number }} data */
   #frame({ pcm, samples, level, peak }) {
     if (!pcm) return
     const now = performance.timeOrigin + performance.now()
@@ -66,16 +84,22 @@ export class Microphone {
 
   #stateChanged() {
     if (this.#context.state === 'running' || this.#context.state === 'closed') return
-    this.onProblem(new CaptureError('paused', 'The system has paused the microphone. Come back to this page to go on.'))
+    this.onProblem(new CaptureError('paused', PAUSED))
     this.#context.resume().catch(() => {})
   }
 
-  // MeetingPoller the microphone without losing a frame: silence is sent in between.
+  /**
+   * Changes the microphone without losing a frame: silence is sent in between.
+   *
+   * @param {string} deviceId
+   * @throws {CaptureError}
+   */
   async use(deviceId) {
     await this.#take(deviceId)
     localStorage.setItem(REMEMBERED, deviceId)
   }
 
+  /** @param {string | null} deviceId */
   async #take(deviceId) {
     const stream = await request(deviceId)
     for (const track of this.#stream?.getTracks() ?? []) {
@@ -86,55 +110,74 @@ export class Microphone {
     this.#stream = stream
     this.#input = this.#context.createMediaStreamSource(stream)
     if (this.#node) this.#input.connect(this.#node)
-    stream.getAudioTracks()[0].onended = () => {
-      this.onProblem(new CaptureError('unplugged', 'The microphone was unplugged. Choose another one below; the meeting goes on.'))
-    }
+    stream.getAudioTracks()[0].onended = () => this.onProblem(new CaptureError('unplugged', UNPLUGGED))
   }
 
-  // Hands over what is still in the frame being filled, then lets the device go.
+  /** Hands over what is still in the frame being filled, then lets the device go. */
   async close() {
     if (this.#node) {
-      await new Promise((resolve) => {
-        const giveUp = setTimeout(resolve, 500) // a suspended context answers nothing
-        this.#node.port.onmessage = ({ data }) => {
-          this.#frame(data)
-          if (data.done) {
-            clearTimeout(giveUp)
-            resolve()
-          }
-        }
-        this.#node.port.postMessage('stop')
-      })
+      await this.#flush(this.#node)
       this.#node.disconnect()
     }
     for (const track of this.#stream?.getTracks() ?? []) track.stop()
     this.#context.onstatechange = null
     if (this.#context.state !== 'closed') await this.#context.close()
   }
+
+  /**
+   * @param {AudioWorkletNode} node
+   * @returns {Promise<void>}
+   */
+  #flush(node) {
+    return new Promise((resolve) => {
+      const giveUp = setTimeout(resolve, 500) // a suspended context answers nothing
+      node.port.onmessage = ({ data }) => {
+        this.#frame(data)
+        if (!data.done) return
+        clearTimeout(giveUp)
+        resolve()
+      }
+      node.port.postMessage('stop')
+    })
+  }
 }
 
-// Microphones by name; the names are known once permission was given.
+/**
+ * Microphones by name; the names are known once permission was given.
+ *
+ * @returns {Promise<{ deviceId: string, label: string }[]>}
+ */
 export async function microphones() {
   const devices = await navigator.mediaDevices.enumerateDevices()
-  return devices.filter(({ kind, deviceId }) => kind === 'audioinput' && deviceId).map(({ deviceId, label }) => ({ deviceId, label }))
+  return devices
+    .filter(({ kind, deviceId }) => kind === 'audioinput' && deviceId)
+    .map(({ deviceId, label }) => ({ deviceId, label }))
 }
 
+/**
+ * @param {string | null} deviceId
+ * @returns {Promise<MediaStream>}
+ */
 async function request(deviceId) {
-  if (!navigator.mediaDevices?.getUserMedia) {
-    throw new CaptureError(
-      'insecure',
-      'Browsers give the microphone only to pages on https or on localhost. Open this page as http://localhost, or put the server behind https.',
-    )
-  }
+  if (!navigator.mediaDevices?.getUserMedia) throw new CaptureError('insecure', INSECURE)
   // Echo cancelling and noise suppression would eat the quieter of two voices.
-  const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: true }
+  const sound = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: true }
+  const audio = { ...sound, deviceId: deviceId ? { ideal: deviceId } : undefined }
   try {
-    return await navigator.mediaDevices.getUserMedia({ audio: { ...audio, deviceId: deviceId ? { ideal: deviceId } : undefined } })
+    return await navigator.mediaDevices.getUserMedia({ audio })
   } catch (error) {
-    throw new CaptureError(error.name, EXPLAINED[error.name] ?? `The microphone could not be opened (${error.name}).`)
+    const { name } = /** @type {DOMException} */ (error)
+    throw new CaptureError(name, EXPLAINED[name] ?? `The microphone could not be opened (${name}).`)
   }
 }
 
+const PAUSED = 'The system has paused the microphone. Come back to this page to go on.'
+const UNPLUGGED = 'The microphone was unplugged. Choose another one below; the meeting goes on.'
+const INSECURE =
+  'Browsers give the microphone only to pages on https or on localhost. Open this page as http://localhost, or put ' +
+  'the server behind https.'
+
+/** @type {Readonly<Record<string, string>>} */
 const EXPLAINED = {
   NotAllowedError: 'This page may not use the microphone. Allow it in the browser’s address bar, then try again.',
   NotFoundError: 'No microphone was found. Plug one in and try again, or try the sample meeting.',

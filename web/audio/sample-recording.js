@@ -2,25 +2,39 @@
 
 import { CaptureError } from './capture-error.js'
 
+/** @typedef {import('./recorder.js').Frame} Frame */
+/** @typedef {{ context: AudioContext, volume: GainNode }} Output */
+
 const RECORDING = new URL('../sample/sample.flac', import.meta.url).href
 const RATE = 16_000 // of the recording; decoding to it spares the way a resampling
 const FRAME = RATE / 10
 const TICK = 50 // milliseconds between looks at the clock
 
 export class SampleRecording {
+  /** @type {'sample'} */
   kind = 'sample'
   name = 'Sample meeting'
   sampleRate = RATE
+  /** @type {(frame: Frame) => void} */
   onFrame = () => {}
+  /** @type {(error: CaptureError) => void} */
   onProblem = () => {}
+  /** @type {() => void} */
   onEnd = () => {}
+  #buffer
   #samples
-  #audible // null where this machine has no sound output
-  #timer = null
+  #audible
+  /** @type {number | undefined} */
+  #timer
   #began = 0
   #sent = 0
 
-  // Call it from a click, so that the browser lets the sound play.
+  /**
+   * Call it from a click, so that the browser lets the sound play.
+   *
+   * @returns {Promise<SampleRecording>}
+   * @throws {CaptureError}
+   */
   static async open() {
     const audible = output()
     const response = await fetch(RECORDING)
@@ -30,17 +44,17 @@ export class SampleRecording {
     return new SampleRecording(buffer, audible)
   }
 
+  /**
+   * @param {AudioBuffer} buffer
+   * @param {Output | null} audible null where this machine has no sound output
+   */
   constructor(buffer, audible) {
-    this.buffer = buffer
+    this.#buffer = buffer
     this.#samples = mono(buffer)
     this.#audible = audible
   }
 
-  get duration() {
-    return this.#samples.length / RATE
-  }
-
-  // True, false, or null where nothing can be heard anyway.
+  /** True, false, or null where nothing can be heard anyway. */
   get muted() {
     return this.#audible ? this.#audible.volume.gain.value === 0 : null
   }
@@ -59,7 +73,7 @@ export class SampleRecording {
   #play() {
     if (!this.#audible) return
     const { context, volume } = this.#audible
-    const player = new AudioBufferSourceNode(context, { buffer: this.buffer })
+    const player = new AudioBufferSourceNode(context, { buffer: this.#buffer })
     player.connect(volume)
     player.start(0)
   }
@@ -77,8 +91,7 @@ export class SampleRecording {
     const began = performance.timeOrigin + this.#began
     const captureUs = began * 1000 + (this.#sent * 1e6) / RATE // nothing of a recording is ever missed
     this.#sent += part.length
-    const { pcm, level, peak } = encode(part)
-    this.onFrame({ pcm, level, peak, samples: part.length, captureUs })
+    this.onFrame({ ...encode(part), samples: part.length, captureUs })
   }
 
   async close() {
@@ -87,6 +100,7 @@ export class SampleRecording {
   }
 }
 
+/** @returns {Output | null} */
 function output() {
   try {
     const context = new AudioContext()
@@ -99,6 +113,7 @@ function output() {
   }
 }
 
+/** @param {AudioBuffer} buffer */
 function mono(buffer) {
   const mixed = new Float32Array(buffer.length)
   for (let channel = 0; channel < buffer.numberOfChannels; channel += 1) {
@@ -108,6 +123,7 @@ function mono(buffer) {
   return mixed
 }
 
+/** @param {Float32Array} samples */
 function encode(samples) {
   const pcm = new Int16Array(samples.length)
   let energy = 0

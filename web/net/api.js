@@ -3,7 +3,31 @@
 import { authorization, forgetToken, subprotocols, tokenFor } from './tokens.js'
 import { serverUrl } from './urls.js'
 
+/** @typedef {import('../state/page-state.js').Facts} Facts */
+/** @typedef {import('../state/permissions.js').Role} Role */
+/** @typedef {import('../state/wire-messages.js').Segment} Segment */
+/** @typedef {import('../state/wire-messages.js').Speaker} Speaker */
+/** @typedef {Partial<Record<'host' | 'speak' | 'view', string>>} Links  by role, without the server's name */
+/** @typedef {{ id: string, title: string, links?: Links }} NewMeeting */
+/** @typedef {import('../state/home-state.js').ListedMeeting} ListedMeeting */
+
+/**
+ * A link that was given out.
+ *
+ * @typedef {object} GivenLink
+ * @property {string} id
+ * @property {'host' | 'speak' | 'view'} role
+ * @property {string} created_at
+ * @property {string | null} [expires_at]
+ * @property {boolean} mine whether it opened this page
+ */
+
 export class ApiError extends Error {
+  /**
+   * @param {number} status of HTTP; 0 where there was no answer
+   * @param {string} code
+   * @param {string} message
+   */
   constructor(status, code, message) {
     super(message)
     this.status = status
@@ -11,72 +35,154 @@ export class ApiError extends Error {
   }
 }
 
-// id: the meeting that it is about, whose link may have brought a token. A token that is refused is forgotten, and the
-// next one tried, until there is none. tag: of the answer that is known; when that is still true the status is 304.
-async function request(method, path, { body, id, tag } = {}) {
-  const token = tokenFor(id)
-  let response
-  try {
-    response = await fetch(path, {
-      method,
-      headers: { ...(body ? { 'Content-Type': 'application/json' } : {}), ...(tag ? { 'If-None-Match': tag } : {}), ...authorization(token) },
-      body: body ? JSON.stringify(body) : undefined,
-    })
-  } catch {
-    throw new ApiError(0, 'unreachable', 'The server does not answer. Check that it is running, then try again.')
-  }
+/**
+ * @typedef {object} Options
+ * @property {object} [body]
+ * @property {string} [id] the meeting that it is about, whose link may have brought a token
+ * @property {string | null} [tag] of the answer that is known; when that is still true the status is 304
+ */
+
+/**
+ * A token that is refused is forgotten, and the next one tried, until there is none.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {Options} [options]
+ * @returns {Promise<Response>}
+ * @throws {ApiError}
+ */
+async function request(method, path, options = {}) {
+  const token = tokenFor(options.id)
+  const response = await send(method, path, options, token)
   if (response.ok || response.status === 304) return response
   if (response.status === 401 && token) {
     forgetToken(token)
-    if (tokenFor(id)) return request(method, path, { body, id, tag })
+    if (tokenFor(options.id)) return request(method, path, options)
   }
   const answer = await response.json().catch(() => null)
   const { code = 'failed', message = `The server answered with status ${response.status}.` } = answer?.error ?? {}
   throw new ApiError(response.status, code, message)
 }
 
-const call = async (...what) => (await request(...what)).json().catch(() => null)
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {Options} options
+ * @param {string | null} token
+ */
+async function send(method, path, { body, tag }, token) {
+  const headers = authorization(token)
+  if (body) headers['Content-Type'] = 'application/json'
+  if (tag) headers['If-None-Match'] = tag
+  try {
+    return await fetch(path, { method, headers, body: body ? JSON.stringify(body) : undefined })
+  } catch {
+    throw new ApiError(0, 'unreachable', 'The server does not answer. Check that it is running, then try again.')
+  }
+}
 
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {Options} [options]
+ * @returns {Promise<any>} the answer's JSON; null where it has none
+ */
+const call = async (method, path, options) => (await request(method, path, options)).json().catch(() => null)
+
+/** @type {(id: string) => string} */
 const meeting = (id) => serverUrl(`api/meetings/${encodeURIComponent(id)}`).href
 
+/** @type {(title?: string) => Promise<NewMeeting>} */
 export const createMeeting = (title) => call('POST', serverUrl('api/meetings').href, { body: title ? { title } : {} })
-export const listMeetings = (before) => call('GET', serverUrl(`api/meetings${before ? `?before=${encodeURIComponent(before)}` : ''}`).href)
 
-// {facts, tag}; facts is null when all is still as it was at `known`.
+/**
+ * A page of the list, newest first; `next` leads to the one after it.
+ *
+ * @param {string | null} [before] the `next` of the page before
+ * @returns {Promise<{ meetings: ListedMeeting[], next: string | null }>}
+ */
+export const listMeetings = (before) =>
+  call('GET', serverUrl(`api/meetings${before ? `?before=${encodeURIComponent(before)}` : ''}`).href)
+
+/**
+ * @param {string} id
+ * @param {string | null} known tag of the facts that are known
+ * @returns {Promise<{ facts: Facts | null, tag: string | null }>} no facts when all is still as it was
+ */
 export async function getMeeting(id, known = null) {
   const response = await request('GET', meeting(id), { id, tag: known })
   return { facts: response.status === 304 ? null : await response.json(), tag: response.headers.get('ETag') }
 }
 
+/** @type {(id: string, title: string) => Promise<void>} */
 export const renameMeeting = (id, title) => call('PATCH', meeting(id), { body: { title }, id })
+
+/** @type {(id: string) => Promise<void>} */
 export const endMeeting = (id) => call('POST', `${meeting(id)}/end`, { id })
+
+/** @type {(id: string) => Promise<void>} */
 export const deleteMeeting = (id) => call('DELETE', meeting(id), { id })
-export const editSpeaker = (id, voice, body) => call('PATCH', `${meeting(id)}/speakers/${encodeURIComponent(voice)}`, { body, id })
-export const editSegment = (id, line, body) => call('PATCH', `${meeting(id)}/segments/${encodeURIComponent(line)}`, { body, id })
+
+/**
+ * @param {string} id
+ * @param {string} speaker
+ * @param {{ name?: string | null, merge_into?: string }} body
+ * @returns {Promise<{ speakers: Speaker[] }>} the speakers that have changed
+ */
+export const editSpeaker = (id, speaker, body) =>
+  call('PATCH', `${meeting(id)}/speakers/${encodeURIComponent(speaker)}`, { body, id })
+
+/**
+ * @param {string} id
+ * @param {string} line
+ * @param {{ rev: number, text?: string, speaker?: string | null }} body
+ * @returns {Promise<Segment>} the line as it is now
+ */
+export const editSegment = (id, line, body) =>
+  call('PATCH', `${meeting(id)}/segments/${encodeURIComponent(line)}`, { body, id })
+
+/** @type {(id: string) => Promise<{ links: GivenLink[] }>} */
 export const listLinks = (id) => call('GET', `${meeting(id)}/links`, { id })
-export const invite = (id, role, seconds) => call('POST', `${meeting(id)}/links`, { body: { role, expires_in: seconds }, id })
-export const revoke = (id, link) => call('DELETE', `${meeting(id)}/links/${encodeURIComponent(link)}`, { id })
+
+/**
+ * @param {string} id
+ * @param {'host' | 'speak' | 'view'} role
+ * @param {number | null} seconds that the link works; null for as long as the meeting is kept
+ * @returns {Promise<{ url: string }>}
+ */
+export const createLink = (id, role, seconds) =>
+  call('POST', `${meeting(id)}/links`, { body: { role, expires_in: seconds }, id })
+
+/** @type {(id: string, link: string) => Promise<void>} */
+export const revokeLink = (id, link) => call('DELETE', `${meeting(id)}/links/${encodeURIComponent(link)}`, { id })
+
+/** @type {(id: string, format: string) => string} */
 export const exportUrl = (id, format) => `${meeting(id)}/export?format=${format}`
 
-// Saves a file that only a header opens, where a plain link would have to carry the token.
+/**
+ * A file that only a header opens, where a plain link would have to carry the token.
+ *
+ * @param {string} path
+ * @param {string} id
+ * @returns {Promise<{ name: string, content: Blob }>}
+ */
 export async function download(path, id) {
   const response = await request('GET', path, { id })
   const name = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? ''
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(await response.blob())
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000) // the browser may still be reading
+  return { name, content: await response.blob() }
 }
 
+/** @type {(id: string) => string[]} */
 export const protocols = (id) => subprotocols(tokenFor(id))
 
+/** @type {(id: string) => string} */
 export function socketUrl(id) {
   const url = serverUrl(`ws/meetings/${encodeURIComponent(id)}`)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   return url.href
 }
 
+/** Names of the formats, as they are called and what they are for. */
 export const FORMATS = [
   ['srt', 'SRT', 'Subtitles'],
   ['vtt', 'WebVTT', 'Subtitles for the web'],

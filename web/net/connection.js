@@ -1,8 +1,27 @@
 // One client's connection to one meeting: opens the socket, keeps unconfirmed audio, reconnects and resumes.
 //
-// A viewer's connection only listens. A source's connection sends `start`, then its outbox's frames, and `stop` once all are out.
+// A viewer's connection only listens. A source's sends `start`, then its outbox's frames, and `stop` once all are out.
 
 import { AudioOutbox } from './audio-outbox.js'
+
+/** @typedef {import('../state/messages.js').ConnectionState} ConnectionState */
+/** @typedef {import('../state/page-state.js').ConnectionStatus} ConnectionStatus */
+/** @typedef {import('../state/page-state.js').Problem} Problem */
+/** @typedef {import('../state/wire-messages.js').ErrorMessage} ErrorMessage */
+/** @typedef {import('../state/wire-messages.js').ServerMessage} ServerMessage */
+/** @typedef {import('./resume-tokens.js').ResumeToken} ResumeToken */
+
+/**
+ * What a source tells of itself.
+ *
+ * @typedef {object} Start
+ * @property {{ name: string, kind: string }} source
+ * @property {{ encoding: string, sample_rate: number, channels: number }} audio
+ * @property {string | null} [language]
+ * @property {string[]} [hotwords]
+ */
+
+/** @typedef {{ start: Start, resume: ResumeToken | null }} Source */
 
 const FATAL = new Set([4400, 4401, 4404, 4409, 4413, 4429])
 const HIGH_WATER = 2 ** 20 // bytes in the socket's own buffer above which we wait
@@ -10,26 +29,46 @@ const SILENCE = 15_000 // milliseconds without an ack after which a connection c
 const FIRST_WAIT = 400
 const LONGEST_WAIT = 10_000
 
-// Milliseconds before attempt n (from 1): doubling, capped, and spread so that many clients do not return as one.
+/**
+ * Milliseconds before an attempt: doubling, capped, and spread so that many clients do not return as one.
+ *
+ * @param {number} attempt from 1
+ * @param {number} [random] 0 to 1
+ */
 export function backoff(attempt, random = Math.random()) {
   return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1)) * (0.5 + 0.5 * random)
 }
 
 export class Connection {
-  state = 'connecting' // then live, reconnecting, closed or failed
+  /** @type {ConnectionState} */
+  state = 'connecting'
   attempt = 0
-  problem = null // {code, message}, once failed
+  /** @type {Problem | null} once failed */
+  problem = null
+  /** @type {AudioOutbox | null} of a source */
+  outbox = null
+  /** @type {WebSocket | null} */
   #socket = null
-  #timer = null
-  #beat = null // sends on while no new audio comes, and notices a dead connection
+  /** @type {number | undefined} until the next attempt */
+  #timer
+  /** @type {number | undefined} sends on while no new audio comes, and notices a dead connection */
+  #heartbeat
   #sent = 0 // seq of the next frame to hand to the socket
   #streaming = false // the server has answered `start` on this socket
   #stopping = false
   #stopSent = false
-  #heard = 0
+  #heard = 0 // when the server last confirmed something, or had nothing to confirm
+  /** @type {ErrorMessage | null} */
   #lastError = null
 
-  // source: null for a viewer, else {start: {source, audio, language, hotwords}, resume: null | {source_id, token}}
+  /**
+   * @param {object} options
+   * @param {string} options.url
+   * @param {string[]} [options.protocols]
+   * @param {Source | null} [options.source] null for a viewer
+   * @param {(message: ServerMessage) => void} [options.onMessage]
+   * @param {(connection: Connection) => void} [options.onChange] its state has changed
+   */
   constructor({ url, protocols = [], source = null, onMessage = () => {}, onChange = () => {} }) {
     this.url = url
     this.protocols = protocols
@@ -42,32 +81,45 @@ export class Connection {
     }
   }
 
-  // Seconds of audio that exist only in this page.
+  /** Seconds of audio that exist only in this page. */
   get unsent() {
     return this.outbox?.seconds ?? 0
   }
 
+  /** @returns {ConnectionStatus} */
+  get status() {
+    return { state: this.state, attempt: this.attempt, unsent: this.unsent, lost: this.outbox?.lost ?? 0 }
+  }
+
   open() {
-    window.addEventListener('online', this.#hurry)
-    if (this.source) this.#beat = setInterval(() => this.#pump(), 1000)
+    addEventListener('online', this.#hurry)
+    if (this.source) this.#heartbeat = setInterval(() => this.#send(), 1000)
     this.#connect()
   }
 
-  // Leaves at once; what is unconfirmed is lost unless `stop` came first.
+  /** Leaves at once; what is unconfirmed is lost unless `stop` came first. */
   close() {
-    this.#settle('closed')
+    this.#finish('closed')
   }
 
+  /**
+   * @param {ArrayBuffer} payload
+   * @param {number} captureUs microseconds
+   */
   sendAudio(payload, captureUs) {
-    if (this.#stopping || this.state === 'closed' || this.state === 'failed') return
-    this.outbox.push(payload, captureUs)
-    this.#pump()
+    if (this.#stopping || this.#finished) return
+    this.outbox?.push(payload, captureUs)
+    this.#send()
   }
 
-  // No more audio will come: everything still here is sent, then `stop`.
+  /** No more audio will come: everything still here is sent, then `stop`. */
   stop() {
     this.#stopping = true
-    this.#pump()
+    this.#send()
+  }
+
+  get #finished() {
+    return this.state === 'closed' || this.state === 'failed'
   }
 
   #connect() {
@@ -77,18 +129,21 @@ export class Connection {
     this.#socket = socket
     this.#streaming = false
     this.#stopSent = false
-    socket.onopen = () => this.#opened()
+    socket.onopen = () => this.#opened(socket)
     socket.onmessage = ({ data }) => this.#received(data)
     socket.onclose = ({ code, reason }) => this.#closed(code, reason)
   }
 
-  #opened() {
+  /** @param {WebSocket} socket */
+  #opened(socket) {
     if (!this.source) return
     const { start, resume } = this.source
-    this.#socket.send(JSON.stringify({ type: 'start', version: 1, ...start, resume }))
+    socket.send(JSON.stringify({ type: 'start', version: 1, ...start, resume }))
   }
 
+  /** @param {string} data */
   #received(data) {
+    /** @type {ServerMessage} */
     let message
     try {
       message = JSON.parse(data)
@@ -96,26 +151,31 @@ export class Connection {
       return // not ours; the next message may be
     }
     this.#heard = Date.now()
-    if (message.type === 'session') this.#begin(message)
+    if (message.type === 'session' && this.source && this.outbox) this.#begin(this.source, this.outbox, message)
     if (message.type === 'ack') {
       this.outbox?.ack(message.seq)
-      this.#pump()
+      this.#send()
     }
     if (message.type === 'error') this.#lastError = message
     if (message.type === 'snapshot' && !this.source) this.#live()
     this.onMessage(message)
     const over = message.type === 'snapshot' && message.state === 'ended' && !message.earlier // else `ended` follows
-    if (message.type === 'ended' || over) this.#settle('closed')
+    if (message.type === 'ended' || over) this.#finish('closed')
   }
 
-  #begin({ source_id, resume_token: token, next_seq: next }) {
-    this.source.resume = { source_id, token }
-    this.outbox.align(next)
+  /**
+   * @param {Source} source
+   * @param {AudioOutbox} outbox
+   * @param {import('../state/wire-messages.js').Session} session
+   */
+  #begin(source, outbox, { source_id, resume_token: token, next_seq: next }) {
+    source.resume = { source_id, token }
+    outbox.align(next)
     // A server whose disk lost confirmed frames shows everybody the gap; what comes now belongs behind it.
-    this.#sent = Math.max(next, this.outbox.first)
+    this.#sent = Math.max(next, outbox.first)
     this.#streaming = true
     this.#live()
-    this.#pump()
+    this.#send()
   }
 
   #live() {
@@ -124,30 +184,36 @@ export class Connection {
     this.#set('live')
   }
 
-  #pump() {
-    const socket = this.#socket
-    if (!this.#streaming || socket.readyState !== WebSocket.OPEN) return
-    if (this.outbox.empty) this.#heard = Date.now()
-    while (this.#sent < this.outbox.next && socket.bufferedAmount < HIGH_WATER) {
-      socket.send(this.outbox.at(this.#sent))
+  // Hands to the socket what it takes, and `stop` once all is out.
+  #send() {
+    const [socket, outbox] = [this.#socket, this.outbox]
+    if (!this.#streaming || !socket || !outbox || socket.readyState !== WebSocket.OPEN) return
+    if (outbox.empty) this.#heard = Date.now()
+    while (this.#sent < outbox.next && socket.bufferedAmount < HIGH_WATER) {
+      socket.send(outbox.at(this.#sent))
       this.#sent += 1
     }
     if (Date.now() - this.#heard > SILENCE) {
       socket.close() // its close event may take a minute on a dead network
       this.#closed(1006, '')
-    } else if (this.#stopping && !this.#stopSent && this.#sent === this.outbox.next) {
+    } else if (this.#stopping && !this.#stopSent && this.#sent === outbox.next) {
       this.#stopSent = true
       socket.send(JSON.stringify({ type: 'stop' }))
     }
   }
 
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
   #closed(code, reason) {
-    if (this.state === 'closed' || this.state === 'failed') return
-    this.#drop()
+    if (this.#finished) return
+    this.#forgetSocket()
     const error = this.#lastError
     this.#lastError = null
-    if (!this.#passing(code, error) && (FATAL.has(code) || error?.fatal)) {
-      this.#fail(error?.code ?? code, error?.message || reason, code)
+    if (!this.#passes(code, error) && (FATAL.has(code) || error?.fatal)) {
+      this.problem = { code: error?.code ?? code, message: error?.message || reason, close: code }
+      this.#finish('failed')
       return
     }
     this.attempt += 1
@@ -155,8 +221,13 @@ export class Connection {
     this.#timer = setTimeout(() => this.#connect(), backoff(this.attempt))
   }
 
-  // A recording that was heard waits for room, and for the server's disk: giving up would lose what only this page has.
-  #passing(code, error) {
+  /**
+   * A recording that was heard waits for room, and for the server's disk: giving up would lose what only this page has.
+   *
+   * @param {number} code
+   * @param {ErrorMessage | null} error
+   */
+  #passes(code, error) {
     return Boolean(this.source?.resume) && (code === 1011 || code === 4429 || error?.code === 'too_many')
   }
 
@@ -166,29 +237,26 @@ export class Connection {
     this.#connect()
   }
 
-  #fail(code, message, close = null) {
-    this.problem = { code, message, close }
-    this.#settle('failed')
-  }
-
-  #settle(state) {
-    if (this.state === 'closed' || this.state === 'failed') return
-    window.removeEventListener('online', this.#hurry)
+  /** @param {'closed' | 'failed'} state */
+  #finish(state) {
+    if (this.#finished) return
+    removeEventListener('online', this.#hurry)
     clearTimeout(this.#timer)
-    clearInterval(this.#beat)
+    clearInterval(this.#heartbeat)
     const socket = this.#socket
-    this.#drop()
+    this.#forgetSocket()
     socket?.close()
     this.#set(state)
   }
 
-  // Forgets the socket, so that nothing it still delivers is taken for news.
-  #drop() {
+  // So that nothing it still delivers is taken for news.
+  #forgetSocket() {
     if (this.#socket) this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null
     this.#socket = null
     this.#streaming = false
   }
 
+  /** @param {ConnectionState} state */
   #set(state) {
     this.state = state
     this.onChange(this)

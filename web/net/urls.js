@@ -2,11 +2,25 @@
 
 const ROOT = new URL('../../', import.meta.url) // this file lies in the server's static/net/
 
+/** The path of the first page. */
 export const home = ROOT.pathname
-export const serverUrl = (path) => new URL(path, ROOT) // path: within the server, without a slash before it
+
+/**
+ * @param {string} path within the server, without a slash before it
+ */
+export const serverUrl = (path) => new URL(path, ROOT)
+
+/**
+ * @param {string} id of a meeting
+ */
 export const meetingPath = (id) => serverUrl(`m/${encodeURIComponent(id)}`).pathname
 
-// The meeting that a path of this site shows; null where it shows none.
+/**
+ * The meeting that a path of this site shows; null where it shows none.
+ *
+ * @param {string} path
+ * @returns {string | null}
+ */
 export function meetingAt(path) {
   const found = path.startsWith(home) && /^m\/([^/]+)\/?$/.exec(path.slice(home.length))
   if (!found) return null
@@ -17,5 +31,9 @@ export function meetingAt(path) {
   }
 }
 
-// The whole of a link that the server told without its name, with or without the path that stands before it.
+/**
+ * The whole of a link that the server told without its name, with or without the path that stands before it.
+ *
+ * @param {string} link
+ */
 export const absoluteUrl = (link) => serverUrl(link.slice(link.lastIndexOf('/m/') + 1)).href

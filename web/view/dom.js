@@ -1,48 +1,55 @@
-// Builds and finds elements; text goes in as text only, so nothing a voice or a stranger says can become markup.
+// Builds elements; text goes in as text only, so nothing a voice or a stranger says can become markup.
 
-const SVG = 'http://www.w3.org/2000/svg'
-
-// el('button', {class: 'quiet', 'data-testid': 'stop', onclick: stop}, 'Stop')
+/**
+ * el('button', {class: 'quiet', 'data-testid': 'stop', onclick: stop}, 'Stop')
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, unknown>} [attributes] those that are null, undefined or false are left out; `on…` listens
+ * @param {...(Node | string | null | undefined)} children those that are null or undefined are left out
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
 export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag)
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value)
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), /** @type {EventListener} */ (value))
     else element.setAttribute(name, value === true ? '' : String(value))
   }
   element.append(...children.filter((child) => child !== null && child !== undefined))
   return element
 }
 
-// The shapes of our icons on a 20 × 20 grid, drawn as strokes.
-const ICONS = {
-  mic: ['M10 2.5a2.75 2.75 0 0 1 2.75 2.75v4.5a2.75 2.75 0 0 1-5.5 0v-4.5A2.75 2.75 0 0 1 10 2.5Z', 'M4.5 9.5a5.5 5.5 0 0 0 11 0', 'M10 15v2.5'],
-  play: ['M6.5 4.2v11.6l9-5.8-9-5.8Z'],
-  link: ['M8.4 11.6a3.2 3.2 0 0 0 4.6 0l2.4-2.4a3.25 3.25 0 0 0-4.6-4.6l-.9.9', 'M11.6 8.4a3.2 3.2 0 0 0-4.6 0l-2.4 2.4a3.25 3.25 0 0 0 4.6 4.6l.9-.9'],
-  download: ['M10 3v9.5', 'M6 9l4 4 4-4', 'M3.5 16.5h13'],
-  trash: ['M3.5 5.5h13', 'M8 5.5v-2h4v2', 'M5 5.5l.8 11h8.4l.8-11'],
-  back: ['M12 4l-6 6 6 6'],
-  down: ['M10 4v12', 'M5 11l5 5 5-5'],
-  sound: ['M3.5 8v4h3l4 3.5v-11L6.5 8h-3Z', 'M13.5 7.2a4 4 0 0 1 0 5.6', 'M15.8 5a7 7 0 0 1 0 10'],
-  muted: ['M3.5 8v4h3l4 3.5v-11L6.5 8h-3Z', 'M13.5 8l4 4', 'M17.5 8l-4 4'],
-  overlap: ['M8 4.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 0 0 0-11Z', 'M12.5 4.6a5.5 5.5 0 0 1 0 10.8'],
-  check: ['M4 10.5l4 4 8-9'],
-}
-
-export function icon(name) {
-  const svg = document.createElementNS(SVG, 'svg')
-  svg.setAttribute('viewBox', '0 0 20 20')
-  svg.setAttribute('class', 'icon')
-  svg.setAttribute('aria-hidden', 'true')
-  for (const shape of ICONS[name]) {
-    const path = document.createElementNS(SVG, 'path')
-    path.setAttribute('d', shape)
-    svg.append(path)
-  }
-  return svg
-}
-
-// Writing only what changed spares the layout and, for live regions, the listener's patience.
+/**
+ * Writing only what changed spares the layout and, for live regions, the listener's patience.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text
+}
+
+/**
+ * Sets properties; those that are so already are not written, which would have the browser look at their styles again.
+ *
+ * @template {Element} Target
+ * @param {Target} element
+ * @param {Partial<Target>} properties
+ */
+export function set(element, properties) {
+  for (const name of /** @type {(keyof Target)[]} */ (Object.keys(properties))) {
+    const value = properties[name]
+    if (value !== undefined && element[name] !== value) element[name] = value
+  }
+}
+
+/**
+ * Whether all fields of two values are the same: then there is nothing to draw.
+ *
+ * @param {object} a
+ * @param {object | null} b
+ */
+export function sameFields(a, b) {
+  return b !== null && Object.entries(a).every(([name, value]) => Object.is(value, Reflect.get(b, name)))
 }

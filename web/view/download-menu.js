@@ -1,16 +1,22 @@
 // A button that opens a short list of links; Escape and a click elsewhere close it.
 
-import { el, icon } from './dom.js'
+import { el } from './dom.js'
+import { icon } from './icons.js'
 
-// items: [{href, label, hint, testid}]; every link downloads, by itself or through `save(href)`.
+/** @typedef {{ href: string, label: string, hint: string, testid: string }} Download */
+
+/**
+ * @param {string} label
+ * @param {readonly Download[]} items
+ * @param {string} testid
+ * @param {((href: string) => void) | null} save how to download, where a link cannot do it by itself
+ */
 export function downloadMenu(label, items, testid, save = null) {
-  const list = el(
-    'ul',
-    { class: 'menu-list', hidden: true, id: `${testid}-list` },
-    ...items.map(({ href, label: name, hint, testid: id }) =>
-      el('li', {}, el('a', { href, download: '', 'data-testid': id }, el('strong', {}, name), el('span', {}, hint))),
-    ),
+  const links = items.map(({ href, label: name, hint, testid: id }) =>
+    el('a', { href, download: '', 'data-testid': id }, el('strong', {}, name), el('span', {}, hint)),
   )
+  const attributes = { class: 'menu-list', hidden: true, id: `${testid}-list` }
+  const list = el('ul', attributes, ...links.map((link) => el('li', {}, link)))
   const button = el(
     'button',
     { class: 'button', type: 'button', 'aria-expanded': 'false', 'aria-controls': list.id, 'data-testid': testid },
@@ -18,38 +24,48 @@ export function downloadMenu(label, items, testid, save = null) {
     el('span', {}, label),
   )
   const menu = el('div', { class: 'menu' }, button, list)
-  const links = [...list.querySelectorAll('a')]
+  /** @param {boolean} on */
   const open = (on) => {
     list.hidden = !on
-    button.setAttribute('aria-expanded', on)
-  }
-  const move = (by) => {
-    const at = links.indexOf(document.activeElement)
-    links[(at + by + links.length) % links.length].focus()
+    button.setAttribute('aria-expanded', String(on))
   }
   button.addEventListener('click', () => open(list.hidden))
   list.addEventListener('click', (event) => {
-    const link = event.target.closest('a')
+    const link = /** @type {Element} */ (event.target).closest('a')
     if (save && link) {
       event.preventDefault()
-      save(link.getAttribute('href'))
+      save(link.getAttribute('href') ?? '')
     }
     open(false)
   })
   menu.addEventListener('focusout', ({ relatedTarget }) => {
-    if (relatedTarget && !menu.contains(relatedTarget)) open(false)
+    if (relatedTarget && !menu.contains(/** @type {Node} */ (relatedTarget))) open(false)
   })
-  document.addEventListener('pointerdown', ({ target }) => menu.contains(target) || open(false))
-  menu.addEventListener('keydown', (event) => {
-    if (list.hidden && event.key !== 'ArrowDown') return
-    if (event.key === 'Escape') {
-      open(false)
-      button.focus()
-    } else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
-      event.preventDefault()
-      open(true)
-      move(event.key === 'ArrowDown' ? 1 : document.activeElement === button ? 0 : -1)
-    }
+  document.addEventListener('pointerdown', ({ target }) => {
+    if (!menu.contains(/** @type {Node} */ (target))) open(false)
   })
+  menu.addEventListener('keydown', (event) => pressed(event, { button, list, links, open }))
   return menu
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {object} menu
+ * @param {HTMLElement} menu.button
+ * @param {HTMLElement} menu.list
+ * @param {HTMLElement[]} menu.links
+ * @param {(on: boolean) => void} menu.open
+ */
+function pressed(event, { button, list, links, open }) {
+  if (list.hidden && event.key !== 'ArrowDown') return
+  if (event.key === 'Escape') {
+    open(false)
+    button.focus()
+  } else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+    event.preventDefault()
+    open(true)
+    const at = links.findIndex((link) => link === document.activeElement)
+    const by = event.key === 'ArrowDown' ? 1 : document.activeElement === button ? 0 : -1
+    links[(at + by + links.length) % links.length].focus()
+  }
 }

@@ -1,4 +1,4 @@
-"""MetricsCollector of a server for a monitoring system."""
+"""Figures of a server for a monitoring system."""
 
 from __future__ import annotations
 

@@ -1,0 +1,166 @@
+// What people do with a meeting beside recording it: rename, edit, share, end, download.
+
+import * as api from '../net/api.js'
+import { linkToken, tokenFor } from '../net/tokens.js'
+import { absoluteUrl, meetingPath } from '../net/urls.js'
+import { renamed, say, unsay } from '../state/page-state.js'
+import { sharesWithTokens } from '../state/selectors.js'
+import { confirm } from '../view/dialogs/confirm-dialog.js'
+import { openShareDialog } from '../view/dialogs/share-dialog.js'
+import { openSpeakerDialog } from '../view/dialogs/speaker-dialog.js'
+import { saveFile } from '../view/save-file.js'
+
+/** @typedef {import('../state/page-state.js').PageState} PageState */
+/** @typedef {import('../state/turns.js').Turn} Turn */
+/** @typedef {import('../state/wire-messages.js').ServerMessage} ServerMessage */
+/** @typedef {import('../view/dialogs/speaker-dialog.js').EditService} EditService */
+
+const COPIED = 2000 // milliseconds for which it is said
+
+export class MeetingActions {
+  #id
+  #links
+  #store
+
+  /**
+   * @param {string} id of the meeting
+   * @param {api.Links} links by role that this page knows, since it has just made the meeting
+   * @param {import('./page-store.js').PageStore<PageState>} store
+   */
+  constructor(id, links, store) {
+    this.#id = id
+    this.#links = links
+    this.#store = store
+  }
+
+  /** The files of a meeting that is over. */
+  get downloads() {
+    return api.FORMATS.map(([format, label, hint]) => ({
+      href: api.exportUrl(this.#id, format),
+      label,
+      hint,
+      testid: `export-${format}`,
+    }))
+  }
+
+  /** How files are downloaded where a plain link would lack the token; null where it does not. */
+  get saver() {
+    return tokenFor(this.#id) ? (/** @type {string} */ href) => this.#download(href) : null
+  }
+
+  /** @param {string} href */
+  async #download(href) {
+    try {
+      const { name, content } = await api.download(href, this.#id)
+      saveFile(name, content)
+      this.#unsay('export')
+    } catch (error) {
+      this.#say('export', `The file was not saved. ${/** @type {Error} */ (error).message}`)
+    }
+  }
+
+  /** @param {string} title */
+  async rename(title) {
+    try {
+      await api.renameMeeting(this.#id, title)
+      this.#store.update((state) => renamed(state, title))
+      this.#unsay('title')
+    } catch (error) {
+      this.#say('title', `The title was not saved. ${/** @type {Error} */ (error).message}`)
+    }
+  }
+
+  /** A host ends a meeting whose sound comes from elsewhere, or from nowhere any more. */
+  async end() {
+    const agreed = await confirm({
+      title: 'End this meeting?',
+      text:
+        'Whoever is recording is stopped, and the meeting ends for everyone. All that was heard until now is kept ' +
+        'and finished.',
+      no: 'Keep it going',
+      yes: 'End meeting',
+      danger: true,
+    })
+    if (!agreed || this.#store.closed) return
+    this.#store.set({ ending: true })
+    try {
+      await api.endMeeting(this.#id)
+      this.#unsay('ending')
+    } catch (error) {
+      this.#store.set({ ending: false })
+      this.#say('ending', `The meeting was not ended. ${/** @type {Error} */ (error).message}`)
+    }
+  }
+
+  /**
+   * Asks who said a turn, and what.
+   *
+   * @param {Turn} turn
+   * @param {HTMLElement} anchor
+   * @param {(message: ServerMessage) => void} receive takes what the server answers
+   */
+  edit(turn, anchor, receive) {
+    openSpeakerDialog({
+      turn,
+      anchor,
+      transcript: () => this.#store.state.transcript,
+      edit: {
+        speaker: async (id, changes) => {
+          const { speakers } = await api.editSpeaker(this.#id, id, changes)
+          speakers.forEach(receive)
+        },
+        segment: async (id, changes) => receive(await api.editSegment(this.#id, id, changes)),
+      },
+    })
+  }
+
+  /** Links for roles where there are tokens, else the one address that there is. */
+  async share() {
+    if (sharesWithTokens(this.#store.state)) {
+      openShareDialog({
+        create: (role, seconds) => this.#createLink(role, seconds),
+        list: async () => (await api.listLinks(this.#id)).links,
+        revoke: async ({ id, role }) => {
+          await api.revokeLink(this.#id, id)
+          delete this.#links[role] // it may have been this one
+        },
+      })
+      return
+    }
+    const link = this.#address
+    try {
+      await navigator.clipboard.writeText(link)
+      this.#store.set({ copied: true })
+      setTimeout(() => this.#store.set({ copied: false }), COPIED)
+    } catch {
+      this.#say('link', `Copy this link for your readers: ${link}`)
+    }
+  }
+
+  get #address() {
+    const own = linkToken(this.#id)
+    return absoluteUrl(this.#links.view ?? `${meetingPath(this.#id)}${own ? `#t=${own}` : ''}`)
+  }
+
+  /**
+   * @param {keyof api.Links} role
+   * @param {number | null} seconds
+   */
+  async #createLink(role, seconds) {
+    const known = seconds === null ? this.#links[role] : undefined
+    return absoluteUrl(known ?? (await api.createLink(this.#id, role, seconds)).url)
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} text
+   */
+  #say(key, text) {
+    this.#store.update((state) => say(state, key, { text }))
+  }
+
+  /** @param {string} key */
+  #unsay(key) {
+    this.#store.update((state) => unsay(state, key))
+  }
+}

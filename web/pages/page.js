@@ -1,0 +1,25 @@
+// What a page is, and what it is opened with, as types. Nothing of this is run.
+
+/** @typedef {import('../audio/recorder.js').AudioInput} AudioInput */
+/** @typedef {import('../net/api.js').Links} Links */
+
+/**
+ * What the page that was left has in hand: a meeting that it has just made, and its sound.
+ *
+ * @typedef {object} NewMeeting
+ * @property {AudioInput} [input] opened, not started
+ * @property {Links} [links]
+ * @property {string} [title]
+ */
+
+/** @typedef {{ go: (path: string, meeting?: NewMeeting) => void }} Navigation  go: to another page, without a reload */
+/** @typedef {import('../view/shell.js').Shell & Navigation} PageShell */
+
+/**
+ * @typedef {object} Page
+ * @property {() => void} mount
+ * @property {() => void} unmount
+ * @property {() => Promise<boolean>} [mayLeave] asked before another page is shown
+ */
+
+export {}

@@ -1,0 +1,27 @@
+// Signs this tab in with the server's token.
+
+import { listMeetings } from '../net/api.js'
+import { keepServerToken, signOut } from '../net/tokens.js'
+
+/** @typedef {import('../net/api.js').ApiError} ApiError */
+
+const WRONG = 'This is not the token of this server.'
+
+/**
+ * @param {string} token
+ * @returns {Promise<string>} what is wrong; empty once the server has taken the token
+ */
+export async function signIn(token) {
+  if (!keepServerToken(token)) {
+    signOut()
+    return WRONG
+  }
+  try {
+    await listMeetings()
+    return ''
+  } catch (caught) {
+    const error = /** @type {ApiError} */ (caught)
+    signOut()
+    return error.status === 401 ? WRONG : error.message
+  }
+}

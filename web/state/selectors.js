@@ -1,0 +1,111 @@
+// What follows from the state of a meeting's page; pure.
+
+import { connectionText, lagText } from './messages.js'
+import { allows } from './permissions.js'
+import { captured } from './recording.js'
+
+/** @typedef {import('./page-state.js').PageState} PageState */
+
+/**
+ * True until the server has stored everything that was said here.
+ *
+ * @param {PageState} state
+ */
+export const isRecording = ({ role, connection, transcript }) =>
+  role === 'source' && connection.state !== 'failed' && transcript.phase !== 'ended'
+
+/**
+ * Seconds since the meeting began: what was captured here, or what the server had when this page came, and the time
+ * since.
+ *
+ * @param {PageState} state
+ */
+export function elapsed({ role, transcript, connection, recording, snapshotAt, now }) {
+  const running = role === 'viewer' && transcript.phase === 'live' && connection.state === 'live'
+  return running ? transcript.audio + (now - snapshotAt) / 1000 : captured(recording)
+}
+
+/**
+ * @param {PageState} state
+ */
+export function connectionLine({ role, transcript, connection, recording }) {
+  const { state, attempt, unsent } = connection
+  const { stopping } = recording
+  return connectionText({ connection: state, role, phase: transcript.phase, attempt, unsent, stopping })
+}
+
+/**
+ * @param {PageState} state
+ * @returns {[text: string, details: string]}
+ */
+export function lagLine({ transcript, recording, lag }) {
+  return transcript.phase === 'live' || recording.capturing ? lagText(transcript.stats, lag) : ['', '']
+}
+
+/**
+ * The phase as the header names it: a recording counts as live before the server says so.
+ *
+ * @param {PageState} state
+ */
+export function shownPhase({ role, connection, transcript }) {
+  return role === 'source' && connection.state === 'live' && transcript.phase === 'open' ? 'live' : transcript.phase
+}
+
+/**
+ * How the meeting can be ended from here; null where there is nothing to end or somebody else's right to.
+ *
+ * @param {PageState} state
+ * @returns {'offered' | 'ending' | null}
+ */
+export function endable({ role, permission, transcript, ending }) {
+  const { phase } = transcript
+  if (role === 'source' || !allows(permission, 'host') || !['live', 'ending'].includes(phase)) return null
+  return ending || phase === 'ending' ? 'ending' : 'offered'
+}
+
+/**
+ * The button that starts a recording, or goes on with one; null where that is not possible.
+ *
+ * @param {PageState} state
+ * @returns {{ label: string } | null}
+ */
+export function startButton({ role, connection, permission, transcript, resumable }) {
+  const { phase } = transcript
+  if (role !== 'viewer' || connection.state !== 'live' || !allows(permission, 'speak')) return null
+  if (phase !== 'open' && !(phase === 'live' && resumable)) return null
+  return { label: resumable ? 'Go on recording' : 'Start with my microphone' }
+}
+
+/**
+ * The button that gives out links; null for who was asked to speak, and need not ask others to.
+ *
+ * @param {PageState} state
+ * @returns {{ label: string } | null}
+ */
+export function shareButton(state) {
+  if (state.tokens && state.permission === 'speak') return null
+  if (sharesWithTokens(state)) return { label: 'Share' }
+  return { label: state.copied ? 'Copied' : 'Copy link' }
+}
+
+/**
+ * @param {PageState} state
+ */
+export const mayRename = ({ permission }) => allows(permission, 'host')
+
+/**
+ * @param {PageState} state
+ */
+export const mayEdit = ({ facts, permission }) => facts !== null && allows(permission, 'host')
+
+/**
+ * @param {PageState} state
+ */
+export const offersJump = ({ following, transcript }) => !following && transcript.phase !== 'ended'
+
+/**
+ * Whether links are given out here, each with a token of its own.
+ *
+ * @param {PageState} state
+ */
+export const sharesWithTokens = ({ tokens, permission }) => tokens && allows(permission, 'host')

@@ -1,0 +1,181 @@
+// The dialog in which a host says who a speaker is, who said which line, and what.
+
+import { clock, speakerName } from '../../state/format.js'
+import { el, setText } from '../dom.js'
+
+/** @typedef {import('../../state/transcript.js').Segment} Segment */
+/** @typedef {import('../../state/transcript.js').Transcript} Transcript */
+/** @typedef {import('../../state/turns.js').Turn} Turn */
+
+/**
+ * What the dialog asks the server; each fails with a sentence for the reader.
+ *
+ * @typedef {object} EditService
+ * @property {(id: string, changes: { name?: string | null, merge_into?: string }) => Promise<void>} speaker
+ * @property {(id: string, changes: { rev: number, text?: string, speaker?: string | null }) => Promise<void>} segment
+ */
+
+/**
+ * @typedef {object} Asked
+ * @property {Turn} turn
+ * @property {HTMLElement} anchor what was pressed
+ * @property {() => Transcript} transcript the newest
+ * @property {EditService} edit
+ */
+
+/** @typedef {{ segment: Segment, text: HTMLTextAreaElement, who: HTMLSelectElement, node: HTMLElement }} Line */
+
+/** @param {Asked} asked */
+export function openSpeakerDialog(asked) {
+  new SpeakerDialog(asked).open()
+}
+
+class SpeakerDialog {
+  #asked
+  #speaker
+  #speakers
+  #saved // the name that is known
+  #name
+  #same
+  /** @type {Line[]} */
+  #lines
+  #problem = el('p', { class: 'speaker-problem', role: 'status', 'data-testid': 'speaker-problem' })
+  #save = el('button', { class: 'button primary', type: 'submit', 'data-testid': 'speaker-save' }, 'Save')
+
+  /** @param {Asked} asked */
+  constructor(asked) {
+    this.#asked = asked
+    this.#speaker = asked.turn.speaker
+    this.#speakers = asked.transcript().speakers
+    this.#saved = (this.#speaker && this.#speakers.get(this.#speaker)?.name) || ''
+    this.#name = el('input', {
+      type: 'text',
+      maxlength: 200,
+      value: this.#saved,
+      placeholder: this.#speaker && speakerName(this.#speaker, new Map()),
+      autocomplete: 'off',
+      spellcheck: 'false',
+      'data-testid': 'speaker-name',
+    })
+    const nobody = el('option', { value: '' }, 'Nobody else here')
+    const others = this.#ids.filter((id) => id !== this.#speaker).map((id) => this.#option(id))
+    this.#same = el('select', { 'data-testid': 'speaker-same' }, nobody, ...others)
+    this.#lines = asked.turn.segments.filter(({ final }) => final).map((segment) => this.#line(segment))
+  }
+
+  // Of those who are nobody else.
+  get #ids() {
+    return [...this.#speakers.values()].filter(({ merged_into: into }) => !into).map(({ id }) => id)
+  }
+
+  /** @param {string} id */
+  #option(id) {
+    return el('option', { value: id }, speakerName(id, this.#speakers))
+  }
+
+  /**
+   * @param {Segment} segment
+   * @returns {Line}
+   */
+  #line(segment) {
+    const time = clock(segment.start)
+    const said = { 'aria-label': `What was said at ${time}`, 'data-testid': 'line-text' }
+    const text = el('textarea', { rows: 2, maxlength: 20_000, ...said })
+    text.value = segment.text
+    const options = [el('option', { value: '' }, 'Speaker ?'), ...this.#ids.map((id) => this.#option(id))]
+    const who = el('select', { 'aria-label': `Who said it at ${time}`, 'data-testid': 'line-speaker' }, ...options)
+    who.value = this.#speaker ?? ''
+    const when = el('span', { class: 'speaker-time', 'aria-hidden': 'true' }, time)
+    return { segment, text, who, node: el('li', { 'data-line': segment.id }, when, who, text) }
+  }
+
+  open() {
+    const form = this.#form(() => dialog.close())
+    const attributes = { 'aria-labelledby': 'speaker-title', 'data-testid': 'speaker-dialog' }
+    const dialog = el('dialog', { class: 'dialog speaker-dialog', ...attributes }, form)
+    const { anchor } = this.#asked
+    dialog.addEventListener('close', () => {
+      dialog.remove()
+      if (anchor.isConnected) anchor.focus()
+    })
+    document.body.append(dialog)
+    dialog.showModal()
+    place(dialog, anchor)
+    if (this.#speaker !== null) this.#name.select()
+  }
+
+  /** @param {() => void} close */
+  #form(close) {
+    const [speaker, lines] = [this.#speaker, this.#lines]
+    const title = speaker === null ? 'Who said this?' : `Who is ${speakerName(speaker, this.#speakers)}?`
+    const cancel = { class: 'button', type: 'button', 'data-testid': 'speaker-cancel', onclick: close }
+    const form = el(
+      'form',
+      { class: 'speaker-form' },
+      el('h2', { id: 'speaker-title' }, title),
+      speaker === null ? null : el('label', {}, el('span', {}, 'Name'), this.#name),
+      speaker === null || this.#ids.length < 2 ? null : el('label', {}, el('span', {}, 'Same person as'), this.#same),
+      lines.length === 0 ? null : el('h3', {}, lines.length === 1 ? 'This line' : 'These lines'),
+      el('ul', { class: 'speaker-lines', hidden: lines.length === 0 }, ...lines.map(({ node }) => node)),
+      this.#problem,
+      el('div', { class: 'dialog-actions' }, el('button', cancel, 'Cancel'), this.#save),
+    )
+    form.addEventListener('submit', (event) => {
+      event.preventDefault()
+      this.#submit(close)
+    })
+    return form
+  }
+
+  /** @param {() => void} close */
+  async #submit(close) {
+    this.#save.disabled = true
+    try {
+      for (const line of this.#lines) await this.#saveLine(line)
+      await this.#saveSpeaker()
+      close()
+    } catch (error) {
+      setText(this.#problem, `Not saved. ${/** @type {Error} */ (error).message}`)
+    }
+    this.#save.disabled = false
+  }
+
+  async #saveSpeaker() {
+    if (this.#speaker === null) return
+    /** @type {{ name?: string | null, merge_into?: string }} */
+    const changes = {}
+    const written = this.#name.value.trim()
+    if (written !== this.#saved) changes.name = written || null
+    if (this.#same.value) changes.merge_into = this.#same.value
+    if (Object.keys(changes).length) await this.#asked.edit.speaker(this.#speaker, changes)
+  }
+
+  /** @param {Line} line */
+  async #saveLine({ segment, text, who }) {
+    /** @type {{ text?: string, speaker?: string | null }} */
+    const changes = {}
+    const written = text.value.trim().replace(/\s+/g, ' ')
+    if (who.value !== (this.#speaker ?? '')) changes.speaker = who.value || null
+    if (written && written !== segment.text) changes.text = written
+    if (Object.keys(changes).length === 0) return
+    // What was decided about these words holds for them whatever label they got meanwhile.
+    const now = this.#asked.transcript().segments.get(segment.id)
+    const rev = now?.text === segment.text ? now.rev : segment.rev
+    await this.#asked.edit.segment(segment.id, { rev, ...changes })
+  }
+}
+
+/**
+ * Beside the name where there is room, else where dialogs stand.
+ *
+ * @param {HTMLElement} dialog
+ * @param {HTMLElement} anchor
+ */
+function place(dialog, anchor) {
+  if (window.innerWidth < 640) return
+  const { left, bottom } = anchor.getBoundingClientRect()
+  const { width, height } = dialog.getBoundingClientRect()
+  dialog.style.margin = '0'
+  dialog.style.left = `${Math.max(16, Math.min(left, window.innerWidth - width - 16))}px`
+  dialog.style.top = `${Math.max(16, Math.min(bottom + 8, window.innerHeight - height - 16))}px`
+}

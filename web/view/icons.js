@@ -1,0 +1,37 @@
+// The shapes of our icons on a 20 × 20 grid, drawn as strokes.
+
+const SVG = 'http://www.w3.org/2000/svg'
+const ICONS = {
+  mic: [
+    'M10 2.5a2.75 2.75 0 0 1 2.75 2.75v4.5a2.75 2.75 0 0 1-5.5 0v-4.5A2.75 2.75 0 0 1 10 2.5Z',
+    'M4.5 9.5a5.5 5.5 0 0 0 11 0',
+    'M10 15v2.5',
+  ],
+  play: ['M6.5 4.2v11.6l9-5.8-9-5.8Z'],
+  link: [
+    'M8.4 11.6a3.2 3.2 0 0 0 4.6 0l2.4-2.4a3.25 3.25 0 0 0-4.6-4.6l-.9.9',
+    'M11.6 8.4a3.2 3.2 0 0 0-4.6 0l-2.4 2.4a3.25 3.25 0 0 0 4.6 4.6l.9-.9',
+  ],
+  download: ['M10 3v9.5', 'M6 9l4 4 4-4', 'M3.5 16.5h13'],
+  trash: ['M3.5 5.5h13', 'M8 5.5v-2h4v2', 'M5 5.5l.8 11h8.4l.8-11'],
+  back: ['M12 4l-6 6 6 6'],
+  down: ['M10 4v12', 'M5 11l5 5 5-5'],
+  sound: ['M3.5 8v4h3l4 3.5v-11L6.5 8h-3Z', 'M13.5 7.2a4 4 0 0 1 0 5.6', 'M15.8 5a7 7 0 0 1 0 10'],
+  muted: ['M3.5 8v4h3l4 3.5v-11L6.5 8h-3Z', 'M13.5 8l4 4', 'M17.5 8l-4 4'],
+  overlap: ['M8 4.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 0 0 0-11Z', 'M12.5 4.6a5.5 5.5 0 0 1 0 10.8'],
+  check: ['M4 10.5l4 4 8-9'],
+}
+
+/** @param {keyof typeof ICONS} name */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, 'svg')
+  svg.setAttribute('viewBox', '0 0 20 20')
+  svg.setAttribute('class', 'icon')
+  svg.setAttribute('aria-hidden', 'true')
+  for (const shape of ICONS[name]) {
+    const path = document.createElementNS(SVG, 'path')
+    path.setAttribute('d', shape)
+    svg.append(path)
+  }
+  return svg
+}

@@ -1,0 +1,154 @@
+// The top of a meeting's page: title, facts, models, speakers.
+
+import { day, languages, length, speakerColor, speakerName } from '../../state/format.js'
+import { el, setText } from '../dom.js'
+import { icon } from '../icons.js'
+
+/** @typedef {import('../../state/page-state.js').Facts} Facts */
+/** @typedef {import('../../state/transcript.js').Models} Models */
+/** @typedef {import('../../state/transcript.js').Speakers} Speakers */
+/** @typedef {import('../../state/wire-messages.js').Phase} Phase */
+
+/**
+ * @typedef {object} Shown
+ * @property {string} title
+ * @property {Phase} phase
+ * @property {Facts | null} facts
+ * @property {Models} models
+ * @property {Speakers} speakers
+ * @property {ReadonlyMap<string, number>} seconds that each speaker spoke
+ * @property {boolean} editable whether the title can be changed
+ */
+
+/** @type {Readonly<Record<Phase, string>>} */
+const PHASES = { connecting: '', open: 'Not started', live: 'Live', ending: 'Finishing', ended: '' }
+
+export class MeetingHeader {
+  #input = el('input', {
+    class: 'title',
+    type: 'text',
+    maxlength: 200,
+    'aria-label': 'Title of the meeting',
+    placeholder: 'Untitled meeting',
+    spellcheck: 'false',
+    autocomplete: 'off',
+    'data-testid': 'title',
+  })
+  #heading = el('h1', { class: 'sr-only' })
+  #badge = el('span', { class: 'badge' })
+  #when = el('span')
+  #length = el('span')
+  #language = el('span', { class: 'language', 'data-testid': 'language' })
+  #modelsBox = el('div', { class: 'models-box' })
+  #models = el(
+    'details',
+    { class: 'models', 'data-testid': 'models', hidden: true },
+    el('summary', {}, 'Models'),
+    this.#modelsBox,
+  )
+  #speakers = el('ul', { class: 'speakers', 'aria-label': 'Speakers', 'data-testid': 'speakers' })
+  /** @type {Shown | null} */
+  #drawn = null
+  #drawnSpeakers = '' // as JSON
+  node
+
+  /**
+   * @param {object} options
+   * @param {string} options.home path of the first page
+   * @param {(title: string) => void} options.onRename
+   */
+  constructor({ home, onRename }) {
+    const facts = [this.#badge, this.#when, this.#length, this.#language, this.#models]
+    this.node = el(
+      'header',
+      { class: 'meeting-header' },
+      el('a', { class: 'up', href: home }, icon('back'), 'All meetings'),
+      this.#heading,
+      this.#input,
+      el('div', { class: 'facts' }, ...facts),
+      this.#speakers,
+    )
+    this.#input.addEventListener('keydown', ({ key }) => {
+      if (key === 'Escape') this.#input.value = this.#saved
+      if (key === 'Enter' || key === 'Escape') this.#input.blur()
+    })
+    this.#input.addEventListener('change', () => {
+      const title = this.#input.value.trim()
+      if (title && title !== this.#saved) onRename(title)
+      else this.#input.value = this.#saved
+    })
+  }
+
+  get #saved() {
+    return this.#drawn?.title ?? ''
+  }
+
+  /** @param {Shown} shown */
+  render(shown) {
+    const { title, phase, facts, models, speakers, seconds, editable } = shown
+    const drawn = this.#drawn
+    this.#drawn = shown
+    if (drawn?.title !== title) this.#showTitle(title)
+    if (drawn?.editable !== editable) this.#input.readOnly = !editable
+    if (drawn?.phase !== phase) this.#showPhase(phase)
+    if (facts && drawn?.facts !== facts) this.#showFacts(facts)
+    if (drawn?.models !== models) this.#showModels(models)
+    if (drawn?.phase !== phase || drawn.speakers !== speakers || drawn.seconds !== seconds) this.#showSpeakers(shown)
+  }
+
+  /** @param {string} title */
+  #showTitle(title) {
+    setText(this.#heading, title || 'Untitled meeting')
+    if (document.activeElement !== this.#input) this.#input.value = title
+  }
+
+  /** @param {Phase} phase */
+  #showPhase(phase) {
+    this.#badge.hidden = !PHASES[phase]
+    this.#badge.setAttribute('data-state', phase)
+    setText(this.#badge, PHASES[phase] ?? '')
+  }
+
+  /** @param {Facts} facts */
+  #showFacts({ created_at: created, started_at: started, duration, state }) {
+    setText(this.#when, day(started ?? created, new Date()))
+    setText(this.#length, duration && state === 'ended' ? length(duration) : '')
+  }
+
+  /** @param {Models} models */
+  #showModels({ speech, segmentation, embedding, languages: codes, why }) {
+    const rows = [
+      ['Speech', speech],
+      ['Turns', segmentation],
+      ['Voices', embedding],
+    ].filter(([, name]) => name)
+    setText(this.#language, languages(codes))
+    this.#models.hidden = rows.length === 0
+    this.#modelsBox.replaceChildren(
+      el('dl', {}, ...rows.flatMap(([part, name]) => [el('dt', {}, part), el('dd', {}, String(name))])),
+      ...(why ? [el('p', {}, String(why))] : []),
+    )
+  }
+
+  /** @param {Shown} shown */
+  #showSpeakers({ seconds, speakers, phase }) {
+    const total = [...seconds.values()].reduce((sum, spoken) => sum + spoken, 0)
+    const entries = [...seconds].map(([id, spoken]) => ({
+      id,
+      name: speakerName(id, speakers),
+      color: speakerColor(id, speakers),
+      share: phase === 'ended' && total ? Math.round((spoken / total) * 100) : null,
+    }))
+    const json = JSON.stringify(entries)
+    if (json === this.#drawnSpeakers) return
+    this.#drawnSpeakers = json
+    this.#speakers.replaceChildren(...entries.map(speakerItem))
+  }
+}
+
+/** @param {{ id: string, name: string, color: number | string, share: number | null }} entry */
+function speakerItem({ id, name, color, share }) {
+  const label = `${share} % of the talking`
+  const amount = share === null ? null : el('span', { class: 'talk-share', 'aria-label': label }, `${share} %`)
+  return el('li', { class: 'speaker', 'data-speaker': id, 'data-color': color }, el('span', {}, name), amount)
+}

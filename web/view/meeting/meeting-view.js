@@ -1,0 +1,211 @@
+// A meeting's page: puts its parts together, and draws them from one state.
+
+import { LINK_NEEDED, MISSING, emptyText } from '../../state/messages.js'
+import * as select from '../../state/selectors.js'
+import { Button } from '../button.js'
+import { el, set } from '../dom.js'
+import { downloadMenu } from '../download-menu.js'
+import { messagePage } from '../message-page.js'
+import { NoticesView } from '../notices.js'
+import { signInPage } from '../sign-in-page.js'
+import { Announcer } from './announcer.js'
+import { MeetingHeader } from './meeting-header.js'
+import { RecordingBar } from './recording-bar.js'
+import { ScrollFollower } from './scroll-follower.js'
+import { TranscriptSection } from './transcript-section.js'
+import { WaitingPanel } from './waiting-panel.js'
+
+/** @typedef {import('../../state/notices.js').NoticeAction} NoticeAction */
+/** @typedef {import('../../state/page-state.js').PageState} PageState */
+/** @typedef {import('../../state/turns.js').Turn} Turn */
+/** @typedef {import('../download-menu.js').Download} Download */
+/** @typedef {import('../shell.js').Shell} Shell */
+
+/**
+ * What the page asks for.
+ *
+ * @typedef {object} MeetingHandlers
+ * @property {(title: string) => void} onRename
+ * @property {() => void} onRecord
+ * @property {() => void} onStop
+ * @property {() => void} onEnd
+ * @property {(deviceId: string) => void} onMicrophone
+ * @property {() => void} onMute
+ * @property {() => void} onShare
+ * @property {(following: boolean) => void} onFollowing
+ * @property {(action: NoticeAction) => void} onNotice
+ * @property {(turn: Turn, anchor: HTMLElement) => void} onSpeaker
+ * @property {() => ((href: string) => void) | null} saver how files are downloaded where a link cannot do it
+ * @property {(token: string) => Promise<string>} signIn
+ */
+
+export class MeetingView {
+  #shell
+  #handlers
+  #home
+  #downloads
+  #follower
+  #announcer
+  #header
+  #notices
+  #transcript
+  #recordingBar
+  #waiting = new WaitingPanel()
+  #start
+  #jump
+  #share
+  /** @type {PageState | null} */
+  #drawn = null
+  /** @type {boolean | null} whether the start button stands in the panel of an empty page */
+  #startInPanel = null
+  #title = ''
+
+  /**
+   * @param {Shell} shell
+   * @param {object} options
+   * @param {string} options.home path of the first page
+   * @param {Download[]} options.downloads files to offer once the meeting is over
+   * @param {MeetingHandlers} options.handlers
+   */
+  constructor(shell, { home, downloads, handlers }) {
+    const { onFollowing, onNotice, onRecord, onRename, onShare, onSpeaker } = handlers
+    this.#shell = shell
+    this.#handlers = handlers
+    this.#home = home
+    this.#downloads = downloads
+    this.#follower = new ScrollFollower(onFollowing)
+    this.#announcer = new Announcer(shell.announcer)
+    this.#header = new MeetingHeader({ home, onRename })
+    this.#notices = new NoticesView(onNotice)
+    this.#transcript = new TranscriptSection(this.#follower, onSpeaker)
+    this.#recordingBar = new RecordingBar(handlers)
+    const start = { testid: 'start', label: 'Start with my microphone', onPress: onRecord, look: 'primary' }
+    this.#start = new Button({ ...start, shape: 'mic' })
+    const jump = { testid: 'jump-newest', label: 'Jump to newest', onPress: () => onFollowing(true), look: 'jump' }
+    this.#jump = new Button({ ...jump, shape: 'down' })
+    this.#share = new Button({ testid: 'copy-link', shape: 'link', label: 'Copy link', onPress: onShare })
+  }
+
+  open() {
+    this.#follower.open()
+    this.#shell.actions.append(this.#share.node)
+    this.#shell.main.append(
+      el(
+        'div',
+        { class: 'meeting', 'data-testid': 'meeting' },
+        this.#header.node,
+        this.#notices.node,
+        this.#transcript.node,
+        this.#waiting.node,
+        el('div', { class: 'recording-holder' }, this.#jump.node, this.#recordingBar.node),
+      ),
+    )
+  }
+
+  close() {
+    this.#follower.close()
+    this.#announcer.clear()
+  }
+
+  /**
+   * @param {PageState} state
+   * @returns {boolean} whether there is more to draw in the next frame
+   */
+  render(state) {
+    const before = this.#drawn
+    this.#drawn = state
+    if (state.screen !== 'meeting') {
+      this.#showInstead(state.screen)
+      return false
+    }
+    const began = performance.now()
+    const drawn = this.#transcript.render(state)
+    this.#showAround(state)
+    this.#showWaiting(state)
+    this.#showButtons(state)
+    const { phase } = state.transcript
+    if (phase === 'ended' && before?.transcript.phase !== 'ended') this.#offerDownloads()
+    if (state.following && phase !== 'ended' && (drawn || !sameHeight(state, before))) this.#follower.toEnd()
+    return this.#transcript.widen(state, performance.now() - began)
+  }
+
+  /** @param {PageState} state */
+  #showAround(state) {
+    const { transcript, facts, recording } = state
+    const { title, models, speakers } = transcript
+    const phase = select.shownPhase(state)
+    const editable = select.mayRename(state)
+    const { seconds } = this.#transcript
+    this.#notices.render(state.notices)
+    this.#announcer.render(state.announcements)
+    this.#header.render({ title, phase, facts, models, speakers, seconds, editable })
+    this.#showTitle(`${title || 'Untitled meeting'} · Meeting transcriber`)
+    set(this.#recordingBar.node, { hidden: transcript.phase === 'ended' })
+    this.#recordingBar.render({
+      recording,
+      elapsed: select.elapsed(state),
+      connection: select.connectionLine(state),
+      lag: select.lagLine(state),
+      endable: select.endable(state),
+    })
+  }
+
+  /** @param {string} title of the window */
+  #showTitle(title) {
+    if (title !== this.#title) document.title = title
+    this.#title = title
+  }
+
+  /** @param {PageState} state */
+  #showWaiting({ role, transcript }) {
+    const empty = this.#transcript.blocks.length === 0
+    const [title, text] = emptyText(role, transcript.phase)
+    set(this.#waiting.node, { hidden: !empty })
+    this.#waiting.render({ title, text, still: transcript.phase === 'ended' })
+    if (empty === this.#startInPanel) return
+    this.#startInPanel = empty
+    if (empty) this.#waiting.node.append(this.#start.node)
+    else this.#notices.node.after(this.#start.node)
+  }
+
+  /** @param {PageState} state */
+  #showButtons(state) {
+    const start = select.startButton(state)
+    const share = select.shareButton(state)
+    set(this.#start.node, { hidden: !start, disabled: state.opening })
+    if (start) this.#start.label = start.label
+    set(this.#share.node, { hidden: !share })
+    if (share) this.#share.label = share.label
+    set(this.#jump.node, { hidden: !select.offersJump(state) })
+  }
+
+  #offerDownloads() {
+    this.#shell.actions.append(downloadMenu('Export', this.#downloads, 'export', this.#handlers.saver()))
+  }
+
+  /** @param {'missing' | 'locked'} screen */
+  #showInstead(screen) {
+    const { main, actions, reload } = this.#shell
+    const title = screen === 'missing' ? 'No such meeting' : 'A link is needed'
+    const way = el('a', { class: 'button primary', href: this.#home }, 'To all meetings')
+    document.title = title
+    actions.replaceChildren()
+    main.replaceChildren(
+      screen === 'missing'
+        ? messagePage({ title, text: MISSING, testid: 'only-message', way })
+        : signInPage({ title, text: LINK_NEEDED, signIn: this.#handlers.signIn, onDone: reload }),
+    )
+  }
+}
+
+/**
+ * Whether nothing that lies above the end of the page has changed.
+ *
+ * @param {PageState} state
+ * @param {PageState | null} before
+ */
+function sameHeight(state, before) {
+  if (!before) return false
+  const parts = /** @type {const} */ (['transcript', 'facts', 'following', 'notices', 'permission', 'role'])
+  return parts.every((part) => state[part] === before[part]) && state.connection.state === before.connection.state
+}

@@ -1,0 +1,127 @@
+// The transcript of a meeting's page. Of a long meeting a portion is drawn at once, and the rest in the next frames.
+
+import { clock } from '../../state/format.js'
+import { FIRST_PORTION, complete, portionOf, widened } from '../../state/portion.js'
+import { captured } from '../../state/recording.js'
+import { mayEdit } from '../../state/selectors.js'
+import { speakingSeconds, toBlocks } from '../../state/turns.js'
+import { el, sameFields, setText } from '../dom.js'
+import { icon } from '../icons.js'
+import { TranscriptView } from './transcript-view.js'
+
+/** @typedef {import('../../state/page-state.js').PageState} PageState */
+/** @typedef {import('../../state/transcript.js').Speakers} Speakers */
+/** @typedef {import('../../state/transcript.js').Transcript} Transcript */
+/** @typedef {import('../../state/turns.js').Block} Block */
+/** @typedef {import('./scroll-follower.js').ScrollFollower} ScrollFollower */
+
+/** @typedef {{ blocks: Block[], speakers: Speakers, editable: boolean, left: number }} Drawn */
+
+export class TranscriptSection {
+  #follower
+  #turns = el('div', { class: 'turns' })
+  #earlier = el('p', { class: 'earlier', hidden: true, 'data-testid': 'earlier' })
+  #endText = el('span')
+  #end = el('p', { class: 'end', hidden: true, 'data-testid': 'end' }, icon('check'), this.#endText)
+  node = el(
+    'section',
+    { class: 'transcript', 'aria-label': 'Transcript', 'data-testid': 'transcript' },
+    this.#earlier,
+    this.#turns,
+    this.#end,
+  )
+  #view
+  /** @type {Transcript | null} that the blocks are of */
+  #transcript = null
+  /** @type {Drawn | null} */
+  #drawn = null
+  #endLine = ''
+  #portion = FIRST_PORTION
+  /** @type {Block[]} all that could be drawn */
+  blocks = []
+  /** Seconds that each speaker spoke. */
+  seconds = speakingSeconds([])
+
+  /**
+   * @param {ScrollFollower} follower
+   * @param {import('./transcript-view.js').OnSpeaker} onSpeaker
+   */
+  constructor(follower, onSpeaker) {
+    this.#follower = follower
+    this.#view = new TranscriptView(this.#turns, onSpeaker)
+  }
+
+  /**
+   * @param {PageState} state
+   * @returns {boolean} whether lines were drawn
+   */
+  render(state) {
+    const { transcript, following } = state
+    this.#group(transcript)
+    const portion = { blocks: portionOf(this.blocks, this.#portion), left: transcript.left }
+    const drawn = this.#draw({ ...portion, speakers: transcript.speakers, editable: mayEdit(state) }, following)
+    const over = transcript.phase === 'ended' && this.blocks.length > 0
+    this.#showEnd(over ? `End of the meeting at ${clock(captured(state.recording))}. Everything is saved.` : '')
+    return drawn
+  }
+
+  /** @param {Transcript} transcript */
+  #group(transcript) {
+    if (this.#transcript && sameLines(transcript, this.#transcript)) return
+    this.#transcript = transcript
+    this.blocks = toBlocks(transcript, this.blocks)
+    this.seconds = speakingSeconds(this.blocks)
+  }
+
+  /**
+   * @param {Drawn} next
+   * @param {boolean} following
+   * @returns {boolean} whether there was anything to draw
+   */
+  #draw(next, following) {
+    if (sameFields(next, this.#drawn)) return false
+    this.#drawn = next
+    const { blocks, speakers, editable, left } = next
+    this.#follower.hold(this.#turns, following, () => {
+      this.#view.render(blocks, speakers, editable)
+      this.#earlier.hidden = blocks === this.blocks && left === 0
+      setText(this.#earlier, 'Earlier lines are on their way…')
+    })
+    return true
+  }
+
+  /** @param {string} line what stands behind the last one; empty while the meeting is not over */
+  #showEnd(line) {
+    if (line === this.#endLine) return
+    this.#endLine = line
+    this.#end.hidden = !line
+    setText(this.#endText, line)
+  }
+
+  /**
+   * Makes the next portion larger, by as much as drawing this one took time.
+   *
+   * @param {PageState} state
+   * @param {number} took milliseconds
+   * @returns {boolean} whether there is more to draw in the next frame
+   */
+  widen({ transcript }, took) {
+    if (this.#drawn?.blocks === this.blocks) {
+      this.#portion = complete(this.#portion, this.blocks, transcript.left)
+      return false
+    }
+    const atTop = transcript.phase === 'ended' && this.#follower.atTop
+    // Whoever opens a meeting that is over reads it from its beginning, which may still be on its way.
+    if (atTop && transcript.left) return false
+    this.#portion = widened(this.#portion, took, atTop)
+    return true
+  }
+}
+
+/**
+ * @param {Transcript} a
+ * @param {Transcript} b
+ */
+function sameLines(a, b) {
+  return a.segments === b.segments && a.stale === b.stale && a.speakers === b.speakers && a.gaps === b.gaps
+}

@@ -1,0 +1,221 @@
+// Shows a transcript: patches the turns and segments that changed and leaves the rest of the page alone.
+
+import { clock, speakerColor, speakerName } from '../../state/format.js'
+import { splitPartial } from '../../state/partial-text.js'
+import { el, setText } from '../dom.js'
+import { icon } from '../icons.js'
+
+/** @typedef {import('../../state/transcript.js').Segment} Segment */
+/** @typedef {import('../../state/transcript.js').Speakers} Speakers */
+/** @typedef {import('../../state/turns.js').Block} Block */
+/** @typedef {import('../../state/turns.js').ShownGap} ShownGap */
+/** @typedef {import('../../state/turns.js').Turn} Turn */
+
+/** @typedef {(turn: Turn, anchor: HTMLElement) => void} OnSpeaker  the name of a turn was pressed */
+
+const LONG = 200 // turns from which on a meeting counts as long
+
+export class TranscriptView {
+  #root
+  #onSpeaker
+  /** @type {Map<string, TurnItem | GapItem>} by key of the block */
+  #items = new Map()
+  /** @type {Map<string, SegmentItem>} by id of the segment */
+  #segments = new Map()
+  /** @type {Speakers | null} */
+  #speakers = null
+  #editable = false
+
+  /**
+   * @param {HTMLElement} root
+   * @param {OnSpeaker} onSpeaker
+   */
+  constructor(root, onSpeaker) {
+    this.#root = root
+    this.#onSpeaker = onSpeaker
+  }
+
+  /**
+   * @param {readonly Block[]} blocks
+   * @param {Speakers} speakers
+   * @param {boolean} editable whether names can be pressed
+   */
+  render(blocks, speakers, editable) {
+    const relabel = speakers !== this.#speakers || editable !== this.#editable
+    this.#speakers = speakers
+    this.#editable = editable
+    this.#root.toggleAttribute('data-long', blocks.length > LONG)
+    this.#forget(blocks)
+    let cursor = this.#root.firstElementChild
+    for (const block of blocks) {
+      const item = this.#item(block)
+      this.#draw(item, block, relabel)
+      if (item.node === cursor) cursor = cursor.nextElementSibling
+      else this.#root.insertBefore(item.node, cursor)
+    }
+  }
+
+  /** @param {readonly Block[]} blocks */
+  #forget(blocks) {
+    const keys = new Set(blocks.map(({ key }) => key))
+    for (const [key, item] of this.#items) {
+      if (keys.has(key)) continue
+      item.node.remove()
+      this.#items.delete(key)
+    }
+  }
+
+  /** @param {Block} block */
+  #item({ key, kind }) {
+    const known = this.#items.get(key)
+    if (known) return known
+    const item = kind === 'gap' ? new GapItem() : new TurnItem(this.#onSpeaker)
+    this.#items.set(key, item)
+    return item
+  }
+
+  /**
+   * @param {TurnItem | GapItem} item
+   * @param {Block} block
+   * @param {boolean} relabel whether names may have changed
+   */
+  #draw(item, block, relabel) {
+    if (item instanceof GapItem) {
+      if (block.kind === 'gap' && item.gap !== block) item.draw(block)
+      return
+    }
+    if (block.kind === 'gap') return
+    const changed = item.turn !== block
+    if (changed) item.draw(block)
+    if ((changed || relabel) && this.#speakers) item.label(block, this.#speakers, this.#editable)
+    if (changed) item.fill(block.segments.map((segment) => this.#segment(segment)))
+  }
+
+  /** @param {Segment} segment */
+  #segment(segment) {
+    const item = this.#segments.get(segment.id) ?? new SegmentItem(segment.id)
+    this.#segments.set(segment.id, item)
+    if (item.segment !== segment) item.draw(segment)
+    return item.node
+  }
+}
+
+/** What is drawn of a turn. */
+class TurnItem {
+  /** @type {Turn | null} */
+  turn = null
+  #onSpeaker
+  /** @type {HTMLButtonElement | null} the name, while it can be pressed */
+  #button = null
+  #name = el('h2', { class: 'turn-name' })
+  #time = el('time', { class: 'turn-time' })
+  #text = el('p', { class: 'turn-text', dir: 'auto' })
+  node = el('article', { class: 'turn' }, el('div', { class: 'turn-head' }, this.#name, this.#time), this.#text)
+
+  /** @param {OnSpeaker} onSpeaker */
+  constructor(onSpeaker) {
+    this.#onSpeaker = onSpeaker
+  }
+
+  /** @param {Turn} turn */
+  draw(turn) {
+    this.turn = turn
+    this.node.setAttribute('data-turn', turn.key)
+    setText(this.#time, clock(turn.start))
+    this.#time.setAttribute('datetime', `PT${turn.start}S`)
+  }
+
+  /**
+   * @param {Turn} turn
+   * @param {Speakers} speakers
+   * @param {boolean} editable
+   */
+  label({ speaker }, speakers, editable) {
+    this.node.setAttribute('data-speaker', speaker ?? '')
+    this.node.setAttribute('data-color', String(speakerColor(speaker, speakers)))
+    if (editable && !this.#button) {
+      this.#button = this.#nameButton()
+      this.#name.replaceChildren(this.#button)
+    } else if (!editable && this.#button) {
+      this.#button.remove()
+      this.#button = null
+    }
+    setText(this.#button ?? this.#name, speakerName(speaker, speakers))
+  }
+
+  #nameButton() {
+    const button = el('button', {
+      class: 'speaker-button',
+      type: 'button',
+      title: 'Say who this is',
+      'data-testid': 'edit-speaker',
+      onclick: () => this.turn && this.#onSpeaker(this.turn, button),
+    })
+    return button
+  }
+
+  /**
+   * Segments with a space between them; those that stand right already are not touched, so that a selection survives.
+   *
+   * @param {HTMLElement[]} nodes
+   */
+  fill(nodes) {
+    const text = this.#text
+    const wrong = nodes.findIndex((node, i) => text.childNodes[i * 2] !== node)
+    const kept = wrong === -1 ? nodes.length : wrong
+    while (text.childNodes.length > Math.max(0, kept * 2 - 1)) text.lastChild?.remove()
+    for (const [i, node] of nodes.entries()) if (i >= kept) text.append(...(i ? [' ', node] : [node]))
+  }
+}
+
+/** What is drawn of a gap. */
+class GapItem {
+  /** @type {ShownGap | null} */
+  gap = null
+  #text = el('p', { class: 'gap-text' })
+  node = el('div', { class: 'gap', 'data-gap': '' }, this.#text)
+
+  /** @param {ShownGap} gap */
+  draw(gap) {
+    this.gap = gap
+    const reason = gap.reason ? ` (${gap.reason})` : ''
+    setText(this.#text, `${clock(gap.start)} – ${clock(gap.end)}: sound is missing here${reason}`)
+  }
+}
+
+/** What is drawn of a segment. */
+class SegmentItem {
+  /** @type {Segment | null} */
+  segment = null
+  #stable = document.createTextNode('')
+  #partial = el('span', { class: 'partial' })
+  /** @type {HTMLElement | null} a quiet mark where people speak at once */
+  #mark = null
+  node
+
+  /** @param {string} id */
+  constructor(id) {
+    this.node = el('span', { class: 'segment', 'data-segment': id }, this.#stable, this.#partial)
+  }
+
+  /** @param {Segment} segment */
+  draw(segment) {
+    this.segment = segment
+    const [stable, partial] = splitPartial(segment)
+    if (this.#stable.data !== stable) this.#stable.data = stable
+    setText(this.#partial, partial)
+    this.node.setAttribute('data-final', String(segment.final))
+    if (segment.overlap && !this.#mark) {
+      this.#mark = overlapMark()
+      this.node.prepend(this.#mark)
+    } else if (!segment.overlap) {
+      this.#mark?.remove()
+      this.#mark = null
+    }
+  }
+}
+
+function overlapMark() {
+  const words = el('span', { class: 'sr-only' }, '(speaking at once) ')
+  return el('span', { class: 'overlap', title: 'Speaking at once' }, icon('overlap'), words)
+}
