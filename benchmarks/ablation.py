@@ -22,9 +22,9 @@ from meeting.evaluation.der import CELL, error, raster
 from meeting.evaluation.evaluate import Reference, references
 from meeting.evaluation.scores import require_extra, word_errors
 from meeting.evaluation.tune_bench import Board, Heard, listen
-from pipelines.asr.recogniser import placed
-from pipelines.asr.second_pass import PoorCuts, better, second_readings
-from pipelines.audio.endpointing import CutOptions, Cutter
+from pipelines.asr.recogniser import absolute_words
+from pipelines.asr.second_pass import SecondPassBuffer, is_better, revised_hypotheses
+from pipelines.audio.endpointing import Endpointer, EndpointerOptions
 from pipelines.audio.recording import read_recording
 from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
@@ -35,8 +35,8 @@ from pipelines.stream.merge import MergeOptions, Merger
 from pipelines.types import (
     SAMPLE_RATE,
     WINDOW,
+    Hypothesis,
     Output,
-    Reading,
     Segment,
     Span,
     SpeakersRevised,
@@ -57,10 +57,10 @@ class Material:
     heard: Heard
     filled: Heard
     """With pauses as the segmentation model leaves them"""
-    readings: tuple[Reading, ...]
-    patient: tuple[Reading, ...]
+    readings: tuple[Hypothesis, ...]
+    patient: tuple[Hypothesis, ...]
     """Of slices that wait for longer pauses"""
-    twice: tuple[Reading, ...]
+    twice: tuple[Hypothesis, ...]
     """What was cut at short pauses read again"""
 
 
@@ -78,38 +78,41 @@ class Filling:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.listen = engine.listen
+        self.open_vad = engine.open_vad
 
-    def find(self, window: Window) -> Any:
+    def find_speakers(self, window: Window) -> Any:
         """The local voices of a window."""
-        return self._engine.find(replace(window, paused=None))
+        return self._engine.find_speakers(replace(window, paused=None))
 
 
 def prepare(reference: Reference, engine: Engine) -> Material:
     """Run the models once."""
     filling: Any = Filling(engine)
-    readings, twice = read(reference, engine, CutOptions())
-    patient, _ = read(reference, engine, CutOptions(hurried=CutOptions().max_utterance))
+    readings, twice = read(reference, engine, EndpointerOptions())
+    patient, _ = read(reference, engine, EndpointerOptions(min_silence_from=EndpointerOptions().max_utterance))
     heard, filled = listen(reference, engine), listen(reference, filling)
     return Material(reference, heard, filled, readings, patient, twice)
 
 
-def read(reference: Reference, engine: Engine, options: CutOptions) -> tuple[tuple[Reading, ...], tuple[Reading, ...]]:
+def read(
+    reference: Reference, engine: Engine, options: EndpointerOptions
+) -> tuple[tuple[Hypothesis, ...], tuple[Hypothesis, ...]]:
     """The final readings of a recording, and the same with second ones where those are to be believed."""
-    cutter, poor = Cutter(engine.listen(), options), PoorCuts()
+    cutter, poor = Endpointer(engine.open_vad(), options), SecondPassBuffer()
     slices = [piece for audio in read_recording(reference.audio) for piece in cutter(audio)] + cutter.flush()
-    found: dict[int, Reading] = {}
+    found: dict[int, Hypothesis] = {}
     for piece in filter(lambda piece: piece.final, slices):
-        heard = engine.read(piece, reference.name).result()
+        heard = engine.recognise(piece, reference.name).result()
         assert heard is not None
-        found[piece.index] = Reading(piece.index, piece.span, True, placed(heard, piece.span.start))
+        found[piece.index] = Hypothesis(piece.index, piece.span, True, absolute_words(heard, piece.span.start))
         poor.add(piece, found[piece.index])
     first = tuple(found.values())
     for stretch in poor.flush():
-        heard = engine.read(stretch.piece, (reference.name, "again")).result()
-        words = placed(heard, stretch.span.start) if heard is not None else ()
-        if better(stretch.words, words):
-            found |= {reading.slice_index: replace(reading, again=False) for reading in second_readings(stretch, words)}
+        heard = engine.recognise(stretch.utterance, (reference.name, "again")).result()
+        words = absolute_words(heard, stretch.span.start) if heard is not None else ()
+        if is_better(stretch.words, words):
+            revised = revised_hypotheses(stretch, words)
+            found |= {one.utterance_index: replace(one, second_pass=False) for one in revised}
     return first, tuple(found.values())
 
 
@@ -179,7 +182,7 @@ def diarts_own(material: Material) -> Figures:
     board = Board(material.heard.cells)
     board.take([whole])
     rate = error(raster(material.heard.turns, material.heard.cells).on, board.on).rate
-    return Figures(rate, rate, cpwer(material, [whole], MergeOptions(min_piece=NEVER, clear=2.0)))
+    return Figures(rate, rate, cpwer(material, [whole], MergeOptions(min_run=NEVER, min_own_share=2.0)))
 
 
 def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
@@ -193,7 +196,7 @@ def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
         return but(thresholds=replace(base.thresholds, **changes))
 
     def whole(material: Material) -> Figures:
-        voices = tuple(replace(local, pieces=None, middles=None) for local in material.heard.voices)
+        voices = tuple(replace(local, subsegments=None, subsegment_middles=None) for local in material.heard.voices)
         return run(replace(material, heard=replace(material.heard, voices=voices)), base, merge)
 
     one_stage = Thresholds(window_threshold=0.35, merge_threshold=-1.0, match_threshold=base.thresholds.match_threshold)
@@ -210,15 +213,15 @@ def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
         "slices that wait for longer pauses": lambda m: run(replace(m, readings=m.patient), base, merge),
         "poor cuts read again (second_pass: full)": lambda m: run(replace(m, readings=m.twice), base, merge),
         "one threshold for foremost and overlapping voices": but(
-            grid=replace(base.grid, onset=base.grid.overlap_onset)
+            activity=replace(base.activity, onset=base.activity.overlap_onset)
         ),
         "re-clustering only for new voices": but(recluster_interval=NEVER, first_recluster_interval=NEVER),
         "no last pass (second_pass: off)": but(second_pass="off"),
-        "one speaker per line": lambda m: run(m, base, MergeOptions(min_piece=NEVER, clear=2.0)),
-        "no short answers in between": lambda m: run(m, base, MergeOptions(clear=2.0)),
-        "sentences cut anywhere": lambda m: run(m, base, MergeOptions(least_part=0)),
+        "one speaker per line": lambda m: run(m, base, MergeOptions(min_run=NEVER, min_own_share=2.0)),
+        "no short answers in between": lambda m: run(m, base, MergeOptions(min_own_share=2.0)),
+        "sentences cut anywhere": lambda m: run(m, base, MergeOptions(min_part=0)),
         "every change of label splits": lambda m: run(
-            m, base, MergeOptions(min_piece=0, min_share=0, min_words=1, least_part=0)
+            m, base, MergeOptions(min_run=0, min_share=0, min_words=1, min_part=0)
         ),
     }
 

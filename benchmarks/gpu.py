@@ -27,10 +27,10 @@ import numpy as np
 from benchmarks.harness import report
 from benchmarks.harness.recordings import SAMPLE
 from benchmarks.replay import cpu
-from pipelines.asr.recogniser import Request
+from pipelines.asr.recogniser import RecognitionRequest
 from pipelines.asr.whisper import WhisperRecogniser
 from pipelines.errors import MeetingError
-from pipelines.models.gpu_memory import GB, SHAPES, needed
+from pipelines.models.gpu_memory import GB, SHAPES, required_gb
 from pipelines.types import SAMPLE_RATE
 from tests.fakes.tiny_whisper import TINY, TURBO, WORDS, Shape, build
 
@@ -144,7 +144,7 @@ def beside(row: dict[str, Any], size: str, before: float | None) -> dict[str, An
     return {
         **row,
         "gigabytes": now - before if now is not None and before is not None else None,
-        "gigabytes_computed": needed(shape, row["compute"], row["batch"]) if shape else None,
+        "gigabytes_computed": required_gb(shape, row["compute"], row["batch"]) if shape else None,
     }
 
 
@@ -213,6 +213,20 @@ def with_ctranslate2(task: Task, folder: Path) -> Runtime:
     return f"CTranslate2 {ctranslate2.__version__}", load, set(ctranslate2.get_supported_compute_types(device))
 
 
+def _whisper_config(made: Callable[..., Any], shape: Shape) -> Any:
+    return made(
+        vocab_size=51866,
+        num_mel_bins=shape.bands,
+        d_model=shape.width,
+        encoder_layers=shape.encoder_layers,
+        decoder_layers=shape.decoder_layers,
+        encoder_attention_heads=shape.heads,
+        decoder_attention_heads=shape.heads,
+        encoder_ffn_dim=4 * shape.width,
+        decoder_ffn_dim=4 * shape.width,
+    )
+
+
 def with_transformers(task: Task, folder: Path) -> Runtime:
     """transformers on torch; raises Unusable."""
     device, shape, tokens = task.device, task.shape, task.tokens
@@ -229,17 +243,7 @@ def with_transformers(task: Task, folder: Path) -> Runtime:
         warnings.simplefilter("ignore")
         if device == "cuda" and not torch.cuda.is_available():
             raise Unusable("torch finds no CUDA device")
-    config = transformers.WhisperConfig(
-        vocab_size=51866,
-        num_mel_bins=shape.bands,
-        d_model=shape.width,
-        encoder_layers=shape.encoder_layers,
-        decoder_layers=shape.decoder_layers,
-        encoder_attention_heads=shape.heads,
-        decoder_attention_heads=shape.heads,
-        encoder_ffn_dim=4 * shape.width,
-        decoder_ffn_dim=4 * shape.width,
-    )
+    config = _whisper_config(transformers.WhisperConfig, shape)
 
     def load(compute: str) -> Loaded:
         dtype = getattr(torch, compute)
@@ -304,13 +308,13 @@ def seconds_of(work: Callable[[int], object], batch: int, least: float) -> float
 
 def measure_voices(device: str, counts: Sequence[int], least: float) -> list[dict[str, Any]]:
     """Windows of 5 s whose voices are found per second, by the embedded segmentation and embedding; none without."""
-    from pipelines.engine.loader import load_finder
-    from pipelines.models.loading import decide
+    from pipelines.engine.loader import load_speaker_finder
+    from pipelines.models.probe import probe_and_select
     from pipelines.options import EngineOptions
 
     try:
         options = EngineOptions(set="embedded", device=device)
-        finder = load_finder(decide(options), options, 1)
+        finder = load_speaker_finder(probe_and_select(options), options, 1)
     except MeetingError as error:
         print(f"  voices are not measured: {error}", file=sys.stderr, flush=True)
         return []
@@ -337,7 +341,7 @@ def measure_real(
     for compute in computes:
         recogniser = load_folder(folder, folder.name, device=device, compute_type=compute, at_once=max(batches))
         for growing in (False, True):
-            request = Request(audio, language="en", partial=growing)
+            request = RecognitionRequest(audio, language="en", partial=growing)
             for batch in batches:
                 recogniser.read_all([request] * batch)
                 each = seconds_of(partial(_read_copies, recogniser, request), batch, least)
@@ -346,7 +350,7 @@ def measure_real(
     return made
 
 
-def _read_copies(recogniser: WhisperRecogniser, request: Request, count: int) -> None:
+def _read_copies(recogniser: WhisperRecogniser, request: RecognitionRequest, count: int) -> None:
     recogniser.read_all([request] * count)
 
 

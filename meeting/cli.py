@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import meeting
-from meeting.config.settings import Config
-from meeting.config.sources import load_config
 from meeting.core.terminal_text import visible
 from pipelines.errors import MeetingError, SettingsError, StoreError
 
 if TYPE_CHECKING:
+    from meeting.config.settings import Config
     from meeting.storage.store import Store
 
 EXPECTED = 2
@@ -52,6 +51,8 @@ FLAGS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code and never lets a traceback out."""
     options = parser().parse_args(arguments)
+    from meeting.config.sources import load_config
+
     try:
         flags = {setting: getattr(options, flag, None) for flag, setting in FLAGS.items()}
         code = _run(options, load_config(options.config, flags=flags))
@@ -253,6 +254,7 @@ def _say(text: str) -> None:
 
 def _list(options: argparse.Namespace, config: Config) -> int:
     from meeting.core.records import Meeting
+    from meeting.storage.transcript_store import TranscriptStore
     from pipelines.types import seconds
 
     def line(meeting: Meeting, names: list[str]) -> str:
@@ -263,7 +265,7 @@ def _list(options: argparse.Namespace, config: Config) -> int:
 
     with _store(config) as store:
         found, more = store.meetings(max(1, min(options.limit, 1000)))
-        names = store.speaker_names([meeting.id for meeting in found])
+        names = TranscriptStore(store).speaker_names([meeting.id for meeting in found])
     for one in found:
         print(visible(line(one, names.get(one.id, []))))
     if not found:
@@ -285,7 +287,7 @@ def _export(options: argparse.Namespace, config: Config) -> int:
         sys.stdout.buffer.write(text.encode("utf-8", "replace"))
         sys.stdout.flush()
         return 0
-    from meeting.core.export import create
+    from meeting.storage.files.private_files import create
 
     try:
         with create(options.out) as file:
@@ -297,22 +299,24 @@ def _export(options: argparse.Namespace, config: Config) -> int:
 
 def _text(meeting: str, format: str, config: Config) -> str:
     from meeting.core.export import export
+    from meeting.storage.transcript_store import TranscriptStore
 
     with _store(config) as store:
-        return export(store.record(store.find(meeting).id), format)
+        return export(TranscriptStore(store).record(store.find(meeting).id), format)
 
 
 def _models(options: argparse.Namespace, config: Config) -> int:
-    from pipelines.models.loading import decide, pull, status
+    from pipelines.models.pinned_files import file_statuses, pull_embedded
+    from pipelines.models.probe import probe_and_select
 
     if options.action == "pull":
-        for path in pull(config.models.cache_dir):
+        for path in pull_embedded(config.models.cache_dir):
             print(visible(path))
         return 0
-    for file in status(config.models.cache_dir):
+    for file in file_statuses(config.models.cache_dir):
         line = f"{file.set:9} {file.role:13} {file.state:9} {file.size / 1e6:6.1f} MB  {file.name}  {file.path or ''}"
         print(visible(line))
-    print(f"models.set = {config.models.set}: {decide(config.models).why}")
+    print(f"models.set = {config.models.set}: {probe_and_select(config.models).why}")
     return 0
 
 

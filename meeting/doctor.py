@@ -18,7 +18,9 @@ from meeting.config.settings import Config, Limits, Models
 from meeting.core.terminal_text import visible
 from meeting.transport import descriptors
 from pipelines.errors import MeetingError
-from pipelines.models.loading import Choice, count_cuda, decide, resolve_cache_dir, status
+from pipelines.models.pinned_files import file_statuses, resolve_cache_dir
+from pipelines.models.probe import count_cuda, probe_and_select
+from pipelines.models.selection import ModelSelection
 
 OLDEST, NEWEST = (3, 10), (3, 12)
 """Versions of Python that the tested packages exist for"""
@@ -96,7 +98,7 @@ def run_doctor(config: Config, measure: bool = False, load: Callable[[Models], A
 
 
 def pace_table(engine: Any) -> str:
-    """What the models of a `pipelines.engine.engine.Engine`, or each of a `Fleet`, were measured to take."""
+    """What the models of a `pipelines.engine.engine.Engine`, or each of an `EnginePool`, were measured to take."""
     engines = getattr(engine, "engines", (engine,))
     lines = []
     for number, each in enumerate(engines, 1):
@@ -107,20 +109,23 @@ def pace_table(engine: Any) -> str:
 
 
 def _pace(engine: Any) -> list[tuple[str, str]]:
-    pace, tried = engine.pace, engine.tried
-    times = ", ".join(f"{threads}: {1000 * found:.1f} ms" for threads, found in tried.items())
+    measured, trials = engine.throughput, engine.thread_trials
+    times = ", ".join(f"{threads}: {1000 * found:.1f} ms" for threads, found in trials.items())
     return [
-        ("speech", f"{1000 * pace.reading:.1f} ms for a second of it"),
-        ("window", f"{1000 * pace.window:.1f} ms alone, {1000 * pace.together:.1f} ms each in company"),
-        ("threads", f"{pace.threads} for each model; {f'a window with {times}' if tried else 'no others were tried'}"),
-        ("cores", f"{pace.cores}"),
+        ("speech", f"{1000 * measured.speech:.1f} ms for a second of it"),
+        ("window", f"{1000 * measured.window:.1f} ms alone, {1000 * measured.batched_window:.1f} ms each in company"),
+        (
+            "threads",
+            f"{measured.threads} for each model; {f'a window with {times}' if trials else 'no others were tried'}",
+        ),
+        ("cores", f"{measured.cores}"),
     ]
 
 
 def _load(settings: Models) -> Any:
-    from pipelines.engine.loader import load_fleet
+    from pipelines.engine.loader import load_engines
 
-    return load_fleet(settings)
+    return load_engines(settings)
 
 
 def table(findings: Iterable[Finding]) -> str:
@@ -178,7 +183,7 @@ def check_device(settings: Models, cuda: Callable[[], int] = count_cuda) -> Find
 
 def check_embedded(settings: Models) -> Finding:
     """Whether the embedded models are here and are the pinned ones."""
-    files = status(settings.cache_dir)
+    files = file_statuses(settings.cache_dir)
     bad = [f"{file.name} {file.state}" for file in files if file.state != "verified"]
     where = resolve_cache_dir(settings.cache_dir)
     if not bad:
@@ -188,14 +193,14 @@ def check_embedded(settings: Models) -> Finding:
     return Finding("Embedded models", settings.set == "whisper", ", ".join(bad), "run `python -m meeting models pull`")
 
 
-def check_choice(settings: Models, decide: Callable[[Models], Choice] = decide) -> Finding:
+def check_choice(settings: Models, select: Callable[[Models], ModelSelection] = probe_and_select) -> Finding:
     """Which models would serve now, and why."""
     try:
-        choice = decide(settings)
+        selection = select(settings)
     except MeetingError as error:
         return Finding("Models chosen", False, str(error), "change the section models of config.yaml as said")
-    names = f"{choice.speech.name} + {choice.segmentation.name} + {choice.embedding.name}"
-    return Finding("Models chosen", True, f"{names}: {choice.why}")
+    names = f"{selection.speech.name} + {selection.segmentation.name} + {selection.embedding.name}"
+    return Finding("Models chosen", True, f"{names}: {selection.why}")
 
 
 def check_port(host: str, port: int) -> Finding:

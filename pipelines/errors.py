@@ -1,4 +1,4 @@
-"""Every error this project raises on purpose, as one tree.
+"""Every error this project raises on purpose, as one tree; those with the name of a file behind them stand there.
 
 MeetingError                 anything we can explain; carries one sentence for the user
 ├── SettingsError            config.yaml, environment or flag is wrong
@@ -6,11 +6,22 @@ MeetingError                 anything we can explain; carries one sentence for t
 │   ├── ModelMissing         not on this machine; says how to get it
 │   └── ModelCorrupt         its checksum or its structure is not what was pinned
 ├── AudioError               what came in is not the audio it was said to be
+│   └── DecoderDied          its decoder ended in the middle of its work [pipelines/audio/decoder_process.py]
+│       └── DecoderKilled    it was killed from outside [pipelines/audio/decoder_process.py]
 ├── BlockError               a step of the pipeline failed on one input
-├── ProtocolError            a client broke the wire protocol; carries the close code
+├── ProtocolError            a client broke the wire protocol; carries the close code [meeting/core/errors.py]
+├── AccessDenied             a request or a connection may not pass [meeting/core/errors.py]
+│   ├── Unauthorized         it brings no token, or none that is valid [meeting/core/errors.py]
+│   ├── Forbidden            its token does not allow this [meeting/core/errors.py]
+│   └── TooManyGuesses       too many wrong tokens have come from its address [meeting/core/errors.py]
+├── Conflict                 it cannot be done in the state that things are in [meeting/core/errors.py]
 ├── StoreError               the database or the data folder cannot be used
 │   ├── DatabaseTooNew       written by a later version
-│   └── NotFound             no such meeting, segment or speaker
+│   ├── NotFound             no such meeting, segment or speaker
+│   ├── JournalDamaged       its first lines do not say what it holds [meeting/storage/files/journal_format.py]
+│   ├── JournalTooNew        a later version wrote a journal [meeting/storage/files/journal_format.py]
+│   ├── NotAJournal          a file is no journal [meeting/storage/files/journal_format.py]
+│   └── JournalLost          there is no journal to recover from [meeting/storage/files/journal.py]
 └── ServeError               the server cannot start (port in use, …)
 """
 
@@ -25,7 +36,6 @@ __all__ = [
     "ModelError",
     "ModelMissing",
     "NotFound",
-    "ProtocolError",
     "ServeError",
     "SettingsError",
     "StoreError",
@@ -66,19 +76,6 @@ class BlockError(MeetingError):
         self.block = block
         self.reason = reason
         super().__init__(f"{block} failed: {reason}")
-
-
-class ProtocolError(MeetingError):
-    """A client broke the wire protocol.
-
-    `code` is the machine-readable error code of the protocol's `error` message,
-    `close` the WebSocket close code that follows it.
-    """
-
-    def __init__(self, message: str, code: str = "bad_message", close: int = 4400) -> None:
-        self.code = code
-        self.close = close
-        super().__init__(message)
 
 
 class StoreError(MeetingError):

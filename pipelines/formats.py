@@ -23,7 +23,7 @@ CONTAINERS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
 }
 """Containers, the demuxer that reads each, and what its first bytes look like"""
 
-HEAD = 12
+HEADER_BYTES = 12
 """Bytes needed before a container's first bytes are looked at"""
-BLOCK = 1024
+MIN_PROBE_BYTES = 1024
 """Bytes that a demuxer gets at first: with fewer, some of them misread their header"""

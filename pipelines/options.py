@@ -54,7 +54,7 @@ class EngineOptions:
 class PipelineOptions:
     """How one source is heard: the sections `speech` and `speakers` of the settings; times in seconds.
 
-    What each means is said where it is used: `CutOptions`, `SpeakerOptions`, `Thresholds` and `GridOptions`.
+    What each means is said where it is used: `EndpointerOptions`, `SpeakerOptions`, `Thresholds` and `ActivityOptions`.
     """
 
     language: str | None = None

@@ -17,6 +17,6 @@ def best_of(work: Callable[[], object], tries: int = 3, clock: Callable[[], floa
     return min(found)
 
 
-def cores() -> int:
+def available_cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

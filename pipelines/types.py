@@ -19,16 +19,21 @@ STEP = SAMPLE_RATE // 2
 WINDOW = 10 * STEP
 """Samples of one diarization window (5 s): what the segmentation models look at"""
 
-VOICE_FRAME = 512
+VAD_FRAME = 512
 """Samples of one frame of voice activity (32 ms): the size the model was trained on"""
 
 Samples = NDArray[np.float32]
 """Mono audio at `SAMPLE_RATE`, shape (samples,), values in [-1, 1]."""
 
 
+def milliseconds(samples: int) -> int:
+    """Samples as the nearest whole millisecond, halves upwards; exact, because no fraction is ever formed."""
+    return (samples + 8) // 16
+
+
 def seconds(samples: int) -> float:
-    """Samples as seconds, rounded to the millisecond, half a millisecond up (in integers: no export may differ)."""
-    return (samples + 8) // 16 / 1000
+    """Samples as seconds, rounded to the millisecond as in `milliseconds`, so that no export differs from a message."""
+    return milliseconds(samples) / 1000
 
 
 def samples(seconds: float) -> int:
@@ -88,7 +93,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What the stepper gives: exactly `STEP` samples, fewer only in the last one."""
+    """What `StepChunker` gives: exactly `STEP` samples, fewer only in the last one."""
 
     index: int
     start: int
@@ -101,31 +106,31 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class Utterance:
     """Speech between two silences, as handed to the recogniser; `final` once it is cut."""
 
     index: int
     span: Span
     audio: Samples = field(compare=False, repr=False)
     final: bool
-    cut: str = "silence"
+    end_reason: str = "silence"
     """Why it ended: "silence", "length" (the longest allowed) or "end" of the audio"""
-    before: Samples = field(default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False)
+    context: Samples = field(default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False)
     """What was said right before it, without a gap: a recogniser may hear it for context"""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Hypothesis:
     """What the recogniser heard in a slice."""
 
-    slice_index: int
+    utterance_index: int
     span: Span
     final: bool
     words: tuple[Word, ...]
     language: str | None = None
-    again: bool = False
+    second_pass: bool = False
     """Whether it replaces what was final"""
-    provisional: bool = False
+    unstable: bool = False
     """Whether the final reading will hear more than this one did, so that no word of it is sure"""
 
 
@@ -144,28 +149,28 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalVoices:
+class LocalSpeakers:
     """What the models say of one window: who is active when, and how each of them sounds.
 
-    Local voices are numbered within the window only: the same person may be 0 here and 2 in the next one.
+    Local speakers are numbered within the window only: the same person may be 0 here and 2 in the next one.
     """
 
     index: int
     start: int
     """First sample of the window"""
     activity: NDArray[np.uint8] = field(compare=False, repr=False)
-    """Probability of each voice in each frame, 0 to 255, shape (frames, voices)"""
+    """Probability of each in each frame, 0 to 255, shape (frames, speakers)"""
     embeddings: NDArray[np.float32] = field(compare=False, repr=False)
-    """Vectors of length one, shape (voices, dimension); NaN where there was too little clean speech"""
-    clean: NDArray[np.float64] = field(compare=False, repr=False)
-    """Seconds in which each voice spoke alone, shape (voices,)"""
-    pieces: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
-    """How each voice sounds in pieces of its clean speech, in order: of length one, shape (voices, pieces, dimension)
+    """Vectors of length one, shape (speakers, dimension); NaN where one spoke alone for too short a time"""
+    single_speaker_seconds: NDArray[np.float64] = field(compare=False, repr=False)
+    """Seconds in which each spoke alone, shape (speakers,)"""
+    subsegments: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """Embeddings of consecutive parts of its speech, of length one, shape (speakers, subsegments, dimension)
 
-    None where the embedding model does not say; anything where there is no piece.
+    None where the embedding model gives none; anything where there is no subsegment.
     """
-    middles: NDArray[np.int16] | None = field(default=None, compare=False, repr=False)
-    """Frame in the middle of each piece, -1 behind a voice's last one, shape (voices, pieces)"""
+    subsegment_middles: NDArray[np.int16] | None = field(default=None, compare=False, repr=False)
+    """Frame in the middle of each subsegment, -1 behind the last one, shape (speakers, subsegments)"""
 
 
 UNKNOWN = "?"

@@ -45,9 +45,11 @@ def without_browser() -> str | None:
 @cache
 def without_models() -> str | None:
     """Why the model tests cannot run; None when they can."""
-    from pipelines.models.pinned_files import status
+    from pipelines.models.pinned_files import file_statuses
 
-    absent = [file.name for file in status(os.environ.get("MEETING_MODELS_CACHE_DIR")) if file.state != "verified"]
+    absent = [
+        file.name for file in file_statuses(os.environ.get("MEETING_MODELS_CACHE_DIR")) if file.state != "verified"
+    ]
     return f"not on this machine: {', '.join(absent)}; run `make setup`" if absent else None
 
 

@@ -13,7 +13,8 @@ from websockets.exceptions import ConnectionClosed
 
 from benchmarks.harness.latency import Delays, delays, texts_of
 from benchmarks.harness.recordings import FRAME, Play
-from meeting.core.messages import AudioFrame, Close
+from meeting.core.errors import CloseCode
+from meeting.core.messages import AudioFrame
 from pipelines.types import SAMPLE_RATE
 
 STEP = FRAME / SAMPLE_RATE
@@ -92,7 +93,7 @@ class Listener:
                         sending = asyncio.create_task(self._send(connection))
         except (OSError, ConnectionClosed) as error:
             code = error.rcvd.code if isinstance(error, ConnectionClosed) and error.rcvd else None
-            if code == Close.TOO_MANY and told.refused is None:
+            if code == CloseCode.TOO_MANY and told.refused is None:
                 told.refused = "too many"
             elif told.ended is None and told.refused is None:
                 told.problem = told.problem or f"{type(error).__name__} {code or ''}".strip()

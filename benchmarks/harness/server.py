@@ -28,7 +28,7 @@ FAKE = """
 import os
 import sys
 import meeting.server.run
-from meeting.live import memory
+from meeting.sources import memory
 from meeting.server.app import create_app
 from meeting.cli import set_up_logs
 from meeting.config.sources import load_config

@@ -139,16 +139,17 @@ def diart(audio: Audio, models: str = "embedded") -> Result:
     """
     import torch
 
-    from pipelines.models.checkpoints import quietly
-    from pipelines.models.loading import decide, load_embedding, load_segmentation
+    from pipelines.models.checkpoints import warnings_ignored
+    from pipelines.models.factory import load_embedding, load_segmentation
+    from pipelines.models.probe import probe_and_select
     from pipelines.options import EngineOptions
 
     options = EngineOptions(set=models)
     torch.set_num_threads(1)
-    choice = decide(options)
+    choice = probe_and_select(options)
     segmentation, embedding = load_segmentation(choice.segmentation), load_embedding(choice.embedding)
     _without_microphone()
-    with quietly():
+    with warnings_ignored():
         from diart import SpeakerDiarization, SpeakerDiarizationConfig
         from diart.inference import StreamingInference
         from diart.models import EmbeddingModel, SegmentationModel
@@ -167,7 +168,7 @@ def diart(audio: Audio, models: str = "embedded") -> Result:
 
     voice = weighted_ge2e(embedding) if choice.embedding.kind == "ge2e" else embedding
     config = SpeakerDiarizationConfig(SegmentationModel(lambda: segmentation), EmbeddingModel(lambda: voice))
-    with quietly():
+    with warnings_ignored():
         listening = StreamingInference(
             SpeakerDiarization(config), Paced("recording", SAMPLE_RATE), do_profile=False, show_progress=False
         )
@@ -186,13 +187,13 @@ def weighted_ge2e(encoder: Any) -> Any:
     import torch
 
     from pipelines.diarization.embedding import embed_with_ge2e
-    from pipelines.diarization.segmentation import ALONE
+    from pipelines.diarization.local_speakers import SINGLE_SPEAKER_WEIGHT
 
     embed: Callable[[Any, Any], Any] = embed_with_ge2e(encoder)
 
     class Weighted(torch.nn.Module):  # type: ignore[misc]
         def forward(self, waveforms: Any, weights: Any) -> Any:
-            return torch.from_numpy(embed(waveforms, (weights >= ALONE)[:, :, None])[:, 0])
+            return torch.from_numpy(embed(waveforms, (weights >= SINGLE_SPEAKER_WEIGHT)[:, :, None])[:, 0])
 
     return Weighted()
 
@@ -212,7 +213,7 @@ def ours(audio: Audio, models: str = "embedded") -> Result:
     from meeting.config.sources import load_config
     from meeting.core.export import export
     from meeting.evaluation.evaluate_run import Listening, run_recording
-    from meeting.live.backend import LocalBackend
+    from meeting.sources.backend import LocalBackend
 
     config = load_config(flags={("models", "set"): models})
     listening = Listening(LocalBackend(config))

@@ -16,6 +16,7 @@ from benchmarks.harness.server import PATIENCE, Server
 from benchmarks.harness.source import Source
 from benchmarks.harness.talkative import LINES, LOUD, sound
 from benchmarks.torture.shared import Options, Result, sample
+from meeting.core.errors import CloseCode
 
 SMALL = 4096
 """Bytes that the socket of a client holds that does not read"""
@@ -23,7 +24,7 @@ FLOOD = 60 * LINES
 """Lines that are said, at most, until those who do not read must have fallen behind"""
 OTHERS = 20
 """Readers beside them meanwhile"""
-CUT_OFF = 1013
+CUT_OFF = CloseCode.TRY_AGAIN_LATER
 """Close code for them"""
 
 

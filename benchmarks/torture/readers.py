@@ -29,9 +29,11 @@ from benchmarks.harness.process import Watch
 from benchmarks.harness.server import PATIENCE, Server
 from benchmarks.harness.talkative import LINES, LOUD, QUIET, sound, spoken
 from benchmarks.torture.shared import Options, Result
+from meeting.core.ids import new_id
 from meeting.core.messages import AudioFrame
-from meeting.core.records import ENDED, OPEN, Meeting
-from meeting.storage.store import Store, new_id
+from meeting.core.records import Meeting, State
+from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import SAMPLE_RATE, Speaker
 
 LINE = 2.0
@@ -98,11 +100,11 @@ async def readers(options: Options) -> Result:
 def _write(folder: Path, meeting: str, lines: int) -> None:
     """Put a meeting that is over into the database."""
     with Store(folder) as store:
-        store.create_meeting(Meeting(meeting, "long", OPEN, datetime.now(timezone.utc))).result()
-        store.save_speakers(meeting, [Speaker("spk1"), Speaker("spk2", color=1)]).result()
+        store.create_meeting(Meeting(meeting, "long", State.OPEN, datetime.now(timezone.utc))).result()
+        TranscriptStore(store).save_speakers(meeting, [Speaker("spk1"), Speaker("spk2", color=1)]).result()
         said = [spoken("src", number, round(number * LINE * SAMPLE_RATE), SAMPLE_RATE) for number in range(lines)]
-        store.save_segments(meeting, said).result()
-        store.set_state(meeting, ENDED, samples=round(lines * LINE * SAMPLE_RATE)).result()
+        TranscriptStore(store).save_segments(meeting, said).result()
+        store.set_state(meeting, State.ENDED, samples=round(lines * LINE * SAMPLE_RATE)).result()
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ from benchmarks.torture.described import conform
 from benchmarks.torture.hostile import START, hostile_messages
 from benchmarks.torture.shared import Options, Result, sample, stored_audio, told, uninterrupted
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.storage.journal import Journal, read
+from meeting.storage.files.journal import Journal, read
 
 
 def words(segments: list[dict[str, object]]) -> list[str]:

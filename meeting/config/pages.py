@@ -85,7 +85,9 @@ def _earlier_names() -> list[str]:
 def allowed(setting: Setting) -> str:
     """What a setting may be, in Markdown."""
     rule = setting.rule
-    if rule.choices:
+    if rule.called:
+        found = rule.called
+    elif rule.choices:
         found = ", ".join(f"`{choice}`" for choice in rule.choices)
     elif rule.bounds:
         found = f"{rule.bounds[0]} to {rule.bounds[1]} {rule.unit}".strip()

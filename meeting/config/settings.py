@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelines.options import (
     DEVICE,
     DEVICES,
     ENGINE,
+    LANGUAGES,
     MODEL_SETS,
     PIPELINE,
     SECOND_PASSES,
@@ -41,8 +42,7 @@ RENAMED_UNTIL = "0.2"
 """The version in which `RENAMED` is to be emptied"""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """What a setting means, and which values it may have."""
 
     text: str
@@ -53,14 +53,15 @@ class Rule:
     """Least and greatest value"""
     unit: str = ""
     choices: tuple[str, ...] = ()
+    called: str = ""
+    """What one of the choices is called, where they are too many to be listed"""
     pattern: str = ""
     """What a text must look like, where `choices` are only examples"""
     secret: bool = False
     """Whether its value must never be shown"""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A setting with all that is known of it."""
 
     name: Name
@@ -68,11 +69,6 @@ class Setting:
     """Its type, as it is written below"""
     default: Any
     rule: Rule
-
-    @property
-    def dotted(self) -> str:
-        """Its name as people write it."""
-        return ".".join(self.name)
 
     @property
     def optional(self) -> bool:
@@ -218,7 +214,11 @@ class Speech:
     """How speech is cut into utterances and recognised."""
 
     language: str | None = _setting(
-        None, "language code for the recogniser; `null` lets it detect", ". A source may ask for another"
+        None,
+        "what is spoken; `null` lets the recogniser detect it",
+        ". A source may ask for another. What the chosen models do not read is an error when they are loaded",
+        choices=tuple(sorted(LANGUAGES)),
+        called="language code that Whisper knows",
     )
     hotwords: tuple[str, ...] = _setting(
         (), "words the recogniser should expect", ", in addition to those of the source; Whisper only"

@@ -6,7 +6,7 @@ import difflib
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,11 +44,28 @@ def load_config(
     """
     environment = os.environ if environment is None else environment
     changed: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
-    for given in (_from_file(_file(path, environment)), _from_environment(environment), _from_flags(flags or {})):
-        for (section, key), (where, value) in _by_new_names(given).items():
+    for spell, given in (
+        (_dotted, _from_file(_file(path, environment))),
+        (_variable, _from_environment(environment)),
+        (_flag, _from_flags(flags or {})),
+    ):
+        for (section, key), (where, value) in _by_new_names(given, spell).items():
             changed[section][key] = _checked(SETTINGS[section, key], value, where)
     config = Config()
     return replace(config, **{name: replace(getattr(config, name), **values) for name, values in changed.items()})
+
+
+def _dotted(name: Name) -> str:
+    return ".".join(name)
+
+
+def _variable(name: Name) -> str:
+    return f"{PREFIX}{'_'.join(name)}".upper()
+
+
+def _flag(name: Name) -> str:
+    section, key = name
+    return "--" + (section if key == "set" else key.replace("_", "-"))
 
 
 def _file(path: Path | None, environment: Mapping[str, str]) -> Path | None:
@@ -79,8 +96,8 @@ def _from_file(path: Path | None) -> Given:
             name = section, str(key)
             if name not in SETTINGS and name not in RENAMED:
                 known = [key for where, key in SETTINGS if where == section]
-                raise SettingsError(f"unknown setting {section}.{key}{_hint(str(key), known)}")
-            given[name] = f"{section}.{key}", value
+                raise SettingsError(f"unknown setting {_dotted(name)}{_hint(str(key), known)}")
+            given[name] = _dotted(name), value
     return given
 
 
@@ -93,9 +110,7 @@ def _mapping(body: Any, where: str) -> dict[Any, Any]:
 
 
 def _from_environment(environment: Mapping[str, str]) -> Given:
-    long, old = (
-        {f"{PREFIX}{section}_{key}".upper(): (section, key) for section, key in t} for t in (SETTINGS, RENAMED)
-    )
+    long, old = ({_variable(name): name for name in names} for names in (SETTINGS, RENAMED))
     given: Given = {}
     for names in (SHORT, long, old):
         for variable, name in names.items():
@@ -109,20 +124,20 @@ def _from_environment(environment: Mapping[str, str]) -> Given:
 
 
 def _from_flags(flags: Mapping[Name, Any]) -> Given:
-    def flag(section: str, key: str) -> str:
-        return "--" + (section if key == "set" else key.replace("_", "-"))
-
-    return {name: (flag(*name), value) for name, value in flags.items() if value is not None}
+    return {name: (_flag(name), value) for name, value in flags.items() if value is not None}
 
 
-def _by_new_names(given: Given) -> Given:
-    """The same with the names that settings have now; raises SettingsError where a setting has two values."""
+def _by_new_names(given: Given, spell: Callable[[Name], str]) -> Given:
+    """The same with the names that settings have now; raises SettingsError where a setting has two values.
+
+    `spell` writes a name as its source does.
+    """
     for old, new in RENAMED.items():
         if old not in given:
             continue
-        was, now = given[old][0], ".".join(new)
+        was, now = spell(old), spell(new)
         if new in given:
-            raise SettingsError(f"{was} and {given[new][0]} are the same setting: keep {given[new][0]}")
+            raise SettingsError(f"{was} and {now} are the same setting: keep {now}")
         log.warning("%s is called %s now: the old name will be refused from version %s on", was, now, RENAMED_UNTIL)
     return {RENAMED.get(name, name): value for name, value in given.items()}
 
@@ -191,6 +206,9 @@ def _fits(kind: str, value: Any) -> bool:
 def _check_rule(setting: Setting, value: Any, where: str, shown: str) -> None:
     rule = setting.rule
     fits = re.fullmatch(rule.pattern, value) if rule.pattern else value in (rule.choices or (value,))
+    if not fits and rule.called:
+        or_null = " or null" if setting.optional else ""
+        raise SettingsError(f"{where} must be a {rule.called}{or_null}, not {shown}{_hint(value, [*rule.choices])}")
     if not fits:
         raise SettingsError(f"{where} must be one of {', '.join(rule.choices)}, not {shown}")
     if rule.bounds and not rule.bounds[0] <= value <= rule.bounds[1]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, count, groupby
 
 from meeting.core.alignment import Match, align
+from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.messages import SegmentMessage, ServerMessage, SpeakerMessage
 from meeting.core.records import EditedLine, Edits
 from meeting.core.transcript import Transcript, follow, resolve
@@ -23,14 +24,6 @@ EDIT = "edit"
 
 MOST_WORDS = 2000
 """Words that a person may write into one line: a recogniser hears about a hundred in the longest one"""
-
-
-class Conflict(MeetingError):
-    """What was asked for cannot be done in the state that things are in."""
-
-    def __init__(self, message: str, code: str = "live") -> None:
-        self.code = code
-        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +41,7 @@ class SpeakerChange:
 class Respelling:
     """What `respell` made of a line's words."""
 
-    heard: tuple[Word, ...]
+    recognised: tuple[Word, ...]
     written: tuple[Word, ...]
 
 
@@ -111,9 +104,9 @@ def _edit_segment(edits: Edits, change: SegmentChange, transcript: Transcript) -
     if shown is None:
         raise NotFound("there is no such line in this meeting")
     if not shown.final:
-        raise Conflict("this line is still being heard: change it once it is complete", "not_final")
+        raise Conflict("this line is still being heard: change it once it is complete", ErrorCode.NOT_FINAL)
     if change.rev != shown.rev:
-        raise Conflict("this line has changed meanwhile: look at it again", "outdated")
+        raise Conflict("this line has changed meanwhile: look at it again", ErrorCode.OUTDATED)
     before = edits.lines.get(change.id)
     speaker = shown.speaker
     if change.relabel:
@@ -125,7 +118,7 @@ def _edit_segment(edits: Edits, change: SegmentChange, transcript: Transcript) -
     if words != shown.words:
         segment = replace(segment, stable_chars=len(segment.text))
     labelled = change.relabel or (before is not None and before.labelled)
-    line = EditedLine(segment, before.heard if before else shown.words, labelled)
+    line = EditedLine(segment, before.recognised if before else shown.words, labelled)
     return replace(edits, lines={**edits.lines, change.id: line})
 
 
@@ -133,7 +126,7 @@ def _words(change: SegmentChange, shown: Segment) -> tuple[Word, ...]:
     if change.text is None:
         return shown.words
     made = change.respelling
-    return made.written if made is not None and made.heard == shown.words else respell(shown.words, change.text)
+    return made.written if made is not None and made.recognised == shown.words else respell(shown.words, change.text)
 
 
 def respell(words: tuple[Word, ...], text: str) -> tuple[Word, ...]:
@@ -310,7 +303,7 @@ class Overlay:
         """The words that are in no edited line, in runs between those that are."""
         taken: set[int] = set()
         for line in near:
-            heard = {(word.span, word.text) for word in line.heard}
+            heard = {(word.span, word.text) for word in line.recognised}
             own = {at for at, word in enumerate(said.words) if (word.span, word.text) in heard}
             if own and said.final:
                 self._met.add(line.segment.id)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from functools import partial
-from pathlib import Path
-from typing import Any, TextIO
+from datetime import timezone
+from typing import Any
 
-from meeting.core.records import Record
+from meeting.core.records import Record, iso_time
 from meeting.core.terminal_text import visible
-from pipelines.errors import MeetingError, StoreError
-from pipelines.types import SAMPLE_RATE, SENTENCE_ENDS, Segment, Span, Word
+from pipelines.errors import MeetingError
+from pipelines.types import SAMPLE_RATE, SENTENCE_ENDS, Segment, Span, Word, milliseconds, seconds
 
 VERSION = 1
 """Version of the JSON export"""
@@ -32,9 +29,6 @@ PARAGRAPH = 60 * SAMPLE_RATE
 
 UNKNOWN = "?"
 """Speaker of a line in SegLST while nobody knows who it was"""
-
-REPLAY = ("json", "srt", "rttm", "seglst", "txt", "md")
-"""Formats that `replay --out` writes"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,40 +55,6 @@ def format_named(name: str) -> Format:
     if name not in FORMATS:
         raise MeetingError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")
     return FORMATS[name]
-
-
-def write_all(record: Record, folder: Path, name: str, formats: Iterable[str] = REPLAY) -> list[Path]:
-    """Write `NAME.json`, `NAME.srt` and so on into `folder`, made when missing; raises StoreError."""
-    if not name or Path(name).name != name or "\0" in name:
-        raise StoreError(f"{name!r} cannot be the name of a file")
-    paths = []
-    for format_ in map(format_named, formats):
-        path = folder / f"{name}{format_.suffix}"
-        try:
-            make_folder(folder)
-            with create(path) as file:
-                file.write(format_.write(record, name))
-        except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error.strerror}") from error
-        paths.append(path)
-    return paths
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, for their owner only; those that are there stay as they are."""
-    for missing in reversed([folder, *folder.parents]):
-        missing.mkdir(mode=0o700, exist_ok=True)
-
-
-def create(path: Path) -> TextIO:
-    """A file for writing text, for its owner only from the first byte on; one that is there is replaced."""
-    private = partial(os.open, mode=0o600)
-    return open(path, "w", encoding="utf-8", errors="replace", newline="\n", opener=private)
-
-
-def milliseconds(samples: int) -> int:
-    """Samples as the nearest whole millisecond, halves upwards; exact, because no fraction is ever formed."""
-    return (samples * 1000 + SAMPLE_RATE // 2) // SAMPLE_RATE
 
 
 def clock(ms: int, point: str) -> str:
@@ -318,17 +278,17 @@ def to_json(record: Record, recording: str) -> str:
             "title": meeting.title,
             "recording": recording,
             "state": meeting.state,
-            "created_at": _moment(meeting.created_at),
-            "started_at": _moment(meeting.started_at),
-            "ended_at": _moment(meeting.ended_at),
-            "duration": _seconds(meeting.samples),
+            "created_at": iso_time(meeting.created_at),
+            "started_at": iso_time(meeting.started_at),
+            "ended_at": iso_time(meeting.ended_at),
+            "duration": seconds(meeting.samples),
             "sources": [{"id": s.id, "name": s.name, "kind": s.kind} for s in record.sources],
         },
         "models": meeting.models,
         "speakers": [{"id": s.id, "name": s.name} for s in record.speakers if s.merged_into is None],
         "segments": [_segment(segment, segment.id in record.edited) for segment in record.segments],
         "gaps": [
-            {"start": _seconds(gap.span.start), "end": _seconds(gap.span.end), "reason": gap.reason}
+            {"start": seconds(gap.span.start), "end": seconds(gap.span.end), "reason": gap.reason}
             for gap in record.gaps
         ],
     }
@@ -339,15 +299,15 @@ def _segment(segment: Segment, edited: bool) -> dict[str, Any]:
     marks = {"overlap": segment.overlap, "edited": edited}
     return {
         "id": segment.id,
-        "start": _seconds(segment.span.start),
-        "end": _seconds(segment.span.end),
+        "start": seconds(segment.span.start),
+        "end": seconds(segment.span.end),
         "speaker": segment.speaker,
         "text": segment.text,
         "words": [
             {
                 "text": word.text,
-                "start": _seconds(word.span.start),
-                "end": _seconds(word.span.end),
+                "start": seconds(word.span.start),
+                "end": seconds(word.span.end),
                 "confidence": _confidence(word.confidence),
             }
             for word in segment.words
@@ -358,16 +318,6 @@ def _segment(segment: Segment, edited: bool) -> dict[str, Any]:
 
 def _confidence(value: float | None) -> float | None:
     return round(value, 3) if value is not None and math.isfinite(value) else None
-
-
-def _seconds(samples: int) -> float:
-    return milliseconds(samples) / 1000
-
-
-def _moment(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def rttm(record: Record, recording: str) -> str:
@@ -393,8 +343,8 @@ def seglst(record: Record, recording: str) -> str:
         {
             "session_id": recording,
             "speaker": segment.speaker or UNKNOWN,
-            "start_time": _seconds(segment.span.start),
-            "end_time": _seconds(segment.span.end),
+            "start_time": seconds(segment.span.start),
+            "end_time": seconds(segment.span.end),
             "words": segment.text,
         }
         for segment in record.segments

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar
 
-from pipelines.errors import ProtocolError
+from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
+from meeting.core.records import Gap
 from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE, PCM
 from pipelines.options import LANGUAGES
 from pipelines.types import LabelChange, PipelineStats, Segment, Speaker, Word, seconds
@@ -18,25 +19,11 @@ from pipelines.types import LabelChange, PipelineStats, Segment, Speaker, Word, 
 VERSION = 1
 """Protocol version that `start` must name"""
 
-MOST_TEXT = 65_536
+MAX_TEXT = 65_536
 """Characters of a client's text frame; more is not even parsed"""
 
 HEADER = struct.Struct("<IQ")
 """Head of a binary frame: u32 seq, u64 capture time in microseconds, little endian"""
-
-
-class Close:
-    """WebSocket close codes of the protocol."""
-
-    NORMAL = 1000
-    GOING_AWAY = 1001
-    INTERNAL = 1011
-    BAD_MESSAGE = 4400
-    UNAUTHORIZED = 4401
-    NOT_FOUND = 4404
-    RESUMED_ELSEWHERE = 4409
-    TOO_LARGE = 4413
-    TOO_MANY = 4429
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +246,11 @@ class GapMessage:
     end: float
     reason: str
 
+    @classmethod
+    def of(cls, gap: Gap) -> GapMessage:
+        """A gap as sent."""
+        return cls(seconds(gap.span.start), seconds(gap.span.end), gap.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class SnapshotMessage:
@@ -302,7 +294,7 @@ class ErrorMessage:
     """Something went wrong; `fatal` when the socket closes after it."""
 
     type: ClassVar[str] = "error"
-    code: str
+    code: ErrorCode
     message: str
     fatal: bool
 
@@ -378,9 +370,11 @@ def encode_with(message: SnapshotMessage | EarlierMessage, lines: Iterable[str])
 
 def decode(text: str) -> ClientMessage:
     """Parse a client's text frame; raises ProtocolError with what was wrong."""
-    if len(text) > MOST_TEXT:
+    if len(text) > MAX_TEXT:
         raise ProtocolError(
-            f"a text frame has at most {MOST_TEXT} characters, this one {len(text)}", "too_large", Close.TOO_LARGE
+            f"a text frame has at most {MAX_TEXT} characters, this one {len(text)}",
+            ErrorCode.TOO_LARGE,
+            CloseCode.TOO_LARGE,
         )
     try:
         body = json.loads(text)
@@ -433,7 +427,7 @@ def _require_possible(audio: AudioInfo) -> None:
     ):
         if not least <= value <= most:
             given = _short(value)
-            raise ProtocolError(f"audio.{name} must be from {least} to {most}, not {given}", "bad_audio")
+            raise ProtocolError(f"audio.{name} must be from {least} to {most}, not {given}", ErrorCode.BAD_AUDIO)
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

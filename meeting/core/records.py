@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
+from enum import Enum
 from typing import Any
 
 from pipelines.types import Segment, Span, Speaker, Turn, Word
 
-OPEN = "open"
-"""State of a meeting that nobody has spoken in yet"""
-LIVE = "live"
-ENDING = "ending"
-ENDED = "ended"
-STATES = (OPEN, LIVE, ENDING, ENDED)
+
+class State(str, Enum):
+    """Where a meeting is in its life; the values are what is stored and sent."""
+
+    OPEN = "open"
+    """Nobody has spoken in it yet"""
+    LIVE = "live"
+    ENDING = "ending"
+    """No more audio comes; what has come is still being processed"""
+    ENDED = "ended"
+
+    def __str__(self) -> str:
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +31,7 @@ class Meeting:
 
     id: str
     title: str
-    state: str
+    state: State
     created_at: datetime
     """UTC"""
     started_at: datetime | None = None
@@ -100,6 +108,13 @@ class Record:
         return display_name(found) if found else speaker
 
 
+def iso_time(moment: datetime | None) -> str | None:
+    """A moment as programs are told it: ISO 8601 in UTC with milliseconds; None where there is none."""
+    if moment is None:
+        return None
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def display_name(speaker: Speaker) -> str:
     """The name of a voice as people read it: what it was called, else its number."""
     return speaker.name or f"Speaker {speaker.id.removeprefix('spk')}"
@@ -110,8 +125,8 @@ class EditedLine:
     """A line as a person has left it: nothing automatic changes it from then on."""
 
     segment: Segment
-    heard: tuple[Word, ...]
-    """Its words as they were recognised"""
+    recognised: tuple[Word, ...]
+    """Its words as the recogniser gave them"""
     labelled: bool
     """Whether its speaker was chosen; false where only its text was written"""
 
@@ -137,8 +152,8 @@ class Restored:
     resume: Resume
     remaining: float
     """Seconds that its source may still take to come back"""
-    heard_at: datetime | None = None
+    last_frame_at: datetime | None = None
     """UTC time of its last frame"""
     edits: Edits = field(default_factory=Edits)
-    samples: int = 0
-    """How much of its source is known to have been heard, at 16 kHz"""
+    processed: int = 0
+    """How much of its source is known to have been processed, in samples at 16 kHz"""

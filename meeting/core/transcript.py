@@ -1,4 +1,4 @@
-"""The transcript as a pure reducer over what a pipeline says, and the pure rules of turns and merged voices.
+"""The transcript as a pure reducer over what a pipeline says, and the pure rules of merged speakers.
 
 No clock, no input or output: the same outputs in the same order give the same transcript.
 """
@@ -6,11 +6,10 @@ No clock, no input or output: the same outputs in the same order give the same t
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from pipelines.types import Output, Segment, Span, Speaker, SpeakersRevised, Turn, TurnsRevised
+from pipelines.types import Output, Segment, Speaker, SpeakersRevised
 
 Place = tuple[int, str]
 """Where a line stands among the others: its start in samples, then its id"""
@@ -132,57 +131,3 @@ def follow(id_: str, into: Mapping[str, str | None]) -> str:
         seen.add(target)
         id_ = target
     return id_
-
-
-def join_turns(turns: Iterable[Turn]) -> list[Turn]:
-    """The same turns in order of time, those of one speaker that touch or overlap made one; empty ones left out."""
-    last: dict[str, int] = {}
-    joined: list[Turn] = []
-    for turn in sorted(turn for turn in turns if turn.span):
-        at = last.get(turn.speaker)
-        if at is not None and turn.span.start <= joined[at].span.end:
-            joined[at] = Turn(joined[at].span | turn.span, turn.speaker)
-        else:
-            last[turn.speaker] = len(joined)
-            joined.append(turn)
-    return joined
-
-
-def give_turns(turns: Iterable[Turn], span: Span, speaker: str) -> list[Turn]:
-    """The turns, when a person says that `speaker` is who mostly speaks within a span; others heard there stay."""
-    turns = list(turns)
-    heard: dict[str, int] = {}
-    for turn in turns:
-        heard[turn.speaker] = heard.get(turn.speaker, 0) + len(turn.span & span)
-    # Of two who speak as long the first by name, however their turns are cut.
-    most = min(heard, key=lambda one: (-heard[one], one), default=None)
-    if most is None or not heard[most]:
-        return replace_turns(turns, TurnsRevised(span, (Turn(span, speaker),)))
-    inside = [replace(turn, speaker=speaker) if turn.speaker == most else turn for turn in turns if turn.span & span]
-    return replace_turns(turns, TurnsRevised(span, tuple(inside)))
-
-
-def give_lines(turns: Iterable[Turn], lines: Iterable[tuple[Span, str]]) -> list[Turn]:
-    """The turns, when people gave lines to speakers: `give_turns` for each in order of time, without a look at all."""
-    waiting, near, past = deque(sorted(turns)), list[Turn](), list[Turn]()
-    for span, speaker in sorted(lines):
-        while waiting and waiting[0].span.start < span.end:
-            near.append(waiting.popleft())
-        # No later line begins before this one, so that none changes what has ended by now.
-        past += [turn for turn in near if turn.span.end <= span.start]
-        near = give_turns((turn for turn in near if turn.span.end > span.start), span, speaker)
-    return join_turns([*past, *near, *waiting])
-
-
-def replace_turns(turns: Iterable[Turn], revised: TurnsRevised) -> list[Turn]:
-    """What is known of the turns after a revision: outside its span the old ones, cut at its edges, inside the new."""
-    span = revised.span
-    if not span:
-        return join_turns(turns)
-    kept = []
-    for turn in turns:
-        before = Span(turn.span.start, min(turn.span.end, span.start))
-        after = Span(max(turn.span.start, span.end), turn.span.end)
-        kept += [Turn(piece, turn.speaker) for piece in (before, after) if piece]
-    new = [Turn(turn.span & span, turn.speaker) for turn in revised.turns]
-    return join_turns([*kept, *new])

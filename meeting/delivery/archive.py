@@ -17,19 +17,20 @@ from meeting.core.export import export
 from meeting.core.messages import (
     EarlierMessage,
     Ended,
+    GapMessage,
     SegmentMessage,
     SnapshotMessage,
     SpeakerMessage,
     encode,
     encode_with,
 )
-from meeting.core.records import ENDED
+from meeting.core.records import State
 from meeting.core.transcript import Place
 from meeting.delivery.history import NEWEST, PART, message_of
-from meeting.delivery.single_flight import Shared, shared
-from meeting.session.reactions import gap_message
+from meeting.delivery.single_flight import SingleFlight, shared_task
 from meeting.storage.store import Store
-from meeting.storage.summary import Outline, lines_backwards, outline
+from meeting.storage.summary import Summary, lines_backwards, read_summary
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import seconds
 
 KEPT = 16_000_000
@@ -81,8 +82,8 @@ class Archive:
         self._used: dict[Key, float] = {}
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._look = Shared[str, Outline](lambda meeting_id: outline(store, meeting_id), LOOKING)
-        self._export = Shared[tuple[str, str], File](lambda asked: self._make(*asked), EXPORTING)
+        self._look = SingleFlight[str, Summary](lambda meeting_id: read_summary(store, meeting_id), LOOKING)
+        self._export = SingleFlight[tuple[str, str], File](lambda asked: self._make(*asked), EXPORTING)
         self._files: WeakValueDictionary[tuple[str, str], File] = WeakValueDictionary()
         self._reading = asyncio.Semaphore(READING)
         self._turn = asyncio.Lock()
@@ -92,7 +93,7 @@ class Archive:
 
         Raises NotFound, and StoreError where the meeting cannot be read.
         """
-        known = await self.outline(meeting_id)
+        known = await self.summary(meeting_id)
         place, told = None, 0
         while True:
             part = await self._part((meeting_id, repr(known), place), known, told)
@@ -104,8 +105,8 @@ class Archive:
                 break
         yield encode(Ended(known.meeting.segments))
 
-    async def outline(self, meeting_id: str) -> Outline:
-        """A meeting's outline, no older than this call; those who ask at once are told of one look. Raises NotFound."""
+    async def summary(self, meeting_id: str) -> Summary:
+        """A meeting without its lines, no older than this call; read once for all who ask at once. Raises NotFound."""
         return await self._look(meeting_id)
 
     async def file(self, meeting_id: str, kind: str) -> File:
@@ -116,24 +117,24 @@ class Archive:
         return await self._export((meeting_id, kind))
 
     def _make(self, meeting_id: str, kind: str) -> File:
-        known = outline(self._store, meeting_id)
+        known = read_summary(self._store, meeting_id)
         # Who takes it slowly holds it for long: it is to be the same one for all.
         key = (repr(known), kind)
-        made = self._files.get(key) if known.meeting.state == ENDED else None
+        made = self._files.get(key) if known.meeting.state == State.ENDED else None
         if made is None:
-            record = self._store.record(meeting_id)
+            record = TranscriptStore(self._store).record(meeting_id)
             made = self._files[key] = File(record.meeting.title, export(record, kind).encode())
         return made
 
-    async def _part(self, key: Key, known: Outline, told: int) -> Part:
+    async def _part(self, key: Key, known: Summary, told: int) -> Part:
         task = self._parts.get(key)
         if task is None:
-            task = self._parts[key] = shared(self._read(key, known, told))
+            task = self._parts[key] = shared_task(self._read(key, known, told))
         self._parts.move_to_end(key)
         self._used[key] = asyncio.get_running_loop().time()
         return await asyncio.shield(task)
 
-    async def _read(self, key: Key, known: Outline, told: int) -> Part:
+    async def _read(self, key: Key, known: Summary, told: int) -> Part:
         try:
             async with self._reading:
                 part = await asyncio.to_thread(read_part, self._store, known, key[2], told)
@@ -159,7 +160,7 @@ class Archive:
         self._timer = loop.call_later(KEPT_FOR, self._let_go) if self._parts else None
 
 
-def read_part(store: Store, known: Outline, place: Place | None, told: int) -> Part:
+def read_part(store: Store, known: Summary, place: Place | None, told: int) -> Part:
     """The lines before a place; with None the newest ones, within a snapshot. Raises NotFound and StoreError."""
     most = NEWEST if place is None else PART
     with closing(lines_backwards(store, known.meeting.id, place, known.speakers)) as lines:
@@ -171,7 +172,7 @@ def read_part(store: Store, known: Outline, place: Place | None, told: int) -> P
     return Part(encode_with(message, texts), first if more else None, told)
 
 
-def _snapshot(known: Outline, earlier: int) -> SnapshotMessage:
+def _snapshot(known: Summary, earlier: int) -> SnapshotMessage:
     meeting = known.meeting
     return SnapshotMessage(
         (),
@@ -180,6 +181,6 @@ def _snapshot(known: Outline, earlier: int) -> SnapshotMessage:
         meeting.title,
         seconds(meeting.samples),
         meeting.models,
-        tuple(gap_message(gap) for gap in known.gaps),
+        tuple(GapMessage.of(gap) for gap in known.gaps),
         earlier,
     )

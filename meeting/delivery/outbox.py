@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from meeting.core.messages import Ack, Close, Ended, SegmentMessage, ServerMessage, StatsMessage
+from meeting.core.errors import CloseCode
+from meeting.core.messages import Ack, Ended, SegmentMessage, ServerMessage, StatsMessage
 
 LIMIT = 1000
 """Messages that may wait for a client before it counts as one that does not read"""
@@ -23,7 +24,7 @@ LONG = 32_000
 class Closing:
     """The end of a connection."""
 
-    code: int
+    code: CloseCode
     reason: str
 
 
@@ -39,7 +40,7 @@ class Receiver(Protocol):
         It takes the place of that of an earlier call.
         """
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: CloseCode, reason: str) -> None:
         """No more will come; end the connection once everything has been sent."""
 
 
@@ -99,12 +100,12 @@ class Outbox:
         self._earlier = earlier
         self._changed.set()
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: CloseCode, reason: str) -> None:
         """Send what is waiting, then close; the first call counts. Earlier lines are sent at a normal end only."""
         if self._closing is None:
             self._closing = Closing(code, reason)
             self._changed.set()
-            if code != Close.NORMAL:
+            if code != CloseCode.NORMAL:
                 self._earlier = None
 
     async def get(self) -> str | Closing:

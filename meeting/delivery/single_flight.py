@@ -10,14 +10,14 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-def shared(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+def shared_task(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """A task for several to wait for, who may all be gone when it fails."""
     task = asyncio.create_task(work)
     task.add_done_callback(lambda task: task.cancelled() or task.exception())
     return task
 
 
-class Shared(Generic[K, T]):
+class SingleFlight(Generic[K, T]):
     """Calls a function in a thread; who asks for the same at once gets the same outcome, begun after all of them asked.
 
     Lives on the event loop.
@@ -37,7 +37,7 @@ class Shared(Generic[K, T]):
         """The outcome for a key, no older than this call; raises what the function raises."""
         asked = self._asked.get(key)
         if asked is None:
-            asked = self._asked[key] = shared(self._run(key))
+            asked = self._asked[key] = shared_task(self._run(key))
         return await asyncio.shield(asked)
 
     async def _run(self, key: K) -> T:

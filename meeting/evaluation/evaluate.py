@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from meeting.config.settings import Config
-from meeting.core.export import export, write_all
+from meeting.core.export import export
 from meeting.core.records import Record
 from meeting.evaluation.evaluate_run import Listening, Run, run_recording
 from meeting.evaluation.scores import Accuracy, Flicker, Row, Share, Waits, accuracy, flicker, require_extra, waits
-from meeting.live.backend import Backend, LocalBackend
+from meeting.sources.backend import Backend, LocalBackend
+from meeting.storage.files.exports import write_exports
 from pipelines.errors import MeetingError, StoreError
 from pipelines.types import Span, Turn, samples
 
@@ -229,10 +230,10 @@ def _write(reference: Reference, run: Run, result: Result, out: Path) -> None:
     from meeting.evaluation.plots import draw_turns
 
     name = reference.name
-    write_all(run.refined, out, name, ("json", "txt", "rttm", "seglst"))
-    write_all(run.live, out / "live", name, ("rttm", "seglst"))
+    write_exports(run.refined, out, name, ("json", "txt", "rttm", "seglst"))
+    write_exports(run.live, out / "live", name, ("rttm", "seglst"))
     if "first" in result.accuracy:
-        write_all(run.first, out / "first", name, ("rttm", "seglst"))
+        write_exports(run.first, out / "first", name, ("rttm", "seglst"))
     log = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in run.events)
     _save(out / f"{name}.events.jsonl", log)
     rows = {"reference": reference.turns, "live": run.live.turns, "refined": run.refined.turns}

@@ -10,13 +10,15 @@ from typing import Any
 
 from meeting.config.settings import Config, Models
 from meeting.core.records import Record
-from meeting.core.transcript import Transcript, join_turns, replace_turns, resolve
-from meeting.live.backend import Backend, Emit, Engine, Pipeline
+from meeting.core.transcript import Transcript, resolve
 from meeting.recordings.replay import Options, replay
+from meeting.sources.backend import Backend, Emit, Engine, Pipeline
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.audio.decoding import AudioDecoder
 from pipelines.stream.merge import Merger
-from pipelines.types import Output, Reading, Segment, Span, Speaker, Turn, TurnsRevised
+from pipelines.turns import join_turns, replace_turns
+from pipelines.types import Hypothesis, Output, Segment, Span, Speaker, Turn, TurnsRevised
 
 REFINE = "refine"
 """Reason of the revision that ends a meeting"""
@@ -131,7 +133,7 @@ def run_recording(config: Config, recording: Path, speed: float | None, folder: 
     log = folder / f"{recording.stem}.events.jsonl"
     summary = replay(config, Options(recording, speed, events=log), listening)
     with Store(data) as store:
-        refined = store.record(summary["meeting"])
+        refined = TranscriptStore(store).record(summary["meeting"])
     before, after = cut_at_refine(listening.outputs)
     events = tuple(json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
     return Run(
@@ -161,7 +163,7 @@ def live(refined: Record, before: Iterable[Output], after: Iterable[Output]) -> 
     for output in before:
         transcript.apply(output)
         if isinstance(output, TurnsRevised):
-            turns = replace_turns(turns, output)
+            turns = join_turns(replace_turns(turns, output))
     done = [segment for segment in transcript.segments if segment.final]
     late = [segment for segment in _first_finals(after) if not _covered(segment.span, done)]
     stands_for = resolve(transcript.speakers)
@@ -204,7 +206,7 @@ def _labelled(segments: Iterable[Segment], turns: Sequence[Turn]) -> list[Segmen
     for segment in segments:
         merger = Merger(segment.source_id, prefix=f"{segment.id}-")
         merger(TurnsRevised(segment.span, tuple(turns)))
-        pieces = merger(Reading(0, segment.span, True, segment.words))
+        pieces = merger(Hypothesis(0, segment.span, True, segment.words))
         made += [piece for piece in pieces if isinstance(piece, Segment)]
     return made
 

@@ -75,7 +75,7 @@ class Bench:
 def point_of(options: SpeakerOptions) -> Point:
     """Where in the search these settings are."""
     distances = [getattr(options.thresholds, name) for name in DISTANCES]
-    return (*distances, *(getattr(options.grid, name) for name in SHARES), options.min_speech)
+    return (*distances, *(getattr(options.activity, name) for name in SHARES), options.min_speech)
 
 
 def options_at(options: SpeakerOptions, point: Point) -> SpeakerOptions:
@@ -84,7 +84,7 @@ def options_at(options: SpeakerOptions, point: Point) -> SpeakerOptions:
     return replace(
         options,
         thresholds=replace(options.thresholds, **{name: values[name] for name in DISTANCES}),
-        grid=replace(options.grid, **{name: values[name] for name in SHARES}),
+        activity=replace(options.activity, **{name: values[name] for name in SHARES}),
         min_speech=values["min_speech"],
     )
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from meeting.evaluation.der import CELL, cells_of, error, raster
 from meeting.evaluation.evaluate import Reference
-from pipelines.audio.decoding import Stepper
 from pipelines.audio.recording import read_recording
-from pipelines.diarization.segmentation import Windows
+from pipelines.audio.steps import StepChunker
 from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
-from pipelines.types import WINDOW, LocalVoices, Output, Turn, TurnsRevised, Window
+from pipelines.diarization.windows import WindowBuffer
+from pipelines.types import WINDOW, LocalSpeakers, Output, Turn, TurnsRevised, Window
 
 if TYPE_CHECKING:
     from pipelines.engine.engine import Engine
@@ -39,7 +39,7 @@ class Heard:
     """A recording as the models heard it, and who really spoke."""
 
     name: str
-    voices: tuple[LocalVoices, ...]
+    voices: tuple[LocalSpeakers, ...]
     turns: tuple[Turn, ...]
 
     @property
@@ -51,12 +51,12 @@ class Heard:
 
 def listen(reference: Reference, engine: Engine) -> Heard:
     """All local voices of a recording; raises AudioError."""
-    steps, windows = Stepper(), Windows(engine.listen())
-    voices: list[LocalVoices] = []
+    steps, windows = StepChunker(), WindowBuffer(engine.open_vad())
+    voices: list[LocalSpeakers] = []
 
     def find(found: Iterable[Window]) -> None:
         for window in found:
-            local = engine.find(window).result()
+            local = engine.find_speakers(window).result()
             if local is not None:
                 voices.append(local)
 

@@ -9,15 +9,16 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from meeting.core.messages import AudioInfo
-from meeting.core.records import ENDED, ENDING, LIVE, Gap, Record, Restored, Resume, Source
-from meeting.live.earlier_audio import flac_samples
-from meeting.live.source_audio import PART
+from meeting.core.records import Gap, Record, Restored, Resume, Source, State
 from meeting.session.gaps import SAMPLE_BYTES
-from meeting.storage import journal
-from meeting.storage.edit_store import Corrections
+from meeting.sources.earlier_audio import flac_samples
+from meeting.sources.source_audio import PART
+from meeting.storage.edit_store import EditStore
+from meeting.storage.files import journal
 from meeting.storage.orphans import GIVEN_UP, set_aside
-from meeting.storage.recovery_store import Rescue
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import SAMPLE_RATE, Span
 
 log = logging.getLogger(__name__)
@@ -33,10 +34,10 @@ def restore(
 
     `window` is in seconds, `now` in UTC; `given_up` says of a journal that it must not be heard. Raises StoreError.
     """
-    record, rescue = store.record(meeting_id), Rescue(store)
-    if record.meeting.state not in (LIVE, ENDING):
+    record, recovery_store = TranscriptStore(store).record(meeting_id), RecoveryStore(store)
+    if record.meeting.state not in (State.LIVE, State.ENDING):
         return None
-    paths = {source: store.journal_path(meeting_id, source.id) for source in record.sources}
+    paths = {source: store.files.journal_path(meeting_id, source.id) for source in record.sources}
     if any(journal.in_use(path) for path in paths.values()):
         log.info("meeting %s: runs in another process", meeting_id)
         return None
@@ -47,18 +48,18 @@ def restore(
     for source in [source for source, path in left.items() if given_up(path)]:
         _give_up(store, record, source, left.pop(source))
     if not left:
-        _end(store, store.record(meeting_id))
+        _end(store, TranscriptStore(store).record(meeting_id))
         return None
     source = max(left, key=lambda source: left[source].stat().st_mtime)
     heard_at = datetime.fromtimestamp(left[source].stat().st_mtime, timezone.utc)
-    resume = rescue.resumes(meeting_id).get(source.id) or Resume(source.id)
+    resume = recovery_store.resumes(meeting_id).get(source.id) or Resume(source.id)
     if resume.lost_at is None:
         # From now on its client is away: a crash while it is rebuilt must not give it the whole window again.
         resume = replace(resume, lost_at=now)
-        rescue.save_resume(meeting_id, resume).result()
+        recovery_store.save_resume(meeting_id, resume).result()
     left_of_window = window_left(resume.lost_at, now, window)
-    heard = max(_stored_samples(record), flac_samples(store.audio_path(meeting_id, source.id)))
-    return Restored(record, source, resume, left_of_window, heard_at, Corrections(store).edits(meeting_id), heard)
+    heard = max(_stored_samples(record), flac_samples(store.files.audio_path(meeting_id, source.id)))
+    return Restored(record, source, resume, left_of_window, heard_at, EditStore(store).edits(meeting_id), heard)
 
 
 def window_left(lost_at: datetime | None, now: datetime, window: float) -> float:
@@ -71,9 +72,9 @@ def _give_up(store: Store, record: Record, source: Source, path: Path) -> None:
     """Set aside a journal that ends whoever hears it, and say so where its text would be."""
     start = max((segment.span.end for segment in record.segments), default=0)
     end = max(start + 1, journal_samples(path, AudioInfo(source.encoding, source.sample_rate, source.channels)))
-    Rescue(store).save_gap(record.meeting.id, Gap(source.id, Span(start, end), GIVEN_UP)).result()
+    RecoveryStore(store).save_gap(record.meeting.id, Gap(source.id, Span(start, end), GIVEN_UP)).result()
     kept = set_aside(path)
-    flac = store.audio_path(record.meeting.id, source.id)
+    flac = store.files.audio_path(record.meeting.id, source.id)
     flac.with_name(flac.name + PART).unlink(missing_ok=True)
     log.error(
         "meeting %s: the server died again and again over what it received; it is kept as %s, and "
@@ -100,7 +101,7 @@ def _end(store: Store, record: Record) -> None:
     meeting = record.meeting
     samples = _stored_samples(record)
     ended = (meeting.started_at or meeting.created_at) + timedelta(seconds=samples / SAMPLE_RATE)
-    store.set_state(meeting.id, ENDED, ended_at=ended, samples=samples).result()
+    store.set_state(meeting.id, State.ENDED, ended_at=ended, samples=samples).result()
     log.warning("meeting %s: was cut off and is ended with what was stored", meeting.id)
 
 

@@ -19,36 +19,34 @@ from meeting.config.settings import Limits
 from meeting.core.access import Role
 from meeting.core.edits import Change
 from meeting.core.error_text import for_clients
-from meeting.core.messages import Close, ServerMessage, SnapshotMessage, Start, encode
+from meeting.core.errors import CloseCode, ErrorCode
+from meeting.core.ids import new_id
+from meeting.core.messages import ServerMessage, SnapshotMessage, Start, encode
 from meeting.core.rate_limit import RateLimiter
-from meeting.core.records import ENDED, LIVE, Meeting, Restored
+from meeting.core.records import Meeting, Restored, State
 from meeting.delivery.history import History
 from meeting.delivery.outbox import Receiver
-from meeting.live.engine_loader import Services
-from meeting.live.flow_control import ByteBudget
 from meeting.live.save_queue import SaveQueue
-from meeting.live.source_worker import SourceWorker
-from meeting.session.course import TRY_AGAIN, State
 from meeting.session.events import (
     AbandonSource,
     Answer,
+    AppendFrame,
     Broadcast,
-    Dismissed,
-    Drop,
-    Edited,
+    ClientJoined,
+    ClientLeft,
+    CloseRequested,
+    ConfirmStored,
+    Disconnect,
+    EditRequested,
     Effect,
-    EndAsked,
+    EndRequested,
     Event,
     FinishSource,
-    Framed,
-    Joined,
-    Keep,
-    Kept,
-    Left,
-    Note,
+    FrameAppended,
+    FrameReceived,
+    Log,
+    MeetingRestored,
     OpenSource,
-    Restarted,
-    Saved,
     SaveEdits,
     SaveGap,
     SaveLabels,
@@ -61,17 +59,20 @@ from meeting.session.events import (
     SaveTurns,
     Send,
     SendSnapshot,
-    Settle,
-    Settled,
     SourceFailed,
-    Started,
+    SourceStored,
+    StartReceived,
+    StorageFailing,
+    StorageWorking,
     Tick,
-    Unsaved,
 )
 from meeting.session.session import Session
-from meeting.storage.edit_store import Corrections
-from meeting.storage.recovery_store import Rescue
-from meeting.storage.store import new_id
+from meeting.sources.engine_loader import Services
+from meeting.sources.flow_control import ByteBudget
+from meeting.sources.source_worker import SourceWorker
+from meeting.storage.edit_store import EditStore
+from meeting.storage.recovery_store import RecoveryStore
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError
 
 log = logging.getLogger(__name__)
@@ -116,8 +117,9 @@ class Room:
         self.id = meeting.id
         self.session = Session(meeting.id, meeting.title, limits, services.engine.models, resumable)
         self._services = services
-        self._rescue = Rescue(services.store)
-        self._corrections = Corrections(services.store)
+        self._transcript_store = TranscriptStore(services.store)
+        self._recovery_store = RecoveryStore(services.store)
+        self._edit_store = EditStore(services.store)
         self._refusal = refusal
         self._on_closed = on_closed
         self._timer: asyncio.TimerHandle | None = None
@@ -141,9 +143,9 @@ class Room:
         # The time of day is read once: a clock that is set while a meeting runs must not turn its times around.
         self._clock = (datetime.now(timezone.utc), time.monotonic())
         self._started_at = meeting.started_at
-        self._heard_at = restored.heard_at if restored else None
+        self._heard_at = restored.last_frame_at if restored else None
         self._lost_at = restored.resume.lost_at if restored else None
-        self._first = self.session.handle(Restarted(restored), time.monotonic()) if restored else []
+        self._first = self.session.handle(MeetingRestored(restored), time.monotonic()) if restored else []
         self._history = History(self.session.transcript)
         self.task = self._loop.create_task(self._run(), name=f"room-{meeting.id}")
         self.task.add_done_callback(self._stopped)
@@ -153,30 +155,30 @@ class Room:
         client = self._next_client
         self._next_client += 1
         if self.task.done():  # nobody would ever tell it anything
-            receiver.close(TRY_AGAIN, "try again")
+            receiver.close(CloseCode.TRY_AGAIN_LATER, "try again")
             return client
         # Told nothing before its turn comes: the first message of all is the snapshot.
         self._arriving[client] = receiver
-        self.post(Joined(client, role))
+        self.post(ClientJoined(client, role))
         return client
 
     def leave(self, client: int) -> None:
         """A client's connection is gone."""
         self._arriving.pop(client, None)
         self._clients.pop(client, None)
-        self.post(Left(client))
+        self.post(ClientLeft(client))
 
     def start(self, client: int, start: Start) -> None:
         """A client wants to be the source."""
-        self.post(Started(client, start, new_id(), secrets.token_urlsafe(24)))
+        self.post(StartReceived(client, start, new_id(), secrets.token_urlsafe(24)))
 
     async def edit(self, change: Change) -> tuple[ServerMessage, ...] | None:
         """Let a person change something, and tell what is now; None when this meeting is over. Raises MeetingError."""
-        return await self._ask(lambda ticket: Edited(ticket, change))
+        return await self._ask(lambda ticket: EditRequested(ticket, change))
 
     async def end(self) -> bool:
         """End this meeting with all that was received; false when it is over already."""
-        return await self._ask(EndAsked) is not None
+        return await self._ask(EndRequested) is not None
 
     async def _ask(self, question: Callable[[int], Event]) -> tuple[ServerMessage, ...] | None:
         if self.task.done():
@@ -193,7 +195,7 @@ class Room:
 
     async def discard(self) -> bool:
         """Let go of everything: the meeting is being deleted. False when a source's thread does not end in time."""
-        self.post(Dismissed(Close.NOT_FOUND, "deleted", discard=True))
+        self.post(CloseRequested(CloseCode.NOT_FOUND, "deleted", discard=True))
         await asyncio.wait([self.task], timeout=PATIENCE)
         if not self.task.done():  # it waits for a disk that refuses
             self.task.cancel()
@@ -206,7 +208,7 @@ class Room:
         left = [worker.wait for worker in self._hired]
         return all([await asyncio.to_thread(wait, max(0.0, until - time.monotonic())) for wait in left])
 
-    async def frame(self, event: Framed) -> None:
+    async def frame(self, event: FrameReceived) -> None:
         """Take a frame; waits while too much is on its way to disk, or when it comes faster than it may."""
         size = len(event.frame.payload)
         await self._budget.enter(size)
@@ -250,18 +252,18 @@ class Room:
         return self._inbox.qsize() > CROWD
 
     def _troubled(self, sentence: str) -> None:
-        self.post(Unsaved("text", for_clients(sentence, self._services.store.data_dir)))
+        self.post(StorageFailing("text", for_clients(sentence, self._services.store.data_dir)))
 
     def _relieved(self) -> None:
-        self.post(Saved("text"))
+        self.post(StorageWorking("text"))
         unsettled, self._unsettled = self._unsettled, set()
         for source_id in unsettled:
             self.post(self._whether_settled(source_id))
 
-    def _whether_settled(self, source_id: str) -> Settled | SourceFailed:
+    def _whether_settled(self, source_id: str) -> SourceStored | SourceFailed:
         if self._save_queue.overflowed or self._save_queue.gave_up:
-            return SourceFailed(source_id, "storage", "the meeting cannot be stored: start a new one")
-        return Settled(source_id)
+            return SourceFailed(source_id, ErrorCode.STORAGE, "the meeting cannot be stored: start a new one")
+        return SourceStored(source_id)
 
     def _now(self) -> datetime:
         day, steady = self._clock
@@ -274,16 +276,16 @@ class Room:
         await self._carry_out(self._first)
         while not (self.session.closed and self._inbox.empty()):
             event = await self._inbox.get()
-            if isinstance(event, Started):
+            if isinstance(event, StartReceived):
                 event = replace(event, refusal=self._refusal())
-            elif isinstance(event, Kept):
+            elif isinstance(event, FrameAppended):
                 self._heard_at = self._now()
-            elif isinstance(event, Joined) and event.client in self._arriving:
+            elif isinstance(event, ClientJoined) and event.client in self._arriving:
                 self._clients[event.client] = self._arriving.pop(event.client)
             effects = self.session.handle(event, time.monotonic())
             if not await self._carry_out(effects):
                 return
-            if isinstance(event, Framed) and not any(isinstance(effect, Keep) for effect in effects):
+            if isinstance(event, FrameReceived) and not any(isinstance(effect, AppendFrame) for effect in effects):
                 self._budget.leave(len(event.frame.payload))
             if isinstance(event, Tick) or self.session.wake_at != self._due:
                 self._set_timer()
@@ -304,7 +306,9 @@ class Room:
         if error is not None:
             log.error("meeting %s: stopped by %s", self.id, type(error).__name__, exc_info=error)
         for receiver in (*self._clients.values(), *self._arriving.values()):
-            receiver.close(Close.INTERNAL if error else Close.GOING_AWAY, "internal error" if error else "closed")
+            receiver.close(
+                CloseCode.INTERNAL if error else CloseCode.GOING_AWAY, "internal error" if error else "closed"
+            )
         self._clients.clear()
         self._arriving.clear()
         for worker in self._workers.values():
@@ -318,12 +322,12 @@ class Room:
     async def _carry_out(self, effects: list[Effect]) -> bool:
         """Do it all, in order; false when the meeting's end cannot be stored and is left to a later room."""
         for effect in effects:
-            if isinstance(effect, SaveState) and effect.state == ENDED:
+            if isinstance(effect, SaveState) and effect.state == State.ENDED:
                 if not await self._save_end(effect):
                     return False
             elif isinstance(effect, SAVES):
                 await self._save_queue.save(effect)
-            elif isinstance(effect, Settle):
+            elif isinstance(effect, ConfirmStored):
                 if not self._save_queue.idle:
                     self._unsettled.add(effect.source_id)
                     continue
@@ -347,13 +351,13 @@ class Room:
                     receiver.put(message, text)
             case SendSnapshot(client, head):
                 self._send_snapshot(client, head)
-            case Drop(client, code, reason):
+            case Disconnect(client, code, reason):
                 receiver_ = self._clients.pop(client, None)
                 if receiver_ is not None:
                     receiver_.close(code, reason)
             case OpenSource(source_id):
                 self._workers[source_id] = self._hire(effect)
-            case Keep(source_id, frame):
+            case AppendFrame(source_id, frame):
                 self._workers[source_id].keep(frame)
             case FinishSource(source_id, hurry):
                 self._workers[source_id].finish(hurry)
@@ -361,7 +365,7 @@ class Room:
                 self._workers.pop(source_id).abandon()
             case Answer(ticket, outcome):
                 self._answer(ticket, outcome)
-            case Note(text):
+            case Log(text):
                 log.info("meeting %s: %s", self.id, text)
             case _:
                 raise AssertionError(f"no way to carry out {type(effect).__name__}")
@@ -409,36 +413,35 @@ class Room:
         return True
 
     def _write(self, effect: Effect) -> Future[None]:
-        store = self._services.store
         match effect:
             case SaveSegment(segment):
-                return store.save_segments(self.id, [segment])
+                return self._transcript_store.save_segments(self.id, [segment])
             case SaveLabels(changes):
-                return store.save_labels(self.id, changes)
+                return self._transcript_store.save_labels(self.id, changes)
             case SaveSpeaker(speaker):
-                return store.save_speakers(self.id, [speaker])
+                return self._transcript_store.save_speakers(self.id, [speaker])
             case SaveTurns(revision):
-                return store.save_turns(self.id, revision)
+                return self._transcript_store.save_turns(self.id, revision)
             case SaveEdits(edits, line):
-                return self._corrections.save(self.id, edits, line)
+                return self._edit_store.save(self.id, edits, line)
             case SaveSource(source):
-                return store.save_source(self.id, source)
+                return self._transcript_store.save_source(self.id, source)
             case SaveResume(resume, away):
                 self._lost_at = (self._lost_at or self._now()) if away else None
-                return self._rescue.save_resume(self.id, replace(resume, lost_at=self._lost_at))
+                return self._recovery_store.save_resume(self.id, replace(resume, lost_at=self._lost_at))
             case SaveGap(gap):
-                return self._rescue.save_gap(self.id, gap)
+                return self._recovery_store.save_gap(self.id, gap)
             case SaveTranscript(segments, speakers, gaps):
-                return self._rescue.replace_transcript(self.id, segments, speakers, gaps)
+                return self._recovery_store.replace_transcript(self.id, segments, speakers, gaps)
             case SaveState(state, samples, models):
                 return self._write_state(state, samples, models)
             case _:
                 raise AssertionError(f"no way to carry out {type(effect).__name__}")
 
-    def _write_state(self, state: str, samples: int, models: dict[str, Any]) -> Future[None]:
-        if state == LIVE and self._started_at is None:
+    def _write_state(self, state: State, samples: int, models: dict[str, Any]) -> Future[None]:
+        if state == State.LIVE and self._started_at is None:
             self._started_at = self._now()
-        ended_at = self._heard_at or self._now() if state == ENDED else None
+        ended_at = self._heard_at or self._now() if state == State.ENDED else None
         if ended_at is not None and self._started_at is not None:
             ended_at = max(ended_at, self._started_at)
         return self._services.store.set_state(

@@ -12,20 +12,20 @@ from datetime import datetime, timezone
 from typing import Any
 
 from meeting.config.settings import Limits
-from meeting.core.edits import Change, Conflict, prepared
-from meeting.core.messages import Close, ServerMessage
-from meeting.core.records import ENDED, ENDING, LIVE, OPEN, Meeting, Restored
+from meeting.core.edits import Change, prepared
+from meeting.core.errors import CloseCode, Conflict, ErrorCode
+from meeting.core.messages import ServerMessage
+from meeting.core.records import Meeting, Restored, State
 from meeting.delivery.archive import Archive
-from meeting.live.engine_loader import Services
 from meeting.live.recovery import restore
 from meeting.live.room import Room
-from meeting.session.course import State
-from meeting.session.events import Dismissed, Renamed, Saved, Unsaved
-from meeting.storage import journal
-from meeting.storage.edit_store import Corrections
+from meeting.session.events import CloseRequested, StorageFailing, StorageWorking, TitleChanged
+from meeting.sources.engine_loader import Services
+from meeting.storage.edit_store import EditStore
+from meeting.storage.files import journal
 from meeting.storage.orphans import claim_journals
-from meeting.storage.recovery_store import Rescue
-from meeting.storage.store import AUDIO, Store
+from meeting.storage.recovery_store import RecoveryStore
+from meeting.storage.store import Store
 from pipelines.errors import NotFound, StoreError
 from pipelines.types import seconds
 
@@ -157,9 +157,9 @@ class Rooms:
         self._stale.discard(meeting_id)
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
         restored = None
-        if meeting.state != OPEN and meeting_id not in self._rooms:
+        if meeting.state != State.OPEN and meeting_id not in self._rooms:
             # A server that stops leaves what is unfinished to the next one.
-            unfinished = meeting.state != ENDED and not self._stopping
+            unfinished = meeting.state != State.ENDED and not self._stopping
             restored = await asyncio.to_thread(self._restore, meeting_id) if unfinished else None
             if restored is None and meeting_id not in self._rooms:
                 return None
@@ -182,16 +182,16 @@ class Rooms:
             self._later(self._release_suspects())
 
     async def _release_suspects(self) -> None:
-        hearings, path = self.services.hearings, self.store.journal_path
+        recovery_queue, path = self.services.recovery_queue, self.store.files.journal_path
 
         def others() -> bool:
             rooms = [room for room in self._rooms.values() if room.session.recovering]
-            known = [[hearings.suspected(path(room.id, source)) for source in room.sources] for room in rooms]
+            known = [[recovery_queue.is_suspect(path(room.id, source)) for source in room.sources] for room in rooms]
             return not all(suspected and all(suspected) for suspected in known)
 
         while others():
             await asyncio.sleep(BRIEF)
-        hearings.release()
+        recovery_queue.release_suspects()
 
     async def watch_disk(self) -> None:
         """Tell live meetings when the disk is almost full, and when it no longer is; runs until it is cancelled."""
@@ -203,23 +203,23 @@ class Rooms:
                 log.error("the room on the disk cannot be told: %s", error.strerror)
             else:
                 if problem is not None:
-                    self._tell(Unsaved("space", problem))
+                    self._tell(StorageFailing("space", problem))
                 elif told:
-                    self._tell(Saved("space"))
+                    self._tell(StorageWorking("space"))
                 told = problem is not None
             await asyncio.sleep(LOOK)
 
-    def _tell(self, news: Unsaved | Saved) -> None:
+    def _tell(self, news: StorageFailing | StorageWorking) -> None:
         for room in self._rooms.values():
             if room.session.busy:
                 room.post(news)
 
     def _unfinished(self) -> list[str] | None:
         try:
-            self._suspects = self.services.hearings.survey(self.store.data_dir / AUDIO, self._crashed)
+            self._suspects = self.services.recovery_queue.find_deaths(self.store.files.folder, self._crashed)
             self._crashed = False  # told once
             claim_journals(self.store)
-            return Rescue(self.store).unfinished()
+            return RecoveryStore(self.store).unfinished()
         except StoreError as error:
             log.error("what an earlier run left cannot be read: %s", error)
             return None
@@ -236,29 +236,29 @@ class Rooms:
     async def _left_alone(self, meeting_id: str) -> bool:
         """Whether a meeting runs in another process: should that die, there is nobody else to hear it."""
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
-        return meeting.state in (LIVE, ENDING)
+        return meeting.state in (State.LIVE, State.ENDING)
 
     def _restore(self, meeting_id: str) -> Restored | None:
-        given_up = self.services.hearings.given_up
+        given_up = self.services.recovery_queue.given_up
         return restore(self.store, meeting_id, self._limits.resume_window, datetime.now(timezone.utc), given_up)
 
     def rename(self, meeting_id: str, title: str) -> None:
         """Tell a meeting that is not over its new title."""
         room = self._rooms.get(meeting_id)
         if room is not None:
-            room.post(Renamed(title))
+            room.post(TitleChanged(title))
 
     async def edit(self, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
         """Let a person change something, live or afterwards; what is now. Raises MeetingError."""
-        loop, corrections = asyncio.get_running_loop(), Corrections(self.store)
+        loop, edit_store = asyncio.get_running_loop(), EditStore(self.store)
         while (room := self._rooms.get(meeting_id)) is not None:
             shown = room.session.transcript.segment(change.id)
             told = await room.edit(await loop.run_in_executor(self._aside, prepared, change, shown))
             if told is not None:
                 return told
             await asyncio.wait([room.task])
-        ready = await loop.run_in_executor(self._aside, corrections.prepared, meeting_id, change)
-        return await asyncio.to_thread(corrections.change, meeting_id, ready)
+        ready = await loop.run_in_executor(self._aside, edit_store.prepared, meeting_id, change)
+        return await asyncio.to_thread(edit_store.change, meeting_id, ready)
 
     async def end(self, meeting_id: str) -> str:
         """End a meeting with all that was received, whether or not its source is there; the state that it is in then.
@@ -268,15 +268,15 @@ class Rooms:
         await self._settled(meeting_id)
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
         # Nobody is in a room that is made for an open meeting, so that it would stay.
-        room = self._rooms.get(meeting_id) if meeting.state == OPEN else await self.enter(meeting_id)
+        room = self._rooms.get(meeting_id) if meeting.state == State.OPEN else await self.enter(meeting_id)
         if room is not None and (room.session.busy or room.session.state is not State.OPEN):
             if await room.end():
                 return room.session.state.value
             await asyncio.wait([room.task])
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
-        if meeting.state == OPEN:
-            raise Conflict("the meeting has not begun: there is nothing to end", "not_live")
-        if meeting.state != ENDED:
+        if meeting.state == State.OPEN:
+            raise Conflict("the meeting has not begun: there is nothing to end", ErrorCode.NOT_LIVE)
+        if meeting.state != State.ENDED:
             raise Conflict("the meeting cannot be ended here now: try again in half a minute, or end it where it runs")
         return meeting.state
 
@@ -315,7 +315,7 @@ class Rooms:
             await leaving.wait()
 
     def _runs_elsewhere(self, meeting_id: str) -> bool:
-        return any(journal.in_use(path) for path in self.store.files(meeting_id) if path.suffix == journal.JOURNAL)
+        return any(journal.in_use(path) for path in self.store.files.of(meeting_id) if path.suffix == journal.JOURNAL)
 
     async def finish_all(self, patience: float | None = None) -> None:
         """Finish and store every live meeting, let the others go; returns once all are.
@@ -324,12 +324,12 @@ class Rooms:
         """
         self._stopping = True
         if patience is not None:
-            self.store.hurry()
+            self.store.shorten_waits()
         for task in self._retries:
             task.cancel()
         rooms = list(self._rooms.values())
         for room in rooms:
-            room.post(Dismissed(Close.GOING_AWAY, "the server stops"))
+            room.post(CloseRequested(CloseCode.GOING_AWAY, "the server stops"))
         if not rooms:
             return
         _, late = await asyncio.wait([room.task for room in rooms], timeout=patience)

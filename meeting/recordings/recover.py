@@ -7,15 +7,16 @@ import logging
 from typing import Any
 
 from meeting.config.settings import Config
-from meeting.core.records import ENDED
-from meeting.live.backend import Backend, LocalBackend
-from meeting.live.engine_loader import EngineLoader, Services
+from meeting.core.records import State
 from meeting.live.rooms import Rooms
-from meeting.storage.journal import JOURNAL
+from meeting.sources.backend import Backend, LocalBackend
+from meeting.sources.engine_loader import EngineLoader, Services
+from meeting.storage.files.journal import JOURNAL
+from meeting.storage.files.recovery_attempts import RecoveryQueue
 from meeting.storage.orphans import ASIDE, GIVEN_UP
-from meeting.storage.recovery_attempts import Hearings
-from meeting.storage.recovery_store import Rescue
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, StoreError
 from pipelines.types import seconds
 
@@ -31,34 +32,34 @@ def hear_aside(config: Config, wanted: str, backend: Backend | None = None) -> d
     backend = backend or LocalBackend(config)
     with Store(config.storage.data_dir) as store:
         meeting = store.find(wanted)
-        aside = [path for path in store.files(meeting.id) if path.suffix == ASIDE]
+        aside = [path for path in store.files.of(meeting.id) if path.suffix == ASIDE]
         if not aside:
             raise MeetingError(f"nothing of meeting {meeting.id} was set aside")
-        if meeting.state != ENDED:
+        if meeting.state != State.ENDED:
             raise MeetingError(f"meeting {meeting.id} is {meeting.state}: try again once it has ended")
         engine = EngineLoader(backend, config.models)
         engine.load()
         try:
             engine.wait()
-            hearings = Hearings(asked=True)
+            recovery_queue = RecoveryQueue(asked=True)
             services = Services(
                 store,
                 backend,
                 engine,
                 keep_audio=config.storage.keep_audio,
                 longest=config.limits.meeting_hours * 3600,
-                hearings=hearings,
+                recovery_queue=recovery_queue,
             )
             for path in aside:
                 path = path.replace(path.with_suffix(JOURNAL))
-                hearings.condemn(path)
-                Rescue(store).reopen(meeting.id, path.stem.partition(".")[2], GIVEN_UP).result()
+                recovery_queue.expect_death(path)
+                RecoveryStore(store).reopen(meeting.id, path.stem.partition(".")[2], GIVEN_UP).result()
                 asyncio.run(_hear(Rooms(services, config.limits, resumable=False), meeting.id))
         except OSError as error:
             raise StoreError(f"{error.filename} cannot be used: {error.strerror}") from error
         finally:
             engine.close()
-        record = store.record(meeting.id)
+        record = TranscriptStore(store).record(meeting.id)
     return {
         "meeting": meeting.id,
         "state": record.meeting.state,

@@ -19,7 +19,8 @@ import numpy as np
 from tqdm import tqdm
 
 from meeting.config.settings import Config, Limits
-from meeting.core.export import create, make_folder, write_all
+from meeting.core.errors import CloseCode, ErrorCode
+from meeting.core.ids import new_id
 from meeting.core.messages import (
     AudioFrame,
     AudioInfo,
@@ -30,14 +31,17 @@ from meeting.core.messages import (
     Start,
     StatsMessage,
 )
-from meeting.core.records import OPEN, Meeting, Record
+from meeting.core.records import Meeting, Record, State
 from meeting.core.terminal_text import visible
-from meeting.live.backend import Backend, LocalBackend
-from meeting.live.engine_loader import EngineLoader, Services
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
-from meeting.session.events import Framed, Stopped
-from meeting.storage.store import Store, new_id
+from meeting.session.events import FrameReceived, StopReceived
+from meeting.sources.backend import Backend, LocalBackend
+from meeting.sources.engine_loader import EngineLoader, Services
+from meeting.storage.files.exports import write_exports
+from meeting.storage.files.private_files import create, make_folder
+from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.audio.recording import read_recording, recording_seconds
 from pipelines.errors import AudioError, MeetingError, SettingsError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples, seconds
@@ -106,8 +110,8 @@ class Tape:
             self.session.set()
         elif isinstance(message, StatsMessage):
             self.rtf = message.rtf
-        elif isinstance(message, ErrorMessage) and message.code != "loading":
-            self.problem = None if message.code == "storage_ok" else message
+        elif isinstance(message, ErrorMessage) and message.code != ErrorCode.LOADING:
+            self.problem = None if message.code == ErrorCode.STORAGE_OK else message
 
     def follow(self, earlier: Callable[[], str | None] | None) -> None:
         """Take the lines before those of a snapshot."""
@@ -119,7 +123,7 @@ class Tape:
             line = {"wall": round(self.wall, 3), "audio": seconds(self.sent), "event": json.loads(text)}
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: CloseCode, reason: str) -> None:
         """No more will come."""
         self.ended_at = self.wall
         self.closed.set()
@@ -128,7 +132,10 @@ class Tape:
     def check(self) -> None:
         """Raise what went wrong, if anything did."""
         if self.problem is not None:
-            kinds: dict[str, type[MeetingError]] = {"bad_audio": AudioError, "storage": StoreError}
+            kinds: dict[ErrorCode, type[MeetingError]] = {
+                ErrorCode.BAD_AUDIO: AudioError,
+                ErrorCode.STORAGE: StoreError,
+            }
             raise kinds.get(self.problem.code, MeetingError)(self.problem.message)
 
 
@@ -156,7 +163,7 @@ def replay(config: Config, options: Options, backend: Backend | None = None) -> 
         finally:
             engine.close()
     if options.out is not None:
-        write_all(record, options.out, options.recording.stem)
+        write_exports(record, options.out, options.recording.stem)
     return _summary(options, record, tape, models)
 
 
@@ -164,7 +171,7 @@ async def _run(
     services: Services, limits: Limits, options: Options, frames: Iterator[AudioFrame], file: IO[str] | None
 ) -> tuple[Record, Tape]:
     rooms, tape = Rooms(services, limits, resumable=False), Tape(file)
-    meeting = Meeting(new_id(), options.title or options.recording.stem, OPEN, datetime.now(timezone.utc))
+    meeting = Meeting(new_id(), options.title or options.recording.stem, State.OPEN, datetime.now(timezone.utc))
     await asyncio.wrap_future(services.store.create_meeting(meeting))
     try:
         room = await rooms.enter(meeting.id)
@@ -174,13 +181,13 @@ async def _run(
         await tape.session.wait()
         with _progress(options.recording) as bar:
             await _send(room, client, tape, frames, options.speed, bar)
-            room.post(Stopped(client))
+            room.post(StopReceived(client))
             await tape.closed.wait()
     finally:
         # Also when interrupted or the file turns out to be damaged: what was heard is finished and stored.
         await rooms.finish_all()
     tape.check()
-    return await asyncio.to_thread(services.store.record, meeting.id), tape
+    return await asyncio.to_thread(TranscriptStore(services.store).record, meeting.id), tape
 
 
 async def _send(
@@ -196,7 +203,7 @@ async def _send(
         if tape.closed.is_set():
             return
         tape.sent += samples
-        await room.frame(Framed(client, frame))
+        await room.frame(FrameReceived(client, frame))
         await asyncio.sleep(0)  # an open gate does not yield, and the room must get its turn
         bar.update(samples / SAMPLE_RATE)
 

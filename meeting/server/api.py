@@ -14,15 +14,18 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from meeting.core import export as exports
 from meeting.core.access import LINK_ROLES, Grant, Link, digest
-from meeting.core.edits import Conflict, SegmentChange, SpeakerChange
+from meeting.core.edits import SegmentChange, SpeakerChange
+from meeting.core.errors import Conflict, ErrorCode
+from meeting.core.ids import new_id
 from meeting.core.messages import as_dict
-from meeting.core.records import OPEN, Meeting, Source, display_name
+from meeting.core.records import Meeting, Source, State, display_name, iso_time
 from meeting.delivery.archive import File
 from meeting.live.retention import remove_meeting
 from meeting.live.rooms import Rooms
-from meeting.server.auth import Doorman
-from meeting.storage.store import Store, new_id
-from meeting.storage.summary import Outline, outline
+from meeting.server.security.auth import Authenticator
+from meeting.storage.store import Store
+from meeting.storage.summary import Summary, read_summary
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import seconds
 
@@ -66,7 +69,7 @@ NO_RANGE: dict[str, Any] = {"description": "There is no such part", "content": {
 
 YEAR = 365 * 86_400
 MOST_LINKS = 200
-"""Links that one meeting may have"""
+"""LinkStore that one meeting may have"""
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
@@ -130,9 +133,9 @@ def _rooms(request: Request) -> Rooms:
     return rooms
 
 
-def _doorman(request: Request) -> Doorman:
-    doorman: Doorman = request.app.state.doorman
-    return doorman
+def _authenticator(request: Request) -> Authenticator:
+    authenticator: Authenticator = request.app.state.authenticator
+    return authenticator
 
 
 def _grant(request: Request) -> Grant:
@@ -152,10 +155,10 @@ async def create(request: Request, body: NewMeeting | None = None) -> dict[str, 
         raise StoreError(problem)
     now = datetime.now(timezone.utc)
     title = (body.title if body else None) or f"Meeting, {now.astimezone():%Y-%m-%d %H:%M}"
-    meeting = Meeting(new_id(), title, OPEN, now)
+    meeting = Meeting(new_id(), title, State.OPEN, now)
     await asyncio.wrap_future(_store(request).create_meeting(meeting))
-    if _doorman(request).asks:
-        invited = await _doorman(request).invite(meeting.id, LINK_ROLES.values())
+    if _authenticator(request).required:
+        invited = await _authenticator(request).create_links(meeting.id, LINK_ROLES.values())
         links = {link.role.name.lower(): _address(request, meeting.id, token) for token, link in invited.items()}
     else:
         links = dict.fromkeys(LINK_ROLES, _address(request, meeting.id))
@@ -174,7 +177,7 @@ def index(
         if isinstance(error.__cause__, ValueError):  # not a fault of the store: `before` is no cursor
             raise MeetingError(str(error)) from error
         raise
-    names = store.speaker_names([meeting.id for meeting in found])
+    names = TranscriptStore(store).speaker_names([meeting.id for meeting in found])
     return {"meetings": [_entry(m, names.get(m.id, []), rooms) for m in found], "next": following}
 
 
@@ -184,7 +187,7 @@ def details(request: Request, meeting_id: str, if_none_match: Annotated[str | No
 
     Its `ETag` changes with all that is seen of the meeting, its lines included.
     """
-    record = outline(_store(request), meeting_id)
+    record = read_summary(_store(request), meeting_id)
     speakers = [
         {"id": s.id, "name": s.name, "label": display_name(s), "color": s.color, "merged_into": s.merged_into}
         for s in record.speakers
@@ -193,7 +196,7 @@ def details(request: Request, meeting_id: str, if_none_match: Annotated[str | No
         **_entry(record.meeting, speakers, _rooms(request)),
         "sources": [_source(source) for source in record.sources],
         "role": _grant(request).role.name.lower(),
-        "tokens": _doorman(request).asks,
+        "tokens": _authenticator(request).required,
     }
     tag = f'"{digest(json.dumps([facts, record.revisions]))[:32]}"'
     headers = {"ETag": tag, "Vary": "Authorization"}
@@ -270,11 +273,11 @@ def _download(file: File, content_type: str, headers: dict[str, str]) -> Respons
 def audio(request: Request, meeting_id: str, source: str | None = None) -> Response:
     """A source's sound as FLAC; ranges may be asked for."""
     store = _store(request)
-    record = outline(store, meeting_id)
+    record = read_summary(store, meeting_id)
     if _rooms(request).busy(meeting_id):
         raise Conflict("the meeting is live: its audio can be had once it has ended")
     found = _with_audio(record, source)
-    path = store.audio_path(meeting_id, found.id)
+    path = store.files.audio_path(meeting_id, found.id)
     if not path.is_file():
         raise NotFound("the audio of this meeting is no longer there")
     return FileResponse(path, media_type="audio/flac")
@@ -285,31 +288,31 @@ def links(request: Request, meeting_id: str) -> dict[str, Any]:
     """The links into a meeting, oldest first; their tokens are not known any more."""
     _store(request).meeting(meeting_id)
     own = _grant(request).link
-    found = _doorman(request).links(meeting_id)
+    found = _authenticator(request).links(meeting_id)
     return {"links": [{**_link(link), "mine": own is not None and own.id == link.id} for link in found]}
 
 
 @router.post("/{meeting_id}/links", status_code=201)
 async def invite(request: Request, meeting_id: str, body: NewLink) -> dict[str, Any]:
     """A new link; its address is told only now."""
-    doorman = _doorman(request)
+    authenticator = _authenticator(request)
     await asyncio.to_thread(_store(request).meeting, meeting_id)
-    if not doorman.asks:
-        raise Conflict("this server asks for no tokens: a meeting's address is its link", "no_tokens")
-    if len(await asyncio.to_thread(doorman.links, meeting_id)) >= MOST_LINKS:
-        raise Conflict(f"a meeting has at most {MOST_LINKS} links: revoke some first", "too_many")
-    ((token, link),) = (await doorman.invite(meeting_id, [LINK_ROLES[body.role]], body.expires_in)).items()
+    if not authenticator.required:
+        raise Conflict("this server asks for no tokens: a meeting's address is its link", ErrorCode.NO_TOKENS)
+    if len(await asyncio.to_thread(authenticator.links, meeting_id)) >= MOST_LINKS:
+        raise Conflict(f"a meeting has at most {MOST_LINKS} links: revoke some first", ErrorCode.TOO_MANY)
+    ((token, link),) = (await authenticator.create_links(meeting_id, [LINK_ROLES[body.role]], body.expires_in)).items()
     return {**_link(link), "url": _address(request, meeting_id, token)}
 
 
 @router.delete("/{meeting_id}/links/{link_id}", status_code=204)
 async def revoke(request: Request, meeting_id: str, link_id: str) -> Response:
     """Make a link worthless; whoever is in the meeting with it is sent out."""
-    await _doorman(request).revoke(meeting_id, link_id)
+    await _authenticator(request).revoke(meeting_id, link_id)
     return Response(status_code=204)
 
 
-def _with_audio(record: Outline, source_id: str | None) -> Source:
+def _with_audio(record: Summary, source_id: str | None) -> Source:
     found = [source for source in record.sources if source.audio is not None and source_id in (None, source.id)]
     if not found:
         raise NotFound("no such audio was kept for this meeting")
@@ -324,9 +327,9 @@ def _entry(meeting: Meeting, speakers: list[Any], rooms: Rooms) -> dict[str, Any
         "id": meeting.id,
         "title": meeting.title,
         "state": meeting.state,
-        "created_at": _time(meeting.created_at),
-        "started_at": _time(meeting.started_at),
-        "ended_at": _time(meeting.ended_at),
+        "created_at": iso_time(meeting.created_at),
+        "started_at": iso_time(meeting.started_at),
+        "ended_at": iso_time(meeting.ended_at),
         "duration": seconds(samples),
         "segments": meeting.segments,
         "speakers": speakers,
@@ -354,21 +357,12 @@ def _link(link: Link) -> dict[str, Any]:
     return {
         "id": link.id,
         "role": link.role.name.lower(),
-        "created_at": _time(link.created_at),
-        "expires_at": _time(link.expires_at),
+        "created_at": iso_time(link.created_at),
+        "expires_at": iso_time(link.expires_at),
     }
 
 
 def _address(request: Request, meeting_id: str, token: str | None = None) -> str:
-    root: str = request.app.state.forwarding.root
+    root: str = request.app.state.forwarding.root_path
     # A fragment stays in the browser: it is in no request, log or Referer.
     return f"{root}/m/{meeting_id}" + (f"#t={token}" if token else "")
-
-
-def _time(value: datetime | None) -> str | None:
-    return None if value is None else value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def problem(status: int, code: str, message: str) -> JSONResponse:
-    """An error as every part of the API answers it."""
-    return JSONResponse({"error": {"code": code, "message": message}}, status)

@@ -19,29 +19,32 @@ from starlette.exceptions import HTTPException
 
 import meeting
 from meeting.config.settings import Config
-from meeting.core.edits import Conflict
 from meeting.core.error_text import for_clients
-from meeting.live.backend import Backend, LocalBackend
-from meeting.live.engine_loader import EngineLoader, Services
-from meeting.live.memory import trim_regularly
+from meeting.core.errors import ErrorCode, answer_to, error_body
 from meeting.live.retention import keep_for
 from meeting.live.rooms import Rooms
 from meeting.server import api, metrics
-from meeting.server.auth import Doorman, server_token
-from meeting.server.forwarding import Forwarding
-from meeting.server.middleware import Gate, Guard, allowed_hosts, decorate
+from meeting.server.security.auth import Authenticator, server_token
+from meeting.server.security.forwarding import Forwarding
+from meeting.server.security.middleware import AuthMiddleware, SecurityMiddleware, add_security_headers, allowed_hosts
 from meeting.server.websocket import serve_socket
-from meeting.storage.link_store import Links
+from meeting.sources.backend import Backend, LocalBackend
+from meeting.sources.engine_loader import EngineLoader, Services
+from meeting.sources.memory import trim_regularly
+from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
-from pipelines.errors import MeetingError, NotFound, StoreError
+from pipelines.errors import MeetingError
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 8.0
+FINISH_SECONDS = 8.0
 """Seconds that live meetings have to be finished and stored when the server stops"""
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 """The pages"""
+
+HTTP_CODES = {400: ErrorCode.BAD_REQUEST, 404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED}
+"""Code of what the framework refuses by itself, by status; `refused` where the status is not here"""
 
 
 def create_app(
@@ -74,14 +77,14 @@ def create_app(
         redirect_slashes=False,
         lifespan=lambda app: _running(config, rooms, engine, on_failure),
     )
-    doorman = Doorman(token, Links(store))
+    authenticator = Authenticator(token, LinkStore(store))
     app.state.rooms = rooms
-    app.state.doorman = doorman
+    app.state.authenticator = authenticator
     app.state.forwarding = forwarding
-    app.state.figures = metrics.Figures(rooms)
-    app.add_middleware(Gate, doorman=doorman)  # the one added last comes first
-    hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.names])
-    app.add_middleware(Guard, hosts=hosts, forwarding=forwarding)
+    app.state.metrics = metrics.MetricsCollector(rooms)
+    app.add_middleware(AuthMiddleware, authenticator=authenticator)  # the one added last comes first
+    hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.host_names])
+    app.add_middleware(SecurityMiddleware, hosts=hosts, forwarding=forwarding)
     app.include_router(api.router)
     _add_pages(app)
     _add_state(app, engine, rooms)
@@ -120,7 +123,7 @@ async def _running(
         await asyncio.wait({sweeping, shrinking})
         recovering.cancel()
         watching.cancel()
-        await rooms.finish_all(PATIENCE)
+        await rooms.finish_all(FINISH_SECONDS)
         await asyncio.wait({recovering, watching})
         engine.close()
         rooms.store.close()
@@ -175,12 +178,12 @@ def _add_state(app: FastAPI, engine: EngineLoader, rooms: Rooms) -> None:
     def readyz() -> Response:
         """The models are loaded, meetings that were cut off are rebuilt, and a meeting can go live."""
         if engine.models is not None and not rooms.recovered:
-            return api.problem(503, "recovering", "meetings that were cut off are being rebuilt")
+            return error_response(503, ErrorCode.RECOVERING, "meetings that were cut off are being rebuilt")
         if engine.models is not None:
             return JSONResponse({"status": "ready", "models": engine.models})
         if engine.failure is not None:
-            return api.problem(503, "models", for_clients(engine.failure, rooms.store.data_dir))
-        return api.problem(503, "loading", engine.progress or "the models are being loaded")
+            return error_response(503, ErrorCode.MODELS, for_clients(engine.failure, rooms.store.data_dir))
+        return error_response(503, ErrorCode.LOADING, engine.progress or "the models are being loaded")
 
     @app.get(
         "/metrics",
@@ -193,50 +196,45 @@ def _add_state(app: FastAPI, engine: EngineLoader, rooms: Rooms) -> None:
     )
     async def show_metrics(request: Request) -> Response:
         """Figures for a monitoring system."""
-        return Response(request.app.state.figures.text(), media_type=metrics.CONTENT_TYPE)
+        return Response(request.app.state.metrics.render(), media_type=metrics.CONTENT_TYPE)
 
     @app.websocket("/ws/meetings/{meeting_id}")
     async def socket(websocket: WebSocket, meeting_id: str) -> None:
-        await serve_socket(websocket, app.state.rooms, meeting_id, app.state.doorman)
+        await serve_socket(websocket, app.state.rooms, meeting_id, app.state.authenticator)
 
 
 def _add_errors(app: FastAPI, rooms: Rooms) -> None:
     @app.exception_handler(MeetingError)
     async def explained(request: Request, error: MeetingError) -> JSONResponse:
-        status, code = _status(error)
-        if status == 503:
+        answer = answer_to(error)
+        if answer.status == 503:
             log.error("%s", error)
-        return api.problem(status, code, for_clients(error, rooms.store.data_dir))
+        return error_response(answer.status, answer.code, for_clients(error, rooms.store.data_dir))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query"))
-        return api.problem(422, "invalid", f"{where or 'the body'}: {first['msg']}")
+        return error_response(422, ErrorCode.INVALID, f"{where or 'the body'}: {first['msg']}")
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        codes = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
-        answer = api.problem(error.status_code, codes.get(error.status_code, "refused"), str(error.detail))
+        code = HTTP_CODES.get(error.status_code, ErrorCode.REFUSED)
+        answer = error_response(error.status_code, code, str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        answer = api.problem(500, "internal", "internal error")
-        # What nobody foresaw is answered outside the guard, which adds these to all else.
-        decorate(answer.headers, app.state.forwarding.asked(request.scope, Headers(scope=request.scope)))
+        answer = error_response(500, ErrorCode.INTERNAL, "internal error")
+        # What nobody foresaw is answered outside `SecurityMiddleware`, which adds these to all else.
+        add_security_headers(answer.headers, app.state.forwarding.original(request.scope, Headers(scope=request.scope)))
         return answer
 
 
-def _status(error: MeetingError) -> tuple[int, str]:
-    if isinstance(error, NotFound):
-        return 404, "not_found"
-    if isinstance(error, Conflict):
-        return 409, error.code
-    if isinstance(error, StoreError):
-        return 503, "storage"
-    return 400, "bad_request"
+def error_response(status: int, code: ErrorCode, message: str) -> JSONResponse:
+    """An error as every part of the API answers it."""
+    return JSONResponse(error_body(code, message), status)
 
 
 def _docs(schema: dict[str, Any]) -> str:

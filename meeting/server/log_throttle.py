@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 
-OFTEN = 10
+MAX_REPEATS = 10
 """Times that the same message comes through in one window"""
-WINDOW = 60.0
+WINDOW_SECONDS = 60.0
 """Seconds of a window, which begins with the first message"""
-PLACES = 300
+MAX_PLACES = 300
 """Places of messages that are remembered; the one heard of longest ago is forgotten for a further one"""
-WORDINGS = 8
+MAX_WORDINGS = 8
 """Wordings told apart at one place, such as the reasons of an error; further ones are counted together"""
 
 _VARYING = re.compile(r"0x[0-9a-f]+|\b(?=\w*\d)[\w-]+", re.IGNORECASE)
@@ -27,7 +27,7 @@ Place = tuple[object, ...]
 
 
 @dataclass(slots=True)
-class _Counted:
+class _Count:
     """What came in one wording."""
 
     logger: str
@@ -38,14 +38,14 @@ class _Counted:
 
 @dataclass(slots=True)
 class _Window:
-    """What came from one place since its window began, by wording; None for those beyond `WORDINGS`."""
+    """What came from one place since its window began, by wording; None for those beyond `MAX_WORDINGS`."""
 
     began: float
-    wordings: dict[str | None, _Counted] = field(default_factory=dict)
+    wordings: dict[str | None, _Count] = field(default_factory=dict)
 
 
 class RepeatFilter(logging.Filter):
-    """Lets each kind of message through `OFTEN` times a window; `tell` gets a record that counts what was left out.
+    """Lets each kind of message through `MAX_REPEATS` times a window; `emit` gets a record of how many were left out.
 
     A kind is the logger, the level, the place that logs, the type of an error and the place that raised it: such kinds
     never hide each other. At one place, messages that differ in more than numbers and ids are told apart as well, as
@@ -53,10 +53,10 @@ class RepeatFilter(logging.Filter):
     """
 
     def __init__(
-        self, tell: Callable[[logging.LogRecord], object], clock: Callable[[], float] = time.monotonic
+        self, emit: Callable[[logging.LogRecord], object], clock: Callable[[], float] = time.monotonic
     ) -> None:
         super().__init__()
-        self._tell = tell
+        self._emit = emit
         self._clock = clock
         self._lock = threading.Lock()
         self._windows: OrderedDict[Place, _Window] = OrderedDict()
@@ -72,7 +72,7 @@ class RepeatFilter(logging.Filter):
             over = self._over(now)
             counted = self._count(record, now, over)
         self._report(over)
-        return counted.seen <= OFTEN
+        return counted.seen <= MAX_REPEATS
 
     def flush(self, everything: bool = False) -> None:
         """Tell what was left out in windows that are over, or in all of them, even if nothing more is logged."""
@@ -83,16 +83,16 @@ class RepeatFilter(logging.Filter):
                 self._windows.clear()
         self._report(over)
 
-    def _count(self, record: logging.LogRecord, now: float, over: list[_Window]) -> _Counted:
+    def _count(self, record: logging.LogRecord, now: float, over: list[_Window]) -> _Count:
         place, wording = _kind(record)
         window = self._windows.setdefault(place, _Window(now))
         self._windows.move_to_end(place)
-        if len(self._windows) > PLACES:
+        if len(self._windows) > MAX_PLACES:
             over.append(self._windows.popitem(last=False)[1])
-        key = wording if wording in window.wordings or len(window.wordings) < WORDINGS else None
+        key = wording if wording in window.wordings or len(window.wordings) < MAX_WORDINGS else None
         counted = window.wordings.get(key)
         if counted is None:
-            counted = window.wordings[key] = _Counted(record.name, record.levelno, _said(record))
+            counted = window.wordings[key] = _Count(record.name, record.levelno, _first_line(record))
         counted.seen += 1
         return counted
 
@@ -100,23 +100,23 @@ class RepeatFilter(logging.Filter):
         """Take out the windows that are over."""
         if now < self._next:
             return []
-        ended = [place for place, window in self._windows.items() if window.began + WINDOW <= now]
+        ended = [place for place, window in self._windows.items() if window.began + WINDOW_SECONDS <= now]
         over = [self._windows.pop(place) for place in ended]
-        self._next = min((window.began for window in self._windows.values()), default=now) + WINDOW
+        self._next = min((window.began for window in self._windows.values()), default=now) + WINDOW_SECONDS
         return over
 
     def _report(self, over: Iterable[_Window]) -> None:
         for counted in [each for window in over for each in window.wordings.values()]:
-            if counted.seen > OFTEN:
-                arguments = (counted.seen - OFTEN, counted.text)
+            if counted.seen > MAX_REPEATS:
+                arguments = (counted.seen - MAX_REPEATS, counted.text)
                 message = "%d more like this were left out: %s"
-                self._tell(logging.LogRecord(counted.logger, counted.level, "", 0, message, arguments, None))
+                self._emit(logging.LogRecord(counted.logger, counted.level, "", 0, message, arguments, None))
 
 
 def limit_repeats(handler: logging.Handler, clock: Callable[[], float] = time.monotonic) -> RepeatFilter:
     """Give a handler the filter; what was left out is told to the same handler, past its filters."""
 
-    def tell(record: logging.LogRecord) -> None:
+    def emit(record: logging.LogRecord) -> None:
         # At the end of a program whoever lent the stream may have closed it already.
         if getattr(getattr(handler, "stream", None), "closed", False):
             return
@@ -126,12 +126,12 @@ def limit_repeats(handler: logging.Handler, clock: Callable[[], float] = time.mo
         finally:
             handler.release()
 
-    made = RepeatFilter(tell, clock)
+    made = RepeatFilter(emit, clock)
     handler.addFilter(made)
     return made
 
 
-def tell_repeats() -> None:
+def flush_repeats() -> None:
     """Tell what was left out in windows that are over, by every handler of the root logger that has the filter."""
     for handler in logging.getLogger().handlers:
         for each in handler.filters:
@@ -143,16 +143,18 @@ def _kind(record: logging.LogRecord) -> tuple[Place, str]:
     """The place of a record, and its wording."""
     error = record.exc_info[1] if record.exc_info else None
     raised = (type(error).__qualname__, _raised_at(error.__traceback__)) if error is not None else ()
-    logs = (record.name, record.levelno, record.pathname, record.lineno, _plain(str(record.msg)))
-    return (*logs, *raised), _plain(_said(record)) + (_plain(str(error)) if error is not None else "")
+    logs = (record.name, record.levelno, record.pathname, record.lineno, _without_varying(str(record.msg)))
+    return (*logs, *raised), _without_varying(_first_line(record)) + (
+        _without_varying(str(error)) if error is not None else ""
+    )
 
 
-def _plain(text: str) -> str:
+def _without_varying(text: str) -> str:
     """The first line without what varies from one message to the next of its kind."""
     return _VARYING.sub("#", text.partition("\n")[0][:200])
 
 
-def _said(record: logging.LogRecord) -> str:
+def _first_line(record: logging.LogRecord) -> str:
     """The first line as it is logged; the template where the arguments do not fit it."""
     try:
         text = record.getMessage()

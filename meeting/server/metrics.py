@@ -1,4 +1,4 @@
-"""Figures for a monitoring system, in Prometheus' format: numbers only, nothing of what is said."""
+"""Metrics for a monitoring system, in Prometheus' format: numbers only, nothing of what is said."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from meeting.live.rooms import Rooms
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Figures(Collector):
-    """Reads the rooms when it is asked."""
+class MetricsCollector(Collector):
+    """Reads the rooms when the metrics are asked for."""
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
@@ -22,7 +22,7 @@ class Figures(Collector):
         self._registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
-        """The figures of this moment."""
+        """The metrics of this moment."""
         rooms = self._rooms
         ready = rooms.services.engine.models is not None
         yield GaugeMetricFamily("meeting_live", "Meetings with a source", value=rooms.live)
@@ -31,6 +31,6 @@ class Figures(Collector):
         yield CounterMetricFamily("meeting_audio_seconds", "Seconds of audio received", value=rooms.audio_seconds)
         yield CounterMetricFamily("meeting_finished", "Meetings finished since the start", value=rooms.finished)
 
-    def text(self) -> bytes:
-        """All figures as sent."""
+    def render(self) -> bytes:
+        """All metrics as sent."""
         return generate_latest(self._registry)

@@ -15,32 +15,32 @@ from types import FrameType
 import uvicorn
 
 from meeting.config.settings import Config, Limits, Server
-from meeting.core.access import is_loopback
 from meeting.core.messages import HEADER
-from meeting.live import memory
 from meeting.live.rooms import Rooms
-from meeting.server.app import PATIENCE, create_app
-from meeting.server.auth import server_token
+from meeting.server.app import FINISH_SECONDS, create_app
 from meeting.server.crash_record import crash_record
-from meeting.server.forwarding import Forwarding
-from meeting.server.log_throttle import tell_repeats
-from meeting.storage.lock import only_server
+from meeting.server.log_throttle import flush_repeats
+from meeting.server.security.auth import server_token
+from meeting.server.security.forwarding import Forwarding
+from meeting.sources import memory
+from meeting.storage.files.lock import only_server
 from meeting.storage.store import Store
-from meeting.transport import descriptors, keepalive
+from meeting.transport import descriptors, websocket_connection
 from meeting.transport.acceptor import Acceptor
-from meeting.transport.connections import Bounds, Connections, Peer
+from meeting.transport.addresses import is_loopback
+from meeting.transport.connections import Connection, ConnectionLimits, ConnectionRegistry
 from meeting.transport.http_connection import HttpConnection
 from pipelines.errors import MeetingError, ServeError
 
 log = logging.getLogger(__name__)
 
-SLACK = 4096
+FRAME_MARGIN = 4096
 """Bytes by which a socket's message may exceed the largest frame, so that we and not the library answer it"""
-GRACE = 5
+MAX_GRACE_SECONDS = 5
 """Seconds that open HTTP requests have at most once every meeting is stored"""
-LEAST_GRACE = 0.5
+MIN_GRACE_SECONDS = 0.5
 """Seconds that they have even if the meetings took all of theirs"""
-SWEEP = 0.5
+SWEEP_SECONDS = 0.5
 """Seconds between two looks at connections that keep the server waiting"""
 
 
@@ -48,7 +48,7 @@ class MeetingServer(uvicorn.Server):
     """Finishes and stores every live meeting before it lets connections go; a second signal forces the end.
 
     It accepts connections itself, within bounds that follow from `limits` and from how many `files` the process may
-    have open (None: as many as it likes). Addresses that are `proxies` stand for many clients.
+    have open (None: as many as it likes). Addresses for which `is_proxy` is true stand for many clients.
     """
 
     def __init__(
@@ -58,16 +58,16 @@ class MeetingServer(uvicorn.Server):
         on_started: Callable[[], None] = lambda: None,
         limits: Limits | None = None,
         files: int | None = None,
-        proxies: Callable[[str], bool] = lambda address: False,
+        is_proxy: Callable[[str], bool] = lambda address: False,
     ) -> None:
         super().__init__(config)
         self._rooms = rooms
         self._on_started = on_started
         self._limits = limits or Limits()
-        self._files = files
-        self._proxies = proxies
+        self._open_files = files
+        self._is_proxy = is_proxy
         self._acceptors: list[Acceptor] = []
-        self._watching: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop after the first signal, at once after the second; the process then exits as it should."""
@@ -78,36 +78,38 @@ class MeetingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
         await super().startup([])
-        bounds = Bounds(self._limits.pending, self._limits.pending_per_address, self._room())
-        connections = Connections(bounds, asyncio.get_running_loop().time, self._proxies)
+        limits = ConnectionLimits(self._limits.pending, self._limits.pending_per_address, self._max_connections())
+        connections = ConnectionRegistry(limits, asyncio.get_running_loop().time, self._is_proxy)
         for listening in sockets or []:
             self._acceptors.append(Acceptor(listening, connections, self._protocol, self.config.ssl))
             self._acceptors[-1].start()
-        self._watching = asyncio.create_task(self._watch(connections))
+        self._sweeping = asyncio.create_task(self._sweep(connections))
         self._on_started()
 
-    def _protocol(self, peer: Peer) -> HttpConnection:
-        return HttpConnection(self.config, self.server_state, self.lifespan.state, peer)
+    def _protocol(self, connection: Connection) -> HttpConnection:
+        return HttpConnection(self.config, self.server_state, self.lifespan.state, connection)
 
-    def _room(self) -> int:
+    def _max_connections(self) -> int:
         """Connections that there may be beside the meetings that are live or expected."""
-        if self._files is None:
-            return descriptors.MOST
-        return descriptors.for_connections(self._files, max(self._rooms.live, descriptors.meetings_of(self._limits)))
+        if self._open_files is None:
+            return descriptors.MAX_FILES
+        return descriptors.connections_allowed(
+            self._open_files, max(self._rooms.live, descriptors.expected_meetings(self._limits))
+        )
 
-    async def _watch(self, connections: Connections) -> None:
+    async def _sweep(self, connections: ConnectionRegistry) -> None:
         while True:
-            await asyncio.sleep(SWEEP)
-            connections.total = self._room()
+            await asyncio.sleep(SWEEP_SECONDS)
+            connections.total = self._max_connections()
             connections.sweep()
-            tell_repeats()
+            flush_repeats()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End meetings first: their clients are told `ended`, or may come back."""
         if self._rooms.live:
             log.warning("finishing %d live meeting(s); press Ctrl+C again to stop at once", self._rooms.live)
         began = time.monotonic()
-        finishing = asyncio.create_task(self._rooms.finish_all(PATIENCE))
+        finishing = asyncio.create_task(self._rooms.finish_all(FINISH_SECONDS))
         while not finishing.done() and not self.force_exit:
             await asyncio.wait({finishing}, timeout=0.1)
         await asyncio.sleep(0)
@@ -116,13 +118,13 @@ class MeetingServer(uvicorn.Server):
         for acceptor in self._acceptors:
             acceptor.close()
         await super().shutdown(sockets)
-        if self._watching is not None:
-            self._watching.cancel()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
 
 
 def grace(took: float) -> float:
     """Seconds that open HTTP requests have, after the meetings took so many."""
-    return min(GRACE, max(LEAST_GRACE, PATIENCE - took))
+    return min(MAX_GRACE_SECONDS, max(MIN_GRACE_SECONDS, FINISH_SECONDS - took))
 
 
 def server_config(app: object, config: Config) -> uvicorn.Config:
@@ -132,16 +134,16 @@ def server_config(app: object, config: Config) -> uvicorn.Config:
         lifespan="on",
         loop="asyncio",  # the one loop and the one parser that our limits are tested with
         http="h11",
-        ws=keepalive.PatientProtocol,
-        ws_ping_interval=keepalive.PING_EVERY,
-        ws_ping_timeout=keepalive.PING_TIMEOUT,
-        ws_max_size=config.limits.frame_bytes + HEADER.size + SLACK,
+        ws=websocket_connection.WebSocketConnection,
+        ws_ping_interval=websocket_connection.PING_INTERVAL,
+        ws_ping_timeout=websocket_connection.PING_TIMEOUT,
+        ws_max_size=config.limits.frame_bytes + HEADER.size + FRAME_MARGIN,
         ws_per_message_deflate=False,
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,  # `forwarding` reads them: uvicorn would believe whom the environment names
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=MAX_GRACE_SECONDS,
         ssl_certfile=config.server.tls_cert,
         ssl_keyfile=config.server.tls_key,
     )
@@ -191,11 +193,11 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(128)
     except OSError as error:
         listening.close()
-        raise ServeError(f"cannot listen on {host}, port {port}: {_why(error)}") from error
+        raise ServeError(f"cannot listen on {host}, port {port}: {_listen_hint(error)}") from error
     return listening
 
 
-def _why(error: OSError) -> str:
+def _listen_hint(error: OSError) -> str:
     import errno
 
     hints = {
@@ -236,14 +238,14 @@ def serve(config: Config, open_page: bool = False) -> None:
                     server.should_exit = True
 
             app = create_app(config, store=store, on_failure=failed, crashed=crashed)
-            url = _url(config.server, listening.getsockname()[1])
+            url = _page_url(config.server, listening.getsockname()[1])
             server = MeetingServer(
                 server_config(app, config),
                 app.state.rooms,
                 lambda: _announce(url, open_page),
                 config.limits,
                 files,
-                app.state.forwarding.trusts,
+                app.state.forwarding.is_trusted,
             )
             server.run([listening])
     finally:
@@ -253,7 +255,7 @@ def serve(config: Config, open_page: bool = False) -> None:
         raise failures[0]
 
 
-def _url(server: Server, port: int) -> str:
+def _page_url(server: Server, port: int) -> str:
     host, scheme = server.host, "http" if server.tls_cert is None else "https"
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"{scheme}://{shown}:{port}/"

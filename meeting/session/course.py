@@ -6,39 +6,36 @@ The rules about clients and their messages stand on top of it, in `session`; the
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import Enum
 from typing import Any
 
 from meeting.config.settings import Limits
 from meeting.core.access import Role
 from meeting.core.edits import Overlay
+from meeting.core.errors import CloseCode, ErrorCode
 from meeting.core.messages import (
     Ack,
-    Close,
     Ended,
     ErrorMessage,
+    GapMessage,
     SessionMessage,
     SnapshotMessage,
     SpeakerMessage,
     StateMessage,
 )
-from meeting.core.records import Gap
+from meeting.core.records import Gap, State
 from meeting.core.transcript import Transcript
 from meeting.session.events import (
     AbandonSource,
     Broadcast,
-    Drained,
-    Drop,
+    ConfirmStored,
+    Disconnect,
     Effect,
     FinishSource,
-    Kept,
-    Loaded,
-    Note,
-    Opened,
+    FrameAppended,
+    Log,
+    MeetingRestored,
+    ModelsLoaded,
     OpenSource,
-    Recovered,
-    Reopened,
-    Restarted,
     SaveEdits,
     SaveGap,
     SaveResume,
@@ -48,24 +45,17 @@ from meeting.session.events import (
     SaveTurns,
     Send,
     SendSnapshot,
-    Settle,
-    Settled,
     SourceFailed,
+    SourceFinished,
+    SourceOpened,
+    SourceRecovered,
+    SourceReopened,
+    SourceStored,
 )
-from meeting.session.reactions import gap_message, hear, hear_again
+from meeting.session.reactions import on_output, on_replayed_output
 from meeting.session.salvage import outside, salvage
 from meeting.session.source import LiveSource, known_source
 from pipelines.types import SAMPLE_RATE, Output, Span, TurnsRevised, seconds
-
-
-class State(str, Enum):
-    """Where a meeting is in its life; values as stored and sent."""
-
-    OPEN = "open"
-    LIVE = "live"
-    ENDING = "ending"
-    ENDED = "ended"
-
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.OPEN: frozenset({State.LIVE}),
@@ -81,11 +71,10 @@ GRACE = 30.0
 REMIND = 5.0
 """Seconds after which a source that has to wait is told its last `ack` again: a silent server counts as dead"""
 
-TRY_AGAIN = 1013
-"""Close code for clients that should come back a little later"""
-
 RECOVERING = ErrorMessage(
-    "recovering", "the server was interrupted and reads again what it has; nothing is lost, and the text follows", False
+    ErrorCode.RECOVERING,
+    "the server was interrupted and reads again what it has; nothing is lost, and the text follows",
+    False,
 )
 """What a source is told that comes back before its meeting is rebuilt"""
 
@@ -93,13 +82,13 @@ UNSETTLED = "the meeting cannot be stored yet: recording begins as soon as it ca
 """Why a source may not speak yet, when nothing more is known"""
 
 LOADING = ErrorMessage(
-    "loading",
+    ErrorCode.LOADING,
     "the models are being loaded; what is said is saved, and its text follows as soon as they are",
     False,
 )
 """What a source is told that nothing can hear yet"""
 
-GONE = frozenset({"lost", "bad_audio"})
+GONE = frozenset({ErrorCode.LOST, ErrorCode.BAD_AUDIO})
 """Failures of a recovery that trying again cannot mend"""
 
 
@@ -191,7 +180,7 @@ class Course:
     def _snapshot(self) -> SnapshotMessage:
         speakers = tuple(SpeakerMessage.of(speaker) for speaker in self.transcript.speakers)
         audio = seconds(self.samples)
-        gaps = tuple(gap_message(gap) for gap in self.gaps)
+        gaps = tuple(GapMessage.of(gap) for gap in self.gaps)
         return SnapshotMessage((), speakers, self.state.value, self.title, audio, self._models, gaps)
 
     def _session(self, live: LiveSource) -> SessionMessage:
@@ -211,7 +200,7 @@ class Course:
         if live.client is None or wanted is None or not known or wanted in known:
             return []
         message = f"the models of this server read {', '.join(known)} only: what is said in {wanted} comes out wrong"
-        return [Send(live.client, ErrorMessage("language", message, False))]
+        return [Send(live.client, ErrorMessage(ErrorCode.LANGUAGE, message, False))]
 
     # The source's own progress
 
@@ -220,7 +209,7 @@ class Course:
             return []
         if isinstance(output, TurnsRevised) and self._lost:
             return [SaveTurns(revised) for revised in outside(output, self._lost)]
-        overlay, listen = (self._overlay, hear) if self._rebuilt is None else (self._rebuilt, hear_again)
+        overlay, listen = (self._overlay, on_output) if self._rebuilt is None else (self._rebuilt, on_replayed_output)
         return [effect for shown in overlay(output) for effect in listen(overlay.transcript, shown)]
 
     def _missed(self, gap: Gap, lost: bool = False) -> list[Effect]:
@@ -232,43 +221,52 @@ class Course:
         if self.closed or known == gap or (known is not None and known.span.end > gap.span.end):
             return []
         self._gaps[key] = gap
-        return [SaveGap(gap), Broadcast(gap_message(gap))]
+        return [SaveGap(gap), Broadcast(GapMessage.of(gap))]
 
     def _source_event(
-        self, event: Opened | Settled | Loaded | Reopened | Recovered | Kept | SourceFailed | Drained, now: float
+        self,
+        event: SourceOpened
+        | SourceStored
+        | ModelsLoaded
+        | SourceReopened
+        | SourceRecovered
+        | FrameAppended
+        | SourceFailed
+        | SourceFinished,
+        now: float,
     ) -> list[Effect]:
         live = self._source
         if live is None or live.source.id != event.source_id:
             return []
         match event:
-            case Opened():
+            case SourceOpened():
                 return self._opened(live, event, now)
-            case Settled():
+            case SourceStored():
                 return self._settled(live, now)
-            case Loaded(_, models):
+            case ModelsLoaded(_, models):
                 self._models = models
-                saved = SaveState(self.state.value, self.samples, models)
+                saved = SaveState(self.state, self.samples, models)
                 return [saved, SendSnapshot(None, self._snapshot()), *self._unread_language(live)]
-            case Reopened(_, frames, over):
-                live.stopping = live.stopping or over
+            case SourceReopened(_, frames, stopped):
+                live.stopping = live.stopping or stopped
                 return self._reopened(live, frames)
-            case Recovered():
+            case SourceRecovered():
                 return self._recovered(live, event, now)
-            case Kept(_, seq, samples):
+            case FrameAppended(_, seq, samples):
                 live.told_at = now
                 return self._kept(live, seq, samples)
             case SourceFailed(_, code, message):
                 return self._failed(live, code, message)
-            case Drained(_, samples, whole):
-                return self._drained(live, samples) if whole else self._leave_unfinished(live)
+            case SourceFinished(_, samples, complete):
+                return self._drained(live, samples) if complete else self._leave_unfinished(live)
 
-    def _opened(self, live: LiveSource, event: Opened, now: float) -> list[Effect]:
+    def _opened(self, live: LiveSource, event: SourceOpened, now: float) -> list[Effect]:
         live.opened, live.told_at = True, now
         live.source = replace(live.source, audio=event.audio)
         self._models = event.models or {}
         self._live_since = now
         effects: list[Effect] = [SaveSource(live.source), SaveResume(live.resume, live.client is None)]
-        effects += [*self._become(State.LIVE), Settle(live.source.id)]
+        effects += [*self._become(State.LIVE), ConfirmStored(live.source.id)]
         return [*effects, *(self._finish() if live.stopping or self._dismissed else [])]
 
     def _settled(self, live: LiveSource, now: float) -> list[Effect]:
@@ -292,21 +290,21 @@ class Course:
             effects += self._too_long()
         return effects
 
-    def _failed(self, live: LiveSource, code: str, message: str) -> list[Effect]:
+    def _failed(self, live: LiveSource, code: ErrorCode, message: str) -> list[Effect]:
         if self._rebuilt is not None:
             return self._not_recovered(live, code, message)
         if self.state is State.ENDING:
             return [] if live.client is None else [Send(live.client, ErrorMessage(code, message, False))]
         told: list[Effect] = []
         if live.client is not None:
-            told = farewell(live.client, code, message, Close.BAD_MESSAGE)
+            told = farewell(live.client, code, message, CloseCode.BAD_MESSAGE)
             self._clients.pop(live.client, None)
             live.client = None
         if not live.opened:
             self._source = None
-            return [Note(f"source refused: {code}"), AbandonSource(live.source.id), *told]
-        over = self._leave_unfinished(live) if code == "models" and not self._models else self._finish()
-        return [Note(f"source failed: {code}"), *told, *over]
+            return [Log(f"source refused: {code}"), AbandonSource(live.source.id), *told]
+        over = self._leave_unfinished(live) if code == ErrorCode.MODELS and not self._models else self._finish()
+        return [Log(f"source failed: {code}"), *told, *over]
 
     def _drained(self, live: LiveSource, samples: int) -> list[Effect]:
         self.samples = samples
@@ -314,16 +312,16 @@ class Course:
 
     def _end(self) -> list[Effect]:
         effects: list[Effect] = [*self._become(State.ENDED), Broadcast(Ended(self.transcript.count))]
-        effects += [Drop(client, Close.NORMAL, "ended") for client in sorted(self._clients)]
+        effects += [Disconnect(client, CloseCode.NORMAL, "ended") for client in sorted(self._clients)]
         self._clients.clear()
         return effects
 
     # What an earlier process left
 
-    def _restart(self, event: Restarted, now: float) -> list[Effect]:
+    def _restart(self, event: MeetingRestored, now: float) -> list[Effect]:
         restored = event.restored
         record, away = restored.record, self._limits.resume_window - restored.remaining
-        self.state = State(record.meeting.state)
+        self.state = record.meeting.state
         self.samples = max([record.meeting.samples, *(segment.span.end for segment in record.segments)])
         stored = Transcript(record.segments, record.speakers)
         self._overlay = Overlay(stored, restored.edits, record.speakers)
@@ -333,13 +331,13 @@ class Course:
         self._gaps = {(gap.source_id, gap.span.start): gap for gap in record.gaps}
         self._models = record.meeting.models
         self._source = known_source(restored.source, restored.resume, now - away)
-        return [replace(opening(self._source, recover=True), heard=max(self.samples, restored.samples))]
+        return [replace(opening(self._source, recover=True), processed=max(self.samples, restored.processed))]
 
     def _reopened(self, live: LiveSource, frames: int) -> list[Effect]:
         live.opened, live.next_seq, live.kept = True, frames, frames
         return self._welcome(live)
 
-    def _recovered(self, live: LiveSource, event: Recovered, now: float) -> list[Effect]:
+    def _recovered(self, live: LiveSource, event: SourceRecovered, now: float) -> list[Effect]:
         if self._rebuilt is None:
             return []
         live.source = replace(live.source, audio=event.audio)
@@ -351,12 +349,12 @@ class Course:
         self.samples, self._models = event.samples, event.models
         self._live_since = now - event.samples / SAMPLE_RATE
         effects: list[Effect] = [
-            Note(f"rebuilt from {seconds(event.samples)} s of audio"),
+            Log(f"rebuilt from {seconds(event.samples)} s of audio"),
             *kept,
             SaveTranscript(self.transcript.segments, self.transcript.speakers, self.gaps),
             SaveSource(live.source),
             SaveResume(live.resume, live.client is None),
-            SaveState(self.state.value, self.samples, self._models),
+            SaveState(self.state, self.samples, self._models),
             SendSnapshot(None, self._snapshot()),
         ]
         if self.state is State.ENDING:
@@ -375,16 +373,16 @@ class Course:
             rebuilt.transcript.apply(speaker)
         for shown in rebuilt.take(edits):
             rebuilt.transcript.apply(shown)
-        return [Note(f"{len(lines)} line(s) kept whose sound is lost"), *(SaveEdits(edits, line) for line in lines)]
+        return [Log(f"{len(lines)} line(s) kept whose sound is lost"), *(SaveEdits(edits, line) for line in lines)]
 
-    def _not_recovered(self, live: LiveSource, code: str, message: str) -> list[Effect]:
+    def _not_recovered(self, live: LiveSource, code: ErrorCode, message: str) -> list[Effect]:
         if code not in GONE:
             told = Broadcast(ErrorMessage(code, message, False))
-            return [Note(f"not rebuilt yet: {code}"), told, *self._leave_unfinished(live)]
+            return [Log(f"not rebuilt yet: {code}"), told, *self._leave_unfinished(live)]
         self._rebuilt = None
-        effects: list[Effect] = [Note(f"cannot be rebuilt: {code}"), AbandonSource(live.source.id)]
+        effects: list[Effect] = [Log(f"cannot be rebuilt: {code}"), AbandonSource(live.source.id)]
         for shown in self._overlay.lay():  # an edit may have been stored just before its line could be
-            effects += hear(self.transcript, shown)
+            effects += on_output(self.transcript, shown)
         if live.client is not None:
             effects.append(Send(live.client, ErrorMessage(code, message, False)))
         if self.state is State.LIVE:
@@ -393,8 +391,10 @@ class Course:
 
     def _leave_unfinished(self, live: LiveSource) -> list[Effect]:
         self.unfinished = True
-        effects: list[Effect] = [Note("left unfinished"), AbandonSource(live.source.id)]
-        effects += [Drop(client, TRY_AGAIN, "try again later") for client in sorted(self._clients)]
+        effects: list[Effect] = [Log("left unfinished"), AbandonSource(live.source.id)]
+        effects += [
+            Disconnect(client, CloseCode.TRY_AGAIN_LATER, "try again later") for client in sorted(self._clients)
+        ]
         self._clients.clear()
         return effects
 
@@ -406,7 +406,7 @@ class Course:
             raise AssertionError(f"expected {allowed} after {self.state.value}, got {state.value}")
         self.state = state
         return [
-            SaveState(state.value, self.samples, self._models),
+            SaveState(state, self.samples, self._models),
             Broadcast(StateMessage(state.value, self.title)),
         ]
 
@@ -417,7 +417,7 @@ class Course:
 
     def _too_long(self) -> list[Effect]:
         message = f"the meeting has reached its longest time of {self._limits.meeting_hours:g} hours and is ended"
-        return [Broadcast(ErrorMessage("too_long", message, False)), *self._finish()]
+        return [Broadcast(ErrorMessage(ErrorCode.TOO_LONG, message, False)), *self._finish()]
 
     def _tick(self, now: float) -> list[Effect]:
         live, due = self._source, self.wake_at
@@ -431,16 +431,16 @@ class Course:
             assert live.client is not None
             live.told_at = now
             why = self._troubles.get("text", UNSETTLED)
-            return [Send(live.client, ErrorMessage("storage", why, False)), *self._tick(now)]
+            return [Send(live.client, ErrorMessage(ErrorCode.STORAGE, why, False)), *self._tick(now)]
         if live.lost_at is not None and now >= live.lost_at + self._limits.resume_window:
-            return [Note("source did not come back"), *self._finish()]
+            return [Log("source did not come back"), *self._finish()]
         return self._too_long()
 
 
-def farewell(client: int, code: str, message: str, close: int) -> list[Effect]:
+def farewell(client: int, code: ErrorCode, message: str, close: CloseCode) -> list[Effect]:
     """Tell a client what is wrong and close its connection."""
     # A close reason has at most 123 bytes; the whole sentence is in the message before it.
-    return [Send(client, ErrorMessage(code, message, True)), Drop(client, close, code)]
+    return [Send(client, ErrorMessage(code, message, True)), Disconnect(client, close, code)]
 
 
 def opening(live: LiveSource, recover: bool = False) -> OpenSource:

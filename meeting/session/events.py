@@ -1,4 +1,8 @@
-"""What happens to a meeting (events) and what must be done about it (effects): plain values."""
+"""What happens to a meeting (events) and what must be done about it (effects): plain values.
+
+Events come from clients (`ClientJoined`, `FrameReceived`, …), from the source's worker (`SourceOpened`,
+`FrameAppended`, …), from storage, and from the server around the meeting.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,15 @@ from typing import Any
 
 from meeting.core.access import Role
 from meeting.core.edits import Change
+from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioFrame, AudioInfo, ServerMessage, SnapshotMessage, Start
-from meeting.core.records import Edits, Gap, Restored, Resume, Source
-from pipelines.errors import MeetingError, ProtocolError
+from meeting.core.records import Edits, Gap, Restored, Resume, Source, State
+from pipelines.errors import MeetingError
 from pipelines.types import LabelChange, Output, Segment, Speaker, SpeakersRevised, TurnsRevised
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class ClientJoined:
     """A client has connected; it is a viewer until it starts a source."""
 
     client: int
@@ -23,14 +28,14 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class ClientLeft:
     """A client's connection is gone."""
 
     client: int
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StartReceived:
     """A client sent `start`."""
 
     client: int
@@ -44,21 +49,21 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
+class StopReceived:
     """A client sent `stop`."""
 
     client: int
 
 
 @dataclass(frozen=True, slots=True)
-class EndAsked:
+class EndRequested:
     """A host ends the meeting from outside of it, source or not; answered by `Answer` with the same ticket."""
 
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
-class Framed:
+class FrameReceived:
     """A client sent a frame of audio."""
 
     client: int
@@ -66,42 +71,42 @@ class Framed:
 
 
 @dataclass(frozen=True, slots=True)
-class Broke:
-    """A client sent something that is no message."""
+class ClientRejected:
+    """A client has to go: what it sent is no message, or its link is no longer valid."""
 
     client: int
     error: ProtocolError
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class SourceOpened:
     """A source's decoder and files are ready: frames can be taken."""
 
     source_id: str
     models: dict[str, Any] | None
-    """What transcribes; None while the models are being loaded, and then `Loaded` follows"""
+    """What transcribes; None while the models are being loaded, and then `ModelsLoaded` follows"""
     audio: str | None
     """File name of its FLAC; None when none is kept"""
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """Everything that `Settle` asked about is stored."""
+class SourceStored:
+    """Everything that `ConfirmStored` asked about is stored: a later process would find the source."""
 
     source_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """The models that an opened source has waited for are there: what was kept so far is heard now."""
+class ModelsLoaded:
+    """The models that an opened source has waited for are there: the audio received so far is processed now."""
 
     source_id: str
     models: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A frame is on disk, and heard now or in its turn."""
+class FrameAppended:
+    """A frame is on disk and is processed, now or in its turn; told again while a long one is processed."""
 
     source_id: str
     seq: int
@@ -114,48 +119,48 @@ class SourceFailed:
     """A source cannot go on: not audio, no room on disk, …"""
 
     source_id: str
-    code: str
+    code: ErrorCode
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """The pipeline says something."""
+class OutputReceived:
+    """The pipeline has produced an output."""
 
     output: Output
 
 
 @dataclass(frozen=True, slots=True)
-class Drained:
-    """The pipeline has said everything about a finished source."""
+class SourceFinished:
+    """The pipeline has produced its last output about a source, after `FinishSource`."""
 
     source_id: str
     samples: int
-    whole: bool = True
-    """False when only the frames as received are complete, or nothing could hear them: a later process must"""
+    complete: bool = True
+    """False when only the frames as received are complete, or no models could process them: a later process must"""
 
 
 @dataclass(frozen=True, slots=True)
-class Restarted:
+class MeetingRestored:
     """An earlier process left this meeting unfinished; the first event of its new session."""
 
     restored: Restored
 
 
 @dataclass(frozen=True, slots=True)
-class Reopened:
-    """What an earlier process left of a source is found; frames can be taken while it is heard again."""
+class SourceReopened:
+    """What an earlier process left of a source is found; frames can be taken while it is replayed."""
 
     source_id: str
     frames: int
     """Frames on disk"""
-    over: bool = False
-    """Its client had stopped: no frame will come"""
+    stopped: bool = False
+    """Its client had sent `stop`: no frame will come"""
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
-    """A source has been heard again up to the last frame on disk."""
+class SourceRecovered:
+    """A source has been replayed up to the last frame on disk."""
 
     source_id: str
     models: dict[str, Any]
@@ -165,17 +170,17 @@ class Recovered:
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
-    """Audio of a source never arrived; silence stands in its place."""
+class GapFound:
+    """Audio of a source is missing; silence stands in its place."""
 
     gap: Gap
     lost: bool = False
-    """It did arrive: what is stored of it is all that there is"""
+    """True where it did arrive, and was lost on disk: the text that is stored of it is all that there is"""
 
 
 @dataclass(frozen=True, slots=True)
-class Unsaved:
-    """Something could not be stored and is tried again; told anew as long as it lasts."""
+class StorageFailing:
+    """Something could not be stored and is tried again; repeated as long as it lasts."""
 
     what: str
     """Which part of the server has this trouble"""
@@ -183,21 +188,21 @@ class Unsaved:
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
-    """A trouble with storing is over."""
+class StorageWorking:
+    """What could not be stored before is stored."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
-class Renamed:
+class TitleChanged:
     """The meeting has a new title."""
 
     title: str
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
+class EditRequested:
     """A person changes a name or a line; answered by `Answer` with the same ticket."""
 
     ticket: int
@@ -205,10 +210,10 @@ class Edited:
 
 
 @dataclass(frozen=True, slots=True)
-class Dismissed:
-    """The server stops, or the meeting is being deleted: what is live is finished, the rest is let go."""
+class CloseRequested:
+    """The server stops, or the meeting is being deleted: what is live is finished, the rest is dropped."""
 
-    code: int
+    code: CloseCode
     reason: str
     discard: bool = False
     """Finish nothing, whatever the meeting is doing: it is being deleted"""
@@ -220,29 +225,29 @@ class Tick:
 
 
 Event = (
-    Joined
-    | Left
-    | Started
-    | Stopped
-    | EndAsked
-    | Framed
-    | Broke
-    | Opened
-    | Settled
-    | Loaded
-    | Kept
+    ClientJoined
+    | ClientLeft
+    | StartReceived
+    | StopReceived
+    | EndRequested
+    | FrameReceived
+    | ClientRejected
+    | SourceOpened
+    | SourceStored
+    | ModelsLoaded
+    | FrameAppended
     | SourceFailed
-    | Heard
-    | Drained
-    | Restarted
-    | Reopened
-    | Recovered
-    | Missed
-    | Unsaved
-    | Saved
-    | Renamed
-    | Edited
-    | Dismissed
+    | OutputReceived
+    | SourceFinished
+    | MeetingRestored
+    | SourceReopened
+    | SourceRecovered
+    | GapFound
+    | StorageFailing
+    | StorageWorking
+    | TitleChanged
+    | EditRequested
+    | CloseRequested
     | Tick
 )
 
@@ -261,7 +266,7 @@ class Broadcast:
 
     message: ServerMessage
     change: Segment | SpeakersRevised | None = field(default=None, compare=False, repr=False)
-    """The same as the pipeline said it, where it is about lines"""
+    """The output that the message was made of, where it is about lines"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,31 +280,31 @@ class SendSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class Disconnect:
     """Close a client's connection once it has been told everything."""
 
     client: int
-    code: int
+    code: CloseCode
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSource:
-    """Make ready to hear a source; answered by `Opened` or `SourceFailed`."""
+    """Open a source's decoder, files and pipeline; answered by `SourceOpened` or `SourceFailed`."""
 
     source_id: str
     audio: AudioInfo
     language: str | None
     hotwords: tuple[str, ...]
     recover: bool = False
-    """Hear first what an earlier process left on disk; answered by `Reopened` and `Recovered`, or `SourceFailed`"""
-    heard: int = 0
-    """Samples that an earlier process is known to have heard"""
+    """Replay first what an earlier process left on disk: answered by `SourceReopened`, then `SourceRecovered`"""
+    processed: int = 0
+    """Samples that an earlier process is known to have processed"""
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
-    """Write a frame to disk, then feed it to the pipeline; answered by `Kept` or `SourceFailed`."""
+class AppendFrame:
+    """Append a frame to the journal, then feed it to the pipeline; answered by `FrameAppended` or `SourceFailed`."""
 
     source_id: str
     frame: AudioFrame
@@ -307,16 +312,16 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class FinishSource:
-    """Flush decoder, files and pipeline; answered by `Drained`."""
+    """Flush decoder, files and pipeline; answered by `SourceFinished`."""
 
     source_id: str
-    hurry: bool = False
-    """Do not wait for a disk that is full"""
+    shutdown_fast: bool = False
+    """Wait neither for a disk that is full nor for models that are being loaded"""
 
 
 @dataclass(frozen=True, slots=True)
 class AbandonSource:
-    """Let go of a source that was never heard."""
+    """Stop a source at once; what is on disk stays there."""
 
     source_id: str
 
@@ -337,8 +342,8 @@ class SaveResume:
 
 
 @dataclass(frozen=True, slots=True)
-class Settle:
-    """Say when all that was to be stored before this is: answered by `Settled`, or `SourceFailed` if it cannot be."""
+class ConfirmStored:
+    """Tell when all that was to be stored before this is: answered by `SourceStored`, or by `SourceFailed`."""
 
     source_id: str
 
@@ -354,7 +359,7 @@ class SaveTranscript:
 
 @dataclass(frozen=True, slots=True)
 class SaveGap:
-    """Store a stretch that never arrived."""
+    """Store a gap."""
 
     gap: Gap
 
@@ -363,7 +368,7 @@ class SaveGap:
 class SaveState:
     """Store the meeting's state; the driver adds the time of day."""
 
-    state: str
+    state: State
     samples: int
     models: dict[str, Any]
 
@@ -384,7 +389,7 @@ class SaveLabels:
 
 @dataclass(frozen=True, slots=True)
 class SaveSpeaker:
-    """Store a voice."""
+    """Store a speaker."""
 
     speaker: Speaker
 
@@ -398,7 +403,7 @@ class SaveTurns:
 
 @dataclass(frozen=True, slots=True)
 class SaveEdits:
-    """Store what people have set: all about voices, and one line where it is that which was changed."""
+    """Store what people have set: all names and merges of speakers, and the one line that was changed, if one was."""
 
     edits: Edits
     line: str | None = None
@@ -406,14 +411,14 @@ class SaveEdits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Tell who asked for something: what is now, why not, or None when the meeting is over and kept elsewhere."""
+    """Answer a request: with what holds now, with why not, or with None when the meeting is over and kept elsewhere."""
 
     ticket: int
     outcome: tuple[ServerMessage, ...] | MeetingError | None
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Log:
     """Write a line to the log; never text, names or tokens."""
 
     text: str
@@ -423,14 +428,14 @@ Effect = (
     Send
     | Broadcast
     | SendSnapshot
-    | Drop
+    | Disconnect
     | OpenSource
-    | Keep
+    | AppendFrame
     | FinishSource
     | AbandonSource
     | SaveSource
     | SaveResume
-    | Settle
+    | ConfirmStored
     | SaveTranscript
     | SaveGap
     | SaveState
@@ -440,5 +445,5 @@ Effect = (
     | SaveTurns
     | SaveEdits
     | Answer
-    | Note
+    | Log
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from meeting.core.messages import GapMessage, SegmentMessage, SpeakerMessage, SpeakerRevisionMessage, StatsMessage
-from meeting.core.records import Gap
+from meeting.core.messages import SegmentMessage, SpeakerMessage, SpeakerRevisionMessage, StatsMessage
 from meeting.core.transcript import Transcript
-from meeting.session.events import Broadcast, Effect, Note, SaveLabels, SaveSegment, SaveSpeaker, SaveTurns
+from meeting.session.events import Broadcast, Effect, Log, SaveLabels, SaveSegment, SaveSpeaker, SaveTurns
 from pipelines.types import (
     BlockFailed,
     Output,
@@ -18,7 +17,7 @@ from pipelines.types import (
 )
 
 
-def hear(transcript: Transcript, output: Output) -> list[Effect]:
+def on_output(transcript: Transcript, output: Output) -> list[Effect]:
     """Take an output into the transcript; what must be saved and told because of it."""
     changed = transcript.apply(output)
     match output:
@@ -34,24 +33,19 @@ def hear(transcript: Transcript, output: Output) -> list[Effect]:
         case PipelineStats():
             return [Broadcast(StatsMessage.of(output))]
         case BlockFailed(block, _, span):
-            return [Note(f"block {block} failed on {seconds(span.start)}-{seconds(span.end)} s")]
+            return [Log(f"block {block} failed on {seconds(span.start)}-{seconds(span.end)} s")]
 
 
-def hear_again(transcript: Transcript, output: Output) -> list[Effect]:
+def on_replayed_output(transcript: Transcript, output: Output) -> list[Effect]:
     """Take an output into a transcript that is being rebuilt: nothing is told before the whole is there."""
     transcript.apply(output)
     match output:
         case TurnsRevised():
             return [SaveTurns(output)]
         case BlockFailed():
-            return hear(transcript, output)
+            return on_output(transcript, output)
         case _:
             return []
-
-
-def gap_message(gap: Gap) -> GapMessage:
-    """A gap as sent."""
-    return GapMessage(seconds(gap.span.start), seconds(gap.span.end), gap.reason)
 
 
 def _segment(segment: Segment) -> list[Effect]:

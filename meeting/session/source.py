@@ -6,9 +6,9 @@ import hmac
 from dataclasses import dataclass, field
 
 from meeting.core.access import digest
-from meeting.core.messages import AudioInfo, Close, ResumeInfo, SourceInfo, Start
+from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
+from meeting.core.messages import AudioInfo, ResumeInfo, SourceInfo, Start
 from meeting.core.records import Resume, Source
-from pipelines.errors import ProtocolError
 
 
 @dataclass(slots=True)
@@ -58,13 +58,18 @@ class LiveSource:
         """Why a connection that sent this `start` may not go on with it; None when it may."""
         given = start.resume
         if given is None or given.source_id != self.source.id or not self._knows(given):
-            return ProtocolError("there is no such source to resume", "unauthorized", Close.UNAUTHORIZED)
+            return no_such_source()
         if start.audio != self.start.audio:
             return ProtocolError("a source must be resumed with the audio format that it started with")
         return None
 
     def _knows(self, given: ResumeInfo) -> bool:
         return self.digest is not None and hmac.compare_digest(self.digest, digest(given.token))
+
+
+def no_such_source() -> ProtocolError:
+    """The refusal of a client that would resume a source that is not there, or not its own: it is told no more."""
+    return ProtocolError("there is no such source to resume", ErrorCode.UNAUTHORIZED, CloseCode.UNAUTHORIZED)
 
 
 def new_source(start: Start, source_id: str, token: str, client: int, resumable: bool) -> LiveSource:

@@ -1,1 +1,1 @@
-"""What is on disk: the database, the journals of audio, FLAC files."""
+"""What is kept of meetings: the database, one module for each kind of thing in it."""

@@ -8,13 +8,15 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, inspect
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.orm import Session
@@ -27,12 +29,12 @@ MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 BUSY_SECONDS = 5.0
 """How long a connection waits for another process's transaction"""
 
-HURRIED_SECONDS = 0.5
+SHORT_BUSY_SECONDS = 0.5
 """The same once the process ends: what cannot be written then is left to the next start"""
 
-WIPE_MILLISECONDS = 250
+ERASE_SECONDS = 0.25
 """How long the writer waits for readers before it leaves the emptying of the log for later"""
-WIPE_AGAIN = 2.0
+ERASE_AGAIN = 2.0
 """Seconds after which it tries again, if no write comes before"""
 
 WAITING_WRITES = 4096
@@ -44,7 +46,7 @@ def prepare(path: Path) -> None:
 
     Raises DatabaseTooNew, or StoreError where it cannot be used.
     """
-    with sentences(path):
+    with database_errors(path):
         # Never touch a file that is there: closing it would drop the locks of this process's other connections.
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -55,10 +57,10 @@ def prepare(path: Path) -> None:
                 migrate(connection)
         finally:
             engine.dispose()
-        _log_ahead(path)
+        _enable_wal(path)
 
 
-def _log_ahead(path: Path) -> None:
+def _enable_wal(path: Path) -> None:
     """Let readers and the writer work side by side; the file remembers it."""
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
     try:
@@ -145,73 +147,74 @@ class Writer:
         self._path = path
         self._engine = connect(path, "BEGIN IMMEDIATE", "PRAGMA foreign_keys=ON", "PRAGMA secure_delete=ON")
         self._connection: Connection | None = None
-        self._traces = False
-        """Whether the log may still hold what was deleted"""
-        self._again: threading.Timer | None = None
-        self._patience = BUSY_SECONDS
-        self._room = threading.BoundedSemaphore(WAITING_WRITES)
-        self._thread = ThreadPoolExecutor(1, "store-writer")
+        self._erase_pending = False
+        """Whether the log may still hold what was to be erased"""
+        self._erase_timer: threading.Timer | None = None
+        self._busy_seconds = BUSY_SECONDS
+        self._free_places = threading.BoundedSemaphore(WAITING_WRITES)
+        self._executor = ThreadPoolExecutor(1, "store-writer")
 
-    def submit(self, work: Callable[[Session], None], wipe: bool = False) -> Future[None]:
-        """Ask for a transaction; never waits. `wipe` leaves no trace of deleted rows in the log file either."""
+    def submit(self, work: Callable[[Session], None], erase: bool = False) -> Future[None]:
+        """Ask for a transaction; never waits. `erase` leaves no trace of deleted rows in the log file either."""
         done: Future[None] = Future()
         # Running from the start: a task cancelled while it waits for the future must not cancel the write.
         done.set_running_or_notify_cancel()
-        if not self._room.acquire(blocking=False):
+        if not self._free_places.acquire(blocking=False):
             done.set_exception(StoreError("the disk does not keep up with what is to be stored"))
             return done
         try:
-            job = self._thread.submit(self._transact, work, wipe)
+            job = self._executor.submit(self._transact, work, erase)
         except RuntimeError:
-            self._room.release()
+            self._free_places.release()
             done.set_exception(StoreError("the database is closed"))
         else:
             job.add_done_callback(lambda job: self._finished(job, done))
         return done
 
-    def hurry(self) -> None:
+    def shorten_waits(self) -> None:
         """Wait less for other processes from now on."""
-        self._patience = min(BUSY_SECONDS, HURRIED_SECONDS)
+        self._busy_seconds = min(BUSY_SECONDS, SHORT_BUSY_SECONDS)
 
     def close(self) -> None:
         """Do all that was asked for, then end the thread."""
-        if self._again is not None:
-            self._again.cancel()
-        self._thread.shutdown()
+        if self._erase_timer is not None:
+            self._erase_timer.cancel()
+        self._executor.shutdown()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
         self._engine.dispose()
 
-    def _transact(self, work: Callable[[Session], None], wipe: bool) -> None:
-        with sentences(self._path):
+    def _transact(self, work: Callable[[Session], None], erase: bool) -> None:
+        with database_errors(self._path):
             self._connection = self._connection or self._engine.connect()
-            self._wait_at_most(self._patience)
+            self._wait_at_most(self._busy_seconds)
             with Session(self._connection) as session, session.begin():
                 work(session)
-            self._traces = self._traces or wipe
-            self._empty()
+            # What was deleted is overwritten in the database (secure_delete), but the log has the pages from before.
+            self._erase_pending = self._erase_pending or erase
+            self._empty_log()
 
-    def _empty(self) -> None:
+    def _empty_log(self) -> None:
         """Empty the log if need be; a reader that holds it back may be the last to use it for days."""
-        if self._traces:
-            self._traces = not self._emptied()
-        if self._traces and (self._again is None or not self._again.is_alive()):
-            self._again = threading.Timer(WIPE_AGAIN, self._try_again)
-            self._again.daemon = True
-            self._again.start()
+        if self._erase_pending:
+            self._erase_pending = not self._log_emptied()
+        if self._erase_pending and (self._erase_timer is None or not self._erase_timer.is_alive()):
+            self._erase_timer = threading.Timer(ERASE_AGAIN, self._empty_log_again)
+            self._erase_timer.daemon = True
+            self._erase_timer.start()
 
-    def _try_again(self) -> None:
+    def _empty_log_again(self) -> None:
         def work() -> None:
-            self._again = None
-            with suppress(StoreError), sentences(self._path):
-                self._empty()
+            self._erase_timer = None
+            with suppress(StoreError), database_errors(self._path):
+                self._empty_log()
 
         with suppress(RuntimeError):  # closed meanwhile: the last to leave empties the log
-            self._thread.submit(work)
+            self._executor.submit(work)
 
-    def _emptied(self) -> bool:
-        driver = self._wait_at_most(WIPE_MILLISECONDS / 1000)  # other writes are waiting for this thread
+    def _log_emptied(self) -> bool:
+        driver = self._wait_at_most(ERASE_SECONDS)  # other writes are waiting for this thread
         busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not busy
 
@@ -223,7 +226,7 @@ class Writer:
         return driver
 
     def _finished(self, job: Future[None], done: Future[None]) -> None:
-        self._room.release()
+        self._free_places.release()
         error = job.exception()
         if error is None:
             done.set_result(None)
@@ -231,8 +234,19 @@ class Writer:
             done.set_exception(error)
 
 
+def upsert(session: Session, table: Any, rows: Sequence[dict[str, Any]], newer: bool = False) -> None:
+    """Insert rows of the same columns, or overwrite those with the same key; `newer`: only where `rev` has grown."""
+    if not rows:
+        return
+    statement = insert(table)
+    keys = [column.name for column in table.__table__.primary_key]
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    where = statement.excluded.rev > table.rev if newer else None
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed, where=where), rows)
+
+
 @contextmanager
-def sentences(path: Path) -> Iterator[None]:
+def database_errors(path: Path) -> Iterator[None]:
     """Turns whatever the database or the disk throws into a StoreError with a sentence about `path`."""
     try:
         yield

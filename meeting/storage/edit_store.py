@@ -8,13 +8,13 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from meeting.core.edits import Change, Conflict, Overlay, SegmentChange, answer, prepared
+from meeting.core.edits import Change, Overlay, SegmentChange, answer, prepared
+from meeting.core.errors import Conflict
 from meeting.core.messages import ServerMessage
-from meeting.core.records import ENDED, OPEN, Edits
+from meeting.core.records import Edits, State
 from meeting.core.transcript import Transcript
-from meeting.storage.store import Store
+from meeting.storage.store import Store, meeting_row
 from meeting.storage.tables import (
-    MeetingRow,
     SegmentEditRow,
     SegmentRow,
     SpeakerEditRow,
@@ -24,10 +24,10 @@ from meeting.storage.tables import (
     speaker_edit_values,
     speaker_values,
 )
-from pipelines.errors import NotFound
+from meeting.storage.transcript_store import speakers_of
 
 
-class Corrections:
+class EditStore:
     """Reads and writes through a store; futures and errors are as there."""
 
     def __init__(self, store: Store) -> None:
@@ -57,10 +57,7 @@ class Corrections:
         told: list[ServerMessage] = []
 
         def work(session: Session) -> None:
-            meeting = session.get(MeetingRow, meeting_id)
-            if meeting is None:
-                raise NotFound(f"there is no meeting {meeting_id!r}")
-            if meeting.state not in (OPEN, ENDED):
+            if meeting_row(session, meeting_id).state not in (State.OPEN, State.ENDED):
                 raise Conflict("the meeting is not at rest: change it once it has been recovered")
             told.extend(_change(session, meeting_id, change))
 
@@ -70,9 +67,7 @@ class Corrections:
 
 def _change(session: Session, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
     line = change.id if isinstance(change, SegmentChange) else None
-    order = (SpeakerRow.color, SpeakerRow.id)
-    rows = session.scalars(select(SpeakerRow).where(SpeakerRow.meeting_id == meeting_id).order_by(*order))
-    speakers = [row.value() for row in rows]
+    speakers = speakers_of(session, meeting_id)
     found = session.get(SegmentRow, (meeting_id, line)) if line is not None else None
     transcript = Transcript([found.value(found.speaker)] if found is not None else [], speakers)
     overlay = Overlay(transcript, _edits(session, meeting_id, SegmentEditRow.id == line), speakers)

@@ -13,7 +13,7 @@ from meeting.storage.tables import LinkRow
 from pipelines.errors import NotFound
 
 
-class Links:
+class LinkStore:
     """Reads and writes through a store; futures and errors are as there."""
 
     def __init__(self, store: Store) -> None:
@@ -42,7 +42,7 @@ class Links:
             if session.scalars(gone).first() is None:
                 raise NotFound("there is no such link")
 
-        return self._store.write(work, wipe=True)
+        return self._store.write(work, erase=True)
 
     def find(self, digest: str) -> Link | None:
         """The link whose token has this digest."""

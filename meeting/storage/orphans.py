@@ -8,11 +8,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from meeting.core.messages import AudioInfo
-from meeting.core.records import ENDED, OPEN, Meeting, Source
-from meeting.storage import journal
-from meeting.storage.recovery_store import Rescue
-from meeting.storage.store import AUDIO, Store
-from meeting.storage.summary import Outline, outline
+from meeting.core.records import Meeting, Source, State
+from meeting.storage.files import journal
+from meeting.storage.recovery_store import RecoveryStore
+from meeting.storage.store import Store
+from meeting.storage.summary import Summary, read_summary
 from pipelines.errors import NotFound, StoreError
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def claim_journals(store: Store) -> None:
     was stored in better form. A journal that no meeting is known of stays where it is: it may be all that is left of
     one. What cannot be done for a journal is logged, and nothing is lost by it.
     """
-    for path in sorted((store.data_dir / AUDIO).glob(f"*{journal.JOURNAL}")):
+    for path in sorted((store.files.folder).glob(f"*{journal.JOURNAL}")):
         meeting_id, _, source_id = path.stem.partition(".")
         try:
             if not journal.in_use(path):
@@ -52,12 +52,12 @@ def set_aside(path: Path) -> Path:
 
 
 def _claim(store: Store, path: Path, meeting_id: str, source_id: str) -> None:
-    found = outline(store, meeting_id)
+    found = read_summary(store, meeting_id)
     row = next((source for source in found.sources if source.id == source_id), None)
     state = found.meeting.state
-    if row is not None and state == ENDED:
+    if row is not None and state == State.ENDED:
         _retire(store, path, row)
-    elif row is None or state == OPEN:
+    elif row is None or state == State.OPEN:
         _give_place(store, path, found, row or Source(source_id, "", "room", "", 0, 0))
 
 
@@ -74,10 +74,10 @@ def _stored(store: Store, path: Path, row: Source) -> bool:
     # The length is stored once the last word is; a meeting that was given up has none.
     if not row.samples:
         return next(journal.read(path), None) is None
-    return row.audio is None or store.audio_path(path.stem.partition(".")[0], row.id).is_file()
+    return row.audio is None or store.files.audio_path(path.stem.partition(".")[0], row.id).is_file()
 
 
-def _give_place(store: Store, path: Path, found: Outline, row: Source) -> None:
+def _give_place(store: Store, path: Path, found: Summary, row: Source) -> None:
     known = AudioInfo(row.encoding, row.sample_rate, row.channels) if row.encoding else None
     first = next(journal.read(path, known), None)
     if first is None:
@@ -87,21 +87,21 @@ def _give_place(store: Store, path: Path, found: Outline, row: Source) -> None:
         audio = journal.read_audio(path)
         row = Source(row.id, row.name, row.kind, audio.encoding, audio.sample_rate, audio.channels)
     meeting, others = found.meeting, [source for source in found.sources if source.id != row.id]
-    taken = meeting.state == ENDED or any(_kept(store, meeting.id, other) for other in others)
+    taken = meeting.state == State.ENDED or any(_kept(store, meeting.id, other) for other in others)
     ended = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
     (last,) = deque(journal.read(path, known), maxlen=1)
     started = ended - timedelta(microseconds=min(max(0, last.capture_us - first.capture_us), 10**12))
-    rescue = Rescue(store)
+    recovery_store = RecoveryStore(store)
     if not taken:
-        rescue.adopt(meeting, row, max(started, meeting.created_at)).result()
+        recovery_store.adopt(meeting, row, max(started, meeting.created_at)).result()
         log.warning("meeting %s: has audio that was never stored as its own, which is heard now", meeting.id)
         return
     # Its id is as unguessable as any, and the same however often this is tried.
-    own = Meeting(row.id, meeting.title, OPEN, started)
-    rescue.adopt(own, row, started).result()
-    path.replace(store.journal_path(own.id, row.id))
+    own = Meeting(row.id, meeting.title, State.OPEN, started)
+    recovery_store.adopt(own, row, started).result()
+    path.replace(store.files.journal_path(own.id, row.id))
     log.warning("meeting %s: holds audio of meeting %s that has no place there", own.id, meeting.id)
 
 
 def _kept(store: Store, meeting_id: str, source: Source) -> bool:
-    return bool(source.samples) or store.journal_path(meeting_id, source.id).is_file()
+    return bool(source.samples) or store.files.journal_path(meeting_id, source.id).is_file()

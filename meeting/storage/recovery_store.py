@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from meeting.core.records import ENDING, LIVE, OPEN, Gap, Meeting, Resume, Source
+from meeting.core.records import Gap, Meeting, Resume, Source, State
+from meeting.storage.database import upsert
 from meeting.storage.store import Store
 from meeting.storage.tables import (
     GapRow,
@@ -19,6 +21,9 @@ from meeting.storage.tables import (
     SegmentRow,
     SourceRow,
     SpeakerRow,
+    gap_values,
+    meeting_values,
+    resume_values,
     segment_values,
     source_values,
     speaker_values,
@@ -29,7 +34,7 @@ ROWS = 500
 """Rows written by one statement"""
 
 
-class Rescue:
+class RecoveryStore:
     """Reads and writes through a store; futures and errors are as there."""
 
     def __init__(self, store: Store) -> None:
@@ -39,7 +44,7 @@ class Rescue:
         """Ids of the meetings that are stored as running, oldest first."""
         query = (
             select(MeetingRow.id)
-            .where(MeetingRow.state.in_((LIVE, ENDING)))
+            .where(MeetingRow.state.in_((State.LIVE, State.ENDING)))
             .order_by(MeetingRow.created_at, MeetingRow.id)
         )
         with self._store.read() as session:
@@ -56,13 +61,13 @@ class Rescue:
 
         What is stored of either already stays as it is.
         """
-        values = {"id": meeting.id, "title": meeting.title, "created_at": meeting.created_at, "models": meeting.models}
-        made = insert(MeetingRow).values({**values, "state": OPEN, "samples": 0}).on_conflict_do_nothing()
+        empty = replace(meeting, state=State.OPEN, started_at=None, ended_at=None, samples=0)
+        made = insert(MeetingRow).values(meeting_values(empty)).on_conflict_do_nothing()
         named = insert(SourceRow).values(source_values(meeting.id, source)).on_conflict_do_nothing()
         live = (
             update(MeetingRow)
-            .where(MeetingRow.id == meeting.id, MeetingRow.state == OPEN)
-            .values(state=LIVE, started_at=started_at)
+            .where(MeetingRow.id == meeting.id, MeetingRow.state == State.OPEN)
+            .values(state=State.LIVE, started_at=started_at)
         )
 
         def work(session: Session) -> None:
@@ -73,7 +78,7 @@ class Rescue:
 
     def reopen(self, meeting_id: str, source_id: str, reason: str) -> Future[None]:
         """Make a meeting that is over one that was cut off, to which nobody comes back; its gaps for a reason go."""
-        live = update(MeetingRow).where(MeetingRow.id == meeting_id).values(state=LIVE, ended_at=None)
+        live = update(MeetingRow).where(MeetingRow.id == meeting_id).values(state=State.LIVE, ended_at=None)
         resume = delete(ResumeRow).where(ResumeRow.meeting_id == meeting_id, ResumeRow.source_id == source_id)
         gaps = delete(GapRow).where(GapRow.meeting_id == meeting_id, GapRow.reason == reason)
 
@@ -85,19 +90,11 @@ class Rescue:
 
     def save_resume(self, meeting_id: str, resume: Resume) -> Future[None]:
         """Keep what a source needs to go on, or what has changed of it."""
-        values = {"digest": resume.digest, "hotwords": list(resume.hotwords), "lost_at": resume.lost_at}
-        key = {"meeting_id": meeting_id, "source_id": resume.source_id}
-        statement = insert(ResumeRow).values({**key, **values})
-        found = statement.on_conflict_do_update(index_elements=list(key), set_=values)
-        return self._store.write(lambda session: _do(session, found))
+        return self._store.write(lambda session: upsert(session, ResumeRow, [resume_values(meeting_id, resume)]))
 
     def save_gap(self, meeting_id: str, gap: Gap) -> Future[None]:
         """Keep a stretch that never arrived; one of the same source that starts there is replaced."""
-        values = {"end": gap.span.end, "reason": gap.reason}
-        key = {"meeting_id": meeting_id, "source_id": gap.source_id, "start": gap.span.start}
-        statement = insert(GapRow).values({**key, **values})
-        found = statement.on_conflict_do_update(index_elements=list(key), set_=values)
-        return self._store.write(lambda session: _do(session, found))
+        return self._store.write(lambda session: upsert(session, GapRow, [gap_values(meeting_id, gap)]))
 
     def replace_transcript(
         self, meeting_id: str, segments: Sequence[Segment], speakers: Sequence[Speaker], gaps: Sequence[Gap]
@@ -107,27 +104,14 @@ class Rescue:
         What people have set is kept elsewhere, and is in the transcript that comes here.
         """
         rows = [segment_values(meeting_id, segment) for segment in segments if segment.final and segment.words]
-        lost = [
-            {
-                "meeting_id": meeting_id,
-                "source_id": gap.source_id,
-                "start": gap.span.start,
-                "end": gap.span.end,
-                "reason": gap.reason,
-            }
-            for gap in gaps
-        ]
+        voices = [speaker_values(meeting_id, speaker) for speaker in speakers]
+        lost = [gap_values(meeting_id, gap) for gap in gaps]
 
         def work(session: Session) -> None:
             for table in (SegmentRow, SpeakerRow, GapRow):
                 session.execute(delete(table).where(table.meeting_id == meeting_id))
-            voices = [speaker_values(meeting_id, speaker) for speaker in speakers]
             for table, values in ((SegmentRow, rows), (SpeakerRow, voices), (GapRow, lost)):
                 for at in range(0, len(values), ROWS):
                     session.execute(insert(table), values[at : at + ROWS])
 
         return self._store.write(work)
-
-
-def _do(session: Session, statement: object) -> None:
-    session.execute(statement)  # type: ignore[call-overload]

@@ -9,9 +9,9 @@ from sqlalchemy import func, select, tuple_
 
 from meeting.core.records import Gap, Meeting, Source
 from meeting.core.transcript import Place, resolve
-from meeting.storage.store import Store
-from meeting.storage.tables import GapRow, MeetingRow, SegmentRow, SourceRow, SpeakerRow
-from pipelines.errors import NotFound
+from meeting.storage.store import Store, meeting_row
+from meeting.storage.tables import SegmentRow
+from meeting.storage.transcript_store import gaps_of, sources_of, speakers_of
 from pipelines.types import Segment, Speaker
 
 ROWS = 32
@@ -19,7 +19,7 @@ ROWS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class Summary:
     """A meeting without its lines."""
 
     meeting: Meeting
@@ -31,22 +31,17 @@ class Outline:
     """The sum over all lines: every change of a line makes it grow"""
 
 
-def outline(store: Store, meeting_id: str) -> Outline:
-    """A meeting's outline as it is now; raises NotFound."""
+def read_summary(store: Store, meeting_id: str) -> Summary:
+    """What a meeting is now, without its lines; raises NotFound."""
     lines = select(func.count(), func.coalesce(func.sum(SegmentRow.rev), 0)).where(SegmentRow.meeting_id == meeting_id)
-    sources = select(SourceRow).where(SourceRow.meeting_id == meeting_id).order_by(SourceRow.id)
-    speakers = select(SpeakerRow).where(SpeakerRow.meeting_id == meeting_id).order_by(SpeakerRow.color, SpeakerRow.id)
-    gaps = select(GapRow).where(GapRow.meeting_id == meeting_id).order_by(GapRow.start)
     with store.read() as session:
-        row = session.get(MeetingRow, meeting_id)
-        if row is None:
-            raise NotFound(f"there is no meeting {meeting_id!r}")
+        meeting = meeting_row(session, meeting_id)
         count, revisions = session.execute(lines).one()
-        return Outline(
-            row.value(count),
-            tuple(source.value() for source in session.scalars(sources)),
-            tuple(speaker.value() for speaker in session.scalars(speakers)),
-            tuple(gap.value() for gap in session.scalars(gaps)),
+        return Summary(
+            meeting.value(count),
+            sources_of(session, meeting_id),
+            speakers_of(session, meeting_id),
+            gaps_of(session, meeting_id),
             revisions,
         )
 
@@ -64,7 +59,6 @@ def lines_backwards(
         query = query.where(tuple_(SegmentRow.start, SegmentRow.id) < tuple_(*place))
     query = query.order_by(SegmentRow.start.desc(), SegmentRow.id.desc()).execution_options(yield_per=ROWS)
     with store.read() as session:
-        if session.get(MeetingRow, meeting_id) is None:
-            raise NotFound(f"there is no meeting {meeting_id!r}")
+        meeting_row(session, meeting_id)
         for row in session.scalars(query):
             yield (row.start, row.id), row.value(stands_for.get(row.speaker or "", row.speaker))

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, Typ
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from meeting.core.access import Link, Role
-from meeting.core.records import EditedLine, Edits, Gap, Meeting, Resume, Source
+from meeting.core.records import EditedLine, Edits, Gap, Meeting, Resume, Source, State
 from pipelines.errors import StoreError
 from pipelines.types import Segment, Span, Speaker, Turn, Word
 
@@ -66,7 +66,7 @@ class MeetingRow(Base):
         return Meeting(
             self.id,
             self.title,
-            self.state,
+            State(self.state),
             self.created_at,
             self.started_at,
             self.ended_at,
@@ -250,6 +250,20 @@ class GapRow(Base):
         return Gap(self.source_id, Span(self.start, self.end), self.reason)
 
 
+def meeting_values(meeting: Meeting) -> dict[str, Any]:
+    """A meeting as columns."""
+    return {
+        "id": meeting.id,
+        "title": meeting.title,
+        "state": meeting.state,
+        "created_at": meeting.created_at,
+        "started_at": meeting.started_at,
+        "ended_at": meeting.ended_at,
+        "samples": meeting.samples,
+        "models": meeting.models,
+    }
+
+
 def source_values(meeting_id: str, source: Source) -> dict[str, Any]:
     """A source as columns."""
     return {
@@ -274,6 +288,33 @@ def speaker_values(meeting_id: str, speaker: Speaker) -> dict[str, Any]:
         "name": speaker.name,
         "color": speaker.color,
         "merged_into": speaker.merged_into,
+    }
+
+
+def turn_values(meeting_id: str, turn: Turn) -> dict[str, Any]:
+    """A turn as columns."""
+    return {"meeting_id": meeting_id, "start": turn.span.start, "end": turn.span.end, "speaker": turn.speaker}
+
+
+def gap_values(meeting_id: str, gap: Gap) -> dict[str, Any]:
+    """A gap as columns."""
+    return {
+        "meeting_id": meeting_id,
+        "source_id": gap.source_id,
+        "start": gap.span.start,
+        "end": gap.span.end,
+        "reason": gap.reason,
+    }
+
+
+def resume_values(meeting_id: str, resume: Resume) -> dict[str, Any]:
+    """What a source needs to go on, as columns."""
+    return {
+        "meeting_id": meeting_id,
+        "source_id": resume.source_id,
+        "digest": resume.digest,
+        "hotwords": list(resume.hotwords),
+        "lost_at": resume.lost_at,
     }
 
 
@@ -305,7 +346,7 @@ def line_edit_values(meeting_id: str, line: EditedLine) -> dict[str, Any]:
     """An edited line as columns."""
     return {
         **segment_values(meeting_id, line.segment),
-        "heard": _word_columns(line.heard),
+        "heard": _word_columns(line.recognised),
         "labelled": line.labelled,
     }
 

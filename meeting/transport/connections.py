@@ -15,9 +15,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from meeting.core.access import is_loopback, network
+from meeting.config.settings import Limits
+from meeting.transport.addresses import client_network, is_loopback
 
 log = logging.getLogger(__name__)
+
+_LIMITS = Limits()
 
 HEADER_SECONDS = 10.0
 """Seconds within which a request must have come whole, but for its body, from the connection or the last answer on"""
@@ -31,72 +34,72 @@ SLOW_SECONDS = 5.0
 """Seconds after which such a connection counts as waiting for its client"""
 CLOSING_SECONDS = 10.0
 """Seconds that a client has to take the rest of a connection that was closed"""
-SILENT, IDLE, SPEAKING = range(3)
-"""What those that wait have done so far: nothing that was read, been served, or sent something that is not whole yet"""
-MOST_SILENT = 256
+SILENT, IDLE, RECEIVING = range(3)
+"""Stages of those that wait: nothing of theirs was read, they were served before, what has come is not whole yet"""
+MAX_SILENT = 256
 """Connections of which nothing was read yet: they take a file each, and no memory to speak of"""
-READ_BYTES = 1 << 16
+BUFFER_BYTES = 1 << 16
 """Most bytes that one read takes from a socket"""
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ConnectionLimits:
     """How many connections there may be."""
 
-    waiting: int = 128
+    waiting: int = _LIMITS.pending
     """That wait for their clients, beside those that are silent"""
-    waiting_each: int = 64
+    waiting_per_address: int = _LIMITS.pending_per_address
     """The same from one address, which for IPv6 is a /64; not for this machine's own and other proxies'"""
     total: int = 10_000
     """In all"""
 
 
-class Connection(Protocol):
-    """What a peer is connected by now."""
+class ConnectionHandler(Protocol):
+    """What serves a connection now: nobody yet, HTTP, or a WebSocket."""
 
     def drop(self) -> None:
         """End at once, whatever was not sent yet."""
 
-    def overdue(self, now: float) -> str | None:
-        """Why the connection must end, if it must; tells the peer meanwhile whose turn it is."""
+    def overdue_reason(self, now: float) -> str | None:
+        """Why the connection must end, or None; tells it meanwhile whose turn it is."""
 
 
-class Peer:
+class Connection:
     """One connection, from its acceptance to its end."""
 
-    __slots__ = ("_connections", "address", "admitted", "connection", "opened", "rank", "since", "speaks")
+    __slots__ = ("_connections", "address", "admitted", "handler", "opened", "sends_audio", "stage", "waiting_since")
 
-    def __init__(self, connections: Connections, address: str | None, now: float) -> None:
+    def __init__(self, connections: ConnectionRegistry, address: str | None, now: float) -> None:
         self._connections = connections
         self.address = address
         """What counts as one address; None where it does not count"""
         self.opened = now
-        self.since = now
+        self.waiting_since = now
         """Since when it is the client's turn, if it is"""
-        self.rank = SILENT
+        self.stage = SILENT
         """What it has done so far"""
         self.admitted = False
         """Whether its client was let into a meeting"""
-        self.speaks = False
+        self.sends_audio = False
         """Whether its client may send audio, and so large messages"""
-        self.connection: Connection | None = None
+        self.handler: ConnectionHandler | None = None
 
     @property
     def buffer(self) -> memoryview:
-        """Where all connections of a server read to, one after the other; of `READ_BYTES` bytes."""
+        """Where all connections of a server read to, one after the other; of `BUFFER_BYTES` bytes."""
         return self._connections.buffer
 
-    def spoke(self) -> None:
+    def mark_receiving(self) -> None:
         """Its first bytes have come."""
-        self._connections.spoke(self)
+        self._connections.mark_receiving(self)
 
-    def wait(self) -> None:
+    def mark_waiting(self) -> None:
         """It is the client's turn."""
-        self._connections.wait(self)
+        self._connections.mark_waiting(self)
 
-    def serve(self) -> None:
+    def mark_busy(self) -> None:
         """It is the server's turn, or the client was let in."""
-        self._connections.serve(self)
+        self._connections.mark_busy(self)
 
     def admit(self, reserved: bool = False) -> bool:
         """Let the client in; False when there are as many as may be.
@@ -110,151 +113,154 @@ class Peer:
         self._connections.close(self)
 
 
-class Connections:
+class ConnectionRegistry:
     """All connections of a server; lives on its event loop, in seconds of the loop's clock."""
 
     def __init__(
-        self, bounds: Bounds, clock: Callable[[], float], exempt: Callable[[str], bool] = lambda address: False
+        self,
+        limits: ConnectionLimits,
+        clock: Callable[[], float],
+        exempt: Callable[[str], bool] = lambda address: False,
     ) -> None:
         """`exempt` tells the addresses of proxies: these are not counted each, as those of this machine are not."""
-        self.bounds = bounds
-        self.total = bounds.total
+        self.limits = limits
+        self.total = limits.total
         """Connections that there may be now"""
-        self.buffer = memoryview(bytearray(READ_BYTES))
+        self.buffer = memoryview(bytearray(BUFFER_BYTES))
         self._clock = clock
         self._exempt = exempt
-        self._peers: dict[Peer, None] = {}
-        self._waiting: tuple[dict[Peer, None], ...] = ({}, {}, {})
-        """By rank, and then by age"""
-        self._by_address: dict[str, dict[Peer, None]] = {}
+        self._all: dict[Connection, None] = {}
+        self._waiting: tuple[dict[Connection, None], ...] = ({}, {}, {})
+        """By stage, and then by age"""
+        self._by_address: dict[str, dict[Connection, None]] = {}
         self._admitted = 0
 
     def __len__(self) -> int:
-        return len(self._peers)
+        return len(self._all)
 
     @property
     def waiting(self) -> int:
         """Connections that wait for their clients."""
         return sum(map(len, self._waiting))
 
-    def open(self, address: str) -> Peer | None:
+    def open(self, address: str) -> Connection | None:
         """Take in a new connection, if need be in place of one that waits; None when there is no place."""
-        if len(self._peers) >= self.total and not self._evict(self._oldest()):
+        if len(self._all) >= self.total and not self._evict(self._oldest_waiting()):
             return None
-        where = network(address)
+        where = client_network(address)
         # An IPv4 address may come within an IPv6 one.
         ours = any(is_loopback(one) or self._exempt(one) for one in (address, where))
-        peer = Peer(self, None if ours else where, self._clock())
-        self._peers[peer] = None
-        self._enter(peer)
-        return peer
+        connection = Connection(self, None if ours else where, self._clock())
+        self._all[connection] = None
+        self._add_waiting(connection)
+        return connection
 
-    def spoke(self, peer: Peer) -> None:
-        """As `Peer.spoke`."""
-        if peer.rank == SILENT:
-            self._waiting[SILENT].pop(peer, None)
-            peer.rank = SPEAKING
-            if peer in self._peers:
-                self._waiting[SPEAKING][peer] = None
-                self._bound()
+    def mark_receiving(self, connection: Connection) -> None:
+        """As `Connection.mark_receiving`."""
+        if connection.stage == SILENT:
+            self._waiting[SILENT].pop(connection, None)
+            connection.stage = RECEIVING
+            if connection in self._all:
+                self._waiting[RECEIVING][connection] = None
+                self._enforce_limits()
 
-    def wait(self, peer: Peer) -> None:
-        """As `Peer.wait`."""
-        if peer in self._peers and not self._waits(peer):
-            self._admitted -= peer.admitted
-            peer.since = self._clock()
-            self._enter(peer)
+    def mark_waiting(self, connection: Connection) -> None:
+        """As `Connection.mark_waiting`."""
+        if connection in self._all and not self._is_waiting(connection):
+            self._admitted -= connection.admitted
+            connection.waiting_since = self._clock()
+            self._add_waiting(connection)
 
-    def serve(self, peer: Peer) -> None:
-        """As `Peer.serve`."""
-        if self._leave(peer):
-            peer.rank = IDLE
-            self._admitted += peer.admitted
+    def mark_busy(self, connection: Connection) -> None:
+        """As `Connection.mark_busy`."""
+        if self._remove_waiting(connection):
+            connection.stage = IDLE
+            self._admitted += connection.admitted
 
-    def admit(self, peer: Peer, reserved: bool) -> bool:
-        """As `Peer.admit`."""
-        if not reserved and self._admitted >= self.total - self._most_waiting - self._most_silent:
+    def admit(self, connection: Connection, reserved: bool) -> bool:
+        """As `Connection.admit`."""
+        if not reserved and self._admitted >= self.total - self._max_waiting - self._max_silent:
             return False
-        if not peer.admitted:
-            self._admitted += peer in self._peers and not self._waits(peer)
-            peer.admitted = True
-        self.serve(peer)
+        if not connection.admitted:
+            self._admitted += connection in self._all and not self._is_waiting(connection)
+            connection.admitted = True
+        self.mark_busy(connection)
         return True
 
-    def close(self, peer: Peer) -> None:
-        """As `Peer.closed`."""
-        if peer in self._peers:
-            if not self._leave(peer):
-                self._admitted -= peer.admitted
-            del self._peers[peer]
+    def close(self, connection: Connection) -> None:
+        """As `Connection.closed`."""
+        if connection in self._all:
+            if not self._remove_waiting(connection):
+                self._admitted -= connection.admitted
+            del self._all[connection]
 
     def sweep(self) -> None:
         """End what is overdue; to be called about twice a second."""
         now = self._clock()
-        for peer in list(self._peers):
-            reason = peer.connection.overdue(now) if peer.connection is not None else None
+        for connection in list(self._all):
+            reason = connection.handler.overdue_reason(now) if connection.handler is not None else None
             if reason is not None:
                 log.info("a connection ends: %s", reason)
-                self._evict(peer)
-        self._bound()
+                self._evict(connection)
+        self._enforce_limits()
 
     def shed(self, count: int) -> None:
         """End so many of those that wait, the oldest first."""
         for _ in range(count):
-            self._evict(self._oldest())
+            self._evict(self._oldest_waiting())
 
     @property
-    def _most_waiting(self) -> int:
-        return min(self.bounds.waiting, max(1, self.total // 4))
+    def _max_waiting(self) -> int:
+        return min(self.limits.waiting, max(1, self.total // 4))
 
     @property
-    def _most_silent(self) -> int:
-        return min(MOST_SILENT, max(1, self.total // 4))
+    def _max_silent(self) -> int:
+        return min(MAX_SILENT, max(1, self.total // 4))
 
-    def _bound(self) -> None:
-        silent, idle, speaking = self._waiting
-        while len(silent) > self._most_silent:
+    def _enforce_limits(self) -> None:
+        silent, idle, receiving = self._waiting
+        while len(silent) > self._max_silent:
             self._evict(next(iter(silent)))
-        while len(idle) + len(speaking) > self._most_waiting:
-            self._evict(next(iter(idle or speaking)))
+        while len(idle) + len(receiving) > self._max_waiting:
+            self._evict(next(iter(idle or receiving)))
 
-    def _waits(self, peer: Peer) -> bool:
-        return peer in self._waiting[peer.rank]
+    def _is_waiting(self, connection: Connection) -> bool:
+        return connection in self._waiting[connection.stage]
 
-    def _enter(self, peer: Peer) -> None:
-        self._waiting[peer.rank][peer] = None
-        if peer.address is not None:
-            neighbours = self._by_address.setdefault(peer.address, {})
-            neighbours[peer] = None
-            if len(neighbours) > self.bounds.waiting_each:
+    def _add_waiting(self, connection: Connection) -> None:
+        self._waiting[connection.stage][connection] = None
+        if connection.address is not None:
+            neighbours = self._by_address.setdefault(connection.address, {})
+            neighbours[connection] = None
+            if len(neighbours) > self.limits.waiting_per_address:
                 self._evict(next(iter(neighbours)))
-        self._bound()
+        self._enforce_limits()
 
-    def _leave(self, peer: Peer) -> bool:
-        """Take a peer out of those that wait; whether it was there."""
-        if not self._waits(peer):
+    def _remove_waiting(self, connection: Connection) -> bool:
+        """Take a connection out of those that wait; whether it was there."""
+        if not self._is_waiting(connection):
             return False
-        del self._waiting[peer.rank][peer]
-        if peer.address is not None:
-            neighbours = self._by_address[peer.address]
-            del neighbours[peer]
+        del self._waiting[connection.stage][connection]
+        if connection.address is not None:
+            neighbours = self._by_address[connection.address]
+            del neighbours[connection]
             if not neighbours:
-                del self._by_address[peer.address]
+                del self._by_address[connection.address]
         return True
 
-    def _oldest(self) -> Peer | None:
-        return next((peer for queue in self._waiting for peer in queue), None)
+    def _oldest_waiting(self) -> Connection | None:
+        return next((connection for queue in self._waiting for connection in queue), None)
 
-    def _evict(self, peer: Peer | None) -> bool:
-        if peer is None:
+    def _evict(self, connection: Connection | None) -> bool:
+        if connection is None:
             return False
-        self.close(peer)
-        if peer.connection is not None:
-            peer.connection.drop()
+        self.close(connection)
+        if connection.handler is not None:
+            connection.handler.drop()
         return True
 
 
-class Progress:
+class WriteProgress:
     """Whether a client takes what is written to it."""
 
     __slots__ = ("_closing", "_size", "_then")
@@ -264,25 +270,25 @@ class Progress:
         self._then = now
         self._closing: float | None = None
 
-    def stuck(self, size: int, now: float) -> float:
+    def seconds_stuck(self, size: int, now: float) -> float:
         """Seconds for which nothing was taken, while `size` bytes wait now."""
         if not size or size < self._size:
             self._then = now
         self._size = size
         return now - self._then
 
-    def taken(self, now: float) -> None:
+    def note_taken(self, now: float) -> None:
         """Most of what waited was taken, whatever waits by the next look."""
         self._then = now
 
-    def closing(self, now: float) -> float:
+    def seconds_closing(self, now: float) -> float:
         """Seconds for which the connection is being closed: since this was asked first."""
         if self._closing is None:
             self._closing = now
         return now - self._closing
 
 
-def reset(transport: WriteTransport) -> None:
+def abort_with_reset(transport: WriteTransport) -> None:
     """End a connection at once; what the system still holds for a client that does not take it goes as well."""
     ours = transport.get_extra_info("socket")
     if ours is not None:
@@ -291,7 +297,7 @@ def reset(transport: WriteTransport) -> None:
     transport.abort()
 
 
-def peer_of(scope: Mapping[str, Any]) -> Peer | None:
+def connection_of(scope: Mapping[str, Any]) -> Connection | None:
     """The connection of an ASGI scope; None where it came some other way, as in tests."""
-    found = scope.get("state", {}).get("peer")
-    return found if isinstance(found, Peer) else None
+    found = scope.get("state", {}).get("connection")
+    return found if isinstance(found, Connection) else None

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 
 from meeting.config.settings import Limits
-from meeting.transport.connections import MOST_SILENT
+from meeting.transport.connections import MAX_SILENT
 
-BASE = 128
+BASE_FILES = 128
 """Files of a server without meetings and connections: models, the database, what libraries open now and then"""
-EACH_MEETING = 16
+FILES_PER_MEETING = 16
 """Files of a live meeting: journals, FLAC, reading them again, a process that decodes"""
-MEETINGS = 16
+ASSUMED_MEETINGS = 16
 """Live meetings to reckon with where no number is set: as many as are taken on before this machine was measured"""
-FEWEST = 16
+MIN_CONNECTIONS = 16
 """Connections that there may always be"""
-MOST = 1 << 20
+MAX_FILES = 1 << 20
 """More files than this are not asked for where there is no limit"""
 
 
@@ -26,7 +26,7 @@ def raise_limit() -> int | None:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST if hard == resource.RLIM_INFINITY else hard
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else hard
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return None if soft == resource.RLIM_INFINITY else soft
     try:
@@ -36,31 +36,31 @@ def raise_limit() -> int | None:
     return wanted
 
 
-def for_connections(files: int, live: int) -> int:
+def connections_allowed(files: int, live: int) -> int:
     """Connections that there may be beside so many live meetings."""
-    return max(FEWEST, files - BASE - EACH_MEETING * live)
+    return max(MIN_CONNECTIONS, files - BASE_FILES - FILES_PER_MEETING * live)
 
 
-def needed(limits: Limits) -> int:
+def files_needed(limits: Limits) -> int:
     """Files that all meetings with all readers take, and those who are not in yet."""
-    meetings = meetings_of(limits)
-    return BASE + EACH_MEETING * meetings + meetings * (limits.viewers + 1) + limits.pending + MOST_SILENT
+    meetings = expected_meetings(limits)
+    return BASE_FILES + FILES_PER_MEETING * meetings + meetings * (limits.viewers + 1) + limits.pending + MAX_SILENT
 
 
-def meetings_of(limits: Limits) -> int:
+def expected_meetings(limits: Limits) -> int:
     """Live meetings to reckon with: as set, or as many as are taken on before this machine was measured."""
-    return limits.meetings or MEETINGS
+    return limits.meetings or ASSUMED_MEETINGS
 
 
 def shortage(limits: Limits, files: int | None) -> str | None:
     """What the limit of open files does not allow of the settings, in a sentence; None where it does, or is unknown."""
-    if files is None or files >= needed(limits):
+    if files is None or files >= files_needed(limits):
         return None
-    meetings = meetings_of(limits)
-    places = max(0, for_connections(files, meetings) - limits.pending - MOST_SILENT)
+    meetings = expected_meetings(limits)
+    places = max(0, connections_allowed(files, meetings) - limits.pending - MAX_SILENT)
     return (
         f"this user may have {files} files open, which leaves room for {places} people in meetings, while {meetings} "
-        f"meetings with {limits.viewers} viewers each need {needed(limits)} files"
+        f"meetings with {limits.viewers} viewers each need {files_needed(limits)} files"
     )
 
 

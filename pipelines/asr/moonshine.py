@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.asr.ort_attention import with_cross_attention
-from pipelines.asr.recogniser import Heard, HeardWord, compression_ratio, tidy
+from pipelines.asr.recogniser import RecognisedWord, RecognitionResult, compression_ratio, fix_word_times
 from pipelines.errors import BlockError, ModelCorrupt, ModelMissing
 from pipelines.timing import best_of
 from pipelines.types import SAMPLE_RATE, Samples, samples
@@ -35,33 +35,33 @@ ATTENTION = "/model/decoder/layers.{layer}/encoder_attn/Softmax_output_0"
 TOKENS_PER_SECOND = 6.5
 """More tokens than anyone speaks: the model's authors' bound against endless repetition"""
 
-EARLY = samples(0.06)
+ATTENTION_LAG = samples(0.06)
 """The attention's centre lies this far behind a word's first sample (median on AMI)"""
-LETTER, BASE, LONGEST = 0.04, 0.08, 0.45
+LAST_TOKEN_PER_LETTER, LAST_TOKEN_BASE, LAST_TOKEN_MAX = 0.04, 0.08, 0.45
 """Seconds a last word piece lasts: `BASE` + `LETTER` for each letter, at most `LONGEST`"""
-CLOSE = samples(0.35)
+MIN_PAUSE = samples(0.35)
 """Words nearer than this touch: the first ends where the second starts"""
-LEVEL, MOST_GAIN = 0.1, 20.0
+TARGET_RMS, MAX_GAIN = 0.1, 20.0
 """Root mean square that quieter audio is raised to, and how far at most"""
 HOP = samples(0.01)
 """Samples over which loudness is taken to find where the first word begins"""
-ONSET, FARTHEST = 0.15, samples(1.0)
+ONSET_SHARE, MAX_ONSET_LEAD = 0.15, samples(1.0)
 """Share of the first word's greatest loudness at which it begins, and how far before its attention at most"""
-FLOOR, ABOVE_FLOOR = 10, 3.0
+NOISE_HOPS, NOISE_FACTOR = 10, 3.0
 """Hops at the start of a slice, before anybody speaks, and how far above their loudness a word is"""
 TRIAL_SECONDS, TRIAL_TOKENS = 4, 20
 """Length of the audio with which the pace is measured, and the tokens that people say in that time"""
-HEARD = 1.4
+CONTEXT_FACTOR = 1.4
 """Seconds that it hears per second of speech, what it hears again as context included (measured on conversations)"""
 MIN_SAMPLES = samples(0.1)
 """The encoder's receptive field: shorter audio cannot be read"""
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _Token:
     """One decoded token."""
 
-    token: int
+    id: int
     logprob: float
     centre: int
     """Sample its attention is centred on"""
@@ -94,7 +94,7 @@ class MoonshineRecogniser:
             self._decoder: Any = load(decoder, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors have no base of their own
             raise ModelCorrupt(f"the files in {folder} are not a Moonshine model; reinstall moonshine-voice") from error
-        self._pieces = read_vocabulary(files[2].read_bytes())
+        self._vocabulary = parse_vocabulary(files[2].read_bytes())
         self._outputs = [output.name for output in self._decoder.get_outputs()]
         self._pasts = [name.replace("present", "past_key_values") for name in self._outputs[1:]]
 
@@ -107,22 +107,24 @@ class MoonshineRecogniser:
         hotwords: Sequence[str] = (),
         partial: bool = False,
         draft: object = None,
-    ) -> Heard:
+    ) -> RecognitionResult:
         """Words in the audio, shape (samples,) at 16 kHz; the model takes no prompt, language or hotwords.
 
         A `draft` is checked in one pass over all its tokens, and decoding goes on where it first disagrees.
         Raises BlockError when the runtime fails.
         """
         if len(audio) < MIN_SAMPLES:
-            return Heard(language="en")
+            return RecognitionResult(language="en")
         try:
-            pieces = self._decode(even(audio), draft if isinstance(draft, tuple) else ())
+            tokens = self._decode(raise_level(audio), draft if isinstance(draft, tuple) else ())
         except Exception as error:  # ONNX Runtime's errors have no base of their own
             raise BlockError("recogniser", (str(error).splitlines() or [type(error).__name__])[0]) from error
-        words = tidy(_from_onset(self._words(pieces, len(audio)), audio), len(audio))
+        words = fix_word_times(_start_at_onset(self._words(tokens, len(audio)), audio), len(audio))
         text = " ".join(word.text for word in words)
-        logprob = float(np.mean([piece.logprob for piece in pieces])) if pieces else None
-        return Heard(words, "en", logprob, None, compression_ratio(text) if text else None, draft=tuple(pieces))
+        logprob = float(np.mean([piece.logprob for piece in tokens])) if tokens else None
+        return RecognitionResult(
+            words, "en", logprob, None, compression_ratio(text) if text else None, draft=tuple(tokens)
+        )
 
     def pace(self) -> float:
         """Seconds of computing per second of speech, measured on noise with as many tokens as speech has."""
@@ -130,12 +132,12 @@ class MoonshineRecogniser:
 
         def read() -> None:
             fixed, past = self._encode(noise)
-            _, past = self._step([BOS], past, fixed, cached=False)
+            _, past = self._run_decoder([BOS], past, fixed, cached=False)
             for _ in range(TRIAL_TOKENS):
-                _, filled = self._step([BOS], past, fixed, cached=True)
+                _, filled = self._run_decoder([BOS], past, fixed, cached=True)
                 past.update({name: value for name, value in filled.items() if ".decoder." in name})
 
-        return best_of(read, clock=time.thread_time) / TRIAL_SECONDS * HEARD
+        return best_of(read, clock=time.thread_time) / TRIAL_SECONDS * CONTEXT_FACTOR
 
     def _encode(self, audio: Samples) -> tuple[dict[str, Any], dict[str, Any]]:
         """What stays the same for all steps, and the empty cache."""
@@ -145,31 +147,31 @@ class MoonshineRecogniser:
         fixed = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
         return fixed, dict.fromkeys(self._pasts, np.zeros((1, HEADS, 0, HEAD_SIZE), np.float32))
 
-    def _decode(self, audio: Samples, draft: tuple[_Piece, ...] = ()) -> list[_Piece]:
+    def _decode(self, audio: Samples, draft: tuple[_Token, ...] = ()) -> list[_Token]:
         """Greedy decoding; the last piece is the end mark unless the bound was reached."""
         fixed, past = self._encode(audio)
         # the first pass fills the encoder's part of the cache; its branch gives no attention, so that the token
         # after the last agreed one is decoded again in the other branch
-        hoped = [piece for piece in draft if piece.token != EOS]
-        logits, filled = self._step([BOS, *(piece.token for piece in hoped)], past, fixed, cached=False)
+        drafted = [piece for piece in draft if piece.id != EOS]
+        logits, filled = self._run_decoder([BOS, *(piece.id for piece in drafted)], past, fixed, cached=False)
         agreed = 0
-        while agreed < len(hoped) and int(logits[agreed].argmax()) == hoped[agreed].token:
+        while agreed < len(drafted) and int(logits[agreed].argmax()) == drafted[agreed].id:
             agreed += 1
         past = {name: value if ".encoder." in name else value[:, :, :agreed] for name, value in filled.items()}
-        pieces = hoped[:agreed]
-        token = pieces[-1].token if pieces else BOS
+        tokens = drafted[:agreed]
+        token = tokens[-1].id if tokens else BOS
         for _ in range(int(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND) + 4 - agreed):
-            logits, filled = self._step([token], past, fixed, cached=True)
+            logits, filled = self._run_decoder([token], past, fixed, cached=True)
             token = int(logits[-1].argmax())
             peak = float(logits[-1, token])
             logprob = -float(np.log(np.exp(logits[-1] - peak).sum()))
-            pieces.append(_Piece(token, logprob, self._centre(filled, len(audio))))
+            tokens.append(_Token(token, logprob, self._attention_centre(filled, len(audio))))
             if token == EOS:
                 break
             past.update({name: value for name, value in filled.items() if ".decoder." in name})
-        return pieces
+        return tokens
 
-    def _step(
+    def _run_decoder(
         self, tokens: list[int], past: dict[str, Any], fixed: dict[str, Any], cached: bool
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Logits of the token after each of `tokens`, shape (tokens, vocabulary), and the grown cache."""
@@ -177,64 +179,64 @@ class MoonshineRecogniser:
         logits, *filled = self._decoder.run(self._outputs, inputs)
         return logits[0], dict(zip(self._pasts, filled, strict=True))
 
-    def _centre(self, filled: dict[str, Any], length: int) -> int:
+    def _attention_centre(self, filled: dict[str, Any], length: int) -> int:
         heads = [filled[f"past_key_values.{layer}.encoder.key"][0, head, -1] for layer, head in ALIGNMENT_HEADS]
         weights = np.sum(heads, axis=0)
         frames = len(weights)
         centre = float((weights * np.arange(frames)).sum() / weights.sum())
         return int(centre * length / frames)
 
-    def _words(self, pieces: list[_Piece], length: int) -> list[HeardWord]:
-        groups: list[list[_Piece]] = []
-        for piece in pieces:
-            if piece.token == EOS:
+    def _words(self, tokens: list[_Token], length: int) -> list[RecognisedWord]:
+        groups: list[list[_Token]] = []
+        for piece in tokens:
+            if piece.id == EOS:
                 break
-            if not groups or self._pieces[piece.token].startswith(SPACE):
+            if not groups or self._vocabulary[piece.id].startswith(SPACE):
                 groups.append([])
             groups[-1].append(piece)
-        words: list[HeardWord] = []
+        words: list[RecognisedWord] = []
         for at, group in enumerate(groups):
             text = self._text(group)
             if not text:
                 continue
-            start = min(max(group[0].centre - EARLY, 0), length - 1)
+            start = min(max(group[0].centre - ATTENTION_LAG, 0), length - 1)
             last = len(self._text(group[-1:]))
-            lasting = samples(min(LONGEST, BASE + LETTER * last))
+            lasting = samples(min(LAST_TOKEN_MAX, LAST_TOKEN_BASE + LAST_TOKEN_PER_LETTER * last))
             end = max(group[-1].centre + lasting, start + 1)
             if at + 1 < len(groups):
-                follows = max(groups[at + 1][0].centre - EARLY, start + 1)
-                end = follows if follows - end < CLOSE else end
+                follows = max(groups[at + 1][0].centre - ATTENTION_LAG, start + 1)
+                end = follows if follows - end < MIN_PAUSE else end
             confidence = float(np.exp(np.mean([piece.logprob for piece in group])))
-            words.append(HeardWord(text, start, end, confidence))
+            words.append(RecognisedWord(text, start, end, confidence))
         return words
 
-    def _text(self, group: list[_Piece]) -> str:
-        raw = b"".join(self._pieces[piece.token] for piece in group)
+    def _text(self, group: list[_Token]) -> str:
+        raw = b"".join(self._vocabulary[piece.id] for piece in group)
         return raw.replace(SPACE, b" ").decode("utf-8", errors="ignore").strip()
 
 
-def _from_onset(words: list[HeardWord], audio: Samples) -> list[HeardWord]:
+def _start_at_onset(words: list[RecognisedWord], audio: Samples) -> list[RecognisedWord]:
     """The first word begins where the sound does: nothing was decoded before it that attention could tell apart."""
     if not words:
         return words
     heard = audio[: max(words[0].end, HOP)]
     loudness = np.sqrt(np.mean(heard[: len(heard) // HOP * HOP].reshape(-1, HOP) ** 2, axis=1))
-    loud = loudness > max(ONSET * float(loudness.max()), ABOVE_FLOOR * float(loudness[:FLOOR].mean()))
+    loud = loudness > max(ONSET_SHARE * float(loudness.max()), NOISE_FACTOR * float(loudness[:NOISE_HOPS].mean()))
     if not loud.any():
         return words
-    onset = max(int(np.argmax(loud)) * HOP, words[0].start - FARTHEST)
+    onset = max(int(np.argmax(loud)) * HOP, words[0].start - MAX_ONSET_LEAD)
     return [replace(words[0], start=min(words[0].start, onset)), *words[1:]]
 
 
-def even(audio: Samples) -> Samples:
+def raise_level(audio: Samples) -> Samples:
     """Quiet audio raised to the level the model knows best; a distant microphone reads as well as a near one."""
     level = float(np.sqrt(np.mean(audio.astype(np.float64) ** 2)))
-    gain = min(MOST_GAIN, LEVEL / level) if level > 0 else 1.0
+    gain = min(MAX_GAIN, TARGET_RMS / level) if level > 0 else 1.0
     raised: Samples = np.clip(audio * np.float32(gain), -1.0, 1.0)
     return raised if gain > 1.0 else audio
 
 
-def read_vocabulary(data: bytes) -> list[bytes]:
+def parse_vocabulary(data: bytes) -> list[bytes]:
     """Token texts of a Moonshine `tokenizer.bin`: each a length (one byte, or two from 128) and its bytes.
 
     Raises ModelCorrupt when the lengths do not add up.

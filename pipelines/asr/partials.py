@@ -4,66 +4,66 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pipelines.asr.recogniser import Heard, HeardWord, plain
+from pipelines.asr.recogniser import RecognisedWord, RecognitionResult, normalise_word
 from pipelines.types import samples
 
-LONGEST = samples(5.0)
+MAX_REREAD = samples(5.0)
 """Audio that is read again whole; of more, the beginning is kept as it was read"""
-AGAIN = samples(2.5)
+REREAD = samples(2.5)
 """Audio at the end that is always read again: what a recogniser makes of it depends on what follows"""
-EARLY = samples(0.05)
+WORD_LEAD = samples(0.05)
 """Room before a word that begins where another ends"""
 
 
 @dataclass(slots=True)
-class Growing:
+class PartialTranscript:
     """What is known of one growing slice; only provisional text comes from here."""
 
     key: tuple[int, int] = (-1, -1)
     """Index and first sample of the slice"""
     anchor: int = 0
     """Sample of the slice from which it is read again"""
-    kept: tuple[HeardWord, ...] = ()
+    settled: tuple[RecognisedWord, ...] = ()
     """Words before it"""
-    words: tuple[HeardWord, ...] = ()
+    open_words: tuple[RecognisedWord, ...] = ()
     """Words behind it as last read, with times from the start of the slice"""
     draft: object = None
     """What the recogniser made of the audio behind the anchor"""
 
     @property
-    def kept_text(self) -> str:
+    def settled_text(self) -> str:
         """The text before the anchor."""
-        return " ".join(word.text for word in self.kept)
+        return " ".join(word.text for word in self.settled)
 
-    def begin(self, key: tuple[int, int], length: int) -> int:
+    def start(self, key: tuple[int, int], length: int) -> int:
         """Where to read from, now that the slice has so many samples."""
         if key != self.key:
-            self.key, self.anchor, self.kept, self.words, self.draft = key, 0, (), (), None
-        elif length - self.anchor > LONGEST:
-            self._move(length - AGAIN)
+            self.key, self.anchor, self.settled, self.open_words, self.draft = key, 0, (), (), None
+        elif length - self.anchor > MAX_REREAD:
+            self._move_anchor(length - REREAD)
         return self.anchor
 
-    def took(self, heard: Heard) -> Heard:
+    def extend(self, result: RecognitionResult) -> RecognitionResult:
         """The whole slice, from what was read behind the anchor."""
-        words = [replace(word, start=word.start + self.anchor, end=word.end + self.anchor) for word in heard.words]
-        if words and self.words and plain(words[0].text) == plain(self.words[0].text):
+        words = [replace(word, start=word.start + self.anchor, end=word.end + self.anchor) for word in result.words]
+        if words and self.open_words and normalise_word(words[0].text) == normalise_word(self.open_words[0].text):
             # a recogniser takes what it reads for a new sentence and writes its first word so
-            words[0] = replace(words[0], text=self.words[0].text)
-        self.words, self.draft = tuple(words), heard.draft
-        return replace(heard, words=(*self.kept, *self.words), draft=None)
+            words[0] = replace(words[0], text=self.open_words[0].text)
+        self.open_words, self.draft = tuple(words), result.draft
+        return replace(result, words=(*self.settled, *self.open_words), draft=None)
 
-    def _move(self, latest: int) -> None:
+    def _move_anchor(self, latest: int) -> None:
         """Put the anchor into the longest pause of its last part before `latest`."""
         middle = (self.anchor + latest) // 2
         gaps = [
             (after.start - before.end, number)
-            for number, (before, after) in enumerate(zip(self.words, self.words[1:], strict=False), 1)
+            for number, (before, after) in enumerate(zip(self.open_words, self.open_words[1:], strict=False), 1)
             if middle <= after.start <= latest
         ]
         if not gaps:
             return
         number = max(gaps)[1]
-        before, after = self.words[number - 1 : number + 1]
-        self.anchor = max((before.end + after.start) // 2 - EARLY, before.start)
-        self.kept = (*self.kept, *self.words[:number])
-        self.words, self.draft = self.words[number:], None
+        before, after = self.open_words[number - 1 : number + 1]
+        self.anchor = max((before.end + after.start) // 2 - WORD_LEAD, before.start)
+        self.settled = (*self.settled, *self.open_words[:number])
+        self.open_words, self.draft = self.open_words[number:], None

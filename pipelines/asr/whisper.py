@@ -10,18 +10,25 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.asr.recogniser import Heard, HeardWord, Request, believable, compression_ratio, tidy
-from pipelines.asr.whisper_batch import Manner, Piece, context, read_together
+from pipelines.asr.recogniser import (
+    RecognisedWord,
+    RecognitionRequest,
+    RecognitionResult,
+    compression_ratio,
+    fix_word_times,
+    is_plausible,
+)
+from pipelines.asr.whisper_batch import BatchItem, DecodingOptions, decode_batch, prompt_tokens
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
 from pipelines.types import SAMPLE_RATE, Samples, samples
 
-SHORTEST = SAMPLE_RATE // 10
+MIN_SAMPLES = SAMPLE_RATE // 10
 """Samples below which there is nothing to read (0.1 s)"""
-BEAM = 5
+BEAM_SIZE = 5
 """Hypotheses kept for final results on a GPU"""
-AT_ONCE = 16
+GPU_BATCH = 16
 """Slices that a GPU reads together; their spectrograms and what the model makes of them take its memory"""
-NO_REPEAT = 3
+NO_REPEAT_NGRAM = 3
 """Words that may not follow each other twice in a second reading"""
 PROMPT_CHARACTERS = 400
 """Characters of earlier text that are given as context"""
@@ -29,9 +36,9 @@ TRIAL_SECONDS = 5
 """Length of the speech with which a model's pace is measured: a common slice"""
 TRIAL_TOKENS = 24
 """Tokens that people say in that time"""
-FAILURES = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
+LIBRARY_ERRORS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 """What the libraries raise on a slice that they cannot read"""
-NEEDED = ("model.bin", "config.json", "tokenizer.json")
+REQUIRED_FILES = ("model.bin", "config.json", "tokenizer.json")
 """Files without which a model's folder cannot be loaded"""
 
 
@@ -60,45 +67,49 @@ class WhisperRecogniser:
         hotwords: Sequence[str] = (),
         partial: bool = False,
         draft: object = None,
-    ) -> Heard:
+    ) -> RecognitionResult:
         """Read one slice of speech; raises BlockError.
 
         Temperature stays 0, so that the same audio gives the same words; a final result that is not to be
         believed is read once more, without context and without repeating itself.
         """
-        if len(audio) < SHORTEST:
-            return Heard()
+        if len(audio) < MIN_SAMPLES:
+            return RecognitionResult()
         if self.at_once > 1:
-            return self._read_some([Request(audio, prompt, language, tuple(hotwords), partial)], partial)[0]
-        self._check(language)
+            return self._recognise_together(
+                [RecognitionRequest(audio, prompt, language, tuple(hotwords), partial)], partial
+            )[0]
+        self._check_language(language)
         options: dict[str, Any] = {
             "language": language,
-            "initial_prompt": _end(prompt),
-            "hotwords": _joined(hotwords),
-            "beam_size": self._beam(partial),
+            "initial_prompt": _prompt_tail(prompt),
+            "hotwords": _join_hotwords(hotwords),
+            "beam_size": self._beam_size(partial),
             "without_timestamps": partial,
         }
-        heard = self._read(audio, options)
-        if partial or believable(heard, len(audio)):
+        heard = self._transcribe(audio, options)
+        if partial or is_plausible(heard, len(audio)):
             return heard
-        again = self._read(audio, {**options, "initial_prompt": None, "no_repeat_ngram_size": NO_REPEAT})
-        return again if believable(again, len(audio)) else heard
+        again = self._transcribe(audio, {**options, "initial_prompt": None, "no_repeat_ngram_size": NO_REPEAT_NGRAM})
+        return again if is_plausible(again, len(audio)) else heard
 
-    def read_all(self, requests: Sequence[Request]) -> list[Heard]:
+    def read_all(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
         """Read slices as `read` would, `at_once` at a time; raises BlockError when any of them fails.
 
         Numbers of 16 bits round differently in other company: words may differ where two are about as likely.
         """
-        heard = [Heard()] * len(requests)
+        heard = [RecognitionResult()] * len(requests)
         for partial in (False, True):
             rows = [
                 row
                 for row, request in enumerate(requests)
-                if request.partial == partial and len(request.audio) >= SHORTEST
+                if request.partial == partial and len(request.audio) >= MIN_SAMPLES
             ]
             for first in range(0, len(rows), self.at_once):
                 some = rows[first : first + self.at_once]
-                for row, one in zip(some, self._read_some([requests[row] for row in some], partial), strict=True):
+                for row, one in zip(
+                    some, self._recognise_together([requests[row] for row in some], partial), strict=True
+                ):
                     heard[row] = one
         return heard
 
@@ -109,11 +120,11 @@ class WhisperRecogniser:
         """
         noise = np.random.default_rng(0).normal(0, 0.05, TRIAL_SECONDS * SAMPLE_RATE).astype(np.float32)
         if self.at_once > 1:
-            manner = Manner(self._beam(False), exactly=TRIAL_TOKENS)
-            requests = [Request(noise, language="en")] * self.at_once
+            manner = DecodingOptions(self._beam_size(False), exact_tokens=TRIAL_TOKENS)
+            requests = [RecognitionRequest(noise, language="en")] * self.at_once
             for _ in range(2):
                 began = time.perf_counter()
-                self._read_pieces(requests, [self._piece(request) for request in requests], manner)
+                self._decode_batch(requests, [self._batch_item(request) for request in requests], manner)
             return (time.perf_counter() - began) / TRIAL_SECONDS / self.at_once
         eot = self.model.hf_tokenizer.token_to_id("<|endoftext|>")
         options = {
@@ -123,58 +134,64 @@ class WhisperRecogniser:
             "suppress_tokens": [-1, eot],
             "max_new_tokens": TRIAL_TOKENS,
         }
-        self._read(noise, options)
+        self._transcribe(noise, options)
         before = time.perf_counter()
-        self._read(noise, options)
+        self._transcribe(noise, options)
         return (time.perf_counter() - before) / TRIAL_SECONDS
 
-    def _read_some(self, requests: Sequence[Request], partial: bool) -> list[Heard]:
+    def _recognise_together(self, requests: Sequence[RecognitionRequest], partial: bool) -> list[RecognitionResult]:
         for request in requests:
-            self._check(request.language)
-        manner = Manner(self._beam(partial))
-        pieces = [self._piece(request) for request in requests]
+            self._check_language(request.language)
+        manner = DecodingOptions(self._beam_size(partial))
+        pieces = [self._batch_item(request) for request in requests]
         spectrograms = [piece.features for piece in pieces]
-        heard = self._read_pieces(requests, pieces, manner)
+        heard = self._decode_batch(requests, pieces, manner)
         doubtful = [
-            row for row, request in enumerate(requests) if not (partial or believable(heard[row], len(request.audio)))
+            row for row, request in enumerate(requests) if not (partial or is_plausible(heard[row], len(request.audio)))
         ]
         if doubtful:
             again = [replace(requests[row], prompt=None) for row in doubtful]
-            pieces = [self._piece(request, spectrograms[row]) for row, request in zip(doubtful, again, strict=True)]
-            second = self._read_pieces(again, pieces, replace(manner, no_repeat=NO_REPEAT))
+            pieces = [
+                self._batch_item(request, spectrograms[row]) for row, request in zip(doubtful, again, strict=True)
+            ]
+            second = self._decode_batch(again, pieces, replace(manner, no_repeat_ngram=NO_REPEAT_NGRAM))
             for row, one in zip(doubtful, second, strict=True):
-                heard[row] = one if believable(one, len(requests[row].audio)) else heard[row]
+                heard[row] = one if is_plausible(one, len(requests[row].audio)) else heard[row]
         return heard
 
-    def _piece(self, request: Request, spectrogram: Any = None) -> Piece:
-        hotwords = _joined(request.hotwords)
+    def _batch_item(self, request: RecognitionRequest, spectrogram: Any = None) -> BatchItem:
+        hotwords = _join_hotwords(request.hotwords)
         features = self.model.feature_extractor(request.audio) if spectrogram is None else spectrogram
-        return Piece(features, request.language, context(self.model, _end(request.prompt), hotwords), hotwords)
+        return BatchItem(
+            features, request.language, prompt_tokens(self.model, _prompt_tail(request.prompt), hotwords), hotwords
+        )
 
-    def _read_pieces(self, requests: Sequence[Request], pieces: Sequence[Piece], manner: Manner) -> list[Heard]:
+    def _decode_batch(
+        self, requests: Sequence[RecognitionRequest], pieces: Sequence[BatchItem], manner: DecodingOptions
+    ) -> list[RecognitionResult]:
         try:
-            read_together(self.model, pieces, manner)
-        except FAILURES as error:
-            raise self._failed(error) from error
+            decode_batch(self.model, pieces, manner)
+        except LIBRARY_ERRORS as error:
+            raise self._error(error) from error
         return [
             replace(
-                _heard(piece.said, piece.language, len(request.audio)),
-                language_confidence=_probability(piece.confidence),
+                _to_result(piece.segments, piece.language, len(request.audio)),
+                language_probability=_probability(piece.language_probability),
             )
             for request, piece in zip(requests, pieces, strict=True)
         ]
 
-    def _check(self, language: str | None) -> None:
+    def _check_language(self, language: str | None) -> None:
         if language is not None and language not in self.model.supported_languages:
             raise BlockError("speech", f"Whisper {self.name} does not know the language {language[:20]!r}")
 
-    def _beam(self, partial: bool) -> int:
-        return BEAM if self.device.startswith("cuda") and not partial else 1
+    def _beam_size(self, partial: bool) -> int:
+        return BEAM_SIZE if self.device.startswith("cuda") and not partial else 1
 
-    def _failed(self, error: Exception) -> BlockError:
+    def _error(self, error: Exception) -> BlockError:
         return BlockError("speech", f"Whisper {self.name} could not read a slice: {str(error)[:200]}")
 
-    def _read(self, audio: Samples, options: dict[str, Any]) -> Heard:
+    def _transcribe(self, audio: Samples, options: dict[str, Any]) -> RecognitionResult:
         try:
             segments, info = self.model.transcribe(
                 audio,
@@ -186,10 +203,10 @@ class WhisperRecogniser:
                 **options,
             )
             found = list(segments)
-        except FAILURES as error:
-            raise self._failed(error) from error
-        heard = _heard(found, info.language, len(audio))
-        return replace(heard, language_confidence=_probability(info.language_probability))
+        except LIBRARY_ERRORS as error:
+            raise self._error(error) from error
+        heard = _to_result(found, info.language, len(audio))
+        return replace(heard, language_probability=_probability(info.language_probability))
 
 
 def load_folder(
@@ -231,38 +248,40 @@ def load_folder(
     except Exception as error:
         # The tokenizers library raises bare exceptions for a damaged tokenizer.json.
         raise ModelCorrupt(f"the tokenizer of the Whisper model in {folder} is damaged") from error
-    return WhisperRecogniser(model, name, device, at_once or (AT_ONCE if on_gpu else 1))
+    return WhisperRecogniser(model, name, device, at_once or (GPU_BATCH if on_gpu else 1))
 
 
 def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise ModelMissing(f"there is no Whisper model at {folder}: a folder in CTranslate2's format is needed")
-    missing = [file for file in NEEDED if not (folder / file).is_file()]
+    missing = [file for file in REQUIRED_FILES if not (folder / file).is_file()]
     if missing:
         raise ModelMissing(f"the Whisper model in {folder} lacks {', '.join(missing)}")
 
 
-def _end(prompt: str | None) -> str | None:
+def _prompt_tail(prompt: str | None) -> str | None:
     return (prompt or "")[-PROMPT_CHARACTERS:] or None
 
 
-def _joined(hotwords: Sequence[str]) -> str | None:
+def _join_hotwords(hotwords: Sequence[str]) -> str | None:
     return ", ".join(hotwords) or None
 
 
-def _heard(segments: Sequence[Any], language: str | None, length: int) -> Heard:
+def _to_result(segments: Sequence[Any], language: str | None, length: int) -> RecognitionResult:
     words = [
-        HeardWord(word.word, samples(float(word.start)), samples(float(word.end)), _probability(word.probability))
+        RecognisedWord(word.word, samples(float(word.start)), samples(float(word.end)), _probability(word.probability))
         for segment in segments
         for word in segment.words or ()
     ]
-    tidied = tidy(words, length)
+    tidied = fix_word_times(words, length)
     if not segments:
-        return Heard(language=language)
+        return RecognitionResult(language=language)
     weights = [max(1, len(segment.tokens)) for segment in segments]
     logprob = sum(s.avg_logprob * weight for s, weight in zip(segments, weights, strict=True)) / sum(weights)
     text = " ".join(word.text for word in tidied)
-    return Heard(tidied, language, logprob, max(s.no_speech_prob for s in segments), compression_ratio(text))
+    return RecognitionResult(
+        tidied, language, logprob, max(s.no_speech_prob for s in segments), compression_ratio(text)
+    )
 
 
 def _probability(value: float) -> float | None:

@@ -15,18 +15,18 @@ from typing import Any
 
 import numpy as np
 
-STEP = 8
+PROMPT_MULTIPLE = 8
 """Tokens before the start of a transcript come in multiples of this: only slices with as many are decoded together"""
-NO_SPEECH = 0.6
+NO_SPEECH_THRESHOLD = 0.6
 """Probability of "no speech here" above which a round brings nothing, unless its text is likely"""
-LIKELY = -1.0
+LOGPROB_THRESHOLD = -1.0
 """Mean log probability above which it is; this and the one before are faster-whisper's own"""
 PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 """Punctuation that belongs to the word behind or before it; again as faster-whisper has it"""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class DecodedSegment:
     """One segment of a reading."""
 
     words: tuple[Any, ...]
@@ -37,18 +37,18 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class DecodingOptions:
     """How all slices of one call are read."""
 
-    beam: int = 1
-    no_repeat: int = 0
+    beam_size: int = 1
+    no_repeat_ngram: int = 0
     """Length of the phrases that may not come twice; 0 lets all"""
-    exactly: int | None = None
+    exact_tokens: int | None = None
     """Tokens to write whatever is heard, to measure how long that takes"""
 
 
 @dataclass(slots=True, eq=False)
-class Piece:
+class BatchItem:
     """One slice and how far it has been read."""
 
     features: Any
@@ -57,12 +57,12 @@ class Piece:
     prompt: Sequence[int]
     """Tokens of the text before it"""
     hotwords: str | None
-    confidence: float = 1.0
+    language_probability: float = 1.0
     """Probability of the language, where it was detected"""
-    said: list[Said] = field(default_factory=list)
+    segments: list[DecodedSegment] = field(default_factory=list)
     seek: int = 0
     """Frame from which it is read in the next round"""
-    last: float = 0.0
+    last_word_end: float = 0.0
     """Seconds at which the last word ended"""
 
     @property
@@ -71,25 +71,25 @@ class Piece:
         return int(self.features.shape[-1]) - 1
 
 
-def context(model: Any, prompt: str | None, hotwords: str | None) -> list[int]:
+def prompt_tokens(model: Any, prompt: str | None, hotwords: str | None) -> list[int]:
     """Tokens of the text before a slice, cut at its beginning so that slices with other texts can go along."""
     text = (prompt or "").strip()
-    tokens: list[int] = _encode(model, " " + text)[-_most(model) :] if text else []
-    first = 1 + len(_encode(model, " " + hotwords.strip())[: _most(model)] if hotwords else ())
-    return tokens[(first + len(tokens)) % STEP :]
+    tokens: list[int] = _encode(model, " " + text)[-_max_prompt_tokens(model) :] if text else []
+    first = 1 + len(_encode(model, " " + hotwords.strip())[: _max_prompt_tokens(model)] if hotwords else ())
+    return tokens[(first + len(tokens)) % PROMPT_MULTIPLE :]
 
 
-def read_together(model: Any, pieces: Sequence[Piece], manner: Manner) -> None:
+def decode_batch(model: Any, items: Sequence[BatchItem], options: DecodingOptions) -> None:
     """Read every piece to its end with a `faster_whisper.WhisperModel`.
 
     Gives each its segments and its language. Raises whatever the library raises.
     """
-    while batch := [piece for piece in pieces if piece.seek < piece.frames]:
-        _Round(model, batch, manner).take()
+    while batch := [piece for piece in items if piece.seek < piece.frames]:
+        _Round(model, batch, options).run()
 
 
 @dataclass(slots=True)
-class _Found:
+class _Decoded:
     """What the decoder wrote for one slice."""
 
     result: Any
@@ -103,52 +103,52 @@ class _Found:
     """Whether a time stamp says that nothing follows"""
 
     @property
-    def silent(self) -> bool:
+    def is_silence(self) -> bool:
         """Whether this is no speech."""
-        return bool(self.result.no_speech_prob > NO_SPEECH and not self.logprob > LIKELY)
+        return bool(self.result.no_speech_prob > NO_SPEECH_THRESHOLD and not self.logprob > LOGPROB_THRESHOLD)
 
 
 class _Round:
     """The next 30 s of each slice."""
 
-    def __init__(self, model: Any, batch: Sequence[Piece], manner: Manner) -> None:
+    def __init__(self, model: Any, batch: Sequence[BatchItem], options: DecodingOptions) -> None:
         from faster_whisper.audio import pad_or_trim
 
-        self.model, self.batch, self.manner = model, batch, manner
+        self.model, self.batch, self.manner = model, batch, options
         most = model.feature_extractor.nb_max_frames
         self.sizes = [min(most, piece.frames - piece.seek) for piece in batch]
         windows = [
             pad_or_trim(piece.features[:, piece.seek : piece.seek + size])
             for piece, size in zip(batch, self.sizes, strict=True)
         ]
-        self.encoded = _Encoded(model.encode(np.stack(windows)), len(batch))
+        self.encoded = _EncoderOutput(model.encode(np.stack(windows)), len(batch))
 
-    def take(self) -> None:
+    def run(self) -> None:
         """Decode, align, and move every slice on."""
-        self._detect([row for row, piece in enumerate(self.batch) if piece.language is None])
+        self._detect_languages([row for row, piece in enumerate(self.batch) if piece.language is None])
         self.tokenizers = [_tokenizer(self.model, piece.language) for piece in self.batch]
         prompts = [self._prompt(row) for row in range(len(self.batch))]
         found: dict[int, Any] = {}
         # the library takes prompts together only where their transcripts start at the same token
         for rows in _groups(range(len(self.batch)), lambda row: len(prompts[row])):
             found.update(zip(rows, self._generate(rows, [prompts[row] for row in rows]), strict=True))
-        kept = {row: _Found(result, _logprob(result)) for row, result in found.items()}
-        for row in [row for row, one in kept.items() if one.silent]:
+        kept = {row: _Decoded(result, _logprob(result)) for row, result in found.items()}
+        for row in [row for row, one in kept.items() if one.is_silence]:
             self.batch[row].seek += self.sizes[row]
             del kept[row]
         for rows in _groups(kept, lambda row: self.batch[row].language):
             self._align(rows, kept)
 
-    def _detect(self, rows: Sequence[int]) -> None:
+    def _detect_languages(self, rows: Sequence[int]) -> None:
         if not rows:
             return
         if not self.model.model.is_multilingual:
             for row in rows:
                 self.batch[row].language = "en"
             return
-        for row, guesses in zip(rows, self.model.model.detect_language(self.encoded.of(rows)), strict=True):
+        for row, guesses in zip(rows, self.model.model.detect_language(self.encoded.rows(rows)), strict=True):
             token, probability = guesses[0]
-            self.batch[row].language, self.batch[row].confidence = token[2:-2], probability
+            self.batch[row].language, self.batch[row].language_probability = token[2:-2], probability
 
     def _prompt(self, row: int) -> list[int]:
         piece = self.batch[row]
@@ -165,16 +165,16 @@ class _Round:
 
         model, manner = self.model, self.manner
         tokenizer = self.tokenizers[rows[0]]
-        suppressed = [-1] if manner.exactly is None else [-1, tokenizer.eot]
-        length = model.max_length if manner.exactly is None else len(prompts[0]) + manner.exactly
+        suppressed = [-1] if manner.exact_tokens is None else [-1, tokenizer.eot]
+        length = model.max_length if manner.exact_tokens is None else len(prompts[0]) + manner.exact_tokens
         results: list[Any] = model.model.generate(
-            self.encoded.of(rows),
+            self.encoded.rows(rows),
             prompts,
-            beam_size=manner.beam,
+            beam_size=manner.beam_size,
             patience=1,
             length_penalty=1,
             repetition_penalty=1,
-            no_repeat_ngram_size=manner.no_repeat,
+            no_repeat_ngram_size=manner.no_repeat_ngram,
             max_length=length,
             return_scores=True,
             return_no_speech_prob=True,
@@ -183,7 +183,7 @@ class _Round:
         )
         return results
 
-    def _align(self, rows: Sequence[int], kept: dict[int, _Found]) -> None:
+    def _align(self, rows: Sequence[int], kept: dict[int, _Decoded]) -> None:
         """Times for the words of slices in one language."""
         tokenizer = self.tokenizers[rows[0]]
         for row in rows:
@@ -193,11 +193,11 @@ class _Round:
             for row in rows
         ]
         sizes = [self.sizes[row] for row in rows]
-        alignments = self.model.find_alignment(tokenizer, texts, self.encoded.of(rows), sizes)
+        alignments = self.model.find_alignment(tokenizer, texts, self.encoded.rows(rows), sizes)
         for row, alignment in zip(rows, alignments, strict=True):
-            self._note(row, kept[row], alignment)
+            self._keep_and_advance(row, kept[row], alignment)
 
-    def _split(self, row: int, found: _Found) -> None:
+    def _split(self, row: int, found: _Decoded) -> None:
         piece, size = self.batch[row], self.sizes[row]
         frame = self.model.feature_extractor.time_per_frame
         found.segments, found.seek, found.ended = self.model._split_segments_by_timestamps(
@@ -209,7 +209,7 @@ class _Round:
             seek=piece.seek,
         )
 
-    def _note(self, row: int, found: _Found, alignment: list[Any]) -> None:
+    def _keep_and_advance(self, row: int, found: _Decoded, alignment: list[Any]) -> None:
         """Keep what was said and move on: to the end of the last word, where this round did not hold all."""
         from faster_whisper.transcribe import Word
         from faster_whisper.utils import get_end
@@ -219,7 +219,7 @@ class _Round:
         # first: so each is given to it alone, with its part of the common alignment.
         alone = copy.copy(self.model)
         alone.find_alignment = lambda *_: [alignment]
-        alone.add_word_timestamps([segments], tokenizer, None, 0, PREPENDED, APPENDED, piece.last)
+        alone.add_word_timestamps([segments], tokenizer, None, 0, PREPENDED, APPENDED, piece.last_word_end)
         end = get_end(segments)
         offset = piece.seek * self.model.feature_extractor.time_per_frame
         if piece.seek + self.sizes[row] >= piece.frames:
@@ -228,26 +228,28 @@ class _Round:
             piece.seek = round(end * self.model.frames_per_second)
         else:
             piece.seek = found.seek
-        piece.last = piece.last if end is None else end
+        piece.last_word_end = piece.last_word_end if end is None else end
         piece.prompt = ()  # a further round goes on behind this one's text
         for segment in segments:
             if segment["start"] != segment["end"] and tokenizer.decode(segment["tokens"]).strip():
                 words = tuple(Word(**word) for word in segment["words"])
-                piece.said.append(Said(words, segment["tokens"], found.logprob, found.result.no_speech_prob))
+                piece.segments.append(
+                    DecodedSegment(words, segment["tokens"], found.logprob, found.result.no_speech_prob)
+                )
 
 
-class _Encoded:
+class _EncoderOutput:
     """What the encoder made of a batch, whole or in parts."""
 
     def __init__(self, whole: Any, rows: int) -> None:
-        self._whole, self._rows = whole, rows
+        self._whole, self._count = whole, rows
         self._array: Any = None
 
-    def of(self, rows: Sequence[int]) -> Any:
+    def rows(self, rows: Sequence[int]) -> Any:
         """A `ctranslate2.StorageView` of these rows."""
         from ctranslate2 import Device, StorageView
 
-        if len(rows) == self._rows:
+        if len(rows) == self._count:
             return self._whole
         if self._array is None:
             # the library cuts no batch, so that a part of one goes by way of the processor
@@ -273,7 +275,7 @@ def _encode(model: Any, text: str) -> list[int]:
     return tokens
 
 
-def _most(model: Any) -> int:
+def _max_prompt_tokens(model: Any) -> int:
     """Tokens of earlier text that a model takes, and of hotwords."""
     return int(model.max_length) // 2 - 1
 

@@ -16,21 +16,21 @@ from typing import Any
 from pipelines.errors import AudioError
 from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE
 
-MAX_FRAME = 1 << 18
+MAX_FRAME_SAMPLES = 1 << 18
 """Samples of each channel that a packet may be decoded to; FLAC, whose packets are the longest in use, has 65535"""
-MOST_ALLOCATED = 64 << 20
+MAX_ALLOCATION = 64 << 20
 """Bytes that FFmpeg may allocate at once. It makes the index of an M4A as long as its header says, however little of it
 there is; this is enough for that of 15 hours"""
-LONGEST_NAME = 128
+MAX_LAYOUT_NAME = 128
 """Characters of a channel layout's name from which on PyAV cuts it off"""
-MOST_TOO_LONG = 16
+MAX_OVERSIZED_PACKETS = 16
 """Packets that may be too long for the memory there is, before their stream is"""
-SAMPLE = 4
+SAMPLE_BYTES = 4
 """Bytes of one sample of one channel"""
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class DecodedAudio:
     """A stretch of decoded sound: float32, little endian, the channels of each sample one after another."""
 
     rate: int
@@ -39,7 +39,7 @@ class Sound:
     data: bytes
 
 
-def decoded(container: Any) -> Iterator[Sound]:
+def decode_audio(container: Any) -> Iterator[DecodedAudio]:
     """All sound of an open container's first audio stream.
 
     Raises AudioError when there is none or none of it could be decoded, and what `failures` lists.
@@ -51,17 +51,17 @@ def decoded(container: Any) -> Iterator[Sound]:
     form: tuple[int, str, str] | None = None
     for frame in _frames(container):
         rate, channels = frame.sample_rate, frame.layout.nb_channels
-        _require_possible(rate, channels)
+        _require_supported(rate, channels)
         if form != (rate, frame.format.name, frame.layout.name):
             form = (rate, frame.format.name, frame.layout.name)
             # One plane: PyAV counts the planes of a frame to a null pointer, and finds none behind the eighth.
             packed = av.AudioResampler(format="flt", rate=rate)
-        for part in packed.resample(_plainly_laid_out(frame)):
-            yield Sound(rate, channels, _bytes(part, SAMPLE))
+        for part in packed.resample(_with_simple_layout(frame)):
+            yield DecodedAudio(rate, channels, _bytes(part, SAMPLE_BYTES))
 
 
 @cache
-def bound_ffmpeg() -> bool:
+def limit_ffmpeg() -> bool:
     """Let FFmpeg allocate `MOST_ALLOCATED` bytes at once at most, and start no threads: for sound they bring nothing.
 
     Whether it could be told so: only where the libraries are those that come with PyAV.
@@ -72,19 +72,19 @@ def bound_ffmpeg() -> bool:
     libraries = [*packages.glob("av.libs/*avutil*"), *packages.glob("av/.dylibs/*avutil*")]
     for library in libraries:
         avutil = ctypes.CDLL(str(library))
-        avutil.av_max_alloc(ctypes.c_size_t(MOST_ALLOCATED))
+        avutil.av_max_alloc(ctypes.c_size_t(MAX_ALLOCATION))
         avutil.av_cpu_force_count(ctypes.c_int(1))
     return bool(libraries)
 
 
-def failures() -> tuple[type[Exception], ...]:
+def pyav_errors() -> tuple[type[Exception], ...]:
     """What PyAV raises on input that it cannot read; not all of it is a ValueError or an OSError."""
     import av
 
     return (av.FFmpegError, OSError, ValueError, EOFError, MemoryError)
 
 
-def reason(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Why something could not be read, in a few words."""
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return "it asks for more memory than its size explains"
@@ -97,7 +97,7 @@ def require_audio(container: Any) -> None:
         raise AudioError("the file holds no audio")
 
 
-def _require_possible(rate: int, channels: int) -> None:
+def _require_supported(rate: int, channels: int) -> None:
     """What a container says of itself has the limits of raw audio: at 1 Hz each byte would become seconds."""
     if not MIN_RATE <= rate <= MAX_RATE:
         raise AudioError(f"its sample rate is {rate} Hz: convert it to one of {MIN_RATE} to {MAX_RATE} Hz")
@@ -105,11 +105,11 @@ def _require_possible(rate: int, channels: int) -> None:
         raise AudioError(f"it has {channels} channels: convert it to 1 to {MAX_CHANNELS} of them")
 
 
-def _plainly_laid_out(frame: Any) -> Any:
+def _with_simple_layout(frame: Any) -> Any:
     """The frame; where PyAV cannot name all places of its channels, a copy that counts them only."""
     import av
 
-    if len(frame.layout.name) < LONGEST_NAME or frame.format.is_planar:
+    if len(frame.layout.name) < MAX_LAYOUT_NAME or frame.format.is_planar:
         return frame
     layout = f"{frame.layout.nb_channels} channels"
     plain = av.AudioFrame(format=frame.format.name, layout=layout, samples=frame.samples)
@@ -125,7 +125,7 @@ def _bytes(frame: Any, sample: int) -> bytes:
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
     """Its packets; one whose length is damaged, so that there is no room for it, is left out."""
-    for left in reversed(range(MOST_TOO_LONG + 1)):
+    for left in reversed(range(MAX_OVERSIZED_PACKETS + 1)):
         try:
             yield from container.demux(stream)
             return
@@ -141,7 +141,7 @@ def _frames(container: Any) -> Iterator[Any]:
     damaged = heard = 0
     stream = container.streams.audio[0]
     if stream.codec_context is not None:  # there is none where the codec is unknown, and decoding says so
-        stream.codec_context.options = {"max_samples": str(MAX_FRAME)}
+        stream.codec_context.options = {"max_samples": str(MAX_FRAME_SAMPLES)}
     for packet in _packets(container, stream):
         try:
             frames = packet.decode()

@@ -11,16 +11,25 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipelines.audio import decoder_worker as wire
-from pipelines.audio.containers import SAMPLE, Sound
+from pipelines.audio.containers import SAMPLE_BYTES, DecodedAudio
 from pipelines.errors import AudioError, StoreError
 from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE
 
-ENDING = 5.0
+EXIT_TIMEOUT = 5.0
 """Seconds that a decoder which has closed its pipe has to end by itself, so that it can be told why it ended"""
-SILENT = 300.0
+STALL_TIMEOUT = 300.0
 """Seconds after which a decoder that neither speaks nor listens is looked at once more, and then ended; waking from a
 sleep of the machine counts as one look"""
-KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "PYTHONHOME", "SYSTEMROOT")
+KEPT_VARIABLES = (
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "PATH",
+    "PYTHONHOME",
+    "SYSTEMROOT",
+)
 """What a decoder gets of the server's environment: no token, no key, nothing of other programs"""
 
 
@@ -37,12 +46,12 @@ class DecoderProcess:
 
     def __init__(self, encoding: str) -> None:
         """Start it; raises StoreError where the system has no room for another process."""
-        self.hungry = False
+        self.wants_input = False
         """Whether it waits for bytes: only then it may be given some"""
-        self.over = False
+        self.ended = False
         """Whether it has ended: nothing more comes of it"""
         self._encoding = encoding
-        self._form = (0, 0)
+        self._format = (0, 0)
         try:
             self._process = subprocess.Popen(
                 _command(encoding),
@@ -62,35 +71,35 @@ class DecoderProcess:
         """Its process id."""
         return self._process.pid
 
-    def give(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """Give it the bytes that it waits for, `MOST_GIVEN` at most; none say that there are no more.
 
         Raises DecoderDied.
         """
-        assert self.hungry
+        assert self.wants_input
         assert self._process.stdin is not None
-        self.hungry = False
-        pipe, rest = self._process.stdin.fileno(), memoryview(wire.GIVEN.pack(len(data)) + data)
+        self.wants_input = False
+        pipe, rest = self._process.stdin.fileno(), memoryview(wire.INPUT_HEADER.pack(len(data)) + data)
         os.set_blocking(pipe, False)
         with suppress(BrokenPipeError):  # that it has ended, and why, shows where its answer should be
             while rest:
-                self._await(pipe, select.POLLOUT)
+                self._wait_for(pipe, select.POLLOUT)
                 with suppress(BlockingIOError):
                     rest = rest[os.write(pipe, rest) :]
 
-    def hear(self) -> Sound | None:
+    def receive(self) -> DecodedAudio | None:
         """The next stretch of sound; None once all that was given is decoded, or it has come to the end.
 
         Raises AudioError with the decoder's sentence, DecoderDied where it did not live to say one.
         """
-        while not self.over and not self.hungry:
-            kind, content = self._told()
-            if kind == wire.SOUND:
-                return Sound(*self._form, content)
-            if kind == wire.FORM:
-                self._form = wire.FORMAT.unpack(content)
-            elif kind == wire.HUNGRY:
-                self.hungry = True
+        while not self.ended and not self.wants_input:
+            kind, content = self._read_message()
+            if kind == wire.AUDIO:
+                return DecodedAudio(*self._format, content)
+            if kind == wire.FORMAT:
+                self._format = wire.FORMAT_BODY.unpack(content)
+            elif kind == wire.WANTS_INPUT:
+                self.wants_input = True
             else:
                 self.close()
                 if kind == wire.FAILED:
@@ -100,60 +109,60 @@ class DecoderProcess:
 
     def close(self) -> None:
         """End it, whatever it is doing; safe to call twice."""
-        self.over = True
+        self.ended = True
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
 
-    def _told(self) -> tuple[bytes, bytes]:
+    def _read_message(self) -> tuple[bytes, bytes]:
         """The next thing that it tells; it may have been taken over, so that what it cannot have to tell ends it."""
-        kind, size = wire.TOLD.unpack(self._exactly(wire.TOLD.size))
-        _, channels = self._form
+        kind, size = wire.OUTPUT_HEADER.unpack(self._read_exactly(wire.OUTPUT_HEADER.size))
+        _, channels = self._format
         fits = {
-            wire.SOUND: size <= wire.MOST_TOLD and channels > 0 and size % (channels * SAMPLE) == 0,
-            wire.FORM: size == wire.FORMAT.size,
-            wire.FAILED: size <= wire.LONGEST_SENTENCE,
+            wire.AUDIO: size <= wire.MAX_OUTPUT and channels > 0 and size % (channels * SAMPLE_BYTES) == 0,
+            wire.FORMAT: size == wire.FORMAT_BODY.size,
+            wire.FAILED: size <= wire.MAX_ERROR_BYTES,
         }
-        if not fits.get(kind, size == 0 and kind in (wire.HUNGRY, wire.DONE)):
-            raise self._dead(None)
-        content = self._exactly(size)
-        if kind == wire.FORM:
-            rate, channels = wire.FORMAT.unpack(content)
+        if not fits.get(kind, size == 0 and kind in (wire.WANTS_INPUT, wire.DONE)):
+            raise self._died(None)
+        content = self._read_exactly(size)
+        if kind == wire.FORMAT:
+            rate, channels = wire.FORMAT_BODY.unpack(content)
             if not (MIN_RATE <= rate <= MAX_RATE and 1 <= channels <= MAX_CHANNELS):
-                raise self._dead(None)
+                raise self._died(None)
         return kind, content
 
-    def _exactly(self, size: int) -> bytes:
+    def _read_exactly(self, size: int) -> bytes:
         assert self._process.stdout is not None
         pipe, data = self._process.stdout.fileno(), bytearray()
         while len(data) < size:
-            self._await(pipe, select.POLLIN)
+            self._wait_for(pipe, select.POLLIN)
             part = os.read(pipe, size - len(data))
             if not part:
                 with suppress(subprocess.TimeoutExpired):
-                    self._process.wait(ENDING)
-                raise self._dead(self._process.poll())
+                    self._process.wait(EXIT_TIMEOUT)
+                raise self._died(self._process.poll())
             data += part
         return bytes(data)
 
-    def _await(self, pipe: int, event: int) -> None:
+    def _wait_for(self, pipe: int, event: int) -> None:
         """Wait until a pipe can be used or is broken; raises DecoderDied where that never comes."""
         poll = select.poll()
         poll.register(pipe, event)
         for _ in range(2):
-            if poll.poll(SILENT * 1000):
+            if poll.poll(STALL_TIMEOUT * 1000):
                 return
-        raise self._dead(None)
+        raise self._died(None)
 
-    def _dead(self, code: int | None) -> DecoderDied:
+    def _died(self, code: int | None) -> DecoderDied:
         self.close()
         kind = DecoderKilled if code == -signal.SIGKILL else DecoderDied
-        return kind(f"this {self._encoding} audio cannot be decoded: {_obituary(code)}")
+        return kind(f"this {self._encoding} audio cannot be decoded: {_exit_reason(code)}")
 
 
-def _obituary(code: int | None) -> str:
+def _exit_reason(code: int | None) -> str:
     if code is None or code >= 0:
         return "its decoder failed"
     if -code == getattr(signal, "SIGXCPU", None):
@@ -173,5 +182,5 @@ def _command(encoding: str) -> list[str]:
 def _environment() -> dict[str, str]:
     """What the decoder is to know: where this process finds its modules, and nothing that is secret."""
     paths = [str(Path(__file__).resolve().parents[2]), *filter(os.path.isdir, sys.path)]
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     return {**kept, "PYTHONPATH": os.pathsep.join(dict.fromkeys(map(os.path.abspath, paths))), "PYTHONSAFEPATH": "1"}

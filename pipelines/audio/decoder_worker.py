@@ -18,7 +18,14 @@ import time
 from contextlib import suppress
 from typing import BinaryIO
 
-from pipelines.audio.containers import SAMPLE, Sound, bound_ffmpeg, decoded, failures, reason
+from pipelines.audio.containers import (
+    SAMPLE_BYTES,
+    DecodedAudio,
+    decode_audio,
+    describe_error,
+    limit_ffmpeg,
+    pyav_errors,
+)
 from pipelines.errors import AudioError
 from pipelines.formats import CONTAINERS
 
@@ -27,120 +34,120 @@ try:
 except ImportError:  # a system without such limits
     resource = None  # type: ignore[assignment]
 
-GIVEN = struct.Struct("<I")
+INPUT_HEADER = struct.Struct("<I")
 """Before bytes that are given: how many; 0 says that there are no more"""
-TOLD = struct.Struct("<cI")
+OUTPUT_HEADER = struct.Struct("<cI")
 """Before what is told: one of the kinds below, and how many bytes follow"""
-HUNGRY, FORM, SOUND, FAILED, DONE = b"H", b"F", b"S", b"E", b"D"
+WANTS_INPUT, FORMAT, AUDIO, FAILED, DONE = b"H", b"F", b"S", b"E", b"D"
 """All that was given is decoded; rate and channels from here on; float32; a sentence; the end has been decoded"""
-LONGEST_SENTENCE = 400
+MAX_ERROR_BYTES = 400
 """Bytes of such a sentence"""
-FORMAT = struct.Struct("<IH")
+FORMAT_BODY = struct.Struct("<IH")
 """What follows `FORM`: rate in hertz, channels"""
-MOST_GIVEN, MOST_TOLD = 1 << 15, 1 << 16
+MAX_INPUT, MAX_OUTPUT = 1 << 15, 1 << 16
 """Bytes that are given, and that are told, at once: a pipe takes them without waiting"""
 
-ROOM = 18 << 20
+BASE_MEMORY = 18 << 20
 """Bytes of memory that a decoder may take beyond its own, whatever it was sent"""
-ROOM_PER_BYTE = 12
+MEMORY_PER_BYTE = 12
 """And further ones for each byte that it was sent; the index of an honest M4A takes 7 for each byte of its header"""
-STACKS = 256 << 20
+THREAD_STACKS = 256 << 20
 """And further ones where FFmpeg cannot be kept from starting threads"""
-MOST_ROOM = 160 << 20
-PATIENCE = 60
+MAX_MEMORY = 160 << 20
+MAX_IDLE_CPU = 60
 """Seconds of computing after which a decoder that neither gives sound nor asks for bytes is ended"""
-PROBE = {"probesize": "16384", "analyzeduration": "100000", "max_streams": "4"}
+PROBE_OPTIONS = {"probesize": "16384", "analyzeduration": "100000", "max_streams": "4"}
 """How much a demuxer may look at before it gives audio, by default seconds of it; and how many streams it may find"""
 
 
-class Limits:
+class ResourceLimits:
     """What the process may take, where the system can be told so; kept up to date as it gets on."""
 
     def __init__(self, threads: bool) -> None:
         """`threads` says whether FFmpeg may start some; they count as processes, and their stacks as memory."""
-        self._own = _data_bytes()
-        self._stacks = STACKS if threads else 0
+        self._own_memory = _data_bytes()
+        self._stacks = THREAD_STACKS if threads else 0
         self._received = 0
-        self._until = 0.0
+        self._cpu_deadline = 0.0
         _limit("RLIMIT_CORE", 0, hard=True)
         _limit("RLIMIT_FSIZE", 0, hard=True)
         if not threads:
             _limit("RLIMIT_NPROC", 0, hard=True)
         _limit("RLIMIT_NOFILE", 16, hard=True)
-        self.received(0)
-        self.moved()
+        self.add_input(0)
+        self.note_progress()
 
-    def received(self, count: int) -> None:
+    def add_input(self, count: int) -> None:
         """So many more bytes were given."""
         self._received += count
-        if self._own is not None:
-            room = min(ROOM + ROOM_PER_BYTE * self._received, MOST_ROOM)
-            _limit("RLIMIT_DATA", self._own + room + self._stacks)
+        if self._own_memory is not None:
+            room = min(BASE_MEMORY + MEMORY_PER_BYTE * self._received, MAX_MEMORY)
+            _limit("RLIMIT_DATA", self._own_memory + room + self._stacks)
 
-    def moved(self) -> None:
+    def note_progress(self) -> None:
         """It still gets on: it has given sound or asked for bytes."""
         now = time.process_time()
-        if now + PATIENCE / 2 >= self._until:
-            self._until = now + PATIENCE
-            _limit("RLIMIT_CPU", int(self._until) + 1)
+        if now + MAX_IDLE_CPU / 2 >= self._cpu_deadline:
+            self._cpu_deadline = now + MAX_IDLE_CPU
+            _limit("RLIMIT_CPU", int(self._cpu_deadline) + 1)
 
 
-class Pipes:
+class DecoderPipes:
     """The two ends of the decoder: for FFmpeg a file whose `read` waits for bytes, for sound the way out."""
 
-    def __init__(self, source: BinaryIO, sink: BinaryIO, limits: Limits) -> None:
+    def __init__(self, source: BinaryIO, sink: BinaryIO, limits: ResourceLimits) -> None:
         self._source = source
         self._sink = sink
         self._limits = limits
         self._bytes = memoryview(b"")
         self._ended = False
-        self._form: tuple[int, int] | None = None
-        self._sound = bytearray()
+        self._format: tuple[int, int] | None = None
+        self._audio = bytearray()
 
     def read(self, size: int) -> bytes:
         """The next bytes, waiting for them; empty only at the end."""
         if not self._bytes and not self._ended:
             self._flush()
-            self._tell(HUNGRY)
-            self._bytes = memoryview(self._given())
+            self._send(WANTS_INPUT)
+            self._bytes = memoryview(self._receive())
             self._ended = not self._bytes
         taken, self._bytes = self._bytes[:size], self._bytes[size:]
         return bytes(taken)
 
-    def give(self, sound: Sound) -> None:
+    def write_audio(self, audio: DecodedAudio) -> None:
         """Tell of sound, some of it at a time."""
-        if self._form != (sound.rate, sound.channels):
+        if self._format != (audio.rate, audio.channels):
             self._flush()
-            self._form = (sound.rate, sound.channels)
-            self._tell(FORM, FORMAT.pack(*self._form))
-        self._sound += sound.data
-        if len(self._sound) >= MOST_TOLD:
+            self._format = (audio.rate, audio.channels)
+            self._send(FORMAT, FORMAT_BODY.pack(*self._format))
+        self._audio += audio.data
+        if len(self._audio) >= MAX_OUTPUT:
             self._flush()
 
-    def end(self, failure: str | None = None) -> None:
+    def finish(self, failure: str | None = None) -> None:
         """Tell the rest, and that this was all."""
         self._flush()
-        self._tell(*((DONE, b"") if failure is None else (FAILED, failure.encode()[:LONGEST_SENTENCE])))
+        self._send(*((DONE, b"") if failure is None else (FAILED, failure.encode()[:MAX_ERROR_BYTES])))
 
     def _flush(self) -> None:
-        if not self._sound or self._form is None:
+        if not self._audio or self._format is None:
             return
-        sound, self._sound = bytes(self._sound), bytearray()
-        size = MOST_TOLD - MOST_TOLD % (SAMPLE * self._form[1])
-        for at in range(0, len(sound), size):
-            self._tell(SOUND, sound[at : at + size])
+        audio, self._audio = bytes(self._audio), bytearray()
+        size = MAX_OUTPUT - MAX_OUTPUT % (SAMPLE_BYTES * self._format[1])
+        for at in range(0, len(audio), size):
+            self._send(AUDIO, audio[at : at + size])
 
-    def _tell(self, kind: bytes, content: bytes = b"") -> None:
-        self._sink.write(TOLD.pack(kind, len(content)) + content)
+    def _send(self, kind: bytes, content: bytes = b"") -> None:
+        self._sink.write(OUTPUT_HEADER.pack(kind, len(content)) + content)
         self._sink.flush()
-        self._limits.moved()
+        self._limits.note_progress()
 
-    def _given(self) -> bytes:
-        (size,) = GIVEN.unpack(self._exactly(GIVEN.size))
-        self._limits.received(size)
-        return self._exactly(size)
+    def _receive(self) -> bytes:
+        (size,) = INPUT_HEADER.unpack(self._read_exactly(INPUT_HEADER.size))
+        self._limits.add_input(size)
+        return self._read_exactly(size)
 
-    def _exactly(self, size: int) -> bytes:
+    def _read_exactly(self, size: int) -> bytes:
         data = self._source.read(size)
         if len(data) < size:
             raise BrokenPipeError("nobody is left to decode for")
@@ -153,27 +160,27 @@ def main(encoding: str) -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     with suppress(BrokenPipeError):
-        decode(encoding, Pipes(sys.stdin.buffer, sys.stdout.buffer, Limits(threads=not bound_ffmpeg())))
+        decode(encoding, DecoderPipes(sys.stdin.buffer, sys.stdout.buffer, ResourceLimits(threads=not limit_ffmpeg())))
     # Without the interpreter's own end, which would flush pipes that nobody reads any more.
     os._exit(0)
 
 
-def decode(encoding: str, pipes: Pipes) -> None:
+def decode(encoding: str, pipes: DecoderPipes) -> None:
     """Decode what comes until its end; raises BrokenPipeError once nobody is left to decode for."""
     import av
 
     failure = None
     try:
-        with av.open(pipes, format=CONTAINERS[encoding][0], mode="r", options=PROBE) as container:
-            for sound in decoded(container):
-                pipes.give(sound)
+        with av.open(pipes, format=CONTAINERS[encoding][0], mode="r", options=PROBE_OPTIONS) as container:
+            for sound in decode_audio(container):
+                pipes.write_audio(sound)
     except BrokenPipeError:
         raise
     except AudioError as error:
         failure = str(error)
-    except failures() as error:
-        failure = f"this is not {encoding} audio that can be streamed: {reason(error)}"
-    pipes.end(failure)
+    except pyav_errors() as error:
+        failure = f"this is not {encoding} audio that can be streamed: {describe_error(error)}"
+    pipes.finish(failure)
 
 
 def _data_bytes() -> int | None:

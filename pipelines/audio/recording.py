@@ -9,48 +9,48 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.audio.containers import bound_ffmpeg, decoded, failures, reason, require_audio
-from pipelines.audio.resampling import Unifier
+from pipelines.audio.containers import decode_audio, describe_error, limit_ffmpeg, pyav_errors, require_audio
+from pipelines.audio.resampling import MonoResampler
 from pipelines.errors import AudioError
 from pipelines.types import SAMPLE_RATE, Samples
 
 CHUNK = SAMPLE_RATE
 """Samples that `read_recording` gives at a time (1 s)"""
 
-FORMATS = (
+DEMUXERS = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,eac3,flac,flv,loas,matroska,webm,mov,mp4,m4a,3gp,mp3,mpeg,mpegts,"
     "mpc,mpc8,ogg,tak,tta,voc,w64,wav,wv"
 )
 """Demuxers that may read a recording: of containers of sound and films. Those of playlists, which name other files and
 addresses, are not among them"""
-TAKEN = "WAV, FLAC, MP3, M4A, Ogg, WebM and most other files of sound or films are taken, playlists are not"
-CLOSED = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+SUPPORTED = "WAV, FLAC, MP3, M4A, Ogg, WebM and most other files of sound or films are taken, playlists are not"
+OPEN_OPTIONS = {"format_whitelist": DEMUXERS, "protocol_whitelist": "none"}
 """A file in one of these formats; nothing that it mentions is opened"""
 
 
 def read_recording(path: Path) -> Iterator[Samples]:
     """A recorded file as 16 kHz mono in chunks of one second; raises AudioError with one sentence."""
-    heard = False
-    unify = Unifier()
+    any_audio = False
+    to_mono = MonoResampler()
     pending, size = list[Samples](), 0
-    with _opened(path) as container:
+    with _open(path) as container:
         try:
-            for sound in decoded(container):
-                for audio in unify(sound.rate, sound.channels, sound.data):
+            for sound in decode_audio(container):
+                for audio in to_mono(sound.rate, sound.channels, sound.data):
                     pending.append(audio)
                     size += len(audio)
                 if size >= CHUNK:
-                    heard = True
+                    any_audio = True
                     yield np.concatenate(pending)
                     pending, size = [], 0
-        except failures() as error:
-            if not heard and not size:
+        except pyav_errors() as error:
+            if not any_audio and not size:
                 raise _unreadable(path, error) from error
         else:
-            pending += unify.flush()
+            pending += to_mono.flush()
     if any(map(len, pending)):
         yield np.concatenate(pending)
-    elif not heard:
+    elif not any_audio:
         raise AudioError(f"{path.name} holds no audio: its length is zero")
 
 
@@ -58,32 +58,32 @@ def recording_seconds(path: Path) -> float | None:
     """Length as the file declares it, in seconds; None when it does not. Raises AudioError."""
     import av
 
-    with _opened(path) as container:
+    with _open(path) as container:
         require_audio(container)
         return None if container.duration is None else float(container.duration / av.time_base)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _open(path: Path) -> Iterator[Any]:
     """The file's container; raises AudioError."""
     import av
 
-    bound_ffmpeg()
+    limit_ffmpeg()
     try:
         # By its name alone FFmpeg would take `10:30 standup.wav` for an address of the protocol `10`.
         file = open(path, "rb")  # noqa: SIM115
     except FileNotFoundError as error:
         raise AudioError(f"there is no file {path}") from error
     except (OSError, ValueError) as error:
-        raise AudioError(f"{path.name} is not audio that can be read: {reason(error)}") from error
+        raise AudioError(f"{path.name} is not audio that can be read: {describe_error(error)}") from error
     with file:
         try:
-            container = av.open(file, mode="r", options=CLOSED, metadata_errors="replace")
-        except failures() as error:
+            container = av.open(file, mode="r", options=OPEN_OPTIONS, metadata_errors="replace")
+        except pyav_errors() as error:
             raise _unreadable(path, error) from error
         with container:
             yield container
 
 
 def _unreadable(path: Path, error: Exception) -> AudioError:
-    return AudioError(f"{path.name} is not audio that can be read ({reason(error)}): {TAKEN}")
+    return AudioError(f"{path.name} is not audio that can be read ({describe_error(error)}): {SUPPORTED}")

@@ -34,7 +34,7 @@ def to_mono(frames: np.ndarray[Any, Any]) -> Samples:
     return mono
 
 
-class Unifier:
+class MonoResampler:
     """Sound whose rate and channels may change in the middle; 16 kHz mono out, nothing lost at the change."""
 
     def __init__(self) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from pipelines.errors import ModelCorrupt, ModelMissing
-from pipelines.types import SAMPLE_RATE, VOICE_FRAME, Samples
+from pipelines.types import SAMPLE_RATE, VAD_FRAME, Samples
 
-FRAME = VOICE_FRAME
+FRAME = VAD_FRAME
 """Samples of one frame (32 ms)"""
 
 _CONTEXT = 64
@@ -29,7 +29,7 @@ def model_path() -> Path:
     return path
 
 
-class VoiceModel:
+class VadModel:
     """The weights, loaded once and shared; each source listens through its own `stream()`."""
 
     def __init__(self, path: Path | None = None) -> None:
@@ -44,12 +44,12 @@ class VoiceModel:
         except Exception as error:  # ONNX Runtime's errors have no base of their own
             raise ModelCorrupt(f"{path} is not a voice activity model; run `make setup` to reinstall it") from error
 
-    def stream(self) -> VoiceStream:
+    def stream(self) -> VadStream:
         """A listener with a state of its own."""
-        return VoiceStream(self._session)
+        return VadStream(self._session)
 
 
-class VoiceStream:
+class VadStream:
     """One source's voice activity: frames in order in, probabilities out."""
 
     def __init__(self, session: Any) -> None:
@@ -70,30 +70,30 @@ class VoiceStream:
         return float(output[0, 0])
 
 
-class SharedVoice:
+class SharedVad:
     """One source's voice activity for several listeners of the same audio, each frame judged once.
 
     Each listener asks for the same frames in the same order, some of them earlier than others.
     """
 
-    MOST = 4096
+    MAX_LAG = 4096
     """Frames that a listener may be behind (131 s); one that stops asking costs no more than these"""
 
-    def __init__(self, voice: Callable[[Samples], float]) -> None:
-        self._voice = voice
-        self._judged: deque[float] = deque(maxlen=self.MOST)
+    def __init__(self, vad: Callable[[Samples], float]) -> None:
+        self._vad = vad
+        self._probabilities: deque[float] = deque(maxlen=self.MAX_LAG)
         self._count = 0
 
-    def listener(self) -> Callable[[Samples], float]:
+    def reader(self) -> Callable[[Samples], float]:
         """One more listener, from the first frame on. Its calls raise IndexError when it is too far behind."""
         at = 0
 
         def probability(frame: Samples) -> float:
             nonlocal at
             if at == self._count:
-                self._judged.append(self._voice(frame))
+                self._probabilities.append(self._vad(frame))
                 self._count += 1
             at += 1
-            return self._judged[at - 1 - self._count]
+            return self._probabilities[at - 1 - self._count]
 
         return probability

@@ -1,7 +1,7 @@
 """Offline clustering of voice embeddings: who is the same voice, judged over everything heard so far.
 
 Two stages of agglomeration on cosine distance: average linkage with a tight threshold makes pure clusters,
-then clusters whose centroids are near are joined. Average linkage alone cannot do both: the scatter of single
+then clusters whose centroids are near are merged. Average linkage alone cannot do both: the scatter of single
 windows inside one voice is as large as the distance between two similar voices, while centroids of several
 seconds are nearly free of that scatter.
 """
@@ -26,6 +26,9 @@ OVERLAP = WINDOW // STEP
 
 SECONDS = 0.1
 """Speech that any cluster has"""
+
+MIXTURE_SHARE = 0.3
+"""Least share of what one speaker was given of a cluster that the second one was given, for it to be their mixture"""
 
 FAR = 9.0
 """More than any cosine distance"""
@@ -80,30 +83,30 @@ def centroids(vectors: Vectors, weights: NDArray[np.float64], labels: Labels) ->
     return unit(sums)
 
 
-def find_voices(
+def cluster_speakers(
     vectors: Vectors,
     clean: NDArray[np.float64],
     longest: NDArray[np.float64],
     thresholds: Thresholds,
     min_speech: float,
-    fit: Callable[[Vectors, Labels], tuple[Vectors, NDArray[np.float64]]] | None = None,
+    refit: Callable[[Vectors, Labels], tuple[Vectors, NDArray[np.float64]]] | None = None,
 ) -> tuple[Labels, Vectors]:
     """Label each embedding with its voice, numbered in order of first appearance; and the centroids of the voices.
 
     `clean` is the seconds of clean speech behind each embedding, summed over its windows, `longest` those of its
     best window. Clusters with evidence of less than `min_speech` are dropped (-1), unless that would leave none.
-    `fit` gets centroids and the label of each embedding, moves the centroids to where purer speech than that of whole
-    windows has them, and says how many seconds of it each has.
+    `refit` gets centroids and the label of each embedding, moves the centroids to where purer speech than that of
+    whole windows has them, and says how many seconds of it each has.
     """
     if not len(vectors):
         return np.zeros(0, np.int64), vectors
     pure = _average_linkage(vectors, thresholds.window_threshold)
     centers, seconds = centroids(vectors, clean, pure), np.bincount(pure, clean) / OVERLAP
-    if fit is not None:
-        centers, seconds = fit(centers, pure)
+    if refit is not None:
+        centers, seconds = refit(centers, pure)
     seconds = np.maximum(seconds, SECONDS)
-    joined = _join(centers, seconds, thresholds)
-    labels = joined[pure]
+    merged = _join(centers, seconds, thresholds)
+    labels = merged[pure]
     found = [evidence(clean[labels == label], longest[labels == label]) for label in range(int(labels.max()) + 1)]
     kept = {label for label, seconds in enumerate(found) if seconds >= min_speech} or {int(np.argmax(found))}
     order: dict[int, int] = {}
@@ -112,9 +115,9 @@ def find_voices(
             order.setdefault(label, len(order))
     numbered = np.array([order.get(label, -1) for label in range(int(labels.max()) + 1)], np.int64)
     labels = numbered[labels]
-    if fit is None:
+    if refit is None:
         return labels, centroids(vectors, clean, labels)
-    return labels, centroids(centers, seconds, numbered[joined])
+    return labels, centroids(centers, seconds, numbered[merged])
 
 
 def evidence(clean: NDArray[np.float64], longest: NDArray[np.float64]) -> float:
@@ -122,7 +125,7 @@ def evidence(clean: NDArray[np.float64], longest: NDArray[np.float64]) -> float:
     return float(max(longest.max(initial=0.0), clean.sum() / OVERLAP))
 
 
-def from_mixture(center: Vectors, first: Vectors, second: Vectors) -> float:
+def distance_to_mixture(center: Vectors, first: Vectors, second: Vectors) -> float:
     """Cosine distance of a centroid from the nearest mixture of two others, or from one of them; shapes (dimension,).
 
     The embedding of a window in which two people speak in turn is a weighted mean of theirs.
@@ -135,6 +138,44 @@ def from_mixture(center: Vectors, first: Vectors, second: Vectors) -> float:
         mixed = unit(first * np.float32(shares[0]) + second * np.float32(shares[1]))
         nearest = max(nearest, float(center @ mixed))
     return 1.0 - nearest
+
+
+def keep_largest(labels: Labels, seconds: NDArray[np.float64], most: int) -> Labels:
+    """The labels of the `most` clusters with most speech, numbered anew; the others are -1 instead of joining one.
+
+    `seconds` of speech behind each embedding, shape (count,).
+    """
+    count = int(labels.max(initial=-1)) + 1
+    if count <= most:
+        return labels
+    mass = np.bincount(labels[labels >= 0], seconds[labels >= 0], minlength=count)
+    kept = sorted(np.argsort(-mass, kind="stable")[:most].tolist())
+    table = np.full(count + 1, -1, np.int64)
+    table[kept] = np.arange(len(kept))
+    limited: Labels = table[labels]
+    return limited
+
+
+def drop_mixtures(labels: Labels, centers: Vectors, shared: NDArray[np.float64], threshold: float) -> Labels:
+    """The labels without clusters that are made of two speakers: of windows in which one follows the other.
+
+    In hours there are enough of those for a cluster of their own. It lies between two speakers, its speech was given
+    to both, and it would come and go with every clustering. `shared` is the seconds of each cluster that were given to
+    each known speaker so far, shape (clusters, speakers); a cluster within `threshold` of a mixture goes.
+    """
+    owners = {column: row for row, column in assign(-shared) if shared[row, column] > 0}
+    kept = np.ones(len(centers) + 1, np.bool_)
+    for label in set(range(len(centers))) - set(owners.values()):
+        second, first = np.argsort(shared[label])[-2:].tolist() if shared.shape[1] > 1 else (0, 0)
+        divided = 0 < MIXTURE_SHARE * shared[label, first] <= shared[label, second]
+        if not divided or not {first, second} <= set(owners):
+            continue
+        away = distance_to_mixture(centers[label], centers[owners[first]], centers[owners[second]])
+        kept[label] = away > threshold
+    table = np.where(kept, np.cumsum(kept) - 1, -1)
+    table[-1] = -1  # for what is nobody's already
+    unmixed: Labels = table[labels]
+    return unmixed
 
 
 def _average_linkage(vectors: Vectors, threshold: float) -> Labels:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipelines.diarization.ge2e import BANDS, HOP, LEVEL, PARTIAL, computes_bfloat16, partial_starts
-from pipelines.diarization.segmentation import Embed
+from pipelines.diarization.local_speakers import Embed
 from pipelines.types import WINDOW, Samples
 
 CUTS = 64
@@ -19,18 +19,18 @@ CUTS = 64
 PIECES = len(partial_starts(1 + WINDOW // HOP))
 """Cuts of the encoder that the longest local voice is read in"""
 
-EmbedPieces = Callable[[Any, Any], tuple[Any, Any, Any]]
+EmbedSubsegments = Callable[[Any, Any], tuple[Any, Any, Any]]
 """`Embed` with what each embedding is the mean of, (batch, voices, pieces, dimension), and the middle frame of each
 piece, (batch, voices, pieces), -1 where there is none"""
 
 
 def embed_with_ge2e(encoder: Any) -> Embed:
-    """The embeddings of `pieces_with_ge2e` alone."""
-    embed = pieces_with_ge2e(encoder)
+    """The embeddings of `ge2e_embedder` alone."""
+    embed = ge2e_embedder(encoder)
     return lambda audio, alone: embed(audio, alone)[0]
 
 
-def pieces_with_ge2e(encoder: Any) -> EmbedPieces:
+def ge2e_embedder(encoder: Any) -> EmbedSubsegments:
     """GE2E reads spectrogram frames one after the other: the frames in which a voice is alone, joined.
 
     Joining skips what belongs to others; the encoder was trained on cuts of 1.6 s and averages over them.
@@ -82,7 +82,7 @@ def pieces_with_ge2e(encoder: Any) -> EmbedPieces:
     return embed
 
 
-def embed_with_pyannote(model: Any) -> Embed:
+def pyannote_embedder(model: Any) -> Embed:
     """pyannote embeddings (WeSpeaker, x-vectors) pool statistics over frames and take weights for them."""
 
     def embed(audio: Any, alone: Any) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.types import SAMPLE_RATE, VOICE_FRAME, Samples
+from pipelines.types import SAMPLE_RATE, VAD_FRAME, Samples
 
 SPEECH = 0.5
 """Voice probability of the speech on both sides"""
@@ -33,7 +33,7 @@ def level(frame: Samples) -> float:
 def clear_pauses(voices: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which frames surely hold nobody, although people speak right before and after.
 
-    `voices` (probabilities) and `levels` (decibels) of consecutive frames of `VOICE_FRAME` samples, shape (frames,).
+    `voices` (probabilities) and `levels` (decibels) of consecutive frames of `VAD_FRAME` samples, shape (frames,).
     The outermost frames of a pause are left to the speech beside it.
     """
     silent = np.concatenate([[False], voices < SILENT, [False]])
@@ -50,4 +50,4 @@ def clear_pauses(voices: NDArray[np.float64], levels: NDArray[np.float64]) -> ND
     return pauses
 
 
-assert LEAST * VOICE_FRAME >= 0.2 * SAMPLE_RATE
+assert LEAST * VAD_FRAME >= 0.2 * SAMPLE_RATE

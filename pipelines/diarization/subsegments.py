@@ -14,20 +14,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.diarization.activity import NOBODY, SLICES, Numbers
+from pipelines.diarization.activity import INACTIVE, WINDOW_PARTS, Numbers
 from pipelines.diarization.clustering import OVERLAP, Vectors, unit
-from pipelines.types import LocalVoices
+from pipelines.types import LocalSpeakers
 
-CHANGE = 0.1
+CHANGE_COST = 0.1
 """Cosine distance that a change of speaker costs"""
 ROUNDS = 3
 """Times that pieces go to the nearest voice and voices move to the mean of their pieces"""
-LEAST = 2.0
+MIN_SPLIT_SECONDS = 2.0
 """Seconds of clean speech in which two people may be found"""
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class SubsegmentSequences:
     """The pieces of many local voices, in order of time within each."""
 
     vectors: NDArray[np.float32]
@@ -44,7 +44,7 @@ class Runs:
         return away
 
 
-def paths(distances: NDArray[np.float64], change: float = CHANGE) -> NDArray[np.int64]:
+def viterbi(distances: NDArray[np.float64], change: float = CHANGE_COST) -> NDArray[np.int64]:
     """Which centre each piece belongs to: the path of least distance, shape (voices, pieces).
 
     `distances` has the shape (voices, pieces, centres); going over to another centre costs `change`.
@@ -64,8 +64,8 @@ def paths(distances: NDArray[np.float64], change: float = CHANGE) -> NDArray[np.
     return found
 
 
-def fit(
-    centers: Vectors, runs: Runs, forgotten: NDArray[np.float64] | None = None
+def refit_centroids(
+    centers: Vectors, runs: SubsegmentSequences, forgotten: NDArray[np.float64] | None = None
 ) -> tuple[Vectors, NDArray[np.float64]]:
     """Centres as the pieces nearest to them have it, and the seconds of distinct speech behind each.
 
@@ -79,7 +79,7 @@ def fit(
     weights = np.repeat(runs.clean / OVERLAP / runs.lengths, runs.lengths)
     vectors = runs.vectors[there]
     for _ in range(ROUNDS):
-        owner = paths(runs.distances(centers))[there]
+        owner = viterbi(runs.distances(centers))[there]
         shares = np.zeros((len(centers), len(vectors)), np.float32)
         shares[owner, np.arange(len(vectors))] = weights
         seconds = shares.sum(axis=1).astype(np.float64)
@@ -88,30 +88,30 @@ def fit(
     return centers, seconds + kept
 
 
-def divided(local: LocalVoices, numbers: Numbers, centers: Mapping[int, NDArray[np.float32]]) -> Numbers:
-    """Who each local voice is in each part of the window, shape (SLICES, voices).
+def split_speakers(local: LocalSpeakers, numbers: Numbers, centers: Mapping[int, NDArray[np.float32]]) -> Numbers:
+    """Who each local voice is in each part of the window, shape (WINDOW_PARTS, voices).
 
     `numbers` says who it is on the whole, shape (voices,). Only voices whose pieces tell of more than one speaker are
     divided; none is given to a speaker who is another voice of the window.
     """
-    parts = np.repeat(numbers[None], SLICES, axis=0)
-    if local.pieces is None or local.middles is None or len(centers) < 2:
+    parts = np.repeat(numbers[None], WINDOW_PARTS, axis=0)
+    if local.subsegments is None or local.subsegment_middles is None or len(centers) < 2:
         return parts
-    for voice in np.flatnonzero((numbers != NOBODY) & (local.clean >= LEAST)).tolist():
-        count = int((local.middles[voice] >= 0).sum())
+    for voice in np.flatnonzero((numbers != INACTIVE) & (local.single_speaker_seconds >= MIN_SPLIT_SECONDS)).tolist():
+        count = int((local.subsegment_middles[voice] >= 0).sum())
         others = np.delete(numbers, voice)
         free = [number for number in centers if number not in others]
         if count < 2 or len(free) < 2:
             continue
-        away = 1.0 - local.pieces[voice, :count] @ np.stack([centers[number] for number in free]).T
+        away = 1.0 - local.subsegments[voice, :count] @ np.stack([centers[number] for number in free]).T
         nearest = away.argmin(axis=1)
         if (nearest == nearest[0]).all():
             continue
-        path = paths(away[None].astype(np.float64))[0]
+        path = viterbi(away[None].astype(np.float64))[0]
         if (path == path[0]).all():
             continue
-        middles = local.middles[voice, :count].astype(np.int64)
-        bounds = (middles[1:] + middles[:-1]) * SLICES // (2 * len(local.activity))
-        owner = np.searchsorted(bounds, np.arange(SLICES), side="right")
+        middles = local.subsegment_middles[voice, :count].astype(np.int64)
+        bounds = (middles[1:] + middles[:-1]) * WINDOW_PARTS // (2 * len(local.activity))
+        owner = np.searchsorted(bounds, np.arange(WINDOW_PARTS), side="right")
         parts[:, voice] = np.array(free)[path[owner]]
     return parts

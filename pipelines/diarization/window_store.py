@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from pipelines.diarization.clustering import unit
-from pipelines.types import LocalVoices
+from pipelines.types import LocalSpeakers
 
 BLOCK = 1024
 """Rows that are allocated at once"""
@@ -71,8 +71,8 @@ class Rows:
         return place // BLOCK - self._gone, place % BLOCK
 
 
-class HeardWindows:
-    """Windows in, in order; `LocalVoices` out again in which voices that were not active are silent.
+class WindowStore:
+    """Windows in, in order; `LocalSpeakers` out again in which voices that were not active are silent.
 
     All windows have the same shape. Activity and clean seconds come back as they were, embeddings and pieces in 127
     steps up to their largest value: a cosine distance moves by about 0.001.
@@ -90,8 +90,8 @@ class HeardWindows:
         self._activity = Rows(np.uint8)
         self._sounds = Rows(np.int8)
         self._scales = Rows(np.float32)
-        self._pieces = Rows(np.int8)
-        self._middles = Rows(np.int16)
+        self._subsegments = Rows(np.int8)
+        self._subsegment_middles = Rows(np.int16)
         self._shape = (0, 0)
         self._width = 1
         self._most = 0  # pieces that a voice may have
@@ -99,14 +99,14 @@ class HeardWindows:
     def __len__(self) -> int:
         return len(self._windows)
 
-    def append(self, local: LocalVoices) -> None:
+    def append(self, local: LocalSpeakers) -> None:
         """One window more."""
         first = len(self._voices)
         for voice in np.flatnonzero(local.activity.max(axis=0, initial=0) >= self._level).tolist():
             vector, known = local.embeddings[voice], not np.isnan(local.embeddings[voice, 0])
-            pieces = self._keep_pieces(local, voice) if known else 0
+            pieces = self._keep_subsegments(local, voice) if known else 0
             sound = len(self._sounds) if known else -1
-            self._voices.append(np.array([voice, sound, len(self._pieces) - pieces, pieces]))
+            self._voices.append(np.array([voice, sound, len(self._subsegments) - pieces, pieces]))
             self._activity.append(local.activity[:, voice])
             if known:
                 scale = _scale(vector)
@@ -114,23 +114,25 @@ class HeardWindows:
                 self._scales.append(np.array([scale]))
                 self._width = len(vector)
         self._windows.append(np.array([local.index, local.start, first, len(self._voices)]))
-        self._clean.append(local.clean)
+        self._clean.append(local.single_speaker_seconds)
         self._shape = local.activity.shape[0], local.activity.shape[1]
 
-    def _keep_pieces(self, local: LocalVoices, voice: int) -> int:
-        if local.pieces is None or local.middles is None:
+    def _keep_subsegments(self, local: LocalSpeakers, voice: int) -> int:
+        if local.subsegments is None or local.subsegment_middles is None:
             return 0
-        count = int((local.middles[voice] >= 0).sum())
-        for piece, middle in zip(local.pieces[voice, :count], local.middles[voice, :count], strict=True):
-            self._pieces.append(np.rint(piece / _scale(piece)))
-            self._middles.append(np.array([middle]))
-        self._most = local.middles.shape[1]
+        count = int((local.subsegment_middles[voice] >= 0).sum())
+        for piece, middle in zip(
+            local.subsegments[voice, :count], local.subsegment_middles[voice, :count], strict=True
+        ):
+            self._subsegments.append(np.rint(piece / _scale(piece)))
+            self._subsegment_middles.append(np.array([middle]))
+        self._most = local.subsegment_middles.shape[1]
         return count
 
-    def __iter__(self) -> Iterator[LocalVoices]:
+    def __iter__(self) -> Iterator[LocalSpeakers]:
         return (self[at] for at in range(self.first, len(self)))
 
-    def __getitem__(self, at: int) -> LocalVoices:
+    def __getitem__(self, at: int) -> LocalSpeakers:
         """A window, made anew; IndexError for one that was forgotten."""
         index, start, first, end = self._windows[self._remembered(at)].tolist()
         activity = np.zeros(self._shape, np.uint8)
@@ -145,12 +147,14 @@ class HeardWindows:
             if sound >= 0:
                 embeddings[voice] = self._sounds[sound] * self._scales[sound]
             if pieces is not None and middles is not None and count:
-                kept = np.stack([self._pieces[begin + at] for at in range(count)])
+                kept = np.stack([self._subsegments[begin + at] for at in range(count)])
                 pieces[voice, :count] = unit(kept.astype(np.float32))
-                middles[voice, :count] = [int(self._middles[begin + at][0]) for at in range(count)]
-        return LocalVoices(index, start, activity, embeddings, self._clean[at], pieces, middles)
+                middles[voice, :count] = [int(self._subsegment_middles[begin + at][0]) for at in range(count)]
+        return LocalSpeakers(index, start, activity, embeddings, self._clean[at], pieces, middles)
 
-    def pieces(self, least: float, most: int) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
+    def subsegments(
+        self, least: float, most: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
         """Voices in pieces, from all that is remembered, of at least so many clean seconds and at most so many voices.
 
         Their pieces (voices, pieces, dimension), how many each has, and the clean seconds behind each; where voices are
@@ -170,12 +174,12 @@ class HeardWindows:
         vectors = np.zeros((len(chosen), self._most, self._width), np.int8)
         for row, (begin, count, _) in enumerate(chosen):
             for number in range(count):
-                vectors[row, number] = self._pieces[begin + number]
+                vectors[row, number] = self._subsegments[begin + number]
         clean = np.array([spoken for _, _, spoken in chosen])
         lengths = np.array([count for _, count, _ in chosen])
         return unit(vectors.astype(np.float32)), lengths, clean * (sum(spoken for _, _, spoken in found) / clean.sum())
 
-    def clean(self, at: int) -> NDArray[np.float64]:
+    def single_speaker_seconds(self, at: int) -> NDArray[np.float64]:
         """Seconds in which each local voice of a window spoke alone, shape (voices,); IndexError as above."""
         return self._clean[self._remembered(at)]
 
@@ -199,8 +203,8 @@ class HeardWindows:
         for rows, first in (
             (self._sounds, sound),
             (self._scales, sound),
-            (self._pieces, piece),
-            (self._middles, piece),
+            (self._subsegments, piece),
+            (self._subsegment_middles, piece),
         ):
             rows.forget(first)
 

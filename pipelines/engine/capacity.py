@@ -3,53 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from pipelines.timing import best_of
 
-SPOKEN = 0.9
+SPEECH_SHARE = 0.9
 """Share of a meeting in which somebody speaks, at most"""
-FULL = 0.85
+PLANNED_LOAD = 0.85
 """Share of a worker's time that may be planned with"""
-REST = 0.04
+OTHER_CPU = 0.04
 """CPU seconds per second of audio for everything but the models: sockets, decoding, speaker tracking, disk"""
-GAIN = 1.25
+MIN_SPEEDUP = 1.25
 """How many times faster more threads must be to be worth it: they are taken from others"""
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Throughput:
     """Seconds of computing; the best of a few tries, since others may disturb one."""
 
-    reading: float
+    speech: float
     """Per second of final speech"""
     window: float
     """Per diarization window, alone"""
-    together: float
+    batched_window: float
     """Per diarization window, in company"""
     cores: int
     """CPU cores that there are"""
-    on_gpu: bool = False
+    windows_on_gpu: bool = False
     """Whether windows are computed on a GPU"""
     threads: int = 1
     """CPU threads of each model"""
-    reads_on_gpu: bool = False
+    speech_on_gpu: bool = False
     """Whether speech is"""
 
     @property
     def capacity(self) -> int:
         """Live meetings whose final text and labels it computes in time, with all that may be left out left out."""
-        speech, voices = self.reading * SPOKEN, self.together  # one window a second: the longest hop
-        cpu = REST + (0.0 if self.reads_on_gpu else speech) + (0.0 if self.on_gpu else voices)
+        speech, voices = self.speech * SPEECH_SHARE, self.batched_window  # one window a second: the longest hop
+        cpu = OTHER_CPU + (0.0 if self.speech_on_gpu else speech) + (0.0 if self.windows_on_gpu else voices)
         each = max(speech, voices, cpu / self.cores, 1e-6)
-        return max(1, int(FULL / each))
-
-    def as_dict(self) -> dict[str, float | int | bool]:
-        """For people and logs."""
-        return {**asdict(self), "capacity": self.capacity}
+        return max(1, int(PLANNED_LOAD / each))
 
 
-def candidates(cores: int) -> list[int]:
+def thread_candidates(cores: int) -> list[int]:
     """Numbers of threads worth trying: two models work at the same time, so each may have half of the cores."""
     return [threads for threads in (1, 2, 4, 8) if threads == 1 or 2 * threads <= cores]
 
@@ -59,7 +55,7 @@ def choose_threads(seconds: Callable[[int], float], among: Sequence[int]) -> int
     chosen, best = among[0], seconds(among[0]) if len(among) > 1 else 0.0
     for threads in among[1:]:
         found = seconds(threads)
-        if found * GAIN > best:
+        if found * MIN_SPEEDUP > best:
             break
         chosen, best = threads, found
     return chosen

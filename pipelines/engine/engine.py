@@ -18,64 +18,76 @@ from typing import Any, cast
 
 import numpy as np
 
-from pipelines.asr.partials import Growing
-from pipelines.asr.recogniser import BatchRecogniser, Heard, Recogniser, Request, behind, believable
-from pipelines.audio.vad import VoiceModel, VoiceStream
+from pipelines.asr.partials import PartialTranscript
+from pipelines.asr.recogniser import (
+    BatchRecogniser,
+    Recogniser,
+    RecognitionRequest,
+    RecognitionResult,
+    is_plausible,
+    trim_context,
+)
+from pipelines.audio.vad import VadModel, VadStream
 from pipelines.diarization.clustering import Thresholds
-from pipelines.engine.capacity import Pace
-from pipelines.engine.job_queue import MOST_OWNERS, Lane
-from pipelines.engine.load_shedding import Governor, Thinning
-from pipelines.timing import best_of, cores
-from pipelines.types import SAMPLE_RATE, LocalVoices, Samples, Slice, Window, samples
+from pipelines.engine.capacity import Throughput
+from pipelines.engine.job_queue import MAX_OWNERS, JobQueue
+from pipelines.engine.load_shedding import LoadShedder, Shedding
+from pipelines.timing import available_cores, best_of
+from pipelines.types import SAMPLE_RATE, LocalSpeakers, Samples, Utterance, Window, samples
 
-WINDOWS_AT_ONCE = 8
+MAX_WINDOW_BATCH = 8
 """Windows that go through the models together; more gains nothing on a CPU"""
-TOGETHER = 4
+TRIAL_BATCH = 4
 """Windows with which the pace in company is measured"""
-COMPANY = 0.03
+MAX_BATCH_WAIT = 0.03
 """Seconds that a job waits at most for others to go with it"""
 
 
-class Rank(IntEnum):
+class Priority(IntEnum):
     """What goes first."""
 
     FINAL = 0
-    GROWING = 1
-    PATIENT_FINAL = 2
+    PARTIAL = 1
+    BACKGROUND_FINAL = 2
     """Of a recording or a recovery, which no one reads along"""
-    PATIENT_GROWING = 3
+    BACKGROUND_PARTIAL = 3
 
 
-SURE = 0.5
+MIN_LANGUAGE_PROBABILITY = 0.5
 """Probability of a detected language from which it is kept for the rest of the source"""
-TELLING = 2 * SAMPLE_RATE
+MIN_LANGUAGE_SAMPLES = 2 * SAMPLE_RATE
 """Samples that a slice needs for its language to be believed"""
 
 
 @dataclass(slots=True)
-class _Context:
+class _SourceContext:
     """What the final slices of one source have told so far; final slices are read in order, so it is the same
     whatever the speed."""
 
     prompt: str | None = None
     language: str | None = None
-    growing: Growing = field(default_factory=Growing)
-    skipped: bool = False
+    partial: PartialTranscript = field(default_factory=PartialTranscript)
+    skipped_partial: bool = False
     """Whether the last growing slice was left out"""
 
-    def learn(self, heard: Heard, length: int) -> None:
+    def learn(self, result: RecognitionResult, length: int) -> None:
         """Carry the text over as the next prompt unless it was not believed, and keep a language that is sure."""
-        self.prompt = heard.text or None
-        if self.language is None and length >= TELLING and (heard.language_confidence or 0.0) >= SURE and heard.words:
-            self.language = heard.language
+        self.prompt = result.text or None
+        if (
+            self.language is None
+            and length >= MIN_LANGUAGE_SAMPLES
+            and (result.language_probability or 0.0) >= MIN_LANGUAGE_PROBABILITY
+            and result.words
+        ):
+            self.language = result.language
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Job:
     """A slice that waits to be read."""
 
-    piece: Slice
-    context: _Context
+    utterance: Utterance
+    context: _SourceContext
     language: str | None
     hotwords: tuple[str, ...]
 
@@ -86,8 +98,8 @@ class Engine:
     def __init__(
         self,
         recogniser: Recogniser,
-        finder: Callable[[list[Window]], list[LocalVoices]],
-        voice: VoiceModel,
+        find_speakers: Callable[[list[Window]], list[LocalSpeakers]],
+        vad: VadModel,
         thresholds: Thresholds,
         models: dict[str, Any],
     ) -> None:
@@ -95,171 +107,188 @@ class Engine:
         """Which models serve and why, as sent to clients"""
         self.thresholds = thresholds
         """Distances of the embedding model"""
-        self.pace: Pace | None = None
+        self.throughput: Throughput | None = None
         """What this machine needs, once it was measured"""
-        self.tried: dict[int, float] = {}
+        self.thread_trials: dict[int, float] = {}
         """Seconds for one window by number of threads, where that was tried"""
         self._recogniser = recogniser
-        self._finder = finder
-        self._voice = voice
-        self._contexts: dict[Hashable, _Context] = {}
-        self._guests: set[Hashable] = set()
+        self._finder = find_speakers
+        self._vad = vad
+        self._contexts: dict[Hashable, _SourceContext] = {}
+        self._sources: set[Hashable] = set()
         self._lock = threading.Lock()
-        self._governor = Governor()
+        self._shedder = LoadShedder()
         at_once = getattr(recogniser, "at_once", 1)
         self._wants_context: bool = getattr(recogniser, "context", False)
-        self.speech = Lane("speech", work=self._read, most=at_once, patience=COMPANY, apart=True)
-        self.voices = Lane("voices", work=finder, most=WINDOWS_AT_ONCE, patience=COMPANY)
+        self.speech_queue = JobQueue(
+            "speech", work=self._recognise, max_batch=at_once, max_wait=MAX_BATCH_WAIT, one_per_owner=True
+        )
+        self.speaker_queue = JobQueue(
+            "speakers", work=find_speakers, max_batch=MAX_WINDOW_BATCH, max_wait=MAX_BATCH_WAIT
+        )
 
     @property
-    def guests(self) -> int:
+    def sources(self) -> int:
         """Pipelines that work with it now."""
-        return len(self._guests)
+        return len(self._sources)
+
+    @property
+    def busy_seconds(self) -> float:
+        """Seconds that the models have computed so far."""
+        return self.speech_queue.busy_seconds + self.speaker_queue.busy_seconds
 
     @property
     def load(self) -> float:
         """Real-time factor of what must be done in time, live finals and windows, by the fuller lane: 1 is full."""
-        return self._governor.load
+        return self._shedder.load
 
     @property
-    def thinning(self) -> Thinning:
+    def shedding(self) -> Shedding:
         """What is left out now."""
-        return self._governor.thinning
+        return self._shedder.shedding
 
     @property
     def capacity(self) -> int | None:
         """Live meetings that it carries; None where it was not measured."""
-        return self.pace.capacity if self.pace else None
+        return self.throughput.capacity if self.throughput else None
 
-    def take(self) -> Engine:
-        """The engine for one more pipeline, as a `Fleet` gives it: this one."""
+    def assign(self) -> Engine:
+        """The engine for one more pipeline, as an `EnginePool` gives it: this one."""
         return self
 
-    def enter(self, owner: Hashable) -> None:
+    def attach(self, source: Hashable) -> None:
         """A pipeline begins to work with it."""
         with self._lock:
-            self._guests.add(owner)
+            self._sources.add(source)
 
-    def leave(self, owner: Hashable) -> None:
+    def detach(self, source: Hashable) -> None:
         """A pipeline needs it no longer; it may say so twice."""
         with self._lock:
-            self._guests.discard(owner)
+            self._sources.discard(source)
 
-    def measure(self, trial: Callable[[int], object], on_gpu: bool = False, threads: int = 1, among: int = 1) -> Pace:
+    def measure(
+        self, trial: Callable[[int], object], on_gpu: bool = False, threads: int = 1, engine_count: int = 1
+    ) -> Throughput:
         """Measure the models' pace; takes a second on a slow machine, and is for a time when nothing else is asked.
 
         `trial` does the work of finding voices in so many windows; the cores are shared `among` so many engines.
         """
         # on a CPU other programs only take turns: what a thread computed says more than how long it took
         clock = time.perf_counter if on_gpu else time.thread_time
-        alone = best_of(lambda: trial(1), clock=clock)
-        together = best_of(lambda: trial(TOGETHER), clock=clock) / TOGETHER
-        reads_on_gpu = str(getattr(self._recogniser, "device", "cpu")).startswith("cuda")
-        reading, share = self._recogniser.pace(), max(1, cores() // among)
-        self.pace = Pace(reading, alone, together, share, on_gpu, threads, reads_on_gpu)
-        return self.pace
+        single = best_of(lambda: trial(1), clock=clock)
+        batched = best_of(lambda: trial(TRIAL_BATCH), clock=clock) / TRIAL_BATCH
+        speech_on_gpu = str(getattr(self._recogniser, "device", "cpu")).startswith("cuda")
+        speech, share = self._recogniser.pace(), max(1, available_cores() // engine_count)
+        self.throughput = Throughput(speech, single, batched, share, on_gpu, threads, speech_on_gpu)
+        return self.throughput
 
-    def listen(self) -> VoiceStream:
+    def open_vad(self) -> VadStream:
         """Voice activity for one more source."""
-        return self._voice.stream()
+        return self._vad.stream()
 
-    def read(
+    def recognise(
         self,
-        piece: Slice,
-        owner: Hashable,
+        utterance: Utterance,
+        source: Hashable,
         language: str | None = None,
         hotwords: tuple[str, ...] = (),
         live: bool = False,
-    ) -> Future[Heard | None]:
+    ) -> Future[RecognitionResult | None]:
         """Words of a slice; None for a growing one that was overtaken or left out. `owner` tells sources apart."""
-        context = self._context(owner)
-        if live and not piece.final and self._left_out(context):
-            return _nothing()
-        length = len(self._audio(piece))
+        context = self._context_of(source)
+        if live and not utterance.final and self._is_shed(context):
+            return _no_result()
+        length = len(self._audio(utterance))
         # beside much longer ones a slice would wait for their ends
-        alike = (length // samples(4.0)).bit_length()
-        rank = Rank(2 * (not live) + (not piece.final))
-        asked = _Asked(piece, context, language, hotwords)
-        return self.speech.submit(asked, rank, (owner, piece.index), owner, length / SAMPLE_RATE, alike)
+        batch_key = (length // samples(4.0)).bit_length()
+        priority = Priority(2 * (not live) + (not utterance.final))
+        job = _Job(utterance, context, language, hotwords)
+        return self.speech_queue.submit(
+            job, priority, (source, utterance.index), source, length / SAMPLE_RATE, batch_key
+        )
 
-    def find(self, window: Window, owner: Hashable = None, live: bool = False) -> Future[LocalVoices | None]:
+    def find_speakers(
+        self, window: Window, source: Hashable = None, live: bool = False
+    ) -> Future[LocalSpeakers | None]:
         """Local voices of a window; None for one that was left out."""
-        if live and self._thin() >= Thinning.LONG_HOP and window.index % 2:
-            return _nothing()
-        return self.voices.submit(window, Rank.FINAL if live else Rank.PATIENT_FINAL, owner=owner)
+        if live and self._update_shedding() >= Shedding.LONG_HOP and window.index % 2:
+            return _no_result()
+        return self.speaker_queue.submit(window, Priority.FINAL if live else Priority.BACKGROUND_FINAL, owner=source)
 
     def close(self) -> None:
         """Stop the lanes."""
-        self.speech.close()
-        self.voices.close()
+        self.speech_queue.close()
+        self.speaker_queue.close()
 
-    def _thin(self) -> Thinning:
+    def _update_shedding(self) -> Shedding:
         with self._lock:
             # growing results may fill their lane: they replace each other, and finals go before them; where they take
             # the processor from the others, these take longer and count for more
-            spent = [lane.spent(Rank.FINAL) for lane in (self.speech, self.voices)]
-            return self._governor.note(time.perf_counter(), spent)
+            spent = [lane.busy_seconds_up_to(Priority.FINAL) for lane in (self.speech_queue, self.speaker_queue)]
+            return self._shedder.update(time.perf_counter(), spent)
 
-    def _left_out(self, context: _Context) -> bool:
-        thinning = self._thin()
-        context.skipped = thinning >= Thinning.NO_PARTIALS or (
-            thinning == Thinning.RARE_PARTIALS and not context.skipped
+    def _is_shed(self, context: _SourceContext) -> bool:
+        shedding = self._update_shedding()
+        context.skipped_partial = shedding >= Shedding.NO_PARTIALS or (
+            shedding == Shedding.RARE_PARTIALS and not context.skipped_partial
         )
-        return context.skipped
+        return context.skipped_partial
 
-    def _context(self, owner: Hashable) -> _Context:
+    def _context_of(self, source: Hashable) -> _SourceContext:
         with self._lock:
-            context = self._contexts.pop(owner, None) or _Context()
-            self._contexts[owner] = context
-            while len(self._contexts) > MOST_OWNERS:
+            context = self._contexts.pop(source, None) or _SourceContext()
+            self._contexts[source] = context
+            while len(self._contexts) > MAX_OWNERS:
                 del self._contexts[next(iter(self._contexts))]
             return context
 
-    def _read(self, asked: list[_Asked]) -> list[Heard]:
+    def _recognise(self, jobs: list[_Job]) -> list[RecognitionResult]:
         """In the thread of the lane: slices of different sources, all final or all growing."""
-        requests = [self._request(one) for one in asked]
-        heard = read_believably(self._recogniser, requests)
-        for at, one in enumerate(asked):
-            in_context = self._in_context(one.piece)
-            if not one.piece.final:
-                heard[at] = replace(one.context.growing.took(heard[at]), provisional=in_context)
+        requests = [self._request(one) for one in jobs]
+        results = recognise_plausibly(self._recogniser, requests)
+        for at, one in enumerate(jobs):
+            has_context = self._has_context(one.utterance)
+            if not one.utterance.final:
+                results[at] = replace(one.context.partial.extend(results[at]), unstable=has_context)
                 continue
-            heard[at] = self._own(heard[at], one)
-            if in_context and not heard[at].words:
-                alone = replace(requests[at], audio=one.piece.audio)
-                heard[at] = read_believably(self._recogniser, [alone])[0]
-            one.context.learn(heard[at], len(one.piece.audio))
-        return heard
+            results[at] = self._without_context(results[at], one)
+            if has_context and not results[at].words:
+                alone = replace(requests[at], audio=one.utterance.audio)
+                results[at] = recognise_plausibly(self._recogniser, [alone])[0]
+            one.context.learn(results[at], len(one.utterance.audio))
+        return results
 
-    def _request(self, asked: _Asked) -> Request:
-        piece, context = asked.piece, asked.context
-        language = asked.language or context.language
-        if piece.final:
+    def _request(self, job: _Job) -> RecognitionRequest:
+        utterance, context = job.utterance, job.context
+        language = job.language or context.language
+        if utterance.final:
             # from the audio alone, never from a draft: how many of those there were depends on the speed
-            return Request(self._audio(piece), context.prompt, language, asked.hotwords)
-        growing = context.growing
+            return RecognitionRequest(self._audio(utterance), context.prompt, language, job.hotwords)
+        partial = context.partial
         # alone: to hear the context each time costs twice as much, and moves the place where the slice's words begin
-        anchor = growing.begin((piece.index, piece.span.start), len(piece.audio))
-        prompt = " ".join(text for text in (context.prompt, growing.kept_text) if text) or None
-        return Request(piece.audio[anchor:], prompt, language, asked.hotwords, True, growing.draft)
+        anchor = partial.start((utterance.index, utterance.span.start), len(utterance.audio))
+        prompt = " ".join(text for text in (context.prompt, partial.settled_text) if text) or None
+        return RecognitionRequest(utterance.audio[anchor:], prompt, language, job.hotwords, True, partial.draft)
 
-    def _audio(self, piece: Slice) -> Samples:
+    def _audio(self, utterance: Utterance) -> Samples:
         """What the recogniser hears of a slice: of a final one also what was said before it, where that helps."""
-        together = piece.final and self._in_context(piece)
-        return np.concatenate([piece.before, piece.audio]) if together else piece.audio
+        together = utterance.final and self._has_context(utterance)
+        return np.concatenate([utterance.context, utterance.audio]) if together else utterance.audio
 
-    def _in_context(self, piece: Slice) -> bool:
-        return self._wants_context and len(piece.before) > 0 and len(piece.audio) > 0
+    def _has_context(self, utterance: Utterance) -> bool:
+        return self._wants_context and len(utterance.context) > 0 and len(utterance.audio) > 0
 
-    def _own(self, heard: Heard, asked: _Asked) -> Heard:
+    def _without_context(self, result: RecognitionResult, job: _Job) -> RecognitionResult:
         """A reading without the words that were said before the slice."""
-        piece, said = asked.piece, asked.context.prompt
-        if not self._in_context(piece):
-            return heard
-        return behind(heard, len(piece.before), len(piece.audio), said.split()[-1] if said else None)
+        utterance, prompt = job.utterance, job.context.prompt
+        if not self._has_context(utterance):
+            return result
+        return trim_context(
+            result, len(utterance.context), len(utterance.audio), prompt.split()[-1] if prompt else None
+        )
 
 
-def read_believably(recogniser: Recogniser, requests: Sequence[Request]) -> list[Heard]:
+def recognise_plausibly(recogniser: Recogniser, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
     """Readings that can be believed, or no words: invented text is worse than none."""
     spoken = [request for request in requests if len(request.audio)]
     if len(spoken) > 1:
@@ -268,12 +297,12 @@ def read_believably(recogniser: Recogniser, requests: Sequence[Request]) -> list
         found = iter([_read_one(recogniser, request) for request in spoken])
     out = []
     for request in requests:
-        heard = next(found) if len(request.audio) else Heard()
-        out.append(heard if believable(heard, len(request.audio)) else Heard(language=heard.language))
+        heard = next(found) if len(request.audio) else RecognitionResult()
+        out.append(heard if is_plausible(heard, len(request.audio)) else RecognitionResult(language=heard.language))
     return out
 
 
-def _read_one(recogniser: Recogniser, request: Request) -> Heard:
+def _read_one(recogniser: Recogniser, request: RecognitionRequest) -> RecognitionResult:
     return recogniser.read(
         request.audio,
         prompt=request.prompt,
@@ -284,7 +313,7 @@ def _read_one(recogniser: Recogniser, request: Request) -> Heard:
     )
 
 
-def _nothing() -> Future[Any]:
+def _no_result() -> Future[Any]:
     future: Future[Any] = Future()
     future.set_result(None)
     return future

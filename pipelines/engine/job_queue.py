@@ -13,17 +13,17 @@ from pipelines.errors import BlockError
 
 T = TypeVar("T")
 
-LIMIT = 4096
+MAX_WAITING = 4096
 """Jobs that may wait in a lane; more are refused, which the pipeline reports as a failed block"""
-AROUND = 1.0
+ACTIVE_FOR = 1.0
 """Seconds for which who gave a job is expected to give another: company worth waiting for"""
-MOST_OWNERS = 1024
+MAX_OWNERS = 1024
 """Owners whose share is remembered; the one served longest ago is forgotten first"""
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    rank: int
+    priority: int
     start: float
     cost: float
     """When its owner's turn begins, in the lane's own time: seconds of work that it has handed out to each"""
@@ -32,13 +32,13 @@ class _Job:
     future: Future[Any]
     owner: Hashable
     replaces: Hashable
-    alike: Hashable
-    since: float
+    batch_key: Hashable
+    queued_at: float
 
     @property
     def order(self) -> tuple[int, float, int]:
         """The lowest is done first."""
-        return self.rank, self.start, self.number
+        return self.priority, self.start, self.number
 
 
 def call_each(items: Sequence[Callable[[], Any]]) -> list[Any]:
@@ -46,7 +46,7 @@ def call_each(items: Sequence[Callable[[], Any]]) -> list[Any]:
     return [item() for item in items]
 
 
-class Lane:
+class JobQueue:
     """One worker thread and its bounded queue.
 
     The lowest rank goes first. Within a rank owners take turns by the work they cause (start-time fair queueing:
@@ -57,46 +57,46 @@ class Lane:
     def __init__(
         self,
         name: str,
-        limit: int = LIMIT,
+        max_waiting: int = MAX_WAITING,
         work: Callable[[list[Any]], Sequence[Any]] = call_each,
-        most: int = 1,
-        patience: float = 0.0,
-        apart: bool = False,
+        max_batch: int = 1,
+        max_wait: float = 0.0,
+        one_per_owner: bool = False,
     ) -> None:
         """`work` does up to `most` jobs at once and gives a result for each, in order; `apart`: never two of one owner.
 
         A job waits at most `patience` seconds for others to go with it, and only where others may be expected.
         """
         self.name = name
-        self._limit = limit
+        self._max_waiting = max_waiting
         self._work = work
-        self._most = most
-        self._patience = patience
-        self._apart = apart
+        self._max_batch = max_batch
+        self._max_wait = max_wait
+        self._one_per_owner = one_per_owner
         self._changed = threading.Condition()
         self._queue: list[_Job] = []
         self._latest: dict[Hashable, _Job] = {}
         self._count = 0
         self._closed = False
-        self._turns: dict[tuple[Hashable, int], float] = {}  # where each owner's next turn begins, by rank
-        self._time: dict[int, float] = {}  # the turn that each rank has come to
-        self._seen: dict[Hashable, float] = {}
-        self.busy = 0.0
+        self._next_starts: dict[tuple[Hashable, int], float] = {}  # where each owner's next turn begins, by rank
+        self._virtual_time: dict[int, float] = {}  # the turn that each rank has come to
+        self._active: dict[Hashable, float] = {}
+        self.busy_seconds = 0.0
         """Seconds of computing so far"""
-        self.dropped = 0
+        self.superseded = 0
         """Jobs overtaken before they started"""
-        self._busy_by_rank: dict[int, float] = {}
+        self._busy_by_priority: dict[int, float] = {}
         self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
         self._thread.start()
 
     def submit(
         self,
         item: Any,
-        rank: int = 0,
+        priority: int = 0,
         replaces: Hashable = None,
         owner: Hashable = None,
         cost: float = 1.0,
-        alike: Hashable = None,
+        batch_key: Hashable = None,
     ) -> Future[Any]:
         """Queue a job; its future gives None when a later job with the same `replaces` overtakes it.
 
@@ -110,15 +110,15 @@ class Lane:
             if overtaken is not None:
                 # out of the queue before the lock is let go, or the worker might start it all the same
                 self._queue.remove(overtaken)
-                self._give_back(overtaken)
-                self.dropped += 1
-            if len(self._queue) >= self._limit:
-                raise BlockError(self.name, f"more than {self._limit} jobs are waiting")
+                self._refund(overtaken)
+                self.superseded += 1
+            if len(self._queue) >= self._max_waiting:
+                raise BlockError(self.name, f"more than {self._max_waiting} jobs are waiting")
             self._count += 1
             now = time.perf_counter()
-            start = self._turn(owner, rank, cost)
-            job = _Job(rank, start, cost, self._count, item, Future(), owner, replaces, alike, now)
-            self._see(owner, now)
+            start = self._take_turn(owner, priority, cost)
+            job = _Job(priority, start, cost, self._count, item, Future(), owner, replaces, batch_key, now)
+            self._mark_active(owner, now)
             if replaces is not None:
                 self._latest[replaces] = job
             self._queue.append(job)
@@ -127,10 +127,10 @@ class Lane:
             overtaken.future.set_result(None)
         return job.future
 
-    def spent(self, rank: int) -> float:
+    def busy_seconds_up_to(self, priority: int) -> float:
         """Seconds of computing so far for jobs of this rank or a lower one."""
         with self._changed:
-            return sum(seconds for of, seconds in self._busy_by_rank.items() if of <= rank)
+            return sum(seconds for of, seconds in self._busy_by_priority.items() if of <= priority)
 
     def close(self) -> None:
         """Finish what runs, drop what waits."""
@@ -144,25 +144,25 @@ class Lane:
 
     # With the lock held
 
-    def _turn(self, owner: Hashable, rank: int, cost: float) -> float:
-        start = max(self._time.get(rank, 0.0), self._turns.pop((owner, rank), 0.0))
-        self._turns[owner, rank] = start + cost
-        while len(self._turns) > MOST_OWNERS:
-            del self._turns[next(iter(self._turns))]
+    def _take_turn(self, owner: Hashable, priority: int, cost: float) -> float:
+        start = max(self._virtual_time.get(priority, 0.0), self._next_starts.pop((owner, priority), 0.0))
+        self._next_starts[owner, priority] = start + cost
+        while len(self._next_starts) > MAX_OWNERS:
+            del self._next_starts[next(iter(self._next_starts))]
         return start
 
-    def _give_back(self, job: _Job) -> None:
+    def _refund(self, job: _Job) -> None:
         """Its owner has not had this turn."""
-        if (job.owner, job.rank) in self._turns:
-            self._turns[job.owner, job.rank] -= job.cost
+        if (job.owner, job.priority) in self._next_starts:
+            self._next_starts[job.owner, job.priority] -= job.cost
 
-    def _see(self, owner: Hashable, now: float) -> None:
-        self._seen.pop(owner, None)
-        self._seen[owner] = now
-        while self._seen[oldest := next(iter(self._seen))] < now - AROUND:
-            del self._seen[oldest]
+    def _mark_active(self, owner: Hashable, now: float) -> None:
+        self._active.pop(owner, None)
+        self._active[owner] = now
+        while self._active[oldest := next(iter(self._active))] < now - ACTIVE_FOR:
+            del self._active[oldest]
 
-    def _next(self) -> list[_Job]:
+    def _next_batch(self) -> list[_Job]:
         """The next batch; empty when the lane is closed."""
         with self._changed:
             while True:
@@ -170,41 +170,41 @@ class Lane:
                     self._changed.wait()
                 if not self._queue:
                     return []
-                batch = self._batch()
-                missing = self._patience - (time.perf_counter() - min(job.since for job in batch))
-                around = len({job.owner for job in batch} | set(self._seen))
-                if missing <= 0 or len(batch) >= min(self._most, around) or self._closed:
+                batch = self._pick_batch()
+                missing = self._max_wait - (time.perf_counter() - min(job.queued_at for job in batch))
+                around = len({job.owner for job in batch} | set(self._active))
+                if missing <= 0 or len(batch) >= min(self._max_batch, around) or self._closed:
                     break
                 self._changed.wait(missing)
             for job in batch:
                 self._queue.remove(job)
                 if job.replaces is not None and self._latest.get(job.replaces) is job:
                     del self._latest[job.replaces]
-            self._time[batch[0].rank] = batch[0].start
+            self._virtual_time[batch[0].priority] = batch[0].start
             return batch
 
-    def _batch(self) -> list[_Job]:
+    def _pick_batch(self) -> list[_Job]:
         first = min(self._queue, key=lambda job: job.order)
-        if self._most == 1:
+        if self._max_batch == 1:
             return [first]
-        alike = [job for job in self._queue if (job.rank, job.alike) == (first.rank, first.alike)]
-        alike.sort(key=lambda job: job.order)
-        if self._apart:
+        candidates = [job for job in self._queue if (job.priority, job.batch_key) == (first.priority, first.batch_key)]
+        candidates.sort(key=lambda job: job.order)
+        if self._one_per_owner:
             foremost: dict[Hashable, _Job] = {}
-            for job in alike:
+            for job in candidates:
                 foremost.setdefault(job.owner, job)
-            alike = list(foremost.values())
-        return alike[: self._most]
+            candidates = list(foremost.values())
+        return candidates[: self._max_batch]
 
     # Without it
 
     def _run(self) -> None:
-        while batch := self._next():
+        while batch := self._next_batch():
             running = [job for job in batch if job.future.set_running_or_notify_cancel()]
             if running:
-                self._do(running)
+                self._run_batch(running)
 
-    def _do(self, batch: list[_Job]) -> None:
+    def _run_batch(self, batch: list[_Job]) -> None:
         began = time.perf_counter()
         try:
             results: Sequence[Any] | Exception = self._work([job.item for job in batch])
@@ -212,9 +212,9 @@ class Lane:
             results = error
         seconds = time.perf_counter() - began
         with self._changed:
-            self.busy += seconds
-            rank = batch[0].rank
-            self._busy_by_rank[rank] = self._busy_by_rank.get(rank, 0.0) + seconds
+            self.busy_seconds += seconds
+            priority = batch[0].priority
+            self._busy_by_priority[priority] = self._busy_by_priority.get(priority, 0.0) + seconds
         if not isinstance(results, Exception):
             for job, result in zip(batch, results, strict=True):
                 job.future.set_result(result)
@@ -222,4 +222,4 @@ class Lane:
             batch[0].future.set_exception(results)
         else:  # one of them is at fault; the others have nothing to do with it
             for job in batch:
-                self._do([job])
+                self._run_batch([job])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 
-class Thinning(IntEnum):
+class Shedding(IntEnum):
     """What is left out; each includes those before it. Final text is never left out."""
 
     NONE = 0
@@ -26,71 +26,71 @@ class Thinning(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class GovernorOptions:
+class LoadShedderOptions:
     """When more or less is left out; times in seconds."""
 
-    high: float = 0.9
+    raise_above: float = 0.9
     """Real-time factor from which more is left out"""
-    low: float = 0.7
+    lower_below: float = 0.7
     """The one below which less is"""
-    over: float = 3.0
+    window: float = 3.0
     """Time over which it is taken"""
-    rise: float = 3.0
+    raise_interval: float = 3.0
     """Time between two steps up"""
-    rest: float = 10.0
+    lower_after: float = 10.0
     """Time before a step down; doubles, up to `longest`, with each step down that had to be taken back"""
-    longest: float = 120.0
+    max_lower_after: float = 120.0
 
 
-class Governor:
+class LoadShedder:
     """Decides from the time that each worker has computed; knows no clock."""
 
-    def __init__(self, options: GovernorOptions | None = None) -> None:
-        self._options = options or GovernorOptions()
-        self._last = float("-inf")
-        self._forget()
+    def __init__(self, options: LoadShedderOptions | None = None) -> None:
+        self._options = options or LoadShedderOptions()
+        self._last_update = float("-inf")
+        self._start_over()
 
-    def _forget(self) -> None:
-        self._notes: deque[tuple[float, tuple[float, ...]]] = deque()
-        self._changed = float("-inf")
-        self._fell = float("-inf")
-        self._rest = self._options.rest
+    def _start_over(self) -> None:
+        self._history: deque[tuple[float, tuple[float, ...]]] = deque()
+        self._changed_at = float("-inf")
+        self._lowered_at = float("-inf")
+        self._lower_after = self._options.lower_after
         self.load = 0.0
         """Real-time factor of the busiest worker"""
-        self.thinning = Thinning.NONE
+        self.shedding = Shedding.NONE
         """What is left out now"""
 
-    def note(self, now: float, spent: Sequence[float]) -> Thinning:
+    def update(self, now: float, busy: Sequence[float]) -> Shedding:
         """What is left out from time `now` on.
 
         `spent` are the seconds that each worker has computed so far for what must be done in time.
         """
         options = self._options
-        if now - self._last > options.rest:
-            self._forget()  # nobody spoke: what was before was another meeting's
-        self._last, notes = now, self._notes
-        if notes and now - notes[-1][0] < options.over / 6:
-            return self.thinning
-        notes.append((now, tuple(spent)))
-        while len(notes) > 2 and notes[1][0] <= now - options.over:
-            notes.popleft()
-        then, before = notes[0]
-        if now - then < options.over / 2:
-            return self.thinning
-        self.load = max(after - was for after, was in zip(spent, before, strict=True)) / (now - then)
-        quiet = now - self._changed
-        if self.load > options.high and self.thinning < Thinning.LONG_HOP and quiet >= options.rise:
-            taken_back = now - self._fell < 2 * self._rest
-            self._rest = min(2 * self._rest, options.longest) if taken_back else self._rest
-            self._fell = float("-inf")
+        if now - self._last_update > options.lower_after:
+            self._start_over()  # nobody spoke: what was before was another meeting's
+        self._last_update, history = now, self._history
+        if history and now - history[-1][0] < options.window / 6:
+            return self.shedding
+        history.append((now, tuple(busy)))
+        while len(history) > 2 and history[1][0] <= now - options.window:
+            history.popleft()
+        then, before = history[0]
+        if now - then < options.window / 2:
+            return self.shedding
+        self.load = max(after - was for after, was in zip(busy, before, strict=True)) / (now - then)
+        quiet = now - self._changed_at
+        if self.load > options.raise_above and self.shedding < Shedding.LONG_HOP and quiet >= options.raise_interval:
+            taken_back = now - self._lowered_at < 2 * self._lower_after
+            self._lower_after = min(2 * self._lower_after, options.max_lower_after) if taken_back else self._lower_after
+            self._lowered_at = float("-inf")
             self._step(now, 1)
-        elif self.load < options.low and self.thinning > Thinning.NONE and quiet >= self._rest:
+        elif self.load < options.lower_below and self.shedding > Shedding.NONE and quiet >= self._lower_after:
             self._step(now, -1)
-            self._fell = now
-        return self.thinning
+            self._lowered_at = now
+        return self.shedding
 
     def _step(self, now: float, by: int) -> None:
-        self.thinning = Thinning(self.thinning + by)
-        self._changed = now
+        self.shedding = Shedding(self.shedding + by)
+        self._changed_at = now
         # what was measured before says nothing about what is measured now
-        self._notes.clear()
+        self._history.clear()

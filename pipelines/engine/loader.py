@@ -8,127 +8,154 @@ from concurrent.futures import wait
 from typing import Any
 
 from pipelines.asr.recogniser import Recogniser
-from pipelines.audio.vad import VoiceModel
+from pipelines.audio.vad import VadModel
 from pipelines.diarization.clustering import preset
-from pipelines.diarization.segmentation import LocalVoiceFinder
-from pipelines.engine.capacity import calibrate, candidates
+from pipelines.diarization.local_speakers import LocalSpeakerFinder
+from pipelines.engine.capacity import calibrate, thread_candidates
 from pipelines.engine.engine import Engine
-from pipelines.engine.job_queue import Lane
-from pipelines.engine.pool import Fleet
-from pipelines.errors import BlockError, ModelError
-from pipelines.models.gpu_memory import GB, VOICES
+from pipelines.engine.job_queue import JobQueue
+from pipelines.engine.pool import EnginePool
+from pipelines.errors import BlockError, ModelError, SettingsError
+from pipelines.models.factory import load_embedding, load_segmentation, load_whisper
+from pipelines.models.gpu_memory import DIARIZATION_GB, GB
 from pipelines.models.lean_imports import import_diarization
-from pipelines.models.loading import SPEECH, Choice, decide, load_embedding, load_segmentation, load_whisper, require
+from pipelines.models.pinned_files import SPEECH, require
+from pipelines.models.probe import probe_and_select
+from pipelines.models.selection import ModelSelection
 from pipelines.options import EngineOptions
-from pipelines.timing import cores
-from pipelines.types import SAMPLE_RATE, Slice, Window
+from pipelines.timing import available_cores
+from pipelines.types import SAMPLE_RATE, Utterance, Window
 
 log = logging.getLogger(__name__)
 
 
-def load_engine(options: EngineOptions, on_progress: Callable[[str], None] = log.info) -> Engine:
-    """Decide on the models, load one copy of each and warm them up; slow. Raises ModelError.
+def load_engine(
+    options: EngineOptions, on_progress: Callable[[str], None] = log.info, language: str | None = None
+) -> Engine:
+    """Decide on the models, load one copy of each and warm them up; slow.
 
-    `on_progress` is told in a sentence what is being done.
+    `on_progress` is told in a sentence what is being done. Raises ModelError, and SettingsError where the models
+    chosen do not read `language`, in which recordings will be read unless their sources ask for another.
     """
-    choice = _decide(options, on_progress)
-    engine = _load(choice.on(choice.devices[0]), options, on_progress)
+    selection = _select(options, on_progress, language)
+    engine = _load_one(selection.on_device(selection.devices[0]), options, on_progress)
     on_progress("models are ready")
     return engine
 
 
-def load_fleet(options: EngineOptions, on_progress: Callable[[str], None] = log.info) -> Engine | Fleet:
+def load_engines(
+    options: EngineOptions, on_progress: Callable[[str], None] = log.info, language: str | None = None
+) -> Engine | EnginePool:
     """The same with a copy of each model on every GPU that the settings allow: an engine for each, if several."""
-    choice = _decide(options, on_progress)
+    selection = _select(options, on_progress, language)
     engines: list[Engine] = []
     try:
-        for device in choice.devices:
-            engines.append(_load(choice.on(device), options, on_progress, len(choice.devices)))
+        for device in selection.devices:
+            engines.append(_load_one(selection.on_device(device), options, on_progress, len(selection.devices)))
     except BaseException:
         for engine in engines:
             engine.close()
         raise
     on_progress("models are ready")
-    return engines[0] if len(engines) == 1 else Fleet(engines)
+    return engines[0] if len(engines) == 1 else EnginePool(engines)
 
 
-def _decide(options: EngineOptions, on_progress: Callable[[str], None]) -> Choice:
+def _select(options: EngineOptions, on_progress: Callable[[str], None], language: str | None) -> ModelSelection:
     on_progress("looking for models")
-    choice = decide(options)
-    on_progress(choice.why)
-    return choice
+    selection = probe_and_select(options)
+    on_progress(selection.why)
+    if language and selection.languages and language not in selection.languages:
+        raise SettingsError(
+            f"speech.language is {language}, but {selection.speech.name} reads {', '.join(selection.languages)} only: "
+            "set speech.language to null, or let the section models select_models another recogniser"
+        )
+    return selection
 
 
-def _load(choice: Choice, options: EngineOptions, on_progress: Callable[[str], None], among: int = 1) -> Engine:
+def _load_one(
+    selection: ModelSelection, options: EngineOptions, on_progress: Callable[[str], None], engine_count: int = 1
+) -> Engine:
     """One engine of `among` so many on this machine."""
-    on_gpu = choice.segmentation.device.startswith("cuda")
-    tries = [options.threads or 1] if options.threads or on_gpu else candidates(max(1, cores() // among))
-    beside = Lane("loading")
+    on_gpu = selection.segmentation.device.startswith("cuda")
+    thread_counts = (
+        [options.threads or 1]
+        if options.threads or on_gpu
+        else thread_candidates(max(1, available_cores() // engine_count))
+    )
+    loading = JobQueue("loading")
     try:
-        reading = None
-        if len(tries) == 1:
-            reading = beside.submit(lambda: _load_recogniser(choice, options, tries[0], on_progress))
-            if choice.speech.candidates:
-                wait([reading])  # which one keeps pace is measured: nothing else may take the processor meanwhile
-        on_progress(f"loading {choice.segmentation.name} and {choice.embedding.name}")
-        finder = load_finder(choice, options, tries[0])
-        threads, tried = _calibrate(finder, tries)
-        recogniser = reading.result() if reading else _load_recogniser(choice, options, threads, on_progress)
+        recogniser_loaded = None
+        if len(thread_counts) == 1:
+            recogniser_loaded = loading.submit(
+                lambda: _load_recogniser(selection, options, thread_counts[0], on_progress)
+            )
+            if selection.speech.candidates:
+                wait(
+                    [recogniser_loaded]
+                )  # which one keeps pace is measured: nothing else may take the processor meanwhile
+        on_progress(f"loading {selection.segmentation.name} and {selection.embedding.name}")
+        finder = load_speaker_finder(selection, options, thread_counts[0])
+        threads, thread_trials = _calibrate(finder, thread_counts)
+        recogniser = (
+            recogniser_loaded.result()
+            if recogniser_loaded
+            else _load_recogniser(selection, options, threads, on_progress)
+        )
     finally:
-        beside.close()
+        loading.close()
     assert recogniser is not None
-    choice = choice.with_speech(recogniser.name)
-    engine = Engine(recogniser, finder, VoiceModel(), preset(choice.embedding.name), choice.as_dict())
+    selection = selection.with_recogniser(recogniser.name)
+    engine = Engine(recogniser, finder, VadModel(), preset(selection.embedding.name), selection.as_dict())
     try:
         _warm_up(engine)
     except (BlockError, RuntimeError) as error:
         engine.close()
-        raise ModelError(_cannot_compute(choice, error)) from error
-    engine.tried = tried
-    pace = engine.measure(finder.trial, on_gpu, threads, among)
-    log.info("this machine carries about %d live meetings", pace.capacity)
+        raise ModelError(_computing_failed(selection, error)) from error
+    engine.thread_trials = thread_trials
+    throughput = engine.measure(finder.trial, on_gpu, threads, engine_count)
+    log.info("this machine carries about %d live meetings", throughput.capacity)
     return engine
 
 
-def _calibrate(finder: LocalVoiceFinder, tries: list[int]) -> tuple[int, dict[int, float]]:
+def _calibrate(finder: LocalSpeakerFinder, thread_counts: list[int]) -> tuple[int, dict[int, float]]:
     """Set torch's threads to the number that is worth it."""
     import torch
 
-    return calibrate(lambda: finder.trial(1), torch.set_num_threads, tries)
+    return calibrate(lambda: finder.trial(1), torch.set_num_threads, thread_counts)
 
 
 def _load_recogniser(
-    choice: Choice, options: EngineOptions, threads: int, on_progress: Callable[[str], None]
+    selection: ModelSelection, options: EngineOptions, threads: int, on_progress: Callable[[str], None]
 ) -> Recogniser:
-    on_progress(f"loading {choice.speech.name}")
-    if choice.speech.kind == "moonshine":
+    on_progress(f"loading {selection.speech.name}")
+    if selection.speech.kind == "moonshine":
         from pipelines.asr.moonshine import MoonshineRecogniser
 
         return MoonshineRecogniser(next(require(file) for file in SPEECH).parent, threads)
-    return load_whisper(choice.speech, threads, options.hub_token)
+    return load_whisper(selection.speech, threads, options.hub_token)
 
 
-def load_finder(choice: Choice, options: EngineOptions, threads: int) -> LocalVoiceFinder:
+def load_speaker_finder(selection: ModelSelection, options: EngineOptions, threads: int) -> LocalSpeakerFinder:
     """What finds local voices in windows, with so many CPU threads; raises ModelError."""
     import torch
 
     torch.set_num_threads(threads)
-    from pipelines.models.checkpoints import quietly
+    from pipelines.models.checkpoints import warnings_ignored
 
-    with quietly():
+    with warnings_ignored():
         import_diarization()
-    if options.gpu_memory is not None and choice.segmentation.device.startswith("cuda"):
-        limit_torch(choice.segmentation.device)
-    segmentation = load_segmentation(choice.segmentation, options.hub_token)
-    embedding = load_embedding(choice.embedding, options.hub_token)
-    from pipelines.diarization.embedding import embed_with_pyannote, pieces_with_ge2e
+    if options.gpu_memory is not None and selection.segmentation.device.startswith("cuda"):
+        limit_torch_memory(selection.segmentation.device)
+    segmentation = load_segmentation(selection.segmentation, options.hub_token)
+    embedding = load_embedding(selection.embedding, options.hub_token)
+    from pipelines.diarization.embedding import ge2e_embedder, pyannote_embedder
 
-    embed = pieces_with_ge2e(embedding) if choice.embedding.kind == "ge2e" else embed_with_pyannote(embedding)
-    with quietly():
-        return LocalVoiceFinder(segmentation, embed, choice.segmentation.device)
+    embed = ge2e_embedder(embedding) if selection.embedding.kind == "ge2e" else pyannote_embedder(embedding)
+    with warnings_ignored():
+        return LocalSpeakerFinder(segmentation, embed, selection.segmentation.device)
 
 
-def limit_torch(device: str, cuda: Any = None) -> None:
+def limit_torch_memory(device: str, cuda: Any = None) -> None:
     """Keep torch to its part of a GPU's budget; what it needs beyond is refused, and fails one window.
 
     `cuda` is torch.cuda, or what stands in for it.
@@ -139,12 +166,12 @@ def limit_torch(device: str, cuda: Any = None) -> None:
         cuda = torch.cuda
     card = int(device.partition(":")[2] or 0)
     total = cuda.get_device_properties(card).total_memory
-    cuda.set_per_process_memory_fraction(min(1.0, VOICES * GB / total), card)
+    cuda.set_per_process_memory_fraction(min(1.0, DIARIZATION_GB * GB / total), card)
 
 
-def _cannot_compute(choice: Choice, error: Exception) -> str:
+def _computing_failed(selection: ModelSelection, error: Exception) -> str:
     said = f"the models are loaded, but cannot compute: {str(error)[:300]}"
-    if choice.segmentation.device == choice.speech.device == "cpu":
+    if selection.segmentation.device == selection.speech.device == "cpu":
         return said
     return f"{said}; check CUDA's libraries (CTranslate2 takes cuBLAS 12 from PyTorch), or set models.device to cpu"
 
@@ -156,5 +183,5 @@ def _warm_up(engine: Engine) -> None:
     from pipelines.types import WINDOW, Span
 
     noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
-    engine.read(Slice(0, Span(0, SAMPLE_RATE), noise, True), "warm-up").result()
-    engine.find(Window(0, 0, np.zeros(WINDOW, np.float32))).result()
+    engine.recognise(Utterance(0, Span(0, SAMPLE_RATE), noise, True), "warm-up").result()
+    engine.find_speakers(Window(0, 0, np.zeros(WINDOW, np.float32))).result()

@@ -9,7 +9,7 @@ from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine
 
 
-class Fleet:
+class EnginePool:
     """Looks like one engine from outside; a pipeline works with the one that `take` gives."""
 
     def __init__(self, engines: Sequence[Engine]) -> None:
@@ -36,9 +36,9 @@ class Fleet:
         known = [capacity for capacity in each if capacity is not None]
         return sum(known) if len(known) == len(each) else None
 
-    def take(self) -> Engine:
+    def assign(self) -> Engine:
         """The engine for one more pipeline: that with the fewest, and of those the least loaded."""
-        return min(self.engines, key=lambda engine: (engine.guests, engine.load))
+        return min(self.engines, key=lambda engine: (engine.sources, engine.load))
 
     def close(self) -> None:
         """Stop all of them."""

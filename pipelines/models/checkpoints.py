@@ -25,11 +25,11 @@ ARCHITECTURES = {
 }
 """Classes that a checkpoint may name: what a file says is never imported unseen"""
 
-_safe_globals_are_shared = threading.Lock()
+_safe_globals_lock = threading.Lock()
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
+def warnings_ignored() -> Iterator[None]:
     """Import or build heavy libraries without their deprecation notices, which no user can act on."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -45,7 +45,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelMissing(f"there is no model file at {path}")
     try:
-        with _safe_globals_are_shared, quietly(), torch.serialization.safe_globals(_known_globals()):
+        with _safe_globals_lock, warnings_ignored(), torch.serialization.safe_globals(_allowed_globals()):
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelCorrupt(
@@ -73,7 +73,7 @@ def build_pyannote(path: str | Path) -> Any:
     if name not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
         raise ModelCorrupt(f"{path} is a model of an unknown kind ({str(name)[:40]}); known are {known}")
-    with quietly():
+    with warnings_ignored():
         architecture = getattr(import_module(ARCHITECTURES[name]), name)
         try:
             accepted = inspect.signature(architecture.__init__).parameters
@@ -101,7 +101,7 @@ def build_ge2e(path: str | Path) -> VoiceEncoder:
     return model
 
 
-class Multilabel(torch.nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
+class MultilabelSegmentation(torch.nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
     """A segmentation model that gives one probability per speaker, even if trained on sets of speakers."""
 
     def __init__(self, model: Any) -> None:
@@ -109,7 +109,7 @@ class Multilabel(torch.nn.Module):  # type: ignore[misc]  # torch is not followe
         self.model = model
         self.powerset: Any = None
         if self.specifications.powerset:
-            with quietly():
+            with warnings_ignored():
                 from pyannote.audio.utils.powerset import Powerset
 
             self.powerset = Powerset(len(self.specifications.classes), self.specifications.powerset_max_classes)
@@ -130,7 +130,7 @@ class Multilabel(torch.nn.Module):  # type: ignore[misc]  # torch is not followe
         return scores if self.powerset is None else self.powerset.to_multilabel(scores, soft=True)
 
 
-class WeightedVoice(torch.nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
+class WeightedEmbedding(torch.nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
     """A pyannote.audio voice embedding that takes weights at any frame rate."""
 
     def __init__(self, model: Any) -> None:
@@ -151,7 +151,7 @@ class WeightedVoice(torch.nn.Module):  # type: ignore[misc]  # torch is not foll
         return self.model(waveforms, weights=weights)
 
 
-def place(model: Any, device: str) -> Any:
+def to_device(model: Any, device: str) -> Any:
     """Move a module to a device; raises ModelError when the device cannot take it."""
     try:
         return model.to(torch.device(device))
@@ -162,7 +162,7 @@ def place(model: Any, device: str) -> Any:
         ) from error
 
 
-def _known_globals() -> list[Any]:
+def _allowed_globals() -> list[Any]:
     """Exactly the classes that the known checkpoints hold beside tensors."""
     from omegaconf.base import ContainerMetadata, Metadata
     from omegaconf.listconfig import ListConfig

@@ -19,7 +19,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-NEEDLESS = (
+UNNEEDED = (
     # its image metrics; a name that it adds to scipy.signal for a library that is not here
     ("torchmetrics", ("torchvision", "scipy")),
     # compiling models for a GPU
@@ -37,18 +37,18 @@ def import_diarization() -> None:
 
     Where it is not, as with other releases of them, nothing is raised: whoever needs them imports them plainly.
     """
-    for module, needless in NEEDLESS:
+    for module, needless in UNNEEDED:
         try:
-            with without(*needless):
+            with hide_packages(*needless):
                 import_module(module)
         except (ImportError, AttributeError, NameError, TypeError) as error:
             log.info("%s is imported with all that it names: %s", module, type(error).__name__)
 
 
 @contextmanager
-def without(*packages: str) -> Iterator[None]:
+def hide_packages(*packages: str) -> Iterator[None]:
     """In this thread packages that have not been imported yet look as if they were not installed."""
-    finder = _Without(packages)
+    finder = _HidingFinder(packages)
     sys.meta_path.insert(0, finder)
     try:
         yield
@@ -56,7 +56,7 @@ def without(*packages: str) -> Iterator[None]:
         sys.meta_path.remove(finder)
 
 
-class _Without(MetaPathFinder):
+class _HidingFinder(MetaPathFinder):
     def __init__(self, packages: tuple[str, ...]) -> None:
         self._packages = packages
         self._thread = threading.get_ident()

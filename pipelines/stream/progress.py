@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from pipelines.types import SAMPLE_RATE, STEP, BlockFailed, LocalVoices, PipelineStats, Reading, Slice
+from pipelines.types import SAMPLE_RATE, STEP, BlockFailed, Hypothesis, LocalSpeakers, PipelineStats, Utterance
 
 STATS_EVERY = 2 * SAMPLE_RATE
 """Samples of audio between two `PipelineStats`"""
@@ -38,7 +38,7 @@ class Progress:
         with self._changed:
             self._windows += 1
 
-    def voiced(self, item: LocalVoices | BlockFailed | None) -> None:
+    def voiced(self, item: LocalSpeakers | BlockFailed | None) -> None:
         """A window has come back from the models; None where it was left out."""
         if isinstance(item, BlockFailed) and item.block != "diarization":
             return  # an earlier block failed: no window was sent
@@ -46,13 +46,13 @@ class Progress:
             self._windows -= 1
             self._changed.notify_all()
 
-    def sent_slice(self, piece: Slice) -> None:
+    def sent_slice(self, piece: Utterance) -> None:
         """One more slice waits to be read."""
         if piece.final:
             with self._changed:
                 self._open.append(piece.span.start)
 
-    def read(self, item: Reading | BlockFailed | None) -> None:
+    def read(self, item: Hypothesis | BlockFailed | None) -> None:
         """A slice has come back from the recogniser; None where it was overtaken and never read."""
         with self._changed:
             if item is None:

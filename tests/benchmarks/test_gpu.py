@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import gpu
-from pipelines.models.gpu_memory import CONTEXT, SHAPES, VOICES, needed
+from pipelines.models.gpu_memory import CUDA_CONTEXT_GB, DIARIZATION_GB, SHAPES, required_gb
 from tests.conftest import without_gpu, without_models
 from tests.fakes.tiny_whisper import build
 
@@ -57,13 +57,13 @@ def test_a_card_reads_the_large_model_in_the_memory_that_was_computed_for_it(tmp
     asked = ["--batches", "1", "16", "--seconds", "0", "--tokens", "24", "--windows", "8"]
     assert gpu.main([*asked, "--json", str(out)]) == 0
     found = json.loads(out.read_text())
-    assert all(0 < row["gigabytes"] <= row["gigabytes_computed"] + CONTEXT for row in found["rows"])
-    assert all(row["gigabytes"] <= VOICES for row in found["voices"])
+    assert all(0 < row["gigabytes"] <= row["gigabytes_computed"] + CUDA_CONTEXT_GB for row in found["rows"])
+    assert all(row["gigabytes"] <= DIARIZATION_GB for row in found["voices"])
 
 
 def test_memory_that_others_held_before_is_not_counted() -> None:
     row = gpu.beside({"compute": "float16", "batch": 4, "gigabytes": 5.0}, "turbo", 2.0)
-    assert (row["gigabytes"], row["gigabytes_computed"]) == (3.0, needed(SHAPES["large-v3-turbo"], "float16", 4))
+    assert (row["gigabytes"], row["gigabytes_computed"]) == (3.0, required_gb(SHAPES["large-v3-turbo"], "float16", 4))
     assert gpu.beside({"compute": "int8", "batch": 4, "gigabytes": None}, "turbo", None)["gigabytes_computed"] is None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from meeting.core.access import Limiter
+from meeting.server.security.guess_limiter import GuessLimiter
 from tests.fakes.server_fakes import Client, Serving, config, serving, tone
 
 TOKEN = "a-token-of-this-test-server"
@@ -56,8 +56,8 @@ class Locked:
 
     def forget_guesses(self) -> None:
         """Start counting wrong tokens anew: a test guesses more often than one may."""
-        self.serving.app.state.doorman._limiter = Limiter()
-        self.serving.app.state.doorman._links_tried = Limiter()
+        self.serving.app.state.authenticator._limiter = GuessLimiter()
+        self.serving.app.state.authenticator._link_limiter = GuessLimiter()
 
     @contextmanager
     def connect(self, meeting_id: str, token: str | None) -> Iterator[Client]:

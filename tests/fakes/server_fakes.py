@@ -17,9 +17,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from meeting.config.settings import Config, Limits, Models, Storage
 from meeting.core.messages import AudioFrame
-from meeting.live.backend import Emit, Engine, Pipeline
 from meeting.server.app import create_app
 from meeting.server.run import MeetingServer, listen, server_config
+from meeting.sources.backend import Emit, Engine, Pipeline
 from pipelines.audio.decoding import AudioDecoder, PcmDecoder, open_decoder
 from pipelines.errors import AudioError
 from pipelines.formats import PCM
@@ -46,11 +46,11 @@ NO_AUDIO = b"\x00no audio\xff"
 class PickyDecoder(PcmDecoder):
     """Raw samples; as no bytes are wrong in raw audio, `NO_AUDIO` stands for what is."""
 
-    def accept(self, data: bytes) -> Iterator[Samples]:
+    def decode(self, data: bytes) -> Iterator[Samples]:
         """Decode, but for `NO_AUDIO`."""
         if data == NO_AUDIO:
             raise AudioError("this is not audio")
-        return super().accept(data)
+        return super().decode(data)
 
 
 class FakeEngine:

@@ -17,8 +17,9 @@ import pytest
 
 from meeting.cli import EXPECTED, FORMATS, main, set_up_logs
 from meeting.core.export import FORMATS as EXPORTS
-from meeting.core.records import Meeting
+from meeting.core.records import Meeting, State
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import ModelMissing
 from pipelines.types import Segment, Span, Speaker, Word
 from tests.fakes.server_fakes import FakeBackend
@@ -35,10 +36,12 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MEETING_DATA_DIR", str(folder))
     span = Span(0, 16_000)
     with Store(folder) as store:
-        meeting = Meeting(ID, "Monday", "ended", datetime.now(timezone.utc), samples=3_725 * 16_000)
+        meeting = Meeting(ID, "Monday", State.ENDED, datetime.now(timezone.utc), samples=3_725 * 16_000)
         store.create_meeting(meeting).result()
-        store.save_speakers(ID, [Speaker("spk1", "Ann")]).result()
-        store.save_segments(ID, [Segment("s1", 1, True, "a", span, "spk1", (Word("Grüße", span),))]).result()
+        TranscriptStore(store).save_speakers(ID, [Speaker("spk1", "Ann")]).result()
+        TranscriptStore(store).save_segments(
+            ID, [Segment("s1", 1, True, "a", span, "spk1", (Word("Grüße", span),))]
+        ).result()
     return folder
 
 
@@ -245,8 +248,10 @@ def hostile(data: Path) -> Path:
     span = Span(0, 16_000)
     with Store(data) as store:
         store.rename_meeting(ID, EVIL).result()
-        store.save_speakers(ID, [Speaker("spk1", EVIL)]).result()
-        store.save_segments(ID, [Segment("s1", 2, True, "a", span, "spk1", (Word(EVIL, span),))]).result()
+        TranscriptStore(store).save_speakers(ID, [Speaker("spk1", EVIL)]).result()
+        TranscriptStore(store).save_segments(
+            ID, [Segment("s1", 2, True, "a", span, "spk1", (Word(EVIL, span),))]
+        ).result()
     return data
 
 

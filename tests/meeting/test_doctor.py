@@ -27,10 +27,10 @@ from meeting.doctor import (
     run_doctor,
     table,
 )
-from pipelines.engine.capacity import Pace
-from pipelines.engine.pool import Fleet
+from pipelines.engine.capacity import Throughput
+from pipelines.engine.pool import EnginePool
 from pipelines.errors import ModelMissing
-from pipelines.models.selection import Available, choose
+from pipelines.models.selection import Availability, select_models
 
 
 def config(tmp_path: Path) -> Config:
@@ -114,7 +114,7 @@ def test_the_embedded_models_of_this_machine_are_right() -> None:
 
 
 def test_the_models_that_would_serve_are_named_with_the_reason() -> None:
-    finding = check_choice(Models(), lambda settings: choose(settings, Available(False, {})))
+    finding = check_choice(Models(), lambda settings: select_models(settings, Availability(False, {})))
     assert finding.ok
     assert "moonshine-tiny-en + pyannote-segmentation + ge2e" in finding.detail
     assert "no model hub answered" in finding.detail
@@ -229,15 +229,15 @@ def test_the_table_is_aligned_and_counts_the_problems() -> None:
 class FakeMeasured:
     """An engine of one card, measured."""
 
-    tried: dict[int, float]
+    thread_trials: dict[int, float]
     models: dict[str, str] = field(default_factory=lambda: {"speech": "tiny", "device": "cpu"})
-    pace: Pace = Pace(reading=0.05, window=0.0304, together=0.02, cores=4, threads=2)  # noqa: RUF009
+    throughput: Throughput = Throughput(speech=0.05, window=0.0304, batched_window=0.02, cores=4, threads=2)  # noqa: RUF009
     closed: bool = False
 
     @property
     def capacity(self) -> int:
         """As measured."""
-        return self.pace.capacity
+        return self.throughput.capacity
 
     def close(self) -> None:
         """Remembered."""
@@ -262,7 +262,7 @@ def test_asked_to_measure_the_doctor_loads_the_models_and_prints_their_pace(
 
 
 def test_each_card_of_several_has_its_own_pace_and_their_meetings_are_added_up() -> None:
-    lines = pace_table(Fleet([FakeMeasured({}), FakeMeasured({})])).splitlines()  # type: ignore[list-item]
+    lines = pace_table(EnginePool([FakeMeasured({}), FakeMeasured({})])).splitlines()  # type: ignore[list-item]
     assert [line for line in lines if line.startswith("Pace")] == ["Pace of tiny on cpu, 1", "Pace of tiny on cpu, 2"]
     assert lines[3] == "  threads       2 for each model; no others were tried"
     assert f"about {2 * FakeMeasured({}).capacity} live" in lines[-1]

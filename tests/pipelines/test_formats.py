@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.formats import CONTAINERS, HEAD, MAX_CHANNELS, MAX_RATE, MIN_RATE, PCM
+from pipelines.formats import CONTAINERS, HEADER_BYTES, MAX_CHANNELS, MAX_RATE, MIN_RATE, PCM
 from tests.fakes.containers import encoded
 
 
 @pytest.mark.parametrize("encoding", CONTAINERS)
 def test_each_container_is_known_by_its_first_bytes(encoding: str) -> None:
     looks_right = CONTAINERS[encoding][1]
-    assert looks_right(encoded(encoding)[:HEAD])
-    assert not looks_right(b"Good morning, everybody."[:HEAD])
-    assert not looks_right(bytes(HEAD))
+    assert looks_right(encoded(encoding)[:HEADER_BYTES])
+    assert not looks_right(b"Good morning, everybody."[:HEADER_BYTES])
+    assert not looks_right(bytes(HEADER_BYTES))
 
 
 def test_raw_encodings_have_the_sizes_that_they_are_named_by() -> None:

@@ -6,16 +6,16 @@ import re
 
 import pytest
 
-from pipelines.audio.endpointing import CutOptions
+from pipelines.audio.endpointing import EndpointerOptions
 from pipelines.diarization.clustering import PRESETS, Thresholds
 from pipelines.diarization.tracker import SpeakerOptions
 from pipelines.options import DEVICE, DEVICES, MODEL_SETS, SECOND_PASSES, EngineOptions, PipelineOptions
-from pipelines.stream.stream import cut_options, speaker_options
+from pipelines.stream.stream import endpointer_options, speaker_options
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 def test_blocks_have_the_defaults_of_a_pipeline(preset: Thresholds) -> None:
-    assert cut_options(PipelineOptions()) == CutOptions()
+    assert endpointer_options(PipelineOptions()) == EndpointerOptions()
     assert speaker_options(PipelineOptions(), preset) == SpeakerOptions(preset)
 
 
@@ -31,12 +31,12 @@ def test_what_is_chosen_reaches_the_blocks() -> None:
         overlap_onset=0.6,
         second_pass="off",
     )
-    cut, speakers = cut_options(options), speaker_options(options, PRESETS["ge2e"])
+    cut, speakers = endpointer_options(options), speaker_options(options, PRESETS["ge2e"])
     assert (cut.threshold, cut.endpoint_silence, cut.pre_roll) == (0.6, 0.7, 0.2)
     assert (cut.max_utterance, cut.partial_interval) == (9.0, 1.5)
     assert (speakers.thresholds.window_threshold, speakers.thresholds.match_margin) == (0.0, 0.1)
     assert speakers.thresholds.merge_threshold == PRESETS["ge2e"].merge_threshold
-    assert (speakers.grid.overlap_onset, speakers.second_pass) == (0.6, "off")
+    assert (speakers.activity.overlap_onset, speakers.second_pass) == (0.6, "off")
 
 
 def test_defaults_are_among_what_may_be_chosen() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.timing import best_of, cores
+from pipelines.timing import available_cores, best_of
 
 
 def test_the_fastest_try_counts() -> None:
@@ -13,4 +13,4 @@ def test_the_fastest_try_counts() -> None:
 
 
 def test_this_process_may_use_a_core() -> None:
-    assert cores() >= 1
+    assert available_cores() >= 1

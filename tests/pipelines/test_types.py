@@ -10,9 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meeting.core.export import milliseconds
 from pipelines import types
-from pipelines.types import SAMPLE_RATE, STEP, WINDOW, Output, Segment, Slice, Span, Step, Turn, Word, samples, seconds
+from pipelines.types import (
+    SAMPLE_RATE,
+    STEP,
+    WINDOW,
+    Output,
+    Segment,
+    Span,
+    Step,
+    Turn,
+    Utterance,
+    Word,
+    milliseconds,
+    samples,
+    seconds,
+)
 
 DAY = 24 * 3600 * SAMPLE_RATE
 times = st.integers(min_value=-WINDOW, max_value=DAY)
@@ -122,8 +135,8 @@ def test_a_step_covers_its_audio() -> None:
 def test_steps_and_slices_compare_without_their_audio_and_do_not_show_it() -> None:
     zeros, ones = np.zeros(3, np.float32), np.ones(3, np.float32)
     assert Step(0, 0, zeros) == Step(0, 0, ones)
-    assert Slice(0, Span(0, 3), zeros, True) == Slice(0, Span(0, 3), ones, True)
-    assert "array" not in repr(Slice(0, Span(0, 3), ones, True)) + repr(Step(0, 0, ones))
+    assert Utterance(0, Span(0, 3), zeros, True) == Utterance(0, Span(0, 3), ones, True)
+    assert "array" not in repr(Utterance(0, Span(0, 3), ones, True)) + repr(Step(0, 0, ones))
 
 
 def test_the_text_of_a_segment_is_its_words_joined_by_spaces() -> None:

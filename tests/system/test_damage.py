@@ -15,12 +15,14 @@ import soundfile
 from benchmarks.harness.server import Server
 from meeting.core.access import digest
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.core.records import LIVE, OPEN, Meeting, Resume, Source
-from meeting.live.source_audio import DAMAGED
-from meeting.storage.framing import head
-from meeting.storage.journal import FlacWriter, Journal
-from meeting.storage.recovery_store import Rescue
+from meeting.core.records import Meeting, Resume, Source, State
+from meeting.sources.source_audio import DAMAGED
+from meeting.storage.files.flac import FlacWriter
+from meeting.storage.files.journal import Journal
+from meeting.storage.files.journal_format import head
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevised, Word
 from tests.fakes.containers import encoded
 from tests.fakes.server_fakes import Serving, config, serving, tone, wait_ready
@@ -41,20 +43,22 @@ def stored_line(number: int) -> Segment:
 def left_behind(folder: Path, flac: bool) -> Path:
     """A meeting of ten seconds, all stored, as a killed process leaves it; its journal."""
     with Store(folder) as store:
-        store.create_meeting(Meeting(A, "Cut off", OPEN, NOW)).result()
-        store.save_source(A, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, None)).result()
-        store.set_state(A, LIVE, started_at=NOW).result()
-        Rescue(store).save_resume(A, Resume(SOURCE, digest(TOKEN))).result()
-        store.save_speakers(A, [Speaker("spk7", "Eve", 6)]).result()
-        store.save_segments(A, [stored_line(number) for number in range(SECONDS)]).result()
+        store.create_meeting(Meeting(A, "Cut off", State.OPEN, NOW)).result()
+        TranscriptStore(store).save_source(
+            A, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, None)
+        ).result()
+        store.set_state(A, State.LIVE, started_at=NOW).result()
+        RecoveryStore(store).save_resume(A, Resume(SOURCE, digest(TOKEN))).result()
+        TranscriptStore(store).save_speakers(A, [Speaker("spk7", "Eve", 6)]).result()
+        TranscriptStore(store).save_segments(A, [stored_line(number) for number in range(SECONDS)]).result()
         whole = Span(0, SECONDS * SAMPLE_RATE)
-        store.save_turns(A, TurnsRevised(whole, (Turn(whole, "spk7"),))).result()
-        path = store.journal_path(A, SOURCE)
+        TranscriptStore(store).save_turns(A, TurnsRevised(whole, (Turn(whole, "spk7"),))).result()
+        path = store.files.journal_path(A, SOURCE)
         with Journal(path, AudioInfo()) as journal:
             for seq in range(SECONDS):
                 journal.append(AudioFrame(seq, seq * 1_000_000, tone(1.0)))
         if flac:
-            with FlacWriter(store.audio_path(A, SOURCE)) as writer:
+            with FlacWriter(store.files.audio_path(A, SOURCE)) as writer:
                 writer.write(np.frombuffer(tone(1.0) * SECONDS, "<i2").astype(np.float32) / 32768)
     return path
 
@@ -120,10 +124,10 @@ def test_no_line_and_no_second_is_lost_that_was_stored(tmp_path: Path, damage: s
     assert gaps == ([(float(unheard.start), float(unheard.stop), DAMAGED)] if unheard else [])
     assert not any(segment.get("edited") for segment in body["segments"])
     with Store(tmp_path) as store:
-        kept = store.record(A)
-        audio, _ = soundfile.read(store.audio_path(A, SOURCE), dtype="int16")
+        kept = TranscriptStore(store).record(A)
+        audio, _ = soundfile.read(store.files.audio_path(A, SOURCE), dtype="int16")
         assert len(audio) == SECONDS * SAMPLE_RATE
-        assert store.journal_path(A, SOURCE).with_suffix(".aside").exists() == bool(unheard)
+        assert store.files.journal_path(A, SOURCE).with_suffix(".aside").exists() == bool(unheard)
     assert sum(len(turn.span) for turn in kept.turns) == SECONDS * SAMPLE_RATE
     for at in range(SECONDS):
         assert audio[at * SAMPLE_RATE : (at + 1) * SAMPLE_RATE].any() == (at not in unheard)
@@ -184,18 +188,18 @@ def test_a_damaged_container_never_costs_what_was_stored(tmp_path: Path, encodin
     with Store(tmp_path) as store:
         for number in range(len(frames)):
             id_ = f"{number:016}"
-            store.create_meeting(Meeting(id_, "Cut off", OPEN, NOW)).result()
-            store.save_source(id_, Source(SOURCE, "Ann", "room", encoding, 16000, 1)).result()
-            store.set_state(id_, LIVE, started_at=NOW).result()
-            store.save_segments(id_, [stored_line(at) for at in range(6)]).result()
-            with Journal(store.journal_path(id_, SOURCE), audio) as journal:
+            store.create_meeting(Meeting(id_, "Cut off", State.OPEN, NOW)).result()
+            TranscriptStore(store).save_source(id_, Source(SOURCE, "Ann", "room", encoding, 16000, 1)).result()
+            store.set_state(id_, State.LIVE, started_at=NOW).result()
+            TranscriptStore(store).save_segments(id_, [stored_line(at) for at in range(6)]).result()
+            with Journal(store.files.journal_path(id_, SOURCE), audio) as journal:
                 for seq, payload in enumerate(frames):
                     journal.append(AudioFrame(seq, seq * 500_000, payload))
             if flac:
-                with FlacWriter(store.audio_path(id_, SOURCE)) as writer:
+                with FlacWriter(store.files.audio_path(id_, SOURCE)) as writer:
                     writer.write(np.frombuffer(tone(1.0) * 6, "<i2").astype(np.float32) / 32768)
             start = len(head(audio)) + sum(20 + len(payload) for payload in frames[:number])
-            flipped(store.journal_path(id_, SOURCE), start + 20 + len(frames[number]) // 2)
+            flipped(store.files.journal_path(id_, SOURCE), start + 20 + len(frames[number]) // 2)
     with serving(config(tmp_path)) as served:
         wait_ready(served)
         for number in range(len(frames)):

@@ -28,9 +28,10 @@ from websockets.sync.client import connect
 
 from meeting.config.settings import Config, Models
 from meeting.config.sources import load_config
-from meeting.live.backend import Engine, LocalBackend
 from meeting.recordings.replay import Options, replay
+from meeting.sources.backend import Engine, LocalBackend
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import SAMPLE_RATE, Samples
 from tests.conftest import KEPT_VARIABLES, ROOT, Sample
 from tests.fakes.web_fakes import browser_running, eventually
@@ -503,7 +504,7 @@ def test_sigterm_finishes_and_stores_the_meeting(server: RealServer, sample: Sam
         client.wait(lambda: client.code is not None)
     assert client.of("ended")
     with Store(server.data) as store:
-        record = store.record(meeting)
+        record = TranscriptStore(store).record(meeting)
     assert record.meeting.state == "ended"
     assert {segment.id: segment.text for segment in record.segments} == {k: v for k, v in client.finals().items() if v}
     assert error_rate(said_until(sample, SHORT), " ".join(segment.text for segment in record.segments)) < 0.35

@@ -32,10 +32,10 @@ from benchmarks.torture import strangers
 from benchmarks.torture.hostile import hostile_messages
 from meeting.cli import Discreet
 from meeting.config.settings import Models
-from meeting.core.messages import Close
-from meeting.live.backend import Engine, LocalBackend
+from meeting.core.errors import CloseCode
+from meeting.sources.backend import Engine, LocalBackend
 from meeting.storage import database
-from meeting.storage.journal import read
+from meeting.storage.files.journal import read
 from pipelines.types import BlockFailed, Samples, Span, seconds
 from tests.conftest import Sample
 from tests.fakes.server_fakes import Client, FakeBackend, FakePipeline, Serving, config, serving, tone, wait_ready
@@ -144,7 +144,7 @@ def talk(served: Serving, messages: list[Any], started: bool) -> int:
         return closed.rcvd.code if closed.rcvd else 0
 
 
-CODES = {1000, 1009, *(code for name, code in vars(Close).items() if name.isupper())} - {Close.INTERNAL}
+CODES = set(CloseCode) - {CloseCode.INTERNAL, CloseCode.TRY_AGAIN_LATER}
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30)
 JSON = st.recursive(
     SCALARS,

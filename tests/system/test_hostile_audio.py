@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.session.events import Drained, OpenSource, Recovered, SourceFailed
-from meeting.storage import journal
+from meeting.session.events import OpenSource, SourceFailed, SourceFinished, SourceRecovered
+from meeting.storage.files import journal
 from meeting.storage.store import Store
 from tests.fakes.bombs import claiming
 from tests.fakes.children import children, memory
 from tests.fakes.containers import encoded
 from tests.fakes.server_fakes import Serving, config, serving, tone, wait_ready
-from tests.meeting.live.test_source_worker import MEETING, SOURCE, Bench
+from tests.meeting.sources.test_source_worker import MEETING, SOURCE, Bench
 
 WEBM = AudioInfo("webm", 0, 0)
 
@@ -90,7 +90,7 @@ AGAIN = OpenSource(SOURCE, WEBM, None, (), recover=True)
 
 def left_behind(store: Store, data: bytes) -> None:
     """A journal as a killed process leaves it."""
-    with journal.Journal(store.journal_path(MEETING, SOURCE), WEBM) as written:
+    with journal.Journal(store.files.journal_path(MEETING, SOURCE), WEBM) as written:
         for seq, at in enumerate(range(0, len(data), 4000)):
             written.append(AudioFrame(seq, 0, data[at : at + 4000]))
 
@@ -99,8 +99,8 @@ def test_a_container_is_heard_again_as_it_was(tmp_path: Any) -> None:
     with Store(tmp_path) as store:
         left_behind(store, encoded("webm", 4.0))
         bench = Bench(store, job=AGAIN)
-        assert isinstance(bench.next(Recovered, SourceFailed), Recovered)
-        assert bench.rest()[-1] == Drained(SOURCE, 64_000)
+        assert isinstance(bench.next(SourceRecovered, SourceFailed), SourceRecovered)
+        assert bench.rest()[-1] == SourceFinished(SOURCE, 64_000)
         bench.end()
     assert children() == []
 
@@ -120,5 +120,5 @@ def test_a_decoder_that_is_killed_in_a_recovery_leaves_what_was_acknowledged_for
             failed = bench.next(SourceFailed)
             assert isinstance(failed, SourceFailed)
             assert failed.code == expected
-            assert store.journal_path(MEETING, SOURCE).stat().st_size > 4000
+            assert store.files.journal_path(MEETING, SOURCE).stat().st_size > 4000
             bench.end()

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pipelines.asr.moonshine import MoonshineRecogniser
-from pipelines.asr.recogniser import Request
-from pipelines.audio.endpointing import Cutter
-from pipelines.audio.vad import VoiceModel
-from pipelines.engine.engine import read_believably
-from pipelines.models.loading import SPEECH, require
+from pipelines.asr.recogniser import RecognitionRequest
+from pipelines.audio.endpointing import Endpointer
+from pipelines.audio.vad import VadModel
+from pipelines.engine.engine import recognise_plausibly
+from pipelines.models.pinned_files import SPEECH, require
 from pipelines.types import SAMPLE_RATE, Samples
 
 LENGTH = 60 * SAMPLE_RATE
@@ -108,9 +108,9 @@ SOUNDS: tuple[Sound, ...] = (silence, hiss, roar, rumble, fan, hum, breathing, c
 
 
 @pytest.fixture(scope="module")
-def voice() -> VoiceModel:
+def voice() -> VadModel:
     """The real voice activity model."""
-    return VoiceModel()
+    return VadModel()
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +121,10 @@ def recogniser() -> MoonshineRecogniser:
 
 @pytest.mark.model
 @pytest.mark.parametrize("sound", SOUNDS, ids=lambda sound: str(sound.__name__))
-def test_a_minute_of_noise_gives_no_word(sound: Sound, voice: VoiceModel, recogniser: MoonshineRecogniser) -> None:
+def test_a_minute_of_noise_gives_no_word(sound: Sound, voice: VadModel, recogniser: MoonshineRecogniser) -> None:
     audio: Samples = np.clip(sound(np.random.default_rng(1)), -1, 1).astype(np.float32)
-    cutter = Cutter(voice.stream())
+    cutter = Endpointer(voice.stream())
     words = []
     for piece in (*cutter(audio), *cutter.flush()):
-        words += read_believably(recogniser, [Request(piece.audio, partial=not piece.final)])[0].words
+        words += recognise_plausibly(recogniser, [RecognitionRequest(piece.audio, partial=not piece.final)])[0].words
     assert words == []

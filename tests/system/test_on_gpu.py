@@ -13,18 +13,25 @@ import pytest
 import torch
 
 from meeting.doctor import pace_table
-from pipelines.diarization.embedding import embed_with_pyannote, pieces_with_ge2e
-from pipelines.diarization.segmentation import LocalVoiceFinder
+from pipelines.diarization.embedding import ge2e_embedder, pyannote_embedder
+from pipelines.diarization.local_speakers import LocalSpeakerFinder
 from pipelines.engine import loader
 from pipelines.engine.engine import Engine
-from pipelines.engine.loader import limit_torch, load_engine, load_fleet
-from pipelines.engine.pool import Fleet
-from pipelines.models.checkpoints import Multilabel, WeightedVoice, build_ge2e, build_pyannote, place, quietly
-from pipelines.models.gpu_memory import GB, VOICES
-from pipelines.models.loading import EMBEDDING, SEGMENTATION, decide, require
-from pipelines.models.pinned_files import locate
+from pipelines.engine.loader import limit_torch_memory, load_engine, load_engines
+from pipelines.engine.pool import EnginePool
+from pipelines.models.checkpoints import (
+    MultilabelSegmentation,
+    WeightedEmbedding,
+    build_ge2e,
+    build_pyannote,
+    to_device,
+    warnings_ignored,
+)
+from pipelines.models.gpu_memory import DIARIZATION_GB, GB
+from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, locate, require
+from pipelines.models.probe import probe_and_select
 from pipelines.options import EngineOptions
-from pipelines.types import SAMPLE_RATE, WINDOW, LocalVoices, Slice, Span, Window
+from pipelines.types import SAMPLE_RATE, WINDOW, LocalSpeakers, Span, Utterance, Window
 from tests.conftest import Sample
 from tests.fakes.tiny_whisper import build
 
@@ -66,12 +73,12 @@ def cuts(sample: Sample, count: int) -> list[Window]:
     return [Window(number, start, audio[start : start + WINDOW]) for number, start in enumerate(starts)]
 
 
-def finder(device: str) -> LocalVoiceFinder:
+def finder(device: str) -> LocalSpeakerFinder:
     if not all(locate(file) for file in (SEGMENTATION, EMBEDDING)):
         pytest.skip("the embedded segmentation and embedding are not on this machine: run `make setup`")
-    segmentation = place(Multilabel(build_pyannote(require(SEGMENTATION))).eval(), device)
-    embedding = place(build_ge2e(require(EMBEDDING)), device)
-    return LocalVoiceFinder(segmentation, pieces_with_ge2e(embedding), device)
+    segmentation = to_device(MultilabelSegmentation(build_pyannote(require(SEGMENTATION))).eval(), device)
+    embedding = to_device(build_ge2e(require(EMBEDDING)), device)
+    return LocalSpeakerFinder(segmentation, ge2e_embedder(embedding), device)
 
 
 def test_voices_are_found_as_on_the_processor(sample: Sample) -> None:
@@ -98,8 +105,11 @@ def asked(engine: Engine, sample: Sample, owners: int) -> list[Future[Any]]:
     made: list[Future[Any]] = []
     for owner in range(owners):
         start = owner * SAMPLE_RATE
-        piece = Slice(0, Span(start, start + 3 * SAMPLE_RATE), audio[start : start + 3 * SAMPLE_RATE], True)
-        made += [engine.read(piece, owner), engine.find(Window(0, start, audio[start : start + WINDOW]), owner)]
+        piece = Utterance(0, Span(start, start + 3 * SAMPLE_RATE), audio[start : start + 3 * SAMPLE_RATE], True)
+        made += [
+            engine.recognise(piece, owner),
+            engine.find_speakers(Window(0, start, audio[start : start + WINDOW]), owner),
+        ]
     return made
 
 
@@ -107,23 +117,23 @@ def test_an_engine_loads_and_serves_many_meetings_at_once(whisper: Path, sample:
     engine = load_engine(options(whisper, device="cuda"), lambda _: None)
     try:
         assert engine.models["device"] == "cuda"
-        assert engine.pace is not None
-        assert (engine.pace.on_gpu, engine.pace.reads_on_gpu) == (True, True)
-        assert engine.pace.capacity >= 1
+        assert engine.throughput is not None
+        assert (engine.throughput.windows_on_gpu, engine.throughput.speech_on_gpu) == (True, True)
+        assert engine.throughput.capacity >= 1
         assert "on cuda" in pace_table(engine)
         found = [future.result(PATIENCE) for future in asked(engine, sample, 24)]
         assert all(one is not None for one in found)
-        assert any(np.isfinite(one.embeddings).any() for one in found if isinstance(one, LocalVoices))
+        assert any(np.isfinite(one.embeddings).any() for one in found if isinstance(one, LocalSpeakers))
     finally:
         engine.close()
 
 
 def test_several_cards_have_an_engine_each(whisper: Path, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = options(whisper, device="cuda:0")
-    choice = replace(decide(settings), devices=("cuda:0", "cuda:0"))  # the same card stands for two
-    monkeypatch.setattr(loader, "decide", lambda _: choice)
-    fleet = load_fleet(settings, lambda _: None)
-    assert isinstance(fleet, Fleet)
+    choice = replace(probe_and_select(settings), devices=("cuda:0", "cuda:0"))  # the same card stands for two
+    monkeypatch.setattr(loader, "probe_and_select", lambda _: choice)
+    fleet = load_engines(settings, lambda _: None)
+    assert isinstance(fleet, EnginePool)
     try:
         assert fleet.models["device"] == "cuda"
         assert fleet.capacity == sum(engine.capacity or 0 for engine in fleet.engines) >= 2
@@ -135,38 +145,38 @@ def test_several_cards_have_an_engine_each(whisper: Path, sample: Sample, monkey
 
 def test_what_torch_may_not_take_it_is_refused_and_what_it_may_it_gets() -> None:
     torch.cuda.empty_cache()
-    limit_torch("cuda")
-    half = torch.empty(int(VOICES / 2 * GB), dtype=torch.uint8, device="cuda")
+    limit_torch_memory("cuda")
+    half = torch.empty(int(DIARIZATION_GB / 2 * GB), dtype=torch.uint8, device="cuda")
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        torch.empty(int(1.1 * VOICES * GB), dtype=torch.uint8, device="cuda")
-    assert half.numel() == int(VOICES / 2 * GB)
+        torch.empty(int(1.1 * DIARIZATION_GB * GB), dtype=torch.uint8, device="cuda")
+    assert half.numel() == int(DIARIZATION_GB / 2 * GB)
 
 
 def test_a_budget_leaves_the_voices_what_they_need(sample: Sample, whisper: Path) -> None:
     torch.cuda.empty_cache()
     engine = load_engine(options(whisper, device="cuda", gpu_memory=4.0), lambda _: None)
     try:
-        found = [engine.find(window, window.index) for window in cuts(sample, 16)]
+        found = [engine.find_speakers(window, window.index) for window in cuts(sample, 16)]
         assert all(future.result(PATIENCE) is not None for future in found)
-        assert torch.cuda.max_memory_reserved() <= VOICES * GB
+        assert torch.cuda.max_memory_reserved() <= DIARIZATION_GB * GB
     finally:
         engine.close()
 
 
 def test_a_large_embedding_fits_the_part_of_a_budget_that_is_for_voices() -> None:
-    with quietly():
+    with warnings_ignored():
         from pyannote.audio.models.embedding import WeSpeakerResNet34
 
         model = WeSpeakerResNet34()
         model.setup()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    limit_torch("cuda")
-    embed = embed_with_pyannote(WeightedVoice(model).eval().cuda())
+    limit_torch_memory("cuda")
+    embed = pyannote_embedder(WeightedEmbedding(model).eval().cuda())
     audio = torch.randn(8, 1, WINDOW, generator=torch.Generator().manual_seed(0)) * 0.1
     alone = torch.ones(8, 589, 3, dtype=torch.bool)
-    with quietly():
+    with warnings_ignored():
         vectors = embed(audio, alone)
     assert vectors.shape[:2] == (8, 3)
     assert np.isfinite(vectors).all()
-    assert torch.cuda.max_memory_reserved() <= VOICES * GB
+    assert torch.cuda.max_memory_reserved() <= DIARIZATION_GB * GB

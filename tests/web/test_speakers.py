@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from meeting.storage.transcript_store import TranscriptStore
 from meeting.storage.store import Store
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
 from tests.fakes.access_fakes import Given, Locked
@@ -28,8 +29,8 @@ def over(server: Locked, *segments: Segment) -> Given:
     """A meeting that is over, with these lines and two voices."""
     meeting = server.held("Over")
     store: Store = server.serving.app.state.rooms.store
-    store.save_speakers(meeting.id, [Speaker("spk1"), Speaker("spk2", color=1)]).result()
-    store.save_segments(meeting.id, segments).result()
+    TranscriptStore(store).save_speakers(meeting.id, [Speaker("spk1"), Speaker("spk2", color=1)]).result()
+    TranscriptStore(store).save_segments(meeting.id, segments).result()
     return meeting
 
 

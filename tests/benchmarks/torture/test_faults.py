@@ -21,7 +21,7 @@ from benchmarks.torture.bombs import BOMBS
 from benchmarks.torture.faults import KINDS, Damage, Pulse
 from benchmarks.torture.shared import Options, Result
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.storage.journal import Journal, read
+from meeting.storage.files.journal import Journal, read
 from pipelines.audio.decoding import open_decoder
 from pipelines.errors import AudioError
 
@@ -104,7 +104,7 @@ def test_each_bomb_is_small_and_is_at_least_looked_into(name: str, tmp_path: Pat
     assert 500 < len(bomb.data) < 8 << 20
     decoder, said = open_decoder(bomb.encoding, 48_000, 1), ""
     try:
-        for _ in decoder.accept(bomb.data[:200_000]):
+        for _ in decoder.decode(bomb.data[:200_000]):
             break
     except AudioError as error:
         said = str(error)

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.torture import scenarios
 from benchmarks.torture.shared import Options, Result
-from meeting.storage.journal import Journal
+from meeting.storage.files.journal import Journal
 
 
 def durability(folder: Path) -> Result:

@@ -66,7 +66,7 @@ def test_earlier_names_stand_on_the_page_as_long_as_they_work() -> None:
     assert RENAMED_UNTIL in table or not RENAMED
 
 
-@pytest.mark.parametrize("setting", [pytest.param(setting, id=setting.dotted) for setting in SETTINGS.values()])
+@pytest.mark.parametrize("setting", [pytest.param(setting, id=".".join(setting.name)) for setting in SETTINGS.values()])
 def test_comments_are_plain_and_bounds_stand_in_both(setting: Setting) -> None:
     section, key = setting.name
     (line,) = (line for line in pages.config_yaml().splitlines() if line.startswith(f"  {key}: "))

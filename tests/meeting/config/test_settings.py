@@ -9,12 +9,12 @@ import pytest
 import meeting
 from meeting.config.settings import RENAMED, RENAMED_UNTIL, SECTIONS, SETTINGS, Config, Setting
 from meeting.config.sources import load_config
-from pipelines.audio.endpointing import CutOptions
+from pipelines.audio.endpointing import EndpointerOptions
 
 ROOT = Path(__file__).parents[3]
 
 every_setting = pytest.mark.parametrize(
-    "setting", [pytest.param(setting, id=setting.dotted) for setting in SETTINGS.values()]
+    "setting", [pytest.param(setting, id=".".join(setting.name)) for setting in SETTINGS.values()]
 )
 
 
@@ -59,9 +59,9 @@ def test_old_names_go_in_the_version_that_was_told() -> None:
 
 
 def test_what_is_said_of_endpointing_is_so() -> None:
-    options, said = CutOptions(), SETTINGS["speech", "endpoint_silence"].rule.text
-    assert f"of up to {options.patient:g} s" in said
-    assert f"falls to {options.least_silence:g} s while an utterance grows to {options.hurried:g} s" in said
+    options, said = EndpointerOptions(), SETTINGS["speech", "endpoint_silence"].rule.text
+    assert f"of up to {options.full_silence_until:g} s" in said
+    assert f"falls to {options.min_silence:g} s while an utterance grows to {options.min_silence_from:g} s" in said
     page = " ".join((ROOT / "docs/accuracy.md").read_text(encoding="utf-8").split())
-    assert f"of up to {options.patient:g} s ends after {options.endpoint_silence:g} s of silence" in page
-    assert f"one of {options.hurried:g} s or more after {options.least_silence:g} s" in page
+    assert f"of up to {options.full_silence_until:g} s ends after {options.endpoint_silence:g} s of silence" in page
+    assert f"one of {options.min_silence_from:g} s or more after {options.min_silence:g} s" in page

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from meeting.core.edits import (
     MOST_WORDS,
     Change,
-    Conflict,
     Overlay,
     SegmentChange,
     SpeakerChange,
@@ -24,15 +23,16 @@ from meeting.core.edits import (
     respell,
     voices,
 )
+from meeting.core.errors import Conflict
 from meeting.core.messages import SegmentMessage, SpeakerMessage
 from meeting.core.records import EditedLine, Edits
 from meeting.core.transcript import Transcript, resolve
 from pipelines.errors import MeetingError, NotFound
 from pipelines.types import (
     SAMPLE_RATE,
+    Hypothesis,
     LabelChange,
     Output,
-    Reading,
     Segment,
     Span,
     Speaker,
@@ -191,7 +191,7 @@ def test_a_written_line_keeps_its_text_and_what_was_heard_is_remembered() -> Non
         shown.hear(output)
     assert shown.lines == [("s1", "a bee sees d", ANN)]
     kept = shown.overlay.edits.lines["s1"]
-    assert (kept.heard, kept.labelled) == (said()[:4], False)
+    assert (kept.recognised, kept.labelled) == (said()[:4], False)
 
 
 def test_an_old_revision_a_growing_line_and_strangers_are_refused() -> None:
@@ -495,7 +495,7 @@ def test_every_word_is_shown_once_and_what_was_edited_stays(data: st.DataObject)
     from pipelines.stream.merge import Merger
 
     shown, merger, mine = Shown(), Merger("src"), {}
-    for output in merger(Reading(0, Span(0, 8 * SAMPLE_RATE), True, said())):
+    for output in merger(Hypothesis(0, Span(0, 8 * SAMPLE_RATE), True, said())):
         shown.hear(output)
     for _ in range(data.draw(st.integers(1, 6))):
         if data.draw(st.booleans()):

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
-import stat
 from dataclasses import replace
 from datetime import datetime, timezone
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.core.export import FORMATS, LINE, clock, cues, export, format_named, milliseconds, paragraphs, write_all
-from meeting.core.records import ENDED, Gap, Meeting, Record, Source
-from pipelines.errors import MeetingError, StoreError
-from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, Word, samples
+from meeting.core.export import FORMATS, LINE, clock, cues, export, format_named, paragraphs
+from meeting.core.records import Gap, Meeting, Record, Source, State
+from pipelines.errors import MeetingError
+from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, Word, milliseconds, samples
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)
 MODELS = {"speech": "moonshine tiny-en", "languages": ["en"], "device": "cpu", "hub": None, "why": "no hub answered"}
-MEETING = Meeting("m1", "Plans & <budget>", ENDED, NOON, NOON, None, samples(75), 3, MODELS)
+MEETING = Meeting("m1", "Plans & <budget>", State.ENDED, NOON, NOON, None, samples(75), 3, MODELS)
 
 
 def word(text: str, start: float, end: float, confidence: float | None = 0.9) -> Word:
@@ -457,34 +454,3 @@ def test_every_format_says_how_it_is_served() -> None:
         "seglst": ".seglst.json",
     }
     assert FORMATS["vtt"].content_type == "text/vtt; charset=utf-8"
-
-
-def test_replay_writes_six_files(tmp_path: Path) -> None:
-    paths = write_all(SHORT, tmp_path / "new" / "out", "libri2")
-    assert sorted(path.name for path in paths) == [
-        "libri2.json", "libri2.md", "libri2.rttm", "libri2.seglst.json", "libri2.srt", "libri2.txt",
-    ]  # fmt: skip
-    assert paths[0].read_text(encoding="utf-8") == export(SHORT, "json", "libri2")
-    assert "SPEAKER libri2 1" in (tmp_path / "new" / "out" / "libri2.rttm").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("name", ["", "a/b", ".", "../x", "a\0b"])
-def test_a_name_that_is_no_file_name_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(StoreError, match="cannot be the name of a file"):
-        write_all(SHORT, tmp_path, name)
-
-
-def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="cannot be written"):
-        write_all(SHORT, tmp_path / "file", "x")
-
-
-def test_what_is_written_is_for_its_owner_only(tmp_path: Path) -> None:
-    old = os.umask(0)
-    try:
-        paths = write_all(SHORT, tmp_path / "new" / "out", "libri2")
-    finally:
-        os.umask(old)
-    assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "new", tmp_path / "new" / "out")} == {0o700}

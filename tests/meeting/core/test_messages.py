@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meeting.core import messages
+from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import (
     HEADER,
-    MOST_TEXT,
+    MAX_TEXT,
     VERSION,
     AudioFrame,
     AudioInfo,
     Auth,
     ChangeMessage,
     ClientMessage,
-    Close,
     EarlierMessage,
     ErrorMessage,
     ResumeInfo,
@@ -40,7 +40,6 @@ from meeting.core.messages import (
     encode,
     encode_with,
 )
-from pipelines.errors import ProtocolError
 from pipelines.options import LANGUAGES
 from pipelines.types import LabelChange, PipelineStats, Segment, Span, Speaker, Word
 
@@ -89,6 +88,7 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
         int: st.integers(0, 10**6),
         float: st.floats(0, 10**5, allow_nan=False).map(lambda value: round(value, 3)),
         str: st.text(max_size=20),
+        ErrorCode: st.sampled_from(ErrorCode),
         bool: st.booleans(),
         type(None): st.none(),
     }
@@ -180,7 +180,7 @@ def test_fields_of_a_later_protocol_are_ignored() -> None:
 def test_what_is_no_message_is_refused_in_a_sentence(text: str, says: str) -> None:
     with pytest.raises(ProtocolError, match=says) as caught:
         decode(text)
-    assert (caught.value.code, caught.value.close) == ("bad_message", Close.BAD_MESSAGE)
+    assert (caught.value.code, caught.value.close) == ("bad_message", CloseCode.BAD_MESSAGE)
     assert len(str(caught.value)) < 200
 
 
@@ -282,11 +282,11 @@ def test_a_long_text_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(messages, "json", SimpleNamespace(loads=loads, dumps=json.dumps))
     with pytest.raises(ProtocolError, match="at most 65536 characters, this one 65561") as caught:
-        decode(json.dumps({"type": "stop", "x": "y" * MOST_TEXT}))
+        decode(json.dumps({"type": "stop", "x": "y" * MAX_TEXT}))
     assert (caught.value.code, caught.value.close, parsed) == ("too_large", 4413, [])
     fits = json.dumps({"type": "stop", "x": ""})
-    assert decode(fits.replace('""', '"' + "y" * (MOST_TEXT - len(fits)) + '"')) == Stop()
-    assert parsed == [MOST_TEXT]
+    assert decode(fits.replace('""', '"' + "y" * (MAX_TEXT - len(fits)) + '"')) == Stop()
+    assert parsed == [MAX_TEXT]
 
 
 def test_a_message_of_the_longest_names_and_words_in_any_script_fits() -> None:

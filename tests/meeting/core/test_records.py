@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from meeting.core.records import ENDED, ENDING, LIVE, OPEN, STATES, Meeting, Record, Source, display_name
+from meeting.core.records import Meeting, Record, Source, State, display_name, iso_time
 from pipelines.types import Speaker
 
-MEETING = Meeting("m1", "Monday", ENDED, datetime(2024, 5, 6, 9, tzinfo=timezone.utc))
+MEETING = Meeting("m1", "Monday", State.ENDED, datetime(2024, 5, 6, 9, tzinfo=timezone.utc))
 RECORD = Record(MEETING, (), (Speaker("spk1", "Ann"), Speaker("spk2")), (), ())
 
 
 def test_a_meeting_goes_through_its_states_in_order() -> None:
-    assert STATES == (OPEN, LIVE, ENDING, ENDED)
-    assert len(set(STATES)) == 4
+    assert [state.value for state in State] == ["open", "live", "ending", "ended"]
+    assert len(set(State)) == 4
+
+
+def test_a_state_prints_as_it_is_stored_and_sent() -> None:
+    assert (str(State.LIVE), f"{State.LIVE:6}", State.LIVE) == ("live", "live  ", "live")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +46,7 @@ def test_a_new_meeting_has_no_times_no_audio_and_no_text() -> None:
 
 
 def test_equal_records_are_equal_and_models_are_not_shared() -> None:
-    other = Meeting("m1", "Monday", ENDED, datetime(2024, 5, 6, 9, tzinfo=timezone.utc))
+    other = Meeting("m1", "Monday", State.ENDED, datetime(2024, 5, 6, 9, tzinfo=timezone.utc))
     assert other == MEETING
     assert MEETING.models is not other.models
 
@@ -50,3 +54,10 @@ def test_equal_records_are_equal_and_models_are_not_shared() -> None:
 def test_a_source_keeps_the_format_it_was_sent_in() -> None:
     source = Source("a", "Ann", "solo", "pcm_s16le", 48000, 2)
     assert (source.language, source.samples, source.audio) == (None, 0, None)
+
+
+def test_a_moment_is_told_in_utc_with_milliseconds() -> None:
+    assert iso_time(None) is None
+    assert iso_time(datetime(2026, 5, 4, 12, 0, 0, 1234, tzinfo=timezone.utc)) == "2026-05-04T12:00:00.001Z"
+    there = timezone(timedelta(hours=2))
+    assert iso_time(datetime(2026, 5, 4, 14, tzinfo=there)) == "2026-05-04T12:00:00.000Z"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.core.transcript import Transcript, follow, give_lines, give_turns, join_turns, replace_turns, resolve
+from meeting.core.transcript import Transcript, follow, resolve
 from pipelines.types import (
     BlockFailed,
     LabelChange,
@@ -172,60 +171,6 @@ def test_merged_voices_lead_to_the_one_they_turned_out_to_be() -> None:
 @pytest.mark.timeout(10)
 def test_voices_merged_in_a_ring_do_not_hang() -> None:
     assert resolve([Speaker("a", merged_into="b"), Speaker("b", merged_into="a")]) == {"a": "a", "b": "a"}
-
-
-def test_touching_and_overlapping_turns_of_one_speaker_become_one() -> None:
-    turns = [turn(5, 9, "a"), turn(0, 5, "a"), turn(3, 8, "b"), turn(10, 12, "a"), turn(4, 4, "c")]
-    assert join_turns(turns) == [turn(0, 9, "a"), turn(3, 8, "b"), turn(10, 12, "a")]
-
-
-def test_a_revision_cuts_what_reaches_into_its_span_and_clips_what_reaches_out() -> None:
-    old = [turn(0, 100, "a"), turn(20, 30, "b"), turn(90, 120, "b")]
-    new = TurnsRevised(Span(10, 50), (turn(0, 20, "c"), turn(60, 70, "d")))
-    assert replace_turns(old, new) == [turn(0, 10, "a"), turn(10, 20, "c"), turn(50, 100, "a"), turn(90, 120, "b")]
-
-
-def test_a_revision_of_nothing_changes_nothing() -> None:
-    old = [turn(0, 100, "a")]
-    assert replace_turns(old, TurnsRevised(Span(50, 50), (turn(0, 100, "b"),))) == old
-
-
-def test_a_labelled_line_gives_the_turn_that_is_mostly_heard_in_it_to_its_speaker() -> None:
-    turns = [turn(0, 100, "a"), turn(60, 70, "b")]
-    assert give_turns(turns, Span(40, 80), "c") == [
-        turn(0, 40, "a"), turn(40, 80, "c"), turn(60, 70, "b"), turn(80, 100, "a"),
-    ]  # fmt: skip
-    assert give_turns(turns, Span(40, 80), "a") == join_turns(turns)
-    assert give_turns(turns, Span(200, 300), "c") == [*join_turns(turns), turn(200, 300, "c")]
-
-
-SPANS = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda pair: Span(pair[0], pair[0] + pair[1]))
-
-
-@given(
-    turns=st.lists(st.builds(Turn, SPANS, st.sampled_from("abc"))),
-    lines=st.lists(st.tuples(SPANS, st.sampled_from("abcd")), max_size=8),
-)
-def test_many_lines_are_given_as_one_after_the_other(turns: list[Turn], lines: list[tuple[Span, str]]) -> None:
-    one_by_one = join_turns(turns)
-    for span, speaker in sorted(lines):
-        one_by_one = give_turns(one_by_one, span, speaker)
-    assert sorted(give_lines(join_turns(turns), lines)) == sorted(one_by_one)
-
-
-def test_ten_thousand_lines_are_given_with_a_look_at_their_neighbours_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked = []
-
-    def counted(turns: Iterable[Turn], span: Span, speaker: str) -> list[Turn]:
-        turns = list(turns)
-        looked.append(len(turns))
-        return give_turns(turns, span, speaker)
-
-    monkeypatch.setattr("meeting.core.transcript.give_turns", counted)
-    turns = [turn(i * 10, i * 10 + 12, "ab"[i % 2]) for i in range(10_000)]
-    given_ = give_lines(turns, [(Span(i * 10, i * 10 + 10), "c") for i in range(10_000)])
-    assert (len(looked), max(looked) < 8) == (10_000, True)
-    assert {one.speaker for one in given_} <= {"a", "b", "c"}
 
 
 def test_a_voice_is_followed_through_merges_and_a_ring_has_one_end() -> None:

@@ -14,12 +14,13 @@ import pytest
 from meeting.core.edits import SegmentChange, SpeakerChange
 from meeting.core.export import export, to_json
 from meeting.core.messages import SegmentMessage, encode
-from meeting.core.records import ENDED, OPEN, Gap, Meeting, Record
+from meeting.core.records import Gap, Meeting, Record, State
 from meeting.delivery import archive
 from meeting.delivery.archive import Archive
-from meeting.storage.edit_store import Corrections
-from meeting.storage.recovery_store import Rescue
+from meeting.storage.edit_store import EditStore
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevised, Word
 
@@ -43,13 +44,15 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setattr(archive, "NEWEST", 4000)
     monkeypatch.setattr(archive, "PART", 2000)
     with Store(tmp_path) as opened:
-        opened.create_meeting(Meeting(A, "t", OPEN, NOW)).result()
-        opened.create_meeting(Meeting(B, "short", OPEN, NOW)).result()
-        opened.save_speakers(A, [Speaker("spk1"), Speaker("spk2", color=1), Speaker("spk3", None, 2, "spk1")]).result()
-        opened.save_segments(A, [line(number) for number in range(LINES)]).result()
-        Rescue(opened).save_gap(A, Gap("src", Span(0, SAMPLE_RATE), "lost")).result()
-        opened.set_state(A, ENDED, samples=LINES * SAMPLE_RATE, models={"speech": "fake"}).result()
-        opened.set_state(B, ENDED).result()
+        opened.create_meeting(Meeting(A, "t", State.OPEN, NOW)).result()
+        opened.create_meeting(Meeting(B, "short", State.OPEN, NOW)).result()
+        TranscriptStore(opened).save_speakers(
+            A, [Speaker("spk1"), Speaker("spk2", color=1), Speaker("spk3", None, 2, "spk1")]
+        ).result()
+        TranscriptStore(opened).save_segments(A, [line(number) for number in range(LINES)]).result()
+        RecoveryStore(opened).save_gap(A, Gap("src", Span(0, SAMPLE_RATE), "lost")).result()
+        opened.set_state(A, State.ENDED, samples=LINES * SAMPLE_RATE, models={"speech": "fake"}).result()
+        opened.set_state(B, State.ENDED).result()
         yield opened
 
 
@@ -85,7 +88,7 @@ def test_a_long_meeting_is_told_newest_first_in_parts_and_whole(store: Store) ->
     async def body() -> None:
         frames = await read(Archive(store))
         first, *parts, last = [json.loads(text) for text in frames]
-        record = store.record(A)
+        record = TranscriptStore(store).record(A)
         assert lines(frames) == said(record)
         assert (first["state"], first["audio"], first["title"], first["models"]) == (
             "ended",
@@ -117,7 +120,7 @@ def test_a_meeting_without_lines_is_a_snapshot_and_an_end(store: Store) -> None:
 def test_a_hundred_who_come_at_once_are_told_the_same_objects_that_were_read_once(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks, parts = counting(monkeypatch, "outline"), counting(monkeypatch, "read_part")
+    looks, parts = counting(monkeypatch, "read_summary"), counting(monkeypatch, "read_part")
 
     async def body() -> None:
         kept = Archive(store)
@@ -133,14 +136,14 @@ def test_a_hundred_who_come_at_once_are_told_the_same_objects_that_were_read_onc
 def test_who_asks_while_a_look_is_under_way_waits_for_the_next_one(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = counting(monkeypatch, "outline")
+    looks = counting(monkeypatch, "read_summary")
 
     async def body() -> None:
         kept = Archive(store)
-        first = asyncio.create_task(kept.outline(A))
+        first = asyncio.create_task(kept.summary(A))
         while not looks:
             await asyncio.sleep(0)
-        later = [asyncio.create_task(kept.outline(A)) for _ in range(5)]
+        later = [asyncio.create_task(kept.summary(A)) for _ in range(5)]
         await asyncio.gather(first, *later)
         assert len(looks) == 2
         assert not kept._look
@@ -150,13 +153,13 @@ def test_who_asks_while_a_look_is_under_way_waits_for_the_next_one(
 
 def test_whoever_comes_after_a_change_is_told_of_it(store: Store) -> None:
     async def body() -> None:
-        kept, corrections = Archive(store), Corrections(store)
+        kept, edit_store = Archive(store), EditStore(store)
         before = await read(kept)
-        await asyncio.to_thread(corrections.change, A, SegmentChange("s0", 1, False, None, "changed"))
-        await asyncio.to_thread(corrections.change, A, SpeakerChange("spk2", merge_into="spk1"))
+        await asyncio.to_thread(edit_store.change, A, SegmentChange("s0", 1, False, None, "changed"))
+        await asyncio.to_thread(edit_store.change, A, SpeakerChange("spk2", merge_into="spk1"))
         after = await read(kept)
         assert after != before
-        record = store.record(A)
+        record = TranscriptStore(store).record(A)
         assert {segment.speaker for segment in record.segments} == {"spk1"}
         assert lines(after) == said(record)
         assert '"changed"' in to_json(record, "x")
@@ -224,10 +227,10 @@ def test_a_file_is_made_once_for_all_who_ask_at_once_and_anew_for_who_asks_later
         files = await asyncio.gather(*(kept.file(A, "txt") for _ in range(50)))
         assert all(file is files[0] for file in files)
         assert len(made) == 1
-        assert files[0].data.decode() == export(store.record(A), "txt")
+        assert files[0].data.decode() == export(TranscriptStore(store).record(A), "txt")
         assert b"".join([chunk async for chunk in files[0].chunks()]) == files[0].data
         assert await kept.file(A, "txt") is files[0]  # while somebody still takes it
-        await asyncio.to_thread(Corrections(store).change, A, SegmentChange("s0", 1, False, None, "changed"))
+        await asyncio.to_thread(EditStore(store).change, A, SegmentChange("s0", 1, False, None, "changed"))
         assert b"changed" in (await kept.file(A, "txt")).data
         assert len(made) == 2
         with pytest.raises(NotFound):
@@ -239,10 +242,10 @@ def test_a_file_is_made_once_for_all_who_ask_at_once_and_anew_for_who_asks_later
 def test_what_is_said_meanwhile_is_in_the_next_file_of_a_live_meeting(store: Store) -> None:
     async def body() -> None:
         kept = Archive(store)
-        await asyncio.wrap_future(store.set_state(A, "live"))
+        await asyncio.wrap_future(store.set_state(A, State.LIVE))
         first = await kept.file(A, "rttm")
         revised = TurnsRevised(Span(0, SAMPLE_RATE), (Turn(Span(0, SAMPLE_RATE), "spk1"),))
-        await asyncio.wrap_future(store.save_turns(A, revised))
+        await asyncio.wrap_future(TranscriptStore(store).save_turns(A, revised))
         assert (await kept.file(A, "rttm")).data != first.data
 
     run(body)

@@ -16,7 +16,7 @@ from meeting.core.transcript import Transcript
 from meeting.delivery import history
 from meeting.delivery.history import Earlier, History
 from meeting.session.events import Broadcast
-from meeting.session.reactions import hear
+from meeting.session.reactions import on_output
 from pipelines.types import SAMPLE_RATE, LabelChange, Segment, Span, Speaker, SpeakersRevised, Word
 
 HEAD = SnapshotMessage((), (), "live", "Monday", 1.0, {})
@@ -145,7 +145,7 @@ def test_what_changes_meanwhile_about_lines_that_have_not_come_is_not_lost() -> 
         line(3, 2, "moved", start=20),
         line(9, 1, "old", start=-1),
     ):
-        for effect in hear(transcript, output):
+        for effect in on_output(transcript, output):
             if isinstance(effect, Broadcast):
                 tell(kept, effect, reader)
     for text in iter(earlier, None):
@@ -193,7 +193,7 @@ def test_whoever_comes_whenever_knows_in_the_end_what_everybody_knows(before: li
             elif step == "pull":
                 pull(readers)
             else:
-                for effect in hear(transcript, step):
+                for effect in on_output(transcript, step):
                     if isinstance(effect, Broadcast):
                         tell(kept, effect, *(reader for reader, _ in readers))
         while pull(readers):
@@ -218,7 +218,7 @@ def test_no_more_encoded_lines_are_kept_than_may_be(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(history, "READY_READING", 50 * size(line(0)))
     transcript, kept = Transcript(), History(Transcript())
     for number in range(1000):
-        for effect in hear(transcript, line(number)):
+        for effect in on_output(transcript, line(number)):
             if isinstance(effect, Broadcast):
                 tell(kept, effect)
     assert len(kept._ready) <= 10

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from meeting.delivery.single_flight import Shared
+from meeting.delivery.single_flight import SingleFlight
 
 
 def test_who_asks_while_a_call_runs_waits_for_the_next_one() -> None:
@@ -20,17 +20,17 @@ def test_who_asks_while_a_call_runs_waits_for_the_next_one() -> None:
         return len(calls)
 
     async def run() -> None:
-        shared = Shared(work, 2)
-        first = asyncio.create_task(shared("a"))
+        flight = SingleFlight(work, 2)
+        first = asyncio.create_task(flight("a"))
         while not calls:
             await asyncio.sleep(0)
-        later = [asyncio.create_task(shared("a")) for _ in range(5)]
+        later = [asyncio.create_task(flight("a")) for _ in range(5)]
         await asyncio.sleep(0)
         go_on.set()
         assert await first == 1
         assert await asyncio.gather(*later) == [2] * 5
-        assert await shared("a") == 3
-        assert not len(shared)
+        assert await flight("a") == 3
+        assert not len(flight)
 
     asyncio.run(run())
 
@@ -46,8 +46,8 @@ def test_no_more_calls_run_at_once_than_may() -> None:
         return key
 
     async def run() -> list[str]:
-        shared = Shared(work, 1)
-        return await asyncio.gather(*(shared(key) for key in "abcdefgh"))
+        flight = SingleFlight(work, 1)
+        return await asyncio.gather(*(flight(key) for key in "abcdefgh"))
 
     assert asyncio.run(run()) == list("abcdefgh")
     assert max(most) == 1
@@ -62,10 +62,10 @@ def test_a_fault_reaches_all_who_wait_and_the_next_one_is_tried_anew() -> None:
         return key
 
     async def run() -> None:
-        shared = Shared(work, 1)
-        told = await asyncio.gather(*(shared("a") for _ in range(3)), return_exceptions=True)
+        flight = SingleFlight(work, 1)
+        told = await asyncio.gather(*(flight("a") for _ in range(3)), return_exceptions=True)
         assert [str(fault) for fault in told] == ["once"] * 3
-        assert await shared("a") == "a"
+        assert await flight("a") == "a"
 
     asyncio.run(run())
 
@@ -78,8 +78,8 @@ def test_who_goes_away_does_not_end_the_work_of_others() -> None:
         return key
 
     async def run() -> None:
-        shared = Shared(work, 1)
-        one, other = asyncio.create_task(shared("a")), asyncio.create_task(shared("a"))
+        flight = SingleFlight(work, 1)
+        one, other = asyncio.create_task(flight("a")), asyncio.create_task(flight("a"))
         await asyncio.sleep(0)
         one.cancel()
         go_on.set()

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from meeting.core.records import Meeting, Record
+from meeting.core.records import Meeting, Record, State
 from meeting.evaluation.evaluate_run import Listening, cut_at_refine, first_shown, live, run_recording
 from pipelines.types import (
     SAMPLE_RATE,
@@ -24,7 +24,7 @@ from pipelines.types import (
 from tests.fakes.server_fakes import FakeBackend, FakePipeline, config
 from tests.meeting.recordings.test_replay import recording
 
-KEPT = Record(Meeting("m", "m", "ended", datetime.now(timezone.utc)), (), (), (), ())
+KEPT = Record(Meeting("m", "m", State.ENDED, datetime.now(timezone.utc)), (), (), (), ())
 
 
 def span(start: float, end: float) -> Span:

@@ -12,7 +12,7 @@ from meeting.evaluation.evaluate import Reference
 from meeting.evaluation.tune_bench import Board, Errors, Heard, diarize, listen
 from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.tracker import SpeakerOptions
-from pipelines.types import STEP, WINDOW, LocalVoices, Span, Speaker, Turn, TurnsRevised, Window
+from pipelines.types import STEP, WINDOW, LocalSpeakers, Span, Speaker, Turn, TurnsRevised, Window
 from tests.meeting.recordings.test_replay import recording
 
 THRESHOLDS = Thresholds(window_threshold=0.2, merge_threshold=0.2, match_threshold=0.5)
@@ -31,7 +31,7 @@ def talk(seconds: int) -> Heard:
         embeddings = np.eye(2, 8, dtype=np.float32)
         clean = on.mean(axis=0) * WINDOW / 16_000
         embeddings[clean < 0.5] = np.nan
-        voices.append(LocalVoices(index, start, (on * 255).astype(np.uint8), embeddings, clean))
+        voices.append(LocalSpeakers(index, start, (on * 255).astype(np.uint8), embeddings, clean))
     return Heard("talk", tuple(voices), turns)
 
 
@@ -66,15 +66,15 @@ def test_a_revision_replaces_what_was_told_of_its_stretch() -> None:
 class FakeEngine:
     """Finds the same voice in each window, but nothing in the second one."""
 
-    def listen(self) -> Any:
+    def open_vad(self) -> Any:
         """Hears speech everywhere."""
         return lambda frame: 1.0
 
-    def find(self, window: Window) -> Future[LocalVoices | None]:
+    def find_speakers(self, window: Window) -> Future[LocalSpeakers | None]:
         """At once."""
-        found: Future[LocalVoices | None] = Future()
+        found: Future[LocalSpeakers | None] = Future()
         voice = np.zeros((9, 1), np.uint8), np.ones((1, 4), np.float32), np.array([CLEAN])
-        found.set_result(None if window.index == 1 else LocalVoices(window.index, window.start, *voice))
+        found.set_result(None if window.index == 1 else LocalSpeakers(window.index, window.start, *voice))
         return found
 
 

@@ -14,13 +14,14 @@ import pytest
 
 from meeting.core.access import digest
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.core.records import ENDED, ENDING, LIVE, OPEN, EditedLine, Edits, Gap, Meeting, Resume, Source
+from meeting.core.records import EditedLine, Edits, Gap, Meeting, Resume, Source, State
 from meeting.live.recovery import restore, window_left
-from meeting.storage.edit_store import Corrections
-from meeting.storage.journal import Journal, in_use
-from meeting.storage.recovery_attempts import AT_ONCE
-from meeting.storage.recovery_store import Rescue
+from meeting.storage.edit_store import EditStore
+from meeting.storage.files.journal import Journal, in_use
+from meeting.storage.files.recovery_attempts import MAX_AT_ONCE
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import ModelMissing, StoreError
 from pipelines.types import SAMPLE_RATE, Samples, Segment, Span, Word
 from tests.fakes.server_fakes import (
@@ -55,20 +56,22 @@ def words(number: int, rev: int = 1, text: str = "stored") -> Segment:
 def left_behind(
     store: Store,
     seconds: int = 2,
-    state: str = LIVE,
+    state: str = State.LIVE,
     resume: Resume | None = Resume(SOURCE, digest(TOKEN)),  # noqa: B008 - frozen
 ) -> Path:
     """A running meeting as a killed process leaves it; its journal."""
-    store.create_meeting(Meeting(A, "Cut off", OPEN, NOW)).result()
-    store.save_source(A, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, f"{A}.{SOURCE}.flac")).result()
+    store.create_meeting(Meeting(A, "Cut off", State.OPEN, NOW)).result()
+    TranscriptStore(store).save_source(
+        A, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, f"{A}.{SOURCE}.flac")
+    ).result()
     store.set_state(A, state, started_at=NOW).result()
     if resume is not None:
-        Rescue(store).save_resume(A, resume).result()
-    path = store.journal_path(A, SOURCE)
+        RecoveryStore(store).save_resume(A, resume).result()
+    path = store.files.journal_path(A, SOURCE)
     with Journal(path, AudioInfo()) as journal:
         for seq in range(seconds):
             journal.append(AudioFrame(seq, 0, tone(1.0)))
-    store.audio_path(A, SOURCE).write_bytes(b"half a FLAC")
+    store.files.audio_path(A, SOURCE).write_bytes(b"half a FLAC")
     return path
 
 
@@ -81,7 +84,7 @@ def test_a_cut_off_meeting_is_restored_with_all_its_window(store: Store) -> None
     assert restored is not None
     assert (restored.source.id, restored.remaining) == (SOURCE, WINDOW)
     assert restored.resume == Resume(SOURCE, digest(TOKEN), (), NOW)
-    assert restored.heard_at == datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    assert restored.last_frame_at == datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
 
 
 def test_a_crash_while_it_is_rebuilt_does_not_give_it_the_whole_window_again(store: Store) -> None:
@@ -92,7 +95,7 @@ def test_a_crash_while_it_is_rebuilt_does_not_give_it_the_whole_window_again(sto
     assert again.remaining == WINDOW - 100
 
 
-@pytest.mark.parametrize("state", [OPEN, ENDED])
+@pytest.mark.parametrize("state", [State.OPEN, State.ENDED])
 def test_meetings_that_do_not_run_are_left_alone(store: Store, state: str) -> None:
     left_behind(store, state=state)
     assert restore(store, A, WINDOW, NOW) is None
@@ -102,15 +105,15 @@ def test_a_meeting_that_runs_in_another_process_is_left_alone(store: Store) -> N
     path = left_behind(store)
     with Journal(path, AudioInfo()):
         assert restore(store, A, WINDOW, NOW) is None
-    assert store.meeting(A).state == LIVE
+    assert store.meeting(A).state == State.LIVE
 
 
 def test_a_meeting_without_audio_is_ended_with_what_was_stored(store: Store) -> None:
     left_behind(store).unlink()
-    store.save_segments(A, [words(2)]).result()
+    TranscriptStore(store).save_segments(A, [words(2)]).result()
     assert restore(store, A, WINDOW, NOW) is None
     meeting = store.meeting(A)
-    assert (meeting.state, meeting.samples, meeting.segments) == (ENDED, 3 * SAMPLE_RATE, 1)
+    assert (meeting.state, meeting.samples, meeting.segments) == (State.ENDED, 3 * SAMPLE_RATE, 1)
     assert meeting.ended_at == NOW + timedelta(seconds=3)
 
 
@@ -136,8 +139,8 @@ def test_a_source_resumes_in_the_next_process_and_nothing_is_missing(tmp_path: P
 
     with Store(tmp_path) as store:
         left_behind(store, 2)
-        store.save_segments(A, [words(0, rev=9, text="stale"), words(1, text="stale")]).result()
-        Corrections(store).save(A, Edits({"spk1": "Ann"})).result()
+        TranscriptStore(store).save_segments(A, [words(0, rev=9, text="stale"), words(1, text="stale")]).result()
+        EditStore(store).save(A, Edits({"spk1": "Ann"})).result()
     with serving(config(tmp_path)) as served:
         wait_ready(served)
         with served.connect(A) as host, served.connect(A) as viewer:
@@ -154,9 +157,9 @@ def test_a_source_resumes_in_the_next_process_and_nothing_is_missing(tmp_path: P
         details = served.http.get(f"/api/meetings/{A}").json()
         assert (details["state"], details["duration"], details["speakers"][0]["name"]) == ("ended", 3.0, "Ann")
     with Store(tmp_path) as store:
-        audio, _ = soundfile.read(store.audio_path(A, SOURCE), dtype="int16")
+        audio, _ = soundfile.read(store.files.audio_path(A, SOURCE), dtype="int16")
         assert audio.tobytes() == tone(1.0) * 3
-        assert not store.journal_path(A, SOURCE).exists()
+        assert not store.files.journal_path(A, SOURCE).exists()
 
 
 def test_what_people_have_set_survives_a_crash_and_the_rebuilding(tmp_path: Path) -> None:
@@ -165,7 +168,7 @@ def test_what_people_have_set_survives_a_crash_and_the_rebuilding(tmp_path: Path
     with Store(tmp_path) as store:
         left_behind(store)
         edits = Edits({"spk1": "Ann"}, {"spk2": "spk1"}, {"s0": EditedLine(mine, heard.words, True)})
-        Corrections(store).save(A, edits, "s0").result()
+        EditStore(store).save(A, edits, "s0").result()
     with serving(config(tmp_path, resume_window=1.0)) as served:
         reader = ended(served)
         last = [message for message in reader.seen if message["type"] == "snapshot"][-1]
@@ -177,14 +180,17 @@ def test_what_people_have_set_survives_a_crash_and_the_rebuilding(tmp_path: Path
         ]
         assert len(last["segments"]) <= 2
     with Store(tmp_path) as store:
-        assert [(s.id, s.speaker) for s in store.record(A).segments] == [("s0", "spk1"), ("s1", "spk1")]
+        assert [(s.id, s.speaker) for s in TranscriptStore(store).record(A).segments] == [
+            ("s0", "spk1"),
+            ("s1", "spk1"),
+        ]
 
 
 def test_while_it_is_rebuilt_readers_see_what_was_stored_and_its_source_is_told(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         left_behind(store)
-        store.save_segments(A, [words(0)]).result()
-        Rescue(store).save_gap(A, Gap(SOURCE, Span(0, 1600), "lost")).result()
+        TranscriptStore(store).save_segments(A, [words(0)]).result()
+        RecoveryStore(store).save_gap(A, Gap(SOURCE, Span(0, 1600), "lost")).result()
     backend = FakeBackend(gate=threading.Event())
     with serving(config(tmp_path), backend) as served:
         assert served.http.get("/healthz").status_code == 200
@@ -235,7 +241,7 @@ def test_a_stopped_meeting_is_ended_by_the_next_process_though_the_database_refu
     saved, refused = Store.set_state, threading.Event()
 
     def refusing(store: Store, meeting_id: str, state: str, **given: Any) -> Future[None]:
-        if state != ENDING:
+        if state != State.ENDING:
             return saved(store, meeting_id, state, **given)
         refused.set()
         future: Future[None] = Future()
@@ -254,7 +260,7 @@ def test_a_stopped_meeting_is_ended_by_the_next_process_though_the_database_refu
     assert refused.is_set()
     monkeypatch.setattr(Store, "set_state", saved)
     with Store(tmp_path) as store:
-        assert store.meeting(meeting_id).state == LIVE
+        assert store.meeting(meeting_id).state == State.LIVE
     with serving(config(tmp_path)) as served:
         wait_ready(served)
         with served.connect(meeting_id) as viewer:
@@ -351,9 +357,9 @@ def test_a_source_that_stays_away_ends_the_meeting_complete(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("state", "resume"),
     [
-        pytest.param(ENDING, Resume(SOURCE, digest(TOKEN)), id="its source had stopped"),
-        pytest.param(LIVE, Resume(SOURCE, None), id="a replay"),
-        pytest.param(LIVE, None, id="stored by an earlier version"),
+        pytest.param(State.ENDING, Resume(SOURCE, digest(TOKEN)), id="its source had stopped"),
+        pytest.param(State.LIVE, Resume(SOURCE, None), id="a replay"),
+        pytest.param(State.LIVE, None, id="stored by an earlier version"),
     ],
 )
 def test_a_meeting_that_nobody_can_come_back_to_is_ended_at_once(
@@ -370,7 +376,7 @@ def test_a_clock_that_went_back_does_not_end_a_meeting_before_it_began(tmp_path:
     later = datetime.now(timezone.utc) + timedelta(days=400)
     with Store(tmp_path) as store:
         left_behind(store, resume=None)
-        store.set_state(A, LIVE, started_at=later).result()
+        store.set_state(A, State.LIVE, started_at=later).result()
     with serving(config(tmp_path)) as served:
         ended(served)
         details = served.http.get(f"/api/meetings/{A}").json()
@@ -388,7 +394,7 @@ def test_a_server_that_stops_while_it_rebuilds_leaves_it_to_the_next(tmp_path: P
         assert backend.gate is not None
         backend.gate.set()
     with Store(tmp_path) as store:
-        assert store.meeting(A).state == LIVE
+        assert store.meeting(A).state == State.LIVE
     with serving(config(tmp_path, resume_window=1.0)) as served:
         ended(served)
         assert len(texts(served)) == 2
@@ -400,8 +406,8 @@ def test_of_many_meetings_only_some_hold_a_pipeline_at_once(tmp_path: Path) -> N
         left_behind(store)
         for id_ in ids:
             store.create_meeting(replace(store.meeting(A), id=id_)).result()
-            store.save_source(id_, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1)).result()
-            with Journal(store.journal_path(id_, SOURCE), AudioInfo()) as journal:
+            TranscriptStore(store).save_source(id_, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1)).result()
+            with Journal(store.files.journal_path(id_, SOURCE), AudioInfo()) as journal:
                 journal.append(AudioFrame(0, 0, tone(1.0)))
     goes_on = threading.Event()
 
@@ -413,10 +419,10 @@ def test_of_many_meetings_only_some_hold_a_pipeline_at_once(tmp_path: Path) -> N
 
     backend = FakeBackend(pipeline=Held)
     with serving(config(tmp_path), backend) as served:
-        hearings = served.app.state.rooms.services.hearings
-        while len(hearings._waiting) < 1 + len(ids) - AT_ONCE or len(backend.pipelines) < AT_ONCE:
+        recovery_queue = served.app.state.rooms.services.recovery_queue
+        while len(recovery_queue._waiting) < 1 + len(ids) - MAX_AT_ONCE or len(backend.pipelines) < MAX_AT_ONCE:
             threading.Event().wait(0.01)
-        assert len(backend.pipelines) == AT_ONCE
+        assert len(backend.pipelines) == MAX_AT_ONCE
         goes_on.set()
         wait_ready(served)
         assert len(backend.pipelines) == 1 + len(ids)

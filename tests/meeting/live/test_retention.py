@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.records import Meeting
+from meeting.core.records import Meeting, State
 from meeting.core.trusted_time import Known
 from meeting.live.retention import CLOCK, keep_for, recall, remember, sweep
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import StoreError
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
 from tests.fakes.access_fakes import locked
@@ -104,11 +105,11 @@ def test_a_file_that_cannot_be_deleted_keeps_its_own_meeting_only_and_is_tried_a
 ) -> None:
     for number, id_ in enumerate(("first", "stuck", "third")):
         keep(store, id_, "ended", 50, 40 - number)
-    (store.audio_path("stuck", "src")).mkdir()
+    (store.files.audio_path("stuck", "src")).mkdir()
     assert clean(store, 30) == ["stuck"]
     (told,) = [line for line in caplog.messages if "could not be deleted" in line]
     assert "stuck" in told
-    store.audio_path("stuck", "src").rmdir()
+    store.files.audio_path("stuck", "src").rmdir()
     assert clean(store, 30) == []
 
 
@@ -136,8 +137,8 @@ def test_a_database_that_refuses_ends_the_sweep_at_the_first_meeting(
 def test_a_starting_server_removes_what_is_too_old(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         long_ago = datetime.now(timezone.utc) - timedelta(days=10)
-        store.create_meeting(Meeting("old", "old", "ended", long_ago, ended_at=long_ago)).result()
-        store.create_meeting(Meeting("new", "new", "open", datetime.now(timezone.utc))).result()
+        store.create_meeting(Meeting("old", "old", State.ENDED, long_ago, ended_at=long_ago)).result()
+        store.create_meeting(Meeting("new", "new", State.OPEN, datetime.now(timezone.utc))).result()
     settings = config(tmp_path)
     with serving(replace(settings, storage=replace(settings.storage, retention_days=7))) as served:
         while len(found := served.http.get("/api/meetings").json()["meetings"]) > 1:
@@ -226,7 +227,7 @@ def test_what_is_known_of_the_time_is_kept_for_the_owner_alone(store: Store) -> 
 
 def test_files_of_no_known_meeting_go_once_they_are_too_old_and_no_sooner(store: Store) -> None:
     keep(store, "here", "ended", 2, 1)
-    ours, young, old = (store.audio_path(id_, "src") for id_ in ("here", "young", "old"))
+    ours, young, old = (store.files.audio_path(id_, "src") for id_ in ("here", "young", "old"))
     for path, days in ((ours, 50), (young, 29), (old, 31)):
         path.write_bytes(b"sound")
         moment = (NOW - timedelta(days=days)).timestamp()
@@ -248,8 +249,10 @@ def test_a_deleted_meeting_leaves_no_trace_on_disk(tmp_path: Path) -> None:
         span = Span(0, SAMPLE_RATE)
         for i in range(300):  # enough to spill over many pages
             words = tuple(Word(f"{SECRET}{j}", span) for j in range(20))
-            store.save_segments(gone.id, [Segment(f"x{i}", 1, True, "a", span, "spk1", words)]).result()
-        store.save_speakers(gone.id, [Speaker("spk1", f"Ann {SECRET}")]).result()
+            TranscriptStore(store).save_segments(
+                gone.id, [Segment(f"x{i}", 1, True, "a", span, "spk1", words)]
+            ).result()
+        TranscriptStore(store).save_speakers(gone.id, [Speaker("spk1", f"Ann {SECRET}")]).result()
         before = everything(tmp_path)
         assert before.count(SECRET.encode()) > 1000
         assert gone.id.encode() in before

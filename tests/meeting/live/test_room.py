@@ -16,12 +16,14 @@ import pytest
 
 from meeting.config.settings import Limits, Models
 from meeting.core.edits import SpeakerChange
+from meeting.core.ids import new_id
 from meeting.core.messages import AudioFrame, AudioInfo, ServerMessage, SourceInfo, Start
-from meeting.core.records import ENDED, OPEN, Meeting
-from meeting.live.engine_loader import EngineLoader, Services
+from meeting.core.records import Meeting, State
 from meeting.live.room import Room
-from meeting.session.events import Framed, Renamed, Stopped
-from meeting.storage.store import Store, new_id
+from meeting.session.events import FrameReceived, StopReceived, TitleChanged
+from meeting.sources.engine_loader import EngineLoader, Services
+from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound, StoreError
 from tests.fakes.server_fakes import FakeBackend, tone
 
@@ -71,7 +73,7 @@ Body = Callable[[Room, Store], Awaitable[None]]
 
 def in_room(folder: Path, body: Body, backend: FakeBackend | None = None, limits: Limits | None = None) -> Meeting:
     """Run `body` in a new meeting's room; the meeting as stored afterwards."""
-    meeting = Meeting(new_id(), "Monday", OPEN, datetime.now(timezone.utc))
+    meeting = Meeting(new_id(), "Monday", State.OPEN, datetime.now(timezone.utc))
     made = backend or FakeBackend()
 
     async def run() -> None:
@@ -93,7 +95,7 @@ def in_room(folder: Path, body: Body, backend: FakeBackend | None = None, limits
 
 async def send(room: Room, client: int, *payloads: bytes) -> None:
     for seq, payload in enumerate(payloads):
-        await room.frame(Framed(client, AudioFrame(seq, 0, payload)))
+        await room.frame(FrameReceived(client, AudioFrame(seq, 0, payload)))
 
 
 def test_a_meeting_runs_from_start_to_end(tmp_path: Path) -> None:
@@ -103,13 +105,13 @@ def test_a_meeting_runs_from_start_to_end(tmp_path: Path) -> None:
         room.join(viewer)
         room.start(client, START)
         await send(room, client, tone(), tone())
-        room.post(Stopped(client))
+        room.post(StopReceived(client))
         await asyncio.wait_for(room.task, 20)
         assert host.closed == viewer.closed == (1000, "ended")
         assert host.kinds[0] == viewer.kinds[0] == "snapshot"
         assert host.kinds[-1] == viewer.kinds[-1] == "ended"
         assert viewer.stored == [1, 2]  # saved before told
-        assert not store.journal_path(room.id, host.told[2].source_id).exists()  # type: ignore[union-attr]
+        assert not store.files.journal_path(room.id, host.told[2].source_id).exists()  # type: ignore[union-attr]
 
     meeting = in_room(tmp_path, body)
     assert (meeting.state, meeting.segments, meeting.samples) == ("ended", 2, 32000)
@@ -136,10 +138,10 @@ def test_whoever_joins_in_the_midst_of_news_gets_the_snapshot_first(tmp_path: Pa
     async def body(room: Room, store: Store) -> None:
         client = room.join(FakeClient())
         room.start(client, START)
-        room.post(Renamed("news"))
+        room.post(TitleChanged("news"))
         late = FakeClient()
         room.join(late)
-        room.post(Renamed("more news"))
+        room.post(TitleChanged("more news"))
         await late.until("state")
         assert late.kinds[0] == "snapshot"
 
@@ -165,16 +167,16 @@ class FullDisk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.full = True
-        save = Store.save_segments
+        save = TranscriptStore.save_segments
 
-        def refusing(store: Store, *given: Any) -> Future[None]:
+        def refusing(store: TranscriptStore, *given: Any) -> Future[None]:
             if not self.full:
                 return save(store, *given)
             future: Future[None] = Future()
-            future.set_exception(StoreError(f"the disk that holds {store.data_dir}/meetings.sqlite3 is full"))
+            future.set_exception(StoreError(f"the disk that holds {store._store.data_dir}/meetings.sqlite3 is full"))
             return future
 
-        monkeypatch.setattr(Store, "save_segments", refusing)
+        monkeypatch.setattr(TranscriptStore, "save_segments", refusing)
         monkeypatch.setattr("meeting.live.save_queue.RETRY", 0.01)
 
 
@@ -189,7 +191,7 @@ def test_what_cannot_be_saved_waits_and_is_saved_in_order_once_there_is_room(
         client = room.join(host)
         room.start(client, START)
         await send(room, client, tone(), tone())
-        room.post(Stopped(client))
+        room.post(StopReceived(client))
         await host.until("error")
         assert store.meeting(room.id).segments == 0
         assert "the disk that holds meetings.sqlite3 is full" in host.told[-1].message  # type: ignore[union-attr]
@@ -202,7 +204,7 @@ def test_what_cannot_be_saved_waits_and_is_saved_in_order_once_there_is_room(
     meeting = in_room(tmp_path, body)
     assert (meeting.state, meeting.segments) == ("ended", 2)
     with Store(tmp_path) as store:
-        assert {segment.speaker for segment in store.record(meeting.id).segments} == {"spk1"}
+        assert {segment.speaker for segment in TranscriptStore(store).record(meeting.id).segments} == {"spk1"}
 
 
 def test_a_meeting_whose_end_cannot_be_saved_is_not_over(
@@ -216,7 +218,7 @@ def test_a_meeting_whose_end_cannot_be_saved_is_not_over(
         client = room.join(host)
         room.start(client, START)
         await send(room, client, tone())
-        room.post(Stopped(client))
+        room.post(StopReceived(client))
         await host.until("error")
         await asyncio.sleep(0.1)
         assert "ended" not in host.kinds
@@ -237,7 +239,7 @@ def test_more_unsaved_than_may_wait_leaves_the_meeting_to_be_rebuilt(
         client = room.join(host)
         room.start(client, START)
         await send(room, client, tone(), tone())
-        room.post(Stopped(client))
+        room.post(StopReceived(client))
         await host.until("error")
         await asyncio.sleep(0.1)
         disk.full = False
@@ -270,17 +272,17 @@ def test_frames_as_received_stay_where_something_could_not_be_stored_at_all(
         refused.set_exception(error)
         return refused
 
-    monkeypatch.setattr(Store, "save_segments", save_segments)
+    monkeypatch.setattr(TranscriptStore, "save_segments", save_segments)
 
     async def body(room: Room, store: Store) -> None:
         host = FakeClient()
         client = room.join(host)
         room.start(client, START)
         await send(room, client, tone())
-        room.post(Stopped(client))
+        room.post(StopReceived(client))
         await asyncio.wait_for(room.task, 20)
 
-    assert in_room(tmp_path, body).state == ENDED
+    assert in_room(tmp_path, body).state == State.ENDED
     assert list((tmp_path / "audio").glob("*.journal"))
 
 
@@ -299,7 +301,7 @@ def test_a_mistake_in_the_rules_closes_everyone_and_frees_the_source(
             raise RuntimeError("a mistake")
 
         monkeypatch.setattr(room.session, "handle", broken)
-        room.post(Stopped(client))
+        room.post(StopReceived(client))
         await asyncio.wait_for(host.done.wait(), 20)
         assert host.closed == (1011, "internal error")
         assert isinstance(room.task.exception(), RuntimeError)
@@ -312,7 +314,7 @@ def test_frames_that_nobody_wants_do_not_fill_the_gate(tmp_path: Path) -> None:
         room.join(FakeClient())  # keeps the room open when the other one is turned out
         client = room.join(FakeClient())
         for _ in range(3):
-            await asyncio.wait_for(room.frame(Framed(client, AudioFrame(0, 0, bytes(5 << 20)))), 20)
+            await asyncio.wait_for(room.frame(FrameReceived(client, AudioFrame(0, 0, bytes(5 << 20)))), 20)
 
     in_room(tmp_path, body)
 
@@ -325,7 +327,7 @@ def test_what_a_client_says_waits_while_too_much_waits_for_the_meeting(
     async def body(room: Room, store: Store) -> None:
         room.join(FakeClient())
         for number in range(20):
-            room.post(Renamed(str(number)))
+            room.post(TitleChanged(str(number)))
         await room.ready()
         assert room.session.title != "Monday"
 
@@ -339,7 +341,7 @@ def test_what_others_send_does_not_use_up_what_the_source_may(tmp_path: Path) ->
         room.start(source, START)
         await host.until("session")
         for _ in range(20):
-            await room.frame(Framed(room.join(FakeClient()), AudioFrame(0, 0, bytes(1 << 20))))
+            await room.frame(FrameReceived(room.join(FakeClient()), AudioFrame(0, 0, bytes(1 << 20))))
         await asyncio.wait_for(send(room, source, bytes(3200)), 20)  # or it would wait for minutes
         await host.until("ack")
 
@@ -364,11 +366,11 @@ def test_a_clock_that_is_set_while_a_meeting_runs_does_not_change_its_length(
         await host.until("session")
         monkeypatch.setattr("meeting.live.room.datetime", Set)
         await send(room, client, bytes(32_000))
-        room.post(Stopped(client))
+        room.post(StopReceived(client))
         await host.until("ended")
 
     stored = in_room(tmp_path, body)
-    assert stored.state == ENDED
+    assert stored.state == State.ENDED
     assert stored.started_at is not None
     assert stored.ended_at is not None
     assert timedelta(0) <= stored.ended_at - stored.started_at < timedelta(hours=1)

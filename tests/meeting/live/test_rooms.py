@@ -14,16 +14,18 @@ from typing import Any, TypeGuard
 import pytest
 
 from meeting.config.settings import Limits, Models
-from meeting.core.edits import Conflict, SegmentChange, respell
+from meeting.core.edits import SegmentChange, respell
+from meeting.core.errors import Conflict
 from meeting.core.messages import AudioFrame, AudioInfo, SegmentMessage, ServerMessage
-from meeting.core.records import ENDED, LIVE, OPEN, Meeting, Source
-from meeting.live.engine_loader import EngineLoader, Services
+from meeting.core.records import Meeting, Source, State
 from meeting.live.retention import remove_meeting
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
-from meeting.session.events import EndAsked, Framed, Stopped
-from meeting.storage.journal import Journal
+from meeting.session.events import EndRequested, FrameReceived, StopReceived
+from meeting.sources.engine_loader import EngineLoader, Services
+from meeting.storage.files.journal import Journal
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import Word
 from tests.fakes.server_fakes import FakeBackend, tone
@@ -53,7 +55,7 @@ def among(
 
     with Store(folder) as store:
         for id_ in (A, B):
-            store.create_meeting(Meeting(id_, "t", OPEN, datetime.now(timezone.utc))).result()
+            store.create_meeting(Meeting(id_, "t", State.OPEN, datetime.now(timezone.utc))).result()
         asyncio.run(run())
 
 
@@ -98,10 +100,12 @@ def test_two_who_come_to_a_meeting_that_was_cut_off_get_the_same_room(
 
     async def body(rooms: Rooms) -> None:
         now = datetime.now(timezone.utc)
-        rooms.store.create_meeting(Meeting(CUT, "cut off", OPEN, now)).result()
-        rooms.store.save_source(CUT, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, None)).result()
-        rooms.store.set_state(CUT, LIVE, started_at=now).result()
-        with Journal(rooms.store.journal_path(CUT, SOURCE), AudioInfo()) as journal:
+        rooms.store.create_meeting(Meeting(CUT, "cut off", State.OPEN, now)).result()
+        TranscriptStore(rooms.store).save_source(
+            CUT, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, None)
+        ).result()
+        rooms.store.set_state(CUT, State.LIVE, started_at=now).result()
+        with Journal(rooms.store.files.journal_path(CUT, SOURCE), AudioInfo()) as journal:
             journal.append(AudioFrame(0, 0, tone()))
         both = [asyncio.create_task(rooms.enter(CUT)) for _ in range(2)]
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -125,7 +129,7 @@ def test_an_ended_meeting_leaves_memory_and_is_read_from_the_store(tmp_path: Pat
     async def body(rooms: Rooms) -> None:
         room, host, client = await go_live(rooms, A)
         assert (rooms.live, rooms.busy(A), rooms.busy(B)) == (1, True, False)
-        room.post(Stopped(client))
+        room.post(StopReceived(client))
         await asyncio.wait_for(host.done.wait(), 20)
         await room.task
         await asyncio.sleep(0)
@@ -171,7 +175,7 @@ def test_a_live_meeting_is_not_deleted_an_open_one_is(tmp_path: Path) -> None:
         assert viewer.closed == (4404, "deleted")
         with pytest.raises(NotFound):
             await remove_meeting(rooms, "nowhere")
-        assert rooms.store.meeting(A).state == LIVE
+        assert rooms.store.meeting(A).state == State.LIVE
 
     among(tmp_path, body)
 
@@ -259,7 +263,7 @@ def test_what_a_thread_still_writes_for_a_deleted_meeting_is_waited_for_and_remo
         room, client = await entered(rooms, A), FakeClient()
         room.start(room.join(client), START)
         await asyncio.to_thread(reached.wait, 20)
-        room.post(EndAsked(0))  # so that it may be deleted although a source is being made ready
+        room.post(EndRequested(0))  # so that it may be deleted although a source is being made ready
         removing = asyncio.create_task(remove_meeting(rooms, A))
         await asyncio.wait_for(client.done.wait(), 20)
         await asyncio.sleep(0.05)
@@ -279,7 +283,7 @@ def test_no_file_outlives_its_meeting_however_a_source_and_its_deletion_meet(tmp
     async def body(rooms: Rooms) -> None:
         for i in range(200):
             id_ = f"m{i:03}"
-            rooms.store.create_meeting(Meeting(id_, "t", OPEN, datetime.now(timezone.utc))).result()
+            rooms.store.create_meeting(Meeting(id_, "t", State.OPEN, datetime.now(timezone.utc))).result()
 
             async def come(id_: str = id_, i: int = i) -> FakeClient | None:
                 await asyncio.sleep(0.0005 * (i % 7))
@@ -312,7 +316,7 @@ def test_a_file_that_cannot_be_deleted_leaves_the_meeting_whole_and_open_to_the_
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def body(rooms: Rooms) -> None:
-        stubborn = rooms.store.journal_path(A, SOURCE)
+        stubborn = rooms.store.files.journal_path(A, SOURCE)
         stubborn.mkdir()
         with pytest.raises(StoreError):
             await remove_meeting(rooms, A)
@@ -325,7 +329,7 @@ def test_a_file_that_cannot_be_deleted_leaves_the_meeting_whole_and_open_to_the_
 
 def test_a_meeting_that_runs_in_another_process_is_not_deleted_from_under_it(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
-        with Journal(rooms.store.journal_path(A, SOURCE), AudioInfo()):
+        with Journal(rooms.store.files.journal_path(A, SOURCE), AudioInfo()):
             assert not await remove_meeting(rooms, A)
         assert await remove_meeting(rooms, A)
 
@@ -335,7 +339,7 @@ def test_a_meeting_that_runs_in_another_process_is_not_deleted_from_under_it(tmp
 def test_a_meeting_whose_source_is_away_is_ended_and_then_deleted_at_once(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
         room, host, client = await go_live(rooms, A)
-        await room.frame(Framed(client, AudioFrame(0, 0, tone())))
+        await room.frame(FrameReceived(client, AudioFrame(0, 0, tone())))
         await host.until("ack")
         room.leave(client)
         assert not await remove_meeting(rooms, A)
@@ -352,7 +356,7 @@ def test_many_deletions_at_once_do_not_keep_others_from_coming_in(tmp_path: Path
     async def body(rooms: Rooms) -> None:
         ids = [f"m{i}" for i in range(50)]
         for id_ in ids:
-            rooms.store.create_meeting(Meeting(id_, "t", OPEN, datetime.now(timezone.utc))).result()
+            rooms.store.create_meeting(Meeting(id_, "t", State.OPEN, datetime.now(timezone.utc))).result()
         removing = asyncio.gather(*(remove_meeting(rooms, id_) for id_ in ids))
         assert isinstance(await rooms.enter(A), Room)
         assert all(await removing)
@@ -364,14 +368,14 @@ def test_many_deletions_at_once_do_not_keep_others_from_coming_in(tmp_path: Path
 def test_what_was_received_is_kept_and_finished_when_a_host_ends_a_meeting(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
         room, host, client = await go_live(rooms, A)
-        await room.frame(Framed(client, AudioFrame(0, 0, tone(2))))
+        await room.frame(FrameReceived(client, AudioFrame(0, 0, tone(2))))
         await host.until("ack")
         room.leave(client)
         await rooms.end(A)
         await asyncio.wait_for(room.task, 20)
-        record = await asyncio.to_thread(rooms.store.record, A)
-        assert (record.meeting.state, record.meeting.samples, len(record.segments)) == (ENDED, 32_000, 2)
-        assert await rooms.end(A) == ENDED
+        record = await asyncio.to_thread(TranscriptStore(rooms.store).record, A)
+        assert (record.meeting.state, record.meeting.samples, len(record.segments)) == (State.ENDED, 32_000, 2)
+        assert await rooms.end(A) == State.ENDED
 
     among(tmp_path, body)
 
@@ -399,8 +403,8 @@ def test_finishing_all_stores_what_is_live_and_lets_the_rest_go(tmp_path: Path) 
         await asyncio.wait_for(rooms.finish_all(), 20)
         assert host.kinds[-1] == "ended"
         assert (host.closed, viewer.closed) == ((1000, "ended"), (1001, "the server stops"))
-        assert rooms.store.meeting(A).state == ENDED
-        assert rooms.store.meeting(B).state == OPEN
+        assert rooms.store.meeting(A).state == State.ENDED
+        assert rooms.store.meeting(B).state == State.OPEN
         assert rooms.refusal() is not None
 
     among(tmp_path, body)
@@ -490,10 +494,10 @@ def test_the_words_of_an_edit_are_found_neither_on_the_loop_nor_in_the_writer(
 
     async def body(rooms: Rooms) -> None:
         room, host, client = await go_live(rooms, A)
-        room.post(Framed(client, AudioFrame(0, 0, tone(1.0))))
+        room.post(FrameReceived(client, AudioFrame(0, 0, tone(1.0))))
         await host.until("speaker_revision")
         assert [one.text for one in await rooms.edit(A, SegmentChange("s0", 3, text="won")) if is_line(one)] == ["won"]
-        room.post(Stopped(client))
+        room.post(StopReceived(client))
         await room.task
         assert [one.text for one in await rooms.edit(A, SegmentChange("s0", 4, text="too")) if is_line(one)] == ["too"]
         for refused in (SegmentChange("s0", 5, text="a " * 2001), SegmentChange("s0", 5, text=" ")):
@@ -520,14 +524,14 @@ def test_a_meeting_that_could_not_be_finished_is_finished_once_the_disk_has_room
     async def body(rooms: Rooms) -> None:
         room, host, client = await go_live(rooms, A)
         for seq in range(2):
-            await room.frame(Framed(client, AudioFrame(seq, 0, tone())))
-        room.post(Stopped(client))
+            await room.frame(FrameReceived(client, AudioFrame(seq, 0, tone())))
+        room.post(StopReceived(client))
         await host.until("error")
         await asyncio.sleep(0.1)
         disk.full = False
         await asyncio.wait_for(room.task, 20)
         assert room.unfinished
-        while rooms.store.meeting(A).state != ENDED:
+        while rooms.store.meeting(A).state != State.ENDED:
             await asyncio.sleep(0.01)
         assert rooms.store.meeting(A).segments == 2
 

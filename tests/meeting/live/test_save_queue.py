@@ -9,6 +9,7 @@ from concurrent.futures import Future
 
 import pytest
 
+from meeting.core.records import State
 from meeting.live import save_queue
 from meeting.live.save_queue import SaveQueue
 from meeting.session.events import Effect, SaveState
@@ -36,7 +37,7 @@ class FakeDisk:
 
 
 def effect(number: int) -> SaveState:
-    return SaveState("live", number, {})
+    return SaveState(State.LIVE, number, {})
 
 
 def trying(body: Callable[[SaveQueue, FakeDisk], Awaitable[None]]) -> FakeDisk:

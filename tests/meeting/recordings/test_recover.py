@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from meeting import cli
-from meeting.core.records import ENDED, Gap, Meeting
+from meeting.core.records import Gap, Meeting, State
 from meeting.live.recovery import restore
 from meeting.recordings.recover import hear_aside
+from meeting.storage.files.recovery_attempts import MAX_SAME_PLACE, AttemptNote, _settle
 from meeting.storage.orphans import GIVEN_UP, set_aside
-from meeting.storage.recovery_attempts import SAME, Note, _settle
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, ModelMissing, NotFound
 from pipelines.types import SAMPLE_RATE, Span
 from tests.fakes.server_fakes import FakeBackend, config, serving, tone, wait_ready
-from tests.meeting.storage.test_recovery_attempts import GOOD, NOW, SOURCE, left_behind
+from tests.meeting.storage.files.test_recovery_attempts import GOOD, NOW, SOURCE, left_behind
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -28,11 +29,11 @@ def given_up(folder: Path) -> Path:
     """A meeting of three seconds whose journal was set aside; where that is."""
     with Store(folder) as store:
         left_behind(store, GOOD, *[tone(1.0)] * 3)
-        path = store.journal_path(GOOD, SOURCE)
-        _settle(path, Note(same=SAME))
+        path = store.files.journal_path(GOOD, SOURCE)
+        _settle(path, AttemptNote(same=MAX_SAME_PLACE))
         assert restore(store, GOOD, 600.0, NOW, lambda path: True) is None
-        assert store.meeting(GOOD).state == ENDED
-        (gap,) = store.record(GOOD).gaps
+        assert store.meeting(GOOD).state == State.ENDED
+        (gap,) = TranscriptStore(store).record(GOOD).gaps
         assert gap == Gap(SOURCE, Span(SAMPLE_RATE, 3 * SAMPLE_RATE), GIVEN_UP)
     return path.with_suffix(".aside")
 
@@ -75,12 +76,12 @@ def test_models_that_cannot_be_loaded_change_nothing(tmp_path: Path) -> None:
         hear_aside(config(tmp_path), GOOD, FakeBackend(error=ModelMissing("run models pull")))
     assert aside.is_file()
     with Store(tmp_path) as store:
-        assert store.meeting(GOOD).state == ENDED
+        assert store.meeting(GOOD).state == State.ENDED
 
 
 def test_what_was_never_set_aside_is_a_sentence(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        store.create_meeting(Meeting(GOOD, "t", "open", NOW)).result()
+        store.create_meeting(Meeting(GOOD, "t", State.OPEN, NOW)).result()
     with pytest.raises(MeetingError, match="nothing of meeting"):
         hear_aside(config(tmp_path), GOOD, FakeBackend())
     with pytest.raises(NotFound):
@@ -90,7 +91,7 @@ def test_what_was_never_set_aside_is_a_sentence(tmp_path: Path) -> None:
 def test_a_meeting_that_is_not_over_is_left_alone(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         left_behind(store, GOOD, tone(1.0))
-        set_aside(store.journal_path(GOOD, SOURCE))
+        set_aside(store.files.journal_path(GOOD, SOURCE))
     with pytest.raises(MeetingError, match="is live: try again"):
         hear_aside(config(tmp_path), GOOD, FakeBackend())
 

@@ -13,6 +13,7 @@ import pytest
 from meeting.config.settings import Config
 from meeting.recordings.replay import Options, replay
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import AudioError, MeetingError, ModelMissing, SettingsError, StoreError
 from tests.fakes.server_fakes import FakeBackend, config, tone
 
@@ -54,10 +55,10 @@ def test_the_summary_says_what_was_done(tmp_path: Path) -> None:
 def test_the_meeting_is_kept_like_a_live_one(tmp_path: Path) -> None:
     summary = run(tmp_path, title="My talk")
     with Store(tmp_path / "data") as store:
-        record = store.record(summary["meeting"])
+        record = TranscriptStore(store).record(summary["meeting"])
         (source,) = record.sources
-        assert store.audio_path(record.meeting.id, source.id).is_file()
-        assert not store.journal_path(record.meeting.id, source.id).exists()
+        assert store.files.audio_path(record.meeting.id, source.id).is_file()
+        assert not store.files.journal_path(record.meeting.id, source.id).exists()
     assert (record.meeting.title, record.meeting.state, record.meeting.samples) == ("My talk", "ended", 40_000)
     assert [segment.text for segment in record.segments] == ["one"] * 3
     assert [segment.speaker for segment in record.segments] == ["spk1"] * 3
@@ -86,7 +87,9 @@ def finals(folder: Path, **options: Any) -> list[tuple[Any, ...]]:
     folder.mkdir()
     summary = run(folder, **options)
     with Store(folder / "data") as store:
-        return [(s.id, s.rev, s.span, s.text, s.speaker) for s in store.record(summary["meeting"]).segments]
+        return [
+            (s.id, s.rev, s.span, s.text, s.speaker) for s in TranscriptStore(store).record(summary["meeting"]).segments
+        ]
 
 
 def test_the_size_of_frames_changes_nothing(tmp_path: Path) -> None:
@@ -152,7 +155,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_pipeline_that_breaks_is_an_error_and_what_was_heard_is_kept(tmp_path: Path) -> None:
-    from tests.meeting.live.test_source_worker import BrokenPipeline
+    from tests.meeting.sources.test_source_worker import BrokenPipeline
 
     with pytest.raises(MeetingError, match="internal error"):
         run(tmp_path, FakeBackend(pipeline=BrokenPipeline))

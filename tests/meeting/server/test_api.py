@@ -10,7 +10,8 @@ import pytest
 
 from meeting.core.records import Source
 from meeting.server.api import MOST_LINKS
-from meeting.storage.edit_store import Corrections
+from meeting.storage.edit_store import EditStore
+from meeting.storage.transcript_store import TranscriptStore
 from tests.fakes.access_fakes import Locked, locked
 from tests.fakes.server_fakes import FAKE_MODELS, Serving, config, serving, tone
 
@@ -168,7 +169,7 @@ def test_audio_can_be_had_whole_and_in_ranges(served: Serving) -> None:
 def test_audio_is_that_of_the_source_that_spoke_not_of_one_that_was_cut_off_before(served: Serving) -> None:
     meeting_id = held(served)
     silent = Source("0", "", "room", "pcm_s16le", 16000, 1, audio=f"{meeting_id}.0.flac")
-    served.app.state.rooms.store.save_source(meeting_id, silent).result()
+    TranscriptStore(served.app.state.rooms.store).save_source(meeting_id, silent).result()
     assert served.http.get(f"/api/meetings/{meeting_id}").json()["sources"][0]["id"] == "0"
     assert served.http.get(f"/api/meetings/{meeting_id}/audio").content[:4] == b"fLaC"
 
@@ -361,9 +362,9 @@ def test_a_line_of_a_live_meeting_is_labelled_and_written_for_everybody(served: 
         viewer.until("ended")
         host.until("ended")
     assert "Speaker ?: won" in exported(served, meeting_id, "srt")
-    kept = Corrections(served.app.state.rooms.store).edits(meeting_id).lines["s0"]
+    kept = EditStore(served.app.state.rooms.store).edits(meeting_id).lines["s0"]
     assert (kept.segment.text, kept.segment.rev, kept.labelled) == ("won", 5, True)
-    assert [word.text for word in kept.heard] == ["one"]
+    assert [word.text for word in kept.recognised] == ["one"]
 
 
 def test_a_meeting_that_is_over_is_changed_and_its_exports_with_it(served: Serving) -> None:

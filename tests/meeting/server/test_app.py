@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from meeting.storage.store import Store
-from pipelines.errors import DatabaseTooNew, ModelMissing
+from pipelines.errors import ModelMissing
 from tests.fakes.server_fakes import FAKE_MODELS, FakeBackend, Serving, config, serving, wait_ready
 
 
@@ -232,12 +232,6 @@ def test_meetings_are_there_after_a_restart(tmp_path: Path) -> None:
         meeting_id = served.create("Kept")
     with serving(config(tmp_path)) as served:
         assert served.http.get(f"/api/meetings/{meeting_id}").json()["title"] == "Kept"
-
-
-def test_errors_of_the_tree_keep_their_sentence() -> None:
-    from meeting.server.app import _status
-
-    assert _status(DatabaseTooNew("later")) == (503, "storage")
 
 
 def test_durability_is_a_setting(tmp_path: Path) -> None:

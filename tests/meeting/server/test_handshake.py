@@ -46,7 +46,7 @@ def test_anything_else_first_closes_with_4401(server: Locked, first: str | bytes
 
 
 def test_whoever_says_nothing_is_sent_away(server: Locked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handshake, "PATIENCE", 0.05)
+    monkeypatch.setattr(handshake, "FIRST_MESSAGE_SECONDS", 0.05)
     with server.serving.connect(server.create().id) as client:
         assert client.close_code() == 4401
 

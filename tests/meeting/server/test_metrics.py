@@ -1,4 +1,4 @@
-"""Figures of a server for a monitoring system."""
+"""MetricsCollector of a server for a monitoring system."""
 
 from __future__ import annotations
 

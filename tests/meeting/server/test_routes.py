@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from meeting.core.access import RULES, Role
+from meeting.core.access import Role
+from meeting.server.security.permissions import REQUIRED_ROLES
 from tests.fakes.access_fakes import TOKEN, Given, Locked
 
 NOBODY, WRONG, VIEW, SPEAK, HOST, SERVER = "nobody", "wrong", "view", "speak", "host", "server"
@@ -83,13 +84,15 @@ def routes(app: Any) -> Iterator[str]:
 def test_every_route_is_in_the_table_and_has_a_rule(server: Locked) -> None:
     found = set(routes(server.serving.app))
     assert len(found) >= 20
-    assert found == set(TABLE), "a new route needs a row in this table and a rule in meeting/core/access.py"
-    assert found == {f"{method} {path}" for method, path in RULES}
+    assert found == set(TABLE), (
+        "a new route needs a row in this table and a rule in meeting/server/security/permissions.py"
+    )
+    assert found == {f"{method} {path}" for method, path in REQUIRED_ROLES}
 
 
 def test_the_rules_say_what_the_table_says() -> None:
     least = {Role.ANYONE: NOBODY, Role.VIEW: VIEW, Role.SPEAK: SPEAK, Role.HOST: HOST, Role.SERVER: SERVER}
-    rules = {f"{method} {path}": least[role] for (method, path), role in RULES.items()}
+    rules = {f"{method} {path}": least[role] for (method, path), role in REQUIRED_ROLES.items()}
     del rules["WEBSOCKET /ws/meetings/{meeting_id}"]  # asks by itself
     assert rules == {route: row.allowed[0] for route, row in TABLE.items() if route in rules}
 

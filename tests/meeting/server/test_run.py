@@ -18,8 +18,8 @@ from websockets.sync.client import connect
 
 from meeting.config.settings import Config, Server
 from meeting.server.run import grace, listen, readable_by_others, serve
-from meeting.storage import journal
-from meeting.storage.lock import only_server
+from meeting.storage.files import journal
+from meeting.storage.files.lock import only_server
 from meeting.storage.store import Store
 from pipelines.errors import DatabaseTooNew, ServeError, SettingsError, StoreError
 from tests.fakes.server_fakes import Client, config, tone
@@ -130,7 +130,7 @@ class StuckPipeline(FakePipeline):
 
 backend = FakeBackend(pipeline=StuckPipeline if sys.argv[2].startswith("stuck") else FakePipeline)
 if sys.argv[2] == "stuck, and soon given up":
-    meeting.server.run.PATIENCE = 1.0
+    meeting.server.run.FINISH_SECONDS = 1.0
 meeting.server.run.create_app = lambda settings, **options: create_app(settings, backend, **options)
 meeting.server.run.serve(replace(config(Path(sys.argv[1])), server=Server(port=0)))
 """

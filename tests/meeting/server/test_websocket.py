@@ -15,16 +15,18 @@ from typing import Any, cast
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from meeting.core.access import EVERYTHING, Role
-from meeting.core.messages import HEADER, MOST_TEXT, AudioFrame, Ended, encode
+from meeting.core.access import FULL_ACCESS, Role
+from meeting.core.errors import CloseCode
+from meeting.core.messages import HEADER, MAX_TEXT, AudioFrame, Ended, encode
 from meeting.delivery import archive, history
 from meeting.delivery.outbox import LIMIT, Outbox
-from meeting.server.auth import Doorman
-from meeting.server.websocket import TRY_AGAIN, _attend
+from meeting.server.security.auth import Authenticator
+from meeting.server.websocket import _join
 from meeting.session.session import BENCH
 from meeting.storage.store import DATABASE, Store
-from meeting.transport.connections import Connections
-from meeting.transport.keepalive import PatientProtocol
+from meeting.storage.transcript_store import TranscriptStore
+from meeting.transport.connections import ConnectionRegistry
+from meeting.transport.websocket_connection import WebSocketConnection
 from pipelines.errors import StoreError
 from pipelines.types import SAMPLE_RATE, LabelChange, Segment, Span, SpeakersRevised, Word
 from tests.fakes.access_fakes import TOKEN, locked
@@ -103,7 +105,7 @@ def test_who_reads_a_meeting_that_is_over_counts_as_let_in_however_long_it_takes
     with served.connect(meeting_id) as late:
         while True not in admitted:
             found = list(served.server.server_state.connections)
-            admitted += [one._peer.admitted for one in found if isinstance(one, PatientProtocol)]
+            admitted += [one._connection.admitted for one in found if isinstance(one, WebSocketConnection)]
             threading.Event().wait(0.01)
         go_on.set()
         assert late.close_code() == 1000
@@ -308,7 +310,7 @@ def test_bad_input_before_the_meeting_is_live(served: Serving, message: Any, cod
 
 
 def test_a_long_text_closes_the_connection_that_sent_it(tmp_path: Path) -> None:
-    long = '{"type":"stop","x":"' + "x" * MOST_TEXT + '"}'
+    long = '{"type":"stop","x":"' + "x" * MAX_TEXT + '"}'
     with serving(config(tmp_path)) as served:
         assert refused(served, served.create(), long, start=False) == ("too_large", 4413)
 
@@ -423,7 +425,7 @@ def test_clients_are_not_told_where_on_this_machine_meetings_are_kept_the_log_is
             raise StoreError(f"{store.data_dir / DATABASE} is in use by another program: stop that one")
 
         monkeypatch.setattr(Store, "meeting", refuse)
-        monkeypatch.setattr(Store, "record", refuse)
+        monkeypatch.setattr(TranscriptStore, "record", lambda transcripts, _: refuse(transcripts._store))
         with served.connect(meeting_id) as client:
             told = client.receive()
             assert client.close_code() == 1011
@@ -501,7 +503,7 @@ def test_a_host_ends_a_meeting_on_the_socket_and_others_cannot(tmp_path: Path) -
 
 def test_who_finds_the_server_full_is_told_so(served: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     meeting = served.create()
-    monkeypatch.setattr(Connections, "admit", lambda self, peer, reserved: False)
+    monkeypatch.setattr(ConnectionRegistry, "admit", lambda self, connection, reserved: False)
     with served.connect(meeting) as reader:
         message = reader.receive()
         assert (message["code"], message["fatal"]) == ("too_many", True)
@@ -651,6 +653,8 @@ class FakeRoom:
 def test_a_viewer_that_does_not_read_is_disconnected() -> None:
     socket, room = FakeSocket(), FakeRoom()
     asyncio.run(
-        asyncio.wait_for(_attend(cast(Any, socket), cast(Any, room), Doorman(None, cast(Any, None)), EVERYTHING), 20)
+        asyncio.wait_for(
+            _join(cast(Any, socket), cast(Any, room), Authenticator(None, cast(Any, None)), FULL_ACCESS), 20
+        )
     )
-    assert (socket.closed, room.left) == (TRY_AGAIN, 7)
+    assert (socket.closed, room.left) == (CloseCode.TRY_AGAIN_LATER, 7)

@@ -20,28 +20,25 @@ from meeting.core.messages import (
     SessionMessage,
     Start,
 )
-from meeting.core.records import EditedLine, Edits, Gap, Meeting, Record, Restored, Resume, Source
-from meeting.session.course import GRACE, RECOVERING, State
+from meeting.core.records import EditedLine, Edits, Gap, Meeting, Record, Restored, Resume, Source, State
+from meeting.session.course import GRACE, RECOVERING
 from meeting.session.events import (
     AbandonSource,
     Answer,
+    AppendFrame,
     Broadcast,
-    Dismissed,
-    Drained,
-    Drop,
-    Edited,
+    ClientJoined,
+    ClientLeft,
+    CloseRequested,
+    Disconnect,
+    EditRequested,
     Effect,
     FinishSource,
-    Framed,
-    Heard,
-    Joined,
-    Keep,
-    Kept,
-    Left,
+    FrameAppended,
+    FrameReceived,
+    MeetingRestored,
     OpenSource,
-    Recovered,
-    Reopened,
-    Restarted,
+    OutputReceived,
     SaveResume,
     SaveSegment,
     SaveState,
@@ -50,8 +47,11 @@ from meeting.session.events import (
     Send,
     SendSnapshot,
     SourceFailed,
-    Started,
-    Stopped,
+    SourceFinished,
+    SourceRecovered,
+    SourceReopened,
+    StartReceived,
+    StopReceived,
     Tick,
 )
 from meeting.session.session import Session
@@ -61,8 +61,8 @@ from tests.meeting.session.test_session import Prompt
 LIMITS = Limits(resume_window=600.0)
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 SOURCE = Source("src", "Ann", "room", "pcm_s16le", 16000, 1)
-FOUND = Reopened("src", 7)
-BACK = Recovered("src", {"set": "fake"}, "m.src.flac", 3 * SAMPLE_RATE)
+FOUND = SourceReopened("src", 7)
+BACK = SourceRecovered("src", {"set": "fake"}, "m.src.flac", 3 * SAMPLE_RATE)
 HOST, VIEWER = 1, 2
 
 
@@ -75,16 +75,18 @@ def restored(
     state: str = "live", token: str | None = "secret", remaining: float = 500.0, edits: Edits | None = None
 ) -> Session:
     """A session that has just been made for a meeting that was cut off."""
-    record = Record(Meeting("m", "Monday", state, NOW), (SOURCE,), (), (segment("stored", 9),), ())
+    record = Record(Meeting("m", "Monday", State(state), NOW), (SOURCE,), (), (segment("stored", 9),), ())
     resume = Resume("src", None if token is None else digest(token), ("Ypsilon",), NOW)
     session = Prompt("m", "Monday", LIMITS)
-    effects = session.handle(Restarted(Restored(record, SOURCE, resume, remaining, None, edits or Edits())), 1000.0)
-    assert effects == [OpenSource("src", AudioInfo(), None, ("Ypsilon",), recover=True, heard=16000)]
+    effects = session.handle(
+        MeetingRestored(Restored(record, SOURCE, resume, remaining, None, edits or Edits())), 1000.0
+    )
+    assert effects == [OpenSource("src", AudioInfo(), None, ("Ypsilon",), recover=True, processed=16000)]
     return session
 
 
-def resuming(token: str = "secret") -> Started:
-    return Started(HOST, Start(1, AudioInfo(), resume=ResumeInfo("src", token)), "new", "other")
+def resuming(token: str = "secret") -> StartReceived:
+    return StartReceived(HOST, Start(1, AudioInfo(), resume=ResumeInfo("src", token)), "new", "other")
 
 
 def shown(session: Session, effects: list[Effect]) -> list[str]:
@@ -97,19 +99,19 @@ def test_until_it_is_rebuilt_everyone_sees_what_was_stored() -> None:
     session = restored()
     assert (session.state, session.recovering, session.busy) == (State.LIVE, True, True)
     assert session.wake_at is None
-    assert session.handle(Heard(segment("again", final=False)), 1000.0) == []
-    assert shown(session, session.handle(Joined(VIEWER), 1000.0)) == ["stored"]
+    assert session.handle(OutputReceived(segment("again", final=False)), 1000.0) == []
+    assert shown(session, session.handle(ClientJoined(VIEWER), 1000.0)) == ["stored"]
 
 
 def test_turns_are_stored_at_once_because_they_replace_by_their_span() -> None:
     revised = TurnsRevised(Span(0, 9), (Turn(Span(0, 9), "spk1"),))
-    assert restored().handle(Heard(revised), 1000.0) == [SaveTurns(revised)]
+    assert restored().handle(OutputReceived(revised), 1000.0) == [SaveTurns(revised)]
 
 
 def test_what_was_rebuilt_is_stored_and_then_told_as_a_whole() -> None:
     session = restored()
-    session.handle(Joined(VIEWER), 1000.0)
-    session.handle(Heard(segment("again", 2)), 1000.0)
+    session.handle(ClientJoined(VIEWER), 1000.0)
+    session.handle(OutputReceived(segment("again", 2)), 1000.0)
     effects = session.handle(BACK, 1010.0)
     (saved,) = [effect for effect in effects if isinstance(effect, SaveTranscript)]
     assert [s.text for s in saved.segments] == ["again"]
@@ -121,11 +123,11 @@ def test_what_was_rebuilt_is_stored_and_then_told_as_a_whole() -> None:
 
 
 def test_who_starts_anew_comes_back_once_it_is_known_whether_the_source_had_spoken() -> None:
-    session, anew = restored(), Started(HOST, Start(1, AudioInfo()), "new", "other")
-    session.handle(Joined(HOST), 1000.0)
-    assert session.handle(anew, 1000.0) == [Drop(HOST, 1013, "try again")]
-    session.handle(Reopened("src", 0), 1001.0)
-    session.handle(Joined(VIEWER), 1002.0)
+    session, anew = restored(), StartReceived(HOST, Start(1, AudioInfo()), "new", "other")
+    session.handle(ClientJoined(HOST), 1000.0)
+    assert session.handle(anew, 1000.0) == [Disconnect(HOST, 1013, "try again")]
+    session.handle(SourceReopened("src", 0), 1001.0)
+    session.handle(ClientJoined(VIEWER), 1002.0)
     effects = session.handle(replace(anew, client=VIEWER), 1002.0)
     told = [effect.message for effect in effects if isinstance(effect, Send)]
     assert told == [SessionMessage("m", "src", "other", 0, {}), RECOVERING]
@@ -133,42 +135,46 @@ def test_who_starts_anew_comes_back_once_it_is_known_whether_the_source_had_spok
 
 def test_its_source_waits_and_goes_on_behind_the_last_frame_on_disk() -> None:
     session = restored()
-    session.handle(Joined(HOST), 1000.0)
+    session.handle(ClientJoined(HOST), 1000.0)
     (answer,) = session.handle(resuming(), 1000.0)
     assert isinstance(answer, Send)
-    assert session.handle(Framed(HOST, AudioFrame(7, 0, bytes(2))), 1000.0) == []
+    assert session.handle(FrameReceived(HOST, AudioFrame(7, 0, bytes(2))), 1000.0) == []
     told = [e.message for e in session.handle(FOUND, 1001.0) if isinstance(e, Send) and e.client == HOST]
     assert told == [SessionMessage("m", "src", "secret", 7, {}), RECOVERING]
-    assert session.handle(Framed(HOST, AudioFrame(6, 0, bytes(2))), 1001.0) == []
-    assert session.handle(Framed(HOST, AudioFrame(7, 0, bytes(2))), 1001.0) == [Keep("src", AudioFrame(7, 0, bytes(2)))]
+    assert session.handle(FrameReceived(HOST, AudioFrame(6, 0, bytes(2))), 1001.0) == []
+    assert session.handle(FrameReceived(HOST, AudioFrame(7, 0, bytes(2))), 1001.0) == [
+        AppendFrame("src", AudioFrame(7, 0, bytes(2)))
+    ]
 
 
 def test_what_arrives_while_it_is_rebuilt_is_acknowledged_and_survives_the_next_connection() -> None:
     session = restored()
     session.handle(FOUND, 1000.0)
-    session.handle(Joined(HOST), 1000.0)
+    session.handle(ClientJoined(HOST), 1000.0)
     session.handle(resuming(), 1000.0)
-    session.handle(Framed(HOST, AudioFrame(7, 0, bytes(2))), 1001.0)
-    assert Send(HOST, Ack(7, 0.5)) in session.handle(Kept("src", 7, 8000), 1001.0)
+    session.handle(FrameReceived(HOST, AudioFrame(7, 0, bytes(2))), 1001.0)
+    assert Send(HOST, Ack(7, 0.5)) in session.handle(FrameAppended("src", 7, 8000), 1001.0)
     session.handle(BACK, 1010.0)
-    assert session.handle(Framed(HOST, AudioFrame(8, 0, bytes(2))), 1011.0) == [Keep("src", AudioFrame(8, 0, bytes(2)))]
+    assert session.handle(FrameReceived(HOST, AudioFrame(8, 0, bytes(2))), 1011.0) == [
+        AppendFrame("src", AudioFrame(8, 0, bytes(2)))
+    ]
 
 
 def test_a_source_may_stop_before_it_is_rebuilt() -> None:
     session = restored()
     session.handle(FOUND, 1000.0)
-    session.handle(Joined(HOST), 1000.0)
+    session.handle(ClientJoined(HOST), 1000.0)
     session.handle(resuming(), 1000.0)
-    assert FinishSource("src") in session.handle(Stopped(HOST), 1001.0)
+    assert FinishSource("src") in session.handle(StopReceived(HOST), 1001.0)
     session.handle(BACK, 1010.0)
-    assert SaveState("ended", 5, {"set": "fake"}) in session.handle(Drained("src", 5), 1020.0)
+    assert SaveState(State.ENDED, 5, {"set": "fake"}) in session.handle(SourceFinished("src", 5), 1020.0)
 
 
 def test_its_source_may_leave_again_while_it_is_rebuilt() -> None:
     session = restored()
-    session.handle(Joined(HOST), 1000.0)
+    session.handle(ClientJoined(HOST), 1000.0)
     session.handle(resuming(), 1000.0)
-    assert session.handle(Left(HOST), 1005.0) == []
+    assert session.handle(ClientLeft(HOST), 1005.0) == []
     session.handle(FOUND, 1006.0)
     effects = session.handle(BACK, 1010.0)
     assert SaveResume(Resume("src", digest("secret"), ("Ypsilon",)), True) in effects
@@ -189,16 +195,16 @@ def test_one_that_nobody_can_come_back_to_is_finished(state: str, token: str | N
     session = restored(state, token)
     assert FinishSource("src") in session.handle(BACK, 1010.0)
     assert session.state is State.ENDING
-    assert SaveState("ended", 5, {"set": "fake"}) in session.handle(Drained("src", 5), 1020.0)
+    assert SaveState(State.ENDED, 5, {"set": "fake"}) in session.handle(SourceFinished("src", 5), 1020.0)
 
 
 @pytest.mark.parametrize("code", ["lost", "bad_audio"])
 def test_what_cannot_be_read_is_ended_with_what_was_stored(code: str) -> None:
     session = restored()
-    session.handle(Joined(VIEWER), 1000.0)
+    session.handle(ClientJoined(VIEWER), 1000.0)
     effects = session.handle(SourceFailed("src", code, "gone"), 1001.0)
     assert AbandonSource("src") in effects
-    assert SaveState("ended", SAMPLE_RATE, {}) in effects
+    assert SaveState(State.ENDED, SAMPLE_RATE, {}) in effects
     assert not [effect for effect in effects if isinstance(effect, SaveTranscript)]
     assert session.closed
     assert not session.unfinished
@@ -207,16 +213,16 @@ def test_what_cannot_be_read_is_ended_with_what_was_stored(code: str) -> None:
 @pytest.mark.parametrize("code", ["storage", "models", "internal"])
 def test_what_cannot_be_read_now_is_left_for_later(code: str) -> None:
     session = restored()
-    session.handle(Joined(VIEWER), 1000.0)
+    session.handle(ClientJoined(VIEWER), 1000.0)
     effects = session.handle(SourceFailed("src", code, "no room"), 1001.0)
-    assert Drop(VIEWER, 1013, "try again later") in effects
+    assert Disconnect(VIEWER, 1013, "try again later") in effects
     assert not [effect for effect in effects if isinstance(effect, SaveState)]
     assert (session.closed, session.unfinished, session.busy, session.state) == (True, True, False, State.LIVE)
 
 
 def test_a_server_that_stops_leaves_it_for_later() -> None:
     session = restored()
-    assert AbandonSource("src") in session.handle(Dismissed(1001, "stop"), 1001.0)
+    assert AbandonSource("src") in session.handle(CloseRequested(1001, "stop"), 1001.0)
     assert (session.closed, session.unfinished, session.recovering) == (True, True, False)
     assert session.handle(BACK, 1002.0) == [] or session.closed
 
@@ -224,7 +230,7 @@ def test_a_server_that_stops_leaves_it_for_later() -> None:
 def test_audio_that_is_not_whole_on_disk_is_left_for_later() -> None:
     session = restored("ending")
     session.handle(BACK, 1010.0)
-    effects = session.handle(Drained("src", 5, whole=False), 1020.0)
+    effects = session.handle(SourceFinished("src", 5, complete=False), 1020.0)
     assert not [effect for effect in effects if isinstance(effect, SaveState)]
     assert session.unfinished
 
@@ -232,12 +238,12 @@ def test_audio_that_is_not_whole_on_disk_is_left_for_later() -> None:
 def test_what_people_had_set_is_in_what_was_rebuilt_and_what_they_set_meanwhile_too() -> None:
     mine = EditedLine(replace(segment("mine", 5), speaker="spk1"), segment("again").words, True)
     session = restored(edits=Edits({"spk1": "Ann"}, {}, {"s1": mine}))
-    session.handle(Heard(Speaker("spk1")), 1000.0)
-    session.handle(Heard(segment("again", 2)), 1000.0)
+    session.handle(OutputReceived(Speaker("spk1")), 1000.0)
+    session.handle(OutputReceived(segment("again", 2)), 1000.0)
     span = Span(SAMPLE_RATE, 2 * SAMPLE_RATE)
     later = Segment("s2", 1, True, "src", span, None, (Word("later", span),))
-    session.handle(Heard(later), 1000.0)
-    answers = session.handle(Edited(1, SegmentChange("s1", 9, text="meanwhile")), 1000.0)
+    session.handle(OutputReceived(later), 1000.0)
+    answers = session.handle(EditRequested(1, SegmentChange("s1", 9, text="meanwhile")), 1000.0)
     assert answers[-1] == Answer(1, (SegmentMessage.of(session.transcript.segments[0]),))
     (saved,) = [effect for effect in session.handle(BACK, 1010.0) if isinstance(effect, SaveTranscript)]
     assert [s.text for s in saved.segments] == ["meanwhile", "later"]
@@ -254,18 +260,18 @@ def test_an_edit_whose_line_was_not_stored_is_not_lost_with_the_audio() -> None:
 
 def test_while_it_is_rebuilt_gaps_and_models_are_told_as_they_were_stored() -> None:
     gap = Gap("src", Span(16000, 48000), "sound that never arrived")
-    meeting = Meeting("m", "Monday", "live", NOW, models={"set": "earlier"})
+    meeting = Meeting("m", "Monday", State.LIVE, NOW, models={"set": "earlier"})
     record = Record(meeting, (SOURCE,), (), (segment("stored"),), (), gaps=(gap,))
     session = Prompt("m", "Monday", LIMITS)
-    session.handle(Restarted(Restored(record, SOURCE, Resume("src"), 500.0, None, Edits())), 1000.0)
-    (told,) = [e for e in session.handle(Joined(VIEWER), 1000.0) if isinstance(e, SendSnapshot)]
+    session.handle(MeetingRestored(Restored(record, SOURCE, Resume("src"), 500.0, None, Edits())), 1000.0)
+    (told,) = [e for e in session.handle(ClientJoined(VIEWER), 1000.0) if isinstance(e, SendSnapshot)]
     assert told.message.models == {"set": "earlier"}
     assert [(one.start, one.end) for one in told.message.gaps] == [(1.0, 3.0)]
 
 
 def test_a_rebuilt_meeting_has_the_hours_that_its_audio_leaves() -> None:
     session = restored()
-    session.handle(Joined(HOST), 1000.0)
+    session.handle(ClientJoined(HOST), 1000.0)
     session.handle(resuming(), 1000.0)
     session.handle(FOUND, 1001.0)
     session.handle(BACK, 50_000.0)
@@ -274,7 +280,7 @@ def test_a_rebuilt_meeting_has_the_hours_that_its_audio_leaves() -> None:
 
 def test_the_client_of_a_source_that_cannot_be_read_again_is_told_why() -> None:
     session = restored()
-    session.handle(Joined(HOST), 1000.0)
+    session.handle(ClientJoined(HOST), 1000.0)
     session.handle(resuming(), 1000.0)
     effects = session.handle(SourceFailed("src", "lost", "nothing is left"), 1001.0)
     told = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, ErrorMessage)]
@@ -284,7 +290,7 @@ def test_the_client_of_a_source_that_cannot_be_read_again_is_told_why() -> None:
 
 def test_a_meeting_whose_source_did_not_come_back_is_not_called_too_long() -> None:
     session = restored(remaining=100.0)
-    session.handle(Joined(VIEWER), 1000.0)
+    session.handle(ClientJoined(VIEWER), 1000.0)
     session.handle(BACK, 1010.0)
     assert session.wake_at is not None
     effects = session.handle(Tick(), session.wake_at)
@@ -296,11 +302,13 @@ def test_the_first_frame_of_who_comes_back_may_be_ahead_of_what_is_left_and_none
     session = restored()
     for event in (
         FOUND,
-        Joined(HOST),
-        Started(HOST, Start(1, AudioInfo(), resume=ResumeInfo("src", "secret")), "n", "o"),
+        ClientJoined(HOST),
+        StartReceived(HOST, Start(1, AudioInfo(), resume=ResumeInfo("src", "secret")), "n", "o"),
     ):
         session.handle(event, 1000.0)
-    assert session.handle(Framed(HOST, AudioFrame(12, 0, b"")), 1000.0) == [Keep("src", AudioFrame(12, 0, b""))]
+    assert session.handle(FrameReceived(HOST, AudioFrame(12, 0, b"")), 1000.0) == [
+        AppendFrame("src", AudioFrame(12, 0, b""))
+    ]
     assert session.wake_at is None or session.wake_at >= 1005.0
-    told = session.handle(Framed(HOST, AudioFrame(14, 0, b"")), 1000.0)
-    assert [drop.code for drop in told if isinstance(drop, Drop)] == [4400]
+    told = session.handle(FrameReceived(HOST, AudioFrame(14, 0, b"")), 1000.0)
+    assert [drop.code for drop in told if isinstance(drop, Disconnect)] == [4400]

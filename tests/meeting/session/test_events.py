@@ -26,6 +26,6 @@ def test_every_kind_is_in_one_of_the_two_unions() -> None:
 
 
 def test_tokens_are_not_shown() -> None:
-    event = events.Started(1, Start(1, AudioInfo()), "s", "secret")
+    event = events.StartReceived(1, Start(1, AudioInfo()), "s", "secret")
     assert "secret" not in repr(event)
     assert "token" in {spec.name for spec in fields(event)}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from meeting.core.messages import SegmentMessage, SpeakerMessage, SpeakerRevisionMessage, StatsMessage
 from meeting.core.transcript import Transcript
-from meeting.session.events import Broadcast, Note, SaveLabels, SaveSegment, SaveSpeaker, SaveTurns
-from meeting.session.reactions import hear
+from meeting.session.events import Broadcast, Log, SaveLabels, SaveSegment, SaveSpeaker, SaveTurns
+from meeting.session.reactions import on_output
 from pipelines.types import (
     BlockFailed,
     LabelChange,
@@ -26,30 +26,30 @@ def line(rev: int, final: bool, words: tuple[str, ...] = ("Hi",)) -> Segment:
 
 
 def test_a_partial_line_is_told_and_not_saved() -> None:
-    assert hear(Transcript(), line(1, False)) == [Broadcast(SegmentMessage.of(line(1, False)))]
+    assert on_output(Transcript(), line(1, False)) == [Broadcast(SegmentMessage.of(line(1, False)))]
 
 
 def test_a_final_line_is_saved_and_then_told() -> None:
     final = line(1, True)
-    assert hear(Transcript(), final) == [SaveSegment(final), Broadcast(SegmentMessage.of(final))]
+    assert on_output(Transcript(), final) == [SaveSegment(final), Broadcast(SegmentMessage.of(final))]
 
 
 def test_a_withdrawn_line_is_told_as_one_without_words() -> None:
     transcript = Transcript([line(1, False)])
-    assert hear(transcript, line(2, True, ())) == [
+    assert on_output(transcript, line(2, True, ())) == [
         SaveSegment(line(2, True, ())),
         Broadcast(SegmentMessage.of(line(2, True, ()))),
     ]
 
 
 def test_an_older_revision_is_neither_saved_nor_told() -> None:
-    assert hear(Transcript([line(2, True)]), line(1, True)) == []
+    assert on_output(Transcript([line(2, True)]), line(1, True)) == []
 
 
 def test_changed_labels_are_saved_and_told() -> None:
     changes = (LabelChange("s1", 2, None, "spk1"),)
     transcript = Transcript([line(1, True)])
-    assert hear(transcript, SpeakersRevised(changes, "live")) == [
+    assert on_output(transcript, SpeakersRevised(changes, "live")) == [
         SaveLabels(changes),
         Broadcast(SpeakerRevisionMessage.of(changes, "live")),
     ]
@@ -57,25 +57,25 @@ def test_changed_labels_are_saved_and_told() -> None:
 
 
 def test_a_revision_without_changes_is_nothing() -> None:
-    assert hear(Transcript(), SpeakersRevised((), "live")) == []
+    assert on_output(Transcript(), SpeakersRevised((), "live")) == []
 
 
 def test_a_new_voice_is_saved_and_told_once() -> None:
     transcript, speaker = Transcript(), Speaker("spk1")
-    assert hear(transcript, speaker) == [SaveSpeaker(speaker), Broadcast(SpeakerMessage.of(speaker))]
-    assert hear(transcript, speaker) == []
+    assert on_output(transcript, speaker) == [SaveSpeaker(speaker), Broadcast(SpeakerMessage.of(speaker))]
+    assert on_output(transcript, speaker) == []
 
 
 def test_turns_are_saved_and_not_told() -> None:
     revision = TurnsRevised(SPAN, ())
-    assert hear(Transcript(), revision) == [SaveTurns(revision)]
+    assert on_output(Transcript(), revision) == [SaveTurns(revision)]
 
 
 def test_figures_are_told_and_not_saved() -> None:
     stats = PipelineStats(0.2, 0.1, 0.3, 0)
-    assert hear(Transcript(), stats) == [Broadcast(StatsMessage.of(stats))]
+    assert on_output(Transcript(), stats) == [Broadcast(StatsMessage.of(stats))]
 
 
 def test_a_failed_block_is_noted_by_name_and_time_only() -> None:
-    (effect,) = hear(Transcript(), BlockFailed("asr", "reason", SPAN))
-    assert effect == Note("block asr failed on 0.0-1.0 s")
+    (effect,) = on_output(Transcript(), BlockFailed("asr", "reason", SPAN))
+    assert effect == Log("block asr failed on 0.0-1.0 s")

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from meeting.storage import database
-from meeting.storage.database import Writer, connect, prepare, readers, sentences
+from meeting.storage.database import Writer, connect, database_errors, prepare, readers
 from pipelines.errors import NotFound, StoreError
 
 
@@ -155,13 +155,13 @@ def test_a_database_locked_by_another_program_fails_the_write_and_the_next_goes_
     ],
 )
 def test_what_the_database_throws_becomes_a_sentence(thrown: Exception, said: str) -> None:
-    with pytest.raises(StoreError, match=said), sentences(Path("db")):
+    with pytest.raises(StoreError, match=said), database_errors(Path("db")):
         raise thrown
 
 
 def test_sentences_do_not_quote_what_was_to_be_stored(path: Path) -> None:
     engine = connect(path, "BEGIN IMMEDIATE")
-    with pytest.raises(StoreError) as caught, sentences(path), engine.begin() as connection:
+    with pytest.raises(StoreError) as caught, database_errors(path), engine.begin() as connection:
         connection.execute(text("INSERT INTO meetings (id) VALUES (:id)"), {"id": "a secret"})
     engine.dispose()
     assert "secret" not in f"{caught.value} {caught.value.__cause__}"
@@ -178,7 +178,7 @@ def test_what_is_deleted_leaves_the_log_as_soon_as_no_reader_holds_it_back(path:
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM meetings").fetchone()
-    writer.submit(lambda session: session.execute(text("DELETE FROM meetings")) and None, wipe=True).result()
+    writer.submit(lambda session: session.execute(text("DELETE FROM meetings")) and None, erase=True).result()
     log = path.with_name("db-wal")
     assert b"Zyzzogeton" in path.read_bytes() + log.read_bytes()
     reader.execute("COMMIT")
@@ -190,12 +190,12 @@ def test_what_is_deleted_leaves_the_log_as_soon_as_no_reader_holds_it_back(path:
 def test_a_log_that_a_reader_held_back_is_emptied_without_another_write(
     path: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "WIPE_AGAIN", 0.05)
+    monkeypatch.setattr(database, "ERASE_AGAIN", 0.05)
     writer.submit(note("Zyzzogeton")).result()
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM meetings").fetchone()
-    writer.submit(lambda session: session.execute(text("DELETE FROM meetings")) and None, wipe=True).result()
+    writer.submit(lambda session: session.execute(text("DELETE FROM meetings")) and None, erase=True).result()
     log = path.with_name("db-wal")
     assert b"Zyzzogeton" in log.read_bytes()
     reader.close()
@@ -205,6 +205,6 @@ def test_a_log_that_a_reader_held_back_is_emptied_without_another_write(
 
 def test_a_process_that_ends_waits_only_shortly_for_others(writer: Writer) -> None:
     seen: list[object] = []
-    writer.hurry()
+    writer.shorten_waits()
     writer.submit(lambda session: seen.append(session.execute(text("PRAGMA busy_timeout")).scalar())).result()
     assert seen == [500]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from meeting.core.access import LINK_ROLES, Link, Role, digest, new_token
-from meeting.core.records import Meeting
-from meeting.storage.link_store import Links
+from meeting.core.records import Meeting, State
+from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
 from pipelines.errors import NotFound
 
@@ -21,14 +21,14 @@ NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path) as opened:
         for id_ in ("m1", "m2"):
-            opened.create_meeting(Meeting(id_, id_, "open", NOW)).result()
+            opened.create_meeting(Meeting(id_, id_, State.OPEN, NOW)).result()
         yield opened
 
 
 @pytest.mark.parametrize("role", LINK_ROLES.values())
 @pytest.mark.parametrize("expires", [None, NOW + timedelta(days=1)])
 def test_a_link_comes_back_as_it_was(store: Store, role: Role, expires: datetime | None) -> None:
-    links, token = Links(store), new_token()
+    links, token = LinkStore(store), new_token()
     link = Link("l1", "m1", role, NOW, expires)
     links.add({digest(token): link}).result()
     assert links.find(digest(token)) == link
@@ -38,14 +38,14 @@ def test_a_link_comes_back_as_it_was(store: Store, role: Role, expires: datetime
 
 def test_only_the_digest_of_a_token_is_on_disk(store: Store) -> None:
     token = new_token()
-    Links(store).add({digest(token): Link("l1", "m1", Role.VIEW, NOW)}).result()
+    LinkStore(store).add({digest(token): Link("l1", "m1", Role.VIEW, NOW)}).result()
     written = b"".join(path.read_bytes() for path in store.data_dir.iterdir() if path.is_file())
     assert digest(token).encode() in written
     assert token.encode() not in written
 
 
 def test_a_link_that_is_removed_opens_nothing(store: Store) -> None:
-    links = Links(store)
+    links = LinkStore(store)
     links.add({"d1": Link("l1", "m1", Role.VIEW, NOW), "d2": Link("l2", "m1", Role.HOST, NOW)}).result()
     links.remove("m1", "l1").result()
     assert links.find("d1") is None
@@ -54,7 +54,7 @@ def test_a_link_that_is_removed_opens_nothing(store: Store) -> None:
 
 @pytest.mark.parametrize(("meeting_id", "link_id"), [("m1", "l2"), ("m2", "l1"), ("m3", "l1")])
 def test_a_link_that_is_not_there_cannot_be_removed(store: Store, meeting_id: str, link_id: str) -> None:
-    links = Links(store)
+    links = LinkStore(store)
     links.add({"d1": Link("l1", "m1", Role.VIEW, NOW)}).result()
     with pytest.raises(NotFound):
         links.remove(meeting_id, link_id).result()
@@ -62,7 +62,7 @@ def test_a_link_that_is_not_there_cannot_be_removed(store: Store, meeting_id: st
 
 
 def test_links_go_with_their_meeting(store: Store) -> None:
-    links = Links(store)
+    links = LinkStore(store)
     links.add({"d1": Link("l1", "m1", Role.VIEW, NOW), "d2": Link("l2", "m2", Role.VIEW, NOW)}).result()
     store.delete_meeting("m1").result()
     assert links.find("d1") is None
@@ -71,4 +71,4 @@ def test_links_go_with_their_meeting(store: Store) -> None:
 
 def test_a_link_needs_a_meeting(store: Store) -> None:
     with pytest.raises(NotFound):
-        Links(store).add({"d1": Link("l1", "none", Role.VIEW, NOW)}).result()
+        LinkStore(store).add({"d1": Link("l1", "none", Role.VIEW, NOW)}).result()

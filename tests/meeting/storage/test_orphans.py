@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from meeting.core.messages import AudioFrame, AudioInfo
-from meeting.core.records import ENDED, LIVE, OPEN, Meeting, Source
-from meeting.storage.journal import FlacWriter, Journal
+from meeting.core.records import Meeting, Source, State
+from meeting.storage.files.flac import FlacWriter
+from meeting.storage.files.journal import Journal
 from meeting.storage.orphans import claim_journals
-from meeting.storage.recovery_store import Rescue
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from tests.fakes.server_fakes import config, serving, tone, wait_ready
 
 A, B = "a" * 16, "b" * 16
@@ -29,18 +31,18 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def made(store: Store, state: str = OPEN, *rows: Source) -> None:
+def made(store: Store, state: str = State.OPEN, *rows: Source) -> None:
     """A meeting, and what is stored of its sources."""
-    store.create_meeting(Meeting(A, "Monday", OPEN, NOW)).result()
+    store.create_meeting(Meeting(A, "Monday", State.OPEN, NOW)).result()
     for row in rows:
-        store.save_source(A, row).result()
-    if state != OPEN:
+        TranscriptStore(store).save_source(A, row).result()
+    if state != State.OPEN:
         store.set_state(A, state, started_at=NOW).result()
 
 
 def spoken(store: Store, source_id: str = ONE, seconds: int = 2, meeting_id: str = A) -> Path:
     """A journal as a killed process leaves it."""
-    path = store.journal_path(meeting_id, source_id)
+    path = store.files.journal_path(meeting_id, source_id)
     with Journal(path, AudioInfo()) as journal:
         for seq in range(seconds):
             journal.append(AudioFrame(seq, seq * 1_000_000, tone(1.0)))
@@ -62,18 +64,18 @@ def test_audio_whose_source_was_never_stored_is_heard_by_the_next_start(tmp_path
 
 
 @pytest.mark.parametrize("rows", [(), (ROW,)], ids=["no row", "a row"])
-@pytest.mark.parametrize("state", [OPEN, LIVE])
+@pytest.mark.parametrize("state", [State.OPEN, State.LIVE])
 def test_a_journal_with_frames_makes_its_meeting_live(store: Store, state: str, rows: tuple[Source, ...]) -> None:
     made(store, state, *rows)
     spoken(store)
     claim_journals(store)
-    record = store.record(A)
-    assert record.meeting.state == LIVE
+    record = TranscriptStore(store).record(A)
+    assert record.meeting.state == State.LIVE
     assert record.meeting.started_at is not None
     assert [(source.id, source.encoding, source.sample_rate) for source in record.sources] == [
         (ONE, "pcm_s16le", 16000)
     ]
-    assert Rescue(store).unfinished() == [A]
+    assert RecoveryStore(store).unfinished() == [A]
 
 
 def test_a_journal_without_a_frame_goes_and_its_meeting_stays_open(store: Store) -> None:
@@ -81,39 +83,39 @@ def test_a_journal_without_a_frame_goes_and_its_meeting_stays_open(store: Store)
     path = spoken(store, seconds=0)
     claim_journals(store)
     assert not path.exists()
-    assert store.meeting(A).state == OPEN
+    assert store.meeting(A).state == State.OPEN
 
 
-@pytest.mark.parametrize("state", [ENDED, LIVE, OPEN])
+@pytest.mark.parametrize("state", [State.ENDED, State.LIVE, State.OPEN])
 def test_audio_that_its_meeting_has_no_place_for_gets_a_meeting_of_its_own(store: Store, state: str) -> None:
     made(store, state, replace(ROW, id=TWO))
     spoken(store, TWO)
-    if state == ENDED:
-        store.save_source(A, replace(ROW, id=TWO, samples=32000, audio=None)).result()
+    if state == State.ENDED:
+        TranscriptStore(store).save_source(A, replace(ROW, id=TWO, samples=32000, audio=None)).result()
     lost = spoken(store, ONE)
     for _ in range(2):
         claim_journals(store)
     assert not lost.exists()
-    assert store.journal_path(ONE, ONE).is_file()
-    own = store.record(ONE)
-    assert (own.meeting.title, own.meeting.state, own.sources[0].id) == ("Monday", LIVE, ONE)
-    assert ONE in Rescue(store).unfinished()
-    assert store.meeting(A).state == (ENDED if state == ENDED else LIVE)
+    assert store.files.journal_path(ONE, ONE).is_file()
+    own = TranscriptStore(store).record(ONE)
+    assert (own.meeting.title, own.meeting.state, own.sources[0].id) == ("Monday", State.LIVE, ONE)
+    assert ONE in RecoveryStore(store).unfinished()
+    assert store.meeting(A).state == (State.ENDED if state == State.ENDED else State.LIVE)
 
 
 def test_a_start_that_died_between_row_and_file_is_gone_on_with(store: Store) -> None:
-    made(store, ENDED)
+    made(store, State.ENDED)
     spoken(store, ONE)
-    Rescue(store).adopt(Meeting(ONE, "Monday", OPEN, NOW), ROW, NOW).result()
+    RecoveryStore(store).adopt(Meeting(ONE, "Monday", State.OPEN, NOW), ROW, NOW).result()
     claim_journals(store)
-    assert store.journal_path(ONE, ONE).is_file()
+    assert store.files.journal_path(ONE, ONE).is_file()
     assert len(store.meetings()[0]) == 2
 
 
 def test_a_journal_that_was_stored_in_better_form_goes(store: Store) -> None:
-    made(store, ENDED, replace(ROW, samples=32000))
+    made(store, State.ENDED, replace(ROW, samples=32000))
     path = spoken(store)
-    with FlacWriter(store.audio_path(A, ONE)):
+    with FlacWriter(store.files.audio_path(A, ONE)):
         pass
     claim_journals(store)
     assert not path.exists()
@@ -123,7 +125,7 @@ def test_a_journal_that_was_stored_in_better_form_goes(store: Store) -> None:
     "row", [ROW, replace(ROW, samples=32000)], ids=["it was not heard to its end", "its sound is not there"]
 )
 def test_a_journal_that_was_not_stored_is_kept_aside_and_goes_with_its_meeting(store: Store, row: Source) -> None:
-    made(store, ENDED, row)
+    made(store, State.ENDED, row)
     path = spoken(store)
     content = path.read_bytes()
     claim_journals(store)
@@ -145,12 +147,12 @@ def test_a_journal_that_is_being_written_is_left_alone(store: Store) -> None:
     path = spoken(store)
     with Journal(path, AudioInfo()):
         claim_journals(store)
-    assert store.meeting(A).state == OPEN
+    assert store.meeting(A).state == State.OPEN
 
 
 def test_what_is_no_journal_does_not_keep_others_from_being_claimed(store: Store) -> None:
     made(store)
-    store.journal_path(A, "0" * 16).write_bytes(b"something else")
+    store.files.journal_path(A, "0" * 16).write_bytes(b"something else")
     spoken(store)
     claim_journals(store)
-    assert store.meeting(A).state == LIVE
+    assert store.meeting(A).state == State.LIVE

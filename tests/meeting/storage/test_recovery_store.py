@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.records import LIVE, OPEN, Gap, Meeting, Resume
-from meeting.storage.recovery_store import ROWS, Rescue
+from meeting.core.records import Gap, Meeting, Resume, State
+from meeting.storage.recovery_store import ROWS, RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
 
@@ -23,7 +24,7 @@ NOW = datetime(2026, 1, 2, 3, tzinfo=timezone.utc)
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path) as opened:
         for id_ in (A, B):
-            opened.create_meeting(Meeting(id_, "t", OPEN, NOW)).result()
+            opened.create_meeting(Meeting(id_, "t", State.OPEN, NOW)).result()
         yield opened
 
 
@@ -33,19 +34,19 @@ def segment(number: int, rev: int = 1, text: str = "one", final: bool = True) ->
 
 
 def test_running_meetings_are_found(store: Store) -> None:
-    assert Rescue(store).unfinished() == []
-    store.set_state(B, LIVE).result()
-    assert Rescue(store).unfinished() == [B]
+    assert RecoveryStore(store).unfinished() == []
+    store.set_state(B, State.LIVE).result()
+    assert RecoveryStore(store).unfinished() == [B]
 
 
 def test_a_resume_comes_back_as_it_was_and_can_be_changed(store: Store) -> None:
-    rescue, resume = Rescue(store), Resume("src", "0" * 64, ("Ypsilon",), None)
-    rescue.save_resume(A, resume).result()
-    assert rescue.resumes(A) == {"src": resume}
+    recovery_store, resume = RecoveryStore(store), Resume("src", "0" * 64, ("Ypsilon",), None)
+    recovery_store.save_resume(A, resume).result()
+    assert recovery_store.resumes(A) == {"src": resume}
     away = replace(resume, lost_at=NOW)
-    rescue.save_resume(A, away).result()
-    assert rescue.resumes(A) == {"src": away}
-    assert rescue.resumes(B) == {}
+    recovery_store.save_resume(A, away).result()
+    assert recovery_store.resumes(A) == {"src": away}
+    assert recovery_store.resumes(B) == {}
 
 
 def test_a_digest_is_not_shown_where_values_are_printed() -> None:
@@ -55,34 +56,36 @@ def test_a_digest_is_not_shown_where_values_are_printed() -> None:
 def test_a_gap_is_kept_once_and_read_with_the_meeting(store: Store) -> None:
     gap = Gap("src", Span(5, 9), "lost")
     for reason in ("first", "lost"):
-        Rescue(store).save_gap(A, replace(gap, reason=reason)).result()
-    assert store.record(A).gaps == (gap,)
-    assert store.record(B).gaps == ()
+        RecoveryStore(store).save_gap(A, replace(gap, reason=reason)).result()
+    assert TranscriptStore(store).record(A).gaps == (gap,)
+    assert TranscriptStore(store).record(B).gaps == ()
 
 
 def test_what_was_rebuilt_takes_the_place_of_everything_even_of_higher_revisions(store: Store) -> None:
-    store.save_segments(A, [segment(0, 9, "old"), segment(7, 1, "stale")]).result()
-    store.save_segments(B, [segment(0)]).result()
-    store.save_speakers(A, [Speaker("spk1"), Speaker("spk9", color=8)]).result()
+    TranscriptStore(store).save_segments(A, [segment(0, 9, "old"), segment(7, 1, "stale")]).result()
+    TranscriptStore(store).save_segments(B, [segment(0)]).result()
+    TranscriptStore(store).save_speakers(A, [Speaker("spk1"), Speaker("spk9", color=8)]).result()
     rebuilt = [segment(0, 2, "new"), segment(1, 2), segment(2, 1, final=False)]
-    Rescue(store).replace_transcript(A, rebuilt, [Speaker("spk1", "Ann", 3)], [Gap("src", Span(1, 2), "x")]).result()
-    record = store.record(A)
+    RecoveryStore(store).replace_transcript(
+        A, rebuilt, [Speaker("spk1", "Ann", 3)], [Gap("src", Span(1, 2), "x")]
+    ).result()
+    record = TranscriptStore(store).record(A)
     assert [(s.id, s.rev, s.text) for s in record.segments] == [("s0", 2, "new"), ("s1", 2, "one")]
     assert record.speakers == (Speaker("spk1", "Ann", 3),)
     assert record.gaps == (Gap("src", Span(1, 2), "x"),)
-    assert len(store.record(B).segments) == 1
+    assert len(TranscriptStore(store).record(B).segments) == 1
 
 
 def test_a_long_meeting_is_replaced_at_once(store: Store) -> None:
-    Rescue(store).replace_transcript(A, [segment(n) for n in range(2 * ROWS + 1)], [], []).result()
+    RecoveryStore(store).replace_transcript(A, [segment(n) for n in range(2 * ROWS + 1)], [], []).result()
     assert store.meeting(A).segments == 2 * ROWS + 1
 
 
 def test_it_all_goes_with_the_meeting(store: Store) -> None:
-    rescue = Rescue(store)
-    rescue.save_resume(A, Resume("src", "x")).result()
-    rescue.save_gap(A, Gap("src", Span(1, 2), "x")).result()
+    recovery_store = RecoveryStore(store)
+    recovery_store.save_resume(A, Resume("src", "x")).result()
+    recovery_store.save_gap(A, Gap("src", Span(1, 2), "x")).result()
     store.delete_meeting(A).result()
-    assert rescue.resumes(A) == {}
+    assert recovery_store.resumes(A) == {}
     with pytest.raises(NotFound):
-        rescue.save_resume(A, Resume("src", "x")).result()
+        recovery_store.save_resume(A, Resume("src", "x")).result()

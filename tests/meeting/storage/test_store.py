@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import sqlite3
 import stat
 import subprocess
@@ -16,16 +15,14 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from meeting.core.records import ENDED, LIVE, OPEN, Meeting, Source
-from meeting.storage.store import Store, new_id
+from meeting.core.records import Meeting, State
+from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound, StoreError
-from pipelines.types import LabelChange, Segment, Span, Speaker, Turn, TurnsRevised, Word
-
-NOON = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)
-SOURCE = Source("a", "Ann", "room", "pcm_s16le", 48000, 1)
+from pipelines.types import Speaker
+from tests.fakes.disks import files_of_at_most
+from tests.fakes.stored import NOON, SOURCE, kept, line, revised, turns
 
 
 @pytest.fixture
@@ -39,31 +36,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def meeting(store: Store) -> Meeting:
     """A meeting that is kept."""
     return kept(store)
-
-
-def kept(store: Store, id_: str = "m1", created_at: datetime = NOON, title: str = "Plans") -> Meeting:
-    """Keep a meeting."""
-    meeting = Meeting(id_, title, OPEN, created_at)
-    store.create_meeting(meeting).result()
-    return meeting
-
-
-def line(id_: str, start: int = 0, rev: int = 1, speaker: str | None = None, text: str = "Hello there.") -> Segment:
-    """A final segment, each word half a second long."""
-    spans = (Span(at, at + 8000) for at in range(start, 2**60, 8000))
-    words = tuple(Word(word, span, 0.5) for word, span in zip(text.split(), spans))  # noqa: B905 - spans have no end
-    span = Span(start, start + 8000 * len(words))
-    return Segment(id_, rev, True, "a", span, speaker, words, len(text))
-
-
-def revised(start: int, end: int, *turns: tuple[int, int, str]) -> TurnsRevised:
-    """A revision of the turns between two samples."""
-    return TurnsRevised(Span(start, end), tuple(Turn(Span(a, b), who) for a, b, who in turns))
-
-
-def turns(store: Store, id_: str = "m1") -> list[tuple[int, int, str]]:
-    """The turns that are kept."""
-    return [(turn.span.start, turn.span.end, turn.speaker) for turn in store.record(id_).turns]
 
 
 # The folder
@@ -106,9 +78,9 @@ def test_a_folder_in_the_place_of_the_file_is_a_sentence(tmp_path: Path) -> None
 def test_meetings_are_there_after_a_restart(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         kept(store)
-        store.save_segments("m1", [line("s1")])
+        TranscriptStore(store).save_segments("m1", [line("s1")])
     with Store(tmp_path) as store:
-        assert store.record("m1").segments == (line("s1"),)
+        assert TranscriptStore(store).record("m1").segments == (line("s1"),)
 
 
 def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
@@ -126,10 +98,12 @@ def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
     program = """if True:
         import os, signal, sys
         from pathlib import Path
-        from tests.meeting.storage.test_store import Store, kept, line
+        from meeting.storage.store import Store
+        from meeting.storage.transcript_store import TranscriptStore
+        from tests.fakes.stored import kept, line
         store = Store(Path(sys.argv[1])).open()
         kept(store)
-        store.save_segments("m1", [line(f"s{i}") for i in range(20)]).result()
+        TranscriptStore(store).save_segments("m1", [line(f"s{i}") for i in range(20)]).result()
         os.kill(os.getpid(), signal.SIGKILL)
     """
     root = Path(__file__).resolve().parents[3]
@@ -143,7 +117,9 @@ def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
 
 def test_a_meeting_comes_back_as_it_was(store: Store) -> None:
     cest = timezone(timedelta(hours=2))
-    meeting = Meeting("m1", "Ünï", LIVE, NOON, NOON.astimezone(cest), None, 5, 0, {"speech": {"name": "x"}, "why": "é"})
+    meeting = Meeting(
+        "m1", "Ünï", State.LIVE, NOON, NOON.astimezone(cest), None, 5, 0, {"speech": {"name": "x"}, "why": "é"}
+    )
     store.create_meeting(meeting).result()
     assert store.meeting("m1") == meeting
 
@@ -157,25 +133,25 @@ def test_what_does_not_exist_is_not_found(store: Store) -> None:
     for future in (
         store.rename_meeting("x", "y"),
         store.delete_meeting("x"),
-        store.set_state("x", ENDED),
-        store.save_source("x", SOURCE),
-        store.save_segments("x", [line("s1")]),
-        store.save_speakers("x", [Speaker("spk1")]),
-        store.save_turns("x", revised(0, 8, (0, 8, "spk1"))),
+        store.set_state("x", State.ENDED),
+        TranscriptStore(store).save_source("x", SOURCE),
+        TranscriptStore(store).save_segments("x", [line("s1")]),
+        TranscriptStore(store).save_speakers("x", [Speaker("spk1")]),
+        TranscriptStore(store).save_turns("x", revised(0, 8, (0, 8, "spk1"))),
     ):
         with pytest.raises(NotFound):
             future.result()
     with pytest.raises(NotFound):
         store.meeting("x")
     with pytest.raises(NotFound):
-        store.record("x")
+        TranscriptStore(store).record("x")
 
 
 def test_state_moves_and_what_is_not_given_stays(store: Store, meeting: Meeting) -> None:
-    store.set_state("m1", LIVE, started_at=NOON, models={"speech": "x"}).result()
-    store.set_state("m1", ENDED, ended_at=NOON + timedelta(hours=1), samples=77).result()
+    store.set_state("m1", State.LIVE, started_at=NOON, models={"speech": "x"}).result()
+    store.set_state("m1", State.ENDED, ended_at=NOON + timedelta(hours=1), samples=77).result()
     found = store.meeting("m1")
-    assert (found.state, found.started_at, found.samples, found.models) == (ENDED, NOON, 77, {"speech": "x"})
+    assert (found.state, found.started_at, found.samples, found.models) == (State.ENDED, NOON, 77, {"speech": "x"})
     with pytest.raises(StoreError, match="open, live, ending, ended"):
         store.set_state("m1", "paused").result()
 
@@ -225,170 +201,26 @@ def test_the_last_of_no_meetings_is_not_found(store: Store) -> None:
         store.find("last")
 
 
-def test_names_of_those_who_spoke(store: Store) -> None:
-    kept(store, "m1")
-    kept(store, "m2")
-    store.save_speakers("m1", [Speaker("spk1", "Ann", 1), Speaker("spk2", None, 0), Speaker("spk3", "Silent", 2)])
-    store.save_speakers("m1", [Speaker("spk4", None, 3, merged_into="spk1")])
-    store.save_segments("m1", [line("s1", speaker="spk4"), line("s2", speaker="spk2"), line("s3")]).result()
-    assert store.speaker_names(["m1", "m2", "m3"]) == {"m1": ["Speaker 2", "Ann"], "m2": [], "m3": []}
-    assert store.speaker_names([]) == {}
-
-
-# Text
-
-
-def test_segments_come_in_order_of_time(store: Store, meeting: Meeting) -> None:
-    store.save_segments("m1", [line("s2", 9000), line("s1", 100), line("s3", 100)]).result()
-    assert [segment.id for segment in store.record("m1").segments] == ["s1", "s3", "s2"]
-    assert store.meeting("m1").segments == 3
-
-
-def test_a_higher_revision_wins_and_an_older_one_loses(store: Store, meeting: Meeting) -> None:
-    store.save_segments("m1", [line("s1", rev=2, text="two"), line("s1", rev=3, text="three")])
-    store.save_segments("m1", [line("s1", rev=1, text="one"), line("s1", rev=3, text="again")]).result()
-    assert [segment.text for segment in store.record("m1").segments] == ["three"]
-
-
-def test_a_segment_without_words_is_withdrawn_unless_the_kept_one_is_newer(store: Store, meeting: Meeting) -> None:
-    store.save_segments("m1", [line("s1", rev=5), line("s2", rev=5)])
-    store.save_segments("m1", [line("s1", rev=4, text=""), line("s2", rev=6, text="")]).result()
-    assert [segment.id for segment in store.record("m1").segments] == ["s1"]
-
-
-def test_provisional_segments_are_not_kept(store: Store, meeting: Meeting) -> None:
-    store.save_segments("m1", [replace(line("s1"), final=False)]).result()
-    assert store.record("m1").segments == ()
-
-
-def test_labels_change_and_keep_the_words(store: Store, meeting: Meeting) -> None:
-    store.save_segments("m1", [line("s1", rev=2, speaker="spk1"), line("s2", rev=2, speaker="spk1")])
-    stale, early = LabelChange("s2", 1, "spk1", "spk9"), LabelChange("s9", 1, None, "spk1")
-    store.save_labels("m1", [LabelChange("s1", 3, "spk1", "spk2"), stale, early]).result()
-    first, second = store.record("m1").segments
-    assert (first.speaker, first.rev, first.text) == ("spk2", 3, "Hello there.")
-    assert (second.speaker, second.rev) == ("spk1", 2)
-
-
-def test_merged_voices_are_resolved_everywhere(store: Store, meeting: Meeting) -> None:
-    store.save_speakers("m1", [Speaker("spk1", "Ann"), Speaker("spk2", None, 1), Speaker("spk3", None, 2)])
-    store.save_speakers("m1", [Speaker("spk2", None, 1, "spk1"), Speaker("spk3", None, 2, "spk2")])
-    store.save_segments("m1", [line("s1", speaker="spk3"), line("s2", 90, speaker="spk8"), line("s3", 99)])
-    store.save_turns("m1", revised(0, 100, (0, 50, "spk1"), (50, 80, "spk3"), (60, 100, "spk8"))).result()
-    record = store.record("m1")
-    assert [segment.speaker for segment in record.segments] == ["spk1", "spk8", None]
-    assert turns(store) == [(0, 80, "spk1"), (60, 100, "spk8")]
-    assert record.speakers[0] == Speaker("spk1", "Ann")
-
-
-def test_a_source_is_kept_and_updated(store: Store, meeting: Meeting) -> None:
-    store.save_source("m1", SOURCE)
-    ended = replace(SOURCE, samples=5, audio="m1.a.flac", language="en")
-    store.save_source("m1", ended).result()
-    assert store.record("m1").sources == (ended,)
-
-
 def test_text_that_is_no_unicode_is_refused_in_a_sentence(store: Store, meeting: Meeting) -> None:
     with pytest.raises(StoreError, match="does not fit"):
         store.rename_meeting("m1", "\ud800").result()
     with pytest.raises(StoreError, match="zone"):
-        store.set_state("m1", LIVE, started_at=datetime(2026, 1, 1)).result()
+        store.set_state("m1", State.LIVE, started_at=datetime(2026, 1, 1)).result()
 
 
-# Turns
-
-
-def test_turns_replace_what_was_said_about_their_span(store: Store, meeting: Meeting) -> None:
-    store.save_turns("m1", revised(0, 100, (0, 40, "spk1"), (40, 100, "spk2")))
-    store.save_turns("m1", revised(30, 60, (35, 50, "spk3"))).result()
-    assert turns(store) == [(0, 30, "spk1"), (35, 50, "spk3"), (60, 100, "spk2")]
-
-
-def test_a_turn_across_the_whole_span_is_cut_in_two(store: Store, meeting: Meeting) -> None:
-    store.save_turns("m1", revised(0, 100, (0, 100, "spk1")))
-    store.save_turns("m1", revised(40, 60)).result()
-    assert turns(store) == [(0, 40, "spk1"), (60, 100, "spk1")]
-
-
-def test_a_turn_that_grows_step_by_step_stays_one_row(store: Store, meeting: Meeting) -> None:
-    for start in range(0, 80_000, 8000):
-        store.save_turns("m1", revised(start, start + 8000, (start, start + 8000, "spk1"))).result()
-    assert turns(store) == [(0, 80_000, "spk1")]
-    connection = sqlite3.connect(store.data_dir / "meetings.sqlite3")
-    assert connection.execute("SELECT count(*) FROM turns").fetchone() == (1,)
-    connection.close()
-
-
-def test_turns_of_other_meetings_stay(store: Store, meeting: Meeting) -> None:
-    kept(store, "m2")
-    store.save_turns("m2", revised(0, 10, (0, 10, "spk1")))
-    store.save_turns("m1", revised(0, 10)).result()
-    assert turns(store, "m2") == [(0, 10, "spk1")]
-
-
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.integers(0, 30),
-            st.integers(1, 10),
-            st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9), st.sampled_from("AB"))),
-        ),
-        max_size=5,
-    )
-)
-def test_kept_turns_say_the_last_word_about_every_sample(
-    store: Store, plan: list[tuple[int, int, list[tuple[int, int, str]]]]
-) -> None:
-    id_ = new_id()
-    kept(store, id_)
-    heard: list[set[str]] = [set() for _ in range(60)]
-    for start, length, said in plan:
-        new = [(a, a + n, who) for a, n, who in said]
-        store.save_turns(id_, revised(start, start + length, *new)).result()
-        for sample in range(start, start + length):
-            heard[sample] = {who for a, b, who in new if a <= sample < b}
-    found: list[set[str]] = [set() for _ in range(60)]
-    for a, b, who in turns(store, id_):
-        for sample in range(a, b):
-            assert who not in found[sample]
-            found[sample].add(who)
-    assert found == heard
-
-
-# Files
-
-
-def test_ids_are_long_and_plain() -> None:
-    ids = {new_id() for _ in range(1000)}
-    assert len(ids) == 1000
-    assert all(len(id_) == 16 and id_.isalnum() and id_ == id_.lower() and id_.isascii() for id_ in ids)
-
-
-def test_audio_lies_below_the_audio_folder(store: Store) -> None:
-    assert store.audio_path("m1", "a").parent == store.data_dir / "audio"
-    assert store.journal_path("m1", "a").parent == store.data_dir / "audio"
-    assert store.audio_path("m1", "a") != store.audio_path("m1", "b") != store.journal_path("m1", "b")
-
-
-@pytest.mark.parametrize("id_", ["", "..", "../x", "a/b", "a.b", "/etc/passwd", "a\0b", "ä", "x" * 65, "*"])
-def test_an_id_that_could_leave_the_folder_is_not_found(store: Store, id_: str) -> None:
-    with pytest.raises(NotFound):
-        store.audio_path(id_, "a")
-    with pytest.raises(NotFound):
-        store.journal_path("m1", id_)
+# Deleting
 
 
 def test_deleting_a_meeting_takes_its_rows_and_files_and_no_others(store: Store) -> None:
     for id_ in ("m1", "m1-2", "m2"):
         kept(store, id_)
-        store.save_source(id_, replace(SOURCE, audio=store.audio_path(id_, "a").name))
-        store.save_speakers(id_, [Speaker("spk1", "Ann")])
-        store.save_segments(id_, [line("s1")])
-        store.save_turns(id_, revised(0, 10, (0, 10, "spk1"))).result()
-        store.audio_path(id_, "a").touch()
-        store.journal_path(id_, "a").touch()
-        store.journal_path(id_, "b").touch()
+        TranscriptStore(store).save_source(id_, replace(SOURCE, audio=store.files.audio_path(id_, "a").name))
+        TranscriptStore(store).save_speakers(id_, [Speaker("spk1", "Ann")])
+        TranscriptStore(store).save_segments(id_, [line("s1")])
+        TranscriptStore(store).save_turns(id_, revised(0, 10, (0, 10, "spk1"))).result()
+        store.files.audio_path(id_, "a").touch()
+        store.files.journal_path(id_, "a").touch()
+        store.files.journal_path(id_, "b").touch()
     store.delete_meeting("m1").result()
     assert sorted(path.name for path in (store.data_dir / "audio").iterdir()) == [
         "m1-2.a.flac", "m1-2.a.journal", "m1-2.b.journal", "m2.a.flac", "m2.a.journal", "m2.b.journal",
@@ -403,13 +235,13 @@ def test_deleting_a_meeting_takes_its_rows_and_files_and_no_others(store: Store)
 def test_a_file_named_outside_the_folder_is_never_deleted(store: Store, meeting: Meeting, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.touch()
-    store.save_source("m1", replace(SOURCE, audio="../../precious"))
+    TranscriptStore(store).save_source("m1", replace(SOURCE, audio="../../precious"))
     store.delete_meeting("m1").result()
     assert precious.exists()
 
 
 def test_a_meeting_whose_file_cannot_go_stays_to_be_deleted_again(store: Store, meeting: Meeting) -> None:
-    stuck = store.audio_path("m1", "a")
+    stuck = store.files.audio_path("m1", "a")
     stuck.mkdir()
     with pytest.raises(StoreError, match=stuck.name):
         store.delete_meeting("m1").result()
@@ -420,7 +252,7 @@ def test_a_meeting_whose_file_cannot_go_stays_to_be_deleted_again(store: Store, 
 
 
 def test_deleted_words_are_gone_from_the_disk(store: Store, meeting: Meeting) -> None:
-    store.save_segments("m1", [line("s1", text="xylophone " * 2000)]).result()
+    TranscriptStore(store).save_segments("m1", [line("s1", text="xylophone " * 2000)]).result()
     store.delete_meeting("m1").result()
     assert not [path for path in store.data_dir.iterdir() if path.is_file() and b"xylophone" in path.read_bytes()]
 
@@ -437,8 +269,8 @@ def test_writers_from_many_threads_lose_nothing_while_readers_read(store: Store)
     def write(id_: str) -> None:
         try:
             for i in range(50):
-                future = store.save_segments(id_, [line(f"s{i}", i * 16000)])
-                store.save_turns(id_, revised(i * 10, i * 10 + 10, (i * 10, i * 10 + 10, "spk1")))
+                future = TranscriptStore(store).save_segments(id_, [line(f"s{i}", i * 16000)])
+                TranscriptStore(store).save_turns(id_, revised(i * 10, i * 10 + 10, (i * 10, i * 10 + 10, "spk1")))
             future.result()
         except BaseException as error:
             errors.append(error)
@@ -447,7 +279,7 @@ def test_writers_from_many_threads_lose_nothing_while_readers_read(store: Store)
         try:
             while not done.is_set():
                 for i in range(4):
-                    record = store.record(f"m{i}")
+                    record = TranscriptStore(store).record(f"m{i}")
                     # One state of the database: the count and the lines are of the same moment.
                     assert record.meeting.segments == len(record.segments)
         except BaseException as error:
@@ -466,15 +298,17 @@ def test_writers_from_many_threads_lose_nothing_while_readers_read(store: Store)
     store.open()
     assert errors == []
     for i in range(4):
-        assert [segment.id for segment in store.record(f"m{i}").segments] == [f"s{n}" for n in range(50)]
+        assert [segment.id for segment in TranscriptStore(store).record(f"m{i}").segments] == [
+            f"s{n}" for n in range(50)
+        ]
         assert turns(store, f"m{i}") == [(0, 500, "spk1")]
 
 
 def test_a_second_program_reads_and_writes_beside_the_first(store: Store, meeting: Meeting) -> None:
     with Store(store.data_dir) as other:
         other.rename_meeting("m1", "Other").result()
-        store.save_segments("m1", [line("s1")]).result()
-        assert other.record("m1").segments == (line("s1"),)
+        TranscriptStore(store).save_segments("m1", [line("s1")]).result()
+        assert TranscriptStore(other).record("m1").segments == (line("s1"),)
     assert store.meeting("m1").title == "Other"
 
 
@@ -489,14 +323,9 @@ def test_a_room_awaits_a_write(store: Store, meeting: Meeting) -> None:
 
 
 def test_a_disk_that_takes_no_more_fails_the_write_and_keeps_what_was_there(store: Store, meeting: Meeting) -> None:
-    store.save_segments("m1", [line("s1")]).result()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
-    try:
-        with pytest.raises(StoreError):
-            store.save_segments("m1", [line(f"x{i}", text="long " * 200) for i in range(200)]).result()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert [segment.id for segment in store.record("m1").segments] == ["s1"]
-    store.save_segments("m1", [line("s2", 16000)]).result()
-    assert [segment.id for segment in store.record("m1").segments] == ["s1", "s2"]
+    TranscriptStore(store).save_segments("m1", [line("s1")]).result()
+    with files_of_at_most(300_000), pytest.raises(StoreError):
+        TranscriptStore(store).save_segments("m1", [line(f"x{i}", text="long " * 200) for i in range(200)]).result()
+    assert [segment.id for segment in TranscriptStore(store).record("m1").segments] == ["s1"]
+    TranscriptStore(store).save_segments("m1", [line("s2", 16000)]).result()
+    assert [segment.id for segment in TranscriptStore(store).record("m1").segments] == ["s1", "s2"]

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from meeting.transport.acceptor import BATCH, LATER, Acceptor, is_request
-from meeting.transport.connections import MOST_SILENT, STUCK_SECONDS, Bounds, Connections, Peer
+from meeting.transport.acceptor import ACCEPTED_PER_TURN, OTHERS_PER_TURN, Acceptor, is_complete_request
+from meeting.transport.connections import MAX_SILENT, STUCK_SECONDS, Connection, ConnectionLimits, ConnectionRegistry
 
 
 class Echo(asyncio.Protocol):
@@ -22,8 +22,8 @@ class Echo(asyncio.Protocol):
     made = 0
     last: Any = None
 
-    def __init__(self, peer: Peer) -> None:
-        self.peer = peer
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count."""
@@ -36,8 +36,8 @@ class Echo(asyncio.Protocol):
         self.transport.write(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the peer."""
-        self.peer.closed()
+        """Tell the connection."""
+        self.connection.closed()
 
 
 class Listening:
@@ -62,8 +62,8 @@ class Listening:
 
 
 def run(
-    test: Callable[[Acceptor, Connections, Listening], Awaitable[None]],
-    bounds: Bounds | None = None,
+    test: Callable[[Acceptor, ConnectionRegistry, Listening], Awaitable[None]],
+    bounds: ConnectionLimits | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> None:
     """A test with an acceptor that is at work."""
@@ -71,7 +71,7 @@ def run(
     async def do() -> None:
         Echo.made = 0
         listening = Listening()
-        connections = Connections(bounds or Bounds(), asyncio.get_running_loop().time)
+        connections = ConnectionRegistry(bounds or ConnectionLimits(), asyncio.get_running_loop().time)
         acceptor = Acceptor(listening, connections, Echo, tls)  # type: ignore[arg-type]
         acceptor.start()
         try:
@@ -103,7 +103,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("text", [b"hello", b"GET /ws HTTP/1.1\r\nUpgrade: WebSocket\r\n\r\n"])
 def test_who_speaks_is_answered(text: bytes) -> None:
-    async def test(acceptor: Acceptor, connections: Connections, listening: Listening) -> None:
+    async def test(acceptor: Acceptor, connections: ConnectionRegistry, listening: Listening) -> None:
         mine = await connect(listening)
         assert await say(mine, text) == text
         mine.close()
@@ -114,7 +114,7 @@ def test_who_speaks_is_answered(text: bytes) -> None:
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no such option")
 def test_the_system_gives_up_too_on_who_takes_nothing() -> None:
-    async def test(acceptor: Acceptor, connections: Connections, listening: Listening) -> None:
+    async def test(acceptor: Acceptor, connections: ConnectionRegistry, listening: Listening) -> None:
         mine = await connect(listening)
         await say(mine, b"hello")
         assert Echo.last is not None
@@ -126,7 +126,7 @@ def test_the_system_gives_up_too_on_who_takes_nothing() -> None:
 
 
 def test_who_says_nothing_costs_no_more_than_a_file() -> None:
-    async def test(acceptor: Acceptor, connections: Connections, listening: Listening) -> None:
+    async def test(acceptor: Acceptor, connections: ConnectionRegistry, listening: Listening) -> None:
         silent = [await connect(listening) for _ in range(50)]
         await until(lambda: len(connections) == 50)
         assert Echo.made == 0
@@ -140,8 +140,8 @@ def test_who_says_nothing_costs_no_more_than_a_file() -> None:
 
 
 def test_beyond_the_bound_the_oldest_silent_ones_are_closed_and_the_latest_answered() -> None:
-    async def test(acceptor: Acceptor, connections: Connections, listening: Listening) -> None:
-        silent = [await connect(listening) for _ in range(MOST_SILENT + 10)]
+    async def test(acceptor: Acceptor, connections: ConnectionRegistry, listening: Listening) -> None:
+        silent = [await connect(listening) for _ in range(MAX_SILENT + 10)]
         assert await say(silent[-1], b"hello") == b"hello"
         for mine in silent[:9]:
             assert await asyncio.get_running_loop().sock_recv(mine, 1) == b""
@@ -152,7 +152,7 @@ def test_beyond_the_bound_the_oldest_silent_ones_are_closed_and_the_latest_answe
 
 
 def test_many_websockets_at_once_are_all_begun() -> None:
-    async def test(acceptor: Acceptor, connections: Connections, listening: Listening) -> None:
+    async def test(acceptor: Acceptor, connections: ConnectionRegistry, listening: Listening) -> None:
         text = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"
         mine = [await connect(listening) for _ in range(40)]
         assert await asyncio.gather(*(say(one, text) for one in mine)) == [text] * 40
@@ -163,12 +163,12 @@ def test_many_websockets_at_once_are_all_begun() -> None:
 
 
 def test_without_a_place_a_newcomer_is_told_so() -> None:
-    async def test(acceptor: Acceptor, connections: Connections, listening: Listening) -> None:
+    async def test(acceptor: Acceptor, connections: ConnectionRegistry, listening: Listening) -> None:
         connections.total = 1
         served = await connect(listening)
         await say(served, b"hello")
-        (peer,) = connections._peers
-        peer.serve()
+        (connection,) = connections._all
+        connection.mark_busy()
         refused = await connect(listening)
         answer = await asyncio.get_running_loop().sock_recv(refused, 4096)
         assert answer.startswith(b"HTTP/1.1 503 ")
@@ -183,8 +183,8 @@ def test_without_a_place_a_newcomer_is_told_so() -> None:
 
 
 def test_when_files_run_out_it_makes_room_and_asks_again_later(caplog: pytest.LogCaptureFixture) -> None:
-    async def test(acceptor: Acceptor, connections: Connections, listening: Listening) -> None:
-        silent = [await connect(listening) for _ in range(BATCH // 2)]
+    async def test(acceptor: Acceptor, connections: ConnectionRegistry, listening: Listening) -> None:
+        silent = [await connect(listening) for _ in range(ACCEPTED_PER_TURN // 2)]
         await until(lambda: len(connections) == len(silent))
         listening.fails, listening.asked = 1, 0
         turned_away = await connect(listening)
@@ -205,7 +205,7 @@ def test_when_files_run_out_it_makes_room_and_asks_again_later(caplog: pytest.Lo
 
 
 def test_while_files_stay_out_it_neither_spins_nor_floods_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    async def test(acceptor: Acceptor, connections: Connections, listening: Listening) -> None:
+    async def test(acceptor: Acceptor, connections: ConnectionRegistry, listening: Listening) -> None:
         listening.fails = 1_000_000
         mine = await connect(listening)
         await asyncio.sleep(0.5)
@@ -220,7 +220,7 @@ def test_while_files_stay_out_it_neither_spins_nor_floods_the_log(caplog: pytest
 
 
 def test_closing_lets_go_of_everyone() -> None:
-    async def test(acceptor: Acceptor, connections: Connections, listening: Listening) -> None:
+    async def test(acceptor: Acceptor, connections: ConnectionRegistry, listening: Listening) -> None:
         silent = [await connect(listening) for _ in range(3)]
         await until(lambda: len(connections) == 3)
         acceptor.close()
@@ -234,7 +234,7 @@ def test_closing_lets_go_of_everyone() -> None:
 
 
 def test_a_handshake_that_comes_to_nothing_is_forgotten(caplog: pytest.LogCaptureFixture) -> None:
-    async def test(acceptor: Acceptor, connections: Connections, listening: Listening) -> None:
+    async def test(acceptor: Acceptor, connections: ConnectionRegistry, listening: Listening) -> None:
         wrong, half = await connect(listening), await connect(listening)
         await asyncio.get_running_loop().sock_sendall(wrong, b"GET / HTTP/1.1\r\n\r\n")
         await asyncio.get_running_loop().sock_sendall(half, b"\x16\x03\x01\x02\x00\x01")
@@ -261,24 +261,24 @@ def test_a_look_at_what_came_tells_whole_requests_and_reads_nothing(text: bytes,
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(text)
-        assert [is_request(ours), is_request(ours)] == [prompt] * 2
+        assert [is_complete_request(ours), is_complete_request(ours)] == [prompt] * 2
         assert ours.recv(4096) == text
-    assert not is_request(ours)
+    assert not is_complete_request(ours)
 
 
 def test_whole_requests_are_begun_before_the_others() -> None:
-    async def test(acceptor: Acceptor, connections: Connections, listening: Listening) -> None:
+    async def test(acceptor: Acceptor, connections: ConnectionRegistry, listening: Listening) -> None:
         order: list[bytes] = []
 
         async def ask(mine: socket.socket, text: bytes) -> None:
             await say(mine, text)
             order.append(text)
 
-        others = [await connect(listening) for _ in range(20 * LATER)]
+        others = [await connect(listening) for _ in range(20 * OTHERS_PER_TURN)]
         last = await connect(listening)
         whole = b"GET / HTTP/1.1\r\n\r\n"
         await asyncio.gather(*(ask(one, b"G") for one in others), ask(last, whole))
-        assert order.index(whole) < 10 * LATER
+        assert order.index(whole) < 10 * OTHERS_PER_TURN
         for one in (*others, last):
             one.close()
 

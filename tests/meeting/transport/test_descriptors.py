@@ -10,7 +10,15 @@ import pytest
 
 from meeting.config.settings import Limits
 from meeting.live.rooms import UNMEASURED
-from meeting.transport.descriptors import BASE, EACH_MEETING, FEWEST, MEETINGS, for_connections, needed, shortage
+from meeting.transport.descriptors import (
+    ASSUMED_MEETINGS,
+    BASE_FILES,
+    FILES_PER_MEETING,
+    MIN_CONNECTIONS,
+    connections_allowed,
+    files_needed,
+    shortage,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -27,9 +35,9 @@ def test_the_limit_is_raised_as_far_as_it_may_be(soft: int, hard: int) -> None:
 
 
 def test_each_live_meeting_keeps_its_files() -> None:
-    assert for_connections(1024, 0) == 1024 - BASE
-    assert for_connections(1024, 10) == 1024 - BASE - 10 * EACH_MEETING
-    assert for_connections(64, 100) == FEWEST
+    assert connections_allowed(1024, 0) == 1024 - BASE_FILES
+    assert connections_allowed(1024, 10) == 1024 - BASE_FILES - 10 * FILES_PER_MEETING
+    assert connections_allowed(64, 100) == MIN_CONNECTIONS
 
 
 def test_two_hundred_readers_of_eight_meetings_need_more_than_1024_files() -> None:
@@ -38,7 +46,7 @@ def test_two_hundred_readers_of_eight_meetings_need_more_than_1024_files() -> No
     assert problem is not None
     assert "may have 1024 files open" in problem
     assert "8 meetings with 200 viewers each need" in problem
-    assert shortage(limits, needed(limits)) is None
+    assert shortage(limits, files_needed(limits)) is None
     assert shortage(limits, None) is None
 
 
@@ -47,4 +55,4 @@ def test_few_readers_need_no_more() -> None:
 
 
 def test_without_a_number_it_reckons_with_as_many_meetings_as_are_taken_on() -> None:
-    assert MEETINGS == UNMEASURED
+    assert ASSUMED_MEETINGS == UNMEASURED

@@ -13,7 +13,7 @@ import pytest
 
 from meeting.server import run
 from meeting.transport import http_connection
-from meeting.transport.http_connection import CHUNK, HIGH_WATER, HttpConnection
+from meeting.transport.http_connection import HIGH_WATER, READ_BYTES, HttpConnection
 from tests.fakes.server_fakes import Serving, config, serving
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -23,7 +23,7 @@ LARGE = b"GET /docs HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
     """A server that looks often."""
-    monkeypatch.setattr(run, "SWEEP", 0.02)
+    monkeypatch.setattr(run, "SWEEP_SECONDS", 0.02)
     with serving(config(tmp_path)) as running:
         yield running
 
@@ -132,7 +132,7 @@ def test_requests_whose_answers_nobody_takes_wait_in_the_system_and_not_in_memor
         held = max((one.transport.get_write_buffer_size() for one in http(served)), default=0)
         unread = max((len(one.conn.trailing_data[0]) for one in http(served)), default=0)
         assert held <= HIGH_WATER + 2 * largest
-        assert unread <= 4 * CHUNK
+        assert unread <= 4 * READ_BYTES
         while any(one.transport.get_write_buffer_size() for one in http(served)):
             pause()  # until it is given up
 

@@ -1,19 +1,21 @@
-"""What we build on of uvicorn and websockets is there; and if it were not, a sentence would say so."""
+"""What is not public of uvicorn and websockets is imported in one place."""
 
 from __future__ import annotations
 
-from meeting.transport.uvicorn_parts import H11Protocol, missing
+import re
+from pathlib import Path
+
+from meeting.transport import uvicorn_parts
+
+ROOT = Path(__file__).resolve().parents[3]
+PRIVATE = re.compile(r"^\s*(?:from|import) (?:uvicorn\.|websockets|h11)", re.MULTILINE)
 
 
-def test_the_installed_libraries_are_as_we_know_them() -> None:
-    problems = missing()
-    assert not problems, "\n".join(problems)
+def test_what_is_not_public_is_imported_here_only() -> None:
+    users = [path for path in (ROOT / "meeting").rglob("*.py") if PRIVATE.search(path.read_text(encoding="utf-8"))]
+    assert users == [Path(uvicorn_parts.__file__)]
 
 
-def test_what_is_gone_or_different_is_told_in_a_sentence() -> None:
-    called = [(H11Protocol, "no_such_method", "self"), (H11Protocol, "handle_events", "self more")]
-    told = missing(called, [(H11Protocol.handle_events, "no such words", "something holds")])
-    assert len(told) == 3
-    assert all(text.startswith("uvicorn.protocols.http.h11_impl.H11Protocol.") for text in told)
-    assert "(gone) in this version" in told[0]
-    assert "something holds" in told[2]
+def test_all_that_is_imported_here_is_used() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "meeting" / "transport").glob("[!u]*.py"))
+    assert [name for name in uvicorn_parts.__all__ if name not in text] == []

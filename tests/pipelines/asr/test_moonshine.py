@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.asr.moonshine import MIN_SAMPLES, MoonshineRecogniser, read_vocabulary
-from pipelines.asr.recogniser import Heard
+from pipelines.asr.moonshine import MIN_SAMPLES, MoonshineRecogniser, parse_vocabulary
+from pipelines.asr.recogniser import RecognitionResult
 from pipelines.errors import BlockError, ModelCorrupt, ModelMissing
-from pipelines.models.loading import SPEECH, require
+from pipelines.models.pinned_files import SPEECH, require
 from pipelines.types import SAMPLE_RATE, Samples, samples
 from tests.conftest import Sample
 
@@ -85,7 +85,7 @@ def test_the_turns_of_the_sample_are_read_with_few_errors(
     assert wrong / total < 0.25
 
 
-def assert_well_formed(heard: Heard, length: int) -> None:
+def assert_well_formed(heard: RecognitionResult, length: int) -> None:
     times = [edge for word in heard.words for edge in (word.start, word.end)]
     assert times == sorted(times)
     assert all(0 <= word.start < word.end <= length for word in heard.words)
@@ -125,7 +125,7 @@ def test_the_same_audio_gives_the_same_words(recogniser: MoonshineRecogniser, sa
 
 @pytest.mark.parametrize("length", [0, 1, MIN_SAMPLES - 1])
 def test_audio_too_short_to_read_holds_no_words(recogniser: MoonshineRecogniser, length: int) -> None:
-    assert recogniser.read(np.zeros(length, np.float32)) == Heard(language="en")
+    assert recogniser.read(np.zeros(length, np.float32)) == RecognitionResult(language="en")
 
 
 @pytest.mark.parametrize("length", [MIN_SAMPLES, SAMPLE_RATE])
@@ -174,20 +174,20 @@ def test_a_file_cut_off_near_its_end_is_a_damaged_model(folder: Path, tmp_path: 
 
 
 def test_the_vocabulary_is_as_long_as_the_decoders_choices(folder: Path, recogniser: MoonshineRecogniser) -> None:
-    pieces = read_vocabulary((folder / FILES[2]).read_bytes())
+    pieces = parse_vocabulary((folder / FILES[2]).read_bytes())
     assert len(pieces) == 32_768
     assert "\u2581the".encode() in pieces
 
 
 def test_long_tokens_have_two_bytes_of_length() -> None:
     long = b"x" * 300
-    assert read_vocabulary(b"\x02ab" + bytes([300 % 128 + 128, 300 // 128]) + long + b"\x00") == [b"ab", long, b""]
+    assert parse_vocabulary(b"\x02ab" + bytes([300 % 128 + 128, 300 // 128]) + long + b"\x00") == [b"ab", long, b""]
 
 
 @pytest.mark.parametrize("data", [b"", b"\x05abc", b"\x01a\x80", b"\x01a\xac\x02short"])
 def test_a_vocabulary_whose_lengths_do_not_add_up_is_damaged(data: bytes) -> None:
     with pytest.raises(ModelCorrupt, match="reinstall moonshine-voice"):
-        read_vocabulary(data)
+        parse_vocabulary(data)
 
 
 def test_the_pace_is_that_of_this_machine(recogniser: MoonshineRecogniser) -> None:

@@ -12,7 +12,7 @@ from pipelines.asr.moonshine import ATTENTION, HEAD_SIZE, HEADS, LAYERS
 from pipelines.asr.ort_attention import with_cross_attention
 from pipelines.audio.vad import model_path
 from pipelines.errors import ModelCorrupt
-from pipelines.models.loading import SPEECH, require
+from pipelines.models.pinned_files import SPEECH, require
 
 ENCODED = 40
 """Frames of invented encoder output"""

@@ -9,23 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.asr.recogniser import (
-    Heard,
-    HeardWord,
-    behind,
-    believable,
+    RecognisedWord,
+    RecognitionResult,
+    absolute_words,
     compression_ratio,
-    doubt,
+    fix_word_times,
+    implausible_reason,
     is_loop,
-    placed,
-    tidy,
+    is_plausible,
+    trim_context,
 )
 from pipelines.types import SAMPLE_RATE, Span, Word
 
 
-def heard(text: str, **measures: float) -> Heard:
+def heard(text: str, **measures: float) -> RecognitionResult:
     """Words half a second apart."""
-    words = [HeardWord(word, i * 8000, i * 8000 + 6000) for i, word in enumerate(text.split())]
-    return Heard(tuple(words), "en", **measures)
+    words = [RecognisedWord(word, i * 8000, i * 8000 + 6000) for i, word in enumerate(text.split())]
+    return RecognitionResult(tuple(words), "en", **measures)
 
 
 @pytest.mark.parametrize(
@@ -73,18 +73,18 @@ def test_no_text_has_no_compression() -> None:
     [
         (heard("we meet on Thursday"), None),
         (heard("we meet on Thursday", avg_logprob=-1.5), "silence"),
-        (heard("we meet on Thursday", avg_logprob=-1.5, no_speech=0.1), None),
-        (heard("we meet on Thursday", avg_logprob=-1.5, no_speech=0.9), "silence"),
-        (heard("we meet on Thursday", avg_logprob=-0.2, no_speech=0.9), None),
+        (heard("we meet on Thursday", avg_logprob=-1.5, no_speech_prob=0.1), None),
+        (heard("we meet on Thursday", avg_logprob=-1.5, no_speech_prob=0.9), "silence"),
+        (heard("we meet on Thursday", avg_logprob=-0.2, no_speech_prob=0.9), None),
         (heard("la la la la la la la la"), "loop"),
-        (heard("we meet on Thursday", compression=3.1), "repetition"),
+        (heard("we meet on Thursday", compression_ratio=3.1), "repetition"),
         (heard(" ".join(f"word{i}" for i in range(60))), "haste"),
-        (Heard(), None),
+        (RecognitionResult(), None),
     ],
 )
-def test_readings_are_doubted_for_a_named_reason(reading: Heard, why: str | None) -> None:
-    assert doubt(reading, 4 * SAMPLE_RATE) == why
-    assert believable(reading, 4 * SAMPLE_RATE) is (why is None)
+def test_readings_are_doubted_for_a_named_reason(reading: RecognitionResult, why: str | None) -> None:
+    assert implausible_reason(reading, 4 * SAMPLE_RATE) == why
+    assert is_plausible(reading, 4 * SAMPLE_RATE) is (why is None)
 
 
 def test_text_is_the_words_joined_by_spaces() -> None:
@@ -93,25 +93,27 @@ def test_text_is_the_words_joined_by_spaces() -> None:
 
 def test_good_times_are_left_alone() -> None:
     words = heard("we meet on Thursday").words
-    assert tidy(words, 4 * SAMPLE_RATE) == words
+    assert fix_word_times(words, 4 * SAMPLE_RATE) == words
 
 
 def test_a_word_ends_where_the_next_begins() -> None:
-    words = [HeardWord("we", 0, 9000), HeardWord("meet", 8000, 12000)]
-    assert [(word.start, word.end) for word in tidy(words, 16000)] == [(0, 8000), (8000, 12000)]
+    words = [RecognisedWord("we", 0, 9000), RecognisedWord("meet", 8000, 12000)]
+    assert [(word.start, word.end) for word in fix_word_times(words, 16000)] == [(0, 8000), (8000, 12000)]
 
 
 def test_words_beyond_the_audio_are_pulled_inside() -> None:
-    (word,) = tidy([HeardWord("late", 20000, 24000)], 16000)
+    (word,) = fix_word_times([RecognisedWord("late", 20000, 24000)], 16000)
     assert 0 <= word.start < word.end <= 16000
 
 
 def test_blank_words_are_dropped_and_spaces_stripped() -> None:
-    assert [word.text for word in tidy([HeardWord(" we", 0, 10), HeardWord("  ", 10, 20)], 16000)] == ["we"]
+    assert [
+        word.text for word in fix_word_times([RecognisedWord(" we", 0, 10), RecognisedWord("  ", 10, 20)], 16000)
+    ] == ["we"]
 
 
 def test_no_audio_holds_no_words() -> None:
-    assert tidy([HeardWord("we", 0, 10)], 0) == ()
+    assert fix_word_times([RecognisedWord("we", 0, 10)], 0) == ()
 
 
 times = st.integers(min_value=-50_000, max_value=100_000)
@@ -121,24 +123,29 @@ times = st.integers(min_value=-50_000, max_value=100_000)
 def test_tidied_words_go_forward_within_the_audio_and_are_never_empty(
     spans: list[tuple[int, int]], samples: int
 ) -> None:
-    tidied = tidy([HeardWord(str(i), start, end) for i, (start, end) in enumerate(spans)], samples)
+    tidied = fix_word_times([RecognisedWord(str(i), start, end) for i, (start, end) in enumerate(spans)], samples)
     assert len(tidied) == (len(spans) if samples >= len(spans) else 0)
     edges = [edge for word in tidied for edge in (word.start, word.end)]
     assert edges == sorted(edges)
     assert all(0 <= word.start < word.end <= samples for word in tidied)
 
 
-def spaced(text: str) -> Heard:
+def spaced(text: str) -> RecognitionResult:
     """Words of 4000 samples, one after the other."""
-    return Heard(tuple(HeardWord(word, i * 4000, (i + 1) * 4000) for i, word in enumerate(text.split())), "en", -0.5)
+    return RecognitionResult(
+        tuple(RecognisedWord(word, i * 4000, (i + 1) * 4000) for i, word in enumerate(text.split())), "en", -0.5
+    )
 
 
 def test_what_was_heard_for_context_is_taken_off_by_the_middle_of_each_word() -> None:
-    assert behind(spaced("a b c d"), 8000, 8000) == spaced("c d")
-    assert behind(spaced("a b c d"), 9990, 6010).words == (HeardWord("c", 0, 2010), HeardWord("d", 2010, 6010))
-    assert behind(spaced("a b c d"), 10010, 5990).words == (HeardWord("d", 1990, 5990),)
-    assert behind(spaced("a b c d"), 50000, 8000).words == ()
-    assert behind(replace(spaced("a"), draft="anything"), 0, 4000).draft is None
+    assert trim_context(spaced("a b c d"), 8000, 8000) == spaced("c d")
+    assert trim_context(spaced("a b c d"), 9990, 6010).words == (
+        RecognisedWord("c", 0, 2010),
+        RecognisedWord("d", 2010, 6010),
+    )
+    assert trim_context(spaced("a b c d"), 10010, 5990).words == (RecognisedWord("d", 1990, 5990),)
+    assert trim_context(spaced("a b c d"), 50000, 8000).words == ()
+    assert trim_context(replace(spaced("a"), draft="anything"), 0, 4000).draft is None
 
 
 @pytest.mark.parametrize(
@@ -146,13 +153,15 @@ def test_what_was_heard_for_context_is_taken_off_by_the_middle_of_each_word() ->
     [("b.", "c d"), ("A", "b c d"), ("C", "d"), ("d", "c d"), ("x", "c d"), (None, "c d")],
 )
 def test_the_last_word_before_a_slice_is_the_seam_where_it_is_near(before: str | None, words: str) -> None:
-    assert behind(spaced("a b c d"), 8000, 8000, before).text == words
+    assert trim_context(spaced("a b c d"), 8000, 8000, before).text == words
 
 
 def test_words_behind_the_seam_begin_with_the_slice() -> None:
-    found = behind(spaced("a b c d"), 8000, 8000, "a").words
+    found = trim_context(spaced("a b c d"), 8000, 8000, "a").words
     assert [(word.text, word.start, word.end) for word in found] == [("b", 0, 320), ("c", 320, 4000), ("d", 4000, 8000)]
 
 
 def test_words_are_placed_in_the_meeting() -> None:
-    assert placed(Heard((HeardWord("we", 100, 200, 0.5),)), 1000) == (Word("we", Span(1100, 1200), 0.5),)
+    assert absolute_words(RecognitionResult((RecognisedWord("we", 100, 200, 0.5),)), 1000) == (
+        Word("we", Span(1100, 1200), 0.5),
+    )

@@ -7,8 +7,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pipelines.asr.second_pass import PoorCuts, RefineOptions, Stretch, better, second_readings, sureness
-from pipelines.types import Reading, Slice, Span, Word, samples
+from pipelines.asr.second_pass import (
+    Passage,
+    SecondPassBuffer,
+    SecondPassOptions,
+    is_better,
+    mean_log_confidence,
+    revised_hypotheses,
+)
+from pipelines.types import Hypothesis, Span, Utterance, Word, samples
 
 
 def span(start: float, end: float) -> Span:
@@ -23,21 +30,23 @@ def words(text: str, confidence: float | None = 0.9, start: float = 0.0, each: f
     )
 
 
-def heard(*edges: tuple[float, float], confidence: float = 0.9, options: RefineOptions | None = None) -> list[Stretch]:
+def heard(
+    *edges: tuple[float, float], confidence: float = 0.9, options: SecondPassOptions | None = None
+) -> list[Passage]:
     """What is to be read again of slices from one second to another, their audio counting seconds."""
-    cuts = PoorCuts(options)
+    cuts = SecondPassBuffer(options)
     for index, (start, end) in enumerate(edges):
         where = span(start, end)
         audio = (np.arange(where.start, where.end) / samples(1)).astype(np.float32)
-        cuts.add(Slice(index, where, audio, True), Reading(index, where, True, words("a", confidence, start)))
+        cuts.add(Utterance(index, where, audio, True), Hypothesis(index, where, True, words("a", confidence, start)))
     return cuts.flush()
 
 
 def test_slices_that_touch_are_read_as_one() -> None:
     (stretch,) = heard((1, 4), (4, 6), (6, 9))
-    assert stretch.span == stretch.piece.span == span(1, 9)
-    assert [reading.slice_index for reading in stretch.readings] == [0, 1, 2]
-    assert stretch.piece.final
+    assert stretch.span == stretch.utterance.span == span(1, 9)
+    assert [reading.utterance_index for reading in stretch.hypotheses] == [0, 1, 2]
+    assert stretch.utterance.final
     assert len(stretch.audio) == len(stretch.span)
     assert stretch.audio[[0, -1]].tolist() == pytest.approx([1, 9], abs=0.001)
 
@@ -52,57 +61,57 @@ def test_no_stretch_is_longer_than_a_recogniser_reads_well_and_no_slice_is_in_tw
 
 
 def test_a_click_between_two_slices_keeps_them_apart() -> None:
-    cuts = PoorCuts()
+    cuts = SecondPassBuffer()
     for index, (start, end, length) in enumerate([(0, 3, 3), (3, 4, 0), (4, 7, 3)]):
-        piece = Slice(index, span(start, end), np.zeros(samples(length), np.float32), True)
-        cuts.add(piece, Reading(index, piece.span, True, ()))
+        piece = Utterance(index, span(start, end), np.zeros(samples(length), np.float32), True)
+        cuts.add(piece, Hypothesis(index, piece.span, True, ()))
     assert cuts.flush() == []
 
 
 def test_the_surest_stretch_goes_first_where_too_much_would_be_kept() -> None:
-    cuts = PoorCuts(RefineOptions(kept=10.0))
+    cuts = SecondPassBuffer(SecondPassOptions(max_kept=10.0))
     for index, sure in enumerate([0.5, 0.5, 0.9, 0.9, 0.7, 0.7]):
         start = 2.0 * index + (index // 2)
-        piece = Slice(index, span(start, start + 2), np.zeros(samples(2), np.float32), True)
-        cuts.add(piece, Reading(index, piece.span, True, words("a", sure, start)))
-    assert [[reading.slice_index for reading in stretch.readings] for stretch in cuts.flush()] == [[0, 1], [4, 5]]
+        piece = Utterance(index, span(start, start + 2), np.zeros(samples(2), np.float32), True)
+        cuts.add(piece, Hypothesis(index, piece.span, True, words("a", sure, start)))
+    assert [[reading.utterance_index for reading in stretch.hypotheses] for stretch in cuts.flush()] == [[0, 1], [4, 5]]
 
 
 def test_nothing_is_kept_after_a_flush() -> None:
-    cuts = PoorCuts()
+    cuts = SecondPassBuffer()
     for index in range(2):
-        piece = Slice(index, span(index, index + 1), np.zeros(samples(1), np.float32), True)
-        cuts.add(piece, Reading(index, piece.span, True, ()))
+        piece = Utterance(index, span(index, index + 1), np.zeros(samples(1), np.float32), True)
+        cuts.add(piece, Hypothesis(index, piece.span, True, ()))
     assert len(cuts.flush()) == 1
     assert cuts.flush() == []
 
 
 def test_sureness_is_the_mean_log_confidence_where_every_word_has_one() -> None:
-    assert sureness(words("a b", 0.5)) == pytest.approx(np.log(0.5))
-    assert sureness(words("a", 0.0)) == pytest.approx(np.log(0.001))
-    assert sureness(()) is None
-    assert sureness((*words("a"), *words("b", None))) is None
+    assert mean_log_confidence(words("a b", 0.5)) == pytest.approx(np.log(0.5))
+    assert mean_log_confidence(words("a", 0.0)) == pytest.approx(np.log(0.001))
+    assert mean_log_confidence(()) is None
+    assert mean_log_confidence((*words("a"), *words("b", None))) is None
 
 
 def test_a_second_reading_is_believed_when_it_is_surer_and_leaves_little_out() -> None:
     first = words("we meat on thirst day", 0.7)
-    assert better(first, words("we meet on Thursday", 0.8))
-    assert not better(first, words("we meet on Thursday", 0.71))
-    assert not better(first, words("we meet on", 0.99))
-    assert not better(first, ())
-    assert not better((), words("we"))
+    assert is_better(first, words("we meet on Thursday", 0.8))
+    assert not is_better(first, words("we meet on Thursday", 0.71))
+    assert not is_better(first, words("we meet on", 0.99))
+    assert not is_better(first, ())
+    assert not is_better((), words("we"))
 
 
 def test_without_confidences_the_first_reading_stands() -> None:
-    assert not better(words("we meat", None), words("we meet", None))
-    assert not better(words("we meat", 0.5), words("we meet", None))
+    assert not is_better(words("we meat", None), words("we meet", None))
+    assert not is_better(words("we meat", 0.5), words("we meet", None))
 
 
 def test_each_word_goes_to_the_slice_that_holds_its_middle() -> None:
     (stretch,) = heard((0, 2), (2, 4))
-    made = second_readings(stretch, words("one two three", start=0.0, each=1.3))
+    made = revised_hypotheses(stretch, words("one two three", start=0.0, each=1.3))
     assert [[word.text for word in reading.words] for reading in made] == [["one", "two"], ["three"]]
-    assert all(reading.again and reading.final for reading in made)
+    assert all(reading.second_pass and reading.final for reading in made)
     assert [reading.span for reading in made] == [span(0, 2), span(2, 4)]
 
 
@@ -110,4 +119,4 @@ def test_each_word_goes_to_the_slice_that_holds_its_middle() -> None:
 def test_no_word_is_lost_or_doubled(each: float) -> None:
     (stretch,) = heard((0, 2), (2, 3), (3, 4))
     said = words("a b c d e f g h"[: 2 * int(4 / each) - 1], each=each)
-    assert tuple(word for reading in second_readings(stretch, said) for word in reading.words) == said
+    assert tuple(word for reading in revised_hypotheses(stretch, said) for word in reading.words) == said

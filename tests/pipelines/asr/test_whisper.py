@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.asr.recogniser import Heard
+from pipelines.asr.recogniser import RecognitionResult
 from pipelines.asr.whisper import WhisperRecogniser, load_folder
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
 from pipelines.options import LANGUAGES
@@ -45,7 +45,7 @@ def noise(seconds: float, seed: int = 0) -> Samples:
     return audio
 
 
-def assert_words_inside(heard: Heard, audio: Samples) -> None:
+def assert_words_inside(heard: RecognitionResult, audio: Samples) -> None:
     edges = [edge for word in heard.words for edge in (word.start, word.end)]
     assert edges == sorted(edges)
     assert all(0 <= word.start < word.end <= len(audio) for word in heard.words)
@@ -79,8 +79,8 @@ def test_the_model_has_something_to_say(tiny: WhisperRecogniser) -> None:
     assert heard.language in (tiny.languages or ())
     assert heard.avg_logprob is not None
     assert heard.avg_logprob < 0
-    assert heard.no_speech is not None
-    assert heard.compression is not None
+    assert heard.no_speech_prob is not None
+    assert heard.compression_ratio is not None
 
 
 def test_the_same_audio_gives_the_same_words(tiny: WhisperRecogniser) -> None:
@@ -89,7 +89,7 @@ def test_the_same_audio_gives_the_same_words(tiny: WhisperRecogniser) -> None:
 
 @pytest.mark.parametrize("samples", [0, 1, 1599])
 def test_a_blip_holds_no_words(tiny: WhisperRecogniser, samples: int) -> None:
-    assert tiny.read(np.zeros(samples, np.float32)) == Heard()
+    assert tiny.read(np.zeros(samples, np.float32)) == RecognitionResult()
 
 
 def test_silence_is_read_without_fuss(tiny: WhisperRecogniser) -> None:

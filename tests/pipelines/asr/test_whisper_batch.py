@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from pipelines.asr import whisper
-from pipelines.asr.recogniser import Heard, Request
+from pipelines.asr.recogniser import RecognitionRequest, RecognitionResult
 from pipelines.asr.whisper import WhisperRecogniser, load_folder
-from pipelines.asr.whisper_batch import STEP, context
+from pipelines.asr.whisper_batch import PROMPT_MULTIPLE, prompt_tokens
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine
 from pipelines.errors import BlockError
-from pipelines.types import SAMPLE_RATE, Samples, Slice, Span
+from pipelines.types import SAMPLE_RATE, Samples, Span, Utterance
 from tests.fakes.tiny_whisper import build
 
 CLOSE = 1e-3
@@ -44,7 +44,7 @@ def noise(seconds: float, seed: int = 0) -> Samples:
     return audio
 
 
-def alone(recogniser: WhisperRecogniser, request: Request) -> Heard:
+def alone(recogniser: WhisperRecogniser, request: RecognitionRequest) -> RecognitionResult:
     return recogniser.read(
         request.audio,
         prompt=request.prompt,
@@ -59,25 +59,25 @@ def assert_close(one: float | None, other: float | None) -> None:
     assert one is None or other is None or abs(one - other) <= CLOSE
 
 
-def assert_same(found: Heard, wanted: Heard) -> None:
+def assert_same(found: RecognitionResult, wanted: RecognitionResult) -> None:
     assert found.text == wanted.text
     assert found.language == wanted.language
     assert [(word.start, word.end) for word in found.words] == [(word.start, word.end) for word in wanted.words]
     for one, other in zip(found.words, wanted.words, strict=True):
         assert_close(one.confidence, other.confidence)
-    for name in ("avg_logprob", "no_speech", "compression", "language_confidence"):
+    for name in ("avg_logprob", "no_speech_prob", "compression_ratio", "language_probability"):
         assert_close(getattr(found, name), getattr(wanted, name))
 
 
-ENGLISH = Request(noise(4), language="en")
+ENGLISH = RecognitionRequest(noise(4), language="en")
 MIXED = [
     ENGLISH,
-    Request(noise(2, 1), language="de"),
-    Request(noise(7, 2), PROMPT, "en"),
-    Request(noise(3, 3), PROMPT[:40], "en", ("Zebra", "Köln")),
-    Request(noise(0.3, 4), PROMPT, "de", ("Zebra",)),
-    Request(noise(5, 5)),
-    Request(noise(1, 6), "Hm."),
+    RecognitionRequest(noise(2, 1), language="de"),
+    RecognitionRequest(noise(7, 2), PROMPT, "en"),
+    RecognitionRequest(noise(3, 3), PROMPT[:40], "en", ("Zebra", "Köln")),
+    RecognitionRequest(noise(0.3, 4), PROMPT, "de", ("Zebra",)),
+    RecognitionRequest(noise(5, 5)),
+    RecognitionRequest(noise(1, 6), "Hm."),
 ]
 
 
@@ -94,12 +94,12 @@ def test_slices_of_all_lengths_prompts_and_languages_are_read_as_each_would_be_a
 
 @pytest.mark.parametrize("request_", MIXED[:5], ids=str)
 def test_a_slice_is_read_as_the_library_reads_it_without_time_stamps(
-    tiny: WhisperRecogniser, request_: Request
+    tiny: WhisperRecogniser, request_: RecognitionRequest
 ) -> None:
     segments, _ = tiny.model.transcribe(
         request_.audio,
         language=request_.language,
-        initial_prompt=context(tiny.model, request_.prompt, ", ".join(request_.hotwords)) or None,
+        initial_prompt=prompt_tokens(tiny.model, request_.prompt, ", ".join(request_.hotwords)) or None,
         hotwords=", ".join(request_.hotwords) or None,
         beam_size=1,
         temperature=[0.0],
@@ -114,14 +114,22 @@ def test_a_slice_is_read_as_the_library_reads_it_without_time_stamps(
 def test_a_slice_that_fits_is_read_in_one_round_that_writes_no_time_stamps(tiny: WhisperRecogniser) -> None:
     recogniser, model = watched(tiny)
     audio = np.concatenate([noise(4), np.zeros(SAMPLE_RATE, np.float32)])
-    recogniser.read_all([Request(audio, language="en", partial=True), Request(noise(28), language="en", partial=True)])
+    recogniser.read_all(
+        [
+            RecognitionRequest(audio, language="en", partial=True),
+            RecognitionRequest(noise(28), language="en", partial=True),
+        ]
+    )
     assert model.encoded == [2]
     untimed = tiny.model.hf_tokenizer.token_to_id("<|notimestamps|>")
     assert all(prompt[-1] == untimed for prompts in model.decoded for prompt in prompts)
 
 
 def test_a_slice_of_more_than_thirty_seconds_is_read_to_its_end_beside_a_short_one(tiny: WhisperRecogniser) -> None:
-    requests = [Request(noise(33), language="en", partial=True), Request(noise(2), language="en", partial=True)]
+    requests = [
+        RecognitionRequest(noise(33), language="en", partial=True),
+        RecognitionRequest(noise(2), language="en", partial=True),
+    ]
     for found, request in zip(tiny.read_all(requests), requests, strict=True):
         assert_same(found, alone(tiny, request))
 
@@ -133,8 +141,8 @@ def test_growing_and_final_slices_in_one_call_each_get_their_own_reading(tiny: W
 
 
 def test_a_blip_among_slices_holds_no_words(tiny: WhisperRecogniser) -> None:
-    blip, heard = tiny.read_all([Request(np.zeros(1599, np.float32)), ENGLISH])
-    assert blip == Heard()
+    blip, heard = tiny.read_all([RecognitionRequest(np.zeros(1599, np.float32)), ENGLISH])
+    assert blip == RecognitionResult()
     assert_same(heard, alone(tiny, ENGLISH))
     assert tiny.read_all([]) == []
 
@@ -181,7 +189,7 @@ def test_slices_whose_prompts_differ_in_length_and_language_are_decoded_together
     texts = (PROMPT, "x " + PROMPT)
     recogniser.read_all(
         [
-            Request(noise(1, n), text, language, partial=True)
+            RecognitionRequest(noise(1, n), text, language, partial=True)
             for n, (text, language) in enumerate(zip(texts, ("en", "de"), strict=True))
         ]
     )
@@ -194,7 +202,7 @@ def test_slices_whose_prompts_differ_in_length_and_language_are_decoded_together
 
 def test_never_more_slices_than_allowed_are_in_the_model_at_once(tiny: WhisperRecogniser) -> None:
     recogniser, model = watched(tiny)
-    recogniser.read_all([Request(noise(0.5, n), language="en", partial=True) for n in range(9)])
+    recogniser.read_all([RecognitionRequest(noise(0.5, n), language="en", partial=True) for n in range(9)])
     assert max(model.encoded) == 4
     assert max(map(len, model.decoded)) == 4
 
@@ -212,22 +220,22 @@ def test_only_what_is_doubtful_in_a_batch_is_read_once_more_and_without_context(
 
     def read(model: Any, pieces: Any, manner: Any) -> None:
         for piece in pieces:
-            asked.append((piece.frames, [len(piece.prompt)], manner.no_repeat))
-            texts = ["la"] * 12 if piece.frames > 400 and not manner.no_repeat else ["Thursday"]
+            asked.append((piece.frames, [len(piece.prompt)], manner.no_repeat_ngram))
+            texts = ["la"] * 12 if piece.frames > 400 and not manner.no_repeat_ngram else ["Thursday"]
             words = tuple(
                 SimpleNamespace(word=f" {text}", start=0.1 * n, end=0.1 * n + 0.1, probability=0.9)
                 for n, text in enumerate(texts)
             )
             piece.language = "en"
-            piece.said.append(SimpleNamespace(words=words, tokens=[1], avg_logprob=-0.3, no_speech_prob=0.1))
+            piece.segments.append(SimpleNamespace(words=words, tokens=[1], avg_logprob=-0.3, no_speech_prob=0.1))
 
-    monkeypatch.setattr(whisper, "read_together", read)
-    heard = tiny.read_all([Request(noise(2), PROMPT), Request(noise(6), PROMPT)])
+    monkeypatch.setattr(whisper, "decode_batch", read)
+    heard = tiny.read_all([RecognitionRequest(noise(2), PROMPT), RecognitionRequest(noise(6), PROMPT)])
     assert [one.text for one in heard] == ["Thursday", "Thursday"]
-    long = len(context(tiny.model, PROMPT, None))
+    long = len(prompt_tokens(tiny.model, PROMPT, None))
     assert asked == [(200, [long], 0), (600, [long], 0), (600, [0], 3)]
     asked.clear()
-    tiny.read_all([Request(noise(6), PROMPT, partial=True)] * 2)
+    tiny.read_all([RecognitionRequest(noise(6), PROMPT, partial=True)] * 2)
     assert len(asked) == 2
 
 
@@ -235,12 +243,12 @@ def test_only_what_is_doubtful_in_a_batch_is_read_once_more_and_without_context(
 def test_a_context_is_the_end_of_the_text_and_fills_whole_steps(tiny: WhisperRecogniser, hotwords: str | None) -> None:
     whole = tiny.model.hf_tokenizer.encode(" " + PROMPT, add_special_tokens=False).ids
     hot = len(tiny.model.hf_tokenizer.encode(f" {hotwords}", add_special_tokens=False).ids) if hotwords else 0
-    kept = context(tiny.model, PROMPT, hotwords)
+    kept = prompt_tokens(tiny.model, PROMPT, hotwords)
     assert whole[-len(kept) :] == kept
-    assert (1 + hot + len(kept)) % STEP == 0
-    assert len(whole) - len(kept) < STEP
-    assert context(tiny.model, None, hotwords) == []
-    assert context(tiny.model, " ", hotwords) == []
+    assert (1 + hot + len(kept)) % PROMPT_MULTIPLE == 0
+    assert len(whole) - len(kept) < PROMPT_MULTIPLE
+    assert prompt_tokens(tiny.model, None, hotwords) == []
+    assert prompt_tokens(tiny.model, " ", hotwords) == []
 
 
 def test_the_pace_in_company_is_measured_in_seconds_per_second(tiny: WhisperRecogniser) -> None:
@@ -262,15 +270,15 @@ class Rested:
         return object()
 
 
-def finals(recogniser: WhisperRecogniser, together: bool) -> list[Heard]:
+def finals(recogniser: WhisperRecogniser, together: bool) -> list[RecognitionResult]:
     """What an engine reads for four sources with two slices each, given at once or one by one."""
     engine = Engine(recogniser, lambda windows: [], Rested(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
     futures = []
     for index in range(2):
         for owner in range(4):
             audio = noise(3 + 0.2 * owner, 10 * index + owner)
-            piece = Slice(index, Span(0, len(audio)), audio, True)
-            futures.append(engine.read(piece, owner, "en" if owner else None))
+            piece = Utterance(index, Span(0, len(audio)), audio, True)
+            futures.append(engine.recognise(piece, owner, "en" if owner else None))
             if not together:
                 futures[-1].result(60)
     found = [future.result(60) for future in futures]
@@ -293,6 +301,6 @@ def test_meetings_that_share_an_engine_are_read_together_as_each_would_be_alone(
 @pytest.mark.gpu
 def test_a_batch_reads_on_a_gpu_as_each_slice_would_alone(folder: Path) -> None:
     card = load_folder(folder, "tiny", device="cuda", compute_type="float32")
-    assert card.at_once == whisper.AT_ONCE
+    assert card.at_once == whisper.GPU_BATCH
     for found, request in zip(card.read_all(MIXED), MIXED, strict=True):
         assert_same(found, alone(card, request))

@@ -31,7 +31,7 @@ def heard(encoding: str, data: bytes) -> Samples:
     """All that a decoder gives for a recording."""
     decoder = open_decoder(encoding, 0, 0)
     try:
-        return np.concatenate([*decoder.accept(data), *decoder.flush()])
+        return np.concatenate([*decoder.decode(data), *decoder.flush()])
     finally:
         decoder.close()
 

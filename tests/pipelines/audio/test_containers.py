@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from pipelines.audio import containers
-from pipelines.audio.containers import Sound, bound_ffmpeg, decoded, failures, reason
+from pipelines.audio.containers import DecodedAudio, decode_audio, describe_error, limit_ffmpeg, pyav_errors
 from pipelines.errors import AudioError
 from tests.fakes.bombs import wav_chunk
 from tests.fakes.containers import encoded, picture
 
 
-def sounds(data: bytes, form: str) -> list[Sound]:
+def sounds(data: bytes, form: str) -> list[DecodedAudio]:
     """All sound of a container."""
     with av.open(io.BytesIO(data), format=form) as container:
-        return list(decoded(container))
+        return list(decode_audio(container))
 
 
 @pytest.mark.parametrize(("encoding", "form"), [("wav", "wav"), ("flac", "flac"), ("webm", "matroska"), ("m4a", "mov")])
@@ -42,8 +42,8 @@ def test_what_pads_a_frame_is_not_taken_for_sound() -> None:
 
 def test_a_packet_that_would_become_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sounds(encoded("flac"), "flac")
-    monkeypatch.setattr(containers, "MAX_FRAME", 1000)
-    with pytest.raises(failures()):
+    monkeypatch.setattr(containers, "MAX_FRAME_SAMPLES", 1000)
+    with pytest.raises(pyav_errors()):
         sounds(encoded("flac"), "flac")
 
 
@@ -65,20 +65,20 @@ class Short:
 
 
 def test_a_packet_with_a_damaged_length_is_left_out_but_not_for_ever() -> None:
-    assert list(containers._packets(Short(containers.MOST_TOO_LONG), None)) == [1, 2, 3]
+    assert list(containers._packets(Short(containers.MAX_OVERSIZED_PACKETS), None)) == [1, 2, 3]
     with pytest.raises(MemoryError):
-        list(containers._packets(Short(containers.MOST_TOO_LONG + 1), None))
+        list(containers._packets(Short(containers.MAX_OVERSIZED_PACKETS + 1), None))
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(12, "Cannot allocate memory")])
 def test_want_of_memory_is_told_in_words(error: Exception) -> None:
-    assert reason(error) == "it asks for more memory than its size explains"
+    assert describe_error(error) == "it asks for more memory than its size explains"
 
 
 def test_other_reasons_are_told_as_the_system_does() -> None:
-    assert reason(OSError(2, "No such file")) == "No such file"
-    assert reason(ValueError("too odd")) == "too odd"
-    assert reason(ValueError()) == "ValueError"
+    assert describe_error(OSError(2, "No such file")) == "No such file"
+    assert describe_error(ValueError("too odd")) == "too odd"
+    assert describe_error(ValueError()) == "ValueError"
 
 
 def test_a_film_holds_no_audio() -> None:
@@ -87,7 +87,7 @@ def test_a_film_holds_no_audio() -> None:
 
 
 def test_ffmpeg_allocates_no_more_than_it_is_told() -> None:
-    assert bound_ffmpeg()
-    with pytest.raises(failures()) as caught:
+    assert limit_ffmpeg()
+    with pytest.raises(pyav_errors()) as caught:
         sounds(wav_chunk(b"bext", 0x7000_0000), "wav")
-    assert reason(caught.value) == "it asks for more memory than its size explains"
+    assert describe_error(caught.value) == "it asks for more memory than its size explains"

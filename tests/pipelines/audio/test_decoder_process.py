@@ -17,7 +17,7 @@ import pytest
 
 from pipelines.audio import decoder_process
 from pipelines.audio.decoder_process import DecoderDied, DecoderProcess
-from pipelines.audio.decoder_worker import FAILED, FORM, FORMAT, HUNGRY, MOST_TOLD, SOUND, TOLD
+from pipelines.audio.decoder_worker import AUDIO, FAILED, FORMAT, FORMAT_BODY, MAX_OUTPUT, OUTPUT_HEADER, WANTS_INPUT
 from pipelines.audio.decoding import ContainerDecoder, open_decoder
 from pipelines.errors import AudioError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples
@@ -57,7 +57,7 @@ def begun(encoding: str = "webm", seconds: float = 4.0) -> tuple[ContainerDecode
     decoder = open_decoder(encoding, 0, 0)
     assert isinstance(decoder, ContainerDecoder)
     data = encoded(encoding, seconds)
-    samples = sum(map(len, decoder.accept(data[: len(data) // 2])))
+    samples = sum(map(len, decoder.decode(data[: len(data) // 2])))
     (pid,) = children()
     return decoder, pid, samples
 
@@ -76,7 +76,7 @@ def test_a_decoder_that_dies_is_told_and_what_was_heard_stays(number: signal.Sig
     assert samples > SAMPLE_RATE
     os.kill(pid, number)
     with pytest.raises(DecoderDied, match=says):
-        list(decoder.accept(encoded("webm", 4.0)[:1000]))
+        list(decoder.decode(encoded("webm", 4.0)[:1000]))
     with pytest.raises(DecoderDied, match=says):
         list(decoder.flush())
     decoder.close()
@@ -95,7 +95,7 @@ def test_signals_for_the_server_do_not_end_a_decoder_before_its_work_is_done() -
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         os.kill(pid, number)
     data = encoded("webm", 4.0)
-    samples += sum(map(len, decoder.accept(data[len(data) // 2 :]))) + sum(map(len, decoder.flush()))
+    samples += sum(map(len, decoder.decode(data[len(data) // 2 :]))) + sum(map(len, decoder.flush()))
     decoder.close()
     assert samples == pytest.approx(4 * SAMPLE_RATE, abs=500)
 
@@ -108,11 +108,11 @@ def test_a_decoder_is_in_a_session_of_its_own() -> None:
 
 def test_a_decoder_is_started_by_the_first_bytes_that_may_be_right_and_not_before() -> None:
     decoder = open_decoder("webm", 0, 0)
-    list(decoder.accept(encoded("webm")[:1000]))
+    list(decoder.decode(encoded("webm")[:1000]))
     with pytest.raises(AudioError):
-        open_decoder("webm", 0, 0).accept(bytes(2000))
+        open_decoder("webm", 0, 0).decode(bytes(2000))
     assert children() == []
-    list(decoder.accept(encoded("webm")[1000:2000]))
+    list(decoder.decode(encoded("webm")[1000:2000]))
     assert len(children()) == 1
     decoder.close()
 
@@ -163,7 +163,7 @@ PARENT = """
     from tests.fakes.containers import encoded, silence
     busy = sys.argv[1] == "busy"
     decoder = open_decoder("flac", 0, 0)
-    pieces = decoder.accept(silence(600, "flac", "flac", 8000) if busy else encoded("flac"))
+    pieces = decoder.decode(silence(600, "flac", "flac", 8000) if busy else encoded("flac"))
     next(pieces)
     print(*children(), flush=True)
     time.sleep(60)
@@ -187,7 +187,7 @@ def test_dozens_of_sources_at_once_are_heard_and_nothing_is_left_of_them() -> No
 
     def hear() -> None:
         decoder = open_decoder("webm_opus", 0, 0)
-        total = sum(len(piece) for chunk in pieces(data, [4000]) for piece in decoder.accept(chunk))
+        total = sum(len(piece) for chunk in pieces(data, [4000]) for piece in decoder.decode(chunk))
         results.append(total + sum(map(len, decoder.flush())))
         decoder.close()
 
@@ -206,7 +206,7 @@ def test_no_room_for_another_process_is_no_fault_of_the_audio(monkeypatch: pytes
 
     monkeypatch.setattr(decoder_process.subprocess, "Popen", full)
     with pytest.raises(StoreError, match="no decoder can be started on the server: Resource temporarily unavailable"):
-        open_decoder("webm", 0, 0).accept(encoded("webm"))
+        open_decoder("webm", 0, 0).decode(encoded("webm"))
 
 
 def lying(monkeypatch: pytest.MonkeyPatch, told: bytes, then: str = "sys.stdin.buffer.read()") -> ContainerDecoder:
@@ -221,17 +221,24 @@ def lying(monkeypatch: pytest.MonkeyPatch, told: bytes, then: str = "sys.stdin.b
 @pytest.mark.parametrize(
     "told",
     [
-        TOLD.pack(b"?", 0),
-        TOLD.pack(HUNGRY, 4) + bytes(4),
-        TOLD.pack(SOUND, 400) + bytes(400),
-        TOLD.pack(FORM, FORMAT.size) + FORMAT.pack(48_000, 2) + TOLD.pack(SOUND, 12) + bytes(12),
-        TOLD.pack(FORM, FORMAT.size) + FORMAT.pack(48_000, 1) + TOLD.pack(SOUND, MOST_TOLD + 4),
-        TOLD.pack(FORM, FORMAT.size) + FORMAT.pack(48_000, 1) + TOLD.pack(SOUND, 0xFFFFFFFF),
-        TOLD.pack(FORM, FORMAT.size) + FORMAT.pack(1, 1),
-        TOLD.pack(FORM, FORMAT.size) + FORMAT.pack(48_000, 0),
-        TOLD.pack(FORM, FORMAT.size) + FORMAT.pack(48_000, 33),
-        TOLD.pack(FORM, 1 << 31),
-        TOLD.pack(FAILED, 1 << 31),
+        OUTPUT_HEADER.pack(b"?", 0),
+        OUTPUT_HEADER.pack(WANTS_INPUT, 4) + bytes(4),
+        OUTPUT_HEADER.pack(AUDIO, 400) + bytes(400),
+        OUTPUT_HEADER.pack(FORMAT, FORMAT_BODY.size)
+        + FORMAT_BODY.pack(48_000, 2)
+        + OUTPUT_HEADER.pack(AUDIO, 12)
+        + bytes(12),
+        OUTPUT_HEADER.pack(FORMAT, FORMAT_BODY.size)
+        + FORMAT_BODY.pack(48_000, 1)
+        + OUTPUT_HEADER.pack(AUDIO, MAX_OUTPUT + 4),
+        OUTPUT_HEADER.pack(FORMAT, FORMAT_BODY.size)
+        + FORMAT_BODY.pack(48_000, 1)
+        + OUTPUT_HEADER.pack(AUDIO, 0xFFFFFFFF),
+        OUTPUT_HEADER.pack(FORMAT, FORMAT_BODY.size) + FORMAT_BODY.pack(1, 1),
+        OUTPUT_HEADER.pack(FORMAT, FORMAT_BODY.size) + FORMAT_BODY.pack(48_000, 0),
+        OUTPUT_HEADER.pack(FORMAT, FORMAT_BODY.size) + FORMAT_BODY.pack(48_000, 33),
+        OUTPUT_HEADER.pack(FORMAT, 1 << 31),
+        OUTPUT_HEADER.pack(FAILED, 1 << 31),
     ],
 )
 def test_a_decoder_that_tells_what_it_cannot_have_to_tell_is_ended(
@@ -239,43 +246,49 @@ def test_a_decoder_that_tells_what_it_cannot_have_to_tell_is_ended(
 ) -> None:
     decoder = lying(monkeypatch, told)
     with pytest.raises(DecoderDied, match="its decoder failed"):
-        list(decoder.accept(encoded("webm")))
+        list(decoder.decode(encoded("webm")))
     assert children() == []
     decoder.close()
 
 
 def test_what_a_decoder_says_went_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     said = b"\x1b[2Jno\nsuch \xff audio"
-    decoder = lying(monkeypatch, TOLD.pack(FAILED, len(said)) + said)
+    decoder = lying(monkeypatch, OUTPUT_HEADER.pack(FAILED, len(said)) + said)
     with pytest.raises(AudioError) as caught:
-        list(decoder.accept(encoded("webm")))
+        list(decoder.decode(encoded("webm")))
     assert str(caught.value) == " [2Jno such \ufffd audio"
     decoder.close()
 
 
 def test_sound_that_is_no_number_does_not_get_far(monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.array([np.nan, np.inf, 1e30, 0.5], "<f4").tobytes()
-    said = TOLD.pack(FORM, FORMAT.size) + FORMAT.pack(16_000, 1) + TOLD.pack(SOUND, 16) + noise + TOLD.pack(b"D", 0)
+    said = (
+        OUTPUT_HEADER.pack(FORMAT, FORMAT_BODY.size)
+        + FORMAT_BODY.pack(16_000, 1)
+        + OUTPUT_HEADER.pack(AUDIO, 16)
+        + noise
+        + OUTPUT_HEADER.pack(b"D", 0)
+    )
     decoder = lying(monkeypatch, said)
-    np.testing.assert_array_equal(np.concatenate(list(decoder.accept(encoded("webm")))), [0, 1, 1, 0.5])
+    np.testing.assert_array_equal(np.concatenate(list(decoder.decode(encoded("webm")))), [0, 1, 1, 0.5])
     decoder.close()
 
 
 def test_a_decoder_that_never_ends_is_ended_by_closing(monkeypatch: pytest.MonkeyPatch) -> None:
-    lying(monkeypatch, TOLD.pack(HUNGRY, 0), "exec('while True: pass')")
+    lying(monkeypatch, OUTPUT_HEADER.pack(WANTS_INPUT, 0), "exec('while True: pass')")
     decoder = DecoderProcess("webm")
-    assert decoder.hear() is None
+    assert decoder.receive() is None
     assert alive(decoder.pid)
     decoder.close()
     decoder.close()
 
 
-@pytest.mark.parametrize("told", [b"", TOLD.pack(HUNGRY, 0) * 9])
+@pytest.mark.parametrize("told", [b"", OUTPUT_HEADER.pack(WANTS_INPUT, 0) * 9])
 def test_a_decoder_that_neither_speaks_nor_listens_is_ended(told: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoder_process, "SILENT", 0.5)
+    monkeypatch.setattr(decoder_process, "STALL_TIMEOUT", 0.5)
     decoder = lying(monkeypatch, told, "import time; time.sleep(60)")
     with pytest.raises(DecoderDied, match="its decoder failed"):
-        list(decoder.accept(encoded("webm", 4.0) * 20))
+        list(decoder.decode(encoded("webm", 4.0) * 20))
     assert children() == []
     decoder.close()
 
@@ -283,8 +296,8 @@ def test_a_decoder_that_neither_speaks_nor_listens_is_ended(told: bytes, monkeyp
 def test_a_decoder_that_computes_for_ever_is_ended_by_its_limit() -> None:
     code = """
         import pipelines.audio.decoder_worker as decoder
-        decoder.PATIENCE = 1
-        decoder.Limits(threads=False)
+        decoder.MAX_IDLE_CPU = 1
+        decoder.ResourceLimits(threads=False)
         while True:
             pass
     """
@@ -312,7 +325,7 @@ def said(pieces: Iterator[Samples]) -> str | None:
 def test_a_bomb_costs_no_more_than_other_audio(name: str) -> None:
     encoding, make = BOMBS[name]
     decoder = open_decoder(encoding, 0, 0)
-    refused = said(decoder.accept(make())) or said(decoder.flush())
+    refused = said(decoder.decode(make())) or said(decoder.flush())
     decoder.close()
     assert refused is None or (len(refused) < 200 and "its decoder" not in refused)
 
@@ -320,7 +333,7 @@ def test_a_bomb_costs_no_more_than_other_audio(name: str) -> None:
 def test_six_bombs_at_once_cost_what_six_sources_cost() -> None:
     decoders = [open_decoder("m4a", 0, 0) for _ in range(6)]
     for decoder in decoders:
-        list(decoder.accept(claiming(80_000_000)))
+        list(decoder.decode(claiming(80_000_000)))
     assert sum(map(memory, children())) < 6 * 16 << 20
     for decoder in decoders:
         decoder.close()
@@ -332,7 +345,7 @@ def test_an_honest_m4a_of_hours_is_heard(hours: int, fragmented: bool) -> None:
     data = long_m4a(hours, fragmented)
     head = 0 if fragmented else data.index(b"mdat")
     decoder = open_decoder("m4a", 0, 0)
-    samples = sum(len(piece) for chunk in pieces(data[: head + 1_000_000], [64_000]) for piece in decoder.accept(chunk))
+    samples = sum(len(piece) for chunk in pieces(data[: head + 1_000_000], [64_000]) for piece in decoder.decode(chunk))
     decoder.close()
     assert samples > 60 * SAMPLE_RATE
 
@@ -342,7 +355,7 @@ def test_an_honest_picture_is_no_bomb(megabytes: int) -> None:
     size = megabytes << 20
     data = flac_block(6, size, bytes(size))
     decoder = open_decoder("flac", 0, 0)
-    total = sum(len(piece) for chunk in pieces(data, [64_000]) for piece in decoder.accept(chunk))
+    total = sum(len(piece) for chunk in pieces(data, [64_000]) for piece in decoder.decode(chunk))
     assert total + sum(map(len, decoder.flush())) == SAMPLE_RATE
     decoder.close()
 
@@ -350,7 +363,7 @@ def test_an_honest_picture_is_no_bomb(megabytes: int) -> None:
 def test_what_a_decoder_of_minutes_in_few_bytes_holds_does_not_grow() -> None:
     decoder = open_decoder("flac", 0, 0)
     held = []
-    for piece in decoder.accept(silence(900, "flac", "flac", 8000)):
+    for piece in decoder.decode(silence(900, "flac", "flac", 8000)):
         assert len(piece)
         held += [memory(pid) for pid in children()]
     decoder.close()

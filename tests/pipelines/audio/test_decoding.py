@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.audio.decoding import PIECE, AudioDecoder, Stepper, open_decoder
+from pipelines.audio.decoding import CHUNK_SAMPLES, AudioDecoder, open_decoder
 from pipelines.audio.recording import read_recording
 from pipelines.errors import AudioError
 from pipelines.formats import CONTAINERS
-from pipelines.types import SAMPLE_RATE, STEP, Samples
+from pipelines.types import SAMPLE_RATE, Samples
 from tests.fakes.children import children
 from tests.fakes.containers import ENCODERS, encoded, picture, pieces, silence, tone
 
@@ -42,7 +42,7 @@ def pcm(encoding: str, audio: Samples) -> bytes:
 def heard(decoder: AudioDecoder, chunks: Iterator[bytes] | list[bytes]) -> Samples:
     """All that comes out of a decoder, which is closed behind it."""
     try:
-        return np.concatenate([*(piece for chunk in chunks for piece in decoder.accept(chunk)), *decoder.flush()])
+        return np.concatenate([*(piece for chunk in chunks for piece in decoder.decode(chunk)), *decoder.flush()])
     finally:
         decoder.close()
 
@@ -150,10 +150,10 @@ def test_a_frame_that_holds_minutes_comes_in_pieces_and_is_the_same_as_in_small_
     data = silence(seconds, codec, ENCODERS[encoding][0], rate, **({"bit_rate": bit_rate} if bit_rate else {}))
     assert len(data) < 1 << 20
     decoder = open_decoder(encoding, 0, 0)
-    sizes = [len(piece) for piece in decoder.accept(data)]
+    sizes = [len(piece) for piece in decoder.decode(data)]
     sizes += [len(piece) for piece in decoder.flush()]
     decoder.close()
-    assert max(sizes) < 2 * PIECE
+    assert max(sizes) < 2 * CHUNK_SAMPLES
     assert abs(sum(sizes) - seconds * SAMPLE_RATE) < 0.2 * SAMPLE_RATE
     assert len(heard(open_decoder(encoding, 0, 0), pieces(data, [997]))) == sum(sizes)
 
@@ -164,18 +164,18 @@ def test_what_is_held_of_a_bomb_does_not_grow_with_it() -> None:
     decoder = open_decoder("flac", 0, 0)
     tracemalloc.start()
     try:
-        total = sum(map(len, decoder.accept(data)))
+        total = sum(map(len, decoder.decode(data)))
         held = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
         decoder.close()
     assert total > 1190 * SAMPLE_RATE
-    assert held < 4 * 4 * PIECE < 4 * total / 20  # what this process holds; test_decoder_process.py: the other
+    assert held < 4 * 4 * CHUNK_SAMPLES < 4 * total / 20  # what this process holds; test_decoder_process.py: the other
 
 
 def test_closing_in_the_middle_of_a_bomb_ends_its_decoder() -> None:
     decoder = open_decoder("flac", 0, 0)
-    assert len(next(decoder.accept(silence(300, "flac", "flac", 8000)))) >= PIECE
+    assert len(next(decoder.decode(silence(300, "flac", "flac", 8000)))) >= CHUNK_SAMPLES
     decoder.close()
     assert children() == []
 
@@ -229,7 +229,7 @@ def test_a_container_is_heard_while_it_arrives(encoding: str) -> None:
     sent, total, first = 0, 0, None
     for chunk in pieces(data, [len(data) // 80]):
         sent += len(chunk)
-        total += sum(map(len, decoder.accept(chunk)))
+        total += sum(map(len, decoder.decode(chunk)))
         if total and first is None:
             first = sent / len(data) * seconds
     decoder.close()
@@ -242,7 +242,7 @@ def test_a_container_is_heard_while_it_arrives(encoding: str) -> None:
 def test_text_instead_of_audio_is_refused_at_once(encoding: str) -> None:
     decoder = open_decoder(encoding, 0, 0)
     with pytest.raises(AudioError, match="first bytes are of another format"):
-        decoder.accept(b"Good morning, everybody.")
+        decoder.decode(b"Good morning, everybody.")
     decoder.close()
 
 
@@ -290,7 +290,7 @@ def test_closing_ends_the_decoder_at_any_moment_and_twice(encoding: str) -> None
     decoder = open_decoder(encoding, 0, 0)
     decoder.close()
     decoder = open_decoder(encoding, 0, 0)
-    list(decoder.accept(encoded(encoding)[:3000]))
+    list(decoder.decode(encoded(encoding)[:3000]))
     assert len(children()) == 1
     decoder.close()
     decoder.close()
@@ -303,40 +303,8 @@ def test_decoders_do_not_disturb_each_other() -> None:
     outs: list[list[Samples]] = [[], [], []]
     for chunk in pieces(data, [900]):
         for decoder, out in zip(decoders, outs, strict=True):
-            out.extend(decoder.accept(chunk))
+            out.extend(decoder.decode(chunk))
     for decoder, out in zip(decoders, outs, strict=True):
         out.extend(decoder.flush())
         decoder.close()
         np.testing.assert_array_equal(np.concatenate(out), np.concatenate(outs[0]))
-
-
-@given(st.lists(st.integers(0, 3 * STEP), max_size=12))
-@settings(deadline=None)
-def test_steps_are_exact_whatever_the_chunks_and_samples_in_are_samples_accounted_for(sizes: list[int]) -> None:
-    audio = np.arange(sum(sizes), dtype=np.float32)
-    stepper, steps, at = Stepper(), [], 0
-    for size in sizes:
-        steps += stepper(audio[at : at + size])
-        at += size
-        assert stepper.samples == at
-    steps += stepper.flush()
-    assert [step.index for step in steps] == list(range(len(steps)))
-    assert [step.start for step in steps] == [i * STEP for i in range(len(steps))]
-    assert all(len(step.audio) == STEP for step in steps[:-1])
-    np.testing.assert_array_equal(np.concatenate([np.zeros(0), *(step.audio for step in steps)]), audio)
-
-
-def test_a_step_comes_out_as_soon_as_it_is_full() -> None:
-    stepper = Stepper()
-    assert stepper(np.zeros(STEP - 1, np.float32)) == []
-    assert len(stepper(np.zeros(1, np.float32))) == 1
-    assert stepper.flush() == []
-
-
-def test_after_a_reset_counting_starts_anew() -> None:
-    stepper = Stepper()
-    stepper(np.zeros(STEP + 5, np.float32))
-    stepper.reset()
-    assert stepper.samples == 0
-    (step,) = stepper(np.zeros(STEP, np.float32))
-    assert (step.index, step.start) == (0, 0)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.audio.endpointing import CutOptions, Cutter
-from pipelines.audio.vad import FRAME, VoiceModel
-from pipelines.types import SAMPLE_RATE, Samples, Slice, Span, samples
+from pipelines.audio.endpointing import Endpointer, EndpointerOptions
+from pipelines.audio.vad import FRAME, VadModel
+from pipelines.types import SAMPLE_RATE, Samples, Span, Utterance, samples
 from tests.conftest import Sample
 
-PRE_ROLL = samples(CutOptions().pre_roll)
-TAIL = samples(CutOptions().tail)
+PRE_ROLL = samples(EndpointerOptions().pre_roll)
+TAIL = samples(EndpointerOptions().post_roll)
 MS = SAMPLE_RATE // 1000
 
 
@@ -47,9 +47,9 @@ def speech(*lengths: int) -> Samples:
     return np.concatenate([np.zeros(0, np.float32), *parts])
 
 
-def cut(audio: Samples, sizes: list[int] | None = None, options: CutOptions | None = None) -> list[Slice]:
+def cut(audio: Samples, sizes: list[int] | None = None, options: EndpointerOptions | None = None) -> list[Utterance]:
     """All slices of a recording that comes in chunks of such sizes."""
-    cutter, at, out = Cutter(FakeVoice(), options), 0, []
+    cutter, at, out = Endpointer(FakeVoice(), options), 0, []
     for size in cycle(sizes or [max(1, len(audio))]):
         if at >= len(audio):
             return [*out, *cutter.flush()]
@@ -58,7 +58,7 @@ def cut(audio: Samples, sizes: list[int] | None = None, options: CutOptions | No
     raise AssertionError
 
 
-def finals(slices: list[Slice]) -> list[Slice]:
+def finals(slices: list[Utterance]) -> list[Utterance]:
     """The slices that are cut."""
     return [piece for piece in slices if piece.final]
 
@@ -80,11 +80,11 @@ def test_one_burst_is_one_slice_with_some_silence_around_it() -> None:
     onset, end = 1000 * MS, 2000 * MS
     assert onset - PRE_ROLL - FRAME <= piece.span.start <= onset - PRE_ROLL + FRAME
     assert end + TAIL - FRAME <= piece.span.end <= end + TAIL + FRAME
-    assert (piece.index, piece.cut) == (0, "silence")
+    assert (piece.index, piece.end_reason) == (0, "silence")
 
 
 def test_a_slice_is_cut_as_soon_as_the_silence_has_lasted() -> None:
-    cutter = Cutter(FakeVoice())
+    cutter = Endpointer(FakeVoice())
     assert not finals(cutter(speech(0, 640, 380)))
     assert finals(cutter(speech(100)))
 
@@ -101,7 +101,7 @@ def test_a_short_pause_does_not_cut() -> None:
 
 @pytest.mark.parametrize(("voice", "pause", "pieces"), [(1500, 350, 1), (3000, 350, 2), (3000, 160, 1), (5000, 160, 2)])
 def test_the_longer_somebody_speaks_the_shorter_the_pause_that_cuts(voice: int, pause: int, pieces: int) -> None:
-    options = CutOptions(hurried=4.0)
+    options = EndpointerOptions(min_silence_from=4.0)
     assert len(finals(cut(speech(500, voice, pause, 1000, 1000), options=options))) == pieces
 
 
@@ -110,15 +110,15 @@ def test_from_three_seconds_on_any_pause_between_words_cuts(voice: int, pause: i
     assert len(finals(cut(speech(500, voice, pause, 1000, 1000)))) == pieces
 
 
-def contexts(pieces: list[Slice]) -> list[int]:
+def contexts(pieces: list[Utterance]) -> list[int]:
     """How many of the slices right before it each cut one comes with; insists that it is their audio."""
     done = finals(pieces)
     found = []
     for at, piece in enumerate(done):
-        start = piece.span.start - len(piece.before)
+        start = piece.span.start - len(piece.context)
         (first,) = [number for number in range(at + 1) if done[number].span.start == start]
         between = [np.zeros(0, np.float32), *(one.audio for one in done[first:at])]
-        assert np.array_equal(piece.before, np.concatenate(between))
+        assert np.array_equal(piece.context, np.concatenate(between))
         found.append(at - first)
     return found
 
@@ -131,34 +131,34 @@ def test_a_slice_comes_with_what_was_said_right_before_it() -> None:
 def test_a_slice_has_the_same_context_while_it_grows() -> None:
     pieces = cut(speech(500, 2500, 350, 1000, 1000))
     assert [piece.final for piece in pieces if piece.index == 1] == [False, False, True]
-    assert len({piece.before.tobytes() for piece in pieces if piece.index == 1}) == 1
+    assert len({piece.context.tobytes() for piece in pieces if piece.index == 1}) == 1
 
 
 @pytest.mark.parametrize(
     ("limits", "counts"),
     [
         ({}, [0, 1, 1, 1]),  # two of them are longer than 5 s
-        ({"context": 2.0}, [0, 0, 0, 0]),
-        ({"context": 6.0}, [0, 1, 2, 2]),
+        ({"max_context": 2.0}, [0, 0, 0, 0]),
+        ({"max_context": 6.0}, [0, 1, 2, 2]),
     ],
 )
 def test_context_is_bounded_and_made_of_whole_slices(limits: dict[str, float], counts: list[int]) -> None:
     talk = speech(500, 2500, 350, 2500, 350, 2500, 350, 2500, 1000)
-    assert contexts(cut(talk, options=CutOptions(**limits))) == counts
+    assert contexts(cut(talk, options=EndpointerOptions(**limits))) == counts
 
 
 def test_a_click_is_no_context() -> None:
     (_, click, after) = finals(cut(speech(500, 2500, 400, 64, 460, 1000, 1000)))
     assert len(click.audio) == 0
     assert after.span.start == click.span.end
-    assert len(after.before) == 0
+    assert len(after.context) == 0
 
 
 def test_context_is_the_same_for_chunks_of_any_size() -> None:
     talk = speech(500, 2500, 350, 2500, 350, 2500, 350, 2500, 1000)
     for sizes in ([100], [511, 513], [16000]):
-        assert [piece.before.tolist() for piece in finals(cut(talk, sizes))] == [
-            piece.before.tolist() for piece in finals(cut(talk))
+        assert [piece.context.tolist() for piece in finals(cut(talk, sizes))] == [
+            piece.context.tolist() for piece in finals(cut(talk))
         ]
 
 
@@ -219,7 +219,7 @@ def test_usual_chunk_sizes_change_nothing_in_over_long_speech(size: int) -> None
 
 def test_the_buffer_of_a_chunk_may_be_used_again() -> None:
     audio = speech(256, 768, 1024)
-    cutter, out, buffer = Cutter(FakeVoice()), [], np.zeros(1024, np.float32)
+    cutter, out, buffer = Endpointer(FakeVoice()), [], np.zeros(1024, np.float32)
     for at in range(0, len(audio), 1024):
         buffer[:] = audio[at : at + 1024]
         out += cutter(buffer)
@@ -244,7 +244,7 @@ def test_growing_results_come_at_the_interval_and_are_beginnings_of_the_cut_one(
 
 def test_a_longer_interval_gives_fewer_growing_results() -> None:
     audio = speech(1000, 6000, 1000)
-    assert len(cut(audio, options=CutOptions(partial_interval=2.0))) == 1 + 3
+    assert len(cut(audio, options=EndpointerOptions(partial_interval=2.0))) == 1 + 3
 
 
 @pytest.mark.parametrize("click", [20, 40, 60])
@@ -270,27 +270,27 @@ def test_the_shortest_voice_that_counts_is_kept() -> None:
 def test_flush_gives_what_is_still_open_and_no_sample_that_was_not_heard(missing: int) -> None:
     audio = speech(1000, 1000)[: 64000 - missing]
     piece = cut(audio)[-1]
-    assert (piece.final, piece.cut, piece.span.end) == (True, "end", len(audio))
+    assert (piece.final, piece.end_reason, piece.span.end) == (True, "end", len(audio))
 
 
 @given(st.integers(700, 1200), st.integers(0, 700), st.sampled_from([0.1, 0.15, 0.3]))
 @settings(deadline=None, max_examples=60)
 def test_no_slice_reaches_beyond_the_end_whenever_that_is(voice: int, silence: int, endpoint: float) -> None:
     audio = speech(300, voice, silence)[: len(speech(300, voice, silence)) - voice % 16]
-    for piece in cut(audio, options=CutOptions(endpoint_silence=endpoint)):
+    for piece in cut(audio, options=EndpointerOptions(endpoint_silence=endpoint)):
         assert piece.span.end <= len(audio)
         assert len(piece.audio) in (0, len(piece.span))
 
 
 def test_flush_after_silence_gives_nothing_more() -> None:
-    cutter = Cutter(FakeVoice())
+    cutter = Endpointer(FakeVoice())
     assert finals(cutter(speech(500, 500, 1000)))
     assert cutter.flush() == []
 
 
 def test_after_a_reset_the_same_audio_gives_the_same_slices() -> None:
     voice = FakeVoice()
-    cutter, audio = Cutter(voice), speech(300, 1000, 200, 600)
+    cutter, audio = Endpointer(voice), speech(300, 1000, 200, 600)
     first = [*cutter(audio), *cutter.flush()]
     resets = voice.resets
     cutter.reset()
@@ -300,7 +300,7 @@ def test_after_a_reset_the_same_audio_gives_the_same_slices() -> None:
 
 def test_each_frame_is_judged_once() -> None:
     voice = FakeVoice()
-    cutter = Cutter(voice)
+    cutter = Endpointer(voice)
     cutter(speech(0, 20_000, 1000))
     assert voice.frames == 21_000 * MS // FRAME
 
@@ -308,7 +308,7 @@ def test_each_frame_is_judged_once() -> None:
 def test_over_long_speech_loses_no_sample() -> None:
     audio = speech(500, 50_000, 1000)
     pieces = finals(cut(audio))
-    assert [piece.cut for piece in pieces] == ["length"] * (len(pieces) - 1) + ["silence"]
+    assert [piece.end_reason for piece in pieces] == ["length"] * (len(pieces) - 1) + ["silence"]
     assert len(pieces) >= 4
     assert all(one.span.end == other.span.start for one, other in pairwise(pieces))
     assert all(len(piece.audio) == len(piece.span) <= 15 * SAMPLE_RATE for piece in pieces)
@@ -355,21 +355,21 @@ def sentence(shift: int, closure: int = 0) -> tuple[Samples, list[Span]]:
 def test_over_long_speech_is_never_cut_inside_a_word_wherever_the_bound_falls(closure: int) -> None:
     for shift in range(0, 760, 10):
         audio, words = sentence(shift, closure)
-        first = finals(cut(audio, options=CutOptions(partial_interval=60, least_silence=0.4)))[0]
-        assert first.cut == "length"
+        first = finals(cut(audio, options=EndpointerOptions(partial_interval=60, min_silence=0.4)))[0]
+        assert first.end_reason == "length"
         assert 9 * SAMPLE_RATE - FRAME <= first.span.end <= 15 * SAMPLE_RATE
         inside = [word for word in words if word.start < first.span.end < word.end]
         assert not inside, f"shifted by {shift} ms: cut at {first.span.end} within {inside}"
 
 
 @pytest.fixture(scope="module")
-def model() -> VoiceModel:
+def model() -> VadModel:
     """The real voice activity model."""
-    return VoiceModel()
+    return VadModel()
 
 
-def test_the_speech_of_the_sample_is_inside_slices(model: VoiceModel, sample: Sample) -> None:
-    cutter = Cutter(model.stream())
+def test_the_speech_of_the_sample_is_inside_slices(model: VadModel, sample: Sample) -> None:
+    cutter = Endpointer(model.stream())
     audio = sample.samples()
     pieces = finals([*cutter(audio), *cutter.flush()])
     inside, spoken = np.zeros(len(audio), bool), np.zeros(len(audio), bool)
@@ -384,18 +384,18 @@ def test_the_speech_of_the_sample_is_inside_slices(model: VoiceModel, sample: Sa
 
 
 @pytest.mark.parametrize("loudness", [0.0, 0.003, 0.05, 0.3])
-def test_silence_and_noise_give_no_slice_with_the_real_voice(model: VoiceModel, loudness: float) -> None:
+def test_silence_and_noise_give_no_slice_with_the_real_voice(model: VadModel, loudness: float) -> None:
     noise = np.random.default_rng(5).normal(0, 1, 8 * SAMPLE_RATE).astype(np.float32)
-    cutter = Cutter(model.stream())
+    cutter = Endpointer(model.stream())
     pieces = [*cutter(np.clip(noise * loudness, -1, 1)), *cutter.flush()]
     assert not [piece for piece in pieces if len(piece.audio)]
 
 
-def test_the_real_voice_gives_the_same_slices_in_any_chunks(model: VoiceModel, sample: Sample) -> None:
+def test_the_real_voice_gives_the_same_slices_in_any_chunks(model: VadModel, sample: Sample) -> None:
     audio = sample.samples()[: 12 * SAMPLE_RATE]
     results = []
     for size in (320, 8000, 48000):
-        cutter, out = Cutter(model.stream()), []
+        cutter, out = Endpointer(model.stream()), []
         for at in range(0, len(audio), size):
             out += cutter(audio[at : at + size])
         results.append([*out, *cutter.flush()])

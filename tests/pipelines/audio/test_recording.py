@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.audio.recording import FORMATS, read_recording, recording_seconds
+from pipelines.audio.recording import DEMUXERS, read_recording, recording_seconds
 from pipelines.errors import AudioError
 from pipelines.formats import CONTAINERS
 from pipelines.types import SAMPLE_RATE
@@ -174,7 +174,7 @@ def test_what_names_other_files_or_addresses_opens_none_of_them(name: str, tmp_p
 def test_every_format_that_is_taken_is_one_of_this_ffmpeg_and_none_lists_others() -> None:
     import av
 
-    names = set(FORMATS.split(","))
+    names = set(DEMUXERS.split(","))
     assert names - {"m4a"} <= av.formats_available
     assert not names & {
         "concat",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.audio.resampling import Resampler, Unifier, to_mono
+from pipelines.audio.resampling import MonoResampler, Resampler, to_mono
 from pipelines.types import SAMPLE_RATE
 from tests.fakes.containers import tone
 
@@ -23,7 +23,7 @@ def test_one_broken_channel_does_not_silence_the_other() -> None:
 
 
 def test_what_a_resampler_holds_comes_out_when_the_rate_changes_and_at_the_end() -> None:
-    unify, out = Unifier(), []
+    unify, out = MonoResampler(), []
     for rate, channels in ((48_000, 2), (48_000, 1), (44_100, 3), (16_000, 1), (8000, 1)):
         out += unify(rate, channels, tone(rate, 1, channels).astype("<f4").tobytes())
     out += unify.flush()
@@ -33,8 +33,8 @@ def test_what_a_resampler_holds_comes_out_when_the_rate_changes_and_at_the_end()
 
 def test_the_cut_of_the_bytes_never_changes_the_samples() -> None:
     data, size = tone(44_100, 0.5, 3).astype("<f4").tobytes(), 3 * 4
-    whole = Unifier()
-    parts = Unifier()
+    whole = MonoResampler()
+    parts = MonoResampler()
     cut = [parts(44_100, 3, data[at : at + 100 * size]) for at in range(0, len(data), 100 * size)]
     np.testing.assert_array_equal(
         np.concatenate([*(piece for some in cut for piece in some), *parts.flush()]),

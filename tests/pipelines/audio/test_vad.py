@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from pipelines.audio import vad
-from pipelines.audio.vad import FRAME, SharedVoice, VoiceModel, VoiceStream, model_path
+from pipelines.audio.vad import FRAME, SharedVad, VadModel, VadStream, model_path
 from pipelines.errors import ModelCorrupt, ModelMissing
 from pipelines.types import SAMPLE_RATE, Samples
 from tests.conftest import Sample
 
 
 @pytest.fixture(scope="module")
-def model() -> VoiceModel:
+def model() -> VadModel:
     """The model of the installed package."""
-    return VoiceModel()
+    return VadModel()
 
 
-def probabilities(stream: VoiceStream, audio: Samples) -> list[float]:
+def probabilities(stream: VadStream, audio: Samples) -> list[float]:
     """Probability of each whole frame."""
     return [stream(audio[at : at + FRAME]) for at in range(0, len(audio) - FRAME + 1, FRAME)]
 
@@ -29,7 +29,7 @@ def test_a_frame_is_32_ms() -> None:
     assert FRAME * 1000 == 32 * SAMPLE_RATE
 
 
-def test_probabilities_are_high_in_speech_and_low_outside(model: VoiceModel, sample: Sample) -> None:
+def test_probabilities_are_high_in_speech_and_low_outside(model: VadModel, sample: Sample) -> None:
     heard = np.array(probabilities(model.stream(), sample.samples()[: 20 * SAMPLE_RATE]))
     assert ((heard >= 0) & (heard <= 1)).all()
     middles = (np.arange(len(heard)) + 0.5) * FRAME / SAMPLE_RATE
@@ -41,7 +41,7 @@ def test_probabilities_are_high_in_speech_and_low_outside(model: VoiceModel, sam
 
 
 @pytest.mark.parametrize("kind", ["silence", "white noise", "loud noise", "tone"])
-def test_what_is_no_speech_is_not_heard_as_speech(model: VoiceModel, kind: str) -> None:
+def test_what_is_no_speech_is_not_heard_as_speech(model: VadModel, kind: str) -> None:
     rng = np.random.default_rng(3)
     audio = {
         "silence": np.zeros(3 * SAMPLE_RATE),
@@ -52,7 +52,7 @@ def test_what_is_no_speech_is_not_heard_as_speech(model: VoiceModel, kind: str) 
     assert np.mean(np.array(probabilities(model.stream(), audio.astype(np.float32))) > 0.5) < 0.05
 
 
-def test_streams_have_states_of_their_own(model: VoiceModel, sample: Sample) -> None:
+def test_streams_have_states_of_their_own(model: VadModel, sample: Sample) -> None:
     audio = sample.samples()[: 3 * SAMPLE_RATE]
     alone = probabilities(model.stream(), audio)
     one, other = model.stream(), model.stream()
@@ -63,7 +63,7 @@ def test_streams_have_states_of_their_own(model: VoiceModel, sample: Sample) -> 
     assert mixed == alone
 
 
-def test_after_a_reset_the_same_audio_is_heard_alike(model: VoiceModel, sample: Sample) -> None:
+def test_after_a_reset_the_same_audio_is_heard_alike(model: VadModel, sample: Sample) -> None:
     audio = sample.samples()[: 2 * SAMPLE_RATE]
     stream = model.stream()
     first = probabilities(stream, audio)
@@ -71,7 +71,7 @@ def test_after_a_reset_the_same_audio_is_heard_alike(model: VoiceModel, sample: 
     assert probabilities(stream, audio) == first
 
 
-def test_the_frame_is_not_changed(model: VoiceModel) -> None:
+def test_the_frame_is_not_changed(model: VadModel) -> None:
     frame = np.full(FRAME, 0.25, np.float32)
     model.stream()(frame)
     assert (frame == 0.25).all()
@@ -97,14 +97,14 @@ def test_a_missing_file_is_reported_with_what_to_do(monkeypatch: pytest.MonkeyPa
 def test_a_damaged_file_is_reported_with_its_path(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "voice.onnx").write_bytes(content)
     with pytest.raises(ModelCorrupt, match=r"voice\.onnx is not a voice activity model"):
-        VoiceModel(tmp_path / "voice.onnx")
+        VadModel(tmp_path / "voice.onnx")
 
 
 def test_a_file_that_was_cut_short_is_refused_when_it_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "cut.onnx"
     path.write_bytes(model_path().read_bytes()[:100_000])
     with pytest.raises(ModelCorrupt):
-        VoiceModel(path)
+        VadModel(path)
 
 
 def test_listeners_share_what_is_judged_once() -> None:
@@ -114,8 +114,8 @@ def test_listeners_share_what_is_judged_once() -> None:
         judged.append(float(frame[0]))
         return float(frame[0])
 
-    shared = SharedVoice(judge)
-    first, second = shared.listener(), shared.listener()
+    shared = SharedVad(judge)
+    first, second = shared.reader(), shared.reader()
     frames = [np.full(FRAME, n / 100, np.float32) for n in range(60)]
     heard = [first(frame) for frame in frames[:40]]
     assert [second(frame) for frame in frames] == judged == [float(frame[0]) for frame in frames]
@@ -123,10 +123,10 @@ def test_listeners_share_what_is_judged_once() -> None:
 
 
 def test_a_listener_that_stops_asking_costs_a_bounded_amount() -> None:
-    shared = SharedVoice(lambda frame: 0.0)
-    lost, steady = shared.listener(), shared.listener()
+    shared = SharedVad(lambda frame: 0.0)
+    lost, steady = shared.reader(), shared.reader()
     frame = np.zeros(FRAME, np.float32)
-    for _ in range(SharedVoice.MOST + 1):
+    for _ in range(SharedVad.MAX_LAG + 1):
         steady(frame)
     with pytest.raises(IndexError):
         lost(frame)

@@ -14,9 +14,11 @@ from pipelines.diarization.clustering import (
     Vectors,
     assign,
     centroids,
+    cluster_speakers,
+    distance_to_mixture,
+    drop_mixtures,
     evidence,
-    find_voices,
-    from_mixture,
+    keep_largest,
     preset,
     unit,
 )
@@ -45,7 +47,7 @@ def labels_of(*parts: Vectors, clean: float | list[float] = 2.0, min_speech: flo
     vectors = np.concatenate(parts)
     seconds = np.repeat(np.broadcast_to(clean, len(parts)), [len(part) for part in parts]).astype(np.float64)
     thresholds = Thresholds(**{"window_threshold": 0.1, "merge_threshold": 0.2, "match_threshold": 0.3, **changed})
-    return find_voices(vectors, seconds, seconds, thresholds, min_speech)[0]
+    return cluster_speakers(vectors, seconds, seconds, thresholds, min_speech)[0]
 
 
 def test_two_voices_far_apart_are_two_clusters() -> None:
@@ -92,7 +94,7 @@ def test_scatter_excuses_a_distance_of_short_evidence_only() -> None:
 
 
 def test_no_vectors_have_no_labels() -> None:
-    labels, centers = find_voices(np.zeros((0, WIDTH), np.float32), np.zeros(0), np.zeros(0), PLAIN, 1.5)
+    labels, centers = cluster_speakers(np.zeros((0, WIDTH), np.float32), np.zeros(0), np.zeros(0), PLAIN, 1.5)
     assert labels.shape == (0,)
     assert centers.shape == (0, WIDTH)
 
@@ -103,7 +105,7 @@ def test_well_separated_voices_are_found_in_any_order(seed: int) -> None:
     order = random.integers(0, 5, random.integers(1, 40)).tolist()
     vectors = np.concatenate([around(voice(number), 1, 0.01, seed + at) for at, number in enumerate(order)])
     seconds = np.full(len(order), 2.0)
-    labels, _ = find_voices(vectors, seconds, seconds, PLAIN, 1.5)
+    labels, _ = cluster_speakers(vectors, seconds, seconds, PLAIN, 1.5)
     first = {number: at for at, number in enumerate(dict.fromkeys(order))}
     assert labels.tolist() == [first[number] for number in order]
 
@@ -170,16 +172,39 @@ def test_pairs_are_one_to_one_and_of_least_distance_in_all() -> None:
 def test_a_mixture_of_two_voices_is_no_distance_away_from_them(share: float) -> None:
     first, second = voice(0), voice(0, 1, 0.4)
     mixed = unit(first * np.float32(1 - share) + second * np.float32(share))
-    assert from_mixture(mixed, first, second) == pytest.approx(0.0, abs=1e-6)
+    assert distance_to_mixture(mixed, first, second) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_what_two_voices_do_not_explain_is_the_distance_from_their_mixture() -> None:
     third = unit(voice(0) + voice(1) + voice(2))
-    assert from_mixture(third, voice(0), voice(1)) == pytest.approx(1 - (2 / 3) ** 0.5, abs=1e-6)
-    assert from_mixture(voice(2), voice(0), voice(1)) == pytest.approx(1.0)
+    assert distance_to_mixture(third, voice(0), voice(1)) == pytest.approx(1 - (2 / 3) ** 0.5, abs=1e-6)
+    assert distance_to_mixture(voice(2), voice(0), voice(1)) == pytest.approx(1.0)
 
 
 def test_what_lies_behind_one_of_two_voices_is_as_far_from_their_mixture_as_from_that_one() -> None:
     beyond = unit(voice(0) - voice(1) * np.float32(0.3))
-    assert from_mixture(beyond, voice(0), voice(1)) == pytest.approx(1 - float(beyond @ voice(0)), abs=1e-6)
-    assert from_mixture(beyond, voice(0), voice(0)) == pytest.approx(1 - float(beyond @ voice(0)), abs=1e-6)
+    assert distance_to_mixture(beyond, voice(0), voice(1)) == pytest.approx(1 - float(beyond @ voice(0)), abs=1e-6)
+    assert distance_to_mixture(beyond, voice(0), voice(0)) == pytest.approx(1 - float(beyond @ voice(0)), abs=1e-6)
+
+
+def test_of_too_many_clusters_the_largest_are_kept_and_the_others_are_nobody() -> None:
+    labels = np.array([0, 1, 2, 2, -1])
+    seconds = np.array([5.0, 1.0, 2.0, 2.0, 9.0])
+    assert keep_largest(labels, seconds, 2).tolist() == [0, -1, 1, 1, -1]
+    assert keep_largest(labels, seconds, 3).tolist() == labels.tolist()
+
+
+def test_a_cluster_between_two_speakers_that_was_given_to_both_goes() -> None:
+    first, second = voice(0), voice(1)
+    centers = np.stack([first, unit(first + second), second])
+    labels, both = np.array([0, 1, 2, -1]), np.array([[9.0, 0.0], [2.0, 1.0], [0.0, 9.0]])
+    assert drop_mixtures(labels, centers, both, 0.1).tolist() == [0, -1, 1, -1]
+    mostly_one = np.array([[9.0, 0.0], [2.0, 0.1], [0.0, 9.0]])
+    assert drop_mixtures(labels, centers, mostly_one, 0.1).tolist() == labels.tolist()
+    elsewhere = np.stack([first, voice(2), second])
+    assert drop_mixtures(labels, elsewhere, both, 0.1).tolist() == labels.tolist()
+
+
+def test_without_known_speakers_no_cluster_is_a_mixture() -> None:
+    labels = np.array([0, 1])
+    assert drop_mixtures(labels, np.stack([voice(0), voice(1)]), np.zeros((2, 1)), 0.1).tolist() == [0, 1]

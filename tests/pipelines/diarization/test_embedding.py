@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.diarization.embedding import PIECES, embed_with_ge2e, embed_with_pyannote, pieces_with_ge2e
+from pipelines.diarization.embedding import PIECES, embed_with_ge2e, ge2e_embedder, pyannote_embedder
 from pipelines.diarization.ge2e import VoiceEncoder
 from pipelines.types import SAMPLE_RATE, WINDOW
 from tests.conftest import Sample
@@ -26,7 +26,7 @@ def untrained() -> VoiceEncoder:
 @pytest.fixture(scope="module")
 def trained() -> VoiceEncoder:
     from pipelines.models.checkpoints import build_ge2e
-    from pipelines.models.loading import EMBEDDING, require
+    from pipelines.models.pinned_files import EMBEDDING, require
 
     return build_ge2e(require(EMBEDDING))
 
@@ -106,18 +106,18 @@ class FakePyannote(torch.nn.Module):
 
 def test_pyannote_models_are_asked_once_for_each_voice_that_speaks() -> None:
     audio, alone = noise(3) + 0.2, masks(3, **SPOKEN)
-    vectors = embed_with_pyannote(FakePyannote())(audio, alone)
+    vectors = pyannote_embedder(FakePyannote())(audio, alone)
     assert vectors.shape == (3, VOICES, 2)
     heard = alone.any(dim=1).numpy()
     assert np.array_equal(np.isfinite(vectors).all(axis=2), heard)
     assert np.linalg.norm(vectors[heard], axis=1) == pytest.approx(1, abs=1e-5)
-    singly = [embed_with_pyannote(FakePyannote())(audio[at : at + 1], alone[at : at + 1]) for at in (0, 2)]
+    singly = [pyannote_embedder(FakePyannote())(audio[at : at + 1], alone[at : at + 1]) for at in (0, 2)]
     assert np.allclose(vectors[[0, 2]], np.concatenate(singly), atol=1e-5, equal_nan=True)
 
 
 @pytest.mark.parametrize("kind", ["ge2e", "pyannote"])
 def test_windows_in_which_nobody_is_alone_are_all_gaps(untrained: VoiceEncoder, kind: str) -> None:
-    embed: Any = embed_with_ge2e(untrained) if kind == "ge2e" else embed_with_pyannote(FakePyannote())
+    embed: Any = embed_with_ge2e(untrained) if kind == "ge2e" else pyannote_embedder(FakePyannote())
     vectors = embed(noise(2), masks(2))
     assert vectors.shape[:2] == (2, VOICES)
     assert np.isnan(vectors).all()
@@ -138,7 +138,7 @@ def test_voices_of_the_sample_are_nearer_to_themselves_than_to_each_other(
 
 
 def test_an_embedding_is_the_mean_of_its_pieces(untrained: VoiceEncoder) -> None:
-    vectors, pieces, middles = pieces_with_ge2e(untrained)(noise(2), masks(2, b0v0=(0.0, 5.0), b1v1=(1.0, 4.0)))
+    vectors, pieces, middles = ge2e_embedder(untrained)(noise(2), masks(2, b0v0=(0.0, 5.0), b1v1=(1.0, 4.0)))
     assert pieces.shape == (2, VOICES, PIECES, untrained.dimension)
     for at, voice, count in ((0, 0, PIECES), (1, 1, 3)):
         assert (middles[at, voice] >= 0).tolist() == [True] * count + [False] * (PIECES - count)
@@ -149,7 +149,7 @@ def test_an_embedding_is_the_mean_of_its_pieces(untrained: VoiceEncoder) -> None
 
 def test_pieces_lie_where_the_voice_speaks(untrained: VoiceEncoder) -> None:
     alone = masks(1, b0v0=(1.0, 4.0))
-    _, _, middles = pieces_with_ge2e(untrained)(noise(1), alone)
+    _, _, middles = ge2e_embedder(untrained)(noise(1), alone)
     found = [at for at in middles[0, 0].tolist() if at >= 0]
     assert found == sorted(found)
     seconds = [at * 5 / alone.shape[1] for at in found]
@@ -158,7 +158,7 @@ def test_pieces_lie_where_the_voice_speaks(untrained: VoiceEncoder) -> None:
 
 def test_speech_of_less_than_a_cut_is_one_piece_in_its_middle(untrained: VoiceEncoder) -> None:
     alone = masks(1, b0v0=(2.0, 3.0))
-    _, _, middles = pieces_with_ge2e(untrained)(noise(1), alone)
+    _, _, middles = ge2e_embedder(untrained)(noise(1), alone)
     assert (middles[0, 0] >= 0).sum() == 1
     assert middles[0, 0, 0] * 5 / alone.shape[1] == pytest.approx(2.5, abs=0.1)
 
@@ -178,7 +178,7 @@ def other_device(monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize("kind", ["ge2e", "pyannote"])
 def test_a_model_on_another_device_is_given_what_it_needs_there(other_device: str, kind: str) -> None:
     model = (VoiceEncoder() if kind == "ge2e" else FakePyannote()).to(other_device)
-    embed: Any = embed_with_ge2e(model) if kind == "ge2e" else embed_with_pyannote(model)
+    embed: Any = embed_with_ge2e(model) if kind == "ge2e" else pyannote_embedder(model)
     alone = masks(3, **SPOKEN)
     vectors = embed(noise(3), alone)
     assert np.array_equal(np.isfinite(vectors).all(axis=2), alone.any(dim=1).numpy())

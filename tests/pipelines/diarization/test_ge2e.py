@@ -15,7 +15,7 @@ from pipelines.diarization.ge2e import (
     mel_filters,
     partial_starts,
 )
-from pipelines.models.loading import EMBEDDING, require
+from pipelines.models.pinned_files import EMBEDDING, require
 from pipelines.types import SAMPLE_RATE
 from tests.conftest import Sample
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipelines.diarization.pauses import DROP, LEAST, LONGEST, SIDE, clear_pauses, level
-from pipelines.types import VOICE_FRAME
+from pipelines.types import VAD_FRAME
 
 
-def found(*stretches: tuple[int, float, float]) -> list[int]:
+def found(*active_runs: tuple[int, float, float]) -> list[int]:
     """The frames of pauses in stretches of (frames, voice probability, decibels)."""
-    parts = [np.tile([voice, loudness], (count, 1)) for count, voice, loudness in stretches]
+    parts = [np.tile([voice, loudness], (count, 1)) for count, voice, loudness in active_runs]
     whole: NDArray[np.float64] = np.concatenate(parts)
     return np.flatnonzero(clear_pauses(whole[:, 0], whole[:, 1])).tolist()
 
@@ -72,5 +72,5 @@ def test_no_frame_with_a_voice_is_ever_in_a_pause(frames: list[tuple[float, floa
 
 
 def test_the_level_of_silence_is_finite_and_that_of_full_scale_zero() -> None:
-    assert level(np.zeros(VOICE_FRAME, np.float32)) == pytest.approx(-100.0)
-    assert level(np.ones(VOICE_FRAME, np.float32)) == pytest.approx(0.0)
+    assert level(np.zeros(VAD_FRAME, np.float32)) == pytest.approx(-100.0)
+    assert level(np.ones(VAD_FRAME, np.float32)) == pytest.approx(0.0)

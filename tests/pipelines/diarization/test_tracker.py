@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
-from pipelines.stream.merge import replace_turns
+from pipelines.turns import replace_turns
 from pipelines.types import (
     SAMPLE_RATE,
     STEP,
     UNKNOWN,
     WINDOW,
-    LocalVoices,
+    LocalSpeakers,
     Span,
     Speaker,
     Turn,
@@ -54,7 +54,7 @@ ANN, BEN, CARL = voice(0), voice(1), voice(2)
 VOICE_OF = {"ann": ANN, "ben": BEN, "carl": CARL}
 
 
-def windows(script: Sequence[Said], length: float, sound: dict[str, Vector] | None = None) -> list[LocalVoices]:
+def windows(script: Sequence[Said], length: float, sound: dict[str, Vector] | None = None) -> list[LocalSpeakers]:
     """What the models would hear, in every window, those of the flush too: voices in no particular order.
 
     The scatter of a window's embedding is small and the same every time.
@@ -63,7 +63,7 @@ def windows(script: Sequence[Said], length: float, sound: dict[str, Vector] | No
     return [heard(script, index, sound or VOICE_OF) for index in range(steps + 9)]
 
 
-def heard(script: Sequence[Said], index: int, sound: dict[str, Vector]) -> LocalVoices:
+def heard(script: Sequence[Said], index: int, sound: dict[str, Vector]) -> LocalSpeakers:
     """One window of the script."""
     random = np.random.default_rng(index)
     start = (index + 1) * STEP - WINDOW
@@ -82,7 +82,7 @@ def heard(script: Sequence[Said], index: int, sound: dict[str, Vector]) -> Local
         if clean[place] >= 0.5:
             vector = sound[name] + random.normal(0, 0.01, WIDTH).astype(np.float32)
             embeddings[place] = vector / np.linalg.norm(vector)
-    return LocalVoices(index, start, (on * 255).astype(np.uint8), embeddings, clean)
+    return LocalSpeakers(index, start, (on * 255).astype(np.uint8), embeddings, clean)
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Told:
     """What a meeting knows after listening to a tracker."""
 
     speakers: dict[str, Speaker] = field(default_factory=dict)
-    turns: tuple[Turn, ...] = ()
+    turns: list[Turn] = field(default_factory=list)
     revisions: list[TurnsRevised] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     """Ids in the order in which they were announced"""
@@ -116,7 +116,7 @@ def tracker(**options: object) -> SpeakerTracker:
     return SpeakerTracker(SpeakerOptions(**settings))  # type: ignore[arg-type]
 
 
-def listen(heard: Iterable[LocalVoices], *, flush: bool = True, **options: object) -> Told:
+def listen(heard: Iterable[LocalSpeakers], *, flush: bool = True, **options: object) -> Told:
     """Everything a tracker says about these windows."""
     told, follower = Told(), tracker(**options)
     for local in heard:
@@ -274,7 +274,7 @@ def test_two_speakers_that_turn_out_to_be_one_are_merged() -> None:
 
 
 def test_speakers_are_merged_in_what_can_no_longer_be_labelled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.diarization.tracker.REMEMBERED", 50)
+    monkeypatch.setattr("pipelines.diarization.tracker.MAX_WINDOWS", 50)
     far = between(ANN, BEN, 0.5)
     sound = {f"ann{n}": between(ANN, far, n / 6) for n in range(7)}
     order = [0, 6, 3, 2, 4, 1, 5, 3, 2, 4, 1, 5, 3]
@@ -287,7 +287,7 @@ def test_speakers_are_merged_in_what_can_no_longer_be_labelled_anew(monkeypatch:
 
 
 def test_a_speaker_of_long_ago_keeps_the_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.diarization.tracker.REMEMBERED", 50)
+    monkeypatch.setattr("pipelines.diarization.tracker.MAX_WINDOWS", 50)
     script: list[Said] = [("ann", 1.0, 9.0), ("ben", 10.0, 80.0), ("carl", 81.0, 90.0), ("ann", 91.0, 99.0)]
     told = listen(windows(script, 100))
     assert told.at(4.0) == told.at(95.0) == {"spk1"}
@@ -322,7 +322,7 @@ def test_the_end_gives_the_last_word_on_everything() -> None:
     last = told.revisions[-1]
     assert last.reason == "refine"
     assert last.span == Span(0, 80 * STEP + 9 * STEP)
-    assert last.turns == told.turns
+    assert list(last.turns) == told.turns
     assert [revision.reason for revision in told.revisions].count("refine") == 1
 
 
@@ -364,18 +364,6 @@ def test_the_same_windows_give_the_same_answers() -> None:
     assert listen(windows(DIALOGUE, 40)) == listen(windows(DIALOGUE, 40))
 
 
-def test_a_reset_forgets_everything() -> None:
-    follower, told = tracker(), Told()
-    for local in windows([("carl", 0.0, 20.0)], 20):
-        follower(local)
-    follower.reset()
-    assert follower.flush() == []
-    for local in windows(DIALOGUE, 40):
-        told.hear(follower(local))
-    told.hear(follower.flush())
-    assert told == listen(windows(DIALOGUE, 40))
-
-
 def test_a_missing_window_is_bridged() -> None:
     told = listen(local for local in windows(DIALOGUE, 40) if local.index not in (4, 30, 31))
     assert_covers(told.turns, DIALOGUE, {"ann": "spk1", "ben": "spk2"}, slack=0.6)
@@ -384,7 +372,7 @@ def test_a_missing_window_is_bridged() -> None:
 def test_silence_has_no_speakers() -> None:
     told = listen(windows([], 12))
     assert told.names == []
-    assert told.turns == ()
+    assert told.turns == []
 
 
 def test_no_windows_have_no_last_word() -> None:
@@ -405,7 +393,7 @@ def test_with_every_second_window_left_out_the_same_voices_are_told_apart(first:
     assert_covers(told.turns, DIALOGUE, ids, slack=0.6)
 
 
-def taken_for_one(script: Sequence[Said], length: float, *, pieces: bool) -> list[LocalVoices]:
+def taken_for_one(script: Sequence[Said], length: float, *, pieces: bool) -> list[LocalSpeakers]:
     """What the models hear where the segmentation model takes everybody for one voice."""
     found = []
     for local in windows(script, length):
@@ -426,8 +414,8 @@ def taken_for_one(script: Sequence[Said], length: float, *, pieces: bool) -> lis
             embeddings[0], clean[0] = mean / np.linalg.norm(mean), len(spoken) * FRAME
         activity = np.zeros((FRAMES, VOICES), np.uint8)
         activity[spoken, 0] = 255
-        plain = LocalVoices(local.index, local.start, activity, embeddings, clean)
-        found.append(replace(plain, pieces=sounds, middles=middles) if pieces else plain)
+        plain = LocalSpeakers(local.index, local.start, activity, embeddings, clean)
+        found.append(replace(plain, subsegments=sounds, subsegment_middles=middles) if pieces else plain)
     return found
 
 
@@ -446,13 +434,3 @@ def test_two_people_whom_the_segmentation_takes_for_one_are_told_apart_by_pieces
     assert told.at(3.0) != told.at(7.0)
     assert wrong(told) < 0.15
     assert wrong(told) < wrong(listen(taken_for_one(EXCHANGE, 58, pieces=False))) / 2
-
-
-def test_what_is_clustered_as_one_is_bounded_in_time_whatever_the_hop() -> None:
-    long: list[Said] = [("ann", 0.0, 60.0)]
-    for hop in (1, 2):
-        follower = tracker(pool=10)
-        for local in windows(long, 60)[::hop]:
-            follower(local)
-        lengths = [len(sample.where) * hop for sample in follower._samples]
-        assert max(lengths) <= 10

@@ -8,45 +8,40 @@ from dataclasses import replace
 import pytest
 
 from pipelines.engine import capacity
-from pipelines.engine.capacity import FULL, REST, SPOKEN, Pace, calibrate, candidates, choose_threads
+from pipelines.engine.capacity import (
+    OTHER_CPU,
+    PLANNED_LOAD,
+    SPEECH_SHARE,
+    Throughput,
+    calibrate,
+    choose_threads,
+    thread_candidates,
+)
 
-PACE = Pace(reading=0.05, window=0.03, together=0.02, cores=2)
+PACE = Throughput(speech=0.05, window=0.03, batched_window=0.02, cores=2)
 
 
 def test_a_machine_carries_what_its_slower_worker_does() -> None:
-    assert replace(PACE, cores=64).capacity == int(FULL / 0.045)
-    assert replace(PACE, cores=64, together=0.1).capacity == int(FULL / 0.1)
+    assert replace(PACE, cores=64).capacity == int(PLANNED_LOAD / 0.045)
+    assert replace(PACE, cores=64, batched_window=0.1).capacity == int(PLANNED_LOAD / 0.1)
 
 
 def test_few_cores_carry_fewer_meetings_than_their_workers_could() -> None:
-    assert PACE.capacity == int(FULL * 2 / (REST + 0.045 + 0.02))
-    assert replace(PACE, cores=1).capacity == int(FULL / (REST + 0.045 + 0.02))
+    assert PACE.capacity == int(PLANNED_LOAD * 2 / (OTHER_CPU + 0.045 + 0.02))
+    assert replace(PACE, cores=1).capacity == int(PLANNED_LOAD / (OTHER_CPU + 0.045 + 0.02))
 
 
 def test_a_gpu_leaves_the_cores_to_the_rest() -> None:
-    assert replace(PACE, on_gpu=True).capacity == int(FULL / 0.045)
+    assert replace(PACE, windows_on_gpu=True).capacity == int(PLANNED_LOAD / 0.045)
 
 
 def test_the_slowest_machine_carries_one_meeting() -> None:
-    assert replace(PACE, reading=9.0).capacity == 1
-
-
-def test_a_pace_is_told_with_what_it_means() -> None:
-    assert PACE.as_dict() == {
-        "reading": 0.05,
-        "window": 0.03,
-        "together": 0.02,
-        "cores": 2,
-        "on_gpu": False,
-        "threads": 1,
-        "reads_on_gpu": False,
-        "capacity": PACE.capacity,
-    }
+    assert replace(PACE, speech=9.0).capacity == 1
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, [1]), (2, [1]), (4, [1, 2]), (64, [1, 2, 4, 8])])
 def test_each_of_two_workers_may_have_half_of_the_cores(cores: int, threads: list[int]) -> None:
-    assert candidates(cores) == threads
+    assert thread_candidates(cores) == threads
 
 
 @pytest.mark.parametrize(
@@ -82,6 +77,6 @@ def test_with_one_candidate_it_is_used_and_nothing_is_done() -> None:
 
 
 def test_a_recogniser_beside_a_gpu_takes_the_cores() -> None:
-    voices_only = replace(PACE, reading=0.2, cores=1, on_gpu=True)
-    assert voices_only.capacity == int(FULL / (REST + 0.2 * SPOKEN))
-    assert replace(voices_only, reads_on_gpu=True).capacity == int(FULL / (0.2 * SPOKEN))
+    voices_only = replace(PACE, speech=0.2, cores=1, windows_on_gpu=True)
+    assert voices_only.capacity == int(PLANNED_LOAD / (OTHER_CPU + 0.2 * SPEECH_SHARE))
+    assert replace(voices_only, speech_on_gpu=True).capacity == int(PLANNED_LOAD / (0.2 * SPEECH_SHARE))

@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.asr.recogniser import Heard, HeardWord, Request
+from pipelines.asr.recogniser import RecognisedWord, RecognitionRequest, RecognitionResult
 from pipelines.diarization.clustering import Thresholds
-from pipelines.engine.engine import Engine, read_believably
-from pipelines.engine.load_shedding import Thinning
+from pipelines.engine.engine import Engine, recognise_plausibly
+from pipelines.engine.load_shedding import Shedding
 from pipelines.errors import BlockError, MeetingError
-from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalVoices, Samples, Slice, Span, Window
+from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalSpeakers, Samples, Span, Utterance, Window
 
 PATIENCE = 60
 """Seconds after which a test gives up waiting for a thread"""
 
 
-def heard(text: str, **measures: float) -> Heard:
+def heard(text: str, **measures: float) -> RecognitionResult:
     """Words a fifth of a second apart."""
-    words = [HeardWord(word, i * 3200, i * 3200 + 3000) for i, word in enumerate(text.split())]
-    return Heard(tuple(words), "en", **measures)
+    words = [RecognisedWord(word, i * 3200, i * 3200 + 3000) for i, word in enumerate(text.split())]
+    return RecognitionResult(tuple(words), "en", **measures)
 
 
 class FakeRecogniser:
@@ -34,7 +34,7 @@ class FakeRecogniser:
     name = "fake"
     languages: tuple[str, ...] | None = None
 
-    def __init__(self, *answers: Heard | Exception | Callable[[], Heard]) -> None:
+    def __init__(self, *answers: RecognitionResult | Exception | Callable[[], RecognitionResult]) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[int, str | None, tuple[str, ...], bool]] = []
         self.prompts: list[str | None] = []
@@ -48,14 +48,14 @@ class FakeRecogniser:
         hotwords: Sequence[str] = (),
         partial: bool = False,
         draft: object = None,
-    ) -> Heard:
+    ) -> RecognitionResult:
         """The next answer."""
         self.asked.append((len(audio), language, tuple(hotwords), partial))
         self.prompts.append(prompt)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, Heard) else answer()
+        return answer if isinstance(answer, RecognitionResult) else answer()
 
 
 class FakeVoiceModel:
@@ -66,11 +66,11 @@ class FakeVoiceModel:
         return object()
 
 
-def find(windows: list[Window]) -> list[LocalVoices]:
+def find(windows: list[Window]) -> list[LocalSpeakers]:
     """Nobody, three times over; fails on window 13."""
     assert windows[0].index != 13, "unlucky"
     nobody = np.zeros((293, 3), np.uint8), np.full((3, 2), np.nan, np.float32), np.zeros(3)
-    return [LocalVoices(window.index, window.start, *nobody) for window in windows]
+    return [LocalSpeakers(window.index, window.start, *nobody) for window in windows]
 
 
 class Held:
@@ -79,14 +79,14 @@ class Held:
     def __init__(self, engine: Engine, recogniser: FakeRecogniser) -> None:
         self._begun, self._open = threading.Event(), threading.Event()
         recogniser.answers.insert(0, self._answer)
-        self.future = engine.read(piece(0, True), "somebody else")
+        self.future = engine.recognise(piece(0, True), "somebody else")
         assert self._begun.wait(PATIENCE)
         recogniser.asked.clear()
 
-    def _answer(self) -> Heard:
+    def _answer(self) -> RecognitionResult:
         self._begun.set()
         assert self._open.wait(PATIENCE)
-        return Heard()
+        return RecognitionResult()
 
     def open(self) -> None:
         """Let the reading end."""
@@ -105,17 +105,17 @@ def engine(recogniser: FakeRecogniser) -> Iterator[Engine]:
     engine.close()
 
 
-def piece(index: int, final: bool, length: int = SAMPLE_RATE) -> Slice:
+def piece(index: int, final: bool, length: int = SAMPLE_RATE) -> Utterance:
     """A slice of so many samples."""
-    return Slice(index, Span(0, length), np.zeros(length, np.float32), final)
+    return Utterance(index, Span(0, length), np.zeros(length, np.float32), final)
 
 
 def test_final_slices_are_read_before_growing_ones(engine: Engine, recogniser: FakeRecogniser) -> None:
     gate = Held(engine, recogniser)
     recogniser.answers = [heard(f"answer {n}") for n in range(4)]
-    futures = [engine.read(piece(n, final), "me") for n, final in enumerate([False, True, False, True])]
+    futures = [engine.recognise(piece(n, final), "me") for n, final in enumerate([False, True, False, True])]
     gate.open()
-    texts = [(future.result(PATIENCE) or Heard()).text for future in futures]
+    texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in futures]
     assert texts == ["answer 2", "answer 0", "answer 3", "answer 1"]
     assert [partial for *_, partial in recogniser.asked] == [False, False, True, True]
 
@@ -125,57 +125,57 @@ def test_a_growing_slice_is_overtaken_by_its_longer_self_and_by_nobody_else(
 ) -> None:
     gate = Held(engine, recogniser)
     recogniser.answers = [heard("final"), heard("mine"), heard("yours")]
-    short, mine = (engine.read(piece(7, False, length), "me") for length in (8000, 16000))
-    yours = engine.read(piece(7, False), "you")
-    grown, final = engine.read(piece(8, False), "me"), engine.read(piece(8, True), "me")
+    short, mine = (engine.recognise(piece(7, False, length), "me") for length in (8000, 16000))
+    yours = engine.recognise(piece(7, False), "you")
+    grown, final = engine.recognise(piece(8, False), "me"), engine.recognise(piece(8, True), "me")
     assert short.result(0) is None
     assert grown.result(0) is None
     gate.open()
-    texts = [(future.result(PATIENCE) or Heard()).text for future in (final, mine, yours)]
+    texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in (final, mine, yours)]
     assert texts == ["final", "mine", "yours"]
-    assert engine.speech.dropped == 2
+    assert engine.speech_queue.superseded == 2
 
 
 def test_language_and_hotwords_reach_the_recogniser(engine: Engine, recogniser: FakeRecogniser) -> None:
     recogniser.answers = [heard("gut")]
-    engine.read(piece(0, True, 3200), "me", "de", ("Zebra",)).result(PATIENCE)
+    engine.recognise(piece(0, True, 3200), "me", "de", ("Zebra",)).result(PATIENCE)
     assert recogniser.asked == [(3200, "de", ("Zebra",), False)]
 
 
 def test_the_last_final_text_is_the_next_prompt_of_the_same_source(engine: Engine, recogniser: FakeRecogniser) -> None:
     recogniser.answers = [heard("one"), heard("on"), heard("two"), heard("other")]
     for index, final, owner in ((0, True, "me"), (1, False, "me"), (1, True, "me"), (0, True, "you")):
-        engine.read(piece(index, final), owner).result(PATIENCE)
+        engine.recognise(piece(index, final), owner).result(PATIENCE)
     assert recogniser.prompts == [None, "one", "one", None]
 
 
 def test_text_that_was_not_believed_is_no_prompt(engine: Engine, recogniser: FakeRecogniser) -> None:
     recogniser.answers = [heard("one"), heard("la " * 30), heard("two")]
     for index in range(3):
-        engine.read(piece(index, True), "me").result(PATIENCE)
+        engine.recognise(piece(index, True), "me").result(PATIENCE)
     assert recogniser.prompts == [None, "one", None]
 
 
 def test_a_language_that_was_surely_detected_is_kept_for_the_source(engine: Engine, recogniser: FakeRecogniser) -> None:
-    def spoken(language: str, confidence: float) -> Heard:
-        return replace(heard("so"), language=language, language_confidence=confidence)
+    def spoken(language: str, confidence: float) -> RecognitionResult:
+        return replace(heard("so"), language=language, language_probability=confidence)
 
     recogniser.answers = [spoken("cy", 0.9), spoken("nl", 0.3), spoken("de", 0.8), spoken("fr", 0.9), spoken("fr", 0.9)]
     for index, length in enumerate([16000, 48000, 48000, 48000]):
-        engine.read(piece(index, True, length), "me").result(PATIENCE)
-    engine.read(piece(4, True), "me", "it").result(PATIENCE)
+        engine.recognise(piece(index, True, length), "me").result(PATIENCE)
+    engine.recognise(piece(4, True), "me", "it").result(PATIENCE)
     assert [language for _, language, _, _ in recogniser.asked] == [None, None, None, "de", "it"]
 
 
 def test_a_reading_that_fails_fails_alone(engine: Engine, recogniser: FakeRecogniser) -> None:
     recogniser.answers = [BlockError("recogniser", "out of memory"), heard("next")]
-    assert isinstance(engine.read(piece(0, True), "me").exception(PATIENCE), BlockError)
-    assert (engine.read(piece(1, True), "me").result(PATIENCE) or Heard()).text == "next"
+    assert isinstance(engine.recognise(piece(0, True), "me").exception(PATIENCE), BlockError)
+    assert (engine.recognise(piece(1, True), "me").result(PATIENCE) or RecognitionResult()).text == "next"
 
 
 def test_windows_are_found_while_speech_is_read(engine: Engine, recogniser: FakeRecogniser) -> None:
     gate = Held(engine, recogniser)
-    found = engine.find(Window(3, STEP, np.zeros(WINDOW, np.float32))).result(PATIENCE)
+    found = engine.find_speakers(Window(3, STEP, np.zeros(WINDOW, np.float32))).result(PATIENCE)
     assert found is not None
     assert (found.index, found.start) == (3, STEP)
     assert not gate.future.done()
@@ -184,37 +184,37 @@ def test_windows_are_found_while_speech_is_read(engine: Engine, recogniser: Fake
 
 def test_a_window_that_fails_fails_alone(engine: Engine) -> None:
     windows = [Window(index, 0, np.zeros(WINDOW, np.float32)) for index in (13, 14)]
-    unlucky, lucky = map(engine.find, windows)
+    unlucky, lucky = map(engine.find_speakers, windows)
     assert isinstance(unlucky.exception(PATIENCE), AssertionError)
     assert lucky.result(PATIENCE) is not None
 
 
 def test_each_source_listens_for_itself(engine: Engine) -> None:
-    assert engine.listen() is not engine.listen()
+    assert engine.open_vad() is not engine.open_vad()
 
 
 def test_a_closed_engine_takes_no_work(engine: Engine) -> None:
     engine.close()
     with pytest.raises(MeetingError):
-        engine.read(piece(0, True), "me")
+        engine.recognise(piece(0, True), "me")
     with pytest.raises(MeetingError):
-        engine.find(Window(0, 0, np.zeros(WINDOW, np.float32)))
+        engine.find_speakers(Window(0, 0, np.zeros(WINDOW, np.float32)))
 
 
 AUDIO: Samples = np.zeros(2 * SAMPLE_RATE, np.float32)
 
 
-def believed(answer: Heard) -> Heard:
+def believed(answer: RecognitionResult) -> RecognitionResult:
     """What is believed of an answer about two seconds of audio."""
-    return read_believably(FakeRecogniser(answer), [Request(AUDIO)])[0]
+    return recognise_plausibly(FakeRecogniser(answer), [RecognitionRequest(AUDIO)])[0]
 
 
 def test_a_loop_gives_no_words_but_its_language() -> None:
-    assert believed(heard("la la la la la la la la la la")) == Heard(language="en")
+    assert believed(heard("la la la la la la la la la la")) == RecognitionResult(language="en")
 
 
 def test_a_guess_about_silence_gives_no_words() -> None:
-    assert believed(heard("thanks for watching", avg_logprob=-1.4, no_speech=0.9)).words == ()
+    assert believed(heard("thanks for watching", avg_logprob=-1.4, no_speech_prob=0.9)).words == ()
 
 
 def test_a_believable_reading_is_given_as_it_is() -> None:
@@ -224,7 +224,7 @@ def test_a_believable_reading_is_given_as_it_is() -> None:
 
 def test_no_audio_is_not_read() -> None:
     nobody = FakeRecogniser()
-    assert read_believably(nobody, [Request(np.zeros(0, np.float32))]) == [Heard()]
+    assert recognise_plausibly(nobody, [RecognitionRequest(np.zeros(0, np.float32))]) == [RecognitionResult()]
     assert nobody.asked == []
 
 
@@ -237,7 +237,7 @@ class FakeBatchRecogniser(FakeRecogniser):
         super().__init__()
         self.together: list[list[int]] = []
 
-    def read_all(self, requests: Sequence[Request]) -> list[Heard]:
+    def read_all(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
         """One answer for each; fails where one of them has 13 samples."""
         self.together.append([len(request.audio) for request in requests])
         if 13 in self.together[-1]:
@@ -256,9 +256,9 @@ def batching() -> Iterator[tuple[Engine, FakeBatchRecogniser]]:
 def test_slices_of_several_sources_are_read_together(batching: tuple[Engine, FakeBatchRecogniser]) -> None:
     engine, recogniser = batching
     gate = Held(engine, recogniser)
-    futures = [engine.read(piece(1, True, 100 * n), str(n)) for n in (1, 2, 3, 4)]
+    futures = [engine.recognise(piece(1, True, 100 * n), str(n)) for n in (1, 2, 3, 4)]
     gate.open()
-    texts = [(future.result(PATIENCE) or Heard()).text for future in futures[:3]]
+    texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in futures[:3]]
     assert texts == ["100 samples after None", "200 samples after None", "300 samples after None"]
     assert recogniser.together == [[100, 200, 300]]
 
@@ -268,9 +268,9 @@ def test_two_slices_of_one_source_are_read_in_turn_for_the_first_tells_of_the_se
 ) -> None:
     engine, recogniser = batching
     gate = Held(engine, recogniser)
-    futures = [engine.read(piece(n, True, 100), owner) for n, owner in ((0, "a"), (0, "b"), (1, "a"), (1, "b"))]
+    futures = [engine.recognise(piece(n, True, 100), owner) for n, owner in ((0, "a"), (0, "b"), (1, "a"), (1, "b"))]
     gate.open()
-    texts = [(future.result(PATIENCE) or Heard()).text for future in futures]
+    texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in futures]
     assert texts[2:] == ["100 samples after 100 samples after None"] * 2
     assert recogniser.together == [[100, 100], [100, 100]]
 
@@ -279,71 +279,71 @@ def test_a_slice_that_fails_in_company_fails_alone(batching: tuple[Engine, FakeB
     engine, recogniser = batching
     gate = Held(engine, recogniser)
     recogniser.answers = [BlockError("recogniser", "unlucky"), heard("fine")]
-    unlucky, fine = (engine.read(piece(0, True, length), str(length)) for length in (13, 100))
+    unlucky, fine = (engine.recognise(piece(0, True, length), str(length)) for length in (13, 100))
     gate.open()
     assert isinstance(unlucky.exception(PATIENCE), BlockError)
-    assert (fine.result(PATIENCE) or Heard()).text == "fine"
+    assert (fine.result(PATIENCE) or RecognitionResult()).text == "fine"
 
 
 def test_a_recording_waits_for_what_is_live(engine: Engine, recogniser: FakeRecogniser) -> None:
     gate = Held(engine, recogniser)
     recogniser.answers = [heard(text) for text in ("live final", "live growing", "recorded final")]
-    recorded = engine.read(piece(0, True), "recording")
-    growing, final = (engine.read(piece(n, final), "live", live=True) for n, final in ((0, False), (1, True)))
+    recorded = engine.recognise(piece(0, True), "recording")
+    growing, final = (engine.recognise(piece(n, final), "live", live=True) for n, final in ((0, False), (1, True)))
     gate.open()
-    texts = [(future.result(PATIENCE) or Heard()).text for future in (final, growing, recorded)]
+    texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in (final, growing, recorded)]
     assert texts == ["live final", "live growing", "recorded final"]
 
 
-def thinned(engine: Engine, thinning: Thinning) -> None:
+def thinned(engine: Engine, thinning: Shedding) -> None:
     """Make the engine leave out as much as a full machine does."""
-    engine._thin()
-    engine._governor.thinning = thinning
+    engine._update_shedding()
+    engine._shedder.shedding = thinning
 
 
 @pytest.mark.parametrize(
     ("thinning", "read"),
-    [(Thinning.NONE, 4), (Thinning.RARE_PARTIALS, 2), (Thinning.NO_PARTIALS, 0), (Thinning.LONG_HOP, 0)],
+    [(Shedding.NONE, 4), (Shedding.RARE_PARTIALS, 2), (Shedding.NO_PARTIALS, 0), (Shedding.LONG_HOP, 0)],
 )
 def test_a_full_machine_leaves_out_growing_results_of_live_sources_and_nothing_else(
-    engine: Engine, recogniser: FakeRecogniser, thinning: Thinning, read: int
+    engine: Engine, recogniser: FakeRecogniser, thinning: Shedding, read: int
 ) -> None:
     thinned(engine, thinning)
     recogniser.answers = [heard("so")] * 20
 
     def count(final: bool, live: bool) -> int:
-        futures = [engine.read(piece(n, final), "me", live=live) for n in range(4)]
+        futures = [engine.recognise(piece(n, final), "me", live=live) for n in range(4)]
         return sum(future.result(PATIENCE) is not None for future in futures)
 
     assert [count(True, True), count(True, False), count(False, False)] == [4, 4, 4]
     assert count(False, True) == read
 
 
-@pytest.mark.parametrize("thinning", list(Thinning))
+@pytest.mark.parametrize("thinning", list(Shedding))
 def test_only_the_fullest_machine_looks_at_every_second_window_of_live_sources(
-    engine: Engine, thinning: Thinning
+    engine: Engine, thinning: Shedding
 ) -> None:
     thinned(engine, thinning)
 
     def found(live: bool) -> list[bool]:
-        futures = [engine.find(Window(n, 0, np.zeros(WINDOW, np.float32)), "me", live) for n in range(4)]
+        futures = [engine.find_speakers(Window(n, 0, np.zeros(WINDOW, np.float32)), "me", live) for n in range(4)]
         return [future.result(PATIENCE) is not None for future in futures]
 
     assert found(False) == [True] * 4
-    assert found(True) == ([True, False, True, False] if thinning == Thinning.LONG_HOP else [True] * 4)
+    assert found(True) == ([True, False, True, False] if thinning == Shedding.LONG_HOP else [True] * 4)
 
 
 def test_the_beginning_of_a_long_growing_slice_is_kept_and_its_end_read_again(
     engine: Engine, recogniser: FakeRecogniser
 ) -> None:
-    def words(*starts: float) -> Heard:
-        found = tuple(HeardWord(f"at{at}", int(at * 16000), int(at * 16000) + 8000) for at in starts)
-        return Heard(found, "en")
+    def words(*starts: float) -> RecognitionResult:
+        found = tuple(RecognisedWord(f"at{at}", int(at * 16000), int(at * 16000) + 8000) for at in starts)
+        return RecognitionResult(found, "en")
 
     recogniser.answers = [words(0, 1, 2, 3, 4), words(0.3, 1.3, 2.3, 3.3), words(0, 1)]
-    whole = engine.read(piece(0, False, 5 * SAMPLE_RATE), "me").result(PATIENCE)
-    grown = engine.read(piece(0, False, 6 * SAMPLE_RATE), "me").result(PATIENCE)
-    engine.read(piece(1, False, 6 * SAMPLE_RATE), "me").result(PATIENCE)
+    whole = engine.recognise(piece(0, False, 5 * SAMPLE_RATE), "me").result(PATIENCE)
+    grown = engine.recognise(piece(0, False, 6 * SAMPLE_RATE), "me").result(PATIENCE)
+    engine.recognise(piece(1, False, 6 * SAMPLE_RATE), "me").result(PATIENCE)
     assert whole is not None
     assert grown is not None
     lengths = [length for length, *_ in recogniser.asked]
@@ -369,40 +369,40 @@ def test_what_a_machine_carries_is_known_once_it_was_measured() -> None:
     windows: list[int] = []
     pace = engine.measure(windows.append, on_gpu=True, threads=3)
     engine.close()
-    assert (pace.reading, pace.on_gpu, pace.threads) == (0.05, True, 3)
+    assert (pace.speech, pace.windows_on_gpu, pace.threads) == (0.05, True, 3)
     assert set(windows) == {1, 4}
-    assert pace.together > 0
+    assert pace.batched_window > 0
     assert pace.window > 0
     assert engine.capacity == pace.capacity >= 1
 
 
 def test_a_machine_with_room_has_no_load_to_speak_of(engine: Engine) -> None:
-    assert (engine.load, engine.thinning) == (0.0, Thinning.NONE)
+    assert (engine.load, engine.shedding) == (0.0, Shedding.NONE)
 
 
 def test_an_engine_knows_who_works_with_it_and_gives_itself_to_whoever_asks(engine: Engine) -> None:
-    assert (engine.take(), engine.guests) == (engine, 0)
-    engine.enter("one")
-    engine.enter("two")
-    engine.leave("one")
-    engine.leave("one")
-    assert engine.guests == 1
+    assert (engine.assign(), engine.sources) == (engine, 0)
+    engine.attach("one")
+    engine.attach("two")
+    engine.detach("one")
+    engine.detach("one")
+    assert engine.sources == 1
 
 
 def test_several_engines_on_a_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.engine.engine.cores", lambda: 12)
+    monkeypatch.setattr("pipelines.engine.engine.available_cores", lambda: 12)
     engine = Engine(FakePacedRecogniser(), find, FakeVoiceModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
-    assert engine.measure(lambda windows: None, True, among=4).cores == 3
-    assert engine.measure(lambda windows: None, True, among=40).cores == 1
+    assert engine.measure(lambda windows: None, True, engine_count=4).cores == 3
+    assert engine.measure(lambda windows: None, True, engine_count=40).cores == 1
     engine.close()
 
 
 def test_growing_results_may_fill_their_lane(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[list[float]] = []
-    monkeypatch.setattr(engine._governor, "note", lambda now, spent: told.append(spent) or Thinning.NONE)
-    monkeypatch.setattr(engine.speech, "spent", lambda rank: {0: 2.0, 1: 10.0}[rank])
-    monkeypatch.setattr(engine.voices, "spent", lambda rank: 5.0)
-    engine._thin()
+    monkeypatch.setattr(engine._shedder, "update", lambda now, spent: told.append(spent) or Shedding.NONE)
+    monkeypatch.setattr(engine.speech_queue, "busy_seconds_up_to", lambda rank: {0: 2.0, 1: 10.0}[rank])
+    monkeypatch.setattr(engine.speaker_queue, "busy_seconds_up_to", lambda rank: 5.0)
+    engine._update_shedding()
     assert told == [[2.0, 5.0]]
 
 
@@ -412,10 +412,10 @@ class Listening(FakeRecogniser):
     context = True
 
 
-def following(final: bool = True) -> Slice:
+def following(final: bool = True) -> Utterance:
     """A slice of a second, and the two before it."""
     before = np.ones(2 * SAMPLE_RATE, np.float32)
-    return replace(piece(0, final), before=before)
+    return replace(piece(0, final), context=before)
 
 
 def engine_with(recogniser: FakeRecogniser) -> Engine:
@@ -424,19 +424,19 @@ def engine_with(recogniser: FakeRecogniser) -> Engine:
 
 
 def test_a_recogniser_that_wants_context_hears_it_and_its_words_are_left_out() -> None:
-    said = Heard((HeardWord("before", 100, 30000), HeardWord("now", 34000, 40000)), "en")
+    said = RecognitionResult((RecognisedWord("before", 100, 30000), RecognisedWord("now", 34000, 40000)), "en")
     recogniser = Listening(said)
     with closing(engine_with(recogniser)) as engine:
-        result = engine.read(following(), "a").result(PATIENCE)
+        result = engine.recognise(following(), "a").result(PATIENCE)
     assert result is not None
-    assert result.words == (HeardWord("now", 2000, 8000),)
+    assert result.words == (RecognisedWord("now", 2000, 8000),)
     assert [length for length, *_ in recogniser.asked] == [3 * SAMPLE_RATE]
 
 
 def test_where_context_leaves_no_words_the_slice_is_read_alone() -> None:
-    recogniser = Listening(Heard((HeardWord("before", 100, 30000),), "en"), heard("now"))
+    recogniser = Listening(RecognitionResult((RecognisedWord("before", 100, 30000),), "en"), heard("now"))
     with closing(engine_with(recogniser)) as engine:
-        result = engine.read(following(), "a").result(PATIENCE)
+        result = engine.recognise(following(), "a").result(PATIENCE)
     assert result is not None
     assert result.text == "now"
     assert [length for length, *_ in recogniser.asked] == [3 * SAMPLE_RATE, SAMPLE_RATE]
@@ -445,19 +445,21 @@ def test_where_context_leaves_no_words_the_slice_is_read_alone() -> None:
 def test_a_growing_slice_is_read_alone_and_says_that_its_final_reading_will_hear_more() -> None:
     recogniser = Listening(heard("so far"), heard("so far"))
     with closing(engine_with(recogniser)) as engine:
-        result = engine.read(following(final=False), "a").result(PATIENCE)
-        first = engine.read(piece(1, False), "a").result(PATIENCE)
-    assert result == replace(heard("so far"), provisional=True)
+        result = engine.recognise(following(final=False), "a").result(PATIENCE)
+        first = engine.recognise(piece(1, False), "a").result(PATIENCE)
+    assert result == replace(heard("so far"), unstable=True)
     assert first == heard("so far")  # nothing was said right before it
     assert [length for length, *_ in recogniser.asked] == [SAMPLE_RATE, SAMPLE_RATE]
 
 
 def test_the_last_word_of_the_slice_before_is_where_a_slice_begins() -> None:
-    said = Heard((HeardWord("I", 100, 8000), HeardWord("say.", 8000, 33000), HeardWord("now", 34000, 40000)), "en")
+    said = RecognitionResult(
+        (RecognisedWord("I", 100, 8000), RecognisedWord("say.", 8000, 33000), RecognisedWord("now", 34000, 40000)), "en"
+    )
     recogniser = Listening(heard("I say"), said)
     with closing(engine_with(recogniser)) as engine:
-        engine.read(piece(0, True), "a").result(PATIENCE)
-        result = engine.read(replace(following(), index=1), "a").result(PATIENCE)
+        engine.recognise(piece(0, True), "a").result(PATIENCE)
+        result = engine.recognise(replace(following(), index=1), "a").result(PATIENCE)
     assert result is not None
     assert result.text == "now"
 
@@ -466,7 +468,7 @@ def test_a_slice_without_audio_is_not_read_and_context_goes_only_where_it_is_wan
     wanting, other = Listening(), FakeRecogniser(heard("now"))
     with closing(engine_with(wanting)) as engine:
         empty = replace(following(), index=1, audio=np.zeros(0, np.float32))
-        assert engine.read(empty, "a").result(PATIENCE) == Heard()
+        assert engine.recognise(empty, "a").result(PATIENCE) == RecognitionResult()
     with closing(engine_with(other)) as engine:
-        assert engine.read(following(), "a").result(PATIENCE) is not None
+        assert engine.recognise(following(), "a").result(PATIENCE) is not None
     assert [length for length, *_ in [*wanting.asked, *other.asked]] == [SAMPLE_RATE]

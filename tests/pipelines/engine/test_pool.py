@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from meeting.config.settings import Config
-from meeting.live.backend import LocalBackend
+from meeting.sources.backend import LocalBackend
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine
-from pipelines.engine.pool import Fleet
+from pipelines.engine.pool import EnginePool
 from tests.pipelines.engine.test_engine import FakeRecogniser, FakeVoiceModel, find
 
 MODELS = {"speech": "tiny", "device": "cuda:0", "why": "Whisper tiny serves, from this machine."}
@@ -23,7 +23,7 @@ class FakeCard:
     """The outside of an engine."""
 
     capacity: int | None = 4
-    guests: int = 0
+    sources: int = 0
     load: float = 0.0
     closed: bool = False
     models: dict[str, Any] = field(default_factory=lambda: dict(MODELS))
@@ -34,28 +34,28 @@ class FakeCard:
         self.closed = True
 
 
-def fleet(*cards: FakeCard) -> Fleet:
-    return Fleet(cards)  # type: ignore[arg-type]
+def fleet(*cards: FakeCard) -> EnginePool:
+    return EnginePool(cards)  # type: ignore[arg-type]
 
 
 def test_a_new_pipeline_goes_where_the_fewest_are() -> None:
-    busy, free = FakeCard(guests=2), FakeCard(guests=1, load=0.9)
-    assert fleet(busy, free).take() is free
+    busy, free = FakeCard(sources=2), FakeCard(sources=1, load=0.9)
+    assert fleet(busy, free).assign() is free
 
 
 def test_of_equally_many_the_least_loaded_takes_it() -> None:
-    busy, free = FakeCard(guests=1, load=0.5), FakeCard(guests=1, load=0.1)
-    assert fleet(busy, free).take() is free
+    busy, free = FakeCard(sources=1, load=0.5), FakeCard(sources=1, load=0.1)
+    assert fleet(busy, free).assign() is free
 
 
 def test_pipelines_are_spread_evenly_and_fill_what_others_leave() -> None:
     cards = [FakeCard(), FakeCard()]
     both = fleet(*cards)
     for _ in range(6):
-        both.take().guests += 1  # type: ignore[misc]
-    assert [card.guests for card in cards] == [3, 3]
-    cards[0].guests -= 2
-    assert both.take() is cards[0]
+        both.assign().sources += 1  # type: ignore[misc]
+    assert [card.sources for card in cards] == [3, 3]
+    cards[0].sources -= 2
+    assert both.assign() is cards[0]
 
 
 @pytest.mark.parametrize(("each", "all_of_them"), [((4, 3), 7), ((4, None), None)])
@@ -83,10 +83,10 @@ def test_sources_of_a_server_are_spread_over_real_engines_and_leave_them_again()
         Engine(FakeRecogniser(), find, FakeVoiceModel(), DISTANCES, dict(MODELS))  # type: ignore[arg-type]
         for _ in range(2)
     ]
-    both, backend = Fleet(engines), LocalBackend(Config())
+    both, backend = EnginePool(engines), LocalBackend(Config())
     pipelines = [backend.open_pipeline(both, None, (), lambda output: None, str(n)) for n in range(4)]
-    assert [engine.guests for engine in engines] == [2, 2]
+    assert [engine.sources for engine in engines] == [2, 2]
     for pipeline in pipelines:
         pipeline.close()
-    assert [engine.guests for engine in engines] == [0, 0]
+    assert [engine.sources for engine in engines] == [0, 0]
     both.close()

@@ -12,19 +12,19 @@ import torch
 
 from pipelines.errors import ModelCorrupt, ModelError, ModelMissing
 from pipelines.models.checkpoints import (
-    Multilabel,
-    WeightedVoice,
+    MultilabelSegmentation,
+    WeightedEmbedding,
     build_ge2e,
     build_pyannote,
     load_checkpoint,
-    place,
-    quietly,
+    to_device,
+    warnings_ignored,
 )
-from pipelines.models.loading import EMBEDDING, SEGMENTATION, require
+from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, require
 from pipelines.types import SAMPLE_RATE, Samples
 from tests.conftest import Sample
 
-with quietly():
+with warnings_ignored():
     from pyannote.audio.core.task import Problem, Resolution, Specifications
     from pyannote.audio.models.embedding import WeSpeakerResNet34
     from pyannote.audio.models.segmentation import PyanNet
@@ -80,7 +80,7 @@ def segmentation() -> tuple[Any, Any]:
         duration=5.0,
         classes=["a", "b", "c"],
     )
-    with quietly():
+    with warnings_ignored():
         model = PyanNet(lstm={"hidden_size": 8, "num_layers": 1})
         model.specifications = specifications
         model.setup()
@@ -143,10 +143,10 @@ def test_a_segmentation_is_rebuilt_from_its_parts(tmp_path: Path) -> None:
 
 def test_a_voice_embedding_is_rebuilt_and_takes_weights(tmp_path: Path) -> None:
     specifications = Specifications(problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=5.0)
-    with quietly():
+    with warnings_ignored():
         model = WeSpeakerResNet34()
     torch.save(pyannote_checkpoint(model, specifications, "WeSpeakerResNet34"), tmp_path / "model.bin")
-    rebuilt = WeightedVoice(build_pyannote(tmp_path / "model.bin"))
+    rebuilt = WeightedEmbedding(build_pyannote(tmp_path / "model.bin"))
     audio = torch.randn(2, 1, SAMPLE_RATE, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         plain = rebuilt(audio)
@@ -188,13 +188,13 @@ def test_another_checkpoint_is_no_voice_encoder(tmp_path: Path) -> None:
 def test_a_device_that_is_not_there_is_a_clear_error() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    with quietly(), pytest.raises(ModelError, match="the device cuda cannot take the model"):
-        place(torch.nn.Linear(1, 1), "cuda")
+    with warnings_ignored(), pytest.raises(ModelError, match="the device cuda cannot take the model"):
+        to_device(torch.nn.Linear(1, 1), "cuda")
 
 
 @pytest.mark.model
 def test_the_embedded_segmentation_hears_who_speaks_when(sample: Sample) -> None:
-    model = Multilabel(build_pyannote(require(SEGMENTATION)))
+    model = MultilabelSegmentation(build_pyannote(require(SEGMENTATION)))
     assert model.powerset is None
     assert model.specifications.duration == 5.0
     assert agreement(model, sample.samples(), rttm(sample.rttm), seconds=5) > 0.85
@@ -214,6 +214,6 @@ def test_the_real_segmentation_3_gives_one_probability_for_each_speaker(shared_e
     inner = build_pyannote(checkpoint)
     with torch.inference_mode():
         assert inner(torch.zeros(1, 1, SAMPLE_RATE)).shape[2] == 7
-    model = Multilabel(inner)
+    model = MultilabelSegmentation(inner)
     audio = soundfile.read(shared_eval / "libri" / "libri2.flac", dtype="float32", stop=60 * SAMPLE_RATE)[0]
     assert agreement(model, audio, rttm(shared_eval / "libri" / "libri2.rttm")) > 0.85

@@ -6,7 +6,16 @@ from itertools import pairwise
 
 import pytest
 
-from pipelines.models.gpu_memory import BATCHES, SHAPES, Fit, fitting, least, left_for_whisper, needed, shape_of
+from pipelines.models.gpu_memory import (
+    BATCH_SIZES,
+    SHAPES,
+    WhisperFit,
+    first_that_fits,
+    min_gb,
+    required_gb,
+    shape_of,
+    whisper_budget,
+)
 from pipelines.models.selection import WHISPERS
 
 LARGEST_FIRST = ("large-v3-turbo", "medium", "small", "base", "tiny")
@@ -26,38 +35,38 @@ def test_other_names_of_a_model_have_its_size(name: str, known: str) -> None:
 
 def test_a_model_nobody_knows_has_no_size() -> None:
     assert shape_of("my-whisper") is None
-    assert least("my-whisper") is None
-    assert fitting(["my-whisper"], 1000.0) is None
+    assert min_gb("my-whisper") is None
+    assert first_that_fits(["my-whisper"], 1000.0) is None
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_smaller_numbers_and_batches_need_less_but_never_less_than_the_weights(name: str) -> None:
     shape = SHAPES[name]
-    sizes = [needed(shape, compute, at_once) for compute in ("float16", "int8_float16") for at_once in BATCHES]
+    sizes = [required_gb(shape, compute, at_once) for compute in ("float16", "int8_float16") for at_once in BATCH_SIZES]
     assert sizes[:3] == sorted(sizes[:3], reverse=True)
     assert all(small < large for large, small in zip(sizes, sizes[3:], strict=False))
-    assert least(name) == min(sizes) > shape.millions / 1000
+    assert min_gb(name) == min(sizes) > shape.million_parameters / 1000
 
 
 def test_the_first_that_fits_is_taken_as_precise_and_in_as_large_batches_as_fit() -> None:
-    for at_once in BATCHES:
-        assert fitting(LARGEST_FIRST, needed(SHAPES["large-v3-turbo"], "float16", at_once)) == Fit(
+    for at_once in BATCH_SIZES:
+        assert first_that_fits(LARGEST_FIRST, required_gb(SHAPES["large-v3-turbo"], "float16", at_once)) == WhisperFit(
             "large-v3-turbo", "float16", at_once
         )
-    tight = needed(SHAPES["large-v3-turbo"], "int8_float16", 4)
-    assert fitting(LARGEST_FIRST, tight) == Fit("large-v3-turbo", "int8_float16", 4)
-    smaller = fitting(LARGEST_FIRST, tight - 0.01)
+    tight = required_gb(SHAPES["large-v3-turbo"], "int8_float16", 4)
+    assert first_that_fits(LARGEST_FIRST, tight) == WhisperFit("large-v3-turbo", "int8_float16", 4)
+    smaller = first_that_fits(LARGEST_FIRST, tight - 0.01)
     assert smaller is not None
     assert smaller.name == "small"
 
 
 def test_a_larger_budget_never_gives_a_smaller_model() -> None:
-    found = [fitting(LARGEST_FIRST, tenth / 10) for tenth in range(0, 120)]
+    found = [first_that_fits(LARGEST_FIRST, tenth / 10) for tenth in range(0, 120)]
     ranks = [0 if fit is None else len(LARGEST_FIRST) - LARGEST_FIRST.index(fit.name) for fit in found]
     assert all(one <= other for one, other in pairwise(ranks))
-    assert (found[0], found[-1]) == (None, Fit("large-v3-turbo", "float16", 16))
+    assert (found[0], found[-1]) == (None, WhisperFit("large-v3-turbo", "float16", 16))
 
 
 def test_the_other_models_come_first() -> None:
-    assert left_for_whisper(1.0) == 0.0
-    assert 0 < left_for_whisper(8.0) < 8.0
+    assert whisper_budget(1.0) == 0.0
+    assert 0 < whisper_budget(8.0) < 8.0

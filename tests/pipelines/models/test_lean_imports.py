@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.models import lean_imports
-from pipelines.models.lean_imports import import_diarization, without
+from pipelines.models.lean_imports import hide_packages, import_diarization
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -36,7 +36,7 @@ def needless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_what_is_not_needed_looks_as_if_it_were_not_installed(needless: str) -> None:
-    with without(needless):
+    with hide_packages(needless):
         for module in (needless, f"{needless}.part"):
             with pytest.raises(ModuleNotFoundError) as caught:
                 import_module(module)
@@ -48,7 +48,7 @@ def test_what_is_not_needed_looks_as_if_it_were_not_installed(needless: str) -> 
 
 
 def test_afterwards_it_is_there_again(needless: str) -> None:
-    with pytest.raises(ZeroDivisionError), without(needless):
+    with pytest.raises(ZeroDivisionError), hide_packages(needless):
         raise ZeroDivisionError
     assert version(needless) == "1.0"
     assert import_module(f"{needless}.part").__name__ == f"{needless}.part"
@@ -56,7 +56,7 @@ def test_afterwards_it_is_there_again(needless: str) -> None:
 
 def test_other_packages_and_other_threads_do_not_notice(needless: str) -> None:
     found: Future[str] = Future()
-    with without(needless):
+    with hide_packages(needless):
         assert version("numpy")
         assert find_spec("wave") is not None
         thread = threading.Thread(target=lambda: found.set_result(import_module(needless).__name__))
@@ -70,7 +70,7 @@ def test_libraries_that_cannot_do_without_are_left_to_a_plain_import(
     needless: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "user_for_a_test.py").write_text(f"import {needless}\n")
-    monkeypatch.setattr(lean_imports, "NEEDLESS", (("user_for_a_test", (needless,)), ("no_such_module_for_a_test", ())))
+    monkeypatch.setattr(lean_imports, "UNNEEDED", (("user_for_a_test", (needless,)), ("no_such_module_for_a_test", ())))
     import_diarization()
     assert "user_for_a_test" not in sys.modules
     assert import_module("user_for_a_test").__name__ == "user_for_a_test"
@@ -80,9 +80,9 @@ def test_libraries_that_cannot_do_without_are_left_to_a_plain_import(
 PROGRAM = """
 import sys, warnings
 warnings.simplefilter("ignore")
-from pipelines.models.lean_imports import NEEDLESS, import_diarization
+from pipelines.models.lean_imports import UNNEEDED, import_diarization
 import_diarization()
-imported = [module for module, _ in NEEDLESS]
+imported = [module for module, _ in UNNEEDED]
 missing = [module for module in imported if module not in sys.modules]
 assert not missing, missing
 heavy = ["torchvision", "scipy.signal", "speechbrain", "triton", "pyannote.audio.pipelines"]

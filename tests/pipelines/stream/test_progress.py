@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from pipelines.stream.progress import STATS_EVERY, Progress
-from pipelines.types import SAMPLE_RATE, STEP, BlockFailed, LocalVoices, Reading, Slice, Span
+from pipelines.types import SAMPLE_RATE, STEP, BlockFailed, Hypothesis, LocalSpeakers, Span, Utterance
 
 NOTHING = np.zeros(0, np.float32)
 
 
-def piece(start: int, final: bool = True) -> Slice:
+def piece(start: int, final: bool = True) -> Utterance:
     """A slice of one second."""
-    return Slice(0, Span(start, start + SAMPLE_RATE), NOTHING, final)
+    return Utterance(0, Span(start, start + SAMPLE_RATE), NOTHING, final)
 
 
-def voices(index: int) -> LocalVoices:
+def voices(index: int) -> LocalSpeakers:
     """A window in which nobody is heard."""
-    return LocalVoices(index, 0, np.zeros((1, 0), np.uint8), np.zeros((0, 1), np.float32), np.zeros(0))
+    return LocalSpeakers(index, 0, np.zeros((1, 0), np.uint8), np.zeros((0, 1), np.float32), np.zeros(0))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_the_backlog_reaches_back_to_the_oldest_final_slice_that_is_being_read(p
     progress.sent_slice(piece(2 * SAMPLE_RATE))
     progress.sent_slice(piece(6 * SAMPLE_RATE))
     assert progress.backlog == 8.0
-    progress.read(Reading(0, piece(2 * SAMPLE_RATE).span, True, ()))
+    progress.read(Hypothesis(0, piece(2 * SAMPLE_RATE).span, True, ()))
     assert progress.backlog == 4.0
 
 
@@ -60,7 +60,7 @@ def test_a_failure_counts_for_the_window_or_slice_that_it_took_the_place_of(prog
     progress.heard(SAMPLE_RATE)
     progress.sent_window()
     progress.sent_slice(piece(0))
-    progress.voiced(BlockFailed("stepper", "ValueError", Span(0, 0)))
+    progress.voiced(BlockFailed("steps", "ValueError", Span(0, 0)))
     assert progress.backlog == 1.0
     progress.voiced(BlockFailed("diarization", "ValueError", Span(0, 0)))
     progress.read(BlockFailed("recogniser", "ValueError", piece(0).span))
@@ -83,7 +83,7 @@ def test_whoever_waits_goes_on_once_the_backlog_is_small(progress: Progress) -> 
     progress.sent_slice(piece(0))
     waiter = threading.Thread(target=progress.wait_below, args=(1.0,))
     waiter.start()
-    progress.read(Reading(0, piece(0).span, True, ()))
+    progress.read(Hypothesis(0, piece(0).span, True, ()))
     waiter.join(timeout=60)
     assert not waiter.is_alive()
 

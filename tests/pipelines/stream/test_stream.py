@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.asr.recogniser import Heard, HeardWord
+from pipelines.asr.recogniser import RecognisedWord, RecognitionResult
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine
-from pipelines.engine.load_shedding import Thinning
+from pipelines.engine.load_shedding import Shedding
 from pipelines.engine.loader import load_engine
 from pipelines.options import EngineOptions, PipelineOptions
 from pipelines.stream.stream import Pipeline
@@ -26,15 +26,15 @@ from pipelines.types import (
     STEP,
     WINDOW,
     BlockFailed,
-    LocalVoices,
+    LocalSpeakers,
     Output,
     PipelineStats,
     Samples,
     Segment,
-    Slice,
     Speaker,
     SpeakersRevised,
     TurnsRevised,
+    Utterance,
     Window,
 )
 from tests.conftest import Sample
@@ -42,14 +42,6 @@ from tests.conftest import Sample
 PATIENCE = 60
 FRAMES = 293
 PLACE = (np.arange(FRAMES) * WINDOW) // FRAMES
-
-
-@dataclass
-class FakeLane:
-    """What a pipeline reads of a lane."""
-
-    busy: float = 0.0
-    dropped: int = 0
 
 
 class FakeVoice:
@@ -70,18 +62,17 @@ class FakeEngine:
     """Two voices, above and below zero; reads "high" or "low" every half second. Works in threads of its own."""
 
     thresholds: Thresholds = field(default_factory=lambda: Thresholds(0.1, 0.2, 0.3))
-    reading: Callable[[Slice], None] = lambda piece: None
+    reading: Callable[[Utterance], None] = lambda piece: None
     """Called before each reading: may wait or raise"""
     finding: Callable[[Window], None] = lambda window: None
-    refused: Callable[[Slice | Window], bool] = lambda item: False
+    refused: Callable[[Utterance | Window], bool] = lambda item: False
     """What is not even queued"""
-    slices: list[Slice] = field(default_factory=list)
+    slices: list[Utterance] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
-    speech: FakeLane = field(default_factory=FakeLane)
-    voices: FakeLane = field(default_factory=FakeLane)
-    guests: list[object] = field(default_factory=list)
+    busy_seconds: float = 0.0
+    sources: list[object] = field(default_factory=list)
     load: float = 0.25
-    thinning: Thinning = Thinning.NONE
+    shedding: Shedding = Shedding.NONE
 
     def __post_init__(self) -> None:
         self._readers, self._finders = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
@@ -91,57 +82,57 @@ class FakeEngine:
         self._readers.shutdown()
         self._finders.shutdown()
 
-    def enter(self, owner: object) -> None:
+    def attach(self, owner: object) -> None:
         """One more pipeline."""
-        self.guests.append(owner)
+        self.sources.append(owner)
 
-    def leave(self, owner: object) -> None:
+    def detach(self, owner: object) -> None:
         """One fewer."""
-        if owner in self.guests:
-            self.guests.remove(owner)
+        if owner in self.sources:
+            self.sources.remove(owner)
 
-    def listen(self) -> FakeVoice:
+    def open_vad(self) -> FakeVoice:
         """Voice activity for one more source."""
         return FakeVoice()
 
-    def read(
-        self, piece: Slice, owner: object, language: str | None, hotwords: Sequence[str], live: bool = False
-    ) -> Future[Heard]:
+    def recognise(
+        self, piece: Utterance, owner: object, language: str | None, hotwords: Sequence[str], live: bool = False
+    ) -> Future[RecognitionResult]:
         """The words of a slice, later."""
         if self.refused(piece):
             raise RuntimeError("no room")
         self.slices.append(piece)
         return self._readers.submit(self._read, piece)
 
-    def _read(self, piece: Slice) -> Heard:
+    def _read(self, piece: Utterance) -> RecognitionResult:
         self.reading(piece)
         words = []
         for at in range(0, len(piece.audio) - SAMPLE_RATE // 4, STEP):
             level = float(np.median(piece.audio[at : at + STEP]))
             if abs(level) > 0.1:
-                words.append(HeardWord("high" if level > 0 else "low", at, min(at + STEP, len(piece.audio)), 0.9))
-        return Heard(tuple(words), "en")
+                words.append(RecognisedWord("high" if level > 0 else "low", at, min(at + STEP, len(piece.audio)), 0.9))
+        return RecognitionResult(tuple(words), "en")
 
-    def find(self, window: Window, owner: object, live: bool) -> Future[LocalVoices]:
+    def find_speakers(self, window: Window, owner: object, live: bool) -> Future[LocalSpeakers]:
         """The local voices of a window, later."""
         if self.refused(window):
             raise RuntimeError("no room")
         self.windows.append(window.index)
         return self._finders.submit(self._find, window)
 
-    def _find(self, window: Window) -> LocalVoices:
+    def _find(self, window: Window) -> LocalSpeakers:
         self.finding(window)
-        return local_voices(window)
+        return local_speakers(window)
 
 
-def local_voices(window: Window) -> LocalVoices:
+def local_speakers(window: Window) -> LocalSpeakers:
     """The voices above and below zero in a window."""
     at = window.audio[PLACE]
     on = np.stack([at > 0.1, at < -0.1, np.zeros_like(at, np.bool_)], axis=1)
     clean = on.sum(axis=0) * 5.0 / FRAMES
     embeddings = np.eye(3, 8, dtype=np.float32)
     embeddings[clean < 0.5] = np.nan
-    return LocalVoices(window.index, window.start, (on * 255).astype(np.uint8), embeddings, clean)
+    return LocalSpeakers(window.index, window.start, (on * 255).astype(np.uint8), embeddings, clean)
 
 
 def speech(*script: tuple[float, float]) -> Samples:
@@ -296,7 +287,7 @@ def test_finishing_closes_the_slice_that_is_still_open(engine: FakeEngine, liste
     run(engine, listener, speech((1, SILENCE), (3.3, HIGH)))
     (line,) = listener.final
     assert line.final
-    assert engine.slices[-1].cut == "end"
+    assert engine.slices[-1].end_reason == "end"
     assert line.span.end / SAMPLE_RATE == pytest.approx(4.3, abs=0.3)
 
 
@@ -316,7 +307,7 @@ CHOPPED = speech((1, SILENCE), (4.5, HIGH), (0.2, SILENCE), (2, HIGH), (1, SILEN
 class SurerTogether(FakeEngine):
     """Is surer of a whole sentence than of its parts, and reads it in capitals."""
 
-    def _read(self, piece: Slice) -> Heard:
+    def _read(self, piece: Utterance) -> RecognitionResult:
         heard = super()._read(piece)
         if len(piece.audio) < 6 * SAMPLE_RATE or not piece.final:
             return heard
@@ -362,7 +353,7 @@ def test_a_second_reading_that_fails_leaves_the_first(surer: SurerTogether, list
     plain = Listener()
     run(surer, plain, CHOPPED)
 
-    def fail(piece: Slice) -> None:
+    def fail(piece: Utterance) -> None:
         if len(piece.audio) > 6 * SAMPLE_RATE:
             raise RuntimeError("too long")
 
@@ -396,7 +387,7 @@ def test_the_shortest_audio_ends_well(engine: FakeEngine, listener: Listener, le
 def fail_on(numbers: set[int]) -> Callable[[Any], None]:
     """Raises for these slices or windows."""
 
-    def check(item: Slice | Window) -> None:
+    def check(item: Utterance | Window) -> None:
         if item.index in numbers:
             raise RuntimeError("one of those days")
 
@@ -421,7 +412,7 @@ def test_windows_that_cannot_be_judged_fail_alone(engine: FakeEngine, listener: 
 
 
 def test_a_slice_that_is_refused_fails_alone(engine: FakeEngine, listener: Listener) -> None:
-    engine.refused = lambda item: isinstance(item, Slice) and item.index == 0
+    engine.refused = lambda item: isinstance(item, Utterance) and item.index == 0
     line = pipeline(engine, listener)
     line.feed(TALK)
     line.wait_below(0.1)
@@ -435,7 +426,7 @@ def test_a_growing_reading_that_fails_after_its_final_one_was_queued_harms_nothi
 ) -> None:
     fed = threading.Event()
 
-    def slow_and_ill(piece: Slice) -> None:
+    def slow_and_ill(piece: Utterance) -> None:
         assert fed.wait(PATIENCE)
         if not piece.final:
             raise RuntimeError("one of those days")
@@ -452,7 +443,7 @@ def test_a_growing_reading_that_fails_after_its_final_one_was_queued_harms_nothi
 def test_the_cutter_failing_once_leaves_the_rest(engine: FakeEngine, listener: Listener) -> None:
     ill = np.concatenate([TALK[: 2 * STEP], np.full(STEP, 3.0, np.float32), TALK[2 * STEP :]])
     run(engine, listener, ill)
-    assert listener.of(BlockFailed)[0].block == "cutter"
+    assert listener.of(BlockFailed)[0].block == "endpointer"
     assert len(listener.final) >= 4
 
 
@@ -596,12 +587,12 @@ def test_options_reach_the_recogniser(listener: Listener) -> None:
     class FakeCuriousEngine(FakeEngine):
         """Keeps what it is asked."""
 
-        def read(
-            self, piece: Slice, owner: object, language: str | None, hotwords: Sequence[str], live: bool
-        ) -> Future[Heard]:
+        def recognise(
+            self, piece: Utterance, owner: object, language: str | None, hotwords: Sequence[str], live: bool
+        ) -> Future[RecognitionResult]:
             """The words of a slice, later."""
             asked.append((language, hotwords))
-            return super().read(piece, owner, language, hotwords, live)
+            return super().recognise(piece, owner, language, hotwords, live)
 
     engine = FakeCuriousEngine()
     run(engine, listener, TALK, language="de", hotwords=("Zebra",))
@@ -611,13 +602,13 @@ def test_options_reach_the_recogniser(listener: Listener) -> None:
 
 def test_a_pipeline_is_a_guest_of_its_engine_until_it_is_closed(engine: FakeEngine, listener: Listener) -> None:
     finished, given_up = (Pipeline(engine, PipelineOptions(), listener, "s") for _ in range(2))  # type: ignore[arg-type]
-    assert len(engine.guests) == 2
+    assert len(engine.sources) == 2
     finished.feed(TALK)
     finished.finish()
-    assert len(engine.guests) == 1
+    assert len(engine.sources) == 1
     given_up.close()
     given_up.close()
-    assert engine.guests == []
+    assert engine.sources == []
 
 
 @pytest.fixture(scope="module")

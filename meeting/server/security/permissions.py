@@ -1,0 +1,55 @@
+"""Which role each route takes."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from meeting.core.access import Role
+
+REQUIRED_ROLES: dict[tuple[str, str], Role] = {
+    ("GET", "/"): Role.ANYONE,
+    ("GET", "/m/{meeting_id}"): Role.ANYONE,
+    ("GET", "/m/{meeting_id}/"): Role.ANYONE,
+    ("GET", "/static/{path:path}"): Role.ANYONE,
+    ("GET", "/docs"): Role.ANYONE,
+    ("GET", "/openapi.json"): Role.ANYONE,
+    ("GET", "/healthz"): Role.ANYONE,
+    ("GET", "/readyz"): Role.ANYONE,
+    ("GET", "/metrics"): Role.SERVER,
+    ("GET", "/api/meetings"): Role.SERVER,
+    ("POST", "/api/meetings"): Role.SERVER,
+    ("GET", "/api/meetings/{meeting_id}"): Role.VIEW,
+    ("PATCH", "/api/meetings/{meeting_id}"): Role.HOST,
+    ("DELETE", "/api/meetings/{meeting_id}"): Role.HOST,
+    ("POST", "/api/meetings/{meeting_id}/end"): Role.HOST,
+    ("PATCH", "/api/meetings/{meeting_id}/speakers/{speaker_id}"): Role.HOST,
+    ("PATCH", "/api/meetings/{meeting_id}/segments/{segment_id}"): Role.HOST,
+    ("GET", "/api/meetings/{meeting_id}/transcript"): Role.VIEW,
+    ("GET", "/api/meetings/{meeting_id}/export"): Role.VIEW,
+    ("GET", "/api/meetings/{meeting_id}/audio"): Role.HOST,
+    ("GET", "/api/meetings/{meeting_id}/links"): Role.HOST,
+    ("POST", "/api/meetings/{meeting_id}/links"): Role.HOST,
+    ("DELETE", "/api/meetings/{meeting_id}/links/{link_id}"): Role.HOST,
+    ("WEBSOCKET", "/ws/meetings/{meeting_id}"): Role.ANYONE,  # asks by itself, since it may be told by a message
+}
+"""(method, path) -> who may; what is not here takes the server token. The pages hold nothing of any meeting."""
+
+
+def required_role(method: str, path: str) -> tuple[Role, str | None]:
+    """The role that a request takes, and the id of the meeting that it is about, if it is about one."""
+    method = "GET" if method == "HEAD" else method
+    for known, pattern, role in _patterns():
+        if known == method and (found := pattern.fullmatch(path)):
+            return role, found.groupdict().get("meeting_id")
+    return Role.SERVER, None
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str], Role], ...]:
+    return tuple((method, _pattern(path), role) for (method, path), role in REQUIRED_ROLES.items())
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    named = re.sub(r"\{(\w+):path\}", r"(?P<\1>.*)", path)
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", named))

@@ -1,0 +1,167 @@
+"""What is said in meetings: sources, voices, lines and turns, written as they come and read as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
+
+from meeting.core.records import Gap, Record, Source, display_name
+from meeting.core.transcript import resolve
+from meeting.storage.database import upsert
+from meeting.storage.store import Store, find_meeting
+from meeting.storage.tables import (
+    GapRow,
+    SegmentEditRow,
+    SegmentRow,
+    SourceRow,
+    SpeakerRow,
+    TurnRow,
+    segment_values,
+    source_values,
+    speaker_values,
+    turn_values,
+)
+from pipelines.turns import assign_lines, join_turns, replace_turns
+from pipelines.types import LabelChange, Segment, Span, Speaker, Turn, TurnsRevised
+
+
+class TranscriptStore:
+    """Reads and writes through a store; futures and errors are as there."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    # Writing
+
+    def save_source(self, meeting_id: str, source: Source) -> Future[None]:
+        """Keep a source, or what has changed of it."""
+        return self._store.write(lambda session: upsert(session, SourceRow, [source_values(meeting_id, source)]))
+
+    def save_speakers(self, meeting_id: str, speakers: Sequence[Speaker]) -> Future[None]:
+        """Keep voices, or what has changed of them."""
+        rows = [speaker_values(meeting_id, speaker) for speaker in speakers]
+        return self._store.write(lambda session: upsert(session, SpeakerRow, rows))
+
+    def save_segments(self, meeting_id: str, segments: Sequence[Segment]) -> Future[None]:
+        """Keep final segments; a higher `rev` replaces, no words removes, provisional ones are left out."""
+
+        def work(session: Session) -> None:
+            for segment in segments:
+                if not segment.words:
+                    session.execute(
+                        delete(SegmentRow).where(
+                            SegmentRow.meeting_id == meeting_id,
+                            SegmentRow.id == segment.id,
+                            SegmentRow.rev < segment.rev,
+                        )
+                    )
+                elif segment.final:
+                    upsert(session, SegmentRow, [segment_values(meeting_id, segment)], newer=True)
+
+        return self._store.write(work)
+
+    def save_labels(self, meeting_id: str, changes: Sequence[LabelChange]) -> Future[None]:
+        """Relabel segments that are kept; one that is not yet kept will come with its label."""
+
+        def work(session: Session) -> None:
+            for change in changes:
+                session.execute(
+                    update(SegmentRow)
+                    .where(
+                        SegmentRow.meeting_id == meeting_id,
+                        SegmentRow.id == change.id,
+                        SegmentRow.rev < change.rev,
+                    )
+                    .values(rev=change.rev, speaker=change.after)
+                )
+
+        return self._store.write(work)
+
+    def save_turns(self, meeting_id: str, revised: TurnsRevised) -> Future[None]:
+        """Put these turns in the place of all that was kept about their span."""
+
+        def work(session: Session) -> None:
+            # Those that only touch the span are taken too, so that a turn growing step by step stays one row.
+            near = (
+                TurnRow.meeting_id == meeting_id,
+                TurnRow.start <= revised.span.end,
+                TurnRow.end >= revised.span.start,
+            )
+            found = session.execute(select(TurnRow.start, TurnRow.end, TurnRow.speaker).where(*near))
+            old = [Turn(Span(start, end), speaker) for start, end, speaker in found]
+            turns = join_turns(replace_turns(old, revised))
+            if turns == sorted(old):
+                return
+            session.execute(delete(TurnRow).where(*near))
+            if turns:
+                session.execute(insert(TurnRow), [turn_values(meeting_id, turn) for turn in turns])
+
+        return self._store.write(work)
+
+    # Reading
+
+    def record(self, meeting_id: str) -> Record:
+        """A whole meeting; raises NotFound."""
+        with self._store.read() as session:
+            meeting = find_meeting(session, meeting_id)
+            sources, speakers = sources_of(session, meeting_id), speakers_of(session, meeting_id)
+            stands_for = resolve(speakers)
+            rows = session.scalars(_of(SegmentRow, meeting_id).order_by(SegmentRow.start, SegmentRow.id))
+            segments = tuple(row.value(stands_for.get(row.speaker or "", row.speaker)) for row in rows)
+            turns = [row.value() for row in session.scalars(_of(TurnRow, meeting_id))]
+            # Turns are kept as diarization found them; where people gave lines to a speaker, theirs is who speaks.
+            given = _of(SegmentEditRow, meeting_id).where(SegmentEditRow.labelled, SegmentEditRow.speaker.is_not(None))
+            turns = assign_lines(turns, [(Span(line.start, line.end), line.speaker) for line in session.scalars(given)])
+            # A line that was kept because its sound is lost has the words and the speaker that were heard.
+            changed = or_(SegmentEditRow.labelled, SegmentEditRow.words != SegmentEditRow.heard)
+            ids = select(SegmentEditRow.id).where(SegmentEditRow.meeting_id == meeting_id, changed)
+            edited = frozenset(session.scalars(ids))
+            gaps = gaps_of(session, meeting_id)
+        joined = join_turns(Turn(turn.span, stands_for.get(turn.speaker, turn.speaker)) for turn in turns)
+        return Record(meeting, sources, speakers, segments, tuple(joined), gaps, edited)
+
+    def speaker_names(self, meeting_ids: Sequence[str]) -> dict[str, list[str]]:
+        """For each of the meetings, the names of the voices that said something."""
+        with self._store.read() as session:
+            speakers = session.scalars(
+                select(SpeakerRow)
+                .where(SpeakerRow.meeting_id.in_(meeting_ids))
+                .order_by(SpeakerRow.color, SpeakerRow.id)
+            ).all()
+            heard = session.execute(
+                select(SegmentRow.meeting_id, SegmentRow.speaker)
+                .where(SegmentRow.meeting_id.in_(meeting_ids), SegmentRow.speaker.is_not(None))
+                .distinct()
+            ).all()
+        names: dict[str, list[str]] = {}
+        for id_ in meeting_ids:
+            own = [row.value() for row in speakers if row.meeting_id == id_]
+            stands_for = resolve(own)
+            speaking = {stands_for.get(speaker) for meeting, speaker in heard if meeting == id_ and speaker}
+            names[id_] = list(dict.fromkeys(display_name(speaker) for speaker in own if speaker.id in speaking))
+        return names
+
+
+def sources_of(session: Session, meeting_id: str) -> tuple[Source, ...]:
+    """A meeting's sources within a transaction, in the order of their ids."""
+    return tuple(row.value() for row in session.scalars(_of(SourceRow, meeting_id).order_by(SourceRow.id)))
+
+
+def speakers_of(session: Session, meeting_id: str) -> tuple[Speaker, ...]:
+    """A meeting's voices within a transaction, in the order in which they were first heard."""
+    rows = session.scalars(_of(SpeakerRow, meeting_id).order_by(SpeakerRow.color, SpeakerRow.id))
+    return tuple(row.value() for row in rows)
+
+
+def gaps_of(session: Session, meeting_id: str) -> tuple[Gap, ...]:
+    """A meeting's gaps within a transaction, in order of time."""
+    return tuple(row.value() for row in session.scalars(_of(GapRow, meeting_id).order_by(GapRow.start)))
+
+
+def _of(table: Any, meeting_id: str) -> Select[Any]:
+    return select(table).where(table.meeting_id == meeting_id)

@@ -1,0 +1,98 @@
+"""Loads each of the chosen models: recogniser, segmentation and embedding, from verified weights onto its device."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.models.hub import fetch, fetch_whisper
+from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, require
+from pipelines.models.selection import ModelRef, is_pinned
+
+if TYPE_CHECKING:
+    from pipelines.asr.whisper import WhisperRecogniser
+
+log = logging.getLogger(__name__)
+
+MAX_RTF = 0.35
+"""Seconds of computing per second of speech that a recogniser may need; partials and diarization take the rest"""
+MIN_SLOWDOWN = 2.0
+"""How much slower the next larger Whisper is, at least: no need to fetch it to know"""
+
+
+def largest_that_keeps_pace(
+    candidates: Sequence[str], measure: Callable[[str], float], max_rtf: float = MAX_RTF
+) -> str:
+    """The largest model that keeps pace; `measure` gives a model's seconds of computing per second of speech.
+
+    Candidates are in order of size; the smallest is taken when none keeps pace.
+    """
+    best = candidates[0]
+    for name in candidates:
+        factor = measure(name)
+        if factor > max_rtf:
+            break
+        best = name
+        if factor * MIN_SLOWDOWN > max_rtf:
+            break
+    return best
+
+
+def load_whisper(ref: ModelRef, threads: int = 1, token: str | None = None) -> WhisperRecogniser:
+    """The recogniser of a "faster-whisper" reference, measuring first where the choice was left to the machine's speed.
+
+    Its `name` is the model that was taken: give it to `Choice.with_speech`. Raises ModelMissing, ModelCorrupt or
+    ModelError.
+    """
+    from pipelines.asr.whisper import load_folder
+
+    def load(name: str) -> WhisperRecogniser:
+        folder = ref.path or fetch_whisper(name, token, ref.local_only)
+        shown = folder.name if ref.path else name
+        return load_folder(
+            folder, shown, device=ref.device, compute_type=ref.compute_type, threads=threads, at_once=ref.max_batch
+        )
+
+    loaded: dict[str, WhisperRecogniser] = {}
+
+    def measure(name: str) -> float:
+        loaded[name] = load(name)
+        factor = loaded[name].pace()
+        log.info("Whisper %s needs %.2f s per second of speech here", name, factor)
+        return factor
+
+    if len(ref.candidates) < 2:
+        return load(ref.name)
+    return loaded[largest_that_keeps_pace(ref.candidates, measure)]
+
+
+def load_segmentation(ref: ModelRef, token: str | None = None) -> Any:
+    """The segmentation as a torch module: audio (batch, 1, samples) to probabilities (batch, frames, speakers).
+
+    It has `specifications` and `receptive_field`. Raises ModelMissing or ModelCorrupt.
+    """
+    from pipelines.models.checkpoints import MultilabelSegmentation, build_pyannote, to_device
+
+    path = require(SEGMENTATION, ref.path.parent) if is_pinned(ref, SEGMENTATION) and ref.path else _file(ref, token)
+    return to_device(MultilabelSegmentation(build_pyannote(path)).eval(), ref.device)
+
+
+def load_embedding(ref: ModelRef, token: str | None = None) -> Any:
+    """The voice embedding as a torch module.
+
+    "ge2e" is a `ge2e.VoiceEncoder`; "pyannote-embedding" takes audio (batch, 1, samples) and weights
+    (batch, frames) and gives (batch, dimension). Raises ModelMissing or ModelCorrupt.
+    """
+    from pipelines.models.checkpoints import WeightedEmbedding, build_ge2e, build_pyannote, to_device
+
+    if ref.kind == "ge2e":
+        return to_device(build_ge2e(require(EMBEDDING, ref.path.parent if ref.path else None)), ref.device)
+    return to_device(WeightedEmbedding(build_pyannote(_file(ref, token))).eval(), ref.device)
+
+
+def _file(ref: ModelRef, token: str | None) -> Path:
+    if ref.path is not None:
+        return ref.path
+    return fetch(ref.name, "pytorch_model.bin", token, ref.local_only)

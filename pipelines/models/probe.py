@@ -1,0 +1,100 @@
+"""What this machine has of each model and what a hub would give, found within a time limit and without a download."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from threading import Thread
+
+from pipelines.models.hub import ask, is_cached, is_offline, whisper_repository
+from pipelines.models.selection import (
+    CACHED,
+    GPU_WHISPER,
+    NOT_FOUND,
+    UNREACHABLE,
+    WHISPERS,
+    Availability,
+    ModelSelection,
+    is_path,
+    select_models,
+)
+from pipelines.options import EngineOptions
+
+Sources = dict[str, tuple[str, tuple[str, ...]]]
+"""Name in the settings to its repository and the files that loading needs"""
+
+
+def probe_and_select(options: EngineOptions) -> ModelSelection:
+    """Look what there is and choose; takes at most `hub_timeout` seconds and a little. Raises ModelError."""
+    return select_models(options, probe_models(options))
+
+
+def probe_models(options: EngineOptions) -> Availability:
+    """What this machine has and what a hub would give, within `hub_timeout` seconds."""
+    deadline = time.monotonic() + options.hub_timeout
+    cuda = count_cuda() if options.device != "cpu" else 0
+    if options.set == "embedded":
+        return Availability(cuda, {})
+    weights: dict[str, str] = {}
+    unsettled: Sources = {}
+    for name in (options.segmentation, options.embedding):
+        _settle_locally(name, (name, ("pytorch_model.bin",)), weights, unsettled)
+    for name in whisper_candidates(options.whisper, cuda):
+        _settle_locally(
+            name, (whisper_repository(name), ("model.bin", "config.json", "tokenizer.json")), weights, unsettled
+        )
+    weights.update(_ask_hub(unsettled, options, deadline))
+    return Availability(cuda, weights)
+
+
+def count_cuda() -> int:
+    """CUDA devices that there are; asks CTranslate2, which is quicker to import than torch."""
+    try:
+        import ctranslate2
+
+        return int(ctranslate2.get_cuda_device_count())
+    except (ImportError, RuntimeError):
+        return 0
+
+
+def whisper_candidates(name: str, cuda: int) -> tuple[str, ...]:
+    """The Whisper models that a setting may come to."""
+    if name != "auto":
+        return (name,)
+    return WHISPERS if cuda else tuple(each for each in WHISPERS if each not in ("medium", GPU_WHISPER))
+
+
+def _settle_locally(
+    name: str, source: tuple[str, tuple[str, ...]], weights: dict[str, str], unsettled: Sources
+) -> None:
+    """Settle what this machine knows alone; what only a hub knows is left in `unsettled`."""
+    if is_path(name):
+        weights[name] = CACHED if Path(name).expanduser().exists() else NOT_FOUND
+    elif is_cached(*source):
+        weights[name] = CACHED
+    else:
+        weights[name] = UNREACHABLE
+        unsettled[name] = source
+
+
+def _ask_hub(unsettled: Sources, options: EngineOptions, deadline: float) -> dict[str, str]:
+    """One question per model, all at once; what has not answered in time counts as unreachable.
+
+    The threads are left behind when time is up: a name server that hangs cannot be interrupted.
+    """
+    if not unsettled or options.hub_timeout <= 0 or is_offline():
+        return {}
+    answers: dict[str, str] = {}
+
+    def ask_one(name: str, repository: str, file: str) -> None:
+        answers[name] = ask(repository, file, options.hub_token, options.hub_timeout)
+
+    threads = [
+        Thread(target=ask_one, args=(name, repository, files[0]), daemon=True, name="hub")
+        for name, (repository, files) in unsettled.items()
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return dict(answers)

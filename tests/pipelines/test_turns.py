@@ -1,0 +1,91 @@
+"""Turns: revised, joined, and given to others by people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.turns import assign_lines, assign_turns, join_turns, replace_turns
+from pipelines.types import Span, Turn, TurnsRevised
+
+
+def turn(start: int, end: int, speaker: str) -> Turn:
+    return Turn(Span(start, end), speaker)
+
+
+def test_touching_and_overlapping_turns_of_one_speaker_become_one() -> None:
+    turns = [turn(5, 9, "a"), turn(0, 5, "a"), turn(3, 8, "b"), turn(10, 12, "a"), turn(4, 4, "c")]
+    assert join_turns(turns) == [turn(0, 9, "a"), turn(3, 8, "b"), turn(10, 12, "a")]
+
+
+def test_a_revision_cuts_what_reaches_into_its_span_and_clips_what_reaches_out() -> None:
+    old = [turn(0, 100, "a"), turn(20, 30, "b"), turn(90, 120, "b")]
+    new = TurnsRevised(Span(10, 50), (turn(0, 20, "c"), turn(60, 70, "d")))
+    assert join_turns(replace_turns(old, new)) == [
+        turn(0, 10, "a"),
+        turn(10, 20, "c"),
+        turn(50, 100, "a"),
+        turn(90, 120, "b"),
+    ]
+
+
+def test_a_revision_of_nothing_changes_nothing() -> None:
+    old = [turn(0, 100, "a")]
+    assert replace_turns(old, TurnsRevised(Span(50, 50), (turn(0, 100, "b"),))) == old
+
+
+def test_a_labelled_line_gives_the_turn_that_is_mostly_heard_in_it_to_its_speaker() -> None:
+    turns = [turn(0, 100, "a"), turn(60, 70, "b")]
+    assert assign_turns(turns, Span(40, 80), "c") == [
+        turn(0, 40, "a"), turn(40, 80, "c"), turn(60, 70, "b"), turn(80, 100, "a"),
+    ]  # fmt: skip
+    assert assign_turns(turns, Span(40, 80), "a") == join_turns(turns)
+    assert assign_turns(turns, Span(200, 300), "c") == [*join_turns(turns), turn(200, 300, "c")]
+
+
+SPANS = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda pair: Span(pair[0], pair[0] + pair[1]))
+
+
+@given(
+    turns=st.lists(st.builds(Turn, SPANS, st.sampled_from("abc"))),
+    lines=st.lists(st.tuples(SPANS, st.sampled_from("abcd")), max_size=8),
+)
+def test_many_lines_are_given_as_one_after_the_other(turns: list[Turn], lines: list[tuple[Span, str]]) -> None:
+    one_by_one = join_turns(turns)
+    for span, speaker in sorted(lines):
+        one_by_one = assign_turns(one_by_one, span, speaker)
+    assert sorted(assign_lines(join_turns(turns), lines)) == sorted(one_by_one)
+
+
+def test_ten_thousand_lines_are_given_with_a_look_at_their_neighbours_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+
+    def counted(turns: Iterable[Turn], span: Span, speaker: str) -> list[Turn]:
+        turns = list(turns)
+        looked.append(len(turns))
+        return assign_turns(turns, span, speaker)
+
+    monkeypatch.setattr("pipelines.turns.assign_turns", counted)
+    turns = [turn(i * 10, i * 10 + 12, "ab"[i % 2]) for i in range(10_000)]
+    assigned = assign_lines(turns, [(Span(i * 10, i * 10 + 10), "c") for i in range(10_000)])
+    assert (len(looked), max(looked) < 8) == (10_000, True)
+    assert {one.speaker for one in assigned} <= {"a", "b", "c"}
+
+
+def test_revised_turns_replace_what_lies_inside_and_keep_what_reaches_out() -> None:
+    before = [turn(0, 60, "a"), turn(20, 30, "b")]
+    after = replace_turns(before, TurnsRevised(Span(20, 40), (turn(25, 35, "b"),)))
+    assert after == [turn(0, 20, "a"), turn(25, 35, "b"), turn(40, 60, "a")]
+
+
+def test_a_stretch_may_be_revised_to_silence() -> None:
+    assert replace_turns([turn(0, 6, "a")], TurnsRevised(Span(0, 6), ())) == []
+
+
+def test_turns_that_touch_stay_apart_until_they_are_joined() -> None:
+    revised = replace_turns([turn(0, 9, "a")], TurnsRevised(Span(9, 12), (turn(9, 12, "a"),)))
+    assert revised == [turn(0, 9, "a"), turn(9, 12, "a")]
+    assert join_turns(revised) == [turn(0, 12, "a")]
