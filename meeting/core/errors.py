@@ -152,7 +152,7 @@ def answer_to(error: MeetingError) -> Answer:
     return replace(answer, code=error.code) if isinstance(error, Conflict) else answer
 
 
-class Problem(TypedDict):
+class ErrorDetail(TypedDict):
     """Why something was refused."""
 
     code: ErrorCode
@@ -164,7 +164,7 @@ class Problem(TypedDict):
 class ErrorBody(TypedDict):
     """The body of every HTTP answer that is an error."""
 
-    error: Problem
+    error: ErrorDetail
 
 
 def error_body(code: ErrorCode, message: str) -> ErrorBody:

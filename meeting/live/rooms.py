@@ -260,7 +260,7 @@ class Rooms:
         ready = await loop.run_in_executor(self._aside, edit_store.prepared, meeting_id, change)
         return await asyncio.to_thread(edit_store.change, meeting_id, ready)
 
-    async def end(self, meeting_id: str) -> str:
+    async def end(self, meeting_id: str) -> State:
         """End a meeting with all that was received, whether or not its source is there; the state that it is in then.
 
         Raises NotFound, StoreError, and Conflict where it has not begun or runs in another process.
@@ -271,7 +271,7 @@ class Rooms:
         room = self._rooms.get(meeting_id) if meeting.state == State.OPEN else await self.enter(meeting_id)
         if room is not None and (room.session.busy or room.session.state is not State.OPEN):
             if await room.end():
-                return room.session.state.value
+                return room.session.state
             await asyncio.wait([room.task])
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
         if meeting.state == State.OPEN:

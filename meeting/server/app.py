@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
@@ -23,7 +22,9 @@ from meeting.core.error_text import for_clients
 from meeting.core.errors import ErrorCode, answer_to, error_body
 from meeting.live.retention import keep_for
 from meeting.live.rooms import Rooms
-from meeting.server import api, metrics
+from meeting.server import metrics
+from meeting.server.api.description import PROBLEMS, JsonObject
+from meeting.server.api.routes import add_routes
 from meeting.server.security.auth import Authenticator, server_token
 from meeting.server.security.forwarding import Forwarding
 from meeting.server.security.middleware import AuthMiddleware, SecurityMiddleware, add_security_headers, allowed_hosts
@@ -85,7 +86,7 @@ def create_app(
     app.add_middleware(AuthMiddleware, authenticator=authenticator)  # the one added last comes first
     hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.host_names])
     app.add_middleware(SecurityMiddleware, hosts=hosts, forwarding=forwarding)
-    app.include_router(api.router)
+    add_routes(app)
     _add_pages(app)
     _add_state(app, engine, rooms)
     _add_errors(app, rooms)
@@ -174,7 +175,7 @@ def _add_state(app: FastAPI, engine: EngineLoader, rooms: Rooms) -> None:
         """The process serves."""
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["server"], responses={503: api.PROBLEMS[503]})
+    @app.get("/readyz", tags=["server"], responses={503: PROBLEMS[503]})
     def readyz() -> Response:
         """The models are loaded, meetings that were cut off are rebuilt, and a meeting can go live."""
         if engine.models is not None and not rooms.recovered:
@@ -191,7 +192,7 @@ def _add_state(app: FastAPI, engine: EngineLoader, rooms: Rooms) -> None:
         response_class=Response,
         responses={
             200: {"content": {"text/plain": {}}},
-            **{status: api.PROBLEMS[status] for status in (401, 403, 429)},
+            **{status: PROBLEMS[status] for status in (401, 403, 429)},
         },
     )
     async def show_metrics(request: Request) -> Response:
@@ -237,7 +238,7 @@ def error_response(status: int, code: ErrorCode, message: str) -> JSONResponse:
     return JSONResponse(error_body(code, message), status)
 
 
-def _docs(schema: dict[str, Any]) -> str:
+def _docs(schema: JsonObject) -> str:
     """The API on one page without scripts: the usual one would be loaded from another server."""
     rows = []
     for path, methods in schema["paths"].items():

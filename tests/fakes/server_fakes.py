@@ -199,6 +199,16 @@ class Serving:
         assert answer.status_code == 201
         return str(answer.json()["id"])
 
+    def held(self, title: str = "Monday, 9:00", seconds: float = 1.0) -> str:
+        """A meeting that has been held."""
+        meeting_id = self.create(title)
+        with self.connect(meeting_id) as host:
+            host.start()
+            host.frame(0, tone(seconds))
+            host.send("stop")
+            host.close_code()
+        return meeting_id
+
     @contextmanager
     def connect(self, meeting_id: str, **options: Any) -> Iterator[Client]:
         """A socket on a meeting."""

@@ -1,0 +1,227 @@
+"""Meetings: made, listed, shown, renamed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime, timezone
+from typing import Annotated, TypedDict
+
+from fastapi import Header, Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from meeting.core.access import LINK_ROLES, digest
+from meeting.core.ids import new_id
+from meeting.core.records import Meeting, Source, State, display_name, iso_time
+from meeting.live.rooms import Rooms
+from meeting.server.api.context import authenticator_of, grant_of, meeting_url, rooms_of, store_of
+from meeting.server.api.description import VISIBLE, JsonObject, meetings_router
+from meeting.storage.summary import read_summary
+from meeting.storage.transcript_store import TranscriptStore
+from pipelines.errors import MeetingError, StoreError
+from pipelines.types import Speaker, seconds
+
+router = meetings_router()
+
+
+Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+
+
+class NewMeeting(BaseModel):
+    """A meeting to be held."""
+
+    model_config = ConfigDict(extra="forbid")
+    title: Title | None = None
+
+
+class TitleChange(BaseModel):
+    """A meeting's new title."""
+
+    model_config = ConfigDict(extra="forbid")
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), VISIBLE]
+
+
+class Created(TypedDict):
+    """A meeting that was made."""
+
+    id: str
+    title: str
+    state: State
+    links: dict[str, str]
+    """By the names of their roles"""
+
+
+class Voice(TypedDict):
+    """A voice of a meeting."""
+
+    id: str
+    name: str | None
+    label: str
+    color: int
+    merged_into: str | None
+
+
+class Entry(TypedDict):
+    """A meeting as it is listed and shown; times in UTC."""
+
+    id: str
+    title: str
+    state: State
+    created_at: str | None
+    started_at: str | None
+    ended_at: str | None
+    duration: float
+    """Seconds of audio"""
+    segments: int
+    speakers: list[str] | list[Voice]
+    """In the list their names"""
+    models: JsonObject
+
+
+class Listing(TypedDict):
+    """A page of the list."""
+
+    meetings: list[Entry]
+    next: str | None
+    """What to ask for to get the page after; null for the last one"""
+
+
+class SourceAudio(TypedDict):
+    """What a source sent."""
+
+    encoding: str
+    sample_rate: int
+    channels: int
+    kept: bool
+
+
+class SourceFacts(TypedDict):
+    """A source of a meeting."""
+
+    id: str
+    name: str
+    kind: str
+    audio: SourceAudio
+    language: str | None
+    duration: float
+
+
+class Details(Entry):
+    """One meeting."""
+
+    sources: list[SourceFacts]
+    role: str
+    """Of who asks"""
+    tokens: bool
+    """Whether this server asks for tokens"""
+
+
+class Renamed(TypedDict):
+    """A meeting with its new title."""
+
+    id: str
+    title: str
+
+
+@router.post("", status_code=201, response_model=JsonObject)
+async def create(request: Request, body: NewMeeting | None = None) -> Created:
+    """A new meeting, open for its first source; its links carry tokens where such are asked for, told only now."""
+    problem = rooms_of(request).disk_full_reason()
+    if problem is not None:
+        raise StoreError(problem)
+    now = datetime.now(timezone.utc)
+    title = (body.title if body else None) or f"Meeting, {now.astimezone():%Y-%m-%d %H:%M}"
+    meeting = Meeting(new_id(), title, State.OPEN, now)
+    await asyncio.wrap_future(store_of(request).create_meeting(meeting))
+    if authenticator_of(request).required:
+        invited = await authenticator_of(request).create_links(meeting.id, LINK_ROLES.values())
+        links = {link.role.name.lower(): meeting_url(request, meeting.id, token) for token, link in invited.items()}
+    else:
+        links = dict.fromkeys(LINK_ROLES, meeting_url(request, meeting.id))
+    return {"id": meeting.id, "title": meeting.title, "state": meeting.state, "links": links}
+
+
+@router.get("", response_model=JsonObject)
+def index(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 50, before: str | None = None) -> Listing:
+    """Meetings, newest first; pass `next` as `before` for the page after."""
+    store, rooms = store_of(request), rooms_of(request)
+    try:
+        found, following = store.meetings(limit, before)
+    except StoreError as error:
+        if isinstance(error.__cause__, ValueError):  # not a fault of the store: `before` is no cursor
+            raise MeetingError(str(error)) from error
+        raise
+    names = TranscriptStore(store).speaker_names([meeting.id for meeting in found])
+    return {"meetings": [_entry(one, names.get(one.id, []), rooms) for one in found], "next": following}
+
+
+@router.get("/{meeting_id}", responses={304: {"description": "nothing has changed, not even a line"}})
+def details(request: Request, meeting_id: str, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+    """One meeting: state, times, sources, speakers, models, and the role of who asks.
+
+    Its `ETag` changes with all that is seen of the meeting, its lines included.
+    """
+    record = read_summary(store_of(request), meeting_id)
+    facts: Details = {
+        **_entry(record.meeting, [_voice(speaker) for speaker in record.speakers], rooms_of(request)),
+        "sources": [_source(source) for source in record.sources],
+        "role": grant_of(request).role.name.lower(),
+        "tokens": authenticator_of(request).required,
+    }
+    tag = f'"{digest(json.dumps([facts, record.revisions]))[:32]}"'
+    headers = {"ETag": tag, "Vary": "Authorization"}
+    if if_none_match is not None and tag in (one.strip().removeprefix("W/") for one in if_none_match.split(",")):
+        return Response(status_code=304, headers=headers)
+    return JSONResponse(facts, headers=headers)
+
+
+@router.patch("/{meeting_id}", response_model=JsonObject)
+async def rename(request: Request, meeting_id: str, change: TitleChange) -> Renamed:
+    """Give a meeting another title."""
+    await asyncio.wrap_future(store_of(request).rename_meeting(meeting_id, change.title))
+    rooms_of(request).rename(meeting_id, change.title)
+    return {"id": meeting_id, "title": change.title}
+
+
+def _entry(meeting: Meeting, speakers: list[str] | list[Voice], rooms: Rooms) -> Entry:
+    room = rooms.get(meeting.id)
+    samples = room.session.samples if room is not None else meeting.samples
+    return {
+        "id": meeting.id,
+        "title": meeting.title,
+        "state": meeting.state,
+        "created_at": iso_time(meeting.created_at),
+        "started_at": iso_time(meeting.started_at),
+        "ended_at": iso_time(meeting.ended_at),
+        "duration": seconds(samples),
+        "segments": meeting.segments,
+        "speakers": speakers,
+        "models": meeting.models,
+    }
+
+
+def _voice(speaker: Speaker) -> Voice:
+    return {
+        "id": speaker.id,
+        "name": speaker.name,
+        "label": display_name(speaker),
+        "color": speaker.color,
+        "merged_into": speaker.merged_into,
+    }
+
+
+def _source(source: Source) -> SourceFacts:
+    return {
+        "id": source.id,
+        "name": source.name,
+        "kind": source.kind,
+        "audio": {
+            "encoding": source.encoding,
+            "sample_rate": source.sample_rate,
+            "channels": source.channels,
+            "kept": source.audio is not None,
+        },
+        "language": source.language,
+        "duration": seconds(source.samples),
+    }

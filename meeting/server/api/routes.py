@@ -1,0 +1,13 @@
+"""All resources of the API, in the order in which /openapi.json describes them."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from meeting.server.api import audio, edits, ending, links, meetings, transcripts
+
+
+def add_routes(app: FastAPI) -> None:
+    """Serve the API."""
+    for resource in (meetings, edits, ending, transcripts, audio, links):
+        app.include_router(resource.router)
