@@ -30,6 +30,7 @@ TARGETS = {
     "test",
     "lint",
     "types",
+    "types-web",
     "test-slow",
     "test-gpu",
     "torture",
