@@ -164,7 +164,7 @@ STORAGE = (
     Mutant(
         "entered-while-it-is-being-deleted",
         "meeting/live/rooms.py",
-        "if meeting_id in self._leaving or meeting_id in self._stale:",
+        "if meeting_id in self._deletions or meeting_id in self._stale:",
         "if False:",
         ("tests/meeting/live/test_rooms.py", "tests/meeting/live/test_retention.py"),
     ),

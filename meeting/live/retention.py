@@ -31,7 +31,7 @@ SHOWN = 5
 async def remove_meeting(rooms: Rooms, meeting_id: str) -> bool:
     """Delete a meeting with its text, audio and links; false, and nothing done, while it is live. Raises NotFound."""
     await asyncio.to_thread(rooms.store.meeting, meeting_id)
-    async with rooms.emptied(meeting_id) as empty:
+    async with rooms.reserved_for_deletion(meeting_id) as empty:
         if empty:
             await asyncio.wrap_future(rooms.store.delete_meeting(meeting_id))
     return empty

@@ -1,15 +1,13 @@
-"""All running meetings of a server: who may go live, who may be deleted, and the end of them all."""
+"""All running meetings of a server: who comes in, who may go live, which may be deleted, and the end of them all."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
-from typing import Any
 
 from meeting.config.settings import Limits
 from meeting.core.edits import Change, prepared
@@ -17,75 +15,60 @@ from meeting.core.errors import CloseCode, Conflict, ErrorCode
 from meeting.core.messages import ServerMessage
 from meeting.core.records import Meeting, Restored, State
 from meeting.delivery.archive import Archive
+from meeting.live.disk_watch import DiskWatch
 from meeting.live.recovery import restore
 from meeting.live.room import Room
+from meeting.live.unfinished import UnfinishedMeetings
 from meeting.session.events import CloseRequested, StorageFailing, StorageWorking, TitleChanged
 from meeting.sources.engine_loader import Services
 from meeting.storage.edit_store import EditStore
 from meeting.storage.files import journal
-from meeting.storage.orphans import claim_journals
-from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
-from pipelines.errors import NotFound, StoreError
+from pipelines.errors import StoreError
 from pipelines.types import seconds
 
 log = logging.getLogger(__name__)
 
-UNMEASURED = 16
+DEFAULT_CAPACITY = 16
 """Live meetings at once while it is not known how many this machine carries"""
-
-LOOK = 10.0
-"""Seconds between two looks at the disk"""
-LETTING_GO = 2.0
-"""Seconds that the threads of sources have at most to close their files once their meetings are over"""
-BRIEF = 0.05
-"""Seconds between two looks at whether all others have been heard"""
-AGAIN = 30.0
-"""Seconds after which a meeting that could not be finished is tried again"""
+RELEASE_SECONDS = 2.0
+"""That the threads of sources have at most to close their files once their meetings are over"""
 
 
 class Rooms:
     """All meetings that are not over, by id."""
 
-    def __init__(
-        self,
-        services: Services,
-        limits: Limits,
-        resumable: bool = True,
-        free: Callable[[], int] | None = None,
-        crashed: bool = False,
-    ) -> None:
-        """`resumable`: whether sources may come back to a later process. `free` gives the bytes free on the disk.
+    def __init__(self, services: Services, limits: Limits, resumable: bool = True, crashed: bool = False) -> None:
+        """`resumable`: whether sources may come back to a later process.
 
         `crashed`: the process before this one is known to have ended by a fault of its own.
         """
-        self._crashed = crashed
-        self._suspects = False
         self.services = services
         self._limits = limits
         self._resumable = resumable
-        self._free = free or (lambda: shutil.disk_usage(services.store.data_dir).free)
-        self._found = False
-        self._retries: set[asyncio.Task[None]] = set()
         self._rooms: dict[str, Room] = {}
+        self.disk = DiskWatch(services.store.data_dir, limits.disk_free, self._tell_live)
+        """The disk of the data folder"""
+        self.unfinished = UnfinishedMeetings(services, self.enter, self._rooms.values, crashed)
+        """Meetings that somebody must go on with"""
         # One thread: however many edits come at once, they take no more than its share of the processor.
-        self._aside = ThreadPoolExecutor(1, thread_name_prefix="edits")
-        self._leaving: dict[str, asyncio.Event] = {}
+        self._edit_executor = ThreadPoolExecutor(1, thread_name_prefix="edits")
+        self._deletions: dict[str, asyncio.Event] = {}
         """Meetings that are being deleted; set once that is over"""
         self._stale: set[str] = set()
-        """Meetings that were deleted, or should have been, while somebody was coming in"""
+        """Meetings that were deleted, or should have been, after somebody who is coming in may have read them"""
         self._entering: dict[str, asyncio.Task[Room | None]] = {}
         self.archive = Archive(services.store)
         """Meetings that are over"""
         self._stopping = False
-        self._past_samples = 0
+        self._samples_of_past = 0
         self.finished = 0
         """Meetings finished since the server started"""
 
     @property
     def audio_seconds(self) -> float:
         """Seconds of audio received since the server started."""
-        return seconds(self._past_samples + sum(room.session.samples for room in self._rooms.values()))
+        return seconds(self._samples_of_past + sum(room.session.samples for room in self._rooms.values()))
 
     @property
     def store(self) -> Store:
@@ -102,11 +85,6 @@ class Rooms:
         """Clients that read along, in all meetings."""
         return sum(room.session.viewers for room in self._rooms.values())
 
-    @property
-    def recovered(self) -> bool:
-        """Whether all that an earlier process left has been rebuilt."""
-        return self._found and not any(room.session.recovering for room in self._rooms.values())
-
     def refusal(self) -> str | None:
         """Why no further meeting may go live; None when one may."""
         if self._stopping:
@@ -114,17 +92,10 @@ class Rooms:
         if self._limits.meetings is not None:
             most, why = self._limits.meetings, "takes"
         else:
-            most, why = self.services.engine.capacity or UNMEASURED, "can keep up with"
+            most, why = self.services.engine.capacity or DEFAULT_CAPACITY, "can keep up with"
         if self.live >= most:
             return f"the server has as many live meetings as it {why} ({most}); try again when one has ended"
-        return self.disk_full_reason()
-
-    def disk_full_reason(self) -> str | None:
-        """Why the disk has no room for a further meeting; None when it has."""
-        free = self._free() // 1_000_000
-        if free >= self._limits.disk_free:
-            return None
-        return f"the server's disk is almost full: {free} MB are free, a meeting needs {self._limits.disk_free} MB"
+        return self.disk.full_reason()
 
     def get(self, meeting_id: str) -> Room | None:
         """The room of a meeting, if it has one now."""
@@ -137,7 +108,7 @@ class Rooms:
 
     async def enter(self, meeting_id: str) -> Room | None:
         """The room of a meeting, made where there is none; None for one that is over. Raises NotFound."""
-        await self._settled(meeting_id)
+        await self._deletion_over(meeting_id)
         while (room := self._rooms.get(meeting_id)) is None:
             # All who come at once wait for the same look at what there is of it.
             entering = self._entering.get(meeting_id)
@@ -153,7 +124,7 @@ class Rooms:
         self._stale.discard(meeting_id)
 
     async def _enter(self, meeting_id: str) -> Room | None:
-        await self._settled(meeting_id)
+        await self._deletion_over(meeting_id)
         self._stale.discard(meeting_id)
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
         restored = None
@@ -163,84 +134,20 @@ class Rooms:
             restored = await asyncio.to_thread(self._restore, meeting_id) if unfinished else None
             if restored is None and meeting_id not in self._rooms:
                 return None
-        if meeting_id in self._leaving or meeting_id in self._stale:
+        if meeting_id in self._deletions or meeting_id in self._stale:
             # What was read may have been deleted meanwhile.
             return await self._enter(meeting_id)
         # A meeting that was made meanwhile is there already.
-        return self._rooms.get(meeting_id) or self._make(meeting, restored)
-
-    async def recover(self) -> None:
-        """Go on with every meeting that an earlier process left unfinished; returns while they are being rebuilt."""
-        while (left := await asyncio.to_thread(self._unfinished)) is None:
-            await asyncio.sleep(1)
-        if left:
-            log.warning("%d meeting(s) were cut off by the end of an earlier run", len(left))
-        for meeting_id in left:
-            await self._again(meeting_id)
-        self._found = True
-        if self._suspects:
-            self._later(self._release_suspects())
-
-    async def _release_suspects(self) -> None:
-        recovery_queue, path = self.services.recovery_queue, self.store.files.journal_path
-
-        def others() -> bool:
-            rooms = [room for room in self._rooms.values() if room.session.recovering]
-            known = [[recovery_queue.is_suspect(path(room.id, source)) for source in room.sources] for room in rooms]
-            return not all(suspected and all(suspected) for suspected in known)
-
-        while others():
-            await asyncio.sleep(BRIEF)
-        recovery_queue.release_suspects()
-
-    async def watch_disk(self) -> None:
-        """Tell live meetings when the disk is almost full, and when it no longer is; runs until it is cancelled."""
-        told = False
-        while True:
-            try:
-                problem = self.disk_full_reason()
-            except OSError as error:  # the folder may be back at the next look
-                log.error("the room on the disk cannot be told: %s", error.strerror)
-            else:
-                if problem is not None:
-                    self._tell(StorageFailing("space", problem))
-                elif told:
-                    self._tell(StorageWorking("space"))
-                told = problem is not None
-            await asyncio.sleep(LOOK)
-
-    def _tell(self, news: StorageFailing | StorageWorking) -> None:
-        for room in self._rooms.values():
-            if room.session.busy:
-                room.post(news)
-
-    def _unfinished(self) -> list[str] | None:
-        try:
-            self._suspects = self.services.recovery_queue.find_deaths(self.store.files.folder, self._crashed)
-            self._crashed = False  # told once
-            claim_journals(self.store)
-            return RecoveryStore(self.store).unfinished()
-        except StoreError as error:
-            log.error("what an earlier run left cannot be read: %s", error)
-            return None
-
-    async def _again(self, meeting_id: str) -> None:
-        try:
-            if not self._stopping and await self.enter(meeting_id) is None and await self._left_alone(meeting_id):
-                self._retry(meeting_id)
-        except NotFound:  # deleted meanwhile
-            log.info("meeting %s: is gone", meeting_id)
-        except StoreError as error:
-            log.error("meeting %s: cannot be gone on with: %s", meeting_id, error)
-
-    async def _left_alone(self, meeting_id: str) -> bool:
-        """Whether a meeting runs in another process: should that die, there is nobody else to hear it."""
-        meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
-        return meeting.state in (State.LIVE, State.ENDING)
+        return self._rooms.get(meeting_id) or self._open_room(meeting, restored)
 
     def _restore(self, meeting_id: str) -> Restored | None:
         given_up = self.services.recovery_queue.given_up
         return restore(self.store, meeting_id, self._limits.resume_window, datetime.now(timezone.utc), given_up)
+
+    def _tell_live(self, event: StorageFailing | StorageWorking) -> None:
+        for room in self._rooms.values():
+            if room.session.busy:
+                room.post(event)
 
     def rename(self, meeting_id: str, title: str) -> None:
         """Tell a meeting that is not over its new title."""
@@ -253,11 +160,11 @@ class Rooms:
         loop, edit_store = asyncio.get_running_loop(), EditStore(self.store)
         while (room := self._rooms.get(meeting_id)) is not None:
             shown = room.session.transcript.segment(change.id)
-            told = await room.edit(await loop.run_in_executor(self._aside, prepared, change, shown))
+            told = await room.edit(await loop.run_in_executor(self._edit_executor, prepared, change, shown))
             if told is not None:
                 return told
             await asyncio.wait([room.task])
-        ready = await loop.run_in_executor(self._aside, edit_store.prepared, meeting_id, change)
+        ready = await loop.run_in_executor(self._edit_executor, edit_store.prepared, meeting_id, change)
         return await asyncio.to_thread(edit_store.change, meeting_id, ready)
 
     async def end(self, meeting_id: str) -> State:
@@ -265,7 +172,7 @@ class Rooms:
 
         Raises NotFound, StoreError, and Conflict where it has not begun or runs in another process.
         """
-        await self._settled(meeting_id)
+        await self._deletion_over(meeting_id)
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
         # Nobody is in a room that is made for an open meeting, so that it would stay.
         room = self._rooms.get(meeting_id) if meeting.state == State.OPEN else await self.enter(meeting_id)
@@ -281,13 +188,13 @@ class Rooms:
         return meeting.state
 
     @asynccontextmanager
-    async def emptied(self, meeting_id: str) -> AsyncIterator[bool]:
+    async def reserved_for_deletion(self, meeting_id: str) -> AsyncIterator[bool]:
         """Nobody is in a meeting, comes in, or writes a file of it meanwhile, so that it can be deleted.
 
         False, and nothing done, while it is live. Raises StoreError when what it is doing does not come to an end.
         """
-        await self._settled(meeting_id)
-        self._leaving[meeting_id] = over = asyncio.Event()
+        await self._deletion_over(meeting_id)
+        self._deletions[meeting_id] = over = asyncio.Event()
         cut_off = False
         try:
             room = self._rooms.get(meeting_id)
@@ -301,71 +208,56 @@ class Rooms:
                     raise StoreError("the meeting is still being finished: try again in a minute")
             yield not live
         except StoreError:
-            if cut_off:
-                self._retry(meeting_id)
+            if cut_off:  # it is still there, and nobody finishes it
+                self.unfinished.retry(meeting_id)
             raise
         finally:
             if meeting_id in self._entering:
                 self._stale.add(meeting_id)
-            del self._leaving[meeting_id]
+            del self._deletions[meeting_id]
             over.set()
 
-    async def _settled(self, meeting_id: str) -> None:
-        while (leaving := self._leaving.get(meeting_id)) is not None:
-            await leaving.wait()
+    async def _deletion_over(self, meeting_id: str) -> None:
+        while (deletion := self._deletions.get(meeting_id)) is not None:
+            await deletion.wait()
 
     def _runs_elsewhere(self, meeting_id: str) -> bool:
         return any(journal.in_use(path) for path in self.store.files.of(meeting_id) if path.suffix == journal.JOURNAL)
 
-    async def finish_all(self, patience: float | None = None) -> None:
+    async def finish_all(self, timeout: float | None = None) -> None:
         """Finish and store every live meeting, let the others go; returns once all are.
 
-        What takes longer than `patience` seconds is left to the recovery of the next process.
+        What takes longer than `timeout` seconds is left to the recovery of the next process.
         """
         self._stopping = True
-        if patience is not None:
+        if timeout is not None:
             self.store.shorten_waits()
-        for task in self._retries:
-            task.cancel()
+        self.unfinished.stop()
         rooms = list(self._rooms.values())
         for room in rooms:
             room.post(CloseRequested(CloseCode.GOING_AWAY, "the server stops"))
         if not rooms:
             return
-        _, late = await asyncio.wait([room.task for room in rooms], timeout=patience)
+        _, late = await asyncio.wait([room.task for room in rooms], timeout=timeout)
         if late:
             log.warning("%d meeting(s) are finished by the next start", len(late))
             for task in late:
                 task.cancel()
             await asyncio.wait(late)
         # Their journals are locked until then, and would look to the next process as if they ran here.
-        await asyncio.gather(*(room.released(LETTING_GO) for room in rooms))
+        await asyncio.gather(*(room.released(RELEASE_SECONDS) for room in rooms))
 
-    def _make(self, meeting: Meeting, restored: Restored | None = None) -> Room:
+    def _open_room(self, meeting: Meeting, restored: Restored | None = None) -> Room:
         room = Room(
-            meeting, self.services, self._limits, self.refusal, self._forget, restored, resumable=self._resumable
+            meeting, self.services, self._limits, self.refusal, self._closed, restored, resumable=self._resumable
         )
         self._rooms[meeting.id] = room
         return room
 
-    def _forget(self, room: Room) -> None:
+    def _closed(self, room: Room) -> None:
         if self._rooms.get(room.id) is room:
             del self._rooms[room.id]
-            self._past_samples += room.session.samples
+            self._samples_of_past += room.session.samples
             self.finished += room.session.state is State.ENDED and not room.unfinished
             if room.unfinished and not self._stopping:
-                self._retry(room.id)
-
-    def _retry(self, meeting_id: str) -> None:
-        """Try to finish a meeting a little later: what stood in its way, such as a full disk, may be gone then."""
-
-        async def later() -> None:
-            await asyncio.sleep(AGAIN)
-            await self._again(meeting_id)
-
-        self._later(later())
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._retries.add(task)
-        task.add_done_callback(self._retries.discard)
+                self.unfinished.retry(room.id)

@@ -111,8 +111,8 @@ async def _running(
 ) -> AsyncIterator[None]:
     """Everything that runs beside the requests, from the start to the end of the server."""
     rooms.store.open()
-    recovering = asyncio.create_task(rooms.recover())
-    watching = asyncio.create_task(rooms.watch_disk())
+    recovering = asyncio.create_task(rooms.unfinished.recover())
+    watching = asyncio.create_task(rooms.disk.run())
     engine.load(lambda: _report(engine, on_failure))
     sweeping = asyncio.create_task(keep_for(rooms, config.storage.retention_days))
     shrinking = asyncio.create_task(trim_regularly())
@@ -178,7 +178,7 @@ def _add_state(app: FastAPI, engine: EngineLoader, rooms: Rooms) -> None:
     @app.get("/readyz", tags=["server"], responses={503: PROBLEMS[503]})
     def readyz() -> Response:
         """The models are loaded, meetings that were cut off are rebuilt, and a meeting can go live."""
-        if engine.models is not None and not rooms.recovered:
+        if engine.models is not None and not rooms.unfinished.recovered:
             return error_response(503, ErrorCode.RECOVERING, "meetings that were cut off are being rebuilt")
         if engine.models is not None:
             return JSONResponse({"status": "ready", "models": engine.models})

@@ -127,7 +127,7 @@ class Renamed(TypedDict):
 @router.post("", status_code=201, response_model=JsonObject)
 async def create(request: Request, body: NewMeeting | None = None) -> Created:
     """A new meeting, open for its first source; its links carry tokens where such are asked for, told only now."""
-    problem = rooms_of(request).disk_full_reason()
+    problem = rooms_of(request).disk.full_reason()
     if problem is not None:
         raise StoreError(problem)
     now = datetime.now(timezone.utc)

@@ -290,7 +290,7 @@ def test_a_journal_is_free_once_its_server_has_stopped(tmp_path: Path, monkeypat
 def test_a_meeting_that_ran_in_another_process_is_heard_once_that_has_died(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meeting.live.rooms.AGAIN", 0.05)
+    monkeypatch.setattr("meeting.live.unfinished.RETRY_SECONDS", 0.05)
     with Store(tmp_path) as store:
         path = left_behind(store, resume=None)
     other = Journal(path, AudioInfo())

@@ -36,7 +36,7 @@ class FakeRooms:
         self.live = live
 
     @asynccontextmanager
-    async def emptied(self, meeting_id: str) -> AsyncIterator[bool]:
+    async def reserved_for_deletion(self, meeting_id: str) -> AsyncIterator[bool]:
         """False for a live one."""
         yield meeting_id not in self.live
 

@@ -29,7 +29,7 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import Word
 from tests.fakes.server_fakes import FakeBackend, tone
-from tests.meeting.live.test_room import START, FakeClient, FullDisk
+from tests.meeting.live.test_room import START, FakeClient
 
 A, B, CUT, SOURCE = ("a" * 16, "b" * 16, "c" * 16, "s" * 16)
 
@@ -73,6 +73,17 @@ async def go_live(rooms: Rooms, meeting_id: str) -> tuple[Room, FakeClient, int]
     return room, host, client
 
 
+def cut_off(rooms: Rooms) -> None:
+    """A meeting as a process leaves it that was killed after one second."""
+    now = datetime.now(timezone.utc)
+    rooms.store.create_meeting(Meeting(CUT, "cut off", State.OPEN, now)).result()
+    source = Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1)
+    TranscriptStore(rooms.store).save_source(CUT, source).result()
+    rooms.store.set_state(CUT, State.LIVE, started_at=now).result()
+    with Journal(rooms.store.files.journal_path(CUT, SOURCE), AudioInfo()) as journal:
+        journal.append(AudioFrame(0, 0, tone()))
+
+
 def test_everyone_in_a_meeting_gets_the_same_room(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
         found = await asyncio.gather(*(rooms.enter(A) for _ in range(5)), rooms.enter(B))
@@ -99,14 +110,7 @@ def test_two_who_come_to_a_meeting_that_was_cut_off_get_the_same_room(
     monkeypatch.setattr(Rooms, "_restore", slow)
 
     async def body(rooms: Rooms) -> None:
-        now = datetime.now(timezone.utc)
-        rooms.store.create_meeting(Meeting(CUT, "cut off", State.OPEN, now)).result()
-        TranscriptStore(rooms.store).save_source(
-            CUT, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, None)
-        ).result()
-        rooms.store.set_state(CUT, State.LIVE, started_at=now).result()
-        with Journal(rooms.store.files.journal_path(CUT, SOURCE), AudioInfo()) as journal:
-            journal.append(AudioFrame(0, 0, tone()))
+        cut_off(rooms)
         both = [asyncio.create_task(rooms.enter(CUT)) for _ in range(2)]
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         made.set()
@@ -410,52 +414,6 @@ def test_finishing_all_stores_what_is_live_and_lets_the_rest_go(tmp_path: Path) 
     among(tmp_path, body)
 
 
-def test_a_disk_that_is_almost_full_takes_no_further_meeting_and_live_ones_are_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("meeting.live.rooms.LOOK", 0.01)
-    free = [10**12]
-
-    async def body(rooms: Rooms) -> None:
-        rooms._free = lambda: free[0]
-        _, host, _ = await go_live(rooms, A)
-        watching = asyncio.create_task(rooms.watch_disk())
-        free[0] = 7_000_000
-        await host.until("error")
-        other = FakeClient()
-        room = await entered(rooms, B)
-        room.start(room.join(other), START)
-        await asyncio.wait_for(other.done.wait(), 20)
-        assert other.closed == (4429, "too_many")
-        assert "7 MB are free" in other.told[-1].message  # type: ignore[union-attr]
-        free[0] = 10**12
-        while getattr(host.told[-1], "code", "") != "storage_ok":
-            await asyncio.sleep(0.01)
-        watching.cancel()
-
-    among(tmp_path, body)
-
-
-def test_a_disk_that_cannot_be_asked_once_is_watched_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meeting.live.rooms.LOOK", 0.01)
-    asked = []
-
-    def free() -> int:
-        asked.append(1)
-        if len(asked) == 1:
-            raise OSError(5, "Input/output error")
-        return 7_000_000
-
-    async def body(rooms: Rooms) -> None:
-        _, host, _ = await go_live(rooms, A)
-        rooms._free = free
-        watching = asyncio.create_task(rooms.watch_disk())
-        await host.until("error")
-        watching.cancel()
-
-    among(tmp_path, body)
-
-
 def test_without_a_limit_as_many_meetings_go_live_as_the_machine_carries(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
         engine = await asyncio.to_thread(rooms.services.engine.wait)
@@ -511,28 +469,3 @@ def test_the_words_of_an_edit_are_found_neither_on_the_loop_nor_in_the_writer(
 
 def is_line(message: ServerMessage) -> TypeGuard[SegmentMessage]:
     return isinstance(message, SegmentMessage)
-
-
-def test_a_meeting_that_could_not_be_finished_is_finished_once_the_disk_has_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("CRITICAL")
-    disk = FullDisk(monkeypatch)
-    monkeypatch.setattr("meeting.live.save_queue.WAITING", 2)
-    monkeypatch.setattr("meeting.live.rooms.AGAIN", 0.01)
-
-    async def body(rooms: Rooms) -> None:
-        room, host, client = await go_live(rooms, A)
-        for seq in range(2):
-            await room.frame(FrameReceived(client, AudioFrame(seq, 0, tone())))
-        room.post(StopReceived(client))
-        await host.until("error")
-        await asyncio.sleep(0.1)
-        disk.full = False
-        await asyncio.wait_for(room.task, 20)
-        assert room.unfinished
-        while rooms.store.meeting(A).state != State.ENDED:
-            await asyncio.sleep(0.01)
-        assert rooms.store.meeting(A).segments == 2
-
-    among(tmp_path, lambda rooms: asyncio.wait_for(body(rooms), 60))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from meeting.config.settings import Limits
-from meeting.live.rooms import UNMEASURED
+from meeting.live.rooms import DEFAULT_CAPACITY
 from meeting.transport.descriptors import (
     ASSUMED_MEETINGS,
     BASE_FILES,
@@ -55,4 +55,4 @@ def test_few_readers_need_no_more() -> None:
 
 
 def test_without_a_number_it_reckons_with_as_many_meetings_as_are_taken_on() -> None:
-    assert ASSUMED_MEETINGS == UNMEASURED
+    assert ASSUMED_MEETINGS == DEFAULT_CAPACITY

@@ -1,0 +1,62 @@
+"""How much room the disk has: without enough no further meeting goes live, and those that are live are told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from meeting.session.events import StorageFailing, StorageWorking
+
+log = logging.getLogger(__name__)
+
+CHECK_SECONDS = 10.0
+"""Between two looks at the disk"""
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that are free on the disk of a folder; raises OSError."""
+    return shutil.disk_usage(folder).free
+
+
+class DiskWatch:
+    """Looks at the disk that holds the data folder."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        needed: int,
+        tell: Callable[[StorageFailing | StorageWorking], None],
+        free: Callable[[Path], int] = free_bytes,
+    ) -> None:
+        """`needed` megabytes must be free for a meeting; `tell` is called with what live ones are to be told."""
+        self._data_dir = data_dir
+        self._needed = needed
+        self._tell = tell
+        self.free = free
+
+    def full_reason(self) -> str | None:
+        """Why the disk has no room for a further meeting; None when it has. Raises OSError."""
+        free = self.free(self._data_dir) // 1_000_000
+        if free >= self._needed:
+            return None
+        return f"the server's disk is almost full: {free} MB are free, a meeting needs {self._needed} MB"
+
+    async def run(self) -> None:
+        """Tell live meetings when the disk is almost full, and when it no longer is; runs until it is cancelled."""
+        was_full = False
+        while True:
+            try:
+                reason = self.full_reason()
+            except OSError as error:  # the folder may be back at the next look
+                log.error("the room on the disk cannot be told: %s", error.strerror)
+            else:
+                # Told again at every look: a meeting may have gone live since the last one.
+                if reason is not None:
+                    self._tell(StorageFailing("space", reason))
+                elif was_full:
+                    self._tell(StorageWorking("space"))
+                was_full = reason is not None
+            await asyncio.sleep(CHECK_SECONDS)
