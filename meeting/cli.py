@@ -7,16 +7,12 @@ Libraries are imported by the command that needs them, so that `--help` is there
 from __future__ import annotations
 
 import argparse
-import atexit
-import copy
 import json
-import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import meeting
 from meeting.core.terminal_text import visible
@@ -26,9 +22,9 @@ if TYPE_CHECKING:
     from meeting.config.settings import Config
     from meeting.storage.store import Store
 
-EXPECTED = 2
+EXIT_ERROR = 2
 """Exit code of everything that we can explain in one sentence"""
-INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 
 FORMATS = ("srt", "vtt", "json", "txt", "md", "rttm", "seglst")
 
@@ -54,16 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from meeting.config.sources import load_config
 
     try:
-        flags = {setting: getattr(options, flag, None) for flag, setting in FLAGS.items()}
+        flags = {setting: vars(options).get(flag) for flag, setting in FLAGS.items()}
         code = _run(options, load_config(options.config, flags=flags))
         sys.stdout.flush()
         return code
     except MeetingError as error:
         print(f"error: {visible(error)}", file=sys.stderr)
-        return EXPECTED
+        return EXIT_ERROR
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever reads our output has seen enough; without this the interpreter complains while it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -194,10 +190,16 @@ def _run(options: argparse.Namespace, config: Config) -> int:
     return commands[options.command](options, config)
 
 
+def _set_up_logs(level: str) -> None:
+    from meeting.server.logs import set_up_logs
+
+    set_up_logs(level)
+
+
 def _serve(options: argparse.Namespace, config: Config) -> int:
     from meeting.server.run import serve
 
-    set_up_logs(config.server.log_level)
+    _set_up_logs(config.server.log_level)
     serve(config, options.open)
     return 0
 
@@ -205,7 +207,7 @@ def _serve(options: argparse.Namespace, config: Config) -> int:
 def _replay(options: argparse.Namespace, config: Config) -> int:
     from meeting.recordings.replay import Options, replay
 
-    set_up_logs(options.log_level or "warning")
+    _set_up_logs(options.log_level or "warning")
     asked = Options(options.recording, _speed(options.speed), options.out, options.events, options.title, options.chunk)
     summary = replay(config, asked)
     print(visible(json.dumps(summary, ensure_ascii=False)), flush=True)
@@ -215,7 +217,7 @@ def _replay(options: argparse.Namespace, config: Config) -> int:
 def _recover(options: argparse.Namespace, config: Config) -> int:
     from meeting.recordings.recover import hear_aside
 
-    set_up_logs(options.log_level or "warning")
+    _set_up_logs(options.log_level or "warning")
     print(json.dumps(hear_aside(config, options.meeting), ensure_ascii=False), flush=True)
     return 0
 
@@ -233,8 +235,8 @@ def _speed(text: str) -> float | None:
 def _evaluate(options: argparse.Namespace, config: Config) -> int:
     from meeting.evaluation.evaluate import evaluate, table
 
-    set_up_logs(options.log_level or "warning")
-    body = evaluate(config, options.folder, _speed(options.speed), options.out, report=_say).as_dict()
+    _set_up_logs(options.log_level or "warning")
+    body = evaluate(config, options.folder, _speed(options.speed), options.out, report=_report).as_dict()
     text = json.dumps(body, ensure_ascii=False) if options.json else table(body)
     print(visible(text, lines=True), flush=True)
     return 0
@@ -243,12 +245,12 @@ def _evaluate(options: argparse.Namespace, config: Config) -> int:
 def _tune(options: argparse.Namespace, config: Config) -> int:
     from meeting.evaluation.tune import describe, tune
 
-    set_up_logs(options.log_level or "warning")
-    print(visible(describe(tune(config, options.folders, report=_say)), lines=True), flush=True)
+    _set_up_logs(options.log_level or "warning")
+    print(visible(describe(tune(config, options.folders, report=_report)), lines=True), flush=True)
     return 0
 
 
-def _say(text: str) -> None:
+def _report(text: str) -> None:
     print(visible(text, lines=True), file=sys.stderr, flush=True)
 
 
@@ -263,7 +265,7 @@ def _list(options: argparse.Namespace, config: Config) -> int:
         clock = f"{length // 3600}:{length // 60 % 60:02}:{length % 60:02}"
         return f"{meeting.id}  {when}  {meeting.state:6}  {clock:>8}  {meeting.title}  ({', '.join(names) or '-'})"
 
-    with _store(config) as store:
+    with _open_store(config) as store:
         found, more = store.meetings(max(1, min(options.limit, 1000)))
         names = TranscriptStore(store).speaker_names([meeting.id for meeting in found])
     for one in found:
@@ -276,12 +278,12 @@ def _list(options: argparse.Namespace, config: Config) -> int:
 
 
 def _show(options: argparse.Namespace, config: Config) -> int:
-    print(visible(_text(options.meeting, "txt", config), lines=True), end="")
+    print(visible(_exported(options.meeting, "txt", config), lines=True), end="")
     return 0
 
 
 def _export(options: argparse.Namespace, config: Config) -> int:
-    text = _text(options.meeting, options.format, config)
+    text = _exported(options.meeting, options.format, config)
     if options.out is None:
         text = visible(text, lines=True) if sys.stdout.isatty() else text
         sys.stdout.buffer.write(text.encode("utf-8", "replace"))
@@ -297,11 +299,11 @@ def _export(options: argparse.Namespace, config: Config) -> int:
     return 0
 
 
-def _text(meeting: str, format: str, config: Config) -> str:
+def _exported(meeting: str, format: str, config: Config) -> str:
     from meeting.core.export import export
     from meeting.storage.transcript_store import TranscriptStore
 
-    with _store(config) as store:
+    with _open_store(config) as store:
         return export(TranscriptStore(store).record(store.find(meeting).id), format)
 
 
@@ -327,7 +329,7 @@ def _doctor(options: argparse.Namespace, config: Config) -> int:
 
 
 def _migrate(options: argparse.Namespace, config: Config) -> int:
-    with _store(config) as store:
+    with _open_store(config) as store:
         print(f"the database in {visible(store.data_dir)} has this version's schema")
     return 0
 
@@ -339,56 +341,7 @@ def _token(options: argparse.Namespace, config: Config) -> int:
     return 0
 
 
-def _store(config: Config) -> Store:
+def _open_store(config: Config) -> Store:
     from meeting.storage.store import Store
 
     return Store(config.storage.data_dir)
-
-
-class _Brief(logging.Filter):
-    """Takes the traceback from what a client's bad bytes make uvicorn log."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if "Invalid UTF-8" in str(record.msg):
-            record.exc_info = None
-        return True
-
-
-class Discreet(logging.Formatter):
-    """Writes where an unforeseen error came from and of which kind it is, never its message.
-
-    Libraries put into that what they were given, such as the text that they could not handle.
-    """
-
-    def format(self, record: logging.LogRecord) -> str:
-        """A line, and the places where there was an error."""
-        own = copy.copy(record)
-        own.exc_text = None  # another handler may have left there what it wrote of the error
-        return visible(super().format(own), lines=True)
-
-    def formatException(self, ei: Any) -> str:
-        """The places in the code, and the kinds of the error and of those that led to it."""
-        chain: list[BaseException] = []
-        error: BaseException | None = ei[1]
-        while error is not None and error not in chain:
-            chain.append(error)
-            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        parts = []
-        for one in reversed(chain):
-            kind = f"{type(one).__module__}.{type(one).__qualname__}".removeprefix("builtins.")
-            places = "".join(traceback.format_tb(one.__traceback__))
-            parts.append(f"Traceback (most recent call last):\n{places}{kind}")
-        return "\n\nwhich led to\n\n".join(parts)
-
-
-def set_up_logs(level: str) -> None:
-    """One line each on stderr, the same a few times a minute; libraries speak up only when something is wrong."""
-    from meeting.server.log_throttle import limit_repeats
-
-    handler = logging.StreamHandler()
-    handler.addFilter(_Brief())
-    atexit.register(limit_repeats(handler).flush, everything=True)
-    handler.setFormatter(Discreet("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for name in ("meeting", "pipelines"):
-        logging.getLogger(name).setLevel(level.upper())

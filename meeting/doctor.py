@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from meeting.config.settings import Config, Limits, Models
 from meeting.core.terminal_text import visible
@@ -21,6 +21,10 @@ from pipelines.errors import MeetingError
 from pipelines.models.pinned_files import file_statuses, resolve_cache_dir
 from pipelines.models.probe import count_cuda, probe_and_select
 from pipelines.models.selection import ModelSelection
+
+if TYPE_CHECKING:
+    from pipelines.engine.engine import Engine
+    from pipelines.engine.pool import EnginePool
 
 OLDEST, NEWEST = (3, 10), (3, 12)
 """Versions of Python that the tested packages exist for"""
@@ -46,7 +50,7 @@ PACKAGES = (
     ("alembic", "alembic"),
 )
 """Name to show and name of the distribution"""
-LEAST_FREE = 1 << 30
+MIN_FREE_BYTES = 1 << 30
 """Bytes below which the disk is called full: audio takes about 60 MB an hour"""
 
 
@@ -78,7 +82,9 @@ def examine(config: Config) -> list[Finding]:
     return [check() for check in checks]
 
 
-def run_doctor(config: Config, measure: bool = False, load: Callable[[Models], Any] | None = None) -> int:
+def run_doctor(
+    config: Config, measure: bool = False, load: Callable[[Models], Engine | EnginePool] | None = None
+) -> int:
     """Print the findings as a table; 0 when all is well, else 1.
 
     `measure` loads the models, by `load` if given, and prints their pace as well.
@@ -92,24 +98,27 @@ def run_doctor(config: Config, measure: bool = False, load: Callable[[Models], A
         except MeetingError as error:
             print(f"\nThe models cannot be measured: {visible(error)}")
             return 1
-        print(f"\n{pace_table(engine)}")
+        print(f"\n{throughput_table(engine)}")
         engine.close()
     return 0 if well else 1
 
 
-def pace_table(engine: Any) -> str:
-    """What the models of a `pipelines.engine.engine.Engine`, or each of an `EnginePool`, were measured to take."""
-    engines = getattr(engine, "engines", (engine,))
+def throughput_table(loaded: Engine | EnginePool) -> str:
+    """What the models of an engine, or of each of a pool, were measured to take."""
+    from pipelines.engine.pool import EnginePool
+
+    engines = loaded.engines if isinstance(loaded, EnginePool) else (loaded,)
     lines = []
     for number, each in enumerate(engines, 1):
         lines.append(f"Pace of {each.models['speech']} on {each.models['device']}" + f", {number}" * (len(engines) > 1))
-        lines += [f"  {name:<14}{text}" for name, text in _pace(each)]
-    lines.append(f"This machine carries about {engine.capacity} live meetings, if nothing else takes it.")
+        lines += [f"  {name:<14}{text}" for name, text in _throughput(each)]
+    lines.append(f"This machine carries about {loaded.capacity} live meetings, if nothing else takes it.")
     return "\n".join(lines)
 
 
-def _pace(engine: Any) -> list[tuple[str, str]]:
+def _throughput(engine: Engine) -> list[tuple[str, str]]:
     measured, trials = engine.throughput, engine.thread_trials
+    assert measured is not None, "an engine is measured when it is loaded"
     times = ", ".join(f"{threads}: {1000 * found:.1f} ms" for threads, found in trials.items())
     return [
         ("speech", f"{1000 * measured.speech:.1f} ms for a second of it"),
@@ -122,7 +131,7 @@ def _pace(engine: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _load(settings: Models) -> Any:
+def _load(settings: Models) -> Engine | EnginePool:
     from pipelines.engine.loader import load_engines
 
     return load_engines(settings)
@@ -242,7 +251,7 @@ def check_disk(folder: Path, usage: Callable[[Path], int] | None = None) -> Find
     except OSError as error:
         return Finding("Disk", False, f"cannot be asked: {error.strerror or error}", "set MEETING_DATA_DIR elsewhere")
     detail = f"{free / 1e9:.1f} GB free"
-    if free < LEAST_FREE:
+    if free < MIN_FREE_BYTES:
         return Finding("Disk", False, detail, "free at least 1 GB, or set MEETING_DATA_DIR to another disk")
     return Finding("Disk", True, detail)
 

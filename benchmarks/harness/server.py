@@ -30,7 +30,7 @@ import sys
 import meeting.server.run
 from meeting.sources import memory
 from meeting.server.app import create_app
-from meeting.cli import set_up_logs
+from meeting.server.logs import set_up_logs
 from meeting.config.sources import load_config
 from benchmarks.harness.talkative import Talkative
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline

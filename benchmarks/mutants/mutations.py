@@ -297,8 +297,8 @@ ACCESS = (
     ),
     Mutant(
         "errors-quoted-in-the-log",
-        "meeting/cli.py",
-        "handler.setFormatter(Discreet(",
+        "meeting/server/logs.py",
+        "handler.setFormatter(RedactingFormatter(",
         "handler.setFormatter(logging.Formatter(",
         ("tests/system/test_privacy.py",),
     ),

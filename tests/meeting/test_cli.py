@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from meeting.cli import EXPECTED, FORMATS, main, set_up_logs
+from meeting.cli import EXIT_ERROR, FORMATS, main
 from meeting.core.export import FORMATS as EXPORTS
 from meeting.core.records import Meeting, State
+from meeting.server.logs import set_up_logs
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import ModelMissing
@@ -75,7 +76,7 @@ def test_show_prints_the_transcript(data: Path, capsys: pytest.CaptureFixture[st
 
 def test_an_unknown_meeting_is_one_sentence(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "show", "zzz")
-    assert (code, out) == (EXPECTED, "")
+    assert (code, out) == (EXIT_ERROR, "")
     assert one_sentence(err)
 
 
@@ -98,7 +99,7 @@ def test_an_export_that_cannot_be_written_is_one_sentence(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, _, err = run(capsys, "export", "last", "--format", "srt", "--out", str(tmp_path / "no" / "file"))
-    assert code == EXPECTED
+    assert code == EXIT_ERROR
     assert one_sentence(err)
 
 
@@ -121,7 +122,7 @@ def test_migrate_makes_the_database(tmp_path: Path, capsys: pytest.CaptureFixtur
 )
 def test_wrong_arguments_are_one_sentence(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, *arguments)
-    assert (code, out) == (EXPECTED, "")
+    assert (code, out) == (EXIT_ERROR, "")
     assert one_sentence(err)
 
 
@@ -130,7 +131,7 @@ def test_an_unknown_variable_is_one_sentence(
 ) -> None:
     monkeypatch.setenv("MEETING_SERVER_PROT", "1")
     code, _, err = run(capsys, "list")
-    assert code == EXPECTED
+    assert code == EXIT_ERROR
     assert one_sentence(err)
 
 
@@ -139,7 +140,7 @@ def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> No
         other.bind(("127.0.0.1", 0))
         other.listen()
         code, _, err = run(capsys, "serve", "--port", str(other.getsockname()[1]))
-    assert code == EXPECTED
+    assert code == EXIT_ERROR
     assert "in use" in err
     assert one_sentence(err)
 
@@ -147,7 +148,7 @@ def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_data_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("x")
     code, _, err = run(capsys, "serve", "--port", "0", "--data-dir", str(tmp_path / "file"))
-    assert code == EXPECTED
+    assert code == EXIT_ERROR
     assert one_sentence(err)
 
 
@@ -174,7 +175,7 @@ def test_models_that_cannot_be_loaded_end_the_server_in_one_sentence(
 ) -> None:
     fakes.error = ModelMissing("run models pull")
     code, _, err = run(capsys, "serve", "--port", "0", "--log-level", "error")
-    assert code == EXPECTED
+    assert code == EXIT_ERROR
     assert err.splitlines()[-1] == "error: run models pull"
     assert "Traceback" not in err
 
@@ -276,7 +277,7 @@ def test_what_is_wrong_with_a_file_gives_a_terminal_no_commands(
     hostile: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     code, out, err = run(capsys, *arguments)
-    assert code == EXPECTED
+    assert code == EXIT_ERROR
     assert one_sentence(err)
     assert commands(out + err) == []
 

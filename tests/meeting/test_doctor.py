@@ -23,9 +23,9 @@ from meeting.doctor import (
     check_port,
     check_python,
     examine,
-    pace_table,
     run_doctor,
     table,
+    throughput_table,
 )
 from pipelines.engine.capacity import Throughput
 from pipelines.engine.pool import EnginePool
@@ -262,7 +262,7 @@ def test_asked_to_measure_the_doctor_loads_the_models_and_prints_their_pace(
 
 
 def test_each_card_of_several_has_its_own_pace_and_their_meetings_are_added_up() -> None:
-    lines = pace_table(EnginePool([FakeMeasured({}), FakeMeasured({})])).splitlines()  # type: ignore[list-item]
+    lines = throughput_table(EnginePool([FakeMeasured({}), FakeMeasured({})])).splitlines()  # type: ignore[list-item]
     assert [line for line in lines if line.startswith("Pace")] == ["Pace of tiny on cpu, 1", "Pace of tiny on cpu, 2"]
     assert lines[3] == "  threads       2 for each model; no others were tried"
     assert f"about {2 * FakeMeasured({}).capacity} live" in lines[-1]

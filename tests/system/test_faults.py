@@ -30,9 +30,9 @@ from benchmarks.harness.server import Server
 from benchmarks.torture import command as torture
 from benchmarks.torture import strangers
 from benchmarks.torture.hostile import hostile_messages
-from meeting.cli import Discreet
 from meeting.config.settings import Models
 from meeting.core.errors import CloseCode
+from meeting.server.logs import RedactingFormatter
 from meeting.sources.backend import Engine, LocalBackend
 from meeting.storage import database
 from meeting.storage.files.journal import read
@@ -343,7 +343,7 @@ def test_real_models_that_raise_cost_their_piece_only(
     assert 5 <= len(plain) - len(rest) < len(plain) / 2
     failures = [record for record in caplog.records if record.exc_info]
     assert [record.getMessage() for record in failures] == ["block recogniser failed: RuntimeError"]
-    written = "".join(Discreet().format(record) for record in caplog.records)
+    written = "".join(RedactingFormatter().format(record) for record in caplog.records)
     assert "in stumbling" in written
     assert PLANTED not in written
 

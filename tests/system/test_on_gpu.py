@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from meeting.doctor import pace_table
+from meeting.doctor import throughput_table
 from pipelines.diarization.embedding import ge2e_embedder, pyannote_embedder
 from pipelines.diarization.local_speakers import LocalSpeakerFinder
 from pipelines.engine import loader
@@ -120,7 +120,7 @@ def test_an_engine_loads_and_serves_many_meetings_at_once(whisper: Path, sample:
         assert engine.throughput is not None
         assert (engine.throughput.windows_on_gpu, engine.throughput.speech_on_gpu) == (True, True)
         assert engine.throughput.capacity >= 1
-        assert "on cuda" in pace_table(engine)
+        assert "on cuda" in throughput_table(engine)
         found = [future.result(PATIENCE) for future in asked(engine, sample, 24)]
         assert all(one is not None for one in found)
         assert any(np.isfinite(one.embeddings).any() for one in found if isinstance(one, LocalSpeakers))

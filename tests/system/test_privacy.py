@@ -31,7 +31,7 @@ from dataclasses import replace
 from pathlib import Path
 import meeting.server.run
 from meeting.server.app import create_app
-from meeting.cli import set_up_logs
+from meeting.server.logs import set_up_logs
 from meeting.config.settings import Server
 from pipelines.types import Segment, Span, Word
 from tests.fakes.server_fakes import FakeBackend, FakePipeline, config

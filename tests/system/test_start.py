@@ -18,7 +18,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from meeting.cli import EXPECTED, main
+from meeting.cli import EXIT_ERROR, main
 from meeting.config.settings import Server
 from meeting.server.run import check_tls, serve
 from pipelines.errors import ServeError, SettingsError
@@ -106,7 +106,7 @@ def test_the_command_says_so_in_one_sentence_and_opens_no_port(
         taken.listen()
         code = main(["serve", "--host", "0.0.0.0", "--port", str(taken.getsockname()[1])])
     err = capsys.readouterr().err
-    assert code == EXPECTED
+    assert code == EXIT_ERROR
     assert "--insecure-no-auth" in err
     assert err.count("\n") == 1
 
@@ -115,14 +115,14 @@ def test_a_short_token_is_refused_without_being_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MEETING_SERVER_TOKEN", "hunter2")
-    assert main(["serve", "--host", "0.0.0.0"]) == EXPECTED
+    assert main(["serve", "--host", "0.0.0.0"]) == EXIT_ERROR
     err = capsys.readouterr().err
     assert "at least 16" in err
     assert "hunter2" not in err
 
 
 def test_a_token_file_that_is_not_there_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["serve", "--token-file", "nowhere"]) == EXPECTED
+    assert main(["serve", "--token-file", "nowhere"]) == EXIT_ERROR
     assert "nowhere cannot be read" in capsys.readouterr().err
 
 

@@ -175,7 +175,7 @@ def test_it_may_be_called_from_any_thread() -> None:
 
 
 def test_the_command_line_limits_what_it_logs(monkeypatch: pytest.MonkeyPatch) -> None:
-    from meeting.cli import set_up_logs
+    from meeting.server.logs import set_up_logs
 
     before = (logging.getLogger().handlers[:], logging.getLogger().level)
     try:

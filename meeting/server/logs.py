@@ -1,0 +1,61 @@
+"""How the program logs: one line each on stderr, nothing twice too often, nothing that was said."""
+
+from __future__ import annotations
+
+import atexit
+import copy
+import logging
+import traceback
+from types import TracebackType
+
+from meeting.core.terminal_text import visible
+from meeting.server.log_throttle import limit_repeats
+
+_ErrorInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class _NoTracebackOfBadText(logging.Filter):
+    """Takes the traceback from what uvicorn logs when a client's text is not UTF-8: it is no fault of ours."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if "Invalid UTF-8" in str(record.msg):
+            record.exc_info = None
+        return True
+
+
+class RedactingFormatter(logging.Formatter):
+    """Writes where an unforeseen error came from and of which kind it is, never its message.
+
+    Libraries put into that what they were given, such as the text that they could not handle.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A line, and the places where there was an error."""
+        own = copy.copy(record)
+        own.exc_text = None  # another handler may have left there what it wrote of the error
+        return visible(super().format(own), lines=True)
+
+    def formatException(self, ei: _ErrorInfo) -> str:
+        """The places in the code, and the kinds of the error and of those that led to it."""
+        chain: list[BaseException] = []
+        error: BaseException | None = ei[1]
+        while error is not None and error not in chain:
+            chain.append(error)
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        parts = []
+        for one in reversed(chain):
+            kind = f"{type(one).__module__}.{type(one).__qualname__}".removeprefix("builtins.")
+            places = "".join(traceback.format_tb(one.__traceback__))
+            parts.append(f"Traceback (most recent call last):\n{places}{kind}")
+        return "\n\nwhich led to\n\n".join(parts)
+
+
+def set_up_logs(level: str) -> None:
+    """One line each on stderr, the same a few times a minute; libraries speak up only when something is wrong."""
+    handler = logging.StreamHandler()
+    handler.addFilter(_NoTracebackOfBadText())
+    atexit.register(limit_repeats(handler).flush, everything=True)
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for name in ("meeting", "pipelines"):
+        logging.getLogger(name).setLevel(level.upper())
