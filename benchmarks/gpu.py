@@ -339,11 +339,11 @@ def measure_real(
     audio = soundfile.read(SAMPLE / "sample.flac", frames=5 * SAMPLE_RATE, dtype="float32")[0]
     made = []
     for compute in computes:
-        recogniser = load_folder(folder, folder.name, device=device, compute_type=compute, at_once=max(batches))
+        recogniser = load_folder(folder, folder.name, device=device, compute_type=compute, max_batch=max(batches))
         for growing in (False, True):
             request = RecognitionRequest(audio, language="en", partial=growing)
             for batch in batches:
-                recogniser.read_all([request] * batch)
+                recogniser.recognise_batch([request] * batch)
                 each = seconds_of(partial(_read_copies, recogniser, request), batch, least)
                 figures = {"slices_per_second": batch / each, "seconds_per_batch": each}
                 made.append({"kind": "growing" if growing else "final", "compute": compute, "batch": batch, **figures})
@@ -351,7 +351,7 @@ def measure_real(
 
 
 def _read_copies(recogniser: WhisperRecogniser, request: RecognitionRequest, count: int) -> None:
-    recogniser.read_all([request] * count)
+    recogniser.recognise_batch([request] * count)
 
 
 def cells(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:

@@ -23,8 +23,7 @@ from pipelines.models.probe import count_cuda, probe_and_select
 from pipelines.models.selection import ModelSelection
 
 if TYPE_CHECKING:
-    from pipelines.engine.engine import Engine
-    from pipelines.engine.pool import EnginePool
+    from pipelines.engine.engine import Engine, Engines
 
 OLDEST, NEWEST = (3, 10), (3, 12)
 """Versions of Python that the tested packages exist for"""
@@ -82,9 +81,7 @@ def examine(config: Config) -> list[Finding]:
     return [check() for check in checks]
 
 
-def run_doctor(
-    config: Config, measure: bool = False, load: Callable[[Models], Engine | EnginePool] | None = None
-) -> int:
+def run_doctor(config: Config, measure: bool = False, load: Callable[[Models], Engines] | None = None) -> int:
     """Print the findings as a table; 0 when all is well, else 1.
 
     `measure` loads the models, by `load` if given, and prints their pace as well.
@@ -103,12 +100,9 @@ def run_doctor(
     return 0 if well else 1
 
 
-def throughput_table(loaded: Engine | EnginePool) -> str:
-    """What the models of an engine, or of each of a pool, were measured to take."""
-    from pipelines.engine.pool import EnginePool
-
-    engines = loaded.engines if isinstance(loaded, EnginePool) else (loaded,)
-    lines = []
+def throughput_table(loaded: Engines) -> str:
+    """What the models of each engine were measured to take."""
+    engines, lines = loaded.engines, []
     for number, each in enumerate(engines, 1):
         lines.append(f"Pace of {each.models['speech']} on {each.models['device']}" + f", {number}" * (len(engines) > 1))
         lines += [f"  {name:<14}{text}" for name, text in _throughput(each)]
@@ -131,7 +125,7 @@ def _throughput(engine: Engine) -> list[tuple[str, str]]:
     ]
 
 
-def _load(settings: Models) -> Engine | EnginePool:
+def _load(settings: Models) -> Engines:
     from pipelines.engine.loader import load_engines
 
     return load_engines(settings)

@@ -6,6 +6,7 @@ Times are integer samples at `SAMPLE_RATE`, counted from the first sample of the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -262,6 +263,21 @@ class PipelineStats:
     """Real-time factor of what must be done in time, live finals and windows of all meetings: 1 is full"""
     left_out: str = "none"
     """What a machine that is too full leaves out: "none", "rare_partials", "no_partials" or "long_hop" """
+
+
+class ModelInfo(TypedDict, total=False):
+    """Which models serve and why, as sent to clients, stored and exported; empty until models are loaded."""
+
+    speech: str
+    """Name of the recogniser, without the folder that it came from; so with the next two"""
+    segmentation: str
+    embedding: str
+    why: str
+    """One or two sentences"""
+    languages: list[str] | None
+    """Codes of the languages that are recognised; None means many"""
+    device: str
+    """Where the recogniser computes: "cpu", "cuda" or "cuda:N" """
 
 
 @dataclass(frozen=True, slots=True)

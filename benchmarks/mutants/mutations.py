@@ -513,10 +513,10 @@ TEXT = (
     ),
     Mutant(
         "implausible-readings-shown",
-        "pipelines/asr/recogniser.py",
+        "pipelines/asr/plausibility.py",
         "return implausible_reason(result, samples) is None",
         "return True",
-        ("tests/pipelines/asr/test_recogniser.py", "tests/system/test_no_invention.py"),
+        ("tests/pipelines/asr/test_plausibility.py", "tests/system/test_no_invention.py"),
     ),
 )
 """Honest words and labels"""

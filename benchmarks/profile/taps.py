@@ -10,11 +10,11 @@ from functools import reduce
 from typing import Any
 
 PARTS = {
-    "speech encoder": "_recogniser._encoder",
-    "speech decoder": "_recogniser._decoder",
-    "voice activity": "_voice._session",
-    "segmentation": "_finder._segment",
-    "embedding": "_finder._embed",
+    "speech encoder": "_speech.recogniser._encoder",
+    "speech decoder": "_speech.recogniser._decoder",
+    "voice activity": "_vad._session",
+    "segmentation": "_find_speakers._segment",
+    "embedding": "_find_speakers._embed",
 }
 """Name of a part -> where the engine keeps what does it: a function, or a session with `run`"""
 
@@ -81,7 +81,7 @@ class Patience:
 
     def __init__(self, engine: Any) -> None:
         self._asked: list[Future[Any]] = []
-        for name in ("read", "find"):
+        for name in ("recognise", "find_speakers"):
             setattr(engine, name, self._noted(getattr(engine, name)))
 
     def _noted(self, ask: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:

@@ -14,7 +14,7 @@ from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.records import Gap
 from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE, PCM
 from pipelines.options import LANGUAGES
-from pipelines.types import LabelChange, PipelineStats, Segment, Speaker, Word, seconds
+from pipelines.types import LabelChange, ModelInfo, PipelineStats, Segment, Speaker, Word, seconds
 
 VERSION = 1
 """Protocol version that `start` must name"""
@@ -114,7 +114,7 @@ class SessionMessage:
     source_id: str
     resume_token: str = field(repr=False)
     next_seq: int
-    models: dict[str, Any]
+    models: ModelInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +264,7 @@ class SnapshotMessage:
     title: str
     audio: float
     """Seconds of audio received so far"""
-    models: dict[str, Any]
+    models: ModelInfo
     gaps: tuple[GapMessage, ...] = ()
     earlier: int = 0
     """Lines before these, which follow in `earlier` messages"""

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
-from typing import Any
 
-from pipelines.types import Segment, Span, Speaker, Turn, Word
+from pipelines.types import ModelInfo, Segment, Span, Speaker, Turn, Word
 
 
 class State(str, Enum):
@@ -41,7 +40,7 @@ class Meeting:
     """Length of the audio, in samples at 16 kHz"""
     segments: int = 0
     """Number of segments with words"""
-    models: dict[str, Any] = field(default_factory=dict)
+    models: ModelInfo = field(default_factory=ModelInfo)
     """What transcribed it, as in the `session` message"""
 
 

@@ -21,7 +21,7 @@ from meeting.evaluation.scores import Accuracy, Flicker, Row, Share, Waits, accu
 from meeting.sources.backend import Backend, LocalBackend
 from meeting.storage.files.exports import write_exports
 from pipelines.errors import MeetingError, StoreError
-from pipelines.types import Span, Turn, samples
+from pipelines.types import ModelInfo, Span, Turn, samples
 
 SUFFIXES = (".flac", ".wav", ".mp3", ".m4a", ".ogg", ".opus", ".oga", ".webm", ".mp4", ".mkv", ".mov", ".aac", ".wma")
 """Ends of names of files with audio"""
@@ -147,7 +147,7 @@ class Report:
     """Everything measured."""
 
     speed: float | None
-    models: dict[str, Any]
+    models: ModelInfo
     results: dict[str, Result]
     """By recording"""
 
@@ -197,7 +197,7 @@ def evaluate(
         _make(out)  # before minutes are spent
     listening = Listening(backend or LocalBackend(config))
     results: dict[str, Result] = {}
-    models: dict[str, Any] = {}
+    models: ModelInfo = {}
     with TemporaryDirectory() as temporary, closing(listening):
         for number, reference in enumerate(wanted, 1):
             report(f"{reference.name}: {number} of {len(wanted)}")

@@ -18,7 +18,7 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.audio.decoding import AudioDecoder
 from pipelines.stream.merge import Merger
 from pipelines.turns import join_turns, replace_turns
-from pipelines.types import Hypothesis, Output, Segment, Span, Speaker, Turn, TurnsRevised
+from pipelines.types import Hypothesis, ModelInfo, Output, Segment, Span, Speaker, Turn, TurnsRevised
 
 REFINE = "refine"
 """Reason of the revision that ends a meeting"""
@@ -40,7 +40,7 @@ class Run:
     """All that a client received, as `replay --events` writes it"""
     seconds: float
     rtf: float
-    models: dict[str, Any]
+    models: ModelInfo
 
 
 class Listening:
@@ -94,7 +94,7 @@ class _Borrowed:
         self.engine = engine
 
     @property
-    def models(self) -> dict[str, Any]:
+    def models(self) -> ModelInfo:
         return self.engine.models
 
     @property

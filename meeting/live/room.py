@@ -74,6 +74,7 @@ from meeting.storage.edit_store import EditStore
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError
+from pipelines.types import ModelInfo
 
 log = logging.getLogger(__name__)
 
@@ -438,7 +439,7 @@ class Room:
             case _:
                 raise AssertionError(f"no way to carry out {type(effect).__name__}")
 
-    def _write_state(self, state: State, samples: int, models: dict[str, Any]) -> Future[None]:
+    def _write_state(self, state: State, samples: int, models: ModelInfo) -> Future[None]:
         if state == State.LIVE and self._started_at is None:
             self._started_at = self._now()
         ended_at = self._heard_at or self._now() if state == State.ENDED else None

@@ -44,7 +44,7 @@ from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.audio.recording import read_recording, recording_seconds
 from pipelines.errors import AudioError, MeetingError, SettingsError, StoreError
-from pipelines.types import SAMPLE_RATE, Samples, seconds
+from pipelines.types import SAMPLE_RATE, ModelInfo, Samples, seconds
 
 AUDIO = AudioInfo("pcm_f32le", SAMPLE_RATE, 1)
 BYTES = 4
@@ -256,7 +256,7 @@ def _events_file(path: Path | None) -> Iterator[IO[str] | None]:
         yield file
 
 
-def _summary(options: Options, record: Record, tape: Tape, models: dict[str, Any]) -> dict[str, Any]:
+def _summary(options: Options, record: Record, tape: Tape, models: ModelInfo) -> dict[str, Any]:
     length = tape.sent / SAMPLE_RATE
     # At full speed the wall clock tells what the machine needs; a paced replay waits, so the pipeline tells.
     rtf = tape.ended_at / length if options.speed is None or tape.rtf is None else tape.rtf

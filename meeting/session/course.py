@@ -6,7 +6,6 @@ The rules about clients and their messages stand on top of it, in `session`; the
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from meeting.config.settings import Limits
 from meeting.core.access import Role
@@ -55,7 +54,7 @@ from meeting.session.events import (
 from meeting.session.reactions import on_output, on_replayed_output
 from meeting.session.salvage import outside, salvage
 from meeting.session.source import LiveSource, known_source
-from pipelines.types import SAMPLE_RATE, Output, Span, TurnsRevised, seconds
+from pipelines.types import SAMPLE_RATE, ModelInfo, Output, Span, TurnsRevised, seconds
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.OPEN: frozenset({State.LIVE}),
@@ -100,7 +99,7 @@ class Course:
         meeting_id: str,
         title: str,
         limits: Limits,
-        models: dict[str, Any] | None = None,
+        models: ModelInfo | None = None,
         resumable: bool = True,
     ) -> None:
         """`resumable` says whether a source may come back to a later process."""

@@ -7,7 +7,6 @@ Events come from clients (`ClientJoined`, `FrameReceived`, …), from the source
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from meeting.core.access import Role
 from meeting.core.edits import Change
@@ -15,7 +14,7 @@ from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioFrame, AudioInfo, ServerMessage, SnapshotMessage, Start
 from meeting.core.records import Edits, Gap, Restored, Resume, Source, State
 from pipelines.errors import MeetingError
-from pipelines.types import LabelChange, Output, Segment, Speaker, SpeakersRevised, TurnsRevised
+from pipelines.types import LabelChange, ModelInfo, Output, Segment, Speaker, SpeakersRevised, TurnsRevised
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class SourceOpened:
     """A source's decoder and files are ready: frames can be taken."""
 
     source_id: str
-    models: dict[str, Any] | None
+    models: ModelInfo | None
     """What transcribes; None while the models are being loaded, and then `ModelsLoaded` follows"""
     audio: str | None
     """File name of its FLAC; None when none is kept"""
@@ -101,7 +100,7 @@ class ModelsLoaded:
     """The models that an opened source has waited for are there: the audio received so far is processed now."""
 
     source_id: str
-    models: dict[str, Any]
+    models: ModelInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ class SourceRecovered:
     """A source has been replayed up to the last frame on disk."""
 
     source_id: str
-    models: dict[str, Any]
+    models: ModelInfo
     audio: str | None
     """File name of its FLAC; None when none is kept"""
     samples: int
@@ -370,7 +369,7 @@ class SaveState:
 
     state: State
     samples: int
-    models: dict[str, Any]
+    models: ModelInfo
 
 
 @dataclass(frozen=True, slots=True)

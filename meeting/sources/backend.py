@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from meeting.config.settings import Config, Models
 from meeting.sources import memory
 from pipelines.audio.decoding import AudioDecoder, open_decoder
-from pipelines.types import Output, Samples
+from pipelines.types import ModelInfo, Output, Samples
+
+if TYPE_CHECKING:
+    from pipelines.engine.engine import Engines
 
 
 class Pipeline(Protocol):
@@ -39,7 +42,7 @@ class Engine(Protocol):
     """One copy of each model, shared by all meetings."""
 
     @property
-    def models(self) -> dict[str, Any]:
+    def models(self) -> ModelInfo:
         """What transcribes, as told to clients."""
 
     @property
@@ -77,7 +80,7 @@ class LocalBackend:
     def __init__(self, config: Config) -> None:
         self._config = config
 
-    def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
+    def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engines:
         """Load one copy of each model, or one for each GPU."""
         from pipelines.engine.loader import load_engines
 
@@ -90,7 +93,7 @@ class LocalBackend:
         return open_decoder(encoding, sample_rate, channels)
 
     def open_pipeline(
-        self, engine: Any, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str
+        self, engine: Engines, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str
     ) -> Pipeline:
         """A pipeline with the settings of config.yaml, the source's language and words coming first."""
         from pipelines.stream.stream import Pipeline as Stream

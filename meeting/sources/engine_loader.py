@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
 
 from meeting.config.settings import Limits, Models
 from meeting.sources.backend import Backend, Engine
 from meeting.storage.files.recovery_attempts import RecoveryQueue
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError, ModelError
+from pipelines.types import ModelInfo
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class EngineLoader:
         self._future.add_done_callback(lambda _: callback())
 
     @property
-    def models(self) -> dict[str, Any] | None:
+    def models(self) -> ModelInfo | None:
         """What transcribes; None until it is loaded."""
         if not self._future.done() or self._future.exception() is not None:
             return None

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from meeting.core.error_text import for_clients
 from meeting.core.errors import ErrorCode
@@ -42,7 +41,7 @@ from meeting.storage.orphans import set_aside
 from pipelines.audio.decoder_process import DecoderKilled
 from pipelines.audio.decoding import AudioDecoder
 from pipelines.errors import AudioError, MeetingError, ModelError, StoreError
-from pipelines.types import SAMPLE_RATE, Samples
+from pipelines.types import SAMPLE_RATE, ModelInfo, Samples
 
 log = logging.getLogger(__name__)
 
@@ -240,7 +239,7 @@ class SourceWorker:
         self._awake.set()
         self._jobs.put(_Wake())
 
-    def _connect(self) -> dict[str, Any]:
+    def _connect(self) -> ModelInfo:
         """Make the pipeline, waiting for the models, and tell which those are; raises ModelError."""
         engine, job = self._services.engine.wait(), self._job
         self._pipeline = self._services.backend.open_pipeline(

@@ -18,6 +18,7 @@ from meeting.storage.database import Writer, database_errors, prepare, readers
 from meeting.storage.files.meeting_files import MeetingFiles, owner
 from meeting.storage.tables import MeetingRow, SegmentRow, SourceRow, meeting_values
 from pipelines.errors import NotFound, StoreError
+from pipelines.types import ModelInfo
 
 DATABASE = "meetings.sqlite3"
 """Name of the database, below the data folder"""
@@ -106,7 +107,7 @@ class Store:
         started_at: datetime | None = None,
         ended_at: datetime | None = None,
         samples: int | None = None,
-        models: dict[str, Any] | None = None,
+        models: ModelInfo | None = None,
     ) -> Future[None]:
         """Move a meeting to another state; what is None stays as it is."""
         given = {"started_at": started_at, "ended_at": ended_at, "samples": samples, "models": models}

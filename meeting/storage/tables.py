@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from meeting.core.access import Link, Role
 from meeting.core.records import EditedLine, Edits, Gap, Meeting, Resume, Source, State
 from pipelines.errors import StoreError
-from pipelines.types import Segment, Span, Speaker, Turn, Word
+from pipelines.types import ModelInfo, Segment, Span, Speaker, Turn, Word
 
 
 class UTC(TypeDecorator[datetime]):
@@ -59,7 +59,7 @@ class MeetingRow(Base):
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     samples: Mapped[int]
-    models: Mapped[dict[str, Any]]
+    models: Mapped[ModelInfo] = mapped_column(JSON)
 
     def value(self, segments: int) -> Meeting:
         """The row as a value; how many segments it has is counted elsewhere."""

@@ -9,7 +9,6 @@ against the word alignments of AMI their starts are within 0.1 s (`docs/accuracy
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.asr.ort_attention import with_cross_attention
-from pipelines.asr.recogniser import RecognisedWord, RecognitionResult, compression_ratio, fix_word_times
+from pipelines.asr.plausibility import compression_ratio
+from pipelines.asr.recogniser import (
+    RecognisedWord,
+    Recogniser,
+    RecogniserInfo,
+    RecognitionRequest,
+    RecognitionResult,
+    fix_word_times,
+)
 from pipelines.errors import BlockError, ModelCorrupt, ModelMissing
 from pipelines.timing import best_of
 from pipelines.types import SAMPLE_RATE, Samples, samples
@@ -67,13 +74,8 @@ class _Token:
     """Sample its attention is centred on"""
 
 
-class MoonshineRecogniser:
-    """Holds the weights; `read` may be called from one thread at a time."""
-
-    name = "moonshine-tiny-en"
-    languages: tuple[str, ...] | None = ("en",)
-    context = True
-    """It takes no prompt, and reads the end of a sentence better when it hears the beginning"""
+class MoonshineRecogniser(Recogniser):
+    """Moonshine on ONNX Runtime; one utterance at a time, on the CPU."""
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         """`folder` holds `encoder_model.ort`, `decoder_model_merged.ort` and `tokenizer.bin`."""
@@ -98,21 +100,18 @@ class MoonshineRecogniser:
         self._outputs = [output.name for output in self._decoder.get_outputs()]
         self._pasts = [name.replace("present", "past_key_values") for name in self._outputs[1:]]
 
-    def read(
-        self,
-        audio: Samples,
-        *,
-        prompt: str | None = None,
-        language: str | None = None,
-        hotwords: Sequence[str] = (),
-        partial: bool = False,
-        draft: object = None,
-    ) -> RecognitionResult:
-        """Words in the audio, shape (samples,) at 16 kHz; the model takes no prompt, language or hotwords.
+    @property
+    def info(self) -> RecogniserInfo:
+        """It takes no prompt, but recognises the end of a sentence better when it hears the beginning."""
+        return RecogniserInfo("moonshine-tiny-en", takes_context=True)
 
-        A `draft` is checked in one pass over all its tokens, and decoding goes on where it first disagrees.
+    def recognise(self, request: RecognitionRequest) -> RecognitionResult:
+        """Words of the audio; the model takes no prompt, language or hotwords.
+
+        A draft is checked in one pass over all its tokens, and decoding goes on where it first disagrees.
         Raises BlockError when the runtime fails.
         """
+        audio, draft = request.audio, request.draft
         if len(audio) < MIN_SAMPLES:
             return RecognitionResult(language="en")
         try:
@@ -121,23 +120,22 @@ class MoonshineRecogniser:
             raise BlockError("recogniser", (str(error).splitlines() or [type(error).__name__])[0]) from error
         words = fix_word_times(_start_at_onset(self._words(tokens, len(audio)), audio), len(audio))
         text = " ".join(word.text for word in words)
-        logprob = float(np.mean([piece.logprob for piece in tokens])) if tokens else None
-        return RecognitionResult(
-            words, "en", logprob, None, compression_ratio(text) if text else None, draft=tuple(tokens)
-        )
+        logprob = float(np.mean([token.logprob for token in tokens])) if tokens else None
+        ratio = compression_ratio(text) if text else None
+        return RecognitionResult(words, "en", logprob, compression_ratio=ratio, draft=tuple(tokens))
 
-    def pace(self) -> float:
+    def measure_rtf(self) -> float:
         """Seconds of computing per second of speech, measured on noise with as many tokens as speech has."""
         noise = np.random.default_rng(0).normal(0, 0.05, TRIAL_SECONDS * SAMPLE_RATE).astype(np.float32)
 
-        def read() -> None:
+        def decode() -> None:
             fixed, past = self._encode(noise)
             _, past = self._run_decoder([BOS], past, fixed, cached=False)
             for _ in range(TRIAL_TOKENS):
                 _, filled = self._run_decoder([BOS], past, fixed, cached=True)
                 past.update({name: value for name, value in filled.items() if ".decoder." in name})
 
-        return best_of(read, clock=time.thread_time) / TRIAL_SECONDS * CONTEXT_FACTOR
+        return best_of(decode, clock=time.thread_time) / TRIAL_SECONDS * CONTEXT_FACTOR
 
     def _encode(self, audio: Samples) -> tuple[dict[str, Any], dict[str, Any]]:
         """What stays the same for all steps, and the empty cache."""

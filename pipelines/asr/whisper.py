@@ -10,175 +10,172 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.asr.plausibility import compression_ratio, is_plausible
 from pipelines.asr.recogniser import (
     RecognisedWord,
+    Recogniser,
+    RecogniserInfo,
     RecognitionRequest,
     RecognitionResult,
-    compression_ratio,
     fix_word_times,
-    is_plausible,
 )
 from pipelines.asr.whisper_batch import BatchItem, DecodingOptions, decode_batch, prompt_tokens
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
 from pipelines.types import SAMPLE_RATE, Samples, samples
 
 MIN_SAMPLES = SAMPLE_RATE // 10
-"""Samples below which there is nothing to read (0.1 s)"""
+"""Samples below which there is nothing to recognise (0.1 s)"""
 BEAM_SIZE = 5
-"""Hypotheses kept for final results on a GPU"""
+"""Hypotheses kept for final results on a GPU; on a CPU one, for they would cost as many times the computing"""
 GPU_BATCH = 16
-"""Slices that a GPU reads together; their spectrograms and what the model makes of them take its memory"""
+"""Utterances that a GPU recognises together; their spectrograms and what the model makes of them take its memory"""
 NO_REPEAT_NGRAM = 3
-"""Words that may not follow each other twice in a second reading"""
+"""Words that may not follow each other twice in a second attempt"""
 PROMPT_CHARACTERS = 400
-"""Characters of earlier text that are given as context"""
+"""Characters of earlier text that are given as a prompt"""
 TRIAL_SECONDS = 5
-"""Length of the speech with which a model's pace is measured: a common slice"""
+"""Length of the speech with which the real-time factor is measured: a common utterance"""
 TRIAL_TOKENS = 24
 """Tokens that people say in that time"""
 LIBRARY_ERRORS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
-"""What the libraries raise on a slice that they cannot read"""
+"""What the libraries raise on audio that they cannot recognise"""
 REQUIRED_FILES = ("model.bin", "config.json", "tokenizer.json")
 """Files without which a model's folder cannot be loaded"""
 
 
 @dataclass(frozen=True)
-class WhisperRecogniser:
-    """A loaded Whisper; shared by all meetings."""
+class WhisperRecogniser(Recogniser):
+    """A loaded Whisper; shared by all meetings.
+
+    The temperature stays 0, so that the same audio gives the same words. A final result that is not plausible is
+    made once more, without prompt and without phrases that come twice.
+    """
 
     model: Any
     """`faster_whisper.WhisperModel`"""
     name: str
     device: str
-    at_once: int = 1
-    """Slices that it reads together at most, which bounds the memory that it needs"""
+    """"cpu", "cuda" or "cuda:N" """
+    max_batch: int = 1
+    """Utterances that it recognises together at most, which bounds the memory that it needs"""
 
     @property
-    def languages(self) -> tuple[str, ...] | None:
-        """Codes of the languages it reads."""
-        return tuple(self.model.supported_languages)
+    def info(self) -> RecogniserInfo:
+        """It gains from batches on a GPU only."""
+        return RecogniserInfo(self.name, self.max_batch, on_gpu=self._on_gpu)
 
-    def read(
-        self,
-        audio: Samples,
-        *,
-        prompt: str | None = None,
-        language: str | None = None,
-        hotwords: Sequence[str] = (),
-        partial: bool = False,
-        draft: object = None,
-    ) -> RecognitionResult:
-        """Read one slice of speech; raises BlockError.
+    @property
+    def _on_gpu(self) -> bool:
+        return self.device.startswith("cuda")
 
-        Temperature stays 0, so that the same audio gives the same words; a final result that is not to be
-        believed is read once more, without context and without repeating itself.
-        """
+    def recognise(self, request: RecognitionRequest) -> RecognitionResult:
+        """Recognise one utterance; no words where it is shorter than 0.1 s. Raises BlockError."""
+        audio, partial = request.audio, request.partial
         if len(audio) < MIN_SAMPLES:
             return RecognitionResult()
-        if self.at_once > 1:
-            return self._recognise_together(
-                [RecognitionRequest(audio, prompt, language, tuple(hotwords), partial)], partial
-            )[0]
-        self._check_language(language)
+        if self.max_batch > 1:
+            return self._recognise_together([request], partial)[0]
+        self._check_language(request.language)
         options: dict[str, Any] = {
-            "language": language,
-            "initial_prompt": _prompt_tail(prompt),
-            "hotwords": _join_hotwords(hotwords),
+            "language": request.language,
+            "initial_prompt": _prompt_tail(request.prompt),
+            "hotwords": _join_hotwords(request.hotwords),
             "beam_size": self._beam_size(partial),
             "without_timestamps": partial,
         }
-        heard = self._transcribe(audio, options)
-        if partial or is_plausible(heard, len(audio)):
-            return heard
-        again = self._transcribe(audio, {**options, "initial_prompt": None, "no_repeat_ngram_size": NO_REPEAT_NGRAM})
-        return again if is_plausible(again, len(audio)) else heard
+        first = self._transcribe(audio, options)
+        if partial or is_plausible(first, len(audio)):
+            return first
+        second = self._transcribe(audio, {**options, "initial_prompt": None, "no_repeat_ngram_size": NO_REPEAT_NGRAM})
+        return second if is_plausible(second, len(audio)) else first
 
-    def read_all(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
-        """Read slices as `read` would, `at_once` at a time; raises BlockError when any of them fails.
+    def recognise_batch(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
+        """Recognise any number of utterances, `max_batch` at a time, final ones apart from partial ones.
 
-        Numbers of 16 bits round differently in other company: words may differ where two are about as likely.
+        Numbers of 16 bits round differently in other batches: words may differ where two are about as likely.
+        Raises BlockError when any of them fails.
         """
-        heard = [RecognitionResult()] * len(requests)
+        results = [RecognitionResult()] * len(requests)
         for partial in (False, True):
             rows = [
                 row
                 for row, request in enumerate(requests)
                 if request.partial == partial and len(request.audio) >= MIN_SAMPLES
             ]
-            for first in range(0, len(rows), self.at_once):
-                some = rows[first : first + self.at_once]
-                for row, one in zip(
-                    some, self._recognise_together([requests[row] for row in some], partial), strict=True
-                ):
-                    heard[row] = one
-        return heard
+            for first in range(0, len(rows), self.max_batch):
+                batch = rows[first : first + self.max_batch]
+                found = self._recognise_together([requests[row] for row in batch], partial)
+                for row, result in zip(batch, found, strict=True):
+                    results[row] = result
+        return results
 
-    def pace(self) -> float:
+    def measure_rtf(self) -> float:
         """Seconds of computing per second of speech, measured on noise with as many tokens as speech has.
 
-        In as much company as it may have.
+        In batches as large as it may have; the second of two runs, since the first one also prepares the device.
         """
         noise = np.random.default_rng(0).normal(0, 0.05, TRIAL_SECONDS * SAMPLE_RATE).astype(np.float32)
-        if self.at_once > 1:
-            manner = DecodingOptions(self._beam_size(False), exact_tokens=TRIAL_TOKENS)
-            requests = [RecognitionRequest(noise, language="en")] * self.at_once
+        if self.max_batch > 1:
+            options = DecodingOptions(self._beam_size(False), exact_tokens=TRIAL_TOKENS)
+            requests = [RecognitionRequest(noise, language="en")] * self.max_batch
             for _ in range(2):
                 began = time.perf_counter()
-                self._decode_batch(requests, [self._batch_item(request) for request in requests], manner)
-            return (time.perf_counter() - began) / TRIAL_SECONDS / self.at_once
+                self._decode_batch(requests, [self._batch_item(request) for request in requests], options)
+            return (time.perf_counter() - began) / TRIAL_SECONDS / self.max_batch
         eot = self.model.hf_tokenizer.token_to_id("<|endoftext|>")
-        options = {
+        alone = {
             "language": "en",
             "beam_size": 1,
             "without_timestamps": True,
             "suppress_tokens": [-1, eot],
             "max_new_tokens": TRIAL_TOKENS,
         }
-        self._transcribe(noise, options)
+        self._transcribe(noise, alone)
         before = time.perf_counter()
-        self._transcribe(noise, options)
+        self._transcribe(noise, alone)
         return (time.perf_counter() - before) / TRIAL_SECONDS
 
     def _recognise_together(self, requests: Sequence[RecognitionRequest], partial: bool) -> list[RecognitionResult]:
         for request in requests:
             self._check_language(request.language)
-        manner = DecodingOptions(self._beam_size(partial))
-        pieces = [self._batch_item(request) for request in requests]
-        spectrograms = [piece.features for piece in pieces]
-        heard = self._decode_batch(requests, pieces, manner)
-        doubtful = [
-            row for row, request in enumerate(requests) if not (partial or is_plausible(heard[row], len(request.audio)))
+        options = DecodingOptions(self._beam_size(partial))
+        items = [self._batch_item(request) for request in requests]
+        spectrograms = [item.features for item in items]
+        results = self._decode_batch(requests, items, options)
+        implausible = [
+            row
+            for row, request in enumerate(requests)
+            if not (partial or is_plausible(results[row], len(request.audio)))
         ]
-        if doubtful:
-            again = [replace(requests[row], prompt=None) for row in doubtful]
-            pieces = [
-                self._batch_item(request, spectrograms[row]) for row, request in zip(doubtful, again, strict=True)
+        if implausible:
+            again = [replace(requests[row], prompt=None) for row in implausible]
+            items = [
+                self._batch_item(request, spectrograms[row]) for row, request in zip(implausible, again, strict=True)
             ]
-            second = self._decode_batch(again, pieces, replace(manner, no_repeat_ngram=NO_REPEAT_NGRAM))
-            for row, one in zip(doubtful, second, strict=True):
-                heard[row] = one if is_plausible(one, len(requests[row].audio)) else heard[row]
-        return heard
+            second = self._decode_batch(again, items, replace(options, no_repeat_ngram=NO_REPEAT_NGRAM))
+            for row, result in zip(implausible, second, strict=True):
+                results[row] = result if is_plausible(result, len(requests[row].audio)) else results[row]
+        return results
 
     def _batch_item(self, request: RecognitionRequest, spectrogram: Any = None) -> BatchItem:
         hotwords = _join_hotwords(request.hotwords)
         features = self.model.feature_extractor(request.audio) if spectrogram is None else spectrogram
-        return BatchItem(
-            features, request.language, prompt_tokens(self.model, _prompt_tail(request.prompt), hotwords), hotwords
-        )
+        prompt = prompt_tokens(self.model, _prompt_tail(request.prompt), hotwords)
+        return BatchItem(features, request.language, prompt, hotwords)
 
     def _decode_batch(
-        self, requests: Sequence[RecognitionRequest], pieces: Sequence[BatchItem], manner: DecodingOptions
+        self, requests: Sequence[RecognitionRequest], items: Sequence[BatchItem], options: DecodingOptions
     ) -> list[RecognitionResult]:
         try:
-            decode_batch(self.model, pieces, manner)
+            decode_batch(self.model, items, options)
         except LIBRARY_ERRORS as error:
             raise self._error(error) from error
         return [
             replace(
-                _to_result(piece.segments, piece.language, len(request.audio)),
-                language_probability=_probability(piece.language_probability),
+                _to_result(item.segments, item.language, len(request.audio)),
+                language_probability=_probability(item.language_probability),
             )
-            for request, piece in zip(requests, pieces, strict=True)
+            for request, item in zip(requests, items, strict=True)
         ]
 
     def _check_language(self, language: str | None) -> None:
@@ -186,7 +183,7 @@ class WhisperRecogniser:
             raise BlockError("speech", f"Whisper {self.name} does not know the language {language[:20]!r}")
 
     def _beam_size(self, partial: bool) -> int:
-        return BEAM_SIZE if self.device.startswith("cuda") and not partial else 1
+        return BEAM_SIZE if self._on_gpu and not partial else 1
 
     def _error(self, error: Exception) -> BlockError:
         return BlockError("speech", f"Whisper {self.name} could not read a slice: {str(error)[:200]}")
@@ -205,8 +202,8 @@ class WhisperRecogniser:
             found = list(segments)
         except LIBRARY_ERRORS as error:
             raise self._error(error) from error
-        heard = _to_result(found, info.language, len(audio))
-        return replace(heard, language_probability=_probability(info.language_probability))
+        result = _to_result(found, info.language, len(audio))
+        return replace(result, language_probability=_probability(info.language_probability))
 
 
 def load_folder(
@@ -216,11 +213,12 @@ def load_folder(
     device: str = "cpu",
     compute_type: str = "int8",
     threads: int = 1,
-    at_once: int | None = None,
+    max_batch: int | None = None,
 ) -> WhisperRecogniser:
-    """Load a Whisper in CTranslate2's format; raises ModelMissing, ModelCorrupt or ModelError.
+    """Load a Whisper in CTranslate2's format, with so many CPU threads.
 
-    It reads `at_once` slices together, by default as many as suit the device.
+    It recognises `max_batch` utterances together, by default as many as suit the device.
+    Raises ModelMissing, ModelCorrupt or ModelError.
     """
     _check_folder(folder)
     on_gpu = device.startswith("cuda")
@@ -248,7 +246,7 @@ def load_folder(
     except Exception as error:
         # The tokenizers library raises bare exceptions for a damaged tokenizer.json.
         raise ModelCorrupt(f"the tokenizer of the Whisper model in {folder} is damaged") from error
-    return WhisperRecogniser(model, name, device, at_once or (GPU_BATCH if on_gpu else 1))
+    return WhisperRecogniser(model, name, device, max_batch or (GPU_BATCH if on_gpu else 1))
 
 
 def _check_folder(folder: Path) -> None:
@@ -273,15 +271,13 @@ def _to_result(segments: Sequence[Any], language: str | None, length: int) -> Re
         for segment in segments
         for word in segment.words or ()
     ]
-    tidied = fix_word_times(words, length)
+    fixed = fix_word_times(words, length)
     if not segments:
         return RecognitionResult(language=language)
     weights = [max(1, len(segment.tokens)) for segment in segments]
     logprob = sum(s.avg_logprob * weight for s, weight in zip(segments, weights, strict=True)) / sum(weights)
-    text = " ".join(word.text for word in tidied)
-    return RecognitionResult(
-        tidied, language, logprob, max(s.no_speech_prob for s in segments), compression_ratio(text)
-    )
+    text = " ".join(word.text for word in fixed)
+    return RecognitionResult(fixed, language, logprob, max(s.no_speech_prob for s in segments), compression_ratio(text))
 
 
 def _probability(value: float) -> float | None:

@@ -41,30 +41,36 @@ class DecoderKilled(DecoderDied):
     """It was killed from outside, or by a system without memory: another one may get further."""
 
 
+def start_decoder(encoding: str) -> DecoderProcess:
+    """A running decoder of a container; raises StoreError where the system has no room for another process."""
+    try:
+        process = subprocess.Popen(
+            _command(encoding),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=os.sep,
+            env=_environment(),
+            start_new_session=True,
+            bufsize=0,
+        )
+    except OSError as error:
+        raise StoreError(f"no decoder can be started on the server: {error.strerror}") from error
+    return DecoderProcess(process, encoding)
+
+
 class DecoderProcess:
     """One decoder, from the first bytes to the end; used by one thread at a time."""
 
-    def __init__(self, encoding: str) -> None:
-        """Start it; raises StoreError where the system has no room for another process."""
+    def __init__(self, process: subprocess.Popen[bytes], encoding: str) -> None:
+        """`process` runs `decoder_worker`, with pipes to its standard input and output."""
         self.wants_input = False
         """Whether it waits for bytes: only then it may be given some"""
         self.ended = False
         """Whether it has ended: nothing more comes of it"""
         self._encoding = encoding
         self._format = (0, 0)
-        try:
-            self._process = subprocess.Popen(
-                _command(encoding),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                cwd=os.sep,
-                env=_environment(),
-                start_new_session=True,
-                bufsize=0,
-            )
-        except OSError as error:
-            raise StoreError(f"no decoder can be started on the server: {error.strerror}") from error
+        self._process = process
 
     @property
     def pid(self) -> int:

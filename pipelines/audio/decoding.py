@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipelines.audio.decoder_process import DecoderDied, DecoderProcess
+from pipelines.audio.decoder_process import DecoderDied, DecoderProcess, start_decoder
 from pipelines.audio.decoder_worker import MAX_INPUT
 from pipelines.audio.resampling import MonoResampler, Resampler, to_mono
 from pipelines.errors import AudioError
@@ -99,7 +99,7 @@ class ContainerDecoder:
                 raise AudioError(f"this is not {self._encoding} audio: its first bytes are of another format")
             if len(self._pending) < MIN_PROBE_BYTES:
                 return iter(())
-            self._process = DecoderProcess(self._encoding)
+            self._process = start_decoder(self._encoding)
         return self._chunks(self._process)
 
     def flush(self) -> Iterator[Samples]:
@@ -107,7 +107,7 @@ class ContainerDecoder:
         if self._process is None:
             if len(self._pending) < HEADER_BYTES:
                 raise AudioError(f"no {self._encoding} audio arrived: only {len(self._pending)} bytes")
-            self._process = DecoderProcess(self._encoding)
+            self._process = start_decoder(self._encoding)
         self._input_ended = True
         return self._drain(self._process)
 

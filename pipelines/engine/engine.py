@@ -1,46 +1,38 @@
 """One copy of each model, shared by all meetings: who is served when, together with whom, and what is left out.
 
-Two lanes, each with one thread: `speech` reads slices, `voices` finds local voices in windows. Neither waits
-for the other. What is live goes before recordings and recoveries; in the speech lane final slices go before growing
-ones, and a growing one that is overtaken by a longer one of the same slice is never read. When the machine is too
-full, the least important is left out first (`load.py`).
+Two job queues, each with one thread: one for the recogniser, one for the local speakers of windows. Neither waits for
+the other. What is live goes before recordings and recoveries; of utterances final ones go before partial ones, and a
+partial one that is overtaken by a longer one of the same utterance is never recognised. When the machine is too full,
+the least important is left out first (`load_shedding.py`).
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Any, cast
+from typing import Any, Protocol
 
-import numpy as np
-
-from pipelines.asr.partials import PartialTranscript
-from pipelines.asr.recogniser import (
-    BatchRecogniser,
-    Recogniser,
-    RecognitionRequest,
-    RecognitionResult,
-    is_plausible,
-    trim_context,
-)
+from pipelines.asr.recogniser import Recogniser, RecognitionResult
 from pipelines.audio.vad import VadModel, VadStream
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.capacity import Throughput
-from pipelines.engine.job_queue import MAX_OWNERS, JobQueue
+from pipelines.engine.contextual import ContextualRecogniser, SourceContext, UtteranceJob
+from pipelines.engine.job_queue import JobQueue
 from pipelines.engine.load_shedding import LoadShedder, Shedding
 from pipelines.timing import available_cores, best_of
-from pipelines.types import SAMPLE_RATE, LocalSpeakers, Samples, Utterance, Window, samples
+from pipelines.types import SAMPLE_RATE, LocalSpeakers, ModelInfo, Utterance, Window, samples
 
 MAX_WINDOW_BATCH = 8
 """Windows that go through the models together; more gains nothing on a CPU"""
 TRIAL_BATCH = 4
-"""Windows with which the pace in company is measured"""
+"""Windows with which the throughput of batches is measured"""
 MAX_BATCH_WAIT = 0.03
 """Seconds that a job waits at most for others to go with it"""
+BATCH_LENGTH = 4.0
+"""Utterances of up to so many seconds go together, those of up to twice as many, those of up to four times as many …"""
 
 
 class Priority(IntEnum):
@@ -53,47 +45,37 @@ class Priority(IntEnum):
     BACKGROUND_PARTIAL = 3
 
 
-MIN_LANGUAGE_PROBABILITY = 0.5
-"""Probability of a detected language from which it is kept for the rest of the source"""
-MIN_LANGUAGE_SAMPLES = 2 * SAMPLE_RATE
-"""Samples that a slice needs for its language to be believed"""
+class Engines(Protocol):
+    """Loaded models as their owner sees them: an `Engine`, or an `EnginePool` of several."""
 
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """Each copy of the models; at least one."""
 
-@dataclass(slots=True)
-class _SourceContext:
-    """What the final slices of one source have told so far; final slices are read in order, so it is the same
-    whatever the speed."""
+    @property
+    def models(self) -> ModelInfo:
+        """Which models serve and why, as sent to clients."""
 
-    prompt: str | None = None
-    language: str | None = None
-    partial: PartialTranscript = field(default_factory=PartialTranscript)
-    skipped_partial: bool = False
-    """Whether the last growing slice was left out"""
+    @property
+    def thresholds(self) -> Thresholds:
+        """Distances of the embedding model."""
 
-    def learn(self, result: RecognitionResult, length: int) -> None:
-        """Carry the text over as the next prompt unless it was not believed, and keep a language that is sure."""
-        self.prompt = result.text or None
-        if (
-            self.language is None
-            and length >= MIN_LANGUAGE_SAMPLES
-            and (result.language_probability or 0.0) >= MIN_LANGUAGE_PROBABILITY
-            and result.words
-        ):
-            self.language = result.language
+    @property
+    def capacity(self) -> int | None:
+        """Live meetings that they carry; None where it was not measured."""
 
+    def assign(self) -> Engine:
+        """The engine for one more pipeline, which stays with it."""
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A slice that waits to be read."""
-
-    utterance: Utterance
-    context: _SourceContext
-    language: str | None
-    hotwords: tuple[str, ...]
+    def close(self) -> None:
+        """Stop all threads; what waits is dropped."""
 
 
 class Engine:
-    """The loaded models. Meetings ask for results and know nothing of threads, queues and batches."""
+    """One copy of each model. Pipelines ask for results and know nothing of threads, queues and batches.
+
+    Requests are queued from the beginning, and served between `start` and `close`.
+    """
 
     def __init__(
         self,
@@ -101,7 +83,7 @@ class Engine:
         find_speakers: Callable[[list[Window]], list[LocalSpeakers]],
         vad: VadModel,
         thresholds: Thresholds,
-        models: dict[str, Any],
+        models: ModelInfo,
     ) -> None:
         self.models = models
         """Which models serve and why, as sent to clients"""
@@ -111,21 +93,32 @@ class Engine:
         """What this machine needs, once it was measured"""
         self.thread_trials: dict[int, float] = {}
         """Seconds for one window by number of threads, where that was tried"""
-        self._recogniser = recogniser
-        self._finder = find_speakers
+        self._speech = ContextualRecogniser(recogniser)
+        self._find_speakers = find_speakers
         self._vad = vad
-        self._contexts: dict[Hashable, _SourceContext] = {}
         self._sources: set[Hashable] = set()
         self._lock = threading.Lock()
         self._shedder = LoadShedder()
-        at_once = getattr(recogniser, "at_once", 1)
-        self._wants_context: bool = getattr(recogniser, "context", False)
         self.speech_queue = JobQueue(
-            "speech", work=self._recognise, max_batch=at_once, max_wait=MAX_BATCH_WAIT, one_per_owner=True
+            "speech",
+            work=self._speech.recognise,
+            max_batch=recogniser.info.max_batch,
+            max_wait=MAX_BATCH_WAIT,
+            one_per_owner=True,  # each utterance is a prompt for the next one of its source
         )
         self.speaker_queue = JobQueue(
-            "speakers", work=find_speakers, max_batch=MAX_WINDOW_BATCH, max_wait=MAX_BATCH_WAIT
+            "speakers", work=self._find_speakers, max_batch=MAX_WINDOW_BATCH, max_wait=MAX_BATCH_WAIT
         )
+
+    def start(self) -> None:
+        """Begin to serve requests, in two threads."""
+        self.speech_queue.start()
+        self.speaker_queue.start()
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """This one: an engine is a pool of one."""
+        return (self,)
 
     @property
     def sources(self) -> int:
@@ -139,7 +132,7 @@ class Engine:
 
     @property
     def load(self) -> float:
-        """Real-time factor of what must be done in time, live finals and windows, by the fuller lane: 1 is full."""
+        """Real-time factor of what must be done in time, live finals and windows, by the fuller queue: 1 is full."""
         return self._shedder.load
 
     @property
@@ -153,7 +146,7 @@ class Engine:
         return self.throughput.capacity if self.throughput else None
 
     def assign(self) -> Engine:
-        """The engine for one more pipeline, as an `EnginePool` gives it: this one."""
+        """The engine for one more pipeline: this one."""
         return self
 
     def attach(self, source: Hashable) -> None:
@@ -169,17 +162,17 @@ class Engine:
     def measure(
         self, trial: Callable[[int], object], on_gpu: bool = False, threads: int = 1, engine_count: int = 1
     ) -> Throughput:
-        """Measure the models' pace; takes a second on a slow machine, and is for a time when nothing else is asked.
+        """Measure what the models take; a second on a slow machine, for a time when nothing else is asked of them.
 
-        `trial` does the work of finding voices in so many windows; the cores are shared `among` so many engines.
+        `trial` does the work of finding speakers in so many windows; `engine_count` engines share the cores.
         """
         # on a CPU other programs only take turns: what a thread computed says more than how long it took
         clock = time.perf_counter if on_gpu else time.thread_time
         single = best_of(lambda: trial(1), clock=clock)
         batched = best_of(lambda: trial(TRIAL_BATCH), clock=clock) / TRIAL_BATCH
-        speech_on_gpu = str(getattr(self._recogniser, "device", "cpu")).startswith("cuda")
-        speech, share = self._recogniser.pace(), max(1, available_cores() // engine_count)
-        self.throughput = Throughput(speech, single, batched, share, on_gpu, threads, speech_on_gpu)
+        recogniser, cores = self._speech.recogniser, max(1, available_cores() // engine_count)
+        speech = recogniser.measure_rtf()
+        self.throughput = Throughput(speech, single, batched, cores, on_gpu, threads, recogniser.info.on_gpu)
         return self.throughput
 
     def open_vad(self) -> VadStream:
@@ -194,123 +187,60 @@ class Engine:
         hotwords: tuple[str, ...] = (),
         live: bool = False,
     ) -> Future[RecognitionResult | None]:
-        """Words of a slice; None for a growing one that was overtaken or left out. `owner` tells sources apart."""
-        context = self._context_of(source)
+        """The words of an utterance, with times from its start; None for a partial one that was overtaken or left out.
+
+        `source` tells sources apart: final utterances of one are recognised in the order of their coming, each with the
+        text of the one before as its prompt. Raises BlockError where too much waits, as may the future.
+        """
+        context = self._speech.context(source)
         if live and not utterance.final and self._is_shed(context):
             return _no_result()
-        length = len(self._audio(utterance))
-        # beside much longer ones a slice would wait for their ends
-        batch_key = (length // samples(4.0)).bit_length()
-        priority = Priority(2 * (not live) + (not utterance.final))
-        job = _Job(utterance, context, language, hotwords)
+        length = len(self._speech.audio(utterance))
+        # beside a much longer one an utterance would wait for its end: batches are of similar length
+        batch_key = (length // samples(BATCH_LENGTH)).bit_length()
+        job = UtteranceJob(utterance, context, language, hotwords)
         return self.speech_queue.submit(
-            job, priority, (source, utterance.index), source, length / SAMPLE_RATE, batch_key
+            job,
+            priority=_priority(live, utterance.final),
+            replaces=(source, utterance.index),
+            owner=source,
+            cost=length / SAMPLE_RATE,
+            batch_key=batch_key,
         )
 
     def find_speakers(
         self, window: Window, source: Hashable = None, live: bool = False
     ) -> Future[LocalSpeakers | None]:
-        """Local voices of a window; None for one that was left out."""
+        """Local speakers of a window; None for one that was left out. Raises BlockError where too much waits."""
         if live and self._update_shedding() >= Shedding.LONG_HOP and window.index % 2:
             return _no_result()
-        return self.speaker_queue.submit(window, Priority.FINAL if live else Priority.BACKGROUND_FINAL, owner=source)
+        return self.speaker_queue.submit(window, _priority(live, True), owner=source)
 
     def close(self) -> None:
-        """Stop the lanes."""
+        """Stop both threads; what waits is dropped."""
         self.speech_queue.close()
         self.speaker_queue.close()
 
     def _update_shedding(self) -> Shedding:
         with self._lock:
-            # growing results may fill their lane: they replace each other, and finals go before them; where they take
+            # partial results may fill their queue: they replace each other, and finals go before them; where they take
             # the processor from the others, these take longer and count for more
-            spent = [lane.busy_seconds_up_to(Priority.FINAL) for lane in (self.speech_queue, self.speaker_queue)]
-            return self._shedder.update(time.perf_counter(), spent)
+            busy = [queue.busy_seconds_up_to(Priority.FINAL) for queue in (self.speech_queue, self.speaker_queue)]
+            return self._shedder.update(time.perf_counter(), busy)
 
-    def _is_shed(self, context: _SourceContext) -> bool:
+    def _is_shed(self, context: SourceContext) -> bool:
+        """Whether the next partial result of a source is left out: all of them, or every second one."""
         shedding = self._update_shedding()
         context.skipped_partial = shedding >= Shedding.NO_PARTIALS or (
             shedding == Shedding.RARE_PARTIALS and not context.skipped_partial
         )
         return context.skipped_partial
 
-    def _context_of(self, source: Hashable) -> _SourceContext:
-        with self._lock:
-            context = self._contexts.pop(source, None) or _SourceContext()
-            self._contexts[source] = context
-            while len(self._contexts) > MAX_OWNERS:
-                del self._contexts[next(iter(self._contexts))]
-            return context
 
-    def _recognise(self, jobs: list[_Job]) -> list[RecognitionResult]:
-        """In the thread of the lane: slices of different sources, all final or all growing."""
-        requests = [self._request(one) for one in jobs]
-        results = recognise_plausibly(self._recogniser, requests)
-        for at, one in enumerate(jobs):
-            has_context = self._has_context(one.utterance)
-            if not one.utterance.final:
-                results[at] = replace(one.context.partial.extend(results[at]), unstable=has_context)
-                continue
-            results[at] = self._without_context(results[at], one)
-            if has_context and not results[at].words:
-                alone = replace(requests[at], audio=one.utterance.audio)
-                results[at] = recognise_plausibly(self._recogniser, [alone])[0]
-            one.context.learn(results[at], len(one.utterance.audio))
-        return results
-
-    def _request(self, job: _Job) -> RecognitionRequest:
-        utterance, context = job.utterance, job.context
-        language = job.language or context.language
-        if utterance.final:
-            # from the audio alone, never from a draft: how many of those there were depends on the speed
-            return RecognitionRequest(self._audio(utterance), context.prompt, language, job.hotwords)
-        partial = context.partial
-        # alone: to hear the context each time costs twice as much, and moves the place where the slice's words begin
-        anchor = partial.start((utterance.index, utterance.span.start), len(utterance.audio))
-        prompt = " ".join(text for text in (context.prompt, partial.settled_text) if text) or None
-        return RecognitionRequest(utterance.audio[anchor:], prompt, language, job.hotwords, True, partial.draft)
-
-    def _audio(self, utterance: Utterance) -> Samples:
-        """What the recogniser hears of a slice: of a final one also what was said before it, where that helps."""
-        together = utterance.final and self._has_context(utterance)
-        return np.concatenate([utterance.context, utterance.audio]) if together else utterance.audio
-
-    def _has_context(self, utterance: Utterance) -> bool:
-        return self._wants_context and len(utterance.context) > 0 and len(utterance.audio) > 0
-
-    def _without_context(self, result: RecognitionResult, job: _Job) -> RecognitionResult:
-        """A reading without the words that were said before the slice."""
-        utterance, prompt = job.utterance, job.context.prompt
-        if not self._has_context(utterance):
-            return result
-        return trim_context(
-            result, len(utterance.context), len(utterance.audio), prompt.split()[-1] if prompt else None
-        )
-
-
-def recognise_plausibly(recogniser: Recogniser, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
-    """Readings that can be believed, or no words: invented text is worse than none."""
-    spoken = [request for request in requests if len(request.audio)]
-    if len(spoken) > 1:
-        found = iter(cast(BatchRecogniser, recogniser).read_all(spoken))
-    else:
-        found = iter([_read_one(recogniser, request) for request in spoken])
-    out = []
-    for request in requests:
-        heard = next(found) if len(request.audio) else RecognitionResult()
-        out.append(heard if is_plausible(heard, len(request.audio)) else RecognitionResult(language=heard.language))
-    return out
-
-
-def _read_one(recogniser: Recogniser, request: RecognitionRequest) -> RecognitionResult:
-    return recogniser.read(
-        request.audio,
-        prompt=request.prompt,
-        language=request.language,
-        hotwords=request.hotwords,
-        partial=request.partial,
-        draft=request.draft,
-    )
+def _priority(live: bool, final: bool) -> Priority:
+    if live:
+        return Priority.FINAL if final else Priority.PARTIAL
+    return Priority.BACKGROUND_FINAL if final else Priority.BACKGROUND_PARTIAL
 
 
 def _no_result() -> Future[Any]:

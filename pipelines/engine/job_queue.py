@@ -7,33 +7,39 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
 from pipelines.errors import BlockError
 
-T = TypeVar("T")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 MAX_WAITING = 4096
-"""Jobs that may wait in a lane; more are refused, which the pipeline reports as a failed block"""
+"""Jobs that may wait; more are refused, which the pipeline reports as a failed block"""
 ACTIVE_FOR = 1.0
-"""Seconds for which who gave a job is expected to give another: company worth waiting for"""
+"""Seconds after a job in which its owner is expected to give another, so that it is worth waiting for a larger batch"""
 MAX_OWNERS = 1024
 """Owners whose share is remembered; the one served longest ago is forgotten first"""
+CLOSE_TIMEOUT = 30.0
+"""Seconds that the worker has to finish what it is doing"""
 
 
 @dataclass(slots=True, eq=False)
-class _Job:
+class _Job(Generic[Item, Result]):
     priority: int
     start: float
+    """When its owner's turn begins, in virtual time: the cost of the work that each owner has been given so far"""
     cost: float
-    """When its owner's turn begins, in the lane's own time: seconds of work that it has handed out to each"""
     number: int
-    item: Any
-    future: Future[Any]
+    """In the order of coming"""
+    item: Item
+    future: Future[Result | None]
     owner: Hashable
     replaces: Hashable
     batch_key: Hashable
     queued_at: float
+    """By `time.perf_counter`"""
 
     @property
     def order(self) -> tuple[int, float, int]:
@@ -42,66 +48,81 @@ class _Job:
 
 
 def call_each(items: Sequence[Callable[[], Any]]) -> list[Any]:
-    """The work of a lane whose jobs are functions."""
+    """The work of a queue whose jobs are functions."""
     return [item() for item in items]
 
 
-class JobQueue:
-    """One worker thread and its bounded queue.
+class JobQueue(Generic[Item, Result]):
+    """A bounded queue and the one thread that works on it, between `start` and `close`; also a context manager.
 
-    The lowest rank goes first. Within a rank owners take turns by the work they cause (start-time fair queueing:
-    Goyal, Vin and Cheng, 1996), so that one who sends an hour at once does not keep those waiting who speak now;
-    one owner's jobs of a rank are done in the order of their coming.
+    The lowest priority number goes first. Within a priority owners take turns by the work that they cause (start-time
+    fair queueing: Goyal, Vin and Cheng, "Start-time fair queueing: a scheduling algorithm for integrated services
+    packet switching networks", 1996), so that one who sends an hour at once does not keep those waiting who speak now.
+    One owner's jobs of a priority have their turns in the order of their coming.
     """
 
     def __init__(
         self,
         name: str,
+        work: Callable[[list[Item]], Sequence[Result]],
+        *,
         max_waiting: int = MAX_WAITING,
-        work: Callable[[list[Any]], Sequence[Any]] = call_each,
         max_batch: int = 1,
         max_wait: float = 0.0,
         one_per_owner: bool = False,
     ) -> None:
-        """`work` does up to `most` jobs at once and gives a result for each, in order; `apart`: never two of one owner.
+        """`work` does up to `max_batch` items at once and gives a result for each, in order.
 
-        A job waits at most `patience` seconds for others to go with it, and only where others may be expected.
+        A job waits at most `max_wait` seconds for others to go with it, and only where others may be expected. With
+        `one_per_owner` no batch holds two jobs of the same owner. The thread is called `engine-` and the name.
         """
         self.name = name
-        self._max_waiting = max_waiting
         self._work = work
+        self._max_waiting = max_waiting
         self._max_batch = max_batch
         self._max_wait = max_wait
         self._one_per_owner = one_per_owner
         self._changed = threading.Condition()
-        self._queue: list[_Job] = []
-        self._latest: dict[Hashable, _Job] = {}
+        self._queue: list[_Job[Item, Result]] = []
+        self._latest: dict[Hashable, _Job[Item, Result]] = {}  # the waiting job of each `replaces`
         self._count = 0
         self._closed = False
-        self._next_starts: dict[tuple[Hashable, int], float] = {}  # where each owner's next turn begins, by rank
-        self._virtual_time: dict[int, float] = {}  # the turn that each rank has come to
-        self._active: dict[Hashable, float] = {}
+        self._next_starts: dict[tuple[Hashable, int], float] = {}  # where each owner's next turn begins, by priority
+        self._virtual_time: dict[int, float] = {}  # the start of the job that was last done, by priority
+        self._active: dict[Hashable, float] = {}  # when each owner last gave a job; the earliest first
         self.busy_seconds = 0.0
         """Seconds of computing so far"""
         self.superseded = 0
         """Jobs overtaken before they started"""
         self._busy_by_priority: dict[int, float] = {}
         self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work; what was submitted before waits for it. At most once."""
         self._thread.start()
+
+    def __enter__(self) -> JobQueue[Item, Result]:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def submit(
         self,
-        item: Any,
+        item: Item,
         priority: int = 0,
         replaces: Hashable = None,
         owner: Hashable = None,
         cost: float = 1.0,
         batch_key: Hashable = None,
-    ) -> Future[Any]:
+    ) -> Future[Result | None]:
         """Queue a job; its future gives None when a later job with the same `replaces` overtakes it.
 
-        `cost` is its work in any unit, to share the lane fairly between owners; only jobs that are `alike` are done
-        together. Raises BlockError when the queue is full or the lane closed.
+        `cost` is its work in any unit, to share the worker fairly between owners. Only jobs with the same priority and
+        `batch_key` are done together. Raises BlockError when the queue is full or closed.
         """
         with self._changed:
             if self._closed:
@@ -117,42 +138,50 @@ class JobQueue:
             self._count += 1
             now = time.perf_counter()
             start = self._take_turn(owner, priority, cost)
-            job = _Job(priority, start, cost, self._count, item, Future(), owner, replaces, batch_key, now)
+            job = _Job[Item, Result](
+                priority, start, cost, self._count, item, Future(), owner, replaces, batch_key, now
+            )
             self._mark_active(owner, now)
             if replaces is not None:
                 self._latest[replaces] = job
             self._queue.append(job)
             self._changed.notify()
+        # outside of the lock: a future calls back in this thread
         if overtaken is not None and overtaken.future.set_running_or_notify_cancel():
             overtaken.future.set_result(None)
         return job.future
 
     def busy_seconds_up_to(self, priority: int) -> float:
-        """Seconds of computing so far for jobs of this rank or a lower one."""
+        """Seconds of computing so far for jobs of this priority or a lower number."""
         with self._changed:
             return sum(seconds for of, seconds in self._busy_by_priority.items() if of <= priority)
 
     def close(self) -> None:
-        """Finish what runs, drop what waits."""
+        """Finish what is being done, drop what waits: its futures are cancelled."""
         with self._changed:
             self._closed = True
             waiting, self._queue = self._queue, []
             self._changed.notify()
         for job in waiting:
             job.future.cancel()
-        self._thread.join(timeout=30)
+        if self._thread.ident is not None:
+            self._thread.join(timeout=CLOSE_TIMEOUT)
 
     # With the lock held
 
     def _take_turn(self, owner: Hashable, priority: int, cost: float) -> float:
+        """The virtual time at which a job of this owner begins; the owner's next one begins when it has been paid for.
+
+        An owner who was idle begins at the time that has come meanwhile: what it did not use is not saved up.
+        """
         start = max(self._virtual_time.get(priority, 0.0), self._next_starts.pop((owner, priority), 0.0))
         self._next_starts[owner, priority] = start + cost
         while len(self._next_starts) > MAX_OWNERS:
             del self._next_starts[next(iter(self._next_starts))]
         return start
 
-    def _refund(self, job: _Job) -> None:
-        """Its owner has not had this turn."""
+    def _refund(self, job: _Job[Item, Result]) -> None:
+        """Its owner has not had this turn: without this, partial results that are never made would use up its share."""
         if (job.owner, job.priority) in self._next_starts:
             self._next_starts[job.owner, job.priority] -= job.cost
 
@@ -162,8 +191,8 @@ class JobQueue:
         while self._active[oldest := next(iter(self._active))] < now - ACTIVE_FOR:
             del self._active[oldest]
 
-    def _next_batch(self) -> list[_Job]:
-        """The next batch; empty when the lane is closed."""
+    def _next_batch(self) -> list[_Job[Item, Result]]:
+        """The next batch; empty when the queue is closed."""
         with self._changed:
             while True:
                 while not self._queue and not self._closed:
@@ -171,11 +200,12 @@ class JobQueue:
                 if not self._queue:
                     return []
                 batch = self._pick_batch()
-                missing = self._max_wait - (time.perf_counter() - min(job.queued_at for job in batch))
-                around = len({job.owner for job in batch} | set(self._active))
-                if missing <= 0 or len(batch) >= min(self._max_batch, around) or self._closed:
+                remaining = self._max_wait - (time.perf_counter() - min(job.queued_at for job in batch))
+                # more than one job for each owner who is there now will hardly come in so short a time
+                expected = len({job.owner for job in batch} | set(self._active))
+                if remaining <= 0 or len(batch) >= min(self._max_batch, expected) or self._closed:
                     break
-                self._changed.wait(missing)
+                self._changed.wait(remaining)
             for job in batch:
                 self._queue.remove(job)
                 if job.replaces is not None and self._latest.get(job.replaces) is job:
@@ -183,14 +213,15 @@ class JobQueue:
             self._virtual_time[batch[0].priority] = batch[0].start
             return batch
 
-    def _pick_batch(self) -> list[_Job]:
+    def _pick_batch(self) -> list[_Job[Item, Result]]:
+        """The job whose turn it is, and those that may go with it, in their order."""
         first = min(self._queue, key=lambda job: job.order)
         if self._max_batch == 1:
             return [first]
         candidates = [job for job in self._queue if (job.priority, job.batch_key) == (first.priority, first.batch_key)]
         candidates.sort(key=lambda job: job.order)
         if self._one_per_owner:
-            foremost: dict[Hashable, _Job] = {}
+            foremost: dict[Hashable, _Job[Item, Result]] = {}
             for job in candidates:
                 foremost.setdefault(job.owner, job)
             candidates = list(foremost.values())
@@ -204,10 +235,10 @@ class JobQueue:
             if running:
                 self._run_batch(running)
 
-    def _run_batch(self, batch: list[_Job]) -> None:
+    def _run_batch(self, batch: list[_Job[Item, Result]]) -> None:
         began = time.perf_counter()
         try:
-            results: Sequence[Any] | Exception = self._work([job.item for job in batch])
+            results: Sequence[Result] | Exception = self._work([job.item for job in batch])
         except Exception as error:
             results = error
         seconds = time.perf_counter() - began

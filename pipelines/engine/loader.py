@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from typing import Any
 
@@ -12,8 +12,8 @@ from pipelines.audio.vad import VadModel
 from pipelines.diarization.clustering import preset
 from pipelines.diarization.local_speakers import LocalSpeakerFinder
 from pipelines.engine.capacity import calibrate, thread_candidates
-from pipelines.engine.engine import Engine
-from pipelines.engine.job_queue import JobQueue
+from pipelines.engine.engine import Engine, Engines
+from pipelines.engine.job_queue import JobQueue, call_each
 from pipelines.engine.pool import EnginePool
 from pipelines.errors import BlockError, ModelError, SettingsError
 from pipelines.models.factory import load_embedding, load_segmentation, load_whisper
@@ -45,7 +45,7 @@ def load_engine(
 
 def load_engines(
     options: EngineOptions, on_progress: Callable[[str], None] = log.info, language: str | None = None
-) -> Engine | EnginePool:
+) -> Engines:
     """The same with a copy of each model on every GPU that the settings allow: an engine for each, if several."""
     selection = _select(options, on_progress, language)
     engines: list[Engine] = []
@@ -67,7 +67,7 @@ def _select(options: EngineOptions, on_progress: Callable[[str], None], language
     if language and selection.languages and language not in selection.languages:
         raise SettingsError(
             f"speech.language is {language}, but {selection.speech.name} reads {', '.join(selection.languages)} only: "
-            "set speech.language to null, or let the section models select_models another recogniser"
+            "set speech.language to null, or let the section models choose another recogniser"
         )
     return selection
 
@@ -75,53 +75,52 @@ def _select(options: EngineOptions, on_progress: Callable[[str], None], language
 def _load_one(
     selection: ModelSelection, options: EngineOptions, on_progress: Callable[[str], None], engine_count: int = 1
 ) -> Engine:
-    """One engine of `among` so many on this machine."""
+    """A started engine, one of `engine_count` on this machine."""
     on_gpu = selection.segmentation.device.startswith("cuda")
-    thread_counts = (
-        [options.threads or 1]
-        if options.threads or on_gpu
-        else thread_candidates(max(1, available_cores() // engine_count))
-    )
-    loading = JobQueue("loading")
-    try:
-        recogniser_loaded = None
-        if len(thread_counts) == 1:
-            recogniser_loaded = loading.submit(
-                lambda: _load_recogniser(selection, options, thread_counts[0], on_progress)
-            )
-            if selection.speech.candidates:
-                wait(
-                    [recogniser_loaded]
-                )  # which one keeps pace is measured: nothing else may take the processor meanwhile
-        on_progress(f"loading {selection.segmentation.name} and {selection.embedding.name}")
-        finder = load_speaker_finder(selection, options, thread_counts[0])
-        threads, thread_trials = _calibrate(finder, thread_counts)
-        recogniser = (
-            recogniser_loaded.result()
-            if recogniser_loaded
-            else _load_recogniser(selection, options, threads, on_progress)
-        )
-    finally:
-        loading.close()
-    assert recogniser is not None
-    selection = selection.with_recogniser(recogniser.name)
-    engine = Engine(recogniser, finder, VadModel(), preset(selection.embedding.name), selection.as_dict())
+    threads = [options.threads or 1]
+    if not options.threads and not on_gpu:
+        threads = thread_candidates(max(1, available_cores() // engine_count))
+    recogniser, finder, chosen, trials = _load_models(selection, options, threads, on_progress)
+    selection = selection.with_recogniser(recogniser.info.name)
+    engine = Engine(recogniser, finder, VadModel(), preset(selection.embedding.name), selection.info)
+    engine.start()
     try:
         _warm_up(engine)
     except (BlockError, RuntimeError) as error:
         engine.close()
         raise ModelError(_computing_failed(selection, error)) from error
-    engine.thread_trials = thread_trials
-    throughput = engine.measure(finder.trial, on_gpu, threads, engine_count)
+    engine.thread_trials = trials
+    throughput = engine.measure(finder.trial, on_gpu, chosen, engine_count)
     log.info("this machine carries about %d live meetings", throughput.capacity)
     return engine
 
 
-def _calibrate(finder: LocalSpeakerFinder, thread_counts: list[int]) -> tuple[int, dict[int, float]]:
+def _load_models(
+    selection: ModelSelection, options: EngineOptions, threads: Sequence[int], on_progress: Callable[[str], None]
+) -> tuple[Recogniser, LocalSpeakerFinder, int, dict[int, float]]:
+    """The recogniser, the finder of local speakers, the number of threads, and the seconds with each that was tried.
+
+    Where there is no choice of threads the recogniser is loaded in a thread of its own, beside the others.
+    """
+    with JobQueue[Callable[[], Recogniser], Recogniser]("loading", call_each) as loading:
+        pending = None
+        if len(threads) == 1:
+            pending = loading.submit(lambda: _load_recogniser(selection, options, threads[0], on_progress))
+            if selection.speech.candidates:
+                wait([pending])  # which one keeps pace is measured: nothing else may take the processor meanwhile
+        on_progress(f"loading {selection.segmentation.name} and {selection.embedding.name}")
+        finder = load_speaker_finder(selection, options, threads[0])
+        chosen, trials = _calibrate(finder, threads)
+        recogniser = pending.result() if pending else _load_recogniser(selection, options, chosen, on_progress)
+    assert recogniser is not None
+    return recogniser, finder, chosen, trials
+
+
+def _calibrate(finder: LocalSpeakerFinder, threads: Sequence[int]) -> tuple[int, dict[int, float]]:
     """Set torch's threads to the number that is worth it."""
     import torch
 
-    return calibrate(lambda: finder.trial(1), torch.set_num_threads, thread_counts)
+    return calibrate(lambda: finder.trial(1), torch.set_num_threads, threads)
 
 
 def _load_recogniser(

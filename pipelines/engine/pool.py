@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pipelines.diarization.clustering import Thresholds
-from pipelines.engine.engine import Engine
+from pipelines.engine.engine import Engine, Engines
+from pipelines.types import ModelInfo
 
 
-class EnginePool:
-    """Looks like one engine from outside; a pipeline works with the one that `take` gives."""
+class EnginePool(Engines):
+    """Looks like one engine to its owner; a pipeline works with the one that `assign` gives."""
 
     def __init__(self, engines: Sequence[Engine]) -> None:
         """At least one; all have the same models."""
-        self.engines = tuple(engines)
+        self._engines = tuple(engines)
 
     @property
-    def models(self) -> dict[str, Any]:
-        """Which models serve and why, as sent to clients."""
-        first = self.engines[0].models
-        why = str(first["why"]).removesuffix(".")
-        device = str(first["device"]).partition(":")[0]
-        return {**first, "device": device, "why": f"{why}; a copy on each of {len(self.engines)} GPUs."}
+    def engines(self) -> tuple[Engine, ...]:
+        """One for each GPU."""
+        return self._engines
+
+    @property
+    def models(self) -> ModelInfo:
+        """Those of the first engine; `why` and `device` speak of all."""
+        info = self._engines[0].models.copy()
+        info["why"] = f"{info['why'].removesuffix('.')}; a copy on each of {len(self._engines)} GPUs."
+        info["device"] = info["device"].partition(":")[0]
+        return info
 
     @property
     def thresholds(self) -> Thresholds:
         """Distances of the embedding model."""
-        return self.engines[0].thresholds
+        return self._engines[0].thresholds
 
     @property
     def capacity(self) -> int | None:
         """Live meetings that all of them carry; None where one was not measured."""
-        each = [engine.capacity for engine in self.engines]
+        each = [engine.capacity for engine in self._engines]
         known = [capacity for capacity in each if capacity is not None]
         return sum(known) if len(known) == len(each) else None
 
     def assign(self) -> Engine:
-        """The engine for one more pipeline: that with the fewest, and of those the least loaded."""
-        return min(self.engines, key=lambda engine: (engine.sources, engine.load))
+        """The engine with the fewest pipelines, and of those the least loaded."""
+        return min(self._engines, key=lambda engine: (engine.sources, engine.load))
 
     def close(self) -> None:
         """Stop all of them."""
-        for engine in self.engines:
+        for engine in self._engines:
             engine.close()

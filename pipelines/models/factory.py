@@ -52,14 +52,14 @@ def load_whisper(ref: ModelRef, threads: int = 1, token: str | None = None) -> W
         folder = ref.path or fetch_whisper(name, token, ref.local_only)
         shown = folder.name if ref.path else name
         return load_folder(
-            folder, shown, device=ref.device, compute_type=ref.compute_type, threads=threads, at_once=ref.max_batch
+            folder, shown, device=ref.device, compute_type=ref.compute_type, threads=threads, max_batch=ref.max_batch
         )
 
     loaded: dict[str, WhisperRecogniser] = {}
 
     def measure(name: str) -> float:
         loaded[name] = load(name)
-        factor = loaded[name].pace()
+        factor = loaded[name].measure_rtf()
         log.info("Whisper %s needs %.2f s per second of speech here", name, factor)
         return factor
 

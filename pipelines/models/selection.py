@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from pipelines.errors import ModelError, ModelMissing, SettingsError
 from pipelines.models.gpu_memory import WhisperFit, first_that_fits, min_gb, shape_of, whisper_budget
 from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, SPEECH, PinnedFile, locate
 from pipelines.options import DEVICE, DEVICES, MODEL_SETS, EngineOptions
+from pipelines.types import ModelInfo
 
 GPU_WHISPER = "large-v3-turbo"
 CPU_WHISPERS = ("tiny", "base", "small")
@@ -108,7 +108,8 @@ class ModelSelection:
             why=self.why.replace(_measured_note(self.speech), why),
         )
 
-    def as_dict(self) -> dict[str, Any]:
+    @property
+    def info(self) -> ModelInfo:
         """As sent to clients and written into exports."""
         return {
             "speech": _short_name(self.speech.name),

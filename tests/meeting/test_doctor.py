@@ -235,6 +235,11 @@ class FakeMeasured:
     closed: bool = False
 
     @property
+    def engines(self) -> tuple[FakeMeasured, ...]:
+        """Itself."""
+        return (self,)
+
+    @property
     def capacity(self) -> int:
         """As measured."""
         return self.throughput.capacity

@@ -292,20 +292,21 @@ class StumblingBackend(LocalBackend):
     def load_engine(self, models: Models, on_progress: Any) -> Engine:
         """The real engine with a stumbling recogniser."""
         engine: Any = super().load_engine(models, on_progress)
-        read, ask, asked = engine._recogniser.read, engine._request, []
+        speech: Any = engine._speech
+        recognise, ask, asked = speech.recogniser.recognise, speech._request, []
 
         def request(one: Any) -> Any:
-            asked[:] = [one.piece]
-            if one.piece.final:
-                self.pieces = (*self.pieces, one.piece.span)
+            asked[:] = [one.utterance]
+            if one.utterance.final:
+                self.pieces = (*self.pieces, one.utterance.span)
             return ask(one)
 
-        def stumbling(*given: Any, **options: Any) -> Any:
+        def stumbling(request: Any) -> Any:
             if asked[0].final and asked[0].span == self.lost:
                 raise RuntimeError(f"no way to say {PLANTED}")
-            return read(*given, **options)
+            return recognise(request)
 
-        engine._request, engine._recogniser.read = request, stumbling
+        speech._request, speech.recogniser.recognise = request, stumbling
         return engine  # type: ignore[no-any-return]
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from pipelines.asr.moonshine import MoonshineRecogniser
+from pipelines.asr.plausibility import recognise_plausibly
 from pipelines.asr.recogniser import RecognitionRequest
 from pipelines.audio.endpointing import Endpointer
 from pipelines.audio.vad import VadModel
-from pipelines.engine.engine import recognise_plausibly
 from pipelines.models.pinned_files import SPEECH, require
 from pipelines.types import SAMPLE_RATE, Samples
 

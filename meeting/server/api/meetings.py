@@ -197,7 +197,7 @@ def _entry(meeting: Meeting, speakers: list[str] | list[Voice], rooms: Rooms) ->
         "duration": seconds(samples),
         "segments": meeting.segments,
         "speakers": speakers,
-        "models": meeting.models,
+        "models": dict(meeting.models),
     }
 
 

@@ -25,16 +25,17 @@ class Session:
 def engine() -> SimpleNamespace:
     recogniser = SimpleNamespace(_encoder=Session(), _decoder=Session())
     finder = SimpleNamespace(_segment=lambda value: value * 2, _embed=lambda value, alone: value)
-    return SimpleNamespace(_recogniser=recogniser, _voice=SimpleNamespace(_session=Session()), _finder=finder)
+    speech = SimpleNamespace(recogniser=recogniser)
+    return SimpleNamespace(_speech=speech, _vad=SimpleNamespace(_session=Session()), _find_speakers=finder)
 
 
 def test_taps_count_calls_and_change_nothing() -> None:
     tapped = engine()
     spent, absent = tap(tapped)
     assert absent == []
-    assert tapped._recogniser._encoder.run(1) == 2
-    assert tapped._recogniser._encoder.name == "session"
-    assert [tapped._finder._segment(value) for value in (1, 2)] == [2, 4]
+    assert tapped._speech.recogniser._encoder.run(1) == 2
+    assert tapped._speech.recogniser._encoder.name == "session"
+    assert [tapped._find_speakers._segment(value) for value in (1, 2)] == [2, 4]
     assert spent.calls == {"speech encoder": 1, "segmentation": 2}
     assert all(seconds >= 0 for seconds in spent.seconds.values())
     spent.clear()
@@ -43,7 +44,7 @@ def test_taps_count_calls_and_change_nothing() -> None:
 
 def test_parts_that_an_engine_lacks_are_named() -> None:
     tapped = engine()
-    del tapped._recogniser._decoder
+    del tapped._speech.recogniser._decoder
     assert tap(tapped)[1] == ["speech decoder"]
     assert tap(SimpleNamespace())[1] == list(PARTS)
 
@@ -61,10 +62,10 @@ def test_patience_waits_for_every_answer() -> None:
         answer.set_result("heard")
         return answer
 
-    asked = SimpleNamespace(read=ask, find=ask)
+    asked = SimpleNamespace(recognise=ask, find_speakers=ask)
     patience = Patience(asked)
-    assert asked.read("slice").result() == "heard"
-    asked.find("window")
+    assert asked.recognise("utterance").result() == "heard"
+    asked.find_speakers("window")
     patience.wait()
     patience.wait()
     assert done == ["waited", "waited"]

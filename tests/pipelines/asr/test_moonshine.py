@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipelines.asr.moonshine import MIN_SAMPLES, MoonshineRecogniser, parse_vocabulary
-from pipelines.asr.recogniser import RecognitionResult
+from pipelines.asr.recogniser import RecognitionRequest, RecognitionResult
 from pipelines.errors import BlockError, ModelCorrupt, ModelMissing
 from pipelines.models.pinned_files import SPEECH, require
 from pipelines.types import SAMPLE_RATE, Samples, samples
@@ -77,7 +77,7 @@ def test_the_turns_of_the_sample_are_read_with_few_errors(
     wrong = total = 0
     for turn in sample.turns:
         start, end = edges(turn)
-        heard = recogniser.read(audio[max(0, start - 3200) : end + 3200])
+        heard = recogniser.recognise(RecognitionRequest(audio[max(0, start - 3200) : end + 3200]))
         assert_well_formed(heard, end - start + 6400)
         reference = words_of(str(turn["words"]))
         wrong += word_errors(reference, words_of(heard.text))
@@ -99,7 +99,7 @@ def test_words_lie_within_the_turns_in_which_they_are_said(
 ) -> None:
     turns = sample.turns[:3]
     begin = edges(turns[0])[0] - samples(0.3)
-    heard = recogniser.read(audio[begin : edges(turns[-1])[1] + samples(0.3)])
+    heard = recogniser.recognise(RecognitionRequest(audio[begin : edges(turns[-1])[1] + samples(0.3)]))
     said = [words_of(str(turn["words"])) for turn in turns]
     everything = [word for words in said for word in words]
     placed = 0
@@ -118,14 +118,19 @@ def test_words_lie_within_the_turns_in_which_they_are_said(
 
 def test_the_same_audio_gives_the_same_words(recogniser: MoonshineRecogniser, sample: Sample, audio: Samples) -> None:
     start, end = edges(sample.turns[2])
-    first = recogniser.read(audio[start:end])
+    first = recogniser.recognise(RecognitionRequest(audio[start:end]))
     assert first.words
-    assert recogniser.read(audio[start:end], prompt="Before.", language="de", hotwords=("x",), partial=True) == first
+    assert (
+        recogniser.recognise(
+            RecognitionRequest(audio[start:end], prompt="Before.", language="de", hotwords=("x",), partial=True)
+        )
+        == first
+    )
 
 
 @pytest.mark.parametrize("length", [0, 1, MIN_SAMPLES - 1])
 def test_audio_too_short_to_read_holds_no_words(recogniser: MoonshineRecogniser, length: int) -> None:
-    assert recogniser.read(np.zeros(length, np.float32)) == RecognitionResult(language="en")
+    assert recogniser.recognise(RecognitionRequest(np.zeros(length, np.float32))) == RecognitionResult(language="en")
 
 
 @pytest.mark.parametrize("length", [MIN_SAMPLES, SAMPLE_RATE])
@@ -134,7 +139,7 @@ def test_audio_without_speech_is_read_without_failing(
     recogniser: MoonshineRecogniser, length: int, loudness: float
 ) -> None:
     noise = (np.random.default_rng(0).normal(size=length) * loudness).astype(np.float32)
-    assert_well_formed(recogniser.read(noise), length)
+    assert_well_formed(recogniser.recognise(RecognitionRequest(noise)), length)
 
 
 class FakeFailingSession:
@@ -151,7 +156,7 @@ def test_a_failure_of_the_runtime_is_a_failure_of_this_block(folder: Path) -> No
     failing = MoonshineRecogniser(folder)
     failing._encoder = FakeFailingSession()
     with pytest.raises(BlockError, match=r"^recogniser failed: \[ONNXRuntimeError\] out of memory$"):
-        failing.read(np.zeros(SAMPLE_RATE, np.float32))
+        failing.recognise(RecognitionRequest(np.zeros(SAMPLE_RATE, np.float32)))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -191,4 +196,4 @@ def test_a_vocabulary_whose_lengths_do_not_add_up_is_damaged(data: bytes) -> Non
 
 
 def test_the_pace_is_that_of_this_machine(recogniser: MoonshineRecogniser) -> None:
-    assert recogniser.pace() > 0
+    assert recogniser.measure_rtf() > 0

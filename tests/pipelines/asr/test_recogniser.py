@@ -1,4 +1,4 @@
-"""The doubts and the clean-up that every recogniser's result goes through."""
+"""What every recogniser's result goes through: times, context, place in the meeting."""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ from pipelines.asr.recogniser import (
     RecognisedWord,
     RecognitionResult,
     absolute_words,
-    compression_ratio,
     fix_word_times,
-    implausible_reason,
-    is_loop,
-    is_plausible,
     trim_context,
 )
 from pipelines.types import SAMPLE_RATE, Span, Word
@@ -26,65 +22,6 @@ def heard(text: str, **measures: float) -> RecognitionResult:
     """Words half a second apart."""
     words = [RecognisedWord(word, i * 8000, i * 8000 + 6000) for i, word in enumerate(text.split())]
     return RecognitionResult(tuple(words), "en", **measures)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "thank you thank you thank you thank you",
-        "so no no no no no no no no no",
-        "and then I see it, and then I see it. And then I see it and then I see it",
-    ],
-)
-def test_the_same_phrase_again_and_again_is_a_loop(text: str) -> None:
-    assert is_loop(text.split())
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "no no no no",
-        "yes yes we can do that yes",
-        "I don't know I don't know what to say",
-        "one two three four five six seven eight nine ten",
-        "ha ha ha ha ha",
-    ],
-)
-def test_speech_that_repeats_itself_a_little_is_no_loop(text: str) -> None:
-    assert not is_loop(text.split())
-
-
-def test_punctuation_and_case_do_not_hide_a_loop() -> None:
-    assert is_loop(["Thank", "you.", "thank", "you,", "Thank", "YOU!", "thank", "you"])
-
-
-def test_repetitive_text_compresses_better_than_speech() -> None:
-    assert compression_ratio("the same words " * 20) > 2.4
-    assert compression_ratio("we should look at the figures before the meeting on Thursday") < 2.4
-
-
-def test_no_text_has_no_compression() -> None:
-    assert compression_ratio("") == 0.0
-
-
-@pytest.mark.parametrize(
-    ("reading", "why"),
-    [
-        (heard("we meet on Thursday"), None),
-        (heard("we meet on Thursday", avg_logprob=-1.5), "silence"),
-        (heard("we meet on Thursday", avg_logprob=-1.5, no_speech_prob=0.1), None),
-        (heard("we meet on Thursday", avg_logprob=-1.5, no_speech_prob=0.9), "silence"),
-        (heard("we meet on Thursday", avg_logprob=-0.2, no_speech_prob=0.9), None),
-        (heard("la la la la la la la la"), "loop"),
-        (heard("we meet on Thursday", compression_ratio=3.1), "repetition"),
-        (heard(" ".join(f"word{i}" for i in range(60))), "haste"),
-        (RecognitionResult(), None),
-    ],
-)
-def test_readings_are_doubted_for_a_named_reason(reading: RecognitionResult, why: str | None) -> None:
-    assert implausible_reason(reading, 4 * SAMPLE_RATE) == why
-    assert is_plausible(reading, 4 * SAMPLE_RATE) is (why is None)
 
 
 def test_text_is_the_words_joined_by_spaces() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.asr.recogniser import RecognitionResult
+from pipelines.asr.recogniser import RecognitionRequest, RecognitionResult
 from pipelines.asr.whisper import WhisperRecogniser, load_folder
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
 from pipelines.options import LANGUAGES
@@ -68,15 +68,15 @@ def test_noise_is_read_as_words_within_it_or_none(
     tiny: WhisperRecogniser, seconds: float, options: dict[str, Any]
 ) -> None:
     audio = noise(seconds)
-    heard = tiny.read(audio, **options)
+    heard = tiny.recognise(RecognitionRequest(audio, **options))
     assert_words_inside(heard, audio)
     assert heard.language == options.get("language", heard.language)
 
 
 def test_the_model_has_something_to_say(tiny: WhisperRecogniser) -> None:
-    heard = tiny.read(noise(4))
+    heard = tiny.recognise(RecognitionRequest(noise(4)))
     assert heard.words
-    assert heard.language in (tiny.languages or ())
+    assert heard.language in tiny.model.supported_languages
     assert heard.avg_logprob is not None
     assert heard.avg_logprob < 0
     assert heard.no_speech_prob is not None
@@ -84,31 +84,36 @@ def test_the_model_has_something_to_say(tiny: WhisperRecogniser) -> None:
 
 
 def test_the_same_audio_gives_the_same_words(tiny: WhisperRecogniser) -> None:
-    assert tiny.read(noise(3), language="en") == tiny.read(noise(3), language="en")
+    assert tiny.recognise(RecognitionRequest(noise(3), language="en")) == tiny.recognise(
+        RecognitionRequest(noise(3), language="en")
+    )
 
 
 @pytest.mark.parametrize("samples", [0, 1, 1599])
 def test_a_blip_holds_no_words(tiny: WhisperRecogniser, samples: int) -> None:
-    assert tiny.read(np.zeros(samples, np.float32)) == RecognitionResult()
+    assert tiny.recognise(RecognitionRequest(np.zeros(samples, np.float32))) == RecognitionResult()
 
 
 def test_silence_is_read_without_fuss(tiny: WhisperRecogniser) -> None:
     audio = np.zeros(SAMPLE_RATE, np.float32)
-    assert_words_inside(tiny.read(audio, language="en"), audio)
+    assert_words_inside(tiny.recognise(RecognitionRequest(audio, language="en")), audio)
 
 
 def test_an_unknown_language_is_refused_with_its_name(tiny: WhisperRecogniser) -> None:
     with pytest.raises(BlockError, match="does not know the language 'xx'"):
-        tiny.read(noise(1), language="xx")
+        tiny.recognise(RecognitionRequest(noise(1), language="xx"))
 
 
 def test_a_model_in_int8_reads_as_well(folder: Path) -> None:
     audio = noise(1)
-    assert_words_inside(load_folder(folder, "tiny", compute_type="int8", threads=2).read(audio, language="en"), audio)
+    assert_words_inside(
+        load_folder(folder, "tiny", compute_type="int8", threads=2).recognise(RecognitionRequest(audio, language="en")),
+        audio,
+    )
 
 
 def test_pace_is_measured_in_seconds_per_second(tiny: WhisperRecogniser) -> None:
-    assert tiny.pace() > 0
+    assert tiny.measure_rtf() > 0
 
 
 def test_a_missing_folder_is_said_to_be_missing(tmp_path: Path) -> None:
@@ -144,7 +149,9 @@ def test_a_gpu_that_is_not_there_is_a_clear_error(folder: Path) -> None:
 @pytest.mark.gpu
 def test_the_model_reads_on_a_gpu(folder: Path) -> None:
     audio = noise(2)
-    heard = load_folder(folder, "tiny", device="cuda", compute_type="float16").read(audio, language="en")
+    heard = load_folder(folder, "tiny", device="cuda", compute_type="float16").recognise(
+        RecognitionRequest(audio, language="en")
+    )
     assert_words_inside(heard, audio)
 
 
@@ -171,7 +178,7 @@ class FakeWhisperModel:
 
 def test_a_loop_is_read_once_more_without_context() -> None:
     model = FakeWhisperModel(["la " * 12, "we meet on Thursday"])
-    heard = WhisperRecogniser(model, "fake", "cpu").read(noise(5), prompt="la la la")
+    heard = WhisperRecogniser(model, "fake", "cpu").recognise(RecognitionRequest(noise(5), prompt="la la la"))
     assert heard.text == "we meet on Thursday"
     assert [asked["initial_prompt"] for asked in model.asked] == ["la la la", None]
     assert model.asked[1]["no_repeat_ngram_size"] == 3
@@ -179,7 +186,7 @@ def test_a_loop_is_read_once_more_without_context() -> None:
 
 def test_a_partial_result_is_read_only_once() -> None:
     model = FakeWhisperModel(["la " * 12])
-    WhisperRecogniser(model, "fake", "cpu").read(noise(5), partial=True)
+    WhisperRecogniser(model, "fake", "cpu").recognise(RecognitionRequest(noise(5), partial=True))
     assert len(model.asked) == 1
 
 
@@ -188,14 +195,16 @@ def test_a_partial_result_is_read_only_once() -> None:
 )
 def test_only_final_results_on_a_gpu_get_a_wide_beam(device: str, partial: bool, beam: int) -> None:
     model = FakeWhisperModel(["we meet"])
-    WhisperRecogniser(model, "fake", device).read(noise(1), partial=partial)
+    WhisperRecogniser(model, "fake", device).recognise(RecognitionRequest(noise(1), partial=partial))
     assert model.asked[0]["beam_size"] == beam
     assert model.asked[0]["temperature"] == [0.0]
 
 
 def test_hotwords_and_the_end_of_the_prompt_are_handed_on() -> None:
     model = FakeWhisperModel(["we meet"])
-    WhisperRecogniser(model, "fake", "cpu").read(noise(1), hotwords=["Zebra", "Köln"], prompt="x" * 1000 + " end")
+    WhisperRecogniser(model, "fake", "cpu").recognise(
+        RecognitionRequest(noise(1), hotwords=("Zebra", "Köln"), prompt="x" * 1000 + " end")
+    )
     assert model.asked[0]["hotwords"] == "Zebra, Köln"
     assert model.asked[0]["initial_prompt"].endswith(" end")
     assert len(model.asked[0]["initial_prompt"]) == 400
@@ -204,4 +213,4 @@ def test_hotwords_and_the_end_of_the_prompt_are_handed_on() -> None:
 def test_a_failure_of_the_library_becomes_a_failed_block() -> None:
     model = FakeWhisperModel([RuntimeError("CUDA out of memory")])
     with pytest.raises(BlockError, match=r"speech failed: .*out of memory"):
-        WhisperRecogniser(model, "fake", "cuda").read(noise(1))
+        WhisperRecogniser(model, "fake", "cuda").recognise(RecognitionRequest(noise(1)))

@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tiny(folder: Path) -> WhisperRecogniser:
-    return load_folder(folder, "tiny", compute_type="float32", at_once=4)
+    return load_folder(folder, "tiny", compute_type="float32", max_batch=4)
 
 
 def noise(seconds: float, seed: int = 0) -> Samples:
@@ -45,13 +45,7 @@ def noise(seconds: float, seed: int = 0) -> Samples:
 
 
 def alone(recogniser: WhisperRecogniser, request: RecognitionRequest) -> RecognitionResult:
-    return recogniser.read(
-        request.audio,
-        prompt=request.prompt,
-        language=request.language,
-        hotwords=request.hotwords,
-        partial=request.partial,
-    )
+    return recogniser.recognise(request)
 
 
 def assert_close(one: float | None, other: float | None) -> None:
@@ -88,7 +82,7 @@ def test_slices_of_all_lengths_prompts_and_languages_are_read_as_each_would_be_a
     requests = [replace(request, partial=partial) for request in MIXED]
     wanted = [alone(tiny, request) for request in requests]
     assert any(heard.words for heard in wanted)
-    for found, other in zip(tiny.read_all(requests), wanted, strict=True):
+    for found, other in zip(tiny.recognise_batch(requests), wanted, strict=True):
         assert_same(found, other)
 
 
@@ -114,7 +108,7 @@ def test_a_slice_is_read_as_the_library_reads_it_without_time_stamps(
 def test_a_slice_that_fits_is_read_in_one_round_that_writes_no_time_stamps(tiny: WhisperRecogniser) -> None:
     recogniser, model = watched(tiny)
     audio = np.concatenate([noise(4), np.zeros(SAMPLE_RATE, np.float32)])
-    recogniser.read_all(
+    recogniser.recognise_batch(
         [
             RecognitionRequest(audio, language="en", partial=True),
             RecognitionRequest(noise(28), language="en", partial=True),
@@ -130,26 +124,26 @@ def test_a_slice_of_more_than_thirty_seconds_is_read_to_its_end_beside_a_short_o
         RecognitionRequest(noise(33), language="en", partial=True),
         RecognitionRequest(noise(2), language="en", partial=True),
     ]
-    for found, request in zip(tiny.read_all(requests), requests, strict=True):
+    for found, request in zip(tiny.recognise_batch(requests), requests, strict=True):
         assert_same(found, alone(tiny, request))
 
 
 def test_growing_and_final_slices_in_one_call_each_get_their_own_reading(tiny: WhisperRecogniser) -> None:
     requests = [ENGLISH, replace(ENGLISH, partial=True)]
-    for found, request in zip(tiny.read_all(requests), requests, strict=True):
+    for found, request in zip(tiny.recognise_batch(requests), requests, strict=True):
         assert_same(found, alone(tiny, request))
 
 
 def test_a_blip_among_slices_holds_no_words(tiny: WhisperRecogniser) -> None:
-    blip, heard = tiny.read_all([RecognitionRequest(np.zeros(1599, np.float32)), ENGLISH])
+    blip, heard = tiny.recognise_batch([RecognitionRequest(np.zeros(1599, np.float32)), ENGLISH])
     assert blip == RecognitionResult()
     assert_same(heard, alone(tiny, ENGLISH))
-    assert tiny.read_all([]) == []
+    assert tiny.recognise_batch([]) == []
 
 
 def test_an_unknown_language_among_slices_is_refused_with_its_name(tiny: WhisperRecogniser) -> None:
     with pytest.raises(BlockError, match="does not know the language 'xx'"):
-        tiny.read_all([ENGLISH, replace(ENGLISH, language="xx")])
+        tiny.recognise_batch([ENGLISH, replace(ENGLISH, language="xx")])
 
 
 class Watched:
@@ -187,7 +181,7 @@ def watched(recogniser: WhisperRecogniser, error: Exception | None = None) -> tu
 def test_slices_whose_prompts_differ_in_length_and_language_are_decoded_together(tiny: WhisperRecogniser) -> None:
     recogniser, model = watched(tiny)
     texts = (PROMPT, "x " + PROMPT)
-    recogniser.read_all(
+    recogniser.recognise_batch(
         [
             RecognitionRequest(noise(1, n), text, language, partial=True)
             for n, (text, language) in enumerate(zip(texts, ("en", "de"), strict=True))
@@ -202,7 +196,7 @@ def test_slices_whose_prompts_differ_in_length_and_language_are_decoded_together
 
 def test_never_more_slices_than_allowed_are_in_the_model_at_once(tiny: WhisperRecogniser) -> None:
     recogniser, model = watched(tiny)
-    recogniser.read_all([RecognitionRequest(noise(0.5, n), language="en", partial=True) for n in range(9)])
+    recogniser.recognise_batch([RecognitionRequest(noise(0.5, n), language="en", partial=True) for n in range(9)])
     assert max(model.encoded) == 4
     assert max(map(len, model.decoded)) == 4
 
@@ -210,7 +204,7 @@ def test_never_more_slices_than_allowed_are_in_the_model_at_once(tiny: WhisperRe
 def test_a_failure_of_the_library_in_a_batch_is_a_failed_block(tiny: WhisperRecogniser) -> None:
     recogniser, _ = watched(tiny, RuntimeError("CUDA out of memory"))
     with pytest.raises(BlockError, match=r"speech failed: .*out of memory"):
-        recogniser.read_all([ENGLISH, ENGLISH])
+        recogniser.recognise_batch([ENGLISH, ENGLISH])
 
 
 def test_only_what_is_doubtful_in_a_batch_is_read_once_more_and_without_context(
@@ -230,12 +224,12 @@ def test_only_what_is_doubtful_in_a_batch_is_read_once_more_and_without_context(
             piece.segments.append(SimpleNamespace(words=words, tokens=[1], avg_logprob=-0.3, no_speech_prob=0.1))
 
     monkeypatch.setattr(whisper, "decode_batch", read)
-    heard = tiny.read_all([RecognitionRequest(noise(2), PROMPT), RecognitionRequest(noise(6), PROMPT)])
+    heard = tiny.recognise_batch([RecognitionRequest(noise(2), PROMPT), RecognitionRequest(noise(6), PROMPT)])
     assert [one.text for one in heard] == ["Thursday", "Thursday"]
     long = len(prompt_tokens(tiny.model, PROMPT, None))
     assert asked == [(200, [long], 0), (600, [long], 0), (600, [0], 3)]
     asked.clear()
-    tiny.read_all([RecognitionRequest(noise(6), PROMPT, partial=True)] * 2)
+    tiny.recognise_batch([RecognitionRequest(noise(6), PROMPT, partial=True)] * 2)
     assert len(asked) == 2
 
 
@@ -253,13 +247,13 @@ def test_a_context_is_the_end_of_the_text_and_fills_whole_steps(tiny: WhisperRec
 
 def test_the_pace_in_company_is_measured_in_seconds_per_second(tiny: WhisperRecogniser) -> None:
     recogniser, model = watched(tiny)
-    assert recogniser.pace() > 0
+    assert recogniser.measure_rtf() > 0
     assert model.encoded[0] == 4
 
 
 def test_on_a_cpu_slices_are_read_one_by_one_unless_told_otherwise(folder: Path) -> None:
-    assert load_folder(folder, "tiny").at_once == 1
-    assert load_folder(folder, "tiny", at_once=3).at_once == 3
+    assert load_folder(folder, "tiny").max_batch == 1
+    assert load_folder(folder, "tiny", max_batch=3).max_batch == 3
 
 
 class Rested:
@@ -273,6 +267,7 @@ class Rested:
 def finals(recogniser: WhisperRecogniser, together: bool) -> list[RecognitionResult]:
     """What an engine reads for four sources with two slices each, given at once or one by one."""
     engine = Engine(recogniser, lambda windows: [], Rested(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
+    engine.start()
     futures = []
     for index in range(2):
         for owner in range(4):
@@ -301,6 +296,6 @@ def test_meetings_that_share_an_engine_are_read_together_as_each_would_be_alone(
 @pytest.mark.gpu
 def test_a_batch_reads_on_a_gpu_as_each_slice_would_alone(folder: Path) -> None:
     card = load_folder(folder, "tiny", device="cuda", compute_type="float32")
-    assert card.at_once == whisper.GPU_BATCH
-    for found, request in zip(card.read_all(MIXED), MIXED, strict=True):
+    assert card.max_batch == whisper.GPU_BATCH
+    for found, request in zip(card.recognise_batch(MIXED), MIXED, strict=True):
         assert_same(found, alone(card, request))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from pipelines.audio import decoder_process
-from pipelines.audio.decoder_process import DecoderDied, DecoderProcess
+from pipelines.audio.decoder_process import DecoderDied, start_decoder
 from pipelines.audio.decoder_worker import AUDIO, FAILED, FORMAT, FORMAT_BODY, MAX_OUTPUT, OUTPUT_HEADER, WANTS_INPUT
 from pipelines.audio.decoding import ContainerDecoder, open_decoder
 from pipelines.errors import AudioError, StoreError
@@ -276,7 +276,7 @@ def test_sound_that_is_no_number_does_not_get_far(monkeypatch: pytest.MonkeyPatc
 
 def test_a_decoder_that_never_ends_is_ended_by_closing(monkeypatch: pytest.MonkeyPatch) -> None:
     lying(monkeypatch, OUTPUT_HEADER.pack(WANTS_INPUT, 0), "exec('while True: pass')")
-    decoder = DecoderProcess("webm")
+    decoder = start_decoder("webm")
     assert decoder.receive() is None
     assert alive(decoder.pid)
     decoder.close()

@@ -3,62 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipelines.asr.recogniser import RecognisedWord, RecognitionRequest, RecognitionResult
+from pipelines.asr.recogniser import RecogniserInfo, RecognitionRequest, RecognitionResult
 from pipelines.diarization.clustering import Thresholds
-from pipelines.engine.engine import Engine, recognise_plausibly
+from pipelines.engine.engine import Engine
 from pipelines.engine.load_shedding import Shedding
 from pipelines.errors import BlockError, MeetingError
-from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalSpeakers, Samples, Span, Utterance, Window
+from pipelines.types import STEP, WINDOW, LocalSpeakers, Window
+from tests.fakes.recogniser_fakes import FakeRecogniser, heard, utterance
 
 PATIENCE = 60
 """Seconds after which a test gives up waiting for a thread"""
 
 
-def heard(text: str, **measures: float) -> RecognitionResult:
-    """Words a fifth of a second apart."""
-    words = [RecognisedWord(word, i * 3200, i * 3200 + 3000) for i, word in enumerate(text.split())]
-    return RecognitionResult(tuple(words), "en", **measures)
-
-
-class FakeRecogniser:
-    """Gives its answers one after the other, and keeps what it was asked; an answer may be an error or a wait."""
-
-    name = "fake"
-    languages: tuple[str, ...] | None = None
-
-    def __init__(self, *answers: RecognitionResult | Exception | Callable[[], RecognitionResult]) -> None:
-        self.answers = list(answers)
-        self.asked: list[tuple[int, str | None, tuple[str, ...], bool]] = []
-        self.prompts: list[str | None] = []
-
-    def read(
-        self,
-        audio: Samples,
-        *,
-        prompt: str | None = None,
-        language: str | None = None,
-        hotwords: Sequence[str] = (),
-        partial: bool = False,
-        draft: object = None,
-    ) -> RecognitionResult:
-        """The next answer."""
-        self.asked.append((len(audio), language, tuple(hotwords), partial))
-        self.prompts.append(prompt)
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, RecognitionResult) else answer()
-
-
-class FakeVoiceModel:
+class FakeVadModel:
     """Listens to nothing."""
 
     def stream(self) -> Any:
@@ -79,7 +42,7 @@ class Held:
     def __init__(self, engine: Engine, recogniser: FakeRecogniser) -> None:
         self._begun, self._open = threading.Event(), threading.Event()
         recogniser.answers.insert(0, self._answer)
-        self.future = engine.recognise(piece(0, True), "somebody else")
+        self.future = engine.recognise(utterance(0, True), "somebody else")
         assert self._begun.wait(PATIENCE)
         recogniser.asked.clear()
 
@@ -100,20 +63,16 @@ def recogniser() -> FakeRecogniser:
 
 @pytest.fixture
 def engine(recogniser: FakeRecogniser) -> Iterator[Engine]:
-    engine = Engine(recogniser, find, FakeVoiceModel(), Thresholds(0.1, 0.2, 0.3), {"speech": "fake"})  # type: ignore[arg-type]
+    engine = Engine(recogniser, find, FakeVadModel(), Thresholds(0.1, 0.2, 0.3), {"speech": "fake"})  # type: ignore[arg-type]
+    engine.start()
     yield engine
     engine.close()
-
-
-def piece(index: int, final: bool, length: int = SAMPLE_RATE) -> Utterance:
-    """A slice of so many samples."""
-    return Utterance(index, Span(0, length), np.zeros(length, np.float32), final)
 
 
 def test_final_slices_are_read_before_growing_ones(engine: Engine, recogniser: FakeRecogniser) -> None:
     gate = Held(engine, recogniser)
     recogniser.answers = [heard(f"answer {n}") for n in range(4)]
-    futures = [engine.recognise(piece(n, final), "me") for n, final in enumerate([False, True, False, True])]
+    futures = [engine.recognise(utterance(n, final), "me") for n, final in enumerate([False, True, False, True])]
     gate.open()
     texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in futures]
     assert texts == ["answer 2", "answer 0", "answer 3", "answer 1"]
@@ -125,9 +84,9 @@ def test_a_growing_slice_is_overtaken_by_its_longer_self_and_by_nobody_else(
 ) -> None:
     gate = Held(engine, recogniser)
     recogniser.answers = [heard("final"), heard("mine"), heard("yours")]
-    short, mine = (engine.recognise(piece(7, False, length), "me") for length in (8000, 16000))
-    yours = engine.recognise(piece(7, False), "you")
-    grown, final = engine.recognise(piece(8, False), "me"), engine.recognise(piece(8, True), "me")
+    short, mine = (engine.recognise(utterance(7, False, length), "me") for length in (8000, 16000))
+    yours = engine.recognise(utterance(7, False), "you")
+    grown, final = engine.recognise(utterance(8, False), "me"), engine.recognise(utterance(8, True), "me")
     assert short.result(0) is None
     assert grown.result(0) is None
     gate.open()
@@ -136,41 +95,10 @@ def test_a_growing_slice_is_overtaken_by_its_longer_self_and_by_nobody_else(
     assert engine.speech_queue.superseded == 2
 
 
-def test_language_and_hotwords_reach_the_recogniser(engine: Engine, recogniser: FakeRecogniser) -> None:
-    recogniser.answers = [heard("gut")]
-    engine.recognise(piece(0, True, 3200), "me", "de", ("Zebra",)).result(PATIENCE)
-    assert recogniser.asked == [(3200, "de", ("Zebra",), False)]
-
-
-def test_the_last_final_text_is_the_next_prompt_of_the_same_source(engine: Engine, recogniser: FakeRecogniser) -> None:
-    recogniser.answers = [heard("one"), heard("on"), heard("two"), heard("other")]
-    for index, final, owner in ((0, True, "me"), (1, False, "me"), (1, True, "me"), (0, True, "you")):
-        engine.recognise(piece(index, final), owner).result(PATIENCE)
-    assert recogniser.prompts == [None, "one", "one", None]
-
-
-def test_text_that_was_not_believed_is_no_prompt(engine: Engine, recogniser: FakeRecogniser) -> None:
-    recogniser.answers = [heard("one"), heard("la " * 30), heard("two")]
-    for index in range(3):
-        engine.recognise(piece(index, True), "me").result(PATIENCE)
-    assert recogniser.prompts == [None, "one", None]
-
-
-def test_a_language_that_was_surely_detected_is_kept_for_the_source(engine: Engine, recogniser: FakeRecogniser) -> None:
-    def spoken(language: str, confidence: float) -> RecognitionResult:
-        return replace(heard("so"), language=language, language_probability=confidence)
-
-    recogniser.answers = [spoken("cy", 0.9), spoken("nl", 0.3), spoken("de", 0.8), spoken("fr", 0.9), spoken("fr", 0.9)]
-    for index, length in enumerate([16000, 48000, 48000, 48000]):
-        engine.recognise(piece(index, True, length), "me").result(PATIENCE)
-    engine.recognise(piece(4, True), "me", "it").result(PATIENCE)
-    assert [language for _, language, _, _ in recogniser.asked] == [None, None, None, "de", "it"]
-
-
 def test_a_reading_that_fails_fails_alone(engine: Engine, recogniser: FakeRecogniser) -> None:
     recogniser.answers = [BlockError("recogniser", "out of memory"), heard("next")]
-    assert isinstance(engine.recognise(piece(0, True), "me").exception(PATIENCE), BlockError)
-    assert (engine.recognise(piece(1, True), "me").result(PATIENCE) or RecognitionResult()).text == "next"
+    assert isinstance(engine.recognise(utterance(0, True), "me").exception(PATIENCE), BlockError)
+    assert (engine.recognise(utterance(1, True), "me").result(PATIENCE) or RecognitionResult()).text == "next"
 
 
 def test_windows_are_found_while_speech_is_read(engine: Engine, recogniser: FakeRecogniser) -> None:
@@ -196,48 +124,21 @@ def test_each_source_listens_for_itself(engine: Engine) -> None:
 def test_a_closed_engine_takes_no_work(engine: Engine) -> None:
     engine.close()
     with pytest.raises(MeetingError):
-        engine.recognise(piece(0, True), "me")
+        engine.recognise(utterance(0, True), "me")
     with pytest.raises(MeetingError):
         engine.find_speakers(Window(0, 0, np.zeros(WINDOW, np.float32)))
 
 
-AUDIO: Samples = np.zeros(2 * SAMPLE_RATE, np.float32)
-
-
-def believed(answer: RecognitionResult) -> RecognitionResult:
-    """What is believed of an answer about two seconds of audio."""
-    return recognise_plausibly(FakeRecogniser(answer), [RecognitionRequest(AUDIO)])[0]
-
-
-def test_a_loop_gives_no_words_but_its_language() -> None:
-    assert believed(heard("la la la la la la la la la la")) == RecognitionResult(language="en")
-
-
-def test_a_guess_about_silence_gives_no_words() -> None:
-    assert believed(heard("thanks for watching", avg_logprob=-1.4, no_speech_prob=0.9)).words == ()
-
-
-def test_a_believable_reading_is_given_as_it_is() -> None:
-    reading = heard("we meet on Thursday")
-    assert believed(reading) == reading
-
-
-def test_no_audio_is_not_read() -> None:
-    nobody = FakeRecogniser()
-    assert recognise_plausibly(nobody, [RecognitionRequest(np.zeros(0, np.float32))]) == [RecognitionResult()]
-    assert nobody.asked == []
-
-
 class FakeBatchRecogniser(FakeRecogniser):
-    """Reads up to three slices together: their lengths, in words."""
+    """Recognises up to three utterances together: their lengths, in words."""
 
-    at_once = 3
+    info = RecogniserInfo("fake", max_batch=3)
 
     def __init__(self) -> None:
         super().__init__()
         self.together: list[list[int]] = []
 
-    def read_all(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
+    def recognise_batch(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
         """One answer for each; fails where one of them has 13 samples."""
         self.together.append([len(request.audio) for request in requests])
         if 13 in self.together[-1]:
@@ -248,7 +149,8 @@ class FakeBatchRecogniser(FakeRecogniser):
 @pytest.fixture
 def batching() -> Iterator[tuple[Engine, FakeBatchRecogniser]]:
     recogniser = FakeBatchRecogniser()
-    engine = Engine(recogniser, find, FakeVoiceModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
+    engine = Engine(recogniser, find, FakeVadModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
+    engine.start()
     yield engine, recogniser
     engine.close()
 
@@ -256,7 +158,7 @@ def batching() -> Iterator[tuple[Engine, FakeBatchRecogniser]]:
 def test_slices_of_several_sources_are_read_together(batching: tuple[Engine, FakeBatchRecogniser]) -> None:
     engine, recogniser = batching
     gate = Held(engine, recogniser)
-    futures = [engine.recognise(piece(1, True, 100 * n), str(n)) for n in (1, 2, 3, 4)]
+    futures = [engine.recognise(utterance(1, True, 100 * n), str(n)) for n in (1, 2, 3, 4)]
     gate.open()
     texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in futures[:3]]
     assert texts == ["100 samples after None", "200 samples after None", "300 samples after None"]
@@ -268,7 +170,9 @@ def test_two_slices_of_one_source_are_read_in_turn_for_the_first_tells_of_the_se
 ) -> None:
     engine, recogniser = batching
     gate = Held(engine, recogniser)
-    futures = [engine.recognise(piece(n, True, 100), owner) for n, owner in ((0, "a"), (0, "b"), (1, "a"), (1, "b"))]
+    futures = [
+        engine.recognise(utterance(n, True, 100), owner) for n, owner in ((0, "a"), (0, "b"), (1, "a"), (1, "b"))
+    ]
     gate.open()
     texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in futures]
     assert texts[2:] == ["100 samples after 100 samples after None"] * 2
@@ -279,7 +183,7 @@ def test_a_slice_that_fails_in_company_fails_alone(batching: tuple[Engine, FakeB
     engine, recogniser = batching
     gate = Held(engine, recogniser)
     recogniser.answers = [BlockError("recogniser", "unlucky"), heard("fine")]
-    unlucky, fine = (engine.recognise(piece(0, True, length), str(length)) for length in (13, 100))
+    unlucky, fine = (engine.recognise(utterance(0, True, length), str(length)) for length in (13, 100))
     gate.open()
     assert isinstance(unlucky.exception(PATIENCE), BlockError)
     assert (fine.result(PATIENCE) or RecognitionResult()).text == "fine"
@@ -288,8 +192,8 @@ def test_a_slice_that_fails_in_company_fails_alone(batching: tuple[Engine, FakeB
 def test_a_recording_waits_for_what_is_live(engine: Engine, recogniser: FakeRecogniser) -> None:
     gate = Held(engine, recogniser)
     recogniser.answers = [heard(text) for text in ("live final", "live growing", "recorded final")]
-    recorded = engine.recognise(piece(0, True), "recording")
-    growing, final = (engine.recognise(piece(n, final), "live", live=True) for n, final in ((0, False), (1, True)))
+    recorded = engine.recognise(utterance(0, True), "recording")
+    growing, final = (engine.recognise(utterance(n, final), "live", live=True) for n, final in ((0, False), (1, True)))
     gate.open()
     texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in (final, growing, recorded)]
     assert texts == ["live final", "live growing", "recorded final"]
@@ -312,7 +216,7 @@ def test_a_full_machine_leaves_out_growing_results_of_live_sources_and_nothing_e
     recogniser.answers = [heard("so")] * 20
 
     def count(final: bool, live: bool) -> int:
-        futures = [engine.recognise(piece(n, final), "me", live=live) for n in range(4)]
+        futures = [engine.recognise(utterance(n, final), "me", live=live) for n in range(4)]
         return sum(future.result(PATIENCE) is not None for future in futures)
 
     assert [count(True, True), count(True, False), count(False, False)] == [4, 4, 4]
@@ -333,38 +237,8 @@ def test_only_the_fullest_machine_looks_at_every_second_window_of_live_sources(
     assert found(True) == ([True, False, True, False] if thinning == Shedding.LONG_HOP else [True] * 4)
 
 
-def test_the_beginning_of_a_long_growing_slice_is_kept_and_its_end_read_again(
-    engine: Engine, recogniser: FakeRecogniser
-) -> None:
-    def words(*starts: float) -> RecognitionResult:
-        found = tuple(RecognisedWord(f"at{at}", int(at * 16000), int(at * 16000) + 8000) for at in starts)
-        return RecognitionResult(found, "en")
-
-    recogniser.answers = [words(0, 1, 2, 3, 4), words(0.3, 1.3, 2.3, 3.3), words(0, 1)]
-    whole = engine.recognise(piece(0, False, 5 * SAMPLE_RATE), "me").result(PATIENCE)
-    grown = engine.recognise(piece(0, False, 6 * SAMPLE_RATE), "me").result(PATIENCE)
-    engine.recognise(piece(1, False, 6 * SAMPLE_RATE), "me").result(PATIENCE)
-    assert whole is not None
-    assert grown is not None
-    lengths = [length for length, *_ in recogniser.asked]
-    assert (lengths[0], lengths[2]) == (5 * SAMPLE_RATE, 6 * SAMPLE_RATE)
-    assert lengths[1] < 4 * SAMPLE_RATE
-    kept = len(grown.words) - 4
-    assert grown.words[:kept] == whole.words[:kept] != ()
-    assert all(a.end <= b.start for a, b in zip(grown.words[kept:], grown.words[kept + 1 :], strict=False))
-    assert grown.words[kept].start == 6 * SAMPLE_RATE - lengths[1] + int(0.3 * 16000)
-
-
-class FakePacedRecogniser(FakeRecogniser):
-    """Knows its pace."""
-
-    def pace(self) -> float:
-        """A twentieth of the time."""
-        return 0.05
-
-
 def test_what_a_machine_carries_is_known_once_it_was_measured() -> None:
-    engine = Engine(FakePacedRecogniser(), find, FakeVoiceModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
+    engine = Engine(FakeRecogniser(), find, FakeVadModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
     assert engine.capacity is None
     windows: list[int] = []
     pace = engine.measure(windows.append, on_gpu=True, threads=3)
@@ -391,7 +265,7 @@ def test_an_engine_knows_who_works_with_it_and_gives_itself_to_whoever_asks(engi
 
 def test_several_engines_on_a_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.engine.engine.available_cores", lambda: 12)
-    engine = Engine(FakePacedRecogniser(), find, FakeVoiceModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
+    engine = Engine(FakeRecogniser(), find, FakeVadModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
     assert engine.measure(lambda windows: None, True, engine_count=4).cores == 3
     assert engine.measure(lambda windows: None, True, engine_count=40).cores == 1
     engine.close()
@@ -404,71 +278,3 @@ def test_growing_results_may_fill_their_lane(engine: Engine, monkeypatch: pytest
     monkeypatch.setattr(engine.speaker_queue, "busy_seconds_up_to", lambda rank: 5.0)
     engine._update_shedding()
     assert told == [[2.0, 5.0]]
-
-
-class Listening(FakeRecogniser):
-    """One that wants to hear what was said before a slice."""
-
-    context = True
-
-
-def following(final: bool = True) -> Utterance:
-    """A slice of a second, and the two before it."""
-    before = np.ones(2 * SAMPLE_RATE, np.float32)
-    return replace(piece(0, final), context=before)
-
-
-def engine_with(recogniser: FakeRecogniser) -> Engine:
-    """An engine with this recogniser."""
-    return Engine(recogniser, find, FakeVoiceModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
-
-
-def test_a_recogniser_that_wants_context_hears_it_and_its_words_are_left_out() -> None:
-    said = RecognitionResult((RecognisedWord("before", 100, 30000), RecognisedWord("now", 34000, 40000)), "en")
-    recogniser = Listening(said)
-    with closing(engine_with(recogniser)) as engine:
-        result = engine.recognise(following(), "a").result(PATIENCE)
-    assert result is not None
-    assert result.words == (RecognisedWord("now", 2000, 8000),)
-    assert [length for length, *_ in recogniser.asked] == [3 * SAMPLE_RATE]
-
-
-def test_where_context_leaves_no_words_the_slice_is_read_alone() -> None:
-    recogniser = Listening(RecognitionResult((RecognisedWord("before", 100, 30000),), "en"), heard("now"))
-    with closing(engine_with(recogniser)) as engine:
-        result = engine.recognise(following(), "a").result(PATIENCE)
-    assert result is not None
-    assert result.text == "now"
-    assert [length for length, *_ in recogniser.asked] == [3 * SAMPLE_RATE, SAMPLE_RATE]
-
-
-def test_a_growing_slice_is_read_alone_and_says_that_its_final_reading_will_hear_more() -> None:
-    recogniser = Listening(heard("so far"), heard("so far"))
-    with closing(engine_with(recogniser)) as engine:
-        result = engine.recognise(following(final=False), "a").result(PATIENCE)
-        first = engine.recognise(piece(1, False), "a").result(PATIENCE)
-    assert result == replace(heard("so far"), unstable=True)
-    assert first == heard("so far")  # nothing was said right before it
-    assert [length for length, *_ in recogniser.asked] == [SAMPLE_RATE, SAMPLE_RATE]
-
-
-def test_the_last_word_of_the_slice_before_is_where_a_slice_begins() -> None:
-    said = RecognitionResult(
-        (RecognisedWord("I", 100, 8000), RecognisedWord("say.", 8000, 33000), RecognisedWord("now", 34000, 40000)), "en"
-    )
-    recogniser = Listening(heard("I say"), said)
-    with closing(engine_with(recogniser)) as engine:
-        engine.recognise(piece(0, True), "a").result(PATIENCE)
-        result = engine.recognise(replace(following(), index=1), "a").result(PATIENCE)
-    assert result is not None
-    assert result.text == "now"
-
-
-def test_a_slice_without_audio_is_not_read_and_context_goes_only_where_it_is_wanted() -> None:
-    wanting, other = Listening(), FakeRecogniser(heard("now"))
-    with closing(engine_with(wanting)) as engine:
-        empty = replace(following(), index=1, audio=np.zeros(0, np.float32))
-        assert engine.recognise(empty, "a").result(PATIENCE) == RecognitionResult()
-    with closing(engine_with(other)) as engine:
-        assert engine.recognise(following(), "a").result(PATIENCE) is not None
-    assert [length for length, *_ in [*wanting.asked, *other.asked]] == [SAMPLE_RATE]

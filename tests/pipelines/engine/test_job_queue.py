@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.engine.job_queue import JobQueue
+from pipelines.engine.job_queue import JobQueue, call_each
 from pipelines.errors import BlockError
 
 PATIENCE = 60
@@ -37,7 +37,8 @@ class Gate:
 
 @pytest.fixture
 def queue() -> Iterator[JobQueue]:
-    queue = JobQueue("test", max_waiting=5)
+    queue = JobQueue("test", call_each, max_waiting=5)
+    queue.start()
     yield queue
     queue.close()
 
@@ -111,7 +112,8 @@ def test_more_than_the_limit_is_refused_until_there_is_room(queue: JobQueue) -> 
 
 
 def test_closing_ends_what_runs_and_cancels_what_waits() -> None:
-    queue = JobQueue("test")
+    queue = JobQueue("test", call_each)
+    queue.start()
     gate = Gate(queue)
     waiting = queue.submit(lambda: "never")
     closing = threading.Thread(target=queue.close)
@@ -127,7 +129,8 @@ def test_closing_ends_what_runs_and_cancels_what_waits() -> None:
 
 
 def test_a_lane_is_closed_once_or_twice() -> None:
-    queue = JobQueue("test")
+    queue = JobQueue("test", call_each)
+    queue.start()
     queue.close()
     queue.close()
 
@@ -138,7 +141,8 @@ class Batches:
     def __init__(self, **options: Any) -> None:
         self.done: list[list[Any]] = []
         self.begun, self.go = threading.Event(), threading.Event()
-        self.queue = JobQueue("test", work=self._work, **options)
+        self.queue = JobQueue("test", self._work, **options)
+        self.queue.start()
 
     def _work(self, items: list[Any]) -> list[Any]:
         if "hold" in items:
@@ -233,7 +237,8 @@ def test_a_job_waits_for_company_only_where_there_is_some() -> None:
 
 
 def test_a_lane_knows_what_it_spent_on_what_is_urgent() -> None:
-    queue = JobQueue("test")
+    queue = JobQueue("test", call_each)
+    queue.start()
     for rank in (0, 1, 2):
         queue.submit(lambda: time.sleep(0.01), rank).result(PATIENCE)
     queue.close()
@@ -247,7 +252,8 @@ def test_a_lane_knows_what_it_spent_on_what_is_urgent() -> None:
 
 
 def test_a_thousand_owners_that_came_and_went_leave_nothing_behind() -> None:
-    queue = JobQueue("test")
+    queue = JobQueue("test", call_each)
+    queue.start()
     for owner in range(3000):
         queue.submit(lambda: None, owner=owner)
     queue.submit(lambda: None, priority=5).result(PATIENCE)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipelines.asr.recogniser import RecognitionResult
+from pipelines.asr.recogniser import RecognitionRequest, RecognitionResult
 from pipelines.diarization.clustering import PRESETS
 from pipelines.engine import loader
 from pipelines.engine.loader import limit_torch_memory, load_engine, load_engines
@@ -21,8 +21,9 @@ from pipelines.models.selection import Availability, ModelSelection, select_mode
 from pipelines.options import EngineOptions
 from pipelines.types import SAMPLE_RATE, WINDOW, LocalSpeakers, Span, Utterance, Window
 from tests.conftest import Sample
+from tests.fakes.recogniser_fakes import FakeRecogniser
 from tests.fakes.server_fakes import FakeEngine
-from tests.pipelines.engine.test_engine import FakePacedRecogniser, find
+from tests.pipelines.engine.test_engine import find
 
 PATIENCE = 60
 """Seconds after which a test gives up waiting for a model"""
@@ -179,7 +180,7 @@ def test_threads_are_tried_where_the_processor_computes_and_leaves_a_choice(
 
     def load_recogniser(choice: ModelSelection, options: EngineOptions, threads: int, on_progress: object) -> Any:
         recognisers.append(threads)
-        return FakePacedRecogniser(RecognitionResult())
+        return FakeRecogniser(RecognitionResult())
 
     monkeypatch.setattr(loader, "available_cores", lambda: there)
     monkeypatch.setattr(loader, "probe_and_select", lambda options: select_models(EngineOptions(), available))
@@ -199,10 +200,10 @@ def test_threads_are_tried_where_the_processor_computes_and_leaves_a_choice(
 def test_models_that_load_but_cannot_compute_say_so_and_what_to_do(
     monkeypatch: pytest.MonkeyPatch, cards: int, advice: str
 ) -> None:
-    class FakeFailing(FakePacedRecogniser):
+    class FakeFailing(FakeRecogniser):
         """Its libraries are not there."""
 
-        def read(self, *_: Any, **__: Any) -> RecognitionResult:
+        def recognise(self, request: RecognitionRequest) -> RecognitionResult:
             """Never."""
             raise BlockError("speech", "no kernel image")
 

@@ -12,7 +12,8 @@ from meeting.sources.backend import LocalBackend
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine
 from pipelines.engine.pool import EnginePool
-from tests.pipelines.engine.test_engine import FakeRecogniser, FakeVoiceModel, find
+from tests.fakes.recogniser_fakes import FakeRecogniser
+from tests.pipelines.engine.test_engine import FakeVadModel, find
 
 MODELS = {"speech": "tiny", "device": "cuda:0", "why": "Whisper tiny serves, from this machine."}
 DISTANCES = Thresholds(0.1, 0.2, 0.3)
@@ -34,23 +35,23 @@ class FakeCard:
         self.closed = True
 
 
-def fleet(*cards: FakeCard) -> EnginePool:
+def pool(*cards: FakeCard) -> EnginePool:
     return EnginePool(cards)  # type: ignore[arg-type]
 
 
 def test_a_new_pipeline_goes_where_the_fewest_are() -> None:
     busy, free = FakeCard(sources=2), FakeCard(sources=1, load=0.9)
-    assert fleet(busy, free).assign() is free
+    assert pool(busy, free).assign() is free
 
 
 def test_of_equally_many_the_least_loaded_takes_it() -> None:
     busy, free = FakeCard(sources=1, load=0.5), FakeCard(sources=1, load=0.1)
-    assert fleet(busy, free).assign() is free
+    assert pool(busy, free).assign() is free
 
 
 def test_pipelines_are_spread_evenly_and_fill_what_others_leave() -> None:
     cards = [FakeCard(), FakeCard()]
-    both = fleet(*cards)
+    both = pool(*cards)
     for _ in range(6):
         both.assign().sources += 1  # type: ignore[misc]
     assert [card.sources for card in cards] == [3, 3]
@@ -60,27 +61,27 @@ def test_pipelines_are_spread_evenly_and_fill_what_others_leave() -> None:
 
 @pytest.mark.parametrize(("each", "all_of_them"), [((4, 3), 7), ((4, None), None)])
 def test_together_they_carry_what_each_does(each: tuple[int | None, ...], all_of_them: int | None) -> None:
-    assert fleet(*(FakeCard(capacity=capacity) for capacity in each)).capacity == all_of_them
+    assert pool(*(FakeCard(capacity=capacity) for capacity in each)).capacity == all_of_them
 
 
 def test_the_models_are_those_of_each_and_it_is_said_how_often() -> None:
-    assert fleet(FakeCard(), FakeCard()).models == {
+    assert pool(FakeCard(), FakeCard()).models == {
         "speech": "tiny",
         "device": "cuda",
         "why": "Whisper tiny serves, from this machine; a copy on each of 2 GPUs.",
     }
-    assert fleet(FakeCard(), FakeCard()).thresholds == DISTANCES
+    assert pool(FakeCard(), FakeCard()).thresholds == DISTANCES
 
 
 def test_closing_closes_all() -> None:
     cards = [FakeCard(), FakeCard()]
-    fleet(*cards).close()
+    pool(*cards).close()
     assert all(card.closed for card in cards)
 
 
 def test_sources_of_a_server_are_spread_over_real_engines_and_leave_them_again() -> None:
     engines = [
-        Engine(FakeRecogniser(), find, FakeVoiceModel(), DISTANCES, dict(MODELS))  # type: ignore[arg-type]
+        Engine(FakeRecogniser(), find, FakeVadModel(), DISTANCES, dict(MODELS))  # type: ignore[arg-type]
         for _ in range(2)
     ]
     both, backend = EnginePool(engines), LocalBackend(Config())

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.asr.recogniser import RecognitionRequest
 from pipelines.errors import ModelCorrupt, ModelMissing
 from pipelines.models import factory
 from pipelines.models.factory import largest_that_keeps_pace, load_embedding, load_segmentation, load_whisper
@@ -80,7 +81,7 @@ def test_a_whisper_in_a_folder_is_loaded_and_named_by_it(tmp_path: Path) -> None
     ref = select_models(settings, Availability(False, {str(folder): CACHED})).speech
     recogniser = load_whisper(ref)
     assert recogniser.name == "my-whisper"
-    assert recogniser.read(np.zeros(16_000, np.float32), language="en").language == "en"
+    assert recogniser.recognise(RecognitionRequest(np.zeros(16_000, np.float32), language="en")).language == "en"
 
 
 def test_left_to_the_machine_the_models_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -275,11 +275,11 @@ def test_a_path_is_loaded_from_there_and_shown_without_its_folders(tmp_path: Pat
     assert choice.speech.path == Path(path)
     assert "my-whisper" in choice.why
     assert str(tmp_path) not in choice.why
-    assert str(tmp_path) not in str(choice.as_dict())
+    assert str(tmp_path) not in str(choice.info)
 
 
 def test_the_wire_form_names_all_three_and_the_reason() -> None:
-    wire = select_models(EngineOptions(), NOTHING).as_dict()
+    wire = select_models(EngineOptions(), NOTHING).info
     assert set(wire) == {"speech", "segmentation", "embedding", "why", "languages", "device"}
     assert wire["languages"] == ["en"]
     assert wire["speech"] == "moonshine-tiny-en"
@@ -287,14 +287,14 @@ def test_the_wire_form_names_all_three_and_the_reason() -> None:
 
 def test_measuring_settles_the_name() -> None:
     settled = select_models(EngineOptions(), ONLINE).with_recogniser("base")
-    assert settled.as_dict()["speech"] == "base"
+    assert settled.info["speech"] == "base"
     assert "Whisper base serves" in settled.why
 
 
 def test_a_token_is_never_shown() -> None:
     choice = select_models(EngineOptions(hub_token="hf_secret"), ONLINE)
     assert choice.hub_token == "hf_secret"
-    assert "hf_secret" not in repr(choice) + str(choice.as_dict())
+    assert "hf_secret" not in repr(choice) + str(choice.info)
 
 
 @pytest.mark.parametrize("name", ["/a/b", "./model", "~/model", "model.bin", "C:\\model", "folder/model.onnx"])

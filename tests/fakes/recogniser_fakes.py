@@ -1,0 +1,51 @@
+"""Recognisers that say what a test tells them to; for tests only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pipelines.asr.recogniser import (
+    RecognisedWord,
+    Recogniser,
+    RecogniserInfo,
+    RecognitionRequest,
+    RecognitionResult,
+)
+from pipelines.types import SAMPLE_RATE, Span, Utterance
+
+
+def heard(text: str, **measures: float) -> RecognitionResult:
+    """Words a fifth of a second apart."""
+    words = [RecognisedWord(word, i * 3200, i * 3200 + 3000) for i, word in enumerate(text.split())]
+    return RecognitionResult(tuple(words), "en", **measures)
+
+
+class FakeRecogniser(Recogniser):
+    """Gives its answers one after the other, and keeps what it was asked; an answer may be an error or a wait."""
+
+    info = RecogniserInfo("fake")
+
+    def __init__(self, *answers: RecognitionResult | Exception | Callable[[], RecognitionResult]) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[int, str | None, tuple[str, ...], bool]] = []
+        self.prompts: list[str | None] = []
+
+    def measure_rtf(self) -> float:
+        """A twentieth of the time."""
+        return 0.05
+
+    def recognise(self, request: RecognitionRequest) -> RecognitionResult:
+        """The next answer."""
+        self.asked.append((len(request.audio), request.language, request.hotwords, request.partial))
+        self.prompts.append(request.prompt)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, RecognitionResult) else answer()
+
+
+def utterance(index: int, final: bool, length: int = SAMPLE_RATE) -> Utterance:
+    """An utterance of so many samples of silence."""
+    return Utterance(index, Span(0, length), np.zeros(length, np.float32), final)

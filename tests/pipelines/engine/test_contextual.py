@@ -1,0 +1,145 @@
+"""What a source has said before: prompts, its language, its partial utterances, audio as context."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+
+import numpy as np
+
+from pipelines.asr.recogniser import RecognisedWord, RecogniserInfo, RecognitionResult
+from pipelines.engine.contextual import MAX_SOURCES, ContextualRecogniser, UtteranceJob
+from pipelines.types import SAMPLE_RATE, Utterance
+from tests.fakes.recogniser_fakes import FakeRecogniser, heard, utterance
+
+
+def recognise(
+    contextual: ContextualRecogniser,
+    said: Utterance,
+    source: Hashable = "me",
+    language: str | None = None,
+    hotwords: tuple[str, ...] = (),
+) -> RecognitionResult:
+    """One utterance of a source."""
+    (result,) = contextual.recognise([UtteranceJob(said, contextual.context(source), language, hotwords)])
+    return result
+
+
+def test_language_and_hotwords_reach_the_recogniser() -> None:
+    recogniser = FakeRecogniser(heard("gut"))
+    recognise(ContextualRecogniser(recogniser), utterance(0, True, 3200), "me", "de", ("Zebra",))
+    assert recogniser.asked == [(3200, "de", ("Zebra",), False)]
+
+
+def test_the_last_final_text_is_the_next_prompt_of_the_same_source() -> None:
+    recogniser = FakeRecogniser(heard("one"), heard("on"), heard("two"), heard("other"))
+    contextual = ContextualRecogniser(recogniser)
+    for index, final, source in ((0, True, "me"), (1, False, "me"), (1, True, "me"), (0, True, "you")):
+        recognise(contextual, utterance(index, final), source)
+    assert recogniser.prompts == [None, "one", "one", None]
+
+
+def test_text_that_was_not_plausible_is_no_prompt() -> None:
+    recogniser = FakeRecogniser(heard("one"), heard("la " * 30), heard("two"))
+    contextual = ContextualRecogniser(recogniser)
+    for index in range(3):
+        recognise(contextual, utterance(index, True))
+    assert recogniser.prompts == [None, "one", None]
+
+
+def test_a_language_that_was_surely_detected_is_kept_for_the_source() -> None:
+    def spoken(language: str, probability: float) -> RecognitionResult:
+        return replace(heard("so"), language=language, language_probability=probability)
+
+    recogniser = FakeRecogniser(
+        spoken("cy", 0.9), spoken("nl", 0.3), spoken("de", 0.8), spoken("fr", 0.9), spoken("fr", 0.9)
+    )
+    contextual = ContextualRecogniser(recogniser)
+    for index, length in enumerate([16000, 48000, 48000, 48000]):
+        recognise(contextual, utterance(index, True, length))
+    recognise(contextual, utterance(4, True), "me", "it")
+    assert [language for _, language, _, _ in recogniser.asked] == [None, None, None, "de", "it"]
+
+
+def test_the_context_of_the_source_used_longest_ago_is_forgotten_first() -> None:
+    contextual = ContextualRecogniser(FakeRecogniser())
+    first, second = contextual.context(0), contextual.context(1)
+    for source in range(2, MAX_SOURCES):
+        contextual.context(source)
+    assert contextual.context(0) is first
+    contextual.context("one more")
+    assert contextual.context(0) is first
+    assert contextual.context(1) is not second
+
+
+def test_the_beginning_of_a_long_partial_utterance_is_kept_and_its_end_recognised_again() -> None:
+    def words(*starts: float) -> RecognitionResult:
+        found = tuple(RecognisedWord(f"at{at}", int(at * 16000), int(at * 16000) + 8000) for at in starts)
+        return RecognitionResult(found, "en")
+
+    recogniser = FakeRecogniser(words(0, 1, 2, 3, 4), words(0.3, 1.3, 2.3, 3.3), words(0, 1))
+    contextual = ContextualRecogniser(recogniser)
+    whole = recognise(contextual, utterance(0, False, 5 * SAMPLE_RATE))
+    grown = recognise(contextual, utterance(0, False, 6 * SAMPLE_RATE))
+    recognise(contextual, utterance(1, False, 6 * SAMPLE_RATE))
+    lengths = [length for length, *_ in recogniser.asked]
+    assert (lengths[0], lengths[2]) == (5 * SAMPLE_RATE, 6 * SAMPLE_RATE)
+    assert lengths[1] < 4 * SAMPLE_RATE
+    kept = len(grown.words) - 4
+    assert grown.words[:kept] == whole.words[:kept] != ()
+    assert all(a.end <= b.start for a, b in zip(grown.words[kept:], grown.words[kept + 1 :], strict=False))
+    assert grown.words[kept].start == 6 * SAMPLE_RATE - lengths[1] + int(0.3 * 16000)
+
+
+class Listening(FakeRecogniser):
+    """One that is given the audio before an utterance."""
+
+    info = RecogniserInfo("fake", takes_context=True)
+
+
+def following(final: bool = True) -> Utterance:
+    """An utterance of a second, and two seconds before it."""
+    before = np.ones(2 * SAMPLE_RATE, np.float32)
+    return replace(utterance(0, final), context=before)
+
+
+def test_a_recogniser_that_takes_context_hears_it_and_its_words_are_left_out() -> None:
+    said = RecognitionResult((RecognisedWord("before", 100, 30000), RecognisedWord("now", 34000, 40000)), "en")
+    recogniser = Listening(said)
+    result = recognise(ContextualRecogniser(recogniser), following())
+    assert result.words == (RecognisedWord("now", 2000, 8000),)
+    assert [length for length, *_ in recogniser.asked] == [3 * SAMPLE_RATE]
+
+
+def test_where_context_leaves_no_words_the_utterance_is_recognised_alone() -> None:
+    recogniser = Listening(RecognitionResult((RecognisedWord("before", 100, 30000),), "en"), heard("now"))
+    result = recognise(ContextualRecogniser(recogniser), following())
+    assert result.text == "now"
+    assert [length for length, *_ in recogniser.asked] == [3 * SAMPLE_RATE, SAMPLE_RATE]
+
+
+def test_a_partial_utterance_is_recognised_alone_and_is_unstable_where_its_final_one_will_have_context() -> None:
+    recogniser = Listening(heard("so far"), heard("so far"))
+    contextual = ContextualRecogniser(recogniser)
+    result = recognise(contextual, following(final=False))
+    first = recognise(contextual, utterance(1, False))
+    assert result == replace(heard("so far"), unstable=True)
+    assert first == heard("so far")  # nothing was said right before it
+    assert [length for length, *_ in recogniser.asked] == [SAMPLE_RATE, SAMPLE_RATE]
+
+
+def test_the_last_word_of_the_utterance_before_is_where_an_utterance_begins() -> None:
+    said = RecognitionResult(
+        (RecognisedWord("I", 100, 8000), RecognisedWord("say.", 8000, 33000), RecognisedWord("now", 34000, 40000)), "en"
+    )
+    contextual = ContextualRecogniser(Listening(heard("I say"), said))
+    recognise(contextual, utterance(0, True))
+    assert recognise(contextual, replace(following(), index=1)).text == "now"
+
+
+def test_an_utterance_without_audio_is_not_recognised_and_context_goes_only_where_it_is_taken() -> None:
+    taking, other = Listening(), FakeRecogniser(heard("now"))
+    empty = replace(following(), index=1, audio=np.zeros(0, np.float32))
+    assert recognise(ContextualRecogniser(taking), empty) == RecognitionResult()
+    assert recognise(ContextualRecogniser(other), following()).text == "now"
+    assert [length for length, *_ in [*taking.asked, *other.asked]] == [SAMPLE_RATE]
