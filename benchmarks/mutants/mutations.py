@@ -58,8 +58,8 @@ STORAGE = (
     Mutant(
         "journal-crc-not-checked",
         "meeting/storage/files/journal_format.py",
-        "if crc not in (_crc(length, seq, value, payload), _crc_1(seq, value, payload)):",
-        "if not payload and crc not in (_crc(length, seq, value, payload), _crc_1(seq, value, payload)):",
+        "if crc not in (_crc(length, seq, value, payload), _crc_version_1(seq, value, payload)):",
+        "if not payload and crc not in (_crc(length, seq, value, payload), _crc_version_1(seq, value, payload)):",
         ("tests/meeting/storage/files/test_journal.py", "tests/meeting/storage/files/test_journal_format.py"),
     ),
     Mutant(

@@ -16,7 +16,7 @@ from meeting.session.gaps import LONGEST, SAMPLE_BYTES, GapFinder, GapList
 from meeting.sources.earlier_audio import EarlierAudio
 from meeting.storage.files import journal_format
 from meeting.storage.files.flac import FlacWriter
-from meeting.storage.files.journal_format import Entry, Loss, Mark
+from meeting.storage.files.journal_format import Entry, LostFrames, Mark
 from pipelines.audio.decoding import AudioDecoder
 from pipelines.errors import AudioError, StoreError
 from pipelines.types import SAMPLE_RATE, Samples, Span
@@ -92,9 +92,9 @@ class SourceAudio:
         while they are. In the place of frames that are lost stands what an earlier process made of them, or silence.
         """
         match entry:
-            case Loss():
+            case LostFrames():
                 return [], self._filled(entry)
-            case Mark(kind=journal_format.HEARD):
+            case Mark(kind=journal_format.PROCESSED):
                 return [], self.reach(entry.value)
             case Mark():
                 return [], iter(())
@@ -130,15 +130,15 @@ class SourceAudio:
         if self._captured is not None:
             self._captured = (self._captured[0] + round(seconds * 1e6), self._captured[1])
 
-    def _filled(self, loss: Loss) -> Iterator[Samples]:
+    def _filled(self, loss: LostFrames) -> Iterator[Samples]:
         """What stands for lost frames: raw ones tell how long they were, of others the next one's clock does."""
         rate = SAMPLE_BYTES.get(self._audio.encoding, 0) * self._audio.sample_rate * self._audio.channels
-        if not rate or not loss.size:
+        if not rate or not loss.payload_bytes:
             self._missed = True
             return iter(())
-        self._skip(loss.size / rate)
-        starts = range(0, loss.size, BLOCK)
-        zeros = (bytes(min(BLOCK, loss.size - start)) for start in starts)
+        self._skip(loss.payload_bytes / rate)
+        starts = range(0, loss.payload_bytes, BLOCK)
+        zeros = (bytes(min(BLOCK, loss.payload_bytes - start)) for start in starts)
         return self._restored(piece for part in zeros for piece in self._decoder.decode(part))
 
     def _missing(self, frame: AudioFrame) -> int:

@@ -35,7 +35,7 @@ from meeting.sources.engine_loader import Services
 from meeting.sources.source_audio import SourceAudio
 from meeting.storage.files import journal
 from meeting.storage.files.journal import Journal, JournalLost
-from meeting.storage.files.journal_format import HEARD, STOPPED, Entry
+from meeting.storage.files.journal_format import PROCESSED, STOPPED, Entry
 from meeting.storage.files.recovery_attempts import RecoveryAttempt
 from meeting.storage.orphans import set_aside
 from pipelines.audio.decoder_process import DecoderKilled
@@ -228,7 +228,7 @@ class SourceWorker:
     def _say_heard(self) -> None:
         """Say in the journal how far an earlier process had come: so every later one sees what is missing before."""
         assert self._journal is not None
-        self._journal.mark(HEARD, self._job.processed)
+        self._journal.mark(PROCESSED, self._job.processed)
         self._said_heard = True
 
     def _lose(self, gap: Gap) -> None:

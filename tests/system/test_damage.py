@@ -19,7 +19,7 @@ from meeting.core.records import Meeting, Resume, Source, State
 from meeting.sources.source_audio import DAMAGED
 from meeting.storage.files.flac import FlacWriter
 from meeting.storage.files.journal import Journal
-from meeting.storage.files.journal_format import head
+from meeting.storage.files.journal_format import encode_header
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
@@ -31,7 +31,7 @@ A, SOURCE, TOKEN = "a" * 16, "s" * 16, "t" * 32
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 SECONDS = 10
 RECORD = 20 + 2 * SAMPLE_RATE
-START = len(head(AudioInfo()))
+START = len(encode_header(AudioInfo()))
 RESUME = {"source_id": SOURCE, "token": TOKEN}
 
 
@@ -198,7 +198,7 @@ def test_a_damaged_container_never_costs_what_was_stored(tmp_path: Path, encodin
             if flac:
                 with FlacWriter(store.files.audio_path(id_, SOURCE)) as writer:
                     writer.write(np.frombuffer(tone(1.0) * 6, "<i2").astype(np.float32) / 32768)
-            start = len(head(audio)) + sum(20 + len(payload) for payload in frames[:number])
+            start = len(encode_header(audio)) + sum(20 + len(payload) for payload in frames[:number])
             flipped(store.files.journal_path(id_, SOURCE), start + 20 + len(frames[number]) // 2)
     with serving(config(tmp_path)) as served:
         wait_ready(served)

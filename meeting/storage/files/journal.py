@@ -12,21 +12,21 @@ from typing import BinaryIO
 
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.storage.files.journal_format import (
-    HEAD_BYTES,
+    HEADER_BYTES,
     MAGIC,
-    OLD,
+    OLDER_MAGICS,
     STOPPED,
     Entry,
     JournalDamaged,
     JournalTooNew,
     Mark,
     NotAJournal,
-    Reader,
-    any_record,
-    frame_record,
-    head,
-    mark_record,
-    parse_head,
+    RecordReader,
+    encode_frame,
+    encode_header,
+    encode_mark,
+    find_records,
+    parse_header,
 )
 from meeting.storage.files.private_files import store_errors, sync_folder
 from pipelines.errors import StoreError
@@ -67,9 +67,11 @@ class Journal:
             self._file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: SIM115
         try:
             with store_errors(path):
+                # First the lock: another process may be writing what would be cut off as never finished.
                 self._lock()
-                self._end = self._continue(known)
+                self._end = self._open_at_end(known)
                 if fsync:
+                    # The frames may be on the disk and the name of their file not: after a power cut it would be gone.
                     sync_folder(path.parent)
         except StoreError:
             self._file.close()
@@ -77,18 +79,18 @@ class Journal:
 
     def append(self, frame: AudioFrame) -> None:
         """Write one frame; with `fsync` it survives a power cut too. Raises StoreError, and then keeps none of it."""
-        self._write(frame_record(frame))
+        self._write(encode_frame(frame))
         self.next_seq = frame.seq + 1
 
     def mark(self, kind: int, value: int = 0) -> None:
         """Write a mark; raises StoreError, and then keeps none of it."""
-        self._write(mark_record(Mark(kind, self.next_seq, value)))
+        self._write(encode_mark(Mark(kind, self.next_seq, value)))
 
     def _write(self, record: bytes) -> None:
         if self._file.closed:
             raise StoreError(f"{self.path} is closed")
         with store_errors(self.path):
-            self._put(record)
+            self._write_all(record)
 
     def close(self) -> None:
         """Let go of the file; calling it again does nothing."""
@@ -102,7 +104,7 @@ class Journal:
         self.close()
 
     def _lock(self) -> None:
-        # Whoever only looks (`in_use`) holds it for a moment, too.
+        # Tried more than once: whoever only looks (`in_use`) holds it for a moment, too.
         for left in reversed(range(LOCK_TRIES)):
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -112,13 +114,14 @@ class Journal:
                     raise StoreError(f"{self.path} is being written by another process") from error
                 time.sleep(LOCK_PAUSE)
 
-    def _continue(self, known: bool) -> int:
+    def _open_at_end(self, known: bool) -> int:
+        """Read all of it, and where it goes on; `known` as above."""
         with open(self.path, "rb") as file:
             opened = _open_records(file, self.path, self.audio if known else None)
             if opened is None:
                 self._file.truncate(0)
                 self._end = 0
-                self._put(head(self.audio))
+                self._write_all(encode_header(self.audio))
                 return self._end
             audio, reader = opened
             if audio != self.audio and not known:
@@ -126,17 +129,17 @@ class Journal:
             self.audio = audio
             for entry in reader:
                 self.stopped = self.stopped or (isinstance(entry, Mark) and entry.kind == STOPPED)
-            self.unreadable = reader.rest()
+            self.unreadable = reader.unreadable_bytes()
         self.damaged = reader.damaged or self.unreadable > 0
         # One frame at least is lost there, and was acknowledged: its number is not asked for again.
         self.next_seq = reader.next_seq + (self.unreadable > 0)
         if not self.unreadable:
             # A record that was never finished: what comes behind it could be taken for its rest.
             self._file.truncate(reader.end)
-        _name_version(self._file)
+        _mark_version(self._file)
         return self._file.seek(0, os.SEEK_END)
 
-    def _put(self, data: bytes) -> None:
+    def _write_all(self, data: bytes) -> None:
         try:
             rest = memoryview(data)
             while rest:
@@ -200,13 +203,13 @@ def in_use(path: Path) -> bool:
             return False
 
 
-def _open_records(file: BinaryIO, path: Path, known: AudioInfo | None) -> tuple[AudioInfo, Reader] | None:
+def _open_records(file: BinaryIO, path: Path, known: AudioInfo | None) -> tuple[AudioInfo, RecordReader] | None:
     """The audio format and the records; None where the file ends before the first. Raises StoreError, JournalLost."""
-    start = file.read(HEAD_BYTES)
+    start = file.read(HEADER_BYTES)
     problem = None
     try:
-        found = parse_head(start)
-        if found is None and not (known and any_record(file, known)):
+        found = parse_header(start)
+        if found is None and not (known and find_records(file, known)):
             return None
     except NotAJournal:
         found, problem = None, StoreError(f"{path} is not a journal of received audio")
@@ -215,8 +218,8 @@ def _open_records(file: BinaryIO, path: Path, known: AudioInfo | None) -> tuple[
         problem = StoreError(f"{path} was written by a later version of this program: update it to read this journal")
     except JournalDamaged:
         found, problem = None, StoreError(f"{path} is damaged: it does not say which audio it holds")
-    if known is not None and (found is None or (found.audio != known and not found.sure)):
-        reader = any_record(file, known)
+    if known is not None and (found is None or (found.audio != known and not found.verified)):
+        reader = find_records(file, known)
         if reader is not None:
             return known, reader
         if problem is not None:
@@ -226,10 +229,10 @@ def _open_records(file: BinaryIO, path: Path, known: AudioInfo | None) -> tuple[
     if found is None:
         assert problem is not None
         raise problem
-    return found.audio, Reader(file, found.size)
+    return found.audio, RecordReader(file, found.size)
 
 
-def _name_version(file: BinaryIO) -> None:
-    """Say that a journal of an earlier version may hold marks from now on."""
-    if os.pread(file.fileno(), len(MAGIC), 0) in OLD:
+def _mark_version(file: BinaryIO) -> None:
+    """Give a journal of an earlier version the number of this one: it may hold marks from now on."""
+    if os.pread(file.fileno(), len(MAGIC), 0) in OLDER_MAGICS:
         os.pwrite(file.fileno(), MAGIC, 0)

@@ -22,30 +22,30 @@ from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.storage.files import journal_format
 from meeting.storage.files.journal import Journal, entries, read
 from meeting.storage.files.journal_format import (
-    HEARD,
     MAGIC,
-    OLD,
+    OLDER_MAGICS,
+    PROCESSED,
     STOPPED,
     Entry,
-    Head,
+    Header,
     JournalDamaged,
     JournalTooNew,
-    Loss,
+    LostFrames,
     Mark,
     NotAJournal,
-    Reader,
-    any_record,
-    frame_record,
-    head,
-    mark_record,
-    parse_head,
+    RecordReader,
+    encode_frame,
+    encode_header,
+    encode_mark,
+    find_records,
+    parse_header,
 )
 
 PCM = AudioInfo()
 FRAMES = [AudioFrame(seq, seq * 100_000, random.Random(seq).randbytes(60 + seq % 7)) for seq in range(50)]
 SIZES = [20 + len(frame.payload) for frame in FRAMES]
 STARTS = [sum(SIZES[:at]) for at in range(len(SIZES))]
-HEAD = head(PCM)
+HEAD = encode_header(PCM)
 CLASSES = {"length": 0, "seq": 4, "capture": 8, "crc": 16, "first": 20, "last": -1}
 """Where in a record a bit is turned"""
 
@@ -58,10 +58,10 @@ def record_1(frame: AudioFrame) -> bytes:
 
 def head_1(audio: AudioInfo) -> bytes:
     """The first lines as version 1 wrote them."""
-    return OLD[0] + json.dumps(asdict(audio)).encode() + b"\n"
+    return OLDER_MAGICS[0] + json.dumps(asdict(audio)).encode() + b"\n"
 
 
-BODY = b"".join(frame_record(frame) for frame in FRAMES)
+BODY = b"".join(encode_frame(frame) for frame in FRAMES)
 BODIES = {"now": (HEAD, BODY), "version 1": (head_1(PCM), b"".join(record_1(frame) for frame in FRAMES))}
 
 
@@ -85,9 +85,9 @@ def file_of(content: bytes) -> Iterator[BinaryIO]:
         yield file  # type: ignore[misc]
 
 
-def lost(numbers: range) -> Loss:
+def lost(numbers: range) -> LostFrames:
     """What is told in the place of these frames."""
-    return Loss(len(numbers), sum(SIZES[at] - 20 for at in numbers))
+    return LostFrames(len(numbers), sum(SIZES[at] - 20 for at in numbers))
 
 
 def without(numbers: range) -> list[Entry]:
@@ -99,10 +99,10 @@ def without(numbers: range) -> list[Entry]:
 def test_marks_and_frames_come_back_in_order(path: Path) -> None:
     with Journal(path, PCM) as journal:
         journal.append(FRAMES[0])
-        journal.mark(HEARD, 7)
+        journal.mark(PROCESSED, 7)
         journal.append(FRAMES[1])
         journal.mark(STOPPED)
-    assert list(entries(path)) == [FRAMES[0], Mark(HEARD, 1, 7), FRAMES[1], Mark(STOPPED, 2, 0)]
+    assert list(entries(path)) == [FRAMES[0], Mark(PROCESSED, 1, 7), FRAMES[1], Mark(STOPPED, 2, 0)]
     with Journal(path, PCM) as journal:
         assert (journal.stopped, journal.damaged, journal.next_seq) == (True, False, 2)
 
@@ -121,11 +121,11 @@ def test_a_bit_that_turned_anywhere_costs_one_frame_and_is_told(
         with Journal(path, PCM) as journal:
             assert journal.damaged
             assert journal.next_seq == len(FRAMES)
-            journal.mark(HEARD, 0)
+            journal.mark(PROCESSED, 0)
         if number < len(FRAMES) - 1:
             assert kept == without(range(number, number + 1))
         else:
-            assert list(entries(path)) == [*FRAMES[:-1], lost(range(49, 50)), Mark(HEARD, 50, 0)]
+            assert list(entries(path)) == [*FRAMES[:-1], lost(range(49, 50)), Mark(PROCESSED, 50, 0)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -159,7 +159,7 @@ def test_a_piece_that_is_missing_costs_what_is_in_it(path: Path, whole: tuple[by
         path.write_bytes(first + body[:cut] + body[cut + 30 :])
         found = [entry for entry in entries(path) if isinstance(entry, AudioFrame)]
         assert [frame for frame in FRAMES if frame not in found] == [FRAMES[number]]
-        assert [entry.frames for entry in entries(path) if isinstance(entry, Loss)] == [1]
+        assert [entry.count for entry in entries(path) if isinstance(entry, LostFrames)] == [1]
 
 
 @settings(max_examples=200, deadline=None)
@@ -173,11 +173,11 @@ def test_whatever_is_written_over_it_only_frames_that_were_there_come_back_in_or
         damaged[at] = value
         touched.add(sum(start <= at - len(HEAD) for start in STARTS) - 1)
     with file_of(bytes(damaged)) as file:
-        found = list(Reader(file, len(HEAD)))
+        found = list(RecordReader(file, len(HEAD)))
     frames = [entry for entry in found if isinstance(entry, AudioFrame)]
     assert frames == [frame for frame in FRAMES if frame in frames]
     assert {frame.seq for frame in FRAMES if frame not in frames} <= touched
-    missing = sum(entry.frames for entry in found if isinstance(entry, Loss))
+    missing = sum(entry.count for entry in found if isinstance(entry, LostFrames))
     last = frames[-1].seq if frames else -1
     assert missing == last + 1 - len(frames)
 
@@ -194,7 +194,7 @@ def damaged_heads() -> Iterator[bytes]:
 def test_no_bit_of_the_head_turns_unnoticed_and_none_costs_a_frame(path: Path) -> None:
     for changed in damaged_heads():
         try:
-            found = parse_head(changed + BODY)
+            found = parse_header(changed + BODY)
         except (NotAJournal, JournalTooNew, JournalDamaged):
             found = None
         assert found is None
@@ -212,14 +212,14 @@ def test_a_head_of_zeros_costs_no_frame(path: Path) -> None:
 
 def test_a_head_is_not_whole_before_its_second_line_ends() -> None:
     for size in range(len(HEAD)):
-        assert parse_head(HEAD[:size]) is None
-    assert parse_head(HEAD) == Head(PCM, len(HEAD), True)
-    assert parse_head(head_1(PCM)) == Head(PCM, len(head_1(PCM)), False)
+        assert parse_header(HEAD[:size]) is None
+    assert parse_header(HEAD) == Header(PCM, len(HEAD), True)
+    assert parse_header(head_1(PCM)) == Header(PCM, len(head_1(PCM)), False)
 
 
 def test_of_two_formats_the_one_with_a_checksum_counts(path: Path) -> None:
     other = AudioInfo("pcm_f32le", 48000, 2)
-    for first, counts in [(head(other), other), (head_1(other), PCM)]:
+    for first, counts in [(encode_header(other), other), (head_1(other), PCM)]:
         path.write_bytes(first + record_1(FRAMES[0]))
         with Journal(path, PCM, known=True) as journal:
             assert journal.audio == counts
@@ -229,42 +229,42 @@ def test_of_two_formats_the_one_with_a_checksum_counts(path: Path) -> None:
 def test_an_old_journal_says_that_it_holds_marks_once_it_may(path: Path) -> None:
     path.write_bytes(head_1(PCM) + record_1(FRAMES[0]))
     with Journal(path, PCM) as journal:
-        journal.mark(HEARD, 5)
+        journal.mark(PROCESSED, 5)
         journal.append(FRAMES[1])
     assert path.read_bytes().startswith(MAGIC)
-    assert list(entries(path)) == [FRAMES[0], Mark(HEARD, 1, 5), FRAMES[1]]
+    assert list(entries(path)) == [FRAMES[0], Mark(PROCESSED, 1, 5), FRAMES[1]]
 
 
 def test_a_frame_that_jumps_ahead_tells_how_many_are_missing(path: Path) -> None:
     with Journal(path, PCM) as journal:
         journal.append(FRAMES[0])
         journal.append(FRAMES[4])
-    assert list(entries(path)) == [FRAMES[0], Loss(3, 0), FRAMES[4]]
+    assert list(entries(path)) == [FRAMES[0], LostFrames(3, 0), FRAMES[4]]
 
 
 def test_damage_that_looks_like_records_everywhere_is_searched_in_bounded_time(path: Path) -> None:
     made = struct.pack("<IIQI", 1_000_000, 1, 0, 0) * 100_000
-    path.write_bytes(HEAD + frame_record(FRAMES[0]) + b"\xff" + made + frame_record(AudioFrame(1, 0, b"x")))
+    path.write_bytes(HEAD + encode_frame(FRAMES[0]) + b"\xff" + made + encode_frame(AudioFrame(1, 0, b"x")))
     before = time.process_time()
     assert list(read(path)) in ([FRAMES[0], AudioFrame(1, 0, b"x")], [FRAMES[0]])
     assert time.process_time() - before < 60
     with file_of(path.read_bytes()) as file:
-        assert any_record(file, PCM) is not None
+        assert find_records(file, PCM) is not None
 
 
 def test_a_mark_is_no_frame_whatever_bit_turns() -> None:
-    record = mark_record(Mark(HEARD, 3, 9))
+    record = encode_mark(Mark(PROCESSED, 3, 9))
     for at in range(len(record)):
         for bit in range(8):
             changed = bytearray(record)
             changed[at] ^= 1 << bit
-            with file_of(b"".join(frame_record(frame) for frame in FRAMES[:3]) + changed) as file:
-                assert list(Reader(file, 0)) == FRAMES[:3]
+            with file_of(b"".join(encode_frame(frame) for frame in FRAMES[:3]) + changed) as file:
+                assert list(RecordReader(file, 0)) == FRAMES[:3]
 
 
 def test_a_length_beyond_all_frames_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_format, "LONGEST", 100)
+    monkeypatch.setattr(journal_format, "PAYLOAD_BYTES", 100)
     with file_of(struct.pack("<IIQI", 101, 0, 0, 0) + bytes(200)) as file:
-        reader = Reader(file, 0)
+        reader = RecordReader(file, 0)
         assert list(reader) == []
-        assert reader.rest() == 220
+        assert reader.unreadable_bytes() == 220
