@@ -133,7 +133,9 @@ def test_markup_in_titles_names_and_words_is_shown_as_text(server: Locked, tab: 
     span = Span(0, SAMPLE_RATE)
     said = Segment("x1", 1, True, "a", span, "spk7", (Word(XSS, span),))
     TranscriptStore(store).save_speakers(meeting.id, [Speaker("spk7", f"{XSS} Ann", 3)]).result()
-    TranscriptStore(store).save_segments(meeting.id, [said, replace(said, rev=2, words=(Word(f"{XSS} edited", span),))]).result()
+    TranscriptStore(store).save_segments(
+        meeting.id, [said, replace(said, rev=2, words=(Word(f"{XSS} edited", span),))]
+    ).result()
     page = tab("/")
     sign_in(page)
     expect(page.get_by_test_id("meeting-list")).to_contain_text(XSS)

@@ -222,6 +222,14 @@ def test_only_final_lines_are_announced(server: FakeServer, page: Page) -> None:
     assert page.locator("[aria-live]").count() == 1
 
 
+def test_a_page_that_nobody_sees_is_drawn_all_the_same_though_it_gets_no_frames(server: FakeServer, page: Page) -> None:
+    page.add_init_script("window.requestAnimationFrame = () => 1")
+    watch(server, page, segment(1, 0.0, 1.0, "before you came", "spk1"))
+    server.tell(segment(2, 2.0, 3.0, "while you were away", "spk1"))
+    expect(line(page, 2)).to_have_text("while you were away")
+    expect(page.get_by_test_id("announcer")).to_have_text("Speaker 1: while you were away")
+
+
 def test_the_page_follows_the_newest_line_until_the_reader_scrolls_up(server: FakeServer, page: Page) -> None:
     watch(server, page, *(segment(i, i * 9.0, i * 9.0 + 4, LONG, f"spk{i % 3}") for i in range(30)))
     expect(line(page, 29)).to_be_in_viewport()

@@ -1,10 +1,14 @@
 // The state of a page, and when it is drawn: several changes in one frame are drawn once.
 
+const UNSEEN = 1000 // milliseconds after which a page is drawn that nobody sees, and that gets no frames
+
 /** @template State */
 export class PageStore {
   #render
   /** @type {number | null} */
   #frame = null
+  /** @type {number | undefined} */
+  #timer
   closed = false
 
   /**
@@ -34,15 +38,25 @@ export class PageStore {
   }
 
   draw() {
-    this.#frame ??= requestAnimationFrame(() => {
-      this.#frame = null
-      if (this.#render(this.state)) this.draw()
-    })
+    if (this.#frame !== null) return
+    this.#frame = requestAnimationFrame(this.#drawNow)
+    this.#timer = setTimeout(this.#drawNow, UNSEEN)
+  }
+
+  #drawNow = () => {
+    this.#forgetFrame()
+    if (this.#render(this.state)) this.draw()
+  }
+
+  #forgetFrame() {
+    if (this.#frame !== null) cancelAnimationFrame(this.#frame)
+    clearTimeout(this.#timer)
+    this.#frame = null
   }
 
   /** Nothing changes or is drawn any more. */
   close() {
     this.closed = true
-    if (this.#frame !== null) cancelAnimationFrame(this.#frame)
+    this.#forgetFrame()
   }
 }
