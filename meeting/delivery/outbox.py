@@ -53,8 +53,8 @@ class _Waiting:
 class Outbox:
     """The queue to one socket.
 
-    A newer provisional line, ack or figure takes the place of the one still waiting. When the queue is full,
-    provisional lines go first; a client that does not even take the rest is cut off (`overflowed`).
+    A newer partial line, ack or figure takes the place of the one still waiting. When the queue is full,
+    partial lines go first; a client that does not even take the rest is cut off (`overflowed`).
     """
 
     def __init__(self, limit: int = LIMIT, size: int = BYTES, turn: asyncio.Lock | None = None) -> None:
@@ -89,7 +89,7 @@ class Outbox:
         self._count += 1
         final = isinstance(message, SegmentMessage) and message.final
         droppable = isinstance(message, SegmentMessage) and not message.final
-        # A final line takes its provisional one's place, and no later message its.
+        # A final line takes its partial one's place, and no later message its.
         self._waiting[f"#{self._count}" if final or key is None else key] = _Waiting(text, droppable)
         self._size += sys.getsizeof(text)
         while len(self._waiting) > self._limit or self._size > self._most:

@@ -48,7 +48,7 @@ class TranscriptStore:
         return self._store.write(lambda session: upsert(session, SpeakerRow, rows))
 
     def save_segments(self, meeting_id: str, segments: Sequence[Segment]) -> Future[None]:
-        """Keep final segments; a higher `rev` replaces, no words removes, provisional ones are left out."""
+        """Keep final segments; a higher `rev` replaces, no words removes, partial ones are left out."""
 
         def work(session: Session) -> None:
             for segment in segments:

@@ -17,7 +17,7 @@ WORD_LEAD = samples(0.05)
 
 @dataclass(slots=True)
 class PartialTranscript:
-    """What is known of one growing slice; only provisional text comes from here."""
+    """What is known of one growing slice; only partial results come from here."""
 
     key: tuple[int, int] = (-1, -1)
     """Index and first sample of the slice"""

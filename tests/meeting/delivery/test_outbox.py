@@ -42,11 +42,11 @@ def test_messages_come_out_in_order() -> None:
     assert drain(9, *told) == texts(*told)
 
 
-def test_a_newer_provisional_line_replaces_the_one_that_waits() -> None:
+def test_a_newer_partial_line_replaces_the_one_that_waits() -> None:
     assert drain(9, line(rev=1), line("s2"), line(rev=2)) == texts(line("s2"), line(rev=2))
 
 
-def test_a_final_line_replaces_the_provisional_one_and_stays() -> None:
+def test_a_final_line_replaces_the_partial_one_and_stays() -> None:
     assert drain(9, line(rev=1), line(rev=2, final=True), line(rev=3)) == texts(line(rev=2, final=True), line(rev=3))
 
 
@@ -55,7 +55,7 @@ def test_only_the_newest_ack_and_figures_wait() -> None:
     assert drain(9, *told) == texts(Ack(2, 0.2), StatsMessage(1, 1, 1, 1, 1, "none"))
 
 
-def test_provisional_lines_go_first_when_the_queue_is_full() -> None:
+def test_partial_lines_go_first_when_the_queue_is_full() -> None:
     finals = [line(f"s{i}", 1, True) for i in range(3)]
     assert drain(3, finals[0], line("p"), finals[1], finals[2]) == texts(*finals)
 
@@ -161,7 +161,7 @@ def test_too_many_bytes_count_as_too_many_messages_do() -> None:
         size = sys.getsizeof(encode(finals[0]))
         outbox = Outbox(size=3 * size)
         put(outbox, finals[0], line("p"), finals[1])
-        put(outbox, finals[2])  # the provisional line goes
+        put(outbox, finals[2])  # the partial line goes
         kept = await _drain(outbox)
         put(outbox, *finals)
         before = outbox.overflowed.is_set()

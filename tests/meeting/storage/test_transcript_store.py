@@ -55,7 +55,7 @@ def test_a_segment_without_words_is_withdrawn_unless_the_kept_one_is_newer(store
     assert [segment.id for segment in TranscriptStore(store).record("m1").segments] == ["s1"]
 
 
-def test_provisional_segments_are_not_kept(store: Store, meeting: Meeting) -> None:
+def test_partial_segments_are_not_kept(store: Store, meeting: Meeting) -> None:
     TranscriptStore(store).save_segments("m1", [replace(line("s1"), final=False)]).result()
     assert TranscriptStore(store).record("m1").segments == ()
 

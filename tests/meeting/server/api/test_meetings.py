@@ -80,7 +80,7 @@ def test_who_knows_a_meeting_is_told_only_that_nothing_has_changed(served: Servi
         again = served.http.get(path, headers={"If-None-Match": known})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
     line = served.http.get(f"{path}/transcript").json()["segments"][0]["id"]
-    rev = 3  # provisional, final, given to a voice
+    rev = 3  # partial, final, given to a voice
     assert served.http.patch(f"{path}/segments/{line}", json={"rev": rev, "text": "won"}).is_success
     changed = served.http.get(path, headers={"If-None-Match": first.headers["etag"]})
     assert (changed.status_code, changed.json()) == (200, first.json())
