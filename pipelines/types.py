@@ -20,7 +20,7 @@ STEP = SAMPLE_RATE // 2
 WINDOW = 10 * STEP
 """Samples of one diarization window (5 s): what the segmentation models look at"""
 
-VAD_FRAME = 512
+VAD_FRAME = SAMPLE_RATE * 32 // 1000
 """Samples of one frame of voice activity (32 ms): the size the model was trained on"""
 
 Samples = NDArray[np.float32]
@@ -66,10 +66,6 @@ class Span:
     def gap(self, other: Span) -> int:
         """Samples of silence between the two; 0 where they touch or overlap."""
         return max(0, max(self.start, other.start) - min(self.end, other.end))
-
-    def shift(self, by: int) -> Span:
-        """The same stretch `by` samples later."""
-        return Span(self.start + by, self.end + by)
 
 
 @dataclass(frozen=True, slots=True)

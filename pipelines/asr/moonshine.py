@@ -34,7 +34,8 @@ BOS, EOS = 1, 2
 SPACE = "\u2581".encode()
 """What the vocabulary writes for the space before a word"""
 
-LAYERS, HEADS, HEAD_SIZE = 6, 8, 36
+HEADS, HEAD_SIZE = 8, 36
+"""Attention heads of each of the decoder's layers, and their width"""
 ALIGNMENT_HEADS = ((3, 0), (4, 3), (3, 5), (3, 6))
 """(layer, head) pairs whose attention follows the audio most closely"""
 

@@ -1,4 +1,9 @@
-"""Cuts the audio into slices of speech at silences, and over-long ones at their quietest place."""
+"""Endpointing: cuts audio into utterances at silences, and over-long ones at their quietest place.
+
+A recogniser that sees less of a sentence makes more mistakes, but nobody wants to wait for the end of a long one. So
+the longer an utterance has become, the shorter the pause that ends it; what that is worth says `docs/accuracy.md`
+("Pauses that cut").
+"""
 
 from __future__ import annotations
 
@@ -8,90 +13,85 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.audio.vad import FRAME
 from pipelines.options import PIPELINE
-from pipelines.types import SAMPLE_RATE, Samples, Span, Utterance, samples
+from pipelines.types import SAMPLE_RATE, VAD_FRAME, Samples, Span, Utterance, samples
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointerOptions:
-    """When a slice begins and ends; all times in seconds."""
+    """When an utterance begins and ends; all times in seconds."""
 
     threshold: float = PIPELINE.vad_threshold
-    """Voice probability from which a frame starts or continues speech"""
+    """Probability of speech from which a frame begins or continues an utterance"""
     hysteresis: float = 0.15
-    """How far below `threshold` the probability must fall to count as silence (hysteresis)"""
+    """How far below `threshold` the probability must fall to count as silence, so that hovering there ends nothing
+
+    silero-vad's own iterator uses the same.
+    """
     endpoint_silence: float = PIPELINE.endpoint_silence
-    """Silence that ends a slice"""
+    """Silence that ends a short utterance"""
     min_silence: float = 0.1
-    """What `endpoint_silence` falls to while a slice grows from `patient` to `hurried`"""
+    """Silence that ends a long one; with less, words are cut, and with it earlier, more of them are wrong (measured)"""
     full_silence_until: float = 2.0
-    """Length up to which a slice waits for the whole `endpoint_silence`"""
+    """Length up to which an utterance waits for the whole `endpoint_silence`"""
     min_silence_from: float = 3.0
-    """Length from which `least_silence` will do"""
+    """Length from which `min_silence` will do; in between the required silence falls evenly"""
     pre_roll: float = PIPELINE.pre_roll
-    """Audio kept before the first voiced frame"""
+    """Audio kept before the first frame with speech: soft beginnings of words are missed by voice activity"""
     post_roll: float = 0.2
-    """Audio kept after the last voiced frame; never more than `endpoint_silence`"""
+    """Audio kept after the last frame with speech; never more than `endpoint_silence`"""
     min_speech: float = 0.1
-    """A slice with less voice than this is a click, and dropped"""
+    """An utterance with less speech than this is a click, and becomes empty"""
     max_utterance: float = PIPELINE.max_utterance
-    """Longest slice"""
+    """Longest utterance"""
     split_search: float = 6.0
-    """An over-long slice is cut within its last so many seconds"""
+    """An over-long utterance is cut within its last so many seconds"""
     partial_interval: float = PIPELINE.partial_interval
-    """New audio between two growing results"""
+    """New audio between two partial utterances"""
     max_context: float = 5.0
-    """Audio right before a slice that goes with it at most, in whole slices"""
+    """Audio right before an utterance that goes with it as context at most, in whole utterances"""
 
 
 class Endpointer:
-    """Audio of any chunk size in, slices out: growing ones (`final=False`) and cut ones.
+    """Audio of any chunk size in, utterances out: partial ones (`final=False`) while they grow, then the final one.
 
-    The same audio gives the same slices whatever the chunks: every decision is made frame by frame.
-    Audio is accounted for: each sample belongs to exactly one slice or to the silence between slices.
+    The same audio gives the same utterances whatever the chunks: every decision is made frame by frame. Each sample
+    belongs to exactly one final utterance or to the silence between them.
     """
 
     def __init__(self, vad: Callable[[Samples], float], options: EndpointerOptions | None = None) -> None:
-        """`voice` gives the probability of speech of one frame of `FRAME` samples."""
+        """`vad` gives the probability of speech of each frame, shape (VAD_FRAME,), in order."""
         self._vad = vad
         self._options = options or EndpointerOptions()
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget everything; the next sample is number 0."""
-        reset = getattr(self._vad, "reset", None)
-        if reset is not None:
-            reset()
-        self._remainder: Samples = np.zeros(0, np.float32)
-        self._position = 0  # samples judged so far
-        self._index = 0  # number of the next slice
-        self._previous: list[tuple[int, int, Samples]] = []  # start, end and audio of slices without a gap between them
+        self._remainder: Samples = np.zeros(0, np.float32)  # audio that is not yet a frame
+        self._position = 0  # samples seen so far, the remainder aside
+        self._index = 0  # number of the next utterance
+        self._previous: list[tuple[int, int, Samples]] = []  # start, end, audio of utterances without gaps between them
         self._frames: list[Samples] = []  # audio from `_start` on
-        self._probabilities: list[float] = []  # probability of each of those frames
+        self._probabilities: list[float] = []  # of speech in each of those frames
         self._start = 0
         self._speaking = False
-        self._speech_end = 0  # end of the last voiced frame
-        self._last_partial = 0  # where the last partial ended
+        self._speech_end = 0  # end of the last frame with speech
+        self._last_partial = 0  # where the last partial utterance ended
 
     def __call__(self, audio: Samples) -> list[Utterance]:
-        """Judge more audio, shape (samples,)."""
+        """More audio, shape (samples,); gives the utterances that it grows or ends."""
         audio = np.concatenate([self._remainder, audio])  # always a copy: the caller may reuse its buffer
-        whole = len(audio) // FRAME * FRAME
+        whole = len(audio) // VAD_FRAME * VAD_FRAME
         self._remainder = audio[whole:].copy()
         out: list[Utterance] = []
-        for at in range(0, whole, FRAME):
-            out += self._process(audio[at : at + FRAME])
+        for at in range(0, whole, VAD_FRAME):
+            out += self._process(audio[at : at + VAD_FRAME])
         return out
 
     def flush(self) -> list[Utterance]:
-        """The slice that is still open at the end of the audio."""
+        """The utterance that is still open at the end of the audio."""
         out: list[Utterance] = []
         if len(self._remainder):
-            missing = FRAME - len(self._remainder)
+            missing = VAD_FRAME - len(self._remainder)
             length = self._position + len(self._remainder)
-            judged = self._process(np.pad(self._remainder, (0, missing)))
-            out = [_truncate(length, piece) for piece in judged if piece.final]
+            processed = self._process(np.pad(self._remainder, (0, missing)))
+            out = [_truncate(one, length) for one in processed if one.final]
             self._remainder = np.zeros(0, np.float32)
             self._position = length
             self._speech_end = min(self._speech_end, length)
@@ -104,7 +104,7 @@ class Endpointer:
         return samples(min(self._options.post_roll, self._options.endpoint_silence))
 
     def _required_silence(self) -> int:
-        """Samples of silence that end the slice: the longer it is, the shorter the pause that will do."""
+        """Samples of silence that end the utterance: the longer it is, the shorter the pause that will do."""
         options = self._options
         length = (self._speech_end - self._start) / SAMPLE_RATE - options.full_silence_until
         share = min(1.0, max(0.0, length / max(options.min_silence_from - options.full_silence_until, 0.1)))
@@ -116,7 +116,7 @@ class Endpointer:
         probability = self._vad(frame)
         self._frames.append(frame)
         self._probabilities.append(probability)
-        self._position += FRAME
+        self._position += VAD_FRAME
         if not self._speaking:
             if probability < options.threshold:
                 self._trim_to_pre_roll()
@@ -138,7 +138,7 @@ class Endpointer:
     def _trim_to_pre_roll(self) -> None:
         """Keep only the pre-roll while nobody speaks."""
         keep = samples(self._options.pre_roll)
-        while self._position - (self._start + FRAME) >= keep:
+        while self._position - (self._start + VAD_FRAME) >= keep:
             self._drop_frames(1)
 
     def _drop_frames(self, frames: int) -> None:
@@ -147,19 +147,19 @@ class Endpointer:
 
     def _utterance(self, end: int, final: bool, end_reason: str) -> Utterance:
         audio = np.concatenate(self._frames)[: end - self._start]
-        before = np.concatenate([np.zeros(0, np.float32), *(piece for _, _, piece in self._context())])
+        before = np.concatenate([np.zeros(0, np.float32), *(audio for _, _, audio in self._context())])
         return Utterance(self._index, Span(self._start, self._start + len(audio)), audio, final, end_reason, before)
 
     def _finish(self, end: int, end_reason: str) -> list[Utterance]:
-        """End the slice at `end`; what follows is kept for the next one."""
+        """End the utterance at `end`; what follows is kept for the next one."""
         options = self._options
-        closed = self._utterance(end, final=True, end_reason=end_reason)
-        voiced = sum(p >= options.threshold for p in self._probabilities[: (end - self._start) // FRAME])
-        kept = voiced * FRAME >= samples(options.min_speech)
+        finished = self._utterance(end, final=True, end_reason=end_reason)
+        spoken = sum(p >= options.threshold for p in self._probabilities[: (end - self._start) // VAD_FRAME])
+        kept = spoken * VAD_FRAME >= samples(options.min_speech)
         if not kept:
-            # an empty final slice withdraws what partial results may have shown of the click
-            closed = replace(closed, audio=np.zeros(0, np.float32))
-        self._previous = [*self._context(), (self._start, end, closed.audio)] if kept else []
+            # an empty final utterance withdraws what partial results may have shown of the click
+            finished = replace(finished, audio=np.zeros(0, np.float32))
+        self._previous = [*self._context(), (self._start, end, finished.audio)] if kept else []
         self._index += 1
         self._drop_until(end)
         self._speaking = end_reason == "length"
@@ -168,14 +168,14 @@ class Endpointer:
             self._speech_end = max(self._speech_end, self._start)
         else:
             self._trim_to_pre_roll()
-        return [closed]
+        return [finished]
 
     def _context(self) -> list[tuple[int, int, Samples]]:
-        """The slices (start, end, audio) right before the open one, without a gap."""
+        """The utterances (start, end, audio) right before the open one, without a gap, `max_context` at most."""
         if not self._previous or self._previous[-1][1] != self._start:
             return []
         first = self._start - samples(self._options.max_context)
-        return [piece for piece in self._previous if piece[0] >= first]
+        return [one for one in self._previous if one[0] >= first]
 
     def _drop_until(self, end: int) -> None:
         """Drop audio before `end`, splitting the frame it falls into."""
@@ -187,12 +187,12 @@ class Endpointer:
             self._start = end
 
     def _quietest_point(self) -> int:
-        """Where to cut an over-long slice: the middle of its least voiced, then least loud, 0.2 s.
+        """Where to cut an over-long utterance: the middle of the 0.16 s with the least speech and loudness.
 
-        Both measures are smoothed over the stretch, so that the short closure inside a word ("ca-p-tain")
-        loses against a pause between words.
+        Both are smoothed over that length, so that the short closure inside a word ("ca-p-tain") loses against a pause
+        between words. Each counts the same: loudness is scaled to the range that it has there.
         """
-        count = min(len(self._frames) - 1, samples(self._options.split_search) // FRAME)
+        count = min(len(self._frames) - 1, samples(self._options.split_search) // VAD_FRAME)
         voices = np.array(self._probabilities[-count:])
         power = np.array([float(np.mean(frame**2)) if len(frame) else 0.0 for frame in self._frames[-count:]])
         loudness = np.log10(power + 1e-8)
@@ -200,11 +200,11 @@ class Endpointer:
         cost = _moving_average(voices, 5) + _moving_average((loudness - loudness.min()) / spread, 5)
         quiet = int(np.argmin(cost[2:-2])) + 2 if len(cost) > 4 else int(np.argmin(cost))
         before = self._frames[: len(self._frames) - count + quiet]
-        return self._start + sum(len(frame) for frame in before) + FRAME // 2
+        return self._start + sum(len(frame) for frame in before) + VAD_FRAME // 2
 
 
-def _truncate(end: int, utterance: Utterance) -> Utterance:
-    """A slice without what lies behind sample `end`."""
+def _truncate(utterance: Utterance, end: int) -> Utterance:
+    """An utterance without what lies behind sample `end`."""
     start = utterance.span.start
     return replace(utterance, span=Span(start, min(utterance.span.end, end)), audio=utterance.audio[: end - start])
 
@@ -213,6 +213,3 @@ def _moving_average(values: NDArray[np.float64], width: int) -> NDArray[np.float
     padded = np.pad(values, width // 2, mode="edge")
     smoothed: NDArray[np.float64] = np.convolve(padded, np.ones(width) / width, mode="valid")
     return smoothed
-
-
-assert SAMPLE_RATE * 32 // 1000 == FRAME

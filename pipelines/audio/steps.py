@@ -8,24 +8,18 @@ from pipelines.types import STEP, Samples, Step
 
 
 class StepChunker:
-    """Cuts audio of any chunk size into exact steps of `STEP` samples; `flush` gives the shorter last one."""
+    """Cuts audio of any chunk size into exact steps of `STEP` samples; `flush` gives the shorter last one.
+
+    Every sample goes into exactly one step.
+    """
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget everything; the next sample is number 0."""
-        self._index = 0
-        self._kept: list[Samples] = []
+        self._index = 0  # of the next step
+        self._kept: list[Samples] = []  # less than a step, together
         self._size = 0
 
-    @property
-    def samples(self) -> int:
-        """Samples taken in so far."""
-        return self._index * STEP + self._size
-
     def __call__(self, audio: Samples) -> list[Step]:
-        """Audio in, shape (samples,); the whole steps that it completes out."""
+        """More audio, shape (samples,); gives the steps that it completes."""
         self._kept.append(audio)
         self._size += len(audio)
         if self._size < STEP:
@@ -36,7 +30,7 @@ class StepChunker:
         for i in range(whole):
             steps.append(Step(self._index, self._index * STEP, joined[i * STEP : (i + 1) * STEP]))
             self._index += 1
-        rest = joined[whole * STEP :].copy()
+        rest = joined[whole * STEP :].copy()  # a view would keep all of the audio
         self._kept, self._size = [rest], len(rest)
         return steps
 

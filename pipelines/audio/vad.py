@@ -13,10 +13,8 @@ import numpy as np
 from pipelines.errors import ModelCorrupt, ModelMissing
 from pipelines.types import SAMPLE_RATE, VAD_FRAME, Samples
 
-FRAME = VAD_FRAME
-"""Samples of one frame (32 ms)"""
-
 _CONTEXT = 64
+"""Samples of the frame before that the model also wants to see: silero-vad's own number for 16 kHz"""
 _FILE = "data/silero_vad_16k_op15.onnx"
 
 
@@ -30,9 +28,10 @@ def model_path() -> Path:
 
 
 class VadModel:
-    """The weights, loaded once and shared; each source listens through its own `stream()`."""
+    """The weights, loaded once and shared; each source has a `stream()` of its own."""
 
     def __init__(self, path: Path | None = None) -> None:
+        """`path` is that of an ONNX file, by default `model_path()`. Raises ModelMissing or ModelCorrupt."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -45,7 +44,7 @@ class VadModel:
             raise ModelCorrupt(f"{path} is not a voice activity model; run `make setup` to reinstall it") from error
 
     def stream(self) -> VadStream:
-        """A listener with a state of its own."""
+        """Voice activity of one more source."""
         return VadStream(self._session)
 
 
@@ -53,17 +52,14 @@ class VadStream:
     """One source's voice activity: frames in order in, probabilities out."""
 
     def __init__(self, session: Any) -> None:
+        """`session` is an ONNX Runtime session of the model; it holds no state and may be shared."""
         self._session = session
         self._rate = np.array(SAMPLE_RATE, np.int64)
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget what was heard."""
         self._state = np.zeros((2, 1, 128), np.float32)
-        self._input = np.zeros((1, _CONTEXT + FRAME), np.float32)
+        self._input = np.zeros((1, _CONTEXT + VAD_FRAME), np.float32)
 
     def __call__(self, frame: Samples) -> float:
-        """Probability in [0, 1] that a frame, shape (FRAME,), holds speech."""
+        """Probability in [0, 1] that a frame, shape (VAD_FRAME,), holds speech."""
         self._input[0, :_CONTEXT] = self._input[0, -_CONTEXT:]
         self._input[0, _CONTEXT:] = frame
         output, self._state = self._session.run(None, {"input": self._input, "state": self._state, "sr": self._rate})
@@ -71,21 +67,22 @@ class VadStream:
 
 
 class SharedVad:
-    """One source's voice activity for several listeners of the same audio, each frame judged once.
+    """One source's voice activity for several readers of the same audio; the model sees each frame once.
 
-    Each listener asks for the same frames in the same order, some of them earlier than others.
+    Each reader asks for the same frames in the same order, some of them earlier than others.
     """
 
     MAX_LAG = 4096
-    """Frames that a listener may be behind (131 s); one that stops asking costs no more than these"""
+    """Frames that a reader may be behind (131 s); one that stops asking costs no more memory than these"""
 
     def __init__(self, vad: Callable[[Samples], float]) -> None:
+        """`vad` gives the probability of speech of each frame, such as a `VadStream`."""
         self._vad = vad
         self._probabilities: deque[float] = deque(maxlen=self.MAX_LAG)
         self._count = 0
 
     def reader(self) -> Callable[[Samples], float]:
-        """One more listener, from the first frame on. Its calls raise IndexError when it is too far behind."""
+        """One more reader, from the first frame on. Its calls raise IndexError when it is too far behind."""
         at = 0
 
         def probability(frame: Samples) -> float:

@@ -24,12 +24,6 @@ EmbedSubsegments = Callable[[Any, Any], tuple[Any, Any, Any]]
 piece, (batch, voices, pieces), -1 where there is none"""
 
 
-def embed_with_ge2e(encoder: Any) -> Embed:
-    """The embeddings of `ge2e_embedder` alone."""
-    embed = ge2e_embedder(encoder)
-    return lambda audio, alone: embed(audio, alone)[0]
-
-
 def ge2e_embedder(encoder: Any) -> EmbedSubsegments:
     """GE2E reads spectrogram frames one after the other: the frames in which a voice is alone, joined.
 

@@ -92,8 +92,6 @@ class JobQueue(Generic[Item, Result]):
         self._active: dict[Hashable, float] = {}  # when each owner last gave a job; the earliest first
         self.busy_seconds = 0.0
         """Seconds of computing so far"""
-        self.superseded = 0
-        """Jobs overtaken before they started"""
         self._busy_by_priority: dict[int, float] = {}
         self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
 
@@ -132,7 +130,6 @@ class JobQueue(Generic[Item, Result]):
                 # out of the queue before the lock is let go, or the worker might start it all the same
                 self._queue.remove(overtaken)
                 self._refund(overtaken)
-                self.superseded += 1
             if len(self._queue) >= self._max_waiting:
                 raise BlockError(self.name, f"more than {self._max_waiting} jobs are waiting")
             self._count += 1

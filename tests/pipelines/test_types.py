@@ -114,14 +114,6 @@ def test_spans_that_touch_have_no_gap() -> None:
     assert Span(0, 5).gap(Span(6, 9)) == 1
 
 
-@given(spans, st.integers(min_value=-DAY, max_value=DAY))
-def test_shifting_keeps_the_length_and_can_be_undone(span: Span, by: int) -> None:
-    moved = span.shift(by)
-    assert len(moved) == len(span)
-    assert moved.start == span.start + by
-    assert moved.shift(-by) == span
-
-
 def test_spans_and_turns_are_ordered_by_time_then_speaker() -> None:
     assert sorted([Span(2, 3), Span(1, 9), Span(1, 2)]) == [Span(1, 2), Span(1, 9), Span(2, 3)]
     turns = [Turn(Span(1, 2), "spk2"), Turn(Span(1, 2), "spk1"), Turn(Span(0, 9), "spk3")]
@@ -159,6 +151,8 @@ def test_every_value_is_a_frozen_dataclass_with_slots() -> None:
     values = [value for value in vars(types).values() if isinstance(value, type) and value.__module__ == types.__name__]
     assert set(get_args(Output)) <= set(values)
     for kind in values:
+        if kind is types.ModelInfo:  # goes into messages, the database and exports as it is
+            continue
         assert is_dataclass(kind), kind
         assert kind.__dataclass_params__.frozen, kind  # type: ignore[attr-defined]
         assert set(kind.__slots__) == {spec.name for spec in fields(kind)}, kind  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.asr.moonshine import ATTENTION, HEAD_SIZE, HEADS, LAYERS
+from pipelines.asr.moonshine import ATTENTION, HEAD_SIZE, HEADS
 from pipelines.asr.ort_attention import with_cross_attention
 from pipelines.audio.vad import model_path
 from pipelines.errors import ModelCorrupt
@@ -16,6 +16,9 @@ from pipelines.models.pinned_files import SPEECH, require
 
 ENCODED = 40
 """Frames of invented encoder output"""
+
+LAYERS = 6
+"""Layers of the real decoder"""
 
 
 @pytest.fixture(scope="module")

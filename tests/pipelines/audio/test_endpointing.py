@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.audio.endpointing import Endpointer, EndpointerOptions
-from pipelines.audio.vad import FRAME, VadModel
-from pipelines.types import SAMPLE_RATE, Samples, Span, Utterance, samples
+from pipelines.audio.vad import VadModel
+from pipelines.types import SAMPLE_RATE, VAD_FRAME, Samples, Span, Utterance, samples
 from tests.conftest import Sample
 
 PRE_ROLL = samples(EndpointerOptions().pre_roll)
@@ -24,15 +24,11 @@ class FakeVoice:
 
     def __init__(self) -> None:
         self.frames = 0
-        self.resets = 0
 
     def __call__(self, frame: Samples) -> float:
-        assert frame.shape == (FRAME,)
+        assert frame.shape == (VAD_FRAME,)
         self.frames += 1
         return float(min(1.0, np.sqrt(np.mean(frame**2)) / 0.2))
-
-    def reset(self) -> None:
-        self.resets += 1
 
 
 def tone(length: int, loudness: float = 0.5) -> Samples:
@@ -65,10 +61,10 @@ def finals(slices: list[Utterance]) -> list[Utterance]:
 
 def voiced(audio: Samples) -> list[Span]:
     """The frames with a voice, clipped to the audio."""
-    padded = np.pad(audio, (0, -len(audio) % FRAME))
+    padded = np.pad(audio, (0, -len(audio) % VAD_FRAME))
     fake = FakeVoice()
-    starts = range(0, len(padded), FRAME)
-    return [Span(at, min(at + FRAME, len(audio))) for at in starts if fake(padded[at : at + FRAME]) >= 0.5]
+    starts = range(0, len(padded), VAD_FRAME)
+    return [Span(at, min(at + VAD_FRAME, len(audio))) for at in starts if fake(padded[at : at + VAD_FRAME]) >= 0.5]
 
 
 talks = st.lists(st.integers(0, 2500), max_size=9)
@@ -78,8 +74,8 @@ talks = st.lists(st.integers(0, 2500), max_size=9)
 def test_one_burst_is_one_slice_with_some_silence_around_it() -> None:
     (piece,) = finals(cut(speech(1000, 1000, 1000)))
     onset, end = 1000 * MS, 2000 * MS
-    assert onset - PRE_ROLL - FRAME <= piece.span.start <= onset - PRE_ROLL + FRAME
-    assert end + TAIL - FRAME <= piece.span.end <= end + TAIL + FRAME
+    assert onset - PRE_ROLL - VAD_FRAME <= piece.span.start <= onset - PRE_ROLL + VAD_FRAME
+    assert end + TAIL - VAD_FRAME <= piece.span.end <= end + TAIL + VAD_FRAME
     assert (piece.index, piece.end_reason) == (0, "silence")
 
 
@@ -184,7 +180,7 @@ def test_slices_hold_all_voices_and_begin_shortly_before_them(lengths: list[int]
     free = 0  # where the slice before ended
     for piece in pieces:
         onset = next(frame.start for frame in frames if frame.end > piece.span.start)
-        assert min(PRE_ROLL, onset - free) <= onset - piece.span.start < PRE_ROLL + FRAME
+        assert min(PRE_ROLL, onset - free) <= onset - piece.span.start < PRE_ROLL + VAD_FRAME
         free = piece.span.end
 
 
@@ -236,8 +232,8 @@ def test_growing_results_come_at_the_interval_and_are_beginnings_of_the_cut_one(
     assert {piece.span.start for piece in growing} == {last.span.start}
     ends = [piece.span.end for piece in growing]
     assert len(ends) >= 5
-    assert all(8000 <= other - one < 8000 + FRAME for one, other in pairwise(ends))
-    assert ends[0] - 16000 <= 8000 + 2 * FRAME
+    assert all(8000 <= other - one < 8000 + VAD_FRAME for one, other in pairwise(ends))
+    assert ends[0] - 16000 <= 8000 + 2 * VAD_FRAME
     for piece in growing:
         np.testing.assert_array_equal(piece.audio, audio[piece.span.start : piece.span.end])
 
@@ -288,21 +284,11 @@ def test_flush_after_silence_gives_nothing_more() -> None:
     assert cutter.flush() == []
 
 
-def test_after_a_reset_the_same_audio_gives_the_same_slices() -> None:
-    voice = FakeVoice()
-    cutter, audio = Endpointer(voice), speech(300, 1000, 200, 600)
-    first = [*cutter(audio), *cutter.flush()]
-    resets = voice.resets
-    cutter.reset()
-    assert voice.resets == resets + 1
-    assert [*cutter(audio), *cutter.flush()] == first
-
-
 def test_each_frame_is_judged_once() -> None:
     voice = FakeVoice()
     cutter = Endpointer(voice)
     cutter(speech(0, 20_000, 1000))
-    assert voice.frames == 21_000 * MS // FRAME
+    assert voice.frames == 21_000 * MS // VAD_FRAME
 
 
 def test_over_long_speech_loses_no_sample() -> None:
@@ -357,7 +343,7 @@ def test_over_long_speech_is_never_cut_inside_a_word_wherever_the_bound_falls(cl
         audio, words = sentence(shift, closure)
         first = finals(cut(audio, options=EndpointerOptions(partial_interval=60, min_silence=0.4)))[0]
         assert first.end_reason == "length"
-        assert 9 * SAMPLE_RATE - FRAME <= first.span.end <= 15 * SAMPLE_RATE
+        assert 9 * SAMPLE_RATE - VAD_FRAME <= first.span.end <= 15 * SAMPLE_RATE
         inside = [word for word in words if word.start < first.span.end < word.end]
         assert not inside, f"shifted by {shift} ms: cut at {first.span.end} within {inside}"
 

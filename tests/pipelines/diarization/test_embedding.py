@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.diarization.embedding import PIECES, embed_with_ge2e, ge2e_embedder, pyannote_embedder
+from pipelines.diarization.embedding import PIECES, ge2e_embedder, pyannote_embedder
 from pipelines.diarization.ge2e import VoiceEncoder
+from pipelines.diarization.local_speakers import Embed
 from pipelines.types import SAMPLE_RATE, WINDOW
 from tests.conftest import Sample
 
@@ -29,6 +30,12 @@ def trained() -> VoiceEncoder:
     from pipelines.models.pinned_files import EMBEDDING, require
 
     return build_ge2e(require(EMBEDDING))
+
+
+def embed_with_ge2e(encoder: Any) -> Embed:
+    """The embeddings of `ge2e_embedder` alone."""
+    embed = ge2e_embedder(encoder)
+    return lambda audio, alone: embed(audio, alone)[0]
 
 
 def noise(batch: int, loudness: float = 0.1) -> torch.Tensor:

@@ -48,6 +48,23 @@ def test_the_filters_are_those_of_librosa() -> None:
     assert {place: float(filters[place[1], place[0]]) for place in LIBROSA} == pytest.approx(LIBROSA, rel=1e-5)
 
 
+def test_the_filters_are_those_of_torchaudio_where_it_computes_with_64_bits() -> None:
+    from torchaudio.functional import melscale_fbanks
+
+    def theirs() -> torch.Tensor:
+        filters: torch.Tensor = melscale_fbanks(201, 0.0, 8000.0, 40, SAMPLE_RATE, norm="slaney", mel_scale="slaney")
+        return filters.float()
+
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.equal(mel_filters(40), theirs())
+    finally:
+        torch.set_default_dtype(torch.float32)
+    # with 32 bits, as it does by default, most of them differ in the last digits: that is why ours are not its
+    assert not torch.equal(mel_filters(40), theirs())
+    assert torch.allclose(mel_filters(40), theirs(), atol=1e-7, rtol=0)
+
+
 def test_a_spectrogram_has_a_frame_each_ten_milliseconds(untrained: VoiceEncoder) -> None:
     assert untrained.mel(torch.zeros(SAMPLE_RATE)).shape == (101, 40)
     assert untrained.mel(torch.zeros(3, SAMPLE_RATE)).shape == (3, 101, 40)

@@ -129,13 +129,13 @@ def assert_same(one: LocalSpeakers, other: LocalSpeakers) -> None:
 
 @pytest.fixture(scope="module")
 def real() -> LocalSpeakerFinder:
-    from pipelines.diarization.embedding import embed_with_ge2e
+    from pipelines.diarization.embedding import ge2e_embedder
     from pipelines.models.checkpoints import MultilabelSegmentation, build_ge2e, build_pyannote
     from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, require
 
     return LocalSpeakerFinder(
         MultilabelSegmentation(build_pyannote(require(SEGMENTATION))).eval(),
-        embed_with_ge2e(build_ge2e(require(EMBEDDING))),
+        ge2e_embedder(build_ge2e(require(EMBEDDING))),
     )
 
 

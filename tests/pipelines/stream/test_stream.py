@@ -47,9 +47,6 @@ PLACE = (np.arange(FRAMES) * WINDOW) // FRAMES
 class FakeVoice:
     """Hears speech where the audio is not silent; fails at the sample value 2."""
 
-    def reset(self) -> None:
-        """Nothing to forget."""
-
     def __call__(self, frame: Samples) -> float:
         """1.0 for speech, 0.0 for silence."""
         if frame.max(initial=0.0) >= 2.0:
