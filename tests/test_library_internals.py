@@ -379,7 +379,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         Takes("faster_whisper.tokenizer:Tokenizer", "__init__", "self tokenizer multilingual task language"),
         Takes("faster_whisper.transcribe", "Word", "start end word probability"),
     ),
-    "faster-whisper: _WHISPER_OWNERS": (Has("faster_whisper.utils", "_MODELS"),),
+    "faster-whisper: _WHISPER_REPOSITORIES": (Has("faster_whisper.utils", "_MODELS"),),
     "rx: DisposedException": (
         Has("rx.internal.exceptions", "DisposedException"),
         Takes("rx.scheduler:EventLoopScheduler", "schedule_absolute", "self duetime action state"),
