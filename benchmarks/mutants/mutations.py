@@ -377,15 +377,15 @@ AUDIO = (
     Mutant(
         "no-overflow-for-deaf-readers",
         "meeting/delivery/outbox.py",
-        "while len(self._waiting) > self._limit or self._size > self._most:",
+        "while len(self._queue) > self._max_messages or self._size > self._max_bytes:",
         "while False:",
         ("tests/meeting/delivery/test_outbox.py",),
     ),
     Mutant(
         "bytes-for-readers-not-counted",
         "meeting/delivery/outbox.py",
-        "while len(self._waiting) > self._limit or self._size > self._most:",
-        "while len(self._waiting) > self._limit:",
+        "while len(self._queue) > self._max_messages or self._size > self._max_bytes:",
+        "while len(self._queue) > self._max_messages:",
         ("tests/meeting/delivery/test_outbox.py",),
     ),
     Mutant(

@@ -17,20 +17,20 @@ from meeting.core.messages import EarlierMessage, SegmentMessage, SnapshotMessag
 from meeting.core.transcript import Place, Transcript
 from pipelines.types import Segment, SpeakersRevised
 
-NEWEST = 256_000
-"""Bytes of lines in a snapshot, about: a short meeting is whole in it"""
-PART = 128_000
-"""Bytes of lines in each message with earlier ones, about: what a reader that takes nothing more holds at most"""
-LINES = 500
+SNAPSHOT_BYTES = 256_000
+"""Size of the lines in a snapshot, about: a short meeting is whole in it"""
+PART_BYTES = 128_000
+"""Size of the lines in each part of the earlier ones, about: what a reader that takes nothing more holds at most"""
+PART_LINES = 500
 """Lines in one message, at most"""
 
-READY = 1_000_000
-"""Bytes of encoded lines that are kept for whoever comes next"""
-READY_READING = 8_000_000
+CACHE_BYTES = 1_000_000
+"""Size of the encoded lines that are kept for whoever comes next"""
+CACHE_BYTES_READING = 8_000_000
 """The same while somebody is being told earlier lines: those who come at once are told the same ones"""
 
 
-def message_of(backwards: Iterable[tuple[Place, str]], size: int) -> tuple[list[str], Place | None]:
+def take_lines(backwards: Iterable[tuple[Place, str]], size: int) -> tuple[list[str], Place | None]:
     """The text frames of the lines that one message takes, `size` bytes of them, about; in order of time.
 
     `backwards` gives lines from the last one on, and is taken no further. Also the place of the first of them.
@@ -41,7 +41,7 @@ def message_of(backwards: Iterable[tuple[Place, str]], size: int) -> tuple[list[
         first = place
         found.append(text)
         held += sys.getsizeof(text)
-        if held >= size or len(found) == LINES:
+        if held >= size or len(found) == PART_LINES:
             break
     return found[::-1], first
 
@@ -51,16 +51,16 @@ class History:
 
     def __init__(self, transcript: Transcript) -> None:
         """`transcript` is what they have been told so far."""
-        self._told = transcript.copy()
+        self._sent = transcript.copy()
         self._revision = 0
-        self._ready: OrderedDict[str, tuple[Segment, str]] = OrderedDict()
+        self._encoded: OrderedDict[str, tuple[Segment, str]] = OrderedDict()
         self._size = 0
-        self._reading: WeakSet[Earlier] = WeakSet()
+        self._reading: WeakSet[EarlierLines] = WeakSet()
         self._snapshot: tuple[int, SnapshotMessage, str, Place | None] | None = None
 
-    def tell(self, change: Segment | SpeakersRevised, text: str) -> None:
-        """Note what everybody is told now, and as which text frame."""
-        if not self._told.apply(change):
+    def add(self, change: Segment | SpeakersRevised, text: str) -> None:
+        """Note what is sent to everybody now, and as which text frame."""
+        if not self._sent.apply(change):
             return
         self._revision += 1
         if isinstance(change, Segment):
@@ -68,71 +68,71 @@ class History:
             if change.words:
                 self._keep(change, text)
 
-    def snapshot(self, head: SnapshotMessage) -> tuple[str, Earlier | None]:
+    def snapshot(self, head: SnapshotMessage) -> tuple[str, EarlierLines | None]:
         """The text frame of a snapshot, the same for all at one revision, and the lines before those in it, if any.
 
         `head` is all of it but the lines.
         """
-        known = self._snapshot
-        if known is None or known[0] != self._revision or known[1] != head:
-            lines, place, left = self.lines(None, NEWEST)
+        cached = self._snapshot
+        if cached is None or cached[0] != self._revision or cached[1] != head:
+            lines, place, left = self.lines(None, SNAPSHOT_BYTES)
             whole = replace(head, earlier=left)
-            self._snapshot = known = (self._revision, head, encode_with(whole, lines), place if left else None)
-        _, _, text, place = known
-        return text, None if place is None else Earlier(self, place)
+            self._snapshot = cached = (self._revision, head, encode_with(whole, lines), place if left else None)
+        _, _, text, place = cached
+        return text, None if place is None else EarlierLines(self, place)
 
     def lines(self, place: Place | None, size: int) -> tuple[list[str], Place | None, int]:
         """The text frames of the last lines before a place, up to `size` bytes, in order of time.
 
         Also the place of the first of them, and how many lines stand before it.
         """
-        found, first = message_of(((at, self._text(segment)) for at, segment in self._told.backwards(place)), size)
-        return found, first or place, 0 if first is None else self._told.before(first)
+        found, first = take_lines(((at, self._text(segment)) for at, segment in self._sent.backwards(place)), size)
+        return found, first or place, 0 if first is None else self._sent.before(first)
 
-    def reads(self, earlier: Earlier, still: bool) -> None:
-        """Whether somebody is being told earlier lines."""
-        (self._reading.add if still else self._reading.discard)(earlier)
+    def set_reading(self, earlier: EarlierLines, reading: bool) -> None:
+        """Note whether somebody is being sent earlier lines."""
+        (self._reading.add if reading else self._reading.discard)(earlier)
         self._trim()
 
     def _text(self, segment: Segment) -> str:
-        known = self._ready.get(segment.id)
-        if known is not None and known[0] is segment:
-            return known[1]
+        cached = self._encoded.get(segment.id)
+        if cached is not None and cached[0] is segment:
+            return cached[1]
         self._forget(segment.id)
         text = encode(SegmentMessage.of(segment))
         self._keep(segment, text)
         return text
 
     def _keep(self, segment: Segment, text: str) -> None:
-        self._ready[segment.id] = (segment, text)
+        self._encoded[segment.id] = (segment, text)
         self._size += sys.getsizeof(text)
         self._trim()
 
     def _forget(self, id_: str) -> None:
-        known = self._ready.pop(id_, None)
-        if known is not None:
-            self._size -= sys.getsizeof(known[1])
+        cached = self._encoded.pop(id_, None)
+        if cached is not None:
+            self._size -= sys.getsizeof(cached[1])
 
     def _trim(self) -> None:
-        most = READY_READING if self._reading else READY
+        most = CACHE_BYTES_READING if self._reading else CACHE_BYTES
         while self._size > most:
-            self._size -= sys.getsizeof(self._ready.popitem(last=False)[1][1])
+            self._size -= sys.getsizeof(self._encoded.popitem(last=False)[1][1])
 
 
-class Earlier:
+class EarlierLines:
     """How far one reader has got with the earlier lines; calling it gives the next part, None when there is no more."""
 
     def __init__(self, history: History, place: Place) -> None:
         self._history = history
         self._place: Place | None = place
-        history.reads(self, True)
+        history.set_reading(self, True)
 
     def __call__(self) -> str | None:
         """The next text frame, as the lines are now."""
         if self._place is None:
             return None
-        lines, place, left = self._history.lines(self._place, PART)
+        lines, place, left = self._history.lines(self._place, PART_BYTES)
         self._place = place if left else None
         if self._place is None:
-            self._history.reads(self, False)
+            self._history.set_reading(self, False)
         return encode_with(EarlierMessage((), left), lines)

@@ -12,11 +12,11 @@ from typing import Protocol
 from meeting.core.errors import CloseCode
 from meeting.core.messages import Ack, Ended, SegmentMessage, ServerMessage, StatsMessage
 
-LIMIT = 1000
+MAX_MESSAGES = 1000
 """Messages that may wait for a client before it counts as one that does not read"""
-BYTES = 4_000_000
-"""The same in bytes of text"""
-LONG = 32_000
+MAX_BYTES = 4_000_000
+"""The same in bytes of their text frames"""
+LONG_TEXT = 32_000
 """Characters from which on a text frame counts as one that holds others up"""
 
 
@@ -45,7 +45,7 @@ class Receiver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Queued:
     text: str
     droppable: bool
 
@@ -53,18 +53,20 @@ class _Waiting:
 class Outbox:
     """The queue to one socket.
 
-    A newer partial line, ack or figure takes the place of the one still waiting. When the queue is full,
-    partial lines go first; a client that does not even take the rest is cut off (`overflowed`).
+    A newer partial line, ack or figure takes the place of the one still waiting. When the queue is full, partial
+    lines go first; a client that does not even take the rest is cut off (`overflowed`).
     """
 
-    def __init__(self, limit: int = LIMIT, size: int = BYTES, turn: asyncio.Lock | None = None) -> None:
-        """`limit` messages, `size` bytes; many who share a `turn` do not hold the loop up with long texts at once."""
-        self._limit = limit
+    def __init__(
+        self, max_messages: int = MAX_MESSAGES, max_bytes: int = MAX_BYTES, turn: asyncio.Lock | None = None
+    ) -> None:
+        """Many who share a `turn` do not hold the event loop up with long texts at once."""
+        self._max_messages = max_messages
         self._turn = turn or asyncio.Lock()
-        self._most = size
-        self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
+        self._max_bytes = max_bytes
+        self._queue: OrderedDict[str, _Queued] = OrderedDict()
         self._size = 0
-        self._count = 0
+        self._queued_ever = 0
         self._earlier: Callable[[], str | None] | None = None
         self._ended: str | None = None
         self._closing: Closing | None = None
@@ -73,7 +75,7 @@ class Outbox:
         """Set once the client has fallen too far behind"""
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._queue)
 
     def put(self, message: ServerMessage, text: str) -> None:
         """Queue a message; after `close` or an overflow it is thrown away."""
@@ -84,16 +86,16 @@ class Outbox:
             self._ended = text
             return
         key = _key(message)
-        if key is not None and key in self._waiting:
+        if key is not None and key in self._queue:
             self._take(key)
-        self._count += 1
+        self._queued_ever += 1
         final = isinstance(message, SegmentMessage) and message.final
         droppable = isinstance(message, SegmentMessage) and not message.final
-        # A final line takes its partial one's place, and no later message its.
-        self._waiting[f"#{self._count}" if final or key is None else key] = _Waiting(text, droppable)
+        # A final line takes the place of its partial one, and no later message takes the place of a final line.
+        self._queue[f"#{self._queued_ever}" if final or key is None else key] = _Queued(text, droppable)
         self._size += sys.getsizeof(text)
-        while len(self._waiting) > self._limit or self._size > self._most:
-            self._shed()
+        while len(self._queue) > self._max_messages or self._size > self._max_bytes:
+            self._drop_one()
 
     def follow(self, earlier: Callable[[], str | None] | None) -> None:
         """Send also what `earlier` gives, text frame by text frame until None, each once nothing else waits."""
@@ -111,7 +113,7 @@ class Outbox:
     async def get(self) -> str | Closing:
         """The next text frame, or how to close."""
         while True:
-            if self._long:
+            if self._next_is_long:
                 async with self._turn:
                     await asyncio.sleep(0)
                     item = self._next()
@@ -123,14 +125,14 @@ class Outbox:
             await self._changed.wait()
 
     @property
-    def _long(self) -> bool:
+    def _next_is_long(self) -> bool:
         """Whether the next text frame takes its time to make or to send."""
-        first = next(iter(self._waiting.values()), None)
-        return self._earlier is not None if first is None else len(first.text) > LONG
+        first = next(iter(self._queue.values()), None)
+        return self._earlier is not None if first is None else len(first.text) > LONG_TEXT
 
     def _next(self) -> str | Closing | None:
-        if self._waiting:
-            return self._take(next(iter(self._waiting)))
+        if self._queue:
+            return self._take(next(iter(self._queue)))
         # Nothing waits, so the client has been told all there is: what it is told of now is as new as that.
         if self._earlier is not None:
             text = self._earlier()
@@ -143,16 +145,17 @@ class Outbox:
         return self._closing
 
     def _take(self, name: str) -> str:
-        text = self._waiting.pop(name).text
+        text = self._queue.pop(name).text
         self._size -= sys.getsizeof(text)
         return text
 
-    def _shed(self) -> None:
-        for name, item in self._waiting.items():
+    def _drop_one(self) -> None:
+        """Make room: a partial line goes, which the next one replaces anyway; without one the client is given up."""
+        for name, item in self._queue.items():
             if item.droppable:
                 self._take(name)
                 return
-        self._waiting.clear()
+        self._queue.clear()
         self._size = 0
         self._earlier = self._ended = None
         self.overflowed.set()

@@ -26,26 +26,26 @@ class SingleFlight(Generic[K, T]):
     def __init__(self, function: Callable[[K], T], at_once: int) -> None:
         """At most `at_once` calls run at the same time; `function` may be called from any thread."""
         self._function = function
-        self._room = asyncio.Semaphore(at_once)
+        self._places = asyncio.Semaphore(at_once)
         self._running: dict[K, asyncio.Task[T]] = {}
-        self._asked: dict[K, asyncio.Task[T]] = {}
+        self._waiting: dict[K, asyncio.Task[T]] = {}
 
     def __len__(self) -> int:
-        return len(self._running) + len(self._asked)
+        return len(self._running) + len(self._waiting)
 
     async def __call__(self, key: K) -> T:
         """The outcome for a key, no older than this call; raises what the function raises."""
-        asked = self._asked.get(key)
+        asked = self._waiting.get(key)
         if asked is None:
-            asked = self._asked[key] = shared_task(self._run(key))
+            asked = self._waiting[key] = shared_task(self._run(key))
         return await asyncio.shield(asked)
 
     async def _run(self, key: K) -> T:
         # A call that is under way may have begun before what the caller knows of.
         if key in self._running:
             await asyncio.wait({self._running[key]})
-        async with self._room:
-            self._running[key] = self._asked.pop(key)
+        async with self._places:
+            self._running[key] = self._waiting.pop(key)
             try:
                 return await asyncio.to_thread(self._function, key)
             finally:

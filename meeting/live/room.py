@@ -347,7 +347,7 @@ class Room:
             case Broadcast(message, change):
                 text = encode(message)
                 if change is not None:
-                    self._history.tell(change, text)
+                    self._history.add(change, text)
                 for receiver in self._clients.values():
                     receiver.put(message, text)
             case SendSnapshot(client, head):

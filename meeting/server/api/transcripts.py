@@ -9,7 +9,7 @@ from fastapi import Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from meeting.core import export as exports
-from meeting.delivery.archive import File
+from meeting.delivery.archive import ExportFile
 from meeting.server.api.context import rooms_of
 from meeting.server.api.description import JsonObject, meetings_router
 
@@ -35,7 +35,7 @@ async def export(request: Request, meeting_id: str, format: Annotated[str, FORMA
     return _download(file, kind.content_type, {"Content-Disposition": f'attachment; filename="{name}{kind.suffix}"'})
 
 
-def _download(file: File, content_type: str, headers: dict[str, str]) -> Response:
+def _download(file: ExportFile, content_type: str, headers: dict[str, str]) -> Response:
     # Handed on in pieces: however many take it slowly, nothing of it waits in memory for each of them.
     length = {"Content-Length": str(len(file.data))}
     return StreamingResponse(file.chunks(), media_type=content_type, headers={**headers, **length})

@@ -41,8 +41,8 @@ def line(number: int) -> Segment:
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setattr(archive, "NEWEST", 4000)
-    monkeypatch.setattr(archive, "PART", 2000)
+    monkeypatch.setattr(archive, "SNAPSHOT_BYTES", 4000)
+    monkeypatch.setattr(archive, "PART_BYTES", 2000)
     with Store(tmp_path) as opened:
         opened.create_meeting(Meeting(A, "t", State.OPEN, NOW)).result()
         opened.create_meeting(Meeting(B, "short", State.OPEN, NOW)).result()
@@ -146,7 +146,7 @@ def test_who_asks_while_a_look_is_under_way_waits_for_the_next_one(
         later = [asyncio.create_task(kept.summary(A)) for _ in range(5)]
         await asyncio.gather(first, *later)
         assert len(looks) == 2
-        assert not kept._look
+        assert not kept._summaries
 
     run(body)
 
@@ -182,8 +182,8 @@ def test_a_meeting_that_is_deleted_while_it_is_read_is_not_told_as_if_it_were_wh
 
 
 def test_no_more_is_kept_than_may_be_and_nothing_for_long(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "KEPT", 5000)
-    monkeypatch.setattr(archive, "KEPT_FOR", 0.05)
+    monkeypatch.setattr(archive, "CACHE_BYTES", 5000)
+    monkeypatch.setattr(archive, "CACHE_SECONDS", 0.05)
 
     async def body() -> None:
         kept = Archive(store)
@@ -193,7 +193,7 @@ def test_no_more_is_kept_than_may_be_and_nothing_for_long(store: Store, monkeypa
         while kept._parts:
             await asyncio.sleep(0.01)
         assert kept._size == 0
-        assert not kept._used
+        assert not kept._last_used
 
     run(body)
 

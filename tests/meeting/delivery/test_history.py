@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from meeting.core.messages import EarlierMessage, SegmentMessage, SnapshotMessage, encode
 from meeting.core.transcript import Transcript
 from meeting.delivery import history
-from meeting.delivery.history import Earlier, History
+from meeting.delivery.history import EarlierLines, History
 from meeting.session.events import Broadcast
 from meeting.session.reactions import on_output
 from pipelines.types import SAMPLE_RATE, LabelChange, Segment, Span, Speaker, SpeakersRevised, Word
@@ -72,7 +72,7 @@ def seen(transcript: Transcript) -> dict[str, tuple[int, str | None, str]]:
     return {segment.id: (segment.rev, segment.speaker, segment.text) for segment in transcript.segments}
 
 
-def joined(kept: History) -> tuple[Reader, Earlier | None]:
+def joined(kept: History) -> tuple[Reader, EarlierLines | None]:
     reader = Reader()
     text, earlier = kept.snapshot(HEAD)
     reader.take(text)
@@ -82,8 +82,8 @@ def joined(kept: History) -> tuple[Reader, Earlier | None]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A snapshot holds three lines, a part two."""
-    monkeypatch.setattr(history, "NEWEST", 3 * size(line(0)) - 1)
-    monkeypatch.setattr(history, "PART", 2 * size(line(0)) - 1)
+    monkeypatch.setattr(history, "SNAPSHOT_BYTES", 3 * size(line(0)) - 1)
+    monkeypatch.setattr(history, "PART_BYTES", 2 * size(line(0)) - 1)
 
 
 def size(segment: Segment) -> int:
@@ -114,7 +114,7 @@ def test_readers_at_one_revision_get_the_same_text_and_after_a_change_another() 
     first, again = kept.snapshot(HEAD)[0], kept.snapshot(replace(HEAD))[0]
     assert first is again
     assert kept.snapshot(replace(HEAD, title="Tuesday"))[0] != first
-    kept.tell(line(3), encode(SegmentMessage.of(line(3))))
+    kept.add(line(3), encode(SegmentMessage.of(line(3))))
     assert [segment["id"] for segment in json.loads(kept.snapshot(HEAD)[0])["segments"]] == ["s0", "s1", "s2", "s3"]
 
 
@@ -122,12 +122,12 @@ def test_each_line_is_encoded_once_however_many_come(monkeypatch: pytest.MonkeyP
     encoded: list[str] = []
     of = SegmentMessage.of
     monkeypatch.setattr(SegmentMessage, "of", lambda segment: encoded.append(segment.id) or of(segment))
-    monkeypatch.setattr(history, "NEWEST", 10_000)
-    monkeypatch.setattr(history, "PART", 10_000)
+    monkeypatch.setattr(history, "SNAPSHOT_BYTES", 10_000)
+    monkeypatch.setattr(history, "PART_BYTES", 10_000)
     kept = History(Transcript(map(line, range(500))))
     readers = [joined(kept) for _ in range(20)]
     while pull(readers):
-        kept.tell(line(600, len(encoded)), encode(of(line(600, len(encoded)))))
+        kept.add(line(600, len(encoded)), encode(of(line(600, len(encoded)))))
     assert all(len(reader.lines) == 500 for reader, _ in readers)
     assert len(encoded) == len(set(encoded)) == 500
 
@@ -157,7 +157,7 @@ def test_what_changes_meanwhile_about_lines_that_have_not_come_is_not_lost() -> 
 def tell(kept: History, effect: Broadcast, *readers: Reader) -> None:
     text = encode(effect.message)
     if effect.change is not None:
-        kept.tell(effect.change, text)
+        kept.add(effect.change, text)
     for reader in readers:
         reader.take(text)
 
@@ -182,8 +182,8 @@ STEPS = st.lists(LINES | LABELS | st.builds(Speaker, st.just("spk1")) | st.sampl
 @settings(max_examples=300, deadline=None)
 @given(st.lists(LINES, max_size=12), STEPS)
 def test_whoever_comes_whenever_knows_in_the_end_what_everybody_knows(before: list[Segment], steps: list[Any]) -> None:
-    limits = history.NEWEST, history.PART
-    history.NEWEST, history.PART = 3 * size(line(0)), 2 * size(line(0))
+    limits = history.SNAPSHOT_BYTES, history.PART_BYTES
+    history.SNAPSHOT_BYTES, history.PART_BYTES = 3 * size(line(0)), 2 * size(line(0))
     try:
         transcript = Transcript(before)
         kept, readers = History(transcript), []
@@ -200,10 +200,10 @@ def test_whoever_comes_whenever_knows_in_the_end_what_everybody_knows(before: li
             pass
         assert all(reader.shown == seen(transcript) and reader.left == 0 for reader, _ in readers)
     finally:
-        history.NEWEST, history.PART = limits
+        history.SNAPSHOT_BYTES, history.PART_BYTES = limits
 
 
-def pull(readers: list[tuple[Reader, Earlier | None]]) -> bool:
+def pull(readers: list[tuple[Reader, EarlierLines | None]]) -> bool:
     """Give each reader its next part; false when nobody had any left."""
     texts = [(reader, earlier()) for reader, earlier in readers if earlier is not None]
     for reader, text in texts:
@@ -213,30 +213,30 @@ def pull(readers: list[tuple[Reader, Earlier | None]]) -> bool:
 
 
 def test_no_more_encoded_lines_are_kept_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "NEWEST", 1)
-    monkeypatch.setattr(history, "READY", 10 * size(line(0)))
-    monkeypatch.setattr(history, "READY_READING", 50 * size(line(0)))
+    monkeypatch.setattr(history, "SNAPSHOT_BYTES", 1)
+    monkeypatch.setattr(history, "CACHE_BYTES", 10 * size(line(0)))
+    monkeypatch.setattr(history, "CACHE_BYTES_READING", 50 * size(line(0)))
     transcript, kept = Transcript(), History(Transcript())
     for number in range(1000):
         for effect in on_output(transcript, line(number)):
             if isinstance(effect, Broadcast):
                 tell(kept, effect)
-    assert len(kept._ready) <= 10
+    assert len(kept._encoded) <= 10
     _, earlier = joined(kept)
     assert earlier is not None
     assert earlier() is not None
-    assert 10 < len(kept._ready) <= 50
+    assert 10 < len(kept._encoded) <= 50
     del earlier
-    kept.tell(line(1000), encode(SegmentMessage.of(line(1000))))
-    assert len(kept._ready) <= 10
-    assert kept._size == sum(sys.getsizeof(text) for _, text in kept._ready.values())
+    kept.add(line(1000), encode(SegmentMessage.of(line(1000))))
+    assert len(kept._encoded) <= 10
+    assert kept._size == sum(sys.getsizeof(text) for _, text in kept._encoded.values())
 
 
 def test_a_part_has_few_lines_even_when_they_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "NEWEST", 10**9)
+    monkeypatch.setattr(history, "SNAPSHOT_BYTES", 10**9)
     reader, earlier = joined(History(Transcript(map(line, range(1200)))))
     assert earlier is not None
     for text in iter(earlier, None):
         reader.take(text)
-    assert max(reader.counts) == history.LINES
+    assert max(reader.counts) == history.PART_LINES
     assert len(reader.lines) == 1200

@@ -159,7 +159,7 @@ def test_too_many_bytes_count_as_too_many_messages_do() -> None:
     async def run() -> tuple[list[str | Closing], bool, bool]:
         finals = [line(f"s{i}", 1, True) for i in range(3)]
         size = sys.getsizeof(encode(finals[0]))
-        outbox = Outbox(size=3 * size)
+        outbox = Outbox(max_bytes=3 * size)
         put(outbox, finals[0], line("p"), finals[1])
         put(outbox, finals[2])  # the partial line goes
         kept = await _drain(outbox)
@@ -175,7 +175,7 @@ def test_too_many_bytes_count_as_too_many_messages_do() -> None:
 
 def test_bytes_that_were_sent_or_replaced_do_not_count() -> None:
     async def run() -> bool:
-        outbox = Outbox(size=3000)
+        outbox = Outbox(max_bytes=3000)
         for number in range(1000):
             put(outbox, line("p", number), Ack(number, 0.1), line(f"s{number}", 1, True))
             while len(outbox):

@@ -19,7 +19,7 @@ from meeting.core.access import FULL_ACCESS, Role
 from meeting.core.errors import CloseCode
 from meeting.core.messages import HEADER, MAX_TEXT, AudioFrame, Ended, encode
 from meeting.delivery import archive, history
-from meeting.delivery.outbox import LIMIT, Outbox
+from meeting.delivery.outbox import MAX_MESSAGES, Outbox
 from meeting.server.security.auth import Authenticator
 from meeting.server.websocket import _join
 from meeting.session.session import BENCH
@@ -158,8 +158,8 @@ def test_readers_of_a_long_meeting_get_the_newest_lines_first_and_in_the_end_wha
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (history, archive):
-        monkeypatch.setattr(module, "NEWEST", 20_000)
-        monkeypatch.setattr(module, "PART", 5_000)
+        monkeypatch.setattr(module, "SNAPSHOT_BYTES", 20_000)
+        monkeypatch.setattr(module, "PART_BYTES", 5_000)
     backend = FakeBackend(pipeline=lambda emit, source_id: LongLines(emit, source_id))
     with serving(config(tmp_path), backend) as running, ExitStack() as open_:
         wait_ready(running)
@@ -640,7 +640,7 @@ class FakeRoom:
 
     def join(self, outbox: Outbox, role: Role) -> int:
         """Flood whoever comes."""
-        for number in range(LIMIT + 2):
+        for number in range(MAX_MESSAGES + 2):
             message = Ended(number)
             outbox.put(message, encode(message))
         return 7
