@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from meeting.config.settings import Config, Models
 from meeting.core.records import Record
 from meeting.core.transcript import Transcript, resolve
 from meeting.recordings.replay import Options, replay
-from meeting.sources.backend import Backend, Emit, Engine, Pipeline
+from meeting.sources.backend import Backend, Emit, Engine, OnBacklog, Pipeline, PipelineRequest
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.audio.decoding import AudioDecoder
@@ -64,18 +65,17 @@ class Listening:
         """The backend's own."""
         return self._backend.open_decoder(encoding, sample_rate, channels)
 
-    def open_pipeline(
-        self, engine: Any, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str
-    ) -> Pipeline:
+    def open_pipeline(self, engine: Engine, request: PipelineRequest, emit: Emit, on_backlog: OnBacklog) -> Pipeline:
         """The backend's own, overheard."""
         self.outputs = heard = []
+        waiting = _Backlog(on_backlog)
 
         def note(output: Output) -> None:
             heard.append(output)
             emit(output)
 
-        made = self._backend.open_pipeline(engine.engine, language, hotwords, note, source_id)
-        return _Patient(made) if self.patient else made
+        made = self._backend.open_pipeline(engine, request, note, waiting)
+        return _Patient(made, waiting) if self.patient else made
 
     def release_memory(self) -> None:
         """As the backend does."""
@@ -91,37 +91,52 @@ class _Borrowed:
     """An engine that outlives whoever closes it."""
 
     def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+        self._engine = engine
+        self.assign = engine.assign
 
     @property
     def models(self) -> ModelInfo:
-        return self.engine.models
+        return self._engine.models
 
     @property
     def capacity(self) -> int | None:
-        return self.engine.capacity
+        return self._engine.capacity
 
     def close(self) -> None:
         pass
 
 
+class _Backlog:
+    """How much audio waits for the models; passed on, and waited for."""
+
+    def __init__(self, on_backlog: OnBacklog) -> None:
+        self._on_backlog = on_backlog
+        self._seconds = 0.0
+        self._changed = threading.Condition()
+
+    def __call__(self, seconds: float) -> None:
+        with self._changed:
+            self._seconds = seconds
+            self._changed.notify_all()
+        self._on_backlog(seconds)
+
+    def wait_until_none(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._seconds < CAUGHT_UP)
+
+
 class _Patient:
     """A pipeline that is flushed only once everything before has passed through."""
 
-    live = False
-
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, backlog: _Backlog) -> None:
         self._pipeline = pipeline
+        self._backlog = backlog
         self.feed = pipeline.feed
-        self.wait_below = pipeline.wait_below
         self.close = pipeline.close
-
-    @property
-    def backlog(self) -> float:
-        return self._pipeline.backlog
+        self.live = pipeline.live
 
     def finish(self) -> None:
-        self._pipeline.wait_below(CAUGHT_UP)
+        self._backlog.wait_until_none()
         self._pipeline.finish()
 
 

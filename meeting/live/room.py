@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from meeting.config.settings import Limits
 from meeting.core.access import Role
@@ -68,7 +67,7 @@ from meeting.session.events import (
 )
 from meeting.session.session import Session
 from meeting.sources.engine_loader import Services
-from meeting.sources.flow_control import ByteBudget
+from meeting.sources.flow_control import FlowControl
 from meeting.sources.source_worker import SourceWorker
 from meeting.storage.edit_store import EditStore
 from meeting.storage.recovery_store import RecoveryStore
@@ -96,9 +95,6 @@ PATIENCE = 10.0
 """Seconds that a meeting has to let go of everything when it is deleted, before it is made to"""
 STUBBORN = 60.0
 """Seconds that the threads of its sources then have: what they gave to the models may have to come back first"""
-
-CROWD = 500
-"""Events that may wait; beyond it no more audio is heard and no client is read, until there are fewer"""
 
 
 class Room:
@@ -137,8 +133,7 @@ class Room:
         """Every worker whose thread may still run, those that were let go included"""
         self.turn = asyncio.Lock()
         """For the outboxes of this meeting's clients"""
-        self._budget = ByteBudget()
-        self._limiter = RateLimiter(limits.source_bytes)
+        self._flow = FlowControl(RateLimiter(limits.source_bytes))
         self._unsettled: set[str] = set()
         self._save_queue = SaveQueue(self.id, self._write, self._troubled, self._relieved)
         # The time of day is read once: a clock that is set while a meeting runs must not turn its times around.
@@ -212,17 +207,16 @@ class Room:
     async def frame(self, event: FrameReceived) -> None:
         """Take a frame; waits while too much is on its way to disk, or when it comes faster than it may."""
         size = len(event.frame.payload)
-        await self._budget.enter(size)
-        self.post(event)
+        if not await self._flow.admit(size):
+            return
+        self._inbox.put_nowait(event)
         # What others send is refused and thrown away: it must not use up what the source may send.
-        delay = self._limiter.delay(size, time.monotonic()) if self.session.speaks(event.client) else 0.0
-        if delay:
-            await asyncio.sleep(delay)
+        if self.session.speaks(event.client):
+            await self._flow.limit_rate(size)
 
     async def ready(self) -> None:
         """Wait until there is room for what a client says."""
-        while self._crowded():
-            await asyncio.sleep(0.02)
+        await self._flow.room_for_outputs()
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -236,21 +230,18 @@ class Room:
         return cut_off and not self.session.discarded
 
     def post(self, event: Event) -> None:
-        """Let an event happen; from the event loop only."""
+        """Let an event happen; from the event loop only. Frames come by `frame`."""
+        self._flow.output_queued()
         self._inbox.put_nowait(event)
 
     def post_from_thread(self, event: Event) -> None:
         """Let an event happen, from any thread; nothing once the loop is gone."""
-        self._call(self.post, event)
-
-    def _call(self, function: Callable[..., None], argument: Any) -> None:
+        # Counted here and not once the loop has it: what is on its way there takes as much room.
+        self._flow.output_queued()
         try:
-            self._loop.call_soon_threadsafe(function, argument)
+            self._loop.call_soon_threadsafe(self._inbox.put_nowait, event)
         except RuntimeError:  # the loop has been closed: the process ends
             log.debug("meeting %s: too late for news", self.id)
-
-    def _crowded(self) -> bool:
-        return self._inbox.qsize() > CROWD
 
     def _troubled(self, sentence: str) -> None:
         self.post(StorageFailing("text", for_clients(sentence, self._services.store.data_dir)))
@@ -277,6 +268,8 @@ class Room:
         await self._carry_out(self._first)
         while not (self.session.closed and self._inbox.empty()):
             event = await self._inbox.get()
+            if not isinstance(event, FrameReceived):
+                self._flow.output_taken()
             if isinstance(event, StartReceived):
                 event = replace(event, refusal=self._refusal())
             elif isinstance(event, FrameAppended):
@@ -287,7 +280,7 @@ class Room:
             if not await self._carry_out(effects):
                 return
             if isinstance(event, FrameReceived) and not any(isinstance(effect, AppendFrame) for effect in effects):
-                self._budget.leave(len(event.frame.payload))
+                self._flow.frame_done(len(event.frame.payload))
             if isinstance(event, Tick) or self.session.wake_at != self._due:
                 self._set_timer()
 
@@ -302,6 +295,7 @@ class Room:
     def _stopped(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         self._save_queue.close()
+        self._flow.close()
         if self._timer is not None:
             self._timer.cancel()
         if error is not None:
@@ -359,7 +353,7 @@ class Room:
             case OpenSource(source_id):
                 self._workers[source_id] = self._hire(effect)
             case AppendFrame(source_id, frame):
-                self._workers[source_id].keep(frame)
+                self._workers[source_id].append(frame)
             case FinishSource(source_id, hurry):
                 self._workers[source_id].finish(hurry)
             case AbandonSource(source_id):
@@ -390,14 +384,8 @@ class Room:
             asked.set_result(outcome)
 
     def _hire(self, job: OpenSource) -> SourceWorker:
-        worker = SourceWorker(
-            self._services,
-            self.id,
-            job,
-            self.post_from_thread,
-            lambda size: self._call(self._budget.leave, size),
-            self._crowded,
-        )
+        worker = SourceWorker(self._services, self.id, job, self._flow.open_source(), self.post_from_thread)
+        worker.start()
         self._hired = [*(one for one in self._hired if not one.wait(0)), worker]
         return worker
 

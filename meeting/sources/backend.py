@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 from meeting.config.settings import Config, Models
 from meeting.sources import memory
@@ -12,7 +12,7 @@ from pipelines.audio.decoding import AudioDecoder, open_decoder
 from pipelines.types import ModelInfo, Output, Samples
 
 if TYPE_CHECKING:
-    from pipelines.engine.engine import Engines
+    from pipelines.engine.engine import Engine as PipelineEngine
 
 
 class Pipeline(Protocol):
@@ -21,15 +21,8 @@ class Pipeline(Protocol):
     live: bool
     """Whether people read along: a recording and what is caught up with wait for what does not"""
 
-    @property
-    def backlog(self) -> float:
-        """Seconds of audio fed and not yet through."""
-
     def feed(self, audio: Samples) -> None:
         """Queue audio."""
-
-    def wait_below(self, seconds: float) -> None:
-        """Block until the backlog is below."""
 
     def finish(self) -> None:
         """Block until everything has been said."""
@@ -49,11 +42,25 @@ class Engine(Protocol):
     def capacity(self) -> int | None:
         """Live meetings that they carry on this machine; None where that is not known."""
 
+    def assign(self) -> PipelineEngine:
+        """The one for one more pipeline: where there are several devices, each has a copy."""
+
     def close(self) -> None:
         """Free the models."""
 
 
+@dataclass(frozen=True, slots=True)
+class PipelineRequest:
+    """What a source asks of its pipeline."""
+
+    source_id: str
+    language: str | None
+    """None where it is to be found out, or the settings say it"""
+    hotwords: tuple[str, ...]
+
+
 Emit = Callable[[Output], None]
+OnBacklog = Callable[[float], None]
 
 
 class Backend(Protocol):
@@ -65,10 +72,12 @@ class Backend(Protocol):
     def open_decoder(self, encoding: str, sample_rate: int, channels: int) -> AudioDecoder:
         """A decoder; raises AudioError when the declaration is impossible."""
 
-    def open_pipeline(
-        self, engine: Any, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str
-    ) -> Pipeline:
-        """A pipeline on loaded models; `emit` is called from its threads."""
+    def open_pipeline(self, engine: Engine, request: PipelineRequest, emit: Emit, on_backlog: OnBacklog) -> Pipeline:
+        """A pipeline on loaded models.
+
+        `emit` gets its outputs, `on_backlog` the seconds of audio that were fed and are not yet through, whenever
+        that has changed. Both are called from any thread, and must not block.
+        """
 
     def release_memory(self) -> None:
         """Give back to the system what closed pipelines have left."""
@@ -80,7 +89,7 @@ class LocalBackend:
     def __init__(self, config: Config) -> None:
         self._config = config
 
-    def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engines:
+    def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
         """Load one copy of each model, or one for each GPU."""
         from pipelines.engine.loader import load_engines
 
@@ -92,15 +101,14 @@ class LocalBackend:
         """The decoder for a declared format."""
         return open_decoder(encoding, sample_rate, channels)
 
-    def open_pipeline(
-        self, engine: Engines, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str
-    ) -> Pipeline:
+    def open_pipeline(self, engine: Engine, request: PipelineRequest, emit: Emit, on_backlog: OnBacklog) -> Pipeline:
         """A pipeline with the settings of config.yaml, the source's language and words coming first."""
         from pipelines.stream.stream import Pipeline as Stream
 
         options = self._config.pipeline
-        options = replace(options, language=language or options.language, hotwords=(*hotwords, *options.hotwords))
-        return Stream(engine.assign(), options, emit, source_id)
+        language, hotwords = request.language or options.language, (*request.hotwords, *options.hotwords)
+        options = replace(options, language=language, hotwords=hotwords)
+        return Stream(engine.assign(), options, emit, request.source_id, on_backlog=on_backlog)
 
     def release_memory(self) -> None:
         """Give back what closed pipelines have left: their streams are loops, which nobody frees at once."""

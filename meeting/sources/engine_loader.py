@@ -45,11 +45,11 @@ class EngineLoader:
         return self._future.result()
 
     @property
-    def settled(self) -> bool:
+    def done(self) -> bool:
         """Whether loading is over, well or not: `wait` does not wait."""
         return self._future.done()
 
-    def call_when_settled(self, callback: Callable[[], None]) -> None:
+    def call_when_done(self, callback: Callable[[], None]) -> None:
         """Have `callback` called once loading is over, at once if it is; from any thread, and it must not raise."""
         self._future.add_done_callback(lambda _: callback())
 

@@ -81,6 +81,11 @@ class SourceAudio:
         return None if self._path is None else self._path.name
 
     @property
+    def lossy(self) -> bool:
+        """Whether something that was received could not be had any more."""
+        return self._lost is not None
+
+    @property
     def full(self) -> bool:
         """Whether it is as long as it may be: what comes now is not heard."""
         return self._left == 0

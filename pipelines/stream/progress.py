@@ -15,58 +15,68 @@ STATS_EVERY = 2 * SAMPLE_RATE
 class Progress:
     """How far each branch has come; thread-safe."""
 
-    def __init__(self, computing: Callable[[], float]) -> None:
-        """`computing` gives the seconds that the models have computed so far."""
+    def __init__(self, computing: Callable[[], float], on_backlog: Callable[[float], None] = lambda _: None) -> None:
+        """`computing` gives the seconds that the models have computed so far.
+
+        `on_backlog` is told the backlog whenever something has changed; it must neither block nor call back.
+        """
         self._computing = computing
-        self._changed = threading.Condition()
+        self._on_backlog = on_backlog
+        self._lock = threading.Lock()
         self._fed = 0
         self._told = 0
         self._windows = 0
         self._open: list[int] = []  # start samples of final slices that are being read
         self._dropped = 0
-        self._closed = False
         self._began = time.perf_counter()
         self._busy = self._computing()
 
     def heard(self, length: int) -> None:
         """So many more samples have come in."""
-        with self._changed:
+        with self._lock:
             self._fed += length
+            self._tell()
 
     def sent_window(self) -> None:
         """One more window waits for its voices."""
-        with self._changed:
+        with self._lock:
             self._windows += 1
+            self._tell()
 
     def voiced(self, item: LocalSpeakers | BlockFailed | None) -> None:
         """A window has come back from the models; None where it was left out."""
         if isinstance(item, BlockFailed) and item.block != "diarization":
             return  # an earlier block failed: no window was sent
-        with self._changed:
+        with self._lock:
             self._windows -= 1
-            self._changed.notify_all()
+            self._tell()
 
     def sent_slice(self, piece: Utterance) -> None:
         """One more slice waits to be read."""
         if piece.final:
-            with self._changed:
+            with self._lock:
                 self._open.append(piece.span.start)
+                self._tell()
 
     def read(self, item: Hypothesis | BlockFailed | None) -> None:
         """A slice has come back from the recogniser; None where it was overtaken and never read."""
-        with self._changed:
+        with self._lock:
             if item is None:
                 self._dropped += 1
             elif (isinstance(item, BlockFailed) or item.final) and item.span.start in self._open:
                 # the failure may be a growing slice's whose final one is still being read: then it goes early
                 self._open.remove(item.span.start)
-            self._changed.notify_all()
+            self._tell()
 
     @property
     def backlog(self) -> float:
         """Seconds of audio that came in and are not yet through the slower branch."""
-        with self._changed:
+        with self._lock:
             return self._behind()
+
+    def _tell(self) -> None:
+        # Under the lock, so that the latest that is told is the latest that holds.
+        self._on_backlog(self._behind())
 
     def _behind(self) -> float:
         return max(self._windows * STEP, self._asr_lag()) / SAMPLE_RATE
@@ -74,15 +84,9 @@ class Progress:
     def _asr_lag(self) -> int:
         return self._fed - min(self._open) if self._open else 0
 
-    def wait_below(self, seconds: float) -> None:
-        """Block until the backlog is below so many seconds, or until `close`."""
-        with self._changed:
-            while not self._closed and self._behind() >= seconds:
-                self._changed.wait(timeout=1.0)
-
     def due(self) -> PipelineStats | None:
         """How the pipeline keeps up, once for every `STATS_EVERY` samples; None in between."""
-        with self._changed:
+        with self._lock:
             if self._fed - self._told < STATS_EVERY:
                 return None
             self._told = self._fed
@@ -92,9 +96,3 @@ class Progress:
             rtf = spent / max(elapsed, STATS_EVERY / SAMPLE_RATE)
             lags = self._asr_lag() / SAMPLE_RATE, self._windows * STEP / SAMPLE_RATE
             return PipelineStats(rtf, lags[0], lags[1], self._dropped)
-
-    def close(self) -> None:
-        """Free whoever waits."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()

@@ -96,15 +96,16 @@ class Pipeline:
         emit: Callable[[Output], None],
         source_id: str,
         prefix: str = "s",
+        on_backlog: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`emit` is called from a thread of the pipeline, never from two at once."""
+        """`emit` is called from a thread of the pipeline, never from two at once; `on_backlog` as `Progress` does."""
         self.live = False
         """Whether someone reads along: if so, what a machine that is too full cannot do in time is left out"""
         self._engine = engine
         self._options = options
         self._emit = emit
         self._owner = next(_owners)
-        self._progress = Progress(lambda: engine.busy_seconds)
+        self._progress = Progress(lambda: engine.busy_seconds, on_backlog)
         self._done = threading.Event()
         self._audio: Subject = Subject()
         self._results = ResultThread()
@@ -148,15 +149,6 @@ class Pipeline:
             told = replace(stats, load=self._engine.load, left_out=self._engine.shedding.label)
             self._results.later(lambda: self._tell(told))
 
-    @property
-    def backlog(self) -> float:
-        """Seconds of audio fed and not yet through the slower branch."""
-        return self._progress.backlog
-
-    def wait_below(self, seconds: float) -> None:
-        """Block until the backlog is below so many seconds."""
-        self._progress.wait_below(seconds)
-
     def finish(self) -> None:
         """Flush every block; returns when the last output has been emitted."""
         self._audio.on_completed()
@@ -167,7 +159,6 @@ class Pipeline:
         """Free threads and whoever waits; abandons what is still on its way."""
         self._subscription.dispose()
         self._results.dispose()
-        self._progress.close()
         self._engine.detach(self._owner)
         self._done.set()
 

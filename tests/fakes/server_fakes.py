@@ -19,7 +19,7 @@ from meeting.config.settings import Config, Limits, Models, Storage
 from meeting.core.messages import AudioFrame
 from meeting.server.app import create_app
 from meeting.server.run import MeetingServer, listen, server_config
-from meeting.sources.backend import Emit, Engine, Pipeline
+from meeting.sources.backend import Emit, Engine, OnBacklog, Pipeline, PipelineRequest
 from pipelines.audio.decoding import AudioDecoder, PcmDecoder, open_decoder
 from pipelines.errors import AudioError
 from pipelines.formats import PCM
@@ -60,6 +60,9 @@ class FakeEngine:
     capacity: int | None = None
     closed = False
 
+    def assign(self) -> Any:
+        """Nothing that the fake pipelines need."""
+
     def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True
@@ -76,17 +79,13 @@ class FakePipeline:
         self._audio = np.zeros(0, np.float32)
         self._done = 0
         self.closed = False
-
-    backlog = 0.0
+        self.on_backlog: OnBacklog = lambda seconds: None
 
     def feed(self, audio: Samples) -> None:
         """Say something for each second that is complete."""
         self._audio = np.concatenate([self._audio, audio])
         while len(self._audio) - self._done >= SAMPLE_RATE:
             self._second(self._done, self._done + SAMPLE_RATE)
-
-    def wait_below(self, seconds: float) -> None:
-        """There is never a backlog."""
 
     def finish(self) -> None:
         """Say the rest."""
@@ -146,8 +145,8 @@ class FakeBackend:
     """Loading waits for it"""
     error: Exception | None = None
     """Loading raises it"""
-    pipeline: Callable[[Emit, str], Pipeline] = FakePipeline
-    pipelines: list[Pipeline] = field(default_factory=list)
+    pipeline: Callable[[Emit, str], FakePipeline] = FakePipeline
+    pipelines: list[FakePipeline] = field(default_factory=list)
     released: int = 0
 
     def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
@@ -166,11 +165,10 @@ class FakeBackend:
             PickyDecoder(np.dtype(PCM[encoding]), sample_rate, channels) if isinstance(decoder, PcmDecoder) else decoder
         )
 
-    def open_pipeline(
-        self, engine: Any, language: str | None, hotwords: tuple[str, ...], emit: Emit, source_id: str
-    ) -> Pipeline:
+    def open_pipeline(self, engine: Engine, request: PipelineRequest, emit: Emit, on_backlog: OnBacklog) -> Pipeline:
         """A fake pipeline, remembered."""
-        made = self.pipeline(emit, source_id)
+        made = self.pipeline(emit, request.source_id)
+        made.on_backlog = on_backlog
         self.pipelines.append(made)
         return made
 

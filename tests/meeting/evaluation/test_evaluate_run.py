@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipelines.types import (
     SAMPLE_RATE,
     LabelChange,
     Output,
+    Samples,
     Segment,
     Span,
     Speaker,
@@ -96,18 +98,27 @@ def test_first_shown_is_what_nobody_had_corrected_yet() -> None:
 
 
 class RefiningPipeline(FakePipeline):
-    """A fake that takes back its only voice at the end; remembers how the end was reached."""
+    """A fake that takes back its only voice at the end; remembers whether something waited when that came."""
 
     def __init__(self, emit: Any, source_id: str) -> None:
         super().__init__(emit, source_id)
-        self.waited: list[float] = []
+        self.busy = self.busy_at_the_end = False
 
-    def wait_below(self, seconds: float) -> None:
-        """Remember it."""
-        self.waited.append(seconds)
+    def feed(self, audio: Samples) -> None:
+        """Take a while for the last of it."""
+        super().feed(audio)
+        self.busy = True
+        self.on_backlog(0.5)
+        threading.Timer(0.2, self.rest).start()
+
+    def rest(self) -> None:
+        """Have nothing more to do."""
+        self.busy = False
+        self.on_backlog(0.0)
 
     def finish(self) -> None:
         """Find another voice."""
+        self.busy_at_the_end = self.busy
         super().finish()
         whole = Span(0, len(self._audio))
         self._emit(Speaker("spk2"))
@@ -137,8 +148,8 @@ def test_at_full_speed_the_models_catch_up_before_the_end_and_at_the_pace_of_spe
     listening = Listening(backend)
     for speed in (None, 50.0):
         run_recording(config(tmp_path / "data"), recording(tmp_path, 1.0), speed, tmp_path, listening)
-    waited = [pipeline.waited for pipeline in backend.pipelines if isinstance(pipeline, RefiningPipeline)]
-    assert waited == [[0.01], []]
+    made = [pipeline for pipeline in backend.pipelines if isinstance(pipeline, RefiningPipeline)]
+    assert [pipeline.busy_at_the_end for pipeline in made] == [False, True]
 
 
 def test_models_are_loaded_once_and_freed_at_the_end(tmp_path: Path) -> None:

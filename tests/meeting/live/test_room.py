@@ -322,9 +322,8 @@ def test_frames_that_nobody_wants_do_not_fill_the_gate(tmp_path: Path) -> None:
 def test_what_a_client_says_waits_while_too_much_waits_for_the_meeting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meeting.live.room.CROWD", 2)
-
     async def body(room: Room, store: Store) -> None:
+        monkeypatch.setattr(room._flow, "_max_outputs", 2)
         room.join(FakeClient())
         for number in range(20):
             room.post(TitleChanged(str(number)))

@@ -35,14 +35,14 @@ def test_whoever_wants_to_know_learns_that_loading_is_over(error: Exception | No
     backend = FakeBackend(gate=threading.Event(), error=error)
     loader, told = EngineLoader(backend, Models()), threading.Event()
     loader.load()
-    loader.call_when_settled(told.set)
-    assert not loader.settled
+    loader.call_when_done(told.set)
+    assert not loader.done
     assert not told.is_set()
     assert backend.gate is not None
     backend.gate.set()
     assert told.wait(20)
-    assert loader.settled
-    loader.call_when_settled((again := threading.Event()).set)
+    assert loader.done
+    loader.call_when_done((again := threading.Event()).set)
     assert again.is_set()
 
 

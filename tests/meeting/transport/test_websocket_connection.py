@@ -23,7 +23,7 @@ from meeting.session import course
 from meeting.transport import websocket_connection
 from meeting.transport.connections import Connection, ConnectionLimits, ConnectionRegistry
 from meeting.transport.uvicorn_parts import ServerState
-from pipelines.types import SAMPLE_RATE
+from pipelines.types import SAMPLE_RATE, Samples
 from tests.fakes.server_fakes import FakeBackend, FakePipeline, Serving, config, serving, tone, wait_ready
 
 EVERY = 0.1
@@ -41,14 +41,16 @@ class HeldPipeline(FakePipeline):
 
     free: threading.Event
 
-    @property
-    def backlog(self) -> float:  # type: ignore[override]
-        """More than may wait, or nothing."""
-        return 0.0 if self.free.is_set() else 1000.0
+    def feed(self, audio: Samples) -> None:
+        """Have more to do than may wait until it is let go."""
+        super().feed(audio)
+        if not self.free.is_set():
+            self.on_backlog(1000.0)
+            threading.Thread(target=self._let_go, daemon=True).start()
 
-    def wait_below(self, seconds: float) -> None:
-        """Until it is let go."""
+    def _let_go(self) -> None:
         self.free.wait(60)
+        self.on_backlog(0.0)
 
 
 @pytest.fixture

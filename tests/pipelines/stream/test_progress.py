@@ -78,21 +78,30 @@ def test_the_meeting_is_told_at_every_so_many_samples(progress: Progress) -> Non
     assert progress.due() is None
 
 
-def test_whoever_waits_goes_on_once_the_backlog_is_small(progress: Progress) -> None:
+def test_the_backlog_is_told_whenever_it_changes() -> None:
+    told: list[float] = []
+    progress = Progress(lambda: 0.0, told.append)
     progress.heard(5 * SAMPLE_RATE)
     progress.sent_slice(piece(0))
-    waiter = threading.Thread(target=progress.wait_below, args=(1.0,))
-    waiter.start()
+    progress.sent_window()
     progress.read(Hypothesis(0, piece(0).span, True, ()))
-    waiter.join(timeout=60)
-    assert not waiter.is_alive()
+    progress.voiced(voices(0))
+    assert told == [0.0, 5.0, 5.0, STEP / SAMPLE_RATE, 0.0]
 
 
-def test_whoever_waits_is_freed_at_the_end(progress: Progress) -> None:
-    progress.heard(5 * SAMPLE_RATE)
-    progress.sent_slice(piece(0))
-    waiter = threading.Thread(target=progress.wait_below, args=(1.0,))
-    waiter.start()
-    progress.close()
-    waiter.join(timeout=60)
-    assert not waiter.is_alive()
+def test_what_is_told_last_is_how_it_is_however_many_threads_tell() -> None:
+    told: list[float] = []
+    progress = Progress(lambda: 0.0, told.append)
+
+    def window() -> None:
+        for _ in range(500):
+            progress.sent_window()
+            progress.voiced(voices(0))
+
+    threads = [threading.Thread(target=window) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert told[-1] == progress.backlog == 0.0
+    assert len(told) == 4000

@@ -1,0 +1,90 @@
+"""Frames on their way into the journal: what the disk refuses now is tried again until it takes it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from meeting.core.messages import AudioFrame
+from meeting.session.events import Event, StorageFailing, StorageWorking
+from meeting.storage.files import journal
+from meeting.storage.files.journal import Journal
+from meeting.storage.files.journal_format import PROCESSED, STOPPED, Entry
+from pipelines.errors import StoreError
+
+RETRY_INTERVAL = 0.5
+"""Seconds between two tries to write to a disk that refuses"""
+REMIND_INTERVAL = 5.0
+"""Seconds after which a trouble that lasts is told again, so that no client takes the connection for dead"""
+DISK_FULL = "the server's disk does not take what is heard: recording waits, and goes on as soon as there is room"
+
+
+class JournalWriter:
+    """Appends a source's frames to its journal; for the source's thread."""
+
+    def __init__(
+        self, written: Journal, processed: int | None, post: Callable[[Event], None], no_waiting: threading.Event
+    ) -> None:
+        """`processed`: samples that an earlier process is known to have processed; None where there was none.
+
+        Once `no_waiting` is set nothing is tried again.
+        """
+        self._journal = written
+        self._post = post
+        self._no_waiting = no_waiting
+        self._unmarked = processed
+
+    @property
+    def next_seq(self) -> int:
+        """Number of the frame that comes next."""
+        return self._journal.next_seq
+
+    @property
+    def stopped(self) -> bool:
+        """Whether an earlier process was told that no frame will come."""
+        return self._journal.stopped
+
+    def append(self, frame: AudioFrame) -> None:
+        """Write a frame, however long the disk refuses it; raises StoreError once nothing is waited for."""
+        refused = 0
+        while True:
+            try:
+                self.mark_processed()
+                self._journal.append(frame)
+                break
+            except StoreError:
+                if self._no_waiting.is_set():
+                    raise
+                if refused % round(REMIND_INTERVAL / RETRY_INTERVAL) == 0:
+                    self._post(StorageFailing("audio", DISK_FULL))
+                refused += 1
+                self._no_waiting.wait(RETRY_INTERVAL)
+        if refused:
+            self._post(StorageWorking("audio"))
+
+    def mark_processed(self) -> None:
+        """Say, before anything is added, how far an earlier process had come; raises StoreError.
+
+        So each later process sees what is missing before that place, whatever was added behind it.
+        """
+        if self._unmarked is not None:
+            self._journal.mark(PROCESSED, self._unmarked)
+            self._unmarked = None
+
+    def mark_stopped(self) -> None:
+        """Say that no frame will come, if the disk takes it: it saves a later process the waiting, no more."""
+        with suppress(StoreError):
+            self._journal.mark(STOPPED)
+
+    def entries(self) -> Iterator[Entry]:
+        """All that the journal says; raises StoreError."""
+        return journal.entries(self._journal.path, self._journal.audio)
+
+    def follow(self) -> Iterator[Entry | None]:
+        """The same while it is appended to: None, for ever, where there is no further yet."""
+        return journal.follow(self._journal.path, self._journal.audio)
+
+    def close(self) -> None:
+        """Let go of the file, and of the lock on it."""
+        self._journal.close()
