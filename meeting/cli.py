@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import meeting
-from meeting.core.terminal_text import visible
+from meeting.core.terminal_text import printable
 from pipelines.errors import MeetingError, SettingsError, StoreError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except MeetingError as error:
-        print(f"error: {visible(error)}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -77,7 +77,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print it and end the program."""
-        super().error(visible(message))
+        super().error(printable(message))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -210,7 +210,7 @@ def _replay(options: argparse.Namespace, config: Config) -> int:
     _set_up_logs(options.log_level or "warning")
     asked = Options(options.recording, _speed(options.speed), options.out, options.events, options.title, options.chunk)
     summary = replay(config, asked)
-    print(visible(json.dumps(summary, ensure_ascii=False)), flush=True)
+    print(printable(json.dumps(summary, ensure_ascii=False)), flush=True)
     return 0
 
 
@@ -238,7 +238,7 @@ def _evaluate(options: argparse.Namespace, config: Config) -> int:
     _set_up_logs(options.log_level or "warning")
     body = evaluate(config, options.folder, _speed(options.speed), options.out, report=_report).as_dict()
     text = json.dumps(body, ensure_ascii=False) if options.json else table(body)
-    print(visible(text, lines=True), flush=True)
+    print(printable(text, lines=True), flush=True)
     return 0
 
 
@@ -246,12 +246,12 @@ def _tune(options: argparse.Namespace, config: Config) -> int:
     from meeting.evaluation.tune import describe, tune
 
     _set_up_logs(options.log_level or "warning")
-    print(visible(describe(tune(config, options.folders, report=_report)), lines=True), flush=True)
+    print(printable(describe(tune(config, options.folders, report=_report)), lines=True), flush=True)
     return 0
 
 
 def _report(text: str) -> None:
-    print(visible(text, lines=True), file=sys.stderr, flush=True)
+    print(printable(text, lines=True), file=sys.stderr, flush=True)
 
 
 def _list(options: argparse.Namespace, config: Config) -> int:
@@ -269,7 +269,7 @@ def _list(options: argparse.Namespace, config: Config) -> int:
         found, more = store.meetings(max(1, min(options.limit, 1000)))
         names = TranscriptStore(store).speaker_names([meeting.id for meeting in found])
     for one in found:
-        print(visible(line(one, names.get(one.id, []))))
+        print(printable(line(one, names.get(one.id, []))))
     if not found:
         print("no meetings yet", file=sys.stderr)
     elif more:
@@ -278,14 +278,14 @@ def _list(options: argparse.Namespace, config: Config) -> int:
 
 
 def _show(options: argparse.Namespace, config: Config) -> int:
-    print(visible(_exported(options.meeting, "txt", config), lines=True), end="")
+    print(printable(_exported(options.meeting, "txt", config), lines=True), end="")
     return 0
 
 
 def _export(options: argparse.Namespace, config: Config) -> int:
     text = _exported(options.meeting, options.format, config)
     if options.out is None:
-        text = visible(text, lines=True) if sys.stdout.isatty() else text
+        text = printable(text, lines=True) if sys.stdout.isatty() else text
         sys.stdout.buffer.write(text.encode("utf-8", "replace"))
         sys.stdout.flush()
         return 0
@@ -313,11 +313,11 @@ def _models(options: argparse.Namespace, config: Config) -> int:
 
     if options.action == "pull":
         for path in pull_embedded(config.models.cache_dir):
-            print(visible(path))
+            print(printable(path))
         return 0
     for file in file_statuses(config.models.cache_dir):
         line = f"{file.set:9} {file.role:13} {file.state:9} {file.size / 1e6:6.1f} MB  {file.name}  {file.path or ''}"
-        print(visible(line))
+        print(printable(line))
     print(f"models.set = {config.models.set}: {probe_and_select(config.models).why}")
     return 0
 
@@ -330,7 +330,7 @@ def _doctor(options: argparse.Namespace, config: Config) -> int:
 
 def _migrate(options: argparse.Namespace, config: Config) -> int:
     with _open_store(config) as store:
-        print(f"the database in {visible(store.data_dir)} has this version's schema")
+        print(f"the database in {printable(store.data_dir)} has this version's schema")
     return 0
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meeting.config.settings import Config, Limits, Models
-from meeting.core.terminal_text import visible
+from meeting.core.terminal_text import printable
 from meeting.transport import descriptors
 from pipelines.errors import MeetingError
 from pipelines.models.pinned_files import file_statuses, resolve_cache_dir
@@ -87,13 +87,13 @@ def run_doctor(config: Config, measure: bool = False, load: Callable[[Models], E
     `measure` loads the models, by `load` if given, and prints their pace as well.
     """
     findings = examine(config)
-    print(visible(table(findings), lines=True))
+    print(printable(table(findings), lines=True))
     well = all(finding.ok for finding in findings)
     if measure:
         try:
             engine = (load or _load)(config.models)
         except MeetingError as error:
-            print(f"\nThe models cannot be measured: {visible(error)}")
+            print(f"\nThe models cannot be measured: {printable(error)}")
             return 1
         print(f"\n{throughput_table(engine)}")
         engine.close()

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from meeting.core.messages import HEADER, AudioFrame
+from meeting.core.messages import FRAME_HEADER, AudioFrame
 
 START: dict[str, Any] = {
     "type": "start",
@@ -87,4 +87,4 @@ def _frame(chance: random.Random) -> bytes:
 
 
 def _cut(chance: random.Random) -> bytes:
-    return _frame(chance)[: chance.randrange(HEADER.size + 2)]
+    return _frame(chance)[: chance.randrange(FRAME_HEADER.size + 2)]

@@ -9,9 +9,9 @@ from pathlib import Path
 _PATH = re.compile(r"(?<![\w.:/~-])/(?:[^\s/'\",;:()]+/)*([^\s/'\",;:()]+)/?")
 
 
-def for_clients(sentence: object, data_dir: Path) -> str:
+def client_message(error: object, data_dir: Path) -> str:
     """An error, or its sentence, with the names of files in the place of their paths; `data_dir` may hold spaces."""
-    text = str(sentence)
+    text = str(error)
     for folder in (data_dir / "audio", data_dir):
         text = text.replace(f"{folder}/", "")
     text = text.replace(str(data_dir), "the data folder")

@@ -11,7 +11,7 @@ from datetime import timezone
 from typing import Any
 
 from meeting.core.records import Record, iso_time
-from meeting.core.terminal_text import visible
+from meeting.core.terminal_text import printable
 from pipelines.errors import MeetingError
 from pipelines.types import SAMPLE_RATE, SENTENCE_ENDS, Segment, Span, Word, milliseconds, seconds
 
@@ -265,7 +265,7 @@ def _clean(text: str) -> str:
 
 def _json(body: Any, indent: int | None = None) -> str:
     # JSON allows them as they are, and terminals obey them.
-    return visible(json.dumps(body, ensure_ascii=False, indent=indent), lines=True)
+    return printable(json.dumps(body, ensure_ascii=False, indent=indent), lines=True)
 
 
 def to_json(record: Record, recording: str) -> str:

@@ -8,7 +8,7 @@ _COMMANDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\ud
 _INSIDE_LINES = re.compile(_COMMANDS.pattern.replace(r"\x00-\x1f", r"\x00-\x08\x0b-\x1f"))
 
 
-def visible(text: object, lines: bool = False) -> str:
+def printable(text: object, lines: bool = False) -> str:
     """A text on one line, each control character as its number, such as `\\u001b`; with `lines` line ends stay.
 
     In JSON this is the same text, since that writes such characters so.

@@ -13,37 +13,37 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class TrustedTime:
     """What is known of the time at one look at the clock."""
 
-    day: datetime
+    trusted: datetime
     """UTC time that is believed"""
     clock: datetime
     """UTC time that the clock showed"""
-    agreed: timedelta = timedelta(0)
-    """For how long the server has run since the clock jumped away from `day`, without another jump"""
+    agreed_for: timedelta = timedelta(0)
+    """For how long the server has run since the clock jumped away from `trusted`, without another jump"""
 
     @property
-    def doubted(self) -> bool:
+    def clock_doubted(self) -> bool:
         """Whether the clock is not believed."""
-        return self.day != self.clock
+        return self.trusted != self.clock
 
     @property
-    def latest(self) -> datetime:
+    def earlier(self) -> datetime:
         """The time by which meetings may be judged: neither beyond the clock nor beyond what is believed."""
-        return min(self.day, self.clock)
+        return min(self.trusted, self.clock)
 
 
-def look(last: Known | None, clock: datetime, ran: timedelta) -> Known:
-    """What is known now that the clock shows `clock`, `ran` after the last look by a steady clock.
+def observe(last: TrustedTime | None, clock: datetime, elapsed: timedelta) -> TrustedTime:
+    """What is known now that the clock shows `clock`, `elapsed` after the last look by a steady clock.
 
-    At a start `ran` is 0: how long the server was away nobody knows.
+    At a start `elapsed` is 0: how long the server was away nobody knows.
     """
     if last is None:
-        return Known(clock, clock)
-    day = last.day + ran
-    goes_on = abs(clock - (last.clock + ran)) <= DAY
-    agreed = last.agreed + ran if goes_on else timedelta(0)
-    if abs(clock - day) <= DAY or agreed >= DAY:
-        return Known(clock, clock)
-    return Known(day, clock, agreed)
+        return TrustedTime(clock, clock)
+    trusted = last.trusted + elapsed
+    goes_on = abs(clock - (last.clock + elapsed)) <= DAY
+    agreed = last.agreed_for + elapsed if goes_on else timedelta(0)
+    if abs(clock - trusted) <= DAY or agreed >= DAY:
+        return TrustedTime(clock, clock)
+    return TrustedTime(trusted, clock, agreed)

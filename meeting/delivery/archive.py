@@ -22,7 +22,7 @@ from meeting.core.messages import (
     SnapshotMessage,
     SpeakerMessage,
     encode,
-    encode_with,
+    encode_with_lines,
 )
 from meeting.core.records import State
 from meeting.core.transcript import Place
@@ -173,7 +173,7 @@ def read_part(store: Store, summary: Summary, place: Place | None, sent: int) ->
     # An edit may have changed how many there are since the summary: where one follows, it is not said to be the last.
     left = max(1, summary.meeting.segments - sent) if more else 0
     message = EarlierMessage((), left) if place is not None else _snapshot(summary, left)
-    return Part(encode_with(message, texts), first if more else None, sent)
+    return Part(encode_with_lines(message, texts), first if more else None, sent)
 
 
 def _snapshot(summary: Summary, earlier: int) -> SnapshotMessage:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from weakref import WeakSet
 
-from meeting.core.messages import EarlierMessage, SegmentMessage, SnapshotMessage, encode, encode_with
+from meeting.core.messages import EarlierMessage, SegmentMessage, SnapshotMessage, encode, encode_with_lines
 from meeting.core.transcript import Place, Transcript
 from pipelines.types import Segment, SpeakersRevised
 
@@ -77,7 +77,7 @@ class History:
         if cached is None or cached[0] != self._revision or cached[1] != head:
             lines, place, left = self.lines(None, SNAPSHOT_BYTES)
             whole = replace(head, earlier=left)
-            self._snapshot = cached = (self._revision, head, encode_with(whole, lines), place if left else None)
+            self._snapshot = cached = (self._revision, head, encode_with_lines(whole, lines), place if left else None)
         _, _, text, place = cached
         return text, None if place is None else EarlierLines(self, place)
 
@@ -135,4 +135,4 @@ class EarlierLines:
         self._place = place if left else None
         if self._place is None:
             self._history.set_reading(self, False)
-        return encode_with(EarlierMessage((), left), lines)
+        return encode_with_lines(EarlierMessage((), left), lines)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from meeting.core.trusted_time import Known, look
+from meeting.core.trusted_time import TrustedTime, observe
 from meeting.live.rooms import Rooms
 from meeting.storage.store import Store
 from pipelines.errors import NotFound, StoreError
@@ -88,24 +88,24 @@ async def keep_for(
     `clock` gives the time of day, `steady` seconds of a clock that nobody sets; `wait` waits for seconds.
     """
     due, looked = 0.0, steady()
-    known: Known | None = None
+    known: TrustedTime | None = None
     while days is not None:
         try:
             known = known or await asyncio.to_thread(recall, rooms.store)
             now = steady()
-            before, known, looked = known, look(known, clock(), timedelta(seconds=now - looked)), now
+            before, known, looked = known, observe(known, clock(), timedelta(seconds=now - looked)), now
             await asyncio.to_thread(remember, rooms.store.data_dir / CLOCK, known)
             _tell(before, known)
-            believed_again = before is not None and before.doubted and not known.doubted
+            believed_again = before is not None and before.clock_doubted and not known.clock_doubted
             if now >= due or believed_again:
                 due = now + DAY - LOOK / 2
-                await sweep(rooms, days, known.latest)
+                await sweep(rooms, days, known.earlier)
         except StoreError as error:
             log.error("old meetings could not be deleted: %s", error)
         await wait(LOOK)
 
 
-def recall(store: Store) -> Known | None:
+def recall(store: Store) -> TrustedTime | None:
     """What was known of the time when a server last looked, or what its meetings tell; None of a new data folder.
 
     Raises StoreError.
@@ -113,15 +113,19 @@ def recall(store: Store) -> Known | None:
     try:
         body = json.loads((store.data_dir / CLOCK).read_text(encoding="utf-8"))
         day, shown = (datetime.fromisoformat(body[name]).astimezone(timezone.utc) for name in ("day", "clock"))
-        return Known(day, shown, timedelta(seconds=float(body["agreed"])))
+        return TrustedTime(day, shown, timedelta(seconds=float(body["agreed"])))
     except (OSError, ValueError, TypeError, KeyError, OverflowError):
         latest = store.latest()
-        return None if latest is None else Known(latest, latest)
+        return None if latest is None else TrustedTime(latest, latest)
 
 
-def remember(path: Path, known: Known) -> None:
+def remember(path: Path, known: TrustedTime) -> None:
     """Keep what is known of the time for the next start, or tell the log why not."""
-    body = {"day": known.day.isoformat(), "clock": known.clock.isoformat(), "agreed": known.agreed.total_seconds()}
+    body = {
+        "day": known.trusted.isoformat(),
+        "clock": known.clock.isoformat(),
+        "agreed": known.agreed_for.total_seconds(),
+    }
     new = path.with_suffix(".new")
     try:
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
@@ -131,10 +135,10 @@ def remember(path: Path, known: Known) -> None:
         log.warning("the time of this look for old meetings cannot be kept: %s", error)
 
 
-def _tell(before: Known | None, known: Known) -> None:
-    if not known.doubted or (before is not None and before.doubted and known.agreed):
+def _tell(before: TrustedTime | None, known: TrustedTime) -> None:
+    if not known.clock_doubted or (before is not None and before.clock_doubted and known.agreed_for):
         return
-    ahead = known.clock - known.day
+    ahead = known.clock - known.trusted
     log.warning(
         "the clock is %.1f days %s what this server knew: until it has run for a day, old meetings are judged by the "
         "earlier of the two times. If the clock is wrong, set it right before that",

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 from meeting.config.settings import Limits
 from meeting.core.access import Role
 from meeting.core.edits import Change
-from meeting.core.error_text import for_clients
+from meeting.core.error_text import client_message
 from meeting.core.errors import CloseCode, ErrorCode
 from meeting.core.ids import new_id
 from meeting.core.messages import ServerMessage, SnapshotMessage, Start, encode
@@ -244,7 +244,7 @@ class Room:
             log.debug("meeting %s: too late for news", self.id)
 
     def _troubled(self, sentence: str) -> None:
-        self.post(StorageFailing("text", for_clients(sentence, self._services.store.data_dir)))
+        self.post(StorageFailing("text", client_message(sentence, self._services.store.data_dir)))
 
     def _relieved(self) -> None:
         self.post(StorageWorking("text"))

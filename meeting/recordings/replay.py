@@ -32,7 +32,7 @@ from meeting.core.messages import (
     StatsMessage,
 )
 from meeting.core.records import Meeting, Record, State
-from meeting.core.terminal_text import visible
+from meeting.core.terminal_text import printable
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
 from meeting.session.events import FrameReceived, StopReceived
@@ -238,7 +238,7 @@ def _progress(recording: Path) -> tqdm[Any]:
     # a log keeps every line, so that it gets few
     often = 0.5 if sys.stderr.isatty() else 10.0
     return tqdm(
-        total=total, desc=visible(recording.name), unit="s", bar_format=form, file=sys.stderr, mininterval=often
+        total=total, desc=printable(recording.name), unit="s", bar_format=form, file=sys.stderr, mininterval=often
     )
 
 

@@ -18,12 +18,13 @@ from starlette.exceptions import HTTPException
 
 import meeting
 from meeting.config.settings import Config
-from meeting.core.error_text import for_clients
+from meeting.core.error_text import client_message
 from meeting.core.errors import ErrorCode, answer_to, error_body
+from meeting.core.messages import JsonObject
 from meeting.live.retention import keep_for
 from meeting.live.rooms import Rooms
 from meeting.server import metrics
-from meeting.server.api.description import PROBLEMS, JsonObject
+from meeting.server.api.description import PROBLEMS
 from meeting.server.api.routes import add_routes
 from meeting.server.security.auth import Authenticator, server_token
 from meeting.server.security.forwarding import Forwarding
@@ -183,7 +184,7 @@ def _add_state(app: FastAPI, engine: EngineLoader, rooms: Rooms) -> None:
         if engine.models is not None:
             return JSONResponse({"status": "ready", "models": engine.models})
         if engine.failure is not None:
-            return error_response(503, ErrorCode.MODELS, for_clients(engine.failure, rooms.store.data_dir))
+            return error_response(503, ErrorCode.MODELS, client_message(engine.failure, rooms.store.data_dir))
         return error_response(503, ErrorCode.LOADING, engine.progress or "the models are being loaded")
 
     @app.get(
@@ -210,7 +211,7 @@ def _add_errors(app: FastAPI, rooms: Rooms) -> None:
         answer = answer_to(error)
         if answer.status == 503:
             log.error("%s", error)
-        return error_response(answer.status, answer.code, for_clients(error, rooms.store.data_dir))
+        return error_response(answer.status, answer.code, client_message(error, rooms.store.data_dir))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -8,7 +8,7 @@ import logging
 import traceback
 from types import TracebackType
 
-from meeting.core.terminal_text import visible
+from meeting.core.terminal_text import printable
 from meeting.server.log_throttle import limit_repeats
 
 _ErrorInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -33,7 +33,7 @@ class RedactingFormatter(logging.Formatter):
         """A line, and the places where there was an error."""
         own = copy.copy(record)
         own.exc_text = None  # another handler may have left there what it wrote of the error
-        return visible(super().format(own), lines=True)
+        return printable(super().format(own), lines=True)
 
     def formatException(self, ei: _ErrorInfo) -> str:
         """The places in the code, and the kinds of the error and of those that led to it."""

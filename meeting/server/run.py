@@ -15,7 +15,7 @@ from types import FrameType
 import uvicorn
 
 from meeting.config.settings import Config, Limits, Server
-from meeting.core.messages import HEADER
+from meeting.core.messages import FRAME_HEADER
 from meeting.live.rooms import Rooms
 from meeting.server.app import FINISH_SECONDS, create_app
 from meeting.server.crash_record import crash_record
@@ -137,7 +137,7 @@ def server_config(app: object, config: Config) -> uvicorn.Config:
         ws=websocket_connection.WebSocketConnection,
         ws_ping_interval=websocket_connection.PING_INTERVAL,
         ws_ping_timeout=websocket_connection.PING_TIMEOUT,
-        ws_max_size=config.limits.frame_bytes + HEADER.size + FRAME_MARGIN,
+        ws_max_size=config.limits.frame_bytes + FRAME_HEADER.size + FRAME_MARGIN,
         ws_per_message_deflate=False,
         access_log=False,
         log_config=None,

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from meeting.core.access import Grant, Role
-from meeting.core.error_text import for_clients
+from meeting.core.error_text import client_message
 from meeting.core.errors import AccessDenied, CloseCode, ErrorCode, ProtocolError, answer_to
 from meeting.core.messages import AudioFrame, Auth, ErrorMessage, Start, Stop, decode, encode
 from meeting.delivery.outbox import Closing, Outbox
@@ -69,7 +69,7 @@ async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str, authenticator
             told = "there is no such meeting"
         elif isinstance(error, StoreError):
             log.error("meeting %s: nobody can come in: %s", meeting_id, error)
-            told = for_clients(error, rooms.store.data_dir)
+            told = client_message(error, rooms.store.data_dir)
         await _reject(socket, answer.code, told, answer.close)
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from meeting.core.error_text import for_clients
+from meeting.core.error_text import client_message
 from meeting.core.errors import ErrorCode
 from meeting.core.messages import AudioFrame
 from meeting.session.events import Event, OpenSource, SourceFailed, SourceFinished, SourceRecovered
@@ -127,7 +127,7 @@ class SourceWorker:
         self._failed = True
         if not self._inbox.abandoned.is_set():
             log.warning("source %s: %s", self._job.source_id, message)
-            told = for_clients(message, self._services.store.data_dir)
+            told = client_message(message, self._services.store.data_dir)
             self._post(SourceFailed(self._job.source_id, code, told))
 
     def _open(self) -> ActiveSource | None:

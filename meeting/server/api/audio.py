@@ -6,9 +6,10 @@ from fastapi import Request
 from fastapi.responses import FileResponse, Response
 
 from meeting.core.errors import Conflict
+from meeting.core.messages import JsonObject
 from meeting.core.records import Source
 from meeting.server.api.context import rooms_of, store_of
-from meeting.server.api.description import JsonObject, meetings_router
+from meeting.server.api.description import meetings_router
 from meeting.storage.summary import Summary, read_summary
 from pipelines.errors import NotFound
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints
 
-JsonObject = dict[str, Any]
-"""A JSON object of which the description says no more; what is in it is a `TypedDict` beside the endpoint"""
+from meeting.core.messages import JsonObject
 
 
 class Reason(BaseModel):

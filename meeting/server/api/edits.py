@@ -8,9 +8,9 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from meeting.core.edits import SegmentChange, SpeakerChange
-from meeting.core.messages import as_dict
+from meeting.core.messages import JsonObject, as_dict
 from meeting.server.api.context import rooms_of
-from meeting.server.api.description import VISIBLE, Id, JsonObject, meetings_router, one_of
+from meeting.server.api.description import VISIBLE, Id, meetings_router, one_of
 from pipelines.errors import MeetingError
 
 router = meetings_router()

@@ -8,10 +8,11 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from meeting.core.errors import Conflict
+from meeting.core.messages import JsonObject
 from meeting.core.records import State
 from meeting.live.retention import remove_meeting
 from meeting.server.api.context import rooms_of
-from meeting.server.api.description import JsonObject, meetings_router
+from meeting.server.api.description import meetings_router
 
 router = meetings_router()
 

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from meeting.core.access import LINK_ROLES, Link
 from meeting.core.errors import Conflict, ErrorCode
+from meeting.core.messages import JsonObject
 from meeting.core.records import iso_time
 from meeting.server.api.context import authenticator_of, grant_of, meeting_url, store_of
-from meeting.server.api.description import JsonObject, meetings_router
+from meeting.server.api.description import meetings_router
 
 router = meetings_router()
 

@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from meeting.core.access import LINK_ROLES, digest
 from meeting.core.ids import new_id
+from meeting.core.messages import JsonObject
 from meeting.core.records import Meeting, Source, State, display_name, iso_time
 from meeting.live.rooms import Rooms
 from meeting.server.api.context import authenticator_of, grant_of, meeting_url, rooms_of, store_of
-from meeting.server.api.description import VISIBLE, JsonObject, meetings_router
+from meeting.server.api.description import VISIBLE, meetings_router
 from meeting.storage.summary import read_summary
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, StoreError

@@ -9,9 +9,10 @@ from fastapi import Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from meeting.core import export as exports
+from meeting.core.messages import JsonObject
 from meeting.delivery.archive import ExportFile
 from meeting.server.api.context import rooms_of
-from meeting.server.api.description import JsonObject, meetings_router
+from meeting.server.api.description import meetings_router
 
 router = meetings_router()
 

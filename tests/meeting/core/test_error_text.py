@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.error_text import for_clients
+from meeting.core.error_text import client_message
 from pipelines.errors import StoreError
 
 DATA = Path("/srv/my meetings/data")
@@ -27,5 +27,5 @@ DATA = Path("/srv/my meetings/data")
     ],
 )
 def test_a_sentence_names_files_and_never_where_they_are(said: str, told: str) -> None:
-    assert for_clients(said, DATA) == told
-    assert for_clients(StoreError(said), DATA) == told
+    assert client_message(said, DATA) == told
+    assert client_message(StoreError(said), DATA) == told

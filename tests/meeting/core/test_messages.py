@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import fields, replace
 from types import SimpleNamespace, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from meeting.core import messages
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import (
-    HEADER,
+    FRAME_HEADER,
     MAX_TEXT,
     VERSION,
     AudioFrame,
@@ -38,7 +38,7 @@ from meeting.core.messages import (
     as_dict,
     decode,
     encode,
-    encode_with,
+    encode_with_lines,
 )
 from pipelines.options import LANGUAGES
 from pipelines.types import LabelChange, PipelineStats, Segment, Span, Speaker, Word
@@ -82,8 +82,10 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of([values_of(arg) for arg in args])
     if origin is tuple:
         return st.lists(values_of(args[0]), max_size=3).map(tuple)
-    if origin is dict:
-        return st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.none(), max_size=3)
+    if is_typeddict(kind):
+        return st.fixed_dictionaries({}, optional={name: values_of(of) for name, of in get_type_hints(kind).items()})
+    if origin is list:
+        return st.lists(values_of(args[0]), max_size=3)
     plain: dict[Any, st.SearchStrategy[Any]] = {
         int: st.integers(0, 10**6),
         float: st.floats(0, 10**5, allow_nan=False).map(lambda value: round(value, 3)),
@@ -372,7 +374,7 @@ def test_an_audio_frame_survives_the_way_there_and_back(seq: int, capture_us: in
 
 def test_an_audio_frame_is_little_endian_with_twelve_bytes_of_head() -> None:
     data = b"\x01\x00\x00\x00" + b"\x02\x00\x00\x00\x00\x00\x00\x00" + b"pcm"
-    assert HEADER.size == 12
+    assert FRAME_HEADER.size == 12
     assert AudioFrame.decode(data) == AudioFrame(1, 2, b"pcm")
     assert AudioFrame.decode(data[:12]).payload == b""
 
@@ -388,4 +390,4 @@ def test_a_message_put_together_from_encoded_lines_is_the_same_as_encoded_at_onc
     message: SnapshotMessage | EarlierMessage,
 ) -> None:
     lines = [encode(segment) for segment in message.segments]
-    assert encode_with(replace(message, segments=()), lines) == encode(message)
+    assert encode_with_lines(replace(message, segments=()), lines) == encode(message)

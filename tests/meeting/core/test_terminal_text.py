@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meeting.core.terminal_text import visible
+from meeting.core.terminal_text import printable
 
 ANY = st.text(st.characters(exclude_categories=()))
 
@@ -26,25 +26,25 @@ ANY = st.text(st.characters(exclude_categories=()))
     ],
 )
 def test_what_would_be_obeyed_is_shown_as_its_number(text: str, shown: str) -> None:
-    assert visible(text) == shown
+    assert printable(text) == shown
 
 
 def test_line_ends_and_tabs_stay_where_lines_are_meant() -> None:
-    assert visible("a\n\tb\r\x1bc", lines=True) == "a\n\tb\\u000d\\u001bc"
+    assert printable("a\n\tb\r\x1bc", lines=True) == "a\n\tb\\u000d\\u001bc"
 
 
 @given(ANY)
 def test_nothing_is_left_that_a_terminal_would_obey(text: str) -> None:
     for lines in (False, True):
-        kinds = {unicodedata.category(one) for one in visible(text, lines) if one not in "\n\t"}
+        kinds = {unicodedata.category(one) for one in printable(text, lines) if one not in "\n\t"}
         assert not kinds & {"Cc", "Cs", "Zl", "Zp"}
-    assert "\n" not in visible(text)
-    assert visible(visible(text)) == visible(text)
+    assert "\n" not in printable(text)
+    assert printable(printable(text)) == printable(text)
 
 
 @given(ANY)
 def test_json_stays_the_same_json(text: str) -> None:
-    assert json.loads(visible(json.dumps([text, {text: 1}], ensure_ascii=False, indent=1), lines=True)) == [
+    assert json.loads(printable(json.dumps([text, {text: 1}], ensure_ascii=False, indent=1), lines=True)) == [
         text,
         {text: 1},
     ]

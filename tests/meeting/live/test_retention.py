@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from meeting.core.records import Meeting, State
-from meeting.core.trusted_time import Known
+from meeting.core.trusted_time import TrustedTime
 from meeting.live.retention import CLOCK, keep_for, recall, remember, sweep
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
@@ -214,12 +214,12 @@ def test_a_clock_set_back_keeps_more_and_comes_right_by_itself(store: Store) -> 
 def test_what_was_kept_of_the_time_and_is_damaged_is_taken_from_the_meetings(store: Store, text: str) -> None:
     keep(store, "one", "ended", 1, 0)
     (store.data_dir / CLOCK).write_text(text)
-    assert recall(store) == Known(NOW, NOW)
+    assert recall(store) == TrustedTime(NOW, NOW)
     assert Clock(NOW + timedelta(days=400)).serve(store, 5) == ["one"]
 
 
 def test_what_is_known_of_the_time_is_kept_for_the_owner_alone(store: Store) -> None:
-    known = Known(NOW, NOW + timedelta(days=2), timedelta(hours=3))
+    known = TrustedTime(NOW, NOW + timedelta(days=2), timedelta(hours=3))
     remember(store.data_dir / CLOCK, known)
     assert recall(store) == known
     assert (store.data_dir / CLOCK).stat().st_mode & 0o777 == 0o600

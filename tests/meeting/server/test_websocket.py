@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidStatus
 
 from meeting.core.access import FULL_ACCESS, Role
 from meeting.core.errors import CloseCode
-from meeting.core.messages import HEADER, MAX_TEXT, AudioFrame, Ended, encode
+from meeting.core.messages import FRAME_HEADER, MAX_TEXT, AudioFrame, Ended, encode
 from meeting.delivery import archive, history
 from meeting.delivery.outbox import MAX_MESSAGES, Outbox
 from meeting.server.security.auth import Authenticator
@@ -321,8 +321,8 @@ def test_a_long_text_closes_the_connection_that_sent_it(tmp_path: Path) -> None:
         pytest.param(json.dumps(START), "bad_message", 4400, id="start twice"),
         pytest.param("text where audio should be", "bad_message", 4400, id="text where audio should be"),
         pytest.param('{"type":"dance"}', "bad_message", 4400, id="an unknown type"),
-        pytest.param(HEADER.pack(7, 0) + b"ab", "bad_message", 4400, id="a hole in the numbers"),
-        pytest.param(HEADER.pack(1, 0) + bytes(FRAME_BYTES + 2), "too_large", 4413, id="a frame too large"),
+        pytest.param(FRAME_HEADER.pack(7, 0) + b"ab", "bad_message", 4400, id="a hole in the numbers"),
+        pytest.param(FRAME_HEADER.pack(1, 0) + bytes(FRAME_BYTES + 2), "too_large", 4413, id="a frame too large"),
     ],
 )
 def test_bad_input_while_live_loses_nothing_heard(served: Serving, message: Any, code: str, close: int) -> None:
