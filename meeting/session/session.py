@@ -1,48 +1,50 @@
 """The rules of one meeting as a plain object: events in, effects out.
 
 Imports no asyncio, clock, socket or database: time is an argument, and `wake_at` says when the next `Tick` is due.
+
+The session decides who may do what. What it decides about lies in objects that it owns, each with rules of its own;
+each of them knows only those that stand below it here:
+
+    Session       who may join, start, stop, edit
+    Recording     the source from its start to its end, and the meeting's state, which follows it
+    Recovery      the text of a meeting whose process died, rebuilt from its audio
+    LiveSource    how far a source's frames have come, and what its client was told of that
+    Resumption    who may go on with a source, and until when
+    Content       title, lines, speakers, gaps, and people's edits
+    Audience      clients, their roles and seats
+
+Effects are carried out in their order. What is stored stands before what is told of it, so that nobody has seen what
+a crash could take back.
 """
 
 from __future__ import annotations
 
-from meeting.core.access import Role, digest
-from meeting.core.edits import Change, SegmentChange, answer
+from meeting.config.settings import Limits
+from meeting.core.access import Role
+from meeting.core.edits import Change, answer
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioFrame, Ended, ErrorMessage, StateMessage
 from meeting.core.records import State
-from meeting.session.course import RECOVERING, Course, farewell, opening
+from meeting.core.transcript import Transcript
+from meeting.session.audience import Audience
+from meeting.session.content import Content
 from meeting.session.events import (
-    AbandonSource,
     Answer,
-    AppendFrame,
     Broadcast,
     ClientJoined,
     ClientLeft,
     ClientRejected,
     CloseRequested,
-    ConfirmStored,
     Disconnect,
     EditRequested,
     Effect,
     EndRequested,
     Event,
-    FinishSource,
-    FrameAppended,
     FrameReceived,
     GapFound,
     MeetingRestored,
-    ModelsLoaded,
     OutputReceived,
-    SaveEdits,
-    SaveResume,
     Send,
-    SendSnapshot,
-    SourceFailed,
-    SourceFinished,
-    SourceOpened,
-    SourceRecovered,
-    SourceReopened,
-    SourceStored,
     StartReceived,
     StopReceived,
     StorageFailing,
@@ -50,25 +52,100 @@ from meeting.session.events import (
     Tick,
     TitleChanged,
 )
-from meeting.session.reactions import on_output
-from meeting.session.source import LiveSource, new_source
+from meeting.session.recording import Recording
+from meeting.session.resumption import no_such_source
+from meeting.session.source import known_source, new_source
 from pipelines.errors import MeetingError
-
-BENCH = 32
-"""Seats beyond the limit of viewers, for those who may speak: the longest on it goes when another one needs a seat"""
+from pipelines.types import ModelInfo
 
 
-class Session(Course):
+class Session:
     """One meeting's rules; `handle` is the only way in."""
+
+    def __init__(
+        self,
+        meeting_id: str,
+        title: str,
+        limits: Limits,
+        models: ModelInfo | None = None,
+        resumable: bool = True,
+    ) -> None:
+        """`resumable` says whether a client may come back to its source."""
+        self.discarded = False
+        """True once the meeting is being deleted"""
+        self._frame_bytes = limits.frame_bytes
+        self._resuming = (limits.resume_window, resumable)
+        self._content = Content(title)
+        self._audience = Audience(limits.viewers)
+        self._recording = Recording(meeting_id, limits, models or {}, self._audience, self._content)
+        self._troubles: dict[str, str] = {}
+        """What cannot be stored just now, and why"""
+
+    @property
+    def title(self) -> str:
+        """What the meeting is called."""
+        return self._content.title
+
+    @property
+    def state(self) -> State:
+        """Where the meeting is in its life."""
+        return self._recording.state
+
+    @property
+    def samples(self) -> int:
+        """Length of the audio so far, at 16 kHz."""
+        return self._recording.samples
+
+    @property
+    def transcript(self) -> Transcript:
+        """Everything said so far, as people have left it."""
+        return self._content.transcript
+
+    @property
+    def closed(self) -> bool:
+        """True once nothing more can happen here: ended and stored, open with nobody in it, or being deleted."""
+        if self.state is State.OPEN and not self.discarded:
+            return self._recording.shutting_down or (self._audience.deserted and self._recording.source is None)
+        return self.discarded or self._recording.over
+
+    @property
+    def unfinished(self) -> bool:
+        """True when nothing more can happen here, and a later session must finish the meeting."""
+        return self._recording.unfinished
+
+    @property
+    def recovering(self) -> bool:
+        """True while what an earlier process left is replayed."""
+        return self._recording.recovery is not None and not self.closed
+
+    @property
+    def busy(self) -> bool:
+        """True while a source takes up the machine: from its `start` until everything is stored."""
+        return self._recording.source is not None and not self.closed
+
+    @property
+    def ending(self) -> bool:
+        """True once its end has been asked for: no audio that comes now is taken."""
+        return self._recording.ending
+
+    @property
+    def wake_at(self) -> float | None:
+        """When a `Tick` is due, on the clock of `now`; None when nothing is waited for."""
+        return None if self.closed else self._recording.wake_at
 
     @property
     def viewers(self) -> int:
         """Connected clients that are not the source."""
-        return len(self._clients) - (self._source is not None and self._source.client is not None)
+        return self._audience.viewers(self._speaking)
 
     def speaks(self, client: int) -> bool:
         """Whether a client is the source."""
-        return self._from_source(client) is not None
+        return client == self._speaking
+
+    @property
+    def _speaking(self) -> int | None:
+        live = self._recording.source
+        return None if live is None else live.client
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What must be done about an event, in this order; `now` is in seconds on any steady clock."""
@@ -77,69 +154,56 @@ class Session(Course):
                 return self._join(client, role)
             case ClientLeft(client):
                 return self._leave(client, now)
+            case ClientRejected(client, error):
+                return self._reject(client, error, now)
             case StartReceived():
                 return self._start(event, now)
             case StopReceived(client):
                 return self._stop(client, now)
-            case EndRequested(ticket):
-                return [*self._end_asked(), Answer(ticket, None if self.closed else ())]
             case FrameReceived(client, frame):
-                return self._frame(client, frame, now)
-            case ClientRejected(client, error):
-                return self._refuse(client, error.code, str(error), error.close, now)
+                return self._take(client, frame, now)
+            case EndRequested(ticket):
+                return [*self._recording.end(), Answer(ticket, None if self.closed else ())]
+            case EditRequested(ticket, change):
+                return self._edit(ticket, change)
+            case CloseRequested(code, reason, discard):
+                self.discarded = self.discarded or discard
+                return self._recording.abandon(code, reason) if discard else self._recording.shut_down(code, reason)
             case OutputReceived(output):
-                return self._hear(output)
-            case (
-                SourceOpened()
-                | SourceStored()
-                | ModelsLoaded()
-                | SourceReopened()
-                | SourceRecovered()
-                | FrameAppended()
-                | SourceFailed()
-                | SourceFinished()
-            ):
-                return self._source_event(event, now)
+                return [] if self.closed else (self._recording.recovery or self._content).on_output(output)
             case GapFound(gap, lost):
-                return self._missed(gap, lost)
-            case MeetingRestored():
-                return self._restart(event, now)
+                if lost:
+                    self._content.lose(gap.span)
+                return [] if self.closed else self._content.add_gap(gap)
+            case TitleChanged(title):
+                self._content.title = title
+                return [Broadcast(StateMessage(self.state.value, title))]
             case StorageFailing(what, message):
                 self._troubles[what] = message
                 return [Broadcast(ErrorMessage(ErrorCode.STORAGE, message, False))]
             case StorageWorking(what):
-                return self._relieved(what)
-            case TitleChanged(title):
-                self.title = title
-                return [Broadcast(StateMessage(self.state.value, title))]
-            case EditRequested(ticket, change):
-                return self._edit(ticket, change)
-            case CloseRequested(code, reason, discard):
-                return self._discard(code, reason) if discard else self._dismiss(code, reason)
+                return self._trouble_over(what)
+            case MeetingRestored(restored):
+                return self._recording.restore(known_source(restored, *self._resuming, now), restored)
             case Tick():
-                return self._tick(now)
+                return [] if self.closed else self._recording.tick(now, self._troubles.get("text"))
+            case _:
+                return self._recording.handle(event, now)
 
-    def _relieved(self, what: str) -> list[Effect]:
+    def _trouble_over(self, what: str) -> list[Effect]:
         if self._troubles.pop(what, None) is None or self._troubles:
             return []
         return [Broadcast(ErrorMessage(ErrorCode.STORAGE_OK, "everything can be saved again", False))]
-
-    # Edits
 
     def _edit(self, ticket: int, change: Change) -> list[Effect]:
         if self.closed:
             return [Answer(ticket, None)]
         try:
-            outputs = self._overlay.edit(change)
+            effects = self._content.edit(change)
         except MeetingError as error:
             return [Answer(ticket, error)]
-        edits = self._overlay.edits
-        effects: list[Effect] = [SaveEdits(edits, change.id if isinstance(change, SegmentChange) else None)]
-        for output in outputs:
-            effects += on_output(self.transcript, output)
-        if self._rebuilt is not None:
-            for output in self._rebuilt.take(edits):
-                self._rebuilt.transcript.apply(output)
+        if self._recording.recovery is not None:
+            self._recording.recovery.take_edits()
         return [*effects, Answer(ticket, answer(change, self.transcript))]
 
     # Clients
@@ -147,102 +211,56 @@ class Session(Course):
     def _join(self, client: int, role: Role) -> list[Effect]:
         if self.discarded:
             return [Disconnect(client, CloseCode.NOT_FOUND, "deleted")]
-        made_room: list[Effect] = []
-        if self.viewers >= self._limits.viewers + (BENCH if role >= Role.SPEAK else 0):
-            gives_way = self._gives_way(role)
-            if gives_way is None:
-                message = f"this meeting has as many viewers as it takes ({self._limits.viewers})"
-                return farewell(client, ErrorCode.TOO_MANY, message, CloseCode.TOO_MANY)
-            del self._clients[gives_way]
-            message = "this meeting is full, and your place was needed for somebody else who may speak"
-            made_room = farewell(gives_way, ErrorCode.TOO_MANY, message, CloseCode.TOO_MANY)
-        snapshot = SendSnapshot(client, self._snapshot())
         if self.state is State.ENDED:
-            return [snapshot, Send(client, Ended(self.transcript.count)), Disconnect(client, CloseCode.NORMAL, "ended")]
-        self._clients[client] = role
-        self._visited = True
+            ended = Send(client, Ended(self.transcript.count))
+            return [self._recording.snapshot(client), ended, Disconnect(client, CloseCode.NORMAL, "ended")]
+        told = self._audience.admit(client, role, self._speaking)
+        if client not in self._audience:
+            return told
         troubles = [Send(client, ErrorMessage(ErrorCode.STORAGE, text, False)) for text in self._troubles.values()]
-        return [*made_room, snapshot, *troubles]
-
-    def _gives_way(self, role: Role) -> int | None:
-        """Who leaves a full meeting for somebody with `role`: of those beyond the limit the lowest, longest there."""
-        if role < Role.SPEAK:
-            return None
-        seated = [client for client in self._clients if self._from_source(client) is None]
-        bench = [client for client in seated[self._limits.viewers :] if self._clients[client] <= role]
-        return min(bench, key=lambda client: self._clients[client], default=None)
+        return [*told, self._recording.snapshot(client), *troubles]
 
     def _leave(self, client: int, now: float) -> list[Effect]:
-        self._clients.pop(client, None)
-        live = self._source
-        if live is None or live.client != client:
+        self._audience.leave(client)
+        live = self._recording.source
+        return self._recording.client_left(live, now) if live is not None and live.client == client else []
+
+    def _reject(self, client: int, error: ProtocolError, now: float) -> list[Effect]:
+        """Tell a client what is wrong with what it sent, and close its connection; a source may be resumed by it."""
+        if client not in self._audience:
             return []
-        live.client, live.lost_at = None, now
-        if not live.opened and not live.next_seq and self._rebuilt is None:
-            # Its client never learnt the token, and nothing was heard: nobody could come back to it.
-            self._source = None
-            return [AbandonSource(live.source.id)]
-        return [SaveResume(live.resume, True)] if self.state is State.LIVE and live.opened else []
+        return [*self._audience.reject(client, error.code, str(error), error.close), *self._leave(client, now)]
 
-    def _refuse(self, client: int, code: ErrorCode, message: str, close: CloseCode, now: float) -> list[Effect]:
-        if client not in self._clients:
-            return []
-        return [*farewell(client, code, message, close), *self._leave(client, now)]
-
-    def _from_source(self, client: int) -> LiveSource | None:
-        live = self._source
-        return live if live is not None and live.client == client else None
-
-    # Messages
+    # The source's client
 
     def _start(self, event: StartReceived, now: float) -> list[Effect]:
-        client = event.client
-        if client not in self._clients:
+        client, start, live = event.client, event.start, self._recording.source
+        if client not in self._audience:
             return []
-        if event.start.resume is None and self._reopening:
-            # Whether anything was heard from that source is known in a moment.
-            return [Disconnect(client, CloseCode.TRY_AGAIN_LATER, "try again"), *self._leave(client, now)]
-        if self._untouched(event):
-            assert self._source is not None
-            self._source.digest = digest(event.token) if self._resumable else None
-            self._source.settled = False
-            return self._resume(client, event.token)
-        problem = self._cannot_start(event)
+        if live is not None and live.client is None and start.resume is None and self.state is State.LIVE:
+            if self._recording.recovery is not None and not live.opened:
+                # Whether that source ever spoke is known in a moment.
+                again = self._audience.disconnect(client, CloseCode.TRY_AGAIN_LATER, "try again")
+                return [*again, *self._leave(client, now)]
+            if live.never_spoke and start.audio == live.start.audio:
+                # Its client may have been cut off before it was told its token, and could never come back to it.
+                live.reissue(event.token)
+                return self._recording.resume(live, client, event.token)
+        problem = self._start_problem(event)
         if problem is not None:
             # A second `start` closes the connection only: the source waits for its client to resume.
-            return self._refuse(client, problem.code, str(problem), problem.close, now)
-        if event.start.resume is not None:
-            return self._resume(client, event.start.resume.token)
-        self._source = new_source(event.start, event.source_id, event.token, client, self._resumable)
-        return [opening(self._source)]
+            return self._reject(client, problem, now)
+        if live is not None and start.resume is not None:
+            return self._recording.resume(live, client, start.resume.token)
+        return self._recording.start(new_source(event, *self._resuming))
 
-    @property
-    def _reopening(self) -> bool:
-        """True while it is not known how much an earlier process has kept of a source whose client is away."""
-        live = self._source
-        known = self._rebuilt is None or live is None or live.opened or live.client is not None
-        return not known and self.state is State.LIVE
-
-    def _untouched(self, event: StartReceived) -> bool:
-        """Whether a new source may have the place of one that never spoke.
-
-        Its client may have been cut off before it was told its token, and could never come back to it.
-        """
-        live, start = self._source, event.start
-        if live is None or start.resume is not None or self.state is not State.LIVE:
-            return False
-        return live.opened and live.client is None and live.next_seq == 0 and start.audio == live.start.audio
-
-    def _cannot_start(self, event: StartReceived) -> ProtocolError | None:
-        live, resume = self._source, event.start.resume
+    def _start_problem(self, event: StartReceived) -> ProtocolError | None:
+        """Why a client may not start a source, or go on with the one that is there; None when it may."""
+        live = self._recording.source
         if live is not None and live.client == event.client:
             return ProtocolError("this connection has already started a source")
-        if resume is not None:
-            if live is None:
-                return ProtocolError(
-                    "there is no such source to resume", ErrorCode.UNAUTHORIZED, CloseCode.UNAUTHORIZED
-                )
-            return live.refusal(event.start)
+        if event.start.resume is not None:
+            return no_such_source() if live is None else live.resumption.refusal(event.start)
         if self.state in (State.ENDING, State.ENDED):
             return ProtocolError(f"a source can start in a meeting that is open, not in one that is {self.state.value}")
         if live is not None:
@@ -251,76 +269,20 @@ class Session(Course):
             return ProtocolError(event.refusal, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
         return None
 
-    def _resume(self, client: int, token: str) -> list[Effect]:
-        live = self._source
-        assert live is not None
-        effects: list[Effect] = []
-        if live.client is not None:
-            self._clients.pop(live.client, None)
-            effects.append(Disconnect(live.client, CloseCode.CONFLICT, "resumed elsewhere"))
-        live.client, live.lost_at, live.token = client, None, token
-        if live.opened:
-            known = self._welcome(live) if live.settled else [ConfirmStored(live.source.id)]
-            return [*effects, SaveResume(live.resume, False), *known]
-        return [*effects, *([] if self._rebuilt is None else [Send(client, RECOVERING)])]
-
     def _stop(self, client: int, now: float) -> list[Effect]:
-        if self._from_source(client) is None and not self._may_end(client):
-            return self._refuse(client, ErrorCode.BAD_MESSAGE, "stop comes after start", CloseCode.BAD_MESSAGE, now)
-        return self._end_asked()
+        # A host that is not the source may end the meeting too, once there is something to end.
+        if self.speaks(client) or (self._audience.role(client) >= Role.HOST and self.busy):
+            return self._recording.end()
+        return self._reject(client, ProtocolError("stop comes after start"), now)
 
-    def _may_end(self, client: int) -> bool:
-        """Whether a client that is not the source may end the meeting: a host, once there is something to end."""
-        return self._clients.get(client, Role.ANYONE) >= Role.HOST and self.busy
-
-    def _end_asked(self) -> list[Effect]:
-        live = self._source
-        if live is None:
-            return []
-        if not live.opened:
-            live.stopping = True
-            return []
-        return self._finish()
-
-    def _frame(self, client: int, frame: AudioFrame, now: float) -> list[Effect]:
-        live = self._from_source(client)
-        if live is None:
-            return self._refuse(client, ErrorCode.BAD_MESSAGE, "audio comes after start", CloseCode.BAD_MESSAGE, now)
-        if len(frame.payload) > self._limits.frame_bytes:
-            message = f"a frame has at most {self._limits.frame_bytes} bytes, this one {len(frame.payload)}"
-            return self._refuse(client, ErrorCode.TOO_LARGE, message, CloseCode.TOO_LARGE, now)
-        unknown = self._rebuilt is not None and not live.opened
-        deaf = unknown or live.stopping or self.state in (State.ENDING, State.ENDED)
-        if deaf or frame.seq < live.next_seq:
-            return []
-        if frame.seq > live.next_seq and live.ahead:
-            live.next_seq = live.kept = frame.seq
-        live.ahead = False
-        if frame.seq > live.next_seq:
-            message = f"frame {frame.seq} came where {live.next_seq} was expected; resume from there"
-            return self._refuse(client, ErrorCode.BAD_MESSAGE, message, CloseCode.BAD_MESSAGE, now)
-        live.told_at = live.told_at if live.waiting else now
-        live.next_seq += 1
-        return [AppendFrame(live.source.id, frame)]
-
-    def _dismiss(self, code: CloseCode, reason: str) -> list[Effect]:
-        self._dismissed = True
-        live = self._source
-        if live is not None and self._rebuilt is not None:
-            return self._leave_unfinished(live)
-        if live is not None and self.state is State.ENDING:
-            return [FinishSource(live.source.id, shutdown_fast=True)]
-        if self.state is not State.OPEN:
-            return self._finish()
-        return self._let_go(code, reason)
-
-    def _discard(self, code: CloseCode, reason: str) -> list[Effect]:
-        self.discarded = True
-        return self._let_go(code, reason)
-
-    def _let_go(self, code: CloseCode, reason: str) -> list[Effect]:
-        live, self._source = self._source, None
-        effects: list[Effect] = [] if live is None else [AbandonSource(live.source.id)]
-        effects += [Disconnect(client, code, reason) for client in sorted(self._clients)]
-        self._clients.clear()
-        return effects
+    def _take(self, client: int, frame: AudioFrame, now: float) -> list[Effect]:
+        live = self._recording.source
+        try:
+            if live is None or live.client != client:
+                raise ProtocolError("audio comes after start")
+            if len(frame.payload) > self._frame_bytes:
+                message = f"a frame has at most {self._frame_bytes} bytes, this one {len(frame.payload)}"
+                raise ProtocolError(message, ErrorCode.TOO_LARGE, CloseCode.TOO_LARGE)
+            return self._recording.take(live, frame, now)
+        except ProtocolError as error:
+            return self._reject(client, error, now)

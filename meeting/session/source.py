@@ -1,86 +1,167 @@
-"""A meeting's source while it is being heard: who it is, how far it has come, who may go on with it."""
+"""A meeting's source while it is received: how far its frames have come, and what its client has been told of that.
+
+A frame is *taken* when it has its turn, *appended* once it is on disk, and acknowledged only then, because its client
+forgets it after that. A client is told nothing of a source that a later process would not find.
+"""
 
 from __future__ import annotations
 
-import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from meeting.core.access import digest
-from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
-from meeting.core.messages import AudioInfo, ResumeInfo, SourceInfo, Start
-from meeting.core.records import Resume, Source
+from meeting.core.errors import ErrorCode, ProtocolError
+from meeting.core.messages import Ack, AudioFrame, AudioInfo, ErrorMessage, SourceInfo, Start
+from meeting.core.records import Restored, Resume, Source
+from meeting.session.events import AppendFrame, Effect, OpenSource, SaveResume, SaveSource, Send, StartReceived
+from meeting.session.resumption import Resumption
+from pipelines.types import seconds
+
+REMINDER_INTERVAL = 5.0
+"""Seconds after which a client that has to wait is told its last `ack` again: a silent server counts as dead"""
+
+NOT_STORED_YET = "the meeting cannot be stored yet: recording begins as soon as it can"
+"""Why a source may not speak yet, when nothing more is known"""
 
 
 @dataclass(slots=True)
 class LiveSource:
-    """One source of a running meeting."""
+    """One source of a running meeting. Times are seconds on the session's clock."""
 
     source: Source
     start: Start
-    digest: str | None = field(repr=False)
-    """Of the token that its client has; None when nobody can come back to it after a restart"""
-    token: str = field(default="", repr=False)
-    """The token; after a restart unknown until its client brings it"""
+    resumption: Resumption
     client: int | None = None
-    """The connection it comes through; None while it is away"""
+    """The connection that it comes through; None while it is away"""
     next_seq: int = 0
     """The frame that is expected next"""
-    kept: int = 0
+    appended: int = 0
     """Frames on disk: only those may the client forget"""
     told_at: float = 0.0
-    """When its client was last told of its frames, or began to wait for that, on the session's clock"""
+    """When its client was last told of its frames, or began to wait for that"""
     opened: bool = False
-    settled: bool = False
+    """Whether its decoder and files are ready"""
+    stored: bool = False
     """Whether it, its token and the state of its meeting are stored: only then is its client told that it may speak"""
-    stopping: bool = False
-    """`stop` came before the source was ready"""
-    ahead: bool = False
-    """Whether its next frame may have any later number: what its client was told is kept may be lost"""
-    lost_at: float | None = None
-    """When its client was lost, on the session's clock"""
+    stop_requested: bool = False
+    """Whether it is to end as soon as it can: `stop` came before it was ready"""
+    may_skip: bool = False
+    """Whether its next frame may have any later number: what its client was told is on disk may be lost"""
 
     @property
-    def waiting(self) -> bool:
+    def awaits_ack(self) -> bool:
         """Whether its client has sent more than it was told is on disk."""
-        return self.client is not None and self.settled and 0 < self.kept < self.next_seq
+        return self.client is not None and self.stored and 0 < self.appended < self.next_seq
 
     @property
-    def unsettled(self) -> bool:
+    def awaits_storage(self) -> bool:
         """Whether its client waits for the disk before it may speak."""
-        return self.client is not None and self.opened and not self.settled
+        return self.client is not None and self.opened and not self.stored
+
+    @property
+    def never_spoke(self) -> bool:
+        """Whether it was ready, and its client is away without having sent a frame."""
+        return self.opened and self.client is None and self.next_seq == 0
 
     @property
     def resume(self) -> Resume:
-        """What is kept of it for a later process; the time since which it is away is the driver's to add."""
-        return Resume(self.source.id, self.digest, self.start.hotwords)
+        """What is stored of it for a later process; the time since which it is away is the driver's to add."""
+        return Resume(self.source.id, self.resumption.digest, self.start.hotwords)
 
-    def refusal(self, start: Start) -> ProtocolError | None:
-        """Why a connection that sent this `start` may not go on with it; None when it may."""
-        given = start.resume
-        if given is None or given.source_id != self.source.id or not self._knows(given):
-            return no_such_source()
-        if start.audio != self.start.audio:
-            return ProtocolError("a source must be resumed with the audio format that it started with")
-        return None
+    @property
+    def reminder_at(self) -> float | None:
+        """When its client is to be told again what it waits for; None while it waits for nothing."""
+        return self.told_at + REMINDER_INTERVAL if self.awaits_ack or self.awaits_storage else None
 
-    def _knows(self, given: ResumeInfo) -> bool:
-        return self.digest is not None and hmac.compare_digest(self.digest, digest(given.token))
+    # Its client
+
+    def attach(self, client: int, token: str) -> None:
+        """From now on it comes through this client."""
+        self.client = client
+        self.resumption.client_returned(token)
+
+    def detach(self, now: float) -> None:
+        """Its connection is gone: its client is waited for."""
+        self.client = None
+        self.resumption.client_left(now)
+
+    def reissue(self, token: str) -> None:
+        """Make it another client's, under a new token, before it has spoken: it has to be stored anew."""
+        self.resumption.issue(token)
+        self.stored = False
+
+    # Its worker
+
+    def open_effect(self, recover: bool = False, processed: int = 0) -> OpenSource:
+        """What makes it ready; `recover` and `processed` as in `OpenSource`."""
+        start = self.start
+        return OpenSource(self.source.id, start.audio, start.language, start.hotwords, recover, processed)
+
+    def mark_opened(self, now: float) -> None:
+        """Its decoder and files are ready."""
+        self.opened, self.told_at = True, now
+
+    def mark_reopened(self, frames: int, stopped: bool) -> None:
+        """Its files are found with so many frames; `stopped` when its client had sent that it is done."""
+        self.opened, self.next_seq, self.appended = True, frames, frames
+        self.stop_requested = self.stop_requested or stopped
+
+    def mark_stored(self, now: float) -> None:
+        """A later process would find it: from now on what is acknowledged stays."""
+        self.stored, self.told_at = True, now
+
+    def mark_appended(self, seq: int, now: float) -> None:
+        """All frames up to this one are on disk."""
+        self.appended, self.told_at = seq + 1, now
+
+    # Effects
+
+    def save(self, audio: str | None) -> list[Effect]:
+        """Store it, with the name of its FLAC, and what a later process needs to let its client go on."""
+        self.source = replace(self.source, audio=audio)
+        return [SaveSource(self.source), SaveResume(self.resume, self.client is None)]
+
+    def take(self, frame: AudioFrame, now: float) -> list[Effect]:
+        """Take the frame whose turn it is; one that came before is dropped. Raises ProtocolError where some lack."""
+        if frame.seq < self.next_seq:
+            return []
+        if frame.seq > self.next_seq and self.may_skip:
+            self.next_seq = self.appended = frame.seq
+        self.may_skip = False
+        if frame.seq > self.next_seq:
+            raise ProtocolError(f"frame {frame.seq} came where {self.next_seq} was expected; resume from there")
+        # A client that did not wait for an `ack` begins to wait now; for one that did, the time since then counts.
+        self.told_at = self.told_at if self.awaits_ack else now
+        self.next_seq += 1
+        return [AppendFrame(self.source.id, frame)]
+
+    def ack(self, samples: int) -> list[Effect]:
+        """Tell its client how many frames are on disk, `samples` of audio; nothing where there is none, or nobody."""
+        if self.client is None or not self.stored or not self.appended:
+            return []
+        return [Send(self.client, Ack(self.appended - 1, seconds(samples)))]
+
+    def remind(self, now: float, samples: int, trouble: str | None) -> list[Effect]:
+        """Tell its client again what it waits for: `trouble` is why nothing can be stored, where that is known."""
+        self.told_at = now
+        if self.client is None or self.stored:
+            return self.ack(samples)
+        return [Send(self.client, ErrorMessage(ErrorCode.STORAGE, trouble or NOT_STORED_YET, False))]
 
 
-def no_such_source() -> ProtocolError:
-    """The refusal of a client that would resume a source that is not there, or not its own: it is told no more."""
-    return ProtocolError("there is no such source to resume", ErrorCode.UNAUTHORIZED, CloseCode.UNAUTHORIZED)
+def new_source(event: StartReceived, window: float, resumable: bool) -> LiveSource:
+    """A source as its client declares it; it may come back within `window` seconds where it is `resumable`."""
+    start, audio, info = event.start, event.start.audio, event.start.source
+    source = Source(
+        event.source_id, info.name, info.kind, audio.encoding, audio.sample_rate, audio.channels, start.language
+    )
+    resumption = Resumption(source.id, audio, window, resumable)
+    resumption.issue(event.token)
+    return LiveSource(source, start, resumption, event.client)
 
 
-def new_source(start: Start, source_id: str, token: str, client: int, resumable: bool) -> LiveSource:
-    """A source as its client declares it."""
-    audio, info = start.audio, start.source
-    source = Source(source_id, info.name, info.kind, audio.encoding, audio.sample_rate, audio.channels, start.language)
-    return LiveSource(source, start, digest(token) if resumable else None, token, client)
-
-
-def known_source(source: Source, resume: Resume, lost_at: float) -> LiveSource:
-    """A source as an earlier process stored it; its client is away since `lost_at`."""
+def known_source(restored: Restored, window: float, resumable: bool, now: float) -> LiveSource:
+    """A source as an earlier process stored it; its client is away, and waited for during the rest of the window."""
+    source, resume, away = restored.source, restored.resume, window - restored.remaining
     audio = AudioInfo(source.encoding, source.sample_rate, source.channels)
     start = Start(1, audio, SourceInfo(source.name, source.kind), source.language, resume.hotwords)
-    return LiveSource(source, start, resume.digest, lost_at=lost_at, settled=True, ahead=True)
+    resumption = Resumption(source.id, audio, window, resumable, resume.digest, now - away)
+    return LiveSource(source, start, resumption, stored=True, may_skip=True)

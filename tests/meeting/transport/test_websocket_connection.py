@@ -19,7 +19,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from meeting.config.settings import Config
 from meeting.core.messages import AudioFrame
 from meeting.server.run import server_config
-from meeting.session import course
 from meeting.transport import websocket_connection
 from meeting.transport.connections import Connection, ConnectionLimits, ConnectionRegistry
 from meeting.transport.uvicorn_parts import ServerState
@@ -66,7 +65,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: threading.Even
     """A server that loses its patience in a moment."""
     monkeypatch.setattr(websocket_connection, "PING_INTERVAL", EVERY)
     monkeypatch.setattr(websocket_connection, "PING_TIMEOUT", TIMEOUT)
-    monkeypatch.setattr(course, "REMIND", EVERY)
+    monkeypatch.setattr("meeting.session.source.REMINDER_INTERVAL", EVERY)
     with serving(config(tmp_path), FakeBackend(pipeline=HeldPipeline)) as running:
         wait_ready(running)
         try:

@@ -1,4 +1,4 @@
-"""The course of a meeting that an earlier process left: rebuilt, gone on with, given up; events in, effects out."""
+"""A meeting that an earlier process left: rebuilt, gone on with, given up; events in, effects out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from meeting.core.messages import (
     Start,
 )
 from meeting.core.records import EditedLine, Edits, Gap, Meeting, Record, Restored, Resume, Source, State
-from meeting.session.course import GRACE, RECOVERING
+from meeting.session.content import Content
 from meeting.session.events import (
     AbandonSource,
     Answer,
@@ -36,9 +36,11 @@ from meeting.session.events import (
     FinishSource,
     FrameAppended,
     FrameReceived,
+    Log,
     MeetingRestored,
     OpenSource,
     OutputReceived,
+    SaveEdits,
     SaveResume,
     SaveSegment,
     SaveState,
@@ -54,9 +56,12 @@ from meeting.session.events import (
     StopReceived,
     Tick,
 )
+from meeting.session.notices import RECOVERING
+from meeting.session.recovery import Recovery
+from meeting.session.resumption import GRACE
 from meeting.session.session import Session
-from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevised, Word
-from tests.meeting.session.test_session import Prompt
+from pipelines.types import SAMPLE_RATE, PipelineStats, Segment, Span, Speaker, Turn, TurnsRevised, Word
+from tests.fakes.sessions import StoringSession
 
 LIMITS = Limits(resume_window=600.0)
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -77,7 +82,7 @@ def restored(
     """A session that has just been made for a meeting that was cut off."""
     record = Record(Meeting("m", "Monday", State(state), NOW), (SOURCE,), (), (segment("stored", 9),), ())
     resume = Resume("src", None if token is None else digest(token), ("Ypsilon",), NOW)
-    session = Prompt("m", "Monday", LIMITS)
+    session = StoringSession("m", "Monday", LIMITS)
     effects = session.handle(
         MeetingRestored(Restored(record, SOURCE, resume, remaining, None, edits or Edits())), 1000.0
     )
@@ -262,7 +267,7 @@ def test_while_it_is_rebuilt_gaps_and_models_are_told_as_they_were_stored() -> N
     gap = Gap("src", Span(16000, 48000), "sound that never arrived")
     meeting = Meeting("m", "Monday", State.LIVE, NOW, models={"set": "earlier"})
     record = Record(meeting, (SOURCE,), (), (segment("stored"),), (), gaps=(gap,))
-    session = Prompt("m", "Monday", LIMITS)
+    session = StoringSession("m", "Monday", LIMITS)
     session.handle(MeetingRestored(Restored(record, SOURCE, Resume("src"), 500.0, None, Edits())), 1000.0)
     (told,) = [e for e in session.handle(ClientJoined(VIEWER), 1000.0) if isinstance(e, SendSnapshot)]
     assert told.message.models == {"set": "earlier"}
@@ -312,3 +317,62 @@ def test_the_first_frame_of_who_comes_back_may_be_ahead_of_what_is_left_and_none
     assert session.wake_at is None or session.wake_at >= 1005.0
     told = session.handle(FrameReceived(HOST, AudioFrame(14, 0, b"")), 1000.0)
     assert [drop.code for drop in told if isinstance(drop, Disconnect)] == [4400]
+
+
+# Recovery itself
+
+
+def stored(*lines: Segment, edits: Edits | None = None) -> Content:
+    """What an earlier process stored of a meeting."""
+    content, meeting = Content("Monday"), Meeting("m", "Monday", State.LIVE, NOW)
+    content.restore(Record(meeting, (SOURCE,), (Speaker("spk1"),), lines, ()), edits or Edits())
+    return content
+
+
+def test_what_is_replayed_is_neither_shown_nor_stored_before_the_end() -> None:
+    content = stored(segment("stored"))
+    recovery = Recovery(content)
+    for output in (segment("again", 2), Speaker("spk2"), PipelineStats(0.1, 0.1, 0.1, 0)):
+        assert recovery.on_output(output) == []
+    assert [line.text for line in content.transcript.segments] == ["stored"]
+    log, saved = recovery.finish(2 * SAMPLE_RATE, SAMPLE_RATE)
+    assert log == Log("rebuilt from 2.0 s of audio")
+    assert saved == SaveTranscript((segment("again", 2),), (Speaker("spk2"),), ())
+    assert [line.text for line in content.transcript.segments] == ["again"]
+
+
+def test_stored_lines_whose_audio_is_lost_are_kept_with_their_speakers() -> None:
+    content = stored(replace(segment("stored"), speaker="spk1"))
+    recovery = Recovery(content)
+    content.lose(Span(0, SAMPLE_RATE))
+    _, kept, edits, saved = recovery.finish(SAMPLE_RATE, SAMPLE_RATE)
+    assert kept == Log("1 line(s) kept whose sound is lost")
+    assert isinstance(edits, SaveEdits)
+    assert edits.line == "s1"
+    assert isinstance(saved, SaveTranscript)
+    assert [(line.text, line.speaker) for line in saved.segments] == [("stored", "spk1")]
+    assert saved.speakers == (Speaker("spk1"),)
+
+
+def test_what_was_stored_behind_the_end_of_the_audio_is_lost_audio_too() -> None:
+    recovery = Recovery(stored(segment("stored")))
+    _, kept, _, _ = recovery.finish(SAMPLE_RATE // 2, SAMPLE_RATE)
+    assert kept == Log("1 line(s) kept whose sound is lost")
+
+
+def test_edits_of_the_stored_text_are_laid_over_the_rebuilt_one() -> None:
+    content = stored(segment("stored"))
+    recovery = Recovery(content)
+    recovery.on_output(segment("again", 2))
+    content.edit(SegmentChange("s1", 1, text="mine"))
+    recovery.take_edits()
+    recovery.finish(SAMPLE_RATE, SAMPLE_RATE)
+    assert [line.text for line in content.transcript.segments] == ["mine"]
+
+
+def test_a_recovery_that_is_given_up_leaves_the_stored_text_with_every_edit() -> None:
+    mine = EditedLine(segment("mine", 10), segment("stored").words, False)
+    content = stored(segment("stored"), edits=Edits({}, {}, {"s1": mine}))
+    effects = Recovery(content).give_up()
+    assert [effect.segment.text for effect in effects if isinstance(effect, SaveSegment)] == ["mine"]
+    assert [line.text for line in content.transcript.segments] == ["mine"]

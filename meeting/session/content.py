@@ -1,0 +1,94 @@
+"""What a meeting consists of, as its clients see it: title, lines, speakers and gaps; pure.
+
+Whatever changes it says what must be saved and told because of that, in this order: nothing is told that could be
+lost again.
+"""
+
+from __future__ import annotations
+
+from meeting.core.edits import Change, Overlay, SegmentChange
+from meeting.core.messages import GapMessage, SnapshotMessage, SpeakerMessage
+from meeting.core.records import Edits, Gap, Record, State
+from meeting.core.transcript import Transcript
+from meeting.session.events import Broadcast, Effect, SaveEdits, SaveGap, SaveTranscript, SaveTurns
+from meeting.session.reactions import on_output
+from meeting.session.salvage import outside
+from pipelines.types import ModelInfo, Output, Span, TurnsRevised, seconds
+
+
+class Content:
+    """The pipeline's outputs with people's edits laid over them, and the gaps of all sources."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self._overlay = Overlay(Transcript())
+        self._gaps: dict[tuple[str, int], Gap] = {}
+        self._lost: list[Span] = []
+
+    @property
+    def transcript(self) -> Transcript:
+        """Everything said so far, as people have left it."""
+        return self._overlay.transcript
+
+    @property
+    def edits(self) -> Edits:
+        """What people have set."""
+        return self._overlay.edits
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What never arrived."""
+        return tuple(self._gaps.values())
+
+    @property
+    def lost(self) -> tuple[Span, ...]:
+        """Where audio was processed that is no longer on disk: only the stored text tells what was said."""
+        return tuple(self._lost)
+
+    def snapshot(self, state: State, samples: int, models: ModelInfo) -> SnapshotMessage:
+        """Everything that a client is shown first, but for the lines."""
+        speakers = tuple(SpeakerMessage.of(speaker) for speaker in self.transcript.speakers)
+        gaps = tuple(GapMessage.of(gap) for gap in self.gaps)
+        return SnapshotMessage((), speakers, state.value, self.title, seconds(samples), models, gaps)
+
+    def restore(self, record: Record, edits: Edits) -> None:
+        """Be as an earlier process stored it; edits that were stored later than their lines are not shown yet."""
+        self._overlay = Overlay(Transcript(record.segments, record.speakers), edits, record.speakers)
+        self._gaps = {(gap.source_id, gap.span.start): gap for gap in record.gaps}
+
+    def replace(self, rebuilt: Overlay) -> Effect:
+        """Show other lines and speakers; they are stored as a whole in the place of the earlier ones."""
+        self._overlay = rebuilt
+        return SaveTranscript(self.transcript.segments, self.transcript.speakers, self.gaps)
+
+    def on_output(self, output: Output) -> list[Effect]:
+        """Take in what the pipeline says."""
+        if isinstance(output, TurnsRevised) and self._lost:
+            return [SaveTurns(revised) for revised in outside(output, self._lost)]
+        return self._show(self._overlay(output))
+
+    def edit(self, change: Change) -> list[Effect]:
+        """Take in what a person changes; raises NotFound, Conflict or MeetingError where that cannot be."""
+        shown = self._overlay.edit(change)
+        # The edit itself comes first: where its line is not stored any more before a crash, it is laid over it later.
+        return [SaveEdits(self.edits, change.id if isinstance(change, SegmentChange) else None), *self._show(shown)]
+
+    def lay_edits(self) -> list[Effect]:
+        """Show every edit: one may have been stored just before its line could be."""
+        return self._show(self._overlay.lay())
+
+    def add_gap(self, gap: Gap) -> list[Effect]:
+        """Take in a gap, or one that has grown. A replay tells gaps again from the beginning: those change nothing."""
+        key = (gap.source_id, gap.span.start)
+        known = self._gaps.get(key)
+        if known == gap or (known is not None and known.span.end > gap.span.end):
+            return []
+        self._gaps[key] = gap
+        return [SaveGap(gap), Broadcast(GapMessage.of(gap))]
+
+    def lose(self, span: Span) -> None:
+        """Audio that was processed is no longer on disk: what is stored about it stays as it is."""
+        self._lost.append(span)
+
+    def _show(self, outputs: list[Output]) -> list[Effect]:
+        return [effect for output in outputs for effect in on_output(self.transcript, output)]

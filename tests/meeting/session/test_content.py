@@ -1,0 +1,169 @@
+"""What a meeting consists of: saved, then told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from meeting.core.edits import SegmentChange, SpeakerChange
+from meeting.core.messages import GapMessage, SegmentMessage, SpeakerMessage, SpeakerRevisionMessage, StateMessage
+from meeting.core.records import Edits, Gap, State
+from meeting.session.content import Content
+from meeting.session.events import (
+    Answer,
+    Broadcast,
+    ClientJoined,
+    EditRequested,
+    Effect,
+    FrameAppended,
+    GapFound,
+    Log,
+    OutputReceived,
+    SaveGap,
+    SaveSegment,
+    SaveTurns,
+    SendSnapshot,
+    SourceFinished,
+    StopReceived,
+    TitleChanged,
+)
+from pipelines.errors import NotFound
+from pipelines.types import SAMPLE_RATE, BlockFailed, LabelChange, Span, Speaker, Turn, TurnsRevised
+from tests.fakes.sessions import HOST, MODELS, VIEWER, live_session, only, segment
+
+
+def test_a_late_joiner_sees_everything_said_so_far() -> None:
+    session = live_session()
+    session.handle(FrameAppended("src1", 0, SAMPLE_RATE * 2), 0.0)
+    session.handle(OutputReceived(segment()), 0.0)
+    (effect,) = session.handle(ClientJoined(VIEWER), 0.0)
+    assert isinstance(effect, SendSnapshot)
+    assert [s.text for s in session.transcript.segments] == ["Hello"]
+    assert (effect.message.audio, effect.message.state) == (2.0, "live")
+
+
+def test_a_final_line_is_saved_before_it_is_told() -> None:
+    assert live_session().handle(OutputReceived(segment()), 0.0) == [
+        SaveSegment(segment()),
+        Broadcast(SegmentMessage.of(segment())),
+    ]
+
+
+def test_audio_that_never_arrived_is_kept_told_once_and_shown_to_late_joiners() -> None:
+    session, gap = live_session(), Gap("src1", Span(16_000, 40_000), "lost")
+    told = GapMessage(1.0, 2.5, "lost")
+    assert session.handle(GapFound(gap), 0.0) == [SaveGap(gap), Broadcast(told)]
+    assert session.handle(GapFound(gap), 0.0) == []
+    (effect,) = session.handle(ClientJoined(VIEWER), 0.0)
+    assert isinstance(effect, SendSnapshot)
+    assert effect.message.gaps == (told,)
+
+
+def test_a_gap_that_grows_takes_its_own_place_and_never_shrinks() -> None:
+    session, gap = live_session(), Gap("src1", Span(16_000, 40_000), "lost")
+    grown = replace(gap, span=Span(16_000, 80_000), reason="more lost")
+    session.handle(GapFound(gap), 0.0)
+    assert SaveGap(grown) in session.handle(GapFound(grown), 0.0)
+    assert session.handle(GapFound(gap), 0.0) == []
+    session.handle(GapFound(replace(gap, source_id="src2")), 0.0)
+    (effect,) = session.handle(ClientJoined(VIEWER), 0.0)
+    assert isinstance(effect, SendSnapshot)
+    assert effect.message.gaps == (GapMessage.of(grown), GapMessage.of(gap))
+
+
+def test_a_new_title_reaches_everyone_and_later_joiners() -> None:
+    session = live_session()
+    assert session.handle(TitleChanged("Tuesday"), 0.0) == [Broadcast(StateMessage("live", "Tuesday"))]
+    (effect,) = session.handle(ClientJoined(VIEWER), 0.0)
+    assert isinstance(effect, SendSnapshot)
+    assert effect.message.title == "Tuesday"
+
+
+def test_nothing_is_told_after_the_end() -> None:
+    session = live_session()
+    session.handle(StopReceived(HOST), 0.0)
+    session.handle(SourceFinished("src1", 0), 0.0)
+    assert session.handle(OutputReceived(segment()), 0.0) == []
+
+
+def test_failed_blocks_are_noted_without_what_they_read() -> None:
+    (note,) = live_session().handle(OutputReceived(BlockFailed("asr", "secret words", Span(0, SAMPLE_RATE))), 0.0)
+    assert isinstance(note, Log)
+    assert "secret" not in note.text
+
+
+def saves_and_tells(effects: list[Effect]) -> list[str]:
+    return [type(effect).__name__ for effect in effects]
+
+
+def test_a_name_is_stored_before_it_is_told_and_before_it_is_answered() -> None:
+    session = live_session()
+    session.handle(OutputReceived(Speaker("spk1")), 0.0)
+    effects = session.handle(EditRequested(5, SpeakerChange("spk1", True, "Ann")), 0.0)
+    assert saves_and_tells(effects) == ["SaveEdits", "SaveSpeaker", "Broadcast", "Answer"]
+    assert only(effects, Broadcast) == [Broadcast(SpeakerMessage("spk1", "Ann", 0, None))]
+    assert effects[-1] == Answer(5, (SpeakerMessage("spk1", "Ann", 0, None),))
+    assert session.handle(OutputReceived(Speaker("spk1")), 0.0) == []
+
+
+def test_a_labelled_line_is_told_once_and_withstands_the_pipeline() -> None:
+    session = live_session()
+    session.handle(OutputReceived(Speaker("spk1")), 0.0)
+    session.handle(OutputReceived(segment()), 0.0)
+    effects = session.handle(EditRequested(6, SegmentChange("s1", 1, True, "spk1")), 0.0)
+    assert saves_and_tells(effects) == ["SaveEdits", "SaveLabels", "Broadcast", "Answer"]
+    change = LabelChange("s1", 2, None, "spk1")
+    assert only(effects, Broadcast) == [Broadcast(SpeakerRevisionMessage.of((change,), "edit"))]
+    assert session.handle(OutputReceived(segment(9, words=("Other",))), 0.0) == []
+    assert [s.speaker for s in session.transcript.segments] == ["spk1"]
+
+
+def test_a_written_line_is_stored_and_told_as_a_segment() -> None:
+    session = live_session()
+    session.handle(OutputReceived(segment()), 0.0)
+    effects = session.handle(EditRequested(7, SegmentChange("s1", 1, text="Hallo")), 0.0)
+    assert saves_and_tells(effects) == ["SaveEdits", "SaveSegment", "Broadcast", "Answer"]
+
+
+def test_a_change_that_cannot_be_is_answered_with_why_and_nothing_else() -> None:
+    session = live_session()
+    (refused,) = session.handle(EditRequested(8, SpeakerChange("spk1", True, "Ann")), 0.0)
+    assert isinstance(refused, Answer)
+    assert isinstance(refused.outcome, NotFound)
+
+
+def test_a_change_in_a_meeting_that_is_over_is_for_others_to_make() -> None:
+    session = live_session()
+    session.handle(StopReceived(HOST), 0.0)
+    session.handle(SourceFinished("src1", 9), 0.0)
+    assert session.handle(EditRequested(9, SpeakerChange("spk1", True, "Ann")), 0.0) == [Answer(9, None)]
+
+
+def test_a_change_that_makes_no_sense_changes_and_stores_nothing() -> None:
+    content = Content("Monday")
+    with pytest.raises(NotFound):
+        content.edit(SpeakerChange("spk1", True, "Ann"))
+    assert content.edits == Edits()
+
+
+def test_what_was_stored_of_lost_audio_stays_whatever_is_said_of_it_later() -> None:
+    content, turns = Content("Monday"), (Turn(Span(0, 400), "spk1"),)
+    content.lose(Span(100, 200))
+    assert content.lost == (Span(100, 200),)
+    assert content.on_output(TurnsRevised(Span(0, 400), turns)) == [
+        SaveTurns(TurnsRevised(Span(0, 100), turns)),
+        SaveTurns(TurnsRevised(Span(200, 400), turns)),
+    ]
+
+
+def test_a_snapshot_shows_all_but_the_lines() -> None:
+    content = Content("Monday")
+    content.on_output(segment())
+    content.on_output(Speaker("spk1"))
+    content.add_gap(Gap("src1", Span(16_000, 40_000), "lost"))
+    shown = content.snapshot(State.LIVE, 16_000, MODELS)
+    assert shown.segments == ()
+    assert (shown.title, shown.state, shown.audio, shown.models) == ("Monday", "live", 1.0, MODELS)
+    assert shown.speakers == (SpeakerMessage("spk1", None, 0, None),)
+    assert shown.gaps == (GapMessage(1.0, 2.5, "lost"),)
