@@ -527,7 +527,7 @@ TEXT = (
     Mutant(
         "export-without-speakers",
         "meeting/core/export.py",
-        "return _clean(record.speaker_name(speaker)) or speaker or UNKNOWN",
+        "return _one_line(record.speaker_name(speaker)) or speaker or UNKNOWN",
         "return UNKNOWN",
         ("tests/meeting/core/test_export.py",),
     ),

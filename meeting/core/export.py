@@ -13,22 +13,19 @@ from typing import Any
 from meeting.core.records import Record, iso_time
 from meeting.core.terminal_text import printable
 from pipelines.errors import MeetingError
-from pipelines.types import SAMPLE_RATE, SENTENCE_ENDS, Segment, Span, Word, milliseconds, seconds
+from pipelines.types import SAMPLE_RATE, SENTENCE_ENDS, UNKNOWN, Segment, Span, Word, milliseconds, seconds
 
-VERSION = 1
+JSON_VERSION = 1
 """Version of the JSON export"""
 
-LINE = 42
+LINE_CHARACTERS = 42
 """Characters of a subtitle's line"""
 
-CUE = 7 * SAMPLE_RATE
+LONGEST_CUE = 7 * SAMPLE_RATE
 """Longest subtitle, in samples, where its words allow"""
 
-PARAGRAPH = 60 * SAMPLE_RATE
+LONGEST_PARAGRAPH = 60 * SAMPLE_RATE
 """Longest paragraph of a text, in samples, where its segments allow"""
-
-UNKNOWN = "?"
-"""Speaker of a line in SegLST while nobody knows who it was"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +54,13 @@ def format_named(name: str) -> Format:
     return FORMATS[name]
 
 
-def clock(ms: int, point: str) -> str:
+def timestamp(ms: int, point: str) -> str:
     """Milliseconds as `HH:MM:SS` and thousandths behind `point`; hours grow beyond two digits where they must."""
     rest, thousandths = divmod(ms, 1000)
-    return f"{hours(rest)}{point}{thousandths:03d}"
+    return f"{hms(rest)}{point}{thousandths:03d}"
 
 
-def hours(seconds: int) -> str:
+def hms(seconds: int) -> str:
     """Whole seconds as `HH:MM:SS`."""
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
@@ -92,7 +89,7 @@ def cues(record: Record, prefixed: bool) -> list[Cue]:
     for segment in record.segments:
         name = _name(record, segment.speaker)
         # A long name may push the first line beyond its width; it must not leave it without words.
-        first = max(LINE - len(name) - 2, LINE // 2) if prefixed else LINE
+        first = max(LINE_CHARACTERS - len(name) - 2, LINE_CHARACTERS // 2) if prefixed else LINE_CHARACTERS
         floor = 0
         for words, lines in _split(segment, first):
             start = max(milliseconds(words[0].span.start), floor)
@@ -106,13 +103,13 @@ def _split(segment: Segment, first: int) -> Iterator[tuple[list[Word], tuple[str
     words: list[Word] = []
     lines: list[str] = []
     for word in segment.words:
-        text = _clean(word.text)
+        text = _one_line(word.text)
         if not text:
             continue
         if words and _is_full(words, lines, word, text):
             yield words, tuple(lines)
             words, lines = [], []
-        if lines and len(lines[-1]) + 1 + len(text) <= (first if len(lines) == 1 else LINE):
+        if lines and len(lines[-1]) + 1 + len(text) <= (first if len(lines) == 1 else LINE_CHARACTERS):
             lines[-1] += f" {text}"
         else:
             lines.append(text)
@@ -122,13 +119,13 @@ def _split(segment: Segment, first: int) -> Iterator[tuple[list[Word], tuple[str
 
 
 def _is_full(words: list[Word], lines: list[str], word: Word, text: str) -> bool:
-    if word.span.end - words[0].span.start > CUE:
+    if word.span.end - words[0].span.start > LONGEST_CUE:
         return True
     # A sentence that ends in the second line is a better place to cut than the middle of the next one.
-    return len(lines) == 2 and (len(lines[1]) + 1 + len(text) > LINE or lines[1].endswith(SENTENCE_ENDS))
+    return len(lines) == 2 and (len(lines[1]) + 1 + len(text) > LINE_CHARACTERS or lines[1].endswith(SENTENCE_ENDS))
 
 
-_LIKE = str.maketrans({"<": "‹", ">": "›", "{": "(", "}": ")", "\\": "/"})
+_LOOKALIKES = str.maketrans({"<": "‹", ">": "›", "{": "(", "}": ")", "\\": "/"})
 
 
 def srt(record: Record, recording: str) -> str:
@@ -136,7 +133,7 @@ def srt(record: Record, recording: str) -> str:
     blocks = []
     for number, cue in enumerate(cues(record, prefixed=True), 1):
         text = "\n".join(cue.lines)
-        times = f"{clock(cue.start, ',')} --> {clock(cue.end, ',')}"
+        times = f"{timestamp(cue.start, ',')} --> {timestamp(cue.end, ',')}"
         blocks.append(f"{number}\n{times}\n{_escape_srt(cue.speaker)}: {_escape_srt(text)}\n")
     return "\n".join(blocks)
 
@@ -144,7 +141,7 @@ def srt(record: Record, recording: str) -> str:
 def _escape_srt(text: str) -> str:
     # Players take tags (`<font …>`), commands (`{\an8}`) and `\N` out of the text and obey them, and the format knows
     # no way to write these characters: others that look like them stand in their place.
-    return text.translate(_LIKE)
+    return text.translate(_LOOKALIKES)
 
 
 def vtt(record: Record, recording: str) -> str:
@@ -153,7 +150,7 @@ def vtt(record: Record, recording: str) -> str:
     blocks = [f"WEBVTT\n\nNOTE\n{note}\n"]
     for cue in cues(record, prefixed=False):
         text = "\n".join(_escape_vtt(line) for line in cue.lines)
-        times = f"{clock(cue.start, '.')} --> {clock(cue.end, '.')}"
+        times = f"{timestamp(cue.start, '.')} --> {timestamp(cue.end, '.')}"
         blocks.append(f"{times}\n<v {_escape_vtt(cue.speaker)}>{text}\n")
     return "\n".join(blocks)
 
@@ -178,10 +175,10 @@ def paragraphs(record: Record) -> list[Paragraph]:
     """Successive segments of one speaker put together, as long as they do not get too long."""
     made: list[Paragraph] = []
     for segment in record.segments:
-        if not (text := _clean(segment.text)):
+        if not (text := _one_line(segment.text)):
             continue
         last = made[-1] if made else None
-        if last and last.speaker == segment.speaker and segment.span.end - last.span.start <= PARAGRAPH:
+        if last and last.speaker == segment.speaker and segment.span.end - last.span.start <= LONGEST_PARAGRAPH:
             made[-1] = Paragraph(last.span | segment.span, last.speaker, f"{last.text} {text}")
         else:
             made.append(Paragraph(segment.span, segment.speaker, text))
@@ -193,7 +190,7 @@ def txt(record: Record, recording: str) -> str:
     title = _title(record)
     # In a spreadsheet a cell that begins so would be a formula.
     head = [f" {title}" if title.startswith(("=", "+", "-", "@")) else title, *_facts(record), ""]
-    lines = [f"[{hours(p.span.start // SAMPLE_RATE)}] {_name(record, p.speaker)}: {p.text}" for p in paragraphs(record)]
+    lines = [f"[{hms(p.span.start // SAMPLE_RATE)}] {_name(record, p.speaker)}: {p.text}" for p in paragraphs(record)]
     return "\n".join([*head, *lines]) + "\n"
 
 
@@ -203,7 +200,7 @@ def md(record: Record, recording: str) -> str:
     said = []
     for p in paragraphs(record):
         name = _escape_md(_name(record, p.speaker))
-        said += ["", f"**{name}** ({hours(p.span.start // SAMPLE_RATE)})", "", _escape_md(p.text)]
+        said += ["", f"**{name}** ({hms(p.span.start // SAMPLE_RATE)})", "", _escape_md(p.text)]
     return "\n".join([*head, *said]) + "\n"
 
 
@@ -219,34 +216,34 @@ def _escape_md(text: str) -> str:
 
 
 def _name(record: Record, speaker: str | None) -> str:
-    return _clean(record.speaker_name(speaker)) or speaker or UNKNOWN
+    return _one_line(record.speaker_name(speaker)) or speaker or UNKNOWN
 
 
 def _title(record: Record) -> str:
-    return _clean(record.meeting.title) or "Meeting"
+    return _one_line(record.meeting.title) or "Meeting"
 
 
 def _facts(record: Record) -> list[str]:
     """When, how long, and which models transcribed it and why."""
     meeting = record.meeting
     began = (meeting.started_at or meeting.created_at).astimezone(timezone.utc)
-    facts = [f"Date: {began:%Y-%m-%d %H:%M} UTC", f"Length: {hours(meeting.samples // SAMPLE_RATE)}"]
+    facts = [f"Date: {began:%Y-%m-%d %H:%M} UTC", f"Length: {hms(meeting.samples // SAMPLE_RATE)}"]
     models = {key: value for key, value in meeting.models.items() if value is not None}
     why = models.pop("why", None)
     said = {"Models": models, "Chosen": why}
-    facts += [_clean(f"{label}: {_plain(value)}") for label, value in said.items() if value]
-    return facts + [_clean(f"Missing: {_stretch(gap.span)}, {gap.reason}") for gap in record.gaps]
+    facts += [_one_line(f"{label}: {_spelled_out(value)}") for label, value in said.items() if value]
+    return facts + [_one_line(f"Missing: {_time_range(gap.span)}, {gap.reason}") for gap in record.gaps]
 
 
-def _stretch(span: Span) -> str:
-    return f"{hours(span.start // SAMPLE_RATE)} to {hours(-(-span.end // SAMPLE_RATE))}"
+def _time_range(span: Span) -> str:
+    return f"{hms(span.start // SAMPLE_RATE)} to {hms(-(-span.end // SAMPLE_RATE))}"
 
 
-def _plain(value: Any) -> str:
+def _spelled_out(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items() if inner is not None)
+        return ", ".join(f"{key} {_spelled_out(inner)}" for key, inner in value.items() if inner is not None)
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(_plain, value))
+        return ", ".join(map(_spelled_out, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value is None else str(value)
@@ -255,7 +252,7 @@ def _plain(value: Any) -> str:
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u2066-\u2069\u202a-\u202e]")
 
 
-def _clean(text: str) -> str:
+def _one_line(text: str) -> str:
     """One line without control characters, and without the arrow that means a time in subtitles."""
     return " ".join(_CONTROL.sub(" ", text).split()).replace("-->", "→")
 
@@ -272,7 +269,7 @@ def to_json(record: Record, recording: str) -> str:
     """Everything, for programs."""
     meeting = record.meeting
     body = {
-        "version": VERSION,
+        "version": JSON_VERSION,
         "meeting": {
             "id": meeting.id,
             "title": meeting.title,
@@ -322,19 +319,19 @@ def _confidence(value: float | None) -> float | None:
 
 def rttm(record: Record, recording: str) -> str:
     """NIST RTTM of the speaker turns; speakers by id, because a field holds no space."""
-    file = _field(recording)
+    file = _rttm_field(recording)
     lines = []
     for turn in record.turns:
         start = milliseconds(turn.span.start)
         length = milliseconds(turn.span.end) - start
         if length > 0:
             times = f"{start // 1000}.{start % 1000:03d} {length // 1000}.{length % 1000:03d}"
-            lines.append(f"SPEAKER {file} 1 {times} <NA> <NA> {_field(turn.speaker)} <NA> <NA>\n")
+            lines.append(f"SPEAKER {file} 1 {times} <NA> <NA> {_rttm_field(turn.speaker)} <NA> <NA>\n")
     return "".join(lines)
 
 
-def _field(text: str) -> str:
-    return "_".join(_clean(text).split()) or "_"
+def _rttm_field(text: str) -> str:
+    return "_".join(_one_line(text).split()) or "_"
 
 
 def seglst(record: Record, recording: str) -> str:

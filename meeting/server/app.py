@@ -21,7 +21,7 @@ from meeting.config.settings import Config
 from meeting.core.error_text import client_message
 from meeting.core.errors import ErrorCode, answer_to, error_body
 from meeting.core.messages import JsonObject
-from meeting.live.retention import keep_for
+from meeting.live.retention import delete_regularly
 from meeting.live.rooms import Rooms
 from meeting.server import metrics
 from meeting.server.api.description import PROBLEMS
@@ -115,14 +115,14 @@ async def _running(
     recovering = asyncio.create_task(rooms.unfinished.recover())
     watching = asyncio.create_task(rooms.disk.run())
     engine.load(lambda: _report(engine, on_failure))
-    sweeping = asyncio.create_task(keep_for(rooms, config.storage.retention_days))
+    deleting = asyncio.create_task(delete_regularly(rooms, config.storage.retention_days))
     shrinking = asyncio.create_task(trim_regularly())
     try:
         yield
     finally:
-        sweeping.cancel()
+        deleting.cancel()
         shrinking.cancel()
-        await asyncio.wait({sweeping, shrinking})
+        await asyncio.wait({deleting, shrinking})
         recovering.cancel()
         watching.cancel()
         await rooms.finish_all(FINISH_SECONDS)

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from meeting.core.errors import Conflict
 from meeting.core.messages import JsonObject
 from meeting.core.records import State
-from meeting.live.retention import remove_meeting
+from meeting.live.retention import delete_meeting
 from meeting.server.api.context import rooms_of
 from meeting.server.api.description import meetings_router
 
@@ -33,6 +33,6 @@ async def end(request: Request, meeting_id: str) -> Ending:
 @router.delete("/{meeting_id}", status_code=204)
 async def remove(request: Request, meeting_id: str) -> Response:
     """Delete a meeting with its text and audio; one that is live must be ended first."""
-    if not await remove_meeting(rooms_of(request), meeting_id):
+    if not await delete_meeting(rooms_of(request), meeting_id):
         raise Conflict("the meeting is live: end it before you delete it")
     return Response(status_code=204)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.core.export import FORMATS, LINE, clock, cues, export, format_named, paragraphs
+from meeting.core.export import FORMATS, LINE_CHARACTERS, cues, export, format_named, paragraphs, timestamp
 from meeting.core.records import Gap, Meeting, Record, Source, State
 from pipelines.errors import MeetingError
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, Word, milliseconds, samples
@@ -69,7 +69,7 @@ def test_milliseconds_are_the_nearest_whole_ones(count: int) -> None:
 @settings(deadline=None)
 @given(st.integers(0, 10**10))
 def test_a_clock_reads_back_as_what_it_shows(ms: int) -> None:
-    found = re.fullmatch(r"(\d{2,}):([0-5]\d):([0-5]\d),(\d{3})", clock(ms, ","))
+    found = re.fullmatch(r"(\d{2,}):([0-5]\d):([0-5]\d),(\d{3})", timestamp(ms, ","))
     assert found
     h, m, s, thousandths = map(int, found.groups())
     assert ((h * 60 + m) * 60 + s) * 1000 + thousandths == ms
@@ -87,7 +87,7 @@ def test_a_clock_reads_back_as_what_it_shows(ms: int) -> None:
     ],
 )
 def test_a_carry_goes_through_every_place(seconds: float, shown: str) -> None:
-    assert clock(milliseconds(samples(seconds)), ",") == shown
+    assert timestamp(milliseconds(samples(seconds)), ",") == shown
 
 
 # Each format, whole
@@ -219,8 +219,8 @@ def test_long_segments_are_split_at_words_into_two_lines() -> None:
     made = cues(record(spoken(text.strip())), prefixed=True)
     assert " ".join(line for cue in made for line in cue.lines) == text.strip()
     assert all(len(cue.lines) <= 2 for cue in made)
-    assert all(len(line) <= LINE for cue in made for line in cue.lines)
-    assert all(len(f"Ann: {cue.lines[0]}") <= LINE for cue in made)
+    assert all(len(line) <= LINE_CHARACTERS for cue in made for line in cue.lines)
+    assert all(len(f"Ann: {cue.lines[0]}") <= LINE_CHARACTERS for cue in made)
     assert [cue.start for cue in made[1:]] == [cue.end for cue in made[:-1]]
 
 

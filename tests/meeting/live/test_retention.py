@@ -16,7 +16,7 @@ import pytest
 
 from meeting.core.records import Meeting, State
 from meeting.core.trusted_time import TrustedTime
-from meeting.live.retention import CLOCK, keep_for, recall, remember, sweep
+from meeting.live.retention import CLOCK_FILE, delete_old_meetings, delete_regularly, load_time, save_time
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import StoreError
@@ -54,10 +54,10 @@ def keep(store: Store, id_: str, state: str, created: int, ended: int | None) ->
 
 
 def clean(store: Store, days: float, *live: str) -> list[str]:
-    """What is left after a sweep."""
+    """What is left after a delete_old_meetings."""
     rooms: object = FakeRooms(store, live)
     assert isinstance(rooms, FakeRooms)
-    asyncio.run(sweep(rooms, days, NOW))  # type: ignore[arg-type]
+    asyncio.run(delete_old_meetings(rooms, days, NOW))  # type: ignore[arg-type]
     return sorted(meeting.id for meeting in store.meetings()[0])
 
 
@@ -78,7 +78,7 @@ def test_what_is_live_stays_whatever_its_age(store: Store) -> None:
 
 def test_nothing_goes_where_all_is_kept(store: Store) -> None:
     keep(store, "old", "ended", 4000, 4000)
-    asyncio.run(keep_for(FakeRooms(store), None))  # type: ignore[arg-type]
+    asyncio.run(delete_regularly(FakeRooms(store), None))  # type: ignore[arg-type]
     assert len(store.meetings()[0]) == 1
 
 
@@ -91,7 +91,7 @@ def test_a_database_that_cannot_be_read_does_not_end_the_sweeping(
     monkeypatch.setattr(store, "older_than", broken)
 
     async def scene() -> None:
-        task = asyncio.create_task(keep_for(FakeRooms(store), 1.0))  # type: ignore[arg-type]
+        task = asyncio.create_task(delete_regularly(FakeRooms(store), 1.0))  # type: ignore[arg-type]
         while "the disk is gone" not in caplog.text:
             await asyncio.sleep(0.01)
         assert not task.done()
@@ -166,7 +166,7 @@ class Clock:
 
         async def run() -> None:
             with suppress(asyncio.CancelledError):
-                await keep_for(FakeRooms(store), days, lambda: self.day, lambda: self.ran, self.wait)  # type: ignore[arg-type]
+                await delete_regularly(FakeRooms(store), days, lambda: self.day, lambda: self.ran, self.wait)  # type: ignore[arg-type]
 
         asyncio.run(run())
         return sorted(meeting.id for meeting in store.meetings()[0])
@@ -213,16 +213,16 @@ def test_a_clock_set_back_keeps_more_and_comes_right_by_itself(store: Store) -> 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"day": 1}', '{"day": "x", "clock": "y", "agreed": 1}'])
 def test_what_was_kept_of_the_time_and_is_damaged_is_taken_from_the_meetings(store: Store, text: str) -> None:
     keep(store, "one", "ended", 1, 0)
-    (store.data_dir / CLOCK).write_text(text)
-    assert recall(store) == TrustedTime(NOW, NOW)
+    (store.data_dir / CLOCK_FILE).write_text(text)
+    assert load_time(store) == TrustedTime(NOW, NOW)
     assert Clock(NOW + timedelta(days=400)).serve(store, 5) == ["one"]
 
 
 def test_what_is_known_of_the_time_is_kept_for_the_owner_alone(store: Store) -> None:
     known = TrustedTime(NOW, NOW + timedelta(days=2), timedelta(hours=3))
-    remember(store.data_dir / CLOCK, known)
-    assert recall(store) == known
-    assert (store.data_dir / CLOCK).stat().st_mode & 0o777 == 0o600
+    save_time(store.data_dir / CLOCK_FILE, known)
+    assert load_time(store) == known
+    assert (store.data_dir / CLOCK_FILE).stat().st_mode & 0o777 == 0o600
 
 
 def test_files_of_no_known_meeting_go_once_they_are_too_old_and_no_sooner(store: Store) -> None:

@@ -18,7 +18,7 @@ from meeting.core.edits import SegmentChange, respell
 from meeting.core.errors import Conflict
 from meeting.core.messages import AudioFrame, AudioInfo, SegmentMessage, ServerMessage
 from meeting.core.records import Meeting, Source, State
-from meeting.live.retention import remove_meeting
+from meeting.live.retention import delete_meeting
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
 from meeting.session.events import EndRequested, FrameReceived, StopReceived
@@ -172,13 +172,13 @@ def test_no_more_meetings_go_live_than_allowed_even_at_once(tmp_path: Path) -> N
 def test_a_live_meeting_is_not_deleted_an_open_one_is(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
         await go_live(rooms, A)
-        assert not await remove_meeting(rooms, A)
+        assert not await delete_meeting(rooms, A)
         viewer = FakeClient()
         (await entered(rooms, B)).join(viewer)
-        assert await remove_meeting(rooms, B)
+        assert await delete_meeting(rooms, B)
         assert viewer.closed == (4404, "deleted")
         with pytest.raises(NotFound):
-            await remove_meeting(rooms, "nowhere")
+            await delete_meeting(rooms, "nowhere")
         assert rooms.store.meeting(A).state == State.LIVE
 
     among(tmp_path, body)
@@ -216,7 +216,7 @@ def test_a_source_that_comes_while_its_meeting_is_being_deleted_starts_nothing_a
 
         late_delete: Future[None] = Future()
         monkeypatch.setattr(Store, "delete_meeting", between)
-        assert await remove_meeting(rooms, A)
+        assert await delete_meeting(rooms, A)
         with pytest.raises(NotFound):
             await came[0]
         assert (rooms.get(A), rooms.live, files(rooms)) == (None, 0, [])
@@ -241,7 +241,7 @@ def test_who_had_read_of_a_meeting_before_it_was_deleted_gets_no_room_of_it(
         monkeypatch.setattr(Store, "meeting", slow)
         entering = asyncio.create_task(rooms.enter(A))
         await asyncio.to_thread(read.wait, 20)
-        assert await remove_meeting(rooms, A)
+        assert await delete_meeting(rooms, A)
         deleted.set()
         with pytest.raises(NotFound):
             await entering
@@ -268,7 +268,7 @@ def test_what_a_thread_still_writes_for_a_deleted_meeting_is_waited_for_and_remo
         room.start(room.join(client), START)
         await asyncio.to_thread(reached.wait, 20)
         room.post(EndRequested(0))  # so that it may be deleted although a source is being made ready
-        removing = asyncio.create_task(remove_meeting(rooms, A))
+        removing = asyncio.create_task(delete_meeting(rooms, A))
         await asyncio.wait_for(client.done.wait(), 20)
         await asyncio.sleep(0.05)
         assert not removing.done()
@@ -301,7 +301,7 @@ def test_no_file_outlives_its_meeting_however_a_source_and_its_deletion_meet(tmp
 
             async def remove(id_: str = id_, i: int = i) -> bool:
                 await asyncio.sleep(0.0005 * (i % 5))
-                return await remove_meeting(rooms, id_)
+                return await delete_meeting(rooms, id_)
 
             client, removed = await asyncio.gather(come(), remove())
             if removed and client is not None:
@@ -309,7 +309,7 @@ def test_no_file_outlives_its_meeting_however_a_source_and_its_deletion_meet(tmp
             elif client is not None:  # it was live first: as long as it is it cannot be deleted
                 await client.until("session")
                 await rooms.end(id_)
-                assert await remove_meeting(rooms, id_)
+                assert await delete_meeting(rooms, id_)
             assert rooms.get(id_) is None
         assert files(rooms) == []
 
@@ -323,10 +323,10 @@ def test_a_file_that_cannot_be_deleted_leaves_the_meeting_whole_and_open_to_the_
         stubborn = rooms.store.files.journal_path(A, SOURCE)
         stubborn.mkdir()
         with pytest.raises(StoreError):
-            await remove_meeting(rooms, A)
+            await delete_meeting(rooms, A)
         assert isinstance(await rooms.enter(A), Room)
         stubborn.rmdir()
-        assert await remove_meeting(rooms, A)
+        assert await delete_meeting(rooms, A)
 
     among(tmp_path, body)
 
@@ -334,8 +334,8 @@ def test_a_file_that_cannot_be_deleted_leaves_the_meeting_whole_and_open_to_the_
 def test_a_meeting_that_runs_in_another_process_is_not_deleted_from_under_it(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
         with Journal(rooms.store.files.journal_path(A, SOURCE), AudioInfo()):
-            assert not await remove_meeting(rooms, A)
-        assert await remove_meeting(rooms, A)
+            assert not await delete_meeting(rooms, A)
+        assert await delete_meeting(rooms, A)
 
     among(tmp_path, body)
 
@@ -346,9 +346,9 @@ def test_a_meeting_whose_source_is_away_is_ended_and_then_deleted_at_once(tmp_pa
         await room.frame(FrameReceived(client, AudioFrame(0, 0, tone())))
         await host.until("ack")
         room.leave(client)
-        assert not await remove_meeting(rooms, A)
+        assert not await delete_meeting(rooms, A)
         assert await rooms.end(A) in ("ending", "ended")
-        assert await remove_meeting(rooms, A)
+        assert await delete_meeting(rooms, A)
         assert files(rooms) == []
         with pytest.raises(NotFound):
             await rooms.end(A)
@@ -361,7 +361,7 @@ def test_many_deletions_at_once_do_not_keep_others_from_coming_in(tmp_path: Path
         ids = [f"m{i}" for i in range(50)]
         for id_ in ids:
             rooms.store.create_meeting(Meeting(id_, "t", State.OPEN, datetime.now(timezone.utc))).result()
-        removing = asyncio.gather(*(remove_meeting(rooms, id_) for id_ in ids))
+        removing = asyncio.gather(*(delete_meeting(rooms, id_) for id_ in ids))
         assert isinstance(await rooms.enter(A), Room)
         assert all(await removing)
         assert rooms._stale == set()
