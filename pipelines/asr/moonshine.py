@@ -32,7 +32,7 @@ from pipelines.types import SAMPLE_RATE, Samples, samples
 
 BOS, EOS = 1, 2
 SPACE = "\u2581".encode()
-"""What the vocabulary writes for the space before a word"""
+"""What the vocabulary writes for the space before a word (U+2581, as SentencePiece does)"""
 
 HEADS, HEAD_SIZE = 8, 36
 """Attention heads of each of the decoder's layers, and their width"""
@@ -46,9 +46,9 @@ TOKENS_PER_SECOND = 6.5
 ATTENTION_LAG = samples(0.06)
 """The attention's centre lies this far behind a word's first sample (median on AMI)"""
 LAST_TOKEN_PER_LETTER, LAST_TOKEN_BASE, LAST_TOKEN_MAX = 0.04, 0.08, 0.45
-"""Seconds a last word piece lasts: `BASE` + `LETTER` for each letter, at most `LONGEST`"""
+"""Seconds that the last token of a word lasts: BASE and for each letter PER_LETTER, at most MAX"""
 MIN_PAUSE = samples(0.35)
-"""Words nearer than this touch: the first ends where the second starts"""
+"""Words nearer to each other than this touch: the first ends where the second starts"""
 TARGET_RMS, MAX_GAIN = 0.1, 20.0
 """Root mean square that quieter audio is raised to, and how far at most"""
 HOP = samples(0.01)
@@ -56,13 +56,13 @@ HOP = samples(0.01)
 ONSET_SHARE, MAX_ONSET_LEAD = 0.15, samples(1.0)
 """Share of the first word's greatest loudness at which it begins, and how far before its attention at most"""
 NOISE_HOPS, NOISE_FACTOR = 10, 3.0
-"""Hops at the start of a slice, before anybody speaks, and how far above their loudness a word is"""
+"""Hops at the start of an utterance, before anybody speaks, and how many times as loud a word is"""
 TRIAL_SECONDS, TRIAL_TOKENS = 4, 20
-"""Length of the audio with which the pace is measured, and the tokens that people say in that time"""
+"""Length of the audio with which the real-time factor is measured, and the tokens that people say in that time"""
 CONTEXT_FACTOR = 1.4
-"""Seconds that it hears per second of speech, what it hears again as context included (measured on conversations)"""
+"""Seconds of audio that it gets per second of speech, since context is given again (measured on conversations)"""
 MIN_SAMPLES = samples(0.1)
-"""The encoder's receptive field: shorter audio cannot be read"""
+"""The encoder's receptive field: shorter audio cannot be recognised"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,10 @@ class MoonshineRecogniser(Recogniser):
     """Moonshine on ONNX Runtime; one utterance at a time, on the CPU."""
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
-        """`folder` holds `encoder_model.ort`, `decoder_model_merged.ort` and `tokenizer.bin`."""
+        """`folder` holds `encoder_model.ort`, `decoder_model_merged.ort` and `tokenizer.bin`.
+
+        Raises ModelMissing or ModelCorrupt.
+        """
         files = [folder / name for name in ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")]
         for file in files:
             if not file.exists():
@@ -139,7 +142,7 @@ class MoonshineRecogniser(Recogniser):
         return best_of(decode, clock=time.thread_time) / TRIAL_SECONDS * CONTEXT_FACTOR
 
     def _encode(self, audio: Samples) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What stays the same for all steps, and the empty cache."""
+        """The decoder's inputs that stay the same for all steps, and the empty cache."""
         batch = audio[None].astype(np.float32)
         mask = np.ones(batch.shape, np.int64)
         hidden = self._encoder.run(None, {"input_values": batch, "attention_mask": mask})[0]
@@ -147,12 +150,12 @@ class MoonshineRecogniser(Recogniser):
         return fixed, dict.fromkeys(self._pasts, np.zeros((1, HEADS, 0, HEAD_SIZE), np.float32))
 
     def _decode(self, audio: Samples, draft: tuple[_Token, ...] = ()) -> list[_Token]:
-        """Greedy decoding; the last piece is the end mark unless the bound was reached."""
+        """Greedy decoding; the last token is the end mark unless the bound was reached."""
         fixed, past = self._encode(audio)
         # the first pass fills the encoder's part of the cache; its branch gives no attention, so that the token
         # after the last agreed one is decoded again in the other branch
-        drafted = [piece for piece in draft if piece.id != EOS]
-        logits, filled = self._run_decoder([BOS, *(piece.id for piece in drafted)], past, fixed, cached=False)
+        drafted = [token for token in draft if token.id != EOS]
+        logits, filled = self._run_decoder([BOS, *(token.id for token in drafted)], past, fixed, cached=False)
         agreed = 0
         while agreed < len(drafted) and int(logits[agreed].argmax()) == drafted[agreed].id:
             agreed += 1
@@ -179,6 +182,7 @@ class MoonshineRecogniser(Recogniser):
         return logits[0], dict(zip(self._pasts, filled, strict=True))
 
     def _attention_centre(self, filled: dict[str, Any], length: int) -> int:
+        """The sample that the last token's attention is centred on, in audio of that many samples."""
         heads = [filled[f"past_key_values.{layer}.encoder.key"][0, head, -1] for layer, head in ALIGNMENT_HEADS]
         weights = np.sum(heads, axis=0)
         frames = len(weights)
@@ -186,13 +190,14 @@ class MoonshineRecogniser(Recogniser):
         return int(centre * length / frames)
 
     def _words(self, tokens: list[_Token], length: int) -> list[RecognisedWord]:
+        """The words that the tokens spell, with times from the start of audio of that many samples."""
         groups: list[list[_Token]] = []
-        for piece in tokens:
-            if piece.id == EOS:
+        for token in tokens:
+            if token.id == EOS:
                 break
-            if not groups or self._vocabulary[piece.id].startswith(SPACE):
+            if not groups or self._vocabulary[token.id].startswith(SPACE):
                 groups.append([])
-            groups[-1].append(piece)
+            groups[-1].append(token)
         words: list[RecognisedWord] = []
         for at, group in enumerate(groups):
             text = self._text(group)
@@ -205,21 +210,21 @@ class MoonshineRecogniser(Recogniser):
             if at + 1 < len(groups):
                 follows = max(groups[at + 1][0].centre - ATTENTION_LAG, start + 1)
                 end = follows if follows - end < MIN_PAUSE else end
-            confidence = float(np.exp(np.mean([piece.logprob for piece in group])))
+            confidence = float(np.exp(np.mean([token.logprob for token in group])))
             words.append(RecognisedWord(text, start, end, confidence))
         return words
 
     def _text(self, group: list[_Token]) -> str:
-        raw = b"".join(self._vocabulary[piece.id] for piece in group)
+        raw = b"".join(self._vocabulary[token.id] for token in group)
         return raw.replace(SPACE, b" ").decode("utf-8", errors="ignore").strip()
 
 
 def _start_at_onset(words: list[RecognisedWord], audio: Samples) -> list[RecognisedWord]:
-    """The first word begins where the sound does: nothing was decoded before it that attention could tell apart."""
+    """The first word begins where the audio becomes loud: attention tells words apart, but not from silence before."""
     if not words:
         return words
-    heard = audio[: max(words[0].end, HOP)]
-    loudness = np.sqrt(np.mean(heard[: len(heard) // HOP * HOP].reshape(-1, HOP) ** 2, axis=1))
+    beginning = audio[: max(words[0].end, HOP)]
+    loudness = np.sqrt(np.mean(beginning[: len(beginning) // HOP * HOP].reshape(-1, HOP) ** 2, axis=1))
     loud = loudness > max(ONSET_SHARE * float(loudness.max()), NOISE_FACTOR * float(loudness[:NOISE_HOPS].mean()))
     if not loud.any():
         return words
@@ -228,7 +233,7 @@ def _start_at_onset(words: list[RecognisedWord], audio: Samples) -> list[Recogni
 
 
 def raise_level(audio: Samples) -> Samples:
-    """Quiet audio raised to the level the model knows best; a distant microphone reads as well as a near one."""
+    """Quiet audio raised to the level the model knows best, so that a distant microphone does as well as a near one."""
     level = float(np.sqrt(np.mean(audio.astype(np.float64) ** 2)))
     gain = min(MAX_GAIN, TARGET_RMS / level) if level > 0 else 1.0
     raised: Samples = np.clip(audio * np.float32(gain), -1.0, 1.0)

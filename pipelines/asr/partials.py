@@ -1,4 +1,7 @@
-"""A slice that is read again and again while it grows: what was read long ago is kept, only the rest is read again."""
+"""Partial results of an utterance that grows: what was recognised long ago is kept, only the rest is recognised again.
+
+Without this a long utterance would cost more with each partial result. Final results never use what is kept here.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +11,27 @@ from pipelines.asr.recogniser import RecognisedWord, RecognitionResult, normalis
 from pipelines.types import samples
 
 MAX_REREAD = samples(5.0)
-"""Audio that is read again whole; of more, the beginning is kept as it was read"""
+"""Audio that is recognised again as a whole; of more, the beginning is kept as it was recognised"""
 REREAD = samples(2.5)
-"""Audio at the end that is always read again: what a recogniser makes of it depends on what follows"""
+"""Audio at the end that is always recognised again: what a recogniser makes of it depends on what follows"""
 WORD_LEAD = samples(0.05)
-"""Room before a word that begins where another ends"""
+"""Room before a word that begins where another ends, so that its onset is not cut off"""
 
 
 @dataclass(slots=True)
 class PartialTranscript:
-    """What is known of one growing slice; only partial results come from here."""
+    """What is known of one utterance while it grows. `start` and `extend` are called in turn."""
 
     key: tuple[int, int] = (-1, -1)
-    """Index and first sample of the slice"""
+    """Index and first sample of the utterance"""
     anchor: int = 0
-    """Sample of the slice from which it is read again"""
+    """Sample of the utterance from which on it is recognised again"""
     settled: tuple[RecognisedWord, ...] = ()
-    """Words before it"""
+    """Words before the anchor"""
     open_words: tuple[RecognisedWord, ...] = ()
-    """Words behind it as last read, with times from the start of the slice"""
+    """Words behind it as last recognised; times of both are from the start of the utterance"""
     draft: object = None
-    """What the recogniser made of the audio behind the anchor"""
+    """What the recogniser may start from behind the anchor"""
 
     @property
     def settled_text(self) -> str:
@@ -36,7 +39,7 @@ class PartialTranscript:
         return " ".join(word.text for word in self.settled)
 
     def start(self, key: tuple[int, int], length: int) -> int:
-        """Where to read from, now that the slice has so many samples."""
+        """The sample from which to recognise an utterance, now that it has `length` samples."""
         if key != self.key:
             self.key, self.anchor, self.settled, self.open_words, self.draft = key, 0, (), (), None
         elif length - self.anchor > MAX_REREAD:
@@ -44,16 +47,16 @@ class PartialTranscript:
         return self.anchor
 
     def extend(self, result: RecognitionResult) -> RecognitionResult:
-        """The whole slice, from what was read behind the anchor."""
+        """The result of the whole utterance, from that of the audio behind the anchor."""
         words = [replace(word, start=word.start + self.anchor, end=word.end + self.anchor) for word in result.words]
         if words and self.open_words and normalise_word(words[0].text) == normalise_word(self.open_words[0].text):
-            # a recogniser takes what it reads for a new sentence and writes its first word so
+            # a recogniser takes what it is given for a new sentence, and writes its first word with a capital letter
             words[0] = replace(words[0], text=self.open_words[0].text)
         self.open_words, self.draft = tuple(words), result.draft
         return replace(result, words=(*self.settled, *self.open_words), draft=None)
 
     def _move_anchor(self, latest: int) -> None:
-        """Put the anchor into the longest pause of its last part before `latest`."""
+        """Put the anchor into the longest pause of its last part before `latest`; without a pause it stays."""
         middle = (self.anchor + latest) // 2
         gaps = [
             (after.start - before.end, number)

@@ -1,4 +1,4 @@
-"""FFmpeg's part: an open container in, its sound as interleaved float32 out, whatever the codec.
+"""FFmpeg's part: an open container in, its audio as interleaved float32 out, whatever the codec.
 
 Runs in the decoder's process for what comes from a socket, so nothing heavier than PyAV is imported here.
 """
@@ -31,7 +31,7 @@ SAMPLE_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class DecodedAudio:
-    """A stretch of decoded sound: float32, little endian, the channels of each sample one after another."""
+    """Some decoded audio: float32, little endian, the channels of each sample one after another."""
 
     rate: int
     """Hertz"""
@@ -40,7 +40,7 @@ class DecodedAudio:
 
 
 def decode_audio(container: Any) -> Iterator[DecodedAudio]:
-    """All sound of an open container's first audio stream.
+    """All audio of an open container's first audio stream.
 
     Raises AudioError when there is none or none of it could be decoded, and what `failures` lists.
     """
@@ -62,9 +62,9 @@ def decode_audio(container: Any) -> Iterator[DecodedAudio]:
 
 @cache
 def limit_ffmpeg() -> bool:
-    """Let FFmpeg allocate `MOST_ALLOCATED` bytes at once at most, and start no threads: for sound they bring nothing.
+    """Let FFmpeg allocate `MAX_ALLOCATION` bytes at once at most, and start no threads: for audio they bring nothing.
 
-    Whether it could be told so: only where the libraries are those that come with PyAV.
+    True where that was possible: only where the libraries are those that come with PyAV.
     """
     import av
 
@@ -135,10 +135,10 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
 
 
 def _frames(container: Any) -> Iterator[Any]:
-    """Decoded frames of the first audio stream; a damaged packet is left out, for the others can still be heard."""
+    """Decoded frames of the first audio stream; a damaged packet is left out, for the others can still be decoded."""
     import av
 
-    damaged = heard = 0
+    damaged = decoded = 0
     stream = container.streams.audio[0]
     if stream.codec_context is not None:  # there is none where the codec is unknown, and decoding says so
         stream.codec_context.options = {"max_samples": str(MAX_FRAME_SAMPLES)}
@@ -149,12 +149,12 @@ def _frames(container: Any) -> Iterator[Any]:
             damaged += 1
             continue
         except av.error.ArgumentError as error:
-            if heard or stream.codec_context is None or stream.codec_context.layout.nb_channels:
+            if decoded or stream.codec_context is None or stream.codec_context.layout.nb_channels:
                 raise
             # FFmpeg forgets a number of channels that is beyond its own bound of 512.
             text = f"its number of channels is not possible: convert it to 1 to {MAX_CHANNELS} of them"
             raise AudioError(text) from error
-        heard += len(frames)
+        decoded += len(frames)
         yield from frames
-    if damaged and not heard:
+    if damaged and not decoded:
         raise AudioError("none of the audio in it could be decoded")

@@ -1,4 +1,4 @@
-"""The server's end of a decoder: starts `decoder_worker` for one source, exchanges bytes for sound, ends it."""
+"""The server's end of a decoder: starts `decoder_worker` for one source, exchanges bytes for audio, ends it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pipelines.errors import AudioError, StoreError
 from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE
 
 EXIT_TIMEOUT = 5.0
-"""Seconds that a decoder which has closed its pipe has to end by itself, so that it can be told why it ended"""
+"""Seconds that a decoder which has closed its pipe has to end by itself, so that its exit status says why"""
 STALL_TIMEOUT = 300.0
-"""Seconds after which a decoder that neither speaks nor listens is looked at once more, and then ended; waking from a
-sleep of the machine counts as one look"""
+"""Seconds that a decoder may neither send nor take anything; after a second time of that length it is ended, since the
+first one may have been a sleep of the machine"""
 KEPT_VARIABLES = (
     "LANG",
     "LC_ALL",
@@ -34,7 +34,7 @@ KEPT_VARIABLES = (
 
 
 class DecoderDied(AudioError):
-    """A decoder ended in the middle of its work: what it was given is no sound that anyone makes in good faith."""
+    """A decoder ended in the middle of its work: what it was sent is no audio that anyone makes in good faith."""
 
 
 class DecoderKilled(DecoderDied):
@@ -65,9 +65,9 @@ class DecoderProcess:
     def __init__(self, process: subprocess.Popen[bytes], encoding: str) -> None:
         """`process` runs `decoder_worker`, with pipes to its standard input and output."""
         self.wants_input = False
-        """Whether it waits for bytes: only then it may be given some"""
+        """Whether it waits for bytes: only then it may be sent some"""
         self.ended = False
-        """Whether it has ended: nothing more comes of it"""
+        """Whether it has ended: nothing more comes from it"""
         self._encoding = encoding
         self._format = (0, 0)
         self._process = process
@@ -78,7 +78,7 @@ class DecoderProcess:
         return self._process.pid
 
     def send(self, data: bytes) -> None:
-        """Give it the bytes that it waits for, `MOST_GIVEN` at most; none say that there are no more.
+        """Send it the bytes that it waits for, `MAX_INPUT` at most; none say that there are no more.
 
         Raises DecoderDied.
         """
@@ -94,9 +94,9 @@ class DecoderProcess:
                     rest = rest[os.write(pipe, rest) :]
 
     def receive(self) -> DecodedAudio | None:
-        """The next stretch of sound; None once all that was given is decoded, or it has come to the end.
+        """The next audio; None once all that was sent is decoded, or the decoder has ended.
 
-        Raises AudioError with the decoder's sentence, DecoderDied where it did not live to say one.
+        Raises AudioError with the decoder's error message, DecoderDied where it ended without one.
         """
         while not self.ended and not self.wants_input:
             kind, content = self._read_message()
@@ -123,7 +123,7 @@ class DecoderProcess:
             pipe.close()
 
     def _read_message(self) -> tuple[bytes, bytes]:
-        """The next thing that it tells; it may have been taken over, so that what it cannot have to tell ends it."""
+        """Kind and content of its next message. Its input may have taken it over: an impossible message ends it."""
         kind, size = wire.OUTPUT_HEADER.unpack(self._read_exactly(wire.OUTPUT_HEADER.size))
         _, channels = self._format
         fits = {

@@ -4,8 +4,8 @@ What a stranger sends is read by FFmpeg here and nowhere else: a file that ends,
 reached a process that holds no model, token or other meeting. The process may not write files or start others,
 takes memory by what it was sent, and ends as soon as nobody is left at the other end of its pipes.
 
-Bytes come on standard input, sound goes to standard output. It asks for bytes by `HUNGRY`, and only then gets some, so
-that neither side ever waits to write while the other does, and what was given is known to be decoded.
+Bytes come on standard input, audio goes to standard output. It asks for bytes by `WANTS_INPUT`, and only then gets
+some, so that neither side ever waits to write while the other does, and all earlier bytes are known to be decoded.
 """
 
 from __future__ import annotations
@@ -35,33 +35,33 @@ except ImportError:  # a system without such limits
     resource = None  # type: ignore[assignment]
 
 INPUT_HEADER = struct.Struct("<I")
-"""Before bytes that are given: how many; 0 says that there are no more"""
+"""Before input: how many bytes; 0 says that there are no more"""
 OUTPUT_HEADER = struct.Struct("<cI")
-"""Before what is told: one of the kinds below, and how many bytes follow"""
+"""Before each message: one of the kinds below, and how many bytes follow"""
 WANTS_INPUT, FORMAT, AUDIO, FAILED, DONE = b"H", b"F", b"S", b"E", b"D"
-"""All that was given is decoded; rate and channels from here on; float32; a sentence; the end has been decoded"""
+"""All input so far is decoded; rate and channels from here on; float32; an error message; the end has been decoded"""
 MAX_ERROR_BYTES = 400
-"""Bytes of such a sentence"""
+"""Bytes of such an error message"""
 FORMAT_BODY = struct.Struct("<IH")
 """What follows `FORM`: rate in hertz, channels"""
 MAX_INPUT, MAX_OUTPUT = 1 << 15, 1 << 16
-"""Bytes that are given, and that are told, at once: a pipe takes them without waiting"""
+"""Bytes of input, and of a message's content, at once: a pipe takes them without waiting"""
 
 BASE_MEMORY = 18 << 20
-"""Bytes of memory that a decoder may take beyond its own, whatever it was sent"""
+"""Bytes of memory that a decoder may take beyond what it has at the start, whatever it was sent"""
 MEMORY_PER_BYTE = 12
 """And further ones for each byte that it was sent; the index of an honest M4A takes 7 for each byte of its header"""
 THREAD_STACKS = 256 << 20
 """And further ones where FFmpeg cannot be kept from starting threads"""
 MAX_MEMORY = 160 << 20
 MAX_IDLE_CPU = 60
-"""Seconds of computing after which a decoder that neither gives sound nor asks for bytes is ended"""
+"""Seconds of computing after which a decoder that neither gives audio nor asks for bytes is ended"""
 PROBE_OPTIONS = {"probesize": "16384", "analyzeduration": "100000", "max_streams": "4"}
 """How much a demuxer may look at before it gives audio, by default seconds of it; and how many streams it may find"""
 
 
 class ResourceLimits:
-    """What the process may take, where the system can be told so; kept up to date as it gets on."""
+    """What the process may take, where the system has such limits; kept up to date as it gets on."""
 
     def __init__(self, threads: bool) -> None:
         """`threads` says whether FFmpeg may start some; they count as processes, and their stacks as memory."""
@@ -78,14 +78,14 @@ class ResourceLimits:
         self.note_progress()
 
     def add_input(self, count: int) -> None:
-        """So many more bytes were given."""
+        """So many more bytes were sent: it may take more memory."""
         self._received += count
         if self._own_memory is not None:
             room = min(BASE_MEMORY + MEMORY_PER_BYTE * self._received, MAX_MEMORY)
             _limit("RLIMIT_DATA", self._own_memory + room + self._stacks)
 
     def note_progress(self) -> None:
-        """It still gets on: it has given sound or asked for bytes."""
+        """It has given audio or asked for bytes: it may compute for `MAX_IDLE_CPU` more seconds."""
         now = time.process_time()
         if now + MAX_IDLE_CPU / 2 >= self._cpu_deadline:
             self._cpu_deadline = now + MAX_IDLE_CPU
@@ -93,7 +93,7 @@ class ResourceLimits:
 
 
 class DecoderPipes:
-    """The two ends of the decoder: for FFmpeg a file whose `read` waits for bytes, for sound the way out."""
+    """The two ends of the decoder: for FFmpeg a file whose `read` waits for bytes, for audio the way out."""
 
     def __init__(self, source: BinaryIO, sink: BinaryIO, limits: ResourceLimits) -> None:
         self._source = source
@@ -115,7 +115,7 @@ class DecoderPipes:
         return bytes(taken)
 
     def write_audio(self, audio: DecodedAudio) -> None:
-        """Tell of sound, some of it at a time."""
+        """Send audio, much of it at a time."""
         if self._format != (audio.rate, audio.channels):
             self._flush()
             self._format = (audio.rate, audio.channels)
@@ -125,7 +125,7 @@ class DecoderPipes:
             self._flush()
 
     def finish(self, failure: str | None = None) -> None:
-        """Tell the rest, and that this was all."""
+        """Send the rest, and that this was all, or why it ends."""
         self._flush()
         self._send(*((DONE, b"") if failure is None else (FAILED, failure.encode()[:MAX_ERROR_BYTES])))
 
@@ -172,8 +172,8 @@ def decode(encoding: str, pipes: DecoderPipes) -> None:
     failure = None
     try:
         with av.open(pipes, format=CONTAINERS[encoding][0], mode="r", options=PROBE_OPTIONS) as container:
-            for sound in decode_audio(container):
-                pipes.write_audio(sound)
+            for audio in decode_audio(container):
+                pipes.write_audio(audio)
     except BrokenPipeError:
         raise
     except AudioError as error:

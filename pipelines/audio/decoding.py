@@ -1,6 +1,6 @@
 """Decoding: bytes of any format in, 16 kHz mono float32 out.
 
-Everything is resampled once, here; nothing behind it knows of other rates or channels.
+Everything is resampled once, here; nothing after it knows of other rates or channels.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from pipelines.formats import CONTAINERS, HEADER_BYTES, MAX_CHANNELS, MAX_RATE, 
 from pipelines.types import SAMPLE_RATE, Samples
 
 CHUNK_SAMPLES = 10 * SAMPLE_RATE
-"""Samples that a decoder gives at a time, or a little more: a few bytes may hold hours"""
+"""Samples that a decoder gives at a time, or a little more: a few bytes may decode to hours"""
 
 
 class AudioDecoder(Protocol):
     """Turns one source's bytes into samples; holds what is not yet a whole sample or packet."""
 
     def decode(self, data: bytes) -> Iterator[Samples]:
-        """Decode more bytes; gives 16 kHz mono, shape (samples,), in pieces, as fast as they are taken.
+        """Decode more bytes; gives 16 kHz mono, shape (samples,), in chunks of bounded size, decoded as they are taken.
 
-        All of them are taken before more bytes come. Raises AudioError, also from the iterator.
+        The caller takes all of them before it sends more bytes. Raises AudioError, also from the iterator, and
+        StoreError where no decoder can be started.
         """
 
     def flush(self) -> Iterator[Samples]:
-        """The rest, once the source has sent everything. Raises AudioError when nothing was audio."""
+        """The rest, once the source has sent everything. Raises AudioError when none of it was audio."""
 
     def close(self) -> None:
         """Free threads and buffers; safe to call twice."""
@@ -118,7 +119,7 @@ class ContainerDecoder:
             self._process.close()
 
     def _chunks(self, process: DecoderProcess) -> Iterator[Samples]:
-        """What comes of the bytes so far, in pieces of `PIECE` or a little more."""
+        """What the bytes so far decode to, in chunks of `CHUNK_SAMPLES` or a little more."""
         any_audio, parts, size = False, list[Samples](), 0
         for audio in self._decode_pending(process):
             parts.append(audio)
@@ -139,7 +140,7 @@ class ContainerDecoder:
         except DecoderDied:
             raise
         except AudioError:
-            # What breaks off is cut short, not refused: all before the break has been heard.
+            # What breaks off is cut short, not refused: all before the break has been decoded.
             if not self._any_audio:
                 raise
         if isinstance(self._error, DecoderDied):

@@ -21,7 +21,7 @@ DEMUXERS = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,eac3,flac,flv,loas,matroska,webm,mov,mp4,m4a,3gp,mp3,mpeg,mpegts,"
     "mpc,mpc8,ogg,tak,tta,voc,w64,wav,wv"
 )
-"""Demuxers that may read a recording: of containers of sound and films. Those of playlists, which name other files and
+"""Demuxers that may read a recording: of containers of audio and films. Those of playlists, which name other files and
 addresses, are not among them"""
 SUPPORTED = "WAV, FLAC, MP3, M4A, Ogg, WebM and most other files of sound or films are taken, playlists are not"
 OPEN_OPTIONS = {"format_whitelist": DEMUXERS, "protocol_whitelist": "none"}
@@ -35,8 +35,8 @@ def read_recording(path: Path) -> Iterator[Samples]:
     pending, size = list[Samples](), 0
     with _open(path) as container:
         try:
-            for sound in decode_audio(container):
-                for audio in to_mono(sound.rate, sound.channels, sound.data):
+            for part in decode_audio(container):
+                for audio in to_mono(part.rate, part.channels, part.data):
                     pending.append(audio)
                     size += len(audio)
                 if size >= CHUNK:

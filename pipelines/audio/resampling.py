@@ -35,7 +35,7 @@ def to_mono(frames: np.ndarray[Any, Any]) -> Samples:
 
 
 class MonoResampler:
-    """Sound whose rate and channels may change in the middle; 16 kHz mono out, nothing lost at the change."""
+    """Audio whose rate and channels may change in the middle; 16 kHz mono out, nothing lost at the change."""
 
     def __init__(self) -> None:
         self._rate = 0

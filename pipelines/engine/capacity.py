@@ -1,4 +1,4 @@
-"""What the models' work takes on this machine, measured in a moment: meetings it carries, threads worth having."""
+"""Capacity: what the models' work takes on this machine, how many live meetings that is, and threads worth having."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipelines.timing import best_of
 SPEECH_SHARE = 0.9
 """Share of a meeting in which somebody speaks, at most"""
 PLANNED_LOAD = 0.85
-"""Share of a worker's time that may be planned with"""
+"""Share of a worker's time that may be planned with: work comes in bursts"""
 OTHER_CPU = 0.04
 """CPU seconds per second of audio for everything but the models: sockets, decoding, speaker tracking, disk"""
 MIN_SPEEDUP = 1.25
@@ -19,29 +19,32 @@ MIN_SPEEDUP = 1.25
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Seconds of computing; the best of a few tries, since others may disturb one."""
+    """Seconds of computing, each the best of a few runs, since others may disturb one."""
 
     speech: float
     """Per second of final speech"""
     window: float
-    """Per diarization window, alone"""
+    """Per diarization window, one at a time"""
     batched_window: float
-    """Per diarization window, in company"""
+    """Per diarization window, in a batch"""
     cores: int
-    """CPU cores that there are"""
+    """CPU cores that there are for it"""
     windows_on_gpu: bool = False
     """Whether windows are computed on a GPU"""
     threads: int = 1
     """CPU threads of each model"""
     speech_on_gpu: bool = False
-    """Whether speech is"""
+    """Whether speech is recognised on a GPU"""
 
     @property
     def capacity(self) -> int:
-        """Live meetings whose final text and labels it computes in time, with all that may be left out left out."""
-        speech, voices = self.speech * SPEECH_SHARE, self.batched_window  # one window a second: the longest hop
-        cpu = OTHER_CPU + (0.0 if self.speech_on_gpu else speech) + (0.0 if self.windows_on_gpu else voices)
-        each = max(speech, voices, cpu / self.cores, 1e-6)
+        """Live meetings whose final text and labels it computes in time, with all that may be left out left out.
+
+        The recogniser, the windows or the cores that both share are full first.
+        """
+        speech, windows = self.speech * SPEECH_SHARE, self.batched_window  # one window a second: the longest hop
+        cpu = OTHER_CPU + (0.0 if self.speech_on_gpu else speech) + (0.0 if self.windows_on_gpu else windows)
+        each = max(speech, windows, cpu / self.cores, 1e-6)
         return max(1, int(PLANNED_LOAD / each))
 
 
@@ -51,7 +54,10 @@ def thread_candidates(cores: int) -> list[int]:
 
 
 def choose_threads(seconds: Callable[[int], float], among: Sequence[int]) -> int:
-    """The number of threads from which on more gain too little; `seconds` measures with so many."""
+    """The number of threads beyond which more gain too little.
+
+    `seconds` measures with a number of threads; `among` are those to try, in order, the first of which is always good.
+    """
     chosen, best = among[0], seconds(among[0]) if len(among) > 1 else 0.0
     for threads in among[1:]:
         found = seconds(threads)
@@ -66,7 +72,8 @@ def calibrate(
 ) -> tuple[int, dict[int, float]]:
     """The number of threads that is worth it for some work, and the seconds with each that was tried.
 
-    `use` sets the number; the chosen one is set in the end. Where there is no choice nothing is measured.
+    `use` sets the number of threads; in the end it is called with the chosen one. Where there is no choice nothing is
+    measured.
     """
     tried: dict[int, float] = {}
 

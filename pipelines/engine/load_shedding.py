@@ -1,4 +1,4 @@
-"""How full the machine is, and what is left out when it is too full: the least important first."""
+"""Load shedding: how full the machine is, and what is left out when it is too full, the least important first."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Shedding(IntEnum):
 
     NONE = 0
     RARE_PARTIALS = 1
-    """Every second growing result"""
+    """Every second partial result"""
     NO_PARTIALS = 2
-    """All growing results"""
+    """All partial results"""
     LONG_HOP = 3
     """Every second diarization window: a hop of one second"""
 
@@ -27,23 +27,27 @@ class Shedding(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadShedderOptions:
-    """When more or less is left out; times in seconds."""
+    """When more or less is left out; times in seconds.
+
+    The gap between the two loads, and going down later than up, keep it from swinging: leaving out lowers the load.
+    """
 
     raise_above: float = 0.9
-    """Real-time factor from which more is left out"""
+    """Load above which more is left out"""
     lower_below: float = 0.7
-    """The one below which less is"""
+    """Load below which less is left out"""
     window: float = 3.0
-    """Time over which it is taken"""
+    """Time over which the load is measured"""
     raise_interval: float = 3.0
-    """Time between two steps up"""
+    """Time between two steps up: one must have had an effect before the next"""
     lower_after: float = 10.0
-    """Time before a step down; doubles, up to `longest`, with each step down that had to be taken back"""
+    """Time before a step down"""
     max_lower_after: float = 120.0
+    """What `lower_after` grows to at most: it doubles with each step down that had to be taken back"""
 
 
 class LoadShedder:
-    """Decides from the time that each worker has computed; knows no clock."""
+    """Decides from the time that each worker has computed; has no clock of its own."""
 
     def __init__(self, options: LoadShedderOptions | None = None) -> None:
         self._options = options or LoadShedderOptions()
@@ -61,15 +65,15 @@ class LoadShedder:
         """What is left out now"""
 
     def update(self, now: float, busy: Sequence[float]) -> Shedding:
-        """What is left out from time `now` on.
+        """What is left out from time `now` (seconds) on.
 
-        `spent` are the seconds that each worker has computed so far for what must be done in time.
+        `busy` are the seconds that each worker has computed so far for what must be done in time.
         """
         options = self._options
         if now - self._last_update > options.lower_after:
             self._start_over()  # nobody spoke: what was before was another meeting's
         self._last_update, history = now, self._history
-        if history and now - history[-1][0] < options.window / 6:
+        if history and now - history[-1][0] < options.window / 6:  # called with each window and partial of all meetings
             return self.shedding
         history.append((now, tuple(busy)))
         while len(history) > 2 and history[1][0] <= now - options.window:
@@ -78,13 +82,14 @@ class LoadShedder:
         if now - then < options.window / 2:
             return self.shedding
         self.load = max(after - was for after, was in zip(busy, before, strict=True)) / (now - then)
-        quiet = now - self._changed_at
-        if self.load > options.raise_above and self.shedding < Shedding.LONG_HOP and quiet >= options.raise_interval:
+        unchanged = now - self._changed_at
+        too_full = self.load > options.raise_above and self.shedding < Shedding.LONG_HOP
+        if too_full and unchanged >= options.raise_interval:
             taken_back = now - self._lowered_at < 2 * self._lower_after
             self._lower_after = min(2 * self._lower_after, options.max_lower_after) if taken_back else self._lower_after
             self._lowered_at = float("-inf")
             self._step(now, 1)
-        elif self.load < options.lower_below and self.shedding > Shedding.NONE and quiet >= self._lower_after:
+        elif self.load < options.lower_below and self.shedding > Shedding.NONE and unchanged >= self._lower_after:
             self._step(now, -1)
             self._lowered_at = now
         return self.shedding

@@ -1,4 +1,4 @@
-"""From settings to a loaded engine: one copy of each chosen model, warmed up."""
+"""From options to a loaded engine: one copy of each selected model on a device, warmed up and measured."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from typing import Any
+
+import numpy as np
 
 from pipelines.asr.recogniser import Recogniser
 from pipelines.audio.vad import VadModel
@@ -16,15 +18,14 @@ from pipelines.engine.engine import Engine, Engines
 from pipelines.engine.job_queue import JobQueue, call_each
 from pipelines.engine.pool import EnginePool
 from pipelines.errors import BlockError, ModelError, SettingsError
-from pipelines.models.factory import load_embedding, load_segmentation, load_whisper
+from pipelines.models.factory import load_embedding, load_recogniser, load_segmentation
 from pipelines.models.gpu_memory import DIARIZATION_GB, GB
 from pipelines.models.lean_imports import import_diarization
-from pipelines.models.pinned_files import SPEECH, require
 from pipelines.models.probe import probe_and_select
 from pipelines.models.selection import ModelSelection
 from pipelines.options import EngineOptions
 from pipelines.timing import available_cores
-from pipelines.types import SAMPLE_RATE, Utterance, Window
+from pipelines.types import SAMPLE_RATE, WINDOW, Span, Utterance, Window
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,10 @@ log = logging.getLogger(__name__)
 def load_engine(
     options: EngineOptions, on_progress: Callable[[str], None] = log.info, language: str | None = None
 ) -> Engine:
-    """Decide on the models, load one copy of each and warm them up; slow.
+    """Select the models, load one copy of each and warm them up; slow. The engine is started.
 
-    `on_progress` is told in a sentence what is being done. Raises ModelError, and SettingsError where the models
-    chosen do not read `language`, in which recordings will be read unless their sources ask for another.
+    `on_progress` gets a sentence for each thing that is being done. Raises ModelError, and SettingsError where the
+    selected recogniser does not know `language`, which is that of all sources that ask for no other.
     """
     selection = _select(options, on_progress, language)
     engine = _load_one(selection.on_device(selection.devices[0]), options, on_progress)
@@ -46,7 +47,7 @@ def load_engine(
 def load_engines(
     options: EngineOptions, on_progress: Callable[[str], None] = log.info, language: str | None = None
 ) -> Engines:
-    """The same with a copy of each model on every GPU that the settings allow: an engine for each, if several."""
+    """The same with a copy of each model on every GPU that the options allow: an engine for each, if several."""
     selection = _select(options, on_progress, language)
     engines: list[Engine] = []
     try:
@@ -127,15 +128,11 @@ def _load_recogniser(
     selection: ModelSelection, options: EngineOptions, threads: int, on_progress: Callable[[str], None]
 ) -> Recogniser:
     on_progress(f"loading {selection.speech.name}")
-    if selection.speech.kind == "moonshine":
-        from pipelines.asr.moonshine import MoonshineRecogniser
-
-        return MoonshineRecogniser(next(require(file) for file in SPEECH).parent, threads)
-    return load_whisper(selection.speech, threads, options.hub_token)
+    return load_recogniser(selection.speech, threads, options.hub_token)
 
 
 def load_speaker_finder(selection: ModelSelection, options: EngineOptions, threads: int) -> LocalSpeakerFinder:
-    """What finds local voices in windows, with so many CPU threads; raises ModelError."""
+    """What finds local speakers in windows, with so many CPU threads; raises ModelError."""
     import torch
 
     torch.set_num_threads(threads)
@@ -155,7 +152,7 @@ def load_speaker_finder(selection: ModelSelection, options: EngineOptions, threa
 
 
 def limit_torch_memory(device: str, cuda: Any = None) -> None:
-    """Keep torch to its part of a GPU's budget; what it needs beyond is refused, and fails one window.
+    """Keep torch to its part of a GPU's memory; what it needs beyond is refused, and fails one batch of windows.
 
     `cuda` is torch.cuda, or what stands in for it.
     """
@@ -176,11 +173,7 @@ def _computing_failed(selection: ModelSelection, error: Exception) -> str:
 
 
 def _warm_up(engine: Engine) -> None:
-    """The first run of each model is slow; nobody should wait for it in a meeting."""
-    import numpy as np
-
-    from pipelines.types import WINDOW, Span
-
+    """Run each model once: the first run is slow, and nobody should wait for it in a meeting."""
     noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
     engine.recognise(Utterance(0, Span(0, SAMPLE_RATE), noise, True), "warm-up").result()
     engine.find_speakers(Window(0, 0, np.zeros(WINDOW, np.float32))).result()

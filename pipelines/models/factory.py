@@ -1,4 +1,4 @@
-"""Loads each of the chosen models: recogniser, segmentation and embedding, from verified weights onto its device."""
+"""Loads each of the selected models: recogniser, segmentation and embedding, from verified weights onto its device."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.models.hub import fetch, fetch_whisper
-from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, require
+from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, SPEECH, require
 from pipelines.models.selection import ModelRef, is_pinned
 
 if TYPE_CHECKING:
+    from pipelines.asr.recogniser import Recogniser
     from pipelines.asr.whisper import WhisperRecogniser
 
 log = logging.getLogger(__name__)
@@ -25,26 +26,39 @@ MIN_SLOWDOWN = 2.0
 def largest_that_keeps_pace(
     candidates: Sequence[str], measure: Callable[[str], float], max_rtf: float = MAX_RTF
 ) -> str:
-    """The largest model that keeps pace; `measure` gives a model's seconds of computing per second of speech.
+    """The largest model whose real-time factor is `max_rtf` at most, as `measure` finds it for a name.
 
-    Candidates are in order of size; the smallest is taken when none keeps pace.
+    Candidates are in order of size; the smallest is taken when none keeps pace. The first one that does not ends the
+    search, as does one so slow that the next cannot.
     """
     best = candidates[0]
     for name in candidates:
-        factor = measure(name)
-        if factor > max_rtf:
+        rtf = measure(name)
+        if rtf > max_rtf:
             break
         best = name
-        if factor * MIN_SLOWDOWN > max_rtf:
+        if rtf * MIN_SLOWDOWN > max_rtf:
             break
     return best
+
+
+def load_recogniser(ref: ModelRef, threads: int = 1, token: str | None = None) -> Recogniser:
+    """The recogniser of a reference, with so many CPU threads; its `info.name` says which was taken.
+
+    `token` is for gated models of a hub. Raises ModelMissing, ModelCorrupt or ModelError.
+    """
+    if ref.kind == "moonshine":
+        from pipelines.asr.moonshine import MoonshineRecogniser
+
+        return MoonshineRecogniser(next(require(file) for file in SPEECH).parent, threads)
+    return load_whisper(ref, threads, token)
 
 
 def load_whisper(ref: ModelRef, threads: int = 1, token: str | None = None) -> WhisperRecogniser:
     """The recogniser of a "faster-whisper" reference, measuring first where the choice was left to the machine's speed.
 
-    Its `name` is the model that was taken: give it to `Choice.with_speech`. Raises ModelMissing, ModelCorrupt or
-    ModelError.
+    Its `name` is the model that was taken: give it to `ModelSelection.with_recogniser`. Raises ModelMissing,
+    ModelCorrupt or ModelError.
     """
     from pipelines.asr.whisper import load_folder
 
@@ -59,9 +73,9 @@ def load_whisper(ref: ModelRef, threads: int = 1, token: str | None = None) -> W
 
     def measure(name: str) -> float:
         loaded[name] = load(name)
-        factor = loaded[name].measure_rtf()
-        log.info("Whisper %s needs %.2f s per second of speech here", name, factor)
-        return factor
+        rtf = loaded[name].measure_rtf()
+        log.info("Whisper %s needs %.2f s per second of speech here", name, rtf)
+        return rtf
 
     if len(ref.candidates) < 2:
         return load(ref.name)

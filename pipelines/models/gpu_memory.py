@@ -1,9 +1,9 @@
-"""What a Whisper needs of a GPU's memory, from its shape; which of several fits, and how many slices it reads at once.
+"""What a Whisper needs of a GPU's memory, from its shape; which of several fits, and in batches of how many utterances.
 
 Sizes and shapes: the model card of openai-whisper and table 1 of Radford et al., "Robust Speech Recognition via
 Large-Scale Weak Supervision" (2022). Working memory is computed: what is largest at any moment, as if nothing of it
-were given back before. An H200 gave large-v3-turbo 2.8 GB for 4 slices (computed: 2.8), 3.4 for 8 (4.0), 4.4 for 16
-(6.3).
+were given back before. On an H200 large-v3-turbo took 2.8 GB for 4 utterances (computed: 2.8), 3.4 for 8 (4.0), 4.4
+for 16 (6.3).
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 GB = 1_000_000_000
 DIARIZATION_GB = 2.0
-"""GB of a budget for segmentation and embedding: 24 spectrograms (8 windows, 3 voices) of 80 x 500 go through a network
-of 32 channels in float32, 0.12 GB for each map of features, of which a few are held at a time; 1.2 GB were measured"""
+"""GB of a GPU's memory for segmentation and embedding: 24 spectrograms (8 windows, 3 speakers) of 80 x 500 go through a
+network of 32 channels in float32, 0.12 GB for each map of features, of which a few are held at a time; 1.2 GB were
+measured"""
 CUDA_CONTEXT_GB = 0.5
-"""GB of a budget that no model can have: what CUDA and its libraries need to be there"""
+"""GB that no model can have: what CUDA and its libraries need to be there"""
 ENCODER_POSITIONS = 1500
 """Positions of the encoder in 30 s"""
 DECODER_POSITIONS = 448
@@ -24,11 +25,11 @@ DECODER_POSITIONS = 448
 HEAD_WIDTH = 64
 """Width of one attention head"""
 BEAM_SIZE = 5
-"""Hypotheses for each slice"""
+"""Hypotheses for each utterance"""
 FLOAT16_BYTES, INT8_BYTES = 2, 1
 """Bytes of a number"""
 BATCH_SIZES = (16, 8, 4)
-"""Slices at once worth having, best first"""
+"""Utterances at once worth having, best first"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,10 @@ class WhisperShape:
     """Dimensions of a Whisper."""
 
     million_parameters: int
-    """Parameters"""
     width: int
+    """Of the hidden state"""
     encoder_layers: int
     decoder_layers: int
-    """Layers"""
 
 
 SHAPES = {
@@ -62,26 +62,24 @@ class WhisperFit:
     compute_type: str
     """"float16" or "int8_float16": weights of two bytes or of one"""
     max_batch: int
-    """Slices read together"""
+    """Utterances recognised together"""
 
 
 def shape_of(name: str) -> WhisperShape | None:
     """The shape of a model by its short name; None for one that is not known."""
-    plain = name.removesuffix(".en")
-    return SHAPES.get(ALIASES.get(plain, plain))
+    multilingual = name.removesuffix(".en")
+    return SHAPES.get(ALIASES.get(multilingual, multilingual))
 
 
 def required_gb(shape: WhisperShape, compute_type: str, batch: int) -> float:
-    """GB for the weights and for reading so many slices at once."""
+    """GB for the weights and for recognising so many utterances at once."""
     weights = shape.million_parameters * 1e6 * (INT8_BYTES if compute_type == "int8_float16" else FLOAT16_BYTES)
-    layer = (
-        ENCODER_POSITIONS * shape.width * 10 + 2 * ENCODER_POSITIONS**2 * shape.width // HEAD_WIDTH
-    )  # projections and scores of attention
-    heard = (
-        shape.decoder_layers * 2 * ENCODER_POSITIONS * shape.width
-    )  # keys and values of what was heard, shared by hypotheses
-    written = shape.decoder_layers * 2 * DECODER_POSITIONS * shape.width * BEAM_SIZE
-    return (weights + batch * (layer + heard + written) * FLOAT16_BYTES) / GB
+    # projections and scores of attention in one layer of the encoder
+    layer = ENCODER_POSITIONS * shape.width * 10 + 2 * ENCODER_POSITIONS**2 * shape.width // HEAD_WIDTH
+    # the decoder's keys and values: of the audio, shared by all hypotheses, and of the text of each
+    audio = shape.decoder_layers * 2 * ENCODER_POSITIONS * shape.width
+    text = shape.decoder_layers * 2 * DECODER_POSITIONS * shape.width * BEAM_SIZE
+    return (weights + batch * (layer + audio + text) * FLOAT16_BYTES) / GB
 
 
 def whisper_budget(budget: float) -> float:
@@ -94,9 +92,9 @@ def first_that_fits(names: Sequence[str], gigabytes: float) -> WhisperFit | None
     for name in names:
         shape = shape_of(name)
         for compute_type in ("float16", "int8_float16"):
-            for at_once in BATCH_SIZES:
-                if shape is not None and required_gb(shape, compute_type, at_once) <= gigabytes:
-                    return WhisperFit(name, compute_type, at_once)
+            for batch in BATCH_SIZES:
+                if shape is not None and required_gb(shape, compute_type, batch) <= gigabytes:
+                    return WhisperFit(name, compute_type, batch)
     return None
 
 

@@ -37,9 +37,9 @@ def import_diarization() -> None:
 
     Where it is not, as with other releases of them, nothing is raised: whoever needs them imports them plainly.
     """
-    for module, needless in UNNEEDED:
+    for module, unneeded in UNNEEDED:
         try:
-            with hide_packages(*needless):
+            with hide_packages(*unneeded):
                 import_module(module)
         except (ImportError, AttributeError, NameError, TypeError) as error:
             log.info("%s is imported with all that it names: %s", module, type(error).__name__)

@@ -1,11 +1,11 @@
-"""Which models serve: a pure choice between the sets, model by model, from what a probe has found."""
+"""Which models serve: a pure selection between the sets, model by model, from what a probe has found."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.errors import ModelError, ModelMissing, SettingsError
@@ -22,13 +22,13 @@ WHISPERS = (*CPU_WHISPERS, "medium", GPU_WHISPER)
 
 CACHED = "cached"
 """The weights are on this machine: in a hub's cache or at the path given"""
-ON_HUB = "hub"
+ON_HUB = "on hub"
 """A hub answered that we may have the weights"""
 GATED = "gated"
 """A hub answered that we may not have the weights with the token we have, or without one"""
-NOT_FOUND = "absent"
+NOT_FOUND = "not found"
 """A hub answered that it has no such model, or there is nothing at the path given"""
-UNREACHABLE = "silent"
+UNREACHABLE = "unreachable"
 """Not on this machine, and no hub answered in time"""
 
 
@@ -39,7 +39,7 @@ class Availability:
     cuda: int
     """CUDA devices"""
     weights: Mapping[str, str]
-    """Name or path from the settings to CACHED, HUB, GATED, ABSENT or SILENT"""
+    """Name or path from the settings to CACHED, ON_HUB, GATED, NOT_FOUND or UNREACHABLE"""
 
     def has(self, name: str) -> bool:
         """Whether the weights are here or can be fetched."""
@@ -65,7 +65,7 @@ class ModelRef:
     candidates: tuple[str, ...] = ()
     """Whisper models to choose from by measuring when `name` is "auto", in order of size"""
     max_batch: int | None = None
-    """Slices that a Whisper reads together at most; None where its device decides"""
+    """Utterances that a Whisper recognises together at most; None where its device decides"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,11 @@ class ModelSelection:
     """One sentence for the log, the page and exports"""
     languages: tuple[str, ...] | None
     """Languages that are recognised; None means many"""
-    hub_token: str | None = field(default=None, repr=False, compare=False)
     devices: tuple[str, ...] = ("cpu",)
     """Where a copy of each model goes; the first is that of the references"""
 
     def on_device(self, device: str) -> ModelSelection:
-        """The same choice for another GPU."""
+        """The same selection on another GPU; what is on the CPU stays there."""
         speech, segmentation, embedding = (
             ref if ref.device == "cpu" else replace(ref, device=device)
             for ref in (self.speech, self.segmentation, self.embedding)
@@ -97,7 +96,7 @@ class ModelSelection:
         return self.speech.device
 
     def with_recogniser(self, name: str) -> ModelSelection:
-        """The same choice once measuring has picked the recogniser."""
+        """The same selection once measuring has picked the recogniser of that name."""
         if name == self.speech.name:
             return self
         tried = ", ".join(self.speech.candidates)
@@ -121,35 +120,35 @@ class ModelSelection:
         }
 
 
-def select_models(settings: EngineOptions, available: Availability) -> ModelSelection:
+def select_models(options: EngineOptions, available: Availability) -> ModelSelection:
     """Decide model by model; pure.
 
     Raises SettingsError for an impossible setting, ModelError when the device or a demanded model cannot be had.
     """
-    if settings.set not in MODEL_SETS:
-        raise SettingsError(f"models.set must be one of {', '.join(MODEL_SETS)}, not {settings.set!r}")
-    devices = _devices(settings, available)
-    choice = _models(settings, available, devices[0])
-    # where the recogniser has no GPU, one copy of it has all of the processor
-    return replace(choice, devices=devices if choice.speech.device != "cpu" else devices[:1])
+    if options.set not in MODEL_SETS:
+        raise SettingsError(f"models.set must be one of {', '.join(MODEL_SETS)}, not {options.set!r}")
+    devices = _devices(options, available)
+    selection = _models(options, available, devices[0])
+    # where the recogniser has no GPU, one copy of it gets all of the CPU
+    return replace(selection, devices=devices if selection.speech.device != "cpu" else devices[:1])
 
 
-def _models(settings: EngineOptions, available: Availability, device: str) -> ModelSelection:
-    if settings.set == "embedded":
+def _models(options: EngineOptions, available: Availability, device: str) -> ModelSelection:
+    if options.set == "embedded":
         return _selection(
-            settings,
-            _embedded_recogniser(settings),
-            _embedded_segmentation(settings, device),
-            _embedded_embedding(settings, device),
+            options,
+            _embedded_recogniser(options),
+            _embedded_segmentation(options, device),
+            _embedded_embedding(options, device),
         )
-    for name in (settings.whisper, settings.segmentation, settings.embedding):
+    for name in (options.whisper, options.segmentation, options.embedding):
         if is_path(name) and not available.has(name):
             raise ModelMissing(f"the settings name the model {name}, but there is nothing at that path")
     return _selection(
-        settings,
-        _speech(settings, available, device),
-        _segmentation(settings, available, device),
-        _embedding(settings, available, device),
+        options,
+        _speech(options, available, device),
+        _segmentation(options, available, device),
+        _embedding(options, available, device),
         available,
     )
 
@@ -169,20 +168,20 @@ def is_pinned(ref: ModelRef, pinned: PinnedFile) -> bool:
     return ref.path is not None and ref.path.name == pinned.file
 
 
-def _devices(settings: EngineOptions, available: Availability) -> tuple[str, ...]:
-    wanted, cards = settings.device, int(available.cuda)
+def _devices(options: EngineOptions, available: Availability) -> tuple[str, ...]:
+    wanted, gpus = options.device, int(available.cuda)
     if not re.fullmatch(DEVICE, wanted):
         raise SettingsError(f"models.device must be one of {', '.join(DEVICES)}, not {wanted!r}")
-    if wanted == "cpu" or (wanted == "auto" and not cards):
+    if wanted == "cpu" or (wanted == "auto" and not gpus):
         return ("cpu",)
-    if not cards:
+    if not gpus:
         raise ModelError(
             f"models.device is {wanted}, but no CUDA device was found: check the driver, or set it to auto"
         )
     if wanted in ("auto", "cuda"):
-        return tuple(f"cuda:{card}" for card in range(cards)) if cards > 1 else ("cuda",)
-    if int(wanted.partition(":")[2]) >= cards:
-        raise ModelError(f"models.device is {wanted}, but the last of the {cards} CUDA devices is cuda:{cards - 1}")
+        return tuple(f"cuda:{gpu}" for gpu in range(gpus)) if gpus > 1 else ("cuda",)
+    if int(wanted.partition(":")[2]) >= gpus:
+        raise ModelError(f"models.device is {wanted}, but the last of the {gpus} CUDA devices is cuda:{gpus - 1}")
     return (wanted,)
 
 
@@ -190,78 +189,78 @@ def _is_gpu(device: str) -> bool:
     return device.startswith("cuda")
 
 
-def _embedded_recogniser(settings: EngineOptions) -> ModelRef:
+def _embedded_recogniser(options: EngineOptions) -> ModelRef:
     path = locate(SPEECH[0])
     return ModelRef("speech", "moonshine", "moonshine-tiny-en", path.parent if path else None, "cpu", "float32")
 
 
-def _embedded_segmentation(settings: EngineOptions, device: str) -> ModelRef:
-    path = locate(SEGMENTATION, settings.cache_dir)
+def _embedded_segmentation(options: EngineOptions, device: str) -> ModelRef:
+    path = locate(SEGMENTATION, options.cache_dir)
     return ModelRef("segmentation", "pyannote-segmentation", "pyannote-segmentation", path, device, "float32")
 
 
-def _embedded_embedding(settings: EngineOptions, device: str) -> ModelRef:
-    return ModelRef("embedding", "ge2e", "ge2e", locate(EMBEDDING, settings.cache_dir), device, "float32")
+def _embedded_embedding(options: EngineOptions, device: str) -> ModelRef:
+    return ModelRef("embedding", "ge2e", "ge2e", locate(EMBEDDING, options.cache_dir), device, "float32")
 
 
-def _speech(settings: EngineOptions, available: Availability, device: str) -> ModelRef:
+def _speech(options: EngineOptions, available: Availability, device: str) -> ModelRef:
     compute = "float16" if _is_gpu(device) else "int8"
-    if settings.whisper != "auto":
-        found = [settings.whisper] if available.has(settings.whisper) else []
+    if options.whisper != "auto":
+        found = [options.whisper] if available.has(options.whisper) else []
     elif _is_gpu(device):
         found = [name for name in (GPU_WHISPER, *reversed(WHISPERS)) if available.has(name)]
     else:
         found = [name for name in CPU_WHISPERS if available.has(name)]
-    if not found and settings.set == "auto":
-        return _embedded_recogniser(settings)
+    if not found and options.set == "auto":
+        return _embedded_recogniser(options)
     if not found:
-        wanted = f"Whisper {settings.whisper}" if settings.whisper != "auto" else "any Whisper model"
-        raise ModelMissing(_unavailable(wanted, _speech_state(settings, available, device)))
-    at_once = None
+        wanted = f"Whisper {options.whisper}" if options.whisper != "auto" else "any Whisper model"
+        raise ModelMissing(_unavailable(wanted, _speech_state(options, available, device)))
+    max_batch = None
     if _is_gpu(device):
-        fit = _fit_to_memory(settings, found)
+        fit = _fit_to_memory(options, found)
         found = [fit.name] if fit else found[:1]
-        compute, at_once = (fit.compute_type, fit.max_batch) if fit else (compute, None)
+        compute, max_batch = (fit.compute_type, fit.max_batch) if fit else (compute, None)
     name = found[0] if len(found) == 1 else "auto"
     path = Path(name).expanduser() if is_path(name) else None
     local = all(available.weights.get(each) == CACHED for each in found)
     candidates = tuple(found) if path is None else ()
-    return ModelRef("speech", "faster-whisper", name, path, device, compute, local, candidates, at_once)
+    return ModelRef("speech", "faster-whisper", name, path, device, compute, local, candidates, max_batch)
 
 
-def _fit_to_memory(settings: EngineOptions, found: list[str]) -> WhisperFit | None:
-    """How the first of them that fits the budget is to be loaded; None where that is nobody's business."""
+def _fit_to_memory(options: EngineOptions, found: list[str]) -> WhisperFit | None:
+    """How the first of them that fits the memory is to be loaded; None where none is set, or no size is known."""
     known = [name for name in found if shape_of(name)]
-    if settings.gpu_memory is None or not known:
+    if options.gpu_memory is None or not known:
         return None
-    left = whisper_budget(settings.gpu_memory)
+    left = whisper_budget(options.gpu_memory)
     fit = first_that_fits(known, left)
     if fit is None:
         smallest = min(known, key=lambda name: min_gb(name) or 0.0)
         raise ModelError(
-            f"models.gpu_memory is {settings.gpu_memory:g} GB, of which {left:g} are left for Whisper, but {smallest} "
+            f"models.gpu_memory is {options.gpu_memory:g} GB, of which {left:g} are left for Whisper, but {smallest} "
             f"needs {min_gb(smallest) or 0.0:.1f}: raise it, name a smaller model in models.whisper, or set it to null"
         )
     return fit
 
 
-def _segmentation(settings: EngineOptions, available: Availability, device: str) -> ModelRef:
-    name = settings.segmentation
+def _segmentation(options: EngineOptions, available: Availability, device: str) -> ModelRef:
+    name = options.segmentation
     if available.has(name):
         return _hub_ref("segmentation", "pyannote-segmentation", name, available, device)
     state = available.weights.get(name, UNREACHABLE)
-    if settings.set == "whisper" and state != GATED:
+    if options.set == "whisper" and state != GATED:
         raise ModelMissing(_unavailable(name, state))
-    return _embedded_segmentation(settings, device)
+    return _embedded_segmentation(options, device)
 
 
-def _embedding(settings: EngineOptions, available: Availability, device: str) -> ModelRef:
-    name = settings.embedding
+def _embedding(options: EngineOptions, available: Availability, device: str) -> ModelRef:
+    name = options.embedding
     if available.has(name):
         return _hub_ref("embedding", "pyannote-embedding", name, available, device)
-    if settings.set == "whisper":
+    if options.set == "whisper":
         raise ModelMissing(_unavailable(name, available.weights.get(name, UNREACHABLE)))
-    return _embedded_embedding(settings, device)
+    return _embedded_embedding(options, device)
 
 
 def _hub_ref(role: str, kind: str, name: str, available: Availability, device: str) -> ModelRef:
@@ -269,9 +268,9 @@ def _hub_ref(role: str, kind: str, name: str, available: Availability, device: s
     return ModelRef(role, kind, name, path, device, "float32", available.weights.get(name) == CACHED)
 
 
-def _speech_state(settings: EngineOptions, available: Availability, device: str) -> str:
+def _speech_state(options: EngineOptions, available: Availability, device: str) -> str:
     wanted = GPU_WHISPER if _is_gpu(device) else CPU_WHISPERS[0]
-    return available.weights.get(wanted if settings.whisper == "auto" else settings.whisper, UNREACHABLE)
+    return available.weights.get(wanted if options.whisper == "auto" else options.whisper, UNREACHABLE)
 
 
 def _unavailable(wanted: str, state: str) -> str:
@@ -291,19 +290,19 @@ _CURES = {
 
 
 def _selection(
-    settings: EngineOptions,
+    options: EngineOptions,
     speech: ModelRef,
     segmentation: ModelRef,
     embedding: ModelRef,
     available: Availability | None = None,
 ) -> ModelSelection:
-    why = _why(settings, speech, segmentation, embedding, available)
+    why = _why(options, speech, segmentation, embedding, available)
     languages = ("en",) if speech.kind == "moonshine" or speech.name.endswith(".en") else None
-    return ModelSelection(speech, segmentation, embedding, why, languages, settings.hub_token)
+    return ModelSelection(speech, segmentation, embedding, why, languages)
 
 
 def _why(
-    settings: EngineOptions,
+    options: EngineOptions,
     speech: ModelRef,
     segmentation: ModelRef,
     embedding: ModelRef,
@@ -312,16 +311,16 @@ def _why(
     if available is None:
         return "The embedded models serve because models.set is embedded; they read English only."
     if speech.kind == "moonshine":
-        reason = _REASONS[_speech_state(settings, available, "cuda" if available.cuda else "cpu")]
+        reason = _REASONS[_speech_state(options, available, "cuda" if available.cuda else "cpu")]
         lead = f"The embedded recogniser serves, which reads English only, because Whisper {reason}"
     elif speech.name == "auto":
         lead = _measured_note(speech)
     else:
         origin = "from this machine" if speech.local_only else "from the model hub"
-        lead = f"Whisper {_short_name(speech.name)} serves, {origin}{_memory_note(settings, speech)}"
+        lead = f"Whisper {_short_name(speech.name)} serves, {origin}{_memory_note(options, speech)}"
     plain = [
         f"the embedded {ref.role}, because {_short_name(name)} {_REASONS[available.weights.get(name, UNREACHABLE)]}"
-        for ref, name in ((segmentation, settings.segmentation), (embedding, settings.embedding))
+        for ref, name in ((segmentation, options.segmentation), (embedding, options.embedding))
         if ref.kind == "ge2e" or is_pinned(ref, SEGMENTATION)
     ]
     if len(plain) == 2 and speech.kind == "moonshine":
@@ -329,14 +328,14 @@ def _why(
     return "; ".join([lead, *plain]) + "."
 
 
-def _memory_note(settings: EngineOptions, speech: ModelRef) -> str:
-    """What a budget has made of it."""
-    if not _is_gpu(speech.device) or settings.gpu_memory is None:
+def _memory_note(options: EngineOptions, speech: ModelRef) -> str:
+    """A clause on how the GPU's memory decided, where it did."""
+    if not _is_gpu(speech.device) or options.gpu_memory is None:
         return ""
-    budget = f"{settings.gpu_memory:g} GB of the GPU's memory"
+    budget = f"{options.gpu_memory:g} GB of the GPU's memory"
     if speech.max_batch is None:
         return f"; whether it fits {budget} is not known, for its size is not"
-    chosen = "the largest here that fits" if settings.whisper == "auto" else "so that it fits"
+    chosen = "the largest here that fits" if options.whisper == "auto" else "so that it fits"
     return f", {chosen} {budget} beside the other models ({speech.compute_type}, {speech.max_batch} slices at once)"
 
 
