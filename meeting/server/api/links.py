@@ -21,7 +21,7 @@ router = meetings_router()
 
 YEAR = 365 * 86_400
 MAX_LINKS = 200
-"""LinkStore that one meeting may have"""
+"""Links that one meeting may have"""
 
 
 class NewLink(BaseModel):

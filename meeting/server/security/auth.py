@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 LINK_GUESSES = (600, 60.0)
 """Wrong tokens of the form of a link that an address may show, and in how many seconds"""
 MAX_REMEMBERED = 10_000
-"""LinkStore that open nothing which are remembered with the address that has shown them"""
+"""Links that open nothing which are remembered with the address that has shown them"""
 
 TOKEN_NEEDED = "this server asks for a token: open the link that you were given, or sign in with the server's token"
 
@@ -83,7 +83,7 @@ class Authenticator:
         """(network, digest) of links that open nothing: to show the same one again is no further guess"""
         self._present: dict[str, set[Callable[[], None]]] = {}
         self._revoked: deque[str] = deque(maxlen=1000)
-        """LinkStore revoked of late: someone may be on the way in with one"""
+        """Links revoked of late: someone may be on the way in with one"""
 
     @property
     def required(self) -> bool:
@@ -93,7 +93,7 @@ class Authenticator:
     async def authenticate(self, token: str | None, address: str) -> Grant:
         """What a token allows; raises AccessDenied, and StoreError where links cannot be read.
 
-        An address that has guessed wrong too often cannot try the server's token for a while. LinkStore go on working:
+        An address that has guessed wrong too often cannot try the server's token for a while. Links go on working:
         they cannot be guessed, and a meeting must not end for all behind one address because of one of them. What
         looks like a link is counted apart and hardly limited: people keep links of meetings that are long gone.
         """
