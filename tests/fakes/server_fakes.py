@@ -18,7 +18,8 @@ from websockets.sync.client import ClientConnection, connect
 from meeting.config.settings import Config, Limits, Models, Storage
 from meeting.core.messages import AudioFrame
 from meeting.server.app import create_app
-from meeting.server.run import MeetingServer, listen, server_config
+from meeting.server.listening import listen
+from meeting.server.meeting_server import MeetingServer, server_config
 from meeting.sources.backend import Emit, Engine, OnBacklog, Pipeline, PipelineRequest
 from pipelines.audio.decoding import AudioDecoder, PcmDecoder, open_decoder
 from pipelines.errors import AudioError

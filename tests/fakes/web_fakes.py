@@ -34,7 +34,7 @@ from meeting.core.messages import (
     as_dict,
     encode,
 )
-from meeting.server.app import page
+from meeting.server.pages import page
 from tests.conftest import chromium
 
 WEB = Path(__file__).resolve().parents[2] / "web"

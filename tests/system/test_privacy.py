@@ -29,6 +29,7 @@ SCRIPT = f"""
 import sys
 from dataclasses import replace
 from pathlib import Path
+import meeting.server.meeting_server
 import meeting.server.run
 from meeting.server.app import create_app
 from meeting.server.logs import set_up_logs
@@ -51,7 +52,7 @@ class Breaking(FakePipeline):
 
 set_up_logs("debug")
 backend = FakeBackend(pipeline=Breaking if sys.argv[2] == "breaking" else Speaking)
-meeting.server.run.PATIENCE = 1.0  # one of the meetings cannot be stored, and need not be waited for
+meeting.server.meeting_server.FINISH_SECONDS = 1.0  # one of the meetings cannot be stored, and need not be waited for
 meeting.server.run.create_app = lambda settings, **options: create_app(settings, backend, **options)
 meeting.server.run.serve(replace(config(Path(sys.argv[1])), server=Server(port=0, token="{TOKEN}", log_level="debug")))
 """

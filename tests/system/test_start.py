@@ -20,7 +20,8 @@ from websockets.sync.client import connect
 
 from meeting.cli import EXIT_ERROR, main
 from meeting.config.settings import Server
-from meeting.server.run import check_tls, serve
+from meeting.server.listening import check_tls
+from meeting.server.run import serve
 from pipelines.errors import ServeError, SettingsError
 from tests.fakes.server_fakes import Client, config
 

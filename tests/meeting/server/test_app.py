@@ -1,31 +1,20 @@
-"""The whole server in process: pages, API errors, readiness; models are fakes."""
+"""The whole server in process: which files and headers get through, what settings become; models are fakes."""
 
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from meeting.storage.store import Store
-from pipelines.errors import ModelMissing
-from tests.fakes.server_fakes import FAKE_MODELS, FakeBackend, Serving, config, serving, wait_ready
+from tests.fakes.server_fakes import Serving, config, serving
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with serving(config(tmp_path_factory.mktemp("data"))) as running:
         yield running
-
-
-@pytest.mark.parametrize("path", ["/", "/m/abc"])
-def test_the_page_is_served_for_home_and_meetings(served: Serving, path: str) -> None:
-    answer = served.http.get(path)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/html")
-    assert "<!doctype html>" in answer.text
 
 
 def test_scripts_are_served_as_scripts_and_never_cached_blindly(served: Serving) -> None:
@@ -146,85 +135,10 @@ def test_a_path_sent_as_it_is_finds_what_there_is(served: Serving) -> None:
         assert (status, b"composition root" in answer) == (200, True)
 
 
-def test_health_and_readiness(served: Serving) -> None:
-    assert served.http.get("/healthz").json() == {"status": "ok"}
-    wait_ready(served)
-    assert served.http.get("/readyz").json() == {"status": "ready", "models": FAKE_MODELS}
-
-
-def test_the_api_describes_itself_without_another_server(served: Serving) -> None:
-    page = served.http.get("/docs").text
-    assert "POST /api/meetings" in page
-    assert "<script" not in page
-    assert "/api/meetings/{meeting_id}/export" in served.http.get("/openapi.json").json()["paths"]
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status", "code"),
-    [
-        ("GET", "/nowhere", 404, "not_found"),
-        ("GET", "/api/meetings/none", 404, "not_found"),
-        ("PUT", "/api/meetings", 405, "method_not_allowed"),
-        ("GET", "/api/meetings?limit=0", 422, "invalid"),
-        ("GET", "/api/meetings?before=rubbish", 400, "bad_request"),
-        ("GET", "/api/meetings/none/export", 422, "invalid"),
-    ],
-)
-def test_errors_have_one_shape(served: Serving, method: str, path: str, status: int, code: str) -> None:
-    answer = served.http.request(method, path)
-    assert set(answer.json()) == {"error"}
-    assert answer.json()["error"]["code"] == code
-    assert answer.status_code == status
-
-
 def test_a_body_sent_in_chunks_is_refused_once_it_is_too_large(served: Serving) -> None:
     body = iter([b" " * 65_536] * 20)
     answer = served.http.post("/api/meetings", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
-
-
-def test_an_unforeseen_error_says_nothing_of_its_inside(
-    served: Serving, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def broken(*_: object) -> None:
-        raise RuntimeError("secret words")
-
-    monkeypatch.setattr(Store, "meetings", broken)
-    answer = served.http.get("/api/meetings", headers={"Connection": "close"})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
-    assert "secret" not in answer.text
-    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
-    assert (answer.headers["x-content-type-options"], answer.headers["cache-control"]) == ("nosniff", "no-store")
-
-
-def test_figures_are_numbers_only(served: Serving) -> None:
-    served.create("Very Private Title")
-    text = served.http.get("/metrics").text
-    assert "meeting_live 0.0" in text
-    assert "Private" not in text
-
-
-def test_before_the_models_are_loaded_the_page_is_there_already(tmp_path: Path) -> None:
-    backend = FakeBackend(gate=threading.Event())
-    with serving(config(tmp_path), backend) as served:
-        assert served.http.get("/").status_code == 200
-        answer = served.http.get("/readyz")
-        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "loading")
-        assert backend.gate is not None
-        backend.gate.set()
-        wait_ready(served)
-
-
-def test_models_that_cannot_be_loaded_are_reported(tmp_path: Path) -> None:
-    failures: list[Exception] = []
-    backend = FakeBackend(error=ModelMissing("run models pull"))
-    with serving(config(tmp_path), backend, on_failure=failures.append) as served:
-        while not failures:
-            threading.Event().wait(0.01)
-        assert served.http.get("/readyz").json()["error"] == {"code": "models", "message": "run models pull"}
-        with served.connect(served.create()) as client:
-            assert client.start()["code"] == "models"
-            assert client.close_code() == 4400
 
 
 def test_meetings_are_there_after_a_restart(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The listening socket and the ways a server ends, as a real process where signals matter."""
+"""The ways a server starts and ends, as a real process where signals matter."""
 
 from __future__ import annotations
 
@@ -17,34 +17,14 @@ import pytest
 from websockets.sync.client import connect
 
 from meeting.config.settings import Config, Server
-from meeting.server.run import grace, listen, readable_by_others, serve
+from meeting.server.run import serve
 from meeting.storage.files import journal
 from meeting.storage.files.lock import only_server
 from meeting.storage.store import Store
-from pipelines.errors import DatabaseTooNew, ServeError, SettingsError, StoreError
+from pipelines.errors import DatabaseTooNew, SettingsError, StoreError
 from tests.fakes.server_fakes import Client, config, tone
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.mark.parametrize(
-    ("settings", "warned"),
-    [
-        (Server(), False),
-        (Server(host="::1", token="t" * 16), False),
-        (Server(host="0.0.0.0", token="t" * 16), True),
-        (Server(host="0.0.0.0", insecure_no_auth=True), True),
-        (Server(host="192.168.1.2", token="t" * 16, public_url="http://example.org"), True),
-        (Server(host="0.0.0.0", token="t" * 16, tls_cert=Path("cert.pem")), False),
-        (Server(host="10.0.0.2", token="t" * 16, public_url="https://example.org/meet/"), False),
-    ],
-)
-def test_who_serves_others_without_https_is_told_what_that_means(settings: Server, warned: bool) -> None:
-    text = readable_by_others(settings)
-    assert (text is not None) == warned
-    assert text is None or all(
-        word in text for word in ("tokens", "microphone", "server.tls_cert", "server.public_url")
-    )
 
 
 def test_the_warning_is_given_at_the_start(tmp_path: Path) -> None:
@@ -70,20 +50,6 @@ def test_an_address_of_a_proxy_that_cannot_be_one_stops_the_start_before_anythin
     with pytest.raises(SettingsError, match=r"server\."):
         serve(replace(config(tmp_path / "data"), server=server))
     assert not (tmp_path / "data").exists()
-
-
-def test_a_port_in_use_is_one_sentence() -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        with pytest.raises(ServeError, match=r"port \d+: the port is in use; .*--port"):
-            listen("127.0.0.1", other.getsockname()[1])
-
-
-@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1"])
-def test_an_address_of_another_machine_is_one_sentence(host: str) -> None:
-    with pytest.raises(ServeError, match="no such address"):
-        listen(host, 0)
 
 
 def test_a_data_folder_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
@@ -119,6 +85,7 @@ SCRIPT = """
 import sys, threading
 from dataclasses import replace
 from pathlib import Path
+import meeting.server.meeting_server
 import meeting.server.run
 from meeting.server.app import create_app
 from meeting.config.settings import Server
@@ -130,7 +97,7 @@ class StuckPipeline(FakePipeline):
 
 backend = FakeBackend(pipeline=StuckPipeline if sys.argv[2].startswith("stuck") else FakePipeline)
 if sys.argv[2] == "stuck, and soon given up":
-    meeting.server.run.FINISH_SECONDS = 1.0
+    meeting.server.meeting_server.FINISH_SECONDS = 1.0
 meeting.server.run.create_app = lambda settings, **options: create_app(settings, backend, **options)
 meeting.server.run.serve(replace(config(Path(sys.argv[1])), server=Server(port=0)))
 """
@@ -208,11 +175,6 @@ def test_a_killed_server_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         assert (store.meeting(meeting_id).state, store.meeting(meeting_id).samples) == ("ended", 48_000)
     assert not path.exists()
-
-
-@pytest.mark.parametrize(("took", "left"), [(0.0, 5.0), (2.9, 5.0), (5.0, 3.0), (8.0, 0.5), (60.0, 0.5)])
-def test_open_requests_have_what_the_meetings_have_left_of_the_time_to_stop(took: float, left: float) -> None:
-    assert grace(took) == pytest.approx(left)
 
 
 def test_neither_a_half_sent_request_nor_a_deaf_reader_keeps_a_server_from_stopping(tmp_path: Path) -> None:

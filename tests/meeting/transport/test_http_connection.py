@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.server import run
+from meeting.server import meeting_server
 from meeting.transport import http_connection
 from meeting.transport.http_connection import HIGH_WATER, READ_BYTES, HttpConnection
 from tests.fakes.server_fakes import Serving, config, serving
@@ -23,7 +23,7 @@ LARGE = b"GET /docs HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
     """A server that looks often."""
-    monkeypatch.setattr(run, "SWEEP_SECONDS", 0.02)
+    monkeypatch.setattr(meeting_server, "SWEEP_SECONDS", 0.02)
     with serving(config(tmp_path)) as running:
         yield running
 

@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from meeting.config.settings import Config
 from meeting.core.messages import AudioFrame
-from meeting.server.run import server_config
+from meeting.server.meeting_server import server_config
 from meeting.transport import websocket_connection
 from meeting.transport.connections import Connection, ConnectionLimits, ConnectionRegistry
 from meeting.transport.uvicorn_parts import ServerState
