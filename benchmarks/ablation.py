@@ -21,7 +21,7 @@ import numpy as np
 from meeting.evaluation.der import CELL, error, raster
 from meeting.evaluation.evaluate import Reference, references
 from meeting.evaluation.scores import require_extra, word_errors
-from meeting.evaluation.tune_bench import Board, Heard, listen
+from meeting.evaluation.tune_bench import Board, WindowResults, listen
 from pipelines.asr.recogniser import absolute_words
 from pipelines.asr.second_pass import SecondPassBuffer, is_better, revised_hypotheses
 from pipelines.audio.endpointing import Endpointer, EndpointerOptions
@@ -54,8 +54,8 @@ class Material:
     """One recording as the models heard it."""
 
     reference: Reference
-    heard: Heard
-    filled: Heard
+    heard: WindowResults
+    filled: WindowResults
     """With pauses as the segmentation model leaves them"""
     readings: tuple[Hypothesis, ...]
     patient: tuple[Hypothesis, ...]

@@ -37,7 +37,7 @@ def config_yaml() -> str:
     """Every setting with its default and a comment."""
     parts = [HEAD]
     for section, kind in SECTIONS.items():
-        lines = [f"# {_plain(line)}" for line in _about(kind).splitlines()]
+        lines = [f"# {_without_markup(line)}" for line in _about(kind).splitlines()]
         settings = [setting for setting in SETTINGS.values() if setting.name[0] == section]
         parts.append("\n".join([*lines, f"{section}:", *map(_yaml_line, settings)]) + "\n")
     return "\n".join(parts)
@@ -63,8 +63,8 @@ def _about(kind: Any) -> str:
 
 
 def _yaml_line(setting: Setting) -> str:
-    limits = _plain(allowed(setting)) if setting.rule.bounds or setting.rule.choices else ""
-    comment = "; ".join(filter(None, [limits, _plain(setting.rule.text)]))
+    limits = _without_markup(allowed(setting)) if setting.rule.bounds or setting.rule.choices else ""
+    comment = "; ".join(filter(None, [limits, _without_markup(setting.rule.text)]))
     return f"{f'  {setting.name[1]}: {_yaml(setting.default)}':<{COLUMN}}  # {comment}"
 
 
@@ -96,7 +96,7 @@ def allowed(setting: Setting) -> str:
     return f"{found} or `null`" if setting.optional else found
 
 
-def _plain(markdown: str) -> str:
+def _without_markup(markdown: str) -> str:
     """Markdown as a comment: links by their text, no code marks."""
     return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", markdown).replace("`", "")
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from meeting.config.settings import Config
 from meeting.evaluation.evaluate import references
-from meeting.evaluation.tune_bench import Errors, Heard, diarize, listen
+from meeting.evaluation.tune_bench import Errors, WindowResults, diarize, listen
 from pipelines.diarization.tracker import SpeakerOptions
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ Point = tuple[float, ...]
 class Bench:
     """Errors of recordings at points of the search, each worked out once."""
 
-    def __init__(self, heard: Sequence[Heard], start: SpeakerOptions) -> None:
+    def __init__(self, heard: Sequence[WindowResults], start: SpeakerOptions) -> None:
         self.names = tuple(each.name for each in heard)
         self.start = point_of(start)
         self._heard = heard

@@ -35,7 +35,7 @@ class Errors:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class WindowResults:
     """A recording as the models heard it, and who really spoke."""
 
     name: str
@@ -49,7 +49,7 @@ class Heard:
         return max(cells_of(self.turns), -(-end // CELL))
 
 
-def listen(reference: Reference, engine: Engine) -> Heard:
+def listen(reference: Reference, engine: Engine) -> WindowResults:
     """All local voices of a recording; raises AudioError."""
     steps, windows = StepChunker(), WindowBuffer(engine.open_vad())
     voices: list[LocalSpeakers] = []
@@ -66,10 +66,10 @@ def listen(reference: Reference, engine: Engine) -> Heard:
     for step in steps.flush():
         find(windows(step))
     find(windows.flush())
-    return Heard(reference.name, tuple(voices), reference.turns)
+    return WindowResults(reference.name, tuple(voices), reference.turns)
 
 
-def diarize(heard: Heard, options: SpeakerOptions) -> Errors:
+def diarize(heard: WindowResults, options: SpeakerOptions) -> Errors:
     """The errors that a recording has with these settings."""
     tracker, board = SpeakerTracker(options), Board(heard.cells)
     truth = raster(heard.turns, heard.cells).on

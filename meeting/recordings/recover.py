@@ -54,7 +54,7 @@ def hear_aside(config: Config, wanted: str, backend: Backend | None = None) -> d
                 path = path.replace(path.with_suffix(JOURNAL))
                 recovery_queue.expect_death(path)
                 RecoveryStore(store).reopen(meeting.id, path.stem.partition(".")[2], GIVEN_UP).result()
-                asyncio.run(_hear(Rooms(services, config.limits, resumable=False), meeting.id))
+                asyncio.run(_recover(Rooms(services, config.limits, resumable=False), meeting.id))
         except OSError as error:
             raise StoreError(f"{error.filename} cannot be used: {error.strerror}") from error
         finally:
@@ -69,7 +69,7 @@ def hear_aside(config: Config, wanted: str, backend: Backend | None = None) -> d
     }
 
 
-async def _hear(rooms: Rooms, meeting_id: str) -> None:
+async def _recover(rooms: Rooms, meeting_id: str) -> None:
     try:
         room = await rooms.enter(meeting_id)
         if room is not None:

@@ -72,13 +72,13 @@ class Progress:
     def backlog(self) -> float:
         """Seconds of audio that came in and are not yet through the slower branch."""
         with self._lock:
-            return self._behind()
+            return self._seconds_behind()
 
     def _tell(self) -> None:
         # Under the lock, so that the latest that is told is the latest that holds.
-        self._on_backlog(self._behind())
+        self._on_backlog(self._seconds_behind())
 
-    def _behind(self) -> float:
+    def _seconds_behind(self) -> float:
         return max(self._windows * STEP, self._asr_lag()) / SAMPLE_RATE
 
     def _asr_lag(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from meeting.evaluation.evaluate import Reference
-from meeting.evaluation.tune_bench import Board, Errors, Heard, diarize, listen
+from meeting.evaluation.tune_bench import Board, Errors, WindowResults, diarize, listen
 from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.tracker import SpeakerOptions
 from pipelines.types import STEP, WINDOW, LocalSpeakers, Span, Speaker, Turn, TurnsRevised, Window
@@ -19,7 +19,7 @@ THRESHOLDS = Thresholds(window_threshold=0.2, merge_threshold=0.2, match_thresho
 CLEAN = 4.9
 
 
-def talk(seconds: int) -> Heard:
+def talk(seconds: int) -> WindowResults:
     """Two voices taking turns of eight seconds, heard without a doubt; the models are not asked."""
     length = seconds * 16_000
     turns = tuple(Turn(Span(at, at + 128_000), "ab"[at // 128_000 % 2]) for at in range(0, length, 128_000))
@@ -32,7 +32,7 @@ def talk(seconds: int) -> Heard:
         clean = on.mean(axis=0) * WINDOW / 16_000
         embeddings[clean < 0.5] = np.nan
         voices.append(LocalSpeakers(index, start, (on * 255).astype(np.uint8), embeddings, clean))
-    return Heard("talk", tuple(voices), turns)
+    return WindowResults("talk", tuple(voices), turns)
 
 
 def test_clear_voices_are_told_apart() -> None:
@@ -52,7 +52,7 @@ def test_what_was_heard_can_be_used_again() -> None:
 
 
 def test_nothing_heard_is_all_missed() -> None:
-    assert diarize(Heard("x", (), talk(16).turns), SpeakerOptions(THRESHOLDS)) == Errors(1.0, 1.0)
+    assert diarize(WindowResults("x", (), talk(16).turns), SpeakerOptions(THRESHOLDS)) == Errors(1.0, 1.0)
 
 
 def test_a_revision_replaces_what_was_told_of_its_stretch() -> None:
