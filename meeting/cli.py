@@ -205,20 +205,22 @@ def _serve(options: argparse.Namespace, config: Config) -> int:
 
 
 def _replay(options: argparse.Namespace, config: Config) -> int:
-    from meeting.recordings.replay import Options, replay
+    from meeting.recordings.replay import ReplayOptions, replay
 
     _set_up_logs(options.log_level or "warning")
-    asked = Options(options.recording, _speed(options.speed), options.out, options.events, options.title, options.chunk)
+    asked = ReplayOptions(
+        options.recording, _speed(options.speed), options.out, options.events, options.title, options.chunk
+    )
     summary = replay(config, asked)
     print(printable(json.dumps(summary, ensure_ascii=False)), flush=True)
     return 0
 
 
 def _recover(options: argparse.Namespace, config: Config) -> int:
-    from meeting.recordings.recover import hear_aside
+    from meeting.recordings.recover import recover_set_aside
 
     _set_up_logs(options.log_level or "warning")
-    print(json.dumps(hear_aside(config, options.meeting), ensure_ascii=False), flush=True)
+    print(json.dumps(recover_set_aside(config, options.meeting), ensure_ascii=False), flush=True)
     return 0
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from meeting.config.settings import Config, Models
 from meeting.core.records import Record
 from meeting.core.transcript import Transcript, resolve
-from meeting.recordings.replay import Options, replay
+from meeting.recordings.replay import ReplayOptions, replay
 from meeting.sources.backend import Backend, Emit, Engine, OnBacklog, Pipeline, PipelineRequest
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
@@ -146,7 +146,7 @@ def run_recording(config: Config, recording: Path, speed: float | None, folder: 
     data = folder / ".data"
     config = replace(config, storage=replace(config.storage, data_dir=data, keep_audio=False))
     log = folder / f"{recording.stem}.events.jsonl"
-    summary = replay(config, Options(recording, speed, events=log), listening)
+    summary = replay(config, ReplayOptions(recording, speed, events=log), listening)
     with Store(data) as store:
         refined = TranscriptStore(store).record(summary["meeting"])
     before, after = cut_at_refine(listening.outputs)

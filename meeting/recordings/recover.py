@@ -1,10 +1,10 @@
-"""What was set aside, heard in a process of its own: if it ends that, no server does."""
+"""Journals that were set aside, processed outside of the server: if one kills this process, no meeting suffers."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import TypedDict
 
 from meeting.config.settings import Config
 from meeting.core.records import State
@@ -12,8 +12,9 @@ from meeting.live.rooms import Rooms
 from meeting.sources.backend import Backend, LocalBackend
 from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.files.journal import JOURNAL
+from meeting.storage.files.meeting_files import owner
 from meeting.storage.files.recovery_attempts import RecoveryQueue
-from meeting.storage.orphans import ASIDE, GIVEN_UP
+from meeting.storage.orphans import GIVEN_UP, SET_ASIDE
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
@@ -23,17 +24,28 @@ from pipelines.types import seconds
 log = logging.getLogger(__name__)
 
 
-def hear_aside(config: Config, wanted: str, backend: Backend | None = None) -> dict[str, Any]:
-    """Hear again what was set aside of a meeting, by its id, the start of one, or "last"; raises MeetingError.
+class RecoveredMeeting(TypedDict):
+    """What became of a meeting, for programs."""
 
-    Until it has been heard to its end the meeting is as it was; if this process dies the next server sets it aside
-    again.
+    meeting: str
+    """Its id"""
+    state: State
+    seconds: float
+    segments: int
+    gaps: int
+
+
+def recover_set_aside(config: Config, wanted: str, backend: Backend | None = None) -> RecoveredMeeting:
+    """Process what was set aside of a meeting, by its id, the start of one, or "last"; raises MeetingError.
+
+    Until it has been processed to its end the meeting is as it was; if this process dies the next server sets it
+    aside again.
     """
     backend = backend or LocalBackend(config)
     with Store(config.storage.data_dir) as store:
         meeting = store.find(wanted)
-        aside = [path for path in store.files.of(meeting.id) if path.suffix == ASIDE]
-        if not aside:
+        set_aside = [path for path in store.files.of(meeting.id) if path.suffix == SET_ASIDE]
+        if not set_aside:
             raise MeetingError(f"nothing of meeting {meeting.id} was set aside")
         if meeting.state != State.ENDED:
             raise MeetingError(f"meeting {meeting.id} is {meeting.state}: try again once it has ended")
@@ -50,10 +62,11 @@ def hear_aside(config: Config, wanted: str, backend: Backend | None = None) -> d
                 longest=config.limits.meeting_hours * 3600,
                 recovery_queue=recovery_queue,
             )
-            for path in aside:
+            for path in set_aside:
                 path = path.replace(path.with_suffix(JOURNAL))
+                # Before the meeting counts as running again: a server that finds it so must not try the journal.
                 recovery_queue.expect_death(path)
-                RecoveryStore(store).reopen(meeting.id, path.stem.partition(".")[2], GIVEN_UP).result()
+                RecoveryStore(store).reopen(meeting.id, owner(path)[1], GIVEN_UP).result()
                 asyncio.run(_recover(Rooms(services, config.limits, resumable=False), meeting.id))
         except OSError as error:
             raise StoreError(f"{error.filename} cannot be used: {error.strerror}") from error

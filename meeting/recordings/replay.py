@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 import numpy as np
 from tqdm import tqdm
@@ -47,17 +47,17 @@ from pipelines.errors import AudioError, MeetingError, SettingsError, StoreError
 from pipelines.types import SAMPLE_RATE, ModelInfo, Samples, seconds
 
 AUDIO = AudioInfo("pcm_f32le", SAMPLE_RATE, 1)
-BYTES = 4
+SAMPLE_BYTES = 4
 """Bytes of one sample in it"""
-UNLIMITED = 1 << 60
+UNLIMITED_RATE = 1 << 60
 """Bytes per second that a recording is read at most: as fast as it can be"""
 BACKLOG = 20.0
 """Seconds of audio that may wait for the models, so that the progress bar tells the truth"""
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What `replay` was asked for."""
+class ReplayOptions:
+    """What is replayed, how fast, and what is written of it."""
 
     recording: Path
     speed: float | None = None
@@ -71,7 +71,7 @@ class Options:
     """Seconds of audio in a frame; by default 0.1, at full speed 0.5"""
 
     @property
-    def frame(self) -> int:
+    def frame_samples(self) -> int:
         """Samples in a frame; raises SettingsError when a frame cannot be so long."""
         length = self.chunk if self.chunk is not None else (0.5 if self.speed is None else 0.1)
         if not 1 / SAMPLE_RATE <= length <= 15:
@@ -79,7 +79,7 @@ class Options:
         return round(length * SAMPLE_RATE)
 
 
-class Tape:
+class EventRecorder:
     """A client that writes down what it is told, and when."""
 
     def __init__(self, file: IO[str] | None) -> None:
@@ -139,12 +139,26 @@ class Tape:
             raise kinds.get(self.problem.code, MeetingError)(self.problem.message)
 
 
-def replay(config: Config, options: Options, backend: Backend | None = None) -> dict[str, Any]:
+class ReplaySummary(TypedDict):
+    """What came of a recording, for programs: the last line that `replay` prints."""
+
+    recording: str
+    """Path"""
+    meeting: str
+    """Id"""
+    seconds: float
+    segments: int
+    speakers: int
+    rtf: float
+    models: ModelInfo
+
+
+def replay(config: Config, options: ReplayOptions, backend: Backend | None = None) -> ReplaySummary:
     """Run a recording through, store it, write what was asked for; returns the summary. Raises MeetingError."""
-    size = options.frame
-    audio = _primed(options.recording)  # before minutes are spent on models: is it audio at all?
+    size = options.frame_samples
+    audio = _open_recording(options.recording)  # before minutes are spent on models: is it audio at all?
     backend = backend or LocalBackend(config)
-    limits = replace(config.limits, frame_bytes=max(config.limits.frame_bytes, 4 * size), source_bytes=UNLIMITED)
+    limits = replace(config.limits, frame_bytes=max(config.limits.frame_bytes, 4 * size), source_bytes=UNLIMITED_RATE)
     with Store(config.storage.data_dir) as store, _events_file(options.events) as file:
         engine = EngineLoader(backend, config.models)
         engine.load()
@@ -159,74 +173,74 @@ def replay(config: Config, options: Options, backend: Backend | None = None) -> 
                 longest=limits.meeting_hours * 3600,
                 live=False,
             )
-            record, tape = asyncio.run(_run(services, limits, options, _frames(audio, size), file))
+            record, recorder = asyncio.run(_run(services, limits, options, _to_frames(audio, size), file))
         finally:
             engine.close()
     if options.out is not None:
         write_exports(record, options.out, options.recording.stem)
-    return _summary(options, record, tape, models)
+    return _summary(options, record, recorder, models)
 
 
 async def _run(
-    services: Services, limits: Limits, options: Options, frames: Iterator[AudioFrame], file: IO[str] | None
-) -> tuple[Record, Tape]:
-    rooms, tape = Rooms(services, limits, resumable=False), Tape(file)
+    services: Services, limits: Limits, options: ReplayOptions, frames: Iterator[AudioFrame], file: IO[str] | None
+) -> tuple[Record, EventRecorder]:
+    rooms, recorder = Rooms(services, limits, resumable=False), EventRecorder(file)
     meeting = Meeting(new_id(), options.title or options.recording.stem, State.OPEN, datetime.now(timezone.utc))
     await asyncio.wrap_future(services.store.create_meeting(meeting))
     try:
         room = await rooms.enter(meeting.id)
         assert isinstance(room, Room)
-        client = room.join(tape)
+        client = room.join(recorder)
         room.start(client, Start(1, AUDIO, SourceInfo(options.recording.stem[:200], "room")))
-        await tape.session.wait()
+        await recorder.session.wait()
         with _progress(options.recording) as bar:
-            await _send(room, client, tape, frames, options.speed, bar)
+            await _send(room, client, recorder, frames, options.speed, bar)
             room.post(StopReceived(client))
-            await tape.closed.wait()
+            await recorder.closed.wait()
     finally:
         # Also when interrupted or the file turns out to be damaged: what was heard is finished and stored.
         await rooms.finish_all()
-    tape.check()
-    return await asyncio.to_thread(TranscriptStore(services.store).record, meeting.id), tape
+    recorder.check()
+    return await asyncio.to_thread(TranscriptStore(services.store).record, meeting.id), recorder
 
 
 async def _send(
-    room: Room, client: int, tape: Tape, frames: Iterator[AudioFrame], speed: float | None, bar: tqdm[Any]
+    room: Room, client: int, recorder: EventRecorder, frames: Iterator[AudioFrame], speed: float | None, bar: tqdm[Any]
 ) -> None:
     """Send frames when a microphone would have: once their last sample has been spoken."""
-    tape.begin()
+    recorder.begin()
     for frame in frames:
-        samples = len(frame.payload) // BYTES
+        samples = len(frame.payload) // SAMPLE_BYTES
         if speed is not None:
-            due = (tape.sent + samples) / SAMPLE_RATE / speed
-            await asyncio.sleep(max(0.0, due - tape.wall))
-        if tape.closed.is_set():
+            due = (recorder.sent + samples) / SAMPLE_RATE / speed
+            await asyncio.sleep(max(0.0, due - recorder.wall))
+        if recorder.closed.is_set():
             return
-        tape.sent += samples
+        recorder.sent += samples
         await room.frame(FrameReceived(client, frame))
-        await asyncio.sleep(0)  # an open gate does not yield, and the room must get its turn
+        await asyncio.sleep(0)  # a frame that need not wait does not yield, and the room must get its turn
         bar.update(samples / SAMPLE_RATE)
 
 
-def _primed(recording: Path) -> Iterator[Samples]:
+def _open_recording(recording: Path) -> Iterator[Samples]:
     """The recording's audio, its first part already decoded; raises AudioError."""
     audio = read_recording(recording)
     return chain([next(audio)], audio)
 
 
-def _frames(audio: Iterator[Samples], size: int) -> Iterator[AudioFrame]:
+def _to_frames(audio: Iterator[Samples], size: int) -> Iterator[AudioFrame]:
     """Audio of any chunks as frames of `size` samples, the last one shorter."""
     kept, start = np.zeros(0, np.float32), 0
     for chunk in audio:
         kept = np.concatenate([kept, chunk])
         while len(kept) >= size:
-            yield _frame(kept[:size], start, size)
+            yield _to_frame(kept[:size], start, size)
             kept, start = kept[size:], start + size
     if len(kept):
-        yield _frame(kept, start, size)
+        yield _to_frame(kept, start, size)
 
 
-def _frame(audio: Samples, start: int, size: int) -> AudioFrame:
+def _to_frame(audio: Samples, start: int, size: int) -> AudioFrame:
     return AudioFrame(start // size, start * 1_000_000 // SAMPLE_RATE, audio.astype("<f4").tobytes())
 
 
@@ -256,10 +270,10 @@ def _events_file(path: Path | None) -> Iterator[IO[str] | None]:
         yield file
 
 
-def _summary(options: Options, record: Record, tape: Tape, models: ModelInfo) -> dict[str, Any]:
-    length = tape.sent / SAMPLE_RATE
+def _summary(options: ReplayOptions, record: Record, recorder: EventRecorder, models: ModelInfo) -> ReplaySummary:
+    length = recorder.sent / SAMPLE_RATE
     # At full speed the wall clock tells what the machine needs; a paced replay waits, so the pipeline tells.
-    rtf = tape.ended_at / length if options.speed is None or tape.rtf is None else tape.rtf
+    rtf = recorder.ended_at / length if options.speed is None or recorder.rtf is None else recorder.rtf
     return {
         "recording": str(options.recording),
         "meeting": record.meeting.id,

@@ -19,9 +19,10 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def owner(path: Path) -> tuple[str, str]:
-    """Ids of the meeting and of the source that the name of a file tells."""
+    """Ids of the meeting and of the source that the name of a file tells; "" for what it does not."""
     meeting_id, _, rest = path.name.partition(".")
-    return meeting_id, rest.partition(".")[0]
+    source_id, dot, _ = rest.partition(".")
+    return meeting_id, source_id if dot else ""
 
 
 class MeetingFiles:

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from meeting.storage.files import journal
+from meeting.storage.files.meeting_files import owner
 from meeting.storage.files.private_files import sync_folder
 from pipelines.errors import StoreError
 
@@ -169,7 +170,7 @@ class RecoveryQueue:
             self._suspects = set(notes)
             self._suspects_held = bool(notes)
         if died:
-            names = ", ".join(sorted(path.stem.partition(".")[0] for path in died))
+            names = ", ".join(sorted(owner(path)[0] for path in died))
             log.warning("the process before this one died while it heard again meeting(s) %s", names)
         return bool(notes)
 

@@ -12,7 +12,7 @@ import pytest
 from meeting import cli
 from meeting.core.records import Gap, Meeting, State
 from meeting.live.recovery import restore
-from meeting.recordings.recover import hear_aside
+from meeting.recordings.recover import recover_set_aside
 from meeting.storage.files.recovery_attempts import MAX_SAME_PLACE, AttemptNote, _settle
 from meeting.storage.orphans import GIVEN_UP, set_aside
 from meeting.storage.store import Store
@@ -40,7 +40,7 @@ def given_up(folder: Path) -> Path:
 
 def test_it_is_heard_to_its_end_and_the_meeting_is_whole(tmp_path: Path) -> None:
     aside = given_up(tmp_path)
-    told = hear_aside(config(tmp_path), "last", FakeBackend())
+    told = recover_set_aside(config(tmp_path), "last", FakeBackend())
     assert told == {"meeting": GOOD, "state": "ended", "seconds": 3.0, "segments": 3, "gaps": 0}
     assert not aside.exists()
     assert list((tmp_path / "audio").glob("*.hearing")) == []
@@ -52,12 +52,12 @@ def test_a_process_that_dies_over_it_leaves_it_to_no_server(tmp_path: Path) -> N
     program = f"""if True:
         import os, sys
         from pathlib import Path
-        from meeting.recordings.recover import hear_aside
+        from meeting.recordings.recover import recover_set_aside
         from tests.fakes.server_fakes import FakeBackend, FakePipeline, config
         class Deadly(FakePipeline):
             def feed(self, audio):
                 os._exit(3)
-        hear_aside(config(Path(sys.argv[1])), "{GOOD}", FakeBackend(pipeline=Deadly))
+        recover_set_aside(config(Path(sys.argv[1])), "{GOOD}", FakeBackend(pipeline=Deadly))
     """
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, check=False, timeout=60)
     assert ended.returncode == 3
@@ -73,7 +73,7 @@ def test_a_process_that_dies_over_it_leaves_it_to_no_server(tmp_path: Path) -> N
 def test_models_that_cannot_be_loaded_change_nothing(tmp_path: Path) -> None:
     aside = given_up(tmp_path)
     with pytest.raises(ModelMissing):
-        hear_aside(config(tmp_path), GOOD, FakeBackend(error=ModelMissing("run models pull")))
+        recover_set_aside(config(tmp_path), GOOD, FakeBackend(error=ModelMissing("run models pull")))
     assert aside.is_file()
     with Store(tmp_path) as store:
         assert store.meeting(GOOD).state == State.ENDED
@@ -83,9 +83,9 @@ def test_what_was_never_set_aside_is_a_sentence(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store.create_meeting(Meeting(GOOD, "t", State.OPEN, NOW)).result()
     with pytest.raises(MeetingError, match="nothing of meeting"):
-        hear_aside(config(tmp_path), GOOD, FakeBackend())
+        recover_set_aside(config(tmp_path), GOOD, FakeBackend())
     with pytest.raises(NotFound):
-        hear_aside(config(tmp_path), "zzz", FakeBackend())
+        recover_set_aside(config(tmp_path), "zzz", FakeBackend())
 
 
 def test_a_meeting_that_is_not_over_is_left_alone(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_meeting_that_is_not_over_is_left_alone(tmp_path: Path) -> None:
         left_behind(store, GOOD, tone(1.0))
         set_aside(store.files.journal_path(GOOD, SOURCE))
     with pytest.raises(MeetingError, match="is live: try again"):
-        hear_aside(config(tmp_path), GOOD, FakeBackend())
+        recover_set_aside(config(tmp_path), GOOD, FakeBackend())
 
 
 def test_the_command_prints_what_came_of_it(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from meeting.config.settings import Config
-from meeting.recordings.replay import Options, replay
+from meeting.recordings.replay import ReplayOptions, replay
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import AudioError, MeetingError, ModelMissing, SettingsError, StoreError
@@ -31,7 +31,7 @@ def recording(folder: Path, seconds: float = 2.5, sound: bytes | None = None, na
 def run(folder: Path, backend: FakeBackend | None = None, **options: Any) -> dict[str, Any]:
     if "recording" not in options:
         options["recording"] = recording(folder)
-    return replay(settings(folder), Options(**options), backend or FakeBackend())
+    return replay(settings(folder), ReplayOptions(**options), backend or FakeBackend())
 
 
 def settings(folder: Path) -> Config:
@@ -179,6 +179,6 @@ def test_other_rates_and_channels_are_read(tmp_path: Path) -> None:
 def test_a_recording_is_a_file_whatever_its_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recording(tmp_path, name=name)
     monkeypatch.chdir(tmp_path)
-    summary = replay(settings(tmp_path), Options(Path(name), out=tmp_path / "out"), FakeBackend())
+    summary = replay(settings(tmp_path), ReplayOptions(Path(name), out=tmp_path / "out"), FakeBackend())
     assert summary["segments"] == 3
     assert (tmp_path / "out" / f"{Path(name).stem}.srt").is_file()

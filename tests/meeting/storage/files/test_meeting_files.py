@@ -37,6 +37,7 @@ def test_an_id_that_could_leave_the_folder_is_not_found(files: MeetingFiles, id_
 def test_the_name_of_a_file_tells_its_meeting_and_its_source(files: MeetingFiles) -> None:
     for path in (files.audio_path("m1", "a"), files.journal_path("m1", "a"), files.folder / "m1.a.flac.part"):
         assert owner(path) == ("m1", "a")
+    assert owner(Path("m1.journal")) == ("m1", "")
     assert owner(Path("README")) == ("README", "")
 
 

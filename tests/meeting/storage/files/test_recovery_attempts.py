@@ -15,7 +15,7 @@ from benchmarks.harness import server as servers
 from benchmarks.harness.server import Over, Server
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Meeting, Source, State
-from meeting.recordings.recover import hear_aside
+from meeting.recordings.recover import recover_set_aside
 from meeting.storage.files.journal import Journal
 from meeting.storage.files.recovery_attempts import (
     MAX_AT_ONCE,
@@ -245,7 +245,7 @@ def test_a_journal_that_ends_every_start_is_set_aside_and_the_meetings_beside_it
     with serving(config(server.data)) as served:
         wait_ready(served)
         assert served.http.get(f"/api/meetings/{BAD}").json()["state"] == "ended"
-    assert hear_aside(config(server.data), BAD[:3], FakeBackend())["segments"] == 4
+    assert recover_set_aside(config(server.data), BAD[:3], FakeBackend())["segments"] == 4
     with Store(server.data) as store:
         record = TranscriptStore(store).record(BAD)
         assert [segment.text for segment in record.segments] == ["one"] * 4
