@@ -33,16 +33,17 @@ STORAGE = (
     Mutant(
         "store-not-waited-for",
         "meeting/live/room.py",
-        "await self._save_queue.save(effect)\n            elif",
-        "asyncio.ensure_future(self._save_queue.save(effect))\n            elif",
+        "await self._saver.save(effect)\n            elif",
+        "asyncio.ensure_future(self._saver.save(effect))\n            elif",
         ("tests/meeting/live/test_room.py",),
     ),
     Mutant(
         "source-speaks-before-it-is-stored",
-        "meeting/live/room.py",
-        "if not self._save_queue.idle:",
-        "if False:",
+        "meeting/live/meeting_saver.py",
+        "if self._queue.idle:",
+        "if True:",
         (
+            "tests/meeting/live/test_meeting_saver.py",
             "tests/meeting/session/test_session.py",
             "tests/system/test_faults.py::test_nothing_is_acknowledged_before_a_later_process_would_find_it",
         ),
@@ -106,7 +107,7 @@ STORAGE = (
     Mutant(
         "journal-removed-though-not-all-is-stored",
         "meeting/live/room.py",
-        "if not self._save_queue.gave_up:",
+        "if self._saver.complete:",
         "if True:",
         ("tests/meeting/live/test_room.py", "tests/meeting/live/test_save_queue.py"),
     ),

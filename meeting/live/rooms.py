@@ -252,6 +252,7 @@ class Rooms:
             meeting, self.services, self._limits, self.refusal, self._closed, restored, resumable=self._resumable
         )
         self._rooms[meeting.id] = room
+        room.start()
         return room
 
     def _closed(self, room: Room) -> None:

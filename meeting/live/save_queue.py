@@ -13,31 +13,31 @@ from pipelines.errors import NotFound, StoreError
 
 log = logging.getLogger(__name__)
 
-WAITING = 20_000
+MAX_WAITING = 20_000
 """Effects that may wait for the disk; beyond it the meeting must be rebuilt from its audio"""
-RETRY = 1.0
+RETRY_INTERVAL = 1.0
 """Seconds between two tries"""
-HOPELESS = (ValueError, OverflowError, TypeError)
+PERMANENT = (ValueError, OverflowError, TypeError)
 """What a value that does not fit raises, however often it is tried"""
 
 
 class SaveQueue:
     """One meeting's way to the store; lives on the event loop.
 
-    `write` starts one write; `on_trouble` is told that something could not be stored, `on_relief` that all is.
+    `write` starts one write; `on_failing` is told that something could not be stored, `on_working` that all is.
     """
 
     def __init__(
         self,
         name: str,
         write: Callable[[Effect], Future[None]],
-        on_trouble: Callable[[str], None],
-        on_relief: Callable[[], None],
+        on_failing: Callable[[str], None],
+        on_working: Callable[[], None],
     ) -> None:
         self._name = name
         self._write = write
-        self._on_trouble = on_trouble
-        self._on_relief = on_relief
+        self._on_failing = on_failing
+        self._on_working = on_working
         self._waiting: deque[Effect] = deque()
         self._retrying: asyncio.Task[None] | None = None
         self.overflowed = False
@@ -59,7 +59,7 @@ class SaveQueue:
         if error is not None:
             log.error("meeting %s: not saved: %s", self._name, error)
             self._wait(effect)
-            self._on_trouble(f"what is heard cannot be saved, and is tried again: {error}")
+            self._on_failing(f"what is heard cannot be saved, and is tried again: {error}")
             self._retrying = asyncio.create_task(self._retry())
 
     async def settle(self) -> bool:
@@ -74,7 +74,7 @@ class SaveQueue:
             self._retrying.cancel()
 
     def _wait(self, effect: Effect) -> None:
-        if len(self._waiting) >= WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             self.overflowed = True
         else:
             self._waiting.append(effect)
@@ -86,10 +86,10 @@ class SaveQueue:
                 if error is None:
                     self._waiting.popleft()
                 else:
-                    await asyncio.sleep(RETRY)
+                    await asyncio.sleep(RETRY_INTERVAL)
         finally:
             self._retrying = None
-        self._on_relief()
+        self._on_working()
 
     async def _try(self, effect: Effect) -> StoreError | None:
         """The error of a write that another try may mend; what no try can mend is given up."""
@@ -100,7 +100,7 @@ class SaveQueue:
             self.gave_up = True
         except StoreError as error:
             cause = getattr(error.__cause__, "orig", None) or error.__cause__
-            if not isinstance(cause, HOPELESS):
+            if not isinstance(cause, PERMANENT):
                 return error
             log.error("meeting %s: something cannot be stored at all: %s", self._name, type(cause).__name__)
             self.gave_up = True

@@ -191,7 +191,7 @@ async def _run(
         room = await rooms.enter(meeting.id)
         assert isinstance(room, Room)
         client = room.join(recorder)
-        room.start(client, Start(1, AUDIO, SourceInfo(options.recording.stem[:200], "room")))
+        room.start_source(client, Start(1, AUDIO, SourceInfo(options.recording.stem[:200], "room")))
         await recorder.session.wait()
         with _progress(options.recording) as bar:
             await _send(room, client, recorder, frames, options.speed, bar)

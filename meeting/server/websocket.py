@@ -150,7 +150,7 @@ async def _handle(room: Room, client: int, data: str | bytes, grant: Grant, conn
         case Start() as start:
             if connection is not None:
                 connection.sends_audio = True
-            room.start(client, start)
+            room.start_source(client, start)
         case Stop():
             room.post(StopReceived(client))
         case Auth():

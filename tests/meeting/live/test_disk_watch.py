@@ -10,7 +10,8 @@ import pytest
 from meeting.live import disk_watch
 from meeting.live.disk_watch import DiskWatch, free_bytes
 from meeting.live.rooms import Rooms
-from tests.meeting.live.test_room import START, FakeClient
+from tests.fakes.clients import FakeClient
+from tests.meeting.live.test_room import START
 from tests.meeting.live.test_rooms import A, B, among, entered, go_live
 
 
@@ -36,7 +37,7 @@ def test_a_disk_that_is_almost_full_takes_no_further_meeting_and_live_ones_are_t
         await host.until("error")
         other = FakeClient()
         room = await entered(rooms, B)
-        room.start(room.join(other), START)
+        room.start_source(room.join(other), START)
         await asyncio.wait_for(other.done.wait(), 20)
         assert other.closed == (4429, "too_many")
         assert "7 MB are free" in other.told[-1].message  # type: ignore[union-attr]

@@ -17,7 +17,7 @@ import pytest
 from meeting.config.settings import Limits, Models
 from meeting.core.edits import SpeakerChange
 from meeting.core.ids import new_id
-from meeting.core.messages import AudioFrame, AudioInfo, ServerMessage, SourceInfo, Start
+from meeting.core.messages import AudioFrame, AudioInfo, SourceInfo, Start
 from meeting.core.records import Meeting, State
 from meeting.live.room import Room
 from meeting.session.events import FrameReceived, StopReceived, TitleChanged
@@ -25,47 +25,10 @@ from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound, StoreError
+from tests.fakes.clients import FakeClient
 from tests.fakes.server_fakes import FakeBackend, tone
 
 START = Start(1, AudioInfo(), SourceInfo("Ann"))
-
-
-class FakeClient:
-    """Remembers what it is told."""
-
-    def __init__(self, store: Store | None = None, meeting_id: str = "") -> None:
-        self.told: list[ServerMessage] = []
-        self.closed: tuple[int, str] | None = None
-        self.done = asyncio.Event()
-        self.news = asyncio.Event()
-        self.stored: list[int] = []
-        self._store, self._meeting_id = store, meeting_id
-
-    def put(self, message: ServerMessage, text: str) -> None:
-        """Remember a message, and for final lines how many the store has by then."""
-        self.told.append(message)
-        self.news.set()
-        if self._store is not None and getattr(message, "final", False):
-            self.stored.append(self._store.meeting(self._meeting_id).segments)
-
-    def follow(self, earlier: Callable[[], str | None] | None) -> None:
-        """Take no earlier lines."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Remember the end."""
-        self.closed = (code, reason)
-        self.done.set()
-
-    @property
-    def kinds(self) -> list[str]:
-        """Types of all messages."""
-        return [message.type for message in self.told]
-
-    async def until(self, kind: str) -> None:
-        """Wait for a message of a type."""
-        while kind not in self.kinds:
-            self.news.clear()
-            await asyncio.wait_for(self.news.wait(), 20)
 
 
 Body = Callable[[Room, Store], Awaitable[None]]
@@ -83,6 +46,7 @@ def in_room(folder: Path, body: Body, backend: FakeBackend | None = None, limits
         gone = asyncio.Event()
         services = Services(store, made, engine)
         room = Room(meeting, services, limits or Limits(), lambda: None, lambda room: gone.set())
+        room.start()
         await body(room, store)
         room.task.cancel()
         await asyncio.wait_for(gone.wait(), 20)
@@ -103,7 +67,7 @@ def test_a_meeting_runs_from_start_to_end(tmp_path: Path) -> None:
         host, viewer = FakeClient(), FakeClient(store, room.id)
         client = room.join(host)
         room.join(viewer)
-        room.start(client, START)
+        room.start_source(client, START)
         await send(room, client, tone(), tone())
         room.post(StopReceived(client))
         await asyncio.wait_for(room.task, 20)
@@ -137,7 +101,7 @@ def test_a_change_asked_for_is_answered_refused_or_left_to_the_store_once_the_ro
 def test_whoever_joins_in_the_midst_of_news_gets_the_snapshot_first(tmp_path: Path) -> None:
     async def body(room: Room, store: Store) -> None:
         client = room.join(FakeClient())
-        room.start(client, START)
+        room.start_source(client, START)
         room.post(TitleChanged("news"))
         late = FakeClient()
         room.join(late)
@@ -152,7 +116,7 @@ def test_a_source_that_stays_away_ends_the_meeting_complete(tmp_path: Path) -> N
     async def body(room: Room, store: Store) -> None:
         host = FakeClient()
         client = room.join(host)
-        room.start(client, START)
+        room.start_source(client, START)
         await send(room, client, tone())
         await host.until("ack")
         room.leave(client)
@@ -177,7 +141,7 @@ class FullDisk:
             return future
 
         monkeypatch.setattr(TranscriptStore, "save_segments", refusing)
-        monkeypatch.setattr("meeting.live.save_queue.RETRY", 0.01)
+        monkeypatch.setattr("meeting.live.save_queue.RETRY_INTERVAL", 0.01)
 
 
 def test_what_cannot_be_saved_waits_and_is_saved_in_order_once_there_is_room(
@@ -189,7 +153,7 @@ def test_what_cannot_be_saved_waits_and_is_saved_in_order_once_there_is_room(
     async def body(room: Room, store: Store) -> None:
         host = FakeClient()
         client = room.join(host)
-        room.start(client, START)
+        room.start_source(client, START)
         await send(room, client, tone(), tone())
         room.post(StopReceived(client))
         await host.until("error")
@@ -216,7 +180,7 @@ def test_a_meeting_whose_end_cannot_be_saved_is_not_over(
     async def body(room: Room, store: Store) -> None:
         host = FakeClient()
         client = room.join(host)
-        room.start(client, START)
+        room.start_source(client, START)
         await send(room, client, tone())
         room.post(StopReceived(client))
         await host.until("error")
@@ -232,12 +196,12 @@ def test_more_unsaved_than_may_wait_leaves_the_meeting_to_be_rebuilt(
 ) -> None:
     caplog.set_level(logging.CRITICAL)
     disk = FullDisk(monkeypatch)
-    monkeypatch.setattr("meeting.live.save_queue.WAITING", 2)
+    monkeypatch.setattr("meeting.live.save_queue.MAX_WAITING", 2)
 
     async def body(room: Room, store: Store) -> None:
         host = FakeClient()
         client = room.join(host)
-        room.start(client, START)
+        room.start_source(client, START)
         await send(room, client, tone(), tone())
         room.post(StopReceived(client))
         await host.until("error")
@@ -277,7 +241,7 @@ def test_frames_as_received_stay_where_something_could_not_be_stored_at_all(
     async def body(room: Room, store: Store) -> None:
         host = FakeClient()
         client = room.join(host)
-        room.start(client, START)
+        room.start_source(client, START)
         await send(room, client, tone())
         room.post(StopReceived(client))
         await asyncio.wait_for(room.task, 20)
@@ -294,7 +258,7 @@ def test_a_mistake_in_the_rules_closes_everyone_and_frees_the_source(
     async def body(room: Room, store: Store) -> None:
         host = FakeClient()
         client = room.join(host)
-        room.start(client, START)
+        room.start_source(client, START)
         await host.until("session")
 
         def broken(*_: object) -> None:
@@ -337,7 +301,7 @@ def test_what_others_send_does_not_use_up_what_the_source_may(tmp_path: Path) ->
     async def body(room: Room, store: Store) -> None:
         host = FakeClient()
         source = room.join(host)
-        room.start(source, START)
+        room.start_source(source, START)
         await host.until("session")
         for _ in range(20):
             await room.frame(FrameReceived(room.join(FakeClient()), AudioFrame(0, 0, bytes(1 << 20))))
@@ -361,9 +325,9 @@ def test_a_clock_that_is_set_while_a_meeting_runs_does_not_change_its_length(
     async def body(room: Room, store: Store) -> None:
         host = FakeClient()
         client = room.join(host)
-        room.start(client, START)
+        room.start_source(client, START)
         await host.until("session")
-        monkeypatch.setattr("meeting.live.room.datetime", Set)
+        monkeypatch.setattr("meeting.live.meeting_writer.datetime", Set)
         await send(room, client, bytes(32_000))
         room.post(StopReceived(client))
         await host.until("ended")

@@ -28,8 +28,9 @@ from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import Word
+from tests.fakes.clients import FakeClient
 from tests.fakes.server_fakes import FakeBackend, tone
-from tests.meeting.live.test_room import START, FakeClient
+from tests.meeting.live.test_room import START
 
 A, B, CUT, SOURCE = ("a" * 16, "b" * 16, "c" * 16, "s" * 16)
 
@@ -68,7 +69,7 @@ async def entered(rooms: Rooms, meeting_id: str) -> Room:
 async def go_live(rooms: Rooms, meeting_id: str) -> tuple[Room, FakeClient, int]:
     room, host = await entered(rooms, meeting_id), FakeClient()
     client = room.join(host)
-    room.start(client, START)
+    room.start_source(client, START)
     await host.until("session")
     return room, host, client
 
@@ -160,7 +161,7 @@ def test_no_more_meetings_go_live_than_allowed_even_at_once(tmp_path: Path) -> N
         hosts = [FakeClient(), FakeClient()]
         for meeting_id, host in zip((A, B), hosts, strict=True):
             room = await entered(rooms, meeting_id)
-            room.start(room.join(host), START)
+            room.start_source(room.join(host), START)
         await hosts[0].until("session")
         await asyncio.wait_for(hosts[1].done.wait(), 20)
         assert hosts[1].closed == (4429, "too_many")
@@ -197,7 +198,7 @@ def test_a_source_that_comes_while_its_meeting_is_being_deleted_starts_nothing_a
 
     async def come(rooms: Rooms) -> None:
         room, client = await entered(rooms, A), FakeClient()
-        room.start(room.join(client), START)
+        room.start_source(room.join(client), START)
         await client.until("session")
 
     async def body(rooms: Rooms) -> None:
@@ -265,7 +266,7 @@ def test_what_a_thread_still_writes_for_a_deleted_meeting_is_waited_for_and_remo
 
     async def body(rooms: Rooms) -> None:
         room, client = await entered(rooms, A), FakeClient()
-        room.start(room.join(client), START)
+        room.start_source(room.join(client), START)
         await asyncio.to_thread(reached.wait, 20)
         room.post(EndRequested(0))  # so that it may be deleted although a source is being made ready
         removing = asyncio.create_task(delete_meeting(rooms, A))
@@ -295,7 +296,7 @@ def test_no_file_outlives_its_meeting_however_a_source_and_its_deletion_meet(tmp
                     place = await rooms.enter(id_)
                     if isinstance(place, Room):
                         client = FakeClient()
-                        place.start(place.join(client), START)
+                        place.start_source(place.join(client), START)
                         return client
                 return None
 

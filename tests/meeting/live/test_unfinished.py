@@ -73,7 +73,7 @@ def test_a_meeting_that_could_not_be_finished_is_finished_once_the_disk_has_room
 ) -> None:
     caplog.set_level("CRITICAL")
     disk = FullDisk(monkeypatch)
-    monkeypatch.setattr("meeting.live.save_queue.WAITING", 2)
+    monkeypatch.setattr("meeting.live.save_queue.MAX_WAITING", 2)
     monkeypatch.setattr("meeting.live.unfinished.RETRY_SECONDS", 0.01)
 
     async def body(rooms: Rooms) -> None:

@@ -22,7 +22,7 @@ from meeting.delivery import archive, history
 from meeting.delivery.outbox import MAX_MESSAGES, Outbox
 from meeting.server.security.auth import Authenticator
 from meeting.server.websocket import _join
-from meeting.session.session import BENCH
+from meeting.session.audience import EXTRA_SEATS
 from meeting.storage.store import DATABASE, Store
 from meeting.storage.transcript_store import TranscriptStore
 from meeting.transport.connections import ConnectionRegistry
@@ -470,7 +470,7 @@ def test_where_everybody_may_speak_the_last_to_come_to_a_full_meeting_find_a_sea
     with serving(config(tmp_path, viewers=1)) as served, ExitStack() as stack:
         meeting_id = served.create()
         there = []
-        for _ in range(1 + BENCH):
+        for _ in range(1 + EXTRA_SEATS):
             there.append(stack.enter_context(served.connect(meeting_id)))
             assert there[-1].receive()["type"] == "snapshot"  # it has its seat before the next one comes
         source = stack.enter_context(served.connect(meeting_id))

@@ -1,0 +1,69 @@
+"""The threads of a meeting's sources: those that it works with, and those that are still about to end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from meeting.core.messages import AudioFrame
+from meeting.session.events import Event, OpenSource
+from meeting.sources.engine_loader import Services
+from meeting.sources.flow_control import FlowControl
+from meeting.sources.source_worker import SourceWorker
+
+
+class SourceWorkers:
+    """The workers of one room by the ids of their sources; lives on the event loop."""
+
+    def __init__(
+        self, services: Services, meeting_id: str, flow: FlowControl, post_from_thread: Callable[[Event], None]
+    ) -> None:
+        self._services = services
+        self._meeting_id = meeting_id
+        self._flow = flow
+        self._post_from_thread = post_from_thread
+        self._workers: dict[str, SourceWorker] = {}
+        self._running: list[SourceWorker] = []
+        """All whose thread may still run, those that were let go of included"""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Ids of the sources that have one."""
+        return tuple(self._workers)
+
+    def open(self, job: OpenSource) -> None:
+        """Start a thread for a source."""
+        worker = SourceWorker(self._services, self._meeting_id, job, self._flow.open_source(), self._post_from_thread)
+        worker.start()
+        self._workers[job.source_id] = worker
+        self._running = [*(one for one in self._running if not one.wait(0)), worker]
+
+    def append(self, source_id: str, frame: AudioFrame) -> None:
+        """Hand a frame to a source's thread."""
+        self._workers[source_id].append(frame)
+
+    def finish(self, source_id: str, shutdown_fast: bool) -> None:
+        """Have a source finished."""
+        self._workers[source_id].finish(shutdown_fast)
+
+    def abandon(self, source_id: str) -> None:
+        """Let go of a source."""
+        self._workers.pop(source_id).abandon()
+
+    def abandon_all(self) -> None:
+        """Let go of all sources."""
+        for worker in self._workers.values():
+            worker.abandon()
+        self._workers.clear()
+
+    def remove_journals(self) -> None:
+        """Delete the frames as received: all is stored in better form."""
+        for worker in self._workers.values():
+            worker.remove_journal()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait until no thread runs any more; whether that is so."""
+        until = time.monotonic() + seconds
+        running = list(self._running)
+        return all([await asyncio.to_thread(one.wait, max(0.0, until - time.monotonic())) for one in running])
