@@ -1,4 +1,4 @@
-"""Accepts connections: a few at a time, as many as there is room for, and without a fuss when files run out."""
+"""Accepts connections: a few at a time, up to a limit, and calmly when the process runs out of file descriptors."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from meeting.transport.connections import HEADER_SECONDS, STUCK_SECONDS, Connect
 log = logging.getLogger(__name__)
 
 ACCEPTED_PER_TURN = 64
-"""Connections accepted before those that are there are looked at again"""
+"""Connections accepted before the event loop serves those that are there"""
 REQUESTS_PER_TURN, OTHERS_PER_TURN = 16, 4
-"""Connections served first before those that are there are looked at again: with a whole request, with anything else"""
+"""Connections served first in one turn of the event loop: with a complete request, with anything else"""
 PEEK_BYTES = 4096
-"""Bytes looked at to tell what has come"""
+"""Bytes that are peeked at to tell what has come"""
 BACKLOG = 4096
-"""Connections that the system keeps until they are accepted"""
+"""Connections that the kernel queues until they are accepted"""
 PAUSE_SECONDS = 0.1
-"""Seconds for which nothing is accepted after files ran out"""
+"""Seconds for which nothing is accepted after file descriptors ran out"""
 CLOSED_AT_ONCE = 16
-"""Connections that go when files run out"""
+"""Connections that are closed when file descriptors run out"""
 OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""What `accept` says when there is no room for a further file"""
+"""Errors of `accept` where the process or the system is out of file descriptors"""
 
 REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
@@ -46,7 +46,7 @@ REFUSAL_BODY = json.dumps(
 class Acceptor:
     """Takes connections from a listening socket, in place of asyncio's own loop.
 
-    That one goes on when files have run out, two thousand times at each call, and logs a traceback each time.
+    asyncio's goes on when file descriptors run out: two thousand times at each call, with a traceback each time.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Acceptor:
         protocol: Callable[[Connection], asyncio.BaseProtocol],
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`protocol` makes what serves one connection."""
+        """`protocol` makes the asyncio protocol of one connection."""
         self._listening = listening
         self._connections = connections
         self._protocol = protocol
@@ -65,9 +65,9 @@ class Acceptor:
         self._spare_file: int | None = None
         self._silent: set[_SilentConnection] = set()
         self._requests: dict[_SilentConnection, None] = {}
-        """Of them, those whose request is there, in the order in which they came"""
+        """Of the silent ones, those whose request is complete, in the order in which they came"""
         self._others: dict[_SilentConnection, None] = {}
-        """Of them, those that ask for a websocket, which takes some milliseconds, or have not said all they want"""
+        """Of the silent ones, those that ask for a WebSocket, which costs more, or whose request is incomplete"""
         self._opening: set[asyncio.Task[Any]] = set()
         self._accepting = False
 
@@ -122,7 +122,7 @@ class Acceptor:
         self._loop.add_reader(accepted.fileno(), self._readable, silent)
 
     def _readable(self, silent: _SilentConnection) -> None:
-        """Serve a connection whose first bytes have come; websockets in their turn."""
+        """Queue a connection whose first bytes have come; WebSockets wait behind requests."""
         self._loop.remove_reader(silent.accepted.fileno())
         if not self._requests and not self._others:
             self._loop.call_soon(self._serve_some)
@@ -130,7 +130,7 @@ class Acceptor:
         (self._requests if complete else self._others)[silent] = None
 
     def _serve_some(self) -> None:
-        """Begin some. Of those for later the latest first: where many wait, the others may well have gone."""
+        """Serve some. Of the others the latest first: where many wait, the earlier ones may have given up."""
         for _ in range(min(REQUESTS_PER_TURN, len(self._requests))):
             self._serve(next(iter(self._requests)))
         for _ in range(min(OTHERS_PER_TURN, len(self._others))):
@@ -139,7 +139,7 @@ class Acceptor:
             self._loop.call_soon(self._serve_some)
 
     def forget(self, silent: _SilentConnection) -> None:
-        """A silent connection is silent no more, or gone."""
+        """Stop tracking a silent connection: it is served now, or gone."""
         self._silent.discard(silent)
         self._requests.pop(silent, None)
         self._others.pop(silent, None)
@@ -169,7 +169,7 @@ class Acceptor:
         accepted.close()
 
     def _make_room(self, error: OSError) -> None:
-        """Make room, turn away who came, and come back to it: the system goes on telling that someone is there."""
+        """Close some connections, turn away the newcomer, and pause: the socket stays readable, the loop would spin."""
         log.error("no further connection can be accepted for the moment: %s", error.strerror)
         self._connections.shed(CLOSED_AT_ONCE)
         self._close_spare_file()
@@ -180,7 +180,7 @@ class Acceptor:
         self._loop.call_later(PAUSE_SECONDS, self._resume)
 
     def _open_spare_file(self) -> None:
-        """Keep a file by which someone can be turned away when there are no more."""
+        """Keep a descriptor in reserve, so that a newcomer can be accepted and turned away when there is no other."""
         try:
             self._spare_file = os.open(os.devnull, os.O_RDONLY)
         except OSError:
@@ -193,7 +193,7 @@ class Acceptor:
 
 
 class _SilentConnection:
-    """A connection of which nothing was read so far: nothing is spent on it but its file."""
+    """A connection that nothing was read from so far: it costs a file descriptor and nothing else."""
 
     def __init__(self, acceptor: Acceptor, accepted: socket.socket, connection: Connection) -> None:
         self._acceptor = acceptor
@@ -211,7 +211,7 @@ class _SilentConnection:
 
 
 class _OpeningConnection:
-    """A connection on its way: before TLS has been agreed on nothing is known of it."""
+    """A connection whose protocol is being set up: nothing is known of it until the TLS handshake is over."""
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
         self._task = task
@@ -224,7 +224,7 @@ class _OpeningConnection:
 
 
 def is_complete_request(accepted: socket.socket) -> bool:
-    """Whether a whole request has come, and not one for a websocket; nothing of it is read."""
+    """Whether a complete request has come that is not for a WebSocket; peeks, so that nothing of it is consumed."""
     try:
         seen = accepted.recv(PEEK_BYTES, socket.MSG_PEEK)
     except OSError:

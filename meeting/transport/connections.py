@@ -1,7 +1,7 @@
-"""Who is connected, and whose turn it is: those that keep the server waiting are bounded, and the oldest go first.
+"""Every open connection, and whether it waits for its client: such are limited, and the oldest are closed first.
 
-A connection waits for its client while no request of it is being answered, while a body comes slowly or an answer is
-not taken, and, for a socket, until its client was let in. The rest of the time its client waits for the server.
+A connection waits for its client while none of its requests is being answered, while a body comes slowly or an answer
+is not read, and, for a WebSocket, until its client was let in. The rest of the time its client waits for the server.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ log = logging.getLogger(__name__)
 _LIMITS = Limits()
 
 HEADER_SECONDS = 10.0
-"""Seconds within which a request must have come whole, but for its body, from the connection or the last answer on"""
+"""Seconds from the connection, or the last answer, within which the header of a request must be complete"""
 ADMISSION_SECONDS = 30.0
-"""Seconds within which a socket's client must have been let in, from the connection on"""
+"""Seconds from the connection within which a WebSocket's client must have been let in"""
 BODY_SECONDS, BODY_RATE = 20.0, 500.0
-"""Seconds that a body may take, and bytes for which it may take one second more"""
+"""Seconds that a request's body may take, and bytes for each of which it may take a second more"""
 STUCK_SECONDS = 30.0
-"""Seconds after which a connection ends whose client takes nothing of what waits for it"""
+"""Seconds after which a connection is closed whose client reads nothing of what was written to it"""
 SLOW_SECONDS = 5.0
 """Seconds after which such a connection counts as waiting for its client"""
 CLOSING_SECONDS = 10.0
-"""Seconds that a client has to take the rest of a connection that was closed"""
+"""Seconds that a client has to read the rest after the connection was closed"""
 SILENT, IDLE, RECEIVING = range(3)
-"""Stages of those that wait: nothing of theirs was read, they were served before, what has come is not whole yet"""
+"""Stages of a waiting connection: nothing was read from it, it was served before, its request is incomplete"""
 MAX_SILENT = 256
-"""Connections of which nothing was read yet: they take a file each, and no memory to speak of"""
+"""Connections that nothing was read from: each costs a file descriptor and hardly any memory"""
 BUFFER_BYTES = 1 << 16
-"""Most bytes that one read takes from a socket"""
+"""Bytes that one read takes from a socket at most"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class ConnectionLimits:
     """How many connections there may be."""
 
     waiting: int = _LIMITS.pending
-    """That wait for their clients, beside those that are silent"""
+    """Waiting for their clients, the silent ones not counted"""
     waiting_per_address: int = _LIMITS.pending_per_address
     """The same from one address, which for IPv6 is a /64; not for this machine's own and other proxies'"""
     total: int = 10_000
@@ -58,10 +58,10 @@ class ConnectionHandler(Protocol):
     """What serves a connection now: nobody yet, HTTP, or a WebSocket."""
 
     def drop(self) -> None:
-        """End at once, whatever was not sent yet."""
+        """Close at once, whatever was not sent yet."""
 
     def overdue_reason(self, now: float) -> str | None:
-        """Why the connection must end, or None; tells it meanwhile whose turn it is."""
+        """Why the connection must be closed, or None; also marks it as waiting or busy."""
 
 
 class Connection:
@@ -72,49 +72,49 @@ class Connection:
     def __init__(self, connections: ConnectionRegistry, address: str | None, now: float) -> None:
         self._connections = connections
         self.address = address
-        """What counts as one address; None where it does not count"""
+        """Its network, by which connections are counted; None where they are not"""
         self.opened = now
         self.waiting_since = now
-        """Since when it is the client's turn, if it is"""
+        """When it last began to wait for its client"""
         self.stage = SILENT
-        """What it has done so far"""
+        """One of `SILENT`, `IDLE`, `RECEIVING`"""
         self.admitted = False
         """Whether its client was let into a meeting"""
         self.sends_audio = False
-        """Whether its client may send audio, and so large messages"""
+        """Whether its client is a source, whose messages may be large"""
         self.handler: ConnectionHandler | None = None
 
     @property
     def buffer(self) -> memoryview:
-        """Where all connections of a server read to, one after the other; of `BUFFER_BYTES` bytes."""
+        """The buffer that all connections of a server read into, one after the other; of `BUFFER_BYTES` bytes."""
         return self._connections.buffer
 
     def mark_receiving(self) -> None:
-        """Its first bytes have come."""
+        """Its first bytes have come; it goes on waiting for the rest."""
         self._connections.mark_receiving(self)
 
     def mark_waiting(self) -> None:
-        """It is the client's turn."""
+        """It waits for its client from now on."""
         self._connections.mark_waiting(self)
 
     def mark_busy(self) -> None:
-        """It is the server's turn, or the client was let in."""
+        """It does not wait for its client: a request is being answered, or the client was let in."""
         self._connections.mark_busy(self)
 
     def admit(self, reserved: bool = False) -> bool:
-        """Let the client in; False when there are as many as may be.
+        """Let the client into a meeting; False when there are as many as allowed.
 
         With `reserved` it also has the places that are kept for those who are not in yet.
         """
         return self._connections.admit(self, reserved)
 
     def closed(self) -> None:
-        """The connection is gone."""
+        """It is closed."""
         self._connections.close(self)
 
 
 class ConnectionRegistry:
-    """All connections of a server; lives on its event loop, in seconds of the loop's clock."""
+    """All connections of a server, within limits; lives on its event loop, in seconds of the loop's clock."""
 
     def __init__(
         self,
@@ -122,10 +122,10 @@ class ConnectionRegistry:
         clock: Callable[[], float],
         exempt: Callable[[str], bool] = lambda address: False,
     ) -> None:
-        """`exempt` tells the addresses of proxies: these are not counted each, as those of this machine are not."""
+        """`exempt` says which addresses are proxies: like this machine's own, they are not limited by address."""
         self.limits = limits
         self.total = limits.total
-        """Connections that there may be now"""
+        """Connections that are allowed now"""
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
         self._clock = clock
         self._exempt = exempt
@@ -144,7 +144,7 @@ class ConnectionRegistry:
         return sum(map(len, self._waiting))
 
     def open(self, address: str) -> Connection | None:
-        """Take in a new connection, if need be in place of one that waits; None when there is no place."""
+        """Register a new connection, if need be in place of a waiting one; None when there is no place."""
         if len(self._all) >= self.total and not self._evict(self._oldest_waiting()):
             return None
         where = client_network(address)
@@ -195,7 +195,7 @@ class ConnectionRegistry:
             del self._all[connection]
 
     def sweep(self) -> None:
-        """End what is overdue; to be called about twice a second."""
+        """Close what is overdue; to be called about twice a second."""
         now = self._clock()
         for connection in list(self._all):
             reason = connection.handler.overdue_reason(now) if connection.handler is not None else None
@@ -205,7 +205,7 @@ class ConnectionRegistry:
         self._enforce_limits()
 
     def shed(self, count: int) -> None:
-        """End so many of those that wait, the oldest first."""
+        """Close so many of the waiting connections, the oldest first."""
         for _ in range(count):
             self._evict(self._oldest_waiting())
 
@@ -237,7 +237,7 @@ class ConnectionRegistry:
         self._enforce_limits()
 
     def _remove_waiting(self, connection: Connection) -> bool:
-        """Take a connection out of those that wait; whether it was there."""
+        """Remove a connection from the waiting ones; whether it was one."""
         if not self._is_waiting(connection):
             return False
         del self._waiting[connection.stage][connection]
@@ -261,7 +261,7 @@ class ConnectionRegistry:
 
 
 class WriteProgress:
-    """Whether a client takes what is written to it."""
+    """Whether a client reads what is written to it."""
 
     __slots__ = ("_closing", "_size", "_then")
 
@@ -271,25 +271,25 @@ class WriteProgress:
         self._closing: float | None = None
 
     def seconds_stuck(self, size: int, now: float) -> float:
-        """Seconds for which nothing was taken, while `size` bytes wait now."""
+        """Seconds for which the client has read nothing, where `size` bytes wait for it now."""
         if not size or size < self._size:
             self._then = now
         self._size = size
         return now - self._then
 
     def note_taken(self, now: float) -> None:
-        """Most of what waited was taken, whatever waits by the next look."""
+        """Note that the write buffer has drained, however full it is at the next look."""
         self._then = now
 
     def seconds_closing(self, now: float) -> float:
-        """Seconds for which the connection is being closed: since this was asked first."""
+        """Seconds since the connection was first seen to be closing."""
         if self._closing is None:
             self._closing = now
         return now - self._closing
 
 
 def abort_with_reset(transport: WriteTransport) -> None:
-    """End a connection at once; what the system still holds for a client that does not take it goes as well."""
+    """Close a connection with a TCP reset, which also discards what the kernel still holds for the client."""
     ours = transport.get_extra_info("socket")
     if ours is not None:
         with contextlib.suppress(OSError):  # it may be closed already

@@ -1,4 +1,4 @@
-"""Files that the process may have open: how many, what they are kept for, and how many connections that leaves."""
+"""File descriptors: how many the process may have, what they are kept for, and how many connections that leaves."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from meeting.config.settings import Limits
 from meeting.transport.connections import MAX_SILENT
 
 BASE_FILES = 128
-"""Files of a server without meetings and connections: models, the database, what libraries open now and then"""
+"""Descriptors of a server without meetings and connections: models, the database, what libraries open at times"""
 FILES_PER_MEETING = 16
-"""Files of a live meeting: journals, FLAC, reading them again, a process that decodes"""
+"""Descriptors of a live meeting: journals, FLAC, reading them again, a decoder process"""
 ASSUMED_MEETINGS = 16
-"""Live meetings to reckon with where no number is set: as many as are taken on before this machine was measured"""
+"""Live meetings to expect where no number is set: as many as are admitted before this machine was measured"""
 MIN_CONNECTIONS = 16
-"""Connections that there may always be"""
+"""Connections that are always allowed"""
 MAX_FILES = 1 << 20
-"""More files than this are not asked for where there is no limit"""
+"""Descriptors to ask for where the system sets no limit"""
 
 
 def raise_limit() -> int | None:
-    """Have as many files open as the system lets this user; how many these are, None where it does not say."""
+    """Raise the limit of open files as far as the system allows; the limit then, None where there is none."""
     if sys.platform == "win32":
         return None
     import resource
@@ -37,23 +37,23 @@ def raise_limit() -> int | None:
 
 
 def connections_allowed(files: int, live: int) -> int:
-    """Connections that there may be beside so many live meetings."""
+    """Connections that so many live meetings leave room for."""
     return max(MIN_CONNECTIONS, files - BASE_FILES - FILES_PER_MEETING * live)
 
 
 def files_needed(limits: Limits) -> int:
-    """Files that all meetings with all readers take, and those who are not in yet."""
+    """Descriptors that all meetings with all their readers take, and connections that wait."""
     meetings = expected_meetings(limits)
     return BASE_FILES + FILES_PER_MEETING * meetings + meetings * (limits.viewers + 1) + limits.pending + MAX_SILENT
 
 
 def expected_meetings(limits: Limits) -> int:
-    """Live meetings to reckon with: as set, or as many as are taken on before this machine was measured."""
+    """Live meetings to expect: as set, or as many as are admitted before this machine was measured."""
     return limits.meetings or ASSUMED_MEETINGS
 
 
 def shortage(limits: Limits, files: int | None) -> str | None:
-    """What the limit of open files does not allow of the settings, in a sentence; None where it does, or is unknown."""
+    """A sentence where the limit of open files is too low for the settings; None where it is not, or is unknown."""
     if files is None or files >= files_needed(limits):
         return None
     meetings = expected_meetings(limits)

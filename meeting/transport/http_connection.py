@@ -1,4 +1,4 @@
-"""The HTTP protocol of our server: reads little at a time, and says whose turn it is."""
+"""HTTP connections: read a little at a time, with limits on headers, bodies and answers that are not read."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from meeting.transport.connections import (
 from meeting.transport.uvicorn_parts import Config, H11Protocol, LocalProtocolError, ServerState
 
 READ_BYTES = 1 << 14
-"""Bytes read at once: what follows a request that is being answered waits in memory"""
+"""Bytes read at once: what a client pipelines behind a request waits in memory"""
 HIGH_WATER = 1 << 14
-"""Bytes of an answer that wait for the client before the rest of it is not made yet"""
+"""Bytes of an answer that wait for the client before the app is held back"""
 PROMPT_BODY_SECONDS = 1.0
 """Seconds that a body may take before it counts as slow"""
 PROMPT_BODY_RATE = 16_000.0
@@ -47,27 +47,27 @@ class HttpConnection(H11Protocol, asyncio.BufferedProtocol):
         self._body_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin."""
+        """Start to serve the connection."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=HIGH_WATER)
         self._connection.handler = self
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """The connection is closed."""
         super().connection_lost(exc)
         self._connection.closed()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to read to."""
+        """The buffer to read into."""
         return self._connection.buffer[:READ_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what was read."""
+        """Handle what was read."""
         self._body_bytes += nbytes
         self.data_received(bytes(self._connection.buffer[:nbytes]))
 
     def handle_events(self) -> None:
-        """Take what is whole by now; a request of it makes it the server's turn."""
+        """Handle what is complete by now; a complete request makes the connection busy."""
         super().handle_events()
         if self._responding and self.cycle is not self._request:
             self._request, self._request_began, self._body_bytes = self.cycle, self.loop.time(), 0
@@ -75,12 +75,12 @@ class HttpConnection(H11Protocol, asyncio.BufferedProtocol):
             self._update_turn(self.loop.time())
 
     def on_response_complete(self) -> None:
-        """Go on after an answer: with the next request, if it is there already."""
+        """Go on after an answer, with the next request if it is there already."""
         self._connection.mark_waiting()
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP; in the middle of another answer there is no way to say so."""
+        """Answer what is not HTTP with 400; in the middle of another answer, close."""
         if self._responding:
             self.cycle.disconnected = True  # what the app still has to say comes after the end
             self.cycle.message_event.set()
@@ -90,14 +90,14 @@ class HttpConnection(H11Protocol, asyncio.BufferedProtocol):
             self.drop()
 
     def drop(self) -> None:
-        """End at once; what the system holds of an answer that is out of our hands still reaches who takes it."""
+        """Close at once; an answer that is wholly written still reaches a client that reads it."""
         if self._responding or self.transport.get_write_buffer_size():
             abort_with_reset(self.transport)
         else:
             self.transport.abort()
 
     def overdue_reason(self, now: float) -> str | None:
-        """Why it must end, if it must."""
+        """Why it must be closed, or None."""
         if self.transport.is_closing():
             return "the rest of it is not taken" if self._progress.seconds_closing(now) > CLOSING_SECONDS else None
         if self._seconds_stuck(now) > STUCK_SECONDS:
@@ -115,11 +115,11 @@ class HttpConnection(H11Protocol, asyncio.BufferedProtocol):
 
     @property
     def _awaits_body(self) -> bool:
-        """Whether the rest of a body is waited for."""
+        """Whether the rest of a request's body has yet to come."""
         return self._responding and self.cycle.more_body and not self.flow.read_paused
 
     def resume_writing(self) -> None:
-        """What was written is taken."""
+        """The write buffer has drained."""
         super().resume_writing()
         self._progress.note_taken(self.loop.time())
 

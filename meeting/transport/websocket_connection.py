@@ -1,4 +1,4 @@
-"""The websocket protocol of our server: patient with who is held back, strict with who holds the server back."""
+"""WebSocket connections: backpressure in both directions, and a keepalive that allows for it."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ PING_INTERVAL = 20.0
 PING_TIMEOUT = 20.0
 """Seconds of silence after an unanswered ping that end a connection"""
 READ_BYTES = 1 << 10
-"""Bytes read at once from a client that does not speak: at most so many that are messages wait in memory"""
+"""Bytes read at once from a client that is no source: as many of them may be messages that wait in memory"""
 MAX_UNFINISHED = MAX_TEXT + 4096
-"""Bytes of an unfinished message of such a client: we and not the library answer one that is a little too long"""
+"""Bytes of such a client's incomplete message; more than `MAX_TEXT`, so that we and not the library refuse it"""
 HIGH_WATER = 1 << 16
-"""Bytes that wait for the client before the app waits, and the client is not read"""
+"""Bytes that wait for the client before the app is held back, and reading stops"""
 CONTROL_RATE = 100.0
-"""Pings, pongs and parts of messages that are taken in a second; for four seconds' worth of them there is no wait"""
+"""Pings, pongs and parts of messages that are read in a second; a burst of four seconds' worth is not delayed"""
 
 
 class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
-    """A client counts as dead only when it is silent while it is listened to; it is read only as far as it reads.
+    """A client counts as dead only when it is silent while it is being read; it is read only as far as it reads.
 
     While audio comes faster than it can be taken the socket is not read, and the answer to a ping waits behind the
     audio. Nor is it read while what is written to it is not taken: each ping would add to that.
@@ -46,20 +46,20 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
         self._connection = connection
         self._last_received = 0.0
         self._paused = False
-        """Whether the socket is not read, for whatever reason"""
+        """Whether reading is paused, for whatever reason"""
         self._progress = WriteProgress(self.loop.time())
         self._control_rate = RateLimiter(CONTROL_RATE)
         self._delay = 0.0
         self._rate_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Take over from HTTP."""
+        """Take over the connection from HTTP."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=HIGH_WATER)
         self._connection.handler = self
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """The connection is closed."""
         super().connection_lost(exc)
         if self._rate_timer is not None:
             self._rate_timer.cancel()
@@ -68,15 +68,15 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
     # Reading
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to read to."""
+        """The buffer to read into."""
         return self._connection.buffer if self._connection.sends_audio else self._connection.buffer[:READ_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what was read."""
+        """Handle what was read."""
         self.data_received(bytes(self._connection.buffer[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the client."""
+        """Handle bytes of the client."""
         self._last_received = self.loop.time()
         super().data_received(data)
         unfinished = len(self.conn.reader.buffer) + sum(map(len, self.frames))
@@ -95,12 +95,12 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
         super().handle_ping()
 
     def handle_pong(self, event: Any) -> None:
-        """Take the answer to a ping."""
+        """Note the answer to a ping."""
         self._count_control_frame()
         super().handle_pong(event)
 
     def handle_cont(self, event: Any) -> None:
-        """Take a further part of a message; however small they are, what waits is no larger than its bytes."""
+        """Append a part of a message; joined at once, since thousands of tiny parts would cost far more memory."""
         self._count_control_frame()
         parts: list[Any] = self.frames
         whole = parts[0] if isinstance(parts[0], bytearray) else bytearray(parts[0])
@@ -123,7 +123,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
         self._update_reading()
 
     def _update_reading(self) -> None:
-        """Read on, or not; the time in which nothing was read is not the client's."""
+        """Pause or resume reading; time in which reading was paused does not count as silence of the client."""
         paused = self.read_paused or not self.writable.is_set() or self._rate_timer is not None
         if paused:
             self.transport.pause_reading()
@@ -136,18 +136,18 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
     # Writing
 
     def pause_writing(self) -> None:
-        """What is written is not taken."""
+        """The client does not read what is written."""
         super().pause_writing()
         self._update_reading()
 
     def resume_writing(self) -> None:
-        """It was taken."""
+        """The write buffer has drained."""
         super().resume_writing()
         self._progress.note_taken(self.loop.time())
         self._update_reading()
 
     async def send(self, message: Any) -> None:
-        """Send what the app has for the client; after the last of it, it is the turn of one that was not let in."""
+        """Send a message of the app; a client that was not let in counts as waiting after the last one."""
         if message["type"] == "websocket.close":
             self.writable.set()  # a few bytes, and the last: a client that reads again must find out why it is let go
         try:
@@ -160,7 +160,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
     # Ending
 
     def keepalive_timeout(self) -> None:
-        """End the connection, unless the answer may still be on its way."""
+        """Close the connection, unless the answer may still be on its way."""
         assert self.ping_timeout is not None
         patience = self.ping_timeout
         if not self._paused:
@@ -171,11 +171,11 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
             super().keepalive_timeout()
 
     def drop(self) -> None:
-        """End at once."""
+        """Close at once."""
         abort_with_reset(self.transport)
 
     def overdue_reason(self, now: float) -> str | None:
-        """Why it must end, if it must."""
+        """Why it must be closed, or None."""
         if self.transport.is_closing():
             return "the rest of it is not taken" if self._progress.seconds_closing(now) > CLOSING_SECONDS else None
         stuck = self._progress.seconds_stuck(self.transport.get_write_buffer_size(), now)

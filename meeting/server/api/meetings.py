@@ -21,7 +21,7 @@ from meeting.server.api.description import VISIBLE, meetings_router
 from meeting.storage.summary import read_summary
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, StoreError
-from pipelines.types import Speaker, seconds
+from pipelines.types import ModelInfo, Speaker, seconds
 
 router = meetings_router()
 
@@ -77,7 +77,7 @@ class Entry(TypedDict):
     segments: int
     speakers: list[str] | list[Voice]
     """In the list their names"""
-    models: JsonObject
+    models: ModelInfo
 
 
 class Listing(TypedDict):
@@ -198,7 +198,7 @@ def _entry(meeting: Meeting, speakers: list[str] | list[Voice], rooms: Rooms) ->
         "duration": seconds(samples),
         "segments": meeting.segments,
         "speakers": speakers,
-        "models": dict(meeting.models),
+        "models": meeting.models,
     }
 
 
