@@ -1,4 +1,4 @@
-"""The formats of sound that are taken: raw encodings, containers and what their first bytes look like, bounds."""
+"""The formats of audio that are taken: raw encodings, containers and what their first bytes look like, bounds."""
 
 from __future__ import annotations
 

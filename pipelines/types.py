@@ -104,7 +104,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """Speech between two silences, as handed to the recogniser; `final` once it is cut."""
+    """Speech between two silences, for the recogniser: partial while it grows, then `final`."""
 
     index: int
     span: Span
@@ -113,12 +113,12 @@ class Utterance:
     end_reason: str = "silence"
     """Why it ended: "silence", "length" (the longest allowed) or "end" of the audio"""
     context: Samples = field(default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False)
-    """What was said right before it, without a gap: a recogniser may hear it for context"""
+    """The utterances right before it, without a gap; empty where there is one"""
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What the recogniser heard in a slice."""
+    """What the recogniser made of an utterance, with times in the meeting: partial or final, as that is."""
 
     utterance_index: int
     span: Span
@@ -126,9 +126,9 @@ class Hypothesis:
     words: tuple[Word, ...]
     language: str | None = None
     second_pass: bool = False
-    """Whether it replaces what was final"""
+    """Whether it is from the second pass, and replaces what was final"""
     unstable: bool = False
-    """Whether the final reading will hear more than this one did, so that no word of it is sure"""
+    """Whether the final one will be made with context that this one had not, so that no word of it is certain"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class LocalSpeakers:
 
 
 UNKNOWN = "?"
-"""Speaker of a turn whose voice could not be told"""
+"""Speaker of a turn whose voice is like nobody's, or like several people's"""
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 """Marks with which a sentence ends"""
 
@@ -256,7 +256,7 @@ class PipelineStats:
     diarization_lag: float
     dropped_partials: int
     load: float = 0.0
-    """Real-time factor of what must be done in time, live finals and windows of all meetings: 1 is full"""
+    """Real-time factor of what must be done in time, live final utterances and windows of all meetings: 1 is full"""
     left_out: str = "none"
     """What a machine that is too full leaves out: "none", "rare_partials", "no_partials" or "long_hop" """
 
@@ -281,8 +281,11 @@ class BlockFailed:
     """A block raised on one input; the stream goes on without its result."""
 
     block: str
+    """Name of the block, as in the log"""
     reason: str
+    """Name of the exception"""
     span: Span
+    """The audio whose result is missing"""
 
 
 Output = Segment | SpeakersRevised | Speaker | TurnsRevised | PipelineStats | BlockFailed

@@ -124,7 +124,7 @@ def test_a_step_covers_its_audio() -> None:
     assert Step(2, 2 * STEP, np.zeros(100, np.float32)).span == Span(2 * STEP, 2 * STEP + 100)
 
 
-def test_steps_and_slices_compare_without_their_audio_and_do_not_show_it() -> None:
+def test_steps_and_utterances_compare_without_their_audio_and_do_not_show_it() -> None:
     zeros, ones = np.zeros(3, np.float32), np.ones(3, np.float32)
     assert Step(0, 0, zeros) == Step(0, 0, ones)
     assert Utterance(0, Span(0, 3), zeros, True) == Utterance(0, Span(0, 3), ones, True)

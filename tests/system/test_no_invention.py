@@ -1,4 +1,4 @@
-"""Ten minutes of sounds in which nobody speaks give not one word: the real cutter, voice model and recogniser."""
+"""Ten minutes of sounds in which nobody speaks give not one word: the real endpointer, voice model and recogniser."""
 
 from __future__ import annotations
 
@@ -123,8 +123,8 @@ def recogniser() -> MoonshineRecogniser:
 @pytest.mark.parametrize("sound", SOUNDS, ids=lambda sound: str(sound.__name__))
 def test_a_minute_of_noise_gives_no_word(sound: Sound, voice: VadModel, recogniser: MoonshineRecogniser) -> None:
     audio: Samples = np.clip(sound(np.random.default_rng(1)), -1, 1).astype(np.float32)
-    cutter = Endpointer(voice.stream())
+    endpointer = Endpointer(voice.stream())
     words = []
-    for piece in (*cutter(audio), *cutter.flush()):
+    for piece in (*endpointer(audio), *endpointer.flush()):
         words += recognise_plausibly(recogniser, [RecognitionRequest(piece.audio, partial=not piece.final)])[0].words
     assert words == []

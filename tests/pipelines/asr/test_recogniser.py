@@ -89,7 +89,7 @@ def test_what_was_heard_for_context_is_taken_off_by_the_middle_of_each_word() ->
     ("before", "words"),
     [("b.", "c d"), ("A", "b c d"), ("C", "d"), ("d", "c d"), ("x", "c d"), (None, "c d")],
 )
-def test_the_last_word_before_a_slice_is_the_seam_where_it_is_near(before: str | None, words: str) -> None:
+def test_the_last_word_before_an_utterance_is_the_seam_where_it_is_near(before: str | None, words: str) -> None:
     assert trim_context(spaced("a b c d"), 8000, 8000, before).text == words
 
 

@@ -33,7 +33,7 @@ def words(text: str, confidence: float | None = 0.9, start: float = 0.0, each: f
 def heard(
     *edges: tuple[float, float], confidence: float = 0.9, options: SecondPassOptions | None = None
 ) -> list[Passage]:
-    """What is to be read again of slices from one second to another, their audio counting seconds."""
+    """What is to be read again of utterances from one second to another, their audio counting seconds."""
     cuts = SecondPassBuffer(options)
     for index, (start, end) in enumerate(edges):
         where = span(start, end)
@@ -42,7 +42,7 @@ def heard(
     return cuts.flush()
 
 
-def test_slices_that_touch_are_read_as_one() -> None:
+def test_utterances_that_touch_are_read_as_one() -> None:
     (stretch,) = heard((1, 4), (4, 6), (6, 9))
     assert stretch.span == stretch.utterance.span == span(1, 9)
     assert [reading.utterance_index for reading in stretch.hypotheses] == [0, 1, 2]
@@ -51,16 +51,16 @@ def test_slices_that_touch_are_read_as_one() -> None:
     assert stretch.audio[[0, -1]].tolist() == pytest.approx([1, 9], abs=0.001)
 
 
-def test_slices_with_a_whole_pause_between_them_were_cut_well() -> None:
+def test_utterances_with_a_whole_pause_between_them_were_cut_well() -> None:
     assert heard((1, 4), (4.1, 6), (7, 9)) == []
 
 
-def test_no_stretch_is_longer_than_a_recogniser_reads_well_and_no_slice_is_in_two() -> None:
+def test_no_stretch_is_longer_than_a_recogniser_reads_well_and_no_utterance_is_in_two() -> None:
     found = heard(*pairwise(range(0, 40, 4)))
     assert [stretch.span for stretch in found] == [span(0, 12), span(12, 24), span(24, 36)]
 
 
-def test_a_click_between_two_slices_keeps_them_apart() -> None:
+def test_a_click_between_two_utterances_keeps_them_apart() -> None:
     cuts = SecondPassBuffer()
     for index, (start, end, length) in enumerate([(0, 3, 3), (3, 4, 0), (4, 7, 3)]):
         piece = Utterance(index, span(start, end), np.zeros(samples(length), np.float32), True)
@@ -107,7 +107,7 @@ def test_without_confidences_the_first_reading_stands() -> None:
     assert not is_better(words("we meat", 0.5), words("we meet", None))
 
 
-def test_each_word_goes_to_the_slice_that_holds_its_middle() -> None:
+def test_each_word_goes_to_the_utterance_that_holds_its_middle() -> None:
     (stretch,) = heard((0, 2), (2, 4))
     made = revised_hypotheses(stretch, words("one two three", start=0.0, each=1.3))
     assert [[word.text for word in reading.words] for reading in made] == [["one", "two"], ["three"]]

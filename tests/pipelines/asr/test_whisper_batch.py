@@ -1,4 +1,4 @@
-"""Whisper reads several slices together as it reads each alone, on the real libraries with a tiny random model."""
+"""Whisper reads several utterances together as it reads each alone, on the real libraries with a tiny random model."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ MIXED = [
 
 
 @pytest.mark.parametrize("partial", [False, True])
-def test_slices_of_all_lengths_prompts_and_languages_are_read_as_each_would_be_alone(
+def test_utterances_of_all_lengths_prompts_and_languages_are_read_as_each_would_be_alone(
     tiny: WhisperRecogniser, partial: bool
 ) -> None:
     requests = [replace(request, partial=partial) for request in MIXED]
@@ -87,7 +87,7 @@ def test_slices_of_all_lengths_prompts_and_languages_are_read_as_each_would_be_a
 
 
 @pytest.mark.parametrize("request_", MIXED[:5], ids=str)
-def test_a_slice_is_read_as_the_library_reads_it_without_time_stamps(
+def test_an_utterance_is_recognised_as_by_the_library_without_time_stamps(
     tiny: WhisperRecogniser, request_: RecognitionRequest
 ) -> None:
     segments, _ = tiny.model.transcribe(
@@ -105,7 +105,7 @@ def test_a_slice_is_read_as_the_library_reads_it_without_time_stamps(
     assert alone(tiny, replace(request_, partial=True)).text == " ".join(word for word in first if word)
 
 
-def test_a_slice_that_fits_is_read_in_one_round_that_writes_no_time_stamps(tiny: WhisperRecogniser) -> None:
+def test_an_utterance_that_fits_is_read_in_one_round_that_writes_no_time_stamps(tiny: WhisperRecogniser) -> None:
     recogniser, model = watched(tiny)
     audio = np.concatenate([noise(4), np.zeros(SAMPLE_RATE, np.float32)])
     recogniser.recognise_batch(
@@ -119,7 +119,9 @@ def test_a_slice_that_fits_is_read_in_one_round_that_writes_no_time_stamps(tiny:
     assert all(prompt[-1] == untimed for prompts in model.decoded for prompt in prompts)
 
 
-def test_a_slice_of_more_than_thirty_seconds_is_read_to_its_end_beside_a_short_one(tiny: WhisperRecogniser) -> None:
+def test_an_utterance_of_more_than_thirty_seconds_is_read_to_its_end_beside_a_short_one(
+    tiny: WhisperRecogniser,
+) -> None:
     requests = [
         RecognitionRequest(noise(33), language="en", partial=True),
         RecognitionRequest(noise(2), language="en", partial=True),
@@ -128,20 +130,20 @@ def test_a_slice_of_more_than_thirty_seconds_is_read_to_its_end_beside_a_short_o
         assert_same(found, alone(tiny, request))
 
 
-def test_growing_and_final_slices_in_one_call_each_get_their_own_reading(tiny: WhisperRecogniser) -> None:
+def test_partial_and_final_utterances_in_one_call_each_get_their_own_reading(tiny: WhisperRecogniser) -> None:
     requests = [ENGLISH, replace(ENGLISH, partial=True)]
     for found, request in zip(tiny.recognise_batch(requests), requests, strict=True):
         assert_same(found, alone(tiny, request))
 
 
-def test_a_blip_among_slices_holds_no_words(tiny: WhisperRecogniser) -> None:
+def test_a_blip_among_utterances_holds_no_words(tiny: WhisperRecogniser) -> None:
     blip, heard = tiny.recognise_batch([RecognitionRequest(np.zeros(1599, np.float32)), ENGLISH])
     assert blip == RecognitionResult()
     assert_same(heard, alone(tiny, ENGLISH))
     assert tiny.recognise_batch([]) == []
 
 
-def test_an_unknown_language_among_slices_is_refused_with_its_name(tiny: WhisperRecogniser) -> None:
+def test_an_unknown_language_among_utterances_is_refused_with_its_name(tiny: WhisperRecogniser) -> None:
     with pytest.raises(BlockError, match="does not know the language 'xx'"):
         tiny.recognise_batch([ENGLISH, replace(ENGLISH, language="xx")])
 
@@ -178,7 +180,7 @@ def watched(recogniser: WhisperRecogniser, error: Exception | None = None) -> tu
     return replace(recogniser, model=model), model.model
 
 
-def test_slices_whose_prompts_differ_in_length_and_language_are_decoded_together(tiny: WhisperRecogniser) -> None:
+def test_utterances_whose_prompts_differ_in_length_and_language_are_decoded_together(tiny: WhisperRecogniser) -> None:
     recogniser, model = watched(tiny)
     texts = (PROMPT, "x " + PROMPT)
     recogniser.recognise_batch(
@@ -194,7 +196,7 @@ def test_slices_whose_prompts_differ_in_length_and_language_are_decoded_together
     assert model.decoded[0][0] != model.decoded[0][1]
 
 
-def test_never_more_slices_than_allowed_are_in_the_model_at_once(tiny: WhisperRecogniser) -> None:
+def test_never_more_utterances_than_allowed_are_in_the_model_at_once(tiny: WhisperRecogniser) -> None:
     recogniser, model = watched(tiny)
     recogniser.recognise_batch([RecognitionRequest(noise(0.5, n), language="en", partial=True) for n in range(9)])
     assert max(model.encoded) == 4
@@ -245,13 +247,13 @@ def test_a_context_is_the_end_of_the_text_and_fills_whole_steps(tiny: WhisperRec
     assert prompt_tokens(tiny.model, " ", hotwords) == []
 
 
-def test_the_pace_in_company_is_measured_in_seconds_per_second(tiny: WhisperRecogniser) -> None:
+def test_the_pace_in_a_batch_is_measured_in_seconds_per_second(tiny: WhisperRecogniser) -> None:
     recogniser, model = watched(tiny)
     assert recogniser.measure_rtf() > 0
     assert model.encoded[0] == 4
 
 
-def test_on_a_cpu_slices_are_read_one_by_one_unless_told_otherwise(folder: Path) -> None:
+def test_on_a_cpu_utterances_are_read_one_by_one_unless_told_otherwise(folder: Path) -> None:
     assert load_folder(folder, "tiny").max_batch == 1
     assert load_folder(folder, "tiny", max_batch=3).max_batch == 3
 
@@ -265,7 +267,7 @@ class Rested:
 
 
 def finals(recogniser: WhisperRecogniser, together: bool) -> list[RecognitionResult]:
-    """What an engine reads for four sources with two slices each, given at once or one by one."""
+    """What an engine reads for four sources with two utterances each, given at once or one by one."""
     engine = Engine(recogniser, lambda windows: [], Rested(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
     engine.start()
     futures = []
@@ -294,7 +296,7 @@ def test_meetings_that_share_an_engine_are_read_together_as_each_would_be_alone(
 
 
 @pytest.mark.gpu
-def test_a_batch_reads_on_a_gpu_as_each_slice_would_alone(folder: Path) -> None:
+def test_a_batch_reads_on_a_gpu_as_each_utterance_would_alone(folder: Path) -> None:
     card = load_folder(folder, "tiny", device="cuda", compute_type="float32")
     assert card.max_batch == whisper.GPU_BATCH
     for found, request in zip(card.recognise_batch(MIXED), MIXED, strict=True):

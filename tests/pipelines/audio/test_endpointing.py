@@ -19,7 +19,7 @@ TAIL = samples(EndpointerOptions().post_roll)
 MS = SAMPLE_RATE // 1000
 
 
-class FakeVoice:
+class FakeVad:
     """Hears a voice in every frame that is loud enough; half a voice in one that is half as loud."""
 
     def __init__(self) -> None:
@@ -44,25 +44,25 @@ def speech(*lengths: int) -> Samples:
 
 
 def cut(audio: Samples, sizes: list[int] | None = None, options: EndpointerOptions | None = None) -> list[Utterance]:
-    """All slices of a recording that comes in chunks of such sizes."""
-    cutter, at, out = Endpointer(FakeVoice(), options), 0, []
+    """All utterances of a recording that comes in chunks of such sizes."""
+    endpointer, at, out = Endpointer(FakeVad(), options), 0, []
     for size in cycle(sizes or [max(1, len(audio))]):
         if at >= len(audio):
-            return [*out, *cutter.flush()]
-        out += cutter(audio[at : at + size])
+            return [*out, *endpointer.flush()]
+        out += endpointer(audio[at : at + size])
         at += size
     raise AssertionError
 
 
-def finals(slices: list[Utterance]) -> list[Utterance]:
-    """The slices that are cut."""
-    return [piece for piece in slices if piece.final]
+def finals(utterances: list[Utterance]) -> list[Utterance]:
+    """The utterances that are cut."""
+    return [piece for piece in utterances if piece.final]
 
 
 def voiced(audio: Samples) -> list[Span]:
     """The frames with a voice, clipped to the audio."""
     padded = np.pad(audio, (0, -len(audio) % VAD_FRAME))
-    fake = FakeVoice()
+    fake = FakeVad()
     starts = range(0, len(padded), VAD_FRAME)
     return [Span(at, min(at + VAD_FRAME, len(audio))) for at in starts if fake(padded[at : at + VAD_FRAME]) >= 0.5]
 
@@ -71,7 +71,7 @@ talks = st.lists(st.integers(0, 2500), max_size=9)
 """Milliseconds of silence and tone in turn"""
 
 
-def test_one_burst_is_one_slice_with_some_silence_around_it() -> None:
+def test_one_burst_is_one_utterance_with_some_silence_around_it() -> None:
     (piece,) = finals(cut(speech(1000, 1000, 1000)))
     onset, end = 1000 * MS, 2000 * MS
     assert onset - PRE_ROLL - VAD_FRAME <= piece.span.start <= onset - PRE_ROLL + VAD_FRAME
@@ -79,10 +79,10 @@ def test_one_burst_is_one_slice_with_some_silence_around_it() -> None:
     assert (piece.index, piece.end_reason) == (0, "silence")
 
 
-def test_a_slice_is_cut_as_soon_as_the_silence_has_lasted() -> None:
-    cutter = Endpointer(FakeVoice())
-    assert not finals(cutter(speech(0, 640, 380)))
-    assert finals(cutter(speech(100)))
+def test_an_utterance_is_cut_as_soon_as_the_silence_has_lasted() -> None:
+    endpointer = Endpointer(FakeVad())
+    assert not finals(endpointer(speech(0, 640, 380)))
+    assert finals(endpointer(speech(100)))
 
 
 def test_speech_from_the_first_sample_has_no_pre_roll() -> None:
@@ -107,7 +107,7 @@ def test_from_three_seconds_on_any_pause_between_words_cuts(voice: int, pause: i
 
 
 def contexts(pieces: list[Utterance]) -> list[int]:
-    """How many of the slices right before it each cut one comes with; insists that it is their audio."""
+    """How many of the utterances right before it each cut one comes with; insists that it is their audio."""
     done = finals(pieces)
     found = []
     for at, piece in enumerate(done):
@@ -119,12 +119,12 @@ def contexts(pieces: list[Utterance]) -> list[int]:
     return found
 
 
-def test_a_slice_comes_with_what_was_said_right_before_it() -> None:
+def test_an_utterance_comes_with_what_was_said_right_before_it() -> None:
     assert contexts(cut(speech(500, 2500, 350, 1000, 1000))) == [0, 1]
     assert contexts(cut(speech(500, 2500, 1500, 1000, 1000))) == [0, 0]  # a gap between them
 
 
-def test_a_slice_has_the_same_context_while_it_grows() -> None:
+def test_an_utterance_has_the_same_context_while_it_grows() -> None:
     pieces = cut(speech(500, 2500, 350, 1000, 1000))
     assert [piece.final for piece in pieces if piece.index == 1] == [False, False, True]
     assert len({piece.context.tobytes() for piece in pieces if piece.index == 1}) == 1
@@ -138,7 +138,7 @@ def test_a_slice_has_the_same_context_while_it_grows() -> None:
         ({"max_context": 6.0}, [0, 1, 2, 2]),
     ],
 )
-def test_context_is_bounded_and_made_of_whole_slices(limits: dict[str, float], counts: list[int]) -> None:
+def test_context_is_bounded_and_made_of_whole_utterances(limits: dict[str, float], counts: list[int]) -> None:
     talk = speech(500, 2500, 350, 2500, 350, 2500, 350, 2500, 1000)
     assert contexts(cut(talk, options=EndpointerOptions(**limits))) == counts
 
@@ -171,13 +171,13 @@ def test_silence_gives_nothing(length: int) -> None:
 
 @given(talks)
 @settings(deadline=None, max_examples=60)
-def test_slices_hold_all_voices_and_begin_shortly_before_them(lengths: list[int]) -> None:
+def test_utterances_hold_all_voices_and_begin_shortly_before_them(lengths: list[int]) -> None:
     audio = speech(*lengths)
     pieces = finals(cut(audio))
     frames = voiced(audio)
     for frame in frames:
         assert sum(len(frame & piece.span) for piece in pieces) == len(frame)
-    free = 0  # where the slice before ended
+    free = 0  # where the utterance before ended
     for piece in pieces:
         onset = next(frame.start for frame in frames if frame.end > piece.span.start)
         assert min(PRE_ROLL, onset - free) <= onset - piece.span.start < PRE_ROLL + VAD_FRAME
@@ -186,7 +186,7 @@ def test_slices_hold_all_voices_and_begin_shortly_before_them(lengths: list[int]
 
 @given(talks)
 @settings(deadline=None, max_examples=60)
-def test_every_sample_is_in_one_slice_at_most_and_slices_are_what_was_heard(lengths: list[int]) -> None:
+def test_every_sample_is_in_one_utterance_at_most_and_utterances_are_what_was_heard(lengths: list[int]) -> None:
     audio = speech(*lengths)
     pieces = finals(cut(audio))
     assert [piece.index for piece in pieces] == list(range(len(pieces)))
@@ -215,30 +215,30 @@ def test_usual_chunk_sizes_change_nothing_in_over_long_speech(size: int) -> None
 
 def test_the_buffer_of_a_chunk_may_be_used_again() -> None:
     audio = speech(256, 768, 1024)
-    cutter, out, buffer = Endpointer(FakeVoice()), [], np.zeros(1024, np.float32)
+    endpointer, out, buffer = Endpointer(FakeVad()), [], np.zeros(1024, np.float32)
     for at in range(0, len(audio), 1024):
         buffer[:] = audio[at : at + 1024]
-        out += cutter(buffer)
+        out += endpointer(buffer)
     (piece,) = finals(out)
     np.testing.assert_array_equal(piece.audio, audio[piece.span.start : piece.span.end])
 
 
-def test_growing_results_come_at_the_interval_and_are_beginnings_of_the_cut_one() -> None:
+def test_partial_results_come_at_the_interval_and_are_beginnings_of_the_cut_one() -> None:
     audio = speech(1000, 3000, 1000)
-    *growing, last = cut(audio)
+    *partial, last = cut(audio)
     assert last.final
-    assert [piece.final for piece in growing] == [False] * len(growing)
-    assert {piece.index for piece in growing} == {last.index}
-    assert {piece.span.start for piece in growing} == {last.span.start}
-    ends = [piece.span.end for piece in growing]
+    assert [piece.final for piece in partial] == [False] * len(partial)
+    assert {piece.index for piece in partial} == {last.index}
+    assert {piece.span.start for piece in partial} == {last.span.start}
+    ends = [piece.span.end for piece in partial]
     assert len(ends) >= 5
     assert all(8000 <= other - one < 8000 + VAD_FRAME for one, other in pairwise(ends))
     assert ends[0] - 16000 <= 8000 + 2 * VAD_FRAME
-    for piece in growing:
+    for piece in partial:
         np.testing.assert_array_equal(piece.audio, audio[piece.span.start : piece.span.end])
 
 
-def test_a_longer_interval_gives_fewer_growing_results() -> None:
+def test_a_longer_interval_gives_fewer_partial_results() -> None:
     audio = speech(1000, 6000, 1000)
     assert len(cut(audio, options=EndpointerOptions(partial_interval=2.0))) == 1 + 3
 
@@ -271,7 +271,7 @@ def test_flush_gives_what_is_still_open_and_no_sample_that_was_not_heard(missing
 
 @given(st.integers(700, 1200), st.integers(0, 700), st.sampled_from([0.1, 0.15, 0.3]))
 @settings(deadline=None, max_examples=60)
-def test_no_slice_reaches_beyond_the_end_whenever_that_is(voice: int, silence: int, endpoint: float) -> None:
+def test_no_utterance_reaches_beyond_the_end_whenever_that_is(voice: int, silence: int, endpoint: float) -> None:
     audio = speech(300, voice, silence)[: len(speech(300, voice, silence)) - voice % 16]
     for piece in cut(audio, options=EndpointerOptions(endpoint_silence=endpoint)):
         assert piece.span.end <= len(audio)
@@ -279,16 +279,16 @@ def test_no_slice_reaches_beyond_the_end_whenever_that_is(voice: int, silence: i
 
 
 def test_flush_after_silence_gives_nothing_more() -> None:
-    cutter = Endpointer(FakeVoice())
-    assert finals(cutter(speech(500, 500, 1000)))
-    assert cutter.flush() == []
+    endpointer = Endpointer(FakeVad())
+    assert finals(endpointer(speech(500, 500, 1000)))
+    assert endpointer.flush() == []
 
 
 def test_each_frame_is_judged_once() -> None:
-    voice = FakeVoice()
-    cutter = Endpointer(voice)
-    cutter(speech(0, 20_000, 1000))
-    assert voice.frames == 21_000 * MS // VAD_FRAME
+    vad = FakeVad()
+    endpointer = Endpointer(vad)
+    endpointer(speech(0, 20_000, 1000))
+    assert vad.frames == 21_000 * MS // VAD_FRAME
 
 
 def test_over_long_speech_loses_no_sample() -> None:
@@ -354,10 +354,10 @@ def model() -> VadModel:
     return VadModel()
 
 
-def test_the_speech_of_the_sample_is_inside_slices(model: VadModel, sample: Sample) -> None:
-    cutter = Endpointer(model.stream())
+def test_the_speech_of_the_sample_is_inside_utterances(model: VadModel, sample: Sample) -> None:
+    endpointer = Endpointer(model.stream())
     audio = sample.samples()
-    pieces = finals([*cutter(audio), *cutter.flush()])
+    pieces = finals([*endpointer(audio), *endpointer.flush()])
     inside, spoken = np.zeros(len(audio), bool), np.zeros(len(audio), bool)
     for piece in pieces:
         if len(piece.audio):
@@ -370,19 +370,19 @@ def test_the_speech_of_the_sample_is_inside_slices(model: VadModel, sample: Samp
 
 
 @pytest.mark.parametrize("loudness", [0.0, 0.003, 0.05, 0.3])
-def test_silence_and_noise_give_no_slice_with_the_real_voice(model: VadModel, loudness: float) -> None:
+def test_silence_and_noise_give_no_utterance_with_the_real_voice(model: VadModel, loudness: float) -> None:
     noise = np.random.default_rng(5).normal(0, 1, 8 * SAMPLE_RATE).astype(np.float32)
-    cutter = Endpointer(model.stream())
-    pieces = [*cutter(np.clip(noise * loudness, -1, 1)), *cutter.flush()]
+    endpointer = Endpointer(model.stream())
+    pieces = [*endpointer(np.clip(noise * loudness, -1, 1)), *endpointer.flush()]
     assert not [piece for piece in pieces if len(piece.audio)]
 
 
-def test_the_real_voice_gives_the_same_slices_in_any_chunks(model: VadModel, sample: Sample) -> None:
+def test_the_real_voice_gives_the_same_utterances_in_any_chunks(model: VadModel, sample: Sample) -> None:
     audio = sample.samples()[: 12 * SAMPLE_RATE]
     results = []
     for size in (320, 8000, 48000):
-        cutter, out = Endpointer(model.stream()), []
+        endpointer, out = Endpointer(model.stream()), []
         for at in range(0, len(audio), size):
-            out += cutter(audio[at : at + size])
-        results.append([*out, *cutter.flush()])
+            out += endpointer(audio[at : at + size])
+        results.append([*out, *endpointer.flush()])
     assert results[0] == results[1] == results[2]

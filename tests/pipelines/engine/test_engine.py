@@ -37,7 +37,7 @@ def find(windows: list[Window]) -> list[LocalSpeakers]:
 
 
 class Held:
-    """A slice of somebody else whose reading lasts until it is told to end."""
+    """An utterance of somebody else whose reading lasts until it is told to end."""
 
     def __init__(self, engine: Engine, recogniser: FakeRecogniser) -> None:
         self._begun, self._open = threading.Event(), threading.Event()
@@ -69,7 +69,7 @@ def engine(recogniser: FakeRecogniser) -> Iterator[Engine]:
     engine.close()
 
 
-def test_final_slices_are_read_before_growing_ones(engine: Engine, recogniser: FakeRecogniser) -> None:
+def test_final_utterances_are_read_before_partial_ones(engine: Engine, recogniser: FakeRecogniser) -> None:
     gate = Held(engine, recogniser)
     recogniser.answers = [heard(f"answer {n}") for n in range(4)]
     futures = [engine.recognise(utterance(n, final), "me") for n, final in enumerate([False, True, False, True])]
@@ -79,7 +79,7 @@ def test_final_slices_are_read_before_growing_ones(engine: Engine, recogniser: F
     assert [partial for *_, partial in recogniser.asked] == [False, False, True, True]
 
 
-def test_a_growing_slice_is_overtaken_by_its_longer_self_and_by_nobody_else(
+def test_a_partial_utterance_is_overtaken_by_its_longer_self_and_by_nobody_else(
     engine: Engine, recogniser: FakeRecogniser
 ) -> None:
     gate = Held(engine, recogniser)
@@ -154,7 +154,7 @@ def batching() -> Iterator[tuple[Engine, FakeBatchRecogniser]]:
     engine.close()
 
 
-def test_slices_of_several_sources_are_read_together(batching: tuple[Engine, FakeBatchRecogniser]) -> None:
+def test_utterances_of_several_sources_are_read_together(batching: tuple[Engine, FakeBatchRecogniser]) -> None:
     engine, recogniser = batching
     gate = Held(engine, recogniser)
     futures = [engine.recognise(utterance(1, True, 100 * n), str(n)) for n in (1, 2, 3, 4)]
@@ -164,7 +164,7 @@ def test_slices_of_several_sources_are_read_together(batching: tuple[Engine, Fak
     assert recogniser.together == [[100, 200, 300]]
 
 
-def test_two_slices_of_one_source_are_read_in_turn_for_the_first_tells_of_the_second(
+def test_two_utterances_of_one_source_are_read_in_turn_for_the_first_tells_of_the_second(
     batching: tuple[Engine, FakeBatchRecogniser],
 ) -> None:
     engine, recogniser = batching
@@ -178,7 +178,7 @@ def test_two_slices_of_one_source_are_read_in_turn_for_the_first_tells_of_the_se
     assert recogniser.together == [[100, 100], [100, 100]]
 
 
-def test_a_slice_that_fails_in_company_fails_alone(batching: tuple[Engine, FakeBatchRecogniser]) -> None:
+def test_an_utterance_that_fails_in_a_batch_fails_alone(batching: tuple[Engine, FakeBatchRecogniser]) -> None:
     engine, recogniser = batching
     gate = Held(engine, recogniser)
     recogniser.answers = [BlockError("recogniser", "unlucky"), heard("fine")]
@@ -190,28 +190,28 @@ def test_a_slice_that_fails_in_company_fails_alone(batching: tuple[Engine, FakeB
 
 def test_a_recording_waits_for_what_is_live(engine: Engine, recogniser: FakeRecogniser) -> None:
     gate = Held(engine, recogniser)
-    recogniser.answers = [heard(text) for text in ("live final", "live growing", "recorded final")]
+    recogniser.answers = [heard(text) for text in ("live final", "live partial", "recorded final")]
     recorded = engine.recognise(utterance(0, True), "recording")
-    growing, final = (engine.recognise(utterance(n, final), "live", live=True) for n, final in ((0, False), (1, True)))
+    partial, final = (engine.recognise(utterance(n, final), "live", live=True) for n, final in ((0, False), (1, True)))
     gate.open()
-    texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in (final, growing, recorded)]
-    assert texts == ["live final", "live growing", "recorded final"]
+    texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in (final, partial, recorded)]
+    assert texts == ["live final", "live partial", "recorded final"]
 
 
-def thinned(engine: Engine, thinning: Shedding) -> None:
+def shed(engine: Engine, shedding: Shedding) -> None:
     """Make the engine leave out as much as a full machine does."""
     engine._update_shedding()
-    engine._shedder.shedding = thinning
+    engine._shedder.shedding = shedding
 
 
 @pytest.mark.parametrize(
-    ("thinning", "read"),
+    ("shedding", "read"),
     [(Shedding.NONE, 4), (Shedding.RARE_PARTIALS, 2), (Shedding.NO_PARTIALS, 0), (Shedding.LONG_HOP, 0)],
 )
-def test_a_full_machine_leaves_out_growing_results_of_live_sources_and_nothing_else(
-    engine: Engine, recogniser: FakeRecogniser, thinning: Shedding, read: int
+def test_a_full_machine_leaves_out_partial_results_of_live_sources_and_nothing_else(
+    engine: Engine, recogniser: FakeRecogniser, shedding: Shedding, read: int
 ) -> None:
-    thinned(engine, thinning)
+    shed(engine, shedding)
     recogniser.answers = [heard("so")] * 20
 
     def count(final: bool, live: bool) -> int:
@@ -222,18 +222,18 @@ def test_a_full_machine_leaves_out_growing_results_of_live_sources_and_nothing_e
     assert count(False, True) == read
 
 
-@pytest.mark.parametrize("thinning", list(Shedding))
+@pytest.mark.parametrize("shedding", list(Shedding))
 def test_only_the_fullest_machine_looks_at_every_second_window_of_live_sources(
-    engine: Engine, thinning: Shedding
+    engine: Engine, shedding: Shedding
 ) -> None:
-    thinned(engine, thinning)
+    shed(engine, shedding)
 
     def found(live: bool) -> list[bool]:
         futures = [engine.find_speakers(Window(n, 0, np.zeros(WINDOW, np.float32)), "me", live) for n in range(4)]
         return [future.result(PATIENCE) is not None for future in futures]
 
     assert found(False) == [True] * 4
-    assert found(True) == ([True, False, True, False] if thinning == Shedding.LONG_HOP else [True] * 4)
+    assert found(True) == ([True, False, True, False] if shedding == Shedding.LONG_HOP else [True] * 4)
 
 
 def test_what_a_machine_carries_is_known_once_it_was_measured() -> None:
@@ -270,7 +270,7 @@ def test_several_engines_on_a_machine_share_its_cores(monkeypatch: pytest.Monkey
     engine.close()
 
 
-def test_growing_results_may_fill_their_lane(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_partial_results_may_fill_their_queue(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[list[float]] = []
     monkeypatch.setattr(engine._shedder, "update", lambda now, spent: told.append(spent) or Shedding.NONE)
     monkeypatch.setattr(engine.speech_queue, "busy_seconds_up_to", lambda rank: {0: 2.0, 1: 10.0}[rank])

@@ -63,8 +63,8 @@ def test_lower_numbers_go_first_and_equals_in_order_of_coming(queue: JobQueue) -
 def test_waiting_work_that_is_overtaken_is_never_done(queue: JobQueue) -> None:
     done: list[int] = []
     gate = Gate(queue)
-    jobs = [queue.submit(lambda n=n: done.append(n), 0, replaces="slice") for n in range(3)]
-    other = queue.submit(lambda: "other", 0, replaces="another slice")
+    jobs = [queue.submit(lambda n=n: done.append(n), 0, replaces="utterance") for n in range(3)]
+    other = queue.submit(lambda: "other", 0, replaces="another utterance")
     assert [job.result(0) for job in jobs[:2]] == [None, None]
     gate.open()
     assert jobs[2].exception(PATIENCE) is None
@@ -73,22 +73,22 @@ def test_waiting_work_that_is_overtaken_is_never_done(queue: JobQueue) -> None:
 
 
 def test_work_that_has_begun_cannot_be_overtaken(queue: JobQueue) -> None:
-    first = Gate(queue, replaces="slice")
-    second = queue.submit(lambda: "second", replaces="slice")
+    first = Gate(queue, replaces="utterance")
+    second = queue.submit(lambda: "second", replaces="utterance")
     first.open()
     assert (first.future.result(PATIENCE), second.result(PATIENCE)) == ("held", "second")
 
 
 def test_overtaken_work_takes_no_room_in_the_queue(queue: JobQueue) -> None:
     gate = Gate(queue)
-    jobs = [queue.submit(lambda: "read", replaces="slice") for _ in range(50)]
+    jobs = [queue.submit(lambda: "read", replaces="utterance") for _ in range(50)]
     gate.open()
     assert [job.result(PATIENCE) for job in jobs] == [None] * 49 + ["read"]
 
 
 def test_overtaking_at_the_moment_of_starting_loses_nothing(queue: JobQueue) -> None:
     for _ in range(300):
-        jobs = [queue.submit(lambda: "read", replaces="slice") for _ in range(3)]
+        jobs = [queue.submit(lambda: "read", replaces="utterance") for _ in range(3)]
         assert jobs[-1].result(PATIENCE) == "read"
         assert {job.result(PATIENCE) for job in jobs[:-1]} <= {None, "read"}
 

@@ -11,7 +11,7 @@ class Machine:
     """A governed machine whose busiest worker computes as much as it is told."""
 
     def __init__(self) -> None:
-        self.governor = LoadShedder(OPTIONS)
+        self.shedder = LoadShedder(OPTIONS)
         self.now = 0.0
         self.spent = [0.0, 0.0]
 
@@ -21,13 +21,13 @@ class Machine:
         for _ in range(round(seconds * 10)):
             self.now += 0.1
             self.spent[0] += 0.1 * load
-            told.append(self.governor.update(self.now, self.spent))
+            told.append(self.shedder.update(self.now, self.spent))
         return told
 
-    def until(self, thinning: Shedding, load: float) -> float:
+    def until(self, shedding: Shedding, load: float) -> float:
         """Seconds with this load until so much is left out."""
         began = self.now
-        while self.governor.shedding != thinning:
+        while self.shedder.shedding != shedding:
             self.run(0.1, load)
             assert self.now - began < 1000
         return self.now - began
@@ -36,7 +36,7 @@ class Machine:
 def test_a_machine_with_room_leaves_nothing_out() -> None:
     machine = Machine()
     assert set(machine.run(120, 0.85)) == {Shedding.NONE}
-    assert abs(machine.governor.load - 0.85) < 0.01
+    assert abs(machine.shedder.load - 0.85) < 0.01
 
 
 def test_a_full_machine_leaves_out_the_least_important_first() -> None:
@@ -84,11 +84,11 @@ def test_after_a_silence_nothing_is_left_out_of_the_next_meeting() -> None:
 
 
 def test_the_busiest_worker_counts() -> None:
-    governor = LoadShedder(OPTIONS)
+    shedder = LoadShedder(OPTIONS)
     for tenth in range(100):
-        governor.update(tenth / 10, [tenth * 0.02, tenth * 0.05])
-    assert abs(governor.load - 0.5) < 0.01
+        shedder.update(tenth / 10, [tenth * 0.02, tenth * 0.05])
+    assert abs(shedder.load - 0.5) < 0.01
 
 
 def test_what_is_left_out_has_a_name() -> None:
-    assert [thinning.label for thinning in Shedding] == ["none", "rare_partials", "no_partials", "long_hop"]
+    assert [shedding.label for shedding in Shedding] == ["none", "rare_partials", "no_partials", "long_hop"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meeting.config.settings import Config
-from meeting.sources.backend import LocalBackend
+from meeting.sources.backend import LocalBackend, PipelineRequest
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine
 from pipelines.engine.pool import EnginePool
@@ -85,7 +85,9 @@ def test_sources_of_a_server_are_spread_over_real_engines_and_leave_them_again()
         for _ in range(2)
     ]
     both, backend = EnginePool(engines), LocalBackend(Config())
-    pipelines = [backend.open_pipeline(both, None, (), lambda output: None, str(n)) for n in range(4)]
+    pipelines = [
+        backend.open_pipeline(both, PipelineRequest(str(n), None, ()), lambda _: None, lambda _: None) for n in range(4)
+    ]
     assert [engine.sources for engine in engines] == [2, 2]
     for pipeline in pipelines:
         pipeline.close()
