@@ -108,7 +108,7 @@ IMPURE = names("asyncio socket sqlite3 subprocess threading time")
 """Standard modules that the state machine may not touch: time is an argument, effects are values"""
 
 STATE_MACHINE = names(
-    "meeting.session meeting.core.transcript meeting.core.edits meeting.core.access "
+    "meeting.session meeting.core.transcript meeting.core.edits meeting.core.overlay meeting.core.access "
     "meeting.server.security.permissions meeting.server.security.tokens meeting.server.security.guess_limiter"
 )
 """Modules and folders that touch none of IMPURE"""

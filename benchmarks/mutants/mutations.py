@@ -26,8 +26,8 @@ STORAGE = (
     Mutant(
         "told-before-stored",
         "meeting/session/reactions.py",
-        "return [SaveSegment(segment), *told]",
-        "return [*told, SaveSegment(segment)]",
+        "return [SaveSegment(segment), broadcast]",
+        "return [broadcast, SaveSegment(segment)]",
         ("tests/meeting/session/test_reactions.py", "tests/meeting/session/test_content.py"),
     ),
     Mutant(
@@ -506,15 +506,15 @@ TEXT = (
     ),
     Mutant(
         "edits-overwritten-by-relabelling",
-        "meeting/core/edits.py",
+        "meeting/core/overlay.py",
         "changes += [] if change.id in self.edits.lines else [change]",
         "changes += [change]",
-        ("tests/meeting/core/test_edits.py",),
+        ("tests/meeting/core/test_overlay.py",),
     ),
     Mutant(
         "lines-of-any-length-written",
         "meeting/core/edits.py",
-        "if len(written) > MOST_WORDS:",
+        "if len(written) > MAX_WORDS:",
         "if False:",
         ("tests/meeting/core/test_edits.py",),
     ),

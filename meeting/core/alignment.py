@@ -1,8 +1,9 @@
 """Which words of two texts are the same ones, in a number of steps that no text can push beyond a bound.
 
-No clock, no input or output. Ratcliff and Obershelp's matching (as in `difflib`) finds what a reader would call the
-same, but takes cubic time where words repeat. Here it may take `STEPS` steps; whatever it has not compared by then is
-compared from both ends only, which is linear.
+No clock, no input or output. The method is Ratcliff and Obershelp's ("Pattern Matching: The Gestalt Approach", 1988),
+as in `difflib`: the longest stretch that both share, then the same left and right of it. It finds what a reader would
+call the same, but takes cubic time where words repeat ("a a a a"), and anybody may write such a line. Here it may take
+`STEPS` steps; whatever it has not compared by then is compared from both ends only, which is linear.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def align(first: Sequence[str], second: Sequence[str], steps: int = STEPS) -> li
     """
     search = _Search(first, second, steps)
     found: list[Match] = []
+    # A stack in place of recursion: a text of single matches would go deeper than Python allows.
     waiting = [(0, len(first), 0, len(second))]
     while waiting:
         a, a_end, b, b_end = waiting.pop()
@@ -58,9 +60,13 @@ class _Search:
         best = Match(a, b, 0)
         if a == a_end or b == b_end:
             return best
-        lengths: dict[int, int] = {}  # place in the second text -> length of the match that ends there
+        # For each place in the second text the length of the match that ends there and at the word before `at` in the
+        # first one: a match that goes on is one longer than the one that ended just before, so that no stretch is
+        # compared twice. Only the places of the same word are looked at.
+        lengths: dict[int, int] = {}
         for at in range(a, a_end):
             places = self._places.get(self._first[at], ())
+            # All places of a word are visited, also those outside of this part: they count.
             self._left -= 1 + len(places)
             if self._left < 0:
                 return None
@@ -68,13 +74,14 @@ class _Search:
             for place in places:
                 if b <= place < b_end:
                     longer[place] = size = lengths.get(place - 1, 0) + 1
-                    if size > best.size:
+                    if size > best.size:  # not >=: of several the first, as in difflib
                         best = Match(at - size + 1, place - size + 1, size)
             lengths = longer
         return best
 
 
 def _from_both_ends(first: Sequence[str], second: Sequence[str], part: tuple[int, int, int, int]) -> list[Match]:
+    # What is alike at both ends is what somebody leaves who changes a word or two in between.
     a, a_end, b, b_end = part
     head = tail = 0
     most = min(a_end - a, b_end - b)
@@ -87,6 +94,7 @@ def _from_both_ends(first: Sequence[str], second: Sequence[str], part: tuple[int
 
 
 def _joined(matches: list[Match]) -> list[Match]:
+    # Matches that touch are one, as difflib's: they come from parts that were searched one by one.
     joined: list[Match] = []
     for match in matches:
         last = joined[-1] if joined else None

@@ -115,7 +115,7 @@ def iso_time(moment: datetime | None) -> str | None:
 
 
 def display_name(speaker: Speaker) -> str:
-    """The name of a voice as people read it: what it was called, else its number."""
+    """The name of a speaker as people read it: what it was called, else its number."""
     return speaker.name or f"Speaker {speaker.id.removeprefix('spk')}"
 
 
@@ -135,9 +135,9 @@ class Edits:
     """What people have set by hand in a meeting."""
 
     names: Mapping[str, str | None] = field(default_factory=dict)
-    """Voice -> its name; None where it was taken away"""
+    """Speaker -> its name; None where it was taken away"""
     merges: Mapping[str, str] = field(default_factory=dict)
-    """Voice -> the voice that it is"""
+    """Speaker -> the speaker that it is"""
     lines: Mapping[str, EditedLine] = field(default_factory=dict)
     """By the ids of the segments"""
 

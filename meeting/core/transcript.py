@@ -1,4 +1,4 @@
-"""The transcript as a pure reducer over what a pipeline says, and the pure rules of merged speakers.
+"""The transcript as a reducer over the outputs of a pipeline, and the rules of merged speakers.
 
 No clock, no input or output: the same outputs in the same order give the same transcript.
 """
@@ -21,6 +21,7 @@ class Transcript:
     def __init__(self, segments: Iterable[Segment] = (), speakers: Iterable[Speaker] = ()) -> None:
         self._segments: dict[str, Segment] = {}
         self._revs: dict[str, int] = {}  # outlives a withdrawal, so that a late older revision cannot undo it
+        # Kept sorted with every change: sorting all lines whenever they are read would cost more in a long meeting.
         self._order: list[Place] = []
         self._speakers: dict[str, Speaker] = {}
         self._finals = 0
@@ -48,7 +49,7 @@ class Transcript:
 
     @property
     def speakers(self) -> tuple[Speaker, ...]:
-        """Voices in order of first appearance."""
+        """Speakers in order of first appearance."""
         return tuple(self._speakers.values())
 
     @property
@@ -65,7 +66,7 @@ class Transcript:
         return self._revs.get(id_, 0)
 
     def speaker(self, id_: str) -> Speaker | None:
-        """A voice by its id."""
+        """A speaker by its id."""
         return self._speakers.get(id_)
 
     def copy(self) -> Transcript:
@@ -90,6 +91,7 @@ class Transcript:
             return False
         self._revs[segment.id] = segment.rev
         before = self._segments.pop(segment.id, None)
+        # Without words it is withdrawn. One that was never shown may be: then nothing has changed.
         after = segment if segment.words else None
         self._place(before, after)
         self._finals += (after is not None and after.final) - (before is not None and before.final)
@@ -109,7 +111,7 @@ class Transcript:
 
     def _label(self, id_: str, rev: int, speaker: str | None) -> bool:
         segment = self._segments.get(id_)
-        if segment is None or rev <= segment.rev:
+        if segment is None or rev <= segment.rev:  # withdrawn, or labelled anew since
             return False
         self._revs[id_] = rev
         self._segments[id_] = replace(segment, rev=rev, speaker=speaker)
@@ -117,13 +119,13 @@ class Transcript:
 
 
 def resolve(speakers: Iterable[Speaker]) -> dict[str, str]:
-    """For every speaker id, the id of the voice that it turned out to be; itself where it stands alone."""
+    """For every speaker id, the id of the speaker that it turned out to be; itself where it stands alone."""
     into = {speaker.id: speaker.merged_into for speaker in speakers}
     return {id_: follow(id_, into) for id_ in into}
 
 
 def follow(id_: str, into: Mapping[str, str | None]) -> str:
-    """The voice that one turned out to be, `into` giving for each the one that it was merged into."""
+    """The speaker that one turned out to be, `into` giving for each the one that it was merged into."""
     seen = {id_}
     while (target := into.get(id_)) is not None:
         if target in seen:  # a ring, which only damaged data can hold: any one of it, but always the same

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 
 from meeting.config.settings import Limits
-from meeting.core.edits import Change, prepared
+from meeting.core.edits import Change, prepare
 from meeting.core.errors import CloseCode, Conflict, ErrorCode
 from meeting.core.messages import ServerMessage
 from meeting.core.records import Meeting, Restored, State
@@ -160,11 +160,11 @@ class Rooms:
         loop, edit_store = asyncio.get_running_loop(), EditStore(self.store)
         while (room := self._rooms.get(meeting_id)) is not None:
             shown = room.session.transcript.segment(change.id)
-            told = await room.edit(await loop.run_in_executor(self._edit_executor, prepared, change, shown))
+            told = await room.edit(await loop.run_in_executor(self._edit_executor, prepare, change, shown))
             if told is not None:
                 return told
             await asyncio.wait([room.task])
-        ready = await loop.run_in_executor(self._edit_executor, edit_store.prepared, meeting_id, change)
+        ready = await loop.run_in_executor(self._edit_executor, edit_store.prepare, meeting_id, change)
         return await asyncio.to_thread(edit_store.change, meeting_id, ready)
 
     async def end(self, meeting_id: str) -> State:

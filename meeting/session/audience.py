@@ -38,17 +38,17 @@ class Audience:
 
     def admit(self, client: int, role: Role, source: int | None) -> list[Effect]:
         """Let a client in. Where all seats are taken somebody else goes, or it stays outside: that one is told why."""
-        told: list[Effect] = []
+        effects: list[Effect] = []
         if self.viewers(source) >= self._seats + (EXTRA_SEATS if role >= Role.SPEAK else 0):
             gives_way = self._gives_way(role, source)
             if gives_way is None:
                 message = f"this meeting has as many viewers as it takes ({self._seats})"
                 return self.reject(client, ErrorCode.TOO_MANY, message, CloseCode.TOO_MANY)
             message = "this meeting is full, and your place was needed for somebody else who may speak"
-            told = self.reject(gives_way, ErrorCode.TOO_MANY, message, CloseCode.TOO_MANY)
+            effects = self.reject(gives_way, ErrorCode.TOO_MANY, message, CloseCode.TOO_MANY)
         self._roles[client] = role
         self._visited = True
-        return told
+        return effects
 
     def _gives_way(self, role: Role, source: int | None) -> int | None:
         """Who leaves a full meeting for somebody with `role`: of those beyond the limit the lowest, longest there."""

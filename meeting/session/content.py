@@ -6,13 +6,14 @@ lost again.
 
 from __future__ import annotations
 
-from meeting.core.edits import Change, Overlay, SegmentChange
+from meeting.core.edits import Change, SegmentChange
 from meeting.core.messages import GapMessage, SnapshotMessage, SpeakerMessage
+from meeting.core.overlay import Overlay
 from meeting.core.records import Edits, Gap, Record, State
 from meeting.core.transcript import Transcript
 from meeting.session.events import Broadcast, Effect, SaveEdits, SaveGap, SaveTranscript, SaveTurns
 from meeting.session.reactions import on_output
-from meeting.session.salvage import outside
+from meeting.session.salvage import turns_outside
 from pipelines.types import ModelInfo, Output, Span, TurnsRevised, seconds
 
 
@@ -64,7 +65,7 @@ class Content:
     def on_output(self, output: Output) -> list[Effect]:
         """Take in what the pipeline says."""
         if isinstance(output, TurnsRevised) and self._lost:
-            return [SaveTurns(revised) for revised in outside(output, self._lost)]
+            return [SaveTurns(revised) for revised in turns_outside(output, self._lost)]
         return self._show(self._overlay(output))
 
     def edit(self, change: Change) -> list[Effect]:
@@ -73,9 +74,9 @@ class Content:
         # The edit itself comes first: where its line is not stored any more before a crash, it is laid over it later.
         return [SaveEdits(self.edits, change.id if isinstance(change, SegmentChange) else None), *self._show(shown)]
 
-    def lay_edits(self) -> list[Effect]:
+    def show_edits(self) -> list[Effect]:
         """Show every edit: one may have been stored just before its line could be."""
-        return self._show(self._overlay.lay())
+        return self._show(self._overlay.show_all())
 
     def add_gap(self, gap: Gap) -> list[Effect]:
         """Take in a gap, or one that has grown. A replay tells gaps again from the beginning: those change nothing."""

@@ -29,8 +29,8 @@ def welcome(live: LiveSource, meeting_id: str, models: ModelInfo, recovering: bo
         return []
     session = SessionMessage(meeting_id, live.source.id, live.resumption.token, live.appended, models)
     why = RECOVERING if recovering else None if models else LOADING
-    told: list[Effect] = [Send(live.client, session), *([] if why is None else [Send(live.client, why)])]
-    return [*told, *other_language(live, models)]
+    messages: list[Effect] = [Send(live.client, session), *([] if why is None else [Send(live.client, why)])]
+    return [*messages, *other_language(live, models)]
 
 
 def other_language(live: LiveSource, models: ModelInfo) -> list[Effect]:

@@ -24,30 +24,29 @@ def on_output(transcript: Transcript, output: Output) -> list[Effect]:
         case Segment():
             return _segment(output) if changed else []
         case SpeakersRevised(changes, reason):
-            told = Broadcast(SpeakerRevisionMessage.of(changes, reason), output)
-            return [SaveLabels(changes), told] if changes else []
+            broadcast = Broadcast(SpeakerRevisionMessage.of(changes, reason), output)
+            return [SaveLabels(changes), broadcast] if changes else []
         case Speaker():
             return [SaveSpeaker(output), Broadcast(SpeakerMessage.of(output))] if changed else []
         case TurnsRevised():
+            # Exports need them, clients do not: what they mean for the lines comes as labels.
             return [SaveTurns(output)]
         case PipelineStats():
             return [Broadcast(StatsMessage.of(output))]
         case BlockFailed(block, _, span):
+            # Not why: an exception's text may quote what was said.
             return [Log(f"block {block} failed on {seconds(span.start)}-{seconds(span.end)} s")]
 
 
 def on_replayed_output(transcript: Transcript, output: Output) -> list[Effect]:
-    """Take an output into a transcript that is being rebuilt: nothing is told before the whole is there."""
+    """Take an output into a transcript that is being rebuilt: nothing of it is saved or told before all is there."""
+    if isinstance(output, BlockFailed):
+        return on_output(transcript, output)
     transcript.apply(output)
-    match output:
-        case TurnsRevised():
-            return [SaveTurns(output)]
-        case BlockFailed():
-            return on_output(transcript, output)
-        case _:
-            return []
+    return []
 
 
 def _segment(segment: Segment) -> list[Effect]:
-    told: list[Effect] = [Broadcast(SegmentMessage.of(segment), segment)]
-    return [SaveSegment(segment), *told] if segment.final else told
+    broadcast = Broadcast(SegmentMessage.of(segment), segment)
+    # A final line is saved before it is told: what was seen as final is never lost. A partial one is replaced soon.
+    return [SaveSegment(segment), broadcast] if segment.final else [broadcast]

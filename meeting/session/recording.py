@@ -238,17 +238,17 @@ class Recording:
             return self._not_recovered(live, self.recovery, code, message)
         if self.state is State.ENDING:
             return [] if live.client is None else [Send(live.client, ErrorMessage(code, message, False))]
-        told: list[Effect] = []
+        messages: list[Effect] = []
         if live.client is not None:
-            told = self._audience.reject(live.client, code, message, CloseCode.BAD_MESSAGE)
+            messages = self._audience.reject(live.client, code, message, CloseCode.BAD_MESSAGE)
             live.client = None  # and it is not waited for
         if not live.opened:
             self.source = None
-            return [Log(f"source refused: {code}"), AbandonSource(live.source.id), *told]
+            return [Log(f"source refused: {code}"), AbandonSource(live.source.id), *messages]
         # Without any models nothing was transcribed: a later process can.
         later = code == ErrorCode.MODELS and not self._models
         over = self._leave_unfinished(live) if later else self._finish_source()
-        return [Log(f"source failed: {code}"), *told, *over]
+        return [Log(f"source failed: {code}"), *messages, *over]
 
     def _recovered(self, live: LiveSource, event: SourceRecovered, now: float) -> list[Effect]:
         if self.recovery is None:
@@ -266,8 +266,8 @@ class Recording:
 
     def _not_recovered(self, live: LiveSource, recovery: Recovery, code: ErrorCode, message: str) -> list[Effect]:
         if code not in HOPELESS:
-            told = Broadcast(ErrorMessage(code, message, False))
-            return [Log(f"not rebuilt yet: {code}"), told, *self._leave_unfinished(live)]
+            broadcast = Broadcast(ErrorMessage(code, message, False))
+            return [Log(f"not rebuilt yet: {code}"), broadcast, *self._leave_unfinished(live)]
         self.recovery = None
         effects = [Log(f"cannot be rebuilt: {code}"), AbandonSource(live.source.id), *recovery.give_up()]
         if live.client is not None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meeting.core.edits import Overlay
 from meeting.core.errors import ErrorCode
+from meeting.core.overlay import Overlay
 from meeting.core.transcript import Transcript
 from meeting.session.content import Content
 from meeting.session.events import Effect, Log, SaveEdits
@@ -29,7 +29,7 @@ class Recovery:
     def __init__(self, content: Content) -> None:
         self._content = content
         self._rebuilt = Overlay(Transcript(), content.edits)
-        self._apply(self._rebuilt.lay())
+        self._apply(self._rebuilt.show_all())
 
     def on_output(self, output: Output) -> list[Effect]:
         """Take in what the pipeline says of replayed audio: it is neither told nor stored before the whole is there.
@@ -44,7 +44,7 @@ class Recovery:
 
     def take_edits(self) -> None:
         """People have edited the stored text meanwhile."""
-        self._apply(self._rebuilt.take(self._content.edits))
+        self._apply(self._rebuilt.take_over(self._content.edits))
 
     def finish(self, samples: int, stored_samples: int) -> list[Effect]:
         """All is replayed, `samples` of audio where `stored_samples` were known: show and store what was rebuilt."""
@@ -60,12 +60,12 @@ class Recovery:
         if not lines:
             return []
         self._apply(self._content.transcript.speakers)  # of whom the rebuilt transcript may know nothing
-        self._apply(self._rebuilt.take(edits))
+        self._apply(self._rebuilt.take_over(edits))
         return [Log(f"{len(lines)} line(s) kept whose sound is lost"), *(SaveEdits(edits, line) for line in lines)]
 
     def give_up(self) -> list[Effect]:
         """The audio cannot be replayed: the stored text stays, with every edit shown in it."""
-        return self._content.lay_edits()
+        return self._content.show_edits()
 
     def _apply(self, outputs: Iterable[Output]) -> None:
         for output in outputs:

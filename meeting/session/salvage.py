@@ -1,4 +1,4 @@
-"""What is kept of a stored transcript where its audio cannot be heard again; pure."""
+"""What is kept of a stored transcript where its audio is lost, so that it cannot be replayed; pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pipelines.types import Segment, Span, TurnsRevised
 
 
 def salvage(stored: Transcript, lost: Sequence[Span], edits: Edits) -> Edits:
-    """The edits, with the stored lines of which a word was said where sound is lost.
+    """The edits, with the stored lines of which a word was said where audio is lost.
 
-    A line that is kept so is one that nothing automatic changes any more; unlike an edited one it has the words that
-    were heard, and the speaker that was heard. Lines that people have edited are among the edits already.
+    Among the edits nothing automatic changes them any more. Unlike a line that a person has edited, such a line keeps
+    the words and the speaker that were recognised. Those that people have edited are among the edits already.
     """
     lines = {
         segment.id: EditedLine(segment, segment.words, False)
@@ -24,8 +24,8 @@ def salvage(stored: Transcript, lost: Sequence[Span], edits: Edits) -> Edits:
     return replace(edits, lines={**edits.lines, **lines}) if lines else edits
 
 
-def outside(revised: TurnsRevised, lost: Iterable[Span]) -> list[TurnsRevised]:
-    """A revision of turns as far as it is about what was heard: what was stored about lost sound stays."""
+def turns_outside(revised: TurnsRevised, lost: Iterable[Span]) -> list[TurnsRevised]:
+    """A revision of turns as far as it is about audio that is there: what was stored about lost audio stays."""
     spans = [revised.span]
     for gap in lost:
         cut = ((span & Span(span.start, gap.start), span & Span(gap.end, span.end)) for span in spans)

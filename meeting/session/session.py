@@ -214,11 +214,11 @@ class Session:
         if self.state is State.ENDED:
             ended = Send(client, Ended(self.transcript.count))
             return [self._recording.snapshot(client), ended, Disconnect(client, CloseCode.NORMAL, "ended")]
-        told = self._audience.admit(client, role, self._speaking)
+        effects = self._audience.admit(client, role, self._speaking)
         if client not in self._audience:
-            return told
+            return effects
         troubles = [Send(client, ErrorMessage(ErrorCode.STORAGE, text, False)) for text in self._troubles.values()]
-        return [*told, self._recording.snapshot(client), *troubles]
+        return [*effects, self._recording.snapshot(client), *troubles]
 
     def _leave(self, client: int, now: float) -> list[Effect]:
         self._audience.leave(client)

@@ -35,7 +35,7 @@ class LiveSource:
     """The frame that is expected next"""
     appended: int = 0
     """Frames on disk: only those may the client forget"""
-    told_at: float = 0.0
+    notified_at: float = 0.0
     """When its client was last told of its frames, or began to wait for that"""
     opened: bool = False
     """Whether its decoder and files are ready"""
@@ -69,7 +69,7 @@ class LiveSource:
     @property
     def reminder_at(self) -> float | None:
         """When its client is to be told again what it waits for; None while it waits for nothing."""
-        return self.told_at + REMINDER_INTERVAL if self.awaits_ack or self.awaits_storage else None
+        return self.notified_at + REMINDER_INTERVAL if self.awaits_ack or self.awaits_storage else None
 
     # Its client
 
@@ -97,7 +97,7 @@ class LiveSource:
 
     def mark_opened(self, now: float) -> None:
         """Its decoder and files are ready."""
-        self.opened, self.told_at = True, now
+        self.opened, self.notified_at = True, now
 
     def mark_reopened(self, frames: int, stopped: bool) -> None:
         """Its files are found with so many frames; `stopped` when its client had sent that it is done."""
@@ -106,11 +106,11 @@ class LiveSource:
 
     def mark_stored(self, now: float) -> None:
         """A later process would find it: from now on what is acknowledged stays."""
-        self.stored, self.told_at = True, now
+        self.stored, self.notified_at = True, now
 
     def mark_appended(self, seq: int, now: float) -> None:
         """All frames up to this one are on disk."""
-        self.appended, self.told_at = seq + 1, now
+        self.appended, self.notified_at = seq + 1, now
 
     # Effects
 
@@ -129,7 +129,7 @@ class LiveSource:
         if frame.seq > self.next_seq:
             raise ProtocolError(f"frame {frame.seq} came where {self.next_seq} was expected; resume from there")
         # A client that did not wait for an `ack` begins to wait now; for one that did, the time since then counts.
-        self.told_at = self.told_at if self.awaits_ack else now
+        self.notified_at = self.notified_at if self.awaits_ack else now
         self.next_seq += 1
         return [AppendFrame(self.source.id, frame)]
 
@@ -141,7 +141,7 @@ class LiveSource:
 
     def remind(self, now: float, samples: int, trouble: str | None) -> list[Effect]:
         """Tell its client again what it waits for: `trouble` is why nothing can be stored, where that is known."""
-        self.told_at = now
+        self.notified_at = now
         if self.client is None or self.stored:
             return self.ack(samples)
         return [Send(self.client, ErrorMessage(ErrorCode.STORAGE, trouble or NOT_STORED_YET, False))]

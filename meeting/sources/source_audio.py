@@ -12,7 +12,7 @@ import numpy as np
 
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
-from meeting.session.gaps import LONGEST, SAMPLE_BYTES, GapFinder, GapList
+from meeting.session.gaps import MAX_SILENCE, SAMPLE_BYTES, GapFinder, GapList
 from meeting.sources.earlier_audio import EarlierAudio
 from meeting.storage.files import journal_format
 from meeting.storage.files.flac import FlacWriter
@@ -152,7 +152,7 @@ class SourceAudio:
         between = max(0, frame.capture_us - before)
         missed, self._missed, least, self._stands = self._missed, False, not self._stands, False
         self._captured = (frame.capture_us, step if missed else between)
-        missing = round(min(max(0, between - step) / 1e6, LONGEST) * SAMPLE_RATE)
+        missing = round(min(max(0, between - step) / 1e6, MAX_SILENCE) * SAMPLE_RATE)
         return max(least, missing) if missed else 0
 
     def _padded(self, samples: int) -> Iterator[Samples]:
@@ -176,7 +176,7 @@ class SourceAudio:
 
     def untold(self) -> list[Gap]:
         """What is still to be told of gaps once no frame will come."""
-        return self._told.rest()
+        return self._told.flush()
 
     def flush(self) -> Iterator[Samples]:
         """The rest, once no frame will come; raises AudioError when nothing was audio."""

@@ -8,9 +8,10 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from meeting.core.edits import Change, Overlay, SegmentChange, answer, prepared
+from meeting.core.edits import Change, SegmentChange, answer, prepare
 from meeting.core.errors import Conflict
 from meeting.core.messages import ServerMessage
+from meeting.core.overlay import Overlay
 from meeting.core.records import Edits, State
 from meeting.core.transcript import Transcript
 from meeting.storage.store import Store, meeting_row
@@ -42,12 +43,12 @@ class EditStore:
         """Keep what was set about voices, and about one line."""
         return self._store.write(lambda session: _save(session, meeting_id, edits, line))
 
-    def prepared(self, meeting_id: str, change: Change) -> Change:
+    def prepare(self, meeting_id: str, change: Change) -> Change:
         """The change with the costly part of it done, which need not keep the writer; raises MeetingError."""
         with self._store.read() as session:
             found = session.get(SegmentRow, (meeting_id, change.id))
             shown = found.value(found.speaker) if found is not None else None
-        return prepared(change, shown)
+        return prepare(change, shown)
 
     def change(self, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
         """Take an edit into a meeting that is over, all of it or nothing; what is now. Waits for the writer.

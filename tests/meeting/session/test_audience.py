@@ -10,7 +10,7 @@ from meeting.core.messages import ErrorMessage
 from meeting.session.audience import EXTRA_SEATS, Audience
 from meeting.session.events import AppendFrame, ClientJoined, ClientLeft, Disconnect, FrameReceived, Send
 from meeting.session.session import Session
-from tests.fakes.sessions import (
+from tests.meeting.session.sessions import (
     HOST,
     LIMITS,
     OPENED,

@@ -30,7 +30,7 @@ from meeting.session.events import (
 )
 from pipelines.errors import NotFound
 from pipelines.types import SAMPLE_RATE, BlockFailed, LabelChange, Span, Speaker, Turn, TurnsRevised
-from tests.fakes.sessions import HOST, MODELS, VIEWER, live_session, only, segment
+from tests.meeting.session.sessions import HOST, MODELS, VIEWER, live_session, only, segment
 
 
 def test_a_late_joiner_sees_everything_said_so_far() -> None:

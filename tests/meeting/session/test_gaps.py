@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
-from meeting.session.gaps import GROWN, LEAST, LONGEST, MOST, GapFinder, GapList, reason
+from meeting.session.gaps import MAX_GAPS, MAX_SILENCE, MIN_MISSING, REPORT_AGAIN, GapFinder, GapList, reason
 from pipelines.types import SAMPLE_RATE, Span
 
 MONO = AudioInfo("pcm_s16le", 16000, 1)
@@ -36,7 +36,7 @@ def test_time_that_passed_without_sound_is_a_gap() -> None:
 
 
 def test_clocks_that_differ_a_little_or_go_back_make_no_gap() -> None:
-    assert found(0.0, 0.1 + LEAST / 2, 0.2, -3.0 + 3.0, 0.1) == [0.0] * 5
+    assert found(0.0, 0.1 + MIN_MISSING / 2, 0.2, -3.0 + 3.0, 0.1) == [0.0] * 5
 
 
 def test_a_client_without_a_clock_has_no_gaps() -> None:
@@ -51,7 +51,7 @@ def test_frames_of_unknown_length_have_no_gaps(audio: AudioInfo) -> None:
 def test_a_short_gap_is_silence_of_its_length_and_a_long_one_is_named() -> None:
     finder = GapFinder(MONO)
     assert finder.silence(2.5) == 40_000
-    assert finder.silence(3600) == round((LONGEST - 2.5) * SAMPLE_RATE)
+    assert finder.silence(3600) == round((MAX_SILENCE - 2.5) * SAMPLE_RATE)
     assert reason(2.5, 40_000) == "sound that never arrived"
     assert reason(3600, 960_000) == "3600 s of sound never arrived; shortened here to 60 s"
 
@@ -63,7 +63,7 @@ def test_no_clock_of_a_client_makes_more_silence_than_was_heard_and_a_minute(tim
         missing = finder(AudioFrame(seq, time, TENTH))
         if missing:
             silence += finder.silence(missing)
-    assert silence / SAMPLE_RATE <= LONGEST + 0.1 * len(times) + 1e-3
+    assert silence / SAMPLE_RATE <= MAX_SILENCE + 0.1 * len(times) + 1e-3
 
 
 def told(*gaps: tuple[int, int, float]) -> list[Gap]:
@@ -71,8 +71,8 @@ def told(*gaps: tuple[int, int, float]) -> list[Gap]:
     kept, standing = GapList("src"), {}
     for gap in gaps:
         standing.update({one.span.start: one for one in kept.add(*gap)})
-    standing.update({one.span.start: one for one in kept.rest()})
-    assert kept.rest() == []
+    standing.update({one.span.start: one for one in kept.flush()})
+    assert kept.flush() == []
     return list(standing.values())
 
 
@@ -96,15 +96,18 @@ def test_however_many_gaps_there_are_a_bounded_number_is_told_and_all_that_is_mi
     for gap in many:
         tellings += len(kept.add(*gap))
     standing = told(*many)
-    assert len(standing) == MOST
+    assert len(standing) == MAX_GAPS
     assert (
-        standing[: MOST - 1]
-        == [Gap("src", Span(at, at + second), "sound that never arrived") for at, _, _ in many][: MOST - 1]
+        standing[: MAX_GAPS - 1]
+        == [Gap("src", Span(at, at + second), "sound that never arrived") for at, _, _ in many][: MAX_GAPS - 1]
     )
     last = standing[-1]
-    assert last.span == Span(3 * (MOST - 1) * second, 35_998 * second)
-    assert last.reason == f"{12_000 - MOST + 1} s of sound never arrived, in {12_000 - MOST + 1} places from here on"
-    assert tellings <= MOST + 36_000 * second // GROWN
+    assert last.span == Span(3 * (MAX_GAPS - 1) * second, 35_998 * second)
+    assert (
+        last.reason
+        == f"{12_000 - MAX_GAPS + 1} s of sound never arrived, in {12_000 - MAX_GAPS + 1} places from here on"
+    )
+    assert tellings <= MAX_GAPS + 36_000 * second // REPORT_AGAIN
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.floats(1, 9)), max_size=40))

@@ -19,7 +19,19 @@ from meeting.session.events import (
     StartReceived,
 )
 from meeting.session.notices import LOADING
-from tests.fakes.sessions import HOST, MODELS, OPENED, OTHER, START, errors, frame, new_session, only, resumed, started
+from tests.meeting.session.sessions import (
+    HOST,
+    MODELS,
+    OPENED,
+    OTHER,
+    START,
+    errors,
+    frame,
+    new_session,
+    only,
+    resumed,
+    started,
+)
 
 
 def test_a_source_may_speak_while_the_models_load_and_is_told_so() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from meeting.core.messages import SegmentMessage, SpeakerMessage, SpeakerRevisionMessage, StatsMessage
 from meeting.core.transcript import Transcript
 from meeting.session.events import Broadcast, Log, SaveLabels, SaveSegment, SaveSpeaker, SaveTurns
-from meeting.session.reactions import on_output
+from meeting.session.reactions import on_output, on_replayed_output
 from pipelines.types import (
     BlockFailed,
     LabelChange,
@@ -79,3 +79,11 @@ def test_figures_are_told_and_not_saved() -> None:
 def test_a_failed_block_is_noted_by_name_and_time_only() -> None:
     (effect,) = on_output(Transcript(), BlockFailed("asr", "reason", SPAN))
     assert effect == Log("block asr failed on 0.0-1.0 s")
+
+
+def test_what_is_replayed_changes_the_transcript_and_nothing_else() -> None:
+    transcript = Transcript()
+    for output in (line(1, True), Speaker("spk1"), PipelineStats(0.2, 0.1, 0.3, 0)):
+        assert on_replayed_output(transcript, output) == []
+    assert (transcript.count, transcript.speakers) == (1, (Speaker("spk1"),))
+    assert on_replayed_output(transcript, BlockFailed("asr", "reason", SPAN)) == [Log("block asr failed on 0.0-1.0 s")]

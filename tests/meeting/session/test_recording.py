@@ -37,7 +37,7 @@ from meeting.session.recording import TRANSITIONS
 from meeting.session.session import Session
 from meeting.session.source import REMINDER_INTERVAL
 from pipelines.types import SAMPLE_RATE
-from tests.fakes.sessions import (
+from tests.meeting.session.sessions import (
     HOST,
     LIMITS,
     MODELS,

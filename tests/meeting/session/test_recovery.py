@@ -61,7 +61,7 @@ from meeting.session.recovery import Recovery
 from meeting.session.resumption import GRACE
 from meeting.session.session import Session
 from pipelines.types import SAMPLE_RATE, PipelineStats, Segment, Span, Speaker, Turn, TurnsRevised, Word
-from tests.fakes.sessions import StoringSession
+from tests.meeting.session.sessions import StoringSession
 
 LIMITS = Limits(resume_window=600.0)
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)

@@ -29,7 +29,7 @@ from meeting.session.events import (
 )
 from meeting.session.resumption import GRACE, Resumption
 from meeting.session.session import Session
-from tests.fakes.sessions import (
+from tests.meeting.session.sessions import (
     HOST,
     MODELS,
     OPENED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meeting.core.records import EditedLine, Edits
 from meeting.core.transcript import Transcript
-from meeting.session.salvage import outside, salvage
+from meeting.session.salvage import salvage, turns_outside
 from pipelines.types import Segment, Span, Turn, TurnsRevised, Word
 
 
@@ -36,9 +36,9 @@ def test_a_line_that_a_person_wrote_stays_theirs() -> None:
 def test_what_is_said_about_lost_sound_later_changes_no_turns() -> None:
     turns = (Turn(Span(0, 100), "spk1"), Turn(Span(100, 400), "spk2"))
     revised = TurnsRevised(Span(0, 400), turns)
-    assert outside(revised, []) == [revised]
-    assert outside(revised, [Span(50, 80), Span(300, 500)]) == [
+    assert turns_outside(revised, []) == [revised]
+    assert turns_outside(revised, [Span(50, 80), Span(300, 500)]) == [
         TurnsRevised(Span(0, 50), turns[:1]),
         TurnsRevised(Span(80, 300), turns),
     ]
-    assert outside(revised, [Span(0, 400)]) == []
+    assert turns_outside(revised, [Span(0, 400)]) == []

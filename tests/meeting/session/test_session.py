@@ -40,7 +40,7 @@ from meeting.session.events import (
     TitleChanged,
 )
 from meeting.session.session import Session
-from tests.fakes.sessions import (
+from tests.meeting.session.sessions import (
     HOST,
     LIMITS,
     MODELS,

@@ -22,7 +22,7 @@ from meeting.session.events import (
     Tick,
 )
 from meeting.session.source import REMINDER_INTERVAL, LiveSource, known_source, new_source
-from tests.fakes.sessions import (
+from tests.meeting.session.sessions import (
     HOST,
     LIMITS,
     OTHER,

@@ -1,0 +1,197 @@
+"""People's edits laid over what the pipeline says: it knows nothing of them, and changes none of them.
+
+No clock, no input or output. The words of an edited line are taken out of whatever the pipeline says of them later,
+under whichever id: after a second pass, or in a replay, lines may be cut otherwise than they were when a person edited
+one. What is left of such a line is shown in as many lines as the edited ones leave of it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain, count, groupby
+
+from meeting.core.edits import Change, SpeakerChange, edited_speakers, with_change
+from meeting.core.records import EditedLine, Edits
+from meeting.core.transcript import Transcript
+from pipelines.types import LabelChange, Output, Segment, Span, Speaker, SpeakersRevised, Word
+
+EDIT = "edit"
+"""Reason of a label change that a person made"""
+
+
+class Overlay:
+    """A transcript's outputs in; the same with people's edits out. The caller applies them to the transcript."""
+
+    def __init__(self, transcript: Transcript, edits: Edits | None = None, speakers: Iterable[Speaker] = ()) -> None:
+        """`speakers` are those that the pipeline has told before."""
+        self.transcript = transcript
+        self.edits = edits or Edits()
+        self._speakers = {speaker.id: speaker for speaker in speakers}
+        self._shown_as: dict[str, tuple[str, ...]] = {}
+        """By the pipeline's id of a line that was cut, all ids under which its words were shown"""
+        self._recognised: set[str] = set()
+        """Edited lines whose very words are in a final line of the pipeline: times need not tell which are theirs"""
+        self._spans = _EditedSpans(self.edits.lines.values())
+
+    def __call__(self, output: Output) -> list[Output]:
+        """What is to be shown because of one more output."""
+        match output:
+            case Segment():
+                return self._segment(output)
+            case SpeakersRevised():
+                return self._labels(output)
+            case Speaker():
+                self._speakers[output.id] = output
+                return self._changed_speakers()
+            case _:
+                return [output]
+
+    def edit(self, change: Change) -> list[Output]:
+        """Take in what a person changes; what is to be shown because of it. Raises as `with_change` does."""
+        self.edits = with_change(self.edits, change, self.transcript)
+        if isinstance(change, SpeakerChange):
+            return self._changed_speakers()
+        self._recognised.add(change.id)  # what is shown are the pipeline's words, or were before an earlier edit
+        line = self.edits.lines[change.id]
+        self._spans.put(line.segment)
+        return [*self._edited_line(line), *self._changed_speakers()]
+
+    def take_over(self, edits: Edits) -> list[Output]:
+        """Take over edits that were made on another transcript of the same meeting; what is to be shown."""
+        before, self.edits = self.edits.lines, edits
+        changed = [line for id_, line in edits.lines.items() if before.get(id_) is not line]
+        new = _EditedSpans(line for line in changed if line.segment.id not in before)
+        out: list[Output] = []
+        for line in changed:
+            self._spans.put(line.segment)
+            out += self._edited_line(line)
+        out += self._changed_speakers()
+        # The words of a line that is edited only now may be shown in others here, which lose them.
+        for segment in self.transcript.segments if new else ():
+            if segment.id not in edits.lines and new.near(segment):
+                out += self._segment(segment)
+        return out
+
+    def show_all(self) -> list[Output]:
+        """What is to be shown so that every edit is."""
+        lines = (output for line in self.edits.lines.values() for output in self._edited_line(line))
+        return [*lines, *self._changed_speakers()]
+
+    def _edited_line(self, line: EditedLine) -> list[Output]:
+        """An edited line, where it is not shown so: as a mere change of its label where the words are the same."""
+        id_, wanted = line.segment.id, line.segment
+        shown, rev = self.transcript.segment(id_), self.transcript.rev(id_)
+        # A revision must be higher than each that was shown, whatever the pipeline has counted up to meanwhile.
+        after = replace(wanted, rev=max(wanted.rev, rev + 1))
+        if shown is None or replace(shown, speaker=after.speaker, rev=after.rev) != after:
+            return [after]
+        if shown.speaker != after.speaker:
+            return [SpeakersRevised((LabelChange(id_, after.rev, shown.speaker, after.speaker),), EDIT)]
+        return [after] if shown.rev < wanted.rev else []
+
+    def _changed_speakers(self) -> list[Output]:
+        found = edited_speakers(self._speakers.values(), self.edits)
+        return [speaker for speaker in found if self.transcript.speaker(speaker.id) != speaker]
+
+    # What the pipeline says of a line
+
+    def _segment(self, segment: Segment) -> list[Output]:
+        near = [self.edits.lines[id_] for id_ in self._spans.near(segment)]
+        if not near and segment.id not in self._shown_as:
+            return [segment]
+        runs = self._unedited_runs(segment, near)
+        wanted = dict(zip(self._free_ids(segment.id, len(runs)), runs, strict=True))
+        # Ids that this line needed before and needs no more are shown once more, without words: withdrawn.
+        ids = tuple(dict.fromkeys([*self._shown_as.get(segment.id, (segment.id,)), *wanted]))
+        self._shown_as[segment.id] = ids
+        return [part for id_ in ids for part in self._part(segment, id_, wanted.get(id_, ()))]
+
+    def _part(self, segment: Segment, id_: str, words: tuple[Word, ...]) -> list[Segment]:
+        """The words of a line that are shown under one id, where that is news."""
+        shown = self.transcript.segment(id_)
+        if id_ in self.edits.lines or (shown is None and not words):
+            return []
+        after = replace(segment, id=id_, rev=max(segment.rev, self.transcript.rev(id_) + 1), words=words)
+        if words != segment.words:
+            span = Span(words[0].span.start, words[-1].span.end) if words else segment.span
+            # How many characters are stable was said of the whole line, not of this part.
+            after = replace(after, span=span, stable_chars=len(after.text) if segment.final else 0)
+        same = shown is not None and replace(after, rev=shown.rev) == shown
+        return [] if same else [after]
+
+    def _unedited_runs(self, segment: Segment, near: list[EditedLine]) -> list[tuple[Word, ...]]:
+        """The words that are in no edited line, in runs between those that are."""
+        taken: set[int] = set()
+        for line in near:
+            recognised = {(word.span, word.text) for word in line.recognised}
+            own = {at for at, word in enumerate(segment.words) if (word.span, word.text) in recognised}
+            if own and segment.final:
+                self._recognised.add(line.segment.id)
+            # The same words at the same time are the edited ones. Where none is the same, because they were recognised
+            # otherwise, those count that lie in the edited line by their middles; but not once the very words of that
+            # line are known to be in another one: what overlaps it in time is then somebody else speaking.
+            if not own and (segment.id == line.segment.id or line.segment.id not in self._recognised):
+                span = line.segment.span
+                middles = ((word.span.start + word.span.end) // 2 for word in segment.words)
+                own = {at for at, middle in enumerate(middles) if span.start <= middle < span.end}
+            taken |= own
+        groups = groupby(enumerate(segment.words), key=lambda pair: pair[0] in taken)
+        return [tuple(word for _, word in group) for edited, group in groups if not edited]
+
+    def _free_ids(self, id_: str, number: int) -> list[str]:
+        """Ids for what is left of a line: its own, unless that is an edited line, then further ones."""
+        free = (one for one in chain([id_], (f"{id_}-{n}" for n in count(2))) if one not in self.edits.lines)
+        return [next(free) for _ in range(number)]
+
+    def _labels(self, revised: SpeakersRevised) -> list[Output]:
+        """Labels of edited lines stay. One of a line that was cut is the label of all parts of it."""
+        changes: list[LabelChange] = []
+        for change in revised.changes:
+            if change.id not in self._shown_as:
+                changes += [] if change.id in self.edits.lines else [change]
+                continue
+            for id_ in self._shown_as[change.id]:
+                shown = self.transcript.segment(id_)
+                if shown is not None and id_ not in self.edits.lines and shown.speaker != change.after:
+                    changes.append(LabelChange(id_, max(change.rev, shown.rev + 1), shown.speaker, change.after))
+        return [replace(revised, changes=tuple(changes))] if changes else []
+
+
+class _EditedSpans:
+    """Where edited lines are, so that those near another line are found without a look at each."""
+
+    def __init__(self, lines: Iterable[EditedLine] = ()) -> None:
+        self._spans: dict[str, tuple[str, Span]] = {}  # id -> its source and time
+        self._starts: dict[str, list[tuple[int, str]]] = {}  # by source, start and id in order
+        self._longest = 0
+        for line in lines:
+            self.put(line.segment)
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def put(self, edited: Segment) -> None:
+        """An edited line is here, and no longer where it was."""
+        here, before = (edited.source_id, edited.span), self._spans.get(edited.id)
+        if here == before:
+            return
+        if before is not None:
+            old = self._starts[before[0]]
+            del old[bisect_left(old, (before[1].start, edited.id))]
+        self._spans[edited.id] = here
+        insort(self._starts.setdefault(edited.source_id, []), (edited.span.start, edited.id))
+        self._longest = max(self._longest, len(edited.span))
+
+    def near(self, segment: Segment) -> list[str]:
+        """Ids of the edited lines that may share words with one: of its source, and of its id or time."""
+        starts = self._starts.get(segment.source_id, [])
+        # None is longer than the longest, so that one which begins before that cannot reach here.
+        first = bisect_left(starts, (segment.span.start - self._longest, ""))
+        last = bisect_right(starts, (segment.span.end, ""))
+        found = [id_ for _, id_ in starts[first:last] if self._spans[id_][1] & segment.span]
+        own = self._spans.get(segment.id)
+        if own is not None and own[0] == segment.source_id and segment.id not in found:
+            found.append(segment.id)
+        return found
