@@ -237,7 +237,7 @@ ACCESS = (
         "meeting/server/security/tokens.py",
         "return hmac.compare_digest(digest(token), digest(given))",
         "return token.startswith(given)",
-        ("tests/meeting/core/test_access.py", "tests/meeting/server/security/test_auth.py"),
+        ("tests/meeting/server/security/test_tokens.py", "tests/meeting/server/security/test_auth.py"),
     ),
     Mutant(
         "expired-link-opens",
