@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from meeting.evaluation.der import CELL, error, raster
+from meeting.evaluation.der import CELL, error, rasterise
 from meeting.evaluation.evaluate import Reference, references
 from meeting.evaluation.scores import require_extra, word_errors
-from meeting.evaluation.tune_bench import Board, WindowResults, listen
+from meeting.evaluation.window_results import TurnGrid, WindowResults, compute_windows
 from pipelines.asr.recogniser import absolute_words
 from pipelines.asr.second_pass import SecondPassBuffer, is_better, revised_hypotheses
 from pipelines.audio.endpointing import Endpointer, EndpointerOptions
@@ -90,7 +90,7 @@ def prepare(reference: Reference, engine: Engine) -> Material:
     filling: Any = Filling(engine)
     readings, twice = read(reference, engine, EndpointerOptions())
     patient, _ = read(reference, engine, EndpointerOptions(min_silence_from=EndpointerOptions().max_utterance))
-    heard, filled = listen(reference, engine), listen(reference, filling)
+    heard, filled = compute_windows(reference, engine), compute_windows(reference, filling)
     return Material(reference, heard, filled, readings, patient, twice)
 
 
@@ -118,17 +118,17 @@ def read(
 
 def run(material: Material, speakers: SpeakerOptions, merge: MergeOptions) -> Figures:
     """The pipeline's own blocks with these options."""
-    tracker, board = SpeakerTracker(speakers), Board(material.heard.cells)
-    truth = raster(material.heard.turns, material.heard.cells).on
+    tracker, grid = SpeakerTracker(speakers), TurnGrid(material.heard.cells)
+    truth = rasterise(material.heard.turns, material.heard.cells).on
     outputs: list[Output] = []
-    for local in material.heard.voices:
+    for local in material.heard.windows:
         outputs += tracker(local)
-    board.take(outputs)
-    live = error(truth, board.on).rate
+    grid.take(outputs)
+    live = error(truth, grid.on).rate
     last = tracker.flush()
-    board.take(last)
+    grid.take(last)
     turns = [item for item in (*outputs, *last) if isinstance(item, TurnsRevised)]
-    return Figures(live, error(truth, board.on).rate, cpwer(material, turns, merge))
+    return Figures(live, error(truth, grid.on).rate, cpwer(material, turns, merge))
 
 
 def cpwer(material: Material, turns: Iterable[TurnsRevised], options: MergeOptions) -> float:
@@ -164,8 +164,8 @@ def diarts_own(material: Material) -> Figures:
     clustering = OnlineSpeakerClustering(tau_active=0.6, rho_update=0.3, delta_new=1.0)
     turns: list[Turn] = []
     hop = SAMPLE_RATE // 2
-    width = max(local.embeddings.shape[1] for local in material.heard.voices)
-    for local in material.heard.voices:
+    width = max(local.embeddings.shape[1] for local in material.heard.windows)
+    for local in material.heard.windows:
         activity = local.activity.astype(np.float64) / 255
         frames = len(activity)
         window = SlidingWindow(duration=5 / frames, step=5 / frames, start=local.start / SAMPLE_RATE)
@@ -179,9 +179,9 @@ def diarts_own(material: Material) -> Figures:
                 low = start + at * hop // len(newest)
                 turns.append(Turn(Span(max(0, low), max(0, low + hop // len(newest) + 1)), f"spk{speaker + 1}"))
     whole = TurnsRevised(Span(0, material.heard.cells * CELL), tuple(sorted(turns)), "refine")
-    board = Board(material.heard.cells)
-    board.take([whole])
-    rate = error(raster(material.heard.turns, material.heard.cells).on, board.on).rate
+    grid = TurnGrid(material.heard.cells)
+    grid.take([whole])
+    rate = error(rasterise(material.heard.turns, material.heard.cells).on, grid.on).rate
     return Figures(rate, rate, cpwer(material, [whole], MergeOptions(min_run=NEVER, min_own_share=2.0)))
 
 
@@ -196,7 +196,7 @@ def rows(base: SpeakerOptions) -> dict[str, Callable[[Material], Figures]]:
         return but(thresholds=replace(base.thresholds, **changes))
 
     def whole(material: Material) -> Figures:
-        voices = tuple(replace(local, subsegments=None, subsegment_middles=None) for local in material.heard.voices)
+        voices = tuple(replace(local, subsegments=None, subsegment_middles=None) for local in material.heard.windows)
         return run(replace(material, heard=replace(material.heard, voices=voices)), base, merge)
 
     one_stage = Thresholds(window_threshold=0.35, merge_threshold=-1.0, match_threshold=base.thresholds.match_threshold)

@@ -28,7 +28,7 @@ from benchmarks.harness.process import Watch
 from benchmarks.harness.recordings import Play, gather, named, plays
 from benchmarks.harness.report import percentile
 from benchmarks.harness.server import Server
-from meeting.evaluation.scores import Waits, require_extra, waits
+from meeting.evaluation.scores import Latencies, latencies, require_extra
 from pipelines.errors import MeetingError
 
 EDGE = 300.0
@@ -243,10 +243,10 @@ def figures(told: Sequence[Told], watch: Watch, ready: float, alone: dict[Play, 
 
 def times(live: Sequence[Told]) -> dict[str, float | None]:
     """Latencies of several meetings together, against the reference and by our own times of words."""
-    pooled, own = Delays(), Waits()
+    pooled, own = Delays(), Latencies()
     for one in live:
         pooled += one.delays()
-        own += waits(one.log)
+        own += latencies(one.log)
     kinds = {"word": pooled.words, "final": pooled.finals, "own_word": own.first, "own_final": own.final}
     return {f"{kind}_p{at}": percentile(values, at) for kind, values in kinds.items() for at in (50, 95)}
 

@@ -212,23 +212,23 @@ def ours(audio: Audio, models: str = "embedded") -> Result:
 
     from meeting.config.sources import load_config
     from meeting.core.export import export
-    from meeting.evaluation.evaluate_run import Listening, run_recording
+    from meeting.evaluation.observed_run import ObservedBackend, run_recording
     from meeting.sources.backend import LocalBackend
 
     config = load_config(flags={("models", "set"): models})
-    listening = Listening(LocalBackend(config))
-    listening.load_engine(config.models, lambda message: None)
+    observed = ObservedBackend(LocalBackend(config))
+    observed.load_engine(config.models, lambda message: None)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "recording.flac"
         soundfile.write(path, audio, SAMPLE_RATE, subtype="PCM_16")
         clock = Clock()
-        run = run_recording(config, path, 1.0, Path(folder), listening)
+        run = run_recording(config, path, 1.0, Path(folder), observed)
         texts = [asdict(text) for text in texts_of(run.events)]
         found = clock.finish(audio, texts=texts, rows=json.loads(export(run.refined, "seglst", "recording")))
     found.turns = [
         (turn.span.start / SAMPLE_RATE, turn.span.end / SAMPLE_RATE, turn.speaker) for turn in run.refined.turns
     ]
-    listening.close()
+    observed.close()
     return found
 
 

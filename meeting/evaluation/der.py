@@ -24,7 +24,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ErrorParts:
     """Parts of the diarization error and what they are shares of; seconds."""
 
     miss: float
@@ -38,7 +38,7 @@ class Parts:
         return (self.miss + self.false_alarm + self.confusion) / (self.speech or 1.0)
 
 
-def raster(turns: Iterable[Turn], cells: int) -> Activity:
+def rasterise(turns: Iterable[Turn], cells: int) -> Activity:
     """Turns on the grid, speakers in order of name; what reaches past `cells` is cut off."""
     turns = list(turns)
     names = tuple(sorted({turn.speaker for turn in turns}))
@@ -53,18 +53,18 @@ def cells_of(*sides: Iterable[Turn]) -> int:
     return max((-(-turn.span.end // CELL) for side in sides for turn in side), default=0)
 
 
-def same_voices(reference: Activity, other: Activity) -> dict[str, str]:
+def match_speakers(reference: Activity, other: Activity) -> dict[str, str]:
     """Name in `other` -> the name in `reference` that it stands for: one to one, most common speech in all."""
     return {other.names[column]: reference.names[row] for row, column in _pairs(_common(reference.on, other.on))}
 
 
-def error(reference: NDArray[np.bool_], other: NDArray[np.bool_]) -> Parts:
+def error(reference: NDArray[np.bool_], other: NDArray[np.bool_]) -> ErrorParts:
     """Diarization error, overlapped speech scored, no collar; both of shape (speakers, cells)."""
     spoken, heard = reference.sum(axis=0), other.sum(axis=0)
     common = _common(reference, other)
     right = sum(common[pair] for pair in _pairs(common))
     cells = SAMPLE_RATE / CELL
-    return Parts(
+    return ErrorParts(
         miss=float(np.maximum(spoken - heard, 0).sum()) / cells,
         false_alarm=float(np.maximum(heard - spoken, 0).sum()) / cells,
         confusion=float(np.minimum(spoken, heard).sum() - right) / cells,

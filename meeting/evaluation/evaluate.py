@@ -15,9 +15,20 @@ import numpy as np
 
 from meeting.config.settings import Config
 from meeting.core.export import export
+from meeting.core.messages import JsonObject
 from meeting.core.records import Record
-from meeting.evaluation.evaluate_run import Listening, Run, run_recording
-from meeting.evaluation.scores import Accuracy, Flicker, Row, Share, Waits, accuracy, flicker, require_extra, waits
+from meeting.evaluation.observed_run import ObservedBackend, RunResult, run_recording
+from meeting.evaluation.scores import (
+    Accuracy,
+    Flicker,
+    Latencies,
+    Row,
+    Share,
+    accuracy,
+    flicker,
+    latencies,
+    require_extra,
+)
 from meeting.sources.backend import Backend, LocalBackend
 from meeting.storage.files.exports import write_exports
 from pipelines.errors import MeetingError, StoreError
@@ -49,30 +60,30 @@ class Result:
 
     accuracy: dict[str, Accuracy]
     """By moment; "first" only where the audio was sent at the pace of speech, for else it is an accident"""
-    waits: Waits
+    latencies: Latencies
     """Empty unless it was"""
     flicker: Flicker
     seconds: float
-    busy: float
-    """Seconds that the models were busy with it"""
+    compute_seconds: float
+    """Seconds that the models computed"""
 
     def __add__(self, other: Result) -> Result:
         return Result(
             {moment: found + other.accuracy[moment] for moment, found in self.accuracy.items()},
-            self.waits + other.waits,
+            self.latencies + other.latencies,
             self.flicker + other.flicker,
             self.seconds + other.seconds,
-            self.busy + other.busy,
+            self.compute_seconds + other.compute_seconds,
         )
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> JsonObject:
         """All of it as plain numbers; None where there is nothing to measure."""
         return {
             "seconds": round(self.seconds, 3),
-            "rtf": self.busy / self.seconds if self.seconds else None,
+            "rtf": self.compute_seconds / self.seconds if self.seconds else None,
             **{moment: _accuracy_figures(found) for moment, found in self.accuracy.items()},
             "latency": {
-                f"{kind}_p{percent}": _percentile(getattr(self.waits, kind), percent)
+                f"{kind}_p{percent}": _percentile(getattr(self.latencies, kind), percent)
                 for kind in ("first", "stable", "final")
                 for percent in (50, 95)
             },
@@ -80,7 +91,7 @@ class Result:
         }
 
 
-def _accuracy_figures(found: Accuracy) -> dict[str, Any]:
+def _accuracy_figures(found: Accuracy) -> JsonObject:
     shares: dict[str, Share] = {
         "WER": found.wer,
         "cpWER": found.cpwer,
@@ -159,7 +170,7 @@ class Report:
             first = first + other
         return first
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """For programs."""
         each = {name: result.figures() for name, result in self.results.items()}
         return {
@@ -195,15 +206,15 @@ def evaluate(
     wanted = references(folder)
     if out is not None:
         _make(out)  # before minutes are spent
-    listening = Listening(backend or LocalBackend(config))
+    observed = ObservedBackend(backend or LocalBackend(config))
     results: dict[str, Result] = {}
     models: ModelInfo = {}
-    with TemporaryDirectory() as temporary, closing(listening):
+    with TemporaryDirectory() as temporary, closing(observed):
         for number, reference in enumerate(wanted, 1):
             report(f"{reference.name}: {number} of {len(wanted)}")
-            run = run_recording(config, reference.audio, speed, Path(temporary), listening)
+            run = run_recording(config, reference.audio, speed, Path(temporary), observed)
             models = run.models
-            results[reference.name] = judge(reference, run, paced=speed is not None)
+            results[reference.name] = score(reference, run, paced=speed is not None)
             if out is not None:
                 _write(reference, run, results[reference.name], out)
     made = Report(speed, models, results)
@@ -212,7 +223,7 @@ def evaluate(
     return made
 
 
-def judge(reference: Reference, run: Run, paced: bool) -> Result:
+def score(reference: Reference, run: RunResult, paced: bool) -> Result:
     """The figures of one recording; latency where it was `paced`."""
     records: dict[str, Record] = {"first": run.first} if paced else {}
     records |= {"live": run.live, "refined": run.refined}
@@ -222,11 +233,11 @@ def judge(reference: Reference, run: Run, paced: bool) -> Result:
         )
         for moment, record in records.items()
     }
-    waited = waits(run.events) if paced else Waits()
-    return Result(found, waited, flicker(run.events), run.seconds, run.rtf * run.seconds)
+    latency = latencies(run.events) if paced else Latencies()
+    return Result(found, latency, flicker(run.events), run.seconds, run.rtf * run.seconds)
 
 
-def _write(reference: Reference, run: Run, result: Result, out: Path) -> None:
+def _write(reference: Reference, run: RunResult, result: Result, out: Path) -> None:
     from meeting.evaluation.plots import draw_turns
 
     name = reference.name
@@ -242,11 +253,11 @@ def _write(reference: Reference, run: Run, result: Result, out: Path) -> None:
 
 
 def _write_report(report: Report, out: Path) -> None:
-    from meeting.evaluation.plots import draw_waits
+    from meeting.evaluation.plots import draw_latencies
 
     _save(out / "report.json", json.dumps(report.as_dict(), indent=1) + "\n")
     if report.speed is not None:
-        draw_waits(out / "latency.png", report.pooled.waits)
+        draw_latencies(out / "latency.png", report.pooled.latencies)
 
 
 def _make(folder: Path) -> None:
@@ -268,7 +279,7 @@ def _save(path: Path, text: str) -> None:
 _ACCURACY = ("WER", "cpWER", "DER", "miss", "fa", "confusion")
 
 
-def table(body: dict[str, Any]) -> str:
+def table(body: JsonObject) -> str:
     """The report of `Report.as_dict` as text."""
     rows = {**body["recordings"], "pooled": body["pooled"], "mean": body["macro"]}
     labels = [["recording", "labels", *_ACCURACY, "speakers"]]

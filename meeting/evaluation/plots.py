@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from meeting.evaluation.der import cells_of, raster, same_voices
-from meeting.evaluation.scores import Waits
+from meeting.evaluation.der import cells_of, match_speakers, rasterise
+from meeting.evaluation.scores import Latencies
 from pipelines.errors import StoreError
 from pipelines.types import SAMPLE_RATE, UNKNOWN, Turn
 
@@ -25,21 +25,21 @@ def draw_turns(path: Path, title: str, rows: Mapping[str, Sequence[Turn]], rates
     plt = _pyplot()
     cells = cells_of(*rows.values())
     people = _names(next(iter(rows.values())))
-    truth = raster(next(iter(rows.values())), cells)
-    lanes: list[tuple[str, str, Any, list[Turn]]] = []  # band, voice, colour, turns
+    truth = rasterise(next(iter(rows.values())), cells)
+    bars: list[tuple[str, str, Any, list[Turn]]] = []  # band, voice, colour, turns
     for band, turns in rows.items():
-        stands_for = same_voices(truth, raster(turns, cells))
+        stands_for = match_speakers(truth, rasterise(turns, cells))
         for voice in sorted(_names(turns), key=lambda name: (stands_for.get(name, "~"), name)):
             person = stands_for.get(voice)
             colour = GREY if person is None else plt.get_cmap("tab10")(people.index(person) % 10)
-            lanes.append((band, voice, colour, [turn for turn in turns if turn.speaker == voice]))
-    figure, axes = plt.subplots(figsize=(12, 1.2 + 0.28 * len(lanes)), layout="constrained")
-    for place, (_, _, colour, turns) in enumerate(lanes):
+            bars.append((band, voice, colour, [turn for turn in turns if turn.speaker == voice]))
+    figure, axes = plt.subplots(figsize=(12, 1.2 + 0.28 * len(bars)), layout="constrained")
+    for place, (_, _, colour, turns) in enumerate(bars):
         axes.broken_barh(_bars(turns), (place - 0.4, 0.8), color=colour)
-    for place in range(1, len(lanes)):
-        if lanes[place][0] != lanes[place - 1][0]:
+    for place in range(1, len(bars)):
+        if bars[place][0] != bars[place - 1][0]:
             axes.axhline(place - 0.5, color="black", linewidth=0.8)
-    axes.set_yticks(range(len(lanes)), [f"{band}: {_shown(voice)}" for band, voice, _, _ in lanes], fontsize=8)
+    axes.set_yticks(range(len(bars)), [f"{band}: {_shown(voice)}" for band, voice, _, _ in bars], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, max(cells, 1) / 100)
     axes.set_xlabel("seconds")
@@ -60,11 +60,15 @@ def _bars(turns: Iterable[Turn]) -> list[tuple[float, float]]:
     return [(turn.span.start / SAMPLE_RATE, len(turn.span) / SAMPLE_RATE) for turn in turns]
 
 
-def draw_waits(path: Path, waits: Waits) -> None:
+def draw_latencies(path: Path, latencies: Latencies) -> None:
     """How many of the words and segments had come after so many seconds; raises StoreError."""
     plt = _pyplot()
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    kinds = (("words: first shown", waits.first), ("words: stable", waits.stable), ("segments: final", waits.final))
+    kinds = (
+        ("words: first shown", latencies.first),
+        ("words: stable", latencies.stable),
+        ("segments: final", latencies.final),
+    )
     for label, values in kinds:
         if values:
             share = np.arange(1, len(values) + 1) / len(values)
@@ -72,7 +76,7 @@ def draw_waits(path: Path, waits: Waits) -> None:
             axes.step(np.sort(values), share, where="post", label=f"{label} (p50 {median:.2f} s, p95 {late:.2f} s)")
     for level in (0.5, 0.95):
         axes.axhline(level, color=GREY, linewidth=0.8)
-    axes.set_xlim(*_limits([*waits.first, *waits.stable, *waits.final]))
+    axes.set_xlim(*_limits([*latencies.first, *latencies.stable, *latencies.final]))
     axes.set_ylim(0, 1)
     axes.set_xlabel("seconds after it was spoken")
     axes.set_ylabel("share")

@@ -12,15 +12,38 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cache
-from typing import Any
+from typing import Any, TypedDict
 
+from meeting.core.messages import JsonObject
 from pipelines.errors import MeetingError
 from pipelines.types import SAMPLE_RATE, Turn
 
 LIBRARIES = ("meeteval", "pyannote.metrics", "whisper_normalizer", "matplotlib")
 
-Row = dict[str, Any]
-"""One line of SegLST: speaker, start_time and end_time in seconds, words"""
+
+class _Line(TypedDict):
+    speaker: str | None
+    start_time: float
+    """Seconds"""
+    end_time: float
+    words: str
+
+
+class Row(_Line, total=False):
+    """One line of SegLST."""
+
+    session_id: str
+
+
+class Event(TypedDict):
+    """One line of an event log, as `replay --events` writes it."""
+
+    wall: float
+    """Seconds since the first sample"""
+    audio: float
+    """Seconds of audio sent by then"""
+    event: JsonObject
+    """What a client received"""
 
 
 def require_extra() -> None:
@@ -81,7 +104,7 @@ class Accuracy:
 
 
 @dataclass(slots=True)
-class Waits:
+class Latencies:
     """Latencies in seconds, one for each word or segment."""
 
     first: list[float] = field(default_factory=list)
@@ -91,8 +114,8 @@ class Waits:
     final: list[float] = field(default_factory=list)
     """From the end of a segment to its final text"""
 
-    def __add__(self, other: Waits) -> Waits:
-        return Waits(self.first + other.first, self.stable + other.stable, self.final + other.final)
+    def __add__(self, other: Latencies) -> Latencies:
+        return Latencies(self.first + other.first, self.stable + other.stable, self.final + other.final)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +155,7 @@ def word_errors(reference: Iterable[Row], hypothesis: Iterable[Row]) -> tuple[Sh
         wrong = Share(length or sum(len(row["words"].split()) for row in given), length)
         return wrong, wrong
     # All words in one stream, in order of time: what a reader sees, and no matter of speakers.
-    stream = [{**row, "speaker": "all"} for row in sorted(given, key=lambda row: float(row["start_time"]))]
+    stream: list[Row] = [{**row, "speaker": "all"} for row in sorted(given, key=lambda row: float(row["start_time"]))]
     target = meeteval.io.SegLST(wanted)
     (plain,) = meeteval.wer.greedy_orcwer(target, meeteval.io.SegLST(stream)).values()
     (labelled,) = meeteval.wer.cpwer(target, meeteval.io.SegLST(given)).values()
@@ -140,7 +163,7 @@ def word_errors(reference: Iterable[Row], hypothesis: Iterable[Row]) -> tuple[Sh
 
 
 def _normalised(rows: Iterable[Row]) -> list[Row]:
-    plain = [
+    plain: list[Row] = [
         {
             "session_id": "",
             "speaker": "?" if row["speaker"] is None else str(row["speaker"]),
@@ -186,13 +209,9 @@ def _annotation(turns: Iterable[Turn]) -> Any:
     return annotation
 
 
-Event = dict[str, Any]
-"""One line of an event log: `wall` seconds since the first sample, and the `event` that a client received"""
-
-
-def waits(log: Iterable[Event]) -> Waits:
+def latencies(log: Iterable[Event]) -> Latencies:
     """Latency of words and segments; means something only where the audio was sent at the pace of speech."""
-    found = Waits()
+    found = Latencies()
     for history in _segments(log).values():
         at = next((at for at, row in enumerate(history) if row["event"]["final"]), None)
         if at is None:
@@ -224,7 +243,7 @@ def _segments(log: Iterable[Event]) -> dict[str, list[Event]]:
     return found
 
 
-def _words(segment: dict[str, Any]) -> list[str]:
+def _words(segment: JsonObject) -> list[str]:
     return [normalise(word["text"]) for word in segment["words"]]
 
 
@@ -240,7 +259,7 @@ def flicker(log: Iterable[Event]) -> Flicker:
     Judged by line, for a line that is cut where the speaker changes moves words to another segment without
     changing any: its pieces are s7, s7.2, s7.3.
     """
-    lines: dict[str, list[dict[str, Any]]] = {}
+    lines: dict[str, list[JsonObject]] = {}
     for row in log:
         if row["event"].get("type") == "segment":
             lines.setdefault(row["event"]["id"].partition(".")[0], []).append(row["event"])
@@ -251,8 +270,8 @@ def flicker(log: Iterable[Event]) -> Flicker:
     return total
 
 
-def _line_flicker(events: list[dict[str, Any]]) -> Flicker:
-    now: dict[str, dict[str, Any]] = {}
+def _line_flicker(events: list[JsonObject]) -> Flicker:
+    now: dict[str, JsonObject] = {}
     stable: dict[int, set[str]] = {}  # word's place in the line -> texts that were called stable there
     partials: list[list[str]] = []
     for event in events:

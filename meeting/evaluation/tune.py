@@ -1,6 +1,6 @@
 """`tune`: fits the settings that tell voices apart to recordings with references, and says honestly what that gains.
 
-The models run once over each recording; the search then repeats only the clustering on what they heard. What the
+The models run once over each recording; the search then repeats only the clustering on what they found. What the
 settings are worth is judged by leave-one-out: each recording with the settings that the others chose.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from meeting.config.settings import Config
 from meeting.evaluation.evaluate import references
-from meeting.evaluation.tune_bench import Errors, WindowResults, diarize, listen
+from meeting.evaluation.window_results import Errors, WindowResults, compute_windows, diarization_errors
 from pipelines.diarization.tracker import SpeakerOptions
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ THRESHOLDS = ("window_threshold", "merge_threshold", "match_threshold")
 """The settings that are searched in parts of where they start"""
 DISTANCES = ("window_threshold", "merge_threshold", "scatter", "match_threshold", "match_margin")
 """The settings that are cosine distances of the embedding model"""
-SHARES = ("onset", "overlap_onset")
+ONSETS = ("onset", "overlap_onset")
 """The settings that say from when on somebody is heard"""
-NAMES = (*DISTANCES, *SHARES, "min_speech")
+NAMES = (*DISTANCES, *ONSETS, "min_speech")
 """The settings that are searched"""
 RATIOS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
 """Values of the three thresholds to try, as parts of where the search starts"""
@@ -39,33 +39,33 @@ VALUES = {
     "overlap_onset": (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7),
 }
 """Values of the others to try"""
-PAIR = (0.5, 0.7, 1.0, 1.35, 1.75)
+PAIR_RATIOS = (0.5, 0.7, 1.0, 1.35, 1.75)
 """Parts tried of `window_threshold` and `merge_threshold` together at first, because they depend on each other"""
-GAIN = 5e-4
+MIN_GAIN = 5e-4
 """Error that a change must take away; less is chance"""
-ROUNDS = 4
+MAX_ROUNDS = 4
 """Times that every setting is looked at, at most"""
 
 Point = tuple[float, ...]
 """A value of each of `NAMES`"""
 
 
-class Bench:
+class ErrorCache:
     """Errors of recordings at points of the search, each worked out once."""
 
-    def __init__(self, heard: Sequence[WindowResults], start: SpeakerOptions) -> None:
-        self.names = tuple(each.name for each in heard)
+    def __init__(self, recordings: Sequence[WindowResults], start: SpeakerOptions) -> None:
+        self.names = tuple(each.name for each in recordings)
         self.start = point_of(start)
-        self._heard = heard
+        self._recordings = recordings
         self._options = start
-        self._known: dict[tuple[int, Point], Errors] = {}
+        self._computed: dict[tuple[int, Point], Errors] = {}
 
     def __call__(self, which: int, point: Point) -> Errors:
         """Errors of recording number `which`."""
         key = which, point
-        if key not in self._known:
-            self._known[key] = diarize(self._heard[which], options_at(self._options, point))
-        return self._known[key]
+        if key not in self._computed:
+            self._computed[key] = diarization_errors(self._recordings[which], options_at(self._options, point))
+        return self._computed[key]
 
     def mean(self, chosen: Iterable[int], point: Point) -> float:
         """Mean over some recordings of live and refined error."""
@@ -75,7 +75,7 @@ class Bench:
 def point_of(options: SpeakerOptions) -> Point:
     """Where in the search these settings are."""
     distances = [getattr(options.thresholds, name) for name in DISTANCES]
-    return (*distances, *(getattr(options.activity, name) for name in SHARES), options.min_speech)
+    return (*distances, *(getattr(options.activity, name) for name in ONSETS), options.min_speech)
 
 
 def options_at(options: SpeakerOptions, point: Point) -> SpeakerOptions:
@@ -84,13 +84,13 @@ def options_at(options: SpeakerOptions, point: Point) -> SpeakerOptions:
     return replace(
         options,
         thresholds=replace(options.thresholds, **{name: values[name] for name in DISTANCES}),
-        activity=replace(options.activity, **{name: values[name] for name in SHARES}),
+        activity=replace(options.activity, **{name: values[name] for name in ONSETS}),
         min_speech=values["min_speech"],
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
+class TuningResult:
     """What the search found, and the errors of each recording."""
 
     embedding: str
@@ -113,7 +113,7 @@ class Tuned:
     @property
     def helps(self) -> bool:
         """Whether settings found this way are better on recordings that had no say in them."""
-        return bool(self.held_out) and mean(self.held_out).both < mean(self.before).both - GAIN
+        return bool(self.held_out) and mean(self.held_out).both < mean(self.before).both - MIN_GAIN
 
 
 def mean(errors: Sequence[Errors]) -> Errors:
@@ -126,7 +126,7 @@ def tune(
     folders: Sequence[Path],
     load: Callable[[Config], Engine] | None = None,
     report: Callable[[str], None] = lambda line: None,
-) -> Tuned:
+) -> TuningResult:
     """Search the settings for the recordings of all folders together; takes minutes. Raises MeetingError.
 
     `report` is told in a sentence what comes next.
@@ -136,11 +136,11 @@ def tune(
     wanted = [reference for folder in folders for reference in references(folder, need_words=False)]
     with closing((load or _load)(config)) as engine:
         start = speaker_options(config.pipeline, engine.thresholds)
-        heard = []
+        recordings = []
         for number, reference in enumerate(wanted, 1):
             report(f"{reference.name}: listening, {number} of {len(wanted)}")
-            heard.append(listen(reference, engine))
-    return search(Bench(heard, start), str(engine.models.get("embedding", "")), report)
+            recordings.append(compute_windows(reference, engine))
+    return search(ErrorCache(recordings, start), str(engine.models.get("embedding", "")), report)
 
 
 def _load(config: Config) -> Engine:
@@ -149,30 +149,32 @@ def _load(config: Config) -> Engine:
     return load_engine(config.models)
 
 
-def search(bench: Bench, embedding: str = "", report: Callable[[str], None] = lambda line: None) -> Tuned:
+def search(errors: ErrorCache, embedding: str = "", report: Callable[[str], None] = lambda line: None) -> TuningResult:
     """The best point for all recordings, and each recording at the best point for the others."""
-    everyone = range(len(bench.names))
+    everyone = range(len(errors.names))
     report("searching on all recordings")
-    best = descend(bench, everyone)
+    best = coordinate_descent(errors, everyone)
     held_out = []
     for which in everyone if len(everyone) > 1 else ():
-        report(f"searching without {bench.names[which]}")
-        held_out.append(bench(which, descend(bench, [other for other in everyone if other != which])))
-    before, after = (tuple(bench(which, point) for which in everyone) for point in (bench.start, best))
-    return Tuned(embedding, bench.start, best, bench.names, before, after, tuple(held_out))
+        report(f"searching without {errors.names[which]}")
+        held_out.append(errors(which, coordinate_descent(errors, [other for other in everyone if other != which])))
+    before, after = (tuple(errors(which, point) for which in everyone) for point in (errors.start, best))
+    return TuningResult(embedding, errors.start, best, errors.names, before, after, tuple(held_out))
 
 
-def descend(bench: Bench, chosen: Sequence[int]) -> Point:
+def coordinate_descent(errors: ErrorCache, chosen: Sequence[int]) -> Point:
     """The best point for some recordings: a coarse look at the two main distances, then one setting at a time."""
-    values = candidates(bench.start)
-    best = bench.start
+    values = candidates(errors.start)
+    best = errors.start
     window, merge = NAMES.index("window_threshold"), NAMES.index("merge_threshold")
-    pairs = [_with(_with(best, window, best[window] * a), merge, best[merge] * b) for a in PAIR for b in PAIR]
-    best = _better(bench, chosen, best, pairs)
-    for _ in range(ROUNDS):
+    pairs = [
+        _with(_with(best, window, best[window] * a), merge, best[merge] * b) for a in PAIR_RATIOS for b in PAIR_RATIOS
+    ]
+    best = _better(errors, chosen, best, pairs)
+    for _ in range(MAX_ROUNDS):
         before = best
         for at, name in enumerate(NAMES):
-            best = _better(bench, chosen, best, [_with(best, at, value) for value in values[name]])
+            best = _better(errors, chosen, best, [_with(best, at, value) for value in values[name]])
         if best == before:
             break
     return best
@@ -193,27 +195,29 @@ def _with(point: Point, at: int, value: float) -> Point:
     return (*point[:at], _rounded(value), *point[at + 1 :])
 
 
-def _better(bench: Bench, chosen: Sequence[int], best: Point, others: Iterable[Point]) -> Point:
-    """The best of the other points where it is better by `GAIN`; sets of equals are decided by the first."""
-    least = bench.mean(chosen, best)
-    found, point = min(((bench.mean(chosen, other), other) for other in others), default=(least, best))
-    return point if found < least - GAIN else best
+def _better(errors: ErrorCache, chosen: Sequence[int], best: Point, others: Iterable[Point]) -> Point:
+    """The best of the other points where it is better by `MIN_GAIN`; sets of equals are decided by the first."""
+    least = errors.mean(chosen, best)
+    found, point = min(((errors.mean(chosen, other), other) for other in others), default=(least, best))
+    return point if found < least - MIN_GAIN else best
 
 
 # What is printed
 
 
-def describe(tuned: Tuned) -> str:
+def describe(result: TuningResult) -> str:
     """The errors as a table, a verdict, and the settings as a fragment of config.yaml."""
-    lines = [f"Embedding model: {tuned.embedding}", "", "Diarization error rate, live / refined", ""]
+    lines = [f"Embedding model: {result.embedding}", "", "Diarization error rate, live / refined", ""]
     lines.append(f"{'recording':<20}{'as it was':>15}{'found':>15}{'held out':>15}")
-    held_out: Sequence[Errors | None] = tuned.held_out or [None] * len(tuned.names)
-    rows = zip(tuned.names, tuned.before, tuned.after, held_out, strict=True)
+    held_out: Sequence[Errors | None] = result.held_out or [None] * len(result.names)
+    rows = zip(result.names, result.before, result.after, held_out, strict=True)
     lines += [_line(*row) for row in rows]
-    lines.append(_line("mean", mean(tuned.before), mean(tuned.after), mean(tuned.held_out) if tuned.held_out else None))
-    lines += ["", _verdict(tuned)]
-    if tuned.changed:
-        lines += ["", "speakers:", *(f"  {name}: {value:g}" for name, value in tuned.changed.items())]
+    lines.append(
+        _line("mean", mean(result.before), mean(result.after), mean(result.held_out) if result.held_out else None)
+    )
+    lines += ["", _verdict(result)]
+    if result.changed:
+        lines += ["", "speakers:", *(f"  {name}: {value:g}" for name, value in result.changed.items())]
     return "\n".join(lines)
 
 
@@ -222,12 +226,12 @@ def _line(name: str, *columns: Errors | None) -> str:
     return f"{name:<20}" + "".join(f"{cell:>15}" for cell in cells)
 
 
-def _verdict(tuned: Tuned) -> str:
-    if not tuned.changed:
+def _verdict(result: TuningResult) -> str:
+    if not result.changed:
         return "The settings as they are fit these recordings best: there is nothing to change."
-    if not tuned.held_out:
+    if not result.held_out:
         return "One recording alone cannot show whether the settings found help others: add some, with other voices."
-    if tuned.helps:
+    if result.helps:
         return (
             "The column `held out` is what to expect of recordings like these: each was judged with settings that "
             "the others chose. It is better than before; in config.yaml:"

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from meeting.evaluation.der import CELL, cells_of, error, raster, same_voices
+from meeting.evaluation.der import CELL, cells_of, error, match_speakers, rasterise
 from pipelines.types import SAMPLE_RATE, Span, Turn
 
 
@@ -16,7 +16,7 @@ def turn(start: float, end: float, speaker: str) -> Turn:
 
 def parts(reference: list[Turn], other: list[Turn]) -> tuple[float, float, float, float]:
     cells = cells_of(reference, other)
-    found = error(raster(reference, cells).on, raster(other, cells).on)
+    found = error(rasterise(reference, cells).on, rasterise(other, cells).on)
     return found.miss, found.false_alarm, found.confusion, found.speech
 
 
@@ -48,18 +48,18 @@ def test_without_anybody_there_is_no_error_and_no_speech() -> None:
 
 def test_a_rate_is_the_errors_by_the_speech() -> None:
     cells = 400
-    found = error(raster([turn(0, 4, "a")], cells).on, raster([turn(1, 4, "x")], cells).on)
+    found = error(rasterise([turn(0, 4, "a")], cells).on, rasterise([turn(1, 4, "x")], cells).on)
     assert found.rate == 0.25
 
 
 def test_voices_are_paired_by_the_speech_they_share() -> None:
-    reference = raster([turn(0, 2, "a"), turn(2, 3, "b")], 400)
-    other = raster([turn(0, 1.5, "x"), turn(1.5, 3, "y"), turn(3.5, 4, "z")], 400)
-    assert same_voices(reference, other) == {"x": "a", "y": "b"}
+    reference = rasterise([turn(0, 2, "a"), turn(2, 3, "b")], 400)
+    other = rasterise([turn(0, 1.5, "x"), turn(1.5, 3, "y"), turn(3.5, 4, "z")], 400)
+    assert match_speakers(reference, other) == {"x": "a", "y": "b"}
 
 
 def test_what_reaches_past_the_grid_is_cut_off() -> None:
-    assert raster([turn(0, 9, "a")], 100).on.sum() == 100
+    assert rasterise([turn(0, 9, "a")], 100).on.sum() == 100
     assert cells_of([Turn(Span(0, CELL + 1), "a")], []) == 2
 
 

@@ -15,7 +15,7 @@ import pytest
 from meeting.cli import EXIT_ERROR, main
 from meeting.config.settings import Config, Models, Storage
 from meeting.evaluation.evaluate import Report, Result, evaluate, mean_figures, read_rttm, references, table
-from meeting.evaluation.scores import LIBRARIES, Accuracy, Flicker, Share, Waits
+from meeting.evaluation.scores import LIBRARIES, Accuracy, Flicker, Latencies, Share
 from pipelines.errors import MeetingError, StoreError
 from pipelines.types import SAMPLE_RATE, Span, Turn
 from tests.conftest import Sample
@@ -91,8 +91,8 @@ def test_means_count_every_recording_alike() -> None:
 
 def result(errors: int, words: int, wait: float) -> Result:
     found = Accuracy(Share(errors, words), Share(errors, words), Share(0, 10), Share(1, 10), Share(2, 10), 2, 3)
-    waits = Waits([wait] * 2, [wait], [wait])
-    return Result({"live": found, "refined": found}, waits, Flicker(Share(0, 5), Share(1, 2)), 10.0, 2.0)
+    latencies = Latencies([wait] * 2, [wait], [wait])
+    return Result({"live": found, "refined": found}, latencies, Flicker(Share(0, 5), Share(1, 2)), 10.0, 2.0)
 
 
 def test_recordings_are_pooled_by_their_words_and_averaged_by_their_rates() -> None:

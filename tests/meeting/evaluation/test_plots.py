@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from meeting.evaluation.scores import Waits
+from meeting.evaluation.scores import Latencies
 from pipelines.errors import StoreError
 from pipelines.types import Span, Turn
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-from meeting.evaluation.plots import draw_turns, draw_waits
+from meeting.evaluation.plots import draw_latencies, draw_turns
 
 PNG = b"\x89PNG\r\n"
 
@@ -32,13 +32,13 @@ def test_a_recording_in_which_nobody_speaks_is_drawn_too(tmp_path: Path) -> None
     assert (tmp_path / "a.png").read_bytes().startswith(PNG)
 
 
-@pytest.mark.parametrize("waits", [Waits(), Waits([0.1, 0.5], [0.2, 0.9], [-0.1])])
-def test_the_distribution_of_latency_is_drawn(tmp_path: Path, waits: Waits) -> None:
-    draw_waits(tmp_path / "a.png", waits)
+@pytest.mark.parametrize("waits", [Latencies(), Latencies([0.1, 0.5], [0.2, 0.9], [-0.1])])
+def test_the_distribution_of_latency_is_drawn(tmp_path: Path, waits: Latencies) -> None:
+    draw_latencies(tmp_path / "a.png", waits)
     assert (tmp_path / "a.png").read_bytes().startswith(PNG)
 
 
 def test_a_picture_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be written"):
-        draw_waits(tmp_path / "file" / "a.png", Waits())
+        draw_latencies(tmp_path / "file" / "a.png", Latencies())

@@ -10,14 +10,14 @@ import pytest
 from meeting.evaluation.scores import (
     Accuracy,
     Flicker,
+    Latencies,
     Share,
-    Waits,
     accuracy,
     bare,
     flicker,
+    latencies,
     normalise,
     require_extra,
-    waits,
     word_errors,
 )
 from pipelines.errors import MeetingError
@@ -59,13 +59,13 @@ def test_accuracies_add_up() -> None:
 
 @needs_extra
 def test_latency_runs_from_the_end_of_what_was_said() -> None:
-    found = waits([event(1.5, "one"), event(2.5, "one too"), event(3.0, "one two", final=True)])
-    assert found == Waits(first=[0.5, 0.5], stable=[0.5, 1.0], final=[1.0])
+    found = latencies([event(1.5, "one"), event(2.5, "one too"), event(3.0, "one two", final=True)])
+    assert found == Latencies(first=[0.5, 0.5], stable=[0.5, 1.0], final=[1.0])
 
 
 @needs_extra
 def test_a_word_is_stable_only_once_all_before_it_are() -> None:
-    found = waits([event(1.0, "a b"), event(2.0, "x b"), event(3.0, "a b", final=True)])
+    found = latencies([event(1.0, "a b"), event(2.0, "x b"), event(3.0, "a b", final=True)])
     assert found.first == [0.0, -1.0]
     assert found.stable == [2.0, 1.0]
 
@@ -73,11 +73,11 @@ def test_a_word_is_stable_only_once_all_before_it_are() -> None:
 @needs_extra
 def test_what_comes_after_the_final_text_changes_no_latency() -> None:
     log = [event(1.0, "a", final=True), event(9.0, "b", final=True), {"wall": 9.5, "event": {"type": "ack"}}]
-    assert waits(log) == Waits([0.0], [0.0], [0.0])
+    assert latencies(log) == Latencies([0.0], [0.0], [0.0])
 
 
 def test_segments_that_never_became_final_have_no_latency() -> None:
-    assert waits([event(1.0, "a")]) == Waits()
+    assert latencies([event(1.0, "a")]) == Latencies()
 
 
 def test_words_that_were_called_stable_and_changed_are_counted() -> None:

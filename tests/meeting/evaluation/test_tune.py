@@ -14,11 +14,11 @@ from meeting.config.settings import Config, defaults
 from meeting.config.sources import load_config
 from meeting.evaluation.tune import (
     NAMES,
-    Bench,
+    ErrorCache,
     Errors,
     Point,
     candidates,
-    descend,
+    coordinate_descent,
     describe,
     options_at,
     point_of,
@@ -28,13 +28,13 @@ from meeting.evaluation.tune import (
 from pipelines.diarization.clustering import PRESETS
 from pipelines.diarization.tracker import SpeakerOptions
 from tests.meeting.evaluation.test_evaluate import write_references
-from tests.meeting.evaluation.test_tune_bench import FakeEngine, talk
+from tests.meeting.evaluation.test_window_results import FakeEngine, talk
 from tests.meeting.recordings.test_replay import recording
 
 START = SpeakerOptions(PRESETS["ge2e"])
 
 
-class FakeBench(Bench):
+class FakeErrors(ErrorCache):
     """Errors that grow with the distance from each recording's own best value of `match_threshold`."""
 
     def __init__(self, *best: float) -> None:
@@ -72,21 +72,21 @@ def test_the_start_is_among_the_values_tried() -> None:
 
 
 def test_the_search_moves_what_helps_and_leaves_the_rest_alone() -> None:
-    bench = FakeBench(0.36, 0.36)
-    best = descend(bench, [0, 1])
+    errors = FakeErrors(0.36, 0.36)
+    best = coordinate_descent(errors, [0, 1])
     assert known(best) == 0.36
-    assert [a for a, b in zip(best, bench.start, strict=True) if a != b] == [0.36]
+    assert [a for a, b in zip(best, errors.start, strict=True) if a != b] == [0.36]
 
 
 def test_where_nothing_is_better_nothing_is_changed() -> None:
-    found = search(FakeBench(0.3, 0.3))
+    found = search(FakeErrors(0.3, 0.3))
     assert found.changed == {}
     assert "nothing to change" in describe(found)
     assert "speakers:" not in describe(found)
 
 
 def test_what_helps_recordings_that_had_no_say_is_recommended(tmp_path: Path) -> None:
-    found = search(FakeBench(0.36, 0.36, 0.36), "GE2E")
+    found = search(FakeErrors(0.36, 0.36, 0.36), "GE2E")
     assert found.helps
     text = describe(found)
     assert "GE2E" in text
@@ -97,7 +97,7 @@ def test_what_helps_recordings_that_had_no_say_is_recommended(tmp_path: Path) ->
 
 
 def test_what_fits_only_the_recordings_that_chose_it_is_not() -> None:
-    found = search(FakeBench(0.12, 0.5, 0.5))
+    found = search(FakeErrors(0.12, 0.5, 0.5))
     assert found.changed == {"match_threshold": 0.45}
     assert [errors.live for errors in found.held_out] == pytest.approx([0.405, 0.2, 0.2])
     assert not found.helps
@@ -105,7 +105,7 @@ def test_what_fits_only_the_recordings_that_chose_it_is_not() -> None:
 
 
 def test_one_recording_alone_proves_nothing() -> None:
-    found = search(FakeBench(0.36))
+    found = search(FakeErrors(0.36))
     assert found.held_out == ()
     assert "One recording alone" in describe(found)
     assert " - " not in describe(found).splitlines()[4]
@@ -119,9 +119,9 @@ def test_errors_are_worked_out_once() -> None:
         return Errors(0.5, 0.5)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("meeting.evaluation.tune.diarize", counted)
-        bench = Bench([talk(8)], START)
-        assert bench.mean([0], bench.start) == bench.mean([0], bench.start) == 0.5
+        patch.setattr("meeting.evaluation.tune.diarization_errors", counted)
+        errors = ErrorCache([talk(8)], START)
+        assert errors.mean([0], errors.start) == errors.mean([0], errors.start) == 0.5
     assert calls == [1]
 
 
@@ -143,7 +143,7 @@ def test_recordings_need_only_turns_and_the_models_are_freed(tmp_path: Path, mon
     recording(tmp_path, 2.0)
     write_references(tmp_path, "talk", [(0, 2, "Ann", "")])
     (tmp_path / "talk.seglst.json").unlink()
-    monkeypatch.setattr("meeting.evaluation.tune.diarize", lambda heard, options: Errors(0.5, 0.25))
+    monkeypatch.setattr("meeting.evaluation.tune.diarization_errors", lambda heard, options: Errors(0.5, 0.25))
     engine: Any = FakeModels()
     told: list[str] = []
     speakers = replace(Config().speakers, match_threshold=0.25)
@@ -158,7 +158,7 @@ def test_the_embedding_model_can_be_chosen(tmp_path: Path, monkeypatch: pytest.M
 
     def fake(config: Config, folders: list[Path], report: Any) -> Any:
         seen.append(config.models.embedding)
-        return search(FakeBench(0.3))
+        return search(FakeErrors(0.3))
 
     monkeypatch.setattr("meeting.evaluation.tune.tune", fake)
     assert main(["tune", str(tmp_path), "--embedding", "pyannote/embedding"]) == 0

@@ -1,4 +1,4 @@
-"""What the models heard in a recording, and how well given settings make speakers of it; the models run once."""
+"""What the models say of each window of a recording, and how well given settings make speakers of that."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from meeting.evaluation.der import CELL, cells_of, error, raster
+from meeting.evaluation.der import CELL, cells_of, error, rasterise
 from meeting.evaluation.evaluate import Reference
 from pipelines.audio.recording import read_recording
 from pipelines.audio.steps import StepChunker
@@ -36,51 +36,51 @@ class Errors:
 
 @dataclass(frozen=True, slots=True)
 class WindowResults:
-    """A recording as the models heard it, and who really spoke."""
+    """What the models say of a recording, and who really spoke: enough to diarize it anew without the models."""
 
     name: str
-    voices: tuple[LocalSpeakers, ...]
+    windows: tuple[LocalSpeakers, ...]
     turns: tuple[Turn, ...]
 
     @property
     def cells(self) -> int:
         """Length on the grid of `der`, the padding of the last window included."""
-        end = self.voices[-1].start + WINDOW if self.voices else 0
+        end = self.windows[-1].start + WINDOW if self.windows else 0
         return max(cells_of(self.turns), -(-end // CELL))
 
 
-def listen(reference: Reference, engine: Engine) -> WindowResults:
-    """All local voices of a recording; raises AudioError."""
-    steps, windows = StepChunker(), WindowBuffer(engine.open_vad())
-    voices: list[LocalSpeakers] = []
+def compute_windows(reference: Reference, engine: Engine) -> WindowResults:
+    """The models' results for all windows of a recording; raises AudioError."""
+    steps, buffer = StepChunker(), WindowBuffer(engine.open_vad())
+    windows: list[LocalSpeakers] = []
 
     def find(found: Iterable[Window]) -> None:
         for window in found:
             local = engine.find_speakers(window).result()
             if local is not None:
-                voices.append(local)
+                windows.append(local)
 
     for audio in read_recording(reference.audio):
         for step in steps(audio):
-            find(windows(step))
+            find(buffer(step))
     for step in steps.flush():
-        find(windows(step))
-    find(windows.flush())
-    return WindowResults(reference.name, tuple(voices), reference.turns)
+        find(buffer(step))
+    find(buffer.flush())
+    return WindowResults(reference.name, tuple(windows), reference.turns)
 
 
-def diarize(heard: WindowResults, options: SpeakerOptions) -> Errors:
+def diarization_errors(results: WindowResults, options: SpeakerOptions) -> Errors:
     """The errors that a recording has with these settings."""
-    tracker, board = SpeakerTracker(options), Board(heard.cells)
-    truth = raster(heard.turns, heard.cells).on
-    for local in heard.voices:
-        board.take(tracker(local))
-    live = error(truth, board.on).rate
-    board.take(tracker.flush())
-    return Errors(live, error(truth, board.on).rate)
+    tracker, grid = SpeakerTracker(options), TurnGrid(results.cells)
+    truth = rasterise(results.turns, results.cells).on
+    for local in results.windows:
+        grid.take(tracker(local))
+    live = error(truth, grid.on).rate
+    grid.take(tracker.flush())
+    return Errors(live, error(truth, grid.on).rate)
 
 
-class Board:
+class TurnGrid:
     """Who speaks when, as told so far, on the grid of `der`."""
 
     def __init__(self, cells: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from meeting.evaluation.evaluate import Reference
-from meeting.evaluation.tune_bench import Board, Errors, WindowResults, diarize, listen
+from meeting.evaluation.window_results import Errors, TurnGrid, WindowResults, compute_windows, diarization_errors
 from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.tracker import SpeakerOptions
 from pipelines.types import STEP, WINDOW, LocalSpeakers, Span, Speaker, Turn, TurnsRevised, Window
@@ -36,31 +36,33 @@ def talk(seconds: int) -> WindowResults:
 
 
 def test_clear_voices_are_told_apart() -> None:
-    found = diarize(talk(48), SpeakerOptions(THRESHOLDS))
+    found = diarization_errors(talk(48), SpeakerOptions(THRESHOLDS))
     assert found.refined < 0.05
     assert found.both == (found.live + found.refined) / 2
 
 
 def test_settings_matter() -> None:
     blind = Thresholds(window_threshold=2.0, merge_threshold=2.0, match_threshold=2.0)
-    assert diarize(talk(48), SpeakerOptions(blind)).refined > 0.2
+    assert diarization_errors(talk(48), SpeakerOptions(blind)).refined > 0.2
 
 
 def test_what_was_heard_can_be_used_again() -> None:
     heard = talk(24)
-    assert diarize(heard, SpeakerOptions(THRESHOLDS)) == diarize(heard, SpeakerOptions(THRESHOLDS))
+    assert diarization_errors(heard, SpeakerOptions(THRESHOLDS)) == diarization_errors(
+        heard, SpeakerOptions(THRESHOLDS)
+    )
 
 
 def test_nothing_heard_is_all_missed() -> None:
-    assert diarize(WindowResults("x", (), talk(16).turns), SpeakerOptions(THRESHOLDS)) == Errors(1.0, 1.0)
+    assert diarization_errors(WindowResults("x", (), talk(16).turns), SpeakerOptions(THRESHOLDS)) == Errors(1.0, 1.0)
 
 
 def test_a_revision_replaces_what_was_told_of_its_stretch() -> None:
-    board = Board(4)
-    board.take([TurnsRevised(Span(0, 640), (Turn(Span(0, 480), "a"),)), Speaker("b")])
-    board.take([TurnsRevised(Span(160, 320), (Turn(Span(160, 320), "b"),))])
-    assert board.on.tolist() == [[True, False, True, False], [False, True, False, False]]
-    assert Board(4).on.shape == (0, 4)
+    grid = TurnGrid(4)
+    grid.take([TurnsRevised(Span(0, 640), (Turn(Span(0, 480), "a"),)), Speaker("b")])
+    grid.take([TurnsRevised(Span(160, 320), (Turn(Span(160, 320), "b"),))])
+    assert grid.on.tolist() == [[True, False, True, False], [False, True, False, False]]
+    assert TurnGrid(4).on.shape == (0, 4)
 
 
 class FakeEngine:
@@ -81,7 +83,7 @@ class FakeEngine:
 def test_every_window_of_a_recording_is_listened_to_with_its_tail(tmp_path: Path) -> None:
     engine: Any = FakeEngine()
     turns = (Turn(Span(0, 10), "a"),)
-    heard = listen(Reference(recording(tmp_path, 2.3), (), turns), engine)
-    assert [local.index for local in heard.voices] == [0, *range(2, 14)]
+    heard = compute_windows(Reference(recording(tmp_path, 2.3), (), turns), engine)
+    assert [local.index for local in heard.windows] == [0, *range(2, 14)]
     assert (heard.name, heard.turns) == ("talk", turns)
-    assert heard.cells == (heard.voices[-1].start + WINDOW) // 160
+    assert heard.cells == (heard.windows[-1].start + WINDOW) // 160
