@@ -12,7 +12,7 @@ from meeting.core.messages import AudioInfo
 from meeting.core.records import Gap, Record, Restored, Resume, Source, State
 from meeting.session.gaps import SAMPLE_BYTES
 from meeting.sources.earlier_audio import flac_samples
-from meeting.sources.source_audio import PART
+from meeting.sources.source_audio import PART_SUFFIX
 from meeting.storage.edit_store import EditStore
 from meeting.storage.files import journal
 from meeting.storage.orphans import GIVEN_UP, set_aside
@@ -75,7 +75,7 @@ def _give_up(store: Store, record: Record, source: Source, path: Path) -> None:
     RecoveryStore(store).save_gap(record.meeting.id, Gap(source.id, Span(start, end), GIVEN_UP)).result()
     kept = set_aside(path)
     flac = store.files.audio_path(record.meeting.id, source.id)
-    flac.with_name(flac.name + PART).unlink(missing_ok=True)
+    flac.with_name(flac.name + PART_SUFFIX).unlink(missing_ok=True)
     log.error(
         "meeting %s: the server died again and again over what it received; it is kept as %s, and "
         "`python -m meeting recover %s` hears it in a process of its own",

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 MAX_WAITING = 20_000
 """Effects that may wait for the disk; beyond it the meeting must be rebuilt from its audio"""
-RETRY_INTERVAL = 1.0
+RETRY_SECONDS = 1.0
 """Seconds between two tries"""
 PERMANENT = (ValueError, OverflowError, TypeError)
 """What a value that does not fit raises, however often it is tried"""
@@ -86,7 +86,7 @@ class SaveQueue:
                 if error is None:
                     self._waiting.popleft()
                 else:
-                    await asyncio.sleep(RETRY_INTERVAL)
+                    await asyncio.sleep(RETRY_SECONDS)
         finally:
             self._retrying = None
         self._on_working()

@@ -59,7 +59,7 @@ def recover_set_aside(config: Config, wanted: str, backend: Backend | None = Non
                 backend,
                 engine,
                 keep_audio=config.storage.keep_audio,
-                longest=config.limits.meeting_hours * 3600,
+                max_seconds=config.limits.meeting_hours * 3600,
                 recovery_queue=recovery_queue,
             )
             for path in set_aside:

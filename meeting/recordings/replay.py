@@ -170,7 +170,7 @@ def replay(config: Config, options: ReplayOptions, backend: Backend | None = Non
                 engine,
                 keep_audio=config.storage.keep_audio,
                 backlog=BACKLOG,
-                longest=limits.meeting_hours * 3600,
+                max_seconds=limits.meeting_hours * 3600,
                 live=False,
             )
             record, recorder = asyncio.run(_run(services, limits, options, _to_frames(audio, size), file))

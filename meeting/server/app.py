@@ -92,7 +92,7 @@ def _services(config: Config, store: Store, backend: Backend, engine: EngineLoad
         engine,
         keep_audio=config.storage.keep_audio,
         backlog=config.limits.backlog,
-        longest=config.limits.meeting_hours * 3600,
+        max_seconds=config.limits.meeting_hours * 3600,
         fsync=config.storage.durability == "fsync",
     )
 

@@ -23,7 +23,7 @@ from meeting.session.events import (
 from meeting.sources.backend import Pipeline, PipelineRequest
 from meeting.sources.engine_loader import Services
 from meeting.sources.flow_control import SourceFlow
-from meeting.sources.journal_writer import REMIND_INTERVAL, JournalWriter
+from meeting.sources.journal_writer import REMIND_SECONDS, JournalWriter
 from meeting.sources.source_audio import SourceAudio
 from meeting.sources.source_inbox import SourceInbox
 from meeting.storage.files.journal import Journal, JournalLost
@@ -31,7 +31,7 @@ from meeting.storage.files.journal_format import Entry
 from pipelines.audio.decoding import AudioDecoder
 from pipelines.types import SAMPLE_RATE, ModelInfo, Output, Samples
 
-REPORT_INTERVAL = 10 * SAMPLE_RATE
+REPORT_SAMPLES = 10 * SAMPLE_RATE
 """Samples of one frame after which is told how far it has been processed: it may hold hours"""
 CAUGHT_UP = 2.0
 """Seconds of audio behind from which on a source counts as live"""
@@ -115,15 +115,15 @@ def _open_files(context: SourceContext, opened: ExitStack) -> ActiveSource:
     writer = JournalWriter(journal, processed, context.post, context.inbox.no_waiting)
     if journal.unreadable:
         writer.mark_processed()
-    longest = None
-    if services.longest is not None:  # what was processed before is not cut, whatever the settings are now
-        longest = max(job.processed, math.ceil(services.longest * SAMPLE_RATE))
+    max_samples = None
+    if services.max_seconds is not None:  # what was processed before is not cut, whatever the settings are now
+        max_samples = max(job.processed, math.ceil(services.max_seconds * SAMPLE_RATE))
     flac = services.store.files.audio_path(context.meeting_id, job.source_id) if services.keep_audio else None
 
     def on_lost(gap: Gap) -> None:
         context.post(GapFound(gap, lost=True))
 
-    audio = SourceAudio(job.source_id, form, decoder, flac, longest, processed, on_lost)
+    audio = SourceAudio(job.source_id, form, decoder, flac, max_samples, processed, on_lost)
     return ActiveSource(context, writer, audio, open_decoder)
 
 
@@ -180,10 +180,10 @@ class ActiveSource:
         if self.audio.full:
             return
         self.journal.append(frame)
-        reported, due = -1, self.audio.samples + REPORT_INTERVAL
+        reported, due = -1, self.audio.samples + REPORT_SAMPLES
         for _ in self.feed(frame):
             if self.audio.samples >= due:
-                reported, due = self.audio.samples, self.audio.samples + REPORT_INTERVAL
+                reported, due = self.audio.samples, self.audio.samples + REPORT_SAMPLES
                 self._report(frame)
         if self.audio.samples != reported and not self._context.inbox.abandoned.is_set():
             self._report(frame)
@@ -198,14 +198,14 @@ class ActiveSource:
         """Process an entry of the journal part by part: each is fed when it is asked for. Raises AudioError."""
         if self.left_behind:
             return
-        gaps, parts = self.audio.take(entry)
+        gaps, parts = self.audio.decode(entry)
         for gap in gaps:
             self._context.post(GapFound(gap))
         yield from self._feed_parts(parts)
 
     def fill(self) -> Iterator[None]:
         """Process, part by part, what is missing up to where an earlier process is known to have come."""
-        return self._feed_parts(self.audio.reach())
+        return self._feed_parts(self.audio.fill_to())
 
     def _feed_parts(self, parts: Iterator[Samples]) -> Iterator[None]:
         for part in parts:
@@ -236,7 +236,7 @@ class ActiveSource:
         """Wait until models are loaded if too much waits for them, and let them catch up once they are."""
         services, inbox = self._context.services, self._context.inbox
         full = self._context.flow.backlog > services.backlog
-        while full and not inbox.models_settled.wait(REMIND_INTERVAL):
+        while full and not inbox.models_settled.wait(REMIND_SECONDS):
             self._context.post(appended)  # or its client would take the connection for dead
         if services.engine.done:
             self.catch_up()
@@ -254,18 +254,18 @@ class ActiveSource:
     def fill_up(self) -> None:
         """Process what is missing up to where an earlier process is known to have come."""
         if self._context.job.recover and not self.left_behind:
-            for part in self.audio.reach():
+            for part in self.audio.fill_to():
                 self._feed(part)
 
     def report_gaps(self) -> None:
         """Tell what is still to be told of gaps."""
-        for gap in self.audio.untold():
+        for gap in self.audio.remaining_gaps():
             self._context.post(GapFound(gap))
 
     def finish_audio(self) -> None:
         """Finish the FLAC, from the journal where the disk had refused some of it; raises StoreError."""
         self.audio.finish()
-        if not self.audio.whole:
+        if not self.audio.flac_complete:
             self.audio.rewrite_flac(self.journal.entries(), self._open_decoder)
 
     def finish_pipeline(self) -> None:

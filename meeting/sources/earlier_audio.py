@@ -11,9 +11,9 @@ from pipelines.audio.recording import read_recording
 from pipelines.errors import AudioError
 from pipelines.types import Samples
 
-_TAIL = 1 << 18
+_TAIL_BYTES = 1 << 18
 """Bytes at the end of a FLAC in which its last block begins"""
-_INFO = 42
+_HEADER_BYTES = 42
 """Bytes before the first block: the name of the format, the head and the content of what it says of itself"""
 
 
@@ -23,23 +23,23 @@ class EarlierAudio:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._parts: Iterator[Samples] | None = None
-        self._at = 0
+        self._position = 0
         self._rest: Samples = np.zeros(0, np.float32)
 
     def read(self, start: int, count: int) -> Samples:
         """At most `count` samples from `start` on, shape (samples,); fewer where it ends."""
-        if self._parts is None or start < self._at:
-            self._parts, self._at, self._rest = _decoded(self._path), 0, np.zeros(0, np.float32)
+        if self._parts is None or start < self._position:
+            self._parts, self._position, self._rest = _decoded(self._path), 0, np.zeros(0, np.float32)
         found: list[Samples] = []
         end = start + count
-        while self._at < end:
+        while self._position < end:
             if not len(self._rest):
                 self._rest = next(self._parts, np.zeros(0, np.float32))
                 if not len(self._rest):
                     break
-            taken = self._rest[: end - self._at]
-            found.append(taken[max(0, start - self._at) :])
-            self._at, self._rest = self._at + len(taken), self._rest[len(taken) :]
+            taken = self._rest[: end - self._position]
+            found.append(taken[max(0, start - self._position) :])
+            self._position, self._rest = self._position + len(taken), self._rest[len(taken) :]
         return np.concatenate(found) if found else np.zeros(0, np.float32)
 
 
@@ -47,8 +47,8 @@ def flac_samples(path: Path) -> int:
     """How many samples a FLAC holds, as its last block says; 0 where there is none. Decodes nothing."""
     try:
         with path.open("rb") as file:
-            info = file.read(_INFO)
-            file.seek(max(_INFO, path.stat().st_size - _TAIL))
+            info = file.read(_HEADER_BYTES)
+            file.seek(max(_HEADER_BYTES, path.stat().st_size - _TAIL_BYTES))
             tail = file.read()
     except OSError:
         return 0

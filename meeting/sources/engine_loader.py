@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 _LIMITS = Limits()
 
-CLOSE_TIMEOUT = 1.0
+CLOSE_SECONDS = 1.0
 """Seconds that models have to finish what they are doing when the process ends"""
 
 
@@ -34,11 +34,11 @@ class EngineLoader:
         self.progress = ""
         """What is being loaded, in words"""
 
-    def load(self, then: Callable[[], None] = lambda: None) -> None:
-        """Start loading in a thread of its own, so that the process may end without waiting; `then` is called after."""
+    def load(self, on_done: Callable[[], None] = lambda: None) -> None:
+        """Start loading in a thread, for which the end of the process does not wait; `on_done` is called after."""
         if not self._started:
             self._started = True
-            threading.Thread(target=self._load, args=(then,), name="models", daemon=True).start()
+            threading.Thread(target=self._load, args=(on_done,), name="models", daemon=True).start()
 
     def wait(self) -> Engine:
         """The engine, waiting for it; raises ModelError when it cannot be loaded."""
@@ -77,9 +77,9 @@ class EngineLoader:
         if self.models is not None:
             closing = threading.Thread(target=self._future.result().close, name="models-close", daemon=True)
             closing.start()
-            closing.join(CLOSE_TIMEOUT)
+            closing.join(CLOSE_SECONDS)
 
-    def _load(self, then: Callable[[], None]) -> None:
+    def _load(self, on_done: Callable[[], None]) -> None:
         try:
             self._future.set_result(self._backend.load_engine(self._settings, self._report))
         except MeetingError as error:
@@ -89,7 +89,7 @@ class EngineLoader:
             failed = ModelError(f"the models cannot be loaded: {type(error).__name__}")
             failed.__cause__ = error
             self._future.set_exception(failed)
-        then()
+        on_done()
 
     def _report(self, text: str) -> None:
         self.progress = text
@@ -98,7 +98,7 @@ class EngineLoader:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What every worker of a server shares."""
+    """What all sources of a server share."""
 
     store: Store
     backend: Backend
@@ -107,11 +107,11 @@ class Services:
     keep_audio: bool = True
     backlog: float = _LIMITS.backlog
     """Seconds of audio that may wait for the models, loaded or not, before frames have to wait as well"""
-    longest: float | None = None
-    """Seconds after which a source is heard no further, whatever its last frame still holds; None is any time"""
+    max_seconds: float | None = None
+    """Seconds after which a source is processed no further, whatever its last frame still holds; None is any time"""
     live: bool = True
     """Whether people read along; a recording that is replayed waits for meetings that do"""
     recovery_queue: RecoveryQueue = field(default_factory=RecoveryQueue)
-    """Whose turn it is to be heard again"""
+    """Whose turn it is to be recovered"""
     fsync: bool = False
     """Whether a frame must survive a power cut before it is acknowledged"""

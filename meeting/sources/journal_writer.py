@@ -13,9 +13,9 @@ from meeting.storage.files.journal import Journal
 from meeting.storage.files.journal_format import PROCESSED, STOPPED, Entry
 from pipelines.errors import StoreError
 
-RETRY_INTERVAL = 0.5
+RETRY_SECONDS = 0.5
 """Seconds between two tries to write to a disk that refuses"""
-REMIND_INTERVAL = 5.0
+REMIND_SECONDS = 5.0
 """Seconds after which a trouble that lasts is told again, so that no client takes the connection for dead"""
 DISK_FULL = "the server's disk does not take what is heard: recording waits, and goes on as soon as there is room"
 
@@ -56,10 +56,10 @@ class JournalWriter:
             except StoreError:
                 if self._no_waiting.is_set():
                     raise
-                if refused % round(REMIND_INTERVAL / RETRY_INTERVAL) == 0:
+                if refused % round(REMIND_SECONDS / RETRY_SECONDS) == 0:
                     self._post(StorageFailing("audio", DISK_FULL))
                 refused += 1
-                self._no_waiting.wait(RETRY_INTERVAL)
+                self._no_waiting.wait(RETRY_SECONDS)
         if refused:
             self._post(StorageWorking("audio"))
 

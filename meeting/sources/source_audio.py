@@ -23,13 +23,13 @@ from pipelines.types import SAMPLE_RATE, Samples, Span
 
 log = logging.getLogger(__name__)
 
-PART = ".part"
+PART_SUFFIX = ".part"
 """What the name of a FLAC ends with until it takes the place of an earlier one"""
-DAMAGED = "sound that was received, and damaged on the server's disk"
+DAMAGED_REASON = "sound that was received, and damaged on the server's disk"
 """Why there is a gap, for people"""
-SLACK = SAMPLE_RATE // 10
-"""Samples by which what was heard may differ from what is heard again: ends of filters and blocks"""
-BLOCK = 1 << 20
+TOLERANCE = SAMPLE_RATE // 10
+"""Samples by which the length may differ when a journal is processed again: ends of filters and blocks"""
+SILENCE_BYTES = 1 << 20
 """Bytes of silence that go through the decoder at once"""
 
 
@@ -42,55 +42,55 @@ class SourceAudio:
         audio: AudioInfo,
         decoder: AudioDecoder,
         flac: Path | None,
-        longest: int | None = None,
-        heard: int | None = None,
+        max_samples: int | None = None,
+        processed: int | None = None,
         on_lost: Callable[[Gap], None] = lambda gap: None,
     ) -> None:
-        """Replaces the file `flac`; None keeps none. Ends after `longest` samples. Raises StoreError.
+        """Replaces the file `flac`; None keeps none. Ends after `max_samples` samples. Raises StoreError.
 
-        `heard`: what an earlier process heard is heard again, as many samples as that. Its FLAC is replaced by
-        `settle` only, and what is damaged in the journal is taken from there; `on_lost` is told what is not there
-        either, anew as it grows.
+        `processed`: as many samples as an earlier process is known to have made. Its FLAC is replaced by
+        `replace_earlier` only, and what is damaged in the journal is taken from there; `on_lost` is told what is not
+        there either, anew as it grows.
         """
         self.samples = 0
         """Samples so far"""
-        self.whole = True
+        self.flac_complete = True
         """False once the FLAC lacks something"""
         self._source_id = source_id
         self._audio = audio
         self._decoder = decoder
-        self._path = flac
-        self._longest = longest
-        self._heard = heard
+        self._final_path = flac
+        self._max_samples = max_samples
+        self._processed = processed
         self._on_lost = on_lost
-        self._lost: Span | None = None
-        self._missed = False
-        self._stands = False
-        self._needed = False
+        self._lost_span: Span | None = None
+        self._lost_before_next = False
+        self._filled_since_frame = False
+        self._earlier_used = False
         """Whether what an earlier process wrote was asked for"""
-        self._captured: tuple[int, int] | None = None
-        self._gaps = GapFinder(audio)
-        self._told = GapList(source_id)
-        self._earlier = None if flac is None or heard is None else EarlierAudio(flac)
-        self._written = flac if flac is None or heard is None else flac.with_name(flac.name + PART)
-        self._flac = None if self._written is None else FlacWriter(self._written)
+        self._last_capture: tuple[int, int] | None = None
+        self._gap_finder = GapFinder(audio)
+        self._gap_list = GapList(source_id)
+        self._earlier = None if flac is None or processed is None else EarlierAudio(flac)
+        self._flac_path = flac if flac is None or processed is None else flac.with_name(flac.name + PART_SUFFIX)
+        self._flac = None if self._flac_path is None else FlacWriter(self._flac_path)
 
     @property
     def name(self) -> str | None:
         """File name of the FLAC."""
-        return None if self._path is None else self._path.name
+        return None if self._final_path is None else self._final_path.name
 
     @property
     def lossy(self) -> bool:
         """Whether something that was received could not be had any more."""
-        return self._lost is not None
+        return self._lost_span is not None
 
     @property
     def full(self) -> bool:
-        """Whether it is as long as it may be: what comes now is not heard."""
-        return self._left == 0
+        """Whether it is as long as it may be: what comes now is not processed."""
+        return self._room_left == 0
 
-    def take(self, entry: Entry) -> tuple[list[Gap], Iterator[Samples]]:
+    def decode(self, entry: Entry) -> tuple[list[Gap], Iterator[Samples]]:
         """The samples that a frame adds, in pieces of bounded size, and what is to be told of gaps before it.
 
         They are decoded as they are taken, and all of them are taken before the next entry. Raises AudioError, also
@@ -98,173 +98,176 @@ class SourceAudio:
         """
         match entry:
             case LostFrames():
-                return [], self._filled(entry)
+                return [], self._fill_lost(entry)
             case Mark(kind=journal_format.PROCESSED):
-                return [], self.reach(entry.value)
+                return [], self.fill_to(entry.value)
             case Mark():
                 return [], iter(())
             case AudioFrame():
-                return self._taken(entry)
+                return self._decode_frame(entry)
 
-    def _taken(self, frame: AudioFrame) -> tuple[list[Gap], Iterator[Samples]]:
+    def _decode_frame(self, frame: AudioFrame) -> tuple[list[Gap], Iterator[Samples]]:
         pieces: Iterator[Samples] = self._decoder.decode(frame.payload)
         gaps: list[Gap] = []
-        missing, lost = self._gaps(frame), self._missing(frame)
+        missing, lost = self._gap_finder(frame), self._samples_lost_before(frame)
         if missing:
-            silence = self._gaps.silence(missing)
-            if self._left is not None:
-                silence = min(silence, self._left)
-            gaps = self._told.add(self.samples, silence, missing)
+            silence = self._gap_finder.silence(missing)
+            if self._room_left is not None:
+                silence = min(silence, self._room_left)
+            gaps = self._gap_list.add(self.samples, silence, missing)
             pieces = chain([np.zeros(silence, np.float32)], pieces)
         elif lost:
-            return gaps, chain(self._padded(lost), self._added(pieces))
-        return gaps, self._added(pieces)
+            return gaps, chain(self._fill(lost), self._keep_all(pieces))
+        return gaps, self._keep_all(pieces)
 
-    def reach(self, samples: int | None = None) -> Iterator[Samples]:
-        """What is missing up to a place that is known to have been heard, by default all that is."""
-        missing = (self._heard or 0 if samples is None else samples) - self.samples
-        if missing < SLACK:
+    def fill_to(self, samples: int | None = None) -> Iterator[Samples]:
+        """What is missing up to a place that is known to have been processed, by default all that is."""
+        missing = (self._processed or 0 if samples is None else samples) - self.samples
+        if missing < TOLERANCE:
             return iter(())
-        self._skip(missing / SAMPLE_RATE)
-        return self._padded(missing)
+        self._note_filled(missing / SAMPLE_RATE)
+        return self._fill(missing)
 
-    def _skip(self, seconds: float) -> None:
+    def _note_filled(self, seconds: float) -> None:
         """Something stands for so much of the source."""
-        self._stands = True
-        self._gaps.skip(seconds)
-        if self._captured is not None:
-            self._captured = (self._captured[0] + round(seconds * 1e6), self._captured[1])
+        self._filled_since_frame = True
+        self._gap_finder.skip(seconds)
+        if self._last_capture is not None:
+            self._last_capture = (self._last_capture[0] + round(seconds * 1e6), self._last_capture[1])
 
-    def _filled(self, loss: LostFrames) -> Iterator[Samples]:
+    def _fill_lost(self, loss: LostFrames) -> Iterator[Samples]:
         """What stands for lost frames: raw ones tell how long they were, of others the next one's clock does."""
         rate = SAMPLE_BYTES.get(self._audio.encoding, 0) * self._audio.sample_rate * self._audio.channels
         if not rate or not loss.payload_bytes:
-            self._missed = True
+            self._lost_before_next = True
             return iter(())
-        self._skip(loss.payload_bytes / rate)
-        starts = range(0, loss.payload_bytes, BLOCK)
-        zeros = (bytes(min(BLOCK, loss.payload_bytes - start)) for start in starts)
-        return self._restored(piece for part in zeros for piece in self._decoder.decode(part))
+        self._note_filled(loss.payload_bytes / rate)
+        starts = range(0, loss.payload_bytes, SILENCE_BYTES)
+        zeros = (bytes(min(SILENCE_BYTES, loss.payload_bytes - start)) for start in starts)
+        return self._from_earlier(piece for part in zeros for piece in self._decoder.decode(part))
 
-    def _missing(self, frame: AudioFrame) -> int:
+    def _samples_lost_before(self, frame: AudioFrame) -> int:
         """Samples that are missing before a frame because others are lost, by the clock: one at least, to be told."""
-        before, step = self._captured or (frame.capture_us, 0)
+        before, step = self._last_capture or (frame.capture_us, 0)
         between = max(0, frame.capture_us - before)
-        missed, self._missed, least, self._stands = self._missed, False, not self._stands, False
-        self._captured = (frame.capture_us, step if missed else between)
+        lost, self._lost_before_next = self._lost_before_next, False
+        filled, self._filled_since_frame = self._filled_since_frame, False
+        self._last_capture = (frame.capture_us, step if lost else between)
         missing = round(min(max(0, between - step) / 1e6, MAX_SILENCE) * SAMPLE_RATE)
-        return max(least, missing) if missed else 0
+        return max(not filled, missing) if lost else 0
 
-    def _padded(self, samples: int) -> Iterator[Samples]:
+    def _fill(self, samples: int) -> Iterator[Samples]:
         starts = range(0, samples, SAMPLE_RATE)
-        return self._restored(np.zeros(min(SAMPLE_RATE, samples - start), np.float32) for start in starts)
+        return self._from_earlier(np.zeros(min(SAMPLE_RATE, samples - start), np.float32) for start in starts)
 
-    def _restored(self, pieces: Iterator[Samples]) -> Iterator[Samples]:
-        self._needed = True
+    def _from_earlier(self, pieces: Iterator[Samples]) -> Iterator[Samples]:
+        self._earlier_used = True
         for piece in pieces:
             start = self.samples
             old = np.zeros(0, np.float32) if self._earlier is None else self._earlier.read(start, len(piece))
             if len(old) < len(piece):
-                self._tell_lost(Span(start + len(old), start + len(piece)))
-            yield from self._added(iter([np.concatenate([old, piece[len(old) :]])]))
+                self._report_lost(Span(start + len(old), start + len(piece)))
+            yield from self._keep_all(iter([np.concatenate([old, piece[len(old) :]])]))
 
-    def _tell_lost(self, span: Span) -> None:
-        if self._lost is not None and self._lost.end == span.start:
-            span = self._lost | span
-        self._lost = span
-        self._on_lost(Gap(self._source_id, span, DAMAGED))
+    def _report_lost(self, span: Span) -> None:
+        if self._lost_span is not None and self._lost_span.end == span.start:
+            span = self._lost_span | span
+        self._lost_span = span
+        self._on_lost(Gap(self._source_id, span, DAMAGED_REASON))
 
-    def untold(self) -> list[Gap]:
+    def remaining_gaps(self) -> list[Gap]:
         """What is still to be told of gaps once no frame will come."""
-        return self._told.flush()
+        return self._gap_list.flush()
 
     def flush(self) -> Iterator[Samples]:
         """The rest, once no frame will come; raises AudioError when nothing was audio."""
-        return self._added(iter(()) if self.full else self._decoder.flush())
+        return self._keep_all(iter(()) if self.full else self._decoder.flush())
 
     def finish(self) -> None:
-        """Finish the FLAC; `whole` says whether it could be."""
+        """Finish the FLAC; `flac_complete` says whether it could be."""
         if self._flac is None:
             return
         flac, self._flac = self._flac, None
         try:
             flac.close()
-            self.settle()
+            self.replace_earlier()
         except StoreError:
-            self.whole = False
+            self.flac_complete = False
 
-    def settle(self) -> None:
+    def replace_earlier(self) -> None:
         """Let the FLAC take the place of the one that an earlier process wrote; raises StoreError.
 
         One that was needed stays until the new one is finished: its last block is on the disk only then.
         """
-        if self._path is None or self._written is None or self._written == self._path or not self.whole:
+        if self._final_path is None or self._flac_path in (None, self._final_path) or not self.flac_complete:
             return
-        if self._needed and self._flac is not None:
+        if self._earlier_used and self._flac is not None:
             return
         try:
-            self._written.replace(self._path)
+            self._flac_path.replace(self._final_path)
         except OSError as error:
-            raise StoreError(f"{self._path} cannot be used: {error.strerror}") from error
-        self._written = self._path
+            raise StoreError(f"{self._final_path} cannot be used: {error.strerror}") from error
+        self._flac_path = self._final_path
         if self._flac is not None:
-            self._flac.path = self._path
+            self._flac.path = self._final_path
 
     def rewrite_flac(self, entries: Iterable[Entry], open_decoder: Callable[[], AudioDecoder]) -> None:
         """Write the FLAC anew from all of a journal; raises StoreError where the disk still refuses."""
         decoder = open_decoder()
         try:
-            again = SourceAudio(self._source_id, self._audio, decoder, self._path, self._longest, self._heard)
+            again = SourceAudio(
+                self._source_id, self._audio, decoder, self._final_path, self._max_samples, self._processed
+            )
             with suppress(AudioError):  # what is no audio ended the source the first time, too
                 for entry in entries:
                     if again.full:
                         break
-                    _drain(again.take(entry)[1])
+                    _drain(again.decode(entry)[1])
                 _drain(again.flush())
-            _drain(again.reach())
+            _drain(again.fill_to())
             again.finish()
-            again.settle()
+            again.replace_earlier()
         finally:
             decoder.close()
-        if not again.whole:
-            raise StoreError(f"{self._path} cannot be used: the disk does not take what is written")
-        self.whole = True
-        self._written = self._path
+        if not again.flac_complete:
+            raise StoreError(f"{self._final_path} cannot be used: the disk does not take what is written")
+        self.flac_complete = True
+        self._flac_path = self._final_path
 
     def close(self) -> None:
         """Free what it holds."""
         self._decoder.close()
-        self._give_up()
-        if self._written is not None and self._written != self._path:
+        self._abandon_flac()
+        if self._flac_path is not None and self._flac_path != self._final_path:
             with suppress(OSError):
-                self._written.unlink()
+                self._flac_path.unlink()
 
     @property
-    def _left(self) -> int | None:
-        return None if self._longest is None else max(0, self._longest - self.samples)
+    def _room_left(self) -> int | None:
+        return None if self._max_samples is None else max(0, self._max_samples - self.samples)
 
-    def _added(self, pieces: Iterator[Samples]) -> Iterator[Samples]:
+    def _keep_all(self, pieces: Iterator[Samples]) -> Iterator[Samples]:
         for piece in pieces:
-            audio = self._add(piece[: self._left])
+            audio = self._keep(piece[: self._room_left])
             if len(audio):
                 yield audio
             if self.full:
                 return
 
-    def _add(self, audio: Samples) -> Samples:
+    def _keep(self, audio: Samples) -> Samples:
         self.samples += len(audio)
         if self._flac is not None and len(audio):
             try:
                 self._flac.write(audio)
             except StoreError as error:
                 log.warning("source %s: its sound is written again at the end: %s", self._source_id, error)
-                self._give_up()
+                self._abandon_flac()
         return audio
 
-    def _give_up(self) -> None:
+    def _abandon_flac(self) -> None:
         flac, self._flac = self._flac, None
         if flac is not None:
-            self.whole = False
+            self.flac_complete = False
             with suppress(StoreError):
                 flac.close()
 

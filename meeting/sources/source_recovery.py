@@ -13,7 +13,7 @@ RECOVERY_BACKLOG = 10.0
 """Seconds of audio that may wait for the models while an old journal is processed: live meetings come first"""
 LAST_BACKLOG = 1.0
 """Seconds of audio that may still wait for them once all has been fed"""
-STALLED = 0.3
+STALL_SECONDS = 0.3
 """Seconds without progress after which the models have done all that they can before the end"""
 
 
@@ -41,7 +41,7 @@ class SourceRecovery:
         self._process()
         # All is waited for here: if the models crash over this audio, it is this journal's fault, not the next one's.
         self._flow.wait_for_room(LAST_BACKLOG)
-        self._flow.wait_until_idle(STALLED)
+        self._flow.wait_until_idle(STALL_SECONDS)
 
     def _wait_for_turn(self) -> None:
         """Wait for the models and for the turn, or only for the models when the source is to end."""

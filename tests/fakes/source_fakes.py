@@ -137,4 +137,4 @@ class FullDisk:
             append(opened, frame)
 
         monkeypatch.setattr(journal.Journal, "append", refusing)
-        monkeypatch.setattr("meeting.sources.journal_writer.RETRY_INTERVAL", 0.01)
+        monkeypatch.setattr("meeting.sources.journal_writer.RETRY_SECONDS", 0.01)

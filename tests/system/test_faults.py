@@ -188,7 +188,7 @@ def test_a_meeting_beside_garbage_is_undisturbed(served: Serving) -> None:
 
 def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
-    monkeypatch.setattr("meeting.live.save_queue.RETRY_INTERVAL", 0.05)
+    monkeypatch.setattr("meeting.live.save_queue.RETRY_SECONDS", 0.05)
     with serving(config(tmp_path)) as served, served.connect(served.create()) as host:
         host.start()
         with closing(sqlite3.connect(tmp_path / "meetings.sqlite3", isolation_level=None)) as other:
@@ -234,7 +234,7 @@ def test_a_source_that_waited_for_the_database_speaks_once_it_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
-    monkeypatch.setattr("meeting.live.save_queue.RETRY_INTERVAL", 0.05)
+    monkeypatch.setattr("meeting.live.save_queue.RETRY_SECONDS", 0.05)
     with serving(config(tmp_path)) as served, served.connect(served.create()) as host:
         with closing(sqlite3.connect(tmp_path / "meetings.sqlite3", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")

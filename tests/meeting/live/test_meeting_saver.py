@@ -46,7 +46,7 @@ class Disk:
             return future
 
         monkeypatch.setattr(TranscriptStore, "save_segments", refusing)
-        monkeypatch.setattr(save_queue, "RETRY_INTERVAL", 0.01)
+        monkeypatch.setattr(save_queue, "RETRY_SECONDS", 0.01)
 
 
 Body = Callable[[MeetingSaver, list[Event], Disk], Awaitable[None]]

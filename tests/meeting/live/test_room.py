@@ -141,7 +141,7 @@ class FullDisk:
             return future
 
         monkeypatch.setattr(TranscriptStore, "save_segments", refusing)
-        monkeypatch.setattr("meeting.live.save_queue.RETRY_INTERVAL", 0.01)
+        monkeypatch.setattr("meeting.live.save_queue.RETRY_SECONDS", 0.01)
 
 
 def test_what_cannot_be_saved_waits_and_is_saved_in_order_once_there_is_room(

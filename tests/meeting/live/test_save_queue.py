@@ -54,7 +54,7 @@ def trying(body: Callable[[SaveQueue, FakeDisk], Awaitable[None]]) -> FakeDisk:
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(save_queue, "RETRY_INTERVAL", 0.001)
+    monkeypatch.setattr(save_queue, "RETRY_SECONDS", 0.001)
     caplog.set_level(logging.CRITICAL)
 
 
@@ -143,6 +143,6 @@ def test_a_disk_that_refuses_is_left_alone_between_two_tries_and_for_good_once_t
         for _ in range(20):
             await sleep(0)
         assert len(tries) == before
-        assert set(tries) == {save_queue.RETRY_INTERVAL}
+        assert set(tries) == {save_queue.RETRY_SECONDS}
 
     trying(body)

@@ -96,7 +96,7 @@ def test_frames_are_kept_and_told_while_the_models_load_and_heard_once_they_are_
 def test_more_than_the_backlog_waits_for_the_models_and_its_client_is_told_so(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meeting.sources.active_source.REMIND_INTERVAL", 0.01)
+    monkeypatch.setattr("meeting.sources.active_source.REMIND_SECONDS", 0.01)
     bench = Bench(store, backend := Loading(), backlog=1.5)
     for seq in range(4):
         bench.worker.append(frame(seq, tone(1.0)))
@@ -294,7 +294,7 @@ def test_a_frame_of_many_minutes_is_heard_in_pieces_and_waited_for_after_each(st
 def test_a_frame_that_holds_more_than_a_meeting_may_last_is_heard_up_to_there(store: Store) -> None:
     import soundfile
 
-    bench = Bench(store, FakeBackend(pipeline=Counting), job=BOMB, longest=60.5)
+    bench = Bench(store, FakeBackend(pipeline=Counting), job=BOMB, max_seconds=60.5)
     bench.worker.append(frame(0, bomb(600)))
     bench.worker.append(frame(1, b"more"))
     events = bench.rest()
@@ -314,7 +314,7 @@ def test_what_a_killed_process_left_is_heard_in_pieces_and_as_far_as_before(
     with journal.Journal(store.files.journal_path(MEETING, SOURCE), BOMB.audio) as written:
         written.append(frame(0, bomb(600)))
     job = replace(AGAIN, processed=before)
-    bench = Bench(store, FakeBackend(pipeline=Counting), job=job, longest=60.5)
+    bench = Bench(store, FakeBackend(pipeline=Counting), job=job, max_seconds=60.5)
     recovered = bench.next(SourceRecovered)
     assert isinstance(recovered, SourceRecovered)
     assert recovered.samples == after

@@ -90,7 +90,7 @@ def test_a_new_journal_says_nothing_of_what_was_before(store: Store) -> None:
 
 def test_trouble_that_lasts_is_told_again_and_its_end_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = FullDisk(monkeypatch)
-    monkeypatch.setattr("meeting.sources.journal_writer.REMIND_INTERVAL", 0.03)
+    monkeypatch.setattr("meeting.sources.journal_writer.REMIND_SECONDS", 0.03)
     writer, posted, _ = written(store)
     threading.Timer(0.5, disk.full.clear).start()
     writer.append(frame(0, tone(0.1)))

@@ -40,7 +40,7 @@ def frame(seq: int, payload: bytes, at: float = 0.0) -> AudioFrame:
 
 def take(made: SourceAudio, taken: AudioFrame) -> tuple[Gap | None, list[Samples]]:
     """All that a frame adds."""
-    gaps, parts = made.take(taken)
+    gaps, parts = made.decode(taken)
     return (gaps[-1] if gaps else None), list(parts)
 
 
@@ -56,7 +56,7 @@ def test_frames_become_samples_and_a_flac(tmp_path: Path) -> None:
     assert (gap, [len(part) for part in parts], made.samples) == (None, [8000], 8000)
     assert sum(map(len, made.flush())) == 0
     made.finish()
-    assert made.whole
+    assert made.flac_complete
     assert (made.name, heard(tmp_path / "a.flac")) == ("a.flac", tone(0.5))
 
 
@@ -64,7 +64,7 @@ def test_no_file_where_none_is_wanted(tmp_path: Path) -> None:
     made = sound(None)
     take(made, frame(0, tone(0.5)))
     made.finish()
-    assert (made.name, made.whole, list(tmp_path.iterdir())) == (None, True, [])
+    assert (made.name, made.flac_complete, list(tmp_path.iterdir())) == (None, True, [])
 
 
 def test_silence_stands_for_what_never_arrived(tmp_path: Path) -> None:
@@ -89,14 +89,14 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_sound(tmp_path: Path, m
 
         patched.setattr(FlacWriter, "write", full)
         take(made, frames[1])
-        assert not made.whole
+        assert not made.flac_complete
         take(made, frames[2])
         with pytest.raises(StoreError):
             made.rewrite_flac(frames, decoder)
     made.finish()
     assert made.samples == 24000
     made.rewrite_flac(frames, decoder)
-    assert made.whole
+    assert made.flac_complete
     assert heard(path) == tone(0.5) * 3
 
 
@@ -111,7 +111,7 @@ def test_rewriting_stops_where_the_sound_stopped(tmp_path: Path) -> None:
 
 
 def test_what_is_longer_than_it_may_be_is_cut_and_mended_to_the_same(tmp_path: Path) -> None:
-    made = SourceAudio("src", MONO, decoder(), tmp_path / "a.flac", longest=12000)
+    made = SourceAudio("src", MONO, decoder(), tmp_path / "a.flac", max_samples=12000)
     frames = [frame(seq, tone(0.5)) for seq in range(3)]
     assert [len(part) for part in take(made, frames[0])[1]] == [8000]
     assert not made.full
@@ -127,7 +127,7 @@ def test_what_is_longer_than_it_may_be_is_cut_and_mended_to_the_same(tmp_path: P
 
 
 def test_the_silence_of_a_gap_goes_no_further_than_the_end(tmp_path: Path) -> None:
-    made = SourceAudio("src", MONO, decoder(), tmp_path / "a.flac", longest=24000)
+    made = SourceAudio("src", MONO, decoder(), tmp_path / "a.flac", max_samples=24000)
     take(made, frame(0, tone(0.5), 10.0))
     gap, parts = take(made, frame(1, tone(0.5), 13.5))
     assert gap is not None
@@ -170,10 +170,10 @@ def test_the_flac_that_alone_has_what_is_lost_stays_until_the_new_one_is_finishe
     before = sound(path)
     take(before, frame(0, all_of_it))
     before.finish()
-    again = SourceAudio("src", MONO, decoder(), path, heard=5 * 16000)
+    again = SourceAudio("src", MONO, decoder(), path, processed=5 * 16000)
     take(again, frame(0, all_of_it[:64000]))
-    list(again.reach())
-    again.settle()
+    list(again.fill_to())
+    again.replace_earlier()
     assert heard(path) == all_of_it
     take(again, frame(1, tone(1.0)))
     again.finish()
