@@ -341,6 +341,24 @@ def test_functions_stay_short(module: str) -> None:
     assert not long, f"{module}: {', '.join(long)} take(s) more than {LONGEST_FUNCTION} lines"
 
 
+STARTS = names("start create_task ensure_future run_in_executor to_thread Popen")
+"""What starts a thread, a task or a process"""
+
+
+@every_file
+def test_no_thread_task_or_process_starts_in_a_constructor(module: str) -> None:
+    functions = [node for node in ast.walk(tree(module)) if isinstance(node, ast.FunctionDef)]
+    calls = [
+        call
+        for constructor in functions
+        if constructor.name in ("__init__", "__post_init__")
+        for call in ast.walk(constructor)
+        if isinstance(call, ast.Call)
+    ]
+    started = [f"line {call.lineno}" for call in calls if ast.unparse(call.func).rpartition(".")[2] in STARTS]
+    assert not started, f"{module} starts something in a constructor: {started}; give it a `start`"
+
+
 @every_file
 def test_modules_and_public_names_have_a_docstring(module: str) -> None:
     lacking = [] if ast.get_docstring(tree(module)) else [module]

@@ -28,7 +28,7 @@ from websockets.sync.client import connect
 
 from meeting.config.settings import Config, Models
 from meeting.config.sources import load_config
-from meeting.recordings.replay import Options, replay
+from meeting.recordings.replay import ReplayOptions, replay
 from meeting.sources.backend import Engine, LocalBackend
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
@@ -603,7 +603,7 @@ def test_neither_speed_nor_chunk_size_changes_what_is_heard(
     heard = {}
     for way, options in ways.items():
         out = tmp_path / way
-        replay(settings(tmp_path), Options(recording, out=out, **options), backend)
+        replay(settings(tmp_path), ReplayOptions(recording, out=out, **options), backend)
         body = json.loads((out / f"{recording.stem}.json").read_text())
         heard[way] = (body["segments"], body["speakers"], (out / f"{recording.stem}.rttm").read_text())
     segments, voices, _ = heard["max"]
@@ -614,5 +614,5 @@ def test_neither_speed_nor_chunk_size_changes_what_is_heard(
 
 def test_no_words_are_heard_in_faint_noise(tmp_path: Path, backend: SharedBackend) -> None:
     quiet = np.random.default_rng(0).normal(0, 0.0005, 5 * SAMPLE_RATE).astype(np.float32)
-    summary = replay(settings(tmp_path), Options(saved(quiet, tmp_path / "quiet.wav")), backend)
+    summary = replay(settings(tmp_path), ReplayOptions(saved(quiet, tmp_path / "quiet.wav")), backend)
     assert (summary["segments"], summary["speakers"]) == (0, 0)
