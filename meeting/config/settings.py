@@ -381,14 +381,6 @@ SETTINGS: dict[Name, Setting] = {
 """Every setting, in the order of config.yaml"""
 
 
-def defaults() -> dict[str, dict[str, Any]]:
-    """Every key with its default, as config.yaml holds it."""
-    found: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
-    for (section, key), setting in SETTINGS.items():
-        found[section][key] = as_yaml_holds(setting.default)
-    return found
-
-
 def as_yaml_holds(value: Any) -> Any:
     """A setting's value in the types that YAML has."""
     if isinstance(value, tuple):

@@ -51,6 +51,7 @@ def prepare(path: Path) -> None:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         # Foreign keys stay off here: a later migration may have to rebuild a table, which would cascade.
+        # Immediate: of two programs that start at once the second waits, and then finds that nothing is left to do.
         engine = connect(path, "BEGIN IMMEDIATE")
         try:
             with engine.begin() as connection:
@@ -118,7 +119,7 @@ def migrate(connection: Connection) -> None:
 
 def connect(path: Path, begin: str, *pragmas: str) -> Engine:
     """Connections to the file, each transaction of which starts with `begin`."""
-    single = begin != "BEGIN"
+    single = begin != "BEGIN"  # whoever writes holds one connection, which nobody else takes from a pool
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": BUSY_SECONDS},

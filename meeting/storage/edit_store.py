@@ -29,7 +29,7 @@ from meeting.storage.transcript_store import speakers_of
 
 
 class EditStore:
-    """Reads and writes through a store; futures and errors are as there."""
+    """Keeps the edits of people, and carries out those of meetings that are over; answers and fails as `Store` does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -67,6 +67,8 @@ class EditStore:
 
 
 def _change(session: Session, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
+    # All in the transaction of the caller: an edit is never kept without what it makes of the transcript. Of that only
+    # the line that changes is read, since the writer must be free again soon and a meeting may have thousands.
     line = change.id if isinstance(change, SegmentChange) else None
     speakers = speakers_of(session, meeting_id)
     found = session.get(SegmentRow, (meeting_id, line)) if line is not None else None

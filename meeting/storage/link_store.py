@@ -14,7 +14,7 @@ from pipelines.errors import NotFound
 
 
 class LinkStore:
-    """Reads and writes through a store; futures and errors are as there."""
+    """Keeps links by the digests of their tokens; answers and fails as `Store` does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

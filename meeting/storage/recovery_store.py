@@ -30,12 +30,12 @@ from meeting.storage.tables import (
 )
 from pipelines.types import Segment, Speaker
 
-ROWS = 500
+ROWS_AT_ONCE = 500
 """Rows written by one statement"""
 
 
 class RecoveryStore:
-    """Reads and writes through a store; futures and errors are as there."""
+    """Keeps what a later process needs to go on with running meetings; answers and fails as `Store` does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -71,6 +71,7 @@ class RecoveryStore:
         )
 
         def work(session: Session) -> None:
+            # In this order: a source needs its meeting, and a meeting that is live needs its source to be gone on with.
             for statement in (made, named, live):
                 session.execute(statement)
 
@@ -108,10 +109,12 @@ class RecoveryStore:
         lost = [gap_values(meeting_id, gap) for gap in gaps]
 
         def work(session: Session) -> None:
+            # One transaction for all of it: whoever reads meanwhile sees the old transcript, and so does the next
+            # process if this one dies.
             for table in (SegmentRow, SpeakerRow, GapRow):
                 session.execute(delete(table).where(table.meeting_id == meeting_id))
             for table, values in ((SegmentRow, rows), (SpeakerRow, voices), (GapRow, lost)):
-                for at in range(0, len(values), ROWS):
-                    session.execute(insert(table), values[at : at + ROWS])
+                for at in range(0, len(values), ROWS_AT_ONCE):
+                    session.execute(insert(table), values[at : at + ROWS_AT_ONCE])
 
         return self._store.write(work)

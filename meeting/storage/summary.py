@@ -14,7 +14,7 @@ from meeting.storage.tables import SegmentRow
 from meeting.storage.transcript_store import gaps_of, sources_of, speakers_of
 from pipelines.types import Segment, Speaker
 
-ROWS = 32
+ROWS_AT_ONCE = 32
 """Lines that are taken out of the database at once"""
 
 
@@ -57,7 +57,7 @@ def lines_backwards(
     query = select(SegmentRow).where(SegmentRow.meeting_id == meeting_id)
     if place is not None:
         query = query.where(tuple_(SegmentRow.start, SegmentRow.id) < tuple_(*place))
-    query = query.order_by(SegmentRow.start.desc(), SegmentRow.id.desc()).execution_options(yield_per=ROWS)
+    query = query.order_by(SegmentRow.start.desc(), SegmentRow.id.desc()).execution_options(yield_per=ROWS_AT_ONCE)
     with store.read() as session:
         meeting_row(session, meeting_id)
         for row in session.scalars(query):

@@ -14,7 +14,7 @@ from pipelines.errors import StoreError
 from pipelines.types import ModelInfo, Segment, Span, Speaker, Turn, Word
 
 
-class UTC(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A time of day, kept as UTC without a zone because SQLite has none, and given back with it."""
 
     impl = DateTime
@@ -43,7 +43,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UTC, dict[str, Any]: JSON, list[list[Any]]: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's name
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[list[Any]]: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's name
 
 
 class MeetingRow(Base):

@@ -31,7 +31,7 @@ from pipelines.types import LabelChange, Segment, Span, Speaker, Turn, TurnsRevi
 
 
 class TranscriptStore:
-    """Reads and writes through a store; futures and errors are as there."""
+    """Keeps transcripts, line by line, and reads them as a whole; answers and fails as `Store` does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

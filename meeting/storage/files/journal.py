@@ -55,8 +55,6 @@ class Journal:
         self.audio = audio
         self.next_seq = 0
         """Number of the frame that comes next"""
-        self.damaged = False
-        """Whether some of it cannot be read"""
         self.unreadable = 0
         """Bytes at its end that were more than a record that was never finished"""
         self.stopped = False
@@ -130,7 +128,6 @@ class Journal:
             for entry in reader:
                 self.stopped = self.stopped or (isinstance(entry, Mark) and entry.kind == STOPPED)
             self.unreadable = reader.unreadable_bytes()
-        self.damaged = reader.damaged or self.unreadable > 0
         # One frame at least is lost there, and was acknowledged: its number is not asked for again.
         self.next_seq = reader.next_seq + (self.unreadable > 0)
         if not self.unreadable:

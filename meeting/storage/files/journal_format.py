@@ -170,8 +170,6 @@ class RecordReader:
         self._searched = start
         """Before this place no record begins that was not read"""
         self._pending: Entry | None = None
-        self.damaged = False
-        """Whether anything was stepped over"""
 
     def __iter__(self) -> Iterator[Entry]:
         while (entry := self.next()) is not None:
@@ -216,7 +214,6 @@ class RecordReader:
     def _accept(self, found: AudioFrame | Mark, at: int, in_place: bool) -> Entry:
         missing = found.seq - self.next_seq
         between = 0 if in_place else at - self.end
-        self.damaged = self.damaged or not in_place
         self.end = at + _RECORD.size + (len(found.payload) if isinstance(found, AudioFrame) else 0)
         self.next_seq = found.seq + isinstance(found, AudioFrame)
         if missing <= 0:

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from meeting.config import pages
-from meeting.config.settings import RENAMED, RENAMED_UNTIL, SECTIONS, SETTINGS, Config, Setting, defaults
+from meeting.config.settings import RENAMED, RENAMED_UNTIL, SECTIONS, SETTINGS, Config, Setting
 from meeting.config.sources import load_config
+from tests.meeting.config.test_settings import defaults
 
 ROOT = Path(__file__).parents[3]
 CONFIG, PAGE = ROOT / pages.FILE, ROOT / pages.PAGE

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import meeting
-from meeting.config.settings import RENAMED, RENAMED_UNTIL, SECTIONS, SETTINGS, Config, Setting
+from meeting.config.settings import RENAMED, RENAMED_UNTIL, SECTIONS, SETTINGS, Config, Setting, as_yaml_holds
 from meeting.config.sources import load_config
 from pipelines.audio.endpointing import EndpointerOptions
 
@@ -16,6 +17,14 @@ ROOT = Path(__file__).parents[3]
 every_setting = pytest.mark.parametrize(
     "setting", [pytest.param(setting, id=".".join(setting.name)) for setting in SETTINGS.values()]
 )
+
+
+def defaults() -> dict[str, dict[str, Any]]:
+    """Every key with its default, as config.yaml holds it."""
+    found: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for (section, key), setting in SETTINGS.items():
+        found[section][key] = as_yaml_holds(setting.default)
+    return found
 
 
 @every_setting

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from meeting.config.settings import RENAMED, SECTIONS, SETTINGS, Config, defaults
+from meeting.config.settings import RENAMED, SECTIONS, SETTINGS, Config
 from meeting.config.sources import load_config
 from pipelines.errors import SettingsError
+from tests.meeting.config.test_settings import defaults
 
 
 def write(folder: Path, text: str) -> Path:

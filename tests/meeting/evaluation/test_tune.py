@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from meeting.cli import EXIT_ERROR, main
-from meeting.config.settings import Config, defaults
+from meeting.config.settings import Config
 from meeting.config.sources import load_config
 from meeting.evaluation.tune import (
     NAMES,
@@ -27,6 +27,7 @@ from meeting.evaluation.tune import (
 )
 from pipelines.diarization.clustering import PRESETS
 from pipelines.diarization.tracker import SpeakerOptions
+from tests.meeting.config.test_settings import defaults
 from tests.meeting.evaluation.test_evaluate import write_references
 from tests.meeting.evaluation.test_window_results import FakeEngine, talk
 from tests.meeting.recordings.test_replay import recording

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from meeting.core.records import Gap, Meeting, Resume, State
-from meeting.storage.recovery_store import ROWS, RecoveryStore
+from meeting.storage.recovery_store import ROWS_AT_ONCE, RecoveryStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound
@@ -77,8 +77,8 @@ def test_what_was_rebuilt_takes_the_place_of_everything_even_of_higher_revisions
 
 
 def test_a_long_meeting_is_replaced_at_once(store: Store) -> None:
-    RecoveryStore(store).replace_transcript(A, [segment(n) for n in range(2 * ROWS + 1)], [], []).result()
-    assert store.meeting(A).segments == 2 * ROWS + 1
+    RecoveryStore(store).replace_transcript(A, [segment(n) for n in range(2 * ROWS_AT_ONCE + 1)], [], []).result()
+    assert store.meeting(A).segments == 2 * ROWS_AT_ONCE + 1
 
 
 def test_it_all_goes_with_the_meeting(store: Store) -> None:

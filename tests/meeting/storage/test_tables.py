@@ -11,12 +11,12 @@ from sqlalchemy.dialects.sqlite import dialect
 
 from meeting.core.records import Source
 from meeting.storage.tables import (
-    UTC,
     Base,
     SegmentRow,
     SourceRow,
     SpeakerRow,
     TurnRow,
+    UtcDateTime,
     segment_values,
     source_values,
     speaker_values,
@@ -70,14 +70,14 @@ def test_a_time_of_any_zone_comes_back_as_the_same_moment_in_utc(moment: datetim
         utc = moment.astimezone(timezone.utc)
     except OverflowError:
         return
-    back = UTC().process_result_value(UTC().process_bind_param(moment, SQLITE), SQLITE)
+    back = UtcDateTime().process_result_value(UtcDateTime().process_bind_param(moment, SQLITE), SQLITE)
     assert back == utc
     assert back.utcoffset() == timedelta(0)
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(StoreError, match="zone"):
-        UTC().process_bind_param(datetime(2026, 1, 1), SQLITE)
+        UtcDateTime().process_bind_param(datetime(2026, 1, 1), SQLITE)
 
 
 def test_what_belongs_to_a_meeting_goes_with_it() -> None:
