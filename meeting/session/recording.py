@@ -104,7 +104,7 @@ class Recording:
         due = [live.reminder_at]
         if self.state is State.LIVE and self.recovery is None:
             due += [live.resumption.deadline, self._live_since + self._longest]
-        return min((at for at in due if at is not None), default=None)
+        return min([at for at in due if at is not None], default=None)
 
     def tick(self, now: float, trouble: str | None) -> list[Effect]:
         """Do what is due; `trouble` is why nothing can be stored, where that is known."""

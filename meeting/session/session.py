@@ -150,6 +150,8 @@ class Session:
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What must be done about an event, in this order; `now` is in seconds on any steady clock."""
         match event:
+            case FrameReceived(client, frame):  # first, as the most frequent one
+                return self._take(client, frame, now)
             case ClientJoined(client, role):
                 return self._join(client, role)
             case ClientLeft(client):
@@ -160,8 +162,6 @@ class Session:
                 return self._start(event, now)
             case StopReceived(client):
                 return self._stop(client, now)
-            case FrameReceived(client, frame):
-                return self._take(client, frame, now)
             case EndRequested(ticket):
                 return [*self._recording.end(), Answer(ticket, None if self.closed else ())]
             case EditRequested(ticket, change):
@@ -226,7 +226,7 @@ class Session:
         return self._recording.client_left(live, now) if live is not None and live.client == client else []
 
     def _reject(self, client: int, error: ProtocolError, now: float) -> list[Effect]:
-        """Tell a client what is wrong with what it sent, and close its connection; a source may be resumed by it."""
+        """Tell a client what is wrong, and close its connection; where it was the source, that may be resumed."""
         if client not in self._audience:
             return []
         return [*self._audience.reject(client, error.code, str(error), error.close), *self._leave(client, now)]
