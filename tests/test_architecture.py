@@ -115,8 +115,7 @@ STATE_MACHINE = names(
 
 DOORS = names(
     "pipelines.stream.stream pipelines.stream.operators pipelines.engine.job_queue meeting.cli meeting.__main__ "
-    "meeting.sources meeting.live meeting.delivery meeting.server.websocket meeting.storage.files.recovery_attempts "
-    "meeting.storage.orphans"
+    "meeting.sources meeting.live meeting.delivery meeting.server.websocket"
 )
 """Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line"""
 

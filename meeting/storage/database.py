@@ -255,10 +255,10 @@ def database_errors(path: Path) -> Iterator[None]:
         cause = error.orig if isinstance(error, StatementError) and error.orig is not None else error
         if isinstance(cause, MeetingError):
             raise cause from error
-        raise _explained(path, cause) from error
+        raise _explanation(path, cause) from error
 
 
-def _explained(path: Path, cause: BaseException) -> StoreError:
+def _explanation(path: Path, cause: BaseException) -> StoreError:
     said = str(cause).lower()
     if "foreign key" in said:
         return NotFound("there is no such meeting")

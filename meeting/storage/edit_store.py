@@ -37,11 +37,11 @@ class EditStore:
     def edits(self, meeting_id: str) -> Edits:
         """All that people have set in a meeting."""
         with self._store.read() as session:
-            return _edits(session, meeting_id)
+            return _load_edits(session, meeting_id)
 
     def save(self, meeting_id: str, edits: Edits, line: str | None = None) -> Future[None]:
         """Keep what was set about voices, and about one line."""
-        return self._store.write(lambda session: _save(session, meeting_id, edits, line))
+        return self._store.write(lambda session: _save_edits(session, meeting_id, edits, line))
 
     def prepare(self, meeting_id: str, change: Change) -> Change:
         """The change with the costly part of it done, which need not keep the writer; raises MeetingError."""
@@ -60,23 +60,23 @@ class EditStore:
         def work(session: Session) -> None:
             if meeting_row(session, meeting_id).state not in (State.OPEN, State.ENDED):
                 raise Conflict("the meeting is not at rest: change it once it has been recovered")
-            told.extend(_change(session, meeting_id, change))
+            told.extend(_apply_change(session, meeting_id, change))
 
         self._store.write(work).result()
         return tuple(told)
 
 
-def _change(session: Session, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
+def _apply_change(session: Session, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
     # All in the transaction of the caller: an edit is never kept without what it makes of the transcript. Of that only
     # the line that changes is read, since the writer must be free again soon and a meeting may have thousands.
     line = change.id if isinstance(change, SegmentChange) else None
     speakers = speakers_of(session, meeting_id)
     found = session.get(SegmentRow, (meeting_id, line)) if line is not None else None
     transcript = Transcript([found.value(found.speaker)] if found is not None else [], speakers)
-    overlay = Overlay(transcript, _edits(session, meeting_id, SegmentEditRow.id == line), speakers)
+    overlay = Overlay(transcript, _load_edits(session, meeting_id, SegmentEditRow.id == line), speakers)
     for output in overlay.edit(change):
         transcript.apply(output)
-    _save(session, meeting_id, overlay.edits, line)
+    _save_edits(session, meeting_id, overlay.edits, line)
     voices = [speaker_values(meeting_id, speaker) for speaker in transcript.speakers]
     segment = transcript.segment(line) if line is not None else None
     if voices:
@@ -88,7 +88,7 @@ def _change(session: Session, meeting_id: str, change: Change) -> tuple[ServerMe
     return answer(change, transcript)
 
 
-def _edits(session: Session, meeting_id: str, *which: ColumnElement[bool]) -> Edits:
+def _load_edits(session: Session, meeting_id: str, *which: ColumnElement[bool]) -> Edits:
     """What people have set about voices, and about those lines that are asked for."""
     voices = session.scalars(select(SpeakerEditRow).where(SpeakerEditRow.meeting_id == meeting_id)).all()
     lines = select(SegmentEditRow).where(SegmentEditRow.meeting_id == meeting_id, *which)
@@ -99,7 +99,7 @@ def _edits(session: Session, meeting_id: str, *which: ColumnElement[bool]) -> Ed
     )
 
 
-def _save(session: Session, meeting_id: str, edits: Edits, line: str | None) -> None:
+def _save_edits(session: Session, meeting_id: str, edits: Edits, line: str | None) -> None:
     session.execute(delete(SpeakerEditRow).where(SpeakerEditRow.meeting_id == meeting_id))
     rows = speaker_edit_values(meeting_id, edits)
     if rows:

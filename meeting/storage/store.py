@@ -85,7 +85,7 @@ class Store:
 
     def rename_meeting(self, meeting_id: str, title: str) -> Future[None]:
         """Give a meeting another title."""
-        return self.write(lambda session: _change(session, meeting_id, {"title": title}))
+        return self.write(lambda session: _update_meeting(session, meeting_id, {"title": title}))
 
     def delete_meeting(self, meeting_id: str) -> Future[None]:
         """Remove a meeting for good: its rows, its audio and its journals."""
@@ -116,7 +116,7 @@ class Store:
         def work(session: Session) -> None:
             if state not in list(State):
                 raise StoreError(f"a meeting is {', '.join(State)}, not {state!r}")
-            _change(session, meeting_id, values)
+            _update_meeting(session, meeting_id, values)
 
         return self.write(work)
 
@@ -219,7 +219,7 @@ def find_meeting(session: Session, meeting_id: str) -> Meeting:
     return row.value(segments)
 
 
-def _change(session: Session, meeting_id: str, values: dict[str, Any]) -> None:
+def _update_meeting(session: Session, meeting_id: str, values: dict[str, Any]) -> None:
     changed = session.scalars(
         update(MeetingRow).where(MeetingRow.id == meeting_id).values(values).returning(MeetingRow.id)
     )

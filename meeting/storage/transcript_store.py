@@ -117,7 +117,7 @@ class TranscriptStore:
             # Turns are kept as diarization found them; where people gave lines to a speaker, theirs is who speaks.
             given = _of(SegmentEditRow, meeting_id).where(SegmentEditRow.labelled, SegmentEditRow.speaker.is_not(None))
             turns = assign_lines(turns, [(Span(line.start, line.end), line.speaker) for line in session.scalars(given)])
-            # A line that was kept because its sound is lost has the words and the speaker that were heard.
+            # A line that was kept because its sound is lost has the words and the speaker that were recognised.
             changed = or_(SegmentEditRow.labelled, SegmentEditRow.words != SegmentEditRow.heard)
             ids = select(SegmentEditRow.id).where(SegmentEditRow.meeting_id == meeting_id, changed)
             edited = frozenset(session.scalars(ids))
@@ -133,7 +133,7 @@ class TranscriptStore:
                 .where(SpeakerRow.meeting_id.in_(meeting_ids))
                 .order_by(SpeakerRow.color, SpeakerRow.id)
             ).all()
-            heard = session.execute(
+            spoken = session.execute(
                 select(SegmentRow.meeting_id, SegmentRow.speaker)
                 .where(SegmentRow.meeting_id.in_(meeting_ids), SegmentRow.speaker.is_not(None))
                 .distinct()
@@ -142,7 +142,7 @@ class TranscriptStore:
         for id_ in meeting_ids:
             own = [row.value() for row in speakers if row.meeting_id == id_]
             stands_for = resolve(own)
-            speaking = {stands_for.get(speaker) for meeting, speaker in heard if meeting == id_ and speaker}
+            speaking = {stands_for.get(speaker) for meeting, speaker in spoken if meeting == id_ and speaker}
             names[id_] = list(dict.fromkeys(display_name(speaker) for speaker in own if speaker.id in speaking))
         return names
 
