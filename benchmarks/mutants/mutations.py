@@ -440,15 +440,16 @@ AUDIO = (
     Mutant(
         "recogniser-always-raises",
         "pipelines/stream/stream.py",
-        "        self._progress.sent_slice(piece)\n        options = self._options\n",
+        "        self._progress.utterance_sent(utterance)\n        options = self._options\n",
         '        raise RuntimeError("planted")\n',
         ("tests/pipelines/stream/test_stream.py",),
     ),
     Mutant(
         "recogniser-always-raises-with-real-models",
         "pipelines/stream/stream.py",
-        "        index, span, final = piece.index, piece.span, piece.final\n",
-        '        raise RuntimeError("planted")\n        index, span, final = piece.index, piece.span, piece.final\n',
+        "        index, span, final = utterance.index, utterance.span, utterance.final\n",
+        '        raise RuntimeError("planted")\n'
+        "        index, span, final = utterance.index, utterance.span, utterance.final\n",
         ("tests/system/test_faults.py::test_real_models_that_raise_cost_their_piece_only",),
     ),
     Mutant(

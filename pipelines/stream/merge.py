@@ -58,20 +58,20 @@ class Merger:
 
     def __call__(self, item: Hypothesis | TurnsRevised) -> list[Segment | SpeakersRevised]:
         """One more result of either branch."""
-        return self._read(item) if isinstance(item, Hypothesis) else self._relabel(item)
+        return self._update_words(item) if isinstance(item, Hypothesis) else self._relabel(item)
 
-    def _read(self, reading: Hypothesis) -> list[Segment | SpeakersRevised]:
-        line = self._lines.setdefault(reading.utterance_index, _Line(reading.span))
-        if line.final and not reading.second_pass:
+    def _update_words(self, hypothesis: Hypothesis) -> list[Segment | SpeakersRevised]:
+        line = self._lines.setdefault(hypothesis.utterance_index, _Line(hypothesis.span))
+        if line.final and not hypothesis.second_pass:
             return []
-        agreed = common_prefix(line.words, reading.words)
-        sure = 0 if reading.unstable else self._sure(reading.words)
-        line.stable = len(reading.words) if reading.final else min(agreed, max(line.stable, sure))
-        line.span, line.words, line.final = reading.span, reading.words, reading.final
-        segments, changes = self._update(reading.utterance_index, line)
-        return [*segments, *_revised(changes, "refine" if reading.second_pass else "live")]
+        agreed = common_prefix(line.words, hypothesis.words)
+        certain = 0 if hypothesis.unstable else self._certain_words(hypothesis.words)
+        line.stable = len(hypothesis.words) if hypothesis.final else min(agreed, max(line.stable, certain))
+        line.span, line.words, line.final = hypothesis.span, hypothesis.words, hypothesis.final
+        segments, changes = self._update(hypothesis.utterance_index, line)
+        return [*segments, *_revised(changes, "refine" if hypothesis.second_pass else "live")]
 
-    def _sure(self, words: Sequence[Word]) -> int:
+    def _certain_words(self, words: Sequence[Word]) -> int:
         """Number of words at the start that the recogniser is sure of, where it says so."""
         doubtful = (
             at

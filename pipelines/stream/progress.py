@@ -26,24 +26,24 @@ class Progress:
         self._fed = 0
         self._told = 0
         self._windows = 0
-        self._open: list[int] = []  # start samples of final slices that are being read
+        self._open: list[int] = []  # start samples of final utterances that are being recognised
         self._dropped = 0
         self._began = time.perf_counter()
         self._busy = self._computing()
 
-    def heard(self, length: int) -> None:
+    def audio_fed(self, length: int) -> None:
         """So many more samples have come in."""
         with self._lock:
             self._fed += length
             self._tell()
 
-    def sent_window(self) -> None:
-        """One more window waits for its voices."""
+    def window_sent(self) -> None:
+        """One more window waits for its local speakers."""
         with self._lock:
             self._windows += 1
             self._tell()
 
-    def voiced(self, item: LocalSpeakers | BlockFailed | None) -> None:
+    def window_done(self, item: LocalSpeakers | BlockFailed | None) -> None:
         """A window has come back from the models; None where it was left out."""
         if isinstance(item, BlockFailed) and item.block != "diarization":
             return  # an earlier block failed: no window was sent
@@ -51,20 +51,20 @@ class Progress:
             self._windows -= 1
             self._tell()
 
-    def sent_slice(self, piece: Utterance) -> None:
-        """One more slice waits to be read."""
-        if piece.final:
+    def utterance_sent(self, utterance: Utterance) -> None:
+        """One more utterance waits to be recognised."""
+        if utterance.final:
             with self._lock:
-                self._open.append(piece.span.start)
+                self._open.append(utterance.span.start)
                 self._tell()
 
-    def read(self, item: Hypothesis | BlockFailed | None) -> None:
-        """A slice has come back from the recogniser; None where it was overtaken and never read."""
+    def utterance_done(self, item: Hypothesis | BlockFailed | None) -> None:
+        """An utterance has come back from the recogniser; None where it was overtaken or left out."""
         with self._lock:
             if item is None:
                 self._dropped += 1
             elif (isinstance(item, BlockFailed) or item.final) and item.span.start in self._open:
-                # the failure may be a growing slice's whose final one is still being read: then it goes early
+                # the failure may be that of a partial one whose final one is still being recognised: then it goes early
                 self._open.remove(item.span.start)
             self._tell()
 

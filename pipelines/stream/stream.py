@@ -21,7 +21,7 @@ from rx import operators as ops
 from rx.core.typing import Observable
 from rx.subject import Subject
 
-from pipelines.asr.recogniser import absolute_words
+from pipelines.asr.recogniser import RecognitionResult, absolute_words
 from pipelines.asr.second_pass import Passage, SecondPassBuffer, is_better, revised_hypotheses
 from pipelines.audio.endpointing import Endpointer, EndpointerOptions
 from pipelines.audio.steps import StepChunker
@@ -49,13 +49,13 @@ from pipelines.types import (
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 10 * SAMPLE_RATE
+FEED_SAMPLES = 10 * SAMPLE_RATE
 """Samples that go into the stream at once"""
 
-BEHIND = 2.0
-"""Seconds behind from which on a recording is not read while it grows: nobody could follow"""
+MAX_PARTIAL_BACKLOG = 2.0
+"""Backlog in seconds from which on a recording gets no partial results: nobody could follow"""
 
-_owners = count()
+_sources = count()
 
 
 def speaker_options(options: PipelineOptions, preset: Thresholds) -> SpeakerOptions:
@@ -104,46 +104,46 @@ class Pipeline:
         self._engine = engine
         self._options = options
         self._emit = emit
-        self._owner = next(_owners)
+        self._source = next(_sources)
         self._progress = Progress(lambda: engine.busy_seconds, on_backlog)
         self._done = threading.Event()
         self._audio: Subject = Subject()
         self._results = ResultThread()
-        self._poor = SecondPassBuffer()
-        voice = SharedVad(engine.open_vad())
-        endpointer = Endpointer(voice.reader(), endpointer_options(options))
+        self._second_pass = SecondPassBuffer()
+        vad = SharedVad(engine.open_vad())
+        endpointer = Endpointer(vad.reader(), endpointer_options(options))
         tracker, merger = SpeakerTracker(speaker_options(options, engine.thresholds)), Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
         turns = audio.pipe(
             through("steps", StepChunker()),
-            through("windows", WindowBuffer(voice.reader())),
-            ops.map(guarded("diarization", self._find)),
+            through("windows", WindowBuffer(vad.reader())),
+            ops.map(guarded("diarization", self._find_speakers)),
             self._results.in_order(),
-            ops.do_action(self._progress.voiced),
+            ops.do_action(self._progress.window_done),
             ops.filter(lambda item: item is not None),
             through("speakers", tracker),
         )
-        readings = audio.pipe(
+        hypotheses = audio.pipe(
             through("endpointer", endpointer),
-            ops.map(guarded("recogniser", self._read)),
+            ops.map(guarded("recogniser", self._recognise)),
             self._results.in_order(),
-            ops.do_action(self._progress.read),
+            ops.do_action(self._progress.utterance_done),
         )
-        merged = rx.merge(turns, readings).pipe(
-            ops.concat(rx.defer(lambda _: self._second_readings())),
+        merged = rx.merge(turns, hypotheses).pipe(
+            ops.concat(rx.defer(lambda _: self._run_second_pass())),
             ops.filter(lambda item: item is not None),
             ops.flat_map(guarded_merge(merger)),
         )
         self._subscription = merged.subscribe(self._tell, self._broke, self._done.set)
-        engine.attach(self._owner)
+        engine.attach(self._source)
 
     def feed(self, audio: Samples) -> None:
         """More audio, 16 kHz mono, shape (samples,); returns when it is queued. One thread at a time."""
         if not len(audio):
             return
-        self._progress.heard(len(audio))
-        for at in range(0, len(audio), AT_ONCE):  # the branches share what is judged: none may run far ahead
-            self._audio.on_next(audio[at : at + AT_ONCE])
+        self._progress.audio_fed(len(audio))
+        for at in range(0, len(audio), FEED_SAMPLES):  # the branches share voice activity: none may run far ahead
+            self._audio.on_next(audio[at : at + FEED_SAMPLES])
         stats = self._progress.due()
         if stats is not None:
             told = replace(stats, load=self._engine.load, left_out=self._engine.shedding.label)
@@ -159,57 +159,59 @@ class Pipeline:
         """Free threads and whoever waits; abandons what is still on its way."""
         self._subscription.dispose()
         self._results.dispose()
-        self._engine.detach(self._owner)
+        self._engine.detach(self._source)
         self._done.set()
 
-    def _find(self, window: Window) -> Any:
-        self._progress.sent_window()
-        found = self._engine.find_speakers(window, self._owner, self.live)
+    def _find_speakers(self, window: Window) -> Any:
+        self._progress.window_sent()
+        found = self._engine.find_speakers(window, self._source, self.live)
         return Pending(found, "diarization", Span(max(0, window.start), window.start + WINDOW))
 
-    def _read(self, piece: Utterance) -> Any:
-        if not (piece.final or self.live) and self._progress.backlog > BEHIND:
+    def _recognise(self, utterance: Utterance) -> Any:
+        if not (utterance.final or self.live) and self._progress.backlog > MAX_PARTIAL_BACKLOG:
             return None
-        self._progress.sent_slice(piece)
+        self._progress.utterance_sent(utterance)
         options = self._options
-        heard = self._engine.recognise(piece, self._owner, options.language, options.hotwords, self.live)
-        index, span, final = piece.index, piece.span, piece.final
-        # only what is read again needs its audio; of all others the engine holds it until they were read
-        again = piece if final and options.second_pass == "full" else None
+        result = self._engine.recognise(utterance, self._source, options.language, options.hotwords, self.live)
+        index, span, final = utterance.index, utterance.span, utterance.final
+        # only what is recognised again needs its audio; of all others the engine holds it until they are recognised
+        again = utterance if final and options.second_pass == "full" else None
 
-        def reading(result: Any) -> Hypothesis | None:
-            if result is None:
+        def hypothesis(found: RecognitionResult | None) -> Hypothesis | None:
+            if found is None:
                 return None
-            words = absolute_words(result, span.start)
-            made = Hypothesis(index, span, final, words, result.language, unstable=result.unstable)
+            words = absolute_words(found, span.start)
+            made = Hypothesis(index, span, final, words, found.language, unstable=found.unstable)
             if again is not None:
-                self._poor.add(again, made)
+                self._second_pass.add(again, made)
             return made
 
-        return Pending(heard, "recogniser", span, reading)
+        return Pending(result, "recogniser", span, hypothesis)
 
-    def _second_readings(self) -> Observable[Any]:
-        """What was cut poorly, read again; one after the other, so that other meetings wait for one at most."""
+    def _run_second_pass(self) -> Observable[Any]:
+        """What was cut poorly, recognised again; one by one, so that other meetings wait for one at most."""
 
-        def again(stretch: Passage) -> Observable[Any]:
-            pending = rx.just(stretch).pipe(ops.map(guarded("recogniser", self._read_again)), self._results.in_order())
-            # where it fails the first reading stands, and nothing is missing
+        def again(passage: Passage) -> Observable[Any]:
+            pending = rx.just(passage).pipe(
+                ops.map(guarded("recogniser", self._recognise_again)), self._results.in_order()
+            )
+            # where it fails the first result stands, and nothing is missing
             return pending.pipe(ops.filter(lambda made: not isinstance(made, BlockFailed)), ops.flat_map(items_of))
 
-        return rx.from_iterable(self._poor.flush()).pipe(
-            ops.map(lambda stretch: rx.defer(lambda _: again(stretch))), ops.merge(max_concurrent=1)
+        return rx.from_iterable(self._second_pass.flush()).pipe(
+            ops.map(lambda passage: rx.defer(lambda _: again(passage))), ops.merge(max_concurrent=1)
         )
 
-    def _read_again(self, stretch: Passage) -> Any:
-        # an owner of its own: what was said last in the meeting is no context for it
-        language = self._options.language or stretch.hypotheses[0].language
-        heard = self._engine.recognise(stretch.utterance, (self._owner, "again"), language, self._options.hotwords)
+    def _recognise_again(self, passage: Passage) -> Any:
+        # a source of its own: what was said last in the meeting is no prompt for it
+        language = self._options.language or passage.hypotheses[0].language
+        result = self._engine.recognise(passage.utterance, (self._source, "again"), language, self._options.hotwords)
 
-        def readings(result: Any) -> list[Hypothesis]:
-            words = absolute_words(result, stretch.span.start)
-            return revised_hypotheses(stretch, words) if is_better(stretch.words, words) else []
+        def revised(found: RecognitionResult) -> list[Hypothesis]:
+            words = absolute_words(found, passage.span.start)
+            return revised_hypotheses(passage, words) if is_better(passage.words, words) else []
 
-        return Pending(heard, "recogniser", stretch.span, readings)
+        return Pending(result, "recogniser", passage.span, revised)
 
     def _tell(self, output: Output) -> None:
         try:

@@ -30,48 +30,48 @@ def progress() -> Progress:
 
 
 def test_audio_that_no_model_waits_for_is_no_backlog(progress: Progress) -> None:
-    progress.heard(10 * SAMPLE_RATE)
+    progress.audio_fed(10 * SAMPLE_RATE)
     assert progress.backlog == 0.0
 
 
 def test_the_backlog_reaches_back_to_the_oldest_final_slice_that_is_being_read(progress: Progress) -> None:
-    progress.heard(10 * SAMPLE_RATE)
-    progress.sent_slice(piece(2 * SAMPLE_RATE))
-    progress.sent_slice(piece(6 * SAMPLE_RATE))
+    progress.audio_fed(10 * SAMPLE_RATE)
+    progress.utterance_sent(piece(2 * SAMPLE_RATE))
+    progress.utterance_sent(piece(6 * SAMPLE_RATE))
     assert progress.backlog == 8.0
-    progress.read(Hypothesis(0, piece(2 * SAMPLE_RATE).span, True, ()))
+    progress.utterance_done(Hypothesis(0, piece(2 * SAMPLE_RATE).span, True, ()))
     assert progress.backlog == 4.0
 
 
 def test_a_growing_slice_is_no_backlog(progress: Progress) -> None:
-    progress.heard(10 * SAMPLE_RATE)
-    progress.sent_slice(piece(0, final=False))
+    progress.audio_fed(10 * SAMPLE_RATE)
+    progress.utterance_sent(piece(0, final=False))
     assert progress.backlog == 0.0
 
 
 def test_windows_on_their_way_are_a_step_each(progress: Progress) -> None:
     for _ in range(3):
-        progress.sent_window()
-    progress.voiced(voices(0))
+        progress.window_sent()
+    progress.window_done(voices(0))
     assert progress.backlog == 2 * STEP / SAMPLE_RATE
 
 
 def test_a_failure_counts_for_the_window_or_slice_that_it_took_the_place_of(progress: Progress) -> None:
-    progress.heard(SAMPLE_RATE)
-    progress.sent_window()
-    progress.sent_slice(piece(0))
-    progress.voiced(BlockFailed("steps", "ValueError", Span(0, 0)))
+    progress.audio_fed(SAMPLE_RATE)
+    progress.window_sent()
+    progress.utterance_sent(piece(0))
+    progress.window_done(BlockFailed("steps", "ValueError", Span(0, 0)))
     assert progress.backlog == 1.0
-    progress.voiced(BlockFailed("diarization", "ValueError", Span(0, 0)))
-    progress.read(BlockFailed("recogniser", "ValueError", piece(0).span))
+    progress.window_done(BlockFailed("diarization", "ValueError", Span(0, 0)))
+    progress.utterance_done(BlockFailed("recogniser", "ValueError", piece(0).span))
     assert progress.backlog == 0.0
 
 
 def test_the_meeting_is_told_at_every_so_many_samples(progress: Progress) -> None:
-    progress.heard(STATS_EVERY - 1)
+    progress.audio_fed(STATS_EVERY - 1)
     assert progress.due() is None
-    progress.read(None)
-    progress.heard(1)
+    progress.utterance_done(None)
+    progress.audio_fed(1)
     stats = progress.due()
     assert stats is not None
     assert (stats.asr_lag, stats.diarization_lag, stats.dropped_partials) == (0.0, 0.0, 1)
@@ -81,11 +81,11 @@ def test_the_meeting_is_told_at_every_so_many_samples(progress: Progress) -> Non
 def test_the_backlog_is_told_whenever_it_changes() -> None:
     told: list[float] = []
     progress = Progress(lambda: 0.0, told.append)
-    progress.heard(5 * SAMPLE_RATE)
-    progress.sent_slice(piece(0))
-    progress.sent_window()
-    progress.read(Hypothesis(0, piece(0).span, True, ()))
-    progress.voiced(voices(0))
+    progress.audio_fed(5 * SAMPLE_RATE)
+    progress.utterance_sent(piece(0))
+    progress.window_sent()
+    progress.utterance_done(Hypothesis(0, piece(0).span, True, ()))
+    progress.window_done(voices(0))
     assert told == [0.0, 5.0, 5.0, STEP / SAMPLE_RATE, 0.0]
 
 
@@ -95,8 +95,8 @@ def test_what_is_told_last_is_how_it_is_however_many_threads_tell() -> None:
 
     def window() -> None:
         for _ in range(500):
-            progress.sent_window()
-            progress.voiced(voices(0))
+            progress.window_sent()
+            progress.window_done(voices(0))
 
     threads = [threading.Thread(target=window) for _ in range(4)]
     for thread in threads:
