@@ -32,7 +32,7 @@ def restore(
 ) -> Restored | None:
     """A meeting as its process left it; None when it runs in another process, or could only be ended.
 
-    `window` is in seconds, `now` in UTC; `given_up` says of a journal that it must not be heard. Raises StoreError.
+    `window` is in seconds, `now` in UTC; `given_up` says of a journal that it must not be processed. Raises StoreError.
     """
     record, recovery_store = TranscriptStore(store).record(meeting_id), RecoveryStore(store)
     if record.meeting.state not in (State.LIVE, State.ENDING):
@@ -51,15 +51,17 @@ def restore(
         _end(store, TranscriptStore(store).record(meeting_id))
         return None
     source = max(left, key=lambda source: left[source].stat().st_mtime)
-    heard_at = datetime.fromtimestamp(left[source].stat().st_mtime, timezone.utc)
+    last_frame_at = datetime.fromtimestamp(left[source].stat().st_mtime, timezone.utc)
     resume = recovery_store.resumes(meeting_id).get(source.id) or Resume(source.id)
     if resume.lost_at is None:
         # From now on its client is away: a crash while it is rebuilt must not give it the whole window again.
         resume = replace(resume, lost_at=now)
         recovery_store.save_resume(meeting_id, resume).result()
     left_of_window = window_left(resume.lost_at, now, window)
-    heard = max(_stored_samples(record), flac_samples(store.files.audio_path(meeting_id, source.id)))
-    return Restored(record, source, resume, left_of_window, heard_at, EditStore(store).edits(meeting_id), heard)
+    processed = max(_stored_samples(record), flac_samples(store.files.audio_path(meeting_id, source.id)))
+    return Restored(
+        record, source, resume, left_of_window, last_frame_at, EditStore(store).edits(meeting_id), processed
+    )
 
 
 def window_left(lost_at: datetime | None, now: datetime, window: float) -> float:
@@ -106,6 +108,6 @@ def _end(store: Store, record: Record) -> None:
 
 
 def _stored_samples(record: Record) -> int:
-    """How much of a meeting must have been heard, as far as it was stored."""
+    """How much of a meeting must have been processed, as far as it was stored."""
     ends = [segment.span.end for segment in record.segments] + [turn.span.end for turn in record.turns]
     return max([record.meeting.samples, *ends])

@@ -10,7 +10,7 @@ from meeting.core.messages import AudioFrame
 
 
 class _Signal(Enum):
-    LOOK = auto()
+    CHANGED = auto()
     END = auto()
 
 
@@ -36,7 +36,7 @@ class SourceInbox:
 
     def wake(self) -> None:
         """Something that the thread may wait for has changed; from any thread."""
-        self._items.put(_Signal.LOOK)
+        self._items.put(_Signal.CHANGED)
 
     def settle_models(self) -> None:
         """The models are loaded, or cannot be; from any thread."""
