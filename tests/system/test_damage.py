@@ -16,7 +16,7 @@ from benchmarks.harness.server import Server
 from meeting.core.access import digest
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Meeting, Resume, Source, State
-from meeting.sources.source_audio import DAMAGED
+from meeting.sources.source_audio import DAMAGED_REASON
 from meeting.storage.files.flac import FlacWriter
 from meeting.storage.files.journal import Journal
 from meeting.storage.files.journal_format import encode_header
@@ -121,7 +121,7 @@ def test_no_line_and_no_second_is_lost_that_was_stored(tmp_path: Path, damage: s
     unheard = range(0) if flac else lost
     assert texts(body) == [(float(at), "stored" if at in unheard else "one") for at in range(SECONDS)]
     gaps = [(gap["start"], gap["end"], gap["reason"]) for gap in body.get("gaps", [])]
-    assert gaps == ([(float(unheard.start), float(unheard.stop), DAMAGED)] if unheard else [])
+    assert gaps == ([(float(unheard.start), float(unheard.stop), DAMAGED_REASON)] if unheard else [])
     assert not any(segment.get("edited") for segment in body["segments"])
     with Store(tmp_path) as store:
         kept = TranscriptStore(store).record(A)
@@ -210,4 +210,4 @@ def test_a_damaged_container_never_costs_what_was_stored(tmp_path: Path, encodin
             assert said > 5.4, (number, body)
             assert body["meeting"]["duration"] >= 5.9, number
             if not flac:
-                assert DAMAGED in {gap["reason"] for gap in body["gaps"]}, number
+                assert DAMAGED_REASON in {gap["reason"] for gap in body["gaps"]}, number
