@@ -185,8 +185,8 @@ def test_no_log_holds_any_of_it_when_the_database_goes_away(watched: Watched, tm
 def test_loading_a_model_leaves_no_identifier_of_this_machine_behind_and_nothing_to_be_sent(tmp_path: Path) -> None:
     script = """
 import os
-from pipelines.audio.vad import VoiceModel
-VoiceModel().stream()
+from pipelines.audio.vad import VadModel
+VadModel().stream()
 for each in os.listdir("/proc/self/fd"):
     if os.path.exists(f"/proc/self/fd/{each}"):
         print(os.readlink(f"/proc/self/fd/{each}"))
