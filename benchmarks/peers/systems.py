@@ -186,14 +186,14 @@ def weighted_ge2e(encoder: Any) -> Any:
     """
     import torch
 
-    from pipelines.diarization.embedding import embed_with_ge2e
+    from pipelines.diarization.embedding import ge2e_embedder
     from pipelines.diarization.local_speakers import SINGLE_SPEAKER_WEIGHT
 
-    embed: Callable[[Any, Any], Any] = embed_with_ge2e(encoder)
+    embed: Callable[[Any, Any], Any] = ge2e_embedder(encoder)
 
     class Weighted(torch.nn.Module):  # type: ignore[misc]
         def forward(self, waveforms: Any, weights: Any) -> Any:
-            return torch.from_numpy(embed(waveforms, (weights >= SINGLE_SPEAKER_WEIGHT)[:, :, None])[:, 0])
+            return torch.from_numpy(embed(waveforms, (weights >= SINGLE_SPEAKER_WEIGHT)[:, :, None])[0][:, 0])
 
     return Weighted()
 

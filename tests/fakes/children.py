@@ -8,9 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 
 
+TRACKER = b"multiprocessing.resource_tracker"
+"""What Python itself starts beside the first process pool, and keeps until this process ends"""
+
+
 def children() -> list[int]:
-    """Process ids, those of zombies too."""
-    return [pid for pid, parent in _processes() if parent == os.getpid()]
+    """Process ids, those of zombies too; without the one that Python keeps for pools of processes."""
+    return [pid for pid, parent in _processes() if parent == os.getpid() and TRACKER not in _command(pid)]
 
 
 def memory(pid: int) -> int:
@@ -28,6 +32,12 @@ def alive(pid: int) -> bool:
     with suppress(OSError):
         return _fields(pid)[0] != "Z"
     return False
+
+
+def _command(pid: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def _processes() -> Iterator[tuple[int, int]]:

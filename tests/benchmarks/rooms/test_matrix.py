@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,15 @@ import numpy as np
 import pytest
 
 from benchmarks.rooms import command, matrix
+from benchmarks.rooms.making import Wanted, make
 from benchmarks.rooms.matrix import COLUMNS, STEP, AudioClock, Measured, _LockStep, chosen, path_of, pool, table
+from meeting.config.sources import load_config
+from meeting.evaluation.der import cells_of, error, rasterise
+from meeting.evaluation.evaluate import read_rttm
+from meeting.evaluation.observed_run import run_recording
 from meeting.evaluation.scores import Accuracy, Share
 from pipelines.errors import MeetingError
+from pipelines.types import SAMPLE_RATE
 
 EXTRA = ("meeteval", "whisper_normalizer", "pyannote.metrics")
 WITHOUT = next((name for name in EXTRA if importlib.util.find_spec(name) is None), None)
@@ -111,15 +118,32 @@ def test_a_matrix_is_printed_drawn_and_kept(
     assert [one["name"] for one in body["recordings"]] == ["near_choose_0", "far_choose_0"]
 
 
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A conversation of two voices of the sample meeting."""
+    out = tmp_path_factory.mktemp("spoken")
+    make(Wanted(out, talks=1, seconds=15.0, conditions=("headset",)))
+    return out / "report" / "headset" / "headset_report_0.flac"
+
+
+@pytest.mark.model
+def test_a_made_recording_goes_through_the_live_path(spoken: Path, tmp_path: Path) -> None:
+    config = load_config(flags={("models", "set"): "embedded"})
+    with closing(AudioClock()) as clock:
+        run = run_recording(config, spoken, None, tmp_path, clock)
+    assert clock.heard / SAMPLE_RATE == pytest.approx(run.seconds, abs=0.001)
+    delays = [clock.delays[segment.id] for segment in run.refined.segments]
+    assert delays
+    assert all(0 < delay < 8 for delay in delays)
+    truth, found = read_rttm(spoken.with_suffix(".rttm")), run.refined.turns
+    cells = cells_of(truth, found)
+    assert error(rasterise(truth, cells).on, rasterise(found, cells).on).rate < 0.5
+
+
 @pytest.mark.model
 @pytest.mark.skipif(WITHOUT is not None, reason=f"the extra eval is not installed: no {WITHOUT}")
-def test_a_made_recording_is_measured(tmp_path: Path) -> None:
-    assert (
-        command.main(["make", str(tmp_path), "--voices", str(command.SAMPLE), "--small", "--conditions", "headset"])
-        == 0
-    )
-    (audio,) = tmp_path.rglob("headset_report_0.flac")
-    found, models = matrix.measure(audio, "embedded")
+def test_a_made_recording_is_measured(spoken: Path) -> None:
+    found, models = matrix.measure(spoken, "embedded")
     figures = found.figures()
     assert figures["speakers"].endswith("/2")
     assert figures["WER"] < 0.5
