@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-
 TRACKER = b"multiprocessing.resource_tracker"
 """What Python itself starts beside the first process pool, and keeps until this process ends"""
 
