@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.asr.hotwords import HotwordSearch, HotwordTrie, Tokenizer
 from pipelines.asr.ort_attention import with_cross_attention
 from pipelines.asr.plausibility import compression_ratio
 from pipelines.asr.recogniser import (
@@ -61,6 +62,8 @@ TRIAL_SECONDS, TRIAL_TOKENS = 4, 20
 """Length of the audio with which the real-time factor is measured, and the tokens that people say in that time"""
 CONTEXT_FACTOR = 1.4
 """Seconds of audio that it gets per second of speech, since context is given again (measured on conversations)"""
+MAX_TRIES = 64
+"""Lists of hotwords whose tries are kept; each meeting has one"""
 MIN_SAMPLES = samples(0.1)
 """The encoder's receptive field: shorter audio cannot be recognised"""
 
@@ -101,6 +104,8 @@ class MoonshineRecogniser(Recogniser):
         except Exception as error:  # ONNX Runtime's errors have no base of their own
             raise ModelCorrupt(f"the files in {folder} are not a Moonshine model; reinstall moonshine-voice") from error
         self._vocabulary = parse_vocabulary(files[2].read_bytes())
+        self._tokenizer = Tokenizer(self._vocabulary)
+        self._tries: dict[tuple[str, ...], HotwordTrie] = {}
         self._outputs = [output.name for output in self._decoder.get_outputs()]
         self._pasts = [name.replace("present", "past_key_values") for name in self._outputs[1:]]
 
@@ -110,7 +115,7 @@ class MoonshineRecogniser(Recogniser):
         return RecogniserInfo("moonshine-tiny-en", takes_context=True)
 
     def recognise(self, request: RecognitionRequest) -> RecognitionResult:
-        """Words of the audio; the model takes no prompt, language or hotwords.
+        """Words of the audio; the model takes no prompt or language.
 
         A draft is checked in one pass over all its tokens, and decoding goes on where it first disagrees.
         Raises BlockError when the runtime fails.
@@ -119,7 +124,7 @@ class MoonshineRecogniser(Recogniser):
         if len(audio) < MIN_SAMPLES:
             return RecognitionResult(language="en")
         try:
-            tokens = self._decode(raise_level(audio), draft if isinstance(draft, tuple) else ())
+            tokens = self._decode(raise_level(audio), draft if isinstance(draft, tuple) else (), request.hotwords)
         except Exception as error:  # ONNX Runtime's errors have no base of their own
             raise BlockError("recogniser", (str(error).splitlines() or [type(error).__name__])[0]) from error
         words = fix_word_times(_start_at_onset(self._words(tokens, len(audio)), audio), len(audio))
@@ -149,29 +154,41 @@ class MoonshineRecogniser(Recogniser):
         fixed = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
         return fixed, dict.fromkeys(self._pasts, np.zeros((1, HEADS, 0, HEAD_SIZE), np.float32))
 
-    def _decode(self, audio: Samples, draft: tuple[_Token, ...] = ()) -> list[_Token]:
+    def _decode(self, audio: Samples, draft: tuple[_Token, ...] = (), hotwords: tuple[str, ...] = ()) -> list[_Token]:
         """Greedy decoding; the last token is the end mark unless the bound was reached."""
         fixed, past = self._encode(audio)
+        search = HotwordSearch(self._trie(hotwords), self._vocabulary, EOS)
         # the first pass fills the encoder's part of the cache; its branch gives no attention, so that the token
         # after the last agreed one is decoded again in the other branch
         drafted = [token for token in draft if token.id != EOS]
         logits, filled = self._run_decoder([BOS, *(token.id for token in drafted)], past, fixed, cached=False)
-        agreed = 0
-        while agreed < len(drafted) and int(logits[agreed].argmax()) == drafted[agreed].id:
-            agreed += 1
-        past = {name: value if ".encoder." in name else value[:, :, :agreed] for name, value in filled.items()}
+        agreed = search.agreement([token.id for token in drafted], logits)
+        past = _shorten(filled, agreed)
         tokens = drafted[:agreed]
-        token = tokens[-1].id if tokens else BOS
-        for _ in range(int(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND) + 4 - agreed):
-            logits, filled = self._run_decoder([token], past, fixed, cached=True)
-            token = int(logits[-1].argmax())
-            peak = float(logits[-1, token])
-            logprob = -float(np.log(np.exp(logits[-1] - peak).sum()))
+        bound = int(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND) + 4
+        while len(tokens) < bound:
+            logits, filled = self._run_decoder([tokens[-1].id if tokens else BOS], past, fixed, cached=True)
+            token, likeliest = search.choose(logits[-1]), int(logits[-1].argmax())
+            # without what was raised: the confidence is the model's own
+            peak = float(logits[-1, likeliest])
+            logprob = float(logits[-1, token]) - peak - float(np.log(np.exp(logits[-1] - peak).sum()))
             tokens.append(_Token(token, logprob, self._attention_centre(filled, len(audio))))
-            if token == EOS:
-                break
             past.update({name: value for name, value in filled.items() if ".decoder." in name})
+            back = search.take(token, token != likeliest)
+            if back is not None:
+                del tokens[back:]
+                past = _shorten(past, back)
+            elif token == EOS:
+                break
         return tokens
+
+    def _trie(self, hotwords: tuple[str, ...]) -> HotwordTrie:
+        """The trie of a list of terms: made once for each of the lists that were used last."""
+        trie = self._tries.pop(hotwords, None) or HotwordTrie(hotwords, self._tokenizer)
+        self._tries[hotwords] = trie
+        while len(self._tries) > MAX_TRIES:
+            del self._tries[next(iter(self._tries))]
+        return trie
 
     def _run_decoder(
         self, tokens: list[int], past: dict[str, Any], fixed: dict[str, Any], cached: bool
@@ -217,6 +234,11 @@ class MoonshineRecogniser(Recogniser):
     def _text(self, group: list[_Token]) -> str:
         raw = b"".join(self._vocabulary[token.id] for token in group)
         return raw.replace(SPACE, b" ").decode("utf-8", errors="ignore").strip()
+
+
+def _shorten(past: dict[str, Any], length: int) -> dict[str, Any]:
+    """The cache as it was after that many tokens; the encoder's part stays."""
+    return {name: value if ".encoder." in name else value[:, :, :length] for name, value in past.items()}
 
 
 def _start_at_onset(words: list[RecognisedWord], audio: Samples) -> list[RecognisedWord]:

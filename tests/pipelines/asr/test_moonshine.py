@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from pipelines.asr.moonshine import MIN_SAMPLES, MoonshineRecogniser, parse_vocabulary
+from pipelines.asr.hotwords import HotwordTrie, Tokenizer
+from pipelines.asr.moonshine import EOS, MAX_TRIES, MIN_SAMPLES, MoonshineRecogniser, parse_vocabulary
 from pipelines.asr.recogniser import RecognitionRequest, RecognitionResult
 from pipelines.errors import BlockError, ModelCorrupt, ModelMissing
 from pipelines.models.pinned_files import SPEECH, require
@@ -126,6 +129,84 @@ def test_the_same_audio_gives_the_same_words(recogniser: MoonshineRecogniser, sa
         )
         == first
     )
+
+
+@pytest.mark.parametrize(
+    ("turn", "terms", "said"),
+    [(4, ["today"], "look at that today"), (5, ["Thank you"], "Thank you when"), (12, ["also"], "Should we also talk")],
+)
+def test_a_term_that_is_expected_is_heard_where_it_is_said(
+    recogniser: MoonshineRecogniser, sample: Sample, audio: Samples, turn: int, terms: list[str], said: str
+) -> None:
+    start, end = edges(sample.turns[turn])
+    heard = audio[start - samples(0.2) : end + samples(0.2)]
+    without = recogniser.recognise(RecognitionRequest(heard))
+    expecting = recogniser.recognise(RecognitionRequest(heard, hotwords=("Ypsilanti", *terms)))
+    assert said not in without.text
+    assert said in expecting.text
+    assert_well_formed(expecting, len(heard))
+    assert recogniser.recognise(RecognitionRequest(heard)) == without
+
+
+def test_terms_that_are_not_said_change_nothing(
+    recogniser: MoonshineRecogniser, sample: Sample, audio: Samples
+) -> None:
+    terms = ("Ypsilanti", "Kubernetes", "pademelon", "Saint Petersburg", "C++", "Ångström", " ", "")
+    for turn in sample.turns[:8]:
+        start, end = edges(turn)
+        heard = RecognitionRequest(audio[start:end])
+        assert recogniser.recognise(replace(heard, hotwords=terms)) == recogniser.recognise(heard)
+
+
+def test_a_draft_makes_recognition_with_terms_faster_and_changes_no_word(
+    recogniser: MoonshineRecogniser, sample: Sample, audio: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, end = edges(sample.turns[12])
+    whole, terms = audio[start:end], ("also", "Ypsilanti")
+    first = recogniser.recognise(RecognitionRequest(whole[: len(whole) * 2 // 3], hotwords=terms, partial=True))
+    steps: list[bool] = []
+    run = recogniser._run_decoder
+
+    def counting(*args: Any, cached: bool) -> Any:
+        steps.append(cached)
+        return run(*args, cached=cached)
+
+    monkeypatch.setattr(recogniser, "_run_decoder", counting)
+    alone = recogniser.recognise(RecognitionRequest(whole, hotwords=terms))
+    needed = len(steps)
+    again = recogniser.recognise(RecognitionRequest(whole, hotwords=terms, draft=first.draft))
+    assert "also" in again.text
+    assert again.text == alone.text
+    assert len(steps) - needed < needed
+
+
+def test_a_list_of_terms_is_taken_apart_once(recogniser: MoonshineRecogniser, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, ...]] = []
+
+    class Counting(HotwordTrie):
+        """Notes what it is made of."""
+
+        def __init__(self, terms: tuple[str, ...], tokenizer: Tokenizer) -> None:
+            made.append(terms)
+            super().__init__(terms, tokenizer)
+
+    monkeypatch.setattr("pipelines.asr.moonshine.HotwordTrie", Counting)
+    for _ in range(3):
+        for terms in (("one list",), ("another",)):
+            recogniser.recognise(RecognitionRequest(np.zeros(SAMPLE_RATE, np.float32), hotwords=terms))
+    assert made == [("one list",), ("another",)]
+    for number in range(MAX_TRIES):
+        recogniser._trie((str(number),))
+    assert len(recogniser._tries) == MAX_TRIES
+
+
+def test_the_model_writes_in_the_tokens_in_which_terms_are_sought(
+    recogniser: MoonshineRecogniser, sample: Sample, audio: Samples
+) -> None:
+    start, end = edges(sample.turns[2])
+    tokens = [token.id for token in recogniser._decode(audio[start:end]) if token.id != EOS]
+    text = b"".join(recogniser._vocabulary[token] for token in tokens).decode()
+    assert recogniser._tokenizer.encode(text) == tuple(tokens)
 
 
 @pytest.mark.parametrize("length", [0, 1, MIN_SAMPLES - 1])
