@@ -94,6 +94,7 @@ class _LockStep:
         self.finish = pipeline.finish
         self.close = pipeline.close
         self.live = False
+        self.hotwords = pipeline.hotwords
 
     def feed(self, audio: Samples) -> None:
         for at in range(0, len(audio), STEP):

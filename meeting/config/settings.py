@@ -221,7 +221,7 @@ class Speech:
         called="language code that Whisper knows",
     )
     hotwords: tuple[str, ...] = _setting(
-        (), "words the recogniser should expect", ", in addition to those of the source; Whisper only"
+        (), "names and terms the recogniser should expect", ", in addition to those of the meeting and the source"
     )
     partial_interval: float = _setting(
         PIPELINE.partial_interval, "new speech between two partial results", bounds=(0.1, 10), unit="seconds"

@@ -22,6 +22,9 @@ VERSION = 1
 MAX_TEXT = 65_536
 """Characters of a client's text frame; more is not even parsed"""
 
+MAX_HOTWORDS, MAX_HOTWORD_LENGTH = 200, 100
+"""Names and terms that may be expected at once, and the characters of each"""
+
 FRAME_HEADER = struct.Struct("<IQ")
 """Head of a binary frame: u32 seq, u64 capture time in microseconds, little endian"""
 
@@ -430,8 +433,9 @@ def _start(body: JsonObject) -> Start:
     start = _parse(Start, body, "start")
     if start.version != VERSION:
         raise ProtocolError(f"this server speaks protocol version {VERSION}, not {_short(start.version)}")
-    if not all(isinstance(word, str) and len(word) <= 100 for word in start.hotwords) or len(start.hotwords) > 200:
-        raise ProtocolError("hotwords must be at most 200 words of at most 100 characters")
+    fitting = all(isinstance(word, str) and len(word) <= MAX_HOTWORD_LENGTH for word in start.hotwords)
+    if not fitting or len(start.hotwords) > MAX_HOTWORDS:
+        raise ProtocolError(f"hotwords must be at most {MAX_HOTWORDS} words of at most {MAX_HOTWORD_LENGTH} characters")
     if start.source.kind not in ("room", "solo"):
         raise ProtocolError(f"source.kind must be room or solo, not {_short(start.source.kind)}")
     if len(start.source.name) > 200:

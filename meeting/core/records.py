@@ -42,6 +42,8 @@ class Meeting:
     """Number of segments with words"""
     models: ModelInfo = field(default_factory=ModelInfo)
     """What transcribed it, as in the `session` message"""
+    hotwords: tuple[str, ...] = field(default=(), repr=False)
+    """Names and terms that are likely to be said, as its hosts gave them"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,7 @@ class _CaughtUpPipeline:
         self.feed = pipeline.feed
         self.close = pipeline.close
         self.live = pipeline.live
+        self.hotwords = pipeline.hotwords
 
     def finish(self) -> None:
         self._backlog.wait_until_none()

@@ -39,6 +39,7 @@ from meeting.session.events import (
     Effect,
     EndRequested,
     Event,
+    ExpectHotwords,
     FinishSource,
     FrameAppended,
     FrameReceived,
@@ -81,7 +82,7 @@ class Room:
     ) -> None:
         """`refusal` says why no further meeting may go live; `restored` is what an earlier process left of this one."""
         self.id = meeting.id
-        self.session = Session(meeting.id, meeting.title, limits, services.engine.models, resumable)
+        self.session = Session(meeting.id, meeting.title, limits, services.engine.models, resumable, meeting.hotwords)
         self._refusal = refusal
         self._on_closed = on_closed
         self._loop = asyncio.get_running_loop()
@@ -274,6 +275,8 @@ class Room:
                 self._clients.disconnect(client, code, reason)
             case OpenSource():
                 self._workers.open(effect)
+            case ExpectHotwords(source_id, hotwords):
+                self._workers.expect(source_id, hotwords)
             case AppendFrame(source_id, frame):
                 self._workers.append(source_id, frame)
             case FinishSource(source_id, shutdown_fast):

@@ -19,7 +19,7 @@ from meeting.live.disk_watch import DiskWatch
 from meeting.live.recovery import restore
 from meeting.live.room import Room
 from meeting.live.unfinished import UnfinishedMeetings
-from meeting.session.events import CloseRequested, StorageFailing, StorageWorking, TitleChanged
+from meeting.session.events import CloseRequested, HotwordsChanged, StorageFailing, StorageWorking, TitleChanged
 from meeting.sources.engine_loader import Services
 from meeting.storage.edit_store import EditStore
 from meeting.storage.files import journal
@@ -154,6 +154,15 @@ class Rooms:
         room = self._rooms.get(meeting_id)
         if room is not None:
             room.post(TitleChanged(title))
+
+    async def expect(self, meeting_id: str, hotwords: tuple[str, ...]) -> None:
+        """Tell a meeting that is not over which terms are likely to be said from now on."""
+        entering = self._entering.get(meeting_id)
+        if entering is not None:  # it may have read what was stored before
+            await asyncio.wait([entering])
+        room = self._rooms.get(meeting_id)
+        if room is not None:
+            room.post(HotwordsChanged(hotwords))
 
     async def edit(self, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
         """Let a person change something, live or afterwards; what is now. Raises MeetingError."""

@@ -39,6 +39,10 @@ class SourceWorkers:
         self._workers[job.source_id] = worker
         self._running = [*(one for one in self._running if not one.wait(0)), worker]
 
+    def expect(self, source_id: str, hotwords: tuple[str, ...]) -> None:
+        """Have a source's next utterances recognised with these terms."""
+        self._workers[source_id].expect(hotwords)
+
     def append(self, source_id: str, frame: AudioFrame) -> None:
         """Hand a frame to a source's thread."""
         self._workers[source_id].append(frame)

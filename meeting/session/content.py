@@ -22,6 +22,8 @@ class Content:
 
     def __init__(self, title: str) -> None:
         self.title = title
+        self.hotwords: tuple[str, ...] = ()
+        """Names and terms that are likely to be said, as its hosts gave them"""
         self._overlay = Overlay(Transcript())
         self._gaps: dict[tuple[str, int], Gap] = {}
         self._lost: list[Span] = []

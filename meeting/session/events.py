@@ -201,6 +201,13 @@ class TitleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class HotwordsChanged:
+    """A host says which names and terms are likely to be said from now on, in the place of those before."""
+
+    hotwords: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class EditRequested:
     """A person changes a name or a line; answered by `Answer` with the same ticket."""
 
@@ -245,6 +252,7 @@ Event = (
     | StorageFailing
     | StorageWorking
     | TitleChanged
+    | HotwordsChanged
     | EditRequested
     | CloseRequested
     | Tick
@@ -299,6 +307,14 @@ class OpenSource:
     """Replay first what an earlier process left on disk: answered by `SourceReopened`, then `SourceRecovered`"""
     processed: int = 0
     """Samples that an earlier process is known to have processed"""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectHotwords:
+    """Have a source's next utterances recognised with these terms, in the place of those before."""
+
+    source_id: str
+    hotwords: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,6 +445,7 @@ Effect = (
     | SendSnapshot
     | Disconnect
     | OpenSource
+    | ExpectHotwords
     | AppendFrame
     | FinishSource
     | AbandonSource

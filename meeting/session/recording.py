@@ -123,7 +123,7 @@ class Recording:
     def start(self, live: LiveSource) -> list[Effect]:
         """Make a source ready."""
         self.source = live
-        return [live.open_effect()]
+        return [live.open_effect(self._content.hotwords)]
 
     def restore(self, live: LiveSource, restored: Restored) -> list[Effect]:
         """Go on with the source and the meeting that an earlier process left."""
@@ -132,7 +132,8 @@ class Recording:
         self.samples = max([record.meeting.samples, *(segment.span.end for segment in record.segments)])
         self._content.restore(record, restored.edits)
         self.recovery = Recovery(self._content)
-        return [live.open_effect(recover=True, processed=max(self.samples, restored.processed))]
+        processed = max(self.samples, restored.processed)
+        return [live.open_effect(self._content.hotwords, recover=True, processed=processed)]
 
     def resume(self, live: LiveSource, client: int, token: str) -> list[Effect]:
         """Let a client go on with the source; an older connection of it is closed."""

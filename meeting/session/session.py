@@ -42,6 +42,7 @@ from meeting.session.events import (
     Event,
     FrameReceived,
     GapFound,
+    HotwordsChanged,
     MeetingRestored,
     OutputReceived,
     Send,
@@ -69,13 +70,15 @@ class Session:
         limits: Limits,
         models: ModelInfo | None = None,
         resumable: bool = True,
+        hotwords: tuple[str, ...] = (),
     ) -> None:
-        """`resumable` says whether a client may come back to its source."""
+        """`resumable` says whether a client may come back to its source; `hotwords` are terms likely to be said."""
         self.discarded = False
         """True once the meeting is being deleted"""
         self._frame_bytes = limits.frame_bytes
         self._resuming = (limits.resume_window, resumable)
         self._content = Content(title)
+        self._content.hotwords = hotwords
         self._audience = Audience(limits.viewers)
         self._recording = Recording(meeting_id, limits, models or {}, self._audience, self._content)
         self._troubles: dict[str, str] = {}
@@ -178,6 +181,8 @@ class Session:
             case TitleChanged(title):
                 self._content.title = title
                 return [Broadcast(StateMessage(self.state.value, title))]
+            case HotwordsChanged(hotwords):
+                return self._expect(hotwords)
             case StorageFailing(what, message):
                 self._troubles[what] = message
                 return [Broadcast(ErrorMessage(ErrorCode.STORAGE, message, False))]
@@ -194,6 +199,11 @@ class Session:
         if self._troubles.pop(what, None) is None or self._troubles:
             return []
         return [Broadcast(ErrorMessage(ErrorCode.STORAGE_OK, "everything can be saved again", False))]
+
+    def _expect(self, hotwords: tuple[str, ...]) -> list[Effect]:
+        self._content.hotwords = hotwords
+        live = self._recording.source
+        return [] if self.closed or live is None else [live.expect_effect(hotwords)]
 
     def _edit(self, ticket: int, change: Change) -> list[Effect]:
         if self.closed:

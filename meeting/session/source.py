@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 from meeting.core.errors import ErrorCode, ProtocolError
 from meeting.core.messages import Ack, AudioFrame, AudioInfo, ErrorMessage, SourceInfo, Start
 from meeting.core.records import Restored, Resume, Source
-from meeting.session.events import AppendFrame, Effect, OpenSource, SaveResume, SaveSource, Send, StartReceived
+from meeting.session.events import (
+    AppendFrame,
+    Effect,
+    ExpectHotwords,
+    OpenSource,
+    SaveResume,
+    SaveSource,
+    Send,
+    StartReceived,
+)
 from meeting.session.resumption import Resumption
 from pipelines.types import seconds
 
@@ -90,10 +99,14 @@ class LiveSource:
 
     # Its worker
 
-    def open_effect(self, recover: bool = False, processed: int = 0) -> OpenSource:
-        """What makes it ready; `recover` and `processed` as in `OpenSource`."""
-        start = self.start
-        return OpenSource(self.source.id, start.audio, start.language, start.hotwords, recover, processed)
+    def open_effect(self, hotwords: tuple[str, ...], recover: bool = False, processed: int = 0) -> OpenSource:
+        """What makes it ready; `hotwords` are those of its meeting, `recover` and `processed` as in `OpenSource`."""
+        start, terms = self.start, (*self.start.hotwords, *hotwords)
+        return OpenSource(self.source.id, start.audio, start.language, terms, recover, processed)
+
+    def expect_effect(self, hotwords: tuple[str, ...]) -> ExpectHotwords:
+        """What makes it expect other terms of its meeting; those that it brought itself stay."""
+        return ExpectHotwords(self.source.id, (*self.start.hotwords, *hotwords))
 
     def mark_opened(self, now: float) -> None:
         """Its decoder and files are ready."""

@@ -154,7 +154,7 @@ class ActiveSource:
         """Make the pipeline, waiting for the models, and tell which those are; raises ModelError."""
         context, job = self._context, self._context.job
         engine = context.services.engine.wait()
-        request = PipelineRequest(job.source_id, job.language, job.hotwords)
+        request = PipelineRequest(job.source_id, job.language, context.inbox.hotwords)
         pipeline = context.services.backend.open_pipeline(engine, request, self._emit, context.flow.set_backlog)
         pipeline.live = False
         self._models = pipeline
@@ -216,9 +216,13 @@ class ActiveSource:
                 return
 
     def _feed(self, part: Samples) -> None:
-        self._models.feed(part)
-        if isinstance(self._models, HeldAudio):
-            self._context.flow.set_backlog(self._models.seconds)
+        models = self._models
+        if isinstance(models, HeldAudio):
+            models.feed(part)
+            self._context.flow.set_backlog(models.seconds)
+        else:
+            models.hotwords = self._context.inbox.hotwords
+            models.feed(part)
 
     def _report(self, frame: AudioFrame) -> None:
         """Say that a frame is kept and how far it is processed, and wait while too much waits for the models."""

@@ -20,6 +20,8 @@ class Pipeline(Protocol):
 
     live: bool
     """Whether people read along: a recording and what is caught up with wait for what does not"""
+    hotwords: tuple[str, ...]
+    """Names and terms that its next utterances are likely to hold, beside those of the settings"""
 
     def feed(self, audio: Samples) -> None:
         """Queue audio."""
@@ -106,9 +108,10 @@ class LocalBackend:
         from pipelines.stream.stream import Pipeline as Stream
 
         options = self._config.pipeline
-        language, hotwords = request.language or options.language, (*request.hotwords, *options.hotwords)
-        options = replace(options, language=language, hotwords=hotwords)
-        return Stream(engine.assign(), options, emit, request.source_id, on_backlog=on_backlog)
+        options = replace(options, language=request.language or options.language)
+        pipeline = Stream(engine.assign(), options, emit, request.source_id, on_backlog=on_backlog)
+        pipeline.hotwords = request.hotwords
+        return pipeline
 
     def release_memory(self) -> None:
         """Give back what closed pipelines have left: their streams are loops, which nobody frees at once."""

@@ -17,7 +17,9 @@ class _Signal(Enum):
 class SourceInbox:
     """The queue to one source's thread; only the thread itself calls `take` and looks at `ended`."""
 
-    def __init__(self) -> None:
+    def __init__(self, hotwords: tuple[str, ...] = ()) -> None:
+        self.hotwords = hotwords
+        """Names and terms that are likely to be said in the audio that is processed next"""
         self._items: SimpleQueue[AudioFrame | _Signal] = SimpleQueue()
         self.ended = False
         """The end has been taken: no frame comes behind it"""

@@ -36,7 +36,7 @@ class SourceWorker:
         self._job = job
         self._flow = flow
         self._post = post
-        self._inbox = SourceInbox()
+        self._inbox = SourceInbox(job.hotwords)
         self._context = SourceContext(services, meeting_id, job, self._inbox, flow, post)
         self._failed = False
         """What comes is not taken any more; what was taken is finished"""
@@ -47,6 +47,10 @@ class SourceWorker:
     def start(self) -> None:
         """Start the thread, which opens the source first of all."""
         self._thread.start()
+
+    def expect(self, hotwords: tuple[str, ...]) -> None:
+        """Have the next utterances recognised with these terms, in the place of those of the job."""
+        self._inbox.hotwords = hotwords
 
     def append(self, frame: AudioFrame) -> None:
         """Queue a frame; it counts as on its way until the thread is through with it."""

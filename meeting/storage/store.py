@@ -87,6 +87,12 @@ class Store:
         """Give a meeting another title."""
         return self.write(lambda session: _update_meeting(session, meeting_id, {"title": title}))
 
+    def set_hotwords(self, meeting_id: str, hotwords: tuple[str, ...]) -> Future[None]:
+        """Keep other terms that are likely to be said in a meeting, in the place of those before."""
+        return self.write(
+            lambda session: _update_meeting(session, meeting_id, {"hotwords": list(hotwords)}), erase=True
+        )
+
     def delete_meeting(self, meeting_id: str) -> Future[None]:
         """Remove a meeting for good: its rows, its audio and its journals."""
 

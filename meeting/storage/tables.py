@@ -60,6 +60,7 @@ class MeetingRow(Base):
     ended_at: Mapped[datetime | None]
     samples: Mapped[int]
     models: Mapped[ModelInfo] = mapped_column(JSON)
+    hotwords: Mapped[list[str]] = mapped_column(server_default="[]")
 
     def value(self, segments: int) -> Meeting:
         """The row as a value; how many segments it has is counted elsewhere."""
@@ -73,6 +74,7 @@ class MeetingRow(Base):
             self.samples,
             segments,
             self.models,
+            tuple(self.hotwords),
         )
 
 
@@ -261,6 +263,7 @@ def meeting_values(meeting: Meeting) -> dict[str, Any]:
         "ended_at": meeting.ended_at,
         "samples": meeting.samples,
         "models": meeting.models,
+        "hotwords": list(meeting.hotwords),
     }
 
 

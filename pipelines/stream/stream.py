@@ -101,6 +101,8 @@ class Pipeline:
         """`emit` is called from a thread of the pipeline, never from two at once; `on_backlog` as `Progress` does."""
         self.live = False
         """Whether someone reads along: if so, what a machine that is too full cannot do in time is left out"""
+        self.hotwords: tuple[str, ...] = ()
+        """Names and terms that the next utterances are likely to hold, beside those of the options"""
         self._engine = engine
         self._options = options
         self._emit = emit
@@ -172,7 +174,7 @@ class Pipeline:
             return None
         self._progress.utterance_sent(utterance)
         options = self._options
-        result = self._engine.recognise(utterance, self._source, options.language, options.hotwords, self.live)
+        result = self._engine.recognise(utterance, self._source, options.language, self._all_hotwords, self.live)
         index, span, final = utterance.index, utterance.span, utterance.final
         # only what is recognised again needs its audio; of all others the engine holds it until they are recognised
         again = utterance if final and options.second_pass == "full" else None
@@ -187,6 +189,10 @@ class Pipeline:
             return made
 
         return Pending(result, "recogniser", span, hypothesis)
+
+    @property
+    def _all_hotwords(self) -> tuple[str, ...]:
+        return (*self.hotwords, *self._options.hotwords)
 
     def _run_second_pass(self) -> Observable[Any]:
         """What was cut poorly, recognised again; one by one, so that other meetings wait for one at most."""
@@ -205,7 +211,7 @@ class Pipeline:
     def _recognise_again(self, passage: Passage) -> Any:
         # a source of its own: what was said last in the meeting is no prompt for it
         language = self._options.language or passage.hypotheses[0].language
-        result = self._engine.recognise(passage.utterance, (self._source, "again"), language, self._options.hotwords)
+        result = self._engine.recognise(passage.utterance, (self._source, "again"), language, self._all_hotwords)
 
         def revised(found: RecognitionResult) -> list[Hypothesis]:
             words = absolute_words(found, passage.span.start)

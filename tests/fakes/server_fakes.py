@@ -73,6 +73,7 @@ class FakePipeline:
     """Hears the word "one" in every whole second of sound, from spk1; nothing in silence."""
 
     live = False
+    hotwords: tuple[str, ...] = ()
 
     def __init__(self, emit: Emit, source_id: str) -> None:
         self._emit = emit
@@ -170,6 +171,7 @@ class FakeBackend:
         """A fake pipeline, remembered."""
         made = self.pipeline(emit, request.source_id)
         made.on_backlog = on_backlog
+        made.hotwords = request.hotwords
         self.pipelines.append(made)
         return made
 

@@ -117,6 +117,7 @@ def hold(server: Watched) -> str:
             reader.receive()
             reader.socket.send(f'{{"type": "{JUNK}"}}')
             reader.close_code()
+    server.call("PUT", f"/api/meetings/{meeting_id}/hotwords", json={"hotwords": [HOTWORD, JUNK]})
     with server.socket(meeting_id) as source:
         source.send("auth", token=speak)
         session = source.start(source={"name": NAME, "kind": "room"}, hotwords=[HOTWORD])
@@ -147,6 +148,8 @@ def test_no_log_holds_what_was_said_or_by_whom_or_any_token(watched: Watched) ->
     watched.call("GET", f"/api/meetings/{meeting_id}", f"{JUNK}-wrong-token")
     watched.call("GET", f"/{JUNK}?t={TOKEN}")
     watched.call("POST", "/api/meetings", json={JUNK: JUNK})
+    watched.call("POST", "/api/meetings", json={"hotwords": [HOTWORD]})
+    watched.call("PUT", f"/api/meetings/{meeting_id}/hotwords", json={"hotwords": [HOTWORD, 5]})
     watched.call("POST", "/api/meetings", content=JUNK.encode(), headers={"Content-Type": "application/json"})
     watched.call("GET", f"/api/meetings?before={JUNK}")
     watched.call("GET", f"/api/meetings/{JUNK}/audio")

@@ -18,6 +18,7 @@ from meeting.core.records import Meeting, Source, State, display_name, iso_time
 from meeting.live.rooms import Rooms
 from meeting.server.api.context import authenticator_of, grant_of, meeting_url, rooms_of, store_of
 from meeting.server.api.description import VISIBLE, meetings_router
+from meeting.server.api.hotwords import Terms
 from meeting.storage.summary import read_summary
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, StoreError
@@ -34,6 +35,8 @@ class NewMeeting(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     title: Title | None = None
+    hotwords: Terms = []
+    """Names and terms that are likely to be said"""
 
 
 class TitleChange(BaseModel):
@@ -133,7 +136,7 @@ async def create(request: Request, body: NewMeeting | None = None) -> Created:
         raise StoreError(problem)
     now = datetime.now(timezone.utc)
     title = (body.title if body else None) or f"Meeting, {now.astimezone():%Y-%m-%d %H:%M}"
-    meeting = Meeting(new_id(), title, State.OPEN, now)
+    meeting = Meeting(new_id(), title, State.OPEN, now, hotwords=tuple(body.hotwords) if body else ())
     await asyncio.wrap_future(store_of(request).create_meeting(meeting))
     if authenticator_of(request).required:
         invited = await authenticator_of(request).create_links(meeting.id, LINK_ROLES.values())

@@ -22,6 +22,8 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/api/meetings/{meeting_id}"): Role.VIEW,
     ("PATCH", "/api/meetings/{meeting_id}"): Role.HOST,
     ("DELETE", "/api/meetings/{meeting_id}"): Role.HOST,
+    ("GET", "/api/meetings/{meeting_id}/hotwords"): Role.HOST,
+    ("PUT", "/api/meetings/{meeting_id}/hotwords"): Role.HOST,
     ("POST", "/api/meetings/{meeting_id}/end"): Role.HOST,
     ("PATCH", "/api/meetings/{meeting_id}/speakers/{speaker_id}"): Role.HOST,
     ("PATCH", "/api/meetings/{meeting_id}/segments/{segment_id}"): Role.HOST,

@@ -162,6 +162,25 @@ def test_a_source_resumes_in_the_next_process_and_nothing_is_missing(tmp_path: P
         assert not store.files.journal_path(A, SOURCE).exists()
 
 
+def test_a_cut_off_meeting_is_heard_again_with_its_terms_and_takes_others(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store, 2, resume=Resume(SOURCE, digest(TOKEN), ("Zebra",)))
+        store.set_hotwords(A, ("Okapi",)).result()
+    backend = FakeBackend()
+    with serving(config(tmp_path), backend) as served:
+        wait_ready(served)
+        (pipeline,) = backend.pipelines
+        assert pipeline.hotwords == ("Zebra", "Okapi")
+        with served.connect(A) as host:
+            host.start(resume=RESUME)
+            served.http.put(f"/api/meetings/{A}/hotwords", json={"hotwords": ["Gnu"]})
+            host.frame(1, tone(1.0))
+            host.frame(2, tone(1.0))
+            host.send("stop")
+            host.until("ended")
+        assert pipeline.hotwords == ("Zebra", "Gnu")
+
+
 def test_what_people_have_set_survives_a_crash_and_the_rebuilding(tmp_path: Path) -> None:
     heard = words(0, text="one")
     mine = replace(heard, rev=7, speaker="spk1", words=(Word("won", heard.span),))

@@ -122,6 +122,38 @@ def test_two_who_come_to_a_meeting_that_was_cut_off_get_the_same_room(
     among(tmp_path, body)
 
 
+def test_terms_that_change_while_a_meeting_is_being_entered_reach_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = threading.Event()
+    restore = Rooms._restore
+
+    def slow(rooms: Rooms, meeting_id: str) -> Any:
+        """Once the meeting has been read, and its terms are others already."""
+        assert changed.wait(20)
+        return restore(rooms, meeting_id)
+
+    monkeypatch.setattr(Rooms, "_restore", slow)
+    backend = FakeBackend()
+
+    async def body(rooms: Rooms) -> None:
+        cut_off(rooms)
+        entering = asyncio.create_task(rooms.enter(CUT))
+        await asyncio.sleep(0.1)
+        rooms.store.set_hotwords(CUT, ("Okapi",)).result()
+        telling = asyncio.create_task(rooms.expect(CUT, ("Okapi",)))
+        await asyncio.sleep(0)
+        changed.set()
+        await asyncio.gather(entering, telling)
+        room = await entered(rooms, CUT)
+        while not room.session._content.hotwords:
+            await asyncio.sleep(0.01)
+        assert room.session._content.hotwords == ("Okapi",)
+        await rooms.expect("nowhere", ("Okapi",))
+
+    among(tmp_path, body, backend=backend)
+
+
 def test_an_unknown_meeting_has_no_room(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
         with pytest.raises(NotFound):

@@ -46,6 +46,8 @@ TABLE = {
     "GET /api/meetings/{meeting_id}": Row(READERS),
     "PATCH /api/meetings/{meeting_id}": Row(HOSTS, options={"json": {"title": "Other"}}),
     "DELETE /api/meetings/{meeting_id}": Row(HOSTS, 204),
+    "GET /api/meetings/{meeting_id}/hotwords": Row(HOSTS),
+    "PUT /api/meetings/{meeting_id}/hotwords": Row(HOSTS, options={"json": {"hotwords": ["Zebra"]}}),
     "POST /api/meetings/{meeting_id}/end": Row(HOSTS),
     "PATCH /api/meetings/{meeting_id}/speakers/{speaker_id}": Row(HOSTS, options={"json": {"name": "Ann"}}),
     "PATCH /api/meetings/{meeting_id}/segments/{segment_id}": Row(HOSTS, options={"json": {"rev": 3, "speaker": None}}),

@@ -33,9 +33,11 @@ from meeting.session.events import (
     Disconnect,
     EditRequested,
     Effect,
+    ExpectHotwords,
     FinishSource,
     FrameAppended,
     FrameReceived,
+    HotwordsChanged,
     Log,
     MeetingRestored,
     OpenSource,
@@ -88,6 +90,16 @@ def restored(
     )
     assert effects == [OpenSource("src", AudioInfo(), None, ("Ypsilon",), recover=True, processed=16000)]
     return session
+
+
+def test_a_meeting_is_heard_again_with_the_terms_of_its_hosts_as_they_are_now() -> None:
+    record = Record(Meeting("m", "Monday", State.LIVE, NOW), (SOURCE,), (), (), ())
+    session = StoringSession("m", "Monday", LIMITS, hotwords=("Okapi",))
+    found = Restored(record, SOURCE, Resume("src", digest("secret"), ("Ypsilon",), NOW), 500.0)
+    (opened,) = session.handle(MeetingRestored(found), 1000.0)
+    assert isinstance(opened, OpenSource)
+    assert opened.hotwords == ("Ypsilon", "Okapi")
+    assert session.handle(HotwordsChanged(()), 1001.0) == [ExpectHotwords("src", ("Ypsilon",))]
 
 
 def resuming(token: str = "secret") -> StartReceived:

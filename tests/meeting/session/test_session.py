@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meeting.core.access import Role
 from meeting.core.edits import SegmentChange
-from meeting.core.errors import ProtocolError
+from meeting.core.errors import CloseCode, ProtocolError
 from meeting.core.messages import Ended, SnapshotMessage
 from meeting.core.records import State
 from meeting.session.events import (
@@ -22,9 +24,11 @@ from meeting.session.events import (
     EditRequested,
     EndRequested,
     Event,
+    ExpectHotwords,
     FinishSource,
     FrameAppended,
     FrameReceived,
+    HotwordsChanged,
     OpenSource,
     OutputReceived,
     SaveState,
@@ -46,6 +50,7 @@ from tests.meeting.session.sessions import (
     MODELS,
     OPENED,
     OTHER,
+    START,
     VIEWER,
     disconnects,
     errors,
@@ -62,6 +67,28 @@ from tests.meeting.session.sessions import (
 def test_whoever_joins_gets_a_snapshot_first() -> None:
     (effect,) = new_session().handle(ClientJoined(VIEWER), 0.0)
     assert effect == SendSnapshot(VIEWER, SnapshotMessage((), (), "open", "Monday", 0.0, MODELS))
+
+
+def test_a_source_expects_its_own_terms_and_those_of_the_hosts() -> None:
+    session = new_session(ClientJoined(HOST), HotwordsChanged(("Okapi",)))
+    (opened,) = session.handle(started(start=replace(START, hotwords=("Zebra",))), 0.0)
+    assert isinstance(opened, OpenSource)
+    assert opened.hotwords == ("Zebra", "Okapi")
+    session.handle(OPENED, 0.0)
+    assert session.handle(HotwordsChanged(("Gnu",)), 1.0) == [ExpectHotwords("src1", ("Zebra", "Gnu"))]
+
+
+def test_terms_that_change_without_a_source_wait_for_one() -> None:
+    session = new_session(ClientJoined(HOST))
+    assert session.handle(HotwordsChanged(("Okapi",)), 0.0) == []
+    session = live_session()
+    session.handle(CloseRequested(CloseCode.NOT_FOUND, "deleted", discard=True), 0.0)
+    assert session.handle(HotwordsChanged(("Okapi",)), 0.0) == []
+
+
+def test_terms_are_never_printed() -> None:
+    assert "Okapi" not in repr(HotwordsChanged(("Okapi",)))
+    assert "Okapi" not in repr(ExpectHotwords("src1", ("Okapi",)))
 
 
 def test_audio_before_start_is_refused() -> None:

@@ -233,6 +233,45 @@ def test_a_source_is_live_once_it_has_caught_up_and_a_recording_never(
     assert pipeline.lived == lived  # type: ignore[attr-defined]
 
 
+class FakeExpectingPipeline(FakePipeline):
+    """Remembers which terms it expected in each part."""
+
+    def __init__(self, emit: Emit, source_id: str) -> None:
+        super().__init__(emit, source_id)
+        self.expected: list[tuple[str, ...]] = []
+
+    def feed(self, audio: Samples) -> None:
+        """Remember."""
+        self.expected.append(self.hotwords)
+        super().feed(audio)
+
+
+def test_terms_that_change_hold_for_the_audio_that_is_processed_next(store: Store) -> None:
+    backend = FakeBackend(pipeline=FakeExpectingPipeline)
+    bench = Bench(store, backend, job=replace(JOB, hotwords=("Zebra",)))
+    for seq, terms in enumerate([None, ("Gnu", "Okapi"), ()]):
+        if terms is not None:
+            bench.worker.expect(terms)
+        bench.worker.append(frame(seq, tone(0.1)))
+        bench.next(FrameAppended)
+    bench.rest()
+    (pipeline,) = backend.pipelines
+    assert pipeline.expected == [("Zebra",), ("Gnu", "Okapi"), ()]  # type: ignore[attr-defined]
+
+
+def test_terms_that_change_while_the_models_load_hold_for_all_that_was_held(store: Store) -> None:
+    backend = Loading(pipeline=FakeExpectingPipeline)
+    bench = Bench(store, backend, job=replace(JOB, hotwords=("Zebra",)))
+    bench.worker.append(frame(0, tone(0.1)))
+    bench.next(FrameAppended)
+    bench.worker.expect(("Gnu",))
+    backend.gate.set()
+    bench.next(ModelsLoaded)
+    bench.rest()
+    (pipeline,) = backend.pipelines
+    assert set(pipeline.expected) == {("Gnu",)}  # type: ignore[attr-defined]
+
+
 BOMB = replace(JOB, audio=AudioInfo("flac", 0, 0))
 
 

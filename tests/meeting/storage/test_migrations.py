@@ -16,6 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from meeting.storage.database import MIGRATIONS, connect, prepare
+from meeting.storage.store import Store
 from meeting.storage.tables import Base
 from pipelines.errors import DatabaseTooNew, MeetingError, StoreError
 
@@ -55,6 +56,18 @@ def test_models_equal_the_schema_migrated_from_every_revision(tmp_path: Path, re
     move(tmp_path / "db", revision)
     prepare(tmp_path / "db")
     assert differences(tmp_path / "db") == []
+
+
+def test_meetings_of_an_earlier_version_expect_no_terms(tmp_path: Path) -> None:
+    move(tmp_path / "meetings.sqlite3", "0004")
+    with sqlite3.connect(tmp_path / "meetings.sqlite3") as connection:
+        connection.execute(
+            "INSERT INTO meetings (id, title, state, created_at, samples, models) "
+            "VALUES ('a', 'Old', 'ended', '2026-01-02 00:00:00.000000', 0, '{}')"
+        )
+    connection.close()
+    with Store(tmp_path) as store:
+        assert store.meeting("a").hotwords == ()
 
 
 def test_every_revision_can_be_undone(tmp_path: Path) -> None:

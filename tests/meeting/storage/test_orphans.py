@@ -93,10 +93,12 @@ def test_audio_that_its_meeting_has_no_place_for_gets_a_meeting_of_its_own(store
     if state == State.ENDED:
         TranscriptStore(store).save_source(A, replace(ROW, id=TWO, samples=32000, audio=None)).result()
     lost = spoken(store, ONE)
+    store.set_hotwords(A, ("Okapi",)).result()
     for _ in range(2):
         claim_journals(store)
     assert not lost.exists()
     assert store.files.journal_path(ONE, ONE).is_file()
+    assert store.meeting(ONE).hotwords == ("Okapi",)
     own = TranscriptStore(store).record(ONE)
     assert (own.meeting.title, own.meeting.state, own.sources[0].id) == ("Monday", State.LIVE, ONE)
     assert ONE in RecoveryStore(store).unfinished()

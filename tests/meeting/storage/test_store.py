@@ -161,6 +161,25 @@ def test_a_meeting_gets_another_title(store: Store, meeting: Meeting) -> None:
     assert store.meeting("m1").title == "Budget"
 
 
+def test_a_meeting_expects_other_terms_and_those_before_leave_no_trace(store: Store, meeting: Meeting) -> None:
+    assert store.meeting("m1").hotwords == ()
+    store.set_hotwords("m1", ("Wombat", "Ångström")).result()
+    assert store.meeting("m1").hotwords == ("Wombat", "Ångström")
+    assert store.meetings()[0][0].hotwords == ("Wombat", "Ångström")
+    store.set_hotwords("m1", ()).result()
+    assert store.meeting("m1").hotwords == ()
+    assert all(b"Wombat" not in file.read_bytes() for file in store.data_dir.glob("meetings.*"))
+    with pytest.raises(NotFound):
+        store.set_hotwords("m9", ()).result()
+
+
+def test_terms_are_kept_with_a_new_meeting_and_never_printed(store: Store) -> None:
+    made = Meeting("m5", "Monday", State.OPEN, NOON, hotwords=("Okapi",))
+    store.create_meeting(made).result()
+    assert store.meeting("m5") == made
+    assert "Okapi" not in repr(made)
+
+
 def test_pages_hold_every_meeting_once_newest_first(store: Store) -> None:
     for i in range(7):
         kept(store, f"m{i}", NOON + timedelta(seconds=i // 2))  # pairs of the same second

@@ -609,6 +609,29 @@ def test_options_reach_the_recogniser(listener: Listener) -> None:
     assert set(asked) == {("de", ("Zebra",))}
 
 
+def test_terms_that_a_meeting_expects_come_before_those_of_the_options_and_may_change(listener: Listener) -> None:
+    asked: list[Sequence[str]] = []
+
+    class FakeCuriousEngine(FakeEngine):
+        """Keeps which terms it is told to expect."""
+
+        def recognise(
+            self, piece: Utterance, owner: object, language: str | None, hotwords: Sequence[str], live: bool
+        ) -> Future[RecognitionResult]:
+            """The words of a slice, later."""
+            asked.append(hotwords)
+            return super().recognise(piece, owner, language, hotwords, live)
+
+    engine = FakeCuriousEngine()
+    pipeline = Pipeline(engine, PipelineOptions(hotwords=("Zebra",)), listener, "s")  # type: ignore[arg-type]
+    for terms in (("Okapi",), ("Gnu",)):
+        pipeline.hotwords = terms
+        pipeline.feed(TALK)
+    pipeline.finish()
+    engine.close()
+    assert list(dict.fromkeys(asked)) == [("Okapi", "Zebra"), ("Gnu", "Zebra")]
+
+
 def test_a_pipeline_is_a_guest_of_its_engine_until_it_is_closed(engine: FakeEngine, listener: Listener) -> None:
     finished, given_up = (Pipeline(engine, PipelineOptions(), listener, "s") for _ in range(2))  # type: ignore[arg-type]
     assert len(engine.sources) == 2

@@ -14,6 +14,7 @@ def test_every_resource_is_served_and_described() -> None:
     assert paths == [
         "",
         "/{meeting_id}",
+        "/{meeting_id}/hotwords",
         "/{meeting_id}/speakers/{speaker_id}",
         "/{meeting_id}/segments/{segment_id}",
         "/{meeting_id}/end",
