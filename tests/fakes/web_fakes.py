@@ -95,6 +95,8 @@ class FakeServer:
     """Whether `stop` is answered with `ended`"""
     models: dict[str, Any] = field(default_factory=lambda: dict(MODELS))
     connections: list[FakeConnection] = field(default_factory=list)
+    hotwords: list[str] = field(default_factory=list)
+    """Of the meeting; a term "refused" is one that it does not take"""
     requests: list[tuple[str, str, Any]] = field(default_factory=list)
     """(method, path, body) of the API calls that change something"""
     _open: list[WebSocket] = field(default_factory=list)
@@ -210,6 +212,16 @@ class FakeServer:
             return JSONResponse({"error": {"code": "not_found", "message": "There is no such meeting."}}, 404)
         return JSONResponse(found[0] if found else meeting("m1", state="open", duration=0))
 
+    async def terms(self, request: Request) -> Response:
+        """GET and PUT of a meeting's hotwords."""
+        if request.method == "PUT":
+            body = await request.json()
+            self.requests.append(("PUT", request.url.path, body))
+            if "refused" in body["hotwords"]:
+                return JSONResponse({"error": {"code": "storage", "message": "The disk is full."}}, 503)
+            self.hotwords = body["hotwords"]
+        return JSONResponse({"hotwords": self.hotwords})
+
     def app(self) -> Starlette:
         """The routes."""
 
@@ -224,6 +236,7 @@ class FakeServer:
                 Route("/api/meetings", self.create, methods=["POST"]),
                 Route("/api/meetings", self.list),
                 Route("/api/meetings/{id}", self.one, methods=["GET", "PATCH", "DELETE"]),
+                Route("/api/meetings/{id}/hotwords", self.terms, methods=["GET", "PUT"]),
                 WebSocketRoute("/ws/meetings/{id}", self.connect),
                 Mount("/static", StaticFiles(directory=WEB)),
             ]

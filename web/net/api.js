@@ -92,8 +92,8 @@ const call = async (method, path, options) => (await request(method, path, optio
 /** @type {(id: string) => string} */
 const meeting = (id) => serverUrl(`api/meetings/${encodeURIComponent(id)}`).href
 
-/** @type {(title?: string) => Promise<NewMeeting>} */
-export const createMeeting = (title) => call('POST', serverUrl('api/meetings').href, { body: title ? { title } : {} })
+/** @type {(body: { title?: string, hotwords?: string[] }) => Promise<NewMeeting>} */
+export const createMeeting = (body) => call('POST', serverUrl('api/meetings').href, { body })
 
 /**
  * A page of the list, newest first; `next` leads to the one after it.
@@ -116,6 +116,12 @@ export async function getMeeting(id, known = null) {
 
 /** @type {(id: string, title: string) => Promise<void>} */
 export const renameMeeting = (id, title) => call('PATCH', meeting(id), { body: { title }, id })
+
+/** @type {(id: string) => Promise<{ hotwords: string[] }>} */
+export const getHotwords = (id) => call('GET', `${meeting(id)}/hotwords`, { id })
+
+/** @type {(id: string, hotwords: string[]) => Promise<void>} */
+export const setHotwords = (id, hotwords) => call('PUT', `${meeting(id)}/hotwords`, { body: { hotwords }, id })
 
 /** @type {(id: string) => Promise<void>} */
 export const endMeeting = (id) => call('POST', `${meeting(id)}/end`, { id })

@@ -6,6 +6,7 @@ import * as api from '../net/api.js'
 import { signOut, signedIn } from '../net/tokens.js'
 import { meetingPath } from '../net/urls.js'
 import { listFailed, listLoaded, meetingDeleted, openedHome } from '../state/home-state.js'
+import { termsProblem } from '../state/terms.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { HomeView } from '../view/home/home-view.js'
 import { PageStore } from './page-store.js'
@@ -26,8 +27,8 @@ export class HomePage {
     this.#view = new HomeView(shell, {
       pathOf: meetingPath,
       handlers: {
-        onRecord: () => this.#begin('microphone', () => Microphone.open()),
-        onSample: () => this.#begin('sample', () => SampleRecording.open(), 'Sample meeting'),
+        onRecord: (options) => this.#begin('microphone', () => Microphone.open(), options),
+        onSample: (options) => this.#begin('sample', () => SampleRecording.open(), options, 'Sample meeting'),
         onMore: () => this.#load(),
         onDelete: (meeting) => this.#delete(meeting),
         onSignOut: () => this.#signOut(),
@@ -69,15 +70,21 @@ export class HomePage {
    *
    * @param {import('../state/recording.js').SoundKind} opening
    * @param {() => Promise<AudioInput>} open
+   * @param {import('../view/home/meeting-options.js').MeetingOptions} options
    * @param {string} [title]
    */
-  async #begin(opening, open, title) {
+  async #begin(opening, open, { asked }, title) {
+    const problem = termsProblem(asked.hotwords ?? [])
+    if (problem) {
+      this.#store.set({ notice: problem })
+      return
+    }
     this.#store.set({ opening, notice: '' })
     /** @type {AudioInput | null} */
     let input = null
     try {
       input = await open()
-      const meeting = await api.createMeeting(title)
+      const meeting = await api.createMeeting({ title, ...asked })
       this.#shell.go(meetingPath(meeting.id), { input, links: meeting.links, title: meeting.title })
     } catch (caught) {
       const error = /** @type {api.ApiError} */ (caught)

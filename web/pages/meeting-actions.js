@@ -8,6 +8,7 @@ import { sharesWithTokens } from '../state/selectors.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { openShareDialog } from '../view/dialogs/share-dialog.js'
 import { openSpeakerDialog } from '../view/dialogs/speaker-dialog.js'
+import { openTermsDialog } from '../view/dialogs/terms-dialog.js'
 import { saveFile } from '../view/save-file.js'
 
 /** @typedef {import('../state/page-state.js').PageState} PageState */
@@ -111,6 +112,14 @@ export class MeetingActions {
         },
         segment: async (id, changes) => receive(await api.editSegment(this.#id, id, changes)),
       },
+    })
+  }
+
+  /** A host says which names and terms are likely to be said. */
+  expect() {
+    openTermsDialog({
+      load: async () => (await api.getHotwords(this.#id)).hotwords,
+      save: (terms) => api.setHotwords(this.#id, terms),
     })
   }
 

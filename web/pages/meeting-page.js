@@ -74,6 +74,7 @@ export class MeetingPage {
       onMicrophone: (deviceId) => this.#recording.use(deviceId),
       onMute: () => this.#recording.mute(),
       onShare: () => this.#actions.share(),
+      onTerms: () => this.#actions.expect(),
       onFollowing: (following) => {
         if (following !== this.#store.state.following) this.#store.set({ following })
       },

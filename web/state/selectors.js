@@ -99,6 +99,14 @@ export const mayRename = ({ permission }) => allows(permission, 'host')
 export const mayEdit = ({ facts, permission }) => facts !== null && allows(permission, 'host')
 
 /**
+ * Whether names and terms can be given: by a host, while something may still be said.
+ *
+ * @param {PageState} state
+ */
+export const offersTerms = ({ facts, permission, transcript }) =>
+  facts !== null && allows(permission, 'host') && (transcript.phase === 'open' || transcript.phase === 'live')
+
+/**
  * @param {PageState} state
  */
 export const offersJump = ({ following, transcript }) => !following && transcript.phase !== 'ended'

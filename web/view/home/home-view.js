@@ -6,6 +6,7 @@ import { Button } from '../button.js'
 import { el, setText } from '../dom.js'
 import { signInPage } from '../sign-in-page.js'
 import { MeetingList } from './meeting-list.js'
+import { MeetingOptions } from './meeting-options.js'
 import { transcriptPicture } from './transcript-picture.js'
 
 /** @typedef {import('../../state/home-state.js').HomeState} HomeState */
@@ -16,8 +17,8 @@ import { transcriptPicture } from './transcript-picture.js'
  * What the page asks for.
  *
  * @typedef {object} HomeHandlers
- * @property {() => void} onRecord
- * @property {() => void} onSample
+ * @property {(options: MeetingOptions) => void} onRecord
+ * @property {(options: MeetingOptions) => void} onSample
  * @property {() => void} onMore earlier meetings
  * @property {(meeting: ListedMeeting) => void} onDelete
  * @property {() => void} onSignOut
@@ -36,6 +37,7 @@ export class HomeView {
   #sample
   #list
   #more
+  #options = new MeetingOptions()
   #notice = el('p', { class: 'notice', role: 'alert', hidden: true, 'data-testid': 'notice' })
   #empty = el('p', { class: 'empty', hidden: true, 'data-testid': 'empty' }, NOTHING)
   #past = el('section', { class: 'past', 'aria-labelledby': 'past-title' })
@@ -52,10 +54,10 @@ export class HomeView {
     const { onDelete, onMore, onRecord, onSample } = handlers
     this.#shell = shell
     this.#handlers = handlers
-    const start = { testid: 'new-meeting', label: 'New meeting', onPress: onRecord, look: 'primary big' }
-    this.#start = new Button({ ...start, shape: 'mic' })
-    const sample = { testid: 'sample-meeting', label: 'Try the sample meeting', onPress: onSample, look: 'big' }
-    this.#sample = new Button({ ...sample, shape: 'play' })
+    const start = { testid: 'new-meeting', label: 'New meeting', look: 'primary big' }
+    this.#start = new Button({ ...start, onPress: () => onRecord(this.#options), shape: 'mic' })
+    const sample = { testid: 'sample-meeting', label: 'Try the sample meeting', look: 'big' }
+    this.#sample = new Button({ ...sample, onPress: () => onSample(this.#options), shape: 'play' })
     this.#list = new MeetingList({ pathOf, onDelete })
     const more = { class: 'button more', type: 'button', hidden: true, 'data-testid': 'more', onclick: onMore }
     this.#more = el('button', more, 'Show earlier meetings')
@@ -83,6 +85,7 @@ export class HomeView {
         el('p', { class: 'lead' }, LEAD),
         el('div', { class: 'hero-buttons' }, this.#start.node, this.#sample.node),
         el('p', { class: 'hint' }, HINT),
+        this.#options.node,
         this.#notice,
       ),
       transcriptPicture(),

@@ -32,6 +32,7 @@ import { WaitingPanel } from './waiting-panel.js'
  * @property {(deviceId: string) => void} onMicrophone
  * @property {() => void} onMute
  * @property {() => void} onShare
+ * @property {() => void} onTerms
  * @property {(following: boolean) => void} onFollowing
  * @property {(action: NoticeAction) => void} onNotice
  * @property {(turn: Turn, anchor: HTMLElement) => void} onSpeaker
@@ -54,6 +55,7 @@ export class MeetingView {
   #start
   #jump
   #share
+  #terms
   /** @type {PageState | null} */
   #drawn = null
   /** @type {boolean | null} whether the start button stands in the panel of an empty page */
@@ -68,7 +70,7 @@ export class MeetingView {
    * @param {MeetingHandlers} options.handlers
    */
   constructor(shell, { home, downloads, handlers }) {
-    const { onFollowing, onNotice, onRecord, onRename, onShare, onSpeaker } = handlers
+    const { onFollowing, onNotice, onRecord, onRename, onShare, onSpeaker, onTerms } = handlers
     this.#shell = shell
     this.#handlers = handlers
     this.#home = home
@@ -84,11 +86,12 @@ export class MeetingView {
     const jump = { testid: 'jump-newest', label: 'Jump to newest', onPress: () => onFollowing(true), look: 'jump' }
     this.#jump = new Button({ ...jump, shape: 'down' })
     this.#share = new Button({ testid: 'copy-link', shape: 'link', label: 'Copy link', onPress: onShare })
+    this.#terms = new Button({ testid: 'terms-open', shape: 'terms', label: 'Terms', onPress: onTerms })
   }
 
   open() {
     this.#follower.open()
-    this.#shell.actions.append(this.#share.node)
+    this.#shell.actions.append(this.#terms.node, this.#share.node)
     this.#shell.main.append(
       el(
         'div',
@@ -175,6 +178,7 @@ export class MeetingView {
     set(this.#start.node, { hidden: !start, disabled: state.opening })
     if (start) this.#start.label = start.label
     set(this.#share.node, { hidden: !share })
+    set(this.#terms.node, { hidden: !select.offersTerms(state) })
     if (share) this.#share.label = share.label
     set(this.#jump.node, { hidden: !select.offersJump(state) })
   }
