@@ -26,6 +26,8 @@ from benchmarks.harness import report
 from benchmarks.harness.report import percentile
 from benchmarks.rooms import plot
 from benchmarks.rooms.conditions import CONDITIONS
+from benchmarks.rooms.labels import COLUMNS as LABEL_COLUMNS
+from benchmarks.rooms.labels import LabelTimes, label_times
 from benchmarks.rooms.making import MANIFEST
 from meeting.config.sources import load_config
 from meeting.evaluation.evaluate import Reference, references, score
@@ -61,14 +63,18 @@ class AudioClock(ObservedBackend):
         """Samples fed to the latest pipeline"""
         self.delays: dict[str, float] = {}
         """By line or piece of one: seconds from its end to the moment when it was first final"""
+        self.told: list[tuple[int, Output]] = []
+        """All that the latest pipeline has said, each with the samples heard by then"""
         self._behind = 0.0
         self._changed = threading.Condition()
 
     def open_pipeline(self, engine: Engine, request: PipelineRequest, emit: Emit, on_backlog: OnBacklog) -> Pipeline:
         """One in lock step."""
-        self.heard, self.delays, self._behind = 0, {}, 0.0
+        self.heard, self.delays, self.told, self._behind = 0, {}, [], 0.0
+        told = self.told
 
         def note(output: Output) -> None:
+            told.append((self.heard, output))
             if isinstance(output, Segment) and output.final and output.words:
                 self.delays.setdefault(output.id, (self.heard - output.span.end) / SAMPLE_RATE)
             emit(output)
@@ -113,6 +119,7 @@ class Measured:
     """Seconds from the end of each line, and of each piece that a correction of labels cut off, to its final text"""
     lines: list[float] = field(default_factory=list)
     """The same of lines as they were first final"""
+    labels: LabelTimes = field(default_factory=LabelTimes)
     seconds: float = 0.0
     busy: float = 0.0
     """CPU seconds"""
@@ -123,6 +130,7 @@ class Measured:
             self.accuracy + other.accuracy,
             self.finals + other.finals,
             self.lines + other.lines,
+            self.labels + other.labels,
             self.seconds + other.seconds,
             self.busy + other.busy,
             self.recordings + other.recordings,
@@ -147,6 +155,7 @@ class Measured:
             "line_p95": percentile(self.lines, 95),
             "cpu": self.busy / self.seconds if self.seconds else None,
             "recordings": self.recordings,
+            **self.labels.figures(),
         }
 
 
@@ -175,7 +184,8 @@ def measure(audio: Path, models: str) -> tuple[Measured, ModelInfo]:
         accuracy = replace(accuracy, wer=Share(), cpwer=Share())
     finals = clock.delays
     lines = [delay for id, delay in finals.items() if "." not in id]
-    return Measured(accuracy, [*finals.values()], lines, run.seconds, busy, 1), run.models
+    labels = label_times(clock.told)
+    return Measured(accuracy, [*finals.values()], lines, labels, run.seconds, busy, 1), run.models
 
 
 def chosen(folder: Path, half: str, conditions: Sequence[str] | None, most: int | None) -> list[dict[str, Any]]:
@@ -256,6 +266,10 @@ def pool(rows: Sequence[dict[str, Any]], measured: Sequence[Measured]) -> dict[s
 
 
 def table(figures: dict[str, dict[str, Any]]) -> str:
-    """In Markdown."""
-    rows = [[name, *(found[key] for key in list(COLUMNS.values())[1:])] for name, found in figures.items()]
-    return report.table(list(COLUMNS), rows)
+    """In Markdown: errors and latency of lines, then labels of words."""
+
+    def one(columns: dict[str, str]) -> str:
+        rows = [[name, *(found[key] for key in list(columns.values())[1:])] for name, found in figures.items()]
+        return report.table(list(columns), rows)
+
+    return f"{one(COLUMNS)}\n{one(LABEL_COLUMNS)}"

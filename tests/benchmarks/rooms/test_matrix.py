@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks.rooms import command, matrix
+from benchmarks.rooms.labels import COLUMNS as LABEL_COLUMNS
+from benchmarks.rooms.labels import LabelTimes
 from benchmarks.rooms.making import Wanted, make
 from benchmarks.rooms.matrix import COLUMNS, STEP, AudioClock, Measured, _LockStep, chosen, path_of, pool, table
 from meeting.config.sources import load_config
@@ -32,7 +34,7 @@ def accuracy(wrong: float, people: int = 2) -> Accuracy:
 
 
 def measured(wrong: float, *finals: float) -> Measured:
-    return Measured(accuracy(wrong), list(finals), list(finals[:1]), 60.0, 12.0, 1)
+    return Measured(accuracy(wrong), list(finals), list(finals[:1]), LabelTimes([0.5, 1.5], 1, 3, 4), 60.0, 12.0, 1)
 
 
 def row(condition: str, number: int = 0, half: str = "choose") -> dict[str, Any]:
@@ -48,11 +50,13 @@ def test_recordings_of_a_condition_count_as_one() -> None:
     assert near["final_p95"] == pytest.approx(1.45)
     assert (near["minutes"], near["cpu"], near["speakers"], near["recordings"]) == (2.0, 0.2, "4/4", 2)
     assert found["all"].figures()["WER"] == pytest.approx(8 / 30)
+    assert (near["label_p50"], near["known"], near["flips"]) == (1.0, 4, 1.5)
 
 
 def test_what_was_not_measured_is_a_dash() -> None:
     text = table({"near": Measured().figures()})
     assert text.splitlines()[0].count("|") == len(COLUMNS) + 1
+    assert text.splitlines()[-1].count("|") == len(LABEL_COLUMNS) + 1
     assert "| near | 0.000 | – | – |" in text
 
 
@@ -60,6 +64,7 @@ class Listener:
     """A pipeline that has one step in work until it is told to go on."""
 
     live = False
+    hotwords = ()
 
     def __init__(self, clock: AudioClock) -> None:
         self.clock = clock
@@ -148,4 +153,6 @@ def test_a_made_recording_is_measured(spoken: Path) -> None:
     assert figures["speakers"].endswith("/2")
     assert figures["WER"] < 0.5
     assert 0 < figures["final_p95"] < 5
+    assert 0 < figures["known"] <= figures["words"]
+    assert figures["agreement"] > 0.5
     assert models["speech"]
