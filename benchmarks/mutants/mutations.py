@@ -540,6 +540,20 @@ TEXT = (
         "return True",
         ("tests/pipelines/asr/test_plausibility.py", "tests/system/test_no_invention.py"),
     ),
+    Mutant(
+        "half-a-hotword",
+        "pipelines/asr/hotwords.py",
+        "failed = next((one for one in self._boosted if one < began), None)",
+        "failed = None",
+        ("tests/pipelines/asr/test_hotwords.py",),
+    ),
+    Mutant(
+        "hotwords-of-the-start",
+        "meeting/sources/active_source.py",
+        "models.hotwords = self._context.inbox.hotwords",
+        "models.hotwords = self._context.job.hotwords",
+        ("tests/meeting/sources/test_active_source.py",),
+    ),
 )
 """Honest words and labels"""
 

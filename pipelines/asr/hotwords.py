@@ -21,7 +21,7 @@ FIRST_BYTE, FIRST_PIECE = 3, 259
 """The first token that stands for a single byte, and the first one that was learnt; special ones come before"""
 NO_PIECE = 1 << 62
 """Rank of a pair that is never merged"""
-BOOST = 2.0
+BOOST = 3.0
 """What is added to the logit of a token that begins a term, or goes on with it (chosen on rooms, `docs/accuracy.md`)"""
 PLURAL = "s"
 """May follow a term that is complete"""
@@ -115,8 +115,9 @@ class HotwordSearch:
     `choose` and `take` are called in turn. The result depends on the logits alone.
     """
 
-    def __init__(self, trie: HotwordTrie, vocabulary: Sequence[bytes], end: int) -> None:
+    def __init__(self, trie: HotwordTrie, vocabulary: Sequence[bytes], end: int, boost: float = BOOST) -> None:
         """`end` is the token behind the last one of a text."""
+        self._boost = boost
         self._trie = trie
         self._vocabulary = vocabulary
         self._end = end
@@ -142,8 +143,9 @@ class HotwordSearch:
         for node in (self._trie.root, *(match.node for match in self._matches[-1])):
             if len(node.tokens):
                 token = int(node.tokens[logits[node.tokens].argmax()])
-                if float(logits[token]) + BOOST > score:
-                    best, score = token, float(logits[token]) + BOOST
+                raised = float(logits[token]) + self._boost
+                if raised > score:
+                    best, score = token, raised
         return best
 
     def take(self, token: int, boosted: bool) -> int | None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.asr.hotwords import HotwordSearch, HotwordTrie, Tokenizer
+from pipelines.asr.hotwords import BOOST, HotwordSearch, HotwordTrie, Tokenizer
 from pipelines.asr.ort_attention import with_cross_attention
 from pipelines.asr.plausibility import compression_ratio
 from pipelines.asr.recogniser import (
@@ -81,9 +81,10 @@ class _Token:
 class MoonshineRecogniser(Recogniser):
     """Moonshine on ONNX Runtime; one utterance at a time, on the CPU."""
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
+    def __init__(self, folder: Path, threads: int = 1, boost: float = BOOST) -> None:
         """`folder` holds `encoder_model.ort`, `decoder_model_merged.ort` and `tokenizer.bin`.
 
+        `boost` is added to the logits of tokens with which a hotword begins or goes on.
         Raises ModelMissing or ModelCorrupt.
         """
         files = [folder / name for name in ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")]
@@ -105,6 +106,7 @@ class MoonshineRecogniser(Recogniser):
             raise ModelCorrupt(f"the files in {folder} are not a Moonshine model; reinstall moonshine-voice") from error
         self._vocabulary = parse_vocabulary(files[2].read_bytes())
         self._tokenizer = Tokenizer(self._vocabulary)
+        self._boost = boost
         self._tries: dict[tuple[str, ...], HotwordTrie] = {}
         self._outputs = [output.name for output in self._decoder.get_outputs()]
         self._pasts = [name.replace("present", "past_key_values") for name in self._outputs[1:]]
@@ -157,7 +159,7 @@ class MoonshineRecogniser(Recogniser):
     def _decode(self, audio: Samples, draft: tuple[_Token, ...] = (), hotwords: tuple[str, ...] = ()) -> list[_Token]:
         """Greedy decoding; the last token is the end mark unless the bound was reached."""
         fixed, past = self._encode(audio)
-        search = HotwordSearch(self._trie(hotwords), self._vocabulary, EOS)
+        search = HotwordSearch(self._trie(hotwords), self._vocabulary, EOS, self._boost)
         # the first pass fills the encoder's part of the cache; its branch gives no attention, so that the token
         # after the last agreed one is decoded again in the other branch
         drafted = [token for token in draft if token.id != EOS]

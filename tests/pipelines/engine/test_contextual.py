@@ -26,9 +26,11 @@ def recognise(
 
 
 def test_language_and_hotwords_reach_the_recogniser() -> None:
-    recogniser = FakeRecogniser(heard("gut"))
+    recogniser = FakeRecogniser(heard("gut"), heard("gu"))
     recognise(ContextualRecogniser(recogniser), utterance(0, True, 3200), "me", "de", ("Zebra",))
     assert recogniser.asked == [(3200, "de", ("Zebra",), False)]
+    recognise(ContextualRecogniser(recogniser), utterance(0, False, 3200), "me", "de", ("Gnu",))
+    assert recogniser.asked[1:] == [(3200, "de", ("Gnu",), True)]
 
 
 def test_the_last_final_text_is_the_next_prompt_of_the_same_source() -> None:
