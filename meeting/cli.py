@@ -21,6 +21,7 @@ from pipelines.errors import MeetingError, SettingsError, StoreError
 if TYPE_CHECKING:
     from meeting.config.settings import Config
     from meeting.storage.store import Store
+    from pipelines.types import SpeakerCount
 
 EXIT_ERROR = 2
 """Exit code of everything that we can explain in one sentence"""
@@ -141,6 +142,7 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
     command.add_argument("--events", type=Path, metavar="FILE", help="file for all that a client would have received")
     command.add_argument("--title", metavar="T", help="title of the meeting (default: the file's name)")
     command.add_argument("--language", metavar="CODE", help="language that is spoken")
+    command.add_argument("--speakers", metavar="N", help="how many people speak: 4, or from-to such as 2-5")
     command.add_argument("--chunk", type=float, metavar="SECONDS", help=argparse.SUPPRESS)
     _add_models(command)
 
@@ -163,6 +165,9 @@ def _add_tune(command: argparse.ArgumentParser) -> None:
     text = "folder with NAME.flac (or .wav, ...) and NAME.rttm for each recording"
     command.add_argument("folders", type=Path, nargs="+", metavar="DIR", help=text)
     command.add_argument("--embedding", metavar="NAME", help="embedding model instead of the one of the settings")
+    command.add_argument(
+        "--speakers", action="store_true", help="fit nothing: tell what it is worth to say how many people speak"
+    )
     _add_models(command)
 
 
@@ -209,7 +214,13 @@ def _replay(options: argparse.Namespace, config: Config) -> int:
 
     _set_up_logs(options.log_level or "warning")
     asked = ReplayOptions(
-        options.recording, _speed(options.speed), options.out, options.events, options.title, options.chunk
+        options.recording,
+        _speed(options.speed),
+        options.out,
+        options.events,
+        options.title,
+        options.chunk,
+        _speakers(options.speakers),
     )
     summary = replay(config, asked)
     print(printable(json.dumps(summary, ensure_ascii=False)), flush=True)
@@ -234,6 +245,15 @@ def _speed(text: str) -> float | None:
     return speed
 
 
+def _speakers(text: str | None) -> SpeakerCount | None:
+    from pipelines.types import SpeakerCount
+
+    try:
+        return None if text is None else SpeakerCount.parse(text)
+    except ValueError as error:
+        raise SettingsError(f"--speakers: {error}, not {text!r}") from error
+
+
 def _evaluate(options: argparse.Namespace, config: Config) -> int:
     from meeting.evaluation.evaluate import evaluate, table
 
@@ -248,6 +268,13 @@ def _tune(options: argparse.Namespace, config: Config) -> int:
     from meeting.evaluation.tune import describe, tune
 
     _set_up_logs(options.log_level or "warning")
+    if options.speakers:
+        from meeting.evaluation.speaker_counts import compare_counts, describe_counts
+
+        print(
+            printable(describe_counts(compare_counts(config, options.folders, report=_report)), lines=True), flush=True
+        )
+        return 0
     print(printable(describe(tune(config, options.folders, report=_report)), lines=True), flush=True)
     return 0
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.types import SpeakerCount
+
 _WHISPER = (
     "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id "
     "is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si "
@@ -78,6 +80,8 @@ class PipelineOptions:
     recluster_interval: float = 30.0
     second_pass: str = "labels"
     """One of `SECOND_PASSES`"""
+    speakers: SpeakerCount | None = None
+    """How many people speak in this meeting, where somebody has said so; the one option that is no setting"""
 
 
 ENGINE = EngineOptions()

@@ -5,6 +5,7 @@ Times are integer samples at `SAMPLE_RATE`, counted from the first sample of the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TypedDict
 
@@ -23,6 +24,13 @@ WINDOW = 10 * STEP
 VAD_FRAME = SAMPLE_RATE * 32 // 1000
 """Samples of one frame of voice activity (32 ms): the size the model was trained on"""
 
+MAX_SPEAKERS = 100
+"""People that may be said to speak in one meeting"""
+SPEAKER_COUNT = r"([1-9][0-9]?|100)(?:-([1-9][0-9]?|100))?"
+"""What a number of speakers, or the smallest and the largest, look like"""
+SPEAKER_COUNT_FORM = f"how many people speak is a number such as 4, or from-to such as 2-5, from 1 to {MAX_SPEAKERS}"
+"""The same for people"""
+
 Samples = NDArray[np.float32]
 """Mono audio at `SAMPLE_RATE`, shape (samples,), values in [-1, 1]."""
 
@@ -40,6 +48,34 @@ def seconds(samples: int) -> float:
 def samples(seconds: float) -> int:
     """Seconds as the nearest whole sample."""
     return round(seconds * SAMPLE_RATE)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerCount:
+    """How many people speak, as somebody who knows has said; ValueError where nobody can have meant that."""
+
+    least: int
+    most: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.least <= self.most <= MAX_SPEAKERS:
+            raise ValueError(SPEAKER_COUNT_FORM)
+
+    def __str__(self) -> str:
+        return str(self.least) if self.least == self.most else f"{self.least}-{self.most}"
+
+    @classmethod
+    def parse(cls, text: str) -> SpeakerCount:
+        """What "4" says, or "2-5", which may also be written "5-2"; ValueError says what it must look like."""
+        found = re.fullmatch(SPEAKER_COUNT, text)
+        if found is None:
+            raise ValueError(SPEAKER_COUNT_FORM)
+        one, other = int(found[1]), int(found[2] or found[1])
+        return cls(min(one, other), max(one, other))
+
+    def away(self, count: int) -> int:
+        """By how many another number is wrong."""
+        return max(self.least - count, count - self.most, 0)
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -494,9 +494,23 @@ TEXT = (
     Mutant(
         "short-noise-becomes-a-speaker",
         "pipelines/diarization/clustering.py",
-        "if seconds >= min_speech}",
-        "if seconds >= 0}",
+        "count = sum(seconds >= min_speech for seconds in spoken)",
+        "count = len(spoken)",
         ("tests/pipelines/diarization/test_clustering.py", "tests/pipelines/diarization/test_tracker.py"),
+    ),
+    Mutant(
+        "one-person-divided-to-reach-a-number",
+        "pipelines/diarization/clustering.py",
+        "for part in (1.0 - REACH, 1.0))",
+        "for part in (0.0, 1.0))",
+        ("tests/pipelines/diarization/test_clustering.py",),
+    ),
+    Mutant(
+        "number-of-people-lost-on-its-way",
+        "meeting/sources/backend.py",
+        "speakers=request.speakers",
+        "speakers=None",
+        ("tests/meeting/sources/test_backend.py",),
     ),
     Mutant(
         "old-revision-replaces-a-new-one",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
 
-from pipelines.types import ModelInfo, Segment, Span, Speaker, Turn, Word
+from pipelines.types import ModelInfo, Segment, Span, Speaker, SpeakerCount, Turn, Word
 
 
 class State(str, Enum):
@@ -44,6 +44,8 @@ class Meeting:
     """What transcribed it, as in the `session` message"""
     hotwords: tuple[str, ...] = field(default=(), repr=False)
     """Names and terms that are likely to be said, as its hosts gave them"""
+    speakers: SpeakerCount | None = None
+    """How many people speak in it, where somebody has said so"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from meeting.evaluation.der import CELL, cells_of, error, rasterise
+from meeting.evaluation.der import CELL, ErrorParts, cells_of, error, rasterise
 from meeting.evaluation.evaluate import Reference
 from pipelines.audio.recording import read_recording
 from pipelines.audio.steps import StepChunker
 from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
 from pipelines.diarization.windows import WindowBuffer
-from pipelines.types import WINDOW, LocalSpeakers, Output, Turn, TurnsRevised, Window
+from pipelines.types import UNKNOWN, WINDOW, LocalSpeakers, Output, Turn, TurnsRevised, Window
 
 if TYPE_CHECKING:
     from pipelines.engine.engine import Engine
@@ -35,6 +35,19 @@ class Errors:
 
 
 @dataclass(frozen=True, slots=True)
+class Diarized:
+    """What became of a recording."""
+
+    live: ErrorParts
+    """Just before the pass that ends a meeting"""
+    refined: ErrorParts
+    named: ErrorParts
+    """The same, with what stayed unknown taken for missed, while it else counts as a voice"""
+    speakers: int
+    """Voices that were told apart, without what stayed unknown"""
+
+
+@dataclass(frozen=True, slots=True)
 class WindowResults:
     """What the models say of a recording, and who really spoke: enough to diarize it anew without the models."""
 
@@ -47,6 +60,11 @@ class WindowResults:
         """Length on the grid of `der`, the padding of the last window included."""
         end = self.windows[-1].start + WINDOW if self.windows else 0
         return max(cells_of(self.turns), -(-end // CELL))
+
+    @property
+    def people(self) -> int:
+        """How many there are in the reference."""
+        return len({turn.speaker for turn in self.turns})
 
 
 def compute_windows(reference: Reference, engine: Engine) -> WindowResults:
@@ -70,14 +88,20 @@ def compute_windows(reference: Reference, engine: Engine) -> WindowResults:
 
 
 def diarization_errors(results: WindowResults, options: SpeakerOptions) -> Errors:
-    """The errors that a recording has with these settings."""
+    """The error rates that a recording has with these settings."""
+    found = diarize(results, options)
+    return Errors(found.live.rate, found.refined.rate)
+
+
+def diarize(results: WindowResults, options: SpeakerOptions) -> Diarized:
+    """What becomes of a recording with these settings."""
     tracker, grid = SpeakerTracker(options), TurnGrid(results.cells)
     truth = rasterise(results.turns, results.cells).on
     for local in results.windows:
         grid.take(tracker(local))
-    live = error(truth, grid.on).rate
+    live = error(truth, grid.on)
     grid.take(tracker.flush())
-    return Errors(live, error(truth, grid.on).rate)
+    return Diarized(live, error(truth, grid.on), error(truth, grid.named), len(grid.speakers))
 
 
 class TurnGrid:
@@ -101,6 +125,20 @@ class TurnGrid:
             row[turn.span.start // CELL : turn.span.end // CELL] = True
 
     @property
+    def speakers(self) -> list[str]:
+        """Those who are heard somewhere, but for the unknown one."""
+        return [name for name, row in self._rows.items() if name != UNKNOWN and row.any()]
+
+    @property
     def on(self) -> NDArray[np.bool_]:
         """Shape (speakers, cells)."""
-        return np.stack(list(self._rows.values())) if self._rows else np.zeros((0, self._cells), np.bool_)
+        return self._stacked(self._rows)
+
+    @property
+    def named(self) -> NDArray[np.bool_]:
+        """The same without the unknown one."""
+        return self._stacked(self.speakers)
+
+    def _stacked(self, names: Iterable[str]) -> NDArray[np.bool_]:
+        rows = [self._rows[name] for name in names]
+        return np.stack(rows) if rows else np.zeros((0, self._cells), np.bool_)

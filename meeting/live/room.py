@@ -90,7 +90,7 @@ class Room:
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
         self._flow = FlowControl(RateLimiter(limits.source_bytes))
-        self._workers = SourceWorkers(services, meeting.id, self._flow, self.post_from_thread)
+        self._workers = SourceWorkers(services, meeting.id, self._flow, self.post_from_thread, meeting.speakers)
         self._answers = PendingAnswers()
         self._saver = MeetingSaver(services.store, meeting, restored, self.post)
         self._first = self.session.handle(MeetingRestored(restored), time.monotonic()) if restored else []

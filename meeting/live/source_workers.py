@@ -11,16 +11,24 @@ from meeting.session.events import Event, OpenSource
 from meeting.sources.engine_loader import Services
 from meeting.sources.flow_control import FlowControl
 from meeting.sources.source_worker import SourceWorker
+from pipelines.types import SpeakerCount
 
 
 class SourceWorkers:
     """The workers of one room by the ids of their sources; lives on the event loop."""
 
     def __init__(
-        self, services: Services, meeting_id: str, flow: FlowControl, post_from_thread: Callable[[Event], None]
+        self,
+        services: Services,
+        meeting_id: str,
+        flow: FlowControl,
+        post_from_thread: Callable[[Event], None],
+        speakers: SpeakerCount | None = None,
     ) -> None:
+        """`speakers` is how many people speak in the meeting, where somebody has said so."""
         self._services = services
         self._meeting_id = meeting_id
+        self._speakers = speakers
         self._flow = flow
         self._post_from_thread = post_from_thread
         self._workers: dict[str, SourceWorker] = {}
@@ -34,7 +42,8 @@ class SourceWorkers:
 
     def open(self, job: OpenSource) -> None:
         """Start a thread for a source."""
-        worker = SourceWorker(self._services, self._meeting_id, job, self._flow.open_source(), self._post_from_thread)
+        flow = self._flow.open_source()
+        worker = SourceWorker(self._services, self._meeting_id, job, flow, self._post_from_thread, self._speakers)
         worker.start()
         self._workers[job.source_id] = worker
         self._running = [*(one for one in self._running if not one.wait(0)), worker]

@@ -44,7 +44,7 @@ from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.audio.recording import read_recording, recording_seconds
 from pipelines.errors import AudioError, MeetingError, SettingsError, StoreError
-from pipelines.types import SAMPLE_RATE, ModelInfo, Samples, seconds
+from pipelines.types import SAMPLE_RATE, ModelInfo, Samples, SpeakerCount, seconds
 
 AUDIO = AudioInfo("pcm_f32le", SAMPLE_RATE, 1)
 SAMPLE_BYTES = 4
@@ -69,6 +69,8 @@ class ReplayOptions:
     title: str | None = None
     chunk: float | None = None
     """Seconds of audio in a frame; by default 0.1, at full speed 0.5"""
+    speakers: SpeakerCount | None = None
+    """How many people speak, where that is known"""
 
     @property
     def frame_samples(self) -> int:
@@ -185,7 +187,8 @@ async def _run(
     services: Services, limits: Limits, options: ReplayOptions, frames: Iterator[AudioFrame], file: IO[str] | None
 ) -> tuple[Record, EventRecorder]:
     rooms, recorder = Rooms(services, limits, resumable=False), EventRecorder(file)
-    meeting = Meeting(new_id(), options.title or options.recording.stem, State.OPEN, datetime.now(timezone.utc))
+    title, now = options.title or options.recording.stem, datetime.now(timezone.utc)
+    meeting = Meeting(new_id(), title, State.OPEN, now, speakers=options.speakers)
     await asyncio.wrap_future(services.store.create_meeting(meeting))
     try:
         room = await rooms.enter(meeting.id)

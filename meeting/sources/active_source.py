@@ -29,7 +29,7 @@ from meeting.sources.source_inbox import SourceInbox
 from meeting.storage.files.journal import Journal, JournalLost
 from meeting.storage.files.journal_format import Entry
 from pipelines.audio.decoding import AudioDecoder
-from pipelines.types import SAMPLE_RATE, ModelInfo, Output, Samples
+from pipelines.types import SAMPLE_RATE, ModelInfo, Output, Samples, SpeakerCount
 
 REPORT_SAMPLES = 10 * SAMPLE_RATE
 """Samples of one frame after which is told how far it has been processed: it may hold hours"""
@@ -47,6 +47,8 @@ class SourceContext:
     inbox: SourceInbox
     flow: SourceFlow
     post: Callable[[Event], None]
+    speakers: SpeakerCount | None = None
+    """How many people speak in the meeting, where somebody has said so"""
 
     @property
     def journal_path(self) -> Path:
@@ -154,7 +156,7 @@ class ActiveSource:
         """Make the pipeline, waiting for the models, and tell which those are; raises ModelError."""
         context, job = self._context, self._context.job
         engine = context.services.engine.wait()
-        request = PipelineRequest(job.source_id, job.language, context.inbox.hotwords)
+        request = PipelineRequest(job.source_id, job.language, context.inbox.hotwords, context.speakers)
         pipeline = context.services.backend.open_pipeline(engine, request, self._emit, context.flow.set_backlog)
         pipeline.live = False
         self._models = pipeline

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from meeting.config.settings import Config, Models
 from meeting.sources import memory
 from pipelines.audio.decoding import AudioDecoder, open_decoder
-from pipelines.types import ModelInfo, Output, Samples
+from pipelines.types import ModelInfo, Output, Samples, SpeakerCount
 
 if TYPE_CHECKING:
     from pipelines.engine.engine import Engine as PipelineEngine
@@ -59,6 +59,8 @@ class PipelineRequest:
     language: str | None
     """None where it is to be found out, or the settings say it"""
     hotwords: tuple[str, ...]
+    speakers: SpeakerCount | None = None
+    """How many people speak in its meeting, where somebody has said so"""
 
 
 Emit = Callable[[Output], None]
@@ -108,7 +110,7 @@ class LocalBackend:
         from pipelines.stream.stream import Pipeline as Stream
 
         options = self._config.pipeline
-        options = replace(options, language=request.language or options.language)
+        options = replace(options, language=request.language or options.language, speakers=request.speakers)
         pipeline = Stream(engine.assign(), options, emit, request.source_id, on_backlog=on_backlog)
         pipeline.hotwords = request.hotwords
         return pipeline

@@ -19,6 +19,7 @@ from meeting.sources.source_recovery import SourceRecovery
 from meeting.storage.files.journal import JournalLost
 from meeting.storage.orphans import set_aside
 from pipelines.errors import AudioError, MeetingError, ModelError, StoreError
+from pipelines.types import SpeakerCount
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +31,21 @@ class SourceWorker:
     """
 
     def __init__(
-        self, services: Services, meeting_id: str, job: OpenSource, flow: SourceFlow, post: Callable[[Event], None]
+        self,
+        services: Services,
+        meeting_id: str,
+        job: OpenSource,
+        flow: SourceFlow,
+        post: Callable[[Event], None],
+        speakers: SpeakerCount | None = None,
     ) -> None:
+        """`speakers` is how many people speak in the meeting, where somebody has said so."""
         self._services = services
         self._job = job
         self._flow = flow
         self._post = post
         self._inbox = SourceInbox(job.hotwords)
-        self._context = SourceContext(services, meeting_id, job, self._inbox, flow, post)
+        self._context = SourceContext(services, meeting_id, job, self._inbox, flow, post, speakers)
         self._failed = False
         """What comes is not taken any more; what was taken is finished"""
         self._lossy = False

@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from meeting.core.access import Link, Role
 from meeting.core.records import EditedLine, Edits, Gap, Meeting, Resume, Source, State
 from pipelines.errors import StoreError
-from pipelines.types import ModelInfo, Segment, Span, Speaker, Turn, Word
+from pipelines.types import ModelInfo, Segment, Span, Speaker, SpeakerCount, Turn, Word
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -61,9 +61,13 @@ class MeetingRow(Base):
     samples: Mapped[int]
     models: Mapped[ModelInfo] = mapped_column(JSON)
     hotwords: Mapped[list[str]] = mapped_column(server_default="[]")
+    least_speakers: Mapped[int | None]
+    """How many people speak at least and at most, where somebody has said so"""
+    most_speakers: Mapped[int | None]
 
     def value(self, segments: int) -> Meeting:
         """The row as a value; how many segments it has is counted elsewhere."""
+        least, most = self.least_speakers, self.most_speakers
         return Meeting(
             self.id,
             self.title,
@@ -75,6 +79,7 @@ class MeetingRow(Base):
             segments,
             self.models,
             tuple(self.hotwords),
+            None if least is None or most is None else SpeakerCount(least, most),
         )
 
 
@@ -264,6 +269,8 @@ def meeting_values(meeting: Meeting) -> dict[str, Any]:
         "samples": meeting.samples,
         "models": meeting.models,
         "hotwords": list(meeting.hotwords),
+        "least_speakers": meeting.speakers and meeting.speakers.least,
+        "most_speakers": meeting.speakers and meeting.speakers.most,
     }
 
 

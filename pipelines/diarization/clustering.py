@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.types import STEP, WINDOW
+from pipelines.types import STEP, WINDOW, SpeakerCount
 
 Vectors = NDArray[np.float32]
 """Embeddings of length one, shape (count, dimension)"""
@@ -29,6 +29,15 @@ SECONDS = 0.1
 
 MIXTURE_SHARE = 0.3
 """Least share of what one speaker was given of a cluster that the second one was given, for it to be their mixture"""
+
+REACH = 0.3
+"""Part of `merge_threshold` by which it may move to reach a given number of speakers
+
+Nearer than that the halves of one person are not told apart, however many are expected who have not spoken yet;
+and people who are further apart are not taken for one because somebody has given too small a number.
+"""
+SHORT = 0.5
+"""Part of `min_speech` that is enough for a voice where more are expected: that is evidence, too"""
 
 FAR = 9.0
 """More than any cosine distance"""
@@ -90,6 +99,7 @@ def cluster_speakers(
     thresholds: Thresholds,
     min_speech: float,
     refit: Callable[[Vectors, Labels], tuple[Vectors, NDArray[np.float64]]] | None = None,
+    expected: SpeakerCount | None = None,
 ) -> tuple[Labels, Vectors]:
     """Label each embedding with its voice, numbered in order of first appearance; and the centroids of the voices.
 
@@ -97,6 +107,9 @@ def cluster_speakers(
     best window. Clusters with evidence of less than `min_speech` are dropped (-1), unless that would leave none.
     `refit` gets centroids and the label of each embedding, moves the centroids to where purer speech than that of
     whole windows has them, and says how many seconds of it each has.
+
+    With an `expected` number of people the merge threshold moves within `REACH`, no further than is needed for as many
+    voices, and of too few voices the evidence may be `SHORT`. That may lead nearer to the number and not to it.
     """
     if not len(vectors):
         return np.zeros(0, np.int64), vectors
@@ -105,10 +118,17 @@ def cluster_speakers(
     if refit is not None:
         centers, seconds = refit(centers, pure)
     seconds = np.maximum(seconds, SECONDS)
-    merged = _join(centers, seconds, thresholds)
+    threshold = thresholds.merge_threshold
+    joined = _join(centers, seconds, thresholds.scatter, threshold * (1.0 if expected is None else 1.0 + REACH))
+
+    def voices(steps: int) -> list[int]:
+        labels = _after(joined[:steps], len(centers))[pure]
+        spoken = [evidence(clean[labels == one], longest[labels == one]) for one in range(int(labels.max()) + 1)]
+        return _voices(spoken, min_speech, expected)
+
+    steps = _steps([distance for distance, _, _ in joined], threshold, expected, lambda steps: len(voices(steps)))
+    merged, kept = _after(joined[:steps], len(centers)), set(voices(steps))
     labels = merged[pure]
-    found = [evidence(clean[labels == label], longest[labels == label]) for label in range(int(labels.max()) + 1)]
-    kept = {label for label, seconds in enumerate(found) if seconds >= min_speech} or {int(np.argmax(found))}
     order: dict[int, int] = {}
     for label in labels.tolist():
         if label in kept:
@@ -188,8 +208,8 @@ def _average_linkage(vectors: Vectors, threshold: float) -> Labels:
     return labels
 
 
-def _join(centers: Vectors, seconds: NDArray[np.float64], thresholds: Thresholds) -> Labels:
-    """Join the two nearest centroids, again and again, while they are nearer than the threshold.
+def _join(centers: Vectors, seconds: NDArray[np.float64], scatter: float, limit: float) -> list[tuple[float, int, int]]:
+    """Join the two nearest centroids, again and again, while they are nearer than the limit; distances and pairs.
 
     The mean of few seconds scatters round the voice it belongs to, so the distance to be expected from scatter
     alone, inversely proportional to the seconds behind each centroid, is taken off first.
@@ -198,20 +218,20 @@ def _join(centers: Vectors, seconds: NDArray[np.float64], thresholds: Thresholds
     seconds = seconds.astype(np.float64)
     sums = centers * seconds[:, None].astype(np.float32)
     centers = centers.copy()
-    labels = np.arange(count)
+    joined: list[tuple[float, int, int]] = []
 
     def row(at: int) -> NDArray[np.float64]:
-        allowance = thresholds.scatter * (1.0 / seconds[at] + 1.0 / seconds)
+        allowance = scatter * (1.0 / seconds[at] + 1.0 / seconds)
         away: NDArray[np.float64] = 1.0 - (centers @ centers[at]).astype(np.float64) - allowance
         return away
 
     distances = np.stack([row(at) for at in range(count)])
     np.fill_diagonal(distances, FAR)
-    while count > 1:
+    while len(joined) < count - 1:
         first, second = divmod(int(distances.argmin()), count)
-        if distances[first, second] > thresholds.merge_threshold:
+        if distances[first, second] > limit:
             break
-        labels[labels == second] = first
+        joined.append((float(distances[first, second]), first, second))
         sums[first] += sums[second]
         seconds[first] += seconds[second]
         centers[first] = unit(sums[first])
@@ -219,8 +239,44 @@ def _join(centers: Vectors, seconds: NDArray[np.float64], thresholds: Thresholds
         fresh = row(first)
         fresh[distances[first] >= FAR] = FAR
         distances[first, :] = distances[:, first] = fresh
+    return joined
+
+
+def _after(joined: list[tuple[float, int, int]], count: int) -> Labels:
+    """Of `count` clusters, which are one once these pairs are joined, numbered from 0; shape (count,)."""
+    labels = np.arange(count)
+    for _, first, second in joined:
+        labels[labels == second] = first
     _, compact = np.unique(labels, return_inverse=True)
     return np.asarray(compact, np.int64)
+
+
+def _voices(spoken: list[float], min_speech: float, expected: SpeakerCount | None) -> list[int]:
+    """The clusters that are voices, by the seconds of evidence for each: those with enough, or else the best one.
+
+    Where more people are expected, the best of the others count as well, down to a part of what is enough.
+    """
+    ranked = sorted(range(len(spoken)), key=lambda one: -spoken[one])
+    count = sum(seconds >= min_speech for seconds in spoken)
+    if expected is not None and count < expected.least:
+        count = sum(spoken[one] >= min_speech * SHORT for one in ranked[: expected.least])
+    return ranked[: max(1, count)]
+
+
+def _steps(
+    distances: list[float], threshold: float, expected: SpeakerCount | None, voices: Callable[[int], int]
+) -> int:
+    """How many pairs are joined: those nearer than the threshold, or with a number expected, as many as lead to it.
+
+    `voices` tells how many there are after so many pairs.
+    """
+    # a pair may be nearer than one that was joined before it
+    heights = np.maximum.accumulate([-FAR, *distances])[1:]
+    fewest, usual = (int(np.searchsorted(heights, threshold * part, "right")) for part in (1.0 - REACH, 1.0))
+    if expected is None:
+        return usual
+    tried = range(usual, fewest - 1, -1) if voices(usual) < expected.least else range(usual, len(distances) + 1)
+    return min(tried, key=lambda steps: expected.away(voices(steps)))
 
 
 def assign(distances: NDArray[np.float64]) -> list[tuple[int, int]]:

@@ -30,7 +30,7 @@ from pipelines.diarization.speaker_registry import SpeakerRegistry, number_of
 from pipelines.diarization.subsegments import SubsegmentSequences, refit_centroids, split_speakers
 from pipelines.diarization.window_store import Rows, WindowStore
 from pipelines.options import PIPELINE
-from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalSpeakers, Span, Speaker, TurnsRevised
+from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalSpeakers, Span, Speaker, SpeakerCount, TurnsRevised
 
 MAX_SEQUENCES = 1500
 """Local speakers whose subsegments are looked at when all is clustered"""
@@ -49,6 +49,8 @@ class SpeakerOptions:
     thresholds: Thresholds
     max_speakers: int = PIPELINE.max_speakers
     """Voices told apart; further ones stay unknown"""
+    expected: SpeakerCount | None = None
+    """How many people there are, where that is known"""
     min_speech: float = PIPELINE.min_speech
     """Speech of a single speaker that a new speaker needs"""
     active: float = 0.5
@@ -195,9 +197,12 @@ class SpeakerTracker:
 
         refit = move if len(sequences.lengths) else None
         vectors = self._samples.embeddings()
-        found, centers = cluster_speakers(vectors, seconds, longest, options.thresholds, options.min_speech, refit)
+        found, centers = cluster_speakers(
+            vectors, seconds, longest, options.thresholds, options.min_speech, refit, options.expected
+        )
         labels = drop_mixtures(found, centers, self._shared(found), options.thresholds.merge_threshold)
-        labels = keep_largest(labels, seconds, options.max_speakers)
+        most = min(options.max_speakers, options.expected.most) if options.expected else options.max_speakers
+        labels = keep_largest(labels, seconds, most)
         if not len(self._speakers) and evidence(seconds[labels >= 0], longest[labels >= 0]) < options.min_speech:
             labels = np.full_like(labels, -1)
         numbers, speakers = self._speakers.match(self._shared(labels))

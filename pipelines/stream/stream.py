@@ -68,6 +68,7 @@ def speaker_options(options: PipelineOptions, preset: Thresholds) -> SpeakerOpti
     return SpeakerOptions(
         replace(preset, **distances),
         max_speakers=options.max_speakers,
+        expected=options.speakers,
         min_speech=options.min_speech,
         recluster_interval=options.recluster_interval,
         second_pass=options.second_pass,

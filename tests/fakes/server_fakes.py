@@ -32,6 +32,7 @@ from pipelines.types import (
     Segment,
     Span,
     Speaker,
+    SpeakerCount,
     SpeakersRevised,
     Turn,
     TurnsRevised,
@@ -74,6 +75,7 @@ class FakePipeline:
 
     live = False
     hotwords: tuple[str, ...] = ()
+    speakers: SpeakerCount | None = None
 
     def __init__(self, emit: Emit, source_id: str) -> None:
         self._emit = emit
@@ -171,7 +173,7 @@ class FakeBackend:
         """A fake pipeline, remembered."""
         made = self.pipeline(emit, request.source_id)
         made.on_backlog = on_backlog
-        made.hotwords = request.hotwords
+        made.hotwords, made.speakers = request.hotwords, request.speakers
         self.pipelines.append(made)
         return made
 

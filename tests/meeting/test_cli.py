@@ -117,6 +117,8 @@ def test_migrate_makes_the_database(tmp_path: Path, capsys: pytest.CaptureFixtur
         ["replay", "none.wav", "--speed", "fast"],
         ["replay", "none.wav", "--speed", "0"],
         ["replay", "none.wav", "--models", "huge"],
+        ["replay", "none.wav", "--speakers", "many"],
+        ["replay", "none.wav", "--speakers", "0"],
         ["list", "--log-level", "loud"],
     ],
 )
@@ -168,6 +170,14 @@ def test_replay_prints_one_json_object_last(
     summary: dict[str, Any] = json.loads(out.splitlines()[-1])
     assert (code, summary["segments"]) == (0, 3)
     assert "talk.wav" in err  # the progress bar
+
+
+@pytest.mark.parametrize("given", ["4", "2-5"])
+def test_replay_tells_the_pipeline_how_many_people_speak(
+    given: str, tmp_path: Path, fakes: FakeBackend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "replay", str(recording(tmp_path)), "--speakers", given)[0] == 0
+    assert [str(pipeline.speakers) for pipeline in fakes.pipelines] == [given]
 
 
 def test_models_that_cannot_be_loaded_end_the_server_in_one_sentence(

@@ -11,6 +11,7 @@ from pipelines.diarization.clustering import PRESETS, Thresholds
 from pipelines.diarization.tracker import SpeakerOptions
 from pipelines.options import DEVICE, DEVICES, MODEL_SETS, SECOND_PASSES, EngineOptions, PipelineOptions
 from pipelines.stream.stream import endpointer_options, speaker_options
+from pipelines.types import SpeakerCount
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
@@ -30,12 +31,14 @@ def test_what_is_chosen_reaches_the_blocks() -> None:
         match_margin=0.1,
         overlap_onset=0.6,
         second_pass="off",
+        speakers=SpeakerCount(2, 5),
     )
     cut, speakers = endpointer_options(options), speaker_options(options, PRESETS["ge2e"])
     assert (cut.threshold, cut.endpoint_silence, cut.pre_roll) == (0.6, 0.7, 0.2)
     assert (cut.max_utterance, cut.partial_interval) == (9.0, 1.5)
     assert (speakers.thresholds.window_threshold, speakers.thresholds.match_margin) == (0.0, 0.1)
     assert speakers.thresholds.merge_threshold == PRESETS["ge2e"].merge_threshold
+    assert speakers.expected == SpeakerCount(2, 5)
     assert (speakers.activity.overlap_onset, speakers.second_pass) == (0.6, "off")
 
 

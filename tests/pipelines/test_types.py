@@ -18,6 +18,7 @@ from pipelines.types import (
     Output,
     Segment,
     Span,
+    SpeakerCount,
     Step,
     Turn,
     Utterance,
@@ -31,6 +32,32 @@ DAY = 24 * 3600 * SAMPLE_RATE
 times = st.integers(min_value=-WINDOW, max_value=DAY)
 spans = st.tuples(times, times).map(lambda edges: Span(min(edges), max(edges)))
 segment = Segment("s1", 1, True, "a", Span(0, 100), None, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"), [("4", 4, 4), ("2-5", 2, 5), ("5-2", 2, 5), ("1", 1, 1), ("1-100", 1, 100)]
+)
+def test_how_many_people_speak_is_a_number_or_from_to(text: str, least: int, most: int) -> None:
+    assert SpeakerCount.parse(text) == SpeakerCount(least, most)
+    assert SpeakerCount.parse(str(SpeakerCount(least, most))) == SpeakerCount(least, most)
+
+
+@pytest.mark.parametrize("text", ["", "0", "0-3", "101", "2-", "-2", "two", "2-3-4", "2.5", " 4", "4\n", "٤"])
+def test_what_says_not_how_many_people_speak_is_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match="a number such as 4, or from-to such as 2-5, from 1 to 100"):
+        SpeakerCount.parse(text)
+
+
+@pytest.mark.parametrize(("least", "most"), [(0, 1), (3, 2), (1, 101)])
+def test_no_other_numbers_of_people_can_be_meant(least: int, most: int) -> None:
+    with pytest.raises(ValueError, match="from 1 to 100"):
+        SpeakerCount(least, most)
+
+
+@given(st.integers(0, 9), st.integers(1, 5), st.integers(0, 4))
+def test_a_number_is_wrong_by_what_is_missing_or_too_many(count: int, least: int, more: int) -> None:
+    away = SpeakerCount(least, least + more).away(count)
+    assert away == min(abs(count - right) for right in range(least, least + more + 1))
 
 
 def test_a_window_is_a_whole_number_of_steps() -> None:

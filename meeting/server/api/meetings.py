@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Annotated, TypedDict
 
 from fastapi import Header, Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from meeting.core.access import LINK_ROLES, digest
 from meeting.core.ids import new_id
@@ -22,12 +24,16 @@ from meeting.server.api.hotwords import Terms
 from meeting.storage.summary import read_summary
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, StoreError
-from pipelines.types import ModelInfo, Speaker, seconds
+from pipelines.types import MAX_SPEAKERS, SPEAKER_COUNT, SPEAKER_COUNT_FORM, ModelInfo, Speaker, SpeakerCount, seconds
 
 router = meetings_router()
 
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+
+
+Number = Annotated[int, Field(strict=True, ge=1, le=MAX_SPEAKERS)]
+Range = Annotated[str, StringConstraints(pattern=f"^{SPEAKER_COUNT}$", max_length=20)]
 
 
 class NewMeeting(BaseModel):
@@ -37,6 +43,16 @@ class NewMeeting(BaseModel):
     title: Title | None = None
     hotwords: Terms = []
     """Names and terms that are likely to be said"""
+    speakers: Number | Range | None = None
+    """How many people speak: 4, or "2-5" for from two to five"""
+
+    @field_validator("speakers", mode="wrap")
+    @classmethod
+    def _explain(cls, told: object, validated: Callable[[object], object]) -> object:
+        try:
+            return validated(told)
+        except ValidationError as error:  # which tells of each kind that it is not
+            raise PydanticCustomError("speaker_count", SPEAKER_COUNT_FORM) from error
 
 
 class TitleChange(BaseModel):
@@ -117,6 +133,8 @@ class Details(Entry):
     sources: list[SourceFacts]
     role: str
     """Of who asks"""
+    expected_speakers: str | None
+    """How many people speak as whoever made it has said, such as "4" or "2-5" """
     tokens: bool
     """Whether this server asks for tokens"""
 
@@ -136,7 +154,11 @@ async def create(request: Request, body: NewMeeting | None = None) -> Created:
         raise StoreError(problem)
     now = datetime.now(timezone.utc)
     title = (body.title if body else None) or f"Meeting, {now.astimezone():%Y-%m-%d %H:%M}"
-    meeting = Meeting(new_id(), title, State.OPEN, now, hotwords=tuple(body.hotwords) if body else ())
+    told = body.speakers if body else None
+    speakers = None if told is None else SpeakerCount.parse(str(told))
+    meeting = Meeting(
+        new_id(), title, State.OPEN, now, hotwords=tuple(body.hotwords) if body else (), speakers=speakers
+    )
     await asyncio.wrap_future(store_of(request).create_meeting(meeting))
     if authenticator_of(request).required:
         invited = await authenticator_of(request).create_links(meeting.id, LINK_ROLES.values())
@@ -170,6 +192,7 @@ def details(request: Request, meeting_id: str, if_none_match: Annotated[str | No
     facts: Details = {
         **_entry(record.meeting, [_voice(speaker) for speaker in record.speakers], rooms_of(request)),
         "sources": [_source(source) for source in record.sources],
+        "expected_speakers": None if record.meeting.speakers is None else str(record.meeting.speakers),
         "role": grant_of(request).role.name.lower(),
         "tokens": authenticator_of(request).required,
     }

@@ -23,7 +23,7 @@ from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import ModelMissing, StoreError
-from pipelines.types import SAMPLE_RATE, Samples, Segment, Span, Word
+from pipelines.types import SAMPLE_RATE, Samples, Segment, Span, SpeakerCount, Word
 from tests.fakes.server_fakes import (
     FAKE_MODELS,
     Client,
@@ -58,9 +58,10 @@ def left_behind(
     seconds: int = 2,
     state: str = State.LIVE,
     resume: Resume | None = Resume(SOURCE, digest(TOKEN)),  # noqa: B008 - frozen
+    speakers: SpeakerCount | None = None,
 ) -> Path:
     """A running meeting as a killed process leaves it; its journal."""
-    store.create_meeting(Meeting(A, "Cut off", State.OPEN, NOW)).result()
+    store.create_meeting(Meeting(A, "Cut off", State.OPEN, NOW, speakers=speakers)).result()
     TranscriptStore(store).save_source(
         A, Source(SOURCE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, f"{A}.{SOURCE}.flac")
     ).result()
@@ -179,6 +180,15 @@ def test_a_cut_off_meeting_is_heard_again_with_its_terms_and_takes_others(tmp_pa
             host.send("stop")
             host.until("ended")
         assert pipeline.hotwords == ("Zebra", "Gnu")
+
+
+def test_a_cut_off_meeting_is_heard_again_with_the_number_of_people_that_it_was_made_with(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        left_behind(store, 2, speakers=SpeakerCount(2, 5))
+    backend = FakeBackend()
+    with serving(config(tmp_path), backend) as served:
+        wait_ready(served)
+        assert [pipeline.speakers for pipeline in backend.pipelines] == [SpeakerCount(2, 5)]
 
 
 def test_what_people_have_set_survives_a_crash_and_the_rebuilding(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.sources.flow_control import FlowControl
 from meeting.storage.files import journal
 from meeting.storage.store import Store
-from pipelines.types import Samples
+from pipelines.types import Samples, SpeakerCount
 from tests.fakes.server_fakes import FakeBackend, FakePipeline, tone
 from tests.fakes.source_fakes import JOB, MEETING, SOURCE, frame
 
@@ -35,7 +35,7 @@ class Bench:
         self.store = store
         self.events: queue.Queue[Event] = queue.Queue()
         flow = FlowControl(RateLimiter(1e12))
-        self.workers = SourceWorkers(Services(store, made, engine), MEETING, flow, self.events.put)
+        self.workers = SourceWorkers(Services(store, made, engine), MEETING, flow, self.events.put, SpeakerCount(3, 4))
 
     async def next(self, kind: type) -> Event:
         while not isinstance(event := await asyncio.to_thread(self.events.get, timeout=20), kind):
@@ -67,6 +67,18 @@ def test_frames_go_to_the_thread_of_their_source(tmp_path: Path) -> None:
         assert not bench.store.files.journal_path(MEETING, SOURCE).exists()
 
     run(tmp_path, body)
+
+
+def test_the_pipeline_of_each_source_knows_how_many_people_speak_in_the_meeting(tmp_path: Path) -> None:
+    backend = FakeBackend()
+
+    async def body(bench: Bench) -> None:
+        for source in (SOURCE, OTHER):
+            bench.workers.open(replace(JOB, source_id=source))
+            await bench.next(SourceOpened)
+        assert [pipeline.speakers for pipeline in backend.pipelines] == [SpeakerCount(3, 4)] * 2
+
+    run(tmp_path, body, backend)
 
 
 class Stuck(FakePipeline):

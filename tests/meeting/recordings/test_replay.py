@@ -15,6 +15,7 @@ from meeting.recordings.replay import ReplayOptions, replay
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import AudioError, MeetingError, ModelMissing, SettingsError, StoreError
+from pipelines.types import SpeakerCount
 from tests.fakes.server_fakes import FakeBackend, config, tone
 
 
@@ -63,6 +64,14 @@ def test_the_meeting_is_kept_like_a_live_one(tmp_path: Path) -> None:
     assert [segment.text for segment in record.segments] == ["one"] * 3
     assert [segment.speaker for segment in record.segments] == ["spk1"] * 3
     assert record.turns
+
+
+def test_how_many_people_speak_reaches_the_pipeline_and_is_kept(tmp_path: Path) -> None:
+    backend, speakers = FakeBackend(), SpeakerCount(2, 5)
+    summary = run(tmp_path, backend, speakers=speakers)
+    assert [pipeline.speakers for pipeline in backend.pipelines] == [speakers]
+    with Store(tmp_path / "data") as store:
+        assert store.meeting(summary["meeting"]).speakers == speakers
 
 
 def test_every_export_is_written_under_the_recordings_name(tmp_path: Path) -> None:

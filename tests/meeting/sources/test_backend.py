@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
+from typing import Any
 
 import pytest
 
 from meeting.config.settings import Config, Models, Speakers, Speech
-from meeting.sources.backend import LocalBackend
+from meeting.sources.backend import LocalBackend, PipelineRequest
+from pipelines.options import PipelineOptions
+from pipelines.types import SpeakerCount
+from tests.fakes.server_fakes import FakeEngine
 
 
 def test_the_settings_fit_the_real_engine_and_pipeline() -> None:
-    from pipelines.options import EngineOptions, PipelineOptions
+    from pipelines.options import EngineOptions
 
     assert asdict(Models()) == asdict(EngineOptions())
-    assert {**asdict(Speech()), **asdict(Speakers())} == asdict(PipelineOptions())
+    assert {**asdict(Speech()), **asdict(Speakers()), "speakers": None} == asdict(PipelineOptions())
     assert Config().pipeline == PipelineOptions()
     assert [spec.name for spec in fields(EngineOptions) if not spec.repr] == ["hub_token"]
 
@@ -29,3 +33,19 @@ def test_the_language_of_the_settings_is_one_that_the_models_must_read(monkeypat
     config = replace(Config(), speech=Speech(language="de"))
     LocalBackend(config).load_engine(config.models, lambda message: None)
     assert told == [(config.models, "de")]
+
+
+def test_a_pipeline_gets_what_its_source_and_its_meeting_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    class Stream:
+        """Notes its options."""
+
+        def __init__(self, engine: object, options: PipelineOptions, *_: object, **__: object) -> None:
+            made.append(options)
+
+    monkeypatch.setattr("pipelines.stream.stream.Pipeline", Stream)
+    backend, engine = LocalBackend(Config(speech=Speech(language="de"))), FakeEngine()
+    for request in (PipelineRequest("a", "fr", (), SpeakerCount(2, 5)), PipelineRequest("b", None, ())):
+        backend.open_pipeline(engine, request, lambda output: None, lambda seconds: None)
+    assert [(options.language, options.speakers) for options in made] == [("fr", SpeakerCount(2, 5)), ("de", None)]

@@ -58,7 +58,7 @@ def test_models_equal_the_schema_migrated_from_every_revision(tmp_path: Path, re
     assert differences(tmp_path / "db") == []
 
 
-def test_meetings_of_an_earlier_version_expect_no_terms(tmp_path: Path) -> None:
+def test_meetings_of_an_earlier_version_expect_no_terms_and_no_number_of_people(tmp_path: Path) -> None:
     move(tmp_path / "meetings.sqlite3", "0004")
     with sqlite3.connect(tmp_path / "meetings.sqlite3") as connection:
         connection.execute(
@@ -68,6 +68,7 @@ def test_meetings_of_an_earlier_version_expect_no_terms(tmp_path: Path) -> None:
     connection.close()
     with Store(tmp_path) as store:
         assert store.meeting("a").hotwords == ()
+        assert store.meeting("a").speakers is None
 
 
 def test_every_revision_can_be_undone(tmp_path: Path) -> None:

@@ -17,11 +17,13 @@ from meeting.storage.orphans import claim_journals
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
+from pipelines.types import SpeakerCount
 from tests.fakes.server_fakes import config, serving, tone, wait_ready
 
 A, B = "a" * 16, "b" * 16
 ONE, TWO = "1" * 16, "2" * 16
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+SPEAKERS = SpeakerCount(2, 5)
 ROW = Source(ONE, "Ann", "room", "pcm_s16le", 16000, 1, None, 0, f"{A}.{ONE}.flac")
 
 
@@ -33,7 +35,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def made(store: Store, state: str = State.OPEN, *rows: Source) -> None:
     """A meeting, and what is stored of its sources."""
-    store.create_meeting(Meeting(A, "Monday", State.OPEN, NOW)).result()
+    store.create_meeting(Meeting(A, "Monday", State.OPEN, NOW, speakers=SPEAKERS)).result()
     for row in rows:
         TranscriptStore(store).save_source(A, row).result()
     if state != State.OPEN:
@@ -99,6 +101,7 @@ def test_audio_that_its_meeting_has_no_place_for_gets_a_meeting_of_its_own(store
     assert not lost.exists()
     assert store.files.journal_path(ONE, ONE).is_file()
     assert store.meeting(ONE).hotwords == ("Okapi",)
+    assert store.meeting(ONE).speakers == SPEAKERS
     own = TranscriptStore(store).record(ONE)
     assert (own.meeting.title, own.meeting.state, own.sources[0].id) == ("Monday", State.LIVE, ONE)
     assert ONE in RecoveryStore(store).unfinished()

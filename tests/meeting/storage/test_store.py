@@ -20,7 +20,7 @@ from meeting.core.records import Meeting, State
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound, StoreError
-from pipelines.types import Speaker
+from pipelines.types import Speaker, SpeakerCount
 from tests.fakes.disks import files_of_at_most
 from tests.fakes.stored import NOON, SOURCE, kept, line, revised, turns
 
@@ -178,6 +178,14 @@ def test_terms_are_kept_with_a_new_meeting_and_never_printed(store: Store) -> No
     store.create_meeting(made).result()
     assert store.meeting("m5") == made
     assert "Okapi" not in repr(made)
+
+
+@pytest.mark.parametrize("speakers", [None, SpeakerCount(4, 4), SpeakerCount(2, 5)])
+def test_how_many_people_speak_is_kept_with_a_new_meeting(store: Store, speakers: SpeakerCount | None) -> None:
+    made = Meeting("m6", "Monday", State.OPEN, NOON, speakers=speakers)
+    store.create_meeting(made).result()
+    assert store.meeting("m6") == made
+    assert store.meetings()[0] == [made]
 
 
 def test_pages_hold_every_meeting_once_newest_first(store: Store) -> None:

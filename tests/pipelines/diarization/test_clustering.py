@@ -22,6 +22,7 @@ from pipelines.diarization.clustering import (
     preset,
     unit,
 )
+from pipelines.types import SpeakerCount
 
 WIDTH = 32
 PLAIN = Thresholds(window_threshold=0.1, merge_threshold=0.2, match_threshold=0.3)
@@ -42,12 +43,18 @@ def around(center: NDArray[np.float32], count: int, spread: float = 0.02, seed: 
     return unit(center + noise)
 
 
-def labels_of(*parts: Vectors, clean: float | list[float] = 2.0, min_speech: float = 1.5, **changed: float) -> Labels:
+def labels_of(
+    *parts: Vectors,
+    clean: float | list[float] = 2.0,
+    min_speech: float = 1.5,
+    expected: SpeakerCount | None = None,
+    **changed: float,
+) -> Labels:
     """Cluster groups of vectors, each behind so many seconds of clean speech."""
     vectors = np.concatenate(parts)
     seconds = np.repeat(np.broadcast_to(clean, len(parts)), [len(part) for part in parts]).astype(np.float64)
     thresholds = Thresholds(**{"window_threshold": 0.1, "merge_threshold": 0.2, "match_threshold": 0.3, **changed})
-    return cluster_speakers(vectors, seconds, seconds, thresholds, min_speech)[0]
+    return cluster_speakers(vectors, seconds, seconds, thresholds, min_speech, expected=expected)[0]
 
 
 def test_two_voices_far_apart_are_two_clusters() -> None:
@@ -91,6 +98,68 @@ def test_scatter_excuses_a_distance_of_short_evidence_only() -> None:
     long = [around(voice(0), 60, 0.001), around(voice(0, 1, 0.3), 60, 0.001)]
     assert set(labels_of(*pair, clean=5.0, scatter=0.1).tolist()) == {0}
     assert set(labels_of(*long, clean=5.0, scatter=0.1).tolist()) == {0, 1}
+
+
+def exactly(count: int) -> SpeakerCount:
+    """So many people speak."""
+    return SpeakerCount(count, count)
+
+
+def pair(distance: float) -> list[Vectors]:
+    """Two voices at about this distance; that of the thresholds is 0.2."""
+    return [around(voice(0), 20, 0.003), around(voice(0, 1, distance), 20, 0.003)]
+
+
+@pytest.mark.parametrize(("distance", "alone", "told"), [(0.17, 1, 2), (0.12, 1, 1), (0.23, 2, 2)])
+def test_where_more_people_are_expected_near_voices_are_two_unless_they_may_be_one_person(
+    distance: float, alone: int, told: int
+) -> None:
+    assert len(set(labels_of(*pair(distance)).tolist())) == alone
+    for expected in (exactly(2), SpeakerCount(2, 5), exactly(4)):
+        assert len(set(labels_of(*pair(distance), expected=expected).tolist())) == told
+
+
+@pytest.mark.parametrize(("distance", "told"), [(0.17, 1), (0.23, 1), (0.3, 2)])
+def test_where_fewer_people_are_expected_near_voices_are_one_and_others_stay_two(distance: float, told: int) -> None:
+    assert len(set(labels_of(*pair(distance), expected=exactly(1)).tolist())) == told
+
+
+@pytest.mark.parametrize("distance", [0.17, 0.23])
+def test_a_number_that_fits_what_is_heard_changes_nothing(distance: float) -> None:
+    heard = labels_of(*pair(distance)).tolist()
+    assert labels_of(*pair(distance), expected=SpeakerCount(1, 2)).tolist() == heard
+
+
+def test_no_more_pairs_are_divided_than_are_needed() -> None:
+    third = [around(voice(0), 20, 0.003), around(voice(0, 1, 0.19), 20, 0.003), around(voice(5), 20, 0.003)]
+    near = [around(voice(5, 6, 0.15), 20, 0.003)]
+    assert labels_of(*third, *near).tolist() == [0] * 40 + [1] * 40
+    assert labels_of(*third, *near, expected=exactly(3)).tolist() == [0] * 20 + [1] * 20 + [2] * 40
+    assert labels_of(*third, *near, expected=exactly(4)).tolist() == [0] * 20 + [1] * 20 + [2] * 20 + [3] * 20
+
+
+def test_the_nearest_are_joined_first_and_no_more_than_are_too_many() -> None:
+    four = [around(voice(at), 20, 0.003) for at in (0, 5)] + [
+        around(voice(0, 1, 0.23), 20, 0.003),
+        around(voice(5, 6, 0.25), 20, 0.003),
+    ]
+    assert labels_of(*four, expected=exactly(3)).tolist() == [0] * 20 + [1] * 20 + [0] * 20 + [2] * 20
+    assert labels_of(*four, expected=exactly(2)).tolist() == [0] * 20 + [1] * 20 + [0] * 20 + [1] * 20
+    assert labels_of(*four, expected=exactly(1)).tolist() == [0] * 20 + [1] * 20 + [0] * 20 + [1] * 20
+
+
+def test_where_more_people_are_expected_half_the_speech_is_enough_for_one() -> None:
+    parts = [around(voice(0), 20), around(voice(1), 1), around(voice(2), 1), around(voice(3), 1)]
+    few = {"clean": [2.0, 0.8, 1.4, 0.7], "min_speech": 1.5}
+    assert labels_of(*parts, **few).tolist() == [0] * 20 + [-1] * 3  # type: ignore[arg-type]
+    assert labels_of(*parts, **few, expected=exactly(2)).tolist() == [0] * 20 + [-1, 1, -1]  # type: ignore[arg-type]
+    assert labels_of(*parts, **few, expected=exactly(9)).tolist() == [0] * 20 + [1, 2, -1]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_person_alone_is_never_made_two_by_a_number(seed: int) -> None:
+    heard = around(voice(seed % 5), 30, 0.05, seed)
+    assert set(labels_of(heard, window_threshold=0.05, expected=exactly(4)).tolist()) == {0}
 
 
 def test_no_vectors_have_no_labels() -> None:

@@ -20,6 +20,7 @@ from pipelines.types import (
     LocalSpeakers,
     Span,
     Speaker,
+    SpeakerCount,
     Turn,
     TurnsRevised,
     samples,
@@ -135,6 +136,37 @@ DIALOGUE: list[Said] = [
     ("ann", 24.5, 29.0),
     ("ben", 30.0, 38.0),
 ]
+
+
+def named(told: Told) -> set[str]:
+    """Those whose turns there are in the end."""
+    return {turn.speaker for turn in told.turns} - {UNKNOWN}
+
+
+def test_no_more_speakers_are_told_apart_than_are_said_to_speak() -> None:
+    assert named(listen(windows(DIALOGUE, 40))) == {"spk1", "spk2"}
+    told = listen(windows(DIALOGUE, 40), expected=SpeakerCount(1, 1))
+    assert len(named(told)) == 1
+    assert UNKNOWN in told.at(10.0) | told.at(4.0)  # who is somebody else stays unknown
+
+
+def test_who_has_not_spoken_yet_is_not_looked_for_in_one_voice() -> None:
+    told = listen(windows(MONOLOGUE, 16), expected=SpeakerCount(4, 4))
+    assert told.names == ["spk1"]
+    assert {turn.speaker for turn in told.turns} == {"spk1"}
+
+
+def test_a_number_does_not_lift_the_ceiling() -> None:
+    told = listen(windows(DIALOGUE, 40), expected=SpeakerCount(2, 4), max_speakers=1)
+    assert len(named(told)) == 1
+
+
+def test_who_says_little_is_named_where_somebody_else_is_expected() -> None:
+    script = [*MONOLOGUE, ("ben", 15.0, 16.4), ("ann", 17.0, 24.0)]
+    assert listen(windows(script, 26)).names == ["spk1"]
+    told = listen(windows(script, 26), expected=SpeakerCount(2, 2))
+    assert told.names == ["spk1", "spk2"]
+    assert told.at(15.7) == {"spk2"}
 
 
 def assert_covers(turns: Iterable[Turn], script: Sequence[Said], ids: dict[str, str], slack: float = 0.3) -> None:

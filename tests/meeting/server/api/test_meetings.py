@@ -36,6 +36,29 @@ def test_a_wrong_body_is_refused_in_one_sentence(served: Serving, body: object) 
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid")
 
 
+@pytest.mark.parametrize(
+    ("given", "told"), [(4, "4"), ("4", "4"), ("2-5", "2-5"), ("5-2", "2-5"), ("3-3", "3"), (None, None)]
+)
+def test_a_meeting_knows_how_many_people_speak_where_somebody_has_said_so(
+    served: Serving, given: object, told: str | None
+) -> None:
+    made = served.http.post("/api/meetings", json={"speakers": given})
+    assert made.status_code == 201
+    assert served.http.get(f"/api/meetings/{made.json()['id']}").json()["expected_speakers"] == told
+
+
+@pytest.mark.parametrize("given", [0, 101, -1, 2.5, True, "", "two", "2-", "0-3", "2-101", [2, 5]])
+def test_what_says_not_how_many_people_speak_is_refused_in_a_sentence(served: Serving, given: object) -> None:
+    answer = served.http.post("/api/meetings", json={"speakers": given})
+    assert (answer.status_code, answer.json()["error"]) == (
+        422,
+        {
+            "code": "invalid",
+            "message": "speakers: how many people speak is a number such as 4, or from-to such as 2-5, from 1 to 100",
+        },
+    )
+
+
 def test_a_body_that_is_no_json_is_refused(served: Serving) -> None:
     answer = served.http.post("/api/meetings", content=b"{", headers={"Content-Type": "application/json"})
     assert answer.json()["error"]["code"] == "invalid"
