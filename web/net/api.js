@@ -92,7 +92,7 @@ const call = async (method, path, options) => (await request(method, path, optio
 /** @type {(id: string) => string} */
 const meeting = (id) => serverUrl(`api/meetings/${encodeURIComponent(id)}`).href
 
-/** @type {(body: { title?: string, hotwords?: string[] }) => Promise<NewMeeting>} */
+/** @type {(body: { title?: string, hotwords?: string[], speakers?: string }) => Promise<NewMeeting>} */
 export const createMeeting = (body) => call('POST', serverUrl('api/meetings').href, { body })
 
 /**

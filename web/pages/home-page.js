@@ -6,7 +6,6 @@ import * as api from '../net/api.js'
 import { signOut, signedIn } from '../net/tokens.js'
 import { meetingPath } from '../net/urls.js'
 import { listFailed, listLoaded, meetingDeleted, openedHome } from '../state/home-state.js'
-import { termsProblem } from '../state/terms.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { HomeView } from '../view/home/home-view.js'
 import { PageStore } from './page-store.js'
@@ -73,8 +72,8 @@ export class HomePage {
    * @param {import('../view/home/meeting-options.js').MeetingOptions} options
    * @param {string} [title]
    */
-  async #begin(opening, open, { asked }, title) {
-    const problem = termsProblem(asked.hotwords ?? [])
+  async #begin(opening, open, options, title) {
+    const problem = options.check()
     if (problem) {
       this.#store.set({ notice: problem })
       return
@@ -84,7 +83,7 @@ export class HomePage {
     let input = null
     try {
       input = await open()
-      const meeting = await api.createMeeting({ title, ...asked })
+      const meeting = await api.createMeeting({ title, ...options.asked })
       this.#shell.go(meetingPath(meeting.id), { input, links: meeting.links, title: meeting.title })
     } catch (caught) {
       const error = /** @type {api.ApiError} */ (caught)
