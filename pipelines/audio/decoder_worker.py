@@ -174,11 +174,12 @@ def decode(encoding: str, pipes: DecoderPipes) -> None:
         with av.open(pipes, format=CONTAINERS[encoding][0], mode="r", options=PROBE_OPTIONS) as container:
             for audio in decode_audio(container):
                 pipes.write_audio(audio)
-    except BrokenPipeError:
-        raise
     except AudioError as error:
         failure = str(error)
     except pyav_errors() as error:
+        # FFmpeg says so of some damaged audio too, and has an error of the same name for it
+        if isinstance(error, BrokenPipeError) and not isinstance(error, av.FFmpegError):
+            raise
         failure = f"this is not {encoding} audio that can be streamed: {describe_error(error)}"
     pipes.finish(failure)
 

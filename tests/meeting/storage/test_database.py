@@ -37,7 +37,10 @@ def note(title: str) -> Callable[[Session], None]:
 
     def work(session: Session) -> None:
         session.execute(
-            text("INSERT INTO meetings VALUES (:id, :id, 'open', '2026-01-01 00:00:00.000000', NULL, NULL, 0, '{}')"),
+            text(
+                "INSERT INTO meetings (id, title, state, created_at, samples, models) "
+                "VALUES (:id, :id, 'open', '2026-01-01 00:00:00.000000', 0, '{}')"
+            ),
             {"id": title},
         )
 

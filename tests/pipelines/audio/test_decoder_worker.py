@@ -6,11 +6,13 @@ import io
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.audio import decoder_worker
 from pipelines.audio.containers import DecodedAudio
 from pipelines.audio.decoder_worker import (
     AUDIO,
@@ -113,6 +115,16 @@ def test_damaged_containers_end_with_sound_or_a_sentence(encoding: str, at: int,
     damaged = data[:at] + junk + data[at if insert else at + len(junk) :]
     with suppress(AudioError):
         assert np.isfinite(heard(encoding, pieces(damaged, [700]))).all()
+
+
+def test_a_broken_pipe_of_ffmpeg_is_the_fault_of_the_audio(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(container: object) -> Iterator[object]:
+        yield from ()
+        raise av.error.BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(decoder_worker, "decode_audio", broken)
+    with pytest.raises(AudioError, match="Broken pipe"):
+        heard("wav", [encoded("wav", 0.5)])
 
 
 def test_a_damaged_packet_costs_only_its_own_audio() -> None:
