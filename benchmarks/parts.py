@@ -24,13 +24,12 @@ from benchmarks.harness import report
 from meeting.config.sources import load_config
 from meeting.evaluation.der import rasterise
 from meeting.evaluation.evaluate import Reference, references
-from meeting.evaluation.window_results import WindowResults, compute_windows
-from pipelines.audio.endpointing import Endpointer
+from meeting.evaluation.window_results import WindowResults, compute_windows, open_engine
+from pipelines.audio.endpointing import Endpointer, EndpointerOptions
 from pipelines.audio.recording import read_recording
 from pipelines.audio.vad import VadModel
 from pipelines.diarization.pauses import clear_pauses, level
 from pipelines.diarization.windows import possible_speech
-from pipelines.engine.loader import load_engine
 from pipelines.errors import MeetingError
 from pipelines.stream.stream import endpointer_options
 from pipelines.types import SAMPLE_RATE, VAD_FRAME, WINDOW, Samples, Turn
@@ -78,7 +77,7 @@ class Parts:
         return [name, self.seconds / 60, *lost, kept, 100 * float(np.mean(self.rates)) if self.rates else None]
 
 
-def gates(audio: Samples, turns: Sequence[Turn], vad: VadModel) -> Parts:
+def gates(audio: Samples, turns: Sequence[Turn], vad: VadModel, options: EndpointerOptions | None = None) -> Parts:
     """What each gate before a model takes away; audio of shape (samples,)."""
     count = len(audio) // VAD_FRAME
     frames, stream = audio[: count * VAD_FRAME].reshape(count, VAD_FRAME), vad.stream()
@@ -88,7 +87,7 @@ def gates(audio: Samples, turns: Sequence[Turn], vad: VadModel) -> Parts:
         spoken[turn.span.start // VAD_FRAME : turn.span.end // VAD_FRAME + 1] = True
     spoken = spoken[:count]
     known = iter(voices.tolist())
-    endpointer = Endpointer(lambda _: next(known), endpointer_options(load_config().pipeline))
+    endpointer = Endpointer(lambda _: next(known), options)
     heard = np.zeros(count, np.bool_)
     for one in [*endpointer(frames.ravel()), *endpointer.flush()]:
         if one.final and len(one.audio):
@@ -148,14 +147,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--recordings", type=int, metavar="N", help="only the first so many of each folder")
     parser.add_argument("--models", default="embedded", help="model set (default embedded)")
     asked = parser.parse_args(arguments)
-    vad, found = VadModel(), dict[str, Parts]()
+    config = load_config(flags={("models", "set"): asked.models})
+    options, vad, found = endpointer_options(config.pipeline), VadModel(), dict[str, Parts]()
     try:
         wanted = [(name, one) for name, all_of in _recordings(asked.folders) for one in all_of[: asked.recordings]]
-        with closing(load_engine(load_config(flags={("models", "set"): asked.models}).models)) as engine:
+        with closing(open_engine(config)) as engine:
             for name, reference in wanted:
                 audio = np.concatenate(list(read_recording(reference.audio)))
                 rate = equal_error_rate(compute_windows(reference, engine))
-                one = gates(audio, reference.turns, vad) + Parts(rates=[] if rate is None else [rate])
+                rates = [] if rate is None else [rate]
+                one = gates(audio, reference.turns, vad, options) + Parts(rates=rates)
                 found[name] = found.get(name, Parts()) + one
                 print(f"  {reference.name}", file=sys.stderr, flush=True)
             known = report.facts("parts", arguments, models=engine.models)

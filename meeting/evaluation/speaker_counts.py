@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from meeting.config.settings import Config
 from meeting.evaluation.evaluate import references
-from meeting.evaluation.window_results import Diarized, WindowResults, compute_windows, diarize
+from meeting.evaluation.window_results import Diarized, WindowResults, compute_windows, diarize, open_engine
 from pipelines.diarization.tracker import SpeakerOptions
 from pipelines.types import MAX_SPEAKERS, SpeakerCount
 
@@ -77,7 +77,7 @@ def compare_counts(
 
     wanted = [(folder.name, reference) for folder in folders for reference in references(folder, need_words=False)]
     found: list[tuple[str, int, dict[str, Diarized]]] = []
-    with closing((load or _load)(config)) as engine:
+    with closing((load or open_engine)(config)) as engine:
         options = speaker_options(config.pipeline, engine.thresholds)
         for number, (folder, reference) in enumerate(wanted, 1):
             report(f"{folder}/{reference.name}: {number} of {len(wanted)}")
@@ -87,12 +87,6 @@ def compare_counts(
         _summary(name, [one for one in found if one[0] == name]) for name in dict.fromkeys(one[0] for one in found)
     ]
     return parts if len(parts) == 1 else [*parts, _summary("all", found)]
-
-
-def _load(config: Config) -> Engine:
-    from pipelines.engine.loader import load_engine
-
-    return load_engine(config.models)
 
 
 def diarized(heard: WindowResults, options: SpeakerOptions) -> dict[str, Diarized]:

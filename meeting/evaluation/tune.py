@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from meeting.config.settings import Config
 from meeting.evaluation.evaluate import references
-from meeting.evaluation.window_results import Errors, WindowResults, compute_windows, diarization_errors
+from meeting.evaluation.window_results import Errors, WindowResults, compute_windows, diarization_errors, open_engine
 from pipelines.diarization.tracker import SpeakerOptions
 
 if TYPE_CHECKING:
@@ -134,19 +134,13 @@ def tune(
     from pipelines.stream.stream import speaker_options
 
     wanted = [reference for folder in folders for reference in references(folder, need_words=False)]
-    with closing((load or _load)(config)) as engine:
+    with closing((load or open_engine)(config)) as engine:
         start = speaker_options(config.pipeline, engine.thresholds)
         recordings = []
         for number, reference in enumerate(wanted, 1):
             report(f"{reference.name}: listening, {number} of {len(wanted)}")
             recordings.append(compute_windows(reference, engine))
     return search(ErrorCache(recordings, start), str(engine.models.get("embedding", "")), report)
-
-
-def _load(config: Config) -> Engine:
-    from pipelines.engine.loader import load_engine
-
-    return load_engine(config.models)
 
 
 def search(errors: ErrorCache, embedding: str = "", report: Callable[[str], None] = lambda line: None) -> TuningResult:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from meeting.config.settings import Config
 from meeting.evaluation.der import CELL, ErrorParts, cells_of, error, rasterise
 from meeting.evaluation.evaluate import Reference
 from pipelines.audio.recording import read_recording
@@ -65,6 +66,13 @@ class WindowResults:
     def people(self) -> int:
         """How many there are in the reference."""
         return len({turn.speaker for turn in self.turns})
+
+
+def open_engine(config: Config) -> Engine:
+    """The models of the settings, to be closed; raises MeetingError. Imported only here: not all need models."""
+    from pipelines.engine.loader import load_engine
+
+    return load_engine(config.models)
 
 
 def compute_windows(reference: Reference, engine: Engine) -> WindowResults:

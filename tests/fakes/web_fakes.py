@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -313,6 +313,21 @@ def browser_running(*switches: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def microphone_tab(browser: Browser, width: int, height: int, refused: str = "404 (Not Found)") -> Iterator[Page]:
+    """A tab of that size that may use the microphone; whatever it complains about is an error.
+
+    Sockets may be lost, and requests may be refused with the status `refused`.
+    """
+    complaints: list[str] = []
+    with browser.new_context(permissions=["microphone"], viewport={"width": width, "height": height}) as context:
+        tab = context.new_page()
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        yield tab
+    assert [line for line in complaints if refused not in line and "WebSocket" not in line] == []
 
 
 def eventually(holds: Callable[[], Any], pause: Callable[[float], None] = time.sleep, seconds: float = 20.0) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.fakes.web_fakes import FakeServer, eventually, meeting, running, segment, speaker
+from tests.fakes.web_fakes import FakeServer, eventually, meeting, microphone_tab, running, segment, speaker
 
 pytestmark = pytest.mark.browser
 
@@ -26,13 +26,8 @@ def server() -> Iterator[FakeServer]:
 @pytest.fixture
 def page(browser: Browser, server: FakeServer) -> Iterator[Page]:
     """A tab that may use the microphone; what it complains about fails the test."""
-    complaints: list[str] = []
-    with browser.new_context(permissions=["microphone"], viewport={"width": 900, "height": 700}) as context:
-        tab = context.new_page()
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    with microphone_tab(browser, 900, 700) as tab:
         yield tab
-    assert [line for line in complaints if "404 (Not Found)" not in line and "WebSocket" not in line] == []
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.fakes.web_fakes import FakeServer, meeting, running
+from tests.fakes.web_fakes import FakeServer, meeting, microphone_tab, running
 
 pytestmark = pytest.mark.browser
 
@@ -24,12 +24,8 @@ def server() -> Iterator[FakeServer]:
 @pytest.fixture
 def page(browser: Browser, server: FakeServer) -> Iterator[Page]:
     """A narrow tab that may use the microphone; an error of the page fails the test."""
-    complaints: list[str] = []
-    with browser.new_context(permissions=["microphone"], viewport={"width": 390, "height": 800}) as context:
-        tab = context.new_page()
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
+    with microphone_tab(browser, 390, 800, "503 (Service Unavailable)") as tab:
         yield tab
-    assert complaints == []
 
 
 def watch(server: FakeServer, page: Page, state: str = "live", role: str = "server") -> None:

@@ -74,6 +74,6 @@ def test_tune_tells_of_numbers_when_it_is_asked_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loaded: Any = lambda config: Loaded()  # noqa: E731 - a stand-in
-    monkeypatch.setattr("meeting.evaluation.speaker_counts._load", loaded)
+    monkeypatch.setattr("meeting.evaluation.speaker_counts.open_engine", loaded)
     assert main(["tune", str(folder(tmp_path / "near")), "--speakers"]) == 0
     assert "| near (1) | no number |" in capsys.readouterr().out
