@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmarks.harness.report import percentile
+from meeting.core.transcript import follow
 from pipelines.types import SAMPLE_RATE, Output, Segment, Span, Speaker, SpeakersRevised, Word, samples
 
 KNOWN_FOR = samples(1.0)
@@ -87,11 +88,11 @@ def label_times(told: Iterable[tuple[int, Output]]) -> LabelTimes:
             touched += [segment.span, *([shown[segment.id].span] if segment.id in shown else [])]
             shown[segment.id] = segment
             if segment.words and segment.speaker is not None:
-                known.setdefault(_resolved(segment.speaker, merged), heard)
+                known.setdefault(follow(segment.speaker, merged), heard)
         for at in {at for span in touched for at in _inside(middles, span)}:
             label = _label_at(middles[at], shown.values())
             if label is not None:
-                _note(watched[at], heard, _resolved(label, merged))
+                _note(watched[at], heard, follow(label, merged))
     return _summary(watched, known, merged)
 
 
@@ -108,11 +109,7 @@ def _changed(output: Output, shown: dict[str, Segment]) -> list[Segment]:
     if not isinstance(output, SpeakersRevised):
         return []
     changes = [change for change in output.changes if change.id in shown]
-    return [_relabelled(shown[change.id], change.after) for change in changes]
-
-
-def _relabelled(segment: Segment, speaker: str | None) -> Segment:
-    return Segment(segment.id, segment.rev, segment.final, segment.source_id, segment.span, speaker, segment.words)
+    return [replace(shown[change.id], speaker=change.after) for change in changes]
 
 
 def _inside(middles: Sequence[int], span: Span) -> range:
@@ -130,21 +127,15 @@ def _note(watched: _Watched, heard: int, label: str) -> None:
         watched.labels.append((heard, label))
 
 
-def _resolved(label: str, merged: dict[str, str]) -> str:
-    while label in merged:
-        label = merged[label]
-    return label
-
-
 def _summary(watched: Sequence[_Watched], known: dict[str, int], merged: dict[str, str]) -> LabelTimes:
     since: dict[str, int] = {}
     for label, heard in known.items():
-        owner = _resolved(label, merged)
+        owner = follow(label, merged)
         since[owner] = min(heard, since.get(owner, heard))
     of_known = [one for one in watched if one.labels and since[one.labels[-1][1]] + KNOWN_FOR <= one.word.span.start]
     return LabelTimes(
         [max(0, one.labels[0][0] - one.word.span.end) / SAMPLE_RATE for one in of_known],
-        sum(_resolved(one.labels[0][1], merged) == one.labels[-1][1] for one in of_known),
+        sum(follow(one.labels[0][1], merged) == one.labels[-1][1] for one in of_known),
         sum(len(one.labels) - 1 for one in of_known),
         len(watched),
     )
