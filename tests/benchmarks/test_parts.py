@@ -42,6 +42,15 @@ def test_voices_that_say_nothing_of_who_they_are_are_wrong_as_often_as_by_chance
     assert 0.3 < found < 0.7
 
 
+def test_windows_that_share_audio_are_no_pair() -> None:
+    apart = WINDOW // STEP
+    vectors = {0: [1.0, 0.0], 1: [1.0, 0.0], apart + 1: [0.0, 1.0], 3 * apart: [0.0, 1.0]}
+    turns = (Turn(Span(0, 2 * WINDOW + STEP), "a"), Turn(Span(3 * WINDOW, 4 * WINDOW), "b"))
+    found = WindowResults("made", tuple(window(at, vector) for at, vector in vectors.items()), turns)
+    # the two that are alike share nine tenths: without them one person's voices are never alike
+    assert equal_error_rate(found) == pytest.approx(2 / 3)
+
+
 def test_who_is_alone_has_no_rate() -> None:
     assert equal_error_rate(results([[1.0, 0.0]])) is None
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.audio.steps import StepChunker
-from pipelines.diarization.windows import WindowBuffer
+from pipelines.diarization.windows import SPEECH_MARGIN, WindowBuffer, possible_speech
 from pipelines.types import SAMPLE_RATE, STEP, VAD_FRAME, WINDOW, Samples, Span, Step, Window
 
 
@@ -108,3 +108,11 @@ def test_a_pause_is_known_to_be_one_once_speech_goes_on() -> None:
 def test_without_a_voice_model_a_window_may_be_speech_throughout() -> None:
     (window,) = WindowBuffer()(Step(0, 0, np.zeros(STEP, np.float32)))
     assert window.voiced is None
+
+
+@pytest.mark.parametrize(("probability", "kept"), [(0.95, True), (0.1, True), (0.09, False), (0.0, False)])
+def test_weak_speech_may_be_speech_and_so_may_what_is_near_it(probability: float, kept: bool) -> None:
+    voices = np.zeros(5 * SPEECH_MARGIN)
+    voices[2 * SPEECH_MARGIN] = probability
+    near = np.abs(np.arange(len(voices)) - 2 * SPEECH_MARGIN) <= SPEECH_MARGIN
+    assert np.array_equal(possible_speech(voices), near & kept)
