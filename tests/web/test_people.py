@@ -37,6 +37,7 @@ def test_a_wrong_number_is_told_before_anything_is_made_and_the_field_is_found(s
     page.get_by_test_id("options").click()
     page.get_by_test_id("new-meeting").click()
     expect(page.get_by_role("alert")).to_contain_text("Write a number such as 4")
+    expect(page.get_by_role("alert")).to_be_in_viewport(ratio=1)
     expect(field).to_be_focused()
     expect(field).to_have_attribute("aria-invalid", "true")
     assert server.requests == []

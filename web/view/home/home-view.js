@@ -85,8 +85,8 @@ export class HomeView {
         el('p', { class: 'lead' }, LEAD),
         el('div', { class: 'hero-buttons' }, this.#start.node, this.#sample.node),
         el('p', { class: 'hint' }, HINT),
-        this.#options.node,
         this.#notice,
+        this.#options.node,
       ),
       transcriptPicture(),
     )
