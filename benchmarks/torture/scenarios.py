@@ -23,7 +23,15 @@ from benchmarks.harness.server import Server
 from benchmarks.harness.source import Source
 from benchmarks.torture.described import conform
 from benchmarks.torture.hostile import START, hostile_messages
-from benchmarks.torture.shared import Options, Result, sample, stored_audio, told, uninterrupted
+from benchmarks.torture.shared import (
+    Options,
+    Result,
+    peak_memory_and_transcript,
+    sample,
+    stored_audio,
+    told,
+    uninterrupted,
+)
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.storage.files.journal import Journal, read
 
@@ -141,30 +149,28 @@ async def garbage(options: Options) -> Result:
     server = Server(options.folder / "garbage", options.models, {"MEETING_LIMITS_FRAME_BYTES": "65536"})
     server.start()
     server.ready()
-    plain = await uninterrupted(server, options)
+    alone, plain = await peak_memory_and_transcript(server, options)
     meeting = server.new_meeting("beside")
     victim = Source(server.port, meeting, sample(options.seconds), options.speed)
     task = asyncio.create_task(victim.run())
-    messages, before, early, sent, opened = hostile_messages(random.Random(options.seed)), server.memory(), 0.0, 0, 0
+    messages, early, sent, opened = hostile_messages(random.Random(options.seed)), 0.0, 0, 0
     while sent < options.count:
         target = server.new_meeting("attacked")
         for _ in range(100):
             opened += 1
             sent += await _attack(server.port, target, messages, started=opened % 2 == 0)
             if not early and sent >= options.count / 10:
-                early = server.memory()
+                early = max(alone, server.memory())
     await server.outliving(task)
     last = server.memory()
     undisturbed = told(server.transcript(meeting)) == told(plain)
     alive = server.get("/healthz") is not None
     server.stop()
     traced = server.log.count("Traceback")
-    measured = (
-        f"{sent} messages on {opened} connections: {traced} tracebacks; {last - before:+.1f} MB in all, of which "
-    )
+    measured = f"{sent} messages on {opened} connections: {traced} tracebacks; {last - alone:+.1f} MB in all, of which "
     measured += f"{last - early:+.1f} MB after the first tenth; "
     measured += "the meeting beside it equal" if undisturbed else "**the meeting beside it differs**"
-    passed = traced == 0 and last - before < 60 and last - early < 20 and undisturbed and alive
+    passed = traced == 0 and last - alone < 60 and last - early < 20 and undisturbed and alive
     bar = "no traceback, < 60 MB in all, < 20 MB after the first tenth of them, neighbour equal"
     return Result(f"{options.count} hostile messages", bar, measured, passed)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from benchmarks.harness.process import Watch
 from benchmarks.harness.server import Server
 from benchmarks.harness.source import RATE, Source
 
@@ -63,6 +64,18 @@ async def uninterrupted(server: Server, options: Options) -> list[dict[str, obje
     source = Source(server.port, meeting, sample(options.seconds), options.speed, headers=server.headers)
     await server.outliving(source.run())
     return server.transcript(meeting)
+
+
+async def peak_memory_and_transcript(server: Server, options: Options) -> tuple[float, list[dict[str, object]]]:
+    """Most megabytes that the server holds while `uninterrupted` runs, and the transcript.
+
+    What a meeting alone takes while it runs, tens of megabytes that are given back after it, is no cost of an attack.
+    """
+    assert server.process is not None
+    watch = Watch(server.process.pid)
+    async with watch.running(0.2):
+        plain = await uninterrupted(server, options)
+    return watch.peak, plain
 
 
 def told(segments: list[dict[str, Any]]) -> list[tuple[str, float, float, str | None, str]]:

@@ -25,12 +25,12 @@ from dataclasses import dataclass, field
 from benchmarks.harness.process import Watch
 from benchmarks.harness.server import ROOT, Server
 from benchmarks.harness.source import Source
-from benchmarks.torture.shared import Options, Result, sample, told, uninterrupted
+from benchmarks.torture.shared import Options, Result, peak_memory_and_transcript, sample, told
 
 HEALTHY = 1.0
 """Seconds within which `/healthz` must answer"""
 GROWTH = 60.0
-"""Megabytes by which the server may grow"""
+"""Megabytes by which the server may grow beyond the most that it holds while the same meeting runs alone"""
 LOGGED = 100_000
 """Bytes that it may log"""
 BAR = f"`/healthz` ≤ {HEALTHY:g} s, ≤ +{GROWTH:g} MB, ≤ {LOGGED // 1000} kB logged, neighbour equal"
@@ -68,20 +68,20 @@ async def _besieged(attack: str, name: str, options: Options, open_files: int | 
     server = Server(options.folder / attack, options.models, settings, open_files=open_files)
     await asyncio.to_thread(server.start)
     await asyncio.to_thread(server.ready)
-    plain = await uninterrupted(server, options)
+    alone, plain = await peak_memory_and_transcript(server, options)
     meeting = server.new_meeting("beside")
     source = Source(server.port, meeting, sample(options.seconds), options.speed, headers=server.headers)
     neighbour = asyncio.create_task(source.run())
     await asyncio.sleep(min(2.0, options.seconds / options.speed / 4))
     assert server.process is not None
-    before, logged = server.memory(), len(server.log)
+    logged = len(server.log)
     health, watch = Health(server.port), Watch(server.process.pid)
     async with watch.running(0.2):
         with health.watched():
             did = await _attack(attack, server.port, options.count, options.seconds / options.speed)
             await asyncio.wait_for(neighbour, 3600)
     equal = told(server.transcript(meeting)) == told(plain)
-    grown, logged = watch.peak - before, len(server.log) - logged
+    grown, logged = watch.peak - alone, len(server.log) - logged
     server.stop()
     measured = (
         f"{did}: `/healthz` within {health.worst:.2f} s at worst of {health.asked} times; {grown:+.1f} MB; "
