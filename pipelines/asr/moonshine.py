@@ -8,6 +8,7 @@ against the word alignments of AMI their starts are within 0.1 s (`docs/accuracy
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,7 +80,7 @@ class _Token:
 
 
 class MoonshineRecogniser(Recogniser):
-    """Moonshine on ONNX Runtime; one utterance at a time, on the CPU."""
+    """Moonshine on ONNX Runtime; one utterance at a time in each thread, on the CPU."""
 
     def __init__(self, folder: Path, threads: int = 1, boost: float = BOOST) -> None:
         """`folder` holds `encoder_model.ort`, `decoder_model_merged.ort` and `tokenizer.bin`.
@@ -108,13 +109,14 @@ class MoonshineRecogniser(Recogniser):
         self._tokenizer = Tokenizer(self._vocabulary)
         self._boost = boost
         self._tries: dict[tuple[str, ...], HotwordTrie] = {}
+        self._tries_lock = threading.Lock()
         self._outputs = [output.name for output in self._decoder.get_outputs()]
         self._pasts = [name.replace("present", "past_key_values") for name in self._outputs[1:]]
 
     @property
     def info(self) -> RecogniserInfo:
         """It takes no prompt, but recognises the end of a sentence better when it hears the beginning."""
-        return RecogniserInfo("moonshine-tiny-en", takes_context=True)
+        return RecogniserInfo("moonshine-tiny-en", takes_context=True, concurrent=True)
 
     def recognise(self, request: RecognitionRequest) -> RecognitionResult:
         """Words of the audio; the model takes no prompt or language.
@@ -186,11 +188,12 @@ class MoonshineRecogniser(Recogniser):
 
     def _trie(self, hotwords: tuple[str, ...]) -> HotwordTrie:
         """The trie of a list of terms: made once for each of the lists that were used last."""
-        trie = self._tries.pop(hotwords, None) or HotwordTrie(hotwords, self._tokenizer)
-        self._tries[hotwords] = trie
-        while len(self._tries) > MAX_TRIES:
-            del self._tries[next(iter(self._tries))]
-        return trie
+        with self._tries_lock:
+            trie = self._tries.pop(hotwords, None) or HotwordTrie(hotwords, self._tokenizer)
+            self._tries[hotwords] = trie
+            while len(self._tries) > MAX_TRIES:
+                del self._tries[next(iter(self._tries))]
+            return trie
 
     def _run_decoder(
         self, tokens: list[int], past: dict[str, Any], fixed: dict[str, Any], cached: bool

@@ -29,6 +29,8 @@ class RecogniserInfo:
     """Whether it ignores the prompt, and is given the audio before an utterance in its place"""
     on_gpu: bool = False
     """Whether it computes on a GPU, and so takes no CPU from other work"""
+    concurrent: bool = False
+    """Whether several threads may call it at once, each with its own batch, and all of them gain by it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class RecognitionResult:
 
 
 class Recogniser(Protocol):
-    """Audio in, words out. Holds weights and no state of any meeting; it is called from one thread at a time.
+    """Audio in, words out. Holds weights and no state of any meeting; it is called from one thread at a time,
+    unless `info.concurrent`.
 
     A class that inherits from this one need not define `recognise_batch`.
     """

@@ -13,6 +13,8 @@ PLANNED_LOAD = 0.85
 """Share of a worker's time that may be planned with: work comes in bursts"""
 OTHER_CPU = 0.04
 """CPU seconds per second of audio for everything but the models: sockets, decoding, speaker tracking, disk"""
+MAX_SPEECH_WORKERS = 8
+"""Utterances that are recognised at the same time at most: Python itself is shared by all threads"""
 MIN_SPEEDUP = 1.25
 """How many times faster more threads must be to be worth it: they are taken from others"""
 
@@ -35,22 +37,29 @@ class Throughput:
     """CPU threads of each model"""
     speech_on_gpu: bool = False
     """Whether speech is recognised on a GPU"""
+    speech_workers: int = 1
+    """Utterances that are recognised at the same time"""
 
     @property
     def capacity(self) -> int:
         """Live meetings whose final text and labels it computes in time, with all that may be left out left out.
 
-        The recogniser, the windows or the cores that both share are full first.
+        The recogniser, the windows, the cores that both share, or the one thread of everything else are full first.
         """
         speech, windows = self.speech * SPEECH_SHARE, self.batched_window  # one window a second: the longest hop
         cpu = OTHER_CPU + (0.0 if self.speech_on_gpu else speech) + (0.0 if self.windows_on_gpu else windows)
-        each = max(speech, windows, cpu / self.cores, 1e-6)
+        each = max(speech / self.speech_workers, windows, cpu / self.cores, OTHER_CPU)
         return max(1, int(PLANNED_LOAD / each))
 
 
 def thread_candidates(cores: int) -> list[int]:
     """Numbers of threads worth trying: two models work at the same time, so each may have half of the cores."""
     return [threads for threads in (1, 2, 4, 8) if threads == 1 or 2 * threads <= cores]
+
+
+def speech_workers(cores: int, threads: int) -> int:
+    """Utterances to recognise at the same time, with so many threads each, in half of the cores: see above."""
+    return max(1, min(MAX_SPEECH_WORKERS, cores // (2 * threads)))
 
 
 def choose_threads(seconds: Callable[[int], float], among: Sequence[int]) -> int:

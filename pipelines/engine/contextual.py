@@ -63,7 +63,7 @@ class UtteranceJob:
 class ContextualRecogniser:
     """A recogniser with the contexts of all sources.
 
-    `context` may be called from any thread, `recognise` by one at a time.
+    `context` may be called from any thread, `recognise` by one at a time for each source, where the recogniser may.
     """
 
     def __init__(self, recogniser: Recogniser) -> None:

@@ -1,9 +1,9 @@
 """One copy of each model, shared by all meetings: who is served when, together with whom, and what is left out.
 
-Two job queues, each with one thread: one for the recogniser, one for the local speakers of windows. Neither waits for
-the other. What is live goes before recordings and recoveries; of utterances final ones go before partial ones, and a
-partial one that is overtaken by a longer one of the same utterance is never recognised. When the machine is too full,
-the least important is left out first (`load_shedding.py`).
+Two job queues: one for the recogniser, with a thread or several, one for the local speakers of windows, with one
+thread. Neither waits for the other. What is live goes before recordings and recoveries; of utterances final ones go
+before partial ones, and a partial one that is overtaken by a longer one of the same utterance is never recognised. When
+the machine is too full, the least important is left out first (`load_shedding.py`).
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ class Engine:
         vad: VadModel,
         thresholds: Thresholds,
         models: ModelInfo,
+        speech_workers: int = 1,
     ) -> None:
+        """`speech_workers` threads call the recogniser, which must be `concurrent` where they are several."""
         self.models = models
         """Which models serve and why, as sent to clients"""
         self.thresholds = thresholds
@@ -105,13 +107,14 @@ class Engine:
             max_batch=recogniser.info.max_batch,
             max_wait=MAX_BATCH_WAIT,
             one_per_owner=True,  # each utterance is a prompt for the next one of its source
+            workers=speech_workers,
         )
         self.speaker_queue = JobQueue(
             "speakers", work=self._find_speakers, max_batch=MAX_WINDOW_BATCH, max_wait=MAX_BATCH_WAIT
         )
 
     def start(self) -> None:
-        """Begin to serve requests, in two threads."""
+        """Begin to serve requests, in threads of its own."""
         self.speech_queue.start()
         self.speaker_queue.start()
 
@@ -172,7 +175,8 @@ class Engine:
         batched = best_of(lambda: trial(TRIAL_BATCH), clock=clock) / TRIAL_BATCH
         recogniser, cores = self._speech.recogniser, max(1, available_cores() // engine_count)
         speech = recogniser.measure_rtf()
-        self.throughput = Throughput(speech, single, batched, cores, on_gpu, threads, recogniser.info.on_gpu)
+        on_gpus, workers = (on_gpu, recogniser.info.on_gpu), self.speech_queue.workers
+        self.throughput = Throughput(speech, single, batched, cores, on_gpus[0], threads, on_gpus[1], workers)
         return self.throughput
 
     def open_vad(self) -> VadStream:
@@ -217,7 +221,7 @@ class Engine:
         return self.speaker_queue.submit(window, _priority(live, True), owner=source)
 
     def close(self) -> None:
-        """Stop both threads; what waits is dropped."""
+        """Stop all threads; what waits is dropped."""
         self.speech_queue.close()
         self.speaker_queue.close()
 
@@ -225,7 +229,8 @@ class Engine:
         with self._lock:
             # partial results may fill their queue: they replace each other, and finals go before them; where they take
             # the processor from the others, these take longer and count for more
-            busy = [queue.busy_seconds_up_to(Priority.FINAL) for queue in (self.speech_queue, self.speaker_queue)]
+            queues = (self.speech_queue, self.speaker_queue)
+            busy = [queue.busy_seconds_up_to(Priority.FINAL) / queue.workers for queue in queues]
             return self._shedder.update(time.perf_counter(), busy)
 
     def _is_shed(self, context: SourceContext) -> bool:

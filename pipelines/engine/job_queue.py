@@ -1,4 +1,4 @@
-"""One worker thread and what waits for it: order, fairness, batches, and what is never done."""
+"""Worker threads and what waits for them: order, fairness, batches, and what is never done."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ACTIVE_FOR = 1.0
 MAX_OWNERS = 1024
 """Owners whose share is remembered; the one served longest ago is forgotten first"""
 CLOSE_TIMEOUT = 30.0
-"""Seconds that the worker has to finish what it is doing"""
+"""Seconds that the workers have to finish what they are doing"""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +53,7 @@ def call_each(items: Sequence[Callable[[], Any]]) -> list[Any]:
 
 
 class JobQueue(Generic[Item, Result]):
-    """A bounded queue and the one thread that works on it, between `start` and `close`; also a context manager.
+    """A bounded queue and the threads that work on it, between `start` and `close`; also a context manager.
 
     The lowest priority number goes first. Within a priority owners take turns by the work that they cause (start-time
     fair queueing: Goyal, Vin and Cheng, "Start-time fair queueing: a scheduling algorithm for integrated services
@@ -70,11 +70,13 @@ class JobQueue(Generic[Item, Result]):
         max_batch: int = 1,
         max_wait: float = 0.0,
         one_per_owner: bool = False,
+        workers: int = 1,
     ) -> None:
         """`work` does up to `max_batch` items at once and gives a result for each, in order.
 
         A job waits at most `max_wait` seconds for others to go with it, and only where others may be expected. With
-        `one_per_owner` no batch holds two jobs of the same owner. The thread is called `engine-` and the name.
+        `one_per_owner` no two jobs of the same owner are done at the same time. `workers` threads call `work`, each
+        with batches of its own; they are called `engine-` and the name.
         """
         self.name = name
         self._work = work
@@ -82,22 +84,25 @@ class JobQueue(Generic[Item, Result]):
         self._max_batch = max_batch
         self._max_wait = max_wait
         self._one_per_owner = one_per_owner
+        self.workers = workers
         self._changed = threading.Condition()
         self._queue: list[_Job[Item, Result]] = []
         self._latest: dict[Hashable, _Job[Item, Result]] = {}  # the waiting job of each `replaces`
         self._count = 0
         self._closed = False
+        self._running: set[Hashable] = set()  # owners whose jobs are being done, with `one_per_owner`
         self._next_starts: dict[tuple[Hashable, int], float] = {}  # where each owner's next turn begins, by priority
         self._virtual_time: dict[int, float] = {}  # the start of the job that was last done, by priority
         self._active: dict[Hashable, float] = {}  # when each owner last gave a job; the earliest first
         self.busy_seconds = 0.0
-        """Seconds of computing so far"""
+        """Seconds of computing so far, of all workers together"""
         self._busy_by_priority: dict[int, float] = {}
-        self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
+        self._threads = [threading.Thread(target=self._run, name=f"engine-{name}", daemon=True) for _ in range(workers)]
 
     def start(self) -> None:
         """Begin to work; what was submitted before waits for it. At most once."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def __enter__(self) -> JobQueue[Item, Result]:
         self.start()
@@ -142,14 +147,14 @@ class JobQueue(Generic[Item, Result]):
             if replaces is not None:
                 self._latest[replaces] = job
             self._queue.append(job)
-            self._changed.notify()
+            self._changed.notify_all()
         # outside of the lock: a future calls back in this thread
         if overtaken is not None and overtaken.future.set_running_or_notify_cancel():
             overtaken.future.set_result(None)
         return job.future
 
     def busy_seconds_up_to(self, priority: int) -> float:
-        """Seconds of computing so far for jobs of this priority or a lower number."""
+        """Seconds of computing so far, of all workers together, for jobs of this priority or a lower number."""
         with self._changed:
             return sum(seconds for of, seconds in self._busy_by_priority.items() if of <= priority)
 
@@ -158,11 +163,12 @@ class JobQueue(Generic[Item, Result]):
         with self._changed:
             self._closed = True
             waiting, self._queue = self._queue, []
-            self._changed.notify()
+            self._changed.notify_all()
         for job in waiting:
             job.future.cancel()
-        if self._thread.ident is not None:
-            self._thread.join(timeout=CLOSE_TIMEOUT)
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(timeout=CLOSE_TIMEOUT)
 
     # With the lock held
 
@@ -192,11 +198,11 @@ class JobQueue(Generic[Item, Result]):
         """The next batch; empty when the queue is closed."""
         with self._changed:
             while True:
-                while not self._queue and not self._closed:
+                while not (ready := self._ready()) and not self._closed:
                     self._changed.wait()
-                if not self._queue:
+                if not ready:
                     return []
-                batch = self._pick_batch()
+                batch = self._pick_batch(ready)
                 remaining = self._max_wait - (time.perf_counter() - min(job.queued_at for job in batch))
                 # more than one job for each owner who is there now will hardly come in so short a time
                 expected = len({job.owner for job in batch} | set(self._active))
@@ -207,15 +213,22 @@ class JobQueue(Generic[Item, Result]):
                 self._queue.remove(job)
                 if job.replaces is not None and self._latest.get(job.replaces) is job:
                     del self._latest[job.replaces]
-            self._virtual_time[batch[0].priority] = batch[0].start
+            # of several workers one may pass over an owner who is being served, whose turn was before
+            self._virtual_time[batch[0].priority] = max(batch[0].start, self._virtual_time.get(batch[0].priority, 0.0))
+            if self._one_per_owner:
+                self._running.update(job.owner for job in batch)
             return batch
 
-    def _pick_batch(self) -> list[_Job[Item, Result]]:
-        """The job whose turn it is, and those that may go with it, in their order."""
-        first = min(self._queue, key=lambda job: job.order)
+    def _ready(self) -> list[_Job[Item, Result]]:
+        """What waits and may be begun."""
+        return [job for job in self._queue if job.owner not in self._running]
+
+    def _pick_batch(self, ready: Sequence[_Job[Item, Result]]) -> list[_Job[Item, Result]]:
+        """Of what may be begun the job whose turn it is, and those that may go with it, in their order."""
+        first = min(ready, key=lambda job: job.order)
         if self._max_batch == 1:
             return [first]
-        candidates = [job for job in self._queue if (job.priority, job.batch_key) == (first.priority, first.batch_key)]
+        candidates = [job for job in ready if (job.priority, job.batch_key) == (first.priority, first.batch_key)]
         candidates.sort(key=lambda job: job.order)
         if self._one_per_owner:
             foremost: dict[Hashable, _Job[Item, Result]] = {}
@@ -231,6 +244,9 @@ class JobQueue(Generic[Item, Result]):
             running = [job for job in batch if job.future.set_running_or_notify_cancel()]
             if running:
                 self._run_batch(running)
+            with self._changed:
+                self._running.difference_update(job.owner for job in batch)
+                self._changed.notify_all()
 
     def _run_batch(self, batch: list[_Job[Item, Result]]) -> None:
         began = time.perf_counter()

@@ -13,7 +13,7 @@ from pipelines.asr.recogniser import Recogniser
 from pipelines.audio.vad import VadModel
 from pipelines.diarization.clustering import preset
 from pipelines.diarization.local_speakers import LocalSpeakerFinder
-from pipelines.engine.capacity import calibrate, thread_candidates
+from pipelines.engine.capacity import calibrate, speech_workers, thread_candidates
 from pipelines.engine.engine import Engine, Engines
 from pipelines.engine.job_queue import JobQueue, call_each
 from pipelines.engine.pool import EnginePool
@@ -78,12 +78,14 @@ def _load_one(
 ) -> Engine:
     """A started engine, one of `engine_count` on this machine."""
     on_gpu = selection.segmentation.device.startswith("cuda")
+    cores = max(1, available_cores() // engine_count)
     threads = [options.threads or 1]
     if not options.threads and not on_gpu:
-        threads = thread_candidates(max(1, available_cores() // engine_count))
+        threads = thread_candidates(cores)
     recogniser, finder, chosen, trials = _load_models(selection, options, threads, on_progress)
     selection = selection.with_recogniser(recogniser.info.name)
-    engine = Engine(recogniser, finder, VadModel(), preset(selection.embedding.name), selection.info)
+    workers = speech_workers(cores, chosen) if recogniser.info.concurrent else 1
+    engine = Engine(recogniser, finder, VadModel(), preset(selection.embedding.name), selection.info, workers)
     engine.start()
     try:
         _warm_up(engine)

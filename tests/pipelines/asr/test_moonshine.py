@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,18 @@ def test_the_same_audio_gives_the_same_words(recogniser: MoonshineRecogniser, sa
         )
         == first
     )
+
+
+def test_several_threads_get_what_one_gets(recogniser: MoonshineRecogniser, sample: Sample, audio: Samples) -> None:
+    requests = [
+        RecognitionRequest(audio[slice(*edges(turn))], hotwords=hotwords)
+        for turn in sample.turns[:4]
+        for hotwords in ((), ("phones",), ("Thursday", "page"))
+    ]
+    alone = [recogniser.recognise(request) for request in requests]
+    assert recogniser.info.concurrent
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(recogniser.recognise, requests * 2)) == alone * 2
 
 
 @pytest.mark.parametrize(

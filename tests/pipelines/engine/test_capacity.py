@@ -15,6 +15,7 @@ from pipelines.engine.capacity import (
     Throughput,
     calibrate,
     choose_threads,
+    speech_workers,
     thread_candidates,
 )
 
@@ -29,6 +30,20 @@ def test_a_machine_carries_what_its_slower_worker_does() -> None:
 def test_few_cores_carry_fewer_meetings_than_their_workers_could() -> None:
     assert PACE.capacity == int(PLANNED_LOAD * 2 / (OTHER_CPU + 0.045 + 0.02))
     assert replace(PACE, cores=1).capacity == int(PLANNED_LOAD / (OTHER_CPU + 0.045 + 0.02))
+
+
+def test_several_workers_share_the_speech_until_something_else_is_full() -> None:
+    speaks_long = replace(PACE, cores=64, speech=0.2)
+    assert replace(speaks_long, speech_workers=2).capacity == int(PLANNED_LOAD / 0.09)
+    assert replace(speaks_long, speech_workers=32).capacity == int(PLANNED_LOAD / OTHER_CPU)
+    assert replace(speaks_long, speech_workers=2, cores=2).capacity == int(PLANNED_LOAD * 2 / (OTHER_CPU + 0.18 + 0.02))
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "workers"), [(1, 1, 1), (2, 1, 1), (4, 1, 2), (4, 2, 1), (16, 1, 8), (16, 2, 4), (128, 1, 8)]
+)
+def test_speech_may_have_half_of_the_cores(cores: int, threads: int, workers: int) -> None:
+    assert speech_workers(cores, threads) == workers
 
 
 def test_a_gpu_leaves_the_cores_to_the_rest() -> None:

@@ -277,3 +277,40 @@ def test_partial_results_may_fill_their_queue(engine: Engine, monkeypatch: pytes
     monkeypatch.setattr(engine.speaker_queue, "busy_seconds_up_to", lambda rank: 5.0)
     engine._update_shedding()
     assert told == [[2.0, 5.0]]
+
+
+class FakeConcurrentRecogniser(FakeRecogniser):
+    """Recognises in several threads, and only once two of them are at it at the same time."""
+
+    info = RecogniserInfo("fake", concurrent=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.together = threading.Barrier(2)
+
+    def recognise(self, request: RecognitionRequest) -> RecognitionResult:
+        """The prompt, and the length of the audio in samples."""
+        self.together.wait(PATIENCE)
+        return heard(f"{request.prompt or ''} {len(request.audio)}")
+
+
+def test_several_workers_recognise_for_several_sources_each_in_its_order() -> None:
+    recogniser = FakeConcurrentRecogniser()
+    engine = Engine(recogniser, find, FakeVadModel(), Thresholds(0.1, 0.2, 0.3), {}, speech_workers=2)  # type: ignore[arg-type]
+    engine.start()
+    try:
+        futures = [engine.recognise(utterance(n, True, 1000 * n), owner) for n in (1, 2, 3) for owner in "ab"]
+        texts = [(future.result(PATIENCE) or RecognitionResult()).text for future in futures]
+        assert texts[::2] == texts[1::2] == ["1000", "1000 2000", "1000 2000 3000"]
+    finally:
+        engine.close()
+
+
+def test_work_that_several_workers_share_fills_each_by_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(FakeRecogniser(), find, FakeVadModel(), Thresholds(0.1, 0.2, 0.3), {}, speech_workers=4)  # type: ignore[arg-type]
+    clock = iter([0.0, 2.0])
+    monkeypatch.setattr("pipelines.engine.engine.time.perf_counter", lambda: next(clock))
+    engine._update_shedding()
+    engine.speech_queue._busy_by_priority[0] = 4.0
+    engine._update_shedding()
+    assert engine.load == 0.5

@@ -109,19 +109,21 @@ def test_more_than_the_limit_is_refused_until_there_is_room(queue: JobQueue) -> 
     assert queue.submit(lambda: "again").result(PATIENCE) == "again"
 
 
-def test_closing_ends_what_runs_and_cancels_what_waits() -> None:
-    queue = JobQueue("test", call_each)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_closing_ends_what_runs_and_cancels_what_waits(workers: int) -> None:
+    queue = JobQueue("test", call_each, workers=workers)
     queue.start()
-    gate = Gate(queue)
+    gates = [Gate(queue) for _ in range(workers)]
     waiting = queue.submit(lambda: "never")
     closing = threading.Thread(target=queue.close)
     closing.start()
     with pytest.raises(CancelledError):
         waiting.result(PATIENCE)
-    gate.open()
+    for gate in gates:
+        gate.open()
     closing.join(PATIENCE)
-    assert gate.future.result(PATIENCE) == "held"
-    assert not queue._thread.is_alive()
+    assert [gate.future.result(PATIENCE) for gate in gates] == ["held"] * workers
+    assert not any(thread.is_alive() for thread in queue._threads)
     with pytest.raises(BlockError, match="the engine is closed"):
         queue.submit(lambda: "late")
 
@@ -257,3 +259,83 @@ def test_a_thousand_owners_that_came_and_went_leave_nothing_behind() -> None:
     queue.submit(lambda: None, priority=5).result(PATIENCE)
     assert len(queue._next_starts) <= 1024
     queue.close()
+
+
+@pytest.fixture
+def two_workers() -> Iterator[JobQueue]:
+    queue = JobQueue("test", call_each, one_per_owner=True, workers=2)
+    queue.start()
+    yield queue
+    queue.close()
+
+
+def test_two_workers_serve_two_owners_at_the_same_time(two_workers: JobQueue) -> None:
+    both = threading.Barrier(2)
+    jobs = [two_workers.submit(lambda: both.wait(PATIENCE), owner=owner) for owner in "ab"]
+    assert sorted(job.result(PATIENCE) for job in jobs) == [0, 1]
+
+
+def test_one_owners_jobs_are_done_one_after_the_other_however_many_workers_there_are(two_workers: JobQueue) -> None:
+    now: dict[str, int] = {}
+    most: list[int] = []
+    done: list[tuple[str, int]] = []
+
+    def work(owner: str, number: int) -> None:
+        now[owner] = now.get(owner, 0) + 1
+        most.append(now[owner])
+        time.sleep(0.001)
+        done.append((owner, number))
+        now[owner] -= 1
+
+    jobs = [two_workers.submit(lambda o=o, n=n: work(o, n), owner=o) for n in range(20) for o in "abc"]
+    for job in jobs:
+        assert job.exception(PATIENCE) is None
+    assert max(most) == 1
+    for owner in "abc":
+        assert [number for of, number in done if of == owner] == list(range(20))
+
+
+def test_a_worker_passes_over_an_owner_who_is_being_served_and_comes_back_to_it(two_workers: JobQueue) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        assert go.wait(PATIENCE)
+
+    first = two_workers.submit(hold, owner="a")
+    assert begun.wait(PATIENCE)
+    second = two_workers.submit(lambda: "a", owner="a")
+    assert two_workers.submit(lambda: "b", owner="b").result(PATIENCE) == "b"
+    assert not second.done()
+    go.set()
+    assert first.exception(PATIENCE) is None
+    assert second.result(PATIENCE) == "a"
+
+
+def test_an_owner_whose_job_failed_or_was_given_up_is_served_again(two_workers: JobQueue) -> None:
+    assert isinstance(two_workers.submit(lambda: 1 / 0, owner="a").exception(PATIENCE), ZeroDivisionError)
+    begun, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        assert go.wait(PATIENCE)
+
+    two_workers.submit(hold, owner="a")
+    assert begun.wait(PATIENCE)
+    given_up = two_workers.submit(lambda: "never", owner="a")
+    assert given_up.cancel()
+    go.set()
+    assert two_workers.submit(lambda: "again", owner="a").result(PATIENCE) == "again"
+
+
+def test_what_workers_compute_at_the_same_time_counts_for_each(two_workers: JobQueue) -> None:
+    both = threading.Barrier(2)
+
+    def work() -> None:
+        both.wait(PATIENCE)
+        time.sleep(0.05)
+
+    for job in [two_workers.submit(work, owner=owner) for owner in "ab"]:
+        assert job.exception(PATIENCE) is None
+    two_workers.close()
+    assert two_workers.busy_seconds >= 0.1

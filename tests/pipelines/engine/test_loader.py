@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipelines.asr.recogniser import RecognitionRequest, RecognitionResult
+from pipelines.asr.recogniser import RecogniserInfo, RecognitionRequest, RecognitionResult
 from pipelines.diarization.clustering import PRESETS
 from pipelines.engine import loader
 from pipelines.engine.loader import limit_torch_memory, load_engine, load_engines
@@ -194,6 +194,22 @@ def test_threads_are_tried_where_the_processor_computes_and_leaves_a_choice(
     assert sorted(engine.thread_trials) == tried
     assert engine.throughput is not None
     assert (engine.throughput.threads, used[-1], recognisers) == (chosen, chosen, [chosen])
+
+
+@pytest.mark.parametrize(("concurrent", "workers"), [(True, 4), (False, 1)])
+def test_several_threads_recognise_where_there_are_cores_and_the_recogniser_may_be_shared(
+    monkeypatch: pytest.MonkeyPatch, concurrent: bool, workers: int
+) -> None:
+    recogniser = FakeRecogniser(RecognitionResult())
+    recogniser.info = RecogniserInfo("fake", concurrent=concurrent)
+    monkeypatch.setattr(loader, "available_cores", lambda: 8)
+    monkeypatch.setattr(loader, "probe_and_select", lambda options: select_models(EngineOptions(), Availability(0, {})))
+    monkeypatch.setattr(loader, "load_speaker_finder", lambda choice, options, threads: FakeFinder())
+    monkeypatch.setattr(loader, "_load_recogniser", lambda *_: recogniser)
+    engine = load_engine(EngineOptions(threads=1), lambda message: None)
+    engine.close()
+    assert engine.throughput is not None
+    assert (engine.speech_queue.workers, engine.throughput.speech_workers) == (workers, workers)
 
 
 @pytest.mark.parametrize(("cards", "advice"), [(1, "set models.device to cpu"), (0, "no kernel image$")])
