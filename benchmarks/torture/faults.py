@@ -237,12 +237,19 @@ class _Came:
 
 
 def _settled(server: Server, meeting: str) -> list[Any]:
-    """What is stored of a meeting that says no more, once it changes no longer."""
-    before = None
-    while (now := told(server.transcript(meeting))) != before or not now:
-        before = now
-        time.sleep(0.5)
-    return now
+    """What is stored of a meeting that says no more, once it changes no longer; raises Over when nothing ever is."""
+    stored: list[Any] = []
+
+    def unchanged() -> bool:
+        nonlocal stored
+        before, stored = stored, told(server.transcript(meeting))
+        if not stored or stored != before:
+            time.sleep(0.5)
+            return False
+        return True
+
+    server.until(unchanged)
+    return stored
 
 
 def _journal(server: Server, meeting: str) -> Path:
