@@ -26,7 +26,15 @@ from benchmarks.harness.process import children
 from benchmarks.harness.server import Server
 from benchmarks.harness.source import Source
 from benchmarks.torture.bombs import BOMBS, Bomb
-from benchmarks.torture.shared import Options, Result, sample, stored_audio, told, uninterrupted
+from benchmarks.torture.shared import (
+    Options,
+    Result,
+    peak_memory_and_transcript,
+    sample,
+    stored_audio,
+    told,
+    uninterrupted,
+)
 from meeting.core.messages import AudioFrame
 
 SLOW = 0.1
@@ -46,14 +54,15 @@ ROOM = 60.0
 class Pulse:
     """Asks a server every 50 ms whether it is well, in a thread of its own, and looks at its memory."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, alone: float) -> None:
+        """`alone` are the most megabytes that the server held while one meeting ran and nothing else happened."""
         self._server = server
-        self._before = server.memory()
+        self._alone = alone
         self._over = False
         self.worst = 0.0
         """Seconds that the slowest answer took"""
         self.grown = 0.0
-        """Megabytes that the memory was above what it was before, at most"""
+        """Megabytes that the memory was above `alone`, at most"""
 
     @asynccontextmanager
     async def beating(self) -> AsyncIterator[Pulse]:
@@ -71,7 +80,7 @@ class Pulse:
             if self._server.get("/healthz") is None:
                 self.worst = float("inf")
             self.worst = max(self.worst, time.monotonic() - began)
-            self.grown = max(self.grown, self._server.memory() - self._before)
+            self.grown = max(self.grown, self._server.memory() - self._alone)
             time.sleep(0.05)
 
 
@@ -263,14 +272,14 @@ async def edits(options: Options) -> Result:
     audio = sample(options.seconds)
     server.start()
     server.ready()
-    plain = await uninterrupted(server, options)
+    alone, plain = await peak_memory_and_transcript(server, options)
     ended, live, beside = (server.new_meeting(title) for title in ("ended", "live", "beside"))
     await server.outliving(Source(server.port, ended, audio, options.speed).run())
     speaking = asyncio.create_task(Source(server.port, live, audio, options.speed, stops=False).run())
     await asyncio.to_thread(_settled, server, live)
     took: list[float] = []
     wrong = 0
-    async with Pulse(server).beating() as pulse:
+    async with Pulse(server, alone).beating() as pulse:
         words = await asyncio.to_thread(_most_words, server, ended)
         neighbour = asyncio.ensure_future(Source(server.port, beside, audio, options.speed).run())
         for number in range(options.count):
@@ -352,11 +361,11 @@ async def bombs(options: Options) -> Result:
     server = Server(options.folder / "bombs", options.models, {"MEETING_LIMITS_MEETINGS": "16"})
     server.start()
     server.ready()
-    plain = await uninterrupted(server, options)
+    alone, plain = await peak_memory_and_transcript(server, options)
     with tempfile.TemporaryDirectory() as folder:
         made = {name: make(Path(folder)) for name, make in BOMBS.items()}
     beside = server.new_meeting("beside")
-    async with Pulse(server).beating() as pulse:
+    async with Pulse(server, alone).beating() as pulse:
         neighbour = asyncio.ensure_future(Source(server.port, beside, sample(options.seconds), options.speed).run())
         thrown = [bomb for bomb in made.values() for _ in range(options.count)]
         ends = await server.outliving(_throw_all(server, thrown))

@@ -69,8 +69,8 @@ class Slow:
 
 def test_the_slowest_answer_and_the_most_memory_count() -> None:
     async def beat() -> Pulse:
-        slow: Any = Slow([0.0, 0.3], [100.0, 100.0, 180.0, 120.0])
-        async with Pulse(slow).beating() as pulse:
+        slow: Any = Slow([0.0, 0.3], [100.0, 180.0, 120.0])
+        async with Pulse(slow, 100.0).beating() as pulse:
             await asyncio.sleep(0.6)
         return pulse
 
