@@ -115,7 +115,10 @@ def _throughput(engine: Engine) -> list[tuple[str, str]]:
     assert measured is not None, "an engine is measured when it is loaded"
     times = ", ".join(f"{threads}: {1000 * found:.1f} ms" for threads, found in trials.items())
     return [
-        ("speech", f"{1000 * measured.speech:.1f} ms for a second of it"),
+        (
+            "speech",
+            f"{1000 * measured.speech:.1f} ms for a second of it; utterances at once: {measured.speech_workers}",
+        ),
         ("window", f"{1000 * measured.window:.1f} ms alone, {1000 * measured.batched_window:.1f} ms each in company"),
         (
             "threads",

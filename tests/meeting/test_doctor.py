@@ -225,13 +225,16 @@ def test_the_table_is_aligned_and_counts_the_problems() -> None:
     ]
 
 
+MEASURED = Throughput(speech=0.05, window=0.0304, batched_window=0.02, cores=4, threads=2, speech_workers=3)
+
+
 @dataclass
 class FakeMeasured:
     """An engine of one card, measured."""
 
     thread_trials: dict[int, float]
     models: dict[str, str] = field(default_factory=lambda: {"speech": "tiny", "device": "cpu"})
-    throughput: Throughput = Throughput(speech=0.05, window=0.0304, batched_window=0.02, cores=4, threads=2)  # noqa: RUF009
+    throughput: Throughput = MEASURED
     closed: bool = False
 
     @property
@@ -257,7 +260,7 @@ def test_asked_to_measure_the_doctor_loads_the_models_and_prints_their_pace(
     printed = capsys.readouterr().out.partition("found.\n\n")[2]
     assert printed.splitlines() == [
         "Pace of tiny on cpu",
-        "  speech        50.0 ms for a second of it",
+        "  speech        50.0 ms for a second of it; utterances at once: 3",
         "  window        30.4 ms alone, 20.0 ms each in company",
         "  threads       2 for each model; a window with 1: 30.4 ms, 2: 21.1 ms",
         "  cores         4",
