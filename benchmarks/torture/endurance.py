@@ -47,10 +47,10 @@ async def _endure(options: Options, speed: float, name: str) -> Result:
     width = min(EVERY, options.seconds / 4)
     early, last = _median(seen, first, first + width), _median(seen, options.seconds - width, options.seconds + 1)
     most = max(memory for _, memory in seen)
-    half, growth = len(lags) // 2, last / early - 1
+    growth = last / early - 1
     server.stop()
     traced = server.log.count("Traceback")
-    before, after = statistics.median(lags[:half] or [0.0]), statistics.median(lags[half:] or [0.0])
+    before, after = _halves(lags)
     measured = (
         f"{options.seconds / 3600:.2f} h: {idle:.0f} MB before it, {early:.0f} MB after {first / 60:.0f} min, "
         f"at the end {last:.0f} MB ({growth:+.1%}), at most {most:.0f} MB; "
@@ -68,6 +68,14 @@ def _median(seen: list[tuple[float, float]], since: float, until: float) -> floa
     """Of the memory while so many seconds of audio were heard; where it was not seen then, what was seen last."""
     there = [memory for heard, memory in seen if since <= heard < until]
     return statistics.median(there or [[memory for heard, memory in seen if heard < until][-1]])
+
+
+def _halves(lags: list[float]) -> tuple[float, float]:
+    """Medians of both halves of what was told behind its first quarter: in that queues are being filled, at full speed
+    up to `limits.backlog`; memory leaves it out, too."""
+    settled = lags[len(lags) // 4 :]
+    half = len(settled) // 2
+    return statistics.median(settled[:half] or settled), statistics.median(settled[half:])
 
 
 def _lag(source: Source) -> list[float]:
