@@ -88,7 +88,9 @@ class Recording:
     @property
     def ending(self) -> bool:
         """True once its end has been asked for: no audio that comes now is taken."""
-        return self.state in (State.ENDING, State.ENDED) or (self.source is not None and self.source.stop_requested)
+        live = self.source
+        ending = self.state in (State.ENDING, State.ENDED) and not (live is not None and live.incomplete)
+        return ending or (live is not None and live.stop_requested)
 
     @property
     def over(self) -> bool:
@@ -101,7 +103,7 @@ class Recording:
         live = self.source
         if live is None:
             return None
-        due = [live.reminder_at]
+        due = [live.reminder_at, live.complete_by]
         if self.state is State.LIVE and self.recovery is None:
             due += [live.resumption.deadline, self._live_since + self._longest]
         return min([at for at in due if at is not None], default=None)
@@ -113,7 +115,7 @@ class Recording:
             return []
         if live.reminder_at is not None and now >= live.reminder_at:
             return [*live.remind(now, self.samples, trouble), *self.tick(now, trouble)]
-        deadline = live.resumption.deadline
+        deadline = live.complete_by or live.resumption.deadline
         if deadline is not None and now >= deadline:
             return [Log("source did not come back"), *self._finish_source()]
         return self._too_long()
@@ -207,7 +209,7 @@ class Recording:
                 self._models = models
                 return [self._save_state(), self.snapshot(None), *other_language(live, models)]
             case SourceReopened(_, frames, stopped):
-                live.mark_reopened(frames, stopped)
+                live.mark_reopened(frames, stopped, self.state is State.ENDING)
                 return self._welcome(live)
             case SourceRecovered():
                 return self._recovered(live, event, now)
@@ -254,13 +256,13 @@ class Recording:
     def _recovered(self, live: LiveSource, event: SourceRecovered, now: float) -> list[Effect]:
         if self.recovery is None:
             return []
-        live.resumption.meeting_rebuilt(now)
+        live.mark_rebuilt(now)
         rebuilt = self.recovery.finish(event.samples, self.samples)
         self.recovery, self.samples, self._models = None, event.samples, event.models
         self._live_since = now - event.samples / SAMPLE_RATE
         # All of it is stored before anybody sees it. The end, if it was asked for, can be stored only behind that.
         effects = [*rebuilt, *live.save(event.audio), self._save_state(), self.snapshot(None)]
-        if self.state is State.ENDING:
+        if self.state is State.ENDING and not live.incomplete:
             return [*effects, FinishSource(live.source.id, self.shutting_down)]
         nobody_comes = live.stop_requested or live.resumption.digest is None
         return [*effects, *(self._finish_source() if nobody_comes else [])]
@@ -290,9 +292,11 @@ class Recording:
         return SaveState(self.state, self.samples, self._models)
 
     def _finish_source(self) -> list[Effect]:
-        if self.state is not State.LIVE or self.source is None:
+        if self.source is None or not (self.state is State.LIVE or self.source.incomplete):
             return []
-        return [*self._become(State.ENDING), FinishSource(self.source.source.id, self.shutting_down)]
+        self.source.mark_complete()
+        state = self._become(State.ENDING) if self.state is State.LIVE else []
+        return [*state, FinishSource(self.source.source.id, self.shutting_down)]
 
     def _too_long(self) -> list[Effect]:
         message = f"the meeting has reached its longest time of {self._longest / 3600:g} hours and is ended"

@@ -21,7 +21,7 @@ from meeting.session.events import (
     Send,
     StartReceived,
 )
-from meeting.session.resumption import Resumption
+from meeting.session.resumption import GRACE, Resumption
 from pipelines.types import seconds
 
 REMINDER_INTERVAL = 5.0
@@ -52,6 +52,10 @@ class LiveSource:
     """Whether it, its token and the state of its meeting are stored: only then is its client told that it may speak"""
     stop_requested: bool = False
     """Whether it is to end as soon as it can: `stop` came before it was ready"""
+    incomplete: bool = False
+    """Whether a process died while it ended the meeting, and had not kept all frames: the client may have the rest"""
+    complete_by: float | None = None
+    """Until when these are waited for; None while they are not, or while the meeting is rebuilt"""
     may_skip: bool = False
     """Whether its next frame may have any later number: what its client was told is on disk may be lost"""
 
@@ -112,10 +116,23 @@ class LiveSource:
         """Its decoder and files are ready."""
         self.opened, self.notified_at = True, now
 
-    def mark_reopened(self, frames: int, stopped: bool) -> None:
-        """Its files are found with so many frames; `stopped` when its client had sent that it is done."""
+    def mark_reopened(self, frames: int, stopped: bool, ending: bool) -> None:
+        """Its files are found with so many frames, in a meeting that was `ending` or not.
+
+        `stopped` when its end is noted there, which is done behind the last frame that was taken.
+        """
         self.opened, self.next_seq, self.appended = True, frames, frames
         self.stop_requested = self.stop_requested or stopped
+        self.incomplete = ending and not stopped and self.resumption.digest is not None
+
+    def mark_rebuilt(self, now: float) -> None:
+        """Its meeting can go on, or end."""
+        self.resumption.meeting_rebuilt(now)
+        self.complete_by = now + GRACE if self.incomplete else None
+
+    def mark_complete(self) -> None:
+        """No frame is waited for any more."""
+        self.incomplete, self.complete_by = False, None
 
     def mark_stored(self, now: float) -> None:
         """A later process would find it: from now on what is acknowledged stays."""

@@ -73,7 +73,7 @@ class JournalWriter:
             self._unmarked = None
 
     def mark_stopped(self) -> None:
-        """Say that no frame will come, if the disk takes it: it saves a later process the waiting, no more."""
+        """Say that no frame will come, if the disk takes it: without it a later process waits for more, for a while."""
         with suppress(StoreError):
             self._journal.mark(STOPPED)
 

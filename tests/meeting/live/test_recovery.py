@@ -18,6 +18,7 @@ from meeting.core.records import EditedLine, Edits, Gap, Meeting, Resume, Source
 from meeting.live.recovery import restore, window_left
 from meeting.storage.edit_store import EditStore
 from meeting.storage.files.journal import Journal, in_use
+from meeting.storage.files.journal_format import STOPPED
 from meeting.storage.files.recovery_attempts import MAX_AT_ONCE
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
@@ -72,6 +73,8 @@ def left_behind(
     with Journal(path, AudioInfo()) as journal:
         for seq in range(seconds):
             journal.append(AudioFrame(seq, 0, tone(1.0)))
+        if state == State.ENDING:  # which is noted behind the last frame
+            journal.mark(STOPPED)
     store.files.audio_path(A, SOURCE).write_bytes(b"half a FLAC")
     return path
 

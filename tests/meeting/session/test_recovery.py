@@ -331,6 +331,60 @@ def test_the_first_frame_of_who_comes_back_may_be_ahead_of_what_is_left_and_none
     assert [drop.code for drop in told if isinstance(drop, Disconnect)] == [4400]
 
 
+def test_an_end_that_is_not_on_disk_waits_for_what_its_client_still_has() -> None:
+    session = restored("ending")
+    session.handle(ClientJoined(HOST), 1000.0)
+    session.handle(resuming(), 1000.0)
+    session.handle(FOUND, 1001.0)
+    assert not session.ending
+    assert session.handle(FrameReceived(HOST, AudioFrame(7, 0, bytes(2))), 1001.0) == [
+        AppendFrame("src", AudioFrame(7, 0, bytes(2)))
+    ]
+    assert FinishSource("src") not in session.handle(BACK, 1010.0)
+    assert session.handle(FrameReceived(HOST, AudioFrame(8, 0, bytes(2))), 1011.0) == [
+        AppendFrame("src", AudioFrame(8, 0, bytes(2)))
+    ]
+    assert session.handle(StopReceived(HOST), 1012.0) == [FinishSource("src")]
+    assert session.ending
+    assert session.handle(FrameReceived(HOST, AudioFrame(9, 0, bytes(2))), 1012.0) == []
+    assert SaveState(State.ENDED, 5, {"set": "fake"}) in session.handle(SourceFinished("src", 5), 1020.0)
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_an_end_that_is_not_on_disk_comes_in_half_a_minute_at_the_latest(comes: bool) -> None:
+    session = restored("ending")
+    session.handle(FOUND, 1000.0)
+    session.handle(BACK, 1010.0)
+    if comes:
+        session.handle(ClientJoined(HOST), 1011.0)
+        session.handle(resuming(), 1011.0)
+        session.handle(FrameReceived(HOST, AudioFrame(7, 0, bytes(2))), 1012.0)
+        session.handle(FrameAppended("src", 7, 8000), 1012.0)
+    assert session.handle(Tick(), 1010.0 + GRACE - 1) == []
+    assert FinishSource("src") in session.handle(Tick(), 1010.0 + GRACE)
+    assert session.handle(FrameReceived(HOST, AudioFrame(8, 0, bytes(2))), 1050.0) == [] or not comes
+    assert session.state is State.ENDING
+
+
+def test_a_client_that_stops_again_while_its_ending_meeting_is_rebuilt_ends_it() -> None:
+    session = restored("ending")
+    session.handle(FOUND, 1000.0)
+    session.handle(ClientJoined(HOST), 1000.0)
+    session.handle(resuming(), 1000.0)
+    assert session.handle(StopReceived(HOST), 1001.0) == [FinishSource("src")]
+    assert FinishSource("src") in session.handle(BACK, 1010.0)
+    assert SaveState(State.ENDED, 5, {"set": "fake"}) in session.handle(SourceFinished("src", 5), 1020.0)
+
+
+def test_an_end_that_is_on_disk_takes_nothing_more() -> None:
+    session = restored("ending")
+    session.handle(replace(FOUND, stopped=True), 1000.0)
+    session.handle(ClientJoined(HOST), 1000.0)
+    session.handle(resuming(), 1000.0)
+    assert session.handle(FrameReceived(HOST, AudioFrame(7, 0, bytes(2))), 1001.0) == []
+    assert FinishSource("src") in session.handle(BACK, 1010.0)
+
+
 # Recovery itself
 
 

@@ -152,7 +152,7 @@ def test_a_source_that_is_not_to_be_resumed_leaves_no_digest() -> None:
 
 def test_a_client_that_is_away_is_told_nothing() -> None:
     live = known(made())
-    live.mark_reopened(4, stopped=False)
+    live.mark_reopened(4, stopped=False, ending=False)
     assert (live.ack(1600), live.reminder_at) == ([], None)
     live.attach(3, "secret")
     assert live.ack(1600) == [Send(3, Ack(3, 0.1))]
