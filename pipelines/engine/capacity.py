@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipelines.timing import best_of
+from pipelines.timing import available_cores, best_of
 
 SPEECH_SHARE = 0.9
 """Share of a meeting in which somebody speaks, at most"""
@@ -50,6 +50,11 @@ class Throughput:
         cpu = OTHER_CPU + (0.0 if self.speech_on_gpu else speech) + (0.0 if self.windows_on_gpu else windows)
         each = max(speech / self.speech_workers, windows, cpu / self.cores, OTHER_CPU)
         return max(1, int(PLANNED_LOAD / each))
+
+
+def cores_for_each(engine_count: int) -> int:
+    """CPU cores of each of so many engines on this machine."""
+    return max(1, available_cores() // engine_count)
 
 
 def thread_candidates(cores: int) -> list[int]:

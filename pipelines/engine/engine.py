@@ -18,11 +18,11 @@ from typing import Any, Protocol
 from pipelines.asr.recogniser import Recogniser, RecognitionResult
 from pipelines.audio.vad import VadModel, VadStream
 from pipelines.diarization.clustering import Thresholds
-from pipelines.engine.capacity import Throughput
+from pipelines.engine.capacity import Throughput, cores_for_each
 from pipelines.engine.contextual import ContextualRecogniser, SourceContext, UtteranceJob
 from pipelines.engine.job_queue import JobQueue
 from pipelines.engine.load_shedding import LoadShedder, Shedding
-from pipelines.timing import available_cores, best_of
+from pipelines.timing import best_of
 from pipelines.types import SAMPLE_RATE, LocalSpeakers, ModelInfo, Utterance, Window, samples
 
 MAX_WINDOW_BATCH = 8
@@ -173,10 +173,17 @@ class Engine:
         clock = time.perf_counter if on_gpu else time.thread_time
         single = best_of(lambda: trial(1), clock=clock)
         batched = best_of(lambda: trial(TRIAL_BATCH), clock=clock) / TRIAL_BATCH
-        recogniser, cores = self._speech.recogniser, max(1, available_cores() // engine_count)
-        speech = recogniser.measure_rtf()
-        on_gpus, workers = (on_gpu, recogniser.info.on_gpu), self.speech_queue.workers
-        self.throughput = Throughput(speech, single, batched, cores, on_gpus[0], threads, on_gpus[1], workers)
+        recogniser = self._speech.recogniser
+        self.throughput = Throughput(
+            recogniser.measure_rtf(),
+            single,
+            batched,
+            cores_for_each(engine_count),
+            windows_on_gpu=on_gpu,
+            threads=threads,
+            speech_on_gpu=recogniser.info.on_gpu,
+            speech_workers=self.speech_queue.workers,
+        )
         return self.throughput
 
     def open_vad(self) -> VadStream:

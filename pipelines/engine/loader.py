@@ -13,7 +13,7 @@ from pipelines.asr.recogniser import Recogniser
 from pipelines.audio.vad import VadModel
 from pipelines.diarization.clustering import preset
 from pipelines.diarization.local_speakers import LocalSpeakerFinder
-from pipelines.engine.capacity import calibrate, speech_workers, thread_candidates
+from pipelines.engine.capacity import calibrate, cores_for_each, speech_workers, thread_candidates
 from pipelines.engine.engine import Engine, Engines
 from pipelines.engine.job_queue import JobQueue, call_each
 from pipelines.engine.pool import EnginePool
@@ -24,7 +24,6 @@ from pipelines.models.lean_imports import import_diarization
 from pipelines.models.probe import probe_and_select
 from pipelines.models.selection import ModelSelection
 from pipelines.options import EngineOptions
-from pipelines.timing import available_cores
 from pipelines.types import SAMPLE_RATE, WINDOW, Span, Utterance, Window
 
 log = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ def _load_one(
 ) -> Engine:
     """A started engine, one of `engine_count` on this machine."""
     on_gpu = selection.segmentation.device.startswith("cuda")
-    cores = max(1, available_cores() // engine_count)
+    cores = cores_for_each(engine_count)
     threads = [options.threads or 1]
     if not options.threads and not on_gpu:
         threads = thread_candidates(cores)

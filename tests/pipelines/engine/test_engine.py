@@ -263,7 +263,7 @@ def test_an_engine_knows_who_works_with_it_and_gives_itself_to_whoever_asks(engi
 
 
 def test_several_engines_on_a_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.engine.engine.available_cores", lambda: 12)
+    monkeypatch.setattr("pipelines.engine.capacity.available_cores", lambda: 12)
     engine = Engine(FakeRecogniser(), find, FakeVadModel(), Thresholds(0.1, 0.2, 0.3), {})  # type: ignore[arg-type]
     assert engine.measure(lambda windows: None, True, engine_count=4).cores == 3
     assert engine.measure(lambda windows: None, True, engine_count=40).cores == 1

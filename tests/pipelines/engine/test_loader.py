@@ -182,7 +182,7 @@ def test_threads_are_tried_where_the_processor_computes_and_leaves_a_choice(
         recognisers.append(threads)
         return FakeRecogniser(RecognitionResult())
 
-    monkeypatch.setattr(loader, "available_cores", lambda: there)
+    monkeypatch.setattr("pipelines.engine.capacity.available_cores", lambda: there)
     monkeypatch.setattr(loader, "probe_and_select", lambda options: select_models(EngineOptions(), available))
     monkeypatch.setattr(loader, "load_speaker_finder", lambda choice, options, threads: FakeFinder())
     monkeypatch.setattr(loader, "_load_recogniser", load_recogniser)
@@ -202,7 +202,7 @@ def test_several_threads_recognise_where_there_are_cores_and_the_recogniser_may_
 ) -> None:
     recogniser = FakeRecogniser(RecognitionResult())
     recogniser.info = RecogniserInfo("fake", concurrent=concurrent)
-    monkeypatch.setattr(loader, "available_cores", lambda: 8)
+    monkeypatch.setattr("pipelines.engine.capacity.available_cores", lambda: 8)
     monkeypatch.setattr(loader, "probe_and_select", lambda options: select_models(EngineOptions(), Availability(0, {})))
     monkeypatch.setattr(loader, "load_speaker_finder", lambda choice, options, threads: FakeFinder())
     monkeypatch.setattr(loader, "_load_recogniser", lambda *_: recogniser)
