@@ -26,15 +26,7 @@ from benchmarks.harness.process import children
 from benchmarks.harness.server import Server
 from benchmarks.harness.source import Source
 from benchmarks.torture.bombs import BOMBS, Bomb
-from benchmarks.torture.shared import (
-    Options,
-    Result,
-    peak_memory_and_transcript,
-    sample,
-    stored_audio,
-    told,
-    uninterrupted,
-)
+from benchmarks.torture.shared import Options, Result, sample, stored_audio, told, uninterrupted
 from meeting.core.messages import AudioFrame
 
 SLOW = 0.1
@@ -91,7 +83,7 @@ async def deaths(options: Options) -> Result:
     audio = sample(options.seconds)
     server.start()
     server.ready()
-    plain = await uninterrupted(server, options)
+    plain, _ = await uninterrupted(server, options)
     sources = [Source(server.port, server.new_meeting(f"{n}"), audio, options.speed) for n in range(BESIDE)]
     tasks = [asyncio.create_task(source.run()) for source in sources]
     while min(source.acked for source in sources) < len(sources[0].frames) * 2 // 3:
@@ -272,7 +264,7 @@ async def edits(options: Options) -> Result:
     audio = sample(options.seconds)
     server.start()
     server.ready()
-    alone, plain = await peak_memory_and_transcript(server, options)
+    plain, alone = await uninterrupted(server, options)
     ended, live, beside = (server.new_meeting(title) for title in ("ended", "live", "beside"))
     await server.outliving(Source(server.port, ended, audio, options.speed).run())
     speaking = asyncio.create_task(Source(server.port, live, audio, options.speed, stops=False).run())
@@ -361,7 +353,7 @@ async def bombs(options: Options) -> Result:
     server = Server(options.folder / "bombs", options.models, {"MEETING_LIMITS_MEETINGS": "16"})
     server.start()
     server.ready()
-    alone, plain = await peak_memory_and_transcript(server, options)
+    plain, alone = await uninterrupted(server, options)
     with tempfile.TemporaryDirectory() as folder:
         made = {name: make(Path(folder)) for name, make in BOMBS.items()}
     beside = server.new_meeting("beside")

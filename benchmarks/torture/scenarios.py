@@ -23,15 +23,7 @@ from benchmarks.harness.server import Server
 from benchmarks.harness.source import Source
 from benchmarks.torture.described import conform
 from benchmarks.torture.hostile import START, hostile_messages
-from benchmarks.torture.shared import (
-    Options,
-    Result,
-    peak_memory_and_transcript,
-    sample,
-    stored_audio,
-    told,
-    uninterrupted,
-)
+from benchmarks.torture.shared import Options, Result, sample, stored_audio, told, uninterrupted
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.storage.files.journal import Journal, read
 
@@ -83,7 +75,7 @@ async def _killed(options: Options, job: int, count: int) -> _Killed:
     audio, came = sample(options.seconds), _Killed()
     await asyncio.to_thread(server.start)
     await asyncio.to_thread(server.ready)
-    plain = await uninterrupted(server, options)
+    plain, _ = await uninterrupted(server, options)
     for number in range(count):
         meeting = server.new_meeting(f"kill {number}")
         source = Source(server.port, meeting, audio, options.speed)
@@ -123,7 +115,7 @@ async def cuts(options: Options) -> Result:
     audio = sample(options.seconds)
     server.start()
     server.ready()
-    plain = await uninterrupted(server, options)
+    plain, _ = await uninterrupted(server, options)
     meeting = server.new_meeting("cut")
     async with Proxy(server.port, options.seed).running() as proxy:
         proxy.delay = 0.01
@@ -149,7 +141,7 @@ async def garbage(options: Options) -> Result:
     server = Server(options.folder / "garbage", options.models, {"MEETING_LIMITS_FRAME_BYTES": "65536"})
     server.start()
     server.ready()
-    alone, plain = await peak_memory_and_transcript(server, options)
+    plain, alone = await uninterrupted(server, options)
     meeting = server.new_meeting("beside")
     victim = Source(server.port, meeting, sample(options.seconds), options.speed)
     task = asyncio.create_task(victim.run())
@@ -233,7 +225,7 @@ async def _disk(options: Options, killed: bool) -> tuple[bool, bool, bool]:
     audio = sample(options.seconds)
     server.start()
     server.ready()
-    plain = await uninterrupted(server, options)
+    plain, _ = await uninterrupted(server, options)
     meeting = server.new_meeting("disk")
     source = Source(server.port, meeting, audio, options.speed)
     task = asyncio.create_task(source.run())
@@ -264,7 +256,7 @@ async def locked(options: Options) -> Result:
     server = Server(options.folder / "locked", options.models)
     server.start()
     server.ready()
-    plain = await uninterrupted(server, options)
+    plain, _ = await uninterrupted(server, options)
     meeting = server.new_meeting("locked")
     source = Source(server.port, meeting, sample(options.seconds), options.speed)
     task = asyncio.create_task(source.run())

@@ -58,24 +58,18 @@ def stored_audio(server: Server, meeting: str) -> bytes:
     return bytes(soundfile.read(path, dtype="int16")[0].tobytes())
 
 
-async def uninterrupted(server: Server, options: Options) -> list[dict[str, object]]:
-    """The transcript when nothing goes wrong."""
-    meeting = server.new_meeting("uninterrupted")
-    source = Source(server.port, meeting, sample(options.seconds), options.speed, headers=server.headers)
-    await server.outliving(source.run())
-    return server.transcript(meeting)
-
-
-async def peak_memory_and_transcript(server: Server, options: Options) -> tuple[float, list[dict[str, object]]]:
-    """Most megabytes that the server holds while `uninterrupted` runs, and the transcript.
+async def uninterrupted(server: Server, options: Options) -> tuple[list[dict[str, object]], float]:
+    """The transcript when nothing goes wrong, and the most megabytes that the server held meanwhile.
 
     What a meeting alone takes while it runs, tens of megabytes that are given back after it, is no cost of an attack.
     """
+    meeting = server.new_meeting("uninterrupted")
+    source = Source(server.port, meeting, sample(options.seconds), options.speed, headers=server.headers)
     assert server.process is not None
     watch = Watch(server.process.pid)
     async with watch.running(0.2):
-        plain = await uninterrupted(server, options)
-    return watch.peak, plain
+        await server.outliving(source.run())
+    return server.transcript(meeting), watch.peak
 
 
 def told(segments: list[dict[str, Any]]) -> list[tuple[str, float, float, str | None, str]]:

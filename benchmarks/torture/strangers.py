@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from benchmarks.harness.process import Watch
 from benchmarks.harness.server import ROOT, Server
 from benchmarks.harness.source import Source
-from benchmarks.torture.shared import Options, Result, peak_memory_and_transcript, sample, told
+from benchmarks.torture.shared import Options, Result, sample, told, uninterrupted
 
 HEALTHY = 1.0
 """Seconds within which `/healthz` must answer"""
@@ -68,7 +68,7 @@ async def _besieged(attack: str, name: str, options: Options, open_files: int | 
     server = Server(options.folder / attack, options.models, settings, open_files=open_files)
     await asyncio.to_thread(server.start)
     await asyncio.to_thread(server.ready)
-    alone, plain = await peak_memory_and_transcript(server, options)
+    plain, alone = await uninterrupted(server, options)
     meeting = server.new_meeting("beside")
     source = Source(server.port, meeting, sample(options.seconds), options.speed, headers=server.headers)
     neighbour = asyncio.create_task(source.run())
