@@ -71,11 +71,6 @@ NEEDS: dict[str, Callable[[], str | None]] = {
 """Marker -> why its tests cannot run here"""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole servers first: their files take minutes each, and one that began last would be waited for alone."""
-    items.sort(key=lambda item: ROOT / "tests" / "system" not in item.path.parents)
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, with a reason, what this machine cannot run."""
     tame_lazy_modules()
