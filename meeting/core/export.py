@@ -151,7 +151,9 @@ def vtt(record: Record, recording: str) -> str:
     for cue in cues(record, prefixed=False):
         text = "\n".join(_escape_vtt(line) for line in cue.lines)
         times = f"{timestamp(cue.start, '.')} --> {timestamp(cue.end, '.')}"
-        blocks.append(f"{times}\n<v {_escape_vtt(cue.speaker)}>{text}\n")
+        # behind a name that ends in two hyphens the tag's end would be an arrow, which begins another cue
+        voice = f"<v {_escape_vtt(cue.speaker)}>".replace("-->", "-- >")
+        blocks.append(f"{times}\n{voice}{text}\n")
     return "\n".join(blocks)
 
 

@@ -286,6 +286,12 @@ def test_no_text_can_break_srt(record: Record) -> None:
     assert spans(text) == sorted(spans(text))
 
 
+@pytest.mark.parametrize("name", ["--", "Ann--", "Ann-->"])
+def test_a_name_that_ends_like_an_arrow_begins_no_cue_of_vtt(name: str) -> None:
+    text = export(record(spoken("one"), name=name), "vtt")
+    assert text.count("-->") == len(spans(text)) == 1
+
+
 @settings(deadline=None)
 @given(records())
 def test_no_text_can_break_vtt(record: Record) -> None:
