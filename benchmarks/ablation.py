@@ -31,6 +31,7 @@ from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
 from pipelines.engine.engine import Engine
 from pipelines.engine.loader import load_engine
 from pipelines.options import EngineOptions
+from pipelines.stream.lines import LineSplitter
 from pipelines.stream.merge import MergeOptions, Merger
 from pipelines.types import (
     SAMPLE_RATE,
@@ -100,19 +101,24 @@ def read(
     """The final readings of a recording, and the same with second ones where those are to be believed."""
     cutter, poor = Endpointer(engine.open_vad(), options), SecondPassBuffer()
     slices = [piece for audio in read_recording(reference.audio) for piece in cutter(audio)] + cutter.flush()
-    found: dict[int, Hypothesis] = {}
-    for piece in filter(lambda piece: piece.final, slices):
+    found: dict[tuple[int, int], Hypothesis] = {}
+    split = LineSplitter()
+    for piece in filter(lambda piece: piece.final or piece.commits, slices):
         heard = engine.recognise(piece, reference.name).result()
         assert heard is not None
-        found[piece.index] = Hypothesis(piece.index, piece.span, True, absolute_words(heard, piece.span.start))
-        poor.add(piece, found[piece.index])
+        words = absolute_words(heard, piece.span.start)
+        read = Hypothesis(piece.index, piece.span, piece.final, words, committed=heard.committed, audio=piece.audio)
+        for line in filter(lambda line: line.final, split(read)):
+            assert line.audio is not None
+            found[line.utterance_index, line.line] = replace(line, audio=None)
+            poor.add(line, line.audio)
     first = tuple(found.values())
     for stretch in poor.flush():
         heard = engine.recognise(stretch.utterance, (reference.name, "again")).result()
         words = absolute_words(heard, stretch.span.start) if heard is not None else ()
         if is_better(stretch.words, words):
             revised = revised_hypotheses(stretch, words)
-            found |= {one.utterance_index: replace(one, second_pass=False) for one in revised}
+            found |= {(one.utterance_index, one.line): replace(one, second_pass=False) for one in revised}
     return first, tuple(found.values())
 
 

@@ -150,6 +150,8 @@ class Utterance:
     """Why it ended: "silence", "length" (the longest allowed) or "end" of the audio"""
     context: Samples = field(default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False)
     """The utterances right before it, without a gap; empty where there is one"""
+    commits: bool = False
+    """Whether its complete sentences become final though it still grows"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,12 @@ class Hypothesis:
     """Whether it is from the second pass, and replaces what was final"""
     unstable: bool = False
     """Whether the final one will be made with context that this one had not, so that no word of it is certain"""
+    committed: int | None = None
+    """Number of words at the start that are final though the utterance grows; None where that was not asked"""
+    line: int = 0
+    """Which line of the utterance it is, from 0: each time that some of its words become final another one begins"""
+    audio: Samples | None = field(default=None, compare=False, repr=False)
+    """That of the utterance, where a second pass may need it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +218,13 @@ UNKNOWN = "?"
 """Speaker of a turn whose voice is like nobody's, or like several people's"""
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 """Marks with which a sentence ends"""
+CLOSING_MARKS = "\"')]}»”’"
+"""What may follow the mark that ends a sentence"""
+
+
+def ends_sentence(word: str) -> bool:
+    """Whether a word, as it is shown, is the last one of a sentence."""
+    return word.rstrip(CLOSING_MARKS).endswith(SENTENCE_ENDS)
 
 
 @dataclass(frozen=True, slots=True)

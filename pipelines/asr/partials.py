@@ -5,6 +5,7 @@ Without this a long utterance would cost more with each partial result. Final re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.asr.recogniser import RecognisedWord, RecognitionResult, normalise_word
@@ -45,6 +46,17 @@ class PartialTranscript:
         elif length - self.anchor > MAX_REREAD:
             self._move_anchor(length - REREAD)
         return self.anchor
+
+    def go_on(
+        self,
+        key: tuple[int, int],
+        anchor: int,
+        settled: Sequence[RecognisedWord],
+        open_words: Sequence[RecognisedWord],
+    ) -> None:
+        """Go on behind words that are final by now."""
+        self.key, self.anchor, self.draft = key, anchor, None
+        self.settled, self.open_words = tuple(settled), tuple(open_words)
 
     def extend(self, result: RecognitionResult) -> RecognitionResult:
         """The result of the whole utterance, from that of the audio behind the anchor."""

@@ -81,6 +81,8 @@ class RecognitionResult:
     """What the same recogniser may start from when it is given more of the same utterance"""
     unstable: bool = False
     """Whether the final result will be made from more audio before the utterance, so that no word is certain yet"""
+    committed: int | None = None
+    """Number of words at the start that are final though the utterance grows; None where that was not asked"""
 
     @property
     def text(self) -> str:

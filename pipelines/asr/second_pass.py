@@ -54,22 +54,22 @@ class Passage:
 
 
 class SecondPassBuffer:
-    """Takes the final utterances of one source, in order; keeps the passages that a second pass may improve."""
+    """Takes the final lines of one source, in order; keeps the passages that a second pass may improve."""
 
     def __init__(self, options: SecondPassOptions | None = None) -> None:
         self._options = options or SecondPassOptions()
-        self._open: list[tuple[Utterance, Hypothesis]] = []  # may still grow
+        self._open: list[tuple[Hypothesis, Samples]] = []  # may still grow
         self._passages: list[Passage] = []
 
-    def add(self, utterance: Utterance, hypothesis: Hypothesis) -> None:
-        """One more final utterance and what was recognised in it."""
+    def add(self, hypothesis: Hypothesis, audio: Samples) -> None:
+        """One more final line and its audio."""
         if self._open:
-            first, last, next_one = self._open[0][0].span, self._open[-1][0].span, utterance.span
+            first, last, next_one = self._open[0][0].span, self._open[-1][0].span, hypothesis.span
             fits = next_one.end - first.start <= samples(self._options.max_length)
             if not (last.end == next_one.start and fits):
                 self._close()
-        if len(utterance.audio) == len(utterance.span):  # a click has none
-            self._open.append((utterance, hypothesis))
+        if len(audio) == len(hypothesis.span):  # a click has none
+            self._open.append((replace(hypothesis, audio=None), audio))
 
     def flush(self) -> list[Passage]:
         """All that is to be recognised again, in order of time; nothing is kept."""
@@ -81,8 +81,8 @@ class SecondPassBuffer:
         chain, self._open = self._open, []
         if len(chain) < 2:
             return
-        audio = np.concatenate([utterance.audio for utterance, _ in chain])
-        self._passages.append(Passage(tuple(hypothesis for _, hypothesis in chain), audio))
+        audio = np.concatenate([audio for _, audio in chain])
+        self._passages.append(Passage(tuple(hypothesis for hypothesis, _ in chain), audio))
         while sum(len(passage.audio) for passage in self._passages) > samples(self._options.max_kept):
             self._passages.remove(max(self._passages, key=lambda passage: mean_log_confidence(passage.words) or 0.0))
 

@@ -50,6 +50,10 @@ class EndpointerOptions:
     """New audio between two partial utterances"""
     max_context: float = 5.0
     """Audio right before an utterance that goes with it as context at most, in whole utterances"""
+    commit_from: float | None = None
+    """Length from which complete sentences of an utterance become final while it grows; None for never"""
+    commit_interval: float = 1.0
+    """New audio between two times at which that is tried"""
 
 
 class Endpointer:
@@ -73,6 +77,7 @@ class Endpointer:
         self._speaking = False
         self._speech_end = 0  # end of the last frame with speech
         self._last_partial = 0  # where the last partial utterance ended
+        self._last_commit = 0  # where the last one ended whose sentences become final
 
     def __call__(self, audio: Samples) -> list[Utterance]:
         """More audio, shape (samples,); gives the utterances that it grows or ends."""
@@ -123,6 +128,7 @@ class Endpointer:
                 return []
             self._speaking = True
             self._speech_end = self._last_partial = self._position
+            self._last_commit = self._start
             return []
         if probability >= options.threshold - options.hysteresis:
             self._speech_end = self._position
@@ -130,10 +136,22 @@ class Endpointer:
             return self._finish(min(self._position, self._speech_end + self._post_roll), "silence")
         if self._position - self._start >= samples(options.max_utterance):
             return self._finish(self._quietest_point(), "length")
+        if self._commit_due():
+            self._last_partial = self._last_commit = self._position
+            return [replace(self._utterance(self._position, final=False, end_reason=""), commits=True)]
         if self._position - self._last_partial >= samples(options.partial_interval):
             self._last_partial = self._position
             return [self._utterance(self._position, final=False, end_reason="")]
         return []
+
+    def _commit_due(self) -> bool:
+        options = self._options
+        length = self._position - self._start
+        return (
+            options.commit_from is not None
+            and samples(options.commit_from) <= length < samples(options.max_utterance - options.commit_interval)
+            and self._position - self._last_commit >= samples(options.commit_interval)
+        )
 
     def _trim_to_pre_roll(self) -> None:
         """Keep only the pre-roll while nobody speaks."""
@@ -164,6 +182,7 @@ class Endpointer:
         self._drop_until(end)
         self._speaking = end_reason == "length"
         self._last_partial = self._position
+        self._last_commit = self._start
         if self._speaking:
             self._speech_end = max(self._speech_end, self._start)
         else:
@@ -187,12 +206,14 @@ class Endpointer:
             self._start = end
 
     def _quietest_point(self) -> int:
-        """Where to cut an over-long utterance: the middle of the 0.16 s with the least speech and loudness.
+        """Where to cut an over-long utterance: the middle of the 0.16 s with the least speech and loudness, behind what
+        may be final already.
 
         Both are smoothed over that length, so that the short closure inside a word ("ca-p-tain") loses against a pause
         between words. Each counts the same: loudness is scaled to the range that it has there.
         """
-        count = min(len(self._frames) - 1, samples(self._options.split_search) // VAD_FRAME)
+        search = min(samples(self._options.split_search), self._position - self._last_commit)
+        count = min(len(self._frames) - 1, search // VAD_FRAME)
         voices = np.array(self._probabilities[-count:])
         power = np.array([float(np.mean(frame**2)) if len(frame) else 0.0 for frame in self._frames[-count:]])
         loudness = np.log10(power + 1e-8)

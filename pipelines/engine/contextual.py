@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from pipelines.asr.committing import Committed
 from pipelines.asr.partials import PartialTranscript
 from pipelines.asr.plausibility import recognise_plausibly
 from pipelines.asr.recogniser import Recogniser, RecognitionRequest, RecognitionResult, trim_context
@@ -32,8 +33,14 @@ class SourceContext:
     """Text of the last final utterance"""
     language: str | None = None
     partial: PartialTranscript = field(default_factory=PartialTranscript)
+    committed: Committed = field(default_factory=Committed)
+    """What is final of the utterance that was recognised last, while it grows"""
     skipped_partial: bool = False
     """Whether the last partial utterance was left out"""
+
+    def committed_of(self, utterance: Utterance) -> Committed:
+        """What is final of an utterance so far."""
+        return self.committed if self.committed.index == utterance.index else Committed(utterance.index)
 
     def learn(self, result: RecognitionResult, length: int) -> None:
         """Carry the text over as the next prompt unless it was not plausible, and keep a language that is certain.
@@ -81,50 +88,83 @@ class ContextualRecogniser:
                 del self._contexts[next(iter(self._contexts))]
             return context
 
-    def audio(self, utterance: Utterance) -> Samples:
-        """What the recogniser is given of an utterance: of a final one also the audio before it, where that helps."""
-        with_context = utterance.final and self._has_context(utterance)
-        return np.concatenate([utterance.context, utterance.audio]) if with_context else utterance.audio
+    def reading_length(self, utterance: Utterance, context: SourceContext) -> int:
+        """Samples that the recogniser is given of an utterance, as far as is known before its turn comes."""
+        return len(self._audio(utterance, context)) if _is_lasting(utterance) else len(utterance.audio)
 
     def recognise(self, jobs: list[UtteranceJob]) -> list[RecognitionResult]:
         """A result for each utterance, with times from its start; of different sources, all final or all partial.
 
-        Raises BlockError when one of them fails.
+        Those whose sentences become final count as final. Raises BlockError when one of them fails.
         """
         requests = [self._request(job) for job in jobs]
         results = recognise_plausibly(self.recogniser, requests)
         for at, job in enumerate(jobs):
-            has_context = self._has_context(job.utterance)
-            if not job.utterance.final:
-                results[at] = replace(job.context.partial.extend(results[at]), unstable=has_context)
-                continue
-            results[at] = self._without_context(results[at], job)
-            if has_context and not results[at].words:
-                # short answers are lost behind a long context now and then: alone they are found
-                alone = replace(requests[at], audio=job.utterance.audio)
-                results[at] = recognise_plausibly(self.recogniser, [alone])[0]
-            job.context.learn(results[at], len(job.utterance.audio))
+            if _is_lasting(job.utterance):
+                results[at] = self._lasting(job, requests[at], results[at])
+            else:
+                extended = job.context.partial.extend(results[at])
+                results[at] = replace(extended, unstable=self._has_context(job.utterance, job.context))
         return results
+
+    def _lasting(self, job: UtteranceJob, request: RecognitionRequest, result: RecognitionResult) -> RecognitionResult:
+        """The words of an utterance that is final, or some of whose words become final."""
+        utterance, context = job.utterance, job.context
+        committed, length = context.committed_of(utterance), len(job.utterance.audio)
+        before = len(request.audio) - (length - committed.end)
+        if before:
+            last_word = committed.words[-1].text if committed.words else (context.prompt or "").split(" ")[-1]
+            result = trim_context(result, before, length - committed.end, last_word)
+            if not result.words and utterance.final:
+                # short answers are lost behind a long context now and then: alone they are found
+                alone = replace(request, audio=utterance.audio[committed.end :])
+                (result,) = recognise_plausibly(self.recogniser, [alone])
+        heard = [replace(word, start=word.start + committed.end, end=word.end + committed.end) for word in result.words]
+        result = replace(result, words=(*committed.words, *heard))
+        if utterance.commits:
+            return self._commit(utterance, context, committed, result)
+        context.learn(result, length)
+        return result
+
+    def _commit(
+        self, utterance: Utterance, context: SourceContext, before: Committed, result: RecognitionResult
+    ) -> RecognitionResult:
+        """Note which sentences are final now, and let partial results go on behind them."""
+        committed = context.committed = before.extend(result.words[len(before.words) :], len(utterance.audio))
+        count = len(committed.words)
+        context.partial.go_on(_key(utterance), committed.end, result.words[:count], result.words[count:])
+        return replace(result, draft=None, committed=count, unstable=True)
 
     def _request(self, job: UtteranceJob) -> RecognitionRequest:
         utterance, context = job.utterance, job.context
         language = job.language or context.language
-        if utterance.final:
+        if _is_lasting(utterance):
             # from the audio alone, never from a draft: how many of those there were depends on the speed
-            return RecognitionRequest(self.audio(utterance), context.prompt, language, job.hotwords)
+            return RecognitionRequest(self._audio(utterance, context), context.prompt, language, job.hotwords)
         partial = context.partial
         # without its context: to recognise that each time costs twice as much, and moves the place where words begin
-        start = partial.start((utterance.index, utterance.span.start), len(utterance.audio))
+        start = partial.start(_key(utterance), len(utterance.audio))
         prompt = " ".join(text for text in (context.prompt, partial.settled_text) if text) or None
         return RecognitionRequest(utterance.audio[start:], prompt, language, job.hotwords, True, partial.draft)
 
-    def _has_context(self, utterance: Utterance) -> bool:
-        return self._takes_context and len(utterance.context) > 0 and len(utterance.audio) > 0
+    def _has_context(self, utterance: Utterance, context: SourceContext) -> bool:
+        """Whether what is open of an utterance will be read with audio before it."""
+        before = len(utterance.context) + context.committed_of(utterance).end
+        return self._takes_context and before > 0 and len(utterance.audio) > 0
 
-    def _without_context(self, result: RecognitionResult, job: UtteranceJob) -> RecognitionResult:
-        """A result without the words that were said before the utterance."""
-        utterance, prompt = job.utterance, job.context.prompt
-        if not self._has_context(utterance):
-            return result
-        last_word = prompt.split()[-1] if prompt else None
-        return trim_context(result, len(utterance.context), len(utterance.audio), last_word)
+    def _audio(self, utterance: Utterance, context: SourceContext) -> Samples:
+        """What the recogniser is given of one whose words last: what is open of it, with the audio before it where that
+        helps."""
+        if not self._has_context(utterance, context):
+            return utterance.audio
+        before = len(utterance.context)
+        start = context.committed_of(utterance).reread_from(before)
+        return np.concatenate([utterance.context, utterance.audio])[before + start :]
+
+
+def _is_lasting(utterance: Utterance) -> bool:
+    return utterance.final or utterance.commits
+
+
+def _key(utterance: Utterance) -> tuple[int, int]:
+    return utterance.index, utterance.span.start

@@ -129,6 +129,11 @@ class Engine:
         return len(self._sources)
 
     @property
+    def takes_context(self) -> bool:
+        """Whether the recogniser is given the audio before an utterance."""
+        return self._speech.recogniser.info.takes_context
+
+    @property
     def busy_seconds(self) -> float:
         """Seconds that the models have computed so far."""
         return self.speech_queue.busy_seconds + self.speaker_queue.busy_seconds
@@ -204,19 +209,21 @@ class Engine:
         text of the one before as its prompt. Raises BlockError where too much waits, as may the future.
         """
         context = self._speech.context(source)
-        if live and not utterance.final and self._is_shed(context):
+        if live and not utterance.final and self._is_shed(context, utterance.commits):
             return _no_result()
-        length = len(self._speech.audio(utterance))
+        must_be_done = utterance.final or utterance.commits
+        length = self._speech.reading_length(utterance, context)
         # beside a much longer one an utterance would wait for its end: batches are of similar length
         batch_key = (length // samples(BATCH_LENGTH)).bit_length()
         job = UtteranceJob(utterance, context, language, hotwords)
         return self.speech_queue.submit(
             job,
-            priority=_priority(live, utterance.final),
+            priority=_priority(live, must_be_done),
             replaces=(source, utterance.index),
             owner=source,
             cost=length / SAMPLE_RATE,
             batch_key=batch_key,
+            must_be_done=must_be_done,
         )
 
     def find_speakers(
@@ -240,9 +247,14 @@ class Engine:
             busy = [queue.busy_seconds_up_to(Priority.FINAL) / queue.workers for queue in queues]
             return self._shedder.update(time.perf_counter(), busy)
 
-    def _is_shed(self, context: SourceContext) -> bool:
-        """Whether the next partial result of a source is left out: all of them, or every second one."""
+    def _is_shed(self, context: SourceContext, commits: bool) -> bool:
+        """Whether the next partial result of a source is left out: all of them, or every second one.
+
+        Where it makes sentences final, which then wait for the end of their utterance, only with all of them.
+        """
         shedding = self._update_shedding()
+        if commits:
+            return shedding >= Shedding.NO_PARTIALS
         context.skipped_partial = shedding >= Shedding.NO_PARTIALS or (
             shedding == Shedding.RARE_PARTIALS and not context.skipped_partial
         )

@@ -121,8 +121,10 @@ class JobQueue(Generic[Item, Result]):
         owner: Hashable = None,
         cost: float = 1.0,
         batch_key: Hashable = None,
+        must_be_done: bool = False,
     ) -> Future[Result | None]:
-        """Queue a job; its future gives None when a later job with the same `replaces` overtakes it.
+        """Queue a job; its future gives None when a later job with the same `replaces` overtakes it, which none does
+        where it `must_be_done`.
 
         `cost` is its work in any unit, to share the worker fairly between owners. Only jobs with the same priority and
         `batch_key` are done together. Raises BlockError when the queue is full or closed.
@@ -144,7 +146,7 @@ class JobQueue(Generic[Item, Result]):
                 priority, start, cost, self._count, item, Future(), owner, replaces, batch_key, now
             )
             self._mark_active(owner, now)
-            if replaces is not None:
+            if replaces is not None and not must_be_done:
                 self._latest[replaces] = job
             self._queue.append(job)
             self._changed.notify_all()

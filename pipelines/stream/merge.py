@@ -21,6 +21,7 @@ from pipelines.types import (
     Turn,
     TurnsRevised,
     Word,
+    ends_sentence,
     samples,
 )
 
@@ -53,7 +54,7 @@ class Merger:
         self._source = source_id
         self._prefix = prefix
         self._options = options or MergeOptions()
-        self._lines: dict[int, _Line] = {}
+        self._lines: dict[tuple[int, int], _Line] = {}  # by utterance and line
         self._timeline = _Timeline()
 
     def __call__(self, item: Hypothesis | TurnsRevised) -> list[Segment | SpeakersRevised]:
@@ -61,24 +62,28 @@ class Merger:
         return self._update_words(item) if isinstance(item, Hypothesis) else self._relabel(item)
 
     def _update_words(self, hypothesis: Hypothesis) -> list[Segment | SpeakersRevised]:
-        line = self._lines.setdefault(hypothesis.utterance_index, _Line(hypothesis.span))
+        key = hypothesis.utterance_index, hypothesis.line
+        line = self._lines.setdefault(key, _Line(hypothesis.span))
         if line.final and not hypothesis.second_pass:
             return []
         agreed = common_prefix(line.words, hypothesis.words)
         certain = 0 if hypothesis.unstable else self._certain_words(hypothesis.words)
         line.stable = len(hypothesis.words) if hypothesis.final else min(agreed, max(line.stable, certain))
         line.span, line.words, line.final = hypothesis.span, hypothesis.words, hypothesis.final
-        segments, changes = self._update(hypothesis.utterance_index, line)
+        segments, changes = self._update(key, line)
         return [*segments, *_revised(changes, "refine" if hypothesis.second_pass else "live")]
 
     def _certain_words(self, words: Sequence[Word]) -> int:
-        """Number of words at the start that the recogniser is sure of, where it says so."""
-        doubtful = (
-            at
-            for at, word in enumerate(words)
-            if word.confidence is not None and word.confidence < self._options.stable_confidence
-        )
-        return next(doubtful, len(words))
+        """Number of words at the start that the recogniser is sure of, where it says so, and that stay in this line.
+
+        What follows a sentence may become a line of its own.
+        """
+        for at, word in enumerate(words):
+            if word.confidence is not None and word.confidence < self._options.stable_confidence:
+                return at
+            if ends_sentence(word.text):
+                return at + 1
+        return len(words)
 
     def _relabel(self, revised: TurnsRevised) -> list[Segment | SpeakersRevised]:
         self._timeline.replace(revised)
@@ -86,21 +91,21 @@ class Merger:
         out: list[Segment | SpeakersRevised] = []
         changed: list[LabelChange] = []
         # newest first: a revision reaches back a little as a rule, and a meeting has thousands of lines
-        for index in reversed(self._lines):
-            line = self._lines[index]
+        for key in reversed(self._lines):
+            line = self._lines[key]
             if revised.span.start - line.span.end > reach:
                 break
             if line.span.gap(revised.span) <= reach:
-                segments, changes = self._update(index, line)
+                segments, changes = self._update(key, line)
                 out += segments
                 changed += changes
         return [*out, *_revised(changed, revised.reason)]
 
-    def _update(self, index: int, line: _Line) -> tuple[list[Segment], list[LabelChange]]:
+    def _update(self, key: tuple[int, int], line: _Line) -> tuple[list[Segment], list[LabelChange]]:
         """Send what differs from what was sent: new words as segments, mere labels as changes."""
         segments: list[Segment] = []
         changes: list[LabelChange] = []
-        wanted = {segment.id: segment for segment in self._segments(index, line)}
+        wanted = {segment.id: segment for segment in self._segments(key, line)}
         for id in [*wanted, *(id for id in line.sent if id not in wanted)]:
             before, after = line.sent.get(id), wanted.get(id)
             if after is None:
@@ -121,12 +126,14 @@ class Merger:
                 segments.append(after)
         return segments, changes
 
-    def _segments(self, index: int, line: _Line) -> Iterable[Segment]:
+    def _segments(self, key: tuple[int, int], line: _Line) -> Iterable[Segment]:
         """The segments of a line as they should be now, each with revision 1."""
         near = self._timeline.near(line.span, samples(self._options.max_gap))
         stable = line.stable
+        utterance, later = key
+        name = f"{self._prefix}{utterance + 1}" + (f"-{later + 1}" if later else "")
         for number, run in enumerate(split_by_speaker(line.words, near, self._options)):
-            id = f"{self._prefix}{index + 1}" + (f".{number + 1}" if number else "")
+            id = name + (f".{number + 1}" if number else "")
             sure = " ".join(word.text for word in run.words[: max(0, stable)])
             stable -= len(run.words)
             overlap = line.final and is_overlapped(run.words, near)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from pipelines.types import SAMPLE_RATE, STEP, BlockFailed, Hypothesis, LocalSpeakers, PipelineStats, Utterance
+from pipelines.types import SAMPLE_RATE, STEP, BlockFailed, Hypothesis, LocalSpeakers, PipelineStats, Span, Utterance
 
 STATS_EVERY = 2 * SAMPLE_RATE
 """Samples of audio between two `PipelineStats`"""
@@ -26,7 +26,7 @@ class Progress:
         self._fed = 0
         self._told = 0
         self._windows = 0
-        self._open: list[int] = []  # start samples of final utterances that are being recognised
+        self._open: list[Span] = []  # utterances that are being recognised and of which text becomes final
         self._dropped = 0
         self._began = time.perf_counter()
         self._busy = self._computing()
@@ -53,9 +53,9 @@ class Progress:
 
     def utterance_sent(self, utterance: Utterance) -> None:
         """One more utterance waits to be recognised."""
-        if utterance.final:
+        if utterance.final or utterance.commits:
             with self._lock:
-                self._open.append(utterance.span.start)
+                self._open.append(utterance.span)
                 self._tell()
 
     def utterance_done(self, item: Hypothesis | BlockFailed | None) -> None:
@@ -63,10 +63,18 @@ class Progress:
         with self._lock:
             if item is None:
                 self._dropped += 1
-            elif (isinstance(item, BlockFailed) or item.final) and item.span.start in self._open:
+            elif item.span in self._open and (
                 # the failure may be that of a partial one whose final one is still being recognised: then it goes early
-                self._open.remove(item.span.start)
+                isinstance(item, BlockFailed) or item.final or item.committed is not None
+            ):
+                self._open.remove(item.span)
             self._tell()
+
+    def utterance_left_out(self, utterance: Utterance) -> None:
+        """The recogniser will say nothing of an utterance that is not final."""
+        with self._lock:
+            if utterance.commits:
+                self._open.remove(utterance.span)
 
     @property
     def backlog(self) -> float:
@@ -82,7 +90,7 @@ class Progress:
         return max(self._windows * STEP, self._asr_lag()) / SAMPLE_RATE
 
     def _asr_lag(self) -> int:
-        return self._fed - min(self._open) if self._open else 0
+        return self._fed - min(span.start for span in self._open) if self._open else 0
 
     def due(self) -> PipelineStats | None:
         """How the pipeline keeps up, once for every `STATS_EVERY` samples; None in between."""

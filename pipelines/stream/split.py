@@ -6,10 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from pipelines.types import SENTENCE_ENDS, UNKNOWN, Span, Turn, Word, samples
-
-CLOSING = "\"')]}»”’"
-"""What may follow the mark that ends a sentence"""
+from pipelines.types import UNKNOWN, Span, Turn, Word, ends_sentence, samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +124,7 @@ def _sentences(words: Sequence[Word]) -> Iterable[list[Word]]:
     sentence: list[Word] = []
     for word in words:
         sentence.append(word)
-        if word.text.rstrip(CLOSING).endswith(SENTENCE_ENDS):
+        if ends_sentence(word.text):
             yield sentence
             sentence = []
     if sentence:

@@ -1,7 +1,7 @@
 """The wiring: audio in, outputs out, through an RxPY stream with two branches.
 
     audio ─┬─▶ StepChunker ─▶ WindowBuffer ─▶ Engine.find_speakers ─▶ SpeakerTracker ── turns ─┐
-           └─▶ Endpointer ─▶ Engine.recognise ── hypotheses ───────────────────────────────────┴─▶ Merger ─▶ emit
+           └─▶ Endpointer ─▶ Engine.recognise ─▶ LineSplitter ── hypotheses ───────────────────┴─▶ Merger ─▶ emit
 
 What the operators do is in `operators.py`; no other file knows Rx. When the audio completes, each block is flushed
 after everything before it has passed.
@@ -32,6 +32,7 @@ from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
 from pipelines.diarization.windows import WindowBuffer
 from pipelines.engine.engine import Engine
 from pipelines.options import PipelineOptions
+from pipelines.stream.lines import LineSplitter
 from pipelines.stream.merge import Merger
 from pipelines.stream.operators import Pending, ResultThread, guarded, guarded_merge, items_of, through
 from pipelines.stream.progress import Progress
@@ -51,6 +52,9 @@ log = logging.getLogger(__name__)
 
 FEED_SAMPLES = 10 * SAMPLE_RATE
 """Samples that go into the stream at once"""
+
+COMMIT_FROM = 3.0
+"""Seconds from which sentences of an utterance become final while it grows"""
 
 MAX_PARTIAL_BACKLOG = 2.0
 """Backlog in seconds from which on a recording gets no partial results: nobody could follow"""
@@ -76,14 +80,15 @@ def speaker_options(options: PipelineOptions, preset: Thresholds) -> SpeakerOpti
     )
 
 
-def endpointer_options(options: PipelineOptions) -> EndpointerOptions:
-    """What the endpointer needs of them."""
+def endpointer_options(options: PipelineOptions, takes_context: bool = False) -> EndpointerOptions:
+    """What the endpointer needs of them; what is committed is read again only by a recogniser that takes context."""
     return EndpointerOptions(
         threshold=options.vad_threshold,
         endpoint_silence=options.endpoint_silence,
         pre_roll=options.pre_roll,
         max_utterance=options.max_utterance,
         partial_interval=options.partial_interval,
+        commit_from=COMMIT_FROM if takes_context else None,
     )
 
 
@@ -114,7 +119,7 @@ class Pipeline:
         self._results = ResultThread()
         self._second_pass = SecondPassBuffer()
         vad = SharedVad(engine.open_vad())
-        endpointer = Endpointer(vad.reader(), endpointer_options(options))
+        endpointer = Endpointer(vad.reader(), endpointer_options(options, engine.takes_context))
         tracker, merger = SpeakerTracker(speaker_options(options, engine.thresholds)), Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
         turns = audio.pipe(
@@ -126,15 +131,8 @@ class Pipeline:
             ops.filter(lambda item: item is not None),
             through("speakers", tracker),
         )
-        hypotheses = audio.pipe(
-            through("endpointer", endpointer),
-            ops.map(guarded("recogniser", self._recognise)),
-            self._results.in_order(),
-            ops.do_action(self._progress.utterance_done),
-        )
-        merged = rx.merge(turns, hypotheses).pipe(
+        merged = rx.merge(turns, self._hypotheses(audio, endpointer)).pipe(
             ops.concat(rx.defer(lambda _: self._run_second_pass())),
-            ops.filter(lambda item: item is not None),
             ops.flat_map(guarded_merge(merger)),
         )
         self._subscription = merged.subscribe(self._tell, self._broke, self._done.set)
@@ -165,31 +163,55 @@ class Pipeline:
         self._engine.detach(self._source)
         self._done.set()
 
+    def _hypotheses(self, audio: Observable[Samples], endpointer: Endpointer) -> Observable[Any]:
+        """What is recognised of the audio, line by line."""
+        return audio.pipe(
+            through("endpointer", endpointer),
+            ops.map(guarded("recogniser", self._recognise)),
+            self._results.in_order(),
+            ops.do_action(self._progress.utterance_done),
+            ops.filter(lambda item: item is not None),
+            through("lines", LineSplitter()),
+            ops.do_action(self._keep_for_second_pass),
+        )
+
     def _find_speakers(self, window: Window) -> Any:
         self._progress.window_sent()
         found = self._engine.find_speakers(window, self._source, self.live)
         return Pending(found, "diarization", Span(max(0, window.start), window.start + WINDOW))
 
     def _recognise(self, utterance: Utterance) -> Any:
-        if not (utterance.final or self.live) and self._progress.backlog > MAX_PARTIAL_BACKLOG:
+        lasting = utterance.final or utterance.commits
+        if not (lasting or self.live) and self._progress.backlog > MAX_PARTIAL_BACKLOG:
             return None
         self._progress.utterance_sent(utterance)
         options = self._options
         result = self._engine.recognise(utterance, self._source, options.language, self._all_hotwords, self.live)
         index, span, final = utterance.index, utterance.span, utterance.final
         # only what is recognised again needs its audio; of all others the engine holds it until they are recognised
-        again = utterance if final and options.second_pass == "full" else None
+        audio = utterance.audio if options.second_pass == "full" and lasting else None
 
         def hypothesis(found: RecognitionResult | None) -> Hypothesis | None:
             if found is None:
+                self._progress.utterance_left_out(utterance)
                 return None
             words = absolute_words(found, span.start)
-            made = Hypothesis(index, span, final, words, found.language, unstable=found.unstable)
-            if again is not None:
-                self._second_pass.add(again, made)
-            return made
+            return Hypothesis(
+                index,
+                span,
+                final,
+                words,
+                found.language,
+                unstable=found.unstable,
+                committed=found.committed,
+                audio=audio,
+            )
 
         return Pending(result, "recogniser", span, hypothesis)
+
+    def _keep_for_second_pass(self, item: Any) -> None:
+        if isinstance(item, Hypothesis) and item.final and item.audio is not None:
+            self._second_pass.add(item, item.audio)
 
     @property
     def _all_hotwords(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pipelines.asr.second_pass import (
     mean_log_confidence,
     revised_hypotheses,
 )
-from pipelines.types import Hypothesis, Span, Utterance, Word, samples
+from pipelines.types import Hypothesis, Span, Word, samples
 
 
 def span(start: float, end: float) -> Span:
@@ -38,7 +38,7 @@ def heard(
     for index, (start, end) in enumerate(edges):
         where = span(start, end)
         audio = (np.arange(where.start, where.end) / samples(1)).astype(np.float32)
-        cuts.add(Utterance(index, where, audio, True), Hypothesis(index, where, True, words("a", confidence, start)))
+        cuts.add(Hypothesis(index, where, True, words("a", confidence, start)), audio)
     return cuts.flush()
 
 
@@ -63,8 +63,7 @@ def test_no_stretch_is_longer_than_a_recogniser_reads_well_and_no_utterance_is_i
 def test_a_click_between_two_utterances_keeps_them_apart() -> None:
     cuts = SecondPassBuffer()
     for index, (start, end, length) in enumerate([(0, 3, 3), (3, 4, 0), (4, 7, 3)]):
-        piece = Utterance(index, span(start, end), np.zeros(samples(length), np.float32), True)
-        cuts.add(piece, Hypothesis(index, piece.span, True, ()))
+        cuts.add(Hypothesis(index, span(start, end), True, ()), np.zeros(samples(length), np.float32))
     assert cuts.flush() == []
 
 
@@ -72,16 +71,16 @@ def test_the_surest_stretch_goes_first_where_too_much_would_be_kept() -> None:
     cuts = SecondPassBuffer(SecondPassOptions(max_kept=10.0))
     for index, sure in enumerate([0.5, 0.5, 0.9, 0.9, 0.7, 0.7]):
         start = 2.0 * index + (index // 2)
-        piece = Utterance(index, span(start, start + 2), np.zeros(samples(2), np.float32), True)
-        cuts.add(piece, Hypothesis(index, piece.span, True, words("a", sure, start)))
+        cuts.add(
+            Hypothesis(index, span(start, start + 2), True, words("a", sure, start)), np.zeros(samples(2), np.float32)
+        )
     assert [[reading.utterance_index for reading in stretch.hypotheses] for stretch in cuts.flush()] == [[0, 1], [4, 5]]
 
 
 def test_nothing_is_kept_after_a_flush() -> None:
     cuts = SecondPassBuffer()
     for index in range(2):
-        piece = Utterance(index, span(index, index + 1), np.zeros(samples(1), np.float32), True)
-        cuts.add(piece, Hypothesis(index, piece.span, True, ()))
+        cuts.add(Hypothesis(index, span(index, index + 1), True, ()), np.zeros(samples(1), np.float32))
     assert len(cuts.flush()) == 1
     assert cuts.flush() == []
 

@@ -238,6 +238,34 @@ def test_partial_results_come_at_the_interval_and_are_beginnings_of_the_cut_one(
         np.testing.assert_array_equal(piece.audio, audio[piece.span.start : piece.span.end])
 
 
+COMMITTING = EndpointerOptions(commit_from=3.0, commit_interval=1.0)
+
+
+def test_sentences_are_looked_for_every_second_once_an_utterance_is_long() -> None:
+    out = cut(speech(1000, 6500, 1000), options=COMMITTING)
+    lengths = [round(len(piece.audio) / SAMPLE_RATE, 1) for piece in out if piece.commits]
+    assert lengths == [3.0, 4.0, 5.1, 6.1]  # by whole frames of voice activity
+    assert not any(piece.final for piece in out if piece.commits)
+    plain = cut(speech(1000, 6500, 1000))
+    assert finals(out) == finals(plain)
+    assert [piece.span for piece in out] == sorted({piece.span for piece in out}, key=lambda span: span.end)
+    assert not any(piece.commits for piece in plain)
+
+
+def test_what_may_be_final_already_is_not_cut_off_again() -> None:
+    audio = tone(30 * SAMPLE_RATE)
+    audio[11 * SAMPLE_RATE : 11 * SAMPLE_RATE + 8000] *= 0.5  # the quietest place of the last six seconds
+    seen = 0
+    for piece in cut(audio, options=COMMITTING):
+        if piece.final:
+            assert piece.span.end >= seen
+        elif piece.commits:
+            seen = piece.span.end
+            assert len(piece.audio) < samples(COMMITTING.max_utterance - COMMITTING.commit_interval) + VAD_FRAME
+    plain = finals(cut(audio))[0].span.end
+    assert 11 * SAMPLE_RATE < plain < 12 * SAMPLE_RATE < finals(cut(audio, options=COMMITTING))[0].span.end
+
+
 def test_a_longer_interval_gives_fewer_partial_results() -> None:
     audio = speech(1000, 6000, 1000)
     assert len(cut(audio, options=EndpointerOptions(partial_interval=2.0))) == 1 + 3

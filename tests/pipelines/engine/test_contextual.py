@@ -145,3 +145,61 @@ def test_an_utterance_without_audio_is_not_recognised_and_context_goes_only_wher
     assert recognise(ContextualRecogniser(taking), empty) == RecognitionResult()
     assert recognise(ContextualRecogniser(other), following()).text == "now"
     assert [length for length, *_ in [*taking.asked, *other.asked]] == [SAMPLE_RATE]
+
+
+def sentences(text: str) -> RecognitionResult:
+    """Words of half a second each, one after the other."""
+    half = SAMPLE_RATE // 2
+    words = tuple(RecognisedWord(word, at * half, at * half + 7000) for at, word in enumerate(text.split()))
+    return RecognitionResult(words, "en")
+
+
+def growing(seconds: int, commits: bool = True, final: bool = False) -> Utterance:
+    """An utterance that has so many seconds by now."""
+    return replace(utterance(0, final, seconds * SAMPLE_RATE), commits=commits)
+
+
+def test_complete_sentences_become_final_while_the_utterance_grows_and_are_read_as_context_from_then_on() -> None:
+    recogniser = Listening(
+        sentences("So we met there. Then"), sentences("So we met there. Then we went home"), sentences("Then we went")
+    )
+    contextual = ContextualRecogniser(recogniser)
+    first = recognise(contextual, growing(4))
+    assert (first.text, first.committed, first.unstable) == ("So we met there. Then", 4, True)
+    last = recognise(contextual, growing(5, False, True))
+    assert last.text == "So we met there. Then we went home"
+    assert last.words[:4] == first.words[:4]
+    assert [length for length, *_ in recogniser.asked] == [4 * SAMPLE_RATE, 5 * SAMPLE_RATE]
+
+
+def test_final_words_stay_whatever_the_recogniser_makes_of_them_later() -> None:
+    recogniser = Listening(sentences("So we met there. Then"), sentences("Sow he met hair. Then we"))
+    contextual = ContextualRecogniser(recogniser)
+    recognise(contextual, growing(4))
+    assert recognise(contextual, growing(5, False, True)).text == "So we met there. Then we"
+
+
+def test_partial_results_go_on_behind_what_is_final() -> None:
+    recogniser = Listening(sentences("So we met there. Then"), sentences("then we went"))
+    contextual = ContextualRecogniser(recogniser)
+    recognise(contextual, growing(4))
+    partial = recognise(contextual, growing(5, commits=False))
+    assert partial.text == "So we met there. Then we went"
+    assert partial.unstable
+    assert partial.committed is None
+    assert recogniser.asked[1][0] < 4 * SAMPLE_RATE
+
+
+def test_final_sentences_of_one_utterance_are_none_of_the_next() -> None:
+    recogniser = Listening(sentences("So we met there. Then"), sentences("And you"))
+    contextual = ContextualRecogniser(recogniser)
+    recognise(contextual, growing(4))
+    assert recognise(contextual, replace(growing(2, False, True), index=1)).text == "And you"
+    assert recogniser.asked[1][0] == 2 * SAMPLE_RATE
+
+
+def test_an_utterance_that_ends_before_its_final_words_do_has_these_and_no_more() -> None:
+    recogniser = Listening(sentences("So we met there. Then"), sentences("So we met"), sentences(""))
+    contextual = ContextualRecogniser(recogniser)
+    recognise(contextual, growing(4))
+    assert recognise(contextual, growing(1, False, True)).text == "So we met there."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -220,6 +221,24 @@ def test_a_full_machine_leaves_out_partial_results_of_live_sources_and_nothing_e
 
     assert [count(True, True), count(True, False), count(False, False)] == [4, 4, 4]
     assert count(False, True) == read
+
+
+@pytest.mark.parametrize(
+    ("shedding", "read"),
+    [(Shedding.NONE, 3), (Shedding.RARE_PARTIALS, 3), (Shedding.NO_PARTIALS, 0), (Shedding.LONG_HOP, 0)],
+)
+def test_a_full_machine_lets_sentences_wait_for_the_end_of_their_utterance(
+    engine: Engine, recogniser: FakeRecogniser, shedding: Shedding, read: int
+) -> None:
+    shed(engine, shedding)
+    recogniser.answers = [heard("so")] * 20
+
+    def count(live: bool) -> int:
+        growing = [replace(utterance(0, False, 16000 + n), commits=True) for n in range(3)]
+        futures = [engine.recognise(one, "me", live=live) for one in growing]
+        return sum(future.result(PATIENCE) is not None for future in futures)
+
+    assert (count(True), count(False)) == (read, 3)  # and none overtakes another
 
 
 @pytest.mark.parametrize("shedding", list(Shedding))

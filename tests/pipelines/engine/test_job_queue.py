@@ -72,6 +72,15 @@ def test_waiting_work_that_is_overtaken_is_never_done(queue: JobQueue) -> None:
     assert done == [2]
 
 
+def test_work_that_must_be_done_overtakes_and_is_not_overtaken(queue: JobQueue) -> None:
+    gate = Gate(queue)
+    partial = queue.submit(lambda: "partial", replaces="utterance")
+    committing = queue.submit(lambda: "committing", replaces="utterance", must_be_done=True)
+    last = queue.submit(lambda: "last", replaces="utterance")
+    gate.open()
+    assert [job.result(PATIENCE) for job in (partial, committing, last)] == [None, "committing", "last"]
+
+
 def test_work_that_has_begun_cannot_be_overtaken(queue: JobQueue) -> None:
     first = Gate(queue, replaces="utterance")
     second = queue.submit(lambda: "second", replaces="utterance")

@@ -169,6 +169,24 @@ def test_only_words_that_two_readings_agree_on_are_stable() -> None:
     assert stable == ["", "we", "we", "We meet on"]
 
 
+def test_no_word_behind_a_sentence_is_stable_since_it_may_become_a_line_of_its_own() -> None:
+    merger = Merger("source")
+    for text in ("We met. Then", "We met. Then we", "We met. Then we left"):
+        (line,) = merger(replace(reading(said(text, 0), final=False)))
+        assert isinstance(line, Segment)
+    assert line.text[: line.stable_chars] == "We met."
+
+
+def test_lines_of_one_utterance_have_ids_of_their_own_that_those_of_others_do_not_move() -> None:
+    merger = Merger("source")
+    first, second = reading(said("We met.", 0)), replace(reading(said("Then we left", 2)), line=1)
+    other = replace(reading(said("And you", 9)), utterance_index=1)
+    ids = [segment.id for item in (first, second, other) for segment in merger(item) if isinstance(segment, Segment)]
+    assert ids == ["s1", "s1-2", "s2"]
+    (turned,) = [one for one in merger(turns((ANN, 2.0, 5.0))) if isinstance(one, SpeakersRevised)]
+    assert [change.id for change in turned.changes] == ["s1-2"]
+
+
 def test_no_word_is_stable_where_the_final_reading_will_hear_more() -> None:
     merger = Merger("a")
     for text in ("we meet on", "we meet on Thursday"):

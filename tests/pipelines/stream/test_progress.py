@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,22 @@ def test_the_backlog_reaches_back_to_the_oldest_final_slice_that_is_being_read(p
 def test_a_growing_slice_is_no_backlog(progress: Progress) -> None:
     progress.audio_fed(10 * SAMPLE_RATE)
     progress.utterance_sent(piece(0, final=False))
+    assert progress.backlog == 0.0
+
+
+def test_a_growing_slice_whose_sentences_become_final_is_backlog_until_it_is_read_or_left_out(
+    progress: Progress,
+) -> None:
+    progress.audio_fed(10 * SAMPLE_RATE)
+    growing = replace(piece(2 * SAMPLE_RATE, final=False), commits=True)
+    longer = replace(growing, span=Span(growing.span.start, growing.span.end + 1))
+    for sent in (growing, longer):
+        progress.utterance_sent(sent)
+    progress.utterance_done(Hypothesis(0, growing.span, False, (), committed=0))
+    assert progress.backlog == 8.0
+    progress.utterance_left_out(piece(2 * SAMPLE_RATE, final=False))
+    assert progress.backlog == 8.0
+    progress.utterance_left_out(longer)
     assert progress.backlog == 0.0
 
 

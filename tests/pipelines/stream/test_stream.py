@@ -70,6 +70,7 @@ class FakeEngine:
     sources: list[object] = field(default_factory=list)
     load: float = 0.25
     shedding: Shedding = Shedding.NONE
+    takes_context: bool = False
 
     def __post_init__(self) -> None:
         self._readers, self._finders = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
@@ -217,9 +218,17 @@ def pipeline(engine: Any, listen: Callable[[Output], None], **options: Any) -> P
     return line
 
 
-def run(engine: Any, listen: Callable[[Output], None], audio: Samples, chunk: int = STEP, **options: Any) -> None:
+def run(
+    engine: Any,
+    listen: Callable[[Output], None],
+    audio: Samples,
+    chunk: int = STEP,
+    live: bool = True,
+    **options: Any,
+) -> None:
     """Feed audio in chunks of so many samples, to the end."""
     line = pipeline(engine, listen, **options)
+    line.live = live
     for at in range(0, len(audio), chunk):
         line.feed(audio[at : at + chunk])
     line.finish()
@@ -371,6 +380,32 @@ def test_a_second_reading_that_fails_leaves_the_first(surer: SurerTogether, list
     surer.reading = fail
     run(surer, listener, CHOPPED, second_pass="full")
     assert listener.final == plain.final
+    assert not listener.of(BlockFailed)
+
+
+class CommittingEngine(FakeEngine):
+    """All but the last word of an utterance that is looked at for sentences become final."""
+
+    def _read(self, piece: Utterance) -> RecognitionResult:
+        result = super()._read(piece)
+        return replace(result, committed=len(result.words) - 1) if piece.commits else result
+
+
+@pytest.mark.parametrize("second_pass", ["labels", "full"])
+def test_sentences_become_final_while_their_utterance_goes_on(listener: Listener, second_pass: str) -> None:
+    engine = CommittingEngine(takes_context=True)
+    try:
+        run(engine, listener, speech((1, SILENCE), (5, HIGH), (1, SILENCE)), second_pass=second_pass)
+    finally:
+        engine.close()
+    lines = [(line.id, len(line.words)) for line in listener.final]
+    assert [id for id, _ in lines] == ["s1", "s1-2", "s1-3", "s1-4"]
+    assert sum(words for _, words in lines) == 10
+    first = [output.id for output in listener.of(Segment) if output.final]
+    assert first == [id for id, _ in lines]
+    last_partial = max(at for at, output in enumerate(listener.of(Segment)) if not output.final)
+    assert listener.of(Segment).index(next(one for one in listener.of(Segment) if one.final)) < last_partial
+    assert listener.backlogs[-1] == 0.0
     assert not listener.of(BlockFailed)
 
 
@@ -669,7 +704,8 @@ def test_the_sample_comes_out_the_same_however_it_is_fed(real: Engine, sample: S
     results = []
     for chunk in (320, 8_000, 48_000):
         listener = Listener()
-        run(real, listener, audio, chunk)
+        # as a recording, of which nothing is left out however fast it comes
+        run(real, listener, audio, chunk, live=False)
         assert not listener.of(BlockFailed)
         results.append(listener.final)
     assert results[0] == results[1] == results[2]

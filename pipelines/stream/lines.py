@@ -1,0 +1,61 @@
+"""Utterances become lines: what is final of one that still grows is a line of its own, and so is the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pipelines.types import Hypothesis, Span
+
+
+class LineSplitter:
+    """Hypotheses of utterances in, in order; hypotheses of their lines out.
+
+    Once words of an utterance are final (`Hypothesis.committed`) they are a line, and the next hypotheses of the
+    utterance are about what follows them. Lines are numbered within their utterance, so that one more in an utterance,
+    or one fewer because the machine was too full, moves no number in another.
+    """
+
+    def __init__(self) -> None:
+        self._utterance = -1
+        self._line = 0  # the open one of the utterance
+        self._final_words = 0  # before it
+        self._start = 0  # where it begins
+
+    def __call__(self, hypothesis: Hypothesis) -> list[Hypothesis]:
+        """One more hypothesis of an utterance; gives those of one line or two."""
+        if hypothesis.utterance_index != self._utterance:
+            self._utterance, self._start = hypothesis.utterance_index, hypothesis.span.start
+            self._line = self._final_words = 0
+        lines: list[Hypothesis] = []
+        count = hypothesis.committed or 0
+        if count > self._final_words:
+            words = hypothesis.words[self._final_words : count]
+            following = hypothesis.words[count:]
+            end = (words[-1].span.end + following[0].span.start) // 2 if following else words[-1].span.end
+            lines.append(self._open_line(hypothesis, end, count))
+            self._line += 1
+            self._final_words, self._start = count, end
+        if hypothesis.final or len(hypothesis.words) >= self._final_words:
+            lines.append(self._open_line(hypothesis, max(self._start, hypothesis.span.end), None))
+        return lines
+
+    def flush(self) -> Iterable[Hypothesis]:
+        """Nothing is held back."""
+        return []
+
+    def _open_line(self, hypothesis: Hypothesis, end: int, last: int | None) -> Hypothesis:
+        """The words behind those that are final; up to `last` these are final now."""
+        audio = hypothesis.audio
+        if audio is not None:
+            audio = audio[self._start - hypothesis.span.start : end - hypothesis.span.start]
+        return replace(
+            hypothesis,
+            span=Span(self._start, end),
+            final=hypothesis.final or last is not None,
+            words=hypothesis.words[self._final_words : last],
+            unstable=hypothesis.unstable and last is None,
+            committed=None,
+            line=self._line,
+            audio=audio,
+        )
