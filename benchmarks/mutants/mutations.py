@@ -499,6 +499,13 @@ TEXT = (
         ("tests/pipelines/diarization/test_clustering.py", "tests/pipelines/diarization/test_tracker.py"),
     ),
     Mutant(
+        "voices-heard-beside-each-other-become-one",
+        "pipelines/diarization/tracker.py",
+        "            self._samples.beside(self._alone),\n",
+        "",
+        ("tests/pipelines/diarization/test_tracker.py",),
+    ),
+    Mutant(
         "one-person-divided-to-reach-a-number",
         "pipelines/diarization/clustering.py",
         "for part in (1.0 - REACH, 1.0))",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.diarization.clustering import Labels, Vectors, unit
+from pipelines.diarization.clustering import Beside, Labels, Vectors, unit
 from pipelines.types import STEP, LocalSpeakers
 
 MAX_SAMPLES = 1500
@@ -98,6 +98,21 @@ class SampleStore:
                 if number in known:
                     shared[label, known.index(number)] += alone
         return shared
+
+    def beside(self, seconds: Seconds) -> Beside:
+        """Which samples are different voices of the same windows, as far as those are remembered."""
+        heard: dict[int, list[tuple[int, float]]] = {}
+        for number, sample in enumerate(self._samples):
+            for at, voice in sample.places:
+                heard.setdefault(at, []).append((number, seconds(at, voice)))
+        pairs = [
+            (one, other, min(spoken, less))
+            for voices in heard.values()
+            for row, (one, spoken) in enumerate(voices)
+            for other, less in voices[:row]
+        ]
+        rows = np.array([pair[:2] for pair in pairs], np.int64).reshape(-1, 2)
+        return Beside(rows[:, 0], rows[:, 1], np.array([pair[2] for pair in pairs], np.float64))
 
     def forget(self, before: int, owner: Owner, seconds: Seconds) -> None:
         """Keep of the windows before this one only how long each speaker spoke in them."""

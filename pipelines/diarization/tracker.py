@@ -16,6 +16,7 @@ from pipelines.diarization.activity import INACTIVE, UNIDENTIFIED, ActivityGrid,
 from pipelines.diarization.clustering import (
     OVERLAP,
     Labels,
+    Refit,
     Thresholds,
     Vectors,
     assign,
@@ -196,10 +197,7 @@ class SpeakerTracker:
             return refit_centroids(centers, sequences, forgotten)
 
         refit = move if len(sequences.lengths) else None
-        vectors = self._samples.embeddings()
-        found, centers = cluster_speakers(
-            vectors, seconds, longest, options.thresholds, options.min_speech, refit, options.expected
-        )
+        found, centers = self._find_voices(self._samples.embeddings(), seconds, longest, refit)
         labels = drop_mixtures(found, centers, self._shared(found), options.thresholds.merge_threshold)
         most = min(options.max_speakers, options.expected.most) if options.expected else options.max_speakers
         labels = keep_largest(labels, seconds, most)
@@ -211,6 +209,22 @@ class SpeakerTracker:
             centers, _ = refit(centers, labels)
         self._centers = {numbers[label]: centers[label] for label in range(len(centers))}
         return speakers
+
+    def _find_voices(
+        self, vectors: Vectors, seconds: NDArray[np.float64], longest: NDArray[np.float64], refit: Refit | None
+    ) -> tuple[Labels, Vectors]:
+        """What `cluster_speakers` makes of the samples; other ways are compared by putting them here."""
+        options = self._options
+        return cluster_speakers(
+            vectors,
+            seconds,
+            longest,
+            options.thresholds,
+            options.min_speech,
+            refit,
+            options.expected,
+            self._samples.beside(self._alone),
+        )
 
     def _shared(self, labels: Labels) -> NDArray[np.float64]:
         """Seconds of each label that were given to each present speaker so far, shape (labels, present)."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipelines.diarization.clustering import (
     OVERLAP,
     PRESETS,
+    Beside,
     Labels,
     Thresholds,
     Vectors,
@@ -48,13 +49,14 @@ def labels_of(
     clean: float | list[float] = 2.0,
     min_speech: float = 1.5,
     expected: SpeakerCount | None = None,
+    beside: Beside | None = None,
     **changed: float,
 ) -> Labels:
     """Cluster groups of vectors, each behind so many seconds of clean speech."""
     vectors = np.concatenate(parts)
     seconds = np.repeat(np.broadcast_to(clean, len(parts)), [len(part) for part in parts]).astype(np.float64)
     thresholds = Thresholds(**{"window_threshold": 0.1, "merge_threshold": 0.2, "match_threshold": 0.3, **changed})
-    return cluster_speakers(vectors, seconds, seconds, thresholds, min_speech, expected=expected)[0]
+    return cluster_speakers(vectors, seconds, seconds, thresholds, min_speech, None, expected, beside)[0]
 
 
 def test_two_voices_far_apart_are_two_clusters() -> None:
@@ -66,6 +68,39 @@ def test_groups_whose_centroids_are_near_are_one_voice() -> None:
     near, far = (around(voice(0, 1, distance), 10, 0.005, seed=1) for distance in (0.15, 0.3))
     assert set(labels_of(around(voice(0), 10, 0.005), near).tolist()) == {0}
     assert labels_of(around(voice(0), 10, 0.005), far).tolist() == [0] * 10 + [1] * 10
+
+
+def pairs(*rows: tuple[int, int], seconds: float) -> Beside:
+    """Embeddings that are voices of the same windows, for so many seconds each."""
+    first, second = np.array(rows, np.int64).T
+    return Beside(first, second, np.full(len(rows), seconds))
+
+
+def near_pair() -> list[Vectors]:
+    """Two groups of ten that would be one voice, with 2 s of distinct clean speech each."""
+    return [around(voice(0), 10, 0.005), around(voice(0, 1, 0.15), 10, 0.005, seed=1)]
+
+
+def test_groups_that_are_voices_of_the_same_windows_are_two_however_near() -> None:
+    labels = labels_of(*near_pair(), beside=pairs(*((at, 10 + at) for at in range(5)), seconds=1.5))
+    assert labels.tolist() == [0] * 10 + [1] * 10
+
+
+@pytest.mark.parametrize(
+    ("count", "clean"), [(2, 2.0), (5, 20.0)], ids=["less than half a second", "a small part of the shorter one"]
+)
+def test_what_the_segmentation_divides_now_and_then_is_still_one_voice(count: int, clean: float) -> None:
+    beside = pairs(*((at, 10 + at) for at in range(count)), seconds=1.5)
+    assert set(labels_of(*near_pair(), clean=clean, beside=beside).tolist()) == {0}
+
+
+@pytest.mark.parametrize("one", [0, 10], ids=["the first", "the second"])
+def test_who_joins_a_group_stays_apart_from_whom_that_was_beside(one: int) -> None:
+    # the first two are nearest to each other, one of them is heard beside the third, which is near to both together
+    groups = [around(center, 10, 0.005) for center in (voice(0), voice(0, 1, 0.11), voice(0, 2, 0.13))]
+    assert set(labels_of(*groups).tolist()) == {0}
+    beside = pairs(*((one + at, 20 + at) for at in range(9)), seconds=1.5)
+    assert labels_of(*groups, beside=beside).tolist() == [0] * 20 + [1] * 10
 
 
 def test_three_groups_in_a_row_join_only_while_their_common_centre_is_near() -> None:

@@ -56,6 +56,24 @@ def test_embeddings_count_by_the_seconds_in_which_the_speaker_was_alone() -> Non
     assert store.embeddings()[0] == pytest.approx(np.array([3.0, 1.0]) / 10**0.5)
 
 
+def test_samples_that_are_voices_of_one_window_are_beside_each_other_for_the_shorter_ones_seconds() -> None:
+    store = SampleStore(pool=10)
+    store.add(0, window(0, ANN, BEN), [0, 1], {})
+    store.add(1, window(1, BEN, ANN), [0, 1], {0: 1, 1: 0})
+    store.add(2, window(2, ANN), [0], {0: 1})
+    alone = {(0, 0): 2.0, (0, 1): 1.5, (1, 0): 1.0, (1, 1): 3.0, (2, 0): 4.0}
+    beside = store.beside(lambda at, voice: alone[at, voice])
+    assert {*zip(beside.first.tolist(), beside.second.tolist(), strict=True)} == {(1, 0)}
+    assert sorted(beside.seconds.tolist()) == [1.0, 1.5]
+
+
+def test_of_forgotten_windows_nobody_is_beside_anybody() -> None:
+    store = SampleStore(pool=10)
+    store.add(0, window(0, ANN, BEN), [0, 1], {})
+    store.forget(1, lambda at, voice: 1, lambda at, voice: 2.0)
+    assert not len(store.beside(lambda at, voice: 2.0).seconds)
+
+
 def test_of_forgotten_windows_it_stays_known_who_spoke_for_how_long() -> None:
     store = filled(SampleStore(pool=4), 8)
     store.forget(6, lambda at, voice: 1 if at < 3 else 2, lambda at, voice: 1.0)

@@ -193,6 +193,16 @@ def test_two_voices_in_turn_are_two_speakers() -> None:
     assert_covers(told.turns, DIALOGUE, {"ann": "spk1", "ben": "spk2"})
 
 
+def test_similar_voices_are_two_speakers_where_windows_hear_both_and_one_where_none_does() -> None:
+    # 0.175 apart: more than one voice's windows, less than what else is joined
+    similar = np.zeros(WIDTH, np.float32)
+    similar[[0, 1]] = 0.825, np.sqrt(1 - 0.825**2)
+    sound = {"ann": ANN, "ben": similar}
+    assert named(listen(windows(DIALOGUE, 40, sound))) == {"spk1", "spk2"}
+    apart: list[Said] = [("ann", 1.0, 14.0), ("ben", 20.0, 34.0)]
+    assert len(named(listen(windows(apart, 36, sound)))) == 1
+
+
 def test_ids_stay_with_their_voices_all_along() -> None:
     follower, told = tracker(), Told()
     for local in windows(DIALOGUE, 40):

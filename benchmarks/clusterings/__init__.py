@@ -1,0 +1,1 @@
+"""Other ways to tell voices apart, compared with the program's: `python -m benchmarks.clusterings`."""
