@@ -53,10 +53,11 @@ LAYOUT = {
     "meeting/server/security": "transport storage core config root",
     "meeting/server/api": "security live delivery storage core root",
     "meeting/server": "api security transport live sources delivery session storage files core config root",
-    "meeting/recordings": "live sources session storage files core config audio root",
     "meeting/client": "core root",
+    "meeting/recordings": "client live sources session storage files core config audio root",
+    "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation recordings server transport storage files core config models engine root",
+    "meeting": "evaluation listen recordings server transport storage files core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -81,6 +82,8 @@ LIBRARIES = {
     "alembic": "meeting.storage.database",
     "yaml": "meeting.config.sources",
     "websockets": "meeting.client.driver",
+    "rich": "meeting.listen.screen meeting.listen.listen",
+    "sounddevice": "meeting.listen.microphone",
 }
 """Libraries with one home: the modules or folders that may import each, lazily or not"""
 

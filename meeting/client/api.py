@@ -72,19 +72,28 @@ class ServerApi:
         """The transcript so far, as in the JSON export. Raises ClientError."""
         return await self._ask("GET", f"/api/meetings/{quote(meeting_id, safe='')}/transcript")
 
+    async def export(self, meeting_id: str, format: str) -> str:
+        """The transcript in a format of exports. Raises ClientError."""
+        asked = f"/api/meetings/{quote(meeting_id, safe='')}/export?format={quote(format, safe='')}"
+        return await asyncio.to_thread(self._request, "GET", asked, None)
+
     async def _ask(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
-        answer = await asyncio.to_thread(self._request, method, path, body)
+        text = await asyncio.to_thread(self._request, method, path, body)
+        try:
+            answer = json.loads(text)
+        except (ValueError, RecursionError):
+            raise self._foreign() from None
         if not isinstance(answer, dict):
             raise self._foreign()
         return answer
 
-    def _request(self, method: str, path: str, body: JsonObject | None) -> Any:
+    def _request(self, method: str, path: str, body: JsonObject | None) -> str:
         data = None if body is None else json.dumps(body).encode()
         headers = {**self._address.headers, **({} if data is None else {"Content-Type": "application/json"})}
         asked = urllib.request.Request(self._address.api_url(path), data, headers, method=method)
         try:
             with self._opener.open(asked, timeout=TIMEOUT) as answer:
-                return json.loads(answer.read(MAX_ANSWER))
+                return str(answer.read(MAX_ANSWER).decode())
         except urllib.error.HTTPError as error:
             with error:
                 raise _refused(error.code, error.read(1 << 16)) from None

@@ -91,3 +91,17 @@ async def with_head(pieces: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[
             yield piece
 
     return head, again()
+
+
+async def paced(pieces: AsyncIterable[bytes], rate: int, speed: float | None) -> AsyncIterator[bytes]:
+    """Raw audio of `rate` bytes per second when a microphone would give it: once a piece's last sample was spoken.
+
+    `speed` is in times real time; None does not wait.
+    """
+    clock = asyncio.get_running_loop().time
+    began, given = clock(), 0
+    async for piece in pieces:
+        given += len(piece)
+        if speed is not None:
+            await asyncio.sleep(max(0.0, began + given / rate / speed - clock()))
+        yield piece

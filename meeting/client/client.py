@@ -31,7 +31,7 @@ class Client:
 
         client = Client("http://127.0.0.1:8765")
         async for event in client.transcribe(Path("talk.flac"), title="Monday"):
-            if event.type == "segment" and event.final:
+            if isinstance(event, SegmentMessage) and event.final:
                 print(event.speaker, event.text)
     """
 
@@ -63,6 +63,10 @@ class Client:
     async def transcript(self, meeting_id: str | None = None) -> JsonObject:
         """The transcript so far, as in the JSON export. Raises ClientError."""
         return await self._api.transcript(self._meeting(meeting_id))
+
+    async def export(self, format: str, meeting_id: str | None = None) -> str:
+        """The transcript in a format of exports, such as "srt". Raises ClientError."""
+        return await self._api.export(self._meeting(meeting_id), format)
 
     async def end(self, meeting_id: str | None = None) -> None:
         """End a meeting with what was received, also while its source is away. Raises ClientError."""
@@ -128,7 +132,7 @@ class Client:
                 meeting_id = (await self.create_meeting(title)).id
             source = self.speak(meeting_id, info, name=name, language=language, hotwords=hotwords)
             async with source:
-                feeding = asyncio.create_task(_feed(source, rest))
+                feeding = asyncio.create_task(source.send_all(rest))
                 try:
                     async for event in source:
                         yield event
@@ -148,12 +152,3 @@ class Client:
 
     def _endpoint(self, meeting_id: str | None) -> Endpoint:
         return Endpoint(self.address, self._meeting(meeting_id), self._context)
-
-
-async def _feed(source: Source, pieces: AsyncIterator[bytes]) -> None:
-    """Send all pieces, then stop, even if they break off."""
-    try:
-        async for piece in pieces:
-            await source.send(piece)
-    finally:
-        await source.stop()

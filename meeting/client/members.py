@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable
 from types import TracebackType
 
 from meeting.client.audio import MAX_PIECE, cut
@@ -113,6 +114,14 @@ class Source:
                 raise self._driver.error or RequestRefused("the meeting was ended: nothing more can be sent")
             self._protocol.append(piece)
             self._driver.wake()
+
+    async def send_all(self, pieces: AsyncIterable[bytes]) -> None:
+        """Send one piece after the other, then stop, even if they break off; raises as `send`, and what breaks them."""
+        try:
+            async for piece in pieces:
+                await self.send(piece)
+        finally:
+            await self.stop()
 
     async def stop(self) -> None:
         """Say that this was all; the server hears the rest, and the last event is `ended`."""
