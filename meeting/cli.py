@@ -32,8 +32,10 @@ FORMATS = ("srt", "vtt", "json", "txt", "md", "rttm", "seglst")
 FLAGS = {
     "data_dir": ("storage", "data_dir"),
     "log_level": ("server", "log_level"),
+    "log_json": ("server", "log_json"),
     "host": ("server", "host"),
     "port": ("server", "port"),
+    "root_path": ("server", "root_path"),
     "token_file": ("server", "token_file"),
     "insecure_no_auth": ("server", "insecure_no_auth"),
     "tls_cert": ("server", "tls_cert"),
@@ -132,6 +134,8 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--tls-cert", metavar="FILE", help="certificate (PEM) to serve https with")
     command.add_argument("--tls-key", metavar="FILE", help="its key (PEM), unless the certificate's file holds both")
+    command.add_argument("--root-path", metavar="PATH", help="path below which a proxy shows the server, such as /meet")
+    command.add_argument("--log-json", action="store_const", const=True, help="log one JSON object a line")
     command.add_argument("--open", action="store_true", help="open the page in a browser")
     _add_models(command)
 
@@ -224,16 +228,16 @@ def _run(options: argparse.Namespace, config: Config) -> int:
     return commands[options.command](options, config)
 
 
-def _set_up_logs(level: str) -> None:
+def _set_up_logs(level: str, as_json: bool = False) -> None:
     from meeting.server.logs import set_up_logs
 
-    set_up_logs(level)
+    set_up_logs(level, as_json)
 
 
 def _serve(options: argparse.Namespace, config: Config) -> int:
     from meeting.server.run import serve
 
-    _set_up_logs(config.server.log_level)
+    _set_up_logs(config.server.log_level, config.server.log_json)
     serve(config, options.open)
     return 0
 
