@@ -22,7 +22,11 @@ OPEN_TIMEOUT = 20.0
 CLOSE_TIMEOUT = 1.0
 """Seconds that a server has to say goodbye"""
 SILENCE = 15.0
-"""Seconds without an answer to frames after which a connection counts as dead"""
+"""Seconds without an answer to frames, or to a ping, after which a connection counts as dead"""
+QUIET = 30.0
+"""Seconds without a message, while nothing is sent either, after which a ping asks whether the server is there"""
+LOOK_SECONDS = 0.5
+"""Between two looks at how long nothing came"""
 MAX_MESSAGE = 64 << 20
 """Bytes of a message from the server; more ends the connection"""
 
@@ -123,7 +127,7 @@ class Driver:
         endpoint = self._endpoint
         url = endpoint.address.socket_url(endpoint.meeting_id)
         try:
-            # Pings of ours would wait behind the audio, and a late answer is no sign of a dead server.
+            # Pings at a fixed pace would wait behind the audio, and a late answer is no sign of a dead server.
             async with _ConnectHereOnly(
                 url,
                 additional_headers=endpoint.address.headers,
@@ -150,7 +154,7 @@ class Driver:
             except ConnectionClosed:
                 break  # reading tells why
         reading = asyncio.create_task(self._read(socket))
-        tasks = {reading, asyncio.create_task(self._send(socket)), asyncio.create_task(self._watch())}
+        tasks = {reading, asyncio.create_task(self._send(socket)), asyncio.create_task(self._watch(socket))}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -194,11 +198,27 @@ class Driver:
         except ConnectionClosed:
             await asyncio.Event().wait()  # reading tells why
 
-    async def _watch(self) -> None:
-        """Returns once the server owes an answer and has said nothing for too long."""
+    async def _watch(self, socket: ClientConnection) -> None:
+        """Returns once the server owes an answer and has said nothing for too long, or does not even answer a ping."""
         clock = asyncio.get_running_loop().time
         waiting_since = clock()
-        while clock() - max(waiting_since, self._heard_at) < SILENCE:
-            await asyncio.sleep(0.5)
-            if not self._protocol.expects_answer:
-                waiting_since = clock()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self._protocol.expects_answer:
+                if clock() - max(waiting_since, self._heard_at) >= SILENCE:
+                    return
+                continue
+            waiting_since = clock()
+            if clock() - self._heard_at >= QUIET and not await self._answers_ping(socket):
+                return
+
+    async def _answers_ping(self, socket: ClientConnection) -> bool:
+        # Nothing is on its way, so that the answer has no audio to wait behind.
+        try:
+            await asyncio.wait_for(await socket.ping(), SILENCE)
+        except asyncio.TimeoutError:
+            return self._protocol.expects_answer  # what was sent meanwhile may be before it
+        except ConnectionClosed:
+            await asyncio.Event().wait()  # reading tells why
+        self._heard_at = asyncio.get_running_loop().time()
+        return True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from websockets.asyncio.server import ServerConnection
@@ -161,6 +163,62 @@ def test_frames_without_an_answer_are_sent_again_over_a_new_connection(monkeypat
 
     asyncio.run(run())
     assert got == [[0, 1, 2], [0, 1, 2]]
+
+
+@asynccontextmanager
+async def cable(url: str, frozen: asyncio.Event) -> AsyncIterator[str]:
+    """A way to a server that carries nothing back once it is frozen, for the connections that it has then."""
+    port = int(url.rpartition(":")[2])
+    open_now: list[asyncio.StreamWriter] = []
+
+    async def carry(here: asyncio.StreamReader, there: asyncio.StreamWriter, back: bool) -> None:
+        with suppress(OSError):
+            while data := await here.read(65_536):
+                if not (back and frozen.is_set()):
+                    there.write(data)
+        there.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+        open_now.extend((writer, far_writer))
+        await asyncio.gather(carry(reader, far_writer, False), carry(far_reader, writer, True))
+
+    async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for writer in open_now:
+            writer.close()
+        for writer in open_now:
+            with suppress(OSError):
+                await writer.wait_closed()
+
+
+def test_a_viewer_notices_a_server_that_is_silently_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "QUIET", 0.3)
+    monkeypatch.setattr(driver, "SILENCE", 0.3)
+    monkeypatch.setattr(driver, "LOOK_SECONDS", 0.05)
+
+    async def quiet(socket: ServerConnection) -> None:
+        await say(socket, SNAPSHOT)
+        await socket.wait_closed()
+
+    async def run() -> list[str]:
+        frozen, kinds = asyncio.Event(), []
+        async with scripted(quiet, end) as url, cable(url, frozen) as way:
+            driven = Driver(to(way), ViewerProtocol(), 20.0)
+            driven.start()
+            await driven.events.get()
+            await asyncio.sleep(1.0)  # a server that answers pings is no dead one
+            assert not driven.done
+            frozen.set()
+            while (event := await asyncio.wait_for(driven.events.get(), 20)) is not None:
+                kinds.append(event.type)
+                frozen.clear()
+                if event.type == "ended":
+                    break
+            await driven.close()
+        return kinds
+
+    assert asyncio.run(run()) == ["disconnected", "snapshot", "segment", "ended"]
 
 
 def test_a_fault_of_our_own_reaches_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
