@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from meeting.listen.inputs import open_input
 from meeting.listen.plain import PlainLines
 from pipelines.errors import MeetingError, SettingsError
 
+TICK_SECONDS = 0.5
+"""Between two looks at what is to be shown, while nothing comes"""
 RAW = AudioInfo()
 BUFFER_BYTES = 64 << 20
 """Bytes that are held while a server is away: more than half an hour of a microphone"""
@@ -80,7 +83,7 @@ class PlainView:
 
     def show(self, state: TranscriptState, over: bool = False) -> None:
         """Print what is new."""
-        for line in self._lines.due(state, over):
+        for line in self._lines.due(state, time.monotonic(), over):
             print(line, file=self._out, flush=True)
 
 
@@ -119,13 +122,22 @@ async def _listen(options: ListenOptions, stdin: BinaryIO) -> None:
 
 async def _show(source: Source, view: View) -> None:
     state = TranscriptState()
+    ticking = asyncio.create_task(_tick(state, view))
     try:
         async for event in source:
             state.apply(event)
             _tell(event, view)
             view.show(state)
     finally:
+        ticking.cancel()
         view.show(state, over=True)
+
+
+async def _tick(state: TranscriptState, view: View) -> None:
+    """Show what there is now and then, also while nothing comes: some of it may have waited for that."""
+    while True:
+        await asyncio.sleep(TICK_SECONDS)
+        view.show(state)
 
 
 def _tell(event: Event, view: View) -> None:

@@ -6,8 +6,10 @@ from meeting.client.transcript import TranscriptState
 from meeting.core.messages import SegmentMessage
 from meeting.core.terminal_text import printable
 
-PATIENCE = 10.0
-"""Seconds of audio that a final line waits for its speaker, before it is printed without"""
+SETTLED = 3.0
+"""Seconds for which a line must have stayed as it is: words and speakers of what was just said still move"""
+PATIENCE = 15.0
+"""Seconds that a line waits for its speaker, before it is printed without"""
 
 
 def clock(seconds: float) -> str:
@@ -22,28 +24,44 @@ def clock(seconds: float) -> str:
 
 
 class PlainLines:
-    """Says which lines are to be printed now; pure."""
+    """Says which lines are to be printed now; pure. Times are seconds on any steady clock."""
 
     def __init__(self) -> None:
-        self._printed: dict[str, tuple[str, str]] = {}
+        self._seen: dict[str, tuple[str, float]] = {}
+        """Lines as they are, and since when"""
+        self._printed: dict[str, str] = {}
 
-    def due(self, state: TranscriptState, over: bool = False) -> list[str]:
-        """Lines that are new or no longer as they were printed; once it is `over`, all that still wait."""
-        lines = []
+    def due(self, state: TranscriptState, now: float, over: bool = False) -> list[str]:
+        """Lines that are new, in their order, or no longer as they were printed; all of them once it is `over`."""
+        lines: list[str] = []
+        waits = False
         segments = state.segments
-        newest = max((line.end for line in segments), default=0.0)
         for line in segments:
-            if line.final and (over or line.speaker is not None or newest - line.end > PATIENCE):
-                lines += self._line(line, state.name_of(line.speaker))
-        for gone in self._printed.keys() - {line.id for line in segments}:
-            before = self._printed.pop(gone)
-            lines.append(f"(withdrawn) {before[0]}: {before[1]}")
+            text = f"{clock(line.start)} {printable(state.name_of(line.speaker))}: {printable(line.text)}"
+            ready = over or self._settled(line, text, now)
+            if line.id in self._printed:
+                lines += self._corrected(line.id, text) if ready else []
+            elif not ready:
+                waits = True
+            elif not waits:
+                self._printed[line.id] = text
+                lines.append(text)
+        gone = self._seen.keys() - {line.id for line in segments}
+        for id_ in sorted(gone):
+            del self._seen[id_]
+            if (before := self._printed.pop(id_, None)) is not None:
+                lines.append(f"{before}  (withdrawn)")
         return lines
 
-    def _line(self, line: SegmentMessage, name: str) -> list[str]:
-        shown = printable(name), printable(line.text)
-        before = self._printed.get(line.id)
-        if before == shown:
+    def _settled(self, line: SegmentMessage, text: str, now: float) -> bool:
+        known = self._seen.get(line.id)
+        if known is None or known[0] != text:
+            self._seen[line.id] = known = (text, now)
+        stood = now - known[1]
+        return line.final and stood >= (SETTLED if line.speaker is not None else PATIENCE)
+
+    def _corrected(self, id_: str, text: str) -> list[str]:
+        if self._printed[id_] == text:
             return []
-        self._printed[line.id] = shown
-        return [f"{clock(line.start)} {shown[0]}: {shown[1]}" + ("" if before is None else "  (corrected)")]
+        self._printed[id_] = text
+        return [f"{text}  (corrected)"]
