@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 
 from pipelines.errors import MeetingError
 
@@ -70,6 +71,10 @@ def error_for_close(close: int, code: str, message: str) -> ClientError:
 
 def explained(error: BaseException) -> str:
     """Why the system or a library could not reach somebody, in a few words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not known here: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):  # whose numbers are not those of the system
+        return f"it does not speak TLS as this program does: {error.reason or error}"
     number = getattr(error, "errno", None)
     if isinstance(number, int) and number > 0:
         return os.strerror(number)

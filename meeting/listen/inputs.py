@@ -42,6 +42,8 @@ async def open_input(what: str, raw: AudioInfo, speed: float | None, stdin: Bina
         microphone.open_library()  # before a meeting is made
         return Input("microphone", microphone.AUDIO, microphone.microphone())
     if what == STDIN:
+        if stdin.isatty():
+            raise AudioError("the standard input is a terminal: pipe audio into it, or name a file or mic")
         head, pieces = await with_head(read_in_thread(stdin))
         if not head:
             raise AudioError("nothing came from the standard input")

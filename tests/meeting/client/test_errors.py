@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ssl
 
 import pytest
 
@@ -64,4 +65,5 @@ def test_what_the_system_says_is_told_in_its_words() -> None:
         "Connection refused"
     )
     assert explained(OSError("odd")) == "odd"
+    assert "TLS" in explained(ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"))
     assert explained(TimeoutError()) == "TimeoutError"

@@ -62,6 +62,13 @@ def test_an_empty_standard_input_is_told() -> None:
         opened("-")
 
 
+def test_a_keyboard_is_no_audio() -> None:
+    parent, child = os.openpty()
+    with open(child, "rb", buffering=0) as terminal, pytest.raises(AudioError, match="is a terminal"):
+        opened("-", terminal)  # type: ignore[arg-type]
+    os.close(parent)
+
+
 @pytest.fixture
 def pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """Both ends of a pipe."""
