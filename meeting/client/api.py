@@ -13,7 +13,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from meeting.client.addresses import ServerAddress
-from meeting.client.errors import ClientError, ServerUnreachable, error_for_status, explained
+from meeting.client.errors import ClientError, NoSuchMeeting, ServerUnreachable, error_for_status, explained
 from meeting.core.messages import JsonObject
 
 TIMEOUT = 30.0
@@ -53,7 +53,10 @@ class ServerApi:
 
     async def create(self, body: JsonObject) -> NewMeeting:
         """Make a meeting; `body` as `POST /api/meetings` takes it. Raises ClientError."""
-        made = await self._ask("POST", "/api/meetings", body)
+        try:
+            made = await self._ask("POST", "/api/meetings", body)
+        except NoSuchMeeting:
+            raise self._foreign() from None
         try:
             links = {str(role): self._address.absolute(link) for role, link in made["links"].items()}
             return NewMeeting(str(made["id"]), str(made["title"]), links)

@@ -74,7 +74,7 @@ def explained(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not known here: {error.verify_message}"
     if isinstance(error, ssl.SSLError):  # whose numbers are not those of the system
-        return f"it does not speak TLS as this program does: {error.reason or error}"
+        return f"it does not speak TLS as this program does: {getattr(error, 'reason', None) or error}"
     number = getattr(error, "errno", None)
     if isinstance(number, int) and number > 0:
         return os.strerror(number)

@@ -15,7 +15,6 @@ from meeting.client.errors import (
     ServerUnreachable,
     SourceLost,
     error_for_close,
-    error_for_status,
 )
 from meeting.client.frame_buffer import FrameBuffer
 from meeting.core.errors import ErrorCode
@@ -254,7 +253,8 @@ def _verdict(loss: Loss, refusal: ErrorMessage | None, admitted: bool) -> Client
     if loss.status is not None:
         if admitted and loss.status in PASSING_STATUSES:
             return None
-        return error_for_status(loss.status, "", f"the server let nobody in: HTTP status {loss.status}")
+        why = f"no meeting is entered there (HTTP status {loss.status}): are the address and its path right?"
+        return RequestRefused(why) if loss.status < 500 else ServerUnreachable(why)
     if loss.close is None:
         return None if admitted else ServerUnreachable(loss.reason)
     passing = loss.close in PASSING_CLOSE_CODES or code == "too_many"

@@ -109,6 +109,11 @@ def test_each_thing_that_can_be_wrong_has_its_error(tmp_path: Path) -> None:
 
     with locked(tmp_path) as running:
         asyncio.run(run(running.serving.port))
+        below = Client(f"http://127.0.0.1:{running.serving.port}/nowhere", TOKEN)
+        with pytest.raises(ServerUnreachable, match="no meeting server"):
+            asyncio.run(lines(below, recorded(1.0)))
+        with pytest.raises(RequestRefused, match="are the address and its path right"):
+            asyncio.run(lines(below, recorded(1.0), meeting_id="x"))
     with pytest.raises(ServerUnreachable, match="Connection refused"):
         asyncio.run(lines(Client("127.0.0.1:1"), recorded(1.0)))
 
