@@ -175,7 +175,7 @@ class Driver:
                     continue
                 self._protocol.take(event)
                 if event.type in ("session", "snapshot"):
-                    self._backoff.connected()
+                    self._backoff.connected(self._heard_at)
                 if not isinstance(event, Ack):
                     self.events.put(event)
                 self._work.set()
