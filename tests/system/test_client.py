@@ -25,9 +25,11 @@ def test_a_server_that_is_killed_again_and_again_while_a_client_streams_loses_no
     audio = tone(SECONDS)
     state, lost = TranscriptState(), 0
 
-    async def spoken() -> AsyncIterator[bytes]:
+    async def spoken(disturbing: asyncio.Task[None]) -> AsyncIterator[bytes]:
         for at in range(0, len(audio), 3200):
             await asyncio.sleep(0.02)  # five times as fast as people speak
+            if at == len(audio) // 2:
+                await disturbing  # or on a busy machine all might be over before the last time
             yield audio[at : at + 3200]
 
     async def disturb() -> None:
@@ -42,10 +44,9 @@ def test_a_server_that_is_killed_again_and_again_while_a_client_streams_loses_no
         client = Client(f"127.0.0.1:{server.port}")
         meeting = await client.create_meeting("killed")
         disturbing = asyncio.create_task(disturb())
-        async for event in client.transcribe(spoken(), AudioInfo(), meeting_id=meeting.id):
+        async for event in client.transcribe(spoken(disturbing), AudioInfo(), meeting_id=meeting.id):
             state.apply(event)
             lost += isinstance(event, Disconnected)
-        await disturbing
         return meeting.id
 
     server.start()
