@@ -32,8 +32,10 @@ FORMATS = ("srt", "vtt", "json", "txt", "md", "rttm", "seglst")
 FLAGS = {
     "data_dir": ("storage", "data_dir"),
     "log_level": ("server", "log_level"),
+    "log_json": ("server", "log_json"),
     "host": ("server", "host"),
     "port": ("server", "port"),
+    "root_path": ("server", "root_path"),
     "token_file": ("server", "token_file"),
     "insecure_no_auth": ("server", "insecure_no_auth"),
     "tls_cert": ("server", "tls_cert"),
@@ -98,6 +100,7 @@ def parser() -> argparse.ArgumentParser:
 
     _add_serve(command("serve", "run the server with the page"))
     _add_replay(command("replay", "transcribe a recorded meeting through the live path"))
+    _add_listen(command("listen", "send audio to a running server, and read the transcript here"))
     recover = command("recover", "hear again what was set aside of a meeting because servers died over it")
     recover.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
     _add_models(recover)
@@ -131,6 +134,8 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--tls-cert", metavar="FILE", help="certificate (PEM) to serve https with")
     command.add_argument("--tls-key", metavar="FILE", help="its key (PEM), unless the certificate's file holds both")
+    command.add_argument("--root-path", metavar="PATH", help="path below which a proxy shows the server, such as /meet")
+    command.add_argument("--log-json", action="store_const", const=True, help="log one JSON object a line")
     command.add_argument("--open", action="store_true", help="open the page in a browser")
     _add_models(command)
 
@@ -143,8 +148,35 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
     command.add_argument("--title", metavar="T", help="title of the meeting (default: the file's name)")
     command.add_argument("--language", metavar="CODE", help="language that is spoken")
     command.add_argument("--speakers", metavar="N", help="how many people speak: 4, or from-to such as 2-5")
+    _add_server(command, "play it to this running server instead, such as http://127.0.0.1:8765, or a link to speak")
     command.add_argument("--chunk", type=float, metavar="SECONDS", help=argparse.SUPPRESS)
     _add_models(command)
+
+
+def _add_listen(command: argparse.ArgumentParser) -> None:
+    what = "file with audio, - for the standard input, or mic for the microphone"
+    command.add_argument("audio", metavar="FILE|-|mic", help=what)
+    _add_server(
+        command, "the server, such as http://127.0.0.1:8765, or a link to speak", default="http://127.0.0.1:8765"
+    )
+    command.add_argument("--title", metavar="T", help="title of the new meeting (default: the file's name)")
+    command.add_argument("--language", metavar="CODE", help="language that is spoken")
+    command.add_argument(
+        "--speed", default="max", metavar="1|4|max", help="pace of a file, times real time (default max)"
+    )
+    command.add_argument(
+        "--encoding", default="pcm_s16le", choices=("pcm_s16le", "pcm_f32le"), help="of raw standard input"
+    )
+    command.add_argument("--sample-rate", type=int, default=16_000, metavar="HZ", help="of raw standard input")
+    command.add_argument("--channels", type=int, default=1, metavar="N", help="of raw standard input")
+
+
+def _add_server(command: argparse.ArgumentParser, text: str, default: str | None = None) -> None:
+    command.add_argument("--server", metavar="URL", default=default, help=text)
+    command.add_argument("--token", metavar="TOKEN", help="that server's token, where it asks for one")
+    command.add_argument(
+        "--server-token-file", type=Path, metavar="FILE", help="file that holds it: others here see what --token says"
+    )
 
 
 def _add_evaluate(command: argparse.ArgumentParser) -> None:
@@ -181,6 +213,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
     commands = {
         "serve": _serve,
         "replay": _replay,
+        "listen": _listen,
         "recover": _recover,
         "list": _list,
         "show": _show,
@@ -195,16 +228,16 @@ def _run(options: argparse.Namespace, config: Config) -> int:
     return commands[options.command](options, config)
 
 
-def _set_up_logs(level: str) -> None:
+def _set_up_logs(level: str, as_json: bool = False) -> None:
     from meeting.server.logs import set_up_logs
 
-    set_up_logs(level)
+    set_up_logs(level, as_json)
 
 
 def _serve(options: argparse.Namespace, config: Config) -> int:
     from meeting.server.run import serve
 
-    _set_up_logs(config.server.log_level)
+    _set_up_logs(config.server.log_level, config.server.log_json)
     serve(config, options.open)
     return 0
 
@@ -222,9 +255,49 @@ def _replay(options: argparse.Namespace, config: Config) -> int:
         options.chunk,
         _speakers(options.speakers),
     )
-    summary = replay(config, asked)
+    if options.server is not None:
+        from meeting.recordings.remote_replay import replay_to_server
+
+        if options.models is not None:
+            raise SettingsError("--models is for a replay on this machine: with --server that server's models hear it")
+        summary = replay_to_server(asked, options.server, _token_of(options), options.language)
+    else:
+        summary = replay(config, asked)
     print(printable(json.dumps(summary, ensure_ascii=False)), flush=True)
     return 0
+
+
+def _listen(options: argparse.Namespace, config: Config) -> int:
+    from meeting.core.messages import AudioInfo
+    from meeting.listen.listen import ListenOptions, listen
+
+    _set_up_logs(options.log_level or "warning")
+    raw = AudioInfo(options.encoding, options.sample_rate, options.channels)
+    listen(
+        ListenOptions(
+            options.audio,
+            options.server,
+            _token_of(options),
+            options.title,
+            options.language,
+            raw,
+            _speed(options.speed),
+        )
+    )
+    return 0
+
+
+def _token_of(options: argparse.Namespace) -> str | None:
+    path: Path | None = options.server_token_file
+    token: str | None = options.token
+    if path is None:
+        return token
+    if token is not None:
+        raise SettingsError("both --token and --server-token-file are given: take one of them away")
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"--server-token-file {path} cannot be read") from error
 
 
 def _recover(options: argparse.Namespace, config: Config) -> int:

@@ -22,7 +22,14 @@ MeetingError                 anything we can explain; carries one sentence for t
 │   ├── JournalTooNew        a later version wrote a journal [meeting/storage/files/journal_format.py]
 │   ├── NotAJournal          a file is no journal [meeting/storage/files/journal_format.py]
 │   └── JournalLost          there is no journal to recover from [meeting/storage/files/journal.py]
-└── ServeError               the server cannot start (port in use, …)
+├── ServeError               the server cannot start (port in use, …)
+└── ClientError              a server cannot be used as it was asked for [meeting/client/errors.py]
+    ├── ServerUnreachable    nobody answers, or no meeting server [meeting/client/errors.py]
+    ├── TokenRefused         no token, a wrong one, or one that does not allow this [meeting/client/errors.py]
+    ├── NoSuchMeeting        the server has no such meeting [meeting/client/errors.py]
+    ├── RequestRefused       the server understood, and will not [meeting/client/errors.py]
+    ├── AudioRefused         it is not the audio that was declared [meeting/client/errors.py]
+    └── SourceLost           the meeting went on or ended without its source [meeting/client/errors.py]
 """
 
 from __future__ import annotations

@@ -53,9 +53,11 @@ LAYOUT = {
     "meeting/server/security": "transport storage core config root",
     "meeting/server/api": "security live delivery storage core root",
     "meeting/server": "api security transport live sources delivery session storage files core config root",
-    "meeting/recordings": "live sources session storage files core config audio root",
+    "meeting/client": "core root",
+    "meeting/recordings": "client live sources session storage files core config audio root",
+    "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation recordings server transport storage files core config models engine root",
+    "meeting": "evaluation listen recordings server transport storage files core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -79,6 +81,9 @@ LIBRARIES = {
     "sqlalchemy": "meeting.storage",
     "alembic": "meeting.storage.database",
     "yaml": "meeting.config.sources",
+    "websockets": "meeting.client.driver",
+    "rich": "meeting.listen.screen meeting.listen.listen",
+    "sounddevice": "meeting.listen.microphone",
 }
 """Libraries with one home: the modules or folders that may import each, lazily or not"""
 
@@ -101,15 +106,24 @@ PURE = {
     "meeting.core": "",
     "meeting.session": "",
     "meeting.delivery.history": "",
+    "meeting.client.protocols": "",
+    "meeting.client.frame_buffer": "",
+    "meeting.client.transcript": "",
+    "meeting.client.events": "",
 }
 """Modules and folders of values and rules: the only third-party libraries that each may import"""
+
+LIBRARY_PACKAGES = names("meeting.client")
+"""Packages for other programs, which find all public names in one place"""
 
 IMPURE = names("asyncio socket sqlite3 subprocess threading time")
 """Standard modules that the state machine may not touch: time is an argument, effects are values"""
 
 STATE_MACHINE = names(
     "meeting.session meeting.core.transcript meeting.core.edits meeting.core.overlay meeting.core.access "
-    "meeting.server.security.permissions meeting.server.security.tokens meeting.server.security.guess_limiter"
+    "meeting.client.protocols meeting.client.frame_buffer meeting.client.transcript meeting.client.events "
+    "meeting.client.backoff meeting.server.security.permissions meeting.server.security.tokens "
+    "meeting.server.security.guess_limiter"
 )
 """Modules and folders that touch none of IMPURE"""
 
@@ -251,7 +265,14 @@ def test_no_folder_holds_too_many_files(folder: str) -> None:
     assert len(files) <= MOST_FILES, f"{folder} holds {len(files)} files"
 
 
-@pytest.mark.parametrize("package", sorted(PACKAGE_FILES))
+@pytest.mark.parametrize("package", sorted(LIBRARY_PACKAGES))
+def test_a_package_for_other_programs_gives_names_only(package: str) -> None:
+    body = tree(package).body
+    assert all(isinstance(node, ast.Expr | ast.ImportFrom | ast.Assign) for node in body)
+    assert {folder_of(item.name) for item in own(package)} == {package.replace(".", "/"), "meeting/core"}
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGE_FILES - LIBRARY_PACKAGES))
 def test_packages_themselves_import_nothing(package: str) -> None:
     # `os`: what keeps libraries from telling their makers about us must be set before any module can load one
     allowed = {"__future__", "os"} if package == "pipelines" else {"__future__"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -227,3 +228,28 @@ def test_the_benchmark_says_what_each_column_is_and_how_to_run_it() -> None:
     text = page("docs/benchmarks.md")
     assert "benchmarks/replay.py" in text
     assert {name for name in ("WER", "cpWER", "DER", "miss", "fa", "confusion", "RTF") if name not in text} == set()
+
+
+def test_the_python_client_in_the_pages_transcribes_a_file(tmp_path: Path) -> None:
+    example = re.findall(r"^```python\n(.*?)^```", page("docs/client.md"), re.MULTILINE | re.DOTALL)[0]
+    with wave.open(str(tmp_path / "talk.flac"), "wb") as file:  # told by its first bytes, not by its name
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(tone(2.0))
+    with serving(config(tmp_path / "data")) as served:
+        (tmp_path / "example.py").write_text(example.replace("127.0.0.1:8765", f"127.0.0.1:{served.port}"))
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        asked = [sys.executable, "example.py"]
+        done = subprocess.run(asked, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "    0.00  Speaker 1: one\n    1.00  Speaker 1: one\n"
+
+
+def test_every_event_and_error_of_the_client_is_explained() -> None:
+    from meeting import client
+    from meeting.client import errors
+
+    text = page("docs/client.md")
+    kinds = {kind for kind in vars(client).values() if isinstance(kind, type) and hasattr(kind, "type")}
+    kinds |= {kind for kind in vars(errors).values() if isinstance(kind, type) and kind.__module__ == errors.__name__}
+    assert len(kinds) > 15
+    assert {kind.__name__ for kind in kinds if f"`{kind.__name__}`" not in text} == set()

@@ -345,6 +345,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         Says("websockets.protocol:Protocol", "__init__", "self.reader = StreamReader()", "bytes wait in `reader`"),
         Says("websockets.streams:StreamReader", "__init__", "self.buffer = ", "an unfinished frame is in `buffer`"),
     ),
+    "websockets: process_redirect": (Takes("websockets.asyncio.client:connect", "process_redirect", "self exc"),),
     "faster-whisper: _split_segments_by_timestamps": (
         Takes(
             WHISPER,

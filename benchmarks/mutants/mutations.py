@@ -298,8 +298,8 @@ ACCESS = (
     Mutant(
         "errors-quoted-in-the-log",
         "meeting/server/logs.py",
-        "handler.setFormatter(RedactingFormatter(",
-        "handler.setFormatter(logging.Formatter(",
+        "else RedactingFormatter(",
+        "else logging.Formatter(",
         ("tests/system/test_privacy.py",),
     ),
     Mutant(
@@ -609,5 +609,58 @@ SETTINGS = (
     ),
 )
 
-MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT, *SETTINGS)
+CLIENT = (
+    Mutant(
+        "client-sends-no-frame-again",
+        "meeting/client/frame_buffer.py",
+        "self._cursor = max(next_seq, self._first)",
+        "self._cursor = max(self._cursor, self._first)",
+        ("tests/meeting/client/test_frame_buffer.py", "tests/meeting/client/test_driver.py"),
+    ),
+    Mutant(
+        "client-holds-any-number-of-frames",
+        "meeting/client/members.py",
+        "while not self._protocol.fits(len(piece)) and not self._driver.done:",
+        "while False:",
+        ("tests/meeting/client/test_members.py",),
+    ),
+    Mutant(
+        "client-stops-only-once",
+        "meeting/client/protocols.py",
+        "self._ready, self._stop_sent, self._refusal, self._received = False, False, None, 0.0",
+        "self._ready, self._refusal, self._received = False, None, 0.0",
+        ("tests/meeting/client/test_protocols.py",),
+    ),
+    Mutant(
+        "token-goes-where-a-server-sends-it",
+        "meeting/client/driver.py",
+        "        return exc\n",
+        "        return super().process_redirect(exc)\n",
+        ("tests/meeting/client/test_driver.py",),
+    ),
+    Mutant(
+        "events-beyond-the-queue-are-lost",
+        "meeting/client/event_queue.py",
+        "deque([*others, self._state.snapshot(), *ends])",
+        "deque([*others, *ends])",
+        ("tests/meeting/client/test_event_queue.py",),
+    ),
+    Mutant(
+        "a-line-put-right-counts-as-late",
+        "meeting/live/latency.py",
+        "if segment.final and end > self._final:",
+        "if segment.final:",
+        ("tests/meeting/live/test_latency.py",),
+    ),
+    Mutant(
+        "a-source-logs-of-no-meeting",
+        "meeting/sources/source_worker.py",
+        "        logged_meeting.set(self._context.meeting_id)\n",
+        "",
+        ("tests/meeting/server/test_logs.py",),
+    ),
+)
+"""Programs that use a server, and those who watch over it"""
+
+MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT, *SETTINGS, *CLIENT)
 """All faults"""

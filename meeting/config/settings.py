@@ -103,6 +103,11 @@ class Server:
         "; its host name is allowed, pages from it may change things, and the path may be passed on by the proxy or "
         "taken away: see [security](security.md)",
     )
+    root_path: str | None = _setting(
+        None,
+        "path below which a proxy shows the server, such as `/meet`, where no `public_url` says it",
+        ": the proxy may pass it on or take it away ([security](security.md#below-a-path-on-another-port))",
+    )
     trusted_proxies: tuple[str, ...] = _setting(
         ("127.0.0.1", "::1"),
         "addresses or networks (`10.0.0.0/24`) of proxies that are believed who asks, in `X-Forwarded-For`, `-Host`, "
@@ -125,6 +130,11 @@ class Server:
         "info",
         "how much is logged; transcript text never is",
         choices=("debug", "info", "warning", "error"),
+    )
+    log_json: bool = _setting(
+        False,
+        "`true` logs one JSON object a line, with the id of the meeting that it is about",
+        " ([operating](operating.md#logs))",
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from meeting.config.settings import Config, Models
 from meeting.core.records import Record
@@ -17,6 +18,7 @@ from meeting.sources.backend import Backend, Emit, Engine, OnBacklog, Pipeline, 
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.audio.decoding import AudioDecoder
+from pipelines.engine.job_queue import JobQueue
 from pipelines.types import ModelInfo, Output
 
 CAUGHT_UP = 0.01
@@ -97,6 +99,10 @@ class _SharedEngine:
     @property
     def capacity(self) -> int | None:
         return self._engine.capacity
+
+    @property
+    def queues(self) -> Sequence[JobQueue[Any, Any]]:
+        return self._engine.queues
 
     def close(self) -> None:
         pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,18 @@ class DiskWatch:
         self._needed = needed
         self._tell = tell
         self.free = free
+
+    @property
+    def needed_bytes(self) -> int:
+        """Bytes that must be free for a further meeting."""
+        return self._needed * 1_000_000
+
+    def free_now(self) -> float:
+        """Bytes that are free; not a number where that cannot be told."""
+        try:
+            return float(self.free(self._data_dir))
+        except OSError:
+            return math.nan
 
     def full_reason(self) -> str | None:
         """Why the disk has no room for a further meeting; None when it has. Raises OSError."""

@@ -22,6 +22,7 @@ from meeting.core.rate_limit import RateLimiter
 from meeting.core.records import Meeting, Restored, State
 from meeting.delivery.outbox import Receiver
 from meeting.live.clients import Clients
+from meeting.live.latency import LatencyMeter
 from meeting.live.meeting_saver import SAVES, MeetingSaver
 from meeting.live.pending_answers import PendingAnswers
 from meeting.live.source_workers import SourceWorkers
@@ -46,6 +47,7 @@ from meeting.session.events import (
     Log,
     MeetingRestored,
     OpenSource,
+    OutputReceived,
     SaveState,
     Send,
     SendSnapshot,
@@ -55,6 +57,8 @@ from meeting.session.events import (
 from meeting.session.session import Session
 from meeting.sources.engine_loader import Services
 from meeting.sources.flow_control import FlowControl
+from meeting.sources.log_context import logged_meeting
+from pipelines.types import Output, PipelineStats, Segment
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +96,7 @@ class Room:
         self._flow = FlowControl(RateLimiter(limits.source_bytes))
         self._workers = SourceWorkers(services, meeting.id, self._flow, self.post_from_thread, meeting.speakers)
         self._answers = PendingAnswers()
+        self._latency = LatencyMeter(services.measurements) if services.live else None
         self._saver = MeetingSaver(services.store, meeting, restored, self.post)
         self._first = self.session.handle(MeetingRestored(restored), time.monotonic()) if restored else []
         self._clients = Clients(self.session.transcript)
@@ -171,6 +176,11 @@ class Room:
         return self._workers.sources
 
     @property
+    def events_waiting(self) -> int:
+        """Events that are still to be handled."""
+        return self._inbox.qsize()
+
+    @property
     def unfinished(self) -> bool:
         """Whether a later room must go on with this meeting, once this one is over."""
         cut_off = self.session.state in (State.LIVE, State.ENDING) or self._saver.overflowed
@@ -193,6 +203,7 @@ class Room:
     # The driver
 
     async def _run(self) -> None:
+        logged_meeting.set(self.id)
         log.info("meeting %s: opened", self.id)
         await self._carry_out(self._first)
         while not (self.session.closed and self._inbox.empty()):
@@ -208,15 +219,29 @@ class Room:
     def _taken(self, event: Event) -> Event:
         """An event as the session gets it; counted out, unless it is a frame, which counts until it is on disk."""
         if isinstance(event, FrameReceived):
+            if self._latency is not None and self.session.speaks(event.client):
+                self._latency.frame_came(event.frame.seq, time.monotonic())
             return event
         self._flow.output_taken()
         if isinstance(event, StartReceived):
             return replace(event, refusal=self._refusal())
         if isinstance(event, FrameAppended):
             self._saver.frame_appended()
+            if self._latency is not None:
+                self._latency.frame_appended(event.seq, event.samples)
+        elif isinstance(event, OutputReceived):
+            self._measure(event.output)
         elif isinstance(event, ClientJoined):
             self._clients.admit(event.client)
         return event
+
+    def _measure(self, output: Output) -> None:
+        if self._latency is None or self.session.recovering:
+            return
+        if isinstance(output, Segment):
+            self._latency.line_made(output, time.monotonic())
+        elif isinstance(output, PipelineStats):
+            self._latency.stats_told(output)
 
     def _set_timer(self) -> None:
         if self._timer is not None:

@@ -85,6 +85,16 @@ class Rooms:
         """Clients that read along, in all meetings."""
         return sum(room.session.viewers for room in self._rooms.values())
 
+    @property
+    def sources(self) -> int:
+        """Sources that are being heard, in all meetings."""
+        return sum(len(room.sources) for room in self._rooms.values())
+
+    @property
+    def events_waiting(self) -> int:
+        """Events of all meetings that are still to be handled."""
+        return sum(room.events_waiting for room in self._rooms.values())
+
     def refusal(self) -> str | None:
         """Why no further meeting may go live; None when one may."""
         if self._stopping:
@@ -134,6 +144,8 @@ class Rooms:
             restored = await asyncio.to_thread(self._restore, meeting_id) if unfinished else None
             if restored is None and meeting_id not in self._rooms:
                 return None
+            if restored is not None:
+                self.services.measurements.recoveries.add()
         if meeting_id in self._deletions or meeting_id in self._stale:
             # What was read may have been deleted meanwhile.
             return await self._enter(meeting_id)

@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any, TypedDict
 
-import numpy as np
 from tqdm import tqdm
 
 from meeting.config.settings import Config, Limits
@@ -23,7 +21,6 @@ from meeting.core.errors import CloseCode, ErrorCode
 from meeting.core.ids import new_id
 from meeting.core.messages import (
     AudioFrame,
-    AudioInfo,
     ErrorMessage,
     ServerMessage,
     SessionMessage,
@@ -35,6 +32,7 @@ from meeting.core.records import Meeting, Record, State
 from meeting.core.terminal_text import printable
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
+from meeting.recordings.pcm import AUDIO, SAMPLE_BYTES, open_recording, to_pieces
 from meeting.session.events import FrameReceived, StopReceived
 from meeting.sources.backend import Backend, LocalBackend
 from meeting.sources.engine_loader import EngineLoader, Services
@@ -42,13 +40,10 @@ from meeting.storage.files.exports import write_exports
 from meeting.storage.files.private_files import create, make_folder
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
-from pipelines.audio.recording import read_recording, recording_seconds
+from pipelines.audio.recording import recording_seconds
 from pipelines.errors import AudioError, MeetingError, SettingsError, StoreError
 from pipelines.types import SAMPLE_RATE, ModelInfo, Samples, SpeakerCount, seconds
 
-AUDIO = AudioInfo("pcm_f32le", SAMPLE_RATE, 1)
-SAMPLE_BYTES = 4
-"""Bytes of one sample in it"""
 UNLIMITED_RATE = 1 << 60
 """Bytes per second that a recording is read at most: as fast as it can be"""
 BACKLOG = 20.0
@@ -158,10 +153,10 @@ class ReplaySummary(TypedDict):
 def replay(config: Config, options: ReplayOptions, backend: Backend | None = None) -> ReplaySummary:
     """Run a recording through, store it, write what was asked for; returns the summary. Raises MeetingError."""
     size = options.frame_samples
-    audio = _open_recording(options.recording)  # before minutes are spent on models: is it audio at all?
+    audio = open_recording(options.recording)  # before minutes are spent on models: is it audio at all?
     backend = backend or LocalBackend(config)
     limits = replace(config.limits, frame_bytes=max(config.limits.frame_bytes, 4 * size), source_bytes=UNLIMITED_RATE)
-    with Store(config.storage.data_dir) as store, _events_file(options.events) as file:
+    with Store(config.storage.data_dir) as store, events_file(options.events) as file:
         engine = EngineLoader(backend, config.models)
         engine.load()
         try:
@@ -196,7 +191,7 @@ async def _run(
         client = room.join(recorder)
         room.start_source(client, Start(1, AUDIO, SourceInfo(options.recording.stem[:200], "room")))
         await recorder.session.wait()
-        with _progress(options.recording) as bar:
+        with progress(options.recording) as bar:
             await _send(room, client, recorder, frames, options.speed, bar)
             room.post(StopReceived(client))
             await recorder.closed.wait()
@@ -225,29 +220,14 @@ async def _send(
         bar.update(samples / SAMPLE_RATE)
 
 
-def _open_recording(recording: Path) -> Iterator[Samples]:
-    """The recording's audio, its first part already decoded; raises AudioError."""
-    audio = read_recording(recording)
-    return chain([next(audio)], audio)
-
-
 def _to_frames(audio: Iterator[Samples], size: int) -> Iterator[AudioFrame]:
     """Audio of any chunks as frames of `size` samples, the last one shorter."""
-    kept, start = np.zeros(0, np.float32), 0
-    for chunk in audio:
-        kept = np.concatenate([kept, chunk])
-        while len(kept) >= size:
-            yield _to_frame(kept[:size], start, size)
-            kept, start = kept[size:], start + size
-    if len(kept):
-        yield _to_frame(kept, start, size)
+    for number, piece in enumerate(to_pieces(audio, size)):
+        yield AudioFrame(number, number * size * 1_000_000 // SAMPLE_RATE, piece)
 
 
-def _to_frame(audio: Samples, start: int, size: int) -> AudioFrame:
-    return AudioFrame(start // size, start * 1_000_000 // SAMPLE_RATE, audio.astype("<f4").tobytes())
-
-
-def _progress(recording: Path) -> tqdm[Any]:
+def progress(recording: Path) -> tqdm[Any]:
+    """A bar on stderr that shows seconds of the recording."""
     length = recording_seconds(recording)
     # Rounded up: a file's declared length is often a little short, and a bar may not pass its end.
     total = None if length is None else math.ceil(length + 0.5)
@@ -260,7 +240,8 @@ def _progress(recording: Path) -> tqdm[Any]:
 
 
 @contextmanager
-def _events_file(path: Path | None) -> Iterator[IO[str] | None]:
+def events_file(path: Path | None) -> Iterator[IO[str] | None]:
+    """The file for events, None where there is to be none; raises StoreError."""
     if path is None:
         yield None
         return

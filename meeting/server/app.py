@@ -48,7 +48,7 @@ def create_app(
     cannot be loaded; `crashed`: the process before this one ended by a fault of its own.
     """
     token = server_token(config.server)
-    forwarding = Forwarding(config.server.trusted_proxies, config.server.public_url)
+    forwarding = Forwarding(config.server.trusted_proxies, config.server.public_url, config.server.root_path)
     backend = backend or LocalBackend(config)
     store = store or Store(config.storage.data_dir)
     engine = EngineLoader(backend, config.models)
@@ -73,6 +73,7 @@ def create_app(
     app.add_middleware(AuthMiddleware, authenticator=authenticator)  # the one added last comes first
     hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.host_names])
     app.add_middleware(SecurityMiddleware, hosts=hosts, forwarding=forwarding)
+    app.add_middleware(metrics.CountingMiddleware, measurements=rooms.services.measurements)
     add_routes(app)
     add_pages(app)
     add_health(app, engine, rooms)

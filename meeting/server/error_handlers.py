@@ -53,6 +53,7 @@ def add_error_handlers(app: FastAPI, rooms: Rooms) -> None:
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         answer = error_response(500, ErrorCode.INTERNAL, "internal error")
-        # What nobody foresaw is answered outside `SecurityMiddleware`, which adds these to all else.
+        # What nobody foresaw is answered outside all middleware, which does this for all else.
+        rooms.services.measurements.responses.add("500")
         add_security_headers(answer.headers, app.state.forwarding.original(request.scope, Headers(scope=request.scope)))
         return answer

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import atexit
 import copy
+import json
 import logging
+import re
 import traceback
+from datetime import datetime, timezone
 from types import TracebackType
 
 from meeting.core.terminal_text import printable
 from meeting.server.log_throttle import limit_repeats
+from meeting.sources.log_context import logged_meeting
+
+_MEETING = re.compile(r"meeting ([a-z0-9]{16}):")
+"""How a line begins that is about a meeting, whoever writes it"""
 
 _ErrorInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -50,12 +57,36 @@ class RedactingFormatter(logging.Formatter):
         return "\n\nwhich led to\n\n".join(parts)
 
 
-def set_up_logs(level: str) -> None:
-    """One line each on stderr, the same a few times a minute; libraries speak up only when something is wrong."""
+class JsonFormatter(RedactingFormatter):
+    """Writes one JSON object on one line: `time`, `level`, `logger`, `message`, and `meeting` where it is about one.
+
+    An error that nobody foresaw stands in `error`, as the other formatter writes it.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A line."""
+        message = record.getMessage()
+        named = _MEETING.match(message)
+        body = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": message,
+            "meeting": named[1] if named else logged_meeting.get(),
+            "error": self.formatException(record.exc_info) if record.exc_info and record.exc_info[1] else None,
+        }
+        return json.dumps({name: value for name, value in body.items() if value is not None})
+
+
+def set_up_logs(level: str, as_json: bool = False) -> None:
+    """One line each on stderr, the same a few times a minute; libraries speak up only when something is wrong.
+
+    `as_json` writes JSON objects instead, for programs that collect logs.
+    """
     handler = logging.StreamHandler()
     handler.addFilter(_NoTracebackOfBadText())
     atexit.register(limit_repeats(handler).flush, everything=True)
-    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(JsonFormatter() if as_json else RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("meeting", "pipelines"):
         logging.getLogger(name).setLevel(level.upper())

@@ -68,7 +68,10 @@ class MeetingServer(uvicorn.Server):
         """Start, then say so."""
         await super().startup([])
         limits = ConnectionLimits(self._limits.pending, self._limits.pending_per_address, self._max_connections())
-        connections = ConnectionRegistry(limits, asyncio.get_running_loop().time, self._is_proxy)
+        counted = self._rooms.services.measurements
+        clock, count_refused = asyncio.get_running_loop().time, counted.connections_refused.add
+        connections = ConnectionRegistry(limits, clock, self._is_proxy, count_refused)
+        counted.open_connections = connections.__len__
         for listening in sockets or []:
             self._acceptors.append(Acceptor(listening, connections, self._protocol, self.config.ssl))
             self._acceptors[-1].start()

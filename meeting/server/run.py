@@ -26,7 +26,7 @@ def serve(config: Config, open_page: bool = False) -> None:
     """Serve until a signal; raises MeetingError when that cannot be, or when the models cannot be loaded."""
     # Before anything is opened: without a token nobody may reach us.
     server_token(config.server)
-    Forwarding(config.server.trusted_proxies, config.server.public_url)
+    Forwarding(config.server.trusted_proxies, config.server.public_url, config.server.root_path)
     check_tls(config.server)
     warning = readable_by_others(config.server)
     if warning is not None:

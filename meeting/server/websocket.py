@@ -20,6 +20,7 @@ from meeting.live.rooms import Rooms
 from meeting.server.handshake import accept, admit
 from meeting.server.security.auth import Authenticator
 from meeting.session.events import ClientRejected, FrameReceived, StopReceived
+from meeting.sources.log_context import logged_meeting
 from meeting.transport.connections import Connection, connection_of
 from pipelines.errors import NotFound, StoreError
 
@@ -51,6 +52,7 @@ async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str, authenticator
     try:
         grant = await admit(socket, authenticator, meeting_id)
         room = await rooms.enter(meeting_id)
+        logged_meeting.set(meeting_id)
         connection = connection_of(socket.scope)
         # Without tokens all have the same role: then nobody can be told apart, and nobody has a place kept.
         reserved = authenticator.required and grant.role >= Role.SPEAK

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from meeting.config.settings import Config, Models
 from meeting.sources import memory
@@ -13,6 +13,7 @@ from pipelines.types import ModelInfo, Output, Samples, SpeakerCount
 
 if TYPE_CHECKING:
     from pipelines.engine.engine import Engine as PipelineEngine
+    from pipelines.engine.job_queue import JobQueue
 
 
 class Pipeline(Protocol):
@@ -43,6 +44,10 @@ class Engine(Protocol):
     @property
     def capacity(self) -> int | None:
         """Live meetings that they carry on this machine; None where that is not known."""
+
+    @property
+    def queues(self) -> Sequence[JobQueue[Any, Any]]:
+        """What waits for the models, and what is known of how it is served; one for each model and copy."""
 
     def assign(self) -> PipelineEngine:
         """The one for one more pipeline: where there are several devices, each has a copy."""

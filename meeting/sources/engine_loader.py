@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from meeting.config.settings import Limits, Models
 from meeting.sources.backend import Backend, Engine
+from meeting.sources.measurements import Measurements
 from meeting.storage.files.recovery_attempts import RecoveryQueue
 from meeting.storage.store import Store
 from pipelines.errors import MeetingError, ModelError
 from pipelines.types import ModelInfo
+
+if TYPE_CHECKING:
+    from pipelines.engine.job_queue import JobQueue
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +72,12 @@ class EngineLoader:
         return self._future.result().capacity if loaded else None
 
     @property
+    def queues(self) -> Sequence[JobQueue[Any, Any]]:
+        """What waits for the models; none until they are loaded."""
+        loaded = self._future.done() and self._future.exception() is None
+        return self._future.result().queues if loaded else ()
+
+    @property
     def failure(self) -> MeetingError | None:
         """Why loading failed."""
         error = self._future.exception() if self._future.done() else None
@@ -115,3 +126,5 @@ class Services:
     """Whose turn it is to be recovered"""
     fsync: bool = False
     """Whether a frame must survive a power cut before it is acknowledged"""
+    measurements: Measurements = field(default_factory=Measurements)
+    """What is counted for whoever watches over the server"""

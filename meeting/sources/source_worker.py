@@ -14,6 +14,7 @@ from meeting.session.events import Event, OpenSource, SourceFailed, SourceFinish
 from meeting.sources.active_source import ActiveSource, SourceContext, open_source
 from meeting.sources.engine_loader import Services
 from meeting.sources.flow_control import SourceFlow
+from meeting.sources.log_context import logged_meeting
 from meeting.sources.source_inbox import SourceInbox
 from meeting.sources.source_recovery import SourceRecovery
 from meeting.storage.files.journal import JournalLost
@@ -93,6 +94,7 @@ class SourceWorker:
     # In the thread
 
     def _run(self) -> None:
+        logged_meeting.set(self._context.meeting_id)
         self._work()
         # Only here nothing refers to the pipeline any more: it is a loop, and its memory goes when somebody looks.
         self._services.backend.release_memory()

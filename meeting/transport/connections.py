@@ -121,14 +121,19 @@ class ConnectionRegistry:
         limits: ConnectionLimits,
         clock: Callable[[], float],
         exempt: Callable[[str], bool] = lambda address: False,
+        on_refused: Callable[[str], None] = lambda reason: None,
     ) -> None:
-        """`exempt` says which addresses are proxies: like this machine's own, they are not limited by address."""
+        """`exempt` says which addresses are proxies: like this machine's own, they are not limited by address.
+
+        `on_refused` is told why a connection is turned away or closed before its end: "full", "crowded", "overdue".
+        """
         self.limits = limits
         self.total = limits.total
         """Connections that are allowed now"""
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
         self._clock = clock
         self._exempt = exempt
+        self._on_refused = on_refused
         self._all: dict[Connection, None] = {}
         self._waiting: tuple[dict[Connection, None], ...] = ({}, {}, {})
         """By stage, and then by age"""
@@ -146,6 +151,7 @@ class ConnectionRegistry:
     def open(self, address: str) -> Connection | None:
         """Register a new connection, if need be in place of a waiting one; None when there is no place."""
         if len(self._all) >= self.total and not self._evict(self._oldest_waiting()):
+            self._on_refused("full")
             return None
         where = client_network(address)
         # An IPv4 address may come within an IPv6 one.
@@ -201,7 +207,7 @@ class ConnectionRegistry:
             reason = connection.handler.overdue_reason(now) if connection.handler is not None else None
             if reason is not None:
                 log.info("a connection ends: %s", reason)
-                self._evict(connection)
+                self._evict(connection, "overdue")
         self._enforce_limits()
 
     def shed(self, count: int) -> None:
@@ -251,9 +257,10 @@ class ConnectionRegistry:
     def _oldest_waiting(self) -> Connection | None:
         return next((connection for queue in self._waiting for connection in queue), None)
 
-    def _evict(self, connection: Connection | None) -> bool:
+    def _evict(self, connection: Connection | None, why: str = "crowded") -> bool:
         if connection is None:
             return False
+        self._on_refused(why)
         self.close(connection)
         if connection.handler is not None:
             connection.handler.drop()

@@ -53,6 +53,10 @@ class Engines(Protocol):
         """Each copy of the models; at least one."""
 
     @property
+    def queues(self) -> tuple[JobQueue[Any, Any], ...]:
+        """The job queues of all copies."""
+
+    @property
     def models(self) -> ModelInfo:
         """Which models serve and why, as sent to clients."""
 
@@ -122,6 +126,11 @@ class Engine:
     def engines(self) -> tuple[Engine, ...]:
         """This one: an engine is a pool of one."""
         return (self,)
+
+    @property
+    def queues(self) -> tuple[JobQueue[Any, Any], ...]:
+        """What waits for each model, and what is known of how it is served."""
+        return (self.speech_queue, self.speaker_queue)
 
     @property
     def sources(self) -> int:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from pipelines.errors import BlockError
+from pipelines.timing import Histogram
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,6 +22,10 @@ ACTIVE_FOR = 1.0
 """Seconds after a job in which its owner is expected to give another, so that it is worth waiting for a larger batch"""
 MAX_OWNERS = 1024
 """Owners whose share is remembered; the one served longest ago is forgotten first"""
+BATCH_BOUNDS = (1, 2, 4, 8, 16, 32)
+"""Ranges in which sizes of batches are counted"""
+SECONDS_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Ranges in which seconds of waiting and of computing are counted"""
 CLOSE_TIMEOUT = 30.0
 """Seconds that the workers have to finish what they are doing"""
 
@@ -96,6 +101,12 @@ class JobQueue(Generic[Item, Result]):
         self._active: dict[Hashable, float] = {}  # when each owner last gave a job; the earliest first
         self.busy_seconds = 0.0
         """Seconds of computing so far, of all workers together"""
+        self.batch_sizes = Histogram(BATCH_BOUNDS)
+        """Jobs that were done together"""
+        self.work_seconds = Histogram(SECONDS_BOUNDS)
+        """How long each batch took"""
+        self.wait_seconds = Histogram(SECONDS_BOUNDS)
+        """How long each job waited for its turn"""
         self._busy_by_priority: dict[int, float] = {}
         self._threads = [threading.Thread(target=self._run, name=f"engine-{name}", daemon=True) for _ in range(workers)]
 
@@ -154,6 +165,11 @@ class JobQueue(Generic[Item, Result]):
         if overtaken is not None and overtaken.future.set_running_or_notify_cancel():
             overtaken.future.set_result(None)
         return job.future
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait for their turn."""
+        return len(self._queue)
 
     def busy_seconds_up_to(self, priority: int) -> float:
         """Seconds of computing so far, of all workers together, for jobs of this priority or a lower number."""
@@ -252,11 +268,15 @@ class JobQueue(Generic[Item, Result]):
 
     def _run_batch(self, batch: list[_Job[Item, Result]]) -> None:
         began = time.perf_counter()
+        self.batch_sizes.add(len(batch))
         try:
             results: Sequence[Result] | Exception = self._work([job.item for job in batch])
         except Exception as error:
             results = error
         seconds = time.perf_counter() - began
+        self.work_seconds.add(seconds)
+        for job in batch:
+            self.wait_seconds.add(began - job.queued_at)
         with self._changed:
             self.busy_seconds += seconds
             priority = batch[0].priority

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine, Engines
+from pipelines.engine.job_queue import JobQueue
 from pipelines.types import ModelInfo
 
 
@@ -20,6 +22,11 @@ class EnginePool(Engines):
     def engines(self) -> tuple[Engine, ...]:
         """One for each GPU."""
         return self._engines
+
+    @property
+    def queues(self) -> tuple[JobQueue[Any, Any], ...]:
+        """The job queues of all of them, one engine after the other."""
+        return tuple(queue for engine in self._engines for queue in engine.queues)
 
     @property
     def models(self) -> ModelInfo:

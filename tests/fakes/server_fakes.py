@@ -60,6 +60,7 @@ class FakeEngine:
 
     models = FAKE_MODELS
     capacity: int | None = None
+    queues: tuple[Any, ...] = ()
     closed = False
 
     def assign(self) -> Any:

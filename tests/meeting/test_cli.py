@@ -23,6 +23,7 @@ from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import ModelMissing
 from pipelines.types import Segment, Span, Speaker, Word
+from tests.fakes.access_fakes import TOKEN, locked
 from tests.fakes.server_fakes import FakeBackend
 from tests.meeting.recordings.test_replay import recording
 
@@ -220,7 +221,19 @@ def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
 def test_help_names_every_command() -> None:
     done = program("--help")
     assert done.returncode == 0
-    for name in ("serve", "replay", "list", "show", "export", "evaluate", "tune", "models", "doctor", "migrate"):
+    for name in (
+        "serve",
+        "replay",
+        "listen",
+        "list",
+        "show",
+        "export",
+        "evaluate",
+        "tune",
+        "models",
+        "doctor",
+        "migrate",
+    ):
         assert name in done.stdout
 
 
@@ -302,3 +315,40 @@ def test_neither_do_arguments_nor_logs(
     said = capsys.readouterr().err
     assert "Monday" in said
     assert commands(said) == []
+
+
+def test_a_server_elsewhere_hears_a_replay_with_the_token_of_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk = str(recording(tmp_path))
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    with locked(tmp_path / "server") as running:
+        server = f"http://127.0.0.1:{running.serving.port}"
+        code, out, _ = run(capsys, "replay", talk, "--server", server, "--server-token-file", str(tmp_path / "token"))
+        assert (code, json.loads(out.splitlines()[-1])["segments"]) == (0, 3)
+        code, out, _ = run(capsys, "listen", talk, "--server", server, "--token", TOKEN)
+        assert (code, out.splitlines()[0]) == (0, "00:00 Speaker 1: one")
+        code, _, err = run(capsys, "listen", talk, "--server", server)
+        assert (code, one_sentence(err)) == (EXIT_ERROR, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["replay", "{talk}", "--server", "127.0.0.1:1"],
+        ["replay", "{talk}", "--server", "ftp://x"],
+        ["replay", "{talk}", "--server", "x", "--models", "embedded"],
+        ["listen", "{talk}", "--server", "127.0.0.1:1"],
+        ["listen", "none.wav"],
+        ["listen", "{talk}", "--speed", "0"],
+        ["listen", "{talk}", "--token", "a", "--server-token-file", "b"],
+        ["listen", "{talk}", "--server-token-file", "none"],
+    ],
+)
+def test_what_a_client_is_asked_wrongly_is_one_sentence(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk = str(recording(tmp_path))
+    code, out, err = run(capsys, *(argument.format(talk=talk) for argument in arguments))
+    assert (code, out) == (EXIT_ERROR, "")
+    assert one_sentence(err.splitlines()[-1] + "\n")

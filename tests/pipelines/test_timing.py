@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pipelines.timing import available_cores, best_of
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+from pipelines.timing import Histogram, available_cores, best_of
 
 
 def test_the_fastest_try_counts() -> None:
@@ -14,3 +17,17 @@ def test_the_fastest_try_counts() -> None:
 
 def test_this_process_may_use_a_core() -> None:
     assert available_cores() >= 1
+
+
+def test_a_histogram_counts_up_to_each_bound_and_sums() -> None:
+    seen = Histogram((1.0, 2.0))
+    for value in (0.0, 1.0, 1.5, 2.0, 99.0):
+        seen.add(value)
+    assert seen.totals() == ([(1.0, 2), (2.0, 4), (math.inf, 5)], 103.5)
+
+
+def test_a_histogram_loses_nothing_that_threads_add_at_once() -> None:
+    seen = Histogram((0.5,))
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: seen.add(number % 2), range(2000)))
+    assert seen.totals() == ([(0.5, 1000), (math.inf, 2000)], 1000.0)

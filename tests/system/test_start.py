@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import shutil
@@ -19,11 +20,13 @@ import pytest
 from websockets.sync.client import connect
 
 from meeting.cli import EXIT_ERROR, main
+from meeting.client import Client as PythonClient
+from meeting.client import ServerUnreachable
 from meeting.config.settings import Server
 from meeting.server.listening import check_tls
 from meeting.server.run import serve
 from pipelines.errors import ServeError, SettingsError
-from tests.fakes.server_fakes import Client, config
+from tests.fakes.server_fakes import Client, config, tone
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-of-this-test-server"
@@ -206,3 +209,27 @@ print({pool["num_threads"] for pool in threadpool_info() if pool["internal_api"]
         environment["OPENBLAS_NUM_THREADS"] = asked
     told = subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True)
     assert told.stdout.strip() in (f"{{{min(threads, os.cpu_count() or 1)}}}", f"{{{threads}}}"), told.stderr
+
+
+def test_the_python_client_speaks_https_and_knows_a_certificate_or_says_so(
+    tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
+    cert, key = map(str, certificate)
+
+    async def run(server: str) -> None:
+        client = PythonClient(server, TOKEN, context=ssl.create_default_context(cafile=cert))
+        meeting = await client.create_meeting("Monday")
+        assert meeting.links["speak"].startswith("https://")
+        async with client.speak(meeting.id) as source:
+            await source.send(tone(2.0))
+        assert len((await client.transcript(meeting.id))["segments"]) == 2
+        stranger = PythonClient(server, TOKEN)
+        with pytest.raises(ServerUnreachable, match="certificate is not known"):
+            await stranger.create_meeting()
+        with pytest.raises(ServerUnreachable, match="certificate is not known"):
+            async with stranger.speak(meeting.id):
+                pass
+
+    with process(tmp_path, "127.0.0.1", TOKEN, "-", cert, key) as server:
+        assert server.startswith("https://")
+        asyncio.run(run(server))

@@ -19,7 +19,8 @@ from pipelines.errors import SettingsError
 _NAME = r"\[[0-9a-f:.]+\]|[a-z0-9._-]+"
 _HOST = re.compile(rf"({_NAME})(?::[0-9]{{1,5}})?", re.IGNORECASE | re.ASCII)
 _ORIGIN = re.compile(rf"(https?)://((?:{_NAME})(?::[0-9]{{1,5}})?)", re.IGNORECASE | re.ASCII)
-_URL = re.compile(rf"{_ORIGIN.pattern}((?:/[a-z0-9._~-]+)*)/?", re.IGNORECASE | re.ASCII)
+_PATH = re.compile(r"((?:/[a-z0-9._~-]+)*)/?", re.IGNORECASE | re.ASCII)
+_URL = re.compile(rf"{_ORIGIN.pattern}{_PATH.pattern}", re.IGNORECASE | re.ASCII)
 _OWN_PATHS = frozenset({"m", "static", "api", "ws", "docs", "openapi.json", "healthz", "readyz", "metrics"})
 """First parts of our own paths"""
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -43,13 +44,30 @@ class PublicUrl:
 def parse_public_url(url: str) -> PublicUrl:
     """The parts of `server.public_url`; raises SettingsError."""
     found = _URL.fullmatch(url.strip())
-    parts = found[3].split("/")[1:] if found else []
-    if found is None or {".", ".."} & set(parts):
+    if found is None or not _is_path(found[3]):
         raise SettingsError(f"server.public_url must be an address such as https://example.org/meet/, not {url!r}")
-    if parts and parts[0] in _OWN_PATHS:
-        raise SettingsError(f"server.public_url cannot begin with /{parts[0]}, which is a path of ours: take another")
+    _check_path(found[3], "server.public_url")
     scheme = found[1].lower()
     return PublicUrl(scheme, _without_default_port(found[2], scheme), found[3])
+
+
+def parse_root_path(path: str) -> str:
+    """`server.root_path` without the slash at its end, empty for `/`; raises SettingsError."""
+    found = _PATH.fullmatch(path.strip())
+    if found is None or not _is_path(found[1]):
+        raise SettingsError(f"server.root_path must be a path such as /meet, not {path!r}")
+    _check_path(found[1], "server.root_path")
+    return found[1]
+
+
+def _is_path(path: str) -> bool:
+    return not {".", ".."} & set(path.split("/"))
+
+
+def _check_path(path: str, setting: str) -> None:
+    first = path.split("/")[1] if path else ""
+    if first in _OWN_PATHS:
+        raise SettingsError(f"{setting} cannot begin with /{first}, which is a path of ours: take another")
 
 
 def parse_networks(addresses: Iterable[str]) -> tuple[Network, ...]:
@@ -100,15 +118,18 @@ class OriginalRequest:
 class Forwarding:
     """What the settings say of proxies, applied to requests."""
 
-    def __init__(self, trusted: Iterable[str] = (), public_url: str | None = None) -> None:
+    def __init__(
+        self, trusted: Iterable[str] = (), public_url: str | None = None, root_path: str | None = None
+    ) -> None:
         """Raises SettingsError."""
         self._trusted = parse_networks(trusted)
         self.public = None if public_url is None else parse_public_url(public_url)
-
-    @property
-    def root_path(self) -> str:
-        """What stands before the server's own paths where people reach it."""
-        return self.public.root_path if self.public is not None else ""
+        self.root_path = "" if root_path is None else parse_root_path(root_path)
+        """What stands before the server's own paths where people reach it"""
+        if self.public is not None:
+            if root_path is not None and self.root_path != self.public.root_path:
+                raise SettingsError("server.root_path and the path of server.public_url differ: take one of them away")
+            self.root_path = self.public.root_path
 
     @property
     def host_names(self) -> tuple[str, ...]:

@@ -242,3 +242,17 @@ def test_a_scope_that_came_some_other_way_has_no_peer() -> None:
     assert [connection_of(scope) for scope in scopes] == [None] * 3
     connection = made().open("127.0.0.1")
     assert connection_of({"state": {"connection": connection}}) is connection
+
+
+def test_each_that_is_turned_away_or_closed_early_is_told_with_its_reason() -> None:
+    told: list[str] = []
+    connections = ConnectionRegistry(ConnectionLimits(waiting=1, total=8), Clock(), on_refused=told.append)
+    come(connections)
+    _, second = come(connections)
+    assert told == ["crowded"]
+    second.reason = "too slow"
+    connections.sweep()
+    assert told == ["crowded", "overdue"]
+    connections.total = 0
+    assert connections.open("127.0.0.1") is None
+    assert told == ["crowded", "overdue", "full"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
+from meeting.client import AudioInfo, Client, ServerUnreachable
 from meeting.config.settings import Server
 from meeting.server.security.forwarding import (
     Forwarding,
@@ -21,10 +24,13 @@ from meeting.server.security.forwarding import (
     parse_networks,
     parse_origin,
     parse_public_url,
+    parse_root_path,
 )
 from meeting.server.security.middleware import SecurityMiddleware
 from pipelines.errors import SettingsError
 from tests.fakes.access_fakes import locked
+from tests.fakes.proxy_fakes import proxied
+from tests.fakes.server_fakes import config, serving, tone
 from tests.meeting.server.security.test_middleware import ask, echo
 
 LOOPBACK = Server().trusted_proxies
@@ -244,3 +250,60 @@ def test_no_variable_decides_whose_address_is_believed(tmp_path: Path, monkeypat
             server.call("GET", "/api/meetings", "wrong", headers=through).status_code for _ in range(22)
         ] == statuses
         assert server.call("GET", "/api/meetings", headers={"X-Forwarded-For": "10.0.0.8"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "root"), [("/meet", "/meet"), ("/meet/", "/meet"), ("/a/b-c/", "/a/b-c"), ("/", ""), ("", "")]
+)
+def test_a_root_path_is_a_path_without_its_last_slash(path: str, root: str) -> None:
+    assert parse_root_path(path) == root
+    assert Forwarding((), root_path=path).root_path == root
+
+
+@pytest.mark.parametrize(
+    "path", ["meet", "/a//b", "/../x", "/a?b", "/a b", "/ä", "https://x/meet", "/m", "/api/x", "/static"]
+)
+def test_what_is_no_root_path_is_told(path: str) -> None:
+    with pytest.raises(SettingsError, match=r"server\.root_path"):
+        Forwarding((), root_path=path)
+
+
+def test_a_root_path_and_the_path_of_the_public_address_must_be_one() -> None:
+    url = "https://example.org/meet/"
+    assert Forwarding((), url, "/meet").root_path == "/meet"
+    assert Forwarding((), url).root_path == "/meet"
+    with pytest.raises(SettingsError, match="differ"):
+        Forwarding((), url, "/other")
+
+
+@pytest.mark.parametrize("path", ["/meet/api/meetings", "/api/meetings"])
+def test_below_a_root_path_a_proxy_may_take_it_away_or_not(path: str) -> None:
+    request = asked(Forwarding((), root_path="/meet"), path=path)
+    assert (request.scope["path"], request.scope["raw_path"]) == ("/api/meetings", b"/api/meetings")
+
+
+@pytest.mark.parametrize("stripped", [True, False])
+def test_page_api_and_socket_work_below_a_root_path_behind_a_real_proxy(tmp_path: Path, stripped: bool) -> None:
+    settings = config(tmp_path)
+    settings = replace(settings, server=replace(settings.server, root_path="/meet"))
+    with serving(settings) as served, proxied(served.port, "/meet", stripped) as proxy:
+        root = f"http://localhost:{proxy.port}/meet"
+        if not stripped:  # one that takes the path away redirects by itself
+            assert httpx.get(root).headers["location"] == "/meet/"
+        home = httpx.get(f"{root}/")
+        assert home.status_code == 200
+        for part in re.findall(r'="\./(static/[^"]+)"', home.text):
+            assert httpx.get(f"{root}/{part}").status_code == 200
+        made = httpx.post(f"{root}/api/meetings", json={"title": "Monday"}).json()
+        assert made["links"]["view"] == f"/meet/m/{made['id']}"
+        page = httpx.get(f"http://localhost:{proxy.port}{made['links']['view']}")
+        assert '"./../static/' in page.text
+
+        async def speak() -> list[str]:
+            program = Client(f"{root}/m/{made['id']}")
+            return [event.type async for event in program.transcribe(tone(2.0), AudioInfo())]
+
+        assert asyncio.run(speak())[-1] == "ended"
+        assert httpx.get(f"{root}/api/meetings/{made['id']}").json()["segments"] == 2
+        with pytest.raises(ServerUnreachable, match="no meeting server"):
+            asyncio.run(Client(f"http://localhost:{proxy.port}").create_meeting())

@@ -1,0 +1,119 @@
+"""The few requests of the HTTP API that go with a socket: a meeting made, described, ended, read."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import ssl
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from typing import IO, Any
+from urllib.parse import quote
+
+from meeting.client.addresses import ServerAddress
+from meeting.client.errors import ClientError, NoSuchMeeting, ServerUnreachable, error_for_status, explained
+from meeting.core.messages import JsonObject
+
+TIMEOUT = 30.0
+"""Seconds that a server has to answer"""
+MAX_ANSWER = 256 << 20
+"""Bytes of an answer"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMeeting:
+    """A meeting that was just made."""
+
+    id: str
+    title: str
+    links: dict[str, str] = field(repr=False)
+    """Whole addresses by role: "host", "speak", "view"; whoever has one is let in"""
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A token is for the server that it was given for: nobody else is sent it."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+    ) -> None:
+        """Follow none; it is told as an error."""
+
+
+class ServerApi:
+    """Requests to one server; each runs in a thread and keeps nobody waiting."""
+
+    def __init__(self, address: ServerAddress, context: ssl.SSLContext | None = None) -> None:
+        self._address = address
+        handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
+        if context is not None:
+            handlers.append(urllib.request.HTTPSHandler(context=context))
+        self._opener = urllib.request.build_opener(*handlers)
+
+    async def create(self, body: JsonObject) -> NewMeeting:
+        """Make a meeting; `body` as `POST /api/meetings` takes it. Raises ClientError."""
+        try:
+            made = await self._ask("POST", "/api/meetings", body)
+        except NoSuchMeeting:
+            raise self._foreign() from None
+        try:
+            links = {str(role): self._address.absolute(link) for role, link in made["links"].items()}
+            return NewMeeting(str(made["id"]), str(made["title"]), links)
+        except (KeyError, TypeError, AttributeError):
+            raise self._foreign() from None
+
+    async def meeting(self, meeting_id: str) -> JsonObject:
+        """What a meeting is and how far it has come. Raises ClientError."""
+        return await self._ask("GET", f"/api/meetings/{quote(meeting_id, safe='')}")
+
+    async def end(self, meeting_id: str) -> JsonObject:
+        """End a meeting, also while its source is away. Raises ClientError."""
+        return await self._ask("POST", f"/api/meetings/{quote(meeting_id, safe='')}/end")
+
+    async def transcript(self, meeting_id: str) -> JsonObject:
+        """The transcript so far, as in the JSON export. Raises ClientError."""
+        return await self._ask("GET", f"/api/meetings/{quote(meeting_id, safe='')}/transcript")
+
+    async def export(self, meeting_id: str, format: str) -> str:
+        """The transcript in a format of exports. Raises ClientError."""
+        asked = f"/api/meetings/{quote(meeting_id, safe='')}/export?format={quote(format, safe='')}"
+        return await asyncio.to_thread(self._request, "GET", asked, None)
+
+    async def _ask(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
+        text = await asyncio.to_thread(self._request, method, path, body)
+        try:
+            answer = json.loads(text)
+        except (ValueError, RecursionError):
+            raise self._foreign() from None
+        if not isinstance(answer, dict):
+            raise self._foreign()
+        return answer
+
+    def _request(self, method: str, path: str, body: JsonObject | None) -> str:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {**self._address.headers, **({} if data is None else {"Content-Type": "application/json"})}
+        asked = urllib.request.Request(self._address.api_url(path), data, headers, method=method)
+        try:
+            with self._opener.open(asked, timeout=TIMEOUT) as answer:
+                return str(answer.read(MAX_ANSWER).decode())
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _refused(error.code, error.read(1 << 16)) from None
+        except (OSError, http.client.HTTPException) as error:
+            reason = error.reason if isinstance(error, urllib.error.URLError) else error
+            why = explained(reason) if isinstance(reason, BaseException) else str(reason)
+            raise ServerUnreachable(f"{self._address.base} cannot be reached: {why}") from error
+        except ValueError:
+            raise self._foreign() from None
+
+    def _foreign(self) -> ClientError:
+        return ServerUnreachable(f"what answers at {self._address.base} is no meeting server")
+
+
+def _refused(status: int, body: bytes) -> ClientError:
+    try:
+        detail = json.loads(body)["error"]
+        return error_for_status(status, str(detail["code"]), str(detail["message"]))
+    except (ValueError, KeyError, TypeError):
+        return ServerUnreachable(f"no meeting server answers there: HTTP status {status}")

@@ -1,0 +1,42 @@
+"""A recording as raw samples, piece by piece: what is sent to a server in the place of a microphone's sound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from meeting.core.messages import AudioInfo
+from pipelines.audio.recording import read_recording
+from pipelines.types import SAMPLE_RATE, Samples
+
+AUDIO = AudioInfo("pcm_f32le", SAMPLE_RATE, 1)
+SAMPLE_BYTES = 4
+"""Bytes of one sample in it"""
+
+
+def open_recording(recording: Path) -> Iterator[Samples]:
+    """The recording's audio, its first part already decoded; raises AudioError."""
+    audio = read_recording(recording)
+    return chain([next(audio)], audio)
+
+
+def to_pieces(audio: Iterator[Samples], size: int) -> Iterator[bytes]:
+    """Audio of any chunks as the bytes of `size` samples each, the last one shorter."""
+    kept = np.zeros(0, np.float32)
+    for chunk in audio:
+        kept = np.concatenate([kept, chunk])
+        while len(kept) >= size:
+            yield kept[:size].astype("<f4").tobytes()
+            kept = kept[size:]
+    if len(kept):
+        yield kept.astype("<f4").tobytes()
+
+
+async def decoded_in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The same pieces, made without keeping an event loop waiting; raises AudioError."""
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece
