@@ -52,6 +52,7 @@ LAYOUT = {
     "meeting/transport": "core config",
     "meeting/server/security": "transport storage core config root",
     "meeting/server/api": "security live delivery storage core root",
+    "meeting/compat": "live delivery session core root",
     "meeting/server": "api security transport live sources delivery session storage files core config root",
     "meeting/recordings": "live sources session storage files core config audio root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",

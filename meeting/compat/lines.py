@@ -1,0 +1,71 @@
+"""What the messages of a stream add up to: the lines so far, each with the speaker that it is now known to have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from meeting.core.messages import SegmentMessage, ServerMessage, SpeakerMessage, SpeakerRevisionMessage
+from meeting.core.transcript import follow
+
+
+class Lines:
+    """A transcript of messages; pure, the same messages in the same order give the same lines."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, SegmentMessage] = {}
+        self._revs: dict[str, int] = {}
+        self._merged: dict[str, str | None] = {}
+        self._numbers: dict[str, int] = {}
+
+    def apply(self, message: ServerMessage) -> bool:
+        """Take in one message; whether it changed what is shown."""
+        if isinstance(message, SegmentMessage):
+            return self._segment(message)
+        if isinstance(message, SpeakerRevisionMessage):
+            return sum(self._label(change.id, change.rev, change.after) for change in message.changes) > 0
+        if isinstance(message, SpeakerMessage):
+            changed = self._merged.get(message.id) != message.merged_into
+            self._merged[message.id] = message.merged_into
+            return changed
+        return False
+
+    def __iter__(self) -> Iterator[SegmentMessage]:
+        """The lines in order of time, with the speakers that theirs turned out to be."""
+        for line in sorted(self._lines.values(), key=lambda line: (line.start, line.id)):
+            yield self.resolved(line)
+
+    def line(self, id_: str) -> SegmentMessage | None:
+        """A line as it is now; None where it was withdrawn, or never came."""
+        found = self._lines.get(id_)
+        return None if found is None else self.resolved(found)
+
+    def resolved(self, line: SegmentMessage) -> SegmentMessage:
+        """A line with the speaker that its own turned out to be."""
+        return replace(line, speaker=self.speaker(line.speaker))
+
+    def speaker(self, id_: str | None) -> str | None:
+        """The speaker that one turned out to be."""
+        return None if id_ is None else follow(id_, self._merged)
+
+    def number(self, id_: str | None) -> int | None:
+        """A speaker's number, from 0 in the order in which they were first asked for; None for nobody known."""
+        speaker = self.speaker(id_)
+        return None if speaker is None else self._numbers.setdefault(speaker, len(self._numbers))
+
+    def _segment(self, message: SegmentMessage) -> bool:
+        if message.rev <= self._revs.get(message.id, -1):
+            return False
+        self._revs[message.id] = message.rev
+        before = self._lines.pop(message.id, None)
+        if message.text:
+            self._lines[message.id] = message
+        return before is not None or bool(message.text)
+
+    def _label(self, id_: str, rev: int, speaker: str | None) -> bool:
+        line = self._lines.get(id_)
+        if line is None or rev <= line.rev:
+            return False
+        self._revs[id_] = rev
+        self._lines[id_] = replace(line, rev=rev, speaker=speaker)
+        return True
