@@ -52,8 +52,8 @@ LAYOUT = {
     "meeting/transport": "core config",
     "meeting/server/security": "transport storage core config root",
     "meeting/server/api": "security live delivery storage core root",
-    "meeting/compat": "live delivery session core root",
-    "meeting/server": "api security transport live sources delivery session storage files core config root",
+    "meeting/compat": "security transport live delivery session core root",
+    "meeting/server": "compat api security transport live sources delivery session storage files core config root",
     "meeting/recordings": "live sources session storage files core config audio root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
     "meeting": "evaluation recordings server transport storage files core config models engine root",
@@ -116,7 +116,7 @@ STATE_MACHINE = names(
 
 DOORS = names(
     "pipelines.stream.stream pipelines.stream.operators pipelines.engine.job_queue meeting.cli meeting.__main__ "
-    "meeting.sources meeting.live meeting.delivery meeting.server.websocket"
+    "meeting.sources meeting.live meeting.delivery meeting.server.security.handshake"
 )
 """Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line"""
 

@@ -221,7 +221,7 @@ ACCESS = (
         "case Start() if grant.role < Role.VIEW:",
         (
             "tests/meeting/server/test_websocket.py",
-            "tests/meeting/server/test_handshake.py",
+            "tests/meeting/server/security/test_handshake.py",
             "tests/meeting/server/test_routes.py",
         ),
     ),

@@ -22,7 +22,7 @@ import asyncio
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -97,6 +97,8 @@ class LiveStream:
         """What transcribes it; empty while the models are being loaded"""
         self.stopped = False
         """Whether all has been sent"""
+        self.close_code = CloseCode.NORMAL
+        """How a connection is closed to which all `messages` have been told; known with the last of them"""
         self._room = room
         self._client = client
         self._inbox = inbox
@@ -129,13 +131,16 @@ class LiveStream:
             self.stopped = True
             self._room.post(StopReceived(self._client))
 
-    async def messages(self) -> AsyncIterator[StreamMessage]:
+    async def messages(self) -> AsyncGenerator[StreamMessage, None]:
         """All that is told, up to and with `Ended` or an `ErrorMessage` that is fatal."""
         while True:
             message = await self._inbox.get()
             if isinstance(message, Closing):
+                self.close_code = message.code
                 yield _failure(message)
                 return
+            if isinstance(message, ErrorMessage) and message.fatal:
+                self.close_code = await self._inbox.closed()
             if isinstance(message, SegmentMessage) and not self._diarize:
                 message = replace(message, speaker=None)
             if self._diarize or not isinstance(message, _OF_SPEAKERS):
@@ -149,9 +154,7 @@ class LiveStream:
         while not isinstance(message := await self._inbox.get(), SessionMessage):
             if isinstance(message, Closing) or (isinstance(message, ErrorMessage) and message.fatal):
                 error = _failure(message) if isinstance(message, Closing) else message
-                closing = message if isinstance(message, Closing) else await self._inbox.get()
-                code = closing.code if isinstance(closing, Closing) else CloseCode.BAD_MESSAGE
-                raise ProtocolError(error.message, error.code, code)
+                raise ProtocolError(error.message, error.code, await self._inbox.closed())
             later.append(message)
         self.models = message.models
         self._inbox.put_back(later)
@@ -265,6 +268,12 @@ class _Inbox:
         _, queued = self._queue.popitem(last=False)
         self._size -= queued.size
         return queued.message
+
+    async def closed(self) -> CloseCode:
+        """How it is closed, once it is, whatever comes before that."""
+        while not isinstance(item := await self.get(), Closing):
+            pass
+        return item.code
 
     def _take(self, key: str) -> None:
         queued = self._queue.pop(key, None)

@@ -96,6 +96,12 @@ class Server:
         "host names people use to reach this server, such as a proxy's; "
         "others are refused, if any are named or on 127.0.0.1",
     )
+    allowed_origins: tuple[str, ...] = _setting(
+        (),
+        "pages of other sites that may record for `/transcribe` where no token is asked for, such as "
+        "`http://localhost:8000`; `null` stands for a file",
+        " ([compatible APIs](compatible-apis.md)). Where one is asked for, any may that has it",
+    )
     public_url: str | None = _setting(
         None,
         "address that people open where it is a proxy's, with its port and path, such as "

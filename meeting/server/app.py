@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, WebSocket
 
 import meeting
+from meeting.compat.routes import add_compatible_routes
 from meeting.config.settings import Config
 from meeting.live.retention import delete_regularly
 from meeting.live.rooms import Rooms
@@ -72,10 +73,12 @@ def create_app(
     app.state.metrics = metrics.MetricsCollector(rooms)
     app.add_middleware(AuthMiddleware, authenticator=authenticator)  # the one added last comes first
     hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.host_names])
-    app.add_middleware(SecurityMiddleware, hosts=hosts, forwarding=forwarding)
+    elsewhere = None if authenticator.required else frozenset(config.server.allowed_origins)
+    app.add_middleware(SecurityMiddleware, hosts=hosts, forwarding=forwarding, elsewhere=elsewhere)
     add_routes(app)
     add_pages(app)
     add_health(app, engine, rooms)
+    add_compatible_routes(app)
     add_error_handlers(app, rooms)
 
     @app.websocket("/ws/meetings/{meeting_id}")

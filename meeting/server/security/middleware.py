@@ -33,6 +33,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 1 << 20
 """Largest body of an API request in bytes"""
 
+FOR_OTHER_SITES = frozenset({"/transcribe", "/transcription"})
+"""Sockets that pages of other sites may use: they show nothing of any meeting that they have not made themselves"""
+
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -62,8 +65,16 @@ TOO_LARGE = Rejection(413, ErrorCode.TOO_LARGE, f"a request's body has at most {
 class SecurityMiddleware:
     """ASGI middleware around everything: host names, origins, sizes of bodies, and the headers of every answer."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None, forwarding: Forwarding | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: frozenset[str] | None,
+        forwarding: Forwarding | None = None,
+        elsewhere: frozenset[str] | None = frozenset(),
+    ) -> None:
+        """`elsewhere`: origins of pages that may use `FOR_OTHER_SITES`; None for any, where they must show a token."""
         self._app = app
+        self._elsewhere = elsewhere
         self._hosts = hosts
         self._forwarding = forwarding or Forwarding()
 
@@ -104,7 +115,7 @@ class SecurityMiddleware:
             told = "this server does not answer to that host name; see server.allowed_hosts"
             return Rejection(421, ErrorCode.WRONG_HOST, told)
         changing = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
-        if changing and not self._same_origin(request, headers):
+        if changing and not (self._same_origin(request, headers) or self._from_elsewhere(request, headers)):
             return Rejection(
                 403,
                 ErrorCode.WRONG_ORIGIN,
@@ -122,6 +133,12 @@ class SecurityMiddleware:
         allowed = (host for host in request.hosts if self._hosts is None or host_name(host) in self._hosts)
         known = OriginalRequest(request.scope, tuple(allowed))
         return all(known.is_same_origin(origin, self._forwarding.public) for origin in origins) and len(origins) < 2
+
+    def _from_elsewhere(self, request: OriginalRequest, headers: Headers) -> bool:
+        """Whether it is for what pages of other sites may use, and comes from one that may."""
+        if request.scope["type"] != "websocket" or request.scope["path"] not in FOR_OTHER_SITES:
+            return False
+        return self._elsewhere is None or set(headers.getlist("origin")) <= self._elsewhere
 
 
 class _BodyLimiter:

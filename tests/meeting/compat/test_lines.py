@@ -53,3 +53,20 @@ def test_speakers_that_turned_out_to_be_one_are_one() -> None:
     assert [one.speaker for one in lines] == ["spk1", "spk1"]
     assert lines.number("spk2") == 0
     assert lines.number(None) is None
+
+
+def test_a_speaker_has_the_name_that_people_gave_or_its_number() -> None:
+    lines = Lines()
+    lines.apply(SpeakerMessage("spk2", None, 1, None))
+    assert (lines.name("spk2"), lines.name("spk3"), lines.name(None)) == ("Speaker 2", "Speaker 3", None)
+    assert lines.apply(SpeakerMessage("spk2", "Ann", 1, None))
+    assert lines.name("spk2") == "Ann"
+
+
+def test_a_line_that_moves_stands_where_it_is_now() -> None:
+    lines = Lines()
+    lines.apply(line("s1", text="a"))
+    lines.apply(line("s2", text="b", start=1.0))
+    lines.apply(line("s1", rev=2, text="a", start=2.0))
+    assert [one.text for one in lines] == ["b", "a"]
+    assert [one.text for one in reversed(lines)] == ["a", "b"]
