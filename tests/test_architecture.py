@@ -53,7 +53,9 @@ LAYOUT = {
     "meeting/server/security": "transport storage core config root",
     "meeting/server/api": "security live delivery storage core root",
     "meeting/compat": "security transport live delivery session core root",
-    "meeting/server": "compat api security transport live sources delivery session storage files core config root",
+    "meeting/compat/deepgram": "compat security live core session root",
+    "meeting/server": "deepgram compat api security transport live sources delivery session storage files core config "
+    "root",
     "meeting/recordings": "live sources session storage files core config audio root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
     "meeting": "evaluation recordings server transport storage files core config models engine root",

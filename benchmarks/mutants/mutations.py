@@ -203,7 +203,7 @@ ACCESS = (
     Mutant(
         "body-not-counted",
         "meeting/server/security/middleware.py",
-        "if self._taken <= BODY_LIMIT:",
+        "if self._taken <= self._most:",
         "if True:",
         ("tests/meeting/server/security/test_middleware.py",),
     ),

@@ -13,9 +13,11 @@ from meeting.compat.exchange import Action, Close, Feed, Finish, Tell
 from meeting.compat.lines import Lines
 from meeting.compat.live_stream import StreamMessage
 from meeting.compat.wav import WavPiece, parse_wav
-from meeting.core.errors import ErrorCode, ProtocolError
+from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioInfo, Auth, Ended, ErrorMessage, SegmentMessage, Stop, decode
 
+IDLE_SECONDS = 60.0
+"""Seconds without a piece after which a page counts as gone"""
 MOST_TEXT = 20_000
 """Characters of text that the page is told at once, about: an hour and more of talk"""
 
@@ -41,15 +43,25 @@ def piece_of(data: str | bytes) -> WavPiece | Auth | Stop:
 class Captions:
     """One page; made once its first piece has said what its audio is."""
 
-    wake_at: float | None = None
-
-    def __init__(self, audio: AudioInfo) -> None:
+    def __init__(self, audio: AudioInfo, now: float) -> None:
         self._audio = audio
+        self._active_at = now
+        self._stopped = False
         self._lines = Lines()
         self._told = ""
 
+    @property
+    def wake_at(self) -> float | None:
+        """When the page counts as gone."""
+        return None if self._stopped else self._active_at + IDLE_SECONDS
+
+    def fed(self, now: float) -> None:
+        """Audio was taken, for which the page may have had to wait."""
+        self._active_at = now
+
     def from_client(self, data: str | bytes, now: float) -> list[Action]:
         """A further piece, of the same kind as the first one."""
+        self._active_at = now
         match piece_of(data):
             case WavPiece(audio, samples) if audio == self._audio:
                 return [Feed(samples)]
@@ -59,6 +71,7 @@ class Captions:
                     ErrorCode.BAD_AUDIO,
                 )
             case Stop():
+                self._stopped = True
                 return [Finish()]
             case _:
                 return []
@@ -74,8 +87,11 @@ class Captions:
         return [Tell(text)]
 
     def tick(self, now: float) -> list[Action]:
-        """Nothing is ever due."""
-        return []
+        """End a recording that has stopped in the middle: it takes the place of another one."""
+        if self._stopped or now < self._active_at + IDLE_SECONDS:
+            return []
+        self._stopped = True
+        return [Tell(f"no sound has come for {IDLE_SECONDS:g} seconds"), Close(CloseCode.BAD_MESSAGE, "silent")]
 
     def failed(self, error: ProtocolError, now: float) -> list[Action]:
         """The sentence, and the end."""

@@ -22,6 +22,9 @@ from meeting.transport.connections import connection_of
 
 NO_ROOM = "the server has as many connections as it can take: try again later"
 
+FEEDING_SECONDS = 0.05
+"""Seconds between two looks at what is due while the meeting cannot take more audio"""
+
 
 @dataclass(frozen=True, slots=True)
 class Feed:
@@ -62,6 +65,9 @@ class Translator(Protocol):
 
     def from_client(self, data: str | bytes, now: float) -> list[Action]:
         """What a message of the client asks for; raises ProtocolError where it makes no sense."""
+
+    def fed(self, now: float) -> None:
+        """Audio was taken, for which the client may have had to wait."""
 
     def from_meeting(self, message: StreamMessage, now: float) -> list[Action]:
         """What the client is told of a message; after the last one the connection is closed."""
@@ -117,8 +123,10 @@ class _Driver:
         self._stream = stream
         self._translator = translator
         self._sending = asyncio.Lock()
-        self._moved = asyncio.Event()
+        self._moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closed = asyncio.Event()
+        self._feeding = False
+        """Whether the client waits, and not we for the client"""
 
     async def over(self) -> None:
         """Wait until the connection has been closed from here."""
@@ -145,21 +153,28 @@ class _Driver:
     async def keep_time(self) -> None:
         """Have done what is due."""
         while True:
-            due, self._moved = self._translator.wake_at, asyncio.Event()
-            timeout = None if due is None else max(0.0, due - time.monotonic())
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), timeout)
+            due, self._moved = self._translator.wake_at, asyncio.get_running_loop().create_future()
+            timeout = None if due is None else max(FEEDING_SECONDS if self._feeding else 0.0, due - time.monotonic())
+            # Not `wait_for`, which before Python 3.12 may lose that this was cancelled.
+            moved, _ = await asyncio.wait([self._moved], timeout=timeout)
+            if moved:
                 continue
+            if self._feeding:
+                self._translator.fed(time.monotonic())
             await self._do(self._translator.tick(time.monotonic()))
 
     async def _do(self, actions: list[Action]) -> None:
-        self._moved.set()
+        if not self._moved.done():
+            self._moved.set_result(None)
         for action in actions:
             if self._closed.is_set():
                 return
             match action:
                 case Feed(data):
+                    self._feeding = True
                     await self._stream.send(data)
+                    self._feeding = False
+                    self._translator.fed(time.monotonic())
                 case Finish():
                     self._stream.stop()
                 case Tell(text):

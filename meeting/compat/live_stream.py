@@ -54,7 +54,7 @@ from meeting.live.rooms import Rooms
 from meeting.session.events import FrameReceived, StopReceived
 from meeting.session.gaps import SAMPLE_BYTES
 from pipelines.errors import StoreError
-from pipelines.types import ModelInfo, SpeakerCount
+from pipelines.types import ModelInfo, SpeakerCount, seconds
 
 FRAME_BYTES = 1 << 16
 """Bytes of audio that go to the meeting at once, where its limit allows so many"""
@@ -62,7 +62,8 @@ FRAME_BYTES = 1 << 16
 StreamMessage = (
     SegmentMessage | SpeakerRevisionMessage | SpeakerMessage | GapMessage | Ack | ErrorMessage | SessionMessage | Ended
 )
-"""What a stream is told; `Ack.audio` says how many seconds of it are safe on disk, a `SessionMessage` comes never"""
+"""What a stream is told; `Ack.audio` says how many seconds of audio have been received, the last one before `Ended` how
+many there were. A `SessionMessage` comes never."""
 
 _TOLD = (SegmentMessage, SpeakerRevisionMessage, SpeakerMessage, GapMessage, Ack, ErrorMessage, SessionMessage, Ended)
 _OF_SPEAKERS = (SpeakerMessage, SpeakerRevisionMessage)
@@ -139,6 +140,8 @@ class LiveStream:
                 self.close_code = message.code
                 yield _failure(message)
                 return
+            if isinstance(message, Ended):  # what a decoder held back has been added since the last one
+                yield Ack(self._seq - 1, seconds(self._room.session.samples))
             if isinstance(message, ErrorMessage) and message.fatal:
                 self.close_code = await self._inbox.closed()
             if isinstance(message, SegmentMessage) and not self._diarize:

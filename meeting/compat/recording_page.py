@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from starlette.websockets import WebSocket
 
 from meeting.compat.captions import Captions, piece_of
@@ -37,7 +39,7 @@ async def _serve(socket: WebSocket, rooms: Rooms, authenticator: Authenticator) 
     piece = await _first_piece(socket)
     if piece is not None:
         async with open_stream(rooms, StreamRequest(piece.audio, title, language, keep=keep)) as stream:
-            await exchange(socket, stream, Captions(piece.audio), [Feed(piece.samples)])
+            await exchange(socket, stream, Captions(piece.audio, time.monotonic()), [Feed(piece.samples)])
 
 
 async def _first_piece(socket: WebSocket) -> WavPiece | None:

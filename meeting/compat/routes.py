@@ -1,4 +1,4 @@
-"""All endpoints that speak other services' protocols."""
+"""The addresses at which pages that record find what they look for."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from fastapi import FastAPI, WebSocket
 from meeting.compat.recording_page import serve_recording_page
 
 
-def add_compatible_routes(app: FastAPI) -> None:
-    """Serve them."""
+def add_recording_page(app: FastAPI) -> None:
+    """Serve them; the other protocols have routes of their own."""
 
     @app.websocket("/transcribe")
     @app.websocket("/transcription")

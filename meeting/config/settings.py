@@ -325,6 +325,12 @@ class Limits:
         bounds=(1 << 14, 1 << 30),
         unit="bytes per second",
     )
+    recording: int = _setting(
+        2000,
+        "largest recording that one request of a [compatible API](compatible-apis.md) brings",
+        bounds=(1, 1_000_000),
+        unit="megabytes",
+    )
     meeting_hours: float = _setting(12.0, "longest meeting", bounds=(0.01, 168), unit="hours")
     resume_window: float = _setting(
         600.0,

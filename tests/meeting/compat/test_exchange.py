@@ -20,6 +20,9 @@ from meeting.transport.connections import ConnectionLimits, ConnectionRegistry
 class FakeSocket:
     """A socket whose client sends what it is given, and goes at None."""
 
+    moments = 0
+    """Turns of the loop that pass before it is seen that the client has gone"""
+
     def __init__(self) -> None:
         self.inbox: asyncio.Queue[str | bytes | None] = asyncio.Queue()
         self.sent: list[Any] = []
@@ -27,6 +30,8 @@ class FakeSocket:
     async def receive(self) -> dict[str, Any]:
         data = await self.inbox.get()
         if data is None:
+            for _ in range(self.moments):
+                await asyncio.sleep(0)
             return {"type": "websocket.disconnect"}
         return {"type": "websocket.receive", "text" if isinstance(data, str) else "bytes": data}
 
@@ -80,6 +85,9 @@ class Parrot:
             return []
         return [Feed(data)] if isinstance(data, bytes) else [Tell(data), Finish()]
 
+    def fed(self, now: float) -> None:
+        self.taken = now
+
     def from_meeting(self, message: StreamMessage, now: float) -> list[Action]:
         return [Tell(message.type)]
 
@@ -116,6 +124,22 @@ def test_what_comes_is_fed_and_told_until_the_end_of_the_meeting() -> None:
 def test_a_client_that_goes_ends_it() -> None:
     socket, stream = held(b"ab", None)
     assert (stream.fed, stream.stopped, socket.sent) == (b"ab", False, [])
+
+
+def test_one_that_goes_at_the_moment_of_a_message_ends_it_whatever_is_due_later() -> None:
+    async def run() -> None:
+        for moments in range(12):
+            translator, given = Parrot(), (FakeSocket(), FakeStream())
+            translator.wake_at = time.monotonic() + 100
+            given[0].moments = moments
+            serving = asyncio.create_task(exchange(*given, translator, []))  # type: ignore[arg-type]
+            await asyncio.sleep(0.01)
+            given[0].inbox.put_nowait(b"ab")
+            given[0].inbox.put_nowait(None)
+            await asyncio.wait_for(serving, 5)
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(run())
 
 
 def test_what_is_wrong_is_told_and_closes_once() -> None:

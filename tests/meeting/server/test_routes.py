@@ -13,6 +13,8 @@ from websockets.exceptions import InvalidStatus
 from meeting.core.access import Role
 from meeting.server.security.permissions import REQUIRED_ROLES
 from tests.fakes.access_fakes import TOKEN, Given, Locked
+from tests.fakes.server_fakes import tone
+from tests.meeting.compat.slices import wav
 
 NOBODY, WRONG, VIEW, SPEAK, HOST, SERVER = "nobody", "wrong", "view", "speak", "host", "server"
 EVERYONE = (NOBODY, WRONG, VIEW, SPEAK, HOST, SERVER)
@@ -60,6 +62,8 @@ TABLE = {
     "WEBSOCKET /ws/meetings/{meeting_id}": Row(READERS),
     "WEBSOCKET /transcribe": Row((SERVER,)),  # see tests/meeting/compat
     "WEBSOCKET /transcription": Row((SERVER,)),
+    "WEBSOCKET /v1/listen": Row((SERVER,)),
+    "POST /v1/listen": Row((SERVER,), options={"content": wav(tone(0.5))}),
 }
 ROUTES = pytest.mark.parametrize("route", [route for route in TABLE if not route.startswith("WEBSOCKET")])
 
