@@ -43,7 +43,7 @@ async def _transcribed(request: Request, rooms: Rooms, request_id: str) -> JsonO
         raise refused("nothing is fetched from other addresses: send the audio itself as the request's body")
     pieces = request.stream()
     head = await _head(query, pieces)
-    audio = query.audio if query.encoding else AudioInfo(_container(head), 0, 0)
+    audio = query.audio if query.encoding else AudioInfo(_container(head, query), 0, 0)
     heading = Heading(request_id, datetime.now(timezone.utc), query.channels, {}, query.warnings)
     digest = hashlib.sha256(head)
     async with open_stream(rooms, query.request(audio)) as stream:
@@ -58,13 +58,13 @@ async def _head(query: Query, pieces: AsyncIterator[bytes]) -> bytes:
     head = b""
     async for piece in pieces:
         head += piece
-        if head and (query.encoding or container_of(head) is not None):
+        if head and (query.encoding or container_of(head, query.container) is not None):
             return head
     return head
 
 
-def _container(head: bytes) -> str:
-    found = container_of(head)
+def _container(head: bytes, query: Query) -> str:
+    found = container_of(head, query.container)
     if found is None:
         raise ProtocolError("the request's body holds no audio", ErrorCode.BAD_AUDIO)
     return found

@@ -56,9 +56,9 @@ async def _serve(
 ) -> None:
     translator = Translator(query, heading, time.monotonic())
     try:
-        head = b"" if stream is not None else await _head(socket, translator)
+        head = b"" if stream is not None else await _head(socket, translator, query)
         if stream is None:
-            container = container_of(head)
+            container = container_of(head, query.container)
             if container is None:  # it ended before it said anything
                 await _do(socket, translator.nothing())
                 return
@@ -72,10 +72,10 @@ async def _serve(
     await exchange(socket, stream, translator, translator.from_client(head, time.monotonic()) if head else [])
 
 
-async def _head(socket: WebSocket, translator: Translator) -> bytes:
+async def _head(socket: WebSocket, translator: Translator, query: Query) -> bytes:
     """Audio up to where it says what it is, or as much as there is where the client has no more."""
     head = b""
-    while container_of(head) is None:
+    while container_of(head, query.container) is None:
         try:
             message = await asyncio.wait_for(socket.receive(), IDLE_SECONDS)
         except asyncio.TimeoutError:

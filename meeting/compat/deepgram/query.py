@@ -36,6 +36,8 @@ class Query:
 
     encoding: str
     """One of `RAW`; "" for a container"""
+    container: str
+    """The container that the client names, if it does"""
     sample_rate: int
     channels: int
     language: str | None
@@ -85,6 +87,7 @@ def parse_query(given: Parameters) -> Query:
     smart, model = given.flag("smart_format"), given.text("diarize_model")
     return Query(
         encoding=encoding if raw else "",
+        container="" if raw else encoding,
         sample_rate=given.number("sample_rate", MIN_RATE, MAX_RATE, 0),
         channels=channels,
         language=given.language(automatic=AUTOMATIC),
@@ -127,12 +130,16 @@ def _without_boost(keyword: str) -> str:
     return term if term and boost.replace(".", "", 1).lstrip("-").isdigit() else keyword
 
 
-def container_of(head: bytes) -> str | None:
-    """The container that begins so; None while there are too few bytes. Raises ProtocolError for anything else."""
+def container_of(head: bytes, named: str = "") -> str | None:
+    """The container that begins so; None while there are too few bytes. Raises ProtocolError for anything else.
+
+    `named` is what the client calls it, which counts where the bytes may be that.
+    """
     if len(head) < HEADER_BYTES:
         return None
-    for name, (_, begins) in CONTAINERS.items():
-        if begins(head):
+    # MP3 before FLAC: both may begin with tags, and hardly any FLAC does.
+    for name in (named, "mp3", *CONTAINERS):
+        if name in CONTAINERS and CONTAINERS[name][1](head):
             return name
     message = (
         "the audio is in no container that is known: say its encoding and sample_rate, or send WebM, Ogg, WAV, FLAC"

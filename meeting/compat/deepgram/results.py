@@ -7,7 +7,7 @@ otherwise later stands in the last result.
 from __future__ import annotations
 
 from meeting.compat.deepgram.query import Query
-from meeting.compat.deepgram.shapes import Heading, alternative, word_of
+from meeting.compat.deepgram.shapes import Heading, alternative, bare, word_of
 from meeting.compat.lines import Lines
 from meeting.compat.live_stream import StreamMessage
 from meeting.core.messages import JsonObject, SegmentMessage, SpeakerMessage, SpeakerRevisionMessage, WordMessage
@@ -103,8 +103,8 @@ class Results:
     def _final(self, line: SegmentMessage) -> list[JsonObject]:
         """A line's words that have not been told yet: it may hold what another one held before."""
         speaker = self.lines.number(line.speaker)
-        new = [word for word in line.words if (word.start, word.text) not in self._told]
-        self._told |= {(word.start, word.text): speaker for word in new}
+        new = [word for word in line.words if _key(word) not in self._told]
+        self._told |= {_key(word): speaker for word in new}
         if not new:
             return []
         self.last_word_end = self._clock(new[-1].end)
@@ -117,7 +117,7 @@ class Results:
             self._word(word, self.lines.number(line.speaker))
             for line in sorted(shown, key=lambda line: line.start)
             for word in line.words
-            if (word.start, word.text) not in self._told
+            if _key(word) not in self._told
         ]
         return self.result(words, final=False, speech_final=False)
 
@@ -151,9 +151,14 @@ class Results:
 
     def _correction(self, line: SegmentMessage) -> list[JsonObject]:
         speaker = self.lines.number(line.speaker)
-        told = [self._told.get((word.start, word.text), -1) for word in line.words]
+        told = [self._told.get(_key(word), -1) for word in line.words]
         if all(one == speaker for one in told):
             return []
         words = [self._word(word, speaker) for word in line.words]
         body = {"start": words[0]["start"], "end": words[-1]["end"], **alternative(words)}
         return [body if speaker is None else {**body, "speaker": speaker}]
+
+
+def _key(word: WordMessage) -> tuple[float, str]:
+    """What makes a word the same one in another line: where a line is cut, its capitals may change."""
+    return word.start, bare(word.text)

@@ -20,6 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from meeting.compat.deepgram import listen, translator
 from tests.fakes.access_fakes import TOKEN, Locked
+from tests.fakes.containers import ENCODERS, encoded
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone
 from tests.meeting.compat.deepgram.streams import RAW
 from tests.meeting.compat.test_recording_page import kill, left
@@ -96,6 +97,16 @@ def test_a_container_needs_no_description(open_server: Serving, query: str) -> N
     assert len(words(messages)) == 2
     assert messages[-1]["sha256"] == hashlib.sha256(whole).hexdigest()
     assert code == 1000
+
+
+@pytest.mark.parametrize("container", sorted(ENCODERS))
+def test_every_container_is_known_by_itself_and_heard_to_its_end(open_server: Serving, container: str) -> None:
+    with client(open_server, "") as socket:
+        socket.send(encoded(container, 2.0))
+        socket.send(CLOSE)
+        messages, code = rest(socket)
+    assert (len(words(messages)) >= 2, code) == (True, 1000)
+    assert messages[-1]["duration"] == pytest.approx(2.0, abs=0.1)
 
 
 def test_telephone_audio_is_heard(open_server: Serving) -> None:

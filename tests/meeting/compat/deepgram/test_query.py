@@ -140,6 +140,13 @@ def test_a_container_is_known_by_its_first_bytes(name: str) -> None:
     assert container_of(BEGINS[name][:5]) is None
 
 
+def test_what_may_be_two_is_what_the_client_calls_it_or_the_more_frequent_one() -> None:
+    assert container_of(b"ID3" + bytes(20)) == "mp3"
+    assert container_of(b"ID3" + bytes(20), "flac") == "flac"
+    assert container_of(BEGINS["wav"], "flac") == "wav"
+    assert asked("encoding=flac").container == "flac"
+
+
 def test_what_is_in_no_container_is_refused() -> None:
     with pytest.raises(ProtocolError, match="say its encoding"):
         container_of(b"\x01\x02" * 10)

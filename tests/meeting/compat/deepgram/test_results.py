@@ -65,10 +65,10 @@ def test_a_line_that_is_cut_between_speakers_is_not_told_again() -> None:
     told = results()
     told.apply(line("s1", 1, "Good morning. Yes please.", speaker="spk1"), 0.0)
     assert told.apply(line("s1", 2, "Good morning.", speaker="spk1"), 1.0) == []
-    assert told.apply(line("s1.2", 1, "Yes please.", 1.0, "spk2"), 1.0) == []
+    assert told.apply(line("s1.2", 1, "yes please.", 1.0, "spk2"), 1.0) == []
     (last,) = told.last()
     (correction,) = last["corrections"]
-    assert (correction["transcript"], correction["speaker"], correction["start"]) == ("Yes please.", 1, 1.0)
+    assert (correction["transcript"], correction["speaker"], correction["start"]) == ("yes please.", 1, 1.0)
     assert last["channel"]["alternatives"][0] == {"transcript": "", "confidence": 0.0, "words": []}
 
 
