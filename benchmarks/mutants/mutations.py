@@ -648,7 +648,7 @@ COMPATIBLE = (
     Mutant(
         "words-are-told-twice",
         "meeting/compat/deepgram/results.py",
-        "        new = [word for word in line.words if _key(word) not in self._told]",
+        "        new = [word for word in line.words if word_key(word) not in self._told]",
         "        new = list(line.words)",
         ("tests/meeting/compat/deepgram/test_results.py",),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 import time
@@ -10,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from deepgram import DeepgramClient
+from deepgram import AsyncDeepgramClient, DeepgramClient
 from deepgram.core.api_error import ApiError
 from deepgram.core.events import EventType
 from deepgram.environment import DeepgramClientEnvironment
@@ -19,7 +20,7 @@ from websockets.exceptions import InvalidStatus
 
 from pipelines.types import SAMPLE_RATE
 from tests.conftest import Sample
-from tests.system.test_end_to_end import RealServer, error_rate, free_port, pcm, said_until
+from tests.system.test_end_to_end import SHORT, RealServer, error_rate, free_port, pcm, said_until
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
@@ -39,14 +40,19 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     made.end(signal.SIGTERM)
 
 
+def environment_of(real: RealServer) -> DeepgramClientEnvironment:
+    """Where the SDK is to go."""
+    base, socket = real.url, real.url.replace("http", "ws", 1)
+    return DeepgramClientEnvironment(base=base, production=socket, agent=socket, agent_rest=base)
+
+
 Dial = Callable[..., DeepgramClient]
 
 
 @pytest.fixture
 def dial(real: RealServer) -> Iterator[Dial]:
     """Makes clients of the SDK, told where to go; with the right key unless another is given."""
-    base, socket = real.url, real.url.replace("http", "ws", 1)
-    there = DeepgramClientEnvironment(base=base, production=socket, agent=socket, agent_rest=base)
+    there = environment_of(real)
     with httpx.Client(timeout=120, trust_env=False) as http:
         yield lambda key=TOKEN: DeepgramClient(api_key=key, environment=there, httpx_client=http)
 
@@ -116,6 +122,50 @@ def test_an_utterance_can_be_ended_by_hand(dial: Dial, sample: Sample) -> None:
         connection.send_close_stream()
     assert "everyone" in " ".join(word.word for word in said(found))
     assert found[0].start + found[0].duration <= 3.4
+
+
+def test_the_quick_start_tells_turns(dial: Dial, sample: Sample) -> None:
+    audio = sample.samples()[: round(SHORT * SAMPLE_RATE)]
+    messages: list[Any] = []
+    with dial().listen.v2.connect(model="flux-general-en", encoding="linear16", sample_rate=SAMPLE_RATE) as connection:
+        connection.on(EventType.MESSAGE, messages.append)
+        listening = threading.Thread(target=connection.start_listening, daemon=True)
+        listening.start()
+        for start in range(0, len(audio), PIECE):
+            connection.send_media(pcm(audio[start : start + PIECE]))
+        connection.send_close_stream()
+        listening.join(60)
+        assert not listening.is_alive()
+    assert messages[0].type == "Connected"
+    turns = [one for one in messages if one.type == "TurnInfo"]
+    ended = [one.transcript for one in turns if one.event == "EndOfTurn"]
+    assert [one.event for one in turns].count("StartOfTurn") == len(ended) >= 2
+    assert error_rate(said_until(sample, SHORT), " ".join(ended)) < 0.3
+
+
+def test_the_asynchronous_client_hears_a_container(real: RealServer, sample: Sample) -> None:
+    there = environment_of(real)
+
+    async def talk() -> list[Any]:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            client = AsyncDeepgramClient(api_key=TOKEN, environment=there, httpx_client=http)
+            async with client.listen.v1.connect(model="nova-3", punctuate=True) as connection:
+                whole = sample.audio.read_bytes()
+                for start in range(0, len(whole) // 4, 8192):
+                    await connection.send_media(whole[start : start + 8192])
+                await connection.send_close_stream()
+                return [message async for message in connection]
+
+    messages = asyncio.run(asyncio.wait_for(talk(), 120))
+    words = said([one for one in messages if isinstance(one, ListenV1Results)])
+    assert (
+        error_rate(
+            "Good morning, everyone. Shall we start with the plan for this week?",
+            " ".join(word.punctuated_word for word in words[:12]),
+        )
+        < 0.3
+    )
+    assert isinstance(messages[-1], ListenV1Metadata)
 
 
 def test_a_file_gives_words_utterances_and_speakers(dial: Dial, sample: Sample) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime, timezone
+from typing import Protocol
 
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -15,6 +17,7 @@ from meeting.compat.deepgram.query import Query, container_of, parse_query
 from meeting.compat.deepgram.shapes import Heading, error_body, status_of
 from meeting.compat.deepgram.translator import IDLE_SECONDS, Translator
 from meeting.compat.exchange import Action, Close, Tell, exchange, take_place
+from meeting.compat.exchange import Translator as ExchangeTranslator
 from meeting.compat.live_stream import LiveStream, open_stream
 from meeting.compat.parameters import Parameters
 from meeting.core.error_text import client_message
@@ -29,7 +32,27 @@ PROTOCOLS = ("token", "bearer")
 """Subprotocols behind which a browser's socket brings its token as another one"""
 
 
-async def serve_listen(socket: WebSocket, rooms: Rooms, authenticator: Authenticator) -> None:
+class ListenTranslator(ExchangeTranslator, Protocol):
+    """One version of the protocol."""
+
+    @property
+    def closing(self) -> bool:
+        """Whether the client has no more audio."""
+
+    def greeting(self) -> list[Action]:
+        """What a client is told first."""
+
+    def nothing(self) -> list[Action]:
+        """The end of a stream that had no audio."""
+
+
+Making = Callable[[Query, Heading, float], ListenTranslator]
+"""Makes the translator of a request; the last argument is the time"""
+
+
+async def serve_listen(
+    socket: WebSocket, rooms: Rooms, authenticator: Authenticator, making: Making = Translator
+) -> None:
     """Serve one client until either side ends it; nothing that it does raises out of here."""
     async with served(socket), AsyncExitStack() as stack:
         request_id = str(uuid.uuid4())
@@ -46,15 +69,24 @@ async def serve_listen(socket: WebSocket, rooms: Rooms, authenticator: Authentic
             return
         offered = socket.scope["subprotocols"]
         spoken = next((name for name in PROTOCOLS if name in offered), None)
-        await socket.accept(subprotocol=spoken, headers=[(b"dg-request-id", request_id.encode())])
+        named = ",".join(str(warning["parameter"]) for warning in query.warnings)
+        headers = [(b"dg-request-id", request_id.encode()), (b"dg-warnings", _header(named).encode())]
+        await socket.accept(subprotocol=spoken, headers=headers)
         heading = Heading(request_id, datetime.now(timezone.utc), query.channels, {}, query.warnings)
-        await _serve(socket, rooms, stack, query, heading, stream)
+        await _serve(socket, rooms, stack, query, heading, stream, making)
 
 
 async def _serve(
-    socket: WebSocket, rooms: Rooms, stack: AsyncExitStack, query: Query, heading: Heading, stream: LiveStream | None
+    socket: WebSocket,
+    rooms: Rooms,
+    stack: AsyncExitStack,
+    query: Query,
+    heading: Heading,
+    stream: LiveStream | None,
+    making: Making,
 ) -> None:
-    translator = Translator(query, heading, time.monotonic())
+    translator = making(query, heading, time.monotonic())
+    await _do(socket, translator.greeting())
     try:
         head = b"" if stream is not None else await _head(socket, translator, query)
         if stream is None:
@@ -72,7 +104,7 @@ async def _serve(
     await exchange(socket, stream, translator, translator.from_client(head, time.monotonic()) if head else [])
 
 
-async def _head(socket: WebSocket, translator: Translator, query: Query) -> bytes:
+async def _head(socket: WebSocket, translator: ListenTranslator, query: Query) -> bytes:
     """Audio up to where it says what it is, or as much as there is where the client has no more."""
     head = b""
     while container_of(head, query.container) is None:
@@ -115,5 +147,10 @@ async def _refuse(
 ) -> None:
     """Answer with HTTP before the connection becomes a socket."""
     message = client_message(error, rooms.store.data_dir)
-    headers = {"dg-request-id": request_id, "dg-error": message.encode("ascii", "replace").decode()}
+    headers = {"dg-request-id": request_id, "dg-error": _header(message)}
     await socket.send_denial_response(JSONResponse(error_body(error, message, request_id), status_of(error), headers))
+
+
+def _header(text: str) -> str:
+    """A text as a header can hold it."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)[:500]

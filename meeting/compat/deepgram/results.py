@@ -6,6 +6,7 @@ otherwise later stands in the last result.
 
 from __future__ import annotations
 
+from meeting.compat.deepgram.client_audio import Clock
 from meeting.compat.deepgram.query import Query
 from meeting.compat.deepgram.shapes import Heading, alternative, bare, word_of
 from meeting.compat.lines import Lines
@@ -14,22 +15,6 @@ from meeting.core.messages import JsonObject, SegmentMessage, SpeakerMessage, Sp
 
 LABEL_SECONDS = 2.0
 """Seconds that a final line waits for its speaker"""
-
-
-class Clock:
-    """Times of the meeting and of the client, who knows nothing of silence that was put between his audio."""
-
-    def __init__(self) -> None:
-        self._inserted: list[tuple[float, float]] = []
-
-    def insert(self, at: float, seconds: float) -> None:
-        """So much silence was put into the meeting's audio at a time of the meeting."""
-        self._inserted.append((at, seconds))
-
-    def __call__(self, time: float) -> float:
-        """A time of the meeting as the client counts it."""
-        silence = sum(min(seconds, time - at) for at, seconds in self._inserted if at < time)
-        return round(time - silence, 3)
 
 
 class Results:
@@ -103,8 +88,8 @@ class Results:
     def _final(self, line: SegmentMessage) -> list[JsonObject]:
         """A line's words that have not been told yet: it may hold what another one held before."""
         speaker = self.lines.number(line.speaker)
-        new = [word for word in line.words if _key(word) not in self._told]
-        self._told |= {_key(word): speaker for word in new}
+        new = [word for word in line.words if word_key(word) not in self._told]
+        self._told |= {word_key(word): speaker for word in new}
         if not new:
             return []
         self.last_word_end = self._clock(new[-1].end)
@@ -117,7 +102,7 @@ class Results:
             self._word(word, self.lines.number(line.speaker))
             for line in sorted(shown, key=lambda line: line.start)
             for word in line.words
-            if _key(word) not in self._told
+            if word_key(word) not in self._told
         ]
         return self.result(words, final=False, speech_final=False)
 
@@ -151,7 +136,7 @@ class Results:
 
     def _correction(self, line: SegmentMessage) -> list[JsonObject]:
         speaker = self.lines.number(line.speaker)
-        told = [self._told.get(_key(word), -1) for word in line.words]
+        told = [self._told.get(word_key(word), -1) for word in line.words]
         if all(one == speaker for one in told):
             return []
         words = [self._word(word, speaker) for word in line.words]
@@ -159,6 +144,6 @@ class Results:
         return [body if speaker is None else {**body, "speaker": speaker}]
 
 
-def _key(word: WordMessage) -> tuple[float, str]:
+def word_key(word: WordMessage) -> tuple[float, str]:
     """What makes a word the same one in another line: where a line is cut, its capitals may change."""
     return word.start, bare(word.text)

@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from meeting.compat.deepgram.files import transcribe_file
 from meeting.compat.deepgram.listen import serve_listen
+from meeting.compat.deepgram.turns import TurnTranslator
 
 
 def add_deepgram(app: FastAPI) -> None:
@@ -15,6 +16,10 @@ def add_deepgram(app: FastAPI) -> None:
     @app.websocket("/v1/listen")
     async def listen(websocket: WebSocket) -> None:
         await serve_listen(websocket, app.state.rooms, app.state.authenticator)
+
+    @app.websocket("/v2/listen")
+    async def listen_in_turns(websocket: WebSocket) -> None:
+        await serve_listen(websocket, app.state.rooms, app.state.authenticator, TurnTranslator)
 
     @app.post("/v1/listen", include_in_schema=False)
     async def transcribe(request: Request) -> Response:

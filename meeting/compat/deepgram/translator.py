@@ -6,22 +6,17 @@ end.
 
 from __future__ import annotations
 
-import hashlib
-import json
-
+from meeting.compat.deepgram.client_audio import ClientAudio, kind_of
 from meeting.compat.deepgram.query import Query
-from meeting.compat.deepgram.results import Clock, Results
+from meeting.compat.deepgram.results import Results
 from meeting.compat.deepgram.shapes import Heading, to_json
-from meeting.compat.exchange import Action, Close, Feed, Finish, Tell
+from meeting.compat.exchange import Action, Close, Finish, Tell
 from meeting.compat.live_stream import StreamMessage
 from meeting.core.errors import ErrorCode, ProtocolError
 from meeting.core.messages import Ack, Ended, ErrorMessage, JsonObject, SegmentMessage
-from meeting.session.gaps import SAMPLE_BYTES
 
 IDLE_SECONDS = 10.0
 """Seconds without audio or `KeepAlive` after which a client counts as gone"""
-FLUSH_SECONDS = 1.0
-"""Silence that ends an utterance when its end is asked for"""
 SETTLE_SECONDS = 1.0
 """Seconds that the words before that silence may take to appear once it has been received"""
 FINALIZE_SECONDS = 10.0
@@ -37,11 +32,9 @@ class Translator:
 
     def __init__(self, query: Query, heading: Heading, now: float) -> None:
         self._query = query
-        self._clock = Clock()
+        self._audio = ClientAudio(query)
+        self._clock = self._audio.clock
         self._results = Results(query, heading, self._clock)
-        self._digest = hashlib.sha256()
-        self._sent = 0
-        """Bytes that the meeting was given"""
         self._received = 0.0
         """Seconds of audio on the server's disk"""
         self._active_at = now
@@ -77,24 +70,14 @@ class Translator:
             return []
         if not data:  # which ends a stream, too
             return self._close()
-        self._digest.update(data)
-        return [self._feed(self._query.decoded(data))]
+        return [self._audio.feed(data)]
 
     def fed(self, now: float) -> None:
         """Audio was taken, for which the client may have had to wait."""
         self._active_at = now
 
-    def _feed(self, audio: bytes) -> Feed:
-        self._sent += len(audio)
-        return Feed(audio)
-
     def _control(self, text: str, now: float) -> list[Action]:
-        try:
-            body = json.loads(text)
-            kind = body.get("type") if isinstance(body, dict) else None
-        except (ValueError, RecursionError):
-            kind = None
-        match kind:
+        match kind_of(text):
             case "KeepAlive":
                 return []
             case "Finalize":
@@ -112,19 +95,11 @@ class Translator:
     def _finalize(self, now: float) -> list[Action]:
         if self._closing:
             return []
-        actions: list[Action] = []
-        until = self._received
-        if self._query.encoding:
-            audio = self._query.audio
-            width = SAMPLE_BYTES[audio.encoding] * audio.channels
-            rate = width * audio.sample_rate
-            silence = bytes(-self._sent % width + round(FLUSH_SECONDS * audio.sample_rate) * width)
-            self._clock.insert(self._sent / rate, FLUSH_SECONDS)
-            actions = [self._feed(silence)]
-            until = self._sent / rate - 0.01
+        silence = self._audio.silence()
+        until = self._received if silence is None else self._audio.seconds - 0.01
         self._finalizing = (until, now + FINALIZE_SECONDS)
         self._settled_at = now + SETTLE_SECONDS if self._received >= until else None
-        return actions
+        return [] if silence is None else [silence]
 
     # From the meeting
 
@@ -197,6 +172,10 @@ class Translator:
         self._finalizing = self._settled_at = None
         return [_say(self._results.result([], True, self._query.endpointing) | {"from_finalize": True})]
 
+    def greeting(self) -> list[Action]:
+        """What a client is told first: nothing."""
+        return []
+
     def nothing(self) -> list[Action]:
         """The end of a stream that had no audio."""
         return [*self._end(0.0), Close()]
@@ -204,7 +183,7 @@ class Translator:
     def _end(self, now: float) -> list[Action]:
         told = [*self._results.release(now, all_=True), *self._results.last()]
         heading, duration = self._results.heading, self._clock(self._received)
-        metadata = {"type": "Metadata", **heading.of_end(duration, self._digest.hexdigest())}
+        metadata = {"type": "Metadata", **heading.of_end(duration, self._audio.digest)}
         return [*map(_say, told), _say(metadata)]
 
     # Errors

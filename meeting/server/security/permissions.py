@@ -37,6 +37,7 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("WEBSOCKET", "/transcribe"): Role.ANYONE,  # these too
     ("WEBSOCKET", "/transcription"): Role.ANYONE,
     ("WEBSOCKET", "/v1/listen"): Role.ANYONE,
+    ("WEBSOCKET", "/v2/listen"): Role.ANYONE,
     ("POST", "/v1/listen"): Role.SERVER,
 }
 """(method, path) -> who may; what is not here takes the server token. The pages hold nothing of any meeting."""

@@ -63,6 +63,7 @@ TABLE = {
     "WEBSOCKET /transcribe": Row((SERVER,)),  # see tests/meeting/compat
     "WEBSOCKET /transcription": Row((SERVER,)),
     "WEBSOCKET /v1/listen": Row((SERVER,)),
+    "WEBSOCKET /v2/listen": Row((SERVER,)),
     "POST /v1/listen": Row((SERVER,), options={"content": wav(tone(0.5))}),
 }
 ROUTES = pytest.mark.parametrize("route", [route for route in TABLE if not route.startswith("WEBSOCKET")])

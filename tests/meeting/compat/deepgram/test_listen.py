@@ -99,6 +99,22 @@ def test_a_container_needs_no_description(open_server: Serving, query: str) -> N
     assert code == 1000
 
 
+@pytest.mark.parametrize("query", [f"{RAW}&model=flux-general-en&eot_threshold=0.7", "model=flux-general-en"])
+def test_the_second_version_tells_turns(open_server: Serving, query: str) -> None:
+    with connect(f"ws://127.0.0.1:{open_server.port}/v2/listen?{query}", compression=None) as socket:
+        assert socket.response is not None
+        assert socket.response.headers["dg-warnings"].startswith("model")
+        assert json.loads(socket.recv(timeout=30))["type"] == "Connected"
+        socket.send(tone(1.5) if "encoding" in query else flac(1.5))
+        socket.send(CLOSE)
+        messages, code = rest(socket)
+    turns = [(one["event"], one["turn_index"], one["transcript"]) for one in messages]
+    assert turns == [(event, turn, "one") for turn in (0, 1) for event in ("StartOfTurn", "EndOfTurn")]
+    assert [one["sequence_id"] for one in messages] == [1, 2, 3, 4]
+    assert code == 1000
+    assert left(open_server) == []
+
+
 @pytest.mark.parametrize("container", sorted(ENCODERS))
 def test_every_container_is_known_by_itself_and_heard_to_its_end(open_server: Serving, container: str) -> None:
     with client(open_server, "") as socket:

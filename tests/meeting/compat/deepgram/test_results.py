@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from meeting.compat.deepgram.results import LABEL_SECONDS, Clock, Results
+from meeting.compat.deepgram.client_audio import Clock
+from meeting.compat.deepgram.results import LABEL_SECONDS, Results
 from meeting.core.messages import JsonObject, SpeakerMessage
 from tests.meeting.compat.deepgram.streams import heading, line, query, relabel
 
@@ -108,11 +109,3 @@ def test_a_line_in_the_midst_of_speech_ends_no_utterance() -> None:
     assert (second["start"], second["duration"]) == (2.0, 0.5)
     never = results("endpointing=false")
     assert not never.apply(line("s1", 1, "Good.", speaker="spk1"), 0.0)[0]["speech_final"]
-
-
-def test_the_client_knows_nothing_of_silence_that_was_put_between() -> None:
-    clock = Clock()
-    assert clock(5.0) == 5.0
-    clock.insert(2.0, 1.0)
-    clock.insert(6.0, 1.0)
-    assert [clock(time) for time in (1.0, 2.0, 2.5, 3.0, 5.0, 6.5, 8.0)] == [1.0, 2.0, 2.0, 2.0, 4.0, 5.0, 6.0]
