@@ -52,7 +52,10 @@ LAYOUT = {
     "meeting/transport": "core config",
     "meeting/server/security": "transport storage core config root",
     "meeting/server/api": "security live delivery storage core root",
-    "meeting/server": "api security transport live sources delivery session storage files core config root",
+    "meeting/compat": "security transport live delivery session core root",
+    "meeting/compat/deepgram": "compat security live core session root",
+    "meeting/server": "deepgram compat api security transport live sources delivery session storage files core config "
+    "root",
     "meeting/client": "core root",
     "meeting/recordings": "client live sources session storage files core config audio root",
     "meeting/listen": "recordings client core root",
@@ -129,7 +132,7 @@ STATE_MACHINE = names(
 
 DOORS = names(
     "pipelines.stream.stream pipelines.stream.operators pipelines.engine.job_queue meeting.cli meeting.__main__ "
-    "meeting.sources meeting.live meeting.delivery meeting.server.websocket"
+    "meeting.sources meeting.live meeting.delivery meeting.server.security.handshake"
 )
 """Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line"""
 

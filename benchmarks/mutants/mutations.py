@@ -203,7 +203,7 @@ ACCESS = (
     Mutant(
         "body-not-counted",
         "meeting/server/security/middleware.py",
-        "if self._taken <= BODY_LIMIT:",
+        "if self._taken <= self._most:",
         "if True:",
         ("tests/meeting/server/security/test_middleware.py",),
     ),
@@ -221,7 +221,7 @@ ACCESS = (
         "case Start() if grant.role < Role.VIEW:",
         (
             "tests/meeting/server/test_websocket.py",
-            "tests/meeting/server/test_handshake.py",
+            "tests/meeting/server/security/test_handshake.py",
             "tests/meeting/server/test_routes.py",
         ),
     ),
@@ -662,5 +662,64 @@ CLIENT = (
 )
 """Programs that use a server, and those who watch over it"""
 
-MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT, *SETTINGS, *CLIENT)
+COMPATIBLE = (
+    Mutant(
+        "unkept-meeting-stays",
+        "meeting/live/rooms.py",
+        "            if not room.kept:\n                self.unkept.delete_soon(room.id, room)\n            elif",
+        "            if",
+        ("tests/meeting/live/test_unkept.py",),
+    ),
+    Mutant(
+        "unkept-meeting-is-rebuilt",
+        "meeting/live/unfinished.py",
+        "                await self._delete_unkept()",
+        "                pass",
+        ("tests/meeting/live/test_unkept.py",),
+    ),
+    Mutant(
+        "unkept-meeting-is-listed",
+        "meeting/storage/store.py",
+        "return _meetings().where(MeetingRow.kept)",
+        "return _meetings()",
+        ("tests/meeting/storage/test_store.py",),
+    ),
+    Mutant(
+        "stream-that-nobody-ends",
+        "meeting/compat/live_stream.py",
+        "            if stream is not None:\n                stream.stop()\n            room.leave(client)",
+        "            pass",
+        ("tests/meeting/compat/test_live_stream.py",),
+    ),
+    Mutant(
+        "compatible-socket-takes-any-link",
+        "meeting/server/security/handshake.py",
+        "    if not grant.allows(Role.SERVER, None):",
+        "    if False:",
+        ("tests/meeting/compat/test_recording_page.py",),
+    ),
+    Mutant(
+        "any-page-uses-a-server-without-tokens",
+        "meeting/server/security/middleware.py",
+        'return self._elsewhere is None or set(headers.getlist("origin")) <= self._elsewhere',
+        "return True",
+        ("tests/meeting/server/security/test_middleware.py",),
+    ),
+    Mutant(
+        "words-are-told-twice",
+        "meeting/compat/deepgram/results.py",
+        "        new = [word for word in line.words if word_key(word) not in self._told]",
+        "        new = list(line.words)",
+        ("tests/meeting/compat/deepgram/test_results.py",),
+    ),
+    Mutant(
+        "silent-client-keeps-its-place",
+        "meeting/compat/deepgram/translator.py",
+        "        if not self._closing and now >= self._active_at + IDLE_SECONDS:",
+        "        if False:",
+        ("tests/meeting/compat/deepgram/test_translator.py",),
+    ),
+)
+
+MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT, *SETTINGS, *CLIENT, *COMPATIBLE)
 """All faults"""

@@ -96,6 +96,12 @@ class Server:
         "host names people use to reach this server, such as a proxy's; "
         "others are refused, if any are named or on 127.0.0.1",
     )
+    allowed_origins: tuple[str, ...] = _setting(
+        (),
+        "pages of other sites that may record for `/transcribe` where no token is asked for, such as "
+        "`http://localhost:8000`; `null` stands for a file",
+        " ([compatible APIs](compatible-apis.md)). Where one is asked for, any may that has it",
+    )
     public_url: str | None = _setting(
         None,
         "address that people open where it is a proxy's, with its port and path, such as "
@@ -328,6 +334,12 @@ class Limits:
         "what one source may send; one that sends faster is made to wait",
         bounds=(1 << 14, 1 << 30),
         unit="bytes per second",
+    )
+    recording: int = _setting(
+        2000,
+        "largest recording that one request of a [compatible API](compatible-apis.md) brings",
+        bounds=(1, 1_000_000),
+        unit="megabytes",
     )
     meeting_hours: float = _setting(12.0, "longest meeting", bounds=(0.01, 168), unit="hours")
     resume_window: float = _setting(

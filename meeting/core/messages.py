@@ -430,7 +430,11 @@ def _start(body: JsonObject) -> Start:
             body.pop(name, None)
     if isinstance(body.get("hotwords"), list):
         body["hotwords"] = tuple(body["hotwords"])
-    start = _parse(Start, body, "start")
+    return checked_start(_parse(Start, body, "start"))
+
+
+def checked_start(start: Start) -> Start:
+    """The same where a source may start so; raises ProtocolError with what is wrong."""
     if start.version != VERSION:
         raise ProtocolError(f"this server speaks protocol version {VERSION}, not {_short(start.version)}")
     fitting = all(isinstance(word, str) and len(word) <= MAX_HOTWORD_LENGTH for word in start.hotwords)

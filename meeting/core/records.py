@@ -46,6 +46,8 @@ class Meeting:
     """Names and terms that are likely to be said, as its hosts gave them"""
     speakers: SpeakerCount | None = None
     """How many people speak in it, where somebody has said so"""
+    kept: bool = True
+    """Whether it stays once it is over; one that does not is in no list, and goes with all that belongs to it"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,8 @@ class Room:
     ) -> None:
         """`refusal` says why no further meeting may go live; `restored` is what an earlier process left of this one."""
         self.id = meeting.id
+        self.kept = meeting.kept
+        """Whether its meeting stays once it is over"""
         self.session = Session(meeting.id, meeting.title, limits, services.engine.models, resumable, meeting.hotwords)
         self._refusal = refusal
         self._on_closed = on_closed

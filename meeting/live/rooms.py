@@ -19,6 +19,7 @@ from meeting.live.disk_watch import DiskWatch
 from meeting.live.recovery import restore
 from meeting.live.room import Room
 from meeting.live.unfinished import UnfinishedMeetings
+from meeting.live.unkept import UnkeptMeetings
 from meeting.session.events import CloseRequested, HotwordsChanged, StorageFailing, StorageWorking, TitleChanged
 from meeting.sources.engine_loader import Services
 from meeting.storage.edit_store import EditStore
@@ -44,12 +45,15 @@ class Rooms:
         `crashed`: the process before this one is known to have ended by a fault of its own.
         """
         self.services = services
-        self._limits = limits
+        self.limits = limits
+        """What is taken on"""
         self._resumable = resumable
         self._rooms: dict[str, Room] = {}
         self.disk = DiskWatch(services.store.data_dir, limits.disk_free, self._tell_live)
         """The disk of the data folder"""
-        self.unfinished = UnfinishedMeetings(services, self.enter, self._rooms.values, crashed)
+        self.unkept = UnkeptMeetings(services.store, self.reserved_for_deletion)
+        """Meetings that go once they are over"""
+        self.unfinished = UnfinishedMeetings(services, self.enter, self._rooms.values, crashed, self.unkept.delete_left)
         """Meetings that somebody must go on with"""
         # One thread: however many edits come at once, they take no more than its share of the processor.
         self._edit_executor = ThreadPoolExecutor(1, thread_name_prefix="edits")
@@ -99,8 +103,8 @@ class Rooms:
         """Why no further meeting may go live; None when one may."""
         if self._stopping:
             return "the server is stopping"
-        if self._limits.meetings is not None:
-            most, why = self._limits.meetings, "takes"
+        if self.limits.meetings is not None:
+            most, why = self.limits.meetings, "takes"
         else:
             most, why = self.services.engine.capacity or DEFAULT_CAPACITY, "can keep up with"
         if self.live >= most:
@@ -154,7 +158,7 @@ class Rooms:
 
     def _restore(self, meeting_id: str) -> Restored | None:
         given_up = self.services.recovery_queue.given_up
-        return restore(self.store, meeting_id, self._limits.resume_window, datetime.now(timezone.utc), given_up)
+        return restore(self.store, meeting_id, self.limits.resume_window, datetime.now(timezone.utc), given_up)
 
     def _tell_live(self, event: StorageFailing | StorageWorking) -> None:
         for room in self._rooms.values():
@@ -257,8 +261,11 @@ class Rooms:
         rooms = list(self._rooms.values())
         for room in rooms:
             room.post(CloseRequested(CloseCode.GOING_AWAY, "the server stops"))
-        if not rooms:
-            return
+        if rooms:
+            await self._finish(rooms, timeout)
+        await self.unkept.settle(RELEASE_SECONDS)
+
+    async def _finish(self, rooms: list[Room], timeout: float | None) -> None:
         _, late = await asyncio.wait([room.task for room in rooms], timeout=timeout)
         if late:
             log.warning("%d meeting(s) are finished by the next start", len(late))
@@ -270,7 +277,7 @@ class Rooms:
 
     def _open_room(self, meeting: Meeting, restored: Restored | None = None) -> Room:
         room = Room(
-            meeting, self.services, self._limits, self.refusal, self._closed, restored, resumable=self._resumable
+            meeting, self.services, self.limits, self.refusal, self._closed, restored, resumable=self._resumable
         )
         self._rooms[meeting.id] = room
         room.start()
@@ -281,5 +288,7 @@ class Rooms:
             del self._rooms[room.id]
             self._samples_of_past += room.session.samples
             self.finished += room.session.state is State.ENDED and not room.unfinished
-            if room.unfinished and not self._stopping:
+            if not room.kept:
+                self.unkept.delete_soon(room.id, room)
+            elif room.unfinished and not self._stopping:
                 self.unfinished.retry(room.id)

@@ -33,15 +33,18 @@ class UnfinishedMeetings:
         enter: Callable[[str], Awaitable[Room | None]],
         rooms: Callable[[], Collection[Room]],
         crashed: bool = False,
+        delete_unkept: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`enter` makes a meeting's room, `rooms` gives those there are.
 
-        `crashed`: the process before this one is known to have ended by a fault of its own.
+        `crashed`: the process before this one is known to have ended by a fault of its own. `delete_unkept` deletes
+        what nobody is to go on with, before anybody could; it may raise StoreError.
         """
         self._services = services
         self._enter = enter
         self._rooms = rooms
         self._crashed = crashed
+        self._delete_unkept = delete_unkept
         self._suspects = False
         """Whether there are journals over which an earlier process may have died"""
         self._found = False
@@ -55,7 +58,7 @@ class UnfinishedMeetings:
 
     async def recover(self) -> None:
         """Go on with every meeting that an earlier process left unfinished; returns while they are being rebuilt."""
-        while (unfinished := await asyncio.to_thread(self._find)) is None:
+        while (unfinished := await self._found_now()) is None:
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
         if unfinished:
             log.warning("%d meeting(s) were cut off by the end of an earlier run", len(unfinished))
@@ -75,17 +78,22 @@ class UnfinishedMeetings:
         for task in self._tasks:
             task.cancel()
 
-    def _find(self) -> list[str] | None:
+    async def _found_now(self) -> list[str] | None:
         try:
-            # First of all, before anything can open a journal: who died over which must be known by then.
-            files = self._services.store.files
-            self._suspects = self._services.recovery_queue.find_deaths(files.folder, self._crashed)
-            self._crashed = False  # counted once, even if this has to be done again
-            claim_journals(self._services.store)
-            return RecoveryStore(self._services.store).unfinished()
+            if self._delete_unkept is not None:
+                await self._delete_unkept()
+            return await asyncio.to_thread(self._find)
         except StoreError as error:
             log.error("what an earlier run left cannot be read: %s", error)
             return None
+
+    def _find(self) -> list[str]:
+        # First of all, before anything can open a journal: who died over which must be known by then.
+        files = self._services.store.files
+        self._suspects = self._services.recovery_queue.find_deaths(files.folder, self._crashed)
+        self._crashed = False  # counted once, even if this has to be done again
+        claim_journals(self._services.store)
+        return RecoveryStore(self._services.store).unfinished()
 
     async def _go_on(self, meeting_id: str) -> None:
         try:

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, WebSocket
 
 import meeting
+from meeting.compat.deepgram.routes import add_deepgram
+from meeting.compat.routes import add_recording_page
 from meeting.config.settings import Config
 from meeting.live.retention import delete_regularly
 from meeting.live.rooms import Rooms
@@ -70,13 +72,13 @@ def create_app(
     app.state.authenticator = authenticator
     app.state.forwarding = forwarding
     app.state.metrics = metrics.MetricsCollector(rooms)
-    app.add_middleware(AuthMiddleware, authenticator=authenticator)  # the one added last comes first
-    hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.host_names])
-    app.add_middleware(SecurityMiddleware, hosts=hosts, forwarding=forwarding)
+    _add_security(app, config, authenticator, forwarding)
     app.add_middleware(metrics.CountingMiddleware, measurements=rooms.services.measurements)
     add_routes(app)
     add_pages(app)
     add_health(app, engine, rooms)
+    add_recording_page(app)
+    add_deepgram(app)
     add_error_handlers(app, rooms)
 
     @app.websocket("/ws/meetings/{meeting_id}")
@@ -84,6 +86,19 @@ def create_app(
         await serve_socket(websocket, app.state.rooms, meeting_id, app.state.authenticator)
 
     return app
+
+
+def _add_security(app: FastAPI, config: Config, authenticator: Authenticator, forwarding: Forwarding) -> None:
+    app.add_middleware(AuthMiddleware, authenticator=authenticator)  # the one added last comes first
+    hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.host_names])
+    elsewhere = None if authenticator.required else frozenset(config.server.allowed_origins)
+    app.add_middleware(
+        SecurityMiddleware,
+        hosts=hosts,
+        forwarding=forwarding,
+        elsewhere=elsewhere,
+        recording_bytes=config.limits.recording * 1_000_000,
+    )
 
 
 def _services(config: Config, store: Store, backend: Backend, engine: EngineLoader) -> Services:

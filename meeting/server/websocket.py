@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 from collections.abc import AsyncIterator
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from meeting.core.access import Grant, Role
 from meeting.core.error_text import client_message
@@ -17,8 +16,8 @@ from meeting.core.messages import AudioFrame, Auth, ErrorMessage, Start, Stop, d
 from meeting.delivery.outbox import Closing, Outbox
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
-from meeting.server.handshake import accept, admit
 from meeting.server.security.auth import Authenticator
+from meeting.server.security.handshake import accept, admit, served
 from meeting.session.events import ClientRejected, FrameReceived, StopReceived
 from meeting.sources.log_context import logged_meeting
 from meeting.transport.connections import Connection, connection_of
@@ -28,24 +27,12 @@ log = logging.getLogger(__name__)
 
 NO_ROOM = "the server has as many connections as it can take: try again later"
 
-_connection_numbers = itertools.count(1)
-
 
 async def serve_socket(socket: WebSocket, rooms: Rooms, meeting_id: str, authenticator: Authenticator) -> None:
     """Serve one connection until either side ends it; nothing that a client does raises out of here."""
-    number = next(_connection_numbers)
-    log.info("connection %d: opened", number)
-    try:
+    async with served(socket):
         await accept(socket)
         await _serve(socket, rooms, meeting_id, authenticator)
-    except (WebSocketDisconnect, OSError):
-        pass
-    except Exception:
-        log.exception("connection %d: internal error", number)
-        with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
-            await socket.close(CloseCode.INTERNAL, "internal error")
-    finally:
-        log.info("connection %d: closed", number)
 
 
 async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str, authenticator: Authenticator) -> None:

@@ -102,7 +102,12 @@ def _adopt(store: Store, path: Path, summary: Summary, source: Source) -> None:
         log.warning("meeting %s: has audio that was never stored as its own, which is heard now", meeting.id)
         return
     # Its id is as unguessable as any, and the same however often this is tried.
-    own = Meeting(source.id, meeting.title, State.OPEN, started, hotwords=meeting.hotwords, speakers=meeting.speakers)
+    own = replace(
+        Meeting(source.id, meeting.title, State.OPEN, started),
+        hotwords=meeting.hotwords,
+        speakers=meeting.speakers,
+        kept=meeting.kept,
+    )
     # First the meeting, then the name: a process that dies in between leaves a journal that is found again.
     recovery_store.adopt(own, source, started).result()
     path.replace(store.files.journal_path(own.id, source.id))

@@ -41,10 +41,10 @@ class RecoveryStore:
         self._store = store
 
     def unfinished(self) -> list[str]:
-        """Ids of the meetings that are stored as running, oldest first."""
+        """Ids of the meetings that are stored as running, oldest first; of those that are kept alone."""
         query = (
             select(MeetingRow.id)
-            .where(MeetingRow.state.in_((State.LIVE, State.ENDING)))
+            .where(MeetingRow.state.in_((State.LIVE, State.ENDING)), MeetingRow.kept)
             .order_by(MeetingRow.created_at, MeetingRow.id)
         )
         with self._store.read() as session:

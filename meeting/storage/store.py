@@ -142,8 +142,11 @@ class Store:
             return find_meeting(session, meeting_id)
 
     def meetings(self, limit: int = 50, before: str | None = None) -> tuple[list[Meeting], str | None]:
-        """A page of meetings, newest first, and what to pass as `before` for the next one; None at the end."""
-        query = _meetings().order_by(MeetingRow.created_at.desc(), MeetingRow.id.desc()).limit(limit + 1)
+        """A page of the meetings that are kept, newest first, and what to pass as `before` for the next one.
+
+        That is None at the end.
+        """
+        query = _kept().order_by(MeetingRow.created_at.desc(), MeetingRow.id.desc()).limit(limit + 1)
         if before is not None:
             query = query.where(tuple_(MeetingRow.created_at, MeetingRow.id) < tuple_(*_from_cursor(before)))
         with self.read() as session:
@@ -159,6 +162,11 @@ class Store:
         )
         with self.read() as session:
             return list(session.scalars(query))
+
+    def unkept(self) -> list[str]:
+        """Ids of the meetings that do not stay once they are over, whether they are or not."""
+        with self.read() as session:
+            return list(session.scalars(select(MeetingRow.id).where(~MeetingRow.kept)))
 
     def latest(self) -> datetime | None:
         """The latest time at which a meeting was made, began or ended; None where there is none."""
@@ -176,9 +184,9 @@ class Store:
         return sorted(path for path in found if owner(path)[0] not in known)
 
     def find(self, prefix_or_id: str) -> Meeting:
-        """The meeting with this id, or whose id alone starts so, or the "last" one; raises NotFound."""
+        """The kept meeting with this id, or whose id alone starts so, or the "last" one; raises NotFound."""
         wanted = prefix_or_id.strip().lower()
-        query = _meetings()
+        query = _kept()
         if wanted == "last":
             query = query.order_by(MeetingRow.created_at.desc(), MeetingRow.id.desc()).limit(1)
         else:
@@ -205,6 +213,10 @@ class Store:
 def _meetings() -> Select[Any]:
     segments = select(func.count()).where(SegmentRow.meeting_id == MeetingRow.id).scalar_subquery()
     return select(MeetingRow, segments)
+
+
+def _kept() -> Select[Any]:
+    return _meetings().where(MeetingRow.kept)
 
 
 def meeting_row(session: Session, meeting_id: str) -> MeetingRow:

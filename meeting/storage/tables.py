@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, TypeDecorator, false
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, TypeDecorator, false, true
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from meeting.core.access import Link, Role
@@ -64,6 +64,7 @@ class MeetingRow(Base):
     least_speakers: Mapped[int | None]
     """How many people speak at least and at most, where somebody has said so"""
     most_speakers: Mapped[int | None]
+    kept: Mapped[bool] = mapped_column(server_default=true())
 
     def value(self, segments: int) -> Meeting:
         """The row as a value; how many segments it has is counted elsewhere."""
@@ -80,6 +81,7 @@ class MeetingRow(Base):
             self.models,
             tuple(self.hotwords),
             None if least is None or most is None else SpeakerCount(least, most),
+            self.kept,
         )
 
 
@@ -271,6 +273,7 @@ def meeting_values(meeting: Meeting) -> dict[str, Any]:
         "hotwords": list(meeting.hotwords),
         "least_speakers": meeting.speakers and meeting.speakers.least,
         "most_speakers": meeting.speakers and meeting.speakers.most,
+        "kept": meeting.kept,
     }
 
 

@@ -108,6 +108,8 @@ class RealServer:
     folder: Path
     port: int
     process: subprocess.Popen[bytes] | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+    """Variables of its environment"""
 
     @property
     def url(self) -> str:
@@ -128,7 +130,8 @@ class RealServer:
         arguments = command("serve", "--port", str(self.port), "--data-dir", self.data, "--models", "embedded")
         with (self.folder / "log").open("ab") as log:
             window = {"MEETING_LIMITS_RESUME_WINDOW": "2"}
-            self.process = subprocess.Popen(arguments, cwd=ROOT, env=environment() | window, stdout=log, stderr=log)
+            variables = environment() | window | self.settings
+            self.process = subprocess.Popen(arguments, cwd=ROOT, env=variables, stdout=log, stderr=log)
         self.wait_for("/healthz")
 
     def wait_for(self, path: str) -> None:
@@ -226,13 +229,17 @@ def source(server: RealServer, meeting: str) -> Iterator[Source]:
         yield started
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return int(door.getsockname()[1])
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server for all tests of this file; each starts it again if it has been killed."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port = door.getsockname()[1]
-    started = RealServer(tmp_path_factory.mktemp("server"), port)
+    started = RealServer(tmp_path_factory.mktemp("server"), free_port())
     try:
         started.start()
         yield started

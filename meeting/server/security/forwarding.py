@@ -21,7 +21,12 @@ _HOST = re.compile(rf"({_NAME})(?::[0-9]{{1,5}})?", re.IGNORECASE | re.ASCII)
 _ORIGIN = re.compile(rf"(https?)://((?:{_NAME})(?::[0-9]{{1,5}})?)", re.IGNORECASE | re.ASCII)
 _PATH = re.compile(r"((?:/[a-z0-9._~-]+)*)/?", re.IGNORECASE | re.ASCII)
 _URL = re.compile(rf"{_ORIGIN.pattern}{_PATH.pattern}", re.IGNORECASE | re.ASCII)
-_OWN_PATHS = frozenset({"m", "static", "api", "ws", "docs", "openapi.json", "healthz", "readyz", "metrics"})
+_OWN_PATHS = frozenset({"m", "static", "api", "ws", "docs", "openapi.json", "healthz", "readyz", "metrics"}) | {
+    "transcribe",
+    "transcription",
+    "v1",
+    "v2",
+}
 """First parts of our own paths"""
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _ENCRYPTED = {"http": "https", "ws": "wss"}

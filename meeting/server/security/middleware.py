@@ -33,6 +33,12 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 1 << 20
 """Largest body of an API request in bytes"""
 
+FOR_OTHER_SITES = frozenset({"/transcribe", "/transcription", "/v1/listen", "/v2/listen"})
+"""Sockets that pages of other sites may use: they show nothing of any meeting that they have not made themselves"""
+
+RECORDINGS = frozenset({"/v1/listen"})
+"""Requests whose body is a recording, which is taken as it comes and may be large"""
+
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -56,14 +62,29 @@ class Rejection(NamedTuple):
     message: str
 
 
-TOO_LARGE = Rejection(413, ErrorCode.TOO_LARGE, f"a request's body has at most {BODY_LIMIT} bytes")
+def too_large(most: int) -> Rejection:
+    """Why a request with a larger body may not pass."""
+    return Rejection(413, ErrorCode.TOO_LARGE, f"a request's body has at most {most} bytes")
 
 
 class SecurityMiddleware:
     """ASGI middleware around everything: host names, origins, sizes of bodies, and the headers of every answer."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None, forwarding: Forwarding | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: frozenset[str] | None,
+        forwarding: Forwarding | None = None,
+        elsewhere: frozenset[str] | None = frozenset(),
+        recording_bytes: int = BODY_LIMIT,
+    ) -> None:
+        """`elsewhere`: origins of pages that may use `FOR_OTHER_SITES`; None for any, where they must show a token.
+
+        `recording_bytes`: the largest body of `RECORDINGS`.
+        """
+        self._recording_bytes = recording_bytes
         self._app = app
+        self._elsewhere = elsewhere
         self._hosts = hosts
         self._forwarding = forwarding or Forwarding()
 
@@ -95,7 +116,12 @@ class SecurityMiddleware:
             moved = Rejection(308, ErrorCode.MOVED, "the pages lie below this address: they need the slash at its end")
             await _send_error(send_with_headers, moved, {"location": f"{root_path}/"})
         else:
-            await _BodyLimiter(receive, send_with_headers).run(self._app, request.scope)
+            most = self._body_limit(request.scope)
+            await _BodyLimiter(receive, send_with_headers, most).run(self._app, request.scope)
+
+    def _body_limit(self, scope: Scope) -> int:
+        """Bytes that a request's body may have."""
+        return self._recording_bytes if scope["path"] in RECORDINGS else BODY_LIMIT
 
     def _rejection(self, request: OriginalRequest, headers: Headers) -> Rejection | None:
         name, scope = host_name(request.hosts[0]), request.scope
@@ -104,7 +130,7 @@ class SecurityMiddleware:
             told = "this server does not answer to that host name; see server.allowed_hosts"
             return Rejection(421, ErrorCode.WRONG_HOST, told)
         changing = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
-        if changing and not self._same_origin(request, headers):
+        if changing and not (self._same_origin(request, headers) or self._from_elsewhere(request, headers)):
             return Rejection(
                 403,
                 ErrorCode.WRONG_ORIGIN,
@@ -112,8 +138,9 @@ class SecurityMiddleware:
                 "server.public_url to the address that people open",
             )
         length = headers.get("content-length", "0")
-        if not _LENGTH.fullmatch(length) or int(length) > BODY_LIMIT:
-            return TOO_LARGE
+        most = self._body_limit(scope)
+        if not _LENGTH.fullmatch(length) or int(length) > most:
+            return too_large(most)
         return None
 
     def _same_origin(self, request: OriginalRequest, headers: Headers) -> bool:
@@ -123,11 +150,18 @@ class SecurityMiddleware:
         known = OriginalRequest(request.scope, tuple(allowed))
         return all(known.is_same_origin(origin, self._forwarding.public) for origin in origins) and len(origins) < 2
 
+    def _from_elsewhere(self, request: OriginalRequest, headers: Headers) -> bool:
+        """Whether it is for what pages of other sites may use, and comes from one that may."""
+        if request.scope["type"] != "websocket" or request.scope["path"] not in FOR_OTHER_SITES:
+            return False
+        return self._elsewhere is None or set(headers.getlist("origin")) <= self._elsewhere
+
 
 class _BodyLimiter:
     """One request whose body is counted as it comes: one sent in chunks does not say how long it is."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, most: int) -> None:
+        self._most = most
         self._receive = receive
         self._send = send
         self._taken = 0
@@ -143,11 +177,11 @@ class _BodyLimiter:
             return {"type": "http.disconnect"}
         message = await self._receive()
         self._taken += len(message.get("body", b""))
-        if self._taken <= BODY_LIMIT:
+        if self._taken <= self._most:
             return message
         self._refused = True
         if not self._answered:
-            await _send_error(self._send, TOO_LARGE)
+            await _send_error(self._send, too_large(self._most))
         return {"type": "http.disconnect"}
 
     async def _send_unless_refused(self, message: Message) -> None:

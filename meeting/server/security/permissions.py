@@ -34,6 +34,11 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("POST", "/api/meetings/{meeting_id}/links"): Role.HOST,
     ("DELETE", "/api/meetings/{meeting_id}/links/{link_id}"): Role.HOST,
     ("WEBSOCKET", "/ws/meetings/{meeting_id}"): Role.ANYONE,  # asks by itself, since it may be told by a message
+    ("WEBSOCKET", "/transcribe"): Role.ANYONE,  # these too
+    ("WEBSOCKET", "/transcription"): Role.ANYONE,
+    ("WEBSOCKET", "/v1/listen"): Role.ANYONE,
+    ("WEBSOCKET", "/v2/listen"): Role.ANYONE,
+    ("POST", "/v1/listen"): Role.SERVER,
 }
 """(method, path) -> who may; what is not here takes the server token. The pages hold nothing of any meeting."""
 

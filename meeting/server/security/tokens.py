@@ -35,9 +35,9 @@ def checked_server_token(token: str, where: str) -> str:
 
 
 def token_from_header(authorization: str | None) -> str | None:
-    """The token of an `Authorization: Bearer` header."""
+    """The token of an `Authorization: Bearer` header, or of `Token`, as clients of other services say."""
     scheme, _, token = (authorization or "").strip().partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+    return token.strip() or None if scheme.lower() in ("bearer", "token") else None
 
 
 def token_from_subprotocols(offered: Iterable[str]) -> str | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from meeting.core.records import Meeting, State
+from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound, StoreError
@@ -186,6 +187,18 @@ def test_how_many_people_speak_is_kept_with_a_new_meeting(store: Store, speakers
     store.create_meeting(made).result()
     assert store.meeting("m6") == made
     assert store.meetings()[0] == [made]
+
+
+def test_a_meeting_that_is_not_kept_is_found_by_its_whole_id_and_listed_nowhere(store: Store, meeting: Meeting) -> None:
+    made = Meeting("m7", "A call", State.LIVE, NOON + timedelta(hours=1), kept=False)
+    store.create_meeting(made).result()
+    assert store.meeting("m7") == made
+    assert store.unkept() == ["m7"]
+    assert [found.id for found in store.meetings()[0]] == ["m1"]
+    assert store.find("last").id == "m1"
+    with pytest.raises(NotFound):
+        store.find("m7")
+    assert "m7" not in RecoveryStore(store).unfinished()
 
 
 def test_pages_hold_every_meeting_once_newest_first(store: Store) -> None:

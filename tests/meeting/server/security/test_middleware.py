@@ -9,9 +9,10 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from meeting.server.security.forwarding import Forwarding
-from meeting.server.security.middleware import BODY_LIMIT, SecurityMiddleware, allowed_hosts
+from meeting.server.security.middleware import BODY_LIMIT, FOR_OTHER_SITES, SecurityMiddleware, allowed_hosts
 
 LOCAL = allowed_hosts("127.0.0.1", ())
+RECORDING_LIMIT = 2 * BODY_LIMIT
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -28,6 +29,7 @@ def ask(
     path: str = "/",
     kind: str = "http",
     forwarding: Forwarding | None = None,
+    elsewhere: frozenset[str] | None = frozenset(),
     **headers: str,
 ) -> tuple[Message, dict[str, str]]:
     """The first message of the answer, and its headers."""
@@ -43,7 +45,7 @@ def ask(
     raw = [(name.encode(), value.encode()) for name, value in given.items()]
     scope: dict[str, Any] = {"type": kind, "method": method, "path": path, "headers": raw, "scheme": "http"}
     scope["client"] = ("127.0.0.1", 5)
-    asyncio.run(SecurityMiddleware(echo, hosts, forwarding)(scope, receive, send))
+    asyncio.run(SecurityMiddleware(echo, hosts, forwarding, elsewhere, RECORDING_LIMIT)(scope, receive, send))
     return sent[0], {name.decode(): value.decode() for name, value in sent[0].get("headers", [])}
 
 
@@ -143,3 +145,29 @@ def test_beyond_loopback_only_the_names_that_are_set_are_answered() -> None:
     assert ask(hosts, host="meet.example.org")[0]["status"] == 200
     assert ask(hosts, host="127.0.0.1:8765")[0]["status"] == 200
     assert ask(hosts, host="evil.example")[0]["status"] == 421
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/listen", 200), ("/v1/listen/", 413), ("/api/meetings", 413)])
+def test_recordings_may_be_larger_and_nothing_else(path: str, status: int) -> None:
+    assert ask(method="POST", path=path, content_length=str(RECORDING_LIMIT))[0]["status"] == status
+    assert ask(method="POST", path=path, content_length=str(RECORDING_LIMIT + 1))[0]["status"] == 413
+
+
+@pytest.mark.parametrize("path", sorted(FOR_OTHER_SITES))
+def test_pages_of_other_sites_may_use_some_sockets_where_they_are_named_or_must_show_a_token(path: str) -> None:
+    page = "https://elsewhere.example"
+
+    def taken(**options: Any) -> bool:
+        return bool(
+            ask(**{"kind": "websocket", "path": path, "origin": page, **options})[0]["type"] == "websocket.accept"
+        )
+
+    assert not taken()
+    assert taken(elsewhere=frozenset({page}))
+    assert taken(elsewhere=None)
+    assert not taken(elsewhere=frozenset({page}), origin="https://other.example")
+    assert taken(elsewhere=frozenset({"null"}), origin="null")
+    for other in ("/ws/meetings/x", "/"):
+        assert not taken(elsewhere=None, path=other)
+    assert not taken(elsewhere=None, host="other.example")
+    assert ask(method="POST", path=path, origin=page, elsewhere=None)[0]["status"] == 403

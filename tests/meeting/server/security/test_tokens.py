@@ -35,6 +35,7 @@ def test_a_server_token_that_is_easy_to_guess_or_fits_nowhere_is_refused_unseen(
     ("header", "token"),
     [
         ("Bearer abc", "abc"),
+        ("Token abc", "abc"),
         ("bearer  abc ", "abc"),
         ("Basic abc", None),
         ("abc", None),

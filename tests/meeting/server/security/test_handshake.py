@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from meeting.server import handshake
+from meeting.server.security import handshake
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.server_fakes import tone
 

@@ -1,0 +1,210 @@
+"""Deepgram's live protocol: control messages and audio in, results and events out. Pure.
+
+What the client is told of time is time of its own audio, whatever silence was put between to bring an utterance to its
+end.
+"""
+
+from __future__ import annotations
+
+from meeting.compat.deepgram.client_audio import ClientAudio, kind_of
+from meeting.compat.deepgram.query import Query
+from meeting.compat.deepgram.results import Results
+from meeting.compat.deepgram.shapes import Heading, to_json
+from meeting.compat.exchange import Action, Close, Finish, Tell
+from meeting.compat.live_stream import StreamMessage
+from meeting.core.errors import ErrorCode, ProtocolError
+from meeting.core.messages import Ack, Ended, ErrorMessage, JsonObject, SegmentMessage
+
+IDLE_SECONDS = 10.0
+"""Seconds without audio or `KeepAlive` after which a client counts as gone"""
+SETTLE_SECONDS = 1.0
+"""Seconds that the words before that silence may take to appear once it has been received"""
+FINALIZE_SECONDS = 10.0
+"""Seconds after which the end of an utterance that was asked for is told in any case"""
+SERIOUS = (ErrorCode.BAD_AUDIO, ErrorCode.MODELS, ErrorCode.STORAGE, ErrorCode.INTERNAL, ErrorCode.TOO_LONG)
+"""Errors that are told although the stream goes on"""
+POLICY, INTERNAL = 1008, 1011
+"""Codes with which Deepgram closes"""
+
+
+class Translator:
+    """One client."""
+
+    def __init__(self, query: Query, heading: Heading, now: float) -> None:
+        self._query = query
+        self._audio = ClientAudio(query)
+        self._clock = self._audio.clock
+        self._results = Results(query, heading, self._clock)
+        self._received = 0.0
+        """Seconds of audio on the server's disk"""
+        self._active_at = now
+        self._closing = False
+        self._finalizing: tuple[float, float] | None = None
+        """Seconds of audio that must be received before it may be told, and when it is told in any case"""
+        self._settled_at: float | None = None
+        self._speech_told = False
+        self._utterance_over = True
+
+    @property
+    def closing(self) -> bool:
+        """Whether the client has no more audio."""
+        return self._closing
+
+    @property
+    def wake_at(self) -> float | None:
+        """When `tick` is due."""
+        limits = () if self._finalizing is None else (self._finalizing[1],)
+        idle = None if self._closing else self._active_at + IDLE_SECONDS
+        return min(
+            [at for at in (idle, self._results.release_at, self._settled_at, *limits) if at is not None], default=None
+        )
+
+    # From the client
+
+    def from_client(self, data: str | bytes, now: float) -> list[Action]:
+        """Audio, or a control message."""
+        self._active_at = now
+        if isinstance(data, str):
+            return self._control(data, now)
+        if self._closing:
+            return []
+        if not data:  # which ends a stream, too
+            return self._close()
+        return [self._audio.feed(data)]
+
+    def fed(self, now: float) -> None:
+        """Audio was taken, for which the client may have had to wait."""
+        self._active_at = now
+
+    def _control(self, text: str, now: float) -> list[Action]:
+        match kind_of(text):
+            case "KeepAlive":
+                return []
+            case "Finalize":
+                return self._finalize(now)
+            case "CloseStream":
+                return self._close()
+            case _:
+                message = "a text message is JSON with the type KeepAlive, Finalize or CloseStream"
+                return [self._error("SchemaError", message, message=text[:200])]
+
+    def _close(self) -> list[Action]:
+        self._closing = True
+        return [Finish()]
+
+    def _finalize(self, now: float) -> list[Action]:
+        if self._closing:
+            return []
+        silence = self._audio.silence()
+        until = self._received if silence is None else self._audio.seconds - 0.01
+        self._finalizing = (until, now + FINALIZE_SECONDS)
+        self._settled_at = now + SETTLE_SECONDS if self._received >= until else None
+        return [] if silence is None else [silence]
+
+    # From the meeting
+
+    def from_meeting(self, message: StreamMessage, now: float) -> list[Action]:
+        """Results and events; in the end what has changed of them, and the metadata of the whole."""
+        if isinstance(message, ErrorMessage):
+            return self._failure(message)
+        if isinstance(message, Ended):
+            return self._end(now)
+        if isinstance(message, Ack):
+            return self._acknowledged(message, now)
+        before = self._results.last_word_end or 0.0
+        told = self._results.apply(message, now)
+        started = self._speech_started(message, before) if isinstance(message, SegmentMessage) else []
+        return [*started, *self._tell(told, now)]
+
+    def _acknowledged(self, ack: Ack, now: float) -> list[Action]:
+        self._received = max(self._received, ack.audio)
+        if self._finalizing is not None and self._settled_at is None and ack.audio >= self._finalizing[0]:
+            self._settled_at = now + SETTLE_SECONDS
+        return self._utterance_end()
+
+    def _utterance_end(self) -> list[Action]:
+        patience, last = self._query.utterance_end, self._results.last_word_end
+        waits = patience is not None and last is not None and not self._utterance_over and not self._results.open
+        if not waits or self._clock(self._received) - (last or 0.0) < (patience or 0.0):
+            return []
+        self._utterance_over = True
+        return [_say({"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": last})]
+
+    def _speech_started(self, line: SegmentMessage, before: float) -> list[Action]:
+        start = self._clock(line.start)
+        new = bool(line.text) and start >= before
+        told = self._speech_told
+        self._speech_told = self._results.open or (told and not line.final)
+        if told or not new or not self._query.vad_events:
+            return []
+        return [_say({"type": "SpeechStarted", "channel": [0, 1], "timestamp": start})]
+
+    def _tell(self, told: list[JsonObject], now: float) -> list[Action]:
+        if any(result["is_final"] for result in told):
+            self._utterance_over = False
+            if self._finalizing is not None and self._settled_at is not None and not self._results.open:
+                told[-1]["from_finalize"] = told[-1]["speech_final"] = True
+                self._finalizing = self._settled_at = None
+        return [*map(_say, told), *self._utterance_end()]
+
+    def tick(self, now: float) -> list[Action]:
+        """Tell what has waited long enough."""
+        actions = self._tell(self._results.release(now), now)
+        if self._finalizing is not None and (
+            now >= self._finalizing[1] or (self._settled_at is not None and now >= self._settled_at)
+        ):
+            actions += self._finalized(now)
+        if not self._closing and now >= self._active_at + IDLE_SECONDS:
+            self._closing = True
+            message = f"neither audio nor KeepAlive has come for {IDLE_SECONDS:g} seconds"
+            actions += [self._error("Timeout", message), Close(INTERNAL, "NET-0001")]
+        return actions
+
+    def _finalized(self, now: float) -> list[Action]:
+        assert self._finalizing is not None
+        if self._results.open and now < self._finalizing[1]:
+            self._settled_at = now + SETTLE_SECONDS
+            return []
+        self._settled_at = now
+        told = self._results.release(now, all_=True)
+        if told:
+            return self._tell(told, now)
+        self._finalizing = self._settled_at = None
+        return [_say(self._results.result([], True, self._query.endpointing) | {"from_finalize": True})]
+
+    def greeting(self) -> list[Action]:
+        """What a client is told first: nothing."""
+        return []
+
+    def nothing(self) -> list[Action]:
+        """The end of a stream that had no audio."""
+        return [*self._end(0.0), Close()]
+
+    def _end(self, now: float) -> list[Action]:
+        told = [*self._results.release(now, all_=True), *self._results.last()]
+        heading, duration = self._results.heading, self._clock(self._received)
+        metadata = {"type": "Metadata", **heading.of_end(duration, self._audio.digest)}
+        return [*map(_say, told), _say(metadata)]
+
+    # Errors
+
+    def failed(self, error: ProtocolError, now: float) -> list[Action]:
+        """An error of the client's."""
+        return [self._error(error.code, str(error)), Close(POLICY, error.code)]
+
+    def _failure(self, message: ErrorMessage) -> list[Action]:
+        if not message.fatal:
+            told = message.code in SERIOUS
+            return [self._error(message.code, message.message)] if told else []
+        bad = message.code == ErrorCode.BAD_AUDIO
+        return [
+            self._error(message.code, message.message),
+            Close(POLICY if bad else INTERNAL, "DATA-0000" if bad else message.code),
+        ]
+
+    def _error(self, variant: str, description: str, **more: str) -> Tell:
+        return _say({"type": "Error", "variant": str(variant), "description": description, **more})
+
+
+def _say(body: JsonObject) -> Tell:
+    return Tell(to_json(body))

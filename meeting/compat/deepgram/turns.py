@@ -1,0 +1,173 @@
+"""Deepgram's live protocol, version 2: a conversation as turns, each of which begins, grows and ends. Pure.
+
+A turn is what is said between two pauses. Once its end has been told it is not told of again, whatever is corrected.
+"""
+
+from __future__ import annotations
+
+from meeting.compat.deepgram.client_audio import ClientAudio, kind_of
+from meeting.compat.deepgram.query import Query
+from meeting.compat.deepgram.results import word_key
+from meeting.compat.deepgram.shapes import Heading, alternative, to_json, word_of
+from meeting.compat.deepgram.translator import IDLE_SECONDS, INTERNAL, POLICY, SERIOUS
+from meeting.compat.exchange import Action, Close, Finish, Tell
+from meeting.compat.lines import Lines
+from meeting.compat.live_stream import StreamMessage
+from meeting.core.errors import ErrorCode, ProtocolError
+from meeting.core.messages import ErrorMessage, JsonObject, SegmentMessage, WordMessage
+
+
+class TurnTranslator:
+    """One client."""
+
+    def __init__(self, query: Query, heading: Heading, now: float) -> None:
+        self.closing = False
+        """Whether the client has no more audio"""
+        self._query = query
+        self._heading = heading
+        self._audio = ClientAudio(query)
+        self._active_at = now
+        self._lines = Lines()
+        self._sequence = 0
+        self._turn = 0
+        self._started = False
+        self._growing: dict[str, None] = {}
+        """Lines of this turn"""
+        self._told: set[tuple[float, str]] = set()
+        """Words of the turns before"""
+        self._by_hand = False
+        """Whether the client has asked for this turn's end"""
+
+    @property
+    def wake_at(self) -> float | None:
+        """When the client counts as gone."""
+        return None if self.closing else self._active_at + IDLE_SECONDS
+
+    def from_client(self, data: str | bytes, now: float) -> list[Action]:
+        """Audio, or a control message."""
+        self._active_at = now
+        if isinstance(data, str):
+            return self._control(data)
+        if self.closing:
+            return []
+        return [self._audio.feed(data)] if data else self._close()
+
+    def fed(self, now: float) -> None:
+        """Audio was taken, for which the client may have had to wait."""
+        self._active_at = now
+
+    def _control(self, text: str) -> list[Action]:
+        match kind_of(text):
+            case "KeepAlive":
+                return []
+            case "CloseStream":
+                return self._close()
+            case "ForceEndTurn":
+                silence = None if self.closing else self._audio.silence()
+                self._by_hand = self._by_hand or (silence is not None and self._started)
+                return [] if silence is None else [silence]
+            case "Configure":
+                told = "nothing can be set while a stream runs: the server's own settings hold"
+                return [self._say("ConfigureFailure", code="NOT_SUPPORTED", description=told)]
+            case _:
+                told = "a text message is JSON with the type ForceEndTurn, KeepAlive or CloseStream"
+                return [self._say("Warning", code="UNPARSABLE_CLIENT_MESSAGE", description=told)]
+
+    def _close(self) -> list[Action]:
+        self.closing = True
+        return [Finish()]
+
+    def greeting(self) -> list[Action]:
+        """That the client is connected."""
+        return [self._say("Connected")]
+
+    def nothing(self) -> list[Action]:
+        """The end of a stream that had no audio."""
+        return [Close()]
+
+    def from_meeting(self, message: StreamMessage, now: float) -> list[Action]:
+        """What has happened to the turn."""
+        if isinstance(message, ErrorMessage):
+            return self._failure(message)
+        if not self._lines.apply(message) or not isinstance(message, SegmentMessage):
+            return []
+        if message.text and any(word_key(word) not in self._told for word in message.words):
+            self._growing[message.id] = None
+        elif message.id not in self._growing:
+            return []
+        lines = [line for id_ in self._growing if (line := self._lines.line(id_)) is not None]
+        words = [
+            (word, line.speaker)
+            for line in sorted(lines, key=lambda line: line.start)
+            for word in line.words
+            if word_key(word) not in self._told
+        ]
+        return self._turn_told(words, all(line.final for line in lines)) if words else []
+
+    def _turn_told(self, words: list[tuple[WordMessage, str | None]], over: bool) -> list[Action]:
+        started, self._started = self._started, not over
+        actions: list[Action] = [] if started else [self._turn_info("StartOfTurn", words)]
+        if not over:
+            return actions or [self._turn_info("Update", words)]
+        trigger = "manual" if self._by_hand else "model"
+        actions.append(self._turn_info("EndOfTurn", words, trigger=trigger))
+        self._told |= {word_key(word) for word, _ in words}
+        self._growing.clear()
+        self._by_hand = False
+        self._turn += 1
+        return actions
+
+    def _turn_info(self, event: str, words: list[tuple[WordMessage, str | None]], **more: str) -> Tell:
+        clock = self._audio.clock
+        bodies = [
+            word_of(
+                WordMessage(word.text, clock(word.start), clock(word.end), word.confidence),
+                self._lines.number(speaker) if self._query.diarize else None,
+                True,
+            )
+            for word, speaker in words
+        ]
+        shown = alternative(bodies)
+        for body in bodies:
+            body["word"] = body.pop("punctuated_word")
+        return self._say(
+            "TurnInfo",
+            event=event,
+            turn_index=self._turn,
+            audio_window_start=bodies[0]["start"],
+            audio_window_end=bodies[-1]["end"],
+            transcript=shown["transcript"],
+            words=bodies,
+            end_of_turn_confidence=1.0 if event == "EndOfTurn" else 0.0,
+            **more,
+        )
+
+    def tick(self, now: float) -> list[Action]:
+        """Send a client away that has gone silent in the middle."""
+        if self.closing or now < self._active_at + IDLE_SECONDS:
+            return []
+        self.closing = True
+        told = f"no audio has come for {IDLE_SECONDS:g} seconds"
+        return [self._say("Error", code="TIMEOUT", description=told), Close(INTERNAL, "NET-0001")]
+
+    def failed(self, error: ProtocolError, now: float) -> list[Action]:
+        """An error of the client's."""
+        return [self._say("Error", code=error.code.upper(), description=str(error)), Close(POLICY, error.code)]
+
+    def _failure(self, message: ErrorMessage) -> list[Action]:
+        if not message.fatal and message.code not in SERIOUS:
+            return []
+        kind = "Error" if message.fatal else "Warning"
+        told: list[Action] = [self._say(kind, code=message.code.upper(), description=message.message)]
+        close = POLICY if message.code == ErrorCode.BAD_AUDIO else INTERNAL
+        return [*told, Close(close, message.code)] if message.fatal else told
+
+    def _say(self, kind: str, **fields: object) -> Tell:
+        body: JsonObject = {
+            "type": kind,
+            "request_id": self._heading.request_id,
+            "sequence_id": self._sequence,
+            **fields,
+        }
+        self._sequence += 1
+        return Tell(to_json(body))

@@ -1,0 +1,79 @@
+"""What an address says behind its question mark: values checked, wrong ones refused with a sentence. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from meeting.core.errors import ErrorCode, ProtocolError
+from pipelines.options import LANGUAGES
+
+_YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+_SHOWN = 40
+"""Characters of a wrong value that are quoted"""
+
+
+class Parameters:
+    """The parameters of one request, in order; each is asked for by name, and those that nobody asked for remain."""
+
+    def __init__(self, given: Sequence[tuple[str, str]]) -> None:
+        self._given = list(given)
+        self._asked: set[str] = set()
+
+    def text(self, name: str, default: str = "") -> str:
+        """The value of a parameter that is given once at most."""
+        values = self.texts(name)
+        if len(values) > 1:
+            raise refused(f"{name} is given {len(values)} times: once will do")
+        return values[0] if values else default
+
+    def texts(self, name: str) -> list[str]:
+        """All values of a parameter."""
+        self._asked.add(name)
+        return [value for known, value in self._given if known == name]
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """The value of a parameter that is true or false."""
+        value = self.text(name).lower()
+        if value and value not in (*_YES, *_NO):
+            raise refused(f"{name} must be true or false, not {_short(value)}")
+        return value in _YES if value else default
+
+    def number(self, name: str, least: int, most: int, default: int) -> int:
+        """The value of a parameter that is a whole number."""
+        value = self.text(name)
+        if not value:
+            return default
+        if not (value.isascii() and value.isdigit() and least <= int(value[:20]) <= most):
+            raise refused(f"{name} must be a whole number from {least} to {most}, not {_short(value)}")
+        return int(value)
+
+    def choice(self, name: str, choices: Collection[str], default: str) -> str:
+        """The value of a parameter that is one of some, in small letters."""
+        value = self.text(name).lower() or default
+        if value not in choices and value != default:
+            raise refused(f"{name} must be one of {', '.join(sorted(choices))}, not {_short(value)}")
+        return value
+
+    def language(self, name: str = "language", automatic: Collection[str] = ()) -> str | None:
+        """A language as the recogniser is told it: "en-GB" is "en", and what is `automatic` or nothing is None."""
+        value = self.text(name).strip().lower()
+        if not value or value in automatic:
+            return None
+        for code in (value, value.replace("_", "-").partition("-")[0]):
+            if code in LANGUAGES:
+                return code
+        raise refused(f"{name} must be a language code such as en, en-GB, de or zh, not {_short(value)}")
+
+    @property
+    def rest(self) -> list[str]:
+        """Names of the parameters that nobody has asked for, each once."""
+        return list(dict.fromkeys(name for name, _ in self._given if name not in self._asked))
+
+
+def refused(message: str) -> ProtocolError:
+    """A value that makes no sense."""
+    return ProtocolError(message, ErrorCode.BAD_REQUEST)
+
+
+def _short(value: str) -> str:
+    return repr(value if len(value) <= _SHOWN else value[:_SHOWN] + "…")

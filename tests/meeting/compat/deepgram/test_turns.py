@@ -1,0 +1,110 @@
+"""Deepgram's live protocol, version 2, without a socket."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from meeting.compat.deepgram.translator import IDLE_SECONDS
+from meeting.compat.deepgram.turns import TurnTranslator
+from meeting.compat.exchange import Action, Close, Feed, Finish, Tell
+from meeting.core.errors import ErrorCode, ProtocolError
+from meeting.core.messages import Ack, Ended, ErrorMessage
+from tests.meeting.compat.deepgram.streams import heading, line, query, relabel
+
+
+def translator(text: str = "diarize=true", raw: str | None = None) -> TurnTranslator:
+    return TurnTranslator(query(text) if raw is None else query(text, raw), heading(), 0.0)
+
+
+def told(actions: list[Action]) -> list[dict[str, Any]]:
+    return [json.loads(action.text) for action in actions if isinstance(action, Tell)]
+
+
+def events(actions: list[Action]) -> list[tuple[str, int, str]]:
+    return [(one["event"], one["turn_index"], one["transcript"]) for one in told(actions)]
+
+
+def test_a_turn_begins_grows_and_ends_and_the_next_one_follows() -> None:
+    one = translator()
+    assert told(one.greeting()) == [{"type": "Connected", "request_id": "r1", "sequence_id": 0}]
+    assert events(one.from_meeting(line("s1", 1, "Good", final=False), 0.0)) == [("StartOfTurn", 0, "Good")]
+    assert events(one.from_meeting(line("s1", 2, "Good mor", final=False), 0.0)) == [("Update", 0, "Good mor")]
+    (end,) = told(one.from_meeting(line("s1", 3, "Good morning.", speaker="spk1"), 0.0))
+    assert (end["event"], end["trigger"], end["end_of_turn_confidence"]) == ("EndOfTurn", "model", 1.0)
+    assert end["words"][1] == {"word": "morning.", "start": 0.5, "end": 1.0, "confidence": 0.9, "speaker": 0}
+    assert (end["audio_window_start"], end["audio_window_end"], end["sequence_id"]) == (0.0, 1.0, 3)
+    assert events(one.from_meeting(line("s2", 1, "Yes.", 2.0), 0.0)) == [
+        ("StartOfTurn", 1, "Yes."),
+        ("EndOfTurn", 1, "Yes."),
+    ]
+    assert one.from_meeting(Ended(2), 0.0) == one.from_meeting(Ack(0, 1.0), 0.0) == []
+
+
+def test_what_is_corrected_after_its_turn_is_not_told_again() -> None:
+    one = translator()
+    one.from_meeting(line("s1", 1, "Good morning. Yes please."), 0.0)
+    assert one.from_meeting(line("s1", 2, "Good morning.", speaker="spk1"), 0.0) == []
+    assert one.from_meeting(line("s1.2", 1, "yes please.", 1.0, "spk2"), 0.0) == []
+    assert one.from_meeting(relabel("s1", 3, "spk2"), 0.0) == []
+    assert events(one.from_meeting(line("s2", 1, "Next", 3.0, final=False), 0.0)) == [("StartOfTurn", 1, "Next")]
+
+
+def test_lines_of_two_speakers_without_a_pause_are_one_turn() -> None:
+    one = translator()
+    one.from_meeting(line("s1", 1, "Good", final=False), 0.0)
+    assert events(one.from_meeting(line("s1.2", 1, "Yes", 1.0, final=False), 0.0)) == [("Update", 0, "Good Yes")]
+    assert events(one.from_meeting(line("s1", 2, "Good."), 0.0)) == [("Update", 0, "Good. Yes")]
+    assert events(one.from_meeting(line("s1.2", 2, "Yes.", 1.0), 0.0)) == [("EndOfTurn", 0, "Good. Yes.")]
+
+
+def test_a_turn_whose_words_are_taken_back_says_nothing() -> None:
+    one = translator()
+    one.from_meeting(line("s1", 1, "Good", final=False), 0.0)
+    assert one.from_meeting(line("s1", 2, ""), 0.0) == []
+
+
+def test_a_turn_can_be_ended_by_hand() -> None:
+    one = translator()
+    one.from_client(bytes(32_000), 0.0)
+    one.from_meeting(line("s1", 1, "Good", final=False), 0.0)
+    assert isinstance(one.from_client('{"type":"ForceEndTurn"}', 0.0)[0], Feed)
+    assert told(one.from_meeting(line("s1", 2, "Good."), 0.0))[0]["trigger"] == "manual"
+    assert translator(raw="encoding=flac").from_client('{"type":"ForceEndTurn"}', 0.0) == []
+
+
+def test_audio_goes_to_the_meeting_and_its_end_ends_it() -> None:
+    one = translator()
+    assert one.from_client(b"\1\2", 0.0) == [Feed(b"\1\2")]
+    assert one.from_client('{"type":"KeepAlive"}', 0.0) == []
+    assert one.from_client('{"type":"CloseStream"}', 0.0) == [Finish()]
+    assert one.from_client(b"\1\2", 0.0) == one.from_client('{"type":"ForceEndTurn"}', 0.0) == []
+    assert one.wake_at is None
+    assert translator().from_client(b"", 0.0) == [Finish()]
+    assert translator().nothing() == [Close()]
+
+
+@pytest.mark.parametrize(("text", "kind"), [("rubbish", "Warning"), ('{"type":"Configure"}', "ConfigureFailure")])
+def test_other_messages_are_answered_and_the_stream_goes_on(text: str, kind: str) -> None:
+    one = translator()
+    assert [body["type"] for body in told(one.from_client(text, 0.0))] == [kind]
+    assert one.from_client(b"\1\2", 0.0) == [Feed(b"\1\2")]
+
+
+def test_errors_are_told_and_close() -> None:
+    one = translator()
+    assert one.from_meeting(ErrorMessage(ErrorCode.LOADING, "wait", False), 0.0) == []
+    assert told(one.from_meeting(ErrorMessage(ErrorCode.STORAGE, "no disk", False), 0.0))[0]["type"] == "Warning"
+    assert one.from_meeting(ErrorMessage(ErrorCode.BAD_AUDIO, "no", True), 0.0)[-1] == Close(1008, "bad_audio")
+    actions = one.failed(ProtocolError("no", ErrorCode.BAD_AUDIO), 0.0)
+    assert (told(actions)[0]["code"], actions[-1]) == ("BAD_AUDIO", Close(1008, "bad_audio"))
+
+
+def test_a_client_that_sends_nothing_is_sent_away() -> None:
+    one = translator()
+    one.fed(8.0)
+    assert one.wake_at == 8.0 + IDLE_SECONDS
+    assert one.tick(7.0 + IDLE_SECONDS) == []
+    assert one.tick(8.0 + IDLE_SECONDS)[-1] == Close(1011, "NET-0001")
