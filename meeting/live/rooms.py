@@ -85,19 +85,9 @@ class Rooms:
         return sum(room.session.busy for room in self._rooms.values())
 
     @property
-    def viewers(self) -> int:
-        """Clients that read along, in all meetings."""
-        return sum(room.session.viewers for room in self._rooms.values())
-
-    @property
-    def sources(self) -> int:
-        """Sources that are being heard, in all meetings."""
-        return sum(len(room.sources) for room in self._rooms.values())
-
-    @property
-    def events_waiting(self) -> int:
-        """Events of all meetings that are still to be handled."""
-        return sum(room.events_waiting for room in self._rooms.values())
+    def open(self) -> list[Room]:
+        """Every room that there is now."""
+        return list(self._rooms.values())
 
     def refusal(self) -> str | None:
         """Why no further meeting may go live; None when one may."""

@@ -49,15 +49,21 @@ class MetricsCollector(Collector):
     def _meetings(self) -> Iterator[Metric]:
         rooms, counted = self._rooms, self._rooms.services.measurements
         yield GaugeMetricFamily("meeting_live", "Meetings with a source", value=rooms.live)
-        yield GaugeMetricFamily("meeting_sources", "Sources that are being heard", value=rooms.sources)
-        yield GaugeMetricFamily("meeting_viewers", "Clients that read along", value=rooms.viewers)
+        yield GaugeMetricFamily(
+            "meeting_sources", "Sources that are being heard", value=sum(len(room.sources) for room in rooms.open)
+        )
+        yield GaugeMetricFamily(
+            "meeting_viewers", "Clients that read along", value=sum(room.session.viewers for room in rooms.open)
+        )
         yield CounterMetricFamily("meeting_audio_seconds", "Seconds of audio received", value=rooms.audio_seconds)
         yield CounterMetricFamily("meeting_finished", "Meetings finished since the start", value=rooms.finished)
         yield CounterMetricFamily(
             "meeting_recoveries", "Meetings gone on with after they were cut off", value=counted.recoveries.total
         )
         yield GaugeMetricFamily(
-            "meeting_events_waiting", "Events of all meetings still to be handled", value=rooms.events_waiting
+            "meeting_events_waiting",
+            "Events of all meetings still to be handled",
+            value=sum(room.events_waiting for room in rooms.open),
         )
 
     def _text(self) -> Iterator[Metric]:
