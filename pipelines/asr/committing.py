@@ -17,6 +17,8 @@ LOOK_AHEAD = samples(0.5)
 """Audio behind a sentence that must have been heard"""
 MIN_LENGTH = samples(1.0)
 """Shortest audio that is committed at once"""
+MIN_CONFIDENCE = 0.7
+"""Mean confidence that the words need: what a recogniser guesses at in noise it takes back later"""
 MAX_REREAD = samples(5.0)
 """Committed audio that is read again as context of what follows"""
 
@@ -47,12 +49,17 @@ class Committed:
     def extend(self, open_words: Sequence[RecognisedWord], length: int) -> Committed:
         """With the complete sentences of the words that follow; the utterance has `length` samples by now."""
         count = complete_sentences(open_words, length - LOOK_AHEAD)
-        if not count:
+        if not count or not _is_sure(open_words[:count]):
             return self
         end = (open_words[count - 1].end + open_words[count].start) // 2
         if end - self.end < MIN_LENGTH:
             return self
         return Committed(self.index, (*self.words, *open_words[:count]), (*self.ends, end))
+
+
+def _is_sure(words: Sequence[RecognisedWord]) -> bool:
+    known = [word.confidence for word in words if word.confidence is not None]
+    return not known or sum(known) >= MIN_CONFIDENCE * len(known)
 
 
 def complete_sentences(words: Sequence[RecognisedWord], latest: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pipelines.asr.committing import LOOK_AHEAD, MAX_REREAD, MIN_LENGTH, Committed, complete_sentences
@@ -54,6 +56,12 @@ def test_little_audio_and_what_was_only_just_heard_are_not_committed() -> None:
     long_enough = words("Oh yes. We", each=MIN_LENGTH / samples(1))
     assert nothing.extend(long_enough, samples(9)).words == long_enough[:2]
     assert nothing.extend(long_enough, long_enough[1].end + LOOK_AHEAD - 1) is nothing
+
+
+@pytest.mark.parametrize(("confidence", "count"), [(0.65, 0), (0.75, 4), (None, 4)])
+def test_guesses_are_not_committed(confidence: float | None, count: int) -> None:
+    said = tuple(replace(word, confidence=confidence) for word in words("So we met there. Then"))
+    assert len(Committed(0).extend(said, samples(5)).words) == count
 
 
 def test_what_is_open_is_read_with_whole_stretches_of_five_seconds_before_it_at_most() -> None:
