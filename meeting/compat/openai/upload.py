@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from meeting.compat.mp4 import parts_of
 from meeting.compat.parameters import Parameters, refused
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from pipelines.errors import StoreError
@@ -52,9 +54,14 @@ class Upload:
     file: UploadFile
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """The file."""
-        while piece := await self.file.read(PIECE_BYTES):
-            yield piece
+        """The file, in an order in which it can be read as it comes."""
+        for part in await asyncio.to_thread(parts_of, self.file.file):
+            if isinstance(part, bytes):
+                yield part
+                continue
+            await self.file.seek(part.start)
+            for start in range(part.start, part.stop, PIECE_BYTES):
+                yield await self.file.read(min(PIECE_BYTES, part.stop - start))
 
 
 @asynccontextmanager

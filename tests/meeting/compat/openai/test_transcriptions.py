@@ -18,6 +18,7 @@ from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.containers import ENCODERS, encoded
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone, wait_ready
 from tests.meeting.compat.slices import wav
+from tests.meeting.compat.test_mp4 import recorded
 from tests.meeting.compat.test_recording_page import left
 
 PATH = "/v1/audio/transcriptions"
@@ -218,3 +219,7 @@ def test_a_token_is_needed_where_one_is_asked_for(server: Locked) -> None:
     assert server.call("POST", PATH, None, files=files).status_code == 401
     assert server.call("POST", PATH, server.create().host, files=files).status_code == 403
     assert server.call("POST", PATH, TOKEN, files=files).status_code == 200
+
+
+def test_an_m4a_file_with_its_index_at_the_end_is_taken(open_server: Serving) -> None:
+    assert post(open_server, recorded(3.0)).json()["text"].startswith("one one one")
