@@ -713,6 +713,20 @@ COMPATIBLE = (
         ("tests/meeting/compat/deepgram/test_results.py",),
     ),
     Mutant(
+        "events-tell-words-twice",
+        "meeting/compat/openai/events.py",
+        "words = tuple(word for word in line.words if word_key(word) not in self._told)",
+        "words = line.words",
+        ("tests/meeting/compat/openai/test_events.py",),
+    ),
+    Mutant(
+        "file-of-a-form-stays-open",
+        "meeting/compat/openai/upload.py",
+        "                    value.file.close()  # without waiting",
+        "                    pass  # without waiting",
+        ("tests/meeting/compat/openai/test_upload.py",),
+    ),
+    Mutant(
         "silent-client-keeps-its-place",
         "meeting/compat/deepgram/translator.py",
         "        if not self._closing and now >= self._active_at + IDLE_SECONDS:",

@@ -6,10 +6,13 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import replace
 
-from meeting.core.messages import SegmentMessage, ServerMessage, SpeakerMessage, SpeakerRevisionMessage
+from meeting.core.messages import SegmentMessage, ServerMessage, SpeakerMessage, SpeakerRevisionMessage, WordMessage
 from meeting.core.records import display_name
 from meeting.core.transcript import follow
 from pipelines.types import Speaker
+
+_AROUND = "\"'“”‘’«».,;:!?…()[]{}¡¿-–—"
+"""What stands around words and is none of them"""
 
 
 class Lines:
@@ -88,3 +91,13 @@ class Lines:
         self._revs[id_] = rev
         self._lines[id_] = replace(line, rev=rev, speaker=speaker)
         return True
+
+
+def bare(text: str) -> str:
+    """A word in small letters, without what stands around it."""
+    return text.strip(_AROUND).lower() or text
+
+
+def word_key(word: WordMessage) -> tuple[float, str]:
+    """What makes a word the same one in another line: where a line is cut, its capitals may change."""
+    return word.start, bare(word.text)

@@ -134,11 +134,12 @@ def srt(record: Record, recording: str) -> str:
     for number, cue in enumerate(cues(record, prefixed=True), 1):
         text = "\n".join(cue.lines)
         times = f"{timestamp(cue.start, ',')} --> {timestamp(cue.end, ',')}"
-        blocks.append(f"{number}\n{times}\n{_escape_srt(cue.speaker)}: {_escape_srt(text)}\n")
+        blocks.append(f"{number}\n{times}\n{escape_srt(cue.speaker)}: {escape_srt(text)}\n")
     return "\n".join(blocks)
 
 
-def _escape_srt(text: str) -> str:
+def escape_srt(text: str) -> str:
+    """A text that players of SubRip show as it is, or nearly so."""
     # Players take tags (`<font …>`), commands (`{\an8}`) and `\N` out of the text and obey them, and the format knows
     # no way to write these characters: others that look like them stand in their place.
     return text.translate(_LOOKALIKES)
@@ -149,15 +150,16 @@ def vtt(record: Record, recording: str) -> str:
     note = "\n".join([_title(record), *_facts(record)])
     blocks = [f"WEBVTT\n\nNOTE\n{note}\n"]
     for cue in cues(record, prefixed=False):
-        text = "\n".join(_escape_vtt(line) for line in cue.lines)
+        text = "\n".join(escape_vtt(line) for line in cue.lines)
         times = f"{timestamp(cue.start, '.')} --> {timestamp(cue.end, '.')}"
         # behind a name that ends in two hyphens the tag's end would be an arrow, which begins another cue
-        voice = f"<v {_escape_vtt(cue.speaker)}>".replace("-->", "-- >")
+        voice = f"<v {escape_vtt(cue.speaker)}>".replace("-->", "-- >")
         blocks.append(f"{times}\n{voice}{text}\n")
     return "\n".join(blocks)
 
 
-def _escape_vtt(text: str) -> str:
+def escape_vtt(text: str) -> str:
+    """A text that players of WebVTT show as it is."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

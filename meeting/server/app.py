@@ -11,6 +11,7 @@ from fastapi import FastAPI, WebSocket
 
 import meeting
 from meeting.compat.deepgram.routes import add_deepgram
+from meeting.compat.openai.routes import add_openai
 from meeting.compat.routes import add_recording_page
 from meeting.config.settings import Config
 from meeting.live.retention import delete_regularly
@@ -79,6 +80,7 @@ def create_app(
     add_health(app, engine, rooms)
     add_recording_page(app)
     add_deepgram(app)
+    add_openai(app)
     add_error_handlers(app, rooms)
 
     @app.websocket("/ws/meetings/{meeting_id}")

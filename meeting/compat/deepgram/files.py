@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import uuid
 from collections.abc import AsyncIterator
@@ -10,17 +9,16 @@ from datetime import datetime, timezone
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Message
 
-from meeting.compat.deepgram.query import Query, container_of, parse_query
+from meeting.compat.containers import container_of
+from meeting.compat.deepgram.query import Query, parse_query
 from meeting.compat.deepgram.shapes import Heading, error_body, recording, status_of
-from meeting.compat.deepgram.translator import SERIOUS
-from meeting.compat.lines import Lines
 from meeting.compat.live_stream import LiveStream, open_stream
 from meeting.compat.parameters import Parameters, refused
+from meeting.compat.recording import transcribe
 from meeting.core.error_text import client_message
 from meeting.core.errors import ErrorCode, ProtocolError
-from meeting.core.messages import Ack, AudioInfo, ErrorMessage, JsonObject
+from meeting.core.messages import AudioInfo, JsonObject
 from meeting.live.rooms import Rooms
 from pipelines.errors import StoreError
 
@@ -48,9 +46,10 @@ async def _transcribed(request: Request, rooms: Rooms, request_id: str) -> JsonO
     digest = hashlib.sha256(head)
     async with open_stream(rooms, query.request(audio)) as stream:
         heading.models, heading.meeting_id = stream.models, stream.meeting_id if query.keep else None
-        lines, duration = await _heard(request, stream, _Feeder(stream, query, digest, head, pieces))
-    spoken = [(line, lines.number(line.speaker)) for line in lines]
-    return recording(heading, spoken, duration, digest.hexdigest(), query.punctuate, query.utterances, query.paragraphs)
+        heard = await transcribe(request, stream, _Feeder(stream, query, digest, head, pieces).run())
+    spoken = [(line, heard.lines.number(line.speaker)) for line in heard.lines]
+    digested = digest.hexdigest()
+    return recording(heading, spoken, heard.duration, digested, query.punctuate, query.utterances, query.paragraphs)
 
 
 async def _head(query: Query, pieces: AsyncIterator[bytes]) -> bytes:
@@ -89,40 +88,3 @@ class _Feeder:
             self._digest.update(piece)
             await self._stream.send(self._query.decoded(piece))
         self._stream.stop()
-
-
-async def _heard(request: Request, stream: LiveStream, feeder: _Feeder) -> tuple[Lines, float]:
-    """The lines of a recording, and its length in seconds; raises ProtocolError, and ClientDisconnect if it goes."""
-    collecting = asyncio.create_task(_collect(stream))
-    feeding = asyncio.create_task(feeder.run())
-    gone: asyncio.Future[Message] | None = None
-    try:
-        await asyncio.wait({collecting, feeding}, return_when=asyncio.FIRST_COMPLETED)
-        if not collecting.done():
-            feeding.result()
-            gone = asyncio.ensure_future(request.receive())
-            await asyncio.wait({collecting, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not collecting.done():
-            raise ClientDisconnect
-        return collecting.result()
-    finally:
-        tasks = [task for task in (collecting, feeding, gone) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _collect(stream: LiveStream) -> tuple[Lines, float]:
-    lines, duration = Lines(), 0.0
-    trouble: ErrorMessage | None = None
-    async for message in stream.messages():
-        if isinstance(message, ErrorMessage) and message.fatal:
-            raise ProtocolError(message.message, message.code, stream.close_code)
-        if isinstance(message, ErrorMessage) and message.code in SERIOUS:
-            trouble = message
-        if isinstance(message, Ack):
-            duration = message.audio
-        lines.apply(message)
-    if trouble is not None and not any(lines):  # what is wrong at the end of a recording does not take back the rest
-        raise ProtocolError(trouble.message, trouble.code)
-    return lines, duration

@@ -13,7 +13,8 @@ from typing import Protocol
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from meeting.compat.deepgram.query import Query, container_of, parse_query
+from meeting.compat.containers import container_of
+from meeting.compat.deepgram.query import Query, parse_query
 from meeting.compat.deepgram.shapes import Heading, error_body, status_of
 from meeting.compat.deepgram.translator import IDLE_SECONDS, Translator
 from meeting.compat.exchange import Action, Close, Tell, exchange, take_place

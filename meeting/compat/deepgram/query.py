@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from meeting.compat.g711 import decode_alaw, decode_mulaw
 from meeting.compat.live_stream import StreamRequest
 from meeting.compat.parameters import Parameters, refused
-from meeting.core.errors import ErrorCode, ProtocolError
 from meeting.core.messages import AudioInfo, JsonObject
-from pipelines.formats import CONTAINERS, HEADER_BYTES, MAX_CHANNELS, MAX_RATE, MIN_RATE
+from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE
 
 RAW = {"linear16": "pcm_s16le", "linear32": "pcm_f32le", "mulaw": "pcm_s16le", "alaw": "pcm_s16le"}
 """Encodings without a container -> what a meeting is given"""
@@ -128,20 +127,3 @@ def _without_boost(keyword: str) -> str:
     """A keyword without how strongly it is to be expected, as in "Okapi:2"."""
     term, _, boost = keyword.rpartition(":")
     return term if term and boost.replace(".", "", 1).lstrip("-").isdigit() else keyword
-
-
-def container_of(head: bytes, named: str = "") -> str | None:
-    """The container that begins so; None while there are too few bytes. Raises ProtocolError for anything else.
-
-    `named` is what the client calls it, which counts where the bytes may be that.
-    """
-    if len(head) < HEADER_BYTES:
-        return None
-    # MP3 before FLAC: both may begin with tags, and hardly any FLAC does.
-    for name in (named, "mp3", *CONTAINERS):
-        if name in CONTAINERS and CONTAINERS[name][1](head):
-            return name
-    message = (
-        "the audio is in no container that is known: say its encoding and sample_rate, or send WebM, Ogg, WAV, FLAC"
-    )
-    raise ProtocolError(f"{message}, MP3 or M4A", ErrorCode.BAD_AUDIO)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from meeting.compat.deepgram.client_audio import Clock
 from meeting.compat.deepgram.query import Query
-from meeting.compat.deepgram.shapes import Heading, alternative, bare, word_of
-from meeting.compat.lines import Lines
+from meeting.compat.deepgram.shapes import Heading, alternative, word_of
+from meeting.compat.lines import Lines, word_key
 from meeting.compat.live_stream import StreamMessage
 from meeting.core.messages import JsonObject, SegmentMessage, SpeakerMessage, SpeakerRevisionMessage, WordMessage
 
@@ -142,8 +142,3 @@ class Results:
         words = [self._word(word, speaker) for word in line.words]
         body = {"start": words[0]["start"], "end": words[-1]["end"], **alternative(words)}
         return [body if speaker is None else {**body, "speaker": speaker}]
-
-
-def word_key(word: WordMessage) -> tuple[float, str]:
-    """What makes a word the same one in another line: where a line is cut, its capitals may change."""
-    return word.start, bare(word.text)

@@ -8,14 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from meeting.compat.lines import bare
 from meeting.core.errors import ErrorCode, answer_to
 from meeting.core.messages import JsonObject, SegmentMessage, WordMessage
 from meeting.core.records import iso_time
 from pipelines.errors import MeetingError
 from pipelines.types import ModelInfo
-
-_AROUND = "\"'“”‘’«».,;:!?…()[]{}¡¿-–—"
-"""What stands around words and is none of them"""
 
 
 def to_json(body: JsonObject) -> str:
@@ -91,11 +89,6 @@ def word_of(word: WordMessage, speaker: int | None, punctuate: bool) -> JsonObje
     if speaker is not None:
         body["speaker"] = speaker
     return body
-
-
-def bare(text: str) -> str:
-    """A word in small letters, without what stands around it."""
-    return text.strip(_AROUND).lower() or text
 
 
 def alternative(words: Sequence[JsonObject]) -> JsonObject:

@@ -12,6 +12,7 @@ from meeting.compat.deepgram.results import Results
 from meeting.compat.deepgram.shapes import Heading, to_json
 from meeting.compat.exchange import Action, Close, Finish, Tell
 from meeting.compat.live_stream import StreamMessage
+from meeting.compat.recording import SERIOUS
 from meeting.core.errors import ErrorCode, ProtocolError
 from meeting.core.messages import Ack, Ended, ErrorMessage, JsonObject, SegmentMessage
 
@@ -21,8 +22,6 @@ SETTLE_SECONDS = 1.0
 """Seconds that the words before that silence may take to appear once it has been received"""
 FINALIZE_SECONDS = 10.0
 """Seconds after which the end of an utterance that was asked for is told in any case"""
-SERIOUS = (ErrorCode.BAD_AUDIO, ErrorCode.MODELS, ErrorCode.STORAGE, ErrorCode.INTERNAL, ErrorCode.TOO_LONG)
-"""Errors that are told although the stream goes on"""
 POLICY, INTERNAL = 1008, 1011
 """Codes with which Deepgram closes"""
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from meeting.compat.deepgram.client_audio import ClientAudio, kind_of
 from meeting.compat.deepgram.query import Query
-from meeting.compat.deepgram.results import word_key
 from meeting.compat.deepgram.shapes import Heading, alternative, to_json, word_of
-from meeting.compat.deepgram.translator import IDLE_SECONDS, INTERNAL, POLICY, SERIOUS
+from meeting.compat.deepgram.translator import IDLE_SECONDS, INTERNAL, POLICY
 from meeting.compat.exchange import Action, Close, Finish, Tell
-from meeting.compat.lines import Lines
+from meeting.compat.lines import Lines, word_key
 from meeting.compat.live_stream import StreamMessage
+from meeting.compat.recording import SERIOUS
 from meeting.core.errors import ErrorCode, ProtocolError
 from meeting.core.messages import ErrorMessage, JsonObject, SegmentMessage, WordMessage
 

@@ -36,7 +36,7 @@ BODY_LIMIT = 1 << 20
 FOR_OTHER_SITES = frozenset({"/transcribe", "/transcription", "/v1/listen", "/v2/listen"})
 """Sockets that pages of other sites may use: they show nothing of any meeting that they have not made themselves"""
 
-RECORDINGS = frozenset({"/v1/listen"})
+RECORDINGS = frozenset({"/v1/listen", "/v1/audio/transcriptions", "/v1/audio/translations"})
 """Requests whose body is a recording, which is taken as it comes and may be large"""
 
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)

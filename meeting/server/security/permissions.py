@@ -39,6 +39,10 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("WEBSOCKET", "/v1/listen"): Role.ANYONE,
     ("WEBSOCKET", "/v2/listen"): Role.ANYONE,
     ("POST", "/v1/listen"): Role.SERVER,
+    ("POST", "/v1/audio/transcriptions"): Role.SERVER,
+    ("POST", "/v1/audio/translations"): Role.SERVER,
+    ("GET", "/v1/models"): Role.SERVER,
+    ("GET", "/v1/models/{model_id}"): Role.SERVER,
 }
 """(method, path) -> who may; what is not here takes the server token. The pages hold nothing of any meeting."""
 

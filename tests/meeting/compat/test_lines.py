@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from meeting.compat.lines import Lines
-from meeting.core.messages import Ack, ChangeMessage, SegmentMessage, SpeakerMessage, SpeakerRevisionMessage
+from meeting.compat.lines import Lines, bare, word_key
+from meeting.core.messages import (
+    Ack,
+    ChangeMessage,
+    SegmentMessage,
+    SpeakerMessage,
+    SpeakerRevisionMessage,
+    WordMessage,
+)
 
 
 def line(id_: str, rev: int = 1, text: str = "one", start: float = 0.0, speaker: str | None = None) -> SegmentMessage:
@@ -70,3 +77,8 @@ def test_a_line_that_moves_stands_where_it_is_now() -> None:
     lines.apply(line("s1", rev=2, text="a", start=2.0))
     assert [one.text for one in lines] == ["b", "a"]
     assert [one.text for one in reversed(lines)] == ["a", "b"]
+
+
+def test_a_word_is_the_same_in_another_line_whatever_stands_around_it() -> None:
+    assert [bare(text) for text in ("Don't.", "(Ünï)", "—", "U.S.")] == ["don't", "ünï", "—", "u.s"]
+    assert word_key(WordMessage("Well,", 1.5, 2.0, None)) == word_key(WordMessage("well", 1.5, 2.1, 0.5))

@@ -65,6 +65,10 @@ TABLE = {
     "WEBSOCKET /v1/listen": Row((SERVER,)),
     "WEBSOCKET /v2/listen": Row((SERVER,)),
     "POST /v1/listen": Row((SERVER,), options={"content": wav(tone(0.5))}),
+    "POST /v1/audio/transcriptions": Row((SERVER,), options={"files": {"file": ("a.wav", wav(tone(0.5)))}}),
+    "POST /v1/audio/translations": Row((SERVER,), 400, {"files": {"file": ("a.wav", wav(tone(0.5)))}}),
+    "GET /v1/models": Row((SERVER,)),
+    "GET /v1/models/{model_id}": Row((SERVER,), path="/v1/models/whisper-1"),
 }
 ROUTES = pytest.mark.parametrize("route", [route for route in TABLE if not route.startswith("WEBSOCKET")])
 

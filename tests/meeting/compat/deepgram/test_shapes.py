@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from meeting.compat.deepgram.shapes import bare, error_body, mean_confidence, recording, status_of, to_json, word_of
+from meeting.compat.deepgram.shapes import error_body, mean_confidence, recording, status_of, to_json, word_of
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError, Unauthorized
 from meeting.core.messages import WordMessage
 from pipelines.errors import StoreError
@@ -25,7 +25,6 @@ def test_a_word_is_bare_and_as_written_where_that_is_asked_for() -> None:
     }
     assert word_of(word, None, False) == {"word": "hello", "start": 1.0, "end": 1.5, "confidence": 0.75}
     assert word_of(WordMessage("x", 0, 1, None), None, False)["confidence"] == 0.0
-    assert [bare(text) for text in ("Don't.", "(Ünï)", "—", "U.S.")] == ["don't", "ünï", "—", "u.s"]
 
 
 def test_no_words_have_no_confidence() -> None:

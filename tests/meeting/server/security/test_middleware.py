@@ -9,7 +9,13 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from meeting.server.security.forwarding import Forwarding
-from meeting.server.security.middleware import BODY_LIMIT, FOR_OTHER_SITES, SecurityMiddleware, allowed_hosts
+from meeting.server.security.middleware import (
+    BODY_LIMIT,
+    FOR_OTHER_SITES,
+    RECORDINGS,
+    SecurityMiddleware,
+    allowed_hosts,
+)
 
 LOCAL = allowed_hosts("127.0.0.1", ())
 RECORDING_LIMIT = 2 * BODY_LIMIT
@@ -147,7 +153,9 @@ def test_beyond_loopback_only_the_names_that_are_set_are_answered() -> None:
     assert ask(hosts, host="evil.example")[0]["status"] == 421
 
 
-@pytest.mark.parametrize(("path", "status"), [("/v1/listen", 200), ("/v1/listen/", 413), ("/api/meetings", 413)])
+@pytest.mark.parametrize(
+    ("path", "status"), [*((path, 200) for path in sorted(RECORDINGS)), ("/v1/listen/", 413), ("/api/meetings", 413)]
+)
 def test_recordings_may_be_larger_and_nothing_else(path: str, status: int) -> None:
     assert ask(method="POST", path=path, content_length=str(RECORDING_LIMIT))[0]["status"] == status
     assert ask(method="POST", path=path, content_length=str(RECORDING_LIMIT + 1))[0]["status"] == 413

@@ -1,0 +1,129 @@
+"""What a client of OpenAI writes into the form of `/v1/audio/transcriptions`. Pure.
+
+What makes no sense, or would do harm if it were passed over, is refused; a message about a field begins with its name.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+
+from meeting.compat.live_stream import StreamRequest
+from meeting.compat.parameters import Parameters, refused
+from meeting.core.messages import MAX_HOTWORD_LENGTH, MAX_HOTWORDS, AudioInfo
+
+FORMATS = ("json", "text", "srt", "vtt", "verbose_json", "diarized_json")
+STREAMED = ("json", "text", "diarized_json")
+"""Formats that can be told as events"""
+GRANULARITIES = ("word", "segment")
+REFUSED = {
+    "known_speaker_names": "voices are not compared with samples: speakers are told apart, and named on the page of a "
+    "meeting that is kept",
+    "known_speaker_references": "voices are not compared with samples",
+    "include": "the recogniser has no tokens with probabilities",
+}
+"""Fields that must not be passed over in silence"""
+FIELDS = (
+    *REFUSED,
+    *("file", "response_format", "stream", "timestamp_granularities", "language", "languages", "prompt", "keywords"),
+    *("temperature", "chunking_strategy", "model", "diarize", "keep", "title"),
+)
+"""Names of fields that an error may be about"""
+LONGEST_TERM = 4
+"""Words of a part of the prompt that is taken as a term"""
+
+_BETWEEN = re.compile(r"[,;\n]")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One request, without its file."""
+
+    response_format: str
+    """One of `FORMATS`"""
+    stream: bool
+    words: bool
+    """Whether `verbose_json` has words"""
+    segments: bool
+    """Whether it has segments"""
+    language: str | None
+    terms: tuple[str, ...]
+    diarize: bool
+    keep: bool
+    title: str
+
+    def request(self, container: str) -> StreamRequest:
+        """The meeting that is asked for."""
+        audio = AudioInfo(container, 0, 0)
+        return StreamRequest(audio, self.title, self.language, self.terms, self.diarize, keep=self.keep)
+
+
+def parse_form(given: Parameters) -> Form:
+    """Read the fields of a request; raises ProtocolError with what is wrong."""
+    for name, why in REFUSED.items():
+        if any(_several(given, name)):
+            raise refused(f"{name} cannot be had: {why}")
+    format_ = given.choice("response_format", FORMATS, "json")
+    stream = given.flag("stream")
+    if stream and format_ not in STREAMED:
+        raise refused(f"stream cannot be had with response_format={format_}, only with {', '.join(STREAMED)}")
+    granularities = _several(given, "timestamp_granularities")
+    if granularities and format_ != "verbose_json":
+        raise refused("timestamp_granularities can be had with response_format=verbose_json only")
+    if not set(granularities) <= set(GRANULARITIES):
+        raise refused(f"timestamp_granularities must be {' or '.join(GRANULARITIES)}")
+    _check_temperature(given.text("temperature"))
+    _check_chunking(given.text("chunking_strategy"), given.text("chunking_strategy[type]"))
+    return Form(
+        response_format=format_,
+        stream=stream,
+        words="word" in granularities,
+        segments="segment" in granularities or not granularities,
+        language=_language(given),
+        terms=_terms(given),
+        diarize=given.flag("diarize", format_ == "diarized_json"),
+        keep=given.flag("keep"),
+        title=given.text("title")[:200],
+    )
+
+
+def _several(given: Parameters, name: str) -> list[str]:
+    """All values of a field that may be given more than once, which clients write in two ways."""
+    return [*given.texts(f"{name}[]"), *given.texts(name)]
+
+
+def _language(given: Parameters) -> str | None:
+    """The one language there is; of several that are possible the recogniser chooses, as of all."""
+    found = given.language()
+    others = [Parameters([("languages", value)]).language("languages") for value in _several(given, "languages")]
+    return found or (others[0] if len(others) == 1 else None)
+
+
+def _check_temperature(value: str) -> None:
+    try:
+        fits = not value or (math.isfinite(float(value)) and 0.0 <= float(value) <= 1.0)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise refused("temperature must be a number from 0 to 1")
+
+
+def _check_chunking(value: str, kind: str) -> None:
+    if value.lstrip().startswith("{"):
+        try:
+            kind = str(json.loads(value).get("type"))
+        except (ValueError, RecursionError):
+            kind = "?"
+    elif value not in ("", "auto"):
+        kind = "?"
+    if kind not in ("", "server_vad"):
+        raise refused("chunking_strategy must be auto or of the type server_vad")
+
+
+def _terms(given: Parameters) -> tuple[str, ...]:
+    """Names and terms: keywords as they are, of the prompt what stands between commas and is no sentence."""
+    parts = (" ".join(part.split()).strip(" .") for part in _BETWEEN.split(given.text("prompt")))
+    short = (part for part in parts if len(part) <= MAX_HOTWORD_LENGTH and len(part.split()) <= LONGEST_TERM)
+    return tuple(dict.fromkeys(filter(None, [*_several(given, "keywords"), *short])))[:MAX_HOTWORDS]

@@ -1,0 +1,48 @@
+"""The addresses at which clients of OpenAI find what they look for."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
+
+from meeting.compat.openai.shapes import error_body, models_of, status_of
+from meeting.compat.openai.transcriptions import Transcription
+from meeting.compat.openai.upload import Uploads, passed_over
+from meeting.compat.parameters import refused
+from meeting.core.messages import JsonObject
+from pipelines.errors import MeetingError, NotFound
+
+NO_TRANSLATION = "model cannot be one that translates: what is said is written down in the language it is said in"
+
+
+def add_openai(app: FastAPI) -> None:
+    """Serve them; they are no part of the API that /openapi.json describes."""
+    uploads = Uploads()
+
+    @app.post("/v1/audio/transcriptions", include_in_schema=False)
+    async def transcribe(request: Request) -> Response:
+        return Transcription(request, app.state.rooms, uploads)
+
+    @app.post("/v1/audio/translations", include_in_schema=False)
+    async def translate(request: Request) -> Response:
+        try:
+            await passed_over(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        return _refusal(refused(NO_TRANSLATION))
+
+    @app.get("/v1/models", include_in_schema=False)
+    async def models() -> JsonObject:
+        return {"object": "list", "data": models_of(app.state.rooms.services.engine.models)}
+
+    @app.get("/v1/models/{model_id}", include_in_schema=False)
+    async def model(model_id: str) -> Response:
+        for known in models_of(app.state.rooms.services.engine.models):
+            if known["id"] == model_id:
+                return JSONResponse(known)
+        return _refusal(NotFound("there is no model of that name; GET /v1/models names those there are"))
+
+
+def _refusal(error: MeetingError) -> JSONResponse:
+    return JSONResponse(error_body(error, str(error)), status_of(error))

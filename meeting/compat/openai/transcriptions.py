@@ -1,0 +1,146 @@
+"""`POST /v1/audio/transcriptions`: a recording in a form, its transcript as the answer, or told while it is made."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from meeting.compat.containers import container_of
+from meeting.compat.live_stream import LiveStream, StreamMessage, open_stream
+from meeting.compat.openai.events import Events
+from meeting.compat.openai.form import Form, parse_form
+from meeting.compat.openai.shapes import diarized, error_body, status_of, text_of, text_only, to_json, verbose
+from meeting.compat.openai.subtitles import srt, vtt
+from meeting.compat.openai.upload import Upload, Uploads, passed_over, uploaded
+from meeting.compat.recording import Transcribed, transcribe
+from meeting.core.error_text import client_message
+from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
+from meeting.core.messages import JsonObject
+from meeting.live.rooms import Rooms
+from pipelines.errors import MeetingError, StoreError
+from pipelines.formats import HEADER_BYTES
+from pipelines.types import ModelInfo
+
+MEETING_HEADER = "x-meeting-id"
+"""Header of the answer that names a meeting that is kept"""
+
+
+class Transcription(Response):
+    """The answer to one request, made while it is sent."""
+
+    def __init__(self, request: Request, rooms: Rooms, uploads: Uploads) -> None:
+        super().__init__()
+        self._request = request
+        self._rooms = rooms
+        self._uploads = uploads
+        self._told = False
+        """Whether events have been told"""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take the recording and answer."""
+        with contextlib.suppress(ClientDisconnect):  # there is nobody to be told
+            try:
+                answer = await self._answer(send)
+            except (ProtocolError, StoreError) as error:
+                answer = await self._failed(error, send)
+            if answer is not None:
+                await answer(scope, receive, send)
+
+    async def _answer(self, send: Send) -> Response | None:
+        refusal = self._rooms.refusal()
+        if refusal is not None:  # before a large file is taken
+            await passed_over(self._request)
+            raise ProtocolError(refusal, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+        async with uploaded(self._request, self._uploads) as upload:
+            form = parse_form(upload.fields)
+            request = form.request(await _container(upload))
+            async with open_stream(self._rooms, request) as stream:
+                headers = {MEETING_HEADER: stream.meeting_id} if form.keep else {}
+                if not form.stream:
+                    heard = await transcribe(self._request, stream, _feed(stream, upload.pieces()), body_taken=True)
+                    return _whole(heard, form, stream.models, headers)
+                await self._stream(stream, upload, form, _Channel(send, headers))
+                return None
+
+    async def _stream(self, stream: LiveStream, upload: Upload, form: Form, channel: _Channel) -> None:
+        events = Events(form.response_format == "diarized_json")
+
+        async def tell(message: StreamMessage) -> None:
+            for event in events.apply(message):
+                self._told = True
+                await channel.tell(event)
+
+        await transcribe(self._request, stream, _feed(stream, upload.pieces()), tell, body_taken=True)
+        for event in events.last():
+            self._told = True
+            await channel.tell(event)
+        await channel.end()
+
+    async def _failed(self, error: MeetingError, send: Send) -> Response | None:
+        """Tell of an error: as a status where nothing has been told, else as one more event."""
+        body = error_body(error, client_message(error, self._rooms.store.data_dir))
+        if not self._told:
+            return JSONResponse(body, status_of(error))
+        await send({"type": "http.response.body", "body": _event(body), "more_body": False})
+        return None
+
+
+class _Channel:
+    """Server-sent events; the answer begins with the first one."""
+
+    def __init__(self, send: Send, headers: dict[str, str]) -> None:
+        self._send = send
+        self._headers = {"content-type": "text/event-stream; charset=utf-8", **headers}
+        self._begun = False
+
+    async def tell(self, event: JsonObject) -> None:
+        """One event."""
+        if not self._begun:
+            self._begun = True
+            raw = [(name.encode(), value.encode()) for name, value in self._headers.items()]
+            await self._send({"type": "http.response.start", "status": 200, "headers": raw})
+        await self._send({"type": "http.response.body", "body": _event(event), "more_body": True})
+
+    async def end(self) -> None:
+        """No more."""
+        await self._send({"type": "http.response.body", "body": b""})
+
+
+def _event(body: JsonObject) -> bytes:
+    return f"data: {to_json(body)}\n\n".encode()
+
+
+async def _container(upload: Upload) -> str:
+    head = await upload.file.read(HEADER_BYTES)
+    await upload.file.seek(0)
+    found = container_of(head)
+    if found is None:
+        raise ProtocolError("file holds no audio", ErrorCode.BAD_AUDIO)
+    return found
+
+
+async def _feed(stream: LiveStream, pieces: AsyncIterator[bytes]) -> None:
+    async for piece in pieces:
+        await stream.send(piece)
+    stream.stop()
+
+
+def _whole(heard: Transcribed, form: Form, models: ModelInfo, headers: dict[str, str]) -> Response:
+    lines, duration = heard.lines, heard.duration
+    match form.response_format:
+        case "text":
+            return PlainTextResponse(text_of(lines) + "\n", headers=headers)
+        case "srt":
+            return PlainTextResponse(srt(lines, form.diarize), headers=headers)
+        case "vtt":
+            return PlainTextResponse(vtt(lines, form.diarize), headers=headers, media_type="text/vtt")
+        case "verbose_json":
+            return JSONResponse(verbose(lines, duration, form, models), headers=headers)
+        case "diarized_json":
+            return JSONResponse(diarized(lines, duration), headers=headers)
+        case _:
+            return JSONResponse(text_only(lines, duration), headers=headers)

@@ -1,0 +1,37 @@
+"""Where clients of OpenAI find what they look for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone, wait_ready
+from tests.meeting.compat.slices import wav
+
+
+@pytest.fixture(scope="module")
+def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(config(tmp_path_factory.mktemp("data")), FakeBackend(pipeline=LeanPipeline)) as running:
+        wait_ready(running)
+        yield running
+
+
+def test_the_addresses_are_not_described_as_ours(open_server: Serving) -> None:
+    assert not any(path.startswith("/v1/") for path in open_server.app.openapi()["paths"])
+
+
+def test_the_models_are_listed_and_told_one_by_one(open_server: Serving) -> None:
+    body = open_server.http.get("/v1/models").json()
+    assert [one["id"] for one in body["data"]] == ["fake", "whisper-1"]
+    assert open_server.http.get("/v1/models/fake").json() == body["data"][0]
+    missing = open_server.http.get("/v1/models/gpt-9")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_nothing_is_translated_and_that_is_said_once_the_whole_file_has_come(open_server: Serving) -> None:
+    answer = open_server.http.post("/v1/audio/translations", files={"file": ("a.wav", wav(tone(90.0)))})
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["param"], error["type"]) == ("model", "invalid_request_error")
+    assert "language it is said in" in error["message"]
