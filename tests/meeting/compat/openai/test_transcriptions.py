@@ -13,10 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from meeting.compat.openai import upload
+from meeting.compat.openai import transcriptions, upload
+from meeting.core.errors import ErrorCode, ProtocolError
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.containers import ENCODERS, encoded
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone, wait_ready
+from tests.meeting.compat.openai.spoken import line
 from tests.meeting.compat.slices import wav
 from tests.meeting.compat.test_mp4 import recorded
 from tests.meeting.compat.test_recording_page import left
@@ -223,3 +225,17 @@ def test_a_token_is_needed_where_one_is_asked_for(server: Locked) -> None:
 
 def test_an_m4a_file_with_its_index_at_the_end_is_taken(open_server: Serving) -> None:
     assert post(open_server, recorded(3.0)).json()["text"].startswith("one one one")
+
+
+def test_an_error_in_the_middle_is_one_more_event(open_server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failing(request: Any, stream: Any, feeding: Any, tell: Any, body_taken: bool) -> None:
+        feeding.close()
+        await tell(line("1", "one"))
+        raise ProtocolError("it broke", ErrorCode.INTERNAL)
+
+    monkeypatch.setattr(transcriptions, "transcribe", failing)
+    answer = post(open_server, stream="true")
+    delta, error = events(answer)
+    assert (answer.status_code, delta["delta"]) == (200, "one")
+    assert error == {"error": {"message": "it broke", "type": "server_error", "param": None, "code": "internal"}}
+    assert left(open_server) == []
