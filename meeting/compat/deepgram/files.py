@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from collections.abc import AsyncIterator
 from datetime import datetime, timezone
+from typing import Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -69,11 +70,15 @@ def _container(head: bytes, query: Query) -> str:
     return found
 
 
+class _Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
 class _Feeder:
     """Gives a meeting what comes of a request's body."""
 
     def __init__(
-        self, stream: LiveStream, query: Query, digest: hashlib._Hash, head: bytes, pieces: AsyncIterator[bytes]
+        self, stream: LiveStream, query: Query, digest: _Digest, head: bytes, pieces: AsyncIterator[bytes]
     ) -> None:
         self._stream = stream
         self._query = query
