@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable
 from types import TracebackType
+from typing import TypeVar
 
 from meeting.client.audio import MAX_PIECE, cut
 from meeting.client.driver import Driver, Endpoint
@@ -13,7 +14,25 @@ from meeting.client.protocols import SourceProtocol, ViewerProtocol
 from meeting.core.messages import Start
 
 
-class Viewer:
+class _Member:
+    """Takes the events of its driver, one after the other."""
+
+    _driver: Driver
+
+    def __aiter__(self: Member) -> Member:
+        return self
+
+    async def __anext__(self) -> Event:
+        event = await self._driver.events.get()
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+
+Member = TypeVar("Member", bound=_Member)
+
+
+class Viewer(_Member):
     """Reads a meeting along; an async context manager, and an async iterator of events.
 
     A lost connection is made again by itself: a new `snapshot` then holds all that was missed, and takes the place of
@@ -32,17 +51,8 @@ class Viewer:
     ) -> None:
         await self._driver.close()
 
-    def __aiter__(self) -> Viewer:
-        return self
 
-    async def __anext__(self) -> Event:
-        event = await self._driver.events.get()
-        if event is None:
-            raise StopAsyncIteration
-        return event
-
-
-class Source:
+class Source(_Member):
     """Speaks in a meeting; an async context manager, and an async iterator of events.
 
     Events may be taken while audio is sent, or afterwards: what was not taken in time is summed up in a `snapshot`.
@@ -76,15 +86,6 @@ class Source:
                 await self.finish()
         finally:
             await self._driver.close()
-
-    def __aiter__(self) -> Source:
-        return self
-
-    async def __anext__(self) -> Event:
-        event = await self._driver.events.get()
-        if event is None:
-            raise StopAsyncIteration
-        return event
 
     @property
     def unacknowledged(self) -> int:

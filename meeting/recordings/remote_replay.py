@@ -21,9 +21,7 @@ from meeting.core.export import format_named
 from meeting.core.messages import JsonObject, SessionMessage, StatsMessage, as_dict
 from meeting.recordings import pcm
 from meeting.recordings.replay import ReplayOptions, ReplaySummary, events_file, progress
-from meeting.storage.files.exports import REPLAY_FORMATS
-from meeting.storage.files.private_files import create, make_folder
-from pipelines.errors import StoreError
+from meeting.storage.files.exports import REPLAY_FORMATS, write_export
 from pipelines.types import SAMPLE_RATE, ModelInfo, Samples, seconds
 
 BYTES_PER_SECOND = bytes_per_second(pcm.AUDIO) or 1
@@ -103,14 +101,8 @@ class _Player:
 
     async def _write_exports(self, meeting_id: str, folder: Path) -> None:
         for name in REPLAY_FORMATS:
-            path = folder / f"{self._options.recording.stem}{format_named(name).suffix}"
             text = await self._client.export(name, meeting_id)
-            try:
-                make_folder(folder)
-                with create(path) as file:
-                    file.write(text)
-            except OSError as error:
-                raise StoreError(f"{path} cannot be written: {error.strerror}") from error
+            write_export(folder, f"{self._options.recording.stem}{format_named(name).suffix}", text)
 
     def _summary(self, meeting_id: str, took: float) -> ReplaySummary:
         state, length = self._state, self._sent / SAMPLE_RATE

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipelines.asr.recogniser import RecognisedWord, RecognitionResult, normalise_word
+from pipelines.asr.recogniser import RecognisedWord, RecognitionResult, normalise_word, shift_words
 from pipelines.types import samples
 
 MAX_REREAD = samples(5.0)
@@ -60,7 +60,7 @@ class PartialTranscript:
 
     def extend(self, result: RecognitionResult) -> RecognitionResult:
         """The result of the whole utterance, from that of the audio behind the anchor."""
-        words = [replace(word, start=word.start + self.anchor, end=word.end + self.anchor) for word in result.words]
+        words = shift_words(result.words, self.anchor)
         if words and self.open_words and normalise_word(words[0].text) == normalise_word(self.open_words[0].text):
             # a recogniser takes what it is given for a new sentence, and writes its first word with a capital letter
             words[0] = replace(words[0], text=self.open_words[0].text)

@@ -135,8 +135,13 @@ def trim_context(
             if 0 < at <= len(result.words) and normalise_word(result.words[at - 1].text) == normalise_word(last_word)
         )
         count = next(matching, count)
-    words = [replace(word, start=word.start - context, end=word.end - context) for word in result.words[count:]]
+    words = shift_words(result.words[count:], -context)
     return replace(result, words=fix_word_times(words, length), draft=None)
+
+
+def shift_words(words: Sequence[RecognisedWord], by: int) -> list[RecognisedWord]:
+    """The same words so many samples later."""
+    return [replace(word, start=word.start + by, end=word.end + by) for word in words]
 
 
 def fix_word_times(words: Sequence[RecognisedWord], samples: int) -> tuple[RecognisedWord, ...]:

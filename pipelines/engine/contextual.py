@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.asr.committing import Committed
 from pipelines.asr.partials import PartialTranscript
 from pipelines.asr.plausibility import recognise_plausibly
-from pipelines.asr.recogniser import Recogniser, RecognitionRequest, RecognitionResult, trim_context
+from pipelines.asr.recogniser import Recogniser, RecognitionRequest, RecognitionResult, shift_words, trim_context
 from pipelines.types import SAMPLE_RATE, Samples, Utterance
 
 MAX_SOURCES = 1024
@@ -90,7 +90,7 @@ class ContextualRecogniser:
 
     def reading_length(self, utterance: Utterance, context: SourceContext) -> int:
         """Samples that the recogniser is given of an utterance, as far as is known before its turn comes."""
-        return len(self._audio(utterance, context)) if _is_lasting(utterance) else len(utterance.audio)
+        return len(utterance.audio) - (self._reading_start(utterance, context) if _is_lasting(utterance) else 0)
 
     def recognise(self, jobs: list[UtteranceJob]) -> list[RecognitionResult]:
         """A result for each utterance, with times from its start; of different sources, all final or all partial.
@@ -119,8 +119,7 @@ class ContextualRecogniser:
                 # short answers are lost behind a long context now and then: alone they are found
                 alone = replace(request, audio=utterance.audio[committed.end :])
                 (result,) = recognise_plausibly(self.recogniser, [alone])
-        heard = [replace(word, start=word.start + committed.end, end=word.end + committed.end) for word in result.words]
-        result = replace(result, words=(*committed.words, *heard))
+        result = replace(result, words=(*committed.words, *shift_words(result.words, committed.end)))
         if utterance.commits:
             return self._commit(utterance, context, committed, result)
         context.learn(result, length)
@@ -152,14 +151,16 @@ class ContextualRecogniser:
         before = len(utterance.context) + context.committed_of(utterance).end
         return self._takes_context and before > 0 and len(utterance.audio) > 0
 
-    def _audio(self, utterance: Utterance, context: SourceContext) -> Samples:
-        """What the recogniser is given of one whose words last: what is open of it, with the audio before it where that
-        helps."""
+    def _reading_start(self, utterance: Utterance, context: SourceContext) -> int:
+        """Sample from which on one whose words last is read; negative where the audio before it is read, too."""
         if not self._has_context(utterance, context):
-            return utterance.audio
-        before = len(utterance.context)
-        start = context.committed_of(utterance).reread_from(before)
-        return np.concatenate([utterance.context, utterance.audio])[before + start :]
+            return 0
+        return context.committed_of(utterance).reread_from(len(utterance.context))
+
+    def _audio(self, utterance: Utterance, context: SourceContext) -> Samples:
+        """What the recogniser is given of one whose words last."""
+        start = self._reading_start(utterance, context)
+        return utterance.audio[start:] if start >= 0 else np.concatenate([utterance.context, utterance.audio])
 
 
 def _is_lasting(utterance: Utterance) -> bool:

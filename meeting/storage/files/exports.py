@@ -20,12 +20,17 @@ def write_exports(record: Record, folder: Path, name: str, formats: Iterable[str
         raise StoreError(f"{name!r} cannot be the name of a file")
     paths = []
     for format_ in map(format_named, formats):
-        path = folder / f"{name}{format_.suffix}"
-        try:
-            make_folder(folder)
-            with create(path) as file:
-                file.write(format_.write(record, name))
-        except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error.strerror}") from error
-        paths.append(path)
+        paths.append(write_export(folder, f"{name}{format_.suffix}", format_.write(record, name)))
     return paths
+
+
+def write_export(folder: Path, name: str, text: str) -> Path:
+    """Write one file into `folder`, made when missing; raises StoreError."""
+    path = folder / name
+    try:
+        make_folder(folder)
+        with create(path) as file:
+            file.write(text)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}") from error
+    return path

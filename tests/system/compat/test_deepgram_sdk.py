@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,24 +19,14 @@ from websockets.exceptions import InvalidStatus
 
 from pipelines.types import SAMPLE_RATE
 from tests.conftest import Sample
-from tests.system.test_end_to_end import SHORT, RealServer, error_rate, free_port, pcm, said_until
+from tests.system.compat.conftest import TOKEN
+from tests.system.test_end_to_end import SHORT, RealServer, error_rate, pcm, said_until
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
-TOKEN = "a-key-that-nobody-guesses"
 SECONDS = 22.0
 PIECE = SAMPLE_RATE // 4
 """Samples of a quarter of a second"""
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
-    """A server that asks for a token."""
-    made = RealServer(tmp_path_factory.mktemp("deepgram"), free_port(), settings={"MEETING_SERVER_TOKEN": TOKEN})
-    made.start()
-    made.wait_for("/readyz")
-    yield made
-    made.end(signal.SIGTERM)
 
 
 def environment_of(real: RealServer) -> DeepgramClientEnvironment:

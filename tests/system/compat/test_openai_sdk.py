@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,21 +13,10 @@ from openai import AsyncOpenAI, AuthenticationError, BadRequestError, NotFoundEr
 from pipelines.types import SAMPLE_RATE
 from tests.conftest import Sample
 from tests.meeting.compat.slices import wav
-from tests.system.test_end_to_end import SHORT, RealServer, error_rate, free_port, pcm
+from tests.system.compat.conftest import TOKEN
+from tests.system.test_end_to_end import SHORT, RealServer, error_rate, pcm
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
-
-TOKEN = "a-key-that-nobody-guesses"
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
-    """A server that asks for a token."""
-    made = RealServer(tmp_path_factory.mktemp("openai"), free_port(), settings={"MEETING_SERVER_TOKEN": TOKEN})
-    made.start()
-    made.wait_for("/readyz")
-    yield made
-    made.end(signal.SIGTERM)
 
 
 Dial = Callable[..., OpenAI]
