@@ -2,6 +2,7 @@
 
 import { clock, speakerColor, speakerName } from '../../state/format.js'
 import { splitPartial } from '../../state/partial-text.js'
+import { ofServer, t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 import { icon } from '../icons.js'
 
@@ -147,7 +148,7 @@ class TurnItem {
     const button = el('button', {
       class: 'speaker-button',
       type: 'button',
-      title: 'Say who this is',
+      title: t('transcript.say-who'),
       'data-testid': 'edit-speaker',
       onclick: () => this.turn && this.#onSpeaker(this.turn, button),
     })
@@ -178,8 +179,8 @@ class GapItem {
   /** @param {ShownGap} gap */
   draw(gap) {
     this.gap = gap
-    const reason = gap.reason ? ` (${gap.reason})` : ''
-    setText(this.#text, `${clock(gap.start)} – ${clock(gap.end)}: sound is missing here${reason}`)
+    const [from, to, why] = [clock(gap.start), clock(gap.end), ofServer(gap.reason)]
+    setText(this.#text, t(why ? 'transcript.gap.why' : 'transcript.gap', { from, to, why }))
   }
 }
 
@@ -216,6 +217,6 @@ class SegmentItem {
 }
 
 function overlapMark() {
-  const words = el('span', { class: 'sr-only' }, '(speaking at once) ')
-  return el('span', { class: 'overlap', title: 'Speaking at once' }, icon('overlap'), words)
+  const words = el('span', { class: 'sr-only' }, t('transcript.at-once.aloud'))
+  return el('span', { class: 'overlap', title: t('transcript.at-once') }, icon('overlap'), words)
 }
