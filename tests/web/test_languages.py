@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 Open = Callable[..., Page]
 
 SHOWN = """() => {
-  const seen = (node) => node.checkVisibility() && !node.closest('[lang]:not(html)')
+  const seen = (node) => node.checkVisibility() && node.closest('[lang]').lang !== 'en'
   const told = [...document.querySelectorAll('body *')].filter(seen).flatMap((node) => [
     node.getAttribute('aria-label'), node.getAttribute('placeholder'), node.getAttribute('title'),
     ...[...node.childNodes].filter((child) => child.nodeType === 3).map((child) => child.data),
@@ -98,6 +98,8 @@ def test_a_german_browser_reads_german_and_nothing_else(reader: Open, server: Fa
     told = page.evaluate(SHOWN)
     assert fits(page)
     record(page, server)
+    expect(page.locator(".turns")).to_have_attribute("lang", "en")  # what the models hear
+    expect(page.locator("[data-turn=s1] .turn-head")).to_have_attribute("lang", "de")
     told += page.evaluate(SHOWN)
     assert fits(page)
     for opens, closes in (("edit-speaker", "speaker-cancel"), ("terms-open", "terms-cancel")):

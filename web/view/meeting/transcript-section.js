@@ -6,7 +6,7 @@ import { captured } from '../../state/recording.js'
 import { mayEdit } from '../../state/selectors.js'
 import { speakingSeconds, toBlocks } from '../../state/turns.js'
 import { t } from '../../texts/texts.js'
-import { el, sameFields, setText } from '../dom.js'
+import { el, sameFields, set, setText } from '../dom.js'
 import { icon } from '../icons.js'
 import { TranscriptView } from './transcript-view.js'
 
@@ -59,6 +59,7 @@ export class TranscriptSection {
   render(state) {
     const { transcript, following } = state
     this.#group(transcript)
+    set(this.#turns, { lang: onlyLanguage(transcript.models) })
     const portion = { blocks: portionOf(this.blocks, this.#portion), left: transcript.left }
     const drawn = this.#draw({ ...portion, speakers: transcript.speakers, editable: mayEdit(state) }, following)
     const over = transcript.phase === 'ended' && this.blocks.length > 0
@@ -126,3 +127,10 @@ export class TranscriptSection {
 function sameLines(a, b) {
   return a.segments === b.segments && a.stale === b.stale && a.speakers === b.speakers && a.gaps === b.gaps
 }
+
+/**
+ * The language of all that is said, for who reads it aloud; empty where it may be any.
+ *
+ * @param {import('../../state/transcript.js').Models} models
+ */
+const onlyLanguage = ({ languages }) => (languages?.length === 1 ? languages[0] : '')

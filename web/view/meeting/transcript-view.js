@@ -2,7 +2,7 @@
 
 import { clock, speakerColor, speakerName } from '../../state/format.js'
 import { splitPartial } from '../../state/partial-text.js'
-import { ofServer, t } from '../../texts/texts.js'
+import { ofServer, spoken, t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 import { icon } from '../icons.js'
 
@@ -111,7 +111,12 @@ class TurnItem {
   #name = el('h2', { class: 'turn-name' })
   #time = el('time', { class: 'turn-time' })
   #text = el('p', { class: 'turn-text', dir: 'auto' })
-  node = el('article', { class: 'turn' }, el('div', { class: 'turn-head' }, this.#name, this.#time), this.#text)
+  node = el(
+    'article',
+    { class: 'turn' },
+    el('div', { class: 'turn-head', lang: spoken() }, this.#name, this.#time),
+    this.#text,
+  )
 
   /** @param {OnSpeaker} onSpeaker */
   constructor(onSpeaker) {
@@ -174,7 +179,7 @@ class GapItem {
   /** @type {ShownGap | null} */
   gap = null
   #text = el('p', { class: 'gap-text' })
-  node = el('div', { class: 'gap', 'data-gap': '' }, this.#text)
+  node = el('div', { class: 'gap', 'data-gap': '', lang: spoken() }, this.#text)
 
   /** @param {ShownGap} gap */
   draw(gap) {
@@ -217,6 +222,6 @@ class SegmentItem {
 }
 
 function overlapMark() {
-  const words = el('span', { class: 'sr-only' }, t('transcript.at-once.aloud'))
+  const words = el('span', { class: 'sr-only', lang: spoken() }, t('transcript.at-once.aloud'))
   return el('span', { class: 'overlap', title: t('transcript.at-once') }, icon('overlap'), words)
 }
