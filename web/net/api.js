@@ -61,10 +61,9 @@ async function request(method, path, options = {}) {
     if (tokenFor(options.id)) return request(method, path, options)
   }
   const answer = await response.json().catch(() => null)
-  if (!answer?.error)
-    throw new ApiError(response.status, 'failed', t('server.failed', { status: `${response.status}` }))
-  const { code, message } = answer.error
-  throw new ApiError(response.status, code, errorText(code, message))
+  const { code, message } = answer?.error ?? { code: 'failed', message: '' }
+  const text = message ? errorText(code, message) : t('server.failed', { status: `${response.status}` })
+  throw new ApiError(response.status, code, text)
 }
 
 /**
