@@ -110,6 +110,11 @@ class LiveStream:
         self._seq = 0
         self._sent = 0
 
+    @property
+    def backlog(self) -> float:
+        """Seconds of audio that have been received (`Ack.audio`) and are not through the models."""
+        return self._room.backlog()
+
     async def send(self, data: bytes) -> None:
         """Feed audio, cut anywhere; waits while the meeting cannot take more. After the end it goes nowhere."""
         for start in range(0, len(data), self._frame_bytes):

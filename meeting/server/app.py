@@ -11,6 +11,7 @@ from fastapi import FastAPI, WebSocket
 
 import meeting
 from meeting.compat.deepgram.routes import add_deepgram
+from meeting.compat.openai.realtime.routes import add_realtime
 from meeting.compat.openai.routes import add_openai
 from meeting.compat.routes import add_recording_page
 from meeting.config.settings import Config
@@ -78,9 +79,7 @@ def create_app(
     add_routes(app)
     add_pages(app)
     add_health(app, engine, rooms)
-    add_recording_page(app)
-    add_deepgram(app)
-    add_openai(app)
+    _add_compatible(app)
     add_error_handlers(app, rooms)
 
     @app.websocket("/ws/meetings/{meeting_id}")
@@ -88,6 +87,14 @@ def create_app(
         await serve_socket(websocket, app.state.rooms, meeting_id, app.state.authenticator)
 
     return app
+
+
+def _add_compatible(app: FastAPI) -> None:
+    """Endpoints for other services' clients."""
+    add_recording_page(app)
+    add_deepgram(app)
+    add_openai(app)
+    add_realtime(app)
 
 
 def _add_security(app: FastAPI, config: Config, authenticator: Authenticator, forwarding: Forwarding) -> None:

@@ -45,11 +45,14 @@ def status_of(error: MeetingError) -> int:
 
 def error_body(error: MeetingError, message: str) -> JsonObject:
     """What a refused request is told."""
-    status = status_of(error)
+    return {"error": error_detail(status_of(error), answer_to(error).code, message)}
+
+
+def error_detail(status: int, code: ErrorCode, message: str) -> JsonObject:
+    """An error; one about a field of a form begins with the field's name."""
     kind = "server_error" if status >= 500 else "rate_limit_error" if status == 429 else "invalid_request_error"
     field = message.partition(" ")[0]
-    param = field if field in FIELDS else None
-    return {"error": {"message": message, "type": kind, "param": param, "code": str(answer_to(error).code)}}
+    return {"message": message, "type": kind, "param": field if field in FIELDS else None, "code": str(code)}
 
 
 # Models

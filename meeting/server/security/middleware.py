@@ -33,7 +33,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 1 << 20
 """Largest body of an API request in bytes"""
 
-FOR_OTHER_SITES = frozenset({"/transcribe", "/transcription", "/v1/listen", "/v2/listen"})
+FOR_OTHER_SITES = frozenset({"/transcribe", "/transcription", "/v1/listen", "/v2/listen", "/v1/realtime"})
 """Sockets that pages of other sites may use: they show nothing of any meeting that they have not made themselves"""
 
 RECORDINGS = frozenset({"/v1/listen", "/v1/audio/transcriptions", "/v1/audio/translations"})

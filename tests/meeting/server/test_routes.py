@@ -64,6 +64,7 @@ TABLE = {
     "WEBSOCKET /transcription": Row((SERVER,)),
     "WEBSOCKET /v1/listen": Row((SERVER,)),
     "WEBSOCKET /v2/listen": Row((SERVER,)),
+    "WEBSOCKET /v1/realtime": Row((SERVER,)),
     "POST /v1/listen": Row((SERVER,), options={"content": wav(tone(0.5))}),
     "POST /v1/audio/transcriptions": Row((SERVER,), options={"files": {"file": ("a.wav", wav(tone(0.5)))}}),
     "POST /v1/audio/translations": Row((SERVER,), 400, {"files": {"file": ("a.wav", wav(tone(0.5)))}}),
