@@ -20,6 +20,7 @@ from meeting.live.rooms import Rooms
 from meeting.server import metrics
 from meeting.server.api.routes import add_routes
 from meeting.server.error_handlers import add_error_handlers
+from meeting.server.error_shapes import error_shape
 from meeting.server.health import add_health
 from meeting.server.pages import add_pages
 from meeting.server.security.auth import Authenticator, server_token
@@ -98,7 +99,7 @@ def _add_compatible(app: FastAPI) -> None:
 
 
 def _add_security(app: FastAPI, config: Config, authenticator: Authenticator, forwarding: Forwarding) -> None:
-    app.add_middleware(AuthMiddleware, authenticator=authenticator)  # the one added last comes first
+    app.add_middleware(AuthMiddleware, authenticator=authenticator, shape=error_shape)  # the one added last comes first
     hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.host_names])
     elsewhere = None if authenticator.required else frozenset(config.server.allowed_origins)
     app.add_middleware(
@@ -107,6 +108,7 @@ def _add_security(app: FastAPI, config: Config, authenticator: Authenticator, fo
         forwarding=forwarding,
         elsewhere=elsewhere,
         recording_bytes=config.limits.recording * 1_000_000,
+        shape=error_shape,
     )
 
 

@@ -58,7 +58,8 @@ def test_a_recording_larger_than_other_requests_is_taken_as_it_comes(open_server
 
 def test_one_that_is_larger_than_allowed_is_refused(tmp_path: Path) -> None:
     with serving(config(tmp_path, recording=1)) as running:
-        assert post(running, bytes(1_000_001), RAW).status_code == 413
+        answer = post(running, bytes(1_000_001), RAW)
+        assert (answer.status_code, answer.json()["err_code"]) == (413, "TOO_LARGE")
         assert post(running, bytes(900_000), RAW).status_code == 200
         assert left(running) == []
 

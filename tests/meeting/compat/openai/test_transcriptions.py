@@ -150,7 +150,8 @@ def test_two_files_are_one_too_many(open_server: Serving) -> None:
 
 def test_one_that_is_larger_than_allowed_is_refused(tmp_path: Path) -> None:
     with serving(config(tmp_path, recording=1)) as running:
-        assert post(running, wav(bytes(1_000_001))).status_code == 413
+        answer = post(running, wav(bytes(1_000_001)))
+        assert (answer.status_code, answer.json()["error"]["type"]) == (413, "invalid_request_error")
         assert post(running, wav(bytes(900_000))).status_code == 200
         assert left(running) == []
 
