@@ -14,6 +14,7 @@ from meeting.compat.deepgram.routes import add_deepgram
 from meeting.compat.openai.realtime.routes import add_realtime
 from meeting.compat.openai.routes import add_openai
 from meeting.compat.routes import add_recording_page
+from meeting.compat.uploads import Uploads
 from meeting.config.settings import Config
 from meeting.live.retention import delete_regularly
 from meeting.live.rooms import Rooms
@@ -93,8 +94,9 @@ def create_app(
 def _add_compatible(app: FastAPI) -> None:
     """Endpoints for other services' clients."""
     add_recording_page(app)
-    add_deepgram(app)
-    add_openai(app)
+    uploads = Uploads()
+    add_deepgram(app, uploads)
+    add_openai(app, uploads)
     add_realtime(app)
 
 
