@@ -13,8 +13,8 @@ from websockets.exceptions import InvalidStatus
 from meeting.core.access import Role
 from meeting.server.security.permissions import REQUIRED_ROLES
 from tests.fakes.access_fakes import TOKEN, Given, Locked
+from tests.fakes.containers import wav
 from tests.fakes.server_fakes import tone
-from tests.meeting.compat.slices import wav
 
 NOBODY, WRONG, VIEW, SPEAK, HOST, SERVER = "nobody", "wrong", "view", "speak", "host", "server"
 EVERYONE = (NOBODY, WRONG, VIEW, SPEAK, HOST, SERVER)

@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from pipelines.types import SAMPLE_RATE
 from tests.conftest import Sample
-from tests.meeting.compat.slices import wav
+from tests.fakes.containers import wav
 from tests.system.compat.conftest import TOKEN
 from tests.system.test_end_to_end import SHORT, RealServer, error_rate, pcm, said_until
 

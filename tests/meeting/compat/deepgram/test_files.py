@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from tests.fakes.access_fakes import TOKEN, Locked
+from tests.fakes.containers import wav
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone
 from tests.meeting.compat.deepgram.streams import RAW
 from tests.meeting.compat.deepgram.test_listen import flac
-from tests.meeting.compat.slices import wav
 from tests.meeting.compat.test_mp4 import recorded
 from tests.meeting.compat.test_recording_page import left
 

@@ -18,10 +18,9 @@ from meeting.compat import uploads
 from meeting.compat.openai import transcriptions
 from meeting.core.errors import ErrorCode, ProtocolError
 from tests.fakes.access_fakes import TOKEN, Locked
-from tests.fakes.containers import ENCODERS, encoded
+from tests.fakes.containers import ENCODERS, encoded, wav
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone, wait_ready
 from tests.meeting.compat.openai.spoken import line
-from tests.meeting.compat.slices import wav
 from tests.meeting.compat.test_mp4 import recorded
 from tests.meeting.compat.test_recording_page import left
 
