@@ -78,7 +78,7 @@ class StreamRequest:
     title: str = ""
     """What the meeting is called; a name with its time where it is empty"""
     language: str | None = None
-    """A code that Whisper knows; None lets the recogniser detect it"""
+    """A code that Whisper knows, or several with commas, of which one is spoken; None lets the recogniser detect it"""
     hotwords: tuple[str, ...] = ()
     """Names and terms that are likely to be said"""
     diarize: bool = True

@@ -96,10 +96,9 @@ def _several(given: Parameters, name: str) -> list[str]:
 
 
 def _language(given: Parameters) -> str | None:
-    """The one language there is; of several that are possible the recogniser chooses, as of all."""
-    found = given.language()
-    others = [Parameters([("languages", value)]).language("languages") for value in _several(given, "languages")]
-    return found or (others[0] if len(others) == 1 else None)
+    """What is spoken; of several that are possible the recogniser chooses."""
+    others = ",".join(_several(given, "languages"))
+    return given.language() or Parameters([("languages", others)]).language("languages")
 
 
 def _check_temperature(value: str) -> None:

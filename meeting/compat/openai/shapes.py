@@ -12,6 +12,7 @@ from meeting.compat.openai.form import FIELDS, Form
 from meeting.core.errors import ErrorCode, answer_to
 from meeting.core.messages import JsonObject, SegmentMessage, WordMessage
 from pipelines.errors import MeetingError
+from pipelines.options import language_codes
 from pipelines.types import UNKNOWN, ModelInfo
 
 ALIAS = "whisper-1"
@@ -119,10 +120,10 @@ def segment_event(line: SegmentMessage, speaker: int | None) -> JsonObject:
 
 def verbose(lines: Lines, duration: float, form: Form, models: ModelInfo) -> JsonObject:
     """`verbose_json`: with segments or words, as the form asks for."""
-    known = models.get("languages") or []
+    asked, known = language_codes(form.language), models.get("languages") or ()
     body: JsonObject = {
         "task": "transcribe",
-        "language": form.language or (known[0] if len(known) == 1 else ""),
+        "language": next((codes[0] for codes in (asked, known) if len(codes) == 1), ""),
         "duration": duration,
         "text": text_of(lines),
         "usage": usage(duration),

@@ -154,10 +154,8 @@ def _with_transcription(settings: Settings, reader: Fields, name: str) -> Settin
     if model:
         given.warn("model", _MODEL)
     asked = given.text("language")
-    language = _language(asked, f"{given.name}.language")
     others = given.texts("languages")
-    if not asked and len(others) == 1:  # of several the recogniser chooses, as of all
-        language = _language(others[0], f"{given.name}.languages")
+    language = _language(asked, f"{given.name}.language") or _language(",".join(others), f"{given.name}.languages")
     shown = {"model": model, "language": asked, "languages": others, "prompt": prompt, "keywords": keywords}
     return replace(
         settings,

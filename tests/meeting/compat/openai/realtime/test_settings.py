@@ -97,7 +97,7 @@ def test_turn_detection_can_be_switched_off_and_on() -> None:
 
 def test_of_several_languages_the_recogniser_chooses() -> None:
     assert heard(transcription={"languages": ["de"]}).language == "de"
-    assert heard(transcription={"languages": ["de", "en"]}).language is None
+    assert heard(transcription={"languages": ["de", "en-GB"]}).language == "de,en"
 
 
 def test_what_means_nothing_here_is_named() -> None:
