@@ -53,10 +53,11 @@ LAYOUT = {
     "meeting/server/security": "transport storage core config root",
     "meeting/server/api": "security live delivery storage core root",
     "meeting/compat": "security transport live delivery session core root",
-    "meeting/compat/deepgram": "compat security live core session root",
+    "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
-    "meeting/server": "openai deepgram compat api security transport live sources delivery session storage files core "
-    "config root",
+    "meeting/compat/openai/realtime": "openai compat security live core root",
+    "meeting/server": "realtime openai deepgram compat api security transport live sources delivery session storage "
+    "files core config root",
     "meeting/client": "core root",
     "meeting/recordings": "client live sources session storage files core config audio root",
     "meeting/listen": "recordings client core root",

@@ -225,6 +225,9 @@ class Models(EngineOptions):
     )
 
 
+_CODE = "|".join(sorted(LANGUAGES))
+
+
 @dataclass(frozen=True, slots=True)
 class Speech:
     """How speech is cut into utterances and recognised."""
@@ -232,9 +235,11 @@ class Speech:
     language: str | None = _setting(
         None,
         "what is spoken; `null` lets the recogniser detect it",
-        ". A source may ask for another. What the chosen models do not read is an error when they are loaded",
+        "; of several, such as `en, de`, it chooses for each source. A source may ask for another. What the chosen "
+        "models do not read is an error when they are loaded",
         choices=tuple(sorted(LANGUAGES)),
-        called="language code that Whisper knows",
+        pattern=rf"({_CODE})( *, *({_CODE}))*",
+        called="language code that Whisper knows, or several with commas",
     )
     hotwords: tuple[str, ...] = _setting(
         (), "names and terms the recogniser should expect", ", in addition to those of the meeting and the source"

@@ -11,14 +11,17 @@ from fastapi import FastAPI, WebSocket
 
 import meeting
 from meeting.compat.deepgram.routes import add_deepgram
+from meeting.compat.openai.realtime.routes import add_realtime
 from meeting.compat.openai.routes import add_openai
 from meeting.compat.routes import add_recording_page
+from meeting.compat.uploads import Uploads
 from meeting.config.settings import Config
 from meeting.live.retention import delete_regularly
 from meeting.live.rooms import Rooms
 from meeting.server import metrics
 from meeting.server.api.routes import add_routes
 from meeting.server.error_handlers import add_error_handlers
+from meeting.server.error_shapes import error_shape
 from meeting.server.health import add_health
 from meeting.server.pages import add_pages
 from meeting.server.security.auth import Authenticator, server_token
@@ -78,9 +81,7 @@ def create_app(
     add_routes(app)
     add_pages(app)
     add_health(app, engine, rooms)
-    add_recording_page(app)
-    add_deepgram(app)
-    add_openai(app)
+    _add_compatible(app)
     add_error_handlers(app, rooms)
 
     @app.websocket("/ws/meetings/{meeting_id}")
@@ -90,8 +91,17 @@ def create_app(
     return app
 
 
+def _add_compatible(app: FastAPI) -> None:
+    """Endpoints for other services' clients."""
+    add_recording_page(app)
+    uploads = Uploads()
+    add_deepgram(app, uploads)
+    add_openai(app, uploads)
+    add_realtime(app)
+
+
 def _add_security(app: FastAPI, config: Config, authenticator: Authenticator, forwarding: Forwarding) -> None:
-    app.add_middleware(AuthMiddleware, authenticator=authenticator)  # the one added last comes first
+    app.add_middleware(AuthMiddleware, authenticator=authenticator, shape=error_shape)  # the one added last comes first
     hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.host_names])
     elsewhere = None if authenticator.required else frozenset(config.server.allowed_origins)
     app.add_middleware(
@@ -100,6 +110,7 @@ def _add_security(app: FastAPI, config: Config, authenticator: Authenticator, fo
         forwarding=forwarding,
         elsewhere=elsewhere,
         recording_bytes=config.limits.recording * 1_000_000,
+        shape=error_shape,
     )
 
 

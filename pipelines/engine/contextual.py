@@ -12,6 +12,7 @@ from pipelines.asr.committing import Committed
 from pipelines.asr.partials import PartialTranscript
 from pipelines.asr.plausibility import recognise_plausibly
 from pipelines.asr.recogniser import Recogniser, RecognitionRequest, RecognitionResult, shift_words, trim_context
+from pipelines.options import language_codes
 from pipelines.types import SAMPLE_RATE, Samples, Utterance
 
 MAX_SOURCES = 1024
@@ -64,6 +65,7 @@ class UtteranceJob:
     utterance: Utterance
     context: SourceContext
     language: str | None
+    """As in `PipelineOptions`"""
     hotwords: tuple[str, ...]
 
 
@@ -136,15 +138,17 @@ class ContextualRecogniser:
 
     def _request(self, job: UtteranceJob) -> RecognitionRequest:
         utterance, context = job.utterance, job.context
-        language = job.language or context.language
+        language, among = _language(job.language, context.language)
         if _is_lasting(utterance):
             # from the audio alone, never from a draft: how many of those there were depends on the speed
-            return RecognitionRequest(self._audio(utterance, context), context.prompt, language, job.hotwords)
+            audio = self._audio(utterance, context)
+            return RecognitionRequest(audio, context.prompt, language, job.hotwords, among=among)
         partial = context.partial
         # without its context: to recognise that each time costs twice as much, and moves the place where words begin
         start = partial.start(_key(utterance), len(utterance.audio))
         prompt = " ".join(text for text in (context.prompt, partial.settled_text) if text) or None
-        return RecognitionRequest(utterance.audio[start:], prompt, language, job.hotwords, True, partial.draft)
+        audio = utterance.audio[start:]
+        return RecognitionRequest(audio, prompt, language, job.hotwords, True, partial.draft, among)
 
     def _has_context(self, utterance: Utterance, context: SourceContext) -> bool:
         """Whether what is open of an utterance will be read with audio before it."""
@@ -161,6 +165,14 @@ class ContextualRecogniser:
         """What the recogniser is given of one whose words last."""
         start = self._reading_start(utterance, context)
         return utterance.audio[start:] if start >= 0 else np.concatenate([utterance.context, utterance.audio])
+
+
+def _language(asked: str | None, kept: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """The language of an utterance, if it is known, else those of which it is one; `kept` was detected before."""
+    codes = language_codes(asked)
+    if len(codes) == 1:
+        return codes[0], ()
+    return (kept, ()) if kept is not None and (not codes or kept in codes) else (None, codes)
 
 
 def _is_lasting(utterance: Utterance) -> bool:

@@ -31,7 +31,7 @@ from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
 from pipelines.diarization.windows import WindowBuffer
 from pipelines.engine.engine import Engine
-from pipelines.options import PipelineOptions
+from pipelines.options import PipelineOptions, language_codes
 from pipelines.stream.lines import LineSplitter
 from pipelines.stream.merge import Merger
 from pipelines.stream.operators import Pending, ResultThread, guarded, guarded_merge, items_of, through
@@ -233,7 +233,8 @@ class Pipeline:
 
     def _recognise_again(self, passage: Passage) -> Any:
         # a source of its own: what was said last in the meeting is no prompt for it
-        language = self._options.language or passage.hypotheses[0].language
+        asked = language_codes(self._options.language)
+        language = asked[0] if len(asked) == 1 else passage.hypotheses[0].language or self._options.language
         result = self._engine.recognise(passage.utterance, (self._source, "again"), language, self._all_hotwords)
 
         def revised(found: RecognitionResult) -> list[Hypothesis]:

@@ -38,6 +38,7 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("WEBSOCKET", "/transcription"): Role.ANYONE,
     ("WEBSOCKET", "/v1/listen"): Role.ANYONE,
     ("WEBSOCKET", "/v2/listen"): Role.ANYONE,
+    ("WEBSOCKET", "/v1/realtime"): Role.ANYONE,
     ("POST", "/v1/listen"): Role.SERVER,
     ("POST", "/v1/audio/transcriptions"): Role.SERVER,
     ("POST", "/v1/audio/translations"): Role.SERVER,

@@ -209,8 +209,12 @@ def test_what_is_no_message_is_refused_in_a_sentence(text: str, says: str) -> No
         ({"source": {"kind": "hall"}}, "source.kind must be room or solo, not 'hall'"),
         ({"source": {"name": "A" * 201}}, "at most 200 characters"),
         ({"language": 3}, "start.language must be"),
-        ({"language": "xx"}, "language must be null or a code that Whisper knows, such as en, de or zh, not 'xx'"),
+        ({"language": "xx"}, "such as en, de or zh, or several with commas, not 'xx'"),
         ({"language": ""}, "language must be null or a code"),
+        ({"language": "en,xx"}, "language must be null or a code"),
+        ({"language": "en,"}, "language must be null or a code"),
+        ({"language": []}, "language must be null or a code"),
+        ({"language": [3]}, "language must be null or a code"),
         ({"language": "de-DE"}, "language must be null or a code"),
         ({"language": "d" * 60_000}, "language must be null or a code"),
         ({"source": {"name": "n" * 201}}, "source.name must have at most 200"),
@@ -302,6 +306,13 @@ def test_every_language_of_whisper_may_be_asked_for(language: str) -> None:
     asked = decode(json.dumps({**START, "language": language}))
     assert isinstance(asked, Start)
     assert asked.language == language
+
+
+@pytest.mark.parametrize("language", ["en,de", ["en", "de"]])
+def test_several_languages_may_be_asked_for(language: object) -> None:
+    asked = decode(json.dumps({**START, "language": language}))
+    assert isinstance(asked, Start)
+    assert asked.language == "en,de"
 
 
 @pytest.mark.parametrize("kind", ["type", "version", "audio", "hotwords", "language"])

@@ -13,8 +13,8 @@ from websockets.exceptions import InvalidStatus
 from meeting.core.access import Role
 from meeting.server.security.permissions import REQUIRED_ROLES
 from tests.fakes.access_fakes import TOKEN, Given, Locked
+from tests.fakes.containers import wav
 from tests.fakes.server_fakes import tone
-from tests.meeting.compat.slices import wav
 
 NOBODY, WRONG, VIEW, SPEAK, HOST, SERVER = "nobody", "wrong", "view", "speak", "host", "server"
 EVERYONE = (NOBODY, WRONG, VIEW, SPEAK, HOST, SERVER)
@@ -64,6 +64,7 @@ TABLE = {
     "WEBSOCKET /transcription": Row((SERVER,)),
     "WEBSOCKET /v1/listen": Row((SERVER,)),
     "WEBSOCKET /v2/listen": Row((SERVER,)),
+    "WEBSOCKET /v1/realtime": Row((SERVER,)),
     "POST /v1/listen": Row((SERVER,), options={"content": wav(tone(0.5))}),
     "POST /v1/audio/transcriptions": Row((SERVER,), options={"files": {"file": ("a.wav", wav(tone(0.5)))}}),
     "POST /v1/audio/translations": Row((SERVER,), 400, {"files": {"file": ("a.wav", wav(tone(0.5)))}}),

@@ -63,6 +63,20 @@ def test_a_language_that_was_surely_detected_is_kept_for_the_source() -> None:
     assert [language for _, language, _, _ in recogniser.asked] == [None, None, None, "de", "it"]
 
 
+def test_of_several_languages_the_recogniser_chooses_until_it_is_sure_of_one_of_them() -> None:
+    def spoken(language: str) -> RecognitionResult:
+        return replace(heard("so"), language=language, language_probability=0.9)
+
+    recogniser = FakeRecogniser(spoken("fr"), spoken("de"), heard("so"), heard("so"))
+    contextual = ContextualRecogniser(recogniser)
+    recognise(contextual, utterance(0, True, 48000), "him", "en,de")  # one that cannot choose
+    for index in range(2):
+        recognise(contextual, utterance(index, True, 48000), "me", "en,de")
+    recognise(contextual, utterance(1, True, 48000), "him", "en,de")
+    assert [language for _, language, _, _ in recogniser.asked] == [None, None, "de", None]
+    assert recogniser.among == [("en", "de"), ("en", "de"), (), ("en", "de")]
+
+
 def test_the_context_of_the_source_used_longest_ago_is_forgotten_first() -> None:
     contextual = ContextualRecogniser(FakeRecogniser())
     first, second = contextual.context(0), contextual.context(1)
