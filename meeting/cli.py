@@ -1,5 +1,5 @@
-"""The commands: `serve`, `replay`, `recover`, `list`, `show`, `export`, `evaluate`, `tune`, `models`, `doctor`,
-`migrate` and `token`.
+"""The commands: `serve`, `replay`, `recover`, `list`, `search`, `show`, `export`, `evaluate`, `tune`, `models`,
+`doctor`, `migrate` and `token`.
 
 Libraries are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -106,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     _add_models(recover)
     listing = command("list", "list the meetings that are kept, newest first")
     listing.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (default 50)")
+    _add_search(command("search", "find what was said in the meetings that are kept, last said first"))
     command("show", "print a meeting's transcript").add_argument("meeting", help="id, the start of one, or last")
     _add_export(command("export", "write a meeting's transcript in a format"))
     _add_evaluate(command("evaluate", "measure accuracy and latency on recordings with references"))
@@ -203,6 +205,16 @@ def _add_tune(command: argparse.ArgumentParser) -> None:
     _add_models(command)
 
 
+def _add_search(command: argparse.ArgumentParser) -> None:
+    text = 'words that were said, all in one line; "a phrase" in quotes, the start of a word with * behind it'
+    command.add_argument("words", nargs="+", metavar="WORDS", help=text)
+    command.add_argument("--speaker", metavar="NAME", help="only what a speaker said: a name, or such as 'Speaker 2'")
+    command.add_argument("--since", metavar="DAY", help="only meetings of this day, such as 2026-05-04, or later ones")
+    command.add_argument("--until", metavar="DAY", help="only meetings of this day or earlier ones")
+    command.add_argument("--meeting", metavar="MEETING", help="only this one: id, the start of one, or last")
+    command.add_argument("--limit", type=int, default=20, metavar="N", help="how many at most (default 20)")
+
+
 def _add_export(command: argparse.ArgumentParser) -> None:
     command.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
     command.add_argument("--format", required=True, choices=FORMATS)
@@ -216,6 +228,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         "listen": _listen,
         "recover": _recover,
         "list": _list,
+        "search": _search,
         "show": _show,
         "export": _export,
         "evaluate": _evaluate,
@@ -375,6 +388,34 @@ def _list(options: argparse.Namespace, config: Config) -> int:
     if not found:
         print("no meetings yet", file=sys.stderr)
     elif more:
+        print("there are more: use --limit", file=sys.stderr)
+    return 0
+
+
+def _search(options: argparse.Namespace, config: Config) -> int:
+    from meeting.storage.search_query import Hit, Search, parse_moment, parse_query
+    from meeting.storage.search_store import SearchStore
+    from pipelines.types import seconds
+
+    def line(hit: Hit) -> str:
+        at = int(seconds(hit.span.start))
+        clock = f"{at // 3600}:{at // 60 % 60:02}:{at % 60:02}"
+        when = f"{hit.began.astimezone():%Y-%m-%d %H:%M}"
+        return f"{hit.meeting_id}  {when}  {hit.title}  {clock}  {hit.speaker_name}: {hit.excerpt}"
+
+    terms = parse_query(" ".join(options.words))
+    since = parse_moment(options.since) if options.since else None
+    until = parse_moment(options.until, end=True) if options.until else None
+    with _open_store(config) as store:
+        meeting = store.find(options.meeting).id if options.meeting else None
+        search = Search(terms, options.speaker, since, until, meeting)
+        limit = max(1, options.limit)
+        hits = list(islice(SearchStore(store).all_hits(search), limit + 1))
+    for hit in hits[:limit]:
+        print(printable(line(hit)))
+    if not hits:
+        print("nothing was found", file=sys.stderr)
+    elif len(hits) > limit:
         print("there are more: use --limit", file=sys.stderr)
     return 0
 

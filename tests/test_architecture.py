@@ -110,6 +110,7 @@ PURE = {
     "meeting.config": "yaml",
     "meeting.core": "",
     "meeting.session": "",
+    "meeting.storage.search_query": "",
     "meeting.delivery.history": "",
     "meeting.client.protocols": "",
     "meeting.client.frame_buffer": "",

@@ -10,6 +10,34 @@ from benchmarks.mutants.planting import Mutant
 
 STORAGE = (
     Mutant(
+        "deleted-words-stay-in-the-index",
+        "meeting/storage/store.py",
+        "            if meeting.kept and meeting.segments:",
+        "            if False:",
+        ("tests/meeting/storage/test_search_index.py",),
+    ),
+    Mutant(
+        "edit-is-not-searched",
+        "migrations/versions/0008_search.py",
+        "AFTER UPDATE OF text ON segments",
+        "AFTER UPDATE OF rev ON segments",
+        ("tests/meeting/storage/test_search_index.py", "tests/meeting/storage/test_search_store.py"),
+    ),
+    Mutant(
+        "unkept-words-are-indexed",
+        "migrations/versions/0008_search.py",
+        "WHEN (SELECT kept FROM meetings WHERE id = new.meeting_id) BEGIN",
+        "BEGIN",
+        ("tests/meeting/storage/test_search_index.py",),
+    ),
+    Mutant(
+        "query-in-the-language-of-the-index",
+        "meeting/storage/search_index.py",
+        """(term.text.replace('"', '""') for term in terms)""",
+        "(term.text for term in terms)",
+        ("tests/meeting/storage/test_search_index.py",),
+    ),
+    Mutant(
         "ack-before-disk",
         "meeting/sources/active_source.py",
         "        self.journal.append(frame)\n        reported,",
@@ -179,6 +207,13 @@ STORAGE = (
 """What is on disk: kept before it is told, and gone once it is deleted"""
 
 ACCESS = (
+    Mutant(
+        "link-searches-every-meeting",
+        "meeting/server/api/search.py",
+        "    if not grant.allows(Role.VIEW, meeting_id):",
+        "    if False:",
+        ("tests/meeting/server/api/test_search.py",),
+    ),
     Mutant(
         "no-origin-check",
         "meeting/server/security/middleware.py",

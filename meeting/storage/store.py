@@ -14,6 +14,7 @@ from sqlalchemy import Engine, Select, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Meeting, State
+from meeting.storage import search_index
 from meeting.storage.database import Writer, database_errors, prepare, readers
 from meeting.storage.files.meeting_files import MeetingFiles, owner
 from meeting.storage.tables import MeetingRow, SegmentRow, SourceRow, meeting_values
@@ -97,11 +98,13 @@ class Store:
         """Remove a meeting for good: its rows, its audio and its journals."""
 
         def work(session: Session) -> None:
-            find_meeting(session, meeting_id)
+            meeting = find_meeting(session, meeting_id)
             named = session.scalars(select(SourceRow.audio).where(SourceRow.meeting_id == meeting_id))
             # Files first, within the transaction: if one cannot go, the meeting stays and can be deleted again.
             self.files.remove(meeting_id, [name for name in named if name])
             session.execute(delete(MeetingRow).where(MeetingRow.id == meeting_id))
+            if meeting.kept and meeting.segments:  # no other is in the index, and this takes a while
+                search_index.erase_deleted(session)
 
         return self.write(work, erase=True)
 

@@ -24,7 +24,7 @@ from meeting.core.errors import (
 )
 from meeting.server.security.auth import Authenticator, client_address
 from meeting.server.security.forwarding import Forwarding, OriginalRequest, host_name
-from meeting.server.security.permissions import required_role
+from meeting.server.security.permissions import OF_WHAT_ONE_MAY_READ, required_role
 from meeting.server.security.tokens import token_from_header
 from meeting.transport.addresses import LOOPBACK_HOSTS, is_loopback
 from pipelines.errors import StoreError
@@ -234,6 +234,8 @@ class AuthMiddleware:
             return Grant(role)
         token = token_from_header(Headers(scope=scope).get("authorization"))
         grant = await self._authenticator.authenticate(token, client_address(scope))
+        if grant.link is not None and scope["path"] in OF_WHAT_ONE_MAY_READ:
+            meeting_id = grant.link.meeting_id
         if not grant.allows(role, meeting_id):
             raise Forbidden("your link does not allow that")
         return grant

@@ -45,6 +45,7 @@ TABLE = {
     "GET /metrics": Row((SERVER,)),
     "GET /api/meetings": Row((SERVER,)),
     "POST /api/meetings": Row((SERVER,), 201),
+    "GET /api/search": Row(READERS, path="/api/search?q=one&meeting={meeting_id}"),
     "GET /api/meetings/{meeting_id}": Row(READERS),
     "PATCH /api/meetings/{meeting_id}": Row(HOSTS, options={"json": {"title": "Other"}}),
     "DELETE /api/meetings/{meeting_id}": Row(HOSTS, 204),
@@ -119,7 +120,7 @@ def ask(server: Locked, route: str, meeting: Given, token: str | None) -> int:
     method, path = route.split()
     link_id = server.link(meeting, "view")[0] if "{link_id}" in path else ""
     ids = {"meeting_id": meeting.id, "link_id": link_id, "speaker_id": "spk1", "segment_id": "s0"}
-    path = row.path or re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
+    path = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], row.path or path)
     assert not re.search(r"[{}]", path)
     return server.call(method, path, token, **row.options).status_code
 
