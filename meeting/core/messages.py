@@ -225,7 +225,7 @@ class SpeakerMessage:
 
 @dataclass(frozen=True, slots=True)
 class StatsMessage:
-    """How the server keeps up, seconds."""
+    """How the server keeps up, seconds, and what it hears spoken."""
 
     type: ClassVar[str] = "stats"
     rtf: float
@@ -234,12 +234,14 @@ class StatsMessage:
     dropped_partials: int
     load: float
     left_out: str
+    language: str | None = None
+    """What is spoken, as it was detected"""
 
     @classmethod
     def of(cls, stats: PipelineStats) -> StatsMessage:
         """Pipeline figures as sent."""
         rtf, asr, voices, load = (round(x, 3) for x in (stats.rtf, stats.asr_lag, stats.diarization_lag, stats.load))
-        return cls(rtf, asr, voices, stats.dropped_partials, load, stats.left_out)
+        return cls(rtf, asr, voices, stats.dropped_partials, load, stats.left_out, stats.language)
 
 
 @dataclass(frozen=True, slots=True)

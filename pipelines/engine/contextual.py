@@ -23,6 +23,12 @@ MIN_LANGUAGE_SAMPLES = 2 * SAMPLE_RATE
 """Samples that an utterance needs for its language to be kept: from less a recogniser often detects another one"""
 
 
+def sure_of_language(result: RecognitionResult, length: int) -> bool:
+    """Whether the language that was detected in an utterance of so many samples is that of its source."""
+    sure = (result.language_probability or 0.0) >= MIN_LANGUAGE_PROBABILITY
+    return sure and length >= MIN_LANGUAGE_SAMPLES and bool(result.words)
+
+
 @dataclass(slots=True)
 class SourceContext:
     """What the final utterances of one source have told so far.
@@ -49,12 +55,7 @@ class SourceContext:
         `length` is that of the utterance in samples.
         """
         self.prompt = result.text or None
-        if (
-            self.language is None
-            and length >= MIN_LANGUAGE_SAMPLES
-            and (result.language_probability or 0.0) >= MIN_LANGUAGE_PROBABILITY
-            and result.words
-        ):
+        if self.language is None and sure_of_language(result, length):
             self.language = result.language
 
 

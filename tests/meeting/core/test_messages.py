@@ -372,8 +372,8 @@ def test_changed_labels_are_sent_with_from_and_to() -> None:
 
 def test_speakers_and_figures_are_sent_field_by_field() -> None:
     assert SpeakerMessage.of(Speaker("spk2", "Ann", 3, "spk1")) == SpeakerMessage("spk2", "Ann", 3, "spk1")
-    assert StatsMessage.of(PipelineStats(0.21049, 0.4, 1.1, 2, 0.91234, "rare_partials")) == StatsMessage(
-        0.21, 0.4, 1.1, 2, 0.912, "rare_partials"
+    assert StatsMessage.of(PipelineStats(0.21049, 0.4, 1.1, 2, 0.91234, "rare_partials", "de")) == StatsMessage(
+        0.21, 0.4, 1.1, 2, 0.912, "rare_partials", "de"
     )
 
 

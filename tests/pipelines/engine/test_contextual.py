@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipelines.asr.recogniser import RecognisedWord, RecogniserInfo, RecognitionResult
-from pipelines.engine.contextual import MAX_SOURCES, ContextualRecogniser, UtteranceJob
+from pipelines.engine.contextual import MAX_SOURCES, ContextualRecogniser, UtteranceJob, sure_of_language
 from pipelines.types import SAMPLE_RATE, Utterance
 from tests.fakes.recogniser_fakes import FakeRecogniser, heard, utterance
 
@@ -61,6 +61,15 @@ def test_a_language_that_was_surely_detected_is_kept_for_the_source() -> None:
         recognise(contextual, utterance(index, True, length))
     recognise(contextual, utterance(4, True), "me", "it")
     assert [language for _, language, _, _ in recogniser.asked] == [None, None, None, "de", "it"]
+
+
+def test_of_a_language_one_is_sure_in_an_utterance_that_is_long_enough_and_has_words() -> None:
+    result = replace(heard("so"), language="de", language_probability=0.5)
+    assert sure_of_language(result, 2 * SAMPLE_RATE)
+    assert not sure_of_language(result, 2 * SAMPLE_RATE - 1)
+    assert not sure_of_language(replace(result, language_probability=0.49), 2 * SAMPLE_RATE)
+    assert not sure_of_language(replace(result, language_probability=None), 2 * SAMPLE_RATE)
+    assert not sure_of_language(replace(result, words=()), 2 * SAMPLE_RATE)
 
 
 def test_of_several_languages_the_recogniser_chooses_until_it_is_sure_of_one_of_them() -> None:

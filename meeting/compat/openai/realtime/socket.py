@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket
@@ -66,19 +66,19 @@ async def serve_realtime(socket: WebSocket, rooms: Rooms, authenticator: Authent
 
 async def _until_audio(socket: WebSocket, translator: Translator) -> list[Action]:
     """Serve a client that has sent no audio yet; what its first audio asks for, nothing where it goes before."""
-    messages = received(socket)
-    while True:
-        try:
-            data = await asyncio.wait_for(anext(messages), IDLE_SECONDS)
-        except StopAsyncIteration:
-            return []
-        except asyncio.TimeoutError:
-            await _do(socket, translator.tick(time.monotonic()))
-            return []
-        actions = translator.from_client(data, time.monotonic())
-        if any(isinstance(action, Feed) for action in actions):
-            return actions
-        await _do(socket, actions)
+    async with aclosing(received(socket)) as messages:
+        while True:
+            try:
+                data = await asyncio.wait_for(anext(messages), IDLE_SECONDS)
+            except StopAsyncIteration:
+                return []
+            except asyncio.TimeoutError:
+                await _do(socket, translator.tick(time.monotonic()))
+                return []
+            actions = translator.from_client(data, time.monotonic())
+            if any(isinstance(action, Feed) for action in actions):
+                return actions
+            await _do(socket, actions)
 
 
 async def _do(socket: WebSocket, actions: list[Action]) -> None:
