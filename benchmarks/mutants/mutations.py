@@ -208,6 +208,34 @@ STORAGE = (
 
 ACCESS = (
     Mutant(
+        "link-reads-every-meeting-by-an-agent",
+        "meeting/agents/library.py",
+        '        if meeting and meeting not in (link.meeting_id, "last"):',
+        "        if False:",
+        ("tests/meeting/agents/test_library.py", "tests/meeting/agents/test_endpoint.py"),
+    ),
+    Mutant(
+        "agent-waits-on-with-a-revoked-link",
+        "meeting/agents/endpoint.py",
+        "            with self._authenticator.while_valid(grant, ended.set):",
+        "            if True:",
+        ("tests/meeting/agents/test_endpoint.py",),
+    ),
+    Mutant(
+        "killed-agent-is-waited-for",
+        "meeting/agents/endpoint.py",
+        " or await request.is_disconnected())",
+        ")",
+        ("tests/meeting/agents/test_endpoint.py",),
+    ),
+    Mutant(
+        "sdk-logs-what-was-said",
+        "meeting/agents/protocol.py",
+        "    logger.propagate = False",
+        "    logger.propagate = True",
+        ("tests/meeting/agents/test_protocol.py",),
+    ),
+    Mutant(
         "link-searches-every-meeting",
         "meeting/server/api/search.py",
         "    if not grant.allows(Role.VIEW, meeting_id):",
