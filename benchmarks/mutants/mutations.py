@@ -19,8 +19,8 @@ STORAGE = (
     Mutant(
         "edit-is-not-searched",
         "migrations/versions/0008_search.py",
-        "AFTER UPDATE OF text ON segments",
-        "AFTER UPDATE OF rev ON segments",
+        "{REMOVE} {ADD} END",
+        "{REMOVE} END",
         ("tests/meeting/storage/test_search_index.py", "tests/meeting/storage/test_search_store.py"),
     ),
     Mutant(
