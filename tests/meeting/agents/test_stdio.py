@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,6 +81,17 @@ def test_a_running_server_is_asked_with_a_token_or_a_link(server: Locked, tmp_pa
     assert "nothing to search for" in wrong
     (listed,) = ask(["--server", base + meeting.path("view")], ("list_meetings", {}))
     assert [one["title"] for one in listed["meetings"]] == ["Served"]
+
+
+def test_what_the_page_tells_to_give_to_clients_is_understood() -> None:
+    from meeting.cli import parser
+
+    page = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
+    blocks = [json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)]
+    servers = [block["mcpServers"]["meetings"] for block in blocks]
+    started = [parser().parse_args(server["args"][2:]) for server in servers if "args" in server]
+    assert [options.command for options in started] == ["mcp", "mcp"]
+    assert [server["url"] for server in servers if "url" in server] == ["http://127.0.0.1:8765/mcp"]
 
 
 def call(address: ServerAddress, name: str = "list_meetings", **arguments: Any) -> Any:
