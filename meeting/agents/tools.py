@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -80,18 +80,17 @@ class Speakers(_Arguments):
     meeting: MeetingId = None
 
 
-Taken = TypeVar("Taken", bound=_Arguments)
 IsWanted = Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Tool(Generic[Taken]):
-    """One tool."""
+class Tool:
+    """One tool; `run` is given an instance of `takes`."""
 
     name: str
     description: str
-    takes: type[Taken]
-    run: Callable[[Library, Taken, IsWanted], Awaitable[Answer]]
+    takes: type[BaseModel]
+    run: Callable[[Library, Any, IsWanted], Awaitable[Answer]]
 
 
 async def call(name: str, arguments: dict[str, Any], library: Library, is_wanted: IsWanted) -> Answer:
@@ -152,7 +151,7 @@ async def _speakers(library: Library, taken: Speakers, is_wanted: IsWanted) -> A
     return await asyncio.to_thread(library.speakers, taken.meeting)
 
 
-TOOLS: dict[str, Tool[Any]] = {
+TOOLS: dict[str, Tool] = {
     tool.name: tool
     for tool in (
         Tool(
@@ -166,7 +165,7 @@ TOOLS: dict[str, Tool[Any]] = {
             "search",
             "Find lines in what was said, last said first, in all meetings or in one; also only what one speaker said, "
             "or meetings between two days. Each hit has meeting, line, start in seconds, speaker and an excerpt: read "
-            "around it with read_transcript.",
+            "around it with read_transcript. Few hits or none, and a `next`: look on with that as the cursor.",
             SearchMeetings,
             _search,
         ),
