@@ -1,5 +1,5 @@
-"""The commands: `serve`, `replay`, `recover`, `list`, `search`, `show`, `export`, `evaluate`, `tune`, `models`,
-`doctor`, `migrate` and `token`.
+"""The commands: `serve`, `replay`, `listen`, `mcp`, `recover`, `list`, `search`, `show`, `export`, `evaluate`, `tune`,
+`models`, `doctor`, `migrate` and `token`.
 
 Libraries are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -102,6 +102,10 @@ def parser() -> argparse.ArgumentParser:
     _add_serve(command("serve", "run the server with the page"))
     _add_replay(command("replay", "transcribe a recorded meeting through the live path"))
     _add_listen(command("listen", "send audio to a running server, and read the transcript here"))
+    mcp = command(
+        "mcp", "let an agent search and read meetings: a server of the Model Context Protocol on stdin and stdout"
+    )
+    _add_server(mcp, "read the meetings of this running server instead of this machine's, or of a link's meeting")
     recover = command("recover", "hear again what was set aside of a meeting because servers died over it")
     recover.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
     _add_models(recover)
@@ -226,6 +230,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         "serve": _serve,
         "replay": _replay,
         "listen": _listen,
+        "mcp": _mcp,
         "recover": _recover,
         "list": _list,
         "search": _search,
@@ -297,6 +302,21 @@ def _listen(options: argparse.Namespace, config: Config) -> int:
             _speed(options.speed),
         )
     )
+    return 0
+
+
+def _mcp(options: argparse.Namespace, config: Config) -> int:
+    from meeting.agents.stdio import serve_local, serve_remote
+    from meeting.client.addresses import ServerAddress
+
+    _set_up_logs(options.log_level or "warning")
+    token = _token_of(options)
+    if options.server is None:
+        if token is not None:
+            raise SettingsError("a token is for a server: say which with --server")
+        serve_local(config.storage.data_dir)
+    else:
+        serve_remote(ServerAddress.parse(options.server, token))
     return 0
 
 

@@ -47,6 +47,7 @@ PACKAGES = (
     ("websockets", "websockets"),
     ("sqlalchemy", "SQLAlchemy"),
     ("alembic", "alembic"),
+    ("mcp", "mcp"),
 )
 """Name to show and name of the distribution"""
 MIN_FREE_BYTES = 1 << 30

@@ -56,13 +56,15 @@ LAYOUT = {
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
     "meeting/compat/openai/realtime": "openai compat security live core root",
-    "meeting/server": "realtime openai deepgram compat api security transport live sources delivery session storage "
-    "files core config root",
     "meeting/client": "core root",
+    "meeting/agents": "security client storage core root",
+    "meeting/server": "agents realtime openai deepgram compat api security transport live sources delivery session "
+    "storage files core config root",
     "meeting/recordings": "client live sources session storage files core config audio root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation listen recordings server transport storage files core config models engine root",
+    "meeting": "evaluation listen recordings server agents client transport storage files core config models engine "
+    "root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -87,6 +89,9 @@ LIBRARIES = {
     "alembic": "meeting.storage.database",
     "yaml": "meeting.config.sources",
     "websockets": "meeting.client.driver",
+    "mcp": "meeting.agents",
+    "mcp_types": "meeting.agents",
+    "httpx2": "meeting.agents",
     "rich": "meeting.listen.screen meeting.listen.listen",
     "sounddevice": "meeting.listen.microphone",
 }

@@ -19,8 +19,8 @@ STORAGE = (
     Mutant(
         "edit-is-not-searched",
         "migrations/versions/0008_search.py",
-        "AFTER UPDATE OF text ON segments",
-        "AFTER UPDATE OF rev ON segments",
+        "{REMOVE} {ADD} END",
+        "{REMOVE} END",
         ("tests/meeting/storage/test_search_index.py", "tests/meeting/storage/test_search_store.py"),
     ),
     Mutant(
@@ -207,6 +207,34 @@ STORAGE = (
 """What is on disk: kept before it is told, and gone once it is deleted"""
 
 ACCESS = (
+    Mutant(
+        "link-reads-every-meeting-by-an-agent",
+        "meeting/agents/library.py",
+        '        if meeting and meeting not in (link.meeting_id, "last"):',
+        "        if False:",
+        ("tests/meeting/agents/test_library.py", "tests/meeting/agents/test_endpoint.py"),
+    ),
+    Mutant(
+        "agent-waits-on-with-a-revoked-link",
+        "meeting/agents/endpoint.py",
+        "            with self._authenticator.while_valid(grant, ended.set):",
+        "            if True:",
+        ("tests/meeting/agents/test_endpoint.py",),
+    ),
+    Mutant(
+        "killed-agent-is-waited-for",
+        "meeting/agents/endpoint.py",
+        " or await request.is_disconnected())",
+        ")",
+        ("tests/meeting/agents/test_endpoint.py",),
+    ),
+    Mutant(
+        "sdk-logs-what-was-said",
+        "meeting/agents/protocol.py",
+        "    logger.propagate = False",
+        "    logger.propagate = True",
+        ("tests/meeting/agents/test_protocol.py",),
+    ),
     Mutant(
         "link-searches-every-meeting",
         "meeting/server/api/search.py",

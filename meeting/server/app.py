@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, WebSocket
 
 import meeting
+from meeting.agents.endpoint import AgentEndpoint, add_agents
 from meeting.compat.deepgram.routes import add_deepgram
 from meeting.compat.openai.realtime.routes import add_realtime
 from meeting.compat.openai.routes import add_openai
@@ -59,6 +60,8 @@ def create_app(
     store = store or Store(config.storage.data_dir)
     engine = EngineLoader(backend, config.models)
     rooms = Rooms(_services(config, store, backend, engine), config.limits, crashed=crashed)
+    authenticator = Authenticator(token, LinkStore(store))
+    agents = AgentEndpoint(store, authenticator, lambda: rooms.stopping)
     app = FastAPI(
         title="Meeting transcriber",
         version=meeting.__version__,
@@ -69,26 +72,29 @@ def create_app(
         servers=[{"url": "."}],
         # It would send people to the address that the proxy asked for.
         redirect_slashes=False,
-        lifespan=lambda app: _running(config, rooms, engine, on_failure),
+        lifespan=lambda app: _running(config, rooms, engine, agents, on_failure),
     )
-    authenticator = Authenticator(token, LinkStore(store))
     app.state.rooms = rooms
     app.state.authenticator = authenticator
     app.state.forwarding = forwarding
     app.state.metrics = metrics.MetricsCollector(rooms)
     _add_security(app, config, authenticator, forwarding)
     app.add_middleware(metrics.CountingMiddleware, measurements=rooms.services.measurements)
+    _add_endpoints(app, engine, rooms, agents)
+    return app
+
+
+def _add_endpoints(app: FastAPI, engine: EngineLoader, rooms: Rooms, agents: AgentEndpoint) -> None:
     add_routes(app)
     add_pages(app)
     add_health(app, engine, rooms)
     _add_compatible(app)
+    add_agents(app, agents)
     add_error_handlers(app, rooms)
 
     @app.websocket("/ws/meetings/{meeting_id}")
     async def socket(websocket: WebSocket, meeting_id: str) -> None:
         await serve_socket(websocket, app.state.rooms, meeting_id, app.state.authenticator)
-
-    return app
 
 
 def _add_compatible(app: FastAPI) -> None:
@@ -128,7 +134,11 @@ def _services(config: Config, store: Store, backend: Backend, engine: EngineLoad
 
 @asynccontextmanager
 async def _running(
-    config: Config, rooms: Rooms, engine: EngineLoader, on_failure: Callable[[MeetingError], None] | None
+    config: Config,
+    rooms: Rooms,
+    engine: EngineLoader,
+    agents: AgentEndpoint,
+    on_failure: Callable[[MeetingError], None] | None,
 ) -> AsyncIterator[None]:
     """Everything that runs beside the requests, from the start to the end of the server."""
     rooms.store.open()
@@ -136,13 +146,13 @@ async def _running(
     watching = asyncio.create_task(rooms.disk.run())
     engine.load(lambda: _report(engine, on_failure))
     deleting = asyncio.create_task(delete_regularly(rooms, config.storage.retention_days))
-    shrinking = asyncio.create_task(trim_regularly())
+    beside = {deleting, asyncio.create_task(trim_regularly()), asyncio.create_task(agents.run())}
     try:
         yield
     finally:
-        deleting.cancel()
-        shrinking.cancel()
-        await asyncio.wait({deleting, shrinking})
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
         recovering.cancel()
         watching.cancel()
         await rooms.finish_all(FINISH_SECONDS)

@@ -88,8 +88,8 @@ def parse_query(text: str) -> tuple[Term, ...]:
     if len(terms) > MAX_TERMS:
         raise MeetingError(f"a search has at most {MAX_TERMS} words and phrases, not {len(terms)}")
     for term in terms:
-        if term.prefix and len(term.text) < SHORTEST_PREFIX:
-            raise MeetingError(f"the start of a word needs at least {SHORTEST_PREFIX} letters, not {term.text}*")
+        if term.prefix and len(start := term.text.split()[-1]) < SHORTEST_PREFIX:
+            raise MeetingError(f"the start of a word needs at least {SHORTEST_PREFIX} letters, not {start}*")
     return terms
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, or_, select, tuple_
+from sqlalchemy import CTE, ColumnElement, Select, func, literal_column, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from meeting.core.records import speaker_name
@@ -19,6 +19,9 @@ from pipelines.types import Span, Speaker
 
 EXAMINED = (500, 50_000)
 """Lines with the words that one page looks at: at first, and then, where few of them fit speaker and days"""
+
+FEW_MEETINGS = 50
+"""Meetings of which it is found out where their lines lie, before these alone are looked through"""
 
 _NUMBER: ColumnElement[int] = literal_column("segments.rowid")
 _began = func.coalesce(MeetingRow.started_at, MeetingRow.created_at)
@@ -53,11 +56,12 @@ class SearchStore:
 
 def _page(session: Session, wanted: Search, limit: int, last: int) -> tuple[list[Any], int | None]:
     """Up to `limit` lines from number `last` on down, and the number at which the next page begins."""
-    first, last = _numbers(session, wanted.meeting_id, last)
+    voices = None if wanted.speaker is None else _voices(session, wanted.speaker)
+    first, last = _numbers(session, wanted, voices, last)
     rows: list[Any] = []
     for most in EXAMINED:
         matches = search_index.matches(wanted.terms, first, last, most).subquery("matches")
-        rows += session.execute(_lines(session, wanted, matches).limit(limit + 1 - len(rows))).all()
+        rows += session.execute(_lines(wanted, voices, matches).limit(limit + 1 - len(rows))).all()
         if len(rows) > limit:
             return rows[:limit], rows[limit].number
         examined, lowest = session.execute(select(func.count(), func.min(matches.c.number))).one()
@@ -67,37 +71,48 @@ def _page(session: Session, wanted: Search, limit: int, last: int) -> tuple[list
     return rows, last
 
 
-def _numbers(session: Session, meeting_id: str | None, last: int) -> tuple[int, int]:
-    """Between which numbers the lines of a meeting lie, but for those after `last`."""
-    if meeting_id is None:
+def _numbers(session: Session, wanted: Search, voices: CTE | None, last: int) -> tuple[int, int]:
+    """Between which numbers, up to `last`, all lines lie that may be asked for, where few meetings may hold one."""
+    query = select(MeetingRow.id).where(*_of_meetings(wanted))
+    if voices is not None:
+        query = query.where(MeetingRow.id.in_(select(voices.c.meeting_id)))
+    meetings = session.scalars(query.limit(FEW_MEETINGS + 1)).all()
+    if len(meetings) > FEW_MEETINGS:
         return 0, last
-    own = select(func.min(_NUMBER), func.max(_NUMBER)).where(SegmentRow.meeting_id == meeting_id)
+    own = select(func.min(_NUMBER), func.max(_NUMBER)).where(SegmentRow.meeting_id.in_(meetings))
     lowest, highest = session.execute(own).one()
     return lowest or 0, min(last, highest or 0)
 
 
-def _lines(session: Session, wanted: Search, matches: Any) -> Select[Any]:
+def _of_meetings(wanted: Search) -> list[ColumnElement[bool]]:
+    """Which meetings are searched."""
+    conditions: list[ColumnElement[bool]] = [MeetingRow.kept.is_(True)]
+    if wanted.meeting_id is not None:
+        conditions.append(MeetingRow.id == wanted.meeting_id)
+    if wanted.since is not None:
+        conditions.append(_began >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(_began < wanted.until)
+    return conditions
+
+
+def _lines(wanted: Search, voices: CTE | None, matches: Any) -> Select[Any]:
     """Those of the lines that were said by whom, when and where it is asked for, last one first."""
     columns = (SegmentRow.meeting_id, SegmentRow.id, SegmentRow.start, SegmentRow.end, SegmentRow.speaker)
     query = (
         select(matches.c.number, MeetingRow.title, _began.label("began"), *columns)
         .join_from(matches, SegmentRow, matches.c.number == _NUMBER)
         .join(MeetingRow, MeetingRow.id == SegmentRow.meeting_id)
-        .where(MeetingRow.kept)
+        .where(*_of_meetings(wanted))
         .order_by(matches.c.number.desc())
     )
-    if wanted.meeting_id is not None:
-        query = query.where(SegmentRow.meeting_id == wanted.meeting_id)
-    if wanted.since is not None:
-        query = query.where(_began >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(_began < wanted.until)
-    if wanted.speaker is not None:
-        query = query.where(tuple_(SegmentRow.meeting_id, SegmentRow.speaker).in_(_voices(session, wanted.speaker)))
-    return query
+    if voices is None:
+        return query
+    who = select(voices.c.meeting_id, voices.c.id)
+    return query.where(tuple_(SegmentRow.meeting_id, SegmentRow.speaker).in_(who))
 
 
-def _voices(session: Session, wanted: str) -> Select[Any]:
+def _voices(session: Session, wanted: str) -> CTE:
     """Meeting and id of all voices that are called so, or that turned out to be one which is."""
     name = " ".join(wanted.split()).casefold()
     names = session.scalars(select(SpeakerRow.name).where(SpeakerRow.name.is_not(None)).distinct())
@@ -119,8 +134,7 @@ def _voices(session: Session, wanted: str) -> Select[Any]:
     merged = select(SpeakerRow.meeting_id, SpeakerRow.id).join(
         found, (SpeakerRow.meeting_id == found.c.meeting_id) & (SpeakerRow.merged_into == found.c.id)
     )
-    voices = found.union(merged)
-    return select(voices.c.meeting_id, voices.c.id)
+    return found.union(merged)
 
 
 def _speakers(session: Session, meeting_ids: set[str]) -> dict[str, list[Speaker]]:

@@ -44,11 +44,12 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("POST", "/v1/audio/transcriptions"): Role.SERVER,
     ("POST", "/v1/audio/translations"): Role.SERVER,
     ("GET", "/v1/models"): Role.SERVER,
+    ("POST", "/mcp"): Role.VIEW,
     ("GET", "/v1/models/{model_id}"): Role.SERVER,
 }
 """(method, path) -> who may; what is not here takes the server token. The pages hold nothing of any meeting."""
 
-OF_WHAT_ONE_MAY_READ = frozenset({"/api/search"})
+OF_WHAT_ONE_MAY_READ = frozenset({"/api/search", "/mcp"})
 """Paths of no one meeting: a link comes in, too, and the endpoint answers of what that opens"""
 
 

@@ -52,6 +52,8 @@ def test_a_query_is_not_too_long() -> None:
 def test_the_start_of_a_word_is_more_than_a_letter() -> None:
     with pytest.raises(MeetingError, match="at least 2 letters, not r"):
         parse_query("r*")
+    with pytest.raises(MeetingError, match="at least 2 letters, not r"):
+        parse_query('"the r"*')
 
 
 @given(st.text(max_size=MAX_QUERY))

@@ -146,10 +146,22 @@ def test_pages_follow_each_other_without_a_hit_twice(store: Store) -> None:
 
 def test_a_page_looks_at_no_more_lines_than_it_may(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_store, "EXAMINED", (1, 1))
+    monkeypatch.setattr(search_store, "FEW_MEETINGS", 0)
     search = Search(parse_query("release"), speaker="ann österreich")
     page = SearchStore(store).search(search)
     assert (page.hits, page.next is None) == ((), False)
     assert lines(store, "release", speaker="ann österreich") == ["m1 s1"]
+
+
+def test_where_many_meetings_may_hold_a_line_all_are_looked_through(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for few in (0, 1, 50):
+        monkeypatch.setattr(search_store, "FEW_MEETINGS", few)
+        assert lines(store, "release") == ["m2 s1", "m1 s4", "m1 s2", "m1 s1"]
+        assert lines(store, "release", speaker="Ann Österreich") == ["m1 s1"]
+        assert lines(store, "release", until=NOON + timedelta(days=1)) == ["m1 s4", "m1 s2", "m1 s1"]
+        assert lines(store, "release", since=NOON + timedelta(days=9)) == []
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "-1", "1 OR 1", "9" * 40, "²"])
