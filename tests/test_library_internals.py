@@ -387,7 +387,6 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         Says("rx.scheduler:EventLoopScheduler", "schedule", "self.schedule_absolute(", "all goes through it"),
         Says("rx.scheduler:EventLoopScheduler", "schedule_relative", "self.schedule_absolute(", "all goes through it"),
     ),
-    "torch: _is_avx512_bf16_supported": (Takes("torch.cpu", "_is_avx512_bf16_supported", ""),),
     "torch: TorchVersion": (
         Has("torch.torch_version", "TorchVersion"),
         Takes("torch.serialization", "safe_globals", "safe_globals"),
