@@ -99,7 +99,7 @@ LIBRARIES = {
 
 HEAVY = names(
     "torch torchaudio torchvision diart pyannote faster_whisper ctranslate2 moonshine_voice silero_vad onnxruntime "
-    "lightning pytorch_lightning transformers speechbrain scipy sklearn matplotlib pandas"
+    "onnx lightning pytorch_lightning transformers speechbrain scipy sklearn matplotlib pandas"
 )
 """Libraries that load only when a pipeline is built"""
 
