@@ -46,6 +46,7 @@ LAYOUT = {
     "meeting/session": "core config root",
     "meeting/storage/files": "core root",
     "meeting/storage": "files core root",
+    "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
     "meeting/sources": "session storage files core config stream engine audio root",
     "meeting/live": "sources delivery session storage files core config root",
@@ -55,13 +56,13 @@ LAYOUT = {
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core session root",
     "meeting/compat/openai": "compat live core root",
-    "meeting/server": "openai deepgram compat api security transport live sources delivery session storage files core "
-    "config root",
+    "meeting/server": "openai deepgram compat api security transport live sources delivery webhooks session storage "
+    "files core config root",
     "meeting/client": "core root",
     "meeting/recordings": "client live sources session storage files core config audio root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation listen recordings server transport storage files core config models engine root",
+    "meeting": "evaluation listen recordings server transport webhooks storage files core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -88,6 +89,8 @@ LIBRARIES = {
     "websockets": "meeting.client.driver",
     "rich": "meeting.listen.screen meeting.listen.listen",
     "sounddevice": "meeting.listen.microphone",
+    "httpcore": "meeting.webhooks.http_sender",
+    "certifi": "meeting.webhooks.http_sender",
 }
 """Libraries with one home: the modules or folders that may import each, lazily or not"""
 
@@ -110,6 +113,9 @@ PURE = {
     "meeting.core": "",
     "meeting.session": "",
     "meeting.delivery.history": "",
+    "meeting.webhooks.signature": "",
+    "meeting.webhooks.schedule": "",
+    "meeting.webhooks.addresses": "",
     "meeting.client.protocols": "",
     "meeting.client.frame_buffer": "",
     "meeting.client.transcript": "",
@@ -127,13 +133,14 @@ STATE_MACHINE = names(
     "meeting.session meeting.core.transcript meeting.core.edits meeting.core.overlay meeting.core.access "
     "meeting.client.protocols meeting.client.frame_buffer meeting.client.transcript meeting.client.events "
     "meeting.client.backoff meeting.server.security.permissions meeting.server.security.tokens "
-    "meeting.server.security.guess_limiter"
+    "meeting.server.security.guess_limiter meeting.webhooks.signature meeting.webhooks.schedule "
+    "meeting.webhooks.addresses meeting.webhooks.announcements"
 )
 """Modules and folders that touch none of IMPURE"""
 
 DOORS = names(
     "pipelines.stream.stream pipelines.stream.operators pipelines.engine.job_queue meeting.cli meeting.__main__ "
-    "meeting.sources meeting.live meeting.delivery meeting.server.security.handshake"
+    "meeting.sources meeting.live meeting.delivery meeting.webhooks.dispatcher meeting.server.security.handshake"
 )
 """Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line"""
 

@@ -1,0 +1,136 @@
+"""A real server tells a real receiver what happens in its meetings, and holds up none for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meeting.config.settings import Webhooks
+from meeting.config.webhooks import read_endpoints
+from meeting.storage.webhook_store import WebhookStore
+from meeting.webhooks import schedule
+from meeting.webhooks.wiring import check_webhooks
+from pipelines.errors import SettingsError
+from tests.fakes.server_fakes import Serving, config, serving, tone, wait_ready
+from tests.meeting.server.test_metrics import metrics_of, value
+from tests.meeting.webhooks.receivers import SECRET, Receiver, receiving
+
+
+@contextmanager
+def telling(folder: Path, *receivers: Receiver, here: bool = True, **settings: Any) -> Iterator[Serving]:
+    """A server that tells receivers on this machine everything; `here`: as far as this machine may be sent to."""
+    endpoints = [{**receiver.setting, "name": f"crm{number}"} for number, receiver in enumerate(receivers)]
+    webhooks = Webhooks(read_endpoints(endpoints, "x"), ("127.0.0.1",) if here else (), **settings)
+    with serving(replace(config(folder), webhooks=webhooks)) as served:
+        wait_ready(served)
+        yield served
+
+
+def stored(served: Serving) -> WebhookStore:
+    return WebhookStore(served.app.state.rooms.store)
+
+
+def eventually(served: Serving, name: str, expected: float, **labels: str) -> None:
+    """Until a metric has a value."""
+    deadline = time.monotonic() + 20
+    while (found := value(metrics_of(served), name, **labels)) != expected:
+        assert time.monotonic() < deadline, (name, found)
+        time.sleep(0.01)
+
+
+def test_a_meeting_is_told_in_its_order_signed_and_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "meeting")
+    with receiving() as receiver, telling(tmp_path, receiver) as served:
+        meeting_id = served.held("Monday, 9:00", 2.0)
+        receiver.until(lambda: "meeting.ended" in receiver.events())
+        eventually(served, "meeting_webhook_deliveries_total", 4, result="delivered")
+        eventually(served, "meeting_webhooks_waiting", 0)
+        kept = served.http.get(f"/api/meetings/{meeting_id}").json()
+    assert receiver.events() == ["meeting.started", "segment.final", "segment.final", "meeting.ended"]
+    assert len({headers["webhook-id"] for headers, _ in receiver.requests}) == 4
+    started, first, _, ended = (message["data"] for message in receiver.told)
+    assert started == {
+        "meeting_id": meeting_id,
+        "title": "Monday, 9:00",
+        "kept": True,
+        "started_at": kept["started_at"],
+    }
+    assert (first["meeting_id"], first["segment"]["text"]) == (meeting_id, "one")
+    assert (ended["ended_at"], ended["duration"], ended["segments"]) == (kept["ended_at"], 2.0, 2)
+    assert f"are sent to 127.0.0.1:{receiver.port}; what is said in meetings is among it" in caplog.text
+    assert "hidden" not in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_a_receiver_that_hangs_holds_up_neither_meetings_nor_another_receiver(tmp_path: Path) -> None:
+    with receiving(*["hang"] * 50) as slow, receiving() as quick, telling(tmp_path, slow, quick) as served:
+        began = time.monotonic()
+        for _ in range(6):
+            served.held(seconds=2.0)
+        quick.until(lambda: quick.events().count("meeting.ended") == 6)
+        assert time.monotonic() - began < 10
+        assert len(slow.requests) == 4
+        assert served.http.get("/healthz").status_code == 200
+
+
+def test_nobody_on_this_machine_or_its_network_is_told_unless_that_was_allowed(tmp_path: Path) -> None:
+    with receiving() as receiver, telling(tmp_path, receiver, here=False) as served:
+        served.held()
+        eventually(served, "meeting_webhook_deliveries_total", 1, result="retried")
+        ((waiting, _),) = stored(served).troubled(9)
+        assert receiver.requests == []
+    assert "it has no public address" in (waiting.problem or "")
+
+
+def test_a_receiver_that_fails_gets_the_rest_once_it_has_taken_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "FIRST_WAIT", 0.05)
+    with receiving((503, {"retry-after": "1"}, b""), "cut") as receiver, telling(tmp_path, receiver) as served:
+        served.held()
+        receiver.until(lambda: "meeting.ended" in receiver.events())
+        eventually(served, "meeting_webhook_deliveries_total", 2, result="retried")
+    assert receiver.events() == ["meeting.started", "segment.final", "meeting.ended"]
+    ids = [headers["webhook-id"] for headers, _ in receiver.requests]
+    times = [int(headers["webhook-timestamp"]) for headers, _ in receiver.requests]
+    assert ids[0] == ids[1] == ids[2] != ids[3]
+    assert times[0] + 1 <= times[1] <= times[2]
+
+
+def test_what_a_deleted_meeting_still_had_to_tell_is_told_no_more(tmp_path: Path) -> None:
+    with receiving(500) as receiver, telling(tmp_path, receiver) as served:
+        meeting_id = served.held()
+        eventually(served, "meeting_webhook_deliveries_total", 1, result="retried")
+        assert stored(served).counts()["crm0"].waiting == 3
+        assert served.http.delete(f"/api/meetings/{meeting_id}").status_code == 204
+        assert stored(served).counts() == {}
+
+
+@pytest.mark.parametrize("unkept_text", [False, True])
+def test_of_a_meeting_that_is_not_kept_no_text_is_told_unless_that_was_asked_for(
+    tmp_path: Path, unkept_text: bool
+) -> None:
+    with receiving() as receiver, telling(tmp_path, receiver, unkept_text=unkept_text) as served:
+        answer = served.http.post("/v1/listen?encoding=linear16&sample_rate=16000", content=tone(1.0))
+        assert answer.status_code == 200
+        receiver.until(lambda: "meeting.ended" in receiver.events())
+        eventually(served, "meeting_webhooks_waiting", 0)
+        assert served.app.state.rooms.store.unkept() == []
+    events = ["meeting.started", "segment.final", "meeting.ended"]
+    assert receiver.events() == [event for event in events if unkept_text or event != "segment.final"]
+    assert [message["data"]["kept"] for message in receiver.told if "kept" in message["data"]] == [False, False]
+    assert all((message["data"]["title"] is not None) == unkept_text for message in receiver.told[::2])
+
+
+def test_a_secret_or_a_network_that_is_none_stops_the_start(tmp_path: Path) -> None:
+    weak = read_endpoints([{"url": "https://example.org", "secret": "password"}], "x")
+    with pytest.raises(SettingsError, match=r"webhook example.org: the secret must be"):
+        check_webhooks(Webhooks(weak))
+    with pytest.raises(SettingsError, match="private_networks"):
+        check_webhooks(Webhooks(private_networks=("here",)))
