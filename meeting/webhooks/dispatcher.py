@@ -80,6 +80,12 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Send until cancelled; says first what is sent to whom."""
+        try:
+            await self._run()
+        except Exception as error:
+            log.error("webhooks: stopped by %s; the next start sends what waits", type(error).__name__, exc_info=error)
+
+    async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         for endpoint in self._endpoints:
             log.info("%s", endpoint.describe())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -107,10 +108,12 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def receiving(*answers: Answer) -> Iterator[Receiver]:
+def receiving(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """A receiver in threads of its own."""
     receiver = Receiver(list(answers))
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"receiver": receiver}))
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     receiver.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

@@ -357,6 +357,17 @@ async def cancelled(bench: Bench) -> None:
         await asyncio.sleep(0.01)
 
 
+def test_a_worker_that_cannot_work_says_so(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(store)
+
+    def missing() -> FakeSender:
+        raise FileNotFoundError
+
+    bench.dispatcher._open_sender = missing
+    asyncio.run(asyncio.wait_for(bench.dispatcher.run(), 10))
+    assert "webhooks: stopped by FileNotFoundError" in caplog.text
+
+
 def test_without_endpoints_the_worker_has_nothing_to_do(store: Store) -> None:
     Bench(store).say("m1", "a")
     asyncio.run(asyncio.wait_for(Dispatcher([], WebhookStore(store), FakeSender, timedelta(hours=1)).run(), 10))
