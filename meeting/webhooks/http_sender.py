@@ -108,23 +108,22 @@ async def _in_a_thread(work: Callable[[], list[str]]) -> list[str]:
     loop = asyncio.get_running_loop()
     found: asyncio.Future[list[str]] = loop.create_future()
 
-    def tell(result: list[str] | None, error: Exception | None) -> None:
-        if found.done():
+    def tell(result: list[str] | Exception) -> None:
+        if found.done():  # nobody waits any more
             return
-        if error is not None:
-            found.set_exception(error)
+        if isinstance(result, Exception):
+            found.set_exception(result)
         else:
-            found.set_result(result or [])
+            found.set_result(result)
 
     def run() -> None:
+        result: list[str] | Exception
         try:
-            done: tuple[list[str] | None, Exception | None] = (work(), None)
+            result = work()
         except (OSError, UnicodeError) as error:
-            done = (None, error)
-        try:
-            loop.call_soon_threadsafe(tell, *done)
-        except RuntimeError:  # the loop is closed: the process ends
-            return
+            result = error
+        with suppress(RuntimeError):  # the loop is closed: the process ends
+            loop.call_soon_threadsafe(tell, result)
 
     threading.Thread(target=run, name="webhook-resolver", daemon=True).start()
     return await found
