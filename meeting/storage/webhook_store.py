@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from meeting.storage.store import Store
 from meeting.storage.tables import MeetingRow, WebhookDeliveryRow
 
+FURTHEST = timedelta(days=1)
+"""A try that is due later than this was put there by a clock that was wrong, and is due now"""
 MOST_FAILED = 1000
 """Deliveries of one endpoint that are kept after they were given up; older ones go"""
 
@@ -61,7 +63,8 @@ class WebhookStore:
         row = WebhookDeliveryRow
         query = (
             _stored()
-            .where(row.number.in_(_heads(endpoint)), row.next_try_at <= now, row.number.not_in(without))
+            .where(row.number.in_(_heads(endpoint)), row.number.not_in(without))
+            .where(or_(row.next_try_at <= now, row.next_try_at > now + FURTHEST))
             .order_by(row.next_try_at, row.number)
             .limit(most)
         )

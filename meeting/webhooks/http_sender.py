@@ -205,8 +205,8 @@ async def _read_on(answer: httpcore.Response) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What stands behind a failed connection, in words without line breaks and not for ever."""
-    return " ".join((str(error) or type(error).__name__).split())[:200]
+    """What stands behind a failed connection, in words that any log and database take, and not for ever."""
+    return " ".join((str(error) or type(error).__name__).split())[:200].encode("ascii", "replace").decode()
 
 
 def _tls() -> ssl.SSLContext:

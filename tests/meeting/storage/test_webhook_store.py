@@ -79,6 +79,15 @@ def test_one_that_did_not_succeed_is_due_again_at_its_time_and_holds_up_its_own_
     assert (again.message_id, again.tries, again.problem, again.body) == ("a", 1, "answered 500", "words of a")
 
 
+def test_what_a_clock_that_was_far_ahead_put_off_is_due_and_what_a_receiver_asked_for_is_not(
+    store: Store, webhooks: WebhookStore
+) -> None:
+    queue(store, ("crm", "m1", "a"), ("crm", "m2", "b"))
+    for delivery, later in zip(due(webhooks), (timedelta(days=300), timedelta(days=1)), strict=True):
+        webhooks.try_again(delivery, SOON + later, "answered 503").result()
+    assert ids(due(webhooks)) == ["a"]
+
+
 def test_one_that_was_given_up_lets_the_next_pass_and_is_kept_without_its_words(
     store: Store, webhooks: WebhookStore
 ) -> None:
