@@ -24,8 +24,10 @@ class Endpoint:
 
     def describe(self) -> str:
         """What is sent and where to, for people."""
-        told = f"webhook {self.name}: {', '.join(self.events)} are sent to {self.host}"
-        return f"{told}; what is said in meetings is among it" if FINAL in self.events else told
+        facts = ["titles and times of meetings"] if set(self.events) - {FINAL} else []
+        text = ["what is said in meetings"] if FINAL in self.events else []
+        told = f"webhook {self.name}: {self.host} is told {' and '.join(facts + text)} ({', '.join(self.events)})"
+        return told if self.url.startswith("https:") else f"{told}, without https: all on the way can read it"
 
 
 def with_keys(configured: Sequence[WebhookEndpoint], environment: Mapping[str, str]) -> tuple[Endpoint, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from meeting.config.webhooks import read_endpoints
+from meeting.config.webhooks import EVENTS, read_endpoints
 from meeting.webhooks.endpoints import Endpoint, with_keys
 from pipelines.errors import SettingsError
 from tests.meeting.webhooks.receivers import SECRET
@@ -37,8 +38,10 @@ def test_a_secret_that_is_not_there_is_told_with_its_webhook(tmp_path: Path) -> 
 
 
 def test_what_is_sent_where_is_told_with_whether_text_is_among_it_and_without_what_is_secret() -> None:
-    quiet, open_ = endpoint(["meeting.ended"], secret=SECRET), endpoint(["segment.final"], secret=SECRET)
-    assert quiet.describe() == "webhook crm: meeting.ended are sent to example.org"
-    assert "what is said in meetings is among it" in open_.describe()
+    quiet, open_ = endpoint(["meeting.ended"], secret=SECRET), endpoint(list(EVENTS), secret=SECRET)
+    assert quiet.describe() == "webhook crm: example.org is told titles and times of meetings (meeting.ended)"
+    told = "titles and times of meetings and what is said in meetings (meeting.started, segment.final, meeting.ended)"
+    assert open_.describe() == f"webhook crm: example.org is told {told}"
+    assert replace(quiet, url="http://example.org").describe().endswith("without https: all on the way can read it")
     assert "hidden" not in f"{open_!r} {open_.describe()}"
     assert str(KEY) not in repr(open_)
