@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +16,21 @@ import pytest
 
 from benchmarks.harness.server import Server, end_all
 from benchmarks.harness.source import Source
+from meeting.config import webhooks
 from meeting.config.settings import Webhooks
+from meeting.config.sources import load_config
 from meeting.config.webhooks import read_endpoints
+from meeting.core.records import Meeting, State
+from meeting.storage import webhook_queue, webhook_store
 from meeting.storage.webhook_store import WebhookStore
-from meeting.webhooks import schedule
+from meeting.webhooks import announcements, dispatcher, http_sender, schedule
+from meeting.webhooks.endpoints import Endpoint
+from meeting.webhooks.signature import parse_secret, signed_headers
 from meeting.webhooks.wiring import check_webhooks
 from pipelines.errors import SettingsError
+from tests.conftest import ROOT
 from tests.fakes.server_fakes import Serving, config, serving, tone, wait_ready
+from tests.fakes.stored import NOON
 from tests.meeting.server.test_metrics import metrics_of, value
 from tests.meeting.webhooks.receivers import SECRET, Receiver, receiving
 
@@ -30,8 +39,8 @@ from tests.meeting.webhooks.receivers import SECRET, Receiver, receiving
 def telling(folder: Path, *receivers: Receiver, here: bool = True, **settings: Any) -> Iterator[Serving]:
     """A server that tells receivers on this machine everything; `here`: as far as this machine may be sent to."""
     endpoints = [{**receiver.setting, "name": f"crm{number}"} for number, receiver in enumerate(receivers)]
-    webhooks = Webhooks(read_endpoints(endpoints, "x"), ("127.0.0.1",) if here else (), **settings)
-    with serving(replace(config(folder), webhooks=webhooks)) as served:
+    told = Webhooks(read_endpoints(endpoints, "x"), ("127.0.0.1",) if here else (), **settings)
+    with serving(replace(config(folder), webhooks=told)) as served:
         wait_ready(served)
         yield served
 
@@ -138,6 +147,53 @@ def test_a_secret_or_a_network_that_is_none_stops_the_start(tmp_path: Path) -> N
         check_webhooks(Webhooks(weak))
     with pytest.raises(SettingsError, match="private_networks"):
         check_webhooks(Webhooks(private_networks=("here",)))
+
+
+# What the page says
+
+
+PAGE = " ".join((ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8").split())
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8"), re.M | re.S)
+
+
+def test_the_numbers_on_the_page_are_those_of_the_program() -> None:
+    waits = [schedule.FIRST_WAIT * schedule.GROWTH**number for number in range(5)]
+    for said in (
+        f"within {http_sender.TIMEOUT:g} seconds",
+        f"{', '.join(f'{wait:g}' for wait in waits[:-1])} and {waits[-1]:g} seconds, then hourly",
+        f"({Webhooks().give_up_after:g} hours)",
+        f"at most {webhooks.MOST_ENDPOINTS} endpoints",
+        f"At most {webhook_queue.MOST_WAITING:,} messages of each type",
+        f"the newest {webhook_store.MOST_FAILED:,} of each endpoint",
+        f"the first {announcements.LONGEST_TEXT:,} characters",
+    ):
+        assert said in PAGE, said
+    assert (schedule.LONGEST_WAIT, schedule.LONGEST_ASKED, dispatcher.AT_ONCE) == (3600, 86_400, 4)
+
+
+def test_the_settings_on_the_page_are_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_SECRET", SECRET)
+    shown = [text for kind, text in BLOCKS if kind == "yaml"]
+    assert len(shown) == 2
+    for text in shown:
+        (tmp_path / "config.yaml").write_text(text)
+        check_webhooks(load_config(tmp_path / "config.yaml", {}).webhooks)
+
+
+def test_the_receiver_on_the_page_takes_what_is_sent() -> None:
+    body = json.dumps(json.loads(next(text for kind, text in BLOCKS if kind == "json"))).encode()
+    names: dict[str, Any] = {"secret": SECRET, "body": body}
+    names["headers"] = signed_headers(parse_secret(SECRET), "msg_1", int(time.time()), body)
+    exec(next(text for kind, text in BLOCKS if kind == "python"), names)
+    assert names["message"]["type"] == "meeting.ended"
+    ended = replace(Meeting("m", "T", State.ENDED, NOON), started_at=NOON, ended_at=NOON)
+    endpoint = Endpoint("crm", "https://h", "h", ("meeting.ended",), (b"k",))
+    told = json.loads(announcements.Announcements([endpoint])(ended, None)[0].body)
+    assert names["message"].keys() == told.keys()
+    assert names["message"]["data"].keys() == told["data"].keys()
+
+
+# A server that is killed
 
 
 @pytest.fixture
