@@ -1,5 +1,5 @@
 """The commands: `serve`, `replay`, `listen`, `mcp`, `recover`, `list`, `search`, `show`, `export`, `evaluate`, `tune`,
-`models`, `doctor`, `migrate` and `token`.
+`models`, `webhooks`, `doctor`, `migrate` and `token`.
 
 Libraries are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -119,6 +119,14 @@ def parser() -> argparse.ArgumentParser:
     models = command("models", "show the models, or fetch those that are missing")
     models.add_argument("action", choices=("list", "pull"))
     _add_models(models)
+    webhooks = command("webhooks", "list webhooks with what waits or failed, or test one with a signed ping")
+    webhooks.add_argument("action", nargs="?", choices=("list", "test"), default="list")
+    webhooks.add_argument(
+        "endpoint", nargs="?", metavar="URL|NAME", help="what to test: a name of the settings, or a URL"
+    )
+    webhooks.add_argument(
+        "--limit", type=int, default=20, metavar="N", help="how many troubled deliveries (default 20)"
+    )
     doctor = command("doctor", "check this machine and say what to do about each problem")
     _add_models(doctor)
     doctor.add_argument("--measure", action="store_true", help="also load the models and measure their pace")
@@ -239,6 +247,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         "evaluate": _evaluate,
         "tune": _tune,
         "models": _models,
+        "webhooks": _webhooks,
         "doctor": _doctor,
         "migrate": _migrate,
         "token": _token,
@@ -482,6 +491,22 @@ def _models(options: argparse.Namespace, config: Config) -> int:
         line = f"{file.set:9} {file.role:13} {file.state:9} {file.size / 1e6:6.1f} MB  {file.name}  {file.path or ''}"
         print(printable(line))
     print(f"models.set = {config.models.set}: {probe_and_select(config.models).why}")
+    return 0
+
+
+def _webhooks(options: argparse.Namespace, config: Config) -> int:
+    from meeting.storage.webhook_store import WebhookStore
+    from meeting.webhooks import command
+
+    if options.action == "test":
+        if options.endpoint is None:
+            raise SettingsError("name the webhook to test, or give its URL: webhooks test URL")
+        for line in command.send_ping(config.webhooks, options.endpoint):
+            print(printable(line), flush=True)
+        return 0
+    with _open_store(config) as store:
+        lines = command.overview(config.webhooks, WebhookStore(store), max(0, min(options.limit, 1000)))
+    print(printable("\n".join(lines), lines=True))
     return 0
 
 

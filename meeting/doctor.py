@@ -45,6 +45,7 @@ PACKAGES = (
     ("fastapi", "fastapi"),
     ("uvicorn", "uvicorn"),
     ("websockets", "websockets"),
+    ("httpcore", "httpcore"),
     ("sqlalchemy", "SQLAlchemy"),
     ("alembic", "alembic"),
     ("mcp", "mcp"),

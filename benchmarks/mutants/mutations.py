@@ -840,5 +840,64 @@ COMPATIBLE = (
     ),
 )
 
-MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT, *SETTINGS, *CLIENT, *COMPATIBLE)
+WEBHOOKS = (
+    Mutant(
+        "webhook-goes-to-any-address",
+        "meeting/webhooks/http_sender.py",
+        "if self._policy.allows(address)]",
+        "if address]",
+        ("tests/meeting/webhooks/test_http_sender.py", "tests/meeting/webhooks/test_wiring.py"),
+    ),
+    Mutant(
+        "webhook-name-resolved-again-after-the-check",
+        "meeting/webhooks/http_sender.py",
+        "connect_tcp(allowed[-1], port,",
+        "connect_tcp(host, port,",
+        ("tests/meeting/webhooks/test_http_sender.py",),
+    ),
+    Mutant(
+        "webhook-body-is-not-signed",
+        "meeting/webhooks/signature.py",
+        '{timestamp}.".encode() + body',
+        '{timestamp}.".encode()',
+        ("tests/meeting/webhooks/test_signature.py",),
+    ),
+    Mutant(
+        "webhook-tells-text-of-what-is-not-kept",
+        "meeting/webhooks/announcements.py",
+        "            if not may_tell:",
+        "            if False:",
+        ("tests/meeting/webhooks/test_announcements.py", "tests/meeting/webhooks/test_wiring.py"),
+    ),
+    Mutant(
+        "webhook-overtakes-the-one-before",
+        "meeting/storage/webhook_store.py",
+        ".where(row.number.in_(_heads(endpoint)), row.number.not_in(without))",
+        ".where(row.endpoint == endpoint, row.number.not_in(without))",
+        ("tests/meeting/storage/test_webhook_store.py",),
+    ),
+    Mutant(
+        "webhook-tells-of-a-deleted-meeting",
+        "meeting/storage/store.py",
+        "            if not deliver:",
+        "            if False:",
+        ("tests/meeting/storage/test_webhook_queue.py", "tests/meeting/webhooks/test_wiring.py"),
+    ),
+    Mutant(
+        "webhook-worker-woken-before-the-commit",
+        "meeting/storage/webhook_queue.py",
+        'event.listen(session, "after_commit", lambda _: self._on_queued(), once=True)',
+        "self._on_queued()",
+        ("tests/meeting/storage/test_webhook_queue.py",),
+    ),
+    Mutant(
+        "webhook-given-up-is-kept-with-its-text",
+        "meeting/storage/webhook_store.py",
+        '"next_try_at": None, "problem": problem, "body": ""}\n            session',
+        '"next_try_at": None, "problem": problem}\n            session',
+        ("tests/meeting/storage/test_webhook_store.py",),
+    ),
+)
+
+MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT, *SETTINGS, *CLIENT, *COMPATIBLE, *WEBHOOKS)
 """All faults"""

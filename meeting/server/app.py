@@ -34,6 +34,8 @@ from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.sources.memory import trim_regularly
 from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
+from meeting.webhooks.dispatcher import Dispatcher
+from meeting.webhooks.wiring import connect_webhooks
 from pipelines.errors import MeetingError
 
 log = logging.getLogger(__name__)
@@ -72,7 +74,7 @@ def create_app(
         servers=[{"url": "."}],
         # It would send people to the address that the proxy asked for.
         redirect_slashes=False,
-        lifespan=lambda app: _running(config, rooms, engine, agents, on_failure),
+        lifespan=lambda app: _running(config, rooms, engine, agents, _webhooks(config, rooms), on_failure),
     )
     app.state.rooms = rooms
     app.state.authenticator = authenticator
@@ -132,12 +134,20 @@ def _services(config: Config, store: Store, backend: Backend, engine: EngineLoad
     )
 
 
+def _webhooks(config: Config, rooms: Rooms) -> Dispatcher:
+    counted = rooms.services.measurements
+    dispatcher = connect_webhooks(config.webhooks, rooms.store, counted.webhooks.add)
+    counted.webhooks_waiting = lambda: dispatcher.waiting
+    return dispatcher
+
+
 @asynccontextmanager
 async def _running(
     config: Config,
     rooms: Rooms,
     engine: EngineLoader,
     agents: AgentEndpoint,
+    webhooks: Dispatcher,
     on_failure: Callable[[MeetingError], None] | None,
 ) -> AsyncIterator[None]:
     """Everything that runs beside the requests, from the start to the end of the server."""
@@ -146,6 +156,7 @@ async def _running(
     watching = asyncio.create_task(rooms.disk.run())
     engine.load(lambda: _report(engine, on_failure))
     deleting = asyncio.create_task(delete_regularly(rooms, config.storage.retention_days))
+    telling = asyncio.create_task(webhooks.run())
     beside = {deleting, asyncio.create_task(trim_regularly()), asyncio.create_task(agents.run())}
     try:
         yield
@@ -156,7 +167,8 @@ async def _running(
         recovering.cancel()
         watching.cancel()
         await rooms.finish_all(FINISH_SECONDS)
-        await asyncio.wait({recovering, watching})
+        telling.cancel()  # what it has not told yet the next start does
+        await asyncio.wait({recovering, watching, telling})
         engine.close()
         rooms.store.close()
 
