@@ -145,6 +145,21 @@ class _Graph:
             found.append(self.fused("MatMulIntegerToFloat", bytes_, w, scale, s, zero, z))
         return found
 
+    def attending(self, source: _Weights, path: str, x: str, turns: tuple[str, str]) -> tuple[str, str, str]:
+        """Queries and keys, both rotated, and values of a layer that attends to its own: (1, heads, n, head size)."""
+        parts = [_bytes(source, f"{path}self_attn/{one}_proj/MatMul_output_0", (1, 3, 5)) for one in "qkv"]
+        weights = np.concatenate([matrix for matrix, _, _ in parts], axis=1)
+        scales, zeros = (np.repeat([part[at] for part in parts], weights.shape[1] // 3) for at in (1, 2))
+        both = (f"{path}qkv.{n}" for n in range(3))
+        y = self.fused("DynamicQuantizeMatMul", x, *map(self.constant, both, (weights, scales, zeros)))
+        all_heads = self.constant("split in three", np.array([0, 0, 3 * HEADS, HEAD_SIZE], np.int64))
+        y = self.add("Transpose", self.add("Reshape", y, all_heads), perm=(0, 2, 1, 3))
+        sizes = self.constant("sizes", np.array([2 * HEADS, HEADS], np.int64))
+        rotated, value = self.split("Split", y, sizes, names=(f"{path}q and k", f"{path}v"), axis=1)
+        names = (f"{path}q", f"{path}k")
+        query, key = self.split("Split", self.rotate(rotated, turns), names=names, axis=1, num_outputs=2)
+        return query, key, value
+
     def split_heads(self, x: str, layout: tuple[int, ...] = (0, 2, 1, 3), name: str | None = None) -> str:
         """(1, n, width) to (1, heads, n, head size), or as `layout` says."""
         shape = self.constant("split", np.array([0, 0, HEADS, HEAD_SIZE], np.int64))
@@ -199,9 +214,8 @@ def _encoder(exported: Any, cross: _Weights) -> Any:
     for layer in range(LAYERS):
         path = f"/layers.{layer}/"
         y = graph.norm(source, f"{path}input_layernorm/LayerNormalization_output_0", x)
-        paths = [f"{path}self_attn/{one}_proj/MatMul_output_0" for one in "qkv"]
-        q, k, v = (graph.split_heads(one) for one in graph.linear_each(source, paths, y))
-        weights = graph.attend(graph.rotate(q, turns), graph.rotate(k, turns), transposed=True)
+        q, k, v = graph.attending(source, path, y, turns)
+        weights = graph.attend(q, k, transposed=True)
         y = graph.join_heads(graph.add("MatMul", weights, v))
         x = graph.add("Add", x, graph.linear(source, f"{path}self_attn/o_proj/MatMul_output_0", y))
         y = graph.norm(source, f"{path}post_attention_layernorm/LayerNormalization_output_0", x)
@@ -260,11 +274,10 @@ def _decoder(source: _Weights, attention_layers: tuple[int, ...]) -> Any:
 def _attend_to_text(graph: _Graph, source: _Weights, layer: int, x: str, turns: tuple[str, str]) -> str:
     path = f"{_DECODER}layers.{layer}/"
     y = graph.norm(source, f"{path}input_layernorm/LayerNormalization_output_0", x)
-    paths = [f"{path}self_attn/{one}_proj/MatMul_output_0" for one in "qkv"]
-    q, k, v = (graph.split_heads(one) for one in graph.linear_each(source, paths, y))
-    key = graph.add("Concat", f"past.{layer}.key", graph.rotate(k, turns), name=f"present.{layer}.key", axis=2)
+    q, k, v = graph.attending(source, path, y, turns)
+    key = graph.add("Concat", f"past.{layer}.key", k, name=f"present.{layer}.key", axis=2)
     value = graph.add("Concat", f"past.{layer}.value", v, name=f"present.{layer}.value", axis=2)
-    weights = graph.attend(graph.rotate(q, turns), key, transposed=True, mask="mask")
+    weights = graph.attend(q, key, transposed=True, mask="mask")
     y = graph.join_heads(graph.add("MatMul", weights, value))
     return graph.add("Add", x, graph.linear(source, f"{path}self_attn/o_proj/MatMul_output_0", y))
 
