@@ -114,12 +114,11 @@ class Items:
         item = self._end(at, now)
         return self._announced(item)
 
-    def clear(self, at: float, now: float) -> list[JsonObject]:
+    def clear(self, at: float, now: float) -> None:
         """The client wants to hear nothing of what it has sent since the last item."""
         item = self._end(at, now)
         item.cleared = True
         item.held.clear()
-        return [{"type": "input_audio_buffer.cleared"}]
 
     def _end(self, at: float, now: float) -> Item:
         growing = self._items[-1] if self._items and self._items[-1].end is None else self._open(now)

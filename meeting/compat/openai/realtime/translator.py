@@ -34,6 +34,7 @@ UPDATES = {"session.update": False, "transcription_session.update": True}
 """Events that set the session -> whether they are of the form before today's"""
 EMPTY = "input_audio_buffer_commit_empty"
 """Code of the error that is told where there is nothing to commit"""
+CLEARED: JsonObject = {"type": "input_audio_buffer.cleared"}
 
 _FIELD = re.compile(r"(audio|type|session[.\w]*) ")
 
@@ -103,7 +104,10 @@ class Translator:
                     return [self._error(refused(why), event_id, EMPTY)]
                 return self._ended(self._items.commit(self._audio.seconds, now))
             case "input_audio_buffer.clear":
-                return self._ended(self._items.clear(self._audio.seconds, now))
+                if self._audio.seconds <= self._items.begin:
+                    return [self._tell(CLEARED)]
+                self._items.clear(self._audio.seconds, now)
+                return self._ended([CLEARED])
             case str(kind) if kind in UPDATES:
                 return self._update(event.get("session"), UPDATES[kind])
             case kind:
@@ -111,10 +115,10 @@ class Translator:
                 raise refused(f"type must be one of {taken}, not {str(kind)[:60]}: this is a transcription session")
 
     def _ended(self, told: list[JsonObject]) -> list[Action]:
-        """Silence behind the audio, and what is told of it."""
+        """What is told of the end of an item, and silence behind its audio, for which there may be no room yet."""
         silence = self._audio.silence()
         assert silence is not None
-        return [silence, *map(self._tell, told)]
+        return [*map(self._tell, told), silence]
 
     def _update(self, session: object, older: bool) -> list[Action]:
         settings, warnings = updated(self._settings, session, older)

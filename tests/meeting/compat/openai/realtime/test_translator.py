@@ -121,7 +121,7 @@ def test_a_client_that_ends_an_item_gets_its_text_once_the_models_are_past_it() 
     send(one, append())
     one.opened("m1", lambda: behind[0])
     actions = send(one, COMMIT, 1.0)
-    silence = actions[0]
+    silence = actions[-1]
     assert isinstance(silence, Feed)
     assert len(silence.data) == FLUSH_SECONDS * 48_000
     assert kinds(actions)[0] == "input_audio_buffer.committed"
@@ -159,9 +159,17 @@ def test_what_is_cleared_is_not_told() -> None:
     one = made()
     send(one, append())
     actions = send(one, CLEAR)
-    assert (isinstance(actions[0], Feed), kinds(actions)) == (True, ["input_audio_buffer.cleared"])
+    assert (isinstance(actions[-1], Feed), kinds(actions)) == (True, ["input_audio_buffer.cleared"])
     assert one.from_meeting(line("s1", "Secret."), 0.0) == []
     assert error_of(send(one, COMMIT))["code"] == EMPTY
+
+
+def test_where_there_is_nothing_to_clear_nothing_is_sent_to_the_meeting() -> None:
+    one = made()
+    assert (kinds(send(one, CLEAR)), len(send(one, CLEAR))) == (["input_audio_buffer.cleared"], 1)
+    send(one, append())
+    send(one, COMMIT)
+    assert len(send(one, CLEAR)) == 1
 
 
 def test_a_meeting_that_is_kept_is_named_once_there_is_one() -> None:
