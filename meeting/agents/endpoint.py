@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,18 @@ from starlette.types import Receive, Scope, Send
 from meeting.agents import tools
 from meeting.agents.library import Answer, Library
 from meeting.core.access import Grant
+from meeting.core.error_text import client_message
 from meeting.core.errors import Unauthorized
 from meeting.server.security.auth import Authenticator
 from meeting.storage.store import Store
+from pipelines.errors import MeetingError, NotFound, StoreError
 
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+    from meeting.agents.protocol import Context
+
+log = logging.getLogger(__name__)
 
 
 class AgentEndpoint:
@@ -53,23 +60,28 @@ class AgentEndpoint:
     def _make_manager(self) -> StreamableHTTPSessionManager:
         from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-        from meeting.agents.protocol import Context, agent_server
+        from meeting.agents.protocol import agent_server
 
-        async def call(context: Context, name: str, arguments: dict[str, Any]) -> Answer:
-            request, ended = context.request, asyncio.Event()
-            assert request is not None, "it came over HTTP"
-            grant: Grant = request.state.grant
+        return StreamableHTTPSessionManager(agent_server(self._call), stateless=True, json_response=True)
 
-            async def is_wanted() -> bool:
-                return not (self._is_stopping() or ended.is_set() or await request.is_disconnected())
+    async def _call(self, context: Context, name: str, arguments: dict[str, Any]) -> Answer:
+        request, ended = context.request, asyncio.Event()
+        assert request is not None, "it came over HTTP"
+        grant: Grant = request.state.grant
 
+        async def is_wanted() -> bool:
+            return not (self._is_stopping() or ended.is_set() or await request.is_disconnected())
+
+        try:
             with self._authenticator.while_valid(grant, ended.set):
                 answer = await tools.call(name, arguments, Library(self._store, grant), is_wanted)
-            if ended.is_set():
-                raise Unauthorized("this link has ended: ask the host for a new one")
-            return answer
-
-        return StreamableHTTPSessionManager(agent_server(call), stateless=True, json_response=True)
+        except MeetingError as error:
+            if isinstance(error, StoreError) and not isinstance(error, NotFound):
+                log.error("%s", error)
+            raise MeetingError(client_message(error, self._store.data_dir)) from None
+        if ended.is_set():
+            raise Unauthorized("this link has ended: ask the host for a new one")
+        return answer
 
 
 def add_agents(app: FastAPI, endpoint: AgentEndpoint) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -247,3 +249,15 @@ def test_a_server_that_ends_keeps_no_agent_waiting(tmp_path: Path, monkeypatch: 
     count = len(seen)
     time.sleep(0.2)
     assert len(seen) == count
+
+
+def test_a_database_that_goes_away_is_told_without_its_place(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with locked(tmp_path) as running:
+        (database,) = tmp_path.glob("*.sqlite3")
+        with contextlib.closing(sqlite3.connect(database)) as broken:
+            broken.execute("DROP TABLE segments")
+            broken.commit()
+        told = ask(running, TOKEN, "search", query="one")
+        assert told.startswith("meetings.sqlite3 cannot be used: no such table")
+        assert ask(running, TOKEN, "read_transcript", meeting="nowhere").startswith("meetings.sqlite3 cannot be used")
+    assert any(str(database) in record.getMessage() for record in caplog.records)
