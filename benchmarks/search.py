@@ -28,7 +28,7 @@ from alembic.config import Config
 
 from benchmarks.harness import report
 from meeting.storage.database import MIGRATIONS, connect, prepare
-from meeting.storage.search_query import Search, parse_query
+from meeting.storage.search.query import Search, parse_query
 from meeting.storage.search_store import SearchStore
 from meeting.storage.store import DATABASE, Store
 

@@ -422,7 +422,7 @@ def _list(options: argparse.Namespace, config: Config) -> int:
 
 
 def _search(options: argparse.Namespace, config: Config) -> int:
-    from meeting.storage.search_query import Hit, Search, parse_moment, parse_query
+    from meeting.storage.search.query import Hit, Search, parse_moment, parse_query
     from meeting.storage.search_store import SearchStore
     from pipelines.types import seconds
 

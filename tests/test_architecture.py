@@ -45,27 +45,28 @@ LAYOUT = {
     "meeting/core": "root",
     "meeting/session": "core config root",
     "meeting/storage/files": "core root",
-    "meeting/storage": "files core config root",
+    "meeting/storage/search": "root",
+    "meeting/storage": "search files core config root",
     "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
     "meeting/sources": "session storage files core config stream engine audio root",
     "meeting/live": "sources delivery session storage files core config root",
     "meeting/transport": "core config",
     "meeting/server/security": "transport storage core config root",
-    "meeting/server/api": "security live delivery storage core root",
+    "meeting/server/api": "security live delivery storage search core root",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
     "meeting/compat/openai/realtime": "openai compat security live core root",
     "meeting/client": "core root",
-    "meeting/agents": "security client storage core root",
+    "meeting/agents": "security client storage search core root",
     "meeting/server": "agents realtime openai deepgram compat api security transport live sources delivery webhooks "
     "session storage files core config root",
     "meeting/recordings": "client live sources session storage files core config audio root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation listen recordings server agents client transport webhooks storage files core config models "
-    "engine root",
+    "meeting": "evaluation listen recordings server agents client transport webhooks storage search files core config "
+    "models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -118,7 +119,7 @@ PURE = {
     "meeting.config": "yaml",
     "meeting.core": "",
     "meeting.session": "",
-    "meeting.storage.search_query": "",
+    "meeting.storage.search.query": "",
     "meeting.delivery.history": "",
     "meeting.webhooks.signature": "",
     "meeting.webhooks.schedule": "",

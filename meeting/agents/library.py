@@ -9,7 +9,7 @@ from meeting.core.access import Grant, Role
 from meeting.core.errors import Forbidden
 from meeting.core.records import Meeting, State, iso_time, speaker_name
 from meeting.core.transcript import Place, resolve
-from meeting.storage.search_query import Hit, Search
+from meeting.storage.search.query import Hit, Search
 from meeting.storage.search_store import SearchStore
 from meeting.storage.store import Store
 from meeting.storage.summary import TextLine, new_lines, newest_lines, read_summary, talk_times, text_lines

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meeting.agents.library import Answer, Library
-from meeting.storage.search_query import MAX_HITS, Search, parse_moment, parse_query
+from meeting.storage.search.query import MAX_HITS, Search, parse_moment, parse_query
 from pipelines.errors import MeetingError
 
 PATH = "/mcp"

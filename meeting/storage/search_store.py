@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from meeting.core.records import speaker_name
 from meeting.core.transcript import resolve
-from meeting.storage import search_index
-from meeting.storage.search_query import MAX_HITS, Hit, HitPage, Search, read_marks
+from meeting.storage.search import index as search_index
+from meeting.storage.search.query import MAX_HITS, Hit, HitPage, Search, read_marks
 from meeting.storage.store import Store
 from meeting.storage.tables import MeetingRow, SegmentRow, SpeakerRow
 from pipelines.errors import MeetingError

@@ -15,9 +15,9 @@ from sqlalchemy import Engine, Select, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Meeting, State
-from meeting.storage import search_index
 from meeting.storage.database import Writer, database_errors, prepare, readers
 from meeting.storage.files.meeting_files import MeetingFiles, owner
+from meeting.storage.search import index as search_index
 from meeting.storage.tables import MeetingRow, SegmentRow, SourceRow, WebhookDeliveryRow, meeting_values
 from meeting.storage.webhook_queue import WebhookQueue
 from pipelines.errors import NotFound, StoreError

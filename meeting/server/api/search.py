@@ -12,7 +12,7 @@ from meeting.core.messages import JsonObject
 from meeting.core.records import iso_time
 from meeting.server.api.context import grant_of, store_of
 from meeting.server.api.description import PROBLEMS
-from meeting.storage.search_query import MAX_HITS, Hit, Search, parse_moment, parse_query
+from meeting.storage.search.query import MAX_HITS, Hit, Search, parse_moment, parse_query
 from meeting.storage.search_store import SearchStore
 from pipelines.types import seconds
 

@@ -12,7 +12,7 @@ from meeting.agents.library import Library
 from meeting.core.access import FULL_ACCESS, Grant, Link, Role
 from meeting.core.errors import Forbidden
 from meeting.core.records import State
-from meeting.storage.search_query import Search, parse_query
+from meeting.storage.search.query import Search, parse_query
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, NotFound

@@ -12,7 +12,7 @@ from meeting.core.edits import SegmentChange, SpeakerChange
 from meeting.core.records import State
 from meeting.storage import search_store
 from meeting.storage.edit_store import EditStore
-from meeting.storage.search_query import Hit, Search, parse_query
+from meeting.storage.search.query import Hit, Search, parse_query
 from meeting.storage.search_store import SearchStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore

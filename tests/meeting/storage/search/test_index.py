@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from meeting.storage import search_index
 from meeting.storage.database import prepare
-from meeting.storage.search_query import Search, Term, parse_query
+from meeting.storage.search import index as search_index
+from meeting.storage.search.query import Search, Term, parse_query
 from meeting.storage.search_store import SearchStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore

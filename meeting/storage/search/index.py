@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy import Integer, TextualSelect, bindparam, text
 from sqlalchemy.orm import Session
 
-from meeting.storage.search_query import MARK_END, MARK_START, Term
+from meeting.storage.search.query import MARK_END, MARK_START, Term
 
 EXCERPT_TOKENS = 32
 """Words of an excerpt"""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meeting.storage.search_query import MAX_QUERY, MAX_TERMS, Term, parse_moment, parse_query, read_marks
+from meeting.storage.search.query import MAX_QUERY, MAX_TERMS, Term, parse_moment, parse_query, read_marks
 from pipelines.errors import MeetingError
 
 
