@@ -1,8 +1,8 @@
 """The graphs of the embedded recogniser, written anew around the weights of its files.
 
-The decoder's file holds a graph as it was exported, of which nine nodes in ten find out shapes, copy what is known
-already or turn what need not be turned; they take longer than the model itself. What is written here computes the same
-numbers in the same order, and also gives the attention to the audio, from which the times of words are read.
+The files hold graphs as they were exported: three in four of the decoder's nodes find out shapes, pad, or copy what is
+known already, and take longer than the model itself. What is written here computes the same numbers, and also gives
+the attention to the audio, from which the times of words are read.
 
 Weights of one byte are kept with a sign where the processor multiplies such bytes itself: exactly the same products,
 more than twice as fast.

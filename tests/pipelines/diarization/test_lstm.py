@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from pipelines.diarization import lstm as module
-from pipelines.diarization.ge2e import BANDS, PARTIAL, VoiceEncoder
+from pipelines.diarization.ge2e import BANDS, PARTIAL
 from pipelines.diarization.lstm import RuntimeLSTM
 from pipelines.models.checkpoints import build_ge2e, build_pyannote
+from pipelines.models.factory import load_embedding
 from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, require
+from pipelines.models.selection import Availability, select_models
+from pipelines.options import EngineOptions
 from pipelines.timing import multiplies_bytes
 from pipelines.types import SAMPLE_RATE, WINDOW
 from tests.conftest import Sample
@@ -66,17 +69,16 @@ def test_one_copy_serves_batches_of_any_size(layers: torch.nn.LSTM, frames: torc
     assert torch.allclose(together, alone, atol=1e-5)
 
 
-@rounds
 @pytest.mark.model
 def test_voices_of_real_speech_are_nearly_the_same(sample: Sample) -> None:
-    whole, rounded = build_ge2e(require(EMBEDDING)), build_ge2e(require(EMBEDDING))
-    rounded.lstm = RuntimeLSTM(rounded.lstm, rounded_from=1)
+    chosen = select_models(EngineOptions(set="embedded"), Availability(False, {}))
+    before, after = build_ge2e(require(EMBEDDING)), load_embedding(chosen.embedding)
     audio = torch.from_numpy(sample.samples())
     starts = range(0, len(audio) - 2 * SAMPLE_RATE, 2 * SAMPLE_RATE)
     with torch.inference_mode():
-        mels = VoiceEncoder.mel(whole, torch.stack([audio[at : at + 2 * SAMPLE_RATE] for at in starts]))[:, :PARTIAL]
+        mels = before.mel(torch.stack([audio[at : at + 2 * SAMPLE_RATE] for at in starts]))[:, :PARTIAL]
         assert mels.shape == (len(starts), PARTIAL, BANDS)
-        likeness = (whole(mels) * rounded(mels)).sum(dim=1)
+        likeness = (before(mels) * after(mels)).sum(dim=1)
     assert float(likeness.min()) > 0.998
 
 
