@@ -1,5 +1,5 @@
-"""The commands: `serve`, `replay`, `recover`, `list`, `show`, `export`, `evaluate`, `tune`, `models`, `doctor`,
-`migrate` and `token`.
+"""The commands: `serve`, `replay`, `recover`, `list`, `show`, `export`, `notes`, `evaluate`, `tune`, `models`,
+`doctor`, `migrate` and `token`.
 
 Libraries are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -108,6 +108,8 @@ def parser() -> argparse.ArgumentParser:
     listing.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (default 50)")
     command("show", "print a meeting's transcript").add_argument("meeting", help="id, the start of one, or last")
     _add_export(command("export", "write a meeting's transcript in a format"))
+    notes = command("notes", "have the language model of the settings write notes of a meeting, which are kept")
+    notes.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
     _add_evaluate(command("evaluate", "measure accuracy and latency on recordings with references"))
     _add_tune(command("tune", "fit the thresholds that tell voices apart to recordings with references"))
     models = command("models", "show the models, or fetch those that are missing")
@@ -218,6 +220,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         "list": _list,
         "show": _show,
         "export": _export,
+        "notes": _notes,
         "evaluate": _evaluate,
         "tune": _tune,
         "models": _models,
@@ -407,6 +410,16 @@ def _exported(meeting: str, format: str, config: Config) -> str:
 
     with _open_store(config) as store:
         return export(TranscriptStore(store).record(store.find(meeting).id), format)
+
+
+def _notes(options: argparse.Namespace, config: Config) -> int:
+    from meeting.notes.command import make_notes
+
+    _set_up_logs(options.log_level or "warning")
+    with _open_store(config) as store:
+        text = make_notes(store, config.notes, options.meeting, _report)
+    print(printable(text, lines=True), end="", flush=True)
+    return 0
 
 
 def _models(options: argparse.Namespace, config: Config) -> int:

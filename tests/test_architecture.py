@@ -50,18 +50,19 @@ LAYOUT = {
     "meeting/sources": "session storage files core config stream engine audio root",
     "meeting/live": "sources delivery session storage files core config root",
     "meeting/transport": "core config",
+    "meeting/notes": "transport storage config core root",
     "meeting/server/security": "transport storage core config root",
-    "meeting/server/api": "security live delivery storage core root",
+    "meeting/server/api": "security notes live delivery storage core root",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core session root",
     "meeting/compat/openai": "compat live core root",
-    "meeting/server": "openai deepgram compat api security transport live sources delivery session storage files core "
-    "config root",
+    "meeting/server": "openai deepgram compat api security notes transport live sources delivery session storage files "
+    "core config root",
     "meeting/client": "core root",
     "meeting/recordings": "client live sources session storage files core config audio root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation listen recordings server transport storage files core config models engine root",
+    "meeting": "evaluation listen recordings server notes transport storage files core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -86,6 +87,7 @@ LIBRARIES = {
     "alembic": "meeting.storage.database",
     "yaml": "meeting.config.sources",
     "websockets": "meeting.client.driver",
+    "httpx": "meeting.notes.chat",
     "rich": "meeting.listen.screen meeting.listen.listen",
     "sounddevice": "meeting.listen.microphone",
 }
@@ -110,6 +112,10 @@ PURE = {
     "meeting.core": "",
     "meeting.session": "",
     "meeting.delivery.history": "",
+    "meeting.notes.planning": "",
+    "meeting.notes.prompts": "",
+    "meeting.notes.drafts": "",
+    "meeting.notes.checking": "",
     "meeting.client.protocols": "",
     "meeting.client.frame_buffer": "",
     "meeting.client.transcript": "",
@@ -127,7 +133,8 @@ STATE_MACHINE = names(
     "meeting.session meeting.core.transcript meeting.core.edits meeting.core.overlay meeting.core.access "
     "meeting.client.protocols meeting.client.frame_buffer meeting.client.transcript meeting.client.events "
     "meeting.client.backoff meeting.server.security.permissions meeting.server.security.tokens "
-    "meeting.server.security.guess_limiter"
+    "meeting.server.security.guess_limiter meeting.notes.planning meeting.notes.prompts meeting.notes.drafts "
+    "meeting.notes.checking"
 )
 """Modules and folders that touch none of IMPURE"""
 

@@ -16,6 +16,7 @@ from meeting.compat.routes import add_recording_page
 from meeting.config.settings import Config
 from meeting.live.retention import delete_regularly
 from meeting.live.rooms import Rooms
+from meeting.notes.jobs import NotesJobs
 from meeting.server import metrics
 from meeting.server.api.routes import add_routes
 from meeting.server.error_handlers import add_error_handlers
@@ -66,11 +67,11 @@ def create_app(
         servers=[{"url": "."}],
         # It would send people to the address that the proxy asked for.
         redirect_slashes=False,
-        lifespan=lambda app: _running(config, rooms, engine, on_failure),
+        lifespan=lambda app: _running(config, rooms, engine, app.state.notes, on_failure),
     )
-    authenticator = Authenticator(token, LinkStore(store))
+    authenticator = app.state.authenticator = Authenticator(token, LinkStore(store))
     app.state.rooms = rooms
-    app.state.authenticator = authenticator
+    app.state.notes = NotesJobs(store, config.notes)
     app.state.forwarding = forwarding
     app.state.metrics = metrics.MetricsCollector(rooms)
     _add_security(app, config, authenticator, forwarding)
@@ -117,7 +118,11 @@ def _services(config: Config, store: Store, backend: Backend, engine: EngineLoad
 
 @asynccontextmanager
 async def _running(
-    config: Config, rooms: Rooms, engine: EngineLoader, on_failure: Callable[[MeetingError], None] | None
+    config: Config,
+    rooms: Rooms,
+    engine: EngineLoader,
+    notes: NotesJobs,
+    on_failure: Callable[[MeetingError], None] | None,
 ) -> AsyncIterator[None]:
     """Everything that runs beside the requests, from the start to the end of the server."""
     rooms.store.open()
@@ -132,6 +137,7 @@ async def _running(
         deleting.cancel()
         shrinking.cancel()
         await asyncio.wait({deleting, shrinking})
+        await notes.close()
         recovering.cancel()
         watching.cancel()
         await rooms.finish_all(FINISH_SECONDS)

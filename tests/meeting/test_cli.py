@@ -121,6 +121,7 @@ def test_migrate_makes_the_database(tmp_path: Path, capsys: pytest.CaptureFixtur
         ["replay", "none.wav", "--speakers", "many"],
         ["replay", "none.wav", "--speakers", "0"],
         ["list", "--log-level", "loud"],
+        ["notes", "last"],
     ],
 )
 def test_wrong_arguments_are_one_sentence(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
