@@ -12,6 +12,7 @@ import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { MeetingView } from '../view/meeting/meeting-view.js'
 import { attention } from './attention.js'
 import { MeetingActions } from './meeting-actions.js'
+import { PageNotes } from './page-notes.js'
 import { PageRecording } from './page-recording.js'
 import { PageStore } from './page-store.js'
 import { signIn } from './sign-in.js'
@@ -36,6 +37,7 @@ export class MeetingPage {
   /** @type {MeetingView} */
   #view
   #actions
+  #notes
   #recording
   #poller
   /** @type {Connection | null} */
@@ -55,6 +57,7 @@ export class MeetingPage {
     const state = change.openedPage({ title, recording: Boolean(input), resumable })
     this.#store = new PageStore(state, (shown) => this.#view.render(shown))
     this.#actions = new MeetingActions(id, links, this.#store)
+    this.#notes = new PageNotes(id, this.#store)
     this.#view = new MeetingView(shell, { home, downloads: this.#actions.downloads, handlers: this.#handlers() })
     this.#recording = new PageRecording(this.#store, () => this.#stop())
     this.#poller = new MeetingPoller(id, {
@@ -75,6 +78,8 @@ export class MeetingPage {
       onMute: () => this.#recording.mute(),
       onShare: () => this.#actions.share(),
       onTerms: () => this.#actions.expect(),
+      onNotes: () => this.#notes.make(),
+      onNotesDelete: () => this.#notes.remove(),
       onFollowing: (following) => {
         if (following !== this.#store.state.following) this.#store.set({ following })
       },
@@ -169,6 +174,7 @@ export class MeetingPage {
     this.#recording.release()
     forgetSource(this.#id)
     this.#poller.watch(before === 'connecting')
+    this.#notes.load()
   }
 
   /** @param {Connection} connection */
@@ -216,6 +222,7 @@ export class MeetingPage {
   #changed(facts) {
     if (this.#store.closed) return
     this.#store.update((state) => change.withFacts(state, facts))
+    this.#notes.load()
     this.#connect()
   }
 

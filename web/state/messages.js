@@ -1,5 +1,6 @@
 // What the page says about its connection, delays and failures; pure, so that every sentence can be read in one place.
 
+/** @typedef {import('./wire-messages.js').Endpoint} Endpoint */
 /** @typedef {import('./wire-messages.js').Phase} Phase */
 /** @typedef {import('./wire-messages.js').Stats} Stats */
 /** @typedef {'source' | 'viewer'} ConnectionRole  whether sound comes from this page */
@@ -172,3 +173,102 @@ export function emptyText(role, phase) {
   }
   return ['Nobody has started yet', 'Keep this page open: it fills in as soon as someone speaks.']
 }
+
+// ---- notes
+
+/** What a meeting's notes are called, and their parts. */
+export const NOTES_TITLES = Object.freeze({
+  notes: 'Notes',
+  summary: 'Summary',
+  decisions: 'Decisions',
+  actions: 'Actions',
+})
+
+/** What stands for a part in which there is nothing. */
+export const NOTHING_NOTED = 'None.'
+
+/** The mark of a sentence that does not seem to rest on what was said, and what it means. */
+export const DOUBTFUL = 'doubtful'
+/** @type {string} */
+export const DOUBTFUL_TEXT =
+  'A doubtful sentence names no line of this meeting, or shares no telling word with the lines that it names. That ' +
+  'is a rough check: press a time, and read what was said.'
+
+/**
+ * Who wrote notes, and what to hold of them.
+ *
+ * @param {{ model: string, host: string, incomplete: boolean }} made
+ * @param {boolean} outdated
+ */
+export function madeNotesText({ model, host, incomplete }, outdated) {
+  const changed = outdated ? ' The transcript has changed since.' : ''
+  const missing = incomplete ? ' It broke off: something may be missing.' : ''
+  return `Written by the language model ${model} at ${host}, which may be wrong.${missing}${changed}`
+}
+
+/**
+ * Where text goes when notes are made.
+ *
+ * @param {Endpoint} endpoint
+ */
+export function notesPlaceText({ model, host, local, encrypted }) {
+  const machine = local ? 'on this server’s own machine' : 'on another machine'
+  const open = encrypted ? '' : ' The way there is not encrypted.'
+  return `Making notes sends the transcript to the language model ${model} at ${host}, ${machine}.${open}`
+}
+
+/**
+ * What is asked before text goes anywhere.
+ *
+ * @param {Endpoint} endpoint
+ * @param {boolean} again whether there are notes already
+ */
+export function makeNotesQuestion(endpoint, again) {
+  const who = endpoint.local ? '' : ' Whoever runs it can read that.'
+  const instead = again ? ' What it writes takes the place of these notes.' : ''
+  return {
+    title: again ? 'Make notes again?' : 'Make notes of this meeting?',
+    text: `${notesPlaceText(endpoint)} That is the title, the day, the names and all that was said.${who}${instead}`,
+    no: 'Cancel',
+    yes: again ? 'Make again' : 'Make notes',
+  }
+}
+
+/** What is asked before notes are deleted. */
+export const DELETE_NOTES_QUESTION = Object.freeze({
+  title: 'Delete these notes?',
+  text: 'The transcript stays as it is.',
+  no: 'Keep them',
+  yes: 'Delete notes',
+  danger: true,
+})
+
+/** @type {(made: boolean) => string} */
+export const makeNotesLabel = (made) => (made ? 'Make again' : 'Make notes')
+
+/** @type {(made: boolean) => string} */
+export const deleteNotesLabel = (made) => (made ? 'Delete notes' : 'Stop')
+
+/** @type {(problem: string) => string} */
+export const failedNotesText = (problem) => sentence(`The notes were not made: ${problem}`)
+
+/**
+ * How far notes are that are being made.
+ *
+ * @param {{ done: number, parts: number } | null} progress
+ */
+export function notesProgressText(progress) {
+  if (!progress || !progress.parts) return 'Notes are about to be written…'
+  const { done, parts } = progress
+  if (done >= parts) return 'The notes of all parts are being put together…'
+  return parts === 1 ? 'Notes are being written…' : `Notes are being written, part ${done + 1} of ${parts}…`
+}
+
+/** What is said to listeners once notes that they waited for are there. */
+export const NOTES_READY = 'The notes are ready.'
+
+/** @type {(time: string) => string} */
+export const lineLabel = (time) => `Go to the line at ${time}`
+
+/** @type {(problem: string) => string} */
+export const notesRefusedText = (problem) => `That was not possible. ${problem}`

@@ -90,6 +90,19 @@ export class TranscriptSection {
     return true
   }
 
+  /**
+   * Brings a line into sight and the focus to it, where it is drawn.
+   *
+   * @param {string} id
+   */
+  point(id) {
+    const line = /** @type {HTMLElement | null} */ (this.#turns.querySelector(`[data-segment="${CSS.escape(id)}"]`))
+    if (!line) return
+    line.tabIndex = -1
+    line.scrollIntoView({ block: 'center' })
+    line.focus({ preventScroll: true })
+  }
+
   /** @param {string} line what stands behind the last one; empty while the meeting is not over */
   #showEnd(line) {
     if (line === this.#endLine) return

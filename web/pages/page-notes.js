@@ -1,0 +1,66 @@
+// The notes of a meeting's page: looked at once it is over, and again while they are being made.
+
+import * as api from '../net/api.js'
+import { DELETE_NOTES_QUESTION, makeNotesQuestion, notesRefusedText } from '../state/messages.js'
+import { say, unsay, withNotes } from '../state/page-state.js'
+import { confirm } from '../view/dialogs/confirm-dialog.js'
+
+/** @typedef {import('../state/page-state.js').PageState} PageState */
+
+const SOON = 2000 // milliseconds between two looks while notes are being made
+
+export class PageNotes {
+  #id
+  #store
+  /** @type {number | undefined} */
+  #timer
+
+  /**
+   * @param {string} id of the meeting
+   * @param {import('./page-store.js').PageStore<PageState>} store
+   */
+  constructor(id, store) {
+    this.#id = id
+    this.#store = store
+  }
+
+  /** Looks at what there is now, and again and again until nothing is being made. */
+  async load() {
+    clearTimeout(this.#timer)
+    try {
+      const notes = await api.getNotes(this.#id)
+      this.#store.update((state) => withNotes(state, notes))
+    } catch {
+      // What is shown stays; the page hears of a meeting that is gone by other ways.
+    }
+    clearTimeout(this.#timer)
+    if (this.#store.closed || this.#store.state.notes?.state !== 'running') return
+    this.#timer = setTimeout(() => this.load(), SOON)
+  }
+
+  /** A host has notes made, once it is clear where the text goes. */
+  async make() {
+    const { notes } = this.#store.state
+    if (!notes?.endpoint || !(await confirm(makeNotesQuestion(notes.endpoint, notes.notes !== null)))) return
+    await this.#ask(() => api.makeNotes(this.#id))
+  }
+
+  /** A host deletes notes, or stops those that are being made. */
+  async remove() {
+    const made = this.#store.state.notes?.notes
+    if (made && !(await confirm(DELETE_NOTES_QUESTION))) return
+    await this.#ask(() => api.deleteNotes(this.#id))
+  }
+
+  /** @param {() => Promise<unknown>} request */
+  async #ask(request) {
+    try {
+      await request()
+      this.#store.update((state) => unsay(state, 'notes'))
+    } catch (error) {
+      const text = notesRefusedText(/** @type {Error} */ (error).message)
+      this.#store.update((state) => say(state, 'notes', { text }))
+    }
+    await this.load()
+  }
+}
