@@ -73,6 +73,8 @@ class Chat:
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
             verify=ssl.create_default_context() if endpoint.url.startswith("https:") else False,
             trust_env=False,
+            # One that was left open may be closed by the server just when the next question is sent.
+            limits=httpx.Limits(max_keepalive_connections=0),
             # Compressed, a small answer could unfold to any size.
             headers={"Accept-Encoding": "identity"}
             | ({} if endpoint.key is None else {"Authorization": f"Bearer {endpoint.key}"}),

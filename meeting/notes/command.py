@@ -38,7 +38,7 @@ def make_notes(store: Store, settings: Notes, wanted: str, tell: Callable[[str],
 
     notes = asyncio.run(take_notes(record, fingerprint, endpoint, settings, on_progress))
     NotesStore(store).save(meeting.id, notes).result()
-    return "\n".join(notes_markdown(notes)) + "\n"
+    return "\n".join(notes_markdown(notes)).lstrip() + "\n"
 
 
 def where(endpoint: Endpoint) -> str:

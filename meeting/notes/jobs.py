@@ -25,6 +25,8 @@ LONGEST_JOB = 4 * 3600.0
 """Seconds that the notes of one meeting may take"""
 INTERRUPTED = "the server was stopped before these notes were finished: make them again"
 
+STOPPED = "somebody stopped it"
+
 
 @dataclass
 class Job:
@@ -86,11 +88,16 @@ class NotesJobs:
         job.task.add_done_callback(lambda _: self._jobs.pop(meeting_id))
 
     async def remove(self, meeting_id: str) -> None:
-        """Forget a meeting's notes, and stop making them; raises NotFound."""
+        """Stop making a meeting's notes, where earlier ones stay; or else forget those that there are.
+
+        Raises NotFound.
+        """
         job = self._jobs.get(meeting_id)
         if job is not None and job.task is not None:
             await _stop(job.task)
-        await asyncio.wrap_future(self._notes.remove(meeting_id))
+            await asyncio.wrap_future(self._notes.fail(meeting_id, STOPPED))
+        else:
+            await asyncio.wrap_future(self._notes.remove(meeting_id))
 
     async def close(self) -> None:
         """Stop all that are being made; the next server tells that they were not finished."""

@@ -61,7 +61,9 @@ def ask_to_merge(record: Record, drafts: Sequence[Draft]) -> Question:
 def _about(record: Record) -> str:
     meeting = record.meeting
     began = meeting.started_at or meeting.created_at
-    return f"Meeting: {json.dumps(' '.join(meeting.title.split()), ensure_ascii=False)}, {began:%A, %d %B %Y}."
+    title = json.dumps(" ".join(meeting.title.split()), ensure_ascii=False)
+    languages = ", ".join(sorted({source.language for source in record.sources if source.language}))
+    return f"Meeting: {title}, {began:%A, %d %B %Y}." + (f" Language: {languages}." if languages else "")
 
 
 def _which(part: int, parts: int) -> str:

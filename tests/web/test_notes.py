@@ -124,6 +124,6 @@ def test_a_model_that_fails_is_told_on_the_page_and_one_that_is_slow_can_be_stop
     make(page)
     stop = page.get_by_role("button", name="Stop")
     stop.click()
-    expect(stop).to_be_hidden()
+    expect(page.get_by_test_id("notes-delete")).to_be_hidden()
     expect(page.get_by_test_id("notes-make")).to_be_visible()
-    expect(problem).to_be_empty()
+    expect(problem).to_have_text("The notes were not made: somebody stopped it.")

@@ -14,6 +14,7 @@ export class PageNotes {
   #store
   /** @type {number | undefined} */
   #timer
+  #look = 0 // number of the last one
 
   /**
    * @param {string} id of the meeting
@@ -27,15 +28,16 @@ export class PageNotes {
   /** Looks at what there is now, and again and again until nothing is being made. */
   async load() {
     clearTimeout(this.#timer)
+    const look = (this.#look += 1)
     try {
       const notes = await api.getNotes(this.#id)
-      this.#store.update((state) => withNotes(state, notes))
+      // Answers may overtake each other: what an earlier look finds is no longer true.
+      if (look === this.#look) this.#store.update((state) => withNotes(state, notes))
     } catch {
       // What is shown stays; the page hears of a meeting that is gone by other ways.
     }
-    clearTimeout(this.#timer)
-    if (this.#store.closed || this.#store.state.notes?.state !== 'running') return
-    this.#timer = setTimeout(() => this.load(), SOON)
+    const over = this.#store.closed || this.#store.state.notes?.state !== 'running'
+    if (look === this.#look && !over) this.#timer = setTimeout(() => this.load(), SOON)
   }
 
   /** A host has notes made, once it is clear where the text goes. */
@@ -47,8 +49,8 @@ export class PageNotes {
 
   /** A host deletes notes, or stops those that are being made. */
   async remove() {
-    const made = this.#store.state.notes?.notes
-    if (made && !(await confirm(DELETE_NOTES_QUESTION))) return
+    const running = this.#store.state.notes?.state === 'running'
+    if (!running && !(await confirm(DELETE_NOTES_QUESTION))) return
     await this.#ask(() => api.deleteNotes(this.#id))
   }
 

@@ -246,8 +246,8 @@ export const DELETE_NOTES_QUESTION = Object.freeze({
 /** @type {(made: boolean) => string} */
 export const makeNotesLabel = (made) => (made ? 'Make again' : 'Make notes')
 
-/** @type {(made: boolean) => string} */
-export const deleteNotesLabel = (made) => (made ? 'Delete notes' : 'Stop')
+/** @type {(running: boolean) => string} */
+export const deleteNotesLabel = (running) => (running ? 'Stop' : 'Delete notes')
 
 /** @type {(problem: string) => string} */
 export const failedNotesText = (problem) => sentence(`The notes were not made: ${problem}`)

@@ -22,7 +22,7 @@ import { captured } from './recording.js'
  * @property {string} progress of those that are being made
  * @property {string} where text goes when others are made
  * @property {string} make label of the button that has them made
- * @property {string} remove label of the button that deletes them
+ * @property {string} remove label of the button that stops or deletes them
  */
 
 /**
@@ -139,7 +139,7 @@ export function notesPanel({ facts, notes, permission, transcript }) {
   const problem = state === 'failed' && host ? failedNotesText(notes.problem ?? '') : ''
   const make = host && endpoint && !running ? makeNotesLabel(made !== null) : ''
   if (!made && !running && !problem && !make) return null
-  const remove = host && (made || running) ? deleteNotesLabel(made !== null) : ''
+  const remove = host && (made || running) ? deleteNotesLabel(running) : ''
   const where = endpoint && (make || running) ? notesPlaceText(endpoint) : ''
   return { made, outdated, problem, make, remove, where, progress: running ? notesProgressText(progress) : '' }
 }

@@ -49,7 +49,8 @@ async def show(request: Request, meeting_id: str) -> NotesFacts:
     """The notes, and where the transcript would go if others were made."""
     jobs, store = notes_of(request), store_of(request)
     kept = await asyncio.to_thread(jobs.status, meeting_id)
-    job = jobs.job(meeting_id)
+    # One that has just stored its outcome is still there for a moment.
+    job = jobs.job(meeting_id) if kept is not None and kept.state is NotesState.RUNNING else None
     notes = kept.notes if kept is not None else None
     summary = await asyncio.to_thread(read_summary, store, meeting_id)
     return {
@@ -74,6 +75,6 @@ async def make(request: Request, meeting_id: str) -> NotesFacts:
 
 @router.delete("/{meeting_id}/notes", status_code=204)
 async def remove(request: Request, meeting_id: str) -> Response:
-    """Forget the notes, and stop making them; the transcript stays."""
+    """Stop making notes, where earlier ones stay; or else forget those that there are. The transcript stays."""
     await notes_of(request).remove(meeting_id)
     return Response(status_code=204)

@@ -13,7 +13,7 @@ from meeting.config.settings import Notes
 from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.records import NotesState, NotesStatus, State
 from meeting.notes import jobs as jobs_module
-from meeting.notes.jobs import INTERRUPTED, NotesJobs
+from meeting.notes.jobs import INTERRUPTED, STOPPED, NotesJobs
 from meeting.storage.notes_store import NotesStore
 from meeting.storage.store import Store
 from meeting.storage.summary import read_summary
@@ -162,14 +162,18 @@ def test_a_meeting_that_is_deleted_is_sent_no_further_and_comes_not_back(store: 
     assert len(model.asked) == 1
 
 
-def test_notes_are_removed_with_the_job_that_makes_them(store: Store, model: ModelServer) -> None:
+def test_notes_that_are_being_made_can_be_stopped_and_finished_ones_forgotten(store: Store, model: ModelServer) -> None:
     async def work(jobs: NotesJobs) -> None:
         await jobs.start("m1")
-        await finished(jobs)
+        before = await finished(jobs)
         model.replies.append(Reply("", delay=0.5))
         await jobs.start("m1")
         await jobs.remove("m1")
         assert jobs.job("m1") is None
+        status = jobs.status("m1")
+        assert status is not None
+        assert (status.state, status.problem, status.notes) == (NotesState.FAILED, STOPPED, before.notes)
+        await jobs.remove("m1")
         assert jobs.status("m1") is None
         await jobs.remove("m1")
         with pytest.raises(NotFound):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from meeting.core.records import Source
 from meeting.notes.drafts import KINDS, Draft, Sentence, read_draft
 from meeting.notes.planning import INSTRUCTIONS, numbered_lines, tokens
 from meeting.notes.prompts import FORM, MERGE, READ, ask_about_lines, ask_to_merge
@@ -17,6 +20,14 @@ def test_a_question_holds_the_lines_the_title_and_the_day() -> None:
         "[3] Ann: Then we release on Friday.\n[4] Ben: I will write the announcement."
     )
     assert "part 2 of 5:" in ask_about_lines(RECORD, [], 2, 5).user
+
+
+def test_the_language_is_told_where_it_is_known() -> None:
+    sources = tuple(
+        Source(id_, "Ann", "room", "pcm_s16le", 16000, 1, language) for id_, language in (("a", "de"), ("b", None))
+    )
+    question = ask_about_lines(replace(RECORD, sources=sources), [], 1, 1)
+    assert question.user.startswith('Meeting: "Planning", Monday, 04 May 2026. Language: de.\n')
 
 
 def test_what_was_said_stands_in_the_question_and_never_in_the_instructions() -> None:
