@@ -101,7 +101,7 @@ class NotesState(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class LineLink:
+class NotedLine:
     """A line of the transcript that a sentence of the notes rests on."""
 
     id: str
@@ -114,7 +114,7 @@ class Statement:
     """One sentence of a meeting's notes."""
 
     text: str
-    lines: tuple[LineLink, ...] = ()
+    lines: tuple[NotedLine, ...] = ()
     """In order of time; only lines that there are"""
     doubtful: bool = True
     """Whether there are none, or none of them shares a content word with the sentence: a rough check"""

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from meeting.core.records import LineLink, Statement
+from meeting.core.records import NotedLine, Statement
 from meeting.notes.drafts import Sentence
 from pipelines.types import Segment
 
@@ -40,9 +40,9 @@ def check_sentences(sentences: Iterable[Sentence], lines: Sequence[Segment]) -> 
 def _checked(sentence: Sentence, by_number: Mapping[int, Segment]) -> Statement:
     named = [by_number[number] for number in sentence.numbers if number in by_number]
     said = {word for line in named for word in content_words(line.text)}
-    links = tuple(LineLink(line.id, line.span.start) for line in named)
+    lines = tuple(NotedLine(line.id, line.span.start) for line in named)
     doubtful = said.isdisjoint(content_words(sentence.text))
-    return Statement(sentence.text, links, doubtful, sentence.who, sentence.when)
+    return Statement(sentence.text, lines, doubtful, sentence.who, sentence.when)
 
 
 def content_words(text: str) -> set[str]:

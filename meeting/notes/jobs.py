@@ -95,9 +95,12 @@ class NotesJobs:
         job = self._jobs.get(meeting_id)
         if job is not None and job.task is not None:
             await _stop(job.task)
-            await asyncio.wrap_future(self._notes.fail(meeting_id, STOPPED))
-        else:
-            await asyncio.wrap_future(self._notes.remove(meeting_id))
+            kept = await asyncio.to_thread(self._notes.find, meeting_id)
+            # One that has stored its notes is still there for a moment: they are what is to be forgotten.
+            if kept is not None and kept.state is not NotesState.DONE:
+                await asyncio.wrap_future(self._notes.fail(meeting_id, STOPPED))
+                return
+        await asyncio.wrap_future(self._notes.remove(meeting_id))
 
     async def close(self) -> None:
         """Stop all that are being made; the next server tells that they were not finished."""

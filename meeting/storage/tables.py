@@ -14,9 +14,9 @@ from meeting.core.records import (
     EditedLine,
     Edits,
     Gap,
-    LineLink,
     Meeting,
     MeetingNotes,
+    NotedLine,
     NotesState,
     NotesStatus,
     Resume,
@@ -371,7 +371,7 @@ def notes_content(notes: MeetingNotes) -> dict[str, Any]:
 def _notes(content: dict[str, Any]) -> MeetingNotes:
     def statements(part: str) -> tuple[Statement, ...]:
         return tuple(
-            Statement(**{**each, "lines": tuple(LineLink(**line) for line in each["lines"])}) for each in content[part]
+            Statement(**{**each, "lines": tuple(NotedLine(**line) for line in each["lines"])}) for each in content[part]
         )
 
     parts = {part: statements(part) for part in ("summary", "decisions", "actions")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -60,7 +61,9 @@ def notes(*texts: str) -> str:
 
 def make(page: Page) -> None:
     """Have notes made, from the keyboard."""
-    page.get_by_test_id("notes-make").press("Enter")
+    button = page.get_by_test_id("notes-make")
+    expect(button).to_be_visible()  # a key that is pressed before goes nowhere
+    button.press("Enter")
     page.get_by_test_id("confirm").press("Enter")
 
 
@@ -80,9 +83,11 @@ def test_a_host_is_told_where_text_goes_and_a_reader_sees_what_comes_of_it(
     expect(button).to_be_focused()
     assert model.asked == []
 
-    model.replies.append(Reply(notes(XSS), delay=0.5))
+    released = threading.Event()
+    model.replies.append(Reply(notes(XSS), until=released))
     make(host)
     expect(host.get_by_test_id("notes-progress")).to_have_text("Notes are being written…")
+    released.set()
     doubtful = host.locator(".statement[data-doubtful]")
     expect(doubtful).to_contain_text(f"Ben, Friday: {XSS}", timeout=15_000)
     expect(doubtful.locator(".doubtful")).to_have_text("doubtful")
@@ -116,7 +121,8 @@ def test_a_model_that_fails_is_told_on_the_page_and_one_that_is_slow_can_be_stop
 ) -> None:
     model.forget()
     page = tab(held(server).path("host"))
-    model.replies += [Reply("out of memory", 500), Reply(notes(), delay=2.0)]
+    released = threading.Event()
+    model.replies += [Reply("out of memory", 500), Reply(notes(), until=released)]
     make(page)
     problem = page.get_by_test_id("notes-problem")
     expect(problem).to_have_text(re.compile(r"The notes were not made: .*\(500\); it says: out of memory\.$"))
@@ -127,3 +133,4 @@ def test_a_model_that_fails_is_told_on_the_page_and_one_that_is_slow_can_be_stop
     expect(page.get_by_test_id("notes-delete")).to_be_hidden()
     expect(page.get_by_test_id("notes-make")).to_be_visible()
     expect(problem).to_have_text("The notes were not made: somebody stopped it.")
+    released.set()

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meeting.core.export import FORMATS, LINE_CHARACTERS, cues, export, format_named, paragraphs, timestamp
-from meeting.core.records import Gap, LineLink, Meeting, MeetingNotes, Record, Source, State, Statement
+from meeting.core.records import Gap, Meeting, MeetingNotes, NotedLine, Record, Source, State, Statement
 from pipelines.errors import MeetingError
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, Word, milliseconds, samples
 
@@ -56,7 +56,7 @@ SHORT = record(
 
 
 NOTES = MeetingNotes(
-    (Statement("They said hello.", (LineLink("s1", samples(0.5)), LineLink("s3", samples(61))), False),),
+    (Statement("They said hello.", (NotedLine("s1", samples(0.5)), NotedLine("s3", samples(61))), False),),
     (),
     (Statement("Ask <b>who</b> it was", (), True, "Ann & Ben", "#1 of May"),),
     "tiny_model",

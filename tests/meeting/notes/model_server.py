@@ -31,6 +31,8 @@ class Reply:
     """The whole body, in the place of what the API would send"""
     delay: float = 0.0
     """Seconds before it comes"""
+    until: threading.Event | None = None
+    """What it waits for"""
     drip: float = 0.0
     """Seconds between two of its bytes"""
     hang_up: bool = False
@@ -99,6 +101,8 @@ def model_server() -> Iterator[ModelServer]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             reply = server.take(self.path, headers, self.rfile.read(length))
             time.sleep(reply.delay)
+            if reply.until is not None:
+                reply.until.wait(30)
             if reply.hang_up:
                 return
             body = reply.body()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meeting.core.records import LineLink, Statement
+from meeting.core.records import NotedLine, Statement
 from meeting.notes.checking import check_sentences, content_words
 from meeting.notes.drafts import Sentence
 from pipelines.types import SAMPLE_RATE
@@ -22,7 +22,7 @@ def doubted(text: str, *numbers: int) -> bool:
 def test_a_sentence_is_linked_to_its_lines_by_their_ids() -> None:
     found = check_sentences([Sentence("The release is on Friday.", (3,), "Ann", "Friday")], LINES)
     assert found == (
-        Statement("The release is on Friday.", (LineLink("s2", 2 * SAMPLE_RATE),), False, "Ann", "Friday"),
+        Statement("The release is on Friday.", (NotedLine("s2", 2 * SAMPLE_RATE),), False, "Ann", "Friday"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from meeting.config.settings import Notes
 from meeting.core.errors import Conflict, ErrorCode
-from meeting.core.records import NotesState, NotesStatus, State
+from meeting.core.records import MeetingNotes, NotesState, NotesStatus, State
 from meeting.notes import jobs as jobs_module
 from meeting.notes.jobs import INTERRUPTED, STOPPED, NotesJobs
 from meeting.storage.notes_store import NotesStore
@@ -21,8 +22,10 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound, SettingsError
 from pipelines.types import Speaker
 from tests.fakes.stored import kept
-from tests.meeting.notes.meetings import LONG, RECORD
+from tests.meeting.notes.meetings import LONG, NOW, RECORD
 from tests.meeting.notes.model_server import ModelServer, Reply
+
+NOTES = MeetingNotes((), (), (), "tiny", "here", NOW, "print")
 
 
 @pytest.fixture
@@ -35,6 +38,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
             TranscriptStore(opened).save_segments(id_, record.segments).result()
             opened.set_state(id_, State.ENDED).result()
         yield opened
+
+
+@pytest.fixture
+def released() -> Iterator[threading.Event]:
+    """What answers of the stand-in may wait for; set once the test is over."""
+    event = threading.Event()
+    yield event
+    event.set()
 
 
 def run(store: Store, settings: Notes, work: Callable[[NotesJobs], Awaitable[Any]]) -> Any:
@@ -100,10 +111,10 @@ def test_what_fails_is_told_and_leaves_transcript_and_earlier_notes(store: Store
 
 
 def test_a_meeting_has_one_job_at_a_time_and_a_server_only_so_many(
-    store: Store, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+    store: Store, model: ModelServer, released: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs_module, "MOST_JOBS", 1)
-    model.replies.append(Reply("", delay=0.5))
+    model.replies.append(Reply(until=released))
 
     async def work(jobs: NotesJobs) -> None:
         outcomes = await asyncio.gather(*(jobs.start("m1") for _ in range(20)), return_exceptions=True)
@@ -130,8 +141,10 @@ def test_meetings_are_noted_in_turn(store: Store, model: ModelServer) -> None:
     assert titles == sorted(titles, reverse=True)
 
 
-def test_a_server_that_stops_or_dies_leaves_a_job_that_is_told_as_failed(store: Store, model: ModelServer) -> None:
-    model.replies.append(Reply("", delay=0.5))
+def test_a_server_that_stops_or_dies_leaves_a_job_that_is_told_as_failed(
+    store: Store, model: ModelServer, released: threading.Event
+) -> None:
+    model.replies.append(Reply(until=released))
     run(store, model.settings(), lambda jobs: jobs.start("m1"))
     NotesStore(store).begin("m2").result()  # as a killed server leaves it
 
@@ -140,33 +153,39 @@ def test_a_server_that_stops_or_dies_leaves_a_job_that_is_told_as_failed(store: 
             status = jobs.status(meeting_id)
             assert status is not None
             assert (status.state, status.problem) == (NotesState.FAILED, INTERRUPTED)
+        model.replies.clear()
         await jobs.start("m1")
         assert (await finished(jobs)).state is NotesState.DONE
 
     run(store, model.settings(), work)
 
 
-def test_a_meeting_that_is_deleted_is_sent_no_further_and_comes_not_back(store: Store, model: ModelServer) -> None:
+def test_a_meeting_that_is_deleted_is_sent_no_further_and_comes_not_back(
+    store: Store, model: ModelServer, released: threading.Event
+) -> None:
     async def work(jobs: NotesJobs) -> None:
         await jobs.start("m2")
         while not model.asked:
             await asyncio.sleep(0.005)
         await asyncio.wrap_future(store.delete_meeting("m2"))
+        released.set()
         while jobs.job("m2") is not None:
             await asyncio.sleep(0.01)
         with pytest.raises(NotFound):
             jobs.status("m2")
 
-    model.replies.append(Reply('{"summary": []}', delay=0.3))
+    model.replies.append(Reply('{"summary": []}', until=released))
     run(store, model.settings(context=2048), work)
     assert len(model.asked) == 1
 
 
-def test_notes_that_are_being_made_can_be_stopped_and_finished_ones_forgotten(store: Store, model: ModelServer) -> None:
+def test_notes_that_are_being_made_can_be_stopped_and_finished_ones_forgotten(
+    store: Store, model: ModelServer, released: threading.Event
+) -> None:
     async def work(jobs: NotesJobs) -> None:
         await jobs.start("m1")
         before = await finished(jobs)
-        model.replies.append(Reply("", delay=0.5))
+        model.replies.append(Reply(until=released))
         await jobs.start("m1")
         await jobs.remove("m1")
         assert jobs.job("m1") is None
@@ -181,6 +200,20 @@ def test_notes_that_are_being_made_can_be_stopped_and_finished_ones_forgotten(st
 
     run(store, model.settings(), work)
     assert TranscriptStore(store).record("m1").segments == RECORD.segments
+
+
+def test_notes_that_were_just_finished_are_forgotten_although_their_job_is_still_there(
+    store: Store, model: ModelServer, released: threading.Event
+) -> None:
+    async def work(jobs: NotesJobs) -> None:
+        model.replies.append(Reply(until=released))
+        await jobs.start("m1")
+        NotesStore(store).save("m1", NOTES).result()
+        assert jobs.job("m1") is not None
+        await jobs.remove("m1")
+        assert jobs.status("m1") is None
+
+    run(store, model.settings(), work)
 
 
 def test_nothing_is_begun_for_a_meeting_that_is_not_there_or_where_notes_are_off(store: Store) -> None:
@@ -198,9 +231,11 @@ def test_nothing_is_begun_for_a_meeting_that_is_not_there_or_where_notes_are_off
     run(store, Notes(url="http://127.0.0.1:9/v1", model="tiny"), unknown)
 
 
-def test_a_job_that_takes_too_long_ends(store: Store, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_takes_too_long_ends(
+    store: Store, model: ModelServer, released: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(jobs_module, "LONGEST_JOB", 0.1)
-    model.replies.append(Reply("", delay=0.6))
+    model.replies.append(Reply(until=released))
 
     async def work(jobs: NotesJobs) -> None:
         await jobs.start("m1")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meeting.core.records import LineLink, MeetingNotes, Record, Statement
+from meeting.core.records import MeetingNotes, NotedLine, Record, Statement
 from meeting.notes.endpoint import endpoint_of
 from meeting.notes.errors import NotesError
 from meeting.notes.note_taking import take_notes
@@ -42,12 +42,12 @@ def test_a_short_meeting_takes_one_question_and_each_sentence_is_checked(model: 
     model.replies.append(Reply(NOTES))
     notes, told = take(model)
     assert notes.summary == (
-        Statement("The parser is ready.", (LineLink("s1", SAMPLE_RATE),), False),
-        Statement("Everybody was happy.", (LineLink("s0", 0),), True),
+        Statement("The parser is ready.", (NotedLine("s1", SAMPLE_RATE),), False),
+        Statement("Everybody was happy.", (NotedLine("s0", 0),), True),
     )
-    assert notes.decisions == (Statement("Release on Friday.", (LineLink("s2", 2 * SAMPLE_RATE),), False),)
+    assert notes.decisions == (Statement("Release on Friday.", (NotedLine("s2", 2 * SAMPLE_RATE),), False),)
     assert notes.actions == (
-        Statement("Write the announcement.", (LineLink("s3", 3 * SAMPLE_RATE),), False, "Ben", None),
+        Statement("Write the announcement.", (NotedLine("s3", 3 * SAMPLE_RATE),), False, "Ben", None),
     )
     assert (notes.model, notes.host, notes.fingerprint) == ("tiny", f"127.0.0.1:{model.port}", "print")
     assert not notes.incomplete
@@ -119,7 +119,7 @@ def test_a_transcript_that_gives_orders_can_only_write_wrong_notes(model: ModelS
     )
     notes, _ = take(model, record)
     (statement,) = notes.summary
-    assert statement == Statement(order, (LineLink("s0", 0),), False)  # a text, and a line that is there
+    assert statement == Statement(order, (NotedLine("s0", 0),), False)  # a text, and a line that is there
 
 
 def test_a_job_that_is_to_end_asks_no_further_question(model: ModelServer) -> None:

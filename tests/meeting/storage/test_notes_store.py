@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.records import LineLink, MeetingNotes, NotesState, Statement
+from meeting.core.records import MeetingNotes, NotedLine, NotesState, Statement
 from meeting.storage.notes_store import NotesStore
 from meeting.storage.store import Store
 from meeting.storage.summary import read_summary
@@ -17,7 +17,7 @@ from pipelines.errors import NotFound
 from tests.fakes.stored import kept
 
 NOTES = MeetingNotes(
-    (Statement("They met the wombat.", (LineLink("s1", 16_000), LineLink("s2", 32_000)), False),),
+    (Statement("They met the wombat.", (NotedLine("s1", 16_000), NotedLine("s2", 32_000)), False),),
     (),
     (Statement("Write it.", (), True, "Ben", "Friday"),),
     "tiny",

@@ -94,7 +94,7 @@ export class NotesSection {
     const due = [who, when].filter(Boolean).join(', ')
     const links = lines.map(({ id, start }) => {
       const time = clock(start)
-      const label = { class: 'line-link', type: 'button', 'aria-label': lineLabel(time), 'data-line': id }
+      const label = { class: 'noted-line', type: 'button', 'aria-label': lineLabel(time), 'data-line': id }
       return el('button', { ...label, onclick: () => this.#onLine(id) }, time)
     })
     const mark = doubtful ? el('span', { class: 'doubtful', title: DOUBTFUL_TEXT }, DOUBTFUL) : null

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -55,10 +56,12 @@ def test_a_host_has_notes_made_that_everybody_reads(noting: Locked, model: Model
     endpoint = {"host": f"127.0.0.1:{model.port}", "model": "tiny", "local": True, "encrypted": True}
     empty = {"state": None, "problem": None, "progress": None, "notes": None, "outdated": False}
     assert noting.call("GET", path, meeting.view).json() == {"endpoint": endpoint, **empty}
-    model.replies.append(Reply('{"summary": [{"text": "Ann counted to one.", "lines": [1]}]}', delay=0.2))
+    released = threading.Event()
+    model.replies.append(Reply('{"summary": [{"text": "Ann counted to one.", "lines": [1]}]}', until=released))
     begun = noting.call("POST", path, meeting.host)
     assert (begun.status_code, begun.json()["state"]) == (202, "running")
     assert noting.call("POST", path, meeting.host).json()["error"]["code"] == "busy"
+    released.set()
     body = until_done(noting, path)
     assert (body["state"], body["problem"], body["outdated"]) == ("done", None, False)
     assert body["notes"]["summary"] == [
@@ -147,9 +150,11 @@ def test_removed_notes_are_gone_from_everything(noting: Locked, model: ModelServ
 def test_a_meeting_that_is_deleted_while_it_is_noted_stays_deleted(noting: Locked, model: ModelServer) -> None:
     meeting = noting.held("Deleted")
     at = f"/api/meetings/{meeting.id}"
-    model.replies.append(Reply('{"summary": []}', delay=0.3))
+    released = threading.Event()
+    model.replies.append(Reply('{"summary": []}', until=released))
     noting.call("POST", f"{at}/notes")
     assert noting.call("DELETE", at).status_code == 204
+    released.set()
     assert noting.call("GET", f"{at}/notes").status_code == 404
     jobs = noting.serving.app.state.notes
     while jobs.job(meeting.id) is not None:
