@@ -74,7 +74,7 @@ class NotesJobs:
         if self.endpoint is None:
             raise SettingsError("this server knows no language model: set notes.url and notes.model")
         if meeting_id in self._jobs:
-            raise Conflict("notes of this meeting are being made already", ErrorCode.BUSY)
+            raise Conflict("notes of this meeting are being made already", ErrorCode.RUNNING)
         if len(self._jobs) >= MOST_JOBS:
             raise Conflict("notes of too many meetings are being made: try again later", ErrorCode.TOO_MANY)
         job = self._jobs[meeting_id] = Job()

@@ -1,8 +1,9 @@
 // The notes of a meeting's page: looked at once it is over, and again while they are being made.
 
 import * as api from '../net/api.js'
-import { DELETE_NOTES_QUESTION, makeNotesQuestion, notesRefusedText } from '../state/messages.js'
+import { makeNotesQuestion } from '../state/messages.js'
 import { say, unsay, withNotes } from '../state/page-state.js'
+import { t } from '../texts/texts.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
 
 /** @typedef {import('../state/page-state.js').PageState} PageState */
@@ -50,8 +51,18 @@ export class PageNotes {
   /** A host deletes notes, or stops those that are being made. */
   async remove() {
     const running = this.#store.state.notes?.state === 'running'
-    if (!running && !(await confirm(DELETE_NOTES_QUESTION))) return
+    if (!running && !(await this.#sure())) return
     await this.#ask(() => api.deleteNotes(this.#id))
+  }
+
+  #sure() {
+    return confirm({
+      title: t('notes.delete.ask'),
+      text: t('notes.delete.text'),
+      no: t('notes.delete.no'),
+      yes: t('notes.delete'),
+      danger: true,
+    })
   }
 
   /** @param {() => Promise<unknown>} request */
@@ -60,7 +71,7 @@ export class PageNotes {
       await request()
       this.#store.update((state) => unsay(state, 'notes'))
     } catch (error) {
-      const text = notesRefusedText(/** @type {Error} */ (error).message)
+      const text = t('notes.refused', { why: /** @type {Error} */ (error).message })
       this.#store.update((state) => say(state, 'notes', { text }))
     }
     await this.load()

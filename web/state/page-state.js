@@ -1,7 +1,8 @@
 // All that a meeting's page shows, as one value, and how it changes; pure: no page, no socket, no clock.
 
+import { t } from '../texts/texts.js'
 import { speakerName } from './format.js'
-import { NOTES_READY, SILENT, busyText, interruptedText, lostText, problemText, warningText } from './messages.js'
+import { busyText, interruptedText, lostText, problemText, warningText } from './messages.js'
 import { withNotice, withoutNotice } from './notices.js'
 import { NO_RECORDING, began, isSilent, released, withFrame } from './recording.js'
 import { elapsed } from './selectors.js'
@@ -209,7 +210,7 @@ function withSegment(state, segment, before, now) {
 function announced(state, { speaker, text }) {
   const { speakers } = state.transcript
   const id = resolveSpeaker(speaker, speakers)
-  const name = id === null ? 'Unknown speaker' : speakerName(id, speakers)
+  const name = id === null ? t('speaker.unknown.aloud') : speakerName(id, speakers)
   return saidAloud(state, `${name}: ${text}`)
 }
 
@@ -259,7 +260,7 @@ export function withFacts(state, facts) {
  */
 export function withNotes(state, notes) {
   const awaited = state.notes?.state === 'running' && notes.state === 'done'
-  return { ...(awaited ? saidAloud(state, NOTES_READY) : state), notes }
+  return { ...(awaited ? saidAloud(state, t('notes.ready')) : state), notes }
 }
 
 /**
@@ -315,8 +316,8 @@ function failed(before, problem) {
   if (problem.close === 4404) return { ...state, screen: 'missing' }
   if (problem.close === 4401 && role === 'viewer') return { ...state, screen: 'locked' }
   const { text, retry } = problemText(problem, role)
-  if (retry === 'viewer') return say(state, 'problem', { text, label: 'Read along', action: 'read along' })
-  if (retry === 'source') return say(state, 'problem', { text, label: 'Try again', action: 'retry' })
+  if (retry === 'viewer') return say(state, 'problem', { text, label: t('problem.read-along'), action: 'read along' })
+  if (retry === 'source') return say(state, 'problem', { text, label: t('button.again'), action: 'retry' })
   return say(state, 'problem', { text })
 }
 
@@ -365,7 +366,7 @@ export function frameCaptured(state, frame) {
   const recording = withFrame(state.recording, frame)
   const next = { ...state, recording }
   if (recording.silence === 0) return unsay(next, 'quiet')
-  return isSilent(recording) ? say(next, 'quiet', { text: SILENT }) : next
+  return isSilent(recording) ? say(next, 'quiet', { text: t('microphone.silent') }) : next
 }
 
 /**

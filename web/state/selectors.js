@@ -1,14 +1,8 @@
 // What follows from the state of a meeting's page; pure.
 
-import {
-  connectionText,
-  deleteNotesLabel,
-  failedNotesText,
-  lagText,
-  makeNotesLabel,
-  notesPlaceText,
-  notesProgressText,
-} from './messages.js'
+import { t } from '../texts/texts.js'
+import { onlyLanguage } from './format.js'
+import { connectionText, failedNotesText, lagText, notesPlaceText, notesProgressText } from './messages.js'
 import { allows } from './permissions.js'
 import { captured } from './recording.js'
 
@@ -17,6 +11,7 @@ import { captured } from './recording.js'
 /**
  * @typedef {object} NotesPanel
  * @property {import('./wire-messages.js').MadeNotes | null} made
+ * @property {string} lang of what was said, and so of the notes; empty where it may be any
  * @property {boolean} outdated
  * @property {string} problem why the last ones failed; like all texts here empty where there is nothing to say
  * @property {string} progress of those that are being made
@@ -92,7 +87,7 @@ export function startButton({ role, connection, permission, transcript, resumabl
   const { phase } = transcript
   if (role !== 'viewer' || connection.state !== 'live' || !allows(permission, 'speak')) return null
   if (phase !== 'open' && !(phase === 'live' && resumable)) return null
-  return { label: resumable ? 'Go on recording' : 'Start with my microphone' }
+  return { label: resumable ? t('meeting.go-on') : t('meeting.start') }
 }
 
 /**
@@ -103,8 +98,8 @@ export function startButton({ role, connection, permission, transcript, resumabl
  */
 export function shareButton(state) {
   if (state.tokens && state.permission === 'speak') return null
-  if (sharesWithTokens(state)) return { label: 'Share' }
-  return { label: state.copied ? 'Copied' : 'Copy link' }
+  if (sharesWithTokens(state)) return { label: t('meeting.share') }
+  return { label: state.copied ? t('meeting.copied') : t('meeting.copy') }
 }
 
 /**
@@ -137,11 +132,12 @@ export function notesPanel({ facts, notes, permission, transcript }) {
   const host = allows(permission, 'host')
   const running = state === 'running'
   const problem = state === 'failed' && host ? failedNotesText(notes.problem ?? '') : ''
-  const make = host && endpoint && !running ? makeNotesLabel(made !== null) : ''
+  const make = host && endpoint && !running ? t(made ? 'notes.make.again' : 'notes.make') : ''
   if (!made && !running && !problem && !make) return null
-  const remove = host && (made || running) ? deleteNotesLabel(running) : ''
+  const remove = host && (made || running) ? t(running ? 'notes.stop' : 'notes.delete') : ''
   const where = endpoint && (make || running) ? notesPlaceText(endpoint) : ''
-  return { made, outdated, problem, make, remove, where, progress: running ? notesProgressText(progress) : '' }
+  const lang = onlyLanguage(transcript.models)
+  return { made, lang, outdated, problem, make, remove, where, progress: running ? notesProgressText(progress) : '' }
 }
 
 /**

@@ -119,7 +119,7 @@ def test_a_meeting_has_one_job_at_a_time_and_a_server_only_so_many(
     async def work(jobs: NotesJobs) -> None:
         outcomes = await asyncio.gather(*(jobs.start("m1") for _ in range(20)), return_exceptions=True)
         assert outcomes.count(None) == 1
-        assert {error.code for error in outcomes if isinstance(error, Conflict)} == {ErrorCode.BUSY}
+        assert {error.code for error in outcomes if isinstance(error, Conflict)} == {ErrorCode.RUNNING}
         with pytest.raises(Conflict, match="too many meetings") as caught:
             await jobs.start("m2")
         assert caught.value.code is ErrorCode.TOO_MANY

@@ -327,7 +327,7 @@ def test_while_notes_are_made_everybody_sees_how_far_and_a_host_can_stop_it(page
 
 def test_why_notes_failed_is_told_to_those_who_can_do_something_about_it(page: Run) -> None:
     failed = told("failed", problem="the model is down")
-    assert panel(page, "host", failed)["problem"] == "The notes were not made: the model is down."
+    assert panel(page, "host", failed)["problem"] == "The notes were not made. The model is down."
     assert panel(page, "view", failed) is None
     assert panel(page, "host", told("done", notes=MADE, problem=None))["problem"] == ""
 

@@ -1,14 +1,8 @@
 // The notes of a meeting that is over: where text goes, how far they are, and the sentences with their lines.
 
 import { clock } from '../../state/format.js'
-import {
-  DOUBTFUL,
-  DOUBTFUL_TEXT,
-  NOTES_TITLES,
-  NOTHING_NOTED,
-  lineLabel,
-  madeNotesText,
-} from '../../state/messages.js'
+import { madeNotesText } from '../../state/messages.js'
+import { spoken, t } from '../../texts/texts.js'
 import { Button } from '../button.js'
 import { el, set, setText } from '../dom.js'
 
@@ -16,6 +10,8 @@ import { el, set, setText } from '../dom.js'
 /** @typedef {import('../../state/wire-messages.js').MadeNotes} MadeNotes */
 /** @typedef {import('../../state/wire-messages.js').Statement} Statement */
 /** @typedef {(id: string) => void} OnLine  the time of a line was pressed */
+
+const TITLES = { summary: 'notes.summary', decisions: 'notes.decisions', actions: 'notes.actions' }
 
 export class NotesSection {
   #onLine
@@ -26,7 +22,7 @@ export class NotesSection {
   #problem = el('p', { class: 'notes-problem', role: 'alert', 'data-testid': 'notes-problem' })
   #made = el('p', { class: 'notes-fact', 'data-testid': 'notes-made' })
   #parts = el('div', { class: 'notes-parts' })
-  #doubt = el('p', { class: 'notes-fact', hidden: true }, DOUBTFUL_TEXT)
+  #doubt = el('p', { class: 'notes-fact', hidden: true }, t('notes.doubtful.text'))
   #drawn = '' // when the notes were made that are drawn
   node
 
@@ -45,7 +41,7 @@ export class NotesSection {
     this.node = el(
       'section',
       { class: 'notes', 'aria-labelledby': 'notes-title', 'data-testid': 'notes', hidden: true },
-      el('div', { class: 'notes-head' }, el('h2', { id: 'notes-title' }, NOTES_TITLES.notes), buttons),
+      el('div', { class: 'notes-head' }, el('h2', { id: 'notes-title' }, t('notes.title')), buttons),
       this.#where,
       this.#progress,
       this.#problem,
@@ -59,11 +55,12 @@ export class NotesSection {
   render(panel) {
     set(this.node, { hidden: panel === null })
     if (!panel) return
-    const { made, outdated, problem, progress, where, make, remove } = panel
+    const { made, lang, outdated, problem, progress, where, make, remove } = panel
     set(this.#make.node, { hidden: !make })
     set(this.#remove, { hidden: !remove })
     this.#make.label = make
     setText(this.#remove, remove)
+    set(this.#parts, { lang })
     setText(this.#where, where)
     setText(this.#progress, progress)
     setText(this.#problem, problem)
@@ -75,7 +72,7 @@ export class NotesSection {
   #draw(made) {
     this.#drawn = made?.made_at ?? ''
     const parts = made ? /** @type {const} */ (['summary', 'decisions', 'actions']) : []
-    this.#parts.replaceChildren(...parts.flatMap((part) => (made ? this.#part(NOTES_TITLES[part], made[part]) : [])))
+    this.#parts.replaceChildren(...parts.flatMap((part) => (made ? this.#part(t(TITLES[part]), made[part]) : [])))
     this.#doubt.hidden = !made || ![...made.summary, ...made.decisions, ...made.actions].some((one) => one.doubtful)
   }
 
@@ -85,8 +82,9 @@ export class NotesSection {
    */
   #part(title, statements) {
     const items = statements.map((statement) => this.#statement(statement))
-    const list = items.length ? el('ul', {}, ...items) : el('p', { class: 'notes-fact' }, NOTHING_NOTED)
-    return [el('h3', {}, title), list]
+    const nothing = el('p', { class: 'notes-fact', lang: spoken() }, t('notes.none'))
+    const list = items.length ? el('ul', {}, ...items) : nothing
+    return [el('h3', { lang: spoken() }, title), list]
   }
 
   /** @param {Statement} statement */
@@ -94,11 +92,12 @@ export class NotesSection {
     const due = [who, when].filter(Boolean).join(', ')
     const links = lines.map(({ id, start }) => {
       const time = clock(start)
-      const label = { class: 'noted-line', type: 'button', 'aria-label': lineLabel(time), 'data-line': id }
+      const label = { class: 'noted-line', type: 'button', 'aria-label': t('notes.line', { time }), 'data-line': id }
       return el('button', { ...label, onclick: () => this.#onLine(id) }, time)
     })
-    const mark = doubtful ? el('span', { class: 'doubtful', title: DOUBTFUL_TEXT }, DOUBTFUL) : null
-    const behind = el('span', { class: 'statement-lines' }, mark, ...links)
+    const meaning = { class: 'doubtful', title: t('notes.doubtful.text') }
+    const mark = doubtful ? el('span', meaning, t('notes.doubtful')) : null
+    const behind = el('span', { class: 'statement-lines', lang: spoken() }, mark, ...links)
     return el(
       'li',
       { class: 'statement', dir: 'auto', 'data-doubtful': doubtful },

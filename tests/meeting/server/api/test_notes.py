@@ -60,7 +60,7 @@ def test_a_host_has_notes_made_that_everybody_reads(noting: Locked, model: Model
     model.replies.append(Reply('{"summary": [{"text": "Ann counted to one.", "lines": [1]}]}', until=released))
     begun = noting.call("POST", path, meeting.host)
     assert (begun.status_code, begun.json()["state"]) == (202, "running")
-    assert noting.call("POST", path, meeting.host).json()["error"]["code"] == "busy"
+    assert noting.call("POST", path, meeting.host).json()["error"]["code"] == "running"
     released.set()
     body = until_done(noting, path)
     assert (body["state"], body["problem"], body["outdated"]) == ("done", None, False)
