@@ -291,7 +291,7 @@ export const GERMAN = {
   'notes.ask.what': 'Das sind der Titel, der Tag, die Namen und alles, was gesagt wurde.',
   'notes.ask.instead': 'Was es schreibt, tritt an die Stelle dieser Notizen.',
   'notes.stop': 'Anhalten',
-  'notes.delete': 'Notizen löschen',
+  'notes.delete': 'Löschen',
   'notes.delete.ask': 'Diese Notizen löschen?',
   'notes.delete.text': 'Der Text der Besprechung bleibt, wie er ist.',
   'notes.delete.no': 'Behalten',
