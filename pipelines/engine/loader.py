@@ -23,7 +23,7 @@ from pipelines.models.gpu_memory import DIARIZATION_GB, GB
 from pipelines.models.lean_imports import import_diarization
 from pipelines.models.probe import probe_and_select
 from pipelines.models.selection import ModelSelection
-from pipelines.options import EngineOptions
+from pipelines.options import EngineOptions, language_codes
 from pipelines.types import SAMPLE_RATE, WINDOW, Span, Utterance, Window
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def _select(options: EngineOptions, on_progress: Callable[[str], None], language
     on_progress("looking for models")
     selection = probe_and_select(options)
     on_progress(selection.why)
-    if language and selection.languages and language not in selection.languages:
+    if language and selection.languages and set(selection.languages).isdisjoint(language_codes(language)):
         raise SettingsError(
             f"speech.language is {language}, but {selection.speech.name} reads {', '.join(selection.languages)} only: "
             "set speech.language to null, or let the section models choose another recogniser"

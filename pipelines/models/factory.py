@@ -90,7 +90,9 @@ def load_segmentation(ref: ModelRef, token: str | None = None) -> Any:
     from pipelines.models.checkpoints import MultilabelSegmentation, build_pyannote, to_device
 
     path = require(SEGMENTATION, ref.path.parent) if is_pinned(ref, SEGMENTATION) and ref.path else _file(ref, token)
-    return to_device(MultilabelSegmentation(build_pyannote(path)).eval(), ref.device)
+    model = build_pyannote(path)
+    _hasten(model, ref.device)
+    return to_device(MultilabelSegmentation(model).eval(), ref.device)
 
 
 def load_embedding(ref: ModelRef, token: str | None = None) -> Any:
@@ -102,8 +104,21 @@ def load_embedding(ref: ModelRef, token: str | None = None) -> Any:
     from pipelines.models.checkpoints import WeightedEmbedding, build_ge2e, build_pyannote, to_device
 
     if ref.kind == "ge2e":
-        return to_device(build_ge2e(require(EMBEDDING, ref.path.parent if ref.path else None)), ref.device)
+        encoder = build_ge2e(require(EMBEDDING, ref.path.parent if ref.path else None))
+        # not the first layer: spectrograms are linear, and what is quiet in them would be rounded to nothing
+        _hasten(encoder, ref.device, rounded_from=1)
+        return to_device(encoder, ref.device)
     return to_device(WeightedEmbedding(build_pyannote(_file(ref, token))).eval(), ref.device)
+
+
+def _hasten(model: Any, device: str, rounded_from: int | None = None) -> None:
+    """Put a model's recurrent layers into ONNX Runtime, where it will compute on a processor and has such layers."""
+    import torch
+
+    if device == "cpu" and isinstance(getattr(model, "lstm", None), torch.nn.LSTM):
+        from pipelines.diarization.lstm import RuntimeLSTM
+
+        model.lstm = RuntimeLSTM(model.lstm, rounded_from)
 
 
 def _file(ref: ModelRef, token: str | None) -> Path:

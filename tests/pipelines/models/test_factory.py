@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pipelines.asr.recogniser import RecognitionRequest
+from pipelines.diarization.lstm import RuntimeLSTM
 from pipelines.errors import ModelCorrupt, ModelMissing
 from pipelines.models import factory
 from pipelines.models.factory import largest_that_keeps_pace, load_embedding, load_segmentation, load_whisper
@@ -98,3 +100,15 @@ def test_a_whisper_that_is_not_there_is_missing(tmp_path: Path) -> None:
     ref = select_models(EngineOptions(whisper=folder, device="cpu"), Availability(False, {folder: CACHED})).speech
     with pytest.raises(ModelMissing, match="there is no Whisper model"):
         load_whisper(replace(ref, candidates=()))
+
+
+@pytest.mark.model
+def test_recurrent_layers_compute_in_another_runtime_on_a_processor_alone() -> None:
+    choice = embedded()
+    assert type(load_embedding(choice.embedding).lstm) is RuntimeLSTM
+    assert type(load_segmentation(choice.segmentation).model.lstm) is RuntimeLSTM
+    plain = torch.nn.Module()
+    plain.lstm = torch.nn.LSTM(2, 3)
+    factory._hasten(plain, "cuda:0")
+    assert type(plain.lstm) is torch.nn.LSTM
+    factory._hasten(torch.nn.Linear(2, 3), "cpu")
