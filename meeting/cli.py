@@ -1,5 +1,5 @@
-"""The commands: `serve`, `replay`, `listen`, `mcp`, `recover`, `list`, `search`, `show`, `export`, `evaluate`, `tune`,
-`models`, `webhooks`, `doctor`, `migrate` and `token`.
+"""The commands: `serve`, `replay`, `listen`, `mcp`, `recover`, `list`, `search`, `show`, `export`, `notes`, `evaluate`,
+`tune`, `models`, `webhooks`, `doctor`, `migrate` and `token`.
 
 Libraries are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -114,19 +114,14 @@ def parser() -> argparse.ArgumentParser:
     _add_search(command("search", "find what was said in the meetings that are kept, last said first"))
     command("show", "print a meeting's transcript").add_argument("meeting", help="id, the start of one, or last")
     _add_export(command("export", "write a meeting's transcript in a format"))
+    notes = command("notes", "have the language model of the settings write notes of a meeting, which are kept")
+    notes.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
     _add_evaluate(command("evaluate", "measure accuracy and latency on recordings with references"))
     _add_tune(command("tune", "fit the thresholds that tell voices apart to recordings with references"))
     models = command("models", "show the models, or fetch those that are missing")
     models.add_argument("action", choices=("list", "pull"))
     _add_models(models)
-    webhooks = command("webhooks", "list webhooks with what waits or failed, or test one with a signed ping")
-    webhooks.add_argument("action", nargs="?", choices=("list", "test"), default="list")
-    webhooks.add_argument(
-        "endpoint", nargs="?", metavar="URL|NAME", help="what to test: a name of the settings, or a URL"
-    )
-    webhooks.add_argument(
-        "--limit", type=int, default=20, metavar="N", help="how many troubled deliveries (default 20)"
-    )
+    _add_webhooks(command("webhooks", "list webhooks with what waits or failed, or test one with a signed ping"))
     doctor = command("doctor", "check this machine and say what to do about each problem")
     _add_models(doctor)
     doctor.add_argument("--measure", action="store_true", help="also load the models and measure their pace")
@@ -233,6 +228,14 @@ def _add_export(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, metavar="FILE", help="file instead of the terminal")
 
 
+def _add_webhooks(command: argparse.ArgumentParser) -> None:
+    command.add_argument("action", nargs="?", choices=("list", "test"), default="list")
+    text = "what to test: a name of the settings, or a URL"
+    command.add_argument("endpoint", nargs="?", metavar="URL|NAME", help=text)
+    text = "how many troubled deliveries (default 20)"
+    command.add_argument("--limit", type=int, default=20, metavar="N", help=text)
+
+
 def _run(options: argparse.Namespace, config: Config) -> int:
     commands = {
         "serve": _serve,
@@ -244,6 +247,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         "search": _search,
         "show": _show,
         "export": _export,
+        "notes": _notes,
         "evaluate": _evaluate,
         "tune": _tune,
         "models": _models,
@@ -477,6 +481,16 @@ def _exported(meeting: str, format: str, config: Config) -> str:
 
     with _open_store(config) as store:
         return export(TranscriptStore(store).record(store.find(meeting).id), format)
+
+
+def _notes(options: argparse.Namespace, config: Config) -> int:
+    from meeting.notes.command import make_notes
+
+    _set_up_logs(options.log_level or "warning")
+    with _open_store(config) as store:
+        text = make_notes(store, config.notes, options.meeting, _report)
+    print(printable(text, lines=True), end="", flush=True)
+    return 0
 
 
 def _models(options: argparse.Namespace, config: Config) -> int:

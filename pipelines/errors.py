@@ -23,6 +23,8 @@ MeetingError                 anything we can explain; carries one sentence for t
 │   ├── NotAJournal          a file is no journal [meeting/storage/files/journal_format.py]
 │   └── JournalLost          there is no journal to recover from [meeting/storage/files/journal.py]
 ├── ServeError               the server cannot start (port in use, …)
+├── NotesError               a language model, or its answer, cannot be used [meeting/notes/errors.py]
+│   └── UnusableAnswer       an answer that cannot be read [meeting/notes/errors.py]
 └── ClientError              a server cannot be used as it was asked for [meeting/client/errors.py]
     ├── ServerUnreachable    nobody answers, or no meeting server [meeting/client/errors.py]
     ├── TokenRefused         no token, a wrong one, or one that does not allow this [meeting/client/errors.py]

@@ -52,21 +52,22 @@ LAYOUT = {
     "meeting/sources": "session storage files core config stream engine audio root",
     "meeting/live": "sources delivery session storage files core config root",
     "meeting/transport": "core config",
+    "meeting/notes": "transport storage config core root",
     "meeting/server/security": "transport storage core config root",
-    "meeting/server/api": "security live delivery storage search core root",
+    "meeting/server/api": "security notes live delivery storage search core root",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
     "meeting/compat/openai/realtime": "openai compat security live core root",
     "meeting/client": "core root",
     "meeting/agents": "security client storage search core root",
-    "meeting/server": "agents realtime openai deepgram compat api security transport live sources delivery webhooks "
-    "session storage files core config root",
+    "meeting/server": "agents realtime openai deepgram compat api security notes transport live sources delivery "
+    "webhooks session storage files core config root",
     "meeting/recordings": "client live sources session storage files core config audio root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation listen recordings server agents client transport webhooks storage search files core config "
-    "models engine root",
+    "meeting": "evaluation listen recordings server agents client notes transport webhooks storage search files core "
+    "config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -91,6 +92,7 @@ LIBRARIES = {
     "alembic": "meeting.storage.database",
     "yaml": "meeting.config.sources",
     "websockets": "meeting.client.driver",
+    "httpx": "meeting.notes.chat",
     "mcp": "meeting.agents",
     "mcp_types": "meeting.agents",
     "httpx2": "meeting.agents",
@@ -121,6 +123,10 @@ PURE = {
     "meeting.session": "",
     "meeting.storage.search.query": "",
     "meeting.delivery.history": "",
+    "meeting.notes.planning": "",
+    "meeting.notes.prompts": "",
+    "meeting.notes.drafts": "",
+    "meeting.notes.checking": "",
     "meeting.webhooks.signature": "",
     "meeting.webhooks.schedule": "",
     "meeting.webhooks.addresses": "",
@@ -141,8 +147,9 @@ STATE_MACHINE = names(
     "meeting.session meeting.core.transcript meeting.core.edits meeting.core.overlay meeting.core.access "
     "meeting.client.protocols meeting.client.frame_buffer meeting.client.transcript meeting.client.events "
     "meeting.client.backoff meeting.server.security.permissions meeting.server.security.tokens "
-    "meeting.server.security.guess_limiter meeting.webhooks.signature meeting.webhooks.schedule "
-    "meeting.webhooks.addresses meeting.webhooks.announcements"
+    "meeting.server.security.guess_limiter meeting.notes.planning meeting.notes.prompts meeting.notes.drafts "
+    "meeting.notes.checking meeting.webhooks.signature meeting.webhooks.schedule meeting.webhooks.addresses "
+    "meeting.webhooks.announcements"
 )
 """Modules and folders that touch none of IMPURE"""
 

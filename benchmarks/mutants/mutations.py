@@ -899,5 +899,71 @@ WEBHOOKS = (
     ),
 )
 
-MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT, *SETTINGS, *CLIENT, *COMPATIBLE, *WEBHOOKS)
+NOTES = (
+    Mutant(
+        "text-goes-by-a-proxy",
+        "meeting/notes/chat.py",
+        "            trust_env=False,",
+        "            trust_env=True,",
+        ("tests/meeting/notes/test_chat.py",),
+    ),
+    Mutant(
+        "answer-of-any-size",
+        "meeting/notes/chat.py",
+        "                if len(data) > MOST_BYTES:",
+        "                if False:",
+        ("tests/meeting/notes/test_chat.py",),
+    ),
+    Mutant(
+        "every-sentence-is-believed",
+        "meeting/notes/checking.py",
+        "    doubtful = said.isdisjoint(content_words(sentence.text))",
+        "    doubtful = not named",
+        ("tests/meeting/notes/test_checking.py",),
+    ),
+    Mutant(
+        "parts-do-not-fit",
+        "meeting/notes/planning.py",
+        "        if len(group) >= least and taken + size > most:",
+        "        if False:",
+        ("tests/meeting/notes/test_planning.py",),
+    ),
+    Mutant(
+        "thoughts-are-cut-off-first",
+        "meeting/notes/drafts.py",
+        '_object_in(answer) or _object_in(answer.rpartition("</think>")[2])',
+        '_object_in(answer.rpartition("</think>")[2])',
+        ("tests/meeting/notes/test_note_taking.py",),
+    ),
+    Mutant(
+        "deleted-meeting-is-sent-on",
+        "meeting/notes/jobs.py",
+        "            await asyncio.to_thread(self._store.meeting, meeting_id)",
+        "            pass",
+        ("tests/meeting/notes/test_jobs.py",),
+    ),
+    Mutant(
+        "stopped-job-keeps-its-place",
+        "meeting/notes/jobs.py",
+        "        job.task.add_done_callback(lambda _: self._jobs.pop(meeting_id))",
+        "        pass",
+        ("tests/meeting/notes/test_jobs.py",),
+    ),
+    Mutant(
+        "lost-job-goes-on-for-ever",
+        "meeting/notes/jobs.py",
+        "            return replace(kept, state=NotesState.FAILED, problem=INTERRUPTED)",
+        "            return kept",
+        ("tests/meeting/notes/test_jobs.py",),
+    ),
+    Mutant(
+        "failed-notes-take-the-earlier-ones",
+        "meeting/storage/notes_store.py",
+        "[_row(meeting_id, NotesState.RUNNING)]",
+        '[{**_row(meeting_id, NotesState.RUNNING), "content": None}]',
+        ("tests/meeting/storage/test_notes_store.py",),
+    ),
+)
+
+MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT, *SETTINGS, *CLIENT, *COMPATIBLE, *WEBHOOKS, *NOTES)
 """All faults"""

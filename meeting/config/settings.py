@@ -319,6 +319,33 @@ class Speakers:
 
 
 @dataclass(frozen=True, slots=True)
+class Notes:
+    """Notes by a language model of your own choosing; off unless its address and name are given.
+
+    Where the text goes then, and what comes back, stands in [docs/notes.md](notes.md).
+    """
+
+    url: str | None = _setting(
+        None,
+        "address of a server with the OpenAI API, such as `http://127.0.0.1:11434/v1`: transcripts are sent there when "
+        "a host asks for notes",
+    )
+    model: str | None = _setting(None, "name of the model, as that server knows it")
+    key: str | None = _setting(
+        None, "key that that server asks for; better set as `MEETING_NOTES_KEY`", ", never shown", secret=True
+    )
+    key_file: Path | None = _setting(None, "file that holds the key instead")
+    context: int = _setting(
+        4096,
+        "context of the model as that server has loaded it; longer meetings are read in parts",
+        ". A server that has loaded less may leave out the beginning without a word ([more](notes.md#how-much-fits))",
+        bounds=(2048, 2_000_000),
+        unit="tokens",
+    )
+    timeout: float = _setting(300.0, "how long one answer of the model may take", bounds=(1, 3600), unit="seconds")
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one server takes on."""
 
@@ -420,6 +447,7 @@ class Config:
     models: Models = field(default_factory=Models)
     speech: Speech = field(default_factory=Speech)
     speakers: Speakers = field(default_factory=Speakers)
+    notes: Notes = field(default_factory=Notes)
     limits: Limits = field(default_factory=Limits)
     webhooks: Webhooks = field(default_factory=Webhooks)
 

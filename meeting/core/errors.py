@@ -46,6 +46,7 @@ class ErrorCode(str, Enum):
     OUTDATED = "outdated"
     OVERLOADED = "overloaded"
     REFUSED = "refused"
+    RUNNING = "running"
     WRONG_HOST = "wrong_host"
     WRONG_ORIGIN = "wrong_origin"
 

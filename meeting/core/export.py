@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timezone
 from typing import Any
 
-from meeting.core.records import Record, iso_time
+from meeting.core.records import MeetingNotes, Record, Statement, iso_time
 from meeting.core.terminal_text import printable
 from pipelines.errors import MeetingError
 from pipelines.types import SAMPLE_RATE, SENTENCE_ENDS, UNKNOWN, Segment, Span, Word, milliseconds, seconds
@@ -201,11 +201,36 @@ def txt(record: Record, recording: str) -> str:
 def md(record: Record, recording: str) -> str:
     """Markdown in which nothing that was said can become markup."""
     head = [f"# {_escape_md(_title(record))}", "", *(f"- {_escape_md(fact)}" for fact in _facts(record))]
-    said = []
+    said = [*notes_markdown(record.notes), "", "## Transcript"] if record.notes else []
     for p in paragraphs(record):
         name = _escape_md(_name(record, p.speaker))
         said += ["", f"**{name}** ({hms(p.span.start // SAMPLE_RATE)})", "", _escape_md(p.text)]
     return "\n".join([*head, *said]) + "\n"
+
+
+def notes_markdown(notes: MeetingNotes) -> list[str]:
+    """Notes as lines of Markdown; behind each sentence the times of the lines that it rests on."""
+    lines = ["", f"*Notes by {_escape_md(f'{notes.model} at {notes.host}')}, {notes.made_at:%Y-%m-%d %H:%M} UTC*"]
+    if notes.incomplete:
+        lines += ["", "An answer of the model broke off: something may be missing."]
+    for title, statements in (
+        ("Summary", notes.summary),
+        ("Decisions", notes.decisions),
+        ("Actions", notes.actions),
+    ):
+        lines += ["", f"## {title}", "", *(f"- {_statement(each)}" for each in statements or ())]
+        if not statements:
+            lines.append("None.")
+    return lines
+
+
+def _statement(statement: Statement) -> str:
+    facts = [
+        f"{label}: {_escape_md(said)}" for label, said in (("who", statement.who), ("when", statement.when)) if said
+    ]
+    facts += [hms(line.start // SAMPLE_RATE) for line in statement.lines]
+    facts += ["doubtful"] if statement.doubtful else []
+    return _escape_md(statement.text) + (f" ({'; '.join(facts)})" if facts else "")
 
 
 _MARKUP = re.compile(r"[\\`*_\[\]<>&~|$#]")
@@ -292,8 +317,27 @@ def to_json(record: Record, recording: str) -> str:
             {"start": seconds(gap.span.start), "end": seconds(gap.span.end), "reason": gap.reason}
             for gap in record.gaps
         ],
+        **({"notes": notes_facts(record.notes)} if record.notes else {}),
     }
     return _json(body) + "\n"
+
+
+def notes_facts(notes: MeetingNotes) -> dict[str, Any]:
+    """Notes for programs."""
+    return {
+        "model": notes.model,
+        "host": notes.host,
+        "made_at": iso_time(notes.made_at),
+        "incomplete": notes.incomplete,
+        "summary": [_statement_facts(each) for each in notes.summary],
+        "decisions": [_statement_facts(each) for each in notes.decisions],
+        "actions": [{**_statement_facts(each), "who": each.who, "when": each.when} for each in notes.actions],
+    }
+
+
+def _statement_facts(statement: Statement) -> dict[str, Any]:
+    lines = [{"id": line.id, "start": seconds(line.start)} for line in statement.lines]
+    return {"text": statement.text, "lines": lines, "doubtful": statement.doubtful}
 
 
 def _segment(segment: Segment, edited: bool) -> dict[str, Any]:

@@ -89,6 +89,72 @@ class Resume:
     """UTC time since which the client is away; None while it is connected"""
 
 
+class NotesState(str, Enum):
+    """What has become of the notes that were asked for; the values are what is stored and sent."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class NotedLine:
+    """A line of the transcript that a sentence of the notes rests on."""
+
+    id: str
+    start: int
+    """Samples from the meeting's start"""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence of a meeting's notes."""
+
+    text: str
+    lines: tuple[NotedLine, ...] = ()
+    """In order of time; only lines that there are"""
+    doubtful: bool = True
+    """Whether there are none, or none of them shares a content word with the sentence: a rough check"""
+    who: str | None = None
+    """Of an action: who is to do it"""
+    when: str | None = None
+    """Of an action: until when"""
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingNotes:
+    """What a language model made of a meeting."""
+
+    summary: tuple[Statement, ...]
+    decisions: tuple[Statement, ...]
+    actions: tuple[Statement, ...]
+    model: str
+    host: str
+    """To whom the transcript was sent"""
+    made_at: datetime
+    """UTC"""
+    fingerprint: str
+    """Of the transcript that was sent, as `Summary.fingerprint` has it"""
+    incomplete: bool = False
+    """Whether an answer of the model broke off, so that something may be missing"""
+
+
+@dataclass(frozen=True, slots=True)
+class NotesStatus:
+    """What is kept about a meeting's notes, from the first time that somebody asks for them."""
+
+    state: NotesState
+    changed_at: datetime
+    """UTC"""
+    problem: str | None = None
+    """Why the last ones failed, for people"""
+    notes: MeetingNotes | None = None
+    """The last ones that were finished; they stay while others are made, and where these fail"""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A whole meeting: what every export is made of."""
@@ -104,6 +170,7 @@ class Record:
     """In order of time"""
     edited: frozenset[str] = frozenset()
     """Ids of the lines that a person has given a speaker or another text"""
+    notes: MeetingNotes | None = None
 
     def speaker_name(self, speaker: str | None) -> str:
         """The name to print for a speaker id: its given name, "Speaker 2", or "Speaker ?" when unknown."""

@@ -19,6 +19,7 @@ from meeting.compat.uploads import Uploads
 from meeting.config.settings import Config
 from meeting.live.retention import delete_regularly
 from meeting.live.rooms import Rooms
+from meeting.notes.jobs import NotesJobs
 from meeting.server import metrics
 from meeting.server.api.routes import add_routes
 from meeting.server.error_handlers import add_error_handlers
@@ -64,6 +65,7 @@ def create_app(
     rooms = Rooms(_services(config, store, backend, engine), config.limits, crashed=crashed)
     authenticator = Authenticator(token, LinkStore(store))
     agents = AgentEndpoint(store, authenticator, lambda: rooms.stopping)
+    notes = NotesJobs(store, config.notes)
     app = FastAPI(
         title="Meeting transcriber",
         version=meeting.__version__,
@@ -74,10 +76,11 @@ def create_app(
         servers=[{"url": "."}],
         # It would send people to the address that the proxy asked for.
         redirect_slashes=False,
-        lifespan=lambda app: _running(config, rooms, engine, agents, _webhooks(config, rooms), on_failure),
+        lifespan=lambda app: _running(config, rooms, engine, agents, notes, _webhooks(config, rooms), on_failure),
     )
     app.state.rooms = rooms
     app.state.authenticator = authenticator
+    app.state.notes = notes
     app.state.forwarding = forwarding
     app.state.metrics = metrics.MetricsCollector(rooms)
     _add_security(app, config, authenticator, forwarding)
@@ -147,6 +150,7 @@ async def _running(
     rooms: Rooms,
     engine: EngineLoader,
     agents: AgentEndpoint,
+    notes: NotesJobs,
     webhooks: Dispatcher,
     on_failure: Callable[[MeetingError], None] | None,
 ) -> AsyncIterator[None]:
@@ -164,6 +168,7 @@ async def _running(
         for task in beside:
             task.cancel()
         await asyncio.wait(beside)
+        await notes.close()
         recovering.cancel()
         watching.cancel()
         await rooms.finish_all(FINISH_SECONDS)

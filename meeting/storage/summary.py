@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, literal_column, select, tuple_
 
+from meeting.core.access import digest
 from meeting.core.records import Gap, Meeting, Source
 from meeting.core.transcript import Place, resolve
 from meeting.storage.store import Store, meeting_row
-from meeting.storage.tables import SegmentRow
+from meeting.storage.tables import NotesRow, SegmentRow
 from meeting.storage.transcript_store import gaps_of, sources_of, speakers_of
 from pipelines.types import Segment, Span, Speaker
 
@@ -30,6 +32,14 @@ class Summary:
     """In order of time"""
     revisions: int
     """The sum over all lines: every change of a line makes it grow"""
+    notes_changed_at: datetime | None = None
+    """When something last became of its notes; None where nobody has asked for any"""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the lines and who is said to have said them: another one once either has changed."""
+        names = [(speaker.id, speaker.name, speaker.merged_into) for speaker in self.speakers]
+        return digest(repr((self.meeting.segments, self.revisions, names)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +72,14 @@ def read_summary(store: Store, meeting_id: str) -> Summary:
     with store.read() as session:
         meeting = meeting_row(session, meeting_id)
         count, revisions = session.execute(lines).one()
+        notes_changed_at = session.scalar(select(NotesRow.changed_at).where(NotesRow.meeting_id == meeting_id))
         return Summary(
             meeting.value(count),
             sources_of(session, meeting_id),
             speakers_of(session, meeting_id),
             gaps_of(session, meeting_id),
             revisions,
+            notes_changed_at,
         )
 
 

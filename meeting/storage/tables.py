@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
@@ -9,7 +10,20 @@ from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, Typ
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from meeting.core.access import Link, Role
-from meeting.core.records import EditedLine, Edits, Gap, Meeting, Resume, Source, State
+from meeting.core.records import (
+    EditedLine,
+    Edits,
+    Gap,
+    Meeting,
+    MeetingNotes,
+    NotedLine,
+    NotesState,
+    NotesStatus,
+    Resume,
+    Source,
+    State,
+    Statement,
+)
 from pipelines.errors import StoreError
 from pipelines.types import ModelInfo, Segment, Span, Speaker, SpeakerCount, Turn, Word
 
@@ -259,6 +273,24 @@ class GapRow(Base):
         return Gap(self.source_id, Span(self.start, self.end), self.reason)
 
 
+class NotesRow(Base):
+    """What is kept about a meeting's notes."""
+
+    __tablename__ = "notes"
+
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"), primary_key=True)
+    state: Mapped[str]
+    changed_at: Mapped[datetime]
+    problem: Mapped[str | None]
+    content: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """The last notes that were finished: written and read only as a whole, so no tables of their own"""
+
+    def value(self) -> NotesStatus:
+        """The row as a value."""
+        notes = None if self.content is None else _notes(self.content)
+        return NotesStatus(NotesState(self.state), self.changed_at, self.problem, notes)
+
+
 class WebhookDeliveryRow(Base):
     """Something that a webhook has to tell, or could not tell; what was told has no row any more.
 
@@ -358,6 +390,21 @@ def resume_values(meeting_id: str, resume: Resume) -> dict[str, Any]:
         "hotwords": list(resume.hotwords),
         "lost_at": resume.lost_at,
     }
+
+
+def notes_content(notes: MeetingNotes) -> dict[str, Any]:
+    """Notes as the column that holds them."""
+    return {**asdict(notes), "made_at": notes.made_at.isoformat()}
+
+
+def _notes(content: dict[str, Any]) -> MeetingNotes:
+    def statements(part: str) -> tuple[Statement, ...]:
+        return tuple(
+            Statement(**{**each, "lines": tuple(NotedLine(**line) for line in each["lines"])}) for each in content[part]
+        )
+
+    parts = {part: statements(part) for part in ("summary", "decisions", "actions")}
+    return MeetingNotes(**{**content, **parts, "made_at": datetime.fromisoformat(content["made_at"])})
 
 
 def _words(columns: list[list[Any]]) -> tuple[Word, ...]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from meeting.core.records import Gap, Record, Source, display_name
 from meeting.core.transcript import resolve
 from meeting.storage.database import upsert
+from meeting.storage.notes_store import notes_of
 from meeting.storage.store import Store, find_meeting
 from meeting.storage.tables import (
     GapRow,
@@ -123,8 +124,10 @@ class TranscriptStore:
             ids = select(SegmentEditRow.id).where(SegmentEditRow.meeting_id == meeting_id, changed)
             edited = frozenset(session.scalars(ids))
             gaps = gaps_of(session, meeting_id)
+            notes = notes_of(session, meeting_id)
         joined = join_turns(Turn(turn.span, stands_for.get(turn.speaker, turn.speaker)) for turn in turns)
-        return Record(meeting, sources, speakers, segments, tuple(joined), gaps, edited)
+        made = notes.notes if notes is not None else None
+        return Record(meeting, sources, speakers, segments, tuple(joined), gaps, edited, made)
 
     def speaker_names(self, meeting_ids: Sequence[str]) -> dict[str, list[str]]:
         """For each of the meetings, the names of the voices that said something."""

@@ -222,6 +222,11 @@ class FakeServer:
             self.hotwords = body["hotwords"]
         return JSONResponse({"hotwords": self.hotwords})
 
+    async def no_notes(self, request: Request) -> Response:
+        """GET of a meeting's notes, which are off here."""
+        empty = {"state": None, "problem": None, "progress": None, "notes": None, "outdated": False}
+        return JSONResponse({"endpoint": None, **empty})
+
     def app(self) -> Starlette:
         """The routes."""
 
@@ -237,6 +242,7 @@ class FakeServer:
                 Route("/api/meetings", self.list),
                 Route("/api/meetings/{id}", self.one, methods=["GET", "PATCH", "DELETE"]),
                 Route("/api/meetings/{id}/hotwords", self.terms, methods=["GET", "PUT"]),
+                Route("/api/meetings/{id}/notes", self.no_notes),
                 WebSocketRoute("/ws/meetings/{id}", self.connect),
                 Mount("/static", StaticFiles(directory=WEB)),
             ]

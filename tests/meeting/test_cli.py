@@ -25,6 +25,7 @@ from pipelines.errors import ModelMissing
 from pipelines.types import Segment, Span, Speaker, Word
 from tests.fakes.access_fakes import TOKEN, locked
 from tests.fakes.server_fakes import FakeBackend
+from tests.meeting.notes.model_server import model_server
 from tests.meeting.recordings.test_replay import recording
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,6 +127,19 @@ def test_the_formats_of_export_are_those_there_are() -> None:
     assert set(FORMATS) == set(EXPORTS)
 
 
+def test_notes_are_printed_and_where_text_goes_is_said_beside_them(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with model_server() as model:
+        monkeypatch.setenv("MEETING_NOTES_URL", f"http://127.0.0.1:{model.port}/v1")
+        monkeypatch.setenv("MEETING_NOTES_MODEL", "tiny")
+        code, out, err = run(capsys, "notes", "last")
+    assert code == 0
+    assert "- It was said: Grüße (00:00:00)" in out
+    assert err.startswith(f"the transcript is sent to tiny at 127.0.0.1:{model.port}, this machine\n")
+    assert "It was said: Grüße" in run(capsys, "export", "last", "--format", "md")[1]
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_export_writes_each_format(
     data: Path, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes], name: str
@@ -162,6 +176,7 @@ def test_migrate_makes_the_database(tmp_path: Path, capsys: pytest.CaptureFixtur
         ["replay", "none.wav", "--speakers", "many"],
         ["replay", "none.wav", "--speakers", "0"],
         ["list", "--log-level", "loud"],
+        ["notes", "last"],
     ],
 )
 def test_wrong_arguments_are_one_sentence(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import { serverUrl } from './urls.js'
 
 /** @typedef {import('../state/page-state.js').Facts} Facts */
 /** @typedef {import('../state/permissions.js').Role} Role */
+/** @typedef {import('../state/wire-messages.js').NotesFacts} NotesFacts */
 /** @typedef {import('../state/wire-messages.js').Segment} Segment */
 /** @typedef {import('../state/wire-messages.js').Speaker} Speaker */
 /** @typedef {Partial<Record<'host' | 'speak' | 'view', string>>} Links  by role, without the server's name */
@@ -124,6 +125,15 @@ export const getHotwords = (id) => call('GET', `${meeting(id)}/hotwords`, { id }
 
 /** @type {(id: string, hotwords: string[]) => Promise<void>} */
 export const setHotwords = (id, hotwords) => call('PUT', `${meeting(id)}/hotwords`, { body: { hotwords }, id })
+
+/** @type {(id: string) => Promise<NotesFacts>} */
+export const getNotes = (id) => call('GET', `${meeting(id)}/notes`, { id })
+
+/** @type {(id: string) => Promise<NotesFacts>} */
+export const makeNotes = (id) => call('POST', `${meeting(id)}/notes`, { id })
+
+/** @type {(id: string) => Promise<void>} */
+export const deleteNotes = (id) => call('DELETE', `${meeting(id)}/notes`, { id })
 
 /** @type {(id: string) => Promise<void>} */
 export const endMeeting = (id) => call('POST', `${meeting(id)}/end`, { id })

@@ -11,6 +11,7 @@ import { openShareDialog } from '../view/dialogs/share-dialog.js'
 import { openSpeakerDialog } from '../view/dialogs/speaker-dialog.js'
 import { openTermsDialog } from '../view/dialogs/terms-dialog.js'
 import { saveFile } from '../view/save-file.js'
+import { PageNotes } from './page-notes.js'
 
 /** @typedef {import('../state/page-state.js').PageState} PageState */
 /** @typedef {import('../state/turns.js').Turn} Turn */
@@ -33,6 +34,7 @@ export class MeetingActions {
     this.#id = id
     this.#links = links
     this.#store = store
+    this.notes = new PageNotes(id, store)
   }
 
   /** The files of a meeting that is over. */

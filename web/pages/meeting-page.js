@@ -79,6 +79,8 @@ export class MeetingPage {
       onMute: () => this.#recording.mute(),
       onShare: () => this.#actions.share(),
       onTerms: () => this.#actions.expect(),
+      onNotes: () => this.#actions.notes.make(),
+      onNotesDelete: () => this.#actions.notes.remove(),
       onFollowing: (following) => {
         if (following !== this.#store.state.following) this.#store.set({ following })
       },
@@ -174,6 +176,7 @@ export class MeetingPage {
     this.#recording.release()
     forgetSource(this.#id)
     this.#poller.watch(before === 'connecting')
+    this.#actions.notes.load()
   }
 
   /** @param {Connection} connection */
@@ -221,6 +224,7 @@ export class MeetingPage {
   #changed(facts) {
     if (this.#store.closed) return
     this.#store.update((state) => change.withFacts(state, facts))
+    this.#actions.notes.load()
     this.#connect()
   }
 

@@ -101,3 +101,10 @@ export function languages(codes) {
   const told = languageNames(codes)
   return codes.length === 1 ? t('language.only', { language: told }) : told
 }
+
+/**
+ * The language of all that is said, for who reads it aloud; empty where it may be any.
+ *
+ * @param {import('./transcript.js').Models} models
+ */
+export const onlyLanguage = ({ languages }) => (languages?.length === 1 ? languages[0] : '')

@@ -1,7 +1,8 @@
 // What the page says about its connection, delays and failures; pure.
 
-import { errorText, languageNames, number, percent, t } from '../texts/texts.js'
+import { errorText, languageNames, number, ofServer, percent, t } from '../texts/texts.js'
 
+/** @typedef {import('./wire-messages.js').Endpoint} Endpoint */
 /** @typedef {import('./wire-messages.js').Phase} Phase */
 /** @typedef {import('./wire-messages.js').Stats} Stats */
 /** @typedef {'source' | 'viewer'} ConnectionRole  whether sound comes from this page */
@@ -149,4 +150,57 @@ export function emptyText(role, phase) {
   if (role === 'source') return [t('empty.listening'), t('empty.listening.source')]
   if (phase === 'live') return [t('empty.listening'), t('empty.listening.viewer')]
   return [t('empty.open'), t('empty.open.text')]
+}
+
+// ---- notes
+
+/** @type {(...sentences: string[]) => string} */
+const joined = (...sentences) => sentences.filter(Boolean).join(' ')
+
+/**
+ * Who wrote notes, and what to hold of them.
+ *
+ * @param {{ model: string, host: string, incomplete: boolean }} made
+ * @param {boolean} outdated
+ */
+export const madeNotesText = ({ model, host, incomplete }, outdated) =>
+  joined(t('notes.by', { model, host }), incomplete ? t('notes.incomplete') : '', outdated ? t('notes.outdated') : '')
+
+/**
+ * Where text goes when notes are made.
+ *
+ * @param {Endpoint} endpoint
+ */
+export const notesPlaceText = ({ model, host, local, encrypted }) =>
+  joined(t(local ? 'notes.place.here' : 'notes.place.there', { model, host }), encrypted ? '' : t('notes.place.open'))
+
+/**
+ * What is asked before text goes anywhere.
+ *
+ * @param {Endpoint} endpoint
+ * @param {boolean} again whether there are notes already
+ */
+export function makeNotesQuestion(endpoint, again) {
+  const reader = endpoint.local ? '' : t('notes.place.reader')
+  return {
+    title: t(again ? 'notes.ask.again' : 'notes.ask'),
+    text: joined(notesPlaceText(endpoint), t('notes.ask.what'), reader, again ? t('notes.ask.instead') : ''),
+    no: t('button.cancel'),
+    yes: t(again ? 'notes.make.again' : 'notes.make'),
+  }
+}
+
+/** @type {(problem: string) => string} */
+export const failedNotesText = (problem) => t('notes.failed', { why: ofServer(sentence(problem)) })
+
+/**
+ * How far notes are that are being made.
+ *
+ * @param {{ done: number, parts: number } | null} progress
+ */
+export function notesProgressText(progress) {
+  if (!progress || !progress.parts) return t('notes.waiting')
+  const { done, parts } = progress
+  if (done >= parts) return t('notes.merging')
+  return parts === 1 ? t('notes.writing') : t('notes.writing.part', { part: done + 1, parts })
 }

@@ -13,6 +13,7 @@ import { resolveSpeaker } from './turns.js'
 /** @typedef {import('./messages.js').ConnectionState} ConnectionState */
 /** @typedef {import('./notices.js').Notice} Notice */
 /** @typedef {import('./permissions.js').Role} Role */
+/** @typedef {import('./wire-messages.js').NotesFacts} NotesFacts */
 /** @typedef {import('./recording.js').Recording} Recording */
 /** @typedef {import('./transcript.js').Transcript} Transcript */
 /** @typedef {import('./wire-messages.js').Segment} Segment */
@@ -50,6 +51,7 @@ import { resolveSpeaker } from './turns.js'
  * @property {ConnectionStatus} connection
  * @property {Recording} recording
  * @property {Facts | null} facts null until the server has told
+ * @property {NotesFacts | null} notes null until the server has told, which it is asked once the meeting is over
  * @property {Role} permission
  * @property {boolean} tokens links carry tokens, each one of its own
  * @property {boolean} resumable this tab may go on with a recording that it has begun
@@ -85,6 +87,7 @@ export function openedPage({ title = '', recording = false, resumable = false } 
     connection: NOT_CONNECTED,
     recording: NO_RECORDING,
     facts: null,
+    notes: null,
     permission: 'server',
     tokens: false,
     resumable,
@@ -208,8 +211,15 @@ function announced(state, { speaker, text }) {
   const { speakers } = state.transcript
   const id = resolveSpeaker(speaker, speakers)
   const name = id === null ? t('speaker.unknown.aloud') : speakerName(id, speakers)
-  return { ...state, announcements: [...state.announcements, { text: `${name}: ${text}` }].slice(-SPOKEN) }
+  return saidAloud(state, `${name}: ${text}`)
 }
+
+/**
+ * @param {PageState} state
+ * @param {string} text
+ * @returns {PageState}
+ */
+const saidAloud = (state, text) => ({ ...state, announcements: [...state.announcements, { text }].slice(-SPOKEN) })
 
 /**
  * @param {PageState} state
@@ -239,6 +249,18 @@ export function withFacts(state, facts) {
     tokens,
     recording: recording.capturing ? recording : { ...recording, before: Math.max(recording.before, duration ?? 0) },
   }
+}
+
+/**
+ * What the server tells of the notes has come.
+ *
+ * @param {PageState} state
+ * @param {NotesFacts} notes
+ * @returns {PageState}
+ */
+export function withNotes(state, notes) {
+  const awaited = state.notes?.state === 'running' && notes.state === 'done'
+  return { ...(awaited ? saidAloud(state, t('notes.ready')) : state), notes }
 }
 
 /**

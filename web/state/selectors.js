@@ -1,11 +1,24 @@
 // What follows from the state of a meeting's page; pure.
 
 import { t } from '../texts/texts.js'
-import { connectionText, lagText } from './messages.js'
+import { onlyLanguage } from './format.js'
+import { connectionText, failedNotesText, lagText, notesPlaceText, notesProgressText } from './messages.js'
 import { allows } from './permissions.js'
 import { captured } from './recording.js'
 
 /** @typedef {import('./page-state.js').PageState} PageState */
+
+/**
+ * @typedef {object} NotesPanel
+ * @property {import('./wire-messages.js').MadeNotes | null} made
+ * @property {string} lang of what was said, and so of the notes; empty where it may be any
+ * @property {boolean} outdated
+ * @property {string} problem why the last ones failed; like all texts here empty where there is nothing to say
+ * @property {string} progress of those that are being made
+ * @property {string} where text goes when others are made
+ * @property {string} make label of the button that has them made
+ * @property {string} remove label of the button that stops or deletes them
+ */
 
 /**
  * True until the server has stored everything that was said here.
@@ -106,6 +119,26 @@ export const mayEdit = ({ facts, permission }) => facts !== null && allows(permi
  */
 export const offersTerms = ({ facts, permission, transcript }) =>
   facts !== null && allows(permission, 'host') && (transcript.phase === 'open' || transcript.phase === 'live')
+
+/**
+ * What is shown of the notes, and what can be done about them; null where that is nothing.
+ *
+ * @param {PageState} state
+ * @returns {NotesPanel | null}
+ */
+export function notesPanel({ facts, notes, permission, transcript }) {
+  if (!notes || !facts || transcript.phase !== 'ended') return null
+  const { endpoint, state, progress, notes: made, outdated } = notes
+  const host = allows(permission, 'host')
+  const running = state === 'running'
+  const problem = state === 'failed' && host ? failedNotesText(notes.problem ?? '') : ''
+  const make = host && endpoint && !running ? t(made ? 'notes.make.again' : 'notes.make') : ''
+  if (!made && !running && !problem && !make) return null
+  const remove = host && (made || running) ? t(running ? 'notes.stop' : 'notes.delete') : ''
+  const where = endpoint && (make || running) ? notesPlaceText(endpoint) : ''
+  const lang = onlyLanguage(transcript.models)
+  return { made, lang, outdated, problem, make, remove, where, progress: running ? notesProgressText(progress) : '' }
+}
 
 /**
  * @param {PageState} state

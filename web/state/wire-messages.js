@@ -90,4 +90,40 @@
  *   | StateChange | Stats} ServerMessage
  */
 
+/**
+ * One sentence of a meeting's notes.
+ *
+ * @typedef {object} Statement
+ * @property {string} text
+ * @property {{ id: string, start: number }[]} lines that it rests on; start in seconds
+ * @property {boolean} doubtful
+ * @property {string | null} [who] of an action
+ * @property {string | null} [when]
+ */
+
+/**
+ * @typedef {object} MadeNotes
+ * @property {string} model
+ * @property {string} host to which the transcript was sent
+ * @property {string} made_at
+ * @property {boolean} incomplete
+ * @property {Statement[]} summary
+ * @property {Statement[]} decisions
+ * @property {Statement[]} actions
+ */
+
+/** @typedef {{ host: string, model: string, local: boolean, encrypted: boolean }} Endpoint  of a language model */
+
+/**
+ * A meeting's notes as the HTTP API tells them.
+ *
+ * @typedef {object} NotesFacts
+ * @property {Endpoint | null} endpoint to which the transcript would be sent; null where notes are off
+ * @property {'running' | 'done' | 'failed' | null} state
+ * @property {string | null} problem
+ * @property {{ done: number, parts: number } | null} progress
+ * @property {MadeNotes | null} notes the last that were finished
+ * @property {boolean} outdated
+ */
+
 export {}

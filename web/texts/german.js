@@ -265,6 +265,45 @@ export const GERMAN = {
   'share.copy-now': 'Kopieren Sie diesen Link jetzt, er ist danach nicht mehr zu sehen: Wer ihn hat, kommt herein.',
   'share.revoked': 'Widerrufen: Dieser Link öffnet nichts mehr.',
 
+  // Notes
+  'notes.title': 'Notizen',
+  'notes.summary': 'Zusammenfassung',
+  'notes.decisions': 'Entscheidungen',
+  'notes.actions': 'Aufgaben',
+  'notes.none': 'Keine.',
+  'notes.doubtful': 'zweifelhaft',
+  'notes.doubtful.text':
+    'Ein zweifelhafter Satz nennt keine Zeile dieser Besprechung, oder er hat mit den Zeilen, die er nennt, kein ' +
+    'aussagekräftiges Wort gemeinsam. Das ist nur grob geprüft: Drücken Sie auf eine Zeit, und lesen Sie nach.',
+  'notes.by': 'Geschrieben vom Sprachmodell {model} auf {host}, das sich irren kann.',
+  'notes.incomplete': 'Es hat abgebrochen: Etwas kann fehlen.',
+  'notes.outdated': 'Der Text hat sich seither geändert.',
+  'notes.place.here':
+    'Für Notizen wird der Text an das Sprachmodell {model} auf {host} gesendet, auf dem Rechner dieses Servers selbst.',
+  'notes.place.there':
+    'Für Notizen wird der Text an das Sprachmodell {model} auf {host} gesendet, auf einem anderen Rechner.',
+  'notes.place.open': 'Der Weg dorthin ist nicht verschlüsselt.',
+  'notes.place.reader': 'Wer es betreibt, kann das lesen.',
+  'notes.make': 'Notizen machen',
+  'notes.make.again': 'Neu machen',
+  'notes.ask': 'Notizen zu dieser Besprechung machen?',
+  'notes.ask.again': 'Die Notizen neu machen?',
+  'notes.ask.what': 'Das sind der Titel, der Tag, die Namen und alles, was gesagt wurde.',
+  'notes.ask.instead': 'Was es schreibt, tritt an die Stelle dieser Notizen.',
+  'notes.stop': 'Anhalten',
+  'notes.delete': 'Löschen',
+  'notes.delete.ask': 'Diese Notizen löschen?',
+  'notes.delete.text': 'Der Text der Besprechung bleibt, wie er ist.',
+  'notes.delete.no': 'Behalten',
+  'notes.waiting': 'Gleich werden Notizen geschrieben…',
+  'notes.writing': 'Notizen werden geschrieben…',
+  'notes.writing.part': 'Notizen werden geschrieben, Teil {part} von {parts}…',
+  'notes.merging': 'Die Notizen aller Teile werden zusammengefügt…',
+  'notes.ready': 'Die Notizen sind fertig.',
+  'notes.failed': 'Die Notizen wurden nicht gemacht. {why}',
+  'notes.refused': 'Das war nicht möglich. {why}',
+  'notes.line': 'Zur Zeile bei {time}',
+
   // Files
   'export.button': 'Export',
   'export.failed': 'Die Datei wurde nicht gespeichert. {why}',
@@ -297,6 +336,7 @@ export const GERMAN = {
   'error.outdated': 'Diese Zeile hat sich inzwischen geändert. Sehen Sie sie sich noch einmal an.',
   'error.overloaded': 'Der Server hat so viele Verbindungen, wie er tragen kann. Versuchen Sie es gleich noch einmal.',
   'error.recovering': 'Der Server stellt wieder her, was er von abgebrochenen Besprechungen hat.',
+  'error.running': 'Notizen zu dieser Besprechung werden schon gemacht.',
   'error.storage': 'Der Server kann gerade nicht speichern, vielleicht weil seine Festplatte voll ist.',
   'error.storage_ok': 'Alles kann wieder gespeichert werden.',
   'error.too_large': 'Das ist mehr, als der Server auf einmal annimmt.',

@@ -1,1 +1,1 @@
-"""The HTTP API, one file for each resource: meetings, edits, transcripts, audio, links, search."""
+"""The HTTP API, one file for each resource: meetings, edits, transcripts, notes, audio, links, search."""

@@ -6,6 +6,7 @@ from fastapi import Request
 
 from meeting.core.access import Grant
 from meeting.live.rooms import Rooms
+from meeting.notes.jobs import NotesJobs
 from meeting.server.security.auth import Authenticator
 from meeting.storage.store import Store
 
@@ -19,6 +20,12 @@ def rooms_of(request: Request) -> Rooms:
 def store_of(request: Request) -> Store:
     """What is kept."""
     return rooms_of(request).store
+
+
+def notes_of(request: Request) -> NotesJobs:
+    """Who makes notes."""
+    jobs: NotesJobs = request.app.state.notes
+    return jobs
 
 
 def authenticator_of(request: Request) -> Authenticator:

@@ -137,6 +137,8 @@ class Details(Entry):
     """How many people speak as whoever made it has said, such as "4" or "2-5" """
     tokens: bool
     """Whether this server asks for tokens"""
+    notes_changed_at: str | None
+    """When something last became of its notes; null where nobody has asked for any"""
 
 
 class Renamed(TypedDict):
@@ -195,6 +197,7 @@ def details(request: Request, meeting_id: str, if_none_match: Annotated[str | No
         "expected_speakers": None if record.meeting.speakers is None else str(record.meeting.speakers),
         "role": grant_of(request).role.name.lower(),
         "tokens": authenticator_of(request).required,
+        "notes_changed_at": iso_time(record.notes_changed_at),
     }
     tag = f'"{digest(json.dumps([facts, record.revisions]))[:32]}"'
     headers = {"ETag": tag, "Vary": "Authorization"}

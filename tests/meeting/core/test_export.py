@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meeting.core.export import FORMATS, LINE_CHARACTERS, cues, export, format_named, paragraphs, timestamp
-from meeting.core.records import Gap, Meeting, Record, Source, State
+from meeting.core.records import Gap, Meeting, MeetingNotes, NotedLine, Record, Source, State, Statement
 from pipelines.errors import MeetingError
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, Word, milliseconds, samples
 
@@ -52,6 +52,17 @@ SHORT = record(
     segment("s3", "spk2", word("Me.", 61, 61.25)),
     turns=(Turn(Span(8000, 16_000), "spk1"), Turn(Span(samples(61), samples(61.25)), "spk2")),
     title="Plans & <budget>",
+)
+
+
+NOTES = MeetingNotes(
+    (Statement("They said hello.", (NotedLine("s1", samples(0.5)), NotedLine("s3", samples(61))), False),),
+    (),
+    (Statement("Ask <b>who</b> it was", (), True, "Ann & Ben", "#1 of May"),),
+    "tiny_model",
+    "127.0.0.1:11434",
+    NOON,
+    "print",
 )
 
 
@@ -125,6 +136,51 @@ def test_md_is_a_page() -> None:
     text = export(SHORT, "md")
     assert text.startswith("# Plans \\& \\<budget\\>\n\n- Date: 2026-05-04 12:00 UTC\n")
     assert text.endswith("\n**Speaker ?** (00:00:59)\n\nWho?\n\n**Speaker 2** (00:01:01)\n\nMe.\n")
+
+
+def test_md_has_the_notes_before_the_transcript() -> None:
+    text = export(replace(SHORT, notes=NOTES), "md")
+    assert text == export(SHORT, "md").replace(
+        "\n\n**Ann** (00:00:00)",
+        "\n\n*Notes by tiny\\_model at 127.0.0.1:11434, 2026-05-04 12:00 UTC*\n"
+        "\n## Summary\n\n- They said hello. (00:00:00; 00:01:01)\n"
+        "\n## Decisions\n\nNone.\n"
+        "\n## Actions\n\n- Ask \\<b\\>who\\</b\\> it was (who: Ann \\& Ben; when: \\#1 of May; doubtful)\n"
+        "\n## Transcript\n\n**Ann** (00:00:00)",
+    )
+    assert "broke off" in export(replace(SHORT, notes=replace(NOTES, incomplete=True)), "md")
+
+
+def test_json_has_the_notes_where_there_are_some() -> None:
+    assert "notes" not in json.loads(export(SHORT, "json"))
+    assert json.loads(export(replace(SHORT, notes=NOTES), "json"))["notes"] == {
+        "model": "tiny_model",
+        "host": "127.0.0.1:11434",
+        "made_at": "2026-05-04T12:00:00.000Z",
+        "incomplete": False,
+        "summary": [
+            {
+                "text": "They said hello.",
+                "lines": [{"id": "s1", "start": 0.5}, {"id": "s3", "start": 61.0}],
+                "doubtful": False,
+            }
+        ],
+        "decisions": [],
+        "actions": [
+            {
+                "text": "Ask <b>who</b> it was",
+                "lines": [],
+                "doubtful": True,
+                "who": "Ann & Ben",
+                "when": "#1 of May",
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize("name", set(FORMATS) - {"md", "json"})
+def test_the_other_formats_are_the_same_with_notes(name: str) -> None:
+    assert export(replace(SHORT, notes=NOTES), name) == export(SHORT, name)
 
 
 def test_audio_that_never_arrived_is_named_where_there_is_room_for_it() -> None:

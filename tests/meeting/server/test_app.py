@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipelines.errors import SettingsError
 from tests.fakes.server_fakes import Serving, config, serving
 
 
@@ -162,3 +164,11 @@ def test_meetings_of_the_server_count_as_live(tmp_path: Path) -> None:
     from meeting.server.app import create_app
 
     assert create_app(config(tmp_path)).state.rooms.services.live
+
+
+def test_notes_that_cannot_be_as_they_are_set_stop_the_start(tmp_path: Path) -> None:
+    from meeting.config.settings import Notes
+    from meeting.server.app import create_app
+
+    with pytest.raises(SettingsError, match=r"notes\.model"):
+        create_app(replace(config(tmp_path), notes=Notes(url="http://127.0.0.1:9/v1")))

@@ -40,3 +40,45 @@ def test_what_a_busy_server_leaves_out_is_told(javascript: Run) -> None:
     )
     assert [bool(sentence) for sentence in sentences] == [False, True, True, True, False, False]
     assert all("Nothing is lost" in sentence for sentence in sentences[1:4])
+
+
+def test_a_machine_elsewhere_and_an_open_way_are_named_before_text_goes_there(javascript: Run) -> None:
+    home, there = javascript(
+        """async () => {
+          const { makeNotesQuestion } = await load('state/messages.js')
+          const home = { model: 'tiny', host: 'localhost:1', local: true, encrypted: true }
+          const there = { model: 'tiny', host: '10.0.0.7', local: false, encrypted: false }
+          return [makeNotesQuestion(home, false).text, makeNotesQuestion(there, true).text]
+        }"""
+    )
+    assert "tiny at localhost:1, on this server’s own machine." in home
+    assert "Whoever runs it" not in home
+    assert "tiny at 10.0.0.7, on another machine. The way there is not encrypted." in there
+    assert "Whoever runs it can read that." in there
+    assert "takes the place of these notes" in there
+
+
+def test_how_far_notes_are_is_told_in_parts(javascript: Run) -> None:
+    source = """async (all) => {
+      const { notesProgressText } = await load('state/messages.js')
+      return all.map(notesProgressText)
+    }"""
+    given = [None, {"done": 0, "parts": 0}, {"done": 0, "parts": 1}, {"done": 1, "parts": 3}, {"done": 3, "parts": 3}]
+    assert javascript(source, given) == [
+        "Notes are about to be written…",
+        "Notes are about to be written…",
+        "Notes are being written…",
+        "Notes are being written, part 2 of 3…",
+        "The notes of all parts are being put together…",
+    ]
+
+
+def test_notes_say_who_wrote_them_and_what_is_wrong_with_them(javascript: Run) -> None:
+    source = """async ([made, outdated]) => (await load('state/messages.js')).madeNotesText(made, outdated)"""
+    made = {"model": "tiny", "host": "a.example", "incomplete": False}
+    assert javascript(source, [made, False]) == (
+        "Written by the language model tiny at a.example, which may be wrong."
+    )
+    assert javascript(source, [{**made, "incomplete": True}, True]).endswith(
+        "It broke off: something may be missing. The transcript has changed since."
+    )

@@ -278,3 +278,62 @@ def test_a_recording_counts_as_live_before_the_server_says_so(page: Run) -> None
     opened = {"recording": True}
     assert page(*RECORDING, opened=opened)["shownPhase"] == "live"
     assert page(*RECORDING[:2], opened=opened)["shownPhase"] == "open"
+
+
+# Notes
+
+ENDPOINT = {"host": "127.0.0.1:11434", "model": "tiny", "local": True, "encrypted": True}
+MADE = {"model": "tiny", "host": "a.example", "made_at": "x", "incomplete": False, "summary": [], "decisions": [], "actions": []}  # fmt: skip
+
+
+def told(state: str | None = None, **more: Any) -> tuple[Any, ...]:
+    """What the server tells of notes."""
+    empty = {"endpoint": ENDPOINT, "problem": None, "progress": None, "notes": None, "outdated": False}
+    return ("withNotes", {**empty, "state": state, **more})
+
+
+def panel(page: Run, role: str, *steps: tuple[Any, ...], phase: str = "ended") -> Any:
+    """What is shown of the notes of a meeting."""
+    return page(snapshot(phase), facts(role), *steps, shown=("notesPanel",))["notesPanel"]
+
+
+@pytest.mark.parametrize(("role", "offered"), [("view", False), ("speak", False), ("host", True), ("server", True)])
+def test_notes_are_offered_to_hosts_and_shown_to_all(page: Run, role: str, offered: bool) -> None:
+    offer = panel(page, role, told())
+    assert (offer is not None) == offered
+    if offered:
+        assert (offer["make"], offer["remove"], offer["made"]) == ("Make notes", "", None)
+        assert "tiny at 127.0.0.1:11434, on this server’s own machine." in offer["where"]
+    made = panel(page, role, told("done", notes=MADE))
+    assert made["made"] == MADE
+    assert (made["make"], made["remove"]) == (("Make again", "Delete notes") if offered else ("", ""))
+    assert bool(made["where"]) == offered
+
+
+def test_notes_are_neither_shown_nor_offered_before_the_end_or_where_there_is_no_model(page: Run) -> None:
+    assert panel(page, "host", told(), phase="live") is None
+    assert panel(page, "host") is None
+    assert panel(page, "host", told(endpoint=None)) is None
+    kept = panel(page, "host", told("done", notes=MADE, endpoint=None))
+    assert (kept["make"], kept["remove"], kept["where"]) == ("", "Delete notes", "")
+
+
+def test_while_notes_are_made_everybody_sees_how_far_and_a_host_can_stop_it(page: Run) -> None:
+    running = told("running", progress={"done": 1, "parts": 5})
+    assert panel(page, "view", running)["progress"] == "Notes are being written, part 2 of 5…"
+    shown = panel(page, "host", running)
+    assert (shown["make"], shown["remove"]) == ("", "Stop")
+
+
+def test_why_notes_failed_is_told_to_those_who_can_do_something_about_it(page: Run) -> None:
+    failed = told("failed", problem="the model is down")
+    assert panel(page, "host", failed)["problem"] == "The notes were not made. The model is down."
+    assert panel(page, "view", failed) is None
+    assert panel(page, "host", told("done", notes=MADE, problem=None))["problem"] == ""
+
+
+def test_notes_that_were_waited_for_are_announced(page: Run) -> None:
+    ended = (snapshot("ended"), facts("host"))
+    assert page(*ended, told("done", notes=MADE))["announcements"] == []
+    after = page(*ended, told("running"), told("running"), told("done", notes=MADE))
+    assert [one["text"] for one in after["announcements"]] == ["The notes are ready."]

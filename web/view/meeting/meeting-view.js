@@ -11,6 +11,7 @@ import { NoticesView } from '../notices.js'
 import { signInPage } from '../sign-in-page.js'
 import { Announcer } from './announcer.js'
 import { MeetingHeader } from './meeting-header.js'
+import { NotesSection } from './notes-section.js'
 import { RecordingBar } from './recording-bar.js'
 import { ScrollFollower } from './scroll-follower.js'
 import { TranscriptSection } from './transcript-section.js'
@@ -34,6 +35,8 @@ import { WaitingPanel } from './waiting-panel.js'
  * @property {() => void} onMute
  * @property {() => void} onShare
  * @property {() => void} onTerms
+ * @property {() => void} onNotes
+ * @property {() => void} onNotesDelete
  * @property {(following: boolean) => void} onFollowing
  * @property {(action: NoticeAction) => void} onNotice
  * @property {(turn: Turn, anchor: HTMLElement) => void} onSpeaker
@@ -50,6 +53,7 @@ export class MeetingView {
   #announcer
   #header
   #notices
+  #notes
   #transcript
   #recordingBar
   #waiting = new WaitingPanel()
@@ -81,6 +85,7 @@ export class MeetingView {
     this.#header = new MeetingHeader({ home, onRename })
     this.#notices = new NoticesView(onNotice)
     this.#transcript = new TranscriptSection(this.#follower, onSpeaker)
+    this.#notes = new NotesSection(handlers, (id) => this.#transcript.point(id))
     this.#recordingBar = new RecordingBar(handlers)
     const start = { testid: 'start', label: t('meeting.start'), onPress: onRecord, look: 'primary' }
     this.#start = new Button({ ...start, shape: 'mic' })
@@ -99,6 +104,7 @@ export class MeetingView {
         { class: 'meeting', 'data-testid': 'meeting' },
         this.#header.node,
         this.#notices.node,
+        this.#notes.node,
         this.#transcript.node,
         this.#waiting.node,
         el('div', { class: 'recording-holder' }, this.#jump.node, this.#recordingBar.node),
@@ -142,6 +148,7 @@ export class MeetingView {
     const { seconds } = this.#transcript
     this.#notices.render(state.notices)
     this.#announcer.render(state.announcements)
+    this.#notes.render(select.notesPanel(state))
     this.#header.render({ title, phase, facts, models, speakers, seconds, editable })
     this.#showTitle(`${title || t('meeting.untitled')} · ${t('app.name')}`)
     set(this.#recordingBar.node, { hidden: transcript.phase === 'ended' })

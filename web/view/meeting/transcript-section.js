@@ -1,6 +1,6 @@
 // The transcript of a meeting's page. Of a long meeting a portion is drawn at once, and the rest in the next frames.
 
-import { clock } from '../../state/format.js'
+import { clock, onlyLanguage } from '../../state/format.js'
 import { FIRST_PORTION, complete, portionOf, widened } from '../../state/portion.js'
 import { captured } from '../../state/recording.js'
 import { mayEdit } from '../../state/selectors.js'
@@ -92,6 +92,19 @@ export class TranscriptSection {
     return true
   }
 
+  /**
+   * Brings a line into sight and the focus to it, where it is drawn.
+   *
+   * @param {string} id
+   */
+  point(id) {
+    const line = /** @type {HTMLElement | null} */ (this.#turns.querySelector(`[data-segment="${CSS.escape(id)}"]`))
+    if (!line) return
+    line.tabIndex = -1
+    line.scrollIntoView({ block: 'center' })
+    line.focus({ preventScroll: true })
+  }
+
   /** @param {string} line what stands behind the last one; empty while the meeting is not over */
   #showEnd(line) {
     if (line === this.#endLine) return
@@ -127,10 +140,3 @@ export class TranscriptSection {
 function sameLines(a, b) {
   return a.segments === b.segments && a.stale === b.stale && a.speakers === b.speakers && a.gaps === b.gaps
 }
-
-/**
- * The language of all that is said, for who reads it aloud; empty where it may be any.
- *
- * @param {import('../../state/transcript.js').Models} models
- */
-const onlyLanguage = ({ languages }) => (languages?.length === 1 ? languages[0] : '')

@@ -1,0 +1,1 @@
+"""Notes of a meeting by a language model that its operator has chosen: planned, asked for, read and checked."""
