@@ -74,6 +74,8 @@ LIBRARIES = {
     "pyannote": "pipelines.models.checkpoints meeting.evaluation.scores",
     "faster_whisper": "pipelines.asr.whisper pipelines.asr.whisper_batch",
     "ctranslate2": "pipelines.asr.whisper_batch pipelines.models.probe",
+    "pywhispercpp": "pipelines.asr.whispercpp",
+    "_pywhispercpp": "pipelines.asr.whispercpp",
     "moonshine_voice": "",
     "silero_vad": "",
     "huggingface_hub": "pipelines.models.hub",

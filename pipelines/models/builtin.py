@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.models.hub import fetch, fetch_whisper
+from pipelines.models.hub import fetch, fetch_whisper, whispercpp_source
 from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, SPEECH, require
 from pipelines.models.selection import ModelRef, is_pinned
 
@@ -80,6 +80,15 @@ def load_whisper(ref: ModelRef) -> WhisperRecogniser:
     if len(ref.candidates) < 2:
         return load(ref.name)
     return loaded[largest_that_keeps_pace(ref.candidates, measure)]
+
+
+def load_whispercpp(ref: ModelRef) -> Recogniser:
+    """Whisper through whisper.cpp, with the package pywhispercpp. Raises ModelMissing or ModelCorrupt."""
+    from pipelines.asr.whispercpp import load_file
+
+    repository, (file,) = whispercpp_source(ref.name)
+    path = ref.path or fetch(repository, file, ref.token, ref.local_only)
+    return load_file(path, path.stem if ref.path else ref.name, ref.threads)
 
 
 def load_pyannote_segmentation(ref: ModelRef) -> Segmentation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from pathlib import Path
 from threading import Thread
@@ -21,6 +22,7 @@ from pipelines.models.selection import (
     DEFAULT_MODELS,
     GPU_WHISPER,
     NOT_FOUND,
+    NOT_INSTALLED,
     UNREACHABLE,
     WHISPERS,
     Availability,
@@ -28,6 +30,9 @@ from pipelines.models.selection import (
     select_models,
 )
 from pipelines.options import EngineOptions
+
+PACKAGES = {"whispercpp": "pywhispercpp"}
+"""Packages without which a recogniser of this program cannot be loaded, and which are extras"""
 
 Sources = dict[str, tuple[str, tuple[str, ...]]]
 """Name in the settings to its repository and the files that loading needs"""
@@ -46,11 +51,15 @@ def probe_models(options: EngineOptions) -> Availability:
     deadline = time.monotonic() + options.hub_timeout
     cuda = count_cuda() if options.device != "cpu" else 0
     plugins = {role: names_offered(role) for role in GROUPS}
+    resolved, named = resolve_names(options, plugins)
     weights: dict[str, str] = {}
     unsettled: Sources = {}
-    for name, source in _wanted(*resolve_names(options, plugins), cuda).items():
+    for name, source in _wanted(resolved, named, cuda).items():
         _settle_locally(name, source, weights, unsettled)
     weights.update(_ask_hub(unsettled, options, deadline))
+    speech = named.get("speech")
+    if speech is not None and not is_installed(speech.kind):
+        weights[speech.model or DEFAULT_MODELS[speech.kind]] = NOT_INSTALLED
     return Availability(cuda, weights, plugins)
 
 
@@ -69,6 +78,11 @@ def _wanted(options: EngineOptions, named: dict[str, NamedModel], cuda: int) -> 
         name = speech.model or DEFAULT_MODELS[speech.kind]
         wanted[name] = whispercpp_source(name) if speech.kind == "whispercpp" else (name, TRANSFORMERS_FILES)
     return wanted
+
+
+def is_installed(kind: str) -> bool:
+    """Whether the package that a recogniser of that name needs is there."""
+    return kind not in PACKAGES or importlib.util.find_spec(PACKAGES[kind]) is not None
 
 
 def count_cuda() -> int:
