@@ -76,6 +76,7 @@ LIBRARIES = {
     "ctranslate2": "pipelines.asr.whisper_batch pipelines.models.probe",
     "pywhispercpp": "pipelines.asr.whispercpp",
     "_pywhispercpp": "pipelines.asr.whispercpp",
+    "transformers": "pipelines.asr.whisper_transformers",
     "moonshine_voice": "",
     "silero_vad": "",
     "huggingface_hub": "pipelines.models.hub",

@@ -27,7 +27,7 @@ from pipelines.models.lean_imports import import_diarization
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = "docs/private-parts.md"
 CODE = ("meeting", "pipelines", "migrations")
-EXTRAS = ("pywhispercpp",)
+EXTRAS = ("pywhispercpp", "transformers")
 """Libraries that the program can do without"""
 
 
@@ -278,6 +278,7 @@ CYCLE = "uvicorn.protocols.http.h11_impl:RequestResponseCycle"
 SOCKET = "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol"
 SERVER = "uvicorn.server:Server"
 WHISPER = "faster_whisper.transcribe:WhisperModel"
+HF = "transformers.models.whisper.modeling_whisper"
 ORT = "onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs"
 MADE = "self config server_state app_state _loop"
 
@@ -391,6 +392,11 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         Says("rx.scheduler:EventLoopScheduler", "schedule_relative", "self.schedule_absolute(", "all goes through it"),
     ),
     "pywhispercpp: _pywhispercpp": (Has("_pywhispercpp", "whisper_log_set"),),
+    "transformers: encoder_attn": (
+        Says(f"{HF}:WhisperDecoderLayer", "__init__", "self.encoder_attn = WhisperAttention(", "it looks at the audio"),
+        Says(f"{HF}:WhisperAttention", "forward", "return attn_output, attn_weights", "weights come second"),
+        Says(f"{HF}:WhisperAttention", "forward", 'self.config._attn_implementation != "eager"', "it can be changed"),
+    ),
     "torch: _is_avx512_bf16_supported": (Takes("torch.cpu", "_is_avx512_bf16_supported", ""),),
     "torch: TorchVersion": (
         Has("torch.torch_version", "TorchVersion"),

@@ -192,7 +192,7 @@ class Models(EngineOptions):
         ENGINE.recognizer,
         "which recogniser: `auto` leaves it to `set`, else the name of an installed one, with `:MODEL` behind it where "
         "it reads several",
-        ": `moonshine`, `whisper` and `whispercpp` come with this program, further ones in packages "
+        ": `moonshine`, `whisper`, `whispercpp` and `transformers` come with this program, further ones in packages "
         "([extending](extending.md)); `models list` names those that are installed",
     )
     whisper: str = _setting(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.models.hub import fetch, fetch_whisper, whispercpp_source
+from pipelines.models.hub import TRANSFORMERS_FILES, fetch, fetch_folder, fetch_whisper, whispercpp_source
 from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, SPEECH, require
 from pipelines.models.selection import ModelRef, is_pinned
 
@@ -89,6 +89,15 @@ def load_whispercpp(ref: ModelRef) -> Recogniser:
     repository, (file,) = whispercpp_source(ref.name)
     path = ref.path or fetch(repository, file, ref.token, ref.local_only)
     return load_file(path, path.stem if ref.path else ref.name, ref.threads)
+
+
+def load_transformers(ref: ModelRef) -> Recogniser:
+    """Whisper through the package transformers. Raises ModelMissing, ModelCorrupt or ModelError."""
+    from pipelines.asr.whisper_transformers import load_folder
+
+    folder = ref.path or fetch_folder(ref.name, TRANSFORMERS_FILES, ref.token, ref.local_only)
+    name = folder.name if ref.path else ref.name
+    return load_folder(folder, name, ref.device, ref.compute_type, ref.max_batch)
 
 
 def load_pyannote_segmentation(ref: ModelRef) -> Segmentation:

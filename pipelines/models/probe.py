@@ -31,7 +31,7 @@ from pipelines.models.selection import (
 )
 from pipelines.options import EngineOptions
 
-PACKAGES = {"whispercpp": "pywhispercpp"}
+PACKAGES = {"whispercpp": "pywhispercpp", "transformers": "transformers"}
 """Packages without which a recogniser of this program cannot be loaded, and which are extras"""
 
 Sources = dict[str, tuple[str, tuple[str, ...]]]
