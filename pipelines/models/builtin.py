@@ -93,8 +93,11 @@ def load_whispercpp(ref: ModelRef) -> Recogniser:
 
 def load_transformers(ref: ModelRef) -> Recogniser:
     """Whisper through the package transformers. Raises ModelMissing, ModelCorrupt or ModelError."""
+    import torch
+
     from pipelines.asr.whisper_transformers import load_folder
 
+    torch.set_num_threads(ref.threads)
     folder = ref.path or fetch_folder(ref.name, TRANSFORMERS_FILES, ref.token, ref.local_only)
     name = folder.name if ref.path else ref.name
     return load_folder(folder, name, ref.device, ref.compute_type, ref.max_batch)
