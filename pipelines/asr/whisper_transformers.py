@@ -214,10 +214,10 @@ class TransformersRecogniser(Recogniser):
         with self._watched_attention() as watched:
             logits = self._model(encoder_outputs=encoded, decoder_input_ids=tokens, use_cache=False).logits.float()
         no_speech = logits[:, 0].softmax(dim=-1)[:, self._no_speech].tolist()
-        # the logits at a position are of the token behind it
+        # logits and attention at a position are of the token behind it
         chosen = tokens[:, skip:, None]
         logprobs = logits[:, skip - 1 : -1].log_softmax(dim=-1).gather(2, chosen)[..., 0].cpu().numpy()
-        attention = torch.cat(watched, dim=1)[:, :, skip:].float().cpu().numpy()
+        attention = torch.cat(watched, dim=1)[:, :, skip - 1 : -1].float().cpu().numpy()
         return [
             self._result(len(request.audio), one, logprobs[row], attention[row], no_speech[row])
             for row, (request, one) in enumerate(zip(requests, decoded, strict=True))

@@ -125,22 +125,32 @@ def test_attention_with_weights_is_computed_only_for_the_times_of_words(recognis
     assert not any(layer.encoder_attn._forward_hooks for layer in model.get_decoder().layers)
 
 
-def test_the_place_of_a_word_is_that_of_the_attention(
+def test_the_place_of_a_token_is_where_attention_was_when_it_was_written(
     recogniser: TransformersRecogniser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[int, ...]] = []
+    import torch
+
+    seen: list[Any] = []
 
     def place(weights: Any) -> Any:
-        asked.append(weights.shape)
-        assert (weights.sum(axis=2) <= 1.001).all()
+        seen.append(weights)
         return np.arange(weights.shape[1]) * 5
 
+    model, text = recogniser._model, recogniser._tokenizer(" said and done", add_special_tokens=False).input_ids
+    monkeypatch.setattr(model, "generate", lambda **_: torch.tensor([text, text]))
     monkeypatch.setattr("pipelines.asr.whisper_transformers.token_frames", place)
-    short = replace(EN, audio=NOISE[: 3 * SAMPLE_RATE])
-    first, second = recogniser.recognise_batch([EN, short])
-    assert [shape[2] for shape in asked] == [300, 150]  # a frame is 20 ms
-    assert first.words[1].start - first.words[0].start == 5 * 320
-    assert second.words
+    first, _ = recogniser.recognise_batch([EN, replace(EN, audio=NOISE[: 3 * SAMPLE_RATE])])
+    assert [weights.shape for weights in seen] == [(2, len(text) + 1, 300), (2, len(text) + 1, 150)]  # frames of 20 ms
+    assert [word.start for word in first.words] == [0, 5 * 5 * 320, 9 * 5 * 320]
+
+    before = recogniser._prefix("en")
+    features = recogniser._extractor([NOISE], sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
+    model.set_attn_implementation("eager")
+    with torch.inference_mode():
+        asked = model(features, decoder_input_ids=torch.tensor([[*before, *text]]), output_attentions=True)
+    model.set_attn_implementation("sdpa")
+    writes_first = asked.cross_attentions[-1][0, :, len(before) - 1, :300].numpy()  # the token before the first one
+    assert np.allclose(seen[0][:, 0], writes_first, atol=1e-5)
 
 
 def test_a_final_result_that_is_not_plausible_is_made_again_without_repeats(
