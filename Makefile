@@ -54,5 +54,5 @@ settings: setup ## make config.yaml and the tables of docs/settings.md from the 
 	$(BIN)/python -m meeting.config.pages
 
 clean: ## remove the environment and the caches; meetings and models stay
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find meeting pipelines tests benchmarks migrations -name __pycache__ -prune -exec rm -rf {} +

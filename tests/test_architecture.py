@@ -45,7 +45,7 @@ LAYOUT = {
     "meeting/core": "root",
     "meeting/session": "core config root",
     "meeting/storage/files": "core root",
-    "meeting/storage": "files core root",
+    "meeting/storage": "files core config root",
     "meeting/delivery": "storage core root",
     "meeting/sources": "session storage files core config stream engine audio root",
     "meeting/live": "sources delivery session storage files core config root",

@@ -3,6 +3,7 @@
 import { takeTokenFromAddress } from './net/tokens.js'
 import { home, meetingAt } from './net/urls.js'
 import { HomePage } from './pages/home-page.js'
+import { openLanguageMenu, useLanguage } from './pages/language.js'
 import { MeetingPage } from './pages/meeting-page.js'
 
 /** @typedef {import('./pages/page.js').NewMeeting} NewMeeting */
@@ -79,4 +80,10 @@ window.addEventListener('hashchange', () => {
   if (takeTokenFromAddress()) show()
 })
 
+useLanguage()
+openLanguageMenu(/** @type {HTMLSelectElement} */ (byId('languages')), () => {
+  main.replaceChildren()
+  actions.replaceChildren()
+  page?.redraw()
+})
 show()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from meeting.config.package_files import WEB
 from meeting.core.messages import JsonObject
-
-WEB = Path(__file__).resolve().parents[2] / "web"
-"""The pages"""
 
 
 def page(root: str) -> str:

@@ -21,10 +21,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.orm import Session
 
+from meeting.config.package_files import MIGRATIONS
 from pipelines.errors import DatabaseTooNew, MeetingError, NotFound, StoreError
-
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
-"""Alembic's folder: beside the package, as in the repository"""
 
 BUSY_SECONDS = 5.0
 """How long a connection waits for another process's transaction"""
@@ -95,7 +93,7 @@ def migrate(connection: Connection) -> None:
     from alembic.script import ScriptDirectory
 
     if not (MIGRATIONS / "env.py").is_file():
-        raise StoreError(f"the folder {MIGRATIONS} is missing: run from the repository, or install it with pip -e")
+        raise StoreError(f"the folder {MIGRATIONS} is missing: install the program again, or take a whole checkout")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))

@@ -300,7 +300,7 @@ def test_a_past_meeting_opens_from_the_list_with_its_words_and_exports(server: F
     page.get_by_role("link", name="Planning").click()
     expect(line(page, 1)).to_have_text("It was decided.")
     expect(page.get_by_test_id("export")).to_be_visible()
-    expect(page.get_by_test_id("speakers")).to_have_text("Ann100 %")
+    expect(page.get_by_test_id("speakers")).to_have_text("Ann100%")
     expect(page.get_by_test_id("stop")).to_be_hidden()
     page.go_back()
     expect(page.get_by_test_id("meeting-list")).to_contain_text("Planning")

@@ -1,5 +1,6 @@
 // A microphone as frames of sound: permission, choice of device, switching, level; knows no socket.
 
+import { t } from '../texts/texts.js'
 import { CaptureClock } from './capture-clock.js'
 import { CaptureError } from './capture-error.js'
 
@@ -7,6 +8,8 @@ import { CaptureError } from './capture-error.js'
 
 const MODULE = new URL('capture-worklet.js', import.meta.url).href
 const REMEMBERED = 'microphone'
+/** Names of the browser's errors that have a sentence of their own. */
+const EXPLAINED = new Set(['NotAllowedError', 'NotFoundError', 'NotReadableError', 'OverconstrainedError'])
 
 /** A source of sound: calls onFrame about ten times a second once started. */
 export class Microphone {
@@ -55,7 +58,7 @@ export class Microphone {
   }
 
   get name() {
-    return this.#stream?.getAudioTracks()[0]?.label || 'Microphone'
+    return this.#stream?.getAudioTracks()[0]?.label || t('recording.microphone')
   }
 
   get sampleRate() {
@@ -84,7 +87,7 @@ export class Microphone {
 
   #stateChanged() {
     if (this.#context.state === 'running' || this.#context.state === 'closed') return
-    this.onProblem(new CaptureError('paused', PAUSED))
+    this.onProblem(new CaptureError('paused', t('microphone.paused')))
     this.#context.resume().catch(() => {})
   }
 
@@ -110,7 +113,7 @@ export class Microphone {
     this.#stream = stream
     this.#input = this.#context.createMediaStreamSource(stream)
     if (this.#node) this.#input.connect(this.#node)
-    stream.getAudioTracks()[0].onended = () => this.onProblem(new CaptureError('unplugged', UNPLUGGED))
+    stream.getAudioTracks()[0].onended = () => this.onProblem(new CaptureError('unplugged', t('microphone.unplugged')))
   }
 
   /** Hands over what is still in the frame being filled, then lets the device go. */
@@ -159,7 +162,7 @@ export async function microphones() {
  * @returns {Promise<MediaStream>}
  */
 async function request(deviceId) {
-  if (!navigator.mediaDevices?.getUserMedia) throw new CaptureError('insecure', INSECURE)
+  if (!navigator.mediaDevices?.getUserMedia) throw new CaptureError('insecure', t('microphone.insecure'))
   // Echo cancelling and noise suppression would eat the quieter of two voices.
   const sound = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: true }
   const audio = { ...sound, deviceId: deviceId ? { ideal: deviceId } : undefined }
@@ -167,20 +170,6 @@ async function request(deviceId) {
     return await navigator.mediaDevices.getUserMedia({ audio })
   } catch (error) {
     const { name } = /** @type {DOMException} */ (error)
-    throw new CaptureError(name, EXPLAINED[name] ?? `The microphone could not be opened (${name}).`)
+    throw new CaptureError(name, EXPLAINED.has(name) ? t(`microphone.${name}`) : t('microphone.other', { name }))
   }
-}
-
-const PAUSED = 'The system has paused the microphone. Come back to this page to go on.'
-const UNPLUGGED = 'The microphone was unplugged. Choose another one below; the meeting goes on.'
-const INSECURE =
-  'Browsers give the microphone only to pages on https or on localhost. Open this page as http://localhost, or put ' +
-  'the server behind https.'
-
-/** @type {Readonly<Record<string, string>>} */
-const EXPLAINED = {
-  NotAllowedError: 'This page may not use the microphone. Allow it in the browser’s address bar, then try again.',
-  NotFoundError: 'No microphone was found. Plug one in and try again, or try the sample meeting.',
-  NotReadableError: 'The microphone is in use by another program. Close that program, then try again.',
-  OverconstrainedError: 'That microphone is gone. Choose another one.',
 }

@@ -1,5 +1,6 @@
 // The sample recording as a source of sound: the same frames as a microphone's, at the pace of a clock, and aloud.
 
+import { t } from '../texts/texts.js'
 import { CaptureError } from './capture-error.js'
 
 /** @typedef {import('./recorder.js').Frame} Frame */
@@ -13,7 +14,7 @@ const TICK = 50 // milliseconds between looks at the clock
 export class SampleRecording {
   /** @type {'sample'} */
   kind = 'sample'
-  name = 'Sample meeting'
+  name = t('sample.title')
   sampleRate = RATE
   /** @type {(frame: Frame) => void} */
   onFrame = () => {}
@@ -38,7 +39,7 @@ export class SampleRecording {
   static async open() {
     const audible = output()
     const response = await fetch(RECORDING)
-    if (!response.ok) throw new CaptureError('no_sample', 'The sample recording is missing on this server.')
+    if (!response.ok) throw new CaptureError('no_sample', t('sample.missing'))
     const decoder = new OfflineAudioContext(1, 1, RATE)
     const buffer = await decoder.decodeAudioData(await response.arrayBuffer())
     return new SampleRecording(buffer, audible)

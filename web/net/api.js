@@ -1,5 +1,6 @@
 // The HTTP API as functions; a failure is an ApiError with one sentence for the reader.
 
+import { errorText, t } from '../texts/texts.js'
 import { authorization, forgetToken, subprotocols, tokenFor } from './tokens.js'
 import { serverUrl } from './urls.js'
 
@@ -60,8 +61,9 @@ async function request(method, path, options = {}) {
     if (tokenFor(options.id)) return request(method, path, options)
   }
   const answer = await response.json().catch(() => null)
-  const { code = 'failed', message = `The server answered with status ${response.status}.` } = answer?.error ?? {}
-  throw new ApiError(response.status, code, message)
+  const { code, message } = answer?.error ?? { code: 'failed', message: '' }
+  const text = message ? errorText(code, message) : t('server.failed', { status: `${response.status}` })
+  throw new ApiError(response.status, code, text)
 }
 
 /**
@@ -77,7 +79,7 @@ async function send(method, path, { body, tag }, token) {
   try {
     return await fetch(path, { method, headers, body: body ? JSON.stringify(body) : undefined })
   } catch {
-    throw new ApiError(0, 'unreachable', 'The server does not answer. Check that it is running, then try again.')
+    throw new ApiError(0, 'unreachable', t('server.unreachable'))
   }
 }
 
@@ -188,13 +190,5 @@ export function socketUrl(id) {
   return url.href
 }
 
-/** Names of the formats, as they are called and what they are for. */
-export const FORMATS = [
-  ['srt', 'SRT', 'Subtitles'],
-  ['vtt', 'WebVTT', 'Subtitles for the web'],
-  ['txt', 'Text', 'To read and mail'],
-  ['md', 'Markdown', 'For notes and wikis'],
-  ['json', 'JSON', 'Everything, word by word'],
-  ['rttm', 'RTTM', 'Who spoke when'],
-  ['seglst', 'SegLST', 'For scoring tools'],
-]
+/** The formats in the order of the menu; how they are called and what they are for stands among the texts. */
+export const FORMATS = ['srt', 'vtt', 'txt', 'md', 'json', 'rttm', 'seglst']

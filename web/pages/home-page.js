@@ -6,6 +6,7 @@ import * as api from '../net/api.js'
 import { signOut, signedIn } from '../net/tokens.js'
 import { meetingPath } from '../net/urls.js'
 import { listFailed, listLoaded, meetingDeleted, openedHome } from '../state/home-state.js'
+import { t } from '../texts/texts.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { HomeView } from '../view/home/home-view.js'
 import { PageStore } from './page-store.js'
@@ -23,18 +24,22 @@ export class HomePage {
   /** @param {PageShell} shell */
   constructor(shell) {
     this.#shell = shell
-    this.#view = new HomeView(shell, {
+    this.#view = this.#newView()
+    this.#store = new PageStore(openedHome(signedIn()), (state) => this.#view.render(state))
+  }
+
+  #newView() {
+    return new HomeView(this.#shell, {
       pathOf: meetingPath,
       handlers: {
         onRecord: (options) => this.#begin('microphone', () => Microphone.open(), options),
-        onSample: (options) => this.#begin('sample', () => SampleRecording.open(), options, 'Sample meeting'),
+        onSample: (options) => this.#begin('sample', () => SampleRecording.open(), options, t('sample.title')),
         onMore: () => this.#load(),
         onDelete: (meeting) => this.#delete(meeting),
         onSignOut: () => this.#signOut(),
         signIn,
       },
     })
-    this.#store = new PageStore(openedHome(signedIn()), (state) => this.#view.render(state))
   }
 
   mount() {
@@ -44,6 +49,12 @@ export class HomePage {
 
   unmount() {
     this.#store.close()
+  }
+
+  redraw() {
+    this.#view = this.#newView()
+    this.#view.open(this.#store.state)
+    this.#store.draw()
   }
 
   #signOut() {
@@ -96,10 +107,10 @@ export class HomePage {
   /** @param {ListedMeeting} meeting */
   async #delete({ id, title }) {
     const agreed = await confirm({
-      title: 'Delete this meeting?',
-      text: `“${title || 'Untitled meeting'}”, its transcript and its audio will be gone for good.`,
-      no: 'Keep it',
-      yes: 'Delete',
+      title: t('delete.title'),
+      text: t('delete.text', { title: title || t('meeting.untitled') }),
+      no: t('delete.no'),
+      yes: t('delete.yes'),
       danger: true,
     })
     if (!agreed) return

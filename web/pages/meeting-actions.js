@@ -5,6 +5,7 @@ import { linkToken, tokenFor } from '../net/tokens.js'
 import { absoluteUrl, meetingPath } from '../net/urls.js'
 import { renamed, say, unsay } from '../state/page-state.js'
 import { sharesWithTokens } from '../state/selectors.js'
+import { t } from '../texts/texts.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { openShareDialog } from '../view/dialogs/share-dialog.js'
 import { openSpeakerDialog } from '../view/dialogs/speaker-dialog.js'
@@ -36,10 +37,10 @@ export class MeetingActions {
 
   /** The files of a meeting that is over. */
   get downloads() {
-    return api.FORMATS.map(([format, label, hint]) => ({
+    return api.FORMATS.map((format) => ({
       href: api.exportUrl(this.#id, format),
-      label,
-      hint,
+      label: t(`export.${format}`),
+      hint: t(`export.${format}.hint`),
       testid: `export-${format}`,
     }))
   }
@@ -56,7 +57,7 @@ export class MeetingActions {
       saveFile(name, content)
       this.#unsay('export')
     } catch (error) {
-      this.#say('export', `The file was not saved. ${/** @type {Error} */ (error).message}`)
+      this.#say('export', t('export.failed', { why: /** @type {Error} */ (error).message }))
     }
   }
 
@@ -67,19 +68,17 @@ export class MeetingActions {
       this.#store.update((state) => renamed(state, title))
       this.#unsay('title')
     } catch (error) {
-      this.#say('title', `The title was not saved. ${/** @type {Error} */ (error).message}`)
+      this.#say('title', t('title.failed', { why: /** @type {Error} */ (error).message }))
     }
   }
 
   /** A host ends a meeting whose sound comes from elsewhere, or from nowhere any more. */
   async end() {
     const agreed = await confirm({
-      title: 'End this meeting?',
-      text:
-        'Whoever is recording is stopped, and the meeting ends for everyone. All that was heard until now is kept ' +
-        'and finished.',
-      no: 'Keep it going',
-      yes: 'End meeting',
+      title: t('end.title'),
+      text: t('end.text'),
+      no: t('end.no'),
+      yes: t('end.yes'),
       danger: true,
     })
     if (!agreed || this.#store.closed) return
@@ -89,7 +88,7 @@ export class MeetingActions {
       this.#unsay('ending')
     } catch (error) {
       this.#store.set({ ending: false })
-      this.#say('ending', `The meeting was not ended. ${/** @type {Error} */ (error).message}`)
+      this.#say('ending', t('end.failed', { why: /** @type {Error} */ (error).message }))
     }
   }
 
@@ -142,7 +141,7 @@ export class MeetingActions {
       this.#store.set({ copied: true })
       setTimeout(() => this.#store.set({ copied: false }), COPIED)
     } catch {
-      this.#say('link', `Copy this link for your readers: ${link}`)
+      this.#say('link', t('meeting.copy-this', { link }))
     }
   }
 

@@ -8,6 +8,7 @@ import { forgetSource, rememberSource, rememberedSource } from '../net/resume-to
 import { home } from '../net/urls.js'
 import * as change from '../state/page-state.js'
 import { isRecording } from '../state/selectors.js'
+import { t } from '../texts/texts.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { MeetingView } from '../view/meeting/meeting-view.js'
 import { attention } from './attention.js'
@@ -33,6 +34,7 @@ export class MeetingPage {
   #input
   /** @type {PageStore<PageState>} */
   #store
+  #newView
   /** @type {MeetingView} */
   #view
   #actions
@@ -55,7 +57,9 @@ export class MeetingPage {
     const state = change.openedPage({ title, recording: Boolean(input), resumable })
     this.#store = new PageStore(state, (shown) => this.#view.render(shown))
     this.#actions = new MeetingActions(id, links, this.#store)
-    this.#view = new MeetingView(shell, { home, downloads: this.#actions.downloads, handlers: this.#handlers() })
+    this.#newView = () =>
+      new MeetingView(shell, { home, downloads: this.#actions.downloads, handlers: this.#handlers() })
+    this.#view = this.#newView()
     this.#recording = new PageRecording(this.#store, () => this.#stop())
     this.#poller = new MeetingPoller(id, {
       attention,
@@ -106,17 +110,18 @@ export class MeetingPage {
     this.#connection?.close()
   }
 
+  redraw() {
+    this.#view.close()
+    this.#view = this.#newView()
+    this.#view.open()
+    this.#store.draw()
+  }
+
   /** Asked before another page is shown. */
   async mayLeave() {
     if (this.#store.closed || !isRecording(this.#store.state)) return true
     if (!this.#store.state.recording.stopping) {
-      const leave = await confirm({
-        title: 'Stop this meeting?',
-        text: 'This page is recording. Stopping saves everything said so far and ends the meeting for everyone.',
-        no: 'Keep recording',
-        yes: 'Stop and leave',
-      })
-      if (!leave) return false
+      if (!(await mayStop())) return false
       await this.#stop()
     }
     const patience = performance.now() + FINISHING
@@ -243,7 +248,7 @@ export class MeetingPage {
       else this.#begin(input)
     } catch (error) {
       const { message: text } = /** @type {Error} */ (error)
-      this.#store.update((state) => change.say(state, 'problem', { text, label: 'Try again', action: 'record' }))
+      this.#store.update((state) => change.say(state, 'problem', { text, label: t('button.again'), action: 'record' }))
     }
     this.#store.set({ opening: false })
   }
@@ -269,4 +274,9 @@ export class MeetingPage {
     connection?.stop()
     this.#tick()
   }
+}
+
+/** Asks whether to stop a recording for the sake of leaving its page. */
+function mayStop() {
+  return confirm({ title: t('leave.title'), text: t('leave.text'), no: t('leave.no'), yes: t('leave.yes') })
 }

@@ -19,6 +19,7 @@
  * @typedef {object} Page
  * @property {() => void} mount
  * @property {() => void} unmount
+ * @property {() => void} redraw what it has drawn is gone, and its language may be another one
  * @property {() => Promise<boolean>} [mayLeave] asked before another page is shown
  */
 

@@ -2,10 +2,9 @@
 
 import { listMeetings } from '../net/api.js'
 import { keepServerToken, signOut } from '../net/tokens.js'
+import { t } from '../texts/texts.js'
 
 /** @typedef {import('../net/api.js').ApiError} ApiError */
-
-const WRONG = 'This is not the token of this server.'
 
 /**
  * @param {string} token
@@ -14,7 +13,7 @@ const WRONG = 'This is not the token of this server.'
 export async function signIn(token) {
   if (!keepServerToken(token)) {
     signOut()
-    return WRONG
+    return t('sign-in.wrong')
   }
   try {
     await listMeetings()
@@ -22,6 +21,6 @@ export async function signIn(token) {
   } catch (caught) {
     const error = /** @type {ApiError} */ (caught)
     signOut()
-    return error.status === 401 ? WRONG : error.message
+    return error.status === 401 ? t('sign-in.wrong') : error.message
   }
 }

@@ -1,5 +1,7 @@
 // Numbers, dates and names as people read them; pure.
 
+import { dated, languageNames, t } from '../texts/texts.js'
+
 /** @typedef {import('./transcript.js').Speakers} Speakers */
 
 /**
@@ -23,10 +25,11 @@ const twoDigits = (number) => String(number).padStart(2, '0')
  * @param {number} seconds
  */
 export function length(seconds) {
-  if (seconds < 59.5) return `${Math.round(seconds)} s`
+  if (seconds < 59.5) return t('length.seconds', { seconds: Math.round(seconds) })
   const minutes = Math.round(seconds / 60)
-  if (minutes < 60) return `${minutes} min`
-  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`
+  if (minutes < 60) return t('length.minutes', { minutes })
+  const hours = Math.floor(minutes / 60)
+  return minutes % 60 ? t('length.hours-minutes', { hours, minutes: minutes % 60 }) : t('length.hours', { hours })
 }
 
 /**
@@ -34,19 +37,18 @@ export function length(seconds) {
  *
  * @param {string | null | undefined} iso
  * @param {Date} now
- * @param {string} [locale]
  */
-export function day(iso, now, locale) {
+export function day(iso, now) {
   const date = new Date(iso ?? '')
   if (!iso || Number.isNaN(date.getTime())) return ''
-  const time = date.toLocaleTimeString(locale, { hour: 'numeric', minute: '2-digit' })
+  const time = dated(date, { hour: 'numeric', minute: '2-digit' })
   const days = Math.round((midnight(now) - midnight(date)) / 86_400_000)
-  if (days === 0) return `Today, ${time}`
-  if (days === 1) return `Yesterday, ${time}`
+  if (days === 0) return t('day.today', { time })
+  if (days === 1) return t('day.yesterday', { time })
   if (date.getFullYear() === now.getFullYear()) {
-    return `${date.toLocaleDateString(locale, { weekday: 'short', day: 'numeric', month: 'long' })}, ${time}`
+    return t('day.this-year', { day: dated(date, { weekday: 'short', day: 'numeric', month: 'long' }), time })
   }
-  return date.toLocaleDateString(locale, { day: 'numeric', month: 'long', year: 'numeric' })
+  return dated(date, { day: 'numeric', month: 'long', year: 'numeric' })
 }
 
 /** @type {(date: Date) => number} */
@@ -59,8 +61,18 @@ const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.ge
  * @param {Speakers} speakers
  */
 export function speakerName(id, speakers) {
-  if (id === null) return 'Speaker ?'
-  return speakers.get(id)?.name || `Speaker ${id.replace(/^spk/, '')}`
+  if (id === null) return t('speaker.unknown')
+  return speakers.get(id)?.name || t('speaker.known', { number: id.replace(/^spk/, '') })
+}
+
+/**
+ * A name from the list of meetings, where the server has numbered those without one, in its language.
+ *
+ * @param {string} name
+ */
+export function listedName(name) {
+  const number = /^Speaker (\d+)$/.exec(name)?.[1]
+  return number ? t('speaker.known', { number }) : name
 }
 
 const PALETTE = 10
@@ -84,21 +96,8 @@ export function speakerColor(id, speakers) {
  *
  * @param {string[] | null | undefined} codes
  */
-export function languages(codes, locale = 'en') {
+export function languages(codes) {
   if (!Array.isArray(codes) || codes.length === 0 || codes.length > 4) return ''
-  const names = new Intl.DisplayNames([locale], { type: 'language', fallback: 'code' })
-  const told = codes.map((code) => languageName(names, code))
-  return told.length === 1 ? `${told[0]} only` : new Intl.ListFormat(locale).format(told)
-}
-
-/**
- * @param {Intl.DisplayNames} names
- * @param {string} code
- */
-function languageName(names, code) {
-  try {
-    return names.of(code) ?? code
-  } catch {
-    return String(code)
-  }
+  const told = languageNames(codes)
+  return codes.length === 1 ? t('language.only', { language: told }) : told
 }

@@ -1,4 +1,6 @@
-// What the page says about its connection, delays and failures; pure, so that every sentence can be read in one place.
+// What the page says about its connection, delays and failures; pure.
+
+import { errorText, number, percent, t } from '../texts/texts.js'
 
 /** @typedef {import('./wire-messages.js').Phase} Phase */
 /** @typedef {import('./wire-messages.js').Stats} Stats */
@@ -18,17 +20,20 @@
  * @returns {[state: string, text: string]}
  */
 export function connectionText({ connection, role, phase, attempt = 0, unsent = 0, stopping = false }) {
-  const buffered = `your audio is safe, ${Math.round(unsent)} s buffered`
-  if (phase === 'ended') return ['ended', 'Saved']
-  if (connection === 'failed') return ['failed', 'Disconnected']
-  if (connection === 'connecting') return ['connecting', unsent > 1.5 ? `Connecting — ${buffered}` : 'Connecting…']
-  if (connection === 'reconnecting') {
-    const what = attempt > 4 ? 'The server does not answer' : 'Reconnecting'
-    return ['reconnecting', `${what} — ${role === 'source' ? buffered : 'what you see is kept'}`]
+  const seconds = Math.round(unsent)
+  if (phase === 'ended') return ['ended', t('connection.saved')]
+  if (connection === 'failed') return ['failed', t('connection.failed')]
+  if (connection === 'connecting') {
+    const buffered = unsent > 1.5 ? t('connection.connecting.buffered', { seconds }) : t('connection.connecting')
+    return ['connecting', buffered]
   }
-  if (stopping || phase === 'ending') return ['ending', 'Finishing the last words…']
-  if (role === 'source') return ['live', unsent > 3 ? `Live — catching up, ${Math.round(unsent)} s to send` : 'Live']
-  return phase === 'live' ? ['live', 'Live'] : ['waiting', 'Waiting for someone to start']
+  if (connection === 'reconnecting') {
+    const key = attempt > 4 ? 'connection.silent' : 'connection.reconnecting'
+    return ['reconnecting', role === 'source' ? t(`${key}.buffered`, { seconds }) : t(key)]
+  }
+  if (stopping || phase === 'ending') return ['ending', t('connection.finishing')]
+  if (role === 'source') return ['live', unsent > 3 ? t('connection.behind', { seconds }) : t('connection.live')]
+  return phase === 'live' ? ['live', t('connection.live')] : ['waiting', t('connection.waiting')]
 }
 
 /**
@@ -40,10 +45,10 @@ export function connectionText({ connection, role, phase, attempt = 0, unsent = 
  */
 export function lagText(stats, lag) {
   if (lag === null) return ['', '']
-  const text = `Text ${lag.toFixed(1)} s behind`
+  const text = t('lag.text', { seconds: number(lag, 1) })
   if (!stats) return [text, '']
-  const behind = `Words ${stats.asr_lag.toFixed(1)} s and speakers ${stats.diarization_lag.toFixed(1)} s behind`
-  return [text, `${behind}; computing takes ${Math.round(stats.rtf * 100)} % of real time.`]
+  const [words, speakers] = [number(stats.asr_lag, 1), number(stats.diarization_lag, 1)]
+  return [text, t('lag.details', { words, speakers, percent: percent(stats.rtf) })]
 }
 
 /**
@@ -54,31 +59,21 @@ export function lagText(stats, lag) {
 export function busyText(stats) {
   switch (stats?.left_out) {
     case 'rare_partials':
-      return 'The server is busy: text grows less often while somebody speaks. Nothing is lost.'
+      return t('busy.rare')
     case 'no_partials':
-      return 'The server is very busy: text appears once a sentence is over. Nothing is lost.'
+      return t('busy.none')
     case 'long_hop':
-      return (
-        'The server is very busy: text appears once a sentence is over, and names may be rougher until the end. ' +
-        'Nothing is lost.'
-      )
+      return t('busy.rough')
     default:
       return ''
   }
 }
 
-/** @type {Readonly<Record<string, [key: string, text: string]>>} */
+/** @type {Readonly<Record<string, [key: string, text: string]>>} by code, the notice and the key of its text */
 const WARNINGS = {
-  recovering: [
-    'loading',
-    'The server was interrupted and reads again what it has. Go on talking: your audio is safe, and the text follows.',
-  ],
-  loading: [
-    'loading',
-    'The models are still being loaded. Go on talking: nothing is lost, and the text follows as soon as they are ' +
-      'ready.',
-  ],
-  storage_ok: ['error storage', 'There is room on the server’s disk again: everything is being saved.'],
+  recovering: ['loading', 'warning.recovering'],
+  loading: ['loading', 'warning.loading'],
+  storage_ok: ['error storage', 'warning.saved-again'],
 }
 
 /**
@@ -88,7 +83,9 @@ const WARNINGS = {
  * @returns {[key: string, text: string]} the notice and what it says
  */
 export function warningText({ code, message }) {
-  return Object.hasOwn(WARNINGS, code) ? WARNINGS[code] : [`error ${code}`, sentence(message)]
+  if (!Object.hasOwn(WARNINGS, code)) return [`error ${code}`, errorText(code, sentence(message))]
+  const [key, text] = WARNINGS[code]
+  return [key, t(text)]
 }
 
 /** @type {(message: string) => string} */
@@ -97,53 +94,36 @@ const sentence = (message) => message.charAt(0).toUpperCase() + message.slice(1)
 /**
  * A refused connection: what to say, and in which role to try again, if in any.
  *
- * @param {{ close: number, message?: string }} problem
+ * @param {{ close: number, code?: string | number, message?: string }} problem
  * @param {ConnectionRole} [role]
  * @returns {{ text: string, retry: ConnectionRole | null }}
  */
-export function problemText({ close, message }, role = 'viewer') {
-  const why = message ? ` (${String(message).replace(/\.$/, '')})` : ''
+export function problemText({ close, code = close, message }, role = 'viewer') {
   switch (close) {
     case 4404:
-      return { text: MISSING, retry: null }
+      return { text: t('missing.text'), retry: null }
     case 4401:
-      if (role === 'viewer') return { text: 'This link does not allow that. Ask the host for a new one.', retry: null }
-      return { text: `${FORGOTTEN} You can read along.`, retry: 'viewer' }
+      if (role === 'viewer') return { text: t('problem.link'), retry: null }
+      return { text: t('problem.forgotten'), retry: 'viewer' }
     case 4409:
-      return { text: ELSEWHERE, retry: 'viewer' }
+      return { text: t('problem.elsewhere'), retry: 'viewer' }
     case 4413:
-      return { text: 'The server refused a piece of audio as too large. Reload the page to go on.', retry: null }
-    case 4429:
-      return { text: `There is no room at the moment${why}. Wait a little, then try again.`, retry: 'source' }
-    default:
-      return { text: `The server ended the connection${why}. ${AGAIN}`, retry: 'source' }
+      return { text: t('problem.too-large'), retry: null }
+    default: {
+      const key = close === 4429 ? 'problem.full' : 'problem.ended'
+      const why = withoutPeriod(errorText(code, withoutPeriod(message ?? '')))
+      return { text: why ? t(`${key}.why`, { why }) : t(key), retry: 'source' }
+    }
   }
 }
 
-/** What is said where there is no such meeting. */
-export const MISSING = 'There is no such meeting. It may have been deleted, or the link is not complete.'
-const ELSEWHERE = 'The sound of this meeting now comes from another page. You can read along here.'
-const FORGOTTEN = 'The server does not know this recording any more, so it cannot go on here.'
-const AGAIN = 'Try again; if it happens once more, look at the server’s log.'
-
-/** What is said where a meeting does not open. */
-export const LINK_NEEDED =
-  'This meeting opens with a link only, and what brought you here does not open it: it may have been revoked or have ' +
-  'expired. Ask the host for a new link. Whoever runs this server can sign in with its token.'
-
-/** What is said where the list of meetings does not open. */
-export const TOKEN_NEEDED =
-  'This server asks for its token before it shows or makes meetings. If somebody gave you a link to a meeting, open ' +
-  'that instead.'
-
-/** What is said of a microphone that hears nothing. */
-export const SILENT = 'No sound is coming from this microphone. Is it muted? You can choose another one below.'
+/** @type {(message: string) => string} */
+const withoutPeriod = (message) => message.replace(/\.$/, '')
 
 /**
  * @param {number} seconds of audio that could not be kept
  */
-export const lostText = (seconds) =>
-  `The connection was away for too long: ${Math.round(seconds)} s of audio could not be kept.`
+export const lostText = (seconds) => t('problem.lost', { seconds: Math.round(seconds) })
 
 /**
  * A recording that ended although nobody stopped it here.
@@ -152,8 +132,7 @@ export const lostText = (seconds) =>
  */
 export function interruptedText(unsent) {
   const seconds = Math.round(unsent)
-  const missing = seconds > 1 ? ` The last ${seconds} s of your audio did not reach it.` : ''
-  return `This meeting was ended, by its host or by the server. What was heard until then is kept.${missing}`
+  return seconds > 1 ? t('problem.interrupted.unsent', { seconds }) : t('problem.interrupted')
 }
 
 /**
@@ -164,11 +143,9 @@ export function interruptedText(unsent) {
  * @returns {[title: string, text: string]}
  */
 export function emptyText(role, phase) {
-  if (phase === 'connecting') return ['Opening the meeting…', '']
-  if (phase === 'ended') return ['No words in this meeting', 'Nothing was said that the recogniser could understand.']
-  if (role === 'source') return ['Listening', 'The first words appear here as soon as someone speaks.']
-  if (phase === 'live') {
-    return ['Listening', 'Someone has started. The first words appear here as soon as they are heard.']
-  }
-  return ['Nobody has started yet', 'Keep this page open: it fills in as soon as someone speaks.']
+  if (phase === 'connecting') return [t('empty.connecting'), '']
+  if (phase === 'ended') return [t('empty.ended'), t('empty.ended.text')]
+  if (role === 'source') return [t('empty.listening'), t('empty.listening.source')]
+  if (phase === 'live') return [t('empty.listening'), t('empty.listening.viewer')]
+  return [t('empty.open'), t('empty.open.text')]
 }

@@ -1,7 +1,8 @@
 // All that a meeting's page shows, as one value, and how it changes; pure: no page, no socket, no clock.
 
+import { t } from '../texts/texts.js'
 import { speakerName } from './format.js'
-import { SILENT, busyText, interruptedText, lostText, problemText, warningText } from './messages.js'
+import { busyText, interruptedText, lostText, problemText, warningText } from './messages.js'
 import { withNotice, withoutNotice } from './notices.js'
 import { NO_RECORDING, began, isSilent, released, withFrame } from './recording.js'
 import { elapsed } from './selectors.js'
@@ -206,7 +207,7 @@ function withSegment(state, segment, before, now) {
 function announced(state, { speaker, text }) {
   const { speakers } = state.transcript
   const id = resolveSpeaker(speaker, speakers)
-  const name = id === null ? 'Unknown speaker' : speakerName(id, speakers)
+  const name = id === null ? t('speaker.unknown.aloud') : speakerName(id, speakers)
   return { ...state, announcements: [...state.announcements, { text: `${name}: ${text}` }].slice(-SPOKEN) }
 }
 
@@ -293,8 +294,8 @@ function failed(before, problem) {
   if (problem.close === 4404) return { ...state, screen: 'missing' }
   if (problem.close === 4401 && role === 'viewer') return { ...state, screen: 'locked' }
   const { text, retry } = problemText(problem, role)
-  if (retry === 'viewer') return say(state, 'problem', { text, label: 'Read along', action: 'read along' })
-  if (retry === 'source') return say(state, 'problem', { text, label: 'Try again', action: 'retry' })
+  if (retry === 'viewer') return say(state, 'problem', { text, label: t('problem.read-along'), action: 'read along' })
+  if (retry === 'source') return say(state, 'problem', { text, label: t('button.again'), action: 'retry' })
   return say(state, 'problem', { text })
 }
 
@@ -343,7 +344,7 @@ export function frameCaptured(state, frame) {
   const recording = withFrame(state.recording, frame)
   const next = { ...state, recording }
   if (recording.silence === 0) return unsay(next, 'quiet')
-  return isSilent(recording) ? say(next, 'quiet', { text: SILENT }) : next
+  return isSilent(recording) ? say(next, 'quiet', { text: t('microphone.silent') }) : next
 }
 
 /**

@@ -1,5 +1,6 @@
 // What follows from the state of a meeting's page; pure.
 
+import { t } from '../texts/texts.js'
 import { connectionText, lagText } from './messages.js'
 import { allows } from './permissions.js'
 import { captured } from './recording.js'
@@ -73,7 +74,7 @@ export function startButton({ role, connection, permission, transcript, resumabl
   const { phase } = transcript
   if (role !== 'viewer' || connection.state !== 'live' || !allows(permission, 'speak')) return null
   if (phase !== 'open' && !(phase === 'live' && resumable)) return null
-  return { label: resumable ? 'Go on recording' : 'Start with my microphone' }
+  return { label: resumable ? t('meeting.go-on') : t('meeting.start') }
 }
 
 /**
@@ -84,8 +85,8 @@ export function startButton({ role, connection, permission, transcript, resumabl
  */
 export function shareButton(state) {
   if (state.tokens && state.permission === 'speak') return null
-  if (sharesWithTokens(state)) return { label: 'Share' }
-  return { label: state.copied ? 'Copied' : 'Copy link' }
+  if (sharesWithTokens(state)) return { label: t('meeting.share') }
+  return { label: state.copied ? t('meeting.copied') : t('meeting.copy') }
 }
 
 /**

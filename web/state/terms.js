@@ -1,5 +1,7 @@
 // Names and terms that are likely to be said, as people write them into a field; pure.
 
+import { t } from '../texts/texts.js'
+
 const MOST = 200
 const LONGEST = 100 // characters of one
 
@@ -20,9 +22,9 @@ export function termsOf(text) {
  * @param {readonly string[]} terms
  */
 export function termsProblem(terms) {
-  if (terms.length > MOST) return `There may be at most ${MOST} names and terms; these are ${terms.length}.`
+  if (terms.length > MOST) return t('terms.too-many', { most: MOST, count: terms.length })
   const long = terms.find((term) => [...term].length > LONGEST)
-  return long ? `“${[...long].slice(0, 20).join('')}…” is too long: a term has at most ${LONGEST} characters.` : ''
+  return long ? t('terms.too-long', { term: [...long].slice(0, 20).join(''), most: LONGEST }) : ''
 }
 
 /**
@@ -37,4 +39,4 @@ export const termsText = (terms) => terms.join('\n')
  *
  * @param {number} count
  */
-export const termsCount = (count) => (count === 1 ? '1 term' : `${count || 'No'} terms`)
+export const termsCount = (count) => (count ? t('terms.count', { count }) : t('terms.count.none'))

@@ -1,5 +1,7 @@
 // Builds elements; text goes in as text only, so nothing a voice or a stranger says can become markup.
 
+import { parts } from '../texts/texts.js'
+
 /**
  * el('button', {class: 'quiet', 'data-testid': 'stop', onclick: stop}, 'Stop')
  *
@@ -16,7 +18,10 @@ export function el(tag, attributes = {}, ...children) {
     if (name.startsWith('on')) element.addEventListener(name.slice(2), /** @type {EventListener} */ (value))
     else element.setAttribute(name, value === true ? '' : String(value))
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined))
+  for (const child of children) {
+    if (typeof child === 'string') element.append(...textNodes(child))
+    else if (child) element.append(child)
+  }
   return element
 }
 
@@ -27,8 +32,22 @@ export function el(tag, attributes = {}, ...children) {
  * @param {string} text
  */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text
+  if (element.textContent !== text) element.replaceChildren(...textNodes(text))
 }
+
+/**
+ * A text as it goes into an element; what is in another language than the page stands in an element that says so.
+ *
+ * @param {string} text
+ */
+const textNodes = (text) =>
+  parts(text).map(({ text: part, lang }) => {
+    if (!lang) return document.createTextNode(part)
+    const span = document.createElement('span')
+    span.lang = lang
+    span.append(part)
+    return span
+  })
 
 /**
  * Sets properties; those that are so already are not written, which would have the browser look at their styles again.

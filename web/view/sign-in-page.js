@@ -1,5 +1,6 @@
 // Where a page needs a token that this tab does not have: what to do, and a form for the server's token.
 
+import { t } from '../texts/texts.js'
 import { el, setText } from './dom.js'
 import { messagePage } from './message-page.js'
 
@@ -22,8 +23,12 @@ export function signInPage({ title, text, signIn, onDone }) {
     'data-testid': 'token',
   })
   const problem = el('p', { class: 'notice', role: 'alert', hidden: true, 'data-testid': 'sign-in-problem' })
-  const button = el('button', { class: 'button primary', type: 'submit', 'data-testid': 'sign-in' }, 'Sign in')
-  const label = el('label', {}, el('span', {}, 'Token of this server'), input)
+  const button = el(
+    'button',
+    { class: 'button primary', type: 'submit', 'data-testid': 'sign-in' },
+    t('sign-in.button'),
+  )
+  const label = el('label', {}, el('span', {}, t('sign-in.token')), input)
   const form = el('form', { class: 'sign-in' }, label, button, problem)
   /** @param {string} sentence */
   const say = (sentence) => {

@@ -141,7 +141,7 @@ def test_a_truncated_database_says_so(tmp_path: Path) -> None:
 
 def test_a_missing_migrations_folder_says_how_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meeting.storage.database.MIGRATIONS", tmp_path / "nowhere")
-    with pytest.raises(StoreError, match="run from the repository"):
+    with pytest.raises(StoreError, match="install the program again"):
         prepare(tmp_path / "db")
 
 

@@ -1,6 +1,7 @@
 // The dialog in which a host gives out links and takes them back.
 
 import { day } from '../../state/format.js'
+import { t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 
 /** @typedef {'host' | 'speak' | 'view'} LinkRole */
@@ -26,20 +27,16 @@ import { el, setText } from '../dom.js'
  * @property {(link: GivenLink) => Promise<void>} revoke
  */
 
-/** @type {Readonly<Record<LinkRole, [name: string, what: string]>>} in the order of the page */
-const ROLES = {
-  view: ['Readers', 'read along'],
-  speak: ['Speakers', 'read along and be heard'],
-  host: ['Hosts', 'do all that you can here'],
-}
+/** @type {readonly LinkRole[]} in the order of the page */
+const ROLES = ['view', 'speak', 'host']
 const DAY = 86_400
 
-/** @type {readonly [seconds: string | number, label: string][]} */
+/** @type {readonly [seconds: string | number, key: string][]} */
 const TERMS = [
-  ['', 'as long as the meeting is kept'],
-  [DAY, 'for one day'],
-  [7 * DAY, 'for a week'],
-  [30 * DAY, 'for 30 days'],
+  ['', 'share.term.kept'],
+  [DAY, 'share.term.day'],
+  [7 * DAY, 'share.term.week'],
+  [30 * DAY, 'share.term.month'],
 ]
 
 /** @param {LinkService} links */
@@ -49,13 +46,13 @@ export function openShareDialog(links) {
 
 class ShareDialog {
   #links
-  #term = el('select', { 'data-testid': 'share-term' }, ...TERMS.map(([value, name]) => el('option', { value }, name)))
+  #term = el('select', { 'data-testid': 'share-term' }, ...TERMS.map(([value, key]) => el('option', { value }, t(key))))
   #made = el('input', {
     class: 'share-link',
     type: 'text',
     readonly: true,
     hidden: true,
-    'aria-label': 'The link',
+    'aria-label': t('share.link'),
     'data-testid': 'share-link',
   })
   #status = el('p', { class: 'share-status', role: 'status', 'data-testid': 'share-status' })
@@ -67,21 +64,21 @@ class ShareDialog {
   }
 
   open() {
-    const roles = /** @type {LinkRole[]} */ (Object.keys(ROLES)).map((role) => this.#roleButton(role))
+    const roles = ROLES.map((role) => this.#roleButton(role))
     const done = el(
       'button',
       { class: 'button primary', type: 'button', 'data-testid': 'share-done', onclick: () => dialog.close() },
-      'Done',
+      t('button.done'),
     )
     const dialog = el(
       'dialog',
       { class: 'dialog share-dialog', 'aria-labelledby': 'share-title', 'data-testid': 'share-dialog' },
-      el('h2', { id: 'share-title' }, 'Share this meeting'),
-      el('label', { class: 'share-term' }, el('span', {}, 'A new link works'), this.#term),
+      el('h2', { id: 'share-title' }, t('share.title')),
+      el('label', { class: 'share-term' }, el('span', {}, t('share.term')), this.#term),
       el('div', { class: 'share-roles' }, ...roles),
       this.#made,
       this.#status,
-      el('h3', {}, 'Links given out'),
+      el('h3', {}, t('share.given')),
       this.#list,
       el('div', { class: 'dialog-actions' }, done),
     )
@@ -93,12 +90,11 @@ class ShareDialog {
 
   /** @param {LinkRole} role */
   #roleButton(role) {
-    const [name, what] = ROLES[role]
     const button = el(
       'button',
       { class: 'button', type: 'button', 'data-testid': `share-${role}`, onclick: () => this.#give(role, button) },
-      el('strong', {}, `Copy link for ${name.toLowerCase()}`),
-      el('span', {}, `They can ${what}.`),
+      el('strong', {}, t(`share.${role}.copy`)),
+      el('span', {}, t(`share.${role}.what`)),
     )
     return button
   }
@@ -114,8 +110,8 @@ class ShareDialog {
       this.#made.hidden = false
       this.#made.select()
       await navigator.clipboard.writeText(this.#made.value).then(
-        () => this.#say('Copied. The link is shown only now: whoever has it is let in.'),
-        () => this.#say('Copy this link now, it is not shown again: whoever has it is let in.'),
+        () => this.#say(t('share.copied')),
+        () => this.#say(t('share.copy-now')),
       )
       await this.#load()
     } catch (error) {
@@ -136,13 +132,13 @@ class ShareDialog {
   /** @param {GivenLink} link */
   #row(link) {
     const now = new Date()
-    const [name] = ROLES[link.role]
     const made = day(link.created_at, now)
-    const until = link.expires_at ? `, until ${day(link.expires_at, now)}` : ''
-    const label = `Revoke the link for ${name.toLowerCase()} of ${made}`
+    const whose = t(`share.${link.role}.made`, { made })
+    const until = link.expires_at ? t('share.until', { link: whose, until: day(link.expires_at, now) }) : whose
+    const label = t(`share.${link.role}.revoke`, { made })
     const attributes = { class: 'button', type: 'button', 'data-testid': 'revoke', 'aria-label': label }
-    const button = el('button', { ...attributes, onclick: () => this.#revoke(link, button) }, 'Revoke')
-    const text = el('span', {}, `${name}, made ${made}${until}${link.mine ? ' (yours)' : ''}`)
+    const button = el('button', { ...attributes, onclick: () => this.#revoke(link, button) }, t('share.revoke'))
+    const text = el('span', {}, link.mine ? t('share.yours', { link: until }) : until)
     return el('li', { 'data-role': link.role }, text, link.mine ? null : button)
   }
 
@@ -155,7 +151,7 @@ class ShareDialog {
     try {
       await this.#links.revoke(link)
       this.#made.hidden = true
-      this.#say('Revoked: that link opens nothing any more.')
+      this.#say(t('share.revoked'))
     } catch (error) {
       this.#say(/** @type {Error} */ (error).message)
     }

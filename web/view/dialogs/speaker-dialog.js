@@ -1,6 +1,7 @@
 // The dialog in which a host says who a speaker is, who said which line, and what.
 
 import { clock, speakerName } from '../../state/format.js'
+import { t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 
 /** @typedef {import('../../state/transcript.js').Segment} Segment */
@@ -40,7 +41,7 @@ class SpeakerDialog {
   /** @type {Line[]} */
   #lines
   #problem = el('p', { class: 'speaker-problem', role: 'status', 'data-testid': 'speaker-problem' })
-  #save = el('button', { class: 'button primary', type: 'submit', 'data-testid': 'speaker-save' }, 'Save')
+  #save = el('button', { class: 'button primary', type: 'submit', 'data-testid': 'speaker-save' }, t('button.save'))
 
   /** @param {Asked} asked */
   constructor(asked) {
@@ -57,7 +58,7 @@ class SpeakerDialog {
       spellcheck: 'false',
       'data-testid': 'speaker-name',
     })
-    const nobody = el('option', { value: '' }, 'Nobody else here')
+    const nobody = el('option', { value: '' }, t('who.nobody'))
     const others = this.#ids.filter((id) => id !== this.#speaker).map((id) => this.#option(id))
     this.#same = el('select', { 'data-testid': 'speaker-same' }, nobody, ...others)
     this.#lines = asked.turn.segments.filter(({ final }) => final).map((segment) => this.#line(segment))
@@ -79,11 +80,11 @@ class SpeakerDialog {
    */
   #line(segment) {
     const time = clock(segment.start)
-    const said = { 'aria-label': `What was said at ${time}`, 'data-testid': 'line-text' }
+    const said = { 'aria-label': t('who.text-at', { time }), 'data-testid': 'line-text' }
     const text = el('textarea', { rows: 2, maxlength: 20_000, ...said })
     text.value = segment.text
-    const options = [el('option', { value: '' }, 'Speaker ?'), ...this.#ids.map((id) => this.#option(id))]
-    const who = el('select', { 'aria-label': `Who said it at ${time}`, 'data-testid': 'line-speaker' }, ...options)
+    const options = [el('option', { value: '' }, t('speaker.unknown')), ...this.#ids.map((id) => this.#option(id))]
+    const who = el('select', { 'aria-label': t('who.speaker-at', { time }), 'data-testid': 'line-speaker' }, ...options)
     who.value = this.#speaker ?? ''
     const when = el('span', { class: 'speaker-time', 'aria-hidden': 'true' }, time)
     return { segment, text, who, node: el('li', { 'data-line': segment.id }, when, who, text) }
@@ -107,18 +108,18 @@ class SpeakerDialog {
   /** @param {() => void} close */
   #form(close) {
     const [speaker, lines] = [this.#speaker, this.#lines]
-    const title = speaker === null ? 'Who said this?' : `Who is ${speakerName(speaker, this.#speakers)}?`
+    const title = speaker === null ? t('who.line') : t('who.speaker', { name: speakerName(speaker, this.#speakers) })
     const cancel = { class: 'button', type: 'button', 'data-testid': 'speaker-cancel', onclick: close }
     const form = el(
       'form',
       { class: 'speaker-form' },
       el('h2', { id: 'speaker-title' }, title),
-      speaker === null ? null : el('label', {}, el('span', {}, 'Name'), this.#name),
-      speaker === null || this.#ids.length < 2 ? null : el('label', {}, el('span', {}, 'Same person as'), this.#same),
-      lines.length === 0 ? null : el('h3', {}, lines.length === 1 ? 'This line' : 'These lines'),
+      speaker === null ? null : el('label', {}, el('span', {}, t('who.name')), this.#name),
+      speaker === null || this.#ids.length < 2 ? null : el('label', {}, el('span', {}, t('who.same')), this.#same),
+      lines.length === 0 ? null : el('h3', {}, t('who.lines', { count: lines.length })),
       el('ul', { class: 'speaker-lines', hidden: lines.length === 0 }, ...lines.map(({ node }) => node)),
       this.#problem,
-      el('div', { class: 'dialog-actions' }, el('button', cancel, 'Cancel'), this.#save),
+      el('div', { class: 'dialog-actions' }, el('button', cancel, t('button.cancel')), this.#save),
     )
     form.addEventListener('submit', (event) => {
       event.preventDefault()
@@ -135,7 +136,7 @@ class SpeakerDialog {
       await this.#saveSpeaker()
       close()
     } catch (error) {
-      setText(this.#problem, `Not saved. ${/** @type {Error} */ (error).message}`)
+      setText(this.#problem, t('edit.failed', { why: /** @type {Error} */ (error).message }))
     }
     this.#save.disabled = false
   }

@@ -1,6 +1,7 @@
 // The dialog in which a host says which names and terms are likely to be said.
 
 import { termsCount, termsOf, termsProblem, termsText } from '../../state/terms.js'
+import { t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 
 /**
@@ -10,8 +11,6 @@ import { el, setText } from '../dom.js'
  * @property {() => Promise<string[]>} load
  * @property {(terms: string[]) => Promise<void>} save
  */
-
-const TEXT = 'Separate them with commas or line breaks. What is said from now on is heard with them.'
 
 /** @param {TermService} service */
 export function openTermsDialog(service) {
@@ -36,7 +35,7 @@ class TermsDialog {
   #save = el(
     'button',
     { class: 'button primary', type: 'submit', disabled: true, 'data-testid': 'terms-save' },
-    'Save',
+    t('button.save'),
   )
   #dialog = el('dialog', { class: 'dialog', 'aria-labelledby': 'terms-title', 'data-testid': 'terms-dialog' })
 
@@ -51,12 +50,12 @@ class TermsDialog {
     const form = el(
       'form',
       { class: 'terms-form' },
-      el('h2', { id: 'terms-title' }, 'Names and terms that are likely to be said'),
+      el('h2', { id: 'terms-title' }, t('terms.label')),
       this.#terms,
-      el('p', { id: 'terms-hint' }, TEXT),
+      el('p', { id: 'terms-hint' }, t('terms.hint.live')),
       this.#count,
       this.#problem,
-      el('div', { class: 'dialog-actions' }, el('button', cancel, 'Cancel'), this.#save),
+      el('div', { class: 'dialog-actions' }, el('button', cancel, t('button.cancel')), this.#save),
     )
     form.addEventListener('submit', (event) => {
       event.preventDefault()
@@ -94,7 +93,7 @@ class TermsDialog {
       await this.#service.save(termsOf(this.#terms.value))
       this.#dialog.close()
     } catch (error) {
-      setText(this.#problem, `Not saved. ${/** @type {Error} */ (error).message}`)
+      setText(this.#problem, t('edit.failed', { why: /** @type {Error} */ (error).message }))
       this.#save.disabled = false
     }
   }

@@ -1,7 +1,7 @@
 // The first page: puts its parts together, and draws them from one state.
 
 import { isEmpty } from '../../state/home-state.js'
-import { TOKEN_NEEDED } from '../../state/messages.js'
+import { t } from '../../texts/texts.js'
 import { Button } from '../button.js'
 import { el, setText } from '../dom.js'
 import { signInPage } from '../sign-in-page.js'
@@ -25,11 +25,6 @@ import { transcriptPicture } from './transcript-picture.js'
  * @property {(token: string) => Promise<string>} signIn
  */
 
-const TITLE = 'Who said what, while it is being said.'
-const LEAD = 'Press one button and talk. Everyone with the link reads along. The audio stays on this server.'
-const HINT = 'The sample is one minute with three voices; it needs no microphone.'
-const NOTHING = 'No meetings yet. What you record here is kept, and listed in this place.'
-
 export class HomeView {
   #shell
   #handlers
@@ -39,7 +34,7 @@ export class HomeView {
   #more
   #options = new MeetingOptions()
   #notice = el('p', { class: 'notice', role: 'alert', hidden: true, 'data-testid': 'notice' })
-  #empty = el('p', { class: 'empty', hidden: true, 'data-testid': 'empty' }, NOTHING)
+  #empty = el('p', { class: 'empty', hidden: true, 'data-testid': 'empty' }, t('home.empty'))
   #past = el('section', { class: 'past', 'aria-labelledby': 'past-title' })
   /** @type {HomeState | null} */
   #drawn = null
@@ -54,24 +49,26 @@ export class HomeView {
     const { onDelete, onMore, onRecord, onSample } = handlers
     this.#shell = shell
     this.#handlers = handlers
-    const start = { testid: 'new-meeting', label: 'New meeting', look: 'primary big' }
+    const start = { testid: 'new-meeting', label: t('home.new'), look: 'primary big' }
     this.#start = new Button({ ...start, onPress: () => onRecord(this.#options), shape: 'mic' })
-    const sample = { testid: 'sample-meeting', label: 'Try the sample meeting', look: 'big' }
+    const sample = { testid: 'sample-meeting', label: t('home.sample'), look: 'big' }
     this.#sample = new Button({ ...sample, onPress: () => onSample(this.#options), shape: 'play' })
     this.#list = new MeetingList({ pathOf, onDelete })
     const more = { class: 'button more', type: 'button', hidden: true, 'data-testid': 'more', onclick: onMore }
-    this.#more = el('button', more, 'Show earlier meetings')
+    this.#more = el('button', more, t('home.more'))
   }
 
   /** @param {HomeState} state */
   open({ signedIn }) {
     const { actions, main } = this.#shell
-    document.title = 'Meeting transcriber'
-    this.#past.append(el('h2', { id: 'past-title' }, 'Meetings'), this.#list.node, this.#more, this.#empty)
+    document.title = t('app.name')
+    this.#past.append(el('h2', { id: 'past-title' }, t('home.meetings')), this.#list.node, this.#more, this.#empty)
     main.append(el('div', { class: 'home' }, this.#hero(), this.#past))
     if (!signedIn) return
     const onclick = this.#handlers.onSignOut
-    actions.append(el('button', { class: 'button', type: 'button', 'data-testid': 'sign-out', onclick }, 'Sign out'))
+    actions.append(
+      el('button', { class: 'button', type: 'button', 'data-testid': 'sign-out', onclick }, t('home.sign-out')),
+    )
   }
 
   #hero() {
@@ -81,10 +78,10 @@ export class HomeView {
       el(
         'div',
         { class: 'hero-words' },
-        el('h1', { id: 'hero-title' }, TITLE),
-        el('p', { class: 'lead' }, LEAD),
+        el('h1', { id: 'hero-title' }, t('home.title')),
+        el('p', { class: 'lead' }, t('home.lead')),
         el('div', { class: 'hero-buttons' }, this.#start.node, this.#sample.node),
-        el('p', { class: 'hint' }, HINT),
+        el('p', { class: 'hint' }, t('home.hint')),
         this.#notice,
         this.#options.node,
       ),
@@ -100,8 +97,8 @@ export class HomeView {
       if (!before?.locked) this.#showLocked()
       return
     }
-    this.#start.label = state.opening === 'microphone' ? 'Waiting for the microphone…' : 'New meeting'
-    this.#sample.label = state.opening === 'sample' ? 'Loading the sample…' : 'Try the sample meeting'
+    this.#start.label = t(state.opening === 'microphone' ? 'home.new.waiting' : 'home.new')
+    this.#sample.label = t(state.opening === 'sample' ? 'home.sample.loading' : 'home.sample')
     this.#start.node.disabled = this.#sample.node.disabled = state.opening !== null
     this.#notice.hidden = !state.notice
     setText(this.#notice, state.notice)
@@ -119,6 +116,6 @@ export class HomeView {
     const { actions, main, reload } = this.#shell
     const { signIn } = this.#handlers
     actions.replaceChildren()
-    main.replaceChildren(signInPage({ title: 'Sign in', text: TOKEN_NEEDED, signIn, onDone: reload }))
+    main.replaceChildren(signInPage({ title: t('sign-in.title'), text: t('sign-in.why'), signIn, onDone: reload }))
   }
 }

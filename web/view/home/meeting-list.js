@@ -1,13 +1,13 @@
 // The list of meetings on the first page.
 
-import { day, length } from '../../state/format.js'
+import { day, length, listedName } from '../../state/format.js'
+import { t } from '../../texts/texts.js'
 import { el } from '../dom.js'
 import { icon } from '../icons.js'
 
 /** @typedef {import('../../state/home-state.js').ListedMeeting} ListedMeeting */
 
-/** @type {Readonly<Record<string, string>>} */
-const STATES = { open: 'Not started', live: 'Live now', ending: 'Finishing' }
+const STATES = new Set(['open', 'live', 'ending']) // that are told
 const NAMES = 4 // speakers that are named
 
 export class MeetingList {
@@ -69,7 +69,7 @@ export class MeetingList {
         class: 'button icon-only quiet',
         type: 'button',
         'data-testid': 'delete',
-        'aria-label': `Delete ${title || 'untitled meeting'}`,
+        'aria-label': t('list.delete', { title: title || t('meeting.untitled') }),
         onclick: () => this.#onDelete(meeting),
       },
       icon('trash'),
@@ -80,7 +80,7 @@ export class MeetingList {
       el(
         'div',
         { class: 'row-words' },
-        el('a', { class: 'row-title', href: this.#pathOf(id) }, title || 'Untitled meeting'),
+        el('a', { class: 'row-title', href: this.#pathOf(id) }, title || t('meeting.untitled')),
         el('p', { class: 'row-facts' }, ...facts.filter(Boolean).map((fact) => el('span', {}, fact)), badge(state)),
       ),
       people(speakers),
@@ -91,12 +91,17 @@ export class MeetingList {
 
 /** @param {string} state */
 function badge(state) {
-  return STATES[state] ? el('span', { class: 'badge', 'data-state': state }, STATES[state]) : null
+  return STATES.has(state) ? el('span', { class: 'badge', 'data-state': state }, t(`list.${state}`)) : null
 }
 
-/** @param {string[]} names */
-function people(names) {
+/** @param {string[]} listed */
+function people(listed) {
+  const names = listed.map(listedName)
   const shown = names.slice(0, NAMES).map((name, i) => el('span', { class: 'person', 'data-color': i % 10 }, name))
   if (names.length > NAMES) shown.push(el('span', { class: 'person more' }, `+${names.length - NAMES}`))
-  return el('p', { class: 'people', 'aria-label': names.length ? `Speakers: ${names.join(', ')}` : null }, ...shown)
+  return el(
+    'p',
+    { class: 'people', 'aria-label': names.length ? t('list.speakers', { names: names.join(', ') }) : null },
+    ...shown,
+  )
 }

@@ -2,10 +2,8 @@
 
 import { peopleGiven } from '../../state/people.js'
 import { termsOf, termsProblem } from '../../state/terms.js'
+import { t } from '../../texts/texts.js'
 import { el } from '../dom.js'
-
-const PEOPLE_HINT = 'For example 4, or 2-5. It helps to tell voices apart; leave it empty if you do not know.'
-const HINT = 'Separate them with commas or line breaks. They can be changed while the meeting runs.'
 
 export class MeetingOptions {
   #people = el('input', {
@@ -21,7 +19,7 @@ export class MeetingOptions {
     id: 'terms',
     rows: 3,
     maxlength: 25_000,
-    placeholder: 'Nguyen, Kubernetes, Saint-Gobain',
+    placeholder: t('terms.example'),
     spellcheck: 'false',
     autocomplete: 'off',
     'aria-describedby': 'terms-hint',
@@ -30,11 +28,11 @@ export class MeetingOptions {
   node
 
   constructor() {
-    const people = el('label', { for: 'people' }, 'How many people will speak?')
-    const peopleHint = el('p', { id: 'people-hint', class: 'hint' }, PEOPLE_HINT)
-    const label = el('label', { for: 'terms' }, 'Names and terms that are likely to be said')
-    const hint = el('p', { id: 'terms-hint', class: 'hint' }, HINT)
-    const summary = el('summary', { 'data-testid': 'options' }, 'Options for a new meeting')
+    const people = el('label', { for: 'people' }, t('people.label'))
+    const peopleHint = el('p', { id: 'people-hint', class: 'hint' }, t('people.hint'))
+    const label = el('label', { for: 'terms' }, t('terms.label'))
+    const hint = el('p', { id: 'terms-hint', class: 'hint' }, t('terms.hint'))
+    const summary = el('summary', { 'data-testid': 'options' }, t('options.title'))
     const parts = [people, this.#people, peopleHint, label, this.#terms, hint]
     this.node = el('details', { class: 'meeting-options' }, summary, el('div', { class: 'option-fields' }, ...parts))
   }

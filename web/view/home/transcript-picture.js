@@ -1,12 +1,13 @@
 // What a transcript looks like, as a picture: decoration, so hidden from screen readers.
 
+import { t } from '../../texts/texts.js'
 import { el } from '../dom.js'
 
-/** @type {readonly [color: number, name: string, time: string, text: string, partial: string | null][]} */
+/** @type {readonly [color: number, name: string, time: string, text: string, partial?: string][]} */
 const TURNS = [
-  [1, 'Ann', '00:12', 'Shall we move the release to Thursday?', null],
-  [2, 'Ben', '00:15', 'Thursday works, if the tests are green by then.', null],
-  [0, 'Carl', '00:19', 'They are. I will write ', 'the announcement to'],
+  [1, 'Ann', '00:12', 'picture.1'],
+  [2, 'Ben', '00:15', 'picture.2'],
+  [0, 'Carl', '00:19', 'picture.3', 'picture.3.partial'],
 ]
 
 /** Three turns, the last of them still growing. */
@@ -21,7 +22,7 @@ export function transcriptPicture() {
         el('span', { class: 'turn-name' }, name),
         el('span', { class: 'turn-time' }, time),
       ),
-      el('p', { class: 'turn-text' }, text, partial ? el('span', { class: 'partial' }, partial) : null),
+      el('p', { class: 'turn-text' }, t(text), partial ? el('span', { class: 'partial' }, t(partial)) : null),
     ),
   )
   return el('div', { class: 'picture', 'aria-hidden': 'true' }, ...turns)

@@ -1,6 +1,7 @@
 // The top of a meeting's page: title, facts, models, speakers.
 
 import { day, languages, length, speakerColor, speakerName } from '../../state/format.js'
+import { ofServer, percent, t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 import { icon } from '../icons.js'
 
@@ -20,16 +21,16 @@ import { icon } from '../icons.js'
  * @property {boolean} editable whether the title can be changed
  */
 
-/** @type {Readonly<Record<Phase, string>>} */
-const PHASES = { connecting: '', open: 'Not started', live: 'Live', ending: 'Finishing', ended: '' }
+/** @type {ReadonlySet<Phase>} */
+const TOLD = new Set(['open', 'live', 'ending'])
 
 export class MeetingHeader {
   #input = el('input', {
     class: 'title',
     type: 'text',
     maxlength: 200,
-    'aria-label': 'Title of the meeting',
-    placeholder: 'Untitled meeting',
+    'aria-label': t('meeting.title'),
+    placeholder: t('meeting.untitled'),
     spellcheck: 'false',
     autocomplete: 'off',
     'data-testid': 'title',
@@ -43,10 +44,10 @@ export class MeetingHeader {
   #models = el(
     'details',
     { class: 'models', 'data-testid': 'models', hidden: true },
-    el('summary', {}, 'Models'),
+    el('summary', {}, t('meeting.models')),
     this.#modelsBox,
   )
-  #speakers = el('ul', { class: 'speakers', 'aria-label': 'Speakers', 'data-testid': 'speakers' })
+  #speakers = el('ul', { class: 'speakers', 'aria-label': t('meeting.speakers'), 'data-testid': 'speakers' })
   /** @type {Shown | null} */
   #drawn = null
   #drawnSpeakers = '' // as JSON
@@ -62,7 +63,7 @@ export class MeetingHeader {
     this.node = el(
       'header',
       { class: 'meeting-header' },
-      el('a', { class: 'up', href: home }, icon('back'), 'All meetings'),
+      el('a', { class: 'up', href: home }, icon('back'), t('meeting.all')),
       this.#heading,
       this.#input,
       el('div', { class: 'facts' }, ...facts),
@@ -98,15 +99,15 @@ export class MeetingHeader {
 
   /** @param {string} title */
   #showTitle(title) {
-    setText(this.#heading, title || 'Untitled meeting')
+    setText(this.#heading, title || t('meeting.untitled'))
     if (document.activeElement !== this.#input) this.#input.value = title
   }
 
   /** @param {Phase} phase */
   #showPhase(phase) {
-    this.#badge.hidden = !PHASES[phase]
+    this.#badge.hidden = !TOLD.has(phase)
     this.#badge.setAttribute('data-state', phase)
-    setText(this.#badge, PHASES[phase] ?? '')
+    setText(this.#badge, TOLD.has(phase) ? t(`phase.${phase}`) : '')
   }
 
   /** @param {Facts} facts */
@@ -118,15 +119,15 @@ export class MeetingHeader {
   /** @param {Models} models */
   #showModels({ speech, segmentation, embedding, languages: codes, why }) {
     const rows = [
-      ['Speech', speech],
-      ['Turns', segmentation],
-      ['Voices', embedding],
+      [t('models.speech'), speech],
+      [t('models.turns'), segmentation],
+      [t('models.voices'), embedding],
     ].filter(([, name]) => name)
     setText(this.#language, languages(codes))
     this.#models.hidden = rows.length === 0
     this.#modelsBox.replaceChildren(
       el('dl', {}, ...rows.flatMap(([part, name]) => [el('dt', {}, part), el('dd', {}, String(name))])),
-      ...(why ? [el('p', {}, String(why))] : []),
+      ...(why ? [el('p', {}, ofServer(String(why)))] : []),
     )
   }
 
@@ -137,7 +138,7 @@ export class MeetingHeader {
       id,
       name: speakerName(id, speakers),
       color: speakerColor(id, speakers),
-      share: phase === 'ended' && total ? Math.round((spoken / total) * 100) : null,
+      share: phase === 'ended' && total ? Math.round((spoken / total) * 100) / 100 : null,
     }))
     const json = JSON.stringify(entries)
     if (json === this.#drawnSpeakers) return
@@ -148,7 +149,8 @@ export class MeetingHeader {
 
 /** @param {{ id: string, name: string, color: number | string, share: number | null }} entry */
 function speakerItem({ id, name, color, share }) {
-  const label = `${share} % of the talking`
-  const amount = share === null ? null : el('span', { class: 'talk-share', 'aria-label': label }, `${share} %`)
+  const told = share === null ? '' : percent(share)
+  const label = t('meeting.share-of-talk', { percent: told })
+  const amount = told ? el('span', { class: 'talk-share', 'aria-label': label }, told) : null
   return el('li', { class: 'speaker', 'data-speaker': id, 'data-color': color }, el('span', {}, name), amount)
 }

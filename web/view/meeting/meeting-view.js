@@ -1,7 +1,8 @@
 // A meeting's page: puts its parts together, and draws them from one state.
 
-import { LINK_NEEDED, MISSING, emptyText } from '../../state/messages.js'
+import { emptyText } from '../../state/messages.js'
 import * as select from '../../state/selectors.js'
+import { t } from '../../texts/texts.js'
 import { Button } from '../button.js'
 import { el, set } from '../dom.js'
 import { downloadMenu } from '../download-menu.js'
@@ -81,12 +82,12 @@ export class MeetingView {
     this.#notices = new NoticesView(onNotice)
     this.#transcript = new TranscriptSection(this.#follower, onSpeaker)
     this.#recordingBar = new RecordingBar(handlers)
-    const start = { testid: 'start', label: 'Start with my microphone', onPress: onRecord, look: 'primary' }
+    const start = { testid: 'start', label: t('meeting.start'), onPress: onRecord, look: 'primary' }
     this.#start = new Button({ ...start, shape: 'mic' })
-    const jump = { testid: 'jump-newest', label: 'Jump to newest', onPress: () => onFollowing(true), look: 'jump' }
+    const jump = { testid: 'jump-newest', label: t('meeting.newest'), onPress: () => onFollowing(true), look: 'jump' }
     this.#jump = new Button({ ...jump, shape: 'down' })
-    this.#share = new Button({ testid: 'copy-link', shape: 'link', label: 'Copy link', onPress: onShare })
-    this.#terms = new Button({ testid: 'terms-open', shape: 'terms', label: 'Terms', onPress: onTerms })
+    this.#share = new Button({ testid: 'copy-link', shape: 'link', label: t('meeting.copy'), onPress: onShare })
+    this.#terms = new Button({ testid: 'terms-open', shape: 'terms', label: t('meeting.terms'), onPress: onTerms })
   }
 
   open() {
@@ -142,7 +143,7 @@ export class MeetingView {
     this.#notices.render(state.notices)
     this.#announcer.render(state.announcements)
     this.#header.render({ title, phase, facts, models, speakers, seconds, editable })
-    this.#showTitle(`${title || 'Untitled meeting'} · Meeting transcriber`)
+    this.#showTitle(`${title || t('meeting.untitled')} · ${t('app.name')}`)
     set(this.#recordingBar.node, { hidden: transcript.phase === 'ended' })
     this.#recordingBar.render({
       recording,
@@ -184,20 +185,20 @@ export class MeetingView {
   }
 
   #offerDownloads() {
-    this.#shell.actions.append(downloadMenu('Export', this.#downloads, 'export', this.#handlers.saver()))
+    this.#shell.actions.append(downloadMenu(t('export.button'), this.#downloads, 'export', this.#handlers.saver()))
   }
 
   /** @param {'missing' | 'locked'} screen */
   #showInstead(screen) {
     const { main, actions, reload } = this.#shell
-    const title = screen === 'missing' ? 'No such meeting' : 'A link is needed'
-    const way = el('a', { class: 'button primary', href: this.#home }, 'To all meetings')
+    const title = t(screen === 'missing' ? 'missing.title' : 'locked.title')
+    const way = el('a', { class: 'button primary', href: this.#home }, t('missing.home'))
     document.title = title
     actions.replaceChildren()
     main.replaceChildren(
       screen === 'missing'
-        ? messagePage({ title, text: MISSING, testid: 'only-message', way })
-        : signInPage({ title, text: LINK_NEEDED, signIn: this.#handlers.signIn, onDone: reload }),
+        ? messagePage({ title, text: t('missing.text'), testid: 'only-message', way })
+        : signInPage({ title, text: t('locked.text'), signIn: this.#handlers.signIn, onDone: reload }),
     )
   }
 }

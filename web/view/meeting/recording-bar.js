@@ -2,6 +2,7 @@
 
 import { clock } from '../../state/format.js'
 import { NO_RECORDING } from '../../state/recording.js'
+import { t } from '../../texts/texts.js'
 import { el, set, setText } from '../dom.js'
 import { icon } from '../icons.js'
 
@@ -31,7 +32,7 @@ export class RecordingBar {
     {
       class: 'level',
       role: 'meter',
-      'aria-label': 'Sound level',
+      'aria-label': t('recording.level'),
       'aria-valuemin': 0,
       'aria-valuemax': 100,
       'aria-valuenow': 0,
@@ -39,17 +40,21 @@ export class RecordingBar {
     },
     ...this.#bars,
   )
-  #elapsed = el('span', { class: 'elapsed', role: 'timer', 'aria-label': 'Length', 'data-testid': 'elapsed' }, '00:00')
+  #elapsed = el(
+    'span',
+    { class: 'elapsed', role: 'timer', 'aria-label': t('recording.length'), 'data-testid': 'elapsed' },
+    '00:00',
+  )
   #connection = el('span', { class: 'connection', 'data-testid': 'connection' })
   #lag = el('span', { class: 'lag', 'data-testid': 'lag' })
-  #select = el('select', { 'data-testid': 'mic-select', 'aria-label': 'Microphone' })
+  #select = el('select', { 'data-testid': 'mic-select', 'aria-label': t('recording.microphone') })
   #microphone = el('label', { class: 'mic' }, icon('mic'), this.#select)
   #mute = el('button', { class: 'button icon-only', type: 'button', 'data-testid': 'mute' })
-  #stop = new SquareButton('stop', 'stop', 'Stop')
-  #end = new SquareButton('end-meeting', 'end-meeting', 'End meeting')
+  #stop = new SquareButton('stop', 'stop', t('recording.stop'))
+  #end = new SquareButton('end-meeting', 'end-meeting', t('recording.end'))
   node = el(
     'section',
-    { class: 'recording-bar', 'aria-label': 'Recording' },
+    { class: 'recording-bar', 'aria-label': t('recording.label') },
     this.#level,
     el(
       'div',
@@ -84,7 +89,7 @@ export class RecordingBar {
     this.#end.render({
       hidden: endable === null,
       disabled: endable === 'ending',
-      label: endable === 'ending' ? 'Finishing…' : 'End meeting',
+      label: t(endable === 'ending' ? 'recording.finishing' : 'recording.end'),
     })
   }
 
@@ -99,7 +104,8 @@ export class RecordingBar {
       this.#level.hidden = !kind
       this.#microphone.hidden = kind !== 'microphone'
     }
-    this.#stop.render({ hidden: !kind, disabled: stopping, label: stopping ? 'Finishing…' : 'Stop' })
+    const label = t(stopping ? 'recording.finishing' : 'recording.stop')
+    this.#stop.render({ hidden: !kind, disabled: stopping, label })
     if (drawn?.kind !== kind || drawn.muted !== muted) this.#showMute(kind === 'sample' ? muted : null)
     if (drawn?.levels !== levels) this.#showLevels(levels)
     if (drawn?.devices !== devices || drawn.deviceId !== deviceId) this.#showDevices(recording)
@@ -109,7 +115,7 @@ export class RecordingBar {
   #showMute(muted) {
     this.#mute.hidden = muted === null
     this.#mute.replaceChildren(icon(muted ? 'muted' : 'sound'))
-    this.#mute.setAttribute('aria-label', muted ? 'Play the sample aloud' : 'Mute the sample')
+    this.#mute.setAttribute('aria-label', t(muted ? 'recording.play' : 'recording.mute'))
     this.#mute.setAttribute('aria-pressed', String(Boolean(muted)))
   }
 
@@ -124,7 +130,7 @@ export class RecordingBar {
   /** @param {Recording} recording */
   #showDevices({ devices, deviceId }) {
     const options = devices.map(({ deviceId: value, label }, i) => {
-      return el('option', { value }, label || `Microphone ${i + 1}`)
+      return el('option', { value }, label || t('recording.microphone.number', { number: i + 1 }))
     })
     this.#select.replaceChildren(...options)
     this.#select.value = deviceId

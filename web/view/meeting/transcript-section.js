@@ -5,7 +5,8 @@ import { FIRST_PORTION, complete, portionOf, widened } from '../../state/portion
 import { captured } from '../../state/recording.js'
 import { mayEdit } from '../../state/selectors.js'
 import { speakingSeconds, toBlocks } from '../../state/turns.js'
-import { el, sameFields, setText } from '../dom.js'
+import { t } from '../../texts/texts.js'
+import { el, sameFields, set, setText } from '../dom.js'
 import { icon } from '../icons.js'
 import { TranscriptView } from './transcript-view.js'
 
@@ -25,7 +26,7 @@ export class TranscriptSection {
   #end = el('p', { class: 'end', hidden: true, 'data-testid': 'end' }, icon('check'), this.#endText)
   node = el(
     'section',
-    { class: 'transcript', 'aria-label': 'Transcript', 'data-testid': 'transcript' },
+    { class: 'transcript', 'aria-label': t('transcript.label'), 'data-testid': 'transcript' },
     this.#earlier,
     this.#turns,
     this.#end,
@@ -58,10 +59,11 @@ export class TranscriptSection {
   render(state) {
     const { transcript, following } = state
     this.#group(transcript)
+    set(this.#turns, { lang: onlyLanguage(transcript.models) })
     const portion = { blocks: portionOf(this.blocks, this.#portion), left: transcript.left }
     const drawn = this.#draw({ ...portion, speakers: transcript.speakers, editable: mayEdit(state) }, following)
     const over = transcript.phase === 'ended' && this.blocks.length > 0
-    this.#showEnd(over ? `End of the meeting at ${clock(captured(state.recording))}. Everything is saved.` : '')
+    this.#showEnd(over ? t('transcript.end', { time: clock(captured(state.recording)) }) : '')
     return drawn
   }
 
@@ -85,7 +87,7 @@ export class TranscriptSection {
     this.#follower.hold(this.#turns, following, () => {
       this.#view.render(blocks, speakers, editable)
       this.#earlier.hidden = blocks === this.blocks && left === 0
-      setText(this.#earlier, 'Earlier lines are on their way…')
+      setText(this.#earlier, t('transcript.earlier'))
     })
     return true
   }
@@ -125,3 +127,10 @@ export class TranscriptSection {
 function sameLines(a, b) {
   return a.segments === b.segments && a.stale === b.stale && a.speakers === b.speakers && a.gaps === b.gaps
 }
+
+/**
+ * The language of all that is said, for who reads it aloud; empty where it may be any.
+ *
+ * @param {import('../../state/transcript.js').Models} models
+ */
+const onlyLanguage = ({ languages }) => (languages?.length === 1 ? languages[0] : '')

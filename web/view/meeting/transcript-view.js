@@ -2,6 +2,7 @@
 
 import { clock, speakerColor, speakerName } from '../../state/format.js'
 import { splitPartial } from '../../state/partial-text.js'
+import { ofServer, spoken, t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 import { icon } from '../icons.js'
 
@@ -110,7 +111,12 @@ class TurnItem {
   #name = el('h2', { class: 'turn-name' })
   #time = el('time', { class: 'turn-time' })
   #text = el('p', { class: 'turn-text', dir: 'auto' })
-  node = el('article', { class: 'turn' }, el('div', { class: 'turn-head' }, this.#name, this.#time), this.#text)
+  node = el(
+    'article',
+    { class: 'turn' },
+    el('div', { class: 'turn-head', lang: spoken() }, this.#name, this.#time),
+    this.#text,
+  )
 
   /** @param {OnSpeaker} onSpeaker */
   constructor(onSpeaker) {
@@ -147,7 +153,7 @@ class TurnItem {
     const button = el('button', {
       class: 'speaker-button',
       type: 'button',
-      title: 'Say who this is',
+      title: t('transcript.say-who'),
       'data-testid': 'edit-speaker',
       onclick: () => this.turn && this.#onSpeaker(this.turn, button),
     })
@@ -173,13 +179,13 @@ class GapItem {
   /** @type {ShownGap | null} */
   gap = null
   #text = el('p', { class: 'gap-text' })
-  node = el('div', { class: 'gap', 'data-gap': '' }, this.#text)
+  node = el('div', { class: 'gap', 'data-gap': '', lang: spoken() }, this.#text)
 
   /** @param {ShownGap} gap */
   draw(gap) {
     this.gap = gap
-    const reason = gap.reason ? ` (${gap.reason})` : ''
-    setText(this.#text, `${clock(gap.start)} – ${clock(gap.end)}: sound is missing here${reason}`)
+    const [from, to, why] = [clock(gap.start), clock(gap.end), ofServer(gap.reason)]
+    setText(this.#text, t(why ? 'transcript.gap.why' : 'transcript.gap', { from, to, why }))
   }
 }
 
@@ -216,6 +222,6 @@ class SegmentItem {
 }
 
 function overlapMark() {
-  const words = el('span', { class: 'sr-only' }, '(speaking at once) ')
-  return el('span', { class: 'overlap', title: 'Speaking at once' }, icon('overlap'), words)
+  const words = el('span', { class: 'sr-only', lang: spoken() }, t('transcript.at-once.aloud'))
+  return el('span', { class: 'overlap', title: t('transcript.at-once') }, icon('overlap'), words)
 }

@@ -1,0 +1,307 @@
+// All that the page says, in German: the same keys and braces as in english.js.
+
+/** @type {typeof import('./english.js').ENGLISH} */
+export const GERMAN = {
+  // Every page
+  'app.name': 'Mitschrift',
+  'app.skip': 'Zum Inhalt springen',
+  'app.language': 'Sprache dieser Seite',
+  'meeting.untitled': 'Besprechung ohne Titel',
+  'speaker.known': 'Person {number}',
+  'speaker.unknown': 'Person ?',
+  'speaker.unknown.aloud': 'Unbekannte Person',
+  'button.cancel': 'Abbrechen',
+  'button.save': 'Speichern',
+  'button.done': 'Fertig',
+  'button.again': 'Noch einmal versuchen',
+  'edit.failed': 'Nicht gespeichert. {why}',
+  'server.unreachable': 'Der Server antwortet nicht. Prüfen Sie, ob er läuft, und versuchen Sie es noch einmal.',
+  'server.failed': 'Der Server hat mit dem Status {status} geantwortet.',
+
+  // Numbers and dates
+  'day.today': 'Heute, {time}',
+  'day.yesterday': 'Gestern, {time}',
+  'day.this-year': '{day}, {time}',
+  'length.seconds': '{seconds} s',
+  'length.minutes': '{minutes} min',
+  'length.hours': '{hours} h',
+  'length.hours-minutes': '{hours} h {minutes} min',
+  'language.only': 'nur {language}',
+
+  // The first page
+  'home.title': 'Wer was sagt, während es gesagt wird.',
+  'home.lead':
+    'Drücken Sie einen Knopf und sprechen Sie. Wer den Link hat, liest mit. Der Ton bleibt auf diesem Server.',
+  'home.hint': 'Das Beispiel ist eine Minute mit drei Stimmen auf Englisch; es braucht kein Mikrofon.',
+  'home.new': 'Neue Besprechung',
+  'home.new.waiting': 'Warten auf das Mikrofon …',
+  'home.sample': 'Beispiel anhören',
+  'home.sample.loading': 'Das Beispiel wird geladen …',
+  'home.meetings': 'Besprechungen',
+  'home.more': 'Frühere Besprechungen zeigen',
+  'home.empty': 'Noch keine Besprechungen. Was Sie hier aufnehmen, wird aufbewahrt und steht dann an dieser Stelle.',
+  'home.sign-out': 'Abmelden',
+  'list.open': 'Nicht begonnen',
+  'list.live': 'Läuft gerade',
+  'list.ending': 'Wird abgeschlossen',
+  'list.delete': '{title} löschen',
+  'list.speakers': 'Es sprechen: {names}',
+  'delete.title': 'Diese Besprechung löschen?',
+  'delete.text': '„{title}“, ihr Transkript und ihr Ton werden endgültig gelöscht.',
+  'delete.no': 'Behalten',
+  'delete.yes': 'Löschen',
+  'sample.title': 'Beispielbesprechung',
+  'sample.missing': 'Die Beispielaufnahme fehlt auf diesem Server.',
+
+  // The picture on the first page
+  'picture.1': 'Verschieben wir die Veröffentlichung auf Donnerstag?',
+  'picture.2': 'Donnerstag geht, wenn die Tests bis dahin grün sind.',
+  'picture.3': 'Das sind sie. Ich schreibe ',
+  'picture.3.partial': 'die Ankündigung bis',
+
+  // Options of a new meeting
+  'options.title': 'Angaben zu einer neuen Besprechung',
+  'people.label': 'Wie viele Personen werden sprechen?',
+  'people.hint':
+    'Zum Beispiel 4 oder 2-5. Das hilft, Stimmen zu unterscheiden; lassen Sie es leer, wenn Sie es nicht wissen.',
+  'people.wrong':
+    'Wie viele Personen werden sprechen? Schreiben Sie eine Zahl wie 4 oder von–bis wie 2-5, höchstens {most}; ' +
+    'oder lassen Sie es leer.',
+  'terms.label': 'Namen und Begriffe, die wahrscheinlich fallen',
+  'terms.hint':
+    'Trennen Sie sie durch Kommas oder Zeilenumbrüche. Sie lassen sich ändern, während die Besprechung läuft.',
+  'terms.hint.live':
+    'Trennen Sie sie durch Kommas oder Zeilenumbrüche. Was von jetzt an gesagt wird, wird mit ihnen gehört.',
+  'terms.example': 'Nguyen, Kubernetes, Saint-Gobain',
+  'terms.count': { one: '{count} Begriff', other: '{count} Begriffe' },
+  'terms.count.none': 'Keine Begriffe',
+  'terms.too-many': 'Höchstens {most} Namen und Begriffe sind möglich; das sind {count}.',
+  'terms.too-long': '„{term}…“ ist zu lang: Ein Begriff hat höchstens {most} Zeichen.',
+
+  // Signing in, and pages that cannot be shown
+  'sign-in.title': 'Anmelden',
+  'sign-in.token': 'Token dieses Servers',
+  'sign-in.button': 'Anmelden',
+  'sign-in.wrong': 'Das ist nicht das Token dieses Servers.',
+  'sign-in.why':
+    'Dieser Server verlangt sein Token, bevor er Besprechungen zeigt oder anlegt. Wenn Sie einen Link zu einer ' +
+    'Besprechung bekommen haben, öffnen Sie stattdessen diesen.',
+  'locked.title': 'Ein Link ist nötig',
+  'locked.text':
+    'Diese Besprechung öffnet sich nur mit einem Link, und was Sie hierher geführt hat, öffnet sie nicht: ' +
+    'Vielleicht wurde es widerrufen oder ist abgelaufen. Bitten Sie die Gastgeberin oder den Gastgeber um einen ' +
+    'neuen Link. Wer diesen Server betreibt, kann sich mit dessen Token anmelden.',
+  'missing.title': 'Keine solche Besprechung',
+  'missing.text': 'Diese Besprechung gibt es nicht. Vielleicht wurde sie gelöscht, oder der Link ist unvollständig.',
+  'missing.home': 'Zu allen Besprechungen',
+
+  // A meeting
+  'meeting.all': 'Alle Besprechungen',
+  'meeting.title': 'Titel der Besprechung',
+  'meeting.speakers': 'Personen',
+  'meeting.share-of-talk': '{percent} der Redezeit',
+  'meeting.models': 'Modelle',
+  'models.speech': 'Sprache',
+  'models.turns': 'Redebeiträge',
+  'models.voices': 'Stimmen',
+  'phase.open': 'Nicht begonnen',
+  'phase.live': 'Live',
+  'phase.ending': 'Wird abgeschlossen',
+  'meeting.start': 'Mit meinem Mikrofon beginnen',
+  'meeting.go-on': 'Weiter aufnehmen',
+  'meeting.newest': 'Zum Neuesten',
+  'meeting.terms': 'Begriffe',
+  'meeting.share': 'Teilen',
+  'meeting.copy': 'Link kopieren',
+  'meeting.copied': 'Kopiert',
+  'meeting.copy-this': 'Kopieren Sie diesen Link für alle, die mitlesen sollen: {link}',
+  'title.failed': 'Der Titel wurde nicht gespeichert. {why}',
+  'transcript.label': 'Transkript',
+  'transcript.earlier': 'Frühere Zeilen sind unterwegs …',
+  'transcript.end': 'Ende der Besprechung bei {time}. Alles ist gespeichert.',
+  'transcript.gap': '{from} – {to}: Hier fehlt Ton',
+  'transcript.gap.why': '{from} – {to}: Hier fehlt Ton ({why})',
+  'transcript.at-once': 'Mehrere sprechen zugleich',
+  'transcript.at-once.aloud': '(mehrere sprechen zugleich) ',
+  'transcript.say-who': 'Sagen, wer das ist',
+  'empty.connecting': 'Die Besprechung wird geöffnet …',
+  'empty.ended': 'Keine Worte in dieser Besprechung',
+  'empty.ended.text': 'Es wurde nichts gesagt, was die Erkennung verstehen konnte.',
+  'empty.listening': 'Hört zu',
+  'empty.listening.source': 'Die ersten Worte erscheinen hier, sobald jemand spricht.',
+  'empty.listening.viewer': 'Jemand hat begonnen. Die ersten Worte erscheinen hier, sobald sie zu hören sind.',
+  'empty.open': 'Noch hat niemand begonnen',
+  'empty.open.text': 'Lassen Sie diese Seite offen: Sie füllt sich, sobald jemand spricht.',
+
+  // The recording
+  'recording.label': 'Aufnahme',
+  'recording.level': 'Lautstärke',
+  'recording.length': 'Dauer',
+  'recording.microphone': 'Mikrofon',
+  'recording.microphone.number': 'Mikrofon {number}',
+  'recording.play': 'Das Beispiel laut abspielen',
+  'recording.mute': 'Das Beispiel stumm schalten',
+  'recording.stop': 'Beenden',
+  'recording.end': 'Besprechung beenden',
+  'recording.finishing': 'Schließt ab …',
+  'leave.title': 'Diese Besprechung beenden?',
+  'leave.text':
+    'Diese Seite nimmt auf. Wenn Sie beenden, wird alles bisher Gesagte gespeichert, und die Besprechung endet für ' +
+    'alle.',
+  'leave.no': 'Weiter aufnehmen',
+  'leave.yes': 'Beenden und gehen',
+  'end.title': 'Diese Besprechung beenden?',
+  'end.text':
+    'Wer gerade aufnimmt, wird angehalten, und die Besprechung endet für alle. Was bis jetzt zu hören war, wird ' +
+    'aufbewahrt und abgeschlossen.',
+  'end.no': 'Weiterlaufen lassen',
+  'end.yes': 'Besprechung beenden',
+  'end.failed': 'Die Besprechung wurde nicht beendet. {why}',
+
+  // The connection
+  'connection.saved': 'Gespeichert',
+  'connection.failed': 'Getrennt',
+  'connection.connecting': 'Verbindet …',
+  'connection.connecting.buffered': 'Verbindet – Ihr Ton ist sicher, {seconds} s gepuffert',
+  'connection.reconnecting': 'Verbindet neu – was Sie sehen, bleibt',
+  'connection.reconnecting.buffered': 'Verbindet neu – Ihr Ton ist sicher, {seconds} s gepuffert',
+  'connection.silent': 'Der Server antwortet nicht – was Sie sehen, bleibt',
+  'connection.silent.buffered': 'Der Server antwortet nicht – Ihr Ton ist sicher, {seconds} s gepuffert',
+  'connection.finishing': 'Die letzten Worte kommen noch …',
+  'connection.live': 'Live',
+  'connection.behind': 'Live – holt auf, {seconds} s sind zu senden',
+  'connection.waiting': 'Wartet, bis jemand beginnt',
+  'lag.text': 'Text {seconds} s zurück',
+  'lag.details':
+    'Worte sind {words} s und Personen {speakers} s zurück; das Rechnen braucht {percent} der Zeit, die vergeht.',
+  'busy.rare': 'Der Server hat viel zu tun: Text wächst seltener, während jemand spricht. Nichts geht verloren.',
+  'busy.none': 'Der Server hat sehr viel zu tun: Text erscheint, sobald ein Satz zu Ende ist. Nichts geht verloren.',
+  'busy.rough':
+    'Der Server hat sehr viel zu tun: Text erscheint, sobald ein Satz zu Ende ist, und wer spricht, ist bis zum ' +
+    'Schluss ungenauer. Nichts geht verloren.',
+  'warning.recovering':
+    'Der Server wurde unterbrochen und liest noch einmal, was er hat. Sprechen Sie weiter: Ihr Ton ist sicher, und ' +
+    'der Text folgt.',
+  'warning.loading':
+    'Die Modelle werden noch geladen. Sprechen Sie weiter: Nichts geht verloren, und der Text folgt, sobald sie ' +
+    'bereit sind.',
+  'warning.saved-again': 'Auf der Festplatte des Servers ist wieder Platz: Alles wird gespeichert.',
+  'problem.link': 'Dieser Link erlaubt das nicht. Bitten Sie die Gastgeberin oder den Gastgeber um einen neuen.',
+  'problem.forgotten':
+    'Der Server kennt diese Aufnahme nicht mehr, sie kann hier nicht weitergehen. Sie können mitlesen.',
+  'problem.elsewhere': 'Der Ton dieser Besprechung kommt jetzt von einer anderen Seite. Sie können hier mitlesen.',
+  'problem.too-large':
+    'Der Server hat ein Stück Ton als zu groß abgelehnt. Laden Sie die Seite neu, um weiterzumachen.',
+  'problem.full': 'Gerade ist kein Platz. Warten Sie etwas, und versuchen Sie es dann noch einmal.',
+  'problem.full.why': 'Gerade ist kein Platz ({why}). Warten Sie etwas, und versuchen Sie es dann noch einmal.',
+  'problem.ended':
+    'Der Server hat die Verbindung beendet. Versuchen Sie es noch einmal; wenn es wieder geschieht, sehen Sie in ' +
+    'das Protokoll des Servers.',
+  'problem.ended.why':
+    'Der Server hat die Verbindung beendet ({why}). Versuchen Sie es noch einmal; wenn es wieder geschieht, sehen ' +
+    'Sie in das Protokoll des Servers.',
+  'problem.read-along': 'Mitlesen',
+  'problem.lost': 'Die Verbindung war zu lange weg: {seconds} s Ton konnten nicht aufbewahrt werden.',
+  'problem.interrupted':
+    'Diese Besprechung wurde beendet, von ihrem Gastgeber oder vom Server. Was bis dahin zu hören war, ist aufbewahrt.',
+  'problem.interrupted.unsent':
+    'Diese Besprechung wurde beendet, von ihrem Gastgeber oder vom Server. Was bis dahin zu hören war, ist ' +
+    'aufbewahrt. Die letzten {seconds} s Ihres Tons haben ihn nicht erreicht.',
+
+  // The microphone
+  'microphone.silent':
+    'Von diesem Mikrofon kommt kein Ton. Ist es stumm geschaltet? Unten können Sie ein anderes wählen.',
+  'microphone.paused': 'Das System hat das Mikrofon angehalten. Kehren Sie zu dieser Seite zurück, um weiterzumachen.',
+  'microphone.unplugged': 'Das Mikrofon wurde abgezogen. Wählen Sie unten ein anderes; die Besprechung läuft weiter.',
+  'microphone.insecure':
+    'Browser geben das Mikrofon nur Seiten mit https oder auf localhost. Öffnen Sie diese Seite als ' +
+    'http://localhost, oder betreiben Sie den Server hinter https.',
+  'microphone.NotAllowedError':
+    'Diese Seite darf das Mikrofon nicht benutzen. Erlauben Sie es in der Adresszeile des Browsers, und versuchen ' +
+    'Sie es noch einmal.',
+  'microphone.NotFoundError':
+    'Es wurde kein Mikrofon gefunden. Schließen Sie eines an, und versuchen Sie es noch einmal, oder hören Sie das ' +
+    'Beispiel an.',
+  'microphone.NotReadableError':
+    'Ein anderes Programm benutzt das Mikrofon. Schließen Sie es, und versuchen Sie es noch einmal.',
+  'microphone.OverconstrainedError': 'Dieses Mikrofon ist nicht mehr da. Wählen Sie ein anderes.',
+  'microphone.other': 'Das Mikrofon ließ sich nicht öffnen ({name}).',
+
+  // Who said what
+  'who.line': 'Wer hat das gesagt?',
+  'who.speaker': 'Wer ist {name}?',
+  'who.name': 'Name',
+  'who.same': 'Dieselbe Person wie',
+  'who.nobody': 'Niemand sonst hier',
+  'who.lines': { one: 'Diese Zeile', other: 'Diese Zeilen' },
+  'who.text-at': 'Was bei {time} gesagt wurde',
+  'who.speaker-at': 'Wer es bei {time} gesagt hat',
+
+  // Links
+  'share.title': 'Diese Besprechung teilen',
+  'share.term': 'Ein neuer Link gilt',
+  'share.term.kept': 'solange die Besprechung aufbewahrt wird',
+  'share.term.day': 'einen Tag',
+  'share.term.week': 'eine Woche',
+  'share.term.month': '30 Tage',
+  'share.link': 'Der Link',
+  'share.given': 'Ausgegebene Links',
+  'share.view.copy': 'Link zum Mitlesen kopieren',
+  'share.view.what': 'Wer ihn hat, kann mitlesen.',
+  'share.view.made': 'Zum Mitlesen, erstellt: {made}',
+  'share.view.revoke': 'Den Link zum Mitlesen widerrufen, erstellt: {made}',
+  'share.speak.copy': 'Link zum Sprechen kopieren',
+  'share.speak.what': 'Wer ihn hat, kann mitlesen und ist zu hören.',
+  'share.speak.made': 'Zum Sprechen, erstellt: {made}',
+  'share.speak.revoke': 'Den Link zum Sprechen widerrufen, erstellt: {made}',
+  'share.host.copy': 'Link zum Leiten kopieren',
+  'share.host.what': 'Wer ihn hat, kann alles, was Sie hier können.',
+  'share.host.made': 'Zum Leiten, erstellt: {made}',
+  'share.host.revoke': 'Den Link zum Leiten widerrufen, erstellt: {made}',
+  'share.until': '{link}, gilt bis: {until}',
+  'share.yours': '{link} (Ihrer)',
+  'share.revoke': 'Widerrufen',
+  'share.copied': 'Kopiert. Der Link ist nur jetzt zu sehen: Wer ihn hat, kommt herein.',
+  'share.copy-now': 'Kopieren Sie diesen Link jetzt, er ist danach nicht mehr zu sehen: Wer ihn hat, kommt herein.',
+  'share.revoked': 'Widerrufen: Dieser Link öffnet nichts mehr.',
+
+  // Files
+  'export.button': 'Export',
+  'export.failed': 'Die Datei wurde nicht gespeichert. {why}',
+  'export.srt': 'SRT',
+  'export.srt.hint': 'Untertitel',
+  'export.vtt': 'WebVTT',
+  'export.vtt.hint': 'Untertitel fürs Web',
+  'export.txt': 'Text',
+  'export.txt.hint': 'Zum Lesen und Verschicken',
+  'export.md': 'Markdown',
+  'export.md.hint': 'Für Notizen und Wikis',
+  'export.json': 'JSON',
+  'export.json.hint': 'Alles, Wort für Wort',
+  'export.rttm': 'RTTM',
+  'export.rttm.hint': 'Wer wann sprach',
+  'export.seglst': 'SegLST',
+  'export.seglst.hint': 'Für Auswertungen',
+
+  // Errors by the server’s codes, for those whose code says all
+  'error.busy': 'Diese Besprechung wird schon aufgenommen.',
+  'error.forbidden': 'Ihr Link erlaubt das nicht.',
+  'error.internal': 'Im Server ist etwas schiefgegangen. Sein Protokoll sagt, was.',
+  'error.live': 'Die Besprechung läuft noch.',
+  'error.loading': 'Die Modelle werden noch geladen.',
+  'error.lost': 'Was von dieser Aufnahme auf der Festplatte des Servers ist, lässt sich nicht noch einmal hören.',
+  'error.no_tokens': 'Dieser Server verlangt keine Token: Die Adresse einer Besprechung ist ihr Link.',
+  'error.not_final': 'Diese Zeile wird noch gehört. Ändern Sie sie, sobald sie vollständig ist.',
+  'error.not_found': 'Das ist nicht mehr da.',
+  'error.not_live': 'Die Besprechung hat nicht begonnen: Es gibt nichts zu beenden.',
+  'error.outdated': 'Diese Zeile hat sich inzwischen geändert. Sehen Sie sie sich noch einmal an.',
+  'error.overloaded': 'Der Server hat so viele Verbindungen, wie er tragen kann. Versuchen Sie es gleich noch einmal.',
+  'error.recovering': 'Der Server stellt wieder her, was er von abgebrochenen Besprechungen hat.',
+  'error.storage': 'Der Server kann gerade nicht speichern, vielleicht weil seine Festplatte voll ist.',
+  'error.storage_ok': 'Alles kann wieder gespeichert werden.',
+  'error.too_large': 'Das ist mehr, als der Server auf einmal annimmt.',
+  'error.too_long': 'Die Besprechung hat ihre größte Länge erreicht und wird beendet.',
+  'error.too_many':
+    'Der Server nimmt davon im Moment nicht mehr an. Warten Sie etwas, und versuchen Sie es dann noch einmal.',
+  'error.unauthorized': 'Das öffnet sich nur mit einem Link oder einem Token.',
+}
