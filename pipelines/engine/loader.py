@@ -100,11 +100,11 @@ def _load_one(
     engine.start()
     try:
         _warm_up(engine)
+        throughput = engine.measure(finder.trial, on_gpu, chosen, engine_count)
     except Exception as error:  # an installed model may raise anything
         engine.close()
         raise ModelError(_computing_failed(selection, error)) from error
     engine.thread_trials = models.trials
-    throughput = engine.measure(finder.trial, on_gpu, chosen, engine_count)
     log.info("this machine carries about %d live meetings", throughput.capacity)
     return engine
 
@@ -134,7 +134,10 @@ def _load_models(
                 wait([pending])  # which one keeps pace is measured: nothing else may take the processor meanwhile
         on_progress(f"loading {selection.segmentation.name} and {selection.embedding.name}")
         finder, thresholds = load_speaker_finder(selection, options, threads[0])
-        chosen, trials = _calibrate(finder, threads)
+        try:
+            chosen, trials = _calibrate(finder, threads)
+        except Exception as error:
+            raise ModelError(_computing_failed(selection, error)) from error
         recogniser = pending.result() if pending else _load_recogniser(selection, options, chosen, on_progress)
     assert recogniser is not None
     return _LoadedModels(recogniser, finder, thresholds, chosen, trials)

@@ -222,7 +222,8 @@ def _speech(options: EngineOptions, named: NamedModel | None, available: Availab
 def _named_ref(role: str, named: NamedModel, device: str) -> ModelRef:
     name = named.model or named.kind
     path = Path(name).expanduser() if is_path(name) else None
-    return ModelRef(role, named.kind, name, path, device, _float_type(device), local_only=False)
+    compute = _float_type(device) if role == "speech" else "float32"
+    return ModelRef(role, named.kind, name, path, device, compute, local_only=False)
 
 
 def _float_type(device: str) -> str:

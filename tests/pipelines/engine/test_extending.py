@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,9 +113,13 @@ def test_an_engine_is_made_of_installed_models_alone(sample: Sample) -> None:
         engine.close()
 
 
-def test_a_model_that_loads_but_cannot_compute_ends_the_start_with_a_sentence() -> None:
+@pytest.mark.parametrize("threads", [1, None])
+def test_a_model_that_loads_but_cannot_compute_ends_the_start_with_a_sentence(
+    threads: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.engine.capacity.available_cores", lambda: 4)  # so that threads are tried before
     with pytest.raises(ModelError, match=r"cannot compute: .*no such voice"):
-        load_engine(options(embedding="failing"), lambda _: None)
+        load_engine(replace(options(embedding="failing"), threads=threads), lambda _: None)
 
 
 def test_a_name_that_is_not_installed_ends_the_start_with_those_that_are() -> None:
