@@ -1,5 +1,5 @@
-"""The commands: `serve`, `replay`, `recover`, `list`, `show`, `export`, `evaluate`, `tune`, `models`, `doctor`,
-`migrate` and `token`.
+"""The commands: `serve`, `replay`, `listen`, `mcp`, `recover`, `list`, `search`, `show`, `export`, `evaluate`, `tune`,
+`models`, `webhooks`, `doctor`, `migrate` and `token`.
 
 Libraries are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -101,11 +102,16 @@ def parser() -> argparse.ArgumentParser:
     _add_serve(command("serve", "run the server with the page"))
     _add_replay(command("replay", "transcribe a recorded meeting through the live path"))
     _add_listen(command("listen", "send audio to a running server, and read the transcript here"))
+    mcp = command(
+        "mcp", "let an agent search and read meetings: a server of the Model Context Protocol on stdin and stdout"
+    )
+    _add_server(mcp, "read the meetings of this running server instead of this machine's, or of a link's meeting")
     recover = command("recover", "hear again what was set aside of a meeting because servers died over it")
     recover.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
     _add_models(recover)
     listing = command("list", "list the meetings that are kept, newest first")
     listing.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (default 50)")
+    _add_search(command("search", "find what was said in the meetings that are kept, last said first"))
     command("show", "print a meeting's transcript").add_argument("meeting", help="id, the start of one, or last")
     _add_export(command("export", "write a meeting's transcript in a format"))
     _add_evaluate(command("evaluate", "measure accuracy and latency on recordings with references"))
@@ -113,6 +119,14 @@ def parser() -> argparse.ArgumentParser:
     models = command("models", "show the models, or fetch those that are missing")
     models.add_argument("action", choices=("list", "pull"))
     _add_models(models)
+    webhooks = command("webhooks", "list webhooks with what waits or failed, or test one with a signed ping")
+    webhooks.add_argument("action", nargs="?", choices=("list", "test"), default="list")
+    webhooks.add_argument(
+        "endpoint", nargs="?", metavar="URL|NAME", help="what to test: a name of the settings, or a URL"
+    )
+    webhooks.add_argument(
+        "--limit", type=int, default=20, metavar="N", help="how many troubled deliveries (default 20)"
+    )
     doctor = command("doctor", "check this machine and say what to do about each problem")
     _add_models(doctor)
     doctor.add_argument("--measure", action="store_true", help="also load the models and measure their pace")
@@ -203,6 +217,16 @@ def _add_tune(command: argparse.ArgumentParser) -> None:
     _add_models(command)
 
 
+def _add_search(command: argparse.ArgumentParser) -> None:
+    text = 'words that were said, all in one line; "a phrase" in quotes, the start of a word with * behind it'
+    command.add_argument("words", nargs="+", metavar="WORDS", help=text)
+    command.add_argument("--speaker", metavar="NAME", help="only what a speaker said: a name, or such as 'Speaker 2'")
+    command.add_argument("--since", metavar="DAY", help="only meetings of this day, such as 2026-05-04, or later ones")
+    command.add_argument("--until", metavar="DAY", help="only meetings of this day or earlier ones")
+    command.add_argument("--meeting", metavar="MEETING", help="only this one: id, the start of one, or last")
+    command.add_argument("--limit", type=int, default=20, metavar="N", help="how many at most (default 20)")
+
+
 def _add_export(command: argparse.ArgumentParser) -> None:
     command.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
     command.add_argument("--format", required=True, choices=FORMATS)
@@ -214,13 +238,16 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         "serve": _serve,
         "replay": _replay,
         "listen": _listen,
+        "mcp": _mcp,
         "recover": _recover,
         "list": _list,
+        "search": _search,
         "show": _show,
         "export": _export,
         "evaluate": _evaluate,
         "tune": _tune,
         "models": _models,
+        "webhooks": _webhooks,
         "doctor": _doctor,
         "migrate": _migrate,
         "token": _token,
@@ -284,6 +311,21 @@ def _listen(options: argparse.Namespace, config: Config) -> int:
             _speed(options.speed),
         )
     )
+    return 0
+
+
+def _mcp(options: argparse.Namespace, config: Config) -> int:
+    from meeting.agents.stdio import serve_local, serve_remote
+    from meeting.client.addresses import ServerAddress
+
+    _set_up_logs(options.log_level or "warning")
+    token = _token_of(options)
+    if options.server is None:
+        if token is not None:
+            raise SettingsError("a token is for a server: say which with --server")
+        serve_local(config.storage.data_dir)
+    else:
+        serve_remote(ServerAddress.parse(options.server, token))
     return 0
 
 
@@ -379,6 +421,34 @@ def _list(options: argparse.Namespace, config: Config) -> int:
     return 0
 
 
+def _search(options: argparse.Namespace, config: Config) -> int:
+    from meeting.storage.search.query import Hit, Search, parse_moment, parse_query
+    from meeting.storage.search_store import SearchStore
+    from pipelines.types import seconds
+
+    def line(hit: Hit) -> str:
+        at = int(seconds(hit.span.start))
+        clock = f"{at // 3600}:{at // 60 % 60:02}:{at % 60:02}"
+        when = f"{hit.began.astimezone():%Y-%m-%d %H:%M}"
+        return f"{hit.meeting_id}  {when}  {hit.title}  {clock}  {hit.speaker_name}: {hit.excerpt}"
+
+    terms = parse_query(" ".join(options.words))
+    since = parse_moment(options.since) if options.since else None
+    until = parse_moment(options.until, end=True) if options.until else None
+    with _open_store(config) as store:
+        meeting = store.find(options.meeting).id if options.meeting else None
+        search = Search(terms, options.speaker, since, until, meeting)
+        limit = max(1, options.limit)
+        hits = list(islice(SearchStore(store).all_hits(search), limit + 1))
+    for hit in hits[:limit]:
+        print(printable(line(hit)))
+    if not hits:
+        print("nothing was found", file=sys.stderr)
+    elif len(hits) > limit:
+        print("there are more: use --limit", file=sys.stderr)
+    return 0
+
+
 def _show(options: argparse.Namespace, config: Config) -> int:
     print(printable(_exported(options.meeting, "txt", config), lines=True), end="")
     return 0
@@ -426,6 +496,22 @@ def _models(options: argparse.Namespace, config: Config) -> int:
             line = f"{'installed':9} {role:13} {plugin.name:22} {plugin.package} {plugin.version}"
             print(printable(line))
     print(f"models.set = {config.models.set}: {printable(probe_and_select(config.models).why)}")
+    return 0
+
+
+def _webhooks(options: argparse.Namespace, config: Config) -> int:
+    from meeting.storage.webhook_store import WebhookStore
+    from meeting.webhooks import command
+
+    if options.action == "test":
+        if options.endpoint is None:
+            raise SettingsError("name the webhook to test, or give its URL: webhooks test URL")
+        for line in command.send_ping(config.webhooks, options.endpoint):
+            print(printable(line), flush=True)
+        return 0
+    with _open_store(config) as store:
+        lines = command.overview(config.webhooks, WebhookStore(store), max(0, min(options.limit, 1000)))
+    print(printable("\n".join(lines), lines=True))
     return 0
 
 

@@ -46,8 +46,10 @@ PACKAGES = (
     ("fastapi", "fastapi"),
     ("uvicorn", "uvicorn"),
     ("websockets", "websockets"),
+    ("httpcore", "httpcore"),
     ("sqlalchemy", "SQLAlchemy"),
     ("alembic", "alembic"),
+    ("mcp", "mcp"),
 )
 """Name to show and name of the distribution"""
 MIN_FREE_BYTES = 1 << 30

@@ -18,6 +18,12 @@ _WHISPER = (
 LANGUAGES = frozenset(_WHISPER.split())
 """Codes of the languages that may be asked for: those of Whisper"""
 
+
+def language_codes(language: str | None) -> tuple[str, ...]:
+    """The languages that a text names, such as "en" or "en, de", each once; none for None."""
+    return tuple(dict.fromkeys(code.strip() for code in language.split(","))) if language else ()
+
+
 MODEL_SETS = ("auto", "whisper", "embedded")
 DEVICES = ("auto", "cpu", "cuda", "cuda:N")
 """All GPUs are cuda, one of them is cuda:0, cuda:1 and so on"""
@@ -62,7 +68,7 @@ class PipelineOptions:
     """
 
     language: str | None = None
-    """One of `LANGUAGES`; None for the one that is spoken"""
+    """One of `LANGUAGES`, or several with commas, of which one is spoken; None for any"""
     hotwords: tuple[str, ...] = ()
     partial_interval: float = 0.5
     endpoint_silence: float = 0.4

@@ -1,4 +1,4 @@
-"""How long work takes here, how often how long, and how many cores there are for it."""
+"""How long work takes here, how often how long, how many cores there are for it, and what they can do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import accumulate
+from pathlib import Path
 
 
 def best_of(work: Callable[[], object], tries: int = 3, clock: Callable[[], float] = time.perf_counter) -> float:
@@ -24,6 +25,17 @@ def best_of(work: Callable[[], object], tries: int = 3, clock: Callable[[], floa
 def available_cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def multiplies_bytes(description: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor multiplies bytes with a sign itself (VNNI); on others such products may overflow.
+
+    `description` is what Linux says of the processor; elsewhere nothing is known of it, and the answer is no.
+    """
+    try:
+        return "vnni" in description.read_text()
+    except OSError:
+        return False
 
 
 class Histogram:

@@ -310,6 +310,8 @@ class PipelineStats:
     """Real-time factor of what must be done in time, live final utterances and windows of all meetings: 1 is full"""
     left_out: str = "none"
     """What a machine that is too full leaves out: "none", "rare_partials", "no_partials" or "long_hop" """
+    language: str | None = None
+    """Code of the language that the recogniser has last been sure to hear; None where it detects none"""
 
 
 class ModelInfo(TypedDict, total=False):

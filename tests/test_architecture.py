@@ -45,23 +45,28 @@ LAYOUT = {
     "meeting/core": "root",
     "meeting/session": "core config root",
     "meeting/storage/files": "core root",
-    "meeting/storage": "files core config root",
+    "meeting/storage/search": "root",
+    "meeting/storage": "search files core config root",
+    "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
     "meeting/sources": "session storage files core config stream engine audio root",
     "meeting/live": "sources delivery session storage files core config root",
     "meeting/transport": "core config",
     "meeting/server/security": "transport storage core config root",
-    "meeting/server/api": "security live delivery storage core root",
+    "meeting/server/api": "security live delivery storage search core root",
     "meeting/compat": "security transport live delivery session core root",
-    "meeting/compat/deepgram": "compat security live core session root",
+    "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
-    "meeting/server": "openai deepgram compat api security transport live sources delivery session storage files core "
-    "config root",
+    "meeting/compat/openai/realtime": "openai compat security live core root",
     "meeting/client": "core root",
+    "meeting/agents": "security client storage search core root",
+    "meeting/server": "agents realtime openai deepgram compat api security transport live sources delivery webhooks "
+    "session storage files core config root",
     "meeting/recordings": "client live sources session storage files core config audio root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation listen recordings server transport storage files core config models engine root",
+    "meeting": "evaluation listen recordings server agents client transport webhooks storage search files core config "
+    "models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -89,14 +94,19 @@ LIBRARIES = {
     "alembic": "meeting.storage.database",
     "yaml": "meeting.config.sources",
     "websockets": "meeting.client.driver",
+    "mcp": "meeting.agents",
+    "mcp_types": "meeting.agents",
+    "httpx2": "meeting.agents",
     "rich": "meeting.listen.screen meeting.listen.listen",
     "sounddevice": "meeting.listen.microphone",
+    "httpcore": "meeting.webhooks.http_sender",
+    "certifi": "meeting.webhooks.http_sender",
 }
 """Libraries with one home: the modules or folders that may import each, lazily or not"""
 
 HEAVY = names(
     "torch torchaudio torchvision diart pyannote faster_whisper ctranslate2 moonshine_voice silero_vad onnxruntime "
-    "lightning pytorch_lightning transformers speechbrain scipy sklearn matplotlib pandas"
+    "onnx lightning pytorch_lightning transformers speechbrain scipy sklearn matplotlib pandas"
 )
 """Libraries that load only when a pipeline is built"""
 
@@ -112,7 +122,11 @@ PURE = {
     "meeting.config": "yaml",
     "meeting.core": "",
     "meeting.session": "",
+    "meeting.storage.search.query": "",
     "meeting.delivery.history": "",
+    "meeting.webhooks.signature": "",
+    "meeting.webhooks.schedule": "",
+    "meeting.webhooks.addresses": "",
     "meeting.client.protocols": "",
     "meeting.client.frame_buffer": "",
     "meeting.client.transcript": "",
@@ -130,13 +144,14 @@ STATE_MACHINE = names(
     "meeting.session meeting.core.transcript meeting.core.edits meeting.core.overlay meeting.core.access "
     "meeting.client.protocols meeting.client.frame_buffer meeting.client.transcript meeting.client.events "
     "meeting.client.backoff meeting.server.security.permissions meeting.server.security.tokens "
-    "meeting.server.security.guess_limiter"
+    "meeting.server.security.guess_limiter meeting.webhooks.signature meeting.webhooks.schedule "
+    "meeting.webhooks.addresses meeting.webhooks.announcements"
 )
 """Modules and folders that touch none of IMPURE"""
 
 DOORS = names(
     "pipelines.stream.stream pipelines.stream.operators pipelines.engine.job_queue meeting.cli meeting.__main__ "
-    "meeting.sources meeting.live meeting.delivery meeting.server.security.handshake"
+    "meeting.sources meeting.live meeting.delivery meeting.webhooks.dispatcher meeting.server.security.handshake"
 )
 """Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line"""
 

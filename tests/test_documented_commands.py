@@ -243,7 +243,7 @@ def test_every_block_says_what_it_is_and_is_that(name: str, tmp_path: Path) -> N
         if language == "python":
             compile(block, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)  # parts of programs may wait
         elif language == "json":
-            [json.loads(line) for line in block.splitlines()]
+            [json.loads(part) for part in ([block] if block.startswith("{\n") else block.splitlines())]
         elif language == "toml":
             tomllib.loads(block)
         elif language == "yaml" and set(yaml.safe_load(block)) & set(SECTIONS):

@@ -10,6 +10,34 @@ from benchmarks.mutants.planting import Mutant
 
 STORAGE = (
     Mutant(
+        "deleted-words-stay-in-the-index",
+        "meeting/storage/store.py",
+        "            if meeting.kept and meeting.segments:",
+        "            if False:",
+        ("tests/meeting/storage/search/test_index.py",),
+    ),
+    Mutant(
+        "edit-is-not-searched",
+        "migrations/versions/0008_search.py",
+        "{REMOVE} {ADD} END",
+        "{REMOVE} END",
+        ("tests/meeting/storage/search/test_index.py", "tests/meeting/storage/test_search_store.py"),
+    ),
+    Mutant(
+        "unkept-words-are-indexed",
+        "migrations/versions/0008_search.py",
+        "WHEN (SELECT kept FROM meetings WHERE id = new.meeting_id) BEGIN",
+        "BEGIN",
+        ("tests/meeting/storage/search/test_index.py",),
+    ),
+    Mutant(
+        "query-in-the-language-of-the-index",
+        "meeting/storage/search/index.py",
+        """(term.text.replace('"', '""') for term in terms)""",
+        "(term.text for term in terms)",
+        ("tests/meeting/storage/search/test_index.py",),
+    ),
+    Mutant(
         "ack-before-disk",
         "meeting/sources/active_source.py",
         "        self.journal.append(frame)\n        reported,",
@@ -179,6 +207,41 @@ STORAGE = (
 """What is on disk: kept before it is told, and gone once it is deleted"""
 
 ACCESS = (
+    Mutant(
+        "link-reads-every-meeting-by-an-agent",
+        "meeting/agents/library.py",
+        '        if meeting and meeting not in (link.meeting_id, "last"):',
+        "        if False:",
+        ("tests/meeting/agents/test_library.py", "tests/meeting/agents/test_endpoint.py"),
+    ),
+    Mutant(
+        "agent-waits-on-with-a-revoked-link",
+        "meeting/agents/endpoint.py",
+        "            with self._authenticator.while_valid(grant, ended.set):",
+        "            if True:",
+        ("tests/meeting/agents/test_endpoint.py",),
+    ),
+    Mutant(
+        "killed-agent-is-waited-for",
+        "meeting/agents/endpoint.py",
+        " or await request.is_disconnected())",
+        ")",
+        ("tests/meeting/agents/test_endpoint.py",),
+    ),
+    Mutant(
+        "sdk-logs-what-was-said",
+        "meeting/agents/protocol.py",
+        "    logger.propagate = False",
+        "    logger.propagate = True",
+        ("tests/meeting/agents/test_protocol.py",),
+    ),
+    Mutant(
+        "link-searches-every-meeting",
+        "meeting/server/api/search.py",
+        "    if not grant.allows(Role.VIEW, meeting_id):",
+        "    if False:",
+        ("tests/meeting/server/api/test_search.py",),
+    ),
     Mutant(
         "no-origin-check",
         "meeting/server/security/middleware.py",
@@ -624,7 +687,7 @@ SETTINGS = (
     Mutant(
         "language-that-nobody-reads",
         "pipelines/engine/loader.py",
-        "if language and selection.languages and language not in selection.languages:",
+        "if language and selection.languages and set(selection.languages).isdisjoint(language_codes(language)):",
         "if False:",
         ("tests/pipelines/engine/test_loader.py",),
     ),
@@ -741,6 +804,48 @@ COMPATIBLE = (
         ("tests/meeting/compat/openai/test_events.py",),
     ),
     Mutant(
+        "commit-does-not-wait-for-the-models",
+        "meeting/compat/openai/realtime/translator.py",
+        "self._received - self._backlog())",
+        "self._received)",
+        ("tests/meeting/compat/openai/realtime/test_translator.py",),
+    ),
+    Mutant(
+        "cleared-audio-is-told",
+        "meeting/compat/openai/realtime/items.py",
+        "        if item.cleared:\n            return []\n        first",
+        "        first",
+        ("tests/meeting/compat/openai/realtime/test_items.py",),
+    ),
+    Mutant(
+        "speech-of-two-sentences-is-two-items",
+        "meeting/compat/openai/realtime/items.py",
+        "if self.silence is None or item.open or now < item.changed_at + PAUSE_SECONDS:",
+        "if self.silence is None or item.open:",
+        ("tests/meeting/compat/openai/realtime/test_items.py",),
+    ),
+    Mutant(
+        "refusal-in-our-own-words",
+        "meeting/server/error_shapes.py",
+        "    if path.startswith(OTHERS):",
+        "    if False:",
+        ("tests/meeting/server/test_error_shapes.py",),
+    ),
+    Mutant(
+        "full-disk-is-a-fault-of-the-server",
+        "meeting/compat/uploads.py",
+        "    except OSError as error:",
+        "    except KeyError as error:",
+        ("tests/meeting/compat/test_uploads.py",),
+    ),
+    Mutant(
+        "language-outside-of-the-choice-is-kept",
+        "pipelines/engine/contextual.py",
+        "if kept is not None and (not codes or kept in codes) else",
+        "if kept is not None else",
+        ("tests/pipelines/engine/test_contextual.py",),
+    ),
+    Mutant(
         "file-of-a-form-stays-open",
         "meeting/compat/openai/upload.py",
         "                    value.file.close()  # without waiting",
@@ -756,5 +861,64 @@ COMPATIBLE = (
     ),
 )
 
-MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT, *SETTINGS, *CLIENT, *COMPATIBLE)
+WEBHOOKS = (
+    Mutant(
+        "webhook-goes-to-any-address",
+        "meeting/webhooks/http_sender.py",
+        "if self._policy.allows(address)]",
+        "if address]",
+        ("tests/meeting/webhooks/test_http_sender.py", "tests/meeting/webhooks/test_wiring.py"),
+    ),
+    Mutant(
+        "webhook-name-resolved-again-after-the-check",
+        "meeting/webhooks/http_sender.py",
+        "connect_tcp(allowed[-1], port,",
+        "connect_tcp(host, port,",
+        ("tests/meeting/webhooks/test_http_sender.py",),
+    ),
+    Mutant(
+        "webhook-body-is-not-signed",
+        "meeting/webhooks/signature.py",
+        '{timestamp}.".encode() + body',
+        '{timestamp}.".encode()',
+        ("tests/meeting/webhooks/test_signature.py",),
+    ),
+    Mutant(
+        "webhook-tells-text-of-what-is-not-kept",
+        "meeting/webhooks/announcements.py",
+        "            if not may_tell:",
+        "            if False:",
+        ("tests/meeting/webhooks/test_announcements.py", "tests/meeting/webhooks/test_wiring.py"),
+    ),
+    Mutant(
+        "webhook-overtakes-the-one-before",
+        "meeting/storage/webhook_store.py",
+        ".where(row.number.in_(_heads(endpoint)), row.number.not_in(without))",
+        ".where(row.endpoint == endpoint, row.number.not_in(without))",
+        ("tests/meeting/storage/test_webhook_store.py",),
+    ),
+    Mutant(
+        "webhook-tells-of-a-deleted-meeting",
+        "meeting/storage/store.py",
+        "            if not deliver:",
+        "            if False:",
+        ("tests/meeting/storage/test_webhook_queue.py", "tests/meeting/webhooks/test_wiring.py"),
+    ),
+    Mutant(
+        "webhook-worker-woken-before-the-commit",
+        "meeting/storage/webhook_queue.py",
+        'event.listen(session, "after_commit", lambda _: self._on_queued(), once=True)',
+        "self._on_queued()",
+        ("tests/meeting/storage/test_webhook_queue.py",),
+    ),
+    Mutant(
+        "webhook-given-up-is-kept-with-its-text",
+        "meeting/storage/webhook_store.py",
+        '"next_try_at": None, "problem": problem, "body": ""}\n            session',
+        '"next_try_at": None, "problem": problem}\n            session',
+        ("tests/meeting/storage/test_webhook_store.py",),
+    ),
+)
+
+MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT, *SETTINGS, *CLIENT, *COMPATIBLE, *WEBHOOKS)
 """All faults"""

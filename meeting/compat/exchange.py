@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -90,7 +90,7 @@ def take_place(socket: WebSocket, authenticator: Authenticator) -> None:
     connection.sends_audio = True
 
 
-async def received(socket: WebSocket) -> AsyncIterator[str | bytes]:
+async def received(socket: WebSocket) -> AsyncGenerator[str | bytes, None]:
     """What a client sends, until it goes."""
     while (message := await socket.receive())["type"] == "websocket.receive":
         text, data = message.get("text"), message.get("bytes")

@@ -78,7 +78,7 @@ class StreamRequest:
     title: str = ""
     """What the meeting is called; a name with its time where it is empty"""
     language: str | None = None
-    """A code that Whisper knows; None lets the recogniser detect it"""
+    """A code that Whisper knows, or several with commas, of which one is spoken; None lets the recogniser detect it"""
     hotwords: tuple[str, ...] = ()
     """Names and terms that are likely to be said"""
     diarize: bool = True
@@ -109,6 +109,11 @@ class LiveStream:
         self._began = time.monotonic()
         self._seq = 0
         self._sent = 0
+
+    @property
+    def backlog(self) -> float:
+        """Seconds of audio that have been received (`Ack.audio`) and are not through the models."""
+        return self._room.backlog()
 
     async def send(self, data: bytes) -> None:
         """Feed audio, cut anywhere; waits while the meeting cannot take more. After the end it goes nowhere."""

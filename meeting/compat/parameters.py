@@ -55,14 +55,17 @@ class Parameters:
         return value
 
     def language(self, name: str = "language", automatic: Collection[str] = ()) -> str | None:
-        """A language as the recogniser is told it: "en-GB" is "en", and what is `automatic` or nothing is None."""
+        """A language as the recogniser is told it: "en-GB" is "en", and what is `automatic` or nothing is None.
+
+        Several with commas are those of which it chooses.
+        """
         value = self.text(name).strip().lower()
         if not value or value in automatic:
             return None
-        for code in (value, value.replace("_", "-").partition("-")[0]):
-            if code in LANGUAGES:
-                return code
-        raise refused(f"{name} must be a language code such as en, en-GB, de or zh, not {_short(value)}")
+        codes = [_language_code(one.strip()) for one in value.split(",")]
+        if None in codes:
+            raise refused(f"{name} must be a language code such as en, en-GB, de or zh, not {_short(value)}")
+        return ",".join(dict.fromkeys(map(str, codes)))
 
     @property
     def rest(self) -> list[str]:
@@ -73,6 +76,12 @@ class Parameters:
 def refused(message: str) -> ProtocolError:
     """A value that makes no sense."""
     return ProtocolError(message, ErrorCode.BAD_REQUEST)
+
+
+def _language_code(value: str) -> str | None:
+    """A code that Whisper knows; None where there is none for it."""
+    codes = (value, value.replace("_", "-").partition("-")[0])
+    return next((code for code in codes if code in LANGUAGES), None)
 
 
 def _short(value: str) -> str:

@@ -30,7 +30,13 @@ OLD_NAMES = (
     f"{RENAMED_UNTIL} on they are unknown.\nBoth names of a setting in one file, or in the environment, are an error."
 )
 
-_KINDS = {"str": "text", "Path": "path", "bool": "`true`, `false`", "tuple[str, ...]": "list of texts"}
+_KINDS = {
+    "str": "text",
+    "Path": "path",
+    "bool": "`true`, `false`",
+    "tuple[str, ...]": "list of texts",
+    "tuple[WebhookEndpoint, ...]": "list of endpoints",
+}
 
 
 def config_yaml() -> str:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from meeting.config.webhooks import WebhookEndpoint
 from pipelines.options import (
     DEVICE,
     DEVICES,
@@ -238,6 +239,9 @@ class Models(EngineOptions):
     )
 
 
+_CODE = "|".join(sorted(LANGUAGES))
+
+
 @dataclass(frozen=True, slots=True)
 class Speech:
     """How speech is cut into utterances and recognised."""
@@ -245,9 +249,11 @@ class Speech:
     language: str | None = _setting(
         None,
         "what is spoken; `null` lets the recogniser detect it",
-        ". A source may ask for another. What the chosen models do not read is an error when they are loaded",
+        "; of several, such as `en, de`, it chooses for each source. A source may ask for another. What the chosen "
+        "models do not read is an error when they are loaded",
         choices=tuple(sorted(LANGUAGES)),
-        called="language code that Whisper knows",
+        pattern=rf"({_CODE})( *, *({_CODE}))*",
+        called="language code that Whisper knows, or several with commas",
     )
     hotwords: tuple[str, ...] = _setting(
         (), "names and terms the recogniser should expect", ", in addition to those of the meeting and the source"
@@ -389,6 +395,36 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhooks:
+    """Whom the server tells what happens in meetings.
+
+    Nothing is sent where no endpoint is named; [docs/webhooks.md](webhooks.md) says what is sent otherwise.
+    """
+
+    endpoints: tuple[WebhookEndpoint, ...] = _setting(
+        (),
+        "where to send signed events: a list of `url`, `events`, and `secret_env`, `secret_file` or `secret`",
+        "; `name` is what it is called, else its host",
+        secret=True,
+    )
+    private_networks: tuple[str, ...] = _setting(
+        (),
+        "addresses or networks that are no public ones and may be sent to all the same, such as `127.0.0.1` or "
+        "`10.0.5.0/24`",
+    )
+    unkept_text: bool = _setting(
+        False, "`true` tells title and text of meetings that are not kept as well; otherwise only that there was one"
+    )
+    give_up_after: float = _setting(
+        72.0,
+        "age at which a delivery that does not succeed is given up",
+        "; it is kept as failed, without what it would have told",
+        bounds=(0.001, 720),
+        unit="hours",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Every setting, by section of config.yaml."""
 
@@ -398,6 +434,7 @@ class Config:
     speech: Speech = field(default_factory=Speech)
     speakers: Speakers = field(default_factory=Speakers)
     limits: Limits = field(default_factory=Limits)
+    webhooks: Webhooks = field(default_factory=Webhooks)
 
     @property
     def pipeline(self) -> PipelineOptions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import logging
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from meeting.config.settings import RENAMED, RENAMED_UNTIL, SECTIONS, SETTINGS, Config, Name, Setting
+from meeting.config.webhooks import read_endpoints
 from pipelines.errors import SettingsError
 
 log = logging.getLogger(__name__)
@@ -156,6 +158,11 @@ def _parse_text(setting: Setting, text: str) -> Any:
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(lowered, text)
     if setting.kind == "tuple[str, ...]":
         return [word.strip() for word in text.split(",") if word.strip()]
+    if setting.kind == ENDPOINTS:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
     if setting.kind.startswith(("int", "float")):
         try:
             return int(text) if setting.kind.startswith("int") else float(text)
@@ -164,6 +171,8 @@ def _parse_text(setting: Setting, text: str) -> Any:
     return text
 
 
+ENDPOINTS = "tuple[WebhookEndpoint, ...]"
+
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "str": ((str,), "text"),
     "Path": ((str, Path), "a path"),
@@ -171,6 +180,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "float": ((int, float), "a number"),
     "bool": ((bool,), "true or false"),
     "tuple[str, ...]": ((list, tuple), "a list of texts"),
+    ENDPOINTS: ((list, tuple), "a list of endpoints (in the environment as JSON)"),
 }
 """Types of settings: what may be given for one, and what it is called"""
 
@@ -187,6 +197,8 @@ def _checked(setting: Setting, value: Any, where: str) -> Any:
         raise SettingsError(f"{where} must be {described}, not {shown}{quotes}")
     if kind == "tuple[str, ...]":
         return tuple(value)
+    if kind == ENDPOINTS:
+        return read_endpoints(value, where)
     if kind == "Path":
         if not str(value).strip():
             raise SettingsError(f"{where} must be a path, not {shown}")

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.records import Gap
 from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE, PCM
-from pipelines.options import LANGUAGES
+from pipelines.options import LANGUAGES, language_codes
 from pipelines.types import LabelChange, ModelInfo, PipelineStats, Segment, Speaker, Word, seconds
 
 VERSION = 1
@@ -225,7 +225,7 @@ class SpeakerMessage:
 
 @dataclass(frozen=True, slots=True)
 class StatsMessage:
-    """How the server keeps up, seconds."""
+    """How the server keeps up, seconds, and what it hears spoken."""
 
     type: ClassVar[str] = "stats"
     rtf: float
@@ -234,12 +234,14 @@ class StatsMessage:
     dropped_partials: int
     load: float
     left_out: str
+    language: str | None = None
+    """What is spoken, as it was detected"""
 
     @classmethod
     def of(cls, stats: PipelineStats) -> StatsMessage:
         """Pipeline figures as sent."""
         rtf, asr, voices, load = (round(x, 3) for x in (stats.rtf, stats.asr_lag, stats.diarization_lag, stats.load))
-        return cls(rtf, asr, voices, stats.dropped_partials, load, stats.left_out)
+        return cls(rtf, asr, voices, stats.dropped_partials, load, stats.left_out, stats.language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,6 +432,8 @@ def _start(body: JsonObject) -> Start:
             body.pop(name, None)
     if isinstance(body.get("hotwords"), list):
         body["hotwords"] = tuple(body["hotwords"])
+    if isinstance(body.get("language"), list):
+        body["language"] = ",".join(map(str, body["language"]))
     return checked_start(_parse(Start, body, "start"))
 
 
@@ -444,9 +448,12 @@ def checked_start(start: Start) -> Start:
         raise ProtocolError(f"source.kind must be room or solo, not {_short(start.source.kind)}")
     if len(start.source.name) > 200:
         raise ProtocolError("source.name must have at most 200 characters")
-    if start.language is not None and start.language not in LANGUAGES:
+    if start.language is not None and not (start.language and LANGUAGES.issuperset(language_codes(start.language))):
         given = _short(start.language)
-        raise ProtocolError(f"language must be null or a code that Whisper knows, such as en, de or zh, not {given}")
+        raise ProtocolError(
+            "language must be null or a code that Whisper knows, such as en, de or zh, or several with commas, "
+            f"not {given}"
+        )
     _check_audio(start.audio)
     return start
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
@@ -107,10 +107,7 @@ class Record:
 
     def speaker_name(self, speaker: str | None) -> str:
         """The name to print for a speaker id: its given name, "Speaker 2", or "Speaker ?" when unknown."""
-        if speaker is None:
-            return "Speaker ?"
-        found = {s.id: s for s in self.speakers}.get(speaker)
-        return display_name(found) if found else speaker
+        return speaker_name(speaker, self.speakers)
 
 
 def iso_time(moment: datetime | None) -> str | None:
@@ -118,6 +115,13 @@ def iso_time(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def speaker_name(speaker: str | None, speakers: Iterable[Speaker]) -> str:
+    """The name to print for the id of one of these speakers: as `display_name`, or "Speaker ?" when unknown."""
+    if speaker is None:
+        return "Speaker ?"
+    return next((display_name(one) for one in speakers if one.id == speaker), speaker)
 
 
 def display_name(speaker: Speaker) -> str:

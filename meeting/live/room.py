@@ -97,6 +97,8 @@ class Room:
         self._due: float | None = None
         self._flow = FlowControl(RateLimiter(limits.source_bytes))
         self._workers = SourceWorkers(services, meeting.id, self._flow, self.post_from_thread, meeting.speakers)
+        self.backlog = self._workers.backlog
+        """Says how many seconds of audio wait for the models"""
         self._answers = PendingAnswers()
         self._latency = LatencyMeter(services.measurements) if services.live else None
         self._saver = MeetingSaver(services.store, meeting, restored, self.post)

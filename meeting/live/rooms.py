@@ -64,7 +64,7 @@ class Rooms:
         self._entering: dict[str, asyncio.Task[Room | None]] = {}
         self.archive = Archive(services.store)
         """Meetings that are over"""
-        self._stopping = False
+        self.stopping = False
         self._samples_of_past = 0
         self.finished = 0
         """Meetings finished since the server started"""
@@ -91,7 +91,7 @@ class Rooms:
 
     def refusal(self) -> str | None:
         """Why no further meeting may go live; None when one may."""
-        if self._stopping:
+        if self.stopping:
             return "the server is stopping"
         if self.limits.meetings is not None:
             most, why = self.limits.meetings, "takes"
@@ -134,7 +134,7 @@ class Rooms:
         restored = None
         if meeting.state != State.OPEN and meeting_id not in self._rooms:
             # A server that stops leaves what is unfinished to the next one.
-            unfinished = meeting.state != State.ENDED and not self._stopping
+            unfinished = meeting.state != State.ENDED and not self.stopping
             restored = await asyncio.to_thread(self._restore, meeting_id) if unfinished else None
             if restored is None and meeting_id not in self._rooms:
                 return None
@@ -244,7 +244,7 @@ class Rooms:
 
         What takes longer than `timeout` seconds is left to the recovery of the next process.
         """
-        self._stopping = True
+        self.stopping = True
         if timeout is not None:
             self.store.shorten_waits()
         self.unfinished.stop()
@@ -280,5 +280,5 @@ class Rooms:
             self.finished += room.session.state is State.ENDED and not room.unfinished
             if not room.kept:
                 self.unkept.delete_soon(room.id, room)
-            elif room.unfinished and not self._stopping:
+            elif room.unfinished and not self.stopping:
                 self.unfinished.retry(room.id)

@@ -40,6 +40,10 @@ class SourceWorkers:
         """Ids of the sources that have one."""
         return tuple(self._workers)
 
+    def backlog(self) -> float:
+        """Seconds of audio that wait for the models, of the source that is furthest behind."""
+        return max((worker.backlog for worker in self._workers.values()), default=0.0)
+
     def open(self, job: OpenSource) -> None:
         """Start a thread for a source."""
         flow = self._flow.open_source()

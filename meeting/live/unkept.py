@@ -66,7 +66,7 @@ class UnkeptMeetings:
         try:
             async with self._reserved(meeting_id) as empty:
                 if empty:
-                    await asyncio.wrap_future(self._store.delete_meeting(meeting_id))
+                    await asyncio.wrap_future(self._store.delete_meeting(meeting_id, deliver=True))
             return empty
         except NotFound:
             return True

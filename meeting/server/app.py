@@ -10,15 +10,19 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, WebSocket
 
 import meeting
+from meeting.agents.endpoint import AgentEndpoint, add_agents
 from meeting.compat.deepgram.routes import add_deepgram
+from meeting.compat.openai.realtime.routes import add_realtime
 from meeting.compat.openai.routes import add_openai
 from meeting.compat.routes import add_recording_page
+from meeting.compat.uploads import Uploads
 from meeting.config.settings import Config
 from meeting.live.retention import delete_regularly
 from meeting.live.rooms import Rooms
 from meeting.server import metrics
 from meeting.server.api.routes import add_routes
 from meeting.server.error_handlers import add_error_handlers
+from meeting.server.error_shapes import error_shape
 from meeting.server.health import add_health
 from meeting.server.pages import add_pages
 from meeting.server.security.auth import Authenticator, server_token
@@ -30,6 +34,8 @@ from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.sources.memory import trim_regularly
 from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
+from meeting.webhooks.dispatcher import Dispatcher
+from meeting.webhooks.wiring import connect_webhooks
 from pipelines.errors import MeetingError
 
 log = logging.getLogger(__name__)
@@ -56,6 +62,8 @@ def create_app(
     store = store or Store(config.storage.data_dir)
     engine = EngineLoader(backend, config.models)
     rooms = Rooms(_services(config, store, backend, engine), config.limits, crashed=crashed)
+    authenticator = Authenticator(token, LinkStore(store))
+    agents = AgentEndpoint(store, authenticator, lambda: rooms.stopping)
     app = FastAPI(
         title="Meeting transcriber",
         version=meeting.__version__,
@@ -66,32 +74,42 @@ def create_app(
         servers=[{"url": "."}],
         # It would send people to the address that the proxy asked for.
         redirect_slashes=False,
-        lifespan=lambda app: _running(config, rooms, engine, on_failure),
+        lifespan=lambda app: _running(config, rooms, engine, agents, _webhooks(config, rooms), on_failure),
     )
-    authenticator = Authenticator(token, LinkStore(store))
     app.state.rooms = rooms
     app.state.authenticator = authenticator
     app.state.forwarding = forwarding
     app.state.metrics = metrics.MetricsCollector(rooms)
     _add_security(app, config, authenticator, forwarding)
     app.add_middleware(metrics.CountingMiddleware, measurements=rooms.services.measurements)
+    _add_endpoints(app, engine, rooms, agents)
+    return app
+
+
+def _add_endpoints(app: FastAPI, engine: EngineLoader, rooms: Rooms, agents: AgentEndpoint) -> None:
     add_routes(app)
     add_pages(app)
     add_health(app, engine, rooms)
-    add_recording_page(app)
-    add_deepgram(app)
-    add_openai(app)
+    _add_compatible(app)
+    add_agents(app, agents)
     add_error_handlers(app, rooms)
 
     @app.websocket("/ws/meetings/{meeting_id}")
     async def socket(websocket: WebSocket, meeting_id: str) -> None:
         await serve_socket(websocket, app.state.rooms, meeting_id, app.state.authenticator)
 
-    return app
+
+def _add_compatible(app: FastAPI) -> None:
+    """Endpoints for other services' clients."""
+    add_recording_page(app)
+    uploads = Uploads()
+    add_deepgram(app, uploads)
+    add_openai(app, uploads)
+    add_realtime(app)
 
 
 def _add_security(app: FastAPI, config: Config, authenticator: Authenticator, forwarding: Forwarding) -> None:
-    app.add_middleware(AuthMiddleware, authenticator=authenticator)  # the one added last comes first
+    app.add_middleware(AuthMiddleware, authenticator=authenticator, shape=error_shape)  # the one added last comes first
     hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.host_names])
     elsewhere = None if authenticator.required else frozenset(config.server.allowed_origins)
     app.add_middleware(
@@ -100,6 +118,7 @@ def _add_security(app: FastAPI, config: Config, authenticator: Authenticator, fo
         forwarding=forwarding,
         elsewhere=elsewhere,
         recording_bytes=config.limits.recording * 1_000_000,
+        shape=error_shape,
     )
 
 
@@ -115,9 +134,21 @@ def _services(config: Config, store: Store, backend: Backend, engine: EngineLoad
     )
 
 
+def _webhooks(config: Config, rooms: Rooms) -> Dispatcher:
+    counted = rooms.services.measurements
+    dispatcher = connect_webhooks(config.webhooks, rooms.store, counted.webhooks.add)
+    counted.webhooks_waiting = lambda: dispatcher.waiting
+    return dispatcher
+
+
 @asynccontextmanager
 async def _running(
-    config: Config, rooms: Rooms, engine: EngineLoader, on_failure: Callable[[MeetingError], None] | None
+    config: Config,
+    rooms: Rooms,
+    engine: EngineLoader,
+    agents: AgentEndpoint,
+    webhooks: Dispatcher,
+    on_failure: Callable[[MeetingError], None] | None,
 ) -> AsyncIterator[None]:
     """Everything that runs beside the requests, from the start to the end of the server."""
     rooms.store.open()
@@ -125,17 +156,19 @@ async def _running(
     watching = asyncio.create_task(rooms.disk.run())
     engine.load(lambda: _report(engine, on_failure))
     deleting = asyncio.create_task(delete_regularly(rooms, config.storage.retention_days))
-    shrinking = asyncio.create_task(trim_regularly())
+    telling = asyncio.create_task(webhooks.run())
+    beside = {deleting, asyncio.create_task(trim_regularly()), asyncio.create_task(agents.run())}
     try:
         yield
     finally:
-        deleting.cancel()
-        shrinking.cancel()
-        await asyncio.wait({deleting, shrinking})
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
         recovering.cancel()
         watching.cancel()
         await rooms.finish_all(FINISH_SECONDS)
-        await asyncio.wait({recovering, watching})
+        telling.cancel()  # what it has not told yet the next start does
+        await asyncio.wait({recovering, watching, telling})
         engine.close()
         rooms.store.close()
 

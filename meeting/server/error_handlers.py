@@ -11,8 +11,9 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from meeting.core.error_text import client_message
-from meeting.core.errors import ErrorCode, answer_to, error_body
+from meeting.core.errors import ErrorCode, answer_to
 from meeting.live.rooms import Rooms
+from meeting.server.error_shapes import error_shape
 from meeting.server.security.middleware import add_security_headers
 from pipelines.errors import MeetingError
 
@@ -22,9 +23,9 @@ HTTP_CODES = {400: ErrorCode.BAD_REQUEST, 404: ErrorCode.NOT_FOUND, 405: ErrorCo
 """Code of what the framework refuses by itself, by status; `refused` where the status is not here"""
 
 
-def error_response(status: int, code: ErrorCode, message: str) -> JSONResponse:
-    """An error as every part of the API answers it."""
-    return JSONResponse(error_body(code, message), status)
+def error_response(request: Request, status: int, code: ErrorCode, message: str) -> JSONResponse:
+    """An error as it is answered at a request's address."""
+    return JSONResponse(error_shape(request.scope["path"], status, code, message), status)
 
 
 def add_error_handlers(app: FastAPI, rooms: Rooms) -> None:
@@ -35,24 +36,24 @@ def add_error_handlers(app: FastAPI, rooms: Rooms) -> None:
         answer = answer_to(error)
         if answer.status == 503:
             log.error("%s", error)
-        return error_response(answer.status, answer.code, client_message(error, rooms.store.data_dir))
+        return error_response(request, answer.status, answer.code, client_message(error, rooms.store.data_dir))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query"))
-        return error_response(422, ErrorCode.INVALID, f"{where or 'the body'}: {first['msg']}")
+        return error_response(request, 422, ErrorCode.INVALID, f"{where or 'the body'}: {first['msg']}")
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
         code = HTTP_CODES.get(error.status_code, ErrorCode.REFUSED)
-        answer = error_response(error.status_code, code, str(error.detail))
+        answer = error_response(request, error.status_code, code, str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        answer = error_response(500, ErrorCode.INTERNAL, "internal error")
+        answer = error_response(request, 500, ErrorCode.INTERNAL, "internal error")
         # What nobody foresaw is answered outside all middleware, which does this for all else.
         rooms.services.measurements.responses.add("500")
         add_security_headers(answer.headers, app.state.forwarding.original(request.scope, Headers(scope=request.scope)))

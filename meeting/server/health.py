@@ -23,15 +23,15 @@ def add_health(app: FastAPI, engine: EngineLoader, rooms: Rooms) -> None:
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["server"], responses={503: PROBLEMS[503]})
-    def readyz() -> Response:
+    def readyz(request: Request) -> Response:
         """The models are loaded, meetings that were cut off are rebuilt, and a meeting can go live."""
         if engine.models is not None and not rooms.unfinished.recovered:
-            return error_response(503, ErrorCode.RECOVERING, "meetings that were cut off are being rebuilt")
+            return error_response(request, 503, ErrorCode.RECOVERING, "meetings that were cut off are being rebuilt")
         if engine.models is not None:
             return JSONResponse({"status": "ready", "models": engine.models})
         if engine.failure is not None:
-            return error_response(503, ErrorCode.MODELS, client_message(engine.failure, rooms.store.data_dir))
-        return error_response(503, ErrorCode.LOADING, engine.progress or "the models are being loaded")
+            return error_response(request, 503, ErrorCode.MODELS, client_message(engine.failure, rooms.store.data_dir))
+        return error_response(request, 503, ErrorCode.LOADING, engine.progress or "the models are being loaded")
 
     @app.get(
         "/metrics",

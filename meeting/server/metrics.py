@@ -40,6 +40,7 @@ class MetricsCollector(Collector):
         yield from self._text()
         yield from self._models()
         yield from self._connections()
+        yield from self._webhooks()
         yield from self._server()
 
     def render(self) -> bytes:
@@ -107,6 +108,14 @@ class MetricsCollector(Collector):
             ("http_responses", "status", "HTTP answers by status", counted.responses),
         ):
             yield _counter(f"meeting_{name}", told, label, counter)
+
+    def _webhooks(self) -> Iterator[Metric]:
+        counted = self._rooms.services.measurements
+        yield GaugeMetricFamily(
+            "meeting_webhooks_waiting", "Deliveries of webhooks that wait", value=counted.webhooks_waiting()
+        )
+        told = "Tries and ends of deliveries of webhooks, by result"
+        yield _counter("meeting_webhook_deliveries", told, "result", counted.webhooks)
 
     def _server(self) -> Iterator[Metric]:
         disk = self._rooms.disk

@@ -17,6 +17,7 @@ from meeting.sources import memory
 from meeting.storage.files.lock import only_server
 from meeting.storage.store import Store
 from meeting.transport import descriptors
+from meeting.webhooks.wiring import check_webhooks
 from pipelines.errors import MeetingError
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ def serve(config: Config, open_page: bool = False) -> None:
     # Before anything is opened: without a token nobody may reach us.
     server_token(config.server)
     Forwarding(config.server.trusted_proxies, config.server.public_url, config.server.root_path)
+    check_webhooks(config.webhooks)
     check_tls(config.server)
     warning = readable_by_others(config.server)
     if warning is not None:

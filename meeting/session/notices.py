@@ -6,6 +6,7 @@ from meeting.core.errors import ErrorCode
 from meeting.core.messages import ErrorMessage, SessionMessage
 from meeting.session.events import Effect, Send
 from meeting.session.source import LiveSource
+from pipelines.options import language_codes
 from pipelines.types import ModelInfo
 
 RECOVERING = ErrorMessage(
@@ -36,7 +37,7 @@ def welcome(live: LiveSource, meeting_id: str, models: ModelInfo, recovering: bo
 def other_language(live: LiveSource, models: ModelInfo) -> list[Effect]:
     """Tell a source that it asked for a language that the models do not know; they transcribe theirs all the same."""
     known, wanted = models.get("languages"), live.start.language
-    if live.client is None or wanted is None or not known or wanted in known:
+    if live.client is None or wanted is None or not known or not set(known).isdisjoint(language_codes(wanted)):
         return []
     message = f"the models of this server read {', '.join(known)} only: what is said in {wanted} comes out wrong"
     return [Send(live.client, ErrorMessage(ErrorCode.LANGUAGE, message, False))]

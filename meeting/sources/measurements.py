@@ -57,6 +57,10 @@ class Measurements:
         """HTTP answers by status"""
         self.connections_refused = Counter()
         """TCP connections that were turned away or closed early, by reason"""
+        self.webhooks = Counter()
+        """Deliveries of webhooks by what became of them"""
+        self.webhooks_waiting: Callable[[], int] = lambda: 0
+        """Deliveries that wait to be sent"""
         self.open_connections: Callable[[], int] = lambda: 0
         """TCP connections that are open now"""
 

@@ -57,6 +57,11 @@ class SourceWorker:
         """Start the thread, which opens the source first of all."""
         self._thread.start()
 
+    @property
+    def backlog(self) -> float:
+        """Seconds of its audio that wait for the models."""
+        return self._flow.backlog
+
     def expect(self, hotwords: tuple[str, ...]) -> None:
         """Have the next utterances recognised with these terms, in the place of those of the job."""
         self._inbox.hotwords = hotwords

@@ -14,6 +14,7 @@ from meeting.core.messages import ServerMessage
 from meeting.core.overlay import Overlay
 from meeting.core.records import Edits, State
 from meeting.core.transcript import Transcript
+from meeting.storage.database import upsert
 from meeting.storage.store import Store, meeting_row
 from meeting.storage.tables import (
     SegmentEditRow,
@@ -83,8 +84,7 @@ def _apply_change(session: Session, meeting_id: str, change: Change) -> tuple[Se
         session.execute(delete(SpeakerRow).where(SpeakerRow.meeting_id == meeting_id))
         session.execute(insert(SpeakerRow), voices)
     if segment is not None:
-        session.execute(delete(SegmentRow).where(SegmentRow.meeting_id == meeting_id, SegmentRow.id == line))
-        session.execute(insert(SegmentRow), [segment_values(meeting_id, segment)])
+        upsert(session, SegmentRow, [segment_values(meeting_id, segment)])
     return answer(change, transcript)
 
 

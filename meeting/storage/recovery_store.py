@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from meeting.core.records import Gap, Meeting, Resume, Source, State
 from meeting.storage.database import upsert
-from meeting.storage.store import Store
+from meeting.storage.store import Store, find_meeting
 from meeting.storage.tables import (
     GapRow,
     MeetingRow,
@@ -72,8 +72,10 @@ class RecoveryStore:
 
         def work(session: Session) -> None:
             # In this order: a source needs its meeting, and a meeting that is live needs its source to be gone on with.
-            for statement in (made, named, live):
+            for statement in (made, named):
                 session.execute(statement)
+            if session.scalars(live.returning(MeetingRow.id)).first() is not None:
+                self._store.webhooks.tell_state(session, find_meeting(session, meeting.id), State.OPEN)
 
         return self._store.write(work)
 
@@ -111,10 +113,18 @@ class RecoveryStore:
         def work(session: Session) -> None:
             # One transaction for all of it: whoever reads meanwhile sees the old transcript, and so does the next
             # process if this one dies.
+            known = _texts(session, meeting_id) if self._store.webhooks.lines else {}
             for table in (SegmentRow, SpeakerRow, GapRow):
                 session.execute(delete(table).where(table.meeting_id == meeting_id))
             for table, values in ((SegmentRow, rows), (SpeakerRow, voices), (GapRow, lost)):
                 for at in range(0, len(values), ROWS_AT_ONCE):
                     session.execute(insert(table), values[at : at + ROWS_AT_ONCE])
+            changed = [one for one in segments if one.final and one.words and known.get(one.id) != one.text]
+            self._store.webhooks.tell_lines(session, meeting_id, changed)
 
         return self._store.write(work)
+
+
+def _texts(session: Session, meeting_id: str) -> dict[str, str]:
+    found = session.execute(select(SegmentRow.id, SegmentRow.text).where(SegmentRow.meeting_id == meeting_id))
+    return {row.id: row.text for row in found}

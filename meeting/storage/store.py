@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from sqlalchemy.orm import Session
 from meeting.core.records import Meeting, State
 from meeting.storage.database import Writer, database_errors, prepare, readers
 from meeting.storage.files.meeting_files import MeetingFiles, owner
-from meeting.storage.tables import MeetingRow, SegmentRow, SourceRow, meeting_values
+from meeting.storage.search import index as search_index
+from meeting.storage.tables import MeetingRow, SegmentRow, SourceRow, WebhookDeliveryRow, meeting_values
+from meeting.storage.webhook_queue import WebhookQueue
 from pipelines.errors import NotFound, StoreError
 from pipelines.types import ModelInfo
 
@@ -35,6 +38,8 @@ class Store:
         self.data_dir = Path(data_dir).expanduser().absolute()
         self.files = MeetingFiles(self.data_dir)
         """Audio of the meetings"""
+        self.webhooks = WebhookQueue()
+        """Who is told what changes"""
         self._writer: Writer | None = None
         self._readers: Engine | None = None
 
@@ -93,15 +98,24 @@ class Store:
             lambda session: _update_meeting(session, meeting_id, {"hotwords": list(hotwords)}), erase=True
         )
 
-    def delete_meeting(self, meeting_id: str) -> Future[None]:
-        """Remove a meeting for good: its rows, its audio and its journals."""
+    def delete_meeting(self, meeting_id: str, deliver: bool = False) -> Future[None]:
+        """Remove a meeting for good: its rows, its audio and its journals.
+
+        What webhooks have not told of it yet is not told any more; `deliver`: it is, and that it is over.
+        """
 
         def work(session: Session) -> None:
-            find_meeting(session, meeting_id)
+            meeting = find_meeting(session, meeting_id)
+            if not deliver:
+                session.execute(delete(WebhookDeliveryRow).where(WebhookDeliveryRow.meeting_id == meeting_id))
+            elif meeting.state != State.OPEN:
+                self.webhooks.tell_state(session, replace(meeting, state=State.ENDED), meeting.state)
             named = session.scalars(select(SourceRow.audio).where(SourceRow.meeting_id == meeting_id))
             # Files first, within the transaction: if one cannot go, the meeting stays and can be deleted again.
             self.files.remove(meeting_id, [name for name in named if name])
             session.execute(delete(MeetingRow).where(MeetingRow.id == meeting_id))
+            if meeting.kept and meeting.segments:  # no other is in the index, and this takes a while
+                search_index.erase_deleted(session)
 
         return self.write(work, erase=True)
 
@@ -122,7 +136,10 @@ class Store:
         def work(session: Session) -> None:
             if state not in list(State):
                 raise StoreError(f"a meeting is {', '.join(State)}, not {state!r}")
+            before = session.scalar(select(MeetingRow.state).where(MeetingRow.id == meeting_id))
             _update_meeting(session, meeting_id, values)
+            if before is not None and before != state:
+                self.webhooks.tell_state(session, find_meeting(session, meeting_id), before)
 
         return self.write(work)
 

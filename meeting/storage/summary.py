@@ -1,18 +1,19 @@
-"""A meeting read sparingly: what it is without its lines, whether anything has changed, and a few of its lines."""
+"""A meeting read sparingly: what it is without its lines, whether it has changed, a few lines, who said how much."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Collection, Generator
+from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal_column, select, tuple_
 
 from meeting.core.records import Gap, Meeting, Source
 from meeting.core.transcript import Place, resolve
 from meeting.storage.store import Store, meeting_row
 from meeting.storage.tables import SegmentRow
 from meeting.storage.transcript_store import gaps_of, sources_of, speakers_of
-from pipelines.types import Segment, Speaker
+from pipelines.types import Segment, Span, Speaker
 
 ROWS_AT_ONCE = 32
 """Lines that are taken out of the database at once"""
@@ -29,6 +30,30 @@ class Summary:
     """In order of time"""
     revisions: int
     """The sum over all lines: every change of a line makes it grow"""
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """A final line without the times of its words."""
+
+    number: int
+    """Lines that are stored later have higher ones, whatever their meeting; a line keeps its own"""
+    id: str
+    span: Span
+    speaker: str | None
+    """As it was stored: one that may have turned out to be another"""
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TalkTime:
+    """How much a speaker has said."""
+
+    speaker: str | None
+    samples: int
+    """The length of all lines"""
+    lines: int
+    words: int
 
 
 def read_summary(store: Store, meeting_id: str) -> Summary:
@@ -62,3 +87,67 @@ def lines_backwards(
         meeting_row(session, meeting_id)
         for row in session.scalars(query):
             yield (row.start, row.id), row.value(stands_for.get(row.speaker or "", row.speaker))
+
+
+_number: ColumnElement[int] = literal_column("segments.rowid")
+
+
+def text_lines(
+    store: Store,
+    meeting_id: str,
+    most: int,
+    after: Place | None = None,
+    within: Span | None = None,
+    speakers: Collection[str] | None = None,
+) -> list[TextLine]:
+    """The first lines after a place, in order of time: those that touch `within`, of one of the speakers."""
+    query = _text(meeting_id).order_by(SegmentRow.start, SegmentRow.id)
+    if after is not None:
+        query = query.where(tuple_(SegmentRow.start, SegmentRow.id) > tuple_(*after))
+    if within is not None:
+        query = query.where(SegmentRow.start < within.end, SegmentRow.end > within.start)
+    if speakers is not None:
+        query = query.where(SegmentRow.speaker.in_(speakers))
+    return _read(store, query.limit(most))
+
+
+def new_lines(store: Store, meeting_id: str, most: int, after: int) -> list[TextLine]:
+    """The first lines with higher numbers than `after`, in their order."""
+    return _read(store, _text(meeting_id).where(_number > after).order_by(_number).limit(most))
+
+
+def newest_lines(store: Store, meeting_id: str, most: int) -> list[TextLine]:
+    """The lines that were stored last, in the order of their numbers."""
+    return _read(store, _text(meeting_id).order_by(_number.desc()).limit(most))[::-1]
+
+
+def talk_times(store: Store, meeting_id: str) -> list[TalkTime]:
+    """What each speaker of a meeting has said; who turned out to be another counts as that one."""
+    words = func.length(SegmentRow.text) - func.length(func.replace(SegmentRow.text, " ", "")) + 1
+    query = (
+        select(SegmentRow.speaker, func.sum(SegmentRow.end - SegmentRow.start), func.count(), func.sum(words))
+        .where(SegmentRow.meeting_id == meeting_id)
+        .group_by(SegmentRow.speaker)
+    )
+    with store.read() as session:
+        stands_for = resolve(speakers_of(session, meeting_id))
+        rows = session.execute(query).all()
+    found: dict[str | None, TalkTime] = {}
+    for speaker, *counts in rows:
+        who = stands_for.get(speaker or "", speaker)
+        known = found.get(who, TalkTime(who, 0, 0, 0))
+        found[who] = TalkTime(who, known.samples + counts[0], known.lines + counts[1], known.words + counts[2])
+    return sorted(found.values(), key=lambda one: -one.samples)
+
+
+def _text(meeting_id: str) -> Select[Any]:
+    columns: tuple[Any, ...] = (SegmentRow.id, SegmentRow.start, SegmentRow.end, SegmentRow.speaker, SegmentRow.text)
+    return select(_number.label("number"), *columns).where(SegmentRow.meeting_id == meeting_id)
+
+
+def _read(store: Store, query: Select[Any]) -> list[TextLine]:
+    with store.read() as session:
+        return [
+            TextLine(row.number, row.id, Span(row.start, row.end), row.speaker, row.text)
+            for row in session.execute(query)
+        ]

@@ -259,6 +259,35 @@ class GapRow(Base):
         return Gap(self.source_id, Span(self.start, self.end), self.reason)
 
 
+class WebhookDeliveryRow(Base):
+    """Something that a webhook has to tell, or could not tell; what was told has no row any more.
+
+    `meeting_id` is no foreign key: of a meeting that is not kept the end is told after it has gone.
+    """
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        Index(None, "endpoint", "message_id", unique=True),
+        Index(None, "endpoint", "meeting_id", "next_try_at"),
+        Index(None, "endpoint", "event", "next_try_at"),
+        Index(None, "meeting_id"),
+    )
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    endpoint: Mapped[str]
+    message_id: Mapped[str]
+    meeting_id: Mapped[str]
+    event: Mapped[str]
+    body: Mapped[str]
+    """JSON as sent; empty once it was given up"""
+    created_at: Mapped[datetime]
+    next_try_at: Mapped[datetime | None]
+    """None once it was given up"""
+    tries: Mapped[int] = mapped_column(server_default="0")
+    problem: Mapped[str | None]
+    """Why the last try did not succeed"""
+
+
 def meeting_values(meeting: Meeting) -> dict[str, Any]:
     """A meeting as columns."""
     return {

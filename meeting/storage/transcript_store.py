@@ -62,6 +62,7 @@ class TranscriptStore:
                     )
                 elif segment.final:
                     upsert(session, SegmentRow, [segment_values(meeting_id, segment)], newer=True)
+            self._store.webhooks.tell_lines(session, meeting_id, [segment for segment in segments if segment.final])
 
         return self._store.write(work)
 

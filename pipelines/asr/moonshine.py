@@ -1,4 +1,4 @@
-"""The embedded recogniser: Moonshine tiny (English), read straight from its ONNX Runtime files.
+"""The embedded recogniser: Moonshine tiny (English), on graphs of our own around the weights of its files.
 
 The model and its greedy decoding are described in Jeffries et al., "Moonshine: Speech Recognition for Live
 Transcription and Voice Commands" (2024). Word times come from the decoder's cross-attention, as in the
@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.asr.hotwords import BOOST, HotwordSearch, HotwordTrie, Tokenizer
-from pipelines.asr.ort_attention import with_cross_attention
 from pipelines.asr.plausibility import compression_ratio
 from pipelines.asr.recogniser import (
     RecognisedWord,
@@ -36,12 +35,10 @@ BOS, EOS = 1, 2
 SPACE = "\u2581".encode()
 """What the vocabulary writes for the space before a word (U+2581, as SentencePiece does)"""
 
-HEADS, HEAD_SIZE = 8, 36
-"""Attention heads of each of the decoder's layers, and their width"""
 ALIGNMENT_HEADS = ((3, 0), (4, 3), (3, 5), (3, 6))
 """(layer, head) pairs whose attention follows the audio most closely"""
+ALIGNMENT_LAYERS = tuple(sorted({layer for layer, _ in ALIGNMENT_HEADS}))
 
-ATTENTION = "/model/decoder/layers.{layer}/encoder_attn/Softmax_output_0"
 TOKENS_PER_SECOND = 6.5
 """More tokens than anyone speaks: the model's authors' bound against endless repetition"""
 
@@ -79,6 +76,27 @@ class _Token:
     """Sample its attention is centred on"""
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What the decoder gives for one or several tokens."""
+
+    logits: NDArray[np.float32]
+    """Of the token after each, shape (tokens, vocabulary)"""
+    attention: NDArray[np.float32]
+    """How much each heeds the audio, shape (tokens, frames)"""
+    past: dict[str, Any]
+    """What it remembers with them"""
+
+    def last(self, chosen: int, length: int) -> _Token:
+        """The token that was chosen behind the last one, in audio of that many samples."""
+        logits, weights = self.logits[-1], self.attention[-1]
+        # without what was raised for hotwords: the confidence is the model's own
+        peak = float(logits.max())
+        logprob = float(logits[chosen]) - peak - float(np.log(np.exp(logits - peak).sum()))
+        centre = float((weights * np.arange(len(weights))).sum() / weights.sum())
+        return _Token(chosen, logprob, int(centre * length / len(weights)))
+
+
 class MoonshineRecogniser(Recogniser):
     """Moonshine on ONNX Runtime; one utterance at a time in each thread, on the CPU."""
 
@@ -94,24 +112,24 @@ class MoonshineRecogniser(Recogniser):
                 raise ModelMissing(f"{file.name} is missing in {folder}; run `make setup` to reinstall moonshine-voice")
         import onnxruntime
 
+        from pipelines.asr.moonshine_graph import CACHE, HEAD_SIZE, HEADS, build
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 4
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        decoder = with_cross_attention(files[1].read_bytes(), ATTENTION)
-        try:
-            load = onnxruntime.InferenceSession
-            self._encoder: Any = load(str(files[0]), options, providers=["CPUExecutionProvider"])
-            self._decoder: Any = load(decoder, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's errors have no base of their own
-            raise ModelCorrupt(f"the files in {folder} are not a Moonshine model; reinstall moonshine-voice") from error
+        self._encoder, self._decoder = (
+            onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            for model in build(folder, ALIGNMENT_LAYERS)
+        )
         self._vocabulary = parse_vocabulary(files[2].read_bytes())
         self._tokenizer = Tokenizer(self._vocabulary)
         self._boost = boost
         self._tries: dict[tuple[str, ...], HotwordTrie] = {}
         self._tries_lock = threading.Lock()
+        self._read = [output.name for output in self._encoder.get_outputs()]
         self._outputs = [output.name for output in self._decoder.get_outputs()]
-        self._pasts = [name.replace("present", "past_key_values") for name in self._outputs[1:]]
+        self._nothing = {f"past.{part}": np.zeros((1, HEADS, 0, HEAD_SIZE), np.float32) for part in CACHE}
 
     @property
     def info(self) -> RecogniserInfo:
@@ -142,42 +160,32 @@ class MoonshineRecogniser(Recogniser):
         noise = np.random.default_rng(0).normal(0, 0.05, TRIAL_SECONDS * SAMPLE_RATE).astype(np.float32)
 
         def decode() -> None:
-            fixed, past = self._encode(noise)
-            _, past = self._run_decoder([BOS], past, fixed, cached=False)
-            for _ in range(TRIAL_TOKENS):
-                _, filled = self._run_decoder([BOS], past, fixed, cached=True)
-                past.update({name: value for name, value in filled.items() if ".decoder." in name})
+            heard, past = self._encode(noise), self._nothing
+            for _ in range(TRIAL_TOKENS + 1):
+                past = self._run_decoder([BOS], past, heard).past
 
         return best_of(decode, clock=time.thread_time) / TRIAL_SECONDS * CONTEXT_FACTOR
 
-    def _encode(self, audio: Samples) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The decoder's inputs that stay the same for all steps, and the empty cache."""
-        batch = audio[None].astype(np.float32)
-        mask = np.ones(batch.shape, np.int64)
-        hidden = self._encoder.run(None, {"input_values": batch, "attention_mask": mask})[0]
-        fixed = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
-        return fixed, dict.fromkeys(self._pasts, np.zeros((1, HEADS, 0, HEAD_SIZE), np.float32))
+    def _encode(self, audio: Samples) -> dict[str, Any]:
+        """What the decoder reads of the audio at each of its steps."""
+        return dict(zip(self._read, self._encoder.run(self._read, {"audio": audio[None]}), strict=True))
 
     def _decode(self, audio: Samples, draft: tuple[_Token, ...] = (), hotwords: tuple[str, ...] = ()) -> list[_Token]:
         """Greedy decoding; the last token is the end mark unless the bound was reached."""
-        fixed, past = self._encode(audio)
+        heard = self._encode(audio)
         search = HotwordSearch(self._trie(hotwords), self._vocabulary, EOS, self._boost)
-        # the first pass fills the encoder's part of the cache; its branch gives no attention, so that the token
-        # after the last agreed one is decoded again in the other branch
-        drafted = [token for token in draft if token.id != EOS]
-        logits, filled = self._run_decoder([BOS, *(token.id for token in drafted)], past, fixed, cached=False)
-        agreed = search.agreement([token.id for token in drafted], logits)
-        past = _shorten(filled, agreed)
-        tokens = drafted[:agreed]
+        tokens, past = [token for token in draft if token.id != EOS], self._nothing
+        if tokens:
+            step = self._run_decoder([BOS, *(token.id for token in tokens)], past, heard)
+            agreed = search.agreement([token.id for token in tokens], step.logits)
+            tokens, past = tokens[:agreed], _shorten(step.past, agreed)
         bound = int(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND) + 4
         while len(tokens) < bound:
-            logits, filled = self._run_decoder([tokens[-1].id if tokens else BOS], past, fixed, cached=True)
-            token, likeliest = search.choose(logits[-1]), int(logits[-1].argmax())
-            # without what was raised: the confidence is the model's own
-            peak = float(logits[-1, likeliest])
-            logprob = float(logits[-1, token]) - peak - float(np.log(np.exp(logits[-1] - peak).sum()))
-            tokens.append(_Token(token, logprob, self._attention_centre(filled, len(audio))))
-            past.update({name: value for name, value in filled.items() if ".decoder." in name})
+            # also the last agreed one: in company a token's numbers are rounded more coarsely
+            step = self._run_decoder([tokens[-1].id if tokens else BOS], past, heard)
+            token, likeliest = search.choose(step.logits[-1]), int(step.logits[-1].argmax())
+            tokens.append(step.last(token, len(audio)))
+            past = step.past
             back = search.take(token, token != likeliest)
             if back is not None:
                 del tokens[back:]
@@ -195,21 +203,22 @@ class MoonshineRecogniser(Recogniser):
                 del self._tries[next(iter(self._tries))]
             return trie
 
-    def _run_decoder(
-        self, tokens: list[int], past: dict[str, Any], fixed: dict[str, Any], cached: bool
-    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Logits of the token after each of `tokens`, shape (tokens, vocabulary), and the grown cache."""
-        inputs = {"input_ids": np.array([tokens], np.int64), "use_cache_branch": np.array([cached]), **past, **fixed}
-        logits, *filled = self._decoder.run(self._outputs, inputs)
-        return logits[0], dict(zip(self._pasts, filled, strict=True))
-
-    def _attention_centre(self, filled: dict[str, Any], length: int) -> int:
-        """The sample that the last token's attention is centred on, in audio of that many samples."""
-        heads = [filled[f"past_key_values.{layer}.encoder.key"][0, head, -1] for layer, head in ALIGNMENT_HEADS]
-        weights = np.sum(heads, axis=0)
-        frames = len(weights)
-        centre = float((weights * np.arange(frames)).sum() / weights.sum())
-        return int(centre * length / frames)
+    def _run_decoder(self, tokens: list[int], past: dict[str, Any], heard: dict[str, Any]) -> _Step:
+        """One step behind what the decoder remembers, over one or several tokens."""
+        count, before = len(tokens), past["past.0.key"].shape[2]
+        inputs: dict[str, NDArray[Any]] = {
+            "tokens": np.array([tokens], np.int64),
+            "positions": np.arange(before, before + count, dtype=np.float32)[:, None],
+            "mask": np.zeros((1, 1, count, before + count), np.float32),
+        }
+        if count > 1:  # no token heeds those behind it
+            inputs["mask"] += np.triu(np.full((count, before + count), -np.inf, np.float32), before + 1)
+        found = dict(zip(self._outputs, self._decoder.run(self._outputs, {**inputs, **past, **heard}), strict=True))
+        return _Step(
+            found["logits"][0],
+            np.sum([found[f"attention.{layer}"][0, head] for layer, head in ALIGNMENT_HEADS], axis=0),
+            {name: found[name.replace("past", "present")] for name in past},
+        )
 
     def _words(self, tokens: list[_Token], length: int) -> list[RecognisedWord]:
         """The words that the tokens spell, with times from the start of audio of that many samples."""
@@ -242,8 +251,8 @@ class MoonshineRecogniser(Recogniser):
 
 
 def _shorten(past: dict[str, Any], length: int) -> dict[str, Any]:
-    """The cache as it was after that many tokens; the encoder's part stays."""
-    return {name: value if ".encoder." in name else value[:, :, :length] for name, value in past.items()}
+    """What the decoder remembered after that many tokens."""
+    return {name: value[:, :, :length] for name, value in past.items()}
 
 
 def _start_at_onset(words: list[RecognisedWord], audio: Samples) -> list[RecognisedWord]:

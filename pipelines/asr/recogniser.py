@@ -51,6 +51,8 @@ class RecognitionRequest:
     """Whether speed counts more than accuracy: the utterance goes on, and will be recognised again"""
     draft: object = None
     """`RecognitionResult.draft` of a shorter request with the same beginning; it may only make this one faster"""
+    among: tuple[str, ...] = ()
+    """Codes of the languages of which one is spoken, where it is left to a recogniser that can choose; empty: any"""
 
 
 @dataclass(frozen=True, slots=True)

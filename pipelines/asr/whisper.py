@@ -17,7 +17,7 @@ from pipelines.asr.recogniser import (
     RecognitionResult,
     fix_word_times,
 )
-from pipelines.asr.whisper_batch import BatchItem, DecodingOptions, decode_batch, prompt_tokens
+from pipelines.asr.whisper_batch import BatchItem, DecodingOptions, choose_language, decode_batch, prompt_tokens
 from pipelines.asr.whisper_requests import (
     MIN_SAMPLES,
     NO_REPEAT_NGRAM,
@@ -74,19 +74,39 @@ class WhisperRecogniser(Recogniser):
             return RecognitionResult()
         if self.max_batch > 1:
             return self._recognise_together([request], partial)[0]
-        self._check_language(request.language)
+        language, sure = self._chosen(request)
         options: dict[str, Any] = {
-            "language": request.language,
+            "language": language,
             "initial_prompt": prompt_tail(request.prompt),
             "hotwords": join_hotwords(request.hotwords),
             "beam_size": self._beam_size(partial),
             "without_timestamps": partial,
         }
-        first = self._transcribe(audio, options)
-        if partial or is_plausible(first, len(audio)):
-            return first
-        second = self._transcribe(audio, {**options, "initial_prompt": None, "no_repeat_ngram_size": NO_REPEAT_NGRAM})
-        return second if is_plausible(second, len(audio)) else first
+        result = self._transcribe(audio, options)
+        if not (partial or is_plausible(result, len(audio))):
+            again = {**options, "initial_prompt": None, "no_repeat_ngram_size": NO_REPEAT_NGRAM}
+            second = self._transcribe(audio, again)
+            result = second if is_plausible(second, len(audio)) else result
+        return result if sure is None else replace(result, language_probability=sure)
+
+    def _chosen(self, request: RecognitionRequest) -> tuple[str | None, float | None]:
+        """The language that an utterance is read in, and how sure that is where it was chosen among several."""
+        self._check_language(request.language)
+        among = self._known(request)
+        if len(among) < 2:
+            return among[0] if among else request.language, None
+        try:
+            found = self.model.detect_language(request.audio)[2]
+        except LIBRARY_ERRORS as error:
+            raise self._error(error) from error
+        return choose_language(found, among)
+
+    def _known(self, request: RecognitionRequest) -> tuple[str, ...]:
+        """Those of the possible languages that the model reads; raises BlockError where it reads none of them."""
+        among = tuple(code for code in request.among if code in self.model.supported_languages)
+        if request.among and not among:
+            self._check_language(request.among[0])
+        return among
 
     def recognise_batch(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
         """Recognise any number of utterances, `max_batch` at a time, final ones apart from partial ones.
@@ -137,6 +157,7 @@ class WhisperRecogniser(Recogniser):
     def _recognise_together(self, requests: Sequence[RecognitionRequest], partial: bool) -> list[RecognitionResult]:
         for request in requests:
             self._check_language(request.language)
+            self._known(request)
         options = DecodingOptions(self._beam_size(partial))
         items = [self._batch_item(request) for request in requests]
         spectrograms = [item.features for item in items]
@@ -160,7 +181,7 @@ class WhisperRecogniser(Recogniser):
         hotwords = join_hotwords(request.hotwords)
         features = self.model.feature_extractor(request.audio) if spectrogram is None else spectrogram
         prompt = prompt_tokens(self.model, prompt_tail(request.prompt), hotwords)
-        return BatchItem(features, request.language, prompt, hotwords)
+        return BatchItem(features, request.language, prompt, hotwords, self._known(request))
 
     def _decode_batch(
         self, requests: Sequence[RecognitionRequest], items: Sequence[BatchItem], options: DecodingOptions

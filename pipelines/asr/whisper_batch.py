@@ -63,6 +63,8 @@ class BatchItem:
     prompt: Sequence[int]
     """Tokens of the text before it"""
     hotwords: str | None
+    among: tuple[str, ...] = ()
+    """Languages of which it is one, where it has none yet; empty: any"""
     language_probability: float = 1.0
     """Probability of the language, where it was detected"""
     segments: list[DecodedSegment] = field(default_factory=list)
@@ -75,6 +77,16 @@ class BatchItem:
     def frames(self) -> int:
         """Frames with audio; behind them is one of padding."""
         return int(self.features.shape[-1]) - 1
+
+
+def choose_language(found: Sequence[tuple[str, float]], among: Sequence[str]) -> tuple[str, float]:
+    """The likeliest of some languages, any where none is named, and its probability if it must be one of them.
+
+    `found` are codes with their probabilities, the likeliest first.
+    """
+    possible = [one for one in found if one[0] in among] if among else [*found]
+    language, probability = max(possible, key=lambda one: one[1])
+    return language, probability / sum(one[1] for one in possible) if among and probability else probability
 
 
 def prompt_tokens(model: Any, prompt: str | None, hotwords: str | None) -> list[int]:
@@ -157,8 +169,9 @@ class _Round:
                 self.batch[row].language = "en"
             return
         for row, guesses in zip(rows, self.model.model.detect_language(self.encoded.rows(rows)), strict=True):
-            token, probability = guesses[0]
-            self.batch[row].language, self.batch[row].language_probability = token[2:-2], probability
+            found = [(token[2:-2], probability) for token, probability in guesses]
+            item = self.batch[row]
+            item.language, item.language_probability = choose_language(found, item.among)
 
     def _prompt(self, row: int) -> list[int]:
         item = self.batch[row]

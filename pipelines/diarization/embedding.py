@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from pipelines.diarization.clustering import Thresholds
-from pipelines.diarization.ge2e import BANDS, HOP, LEVEL, PARTIAL, computes_bfloat16, partial_starts
+from pipelines.diarization.ge2e import HOP, LEVEL, PARTIAL, partial_starts
 from pipelines.diarization.local_speakers import Embed
 from pipelines.types import WINDOW, Samples
 
 CUTS = 64
-"""Cuts that the encoder gets at once at most: each takes a megabyte"""
+"""Cuts that the encoder gets at once at most on a GPU: each takes a megabyte"""
 
 PIECES = len(partial_starts(1 + WINDOW // HOP))
 """Cuts of the encoder that the longest local voice is read in"""
@@ -45,7 +46,6 @@ def ge2e_embedder(encoder: Any) -> EmbedSubsegments:
     Joining skips what belongs to others; the encoder was trained on cuts of 1.6 s and averages over them.
     """
     device = encoder.linear.weight.device
-    quick = encoder.halved() if device.type == "cpu" and computes_bfloat16() else encoder
 
     def embed(audio: Any, alone: Any) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int16]]:
         batch, frames, voices = alone.shape
@@ -74,11 +74,7 @@ def ge2e_embedder(encoder: Any) -> EmbedSubsegments:
                         owners.append((at, voice))
                         middle = len(spoken) // 2 if len(spoken) < PARTIAL else start + PARTIAL // 2
                         middles[at, voice, number] = spoken[middle]
-            # all at once: the encoder takes little longer for several cuts than for one
-            parts = [
-                quick(torch.stack(cuts[i : i + CUTS]).reshape(-1, PARTIAL, BANDS).to(device)).cpu()
-                for i in range(0, len(cuts), CUTS)
-            ]
+            parts = [encoder(torch.stack(group).to(device)).cpu() for group in _groups(cuts, owners, device.type)]
         if parts:
             vectors = torch.cat(parts).numpy()
             for owner in set(owners):
@@ -89,6 +85,15 @@ def ge2e_embedder(encoder: Any) -> EmbedSubsegments:
         return out, pieces, middles
 
     return embed
+
+
+def _groups(cuts: list[Any], owners: list[tuple[int, int]], device: str) -> list[list[Any]]:
+    """The cuts that the encoder gets at once: it takes little longer for several than for one."""
+    if device != "cpu":
+        return [cuts[i : i + CUTS] for i in range(0, len(cuts), CUTS)]
+    # a processor may round what it computes together alike: no window may depend on which others come with it
+    windows = groupby(zip(cuts, owners, strict=True), key=lambda pair: pair[1][0])
+    return [[cut for cut, _ in group] for _, group in windows]
 
 
 def pyannote_embedder(model: Any) -> Embed:

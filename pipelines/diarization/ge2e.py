@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 
 import torch
@@ -56,15 +55,8 @@ class VoiceEncoder(torch.nn.Module):  # type: ignore[misc]  # torch is not follo
 
     def forward(self, mels: Tensor) -> Tensor:
         """Spectrograms (batch, frames, 40) of equal length to embeddings (batch, 256) of length one."""
-        _, (hidden, _) = self.lstm(mels.to(self.linear.weight.dtype))
-        return functional.normalize(functional.relu(self.linear(hidden[-1])).float(), dim=-1)
-
-    def halved(self) -> VoiceEncoder:
-        """A copy that computes with 16 bits (bfloat16); its embeddings are within 0.001 (cosine) of this one's."""
-        twin = copy.deepcopy(self)
-        twin.lstm.to(torch.bfloat16)
-        twin.linear.to(torch.bfloat16)
-        return twin
+        _, (hidden, _) = self.lstm(mels)
+        return functional.normalize(functional.relu(self.linear(hidden[-1])), dim=-1)
 
     def embed(self, waveforms: Tensor) -> Tensor:
         """Audio (batch, samples) of one voice each to embeddings (batch, 256).
@@ -78,11 +70,6 @@ class VoiceEncoder(torch.nn.Module):  # type: ignore[misc]  # torch is not follo
         windows = torch.stack([mels[:, start : start + PARTIAL] for start in starts], dim=1)
         parts = self(windows.flatten(0, 1)).reshape(batch, len(starts), UNITS)
         return functional.normalize(parts.mean(dim=1), dim=-1)
-
-
-def computes_bfloat16() -> bool:
-    """Whether this machine's processor multiplies 16-bit numbers itself, which takes half of the time."""
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
 
 
 def level(waveforms: Tensor) -> Tensor:

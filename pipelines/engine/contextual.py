@@ -12,6 +12,7 @@ from pipelines.asr.committing import Committed
 from pipelines.asr.partials import PartialTranscript
 from pipelines.asr.plausibility import recognise_plausibly
 from pipelines.asr.recogniser import Recogniser, RecognitionRequest, RecognitionResult, shift_words, trim_context
+from pipelines.options import language_codes
 from pipelines.types import SAMPLE_RATE, Samples, Utterance
 
 MAX_SOURCES = 1024
@@ -20,6 +21,12 @@ MIN_LANGUAGE_PROBABILITY = 0.5
 """Probability of a detected language from which it is kept for the rest of the source"""
 MIN_LANGUAGE_SAMPLES = 2 * SAMPLE_RATE
 """Samples that an utterance needs for its language to be kept: from less a recogniser often detects another one"""
+
+
+def sure_of_language(result: RecognitionResult, length: int) -> bool:
+    """Whether the language that was detected in an utterance of so many samples is that of its source."""
+    sure = (result.language_probability or 0.0) >= MIN_LANGUAGE_PROBABILITY
+    return sure and length >= MIN_LANGUAGE_SAMPLES and bool(result.words)
 
 
 @dataclass(slots=True)
@@ -48,12 +55,7 @@ class SourceContext:
         `length` is that of the utterance in samples.
         """
         self.prompt = result.text or None
-        if (
-            self.language is None
-            and length >= MIN_LANGUAGE_SAMPLES
-            and (result.language_probability or 0.0) >= MIN_LANGUAGE_PROBABILITY
-            and result.words
-        ):
+        if self.language is None and sure_of_language(result, length):
             self.language = result.language
 
 
@@ -64,6 +66,7 @@ class UtteranceJob:
     utterance: Utterance
     context: SourceContext
     language: str | None
+    """As in `PipelineOptions`"""
     hotwords: tuple[str, ...]
 
 
@@ -136,15 +139,17 @@ class ContextualRecogniser:
 
     def _request(self, job: UtteranceJob) -> RecognitionRequest:
         utterance, context = job.utterance, job.context
-        language = job.language or context.language
+        language, among = _language(job.language, context.language)
         if _is_lasting(utterance):
             # from the audio alone, never from a draft: how many of those there were depends on the speed
-            return RecognitionRequest(self._audio(utterance, context), context.prompt, language, job.hotwords)
+            audio = self._audio(utterance, context)
+            return RecognitionRequest(audio, context.prompt, language, job.hotwords, among=among)
         partial = context.partial
         # without its context: to recognise that each time costs twice as much, and moves the place where words begin
         start = partial.start(_key(utterance), len(utterance.audio))
         prompt = " ".join(text for text in (context.prompt, partial.settled_text) if text) or None
-        return RecognitionRequest(utterance.audio[start:], prompt, language, job.hotwords, True, partial.draft)
+        audio = utterance.audio[start:]
+        return RecognitionRequest(audio, prompt, language, job.hotwords, True, partial.draft, among)
 
     def _has_context(self, utterance: Utterance, context: SourceContext) -> bool:
         """Whether what is open of an utterance will be read with audio before it."""
@@ -161,6 +166,14 @@ class ContextualRecogniser:
         """What the recogniser is given of one whose words last."""
         start = self._reading_start(utterance, context)
         return utterance.audio[start:] if start >= 0 else np.concatenate([utterance.context, utterance.audio])
+
+
+def _language(asked: str | None, kept: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """The language of an utterance, if it is known, else those of which it is one; `kept` was detected before."""
+    codes = language_codes(asked)
+    if len(codes) == 1:
+        return codes[0], ()
+    return (kept, ()) if kept is not None and (not codes or kept in codes) else (None, codes)
 
 
 def _is_lasting(utterance: Utterance) -> bool:

@@ -24,7 +24,7 @@ from pipelines.models.gpu_memory import DIARIZATION_GB, GB
 from pipelines.models.lean_imports import import_diarization
 from pipelines.models.probe import probe_and_select
 from pipelines.models.selection import ModelSelection
-from pipelines.options import EngineOptions
+from pipelines.options import EngineOptions, language_codes
 from pipelines.types import SAMPLE_RATE, WINDOW, Span, Utterance, Window
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def _select(options: EngineOptions, on_progress: Callable[[str], None], language
 
 
 def _check_language(selection: ModelSelection, language: str | None) -> None:
-    if language and selection.languages and language not in selection.languages:
+    if language and selection.languages and set(selection.languages).isdisjoint(language_codes(language)):
         raise SettingsError(
             f"speech.language is {language}, but {selection.speech.name} reads {', '.join(selection.languages)} only: "
             "set speech.language to null, or let the section models choose another recogniser"

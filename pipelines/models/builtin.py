@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.models.hub import TRANSFORMERS_FILES, fetch, fetch_folder, fetch_whisper, whispercpp_source
 from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, SPEECH, require
@@ -108,7 +108,9 @@ def load_pyannote_segmentation(ref: ModelRef) -> Segmentation:
     from pipelines.models.checkpoints import MultilabelSegmentation, build_pyannote, to_device
 
     path = require(SEGMENTATION, ref.path.parent) if is_pinned(ref, SEGMENTATION) and ref.path else _file(ref)
-    segmentation: Segmentation = to_device(MultilabelSegmentation(build_pyannote(path)).eval(), ref.device)
+    model = build_pyannote(path)
+    _hasten(model, ref.device)
+    segmentation: Segmentation = to_device(MultilabelSegmentation(model).eval(), ref.device)
     return segmentation
 
 
@@ -118,7 +120,10 @@ def load_ge2e(ref: ModelRef) -> ModuleEmbedding:
     from pipelines.diarization.embedding import ModuleEmbedding, ge2e_embedder
     from pipelines.models.checkpoints import build_ge2e, to_device
 
-    module = to_device(build_ge2e(require(EMBEDDING, ref.path.parent if ref.path else None)), ref.device)
+    encoder = build_ge2e(require(EMBEDDING, ref.path.parent if ref.path else None))
+    # not the first layer: spectrograms are linear, and what is quiet in them would be rounded to nothing
+    _hasten(encoder, ref.device, rounded_from=1)
+    module = to_device(encoder, ref.device)
     return ModuleEmbedding(module, ge2e_embedder(module), preset("ge2e"))
 
 
@@ -133,6 +138,16 @@ def load_pyannote_embedding(ref: ModelRef) -> ModuleEmbedding:
 
     module = to_device(WeightedEmbedding(build_pyannote(_file(ref))).eval(), ref.device)
     return ModuleEmbedding(module, pyannote_embedder(module), preset(ref.name))
+
+
+def _hasten(model: Any, device: str, rounded_from: int | None = None) -> None:
+    """Put a model's recurrent layers into ONNX Runtime, where it will compute on a processor and has such layers."""
+    import torch
+
+    if device == "cpu" and isinstance(getattr(model, "lstm", None), torch.nn.LSTM):
+        from pipelines.diarization.lstm import RuntimeLSTM
+
+        model.lstm = RuntimeLSTM(model.lstm, rounded_from)
 
 
 def _file(ref: ModelRef) -> Path:

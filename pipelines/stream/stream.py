@@ -30,8 +30,9 @@ from pipelines.diarization.activity import ActivityOptions
 from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
 from pipelines.diarization.windows import WindowBuffer
+from pipelines.engine.contextual import sure_of_language
 from pipelines.engine.engine import Engine
-from pipelines.options import PipelineOptions
+from pipelines.options import PipelineOptions, language_codes
 from pipelines.stream.lines import LineSplitter
 from pipelines.stream.merge import Merger
 from pipelines.stream.operators import Pending, ResultThread, guarded, guarded_merge, items_of, through
@@ -113,6 +114,7 @@ class Pipeline:
         self._options = options
         self._emit = emit
         self._source = next(_sources)
+        self._language: str | None = None
         self._progress = Progress(lambda: engine.busy_seconds, on_backlog)
         self._done = threading.Event()
         self._audio: Subject = Subject()
@@ -147,7 +149,8 @@ class Pipeline:
             self._audio.on_next(audio[at : at + FEED_SAMPLES])
         stats = self._progress.due()
         if stats is not None:
-            told = replace(stats, load=self._engine.load, left_out=self._engine.shedding.label)
+            left_out = self._engine.shedding.label
+            told = replace(stats, load=self._engine.load, left_out=left_out, language=self._language)
             self._results.later(lambda: self._tell(told))
 
     def finish(self) -> None:
@@ -195,6 +198,8 @@ class Pipeline:
             if found is None:
                 self._progress.utterance_left_out(utterance)
                 return None
+            if final and sure_of_language(found, len(span)):
+                self._language = found.language
             words = absolute_words(found, span.start)
             return Hypothesis(
                 index,
@@ -233,7 +238,8 @@ class Pipeline:
 
     def _recognise_again(self, passage: Passage) -> Any:
         # a source of its own: what was said last in the meeting is no prompt for it
-        language = self._options.language or passage.hypotheses[0].language
+        asked = language_codes(self._options.language)
+        language = asked[0] if len(asked) == 1 else passage.hypotheses[0].language or self._options.language
         result = self._engine.recognise(passage.utterance, (self._source, "again"), language, self._all_hotwords)
 
         def revised(found: RecognitionResult) -> list[Hypothesis]:

@@ -31,6 +31,7 @@ class FakeRecogniser(Recogniser):
         self.answers = list(answers)
         self.asked: list[tuple[int, str | None, tuple[str, ...], bool]] = []
         self.prompts: list[str | None] = []
+        self.among: list[tuple[str, ...]] = []
 
     def measure_rtf(self) -> float:
         """A twentieth of the time."""
@@ -40,6 +41,7 @@ class FakeRecogniser(Recogniser):
         """The next answer."""
         self.asked.append((len(request.audio), request.language, request.hotwords, request.partial))
         self.prompts.append(request.prompt)
+        self.among.append(request.among)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer

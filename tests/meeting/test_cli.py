@@ -69,6 +69,47 @@ def test_an_empty_list_says_so_beside_the_output(tmp_path: Path, capsys: pytest.
     assert run(capsys, "list", "--data-dir", str(tmp_path / "new")) == (0, "", "no meetings yet\n")
 
 
+@pytest.mark.parametrize(
+    "words", [["grüße"], ["GRU*"], ['"grüße"', "--speaker", "ann"], ["grüße", "--meeting", "last"]]
+)
+def test_search_shows_each_line_that_was_found(
+    data: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    code, out, err = run(capsys, "search", *words)
+    assert (code, err) == (0, "")
+    assert re.fullmatch(rf"{ID}  \d{{4}}-\d\d-\d\d \d\d:\d\d  Monday  0:00:00  Ann: Grüße\n", out)
+
+
+@pytest.mark.parametrize(
+    "words", [["nobody"], ["grüße", "--speaker", "Ben"], ["grüße", "--until", "2020-01-01"], ["OR"], ["grüße)"]]
+)
+def test_search_says_that_nothing_was_found(data: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    code, out, err = run(capsys, "search", *words)
+    assert (code, out, err) == ((0, "", "nothing was found\n") if words != ["grüße)"] else (0, out, ""))
+
+
+def test_search_says_that_there_is_more(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    span = Span(16_000, 32_000)
+    with Store(data) as store:
+        again = Segment("s2", 1, True, "a", span, None, (Word("Grüße", span),))
+        TranscriptStore(store).save_segments(ID, [again]).result()
+    code, out, err = run(capsys, "search", "grüße", "--limit", "1")
+    assert (code, out.split("Monday  ")[1], err) == (
+        0,
+        "0:00:01  Speaker ?: Grüße\n",
+        "there are more: use --limit\n",
+    )
+
+
+@pytest.mark.parametrize("words", [["*"], ["x" * 501], ["a", "--since", "today"], ["a", "--meeting", "zzz"]])
+def test_a_search_that_makes_no_sense_is_one_sentence(
+    data: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    code, out, err = run(capsys, "search", *words)
+    assert (code, out) == (EXIT_ERROR, "")
+    assert one_sentence(err)
+
+
 @pytest.mark.parametrize("name", ["last", "abc", ID])
 def test_show_prints_the_transcript(data: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     code, out, _ = run(capsys, "show", name)

@@ -9,7 +9,15 @@ import pytest
 from pipelines.audio.endpointing import EndpointerOptions
 from pipelines.diarization.clustering import PRESETS, Thresholds
 from pipelines.diarization.tracker import SpeakerOptions
-from pipelines.options import DEVICE, DEVICES, MODEL_SETS, SECOND_PASSES, EngineOptions, PipelineOptions
+from pipelines.options import (
+    DEVICE,
+    DEVICES,
+    MODEL_SETS,
+    SECOND_PASSES,
+    EngineOptions,
+    PipelineOptions,
+    language_codes,
+)
 from pipelines.stream.stream import endpointer_options, speaker_options
 from pipelines.types import SpeakerCount
 
@@ -18,6 +26,12 @@ from pipelines.types import SpeakerCount
 def test_blocks_have_the_defaults_of_a_pipeline(preset: Thresholds) -> None:
     assert endpointer_options(PipelineOptions()) == EndpointerOptions()
     assert speaker_options(PipelineOptions(), preset) == SpeakerOptions(preset)
+
+
+def test_languages_are_named_one_by_one_with_commas() -> None:
+    assert language_codes(None) == ()
+    assert language_codes("en") == ("en",)
+    assert language_codes("en, de,en") == ("en", "de")
 
 
 def test_what_is_chosen_reaches_the_blocks() -> None:

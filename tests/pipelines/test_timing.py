@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from pipelines.timing import Histogram, available_cores, best_of
+from pipelines.timing import Histogram, available_cores, best_of, multiplies_bytes
 
 
 def test_the_fastest_try_counts() -> None:
@@ -17,6 +18,14 @@ def test_the_fastest_try_counts() -> None:
 
 def test_this_process_may_use_a_core() -> None:
     assert available_cores() >= 1
+
+
+def test_what_a_processor_multiplies_stands_in_its_flags(tmp_path: Path) -> None:
+    described = tmp_path / "cpuinfo"
+    for flags, answer in (("avx2 avx512f avx512_vnni", True), ("avx2 avx_vnni", True), ("avx2 avx512f", False)):
+        described.write_text(f"model name : A processor\nflags : fpu {flags}\n")
+        assert multiplies_bytes(described) is answer
+    assert not multiplies_bytes(tmp_path / "nowhere")
 
 
 def test_a_histogram_counts_up_to_each_bound_and_sums() -> None:

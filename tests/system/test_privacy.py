@@ -156,6 +156,17 @@ def test_no_log_holds_what_was_said_or_by_whom_or_any_token(watched: Watched) ->
     with watched.socket(JUNK) as stranger:
         stranger.send("auth", token=JUNK)
         stranger.close_code()
+    for tool, arguments in {
+        "search": {"query": f"{WORD} {JUNK}", "speaker": NAME},
+        "read_transcript": {"meeting": meeting_id},
+        "speakers": {"meeting": JUNK},
+        JUNK: {JUNK: WORD},
+    }.items():
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+        answer = watched.call("POST", "/mcp", json=call, headers={"Accept": "application/json, text/event-stream"})
+        assert (WORD in answer.text) == (tool == "read_transcript")
+    watched.call("POST", "/mcp", content=JUNK.encode(), headers={"Content-Type": "application/json"})
+    watched.call("GET", f"/api/search?q={WORD}&cursor={JUNK}")
     watched.call("DELETE", f"/api/meetings/{meeting_id}")
     assert_private(watched)
 

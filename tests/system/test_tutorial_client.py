@@ -21,8 +21,8 @@ from websockets.sync.client import connect
 
 from pipelines.types import SAMPLE_RATE
 from tests.conftest import ROOT, Sample
+from tests.fakes.containers import slices
 from tests.fakes.web_fakes import browser_running
-from tests.meeting.compat.slices import slices
 from tests.system.test_end_to_end import PATIENCE, SHORT, RealServer, error_rate, excerpt, free_port, said_until
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]

@@ -1,6 +1,6 @@
 // What the page says about its connection, delays and failures; pure.
 
-import { errorText, number, percent, t } from '../texts/texts.js'
+import { errorText, languageNames, number, percent, t } from '../texts/texts.js'
 
 /** @typedef {import('./wire-messages.js').Phase} Phase */
 /** @typedef {import('./wire-messages.js').Stats} Stats */
@@ -37,7 +37,7 @@ export function connectionText({ connection, role, phase, attempt = 0, unsent = 
 }
 
 /**
- * How far behind the text is, and what that is made of.
+ * What is spoken, where that was detected, how far behind the text is, and what that is made of.
  *
  * @param {Stats | null} stats
  * @param {number | null} lag seconds between a word and its text as this page saw them; null before the first
@@ -45,7 +45,8 @@ export function connectionText({ connection, role, phase, attempt = 0, unsent = 
  */
 export function lagText(stats, lag) {
   if (lag === null) return ['', '']
-  const text = t('lag.text', { seconds: number(lag, 1) })
+  const behind = t('lag.text', { seconds: number(lag, 1) })
+  const text = stats?.language ? `${languageNames([stats.language])} · ${behind}` : behind
   if (!stats) return [text, '']
   const [words, speakers] = [number(stats.asr_lag, 1), number(stats.diarization_lag, 1)]
   return [text, t('lag.details', { words, speakers, percent: percent(stats.rtf) })]

@@ -79,6 +79,7 @@
  * @property {number} dropped_partials
  * @property {number} load
  * @property {string} left_out
+ * @property {string | null} [language] code of what is spoken, as it was detected
  */
 
 /** @typedef {{ type: 'error', code: string, message: string, fatal: boolean }} ErrorMessage */

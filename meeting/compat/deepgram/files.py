@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import datetime, timezone
 from typing import Protocol
 
@@ -17,18 +18,23 @@ from meeting.compat.deepgram.shapes import Heading, error_body, recording, statu
 from meeting.compat.live_stream import LiveStream, open_stream
 from meeting.compat.parameters import Parameters, refused
 from meeting.compat.recording import transcribe
+from meeting.compat.uploads import Uploads, pieces_of, put_aside
 from meeting.core.error_text import client_message
-from meeting.core.errors import ErrorCode, ProtocolError
+from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioInfo, JsonObject
 from meeting.live.rooms import Rooms
 from pipelines.errors import StoreError
 
+INDEXED = "m4a"
+"""The container whose index may stand at its end: all of it is taken before it is heard"""
 
-async def transcribe_file(request: Request, rooms: Rooms) -> Response:
+
+async def transcribe_file(request: Request, rooms: Rooms, uploads: Uploads) -> Response:
     """Answer one request; the client has gone where it is empty."""
     request_id = str(uuid.uuid4())
     try:
-        return JSONResponse(await _transcribed(request, rooms, request_id), headers={"dg-request-id": request_id})
+        body = await _transcribed(request, rooms, uploads, request_id)
+        return JSONResponse(body, headers={"dg-request-id": request_id})
     except ClientDisconnect:
         return Response(status_code=400)
     except (ProtocolError, StoreError) as error:
@@ -36,21 +42,42 @@ async def transcribe_file(request: Request, rooms: Rooms) -> Response:
         return JSONResponse(body, status_of(error), {"dg-request-id": request_id})
 
 
-async def _transcribed(request: Request, rooms: Rooms, request_id: str) -> JsonObject:
+async def _transcribed(request: Request, rooms: Rooms, uploads: Uploads, request_id: str) -> JsonObject:
     query = parse_query(Parameters(request.query_params.multi_items()))
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
         raise refused("nothing is fetched from other addresses: send the audio itself as the request's body")
-    pieces = request.stream()
+    digest = hashlib.sha256()
+    pieces = _digested(request.stream(), digest)
     head = await _head(query, pieces)
-    audio = query.audio if query.encoding else AudioInfo(_container(head, query), 0, 0)
+    audio = query.raw or AudioInfo(_container(head, query), 0, 0)
     heading = Heading(request_id, datetime.now(timezone.utc), query.channels, {}, query.warnings)
-    digest = hashlib.sha256(head)
-    async with open_stream(rooms, query.request(audio)) as stream:
+    async with AsyncExitStack() as stack:
+        whole = _continued(head, pieces)
+        aside = audio.encoding == INDEXED
+        if aside:
+            refusal = rooms.refusal()
+            if refusal is not None:  # before a large file is taken
+                raise ProtocolError(refusal, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+            stack.enter_context(uploads.one())
+            whole = pieces_of(await stack.enter_async_context(put_aside(whole)))
+        stream = await stack.enter_async_context(open_stream(rooms, query.request(audio)))
         heading.models, heading.meeting_id = stream.models, stream.meeting_id if query.keep else None
-        heard = await transcribe(request, stream, _Feeder(stream, query, digest, head, pieces).run())
+        heard = await transcribe(request, stream, _feed(stream, query, whole), body_taken=aside)
     spoken = [(line, heard.lines.number(line.speaker)) for line in heard.lines]
     digested = digest.hexdigest()
     return recording(heading, spoken, heard.duration, digested, query.punctuate, query.utterances, query.paragraphs)
+
+
+async def _digested(pieces: AsyncIterator[bytes], digest: _Digest) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        digest.update(piece)
+        yield piece
+
+
+async def _continued(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
+    async for piece in rest:
+        yield piece
 
 
 async def _head(query: Query, pieces: AsyncIterator[bytes]) -> bytes:
@@ -74,22 +101,8 @@ class _Digest(Protocol):
     def update(self, data: bytes, /) -> None: ...
 
 
-class _Feeder:
-    """Gives a meeting what comes of a request's body."""
-
-    def __init__(
-        self, stream: LiveStream, query: Query, digest: _Digest, head: bytes, pieces: AsyncIterator[bytes]
-    ) -> None:
-        self._stream = stream
-        self._query = query
-        self._digest = digest
-        self._head = head
-        self._pieces = pieces
-
-    async def run(self) -> None:
-        """All of it, as fast as it is taken."""
-        await self._stream.send(self._query.decoded(self._head))
-        async for piece in self._pieces:
-            self._digest.update(piece)
-            await self._stream.send(self._query.decoded(piece))
-        self._stream.stop()
+async def _feed(stream: LiveStream, query: Query, pieces: AsyncIterator[bytes]) -> None:
+    """All of it, as fast as it is taken."""
+    async for piece in pieces:
+        await stream.send(query.decoded(piece))
+    stream.stop()

@@ -61,6 +61,11 @@ class Query:
         """What the bytes are; for raw ones only."""
         return AudioInfo(RAW[self.encoding], self.sample_rate, self.channels)
 
+    @property
+    def raw(self) -> AudioInfo | None:
+        """The same; None for a container."""
+        return self.audio if self.encoding else None
+
     def request(self, audio: AudioInfo) -> StreamRequest:
         """The meeting that is asked for."""
         return StreamRequest(audio, self.title, self.language, self.terms, self.diarize, keep=self.keep)

@@ -6,7 +6,7 @@ otherwise later stands in the last result.
 
 from __future__ import annotations
 
-from meeting.compat.deepgram.client_audio import Clock
+from meeting.compat.client_audio import Clock
 from meeting.compat.deepgram.query import Query
 from meeting.compat.deepgram.shapes import Heading, alternative, word_of
 from meeting.compat.lines import Lines, word_key

@@ -8,9 +8,10 @@ from fastapi.responses import Response
 from meeting.compat.deepgram.files import transcribe_file
 from meeting.compat.deepgram.listen import serve_listen
 from meeting.compat.deepgram.turns import TurnTranslator
+from meeting.compat.uploads import Uploads
 
 
-def add_deepgram(app: FastAPI) -> None:
+def add_deepgram(app: FastAPI, uploads: Uploads) -> None:
     """Serve them; they are no part of the API that /openapi.json describes."""
 
     @app.websocket("/v1/listen")
@@ -23,4 +24,4 @@ def add_deepgram(app: FastAPI) -> None:
 
     @app.post("/v1/listen", include_in_schema=False)
     async def transcribe(request: Request) -> Response:
-        return await transcribe_file(request, app.state.rooms)
+        return await transcribe_file(request, app.state.rooms, uploads)

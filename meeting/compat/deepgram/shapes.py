@@ -67,7 +67,12 @@ class Heading:
 
 def error_body(error: MeetingError, message: str, request_id: str) -> JsonObject:
     """What a refused request is told."""
-    return {"err_code": answer_to(error).code.upper(), "err_msg": message, "request_id": request_id}
+    return refusal(answer_to(error).code, message, request_id)
+
+
+def refusal(code: ErrorCode, message: str, request_id: str) -> JsonObject:
+    """The same, of an error that has a code already."""
+    return {"err_code": code.upper(), "err_msg": message, "request_id": request_id}
 
 
 def status_of(error: MeetingError) -> int:

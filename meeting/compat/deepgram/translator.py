@@ -6,7 +6,10 @@ end.
 
 from __future__ import annotations
 
-from meeting.compat.deepgram.client_audio import ClientAudio, kind_of
+import hashlib
+
+from meeting.compat.client_audio import ClientAudio
+from meeting.compat.deepgram.control import kind_of
 from meeting.compat.deepgram.query import Query
 from meeting.compat.deepgram.results import Results
 from meeting.compat.deepgram.shapes import Heading, to_json
@@ -31,8 +34,9 @@ class Translator:
 
     def __init__(self, query: Query, heading: Heading, now: float) -> None:
         self._query = query
-        self._audio = ClientAudio(query)
+        self._audio = ClientAudio(query.raw, query.decoded)
         self._clock = self._audio.clock
+        self._digest = hashlib.sha256()
         self._results = Results(query, heading, self._clock)
         self._received = 0.0
         """Seconds of audio on the server's disk"""
@@ -69,6 +73,7 @@ class Translator:
             return []
         if not data:  # which ends a stream, too
             return self._close()
+        self._digest.update(data)
         return [self._audio.feed(data)]
 
     def fed(self, now: float) -> None:
@@ -182,7 +187,7 @@ class Translator:
     def _end(self, now: float) -> list[Action]:
         told = [*self._results.release(now, all_=True), *self._results.last()]
         heading, duration = self._results.heading, self._clock(self._received)
-        metadata = {"type": "Metadata", **heading.of_end(duration, self._audio.digest)}
+        metadata = {"type": "Metadata", **heading.of_end(duration, self._digest.hexdigest())}
         return [*map(_say, told), _say(metadata)]
 
     # Errors

@@ -5,7 +5,8 @@ A turn is what is said between two pauses. Once its end has been told it is not 
 
 from __future__ import annotations
 
-from meeting.compat.deepgram.client_audio import ClientAudio, kind_of
+from meeting.compat.client_audio import ClientAudio
+from meeting.compat.deepgram.control import kind_of
 from meeting.compat.deepgram.query import Query
 from meeting.compat.deepgram.shapes import Heading, alternative, to_json, word_of
 from meeting.compat.deepgram.translator import IDLE_SECONDS, INTERNAL, POLICY
@@ -25,7 +26,7 @@ class TurnTranslator:
         """Whether the client has no more audio"""
         self._query = query
         self._heading = heading
-        self._audio = ClientAudio(query)
+        self._audio = ClientAudio(query.raw, query.decoded)
         self._active_at = now
         self._lines = Lines()
         self._sequence = 0

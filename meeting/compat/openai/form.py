@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meeting.compat.live_stream import StreamRequest
@@ -82,7 +83,7 @@ def parse_form(given: Parameters) -> Form:
         words="word" in granularities,
         segments="segment" in granularities or not granularities,
         language=_language(given),
-        terms=_terms(given),
+        terms=terms_of(given.text("prompt"), _several(given, "keywords")),
         diarize=given.flag("diarize", format_ == "diarized_json"),
         keep=given.flag("keep"),
         title=given.text("title")[:200],
@@ -95,10 +96,9 @@ def _several(given: Parameters, name: str) -> list[str]:
 
 
 def _language(given: Parameters) -> str | None:
-    """The one language there is; of several that are possible the recogniser chooses, as of all."""
-    found = given.language()
-    others = [Parameters([("languages", value)]).language("languages") for value in _several(given, "languages")]
-    return found or (others[0] if len(others) == 1 else None)
+    """What is spoken; of several that are possible the recogniser chooses."""
+    others = ",".join(_several(given, "languages"))
+    return given.language() or Parameters([("languages", others)]).language("languages")
 
 
 def _check_temperature(value: str) -> None:
@@ -122,8 +122,8 @@ def _check_chunking(value: str, kind: str) -> None:
         raise refused("chunking_strategy must be auto or of the type server_vad")
 
 
-def _terms(given: Parameters) -> tuple[str, ...]:
+def terms_of(prompt: str, keywords: Sequence[str]) -> tuple[str, ...]:
     """Names and terms: keywords as they are, of the prompt what stands between commas and is no sentence."""
-    parts = (" ".join(part.split()).strip(" .") for part in _BETWEEN.split(given.text("prompt")))
+    parts = (" ".join(part.split()).strip(" .") for part in _BETWEEN.split(prompt))
     short = (part for part in parts if len(part) <= MAX_HOTWORD_LENGTH and len(part.split()) <= LONGEST_TERM)
-    return tuple(dict.fromkeys(filter(None, [*_several(given, "keywords"), *short])))[:MAX_HOTWORDS]
+    return tuple(dict.fromkeys(filter(None, [*keywords, *short])))[:MAX_HOTWORDS]

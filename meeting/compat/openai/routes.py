@@ -8,17 +8,17 @@ from starlette.requests import ClientDisconnect
 
 from meeting.compat.openai.shapes import error_body, models_of, status_of
 from meeting.compat.openai.transcriptions import Transcription
-from meeting.compat.openai.upload import Uploads, passed_over
+from meeting.compat.openai.upload import passed_over
 from meeting.compat.parameters import refused
+from meeting.compat.uploads import Uploads
 from meeting.core.messages import JsonObject
 from pipelines.errors import MeetingError, NotFound
 
 NO_TRANSLATION = "model cannot be one that translates: what is said is written down in the language it is said in"
 
 
-def add_openai(app: FastAPI) -> None:
+def add_openai(app: FastAPI, uploads: Uploads) -> None:
     """Serve them; they are no part of the API that /openapi.json describes."""
-    uploads = Uploads()
 
     @app.post("/v1/audio/transcriptions", include_in_schema=False)
     async def transcribe(request: Request) -> Response:

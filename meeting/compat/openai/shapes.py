@@ -12,6 +12,7 @@ from meeting.compat.openai.form import FIELDS, Form
 from meeting.core.errors import ErrorCode, answer_to
 from meeting.core.messages import JsonObject, SegmentMessage, WordMessage
 from pipelines.errors import MeetingError
+from pipelines.options import language_codes
 from pipelines.types import UNKNOWN, ModelInfo
 
 ALIAS = "whisper-1"
@@ -45,11 +46,14 @@ def status_of(error: MeetingError) -> int:
 
 def error_body(error: MeetingError, message: str) -> JsonObject:
     """What a refused request is told."""
-    status = status_of(error)
+    return {"error": error_detail(status_of(error), answer_to(error).code, message)}
+
+
+def error_detail(status: int, code: ErrorCode, message: str) -> JsonObject:
+    """An error; one about a field of a form begins with the field's name."""
     kind = "server_error" if status >= 500 else "rate_limit_error" if status == 429 else "invalid_request_error"
     field = message.partition(" ")[0]
-    param = field if field in FIELDS else None
-    return {"error": {"message": message, "type": kind, "param": param, "code": str(answer_to(error).code)}}
+    return {"message": message, "type": kind, "param": field if field in FIELDS else None, "code": str(code)}
 
 
 # Models
@@ -116,10 +120,10 @@ def segment_event(line: SegmentMessage, speaker: int | None) -> JsonObject:
 
 def verbose(lines: Lines, duration: float, form: Form, models: ModelInfo) -> JsonObject:
     """`verbose_json`: with segments or words, as the form asks for."""
-    known = models.get("languages") or []
+    asked, known = language_codes(form.language), models.get("languages") or ()
     body: JsonObject = {
         "task": "transcribe",
-        "language": form.language or (known[0] if len(known) == 1 else ""),
+        "language": next((codes[0] for codes in (asked, known) if len(codes) == 1), ""),
         "duration": duration,
         "text": text_of(lines),
         "usage": usage(duration),

@@ -15,8 +15,9 @@ from meeting.compat.openai.events import Events
 from meeting.compat.openai.form import Form, parse_form
 from meeting.compat.openai.shapes import diarized, error_body, status_of, text_of, text_only, to_json, verbose
 from meeting.compat.openai.subtitles import srt, vtt
-from meeting.compat.openai.upload import Upload, Uploads, passed_over, uploaded
+from meeting.compat.openai.upload import Upload, passed_over, uploaded
 from meeting.compat.recording import Transcribed, transcribe
+from meeting.compat.uploads import Uploads, pieces_of
 from meeting.core.error_text import client_message
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import JsonObject
@@ -61,7 +62,9 @@ class Transcription(Response):
             async with open_stream(self._rooms, request) as stream:
                 headers = {MEETING_HEADER: stream.meeting_id} if form.keep else {}
                 if not form.stream:
-                    heard = await transcribe(self._request, stream, _feed(stream, upload.pieces()), body_taken=True)
+                    heard = await transcribe(
+                        self._request, stream, _feed(stream, pieces_of(upload.file)), body_taken=True
+                    )
                     return _whole(heard, form, stream.models, headers)
                 await self._stream(stream, upload, form, _Channel(send, headers))
                 return None
@@ -74,7 +77,7 @@ class Transcription(Response):
                 self._told = True
                 await channel.tell(event)
 
-        await transcribe(self._request, stream, _feed(stream, upload.pieces()), tell, body_taken=True)
+        await transcribe(self._request, stream, _feed(stream, pieces_of(upload.file)), tell, body_taken=True)
         for event in events.last():
             self._told = True
             await channel.tell(event)

@@ -1,1 +1,1 @@
-"""The HTTP API, one file for each resource: meetings, edits, transcripts, audio, links."""
+"""The HTTP API, one file for each resource: meetings, edits, transcripts, audio, links, search."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from meeting.server.api import audio, edits, ending, hotwords, links, meetings, transcripts
+from meeting.server.api import audio, edits, ending, hotwords, links, meetings, search, transcripts
 
 
 def add_routes(app: FastAPI) -> None:
     """Serve the API."""
-    for resource in (meetings, hotwords, edits, ending, transcripts, audio, links):
+    for resource in (meetings, hotwords, edits, ending, transcripts, audio, links, search):
         app.include_router(resource.router)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -24,7 +24,7 @@ from meeting.core.errors import (
 )
 from meeting.server.security.auth import Authenticator, client_address
 from meeting.server.security.forwarding import Forwarding, OriginalRequest, host_name
-from meeting.server.security.permissions import required_role
+from meeting.server.security.permissions import OF_WHAT_ONE_MAY_READ, required_role
 from meeting.server.security.tokens import token_from_header
 from meeting.transport.addresses import LOOPBACK_HOSTS, is_loopback
 from pipelines.errors import StoreError
@@ -33,7 +33,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 1 << 20
 """Largest body of an API request in bytes"""
 
-FOR_OTHER_SITES = frozenset({"/transcribe", "/transcription", "/v1/listen", "/v2/listen"})
+FOR_OTHER_SITES = frozenset({"/transcribe", "/transcription", "/v1/listen", "/v2/listen", "/v1/realtime"})
 """Sockets that pages of other sites may use: they show nothing of any meeting that they have not made themselves"""
 
 RECORDINGS = frozenset({"/v1/listen", "/v1/audio/transcriptions", "/v1/audio/translations"})
@@ -62,6 +62,15 @@ class Rejection(NamedTuple):
     message: str
 
 
+Shape = Callable[[str, int, ErrorCode, str], Mapping[str, object]]
+"""The body with which a request to a path is refused: from the path, the status, the code and a sentence"""
+
+
+def own_shape(path: str, status: int, code: ErrorCode, message: str) -> Mapping[str, object]:
+    """As our own API has it."""
+    return error_body(code, message)
+
+
 def too_large(most: int) -> Rejection:
     """Why a request with a larger body may not pass."""
     return Rejection(413, ErrorCode.TOO_LARGE, f"a request's body has at most {most} bytes")
@@ -77,12 +86,14 @@ class SecurityMiddleware:
         forwarding: Forwarding | None = None,
         elsewhere: frozenset[str] | None = frozenset(),
         recording_bytes: int = BODY_LIMIT,
+        shape: Shape = own_shape,
     ) -> None:
         """`elsewhere`: origins of pages that may use `FOR_OTHER_SITES`; None for any, where they must show a token.
 
-        `recording_bytes`: the largest body of `RECORDINGS`.
+        `recording_bytes`: the largest body of `RECORDINGS`; `shape`: how errors are told.
         """
         self._recording_bytes = recording_bytes
+        self._shape = shape
         self._app = app
         self._elsewhere = elsewhere
         self._hosts = hosts
@@ -109,15 +120,19 @@ class SecurityMiddleware:
                 add_security_headers(MutableHeaders(scope=message), request)
             await send(message)
 
+        async def refuse(rejection: Rejection, more: Mapping[str, str] | None = None) -> None:
+            body = self._shape(request.scope["path"], *rejection)
+            await _send_error(send_with_headers, rejection.status, body, more)
+
         root_path = self._forwarding.root_path
         if rejection is not None:
-            await _send_error(send_with_headers, rejection)
+            await refuse(rejection)
         elif root_path and scope["path"] == root_path:
             moved = Rejection(308, ErrorCode.MOVED, "the pages lie below this address: they need the slash at its end")
-            await _send_error(send_with_headers, moved, {"location": f"{root_path}/"})
+            await refuse(moved, {"location": f"{root_path}/"})
         else:
             most = self._body_limit(request.scope)
-            await _BodyLimiter(receive, send_with_headers, most).run(self._app, request.scope)
+            await _BodyLimiter(receive, send_with_headers, most, refuse).run(self._app, request.scope)
 
     def _body_limit(self, scope: Scope) -> int:
         """Bytes that a request's body may have."""
@@ -160,8 +175,9 @@ class SecurityMiddleware:
 class _BodyLimiter:
     """One request whose body is counted as it comes: one sent in chunks does not say how long it is."""
 
-    def __init__(self, receive: Receive, send: Send, most: int) -> None:
+    def __init__(self, receive: Receive, send: Send, most: int, refuse: Callable[[Rejection], Awaitable[None]]) -> None:
         self._most = most
+        self._refuse = refuse
         self._receive = receive
         self._send = send
         self._taken = 0
@@ -181,7 +197,7 @@ class _BodyLimiter:
             return message
         self._refused = True
         if not self._answered:
-            await _send_error(self._send, too_large(self._most))
+            await self._refuse(too_large(self._most))
         return {"type": "http.disconnect"}
 
     async def _send_unless_refused(self, message: Message) -> None:
@@ -193,9 +209,10 @@ class _BodyLimiter:
 class AuthMiddleware:
     """ASGI middleware within that one: whoever comes needs a token that allows what is asked for."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, shape: Shape = own_shape) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._shape = shape
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse before a byte of the body is read; `request.state.grant` tells the rest who it is."""
@@ -205,7 +222,7 @@ class AuthMiddleware:
         try:
             scope.setdefault("state", {})["grant"] = await self._authorize(scope)
         except (AccessDenied, StoreError) as error:
-            await _reject(scope, send, error)
+            await self._reject(scope, send, error)
         else:
             await self._app(scope, receive, send)
 
@@ -217,22 +234,24 @@ class AuthMiddleware:
             return Grant(role)
         token = token_from_header(Headers(scope=scope).get("authorization"))
         grant = await self._authenticator.authenticate(token, client_address(scope))
+        if grant.link is not None and scope["path"] in OF_WHAT_ONE_MAY_READ:
+            meeting_id = grant.link.meeting_id
         if not grant.allows(role, meeting_id):
             raise Forbidden("your link does not allow that")
         return grant
 
-
-async def _reject(scope: Scope, send: Send, error: AccessDenied | StoreError) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": WS_1008_POLICY_VIOLATION})  # HTTP 403, as above
-        return
-    headers = {}
-    if isinstance(error, Unauthorized):
-        headers = {"www-authenticate": "Bearer"}
-    elif isinstance(error, TooManyGuesses):
-        headers = {"retry-after": str(math.ceil(error.wait))}
-    answer = answer_to(error)
-    await _send_error(send, Rejection(answer.status, answer.code, str(error)), headers)
+    async def _reject(self, scope: Scope, send: Send, error: AccessDenied | StoreError) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": WS_1008_POLICY_VIOLATION})  # HTTP 403, as above
+            return
+        headers = {}
+        if isinstance(error, Unauthorized):
+            headers = {"www-authenticate": "Bearer"}
+        elif isinstance(error, TooManyGuesses):
+            headers = {"retry-after": str(math.ceil(error.wait))}
+        answer = answer_to(error)
+        body = self._shape(scope["path"], answer.status, answer.code, str(error))
+        await _send_error(send, answer.status, body, headers)
 
 
 def add_security_headers(headers: MutableHeaders, request: OriginalRequest) -> None:
@@ -251,9 +270,11 @@ def add_security_headers(headers: MutableHeaders, request: OriginalRequest) -> N
     headers["Cache-Control"] = "no-store" if request.scope["path"].startswith("/api/") else "no-cache"
 
 
-async def _send_error(send: Send, rejection: Rejection, more: Mapping[str, str] | None = None) -> None:
-    body = json.dumps(error_body(rejection.code, rejection.message)).encode()
+async def _send_error(
+    send: Send, status: int, told: Mapping[str, object], more: Mapping[str, str] | None = None
+) -> None:
+    body = json.dumps(told).encode()
     headers = {"content-type": "application/json", "content-length": str(len(body)), **(more or {})}
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": rejection.status, "headers": raw})
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

@@ -19,6 +19,7 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/metrics"): Role.SERVER,
     ("GET", "/api/meetings"): Role.SERVER,
     ("POST", "/api/meetings"): Role.SERVER,
+    ("GET", "/api/search"): Role.VIEW,
     ("GET", "/api/meetings/{meeting_id}"): Role.VIEW,
     ("PATCH", "/api/meetings/{meeting_id}"): Role.HOST,
     ("DELETE", "/api/meetings/{meeting_id}"): Role.HOST,
@@ -38,13 +39,18 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("WEBSOCKET", "/transcription"): Role.ANYONE,
     ("WEBSOCKET", "/v1/listen"): Role.ANYONE,
     ("WEBSOCKET", "/v2/listen"): Role.ANYONE,
+    ("WEBSOCKET", "/v1/realtime"): Role.ANYONE,
     ("POST", "/v1/listen"): Role.SERVER,
     ("POST", "/v1/audio/transcriptions"): Role.SERVER,
     ("POST", "/v1/audio/translations"): Role.SERVER,
     ("GET", "/v1/models"): Role.SERVER,
+    ("POST", "/mcp"): Role.VIEW,
     ("GET", "/v1/models/{model_id}"): Role.SERVER,
 }
 """(method, path) -> who may; what is not here takes the server token. The pages hold nothing of any meeting."""
+
+OF_WHAT_ONE_MAY_READ = frozenset({"/api/search", "/mcp"})
+"""Paths of no one meeting: a link comes in, too, and the endpoint answers of what that opens"""
 
 
 def required_role(method: str, path: str) -> tuple[Role, str | None]:

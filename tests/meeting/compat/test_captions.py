@@ -23,7 +23,7 @@ from meeting.core.messages import (
     SpeakerRevisionMessage,
     Stop,
 )
-from tests.meeting.compat.slices import wav
+from tests.fakes.containers import wav
 
 RAW = b"\1\0\2\0"
 PIECE = wav(RAW)

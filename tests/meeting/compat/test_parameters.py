@@ -34,6 +34,7 @@ def test_what_is_given_is_read() -> None:
     assert given(language="en").language() == "en"
     assert given(language="en-GB").language() == "en"
     assert given(language="zh_CN").language() == "zh"
+    assert given(language="en-GB, de,en").language() == "en,de"
     assert given(language="multi").language(automatic=("multi",)) is None
 
 
@@ -50,6 +51,11 @@ def test_what_makes_no_sense_is_refused(asked: Callable[[Parameters], Any], why:
     with pytest.raises(ProtocolError, match=why) as refused:
         asked(given(a="maybe"))
     assert refused.value.code == ErrorCode.BAD_REQUEST
+
+
+def test_one_wrong_language_among_several_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="language code"):
+        given(language="en,klingon").language()
 
 
 @pytest.mark.parametrize("value", ["0", "6", "-1", "1.5", "²", "9" * 100, "1e1"])

@@ -18,8 +18,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from meeting.server.security import handshake
 from tests.fakes.access_fakes import TOKEN, Locked
+from tests.fakes.containers import wav
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone
-from tests.meeting.compat.slices import wav
 
 PIECE = wav(tone(0.5))
 

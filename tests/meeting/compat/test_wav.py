@@ -10,7 +10,7 @@ import pytest
 from meeting.compat.wav import parse_wav
 from meeting.core.errors import ErrorCode, ProtocolError
 from meeting.core.messages import AudioInfo
-from tests.meeting.compat.slices import wav
+from tests.fakes.containers import wav
 
 WAVE = np.array([-1.0, -0.5, 0.0, 0.25, 0.99], np.float32)
 RAW = (WAVE * 32767).astype("<i2").tobytes()

@@ -101,6 +101,8 @@ def test_variables_are_read_in_the_type_of_their_setting(
             "speech: {language: english}",
             ["speech.language must be a language code that Whisper knows", "english", " de,"],
         ),
+        ("speech: {language: 'en, xx'}", ["speech.language must be a language code", "or several with commas"]),
+        ("speech: {language: 'en,'}", ["speech.language must be a language code"]),
         ("speech: {language: eng}", ["speech.language", "or null, not 'eng'", "did you mean en?"]),
         ("speech: {language: ''}", ["speech.language must be a language code"]),
         ("server: {host: ''}", ["server.host", "empty"]),

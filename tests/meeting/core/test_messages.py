@@ -209,8 +209,12 @@ def test_what_is_no_message_is_refused_in_a_sentence(text: str, says: str) -> No
         ({"source": {"kind": "hall"}}, "source.kind must be room or solo, not 'hall'"),
         ({"source": {"name": "A" * 201}}, "at most 200 characters"),
         ({"language": 3}, "start.language must be"),
-        ({"language": "xx"}, "language must be null or a code that Whisper knows, such as en, de or zh, not 'xx'"),
+        ({"language": "xx"}, "such as en, de or zh, or several with commas, not 'xx'"),
         ({"language": ""}, "language must be null or a code"),
+        ({"language": "en,xx"}, "language must be null or a code"),
+        ({"language": "en,"}, "language must be null or a code"),
+        ({"language": []}, "language must be null or a code"),
+        ({"language": [3]}, "language must be null or a code"),
         ({"language": "de-DE"}, "language must be null or a code"),
         ({"language": "d" * 60_000}, "language must be null or a code"),
         ({"source": {"name": "n" * 201}}, "source.name must have at most 200"),
@@ -304,6 +308,13 @@ def test_every_language_of_whisper_may_be_asked_for(language: str) -> None:
     assert asked.language == language
 
 
+@pytest.mark.parametrize("language", ["en,de", ["en", "de"]])
+def test_several_languages_may_be_asked_for(language: object) -> None:
+    asked = decode(json.dumps({**START, "language": language}))
+    assert isinstance(asked, Start)
+    assert asked.language == "en,de"
+
+
 @pytest.mark.parametrize("kind", ["type", "version", "audio", "hotwords", "language"])
 def test_deep_nesting_at_any_depth_raises_nothing_but_a_protocol_error(kind: str) -> None:
     for depth in range(sys.getrecursionlimit() - 150, sys.getrecursionlimit() + 10):
@@ -361,8 +372,8 @@ def test_changed_labels_are_sent_with_from_and_to() -> None:
 
 def test_speakers_and_figures_are_sent_field_by_field() -> None:
     assert SpeakerMessage.of(Speaker("spk2", "Ann", 3, "spk1")) == SpeakerMessage("spk2", "Ann", 3, "spk1")
-    assert StatsMessage.of(PipelineStats(0.21049, 0.4, 1.1, 2, 0.91234, "rare_partials")) == StatsMessage(
-        0.21, 0.4, 1.1, 2, 0.912, "rare_partials"
+    assert StatsMessage.of(PipelineStats(0.21049, 0.4, 1.1, 2, 0.91234, "rare_partials", "de")) == StatsMessage(
+        0.21, 0.4, 1.1, 2, 0.912, "rare_partials", "de"
     )
 
 

@@ -69,6 +69,21 @@ def test_frames_go_to_the_thread_of_their_source(tmp_path: Path) -> None:
     run(tmp_path, body)
 
 
+def test_what_waits_for_the_models_is_that_of_the_source_that_is_furthest_behind(tmp_path: Path) -> None:
+    backend = FakeBackend()
+
+    async def body(bench: Bench) -> None:
+        assert bench.workers.backlog() == 0.0
+        for source in (SOURCE, OTHER):
+            bench.workers.open(replace(JOB, source_id=source))
+            await bench.next(SourceOpened)
+        for pipeline, seconds in zip(backend.pipelines, (2.5, 1.0), strict=True):
+            pipeline.on_backlog(seconds)
+        assert bench.workers.backlog() == 2.5
+
+    run(tmp_path, body, backend)
+
+
 def test_the_pipeline_of_each_source_knows_how_many_people_speak_in_the_meeting(tmp_path: Path) -> None:
     backend = FakeBackend()
 

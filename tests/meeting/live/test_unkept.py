@@ -93,11 +93,11 @@ class Stubborn:
         self.times = times
         self.unkept = store.unkept
 
-    def delete_meeting(self, meeting_id: str) -> object:
+    def delete_meeting(self, meeting_id: str, deliver: bool) -> object:
         self.times -= 1
         if self.times >= 0:
             raise StoreError("not now")
-        return self.store.delete_meeting(meeting_id)
+        return self.store.delete_meeting(meeting_id, deliver)
 
 
 @asynccontextmanager

@@ -158,7 +158,7 @@ def everything(folder: Path) -> dict[str, Metric]:
     app.state.rooms.services.engine.load()
     app.state.rooms.services.engine.wait()
     counted = app.state.rooms.services.measurements
-    for counter in (counted.sockets_closed, counted.responses, counted.connections_refused):
+    for counter in (counted.sockets_closed, counted.responses, counted.connections_refused, counted.webhooks):
         counter.add("x")
     return parsed(app.state.metrics.render().decode())
 

@@ -16,7 +16,8 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from meeting.config.settings import Config, Server
+from meeting.config.settings import Config, Server, Webhooks
+from meeting.config.webhooks import read_endpoints
 from meeting.server.run import serve
 from meeting.storage.files import journal
 from meeting.storage.files.lock import only_server
@@ -49,6 +50,13 @@ def test_an_address_of_a_proxy_that_cannot_be_one_stops_the_start_before_anythin
 ) -> None:
     with pytest.raises(SettingsError, match=r"server\."):
         serve(replace(config(tmp_path / "data"), server=server))
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_secret_of_a_webhook_that_is_none_stops_the_start_before_anything_is_made(tmp_path: Path) -> None:
+    webhooks = Webhooks(read_endpoints([{"url": "https://example.org", "secret": "password"}], "x"))
+    with pytest.raises(SettingsError, match=r"webhook example\.org: the secret must be whsec_"):
+        serve(_any_port(replace(config(tmp_path / "data"), webhooks=webhooks)))
     assert not (tmp_path / "data").exists()
 
 

@@ -53,7 +53,9 @@ def asking(language: str | None) -> StartReceived:
     return started(start=replace(START, language=language))
 
 
-@pytest.mark.parametrize(("language", "told"), [("de", True), ("en", False), (None, False)])
+@pytest.mark.parametrize(
+    ("language", "told"), [("de", True), ("de,fr", True), ("de,en", False), ("en", False), (None, False)]
+)
 def test_a_source_learns_that_the_models_do_not_read_its_language(language: str | None, told: bool) -> None:
     english = {**MODELS, "languages": ["en"]}
     at_once = new_session(ClientJoined(HOST), asking(language)).handle(replace(OPENED, models=english), 0.0)

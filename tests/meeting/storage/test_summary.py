@@ -12,7 +12,15 @@ from meeting.core.edits import SegmentChange, SpeakerChange
 from meeting.core.records import Meeting, Source, State
 from meeting.storage.edit_store import EditStore
 from meeting.storage.store import Store
-from meeting.storage.summary import Summary, read_summary
+from meeting.storage.summary import (
+    Summary,
+    TalkTime,
+    new_lines,
+    newest_lines,
+    read_summary,
+    talk_times,
+    text_lines,
+)
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
@@ -65,3 +73,53 @@ def test_every_change_makes_another_outline_and_only_of_its_meeting(store: Store
     seen.append(read_summary(store, A))
     assert [one for at, one in enumerate(seen) if one in seen[:at]] == []
     assert read_summary(store, B) == other
+
+
+def said(id_: str, start: int, text: str, speaker: str | None = None) -> Segment:
+    span = Span(start, start + SAMPLE_RATE)
+    return Segment(id_, 1, True, "src", span, speaker, tuple(Word(word, span) for word in text.split()))
+
+
+@pytest.fixture
+def spoken(tmp_path: Path) -> Iterator[Store]:
+    """A meeting whose lines were not stored in the order in which they were said, beside another one."""
+    with Store(tmp_path / "spoken") as opened:
+        for meeting in (A, B):
+            opened.create_meeting(Meeting(meeting, "t", State.OPEN, NOW)).result()
+        transcripts = TranscriptStore(opened)
+        transcripts.save_speakers(A, [Speaker("spk1"), Speaker("spk2", merged_into="spk1")]).result()
+        second, first = said("s2", 2 * SAMPLE_RATE, "b c", "spk2"), said("s1", 0, "a", "spk1")
+        for meeting, lines in ((A, [second]), (B, [first]), (A, [first, said("s3", 2 * SAMPLE_RATE, "d e f")])):
+            transcripts.save_segments(meeting, lines).result()
+        yield opened
+
+
+def test_lines_are_read_in_order_of_time_from_a_place_on(spoken: Store) -> None:
+    assert [line.text for line in text_lines(spoken, A, 9)] == ["a", "b c", "d e f"]
+    assert [line.id for line in text_lines(spoken, A, 1)] == ["s1"]
+    assert [line.id for line in text_lines(spoken, A, 9, after=(2 * SAMPLE_RATE, "s2"))] == ["s3"]
+    assert text_lines(spoken, "nowhere", 9) == []
+
+
+def test_lines_of_a_time_or_of_some_speakers_are_read(spoken: Store) -> None:
+    def ids(start: int, end: int) -> list[str]:
+        return [line.id for line in text_lines(spoken, A, 9, within=Span(start, end))]
+
+    assert (ids(0, 1), ids(SAMPLE_RATE, 2 * SAMPLE_RATE), ids(3 * SAMPLE_RATE - 1, 2**60)) == (["s1"], [], ["s2", "s3"])
+    assert [line.id for line in text_lines(spoken, A, 9, speakers={"spk1", "spk2"})] == ["s1", "s2"]
+    assert text_lines(spoken, A, 9, speakers=set()) == []
+
+
+def test_new_lines_are_those_that_were_stored_after_one(spoken: Store) -> None:
+    newest = newest_lines(spoken, A, 2)
+    assert [line.id for line in newest] == ["s1", "s3"]
+    assert new_lines(spoken, A, 9, newest[-1].number) == []
+    assert [line.id for line in new_lines(spoken, A, 9, newest[0].number)] == ["s3"]
+    assert [line.id for line in new_lines(spoken, A, 2, 0)] == ["s2", "s1"]
+    TranscriptStore(spoken).save_segments(A, [said("s4", 0, "late")]).result()
+    assert [line.id for line in new_lines(spoken, A, 9, newest[-1].number)] == ["s4"]
+
+
+def test_talk_time_is_that_of_whom_a_voice_turned_out_to_be(spoken: Store) -> None:
+    assert talk_times(spoken, A) == [TalkTime("spk1", 2 * SAMPLE_RATE, 2, 3), TalkTime(None, SAMPLE_RATE, 1, 3)]
+    assert talk_times(spoken, "nowhere") == []

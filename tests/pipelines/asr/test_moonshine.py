@@ -177,12 +177,12 @@ def test_a_draft_makes_recognition_with_terms_faster_and_changes_no_word(
     start, end = edges(sample.turns[12])
     whole, terms = audio[start:end], ("also", "Ypsilanti")
     first = recogniser.recognise(RecognitionRequest(whole[: len(whole) * 2 // 3], hotwords=terms, partial=True))
-    steps: list[bool] = []
+    steps: list[int] = []
     run = recogniser._run_decoder
 
-    def counting(*args: Any, cached: bool) -> Any:
-        steps.append(cached)
-        return run(*args, cached=cached)
+    def counting(tokens: list[int], *args: Any) -> Any:
+        steps.append(len(tokens))
+        return run(tokens, *args)
 
     monkeypatch.setattr(recogniser, "_run_decoder", counting)
     alone = recogniser.recognise(RecognitionRequest(whole, hotwords=terms))

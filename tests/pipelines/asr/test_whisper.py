@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -71,6 +71,20 @@ def test_noise_is_read_as_words_within_it_or_none(
     heard = tiny.recognise(RecognitionRequest(audio, **options))
     assert_words_inside(heard, audio)
     assert heard.language == options.get("language", heard.language)
+
+
+@pytest.mark.parametrize("max_batch", [1, 2])
+def test_of_several_languages_the_likeliest_is_read(folder: Path, max_batch: int) -> None:
+    tiny = replace(load_folder(folder, "tiny"), max_batch=max_batch)
+    audio = noise(4)
+    likely = [code for code, _ in tiny.model.detect_language(audio)[2]]
+    last, before = likely[-1], likely[-2]
+    (heard,) = tiny.recognise_batch([RecognitionRequest(audio, among=(last, before))])
+    assert heard.language == before
+    assert 0.5 <= (heard.language_probability or 0.0) <= 1.0
+    assert tiny.recognise(RecognitionRequest(audio, among=(last, "xx"))).language == last
+    with pytest.raises(BlockError, match="does not know the language 'xx'"):
+        tiny.recognise(RecognitionRequest(audio, among=("xx", "yy")))
 
 
 def test_the_model_has_something_to_say(tiny: WhisperRecogniser) -> None:

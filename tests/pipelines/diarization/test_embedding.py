@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.diarization.embedding import PIECES, ge2e_embedder, pyannote_embedder
+from pipelines.diarization.embedding import CUTS, PIECES, _groups, ge2e_embedder, pyannote_embedder
 from pipelines.diarization.ge2e import VoiceEncoder
 from pipelines.diarization.local_speakers import Embed
 from pipelines.types import SAMPLE_RATE, WINDOW
@@ -199,3 +199,11 @@ def test_a_gpu_gives_the_embeddings_of_the_processor(untrained: VoiceEncoder) ->
     spoken = np.isfinite(here).all(axis=2)
     assert np.array_equal(np.isfinite(there).all(axis=2), spoken)
     assert (there[spoken] * here[spoken]).sum(axis=1).min() > 0.999
+
+
+def test_on_a_processor_only_the_cuts_of_one_window_go_together() -> None:
+    owners = [(0, 0), (0, 1), (2, 0), (2, 0), (3, 1)]
+    assert _groups([*"abcde"], owners, "cpu") == [["a", "b"], ["c", "d"], ["e"]]
+    assert _groups([*"abcde"], owners, "cuda") == [[*"abcde"]]
+    assert [len(group) for group in _groups([*range(CUTS + 2)], [(0, 0)] * (CUTS + 2), "cuda")] == [CUTS, 2]
+    assert _groups([], [], "cpu") == _groups([], [], "cuda") == []

@@ -129,14 +129,12 @@ def assert_same(one: LocalSpeakers, other: LocalSpeakers) -> None:
 
 @pytest.fixture(scope="module")
 def real() -> LocalSpeakerFinder:
-    from pipelines.diarization.embedding import ge2e_embedder
-    from pipelines.models.checkpoints import MultilabelSegmentation, build_ge2e, build_pyannote
-    from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, require
+    from pipelines.models.factory import load_embedding, load_segmentation
+    from pipelines.models.selection import Availability, select_models
+    from pipelines.options import EngineOptions
 
-    return LocalSpeakerFinder(
-        MultilabelSegmentation(build_pyannote(require(SEGMENTATION))).eval(),
-        ge2e_embedder(build_ge2e(require(EMBEDDING))),
-    )
+    chosen = select_models(EngineOptions(set="embedded"), Availability(False, {}))
+    return LocalSpeakerFinder(load_segmentation(chosen.segmentation), load_embedding(chosen.embedding))
 
 
 def cut(audio: Samples, start: float) -> Window:

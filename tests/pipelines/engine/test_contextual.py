@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipelines.asr.recogniser import RecognisedWord, RecogniserInfo, RecognitionResult
-from pipelines.engine.contextual import MAX_SOURCES, ContextualRecogniser, UtteranceJob
+from pipelines.engine.contextual import MAX_SOURCES, ContextualRecogniser, UtteranceJob, sure_of_language
 from pipelines.types import SAMPLE_RATE, Utterance
 from tests.fakes.recogniser_fakes import FakeRecogniser, heard, utterance
 
@@ -61,6 +61,29 @@ def test_a_language_that_was_surely_detected_is_kept_for_the_source() -> None:
         recognise(contextual, utterance(index, True, length))
     recognise(contextual, utterance(4, True), "me", "it")
     assert [language for _, language, _, _ in recogniser.asked] == [None, None, None, "de", "it"]
+
+
+def test_of_a_language_one_is_sure_in_an_utterance_that_is_long_enough_and_has_words() -> None:
+    result = replace(heard("so"), language="de", language_probability=0.5)
+    assert sure_of_language(result, 2 * SAMPLE_RATE)
+    assert not sure_of_language(result, 2 * SAMPLE_RATE - 1)
+    assert not sure_of_language(replace(result, language_probability=0.49), 2 * SAMPLE_RATE)
+    assert not sure_of_language(replace(result, language_probability=None), 2 * SAMPLE_RATE)
+    assert not sure_of_language(replace(result, words=()), 2 * SAMPLE_RATE)
+
+
+def test_of_several_languages_the_recogniser_chooses_until_it_is_sure_of_one_of_them() -> None:
+    def spoken(language: str) -> RecognitionResult:
+        return replace(heard("so"), language=language, language_probability=0.9)
+
+    recogniser = FakeRecogniser(spoken("fr"), spoken("de"), heard("so"), heard("so"))
+    contextual = ContextualRecogniser(recogniser)
+    recognise(contextual, utterance(0, True, 48000), "him", "en,de")  # one that cannot choose
+    for index in range(2):
+        recognise(contextual, utterance(index, True, 48000), "me", "en,de")
+    recognise(contextual, utterance(1, True, 48000), "him", "en,de")
+    assert [language for _, language, _, _ in recogniser.asked] == [None, None, "de", None]
+    assert recogniser.among == [("en", "de"), ("en", "de"), (), ("en", "de")]
 
 
 def test_the_context_of_the_source_used_longest_ago_is_forgotten_first() -> None:

@@ -137,7 +137,9 @@ def test_a_language_that_the_chosen_models_do_not_read_is_refused_before_anythin
         load(EngineOptions(set="embedded"), lambda message: None, "de")
 
 
-@pytest.mark.parametrize(("models", "language"), [("embedded", "en"), ("embedded", None), ("auto", "de")])
+@pytest.mark.parametrize(
+    ("models", "language"), [("embedded", "en"), ("embedded", "de,en"), ("embedded", None), ("auto", "de")]
+)
 def test_a_language_that_the_chosen_models_read_is_not(
     monkeypatch: pytest.MonkeyPatch, models: str, language: str | None
 ) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pipelines.asr.recogniser import RecognitionRequest
+from pipelines.diarization.lstm import RuntimeLSTM
 from pipelines.errors import ModelCorrupt, ModelMissing
 from pipelines.models import builtin
 from pipelines.models.builtin import (
@@ -71,8 +73,6 @@ def test_embedded_models_that_are_damaged_are_not_loaded(tmp_path: Path) -> None
 
 @pytest.mark.model
 def test_the_embedded_models_load() -> None:
-    import torch
-
     choice = embedded()
     with torch.inference_mode():
         scores = load_pyannote_segmentation(choice.segmentation)(torch.zeros(2, 1, 80_000))
@@ -105,3 +105,15 @@ def test_a_whisper_that_is_not_there_is_missing(tmp_path: Path) -> None:
     ref = select_models(EngineOptions(whisper=folder, device="cpu"), Availability(False, {folder: CACHED})).speech
     with pytest.raises(ModelMissing, match="there is no Whisper model"):
         load_whisper(replace(ref, candidates=()))
+
+
+@pytest.mark.model
+def test_recurrent_layers_compute_in_another_runtime_on_a_processor_alone() -> None:
+    choice = embedded()
+    assert type(load_ge2e(choice.embedding).module.lstm) is RuntimeLSTM
+    assert type(load_pyannote_segmentation(choice.segmentation).model.lstm) is RuntimeLSTM
+    plain = torch.nn.Module()
+    plain.lstm = torch.nn.LSTM(2, 3)
+    builtin._hasten(plain, "cuda:0")
+    assert type(plain.lstm) is torch.nn.LSTM
+    builtin._hasten(torch.nn.Linear(2, 3), "cpu")

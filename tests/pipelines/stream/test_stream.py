@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -71,6 +72,8 @@ class FakeEngine:
     load: float = 0.25
     shedding: Shedding = Shedding.NONE
     takes_context: bool = False
+    sureness: float | None = None
+    """How sure it is of the language"""
 
     def __post_init__(self) -> None:
         self._readers, self._finders = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
@@ -109,7 +112,7 @@ class FakeEngine:
             level = float(np.median(piece.audio[at : at + STEP]))
             if abs(level) > 0.1:
                 words.append(RecognisedWord("high" if level > 0 else "low", at, min(at + STEP, len(piece.audio)), 0.9))
-        return RecognitionResult(tuple(words), "en")
+        return RecognitionResult(tuple(words), "en", language_probability=self.sureness)
 
     def find_speakers(self, window: Window, owner: object, live: bool) -> Future[LocalSpeakers]:
         """The local voices of a window, later."""
@@ -595,6 +598,21 @@ def test_statistics_come_every_two_seconds_of_audio(engine: FakeEngine, listener
     assert {(item.load, item.left_out) for item in stats} == {(0.25, "none")}
     assert all(item.rtf == 0 and item.dropped_partials == 0 for item in stats)
     assert all(item.asr_lag >= 0 and item.diarization_lag >= 0 for item in stats)
+
+
+@pytest.mark.parametrize(("sureness", "told"), [(None, None), (0.3, None), (0.9, "en")])
+def test_statistics_say_the_language_once_the_recogniser_is_sure_of_it(
+    engine: FakeEngine, listener: Listener, sureness: float | None, told: str | None
+) -> None:
+    engine.sureness = sureness
+    line = pipeline(engine, listener)
+    line.feed(TALK[: 6 * SAMPLE_RATE])
+    until = time.monotonic() + PATIENCE
+    while not any(one.final for one in listener.of(Segment)) and time.monotonic() < until:
+        time.sleep(0.01)
+    line.feed(speech((2, SILENCE)))
+    line.finish()
+    assert [one.language for one in listener.of(PipelineStats)] == [None, told]
 
 
 def test_the_backlog_is_the_audio_that_still_waits(engine: FakeEngine, listener: Listener) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import soxr
 from openai import AsyncOpenAI, AuthenticationError, BadRequestError, NotFoundError, OpenAI
+from websockets.exceptions import InvalidStatus
 
 from pipelines.types import SAMPLE_RATE
 from tests.conftest import Sample
-from tests.meeting.compat.slices import wav
+from tests.fakes.containers import wav
 from tests.system.compat.conftest import TOKEN
-from tests.system.test_end_to_end import SHORT, RealServer, error_rate, pcm
+from tests.system.test_end_to_end import SHORT, RealServer, error_rate, pcm, said_until
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
@@ -28,7 +32,9 @@ def dial(real: RealServer) -> Iterator[Dial]:
     made: list[OpenAI] = []
 
     def client(key: str = TOKEN) -> OpenAI:
-        made.append(OpenAI(base_url=f"{real.url}/v1", api_key=key, timeout=120, max_retries=0))
+        there = f"{real.url}/v1"
+        sockets = there.replace("http", "ws", 1)  # its older realtime client would ask for TLS
+        made.append(OpenAI(base_url=there, websocket_base_url=sockets, api_key=key, timeout=120, max_retries=0))
         return made[-1]
 
     yield client
@@ -147,6 +153,118 @@ def test_a_wrong_key_and_wrong_values_are_refused(dial: Dial, sample: Sample) ->
     assert refused.value.param == "known_speaker_names"
     with pytest.deprecated_call(), pytest.raises(BadRequestError, match="language it is said in"):
         dial().audio.translations.create(model="whisper-1", file=sample.audio)
+
+
+TRANSCRIPTION = "conversation.item.input_audio_transcription"
+LIVE = 22.0
+"""Seconds of live audio, sent twice as fast as it was spoken"""
+
+
+def pieces(sample: Sample, seconds: float) -> list[str]:
+    """The beginning as a client of realtime sessions sends it: 24 kHz, a quarter of a second each, as base64."""
+    samples = soxr.resample(sample.samples()[: round(seconds * SAMPLE_RATE)], SAMPLE_RATE, 24_000)
+    whole = pcm(samples)
+    return [base64.b64encode(whole[start : start + 12_000]).decode() for start in range(0, len(whole), 12_000)]
+
+
+def test_live_audio_gives_words_with_speakers_while_it_is_sent(dial: Dial, sample: Sample) -> None:
+    audio: Any = {
+        "format": {"type": "audio/pcm", "rate": 24_000},
+        "transcription": {"model": "gpt-4o-transcribe-diarize", "language": "en", "prompt": "search page"},
+        "turn_detection": {"type": "server_vad", "silence_duration_ms": 500},
+        "noise_reduction": {"type": "near_field"},
+    }
+    events: list[Any] = []
+    with dial().realtime.connect(extra_query={"intent": "transcription"}) as connection:
+        assert connection.recv().type == "session.created"
+        connection.session.update(session={"type": "transcription", "audio": {"input": audio}})
+        updated: Any = connection.recv()
+        assert (updated.type, updated.session.audio.input.transcription.language) == ("session.updated", "en")
+        listening = threading.Thread(target=lambda: events.extend(connection), daemon=True)
+        listening.start()
+        began = time.monotonic()
+        for number, piece in enumerate(pieces(sample, LIVE), 1):
+            connection.input_audio_buffer.append(audio=piece)
+            time.sleep(max(0.0, began + number / 8 - time.monotonic()))
+        while_sending = len(events)
+        connection.input_audio_buffer.commit()
+        for _ in range(300):
+            kinds = [one.type for one in events]
+            announced = kinds.count("input_audio_buffer.committed")
+            new = "input_audio_buffer.committed" in kinds[while_sending:]
+            if new and kinds.count(f"{TRANSCRIPTION}.completed") == announced:
+                break
+            time.sleep(0.1)
+    listening.join(10)
+    completed = [one for one in events if one.type == f"{TRANSCRIPTION}.completed"]
+    text = " ".join(one.transcript for one in completed if one.transcript)
+    assert error_rate(said_until(sample, LIVE), text) < 0.3
+    deltas = "".join(f" {one.delta}" for one in events if one.type == f"{TRANSCRIPTION}.delta")
+    assert error_rate(text, deltas) < 0.1
+    early = [one for one in events[:while_sending] if one.type == f"{TRANSCRIPTION}.segment"]
+    assert len({one.speaker for one in early} - {"?"}) >= 2
+    segments = [one for one in events if one.type == f"{TRANSCRIPTION}.segment"]
+    assert error_rate(text, " ".join(one.text for one in segments)) < 0.05
+    assert all(0.0 <= one.start <= one.end <= LIVE for one in segments)
+    kinds = [one.type for one in events]
+    assert kinds.count("input_audio_buffer.speech_started") >= 2
+    assert kinds.count("conversation.item.added") == kinds.count("conversation.item.done") == len(completed)
+    assert "error" not in kinds
+
+
+def test_the_asynchronous_client_ends_its_items_by_hand(real: RealServer, sample: Sample) -> None:
+    async def talk() -> Any:
+        async with (
+            AsyncOpenAI(base_url=f"{real.url}/v1", api_key=TOKEN) as client,
+            client.realtime.connect(model="gpt-4o-transcribe") as connection,
+        ):
+            audio: Any = {"turn_detection": None}
+            await connection.session.update(session={"type": "transcription", "audio": {"input": audio}})
+            await connection.input_audio_buffer.append(audio=pieces(sample, 1.0)[0])
+            await connection.input_audio_buffer.clear()
+            for piece in pieces(sample, SHORT):  # as fast as it goes: the models are far behind
+                await connection.input_audio_buffer.append(audio=piece)
+            await connection.input_audio_buffer.commit()
+            return [event async for event in _until(connection, f"{TRANSCRIPTION}.completed")]
+
+    events = asyncio.run(asyncio.wait_for(talk(), 120))
+    assert "input_audio_buffer.cleared" in [event.type for event in events]
+    assert error_rate(said_until(sample, SHORT), events[-1].transcript) < 0.3
+    assert events[-1].usage.seconds == pytest.approx(SHORT, abs=0.01)
+
+
+async def _until(connection: Any, kind: str) -> Any:
+    async for event in connection:
+        yield event
+        if event.type == kind:
+            return
+
+
+def test_the_form_before_todays_works_as_well(dial: Dial, sample: Sample) -> None:
+    with dial().beta.realtime.connect(model="gpt-4o-transcribe", extra_query={"intent": "transcription"}) as connection:
+        session = {"input_audio_format": "pcm16", "turn_detection": None}
+        connection.transcription_session.update(session=session)  # type: ignore[arg-type]
+        for piece in pieces(sample, 3.5):
+            connection.input_audio_buffer.append(audio=piece)
+        connection.input_audio_buffer.commit()
+        kinds: list[str] = []
+        for event in connection:
+            kinds.append(event.type)
+            if event.type == f"{TRANSCRIPTION}.completed":
+                break
+        assert "everyone" in event.transcript
+    assert {"transcription_session.updated", "conversation.item.created"} <= set(kinds)
+
+
+def test_a_wrong_key_and_wrong_events_of_a_session_are_told(dial: Dial) -> None:
+    with pytest.raises(InvalidStatus) as refused, dial("wrong").realtime.connect(model="gpt-4o-transcribe"):
+        pass
+    assert refused.value.response.status_code == 401
+    with dial().realtime.connect(model="gpt-4o-transcribe") as connection:
+        connection.recv()
+        connection.response.create(event_id="mine")
+        error: Any = connection.recv()
+        assert (error.type, error.error.event_id, error.error.param) == ("error", "mine", "type")
 
 
 def test_nothing_of_all_this_stays(real: RealServer) -> None:

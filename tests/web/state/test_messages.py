@@ -18,6 +18,18 @@ def test_every_close_code_has_a_sentence_and_the_buffer_is_told(javascript: Run)
     assert buffered == ["reconnecting", "Reconnecting — your audio is safe, 3 s buffered"]
 
 
+def test_the_language_that_was_detected_stands_before_how_far_the_text_is_behind(javascript: Run) -> None:
+    told = javascript(
+        """async () => {
+          const { lagText } = await load('state/messages.js')
+          const stats = { asr_lag: 0, diarization_lag: 0, rtf: 0.1 }
+          return [lagText({ ...stats, language: 'de' }, 0.5)[0], lagText({ ...stats, language: null }, 0.5)[0],
+            lagText({ ...stats, language: 'de' }, null)[0]]
+        }"""
+    )
+    assert told == ["German · Text 0.5 s behind", "Text 0.5 s behind", ""]
+
+
 def test_what_a_busy_server_leaves_out_is_told(javascript: Run) -> None:
     sentences = javascript(
         """async () => {

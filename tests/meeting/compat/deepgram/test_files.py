@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,11 @@ import httpx
 import pytest
 
 from tests.fakes.access_fakes import TOKEN, Locked
+from tests.fakes.containers import wav
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone
 from tests.meeting.compat.deepgram.streams import RAW
 from tests.meeting.compat.deepgram.test_listen import flac
-from tests.meeting.compat.slices import wav
+from tests.meeting.compat.test_mp4 import recorded
 from tests.meeting.compat.test_recording_page import left
 
 
@@ -56,9 +58,38 @@ def test_a_recording_larger_than_other_requests_is_taken_as_it_comes(open_server
     assert len(answer.json()["results"]["channels"][0]["alternatives"][0]["words"]) == 90
 
 
+def test_an_m4a_file_with_its_index_at_the_end_is_taken(open_server: Serving) -> None:
+    content = recorded(3.0)
+    body = post(open_server, content).json()
+    assert body["results"]["channels"][0]["alternatives"][0]["transcript"].startswith("one one one")
+    assert body["metadata"]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert left(open_server) == []
+
+
+def test_a_folder_for_temporary_files_that_is_gone_is_told_and_nothing_stays(
+    open_server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    answer = post(open_server, recorded(1.0) + bytes(2_000_000))
+    assert (answer.status_code, answer.json()["err_code"]) == (503, "STORAGE")
+    assert "(TMPDIR): there is none" in answer.json()["err_msg"]
+    assert left(open_server) == []
+
+
+def test_a_client_that_goes_while_its_file_is_put_aside_leaves_nothing(open_server: Serving) -> None:
+    start = f"POST /v1/listen HTTP/1.1\r\nHost: 127.0.0.1:{open_server.port}\r\nContent-Length: 9999999\r\n\r\n"
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", open_server.port)) as raw:
+            raw.sendall(start.encode() + recorded(3.0))
+            time.sleep(0.1)
+    assert left(open_server) == []
+    assert post(open_server, recorded(1.0)).status_code == 200
+
+
 def test_one_that_is_larger_than_allowed_is_refused(tmp_path: Path) -> None:
     with serving(config(tmp_path, recording=1)) as running:
-        assert post(running, bytes(1_000_001), RAW).status_code == 413
+        answer = post(running, bytes(1_000_001), RAW)
+        assert (answer.status_code, answer.json()["err_code"]) == (413, "TOO_LARGE")
         assert post(running, bytes(900_000), RAW).status_code == 200
         assert left(running) == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meeting.compat.deepgram.client_audio import Clock
+from meeting.compat.client_audio import Clock
 from meeting.compat.deepgram.results import LABEL_SECONDS, Results
 from meeting.core.messages import JsonObject, SpeakerMessage
 from tests.meeting.compat.deepgram.streams import heading, line, query, relabel

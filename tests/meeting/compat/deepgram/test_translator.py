@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meeting.compat.deepgram.client_audio import FLUSH_SECONDS
+from meeting.compat.client_audio import FLUSH_SECONDS
 from meeting.compat.deepgram.translator import FINALIZE_SECONDS, IDLE_SECONDS, SETTLE_SECONDS, Translator
 from meeting.compat.exchange import Action, Close, Feed, Finish, Tell
 from meeting.core.errors import ErrorCode, ProtocolError

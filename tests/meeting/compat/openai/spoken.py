@@ -7,11 +7,17 @@ from meeting.core.messages import ChangeMessage, SegmentMessage, SpeakerRevision
 
 
 def line(
-    id_: str, text: str, start: float = 0.0, speaker: str | None = None, rev: int = 1, final: bool = True
+    id_: str,
+    text: str,
+    start: float = 0.0,
+    speaker: str | None = None,
+    rev: int = 1,
+    final: bool = True,
+    stable: str = "",
 ) -> SegmentMessage:
-    """A line, each word half a second long."""
+    """A line, each word half a second long, whose beginning is stable."""
     words = tuple(WordMessage(word, start + at / 2, start + at / 2 + 0.5, 0.5) for at, word in enumerate(text.split()))
-    return SegmentMessage(id_, rev, final, "a", start, start + len(words) / 2, speaker, text, 0, words)
+    return SegmentMessage(id_, rev, final, "a", start, start + len(words) / 2, speaker, text, len(stable), words)
 
 
 def relabel(id_: str, rev: int, after: str | None) -> SpeakerRevisionMessage:

@@ -39,7 +39,7 @@ def test_a_meeting_is_made_of_it() -> None:
 
 def test_of_several_languages_the_recogniser_chooses() -> None:
     assert form(("languages[]", "de")).language == "de"
-    assert form(("languages[]", "de"), ("languages[]", "fr")).language is None
+    assert form(("languages[]", "de"), ("languages[]", "fr")).language == "de,fr"
     assert form(("languages[]", "de"), ("languages[]", "fr"), ("language", "it")).language == "it"
 
 

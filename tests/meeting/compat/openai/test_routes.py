@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fakes.containers import wav
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone, wait_ready
-from tests.meeting.compat.slices import wav
 
 
 @pytest.fixture(scope="module")

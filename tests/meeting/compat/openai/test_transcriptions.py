@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,13 +14,13 @@ from typing import Any
 import httpx
 import pytest
 
-from meeting.compat.openai import transcriptions, upload
+from meeting.compat import uploads
+from meeting.compat.openai import transcriptions
 from meeting.core.errors import ErrorCode, ProtocolError
 from tests.fakes.access_fakes import TOKEN, Locked
-from tests.fakes.containers import ENCODERS, encoded
+from tests.fakes.containers import ENCODERS, encoded, wav
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone, wait_ready
 from tests.meeting.compat.openai.spoken import line
-from tests.meeting.compat.slices import wav
 from tests.meeting.compat.test_mp4 import recorded
 from tests.meeting.compat.test_recording_page import left
 
@@ -150,7 +151,8 @@ def test_two_files_are_one_too_many(open_server: Serving) -> None:
 
 def test_one_that_is_larger_than_allowed_is_refused(tmp_path: Path) -> None:
     with serving(config(tmp_path, recording=1)) as running:
-        assert post(running, wav(bytes(1_000_001))).status_code == 413
+        answer = post(running, wav(bytes(1_000_001)))
+        assert (answer.status_code, answer.json()["error"]["type"]) == (413, "invalid_request_error")
         assert post(running, wav(bytes(900_000))).status_code == 200
         assert left(running) == []
 
@@ -163,7 +165,7 @@ def test_one_meeting_too_many_is_told_before_and_leaves_nothing(tmp_path: Path) 
 
 
 def test_files_on_their_way_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload.Uploads.__init__, "__defaults__", (1,))
+    monkeypatch.setattr(uploads.Uploads.__init__, "__defaults__", (1,))
     with serving(config(tmp_path), FakeBackend(pipeline=LeanPipeline)) as running:
         with socket.create_connection(("127.0.0.1", running.port)) as raw:
             raw.sendall(head(running, 10**6))
@@ -225,6 +227,17 @@ def test_a_token_is_needed_where_one_is_asked_for(server: Locked) -> None:
 
 def test_an_m4a_file_with_its_index_at_the_end_is_taken(open_server: Serving) -> None:
     assert post(open_server, recorded(3.0)).json()["text"].startswith("one one one")
+
+
+def test_a_folder_for_temporary_files_that_is_gone_is_told_and_nothing_stays(
+    open_server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    answer = post(open_server, wav(tone(60.0)))
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"], error["code"]) == (503, "server_error", "storage")
+    assert "(TMPDIR): there is none" in error["message"]
+    assert left(open_server) == []
 
 
 def test_an_error_in_the_middle_is_one_more_event(open_server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from meeting.compat.openai.upload import PIECE_BYTES, Upload, Uploads, passed_over, uploaded
+from meeting.compat.openai.upload import Upload, passed_over, uploaded
+from meeting.compat.uploads import PIECE_BYTES, Uploads, pieces_of
 from meeting.core.errors import ErrorCode, ProtocolError
 from pipelines.errors import StoreError
 
@@ -37,7 +38,7 @@ def read(
 ) -> tuple[list[str], list[bytes], Upload]:
     async def run() -> tuple[list[str], list[bytes], Upload]:
         async with uploaded(request_of(*pieces, **options), uploads or Uploads()) as found:
-            return found.fields.texts("model"), [piece async for piece in found.pieces()], found
+            return found.fields.texts("model"), [piece async for piece in pieces_of(found.file)], found
 
     return asyncio.run(run())
 
@@ -64,11 +65,9 @@ def test_a_client_that_goes_is_not_counted_any_more() -> None:
     for _ in range(3):
         with pytest.raises(ClientDisconnect):
             read((FILE, b"abc"), uploads, whole=False)
-    uploads.enter()
-    with pytest.raises(ProtocolError) as refused:
+    with uploads.one(), pytest.raises(ProtocolError) as refused:
         read((FILE, b"abc", END), uploads)
     assert refused.value.code == ErrorCode.TOO_MANY
-    uploads.leave()
     assert read((FILE, b"abc", END), uploads)[1] == [b"abc"]
 
 

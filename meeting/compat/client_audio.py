@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Callable
 
-from meeting.compat.deepgram.query import Query
 from meeting.compat.exchange import Feed
+from meeting.core.messages import AudioInfo
 from meeting.session.gaps import SAMPLE_BYTES
 
 FLUSH_SECONDS = 1.0
@@ -32,22 +31,16 @@ class Clock:
 class ClientAudio:
     """One client's audio on its way to the meeting."""
 
-    def __init__(self, query: Query) -> None:
+    def __init__(self, raw: AudioInfo | None, decoded: Callable[[bytes], bytes]) -> None:
+        """`raw`: what the meeting is given; None of a container. `decoded` makes it of what the client sends."""
         self.clock = Clock()
-        self._query = query
-        self._digest = hashlib.sha256()
+        self._decoded = decoded
         self._sent = 0
         """Bytes that the meeting was given"""
-        self._frame = self._rate = 0
-        """Bytes of a sample of all channels, and of a second; 0 where a container says so"""
-        if query.encoding:
-            self._frame = SAMPLE_BYTES[query.audio.encoding] * query.audio.channels
-            self._rate = self._frame * query.audio.sample_rate
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of what the client has sent, in hex."""
-        return self._digest.hexdigest()
+        self._frame = 0 if raw is None else SAMPLE_BYTES[raw.encoding] * raw.channels
+        """Bytes of a sample of all channels"""
+        self._rate = 0 if raw is None else self._frame * raw.sample_rate
+        """Bytes of a second"""
 
     @property
     def seconds(self) -> float:
@@ -56,8 +49,7 @@ class ClientAudio:
 
     def feed(self, data: bytes) -> Feed:
         """Audio of the client, as the meeting is given it."""
-        self._digest.update(data)
-        return self._give(self._query.decoded(data))
+        return self._give(self._decoded(data))
 
     def silence(self) -> Feed | None:
         """Silence behind a whole sample; None for a container, into which nothing can be put."""
@@ -70,13 +62,3 @@ class ClientAudio:
     def _give(self, audio: bytes) -> Feed:
         self._sent += len(audio)
         return Feed(audio)
-
-
-def kind_of(text: str) -> str | None:
-    """The type of a control message; None where it is none."""
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    kind = body.get("type") if isinstance(body, dict) else None
-    return kind if isinstance(kind, str) else None

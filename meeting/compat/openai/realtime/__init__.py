@@ -1,0 +1,1 @@
+"""OpenAI's realtime transcription sessions: `/v1/realtime` as a socket."""

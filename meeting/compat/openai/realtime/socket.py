@@ -1,0 +1,95 @@
+"""The socket `/v1/realtime`: refused before it is opened, or served to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from contextlib import AsyncExitStack, aclosing
+
+from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket
+
+from meeting.compat.exchange import Action, Close, Feed, Tell, exchange, received, take_place
+from meeting.compat.live_stream import open_stream
+from meeting.compat.openai.realtime.settings import first_settings
+from meeting.compat.openai.realtime.translator import IDLE_SECONDS, Translator
+from meeting.compat.openai.shapes import error_body, status_of
+from meeting.compat.parameters import Parameters
+from meeting.core.error_text import client_message
+from meeting.core.errors import AccessDenied, CloseCode, ErrorCode, ProtocolError
+from meeting.live.rooms import Rooms
+from meeting.server.security.auth import Authenticator
+from meeting.server.security.handshake import require_server, served, shown_token
+from pipelines.errors import StoreError
+
+PROTOCOL = "realtime"
+"""The subprotocol that is answered to whoever offers it"""
+TOKEN_PREFIX = "openai-insecure-api-key."
+"""Start of the further subprotocol by which a browser's socket brings its token"""
+OLDER_PROTOCOL, OLDER_HEADER = "openai-beta.realtime-v1", "realtime=v1"
+"""By which a client says that it speaks the form before today's"""
+
+
+async def serve_realtime(socket: WebSocket, rooms: Rooms, authenticator: Authenticator) -> None:
+    """Serve one client until either side ends it; nothing that it does raises out of here."""
+    async with served(socket), AsyncExitStack() as stack:
+        offered: list[str] = socket.scope["subprotocols"]
+        older = OLDER_PROTOCOL in offered or socket.headers.get("openai-beta") == OLDER_HEADER
+        try:
+            if authenticator.required:
+                await require_server(authenticator, _token_of(socket, offered), socket)
+            settings, warnings = first_settings(Parameters(socket.query_params.multi_items()), older)
+            refusal = rooms.refusal()
+            if refusal is not None:
+                raise ProtocolError(refusal, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+            take_place(socket, authenticator)
+        except (AccessDenied, ProtocolError, StoreError) as error:
+            body = error_body(error, client_message(error, rooms.store.data_dir))
+            await socket.send_denial_response(JSONResponse(body, status_of(error)))
+            return
+        await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
+        translator = Translator(settings, warnings, secrets.token_hex(8), time.monotonic())
+        await _do(socket, translator.greeting())
+        first = await _until_audio(socket, translator)
+        try:
+            stream = await stack.enter_async_context(open_stream(rooms, translator.request)) if first else None
+        except (ProtocolError, StoreError) as error:
+            message = client_message(error, rooms.store.data_dir)
+            code = error.code if isinstance(error, ProtocolError) else ErrorCode.STORAGE
+            await _do(socket, translator.failed(ProtocolError(message, code), time.monotonic()))
+            return
+        if stream is not None:
+            told = translator.opened(stream.meeting_id, lambda: stream.backlog)
+            await exchange(socket, stream, translator, [*told, *first])
+
+
+async def _until_audio(socket: WebSocket, translator: Translator) -> list[Action]:
+    """Serve a client that has sent no audio yet; what its first audio asks for, nothing where it goes before."""
+    async with aclosing(received(socket)) as messages:
+        while True:
+            try:
+                data = await asyncio.wait_for(anext(messages), IDLE_SECONDS)
+            except StopAsyncIteration:
+                return []
+            except asyncio.TimeoutError:
+                await _do(socket, translator.tick(time.monotonic()))
+                return []
+            actions = translator.from_client(data, time.monotonic())
+            if any(isinstance(action, Feed) for action in actions):
+                return actions
+            await _do(socket, actions)
+
+
+async def _do(socket: WebSocket, actions: list[Action]) -> None:
+    """Carry out what can be done without a meeting."""
+    for action in actions:
+        if isinstance(action, Tell):
+            await socket.send_text(action.text)
+        elif isinstance(action, Close):
+            await socket.close(action.code, action.reason)
+
+
+def _token_of(socket: WebSocket, offered: list[str]) -> str | None:
+    shown = (name.removeprefix(TOKEN_PREFIX) for name in offered if name.startswith(TOKEN_PREFIX))
+    return next(shown, None) or shown_token(socket)

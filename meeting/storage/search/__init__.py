@@ -1,0 +1,1 @@
+"""What a search over meetings means, and the index that answers it."""
