@@ -17,13 +17,15 @@ from pipelines.asr.recogniser import (
     RecognitionResult,
     fix_word_times,
 )
-from pipelines.asr.whisper_batch import BatchItem, DecodingOptions, choose_language, decode_batch, prompt_tokens
+from pipelines.asr.whisper_batch import BatchItem, DecodingOptions, decode_batch, prompt_tokens
 from pipelines.asr.whisper_requests import (
     MIN_SAMPLES,
     NO_REPEAT_NGRAM,
     TRIAL_SECONDS,
     TRIAL_TOKENS,
+    choose_language,
     join_hotwords,
+    possible_languages,
     probability,
     prompt_tail,
     trial_noise,
@@ -91,22 +93,17 @@ class WhisperRecogniser(Recogniser):
 
     def _chosen(self, request: RecognitionRequest) -> tuple[str | None, float | None]:
         """The language that an utterance is read in, and how sure that is where it was chosen among several."""
-        self._check_language(request.language)
-        among = self._known(request)
-        if len(among) < 2:
-            return among[0] if among else request.language, None
+        possible = self._possible(request)
+        if len(possible) < 2:
+            return possible[0] if possible else None, None
         try:
             found = self.model.detect_language(request.audio)[2]
         except LIBRARY_ERRORS as error:
             raise self._error(error) from error
-        return choose_language(found, among)
+        return choose_language(found, possible)
 
-    def _known(self, request: RecognitionRequest) -> tuple[str, ...]:
-        """Those of the possible languages that the model reads; raises BlockError where it reads none of them."""
-        among = tuple(code for code in request.among if code in self.model.supported_languages)
-        if request.among and not among:
-            self._check_language(request.among[0])
-        return among
+    def _possible(self, request: RecognitionRequest) -> tuple[str, ...]:
+        return possible_languages(request, self.model.supported_languages, f"Whisper {self.name}")
 
     def recognise_batch(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
         """Recognise any number of utterances, `max_batch` at a time, final ones apart from partial ones.
@@ -156,8 +153,7 @@ class WhisperRecogniser(Recogniser):
 
     def _recognise_together(self, requests: Sequence[RecognitionRequest], partial: bool) -> list[RecognitionResult]:
         for request in requests:
-            self._check_language(request.language)
-            self._known(request)
+            self._possible(request)
         options = DecodingOptions(self._beam_size(partial))
         items = [self._batch_item(request) for request in requests]
         spectrograms = [item.features for item in items]
@@ -181,7 +177,7 @@ class WhisperRecogniser(Recogniser):
         hotwords = join_hotwords(request.hotwords)
         features = self.model.feature_extractor(request.audio) if spectrogram is None else spectrogram
         prompt = prompt_tokens(self.model, prompt_tail(request.prompt), hotwords)
-        return BatchItem(features, request.language, prompt, hotwords, self._known(request))
+        return BatchItem(features, request.language, prompt, hotwords, self._possible(request))
 
     def _decode_batch(
         self, requests: Sequence[RecognitionRequest], items: Sequence[BatchItem], options: DecodingOptions
@@ -197,10 +193,6 @@ class WhisperRecogniser(Recogniser):
             )
             for request, item in zip(requests, items, strict=True)
         ]
-
-    def _check_language(self, language: str | None) -> None:
-        if language is not None and language not in self.model.supported_languages:
-            raise BlockError("speech", f"Whisper {self.name} does not know the language {language[:20]!r}")
 
     def _beam_size(self, partial: bool) -> int:
         return BEAM_SIZE if self._on_gpu and not partial else 1

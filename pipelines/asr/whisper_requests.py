@@ -1,11 +1,13 @@
-"""What every way to run a Whisper does with a request: its prompt, the least audio, the noise it is timed with."""
+"""What every way to run a Whisper does with a request: prompt, language, least audio, noise to time it with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 
+from pipelines.asr.recogniser import RecognitionRequest
+from pipelines.errors import BlockError
 from pipelines.types import SAMPLE_RATE, Samples
 
 MIN_SAMPLES = SAMPLE_RATE // 10
@@ -28,6 +30,28 @@ def prompt_tail(prompt: str | None) -> str | None:
 def join_hotwords(hotwords: Sequence[str]) -> str | None:
     """Names and terms as a Whisper is told them; None for none."""
     return ", ".join(hotwords) or None
+
+
+def possible_languages(request: RecognitionRequest, known: Container[str], name: str) -> tuple[str, ...]:
+    """Those languages of a request that a model knows, of which one is spoken; none where it may be any.
+
+    Raises BlockError, with the model's name, where it knows none of them.
+    """
+    asked = (request.language,) if request.language else request.among
+    possible = tuple(code for code in asked if code in known)
+    if asked and not possible:
+        raise BlockError("speech", f"{name} does not know the language {asked[0][:20]!r}")
+    return possible
+
+
+def choose_language(found: Sequence[tuple[str, float]], among: Sequence[str]) -> tuple[str, float]:
+    """The likeliest of some languages, any where none is named, and its probability if it must be one of them.
+
+    `found` are codes with their probabilities.
+    """
+    possible = [one for one in found if one[0] in among] if among else [*found]
+    language, probability = max(possible, key=lambda one: one[1])
+    return language, probability / sum(one[1] for one in possible) if among and probability else probability
 
 
 def probability(value: float) -> float | None:

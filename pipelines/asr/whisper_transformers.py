@@ -33,7 +33,9 @@ from pipelines.asr.whisper_requests import (
     NO_REPEAT_NGRAM,
     TRIAL_SECONDS,
     TRIAL_TOKENS,
+    choose_language,
     join_hotwords,
+    possible_languages,
     trial_noise,
 )
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
@@ -114,9 +116,9 @@ class TransformersRecogniser(Recogniser):
         Raises BlockError when any of them fails.
         """
         results = [RecognitionResult()] * len(requests)
-        for request in requests:
-            if request.language is not None and self._multilingual and request.language not in self._languages:
-                raise BlockError("speech", f"{self._name} does not know the language {request.language[:20]!r}")
+        if self._multilingual:
+            for request in requests:
+                possible_languages(request, self._languages, self._name)
         for hotwords in dict.fromkeys(request.hotwords for request in requests):
             rows = [
                 row
@@ -172,21 +174,21 @@ class TransformersRecogniser(Recogniser):
         return [_Decoded(tokens, *found) for tokens, found in zip(texts, spoken, strict=True)]
 
     def _spoken_languages(self, requests: Sequence[RecognitionRequest], encoded: Any) -> list[tuple[str, float | None]]:
-        """The language of each utterance, and its probability where none was asked for."""
+        """The language of each utterance, and its probability where it is detected."""
         if not self._multilingual:
             return [("en", None)] * len(requests)
-        if all(request.language for request in requests):
-            return [(request.language or "", None) for request in requests]
+        possible = [possible_languages(request, self._languages, self._name) for request in requests]
+        if all(len(codes) == 1 for codes in possible):
+            return [(code, None) for (code,) in possible]
         import torch
 
         start = torch.full((len(requests), 1), self._generation.decoder_start_token_id, device=self._model.device)
         logits = self._model(encoder_outputs=encoded, decoder_input_ids=start, use_cache=False).logits[:, -1].float()
         names = list(self._languages)
         chances = logits[:, list(self._languages.values())].softmax(dim=-1)
-        detected = [(names[int(row.argmax())], float(row.max())) for row in chances]
         return [
-            (request.language, None) if request.language else found
-            for request, found in zip(requests, detected, strict=True)
+            (codes[0], None) if len(codes) == 1 else choose_language([*zip(names, row, strict=True)], codes)
+            for codes, row in zip(possible, chances.tolist(), strict=True)
         ]
 
     def _prompt(self, text: str) -> Any:

@@ -27,7 +27,9 @@ from pipelines.asr.recogniser import (
 from pipelines.asr.whisper_requests import (
     MIN_SAMPLES,
     TRIAL_SECONDS,
+    choose_language,
     join_hotwords,
+    possible_languages,
     probability,
     prompt_tail,
     trial_noise,
@@ -86,7 +88,7 @@ class WhisperCppRecogniser(Recogniser):
         if len(audio) <= MIN_SAMPLES:
             return RecognitionResult()
         try:
-            language, certainty = self._language(audio, request.language)
+            language, certainty = self._language(audio, request)
             first = self._transcribe(audio, language, _prompt(request))
             if not request.partial and not is_plausible(first, len(audio)):
                 second = self._transcribe(audio, language, "")
@@ -95,16 +97,16 @@ class WhisperCppRecogniser(Recogniser):
             raise BlockError("speech", f"whisper.cpp could not read a slice: {str(error)[:200]}") from error
         return replace(first, language_probability=certainty)
 
-    def _language(self, audio: Samples, language: str | None) -> tuple[str, float | None]:
+    def _language(self, audio: Samples, request: RecognitionRequest) -> tuple[str, float | None]:
         """The language that is asked for or heard, and how probable the latter is."""
-        if language is not None and language not in self.model.available_languages():
-            raise BlockError("speech", f"whisper.cpp does not know the language {language[:20]!r}")
+        possible = possible_languages(request, self.model.available_languages(), "whisper.cpp")
         if not self.multilingual:
             return "en", None
-        if language is not None:
-            return language, None
-        (detected, certainty), _ = self.model.auto_detect_language(audio)
-        return str(detected), probability(certainty)
+        if len(possible) == 1:
+            return possible[0], None
+        _, found = self.model.auto_detect_language(audio)
+        language, certainty = choose_language([*found.items()], possible)
+        return language, probability(certainty)
 
     def _transcribe(self, audio: Samples, language: str, prompt: str) -> RecognitionResult:
         segments = self.model.transcribe(

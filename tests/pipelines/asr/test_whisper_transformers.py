@@ -106,6 +106,20 @@ def test_a_language_is_detected_where_none_is_asked_for(recogniser: Transformers
     assert again.text == result.text
 
 
+def test_of_several_languages_the_likeliest_is_read_of_each_utterance(recogniser: TransformersRecogniser) -> None:
+    any_one = recogniser.recognise(replace(EN, language=None))
+    others = [code for code in ("de", "en", "fr", "ja") if code != any_one.language][:3]
+    choices = ((), (*others, any_one.language or ""), tuple(others))
+    requests = [replace(EN, language=None, among=among) for among in choices]
+    free, within, without = recogniser.recognise_batch(requests)
+    assert free.language == within.language == any_one.language
+    assert (within.language_probability or 0.0) > (free.language_probability or 1.0)
+    assert without.language in others
+    assert recogniser.recognise(replace(requests[0], among=("de", "xx"))).language == "de"
+    with pytest.raises(BlockError, match="tiny does not know the language 'xx'"):
+        recogniser.recognise(replace(requests[0], among=("xx", "yy")))
+
+
 def test_an_unknown_language_fails_with_a_sentence(recogniser: TransformersRecogniser) -> None:
     with pytest.raises(BlockError, match="tiny does not know the language 'klingon'"):
         recogniser.recognise(replace(EN, language="klingon"))

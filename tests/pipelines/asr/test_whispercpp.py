@@ -76,6 +76,17 @@ def test_a_language_is_detected_where_none_is_asked_for(recogniser: WhisperCppRe
     assert recogniser.recognise(RecognitionRequest(NOISE, language="de")).language_probability is None
 
 
+def test_of_several_languages_the_likeliest_is_read(recogniser: WhisperCppRecogniser) -> None:
+    _, chances = recogniser.model.auto_detect_language(NOISE)
+    *_, before, last = sorted(chances, key=lambda code: -float(chances[code]))
+    result = recogniser.recognise(RecognitionRequest(NOISE, among=(last, before)))
+    assert result.language == before
+    assert 0.5 <= (result.language_probability or 0.0) <= 1
+    assert recogniser.recognise(RecognitionRequest(NOISE, among=(last, "xx"))).language == last
+    with pytest.raises(BlockError, match="does not know the language 'xx'"):
+        recogniser.recognise(RecognitionRequest(NOISE, among=("xx", "yy")))
+
+
 def test_an_unknown_language_fails_that_utterance_only(recogniser: WhisperCppRecogniser) -> None:
     with pytest.raises(BlockError, match="does not know the language 'klingon'"):
         recogniser.recognise(RecognitionRequest(NOISE, language="klingon"))
