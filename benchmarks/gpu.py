@@ -314,7 +314,7 @@ def measure_voices(device: str, counts: Sequence[int], least: float) -> list[dic
 
     try:
         options = EngineOptions(set="embedded", device=device)
-        finder = load_speaker_finder(probe_and_select(options), options, 1)
+        finder, _ = load_speaker_finder(probe_and_select(options), options, 1)
     except MeetingError as error:
         print(f"  voices are not measured: {error}", file=sys.stderr, flush=True)
         return []

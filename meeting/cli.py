@@ -495,6 +495,7 @@ def _notes(options: argparse.Namespace, config: Config) -> int:
 
 def _models(options: argparse.Namespace, config: Config) -> int:
     from pipelines.models.pinned_files import file_statuses, pull_embedded
+    from pipelines.models.plugins import GROUPS, installed_plugins
     from pipelines.models.probe import probe_and_select
 
     if options.action == "pull":
@@ -504,7 +505,11 @@ def _models(options: argparse.Namespace, config: Config) -> int:
     for file in file_statuses(config.models.cache_dir):
         line = f"{file.set:9} {file.role:13} {file.state:9} {file.size / 1e6:6.1f} MB  {file.name}  {file.path or ''}"
         print(printable(line))
-    print(f"models.set = {config.models.set}: {probe_and_select(config.models).why}")
+    for role in GROUPS:
+        for plugin in installed_plugins(role):
+            line = f"{'installed':9} {role:13} {plugin.name:22} {plugin.package} {plugin.version}"
+            print(printable(line))
+    print(f"models.set = {config.models.set}: {printable(probe_and_select(config.models).why)}")
     return 0
 
 

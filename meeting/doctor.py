@@ -19,6 +19,7 @@ from meeting.core.terminal_text import printable
 from meeting.transport import descriptors
 from pipelines.errors import MeetingError
 from pipelines.models.pinned_files import file_statuses, resolve_cache_dir
+from pipelines.models.plugins import GROUPS, OWN_PACKAGE, installed_plugins, plugin_problems
 from pipelines.models.probe import count_cuda, probe_and_select
 from pipelines.models.selection import ModelSelection
 
@@ -74,6 +75,7 @@ def examine(config: Config) -> list[Finding]:
         check_packages,
         lambda: check_device(config.models),
         lambda: check_embedded(config.models),
+        check_installed_models,
         lambda: check_choice(config.models),
         lambda: check_port(config.server.host, config.server.port),
         lambda: check_data_folder(config.storage.data_dir),
@@ -199,6 +201,18 @@ def check_embedded(settings: Models) -> Finding:
         return Finding("Embedded models", True, f"{len(files)} files, {size:.0f} MB, checksums right, in {where}")
     # The whisper set may do without them, but then nothing works offline.
     return Finding("Embedded models", settings.set == "whisper", ", ".join(bad), "run `python -m meeting models pull`")
+
+
+def check_installed_models() -> Finding:
+    """Which models may be named in the settings, those of other packages with their package; imports the latter."""
+    problems = plugin_problems()
+    if problems:
+        return Finding("Installed models", False, "; ".join(problems), "do what it says, or name another model")
+    offered = {
+        role: [plugin.name if plugin.package == OWN_PACKAGE else str(plugin) for plugin in installed_plugins(role)]
+        for role in GROUPS
+    }
+    return Finding("Installed models", True, "; ".join(f"{role}: {', '.join(each)}" for role, each in offered.items()))
 
 
 def check_choice(settings: Models, select: Callable[[Models], ModelSelection] = probe_and_select) -> Finding:

@@ -42,12 +42,14 @@ class EngineOptions:
     """Folder for models; None for the user's cache folder"""
     device: str = "auto"
     """One of `DEVICES`"""
+    recognizer: str = "auto"
+    """Name of an installed recogniser, with `:MODEL` behind it where it has several; "auto" leaves it to the set"""
     whisper: str = "auto"
     """Name or path of a faster-whisper model"""
     segmentation: str = "pyannote/segmentation-3.0"
-    """Name or path for the whisper set"""
+    """Name or path for the whisper set, or the name of an installed segmentation"""
     embedding: str = "pyannote/wespeaker-voxceleb-resnet34-LM"
-    """Name or path for the whisper set"""
+    """Name or path for the whisper set, or the name of an installed embedding"""
     hub_token: str | None = field(default=None, repr=False)
     """Token for gated models"""
     hub_timeout: float = 3.0

@@ -27,7 +27,7 @@ from tests.test_setup import tomllib
 
 FENCE = re.compile(r"^```([\w-]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:^    \S.*\n)+", re.MULTILINE)
-LANGUAGES = {"sh", "python", "yaml", "json", "html", "nginx", "text"}
+LANGUAGES = {"sh", "python", "yaml", "json", "toml", "html", "nginx", "text"}
 """What a fenced block may be; in `sh` each line is a command"""
 
 PYTHONS = {"python", "python3", ".venv/bin/python"}
@@ -244,6 +244,8 @@ def test_every_block_says_what_it_is_and_is_that(name: str, tmp_path: Path) -> N
             compile(block, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)  # parts of programs may wait
         elif language == "json":
             [json.loads(part) for part in re.split(r"\n(?! |})", block.strip())]  # one value, or one on each line
+        elif language == "toml":
+            tomllib.loads(block)
         elif language == "yaml" and set(yaml.safe_load(block)) & set(SECTIONS):
             (tmp_path / "config.yaml").write_text(block)
             load_config(tmp_path / "config.yaml", {})

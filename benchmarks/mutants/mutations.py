@@ -618,6 +618,27 @@ TEXT = (
         ("tests/meeting/core/test_export.py",),
     ),
     Mutant(
+        "first-of-two-packages",
+        "pipelines/models/plugins.py",
+        "if len(named) == 1:",
+        "if named:",
+        ("tests/pipelines/models/test_plugins.py",),
+    ),
+    Mutant(
+        "words-a-token-late",
+        "pipelines/asr/whisper_transformers.py",
+        "[:, :, skip - 1 : -1]",
+        "[:, :, skip:]",
+        ("tests/pipelines/asr/test_whisper_transformers.py",),
+    ),
+    Mutant(
+        "damaged-ggml-untried",
+        "pipelines/asr/whispercpp.py",
+        "    _try_in_a_process(path)\n    with",
+        "    with",
+        ("tests/pipelines/asr/test_whispercpp.py",),
+    ),
+    Mutant(
         "implausible-readings-shown",
         "pipelines/asr/plausibility.py",
         "return implausible_reason(result, samples) is None",

@@ -147,7 +147,7 @@ def diart(audio: Audio, models: str = "embedded") -> Result:
     options = EngineOptions(set=models)
     torch.set_num_threads(1)
     choice = probe_and_select(options)
-    segmentation, embedding = load_segmentation(choice.segmentation), load_embedding(choice.embedding)
+    segmentation, embedding = load_segmentation(choice.segmentation), load_embedding(choice.embedding).module
     _without_microphone()
     with warnings_ignored():
         from diart import SpeakerDiarization, SpeakerDiarizationConfig

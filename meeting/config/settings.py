@@ -189,15 +189,28 @@ class Models(EngineOptions):
         choices=DEVICES,
         pattern=DEVICE,
     )
+    recognizer: str = _setting(
+        ENGINE.recognizer,
+        "which recogniser: `auto` leaves it to `set`, else the name of an installed one, with `:MODEL` behind it where "
+        "it reads several",
+        ": `moonshine`, `whisper`, `whispercpp` and `transformers` come with this program, further ones in packages "
+        "([extending](extending.md)); `models list` names those that are installed",
+    )
     whisper: str = _setting(
         ENGINE.whisper,
         "name or path of a faster-whisper model; `auto` picks one for the device",
         ": `large-v3-turbo` on a GPU, else the largest of tiny, base and small that keeps pace",
     )
     segmentation: str = _setting(
-        ENGINE.segmentation, "name or path (.bin) of the segmentation model for the whisper set"
+        ENGINE.segmentation,
+        "name or path (.bin) of the segmentation model for the whisper set, or the name of an installed one",
+        " ([extending](extending.md)), which serves whatever the set is",
     )
-    embedding: str = _setting(ENGINE.embedding, "name or path (.bin) of the embedding model for the whisper set")
+    embedding: str = _setting(
+        ENGINE.embedding,
+        "name or path (.bin) of the embedding model for the whisper set, or the name of an installed one",
+        ", as for `segmentation`",
+    )
     hub_token: str | None = _setting(
         None,
         "token for a model hub's gated models; better set in the environment",

@@ -134,7 +134,7 @@ class MoonshineRecogniser(Recogniser):
     @property
     def info(self) -> RecogniserInfo:
         """It takes no prompt, but recognises the end of a sentence better when it hears the beginning."""
-        return RecogniserInfo("moonshine-tiny-en", takes_context=True, concurrent=True)
+        return RecogniserInfo("moonshine-tiny-en", takes_context=True, concurrent=True, languages=("en",))
 
     def recognise(self, request: RecognitionRequest) -> RecognitionResult:
         """Words of the audio; the model takes no prompt or language.

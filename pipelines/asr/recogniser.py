@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pipelines.types import SAMPLE_RATE, Samples, Span, Word
 
@@ -31,6 +31,8 @@ class RecogniserInfo:
     """Whether it computes on a GPU, and so takes no CPU from other work"""
     concurrent: bool = False
     """Whether several threads may call it at once, each with its own batch, and all of them gain by it"""
+    languages: tuple[str, ...] | None = None
+    """Codes of the languages that it reads, such as "en"; None for many"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class RecognitionResult:
         return " ".join(word.text for word in self.words)
 
 
+@runtime_checkable
 class Recogniser(Protocol):
     """Audio in, words out. Holds weights and no state of any meeting; it is called from one thread at a time,
     unless `info.concurrent`.

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipelines.asr.plausibility import compression_ratio, is_plausible
 from pipelines.asr.recogniser import (
     RecognisedWord,
@@ -19,24 +17,26 @@ from pipelines.asr.recogniser import (
     RecognitionResult,
     fix_word_times,
 )
-from pipelines.asr.whisper_batch import BatchItem, DecodingOptions, choose_language, decode_batch, prompt_tokens
+from pipelines.asr.whisper_batch import BatchItem, DecodingOptions, decode_batch, prompt_tokens
+from pipelines.asr.whisper_requests import (
+    MIN_SAMPLES,
+    NO_REPEAT_NGRAM,
+    TRIAL_SECONDS,
+    TRIAL_TOKENS,
+    choose_language,
+    join_hotwords,
+    possible_languages,
+    probability,
+    prompt_tail,
+    trial_noise,
+)
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
-from pipelines.types import SAMPLE_RATE, Samples, samples
+from pipelines.types import Samples, samples
 
-MIN_SAMPLES = SAMPLE_RATE // 10
-"""Samples below which there is nothing to recognise (0.1 s)"""
 BEAM_SIZE = 5
 """Hypotheses kept for final results on a GPU; on a CPU one, for they would cost as many times the computing"""
 GPU_BATCH = 16
 """Utterances that a GPU recognises together; their spectrograms and what the model makes of them take its memory"""
-NO_REPEAT_NGRAM = 3
-"""Words that may not follow each other twice in a second attempt"""
-PROMPT_CHARACTERS = 400
-"""Characters of earlier text that are given as a prompt"""
-TRIAL_SECONDS = 5
-"""Length of the speech with which the real-time factor is measured: a common utterance"""
-TRIAL_TOKENS = 24
-"""Tokens that people say in that time"""
 LIBRARY_ERRORS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 """What the libraries raise on audio that they cannot recognise"""
 REQUIRED_FILES = ("model.bin", "config.json", "tokenizer.json")
@@ -62,7 +62,8 @@ class WhisperRecogniser(Recogniser):
     @property
     def info(self) -> RecogniserInfo:
         """It gains from batches on a GPU only."""
-        return RecogniserInfo(self.name, self.max_batch, on_gpu=self._on_gpu)
+        languages = None if self.model.model.is_multilingual else ("en",)
+        return RecogniserInfo(self.name, self.max_batch, on_gpu=self._on_gpu, languages=languages)
 
     @property
     def _on_gpu(self) -> bool:
@@ -78,8 +79,8 @@ class WhisperRecogniser(Recogniser):
         language, sure = self._chosen(request)
         options: dict[str, Any] = {
             "language": language,
-            "initial_prompt": _prompt_tail(request.prompt),
-            "hotwords": _join_hotwords(request.hotwords),
+            "initial_prompt": prompt_tail(request.prompt),
+            "hotwords": join_hotwords(request.hotwords),
             "beam_size": self._beam_size(partial),
             "without_timestamps": partial,
         }
@@ -92,22 +93,17 @@ class WhisperRecogniser(Recogniser):
 
     def _chosen(self, request: RecognitionRequest) -> tuple[str | None, float | None]:
         """The language that an utterance is read in, and how sure that is where it was chosen among several."""
-        self._check_language(request.language)
-        among = self._known(request)
-        if len(among) < 2:
-            return among[0] if among else request.language, None
+        possible = self._possible(request)
+        if len(possible) < 2:
+            return possible[0] if possible else None, None
         try:
             found = self.model.detect_language(request.audio)[2]
         except LIBRARY_ERRORS as error:
             raise self._error(error) from error
-        return choose_language(found, among)
+        return choose_language(found, possible)
 
-    def _known(self, request: RecognitionRequest) -> tuple[str, ...]:
-        """Those of the possible languages that the model reads; raises BlockError where it reads none of them."""
-        among = tuple(code for code in request.among if code in self.model.supported_languages)
-        if request.among and not among:
-            self._check_language(request.among[0])
-        return among
+    def _possible(self, request: RecognitionRequest) -> tuple[str, ...]:
+        return possible_languages(request, self.model.supported_languages, f"Whisper {self.name}")
 
     def recognise_batch(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
         """Recognise any number of utterances, `max_batch` at a time, final ones apart from partial ones.
@@ -134,7 +130,7 @@ class WhisperRecogniser(Recogniser):
 
         In batches as large as it may have; the second of two runs, since the first one also prepares the device.
         """
-        noise = np.random.default_rng(0).normal(0, 0.05, TRIAL_SECONDS * SAMPLE_RATE).astype(np.float32)
+        noise = trial_noise()
         if self.max_batch > 1:
             options = DecodingOptions(self._beam_size(False), exact_tokens=TRIAL_TOKENS)
             requests = [RecognitionRequest(noise, language="en")] * self.max_batch
@@ -157,8 +153,7 @@ class WhisperRecogniser(Recogniser):
 
     def _recognise_together(self, requests: Sequence[RecognitionRequest], partial: bool) -> list[RecognitionResult]:
         for request in requests:
-            self._check_language(request.language)
-            self._known(request)
+            self._possible(request)
         options = DecodingOptions(self._beam_size(partial))
         items = [self._batch_item(request) for request in requests]
         spectrograms = [item.features for item in items]
@@ -179,10 +174,10 @@ class WhisperRecogniser(Recogniser):
         return results
 
     def _batch_item(self, request: RecognitionRequest, spectrogram: Any = None) -> BatchItem:
-        hotwords = _join_hotwords(request.hotwords)
+        hotwords = join_hotwords(request.hotwords)
         features = self.model.feature_extractor(request.audio) if spectrogram is None else spectrogram
-        prompt = prompt_tokens(self.model, _prompt_tail(request.prompt), hotwords)
-        return BatchItem(features, request.language, prompt, hotwords, self._known(request))
+        prompt = prompt_tokens(self.model, prompt_tail(request.prompt), hotwords)
+        return BatchItem(features, request.language, prompt, hotwords, self._possible(request))
 
     def _decode_batch(
         self, requests: Sequence[RecognitionRequest], items: Sequence[BatchItem], options: DecodingOptions
@@ -194,14 +189,10 @@ class WhisperRecogniser(Recogniser):
         return [
             replace(
                 _to_result(item.segments, item.language, len(request.audio)),
-                language_probability=_probability(item.language_probability),
+                language_probability=probability(item.language_probability),
             )
             for request, item in zip(requests, items, strict=True)
         ]
-
-    def _check_language(self, language: str | None) -> None:
-        if language is not None and language not in self.model.supported_languages:
-            raise BlockError("speech", f"Whisper {self.name} does not know the language {language[:20]!r}")
 
     def _beam_size(self, partial: bool) -> int:
         return BEAM_SIZE if self._on_gpu and not partial else 1
@@ -224,7 +215,7 @@ class WhisperRecogniser(Recogniser):
         except LIBRARY_ERRORS as error:
             raise self._error(error) from error
         result = _to_result(found, info.language, len(audio))
-        return replace(result, language_probability=_probability(info.language_probability))
+        return replace(result, language_probability=probability(info.language_probability))
 
 
 def load_folder(
@@ -278,17 +269,9 @@ def _check_folder(folder: Path) -> None:
         raise ModelMissing(f"the Whisper model in {folder} lacks {', '.join(missing)}")
 
 
-def _prompt_tail(prompt: str | None) -> str | None:
-    return (prompt or "")[-PROMPT_CHARACTERS:] or None
-
-
-def _join_hotwords(hotwords: Sequence[str]) -> str | None:
-    return ", ".join(hotwords) or None
-
-
 def _to_result(segments: Sequence[Any], language: str | None, length: int) -> RecognitionResult:
     words = [
-        RecognisedWord(word.word, samples(float(word.start)), samples(float(word.end)), _probability(word.probability))
+        RecognisedWord(word.word, samples(float(word.start)), samples(float(word.end)), probability(word.probability))
         for segment in segments
         for word in segment.words or ()
     ]
@@ -299,8 +282,3 @@ def _to_result(segments: Sequence[Any], language: str | None, length: int) -> Re
     logprob = sum(s.avg_logprob * weight for s, weight in zip(segments, weights, strict=True)) / sum(weights)
     text = " ".join(word.text for word in fixed)
     return RecognitionResult(fixed, language, logprob, max(s.no_speech_prob for s in segments), compression_ratio(text))
-
-
-def _probability(value: float) -> float | None:
-    number = float(value)
-    return min(1.0, max(0.0, number)) if np.isfinite(number) else None

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.asr.whisper_requests import choose_language
+
 PROMPT_MULTIPLE = 8
 """Tokens before the start of a transcript come in multiples of this.
 
@@ -77,16 +79,6 @@ class BatchItem:
     def frames(self) -> int:
         """Frames with audio; behind them is one of padding."""
         return int(self.features.shape[-1]) - 1
-
-
-def choose_language(found: Sequence[tuple[str, float]], among: Sequence[str]) -> tuple[str, float]:
-    """The likeliest of some languages, any where none is named, and its probability if it must be one of them.
-
-    `found` are codes with their probabilities, the likeliest first.
-    """
-    possible = [one for one in found if one[0] in among] if among else [*found]
-    language, probability = max(possible, key=lambda one: one[1])
-    return language, probability / sum(one[1] for one in possible) if among and probability else probability
 
 
 def prompt_tokens(model: Any, prompt: str | None, hotwords: str | None) -> list[int]:

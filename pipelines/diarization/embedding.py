@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.ge2e import HOP, LEVEL, PARTIAL, partial_starts
 from pipelines.diarization.local_speakers import Embed
 from pipelines.types import WINDOW, Samples
@@ -23,6 +25,19 @@ PIECES = len(partial_starts(1 + WINDOW // HOP))
 EmbedSubsegments = Callable[[Any, Any], tuple[Any, Any, Any]]
 """`Embed` with what each embedding is the mean of, (batch, voices, pieces, dimension), and the middle frame of each
 piece, (batch, voices, pieces), -1 where there is none"""
+
+
+@dataclass(frozen=True)
+class ModuleEmbedding:
+    """A `VoiceEmbedding` that is made of a torch module and of how it is asked."""
+
+    module: Any
+    embed: Embed
+    thresholds: Thresholds
+
+    def __call__(self, audio: Any, alone: Any) -> Any:
+        """As `VoiceEmbedding` says."""
+        return self.embed(audio, alone)
 
 
 def ge2e_embedder(encoder: Any) -> EmbedSubsegments:

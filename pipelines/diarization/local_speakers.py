@@ -8,11 +8,12 @@ segmentation" (ASRU 2021), as implemented by diart. The clustering of local spea
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.diarization.clustering import Thresholds
 from pipelines.types import SAMPLE_RATE, WINDOW, LocalSpeakers, Window
 
 SINGLE_SPEAKER_WEIGHT = 0.1
@@ -28,11 +29,46 @@ Or to these, the embeddings of subsegments that they are means of, and the frame
 """
 
 
+@runtime_checkable
+class Segmentation(Protocol):
+    """Who is active when in a window, as a torch module; voices have no identity beyond it."""
+
+    def __call__(self, audio: Any) -> Any:
+        """16 kHz mono audio, a tensor (batch, 1, samples), to probabilities, a tensor (batch, frames, voices).
+
+        All windows have `WINDOW` samples (5 s); frames divide them equally, and both their number and that of voices
+        are always the same.
+        """
+
+    def to(self, device: Any) -> Any:
+        """The module on a `torch.device`."""
+
+    def eval(self) -> Any:
+        """The module, ready to be used."""
+
+
+@runtime_checkable
+class VoiceEmbedding(Protocol):
+    """How voices sound, as vectors: near ones (cosine distance) are the same voice."""
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Which distances mean what between embeddings of this model."""
+
+    def __call__(self, audio: Any, alone: Any) -> Any:
+        """16 kHz mono audio, a tensor (batch, 1, samples), and when each voice is alone in it, a boolean tensor
+        (batch, frames, voices), both on the CPU, to embeddings of length one, a float32 array (batch, voices,
+        dimension).
+
+        A voice that is never alone gets NaN. `Embed` tells what else may be given.
+        """
+
+
 class LocalSpeakerFinder:
     """Windows in, local speakers out; stateless, so that one instance serves all meetings."""
 
-    def __init__(self, segmentation: Any, embed: Embed, device: str = "cpu") -> None:
-        """`segmentation` is a torch module: audio (batch, 1, samples) to probabilities (batch, frames, voices)."""
+    def __init__(self, segmentation: Segmentation, embed: Embed, device: str = "cpu") -> None:
+        """Both models are on `device`; `embed` may be a `VoiceEmbedding`."""
         import torch
         from diart.blocks import OverlappedSpeechPenalty, SpeakerSegmentation
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pipelines.asr.recogniser import Recogniser
 from pipelines.audio.vad import VadModel
-from pipelines.diarization.clustering import preset
+from pipelines.diarization.clustering import Thresholds
 from pipelines.diarization.local_speakers import LocalSpeakerFinder
 from pipelines.engine.capacity import calibrate, cores_for_each, speech_workers, thread_candidates
 from pipelines.engine.engine import Engine, Engines
 from pipelines.engine.job_queue import JobQueue, call_each
 from pipelines.engine.pool import EnginePool
-from pipelines.errors import BlockError, ModelError, SettingsError
+from pipelines.errors import ModelError, SettingsError
 from pipelines.models.factory import load_embedding, load_recogniser, load_segmentation
 from pipelines.models.gpu_memory import DIARIZATION_GB, GB
 from pipelines.models.lean_imports import import_diarization
@@ -38,7 +39,7 @@ def load_engine(
     selected recogniser does not know `language`, which is that of all sources that ask for no other.
     """
     selection = _select(options, on_progress, language)
-    engine = _load_one(selection.on_device(selection.devices[0]), options, on_progress)
+    engine = _load_one(selection.on_device(selection.devices[0]), options, on_progress, 1, language)
     on_progress("models are ready")
     return engine
 
@@ -51,7 +52,8 @@ def load_engines(
     engines: list[Engine] = []
     try:
         for device in selection.devices:
-            engines.append(_load_one(selection.on_device(device), options, on_progress, len(selection.devices)))
+            on_device, count = selection.on_device(device), len(selection.devices)
+            engines.append(_load_one(on_device, options, on_progress, count, language))
     except BaseException:
         for engine in engines:
             engine.close()
@@ -64,16 +66,24 @@ def _select(options: EngineOptions, on_progress: Callable[[str], None], language
     on_progress("looking for models")
     selection = probe_and_select(options)
     on_progress(selection.why)
+    _check_language(selection, language)
+    return selection
+
+
+def _check_language(selection: ModelSelection, language: str | None) -> None:
     if language and selection.languages and set(selection.languages).isdisjoint(language_codes(language)):
         raise SettingsError(
             f"speech.language is {language}, but {selection.speech.name} reads {', '.join(selection.languages)} only: "
             "set speech.language to null, or let the section models choose another recogniser"
         )
-    return selection
 
 
 def _load_one(
-    selection: ModelSelection, options: EngineOptions, on_progress: Callable[[str], None], engine_count: int = 1
+    selection: ModelSelection,
+    options: EngineOptions,
+    on_progress: Callable[[str], None],
+    engine_count: int,
+    language: str | None,
 ) -> Engine:
     """A started engine, one of `engine_count` on this machine."""
     on_gpu = selection.segmentation.device.startswith("cuda")
@@ -81,26 +91,38 @@ def _load_one(
     threads = [options.threads or 1]
     if not options.threads and not on_gpu:
         threads = thread_candidates(cores)
-    recogniser, finder, chosen, trials = _load_models(selection, options, threads, on_progress)
-    selection = selection.with_recogniser(recogniser.info.name)
+    models = _load_models(selection, options, threads, on_progress)
+    recogniser, finder, chosen = models.recogniser, models.finder, models.threads
+    selection = selection.with_recogniser(recogniser.info)
+    _check_language(selection, language)  # what an installed recogniser reads is known only now
     workers = speech_workers(cores, chosen) if recogniser.info.concurrent else 1
-    engine = Engine(recogniser, finder, VadModel(), preset(selection.embedding.name), selection.info, workers)
+    engine = Engine(recogniser, finder, VadModel(), models.thresholds, selection.info, workers)
     engine.start()
     try:
         _warm_up(engine)
-    except (BlockError, RuntimeError) as error:
+        throughput = engine.measure(finder.trial, on_gpu, chosen, engine_count)
+    except Exception as error:  # an installed model may raise anything
         engine.close()
         raise ModelError(_computing_failed(selection, error)) from error
-    engine.thread_trials = trials
-    throughput = engine.measure(finder.trial, on_gpu, chosen, engine_count)
+    engine.thread_trials = models.trials
     log.info("this machine carries about %d live meetings", throughput.capacity)
     return engine
 
 
+@dataclass(frozen=True, slots=True)
+class _LoadedModels:
+    recogniser: Recogniser
+    finder: LocalSpeakerFinder
+    thresholds: Thresholds
+    threads: int
+    trials: dict[int, float]
+    """Seconds with each number of threads that was tried"""
+
+
 def _load_models(
     selection: ModelSelection, options: EngineOptions, threads: Sequence[int], on_progress: Callable[[str], None]
-) -> tuple[Recogniser, LocalSpeakerFinder, int, dict[int, float]]:
-    """The recogniser, the finder of local speakers, the number of threads, and the seconds with each that was tried.
+) -> _LoadedModels:
+    """All models.
 
     Where there is no choice of threads the recogniser is loaded in a thread of its own, beside the others.
     """
@@ -111,11 +133,14 @@ def _load_models(
             if selection.speech.candidates:
                 wait([pending])  # which one keeps pace is measured: nothing else may take the processor meanwhile
         on_progress(f"loading {selection.segmentation.name} and {selection.embedding.name}")
-        finder = load_speaker_finder(selection, options, threads[0])
-        chosen, trials = _calibrate(finder, threads)
+        finder, thresholds = load_speaker_finder(selection, options, threads[0])
+        try:
+            chosen, trials = _calibrate(finder, threads)
+        except Exception as error:
+            raise ModelError(_computing_failed(selection, error)) from error
         recogniser = pending.result() if pending else _load_recogniser(selection, options, chosen, on_progress)
     assert recogniser is not None
-    return recogniser, finder, chosen, trials
+    return _LoadedModels(recogniser, finder, thresholds, chosen, trials)
 
 
 def _calibrate(finder: LocalSpeakerFinder, threads: Sequence[int]) -> tuple[int, dict[int, float]]:
@@ -132,8 +157,13 @@ def _load_recogniser(
     return load_recogniser(selection.speech, threads, options.hub_token)
 
 
-def load_speaker_finder(selection: ModelSelection, options: EngineOptions, threads: int) -> LocalSpeakerFinder:
-    """What finds local speakers in windows, with so many CPU threads; raises ModelError."""
+def load_speaker_finder(
+    selection: ModelSelection, options: EngineOptions, threads: int
+) -> tuple[LocalSpeakerFinder, Thresholds]:
+    """What finds local speakers in windows, with so many CPU threads, and the distances of its embeddings.
+
+    Raises ModelError.
+    """
     import torch
 
     torch.set_num_threads(threads)
@@ -145,11 +175,8 @@ def load_speaker_finder(selection: ModelSelection, options: EngineOptions, threa
         limit_torch_memory(selection.segmentation.device)
     segmentation = load_segmentation(selection.segmentation, options.hub_token)
     embedding = load_embedding(selection.embedding, options.hub_token)
-    from pipelines.diarization.embedding import ge2e_embedder, pyannote_embedder
-
-    embed = ge2e_embedder(embedding) if selection.embedding.kind == "ge2e" else pyannote_embedder(embedding)
     with warnings_ignored():
-        return LocalSpeakerFinder(segmentation, embed, selection.segmentation.device)
+        return LocalSpeakerFinder(segmentation, embedding, selection.segmentation.device), embedding.thresholds
 
 
 def limit_torch_memory(device: str, cuda: Any = None) -> None:
@@ -167,7 +194,7 @@ def limit_torch_memory(device: str, cuda: Any = None) -> None:
 
 
 def _computing_failed(selection: ModelSelection, error: Exception) -> str:
-    said = f"the models are loaded, but cannot compute: {str(error)[:300]}"
+    said = f"the models are loaded, but cannot compute: {str(error)[:300] or type(error).__name__}"
     if selection.segmentation.device == selection.speech.device == "cpu":
         return said
     return f"{said}; check CUDA's libraries (CTranslate2 takes cuBLAS 12 from PyTorch), or set models.device to cpu"

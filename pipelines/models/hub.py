@@ -26,6 +26,22 @@ def whisper_repository(name: str) -> str:
     return _WHISPER_REPOSITORIES.get(name, f"Systran/faster-whisper-{name}")
 
 
+TRANSFORMERS_FILES = (
+    "model.safetensors",
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
+"""What a Whisper of the library transformers is made of"""
+
+
+def whispercpp_source(name: str) -> tuple[str, tuple[str, ...]]:
+    """The repository of a whisper.cpp model by its short name, such as "base.en", and its file there."""
+    return "ggerganov/whisper.cpp", (f"ggml-{name}.bin",)
+
+
 def fetch(repository: str, file: str, token: str | None, local_only: bool) -> Path:
     """The path of a hub's file, downloaded with a progress bar unless `local_only`; raises ModelMissing."""
     from huggingface_hub import hf_hub_download
@@ -38,25 +54,23 @@ def fetch(repository: str, file: str, token: str | None, local_only: bool) -> Pa
 
 def fetch_whisper(name: str, token: str | None, local_only: bool) -> Path:
     """The folder of a faster-whisper model, downloaded with progress bars unless `local_only`; raises ModelMissing."""
+    files = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
+    return fetch_folder(whisper_repository(name), files, token, local_only)
+
+
+def fetch_folder(repository: str, files: tuple[str, ...], token: str | None, local_only: bool) -> Path:
+    """The folder of some of a repository's files, downloaded with progress bars unless `local_only`.
+
+    Files may be patterns. Raises ModelMissing.
+    """
     from huggingface_hub import snapshot_download
 
     try:
         return Path(
-            snapshot_download(
-                whisper_repository(name),
-                token=token or None,
-                local_files_only=local_only,
-                allow_patterns=[
-                    "config.json",
-                    "preprocessor_config.json",
-                    "model.bin",
-                    "tokenizer.json",
-                    "vocabulary.*",
-                ],
-            )
+            snapshot_download(repository, token=token or None, local_files_only=local_only, allow_patterns=list(files))
         )
     except Exception as error:
-        raise ModelMissing(_fetch_failed(f"Whisper model {name}", error)) from error
+        raise ModelMissing(_fetch_failed(f"model {repository}", error)) from error
 
 
 def _fetch_failed(what: str, error: Exception) -> str:

@@ -20,8 +20,8 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 UNNEEDED = (
-    # its image metrics; a name that it adds to scipy.signal for a library that is not here
-    ("torchmetrics", ("torchvision", "scipy")),
+    # its image and text metrics; a name that it adds to scipy.signal for a library that is not here
+    ("torchmetrics", ("torchvision", "transformers", "scipy")),
     # compiling models for a GPU
     ("torch._dynamo", ("triton",)),
     # embeddings of SpeechBrain

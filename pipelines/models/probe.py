@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from pathlib import Path
 from threading import Thread
 
-from pipelines.models.hub import ask, is_cached, is_offline, whisper_repository
+from pipelines.models.hub import (
+    TRANSFORMERS_FILES,
+    ask,
+    is_cached,
+    is_offline,
+    whisper_repository,
+    whispercpp_source,
+)
+from pipelines.models.naming import NamedModel, is_path, resolve_names
+from pipelines.models.plugins import GROUPS, names_offered
 from pipelines.models.selection import (
     CACHED,
+    DEFAULT_MODELS,
     GPU_WHISPER,
     NOT_FOUND,
+    NOT_INSTALLED,
     UNREACHABLE,
     WHISPERS,
     Availability,
     ModelSelection,
-    is_path,
     select_models,
 )
 from pipelines.options import EngineOptions
+
+PACKAGES = {"whispercpp": "pywhispercpp", "transformers": "transformers"}
+"""Packages without which a recogniser of this program cannot be loaded, and which are extras"""
 
 Sources = dict[str, tuple[str, tuple[str, ...]]]
 """Name in the settings to its repository and the files that loading needs"""
@@ -30,21 +44,45 @@ def probe_and_select(options: EngineOptions) -> ModelSelection:
 
 
 def probe_models(options: EngineOptions) -> Availability:
-    """What this machine has and what a hub would give, within `hub_timeout` seconds."""
+    """What this machine has and what a hub would give, within `hub_timeout` seconds.
+
+    Raises SettingsError where the settings name a model that is not installed.
+    """
     deadline = time.monotonic() + options.hub_timeout
     cuda = count_cuda() if options.device != "cpu" else 0
-    if options.set == "embedded":
-        return Availability(cuda, {})
+    plugins = {role: names_offered(role) for role in GROUPS}
+    resolved, named = resolve_names(options, plugins)
     weights: dict[str, str] = {}
     unsettled: Sources = {}
-    for name in (options.segmentation, options.embedding):
-        _settle_locally(name, (name, ("pytorch_model.bin",)), weights, unsettled)
-    for name in whisper_candidates(options.whisper, cuda):
-        _settle_locally(
-            name, (whisper_repository(name), ("model.bin", "config.json", "tokenizer.json")), weights, unsettled
-        )
+    for name, source in _wanted(resolved, named, cuda).items():
+        _settle_locally(name, source, weights, unsettled)
     weights.update(_ask_hub(unsettled, options, deadline))
-    return Availability(cuda, weights)
+    speech = named.get("speech")
+    if speech is not None and not is_installed(speech.kind):
+        weights[speech.model or DEFAULT_MODELS[speech.kind]] = NOT_INSTALLED
+    return Availability(cuda, weights, plugins)
+
+
+def _wanted(options: EngineOptions, named: dict[str, NamedModel], cuda: int) -> Sources:
+    """What may serve of the weights that this project knows where to find."""
+    wanted: Sources = {}
+    embedded = options.set == "embedded"
+    for role, name in (("segmentation", options.segmentation), ("embedding", options.embedding)):
+        if role not in named and not embedded:
+            wanted[name] = (name, ("pytorch_model.bin",))
+    speech = named.get("speech", NamedModel("moonshine" if embedded else "whisper", None))
+    if speech.kind == "whisper":
+        for name in whisper_candidates(options.whisper, cuda):
+            wanted[name] = (whisper_repository(name), ("model.bin", "config.json", "tokenizer.json"))
+    elif speech.kind in DEFAULT_MODELS:
+        name = speech.model or DEFAULT_MODELS[speech.kind]
+        wanted[name] = whispercpp_source(name) if speech.kind == "whispercpp" else (name, TRANSFORMERS_FILES)
+    return wanted
+
+
+def is_installed(kind: str) -> bool:
+    """Whether the package that a recogniser of that name needs is there."""
+    return kind not in PACKAGES or importlib.util.find_spec(PACKAGES[kind]) is not None
 
 
 def count_cuda() -> int:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pipelines.asr.recogniser import RecogniserInfo
 from pipelines.errors import ModelError, ModelMissing, SettingsError
 from pipelines.models.gpu_memory import WhisperFit, first_that_fits, min_gb, shape_of, whisper_budget
+from pipelines.models.naming import NamedModel, is_path, resolve_names
 from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, SPEECH, PinnedFile, locate
 from pipelines.options import DEVICE, DEVICES, MODEL_SETS, EngineOptions
 from pipelines.types import ModelInfo
@@ -30,6 +31,11 @@ NOT_FOUND = "not found"
 """A hub answered that it has no such model, or there is nothing at the path given"""
 UNREACHABLE = "unreachable"
 """Not on this machine, and no hub answered in time"""
+NOT_INSTALLED = "not installed"
+"""The package that reads such weights is not installed"""
+
+DEFAULT_MODELS = {"whispercpp": "base", "transformers": "openai/whisper-base"}
+"""What the recognisers with weights of their own read where the settings name none"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +45,17 @@ class Availability:
     cuda: int
     """CUDA devices"""
     weights: Mapping[str, str]
-    """Name or path from the settings to CACHED, ON_HUB, GATED, NOT_FOUND or UNREACHABLE"""
+    """Name or path from the settings to CACHED, ON_HUB, GATED, NOT_FOUND, UNREACHABLE or NOT_INSTALLED"""
+    plugins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """"speech", "segmentation" and "embedding" to the names that installed packages offer"""
 
     def has(self, name: str) -> bool:
         """Whether the weights are here or can be fetched."""
-        return self.weights.get(name, UNREACHABLE) in (CACHED, ON_HUB)
+        return self.state(name) in (CACHED, ON_HUB)
+
+    def state(self, name: str) -> str:
+        """CACHED and so on; UNREACHABLE for what was not looked for."""
+        return self.weights.get(name, UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +65,13 @@ class ModelRef:
     role: str
     """"speech", "segmentation" or "embedding" """
     kind: str
-    """"moonshine", "faster-whisper", "pyannote-segmentation", "pyannote-embedding" or "ge2e" """
+    """Name of the entry point that loads it (`plugins.py`), such as "moonshine" or "whisper" """
     name: str
+    """Which one of that kind, as the settings name it; `kind` again where they name none"""
     path: Path | None
-    """File or folder with the weights; None when the hub's cache knows"""
+    """File or folder with the weights; None when `name` is no path"""
     device: str
+    """"cpu", "cuda" or "cuda:N" """
     compute_type: str
     """"float32", "float16", "int8_float16" or "int8" """
     local_only: bool = True
@@ -66,6 +80,10 @@ class ModelRef:
     """Whisper models to choose from by measuring when `name` is "auto", in order of size"""
     max_batch: int | None = None
     """Utterances that a Whisper recognises together at most; None where its device decides"""
+    threads: int = 1
+    """CPU threads that it may take"""
+    token: str | None = field(default=None, repr=False)
+    """For a hub's gated models"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +113,16 @@ class ModelSelection:
         """The device of the recogniser."""
         return self.speech.device
 
-    def with_recogniser(self, name: str) -> ModelSelection:
-        """The same selection once measuring has picked the recogniser of that name."""
-        if name == self.speech.name:
-            return self
+    def with_recogniser(self, info: RecogniserInfo) -> ModelSelection:
+        """The same selection once the recogniser is loaded, which says what it is and which languages it reads."""
+        selection = replace(self, languages=info.languages or self.languages)
+        if info.name == self.speech.name:
+            return selection
         tried = ", ".join(self.speech.candidates)
-        why = f"Whisper {name} serves, the largest of {tried} that keeps pace on this machine"
+        why = f"Whisper {info.name} serves, the largest of {tried} that keeps pace on this machine"
         return replace(
-            self,
-            speech=replace(self.speech, name=name, candidates=()),
+            selection,
+            speech=replace(self.speech, name=info.name, candidates=()),
             why=self.why.replace(_measured_note(self.speech), why),
         )
 
@@ -128,39 +147,16 @@ def select_models(options: EngineOptions, available: Availability) -> ModelSelec
     if options.set not in MODEL_SETS:
         raise SettingsError(f"models.set must be one of {', '.join(MODEL_SETS)}, not {options.set!r}")
     devices = _devices(options, available)
-    selection = _models(options, available, devices[0])
+    options, named = resolve_names(options, available.plugins)
+    device = devices[0]
+    speech = _speech(options, named.get("speech"), available, device)
+    segmentation = _segmentation(options, named.get("segmentation"), available, device)
+    embedding = _embedding(options, named.get("embedding"), available, device)
+    languages = ("en",) if speech.kind == "moonshine" or speech.name.endswith(".en") else None
+    why = _why(options, (speech, segmentation, embedding), named, available)
     # where the recogniser has no GPU, one copy of it gets all of the CPU
-    return replace(selection, devices=devices if selection.speech.device != "cpu" else devices[:1])
-
-
-def _models(options: EngineOptions, available: Availability, device: str) -> ModelSelection:
-    if options.set == "embedded":
-        return _selection(
-            options,
-            _embedded_recogniser(options),
-            _embedded_segmentation(options, device),
-            _embedded_embedding(options, device),
-        )
-    for name in (options.whisper, options.segmentation, options.embedding):
-        if is_path(name) and not available.has(name):
-            raise ModelMissing(f"the settings name the model {name}, but there is nothing at that path")
-    return _selection(
-        options,
-        _speech(options, available, device),
-        _segmentation(options, available, device),
-        _embedding(options, available, device),
-        available,
-    )
-
-
-def is_path(name: str) -> bool:
-    """Whether a model's name in the settings means a place on this machine."""
-    return (
-        name.startswith(("/", "./", "../", "~", ".\\"))
-        or Path(name).suffix in (".bin", ".onnx", ".ckpt", ".pt")
-        or "\\" in name
-        or ("/" in name and os.path.exists(name))
-    )
+    used = devices if speech.device != "cpu" else devices[:1]
+    return ModelSelection(speech, segmentation, embedding, why, languages, used)
 
 
 def is_pinned(ref: ModelRef, pinned: PinnedFile) -> bool:
@@ -196,14 +192,46 @@ def _embedded_recogniser(options: EngineOptions) -> ModelRef:
 
 def _embedded_segmentation(options: EngineOptions, device: str) -> ModelRef:
     path = locate(SEGMENTATION, options.cache_dir)
-    return ModelRef("segmentation", "pyannote-segmentation", "pyannote-segmentation", path, device, "float32")
+    return ModelRef("segmentation", "pyannote", "pyannote-segmentation", path, device, "float32")
 
 
 def _embedded_embedding(options: EngineOptions, device: str) -> ModelRef:
     return ModelRef("embedding", "ge2e", "ge2e", locate(EMBEDDING, options.cache_dir), device, "float32")
 
 
-def _speech(options: EngineOptions, available: Availability, device: str) -> ModelRef:
+def _speech(options: EngineOptions, named: NamedModel | None, available: Availability, device: str) -> ModelRef:
+    if named is None:
+        return (
+            _embedded_recogniser(options) if options.set == "embedded" else _whisper(options, None, available, device)
+        )
+    if named.kind == "moonshine":
+        return _embedded_recogniser(options)
+    if named.kind == "whisper":
+        return _whisper(options, named, available, device)
+    if named.kind not in DEFAULT_MODELS:
+        return _named_ref("speech", named, device)
+    name = named.model or DEFAULT_MODELS[named.kind]
+    _check_path(name, available)
+    if not available.has(name):
+        raise ModelMissing(_unavailable(f"models.recognizer is {named}", name, available.state(name)))
+    if named.kind == "whispercpp":
+        device = "cpu"  # its wheels are built for nothing else
+    return replace(_hub_ref("speech", named.kind, name, available, device), compute_type=_float_type(device))
+
+
+def _named_ref(role: str, named: NamedModel, device: str) -> ModelRef:
+    name = named.model or named.kind
+    path = Path(name).expanduser() if is_path(name) else None
+    compute = _float_type(device) if role == "speech" else "float32"
+    return ModelRef(role, named.kind, name, path, device, compute, local_only=False)
+
+
+def _float_type(device: str) -> str:
+    return "float16" if _is_gpu(device) else "float32"
+
+
+def _whisper(options: EngineOptions, named: NamedModel | None, available: Availability, device: str) -> ModelRef:
+    _check_path(options.whisper, available)
     compute = "float16" if _is_gpu(device) else "int8"
     if options.whisper != "auto":
         found = [options.whisper] if available.has(options.whisper) else []
@@ -211,11 +239,12 @@ def _speech(options: EngineOptions, available: Availability, device: str) -> Mod
         found = [name for name in (GPU_WHISPER, *reversed(WHISPERS)) if available.has(name)]
     else:
         found = [name for name in CPU_WHISPERS if available.has(name)]
-    if not found and options.set == "auto":
+    if not found and options.set == "auto" and named is None:
         return _embedded_recogniser(options)
     if not found:
         wanted = f"Whisper {options.whisper}" if options.whisper != "auto" else "any Whisper model"
-        raise ModelMissing(_unavailable(wanted, _speech_state(options, available, device)))
+        demand = "models.set is whisper" if named is None else f"models.recognizer is {named}"
+        raise ModelMissing(_unavailable(demand, wanted, _speech_state(options, available, device)))
     max_batch = None
     if _is_gpu(device):
         fit = _fit_to_memory(options, found)
@@ -225,7 +254,7 @@ def _speech(options: EngineOptions, available: Availability, device: str) -> Mod
     path = Path(name).expanduser() if is_path(name) else None
     local = all(available.weights.get(each) == CACHED for each in found)
     candidates = tuple(found) if path is None else ()
-    return ModelRef("speech", "faster-whisper", name, path, device, compute, local, candidates, max_batch)
+    return ModelRef("speech", "whisper", name, path, device, compute, local, candidates, max_batch)
 
 
 def _fit_to_memory(options: EngineOptions, found: list[str]) -> WhisperFit | None:
@@ -244,22 +273,36 @@ def _fit_to_memory(options: EngineOptions, found: list[str]) -> WhisperFit | Non
     return fit
 
 
-def _segmentation(options: EngineOptions, available: Availability, device: str) -> ModelRef:
+def _check_path(name: str, available: Availability) -> None:
+    if is_path(name) and available.state(name) in (NOT_FOUND, UNREACHABLE):
+        raise ModelMissing(f"the settings name the model {name}, but there is nothing at that path")
+
+
+def _segmentation(options: EngineOptions, named: NamedModel | None, available: Availability, device: str) -> ModelRef:
     name = options.segmentation
+    if named is not None and named.kind != "pyannote":
+        return _named_ref("segmentation", named, device)
+    if named is not None or options.set == "embedded":
+        return _embedded_segmentation(options, device)
+    _check_path(name, available)
     if available.has(name):
-        return _hub_ref("segmentation", "pyannote-segmentation", name, available, device)
-    state = available.weights.get(name, UNREACHABLE)
-    if options.set == "whisper" and state != GATED:
-        raise ModelMissing(_unavailable(name, state))
+        return _hub_ref("segmentation", "pyannote", name, available, device)
+    if options.set == "whisper" and available.state(name) != GATED:
+        raise ModelMissing(_unavailable("models.set is whisper", name, available.state(name)))
     return _embedded_segmentation(options, device)
 
 
-def _embedding(options: EngineOptions, available: Availability, device: str) -> ModelRef:
+def _embedding(options: EngineOptions, named: NamedModel | None, available: Availability, device: str) -> ModelRef:
     name = options.embedding
+    if named is not None and named.kind != "ge2e":
+        return _named_ref("embedding", named, device)
+    if named is not None or options.set == "embedded":
+        return _embedded_embedding(options, device)
+    _check_path(name, available)
     if available.has(name):
-        return _hub_ref("embedding", "pyannote-embedding", name, available, device)
+        return _hub_ref("embedding", "pyannote", name, available, device)
     if options.set == "whisper":
-        raise ModelMissing(_unavailable(name, available.weights.get(name, UNREACHABLE)))
+        raise ModelMissing(_unavailable("models.set is whisper", name, available.state(name)))
     return _embedded_embedding(options, device)
 
 
@@ -270,62 +313,73 @@ def _hub_ref(role: str, kind: str, name: str, available: Availability, device: s
 
 def _speech_state(options: EngineOptions, available: Availability, device: str) -> str:
     wanted = GPU_WHISPER if _is_gpu(device) else CPU_WHISPERS[0]
-    return available.weights.get(wanted if options.whisper == "auto" else options.whisper, UNREACHABLE)
+    return available.state(wanted if options.whisper == "auto" else options.whisper)
 
 
-def _unavailable(wanted: str, state: str) -> str:
-    return f"models.set is whisper, but {wanted} {_REASONS[state]}: {_CURES[state]}"
+def _unavailable(demand: str, wanted: str, state: str) -> str:
+    return f"{demand}, but {wanted} {_REASONS[state]}: {_CURES[state].format(setting=demand.split()[0])}"
 
 
 _REASONS = {
     GATED: "needs a token that its hub accepts",
     NOT_FOUND: "is not known to the hub",
     UNREACHABLE: "is not on this machine and no model hub answered",
+    NOT_INSTALLED: "needs a package that is not installed",
 }
 _CURES = {
-    GATED: "set MEETING_MODELS_HUB_TOKEN, or set models.set to auto",
-    NOT_FOUND: "check the name in the settings, or set models.set to auto",
-    UNREACHABLE: "go online once, give a path, or set models.set to auto",
+    GATED: "set MEETING_MODELS_HUB_TOKEN, or set {setting} to auto",
+    NOT_FOUND: "check the name in the settings, or set {setting} to auto",
+    UNREACHABLE: "go online once, give a path, or set {setting} to auto",
+    NOT_INSTALLED: "install it as docs/extending.md says, or set {setting} to auto",
 }
-
-
-def _selection(
-    options: EngineOptions,
-    speech: ModelRef,
-    segmentation: ModelRef,
-    embedding: ModelRef,
-    available: Availability | None = None,
-) -> ModelSelection:
-    why = _why(options, speech, segmentation, embedding, available)
-    languages = ("en",) if speech.kind == "moonshine" or speech.name.endswith(".en") else None
-    return ModelSelection(speech, segmentation, embedding, why, languages)
 
 
 def _why(
-    options: EngineOptions,
-    speech: ModelRef,
-    segmentation: ModelRef,
-    embedding: ModelRef,
-    available: Availability | None,
+    options: EngineOptions, refs: Sequence[ModelRef], named: Mapping[str, NamedModel], available: Availability
 ) -> str:
-    if available is None:
+    if options.set == "embedded" and not named:
         return "The embedded models serve because models.set is embedded; they read English only."
-    if speech.kind == "moonshine":
-        reason = _REASONS[_speech_state(options, available, "cuda" if available.cuda else "cpu")]
-        lead = f"The embedded recogniser serves, which reads English only, because Whisper {reason}"
-    elif speech.name == "auto":
-        lead = _measured_note(speech)
-    else:
-        origin = "from this machine" if speech.local_only else "from the model hub"
-        lead = f"Whisper {_short_name(speech.name)} serves, {origin}{_memory_note(options, speech)}"
-    plain = [
-        f"the embedded {ref.role}, because {_short_name(name)} {_REASONS[available.weights.get(name, UNREACHABLE)]}"
-        for ref, name in ((segmentation, options.segmentation), (embedding, options.embedding))
-        if ref.kind == "ge2e" or is_pinned(ref, SEGMENTATION)
+    lead = _why_speech(options, refs[0], named.get("speech"), available)
+    rest = [
+        clause
+        for ref, name in zip(refs[1:], (options.segmentation, options.embedding), strict=True)
+        if (clause := _why_other(options, ref, name, named.get(ref.role), available))
     ]
-    if len(plain) == 2 and speech.kind == "moonshine":
+    if len(rest) == 2 and refs[0].kind == "moonshine" and not named and options.set != "embedded":
         return f"{lead}; so do the embedded segmentation and embedding."
-    return "; ".join([lead, *plain]) + "."
+    return "; ".join([lead, *rest]) + "."
+
+
+def _why_speech(options: EngineOptions, speech: ModelRef, named: NamedModel | None, available: Availability) -> str:
+    demanded = "because models.recognizer names it"
+    origin = "from this machine" if speech.local_only else "from the model hub"
+    if speech.kind == "moonshine":
+        if named is None and options.set == "embedded":
+            demanded = "because models.set is embedded"
+        elif named is None:
+            reason = _REASONS[_speech_state(options, available, "cuda" if available.cuda else "cpu")]
+            demanded = f"because Whisper {reason}"
+        return f"The embedded recogniser serves, which reads English only, {demanded}"
+    if speech.kind == "whisper" and speech.name == "auto":
+        return _measured_note(speech)
+    if speech.kind == "whisper":
+        return f"Whisper {_short_name(speech.name)} serves, {origin}{_memory_note(options, speech)}"
+    shown = speech.kind if speech.name == speech.kind else f"{speech.kind} with {_short_name(speech.name)}"
+    known = f"{origin}, " if speech.kind in DEFAULT_MODELS else ""
+    return f"The recogniser {shown} serves, {known}{demanded}{_memory_note(options, speech)}"
+
+
+def _why_other(
+    options: EngineOptions, ref: ModelRef, name: str, named: NamedModel | None, available: Availability
+) -> str:
+    """A clause on a segmentation or an embedding that is not the one of the whisper set."""
+    if named is not None:
+        return f"the {ref.role} {ref.kind}, because models.{ref.role} names it"
+    if ref.kind != "ge2e" and not is_pinned(ref, SEGMENTATION):
+        return ""
+    if options.set == "embedded":
+        return f"the embedded {ref.role}, because models.set is embedded"
+    return f"the embedded {ref.role}, because {_short_name(name)} {_REASONS[available.state(name)]}"
 
 
 def _memory_note(options: EngineOptions, speech: ModelRef) -> str:

@@ -36,7 +36,7 @@ def build(folder: Path, seed: int = 0, shape: Shape = TINY, quantization: str | 
     """Write the model with everything that faster-whisper opens, and give its folder back."""
     from ctranslate2.specs import WhisperSpec
 
-    words, special, times = _vocabulary()
+    words, special, times = vocabulary()
     spec = WhisperSpec(shape.encoder_layers, shape.heads, shape.decoder_layers, shape.heads)
     fill = _Filler(seed, shape)
     _encoder(spec.encoder, fill)
@@ -51,7 +51,7 @@ def build(folder: Path, seed: int = 0, shape: Shape = TINY, quantization: str | 
     spec.optimize(quantization=quantization)
     folder.mkdir(parents=True, exist_ok=True)
     spec.save(str(folder))
-    _tokenizer(words, special).save(str(folder / "tokenizer.json"))
+    byte_tokenizer(words, special).save(str(folder / "tokenizer.json"))
     (folder / "preprocessor_config.json").write_text(json.dumps({"feature_size": shape.bands, "sampling_rate": 16000}))
     return folder
 
@@ -132,7 +132,7 @@ def _languages() -> list[str]:
     return [code for code in _LANGUAGE_CODES if code != "yue"]
 
 
-def _vocabulary() -> tuple[list[str], list[str], list[str]]:
+def vocabulary() -> tuple[list[str], list[str], list[str]]:
     """Ordinary tokens (the 256 bytes, then invented words), special ones and time stamps, 51,865 in all."""
     from tokenizers.pre_tokenizers import ByteLevel
 
@@ -152,7 +152,7 @@ def _invented() -> Iterator[str]:
         yield "Ġx" + "".join(syllables)
 
 
-def _tokenizer(words: list[str], special: list[str]) -> Any:
+def byte_tokenizer(words: list[str], special: list[str]) -> Any:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     tokenizer = Tokenizer(models.BPE(vocab={word: index for index, word in enumerate(words)}, merges=[]))

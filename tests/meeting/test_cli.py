@@ -24,6 +24,7 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import ModelMissing
 from pipelines.types import Segment, Span, Speaker, Word
 from tests.fakes.access_fakes import TOKEN, locked
+from tests.fakes.models.packages import install
 from tests.fakes.server_fakes import FakeBackend
 from tests.meeting.notes.model_server import model_server
 from tests.meeting.recordings.test_replay import recording
@@ -299,6 +300,19 @@ def test_help_loads_next_to_nothing() -> None:
     )
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
     assert not loaded & {"torch", "fastapi", "sqlalchemy", "numpy", "yaml", "tqdm"}
+
+
+def test_the_models_that_may_be_named_are_listed_with_their_package(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "acme-asr", {"meeting.recognizers": {"acme": "acme:load"}})
+    monkeypatch.setenv("MEETING_MODELS_RECOGNIZER", "acme:large")
+    monkeypatch.setenv("MEETING_MODELS_SET", "embedded")
+    code, out, _ = run(capsys, "models", "list")
+    assert code == 0
+    assert re.search(r"^installed speech +acme +acme-asr 1\.0$", out, re.M)
+    assert re.search(r"^installed embedding +ge2e +meeting-transcriber", out, re.M)
+    assert "The recogniser acme with large serves, because models.recognizer names it" in out.splitlines()[-1]
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(data: Path) -> None:

@@ -19,6 +19,7 @@ from meeting.doctor import (
     check_disk,
     check_embedded,
     check_files,
+    check_installed_models,
     check_packages,
     check_port,
     check_python,
@@ -31,6 +32,7 @@ from pipelines.engine.capacity import Throughput
 from pipelines.engine.pool import EnginePool
 from pipelines.errors import ModelMissing
 from pipelines.models.selection import Availability, select_models
+from tests.fakes.models.packages import install
 
 
 def config(tmp_path: Path) -> Config:
@@ -113,6 +115,21 @@ def test_the_embedded_models_of_this_machine_are_right() -> None:
     assert "checksums right" in check_embedded(Models()).detail
 
 
+def test_models_of_other_packages_are_named_with_their_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, monkeypatch, "acme-asr", {"meeting.recognizers": {"acme": "acme:load"}}, acme="load = print")
+    finding = check_installed_models()
+    assert finding.ok
+    assert "speech: acme (acme-asr 1.0), moonshine, " in finding.detail
+    assert "embedding: ge2e, pyannote" in finding.detail
+
+
+def test_a_package_that_cannot_be_imported_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, monkeypatch, "acme-asr", {"meeting.recognizers": {"acme": "acme:load"}}, acme="import acme_core")
+    finding = check_installed_models()
+    assert not finding.ok
+    assert "acme-asr 1.0 offers acme in meeting.recognizers, but acme:load cannot be imported" in finding.detail
+
+
 def test_the_models_that_would_serve_are_named_with_the_reason() -> None:
     finding = check_choice(Models(), lambda settings: select_models(settings, Availability(False, {})))
     assert finding.ok
@@ -189,6 +206,7 @@ def test_everything_is_looked_at(tmp_path: Path) -> None:
         "Packages",
         "Device",
         "Embedded models",
+        "Installed models",
         "Models chosen",
         "Port",
         "Data folder",

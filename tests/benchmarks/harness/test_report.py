@@ -70,7 +70,7 @@ def test_a_process_is_watched() -> None:
     assert resident(os.getpid(), "VmNothing") == 0.0
 
 
-@pytest.mark.parametrize("program", ["load", "startup", "peers", "gpu", "profile"])
+@pytest.mark.parametrize("program", ["load", "startup", "peers", "gpu", "profile", "recognizers"])
 def test_the_page_says_how_to_run_each_benchmark(program: str) -> None:
     assert f"python -m benchmarks.{program}" in (ROOT / "docs" / "benchmarks.md").read_text()
 

@@ -129,13 +129,12 @@ def assert_same(one: LocalSpeakers, other: LocalSpeakers) -> None:
 
 @pytest.fixture(scope="module")
 def real() -> LocalSpeakerFinder:
-    from pipelines.diarization.embedding import ge2e_embedder
     from pipelines.models.factory import load_embedding, load_segmentation
     from pipelines.models.selection import Availability, select_models
     from pipelines.options import EngineOptions
 
     chosen = select_models(EngineOptions(set="embedded"), Availability(False, {}))
-    return LocalSpeakerFinder(load_segmentation(chosen.segmentation), ge2e_embedder(load_embedding(chosen.embedding)))
+    return LocalSpeakerFinder(load_segmentation(chosen.segmentation), load_embedding(chosen.embedding))
 
 
 def cut(audio: Samples, start: float) -> Window:

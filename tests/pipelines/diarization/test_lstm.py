@@ -8,8 +8,8 @@ import torch
 from pipelines.diarization import lstm as module
 from pipelines.diarization.ge2e import BANDS, PARTIAL
 from pipelines.diarization.lstm import RuntimeLSTM
+from pipelines.models.builtin import load_ge2e
 from pipelines.models.checkpoints import build_ge2e, build_pyannote
-from pipelines.models.factory import load_embedding
 from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, require
 from pipelines.models.selection import Availability, select_models
 from pipelines.options import EngineOptions
@@ -72,7 +72,7 @@ def test_one_copy_serves_batches_of_any_size(layers: torch.nn.LSTM, frames: torc
 @pytest.mark.model
 def test_voices_of_real_speech_are_nearly_the_same(sample: Sample) -> None:
     chosen = select_models(EngineOptions(set="embedded"), Availability(False, {}))
-    before, after = build_ge2e(require(EMBEDDING)), load_embedding(chosen.embedding)
+    before, after = build_ge2e(require(EMBEDDING)), load_ge2e(chosen.embedding).module
     audio = torch.from_numpy(sample.samples())
     starts = range(0, len(audio) - 2 * SAMPLE_RATE, 2 * SAMPLE_RATE)
     with torch.inference_mode():

@@ -93,7 +93,7 @@ def test_each_gpu_gets_an_engine_and_a_single_one_stands_for_itself(
     choice = select_models(EngineOptions(), Availability(len(devices) if copies > 1 else 0, weights))
     loaded: list[tuple[str, int]] = []
 
-    def load(one: ModelSelection, options: EngineOptions, on_progress: object, among: int = 1) -> FakeEngine:
+    def load(one: ModelSelection, options: EngineOptions, on_progress: object, among: int, *_: object) -> FakeEngine:
         loaded.append((one.speech.device, among))
         return FakeEngine()
 
@@ -186,7 +186,7 @@ def test_threads_are_tried_where_the_processor_computes_and_leaves_a_choice(
 
     monkeypatch.setattr("pipelines.engine.capacity.available_cores", lambda: there)
     monkeypatch.setattr(loader, "probe_and_select", lambda options: select_models(EngineOptions(), available))
-    monkeypatch.setattr(loader, "load_speaker_finder", lambda choice, options, threads: FakeFinder())
+    monkeypatch.setattr(loader, "load_speaker_finder", lambda *_: (FakeFinder(), PRESETS["ge2e"]))
     monkeypatch.setattr(loader, "_load_recogniser", load_recogniser)
     monkeypatch.setattr(torch, "set_num_threads", used.append)
     monkeypatch.setattr("pipelines.engine.capacity.best_of", lambda work: 1.0 / used[-1])
@@ -206,7 +206,7 @@ def test_several_threads_recognise_where_there_are_cores_and_the_recogniser_may_
     recogniser.info = RecogniserInfo("fake", concurrent=concurrent)
     monkeypatch.setattr("pipelines.engine.capacity.available_cores", lambda: 8)
     monkeypatch.setattr(loader, "probe_and_select", lambda options: select_models(EngineOptions(), Availability(0, {})))
-    monkeypatch.setattr(loader, "load_speaker_finder", lambda choice, options, threads: FakeFinder())
+    monkeypatch.setattr(loader, "load_speaker_finder", lambda *_: (FakeFinder(), PRESETS["ge2e"]))
     monkeypatch.setattr(loader, "_load_recogniser", lambda *_: recogniser)
     engine = load_engine(EngineOptions(threads=1), lambda message: None)
     engine.close()
@@ -228,7 +228,7 @@ def test_models_that_load_but_cannot_compute_say_so_and_what_to_do(
     monkeypatch.setattr(
         loader, "probe_and_select", lambda options: select_models(EngineOptions(), Availability(cards, {}))
     )
-    monkeypatch.setattr(loader, "load_speaker_finder", lambda choice, options, threads: FakeFinder())
+    monkeypatch.setattr(loader, "load_speaker_finder", lambda *_: (FakeFinder(), PRESETS["ge2e"]))
     monkeypatch.setattr(loader, "_load_recogniser", lambda *_: FakeFailing(RecognitionResult()))
     with pytest.raises(ModelError, match=f"cannot compute: speech failed: .*{advice}"):
         load_engine(EngineOptions(threads=1), lambda _: None)

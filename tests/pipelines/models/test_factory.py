@@ -1,114 +1,88 @@
-"""What was chosen is what gets loaded."""
+"""Models are loaded through the package that offers them, and must be what they should be."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
-from pipelines.asr.recogniser import RecognitionRequest
-from pipelines.diarization.lstm import RuntimeLSTM
-from pipelines.errors import ModelCorrupt, ModelMissing
-from pipelines.models import factory
-from pipelines.models.factory import largest_that_keeps_pace, load_embedding, load_segmentation, load_whisper
-from pipelines.models.selection import CACHED, Availability, ModelSelection, select_models
-from pipelines.options import EngineOptions
-from tests.fakes.tiny_whisper import build
+from pipelines.errors import ModelError
+from pipelines.models.factory import load_embedding, load_recogniser, load_segmentation
+from pipelines.models.plugins import GROUPS
+from pipelines.models.selection import ModelRef
+from tests.fakes.models.packages import install
+
+LOADERS = {"speech": load_recogniser, "segmentation": load_segmentation, "embedding": load_embedding}
+
+MODULE = """
+from pipelines.asr.recogniser import RecognitionResult, RecogniserInfo
+from pipelines.diarization.clustering import PRESETS
+
+asked = []
+
+class Speech:
+    info = RecogniserInfo("acme")
+    def measure_rtf(self): return 0.1
+    def recognise(self, request): return RecognitionResult()
+    def recognise_batch(self, requests): return [RecognitionResult()]
+
+class Segmentation:
+    def to(self, device): return self
+    def eval(self): return self
+    def __call__(self, audio): return audio
+
+class Embedding:
+    thresholds = PRESETS["ge2e"]
+    def __call__(self, audio, alone): return audio
+
+class Wrong:
+    info = thresholds = "wrong"
+    measure_rtf = recognise = recognise_batch = to = __call__ = lambda *_: None
+
+def load(ref):
+    asked.append(ref)
+    return {"speech": Speech, "segmentation": Segmentation, "embedding": Embedding}[ref.role]()
+
+def load_wrong(ref):
+    return Wrong()
+
+def load_none(ref):
+    return None
+"""
 
 
-def embedded(cache: Path | None = None) -> ModelSelection:
-    return select_models(EngineOptions(set="embedded", cache_dir=cache), Availability(False, {}))
+@pytest.fixture(autouse=True)
+def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offers = {"acme": "acme:load", "wrong": "acme:load_wrong", "none": "acme:load_none"}
+    install(tmp_path, monkeypatch, "acme", dict.fromkeys(GROUPS.values(), offers), acme=MODULE)
 
 
+def ref(role: str, kind: str) -> ModelRef:
+    return ModelRef(role, kind, "large", None, "cpu", "float32")
+
+
+@pytest.mark.parametrize("role", GROUPS)
+def test_what_a_package_gives_is_what_is_used(role: str) -> None:
+    assert type(LOADERS[role](ref(role, "acme"))).__name__.lower() == role
+
+
+def test_a_package_is_told_which_model_where_and_with_how_many_threads() -> None:
+    load_recogniser(ref("speech", "acme"), 3, "hf_secret")
+    import acme  # type: ignore[import-not-found]
+
+    (asked,) = acme.asked
+    assert (asked.name, asked.device, asked.threads, asked.token) == ("large", "cpu", 3, "hf_secret")
+    assert "hf_secret" not in repr(asked)
+
+
+@pytest.mark.parametrize("kind", ["wrong", "none"])
 @pytest.mark.parametrize(
-    ("factors", "name", "measured"),
-    [
-        ({"tiny": 0.02, "base": 0.05, "small": 0.2}, "small", ["tiny", "base", "small"]),
-        ({"tiny": 0.1, "base": 0.16, "small": 0.5}, "base", ["tiny", "base", "small"]),
-        ({"tiny": 0.1, "base": 0.3, "small": 0.1}, "base", ["tiny", "base"]),
-        ({"tiny": 0.3, "base": 0.1, "small": 0.1}, "tiny", ["tiny"]),
-        ({"tiny": 2.0, "base": 4.0, "small": 9.0}, "tiny", ["tiny"]),
-    ],
+    ("role", "wanted"),
+    [("speech", "Recogniser"), ("segmentation", "Segmentation"), ("embedding", "VoiceEmbedding")],
 )
-def test_the_largest_that_keeps_pace_is_taken_and_hopeless_ones_are_not_tried(
-    factors: dict[str, float], name: str, measured: list[str]
+def test_what_is_something_else_is_refused_with_the_package_and_what_was_expected(
+    role: str, wanted: str, kind: str
 ) -> None:
-    tried: list[str] = []
-
-    def measure(candidate: str) -> float:
-        tried.append(candidate)
-        return factors[candidate]
-
-    assert largest_that_keeps_pace(list(factors), measure, max_rtf=0.35) == name
-    assert tried == measured
-
-
-def test_embedded_models_that_are_not_there_say_how_to_get_them(tmp_path: Path) -> None:
-    choice = embedded(tmp_path)
-    with pytest.raises(ModelMissing, match="models pull"):
-        load_segmentation(choice.segmentation)
-    with pytest.raises(ModelMissing, match="models pull"):
-        load_embedding(choice.embedding)
-
-
-def test_embedded_models_that_are_damaged_are_not_loaded(tmp_path: Path) -> None:
-    choice = embedded(tmp_path)
-    for ref in (choice.segmentation, choice.embedding):
-        assert ref.path is not None
-        ref.path.write_bytes(b"not what was pinned")
-    with pytest.raises(ModelCorrupt, match="checksum"):
-        load_segmentation(choice.segmentation)
-    with pytest.raises(ModelCorrupt, match="checksum"):
-        load_embedding(choice.embedding)
-
-
-@pytest.mark.model
-def test_the_embedded_models_load() -> None:
-    import torch
-
-    choice = embedded()
-    with torch.inference_mode():
-        scores = load_segmentation(choice.segmentation)(torch.zeros(2, 1, 80_000))
-        voices = load_embedding(choice.embedding).embed(torch.zeros(2, 80_000))
-    assert scores.shape == (2, 293, 3)
-    assert voices.shape == (2, 256)
-
-
-def test_a_whisper_in_a_folder_is_loaded_and_named_by_it(tmp_path: Path) -> None:
-    folder = build(tmp_path / "my-whisper")
-    settings = EngineOptions(whisper=str(folder), device="cpu")
-    ref = select_models(settings, Availability(False, {str(folder): CACHED})).speech
-    recogniser = load_whisper(ref)
-    assert recogniser.name == "my-whisper"
-    assert recogniser.recognise(RecognitionRequest(np.zeros(16_000, np.float32), language="en")).language == "en"
-
-
-def test_left_to_the_machine_the_models_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = build(tmp_path / "tiny")
-    monkeypatch.setattr(factory, "fetch_whisper", lambda name, token, local_only: folder)
-    ref = select_models(
-        EngineOptions(device="cpu"), Availability(False, dict.fromkeys(("tiny", "base", "small"), CACHED))
-    ).speech
-    assert load_whisper(ref).name in ("tiny", "base", "small")
-
-
-def test_a_whisper_that_is_not_there_is_missing(tmp_path: Path) -> None:
-    folder = str(tmp_path / "none")
-    ref = select_models(EngineOptions(whisper=folder, device="cpu"), Availability(False, {folder: CACHED})).speech
-    with pytest.raises(ModelMissing, match="there is no Whisper model"):
-        load_whisper(replace(ref, candidates=()))
-
-
-@pytest.mark.model
-def test_recurrent_layers_compute_in_another_runtime_on_a_processor_alone() -> None:
-    choice = embedded()
-    assert type(load_embedding(choice.embedding).lstm) is RuntimeLSTM
-    assert type(load_segmentation(choice.segmentation).model.lstm) is RuntimeLSTM
-    plain = torch.nn.Module()
-    plain.lstm = torch.nn.LSTM(2, 3)
-    factory._hasten(plain, "cuda:0")
-    assert type(plain.lstm) is torch.nn.LSTM
-    factory._hasten(torch.nn.Linear(2, 3), "cpu")
+    made = {"wrong": "Wrong", "none": "NoneType"}[kind]
+    with pytest.raises(ModelError, match=rf"package acme 1\.0 loads {kind} as a {made}, which is no \S*{wanted}: "):
+        LOADERS[role](ref(role, kind))

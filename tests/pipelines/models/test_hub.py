@@ -42,5 +42,5 @@ def test_a_cached_whisper_is_found_without_a_hub(hub_cache: Path) -> None:
 def test_what_cannot_be_had_is_missing_with_a_word_on_what_to_do() -> None:
     with pytest.raises(ModelMissing, match=r"could not be had.*MEETING_MODELS_HUB_TOKEN"):
         fetch(SEG, "pytorch_model.bin", None, local_only=True)
-    with pytest.raises(ModelMissing, match="Whisper model tiny could not be had"):
+    with pytest.raises(ModelMissing, match="model Systran/faster-whisper-tiny could not be had"):
         fetch_whisper("tiny", None, local_only=True)

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.models import probe
+from pipelines.models.plugins import GROUPS
 from pipelines.models.probe import probe_and_select, probe_models, whisper_candidates
-from pipelines.models.selection import CACHED, GATED, NOT_FOUND, ON_HUB, UNREACHABLE
+from pipelines.models.selection import CACHED, GATED, NOT_FOUND, NOT_INSTALLED, ON_HUB, UNREACHABLE
 from pipelines.options import EngineOptions
+from tests.fakes.models.packages import install
 from tests.pipelines.models.test_hub import put_into_cache
 from tests.pipelines.models.test_selection import EMB, SEG
 
@@ -156,3 +158,20 @@ def test_only_models_that_may_serve_are_asked_for(name: str, cuda: bool, candida
 def test_deciding_looks_and_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert probe_and_select(EngineOptions(set="embedded", device="cpu")).speech.kind == "moonshine"
+
+
+@pytest.mark.parametrize(("there", "state"), [(True, ON_HUB), (False, NOT_INSTALLED)])
+def test_a_recogniser_whose_package_is_missing_is_not_installed_whatever_the_hub_has(
+    fake_hub: type[FakeHub], monkeypatch: pytest.MonkeyPatch, there: bool, state: str
+) -> None:
+    monkeypatch.setattr("pipelines.models.probe.importlib.util.find_spec", lambda name: object() if there else None)
+    options = EngineOptions(set="embedded", recognizer="whispercpp:small", device="cpu", hub_timeout=5.0)
+    assert dict(probe_models(options).weights) == {"small": state}
+
+
+def test_what_an_installed_model_takes_the_place_of_is_not_asked_for(
+    fake_hub: type[FakeHub], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install(tmp_path, monkeypatch, "acme", {group: {"acme": "acme:load"} for group in GROUPS.values()})
+    options = EngineOptions(recognizer="acme", segmentation="acme:large", device="cpu", hub_timeout=5.0)
+    assert dict(probe_models(options).weights) == {EMB: ON_HUB}

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.asr.recogniser import RecogniserInfo
 from pipelines.errors import ModelError, ModelMissing, SettingsError
 from pipelines.models.selection import (
     CACHED,
     GATED,
     NOT_FOUND,
+    NOT_INSTALLED,
     ON_HUB,
     UNREACHABLE,
     Availability,
-    is_path,
     select_models,
 )
 from pipelines.options import EngineOptions
@@ -38,12 +39,12 @@ ONLY_TINY = Availability(False, {"tiny": CACHED})
     [
         (EngineOptions(), NOTHING, "moonshine pyannote-segmentation ge2e"),
         (EngineOptions(), OFFLINE_GPU, "moonshine pyannote-segmentation ge2e"),
-        (EngineOptions(), ONLINE, "faster-whisper pyannote/segmentation-3.0 pyannote-embedding"),
-        (EngineOptions(), NO_TOKEN, "faster-whisper pyannote-segmentation pyannote-embedding"),
-        (EngineOptions(), ONLY_TINY, "faster-whisper pyannote-segmentation ge2e"),
+        (EngineOptions(), ONLINE, "whisper pyannote/segmentation-3.0 pyannote"),
+        (EngineOptions(), NO_TOKEN, "whisper pyannote-segmentation pyannote"),
+        (EngineOptions(), ONLY_TINY, "whisper pyannote-segmentation ge2e"),
         (EngineOptions(set="embedded"), ONLINE, "moonshine pyannote-segmentation ge2e"),
-        (EngineOptions(set="whisper"), ONLINE, "faster-whisper pyannote/segmentation-3.0 pyannote-embedding"),
-        (EngineOptions(set="whisper"), NO_TOKEN, "faster-whisper pyannote-segmentation pyannote-embedding"),
+        (EngineOptions(set="whisper"), ONLINE, "whisper pyannote/segmentation-3.0 pyannote"),
+        (EngineOptions(set="whisper"), NO_TOKEN, "whisper pyannote-segmentation pyannote"),
     ],
 )
 def test_each_model_is_chosen_by_itself(settings: EngineOptions, available: Availability, kinds: str) -> None:
@@ -286,7 +287,7 @@ def test_the_wire_form_names_all_three_and_the_reason() -> None:
 
 
 def test_measuring_settles_the_name() -> None:
-    settled = select_models(EngineOptions(), ONLINE).with_recogniser("base")
+    settled = select_models(EngineOptions(), ONLINE).with_recogniser(RecogniserInfo("base"))
     assert settled.info["speech"] == "base"
     assert "Whisper base serves" in settled.why
 
@@ -296,11 +297,94 @@ def test_a_token_is_never_shown() -> None:
     assert "hf_secret" not in repr(choice) + str(choice.info)
 
 
-@pytest.mark.parametrize("name", ["/a/b", "./model", "~/model", "model.bin", "C:\\model", "folder/model.onnx"])
-def test_paths_are_told_from_names(name: str) -> None:
-    assert is_path(name)
+OFFERED = {
+    "speech": ("acme", "moonshine", "transformers", "whisper", "whispercpp"),
+    "segmentation": ("acme", "pyannote"),
+    "embedding": ("acme", "ge2e", "pyannote"),
+}
 
 
-@pytest.mark.parametrize("name", ["auto", "tiny", "large-v3", SEG, "distil-large-v3.5", "Systran/faster-whisper-tiny"])
-def test_names_are_told_from_paths(name: str) -> None:
-    assert not is_path(name)
+def with_plugins(cuda: int, **weights: str) -> Availability:
+    return Availability(cuda, weights, OFFERED)
+
+
+@pytest.mark.parametrize("models", ["auto", "whisper", "embedded"])
+@pytest.mark.parametrize(
+    ("recognizer", "weights", "kind", "name"),
+    [
+        ("moonshine", {}, "moonshine", "moonshine-tiny-en"),
+        ("whisper:base", {"base": CACHED}, "whisper", "base"),
+        ("whispercpp", {"base": ON_HUB}, "whispercpp", "base"),
+        ("whispercpp:small.en", {"small.en": CACHED}, "whispercpp", "small.en"),
+        ("transformers:me/mine", {"me/mine": CACHED}, "transformers", "me/mine"),
+        ("acme", {}, "acme", "acme"),
+        ("acme:/models/large.bin", {}, "acme", "/models/large.bin"),
+    ],
+)
+def test_a_recogniser_that_is_named_serves_whatever_the_set_is(
+    models: str, recognizer: str, weights: dict[str, str], kind: str, name: str
+) -> None:
+    there = with_plugins(0, **weights, **{SEG: CACHED, EMB: CACHED})
+    choice = select_models(EngineOptions(set=models, recognizer=recognizer), there)
+    assert (choice.speech.kind, choice.speech.name) == (kind, name)
+    assert choice.embedding.kind == ("ge2e" if models == "embedded" else "pyannote")
+    assert "models.recognizer names it" in choice.why or "Whisper base serves, from this machine" in choice.why
+
+
+def test_other_models_that_are_named_serve_as_well_and_the_reason_says_all_of_it() -> None:
+    options = EngineOptions(set="embedded", recognizer="acme:large", segmentation="acme", embedding="acme:loud")
+    choice = select_models(options, with_plugins(1))
+    assert [ref.kind for ref in (choice.speech, choice.segmentation, choice.embedding)] == ["acme"] * 3
+    assert [ref.device for ref in (choice.speech, choice.segmentation, choice.embedding)] == ["cuda"] * 3
+    assert choice.info["embedding"] == "loud"
+    assert choice.why == (
+        "The recogniser acme with large serves, because models.recognizer names it; the segmentation acme, because "
+        "models.segmentation names it; the embedding acme, because models.embedding names it."
+    )
+
+
+def test_the_embedded_ones_can_be_named_too() -> None:
+    options = EngineOptions(set="auto", recognizer="moonshine", segmentation="pyannote", embedding="ge2e")
+    choice = select_models(options, Availability(0, ONLINE.weights, OFFERED))
+    assert choice.info["segmentation"] == "pyannote-segmentation"
+    assert (choice.segmentation.path, choice.embedding.kind) != (None, "pyannote")
+    assert choice.embedding.name == "ge2e"
+
+
+def test_a_colon_stands_before_a_model_of_pyannote_too() -> None:
+    options = EngineOptions(segmentation=f"pyannote:{SEG}", embedding=f"pyannote:{EMB}")
+    assert select_models(options, Availability(0, ONLINE.weights, OFFERED)) == select_models(
+        EngineOptions(), Availability(0, ONLINE.weights, OFFERED)
+    )
+
+
+def test_whisper_cpp_computes_on_the_processor_and_transformers_in_half_precision_on_a_gpu() -> None:
+    there = with_plugins(1, base=CACHED, **{"me/mine": CACHED})
+    cpp = select_models(EngineOptions(recognizer="whispercpp"), there).speech
+    assert (cpp.device, cpp.compute_type) == ("cpu", "float32")
+    transformers = select_models(EngineOptions(recognizer="transformers:me/mine"), there).speech
+    assert (transformers.device, transformers.compute_type) == ("cuda", "float16")
+
+
+@pytest.mark.parametrize(
+    ("recognizer", "state", "message"),
+    [
+        ("whisper:base", UNREACHABLE, "models.recognizer is whisper:base, but Whisper base is not on this machine"),
+        ("whisper:base", UNREACHABLE, "or set models.recognizer to auto"),
+        ("whispercpp:base", NOT_INSTALLED, "but base needs a package that is not installed: install it as"),
+        ("transformers:me/mine", NOT_FOUND, "me/mine is not known to the hub"),
+        ("whispercpp:/no/such.bin", NOT_FOUND, "there is nothing at that path"),
+    ],
+)
+def test_a_recogniser_that_is_named_and_cannot_be_had_is_an_error(recognizer: str, state: str, message: str) -> None:
+    name = recognizer.partition(":")[2]
+    with pytest.raises(ModelMissing, match=message):
+        select_models(EngineOptions(set="embedded", recognizer=recognizer), with_plugins(0, **{name: state}))
+
+
+def test_what_the_recogniser_reads_is_known_once_it_is_loaded() -> None:
+    choice = select_models(EngineOptions(recognizer="acme"), with_plugins(0))
+    assert choice.languages is None
+    loaded = choice.with_recogniser(RecogniserInfo("Acme large", languages=("de", "fr")))
+    assert (loaded.info["languages"], loaded.info["speech"]) == (["de", "fr"], "Acme large")
+    assert loaded.why == choice.why

@@ -1,0 +1,65 @@
+"""What every way to run a Whisper does with a request: prompt, language, least audio, noise to time it with."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+import numpy as np
+
+from pipelines.asr.recogniser import RecognitionRequest
+from pipelines.errors import BlockError
+from pipelines.types import SAMPLE_RATE, Samples
+
+MIN_SAMPLES = SAMPLE_RATE // 10
+"""Samples below which there is nothing to recognise (0.1 s)"""
+PROMPT_CHARACTERS = 400
+"""Characters of earlier text that are given as a prompt"""
+NO_REPEAT_NGRAM = 3
+"""Words that may not follow each other twice in a second attempt"""
+TRIAL_SECONDS = 5
+"""Length of the speech with which the real-time factor is measured: a common utterance"""
+TRIAL_TOKENS = 24
+"""Tokens that people say in that time"""
+
+
+def prompt_tail(prompt: str | None) -> str | None:
+    """The end of the text before an utterance, as much of it as is given; None for no text."""
+    return (prompt or "")[-PROMPT_CHARACTERS:] or None
+
+
+def join_hotwords(hotwords: Sequence[str]) -> str | None:
+    """Names and terms as a Whisper is told them; None for none."""
+    return ", ".join(hotwords) or None
+
+
+def possible_languages(request: RecognitionRequest, known: Container[str], name: str) -> tuple[str, ...]:
+    """Those languages of a request that a model knows, of which one is spoken; none where it may be any.
+
+    Raises BlockError, with the model's name, where it knows none of them.
+    """
+    asked = (request.language,) if request.language else request.among
+    possible = tuple(code for code in asked if code in known)
+    if asked and not possible:
+        raise BlockError("speech", f"{name} does not know the language {asked[0][:20]!r}")
+    return possible
+
+
+def choose_language(found: Sequence[tuple[str, float]], among: Sequence[str]) -> tuple[str, float]:
+    """The likeliest of some languages, any where none is named, and its probability if it must be one of them.
+
+    `found` are codes with their probabilities.
+    """
+    possible = [one for one in found if one[0] in among] if among else [*found]
+    language, probability = max(possible, key=lambda one: one[1])
+    return language, probability / sum(one[1] for one in possible) if among and probability else probability
+
+
+def probability(value: float) -> float | None:
+    """A number in [0, 1]; None where the model gives none that is one."""
+    number = float(value)
+    return min(1.0, max(0.0, number)) if np.isfinite(number) else None
+
+
+def trial_noise() -> Samples:
+    """Noise in place of speech, `TRIAL_SECONDS` of it."""
+    return np.random.default_rng(0).normal(0, 0.05, TRIAL_SECONDS * SAMPLE_RATE).astype(np.float32)

@@ -1,0 +1,61 @@
+"""What every Whisper is told and timed with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipelines.asr.recogniser import RecognitionRequest
+from pipelines.asr.whisper_requests import (
+    PROMPT_CHARACTERS,
+    TRIAL_SECONDS,
+    choose_language,
+    join_hotwords,
+    possible_languages,
+    probability,
+    prompt_tail,
+    trial_noise,
+)
+from pipelines.errors import BlockError
+from pipelines.types import SAMPLE_RATE
+
+
+def test_of_a_long_text_the_end_is_the_prompt() -> None:
+    assert prompt_tail("a" * 1000 + "end") == "a" * (PROMPT_CHARACTERS - 3) + "end"
+    assert prompt_tail("") is prompt_tail(None) is None
+
+
+def test_hotwords_are_a_list_with_commas() -> None:
+    assert join_hotwords(("Ann", "Kubernetes")) == "Ann, Kubernetes"
+    assert join_hotwords(()) is None
+
+
+def test_one_of_the_languages_that_are_known_is_spoken() -> None:
+    def possible(**asked: Any) -> tuple[str, ...]:
+        return possible_languages(RecognitionRequest(trial_noise(), **asked), {"en", "de"}, "tiny")
+
+    assert possible() == ()
+    assert possible(language="de") == ("de",)
+    assert possible(among=("fr", "de", "en")) == ("de", "en")
+    assert possible(language="en", among=("de", "en")) == ("en",)
+    for unknown in ({"language": "fr"}, {"among": ("fr", "it")}):
+        with pytest.raises(BlockError, match="tiny does not know the language 'fr'"):
+            possible(**unknown)
+
+
+def test_the_likeliest_language_is_chosen_and_how_likely_it_is_among_those_that_it_may_be() -> None:
+    found = [("fr", 0.6), ("de", 0.3), ("en", 0.1)]
+    assert choose_language(found, ()) == ("fr", 0.6)
+    assert choose_language(found, ("en", "de")) == ("de", pytest.approx(0.75))
+    assert choose_language([("fr", 1.0), ("de", 0.0), ("en", 0.0)], ("en", "de"))[1] == 0.0
+
+
+@pytest.mark.parametrize(("value", "kept"), [(0.5, 0.5), (-0.1, 0.0), (1.01, 1.0), (float("nan"), None)])
+def test_probabilities_are_numbers_from_0_to_1_or_none(value: float, kept: float | None) -> None:
+    assert probability(value) == kept
+
+
+def test_the_noise_is_always_the_same() -> None:
+    assert len(trial_noise()) == TRIAL_SECONDS * SAMPLE_RATE
+    assert (trial_noise() == trial_noise()).all()
