@@ -75,6 +75,8 @@ class PipelineOptions:
     max_utterance: float = 15.0
     pre_roll: float = 0.3
     vad_threshold: float = 0.5
+    dereverberation: bool = False
+    """Whether the recogniser hears speech without late reverberation"""
     max_speakers: int = 20
     min_speech: float = 2.0
     window_threshold: float | None = None

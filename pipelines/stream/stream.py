@@ -3,6 +3,9 @@
     audio ─┬─▶ StepChunker ─▶ WindowBuffer ─▶ Engine.find_speakers ─▶ SpeakerTracker ── turns ─┐
            └─▶ Endpointer ─▶ Engine.recognise ─▶ LineSplitter ── hypotheses ───────────────────┴─▶ Merger ─▶ emit
 
+Where it is asked for, a Dereverberator stands before the Endpointer, which then has a voice activity of its own: it
+hears other audio than the windows do.
+
 What the operators do is in `operators.py`; no other file knows Rx. When the audio completes, each block is flushed
 after everything before it has passed.
 """
@@ -23,6 +26,7 @@ from rx.subject import Subject
 
 from pipelines.asr.recogniser import RecognitionResult, absolute_words
 from pipelines.asr.second_pass import Passage, SecondPassBuffer, is_better, revised_hypotheses
+from pipelines.audio.dereverberation import Dereverberator
 from pipelines.audio.endpointing import Endpointer, EndpointerOptions
 from pipelines.audio.steps import StepChunker
 from pipelines.audio.vad import SharedVad
@@ -121,7 +125,8 @@ class Pipeline:
         self._results = ResultThread()
         self._second_pass = SecondPassBuffer()
         vad = SharedVad(engine.open_vad())
-        endpointer = Endpointer(vad.reader(), endpointer_options(options, engine.takes_context))
+        heard = engine.open_vad() if options.dereverberation else vad.reader()
+        endpointer = Endpointer(heard, endpointer_options(options, engine.takes_context))
         tracker, merger = SpeakerTracker(speaker_options(options, engine.thresholds)), Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
         turns = audio.pipe(
@@ -168,6 +173,8 @@ class Pipeline:
 
     def _hypotheses(self, audio: Observable[Samples], endpointer: Endpointer) -> Observable[Any]:
         """What is recognised of the audio, line by line."""
+        if self._options.dereverberation:
+            audio = audio.pipe(through("dereverberation", Dereverberator()))
         return audio.pipe(
             through("endpointer", endpointer),
             ops.map(guarded("recogniser", self._recognise)),

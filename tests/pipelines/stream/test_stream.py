@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from pipelines.asr.recogniser import RecognisedWord, RecognitionResult
+from pipelines.audio.dereverberation import Dereverberator
 from pipelines.diarization.clustering import Thresholds
 from pipelines.engine.engine import Engine
 from pipelines.engine.load_shedding import Shedding
@@ -304,6 +305,23 @@ def test_chunks_of_any_size_give_the_same_transcript(engine: FakeEngine, listene
     other.close()
     assert listener.final == again.final
     assert listener.final
+
+
+@pytest.mark.parametrize("chunk", [320, 48_000])
+def test_without_echo_for_the_recogniser_alone(engine: FakeEngine, listener: Listener, chunk: int) -> None:
+    heard: list[Window] = []
+    engine.finding = heard.append
+    block = Dereverberator()
+    clean = np.concatenate([*block(TALK), *block.flush()])
+    run(engine, listener, TALK, chunk, dereverberation=True)
+    pieces = [piece for piece in engine.slices if piece.final and len(piece.audio)]
+    assert pieces
+    for piece in pieces:
+        np.testing.assert_array_equal(piece.audio, clean[piece.span.start : piece.span.end])
+    assert not np.array_equal(clean, TALK)
+    for window in heard:
+        if window.start >= 0 and window.start + len(window.audio) <= len(TALK):
+            np.testing.assert_array_equal(window.audio, TALK[window.start : window.start + len(window.audio)])
 
 
 def test_finishing_closes_the_slice_that_is_still_open(engine: FakeEngine, listener: Listener) -> None:
