@@ -11,6 +11,7 @@ import ctypes
 import importlib.util
 import inspect
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -110,6 +111,12 @@ class Check:
         raise NotImplementedError
 
 
+def _unpatched(function: Any) -> Any:
+    """A library's own function where sse_starlette, which comes with the MCP SDK, has put one of its own before it."""
+    status = getattr(sys.modules.get("sse_starlette.sse"), "AppStatus", None)
+    return status.original_handler if status is not None and function is status.handle_exit else function
+
+
 @dataclass(frozen=True)
 class Takes(Check):
     """A function takes these parameters."""
@@ -120,7 +127,7 @@ class Takes(Check):
 
     def problem(self) -> str | None:
         """What it takes instead."""
-        function = getattr(there(self.owner), self.name, None)
+        function = _unpatched(getattr(there(self.owner), self.name, None))
         found = "gone" if function is None else " ".join(inspect.signature(function).parameters)
         if found == self.parameters:
             return None

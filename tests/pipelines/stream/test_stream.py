@@ -624,8 +624,11 @@ def test_statistics_say_the_language_once_the_recogniser_is_sure_of_it(
     engine: FakeEngine, listener: Listener, sureness: float | None, told: str | None
 ) -> None:
     engine.sureness = sureness
+    fed = threading.Event()
+    engine.reading = lambda _: assert_true(fed.wait(PATIENCE))
     line = pipeline(engine, listener)
     line.feed(TALK[: 6 * SAMPLE_RATE])
+    fed.set()
     until = time.monotonic() + PATIENCE
     while not any(one.final for one in listener.of(Segment)) and time.monotonic() < until:
         time.sleep(0.01)

@@ -147,7 +147,7 @@ def test_meetings_of_an_earlier_version_are_found(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old_meetings(tmp_path / "meetings.sqlite3", 20_010)
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="meeting.storage.migrations")
     ticks = iter(range(0, 10_000, 3))
     monkeypatch.setattr("time.monotonic", lambda: next(ticks))
     prepare(tmp_path / "meetings.sqlite3")
