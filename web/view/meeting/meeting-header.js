@@ -138,7 +138,7 @@ export class MeetingHeader {
       id,
       name: speakerName(id, speakers),
       color: speakerColor(id, speakers),
-      share: phase === 'ended' && total ? Math.round((spoken / total) * 100) / 100 : null,
+      share: phase === 'ended' && total ? percent(spoken / total) : '',
     }))
     const json = JSON.stringify(entries)
     if (json === this.#drawnSpeakers) return
@@ -147,10 +147,9 @@ export class MeetingHeader {
   }
 }
 
-/** @param {{ id: string, name: string, color: number | string, share: number | null }} entry */
+/** @param {{ id: string, name: string, color: number | string, share: string }} entry */
 function speakerItem({ id, name, color, share }) {
-  const told = share === null ? '' : percent(share)
-  const label = t('meeting.share-of-talk', { percent: told })
-  const amount = told ? el('span', { class: 'talk-share', 'aria-label': label }, told) : null
+  const label = t('meeting.share-of-talk', { percent: share })
+  const amount = share ? el('span', { class: 'talk-share', 'aria-label': label }, share) : null
   return el('li', { class: 'speaker', 'data-speaker': id, 'data-color': color }, el('span', {}, name), amount)
 }
