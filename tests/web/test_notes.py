@@ -134,3 +134,17 @@ def test_a_model_that_fails_is_told_on_the_page_and_one_that_is_slow_can_be_stop
     expect(page.get_by_test_id("notes-make")).to_be_visible()
     expect(problem).to_have_text("The notes were not made. Somebody stopped it.")
     released.set()
+
+
+def test_a_voice_without_a_name_is_called_in_the_notes_as_on_the_page_in_the_language_that_is_chosen(
+    server: Locked, model: ModelServer, tab: Any
+) -> None:
+    model.forget()
+    page = tab(held(server).path("host"))
+    model.replies.append(Reply(notes("Ask again.").replace("Ben", "Speaker 2")))
+    make(page)
+    action = page.locator(".statement[data-doubtful]")
+    expect(action).to_contain_text("Speaker 2, Friday: Ask again.", timeout=15_000)
+    page.get_by_test_id("languages").select_option("de")
+    expect(action).to_contain_text("Person 2, Friday: Ask again.")
+    expect(page.get_by_test_id("notes-made")).to_contain_text("das sich irren kann")

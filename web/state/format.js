@@ -66,7 +66,7 @@ export function speakerName(id, speakers) {
 }
 
 /**
- * A name from the list of meetings, where the server has numbered those without one, in its language.
+ * A name as the server writes it, which has numbered those without one in its own language.
  *
  * @param {string} name
  */

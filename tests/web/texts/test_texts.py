@@ -67,6 +67,11 @@ def test_no_text_has_an_ellipsis_of_dots_or_straight_quotes(tables: dict[str, Ta
     assert [text for text in told if re.search(r"\.\.\.|[\"']", text)] == []
 
 
+def test_a_german_ellipsis_stands_apart_unless_a_word_is_cut_off(tables: dict[str, Table]) -> None:
+    told = [text for entry in tables["de"].values() for text in forms(entry).values()]
+    assert [text for text in told if re.search(r"[^ ]…(?!“)", text)] == []
+
+
 @pytest.mark.parametrize("module", [name for name in modules() if not name.startswith("texts/")])
 def test_no_text_stands_elsewhere(module: str) -> None:
     assert sentences(code(module)) == []

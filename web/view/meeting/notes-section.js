@@ -1,6 +1,6 @@
 // The notes of a meeting that is over: where text goes, how far they are, and the sentences with their lines.
 
-import { clock } from '../../state/format.js'
+import { clock, listedName } from '../../state/format.js'
 import { madeNotesText } from '../../state/messages.js'
 import { spoken, t } from '../../texts/texts.js'
 import { Button } from '../button.js'
@@ -42,12 +42,12 @@ export class NotesSection {
       'section',
       { class: 'notes', 'aria-labelledby': 'notes-title', 'data-testid': 'notes', hidden: true },
       el('div', { class: 'notes-head' }, el('h2', { id: 'notes-title' }, t('notes.title')), buttons),
-      this.#where,
       this.#progress,
       this.#problem,
       this.#parts,
       this.#doubt,
       this.#made,
+      this.#where,
     )
   }
 
@@ -89,7 +89,7 @@ export class NotesSection {
 
   /** @param {Statement} statement */
   #statement({ text, lines, doubtful, who, when }) {
-    const due = [who, when].filter(Boolean).join(', ')
+    const due = [listedName(who ?? ''), when].filter(Boolean).join(', ')
     const links = lines.map(({ id, start }) => {
       const time = clock(start)
       const label = { class: 'noted-line', type: 'button', 'aria-label': t('notes.line', { time }), 'data-line': id }
