@@ -402,16 +402,21 @@ def _report(text: str) -> None:
     print(printable(text, lines=True), file=sys.stderr, flush=True)
 
 
+def _clock(samples: int) -> str:
+    from pipelines.types import seconds
+
+    whole = int(seconds(samples))
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
 def _list(options: argparse.Namespace, config: Config) -> int:
     from meeting.core.records import Meeting
     from meeting.storage.transcript_store import TranscriptStore
-    from pipelines.types import seconds
 
     def line(meeting: Meeting, names: list[str]) -> str:
         when = f"{meeting.created_at.astimezone():%Y-%m-%d %H:%M}"
-        length = int(seconds(meeting.samples))
-        clock = f"{length // 3600}:{length // 60 % 60:02}:{length % 60:02}"
-        return f"{meeting.id}  {when}  {meeting.state:6}  {clock:>8}  {meeting.title}  ({', '.join(names) or '-'})"
+        length = _clock(meeting.samples)
+        return f"{meeting.id}  {when}  {meeting.state:6}  {length:>8}  {meeting.title}  ({', '.join(names) or '-'})"
 
     with _open_store(config) as store:
         found, more = store.meetings(max(1, min(options.limit, 1000)))
@@ -428,13 +433,10 @@ def _list(options: argparse.Namespace, config: Config) -> int:
 def _search(options: argparse.Namespace, config: Config) -> int:
     from meeting.storage.search.query import Hit, Search, parse_moment, parse_query
     from meeting.storage.search_store import SearchStore
-    from pipelines.types import seconds
 
     def line(hit: Hit) -> str:
-        at = int(seconds(hit.span.start))
-        clock = f"{at // 3600}:{at // 60 % 60:02}:{at % 60:02}"
         when = f"{hit.began.astimezone():%Y-%m-%d %H:%M}"
-        return f"{hit.meeting_id}  {when}  {hit.title}  {clock}  {hit.speaker_name}: {hit.excerpt}"
+        return f"{hit.meeting_id}  {when}  {hit.title}  {_clock(hit.span.start)}  {hit.speaker_name}: {hit.excerpt}"
 
     terms = parse_query(" ".join(options.words))
     since = parse_moment(options.since) if options.since else None

@@ -71,7 +71,7 @@ def test_an_empty_list_says_so_beside_the_output(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(
-    "words", [["grüße"], ["GRU*"], ['"grüße"', "--speaker", "ann"], ["grüße", "--meeting", "last"]]
+    "words", [["grüße"], ["GRU*"], ["grüße)"], ['"grüße"', "--speaker", "ann"], ["grüße", "--meeting", "last"]]
 )
 def test_search_shows_each_line_that_was_found(
     data: Path, capsys: pytest.CaptureFixture[str], words: list[str]
@@ -82,11 +82,10 @@ def test_search_shows_each_line_that_was_found(
 
 
 @pytest.mark.parametrize(
-    "words", [["nobody"], ["grüße", "--speaker", "Ben"], ["grüße", "--until", "2020-01-01"], ["OR"], ["grüße)"]]
+    "words", [["nobody"], ["grüße", "--speaker", "Ben"], ["grüße", "--until", "2020-01-01"], ["OR"]]
 )
 def test_search_says_that_nothing_was_found(data: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
-    code, out, err = run(capsys, "search", *words)
-    assert (code, out, err) == ((0, "", "nothing was found\n") if words != ["grüße)"] else (0, out, ""))
+    assert run(capsys, "search", *words) == (0, "", "nothing was found\n")
 
 
 def test_search_says_that_there_is_more(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
