@@ -145,6 +145,12 @@ def test_another_language_is_chosen_while_it_records_and_remembered(reader: Open
     page.reload()
     expect(page.get_by_test_id("new-meeting")).to_have_text("Neue Besprechung")
     expect(page.get_by_test_id("languages")).to_have_value("de")
+    page.get_by_test_id("options").click()
+    page.get_by_test_id("people").fill("2-5")
+    page.get_by_test_id("terms").fill("Nguyen")
     page.get_by_test_id("languages").select_option("en")
     expect(page.get_by_test_id("new-meeting")).to_have_text("New meeting")
     expect(page.get_by_test_id("meeting-list").locator("li")).to_have_count(3)
+    expect(page.get_by_test_id("people")).to_have_value("2-5")  # what was written stays, and in sight
+    expect(page.get_by_test_id("terms")).to_have_value("Nguyen")
+    expect(page.get_by_test_id("terms")).to_be_visible()

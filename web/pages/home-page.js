@@ -52,7 +52,9 @@ export class HomePage {
   }
 
   redraw() {
+    const before = this.#view
     this.#view = this.#newView()
+    this.#view.takeOver(before)
     this.#view.open(this.#store.state)
     this.#store.draw()
   }

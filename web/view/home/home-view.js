@@ -58,6 +58,15 @@ export class HomeView {
     this.#more = el('button', more, t('home.more'))
   }
 
+  /**
+   * Keeps what people have written into another one, which this one takes the place of.
+   *
+   * @param {HomeView} before
+   */
+  takeOver(before) {
+    this.#options.takeOver(before.#options)
+  }
+
   /** @param {HomeState} state */
   open({ signedIn }) {
     const { actions, main } = this.#shell

@@ -38,6 +38,17 @@ export class MeetingOptions {
   }
 
   /**
+   * What was written so far into the fields of another one, which this one takes the place of.
+   *
+   * @param {MeetingOptions} before
+   */
+  takeOver(before) {
+    this.#people.value = before.#people.value
+    this.#terms.value = before.#terms.value
+    this.node.open = before.node.open
+  }
+
+  /**
    * What was said of it, as the API takes it.
    *
    * @returns {{ hotwords?: string[], speakers?: string }}
