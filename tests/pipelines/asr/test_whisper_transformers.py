@@ -178,7 +178,7 @@ def test_a_final_result_that_is_not_plausible_is_made_again_without_repeats(
         return generate(**options)
 
     monkeypatch.setattr(recogniser._model, "generate", noted)
-    monkeypatch.setattr("pipelines.asr.whisper_transformers.is_plausible", lambda result, length: length < len(NOISE))
+    monkeypatch.setattr("pipelines.asr.whisper_requests.is_plausible", lambda result, length: length < len(NOISE))
     shorter = replace(EN, audio=NOISE[SAMPLE_RATE:], partial=False)
     recogniser.recognise_batch([replace(EN, partial=False), shorter])
     assert [options.get("no_repeat_ngram_size") for options in asked] == [None, 3]
