@@ -26,10 +26,10 @@ from pipelines.asr.plausibility import recognise_plausibly
 from pipelines.asr.recogniser import Recogniser, RecognitionRequest
 from pipelines.errors import MeetingError
 from pipelines.models.factory import load_recogniser
-from pipelines.models.hub import whisper_repository, whispercpp_source
+from pipelines.models.hub import weights_source
+from pipelines.models.naming import DEFAULT_MODELS, is_path
 from pipelines.models.plugins import OWN_PACKAGE, installed_plugins
 from pipelines.models.probe import probe_and_select
-from pipelines.models.selection import DEFAULT_MODELS
 from pipelines.options import EngineOptions
 from pipelines.types import SAMPLE_RATE
 
@@ -93,17 +93,13 @@ def offered() -> list[str]:
 
 
 def pulled_from(name: str) -> str:
-    """Where weights that are missing come from, as a clause; nothing for a recogniser of another package."""
+    """Where weights that are missing come from, as a clause; nothing for a path, or a recogniser of another package."""
     kind, _, model = name.partition(":")
-    if kind == "whisper":
-        place = whisper_repository(model or "base")
-    elif kind == "whispercpp":
-        repository, (file,) = whispercpp_source(model or DEFAULT_MODELS[kind])
-        place = f"{file} of {repository}"
-    elif kind == "transformers":
-        place = model or DEFAULT_MODELS[kind]
-    else:
+    source = weights_source(kind, model or DEFAULT_MODELS.get(kind, "base"))
+    if source is None or is_path(model):
         return ""
+    repository, files = source
+    place = f"{files[0]} of {repository}" if len(files) == 1 else repository
     return f" (`--fetch` pulls {place})"
 
 

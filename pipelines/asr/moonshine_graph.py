@@ -83,6 +83,7 @@ class _Weights:
     def __init__(self, *graphs: Any) -> None:
         self._makers = {name: node for graph in graphs for node in graph.node for name in node.output}
         self._tensors = {one.name: one for graph in graphs for one in graph.initializer}
+        self._with_sign = multiplies_bytes()
 
     def maker(self, output: str) -> Any:
         """The node that gives an output; raises KeyError."""
@@ -92,6 +93,13 @@ class _Weights:
         """The weights that the node of an output takes as its input of that number."""
         tensor: NDArray[Any] = numpy_helper.to_array(self._tensors[self._makers[output].input[at]])
         return tensor
+
+    def quantised(self, output: str, at: tuple[int, int, int]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """A matrix of bytes, its scale and its zero point."""
+        matrix, scale, zero = (self.of(output, one) for one in at)
+        if matrix.dtype == np.uint8 and self._with_sign:
+            return _signed(matrix), scale, _signed(zero)
+        return matrix, scale, zero
 
 
 class _Graph:
@@ -130,7 +138,7 @@ class _Graph:
 
     def linear(self, source: _Weights, path: str, x: str, name: str | None = None) -> str:
         """A matrix of bytes times what is quantised for it."""
-        weights = [self.constant(f"{path}.{n}", part) for n, part in enumerate(_bytes(source, path, (1, 2, 3)))]
+        weights = [self.constant(f"{path}.{n}", part) for n, part in enumerate(source.quantised(path, (1, 2, 3)))]
         inputs = source.maker(path).input
         bias = [self.constant(f"{path}.bias", source.of(path, 4))] if len(inputs) > 4 and inputs[4] else []
         return self.fused("DynamicQuantizeMatMul", x, *weights, *bias, name=name)
@@ -141,13 +149,13 @@ class _Graph:
         _, scale, zero = self.split("DynamicQuantizeLinear", x, names=(bytes_, f"{bytes_}.scale", f"{bytes_}.zero"))
         found = []
         for path in paths:
-            w, s, z = (self.constant(f"{path}.{n}", part) for n, part in enumerate(_bytes(source, path, (1, 3, 5))))
+            w, s, z = (self.constant(f"{path}.{n}", part) for n, part in enumerate(source.quantised(path, (1, 3, 5))))
             found.append(self.fused("MatMulIntegerToFloat", bytes_, w, scale, s, zero, z))
         return found
 
     def attending(self, source: _Weights, path: str, x: str, turns: tuple[str, str]) -> tuple[str, str, str]:
         """Queries and keys, both rotated, and values of a layer that attends to its own: (1, heads, n, head size)."""
-        parts = [_bytes(source, f"{path}self_attn/{one}_proj/MatMul_output_0", (1, 3, 5)) for one in "qkv"]
+        parts = [source.quantised(f"{path}self_attn/{one}_proj/MatMul_output_0", (1, 3, 5)) for one in "qkv"]
         weights = np.concatenate([matrix for matrix, _, _ in parts], axis=1)
         scales, zeros = (np.repeat([part[at] for part in parts], weights.shape[1] // 3) for at in (1, 2))
         both = (f"{path}qkv.{n}" for n in range(3))
@@ -297,14 +305,6 @@ def _count(graph: _Graph, x: str) -> str:
     frames = graph.add("Range", zero, graph.add("Gather", graph.add("Shape", x), one), one)
     column = graph.constant("column", np.array([1], np.int64))
     return graph.add("Unsqueeze", graph.add("Cast", frames, to=TensorProto.FLOAT), column)
-
-
-def _bytes(source: _Weights, path: str, at: tuple[int, int, int]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """A matrix of bytes, its scale and its zero point."""
-    matrix, scale, zero = (source.of(path, one) for one in at)
-    if matrix.dtype == np.uint8 and multiplies_bytes():
-        return _signed(matrix), scale, _signed(zero)
-    return matrix, scale, zero
 
 
 def _signed(values: NDArray[np.uint8]) -> NDArray[np.int8]:

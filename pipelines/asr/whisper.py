@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.asr.plausibility import compression_ratio, is_plausible
+from pipelines.asr.plausibility import compression_ratio
 from pipelines.asr.recogniser import (
     RecognisedWord,
     Recogniser,
@@ -19,6 +18,7 @@ from pipelines.asr.recogniser import (
 )
 from pipelines.asr.whisper_batch import BatchItem, DecodingOptions, decode_batch, prompt_tokens
 from pipelines.asr.whisper_requests import (
+    GPU_BATCH,
     MIN_SAMPLES,
     NO_REPEAT_NGRAM,
     TRIAL_SECONDS,
@@ -28,15 +28,16 @@ from pipelines.asr.whisper_requests import (
     possible_languages,
     probability,
     prompt_tail,
+    read_in_batches,
     trial_noise,
+    with_second_attempts,
 )
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
+from pipelines.timing import best_of
 from pipelines.types import Samples, samples
 
 BEAM_SIZE = 5
 """Hypotheses kept for final results on a GPU; on a CPU one, for they would cost as many times the computing"""
-GPU_BATCH = 16
-"""Utterances that a GPU recognises together; their spectrograms and what the model makes of them take its memory"""
 LIBRARY_ERRORS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 """What the libraries raise on audio that they cannot recognise"""
 REQUIRED_FILES = ("model.bin", "config.json", "tokenizer.json")
@@ -75,7 +76,7 @@ class WhisperRecogniser(Recogniser):
         if len(audio) < MIN_SAMPLES:
             return RecognitionResult()
         if self.max_batch > 1:
-            return self._recognise_together([request], partial)[0]
+            return self._recognise_together([request])[0]
         language, sure = self._chosen(request)
         options: dict[str, Any] = {
             "language": language,
@@ -84,11 +85,10 @@ class WhisperRecogniser(Recogniser):
             "beam_size": self._beam_size(partial),
             "without_timestamps": partial,
         }
-        result = self._transcribe(audio, options)
-        if not (partial or is_plausible(result, len(audio))):
-            again = {**options, "initial_prompt": None, "no_repeat_ngram_size": NO_REPEAT_NGRAM}
-            second = self._transcribe(audio, again)
-            result = second if is_plausible(second, len(audio)) else result
+        again = {**options, "initial_prompt": None, "no_repeat_ngram_size": NO_REPEAT_NGRAM}
+        (result,) = with_second_attempts(
+            [request], [self._transcribe(audio, options)], lambda _: [self._transcribe(audio, again)]
+        )
         return result if sure is None else replace(result, language_probability=sure)
 
     def _chosen(self, request: RecognitionRequest) -> tuple[str | None, float | None]:
@@ -111,19 +111,7 @@ class WhisperRecogniser(Recogniser):
         Numbers of 16 bits round differently in other batches: words may differ where two are about as likely.
         Raises BlockError when any of them fails.
         """
-        results = [RecognitionResult()] * len(requests)
-        for partial in (False, True):
-            rows = [
-                row
-                for row, request in enumerate(requests)
-                if request.partial == partial and len(request.audio) >= MIN_SAMPLES
-            ]
-            for first in range(0, len(rows), self.max_batch):
-                batch = rows[first : first + self.max_batch]
-                found = self._recognise_together([requests[row] for row in batch], partial)
-                for row, result in zip(batch, found, strict=True):
-                    results[row] = result
-        return results
+        return read_in_batches(requests, self.max_batch, lambda request: request.partial, self._recognise_together)
 
     def measure_rtf(self) -> float:
         """Seconds of computing per second of speech, measured on noise with as many tokens as speech has.
@@ -134,10 +122,12 @@ class WhisperRecogniser(Recogniser):
         if self.max_batch > 1:
             options = DecodingOptions(self._beam_size(False), exact_tokens=TRIAL_TOKENS)
             requests = [RecognitionRequest(noise, language="en")] * self.max_batch
-            for _ in range(2):
-                began = time.perf_counter()
+
+            def read() -> None:
                 self._decode_batch(requests, [self._batch_item(request) for request in requests], options)
-            return (time.perf_counter() - began) / TRIAL_SECONDS / self.max_batch
+
+            read()
+            return best_of(read, 1) / TRIAL_SECONDS / self.max_batch
         eot = self.model.hf_tokenizer.token_to_id("<|endoftext|>")
         alone = {
             "language": "en",
@@ -147,31 +137,22 @@ class WhisperRecogniser(Recogniser):
             "max_new_tokens": TRIAL_TOKENS,
         }
         self._transcribe(noise, alone)
-        before = time.perf_counter()
-        self._transcribe(noise, alone)
-        return (time.perf_counter() - before) / TRIAL_SECONDS
+        return best_of(lambda: self._transcribe(noise, alone), 1) / TRIAL_SECONDS
 
-    def _recognise_together(self, requests: Sequence[RecognitionRequest], partial: bool) -> list[RecognitionResult]:
+    def _recognise_together(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
+        """Requests that are all final or all partial."""
         for request in requests:
             self._possible(request)
-        options = DecodingOptions(self._beam_size(partial))
+        options = DecodingOptions(self._beam_size(requests[0].partial))
         items = [self._batch_item(request) for request in requests]
         spectrograms = [item.features for item in items]
-        results = self._decode_batch(requests, items, options)
-        implausible = [
-            row
-            for row, request in enumerate(requests)
-            if not (partial or is_plausible(results[row], len(request.audio)))
-        ]
-        if implausible:
-            again = [replace(requests[row], prompt=None) for row in implausible]
-            items = [
-                self._batch_item(request, spectrograms[row]) for row, request in zip(implausible, again, strict=True)
-            ]
-            second = self._decode_batch(again, items, replace(options, no_repeat_ngram=NO_REPEAT_NGRAM))
-            for row, result in zip(implausible, second, strict=True):
-                results[row] = result if is_plausible(result, len(requests[row].audio)) else results[row]
-        return results
+
+        def again(rows: list[int]) -> list[RecognitionResult]:
+            plain = [replace(requests[row], prompt=None) for row in rows]
+            items = [self._batch_item(request, spectrograms[row]) for row, request in zip(rows, plain, strict=True)]
+            return self._decode_batch(plain, items, replace(options, no_repeat_ngram=NO_REPEAT_NGRAM))
+
+        return with_second_attempts(requests, self._decode_batch(requests, items, options), again)
 
     def _batch_item(self, request: RecognitionRequest, spectrogram: Any = None) -> BatchItem:
         hotwords = join_hotwords(request.hotwords)

@@ -1,12 +1,13 @@
-"""What every way to run a Whisper does with a request: prompt, language, least audio, noise to time it with."""
+"""What every way to run a Whisper does with requests: prompt, language, batches, second attempts, a trial on noise."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Hashable, Sequence
 
 import numpy as np
 
-from pipelines.asr.recogniser import RecognitionRequest
+from pipelines.asr.plausibility import is_plausible
+from pipelines.asr.recogniser import RecognitionRequest, RecognitionResult
 from pipelines.errors import BlockError
 from pipelines.types import SAMPLE_RATE, Samples
 
@@ -16,6 +17,8 @@ PROMPT_CHARACTERS = 400
 """Characters of earlier text that are given as a prompt"""
 NO_REPEAT_NGRAM = 3
 """Words that may not follow each other twice in a second attempt"""
+GPU_BATCH = 16
+"""Utterances that a GPU recognises together; their spectrograms and what the model makes of them take its memory"""
 TRIAL_SECONDS = 5
 """Length of the speech with which the real-time factor is measured: a common utterance"""
 TRIAL_TOKENS = 24
@@ -58,6 +61,51 @@ def probability(value: float) -> float | None:
     """A number in [0, 1]; None where the model gives none that is one."""
     number = float(value)
     return min(1.0, max(0.0, number)) if np.isfinite(number) else None
+
+
+def read_in_batches(
+    requests: Sequence[RecognitionRequest],
+    most: int,
+    alike: Callable[[RecognitionRequest], Hashable],
+    read: Callable[[list[RecognitionRequest]], list[RecognitionResult]],
+) -> list[RecognitionResult]:
+    """A result for each request, in order: read so many at a time, only such for which `alike` gives the same.
+
+    What is shorter than 0.1 s is not read and has no words.
+    """
+    results = [RecognitionResult()] * len(requests)
+    groups: dict[Hashable, list[int]] = {}
+    for row, request in enumerate(requests):
+        if len(request.audio) >= MIN_SAMPLES:
+            groups.setdefault(alike(request), []).append(row)
+    for rows in groups.values():
+        for first in range(0, len(rows), most):
+            batch = rows[first : first + most]
+            for row, result in zip(batch, read([requests[row] for row in batch]), strict=True):
+                results[row] = result
+    return results
+
+
+def with_second_attempts(
+    requests: Sequence[RecognitionRequest],
+    first: Sequence[RecognitionResult],
+    again: Callable[[list[int]], Sequence[RecognitionResult]],
+) -> list[RecognitionResult]:
+    """The results, of which those of final requests that are not plausible are made again.
+
+    `again` gets the places of these in `requests`. What it makes counts where it is plausible.
+    """
+    results = [*first]
+    implausible = [
+        row
+        for row, (request, result) in enumerate(zip(requests, first, strict=True))
+        if not (request.partial or is_plausible(result, len(request.audio)))
+    ]
+    second = again(implausible) if implausible else ()
+    for row, result in zip(implausible, second, strict=True):
+        if is_plausible(result, len(requests[row].audio)):
+            results[row] = result
+    return results
 
 
 def trial_noise() -> Samples:

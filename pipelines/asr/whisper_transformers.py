@@ -8,7 +8,6 @@ one further pass of the decoder over all of its tokens computes them, and the pr
 from __future__ import annotations
 
 import importlib.util
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.asr.attention_alignment import token_frames
-from pipelines.asr.plausibility import compression_ratio, is_plausible
+from pipelines.asr.plausibility import compression_ratio
 from pipelines.asr.recogniser import (
     RecognisedWord,
     Recogniser,
@@ -29,21 +28,21 @@ from pipelines.asr.recogniser import (
     fix_word_times,
 )
 from pipelines.asr.whisper_requests import (
-    MIN_SAMPLES,
+    GPU_BATCH,
     NO_REPEAT_NGRAM,
     TRIAL_SECONDS,
     TRIAL_TOKENS,
     choose_language,
     join_hotwords,
     possible_languages,
+    read_in_batches,
     trial_noise,
+    with_second_attempts,
 )
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
 from pipelines.timing import best_of
 from pipelines.types import SAMPLE_RATE
 
-GPU_BATCH = 16
-"""Utterances that a GPU recognises together"""
 FRAME = SAMPLE_RATE // 50
 """Samples of one frame of the encoder (20 ms)"""
 UNSPACED = frozenset(["zh", "ja", "th", "lo", "my", "yue"])
@@ -103,7 +102,7 @@ class TransformersRecogniser(Recogniser):
             self._recognise(requests, {"max_new_tokens": TRIAL_TOKENS, "min_new_tokens": TRIAL_TOKENS})
 
         read()  # the first run also prepares the device
-        return best_of(read, 1, time.perf_counter) / TRIAL_SECONDS / self._max_batch
+        return best_of(read, 1) / TRIAL_SECONDS / self._max_batch
 
     def recognise(self, request: RecognitionRequest) -> RecognitionResult:
         """Recognise one utterance; no words where it is shorter than 0.1 s. Raises BlockError."""
@@ -115,34 +114,16 @@ class TransformersRecogniser(Recogniser):
         Numbers of 16 bits round differently in other batches: words may differ where two are about as likely.
         Raises BlockError when any of them fails.
         """
-        results = [RecognitionResult()] * len(requests)
         if self._multilingual:
             for request in requests:
                 possible_languages(request, self._languages, self._name)
-        for hotwords in dict.fromkeys(request.hotwords for request in requests):
-            rows = [
-                row
-                for row, request in enumerate(requests)
-                if request.hotwords == hotwords and len(request.audio) >= MIN_SAMPLES
-            ]
-            for first in range(0, len(rows), self._max_batch):
-                batch = rows[first : first + self._max_batch]
-                for row, result in zip(batch, self._read([requests[row] for row in batch]), strict=True):
-                    results[row] = result
-        return results
+        return read_in_batches(requests, self._max_batch, lambda request: request.hotwords, self._read)
 
     def _read(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
-        results = self._recognise(requests, {})
-        again = [
-            row
-            for row, (request, result) in enumerate(zip(requests, results, strict=True))
-            if not request.partial and not is_plausible(result, len(request.audio))
-        ]
-        if again:
-            second = self._recognise([requests[row] for row in again], {"no_repeat_ngram_size": NO_REPEAT_NGRAM})
-            for row, result in zip(again, second, strict=True):
-                results[row] = result if is_plausible(result, len(requests[row].audio)) else results[row]
-        return results
+        def again(rows: list[int]) -> list[RecognitionResult]:
+            return self._recognise([requests[row] for row in rows], {"no_repeat_ngram_size": NO_REPEAT_NGRAM})
+
+        return with_second_attempts(requests, self._recognise(requests, {}), again)
 
     def _recognise(self, requests: Sequence[RecognitionRequest], options: dict[str, Any]) -> list[RecognitionResult]:
         import torch

@@ -6,7 +6,6 @@ import logging
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.asr.plausibility import compression_ratio, is_plausible
+from pipelines.asr.plausibility import compression_ratio
 from pipelines.asr.recogniser import (
     RecognisedWord,
     Recogniser,
@@ -33,6 +32,7 @@ from pipelines.asr.whisper_requests import (
     probability,
     prompt_tail,
     trial_noise,
+    with_second_attempts,
 )
 from pipelines.errors import BlockError, ModelCorrupt, ModelMissing
 from pipelines.timing import best_of
@@ -80,7 +80,7 @@ class WhisperCppRecogniser(Recogniser):
     def measure_rtf(self) -> float:
         """Seconds of computing per second of speech, on noise: nearly all of it is the encoder's, which sees 30 s."""
         request = RecognitionRequest(trial_noise(), language="en", partial=True)
-        return best_of(lambda: self.recognise(request), 2, time.perf_counter) / TRIAL_SECONDS
+        return best_of(lambda: self.recognise(request), 2) / TRIAL_SECONDS
 
     def recognise(self, request: RecognitionRequest) -> RecognitionResult:
         """Recognise one utterance; no words where it is shorter than 0.1 s. Raises BlockError."""
@@ -90,12 +90,10 @@ class WhisperCppRecogniser(Recogniser):
         try:
             language, certainty = self._language(audio, request)
             first = self._transcribe(audio, language, _prompt(request))
-            if not request.partial and not is_plausible(first, len(audio)):
-                second = self._transcribe(audio, language, "")
-                first = second if is_plausible(second, len(audio)) else first
+            (result,) = with_second_attempts([request], [first], lambda _: [self._transcribe(audio, language, "")])
         except (RuntimeError, ValueError, TypeError) as error:
             raise BlockError("speech", f"whisper.cpp could not read a slice: {str(error)[:200]}") from error
-        return replace(first, language_probability=certainty)
+        return replace(result, language_probability=certainty)
 
     def _language(self, audio: Samples, request: RecognitionRequest) -> tuple[str, float | None]:
         """The language that is asked for or heard, and how probable the latter is."""

@@ -32,17 +32,26 @@ class RuntimeLSTM(torch.nn.Module):  # type: ignore[misc]  # torch is not follow
     def __init__(self, lstm: Any, rounded_from: int | None = None) -> None:
         """`lstm` takes the batch first; from layer `rounded_from` on it may be rounded, by default none is."""
         super().__init__()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
-        options.log_severity_level = 4
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         whole = lstm.num_layers if rounded_from is None or not multiplies_bytes() else rounded_from
-        self._session = onnxruntime.InferenceSession(_model(lstm, whole), options, providers=["CPUExecutionProvider"])
+        self._layers = _model(lstm, whole)
+        self._threads = torch.get_num_threads()
+        self._session = self._open()
 
     def forward(self, frames: Tensor) -> tuple[Tensor, tuple[Tensor, None]]:
         """The last layer's output (batch, frames, directions × units), and its state (directions, batch, units)."""
+        if torch.get_num_threads() != self._threads:  # several are tried once the models are there
+            self._threads = torch.get_num_threads()
+            self._session = self._open()
         output, state = self._session.run(["output", "state"], {"input": frames.numpy()})
         return torch.from_numpy(output), (torch.from_numpy(state), None)
+
+    def _open(self) -> Any:
+        """A session with as many threads as torch has."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        return onnxruntime.InferenceSession(self._layers, options, providers=["CPUExecutionProvider"])
 
 
 def _model(lstm: Any, whole: int) -> bytes:

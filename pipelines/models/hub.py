@@ -42,6 +42,15 @@ def whispercpp_source(name: str) -> tuple[str, tuple[str, ...]]:
     return "ggerganov/whisper.cpp", (f"ggml-{name}.bin",)
 
 
+def weights_source(kind: str, name: str) -> tuple[str, tuple[str, ...]] | None:
+    """The repository of weights for a recogniser of this program and the files that loading needs; None for others."""
+    if kind == "whisper":
+        return whisper_repository(name), ("model.bin", "config.json", "tokenizer.json")
+    if kind == "whispercpp":
+        return whispercpp_source(name)
+    return (name, TRANSFORMERS_FILES) if kind == "transformers" else None
+
+
 def fetch(repository: str, file: str, token: str | None, local_only: bool) -> Path:
     """The path of a hub's file, downloaded with a progress bar unless `local_only`; raises ModelMissing."""
     from huggingface_hub import hf_hub_download

@@ -12,6 +12,8 @@ from pipelines.options import ENGINE, EngineOptions
 
 SETTING = {"speech": "recognizer", "segmentation": "segmentation", "embedding": "embedding"}
 """What a model does, to the setting that names one"""
+DEFAULT_MODELS = {"whispercpp": "base", "transformers": "openai/whisper-base"}
+"""What the recognisers with weights of their own read where the settings name none"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,11 @@ class NamedModel:
     """The name under which it is installed"""
     model: str | None
     """What stands behind its name and a colon"""
+
+    @property
+    def weights(self) -> str:
+        """What a recogniser reads: what stands behind its name, else its default, else its name again."""
+        return self.model or DEFAULT_MODELS.get(self.kind, self.kind)
 
     def __str__(self) -> str:
         return self.kind if self.model is None else f"{self.kind}:{self.model}"

@@ -7,7 +7,6 @@ package has to give is told in docs/extending.md.
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -88,9 +87,7 @@ def plugin_problems() -> list[str]:
     """A sentence for each thing that is wrong with what is offered; imports what other packages offer."""
     problems = []
     for role in GROUPS:
-        plugins = installed_plugins(role)
-        counted = Counter(plugin.name for plugin in plugins)
-        for name in counted:
+        for name in names_offered(role):
             try:
                 plugin = find_plugin(role, name)
                 if plugin.package != OWN_PACKAGE:

@@ -7,19 +7,11 @@ import time
 from pathlib import Path
 from threading import Thread
 
-from pipelines.models.hub import (
-    TRANSFORMERS_FILES,
-    ask,
-    is_cached,
-    is_offline,
-    whisper_repository,
-    whispercpp_source,
-)
+from pipelines.models.hub import ask, is_cached, is_offline, weights_source
 from pipelines.models.naming import NamedModel, is_path, resolve_names
 from pipelines.models.plugins import GROUPS, names_offered
 from pipelines.models.selection import (
     CACHED,
-    DEFAULT_MODELS,
     GPU_WHISPER,
     NOT_FOUND,
     NOT_INSTALLED,
@@ -56,10 +48,11 @@ def probe_models(options: EngineOptions) -> Availability:
     unsettled: Sources = {}
     for name, source in _wanted(resolved, named, cuda).items():
         _settle_locally(name, source, weights, unsettled)
-    weights.update(_ask_hub(unsettled, options, deadline))
     speech = named.get("speech")
     if speech is not None and not is_installed(speech.kind):
-        weights[speech.model or DEFAULT_MODELS[speech.kind]] = NOT_INSTALLED
+        weights[speech.weights] = NOT_INSTALLED
+        unsettled.pop(speech.weights, None)
+    weights.update(_ask_hub(unsettled, options, deadline))
     return Availability(cuda, weights, plugins)
 
 
@@ -71,12 +64,10 @@ def _wanted(options: EngineOptions, named: dict[str, NamedModel], cuda: int) -> 
         if role not in named and not embedded:
             wanted[name] = (name, ("pytorch_model.bin",))
     speech = named.get("speech", NamedModel("moonshine" if embedded else "whisper", None))
-    if speech.kind == "whisper":
-        for name in whisper_candidates(options.whisper, cuda):
-            wanted[name] = (whisper_repository(name), ("model.bin", "config.json", "tokenizer.json"))
-    elif speech.kind in DEFAULT_MODELS:
-        name = speech.model or DEFAULT_MODELS[speech.kind]
-        wanted[name] = whispercpp_source(name) if speech.kind == "whispercpp" else (name, TRANSFORMERS_FILES)
+    for name in whisper_candidates(options.whisper, cuda) if speech.kind == "whisper" else (speech.weights,):
+        source = weights_source(speech.kind, name)
+        if source is not None:
+            wanted[name] = source
     return wanted
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines.asr.recogniser import RecogniserInfo
 from pipelines.errors import ModelError, ModelMissing, SettingsError
 from pipelines.models.gpu_memory import WhisperFit, first_that_fits, min_gb, shape_of, whisper_budget
-from pipelines.models.naming import NamedModel, is_path, resolve_names
+from pipelines.models.naming import DEFAULT_MODELS, NamedModel, is_path, resolve_names
 from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, SPEECH, PinnedFile, locate
 from pipelines.options import DEVICE, DEVICES, MODEL_SETS, EngineOptions
 from pipelines.types import ModelInfo
@@ -33,9 +33,6 @@ UNREACHABLE = "unreachable"
 """Not on this machine, and no hub answered in time"""
 NOT_INSTALLED = "not installed"
 """The package that reads such weights is not installed"""
-
-DEFAULT_MODELS = {"whispercpp": "base", "transformers": "openai/whisper-base"}
-"""What the recognisers with weights of their own read where the settings name none"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,26 +205,14 @@ def _speech(options: EngineOptions, named: NamedModel | None, available: Availab
         return _embedded_recogniser(options)
     if named.kind == "whisper":
         return _whisper(options, named, available, device)
-    if named.kind not in DEFAULT_MODELS:
-        return _named_ref("speech", named, device)
-    name = named.model or DEFAULT_MODELS[named.kind]
-    _check_path(name, available)
-    if not available.has(name):
-        raise ModelMissing(_unavailable(f"models.recognizer is {named}", name, available.state(name)))
+    name = named.weights
+    if named.kind in DEFAULT_MODELS:
+        _check_path(name, available)
+        if not available.has(name):
+            raise ModelMissing(_unavailable(f"models.recognizer is {named}", name, available.state(name)))
     if named.kind == "whispercpp":
         device = "cpu"  # its wheels are built for nothing else
-    return replace(_hub_ref("speech", named.kind, name, available, device), compute_type=_float_type(device))
-
-
-def _named_ref(role: str, named: NamedModel, device: str) -> ModelRef:
-    name = named.model or named.kind
-    path = Path(name).expanduser() if is_path(name) else None
-    compute = _float_type(device) if role == "speech" else "float32"
-    return ModelRef(role, named.kind, name, path, device, compute, local_only=False)
-
-
-def _float_type(device: str) -> str:
-    return "float16" if _is_gpu(device) else "float32"
+    return _ref("speech", named.kind, name, available, device)
 
 
 def _whisper(options: EngineOptions, named: NamedModel | None, available: Availability, device: str) -> ModelRef:
@@ -251,8 +236,8 @@ def _whisper(options: EngineOptions, named: NamedModel | None, available: Availa
         found = [fit.name] if fit else found[:1]
         compute, max_batch = (fit.compute_type, fit.max_batch) if fit else (compute, None)
     name = found[0] if len(found) == 1 else "auto"
-    path = Path(name).expanduser() if is_path(name) else None
-    local = all(available.weights.get(each) == CACHED for each in found)
+    path = _path(name)
+    local = all(available.state(each) == CACHED for each in found)
     candidates = tuple(found) if path is None else ()
     return ModelRef("speech", "whisper", name, path, device, compute, local, candidates, max_batch)
 
@@ -281,12 +266,12 @@ def _check_path(name: str, available: Availability) -> None:
 def _segmentation(options: EngineOptions, named: NamedModel | None, available: Availability, device: str) -> ModelRef:
     name = options.segmentation
     if named is not None and named.kind != "pyannote":
-        return _named_ref("segmentation", named, device)
+        return _ref("segmentation", named.kind, named.model or named.kind, available, device)
     if named is not None or options.set == "embedded":
         return _embedded_segmentation(options, device)
     _check_path(name, available)
     if available.has(name):
-        return _hub_ref("segmentation", "pyannote", name, available, device)
+        return _ref("segmentation", "pyannote", name, available, device)
     if options.set == "whisper" and available.state(name) != GATED:
         raise ModelMissing(_unavailable("models.set is whisper", name, available.state(name)))
     return _embedded_segmentation(options, device)
@@ -295,20 +280,24 @@ def _segmentation(options: EngineOptions, named: NamedModel | None, available: A
 def _embedding(options: EngineOptions, named: NamedModel | None, available: Availability, device: str) -> ModelRef:
     name = options.embedding
     if named is not None and named.kind != "ge2e":
-        return _named_ref("embedding", named, device)
+        return _ref("embedding", named.kind, named.model or named.kind, available, device)
     if named is not None or options.set == "embedded":
         return _embedded_embedding(options, device)
     _check_path(name, available)
     if available.has(name):
-        return _hub_ref("embedding", "pyannote", name, available, device)
+        return _ref("embedding", "pyannote", name, available, device)
     if options.set == "whisper":
         raise ModelMissing(_unavailable("models.set is whisper", name, available.state(name)))
     return _embedded_embedding(options, device)
 
 
-def _hub_ref(role: str, kind: str, name: str, available: Availability, device: str) -> ModelRef:
-    path = Path(name).expanduser() if is_path(name) else None
-    return ModelRef(role, kind, name, path, device, "float32", available.weights.get(name) == CACHED)
+def _ref(role: str, kind: str, name: str, available: Availability, device: str) -> ModelRef:
+    compute = "float16" if role == "speech" and _is_gpu(device) else "float32"
+    return ModelRef(role, kind, name, _path(name), device, compute, available.state(name) == CACHED)
+
+
+def _path(name: str) -> Path | None:
+    return Path(name).expanduser() if is_path(name) else None
 
 
 def _speech_state(options: EngineOptions, available: Availability, device: str) -> str:

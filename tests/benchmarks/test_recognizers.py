@@ -51,6 +51,7 @@ def test_recognisers_of_other_packages_are_compared_too(tmp_path: Path, monkeypa
         ("whisper:small", "Systran/faster-whisper-small"),
         ("whispercpp", "ggml-base.bin of ggerganov/whisper.cpp"),
         ("transformers:me/mine", "me/mine"),
+        ("whispercpp:/models/mine.bin", ""),
         ("acme", ""),
         ("moonshine", ""),
     ],

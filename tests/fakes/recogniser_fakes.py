@@ -13,13 +13,22 @@ from pipelines.asr.recogniser import (
     RecognitionRequest,
     RecognitionResult,
 )
-from pipelines.types import SAMPLE_RATE, Span, Utterance
+from pipelines.types import SAMPLE_RATE, Samples, Span, Utterance
 
 
 def heard(text: str, **measures: float) -> RecognitionResult:
     """Words a fifth of a second apart."""
     words = [RecognisedWord(word, i * 3200, i * 3200 + 3000) for i, word in enumerate(text.split())]
     return RecognitionResult(tuple(words), "en", **measures)
+
+
+def assert_words_inside(heard: RecognitionResult, audio: Samples) -> None:
+    """Words are in order and within the audio, each with text, length and a confidence."""
+    edges = [edge for word in heard.words for edge in (word.start, word.end)]
+    assert edges == sorted(edges)
+    assert all(0 <= word.start < word.end <= len(audio) for word in heard.words)
+    assert all(word.text == word.text.strip() != "" for word in heard.words)
+    assert all(word.confidence is not None and 0 < word.confidence <= 1 for word in heard.words)
 
 
 class FakeRecogniser(Recogniser):

@@ -138,18 +138,18 @@ def vocabulary() -> tuple[list[str], list[str], list[str]]:
 
     letters = sorted(ByteLevel.alphabet())
     # CTranslate2 takes a model for multilingual when its vocabulary has the empty token, as the real ones do.
-    words = [*letters, *islice(_invented(), WORDS - len(letters) - 1), ""]
+    words = [*letters, *islice(invented(), WORDS - len(letters) - 1), ""]
     special = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in _languages())]
     special += ["<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>"]
     special += ["<|notimestamps|>"]
     return words, special, [f"<|{step * 0.02:.2f}|>" for step in range(1501)]
 
 
-def _invented() -> Iterator[str]:
-    for syllables in product("bdfgklmnprst", "aeiou", "bdfgklmnprst", "aeiou", "bdfgklmnprst"):
-        yield "Ġ" + "".join(syllables)
-    for syllables in product("bdfgklmnprst", "aeiou", "bdfgklmnprst", "aeiou", "bdfgklmnprst"):
-        yield "Ġx" + "".join(syllables)
+def invented(space: str = "Ġ") -> Iterator[str]:
+    """Words with a space before them, as a vocabulary writes it."""
+    for prefix in (space, f"{space}x"):
+        for syllables in product("bdfgklmnprst", "aeiou", "bdfgklmnprst", "aeiou", "bdfgklmnprst"):
+            yield prefix + "".join(syllables)
 
 
 def byte_tokenizer(words: list[str], special: list[str]) -> Any:

@@ -16,6 +16,7 @@ from pipelines.asr.whisper import WhisperRecogniser, load_folder
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
 from pipelines.options import LANGUAGES
 from pipelines.types import SAMPLE_RATE, Samples
+from tests.fakes.recogniser_fakes import assert_words_inside
 from tests.fakes.tiny_whisper import build
 
 
@@ -43,14 +44,6 @@ def test_the_languages_that_may_be_asked_for_are_those_of_the_library() -> None:
 def noise(seconds: float, seed: int = 0) -> Samples:
     audio: Samples = np.random.default_rng(seed).normal(0, 0.1, int(seconds * SAMPLE_RATE)).astype(np.float32)
     return audio
-
-
-def assert_words_inside(heard: RecognitionResult, audio: Samples) -> None:
-    edges = [edge for word in heard.words for edge in (word.start, word.end)]
-    assert edges == sorted(edges)
-    assert all(0 <= word.start < word.end <= len(audio) for word in heard.words)
-    assert all(word.text == word.text.strip() != "" for word in heard.words)
-    assert all(word.confidence is not None and 0 <= word.confidence <= 1 for word in heard.words)
 
 
 @pytest.mark.parametrize(

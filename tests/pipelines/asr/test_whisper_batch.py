@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.asr import whisper
+from pipelines.asr import whisper, whisper_requests
 from pipelines.asr.recogniser import RecognitionRequest, RecognitionResult
 from pipelines.asr.whisper import WhisperRecogniser, load_folder
 from pipelines.asr.whisper_batch import PROMPT_MULTIPLE, prompt_tokens
@@ -298,6 +298,6 @@ def test_meetings_that_share_an_engine_are_read_together_as_each_would_be_alone(
 @pytest.mark.gpu
 def test_a_batch_reads_on_a_gpu_as_each_utterance_would_alone(folder: Path) -> None:
     card = load_folder(folder, "tiny", device="cuda", compute_type="float32")
-    assert card.max_batch == whisper.GPU_BATCH
+    assert card.max_batch == whisper_requests.GPU_BATCH
     for found, request in zip(card.recognise_batch(MIXED), MIXED, strict=True):
         assert_same(found, alone(card, request))

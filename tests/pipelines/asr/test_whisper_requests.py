@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from pipelines.asr.recogniser import RecognitionRequest
+from pipelines.asr.recogniser import RecognitionRequest, RecognitionResult
 from pipelines.asr.whisper_requests import (
     PROMPT_CHARACTERS,
     TRIAL_SECONDS,
@@ -15,10 +16,13 @@ from pipelines.asr.whisper_requests import (
     possible_languages,
     probability,
     prompt_tail,
+    read_in_batches,
     trial_noise,
+    with_second_attempts,
 )
 from pipelines.errors import BlockError
-from pipelines.types import SAMPLE_RATE
+from pipelines.types import SAMPLE_RATE, samples
+from tests.fakes.recogniser_fakes import heard
 
 
 def test_of_a_long_text_the_end_is_the_prompt() -> None:
@@ -59,3 +63,36 @@ def test_probabilities_are_numbers_from_0_to_1_or_none(value: float, kept: float
 def test_the_noise_is_always_the_same() -> None:
     assert len(trial_noise()) == TRIAL_SECONDS * SAMPLE_RATE
     assert (trial_noise() == trial_noise()).all()
+
+
+def asked(seconds: float, partial: bool = False) -> RecognitionRequest:
+    return RecognitionRequest(np.zeros(samples(seconds), np.float32), partial=partial)
+
+
+def test_only_what_is_alike_is_read_together_and_so_much_at_a_time_at_most() -> None:
+    requests = [asked(1), asked(2, True), asked(0.09), asked(3), asked(4), asked(5, True)]
+    read: list[list[float]] = []
+
+    def note(batch: list[RecognitionRequest]) -> list[RecognitionResult]:
+        seconds = [len(request.audio) / SAMPLE_RATE for request in batch]
+        read.append(seconds)
+        return [heard(f"{each:.0f}") for each in seconds]
+
+    results = read_in_batches(requests, 2, lambda request: request.partial, note)
+    assert sorted(read) == [[1, 3], [2, 5], [4]]
+    assert [result.text for result in results] == ["1", "2", "", "3", "4", "5"]
+    assert read_in_batches([], 2, lambda request: request.partial, note) == []
+
+
+def test_a_second_attempt_counts_where_it_is_plausible_and_the_first_was_not() -> None:
+    loop, well = heard("loop " * 9), heard("well said")
+    requests = [asked(2), asked(2), asked(2), asked(2, True)]
+    tried: list[list[int]] = []
+
+    def again(rows: list[int]) -> list[RecognitionResult]:
+        tried.append(rows)
+        return [well, heard("over " * 9)]
+
+    assert with_second_attempts(requests, [loop, well, loop, loop], again) == [well, well, loop, loop]
+    assert with_second_attempts(requests, [well] * 4, again) == [well] * 4
+    assert tried == [[0, 2]]

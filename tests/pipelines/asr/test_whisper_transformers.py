@@ -21,6 +21,7 @@ from pipelines.models.probe import probe_and_select
 from pipelines.options import EngineOptions
 from pipelines.types import SAMPLE_RATE
 from tests.fakes.models.transformers_whisper import write
+from tests.fakes.recogniser_fakes import assert_words_inside
 
 transformers = pytest.importorskip("transformers", reason="the extra transformers is not installed")
 
@@ -58,11 +59,7 @@ def short(recogniser: TransformersRecogniser, monkeypatch: pytest.MonkeyPatch) -
 def test_words_come_in_order_with_times_and_confidences(recogniser: TransformersRecogniser) -> None:
     result = recogniser.recognise(EN)
     assert result.words
-    ends = [0, *(word.end for word in result.words)]
-    for word, before in zip(result.words, ends, strict=False):
-        assert before <= word.start < word.end <= len(NOISE)
-        assert word.confidence is not None
-        assert 0 < word.confidence <= 1
+    assert_words_inside(result, NOISE)
     assert len({word.start for word in result.words}) == len(result.words)
     assert (result.language, result.language_probability) == ("en", None)
     assert result.avg_logprob is not None
@@ -178,7 +175,7 @@ def test_a_final_result_that_is_not_plausible_is_made_again_without_repeats(
         return generate(**options)
 
     monkeypatch.setattr(recogniser._model, "generate", noted)
-    monkeypatch.setattr("pipelines.asr.whisper_transformers.is_plausible", lambda result, length: length < len(NOISE))
+    monkeypatch.setattr("pipelines.asr.whisper_requests.is_plausible", lambda result, length: length < len(NOISE))
     shorter = replace(EN, audio=NOISE[SAMPLE_RATE:], partial=False)
     recogniser.recognise_batch([replace(EN, partial=False), shorter])
     assert [options.get("no_repeat_ngram_size") for options in asked] == [None, 3]

@@ -23,6 +23,7 @@ from pipelines.options import EngineOptions
 from pipelines.types import SAMPLE_RATE
 from tests.conftest import ROOT
 from tests.fakes.models.ggml_whisper import ENGLISH, write
+from tests.fakes.recogniser_fakes import assert_words_inside
 
 pytest.importorskip("pywhispercpp", reason="the extra whispercpp is not installed")
 
@@ -42,12 +43,8 @@ def recogniser(path: Path) -> WhisperCppRecogniser:
 def test_words_come_in_order_with_times_and_confidences(recogniser: WhisperCppRecogniser) -> None:
     result = recogniser.recognise(RecognitionRequest(NOISE, language="en"))
     assert result.words
-    ends = [0, *(word.end for word in result.words)]
-    for word, before in zip(result.words, ends, strict=False):
-        assert before <= word.start < word.end <= len(NOISE)
-        assert word.confidence is not None
-        assert 0 < word.confidence <= 1
-        assert " " not in word.text
+    assert_words_inside(result, NOISE)
+    assert not any(" " in word.text for word in result.words)
     assert result.language == "en"
     assert result.avg_logprob is not None
     assert result.avg_logprob < 0

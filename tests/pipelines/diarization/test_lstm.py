@@ -69,6 +69,20 @@ def test_one_copy_serves_batches_of_any_size(layers: torch.nn.LSTM, frames: torc
     assert torch.allclose(together, alone, atol=1e-5)
 
 
+def test_it_has_as_many_threads_as_torch_also_where_these_are_set_later(
+    layers: torch.nn.LSTM, frames: torch.Tensor
+) -> None:
+    before, hastened = torch.get_num_threads(), RuntimeLSTM(layers)
+    try:
+        for threads in (1, 2, 1):
+            torch.set_num_threads(threads)
+            with torch.inference_mode():
+                assert torch.allclose(hastened(frames)[0], layers(frames)[0], atol=1e-5)
+            assert hastened._session.get_session_options().intra_op_num_threads == threads
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.model
 def test_voices_of_real_speech_are_nearly_the_same(sample: Sample) -> None:
     chosen = select_models(EngineOptions(set="embedded"), Availability(False, {}))

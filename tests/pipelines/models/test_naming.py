@@ -29,6 +29,19 @@ def test_a_name_is_told_from_the_model_behind_it(options: EngineOptions, named: 
     assert resolve_names(options, OFFERED)[1] == named
 
 
+@pytest.mark.parametrize(
+    ("named", "weights"),
+    [
+        (NamedModel("whispercpp", "small.en"), "small.en"),
+        (NamedModel("whispercpp", None), "base"),
+        (NamedModel("acme", "large"), "large"),
+        (NamedModel("acme", None), "acme"),
+    ],
+)
+def test_what_is_to_be_read_is_what_is_named_or_the_default_of_its_kind(named: NamedModel, weights: str) -> None:
+    assert named.weights == weights
+
+
 def test_weights_that_stand_behind_a_name_take_the_place_of_their_own_setting() -> None:
     options = EngineOptions(recognizer="whisper:small", segmentation=f"pyannote:{SEG}", embedding="pyannote")
     resolved, named = resolve_names(options, OFFERED)

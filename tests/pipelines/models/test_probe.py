@@ -167,6 +167,7 @@ def test_a_recogniser_whose_package_is_missing_is_not_installed_whatever_the_hub
     monkeypatch.setattr("pipelines.models.probe.importlib.util.find_spec", lambda name: object() if there else None)
     options = EngineOptions(set="embedded", recognizer="whispercpp:small", device="cpu", hub_timeout=5.0)
     assert dict(probe_models(options).weights) == {"small": state}
+    assert bool(fake_hub.asked) is there
 
 
 def test_what_an_installed_model_takes_the_place_of_is_not_asked_for(
