@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from meeting.core.access import Grant, Role
@@ -48,8 +49,7 @@ class Library:
     def search(self, wanted: Search, limit: int, cursor: str | None) -> Answer:
         """A page of hits in all meetings, or in the one that `wanted` names."""
         if self._grant.link is not None or wanted.meeting_id is not None:
-            meeting_id = self.find(wanted.meeting_id).id
-            wanted = Search(wanted.terms, wanted.speaker, wanted.since, wanted.until, meeting_id)
+            wanted = replace(wanted, meeting_id=self.find(wanted.meeting_id).id)
         page = SearchStore(self._store).search(wanted, limit, cursor)
         return {"hits": [_hit(hit) for hit in page.hits], "next": page.next}
 
