@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, func, literal_column, or_, select, tuple_
+from sqlalchemy import CTE, ColumnElement, Select, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from meeting.core.records import speaker_name
@@ -13,7 +13,7 @@ from meeting.core.transcript import resolve
 from meeting.storage.search import index as search_index
 from meeting.storage.search.query import MAX_HITS, Hit, HitPage, Search, read_marks
 from meeting.storage.store import Store
-from meeting.storage.tables import MeetingRow, SegmentRow, SpeakerRow
+from meeting.storage.tables import MeetingRow, SegmentRow, SpeakerRow, line_number
 from pipelines.errors import MeetingError
 from pipelines.types import Span, Speaker
 
@@ -23,7 +23,6 @@ EXAMINED = (500, 50_000)
 FEW_MEETINGS = 50
 """Meetings of which it is found out where their lines lie, before these alone are looked through"""
 
-_NUMBER: ColumnElement[int] = literal_column("segments.rowid")
 _began = func.coalesce(MeetingRow.started_at, MeetingRow.created_at)
 
 
@@ -79,7 +78,7 @@ def _numbers(session: Session, wanted: Search, voices: CTE | None, last: int) ->
     meetings = session.scalars(query.limit(FEW_MEETINGS + 1)).all()
     if len(meetings) > FEW_MEETINGS:
         return 0, last
-    own = select(func.min(_NUMBER), func.max(_NUMBER)).where(SegmentRow.meeting_id.in_(meetings))
+    own = select(func.min(line_number), func.max(line_number)).where(SegmentRow.meeting_id.in_(meetings))
     lowest, highest = session.execute(own).one()
     return lowest or 0, min(last, highest or 0)
 
@@ -101,7 +100,7 @@ def _lines(wanted: Search, voices: CTE | None, matches: Any) -> Select[Any]:
     columns = (SegmentRow.meeting_id, SegmentRow.id, SegmentRow.start, SegmentRow.end, SegmentRow.speaker)
     query = (
         select(matches.c.number, MeetingRow.title, _began.label("began"), *columns)
-        .join_from(matches, SegmentRow, matches.c.number == _NUMBER)
+        .join_from(matches, SegmentRow, matches.c.number == line_number)
         .join(MeetingRow, MeetingRow.id == SegmentRow.meeting_id)
         .where(*_of_meetings(wanted))
         .order_by(matches.c.number.desc())
