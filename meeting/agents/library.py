@@ -8,7 +8,7 @@ from typing import Any
 
 from meeting.core.access import Grant, Role
 from meeting.core.errors import Forbidden
-from meeting.core.records import Meeting, State, iso_time, speaker_name
+from meeting.core.records import Meeting, State, iso_time, plain_name, speaker_name
 from meeting.core.transcript import Place, resolve
 from meeting.storage.search.query import Hit, Search
 from meeting.storage.search_store import SearchStore
@@ -159,8 +159,8 @@ def _called(wanted: str, known: tuple[Speaker, ...]) -> set[str]:
     """Ids of the voices that are called so, or turned out to be one that is; raises MeetingError where none is."""
     stands_for = resolve(known)
     names = {who: speaker_name(who, known) for who in stands_for.values()}
-    asked = " ".join(wanted.split()).casefold()
-    called = {who for who, name in names.items() if asked in (who.casefold(), " ".join(name.split()).casefold())}
+    asked = plain_name(wanted)
+    called = {who for who, name in names.items() if asked in (plain_name(who), plain_name(name))}
     found = {id_ for id_, who in stands_for.items() if who in called}
     if not found:
         there = ", ".join(dict.fromkeys(names.values()))

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, Select, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from meeting.core.records import speaker_name
+from meeting.core.records import plain_name, speaker_name
 from meeting.core.transcript import resolve
 from meeting.storage.search import index as search_index
 from meeting.storage.search.query import MAX_HITS, Hit, HitPage, Search, read_marks
@@ -113,9 +113,9 @@ def _lines(wanted: Search, voices: CTE | None, matches: Any) -> Select[Any]:
 
 def _voices(session: Session, wanted: str) -> CTE:
     """Meeting and id of all voices that are called so, or that turned out to be one which is."""
-    name = " ".join(wanted.split()).casefold()
+    name = plain_name(wanted)
     names = session.scalars(select(SpeakerRow.name).where(SpeakerRow.name.is_not(None)).distinct())
-    called = [given for given in names if given and " ".join(given.split()).casefold() == name]
+    called = [given for given in names if given and plain_name(given) == name]
     number = name.removeprefix("speaker ")
     nameless = func.coalesce(SpeakerRow.name, "") == ""
     found = (
