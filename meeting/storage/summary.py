@@ -83,6 +83,12 @@ def read_summary(store: Store, meeting_id: str) -> Summary:
         )
 
 
+def read_speakers(store: Store, meeting_id: str) -> tuple[Speaker, ...]:
+    """A meeting's voices alone, in the order in which they were first heard."""
+    with store.read() as session:
+        return speakers_of(session, meeting_id)
+
+
 def lines_backwards(
     store: Store, meeting_id: str, place: Place | None, speakers: tuple[Speaker, ...]
 ) -> Generator[tuple[Place, Segment], None, None]:
