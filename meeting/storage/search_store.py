@@ -14,6 +14,7 @@ from meeting.storage.search import index as search_index
 from meeting.storage.search.query import MAX_HITS, Hit, HitPage, Search, read_marks
 from meeting.storage.store import Store
 from meeting.storage.tables import MeetingRow, SegmentRow, SpeakerRow, line_number
+from meeting.storage.transcript_store import speakers_by_meeting
 from pipelines.errors import MeetingError
 from pipelines.types import Span, Speaker
 
@@ -40,7 +41,7 @@ class SearchStore:
             rows, following = _page(session, wanted, limit, last)
             numbers = [row.number for row in rows]
             excerpts = search_index.excerpts(session, wanted.terms, numbers) if numbers else {}
-            speakers = _speakers(session, {row.meeting_id for row in rows})
+            speakers = speakers_by_meeting(session, {row.meeting_id for row in rows})
         hits = tuple(_hit(row, speakers.get(row.meeting_id, []), excerpts.get(row.number, "")) for row in rows)
         return HitPage(hits, None if following is None else str(following))
 
@@ -134,13 +135,6 @@ def _voices(session: Session, wanted: str) -> CTE:
         found, (SpeakerRow.meeting_id == found.c.meeting_id) & (SpeakerRow.merged_into == found.c.id)
     )
     return found.union(merged)
-
-
-def _speakers(session: Session, meeting_ids: set[str]) -> dict[str, list[Speaker]]:
-    found: dict[str, list[Speaker]] = {}
-    for row in session.scalars(select(SpeakerRow).where(SpeakerRow.meeting_id.in_(meeting_ids))):
-        found.setdefault(row.meeting_id, []).append(row.value())
-    return found
 
 
 def _hit(row: Any, speakers: list[Speaker], marked: str) -> Hit:
