@@ -15,7 +15,7 @@ from sqlalchemy import Engine, Select, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Meeting, State
-from meeting.storage.database import Writer, database_errors, prepare, readers
+from meeting.storage.database import Erase, Writer, database_errors, prepare, readers
 from meeting.storage.files.meeting_files import MeetingFiles, owner
 from meeting.storage.search import index as search_index
 from meeting.storage.tables import MeetingRow, SegmentRow, SourceRow, WebhookDeliveryRow, meeting_values
@@ -143,7 +143,7 @@ class Store:
 
         return self.write(work)
 
-    def write(self, work: Callable[[Session], None], erase: bool = False) -> Future[None]:
+    def write(self, work: Callable[[Session], None], erase: Erase = False) -> Future[None]:
         """Ask the writer for a transaction; `erase` leaves no trace of what it deletes."""
         if self._writer is None:
             future: Future[None] = Future()
