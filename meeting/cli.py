@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -431,21 +432,19 @@ def _list(options: argparse.Namespace, config: Config) -> int:
 
 
 def _search(options: argparse.Namespace, config: Config) -> int:
-    from meeting.storage.search.query import Hit, Search, parse_moment, parse_query
+    from meeting.storage.search.query import Hit, parse_search
     from meeting.storage.search_store import SearchStore
 
     def line(hit: Hit) -> str:
         when = f"{hit.began.astimezone():%Y-%m-%d %H:%M}"
         return f"{hit.meeting_id}  {when}  {hit.title}  {_clock(hit.span.start)}  {hit.speaker_name}: {hit.excerpt}"
 
-    terms = parse_query(" ".join(options.words))
-    since = parse_moment(options.since) if options.since else None
-    until = parse_moment(options.until, end=True) if options.until else None
+    wanted = parse_search(" ".join(options.words), options.speaker, options.since, options.until)
     with _open_store(config) as store:
-        meeting = store.find(options.meeting).id if options.meeting else None
-        search = Search(terms, options.speaker, since, until, meeting)
+        if options.meeting:
+            wanted = replace(wanted, meeting_id=store.find(options.meeting).id)
         limit = max(1, options.limit)
-        hits = list(islice(SearchStore(store).all_hits(search), limit + 1))
+        hits = list(islice(SearchStore(store).all_hits(wanted), limit + 1))
     for hit in hits[:limit]:
         print(printable(line(hit)))
     if not hits:

@@ -15,10 +15,10 @@ from meeting.agents import tools
 from meeting.agents.library import Answer, Library
 from meeting.core.access import Grant
 from meeting.core.error_text import client_message
-from meeting.core.errors import Unauthorized
+from meeting.core.errors import Unauthorized, answer_to
 from meeting.server.security.auth import Authenticator
 from meeting.storage.store import Store
-from pipelines.errors import MeetingError, NotFound, StoreError
+from pipelines.errors import MeetingError
 
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -76,7 +76,7 @@ class AgentEndpoint:
             with self._authenticator.while_valid(grant, ended.set):
                 answer = await tools.call(name, arguments, Library(self._store, grant), is_wanted)
         except MeetingError as error:
-            if isinstance(error, StoreError) and not isinstance(error, NotFound):
+            if answer_to(error).status == 503:
                 log.error("%s", error)
             raise MeetingError(client_message(error, self._store.data_dir)) from None
         if ended.is_set():

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from meeting.core.access import Grant, Role
 from meeting.core.errors import Forbidden
-from meeting.core.records import Meeting, State, iso_time, speaker_name
+from meeting.core.records import Meeting, State, iso_time, plain_name, speaker_name
 from meeting.core.transcript import Place, resolve
 from meeting.storage.search.query import Hit, Search
 from meeting.storage.search_store import SearchStore
 from meeting.storage.store import Store
-from meeting.storage.summary import TextLine, new_lines, newest_lines, read_summary, talk_times, text_lines
+from meeting.storage.summary import TextLine, new_lines, newest_lines, read_speakers, talk_times, text_lines
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError
 from pipelines.types import SAMPLE_RATE, Span, Speaker, seconds
@@ -48,8 +49,7 @@ class Library:
     def search(self, wanted: Search, limit: int, cursor: str | None) -> Answer:
         """A page of hits in all meetings, or in the one that `wanted` names."""
         if self._grant.link is not None or wanted.meeting_id is not None:
-            meeting_id = self.find(wanted.meeting_id).id
-            wanted = Search(wanted.terms, wanted.speaker, wanted.since, wanted.until, meeting_id)
+            wanted = replace(wanted, meeting_id=self.find(wanted.meeting_id).id)
         page = SearchStore(self._store).search(wanted, limit, cursor)
         return {"hits": [_hit(hit) for hit in page.hits], "next": page.next}
 
@@ -64,7 +64,7 @@ class Library:
     ) -> Answer:
         """A part of a transcript, in order of time: between two seconds, of one speaker, after a place."""
         found = self.find(meeting)
-        known = read_summary(self._store, found.id).speakers
+        known = read_speakers(self._store, found.id)
         within = Span(round(since * SAMPLE_RATE), END_OF_TIME if until is None else round(until * SAMPLE_RATE))
         voices = None if speaker is None else _called(speaker, known)
         after = None if cursor is None else _from_cursor(cursor)
@@ -72,28 +72,26 @@ class Library:
         page = _bounded(lines[:limit])
         more = len(lines) > len(page)
         following = _cursor(page[-1]) if more else None
-        return {**_facts(found), "lines": [_line(line, known) for line in page], "next": following}
+        return {**_facts(found), "lines": _lines(page, known), "next": following}
 
     def new_lines(self, meeting_id: str, after: int | None) -> tuple[Answer, bool]:
         """Lines stored after a number, or the last ones there are; and whether there is no reason to wait for more."""
         # In this order: of a meeting that is over by now no line comes later.
-        summary = read_summary(self._store, meeting_id)
-        found = newest_lines(self._store, meeting_id, NEWEST) if after is None else []
-        if after is not None:
+        meeting = self._store.meeting(meeting_id)
+        if after is None:
+            found = newest_lines(self._store, meeting_id, NEWEST)
+        else:
             found = new_lines(self._store, meeting_id, MOST_NEW, after)
         page = _bounded(found)
+        known = read_speakers(self._store, meeting_id) if page else ()
         last = page[-1].number if page else after or 0
-        told = {
-            **_facts(summary.meeting),
-            "lines": [_line(line, summary.speakers) for line in page],
-            "after": str(last),
-        }
-        return told, bool(page) or after is None or summary.meeting.state == State.ENDED
+        told = {**_facts(meeting), "lines": _lines(page, known), "after": str(last)}
+        return told, bool(page) or after is None or meeting.state == State.ENDED
 
     def speakers(self, meeting: str | None) -> Answer:
         """Who speaks in a meeting, and how much."""
         found = self.find(meeting)
-        known = read_summary(self._store, found.id).speakers
+        known = read_speakers(self._store, found.id)
         times = talk_times(self._store, found.id)
         rows = [
             {
@@ -131,15 +129,18 @@ def _facts(meeting: Meeting) -> Answer:
     }
 
 
-def _line(line: TextLine, known: tuple[Speaker, ...]) -> Answer:
-    who = resolve(known).get(line.speaker or "", line.speaker)
-    return {
-        "id": line.id,
-        "start": seconds(line.span.start),
-        "end": seconds(line.span.end),
-        "speaker": speaker_name(who, known),
-        "text": line.text,
-    }
+def _lines(lines: Iterable[TextLine], known: tuple[Speaker, ...]) -> list[Answer]:
+    stands_for = resolve(known)
+    return [
+        {
+            "id": line.id,
+            "start": seconds(line.span.start),
+            "end": seconds(line.span.end),
+            "speaker": speaker_name(stands_for.get(line.speaker or "", line.speaker), known),
+            "text": line.text,
+        }
+        for line in lines
+    ]
 
 
 def _hit(hit: Hit) -> Answer:
@@ -159,8 +160,8 @@ def _called(wanted: str, known: tuple[Speaker, ...]) -> set[str]:
     """Ids of the voices that are called so, or turned out to be one that is; raises MeetingError where none is."""
     stands_for = resolve(known)
     names = {who: speaker_name(who, known) for who in stands_for.values()}
-    asked = " ".join(wanted.split()).casefold()
-    called = {who for who, name in names.items() if asked in (who.casefold(), " ".join(name.split()).casefold())}
+    asked = plain_name(wanted)
+    called = {who for who, name in names.items() if asked in (plain_name(who), plain_name(name))}
     found = {id_ for id_, who in stands_for.items() if who in called}
     if not found:
         there = ", ".join(dict.fromkeys(names.values()))

@@ -14,7 +14,7 @@ from meeting.agents import tools
 from meeting.agents.library import Answer, Library
 from meeting.agents.protocol import CallTool, Context, agent_server
 from meeting.client.addresses import ServerAddress
-from meeting.client.errors import ClientError, ServerUnreachable, error_for_status
+from meeting.client.errors import ClientError, ServerUnreachable, error_for_answer, explained
 from meeting.core.access import FULL_ACCESS
 from meeting.storage.store import Store
 
@@ -55,21 +55,21 @@ async def ask_server(address: ServerAddress, name: str, arguments: dict[str, Any
         async with httpx2.AsyncClient(timeout=TIMEOUT) as http:
             answer = await http.post(address.api_url(tools.PATH), json=asked, headers=headers)
     except httpx2.HTTPError as error:
-        raise ServerUnreachable(f"{address.base} cannot be reached: {type(error).__name__}") from error
+        raise ServerUnreachable(f"{address.base} cannot be reached: {explained(error)}") from error
+    if answer.is_error:
+        raise error_for_answer(answer.status_code, answer.content)
     try:
         body = answer.json()
-        if answer.is_error:
-            raise error_for_status(answer.status_code, str(body["error"]["code"]), str(body["error"]["message"]))
         if "error" in body:
             raise ClientError(str(body["error"]["message"]))
         result = body["result"]
         if result.get("isError"):
             raise ClientError(str(result["content"][0]["text"]))
         told = result["structuredContent"]
+        if not isinstance(told, dict):
+            raise TypeError
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         raise ServerUnreachable(f"what answers at {address.base} is no meeting server with {tools.PATH}") from None
-    if not isinstance(told, dict):
-        raise ServerUnreachable(f"what answers at {address.base} is no meeting server with {tools.PATH}")
     return told
 
 

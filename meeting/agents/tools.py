@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meeting.agents.library import Answer, Library
-from meeting.storage.search.query import MAX_HITS, Search, parse_moment, parse_query
+from meeting.storage.search.query import MAX_HITS, parse_search
 from pipelines.errors import MeetingError
 
 PATH = "/mcp"
@@ -112,13 +112,7 @@ async def _list_meetings(library: Library, taken: ListMeetings, is_wanted: IsWan
 
 
 async def _search(library: Library, taken: SearchMeetings, is_wanted: IsWanted) -> Answer:
-    wanted = Search(
-        parse_query(taken.query),
-        taken.speaker,
-        parse_moment(taken.since) if taken.since else None,
-        parse_moment(taken.until, end=True) if taken.until else None,
-        taken.meeting,
-    )
+    wanted = parse_search(taken.query, taken.speaker, taken.since, taken.until, taken.meeting)
     return await asyncio.to_thread(library.search, wanted, taken.limit, taken.cursor)
 
 

@@ -13,7 +13,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from meeting.client.addresses import ServerAddress
-from meeting.client.errors import ClientError, NoSuchMeeting, ServerUnreachable, error_for_status, explained
+from meeting.client.errors import ClientError, NoSuchMeeting, ServerUnreachable, error_for_answer, explained
 from meeting.core.messages import JsonObject
 
 TIMEOUT = 30.0
@@ -99,7 +99,7 @@ class ServerApi:
                 return str(answer.read(MAX_ANSWER).decode())
         except urllib.error.HTTPError as error:
             with error:
-                raise _refused(error.code, error.read(1 << 16)) from None
+                raise error_for_answer(error.code, error.read(1 << 16)) from None
         except (OSError, http.client.HTTPException) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
             why = explained(reason) if isinstance(reason, BaseException) else str(reason)
@@ -109,11 +109,3 @@ class ServerApi:
 
     def _foreign(self) -> ClientError:
         return ServerUnreachable(f"what answers at {self._address.base} is no meeting server")
-
-
-def _refused(status: int, body: bytes) -> ClientError:
-    try:
-        detail = json.loads(body)["error"]
-        return error_for_status(status, str(detail["code"]), str(detail["message"]))
-    except (ValueError, KeyError, TypeError):
-        return ServerUnreachable(f"no meeting server answers there: HTTP status {status}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 
@@ -57,6 +58,15 @@ def error_for_status(status: int, code: str, message: str) -> ClientError:
     if status == 403 and code == "wrong_origin":
         kind = RequestRefused
     return kind(message or f"the server answered with HTTP status {status}", code)
+
+
+def error_for_answer(status: int, body: bytes) -> ClientError:
+    """The error for an HTTP answer that is one, as it came."""
+    try:
+        detail = json.loads(body)["error"]
+        return error_for_status(status, str(detail["code"]), str(detail["message"]))
+    except (ValueError, KeyError, TypeError):
+        return ServerUnreachable(f"no meeting server answers there: HTTP status {status}")
 
 
 def error_for_close(close: int, code: str, message: str) -> ClientError:

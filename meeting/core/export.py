@@ -218,7 +218,7 @@ def notes_markdown(notes: MeetingNotes) -> list[str]:
         ("Decisions", notes.decisions),
         ("Actions", notes.actions),
     ):
-        lines += ["", f"## {title}", "", *(f"- {_statement(each)}" for each in statements or ())]
+        lines += ["", f"## {title}", "", *(f"- {_statement(each)}" for each in statements)]
         if not statements:
             lines.append("None.")
     return lines

@@ -191,6 +191,11 @@ def speaker_name(speaker: str | None, speakers: Iterable[Speaker]) -> str:
     return next((display_name(one) for one in speakers if one.id == speaker), speaker)
 
 
+def plain_name(name: str) -> str:
+    """A speaker's name without what does not matter where somebody asks for it: case, and how it is spaced."""
+    return " ".join(name.split()).casefold()
+
+
 def display_name(speaker: Speaker) -> str:
     """The name of a speaker as people read it: what it was called, else its number."""
     return speaker.name or f"Speaker {speaker.id.removeprefix('spk')}"

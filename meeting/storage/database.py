@@ -139,6 +139,10 @@ def connect(path: Path, begin: str, *pragmas: str) -> Engine:
     return engine
 
 
+Erase = bool | Callable[[Session], bool]
+"""Whether no trace may be left of what a transaction deletes; a function is asked at its end"""
+
+
 class Writer:
     """The one thread and the one connection that write; each piece of work is a short transaction."""
 
@@ -153,7 +157,7 @@ class Writer:
         self._free_places = threading.BoundedSemaphore(WAITING_WRITES)
         self._executor = ThreadPoolExecutor(1, "store-writer")
 
-    def submit(self, work: Callable[[Session], None], erase: bool = False) -> Future[None]:
+    def submit(self, work: Callable[[Session], None], erase: Erase = False) -> Future[None]:
         """Ask for a transaction; never waits. `erase` leaves no trace of deleted rows in the log file either."""
         done: Future[None] = Future()
         # Running from the start: a task cancelled while it waits for the future must not cancel the write.
@@ -184,12 +188,13 @@ class Writer:
             self._connection = None
         self._engine.dispose()
 
-    def _transact(self, work: Callable[[Session], None], erase: bool) -> None:
+    def _transact(self, work: Callable[[Session], None], erase: Erase) -> None:
         with database_errors(self._path):
             self._connection = self._connection or self._engine.connect()
             self._wait_at_most(self._busy_seconds)
             with Session(self._connection) as session, session.begin():
                 work(session)
+                erase = erase(session) if callable(erase) else erase
             # What was deleted is overwritten in the database (secure_delete), but the log has the pages from before.
             self._erase_pending = self._erase_pending or erase
             self._empty_log()

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, func, literal_column, or_, select, tuple_
+from sqlalchemy import CTE, ColumnElement, Select, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from meeting.core.records import speaker_name
+from meeting.core.records import plain_name, speaker_name
 from meeting.core.transcript import resolve
 from meeting.storage.search import index as search_index
 from meeting.storage.search.query import MAX_HITS, Hit, HitPage, Search, read_marks
 from meeting.storage.store import Store
-from meeting.storage.tables import MeetingRow, SegmentRow, SpeakerRow
+from meeting.storage.tables import MeetingRow, SegmentRow, SpeakerRow, line_number
+from meeting.storage.transcript_store import speakers_by_meeting
 from pipelines.errors import MeetingError
 from pipelines.types import Span, Speaker
 
@@ -23,7 +24,6 @@ EXAMINED = (500, 50_000)
 FEW_MEETINGS = 50
 """Meetings of which it is found out where their lines lie, before these alone are looked through"""
 
-_NUMBER: ColumnElement[int] = literal_column("segments.rowid")
 _began = func.coalesce(MeetingRow.started_at, MeetingRow.created_at)
 
 
@@ -41,7 +41,7 @@ class SearchStore:
             rows, following = _page(session, wanted, limit, last)
             numbers = [row.number for row in rows]
             excerpts = search_index.excerpts(session, wanted.terms, numbers) if numbers else {}
-            speakers = _speakers(session, {row.meeting_id for row in rows})
+            speakers = speakers_by_meeting(session, {row.meeting_id for row in rows})
         hits = tuple(_hit(row, speakers.get(row.meeting_id, []), excerpts.get(row.number, "")) for row in rows)
         return HitPage(hits, None if following is None else str(following))
 
@@ -79,7 +79,7 @@ def _numbers(session: Session, wanted: Search, voices: CTE | None, last: int) ->
     meetings = session.scalars(query.limit(FEW_MEETINGS + 1)).all()
     if len(meetings) > FEW_MEETINGS:
         return 0, last
-    own = select(func.min(_NUMBER), func.max(_NUMBER)).where(SegmentRow.meeting_id.in_(meetings))
+    own = select(func.min(line_number), func.max(line_number)).where(SegmentRow.meeting_id.in_(meetings))
     lowest, highest = session.execute(own).one()
     return lowest or 0, min(last, highest or 0)
 
@@ -101,7 +101,7 @@ def _lines(wanted: Search, voices: CTE | None, matches: Any) -> Select[Any]:
     columns = (SegmentRow.meeting_id, SegmentRow.id, SegmentRow.start, SegmentRow.end, SegmentRow.speaker)
     query = (
         select(matches.c.number, MeetingRow.title, _began.label("began"), *columns)
-        .join_from(matches, SegmentRow, matches.c.number == _NUMBER)
+        .join_from(matches, SegmentRow, matches.c.number == line_number)
         .join(MeetingRow, MeetingRow.id == SegmentRow.meeting_id)
         .where(*_of_meetings(wanted))
         .order_by(matches.c.number.desc())
@@ -114,9 +114,9 @@ def _lines(wanted: Search, voices: CTE | None, matches: Any) -> Select[Any]:
 
 def _voices(session: Session, wanted: str) -> CTE:
     """Meeting and id of all voices that are called so, or that turned out to be one which is."""
-    name = " ".join(wanted.split()).casefold()
+    name = plain_name(wanted)
     names = session.scalars(select(SpeakerRow.name).where(SpeakerRow.name.is_not(None)).distinct())
-    called = [given for given in names if given and " ".join(given.split()).casefold() == name]
+    called = [given for given in names if given and plain_name(given) == name]
     number = name.removeprefix("speaker ")
     nameless = func.coalesce(SpeakerRow.name, "") == ""
     found = (
@@ -135,13 +135,6 @@ def _voices(session: Session, wanted: str) -> CTE:
         found, (SpeakerRow.meeting_id == found.c.meeting_id) & (SpeakerRow.merged_into == found.c.id)
     )
     return found.union(merged)
-
-
-def _speakers(session: Session, meeting_ids: set[str]) -> dict[str, list[Speaker]]:
-    found: dict[str, list[Speaker]] = {}
-    for row in session.scalars(select(SpeakerRow).where(SpeakerRow.meeting_id.in_(meeting_ids))):
-        found.setdefault(row.meeting_id, []).append(row.value())
-    return found
 
 
 def _hit(row: Any, speakers: list[Speaker], marked: str) -> Hit:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,12 @@ from sqlalchemy import Engine, Select, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Meeting, State
-from meeting.storage.database import Writer, database_errors, prepare, readers
+from meeting.storage.database import Erase, Writer, database_errors, prepare, readers
 from meeting.storage.files.meeting_files import MeetingFiles, owner
 from meeting.storage.search import index as search_index
 from meeting.storage.tables import MeetingRow, SegmentRow, SourceRow, WebhookDeliveryRow, meeting_values
 from meeting.storage.webhook_queue import WebhookQueue
-from pipelines.errors import NotFound, StoreError
+from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import ModelInfo
 
 DATABASE = "meetings.sqlite3"
@@ -143,7 +143,7 @@ class Store:
 
         return self.write(work)
 
-    def write(self, work: Callable[[Session], None], erase: bool = False) -> Future[None]:
+    def write(self, work: Callable[[Session], None], erase: Erase = False) -> Future[None]:
         """Ask the writer for a transaction; `erase` leaves no trace of what it deletes."""
         if self._writer is None:
             future: Future[None] = Future()
@@ -161,7 +161,7 @@ class Store:
     def meetings(self, limit: int = 50, before: str | None = None) -> tuple[list[Meeting], str | None]:
         """A page of the meetings that are kept, newest first, and what to pass as `before` for the next one.
 
-        That is None at the end.
+        That is None at the end. Raises MeetingError for a `before` that is none.
         """
         query = _kept().order_by(MeetingRow.created_at.desc(), MeetingRow.id.desc()).limit(limit + 1)
         if before is not None:
@@ -269,7 +269,10 @@ def _cursor(meeting: Meeting) -> str:
 def _from_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        moment, _, id_ = base64.b64decode(padded, b"-_", validate=True).decode().partition(" ")
-        return datetime.fromisoformat(moment), id_
-    except ValueError as error:
-        raise StoreError("this is not a place in the list of meetings: start again from its first page") from error
+        text, _, id_ = base64.b64decode(padded, b"-_", validate=True).decode().partition(" ")
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return moment.astimezone(timezone.utc), id_
+    except (ValueError, OverflowError) as error:
+        raise MeetingError("this is not a place in the list of meetings: start again from its first page") from error

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select, tuple_
+from sqlalchemy import Select, func, select, tuple_
 
 from meeting.core.access import digest
 from meeting.core.records import Gap, Meeting, Source
 from meeting.core.transcript import Place, resolve
 from meeting.storage.store import Store, meeting_row
-from meeting.storage.tables import NotesRow, SegmentRow
+from meeting.storage.tables import NotesRow, SegmentRow, line_number
 from meeting.storage.transcript_store import gaps_of, sources_of, speakers_of
 from pipelines.types import Segment, Span, Speaker
 
@@ -47,7 +47,7 @@ class TextLine:
     """A final line without the times of its words."""
 
     number: int
-    """Lines that are stored later have higher ones, whatever their meeting; a line keeps its own"""
+    """Its `line_number`"""
     id: str
     span: Span
     speaker: str | None
@@ -83,6 +83,12 @@ def read_summary(store: Store, meeting_id: str) -> Summary:
         )
 
 
+def read_speakers(store: Store, meeting_id: str) -> tuple[Speaker, ...]:
+    """A meeting's voices alone, in the order in which they were first heard."""
+    with store.read() as session:
+        return speakers_of(session, meeting_id)
+
+
 def lines_backwards(
     store: Store, meeting_id: str, place: Place | None, speakers: tuple[Speaker, ...]
 ) -> Generator[tuple[Place, Segment], None, None]:
@@ -99,9 +105,6 @@ def lines_backwards(
         meeting_row(session, meeting_id)
         for row in session.scalars(query):
             yield (row.start, row.id), row.value(stands_for.get(row.speaker or "", row.speaker))
-
-
-_number: ColumnElement[int] = literal_column("segments.rowid")
 
 
 def text_lines(
@@ -125,12 +128,12 @@ def text_lines(
 
 def new_lines(store: Store, meeting_id: str, most: int, after: int) -> list[TextLine]:
     """The first lines with higher numbers than `after`, in their order."""
-    return _read(store, _text(meeting_id).where(_number > after).order_by(_number).limit(most))
+    return _read(store, _text(meeting_id).where(line_number > after).order_by(line_number).limit(most))
 
 
 def newest_lines(store: Store, meeting_id: str, most: int) -> list[TextLine]:
     """The lines that were stored last, in the order of their numbers."""
-    return _read(store, _text(meeting_id).order_by(_number.desc()).limit(most))[::-1]
+    return _read(store, _text(meeting_id).order_by(line_number.desc()).limit(most))[::-1]
 
 
 def talk_times(store: Store, meeting_id: str) -> list[TalkTime]:
@@ -154,7 +157,7 @@ def talk_times(store: Store, meeting_id: str) -> list[TalkTime]:
 
 def _text(meeting_id: str) -> Select[Any]:
     columns: tuple[Any, ...] = (SegmentRow.id, SegmentRow.start, SegmentRow.end, SegmentRow.speaker, SegmentRow.text)
-    return select(_number.label("number"), *columns).where(SegmentRow.meeting_id == meeting_id)
+    return select(line_number.label("number"), *columns).where(SegmentRow.meeting_id == meeting_id)
 
 
 def _read(store: Store, query: Select[Any]) -> list[TextLine]:

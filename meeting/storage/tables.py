@@ -6,7 +6,19 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, TypeDecorator, false, true
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    MetaData,
+    TypeDecorator,
+    false,
+    literal_column,
+    true,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from meeting.core.access import Link, Role
@@ -176,6 +188,10 @@ class SegmentRow(_Line, Base):
 
     __tablename__ = "segments"
     __table_args__ = (Index(None, "meeting_id", "start"),)
+
+
+line_number: ColumnElement[int] = literal_column("segments.rowid")
+"""The number of a line: lines that are stored later have higher ones, whatever their meeting; a line keeps its own"""
 
 
 class SegmentEditRow(_Line, Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -132,11 +132,7 @@ class TranscriptStore:
     def speaker_names(self, meeting_ids: Sequence[str]) -> dict[str, list[str]]:
         """For each of the meetings, the names of the voices that said something."""
         with self._store.read() as session:
-            speakers = session.scalars(
-                select(SpeakerRow)
-                .where(SpeakerRow.meeting_id.in_(meeting_ids))
-                .order_by(SpeakerRow.color, SpeakerRow.id)
-            ).all()
+            speakers = speakers_by_meeting(session, meeting_ids)
             spoken = session.execute(
                 select(SegmentRow.meeting_id, SegmentRow.speaker)
                 .where(SegmentRow.meeting_id.in_(meeting_ids), SegmentRow.speaker.is_not(None))
@@ -144,7 +140,7 @@ class TranscriptStore:
             ).all()
         names: dict[str, list[str]] = {}
         for id_ in meeting_ids:
-            own = [row.value() for row in speakers if row.meeting_id == id_]
+            own = speakers.get(id_, [])
             stands_for = resolve(own)
             speaking = {stands_for.get(speaker) for meeting, speaker in spoken if meeting == id_ and speaker}
             names[id_] = list(dict.fromkeys(display_name(speaker) for speaker in own if speaker.id in speaking))
@@ -158,8 +154,16 @@ def sources_of(session: Session, meeting_id: str) -> tuple[Source, ...]:
 
 def speakers_of(session: Session, meeting_id: str) -> tuple[Speaker, ...]:
     """A meeting's voices within a transaction, in the order in which they were first heard."""
-    rows = session.scalars(_of(SpeakerRow, meeting_id).order_by(SpeakerRow.color, SpeakerRow.id))
-    return tuple(row.value() for row in rows)
+    return tuple(speakers_by_meeting(session, [meeting_id]).get(meeting_id, []))
+
+
+def speakers_by_meeting(session: Session, meeting_ids: Collection[str]) -> dict[str, list[Speaker]]:
+    """The voices of those of the meetings that have any, as `speakers_of` gives them."""
+    query = select(SpeakerRow).where(SpeakerRow.meeting_id.in_(meeting_ids)).order_by(SpeakerRow.color, SpeakerRow.id)
+    found: dict[str, list[Speaker]] = {}
+    for row in session.scalars(query):
+        found.setdefault(row.meeting_id, []).append(row.value())
+    return found
 
 
 def gaps_of(session: Session, meeting_id: str) -> tuple[Gap, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from meeting.storage.store import Store
@@ -35,8 +35,6 @@ class StoredDelivery:
     tries: int
     """That did not succeed"""
     problem: str | None
-    meeting_gone: bool
-    """Whether its meeting was deleted: then nothing of it may be left behind"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ class WebhookStore:
     def delivered(self, delivery: StoredDelivery) -> Future[None]:
         """Forget a delivery that has succeeded."""
         gone = delete(WebhookDeliveryRow).where(_is(delivery))
-        return self._store.write(lambda session: _run(session, gone), erase=delivery.meeting_gone)
+        return self._store.write(lambda session: _run(session, gone), erase=_of_gone_meeting(delivery))
 
     def try_again(self, delivery: StoredDelivery, due: datetime, problem: str) -> Future[None]:
         """Keep that a try did not succeed, and when the next one is due."""
@@ -121,7 +119,7 @@ class WebhookStore:
             session.execute(update(WebhookDeliveryRow).where(_is(delivery)).values(values))
             _prune(session, delivery.endpoint)
 
-        return self._store.write(work, erase=delivery.meeting_gone)
+        return self._store.write(work, erase=_of_gone_meeting(delivery))
 
     def give_up_all(self, endpoint: str, problem: str, told: Callable[[int], None]) -> Future[None]:
         """Keep all that waits for an endpoint as failed; `told` is how many these are."""
@@ -150,7 +148,12 @@ def _run(session: Session, statement: Any) -> None:
 def _stored() -> Any:
     row = WebhookDeliveryRow
     columns = (row.number, row.endpoint, row.message_id, row.meeting_id, row.event, row.body, row.created_at, row.tries)
-    return select(*columns, row.problem, ~exists().where(MeetingRow.id == row.meeting_id))
+    return select(*columns, row.problem)
+
+
+def _of_gone_meeting(delivery: StoredDelivery) -> Callable[[Session], bool]:
+    # Asked when it is told: a meeting that is not kept goes while its last deliveries are under way.
+    return lambda session: session.get(MeetingRow, delivery.meeting_id) is None
 
 
 def _heads(endpoint: str) -> Select[Any]:

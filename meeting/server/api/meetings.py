@@ -23,7 +23,7 @@ from meeting.server.api.description import VISIBLE, meetings_router
 from meeting.server.api.hotwords import Terms
 from meeting.storage.summary import read_summary
 from meeting.storage.transcript_store import TranscriptStore
-from pipelines.errors import MeetingError, StoreError
+from pipelines.errors import StoreError
 from pipelines.types import MAX_SPEAKERS, SPEAKER_COUNT, SPEAKER_COUNT_FORM, ModelInfo, Speaker, SpeakerCount, seconds
 
 router = meetings_router()
@@ -174,12 +174,7 @@ async def create(request: Request, body: NewMeeting | None = None) -> Created:
 def index(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 50, before: str | None = None) -> Listing:
     """Meetings, newest first; pass `next` as `before` for the page after."""
     store, rooms = store_of(request), rooms_of(request)
-    try:
-        found, following = store.meetings(limit, before)
-    except StoreError as error:
-        if isinstance(error.__cause__, ValueError):  # not a fault of the store: `before` is no cursor
-            raise MeetingError(str(error)) from error
-        raise
+    found, following = store.meetings(limit, before)
     names = TranscriptStore(store).speaker_names([meeting.id for meeting in found])
     return {"meetings": [_entry(one, names.get(one.id, []), rooms) for one in found], "next": following}
 

@@ -12,7 +12,7 @@ from meeting.core.messages import JsonObject
 from meeting.core.records import iso_time
 from meeting.server.api.context import grant_of, store_of
 from meeting.server.api.description import PROBLEMS
-from meeting.storage.search.query import MAX_HITS, Hit, Search, parse_moment, parse_query
+from meeting.storage.search.query import MAX_HITS, Hit, parse_search
 from meeting.storage.search_store import SearchStore
 from pipelines.types import seconds
 
@@ -59,13 +59,7 @@ def search(
 
     A link finds what was said in its own meeting.
     """
-    wanted = Search(
-        parse_query(q),
-        speaker or None,
-        parse_moment(since) if since else None,
-        parse_moment(until, end=True) if until else None,
-        searchable(request, meeting or None),
-    )
+    wanted = parse_search(q, speaker or None, since, until, searchable(request, meeting or None))
     page = SearchStore(store_of(request)).search(wanted, limit, cursor or None)
     return {"hits": [found(hit) for hit in page.hits], "next": page.next}
 

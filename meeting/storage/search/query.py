@@ -120,6 +120,26 @@ def parse_moment(text: str, end: bool = False) -> datetime:
         ) from error
 
 
+def parse_search(
+    query: str,
+    speaker: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    meeting_id: str | None = None,
+) -> Search:
+    """What is looked for, by a query and, where they are given, the first and the last day or moment as written.
+
+    Raises MeetingError.
+    """
+    return Search(
+        parse_query(query),
+        speaker,
+        parse_moment(since) if since else None,
+        parse_moment(until, end=True) if until else None,
+        meeting_id,
+    )
+
+
 def read_marks(marked: str) -> tuple[str, tuple[tuple[int, int], ...]]:
     """An excerpt without the marks of the index, and where they stood."""
     text, marks = "", []

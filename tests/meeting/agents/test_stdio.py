@@ -111,7 +111,9 @@ def test_a_token_that_opens_nothing_is_a_sentence(server: Locked) -> None:
 
 
 def test_a_server_that_is_not_there_is_a_sentence() -> None:
-    with pytest.raises(ServerUnreachable, match=r"http://127.0.0.1:9 cannot be reached"):
+    with pytest.raises(
+        ServerUnreachable, match=r"http://127.0.0.1:9 cannot be reached: All connection attempts failed"
+    ):
         call(ServerAddress.parse("127.0.0.1:9"))
 
 

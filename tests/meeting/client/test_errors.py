@@ -12,7 +12,9 @@ from meeting.client.errors import (
     ClientError,
     NoSuchMeeting,
     RequestRefused,
+    ServerUnreachable,
     TokenRefused,
+    error_for_answer,
     error_for_close,
     error_for_status,
     explained,
@@ -34,6 +36,17 @@ from meeting.client.errors import (
 def test_an_answer_has_its_error_with_the_servers_own_sentence(status: int, code: str, kind: type) -> None:
     error = error_for_status(status, code, "because")
     assert (type(error), str(error), error.code) == (kind, "because", code)
+
+
+def test_an_answer_is_read_as_it_came() -> None:
+    error = error_for_answer(403, b'{"error": {"code": "forbidden", "message": "because"}}')
+    assert (type(error), str(error), error.code) == (TokenRefused, "because", "forbidden")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error": "x"}', b"\xff"])
+def test_an_answer_that_is_none_of_ours_comes_from_another_server(body: bytes) -> None:
+    with pytest.raises(ServerUnreachable, match="no meeting server answers there: HTTP status 502"):
+        raise error_for_answer(502, body)
 
 
 @pytest.mark.parametrize(

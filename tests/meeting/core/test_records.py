@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from meeting.core.records import Meeting, Record, Source, State, display_name, iso_time
+from meeting.core.records import Meeting, Record, Source, State, display_name, iso_time, plain_name
 from pipelines.types import Speaker
 
 MEETING = Meeting("m1", "Monday", State.ENDED, datetime(2024, 5, 6, 9, tzinfo=timezone.utc))
@@ -33,6 +33,10 @@ def test_speakers_are_printed_by_name_else_by_number_else_as_unknown(speaker: st
 
 def test_an_empty_name_is_no_name() -> None:
     assert display_name(Speaker("spk3", "")) == "Speaker 3"
+
+
+def test_a_name_is_asked_for_in_any_case_and_spacing() -> None:
+    assert plain_name("  ann  STRASSE ") == plain_name("Ann Straße") != plain_name("Annstraße")
 
 
 def test_a_renamed_speaker_is_printed_by_the_new_name() -> None:

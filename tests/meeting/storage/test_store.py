@@ -20,7 +20,7 @@ from meeting.core.records import Meeting, State
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
-from pipelines.errors import NotFound, StoreError
+from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import Speaker, SpeakerCount
 from tests.fakes.disks import files_of_at_most
 from tests.fakes.stored import NOON, SOURCE, kept, line, revised, turns
@@ -215,10 +215,13 @@ def test_pages_hold_every_meeting_once_newest_first(store: Store) -> None:
     assert store.meetings(limit=7)[1] is None
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "!!!!", "é", "MjAyNg", "a" * 99])
-def test_a_page_that_cannot_be_is_a_sentence(store: Store, cursor: str) -> None:
-    with pytest.raises(StoreError, match="first page"):
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "!!!!", "é", "MjAyNg", "a" * 99, "MjAyNi0wMS0wMSBt", "MDAwMS0wMS0wMVQwMDowMDowMCsyMzowMCBt"]
+)
+def test_a_page_that_cannot_be_is_a_sentence_and_no_fault_of_the_store(store: Store, cursor: str) -> None:
+    with pytest.raises(MeetingError, match="first page") as refused:
         store.meetings(before=cursor)
+    assert not isinstance(refused.value, StoreError)
 
 
 def test_a_meeting_is_found_by_the_start_of_its_id(store: Store) -> None:

@@ -17,6 +17,7 @@ from meeting.storage.summary import (
     TalkTime,
     new_lines,
     newest_lines,
+    read_speakers,
     read_summary,
     talk_times,
     text_lines,
@@ -118,6 +119,11 @@ def test_new_lines_are_those_that_were_stored_after_one(spoken: Store) -> None:
     assert [line.id for line in new_lines(spoken, A, 2, 0)] == ["s2", "s1"]
     TranscriptStore(spoken).save_segments(A, [said("s4", 0, "late")]).result()
     assert [line.id for line in new_lines(spoken, A, 9, newest[-1].number)] == ["s4"]
+
+
+def test_voices_are_read_without_the_lines(spoken: Store) -> None:
+    assert read_speakers(spoken, A) == (Speaker("spk1"), Speaker("spk2", merged_into="spk1"))
+    assert read_speakers(spoken, B) == ()
 
 
 def test_talk_time_is_that_of_whom_a_voice_turned_out_to_be(spoken: Store) -> None:

@@ -138,14 +138,31 @@ def test_a_delivery_whose_meeting_was_deleted_under_way_does_not_touch_what_came
     assert ids(due(webhooks)) == ["b"]
 
 
+def files_with(store: Store, words: str) -> list[str]:
+    """The database's files that hold some words."""
+    files = [path for path in store.data_dir.iterdir() if path.name.startswith(DATABASE)]
+    return [path.name for path in files if words.encode() in path.read_bytes()]
+
+
 def test_of_a_meeting_that_has_gone_nothing_is_left_on_disk_once_it_was_told(
     store: Store, webhooks: WebhookStore
 ) -> None:
     queue(store, ("crm", "gone", "a"))
     (delivery,) = due(webhooks)
-    assert delivery.meeting_gone
     webhooks.delivered(delivery).result()
-    files = [path for path in store.data_dir.iterdir() if path.name.startswith(DATABASE)]
-    assert [path.name for path in files if b"words of a" in path.read_bytes()] == []
+    assert files_with(store, "words of a") == []
     queue(store, ("crm", "m1", "b"))
-    assert not due(webhooks)[0].meeting_gone
+    webhooks.delivered(due(webhooks)[0]).result()
+    assert (store.data_dir / f"{DATABASE}-wal").stat().st_size > 0, "the log is emptied where nothing has gone"
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_nor_of_a_meeting_that_went_while_its_delivery_was_under_way(
+    store: Store, webhooks: WebhookStore, taken: bool
+) -> None:
+    queue(store, ("crm", "m1", "a"))
+    (under_way,) = due(webhooks)
+    store.delete_meeting("m1", deliver=True).result()
+    assert files_with(store, "words of a") == [DATABASE]
+    (webhooks.delivered(under_way) if taken else webhooks.give_up(under_way, "no")).result()
+    assert files_with(store, "words of a") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from meeting.storage.database import prepare
 from meeting.storage.search import index as search_index
 from meeting.storage.search.query import Search, Term, parse_query
 from meeting.storage.search_store import SearchStore
-from meeting.storage.store import Store
+from meeting.storage.store import DATABASE, Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import StoreError
 from tests.fakes.stored import kept, line
@@ -32,8 +33,22 @@ def found(store: Store, query: str) -> list[str]:
 
 
 def check(store: Store) -> None:
-    """See that the index holds exactly the lines that it should."""
-    store.write(lambda s: s.execute(text("INSERT INTO segment_search(segment_search) VALUES ('integrity-check')")))
+    """See that the index is sound, and has the words of all lines of meetings that are kept and no others."""
+    store.write(
+        lambda s: s.execute(text("INSERT INTO segment_search(segment_search) VALUES ('integrity-check')"))
+    ).result()
+    with closing(sqlite3.connect(store.data_dir / DATABASE)) as connection:
+        connection.executescript(
+            """
+            CREATE VIRTUAL TABLE temp.anew USING fts5(text, tokenize='unicode61 remove_diacritics 2');
+            INSERT INTO temp.anew(rowid, text) SELECT segments.rowid, text FROM segments
+                JOIN meetings ON meetings.id = meeting_id AND kept;
+            CREATE VIRTUAL TABLE temp.expected USING fts5vocab('temp', 'anew', 'instance');
+            CREATE VIRTUAL TABLE temp.words USING fts5vocab('main', 'segment_search', 'instance');
+            """
+        )
+        words, expected = (connection.execute(f"SELECT * FROM {name}").fetchall() for name in ("words", "expected"))
+        assert sorted(words) == sorted(expected)
 
 
 def test_words_of_a_query_are_the_only_thing_of_it_that_means_something() -> None:

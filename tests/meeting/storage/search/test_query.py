@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meeting.storage.search.query import MAX_QUERY, MAX_TERMS, Term, parse_moment, parse_query, read_marks
+from meeting.storage.search.query import (
+    MAX_QUERY,
+    MAX_TERMS,
+    Search,
+    Term,
+    parse_moment,
+    parse_query,
+    parse_search,
+    read_marks,
+)
 from pipelines.errors import MeetingError
 
 
@@ -82,6 +91,13 @@ def test_a_moment_is_taken_as_it_is_written(end: bool) -> None:
 def test_what_is_no_day_says_how_one_is_written(text: str) -> None:
     with pytest.raises(MeetingError, match="a day is written as 2026-05-04"):
         parse_moment(text, end=True)
+
+
+def test_a_search_is_made_of_what_was_written_and_of_that_alone() -> None:
+    written = parse_search("the release", "Ann", "2026-05-04", "2026-05-04", "m1")
+    days = datetime(2026, 5, 4).astimezone(), datetime(2026, 5, 5).astimezone()
+    assert written == Search((Term("the"), Term("release")), "Ann", *days, "m1")
+    assert parse_search("release", since="", until="") == Search((Term("release"),))
 
 
 @pytest.mark.parametrize(
