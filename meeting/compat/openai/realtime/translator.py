@@ -99,12 +99,12 @@ class Translator:
             case "input_audio_buffer.append":
                 return [self._audio.feed(_audio_of(event))]
             case "input_audio_buffer.commit":
-                if self._audio.seconds - self._items.begin < LEAST_COMMIT:
+                if self._uncommitted < LEAST_COMMIT:
                     why = f"there are less than {LEAST_COMMIT:g} seconds of audio that could be committed"
                     return [self._error(refused(why), event_id, EMPTY)]
                 return self._ended(self._items.commit(self._audio.seconds, now))
             case "input_audio_buffer.clear":
-                if self._audio.seconds <= self._items.begin:
+                if self._uncommitted <= 0:
                     return [self._tell(CLEARED)]
                 self._items.clear(self._audio.seconds, now)
                 return self._ended([CLEARED])
@@ -113,6 +113,11 @@ class Translator:
             case kind:
                 taken = ", ".join(("input_audio_buffer.append", ".commit", ".clear", *UPDATES))
                 raise refused(f"type must be one of {taken}, not {str(kind)[:60]}: this is a transcription session")
+
+    @property
+    def _uncommitted(self) -> float:
+        """Seconds of audio that no item has been made of; rounded, since the two are not computed alike."""
+        return round(self._audio.seconds - self._items.begin, 6)
 
     def _ended(self, told: list[JsonObject]) -> list[Action]:
         """What is told of the end of an item, and silence behind its audio, for which there may be no room yet."""
