@@ -811,6 +811,13 @@ COMPATIBLE = (
         ("tests/meeting/compat/openai/realtime/test_translator.py",),
     ),
     Mutant(
+        "finalize-does-not-wait-for-the-models",
+        "meeting/compat/deepgram/translator.py",
+        "if now < latest and (self._results.open or behind):",
+        "if now < latest and self._results.open:",
+        ("tests/meeting/compat/deepgram/test_translator.py",),
+    ),
+    Mutant(
         "cleared-audio-is-told",
         "meeting/compat/openai/realtime/items.py",
         "        if item.cleared:\n            return []\n        first",

@@ -43,6 +43,9 @@ class ListenTranslator(ExchangeTranslator, Protocol):
     def greeting(self) -> list[Action]:
         """What a client is told first."""
 
+    def opened(self, backlog: Callable[[], float]) -> None:
+        """The meeting has been made; `backlog` says how many seconds of its audio wait for the models."""
+
     def nothing(self) -> list[Action]:
         """The end of a stream that had no audio."""
 
@@ -102,6 +105,7 @@ async def _serve(
         await tell(socket, translator.failed(told, time.monotonic()))
         return
     heading.models, heading.meeting_id = stream.models, stream.meeting_id if query.keep else None
+    translator.opened(lambda: stream.backlog)
     await exchange(socket, stream, translator, translator.from_client(head, time.monotonic()) if head else [])
 
 
