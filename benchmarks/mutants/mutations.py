@@ -827,8 +827,8 @@ COMPATIBLE = (
     Mutant(
         "speech-of-two-sentences-is-two-items",
         "meeting/compat/openai/realtime/items.py",
-        "if self.silence is None or item.open or now < item.changed_at + PAUSE_SECONDS:",
-        "if self.silence is None or item.open:",
+        "if silence is None or item.open or now < item.changed_at + PAUSE_SECONDS:",
+        "if silence is None or item.open:",
         ("tests/meeting/compat/openai/realtime/test_items.py",),
     ),
     Mutant(

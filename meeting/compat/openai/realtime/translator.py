@@ -49,14 +49,13 @@ class Translator:
         self._meeting_id: str | None = None
         self._events = 0
         self._audio = ClientAudio(settings.audio, settings.decoded)
-        self._items = Items(session_id, self._audio.clock)
+        self._items = Items(session_id, self._audio.clock, settings)
         self._received = 0.0
         """Seconds of audio on the server's disk"""
         self._backlog: Callable[[], float] = lambda: 0.0
         self._now = now
         self._active_at = now
         self._over = False
-        self._follow_settings()
 
     @property
     def request(self) -> StreamRequest:
@@ -131,14 +130,9 @@ class Translator:
             raise refused("session can get another format, language, prompt or model before the first audio only")
         if not self._audio.seconds:
             self._audio = ClientAudio(settings.audio, settings.decoded)
-            self._items = Items(self._id, self._audio.clock)
-        self._settings = settings
-        self._follow_settings()
+            self._items = Items(self._id, self._audio.clock, settings)
+        self._settings = self._items.settings = settings
         return [self._session("updated", warnings)]
-
-    def _follow_settings(self) -> None:
-        self._items.diarize, self._items.older = self._settings.diarize, self._settings.older
-        self._items.silence = self._settings.silence
 
     def fed(self, now: float) -> None:
         """Audio was taken, for which the client may have had to wait."""
