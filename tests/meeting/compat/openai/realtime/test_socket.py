@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -171,6 +172,7 @@ def test_a_meeting_that_is_kept_says_where_it_is(tmp_path: Path) -> None:
             found = running.http.get(f"/api/meetings/{meeting}").json()
             if found["state"] == "ended":
                 break
+            time.sleep(0.05)
         assert (found["title"], found["state"], found["segments"]) == ("A call", "ended", 2)
 
 
