@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from tests.fakes.access_fakes import Locked
+    from tests.fakes.server_fakes import Serving
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT_VARIABLES = ("MEETING_MODELS_CACHE_DIR",)
@@ -113,6 +114,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
     from tests.fakes.access_fakes import locked
 
     with locked(tmp_path_factory.mktemp("data")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A real server that asks for no tokens, with pipelines that say "one" each second; one for all tests of a file."""
+    from tests.fakes.server_fakes import FakeBackend, LeanPipeline, config, serving, wait_ready
+
+    with serving(config(tmp_path_factory.mktemp("data")), FakeBackend(pipeline=LeanPipeline)) as running:
+        wait_ready(running)
         yield running
 
 

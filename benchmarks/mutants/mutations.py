@@ -811,6 +811,13 @@ COMPATIBLE = (
         ("tests/meeting/compat/openai/realtime/test_translator.py",),
     ),
     Mutant(
+        "finalize-does-not-wait-for-the-models",
+        "meeting/compat/deepgram/translator.py",
+        "if now < latest and (self._results.open or behind):",
+        "if now < latest and self._results.open:",
+        ("tests/meeting/compat/deepgram/test_translator.py",),
+    ),
+    Mutant(
         "cleared-audio-is-told",
         "meeting/compat/openai/realtime/items.py",
         "        if item.cleared:\n            return []\n        first",
@@ -820,8 +827,8 @@ COMPATIBLE = (
     Mutant(
         "speech-of-two-sentences-is-two-items",
         "meeting/compat/openai/realtime/items.py",
-        "if self.silence is None or item.open or now < item.changed_at + PAUSE_SECONDS:",
-        "if self.silence is None or item.open:",
+        "if silence is None or item.open or now < item.changed_at + PAUSE_SECONDS:",
+        "if silence is None or item.open:",
         ("tests/meeting/compat/openai/realtime/test_items.py",),
     ),
     Mutant(

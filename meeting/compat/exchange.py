@@ -97,6 +97,15 @@ async def received(socket: WebSocket) -> AsyncGenerator[str | bytes, None]:
         yield text if text is not None else data or b""
 
 
+async def tell(socket: WebSocket, actions: list[Action]) -> None:
+    """Carry out what can be done without a meeting."""
+    for action in actions:
+        if isinstance(action, Tell):
+            await socket.send_text(action.text)
+        elif isinstance(action, Close):
+            await socket.close(action.code, action.reason)
+
+
 async def exchange(socket: WebSocket, stream: LiveStream, translator: Translator, first: list[Action]) -> None:
     """Serve a client until the meeting's end is told, or it goes; `first` is what there is to do already."""
     driver = _Driver(socket, stream, translator)

@@ -126,6 +126,12 @@ class LiveStream:
             self._sent += len(piece)
             await self._room.frame(FrameReceived(self._client, frame))
 
+    async def send_all(self, pieces: AsyncIterator[bytes]) -> None:
+        """Feed all audio there is, as fast as it is taken, and stop."""
+        async for piece in pieces:
+            await self.send(piece)
+        self.stop()
+
     def _capture_us(self) -> int:
         """Raw audio is its own clock, so that a client that pauses leaves no gap; of a container it is the time."""
         rate = SAMPLE_BYTES.get(self._audio.encoding, 0) * self._audio.sample_rate * self._audio.channels
@@ -168,6 +174,13 @@ class LiveStream:
         self._inbox.put_back(later)
 
 
+def require_place(rooms: Rooms) -> None:
+    """Raise ProtocolError where no further meeting may be held."""
+    refusal = rooms.refusal()
+    if refusal is not None:
+        raise ProtocolError(refusal, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+
+
 @asynccontextmanager
 async def open_stream(rooms: Rooms, request: StreamRequest) -> AsyncIterator[LiveStream]:
     """Hold a new meeting while the block is inside; raises ProtocolError where it may not be, and StoreError."""
@@ -176,9 +189,7 @@ async def open_stream(rooms: Rooms, request: StreamRequest) -> AsyncIterator[Liv
     problem = rooms.disk.full_reason()
     if problem is not None:
         raise StoreError(problem)
-    refusal = rooms.refusal()
-    if refusal is not None:  # before anything is made that would have to be deleted
-        raise ProtocolError(refusal, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+    require_place(rooms)  # before anything is made that would have to be deleted
     now = datetime.now(timezone.utc)
     title = request.title or f"Meeting, {now.astimezone():%Y-%m-%d %H:%M}"
     meeting = Meeting(new_id(), title, State.OPEN, now, speakers=request.speakers, kept=request.keep)

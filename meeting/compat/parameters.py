@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from meeting.core.errors import ErrorCode, ProtocolError
+from meeting.core.messages import JsonObject
 from pipelines.options import LANGUAGES
 
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _SHOWN = 40
 """Characters of a wrong value that are quoted"""
+_TITLE = 200
+"""Characters of a title that are kept"""
 
 
 class Parameters:
@@ -55,17 +58,13 @@ class Parameters:
         return value
 
     def language(self, name: str = "language", automatic: Collection[str] = ()) -> str | None:
-        """A language as the recogniser is told it: "en-GB" is "en", and what is `automatic` or nothing is None.
+        """The value of a parameter that is a language, as `language_of` has it; what is `automatic` is None, too."""
+        value = self.text(name)
+        return None if value.strip().lower() in automatic else language_of(name, value)
 
-        Several with commas are those of which it chooses.
-        """
-        value = self.text(name).strip().lower()
-        if not value or value in automatic:
-            return None
-        codes = [_language_code(one.strip()) for one in value.split(",")]
-        if None in codes:
-            raise refused(f"{name} must be a language code such as en, en-GB, de or zh, not {_short(value)}")
-        return ",".join(dict.fromkeys(map(str, codes)))
+    def title(self) -> str:
+        """What the meeting is to be called."""
+        return self.text("title")[:_TITLE]
 
     @property
     def rest(self) -> list[str]:
@@ -76,6 +75,25 @@ class Parameters:
 def refused(message: str) -> ProtocolError:
     """A value that makes no sense."""
     return ProtocolError(message, ErrorCode.BAD_REQUEST)
+
+
+def language_of(name: str, value: str) -> str | None:
+    """A language as the recogniser is told it: "en-GB" is "en", and nothing is None; `name` is what an error is about.
+
+    Several with commas are those of which it chooses.
+    """
+    value = value.strip().lower()
+    if not value:
+        return None
+    codes = [_language_code(one.strip()) for one in value.split(",")]
+    if None in codes:
+        raise refused(f"{name} must be a language code such as en, en-GB, de or zh, not {_short(value)}")
+    return ",".join(dict.fromkeys(map(str, codes)))
+
+
+def warning(name: str, message: str = "it means nothing here") -> JsonObject:
+    """What a client is told of a parameter or field that has no effect."""
+    return {"parameter": name[:100], "type": "unsupported", "message": message}
 
 
 def _language_code(value: str) -> str | None:

@@ -33,7 +33,7 @@ async def serve_recording_page(socket: WebSocket, rooms: Rooms, authenticator: A
 
 async def _serve(socket: WebSocket, rooms: Rooms, authenticator: Authenticator) -> None:
     parameters = Parameters(socket.query_params.multi_items())
-    keep, language, title = parameters.flag("keep"), parameters.language(), parameters.text("title")[:200]
+    keep, language, title = parameters.flag("keep"), parameters.language(), parameters.title()
     await admit_to_server(socket, authenticator)
     take_place(socket, authenticator)
     piece = await _first_piece(socket)

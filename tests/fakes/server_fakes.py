@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -296,3 +297,32 @@ def wait_ready(served: Serving) -> None:
     """Until the models are loaded."""
     while served.http.get("/readyz").status_code != 200:
         threading.Event().wait(0.01)
+
+
+def rest(client: ClientConnection) -> tuple[list[str], int]:
+    """All texts up to the end, and the code of the close."""
+    from websockets.exceptions import ConnectionClosed
+
+    texts: list[str] = []
+    try:
+        while True:
+            texts.append(str(client.recv(timeout=30)))
+    except ConnectionClosed as closed:
+        return texts, closed.rcvd.code if closed.rcvd else 1006
+
+
+def kill(client: ClientConnection) -> None:
+    """End a client's connection as the end of its process does."""
+    client.socket.shutdown(socket.SHUT_RDWR)
+    client.socket.close()
+
+
+def left(running: Serving) -> list[str]:
+    """What is left of meetings that are not kept, once they have had time to go."""
+    rooms = running.app.state.rooms
+    for _ in range(200):
+        found = rooms.store.unkept()
+        if not found and not rooms.live:
+            break
+        time.sleep(0.02)
+    return [*found, *(path.name for path in rooms.store.files.all())]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import datetime, timezone
-from typing import Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -15,12 +14,12 @@ from starlette.responses import JSONResponse, Response
 from meeting.compat.containers import container_of
 from meeting.compat.deepgram.query import Query, parse_query
 from meeting.compat.deepgram.shapes import Heading, error_body, recording, status_of
-from meeting.compat.live_stream import LiveStream, open_stream
+from meeting.compat.live_stream import open_stream, require_place
 from meeting.compat.parameters import Parameters, refused
 from meeting.compat.recording import transcribe
 from meeting.compat.uploads import Uploads, pieces_of, put_aside
 from meeting.core.error_text import client_message
-from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
+from meeting.core.errors import ErrorCode, ProtocolError
 from meeting.core.messages import AudioInfo, JsonObject
 from meeting.live.rooms import Rooms
 from pipelines.errors import StoreError
@@ -47,7 +46,7 @@ async def _transcribed(request: Request, rooms: Rooms, uploads: Uploads, request
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
         raise refused("nothing is fetched from other addresses: send the audio itself as the request's body")
     digest = hashlib.sha256()
-    pieces = _digested(request.stream(), digest)
+    pieces = _digested(request.stream(), digest.update)
     head = await _head(query, pieces)
     audio = query.raw or AudioInfo(_container(head, query), 0, 0)
     heading = Heading(request_id, datetime.now(timezone.utc), query.channels, {}, query.warnings)
@@ -55,22 +54,21 @@ async def _transcribed(request: Request, rooms: Rooms, uploads: Uploads, request
         whole = _continued(head, pieces)
         aside = audio.encoding == INDEXED
         if aside:
-            refusal = rooms.refusal()
-            if refusal is not None:  # before a large file is taken
-                raise ProtocolError(refusal, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+            require_place(rooms)  # before a large file is taken
             stack.enter_context(uploads.one())
             whole = pieces_of(await stack.enter_async_context(put_aside(whole)))
         stream = await stack.enter_async_context(open_stream(rooms, query.request(audio)))
         heading.models, heading.meeting_id = stream.models, stream.meeting_id if query.keep else None
-        heard = await transcribe(request, stream, _feed(stream, query, whole), body_taken=aside)
+        decoded = (query.decoded(piece) async for piece in whole)
+        heard = await transcribe(request, stream, stream.send_all(decoded), body_taken=aside)
     spoken = [(line, heard.lines.number(line.speaker)) for line in heard.lines]
     digested = digest.hexdigest()
     return recording(heading, spoken, heard.duration, digested, query.punctuate, query.utterances, query.paragraphs)
 
 
-async def _digested(pieces: AsyncIterator[bytes], digest: _Digest) -> AsyncIterator[bytes]:
+async def _digested(pieces: AsyncIterator[bytes], update: Callable[[bytes], None]) -> AsyncIterator[bytes]:
     async for piece in pieces:
-        digest.update(piece)
+        update(piece)
         yield piece
 
 
@@ -95,14 +93,3 @@ def _container(head: bytes, query: Query) -> str:
     if found is None:
         raise ProtocolError("the request's body holds no audio", ErrorCode.BAD_AUDIO)
     return found
-
-
-class _Digest(Protocol):
-    def update(self, data: bytes, /) -> None: ...
-
-
-async def _feed(stream: LiveStream, query: Query, pieces: AsyncIterator[bytes]) -> None:
-    """All of it, as fast as it is taken."""
-    async for piece in pieces:
-        await stream.send(query.decoded(piece))
-    stream.stop()

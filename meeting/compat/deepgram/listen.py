@@ -17,7 +17,7 @@ from meeting.compat.containers import container_of
 from meeting.compat.deepgram.query import Query, parse_query
 from meeting.compat.deepgram.shapes import Heading, error_body, status_of
 from meeting.compat.deepgram.translator import IDLE_SECONDS, Translator
-from meeting.compat.exchange import Action, Close, Tell, exchange, take_place
+from meeting.compat.exchange import Action, exchange, take_place, tell
 from meeting.compat.exchange import Translator as ExchangeTranslator
 from meeting.compat.live_stream import LiveStream, open_stream
 from meeting.compat.parameters import Parameters
@@ -42,6 +42,9 @@ class ListenTranslator(ExchangeTranslator, Protocol):
 
     def greeting(self) -> list[Action]:
         """What a client is told first."""
+
+    def opened(self, backlog: Callable[[], float]) -> None:
+        """The meeting has been made; `backlog` says how many seconds of its audio wait for the models."""
 
     def nothing(self) -> list[Action]:
         """The end of a stream that had no audio."""
@@ -87,21 +90,22 @@ async def _serve(
     making: Making,
 ) -> None:
     translator = making(query, heading, time.monotonic())
-    await _do(socket, translator.greeting())
+    await tell(socket, translator.greeting())
     try:
         head = b"" if stream is not None else await _head(socket, translator, query)
         if stream is None:
             container = container_of(head, query.container)
             if container is None:  # it ended before it said anything
-                await _do(socket, translator.nothing())
+                await tell(socket, translator.nothing())
                 return
             request = query.request(AudioInfo(container, 0, 0))
             stream = await stack.enter_async_context(open_stream(rooms, request))
     except (ProtocolError, StoreError) as error:
         told = error if isinstance(error, ProtocolError) else ProtocolError(client_message(error, rooms.store.data_dir))
-        await _do(socket, translator.failed(told, time.monotonic()))
+        await tell(socket, translator.failed(told, time.monotonic()))
         return
     heading.models, heading.meeting_id = stream.models, stream.meeting_id if query.keep else None
+    translator.opened(lambda: stream.backlog)
     await exchange(socket, stream, translator, translator.from_client(head, time.monotonic()) if head else [])
 
 
@@ -121,19 +125,10 @@ async def _head(socket: WebSocket, translator: ListenTranslator, query: Query) -
                 return head
             head += data
             continue
-        await _do(socket, translator.from_client(text, time.monotonic()))
+        await tell(socket, translator.from_client(text, time.monotonic()))
         if translator.closing:
             return head
     return head
-
-
-async def _do(socket: WebSocket, actions: list[Action]) -> None:
-    """Carry out what can be done without a meeting."""
-    for action in actions:
-        if isinstance(action, Tell):
-            await socket.send_text(action.text)
-        elif isinstance(action, Close):
-            await socket.close(action.code, action.reason)
 
 
 def _token_of(socket: WebSocket) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from meeting.compat.g711 import decode_alaw, decode_mulaw
 from meeting.compat.live_stream import StreamRequest
-from meeting.compat.parameters import Parameters, refused
+from meeting.compat.parameters import Parameters, refused, warning
 from meeting.core.messages import AudioInfo, JsonObject
 from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE
 
@@ -98,7 +98,7 @@ def parse_query(given: Parameters) -> Query:
         terms=terms,
         diarize=given.flag("diarize") or bool(model),
         keep=given.flag("keep"),
-        title=given.text("title")[:200],
+        title=given.title(),
         interim_results=given.flag("interim_results"),
         punctuate=given.flag("punctuate") or smart or given.flag("paragraphs"),
         endpointing=True
@@ -119,13 +119,9 @@ def _warnings(given: Parameters, pause: str, several: bool, diarizer: str) -> li
     told |= {"endpointing": "the server's own setting says which pause ends an utterance"} if pause.isdigit() else {}
     told |= {"multichannel": "channels are heard as one: ask for diarize"} if several else {}
     return [
-        *(_warning(name, message) for name, message in told.items()),
-        *(_warning(name, "it means nothing here") for name in given.rest),
+        *(warning(name, message) for name, message in told.items()),
+        *map(warning, given.rest),
     ]
-
-
-def _warning(name: str, message: str) -> JsonObject:
-    return {"parameter": name[:100], "type": "unsupported", "message": message}
 
 
 def _without_boost(keyword: str) -> str:

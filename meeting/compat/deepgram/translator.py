@@ -7,8 +7,9 @@ end.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
-from meeting.compat.client_audio import ClientAudio
+from meeting.compat.client_audio import FLUSH_SECONDS, ClientAudio
 from meeting.compat.deepgram.control import kind_of
 from meeting.compat.deepgram.query import Query
 from meeting.compat.deepgram.results import Results
@@ -40,6 +41,7 @@ class Translator:
         self._results = Results(query, heading, self._clock)
         self._received = 0.0
         """Seconds of audio on the server's disk"""
+        self._backlog: Callable[[], float] = lambda: 0.0
         self._active_at = now
         self._closing = False
         self._finalizing: tuple[float, float] | None = None
@@ -61,6 +63,10 @@ class Translator:
         return min(
             [at for at in (idle, self._results.release_at, self._settled_at, *limits) if at is not None], default=None
         )
+
+    def opened(self, backlog: Callable[[], float]) -> None:
+        """The meeting has been made; `backlog` says how many seconds of its audio wait for the models."""
+        self._backlog = backlog
 
     # From the client
 
@@ -166,7 +172,9 @@ class Translator:
 
     def _finalized(self, now: float) -> list[Action]:
         assert self._finalizing is not None
-        if self._results.open and now < self._finalizing[1]:
+        until, latest = self._finalizing
+        behind = self._received - self._backlog() < until - FLUSH_SECONDS  # the silence itself need not be heard
+        if now < latest and (self._results.open or behind):
             self._settled_at = now + SETTLE_SECONDS
             return []
         self._settled_at = now

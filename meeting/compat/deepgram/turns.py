@@ -5,6 +5,8 @@ A turn is what is said between two pauses. Once its end has been told it is not 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from meeting.compat.client_audio import ClientAudio
 from meeting.compat.deepgram.control import kind_of
 from meeting.compat.deepgram.query import Query
@@ -52,6 +54,9 @@ class TurnTranslator:
         if self.closing:
             return []
         return [self._audio.feed(data)] if data else self._close()
+
+    def opened(self, backlog: Callable[[], float]) -> None:
+        """The meeting has been made: a turn ends with what has been heard, however far that is behind."""
 
     def fed(self, now: float) -> None:
         """Audio was taken, for which the client may have had to wait."""

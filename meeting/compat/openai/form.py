@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meeting.compat.live_stream import StreamRequest
-from meeting.compat.parameters import Parameters, refused
+from meeting.compat.parameters import Parameters, language_of, refused
 from meeting.core.messages import MAX_HOTWORD_LENGTH, MAX_HOTWORDS, AudioInfo
 
 FORMATS = ("json", "text", "srt", "vtt", "verbose_json", "diarized_json")
@@ -86,7 +86,7 @@ def parse_form(given: Parameters) -> Form:
         terms=terms_of(given.text("prompt"), _several(given, "keywords")),
         diarize=given.flag("diarize", format_ == "diarized_json"),
         keep=given.flag("keep"),
-        title=given.text("title")[:200],
+        title=given.title(),
     )
 
 
@@ -97,8 +97,7 @@ def _several(given: Parameters, name: str) -> list[str]:
 
 def _language(given: Parameters) -> str | None:
     """What is spoken; of several that are possible the recogniser chooses."""
-    others = ",".join(_several(given, "languages"))
-    return given.language() or Parameters([("languages", others)]).language("languages")
+    return given.language() or language_of("languages", ",".join(_several(given, "languages")))
 
 
 def _check_temperature(value: str) -> None:

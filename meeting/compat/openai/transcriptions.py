@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from meeting.compat.containers import container_of
-from meeting.compat.live_stream import LiveStream, StreamMessage, open_stream
+from meeting.compat.live_stream import LiveStream, StreamMessage, open_stream, require_place
 from meeting.compat.openai.events import Events
 from meeting.compat.openai.form import Form, parse_form
 from meeting.compat.openai.shapes import diarized, error_body, status_of, text_of, text_only, to_json, verbose
@@ -19,7 +18,7 @@ from meeting.compat.openai.upload import Upload, passed_over, uploaded
 from meeting.compat.recording import Transcribed, transcribe
 from meeting.compat.uploads import Uploads, pieces_of
 from meeting.core.error_text import client_message
-from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
+from meeting.core.errors import ErrorCode, ProtocolError
 from meeting.core.messages import JsonObject
 from meeting.live.rooms import Rooms
 from pipelines.errors import MeetingError, StoreError
@@ -52,19 +51,19 @@ class Transcription(Response):
                 await answer(scope, receive, send)
 
     async def _answer(self, send: Send) -> Response | None:
-        refusal = self._rooms.refusal()
-        if refusal is not None:  # before a large file is taken
+        try:
+            require_place(self._rooms)  # before a large file is taken
+        except ProtocolError:
             await passed_over(self._request)
-            raise ProtocolError(refusal, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+            raise
         async with uploaded(self._request, self._uploads) as upload:
             form = parse_form(upload.fields)
             request = form.request(await _container(upload))
             async with open_stream(self._rooms, request) as stream:
                 headers = {MEETING_HEADER: stream.meeting_id} if form.keep else {}
                 if not form.stream:
-                    heard = await transcribe(
-                        self._request, stream, _feed(stream, pieces_of(upload.file)), body_taken=True
-                    )
+                    feeding = stream.send_all(pieces_of(upload.file))
+                    heard = await transcribe(self._request, stream, feeding, body_taken=True)
                     return _whole(heard, form, stream.models, headers)
                 await self._stream(stream, upload, form, _Channel(send, headers))
                 return None
@@ -77,7 +76,7 @@ class Transcription(Response):
                 self._told = True
                 await channel.tell(event)
 
-        await transcribe(self._request, stream, _feed(stream, pieces_of(upload.file)), tell, body_taken=True)
+        await transcribe(self._request, stream, stream.send_all(pieces_of(upload.file)), tell, body_taken=True)
         for event in events.last():
             self._told = True
             await channel.tell(event)
@@ -124,12 +123,6 @@ async def _container(upload: Upload) -> str:
     if found is None:
         raise ProtocolError("file holds no audio", ErrorCode.BAD_AUDIO)
     return found
-
-
-async def _feed(stream: LiveStream, pieces: AsyncIterator[bytes]) -> None:
-    async for piece in pieces:
-        await stream.send(piece)
-    stream.stop()
 
 
 def _whole(heard: Transcribed, form: Form, models: ModelInfo, headers: dict[str, str]) -> Response:

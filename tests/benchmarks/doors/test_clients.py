@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,12 @@ import pytest
 from benchmarks.doors.clients import DOORS, FILES, of_file
 from benchmarks.harness.recordings import Recording
 from benchmarks.harness.server import Server
-from tests.fakes.server_fakes import FakeBackend, LeanPipeline, config, serving, tone, wait_ready
+from tests.fakes.server_fakes import Serving, tone
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(config(tmp_path_factory.mktemp("data")), FakeBackend(pipeline=LeanPipeline)) as running:
-        wait_ready(running)
-        yield Server(Path(), port=running.port)
+def server(open_server: Serving) -> Server:
+    return Server(Path(), port=open_server.port)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,54 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from meeting.server.security import handshake
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.containers import wav
-from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone
+from tests.fakes.server_fakes import Serving, config, kill, left, rest, serving, tone
 
 PIECE = wav(tone(0.5))
-
-
-@pytest.fixture(scope="module")
-def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(config(tmp_path_factory.mktemp("data")), FakeBackend(pipeline=LeanPipeline)) as running:
-        yield running
 
 
 @contextmanager
 def page(running: Serving, path: str = "/transcribe", **options: Any) -> Iterator[ClientConnection]:
     with connect(f"ws://127.0.0.1:{running.port}{path}", compression=None, **options) as client:
         yield client
-
-
-def rest(client: ClientConnection) -> tuple[list[str], int]:
-    """All texts up to the end, and the code of the close."""
-    texts: list[str] = []
-    try:
-        while True:
-            texts.append(str(client.recv(timeout=30)))
-    except ConnectionClosed as closed:
-        return texts, closed.rcvd.code if closed.rcvd else 1006
-
-
-def kill(client: ClientConnection) -> None:
-    """End a client's connection as the end of its process does."""
-    client.socket.shutdown(socket.SHUT_RDWR)
-    client.socket.close()
-
-
-def left(running: Serving) -> list[str]:
-    """What is left of meetings that are not kept, once they have had time to go."""
-    rooms = running.app.state.rooms
-    for _ in range(200):
-        found = rooms.store.unkept()
-        if not found and not rooms.live:
-            break
-        time.sleep(0.02)
-    return [*found, *(path.name for path in rooms.store.files.all())]
 
 
 @pytest.mark.parametrize("path", ["/transcribe", "/transcription?language=en"])

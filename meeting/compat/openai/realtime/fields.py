@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from meeting.compat.parameters import refused
+from meeting.compat.parameters import refused, warning
 from meeting.core.messages import JsonObject
-
-NOTHING = "it means nothing here"
 
 
 class Fields:
@@ -71,8 +69,3 @@ class Fields:
             *(warning(f"{self.name}.{name}") for name in unread),
             *(told for part in self._parts for told in part.warnings()),
         ]
-
-
-def warning(name: str, message: str = NOTHING) -> JsonObject:
-    """What a client is told of a field that has no effect."""
-    return {"parameter": name[:100], "type": "unsupported", "message": message}

@@ -10,6 +10,7 @@ from meeting.compat.client_audio import FLUSH_SECONDS, Clock
 from meeting.compat.lines import Lines, word_key
 from meeting.compat.live_stream import StreamMessage
 from meeting.compat.openai.realtime.item import Item
+from meeting.compat.openai.realtime.settings import Settings
 from meeting.compat.openai.shapes import label, usage
 from meeting.core.messages import JsonObject, SegmentMessage
 
@@ -28,14 +29,10 @@ LOOK_SECONDS = 0.1
 class Items:
     """All items of one session; what is told are events without their ids."""
 
-    def __init__(self, prefix: str, clock: Clock) -> None:
+    def __init__(self, prefix: str, clock: Clock, settings: Settings) -> None:
         """`prefix` begins the ids of items."""
-        self.diarize = False
-        """Whether lines are told as segments, with their speakers"""
-        self.older = False
-        """Whether items are told in the form before today's"""
-        self.silence: float | None = None
-        """Seconds without a word after which an item ends; None: when the client says so"""
+        self.settings = settings
+        """As they are now: what is told, and when"""
         self._prefix = prefix
         self._clock = clock
         self._lines = Lines()
@@ -64,7 +61,7 @@ class Items:
                 due.append(item.settled_at if now < item.settled_at else item.settled_at + FINISH_SECONDS)
             elif item.by_hand:
                 due.append(now + LOOK_SECONDS)
-            elif self.silence is not None and not item.open and now < item.changed_at + PAUSE_SECONDS:
+            elif self.settings.silence is not None and not item.open and now < item.changed_at + PAUSE_SECONDS:
                 due.append(item.changed_at + PAUSE_SECONDS)
         return min(due, default=None)
 
@@ -83,7 +80,7 @@ class Items:
         told: list[JsonObject] = []
         if item is None:
             item = self._open(now)
-            if self.silence is not None:
+            if self.settings.silence is not None:
                 told.append(self._event("input_audio_buffer.speech_started", item, audio_start_ms=self._ms(line.start)))
         item.take(whole, line, now)
         if item.cleared:
@@ -92,7 +89,7 @@ class Items:
         if words:
             text = " ".join(words)
             told.append(self._transcription(item, "delta", delta=text if first else f" {text}"))
-        if line.final and line.text and self.diarize:
+        if line.final and line.text and self.settings.diarize:
             item.held.setdefault(line.id, now + LABEL_SECONDS)
         return told
 
@@ -161,9 +158,10 @@ class Items:
         return [self._transcription(item, "failed", error=error) for item in known]
 
     def _quiet(self, item: Item, now: float, received: float) -> bool:
-        if self.silence is None or item.open or now < item.changed_at + PAUSE_SECONDS:
+        silence = self.settings.silence
+        if silence is None or item.open or now < item.changed_at + PAUSE_SECONDS:
             return False
-        return received >= item.last_word_end(self._lines) + self.silence
+        return received >= item.last_word_end(self._lines) + silence
 
     def _complete(self, item: Item, now: float) -> bool:
         if not item.by_hand:
@@ -226,7 +224,7 @@ class Items:
             "role": "user",
             "content": [{"type": "input_audio", "transcript": None}],
         }
-        kinds = ("created",) if self.older else ("added", "done")
+        kinds = ("created",) if self.settings.older else ("added", "done")
         return [
             self._event("input_audio_buffer.committed", item, **place),
             *({"type": f"conversation.item.{kind}", **place, "item": body} for kind in kinds),

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from meeting.compat.g711 import decode_alaw, decode_mulaw
 from meeting.compat.live_stream import StreamRequest
 from meeting.compat.openai.form import terms_of
-from meeting.compat.openai.realtime.fields import Fields, warning
-from meeting.compat.parameters import Parameters, refused
+from meeting.compat.openai.realtime.fields import Fields
+from meeting.compat.parameters import Parameters, language_of, refused, warning
 from meeting.core.messages import MAX_HOTWORD_LENGTH, AudioInfo, JsonObject
 
 RATE, TELEPHONE_RATE = 24_000, 8_000
@@ -108,7 +108,7 @@ def first_settings(given: Parameters, older: bool) -> tuple[Settings, list[JsonO
         turn_detection=TURN_DETECTION,
         diarize=given.flag("diarize", model.endswith(DIARIZING)),
         keep=given.flag("keep"),
-        title=given.text("title")[:200],
+        title=given.title(),
         older=older,
     )
     warnings = [warning("model", _MODEL)] if model else []
@@ -155,7 +155,8 @@ def _with_transcription(settings: Settings, reader: Fields, name: str) -> Settin
         given.warn("model", _MODEL)
     asked = given.text("language")
     others = given.texts("languages")
-    language = _language(asked, f"{given.name}.language") or _language(",".join(others), f"{given.name}.languages")
+    language = language_of(f"{given.name}.language", asked)
+    language = language or language_of(f"{given.name}.languages", ",".join(others))
     shown = {"model": model, "language": asked, "languages": others, "prompt": prompt, "keywords": keywords}
     return replace(
         settings,
@@ -164,10 +165,6 @@ def _with_transcription(settings: Settings, reader: Fields, name: str) -> Settin
         terms=terms_of(prompt, keywords),
         diarize=settings.diarize or model.endswith(DIARIZING),
     )
-
-
-def _language(value: str, name: str) -> str | None:
-    return Parameters([(name, value)]).language(name)
 
 
 def _with_turn_detection(settings: Settings, reader: Fields) -> Settings:

@@ -10,14 +10,14 @@ from contextlib import AsyncExitStack, aclosing
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket
 
-from meeting.compat.exchange import Action, Close, Feed, Tell, exchange, received, take_place
-from meeting.compat.live_stream import open_stream
+from meeting.compat.exchange import Action, Feed, exchange, received, take_place, tell
+from meeting.compat.live_stream import open_stream, require_place
 from meeting.compat.openai.realtime.settings import first_settings
 from meeting.compat.openai.realtime.translator import IDLE_SECONDS, Translator
 from meeting.compat.openai.shapes import error_body, status_of
 from meeting.compat.parameters import Parameters
 from meeting.core.error_text import client_message
-from meeting.core.errors import AccessDenied, CloseCode, ErrorCode, ProtocolError
+from meeting.core.errors import AccessDenied, ErrorCode, ProtocolError
 from meeting.live.rooms import Rooms
 from meeting.server.security.auth import Authenticator
 from meeting.server.security.handshake import require_server, served, shown_token
@@ -40,9 +40,7 @@ async def serve_realtime(socket: WebSocket, rooms: Rooms, authenticator: Authent
             if authenticator.required:
                 await require_server(authenticator, _token_of(socket, offered), socket)
             settings, warnings = first_settings(Parameters(socket.query_params.multi_items()), older)
-            refusal = rooms.refusal()
-            if refusal is not None:
-                raise ProtocolError(refusal, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+            require_place(rooms)
             take_place(socket, authenticator)
         except (AccessDenied, ProtocolError, StoreError) as error:
             body = error_body(error, client_message(error, rooms.store.data_dir))
@@ -50,14 +48,14 @@ async def serve_realtime(socket: WebSocket, rooms: Rooms, authenticator: Authent
             return
         await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
         translator = Translator(settings, warnings, secrets.token_hex(8), time.monotonic())
-        await _do(socket, translator.greeting())
+        await tell(socket, translator.greeting())
         first = await _until_audio(socket, translator)
         try:
             stream = await stack.enter_async_context(open_stream(rooms, translator.request)) if first else None
         except (ProtocolError, StoreError) as error:
             message = client_message(error, rooms.store.data_dir)
             code = error.code if isinstance(error, ProtocolError) else ErrorCode.STORAGE
-            await _do(socket, translator.failed(ProtocolError(message, code), time.monotonic()))
+            await tell(socket, translator.failed(ProtocolError(message, code), time.monotonic()))
             return
         if stream is not None:
             told = translator.opened(stream.meeting_id, lambda: stream.backlog)
@@ -73,21 +71,12 @@ async def _until_audio(socket: WebSocket, translator: Translator) -> list[Action
             except StopAsyncIteration:
                 return []
             except asyncio.TimeoutError:
-                await _do(socket, translator.tick(time.monotonic()))
+                await tell(socket, translator.tick(time.monotonic()))
                 return []
             actions = translator.from_client(data, time.monotonic())
             if any(isinstance(action, Feed) for action in actions):
                 return actions
-            await _do(socket, actions)
-
-
-async def _do(socket: WebSocket, actions: list[Action]) -> None:
-    """Carry out what can be done without a meeting."""
-    for action in actions:
-        if isinstance(action, Tell):
-            await socket.send_text(action.text)
-        elif isinstance(action, Close):
-            await socket.close(action.code, action.reason)
+            await tell(socket, actions)
 
 
 def _token_of(socket: WebSocket, offered: list[str]) -> str | None:

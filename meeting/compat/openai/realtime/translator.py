@@ -49,14 +49,13 @@ class Translator:
         self._meeting_id: str | None = None
         self._events = 0
         self._audio = ClientAudio(settings.audio, settings.decoded)
-        self._items = Items(session_id, self._audio.clock)
+        self._items = Items(session_id, self._audio.clock, settings)
         self._received = 0.0
         """Seconds of audio on the server's disk"""
         self._backlog: Callable[[], float] = lambda: 0.0
         self._now = now
         self._active_at = now
         self._over = False
-        self._follow_settings()
 
     @property
     def request(self) -> StreamRequest:
@@ -99,12 +98,12 @@ class Translator:
             case "input_audio_buffer.append":
                 return [self._audio.feed(_audio_of(event))]
             case "input_audio_buffer.commit":
-                if self._audio.seconds - self._items.begin < LEAST_COMMIT:
+                if self._uncommitted < LEAST_COMMIT:
                     why = f"there are less than {LEAST_COMMIT:g} seconds of audio that could be committed"
                     return [self._error(refused(why), event_id, EMPTY)]
                 return self._ended(self._items.commit(self._audio.seconds, now))
             case "input_audio_buffer.clear":
-                if self._audio.seconds <= self._items.begin:
+                if self._uncommitted <= 0:
                     return [self._tell(CLEARED)]
                 self._items.clear(self._audio.seconds, now)
                 return self._ended([CLEARED])
@@ -113,6 +112,11 @@ class Translator:
             case kind:
                 taken = ", ".join(("input_audio_buffer.append", ".commit", ".clear", *UPDATES))
                 raise refused(f"type must be one of {taken}, not {str(kind)[:60]}: this is a transcription session")
+
+    @property
+    def _uncommitted(self) -> float:
+        """Seconds of audio that no item has been made of; rounded, since the two are not computed alike."""
+        return round(self._audio.seconds - self._items.begin, 6)
 
     def _ended(self, told: list[JsonObject]) -> list[Action]:
         """What is told of the end of an item, and silence behind its audio, for which there may be no room yet."""
@@ -126,14 +130,9 @@ class Translator:
             raise refused("session can get another format, language, prompt or model before the first audio only")
         if not self._audio.seconds:
             self._audio = ClientAudio(settings.audio, settings.decoded)
-            self._items = Items(self._id, self._audio.clock)
-        self._settings = settings
-        self._follow_settings()
+            self._items = Items(self._id, self._audio.clock, settings)
+        self._settings = self._items.settings = settings
         return [self._session("updated", warnings)]
-
-    def _follow_settings(self) -> None:
-        self._items.diarize, self._items.older = self._settings.diarize, self._settings.older
-        self._items.silence = self._settings.silence
 
     def fed(self, now: float) -> None:
         """Audio was taken, for which the client may have had to wait."""

@@ -15,17 +15,10 @@ import pytest
 
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.containers import wav
-from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone
+from tests.fakes.server_fakes import Serving, config, left, serving, tone
 from tests.meeting.compat.deepgram.streams import RAW
 from tests.meeting.compat.deepgram.test_listen import flac
 from tests.meeting.compat.test_mp4 import recorded
-from tests.meeting.compat.test_recording_page import left
-
-
-@pytest.fixture(scope="module")
-def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(config(tmp_path_factory.mktemp("data")), FakeBackend(pipeline=LeanPipeline)) as running:
-        yield running
 
 
 def post(running: Serving, content: Any, query: str = "", **headers: str) -> httpx.Response:

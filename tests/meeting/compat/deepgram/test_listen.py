@@ -15,23 +15,16 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from meeting.compat.deepgram import listen, translator
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.containers import ENCODERS, encoded
-from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone
+from tests.fakes.server_fakes import Serving, config, kill, left, rest, serving, tone
 from tests.meeting.compat.deepgram.streams import RAW
-from tests.meeting.compat.test_recording_page import kill, left
 
 CLOSE = '{"type":"CloseStream"}'
-
-
-@pytest.fixture(scope="module")
-def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(config(tmp_path_factory.mktemp("data")), FakeBackend(pipeline=LeanPipeline)) as running:
-        yield running
 
 
 @contextmanager
@@ -42,14 +35,10 @@ def client(running: Serving, query: str = RAW, token: str | None = None, **optio
         yield socket
 
 
-def rest(socket: ClientConnection) -> tuple[list[dict[str, Any]], int]:
+def all_of(socket: ClientConnection) -> tuple[list[dict[str, Any]], int]:
     """All messages up to the end, and the code of the close."""
-    messages: list[dict[str, Any]] = []
-    try:
-        while True:
-            messages.append(json.loads(socket.recv(timeout=30)))
-    except ConnectionClosed as closed:
-        return messages, closed.rcvd.code if closed.rcvd else 1006
+    texts, code = rest(socket)
+    return [json.loads(text) for text in texts], code
 
 
 def words(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -71,7 +60,7 @@ def test_words_with_speakers_come_while_audio_is_sent_and_nothing_stays(open_ser
         first = json.loads(socket.recv(timeout=30))
         socket.send(tone(1.5))
         socket.send(CLOSE)
-        messages, code = rest(socket)
+        messages, code = all_of(socket)
     assert first["channel"]["alternatives"][0]["words"] == [
         {"word": "one", "start": 0.0, "end": 1.0, "confidence": 0.5, "punctuated_word": "one", "speaker": 0}
     ]
@@ -93,7 +82,7 @@ def test_a_container_needs_no_description(open_server: Serving, query: str) -> N
             if start >= 50:
                 break
         socket.send(CLOSE)
-        messages, code = rest(socket)
+        messages, code = all_of(socket)
     assert len(words(messages)) == 2
     assert messages[-1]["sha256"] == hashlib.sha256(whole).hexdigest()
     assert code == 1000
@@ -107,7 +96,7 @@ def test_the_second_version_tells_turns(open_server: Serving, query: str) -> Non
         assert json.loads(socket.recv(timeout=30))["type"] == "Connected"
         socket.send(tone(1.5) if "encoding" in query else flac(1.5))
         socket.send(CLOSE)
-        messages, code = rest(socket)
+        messages, code = all_of(socket)
     turns = [(one["event"], one["turn_index"], one["transcript"]) for one in messages]
     assert turns == [(event, turn, "one") for turn in (0, 1) for event in ("StartOfTurn", "EndOfTurn")]
     assert [one["sequence_id"] for one in messages] == [1, 2, 3, 4]
@@ -120,7 +109,7 @@ def test_every_container_is_known_by_itself_and_heard_to_its_end(open_server: Se
     with client(open_server, "") as socket:
         socket.send(encoded(container, 2.0))
         socket.send(CLOSE)
-        messages, code = rest(socket)
+        messages, code = all_of(socket)
     assert (len(words(messages)) >= 2, code) == (True, 1000)
     assert messages[-1]["duration"] == pytest.approx(2.0, abs=0.1)
 
@@ -129,7 +118,7 @@ def test_telephone_audio_is_heard(open_server: Serving) -> None:
     with client(open_server, "encoding=mulaw&sample_rate=8000") as socket:
         socket.send(bytes(range(250)) * 64)
         socket.send(CLOSE)
-        messages, _ = rest(socket)
+        messages, _ = all_of(socket)
     assert len(words(messages)) == 2
 
 
@@ -142,14 +131,14 @@ def test_an_end_that_is_asked_for_is_told(open_server: Serving) -> None:
             first = json.loads(socket.recv(timeout=30))
         assert first["is_final"]
         socket.send(CLOSE)
-        assert rest(socket)[0][-1]["duration"] == 0.7
+        assert all_of(socket)[0][-1]["duration"] == 0.7
 
 
 def test_a_stream_without_audio_ends_with_its_metadata(open_server: Serving) -> None:
     for query in ("", RAW):
         with client(open_server, query) as socket:
             socket.send(CLOSE)
-            messages, code = rest(socket)
+            messages, code = all_of(socket)
         assert ([one["type"] for one in messages], messages[0]["duration"], code) == (["Metadata"], 0.0, 1000)
     assert left(open_server) == []
 
@@ -179,12 +168,12 @@ def test_what_makes_no_sense_is_refused_before_the_socket_is_opened(
 def test_what_is_no_audio_is_told(open_server: Serving) -> None:
     with client(open_server, "") as socket:
         socket.send(b"this is no audio at all")
-        messages, code = rest(socket)
+        messages, code = all_of(socket)
     assert (messages[-1]["type"], code) == ("Error", 1008)
     with client(open_server, "") as socket:
         socket.send(b"fLaC" + b"\1" * 5000)
         socket.send(CLOSE)
-        messages, code = rest(socket)
+        messages, code = all_of(socket)
     assert messages[-1]["type"] in ("Error", "Metadata")
     assert left(open_server) == []
 
@@ -195,7 +184,7 @@ def test_other_messages_are_told_to_be_wrong_and_the_stream_goes_on(open_server:
         assert json.loads(socket.recv(timeout=30))["variant"] == "SchemaError"
         socket.send(tone(1.0))
         socket.send(CLOSE)
-        assert len(words(rest(socket)[0])) == 1
+        assert len(words(all_of(socket)[0])) == 1
 
 
 def test_a_client_that_stops_in_the_middle_is_sent_away(open_server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +192,7 @@ def test_a_client_that_stops_in_the_middle_is_sent_away(open_server: Serving, mo
     monkeypatch.setattr(listen, "IDLE_SECONDS", 0.3)
     for query in ("", RAW):
         with client(open_server, query) as socket:
-            messages, code = rest(socket)
+            messages, code = all_of(socket)
         assert messages[-1]["type"] == "Error"
         assert code in (1008, 1011)
     assert left(open_server) == []
@@ -222,7 +211,7 @@ def test_a_meeting_that_is_kept_says_where_it_is(tmp_path: Path) -> None:
         with client(running, f"{RAW}&keep=true&title=A+call") as socket:
             socket.send(tone(1.5))
             socket.send(CLOSE)
-            metadata = rest(socket)[0][-1]
+            metadata = all_of(socket)[0][-1]
         found = running.http.get(f"/api/meetings/{metadata['meeting_id']}").json()
         assert (found["title"], found["state"], found["segments"]) == ("A call", "ended", 2)
 
@@ -245,7 +234,7 @@ def test_a_token_comes_as_there(server: Locked, how: str) -> None:
         assert socket.subprotocol == (options["subprotocols"][0] if "subprotocols" in options else None)
         socket.send(tone(1.0))
         socket.send(CLOSE)
-        assert len(words(rest(socket)[0])) == 1
+        assert len(words(all_of(socket)[0])) == 1
 
 
 @pytest.mark.parametrize("token", [None, "wrong", "link"])
@@ -289,7 +278,7 @@ def test_fifty_clients_at_once_each_get_their_own_words_and_leave_nothing(tmp_pa
                 kill(socket)
                 return
             socket.send(CLOSE)
-            results.append(len(words(rest(socket)[0])))
+            results.append(len(words(all_of(socket)[0])))
 
     with serving(config(tmp_path, meetings=50)) as running:
         threads = [threading.Thread(target=talk, args=(number,)) for number in range(50)]

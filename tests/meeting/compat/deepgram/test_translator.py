@@ -109,6 +109,34 @@ def test_where_nothing_was_being_said_an_empty_result_says_that_it_is_done() -> 
     assert one.tick(1.2 + SETTLE_SECONDS) == []
 
 
+@pytest.mark.parametrize("said", ["Good.", ""])
+def test_where_the_models_are_behind_nothing_is_told_before_they_have_heard_it(said: str) -> None:
+    one, behind = translator(), [2.0]
+    one.opened(lambda: behind[0])
+    one.from_client(SECOND, 0.0)
+    one.from_client('{"type":"Finalize"}', 1.0)
+    one.from_meeting(Ack(0, 1.0 + FLUSH_SECONDS), 1.1)
+    assert one.tick(1.1 + SETTLE_SECONDS) == []
+    assert one.wake_at == 1.1 + 2 * SETTLE_SECONDS
+    behind[0] = 0.5
+    (result,) = told(one.from_meeting(line("s1", 1, said), 3.0) if said else one.tick(1.1 + 2 * SETTLE_SECONDS))
+    assert (result["from_finalize"], result["channel"]["alternatives"][0]["transcript"]) == (True, said.lower()[:-1])
+    assert one.tick(9.0) == []
+
+
+def test_where_the_models_stay_behind_it_is_told_in_any_case() -> None:
+    one = translator()
+    one.opened(lambda: 5.0)
+    one.from_client(SECOND, 0.0)
+    one.from_client('{"type":"Finalize"}', 1.0)
+    one.from_meeting(Ack(0, 1.0 + FLUSH_SECONDS), 1.1)
+    one.fed(1.0 + FINALIZE_SECONDS)
+    assert one.tick(FINALIZE_SECONDS) == []
+    (result,) = told(one.tick(1.0 + FINALIZE_SECONDS))
+    assert result["from_finalize"]
+    assert one.tick(1.1 + FINALIZE_SECONDS) == []
+
+
 def test_one_that_does_not_end_is_told_to_have_ended_in_any_case() -> None:
     one = translator(raw="")  # a container: no silence can be put in
     one.from_meeting(line("s1", 1, "Good", final=False), 0.0)

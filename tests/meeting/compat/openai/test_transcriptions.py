@@ -6,7 +6,6 @@ import json
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,19 +18,11 @@ from meeting.compat.openai import transcriptions
 from meeting.core.errors import ErrorCode, ProtocolError
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.containers import ENCODERS, encoded, wav
-from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone, wait_ready
+from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, left, serving, tone
 from tests.meeting.compat.openai.spoken import line
 from tests.meeting.compat.test_mp4 import recorded
-from tests.meeting.compat.test_recording_page import left
 
 PATH = "/v1/audio/transcriptions"
-
-
-@pytest.fixture(scope="module")
-def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(config(tmp_path_factory.mktemp("data")), FakeBackend(pipeline=LeanPipeline)) as running:
-        wait_ready(running)
-        yield running
 
 
 def post(running: Serving, content: bytes = b"", **fields: Any) -> httpx.Response:

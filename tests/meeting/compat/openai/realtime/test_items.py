@@ -11,6 +11,7 @@ from meeting.compat.openai.realtime.items import (
     SETTLE_SECONDS,
     Items,
 )
+from meeting.compat.openai.realtime.settings import TURN_DETECTION, Settings
 from meeting.core.messages import JsonObject
 from tests.meeting.compat.openai.spoken import line, relabel
 
@@ -18,9 +19,8 @@ SPEECH = "conversation.item.input_audio_transcription."
 
 
 def made(silence: float | None = 0.5, diarize: bool = False, older: bool = False) -> Items:
-    items = Items("x", Clock())
-    items.silence, items.diarize, items.older = silence, diarize, older
-    return items
+    turns = None if silence is None else {**TURN_DETECTION, "silence_duration_ms": 1000 * silence}
+    return Items("x", Clock(), Settings(turn_detection=turns, diarize=diarize, older=older))
 
 
 def kinds(events: list[JsonObject]) -> list[str]:

@@ -5,31 +5,25 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from meeting.compat.openai.realtime import socket as realtime
 from meeting.compat.openai.realtime import translator
 from tests.fakes.access_fakes import TOKEN, Locked
-from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone
-from tests.meeting.compat.test_recording_page import kill, left
+from tests.fakes.server_fakes import Serving, config, kill, left, rest, serving, tone
 
 INTENT = "intent=transcription"
 MANUAL = {"type": "session.update", "session": {"audio": {"input": {"turn_detection": None}}}}
 COMMIT = {"type": "input_audio_buffer.commit"}
 COMPLETED = "conversation.item.input_audio_transcription.completed"
-
-
-@pytest.fixture(scope="module")
-def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(config(tmp_path_factory.mktemp("data")), FakeBackend(pipeline=LeanPipeline)) as running:
-        yield running
 
 
 @contextmanager
@@ -66,12 +60,8 @@ class Realtime:
 
     def rest(self) -> tuple[list[dict[str, Any]], int]:
         """All events up to the end, and the code of the close."""
-        events: list[dict[str, Any]] = []
-        try:
-            while True:
-                events.append(self.next())
-        except ConnectionClosed as closed:
-            return events, closed.rcvd.code if closed.rcvd else 1006
+        texts, code = rest(self.socket)
+        return [json.loads(text) for text in texts], code
 
 
 def sound(seconds: float) -> bytes:
@@ -182,6 +172,7 @@ def test_a_meeting_that_is_kept_says_where_it_is(tmp_path: Path) -> None:
             found = running.http.get(f"/api/meetings/{meeting}").json()
             if found["state"] == "ended":
                 break
+            time.sleep(0.05)
         assert (found["title"], found["state"], found["segments"]) == ("A call", "ended", 2)
 
 

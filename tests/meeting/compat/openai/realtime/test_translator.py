@@ -155,6 +155,14 @@ def test_there_must_be_something_to_commit() -> None:
     assert error_of(send(one, COMMIT))["code"] == EMPTY
 
 
+def test_the_least_that_can_be_committed_can_be_committed_again_and_again() -> None:
+    one = made()
+    for _ in range(20):
+        send(one, append(bytes(4800)))
+        assert kinds(send(one, COMMIT))[0] == "input_audio_buffer.committed"
+        assert len(send(one, CLEAR)) == 1, "nothing is left to be cleared"
+
+
 def test_what_is_cleared_is_not_told() -> None:
     one = made()
     send(one, append())
