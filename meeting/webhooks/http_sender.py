@@ -15,9 +15,9 @@ import certifi
 import httpcore
 
 import meeting
+from meeting.core.rate_limit import asked_wait
 from meeting.webhooks.addresses import AddressPolicy
 from meeting.webhooks.endpoints import Endpoint
-from meeting.webhooks.schedule import asked_wait
 from meeting.webhooks.signature import signed_headers
 
 TIMEOUT = 15.0
