@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -105,28 +106,18 @@ async def _in_a_thread(work: Callable[[], list[str]]) -> list[str]:
 
     In a thread that nobody waits for: neither the event loop's own, which meetings need, nor the end of the process.
     """
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[list[str]] = loop.create_future()
-
-    def tell(result: list[str] | Exception) -> None:
-        if found.done():  # nobody waits any more
-            return
-        if isinstance(result, Exception):
-            found.set_exception(result)
-        else:
-            found.set_result(result)
+    found: Future[list[str]] = Future()
+    # Running from the start: whoever stops waiting does not cancel what the thread is to fill in.
+    found.set_running_or_notify_cancel()
 
     def run() -> None:
-        result: list[str] | Exception
         try:
-            result = work()
+            found.set_result(work())
         except (OSError, UnicodeError) as error:
-            result = error
-        with suppress(RuntimeError):  # the loop is closed: the process ends
-            loop.call_soon_threadsafe(tell, result)
+            found.set_exception(error)
 
     threading.Thread(target=run, name="webhook-resolver", daemon=True).start()
-    return await found
+    return await asyncio.wrap_future(found)
 
 
 class HttpSender:
