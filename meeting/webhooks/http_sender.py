@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -22,7 +22,7 @@ from meeting.webhooks.endpoints import Endpoint
 from meeting.webhooks.signature import signed_headers
 
 TIMEOUT = 15.0
-"""Seconds that a receiver has for all of it, from the resolution of its name to its answer"""
+"""Seconds that a receiver has for all of it, from the resolution of its name to the status of its answer"""
 CONNECT_TIMEOUT = 5.0
 """Seconds for each of its addresses"""
 READ_ON_TIMEOUT = 0.25
@@ -130,7 +130,7 @@ class HttpSender:
         resolve: Resolve = resolve,
         clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
-        """`timeout` in seconds for a whole request; `clock` gives UTC."""
+        """`timeout` in seconds until a request is answered; `clock` gives UTC."""
         self._timeout = timeout
         self._clock = clock
         self._pool = httpcore.AsyncConnectionPool(
@@ -143,7 +143,7 @@ class HttpSender:
     async def send(self, endpoint: Endpoint, message_id: str, body: str) -> Outcome:
         """Try once; never raises for what a receiver does."""
         try:
-            return await asyncio.wait_for(self._post(endpoint, message_id, body.encode()), self._timeout)
+            return await self._post(endpoint, message_id, body.encode())
         except (asyncio.TimeoutError, httpcore.TimeoutException):
             return Outcome(None, f"no answer within {self._timeout:g} s")
         except httpcore.ConnectError as error:
@@ -165,10 +165,12 @@ class HttpSender:
             **signed_headers(endpoint.keys, message_id, int(now.timestamp()), body),
         }
         limits = {"timeout": {"connect": CONNECT_TIMEOUT}}
-        async with self._pool.stream(
+        request = self._pool.stream(
             "POST", endpoint.url, headers=list(headers.items()), content=body, extensions=limits
-        ) as answer:
-            outcome = _outcome(answer, now)
+        )
+        async with AsyncExitStack() as opened:
+            answer = await asyncio.wait_for(opened.enter_async_context(request), self._timeout)
+            outcome = _outcome(answer, now)  # stands, whatever becomes of the rest
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(_read_on(answer), READ_ON_TIMEOUT)
         return outcome

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from meeting.webhooks import http_sender
 from meeting.webhooks.addresses import AddressPolicy
 from meeting.webhooks.endpoints import Endpoint
 from meeting.webhooks.http_sender import LARGEST_ANSWER, HttpSender, Outcome, resolve
@@ -95,6 +96,11 @@ def test_a_receiver_that_closes_in_the_middle_has_not_taken_it(answer: str) -> N
 
 def test_of_an_answer_no_more_is_read_than_has_a_meaning() -> None:
     assert answered((200, {}, b"x" * LARGEST_ANSWER * 20))[0] == Outcome(200)
+    assert answered((200, {"content-length": "1000"}, b"short"))[0] == Outcome(200)
+
+
+def test_a_status_that_came_in_time_counts_however_long_the_rest_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_sender, "READ_ON_TIMEOUT", TIMEOUT + 0.1)
     assert answered((200, {"content-length": "1000"}, b"short"))[0] == Outcome(200)
 
 
