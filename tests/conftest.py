@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from tests.fakes.access_fakes import Locked
+    from tests.meeting.notes.model_server import ModelServer
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT_VARIABLES = ("MEETING_MODELS_CACHE_DIR",)
@@ -114,6 +115,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
 
     with locked(tmp_path_factory.mktemp("data")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def running_model() -> Iterator[ModelServer]:
+    """A stand-in for a language model's server, one for all tests of a file; what it was asked before stays."""
+    from tests.meeting.notes.model_server import model_server
+
+    with model_server() as running:
+        yield running
+
+
+@pytest.fixture
+def model(running_model: ModelServer) -> ModelServer:
+    """The stand-in, which has been asked nothing yet."""
+    running_model.forget()
+    return running_model
 
 
 @pytest.fixture(scope="module")
