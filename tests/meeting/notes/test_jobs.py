@@ -205,6 +205,24 @@ def test_notes_that_are_being_made_can_be_stopped_and_finished_ones_forgotten(
     assert TranscriptStore(store).record("m1").segments == RECORD.segments
 
 
+def test_notes_that_have_not_quite_begun_can_be_stopped_and_nothing_is_sent(
+    store: Store, model: ModelServer, released: threading.Event
+) -> None:
+    async def work(jobs: NotesJobs) -> None:
+        store.write(lambda _: released.wait(20))
+        beginning = asyncio.create_task(jobs.start("m1"))
+        await asyncio.sleep(0)
+        stopping = asyncio.create_task(jobs.remove("m1"))
+        await asyncio.sleep(0.05)
+        released.set()
+        await asyncio.gather(beginning, stopping)
+        status = await finished(jobs)
+        assert (status.state, status.problem) == (NotesState.FAILED, STOPPED)
+
+    run(store, model.settings(), work)
+    assert model.asked == []
+
+
 def test_notes_that_were_just_finished_are_forgotten_although_their_job_is_still_there(
     store: Store, model: ModelServer, released: threading.Event
 ) -> None:
