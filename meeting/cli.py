@@ -335,16 +335,15 @@ def _mcp(options: argparse.Namespace, config: Config) -> int:
 
 
 def _token_of(options: argparse.Namespace) -> str | None:
+    from meeting.config.secret_files import read_secret
+
     path: Path | None = options.server_token_file
     token: str | None = options.token
     if path is None:
         return token
     if token is not None:
         raise SettingsError("both --token and --server-token-file are given: take one of them away")
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"--server-token-file {path} cannot be read") from error
+    return read_secret(path, "--server-token-file")
 
 
 def _recover(options: argparse.Namespace, config: Config) -> int:

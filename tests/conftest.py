@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tests.fakes.access_fakes import Locked
     from tests.fakes.server_fakes import Serving
+    from tests.meeting.notes.model_server import ModelServer
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT_VARIABLES = ("MEETING_MODELS_CACHE_DIR",)
@@ -125,6 +126,22 @@ def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with serving(config(tmp_path_factory.mktemp("data")), FakeBackend(pipeline=LeanPipeline)) as running:
         wait_ready(running)
         yield running
+
+
+@pytest.fixture(scope="module")
+def running_model() -> Iterator[ModelServer]:
+    """A stand-in for a language model's server, one for all tests of a file; what it was asked before stays."""
+    from tests.meeting.notes.model_server import model_server
+
+    with model_server() as running:
+        yield running
+
+
+@pytest.fixture
+def model(running_model: ModelServer) -> ModelServer:
+    """The stand-in, which has been asked nothing yet."""
+    running_model.forget()
+    return running_model
 
 
 @pytest.fixture(scope="module")

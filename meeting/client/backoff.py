@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from meeting.core.rate_limit import growing_wait
+
 FIRST_WAIT = 0.2
 """Seconds before the first new try, at most"""
 LONGEST_WAIT = 10.0
@@ -38,6 +40,5 @@ class Backoff:
                 self._tries = 0
         if self._give_up_after is not None and now - self._lost_at >= self._give_up_after:
             return None
-        longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._tries, 16))
         self._tries += 1
-        return longest * (0.5 + 0.5 * self._chance())
+        return growing_wait(self._tries, FIRST_WAIT, 2.0, LONGEST_WAIT, self._chance())

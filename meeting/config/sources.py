@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import logging
 import os
@@ -12,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from meeting.config.hints import hint
 from meeting.config.settings import RENAMED, RENAMED_UNTIL, SECTIONS, SETTINGS, Config, Name, Setting
 from meeting.config.webhooks import read_endpoints
 from pipelines.errors import SettingsError
@@ -93,12 +93,12 @@ def _from_file(path: Path | None) -> Given:
     given: Given = {}
     for section, keys in _mapping(body, f"{path}").items():
         if section not in SECTIONS:
-            raise SettingsError(f"unknown section {section!r} in {path}{_hint(str(section), list(SECTIONS))}")
+            raise SettingsError(f"unknown section {section!r} in {path}{hint(str(section), SECTIONS)}")
         for key, value in _mapping(keys, f"section {section} of {path}").items():
             name = section, str(key)
             if name not in SETTINGS and name not in RENAMED:
                 known = [key for where, key in SETTINGS if where == section]
-                raise SettingsError(f"unknown setting {_dotted(name)}{_hint(str(key), known)}")
+                raise SettingsError(f"unknown setting {_dotted(name)}{hint(str(key), known)}")
             given[name] = _dotted(name), value
     return given
 
@@ -121,7 +121,7 @@ def _from_environment(environment: Mapping[str, str]) -> Given:
                 given[name] = variable, _parse_text(setting, environment[variable])
     for variable in environment:
         if variable.startswith(PREFIX) and variable not in {*SHORT, *long, *old, *OTHERS}:
-            raise SettingsError(f"unknown setting {variable} in the environment{_hint(variable, [*SHORT, *long])}")
+            raise SettingsError(f"unknown setting {variable} in the environment{hint(variable, [*SHORT, *long])}")
     return given
 
 
@@ -142,11 +142,6 @@ def _by_new_names(given: Given, spell: Callable[[Name], str]) -> Given:
             raise SettingsError(f"{was} and {now} are the same setting: keep {now}")
         log.warning("%s is called %s now: the old name will be refused from version %s on", was, now, RENAMED_UNTIL)
     return {RENAMED.get(name, name): value for name, value in given.items()}
-
-
-def _hint(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, 1, 0.6)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"
 
 
 def _parse_text(setting: Setting, text: str) -> Any:
@@ -220,7 +215,7 @@ def _check_rule(setting: Setting, value: Any, where: str, shown: str) -> None:
     fits = re.fullmatch(rule.pattern, value) if rule.pattern else value in (rule.choices or (value,))
     if not fits and rule.called:
         or_null = " or null" if setting.optional else ""
-        raise SettingsError(f"{where} must be a {rule.called}{or_null}, not {shown}{_hint(value, [*rule.choices])}")
+        raise SettingsError(f"{where} must be a {rule.called}{or_null}, not {shown}{hint(value, rule.choices)}")
     if not fits:
         raise SettingsError(f"{where} must be one of {', '.join(rule.choices)}, not {shown}")
     if rule.bounds and not rule.bounds[0] <= value <= rule.bounds[1]:

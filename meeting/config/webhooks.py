@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from meeting.config.hints import hint
 from pipelines.errors import SettingsError
 
 STARTED, FINAL, ENDED = "meeting.started", "segment.final", "meeting.ended"
@@ -80,7 +80,7 @@ def _endpoint(item: Any) -> WebhookEndpoint:
     known = [spec.name for spec in fields(WebhookEndpoint)]
     for key in item:
         if key not in known:
-            raise SettingsError(f"unknown key {key!r}{_hint(str(key), known)}")
+            raise SettingsError(f"unknown key {key!r}{hint(str(key), known)}")
     texts = {key: value for key, value in item.items() if key != "events" and value is not None}
     for key, value in texts.items():
         if not isinstance(value, str) or not value.strip():
@@ -102,10 +102,5 @@ def _events(value: Any) -> tuple[str, ...]:
         raise SettingsError(f"events must be a list of {', '.join(EVENTS)}")
     for event in value:
         if event not in EVENTS:
-            raise SettingsError(f"unknown event {event!r}{_hint(str(event), list(EVENTS))}")
+            raise SettingsError(f"unknown event {event!r}{hint(str(event), EVENTS)}")
     return tuple(event for event in EVENTS if event in value)
-
-
-def _hint(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, 1, 0.6)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"

@@ -8,10 +8,12 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from meeting.core.messages import JsonObject
+from meeting.core.rate_limit import asked_wait
 from meeting.core.terminal_text import printable
 from meeting.notes.drafts import SCHEMA
 from meeting.notes.endpoint import Endpoint
@@ -30,6 +32,8 @@ BUSY = frozenset({429, 503})
 """Statuses of a server that asks to come back later"""
 TRIES = 3
 """How often a busy server is asked"""
+USUAL_WAIT = 10.0
+"""Seconds that are waited for it where it does not say how long"""
 LONGEST_WAIT = 60.0
 """Seconds that are waited for it at most between two tries"""
 
@@ -157,8 +161,8 @@ class _Response:
 
 
 def _waiting_time(response: httpx.Response) -> float:
-    asked = response.headers.get("retry-after", "")
-    return min(float(asked) if asked.isascii() and asked.isdecimal() else 10.0, LONGEST_WAIT)
+    asked = asked_wait(response.headers.get("retry-after", ""), datetime.now(timezone.utc))
+    return min(USUAL_WAIT if asked is None else asked, LONGEST_WAIT)
 
 
 def _json(data: bytes) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from meeting.config.secret_files import read_secret
 from meeting.config.settings import Notes
 from meeting.core.messages import JsonObject
 from meeting.transport.addresses import is_loopback
@@ -48,7 +49,7 @@ def endpoint_of(settings: Notes) -> Endpoint | None:
         raise SettingsError("notes need both notes.url and notes.model: set the other one too, or neither")
     if settings.key is not None and settings.key_file is not None:
         raise SettingsError("both notes.key and notes.key_file are set: take one of them away")
-    key = settings.key if settings.key_file is None else _key_from_file(settings)
+    key = settings.key if settings.key_file is None else read_secret(settings.key_file, "the key for notes in")
     if key is not None and not (key.isascii() and key.isprintable() and key.strip() == key != ""):
         raise SettingsError("the key for notes must be one line of printable ASCII characters")
     return Endpoint(_checked_url(settings.url), settings.model.strip(), key)
@@ -66,12 +67,3 @@ def _checked_url(url: str) -> str:
             "notes.url must be an address such as http://127.0.0.1:11434/v1, without a name, password or query"
         )
     return url.strip().rstrip("/")
-
-
-def _key_from_file(settings: Notes) -> str:
-    assert settings.key_file is not None
-    try:
-        return settings.key_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise SettingsError(f"the key for notes in {settings.key_file} cannot be read: {reason}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from meeting.config.settings import Notes
 from meeting.core.errors import Conflict, ErrorCode
@@ -33,6 +33,8 @@ class Job:
     """Notes that are being made."""
 
     task: asyncio.Task[None] | None = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once it has a task, or could not begin"""
     done: int = 0
     """Parts of the transcript that were read"""
     parts: int = 0
@@ -83,6 +85,8 @@ class NotesJobs:
         except BaseException:
             del self._jobs[meeting_id]
             raise
+        finally:
+            job.begun.set()  # who waits for it goes on when this one waits again: then the task is there
         job.task = asyncio.create_task(self._run(meeting_id, job))
         # Not within the task: one that is stopped at once never runs.
         job.task.add_done_callback(lambda _: self._jobs.pop(meeting_id))
@@ -93,8 +97,7 @@ class NotesJobs:
         Raises NotFound.
         """
         job = self._jobs.get(meeting_id)
-        if job is not None and job.task is not None:
-            await _stop(job.task)
+        if job is not None and await _stop_job(job):
             kept = await asyncio.to_thread(self._notes.find, meeting_id)
             # One that has stored its notes is still there for a moment: they are what is to be forgotten.
             if kept is not None and kept.state is not NotesState.DONE:
@@ -105,8 +108,7 @@ class NotesJobs:
     async def close(self) -> None:
         """Stop all that are being made; the next server tells that they were not finished."""
         for job in list(self._jobs.values()):
-            if job.task is not None:
-                await _stop(job.task)
+            await _stop_job(job)
 
     async def _run(self, meeting_id: str, job: Job) -> None:
         making = asyncio.create_task(self._make(meeting_id, job))
@@ -137,6 +139,14 @@ class NotesJobs:
         notes = await take_notes(record, summary.fingerprint, self.endpoint, self._settings, on_progress)
         await asyncio.wrap_future(self._notes.save(meeting_id, notes))
         log.info("meeting %s: notes are made", meeting_id)
+
+
+async def _stop_job(job: Job) -> bool:
+    """Whether there was anything to stop: a job that could not begin has nothing."""
+    await job.begun.wait()
+    if job.task is not None:
+        await _stop(job.task)
+    return job.task is not None
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, inspect
 from sqlalchemy.dialects.sqlite import insert
@@ -23,6 +23,8 @@ from sqlalchemy.orm import Session
 
 from meeting.config.package_files import MIGRATIONS
 from pipelines.errors import DatabaseTooNew, MeetingError, NotFound, StoreError
+
+Result = TypeVar("Result")
 
 BUSY_SECONDS = 5.0
 """How long a connection waits for another process's transaction"""
@@ -157,9 +159,12 @@ class Writer:
         self._free_places = threading.BoundedSemaphore(WAITING_WRITES)
         self._executor = ThreadPoolExecutor(1, "store-writer")
 
-    def submit(self, work: Callable[[Session], None], erase: Erase = False) -> Future[None]:
-        """Ask for a transaction; never waits. `erase` leaves no trace of deleted rows in the log file either."""
-        done: Future[None] = Future()
+    def submit(self, work: Callable[[Session], Result], erase: Erase = False) -> Future[Result]:
+        """Ask for a transaction, whose work's result it gives once on disk; never waits.
+
+        `erase` leaves no trace of deleted rows in the log file either.
+        """
+        done: Future[Result] = Future()
         # Running from the start: a task cancelled while it waits for the future must not cancel the write.
         done.set_running_or_notify_cancel()
         if not self._free_places.acquire(blocking=False):
@@ -188,16 +193,17 @@ class Writer:
             self._connection = None
         self._engine.dispose()
 
-    def _transact(self, work: Callable[[Session], None], erase: Erase) -> None:
+    def _transact(self, work: Callable[[Session], Result], erase: Erase) -> Result:
         with database_errors(self._path):
             self._connection = self._connection or self._engine.connect()
             self._wait_at_most(self._busy_seconds)
             with Session(self._connection) as session, session.begin():
-                work(session)
+                result = work(session)
                 erase = erase(session) if callable(erase) else erase
             # What was deleted is overwritten in the database (secure_delete), but the log has the pages from before.
             self._erase_pending = self._erase_pending or erase
             self._empty_log()
+        return result
 
     def _empty_log(self) -> None:
         """Empty the log if need be; a reader that holds it back may be the last to use it for days."""
@@ -229,11 +235,11 @@ class Writer:
         driver.execute(f"PRAGMA busy_timeout={round(seconds * 1000)}")
         return driver
 
-    def _finished(self, job: Future[None], done: Future[None]) -> None:
+    def _finished(self, job: Future[Result], done: Future[Result]) -> None:
         self._free_places.release()
         error = job.exception()
         if error is None:
-            done.set_result(None)
+            done.set_result(job.result())
         else:
             done.set_exception(error)
 

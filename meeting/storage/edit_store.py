@@ -56,15 +56,13 @@ class EditStore:
 
         Raises NotFound, Conflict, or MeetingError for what makes no sense.
         """
-        told: list[ServerMessage] = []
 
-        def work(session: Session) -> None:
+        def work(session: Session) -> tuple[ServerMessage, ...]:
             if meeting_row(session, meeting_id).state not in (State.OPEN, State.ENDED):
                 raise Conflict("the meeting is not at rest: change it once it has been recovered")
-            told.extend(_apply_change(session, meeting_id, change))
+            return _apply_change(session, meeting_id, change)
 
-        self._store.write(work).result()
-        return tuple(told)
+        return self._store.write(work).result()
 
 
 def _apply_change(session: Session, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, Select, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Meeting, State
-from meeting.storage.database import Erase, Writer, database_errors, prepare, readers
+from meeting.storage.database import Erase, Result, Writer, database_errors, prepare, readers
 from meeting.storage.files.meeting_files import MeetingFiles, owner
 from meeting.storage.search import index as search_index
 from meeting.storage.tables import MeetingRow, SegmentRow, SourceRow, WebhookDeliveryRow, meeting_values
@@ -143,10 +143,10 @@ class Store:
 
         return self.write(work)
 
-    def write(self, work: Callable[[Session], None], erase: Erase = False) -> Future[None]:
-        """Ask the writer for a transaction; `erase` leaves no trace of what it deletes."""
+    def write(self, work: Callable[[Session], Result], erase: Erase = False) -> Future[Result]:
+        """Ask the writer for a transaction, and what its work gives; `erase` leaves no trace of what it deletes."""
         if self._writer is None:
-            future: Future[None] = Future()
+            future: Future[Result] = Future()
             future.set_exception(StoreError("the database is not open"))
             return future
         return self._writer.submit(work, erase)

@@ -121,13 +121,9 @@ class WebhookStore:
 
         return self._store.write(work, erase=_of_gone_meeting(delivery))
 
-    def give_up_all(self, endpoint: str, problem: str, told: Callable[[int], None]) -> Future[None]:
-        """Keep all that waits for an endpoint as failed; `told` is how many these are."""
-
-        def work(session: Session) -> None:
-            told(_give_up(session, endpoint, problem))
-
-        return self._store.write(work, erase=True)
+    def give_up_all(self, endpoint: str, problem: str) -> Future[int]:
+        """Keep all that waits for an endpoint as failed; how many these are."""
+        return self._store.write(lambda session: _give_up(session, endpoint, problem), erase=True)
 
     def give_up_others(self, endpoints: Collection[str], problem: str) -> Future[None]:
         """Keep all that waits for other endpoints than these as failed."""

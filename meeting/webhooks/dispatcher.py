@@ -129,10 +129,8 @@ class Dispatcher:
         in_flight = self._in_flight[endpoint.name]
         if endpoint.name in self._gone:
             if not in_flight:
-                given_up: list[int] = []
-                write = self._store.give_up_all(endpoint.name, "it wants to hear no more (410)", given_up.append)
-                await asyncio.wrap_future(write)
-                self._count("failed", given_up[-1])
+                write = self._store.give_up_all(endpoint.name, "it wants to hear no more (410)")
+                self._count("failed", await asyncio.wrap_future(write))
             return
         free = AT_ONCE - len(in_flight)
         if free <= 0:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from meeting.config.secret_files import read_secret
 from meeting.config.webhooks import FINAL, WebhookEndpoint
 from meeting.webhooks.signature import parse_secret
 from pipelines.errors import SettingsError
@@ -48,8 +49,5 @@ def _secret(one: WebhookEndpoint, environment: Mapping[str, Any]) -> str:
             raise SettingsError(f"secret_env names {one.secret_env}, which is not in the environment")
         return str(environment[one.secret_env])
     if one.secret_file is not None:
-        try:
-            return one.secret_file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"secret_file {one.secret_file} cannot be read") from error
+        return read_secret(one.secret_file, "secret_file")
     return one.secret or ""

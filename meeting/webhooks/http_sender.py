@@ -7,7 +7,8 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from concurrent.futures import Future
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -15,13 +16,13 @@ import certifi
 import httpcore
 
 import meeting
+from meeting.core.rate_limit import asked_wait
 from meeting.webhooks.addresses import AddressPolicy
 from meeting.webhooks.endpoints import Endpoint
-from meeting.webhooks.schedule import asked_wait
 from meeting.webhooks.signature import signed_headers
 
 TIMEOUT = 15.0
-"""Seconds that a receiver has for all of it, from the resolution of its name to its answer"""
+"""Seconds that a receiver has for all of it, from the resolution of its name to the status of its answer"""
 CONNECT_TIMEOUT = 5.0
 """Seconds for each of its addresses"""
 READ_ON_TIMEOUT = 0.25
@@ -105,28 +106,18 @@ async def _in_a_thread(work: Callable[[], list[str]]) -> list[str]:
 
     In a thread that nobody waits for: neither the event loop's own, which meetings need, nor the end of the process.
     """
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[list[str]] = loop.create_future()
-
-    def tell(result: list[str] | Exception) -> None:
-        if found.done():  # nobody waits any more
-            return
-        if isinstance(result, Exception):
-            found.set_exception(result)
-        else:
-            found.set_result(result)
+    found: Future[list[str]] = Future()
+    # Running from the start: whoever stops waiting does not cancel what the thread is to fill in.
+    found.set_running_or_notify_cancel()
 
     def run() -> None:
-        result: list[str] | Exception
         try:
-            result = work()
+            found.set_result(work())
         except (OSError, UnicodeError) as error:
-            result = error
-        with suppress(RuntimeError):  # the loop is closed: the process ends
-            loop.call_soon_threadsafe(tell, result)
+            found.set_exception(error)
 
     threading.Thread(target=run, name="webhook-resolver", daemon=True).start()
-    return await found
+    return await asyncio.wrap_future(found)
 
 
 class HttpSender:
@@ -139,7 +130,7 @@ class HttpSender:
         resolve: Resolve = resolve,
         clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
-        """`timeout` in seconds for a whole request; `clock` gives UTC."""
+        """`timeout` in seconds until a request is answered; `clock` gives UTC."""
         self._timeout = timeout
         self._clock = clock
         self._pool = httpcore.AsyncConnectionPool(
@@ -152,7 +143,7 @@ class HttpSender:
     async def send(self, endpoint: Endpoint, message_id: str, body: str) -> Outcome:
         """Try once; never raises for what a receiver does."""
         try:
-            return await asyncio.wait_for(self._post(endpoint, message_id, body.encode()), self._timeout)
+            return await self._post(endpoint, message_id, body.encode())
         except (asyncio.TimeoutError, httpcore.TimeoutException):
             return Outcome(None, f"no answer within {self._timeout:g} s")
         except httpcore.ConnectError as error:
@@ -174,10 +165,12 @@ class HttpSender:
             **signed_headers(endpoint.keys, message_id, int(now.timestamp()), body),
         }
         limits = {"timeout": {"connect": CONNECT_TIMEOUT}}
-        async with self._pool.stream(
+        request = self._pool.stream(
             "POST", endpoint.url, headers=list(headers.items()), content=body, extensions=limits
-        ) as answer:
-            outcome = _outcome(answer, now)
+        )
+        async with AsyncExitStack() as opened:
+            answer = await asyncio.wait_for(opened.enter_async_context(request), self._timeout)
+            outcome = _outcome(answer, now)  # stands, whatever becomes of the rest
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(_read_on(answer), READ_ON_TIMEOUT)
         return outcome

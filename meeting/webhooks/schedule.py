@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
+
+from meeting.core.rate_limit import growing_wait
 
 FIRST_WAIT = 5.0
 """Seconds before the second try, at most"""
@@ -28,19 +29,6 @@ def next_try(
     `chance`, from 0 to 1, shortens the wait by up to half, so that what failed together does not come back together;
     `asked`: seconds that the receiver wants to be left alone.
     """
-    longest = min(LONGEST_WAIT, FIRST_WAIT * GROWTH ** min(tries - 1, 16))
-    wait = max(longest * (0.5 + 0.5 * chance), min(asked or 0.0, LONGEST_ASKED))
+    wait = max(growing_wait(tries, FIRST_WAIT, GROWTH, LONGEST_WAIT, chance), min(asked or 0.0, LONGEST_ASKED))
     due = now + timedelta(seconds=wait)
     return due if due <= created_at + give_up_after else None
-
-
-def asked_wait(retry_after: str, now: datetime) -> float | None:
-    """Seconds that a `Retry-After` header asks for, as a number or as a date; None where it says neither."""
-    text = retry_after.strip()
-    if text.isascii() and text.isdigit() and len(text) <= 9:
-        return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-        return max(0.0, (date.replace(tzinfo=date.tzinfo or timezone.utc) - now).total_seconds())
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None

@@ -16,7 +16,7 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import SAMPLE_RATE, Segment, Span, Word
 from tests.fakes.access_fakes import TOKEN, Given, Locked
 from tests.fakes.server_fakes import config, serving
-from tests.meeting.notes.model_server import ModelServer, Reply, model_server
+from tests.meeting.notes.model_server import ModelServer, Reply
 
 pytestmark = pytest.mark.browser
 XSS = "<img src=x onerror=\"document.title='owned'\">"
@@ -24,17 +24,10 @@ COME_BACK = "window.dispatchEvent(new Event('focus'))"
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[ModelServer]:
-    """The stand-in."""
-    with model_server() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def server(model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
+def server(running_model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
     """A server that asks for tokens and may ask the stand-in."""
     settings = config(tmp_path_factory.mktemp("data"))
-    settings = replace(settings, server=replace(settings.server, token=TOKEN), notes=model.settings())
+    settings = replace(settings, server=replace(settings.server, token=TOKEN), notes=running_model.settings())
     with serving(settings) as running:
         yield Locked(running)
 
@@ -119,7 +112,6 @@ def test_a_host_is_told_where_text_goes_and_a_reader_sees_what_comes_of_it(
 def test_a_model_that_fails_is_told_on_the_page_and_one_that_is_slow_can_be_stopped(
     server: Locked, model: ModelServer, tab: Any
 ) -> None:
-    model.forget()
     page = tab(held(server).path("host"))
     released = threading.Event()
     model.replies += [Reply("out of memory", 500), Reply(notes(), until=released)]

@@ -9,9 +9,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from starlette.types import Scope
 
+from meeting.config.secret_files import read_secret
 from meeting.config.settings import Server
 from meeting.core.access import FULL_ACCESS, Grant, Link, Role, digest, is_link_token, new_token
 from meeting.core.errors import TooManyGuesses, Unauthorized
@@ -42,7 +44,7 @@ def server_token(settings: Server) -> str | None:
         raise SettingsError("both server.token and server.token_file are set: take one of them away")
     token, where = settings.token, "server.token"
     if settings.token_file is not None:
-        token, where = _token_from_file(settings), f"the token in {settings.token_file}"
+        token, where = _token_from_file(settings.token_file), f"the token in {settings.token_file}"
     if token is not None and settings.insecure_no_auth:
         raise SettingsError("a server token is set beside server.insecure_no_auth: take one of them away")
     if token is not None:
@@ -58,16 +60,11 @@ def server_token(settings: Server) -> str | None:
     )
 
 
-def _token_from_file(settings: Server) -> str:
-    path = settings.token_file
-    assert path is not None
-    try:
-        if path.stat().st_mode & 0o077:
-            log.warning("%s can be read by other users of this machine: `chmod 600` it", path)
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise SettingsError(f"the server token in {path} cannot be read: {reason}") from error
+def _token_from_file(path: Path) -> str:
+    token = read_secret(path, "the server token in")
+    if path.stat().st_mode & 0o077:
+        log.warning("%s can be read by other users of this machine: `chmod 600` it", path)
+    return token
 
 
 class Authenticator:

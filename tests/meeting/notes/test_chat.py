@@ -84,7 +84,17 @@ def test_a_busy_server_is_asked_again_after_the_time_it_names(model: ModelServer
     assert waited == [7.0, 10.0]
 
 
-@pytest.mark.parametrize(("asked", "waited"), [("999999999", 60.0), ("-5", 10.0), ("tomorrow", 10.0), ("²", 10.0)])
+@pytest.mark.parametrize(
+    ("asked", "waited"),
+    [
+        ("999999999", 60.0),
+        ("-5", 10.0),
+        ("tomorrow", 10.0),
+        ("²", 10.0),
+        ("Thu, 01 Jan 2099 00:00:00 GMT", 60.0),
+        ("Thu, 01 Jan 2015 00:00:00 GMT", 0.0),
+    ],
+)
 def test_no_server_makes_us_wait_as_long_as_it_likes(model: ModelServer, asked: str, waited: float) -> None:
     seen: list[float] = []
     headers = {"Retry-After": asked.encode().decode("latin-1")}

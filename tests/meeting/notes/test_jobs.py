@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,9 @@ def test_notes_are_made_and_kept(store: Store, model: ModelServer) -> None:
 def test_a_change_of_a_line_or_a_name_makes_notes_outdated(store: Store) -> None:
     before = read_summary(store, "m1").fingerprint
     TranscriptStore(store).save_speakers("m1", [Speaker("spk1", "Carl")]).result()
-    assert read_summary(store, "m1").fingerprint != before
+    renamed = read_summary(store, "m1").fingerprint
+    TranscriptStore(store).save_segments("m1", [replace(RECORD.segments[0], rev=2)]).result()
+    assert len({before, renamed, read_summary(store, "m1").fingerprint}) == 3
 
 
 def test_what_fails_is_told_and_leaves_transcript_and_earlier_notes(store: Store, model: ModelServer) -> None:
@@ -200,6 +203,24 @@ def test_notes_that_are_being_made_can_be_stopped_and_finished_ones_forgotten(
 
     run(store, model.settings(), work)
     assert TranscriptStore(store).record("m1").segments == RECORD.segments
+
+
+def test_notes_that_have_not_quite_begun_can_be_stopped_and_nothing_is_sent(
+    store: Store, model: ModelServer, released: threading.Event
+) -> None:
+    async def work(jobs: NotesJobs) -> None:
+        store.write(lambda _: released.wait(20))
+        beginning = asyncio.create_task(jobs.start("m1"))
+        await asyncio.sleep(0)
+        stopping = asyncio.create_task(jobs.remove("m1"))
+        await asyncio.sleep(0.05)
+        released.set()
+        await asyncio.gather(beginning, stopping)
+        status = await finished(jobs)
+        assert (status.state, status.problem) == (NotesState.FAILED, STOPPED)
+
+    run(store, model.settings(), work)
+    assert model.asked == []
 
 
 def test_notes_that_were_just_finished_are_forgotten_although_their_job_is_still_there(

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Meeting, State
@@ -84,6 +86,22 @@ def test_lines_are_not_even_looked_at_where_nobody_wants_them(store: Store) -> N
     TranscriptStore(store).save_segments("m1", [line("s1")]).result()
     RecoveryStore(store).replace_transcript("m1", [line("s2")], [], []).result()
     assert queued(store) == []
+
+
+def test_where_nobody_wants_lines_saving_one_asks_the_database_for_nothing_but_that(store: Store) -> None:
+    asked: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        asked.append(arguments[2].split()[0])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        for webhooks in (WebhookQueue(), WebhookQueue(announce, lines=False)):
+            store.webhooks = webhooks
+            TranscriptStore(store).save_segments("m1", [line("s1"), line("s2")]).result()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert asked == ["BEGIN", "INSERT", "INSERT"] * 2
 
 
 def test_neither_is_on_disk_where_the_transaction_fails(store: Store) -> None:

@@ -7,11 +7,13 @@ import shutil
 import ssl
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import httpcore
 import pytest
 
+from meeting.webhooks import http_sender
 from meeting.webhooks.addresses import AddressPolicy
 from meeting.webhooks.endpoints import Endpoint
 from meeting.webhooks.http_sender import LARGEST_ANSWER, HttpSender, Outcome, resolve
@@ -95,6 +97,24 @@ def test_a_receiver_that_closes_in_the_middle_has_not_taken_it(answer: str) -> N
 
 def test_of_an_answer_no_more_is_read_than_has_a_meaning() -> None:
     assert answered((200, {}, b"x" * LARGEST_ANSWER * 20))[0] == Outcome(200)
+    assert answered((200, {"content-length": "1000"}, b"short"))[0] == Outcome(200)
+
+
+def test_an_answer_without_end_is_read_up_to_a_bound() -> None:
+    read = 0
+
+    async def parts() -> AsyncIterator[bytes]:
+        nonlocal read
+        while read < 2 * LARGEST_ANSWER:
+            read += 1024
+            yield bytes(1024)
+
+    asyncio.run(http_sender._read_on(httpcore.Response(200, content=parts())))
+    assert read == LARGEST_ANSWER + 1024
+
+
+def test_a_status_that_came_in_time_counts_however_long_the_rest_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_sender, "READ_ON_TIMEOUT", TIMEOUT + 0.1)
     assert answered((200, {"content-length": "1000"}, b"short"))[0] == Outcome(200)
 
 

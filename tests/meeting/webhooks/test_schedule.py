@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-import pytest
-
-from meeting.webhooks.schedule import LONGEST_ASKED, asked_wait, next_try
+from meeting.webhooks.schedule import LONGEST_ASKED, next_try
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)
 DAYS = timedelta(days=3)
@@ -46,22 +44,3 @@ def test_waiting_as_the_schedule_says_ends() -> None:
         due = next_try(tries, NOON, now, DAYS, 0.5)
     assert 90 < tries < 110
     assert now <= NOON + DAYS
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("120", 120),
-        (" 0 ", 0),
-        ("Mon, 04 May 2026 12:01:30 GMT", 90),
-        ("Mon, 04 May 2026 11:00:00 GMT", 0),
-        ("Mon, 04 May 2026 14:01:30 +0200", 90),
-    ],
-)
-def test_retry_after_is_read_as_seconds_or_as_a_date(header: str, seconds: float) -> None:
-    assert asked_wait(header, NOON) == seconds
-
-
-@pytest.mark.parametrize("header", ["", "soon", "-5", "1.5", "9" * 5000, "²", "Mon, 99 May 2026 12:00:00 GMT"])
-def test_a_retry_after_that_says_nothing_asks_for_nothing(header: str) -> None:
-    assert asked_wait(header, NOON) is None

@@ -12,21 +12,7 @@ import pytest
 
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.server_fakes import Serving, config, serving
-from tests.meeting.notes.model_server import ModelServer, Reply, model_server
-
-
-@pytest.fixture(scope="module")
-def running_model() -> Iterator[ModelServer]:
-    """One stand-in for all tests of this file."""
-    with model_server() as running:
-        yield running
-
-
-@pytest.fixture
-def model(running_model: ModelServer) -> ModelServer:
-    """The stand-in, which has been asked nothing yet."""
-    running_model.forget()
-    return running_model
+from tests.meeting.notes.model_server import ModelServer, Reply
 
 
 @pytest.fixture(scope="module")
