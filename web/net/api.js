@@ -107,6 +107,9 @@ export const createMeeting = (body) => call('POST', serverUrl('api/meetings').hr
 export const listMeetings = (before) =>
   call('GET', serverUrl(`api/meetings${before ? `?before=${encodeURIComponent(before)}` : ''}`).href)
 
+/** @type {(query: string) => Promise<import('../state/library/search-state.js').HitPage>} */
+export const search = (query) => call('GET', serverUrl(`api/search?${query}`).href)
+
 /**
  * @param {string} id
  * @param {string | null} known tag of the facts that are known
