@@ -204,4 +204,7 @@ export function socketUrl(id) {
 }
 
 /** The formats in the order of the menu; how they are called and what they are for stands among the texts. */
-export const FORMATS = ['srt', 'vtt', 'txt', 'md', 'json', 'rttm', 'seglst']
+export const FORMATS = ['docx', 'txt', 'html', 'md', 'srt', 'vtt', 'csv', 'json', 'rttm', 'seglst']
+
+/** Those that are texts. */
+export const TEXT_FORMATS = FORMATS.filter((format) => format !== 'docx')

@@ -1,10 +1,11 @@
-"""Search in a real browser, over meetings of a real server that asks for its token."""
+"""What is done with meetings afterwards, in a real browser, on a real server that asks for its token."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
+import docx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -18,7 +19,7 @@ XSS = "<img src=x onerror=\"document.title='owned'\">"
 
 def said(server: Locked, title: str, *texts: str) -> Given:
     """A meeting in which somebody says these, one each 10 seconds, from 2.5 seconds on."""
-    meeting = server.create(title)
+    meeting = server.held(title)
     lines = []
     for number, text in enumerate(texts):
         start = number * 10 * SAMPLE_RATE + SAMPLE_RATE * 5 // 2
@@ -101,3 +102,38 @@ def test_the_address_of_a_search_can_be_given_to_others_and_narrows_it(server: L
     reader.goto(f"http://127.0.0.1:{server.serving.port}/search?q=yak")
     expect(reader.get_by_test_id("token")).to_be_visible()
     expect(reader.get_by_test_id("hit")).to_have_count(0)
+
+
+def test_a_file_is_looked_at_and_then_saved_and_nothing_that_was_said_does_anything(server: Locked, tab: Any) -> None:
+    meeting = said(server, "=1+1", XSS, "=cmd|' /C calc'!A0")
+    page = tab(meeting.path("view"), 390)
+    button = page.get_by_test_id("export")
+    button.press("ArrowDown")
+    page.keyboard.press("ArrowUp")  # the last entry
+    expect(page.get_by_test_id("export-preview")).to_be_focused()
+    page.keyboard.press("Enter")
+    shown, chosen = page.get_by_test_id("preview"), page.get_by_test_id("preview-format")
+    chosen.select_option("html")
+    expect(shown).to_contain_text("<h1><bdi>=1+1</bdi></h1>")
+    expect(shown).to_contain_text("&lt;img src=x")
+    for format_, text in (("csv", "\"'=1+1\""), ("txt", XSS), ("vtt", "WEBVTT"), ("seglst", "session_id")):
+        chosen.select_option(format_)
+        expect(shown).to_contain_text(text)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.keyboard.press("Escape")
+    expect(button).to_be_focused()
+
+    button.press("ArrowDown")
+    with page.expect_download() as saving:
+        page.keyboard.press("Enter")
+    path = saving.value.path()
+    assert saving.value.suggested_filename == "1-1.docx"
+    told = [paragraph.text for paragraph in docx.Document(str(path)).paragraphs]
+    assert told[0] == "=1+1"
+    assert told[-1] == f"Speaker 1  00:00:00\none {XSS} =cmd|' /C calc'!A0"
+
+    server.call("DELETE", f"/api/meetings/{meeting.id}")
+    button.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("preview-note")).to_contain_text("token")
