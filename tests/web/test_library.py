@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
 from tests.fakes.access_fakes import TOKEN, Given, Locked
+from tests.fakes.web_fakes import eventually
 
 pytestmark = pytest.mark.browser
 XSS = "<img src=x onerror=\"document.title='owned'\">"
@@ -137,3 +138,28 @@ def test_a_file_is_looked_at_and_then_saved_and_nothing_that_was_said_does_anyth
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("preview-note")).to_contain_text("token")
+
+
+def test_the_list_is_narrowed_and_a_meeting_in_it_deleted_for_good(server: Locked, tab: Any) -> None:
+    waiting, over = server.create("Größe der Würfel"), server.held("GRÖSSE der Bälle")
+    page = tab("/", 390)
+    sign_in(page)
+    rows = page.locator("[data-meeting]")
+    page.get_by_test_id("filter-title").press_sequentially("größe")
+    expect(rows).to_have_count(2)
+    expect(page.get_by_test_id("filter-title")).to_be_focused()
+    page.get_by_test_id("filter-time").select_option("past")
+    expect(rows).to_have_count(1)
+    expect(rows).to_have_attribute("data-meeting", over.id)
+    page.get_by_test_id("filter-time").select_option("current")
+    expect(rows).to_have_attribute("data-meeting", waiting.id)
+    page.get_by_test_id("filter-title").fill("gröbe")
+    expect(page.get_by_test_id("empty")).to_contain_text("No meeting fits.")
+    page.get_by_test_id("filter-title").fill("würfel")
+    page.get_by_role("button", name="Delete Größe der Würfel").click()
+    expect(page.get_by_test_id("undo")).to_be_focused()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert server.call("GET", f"/api/meetings/{waiting.id}").status_code == 200
+    page.close(run_before_unload=True)
+    eventually(lambda: server.call("GET", f"/api/meetings/{waiting.id}").status_code == 404)
+    assert server.call("GET", f"/api/meetings/{over.id}").status_code == 200

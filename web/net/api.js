@@ -41,6 +41,7 @@ export class ApiError extends Error {
  * @typedef {object} Options
  * @property {object} [body]
  * @property {string} [id] the meeting that it is about, whose link may have brought a token
+ * @property {boolean} [keepalive] whether it goes on when the page is closed
  * @property {string | null} [tag] of the answer that is known; when that is still true the status is 304
  */
 
@@ -73,12 +74,12 @@ async function request(method, path, options = {}) {
  * @param {Options} options
  * @param {string | null} token
  */
-async function send(method, path, { body, tag }, token) {
+async function send(method, path, { body, keepalive, tag }, token) {
   const headers = authorization(token)
   if (body) headers['Content-Type'] = 'application/json'
   if (tag) headers['If-None-Match'] = tag
   try {
-    return await fetch(path, { method, headers, body: body ? JSON.stringify(body) : undefined })
+    return await fetch(path, { method, headers, keepalive, body: body ? JSON.stringify(body) : undefined })
   } catch {
     throw new ApiError(0, 'unreachable', t('server.unreachable'))
   }
@@ -101,11 +102,10 @@ export const createMeeting = (body) => call('POST', serverUrl('api/meetings').hr
 /**
  * A page of the list, newest first; `next` leads to the one after it.
  *
- * @param {string | null} [before] the `next` of the page before
+ * @param {string} [query] which ones, from its question mark on
  * @returns {Promise<{ meetings: ListedMeeting[], next: string | null }>}
  */
-export const listMeetings = (before) =>
-  call('GET', serverUrl(`api/meetings${before ? `?before=${encodeURIComponent(before)}` : ''}`).href)
+export const listMeetings = (query = '') => call('GET', serverUrl(`api/meetings${query}`).href)
 
 /** @type {(query: string) => Promise<import('../state/library/search-state.js').HitPage>} */
 export const search = (query) => call('GET', serverUrl(`api/search?${query}`).href)
@@ -141,8 +141,12 @@ export const deleteNotes = (id) => call('DELETE', `${meeting(id)}/notes`, { id }
 /** @type {(id: string) => Promise<void>} */
 export const endMeeting = (id) => call('POST', `${meeting(id)}/end`, { id })
 
-/** @type {(id: string) => Promise<void>} */
-export const deleteMeeting = (id) => call('DELETE', meeting(id), { id })
+/**
+ * Goes on when the page that asks for it is closed.
+ *
+ * @type {(id: string) => Promise<void>}
+ */
+export const deleteMeeting = (id) => call('DELETE', meeting(id), { id, keepalive: true })
 
 /**
  * @param {string} id

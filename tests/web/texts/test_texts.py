@@ -19,7 +19,7 @@ TOLD_BY_SERVER = {
 }  # fmt: skip
 """Codes whose sentence says more than the code: it is shown as it comes"""
 NAMES = {
-    "Ann", "Authorization", "Bearer ${token}", "Ben", "Carl", "Content-Disposition", "Content-Type", "Enter",
+    "Ann", "Authorization", "Bearer ${token}", "Ben", "Carl", "Content-Disposition", "Content-Type", "Delete", "Enter",
     "Escape", "If-None-Match", "Speaker ${number}",
 }  # fmt: skip
 """Names that look like texts"""
