@@ -105,6 +105,7 @@ LIBRARIES = {
     "httpcore": "meeting.webhooks.http_sender",
     "certifi": "meeting.webhooks.http_sender",
     "docx": "meeting.core.documents.word",
+    "segno": "meeting.server.api.links",
 }
 """Libraries with one home: the modules or folders that may import each, lazily or not"""
 

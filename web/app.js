@@ -1,7 +1,8 @@
 // The composition root: which page is shown, and how one leads to the other without a reload.
 
 import { takeTokenFromAddress } from './net/tokens.js'
-import { home, meetingAt, search } from './net/urls.js'
+import { captionsAt, home, meetingAt, search } from './net/urls.js'
+import { CaptionsPage } from './pages/captions-page.js'
 import { HomePage } from './pages/home-page.js'
 import { openLanguageMenu, useLanguage } from './pages/language.js'
 import { MeetingPage } from './pages/meeting-page.js'
@@ -65,6 +66,8 @@ function pageAt(path, meeting) {
   const shell = { main, actions, announcer, go, reload: () => show() }
   const id = meetingAt(path)
   if (id) return new MeetingPage(shell, id, meeting)
+  const captioned = captionsAt(path)
+  if (captioned) return new CaptionsPage(shell, captioned, location.search)
   return path === search ? new SearchPage(shell, location.search) : new HomePage(shell)
 }
 

@@ -106,6 +106,41 @@ def test_stop_ends_the_meeting_and_offers_every_format(server: FakeServer, page:
     expect(page.get_by_test_id("end")).to_contain_text("Everything is saved")
 
 
+def test_a_microphone_that_the_system_takes_away_is_told_until_it_is_back_and_the_screen_stays_on(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.add_init_script(
+        """{
+          const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
+          navigator.mediaDevices.getUserMedia = async (asked) => {
+            const stream = await open(asked)
+            window.track = stream.getAudioTracks()[0]
+            return stream
+          }
+          window.locks = []
+          const release = async () => window.locks.pop()
+          navigator.wakeLock.request = async (kind) => (window.locks.push(kind), { release })
+          window.taken = (muted) => {
+            Object.defineProperty(window.track, 'muted', { value: muted, configurable: true })
+            window.track.dispatchEvent(new Event(muted ? 'mute' : 'unmute'))
+          }
+        }"""
+    )
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    until(lambda: server.connections and server.connections[0].frames)
+    until(lambda: page.evaluate("locks") == ["screen"])
+    page.evaluate("taken(true)")
+    notices = page.get_by_test_id("notices")
+    expect(notices).to_contain_text("The system has taken the microphone away")
+    page.evaluate("taken(false)")
+    expect(notices).not_to_contain_text("The system has taken")
+    page.evaluate("window.track.stop(); window.track.dispatchEvent(new Event('ended'))")
+    expect(notices).to_contain_text("The microphone was unplugged")
+    page.get_by_test_id("stop").click()
+    until(lambda: page.evaluate("locks") == [])
+
+
 def test_the_sample_is_streamed_like_a_microphone(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:

@@ -178,6 +178,16 @@ export const listLinks = (id) => call('GET', `${meeting(id)}/links`, { id })
 export const createLink = (id, role, seconds) =>
   call('POST', `${meeting(id)}/links`, { body: { role, expires_in: seconds }, id })
 
+/**
+ * The QR code of a link into a meeting, as SVG; this server makes it.
+ *
+ * @param {string} id
+ * @param {string} link
+ * @returns {Promise<string>}
+ */
+export const drawCode = async (id, link) =>
+  (await request('POST', `${meeting(id)}/links/qr`, { body: { link }, id })).text()
+
 /** @type {(id: string, link: string) => Promise<void>} */
 export const revokeLink = (id, link) => call('DELETE', `${meeting(id)}/links/${encodeURIComponent(link)}`, { id })
 

@@ -38,6 +38,7 @@ TABLE = {
     "GET /search": Row(EVERYONE),
     "GET /m/{meeting_id}": Row(EVERYONE),
     "GET /m/{meeting_id}/": Row(EVERYONE),
+    "GET /m/{meeting_id}/captions": Row(EVERYONE),
     "GET /static/{path:path}": Row(EVERYONE, path="/static/app.js"),
     "GET /docs": Row(EVERYONE),
     "GET /openapi.json": Row(EVERYONE),
@@ -63,6 +64,7 @@ TABLE = {
     "GET /api/meetings/{meeting_id}/audio": Row(HOSTS),
     "GET /api/meetings/{meeting_id}/links": Row(HOSTS),
     "POST /api/meetings/{meeting_id}/links": Row(HOSTS, 201, {"json": {"role": "view"}}),
+    "POST /api/meetings/{meeting_id}/links/qr": Row(READERS, 400, {"json": {"link": "http://a/m/b"}}),  # of another
     "DELETE /api/meetings/{meeting_id}/links/{link_id}": Row(HOSTS, 204),
     "WEBSOCKET /ws/meetings/{meeting_id}": Row(READERS),
     "WEBSOCKET /transcribe": Row((SERVER,)),  # see tests/meeting/compat
