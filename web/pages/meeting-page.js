@@ -86,7 +86,7 @@ export class MeetingPage {
       },
       onNotice: (action) => this.#act(action),
       onSpeaker: (turn, anchor) => this.#actions.edit(turn, anchor, (message) => this.#receive(message)),
-      saver: () => this.#actions.saver,
+      fileWays: () => this.#actions.fileWays,
       signIn,
     }
   }

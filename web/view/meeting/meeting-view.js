@@ -40,7 +40,7 @@ import { WaitingPanel } from './waiting-panel.js'
  * @property {(following: boolean) => void} onFollowing
  * @property {(action: NoticeAction) => void} onNotice
  * @property {(turn: Turn, anchor: HTMLElement) => void} onSpeaker
- * @property {() => ((href: string) => void) | null} saver how files are downloaded where a link cannot do it
+ * @property {() => import('../download-menu.js').FileWays} fileWays
  * @property {(token: string) => Promise<string>} signIn
  */
 
@@ -192,7 +192,7 @@ export class MeetingView {
   }
 
   #offerDownloads() {
-    this.#shell.actions.append(downloadMenu(t('export.button'), this.#downloads, 'export', this.#handlers.saver()))
+    this.#shell.actions.append(downloadMenu(t('export.button'), this.#downloads, 'export', this.#handlers.fileWays()))
   }
 
   /** @param {'missing' | 'locked'} screen */
