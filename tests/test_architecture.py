@@ -54,7 +54,7 @@ LAYOUT = {
     "meeting/transport": "core config",
     "meeting/notes": "transport storage config core root",
     "meeting/server/security": "transport storage core config root",
-    "meeting/server/api": "security notes live delivery storage search core root",
+    "meeting/server/api": "security notes live delivery storage files search core root",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
