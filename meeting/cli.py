@@ -1,5 +1,5 @@
-"""The commands: `serve`, `replay`, `listen`, `mcp`, `recover`, `list`, `search`, `show`, `export`, `notes`, `evaluate`,
-`tune`, `models`, `webhooks`, `doctor`, `migrate` and `token`.
+"""The commands: `serve`, `replay`, `listen`, `mcp`, `recover`, `list`, `search`, `show`, `export`, `statistics`,
+`notes`, `evaluate`, `tune`, `models`, `webhooks`, `doctor`, `migrate` and `token`.
 
 Libraries are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import meeting
-from meeting.core.terminal_text import printable
+from meeting.core.terminal_text import clock, printable
 from pipelines.errors import MeetingError, SettingsError, StoreError
 
 if TYPE_CHECKING:
@@ -116,6 +116,9 @@ def parser() -> argparse.ArgumentParser:
     _add_search(command("search", "find what was said in the meetings that are kept, last said first"))
     command("show", "print a meeting's transcript").add_argument("meeting", help="id, the start of one, or last")
     _add_export(command("export", "write a meeting's transcript in a format"))
+    statistics = command("statistics", "print who spoke how much in a meeting")
+    statistics.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
+    statistics.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     notes = command("notes", "have the language model of the settings write notes of a meeting, which are kept")
     notes.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
     _add_evaluate(command("evaluate", "measure accuracy and latency on recordings with references"))
@@ -249,6 +252,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         "search": _search,
         "show": _show,
         "export": _export,
+        "statistics": _statistics,
         "notes": _notes,
         "evaluate": _evaluate,
         "tune": _tune,
@@ -403,20 +407,14 @@ def _report(text: str) -> None:
     print(printable(text, lines=True), file=sys.stderr, flush=True)
 
 
-def _clock(samples: int) -> str:
-    from pipelines.types import seconds
-
-    whole = int(seconds(samples))
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
-
-
 def _list(options: argparse.Namespace, config: Config) -> int:
     from meeting.core.records import Meeting
     from meeting.storage.transcript_store import TranscriptStore
+    from pipelines.types import seconds
 
     def line(meeting: Meeting, names: list[str]) -> str:
         when = f"{meeting.created_at.astimezone():%Y-%m-%d %H:%M}"
-        length = _clock(meeting.samples)
+        length = clock(seconds(meeting.samples))
         return f"{meeting.id}  {when}  {meeting.state:6}  {length:>8}  {meeting.title}  ({', '.join(names) or '-'})"
 
     with _open_store(config) as store:
@@ -434,10 +432,12 @@ def _list(options: argparse.Namespace, config: Config) -> int:
 def _search(options: argparse.Namespace, config: Config) -> int:
     from meeting.storage.search.query import Hit, parse_search
     from meeting.storage.search_store import SearchStore
+    from pipelines.types import seconds
 
     def line(hit: Hit) -> str:
         when = f"{hit.began.astimezone():%Y-%m-%d %H:%M}"
-        return f"{hit.meeting_id}  {when}  {hit.title}  {_clock(hit.span.start)}  {hit.speaker_name}: {hit.excerpt}"
+        at = clock(seconds(hit.span.start))
+        return f"{hit.meeting_id}  {when}  {hit.title}  {at}  {hit.speaker_name}: {hit.excerpt}"
 
     wanted = parse_search(" ".join(options.words), options.speaker, options.since, options.until)
     with _open_store(config) as store:
@@ -488,6 +488,15 @@ def _record(meeting: str, config: Config) -> Record:
 
     with _open_store(config) as store:
         return TranscriptStore(store).record(store.find(meeting).id)
+
+
+def _statistics(options: argparse.Namespace, config: Config) -> int:
+    from meeting.statistics.report import read_statistics, table
+
+    with _open_store(config) as store:
+        told = read_statistics(store, store.find(options.meeting).id)
+    print(printable(json.dumps(told, ensure_ascii=False) if options.json else table(told), lines=True), flush=True)
+    return 0
 
 
 def _notes(options: argparse.Namespace, config: Config) -> int:

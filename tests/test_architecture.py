@@ -48,6 +48,7 @@ LAYOUT = {
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",
     "meeting/storage": "search files core config root",
+    "meeting/statistics": "storage core root",
     "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
     "meeting/sources": "session storage files core config stream engine audio root",
@@ -55,20 +56,20 @@ LAYOUT = {
     "meeting/transport": "core config",
     "meeting/notes": "transport storage config core root",
     "meeting/server/security": "transport storage core config root",
-    "meeting/server/api": "security notes live delivery storage search core root",
+    "meeting/server/api": "security notes statistics live delivery storage files search core root",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
     "meeting/compat/openai/realtime": "openai compat security live core root",
     "meeting/client": "core root",
-    "meeting/agents": "security client storage search core root",
+    "meeting/agents": "security client statistics storage search core root",
     "meeting/server": "agents realtime openai deepgram compat api security notes transport live sources delivery "
     "webhooks session storage files core config root",
     "meeting/recordings": "client live sources session storage files core config audio root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation listen recordings server agents client notes transport webhooks storage search files core "
-    "config models engine root",
+    "meeting": "evaluation listen recordings server agents client notes transport webhooks statistics storage search "
+    "files core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -129,6 +130,7 @@ PURE = {
     "meeting.session": "",
     "meeting.storage.search.query": "",
     "meeting.delivery.history": "",
+    "meeting.statistics.statistics": "",
     "meeting.notes.planning": "",
     "meeting.notes.prompts": "",
     "meeting.notes.drafts": "",

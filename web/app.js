@@ -2,11 +2,11 @@
 
 import { takeTokenFromAddress } from './net/tokens.js'
 import { captionsAt, home, meetingAt, search } from './net/urls.js'
-import { CaptionsPage } from './pages/captions-page.js'
+import { CaptionsPage } from './pages/captions/captions-page.js'
 import { HomePage } from './pages/home-page.js'
 import { openLanguageMenu, useLanguage } from './pages/language.js'
 import { MeetingPage } from './pages/meeting-page.js'
-import { SearchPage } from './pages/search-page.js'
+import { SearchPage } from './pages/search/search-page.js'
 
 /** @typedef {import('./pages/page.js').NewMeeting} NewMeeting */
 /** @typedef {import('./pages/page.js').Page} Page */

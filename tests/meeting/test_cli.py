@@ -117,6 +117,14 @@ def test_show_prints_the_transcript(data: Path, capsys: pytest.CaptureFixture[st
     assert "Ann: Grüße" in out
 
 
+def test_statistics_are_a_table_or_json(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "statistics", "last")
+    assert code == 0
+    assert re.search(r"^Ann +0:00:01 +100% +1 +1 +60$", out, re.MULTILINE)
+    code, out, _ = run(capsys, "statistics", ID, "--json")
+    assert json.loads(out)["speakers"][0]["name"] == "Ann"
+
+
 def test_an_unknown_meeting_is_one_sentence(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "show", "zzz")
     assert (code, out) == (EXIT_ERROR, "")
@@ -360,7 +368,12 @@ def hostile(data: Path) -> Path:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["list"], ["show", "last"], *(["export", "last", "--format", name] for name in FORMATS if name != "docx")],
+    [
+        ["list"],
+        ["show", "last"],
+        ["statistics", "last"],
+        *(["export", "last", "--format", name] for name in FORMATS if name != "docx"),
+    ],
 )
 def test_a_title_or_a_name_gives_a_terminal_no_commands(
     hostile: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]

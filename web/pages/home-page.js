@@ -11,7 +11,7 @@ import { addressQuery } from '../state/library/search-state.js'
 import { t } from '../texts/texts.js'
 import { HomeView } from '../view/home/home-view.js'
 import { attention } from './attention.js'
-import { Deletions } from './deletions.js'
+import { Deletions } from './home/deletions.js'
 import { PageStore } from './page-store.js'
 import { signIn } from './sign-in.js'
 

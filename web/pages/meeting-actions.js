@@ -4,6 +4,8 @@ import * as api from '../net/api.js'
 import { linkToken, tokenFor } from '../net/tokens.js'
 import { absoluteUrl, captionsUrl, meetingPath } from '../net/urls.js'
 import { renamed, say, unsay } from '../state/page-state.js'
+import { excerptsOf } from '../state/playback/excerpts.js'
+import { isPlayable } from '../state/playback/playable.js'
 import { sharesWithTokens } from '../state/selectors.js'
 import { t } from '../texts/texts.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
@@ -14,6 +16,8 @@ import { openSpeakerDialog } from '../view/dialogs/speaker-dialog.js'
 import { openTermsDialog } from '../view/dialogs/terms-dialog.js'
 import { saveFile } from '../view/save-file.js'
 import { PageNotes } from './page-notes.js'
+import { PagePlayback } from './page-playback.js'
+import { PageStatistics } from './page-statistics.js'
 
 /** @typedef {import('../state/page-state.js').PageState} PageState */
 /** @typedef {import('../state/turns.js').Turn} Turn */
@@ -35,6 +39,8 @@ export class MeetingActions {
     this.#links = links
     this.#store = store
     this.notes = new PageNotes(id, store)
+    this.playback = new PagePlayback(id, store)
+    this.statistics = new PageStatistics(id, store)
   }
 
   /** The files of a meeting that is over. */
@@ -110,9 +116,15 @@ export class MeetingActions {
    * @param {(message: ServerMessage) => void} receive takes what the server answers
    */
   edit(turn, anchor, receive) {
+    const { state } = this.#store
     openSpeakerDialog({
       turn,
       anchor,
+      excerpts: turn.speaker !== null && isPlayable(state) ? excerptsOf(state.transcript, turn.speaker) : [],
+      listen: {
+        play: (part, onOver) => this.playback.playPart(part, onOver),
+        stop: () => this.playback.stopPart(),
+      },
       transcript: () => this.#store.state.transcript,
       edit: {
         speaker: async (id, changes) => {

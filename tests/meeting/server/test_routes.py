@@ -58,6 +58,7 @@ TABLE = {
     "PATCH /api/meetings/{meeting_id}/segments/{segment_id}": Row(HOSTS, options={"json": {"rev": 3, "speaker": None}}),
     "GET /api/meetings/{meeting_id}/transcript": Row(READERS),
     "GET /api/meetings/{meeting_id}/export": Row(READERS, options={"params": {"format": "txt"}}),
+    "GET /api/meetings/{meeting_id}/statistics": Row(READERS),
     "GET /api/meetings/{meeting_id}/notes": Row(READERS),
     "POST /api/meetings/{meeting_id}/notes": Row(HOSTS, 400),  # this server knows no language model
     "DELETE /api/meetings/{meeting_id}/notes": Row(HOSTS, 204),

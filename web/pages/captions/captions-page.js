@@ -1,18 +1,18 @@
 // Large captions of one meeting: reads along like any viewer, and shows what was said last.
 
-import * as api from '../net/api.js'
-import { Connection } from '../net/connection.js'
-import { captionOptions, newestCaptions } from '../state/captions/captions.js'
-import { onlyLanguage } from '../state/format.js'
-import { problemText } from '../state/messages.js'
-import { EMPTY_TRANSCRIPT, reduce } from '../state/transcript.js'
-import { CaptionsView } from '../view/captions/captions-view.js'
-import { PageStore } from './page-store.js'
+import * as api from '../../net/api.js'
+import { Connection } from '../../net/connection.js'
+import { captionOptions, newestCaptions } from '../../state/captions/captions.js'
+import { onlyLanguage } from '../../state/format.js'
+import { problemText } from '../../state/messages.js'
+import { EMPTY_TRANSCRIPT, reduce } from '../../state/transcript.js'
+import { CaptionsView } from '../../view/captions/captions-view.js'
+import { PageStore } from '../page-store.js'
 
-/** @typedef {import('../state/captions/captions.js').CaptionOptions} CaptionOptions */
-/** @typedef {import('../state/page-state.js').Problem} Problem */
-/** @typedef {import('../state/transcript.js').Transcript} Transcript */
-/** @typedef {import('../state/wire-messages.js').ServerMessage} ServerMessage */
+/** @typedef {import('../../state/captions/captions.js').CaptionOptions} CaptionOptions */
+/** @typedef {import('../../state/page-state.js').Problem} Problem */
+/** @typedef {import('../../state/transcript.js').Transcript} Transcript */
+/** @typedef {import('../../state/wire-messages.js').ServerMessage} ServerMessage */
 
 /** @typedef {{ transcript: Transcript, problem: Problem | null, silent: boolean }} CaptionState  silent: since long */
 
@@ -35,7 +35,7 @@ export class CaptionsPage {
   #silence
 
   /**
-   * @param {import('./page.js').PageShell} shell
+   * @param {import('../page.js').PageShell} shell
    * @param {string} id of the meeting
    * @param {string} query of the address, from its question mark on
    */

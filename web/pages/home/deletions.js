@@ -2,11 +2,11 @@
 //
 // What they saw is what happens: whoever leaves the page meanwhile has seen the meeting gone, and so it goes at once.
 
-import { deletionEnded, deletionFailed } from '../state/home-state.js'
+import { deletionEnded, deletionFailed } from '../../state/home-state.js'
 
-/** @typedef {import('../net/api.js').ApiError} ApiError */
-/** @typedef {import('../state/home-state.js').HomeState} HomeState */
-/** @typedef {import('../state/home-state.js').ListedMeeting} ListedMeeting */
+/** @typedef {import('../../net/api.js').ApiError} ApiError */
+/** @typedef {import('../../state/home-state.js').HomeState} HomeState */
+/** @typedef {import('../../state/home-state.js').ListedMeeting} ListedMeeting */
 
 const PATIENCE = 10_000 // milliseconds
 
@@ -17,7 +17,7 @@ export class Deletions {
   #waiting = new Map()
 
   /**
-   * @param {import('./page-store.js').PageStore<HomeState>} store
+   * @param {import('../page-store.js').PageStore<HomeState>} store
    * @param {(id: string) => Promise<void>} remove has the server delete a meeting, also from a page that is left
    */
   constructor(store, remove) {
