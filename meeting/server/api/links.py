@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from typing import Annotated, Literal, TypedDict
-from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -97,7 +97,8 @@ async def invite(request: Request, meeting_id: str, body: NewLink) -> NewLinkFac
 @router.post("/{meeting_id}/links/qr", response_class=Response, responses={200: {"content": {"image/svg+xml": {}}}})
 def draw(meeting_id: str, body: DrawnLink) -> Response:
     """The QR code of a link into this meeting, as SVG; it is made here, and kept nowhere."""
-    if urlsplit(body.link).path.rpartition("/m/")[2].split("/")[0] != meeting_id:
+    address = re.split("[?#]", body.link)[0]
+    if address.rpartition("/m/")[2].split("/")[0] != meeting_id:
         raise MeetingError("only links into this meeting are drawn")
     import segno
 

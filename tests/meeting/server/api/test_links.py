@@ -96,6 +96,7 @@ def test_a_link_is_drawn_as_a_picture_that_names_nothing_else(closed: Locked, ba
     [
         ("http://a/m/another#t=x", 400),
         ("http://a/m/{id}x", 400),
+        ("http://[", 400),
         ("http://a/?/m/{id}", 400),
         ("javascript:alert(1)//m/{id}", 422),
         ("/m/{id}", 422),
