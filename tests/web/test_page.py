@@ -395,6 +395,17 @@ def test_whoever_leaves_has_seen_a_meeting_gone_and_so_it_goes(
 ) -> None:
     server.meetings = [meeting("a1", "One"), meeting("a2", "Two"), meeting("a3", "Three", state="live")]
     page = browser.new_page()
+    page.add_init_script(
+        """{
+          const [ask, later] = [window.fetch, window.setTimeout]
+          window.kept = []
+          window.fetch = (path, options) => {
+            if (options.method === 'DELETE') window.kept.push(options.keepalive)
+            return ask(path, options)
+          }
+          window.setTimeout = (call, wait) => (wait === 10_000 ? 0 : later(call, wait)) // nobody waits that long
+        }"""
+    )
     page.goto(server.url)
     page.get_by_role("button", name="Delete Three").click()
     expect(page.get_by_test_id("notice")).to_have_text("“Three” is still running. End it first, and then delete it.")
@@ -409,6 +420,7 @@ def test_whoever_leaves_has_seen_a_meeting_gone_and_so_it_goes(
         page.close()
     else:
         page.get_by_role("link", name="Two").click()
+        assert page.evaluate("kept") == [True]
     eventually(lambda: server.requests == [("DELETE", "/api/meetings/a1", None)])
 
 
