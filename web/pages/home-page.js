@@ -88,10 +88,13 @@ export class HomePage {
     this.#load(null)
   }
 
-  /** @param {string | null} before the `next` of the page before; null for the newest meetings */
-  async #load(before) {
+  /**
+   * @param {string | null} before the `next` of the page before; null for the newest meetings
+   * @param {boolean} [quietly] nobody waits for it
+   */
+  async #load(before, quietly = false) {
     const { filter, listed, meetings } = this.#store.state
-    this.#store.set({ loading: true })
+    if (!quietly) this.#store.set({ loading: true })
     try {
       const page = await api.listMeetings(listQuery(filter, before))
       const { state } = this.#store
@@ -111,7 +114,7 @@ export class HomePage {
   // Which meetings are live changes while the page is open.
   #refresh = () => {
     const { loading, locked } = this.#store.state
-    if (attention.isSeen() && !loading && !locked) this.#load(null)
+    if (attention.isSeen() && !loading && !locked) this.#load(null, true)
   }
 
   /**
