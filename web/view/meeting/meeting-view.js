@@ -126,6 +126,7 @@ export class MeetingView {
 
   close() {
     this.#follower.close()
+    this.#transcript.close()
     this.#announcer.clear()
   }
 

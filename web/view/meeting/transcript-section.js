@@ -116,6 +116,10 @@ export class TranscriptSection {
     line.focus({ preventScroll: true })
   }
 
+  close() {
+    this.#heard.clear()
+  }
+
   /** @param {PageState} state */
   #showHeard({ playback: { playing, position, opened }, transcript }) {
     const shown = playing || position > 0 || opened
