@@ -22,6 +22,7 @@ from pipelines.errors import MeetingError, SettingsError, StoreError
 
 if TYPE_CHECKING:
     from meeting.config.settings import Config
+    from meeting.core.records import Record
     from meeting.storage.store import Store
     from pipelines.types import SpeakerCount
 
@@ -29,7 +30,7 @@ EXIT_ERROR = 2
 """Exit code of everything that we can explain in one sentence"""
 EXIT_INTERRUPTED = 130
 
-FORMATS = ("srt", "vtt", "json", "txt", "md", "rttm", "seglst")
+FORMATS = ("srt", "vtt", "json", "txt", "md", "docx", "html", "csv", "rttm", "seglst")
 
 FLAGS = {
     "data_dir": ("storage", "data_dir"),
@@ -454,33 +455,39 @@ def _search(options: argparse.Namespace, config: Config) -> int:
 
 
 def _show(options: argparse.Namespace, config: Config) -> int:
-    print(printable(_exported(options.meeting, "txt", config), lines=True), end="")
+    from meeting.core.export import export
+
+    print(printable(export(_record(options.meeting, config), "txt"), lines=True), end="")
     return 0
 
 
 def _export(options: argparse.Namespace, config: Config) -> int:
-    text = _exported(options.meeting, options.format, config)
+    from meeting.core.export import export, export_file
+
+    record = _record(options.meeting, config)
     if options.out is None:
-        text = printable(text, lines=True) if sys.stdout.isatty() else text
-        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+        if sys.stdout.isatty():
+            print(printable(export(record, options.format), lines=True), end="")
+        else:
+            sys.stdout.buffer.write(export_file(record, options.format))
         sys.stdout.flush()
         return 0
     from meeting.storage.files.private_files import create
 
+    data = export_file(record, options.format)
     try:
         with create(options.out) as file:
-            file.write(text)
+            file.buffer.write(data)
     except OSError as error:
         raise StoreError(f"{options.out} cannot be written: {error.strerror}") from error
     return 0
 
 
-def _exported(meeting: str, format: str, config: Config) -> str:
-    from meeting.core.export import export
+def _record(meeting: str, config: Config) -> Record:
     from meeting.storage.transcript_store import TranscriptStore
 
     with _open_store(config) as store:
-        return export(TranscriptStore(store).record(store.find(meeting).id), format)
+        return TranscriptStore(store).record(store.find(meeting).id)
 
 
 def _statistics(options: argparse.Namespace, config: Config) -> int:

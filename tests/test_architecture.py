@@ -42,7 +42,8 @@ LAYOUT = {
     "pipelines/engine": "models asr diarization audio root",
     "pipelines/stream": "engine asr diarization audio root",
     "meeting/config": "root",
-    "meeting/core": "root",
+    "meeting/core/documents": "",
+    "meeting/core": "documents root",
     "meeting/session": "core config root",
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",
@@ -104,14 +105,15 @@ LIBRARIES = {
     "sounddevice": "meeting.listen.microphone",
     "httpcore": "meeting.webhooks.http_sender",
     "certifi": "meeting.webhooks.http_sender",
+    "docx": "meeting.core.documents.word",
 }
 """Libraries with one home: the modules or folders that may import each, lazily or not"""
 
 HEAVY = names(
     "torch torchaudio torchvision diart pyannote faster_whisper ctranslate2 moonshine_voice silero_vad onnxruntime "
-    "onnx lightning pytorch_lightning transformers speechbrain scipy sklearn matplotlib pandas"
+    "onnx lightning pytorch_lightning transformers speechbrain scipy sklearn matplotlib pandas docx lxml"
 )
-"""Libraries that load only when a pipeline is built"""
+"""Libraries that load only when they are needed"""
 
 PURE = {
     "pipelines.types": "numpy",
@@ -123,7 +125,7 @@ PURE = {
     "pipelines.stream.merge": "numpy",
     "pipelines.stream.split": "numpy",
     "meeting.config": "yaml",
-    "meeting.core": "",
+    "meeting.core": "docx",
     "meeting.session": "",
     "meeting.storage.search.query": "",
     "meeting.delivery.history": "",

@@ -159,6 +159,16 @@ def test_export_writes_each_format(
     assert printed or name == "rttm"  # which tells of turns, and nobody kept any
 
 
+def test_what_is_no_text_is_not_printed_to_a_terminal(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    code, out, err = run(capsys, "export", "last", "--format", "docx")
+    assert (code, out) == (EXIT_ERROR, "")
+    assert "docx is no text: it can only be written to a file" in err
+    assert run(capsys, "export", "last", "--format", "csv")[0] == 0
+
+
 def test_an_export_that_cannot_be_written_is_one_sentence(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -358,7 +368,12 @@ def hostile(data: Path) -> Path:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["list"], ["show", "last"], ["statistics", "last"], *(["export", "last", "--format", name] for name in FORMATS)],
+    [
+        ["list"],
+        ["show", "last"],
+        ["statistics", "last"],
+        *(["export", "last", "--format", name] for name in FORMATS if name != "docx"),
+    ],
 )
 def test_a_title_or_a_name_gives_a_terminal_no_commands(
     hostile: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]

@@ -146,6 +146,7 @@ def test_a_click_on_a_word_or_on_a_time_plays_from_there_and_one_that_selects_do
     page.get_by_test_id("player-play").click()
     page.locator("[data-segment=s1]").dblclick()
     assert page.evaluate("String(getSelection())") != ""
+    expect(page.get_by_test_id("player-play")).to_have_accessible_name("Play")
 
 
 def test_the_strip_is_a_slider_for_hands_keys_and_ears(server: Locked, store: Store, tab: Any) -> None:

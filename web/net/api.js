@@ -110,6 +110,9 @@ export const createMeeting = (body) => call('POST', serverUrl('api/meetings').hr
 export const listMeetings = (before) =>
   call('GET', serverUrl(`api/meetings${before ? `?before=${encodeURIComponent(before)}` : ''}`).href)
 
+/** @type {(query: string) => Promise<import('../state/library/search-state.js').HitPage>} */
+export const search = (query) => call('GET', serverUrl(`api/search?${query}`).href)
+
 /**
  * @param {string} id
  * @param {string | null} known tag of the facts that are known
@@ -229,4 +232,7 @@ export function socketUrl(id) {
 }
 
 /** The formats in the order of the menu; how they are called and what they are for stands among the texts. */
-export const FORMATS = ['srt', 'vtt', 'txt', 'md', 'json', 'rttm', 'seglst']
+export const FORMATS = ['docx', 'txt', 'html', 'md', 'srt', 'vtt', 'csv', 'json', 'rttm', 'seglst']
+
+/** Those that are texts. */
+export const TEXT_FORMATS = FORMATS.filter((format) => format !== 'docx')

@@ -9,6 +9,7 @@ import { isPlayable } from '../state/playback/playable.js'
 import { sharesWithTokens } from '../state/selectors.js'
 import { t } from '../texts/texts.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
+import { openPreviewDialog } from '../view/dialogs/preview-dialog.js'
 import { openShareDialog } from '../view/dialogs/share-dialog.js'
 import { openSpeakerDialog } from '../view/dialogs/speaker-dialog.js'
 import { openTermsDialog } from '../view/dialogs/terms-dialog.js'
@@ -53,9 +54,10 @@ export class MeetingActions {
     }))
   }
 
-  /** How files are downloaded where a plain link would lack the token; null where it does not. */
-  get saver() {
-    return tokenFor(this.#id) ? (/** @type {string} */ href) => this.#download(href) : null
+  /** How files are looked at, and how they are downloaded where a plain link would lack the token. */
+  get fileWays() {
+    const save = (/** @type {string} */ href) => this.#download(href)
+    return { save: tokenFor(this.#id) ? save : null, preview: () => this.#preview() }
   }
 
   /** @param {string} href */
@@ -67,6 +69,13 @@ export class MeetingActions {
     } catch (error) {
       this.#say('export', t('export.failed', { why: /** @type {Error} */ (error).message }))
     }
+  }
+
+  #preview() {
+    openPreviewDialog(api.TEXT_FORMATS, async (format) => {
+      const { content } = await api.download(api.exportUrl(this.#id, format), this.#id)
+      return content.text()
+    })
   }
 
   /** @param {string} title */

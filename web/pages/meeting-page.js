@@ -88,9 +88,9 @@ export class MeetingPage {
       },
       onNotice: (action) => this.#act(action),
       onSpeaker: (turn, anchor) => this.#actions.edit(turn, anchor, (message) => this.#receive(message)),
+      fileWays: () => this.#actions.fileWays,
       onStatistics: () => this.#actions.statistics.load(),
       player: this.#actions.playback.handlers,
-      saver: () => this.#actions.saver,
       signIn,
     }
   }

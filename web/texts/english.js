@@ -54,6 +54,24 @@ export const ENGLISH = {
   'sample.title': 'Sample meeting',
   'sample.missing': 'The sample recording is missing on this server.',
 
+  // Search
+  'search.title': 'Search',
+  'search.label': 'Search what was said',
+  'search.button': 'Search',
+  'search.how':
+    'Lines that hold all of the words are found. A “phrase” in quotation marks stays together; rel* finds every ' +
+    'word that begins so.',
+  'search.speaker': 'Said by',
+  'search.since': 'From',
+  'search.until': 'To',
+  'search.nothing': 'Write at least one word to look for.',
+  'search.busy': 'Searching…',
+  'search.none': 'Nothing was found. Try fewer words, the start of a word and *, or other days.',
+  'search.found': { one: '{count} line found', other: '{count} lines found' },
+  'search.found.more': '{count} lines found so far',
+  'search.more': 'Show earlier lines',
+  'search.failed': 'That was not searched. {why}',
+
   // The picture on the first page
   'picture.1': 'Shall we move the release to Thursday?',
   'picture.2': 'Thursday works, if the tests are green by then.',
@@ -321,6 +339,18 @@ export const ENGLISH = {
   // Files
   'export.button': 'Export',
   'export.failed': 'The file was not saved. {why}',
+  'export.docx': 'Word',
+  'export.docx.hint': 'To edit and print',
+  'export.html': 'Web page',
+  'export.html.hint': 'To read anywhere',
+  'export.csv': 'CSV',
+  'export.csv.hint': 'For spreadsheets',
+  'export.preview': 'Preview',
+  'export.preview.hint': 'Look at a format first',
+  'preview.title': 'Preview of the file',
+  'preview.format': 'Format',
+  'preview.waiting': 'The file is being made…',
+  'preview.more': 'Only the beginning is shown. The file goes on.',
   'export.srt': 'SRT',
   'export.srt.hint': 'Subtitles',
   'export.vtt': 'WebVTT',

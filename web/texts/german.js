@@ -53,6 +53,24 @@ export const GERMAN = {
   'sample.title': 'Beispielbesprechung',
   'sample.missing': 'Die Beispielaufnahme fehlt auf diesem Server.',
 
+  // Search
+  'search.title': 'Suche',
+  'search.label': 'Gesagtes suchen',
+  'search.button': 'Suchen',
+  'search.how':
+    'Gefunden werden Zeilen, in denen alle Wörter stehen. Eine „Wortfolge“ in Anführungszeichen bleibt zusammen; ' +
+    'ver* findet alle Wörter, die so beginnen.',
+  'search.speaker': 'Gesagt von',
+  'search.since': 'Von',
+  'search.until': 'Bis',
+  'search.nothing': 'Schreiben Sie mindestens ein Wort, das gesucht werden soll.',
+  'search.busy': 'Es wird gesucht …',
+  'search.none': 'Nichts gefunden. Versuchen Sie es mit weniger Wörtern, einem Wortanfang und * oder anderen Tagen.',
+  'search.found': { one: '{count} Zeile gefunden', other: '{count} Zeilen gefunden' },
+  'search.found.more': 'Bisher {count} Zeilen gefunden',
+  'search.more': 'Frühere Zeilen zeigen',
+  'search.failed': 'Das wurde nicht gesucht. {why}',
+
   // The picture on the first page
   'picture.1': 'Verschieben wir die Veröffentlichung auf Donnerstag?',
   'picture.2': 'Donnerstag geht, wenn die Tests bis dahin grün sind.',
@@ -342,6 +360,18 @@ export const GERMAN = {
   // Files
   'export.button': 'Export',
   'export.failed': 'Die Datei wurde nicht gespeichert. {why}',
+  'export.docx': 'Word',
+  'export.docx.hint': 'Bearbeiten und drucken',
+  'export.html': 'Webseite',
+  'export.html.hint': 'Überall lesbar',
+  'export.csv': 'CSV',
+  'export.csv.hint': 'Für Tabellen',
+  'export.preview': 'Vorschau',
+  'export.preview.hint': 'Ein Format erst ansehen',
+  'preview.title': 'Vorschau der Datei',
+  'preview.format': 'Format',
+  'preview.waiting': 'Die Datei wird erstellt …',
+  'preview.more': 'Nur der Anfang wird gezeigt. Die Datei geht weiter.',
   'export.srt': 'SRT',
   'export.srt.hint': 'Untertitel',
   'export.vtt': 'WebVTT',

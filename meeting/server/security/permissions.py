@@ -9,6 +9,7 @@ from meeting.core.access import Role
 
 REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/"): Role.ANYONE,
+    ("GET", "/search"): Role.ANYONE,
     ("GET", "/m/{meeting_id}"): Role.ANYONE,
     ("GET", "/m/{meeting_id}/"): Role.ANYONE,
     ("GET", "/static/{path:path}"): Role.ANYONE,

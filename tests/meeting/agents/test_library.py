@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -148,6 +149,18 @@ def test_who_begins_to_follow_gets_the_last_lines_and_then_what_comes_after(all_
     assert ([one["text"] for one in new["lines"]], enough) == (["New."], True)
     assert all_of_it.new_lines("m2", int(new["after"]))[0]["lines"] == []
     TranscriptStore(store).save_segments("m1", [line("s9", rev=2, text="")]).result()
+
+
+def test_who_follows_gets_the_line_behind_newest_ones_that_were_withdrawn(tmp_path: Path) -> None:
+    with Store(tmp_path) as opened:
+        kept(opened, "m", NOON, "Monday")
+        transcripts, library = TranscriptStore(opened), Library(opened, FULL_ACCESS)
+        transcripts.save_segments("m", [line("a"), line("b", 5 * SECOND), line("c", 8 * SECOND)]).result()
+        after = int(library.new_lines("m", None)[0]["after"])
+        transcripts.save_segments("m", [line("b", text="", rev=2), line("c", text="", rev=2)]).result()
+        transcripts.save_segments("m", [line("d", 8 * SECOND), line("e", 9 * SECOND)]).result()
+        answer, _ = library.new_lines("m", after)
+    assert [one["id"] for one in answer["lines"]] == ["d", "e"]
 
 
 def test_of_a_meeting_that_is_over_nothing_is_waited_for(all_of_it: Library) -> None:

@@ -35,6 +35,7 @@ class Row:
 
 TABLE = {
     "GET /": Row(EVERYONE),
+    "GET /search": Row(EVERYONE),
     "GET /m/{meeting_id}": Row(EVERYONE),
     "GET /m/{meeting_id}/": Row(EVERYONE),
     "GET /static/{path:path}": Row(EVERYONE, path="/static/app.js"),

@@ -43,9 +43,9 @@ import { WaitingPanel } from './waiting-panel.js'
  * @property {(following: boolean) => void} onFollowing
  * @property {(action: NoticeAction) => void} onNotice
  * @property {(turn: Turn, anchor: HTMLElement) => void} onSpeaker
+ * @property {() => import('../download-menu.js').FileWays} fileWays
  * @property {() => void} onStatistics they are wanted
  * @property {import('../player/player-bar.js').PlayerHandlers} player
- * @property {() => ((href: string) => void) | null} saver how files are downloaded where a link cannot do it
  * @property {(token: string) => Promise<string>} signIn
  */
 
@@ -92,7 +92,7 @@ export class MeetingView {
     this.#announcer = new Announcer(shell.announcer)
     this.#header = new MeetingHeader({ home, onRename })
     this.#notices = new NoticesView(onNotice)
-    this.#transcript = new TranscriptSection(this.#follower, handlers.onSpeaker, handlers.player.onPlayFrom)
+    this.#transcript = new TranscriptSection(this.#follower, handlers.onSpeaker, handlers.player)
     this.#notes = new NotesSection(handlers, (id) => this.#transcript.point(id))
     this.#recordingBar = new RecordingBar(handlers)
     this.#player = new PlayerBar(handlers.player)
@@ -228,7 +228,7 @@ export class MeetingView {
   }
 
   #offerDownloads() {
-    this.#shell.actions.append(downloadMenu(t('export.button'), this.#downloads, 'export', this.#handlers.saver()))
+    this.#shell.actions.append(downloadMenu(t('export.button'), this.#downloads, 'export', this.#handlers.fileWays()))
   }
 
   /** @param {'missing' | 'locked'} screen */
