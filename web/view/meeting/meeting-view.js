@@ -92,7 +92,7 @@ export class MeetingView {
     this.#announcer = new Announcer(shell.announcer)
     this.#header = new MeetingHeader({ home, onRename })
     this.#notices = new NoticesView(onNotice)
-    this.#transcript = new TranscriptSection(this.#follower, handlers.onSpeaker, handlers.player.onPlayFrom)
+    this.#transcript = new TranscriptSection(this.#follower, handlers.onSpeaker, handlers.player)
     this.#notes = new NotesSection(handlers, (id) => this.#transcript.point(id))
     this.#recordingBar = new RecordingBar(handlers)
     this.#player = new PlayerBar(handlers.player)
@@ -126,6 +126,7 @@ export class MeetingView {
 
   close() {
     this.#follower.close()
+    this.#transcript.close()
     this.#announcer.clear()
   }
 

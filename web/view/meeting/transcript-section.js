@@ -51,13 +51,13 @@ export class TranscriptSection {
   /**
    * @param {ScrollFollower} follower
    * @param {import('./transcript-view.js').OnSpeaker} onSpeaker
-   * @param {(second: number) => void} onPlayFrom
+   * @param {import('../player/player-bar.js').PlayerHandlers} player
    */
-  constructor(follower, onSpeaker, onPlayFrom) {
+  constructor(follower, onSpeaker, { onPlayFrom, onPause }) {
     this.#follower = follower
     this.#view = new TranscriptView(this.#turns, onSpeaker)
     this.#heard = new HeardMark(this.#view)
-    playOnClick(this.#turns, this.#view, onPlayFrom)
+    playOnClick(this.#turns, this.#view, onPlayFrom, onPause)
   }
 
   /**
@@ -114,6 +114,10 @@ export class TranscriptSection {
     line.tabIndex = -1
     line.scrollIntoView({ block: 'center' })
     line.focus({ preventScroll: true })
+  }
+
+  close() {
+    this.#heard.clear()
   }
 
   /** @param {PageState} state */
