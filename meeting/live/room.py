@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from meeting.config.settings import Limits
 from meeting.core.access import Role
-from meeting.core.edits import Change
+from meeting.core.editing.edits import Change
 from meeting.core.errors import CloseCode
 from meeting.core.ids import new_id
 from meeting.core.messages import ServerMessage, Start

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 
 from meeting.config.settings import Limits
-from meeting.core.edits import Change, prepare
+from meeting.core.editing.edits import Change, prepare
 from meeting.core.errors import CloseCode, Conflict, ErrorCode
 from meeting.core.messages import ServerMessage
 from meeting.core.records import Meeting, Restored, State

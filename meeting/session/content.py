@@ -6,9 +6,9 @@ lost again.
 
 from __future__ import annotations
 
-from meeting.core.edits import Change, SegmentChange
+from meeting.core.editing.edits import Change, SegmentChange
+from meeting.core.editing.overlay import Overlay
 from meeting.core.messages import GapMessage, SnapshotMessage, SpeakerMessage
-from meeting.core.overlay import Overlay
 from meeting.core.records import Edits, Gap, Record, State
 from meeting.core.transcript import Transcript
 from meeting.session.events import Broadcast, Effect, SaveEdits, SaveGap, SaveTranscript, SaveTurns

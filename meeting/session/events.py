@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from meeting.core.access import Role
-from meeting.core.edits import Change
+from meeting.core.editing.edits import Change
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioFrame, AudioInfo, ServerMessage, SnapshotMessage, Start
 from meeting.core.records import Edits, Gap, Restored, Resume, Source, State

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from meeting.core.editing.overlay import Overlay
 from meeting.core.errors import ErrorCode
-from meeting.core.overlay import Overlay
 from meeting.core.transcript import Transcript
 from meeting.session.content import Content
 from meeting.session.events import Effect, Log, SaveEdits

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from meeting.config.settings import Limits
 from meeting.core.access import Role
-from meeting.core.edits import Change, answer
+from meeting.core.editing.edits import Change, answer
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioFrame, Ended, ErrorMessage, StateMessage
 from meeting.core.records import State

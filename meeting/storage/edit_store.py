@@ -8,10 +8,10 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from meeting.core.edits import Change, SegmentChange, answer, prepare
+from meeting.core.editing.edits import Change, SegmentChange, answer, prepare
+from meeting.core.editing.overlay import Overlay
 from meeting.core.errors import Conflict
 from meeting.core.messages import ServerMessage
-from meeting.core.overlay import Overlay
 from meeting.core.records import Edits, State
 from meeting.core.transcript import Transcript
 from meeting.storage.database import upsert

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from meeting.core.edits import Change, SegmentChange
-from meeting.core.overlay import Overlay
+from meeting.core.editing.edits import Change, SegmentChange
+from meeting.core.editing.overlay import Overlay
 from meeting.core.records import Edits
 from meeting.core.transcript import Transcript
 from pipelines.types import (

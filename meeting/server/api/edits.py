@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from meeting.core.edits import SegmentChange, SpeakerChange
+from meeting.core.editing.edits import SegmentChange, SpeakerChange
 from meeting.core.messages import JsonObject, as_dict
 from meeting.server.api.context import rooms_of
 from meeting.server.api.description import VISIBLE, Id, meetings_router, one_of

@@ -9,7 +9,7 @@ import pytest
 
 from meeting.config.settings import Limits
 from meeting.core.access import digest
-from meeting.core.edits import SegmentChange
+from meeting.core.editing.edits import SegmentChange
 from meeting.core.messages import (
     Ack,
     AudioFrame,

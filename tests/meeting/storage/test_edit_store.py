@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.edits import SegmentChange, SpeakerChange
+from meeting.core.editing.edits import SegmentChange, SpeakerChange
 from meeting.core.errors import Conflict
 from meeting.core.messages import SegmentMessage, SpeakerMessage
 from meeting.core.records import EditedLine, Edits, Meeting, State

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.core.edits import (
+from meeting.core.editing.edits import (
     MAX_WORDS,
     Change,
     SegmentChange,
@@ -30,7 +30,7 @@ from pipelines.errors import MeetingError, NotFound
 from pipelines.types import SAMPLE_RATE, Span, Speaker, Word
 from tests.fakes.shown import ANN, BEN, CID, Shown, line, said
 
-SAMPLE = Path(__file__).parents[3] / "web" / "sample" / "sample.seglst.json"
+SAMPLE = Path(__file__).parents[4] / "web" / "sample" / "sample.seglst.json"
 
 
 def test_an_old_revision_a_partial_line_and_strangers_are_refused() -> None:
@@ -143,7 +143,7 @@ def test_a_change_is_prepared_for_the_words_that_it_was_made_for_and_for_no_othe
     again = Shown(line("s1", 1, 0, 4))
     again.edit(other)
     assert again.overlay.edits.lines["s1"].segment.words == expected
-    monkeypatch.setattr("meeting.core.edits.respell", None)
+    monkeypatch.setattr("meeting.core.editing.edits.respell", None)
     shown.edit(change)
     assert shown.overlay.edits.lines["s1"].segment.words == expected
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain, count, groupby
 
-from meeting.core.edits import Change, SpeakerChange, edited_speakers, with_change
+from meeting.core.editing.edits import Change, SpeakerChange, edited_speakers, with_change
 from meeting.core.records import EditedLine, Edits
 from meeting.core.transcript import Transcript
 from pipelines.types import LabelChange, Output, Segment, Span, Speaker, SpeakersRevised, Word

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from meeting.core.alignment import Match, align
+from meeting.core.editing.alignment import Match, align
 from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.messages import SegmentMessage, ServerMessage, SpeakerMessage
 from meeting.core.records import EditedLine, Edits

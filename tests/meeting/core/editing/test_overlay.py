@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.core.edits import SegmentChange, SpeakerChange
-from meeting.core.overlay import Overlay
+from meeting.core.editing.edits import SegmentChange, SpeakerChange
+from meeting.core.editing.overlay import Overlay
 from meeting.core.records import EditedLine, Edits
 from meeting.core.transcript import Transcript, resolve
 from pipelines.types import (
