@@ -61,7 +61,7 @@ class Recovery:
             return []
         self._apply(self._content.transcript.speakers)  # of whom the rebuilt transcript may know nothing
         self._apply(self._rebuilt.take_over(edits))
-        return [Log(f"{len(lines)} line(s) kept whose sound is lost"), *(SaveEdits(edits, line) for line in lines)]
+        return [Log(f"{len(lines)} line(s) kept whose sound is lost"), SaveEdits(edits, tuple(lines))]
 
     def give_up(self) -> list[Effect]:
         """The audio cannot be replayed: the stored text stays, with every edit shown in it."""

@@ -14,7 +14,8 @@ from typing import Any, TypeGuard
 import pytest
 
 from meeting.config.settings import Limits, Models
-from meeting.core.editing.edits import SegmentChange, respell
+from meeting.core.editing.changes import SegmentChange
+from meeting.core.editing.respelling import respell
 from meeting.core.errors import Conflict
 from meeting.core.messages import AudioFrame, AudioInfo, SegmentMessage, ServerMessage
 from meeting.core.records import Meeting, Source, State

@@ -9,7 +9,7 @@ import pytest
 
 from meeting.config.settings import Limits
 from meeting.core.access import digest
-from meeting.core.editing.edits import SegmentChange
+from meeting.core.editing.changes import SegmentChange
 from meeting.core.messages import (
     Ack,
     AudioFrame,
@@ -415,7 +415,7 @@ def test_stored_lines_whose_audio_is_lost_are_kept_with_their_speakers() -> None
     _, kept, edits, saved = recovery.finish(SAMPLE_RATE, SAMPLE_RATE)
     assert kept == Log("1 line(s) kept whose sound is lost")
     assert isinstance(edits, SaveEdits)
-    assert edits.line == "s1"
+    assert edits.lines == ("s1",)
     assert isinstance(saved, SaveTranscript)
     assert [(line.text, line.speaker) for line in saved.segments] == [("stored", "spk1")]
     assert saved.speakers == (Speaker("spk1"),)

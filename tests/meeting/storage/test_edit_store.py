@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.editing.edits import SegmentChange, SpeakerChange
+from meeting.core.editing.changes import SegmentChange, SpeakerChange
 from meeting.core.errors import Conflict
 from meeting.core.messages import SegmentMessage, SpeakerMessage
 from meeting.core.records import EditedLine, Edits, Meeting, State
@@ -43,7 +43,7 @@ def test_edits_come_back_as_they_were_and_go_with_the_meeting(store: Store) -> N
     assert edit_store.edits(A) == Edits()
     mine = EditedLine(replace(LINE, speaker=None), WORDS, True)
     edits = Edits({"spk1": "Ann", "spk2": None}, {"spk3": "spk2"}, {"s1": mine})
-    edit_store.save(A, edits, "s1").result()
+    edit_store.save(A, edits, ["s1"]).result()
     assert edit_store.edits(A) == edits
     fewer = replace(edits, names={})
     edit_store.save(A, fewer).result()

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from difflib import SequenceMatcher
-from itertools import pairwise
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from meeting.core.editing.edits import (
-    MAX_WORDS,
+from meeting.core.editing.changes import (
     Change,
+    JoinChange,
+    LinesChange,
+    SeenLine,
     SegmentChange,
     SpeakerChange,
-    answer,
-    edited_speakers,
-    prepare,
-    respell,
+    SplitChange,
 )
+from meeting.core.editing.edits import MAX_LINES, answer, prepare
+from meeting.core.editing.respelling import MAX_WORDS, respell
+from meeting.core.editing.steps import Step
 from meeting.core.errors import Conflict
 from meeting.core.messages import SegmentMessage, SpeakerMessage
-from meeting.core.records import EditedLine, Edits
-from meeting.core.transcript import resolve
 from pipelines.errors import MeetingError, NotFound
-from pipelines.types import SAMPLE_RATE, Span, Speaker, Word
+from pipelines.types import SAMPLE_RATE, Segment, Span
 from tests.fakes.shown import ANN, BEN, CID, Shown, line, said
-
-SAMPLE = Path(__file__).parents[4] / "web" / "sample" / "sample.seglst.json"
 
 
 def test_an_old_revision_a_partial_line_and_strangers_are_refused() -> None:
@@ -63,74 +55,6 @@ def test_a_line_can_be_given_to_nobody_and_to_a_speaker_that_was_merged() -> Non
     assert shown.lines == [("s1", "a b c d", BEN)]
 
 
-def test_written_words_take_the_times_of_those_they_replace() -> None:
-    heard = said("a b c")
-    second = SAMPLE_RATE
-    assert respell(heard, "a x y c") == (
-        heard[0],
-        Word("x", Span(second, second * 3 // 2)),
-        Word("y", Span(second * 3 // 2, second * 2)),
-        heard[2],
-    )
-    assert respell(heard, "c") == heard[2:]
-    assert respell(heard, "a b c d")[-1] == Word("d", Span(second * 3, second * 3))
-
-
-def by_difflib(words: tuple[Word, ...], text: str) -> tuple[Word, ...]:
-    """What a person's text comes to where the standard library finds the words that stayed."""
-    written, out = text.split(), list[Word]()
-    same = SequenceMatcher(None, [word.text for word in words], written, autojunk=False)
-    for kind, a, b, c, d in same.get_opcodes():
-        if kind == "equal":
-            out += words[a:b]
-        elif d > c:
-            start = words[a].span.start if a < len(words) else words[-1].span.end
-            end = words[b - 1].span.end if b > a else start
-            edges = [start + (end - start) * i // (d - c) for i in range(d - c + 1)]
-            out += [Word(one, Span(*edges[i : i + 2])) for i, one in enumerate(written[c:d])]
-    return tuple(out)
-
-
-@settings(deadline=None)  # a busy machine is no fault of theirs
-@given(data=st.data())
-def test_ordinary_edits_of_real_lines_keep_the_times_that_difflib_finds(data: st.DataObject) -> None:
-    lines = [row["words"] for row in json.loads(SAMPLE.read_text(encoding="utf-8"))]
-    heard, other = data.draw(st.sampled_from(lines)).split(), data.draw(st.sampled_from(lines)).split()
-    written = list(heard)
-    for _ in range(data.draw(st.integers(1, 4))):
-        at, long = data.draw(st.integers(0, len(written))), data.draw(st.integers(0, 5))
-        match data.draw(st.sampled_from(["fix", "insert", "delete", "double", "retype", "capitals"])):
-            case "fix":
-                written[at : at + 1] = ["fixed"]
-            case "insert":
-                written[at:at] = other[:long]
-            case "delete":
-                written[at : at + long] = []
-            case "double":
-                written[at:at] = written[at : at + long]
-            case "retype":
-                written[at:] = other
-            case "capitals":
-                written[at : at + 1] = [word.capitalize() for word in written[at : at + 1]]
-    text = " ".join(written) or "x"
-    assert respell(said(" ".join(heard)), text) == by_difflib(said(" ".join(heard)), text)
-
-
-@given(st.lists(st.sampled_from("ab"), min_size=1), st.lists(st.sampled_from("ab"), min_size=1))
-def test_written_words_are_all_there_and_their_times_in_order(heard: list[str], written: list[str]) -> None:
-    words = said(" ".join(heard))
-    made = respell(words, " ".join(written))
-    assert [word.text for word in made] == written
-    assert all(one.span.start <= one.span.end <= two.span.start for one, two in pairwise(made))
-    assert made[-1].span.end <= words[-1].span.end
-
-
-def test_a_line_of_more_words_than_anyone_says_is_refused_with_their_number() -> None:
-    assert len(respell(said(), "a " * MAX_WORDS)) == MAX_WORDS
-    with pytest.raises(MeetingError, match=f"{MAX_WORDS} words, this text has {MAX_WORDS + 1}"):
-        respell(said(), "a " * (MAX_WORDS + 1))
-
-
 def test_a_change_is_prepared_for_the_words_that_it_was_made_for_and_for_no_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -160,25 +84,119 @@ def test_what_cannot_be_prepared_is_left_as_it_is() -> None:
         prepare(SegmentChange("s1", 1, text=" "), line("s1", 1, 0, 4))
 
 
-def test_a_hundred_speakers_merged_one_into_the_next_are_one_speaker() -> None:
-    heard = [Speaker(f"spk{n}", color=n - 1, merged_into=f"spk{n + 1}" if n < 100 else None) for n in range(1, 101)]
-    found = edited_speakers(heard, Edits({"spk50": "Ann"}))
-    assert set(resolve(found).values()) == {"spk100"}
-    assert {speaker.id: speaker.name for speaker in found}["spk100"] == "Ann"
-
-
-def test_a_speaker_that_only_edits_know_of_is_there_with_its_name() -> None:
-    mine = EditedLine(line("s1", 1, 0, 4, "spk7"), said()[:4], True)
-    found = edited_speakers([], Edits({"spk4": "Dee", "odd": None}, {}, {"s1": mine}))
-    assert [(speaker.id, speaker.name, speaker.color) for speaker in found] == [
-        ("spk4", "Dee", 3), ("odd", None, 0), ("spk7", None, 6),
-    ]  # fmt: skip
-
-
 def test_who_made_a_change_is_told_what_is_now() -> None:
     shown = Shown(line("s1", 1, 0, 4))
-    (told,) = answer(SegmentChange("s1", 1), shown.transcript)
+    written = SegmentChange("s1", 1, text="a bee c d")
+    (told,) = answer(written, shown.do(written), shown.transcript)
     assert isinstance(told, SegmentMessage)
-    assert [v.id for v in answer(SpeakerChange(ANN), shown.transcript) if isinstance(v, SpeakerMessage)] == [
+    assert told.text == "a bee c d"
+    same = SpeakerChange(ANN, True, None)
+    assert [v.id for v in answer(same, Step(), shown.transcript) if isinstance(v, SpeakerMessage)] == [
         ANN, BEN, CID,
     ]  # fmt: skip
+
+
+def joined(shown: Shown, first: str, second: str) -> JoinChange:
+    """Two lines as they are shown, to be joined."""
+    return JoinChange(*(SeenLine(id_, shown.transcript.rev(id_)) for id_ in (first, second)))
+
+
+def split(shown: Shown, id_: str, *texts: str) -> SplitChange:
+    """A line as it is shown, to be split."""
+    first, second = texts
+    return SplitChange(id_, shown.transcript.rev(id_), (first, second))
+
+
+def given(shown: Shown, *ids: str, **to: str) -> LinesChange:
+    """Lines as they are shown, to be given to somebody."""
+    return LinesChange(tuple(SeenLine(id_, shown.transcript.rev(id_)) for id_ in ids), **to)
+
+
+def times(segment: Segment | None) -> tuple[int, int]:
+    """Where a line begins and ends, in seconds."""
+    assert segment is not None
+    return segment.span.start // SAMPLE_RATE, segment.span.end // SAMPLE_RATE
+
+
+def test_a_line_is_split_between_two_words_and_each_part_keeps_its_times() -> None:
+    shown = Shown(line("s1", 1, 0, 4))
+    shown.edit(split(shown, "s1", "a", "b c d"))
+    shown.edit(split(shown, "s1-2", "b c", "d"))
+    assert shown.lines == [("s1", "a", ANN), ("s1-2", "b c", ANN), ("s1-2-2", "d", ANN)]
+    assert [times(segment) for segment in shown.transcript.segments] == [(0, 1), (1, 3), (3, 4)]
+    kept = shown.overlay.edits.lines
+    assert [[word.text for word in kept[id_].recognised] for id_, _, _ in shown.lines] == [["a"], ["b", "c"], ["d"]]
+    assert not any(one.labelled for one in kept.values())
+
+
+def test_what_a_person_writes_while_splitting_is_kept_beside_what_was_recognised() -> None:
+    shown = Shown(line("s1", 1, 0, 4))
+    change = prepare(split(shown, "s1", "a bee", "sees dee"), shown.transcript.segment("s1"))
+    assert isinstance(change, SplitChange)
+    assert change.respelling is not None
+    shown.edit(change)
+    assert [text for _, text, _ in shown.lines] == ["a bee", "sees dee"]
+    recognised = [[word.text for word in one.recognised] for one in shown.overlay.edits.lines.values()]
+    assert recognised == [["a", "b"], ["c", "d"]]
+
+
+def test_a_line_is_joined_with_the_next_one_and_said_by_the_speaker_of_the_first() -> None:
+    shown = Shown(line("s1", 1, 0, 2), line("s2", 1, 2, 4, BEN), line("s3", 1, 4, 6))
+    shown.write("s2", "sea dee")
+    shown.edit(joined(shown, "s1", "s2"))
+    assert shown.lines == [("s1", "a b sea dee", ANN), ("s3", "e f", ANN)]
+    assert times(shown.transcript.segment("s1")) == (0, 4)
+    kept = shown.overlay.edits.lines
+    assert list(kept) == ["s1"]
+    assert ([word.text for word in kept["s1"].recognised], kept["s1"].labelled) == (["a", "b", "c", "d"], True)
+
+
+def test_several_lines_go_to_a_speaker_at_once_or_to_a_new_one() -> None:
+    shown = Shown(line("s1", 1, 0, 2), line("s2", 1, 2, 4), line("s3", 1, 4, 6))
+    shown.edit(given(shown, "s1", "s3", speaker=BEN))
+    assert [who for _, _, who in shown.lines] == [BEN, ANN, BEN]
+    shown.edit(given(shown, "s2", "s3", new_speaker="Dee"))
+    assert [who for _, _, who in shown.lines] == [BEN, "hand1", "hand1"]
+    assert shown.names["hand1"] == ("Dee", None)
+    shown.edit(given(shown, "s3"))
+    assert [who for _, _, who in shown.lines] == [BEN, "hand1", None]
+
+
+def test_changes_that_make_no_sense_are_refused_as_a_whole() -> None:
+    shown = Shown(line("s1", 1, 0, 2), line("s2", 1, 2, 4), line("s3", 1, 4, 6), line("s4", 1, 6, 8, final=False))
+    shown.edit(given(shown, "s2", new_speaker="Dee"))
+    other = replace(line("x1", 1, 6, 8), source_id="other")
+    shown.take(other)
+    many = tuple(SeenLine("s1", 1) for _ in range(MAX_LINES + 1))
+    refused: list[tuple[Change, type[MeetingError]]] = [
+        (split(shown, "s1", "a", " "), MeetingError),
+        (split(shown, "s1", "", "b"), MeetingError),
+        (split(shown, "s9", "a", "b"), NotFound),
+        (split(shown, "s4", "g", "h"), Conflict),
+        (SplitChange("s1", 7, ("a", "b")), Conflict),
+        (split(shown, "s1", "a " * MAX_WORDS, "b"), MeetingError),
+        (joined(shown, "s1", "s3"), MeetingError),
+        (joined(shown, "s2", "s1"), MeetingError),
+        (joined(shown, "s1", "s1"), MeetingError),
+        (joined(shown, "s3", "x1"), MeetingError),
+        (joined(shown, "s3", "s4"), Conflict),
+        (JoinChange(SeenLine("s1", 1), SeenLine("s2", 1)), Conflict),
+        (LinesChange((SeenLine("s1", 1), SeenLine("s2", 1)), BEN), Conflict),
+        (LinesChange((), BEN), MeetingError),
+        (LinesChange(many, BEN), MeetingError),
+        (given(shown, "s1", speaker="spk9"), MeetingError),
+        (SpeakerChange("hand1", True, None), MeetingError),
+    ]
+    before = shown.overlay.edits
+    for change, error in refused:
+        with pytest.raises(error) as caught:
+            shown.overlay.edit(change)
+        assert type(caught.value) is error, change
+    assert shown.overlay.edits == before
+
+
+def test_a_joined_line_has_no_more_words_than_may_be_written() -> None:
+    long = replace(line("s1", 1, 0, 2), words=said("a " * MAX_WORDS), span=Span(0, 2 * SAMPLE_RATE))
+    shown = Shown(long, line("s2", 1, 2, 4))
+    with pytest.raises(MeetingError, match=f"{MAX_WORDS} words, these two have {MAX_WORDS + 2}"):
+        shown.overlay.edit(joined(shown, "s1", "s2"))
