@@ -45,7 +45,7 @@ class Overlay:
         """By the pipeline's id: what it says of lines that were edited or cut, so that an edit can be taken back"""
         self._part_of: dict[str, str] = {}
         """The pipeline's id of the line whose words are shown under another one, or were"""
-        self._recognised = {id_ for id_ in self.edits.lines if transcript.segment(id_) is not None}
+        self._recognised = set(self.edits.lines) if transcript.before(None) else set[str]()
         """Edited lines whose very words are in a final line of the pipeline: times need not tell which are theirs"""
         self._spans = _EditedSpans(self.edits.lines.values())
 
