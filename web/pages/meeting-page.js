@@ -56,7 +56,7 @@ export class MeetingPage {
     const resumable = rememberedSource(id) !== null
     const state = change.openedPage({ title, recording: Boolean(input), resumable })
     this.#store = new PageStore(state, (shown) => this.#view.render(shown))
-    this.#actions = new MeetingActions(id, links, this.#store)
+    this.#actions = new MeetingActions(id, links, this.#store, (message) => this.#receive(message))
     this.#newView = () =>
       new MeetingView(shell, { home, downloads: this.#actions.downloads, handlers: this.#handlers() })
     this.#view = this.#newView()
@@ -85,7 +85,7 @@ export class MeetingPage {
         if (following !== this.#store.state.following) this.#store.set({ following })
       },
       onNotice: (action) => this.#act(action),
-      onSpeaker: (turn, anchor) => this.#actions.edit(turn, anchor, (message) => this.#receive(message)),
+      ...this.#actions.editHandlers,
       saver: () => this.#actions.saver,
       signIn,
     }

@@ -6,6 +6,7 @@ import { t } from '../../texts/texts.js'
 import { Button } from '../button.js'
 import { el, set } from '../dom.js'
 import { downloadMenu } from '../download-menu.js'
+import { EditBar } from '../editing/edit-bar.js'
 import { messagePage } from '../message-page.js'
 import { NoticesView } from '../notices.js'
 import { signInPage } from '../sign-in-page.js'
@@ -22,6 +23,7 @@ import { WaitingPanel } from './waiting-panel.js'
 /** @typedef {import('../../state/turns.js').Turn} Turn */
 /** @typedef {import('../download-menu.js').Download} Download */
 /** @typedef {import('../shell.js').Shell} Shell */
+/** @typedef {import('../editing/edit-bar.js').BarService} BarService */
 
 /**
  * What the page asks for.
@@ -40,6 +42,7 @@ import { WaitingPanel } from './waiting-panel.js'
  * @property {(following: boolean) => void} onFollowing
  * @property {(action: NoticeAction) => void} onNotice
  * @property {(turn: Turn, anchor: HTMLElement) => void} onSpeaker
+ * @property {import('../editing/line-editing.js').EditingService & BarService} editing
  * @property {() => ((href: string) => void) | null} saver how files are downloaded where a link cannot do it
  * @property {(token: string) => Promise<string>} signIn
  */
@@ -55,6 +58,7 @@ export class MeetingView {
   #notices
   #notes
   #transcript
+  #editBar
   #recordingBar
   #waiting = new WaitingPanel()
   #start
@@ -84,8 +88,9 @@ export class MeetingView {
     this.#announcer = new Announcer(shell.announcer)
     this.#header = new MeetingHeader({ home, onRename })
     this.#notices = new NoticesView(onNotice)
-    this.#transcript = new TranscriptSection(this.#follower, onSpeaker)
+    this.#transcript = new TranscriptSection(this.#follower, onSpeaker, handlers.editing)
     this.#notes = new NotesSection(handlers, (id) => this.#transcript.point(id))
+    this.#editBar = new EditBar(handlers.editing)
     this.#recordingBar = new RecordingBar(handlers)
     const start = { testid: 'start', label: t('meeting.start'), onPress: onRecord, look: 'primary' }
     this.#start = new Button({ ...start, shape: 'mic' })
@@ -97,6 +102,7 @@ export class MeetingView {
 
   open() {
     this.#follower.open()
+    this.#transcript.open()
     this.#shell.actions.append(this.#terms.node, this.#share.node)
     this.#shell.main.append(
       el(
@@ -107,13 +113,14 @@ export class MeetingView {
         this.#notes.node,
         this.#transcript.node,
         this.#waiting.node,
-        el('div', { class: 'recording-holder' }, this.#jump.node, this.#recordingBar.node),
+        el('div', { class: 'recording-holder' }, this.#jump.node, this.#editBar.node, this.#recordingBar.node),
       ),
     )
   }
 
   close() {
     this.#follower.close()
+    this.#transcript.close()
     this.#announcer.clear()
   }
 
@@ -148,6 +155,7 @@ export class MeetingView {
     const { seconds } = this.#transcript
     this.#notices.render(state.notices)
     this.#announcer.render(state.announcements)
+    this.#editBar.render(state)
     this.#notes.render(select.notesPanel(state))
     this.#header.render({ title, phase, facts, models, speakers, seconds, editable })
     this.#showTitle(`${title || t('meeting.untitled')} · ${t('app.name')}`)

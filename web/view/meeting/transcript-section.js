@@ -7,6 +7,7 @@ import { mayEdit } from '../../state/selectors.js'
 import { speakingSeconds, toBlocks } from '../../state/turns.js'
 import { t } from '../../texts/texts.js'
 import { el, sameFields, set, setText } from '../dom.js'
+import { LineEditing } from '../editing/line-editing.js'
 import { icon } from '../icons.js'
 import { TranscriptView } from './transcript-view.js'
 
@@ -32,6 +33,7 @@ export class TranscriptSection {
     this.#end,
   )
   #view
+  #editing
   /** @type {Transcript | null} that the blocks are of */
   #transcript = null
   /** @type {Drawn | null} */
@@ -46,10 +48,21 @@ export class TranscriptSection {
   /**
    * @param {ScrollFollower} follower
    * @param {import('./transcript-view.js').OnSpeaker} onSpeaker
+   * @param {import('../editing/line-editing.js').EditingService} service
    */
-  constructor(follower, onSpeaker) {
+  constructor(follower, onSpeaker, service) {
     this.#follower = follower
     this.#view = new TranscriptView(this.#turns, onSpeaker)
+    this.#editing = new LineEditing(this.#turns, service, (id, node) => this.#view.replace(id, node))
+    this.node.append(...this.#editing.nodes)
+  }
+
+  open() {
+    this.#editing.open()
+  }
+
+  close() {
+    this.#editing.close()
   }
 
   /**
@@ -62,6 +75,7 @@ export class TranscriptSection {
     set(this.#turns, { lang: onlyLanguage(transcript.models) })
     const portion = { blocks: portionOf(this.blocks, this.#portion), left: transcript.left }
     const drawn = this.#draw({ ...portion, speakers: transcript.speakers, editable: mayEdit(state) }, following)
+    this.#editing.render(state, this.blocks)
     const over = transcript.phase === 'ended' && this.blocks.length > 0
     this.#showEnd(over ? t('transcript.end', { time: clock(captured(state.recording)) }) : '')
     return drawn
