@@ -32,7 +32,7 @@ export const ENGLISH = {
     'Somebody joined this line with another, or took its split back. What you wrote is here until you close it.',
   'edit.voice': 'Who said this line',
   'edit.voice.new': 'A new voice…',
-  'edit.voice.name': 'Name of the new voice',
+  'edit.voice.name': 'What the new voice is called',
   'edit.selection': 'Selected lines',
   'edit.selected': { one: 'One line selected', other: '{count} lines selected' },
   'edit.give': 'Give to…',

@@ -30,7 +30,7 @@ export const GERMAN = {
     'Jemand hat diese Zeile verbunden oder ihre Teilung zurückgenommen. Ihr Text bleibt hier, bis Sie ihn schließen.',
   'edit.voice': 'Wer diese Zeile gesagt hat',
   'edit.voice.new': 'Eine neue Stimme …',
-  'edit.voice.name': 'Name der neuen Stimme',
+  'edit.voice.name': 'Wie die neue Stimme heißt',
   'edit.selection': 'Ausgewählte Zeilen',
   'edit.selected': { one: 'Eine Zeile ausgewählt', other: '{count} Zeilen ausgewählt' },
   'edit.give': 'Geben an …',

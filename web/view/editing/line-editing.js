@@ -78,7 +78,10 @@ export class LineEditing {
     if (drawn) this.#lines = blocks.flatMap((block) => (block.kind === 'turn' ? block.segments : []))
     this.#pointer.render(mayEdit(state))
     this.#mark(state.selected)
-    if (drawn) this.#select((selected) => remaining(selected, this.#ids))
+    if (drawn) {
+      this.#pointer.follow()
+      this.#select((selected) => remaining(selected, this.#ids))
+    }
     this.#renderEditor(state)
   }
 

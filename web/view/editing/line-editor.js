@@ -102,6 +102,7 @@ export class LineEditor {
     this.#offer()
     this.#text.focus()
     this.#text.setSelectionRange(this.#text.value.length, this.#text.value.length)
+    this.node.scrollIntoView({ block: 'nearest' })
     this.#readRecognised()
   }
 
@@ -151,12 +152,15 @@ export class LineEditor {
       const who = speakerName(resolveSpeaker(theirs.speaker, this.#speakers), this.#speakers)
       setText(this.#theirs, t('edit.conflict', { who, text: theirs.text }))
     }
-    if (theirs || gone) setText(this.#problem, '')
+    if (!theirs && !gone) return
+    setText(this.#problem, '')
+    this.#conflict.scrollIntoView({ block: 'nearest' })
   }
 
   #keepMine() {
     this.#draft = agreed(this.#draft)
     this.#showConflict()
+    this.#offer()
     this.#submit()
   }
 

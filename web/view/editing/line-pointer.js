@@ -8,6 +8,7 @@ import { el } from '../dom.js'
 import { icon } from '../icons.js'
 
 const LINE = '.segment[data-final="true"]'
+const INTENT = 150 // milliseconds on a line after which it is meant: on the way to the tools others are passed over
 
 /**
  * @typedef {object} PointerHandlers
@@ -25,6 +26,8 @@ export class LinePointer {
   /** @type {HTMLElement | null} beside which the tools stand */
   #near = null
   #anchor = '' // from where a selection is extended
+  /** @type {number | undefined} */
+  #passing
   #edit
   #select
   tools
@@ -39,6 +42,7 @@ export class LinePointer {
     this.#edit = this.#tool('edit', 'pencil', (id) => handlers.onWrite(id))
     this.#select = this.#tool('select', 'check', (id) => this.#toggle(id))
     this.tools = el('div', { class: 'line-tools', hidden: true, 'data-testid': 'line-tools' }, this.#edit, this.#select)
+    this.tools.addEventListener('pointerenter', () => clearTimeout(this.#passing))
     root.addEventListener('pointerover', (event) => this.#hover(event))
     root.addEventListener('focusin', (event) => this.#focus(event))
     root.addEventListener('click', (event) => this.#click(event), { capture: true })
@@ -66,10 +70,16 @@ export class LinePointer {
     this.#stop?.removeAttribute('tabindex')
     this.#stop = editable ? this.#root.querySelector(LINE) : null
     this.#stop?.setAttribute('tabindex', '0')
-    if (this.#near && !this.#near.isConnected) this.hide()
+  }
+
+  /** The tools stand where their line is now. */
+  follow() {
+    if (this.#near?.isConnected && this.#near.matches(LINE)) this.#show(this.#near)
+    else this.hide()
   }
 
   hide() {
+    clearTimeout(this.#passing)
     this.#near = null
     this.tools.hidden = true
   }
@@ -93,8 +103,9 @@ export class LinePointer {
 
   /** @param {PointerEvent} event */
   #hover({ target, pointerType }) {
+    clearTimeout(this.#passing)
     const line = this.#lineAt(target)
-    if (line && pointerType !== 'touch') this.#show(line)
+    if (line && pointerType !== 'touch') this.#passing = setTimeout(() => this.#show(line), this.#near ? INTENT : 0)
   }
 
   /** @param {FocusEvent} event */
@@ -107,15 +118,20 @@ export class LinePointer {
 
   /** @param {HTMLElement} line */
   #show(line) {
+    clearTimeout(this.#passing)
     this.#near = line
     this.tools.hidden = false
-    const last = [...line.getClientRects()].at(-1)
+    const first = line.getClientRects()[0]
     const frame = this.tools.offsetParent?.getBoundingClientRect()
-    if (!last || !frame) return
+    const text = line.parentElement?.getBoundingClientRect()
+    const turn = line.closest('article')?.getBoundingClientRect()
+    if (!first || !frame || !text || !turn) return
+    // They cover no words: beside the text where there is room, else beside the name above it.
     const { offsetWidth: width, offsetHeight: height } = this.tools
-    const left = Math.max(0, Math.min(last.right - frame.left, frame.width - width))
-    this.tools.style.left = `${left}px`
-    this.tools.style.top = `${last.top - frame.top + (last.height - height) / 2}px`
+    const beside = frame.right - text.right >= width
+    const top = beside ? first.top + (first.height - height) / 2 : turn.top
+    this.tools.style.left = `${beside ? text.right - frame.left : frame.width - width}px`
+    this.tools.style.top = `${top - frame.top}px`
   }
 
   /** @param {MouseEvent} event */
@@ -125,7 +141,10 @@ export class LinePointer {
     const { shiftKey, ctrlKey, metaKey } = event
     this.#makeStop(line)
     this.#show(line)
-    if (!shiftKey && !ctrlKey && !metaKey && !this.#handlers.selecting()) return
+    if (!shiftKey && !ctrlKey && !metaKey && !this.#handlers.selecting()) {
+      if (getSelection()?.isCollapsed) line.focus({ preventScroll: true })
+      return
+    }
     event.stopPropagation()
     event.preventDefault()
     getSelection()?.removeAllRanges()

@@ -42,7 +42,7 @@ export class VoiceSelect {
     const drawn = JSON.stringify(voices)
     if (drawn === this.#voices) return
     this.#voices = drawn
-    const chosen = this.#select.value
+    const chosen = this.#select.options.length ? this.#select.value : null // the first time nothing is chosen yet
     const rest = /** @type {const} */ ([['', t('speaker.unknown')], [NEW, t('edit.voice.new')]])
     const first = this.nothing === null ? [] : [/** @type {const} */ ([SAME, this.nothing])]
     const options = [...first, ...voices, ...rest].map(([value, text]) => el('option', { value }, text))
