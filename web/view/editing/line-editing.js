@@ -133,6 +133,7 @@ export class LineEditing {
       const line = this.#root.querySelector(`[data-segment="${CSS.escape(id)}"]`)
       line?.toggleAttribute('data-selected', selected.has(id))
     }
+    if (selected.size === 0) this.#pointer.reset()
     this.#marked = selected
   }
 

@@ -72,6 +72,11 @@ export class LinePointer {
     this.#stop?.setAttribute('tabindex', '0')
   }
 
+  /** Nothing is selected any more. */
+  reset() {
+    this.#anchor = ''
+  }
+
   /** The tools stand where their line is now. */
   follow() {
     if (this.#near?.isConnected && this.#near.matches(LINE)) this.#show(this.#near)
@@ -143,6 +148,7 @@ export class LinePointer {
     this.#show(line)
     if (!shiftKey && !ctrlKey && !metaKey && !this.#handlers.selecting()) {
       if (getSelection()?.isCollapsed) line.focus({ preventScroll: true })
+      this.#anchor = line.dataset.segment ?? ''
       return
     }
     event.stopPropagation()
