@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.fakes.access_fakes import Locked
 from tests.fakes.server_fakes import tone
-from tests.web.spoken import over, said
+from tests.web.editing.spoken import over, said
 
 pytestmark = pytest.mark.browser
 

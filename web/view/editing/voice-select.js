@@ -42,9 +42,9 @@ export class VoiceSelect {
     const drawn = JSON.stringify(voices)
     if (drawn === this.#voices) return
     this.#voices = drawn
-    const chosen = this.#select.options.length ? this.#select.value : null // the first time nothing is chosen yet
-    const rest = /** @type {const} */ ([['', t('speaker.unknown')], [NEW, t('edit.voice.new')]])
     const first = this.nothing === null ? [] : [/** @type {const} */ ([SAME, this.nothing])]
+    const chosen = this.#select.options.length ? this.#select.value : SAME
+    const rest = /** @type {const} */ ([['', t('speaker.unknown')], [NEW, t('edit.voice.new')]])
     const options = [...first, ...voices, ...rest].map(([value, text]) => el('option', { value }, text))
     this.#select.replaceChildren(...options)
     if (options.some(({ value }) => value === chosen)) this.#select.value = chosen

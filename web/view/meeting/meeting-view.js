@@ -1,6 +1,7 @@
 // A meeting's page: puts its parts together, and draws them from one state.
 
 import { emptyText } from '../../state/messages.js'
+import { audioLength, isPlayable, lacksAudio } from '../../state/playback/playable.js'
 import * as select from '../../state/selectors.js'
 import { t } from '../../texts/texts.js'
 import { Button } from '../button.js'
@@ -9,12 +10,14 @@ import { downloadMenu } from '../download-menu.js'
 import { EditBar } from '../editing/edit-bar.js'
 import { messagePage } from '../message-page.js'
 import { NoticesView } from '../notices.js'
+import { PlayerBar } from '../player/player-bar.js'
 import { signInPage } from '../sign-in-page.js'
 import { Announcer } from './announcer.js'
 import { MeetingHeader } from './meeting-header.js'
 import { NotesSection } from './notes-section.js'
 import { RecordingBar } from './recording-bar.js'
 import { ScrollFollower } from './scroll-follower.js'
+import { StatisticsSection } from './statistics-section.js'
 import { TranscriptSection } from './transcript-section.js'
 import { WaitingPanel } from './waiting-panel.js'
 
@@ -43,7 +46,9 @@ import { WaitingPanel } from './waiting-panel.js'
  * @property {(action: NoticeAction) => void} onNotice
  * @property {(turn: Turn, anchor: HTMLElement) => void} onSpeaker
  * @property {import('../editing/line-editing.js').EditingService & BarService} editing
- * @property {() => ((href: string) => void) | null} saver how files are downloaded where a link cannot do it
+ * @property {() => import('../download-menu.js').FileWays} fileWays
+ * @property {() => void} onStatistics they are wanted
+ * @property {import('../player/player-bar.js').PlayerHandlers} player
  * @property {(token: string) => Promise<string>} signIn
  */
 
@@ -60,6 +65,9 @@ export class MeetingView {
   #transcript
   #editBar
   #recordingBar
+  #player
+  #noAudio = el('p', { class: 'no-audio', hidden: true, 'data-testid': 'no-audio' }, t('player.none'))
+  #statistics
   #waiting = new WaitingPanel()
   #start
   #jump
@@ -79,7 +87,7 @@ export class MeetingView {
    * @param {MeetingHandlers} options.handlers
    */
   constructor(shell, { home, downloads, handlers }) {
-    const { onFollowing, onNotice, onRecord, onRename, onShare, onSpeaker, onTerms } = handlers
+    const { onFollowing, onNotice, onRecord, onRename, onShare, onTerms } = handlers
     this.#shell = shell
     this.#handlers = handlers
     this.#home = home
@@ -88,10 +96,12 @@ export class MeetingView {
     this.#announcer = new Announcer(shell.announcer)
     this.#header = new MeetingHeader({ home, onRename })
     this.#notices = new NoticesView(onNotice)
-    this.#transcript = new TranscriptSection(this.#follower, onSpeaker, handlers.editing)
+    this.#transcript = new TranscriptSection(this.#follower, handlers)
     this.#notes = new NotesSection(handlers, (id) => this.#transcript.point(id))
     this.#editBar = new EditBar(handlers.editing)
     this.#recordingBar = new RecordingBar(handlers)
+    this.#player = new PlayerBar(handlers.player)
+    this.#statistics = new StatisticsSection(handlers.onStatistics)
     const start = { testid: 'start', label: t('meeting.start'), onPress: onRecord, look: 'primary' }
     this.#start = new Button({ ...start, shape: 'mic' })
     const jump = { testid: 'jump-newest', label: t('meeting.newest'), onPress: () => onFollowing(true), look: 'jump' }
@@ -110,12 +120,19 @@ export class MeetingView {
         { class: 'meeting', 'data-testid': 'meeting' },
         this.#header.node,
         this.#notices.node,
+        this.#statistics.node,
         this.#notes.node,
+        this.#noAudio,
         this.#transcript.node,
         this.#waiting.node,
-        el('div', { class: 'recording-holder' }, this.#jump.node, this.#editBar.node, this.#recordingBar.node),
+        this.#foot(),
       ),
     )
+  }
+
+  #foot() {
+    const bars = [this.#jump.node, this.#editBar.node, this.#player.node, this.#recordingBar.node]
+    return el('div', { class: 'recording-holder' }, ...bars)
   }
 
   close() {
@@ -137,6 +154,7 @@ export class MeetingView {
     }
     const began = performance.now()
     const drawn = this.#transcript.render(state)
+    this.#showPlayer(state)
     this.#showAround(state)
     this.#showWaiting(state)
     this.#showButtons(state)
@@ -144,6 +162,27 @@ export class MeetingView {
     if (phase === 'ended' && before?.transcript.phase !== 'ended') this.#offerDownloads()
     if (state.following && phase !== 'ended' && (drawn || !sameHeight(state, before))) this.#follower.toEnd()
     return this.#transcript.widen(state, performance.now() - began)
+  }
+
+  /** @param {PageState} state */
+  #showPlayer(state) {
+    const { playback, transcript, recording } = state
+    const { blocks } = this.#transcript
+    set(this.#noAudio, { hidden: !lacksAudio(state) })
+    this.#player.render(
+      isPlayable(state)
+        ? {
+            playback,
+            length: audioLength(state),
+            live: transcript.phase !== 'ended',
+            recording: recording.kind === 'microphone',
+            blocks,
+            speakers: transcript.speakers,
+          }
+        : null,
+    )
+    const { target } = playback
+    if (target !== null && this.#transcript.bring(target, transcript.left)) this.#handlers.player.onTargetShown()
   }
 
   /** @param {PageState} state */
@@ -157,6 +196,7 @@ export class MeetingView {
     this.#announcer.render(state.announcements)
     this.#editBar.render(state)
     this.#notes.render(select.notesPanel(state))
+    this.#statistics.render(state)
     this.#header.render({ title, phase, facts, models, speakers, seconds, editable })
     this.#showTitle(`${title || t('meeting.untitled')} · ${t('app.name')}`)
     set(this.#recordingBar.node, { hidden: transcript.phase === 'ended' })
@@ -200,7 +240,7 @@ export class MeetingView {
   }
 
   #offerDownloads() {
-    this.#shell.actions.append(downloadMenu(t('export.button'), this.#downloads, 'export', this.#handlers.saver()))
+    this.#shell.actions.append(downloadMenu(t('export.button'), this.#downloads, 'export', this.#handlers.fileWays()))
   }
 
   /** @param {'missing' | 'locked'} screen */

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.fakes.access_fakes import Given, Locked
 from tests.fakes.server_fakes import tone
-from tests.web.spoken import over, said
+from tests.web.editing.spoken import over, said
 
 pytestmark = pytest.mark.browser
 
