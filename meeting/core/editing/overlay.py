@@ -25,7 +25,7 @@ EDIT = "edit"
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _PipelineLine:
     """A line as the pipeline has it, where edited ones lie in or near it."""
 
     segment: Segment
@@ -41,7 +41,7 @@ class Overlay:
         self.transcript = transcript
         self.edits = edits or Edits()
         self._speakers = {speaker.id: speaker for speaker in as_heard(speakers, self.edits)}
-        self._heard: dict[str, _Heard] = {}
+        self._heard: dict[str, _PipelineLine] = {}
         """By the pipeline's id: what it says of lines that were edited or cut, so that an edit can be taken back"""
         self._part_of: dict[str, str] = {}
         """The pipeline's id of the line whose words are shown under another one, or were"""
@@ -110,7 +110,7 @@ class Overlay:
             self._keep(shown, (id_,))
 
     def _keep(self, segment: Segment, shown_as: tuple[str, ...]) -> None:
-        self._heard[segment.id] = _Heard(segment, shown_as)
+        self._heard[segment.id] = _PipelineLine(segment, shown_as)
         for id_ in shown_as:
             self._part_of.setdefault(id_, segment.id)
 
