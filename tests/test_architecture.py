@@ -47,6 +47,7 @@ LAYOUT = {
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",
     "meeting/storage": "search files core config root",
+    "meeting/storage/queue": "storage core",
     "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
     "meeting/sources": "session storage files core config stream engine audio root",
@@ -54,16 +55,17 @@ LAYOUT = {
     "meeting/transport": "core config",
     "meeting/notes": "transport storage config core root",
     "meeting/server/security": "transport storage core config root",
-    "meeting/server/api": "security notes live delivery storage search core root",
+    "meeting/client": "core root",
+    "meeting/recordings": "client live sources session storage files core config audio root",
+    "meeting/jobs": "recordings live queue files core config audio root",
+    "meeting/server/api": "security notes jobs recordings live delivery storage search core root",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
     "meeting/compat/openai/realtime": "openai compat security live core root",
-    "meeting/client": "core root",
     "meeting/agents": "security client storage search core root",
-    "meeting/server": "agents realtime openai deepgram compat api security notes transport live sources delivery "
+    "meeting/server": "agents realtime openai deepgram compat api security notes jobs transport live sources delivery "
     "webhooks session storage files core config root",
-    "meeting/recordings": "client live sources session storage files core config audio root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
     "meeting": "evaluation listen recordings server agents client notes transport webhooks storage search files core "
@@ -130,6 +132,7 @@ PURE = {
     "meeting.notes.prompts": "",
     "meeting.notes.drafts": "",
     "meeting.notes.checking": "",
+    "meeting.jobs.rules": "",
     "meeting.webhooks.signature": "",
     "meeting.webhooks.schedule": "",
     "meeting.webhooks.addresses": "",
@@ -150,9 +153,9 @@ STATE_MACHINE = names(
     "meeting.session meeting.core.transcript meeting.core.edits meeting.core.overlay meeting.core.access "
     "meeting.client.protocols meeting.client.frame_buffer meeting.client.transcript meeting.client.events "
     "meeting.client.backoff meeting.server.security.permissions meeting.server.security.tokens "
-    "meeting.server.security.guess_limiter meeting.notes.planning meeting.notes.prompts meeting.notes.drafts "
-    "meeting.notes.checking meeting.webhooks.signature meeting.webhooks.schedule meeting.webhooks.addresses "
-    "meeting.webhooks.announcements"
+    "meeting.server.security.guess_limiter meeting.jobs.rules meeting.notes.planning meeting.notes.prompts "
+    "meeting.notes.drafts meeting.notes.checking meeting.webhooks.signature meeting.webhooks.schedule "
+    "meeting.webhooks.addresses meeting.webhooks.announcements"
 )
 """Modules and folders that touch none of IMPURE"""
 
