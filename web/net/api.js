@@ -42,6 +42,9 @@ export class ApiError extends Error {
  * @property {object} [body]
  * @property {string} [id] the meeting that it is about, whose link may have brought a token
  * @property {string | null} [tag] of the answer that is known; when that is still true the status is 304
+ * @property {ArrayBuffer} [piece] bytes to send in the place of a body
+ * @property {Record<string, string>} [headers] further ones
+ * @property {AbortSignal} [signal] gives up
  */
 
 /**
@@ -53,7 +56,7 @@ export class ApiError extends Error {
  * @returns {Promise<Response>}
  * @throws {ApiError}
  */
-async function request(method, path, options = {}) {
+export async function request(method, path, options = {}) {
   const token = tokenFor(options.id)
   const response = await send(method, path, options, token)
   if (response.ok || response.status === 304) return response
@@ -73,12 +76,12 @@ async function request(method, path, options = {}) {
  * @param {Options} options
  * @param {string | null} token
  */
-async function send(method, path, { body, tag }, token) {
-  const headers = authorization(token)
+async function send(method, path, { body, tag, piece, headers: further, signal }, token) {
+  const headers = { ...authorization(token), ...further }
   if (body) headers['Content-Type'] = 'application/json'
   if (tag) headers['If-None-Match'] = tag
   try {
-    return await fetch(path, { method, headers, body: body ? JSON.stringify(body) : undefined })
+    return await fetch(path, { method, headers, body: body ? JSON.stringify(body) : piece, signal })
   } catch {
     throw new ApiError(0, 'unreachable', t('server.unreachable'))
   }
@@ -90,7 +93,7 @@ async function send(method, path, { body, tag }, token) {
  * @param {Options} [options]
  * @returns {Promise<any>} the answer's JSON; null where it has none
  */
-const call = async (method, path, options) => (await request(method, path, options)).json().catch(() => null)
+export const call = async (method, path, options) => (await request(method, path, options)).json().catch(() => null)
 
 /** @type {(id: string) => string} */
 const meeting = (id) => serverUrl(`api/meetings/${encodeURIComponent(id)}`).href

@@ -22,9 +22,9 @@ LIMITS = {"meeting_hours": 0.01, "jobs": 3, "recording": 4}
 
 
 class SlowPipeline(LeanPipeline):
-    """A tenth of a second for one of audio."""
+    """Three tenths of a second for one of audio."""
 
-    slow = 0.1
+    slow = 0.3
 
 
 @pytest.fixture(scope="module")
