@@ -125,7 +125,7 @@ class JobLine {
     this.#bar.setAttribute('aria-label', title)
     set(this.#bar, { hidden: look !== 'going' })
     if (share === null) this.#bar.removeAttribute('value')
-    else set(this.#bar, { value: share })
+    else this.#bar.setAttribute('value', String(share)) // the property is 0 also where there is none
     setText(this.#text, text)
     this.#cancel.setAttribute('aria-label', t(look === 'going' ? 'jobs.cancel' : 'jobs.dismiss', { title }))
   }
