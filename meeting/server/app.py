@@ -23,6 +23,7 @@ from meeting.live.rooms import Rooms
 from meeting.notes.jobs import NotesJobs
 from meeting.server import metrics
 from meeting.server.api.routes import add_routes
+from meeting.server.api.uploads.routes import add_jobs
 from meeting.server.error_handlers import add_error_handlers
 from meeting.server.error_shapes import error_shape
 from meeting.server.health import add_health
@@ -94,6 +95,7 @@ def create_app(
 
 def _add_endpoints(app: FastAPI, engine: EngineLoader, rooms: Rooms, agents: AgentEndpoint) -> None:
     add_routes(app)
+    add_jobs(app)
     add_pages(app)
     add_health(app, engine, rooms)
     _add_compatible(app)

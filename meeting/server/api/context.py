@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import Request
 
 from meeting.core.access import Grant
-from meeting.jobs.jobs import Jobs
 from meeting.live.rooms import Rooms
 from meeting.notes.jobs import NotesJobs
 from meeting.server.security.auth import Authenticator
@@ -26,12 +25,6 @@ def store_of(request: Request) -> Store:
 def notes_of(request: Request) -> NotesJobs:
     """Who makes notes."""
     jobs: NotesJobs = request.app.state.notes
-    return jobs
-
-
-def jobs_of(request: Request) -> Jobs:
-    """Who takes recordings."""
-    jobs: Jobs = request.app.state.jobs
     return jobs
 
 

@@ -8,6 +8,7 @@ import { signInPage } from '../sign-in-page.js'
 import { JobList } from './job-list.js'
 import { MeetingList } from './meeting-list.js'
 import { MeetingOptions } from './meeting-options.js'
+import { meetingSearch } from './meeting-search.js'
 import { transcriptPicture } from './transcript-picture.js'
 
 /** @typedef {import('../../state/home-state.js').HomeState} HomeState */
@@ -24,6 +25,7 @@ import { transcriptPicture } from './transcript-picture.js'
  * @property {(row: import('../../state/jobs/jobs.js').JobRow) => void} onCancel of a recording
  * @property {() => void} onMore earlier meetings
  * @property {(meeting: ListedMeeting) => void} onDelete
+ * @property {(q: string) => void} onSearch
  * @property {() => void} onSignOut
  * @property {(token: string) => Promise<string>} signIn
  */
@@ -76,7 +78,9 @@ export class HomeView {
   open({ signedIn }) {
     const { actions, main } = this.#shell
     document.title = t('app.name')
-    this.#past.append(el('h2', { id: 'past-title' }, t('home.meetings')), this.#list.node, this.#more, this.#empty)
+    const search = meetingSearch(this.#handlers.onSearch)
+    const title = el('h2', { id: 'past-title' }, t('home.meetings'))
+    this.#past.append(el('div', { class: 'past-head' }, title, search), this.#list.node, this.#more, this.#empty)
     const home = el('div', { class: 'home' }, this.#hero(), this.#jobs.node, this.#past)
     this.#jobs.takeDrops(home)
     main.append(home)

@@ -1,4 +1,4 @@
-"""Recordings that become meetings: sent bit by bit, queued, followed and cancelled."""
+"""The endpoints of recordings that become meetings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import PurePath
 from typing import Annotated, TypedDict
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, FastAPI, Header, Request
 from fastapi.responses import Response
 from pydantic import Field, StringConstraints
 from starlette.requests import ClientDisconnect
@@ -19,7 +19,7 @@ from meeting.core.messages import JsonObject, checked_start
 from meeting.core.records import Job, JobState, Meeting, State, iso_time
 from meeting.jobs.jobs import Jobs
 from meeting.recordings.playing import source_start
-from meeting.server.api.context import jobs_of, meeting_url
+from meeting.server.api.context import meeting_url
 from meeting.server.api.description import PROBLEMS, VISIBLE, Id
 from meeting.server.api.meetings import NewMeeting, speaker_count
 
@@ -75,6 +75,11 @@ class Listing(TypedDict):
     """All jobs, in the order in which they were asked for."""
 
     jobs: list[JobFacts]
+
+
+def add_jobs(app: FastAPI) -> None:
+    """Serve them."""
+    app.include_router(router)
 
 
 @router.post("", status_code=201, response_model=JsonObject)
@@ -143,6 +148,12 @@ async def append(request: Request, job_id: Id, upload_offset: Annotated[int, Hea
     """Send what comes behind the first `Upload-Offset` bytes of the recording: all of the rest, or some of it."""
     there = await jobs_of(request).append(job_id, upload_offset, _pieces(request))
     return Response(status_code=204, headers=_offset(there))
+
+
+def jobs_of(request: Request) -> Jobs:
+    """Who takes recordings."""
+    jobs: Jobs = request.app.state.jobs
+    return jobs
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:
