@@ -67,10 +67,6 @@ export class TranscriptSection {
     this.#editing.open()
   }
 
-  close() {
-    this.#editing.close()
-  }
-
   /**
    * @param {PageState} state
    * @returns {boolean} whether lines were drawn
@@ -129,6 +125,7 @@ export class TranscriptSection {
   }
 
   close() {
+    this.#editing.close()
     this.#heard.clear()
   }
 
