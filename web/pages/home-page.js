@@ -9,8 +9,10 @@ import * as change from '../state/home-state.js'
 import { listQuery } from '../state/library/list-filter.js'
 import { addressQuery } from '../state/library/search-state.js'
 import { t } from '../texts/texts.js'
+import { setText } from '../view/dom.js'
 import { HomeView } from '../view/home/home-view.js'
 import { attention } from './attention.js'
+import { HomeJobs } from './home-jobs.js'
 import { Deletions } from './home/deletions.js'
 import { PageStore } from './page-store.js'
 import { signIn } from './sign-in.js'
@@ -29,6 +31,7 @@ export class HomePage {
   /** @type {number | undefined} */
   #ticker
   #ignore = () => {}
+  #jobs
 
   /** @param {PageShell} shell */
   constructor(shell) {
@@ -36,6 +39,11 @@ export class HomePage {
     this.#view = this.#newView()
     this.#store = new PageStore(change.openedHome(signedIn()), (state) => this.#view.render(state))
     this.#deletions = new Deletions(this.#store, api.deleteMeeting)
+    this.#jobs = new HomeJobs({
+      onChange: (jobs) => this.#store.set({ jobs }),
+      onDone: (titles) => this.#recordingsDone(titles),
+      onProblem: (notice) => this.#store.set({ notice }),
+    })
   }
 
   #newView() {
@@ -44,6 +52,8 @@ export class HomePage {
       handlers: {
         onRecord: (options) => this.#begin('microphone', () => Microphone.open(), options),
         onSample: (options) => this.#begin('sample', () => SampleRecording.open(), options, t('sample.title')),
+        onFiles: (files, options) => this.#transcribe(files, options),
+        onCancel: (row) => this.#jobs.cancel(row),
         onMore: () => this.#load(this.#store.state.next),
         onFilter: (filter) => this.#filter(filter),
         onDelete: (meeting) => this.#delete(meeting),
@@ -58,6 +68,7 @@ export class HomePage {
   mount() {
     this.#view.open(this.#store.state)
     this.#load(null)
+    this.#jobs.open()
     this.#ticker = setInterval(this.#refresh, REFRESH)
     this.#ignore = attention.onReturn(this.#refresh)
   }
@@ -65,6 +76,7 @@ export class HomePage {
   unmount() {
     clearInterval(this.#ticker)
     this.#ignore()
+    this.#jobs.close()
     this.#store.close()
     this.#deletions.close()
   }
@@ -115,6 +127,22 @@ export class HomePage {
   #refresh = () => {
     const { loading, locked } = this.#store.state
     if (attention.isSeen() && !loading && !locked) this.#load(null, true)
+  }
+
+  /**
+   * @param {File[]} files
+   * @param {import('../view/home/meeting-options.js').MeetingOptions} options
+   */
+  #transcribe(files, options) {
+    const notice = options.check()
+    this.#store.set({ notice })
+    if (!notice) this.#jobs.send(files, options.asked)
+  }
+
+  /** @param {string[]} titles */
+  #recordingsDone(titles) {
+    setText(this.#shell.announcer, titles.map((title) => t('jobs.done', { title })).join(' '))
+    this.#load(null, true)
   }
 
   /**

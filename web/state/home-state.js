@@ -1,6 +1,7 @@
 // All that the first page shows, as one value, and how it changes; pure.
 
 import { t } from '../texts/texts.js'
+import { NO_JOBS } from './jobs/jobs.js'
 import { NO_FILTER } from './library/list-filter.js'
 
 /**
@@ -33,6 +34,7 @@ import { NO_FILTER } from './library/list-filter.js'
  * @property {boolean} loading
  * @property {boolean} loaded the server has answered once
  * @property {string} problem why the list could not be loaded
+ * @property {import('./jobs/jobs.js').JobsState} jobs recordings on their way
  */
 
 /**
@@ -52,6 +54,7 @@ export const openedHome = (signedIn) => ({
   loading: false,
   loaded: false,
   problem: '',
+  jobs: NO_JOBS,
 })
 
 /**

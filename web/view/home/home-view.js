@@ -6,6 +6,7 @@ import { t } from '../../texts/texts.js'
 import { Button } from '../button.js'
 import { el, setText } from '../dom.js'
 import { signInPage } from '../sign-in-page.js'
+import { JobList } from './job-list.js'
 import { listFilters } from './list-filters.js'
 import { MeetingList } from './meeting-list.js'
 import { MeetingOptions } from './meeting-options.js'
@@ -23,6 +24,8 @@ import { UndoBar } from './undo-bar.js'
  * @typedef {object} HomeHandlers
  * @property {(options: MeetingOptions) => void} onRecord
  * @property {(options: MeetingOptions) => void} onSample
+ * @property {(files: File[], options: MeetingOptions) => void} onFiles
+ * @property {(row: import('../../state/jobs/jobs.js').JobRow) => void} onCancel of a recording
  * @property {() => void} onMore earlier meetings
  * @property {(filter: import('../../state/library/list-filter.js').ListFilter) => void} onFilter
  * @property {(meeting: ListedMeeting) => void} onDelete
@@ -37,6 +40,7 @@ export class HomeView {
   #handlers
   #start
   #sample
+  #jobs
   #list
   #more
   #undo
@@ -55,13 +59,14 @@ export class HomeView {
    * @param {HomeHandlers} options.handlers
    */
   constructor(shell, { pathOf, handlers }) {
-    const { onDelete, onMore, onRecord, onSample, onUndo } = handlers
+    const { onCancel, onDelete, onFiles, onMore, onRecord, onSample, onUndo } = handlers
     this.#shell = shell
     this.#handlers = handlers
     const start = { testid: 'new-meeting', label: t('home.new'), look: 'primary big' }
     this.#start = new Button({ ...start, onPress: () => onRecord(this.#options), shape: 'mic' })
     const sample = { testid: 'sample-meeting', label: t('home.sample'), look: 'big' }
     this.#sample = new Button({ ...sample, onPress: () => onSample(this.#options), shape: 'play' })
+    this.#jobs = new JobList({ pathOf, onCancel, onFiles: (files) => onFiles(files, this.#options) })
     this.#list = new MeetingList({ pathOf, onDelete })
     this.#undo = new UndoBar(onUndo)
     const more = { class: 'button more', type: 'button', hidden: true, 'data-testid': 'more', onclick: onMore }
@@ -85,7 +90,9 @@ export class HomeView {
     const filters = listFilters(filter, this.#handlers.onFilter)
     const head = el('div', { class: 'past-head' }, this.#title, search, filters)
     this.#past.append(head, this.#list.node, this.#more, this.#empty)
-    main.append(el('div', { class: 'home' }, this.#hero(), this.#past), this.#undo.node)
+    const home = el('div', { class: 'home' }, this.#hero(), this.#jobs.node, this.#past)
+    this.#jobs.takeDrops(home)
+    main.append(home, this.#undo.node)
     if (!signedIn) return
     const onclick = this.#handlers.onSignOut
     actions.append(
@@ -102,7 +109,7 @@ export class HomeView {
         { class: 'hero-words' },
         el('h1', { id: 'hero-title' }, t('home.title')),
         el('p', { class: 'lead' }, t('home.lead')),
-        el('div', { class: 'hero-buttons' }, this.#start.node, this.#sample.node),
+        el('div', { class: 'hero-buttons' }, this.#start.node, this.#sample.node, this.#jobs.button),
         el('p', { class: 'hint' }, t('home.hint')),
         this.#notice,
         this.#options.node,
@@ -125,6 +132,7 @@ export class HomeView {
     this.#notice.hidden = !state.notice
     setText(this.#notice, state.notice)
     if (state.notice && state.notice !== before?.notice) this.#notice.scrollIntoView({ block: 'nearest' })
+    if (before?.jobs !== state.jobs) this.#jobs.render(state.jobs)
     this.#renderList(state, before)
     this.#more.hidden = !state.next
     this.#more.disabled = state.loading
