@@ -126,7 +126,9 @@ export class PagePlayback {
 
   #play() {
     this.#store.update((state) => ({ ...unsay(state, 'playback'), following: false }))
-    this.#change((playback) => change.begun(playback, this.#length))
+    // Where a meeting goes on, its end is no place from which to begin again.
+    const end = this.#store.state.transcript.phase === 'ended' ? this.#length : Infinity
+    this.#change((playback) => change.begun(playback, end))
     this.#audio.play(this.#playback.position, this.#playback.rate)
   }
 
