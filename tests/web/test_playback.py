@@ -158,8 +158,16 @@ def test_a_click_on_a_word_or_on_a_time_plays_from_there_and_one_that_selects_do
     expect(page.get_by_test_id("player-play")).to_have_accessible_name("Pause")
     until(page, "document.querySelector('[data-segment=s4][data-heard]') !== null")
     page.get_by_test_id("player-play").click()
-    page.locator("[data-segment=s1]").dblclick()
+    line = page.locator("[data-segment=s1]").bounding_box()
+    assert line is not None
+    page.mouse.move(line["x"] + 5, line["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(line["x"] + 150, line["y"] + 10)
+    page.mouse.up()
     assert page.evaluate("String(getSelection())") != ""
+    expect(page.get_by_test_id("player-play")).to_have_accessible_name("Play")
+    page.locator("[data-segment=s1]").dblclick()
+    expect(page.get_by_test_id("line-words")).to_be_visible()
     expect(page.get_by_test_id("player-play")).to_have_accessible_name("Play")
 
 
