@@ -17,9 +17,9 @@ import { openSpeakerDialog } from '../view/dialogs/speaker-dialog.js'
 import { openTermsDialog } from '../view/dialogs/terms-dialog.js'
 import { saveFile } from '../view/save-file.js'
 import { PageEditing } from './page-editing.js'
-import { PageNotes } from './page-notes.js'
-import { PagePlayback } from './page-playback.js'
-import { PageStatistics } from './page-statistics.js'
+import { PageNotes } from './meeting/page-notes.js'
+import { PagePlayback } from './meeting/page-playback.js'
+import { PageStatistics } from './meeting/page-statistics.js'
 
 /** @typedef {import('../state/page-state.js').PageState} PageState */
 /** @typedef {import('../state/turns.js').Turn} Turn */
