@@ -52,6 +52,7 @@ export class PagePlayback {
   get handlers() {
     return {
       onToggle: () => this.toggle(),
+      onPause: () => this.#playback.playing && this.#pause(),
       onPlayFrom: (second) => this.playFrom(second),
       onTargetShown: () => this.targetShown(),
       onSeek: (second) => this.seek(second),
