@@ -49,6 +49,7 @@ LAYOUT = {
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",
     "meeting/storage": "search files editing core config root",
+    "meeting/storage/queue": "storage core",
     "meeting/statistics": "storage core root",
     "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
@@ -58,15 +59,17 @@ LAYOUT = {
     "meeting/notes": "transport storage config core root",
     "meeting/server/security": "transport storage core config root",
     "meeting/server/api": "security notes statistics live delivery storage files search editing core root",
+    "meeting/client": "core root",
+    "meeting/recordings": "client live sources session storage files core config audio root",
+    "meeting/jobs": "recordings live queue files core config audio root",
+    "meeting/server/api/uploads": "api jobs recordings core",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
     "meeting/compat/openai/realtime": "openai compat security live core root",
-    "meeting/client": "core root",
     "meeting/agents": "security client statistics storage search core root",
-    "meeting/server": "agents realtime openai deepgram compat api security notes transport live sources delivery "
-    "webhooks session storage files core config root",
-    "meeting/recordings": "client live sources session storage files core config audio root",
+    "meeting/server": "agents realtime openai deepgram compat uploads api security notes jobs transport live sources "
+    "delivery webhooks session storage files core config root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
     "meeting": "evaluation listen recordings server agents client notes transport webhooks statistics storage search "
@@ -135,6 +138,7 @@ PURE = {
     "meeting.notes.prompts": "",
     "meeting.notes.drafts": "",
     "meeting.notes.checking": "",
+    "meeting.jobs.rules": "",
     "meeting.webhooks.signature": "",
     "meeting.webhooks.schedule": "",
     "meeting.webhooks.addresses": "",
@@ -155,9 +159,9 @@ STATE_MACHINE = names(
     "meeting.session meeting.core.transcript meeting.core.editing meeting.core.access "
     "meeting.client.protocols meeting.client.frame_buffer meeting.client.transcript meeting.client.events "
     "meeting.client.backoff meeting.server.security.permissions meeting.server.security.tokens "
-    "meeting.server.security.guess_limiter meeting.notes.planning meeting.notes.prompts meeting.notes.drafts "
-    "meeting.notes.checking meeting.webhooks.signature meeting.webhooks.schedule meeting.webhooks.addresses "
-    "meeting.webhooks.announcements"
+    "meeting.server.security.guess_limiter meeting.jobs.rules meeting.notes.planning meeting.notes.prompts "
+    "meeting.notes.drafts meeting.notes.checking meeting.webhooks.signature meeting.webhooks.schedule "
+    "meeting.webhooks.addresses meeting.webhooks.announcements"
 )
 """Modules and folders that touch none of IMPURE"""
 

@@ -72,8 +72,12 @@ class Session:
         models: ModelInfo | None = None,
         resumable: bool = True,
         hotwords: tuple[str, ...] = (),
+        recorded: bool = False,
     ) -> None:
-        """`resumable` says whether a client may come back to its source; `hotwords` are terms likely to be said."""
+        """`resumable` says whether a client may come back to its source; `hotwords` are terms likely to be said.
+
+        `recorded`: it is made of a recording, whose rest is heard by a later process where this one stops.
+        """
         self.discarded = False
         """True once the meeting is being deleted"""
         self._frame_bytes = limits.frame_bytes
@@ -82,6 +86,7 @@ class Session:
         self._content.hotwords = hotwords
         self._audience = Audience(limits.viewers)
         self._recording = Recording(meeting_id, limits, models or {}, self._audience, self._content)
+        self._recording.recorded = recorded
         self._troubles: dict[str, str] = {}
         """What cannot be stored just now, and why"""
 

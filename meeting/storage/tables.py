@@ -26,6 +26,8 @@ from meeting.core.records import (
     EditedLine,
     Edits,
     Gap,
+    Job,
+    JobState,
     Meeting,
     MeetingNotes,
     NotedLine,
@@ -92,10 +94,10 @@ class MeetingRow(Base):
     """How many people speak at least and at most, where somebody has said so"""
     most_speakers: Mapped[int | None]
     kept: Mapped[bool] = mapped_column(server_default=true())
+    recorded: Mapped[bool] = mapped_column(server_default=false())
 
     def value(self, segments: int) -> Meeting:
         """The row as a value; how many segments it has is counted elsewhere."""
-        least, most = self.least_speakers, self.most_speakers
         return Meeting(
             self.id,
             self.title,
@@ -107,8 +109,9 @@ class MeetingRow(Base):
             segments,
             self.models,
             tuple(self.hotwords),
-            None if least is None or most is None else SpeakerCount(least, most),
+            _speaker_count(self.least_speakers, self.most_speakers),
             self.kept,
+            self.recorded,
         )
 
 
@@ -343,6 +346,54 @@ class NotesRow(Base):
         return NotesStatus(NotesState(self.state), self.changed_at, self.problem, notes)
 
 
+class JobRow(Base):
+    """A recording on its way to a meeting, which has a row of its own only once the job runs."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    name: Mapped[str]
+    size: Mapped[int]
+    modified: Mapped[int]
+    meeting_id: Mapped[str]
+    title: Mapped[str]
+    created_at: Mapped[datetime]
+    hotwords: Mapped[list[str]]
+    least_speakers: Mapped[int | None]
+    most_speakers: Mapped[int | None]
+    language: Mapped[str | None]
+    source_id: Mapped[str]
+    token: Mapped[str]
+    changed_at: Mapped[datetime]
+    problem: Mapped[str | None]
+
+    def value(self) -> Job:
+        """The row as a value."""
+        meeting = Meeting(
+            self.meeting_id,
+            self.title,
+            State.OPEN,
+            self.created_at,
+            hotwords=tuple(self.hotwords),
+            speakers=_speaker_count(self.least_speakers, self.most_speakers),
+            recorded=True,
+        )
+        return Job(
+            self.id,
+            JobState(self.state),
+            self.name,
+            self.size,
+            self.modified,
+            meeting,
+            self.language,
+            self.source_id,
+            self.token,
+            self.changed_at,
+            self.problem,
+        )
+
+
 class WebhookDeliveryRow(Base):
     """Something that a webhook has to tell, or could not tell; what was told has no row any more.
 
@@ -387,7 +438,32 @@ def meeting_values(meeting: Meeting) -> dict[str, Any]:
         "least_speakers": meeting.speakers and meeting.speakers.least,
         "most_speakers": meeting.speakers and meeting.speakers.most,
         "kept": meeting.kept,
+        "recorded": meeting.recorded,
     }
+
+
+def job_values(job: Job) -> dict[str, Any]:
+    """A job as columns."""
+    meeting = meeting_values(job.meeting)
+    told = ("title", "created_at", "hotwords", "least_speakers", "most_speakers")
+    return {
+        **{name: meeting[name] for name in told},
+        "id": job.id,
+        "state": job.state,
+        "name": job.name,
+        "size": job.size,
+        "modified": job.modified,
+        "meeting_id": job.meeting.id,
+        "language": job.language,
+        "source_id": job.source_id,
+        "token": job.token,
+        "changed_at": job.changed_at,
+        "problem": job.problem,
+    }
+
+
+def _speaker_count(least: int | None, most: int | None) -> SpeakerCount | None:
+    return None if least is None or most is None else SpeakerCount(least, most)
 
 
 def source_values(meeting_id: str, source: Source) -> dict[str, Any]:

@@ -41,6 +41,9 @@ export class ApiError extends Error {
  * @property {object} [body]
  * @property {string} [id] the meeting that it is about, whose link may have brought a token
  * @property {string | null} [tag] of the answer that is known; when that is still true the status is 304
+ * @property {ArrayBuffer} [piece] bytes to send in the place of a body
+ * @property {Record<string, string>} [headers] further ones
+ * @property {AbortSignal} [signal] gives up
  * @property {string} [range] the part of the answer that is wanted; the status is 416 where there is no such part
  */
 
@@ -53,7 +56,7 @@ export class ApiError extends Error {
  * @returns {Promise<Response>}
  * @throws {ApiError}
  */
-async function request(method, path, options = {}) {
+export async function request(method, path, options = {}) {
   const token = tokenFor(options.id)
   const response = await send(method, path, options, token)
   if (response.ok || response.status === 304 || (options.range && response.status === 416)) return response
@@ -73,13 +76,13 @@ async function request(method, path, options = {}) {
  * @param {Options} options
  * @param {string | null} token
  */
-async function send(method, path, { body, tag, range }, token) {
-  const headers = authorization(token)
+async function send(method, path, { body, tag, range, piece, headers: further, signal }, token) {
+  const headers = { ...authorization(token), ...further }
   if (body) headers['Content-Type'] = 'application/json'
   if (tag) headers['If-None-Match'] = tag
   if (range) headers.Range = range
   try {
-    return await fetch(path, { method, headers, body: body ? JSON.stringify(body) : undefined })
+    return await fetch(path, { method, headers, body: body ? JSON.stringify(body) : piece, signal })
   } catch {
     throw new ApiError(0, 'unreachable', t('server.unreachable'))
   }

@@ -54,6 +54,7 @@ export class PagePlayback {
       onToggle: () => this.toggle(),
       onPause: () => this.#playback.playing && this.#pause(),
       onPlayFrom: (second) => this.playFrom(second),
+      onPause: () => this.#pause(),
       onTargetShown: () => this.targetShown(),
       onSeek: (second) => this.seek(second),
       onStep: (by) => this.seek(this.#playback.position + by * change.STEP),

@@ -66,7 +66,9 @@ export const ENGLISH = {
   // The first page
   'home.title': 'Who said what, while it is being said.',
   'home.lead': 'Press one button and talk. Everyone with the link reads along. The audio stays on this server.',
-  'home.hint': 'The sample is one minute with three voices; it needs no microphone.',
+  'home.hint':
+    'The sample is one minute with three voices; it needs no microphone. Recordings, of sound or video, can also be ' +
+    'dropped anywhere on this page.',
   'home.new': 'New meeting',
   'home.new.waiting': 'Waiting for the microphone…',
   'home.sample': 'Try the sample meeting',
@@ -86,6 +88,32 @@ export const ENGLISH = {
   'delete.yes': 'Delete',
   'sample.title': 'Sample meeting',
   'sample.missing': 'The sample recording is missing on this server.',
+
+  // Recordings
+  'jobs.title': 'Recordings on their way',
+  'jobs.choose': 'Transcribe a recording',
+  'jobs.next': 'Waiting to be sent',
+  'jobs.sending': '{percent} sent',
+  'jobs.lost': 'No connection. It goes on by itself from {percent}.',
+  'jobs.interrupted': 'Stopped at {percent}. Choose the same file again, and it goes on from there.',
+  'jobs.not-sent': 'Not sent. {why}',
+  'jobs.empty': 'The file is empty.',
+  'jobs.unreadable': 'The file cannot be read any more.',
+  'jobs.queued': 'Waiting for its turn',
+  'jobs.begins': 'Transcription begins',
+  'jobs.so-far': '{length} transcribed so far',
+  'jobs.running': '{percent} transcribed',
+  'jobs.estimate': '{percent} transcribed, about {left} left',
+  'jobs.finishing': 'Almost done: going over all of it once more',
+  'jobs.failed': 'Not transcribed: {why}',
+  'jobs.remark': 'Transcribed, but {why}',
+  'jobs.done': '{title} is transcribed.',
+  'jobs.cancel': 'Stop {title}',
+  'jobs.dismiss': 'Remove {title} from this list',
+  'jobs.stop.title': 'Stop this recording?',
+  'jobs.stop.text': 'What has been transcribed of “{title}” so far will be gone.',
+  'jobs.stop.no': 'Go on',
+  'jobs.stop.yes': 'Stop',
 
   // Search
   'search.title': 'Search',

@@ -68,7 +68,9 @@ export const GERMAN = {
   'home.title': 'Wer was sagt, während es gesagt wird.',
   'home.lead':
     'Drücken Sie einen Knopf und sprechen Sie. Wer den Link hat, liest mit. Der Ton bleibt auf diesem Server.',
-  'home.hint': 'Das Beispiel ist eine Minute mit drei Stimmen auf Englisch; es braucht kein Mikrofon.',
+  'home.hint':
+    'Das Beispiel ist eine Minute mit drei Stimmen auf Englisch; es braucht kein Mikrofon. Aufnahmen, Ton oder ' +
+    'Video, können Sie auch irgendwo auf dieser Seite ablegen.',
   'home.new': 'Neue Besprechung',
   'home.new.waiting': 'Warten auf das Mikrofon …',
   'home.sample': 'Beispiel anhören',
@@ -88,6 +90,32 @@ export const GERMAN = {
   'delete.yes': 'Löschen',
   'sample.title': 'Beispielbesprechung',
   'sample.missing': 'Die Beispielaufnahme fehlt auf diesem Server.',
+
+  // Recordings
+  'jobs.title': 'Aufnahmen in Arbeit',
+  'jobs.choose': 'Aufnahme transkribieren',
+  'jobs.next': 'Wird als Nächstes gesendet',
+  'jobs.sending': '{percent} gesendet',
+  'jobs.lost': 'Keine Verbindung. Es geht bei {percent} von selbst weiter.',
+  'jobs.interrupted': 'Bei {percent} stehen geblieben. Wählen Sie dieselbe Datei noch einmal, und es geht dort weiter.',
+  'jobs.not-sent': 'Nicht gesendet. {why}',
+  'jobs.empty': 'Die Datei ist leer.',
+  'jobs.unreadable': 'Die Datei lässt sich nicht mehr lesen.',
+  'jobs.queued': 'Wartet, bis sie an der Reihe ist',
+  'jobs.begins': 'Das Transkribieren beginnt',
+  'jobs.so-far': '{length} bisher transkribiert',
+  'jobs.running': '{percent} transkribiert',
+  'jobs.estimate': '{percent} transkribiert, noch etwa {left}',
+  'jobs.finishing': 'Fast fertig: Alles wird noch einmal durchgesehen',
+  'jobs.failed': 'Nicht transkribiert: {why}',
+  'jobs.remark': 'Transkribiert, aber {why}',
+  'jobs.done': '{title} ist transkribiert.',
+  'jobs.cancel': '{title} anhalten',
+  'jobs.dismiss': '{title} aus dieser Liste entfernen',
+  'jobs.stop.title': 'Diese Aufnahme nicht weiter transkribieren?',
+  'jobs.stop.text': 'Was von „{title}“ bisher transkribiert ist, wird gelöscht.',
+  'jobs.stop.no': 'Weitermachen',
+  'jobs.stop.yes': 'Anhalten',
 
   // Search
   'search.title': 'Suche',

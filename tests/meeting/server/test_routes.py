@@ -87,6 +87,14 @@ TABLE = {
     "POST /v1/listen": Row((SERVER,), options={"content": wav(tone(0.5))}),
     "POST /v1/audio/transcriptions": Row((SERVER,), options={"files": {"file": ("a.wav", wav(tone(0.5)))}}),
     "POST /v1/audio/translations": Row((SERVER,), 400, {"files": {"file": ("a.wav", wav(tone(0.5)))}}),
+    "GET /api/jobs": Row((SERVER,)),
+    "POST /api/jobs": Row((SERVER,), 400, {"json": {"name": "a.wav", "size": 1 << 50}}),
+    "GET /api/jobs/{job_id}": Row((SERVER,), 404, path="/api/jobs/none"),
+    "DELETE /api/jobs/{job_id}": Row((SERVER,), 404, path="/api/jobs/none"),
+    "GET /api/jobs/{job_id}/recording": Row((SERVER,), 404, path="/api/jobs/none/recording"),
+    "PATCH /api/jobs/{job_id}/recording": Row(
+        (SERVER,), 404, {"content": b"", "headers": {"Upload-Offset": "0"}}, path="/api/jobs/none/recording"
+    ),
     "POST /mcp": Row(
         READERS,
         options={

@@ -63,15 +63,11 @@ export class TranscriptSection {
     })
     this.node.append(...this.#editing.nodes)
     this.#heard = new HeardMark(this.#view)
-    playOnClick(this.#turns, this.#view, player.onPlayFrom)
+    playOnClick(this.#turns, this.#view, player.onPlayFrom, player.onPause)
   }
 
   open() {
     this.#editing.open()
-  }
-
-  close() {
-    this.#editing.close()
   }
 
   /**
@@ -129,6 +125,11 @@ export class TranscriptSection {
     line.tabIndex = -1
     line.scrollIntoView({ block: 'center' })
     line.focus({ preventScroll: true })
+  }
+
+  close() {
+    this.#editing.close()
+    this.#heard.clear()
   }
 
   /** @param {PageState} state */
