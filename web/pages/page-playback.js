@@ -52,7 +52,6 @@ export class PagePlayback {
   get handlers() {
     return {
       onToggle: () => this.toggle(),
-      onPause: () => this.#playback.playing && this.#pause(),
       onPlayFrom: (second) => this.playFrom(second),
       onPause: () => this.#pause(),
       onTargetShown: () => this.targetShown(),

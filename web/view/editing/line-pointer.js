@@ -146,7 +146,6 @@ export class LinePointer {
     const { shiftKey, ctrlKey, metaKey } = event
     this.#makeStop(line)
     this.#show(line)
-    if (event.detail > 1) event.stopPropagation() // the second one of a double click does not play once more
     if (!shiftKey && !ctrlKey && !metaKey && !this.#handlers.selecting()) {
       if (getSelection()?.isCollapsed) line.focus({ preventScroll: true })
       this.#anchor = line.dataset.segment ?? ''

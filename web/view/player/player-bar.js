@@ -12,7 +12,6 @@ import { SpeakerStrip } from './speaker-strip.js'
 /**
  * @typedef {object} PlayerHandlers
  * @property {() => void} onToggle
- * @property {() => void} onPause whoever writes a line does not want to hear on
  * @property {(second: number) => void} onPlayFrom
  * @property {() => void} onPause
  * @property {() => void} onTargetShown the line of the second that the page was opened at is in sight
