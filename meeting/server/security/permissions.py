@@ -9,6 +9,7 @@ from meeting.core.access import Role
 
 REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/"): Role.ANYONE,
+    ("GET", "/search"): Role.ANYONE,
     ("GET", "/m/{meeting_id}"): Role.ANYONE,
     ("GET", "/m/{meeting_id}/"): Role.ANYONE,
     ("GET", "/static/{path:path}"): Role.ANYONE,
@@ -30,6 +31,7 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("PATCH", "/api/meetings/{meeting_id}/segments/{segment_id}"): Role.HOST,
     ("GET", "/api/meetings/{meeting_id}/transcript"): Role.VIEW,
     ("GET", "/api/meetings/{meeting_id}/export"): Role.VIEW,
+    ("GET", "/api/meetings/{meeting_id}/statistics"): Role.VIEW,
     ("GET", "/api/meetings/{meeting_id}/notes"): Role.VIEW,
     ("POST", "/api/meetings/{meeting_id}/notes"): Role.HOST,
     ("DELETE", "/api/meetings/{meeting_id}/notes"): Role.HOST,

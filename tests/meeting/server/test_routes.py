@@ -35,6 +35,7 @@ class Row:
 
 TABLE = {
     "GET /": Row(EVERYONE),
+    "GET /search": Row(EVERYONE),
     "GET /m/{meeting_id}": Row(EVERYONE),
     "GET /m/{meeting_id}/": Row(EVERYONE),
     "GET /static/{path:path}": Row(EVERYONE, path="/static/app.js"),
@@ -56,6 +57,7 @@ TABLE = {
     "PATCH /api/meetings/{meeting_id}/segments/{segment_id}": Row(HOSTS, options={"json": {"rev": 3, "speaker": None}}),
     "GET /api/meetings/{meeting_id}/transcript": Row(READERS),
     "GET /api/meetings/{meeting_id}/export": Row(READERS, options={"params": {"format": "txt"}}),
+    "GET /api/meetings/{meeting_id}/statistics": Row(READERS),
     "GET /api/meetings/{meeting_id}/notes": Row(READERS),
     "POST /api/meetings/{meeting_id}/notes": Row(HOSTS, 400),  # this server knows no language model
     "DELETE /api/meetings/{meeting_id}/notes": Row(HOSTS, 204),
