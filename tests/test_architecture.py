@@ -46,28 +46,32 @@ LAYOUT = {
     "meeting/config": "root",
     "meeting/core/documents": "",
     "meeting/core": "documents root",
-    "meeting/session": "core config root",
+    "meeting/core/editing": "core root",
+    "meeting/session": "editing core config root",
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",
-    "meeting/storage": "search files core config root",
+    "meeting/storage": "search files editing core config root",
+    "meeting/storage/queue": "storage core",
     "meeting/statistics": "storage core root",
     "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
     "meeting/sources": "session storage files core config stream engine audio root",
-    "meeting/live": "sources delivery session storage files core config root",
+    "meeting/live": "sources delivery session storage files editing core config root",
     "meeting/transport": "core config",
     "meeting/notes": "transport storage config core root",
     "meeting/server/security": "transport storage core config root",
-    "meeting/server/api": "security notes statistics live delivery storage files search core root",
+    "meeting/server/api": "security notes statistics live delivery storage files search editing core root",
+    "meeting/client": "core root",
+    "meeting/recordings": "client live sources session storage files core config audio root",
+    "meeting/jobs": "recordings live queue files core config audio root",
+    "meeting/server/api/uploads": "api jobs recordings core",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
     "meeting/compat/openai/realtime": "openai compat security live core root",
-    "meeting/client": "core root",
     "meeting/agents": "security client statistics storage search core root",
-    "meeting/server": "agents realtime openai deepgram compat api security notes transport live sources delivery "
-    "webhooks session storage files core config root",
-    "meeting/recordings": "client live sources session storage files core config audio root",
+    "meeting/server": "agents realtime openai deepgram compat uploads api security notes jobs transport live sources "
+    "delivery webhooks session storage files core config root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
     "meeting": "evaluation listen recordings server agents client notes transport webhooks statistics storage search "
@@ -136,6 +140,7 @@ PURE = {
     "meeting.notes.prompts": "",
     "meeting.notes.drafts": "",
     "meeting.notes.checking": "",
+    "meeting.jobs.rules": "",
     "meeting.webhooks.signature": "",
     "meeting.webhooks.schedule": "",
     "meeting.webhooks.addresses": "",
@@ -153,12 +158,12 @@ IMPURE = names("asyncio socket sqlite3 subprocess threading time")
 """Standard modules that the state machine may not touch: time is an argument, effects are values"""
 
 STATE_MACHINE = names(
-    "meeting.session meeting.core.transcript meeting.core.edits meeting.core.overlay meeting.core.access "
+    "meeting.session meeting.core.transcript meeting.core.editing meeting.core.access "
     "meeting.client.protocols meeting.client.frame_buffer meeting.client.transcript meeting.client.events "
     "meeting.client.backoff meeting.server.security.permissions meeting.server.security.tokens "
-    "meeting.server.security.guess_limiter meeting.notes.planning meeting.notes.prompts meeting.notes.drafts "
-    "meeting.notes.checking meeting.webhooks.signature meeting.webhooks.schedule meeting.webhooks.addresses "
-    "meeting.webhooks.announcements"
+    "meeting.server.security.guess_limiter meeting.jobs.rules meeting.notes.planning meeting.notes.prompts "
+    "meeting.notes.drafts meeting.notes.checking meeting.webhooks.signature meeting.webhooks.schedule "
+    "meeting.webhooks.addresses meeting.webhooks.announcements"
 )
 """Modules and folders that touch none of IMPURE"""
 
