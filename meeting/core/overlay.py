@@ -8,8 +8,8 @@ one. What is left of such a line is shown in as many lines as the edited ones le
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import chain, count, groupby
 
 from meeting.core.edits import Change, SpeakerChange, edited_speakers, with_change
@@ -21,6 +21,15 @@ EDIT = "edit"
 """Reason of a label change that a person made"""
 
 
+@dataclass(frozen=True, slots=True)
+class VoiceName:
+    """The name of a voice that is kept, for a speaker that was recognised as it."""
+
+    name: str
+    profile: str
+    """Id of the voice that is kept"""
+
+
 class Overlay:
     """A transcript's outputs in; the same with people's edits out. The caller applies them to the transcript."""
 
@@ -29,6 +38,7 @@ class Overlay:
         self.transcript = transcript
         self.edits = edits or Edits()
         self._speakers = {speaker.id: speaker for speaker in speakers}
+        self._voice_names: Mapping[str, VoiceName] = {}
         self._shown_as: dict[str, tuple[str, ...]] = {}
         """By the pipeline's id of a line that was cut, all ids under which its words were shown"""
         self._recognised: set[str] = set()
@@ -57,6 +67,14 @@ class Overlay:
         line = self.edits.lines[change.id]
         self._spans.put(line.segment)
         return [*self._edited_line(line), *self._changed_speakers()]
+
+    def recognise(self, voice_names: Mapping[str, VoiceName]) -> list[Output]:
+        """Show these speakers, by id, under the names of voices that are kept, where people have not named them.
+
+        They take the place of those before. What is to be shown because of it.
+        """
+        self._voice_names = voice_names
+        return self._changed_speakers()
 
     def take_over(self, edits: Edits) -> list[Output]:
         """Take over edits that were made on another transcript of the same meeting; what is to be shown."""
@@ -92,8 +110,12 @@ class Overlay:
         return [after] if shown.rev < wanted.rev else []
 
     def _changed_speakers(self) -> list[Output]:
-        found = edited_speakers(self._speakers.values(), self.edits)
+        found = edited_speakers(map(self._with_voice_name, self._speakers.values()), self.edits)
         return [speaker for speaker in found if self.transcript.speaker(speaker.id) != speaker]
+
+    def _with_voice_name(self, speaker: Speaker) -> Speaker:
+        found = self._voice_names.get(speaker.id)
+        return speaker if found is None else replace(speaker, name=found.name, recognized=True, profile=found.profile)
 
     # What the pipeline says of a line
 

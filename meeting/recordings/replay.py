@@ -30,6 +30,7 @@ from meeting.core.messages import (
 )
 from meeting.core.records import Meeting, Record, State
 from meeting.core.terminal_text import printable
+from meeting.live.recognition.known_voices import KnownVoices
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
 from meeting.recordings.pcm import AUDIO, SAMPLE_BYTES, open_recording, to_pieces
@@ -182,6 +183,7 @@ async def _run(
     services: Services, limits: Limits, options: ReplayOptions, frames: Iterator[AudioFrame], file: IO[str] | None
 ) -> tuple[Record, EventRecorder]:
     rooms, recorder = Rooms(services, limits, resumable=False), EventRecorder(file)
+    await KnownVoices(rooms).refresh()
     title, now = options.title or options.recording.stem, datetime.now(timezone.utc)
     meeting = Meeting(new_id(), title, State.OPEN, now, speakers=options.speakers)
     await asyncio.wrap_future(services.store.create_meeting(meeting))

@@ -17,6 +17,7 @@ from meeting.compat.openai.routes import add_openai
 from meeting.compat.routes import add_recording_page
 from meeting.compat.uploads import Uploads
 from meeting.config.settings import Config
+from meeting.live.recognition.known_voices import KnownVoices
 from meeting.live.retention import delete_regularly
 from meeting.live.rooms import Rooms
 from meeting.notes.jobs import NotesJobs
@@ -81,6 +82,7 @@ def create_app(
     app.state.rooms = rooms
     app.state.authenticator = authenticator
     app.state.notes = notes
+    app.state.voices = KnownVoices(rooms)
     app.state.forwarding = forwarding
     app.state.metrics = metrics.MetricsCollector(rooms)
     _add_security(app, config, authenticator, forwarding)

@@ -24,6 +24,10 @@ def add_pages(app: FastAPI) -> None:
     def home() -> HTMLResponse:
         return HTMLResponse(page(""))
 
+    @app.get("/voices", include_in_schema=False)
+    def voices() -> HTMLResponse:
+        return HTMLResponse(page(""))
+
     @app.get("/m/{meeting_id}", include_in_schema=False)
     def meeting_page() -> HTMLResponse:
         return HTMLResponse(page("../"))

@@ -13,6 +13,7 @@ from meeting.core.edits import Change
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioFrame, AudioInfo, ServerMessage, SnapshotMessage, Start
 from meeting.core.records import Edits, Gap, Restored, Resume, Source, State
+from meeting.voices.matching import VoiceProfile
 from pipelines.errors import MeetingError
 from pipelines.types import LabelChange, ModelInfo, Output, Segment, Speaker, SpeakersRevised, TurnsRevised
 
@@ -208,6 +209,13 @@ class HotwordsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class VoicesChanged:
+    """These are the voices that are kept, in the place of those before."""
+
+    profiles: tuple[VoiceProfile, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class EditRequested:
     """A person changes a name or a line; answered by `Answer` with the same ticket."""
 
@@ -253,6 +261,7 @@ Event = (
     | StorageWorking
     | TitleChanged
     | HotwordsChanged
+    | VoicesChanged
     | EditRequested
     | CloseRequested
     | Tick

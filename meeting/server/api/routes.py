@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from meeting.server.api import audio, edits, ending, hotwords, links, meetings, notes, search, transcripts
+from meeting.server.api import audio, edits, ending, hotwords, links, meetings, notes, search, transcripts, voices
 
 
 def add_routes(app: FastAPI) -> None:
     """Serve the API."""
-    for resource in (meetings, hotwords, edits, ending, transcripts, notes, audio, links, search):
+    for resource in (meetings, hotwords, edits, ending, transcripts, notes, audio, links, search, voices):
         app.include_router(resource.router)

@@ -9,6 +9,7 @@ from meeting.core.access import Role
 
 REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/"): Role.ANYONE,
+    ("GET", "/voices"): Role.ANYONE,
     ("GET", "/m/{meeting_id}"): Role.ANYONE,
     ("GET", "/m/{meeting_id}/"): Role.ANYONE,
     ("GET", "/static/{path:path}"): Role.ANYONE,
@@ -28,6 +29,12 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("POST", "/api/meetings/{meeting_id}/end"): Role.HOST,
     ("PATCH", "/api/meetings/{meeting_id}/speakers/{speaker_id}"): Role.HOST,
     ("PATCH", "/api/meetings/{meeting_id}/segments/{segment_id}"): Role.HOST,
+    ("GET", "/api/meetings/{meeting_id}/speakers/{speaker_id}/voice"): Role.HOST,
+    ("PUT", "/api/meetings/{meeting_id}/speakers/{speaker_id}/voice"): Role.HOST,
+    ("DELETE", "/api/meetings/{meeting_id}/speakers/{speaker_id}/voice"): Role.HOST,
+    ("GET", "/api/voices"): Role.SERVER,
+    ("PATCH", "/api/voices/{voice_id}"): Role.SERVER,
+    ("DELETE", "/api/voices/{voice_id}"): Role.SERVER,
     ("GET", "/api/meetings/{meeting_id}/transcript"): Role.VIEW,
     ("GET", "/api/meetings/{meeting_id}/export"): Role.VIEW,
     ("GET", "/api/meetings/{meeting_id}/notes"): Role.VIEW,

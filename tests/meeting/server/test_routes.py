@@ -35,6 +35,7 @@ class Row:
 
 TABLE = {
     "GET /": Row(EVERYONE),
+    "GET /voices": Row(EVERYONE),
     "GET /m/{meeting_id}": Row(EVERYONE),
     "GET /m/{meeting_id}/": Row(EVERYONE),
     "GET /static/{path:path}": Row(EVERYONE, path="/static/app.js"),
@@ -54,6 +55,12 @@ TABLE = {
     "POST /api/meetings/{meeting_id}/end": Row(HOSTS),
     "PATCH /api/meetings/{meeting_id}/speakers/{speaker_id}": Row(HOSTS, options={"json": {"name": "Ann"}}),
     "PATCH /api/meetings/{meeting_id}/segments/{segment_id}": Row(HOSTS, options={"json": {"rev": 3, "speaker": None}}),
+    "GET /api/meetings/{meeting_id}/speakers/{speaker_id}/voice": Row(HOSTS),
+    "PUT /api/meetings/{meeting_id}/speakers/{speaker_id}/voice": Row(HOSTS, 409),  # it has no name
+    "DELETE /api/meetings/{meeting_id}/speakers/{speaker_id}/voice": Row(HOSTS, 404),
+    "GET /api/voices": Row((SERVER,)),
+    "PATCH /api/voices/{voice_id}": Row((SERVER,), 404, {"json": {"name": "Ann"}}, "/api/voices/v1"),
+    "DELETE /api/voices/{voice_id}": Row((SERVER,), 404, path="/api/voices/v1"),
     "GET /api/meetings/{meeting_id}/transcript": Row(READERS),
     "GET /api/meetings/{meeting_id}/export": Row(READERS, options={"params": {"format": "txt"}}),
     "GET /api/meetings/{meeting_id}/notes": Row(READERS),
