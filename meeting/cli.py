@@ -1,5 +1,5 @@
-"""The commands: `serve`, `replay`, `listen`, `mcp`, `recover`, `list`, `search`, `show`, `export`, `notes`, `evaluate`,
-`tune`, `models`, `voices`, `webhooks`, `doctor`, `migrate` and `token`.
+"""The commands: `serve`, `replay`, `listen`, `mcp`, `recover`, `list`, `search`, `show`, `export`, `statistics`,
+`notes`, `evaluate`, `tune`, `models`, `voices`, `webhooks`, `doctor`, `migrate` and `token`.
 
 Libraries are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import meeting
-from meeting.core.terminal_text import printable
+from meeting.core.terminal_text import clock, printable
 from pipelines.errors import MeetingError, SettingsError, StoreError
 
 if TYPE_CHECKING:
     from meeting.config.settings import Config
+    from meeting.core.records import Record
     from meeting.storage.store import Store
     from pipelines.types import SpeakerCount
 
@@ -29,7 +30,7 @@ EXIT_ERROR = 2
 """Exit code of everything that we can explain in one sentence"""
 EXIT_INTERRUPTED = 130
 
-FORMATS = ("srt", "vtt", "json", "txt", "md", "rttm", "seglst")
+FORMATS = ("srt", "vtt", "json", "txt", "md", "docx", "html", "csv", "rttm", "seglst")
 
 FLAGS = {
     "data_dir": ("storage", "data_dir"),
@@ -115,6 +116,9 @@ def parser() -> argparse.ArgumentParser:
     _add_search(command("search", "find what was said in the meetings that are kept, last said first"))
     command("show", "print a meeting's transcript").add_argument("meeting", help="id, the start of one, or last")
     _add_export(command("export", "write a meeting's transcript in a format"))
+    statistics = command("statistics", "print who spoke how much in a meeting")
+    statistics.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
+    statistics.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     notes = command("notes", "have the language model of the settings write notes of a meeting, which are kept")
     notes.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
     _add_evaluate(command("evaluate", "measure accuracy and latency on recordings with references"))
@@ -254,6 +258,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         "search": _search,
         "show": _show,
         "export": _export,
+        "statistics": _statistics,
         "notes": _notes,
         "evaluate": _evaluate,
         "tune": _tune,
@@ -409,20 +414,14 @@ def _report(text: str) -> None:
     print(printable(text, lines=True), file=sys.stderr, flush=True)
 
 
-def _clock(samples: int) -> str:
-    from pipelines.types import seconds
-
-    whole = int(seconds(samples))
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
-
-
 def _list(options: argparse.Namespace, config: Config) -> int:
     from meeting.core.records import Meeting
     from meeting.storage.transcript_store import TranscriptStore
+    from pipelines.types import seconds
 
     def line(meeting: Meeting, names: list[str]) -> str:
         when = f"{meeting.created_at.astimezone():%Y-%m-%d %H:%M}"
-        length = _clock(meeting.samples)
+        length = clock(seconds(meeting.samples))
         return f"{meeting.id}  {when}  {meeting.state:6}  {length:>8}  {meeting.title}  ({', '.join(names) or '-'})"
 
     with _open_store(config) as store:
@@ -440,10 +439,12 @@ def _list(options: argparse.Namespace, config: Config) -> int:
 def _search(options: argparse.Namespace, config: Config) -> int:
     from meeting.storage.search.query import Hit, parse_search
     from meeting.storage.search_store import SearchStore
+    from pipelines.types import seconds
 
     def line(hit: Hit) -> str:
         when = f"{hit.began.astimezone():%Y-%m-%d %H:%M}"
-        return f"{hit.meeting_id}  {when}  {hit.title}  {_clock(hit.span.start)}  {hit.speaker_name}: {hit.excerpt}"
+        at = clock(seconds(hit.span.start))
+        return f"{hit.meeting_id}  {when}  {hit.title}  {at}  {hit.speaker_name}: {hit.excerpt}"
 
     wanted = parse_search(" ".join(options.words), options.speaker, options.since, options.until)
     with _open_store(config) as store:
@@ -461,33 +462,48 @@ def _search(options: argparse.Namespace, config: Config) -> int:
 
 
 def _show(options: argparse.Namespace, config: Config) -> int:
-    print(printable(_exported(options.meeting, "txt", config), lines=True), end="")
+    from meeting.core.export import export
+
+    print(printable(export(_record(options.meeting, config), "txt"), lines=True), end="")
     return 0
 
 
 def _export(options: argparse.Namespace, config: Config) -> int:
-    text = _exported(options.meeting, options.format, config)
+    from meeting.core.export import export, export_file
+
+    record = _record(options.meeting, config)
     if options.out is None:
-        text = printable(text, lines=True) if sys.stdout.isatty() else text
-        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+        if sys.stdout.isatty():
+            print(printable(export(record, options.format), lines=True), end="")
+        else:
+            sys.stdout.buffer.write(export_file(record, options.format))
         sys.stdout.flush()
         return 0
     from meeting.storage.files.private_files import create
 
+    data = export_file(record, options.format)
     try:
         with create(options.out) as file:
-            file.write(text)
+            file.buffer.write(data)
     except OSError as error:
         raise StoreError(f"{options.out} cannot be written: {error.strerror}") from error
     return 0
 
 
-def _exported(meeting: str, format: str, config: Config) -> str:
-    from meeting.core.export import export
+def _record(meeting: str, config: Config) -> Record:
     from meeting.storage.transcript_store import TranscriptStore
 
     with _open_store(config) as store:
-        return export(TranscriptStore(store).record(store.find(meeting).id), format)
+        return TranscriptStore(store).record(store.find(meeting).id)
+
+
+def _statistics(options: argparse.Namespace, config: Config) -> int:
+    from meeting.statistics.report import read_statistics, table
+
+    with _open_store(config) as store:
+        told = read_statistics(store, store.find(options.meeting).id)
+    print(printable(json.dumps(told, ensure_ascii=False) if options.json else table(told), lines=True), flush=True)
+    return 0
 
 
 def _notes(options: argparse.Namespace, config: Config) -> int:

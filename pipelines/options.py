@@ -69,6 +69,9 @@ class PipelineOptions:
 
     language: str | None = None
     """One of `LANGUAGES`, or several with commas, of which one is spoken; None for any"""
+    translate: bool = False
+    """Whether what is said is written down in English, by a recogniser that can; this option and `speakers` are no
+    settings"""
     hotwords: tuple[str, ...] = ()
     partial_interval: float = 0.5
     endpoint_silence: float = 0.4
@@ -91,7 +94,7 @@ class PipelineOptions:
     second_pass: str = "labels"
     """One of `SECOND_PASSES`"""
     speakers: SpeakerCount | None = None
-    """How many people speak in this meeting, where somebody has said so; the one option that is no setting"""
+    """How many people speak in this meeting, where somebody has said so"""
 
 
 ENGINE = EngineOptions()

@@ -350,6 +350,8 @@ class ModelInfo(TypedDict, total=False):
     """One or two sentences"""
     languages: list[str] | None
     """Codes of the languages that are recognised; None means many"""
+    translates: bool
+    """Whether what is said in other languages can be written down in English"""
     device: str
     """Where the recogniser computes: "cpu", "cuda" or "cuda:N" """
 

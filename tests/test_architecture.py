@@ -42,13 +42,15 @@ LAYOUT = {
     "pipelines/engine": "models asr diarization audio root",
     "pipelines/stream": "engine asr diarization audio root",
     "meeting/config": "root",
-    "meeting/core": "root",
+    "meeting/core/documents": "",
+    "meeting/core": "documents root",
     "meeting/voices": "root",
     "meeting/session": "voices core config root",
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",
     "meeting/storage": "search files voices core config root",
     "meeting/storage/profiles": "storage voices core root",
+    "meeting/statistics": "storage core root",
     "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
     "meeting/sources": "session storage files core config stream engine audio root",
@@ -57,20 +59,21 @@ LAYOUT = {
     "meeting/transport": "core config",
     "meeting/notes": "transport storage config core root",
     "meeting/server/security": "transport storage core config root",
-    "meeting/server/api": "security notes recognition live delivery storage search voices core root",
+    "meeting/server/api": "security notes statistics live delivery storage files search core root",
+    "meeting/server/speakers": "api recognition voices core root",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
     "meeting/compat/openai/realtime": "openai compat security live core root",
     "meeting/client": "core root",
-    "meeting/agents": "security client storage search core root",
-    "meeting/server": "agents realtime openai deepgram compat api security notes transport recognition live sources "
-    "delivery webhooks session storage files core config root",
+    "meeting/agents": "security client statistics storage search core root",
+    "meeting/server": "agents realtime openai deepgram compat speakers api security notes transport recognition live "
+    "sources delivery webhooks session storage files core config root",
     "meeting/recordings": "client recognition live sources session storage files core config audio root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation listen recordings server agents client notes transport webhooks profiles storage search "
-    "files core config models engine root",
+    "meeting": "evaluation listen recordings server agents client notes transport webhooks statistics profiles "
+    "storage search files core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -106,14 +109,15 @@ LIBRARIES = {
     "sounddevice": "meeting.listen.microphone",
     "httpcore": "meeting.webhooks.http_sender",
     "certifi": "meeting.webhooks.http_sender",
+    "docx": "meeting.core.documents.word",
 }
 """Libraries with one home: the modules or folders that may import each, lazily or not"""
 
 HEAVY = names(
     "torch torchaudio torchvision diart pyannote faster_whisper ctranslate2 moonshine_voice silero_vad onnxruntime "
-    "onnx lightning pytorch_lightning transformers speechbrain scipy sklearn matplotlib pandas"
+    "onnx lightning pytorch_lightning transformers speechbrain scipy sklearn matplotlib pandas docx lxml"
 )
-"""Libraries that load only when a pipeline is built"""
+"""Libraries that load only when they are needed"""
 
 PURE = {
     "pipelines.types": "numpy",
@@ -125,11 +129,12 @@ PURE = {
     "pipelines.stream.merge": "numpy",
     "pipelines.stream.split": "numpy",
     "meeting.config": "yaml",
-    "meeting.core": "",
+    "meeting.core": "docx",
     "meeting.session": "",
     "meeting.storage.search.query": "",
     "meeting.voices": "numpy",
     "meeting.delivery.history": "",
+    "meeting.statistics.statistics": "",
     "meeting.notes.planning": "",
     "meeting.notes.prompts": "",
     "meeting.notes.drafts": "",

@@ -1,10 +1,11 @@
 // The composition root: which page is shown, and how one leads to the other without a reload.
 
 import { takeTokenFromAddress } from './net/tokens.js'
-import { home, meetingAt } from './net/urls.js'
+import { home, meetingAt, search } from './net/urls.js'
 import { HomePage } from './pages/home-page.js'
 import { openLanguageMenu, useLanguage } from './pages/language.js'
 import { MeetingPage } from './pages/meeting-page.js'
+import { SearchPage } from './pages/search-page.js'
 
 /** @typedef {import('./pages/page.js').NewMeeting} NewMeeting */
 /** @typedef {import('./pages/page.js').Page} Page */
@@ -27,6 +28,9 @@ let page = null
 /** @type {string | null} */
 let shownPath = null
 
+// What is looked for makes a page of its own, which a moment of a meeting does not.
+const openedPath = () => location.pathname + (location.pathname === search ? location.search : '')
+
 /**
  * @param {string} path
  * @param {NewMeeting} [meeting] what the page that was left already has in hand, such as an open microphone
@@ -46,12 +50,22 @@ function show(meeting = {}) {
   page?.unmount()
   main.replaceChildren()
   actions.replaceChildren()
-  shownPath = location.pathname
-  const id = meetingAt(shownPath)
-  const shell = { main, actions, announcer, go, reload: () => show() }
-  page = id ? new MeetingPage(shell, id, meeting) : new HomePage(shell)
+  shownPath = openedPath()
+  page = pageAt(location.pathname, meeting)
   page.mount()
   window.scrollTo(0, 0)
+}
+
+/**
+ * @param {string} path
+ * @param {NewMeeting} meeting
+ * @returns {Page}
+ */
+function pageAt(path, meeting) {
+  const shell = { main, actions, announcer, go, reload: () => show() }
+  const id = meetingAt(path)
+  if (id) return new MeetingPage(shell, id, meeting)
+  return path === search ? new SearchPage(shell, location.search) : new HomePage(shell)
 }
 
 document.addEventListener('click', (event) => {
@@ -59,15 +73,15 @@ document.addEventListener('click', (event) => {
   const link = /** @type {HTMLAnchorElement | null} */ (target.closest('a[href]'))
   if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
   if (link.origin !== location.origin || link.target || link.hasAttribute('download') || link.hash) return
-  if (link.pathname !== home && !meetingAt(link.pathname)) return
+  if (link.pathname !== home && link.pathname !== search && !meetingAt(link.pathname)) return
   event.preventDefault()
-  go(link.pathname)
+  go(link.pathname + link.search)
 })
 
 window.addEventListener('popstate', async () => {
-  if (location.pathname === shownPath) return
+  if (openedPath() === shownPath) return
   if (page?.mayLeave) {
-    const wanted = location.pathname
+    const wanted = location.pathname + location.search
     history.pushState(null, '', shownPath) // the browser has left already; stay until the answer is known
     if (!(await mayLeave())) return
     history.pushState(null, '', wanted)

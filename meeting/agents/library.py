@@ -10,10 +10,11 @@ from meeting.core.access import Grant, Role
 from meeting.core.errors import Forbidden
 from meeting.core.records import Meeting, State, iso_time, plain_name, speaker_name
 from meeting.core.transcript import Place, resolve
+from meeting.statistics.report import read_statistics
 from meeting.storage.search.query import Hit, Search
 from meeting.storage.search_store import SearchStore
 from meeting.storage.store import Store
-from meeting.storage.summary import TextLine, new_lines, newest_lines, read_speakers, talk_times, text_lines
+from meeting.storage.summary import TextLine, new_lines, newest_lines, read_speakers, text_lines
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError
 from pipelines.types import SAMPLE_RATE, Span, Speaker, seconds
@@ -91,19 +92,13 @@ class Library:
     def speakers(self, meeting: str | None) -> Answer:
         """Who speaks in a meeting, and how much."""
         found = self.find(meeting)
-        known = read_speakers(self._store, found.id)
-        times = talk_times(self._store, found.id)
-        rows = [
-            {
-                "speaker": one.speaker,
-                "name": speaker_name(one.speaker, known),
-                "seconds": seconds(one.samples),
-                "lines": one.lines,
-                "words": one.words,
-            }
-            for one in times
-        ]
-        return {**_facts(found), "speakers": rows}
+        told = read_statistics(self._store, found.id)
+        return {
+            **_facts(found),
+            "speakers": told["speakers"],
+            "overlap": told["overlap"],
+            "silence": told["silence"],
+        }
 
     def find(self, meeting: str | None) -> Meeting:
         """The meeting that is meant: an id, the start of one or "last"; of a link its own. Raises MeetingError."""

@@ -180,7 +180,8 @@ TOOLS: dict[str, Tool] = {
         ),
         Tool(
             "speakers",
-            "Who speaks in a meeting, and how much: seconds, lines and words of each, the most first.",
+            "Who speaks in a meeting, and how much: seconds, share, turns, lines, words and words per minute of each, "
+            "the most first; seconds of overlap and of silence.",
             Speakers,
             _speakers,
         ),

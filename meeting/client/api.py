@@ -75,8 +75,8 @@ class ServerApi:
         """The transcript so far, as in the JSON export. Raises ClientError."""
         return await self._ask("GET", f"/api/meetings/{quote(meeting_id, safe='')}/transcript")
 
-    async def export(self, meeting_id: str, format: str) -> str:
-        """The transcript in a format of exports. Raises ClientError."""
+    async def export(self, meeting_id: str, format: str) -> bytes:
+        """The transcript as a file in a format of exports. Raises ClientError."""
         asked = f"/api/meetings/{quote(meeting_id, safe='')}/export?format={quote(format, safe='')}"
         return await asyncio.to_thread(self._request, "GET", asked, None)
 
@@ -90,13 +90,13 @@ class ServerApi:
             raise self._foreign()
         return answer
 
-    def _request(self, method: str, path: str, body: JsonObject | None) -> str:
+    def _request(self, method: str, path: str, body: JsonObject | None) -> bytes:
         data = None if body is None else json.dumps(body).encode()
         headers = {**self._address.headers, **({} if data is None else {"Content-Type": "application/json"})}
         asked = urllib.request.Request(self._address.api_url(path), data, headers, method=method)
         try:
             with self._opener.open(asked, timeout=TIMEOUT) as answer:
-                return str(answer.read(MAX_ANSWER).decode())
+                return bytes(answer.read(MAX_ANSWER))
         except urllib.error.HTTPError as error:
             with error:
                 raise error_for_answer(error.code, error.read(1 << 16)) from None

@@ -65,7 +65,15 @@ class Client:
         return await self._api.transcript(self._meeting(meeting_id))
 
     async def export(self, format: str, meeting_id: str | None = None) -> str:
-        """The transcript in a format of exports, such as "srt". Raises ClientError."""
+        """The transcript in a text format of exports, such as "srt". Raises ClientError."""
+        data = await self.export_file(format, meeting_id)
+        try:
+            return data.decode()
+        except ValueError:
+            raise ClientError(f"{format} is no text: export_file() gives its bytes") from None
+
+    async def export_file(self, format: str, meeting_id: str | None = None) -> bytes:
+        """The transcript as a file in any format of exports, such as "docx". Raises ClientError."""
         return await self._api.export(self._meeting(meeting_id), format)
 
     async def end(self, meeting_id: str | None = None) -> None:

@@ -87,6 +87,8 @@ class StreamRequest:
     """How many people speak, where that is known"""
     keep: bool = False
     """Whether the meeting stays once it is over"""
+    translate: bool = False
+    """Whether what is said is written down in English, where the models can translate"""
 
 
 class LiveStream:
@@ -185,7 +187,9 @@ def require_place(rooms: Rooms) -> None:
 async def open_stream(rooms: Rooms, request: StreamRequest) -> AsyncIterator[LiveStream]:
     """Hold a new meeting while the block is inside; raises ProtocolError where it may not be, and StoreError."""
     source = SourceInfo("", "room" if request.diarize else "solo")
-    start = checked_start(Start(VERSION, request.audio, source, request.language, request.hotwords))
+    start = checked_start(
+        Start(VERSION, request.audio, source, request.language, request.hotwords, translate=request.translate)
+    )
     problem = rooms.disk.full_reason()
     if problem is not None:
         raise StoreError(problem)

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from datetime import timezone
 from typing import Any
 
+from meeting.core.documents.content import Document, Passage, Section
+from meeting.core.documents.table import table
+from meeting.core.documents.web_page import web_page
+from meeting.core.documents.word import word_file
 from meeting.core.records import MeetingNotes, Record, Statement, iso_time
 from meeting.core.terminal_text import printable
 from pipelines.errors import MeetingError
@@ -35,16 +39,25 @@ class Format:
     suffix: str
     """End of the file's name, from its first dot"""
     content_type: str
-    write: Callable[[Record, str], str]
-    """The file's text, of a record and the name of the recording"""
+    write: Callable[[Record, str], str | bytes]
+    """What is in the file, of a record and the name of the recording; bytes where that is no text"""
 
 
 def export(record: Record, name: str, recording: str | None = None) -> str:
-    """A meeting in the format `name`, `recording` being what it is called there (its id when None).
+    """A meeting in the text format `name`, `recording` being what it is called there (its id when None).
 
-    Raises MeetingError naming the formats there are.
+    Raises MeetingError naming the formats there are, or for one that is no text.
     """
-    return format_named(name).write(record, recording or record.meeting.id)
+    written = format_named(name).write(record, recording or record.meeting.id)
+    if isinstance(written, bytes):
+        raise MeetingError(f"{name} is no text: it can only be written to a file")
+    return written
+
+
+def export_file(record: Record, name: str, recording: str | None = None) -> bytes:
+    """The same as a file, in any format; raises MeetingError naming those there are."""
+    written = format_named(name).write(record, recording or record.meeting.id)
+    return written if isinstance(written, bytes) else written.encode("utf-8", "replace")
 
 
 def format_named(name: str) -> Format:
@@ -210,27 +223,33 @@ def md(record: Record, recording: str) -> str:
 
 def notes_markdown(notes: MeetingNotes) -> list[str]:
     """Notes as lines of Markdown; behind each sentence the times of the lines that it rests on."""
-    lines = ["", f"*Notes by {_escape_md(f'{notes.model} at {notes.host}')}, {notes.made_at:%Y-%m-%d %H:%M} UTC*"]
-    if notes.incomplete:
-        lines += ["", "An answer of the model broke off: something may be missing."]
-    for title, statements in (
-        ("Summary", notes.summary),
-        ("Decisions", notes.decisions),
-        ("Actions", notes.actions),
-    ):
-        lines += ["", f"## {title}", "", *(f"- {_statement(each)}" for each in statements)]
-        if not statements:
-            lines.append("None.")
+    first, *sections = notes_sections(notes)
+    by, *further = first.remarks
+    lines = ["", f"*{_escape_md(by)}*"]
+    for remark in further:
+        lines += ["", remark]
+    for section in sections:
+        points = [f"- {_escape_md(point)}" for point in section.points]
+        lines += ["", f"## {section.title}", "", *points, *section.remarks]
     return lines
 
 
+def notes_sections(notes: MeetingNotes) -> tuple[Section, ...]:
+    """Notes as people read them: who wrote them, then what they say, with the times of the lines that it rests on."""
+    by = _one_line(f"Notes by {notes.model} at {notes.host}, {notes.made_at:%Y-%m-%d %H:%M} UTC")
+    broken = ("An answer of the model broke off: something may be missing.",) if notes.incomplete else ()
+    said = {"Summary": notes.summary, "Decisions": notes.decisions, "Actions": notes.actions}
+    return Section("Notes", (by, *broken), ()), *(
+        Section(title, () if statements else ("None.",), tuple(map(_statement, statements)))
+        for title, statements in said.items()
+    )
+
+
 def _statement(statement: Statement) -> str:
-    facts = [
-        f"{label}: {_escape_md(said)}" for label, said in (("who", statement.who), ("when", statement.when)) if said
-    ]
+    facts = [f"{label}: {said}" for label, said in (("who", statement.who), ("when", statement.when)) if said]
     facts += [hms(line.start // SAMPLE_RATE) for line in statement.lines]
     facts += ["doubtful"] if statement.doubtful else []
-    return _escape_md(statement.text) + (f" ({'; '.join(facts)})" if facts else "")
+    return _one_line(statement.text + (f" ({'; '.join(facts)})" if facts else ""))
 
 
 _MARKUP = re.compile(r"[\\`*_\[\]<>&~|$#]")
@@ -284,6 +303,43 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u2066-\u2069\u202a-\u202e]"
 def _one_line(text: str) -> str:
     """One line without control characters, and without the arrow that means a time in subtitles."""
     return " ".join(_CONTROL.sub(" ", text).split()).replace("-->", "→")
+
+
+# Documents
+
+
+def document(record: Record) -> Document:
+    """A meeting as a document."""
+    meeting = record.meeting
+    colors = {speaker.id: speaker.color for speaker in record.speakers}
+    passages = []
+    for p in paragraphs(record):
+        start = p.span.start // SAMPLE_RATE
+        color = None if p.speaker is None else colors.get(p.speaker, 0)
+        passages.append(Passage(start, hms(start), _name(record, p.speaker), color, p.text))
+    notes = notes_sections(record.notes) if record.notes else ()
+    began = meeting.started_at or meeting.created_at
+    return Document(_title(record), began, tuple(_facts(record)), notes, tuple(passages))
+
+
+def html(record: Record, recording: str) -> str:
+    """A web page that needs nothing else."""
+    return web_page(document(record))
+
+
+def docx(record: Record, recording: str) -> bytes:
+    """A Word file."""
+    return word_file(document(record))
+
+
+def to_csv(record: Record, recording: str) -> str:
+    """A table with a row for each line: the meeting's title, times, the speaker and what was said."""
+    rows = []
+    for segment in record.segments:
+        if text := _one_line(segment.text):
+            times = [timestamp(milliseconds(at), ".") for at in (segment.span.start, segment.span.end)]
+            rows.append([_title(record), *times, _name(record, segment.speaker), text])
+    return table(["title", "start", "end", "speaker", "text"], rows)
 
 
 # Data
@@ -407,6 +463,9 @@ FORMATS: dict[str, Format] = {
     "json": Format(".json", "application/json", to_json),
     "txt": Format(".txt", "text/plain; charset=utf-8", txt),
     "md": Format(".md", "text/markdown; charset=utf-8", md),
+    "docx": Format(".docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", docx),
+    "html": Format(".html", "text/html; charset=utf-8", html),
+    "csv": Format(".csv", "text/csv; charset=utf-8", to_csv),
     "rttm": Format(".rttm", "text/plain; charset=utf-8", rttm),
     "seglst": Format(".seglst.json", "application/json", seglst),
 }

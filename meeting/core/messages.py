@@ -93,6 +93,8 @@ class Start:
     language: str | None = None
     hotwords: tuple[str, ...] = ()
     resume: ResumeInfo | None = None
+    translate: bool = False
+    """Whether what is said is to be written down in English"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,6 +476,7 @@ def _check_audio(audio: AudioInfo) -> None:
 
 _FIELD_TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
+    "bool": (bool,),
     "str": (str,),
     "str | None": (str, type(None)),
     "tuple[str, ...]": (tuple,),
@@ -492,7 +495,7 @@ def _parse(kind: type[_Part], body: JsonObject, where: str) -> _Part:
                 raise ProtocolError(f"{where} lacks the field {spec.name}")
             continue
         value = body[spec.name]
-        if not isinstance(value, _FIELD_TYPES[str(spec.type)]) or isinstance(value, bool):
+        if not isinstance(value, _FIELD_TYPES[str(spec.type)]) or isinstance(value, bool) != (spec.type == "bool"):
             raise ProtocolError(f"{where}.{spec.name} must be {spec.type}, not {_short(value)}")
         values[spec.name] = value
     return kind(**values)

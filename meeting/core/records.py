@@ -66,6 +66,8 @@ class Source:
     """Audio kept, in samples at 16 kHz"""
     audio: str | None = None
     """File name of the FLAC below the data folder's `audio/`; None when none was kept"""
+    translate: bool = False
+    """Whether what is said in it was asked for in English"""
 
 
 @dataclass(frozen=True, slots=True)

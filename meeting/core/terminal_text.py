@@ -14,3 +14,9 @@ def printable(text: object, lines: bool = False) -> str:
     In JSON this is the same text, since that writes such characters so.
     """
     return (_INSIDE_LINES if lines else _COMMANDS).sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
+
+
+def clock(seconds: float) -> str:
+    """A time as it is shown there, such as 1:02:05."""
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

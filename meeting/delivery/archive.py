@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-from meeting.core.export import export
+from meeting.core.export import export_file
 from meeting.core.messages import (
     EarlierMessage,
     Ended,
@@ -125,7 +125,7 @@ class Archive:
         made = self._files.get(key) if summary.meeting.state == State.ENDED else None
         if made is None:
             record = TranscriptStore(self._store).record(meeting_id)
-            made = self._files[key] = ExportFile(record.meeting.title, export(record, kind).encode())
+            made = self._files[key] = ExportFile(record.meeting.title, export_file(record, kind))
         return made
 
     async def _part(self, key: Key, summary: Summary, sent: int) -> Part:

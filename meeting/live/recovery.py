@@ -11,10 +11,10 @@ from pathlib import Path
 from meeting.core.messages import AudioInfo
 from meeting.core.records import Gap, Record, Restored, Resume, Source, State
 from meeting.session.gaps import SAMPLE_BYTES
-from meeting.sources.earlier_audio import flac_samples
 from meeting.sources.source_audio import PART_SUFFIX
 from meeting.storage.edit_store import EditStore
 from meeting.storage.files import journal
+from meeting.storage.files.flac_length import flac_samples
 from meeting.storage.orphans import GIVEN_UP, set_aside
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store

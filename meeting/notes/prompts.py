@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from meeting.core.records import Record
+from meeting.core.records import Record, Source
 from meeting.notes.drafts import Draft
 from meeting.notes.planning import NumberedLine
 
@@ -62,8 +62,13 @@ def _about(record: Record) -> str:
     meeting = record.meeting
     began = meeting.started_at or meeting.created_at
     title = json.dumps(" ".join(meeting.title.split()), ensure_ascii=False)
-    languages = ", ".join(sorted({source.language for source in record.sources if source.language}))
+    languages = ", ".join(sorted({_written(source) for source in record.sources} - {""}))
     return f"Meeting: {title}, {began:%A, %d %B %Y}." + (f" Language: {languages}." if languages else "")
+
+
+def _written(source: Source) -> str:
+    """The language of a source's lines, as far as it is known."""
+    return "en" if source.translate else source.language or ""
 
 
 def _which(part: int, parts: int) -> str:

@@ -101,8 +101,8 @@ class _Player:
 
     async def _write_exports(self, meeting_id: str, folder: Path) -> None:
         for name in REPLAY_FORMATS:
-            text = await self._client.export(name, meeting_id)
-            write_export(folder, f"{self._options.recording.stem}{format_named(name).suffix}", text)
+            data = await self._client.export_file(name, meeting_id)
+            write_export(folder, f"{self._options.recording.stem}{format_named(name).suffix}", data)
 
     def _summary(self, meeting_id: str, took: float) -> ReplaySummary:
         state, length = self._state, self._sent / SAMPLE_RATE

@@ -30,6 +30,7 @@ from meeting.server.pages import add_pages
 from meeting.server.security.auth import Authenticator, server_token
 from meeting.server.security.forwarding import Forwarding
 from meeting.server.security.middleware import AuthMiddleware, SecurityMiddleware, allowed_hosts
+from meeting.server.speakers import voices
 from meeting.server.websocket import serve_socket
 from meeting.sources.backend import Backend, LocalBackend
 from meeting.sources.engine_loader import EngineLoader, Services
@@ -93,6 +94,7 @@ def create_app(
 
 def _add_endpoints(app: FastAPI, engine: EngineLoader, rooms: Rooms, agents: AgentEndpoint) -> None:
     add_routes(app)
+    app.include_router(voices.router)
     add_pages(app)
     add_health(app, engine, rooms)
     _add_compatible(app)

@@ -196,6 +196,8 @@ class _CountedSocket:
     async def _noting_close(self, message: Message) -> None:
         if message["type"] == "websocket.accept":
             self._accepted = True
+        elif message["type"] == "websocket.http.response.start":
+            self._closed_with = REFUSED
         elif message["type"] == "websocket.close" and self._closed_with is None:
             self._closed_with = str(int(message.get("code", 1000))) if self._accepted else REFUSED
         await self._send(message)

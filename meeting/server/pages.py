@@ -24,8 +24,12 @@ def add_pages(app: FastAPI) -> None:
     def home() -> HTMLResponse:
         return HTMLResponse(page(""))
 
+    @app.get("/search", include_in_schema=False)
+    def search_page() -> HTMLResponse:
+        return HTMLResponse(page(""))
+
     @app.get("/voices", include_in_schema=False)
-    def voices() -> HTMLResponse:
+    def voices_page() -> HTMLResponse:
         return HTMLResponse(page(""))
 
     @app.get("/m/{meeting_id}", include_in_schema=False)

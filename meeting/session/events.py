@@ -312,6 +312,7 @@ class OpenSource:
     audio: AudioInfo
     language: str | None
     hotwords: tuple[str, ...]
+    translate: bool = False
     recover: bool = False
     """Replay first what an earlier process left on disk: answered by `SourceReopened`, then `SourceRecovered`"""
     processed: int = 0

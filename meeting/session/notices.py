@@ -31,13 +31,20 @@ def welcome(live: LiveSource, meeting_id: str, models: ModelInfo, recovering: bo
     session = SessionMessage(meeting_id, live.source.id, live.resumption.token, live.appended, models)
     why = RECOVERING if recovering else None if models else LOADING
     messages: list[Effect] = [Send(live.client, session), *([] if why is None else [Send(live.client, why)])]
-    return [*messages, *other_language(live, models)]
+    return [*messages, *language_notices(live, models)]
 
 
-def other_language(live: LiveSource, models: ModelInfo) -> list[Effect]:
-    """Tell a source that it asked for a language that the models do not know; they transcribe theirs all the same."""
+def language_notices(live: LiveSource, models: ModelInfo) -> list[Effect]:
+    """Tell a source that the models, once they are loaded, do not know its language or cannot translate it.
+
+    They transcribe all the same.
+    """
     known, wanted = models.get("languages"), live.start.language
-    if live.client is None or wanted is None or not known or not set(known).isdisjoint(language_codes(wanted)):
+    told = []
+    if wanted is not None and known and set(known).isdisjoint(language_codes(wanted)):
+        told.append(f"the models of this server read {', '.join(known)} only: what is said in {wanted} comes out wrong")
+    if live.start.translate and models and not models.get("translates"):
+        told.append("the models of this server cannot translate: what is said is written down in its own language")
+    if live.client is None:
         return []
-    message = f"the models of this server read {', '.join(known)} only: what is said in {wanted} comes out wrong"
-    return [Send(live.client, ErrorMessage(ErrorCode.LANGUAGE, message, False))]
+    return [Send(live.client, ErrorMessage(ErrorCode.LANGUAGE, message, False)) for message in told]

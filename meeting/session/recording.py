@@ -36,7 +36,7 @@ from meeting.session.events import (
     SourceReopened,
     SourceStored,
 )
-from meeting.session.notices import RECOVERING, other_language, welcome
+from meeting.session.notices import RECOVERING, language_notices, welcome
 from meeting.session.recovery import HOPELESS, Recovery
 from meeting.session.source import LiveSource
 from pipelines.types import SAMPLE_RATE, ModelInfo
@@ -207,7 +207,7 @@ class Recording:
                 return [*self._welcome(live), *live.ack(self.samples)]
             case ModelsLoaded(_, models):
                 self._models = models
-                return [self._save_state(), self.snapshot(None), *other_language(live, models)]
+                return [self._save_state(), self.snapshot(None), *language_notices(live, models)]
             case SourceReopened(_, frames, stopped):
                 live.mark_reopened(frames, stopped, self.state is State.ENDING)
                 return self._welcome(live)

@@ -106,7 +106,7 @@ class LiveSource:
     def open_effect(self, hotwords: tuple[str, ...], recover: bool = False, processed: int = 0) -> OpenSource:
         """What makes it ready; `hotwords` are those of its meeting, `recover` and `processed` as in `OpenSource`."""
         start, terms = self.start, (*self.start.hotwords, *hotwords)
-        return OpenSource(self.source.id, start.audio, start.language, terms, recover, processed)
+        return OpenSource(self.source.id, start.audio, start.language, terms, start.translate, recover, processed)
 
     def expect_effect(self, hotwords: tuple[str, ...]) -> ExpectHotwords:
         """What makes it expect other terms of its meeting; those that it brought itself stay."""
@@ -181,7 +181,14 @@ def new_source(event: StartReceived, window: float, resumable: bool) -> LiveSour
     """A source as its client declares it; it may come back within `window` seconds where it is `resumable`."""
     start, audio, info = event.start, event.start.audio, event.start.source
     source = Source(
-        event.source_id, info.name, info.kind, audio.encoding, audio.sample_rate, audio.channels, start.language
+        event.source_id,
+        info.name,
+        info.kind,
+        audio.encoding,
+        audio.sample_rate,
+        audio.channels,
+        start.language,
+        translate=start.translate,
     )
     resumption = Resumption(source.id, audio, window, resumable)
     resumption.issue(event.token)
@@ -192,6 +199,7 @@ def known_source(restored: Restored, window: float, resumable: bool, now: float)
     """A source as an earlier process stored it; its client is away, and waited for during the rest of the window."""
     source, resume, away = restored.source, restored.resume, window - restored.remaining
     audio = AudioInfo(source.encoding, source.sample_rate, source.channels)
-    start = Start(1, audio, SourceInfo(source.name, source.kind), source.language, resume.hotwords)
+    info = SourceInfo(source.name, source.kind)
+    start = Start(1, audio, info, source.language, resume.hotwords, translate=source.translate)
     resumption = Resumption(source.id, audio, window, resumable, resume.digest, now - away)
     return LiveSource(source, start, resumption, stored=True, may_skip=True)

@@ -156,7 +156,7 @@ class ActiveSource:
         """Make the pipeline, waiting for the models, and tell which those are; raises ModelError."""
         context, job = self._context, self._context.job
         engine = context.services.engine.wait()
-        request = PipelineRequest(job.source_id, job.language, context.inbox.hotwords, context.speakers)
+        request = PipelineRequest(job.source_id, job.language, context.inbox.hotwords, context.speakers, job.translate)
         pipeline = context.services.backend.open_pipeline(engine, request, self._emit, context.flow.set_backlog)
         pipeline.live = False
         self._models = pipeline

@@ -66,6 +66,8 @@ class PipelineRequest:
     hotwords: tuple[str, ...]
     speakers: SpeakerCount | None = None
     """How many people speak in its meeting, where somebody has said so"""
+    translate: bool = False
+    """Whether what is said is written down in English, where the models can"""
 
 
 Emit = Callable[[Output], None]
@@ -115,7 +117,8 @@ class LocalBackend:
         from pipelines.stream.stream import Pipeline as Stream
 
         options = self._config.pipeline
-        options = replace(options, language=request.language or options.language, speakers=request.speakers)
+        language = request.language or options.language
+        options = replace(options, language=language, speakers=request.speakers, translate=request.translate)
         pipeline = Stream(engine.assign(), options, emit, request.source_id, on_backlog=on_backlog)
         pipeline.hotwords = request.hotwords
         return pipeline

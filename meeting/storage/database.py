@@ -249,7 +249,7 @@ def upsert(session: Session, table: Any, rows: Sequence[dict[str, Any]], newer: 
     if not rows:
         return
     statement = insert(table)
-    keys = [column.name for column in table.__table__.primary_key]
+    keys = [column.name for column in inspect(table).primary_key]
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     where = statement.excluded.rev > table.rev if newer else None
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed, where=where), rows)

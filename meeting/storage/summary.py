@@ -1,4 +1,4 @@
-"""A meeting read sparingly: what it is without its lines, whether it has changed, a few lines, who said how much."""
+"""A meeting read sparingly: what it is without its lines, whether it has changed, a few lines, who spoke when."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from meeting.core.records import Gap, Meeting, Source
 from meeting.core.transcript import Place, resolve
 from meeting.storage.store import Store, meeting_row
 from meeting.storage.tables import NotesRow, SegmentRow, line_number
-from meeting.storage.transcript_store import gaps_of, sources_of, speakers_of
-from pipelines.types import Segment, Span, Speaker
+from meeting.storage.transcript_store import gaps_of, sources_of, speakers_of, turns_of
+from pipelines.types import Segment, Span, Speaker, Turn
 
 ROWS_AT_ONCE = 32
 """Lines that are taken out of the database at once"""
@@ -56,14 +56,26 @@ class TextLine:
 
 
 @dataclass(frozen=True, slots=True)
-class TalkTime:
-    """How much a speaker has said."""
+class SpokenLine:
+    """How long a line is, and who said it."""
 
+    span: Span
     speaker: str | None
-    samples: int
-    """The length of all lines"""
-    lines: int
+    """Who it turned out to be"""
     words: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Who spoke when in a meeting, without what was said."""
+
+    meeting: Meeting
+    speakers: tuple[Speaker, ...]
+    lines: tuple[SpokenLine, ...]
+    """In order of time, as are the next two"""
+    turns: tuple[Turn, ...]
+    """As in a `Record`"""
+    gaps: tuple[Gap, ...]
 
 
 def read_summary(store: Store, meeting_id: str) -> Summary:
@@ -136,23 +148,28 @@ def newest_lines(store: Store, meeting_id: str, most: int) -> list[TextLine]:
     return _read(store, _text(meeting_id).order_by(line_number.desc()).limit(most))[::-1]
 
 
-def talk_times(store: Store, meeting_id: str) -> list[TalkTime]:
-    """What each speaker of a meeting has said; who turned out to be another counts as that one."""
+def read_speech(store: Store, meeting_id: str) -> Speech:
+    """Who speaks when; raises NotFound."""
     words = func.length(SegmentRow.text) - func.length(func.replace(SegmentRow.text, " ", "")) + 1
     query = (
-        select(SegmentRow.speaker, func.sum(SegmentRow.end - SegmentRow.start), func.count(), func.sum(words))
+        select(SegmentRow.start, SegmentRow.end, SegmentRow.speaker, words)
         .where(SegmentRow.meeting_id == meeting_id)
-        .group_by(SegmentRow.speaker)
+        .order_by(SegmentRow.start, SegmentRow.id)
     )
     with store.read() as session:
-        stands_for = resolve(speakers_of(session, meeting_id))
+        meeting = meeting_row(session, meeting_id)
         rows = session.execute(query).all()
-    found: dict[str | None, TalkTime] = {}
-    for speaker, *counts in rows:
-        who = stands_for.get(speaker or "", speaker)
-        known = found.get(who, TalkTime(who, 0, 0, 0))
-        found[who] = TalkTime(who, known.samples + counts[0], known.lines + counts[1], known.words + counts[2])
-    return sorted(found.values(), key=lambda one: -one.samples)
+        speakers = speakers_of(session, meeting_id)
+        stands_for = resolve(speakers)
+        return Speech(
+            meeting.value(len(rows)),
+            speakers,
+            tuple(
+                SpokenLine(Span(start, end), stands_for.get(who or "", who), count) for start, end, who, count in rows
+            ),
+            turns_of(session, meeting_id, stands_for),
+            gaps_of(session, meeting_id),
+        )
 
 
 def _text(meeting_id: str) -> Select[Any]:

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from sqlalchemy import (
     JSON,
-    ColumnElement,
     DateTime,
     Dialect,
     ForeignKey,
     Index,
     MetaData,
     TypeDecorator,
+    UniqueConstraint,
     false,
-    literal_column,
     true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -69,6 +68,7 @@ class Base(DeclarativeBase):
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
             "fk": "fk_%(table_name)s_%(referred_table_name)s",
             "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         }
     )
     type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[list[Any]]: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's name
@@ -128,6 +128,7 @@ class SourceRow(Base):
     language: Mapped[str | None]
     samples: Mapped[int]
     audio: Mapped[str | None]
+    translate: Mapped[bool] = mapped_column(server_default=false())
 
     def value(self) -> Source:
         """The row as a value."""
@@ -141,6 +142,7 @@ class SourceRow(Base):
             self.language,
             self.samples,
             self.audio,
+            self.translate,
         )
 
 
@@ -192,11 +194,22 @@ class SegmentRow(_Line, Base):
     """One line of the transcript."""
 
     __tablename__ = "segments"
-    __table_args__ = (Index(None, "meeting_id", "start"),)
+    __table_args__ = (
+        Index(None, "meeting_id", "start"),
+        UniqueConstraint("meeting_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"))
+    id: Mapped[str] = mapped_column()
+
+    __mapper_args__ = {"primary_key": (meeting_id, id)}  # noqa: RUF012 - SQLAlchemy's name
 
 
-line_number: ColumnElement[int] = literal_column("segments.rowid")
-"""The number of a line: lines that are stored later have higher ones, whatever their meeting; a line keeps its own"""
+line_number = SegmentRow.number
+"""The number of a line: lines that are stored later have higher ones, whatever their meeting; a line keeps its own,
+and no other has it once that is gone"""
 
 
 class SegmentEditRow(_Line, Base):
@@ -395,6 +408,7 @@ def source_values(meeting_id: str, source: Source) -> dict[str, Any]:
         "language": source.language,
         "samples": source.samples,
         "audio": source.audio,
+        "translate": source.translate,
     }
 
 

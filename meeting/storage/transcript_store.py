@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -115,19 +115,15 @@ class TranscriptStore:
             stands_for = resolve(speakers)
             rows = session.scalars(_of(SegmentRow, meeting_id).order_by(SegmentRow.start, SegmentRow.id))
             segments = tuple(row.value(stands_for.get(row.speaker or "", row.speaker)) for row in rows)
-            turns = [row.value() for row in session.scalars(_of(TurnRow, meeting_id))]
-            # Turns are kept as diarization found them; where people gave lines to a speaker, theirs is who speaks.
-            given = _of(SegmentEditRow, meeting_id).where(SegmentEditRow.labelled, SegmentEditRow.speaker.is_not(None))
-            turns = assign_lines(turns, [(Span(line.start, line.end), line.speaker) for line in session.scalars(given)])
+            turns = turns_of(session, meeting_id, stands_for)
             # A line that was kept because its sound is lost has the words and the speaker that were recognised.
             changed = or_(SegmentEditRow.labelled, SegmentEditRow.words != SegmentEditRow.heard)
             ids = select(SegmentEditRow.id).where(SegmentEditRow.meeting_id == meeting_id, changed)
             edited = frozenset(session.scalars(ids))
             gaps = gaps_of(session, meeting_id)
             notes = notes_of(session, meeting_id)
-        joined = join_turns(Turn(turn.span, stands_for.get(turn.speaker, turn.speaker)) for turn in turns)
         made = notes.notes if notes is not None else None
-        return Record(meeting, sources, speakers, segments, tuple(joined), gaps, edited, made)
+        return Record(meeting, sources, speakers, segments, turns, gaps, edited, made)
 
     def speaker_names(self, meeting_ids: Sequence[str]) -> dict[str, list[str]]:
         """For each of the meetings, the names of the voices that said something."""
@@ -164,6 +160,15 @@ def speakers_by_meeting(session: Session, meeting_ids: Collection[str]) -> dict[
     for row in session.scalars(query):
         found.setdefault(row.meeting_id, []).append(row.value())
     return found
+
+
+def turns_of(session: Session, meeting_id: str, stands_for: Mapping[str, str]) -> tuple[Turn, ...]:
+    """Who spoke when within a transaction, by who each speaker turned out to be, in order of time."""
+    turns = [row.value() for row in session.scalars(_of(TurnRow, meeting_id))]
+    # Turns are kept as diarization found them; where people gave lines to a speaker, theirs is who speaks.
+    given = _of(SegmentEditRow, meeting_id).where(SegmentEditRow.labelled, SegmentEditRow.speaker.is_not(None))
+    turns = assign_lines(turns, [(Span(line.start, line.end), line.speaker) for line in session.scalars(given)])
+    return tuple(join_turns(Turn(turn.span, stands_for.get(turn.speaker, turn.speaker)) for turn in turns))
 
 
 def gaps_of(session: Session, meeting_id: str) -> tuple[Gap, ...]:

@@ -33,6 +33,8 @@ class RecogniserInfo:
     """Whether several threads may call it at once, each with its own batch, and all of them gain by it"""
     languages: tuple[str, ...] | None = None
     """Codes of the languages that it reads, such as "en"; None for many"""
+    translates: bool = False
+    """Whether it can write down in English what is said in other languages"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class RecognitionRequest:
     """`RecognitionResult.draft` of a shorter request with the same beginning; it may only make this one faster"""
     among: tuple[str, ...] = ()
     """Codes of the languages of which one is spoken, where it is left to a recogniser that can choose; empty: any"""
+    translate: bool = False
+    """Whether the words are to be English, whatever is spoken; never where `info.translates` is False"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class RecognitionResult:
     words: tuple[RecognisedWord, ...] = ()
     """In order; times neither overlap nor leave the audio (`fix_word_times`)"""
     language: str | None = None
+    """Code of the language that is spoken"""
     avg_logprob: float | None = None
     """Mean log probability of the tokens"""
     no_speech_prob: float | None = None

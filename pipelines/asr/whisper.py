@@ -23,12 +23,14 @@ from pipelines.asr.whisper_requests import (
     NO_REPEAT_NGRAM,
     TRIAL_SECONDS,
     TRIAL_TOKENS,
+    can_translate,
     choose_language,
     join_hotwords,
     possible_languages,
     probability,
     prompt_tail,
     read_in_batches,
+    task_of,
     trial_noise,
     with_second_attempts,
 )
@@ -63,8 +65,14 @@ class WhisperRecogniser(Recogniser):
     @property
     def info(self) -> RecogniserInfo:
         """It gains from batches on a GPU only."""
-        languages = None if self.model.model.is_multilingual else ("en",)
-        return RecogniserInfo(self.name, self.max_batch, on_gpu=self._on_gpu, languages=languages)
+        multilingual = self.model.model.is_multilingual
+        return RecogniserInfo(
+            self.name,
+            self.max_batch,
+            on_gpu=self._on_gpu,
+            languages=None if multilingual else ("en",),
+            translates=can_translate(self.name, multilingual),
+        )
 
     @property
     def _on_gpu(self) -> bool:
@@ -79,6 +87,7 @@ class WhisperRecogniser(Recogniser):
             return self._recognise_together([request])[0]
         language, sure = self._chosen(request)
         options: dict[str, Any] = {
+            "task": task_of(request),
             "language": language,
             "initial_prompt": prompt_tail(request.prompt),
             "hotwords": join_hotwords(request.hotwords),
@@ -130,6 +139,7 @@ class WhisperRecogniser(Recogniser):
             return best_of(read, 1) / TRIAL_SECONDS / self.max_batch
         eot = self.model.hf_tokenizer.token_to_id("<|endoftext|>")
         alone = {
+            "task": "transcribe",
             "language": "en",
             "beam_size": 1,
             "without_timestamps": True,
@@ -158,7 +168,7 @@ class WhisperRecogniser(Recogniser):
         hotwords = join_hotwords(request.hotwords)
         features = self.model.feature_extractor(request.audio) if spectrogram is None else spectrogram
         prompt = prompt_tokens(self.model, prompt_tail(request.prompt), hotwords)
-        return BatchItem(features, request.language, prompt, hotwords, self._possible(request))
+        return BatchItem(features, request.language, prompt, hotwords, self._possible(request), task_of(request))
 
     def _decode_batch(
         self, requests: Sequence[RecognitionRequest], items: Sequence[BatchItem], options: DecodingOptions
@@ -185,7 +195,6 @@ class WhisperRecogniser(Recogniser):
         try:
             segments, info = self.model.transcribe(
                 audio,
-                task="transcribe",
                 temperature=[0.0],
                 condition_on_previous_text=False,
                 word_timestamps=True,

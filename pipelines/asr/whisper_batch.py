@@ -67,6 +67,8 @@ class BatchItem:
     hotwords: str | None
     among: tuple[str, ...] = ()
     """Languages of which it is one, where it has none yet; empty: any"""
+    task: str = "transcribe"
+    """"transcribe" or "translate" """
     language_probability: float = 1.0
     """Probability of the language, where it was detected"""
     segments: list[DecodedSegment] = field(default_factory=list)
@@ -139,7 +141,7 @@ class _Round:
     def run(self) -> None:
         """Decode, align, and move every utterance on."""
         self._detect_languages([row for row, item in enumerate(self.batch) if item.language is None])
-        self.tokenizers = [_tokenizer(self.model, item.language) for item in self.batch]
+        self.tokenizers = [_tokenizer(self.model, item) for item in self.batch]
         prompts = [self._prompt(row) for row in range(len(self.batch))]
         decoded: dict[int, Any] = {}
         # the library takes prompts together only where their transcripts start at the same token
@@ -149,8 +151,8 @@ class _Round:
         for row in [row for row, one in kept.items() if one.is_silence]:
             self.batch[row].seek += self.sizes[row]  # nothing to align: the next round begins behind this one
             del kept[row]
-        # the tokenizer depends on the language, and the alignment takes one tokenizer
-        for rows in _groups(kept, lambda row: self.batch[row].language):
+        # the tokenizer depends on language and task, and the alignment takes one tokenizer
+        for rows in _groups(kept, lambda row: (self.batch[row].language, self.batch[row].task)):
             self._align(rows, kept)
 
     def _detect_languages(self, rows: Sequence[int]) -> None:
@@ -199,7 +201,7 @@ class _Round:
         return results
 
     def _align(self, rows: Sequence[int], kept: dict[int, _Decoded]) -> None:
-        """Times for the words of utterances in one language."""
+        """Times for the words of utterances in one language and with one task."""
         tokenizer = self.tokenizers[rows[0]]
         for row in rows:
             self._split(row, kept[row])
@@ -282,10 +284,10 @@ def _groups(rows: Any, key: Callable[[int], Hashable]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _tokenizer(model: Any, language: str | None) -> Any:
+def _tokenizer(model: Any, item: BatchItem) -> Any:
     from faster_whisper.tokenizer import Tokenizer
 
-    return Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
+    return Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task=item.task, language=item.language)
 
 
 def _encode(model: Any, text: str) -> list[int]:

@@ -19,6 +19,9 @@ NO_REPEAT_NGRAM = 3
 """Words that may not follow each other twice in a second attempt"""
 GPU_BATCH = 16
 """Utterances that a GPU recognises together; their spectrograms and what the model makes of them take its memory"""
+UNTRANSLATING = ("turbo", "distil")
+"""What the names of multilingual models have in them that transcribe only, and write the language spoken if told to
+translate"""
 TRIAL_SECONDS = 5
 """Length of the speech with which the real-time factor is measured: a common utterance"""
 TRIAL_TOKENS = 24
@@ -33,6 +36,17 @@ def prompt_tail(prompt: str | None) -> str | None:
 def join_hotwords(hotwords: Sequence[str]) -> str | None:
     """Names and terms as a Whisper is told them; None for none."""
     return ", ".join(hotwords) or None
+
+
+def task_of(request: RecognitionRequest) -> str:
+    """What a Whisper is to do with an utterance, in its own words."""
+    return "translate" if request.translate else "transcribe"
+
+
+def can_translate(name: str, multilingual: bool) -> bool:
+    """Whether a Whisper of such a name has been trained to translate: its faster versions have not."""
+    own_name = name.rpartition("/")[2].lower()
+    return multilingual and not any(kind in own_name for kind in UNTRANSLATING)
 
 
 def possible_languages(request: RecognitionRequest, known: Container[str], name: str) -> tuple[str, ...]:

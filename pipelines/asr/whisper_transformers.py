@@ -32,10 +32,12 @@ from pipelines.asr.whisper_requests import (
     NO_REPEAT_NGRAM,
     TRIAL_SECONDS,
     TRIAL_TOKENS,
+    can_translate,
     choose_language,
     join_hotwords,
     possible_languages,
     read_in_batches,
+    task_of,
     trial_noise,
     with_second_attempts,
 )
@@ -59,6 +61,8 @@ class _Decoded:
     """Of its text"""
     language: str
     language_probability: float | None
+    task: str
+    """As in `task_of`"""
 
 
 class TransformersRecogniser(Recogniser):
@@ -91,8 +95,13 @@ class TransformersRecogniser(Recogniser):
     def info(self) -> RecogniserInfo:
         """It gains from batches on a GPU only."""
         on_gpu = self._model.device.type == "cuda"
-        languages = None if self._multilingual else ("en",)
-        return RecogniserInfo(self._name, self._max_batch, on_gpu=on_gpu, languages=languages)
+        return RecogniserInfo(
+            self._name,
+            self._max_batch,
+            on_gpu=on_gpu,
+            languages=None if self._multilingual else ("en",),
+            translates=can_translate(self._name, self._multilingual),
+        )
 
     def measure_rtf(self) -> float:
         """Seconds of computing per second of speech, on noise with as many tokens as speech has, in full batches."""
@@ -109,7 +118,7 @@ class TransformersRecogniser(Recogniser):
         return self.recognise_batch([request])[0]
 
     def recognise_batch(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
-        """Recognise any number of utterances, `max_batch` at a time, those with the same hotwords together.
+        """Recognise any number of utterances, `max_batch` at a time, those with the same hotwords and task together.
 
         Numbers of 16 bits round differently in other batches: words may differ where two are about as likely.
         Raises BlockError when any of them fails.
@@ -117,7 +126,9 @@ class TransformersRecogniser(Recogniser):
         if self._multilingual:
             for request in requests:
                 possible_languages(request, self._languages, self._name)
-        return read_in_batches(requests, self._max_batch, lambda request: request.hotwords, self._read)
+        return read_in_batches(
+            requests, self._max_batch, lambda request: (request.hotwords, request.translate), self._read
+        )
 
     def _read(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
         def again(rows: list[int]) -> list[RecognitionResult]:
@@ -140,10 +151,10 @@ class TransformersRecogniser(Recogniser):
 
     def _decode(self, requests: Sequence[RecognitionRequest], encoded: Any, options: dict[str, Any]) -> list[_Decoded]:
         """The tokens of each text, and its language."""
-        spoken = self._spoken_languages(requests, encoded)
+        spoken, task = self._spoken_languages(requests, encoded), task_of(requests[0])
         asked: dict[str, Any] = {"max_new_tokens": self._model.config.max_target_positions // 2 - 8, **options}
         if self._multilingual:
-            asked.update(language=[language for language, _ in spoken], task="transcribe")
+            asked.update(language=[language for language, _ in spoken], task=task)
         hotwords = join_hotwords(requests[0].hotwords)
         if hotwords:
             asked["prompt_ids"] = self._prompt(hotwords).to(self._model.device)
@@ -152,7 +163,7 @@ class TransformersRecogniser(Recogniser):
         )
         end = self._generation.eos_token_id
         texts = ([token for token in row if token < end] for row in made.tolist())  # what is special comes behind
-        return [_Decoded(tokens, *found) for tokens, found in zip(texts, spoken, strict=True)]
+        return [_Decoded(tokens, *found, task) for tokens, found in zip(texts, spoken, strict=True)]
 
     def _spoken_languages(self, requests: Sequence[RecognitionRequest], encoded: Any) -> list[tuple[str, float | None]]:
         """The language of each utterance, and its probability where it is detected."""
@@ -186,7 +197,7 @@ class TransformersRecogniser(Recogniser):
         """Times and probabilities: one pass over all tokens of all texts."""
         import torch
 
-        prefixes = [self._prefix(one.language) for one in decoded]
+        prefixes = [self._prefix(one) for one in decoded]
         skip, end = len(prefixes[0]), self._generation.eos_token_id
         longest = max(len(one.tokens) for one in decoded) + 1
         rows = [
@@ -206,10 +217,10 @@ class TransformersRecogniser(Recogniser):
             for row, (request, one) in enumerate(zip(requests, decoded, strict=True))
         ]
 
-    def _prefix(self, language: str) -> list[int]:
+    def _prefix(self, decoded: _Decoded) -> list[int]:
         """The tokens before those of the text."""
         settings = self._generation
-        said = [self._languages[language], settings.task_to_id["transcribe"]] if self._multilingual else []
+        said = [self._languages[decoded.language], settings.task_to_id[decoded.task]] if self._multilingual else []
         return [settings.decoder_start_token_id, *said, settings.no_timestamps_token_id]
 
     @contextmanager
@@ -268,7 +279,7 @@ class TransformersRecogniser(Recogniser):
     def _words(self, decoded: _Decoded) -> list[tuple[int, int]]:
         """The first token of each word, and the one behind its last."""
         pieces = self._tokenizer.convert_ids_to_tokens(decoded.tokens)
-        unspaced = decoded.language in UNSPACED
+        unspaced = decoded.language in UNSPACED and decoded.task == "transcribe"
         if not pieces:
             return []
         begins = [0]

@@ -26,6 +26,7 @@ from pipelines.asr.recogniser import (
 from pipelines.asr.whisper_requests import (
     MIN_SAMPLES,
     TRIAL_SECONDS,
+    can_translate,
     choose_language,
     join_hotwords,
     possible_languages,
@@ -75,7 +76,8 @@ class WhisperCppRecogniser(Recogniser):
     @property
     def info(self) -> RecogniserInfo:
         """One at a time: the library has one state for each copy of the weights."""
-        return RecogniserInfo(self.name, languages=None if self.multilingual else ("en",))
+        languages, translates = None if self.multilingual else ("en",), can_translate(self.name, self.multilingual)
+        return RecogniserInfo(self.name, languages=languages, translates=translates)
 
     def measure_rtf(self) -> float:
         """Seconds of computing per second of speech, on noise: nearly all of it is the encoder's, which sees 30 s."""
@@ -89,8 +91,9 @@ class WhisperCppRecogniser(Recogniser):
             return RecognitionResult()
         try:
             language, certainty = self._language(audio, request)
-            first = self._transcribe(audio, language, _prompt(request))
-            (result,) = with_second_attempts([request], [first], lambda _: [self._transcribe(audio, language, "")])
+            options = {"language": language, "translate": request.translate}
+            first = self._transcribe(audio, options, _prompt(request))
+            (result,) = with_second_attempts([request], [first], lambda _: [self._transcribe(audio, options, "")])
         except (RuntimeError, ValueError, TypeError) as error:
             raise BlockError("speech", f"whisper.cpp could not read a slice: {str(error)[:200]}") from error
         return replace(result, language_probability=certainty)
@@ -106,10 +109,10 @@ class WhisperCppRecogniser(Recogniser):
         language, certainty = choose_language([*found.items()], possible)
         return language, probability(certainty)
 
-    def _transcribe(self, audio: Samples, language: str, prompt: str) -> RecognitionResult:
+    def _transcribe(self, audio: Samples, options: dict[str, Any], prompt: str) -> RecognitionResult:
         segments = self.model.transcribe(
             audio,
-            language=language,
+            **options,
             initial_prompt=prompt,
             no_context=True,
             temperature=0.0,
@@ -128,6 +131,7 @@ class WhisperCppRecogniser(Recogniser):
             ],
             len(audio),
         )
+        language = options["language"]
         if not words:
             return RecognitionResult(language=language)
         text = " ".join(word.text for word in words)

@@ -68,6 +68,8 @@ class UtteranceJob:
     language: str | None
     """As in `PipelineOptions`"""
     hotwords: tuple[str, ...]
+    translate: bool = False
+    """Whether its words are to be English, where the recogniser can translate"""
 
 
 class ContextualRecogniser:
@@ -79,6 +81,7 @@ class ContextualRecogniser:
     def __init__(self, recogniser: Recogniser) -> None:
         self.recogniser = recogniser
         self._takes_context = recogniser.info.takes_context
+        self._translates = recogniser.info.translates
         self._contexts: dict[Hashable, SourceContext] = {}
         self._lock = threading.Lock()
 
@@ -140,16 +143,17 @@ class ContextualRecogniser:
     def _request(self, job: UtteranceJob) -> RecognitionRequest:
         utterance, context = job.utterance, job.context
         language, among = _language(job.language, context.language)
+        translate = job.translate and self._translates
         if _is_lasting(utterance):
             # from the audio alone, never from a draft: how many of those there were depends on the speed
             audio = self._audio(utterance, context)
-            return RecognitionRequest(audio, context.prompt, language, job.hotwords, among=among)
+            return RecognitionRequest(audio, context.prompt, language, job.hotwords, among=among, translate=translate)
         partial = context.partial
         # without its context: to recognise that each time costs twice as much, and moves the place where words begin
         start = partial.start(_key(utterance), len(utterance.audio))
         prompt = " ".join(text for text in (context.prompt, partial.settled_text) if text) or None
         audio = utterance.audio[start:]
-        return RecognitionRequest(audio, prompt, language, job.hotwords, True, partial.draft, among)
+        return RecognitionRequest(audio, prompt, language, job.hotwords, True, partial.draft, among, translate)
 
     def _has_context(self, utterance: Utterance, context: SourceContext) -> bool:
         """Whether what is open of an utterance will be read with audio before it."""

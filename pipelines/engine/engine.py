@@ -211,6 +211,7 @@ class Engine:
         language: str | None = None,
         hotwords: tuple[str, ...] = (),
         live: bool = False,
+        translate: bool = False,
     ) -> Future[RecognitionResult | None]:
         """The words of an utterance, with times from its start; None for a partial one that was overtaken or left out.
 
@@ -224,7 +225,7 @@ class Engine:
         length = self._speech.reading_length(utterance, context)
         # beside a much longer one an utterance would wait for its end: batches are of similar length
         batch_key = (length // samples(BATCH_LENGTH)).bit_length()
-        job = UtteranceJob(utterance, context, language, hotwords)
+        job = UtteranceJob(utterance, context, language, hotwords, translate)
         return self.speech_queue.submit(
             job,
             priority=_priority(live, must_be_done),

@@ -96,6 +96,8 @@ class ModelSelection:
     """Languages that are recognised; None means many"""
     devices: tuple[str, ...] = ("cpu",)
     """Where a copy of each model goes; the first is that of the references"""
+    translates: bool = False
+    """Whether the recogniser can translate into English, known once it is loaded"""
 
     def on_device(self, device: str) -> ModelSelection:
         """The same selection on another GPU; what is on the CPU stays there."""
@@ -111,8 +113,8 @@ class ModelSelection:
         return self.speech.device
 
     def with_recogniser(self, info: RecogniserInfo) -> ModelSelection:
-        """The same selection once the recogniser is loaded, which says what it is and which languages it reads."""
-        selection = replace(self, languages=info.languages or self.languages)
+        """The same selection once the recogniser is loaded, which says what it is and what it can."""
+        selection = replace(self, languages=info.languages or self.languages, translates=info.translates)
         if info.name == self.speech.name:
             return selection
         tried = ", ".join(self.speech.candidates)
@@ -132,6 +134,7 @@ class ModelSelection:
             "embedding": _short_name(self.embedding.name),
             "why": self.why,
             "languages": list(self.languages) if self.languages else None,
+            "translates": self.translates,
             "device": self.device,
         }
 

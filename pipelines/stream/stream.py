@@ -197,7 +197,9 @@ class Pipeline:
             return None
         self._progress.utterance_sent(utterance)
         options = self._options
-        result = self._engine.recognise(utterance, self._source, options.language, self._all_hotwords, self.live)
+        result = self._engine.recognise(
+            utterance, self._source, options.language, self._all_hotwords, self.live, options.translate
+        )
         index, span, final = utterance.index, utterance.span, utterance.final
         # only what is recognised again needs its audio; of all others the engine holds it until they are recognised
         audio = utterance.audio if options.second_pass == "full" and lasting else None
@@ -248,7 +250,13 @@ class Pipeline:
         # a source of its own: what was said last in the meeting is no prompt for it
         asked = language_codes(self._options.language)
         language = asked[0] if len(asked) == 1 else passage.hypotheses[0].language or self._options.language
-        result = self._engine.recognise(passage.utterance, (self._source, "again"), language, self._all_hotwords)
+        result = self._engine.recognise(
+            passage.utterance,
+            (self._source, "again"),
+            language,
+            self._all_hotwords,
+            translate=self._options.translate,
+        )
 
         def revised(found: RecognitionResult) -> list[Hypothesis]:
             words = absolute_words(found, passage.span.start)

@@ -34,13 +34,14 @@ def assert_words_inside(heard: RecognitionResult, audio: Samples) -> None:
 class FakeRecogniser(Recogniser):
     """Gives its answers one after the other, and keeps what it was asked; an answer may be an error or a wait."""
 
-    info = RecogniserInfo("fake")
+    info = RecogniserInfo("fake", translates=True)
 
     def __init__(self, *answers: RecognitionResult | Exception | Callable[[], RecognitionResult]) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[int, str | None, tuple[str, ...], bool]] = []
         self.prompts: list[str | None] = []
         self.among: list[tuple[str, ...]] = []
+        self.translate: list[bool] = []
 
     def measure_rtf(self) -> float:
         """A twentieth of the time."""
@@ -51,6 +52,7 @@ class FakeRecogniser(Recogniser):
         self.asked.append((len(request.audio), request.language, request.hotwords, request.partial))
         self.prompts.append(request.prompt)
         self.among.append(request.among)
+        self.translate.append(request.translate)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer

@@ -28,6 +28,7 @@ from pipelines.formats import PCM
 from pipelines.types import (
     SAMPLE_RATE,
     LabelChange,
+    ModelInfo,
     PipelineStats,
     Samples,
     Segment,
@@ -40,7 +41,7 @@ from pipelines.types import (
     Word,
 )
 
-FAKE_MODELS = {"speech": "fake", "why": "a test"}
+FAKE_MODELS: ModelInfo = {"speech": "fake", "why": "a test"}
 
 NO_AUDIO = b"\x00no audio\xff"
 """A frame that no decoder takes, raw audio or not"""
@@ -78,6 +79,7 @@ class FakePipeline:
     live = False
     hotwords: tuple[str, ...] = ()
     speakers: SpeakerCount | None = None
+    translate = False
 
     def __init__(self, emit: Emit, source_id: str) -> None:
         self._emit = emit
@@ -153,6 +155,7 @@ class FakeBackend:
     """Loading raises it"""
     pipeline: Callable[[Emit, str], FakePipeline] = FakePipeline
     pipelines: list[FakePipeline] = field(default_factory=list)
+    translates: bool = False
     released: int = 0
 
     def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
@@ -162,7 +165,10 @@ class FakeBackend:
             self.gate.wait(30)
         if self.error is not None:
             raise self.error
-        return FakeEngine()
+        engine = FakeEngine()
+        if self.translates:
+            engine.models = {**FAKE_MODELS, "translates": True}
+        return engine
 
     def open_decoder(self, encoding: str, sample_rate: int, channels: int) -> AudioDecoder:
         """The real decoder, but for `NO_AUDIO`."""
@@ -175,7 +181,7 @@ class FakeBackend:
         """A fake pipeline, remembered."""
         made = self.pipeline(emit, request.source_id)
         made.on_backlog = on_backlog
-        made.hotwords, made.speakers = request.hotwords, request.speakers
+        made.hotwords, made.speakers, made.translate = request.hotwords, request.speakers, request.translate
         self.pipelines.append(made)
         return made
 

@@ -120,6 +120,14 @@ def test_show_prints_the_transcript(data: Path, capsys: pytest.CaptureFixture[st
     assert "Ann: Grüße" in out
 
 
+def test_statistics_are_a_table_or_json(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "statistics", "last")
+    assert code == 0
+    assert re.search(r"^Ann +0:00:01 +100% +1 +1 +60$", out, re.MULTILINE)
+    code, out, _ = run(capsys, "statistics", ID, "--json")
+    assert json.loads(out)["speakers"][0]["name"] == "Ann"
+
+
 def test_an_unknown_meeting_is_one_sentence(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "show", "zzz")
     assert (code, out) == (EXIT_ERROR, "")
@@ -152,6 +160,16 @@ def test_export_writes_each_format(
     assert main(["export", "last", "--format", name, "--out", str(tmp_path / "file")]) == 0
     assert (tmp_path / "file").read_bytes() == printed
     assert printed or name == "rttm"  # which tells of turns, and nobody kept any
+
+
+def test_what_is_no_text_is_not_printed_to_a_terminal(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    code, out, err = run(capsys, "export", "last", "--format", "docx")
+    assert (code, out) == (EXIT_ERROR, "")
+    assert "docx is no text: it can only be written to a file" in err
+    assert run(capsys, "export", "last", "--format", "csv")[0] == 0
 
 
 def test_an_export_that_cannot_be_written_is_one_sentence(
@@ -352,7 +370,13 @@ def hostile(data: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["list"], ["show", "last"], *(["export", "last", "--format", name] for name in FORMATS)]
+    "arguments",
+    [
+        ["list"],
+        ["show", "last"],
+        ["statistics", "last"],
+        *(["export", "last", "--format", name] for name in FORMATS if name != "docx"),
+    ],
 )
 def test_a_title_or_a_name_gives_a_terminal_no_commands(
     hostile: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]

@@ -42,7 +42,7 @@ def built(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     # Without isolation nothing is fetched: setuptools is the environment's.
     asked = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(clone)]
-    done = subprocess.run(asked, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(asked, cwd=folder, env=outside(), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -57,10 +57,10 @@ def wheel(built: Path) -> Path:
 def commands(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of commands of a fresh environment: the wheel, and its dependencies from this environment."""
     folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], env=outside(), check=True)
     python = folder / "bin" / "python"
     install = ["-m", "pip", "--python", str(python), "install", "--quiet", "--no-index", "--no-deps", str(wheel)]
-    subprocess.run([sys.executable, *install], check=True)
+    subprocess.run([sys.executable, *install], env=outside(), check=True)
     (packages,) = folder.glob("lib/python*/site-packages")
     # Files with paths (.pth) in there, such as the one that leads to the checkout, are not followed.
     (packages / "dependencies.pth").write_text("\n".join(path for path in sys.path if "site-packages" in path))

@@ -9,6 +9,7 @@ import { serverUrl } from './urls.js'
 /** @typedef {import('../state/wire-messages.js').NotesFacts} NotesFacts */
 /** @typedef {import('../state/wire-messages.js').Segment} Segment */
 /** @typedef {import('../state/wire-messages.js').Speaker} Speaker */
+/** @typedef {import('../state/wire-messages.js').Statistics} Statistics */
 /** @typedef {Partial<Record<'host' | 'speak' | 'view', string>>} Links  by role, without the server's name */
 /** @typedef {{ id: string, title: string, links?: Links }} NewMeeting */
 /** @typedef {import('../state/home-state.js').ListedMeeting} ListedMeeting */
@@ -42,6 +43,7 @@ export class ApiError extends Error {
  * @property {object} [body]
  * @property {string} [id] the meeting that it is about, whose link may have brought a token
  * @property {string | null} [tag] of the answer that is known; when that is still true the status is 304
+ * @property {string} [range] the part of the answer that is wanted; the status is 416 where there is no such part
  */
 
 /**
@@ -56,7 +58,7 @@ export class ApiError extends Error {
 async function request(method, path, options = {}) {
   const token = tokenFor(options.id)
   const response = await send(method, path, options, token)
-  if (response.ok || response.status === 304) return response
+  if (response.ok || response.status === 304 || (options.range && response.status === 416)) return response
   if (response.status === 401 && token) {
     forgetToken(token)
     if (tokenFor(options.id)) return request(method, path, options)
@@ -73,10 +75,11 @@ async function request(method, path, options = {}) {
  * @param {Options} options
  * @param {string | null} token
  */
-async function send(method, path, { body, tag }, token) {
+async function send(method, path, { body, tag, range }, token) {
   const headers = authorization(token)
   if (body) headers['Content-Type'] = 'application/json'
   if (tag) headers['If-None-Match'] = tag
+  if (range) headers.Range = range
   try {
     return await fetch(path, { method, headers, body: body ? JSON.stringify(body) : undefined })
   } catch {
@@ -107,6 +110,9 @@ export const createMeeting = (body) => call('POST', serverUrl('api/meetings').hr
 export const listMeetings = (before) =>
   call('GET', serverUrl(`api/meetings${before ? `?before=${encodeURIComponent(before)}` : ''}`).href)
 
+/** @type {(query: string) => Promise<import('../state/library/search-state.js').HitPage>} */
+export const search = (query) => call('GET', serverUrl(`api/search?${query}`).href)
+
 /**
  * @param {string} id
  * @param {string | null} known tag of the facts that are known
@@ -125,6 +131,31 @@ export const getHotwords = (id) => call('GET', `${meeting(id)}/hotwords`, { id }
 
 /** @type {(id: string, hotwords: string[]) => Promise<void>} */
 export const setHotwords = (id, hotwords) => call('PUT', `${meeting(id)}/hotwords`, { body: { hotwords }, id })
+
+const WAV_HEADER = 44 // bytes before the first sample
+const SAMPLE = 2 // bytes
+const RATE = 16_000 // samples a second
+
+/**
+ * Samples of a meeting's audio from one to before another; fewer, or none, where there are no more yet.
+ *
+ * @param {string} id
+ * @param {number} from
+ * @param {number} to
+ * @returns {Promise<{ samples: Int16Array, length: number }>} and the seconds that there are in all
+ */
+export async function getSamples(id, from, to) {
+  const range = `bytes=${WAV_HEADER + from * SAMPLE}-${WAV_HEADER + to * SAMPLE - 1}`
+  const response = await request('GET', `${meeting(id)}/audio?format=wav`, { id, range })
+  const size = Number(/\/(\d+)$/.exec(response.headers.get('Content-Range') ?? '')?.[1] ?? WAV_HEADER)
+  const length = (size - WAV_HEADER) / SAMPLE / RATE
+  if (response.status === 416) return { samples: new Int16Array(0), length }
+  if (response.status !== 206) throw new ApiError(response.status, 'failed', t('player.no-ranges'))
+  return { samples: new Int16Array(await response.arrayBuffer()), length }
+}
+
+/** @type {(id: string) => Promise<Statistics>} */
+export const getStatistics = (id) => call('GET', `${meeting(id)}/statistics`, { id })
 
 /** @type {(id: string) => Promise<NotesFacts>} */
 export const getNotes = (id) => call('GET', `${meeting(id)}/notes`, { id })
@@ -201,4 +232,7 @@ export function socketUrl(id) {
 }
 
 /** The formats in the order of the menu; how they are called and what they are for stands among the texts. */
-export const FORMATS = ['srt', 'vtt', 'txt', 'md', 'json', 'rttm', 'seglst']
+export const FORMATS = ['docx', 'txt', 'html', 'md', 'srt', 'vtt', 'csv', 'json', 'rttm', 'seglst']
+
+/** Those that are texts. */
+export const TEXT_FORMATS = FORMATS.filter((format) => format !== 'docx')

@@ -19,7 +19,7 @@ export function takeTokenFromAddress() {
   const meeting = meetingAt(location.pathname)
   const token = /^#t=(.*)$/.exec(location.hash)?.[1]
   if (meeting === null || token === undefined) return false
-  history.replaceState(history.state, '', location.pathname)
+  history.replaceState(history.state, '', location.pathname + location.search)
   if (VALID.test(token)) sessionStorage.setItem(slot(meeting), token)
   return true
 }

@@ -16,6 +16,17 @@ export const serverUrl = (path) => new URL(path, ROOT)
 export const meetingPath = (id) => serverUrl(`m/${encodeURIComponent(id)}`).pathname
 
 /**
+ * Path of a meeting's page at a moment of it.
+ *
+ * @param {string} id of a meeting
+ * @param {number} seconds from its start
+ */
+export const momentPath = (id, seconds) => `${meetingPath(id)}?t=${Number(seconds.toFixed(3))}`
+
+/** The path of the search page. */
+export const search = serverUrl('search').pathname
+
+/**
  * The meeting that a path of this site shows; null where it shows none.
  *
  * @param {string} path

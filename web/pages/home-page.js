@@ -4,8 +4,9 @@ import { Microphone } from '../audio/microphone.js'
 import { SampleRecording } from '../audio/sample-recording.js'
 import * as api from '../net/api.js'
 import { signOut, signedIn } from '../net/tokens.js'
-import { meetingPath } from '../net/urls.js'
+import { meetingPath, search } from '../net/urls.js'
 import { listFailed, listLoaded, meetingDeleted, openedHome } from '../state/home-state.js'
+import { addressQuery } from '../state/library/search-state.js'
 import { t } from '../texts/texts.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { HomeView } from '../view/home/home-view.js'
@@ -36,6 +37,7 @@ export class HomePage {
         onSample: (options) => this.#begin('sample', () => SampleRecording.open(), options, t('sample.title')),
         onMore: () => this.#load(),
         onDelete: (meeting) => this.#delete(meeting),
+        onSearch: (q) => this.#shell.go(search + addressQuery({ q, speaker: '', since: '', until: '' })),
         onSignOut: () => this.#signOut(),
         signIn,
       },

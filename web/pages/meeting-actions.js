@@ -4,14 +4,19 @@ import * as api from '../net/api.js'
 import { linkToken, tokenFor } from '../net/tokens.js'
 import { absoluteUrl, meetingPath } from '../net/urls.js'
 import { renamed, say, unsay } from '../state/page-state.js'
+import { excerptsOf } from '../state/playback/excerpts.js'
+import { isPlayable } from '../state/playback/playable.js'
 import { sharesWithTokens } from '../state/selectors.js'
 import { t } from '../texts/texts.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
+import { openPreviewDialog } from '../view/dialogs/preview-dialog.js'
 import { openShareDialog } from '../view/dialogs/share-dialog.js'
 import { openSpeakerDialog } from '../view/dialogs/speaker-dialog.js'
 import { openTermsDialog } from '../view/dialogs/terms-dialog.js'
 import { saveFile } from '../view/save-file.js'
 import { PageNotes } from './page-notes.js'
+import { PagePlayback } from './page-playback.js'
+import { PageStatistics } from './page-statistics.js'
 
 /** @typedef {import('../state/page-state.js').PageState} PageState */
 /** @typedef {import('../state/turns.js').Turn} Turn */
@@ -35,6 +40,8 @@ export class MeetingActions {
     this.#links = links
     this.#store = store
     this.notes = new PageNotes(id, store)
+    this.playback = new PagePlayback(id, store)
+    this.statistics = new PageStatistics(id, store)
   }
 
   /** The files of a meeting that is over. */
@@ -47,9 +54,10 @@ export class MeetingActions {
     }))
   }
 
-  /** How files are downloaded where a plain link would lack the token; null where it does not. */
-  get saver() {
-    return tokenFor(this.#id) ? (/** @type {string} */ href) => this.#download(href) : null
+  /** How files are looked at, and how they are downloaded where a plain link would lack the token. */
+  get fileWays() {
+    const save = (/** @type {string} */ href) => this.#download(href)
+    return { save: tokenFor(this.#id) ? save : null, preview: () => this.#preview() }
   }
 
   /** @param {string} href */
@@ -61,6 +69,13 @@ export class MeetingActions {
     } catch (error) {
       this.#say('export', t('export.failed', { why: /** @type {Error} */ (error).message }))
     }
+  }
+
+  #preview() {
+    openPreviewDialog(api.TEXT_FORMATS, async (format) => {
+      const { content } = await api.download(api.exportUrl(this.#id, format), this.#id)
+      return content.text()
+    })
   }
 
   /** @param {string} title */
@@ -102,9 +117,15 @@ export class MeetingActions {
    * @param {(message: ServerMessage) => void} receive takes what the server answers
    */
   edit(turn, anchor, receive) {
+    const { state } = this.#store
     openSpeakerDialog({
       turn,
       anchor,
+      excerpts: turn.speaker !== null && isPlayable(state) ? excerptsOf(state.transcript, turn.speaker) : [],
+      listen: {
+        play: (part, onOver) => this.playback.playPart(part, onOver),
+        stop: () => this.playback.stopPart(),
+      },
       transcript: () => this.#store.state.transcript,
       edit: {
         speaker: async (id, changes) => {

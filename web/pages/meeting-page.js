@@ -7,11 +7,11 @@ import { MeetingPoller } from '../net/meeting-poller.js'
 import { forgetSource, rememberSource, rememberedSource } from '../net/resume-tokens.js'
 import { home } from '../net/urls.js'
 import * as change from '../state/page-state.js'
-import { isRecording } from '../state/selectors.js'
+import { secondIn } from '../state/playback/playback.js'
 import { t } from '../texts/texts.js'
-import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { MeetingView } from '../view/meeting/meeting-view.js'
 import { attention } from './attention.js'
+import { LeaveGuard } from './leave-guard.js'
 import { MeetingActions } from './meeting-actions.js'
 import { PageRecording } from './page-recording.js'
 import { PageStore } from './page-store.js'
@@ -27,7 +27,6 @@ import { signIn } from './sign-in.js'
 /** @typedef {import('./page.js').PageShell} PageShell */
 
 const TICK = 250 // milliseconds between two looks at the clock
-const FINISHING = 15_000 // milliseconds that leaving waits for the server to store everything
 
 export class MeetingPage {
   #id
@@ -39,6 +38,7 @@ export class MeetingPage {
   #view
   #actions
   #recording
+  #leaving
   #poller
   /** @type {Connection | null} */
   #connection = null
@@ -54,8 +54,10 @@ export class MeetingPage {
     this.#id = id
     this.#input = input
     const resumable = rememberedSource(id) !== null
-    const state = change.openedPage({ title, recording: Boolean(input), resumable })
+    const second = secondIn(location.search)
+    const state = change.openedPage({ title, recording: Boolean(input), resumable, second })
     this.#store = new PageStore(state, (shown) => this.#view.render(shown))
+    this.#leaving = new LeaveGuard(this.#store, () => this.#stop())
     this.#actions = new MeetingActions(id, links, this.#store)
     this.#newView = () =>
       new MeetingView(shell, { home, downloads: this.#actions.downloads, handlers: this.#handlers() })
@@ -86,14 +88,17 @@ export class MeetingPage {
       },
       onNotice: (action) => this.#act(action),
       onSpeaker: (turn, anchor) => this.#actions.edit(turn, anchor, (message) => this.#receive(message)),
-      saver: () => this.#actions.saver,
+      fileWays: () => this.#actions.fileWays,
+      onStatistics: () => this.#actions.statistics.load(),
+      player: this.#actions.playback.handlers,
       signIn,
     }
   }
 
   mount() {
     this.#view.open()
-    window.addEventListener('beforeunload', this.#warn)
+    this.#leaving.open()
+    this.#actions.playback.open()
     this.#ticker = setInterval(() => this.#tick(), TICK)
     if (this.#input) this.#begin(this.#input)
     const facts = this.#loadFacts()
@@ -104,7 +109,8 @@ export class MeetingPage {
 
   unmount() {
     this.#store.close()
-    window.removeEventListener('beforeunload', this.#warn)
+    this.#leaving.close()
+    this.#actions.playback.close()
     clearInterval(this.#ticker)
     this.#view.close()
     this.#poller.close()
@@ -120,24 +126,8 @@ export class MeetingPage {
   }
 
   /** Asked before another page is shown. */
-  async mayLeave() {
-    if (this.#store.closed || !isRecording(this.#store.state)) return true
-    if (!this.#store.state.recording.stopping) {
-      if (!(await mayStop())) return false
-      await this.#stop()
-    }
-    const patience = performance.now() + FINISHING
-    while (isRecording(this.#store.state) && performance.now() < patience) {
-      await new Promise((wake) => setTimeout(wake, 50))
-    }
-    return true
-  }
-
-  /** @param {BeforeUnloadEvent} event */
-  #warn = (event) => {
-    if (!isRecording(this.#store.state)) return
-    event.preventDefault()
-    event.returnValue = '' // what older browsers look at
+  mayLeave() {
+    return this.#leaving.mayLeave()
   }
 
   // ---- connection
@@ -171,8 +161,10 @@ export class MeetingPage {
     const moment = { now: performance.now(), unsent: this.#connection?.unsent ?? 0 }
     const before = this.#store.state.transcript.phase
     this.#store.update((state) => change.received(state, message, moment))
+    const { phase } = this.#store.state.transcript
     if (message.type === 'session') rememberSource(this.#id, message)
-    if (before === 'ended' || this.#store.state.transcript.phase !== 'ended') return
+    if (before === 'open' && phase === 'live') this.#loadFacts() // there is a source now, and perhaps its audio
+    if (before === 'ended' || phase !== 'ended') return
     this.#recording.release()
     forgetSource(this.#id)
     this.#poller.watch(before === 'connecting')
@@ -225,6 +217,7 @@ export class MeetingPage {
     if (this.#store.closed) return
     this.#store.update((state) => change.withFacts(state, facts))
     this.#actions.notes.load()
+    this.#actions.statistics.renew()
     this.#connect()
   }
 
@@ -278,9 +271,4 @@ export class MeetingPage {
     connection?.stop()
     this.#tick()
   }
-}
-
-/** Asks whether to stop a recording for the sake of leaving its page. */
-function mayStop() {
-  return confirm({ title: t('leave.title'), text: t('leave.text'), no: t('leave.no'), yes: t('leave.yes') })
 }

@@ -75,6 +75,17 @@ export function listedName(name) {
   return number ? t('speaker.known', { number }) : name
 }
 
+/**
+ * The other way round: what the server calls somebody who is called so on this page.
+ *
+ * @param {string} name
+ */
+export function nameForServer(name) {
+  const number = /\d+$/.exec(name)?.[0] ?? ''
+  const same = name.toLowerCase() === t('speaker.known', { number }).toLowerCase()
+  return number && same ? `Speaker ${number}` : name
+}
+
 const PALETTE = 10
 
 /**

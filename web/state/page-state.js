@@ -4,6 +4,7 @@ import { t } from '../texts/texts.js'
 import { speakerName } from './format.js'
 import { busyText, interruptedText, lostText, problemText, warningText } from './messages.js'
 import { withNotice, withoutNotice } from './notices.js'
+import { openedAt } from './playback/playback.js'
 import { NO_RECORDING, began, isSilent, released, withFrame } from './recording.js'
 import { elapsed } from './selectors.js'
 import { EMPTY_TRANSCRIPT, reduce } from './transcript.js'
@@ -14,6 +15,7 @@ import { resolveSpeaker } from './turns.js'
 /** @typedef {import('./notices.js').Notice} Notice */
 /** @typedef {import('./permissions.js').Role} Role */
 /** @typedef {import('./wire-messages.js').NotesFacts} NotesFacts */
+/** @typedef {import('./playback/playback.js').Playback} Playback */
 /** @typedef {import('./recording.js').Recording} Recording */
 /** @typedef {import('./transcript.js').Transcript} Transcript */
 /** @typedef {import('./wire-messages.js').Segment} Segment */
@@ -37,6 +39,7 @@ import { resolveSpeaker } from './turns.js'
  * @property {string | null} [started_at]
  * @property {number} [duration] seconds
  * @property {string} state
+ * @property {{ audio: { kept: boolean } }[]} [sources]
  * @property {Role} [role] of whoever asked
  * @property {boolean} [tokens] whether links carry tokens of their own
  */
@@ -52,6 +55,8 @@ import { resolveSpeaker } from './turns.js'
  * @property {Recording} recording
  * @property {Facts | null} facts null until the server has told
  * @property {NotesFacts | null} notes null until the server has told, which it is asked once the meeting is over
+ * @property {Playback} playback
+ * @property {import('./wire-messages.js').Statistics | null} statistics null until the server has told
  * @property {Role} permission
  * @property {boolean} tokens links carry tokens, each one of its own
  * @property {boolean} resumable this tab may go on with a recording that it has begun
@@ -77,9 +82,10 @@ const NOT_CONNECTED = Object.freeze({ state: 'connecting', attempt: 0, unsent: 0
  * @param {string} [opened.title] where it is known already
  * @param {boolean} [opened.recording] this page has just made the meeting, to record it
  * @param {boolean} [opened.resumable]
+ * @param {number | null} [opened.second] of the meeting at which it is opened
  * @returns {PageState}
  */
-export function openedPage({ title = '', recording = false, resumable = false } = {}) {
+export function openedPage({ title = '', recording = false, resumable = false, second = null } = {}) {
   return {
     screen: 'meeting',
     transcript: { ...EMPTY_TRANSCRIPT, title, phase: recording ? 'open' : 'connecting' },
@@ -88,6 +94,8 @@ export function openedPage({ title = '', recording = false, resumable = false } 
     recording: NO_RECORDING,
     facts: null,
     notes: null,
+    playback: openedAt(second),
+    statistics: null,
     permission: 'server',
     tokens: false,
     resumable,
@@ -183,7 +191,7 @@ function withSnapshot(state, before, now) {
     snapshotAt: now,
     recording: state.recording.capturing ? state.recording : { ...state.recording, before: audio },
     // Whoever opens a meeting that is over reads it from its beginning.
-    following: first ? phase !== 'ended' : state.following,
+    following: first ? phase !== 'ended' && state.playback.target === null : state.following,
   }
 }
 

@@ -126,4 +126,28 @@
  * @property {boolean} outdated
  */
 
+/**
+ * How much one speaker has said.
+ *
+ * @typedef {object} SpeakerStatistics
+ * @property {string | null} speaker id; null for all that nobody is known to have said
+ * @property {number} seconds talk time
+ * @property {number} share of the talk time of all, from 0 to 1
+ * @property {number} turns
+ * @property {number} words
+ * @property {number} words_per_minute
+ */
+
+/**
+ * How the time of a meeting was spent, in seconds.
+ *
+ * @typedef {object} Statistics
+ * @property {number} duration
+ * @property {number} talk_time of all speakers
+ * @property {number} overlap
+ * @property {number} silence
+ * @property {number} missing
+ * @property {SpeakerStatistics[]} speakers who said most comes first
+ */
+
 export {}

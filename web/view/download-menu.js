@@ -1,22 +1,38 @@
 // A button that opens a short list of links; Escape and a click elsewhere close it.
 
+import { t } from '../texts/texts.js'
 import { el } from './dom.js'
 import { icon } from './icons.js'
 
 /** @typedef {{ href: string, label: string, hint: string, testid: string }} Download */
 
 /**
+ * What can be done with a file.
+ *
+ * @typedef {object} FileWays
+ * @property {((href: string) => void) | null} save downloads it, where a link cannot do that by itself
+ * @property {() => void} preview shows what is in it first
+ */
+
+/**
  * @param {string} label
  * @param {readonly Download[]} items
  * @param {string} testid
- * @param {((href: string) => void) | null} save how to download, where a link cannot do it by itself
+ * @param {FileWays} ways
  */
-export function downloadMenu(label, items, testid, save = null) {
+export function downloadMenu(label, items, testid, { save, preview }) {
   const links = items.map(({ href, label: name, hint, testid: id }) =>
     el('a', { href, download: '', 'data-testid': id }, el('strong', {}, name), el('span', {}, hint)),
   )
+  const looking = el(
+    'button',
+    { type: 'button', 'data-testid': `${testid}-preview` },
+    el('strong', {}, t('export.preview')),
+    el('span', {}, t('export.preview.hint')),
+  )
+  const entries = [...links, looking]
   const attributes = { class: 'menu-list', hidden: true, id: `${testid}-list` }
-  const list = el('ul', attributes, ...links.map((link) => el('li', {}, link)))
+  const list = el('ul', attributes, ...entries.map((entry) => el('li', {}, entry)))
   const button = el(
     'button',
     { class: 'button', type: 'button', 'aria-expanded': 'false', 'aria-controls': list.id, 'data-testid': testid },
@@ -38,13 +54,17 @@ export function downloadMenu(label, items, testid, save = null) {
     }
     open(false)
   })
+  looking.addEventListener('click', () => {
+    button.focus() // comes back to it when the dialog is closed
+    preview()
+  })
   menu.addEventListener('focusout', ({ relatedTarget }) => {
     if (relatedTarget && !menu.contains(/** @type {Node} */ (relatedTarget))) open(false)
   })
   document.addEventListener('pointerdown', ({ target }) => {
     if (!menu.contains(/** @type {Node} */ (target))) open(false)
   })
-  menu.addEventListener('keydown', (event) => pressed(event, { button, list, links, open }))
+  menu.addEventListener('keydown', (event) => pressed(event, { button, list, entries, open }))
   return menu
 }
 
@@ -53,10 +73,10 @@ export function downloadMenu(label, items, testid, save = null) {
  * @param {object} menu
  * @param {HTMLElement} menu.button
  * @param {HTMLElement} menu.list
- * @param {HTMLElement[]} menu.links
+ * @param {HTMLElement[]} menu.entries
  * @param {(on: boolean) => void} menu.open
  */
-function pressed(event, { button, list, links, open }) {
+function pressed(event, { button, list, entries, open }) {
   if (list.hidden && event.key !== 'ArrowDown') return
   if (event.key === 'Escape') {
     open(false)
@@ -64,8 +84,8 @@ function pressed(event, { button, list, links, open }) {
   } else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
     event.preventDefault()
     open(true)
-    const at = links.findIndex((link) => link === document.activeElement)
+    const at = entries.findIndex((entry) => entry === document.activeElement)
     const by = event.key === 'ArrowDown' ? 1 : document.activeElement === button ? 0 : -1
-    links[(at + by + links.length) % links.length].focus()
+    entries[(at + by + entries.length) % entries.length].focus()
   }
 }

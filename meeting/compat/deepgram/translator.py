@@ -47,6 +47,8 @@ class Translator:
         self._finalizing: tuple[float, float] | None = None
         """Seconds of audio that must be received before it may be told, and when it is told in any case"""
         self._settled_at: float | None = None
+        self._withheld: list[JsonObject] = []
+        """The newest final result, while it is not known whether it is the last one that `Finalize` causes"""
         self._speech_told = False
         self._utterance_over = True
 
@@ -134,11 +136,16 @@ class Translator:
 
     def _utterance_end(self) -> list[Action]:
         patience, last = self._query.utterance_end, self._results.last_word_end
-        waits = patience is not None and last is not None and not self._utterance_over and not self._results.open
+        waits = patience is not None and last is not None and not self._utterance_over and not self._goes_on
         if not waits or self._clock(self._received) - (last or 0.0) < (patience or 0.0):
             return []
         self._utterance_over = True
         return [_say({"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": last})]
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether more will be told of an utterance."""
+        return self._results.open or bool(self._withheld)
 
     def _speech_started(self, line: SegmentMessage, before: float) -> list[Action]:
         start = self._clock(line.start)
@@ -150,11 +157,14 @@ class Translator:
         return [_say({"type": "SpeechStarted", "channel": [0, 1], "timestamp": start})]
 
     def _tell(self, told: list[JsonObject], now: float) -> list[Action]:
+        if told:
+            told, self._withheld = [*self._withheld, *told], []
         if any(result["is_final"] for result in told):
             self._utterance_over = False
-            if self._finalizing is not None and self._settled_at is not None and not self._results.open:
-                told[-1]["from_finalize"] = told[-1]["speech_final"] = True
-                self._finalizing = self._settled_at = None
+            if self._settled_at is not None and self._heard_to_the_end() and self._results.release_at is None:
+                told = self._from_finalize(told)
+            elif self._settled_at is not None and told[-1]["is_final"]:
+                self._withheld = [told.pop()]
         return [*map(_say, told), *self._utterance_end()]
 
     def tick(self, now: float) -> list[Action]:
@@ -172,17 +182,33 @@ class Translator:
 
     def _finalized(self, now: float) -> list[Action]:
         assert self._finalizing is not None
-        until, latest = self._finalizing
-        behind = self._received - self._backlog() < until - FLUSH_SECONDS  # the silence itself need not be heard
-        if now < latest and (self._results.open or behind):
+        if now < self._finalizing[1] and not self._heard_to_the_end():
             self._settled_at = now + SETTLE_SECONDS
             return []
-        self._settled_at = now
-        told = self._results.release(now, all_=True)
+        told = self._rest(now)
         if told:
-            return self._tell(told, now)
+            self._utterance_over = False
+            return [*map(_say, self._from_finalize(told)), *self._utterance_end()]
         self._finalizing = self._settled_at = None
         return [_say(self._results.result([], True, self._query.endpointing) | {"from_finalize": True})]
+
+    def _rest(self, now: float) -> list[JsonObject]:
+        """All final results that have not been told, whatever they wait for."""
+        withheld, self._withheld = self._withheld, []
+        return [*withheld, *self._results.release(now, all_=True)]
+
+    def _from_finalize(self, told: list[JsonObject]) -> list[JsonObject]:
+        """The results, the last one as the end of all that `Finalize` has caused."""
+        told[-1]["from_finalize"] = told[-1]["speech_final"] = True
+        self._finalizing = self._settled_at = None
+        return told
+
+    def _heard_to_the_end(self) -> bool:
+        """Whether no words will come any more of what was said before `Finalize`."""
+        if self._finalizing is None or self._results.open:
+            return False
+        # the silence itself need not be heard
+        return self._received - self._backlog() >= self._finalizing[0] - FLUSH_SECONDS
 
     def greeting(self) -> list[Action]:
         """What a client is told first: nothing."""
@@ -193,7 +219,10 @@ class Translator:
         return [*self._end(0.0), Close()]
 
     def _end(self, now: float) -> list[Action]:
-        told = [*self._results.release(now, all_=True), *self._results.last()]
+        told = self._rest(now)
+        if told and self._finalizing is not None:
+            told = self._from_finalize(told)
+        told += self._results.last()
         heading, duration = self._results.heading, self._clock(self._received)
         metadata = {"type": "Metadata", **heading.of_end(duration, self._digest.hexdigest())}
         return [*map(_say, told), _say(metadata)]
@@ -202,7 +231,7 @@ class Translator:
 
     def failed(self, error: ProtocolError, now: float) -> list[Action]:
         """An error of the client's."""
-        return [self._error(error.code, str(error)), Close(POLICY, error.code)]
+        return [*map(_say, self._withheld), self._error(error.code, str(error)), Close(POLICY, error.code)]
 
     def _failure(self, message: ErrorMessage) -> list[Action]:
         if not message.fatal:
@@ -210,6 +239,7 @@ class Translator:
             return [self._error(message.code, message.message)] if told else []
         bad = message.code == ErrorCode.BAD_AUDIO
         return [
+            *map(_say, self._withheld),
             self._error(message.code, message.message),
             Close(POLICY if bad else INTERNAL, "DATA-0000" if bad else message.code),
         ]

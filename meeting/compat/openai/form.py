@@ -1,4 +1,4 @@
-"""What a client of OpenAI writes into the form of `/v1/audio/transcriptions`. Pure.
+"""What a client of OpenAI writes into the form of `/v1/audio/transcriptions` and `/v1/audio/translations`. Pure.
 
 What makes no sense, or would do harm if it were passed over, is refused; a message about a field begins with its name.
 """
@@ -54,15 +54,24 @@ class Form:
     diarize: bool
     keep: bool
     title: str
+    translate: bool = False
+    """Whether the text is to be English, whatever is spoken"""
 
     def request(self, container: str) -> StreamRequest:
         """The meeting that is asked for."""
         audio = AudioInfo(container, 0, 0)
-        return StreamRequest(audio, self.title, self.language, self.terms, self.diarize, keep=self.keep)
+        return StreamRequest(
+            audio, self.title, self.language, self.terms, self.diarize, keep=self.keep, translate=self.translate
+        )
+
+    @property
+    def task(self) -> str:
+        """As answers name it."""
+        return "translate" if self.translate else "transcribe"
 
 
-def parse_form(given: Parameters) -> Form:
-    """Read the fields of a request; raises ProtocolError with what is wrong."""
+def parse_form(given: Parameters, translate: bool = False) -> Form:
+    """Read the fields of a request to transcribe or to translate; raises ProtocolError with what is wrong."""
     for name, why in REFUSED.items():
         if any(_several(given, name)):
             raise refused(f"{name} cannot be had: {why}")
@@ -87,6 +96,7 @@ def parse_form(given: Parameters) -> Form:
         diarize=given.flag("diarize", format_ == "diarized_json"),
         keep=given.flag("keep"),
         title=given.title(),
+        translate=translate,
     )
 
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from starlette.requests import ClientDisconnect
 
 from meeting.compat.openai.shapes import error_body, models_of, status_of
 from meeting.compat.openai.transcriptions import Transcription
-from meeting.compat.openai.upload import passed_over
-from meeting.compat.parameters import refused
 from meeting.compat.uploads import Uploads
 from meeting.core.messages import JsonObject
 from pipelines.errors import MeetingError, NotFound
-
-NO_TRANSLATION = "model cannot be one that translates: what is said is written down in the language it is said in"
 
 
 def add_openai(app: FastAPI, uploads: Uploads) -> None:
@@ -26,11 +21,7 @@ def add_openai(app: FastAPI, uploads: Uploads) -> None:
 
     @app.post("/v1/audio/translations", include_in_schema=False)
     async def translate(request: Request) -> Response:
-        try:
-            await passed_over(request)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        return _refusal(refused(NO_TRANSLATION))
+        return Transcription(request, app.state.rooms, uploads, translate=True)
 
     @app.get("/v1/models", include_in_schema=False)
     async def models() -> JsonObject:

@@ -18,6 +18,8 @@ from pipelines.types import UNKNOWN, ModelInfo
 ALIAS = "whisper-1"
 """A model that clients ask for who do not look which ones there are"""
 OWNER = "meeting-transcriber"
+TRANSLATED = "english"
+"""The language of a translation, in OpenAI's words"""
 STATUSES = {
     ErrorCode.TOO_MANY: 429,
     ErrorCode.NOT_FOUND: 404,
@@ -90,10 +92,10 @@ def text_only(lines: Lines, duration: float) -> JsonObject:
     return {"text": text_of(lines), "usage": usage(duration)}
 
 
-def diarized(lines: Lines, duration: float) -> JsonObject:
+def diarized(lines: Lines, duration: float, form: Form) -> JsonObject:
     """`diarized_json`: the text, and who says which part of it."""
     return {
-        "task": "transcribe",
+        "task": form.task,
         "duration": duration,
         "text": text_of(lines),
         "segments": diarized_segments(lines),
@@ -121,9 +123,10 @@ def segment_event(line: SegmentMessage, speaker: int | None) -> JsonObject:
 def verbose(lines: Lines, duration: float, form: Form, models: ModelInfo) -> JsonObject:
     """`verbose_json`: with segments or words, as the form asks for."""
     asked, known = language_codes(form.language), models.get("languages") or ()
+    spoken = next((codes[0] for codes in (asked, known) if len(codes) == 1), "")
     body: JsonObject = {
-        "task": "transcribe",
-        "language": next((codes[0] for codes in (asked, known) if len(codes) == 1), ""),
+        "task": form.task,
+        "language": TRANSLATED if form.translate else spoken,
         "duration": duration,
         "text": text_of(lines),
         "usage": usage(duration),

@@ -1,4 +1,4 @@
-"""`POST /v1/audio/transcriptions`: a recording in a form, its transcript as the answer, or told while it is made."""
+"""`POST /v1/audio/transcriptions` and `/translations`: a recording in a form, its text whole or while it is made."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ MEETING_HEADER = "x-meeting-id"
 class Transcription(Response):
     """The answer to one request, made while it is sent."""
 
-    def __init__(self, request: Request, rooms: Rooms, uploads: Uploads) -> None:
+    def __init__(self, request: Request, rooms: Rooms, uploads: Uploads, translate: bool = False) -> None:
         super().__init__()
+        self._translate = translate
         self._request = request
         self._rooms = rooms
         self._uploads = uploads
@@ -53,11 +54,13 @@ class Transcription(Response):
     async def _answer(self, send: Send) -> Response | None:
         try:
             require_place(self._rooms)  # before a large file is taken
+            if self._translate:
+                _require_translation(self._rooms)
         except ProtocolError:
             await passed_over(self._request)
             raise
         async with uploaded(self._request, self._uploads) as upload:
-            form = parse_form(upload.fields)
+            form = parse_form(upload.fields, self._translate)
             request = form.request(await _container(upload))
             async with open_stream(self._rooms, request) as stream:
                 headers = {MEETING_HEADER: stream.meeting_id} if form.keep else {}
@@ -116,6 +119,20 @@ def _event(body: JsonObject) -> bytes:
     return f"data: {to_json(body)}\n\n".encode()
 
 
+def _require_translation(rooms: Rooms) -> None:
+    """Raise ProtocolError where what is said cannot be translated, or it is not known yet whether it can."""
+    engine = rooms.services.engine
+    if engine.failure is not None:
+        raise ProtocolError(str(engine.failure), ErrorCode.MODELS)
+    if engine.models is None:
+        raise ProtocolError("the models are being loaded: try again in a moment", ErrorCode.LOADING)
+    if not engine.models.get("translates"):
+        raise ProtocolError(
+            "model cannot be one that translates: what is said is written down in the language it is said in by "
+            f"{engine.models.get('speech')}, which serves here. Multilingual Whispers translate, but turbo and distil"
+        )
+
+
 async def _container(upload: Upload) -> str:
     head = await upload.file.read(HEADER_BYTES)
     await upload.file.seek(0)
@@ -137,6 +154,6 @@ def _whole(heard: Transcribed, form: Form, models: ModelInfo, headers: dict[str,
         case "verbose_json":
             return JSONResponse(verbose(lines, duration, form, models), headers=headers)
         case "diarized_json":
-            return JSONResponse(diarized(lines, duration), headers=headers)
+            return JSONResponse(diarized(lines, duration, form), headers=headers)
         case _:
             return JSONResponse(text_only(lines, duration), headers=headers)

@@ -1,42 +1,89 @@
-"""The audio of a meeting that is over."""
+"""The audio of a meeting: as it is kept, or as WAV, in which every second has its place, also while it is live."""
 
 from __future__ import annotations
 
-from fastapi import Request
-from fastapi.responses import FileResponse, Response
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from fastapi import Header, Request
+from fastapi.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
 from meeting.core.errors import Conflict
 from meeting.core.messages import JsonObject
-from meeting.core.records import Source
 from meeting.server.api.context import rooms_of, store_of
 from meeting.server.api.description import meetings_router
-from meeting.storage.summary import Summary, read_summary
+from meeting.storage.files.flac_as_wav import FlacAsWav
+from meeting.storage.files.flac_length import flac_samples
+from meeting.storage.store import Store
+from meeting.storage.summary import read_summary
 from pipelines.errors import NotFound
 
 router = meetings_router()
 
 
-SOUND: JsonObject = {"description": "The sound, or the part asked for", "content": {"audio/flac": {}}}
+SOUND: JsonObject = {
+    "description": "The sound, or the part asked for",
+    "content": {"audio/flac": {}, "audio/wav": {}},
+}
 NO_RANGE: JsonObject = {"description": "There is no such part", "content": {"text/plain": {}}}
+
+_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
 
 
 @router.get("/{meeting_id}/audio", response_class=Response, responses={200: SOUND, 206: SOUND, 416: NO_RANGE})
-def audio(request: Request, meeting_id: str, source: str | None = None) -> Response:
-    """A source's sound as FLAC; ranges may be asked for."""
-    store = store_of(request)
-    record = read_summary(store, meeting_id)
+def audio(
+    request: Request,
+    meeting_id: str,
+    source: str | None = None,
+    format: Literal["flac", "wav"] = "flac",
+    range: Annotated[str | None, Header()] = None,
+) -> Response:
+    """A source's sound as FLAC, once the meeting has ended, or as WAV, at any time; ranges may be asked for."""
+    path = _spoken(store_of(request), meeting_id, source)
+    if format == "wav":
+        return _wav(FlacAsWav(path), range)
     if rooms_of(request).busy(meeting_id):
-        raise Conflict("the meeting is live: its audio can be had once it has ended")
-    found = _with_audio(record, source)
-    path = store.files.audio_path(meeting_id, found.id)
-    if not path.is_file():
-        raise NotFound("the audio of this meeting is no longer there")
+        raise Conflict("the meeting is live: until it has ended its audio can be had as WAV only (format=wav)")
     return FileResponse(path, media_type="audio/flac")
 
 
-def _with_audio(record: Summary, source_id: str | None) -> Source:
-    found = [source for source in record.sources if source.audio is not None and source_id in (None, source.id)]
+def _spoken(store: Store, meeting_id: str, source_id: str | None) -> Path:
+    """The longest FLAC: a source whose server died before it could speak is there as well, with nothing in it."""
+    sources = read_summary(store, meeting_id).sources
+    found = [one.id for one in sources if one.audio is not None and source_id in (None, one.id)]
     if not found:
         raise NotFound("no such audio was kept for this meeting")
-    # A source whose server died before it could speak is there as well, with nothing in it.
-    return max(found, key=lambda source: source.samples)
+    there = [path for id_ in found if (path := store.files.audio_path(meeting_id, id_)).is_file()]
+    if not there:
+        raise NotFound("the audio of this meeting is no longer there")
+    return max(there, key=flac_samples)
+
+
+def _wav(file: FlacAsWav, asked: str | None) -> Response:
+    """The whole file, or the one part of it that is asked for."""
+    part = byte_range(asked, file.size)
+    if part is None:
+        return PlainTextResponse("", 416, {"Content-Range": f"bytes */{file.size}"})
+    start, end = part
+    headers = {"Accept-Ranges": "bytes", "Content-Length": str(end - start)}
+    if part != (0, file.size):
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
+    status = 206 if "Content-Range" in headers else 200
+    return StreamingResponse(file.read(start, end), status, headers, "audio/wav")
+
+
+def byte_range(asked: str | None, size: int) -> tuple[int, int] | None:
+    """First byte of what a `Range` header asks for and the one after its last; None where there is no such part.
+
+    Without a header all is asked for, as with one that asks for several parts or for something else than bytes.
+    """
+    found = _RANGE.fullmatch(asked or "")
+    first, last = found.groups() if found else ("", "")
+    if not first:
+        start = max(0, size - int(last)) if last else 0
+        return (start, size) if start < size else None
+    start, end = int(first), min(size, int(last) + 1) if last else size
+    if last and int(last) < start:
+        return 0, size
+    return (start, end) if start < size else None

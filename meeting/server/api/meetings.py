@@ -126,6 +126,8 @@ class SourceFacts(TypedDict):
     kind: str
     audio: SourceAudio
     language: str | None
+    translate: bool
+    """Whether its lines were asked for in English, whatever is spoken"""
     duration: float
 
 
@@ -251,5 +253,6 @@ def _source(source: Source) -> SourceFacts:
             "kept": source.audio is not None,
         },
         "language": source.language,
+        "translate": source.translate,
         "duration": seconds(source.samples),
     }

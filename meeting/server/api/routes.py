@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from meeting.server.api import audio, edits, ending, hotwords, links, meetings, notes, search, transcripts, voices
+from meeting.server.api import audio, edits, ending, hotwords, links, meetings, notes, search, statistics, transcripts
 
 
 def add_routes(app: FastAPI) -> None:
     """Serve the API."""
-    for resource in (meetings, hotwords, edits, ending, transcripts, notes, audio, links, search, voices):
+    for resource in (meetings, hotwords, edits, ending, transcripts, statistics, notes, audio, links, search):
         app.include_router(resource.router)

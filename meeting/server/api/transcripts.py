@@ -29,7 +29,7 @@ async def transcript(request: Request, meeting_id: str) -> Response:
 
 @router.get("/{meeting_id}/export", response_class=Response, responses={200: {"content": FILES}})
 async def export(request: Request, meeting_id: str, format: Annotated[str, FORMAT]) -> Response:
-    """The transcript as a file: srt, vtt, json, txt, md, rttm or seglst."""
+    """The transcript as a file: srt, vtt, json, txt, md, docx, html, csv, rttm or seglst."""
     kind = exports.format_named(format)
     file = await rooms_of(request).archive.file(meeting_id, format)
     name = re.sub(r"[^A-Za-z0-9]+", "-", file.title).strip("-").lower()[:60] or meeting_id

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.status import WS_1008_POLICY_VIOLATION
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from meeting.core.access import FULL_ACCESS, Grant, Role
@@ -110,10 +109,8 @@ class SecurityMiddleware:
         if scope["type"] == "websocket":
             if rejection is None:
                 await self._app(request.scope, receive, send)
-            else:
-                # Before a WebSocket is accepted this becomes HTTP 403.
-                await send({"type": "websocket.close", "code": WS_1008_POLICY_VIOLATION, "reason": rejection.code})
-            return
+                return
+            send = _as_denial(send)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -241,9 +238,6 @@ class AuthMiddleware:
         return grant
 
     async def _reject(self, scope: Scope, send: Send, error: AccessDenied | StoreError) -> None:
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": WS_1008_POLICY_VIOLATION})  # HTTP 403, as above
-            return
         headers = {}
         if isinstance(error, Unauthorized):
             headers = {"www-authenticate": "Bearer"}
@@ -251,7 +245,7 @@ class AuthMiddleware:
             headers = {"retry-after": str(math.ceil(error.wait))}
         answer = answer_to(error)
         body = self._shape(scope["path"], answer.status, answer.code, str(error))
-        await _send_error(send, answer.status, body, headers)
+        await _send_error(_as_denial(send) if scope["type"] == "websocket" else send, answer.status, body, headers)
 
 
 def add_security_headers(headers: MutableHeaders, request: OriginalRequest) -> None:
@@ -268,6 +262,15 @@ def add_security_headers(headers: MutableHeaders, request: OriginalRequest) -> N
     headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(self), display-capture=(self)"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers["Cache-Control"] = "no-store" if request.scope["path"].startswith("/api/") else "no-cache"
+
+
+def _as_denial(send: Send) -> Send:
+    """Sends an HTTP answer to whoever wants to open a WebSocket, in place of one."""
+
+    async def send_denial(message: Message) -> None:
+        await send({**message, "type": f"websocket.{message['type']}"})
+
+    return send_denial
 
 
 async def _send_error(

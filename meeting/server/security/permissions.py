@@ -9,6 +9,7 @@ from meeting.core.access import Role
 
 REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/"): Role.ANYONE,
+    ("GET", "/search"): Role.ANYONE,
     ("GET", "/voices"): Role.ANYONE,
     ("GET", "/m/{meeting_id}"): Role.ANYONE,
     ("GET", "/m/{meeting_id}/"): Role.ANYONE,
@@ -37,6 +38,7 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("DELETE", "/api/voices/{voice_id}"): Role.SERVER,
     ("GET", "/api/meetings/{meeting_id}/transcript"): Role.VIEW,
     ("GET", "/api/meetings/{meeting_id}/export"): Role.VIEW,
+    ("GET", "/api/meetings/{meeting_id}/statistics"): Role.VIEW,
     ("GET", "/api/meetings/{meeting_id}/notes"): Role.VIEW,
     ("POST", "/api/meetings/{meeting_id}/notes"): Role.HOST,
     ("DELETE", "/api/meetings/{meeting_id}/notes"): Role.HOST,

@@ -2,7 +2,8 @@
 
 The table `segment_search` and the triggers that keep it, made by migration 0008, lie beside `segments`: what changes
 a line's text changes the index in the same transaction. It holds the lines of meetings that are kept, by their
-row numbers, and no text of its own. A migration that rebuilds `segments` has to rebuild it, too.
+row numbers, and no text of its own. A migration that rebuilds `segments` has to keep the lines' numbers and
+make the triggers again, as 0011 does.
 """
 
 from __future__ import annotations

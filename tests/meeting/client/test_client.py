@@ -59,6 +59,11 @@ def test_files_bytes_and_what_is_being_made_are_transcribed(tmp_path: Path) -> N
         (tmp_path / "talk.wav").write_bytes(recorded(3.0))
         heard = ["Speaker 1: one"] * 3
         assert await lines(client, tmp_path / "talk.wav", title="Monday") == heard
+        (meeting_id,) = [one["id"] for one in served.http.get("/api/meetings").json()["meetings"]]
+        assert "Speaker 1: one one one" in await client.export("txt", meeting_id)
+        with pytest.raises(ClientError, match=r"docx is no text: export_file\(\) gives its bytes"):
+            await client.export("docx", meeting_id)
+        assert (await client.export_file("docx", meeting_id)).startswith(b"PK")
         assert await lines(client, recorded(3.0)) == heard
         assert await lines(client, io.BytesIO(recorded(3.0))) == heard
         assert await lines(client, made(), AudioInfo("pcm_s16le", 16_000, 1)) == heard

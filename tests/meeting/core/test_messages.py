@@ -209,6 +209,8 @@ def test_what_is_no_message_is_refused_in_a_sentence(text: str, says: str) -> No
         ({"source": {"kind": "hall"}}, "source.kind must be room or solo, not 'hall'"),
         ({"source": {"name": "A" * 201}}, "at most 200 characters"),
         ({"language": 3}, "start.language must be"),
+        ({"translate": 1}, "start.translate must be bool"),
+        ({"translate": None}, "start.translate must be bool"),
         ({"language": "xx"}, "such as en, de or zh, or several with commas, not 'xx'"),
         ({"language": ""}, "language must be null or a code"),
         ({"language": "en,xx"}, "language must be null or a code"),
@@ -313,6 +315,13 @@ def test_several_languages_may_be_asked_for(language: object) -> None:
     asked = decode(json.dumps({**START, "language": language}))
     assert isinstance(asked, Start)
     assert asked.language == "en,de"
+
+
+@pytest.mark.parametrize("translate", [True, False])
+def test_a_translation_may_be_asked_for(translate: bool) -> None:
+    asked = decode(json.dumps({**START, "translate": translate}))
+    assert isinstance(asked, Start)
+    assert asked.translate is translate
 
 
 @pytest.mark.parametrize("kind", ["type", "version", "audio", "hotwords", "language"])

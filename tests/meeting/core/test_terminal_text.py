@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meeting.core.terminal_text import printable
+from meeting.core.terminal_text import clock, printable
 
 ANY = st.text(st.characters(exclude_categories=()))
 
@@ -48,3 +48,7 @@ def test_json_stays_the_same_json(text: str) -> None:
         text,
         {text: 1},
     ]
+
+
+def test_a_time_has_hours_minutes_and_seconds() -> None:
+    assert [clock(0), clock(65.9), clock(36_000)] == ["0:00:00", "0:01:05", "10:00:00"]

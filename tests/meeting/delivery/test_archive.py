@@ -220,7 +220,7 @@ def test_after_a_fault_the_next_reader_tries_again(store: Store, monkeypatch: py
 def test_a_file_is_made_once_for_all_who_ask_at_once_and_anew_for_who_asks_later(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = counting(monkeypatch, "export")
+    made = counting(monkeypatch, "export_file")
 
     async def body() -> None:
         kept = Archive(store)

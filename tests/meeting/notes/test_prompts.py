@@ -28,6 +28,8 @@ def test_the_language_is_told_where_it_is_known() -> None:
     )
     question = ask_about_lines(replace(RECORD, sources=sources), [], 1, 1)
     assert question.user.startswith('Meeting: "Planning", Monday, 04 May 2026. Language: de.\n')
+    translated = replace(RECORD, sources=(replace(sources[0], translate=True),))
+    assert "Language: en." in ask_about_lines(translated, [], 1, 1).user
 
 
 def test_what_was_said_stands_in_the_question_and_never_in_the_instructions() -> None:

@@ -276,6 +276,8 @@ def test_the_first_to_close_it_counts() -> None:
 
 def test_a_socket_that_was_never_let_in_is_refused() -> None:
     assert counted_of("websocket", [closed(1008)], []).sockets_closed.by_label() == {"refused": 1}
+    denied = [{"type": "websocket.http.response.start", "status": 403}, {"type": "websocket.http.response.body"}]
+    assert counted_of("websocket", denied, []).sockets_closed.by_label() == {"refused": 1}
 
 
 def test_one_whose_app_fails_counts_once() -> None:

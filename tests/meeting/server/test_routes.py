@@ -35,6 +35,7 @@ class Row:
 
 TABLE = {
     "GET /": Row(EVERYONE),
+    "GET /search": Row(EVERYONE),
     "GET /voices": Row(EVERYONE),
     "GET /m/{meeting_id}": Row(EVERYONE),
     "GET /m/{meeting_id}/": Row(EVERYONE),
@@ -63,6 +64,7 @@ TABLE = {
     "DELETE /api/voices/{voice_id}": Row((SERVER,), 404, path="/api/voices/v1"),
     "GET /api/meetings/{meeting_id}/transcript": Row(READERS),
     "GET /api/meetings/{meeting_id}/export": Row(READERS, options={"params": {"format": "txt"}}),
+    "GET /api/meetings/{meeting_id}/statistics": Row(READERS),
     "GET /api/meetings/{meeting_id}/notes": Row(READERS),
     "POST /api/meetings/{meeting_id}/notes": Row(HOSTS, 400),  # this server knows no language model
     "DELETE /api/meetings/{meeting_id}/notes": Row(HOSTS, 204),

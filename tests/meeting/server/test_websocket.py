@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import struct
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any, cast
 
 import pytest
 from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from meeting.core.access import FULL_ACCESS, Role
 from meeting.core.errors import CloseCode
@@ -524,6 +526,21 @@ def test_pages_of_other_sites_cannot_open_a_socket(served: Serving) -> None:
     with pytest.raises(InvalidStatus) as caught, served.connect(served.create(), origin="https://evil.example"):
         pass
     assert caught.value.response.status_code == 403
+    error = json.loads(caught.value.response.body)["error"]
+    assert (error["code"], "server.public_url" in error["message"]) == ("wrong_origin", True)
+    assert caught.value.response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(("path", "place"), [("/ws/meetings/none", ["error", "message"]), ("/v1/listen", ["err_msg"])])
+def test_a_socket_for_another_host_is_refused_with_a_reason(served: Serving, path: str, place: list[str]) -> None:
+    sock = socket.create_connection(("127.0.0.1", served.port))
+    with pytest.raises(InvalidStatus) as caught, connect(f"ws://evil.example:{served.port}{path}", sock=sock):
+        pass
+    assert caught.value.response.status_code == 421
+    told = json.loads(caught.value.response.body)
+    for name in place:
+        told = told[name]
+    assert "server.allowed_hosts" in told
 
 
 def test_our_own_page_can(served: Serving) -> None:

@@ -67,6 +67,16 @@ def test_a_source_learns_that_the_models_do_not_read_its_language(language: str 
     assert waiting.state is State.LIVE
 
 
+@pytest.mark.parametrize("able", [True, False])
+def test_a_source_learns_that_the_models_cannot_translate_once_they_are_known(able: bool) -> None:
+    asked, models = started(start=replace(START, translate=True)), {**MODELS, "translates": able}
+    at_once = new_session(ClientJoined(HOST), asked).handle(replace(OPENED, models=models), 0.0)
+    waiting = new_session(ClientJoined(HOST), asked)
+    assert ("language", False) not in errors(waiting.handle(replace(OPENED, models=None), 0.0))
+    for effects in (at_once, waiting.handle(ModelsLoaded("src1", models), 5.0)):
+        assert errors(effects) == ([] if able else [("language", False)])
+
+
 def test_models_that_read_many_languages_are_asked_for_any() -> None:
     many = {**MODELS, "languages": None}
     assert errors(new_session(ClientJoined(HOST), asking("de")).handle(replace(OPENED, models=many), 0.0)) == []

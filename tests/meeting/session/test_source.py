@@ -114,7 +114,7 @@ def test_a_client_that_resumes_keeps_what_is_not_on_disk_yet() -> None:
     assert sent_again == [[], [], [AppendFrame("src1", frame(3))]]
 
 
-DECLARED = Start(1, AudioInfo("pcm_f32le", 48000, 2), SourceInfo("Ann", "solo"), "en", ("Ypsilon",))
+DECLARED = Start(1, AudioInfo("pcm_f32le", 48000, 2), SourceInfo("Ann", "solo"), "de", ("Ypsilon",), translate=True)
 
 
 def made(resumable: bool = True) -> LiveSource:
@@ -132,7 +132,8 @@ def test_what_is_kept_of_a_source_makes_the_same_one_again() -> None:
     live = made()
     back = known(live)
     assert (back.source, back.start, back.resume) == (live.source, DECLARED, live.resume)
-    assert live.source == Source("src", "Ann", "solo", "pcm_f32le", 48000, 2, "en")
+    assert live.source == Source("src", "Ann", "solo", "pcm_f32le", 48000, 2, "de", translate=True)
+    assert back.open_effect(()).translate
 
 
 def test_a_source_of_an_earlier_process_is_waited_for_during_the_rest_of_the_window() -> None:

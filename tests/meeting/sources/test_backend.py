@@ -18,7 +18,8 @@ def test_the_settings_fit_the_real_engine_and_pipeline() -> None:
     from pipelines.options import EngineOptions
 
     assert asdict(Models()) == asdict(EngineOptions())
-    assert {**asdict(Speech()), **asdict(Speakers()), "speakers": None} == asdict(PipelineOptions())
+    of_a_source = {"speakers": None, "translate": False}
+    assert {**asdict(Speech()), **asdict(Speakers()), **of_a_source} == asdict(PipelineOptions())
     assert Config().pipeline == PipelineOptions()
     assert [spec.name for spec in fields(EngineOptions) if not spec.repr] == ["hub_token"]
 
@@ -46,6 +47,7 @@ def test_a_pipeline_gets_what_its_source_and_its_meeting_ask_for(monkeypatch: py
 
     monkeypatch.setattr("pipelines.stream.stream.Pipeline", Stream)
     backend, engine = LocalBackend(Config(speech=Speech(language="de"))), FakeEngine()
-    for request in (PipelineRequest("a", "fr", (), SpeakerCount(2, 5)), PipelineRequest("b", None, ())):
+    for request in (PipelineRequest("a", "fr", (), SpeakerCount(2, 5)), PipelineRequest("b", None, (), translate=True)):
         backend.open_pipeline(engine, request, lambda output: None, lambda seconds: None)
     assert [(options.language, options.speakers) for options in made] == [("fr", SpeakerCount(2, 5)), ("de", None)]
+    assert [options.translate for options in made] == [False, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -17,11 +18,15 @@ from alembic.script import ScriptDirectory
 
 from meeting.storage.database import MIGRATIONS, connect, prepare
 from meeting.storage.profiles.voice_store import VoiceStore
+from meeting.storage.search.query import Search, parse_query
+from meeting.storage.search_store import SearchStore
 from meeting.storage.store import Store
-from meeting.storage.summary import read_speakers
+from meeting.storage.summary import newest_lines, read_speakers
 from meeting.storage.tables import Base
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import DatabaseTooNew, MeetingError, StoreError
 from pipelines.types import Speaker
+from tests.fakes.stored import line
 
 REVISIONS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
 
@@ -94,6 +99,45 @@ def test_speakers_of_an_earlier_version_are_as_people_named_them(tmp_path: Path)
         assert VoiceStore(store).profiles() == ()
 
 
+def test_lines_of_an_earlier_version_keep_their_numbers_and_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "meetings.sqlite3"
+    move(path, "0010")
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "INSERT INTO meetings (id, title, state, created_at, samples, models, kept) "
+            "VALUES ('a', 'Old', 'ended', '2026-01-02 00:00:00.000000', 0, '{}', 1)"
+        )
+        connection.execute(
+            "INSERT INTO sources (meeting_id, id, name, kind, encoding, sample_rate, channels, samples) "
+            "VALUES ('a', 'src', '', 'room', 'pcm_s16le', 16000, 1, 0)"
+        )
+        for number, text in ((3, "hello there"), (8, "goodbye")):
+            connection.execute(
+                'INSERT INTO segments (rowid, meeting_id, id, rev, source_id, start, "end", text, words) '
+                "VALUES (?, 'a', ?, 1, 'src', 0, 1600, ?, ?)",
+                (number, f"s{number}", text, json.dumps([[text, 0, 1600, None]])),
+            )
+    connection.close()
+    with Store(tmp_path) as store:
+        assert [(line.number, line.text) for line in newest_lines(store, "a", 5)] == [
+            (3, "hello there"),
+            (8, "goodbye"),
+        ]
+        assert not TranscriptStore(store).record("a").sources[0].translate
+        TranscriptStore(store).save_segments("a", [line("s9", text="hello again"), line("s8", text="", rev=2)]).result()
+        found = SearchStore(store).search(Search(parse_query("hello")))
+        assert [hit.segment_id for hit in found.hits] == ["s9", "s3"]
+        assert SearchStore(store).search(Search(parse_query("goodbye"))).hits == ()
+    move(path, "0010")
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT rowid, text FROM segments ORDER BY rowid").fetchall() == [
+            (3, "hello there"),
+            (9, "hello again"),
+        ]
+        connection.execute("INSERT INTO segment_search(segment_search, rank) VALUES ('integrity-check', 1)")
+    connection.close()
+
+
 def test_every_revision_can_be_undone(tmp_path: Path) -> None:
     path = tmp_path / "db"
     prepare(path)
@@ -101,7 +145,7 @@ def test_every_revision_can_be_undone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         left = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     connection.close()
-    assert left == {"alembic_version"}
+    assert left == {"alembic_version", "sqlite_sequence"}, "the latter is SQLite's own, which nobody may drop"
 
 
 def test_migrating_again_changes_nothing(tmp_path: Path) -> None:

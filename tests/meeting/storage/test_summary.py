@@ -13,18 +13,18 @@ from meeting.core.records import Meeting, Source, State
 from meeting.storage.edit_store import EditStore
 from meeting.storage.store import Store
 from meeting.storage.summary import (
+    SpokenLine,
     Summary,
-    TalkTime,
     new_lines,
     newest_lines,
     read_speakers,
+    read_speech,
     read_summary,
-    talk_times,
     text_lines,
 )
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound
-from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
+from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevised, Word
 
 A, B = "a" * 16, "b" * 16
 NOW = datetime(2026, 1, 2, 3, tzinfo=timezone.utc)
@@ -126,6 +126,17 @@ def test_voices_are_read_without_the_lines(spoken: Store) -> None:
     assert read_speakers(spoken, B) == ()
 
 
-def test_talk_time_is_that_of_whom_a_voice_turned_out_to_be(spoken: Store) -> None:
-    assert talk_times(spoken, A) == [TalkTime("spk1", 2 * SAMPLE_RATE, 2, 3), TalkTime(None, SAMPLE_RATE, 1, 3)]
-    assert talk_times(spoken, "nowhere") == []
+def test_who_spoke_when_is_told_by_whom_a_voice_turned_out_to_be(spoken: Store) -> None:
+    revised = TurnsRevised(Span(0, 9), (Turn(Span(0, 5), "spk1"), Turn(Span(3, 9), "spk2")))
+    TranscriptStore(spoken).save_turns(A, revised).result()
+    second = Span(2 * SAMPLE_RATE, 3 * SAMPLE_RATE)
+    found = read_speech(spoken, A)
+    assert found.lines == (
+        SpokenLine(Span(0, SAMPLE_RATE), "spk1", 1),
+        SpokenLine(second, "spk1", 2),
+        SpokenLine(second, None, 3),
+    )
+    assert found.turns == TranscriptStore(spoken).record(A).turns == (Turn(Span(0, 9), "spk1"),)
+    assert found.meeting.segments == 3
+    with pytest.raises(NotFound):
+        read_speech(spoken, "nowhere")

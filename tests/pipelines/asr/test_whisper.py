@@ -80,6 +80,16 @@ def test_of_several_languages_the_likeliest_is_read(folder: Path, max_batch: int
         tiny.recognise(RecognitionRequest(audio, among=("xx", "yy")))
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_a_translation_is_another_text_of_the_same_language(tiny: WhisperRecogniser, together: bool) -> None:
+    german = RecognitionRequest(noise(4), language="de")
+    requests = [german, replace(german, translate=True)]
+    plain, translated = tiny.recognise_batch(requests) if together else map(tiny.recognise, requests)
+    assert tiny.info.translates
+    assert translated.text not in ("", plain.text)
+    assert translated.language == "de"
+
+
 def test_the_model_has_something_to_say(tiny: WhisperRecogniser) -> None:
     heard = tiny.recognise(RecognitionRequest(noise(4)))
     assert heard.words

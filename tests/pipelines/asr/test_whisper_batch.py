@@ -72,6 +72,7 @@ MIXED = [
     RecognitionRequest(noise(0.3, 4), PROMPT, "de", ("Zebra",)),
     RecognitionRequest(noise(5, 5)),
     RecognitionRequest(noise(1, 6), "Hm."),
+    RecognitionRequest(noise(2, 1), language="de", translate=True),
 ]
 
 

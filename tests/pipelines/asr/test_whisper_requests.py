@@ -11,6 +11,7 @@ from pipelines.asr.recogniser import RecognitionRequest, RecognitionResult
 from pipelines.asr.whisper_requests import (
     PROMPT_CHARACTERS,
     TRIAL_SECONDS,
+    can_translate,
     choose_language,
     join_hotwords,
     possible_languages,
@@ -46,6 +47,20 @@ def test_one_of_the_languages_that_are_known_is_spoken() -> None:
     for unknown in ({"language": "fr"}, {"among": ("fr", "it")}):
         with pytest.raises(BlockError, match="tiny does not know the language 'fr'"):
             possible(**unknown)
+
+
+@pytest.mark.parametrize(
+    ("name", "multilingual", "able"),
+    [
+        ("small", True, True),
+        ("tiny.en", False, False),
+        ("large-v3-turbo", True, False),
+        ("distil-large-v3", True, False),
+        ("/models/turbo/large-v3", True, True),
+    ],
+)
+def test_multilingual_models_translate_but_for_the_faster_ones(name: str, multilingual: bool, able: bool) -> None:
+    assert can_translate(name, multilingual) == able
 
 
 def test_the_likeliest_language_is_chosen_and_how_likely_it_is_among_those_that_it_may_be() -> None:

@@ -117,6 +117,15 @@ def test_of_several_languages_the_likeliest_is_read_of_each_utterance(recogniser
         recogniser.recognise(replace(requests[0], among=("xx", "yy")))
 
 
+def test_a_translation_is_read_beside_what_is_not_and_is_another_text(recogniser: TransformersRecogniser) -> None:
+    german = replace(EN, language="de")
+    plain, translated, other = recogniser.recognise_batch([german, replace(german, translate=True), EN])
+    assert recogniser.info.translates
+    assert {plain.text, other.text} == {recogniser.recognise(german).text, recogniser.recognise(EN).text}
+    assert translated.text not in ("", plain.text)
+    assert translated.language == "de"
+
+
 def test_an_unknown_language_fails_with_a_sentence(recogniser: TransformersRecogniser) -> None:
     with pytest.raises(BlockError, match="tiny does not know the language 'klingon'"):
         recogniser.recognise(replace(EN, language="klingon"))
@@ -154,7 +163,7 @@ def test_the_place_of_a_token_is_where_attention_was_when_it_was_written(
     assert [weights.shape for weights in seen] == [(2, len(text) + 1, 300), (2, len(text) + 1, 150)]  # frames of 20 ms
     assert [word.start for word in first.words] == [0, 5 * 5 * 320, 9 * 5 * 320]
 
-    before = recogniser._prefix("en")
+    before = recogniser._prefix(_Decoded([], "en", None, "transcribe"))
     features = recogniser._extractor([NOISE], sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
     model.set_attn_implementation("eager")
     with torch.inference_mode():
@@ -183,19 +192,20 @@ def test_a_final_result_that_is_not_plausible_is_made_again_without_repeats(
 
 
 @pytest.mark.parametrize(
-    ("text", "language", "words"),
+    ("text", "language", "task", "words"),
     [
-        (" Well, I said so.", "en", ["Well,", "I", "said", "so."]),
-        ("Übung", "de", ["Übung"]),
-        ("こんに", "ja", ["こ", "ん", "に"]),
-        ("", "en", []),
+        (" Well, I said so.", "en", "transcribe", ["Well,", "I", "said", "so."]),
+        ("Übung", "de", "transcribe", ["Übung"]),
+        ("こんに", "ja", "transcribe", ["こ", "ん", "に"]),
+        (" I said so.", "ja", "translate", ["I", "said", "so."]),
+        ("", "en", "transcribe", []),
     ],
 )
 def test_words_end_at_spaces_or_with_each_character_where_there_are_none(
-    recogniser: TransformersRecogniser, text: str, language: str, words: list[str]
+    recogniser: TransformersRecogniser, text: str, language: str, task: str, words: list[str]
 ) -> None:
     tokens = recogniser._tokenizer(text, add_special_tokens=False).input_ids
-    made = recogniser._words(_Decoded(tokens, language, None))
+    made = recogniser._words(_Decoded(tokens, language, None, task))
     assert [recogniser._tokenizer.decode(tokens[first:last]).strip() for first, last in made] == words
 
 

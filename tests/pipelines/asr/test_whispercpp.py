@@ -89,6 +89,14 @@ def test_an_unknown_language_fails_that_utterance_only(recogniser: WhisperCppRec
         recogniser.recognise(RecognitionRequest(NOISE, language="klingon"))
 
 
+def test_a_translation_is_another_text_of_the_same_language(recogniser: WhisperCppRecogniser) -> None:
+    german = RecognitionRequest(NOISE, language="de")
+    plain, translated = recogniser.recognise(german), recogniser.recognise(replace(german, translate=True))
+    assert recogniser.info.translates
+    assert translated.text not in ("", plain.text)
+    assert translated.language == "de"
+
+
 def test_next_to_no_audio_is_no_words(recogniser: WhisperCppRecogniser) -> None:
     assert recogniser.recognise(RecognitionRequest(NOISE[:1600])).words == ()
     assert recogniser.recognise(RecognitionRequest(NOISE[:0])).words == ()
@@ -97,6 +105,7 @@ def test_next_to_no_audio_is_no_words(recogniser: WhisperCppRecogniser) -> None:
 def test_an_english_model_says_so_and_reads_english_whatever_is_asked_for(tmp_path: Path) -> None:
     english = load_file(write(tmp_path / "ggml-tiny.en.bin", tokens=ENGLISH), "tiny.en")
     assert english.info.languages == ("en",)
+    assert not english.info.translates
     assert english.recognise(RecognitionRequest(NOISE, language="de")).language == "en"
 
 

@@ -33,6 +33,18 @@ def test_language_and_hotwords_reach_the_recogniser() -> None:
     assert recogniser.asked[1:] == [(3200, "de", ("Gnu",), True)]
 
 
+def test_only_a_recogniser_that_can_is_asked_to_translate() -> None:
+    for able in (False, True):
+        recogniser = FakeRecogniser(heard("gut"), heard("gu"))
+        recogniser.info = RecogniserInfo("fake", translates=able)
+        contextual = ContextualRecogniser(recogniser)
+        for final in (True, False):
+            contextual.recognise(
+                [UtteranceJob(utterance(0, final), contextual.context("me"), "de", (), translate=True)]
+            )
+        assert recogniser.translate == [able, able]
+
+
 def test_the_last_final_text_is_the_next_prompt_of_the_same_source() -> None:
     recogniser = FakeRecogniser(heard("one"), heard("on"), heard("two"), heard("other"))
     contextual = ContextualRecogniser(recogniser)

@@ -101,6 +101,13 @@ def test_a_reading_that_fails_fails_alone(engine: Engine, recogniser: FakeRecogn
     assert (engine.recognise(utterance(1, True), "me").result(PATIENCE) or RecognitionResult()).text == "next"
 
 
+def test_a_translation_is_asked_of_the_recogniser(engine: Engine, recogniser: FakeRecogniser) -> None:
+    recogniser.answers = [heard("well"), heard("gut")]
+    for index, translate in enumerate([True, False]):
+        engine.recognise(utterance(index, True), "me", translate=translate).result(PATIENCE)
+    assert recogniser.translate == [True, False]
+
+
 def test_windows_are_found_while_speech_is_read(engine: Engine, recogniser: FakeRecogniser) -> None:
     gate = Held(engine, recogniser)
     found = engine.find_speakers(Window(3, STEP, np.zeros(WINDOW, np.float32))).result(PATIENCE)

@@ -281,7 +281,7 @@ def test_a_path_is_loaded_from_there_and_shown_without_its_folders(tmp_path: Pat
 
 def test_the_wire_form_names_all_three_and_the_reason() -> None:
     wire = select_models(EngineOptions(), NOTHING).info
-    assert set(wire) == {"speech", "segmentation", "embedding", "why", "languages", "device"}
+    assert set(wire) == {"speech", "segmentation", "embedding", "why", "languages", "translates", "device"}
     assert wire["languages"] == ["en"]
     assert wire["speech"] == "moonshine-tiny-en"
 
@@ -289,6 +289,9 @@ def test_the_wire_form_names_all_three_and_the_reason() -> None:
 def test_measuring_settles_the_name() -> None:
     settled = select_models(EngineOptions(), ONLINE).with_recogniser(RecogniserInfo("base"))
     assert settled.info["speech"] == "base"
+    assert not settled.info["translates"]
+    able = select_models(EngineOptions(), ONLINE).with_recogniser(RecogniserInfo("base", translates=True))
+    assert able.info["translates"]
     assert "Whisper base serves" in settled.why
 
 

@@ -98,7 +98,13 @@ class FakeEngine:
         return FakeVoice()
 
     def recognise(
-        self, piece: Utterance, owner: object, language: str | None, hotwords: Sequence[str], live: bool = False
+        self,
+        piece: Utterance,
+        owner: object,
+        language: str | None,
+        hotwords: Sequence[str],
+        live: bool = False,
+        translate: bool = False,
     ) -> Future[RecognitionResult]:
         """The words of a slice, later."""
         if self.refused(piece):
@@ -666,22 +672,29 @@ def test_two_meetings_on_one_engine_do_not_disturb_each_other(engine: FakeEngine
 
 
 def test_options_reach_the_recogniser(listener: Listener) -> None:
-    asked: list[tuple[str | None, Sequence[str]]] = []
+    asked: list[tuple[str | None, Sequence[str], bool]] = []
 
     class FakeCuriousEngine(FakeEngine):
         """Keeps what it is asked."""
 
         def recognise(
-            self, piece: Utterance, owner: object, language: str | None, hotwords: Sequence[str], live: bool
+            self,
+            piece: Utterance,
+            owner: object,
+            language: str | None,
+            hotwords: Sequence[str],
+            live: bool = False,
+            translate: bool = False,
         ) -> Future[RecognitionResult]:
             """The words of a slice, later."""
-            asked.append((language, hotwords))
+            asked.append((language, hotwords, translate))
             return super().recognise(piece, owner, language, hotwords, live)
 
     engine = FakeCuriousEngine()
-    run(engine, listener, TALK, language="de", hotwords=("Zebra",))
+    # the second pass asks as the first one did
+    run(engine, listener, TALK, language="de", hotwords=("Zebra",), translate=True, second_pass="full")
     engine.close()
-    assert set(asked) == {("de", ("Zebra",))}
+    assert set(asked) == {("de", ("Zebra",), True)}
 
 
 def test_terms_that_a_meeting_expects_come_before_those_of_the_options_and_may_change(listener: Listener) -> None:
@@ -691,7 +704,13 @@ def test_terms_that_a_meeting_expects_come_before_those_of_the_options_and_may_c
         """Keeps which terms it is told to expect."""
 
         def recognise(
-            self, piece: Utterance, owner: object, language: str | None, hotwords: Sequence[str], live: bool
+            self,
+            piece: Utterance,
+            owner: object,
+            language: str | None,
+            hotwords: Sequence[str],
+            live: bool = False,
+            translate: bool = False,
         ) -> Future[RecognitionResult]:
             """The words of a slice, later."""
             asked.append(hotwords)

@@ -151,8 +151,9 @@ def test_a_wrong_key_and_wrong_values_are_refused(dial: Dial, sample: Sample) ->
             known_speaker_references=["data:audio/wav;base64,AAAA"],
         )
     assert refused.value.param == "known_speaker_names"
-    with pytest.deprecated_call(), pytest.raises(BadRequestError, match="language it is said in"):
+    with pytest.deprecated_call(), pytest.raises(BadRequestError, match="language it is said in") as refused:
         dial().audio.translations.create(model="whisper-1", file=sample.audio)
+    assert refused.value.param == "model"
 
 
 TRANSCRIPTION = "conversation.item.input_audio_transcription"

@@ -19,8 +19,8 @@ TOLD_BY_SERVER = {
 }  # fmt: skip
 """Codes whose sentence says more than the code: it is shown as it comes"""
 NAMES = {
-    "Ann", "Authorization", "Bearer ${token}", "Ben", "Carl", "Content-Disposition", "Content-Type", "Enter",
-    "Escape", "If-None-Match",
+    "Ann", "Authorization", "Bearer ${token}", "Ben", "Carl", "Content-Disposition", "Content-Range", "Content-Type",
+    "Enter", "Escape", "If-None-Match", "Speaker ${number}",
 }  # fmt: skip
 """Names that look like texts"""
 LITERAL = re.compile(r"'((?:[^'\\\n]|\\.)*)'|`((?:[^`\\]|\\.)*)`")

@@ -3,6 +3,7 @@
 import { clock, speakerName } from '../../state/format.js'
 import { t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
+import { ExcerptButtons } from './excerpt-buttons.js'
 
 /** @typedef {import('../../state/transcript.js').Segment} Segment */
 /** @typedef {import('../../state/transcript.js').Transcript} Transcript */
@@ -22,6 +23,8 @@ import { el, setText } from '../dom.js'
  * @property {HTMLElement} anchor what was pressed
  * @property {() => Transcript} transcript the newest
  * @property {EditService} edit
+ * @property {import('./excerpt-buttons.js').Excerpt[]} excerpts of the voice, to be heard before it is named
+ * @property {import('./excerpt-buttons.js').Listen} listen
  */
 
 /** @typedef {{ segment: Segment, text: HTMLTextAreaElement, who: HTMLSelectElement, node: HTMLElement }} Line */
@@ -40,6 +43,7 @@ class SpeakerDialog {
   #same
   /** @type {Line[]} */
   #lines
+  #excerpts
   #problem = el('p', { class: 'speaker-problem', role: 'status', 'data-testid': 'speaker-problem' })
   #save = el('button', { class: 'button primary', type: 'submit', 'data-testid': 'speaker-save' }, t('button.save'))
 
@@ -61,6 +65,7 @@ class SpeakerDialog {
     const nobody = el('option', { value: '' }, t('who.nobody'))
     const others = this.#ids.filter((id) => id !== this.#speaker).map((id) => this.#option(id))
     this.#same = el('select', { 'data-testid': 'speaker-same' }, nobody, ...others)
+    this.#excerpts = new ExcerptButtons(asked.excerpts, asked.listen)
     this.#lines = asked.turn.segments.filter(({ final }) => final).map((segment) => this.#line(segment))
   }
 
@@ -96,6 +101,7 @@ class SpeakerDialog {
     const dialog = el('dialog', { class: 'dialog speaker-dialog', ...attributes }, form)
     const { anchor } = this.#asked
     dialog.addEventListener('close', () => {
+      this.#asked.listen.stop()
       dialog.remove()
       if (anchor.isConnected) anchor.focus()
     })
@@ -114,6 +120,7 @@ class SpeakerDialog {
       'form',
       { class: 'speaker-form' },
       el('h2', { id: 'speaker-title' }, title),
+      this.#excerpts.node,
       speaker === null ? null : el('label', {}, el('span', {}, t('who.name')), this.#name),
       speaker === null || this.#ids.length < 2 ? null : el('label', {}, el('span', {}, t('who.same')), this.#same),
       lines.length === 0 ? null : el('h3', {}, t('who.lines', { count: lines.length })),

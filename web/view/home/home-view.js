@@ -7,6 +7,7 @@ import { el, setText } from '../dom.js'
 import { signInPage } from '../sign-in-page.js'
 import { MeetingList } from './meeting-list.js'
 import { MeetingOptions } from './meeting-options.js'
+import { meetingSearch } from './meeting-search.js'
 import { transcriptPicture } from './transcript-picture.js'
 
 /** @typedef {import('../../state/home-state.js').HomeState} HomeState */
@@ -21,6 +22,7 @@ import { transcriptPicture } from './transcript-picture.js'
  * @property {(options: MeetingOptions) => void} onSample
  * @property {() => void} onMore earlier meetings
  * @property {(meeting: ListedMeeting) => void} onDelete
+ * @property {(q: string) => void} onSearch
  * @property {() => void} onSignOut
  * @property {(token: string) => Promise<string>} signIn
  */
@@ -71,7 +73,9 @@ export class HomeView {
   open({ signedIn }) {
     const { actions, main } = this.#shell
     document.title = t('app.name')
-    this.#past.append(el('h2', { id: 'past-title' }, t('home.meetings')), this.#list.node, this.#more, this.#empty)
+    const search = meetingSearch(this.#handlers.onSearch)
+    const title = el('h2', { id: 'past-title' }, t('home.meetings'))
+    this.#past.append(el('div', { class: 'past-head' }, title, search), this.#list.node, this.#more, this.#empty)
     main.append(el('div', { class: 'home' }, this.#hero(), this.#past))
     if (!signedIn) return
     const onclick = this.#handlers.onSignOut

@@ -1,6 +1,7 @@
 // A meeting's page: puts its parts together, and draws them from one state.
 
 import { emptyText } from '../../state/messages.js'
+import { audioLength, isPlayable, lacksAudio } from '../../state/playback/playable.js'
 import * as select from '../../state/selectors.js'
 import { t } from '../../texts/texts.js'
 import { Button } from '../button.js'
@@ -8,12 +9,14 @@ import { el, set } from '../dom.js'
 import { downloadMenu } from '../download-menu.js'
 import { messagePage } from '../message-page.js'
 import { NoticesView } from '../notices.js'
+import { PlayerBar } from '../player/player-bar.js'
 import { signInPage } from '../sign-in-page.js'
 import { Announcer } from './announcer.js'
 import { MeetingHeader } from './meeting-header.js'
 import { NotesSection } from './notes-section.js'
 import { RecordingBar } from './recording-bar.js'
 import { ScrollFollower } from './scroll-follower.js'
+import { StatisticsSection } from './statistics-section.js'
 import { TranscriptSection } from './transcript-section.js'
 import { WaitingPanel } from './waiting-panel.js'
 
@@ -40,7 +43,9 @@ import { WaitingPanel } from './waiting-panel.js'
  * @property {(following: boolean) => void} onFollowing
  * @property {(action: NoticeAction) => void} onNotice
  * @property {(turn: Turn, anchor: HTMLElement) => void} onSpeaker
- * @property {() => ((href: string) => void) | null} saver how files are downloaded where a link cannot do it
+ * @property {() => import('../download-menu.js').FileWays} fileWays
+ * @property {() => void} onStatistics they are wanted
+ * @property {import('../player/player-bar.js').PlayerHandlers} player
  * @property {(token: string) => Promise<string>} signIn
  */
 
@@ -56,6 +61,9 @@ export class MeetingView {
   #notes
   #transcript
   #recordingBar
+  #player
+  #noAudio = el('p', { class: 'no-audio', hidden: true, 'data-testid': 'no-audio' }, t('player.none'))
+  #statistics
   #waiting = new WaitingPanel()
   #start
   #jump
@@ -75,7 +83,7 @@ export class MeetingView {
    * @param {MeetingHandlers} options.handlers
    */
   constructor(shell, { home, downloads, handlers }) {
-    const { onFollowing, onNotice, onRecord, onRename, onShare, onSpeaker, onTerms } = handlers
+    const { onFollowing, onNotice, onRecord, onRename, onShare, onTerms } = handlers
     this.#shell = shell
     this.#handlers = handlers
     this.#home = home
@@ -84,9 +92,11 @@ export class MeetingView {
     this.#announcer = new Announcer(shell.announcer)
     this.#header = new MeetingHeader({ home, onRename })
     this.#notices = new NoticesView(onNotice)
-    this.#transcript = new TranscriptSection(this.#follower, onSpeaker)
+    this.#transcript = new TranscriptSection(this.#follower, handlers.onSpeaker, handlers.player.onPlayFrom)
     this.#notes = new NotesSection(handlers, (id) => this.#transcript.point(id))
     this.#recordingBar = new RecordingBar(handlers)
+    this.#player = new PlayerBar(handlers.player)
+    this.#statistics = new StatisticsSection(handlers.onStatistics)
     const start = { testid: 'start', label: t('meeting.start'), onPress: onRecord, look: 'primary' }
     this.#start = new Button({ ...start, shape: 'mic' })
     const jump = { testid: 'jump-newest', label: t('meeting.newest'), onPress: () => onFollowing(true), look: 'jump' }
@@ -104,10 +114,12 @@ export class MeetingView {
         { class: 'meeting', 'data-testid': 'meeting' },
         this.#header.node,
         this.#notices.node,
+        this.#statistics.node,
         this.#notes.node,
+        this.#noAudio,
         this.#transcript.node,
         this.#waiting.node,
-        el('div', { class: 'recording-holder' }, this.#jump.node, this.#recordingBar.node),
+        el('div', { class: 'recording-holder' }, this.#jump.node, this.#player.node, this.#recordingBar.node),
       ),
     )
   }
@@ -130,6 +142,7 @@ export class MeetingView {
     }
     const began = performance.now()
     const drawn = this.#transcript.render(state)
+    this.#showPlayer(state)
     this.#showAround(state)
     this.#showWaiting(state)
     this.#showButtons(state)
@@ -137,6 +150,27 @@ export class MeetingView {
     if (phase === 'ended' && before?.transcript.phase !== 'ended') this.#offerDownloads()
     if (state.following && phase !== 'ended' && (drawn || !sameHeight(state, before))) this.#follower.toEnd()
     return this.#transcript.widen(state, performance.now() - began)
+  }
+
+  /** @param {PageState} state */
+  #showPlayer(state) {
+    const { playback, transcript, recording } = state
+    const { blocks } = this.#transcript
+    set(this.#noAudio, { hidden: !lacksAudio(state) })
+    this.#player.render(
+      isPlayable(state)
+        ? {
+            playback,
+            length: audioLength(state),
+            live: transcript.phase !== 'ended',
+            recording: recording.kind === 'microphone',
+            blocks,
+            speakers: transcript.speakers,
+          }
+        : null,
+    )
+    const { target } = playback
+    if (target !== null && this.#transcript.bring(target, transcript.left)) this.#handlers.player.onTargetShown()
   }
 
   /** @param {PageState} state */
@@ -149,6 +183,7 @@ export class MeetingView {
     this.#notices.render(state.notices)
     this.#announcer.render(state.announcements)
     this.#notes.render(select.notesPanel(state))
+    this.#statistics.render(state)
     this.#header.render({ title, phase, facts, models, speakers, seconds, editable })
     this.#showTitle(`${title || t('meeting.untitled')} · ${t('app.name')}`)
     set(this.#recordingBar.node, { hidden: transcript.phase === 'ended' })
@@ -192,7 +227,7 @@ export class MeetingView {
   }
 
   #offerDownloads() {
-    this.#shell.actions.append(downloadMenu(t('export.button'), this.#downloads, 'export', this.#handlers.saver()))
+    this.#shell.actions.append(downloadMenu(t('export.button'), this.#downloads, 'export', this.#handlers.fileWays()))
   }
 
   /** @param {'missing' | 'locked'} screen */

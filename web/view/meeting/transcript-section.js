@@ -1,6 +1,8 @@
 // The transcript of a meeting's page. Of a long meeting a portion is drawn at once, and the rest in the next frames.
 
 import { clock, onlyLanguage } from '../../state/format.js'
+import { heardAt, lineAt } from '../../state/playback/heard.js'
+import { isPlayable } from '../../state/playback/playable.js'
 import { FIRST_PORTION, complete, portionOf, widened } from '../../state/portion.js'
 import { captured } from '../../state/recording.js'
 import { mayEdit } from '../../state/selectors.js'
@@ -8,6 +10,8 @@ import { speakingSeconds, toBlocks } from '../../state/turns.js'
 import { t } from '../../texts/texts.js'
 import { el, sameFields, set, setText } from '../dom.js'
 import { icon } from '../icons.js'
+import { HeardMark } from '../player/heard-mark.js'
+import { playOnClick } from '../player/play-on-click.js'
 import { TranscriptView } from './transcript-view.js'
 
 /** @typedef {import('../../state/page-state.js').PageState} PageState */
@@ -16,7 +20,7 @@ import { TranscriptView } from './transcript-view.js'
 /** @typedef {import('../../state/turns.js').Block} Block */
 /** @typedef {import('./scroll-follower.js').ScrollFollower} ScrollFollower */
 
-/** @typedef {{ blocks: Block[], speakers: Speakers, editable: boolean, left: number }} Drawn */
+/** @typedef {{ blocks: Block[], speakers: Speakers, editable: boolean, playable: boolean, left: number }} Drawn */
 
 export class TranscriptSection {
   #follower
@@ -32,6 +36,7 @@ export class TranscriptSection {
     this.#end,
   )
   #view
+  #heard
   /** @type {Transcript | null} that the blocks are of */
   #transcript = null
   /** @type {Drawn | null} */
@@ -46,10 +51,13 @@ export class TranscriptSection {
   /**
    * @param {ScrollFollower} follower
    * @param {import('./transcript-view.js').OnSpeaker} onSpeaker
+   * @param {(second: number) => void} onPlayFrom
    */
-  constructor(follower, onSpeaker) {
+  constructor(follower, onSpeaker, onPlayFrom) {
     this.#follower = follower
     this.#view = new TranscriptView(this.#turns, onSpeaker)
+    this.#heard = new HeardMark(this.#view)
+    playOnClick(this.#turns, this.#view, onPlayFrom)
   }
 
   /**
@@ -61,7 +69,9 @@ export class TranscriptSection {
     this.#group(transcript)
     set(this.#turns, { lang: onlyLanguage(transcript.models) })
     const portion = { blocks: portionOf(this.blocks, this.#portion), left: transcript.left }
-    const drawn = this.#draw({ ...portion, speakers: transcript.speakers, editable: mayEdit(state) }, following)
+    const can = { editable: mayEdit(state), playable: isPlayable(state) }
+    const drawn = this.#draw({ ...portion, speakers: transcript.speakers, ...can }, following)
+    this.#showHeard(state)
     const over = transcript.phase === 'ended' && this.blocks.length > 0
     this.#showEnd(over ? t('transcript.end', { time: clock(captured(state.recording)) }) : '')
     return drawn
@@ -83,9 +93,10 @@ export class TranscriptSection {
   #draw(next, following) {
     if (sameFields(next, this.#drawn)) return false
     this.#drawn = next
-    const { blocks, speakers, editable, left } = next
+    const { blocks, speakers, editable, playable, left } = next
+    this.#turns.toggleAttribute('data-playable', playable)
     this.#follower.hold(this.#turns, following, () => {
-      this.#view.render(blocks, speakers, editable)
+      this.#view.render(blocks, speakers, editable, playable)
       this.#earlier.hidden = blocks === this.blocks && left === 0
       setText(this.#earlier, t('transcript.earlier'))
     })
@@ -103,6 +114,28 @@ export class TranscriptSection {
     line.tabIndex = -1
     line.scrollIntoView({ block: 'center' })
     line.focus({ preventScroll: true })
+  }
+
+  /** @param {PageState} state */
+  #showHeard({ playback: { playing, position, opened }, transcript }) {
+    const shown = playing || position > 0 || opened
+    const heard = shown && transcript.phase !== 'connecting' ? heardAt(this.blocks, position) : []
+    this.#heard.render(heard, playing)
+  }
+
+  /**
+   * Brings the line of a second into sight.
+   *
+   * @param {number} second
+   * @param {number} left earlier lines that are still to come
+   * @returns {boolean} false while that line is not there yet
+   */
+  bring(second, left) {
+    const line = lineAt(this.blocks, second)
+    const node = line && (left === 0 || line.start <= second) && this.#view.lineNode(line.id)
+    if (!node) return this.blocks.length > 0 && left === 0 && line === null
+    node.scrollIntoView({ block: 'center' })
+    return true
   }
 
   /** @param {string} line what stands behind the last one; empty while the meeting is not over */

@@ -13,6 +13,7 @@ import { icon } from '../icons.js'
 /** @typedef {import('../../state/turns.js').Turn} Turn */
 
 /** @typedef {(turn: Turn, anchor: HTMLElement) => void} OnSpeaker  the name of a turn was pressed */
+/** @typedef {{ segment: Segment, offset: number }} Place  in the text of a line, in UTF-16 units */
 
 const LONG = 200 // turns from which on a meeting counts as long
 
@@ -26,6 +27,7 @@ export class TranscriptView {
   /** @type {Speakers | null} */
   #speakers = null
   #editable = false
+  #playable = false
 
   /**
    * @param {HTMLElement} root
@@ -40,11 +42,13 @@ export class TranscriptView {
    * @param {readonly Block[]} blocks
    * @param {Speakers} speakers
    * @param {boolean} editable whether names can be pressed
+   * @param {boolean} playable whether times can be pressed, each to hear its turn
    */
-  render(blocks, speakers, editable) {
-    const relabel = speakers !== this.#speakers || editable !== this.#editable
+  render(blocks, speakers, editable, playable) {
+    const relabel = speakers !== this.#speakers || editable !== this.#editable || playable !== this.#playable
     this.#speakers = speakers
     this.#editable = editable
+    this.#playable = playable
     this.#root.toggleAttribute('data-long', blocks.length > LONG)
     this.#forget(blocks)
     let cursor = this.#root.firstElementChild
@@ -54,6 +58,40 @@ export class TranscriptView {
       if (item.node === cursor) cursor = cursor.nextElementSibling
       else this.#root.insertBefore(item.node, cursor)
     }
+  }
+
+  /**
+   * What is drawn of a line.
+   *
+   * @param {string} id
+   */
+  lineNode(id) {
+    const item = this.#segments.get(id)
+    return item?.node.isConnected ? item.node : null
+  }
+
+  /**
+   * Part of a line's text, where it is drawn.
+   *
+   * @param {string} id
+   * @param {number} from in UTF-16 units
+   * @param {number} to
+   */
+  range(id, from, to) {
+    return this.#segments.get(id)?.range(from, to) ?? null
+  }
+
+  /**
+   * Where in a line's text something stands; null where that is no text of a line.
+   *
+   * @param {Node} node
+   * @param {number} offset
+   * @returns {Place | null}
+   */
+  placeOf(node, offset) {
+    const line = node.parentElement?.closest('[data-segment]')
+    const item = this.#segments.get(line?.getAttribute('data-segment') ?? '')
+    return item?.segment ? { segment: item.segment, offset: item.offsetOf(node, offset) } : null
   }
 
   /** @param {readonly Block[]} blocks */
@@ -89,6 +127,7 @@ export class TranscriptView {
     const changed = item.turn !== block
     if (changed) item.draw(block)
     if ((changed || relabel) && this.#speakers) item.label(block, this.#speakers, this.#editable)
+    if (changed || relabel) item.offerPlay(block, this.#playable)
     if (changed) item.fill(block.segments.map((segment) => this.#segment(segment)))
   }
 
@@ -111,12 +150,10 @@ class TurnItem {
   #name = el('h2', { class: 'turn-name' })
   #time = el('time', { class: 'turn-time' })
   #text = el('p', { class: 'turn-text', dir: 'auto' })
-  node = el(
-    'article',
-    { class: 'turn' },
-    el('div', { class: 'turn-head', lang: spoken() }, this.#name, this.#time),
-    this.#text,
-  )
+  /** @type {HTMLButtonElement | null} around the time, while the turn can be heard */
+  #play = null
+  #head = el('div', { class: 'turn-head', lang: spoken() }, this.#name, this.#time)
+  node = el('article', { class: 'turn' }, this.#head, this.#text)
 
   /** @param {OnSpeaker} onSpeaker */
   constructor(onSpeaker) {
@@ -147,6 +184,25 @@ class TurnItem {
       this.#button = null
     }
     setText(this.#button ?? this.#name, speakerName(speaker, speakers))
+  }
+
+  /**
+   * @param {Turn} turn
+   * @param {boolean} playable
+   */
+  offerPlay({ start }, playable) {
+    if (!playable) {
+      this.#head.append(this.#time)
+      this.#play?.remove()
+      this.#play = null
+      return
+    }
+    this.#play ??= el('button', { class: 'turn-play', type: 'button' })
+    this.#play.setAttribute('data-second', String(start))
+    this.#play.setAttribute('aria-label', t('player.from', { time: clock(start) }))
+    if (this.#play.isConnected) return
+    this.#play.append(this.#time)
+    this.#head.append(this.#play)
   }
 
   #nameButton() {
@@ -198,6 +254,36 @@ class SegmentItem {
   /** @type {HTMLElement | null} a quiet mark where people speak at once */
   #mark = null
   node
+
+  /**
+   * @param {number} from in UTF-16 units of the text
+   * @param {number} to
+   */
+  range(from, to) {
+    const range = document.createRange()
+    const [start, end] = [this.#at(from), this.#at(to)]
+    range.setStart(start.node, start.offset)
+    range.setEnd(end.node, end.offset)
+    return range
+  }
+
+  /**
+   * Where in the text something stands that is drawn of it.
+   *
+   * @param {Node} node
+   * @param {number} offset
+   */
+  offsetOf(node, offset) {
+    return this.#partial.contains(node) ? this.#stable.length + offset : offset
+  }
+
+  /** @param {number} offset */
+  #at(offset) {
+    const { length } = this.#stable
+    const partial = this.#partial.firstChild
+    if (offset <= length || !partial) return { node: this.#stable, offset: Math.min(offset, length) }
+    return { node: partial, offset: Math.min(offset - length, partial.textContent?.length ?? 0) }
+  }
 
   /** @param {string} id */
   constructor(id) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -122,6 +123,43 @@ def test_where_the_models_are_behind_nothing_is_told_before_they_have_heard_it(s
     (result,) = told(one.from_meeting(line("s1", 1, said), 3.0) if said else one.tick(1.1 + 2 * SETTLE_SECONDS))
     assert (result["from_finalize"], result["channel"]["alternatives"][0]["transcript"]) == (True, said.lower()[:-1])
     assert one.tick(9.0) == []
+
+
+@pytest.mark.parametrize("later", ["Yes.", ""])
+def test_of_several_utterances_that_wait_the_last_says_that_it_is_done(later: str) -> None:
+    one, behind = translator(), [2.5]
+    one.opened(lambda: behind[0])
+    one.from_client(2 * SECOND, 0.0)
+    one.from_client('{"type":"Finalize"}', 1.0)
+    one.from_meeting(Ack(0, 2.0 + FLUSH_SECONDS), 1.1)
+    assert one.from_meeting(line("s1", 1, "Good morning."), 1.2) == []  # it is not known yet whether it is the last
+    assert one.tick(1.1 + SETTLE_SECONDS) == []
+    behind[0] = 0.0
+    results = told(one.from_meeting(line("s2", 1, later, 1.5), 2.5) if later else one.tick(1.1 + 2 * SETTLE_SECONDS))
+    assert [one["from_finalize"] for one in results] == ([False, True] if later else [True])
+    assert results[0]["channel"]["alternatives"][0]["transcript"] == "good morning"
+    assert one.tick(9.0) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "finalized"),
+    [
+        (lambda one: one.from_meeting(line("s2", 1, "Ye", 1.5, final=False), 1.5), False),
+        (lambda one: one.from_meeting(Ended(1), 1.5), True),
+        (lambda one: one.from_meeting(ErrorMessage(ErrorCode.STORAGE, "the disk is full", True), 1.5), False),
+        (lambda one: one.failed(ProtocolError("this is no audio"), 1.5), False),
+        (lambda one: one.tick(1.0 + FINALIZE_SECONDS), True),
+    ],
+)
+def test_a_result_that_waits_to_be_the_last_is_never_lost(end: Callable[..., list[Action]], finalized: bool) -> None:
+    one = translator("interim_results=true")
+    one.opened(lambda: 2.5)
+    one.from_client(2 * SECOND, 0.0)
+    one.from_client('{"type":"Finalize"}', 1.0)
+    one.from_meeting(Ack(0, 2.0 + FLUSH_SECONDS), 1.1)
+    assert one.from_meeting(line("s1", 1, "Good morning."), 1.2) == []
+    first = told(end(one))[0]
+    assert (first["type"], first["is_final"], first["from_finalize"]) == ("Results", True, finalized)
 
 
 def test_where_the_models_stay_behind_it_is_told_in_any_case() -> None:

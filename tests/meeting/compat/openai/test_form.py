@@ -37,6 +37,11 @@ def test_a_meeting_is_made_of_it() -> None:
     assert (request.title, request.hotwords, request.diarize) == ("Monday", ("Okapi",), False)
 
 
+@pytest.mark.parametrize("translate", [True, False])
+def test_a_translation_is_asked_of_the_meeting(translate: bool) -> None:
+    assert parse_form(Parameters([]), translate).request("flac").translate is translate
+
+
 def test_of_several_languages_the_recogniser_chooses() -> None:
     assert form(("languages[]", "de")).language == "de"
     assert form(("languages[]", "de"), ("languages[]", "fr")).language == "de,fr"

@@ -18,7 +18,7 @@ def test_the_models_are_listed_and_told_one_by_one(open_server: Serving) -> None
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
 
 
-def test_nothing_is_translated_and_that_is_said_once_the_whole_file_has_come(open_server: Serving) -> None:
+def test_what_cannot_be_translated_is_refused_once_the_whole_file_has_come(open_server: Serving) -> None:
     answer = open_server.http.post("/v1/audio/translations", files={"file": ("a.wav", wav(tone(90.0)))})
     assert answer.status_code == 400
     error = answer.json()["error"]

@@ -68,7 +68,7 @@ def test_plain_is_the_text() -> None:
 
 
 def test_diarized_says_who_says_what() -> None:
-    body = diarized(talk(), 5.0)
+    body = diarized(talk(), 5.0, parse_form(Parameters([])))
     assert (body["task"], body["duration"], body["text"]) == ("transcribe", 5.0, TEXT)
     assert [(one["speaker"], one["start"], one["end"], one["text"]) for one in body["segments"]] == [
         ("A", 0.0, 1.0, "Good morning."),
@@ -88,6 +88,13 @@ def test_verbose_has_what_is_asked_for() -> None:
     body = verbose(talk(), 5.0, parse_form(Parameters([*asked, word, ("diarize", "1"), ("language", "de")])), {})
     assert (body["language"], "segments" in body) == ("de", False)
     assert body["words"][2] == {"word": "<Hello>", "start": 2.0, "end": 2.5, "speaker": "B"}
+
+
+def test_a_translation_says_that_it_is_one_and_in_english() -> None:
+    form = parse_form(Parameters([("response_format", "verbose_json"), ("language", "de")]), translate=True)
+    body = verbose(talk(), 5.0, form, {"languages": None})
+    assert (body["task"], body["language"], body["text"]) == ("translate", "english", TEXT)
+    assert diarized(talk(), 5.0, form)["task"] == "translate"
 
 
 def test_text_that_repeats_itself_can_be_told_by_its_compression() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,13 +17,14 @@ import pytest
 from meeting.compat import uploads
 from meeting.compat.openai import transcriptions
 from meeting.core.errors import ErrorCode, ProtocolError
+from pipelines.errors import ModelError
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.containers import ENCODERS, encoded, wav
-from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, left, serving, tone
+from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, left, serving, tone, wait_ready
 from tests.meeting.compat.openai.spoken import line
 from tests.meeting.compat.test_mp4 import recorded
 
-PATH = "/v1/audio/transcriptions"
+PATH, TRANSLATIONS = "/v1/audio/transcriptions", "/v1/audio/translations"
 
 
 def post(running: Serving, content: bytes = b"", **fields: Any) -> httpx.Response:
@@ -198,6 +200,37 @@ def test_many_at_once_are_each_answered(open_server: Serving) -> None:
     assert any(answer.status_code == 200 for answer in answers)
     assert all(answer.json()["text"] == "one one one" for answer in answers if answer.status_code == 200)
     assert left(open_server) == []
+
+
+def test_a_recording_is_translated_where_the_models_can_and_what_is_kept_says_so(tmp_path: Path) -> None:
+    backend = FakeBackend(translates=True)
+    files = {"file": ("meeting.wav", wav(tone(2.5)), "audio/wav")}
+    with serving(config(tmp_path), backend) as running:
+        wait_ready(running)
+        fields = {"model": "whisper-1", "response_format": "verbose_json", "keep": "true"}
+        answer = running.http.post(TRANSLATIONS, files=files, data=fields)
+        body = answer.json()
+        assert (body["task"], body["language"], body["text"]) == ("translate", "english", "one one one")
+        kept = running.http.get(f"/api/meetings/{answer.headers['x-meeting-id']}").json()
+        assert [source["translate"] for source in kept["sources"]] == [True]
+        assert post(running).json()["text"] == "one one one"
+    assert [pipeline.translate for pipeline in backend.pipelines] == [True, False]
+
+
+@pytest.mark.parametrize(("error", "code"), [(None, "loading"), (ModelError("no such model"), "models")])
+def test_a_translation_is_not_promised_before_the_models_are_known(
+    tmp_path: Path, error: Exception | None, code: str
+) -> None:
+    gate = threading.Event()
+    with serving(config(tmp_path), FakeBackend(gate=None if error else gate, error=error)) as running:
+        files = {"file": ("meeting.wav", wav(tone(2.5)), "audio/wav")}
+        for _ in range(100):  # a failure is known a moment later
+            answer = running.http.post(TRANSLATIONS, files=files)
+            if answer.json()["error"]["code"] == code:
+                break
+            time.sleep(0.05)
+        gate.set()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, code)
 
 
 @pytest.mark.parametrize("stream", ["true", "false"])

@@ -1,4 +1,4 @@
-"""Which voices the meetings that run know; the rest is asked over HTTP in tests/meeting/server/api/test_voices.py."""
+"""Which voices the meetings that run know; tests/meeting/server/speakers asks for the rest over HTTP."""
 
 from __future__ import annotations
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from meeting.core.records import Source
+from meeting.server.api.audio import byte_range
 from meeting.storage.transcript_store import TranscriptStore
-from tests.fakes.server_fakes import Serving
+from tests.fakes.server_fakes import Serving, tone
 
 
 def test_audio_can_be_had_whole_and_in_ranges(served: Serving) -> None:
@@ -31,3 +34,55 @@ def test_audio_of_one_source_can_be_asked_for(served: Serving) -> None:
     assert served.http.get(f"/api/meetings/{meeting_id}/audio?source={source}").status_code == 200
     assert served.http.get(f"/api/meetings/{meeting_id}/audio?source=other").status_code == 404
     assert served.http.get(f"/api/meetings/{served.create()}/audio").status_code == 404
+
+
+def test_as_wav_every_second_has_its_place(served: Serving) -> None:
+    path = f"/api/meetings/{served.held(seconds=3.0)}/audio?format=wav"
+    whole = served.http.get(path)
+    assert (whole.status_code, whole.headers["content-type"]) == (200, "audio/wav")
+    assert (len(whole.content), whole.content[:4]) == (44 + 96_000, b"RIFF")
+    part = served.http.get(path, headers={"Range": f"bytes={44 + 32_000}-{44 + 63_999}"})
+    assert (part.status_code, part.content) == (206, whole.content[44 + 32_000 : 44 + 64_000])
+    assert part.headers["content-range"] == f"bytes 32044-64043/{len(whole.content)}"
+    beyond = served.http.get(path, headers={"Range": f"bytes={len(whole.content)}-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(whole.content)}")
+
+
+def test_while_a_meeting_is_live_what_was_said_so_far_can_be_had_as_wav_alone(served: Serving) -> None:
+    meeting_id = served.create()
+    path = f"/api/meetings/{meeting_id}/audio"
+    with served.connect(meeting_id) as source:
+        source.start()
+        source.frame(0, tone(5.0))
+        source.until("stats")
+        assert served.http.get(path).status_code == 409
+        part = served.http.get(f"{path}?format=wav", headers={"Range": f"bytes={44 + 32_000}-{44 + 63_999}"})
+        assert (part.status_code, part.content) == (206, tone(5.0)[32_000:64_000])
+        source.send("stop")
+        source.close_code()
+    assert served.http.get(path).status_code == 200
+    assert served.http.get(f"{path}?format=mp3").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("asked", "part"),
+    [
+        (None, (0, 100)),
+        ("bytes=0-", (0, 100)),
+        ("Bytes = 10 - 19 ", (10, 20)),
+        ("bytes=10-900", (10, 100)),
+        ("bytes=-30", (70, 100)),
+        ("bytes=-900", (0, 100)),
+        ("bytes=99-99", (99, 100)),
+        ("bytes=100-", None),
+        ("bytes=-0", None),
+        ("bytes=9-8", (0, 100)),
+        ("bytes=-", (0, 100)),
+        ("bytes=0-1,5-6", (0, 100)),
+        ("seconds=1-2", (0, 100)),
+        (f"bytes={'9' * 5000}-", (0, 100)),
+        ("bytes=٣-", (0, 100)),
+    ],
+)
+def test_one_part_is_given_and_what_is_not_understood_is_the_whole(asked: str, part: tuple[int, int] | None) -> None:
+    assert byte_range(asked, 100) == part

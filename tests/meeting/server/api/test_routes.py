@@ -20,6 +20,7 @@ def test_every_resource_is_served_and_described() -> None:
         "/{meeting_id}/end",
         "/{meeting_id}/transcript",
         "/{meeting_id}/export",
+        "/{meeting_id}/statistics",
         "/{meeting_id}/notes",
         "/{meeting_id}/audio",
         "/{meeting_id}/links",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from meeting.core.export import FORMATS
 from tests.fakes.server_fakes import Serving
 
 
@@ -16,11 +17,12 @@ def test_the_transcript_is_the_json_export(served: Serving) -> None:
     assert answer.json()["segments"][0]["words"][0]["text"] == "one"
 
 
-@pytest.mark.parametrize("format_", ["srt", "vtt", "json", "txt", "md", "rttm", "seglst"])
+@pytest.mark.parametrize("format_", list(FORMATS))
 def test_every_format_can_be_had_as_a_file(served: Serving, format_: str) -> None:
     answer = served.http.get(f"/api/meetings/{served.held()}/export?format={format_}")
     assert answer.status_code == 200
-    assert 'filename="monday-9-00.' in answer.headers["content-disposition"]
+    assert answer.headers["content-type"] == FORMATS[format_].content_type
+    assert answer.headers["content-disposition"] == f'attachment; filename="monday-9-00{FORMATS[format_].suffix}"'
 
 
 def test_an_unknown_format_is_refused_naming_those_there_are(served: Serving) -> None:

@@ -1,0 +1,1 @@
+"""A transcript as a document: a Word file, a web page, a table."""

@@ -1,0 +1,57 @@
+// Asks before a page is left that records, and waits until the server has stored everything.
+
+import { isRecording } from '../state/selectors.js'
+import { t } from '../texts/texts.js'
+import { confirm } from '../view/dialogs/confirm-dialog.js'
+
+/** @typedef {import('../state/page-state.js').PageState} PageState */
+
+const FINISHING = 15_000 // milliseconds that leaving waits for the server to store everything
+
+export class LeaveGuard {
+  #store
+  #stop
+
+  /**
+   * @param {import('./page-store.js').PageStore<PageState>} store
+   * @param {() => Promise<void>} stop ends the recording
+   */
+  constructor(store, stop) {
+    this.#store = store
+    this.#stop = stop
+  }
+
+  open() {
+    window.addEventListener('beforeunload', this.#warn)
+  }
+
+  close() {
+    window.removeEventListener('beforeunload', this.#warn)
+  }
+
+  /** Asked before another page is shown. */
+  async mayLeave() {
+    if (this.#store.closed || !isRecording(this.#store.state)) return true
+    if (!this.#store.state.recording.stopping) {
+      if (!(await mayStop())) return false
+      await this.#stop()
+    }
+    const patience = performance.now() + FINISHING
+    while (isRecording(this.#store.state) && performance.now() < patience) {
+      await new Promise((wake) => setTimeout(wake, 50))
+    }
+    return true
+  }
+
+  /** @param {BeforeUnloadEvent} event */
+  #warn = (event) => {
+    if (!isRecording(this.#store.state)) return
+    event.preventDefault()
+    event.returnValue = '' // what older browsers look at
+  }
+}
+
+/** Asks whether to stop a recording for the sake of leaving its page. */
+function mayStop() {
+  return confirm({ title: t('leave.title'), text: t('leave.text'), no: t('leave.no'), yes: t('leave.yes') })
+}
