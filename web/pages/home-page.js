@@ -4,7 +4,7 @@ import { Microphone } from '../audio/microphone.js'
 import { SampleRecording } from '../audio/sample-recording.js'
 import * as api from '../net/api.js'
 import { signOut, signedIn } from '../net/tokens.js'
-import { meetingPath, search } from '../net/urls.js'
+import { meetingPath, search, voices } from '../net/urls.js'
 import { listFailed, listLoaded, meetingDeleted, openedHome } from '../state/home-state.js'
 import { addressQuery } from '../state/library/search-state.js'
 import { t } from '../texts/texts.js'
@@ -32,6 +32,7 @@ export class HomePage {
   #newView() {
     return new HomeView(this.#shell, {
       pathOf: meetingPath,
+      voicesPath: voices,
       handlers: {
         onRecord: (options) => this.#begin('microphone', () => Microphone.open(), options),
         onSample: (options) => this.#begin('sample', () => SampleRecording.open(), options, t('sample.title')),

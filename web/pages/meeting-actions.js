@@ -127,6 +127,7 @@ export class MeetingActions {
         stop: () => this.playback.stopPart(),
       },
       transcript: () => this.#store.state.transcript,
+      voice: turn.speaker === null ? null : this.#voiceService(turn.speaker),
       edit: {
         speaker: async (id, changes) => {
           const { speakers } = await api.editSpeaker(this.#id, id, changes)
@@ -135,6 +136,15 @@ export class MeetingActions {
         segment: async (id, changes) => receive(await api.editSegment(this.#id, id, changes)),
       },
     })
+  }
+
+  /** @param {string} speaker */
+  #voiceService(speaker) {
+    return {
+      find: async () => (await api.findVoice(this.#id, speaker)).voice,
+      remember: () => api.rememberVoice(this.#id, speaker),
+      forget: () => api.forgetSpeakersVoice(this.#id, speaker),
+    }
   }
 
   /** A host says which names and terms are likely to be said. */

@@ -37,6 +37,7 @@ export class HomeView {
   #options = new MeetingOptions()
   #notice = el('p', { class: 'notice', role: 'alert', hidden: true, 'data-testid': 'notice' })
   #empty = el('p', { class: 'empty', hidden: true, 'data-testid': 'empty' }, t('home.empty'))
+  #voicesPath
   #past = el('section', { class: 'past', 'aria-labelledby': 'past-title' })
   /** @type {HomeState | null} */
   #drawn = null
@@ -45,9 +46,11 @@ export class HomeView {
    * @param {Shell} shell
    * @param {object} options
    * @param {(id: string) => string} options.pathOf path of a meeting's page
+   * @param {string} options.voicesPath path of the page of voices
    * @param {HomeHandlers} options.handlers
    */
-  constructor(shell, { pathOf, handlers }) {
+  constructor(shell, { pathOf, voicesPath, handlers }) {
+    this.#voicesPath = voicesPath
     const { onDelete, onMore, onRecord, onSample } = handlers
     this.#shell = shell
     this.#handlers = handlers
@@ -75,7 +78,9 @@ export class HomeView {
     document.title = t('app.name')
     const search = meetingSearch(this.#handlers.onSearch)
     const title = el('h2', { id: 'past-title' }, t('home.meetings'))
-    this.#past.append(el('div', { class: 'past-head' }, title, search), this.#list.node, this.#more, this.#empty)
+    const head = el('div', { class: 'past-head' }, title, search)
+    const link = el('a', { href: this.#voicesPath, 'data-testid': 'voices-link' }, t('home.voices'))
+    this.#past.append(head, this.#list.node, this.#more, this.#empty, el('p', { class: 'past-foot' }, link))
     main.append(el('div', { class: 'home' }, this.#hero(), this.#past))
     if (!signedIn) return
     const onclick = this.#handlers.onSignOut
