@@ -44,32 +44,36 @@ LAYOUT = {
     "meeting/config": "root",
     "meeting/core/documents": "",
     "meeting/core": "documents root",
+    "meeting/core/editing": "core root",
     "meeting/voices": "root",
-    "meeting/session": "voices core config root",
+    "meeting/session": "editing voices core config root",
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",
-    "meeting/storage": "search files voices core config root",
+    "meeting/storage": "search files editing voices core config root",
     "meeting/storage/profiles": "storage voices core root",
+    "meeting/storage/queue": "storage core",
     "meeting/statistics": "storage core root",
     "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
     "meeting/sources": "session storage files core config stream engine audio root",
-    "meeting/live": "sources delivery session storage files core config root",
+    "meeting/live": "sources delivery session storage files editing core config root",
     "meeting/live/recognition": "live sources profiles storage session voices core engine root",
     "meeting/transport": "core config",
     "meeting/notes": "transport storage config core root",
     "meeting/server/security": "transport storage core config root",
-    "meeting/server/api": "security notes statistics live delivery storage files search core root",
+    "meeting/server/api": "security notes statistics live delivery storage files search editing core root",
+    "meeting/client": "core root",
+    "meeting/recordings": "client recognition live sources session storage files core config audio root",
+    "meeting/jobs": "recordings live queue files core config audio root",
+    "meeting/server/api/uploads": "api jobs recordings core",
     "meeting/server/speakers": "api recognition voices core root",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
     "meeting/compat/openai/realtime": "openai compat security live core root",
-    "meeting/client": "core root",
     "meeting/agents": "security client statistics storage search core root",
-    "meeting/server": "agents realtime openai deepgram compat speakers api security notes transport recognition live "
-    "sources delivery webhooks session storage files core config root",
-    "meeting/recordings": "client recognition live sources session storage files core config audio root",
+    "meeting/server": "agents realtime openai deepgram compat uploads speakers api security notes jobs transport "
+    "recognition live sources delivery webhooks session storage files core config root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
     "meeting": "evaluation listen recordings server agents client notes transport webhooks statistics profiles "
@@ -139,6 +143,7 @@ PURE = {
     "meeting.notes.prompts": "",
     "meeting.notes.drafts": "",
     "meeting.notes.checking": "",
+    "meeting.jobs.rules": "",
     "meeting.webhooks.signature": "",
     "meeting.webhooks.schedule": "",
     "meeting.webhooks.addresses": "",
@@ -156,12 +161,12 @@ IMPURE = names("asyncio socket sqlite3 subprocess threading time")
 """Standard modules that the state machine may not touch: time is an argument, effects are values"""
 
 STATE_MACHINE = names(
-    "meeting.session meeting.core.transcript meeting.core.edits meeting.core.overlay meeting.core.access "
+    "meeting.session meeting.core.transcript meeting.core.editing meeting.core.access "
     "meeting.client.protocols meeting.client.frame_buffer meeting.client.transcript meeting.client.events "
     "meeting.client.backoff meeting.server.security.permissions meeting.server.security.tokens "
-    "meeting.server.security.guess_limiter meeting.notes.planning meeting.notes.prompts meeting.notes.drafts "
-    "meeting.notes.checking meeting.webhooks.signature meeting.webhooks.schedule meeting.webhooks.addresses "
-    "meeting.webhooks.announcements"
+    "meeting.server.security.guess_limiter meeting.jobs.rules meeting.notes.planning meeting.notes.prompts "
+    "meeting.notes.drafts meeting.notes.checking meeting.webhooks.signature meeting.webhooks.schedule "
+    "meeting.webhooks.addresses meeting.webhooks.announcements"
 )
 """Modules and folders that touch none of IMPURE"""
 

@@ -389,9 +389,14 @@ class Limits:
     )
     recording: int = _setting(
         2000,
-        "largest recording that one request of a [compatible API](compatible-apis.md) brings",
+        "largest recording that is taken, sent bit by bit to become a meeting or in one request of a "
+        "[compatible API](compatible-apis.md)",
         bounds=(1, 1_000_000),
         unit="megabytes",
+    )
+    jobs: int = _setting(20, "recordings that are on their way at once: being sent, waiting, heard", bounds=(1, 10_000))
+    jobs_at_once: int = _setting(
+        1, "recordings that are heard at once; live meetings go before all of them", bounds=(1, 64)
     )
     meeting_hours: float = _setting(12.0, "longest meeting", bounds=(0.01, 168), unit="hours")
     resume_window: float = _setting(

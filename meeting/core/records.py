@@ -48,6 +48,8 @@ class Meeting:
     """How many people speak in it, where somebody has said so"""
     kept: bool = True
     """Whether it stays once it is over; one that does not is in no list, and goes with all that belongs to it"""
+    recorded: bool = False
+    """Whether it is made of a recording: live meetings go before it, and it goes on after a restart of the server"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,45 @@ class Resume:
     hotwords: tuple[str, ...] = ()
     lost_at: datetime | None = None
     """UTC time since which the client is away; None while it is connected"""
+
+
+class JobState(str, Enum):
+    """How far a job is; the values are what is stored and sent."""
+
+    RECEIVING = "receiving"
+    """Its recording is being sent"""
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A recording on its way to a meeting."""
+
+    id: str
+    state: JobState
+    name: str
+    """Of the recorded file, as whoever sends it calls it"""
+    size: int
+    """Bytes of the file"""
+    modified: int
+    """When the file was last changed, milliseconds since 1970 as its sender says, so that it is known again; else 0"""
+    meeting: Meeting
+    """What is made of it; it is stored once the job runs"""
+    language: str | None
+    source_id: str
+    token: str = field(repr=False)
+    """With which the job goes on with its source after a restart"""
+    changed_at: datetime
+    """UTC; since when it is in this state"""
+    problem: str | None = None
+    """Why it failed, or what is to be said of the recording"""
 
 
 class NotesState(str, Enum):
@@ -173,6 +214,8 @@ class Record:
     edited: frozenset[str] = frozenset()
     """Ids of the lines that a person has given a speaker or another text"""
     notes: MeetingNotes | None = None
+    recognised: Mapping[str, str] = field(default_factory=dict)
+    """What was recognised of each line whose text a person has written"""
 
     def speaker_name(self, speaker: str | None) -> str:
         """The name to print for a speaker id: its given name, "Speaker 2", or "Speaker ?" when unknown."""

@@ -14,10 +14,10 @@ from dataclasses import replace
 
 from meeting.config.settings import Limits
 from meeting.core.access import Role
-from meeting.core.edits import Change
+from meeting.core.editing.changes import Change
 from meeting.core.errors import CloseCode
 from meeting.core.ids import new_id
-from meeting.core.messages import ServerMessage, Start
+from meeting.core.messages import ResumeInfo, ServerMessage, Start
 from meeting.core.rate_limit import RateLimiter
 from meeting.core.records import Meeting, Restored, State
 from meeting.delivery.outbox import Receiver
@@ -86,11 +86,12 @@ class Room:
     ) -> None:
         """`refusal` says why no further meeting may go live; `restored` is what an earlier process left of this one."""
         self.id = meeting.id
-        self.kept = meeting.kept
-        """Whether its meeting stays once it is over"""
-        self.session = Session(meeting.id, meeting.title, limits, services.engine.models, resumable, meeting.hotwords)
-        self._refusal = refusal
-        self._on_closed = on_closed
+        self.kept, self.recorded = meeting.kept, meeting.recorded
+        """Whether its meeting stays once it is over, and whether it is made of a recording"""
+        self.session = Session(
+            meeting.id, meeting.title, limits, services.engine.models, resumable, meeting.hotwords, meeting.recorded
+        )
+        self._refusal, self._on_closed = refusal, on_closed
         self._loop = asyncio.get_running_loop()
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
@@ -130,9 +131,9 @@ class Room:
         self._clients.remove(client)
         self.post(ClientLeft(client))
 
-    def start_source(self, client: int, start: Start) -> None:
-        """A client wants to be the source."""
-        self.post(StartReceived(client, start, new_id(), secrets.token_urlsafe(24)))
+    def start_source(self, client: int, start: Start, resumption: ResumeInfo | None = None) -> None:
+        """A client wants to be the source; `resumption` is how it is known again, where that is not made here."""
+        self.post(_start_received(client, start, resumption or ResumeInfo(new_id(), secrets.token_urlsafe(24))))
 
     async def frame(self, event: FrameReceived) -> None:
         """Take a frame; waits while too much is on its way to disk, or when it comes faster than it may."""
@@ -148,9 +149,9 @@ class Room:
         """Wait until there is room for what a client says."""
         await self._flow.room_for_outputs()
 
-    async def edit(self, change: Change) -> tuple[ServerMessage, ...] | None:
+    async def edit(self, change: Change, change_id: str | None = None) -> tuple[ServerMessage, ...] | None:
         """Let a person change something, and tell what is now; None when this meeting is over. Raises MeetingError."""
-        return await self._ask(lambda ticket: EditRequested(ticket, change))
+        return await self._ask(lambda ticket: EditRequested(ticket, change, change_id))
 
     async def end(self) -> bool:
         """End this meeting with all that was received; false when it is over already."""
@@ -250,7 +251,6 @@ class Room:
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
         self._due = self.session.wake_at
         if self._due is not None:
             self._timer = self._loop.call_later(max(0.0, self._due - time.monotonic()), self.post, Tick())
@@ -318,3 +318,7 @@ class Room:
                 log.info("meeting %s: %s", self.id, text)
             case _:
                 raise AssertionError(f"no way to carry out {type(effect).__name__}")
+
+
+def _start_received(client: int, start: Start, resumption: ResumeInfo) -> StartReceived:
+    return StartReceived(client, start, resumption.source_id, resumption.token)

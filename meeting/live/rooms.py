@@ -7,10 +7,13 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 
 from meeting.config.settings import Limits
-from meeting.core.edits import Change, prepare
+from meeting.core.editing.changes import Change, written_line
+from meeting.core.editing.edits import prepare
 from meeting.core.errors import CloseCode, Conflict, ErrorCode
 from meeting.core.messages import ServerMessage
 from meeting.core.records import Meeting, Restored, State
@@ -32,6 +35,10 @@ log = logging.getLogger(__name__)
 
 DEFAULT_CAPACITY = 16
 """Live meetings at once while it is not known how many this machine carries"""
+RECORDED_BACKLOG = 20.0
+"""Seconds of a recording that may wait for the models, so that what is said of its progress is true"""
+UNLIMITED_RATE = 1 << 60
+"""Bytes per second of a recording that are taken at most: as fast as they come"""
 RELEASE_SECONDS = 2.0
 """That the threads of sources have at most to close their files once their meetings are over"""
 
@@ -83,23 +90,23 @@ class Rooms:
 
     @property
     def live(self) -> int:
-        """Meetings with a source."""
-        return sum(room.session.busy for room in self._rooms.values())
+        """Meetings with a source, but for those that are made of a recording: they wait for the others."""
+        return sum(room.session.busy and not room.recorded for room in self._rooms.values())
 
     @property
     def open(self) -> list[Room]:
         """Every room that there is now."""
         return list(self._rooms.values())
 
-    def refusal(self) -> str | None:
-        """Why no further meeting may go live; None when one may."""
+    def refusal(self, recorded: bool = False) -> str | None:
+        """Why no further meeting may go live, or be made of a recording, which takes no other's place; or None."""
         if self.stopping:
             return "the server is stopping"
         if self.limits.meetings is not None:
             most, why = self.limits.meetings, "takes"
         else:
             most, why = self.services.engine.capacity or DEFAULT_CAPACITY, "can keep up with"
-        if self.live >= most:
+        if self.live >= most and not recorded:
             return f"the server has as many live meetings as it {why} ({most}); try again when one has ended"
         return self.disk.full_reason()
 
@@ -172,17 +179,17 @@ class Rooms:
         if room is not None:
             room.post(HotwordsChanged(hotwords))
 
-    async def edit(self, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
-        """Let a person change something, live or afterwards; what is now. Raises MeetingError."""
+    async def edit(self, meeting_id: str, change: Change, id_: str | None = None) -> tuple[ServerMessage, ...]:
+        """Let a person change something, live or over, as `EditStore.change`; what is now. Raises MeetingError."""
         loop, edit_store = asyncio.get_running_loop(), EditStore(self.store)
         while (room := self._rooms.get(meeting_id)) is not None:
-            shown = room.session.transcript.segment(change.id)
-            told = await room.edit(await loop.run_in_executor(self._edit_executor, prepare, change, shown))
-            if told is not None:
+            shown = room.session.transcript.segment(written_line(change) or "")
+            ready = await loop.run_in_executor(self._edit_executor, prepare, change, shown)
+            if (told := await room.edit(ready, id_)) is not None:
                 return told
             await asyncio.wait([room.task])
         ready = await loop.run_in_executor(self._edit_executor, edit_store.prepare, meeting_id, change)
-        return await asyncio.to_thread(edit_store.change, meeting_id, ready)
+        return await asyncio.to_thread(edit_store.change, meeting_id, ready, id_)
 
     async def end(self, meeting_id: str) -> State:
         """End a meeting with all that was received, whether or not its source is there; the state that it is in then.
@@ -268,9 +275,11 @@ class Rooms:
         await asyncio.gather(*(room.released(RELEASE_SECONDS) for room in rooms))
 
     def _open_room(self, meeting: Meeting, restored: Restored | None = None) -> Room:
-        room = Room(
-            meeting, self.services, self.limits, self.refusal, self._closed, restored, resumable=self._resumable
-        )
+        services, limits, refusal = self.services, self.limits, partial(self.refusal, meeting.recorded)
+        if meeting.recorded:
+            services = replace(services, live=False, backlog=RECORDED_BACKLOG)
+            limits = replace(limits, source_bytes=UNLIMITED_RATE)
+        room = Room(meeting, services, limits, refusal, self._closed, restored, resumable=self._resumable)
         self._rooms[meeting.id] = room
         room.start()
         self.on_opened(room)

@@ -30,11 +30,12 @@ class UnkeptMeetings:
         self._reserved = reserved
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def delete_soon(self, meeting_id: str, room: Room | None) -> None:
+    def delete_soon(self, meeting_id: str, room: Room | None) -> asyncio.Task[None]:
         """Delete a meeting, whose room ends at once where it has one; what stands in the way is tried again."""
         if meeting_id not in self._tasks:
             task = self._tasks[meeting_id] = asyncio.create_task(self._delete(meeting_id, room))
             task.add_done_callback(lambda _: self._tasks.pop(meeting_id))
+        return self._tasks[meeting_id]
 
     async def delete_left(self) -> None:
         """Delete those that an earlier process left, before anybody goes on with one; raises StoreError."""

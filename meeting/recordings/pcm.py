@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from meeting.core.messages import AudioInfo
 from pipelines.audio.recording import read_recording
 from pipelines.types import SAMPLE_RATE, Samples
+
+Piece = TypeVar("Piece")
 
 AUDIO = AudioInfo("pcm_f32le", SAMPLE_RATE, 1)
 SAMPLE_BYTES = 4
@@ -36,7 +39,15 @@ def to_pieces(audio: Iterator[Samples], size: int) -> Iterator[bytes]:
         yield kept.astype("<f4").tobytes()
 
 
-async def decoded_in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """The same pieces, made without keeping an event loop waiting; raises AudioError."""
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+async def decoded_in_thread(pieces: Iterator[Piece]) -> AsyncIterator[Piece]:
+    """The same pieces, made without keeping an event loop waiting; raises AudioError. None is being made at its end."""
+    while True:
+        making = asyncio.ensure_future(asyncio.to_thread(next, pieces, None))
+        try:
+            piece = await asyncio.shield(making)
+        except asyncio.CancelledError:
+            await asyncio.wait([making])
+            raise
+        if piece is None:
+            return
         yield piece

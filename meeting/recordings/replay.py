@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -17,24 +17,16 @@ from typing import IO, Any, TypedDict
 from tqdm import tqdm
 
 from meeting.config.settings import Config, Limits
-from meeting.core.errors import CloseCode, ErrorCode
+from meeting.core.errors import CloseCode
 from meeting.core.ids import new_id
-from meeting.core.messages import (
-    AudioFrame,
-    ErrorMessage,
-    ServerMessage,
-    SessionMessage,
-    SourceInfo,
-    Start,
-    StatsMessage,
-)
+from meeting.core.messages import AudioFrame, ServerMessage, StatsMessage
 from meeting.core.records import Meeting, Record, State
 from meeting.core.terminal_text import printable
 from meeting.live.recognition.known_voices import KnownVoices
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
-from meeting.recordings.pcm import AUDIO, SAMPLE_BYTES, open_recording, to_pieces
-from meeting.session.events import FrameReceived, StopReceived
+from meeting.recordings.pcm import SAMPLE_BYTES, open_recording, to_pieces
+from meeting.recordings.playing import PlayingClient, play, source_start, to_frames
 from meeting.sources.backend import Backend, LocalBackend
 from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.files.exports import write_exports
@@ -42,13 +34,8 @@ from meeting.storage.files.private_files import create, make_folder
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.audio.recording import recording_seconds
-from pipelines.errors import AudioError, MeetingError, SettingsError, StoreError
-from pipelines.types import SAMPLE_RATE, ModelInfo, Samples, SpeakerCount, seconds
-
-UNLIMITED_RATE = 1 << 60
-"""Bytes per second that a recording is read at most: as fast as it can be"""
-BACKLOG = 20.0
-"""Seconds of audio that may wait for the models, so that the progress bar tells the truth"""
+from pipelines.errors import SettingsError, StoreError
+from pipelines.types import SAMPLE_RATE, ModelInfo, SpeakerCount, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +64,15 @@ class ReplayOptions:
         return round(length * SAMPLE_RATE)
 
 
-class EventRecorder:
+class EventRecorder(PlayingClient):
     """A client that writes down what it is told, and when."""
 
     def __init__(self, file: IO[str] | None) -> None:
+        super().__init__()
         self._file = file
         self._began: float | None = None
         self.sent = 0
         """Samples sent so far"""
-        self.session = asyncio.Event()
-        self.closed = asyncio.Event()
-        self.problem: ErrorMessage | None = None
         self.rtf: float | None = None
         self.ended_at = 0.0
         """Seconds from the first sample to the end"""
@@ -104,12 +89,9 @@ class EventRecorder:
     def put(self, message: ServerMessage, text: str) -> None:
         """Take a message."""
         self._write(text)
-        if isinstance(message, SessionMessage):
-            self.session.set()
-        elif isinstance(message, StatsMessage):
+        super().put(message, text)
+        if isinstance(message, StatsMessage):
             self.rtf = message.rtf
-        elif isinstance(message, ErrorMessage) and message.code != ErrorCode.LOADING:
-            self.problem = None if message.code == ErrorCode.STORAGE_OK else message
 
     def follow(self, earlier: Callable[[], str | None] | None) -> None:
         """Take the lines before those of a snapshot."""
@@ -124,17 +106,7 @@ class EventRecorder:
     def close(self, code: CloseCode, reason: str) -> None:
         """No more will come."""
         self.ended_at = self.wall
-        self.closed.set()
-        self.session.set()
-
-    def check(self) -> None:
-        """Raise what went wrong, if anything did."""
-        if self.problem is not None:
-            kinds: dict[ErrorCode, type[MeetingError]] = {
-                ErrorCode.BAD_AUDIO: AudioError,
-                ErrorCode.STORAGE: StoreError,
-            }
-            raise kinds.get(self.problem.code, MeetingError)(self.problem.message)
+        super().close(code, reason)
 
 
 class ReplaySummary(TypedDict):
@@ -156,7 +128,7 @@ def replay(config: Config, options: ReplayOptions, backend: Backend | None = Non
     size = options.frame_samples
     audio = open_recording(options.recording)  # before minutes are spent on models: is it audio at all?
     backend = backend or LocalBackend(config)
-    limits = replace(config.limits, frame_bytes=max(config.limits.frame_bytes, 4 * size), source_bytes=UNLIMITED_RATE)
+    limits = replace(config.limits, frame_bytes=max(config.limits.frame_bytes, 4 * size))
     with Store(config.storage.data_dir) as store, events_file(options.events) as file:
         engine = EngineLoader(backend, config.models)
         engine.load()
@@ -167,11 +139,10 @@ def replay(config: Config, options: ReplayOptions, backend: Backend | None = Non
                 backend,
                 engine,
                 keep_audio=config.storage.keep_audio,
-                backlog=BACKLOG,
                 max_seconds=limits.meeting_hours * 3600,
-                live=False,
             )
-            record, recorder = asyncio.run(_run(services, limits, options, _to_frames(audio, size), file))
+            frames = to_frames(to_pieces(audio, size), size)
+            record, recorder = asyncio.run(_run(services, limits, options, frames, file))
         finally:
             engine.close()
     if options.out is not None:
@@ -185,18 +156,14 @@ async def _run(
     rooms, recorder = Rooms(services, limits, resumable=False), EventRecorder(file)
     await KnownVoices(rooms).refresh()
     title, now = options.title or options.recording.stem, datetime.now(timezone.utc)
-    meeting = Meeting(new_id(), title, State.OPEN, now, speakers=options.speakers)
+    meeting = Meeting(new_id(), title, State.OPEN, now, speakers=options.speakers, recorded=True)
     await asyncio.wrap_future(services.store.create_meeting(meeting))
     try:
         room = await rooms.enter(meeting.id)
         assert isinstance(room, Room)
-        client = room.join(recorder)
-        room.start_source(client, Start(1, AUDIO, SourceInfo(options.recording.stem[:200], "room")))
-        await recorder.session.wait()
         with progress(options.recording) as bar:
-            await _send(room, client, recorder, frames, options.speed, bar)
-            room.post(StopReceived(client))
-            await recorder.closed.wait()
+            start = source_start(options.recording.stem)
+            await play(room, recorder, start, lambda _: _paced(recorder, frames, options.speed, bar))
     finally:
         # Also when interrupted or the file turns out to be damaged: what was heard is finished and stored.
         await rooms.finish_all()
@@ -204,28 +171,19 @@ async def _run(
     return await asyncio.to_thread(TranscriptStore(services.store).record, meeting.id), recorder
 
 
-async def _send(
-    room: Room, client: int, recorder: EventRecorder, frames: Iterator[AudioFrame], speed: float | None, bar: tqdm[Any]
-) -> None:
-    """Send frames when a microphone would have: once their last sample has been spoken."""
+async def _paced(
+    recorder: EventRecorder, frames: Iterator[AudioFrame], speed: float | None, bar: tqdm[Any]
+) -> AsyncIterator[AudioFrame]:
+    """Frames when a microphone would send them: once their last sample has been spoken."""
     recorder.begin()
     for frame in frames:
         samples = len(frame.payload) // SAMPLE_BYTES
         if speed is not None:
             due = (recorder.sent + samples) / SAMPLE_RATE / speed
             await asyncio.sleep(max(0.0, due - recorder.wall))
-        if recorder.closed.is_set():
-            return
         recorder.sent += samples
-        await room.frame(FrameReceived(client, frame))
-        await asyncio.sleep(0)  # a frame that need not wait does not yield, and the room must get its turn
+        yield frame
         bar.update(samples / SAMPLE_RATE)
-
-
-def _to_frames(audio: Iterator[Samples], size: int) -> Iterator[AudioFrame]:
-    """Audio of any chunks as frames of `size` samples, the last one shorter."""
-    for number, piece in enumerate(to_pieces(audio, size)):
-        yield AudioFrame(number, number * size * 1_000_000 // SAMPLE_RATE, piece)
 
 
 def progress(recording: Path) -> tqdm[Any]:

@@ -17,12 +17,14 @@ from meeting.compat.openai.routes import add_openai
 from meeting.compat.routes import add_recording_page
 from meeting.compat.uploads import Uploads
 from meeting.config.settings import Config
+from meeting.jobs.jobs import Jobs
 from meeting.live.recognition.known_voices import KnownVoices
 from meeting.live.retention import delete_regularly
 from meeting.live.rooms import Rooms
 from meeting.notes.jobs import NotesJobs
 from meeting.server import metrics
 from meeting.server.api.routes import add_routes
+from meeting.server.api.uploads.routes import add_jobs
 from meeting.server.error_handlers import add_error_handlers
 from meeting.server.error_shapes import error_shape
 from meeting.server.health import add_health
@@ -68,6 +70,7 @@ def create_app(
     authenticator = Authenticator(token, LinkStore(store))
     agents = AgentEndpoint(store, authenticator, lambda: rooms.stopping)
     notes = NotesJobs(store, config.notes)
+    jobs = Jobs(rooms, config.limits)
     app = FastAPI(
         title="Meeting transcriber",
         version=meeting.__version__,
@@ -78,11 +81,12 @@ def create_app(
         servers=[{"url": "."}],
         # It would send people to the address that the proxy asked for.
         redirect_slashes=False,
-        lifespan=lambda app: _running(config, rooms, engine, agents, notes, _webhooks(config, rooms), on_failure),
+        lifespan=lambda app: _running(config, rooms, engine, agents, notes, jobs, _webhooks(config, rooms), on_failure),
     )
     app.state.rooms = rooms
     app.state.authenticator = authenticator
     app.state.notes = notes
+    app.state.jobs = jobs
     app.state.voices = KnownVoices(rooms)
     app.state.forwarding = forwarding
     app.state.metrics = metrics.MetricsCollector(rooms)
@@ -94,6 +98,7 @@ def create_app(
 
 def _add_endpoints(app: FastAPI, engine: EngineLoader, rooms: Rooms, agents: AgentEndpoint) -> None:
     add_routes(app)
+    add_jobs(app)
     app.include_router(voices.router)
     add_pages(app)
     add_health(app, engine, rooms)
@@ -155,6 +160,7 @@ async def _running(
     engine: EngineLoader,
     agents: AgentEndpoint,
     notes: NotesJobs,
+    jobs: Jobs,
     webhooks: Dispatcher,
     on_failure: Callable[[MeetingError], None] | None,
 ) -> AsyncIterator[None]:
@@ -165,7 +171,12 @@ async def _running(
     engine.load(lambda: _report(engine, on_failure))
     deleting = asyncio.create_task(delete_regularly(rooms, config.storage.retention_days))
     telling = asyncio.create_task(webhooks.run())
-    beside = {deleting, asyncio.create_task(trim_regularly()), asyncio.create_task(agents.run())}
+    beside = {
+        deleting,
+        asyncio.create_task(trim_regularly()),
+        asyncio.create_task(agents.run()),
+        asyncio.create_task(jobs.run()),
+    }
     try:
         yield
     finally:

@@ -6,9 +6,10 @@ lost again.
 
 from __future__ import annotations
 
-from meeting.core.edits import Change, SegmentChange
+from meeting.core.editing.changes import Change
+from meeting.core.editing.overlay import Overlay, VoiceName
+from meeting.core.editing.steps import MadeStep, Step
 from meeting.core.messages import GapMessage, SnapshotMessage, SpeakerMessage
-from meeting.core.overlay import Overlay, VoiceName
 from meeting.core.records import Edits, Gap, Record, State, plain_name
 from meeting.core.transcript import Transcript, resolve
 from meeting.session.events import Broadcast, Effect, SaveEdits, SaveGap, SaveTranscript, SaveTurns
@@ -78,12 +79,12 @@ class Content:
             return self._recognise()
         return self._show(self._overlay(output))
 
-    def edit(self, change: Change) -> list[Effect]:
+    def edit(self, change: Change, change_id: str | None = None) -> tuple[Step, list[Effect]]:
         """Take in what a person changes; raises NotFound, Conflict or MeetingError where that cannot be."""
-        shown = self._overlay.edit(change)
+        step, shown = self._overlay.edit(change)
+        made = None if change_id is None else MadeStep(change_id, step)
         # The edit itself comes first: where its line is not stored any more before a crash, it is laid over it later.
-        line = change.id if isinstance(change, SegmentChange) else None
-        return [SaveEdits(self.edits, line), *self._show(shown), *self._recognise()]
+        return step, [SaveEdits(self.edits, tuple(step.lines), made), *self._show(shown), *self._recognise()]
 
     def know_voices(self, profiles: tuple[VoiceProfile, ...]) -> list[Effect]:
         """These are the voices that are kept, from now on."""

@@ -76,8 +76,8 @@ class Recording:
         """Until what an earlier process received is processed again"""
         self.unfinished = False
         """True when nothing more can happen here, and a later session must finish the meeting"""
-        self.shutting_down = False
-        """True once the server stops"""
+        self.shutting_down, self.recorded = False, False
+        """True once the server stops, and whether a later process then hears the rest"""
         self._meeting_id = meeting_id
         self._models = models
         self._longest = limits.meeting_hours * 3600
@@ -174,8 +174,9 @@ class Recording:
     def shut_down(self, code: CloseCode, reason: str) -> list[Effect]:
         """The server stops: finish what is live, leave to a later process what cannot be finished, drop the rest."""
         self.shutting_down = True
-        if self.source is not None and self.recovery is not None:
-            return self._leave_unfinished(self.source)
+        live, recorded = self.source, self.recorded and self.state is State.LIVE
+        if live is not None and (self.recovery is not None or (recorded and live.resumption.digest is not None)):
+            return self._leave_unfinished(live)
         if self.source is not None and self.state is State.ENDING:
             return [FinishSource(self.source.source.id, shutdown_fast=True)]
         return self.abandon(code, reason) if self.state is State.OPEN else self._finish_source()

@@ -22,10 +22,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from meeting.core.access import Link, Role
+from meeting.core.editing.steps import LineStep, MadeStep, SpeakerEdit, Step
 from meeting.core.records import (
     EditedLine,
     Edits,
     Gap,
+    Job,
+    JobState,
     Meeting,
     MeetingNotes,
     NotedLine,
@@ -93,10 +96,10 @@ class MeetingRow(Base):
     """How many people speak at least and at most, where somebody has said so"""
     most_speakers: Mapped[int | None]
     kept: Mapped[bool] = mapped_column(server_default=true())
+    recorded: Mapped[bool] = mapped_column(server_default=false())
 
     def value(self, segments: int) -> Meeting:
         """The row as a value; how many segments it has is counted elsewhere."""
-        least, most = self.least_speakers, self.most_speakers
         return Meeting(
             self.id,
             self.title,
@@ -108,8 +111,9 @@ class MeetingRow(Base):
             segments,
             self.models,
             tuple(self.hotwords),
-            None if least is None or most is None else SpeakerCount(least, most),
+            _speaker_count(self.least_speakers, self.most_speakers),
             self.kept,
+            self.recorded,
         )
 
 
@@ -225,6 +229,11 @@ class SegmentEditRow(_Line, Base):
         """The row as a value."""
         return EditedLine(self.value(self.speaker), _words(self.heard), self.labelled)
 
+    @property
+    def recognised_text(self) -> str:
+        """What was recognised, as it would read."""
+        return " ".join(text for text, *_ in self.heard)
+
 
 class SpeakerEditRow(Base):
     """What people have set about a voice."""
@@ -237,6 +246,23 @@ class SpeakerEditRow(Base):
     """Whether `name` was set, also to none"""
     name: Mapped[str | None]
     merged_into: Mapped[str | None]
+
+
+class EditStepRow(Base):
+    """What one change by hand did, so that it can be taken back."""
+
+    __tablename__ = "edit_steps"
+    __table_args__ = (Index(None, "meeting_id", "id", unique=True),)
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"))
+    id: Mapped[str]
+    step: Mapped[dict[str, Any]]
+    """Written and read only as a whole, so no tables of its own"""
+
+    def value(self) -> Step:
+        """The row as a value."""
+        return _step(self.step)
 
 
 class TurnRow(Base):
@@ -348,6 +374,54 @@ class VoiceProfileRow(Base):
         return VoiceProfile(self.id, self.name, self.model, np.frombuffer(self.embedding, "<f4"), self.seconds)
 
 
+class JobRow(Base):
+    """A recording on its way to a meeting, which has a row of its own only once the job runs."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    name: Mapped[str]
+    size: Mapped[int]
+    modified: Mapped[int]
+    meeting_id: Mapped[str]
+    title: Mapped[str]
+    created_at: Mapped[datetime]
+    hotwords: Mapped[list[str]]
+    least_speakers: Mapped[int | None]
+    most_speakers: Mapped[int | None]
+    language: Mapped[str | None]
+    source_id: Mapped[str]
+    token: Mapped[str]
+    changed_at: Mapped[datetime]
+    problem: Mapped[str | None]
+
+    def value(self) -> Job:
+        """The row as a value."""
+        meeting = Meeting(
+            self.meeting_id,
+            self.title,
+            State.OPEN,
+            self.created_at,
+            hotwords=tuple(self.hotwords),
+            speakers=_speaker_count(self.least_speakers, self.most_speakers),
+            recorded=True,
+        )
+        return Job(
+            self.id,
+            JobState(self.state),
+            self.name,
+            self.size,
+            self.modified,
+            meeting,
+            self.language,
+            self.source_id,
+            self.token,
+            self.changed_at,
+            self.problem,
+        )
+
+
 class WebhookDeliveryRow(Base):
     """Something that a webhook has to tell, or could not tell; what was told has no row any more.
 
@@ -392,7 +466,32 @@ def meeting_values(meeting: Meeting) -> dict[str, Any]:
         "least_speakers": meeting.speakers and meeting.speakers.least,
         "most_speakers": meeting.speakers and meeting.speakers.most,
         "kept": meeting.kept,
+        "recorded": meeting.recorded,
     }
+
+
+def job_values(job: Job) -> dict[str, Any]:
+    """A job as columns."""
+    meeting = meeting_values(job.meeting)
+    told = ("title", "created_at", "hotwords", "least_speakers", "most_speakers")
+    return {
+        **{name: meeting[name] for name in told},
+        "id": job.id,
+        "state": job.state,
+        "name": job.name,
+        "size": job.size,
+        "modified": job.modified,
+        "meeting_id": job.meeting.id,
+        "language": job.language,
+        "source_id": job.source_id,
+        "token": job.token,
+        "changed_at": job.changed_at,
+        "problem": job.problem,
+    }
+
+
+def _speaker_count(least: int | None, most: int | None) -> SpeakerCount | None:
+    return None if least is None or most is None else SpeakerCount(least, most)
 
 
 def source_values(meeting_id: str, source: Source) -> dict[str, Any]:
@@ -509,6 +608,35 @@ def line_edit_values(meeting_id: str, line: EditedLine) -> dict[str, Any]:
         "heard": _word_columns(line.recognised),
         "labelled": line.labelled,
     }
+
+
+def step_values(meeting_id: str, made: MadeStep) -> dict[str, Any]:
+    """What a change did, as columns."""
+    speakers = {id_: [asdict(before), asdict(after)] for id_, (before, after) in made.step.speakers.items()}
+    lines = {
+        id_: [
+            line.before and line_edit_values(meeting_id, line.before),
+            line.after and line_edit_values(meeting_id, line.after),
+            line.unedited and segment_values(meeting_id, line.unedited),
+        ]
+        for id_, line in made.step.lines.items()
+    }
+    return {"meeting_id": meeting_id, "id": made.id, "step": {"speakers": speakers, "lines": lines}}
+
+
+def _step(columns: dict[str, Any]) -> Step:
+    speakers = {
+        id_: (SpeakerEdit(**before), SpeakerEdit(**after)) for id_, (before, after) in columns["speakers"].items()
+    }
+    lines = {
+        id_: LineStep(
+            before and SegmentEditRow(**before).edit(),
+            after and SegmentEditRow(**after).edit(),
+            unedited and SegmentRow(**unedited).value(unedited["speaker"]),
+        )
+        for id_, (before, after, unedited) in columns["lines"].items()
+    }
+    return Step(speakers, lines)
 
 
 def speaker_edit_values(meeting_id: str, edits: Edits) -> list[dict[str, Any]]:

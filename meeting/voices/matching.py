@@ -40,7 +40,7 @@ class Certainty:
     """Clean speech that must have been heard of it"""
 
 
-CERTAINTIES = {"ge2e": Certainty(distance=0.12, margin=0.04, seconds=4.0)}
+CERTAINTIES = {"ge2e": Certainty(distance=0.10, margin=0.04, seconds=4.0)}
 """By family of embedding model, as `benchmarks.voices` chose them on half of its voices"""
 OTHERS = Certainty(distance=0.3, margin=0.1, seconds=10.0)
 """For models that nobody has measured"""

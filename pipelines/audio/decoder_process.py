@@ -43,9 +43,14 @@ class DecoderKilled(DecoderDied):
 
 def start_decoder(encoding: str) -> DecoderProcess:
     """A running decoder of a container; raises StoreError where the system has no room for another process."""
+    return DecoderProcess(start_worker(wire.__name__, encoding), encoding)
+
+
+def start_worker(module: str, argument: str) -> subprocess.Popen[bytes]:
+    """A module that decodes, running in a process of its own with pipes to it; raises StoreError."""
     try:
-        process = subprocess.Popen(
-            _command(encoding),
+        return subprocess.Popen(
+            _command(module, argument),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -56,7 +61,6 @@ def start_decoder(encoding: str) -> DecoderProcess:
         )
     except OSError as error:
         raise StoreError(f"no decoder can be started on the server: {error.strerror}") from error
-    return DecoderProcess(process, encoding)
 
 
 class DecoderProcess:
@@ -68,6 +72,8 @@ class DecoderProcess:
         """Whether it waits for bytes: only then it may be sent some"""
         self.ended = False
         """Whether it has ended: nothing more comes from it"""
+        self.length: float | None = None
+        """Seconds that a file says it is long, once its decoder has said so"""
         self._encoding = encoding
         self._format = (0, 0)
         self._process = process
@@ -104,6 +110,8 @@ class DecoderProcess:
                 return DecodedAudio(*self._format, content)
             if kind == wire.FORMAT:
                 self._format = wire.FORMAT_BODY.unpack(content)
+            elif kind == wire.LENGTH:
+                (self.length,) = wire.LENGTH_BODY.unpack(content)
             elif kind == wire.WANTS_INPUT:
                 self.wants_input = True
             else:
@@ -129,6 +137,7 @@ class DecoderProcess:
         fits = {
             wire.AUDIO: size <= wire.MAX_OUTPUT and channels > 0 and size % (channels * SAMPLE_BYTES) == 0,
             wire.FORMAT: size == wire.FORMAT_BODY.size,
+            wire.LENGTH: size == wire.LENGTH_BODY.size,
             wire.FAILED: size <= wire.MAX_ERROR_BYTES,
         }
         if not fits.get(kind, size == 0 and kind in (wire.WANTS_INPUT, wire.DONE)):
@@ -181,8 +190,8 @@ def _exit_reason(code: int | None) -> str:
         return f"it crashes its decoder (signal {-code})"
 
 
-def _command(encoding: str) -> list[str]:
-    return [sys.executable, "-S", "-s", "-m", wire.__name__, encoding]
+def _command(module: str, argument: str) -> list[str]:
+    return [sys.executable, "-S", "-s", "-m", module, argument]
 
 
 def _environment() -> dict[str, str]:

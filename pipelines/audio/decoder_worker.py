@@ -38,12 +38,15 @@ INPUT_HEADER = struct.Struct("<I")
 """Before input: how many bytes; 0 says that there are no more"""
 OUTPUT_HEADER = struct.Struct("<cI")
 """Before each message: one of the kinds below, and how many bytes follow"""
-WANTS_INPUT, FORMAT, AUDIO, FAILED, DONE = b"H", b"F", b"S", b"E", b"D"
-"""All input so far is decoded; rate and channels from here on; float32; an error message; the end has been decoded"""
+WANTS_INPUT, LENGTH, FORMAT, AUDIO, FAILED, DONE = b"H", b"L", b"F", b"S", b"E", b"D"
+"""All input so far is decoded; seconds that a file declares; rate and channels from here on; float32; an error message;
+the end has been decoded"""
 MAX_ERROR_BYTES = 400
 """Bytes of such an error message"""
 FORMAT_BODY = struct.Struct("<IH")
-"""What follows `FORM`: rate in hertz, channels"""
+"""What follows `FORMAT`: rate in hertz, channels"""
+LENGTH_BODY = struct.Struct("<d")
+"""What follows `LENGTH`: seconds"""
 MAX_INPUT, MAX_OUTPUT = 1 << 15, 1 << 16
 """Bytes of input, and of a message's content, at once: a pipe takes them without waiting"""
 
@@ -114,6 +117,10 @@ class DecoderPipes:
         taken, self._bytes = self._bytes[:size], self._bytes[size:]
         return bytes(taken)
 
+    def write_length(self, seconds: float) -> None:
+        """Send how long a file says that it is."""
+        self._send(LENGTH, LENGTH_BODY.pack(seconds))
+
     def write_audio(self, audio: DecodedAudio) -> None:
         """Send audio, much of it at a time."""
         if self._format != (audio.rate, audio.channels):
@@ -154,11 +161,15 @@ class DecoderPipes:
         return data
 
 
-def main(encoding: str) -> None:
-    """Decode what comes on standard input, within limits."""
-    # The server ends it. A terminal and a service manager send these to all processes, while meetings are finished.
+def ignore_signals() -> None:
+    """Leave the end to the server: a terminal and a service manager send these to all, while meetings are finished."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
+
+
+def main(encoding: str) -> None:
+    """Decode what comes on standard input, within limits."""
+    ignore_signals()
     with suppress(BrokenPipeError):
         decode(encoding, DecoderPipes(sys.stdin.buffer, sys.stdout.buffer, ResourceLimits(threads=not limit_ffmpeg())))
     # Without the interpreter's own end, which would flush pipes that nobody reads any more.

@@ -33,6 +33,15 @@ def test_every_operation_was_asked_and_most_have_answered_well(outcome: Outcome,
     assert {label for label, _ in outcome.answers} == operations
     assert {label for label, status in outcome.answers if status < 300} >= operations - {
         "DELETE /api/meetings/{meeting_id}/links/{link_id}",  # nobody guesses the id of a link
+        "GET /api/jobs/{job_id}",  # or of a job
+        "DELETE /api/jobs/{job_id}",
+        "GET /api/jobs/{job_id}/recording",
+        "PATCH /api/jobs/{job_id}/recording",
         "PATCH /api/meetings/{meeting_id}/segments/{segment_id}",  # nor the revision of a line
+        "GET /api/meetings/{meeting_id}/segments/{segment_id}",  # nor its id
+        "PATCH /api/meetings/{meeting_id}/segments",
+        "POST /api/meetings/{meeting_id}/segments/{segment_id}/split",
+        "POST /api/meetings/{meeting_id}/segments/{segment_id}/join",
+        "POST /api/meetings/{meeting_id}/changes/{change_id}/undo",
         "POST /api/meetings/{meeting_id}/notes",  # this server knows no language model
     }

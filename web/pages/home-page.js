@@ -5,11 +5,13 @@ import { SampleRecording } from '../audio/sample-recording.js'
 import * as api from '../net/api.js'
 import { signOut, signedIn } from '../net/tokens.js'
 import { meetingPath, search, voices } from '../net/urls.js'
-import { listFailed, listLoaded, meetingDeleted, openedHome } from '../state/home-state.js'
+import { listFailed, listLoaded, meetingDeleted, newestLoaded, openedHome } from '../state/home-state.js'
 import { addressQuery } from '../state/library/search-state.js'
 import { t } from '../texts/texts.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
+import { setText } from '../view/dom.js'
 import { HomeView } from '../view/home/home-view.js'
+import { HomeJobs } from './home-jobs.js'
 import { PageStore } from './page-store.js'
 import { signIn } from './sign-in.js'
 
@@ -21,12 +23,18 @@ export class HomePage {
   #shell
   #view
   #store
+  #jobs
 
   /** @param {PageShell} shell */
   constructor(shell) {
     this.#shell = shell
     this.#view = this.#newView()
     this.#store = new PageStore(openedHome(signedIn()), (state) => this.#view.render(state))
+    this.#jobs = new HomeJobs({
+      onChange: (jobs) => this.#store.set({ jobs }),
+      onDone: (titles) => this.#recordingsDone(titles),
+      onProblem: (notice) => this.#store.set({ notice }),
+    })
   }
 
   #newView() {
@@ -36,6 +44,8 @@ export class HomePage {
       handlers: {
         onRecord: (options) => this.#begin('microphone', () => Microphone.open(), options),
         onSample: (options) => this.#begin('sample', () => SampleRecording.open(), options, t('sample.title')),
+        onFiles: (files, options) => this.#transcribe(files, options),
+        onCancel: (row) => this.#jobs.cancel(row),
         onMore: () => this.#load(),
         onDelete: (meeting) => this.#delete(meeting),
         onSearch: (q) => this.#shell.go(search + addressQuery({ q, speaker: '', since: '', until: '' })),
@@ -48,9 +58,11 @@ export class HomePage {
   mount() {
     this.#view.open(this.#store.state)
     this.#load()
+    this.#jobs.open()
   }
 
   unmount() {
+    this.#jobs.close()
     this.#store.close()
   }
 
@@ -77,6 +89,23 @@ export class HomePage {
       if (error.status === 401) this.#store.set({ locked: true })
       else this.#store.update((state) => listFailed(state, error.message))
     }
+  }
+
+  /**
+   * @param {File[]} files
+   * @param {import('../view/home/meeting-options.js').MeetingOptions} options
+   */
+  #transcribe(files, options) {
+    const notice = options.check()
+    this.#store.set({ notice })
+    if (!notice) this.#jobs.send(files, options.asked)
+  }
+
+  /** @param {string[]} titles */
+  async #recordingsDone(titles) {
+    setText(this.#shell.announcer, titles.map((title) => t('jobs.done', { title })).join(' '))
+    const page = await api.listMeetings().catch(() => null)
+    if (page) this.#store.update((state) => newestLoaded(state, page))
   }
 
   /**

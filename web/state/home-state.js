@@ -1,5 +1,7 @@
 // All that the first page shows, as one value, and how it changes; pure.
 
+import { NO_JOBS } from './jobs/jobs.js'
+
 /**
  * A meeting as the list of the HTTP API tells it.
  *
@@ -24,6 +26,7 @@
  * @property {boolean} loading
  * @property {boolean} loaded the server has answered once
  * @property {string} problem why the list could not be loaded
+ * @property {import('./jobs/jobs.js').JobsState} jobs recordings on their way
  */
 
 /**
@@ -40,6 +43,7 @@ export const openedHome = (signedIn) => ({
   loading: false,
   loaded: false,
   problem: '',
+  jobs: NO_JOBS,
 })
 
 /**
@@ -49,6 +53,18 @@ export const openedHome = (signedIn) => ({
  */
 export function listLoaded(state, { meetings, next }) {
   return { ...state, meetings: [...state.meetings, ...meetings], next, loading: false, loaded: true, problem: '' }
+}
+
+/**
+ * The newest meetings, read again; those that were listed before stay behind them.
+ *
+ * @param {HomeState} state
+ * @param {{ meetings: ListedMeeting[] }} page
+ * @returns {HomeState}
+ */
+export function newestLoaded(state, { meetings }) {
+  const newest = new Set(meetings.map(({ id }) => id))
+  return { ...state, meetings: [...meetings, ...state.meetings.filter(({ id }) => !newest.has(id))] }
 }
 
 /**

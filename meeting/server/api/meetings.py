@@ -160,10 +160,9 @@ async def create(request: Request, body: NewMeeting | None = None) -> Created:
         raise StoreError(problem)
     now = datetime.now(timezone.utc)
     title = (body.title if body else None) or f"Meeting, {now.astimezone():%Y-%m-%d %H:%M}"
-    told = body.speakers if body else None
-    speakers = None if told is None else SpeakerCount.parse(str(told))
+    hotwords = tuple(body.hotwords) if body else ()
     meeting = Meeting(
-        new_id(), title, State.OPEN, now, hotwords=tuple(body.hotwords) if body else (), speakers=speakers
+        new_id(), title, State.OPEN, now, hotwords=hotwords, speakers=speaker_count(body) if body else None
     )
     await asyncio.wrap_future(store_of(request).create_meeting(meeting))
     if authenticator_of(request).required:
@@ -211,6 +210,11 @@ async def rename(request: Request, meeting_id: str, change: TitleChange) -> Rena
     await asyncio.wrap_future(store_of(request).rename_meeting(meeting_id, change.title))
     rooms_of(request).rename(meeting_id, change.title)
     return {"id": meeting_id, "title": change.title}
+
+
+def speaker_count(body: NewMeeting) -> SpeakerCount | None:
+    """How many people will speak, where that is said."""
+    return None if body.speakers is None else SpeakerCount.parse(str(body.speakers))
 
 
 def _entry(meeting: Meeting, speakers: list[str] | list[Voice], rooms: Rooms) -> Entry:

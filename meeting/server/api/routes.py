@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from meeting.server.api import audio, edits, ending, hotwords, links, meetings, notes, search, statistics, transcripts
+from meeting.server.api import (
+    audio,
+    edits,
+    ending,
+    hotwords,
+    links,
+    meetings,
+    notes,
+    search,
+    statistics,
+    transcripts,
+)
 
 
 def add_routes(app: FastAPI) -> None:

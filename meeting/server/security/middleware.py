@@ -38,6 +38,7 @@ FOR_OTHER_SITES = frozenset({"/transcribe", "/transcription", "/v1/listen", "/v2
 RECORDINGS = frozenset({"/v1/listen", "/v1/audio/transcriptions", "/v1/audio/translations"})
 """Requests whose body is a recording, which is taken as it comes and may be large"""
 
+_JOB_RECORDING = re.compile(r"/api/jobs/[^/]+/recording")
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -133,7 +134,8 @@ class SecurityMiddleware:
 
     def _body_limit(self, scope: Scope) -> int:
         """Bytes that a request's body may have."""
-        return self._recording_bytes if scope["path"] in RECORDINGS else BODY_LIMIT
+        recording = scope["path"] in RECORDINGS or _JOB_RECORDING.fullmatch(scope["path"])
+        return self._recording_bytes if recording else BODY_LIMIT
 
     def _rejection(self, request: OriginalRequest, headers: Headers) -> Rejection | None:
         name, scope = host_name(request.hosts[0]), request.scope

@@ -62,6 +62,19 @@ TABLE = {
     "GET /api/voices": Row((SERVER,)),
     "PATCH /api/voices/{voice_id}": Row((SERVER,), 404, {"json": {"name": "Ann"}}, "/api/voices/v1"),
     "DELETE /api/voices/{voice_id}": Row((SERVER,), 404, path="/api/voices/v1"),
+    "GET /api/meetings/{meeting_id}/segments/{segment_id}": Row(READERS),
+    "PATCH /api/meetings/{meeting_id}/segments": Row(
+        HOSTS, options={"json": {"lines": [{"id": "s0", "rev": 3}], "speaker": None}}
+    ),
+    "POST /api/meetings/{meeting_id}/segments/{segment_id}/split": Row(
+        HOSTS, options={"json": {"rev": 3, "texts": ["one", "two"]}}
+    ),
+    "POST /api/meetings/{meeting_id}/segments/{segment_id}/join": Row(
+        HOSTS,
+        404,  # there is one line only
+        {"json": {"rev": 3, "next": "s1", "next_rev": 1}},
+    ),
+    "POST /api/meetings/{meeting_id}/changes/{change_id}/undo": Row(HOSTS),
     "GET /api/meetings/{meeting_id}/transcript": Row(READERS),
     "GET /api/meetings/{meeting_id}/export": Row(READERS, options={"params": {"format": "txt"}}),
     "GET /api/meetings/{meeting_id}/statistics": Row(READERS),
@@ -81,6 +94,14 @@ TABLE = {
     "POST /v1/listen": Row((SERVER,), options={"content": wav(tone(0.5))}),
     "POST /v1/audio/transcriptions": Row((SERVER,), options={"files": {"file": ("a.wav", wav(tone(0.5)))}}),
     "POST /v1/audio/translations": Row((SERVER,), 400, {"files": {"file": ("a.wav", wav(tone(0.5)))}}),
+    "GET /api/jobs": Row((SERVER,)),
+    "POST /api/jobs": Row((SERVER,), 400, {"json": {"name": "a.wav", "size": 1 << 50}}),
+    "GET /api/jobs/{job_id}": Row((SERVER,), 404, path="/api/jobs/none"),
+    "DELETE /api/jobs/{job_id}": Row((SERVER,), 404, path="/api/jobs/none"),
+    "GET /api/jobs/{job_id}/recording": Row((SERVER,), 404, path="/api/jobs/none/recording"),
+    "PATCH /api/jobs/{job_id}/recording": Row(
+        (SERVER,), 404, {"content": b"", "headers": {"Upload-Offset": "0"}}, path="/api/jobs/none/recording"
+    ),
     "POST /mcp": Row(
         READERS,
         options={
@@ -139,6 +160,9 @@ def ask(server: Locked, route: str, meeting: Given, token: str | None) -> int:
     method, path = route.split()
     link_id = server.link(meeting, "view")[0] if "{link_id}" in path else ""
     ids = {"meeting_id": meeting.id, "link_id": link_id, "speaker_id": "spk1", "segment_id": "s0"}
+    if "{change_id}" in path:
+        made = server.call("PATCH", f"/api/meetings/{meeting.id}/speakers/spk1", json={"name": "Ann"})
+        ids["change_id"] = made.json()["change"] if made.is_success else "none"
     path = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], row.path or path)
     assert not re.search(r"[{}]", path)
     return server.call(method, path, token, **row.options).status_code

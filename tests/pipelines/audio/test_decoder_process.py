@@ -212,7 +212,7 @@ def test_no_room_for_another_process_is_no_fault_of_the_audio(monkeypatch: pytes
 def lying(monkeypatch: pytest.MonkeyPatch, told: bytes, then: str = "sys.stdin.buffer.read()") -> ContainerDecoder:
     """A decoder whose process was taken over, and tells this."""
     code = f"import sys; sys.stdout.buffer.write({told!r}); sys.stdout.buffer.flush(); {then}"
-    monkeypatch.setattr(decoder_process, "_command", lambda _: [sys.executable, "-c", code])
+    monkeypatch.setattr(decoder_process, "_command", lambda *_: [sys.executable, "-c", code])
     decoder = open_decoder("webm", 0, 0)
     assert isinstance(decoder, ContainerDecoder)
     return decoder

@@ -5,6 +5,7 @@ import { t } from '../../texts/texts.js'
 import { Button } from '../button.js'
 import { el, setText } from '../dom.js'
 import { signInPage } from '../sign-in-page.js'
+import { JobList } from './job-list.js'
 import { MeetingList } from './meeting-list.js'
 import { MeetingOptions } from './meeting-options.js'
 import { meetingSearch } from './meeting-search.js'
@@ -20,6 +21,8 @@ import { transcriptPicture } from './transcript-picture.js'
  * @typedef {object} HomeHandlers
  * @property {(options: MeetingOptions) => void} onRecord
  * @property {(options: MeetingOptions) => void} onSample
+ * @property {(files: File[], options: MeetingOptions) => void} onFiles
+ * @property {(row: import('../../state/jobs/jobs.js').JobRow) => void} onCancel of a recording
  * @property {() => void} onMore earlier meetings
  * @property {(meeting: ListedMeeting) => void} onDelete
  * @property {(q: string) => void} onSearch
@@ -32,6 +35,7 @@ export class HomeView {
   #handlers
   #start
   #sample
+  #jobs
   #list
   #more
   #options = new MeetingOptions()
@@ -51,13 +55,14 @@ export class HomeView {
    */
   constructor(shell, { pathOf, voicesPath, handlers }) {
     this.#voicesPath = voicesPath
-    const { onDelete, onMore, onRecord, onSample } = handlers
+    const { onCancel, onDelete, onFiles, onMore, onRecord, onSample } = handlers
     this.#shell = shell
     this.#handlers = handlers
     const start = { testid: 'new-meeting', label: t('home.new'), look: 'primary big' }
     this.#start = new Button({ ...start, onPress: () => onRecord(this.#options), shape: 'mic' })
     const sample = { testid: 'sample-meeting', label: t('home.sample'), look: 'big' }
     this.#sample = new Button({ ...sample, onPress: () => onSample(this.#options), shape: 'play' })
+    this.#jobs = new JobList({ pathOf, onCancel, onFiles: (files) => onFiles(files, this.#options) })
     this.#list = new MeetingList({ pathOf, onDelete })
     const more = { class: 'button more', type: 'button', hidden: true, 'data-testid': 'more', onclick: onMore }
     this.#more = el('button', more, t('home.more'))
@@ -81,7 +86,9 @@ export class HomeView {
     const head = el('div', { class: 'past-head' }, title, search)
     const link = el('a', { href: this.#voicesPath, 'data-testid': 'voices-link' }, t('home.voices'))
     this.#past.append(head, this.#list.node, this.#more, this.#empty, el('p', { class: 'past-foot' }, link))
-    main.append(el('div', { class: 'home' }, this.#hero(), this.#past))
+    const home = el('div', { class: 'home' }, this.#hero(), this.#jobs.node, this.#past)
+    this.#jobs.takeDrops(home)
+    main.append(home)
     if (!signedIn) return
     const onclick = this.#handlers.onSignOut
     actions.append(
@@ -98,7 +105,7 @@ export class HomeView {
         { class: 'hero-words' },
         el('h1', { id: 'hero-title' }, t('home.title')),
         el('p', { class: 'lead' }, t('home.lead')),
-        el('div', { class: 'hero-buttons' }, this.#start.node, this.#sample.node),
+        el('div', { class: 'hero-buttons' }, this.#start.node, this.#sample.node, this.#jobs.button),
         el('p', { class: 'hint' }, t('home.hint')),
         this.#notice,
         this.#options.node,
@@ -120,6 +127,7 @@ export class HomeView {
     this.#start.node.disabled = this.#sample.node.disabled = state.opening !== null
     this.#notice.hidden = !state.notice
     setText(this.#notice, state.notice)
+    if (before?.jobs !== state.jobs) this.#jobs.render(state.jobs)
     if (before?.meetings !== state.meetings || before.problem !== state.problem) {
       this.#list.render(state.meetings, state.problem)
     }

@@ -41,11 +41,12 @@ export class MeetingList {
       this.#rows.delete(id)
       this.#remove(row)
     }
+    let place = this.node.firstElementChild
     for (const meeting of meetings) {
-      if (this.#rows.has(meeting.id)) continue
-      const row = this.#row(meeting)
+      const row = this.#rows.get(meeting.id) ?? this.#row(meeting)
       this.#rows.set(meeting.id, row)
-      this.node.append(row)
+      if (row === place) place = row.nextElementSibling
+      else this.node.insertBefore(row, place)
     }
     this.#problem = problem ? el('li', { class: 'row-error' }, problem) : null
     if (this.#problem) this.node.append(this.#problem)

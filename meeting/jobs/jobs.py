@@ -1,0 +1,234 @@
+"""The jobs of a server: recordings that come, wait for their turn, are heard, and are told of for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from datetime import datetime, timezone
+
+from meeting.config.settings import Limits
+from meeting.core.errors import CloseCode, Conflict, ErrorCode, ProtocolError
+from meeting.core.records import Job, JobState
+from meeting.jobs.hearing import Hearing
+from meeting.jobs.recording_files import RecordingFiles
+from meeting.jobs.rules import WAITING, Progress, expired, moved, next_up
+from meeting.live.rooms import Rooms
+from meeting.storage.queue.job_store import JobStore
+from pipelines.errors import MeetingError, NotFound, StoreError
+
+log = logging.getLogger(__name__)
+
+FORGET_EVERY = 600.0
+"""Seconds between two looks for jobs that are to be forgotten"""
+
+
+class Jobs:
+    """Takes recordings and has them heard; lives on the event loop."""
+
+    def __init__(self, rooms: Rooms, limits: Limits) -> None:
+        self._rooms = rooms
+        self._limits = limits
+        self._store = JobStore(rooms.store)
+        self._files = RecordingFiles(rooms.store.data_dir)
+        self._jobs: dict[str, Job] = {}
+        self._hearings: dict[str, Hearing] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._removals: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._loaded = asyncio.Event()
+        """Set once what an earlier process left is known"""
+
+    async def all(self) -> list[Job]:
+        """The jobs that are told of, in the order in which they were asked for."""
+        await self._loaded.wait()
+        return [job for job in self._jobs.values() if job.state is not JobState.CANCELLED]
+
+    async def job(self, job_id: str) -> Job:
+        """One of them; raises NotFound."""
+        await self._loaded.wait()
+        job = self._jobs.get(job_id)
+        if job is None or job.state is JobState.CANCELLED:
+            raise NotFound(f"there is no job {job_id!r}")
+        return job
+
+    def progress(self, job_id: str) -> Progress | None:
+        """How far a job's recording has been heard; None while it is not."""
+        hearing = self._hearings.get(job_id)
+        return None if hearing is None else hearing.update(time.monotonic())
+
+    async def received(self, job: Job) -> int:
+        """Bytes of a job's recording that have arrived; raises StoreError."""
+        return await asyncio.to_thread(self._files.received, job.id) if job.state is JobState.RECEIVING else job.size
+
+    # Recordings that come
+
+    async def create(self, job: Job) -> None:
+        """Take a recording, of which no byte has come; raises ProtocolError, or StoreError, where it may not come."""
+        await self._loaded.wait()
+        waiting = [one for one in self._jobs.values() if one.state in WAITING]
+        if len(waiting) >= self._limits.jobs:
+            text = f"{len(waiting)} recordings are on their way already (limits.jobs): try again when one is through"
+            raise ProtocolError(text, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+        if job.size > self._limits.recording * 1_000_000:
+            text = f"a recording has at most {self._limits.recording} MB (limits.recording)"
+            raise ProtocolError(text, ErrorCode.TOO_LARGE, CloseCode.TOO_LARGE)
+        coming = [one for one in waiting if one.state is JobState.RECEIVING]
+        missing = sum([one.size - await self.received(one) for one in coming])
+        disk = self._rooms.disk
+        if disk.free_now() - missing - job.size < disk.needed_bytes:
+            raise StoreError("the server's disk has no room for this recording")
+        self._jobs[job.id] = job
+        try:
+            await asyncio.to_thread(self._files.create, job.id)
+            await asyncio.wrap_future(self._store.save(job))
+        except BaseException:
+            del self._jobs[job.id]
+            raise
+
+    async def append(self, job_id: str, offset: int, pieces: AsyncIterator[bytes]) -> int:
+        """Add to a recording what comes behind its first `offset` bytes; how many there are then.
+
+        The last byte makes it wait for its turn. Raises NotFound, Conflict and StoreError; what has come stays, but
+        where the disk refuses it: then the job has failed.
+        """
+        job = await self.job(job_id)
+        if job.state is not JobState.RECEIVING:
+            raise Conflict("this recording has been sent")
+        try:
+            there = await self._files.append(job_id, offset, job.size, pieces)
+        except StoreError:
+            if (await self.job(job_id)).state is JobState.RECEIVING:
+                await self._finish(job, JobState.FAILED, "the server's disk did not take this recording")
+            raise
+        if there == job.size and self._jobs.get(job_id) is job:
+            await self._move(job, JobState.QUEUED)
+        return there
+
+    # What becomes of them
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop a job, with all that has come of it, or forget one that is over; raises NotFound and StoreError."""
+        job = await self.job(job_id)
+        if job.state not in WAITING:
+            await self._drop(job)
+            return
+        await self._move(job, JobState.CANCELLED)
+        self._removals.add(removal := asyncio.create_task(self._remove(job)))
+        removal.add_done_callback(self._removals.discard)
+
+    async def run(self) -> None:
+        """Go on with what an earlier process left, then have recordings heard in turn, until cancelled."""
+        try:
+            await self._load()
+            loop = asyncio.get_running_loop()
+            self._rooms.services.engine.call_when_done(lambda: _later(loop, self._changed.set))
+            while True:
+                self._changed.clear()
+                # Without models, and while the server stops, nothing is begun: the next start hears what waits.
+                able = self._rooms.services.engine.models is not None and not self._rooms.stopping
+                for job in next_up(self._jobs.values(), self._tasks.keys(), self._limits.jobs_at_once if able else 0):
+                    self._tasks[job.id] = asyncio.create_task(self._work_on(job))
+                await self._forget()
+                changed = asyncio.create_task(self._changed.wait())
+                await asyncio.wait({changed}, timeout=FORGET_EVERY)
+                changed.cancel()
+        finally:
+            running = [*self._tasks.values(), *self._removals]
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _load(self) -> None:
+        self._jobs |= {job.id: job for job in await asyncio.to_thread(self._store.all)}
+        left = list(self._jobs.values())
+        self._loaded.set()
+        await asyncio.to_thread(self._files.remove_strays, {job.id for job in left if job.state in WAITING})
+        for job in left:
+            if job.state is JobState.CANCELLED:
+                await self._remove(job)
+
+    async def _forget(self) -> None:
+        now = datetime.now(timezone.utc)
+        for job in await self.all():
+            if expired(job, self._files.touched(job.id), now):
+                try:
+                    await self.cancel(job.id)
+                except StoreError as error:
+                    log.error("job %s: cannot be forgotten: %s", job.id, error)
+
+    async def _work_on(self, job: Job) -> None:
+        hearing = self._hearings[job.id] = Hearing(self._rooms, job, self._files.path(job.id))
+        running = asyncio.create_task(hearing.run())
+        try:
+            if job.state is JobState.QUEUED:
+                job = await self._move(job, JobState.RUNNING)
+            await asyncio.wait({running})
+            if self._rooms.stopping:  # the next start goes on
+                return
+            error = running.exception()
+            if isinstance(error, NotFound):  # somebody has deleted its meeting
+                await self.cancel(job.id)
+            elif error is not None:
+                await self._finish(job, JobState.FAILED, _reason(job, error))
+            else:
+                await self._finish(job, JobState.DONE, running.result())
+        except StoreError as error:
+            log.error("job %s: what has become of it cannot be kept: %s", job.id, error)
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+            self._hearings.pop(job.id, None)
+            del self._tasks[job.id]
+            self._changed.set()
+
+    async def _finish(self, job: Job, state: JobState, problem: str | None) -> None:
+        """The end of a job that was not cancelled; of one that failed nothing is left but why."""
+        # Told only once nothing is left: should this process die before that, the next one comes here again.
+        if state is JobState.FAILED:
+            await self._remove_meeting(job)
+        await asyncio.to_thread(self._files.remove, job.id)
+        if self._jobs.get(job.id) is job:
+            log.info("job %s: %s", job.id, state)
+            await self._move(job, state, problem)
+
+    async def _move(self, job: Job, state: JobState, problem: str | None = None) -> Job:
+        self._jobs[job.id] = changed = moved(job, state, datetime.now(timezone.utc), problem)
+        await asyncio.wrap_future(self._store.save(changed))
+        self._changed.set()
+        return changed
+
+    async def _remove(self, job: Job) -> None:
+        """Stop a cancelled job, and leave nothing of it."""
+        task = self._tasks.get(job.id)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        await self._remove_meeting(job)
+        await self._drop(job)
+
+    async def _drop(self, job: Job) -> None:
+        await asyncio.to_thread(self._files.remove, job.id)
+        await asyncio.wrap_future(self._store.remove(job.id))
+        self._jobs.pop(job.id, None)
+
+    async def _remove_meeting(self, job: Job) -> None:
+        with suppress(NotFound):  # it had none yet
+            await asyncio.to_thread(self._rooms.store.meeting, job.meeting.id)
+            room = await self._rooms.enter(job.meeting.id)
+            await asyncio.wait([self._rooms.unkept.delete_soon(job.meeting.id, room)])
+
+
+def _reason(job: Job, error: BaseException) -> str:
+    """Why a job failed, for people."""
+    if isinstance(error, MeetingError):
+        return str(error)
+    log.error("job %s: ended by a fault of this program", job.id, exc_info=error)
+    return f"something unforeseen happened ({type(error).__name__}); the server's log says where"
+
+
+def _later(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # the loop has been closed: the process ends
+        loop.call_soon_threadsafe(callback)

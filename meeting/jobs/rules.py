@@ -1,0 +1,90 @@
+"""The life of a job as pure rules: which state follows which, which job is next, how far one is, how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from meeting.core.records import Job, JobState
+
+KEPT_FOR = timedelta(days=2)
+"""How long a recording waits for the rest of it, and what became of a job is told"""
+SHORT_SECONDS, SHORT_SHARE = 2.0, 0.02
+"""By how much a recording may be shorter than its file says, in seconds and as a share of its length"""
+
+TRANSITIONS: dict[JobState, frozenset[JobState]] = {
+    JobState.RECEIVING: frozenset({JobState.QUEUED, JobState.FAILED, JobState.CANCELLED}),
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
+    JobState.RUNNING: frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED}),
+    JobState.DONE: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+}
+"""Which state may follow which"""
+
+WAITING = frozenset({JobState.RECEIVING, JobState.QUEUED, JobState.RUNNING})
+"""States of jobs that are not over"""
+
+
+def moved(job: Job, state: JobState, now: datetime, problem: str | None = None) -> Job:
+    """The job in its next state, since `now`."""
+    if state not in TRANSITIONS[job.state]:
+        allowed = ", ".join(sorted(TRANSITIONS[job.state])) or "nothing"
+        raise AssertionError(f"expected {allowed} after {job.state}, got {state}")
+    return replace(job, state=state, changed_at=now, problem=problem)
+
+
+def next_up(jobs: Collection[Job], running: Collection[str], most: int) -> list[Job]:
+    """The jobs to start now, where those with ids in `running` are at work and `most` may be at once.
+
+    Those that an earlier process was at work on come first, then the others in the order in which they were asked for.
+    """
+    ready = [job for job in jobs if job.state in (JobState.RUNNING, JobState.QUEUED) and job.id not in running]
+    ready.sort(key=lambda job: (job.state is not JobState.RUNNING, job.meeting.created_at, job.id))
+    return ready[: max(0, most - len(running))]
+
+
+def expired(job: Job, touched: datetime, now: datetime) -> bool:
+    """Whether a job is forgotten: it is over, or no byte of its recording has come since `touched`, for long."""
+    if job.state is JobState.RECEIVING:
+        return now - max(job.changed_at, touched) > KEPT_FOR
+    return job.state not in WAITING and now - job.changed_at > KEPT_FOR
+
+
+def shortness(declared: float | None, heard: float) -> str | None:
+    """What is to be said of a meeting that is shorter than its file says, seconds each; None where it fits."""
+    if declared is None or heard >= declared - max(SHORT_SECONDS, SHORT_SHARE * declared):
+        return None
+    return (
+        f"the file says that it is {declared:.0f} s long, and {heard:.0f} s were heard: it is cut off, or its meeting "
+        "was ended early"
+    )
+
+
+@dataclass(slots=True)
+class Progress:
+    """How fast a recording is heard, from how much was heard when."""
+
+    total: float | None
+    """Seconds of the recording, where it says so"""
+    heard: float = 0.0
+    """Seconds"""
+    _first: tuple[float, float] | None = None
+    _now: float = 0.0
+
+    def update(self, now: float, heard: float) -> None:
+        """So many seconds have been heard at time `now`, seconds of a steady clock."""
+        if self._first is None or heard < self.heard:  # after a restart it is heard again from the beginning
+            self._first = (now, heard)
+        self._now, self.heard = now, heard
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until all is heard at this pace; None while that cannot be told."""
+        if self._first is None or self.total is None:
+            return None
+        since, before = self._first
+        if self.heard <= before or self._now <= since:
+            return None
+        return max(0.0, self.total - self.heard) * (self._now - since) / (self.heard - before)

@@ -1,0 +1,1 @@
+"""Recordings that become meetings: sent bit by bit, queued, followed and cancelled."""

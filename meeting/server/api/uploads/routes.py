@@ -1,0 +1,190 @@
+"""The endpoints of recordings that become meetings."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import PurePath
+from typing import Annotated, TypedDict
+
+from fastapi import APIRouter, FastAPI, Header, Request
+from fastapi.responses import Response
+from pydantic import Field, StringConstraints
+from starlette.requests import ClientDisconnect
+
+from meeting.core.ids import new_id
+from meeting.core.messages import JsonObject, checked_start
+from meeting.core.records import Job, JobState, Meeting, State, iso_time
+from meeting.jobs.jobs import Jobs
+from meeting.recordings.playing import source_start
+from meeting.server.api.context import meeting_url
+from meeting.server.api.description import PROBLEMS, VISIBLE, Id
+from meeting.server.api.meetings import NewMeeting, speaker_count
+
+router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses=PROBLEMS)
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), VISIBLE]
+Language = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+LARGEST = 1 << 53
+"""The largest whole number that every client can say"""
+
+
+class NewJob(NewMeeting):
+    """A recording that is going to be sent, and the meeting that is to come of it."""
+
+    name: Name
+    """What its file is called"""
+    size: Annotated[int, Field(strict=True, ge=1, le=LARGEST)]
+    """Bytes"""
+    modified: Annotated[int, Field(strict=True, ge=0, le=LARGEST)] = 0
+    """When the file was last changed, in milliseconds since 1970"""
+    language: Language | None = None
+    """What is spoken: a code, or several with commas"""
+
+
+class JobFacts(TypedDict):
+    """A job as it is told; times in UTC."""
+
+    id: str
+    state: JobState
+    name: str
+    size: int
+    modified: int
+    received: int
+    """Bytes that have arrived"""
+    title: str
+    meeting: str | None
+    """Id, once the job runs"""
+    url: str | None
+    """Where the meeting's page lies"""
+    heard: float | None
+    """Seconds of the recording that are through the models; null while it waits"""
+    length: float | None
+    """Seconds of the recording as its file says; null where it does not, or nobody has looked yet"""
+    remaining: float | None
+    """Seconds until all is heard, at the pace so far; null while that cannot be told"""
+    problem: str | None
+    """Why it failed, or what is to be said of the recording"""
+    created_at: str | None
+    changed_at: str | None
+
+
+class Listing(TypedDict):
+    """All jobs, in the order in which they were asked for."""
+
+    jobs: list[JobFacts]
+
+
+def add_jobs(app: FastAPI) -> None:
+    """Serve them."""
+    app.include_router(router)
+
+
+@router.post("", status_code=201, response_model=JsonObject)
+async def create(request: Request, body: NewJob) -> JobFacts:
+    """A recording is going to be sent: say what it is, then send it to `/api/jobs/{id}/recording`."""
+    now = datetime.now(timezone.utc)
+    checked_start(source_start(body.name, body.language))
+    meeting = Meeting(
+        new_id(),
+        body.title or PurePath(body.name).stem[:200] or body.name[:200],
+        State.OPEN,
+        now,
+        hotwords=tuple(body.hotwords),
+        speakers=speaker_count(body),
+        recorded=True,
+    )
+    job = Job(
+        new_id(),
+        JobState.RECEIVING,
+        body.name,
+        body.size,
+        body.modified,
+        meeting,
+        body.language,
+        new_id(),
+        secrets.token_urlsafe(24),
+        now,
+    )
+    jobs = jobs_of(request)
+    await jobs.create(job)
+    return await _facts(request, jobs, job)
+
+
+@router.get("", response_model=JsonObject)
+async def index(request: Request) -> Listing:
+    """All jobs that are on their way, and for two days those that are over."""
+    jobs = jobs_of(request)
+    return {"jobs": [await _facts(request, jobs, job) for job in await jobs.all()]}
+
+
+@router.get("/{job_id}", response_model=JsonObject)
+async def show(request: Request, job_id: Id) -> JobFacts:
+    """How far one job is."""
+    jobs = jobs_of(request)
+    return await _facts(request, jobs, await jobs.job(job_id))
+
+
+@router.delete("/{job_id}", status_code=204)
+async def cancel(request: Request, job_id: Id) -> Response:
+    """Stop a job with all that has come of it; or forget one that is over, whose meeting stays."""
+    await jobs_of(request).cancel(job_id)
+    return Response(status_code=204)
+
+
+@router.get("/{job_id}/recording", status_code=204)
+@router.head("/{job_id}/recording", status_code=204, include_in_schema=False)
+async def offset(request: Request, job_id: Id) -> Response:
+    """How many bytes of the recording have arrived, in `Upload-Offset`."""
+    jobs = jobs_of(request)
+    job = await jobs.job(job_id)
+    return Response(status_code=204, headers={**_offset(await jobs.received(job)), "Upload-Length": str(job.size)})
+
+
+@router.patch("/{job_id}/recording", status_code=204, openapi_extra={"requestBody": {"content": {"*/*": {}}}})
+async def append(request: Request, job_id: Id, upload_offset: Annotated[int, Header(ge=0, le=LARGEST)]) -> Response:
+    """Send what comes behind the first `Upload-Offset` bytes of the recording: all of the rest, or some of it."""
+    there = await jobs_of(request).append(job_id, upload_offset, _pieces(request))
+    return Response(status_code=204, headers=_offset(there))
+
+
+def jobs_of(request: Request) -> Jobs:
+    """Who takes recordings."""
+    jobs: Jobs = request.app.state.jobs
+    return jobs
+
+
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
+    # A sender who goes in the middle has sent what came.
+    with suppress(ClientDisconnect):
+        async for piece in request.stream():
+            if piece:
+                yield piece
+
+
+def _offset(received: int) -> dict[str, str]:
+    return {"Upload-Offset": str(received)}
+
+
+async def _facts(request: Request, jobs: Jobs, job: Job) -> JobFacts:
+    begun = job.state in (JobState.RUNNING, JobState.DONE)
+    progress = jobs.progress(job.id) if job.state is JobState.RUNNING else None
+    return {
+        "id": job.id,
+        "state": job.state,
+        "name": job.name,
+        "size": job.size,
+        "modified": job.modified,
+        "received": await jobs.received(job),
+        "title": job.meeting.title,
+        "meeting": job.meeting.id if begun else None,
+        "url": meeting_url(request, job.meeting.id) if begun else None,
+        "heard": None if progress is None else round(progress.heard, 1),
+        "length": None if progress is None else progress.total,
+        "remaining": None if progress is None else progress.remaining,
+        "problem": job.problem,
+        "created_at": iso_time(job.meeting.created_at),
+        "changed_at": iso_time(job.changed_at),
+    }

@@ -1,0 +1,1 @@
+"""Work that is still to be done, kept for the next start."""

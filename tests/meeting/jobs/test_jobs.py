@@ -1,0 +1,305 @@
+"""Recordings through a real server with fake models: what is sent becomes a meeting, or nothing."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.harness.server import Server
+from meeting.core.records import JobState
+from meeting.jobs.rules import KEPT_FOR
+from tests.fakes.bombs import BOMBS, faststart
+from tests.fakes.containers import encoded, picture, silence, wav
+from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone, wait_ready
+from tests.fakes.web_fakes import eventually
+
+LIMITS = {"meeting_hours": 0.01, "jobs": 3, "recording": 4}
+
+
+class SlowPipeline(LeanPipeline):
+    """Three tenths of a second for one of audio."""
+
+    slow = 0.3
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A server that takes its time, and no meeting of more than 36 seconds."""
+    settings = config(tmp_path_factory.mktemp("data"), **LIMITS)
+    with serving(settings, FakeBackend(pipeline=SlowPipeline)) as running:
+        wait_ready(running)
+        yield running
+
+
+def create(server: Serving, data: bytes, **fields: Any) -> dict[str, Any]:
+    """A job for a recording of which nothing has been sent."""
+    answer = server.http.post("/api/jobs", json={"name": "Talk.wav", "size": len(data), **fields})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def send(server: Serving, job: dict[str, Any], data: bytes, offset: int = 0) -> int:
+    """Send some of a recording; the status."""
+    url = f"/api/jobs/{job['id']}/recording"
+    return server.http.patch(url, content=data, headers={"Upload-Offset": str(offset)}).status_code
+
+
+def until(server: Serving, job: dict[str, Any], *states: str) -> dict[str, Any]:
+    """The job once it is in one of these states."""
+
+    def told() -> dict[str, Any] | None:
+        found = dict(server.http.get(f"/api/jobs/{job['id']}").json())
+        return found if found["state"] in states else None
+
+    return dict(eventually(told, seconds=60))
+
+
+def sent(server: Serving, data: bytes, **fields: Any) -> dict[str, Any]:
+    """A job whose recording has been sent."""
+    job = create(server, data, **fields)
+    assert send(server, job, data) == 204
+    return job
+
+
+def offset(server: Serving, job: dict[str, Any]) -> int:
+    """How many bytes have arrived."""
+    answer = server.http.head(f"/api/jobs/{job['id']}/recording")
+    assert answer.headers["Upload-Length"] == str(job["size"])
+    return int(answer.headers["Upload-Offset"])
+
+
+def begin(server: Serving, job: dict[str, Any], data: bytes) -> socket.socket:
+    """A connection that says it sends all of a recording, and sends these bytes of it."""
+    connection = socket.create_connection(("127.0.0.1", server.port))
+    head = f"PATCH /api/jobs/{job['id']}/recording HTTP/1.1\r\nHost: 127.0.0.1\r\nUpload-Offset: 0\r\n"
+    connection.sendall(f"{head}Content-Length: {job['size']}\r\n\r\n".encode() + data)
+    return connection
+
+
+def files(server: Serving) -> list[str]:
+    """Files of recordings and sound that there are."""
+    folder = server.app.state.rooms.store.data_dir
+    return sorted(path.name for part in ("uploads", "audio") for path in (folder / part).glob("*"))
+
+
+def forget(server: Serving, job: dict[str, Any]) -> None:
+    """Cancel a job, and wait until nothing is left of it."""
+    assert server.http.delete(f"/api/jobs/{job['id']}").status_code == 204
+    assert server.http.get(f"/api/jobs/{job['id']}").status_code == 404
+    eventually(lambda: files(server) == [] and server.http.get("/api/meetings").json()["meetings"] == [])
+
+
+def test_a_recording_becomes_a_meeting_like_any_other(open_server: Serving) -> None:
+    data = wav(tone(2.5))
+    job = create(open_server, data, language="en", speakers="2-3")
+    assert (job["state"], job["received"], job["title"], job["meeting"]) == ("receiving", 0, "Talk", None)
+    assert send(open_server, job, data) == 204
+    done = until(open_server, job, "done", "failed")
+    assert (done["state"], done["problem"]) == ("done", None)
+    details = open_server.http.get(f"/api/meetings/{done['meeting']}").json()
+    assert (details["title"], details["state"], details["duration"]) == ("Talk", "ended", 2.5)
+    assert (details["expected_speakers"], details["sources"][0]["language"]) == ("2-3", "en")
+    assert open_server.http.get(f"/api/meetings/{done['meeting']}/audio").content[:4] == b"fLaC"
+    assert open_server.http.get("/api/jobs").json()["jobs"] == [done]
+    assert open_server.http.delete(f"/api/jobs/{job['id']}").status_code == 204
+    assert open_server.http.get("/api/jobs").json()["jobs"] == []
+    assert open_server.http.get(f"/api/meetings/{done['meeting']}").status_code == 200
+
+
+def test_what_was_sent_before_a_lost_connection_is_not_sent_again(open_server: Serving) -> None:
+    data = wav(tone(3.0))
+    job = create(open_server, data)
+    connection = begin(open_server, job, data[:40_000])
+    eventually(lambda: offset(open_server, job) == 40_000)
+    connection.close()
+    assert send(open_server, job, data[40_000:60_000], 40_000) == 204
+    assert offset(open_server, job) == 60_000
+    assert send(open_server, job, data[60_000:], 60_000) == 204
+    done = until(open_server, job, "done", "failed")
+    assert open_server.http.get(f"/api/meetings/{done['meeting']}").json()["duration"] == 3.0
+
+
+def test_a_connection_that_hangs_gives_way_to_a_newer_one(open_server: Serving) -> None:
+    data = wav(tone(3.0))
+    job = create(open_server, data)
+    with begin(open_server, job, data[:40_000]) as hanging:
+        eventually(lambda: offset(open_server, job) == 40_000)
+        assert send(open_server, job, data[40_000:50_000], 40_000) == 204
+        hanging.sendall(data[40_000:45_000])
+        assert b" 409 " in hanging.recv(4096)
+    assert send(open_server, job, data[50_000:], 50_000) == 204
+    assert until(open_server, job, "done", "failed")["problem"] is None
+
+
+@pytest.mark.parametrize(("at", "more", "code"), [(7, b"", "outdated"), (0, b"!", "too_large")])
+def test_bytes_that_do_not_fit_are_refused_and_lose_nothing(
+    open_server: Serving, at: int, more: bytes, code: str
+) -> None:
+    data = wav(tone(1.0))
+    job = create(open_server, data)
+    url = f"/api/jobs/{job['id']}/recording"
+    answer = open_server.http.patch(url, content=data + more, headers={"Upload-Offset": str(at)})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, code)
+    there = offset(open_server, job)
+    assert send(open_server, job, data[there:], there) == 204
+    assert until(open_server, job, "done", "failed")["problem"] is None
+    assert send(open_server, job, b"", there) == 409
+
+
+def test_a_file_that_is_cut_off_is_heard_as_far_as_it_goes_and_that_is_said(open_server: Serving) -> None:
+    whole = faststart(20.0)
+    done = until(open_server, sent(open_server, whole[: len(whole) // 2], name="cut.m4a"), "done", "failed")
+    assert done["state"] == "done"
+    assert "cut off" in done["problem"]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        pytest.param(b"this is a text" * 100, "Talk.wav is not audio that can be read", id="text"),
+        pytest.param(wav(b""), "Talk.wav holds no audio: its length is zero", id="nothing"),
+        pytest.param(picture("mp4", "mpeg4"), "the file holds no audio", id="a film without sound"),
+        pytest.param(encoded("m4a", 4.0)[:300], "the file holds no audio", id="cut off"),
+        pytest.param(wav(bytes(32_000 * 60)), "a meeting lasts at most 0.01 hours (limits.meeting_hours)", id="long"),
+        pytest.param(silence(120, "libopus", "webm"), "Talk.wav goes on and on, and a meeting lasts", id="endless"),
+    ],
+)
+def test_what_cannot_be_heard_fails_with_a_sentence_and_leaves_nothing(slow: Serving, data: bytes, told: str) -> None:
+    job = sent(slow, data)
+    failed = until(slow, job, "done", "failed")
+    assert failed["state"] == "failed"
+    assert told in failed["problem"]
+    assert job["id"] not in failed["problem"]
+    assert files(slow) == []
+    assert slow.http.get("/api/meetings").json()["meetings"] == []
+    forget(slow, job)
+
+
+def test_small_files_that_claim_to_be_huge_end_no_server(slow: Serving) -> None:
+    for _, data in list(BOMBS.values())[:5]:
+        job = sent(slow, data())
+        until(slow, job, "done", "failed")
+        slow.http.delete(f"/api/jobs/{job['id']}")
+    for meeting in slow.http.get("/api/meetings").json()["meetings"]:
+        slow.http.delete(f"/api/meetings/{meeting['id']}")
+
+
+def test_a_job_is_followed_and_can_be_cancelled_at_every_point(slow: Serving) -> None:
+    data = wav(tone(30.0))
+    running, queued, coming = sent(slow, data), sent(slow, data), create(slow, data)
+
+    def heard() -> dict[str, Any] | None:
+        told = until(slow, running, "running")
+        return told if (told["heard"] or 0) > 3 else None
+
+    told = eventually(heard)
+    assert told["length"] == 30.0
+    assert 0 < told["remaining"] < 60
+    meeting = slow.http.get(f"/api/meetings/{told['meeting']}/transcript").json()
+    assert meeting["segments"], "lines appear while a recording is heard"
+    assert until(slow, queued, "queued")["meeting"] is None
+    answer = slow.http.post("/api/jobs", json={"name": "One more", "size": 10})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "too_many")
+    for job in (coming, queued, running):
+        slow.http.delete(f"/api/jobs/{job['id']}")
+    forget(slow, sent(slow, data))
+
+
+def test_recordings_take_no_place_of_live_meetings_and_wait_for_them(tmp_path: Path) -> None:
+    backend = FakeBackend(pipeline=SlowPipeline)
+    with serving(config(tmp_path, meetings=1), backend) as server:
+        wait_ready(server)
+        job = sent(server, wav(tone(10.0)))
+        eventually(lambda: backend.pipelines)
+        server.held("Live", 1.0)
+        recorded, live = backend.pipelines
+        assert until(server, job, "running", "done")["state"] == "running"
+        assert (recorded.live, live.live) == (False, True)
+        forgotten = until(server, job, "running", "done")
+        assert server.http.post(f"/api/meetings/{forgotten['meeting']}/end").status_code == 200
+        assert until(server, job, "done", "failed")["state"] == "done"
+
+
+def test_the_next_server_goes_on_with_a_recording_after_a_stop(tmp_path: Path) -> None:
+    data = wav(tone(20.0))
+    with serving(config(tmp_path), FakeBackend(pipeline=SlowPipeline)) as server:
+        wait_ready(server)
+        job, waiting = sent(server, data), sent(server, data)
+        eventually(lambda: (until(server, job, "running")["heard"] or 0) > 1)
+    with serving(config(tmp_path), FakeBackend(pipeline=LeanPipeline)) as server:
+        for one in (job, waiting):
+            done = until(server, one, "done", "failed")
+            assert (done["state"], done["problem"]) == ("done", None)
+            facts = server.http.get(f"/api/meetings/{done['meeting']}").json()
+            assert (facts["state"], facts["duration"], facts["segments"]) == ("ended", 20.0, 20)
+
+
+def test_the_next_server_goes_on_with_a_recording_after_a_kill(tmp_path: Path) -> None:
+    import httpx
+
+    server = Server(tmp_path, "fake", {"FAKE_SLOW": "0.1"})
+    server.start()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=20, trust_env=False) as http:
+            client = Serving(None, server.port, http, None)  # type: ignore[arg-type]
+            data = wav(tone(8.0))
+            job, coming, gone = sent(client, data), create(client, data), sent(client, data)
+            send(client, coming, data[:50_000])
+            eventually(lambda: (until(client, job, "running")["heard"] or 0) > 2)
+            client.http.delete(f"/api/jobs/{gone['id']}")
+            server.kill()
+            server.start()
+            assert offset(client, coming) == 50_000
+            assert send(client, coming, data[50_000:], 50_000) == 204
+            for one in (job, coming):
+                done = until(client, one, "done", "failed")
+                assert (done["state"], done["problem"]) == ("done", None)
+                facts = client.http.get(f"/api/meetings/{done['meeting']}").json()
+                assert (facts["state"], facts["duration"], facts["segments"]) == ("ended", 8.0, 8)
+            assert len(client.http.get("/api/meetings").json()["meetings"]) == 2
+            assert "Traceback" not in server.log
+    finally:
+        server.stop()
+
+
+def test_a_full_disk_refuses_recordings_and_fails_those_that_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = wav(tone(1.0))
+    with serving(config(tmp_path)) as server:
+        job = create(server, data)
+        disk = server.app.state.rooms.disk
+        monkeypatch.setattr(disk, "free", lambda folder: disk.needed_bytes + 2 * len(data) - 1)
+        answer = server.http.post("/api/jobs", json={"name": "One more", "size": len(data)})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage")
+        assert "no room" in answer.json()["error"]["message"]
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("meeting.jobs.recording_files.open", full, raising=False)
+        assert send(server, job, data) == 503
+        assert "disk" in until(server, job, "failed")["problem"]
+        assert files(server) == []
+
+
+def test_what_nobody_goes_on_with_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meeting.jobs.rules.KEPT_FOR", -KEPT_FOR)
+    monkeypatch.setattr("meeting.jobs.jobs.FORGET_EVERY", 0.01)
+    with serving(config(tmp_path)) as server:
+        server.http.post("/api/jobs", json={"name": "Talk.wav", "size": 10})
+        eventually(lambda: server.http.get("/api/jobs").json()["jobs"] == [] and files(server) == [])
+
+
+def test_a_recording_whose_models_never_come_waits_for_the_next_start(tmp_path: Path) -> None:
+    gate = threading.Event()
+    with serving(config(tmp_path), FakeBackend(gate=gate)) as server:
+        job = sent(server, wav(tone(1.0)))
+        assert until(server, job, "queued")["state"] == JobState.QUEUED
+        gate.set()
+        assert until(server, job, "done", "failed")["state"] == "done"

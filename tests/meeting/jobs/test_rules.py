@@ -1,0 +1,97 @@
+"""The rules of jobs, with times that the tests decide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from meeting.core.records import Job, JobState, Meeting, State
+from meeting.jobs.rules import KEPT_FOR, TRANSITIONS, WAITING, Progress, expired, moved, next_up, shortness
+
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def job(id_: str, state: JobState, minute: int = 0) -> Job:
+    """A job that was asked for so many minutes after `NOW`."""
+    meeting = Meeting(f"m-{id_}", "Talk", State.OPEN, NOW + timedelta(minutes=minute), recorded=True)
+    return Job(id_, state, "talk.wav", 10, 0, meeting, None, "s", "secret", NOW)
+
+
+@pytest.mark.parametrize("before", list(JobState))
+@pytest.mark.parametrize("after", list(JobState))
+def test_a_state_follows_only_those_that_it_may(before: JobState, after: JobState) -> None:
+    if after in TRANSITIONS[before]:
+        later = NOW + timedelta(hours=1)
+        assert moved(job("a", before), after, later, "why") == replace(
+            job("a", before), state=after, changed_at=later, problem="why"
+        )
+    else:
+        with pytest.raises(AssertionError, match=f"after {before}, got {after}"):
+            moved(job("a", before), after, NOW)
+
+
+def test_only_what_is_on_its_way_can_be_cancelled() -> None:
+    assert {state for state in JobState if JobState.CANCELLED in TRANSITIONS[state]} == WAITING
+
+
+def test_what_an_earlier_process_was_at_work_on_goes_first_then_who_came_first() -> None:
+    jobs = [
+        job("late", JobState.QUEUED, 3),
+        job("early", JobState.QUEUED, 1),
+        job("begun", JobState.RUNNING, 5),
+        job("coming", JobState.RECEIVING, 0),
+        job("over", JobState.DONE, 0),
+    ]
+    assert [one.id for one in next_up(jobs, (), 10)] == ["begun", "early", "late"]
+    assert [one.id for one in next_up(jobs, (), 1)] == ["begun"]
+    assert [one.id for one in next_up(jobs, ("begun",), 2)] == ["early"]
+    assert next_up(jobs, ("begun",), 1) == next_up(jobs, ("begun", "early"), 1) == []
+
+
+def test_jobs_that_are_over_and_recordings_that_do_not_come_are_forgotten() -> None:
+    soon, late = NOW + KEPT_FOR, NOW + KEPT_FOR + timedelta(seconds=1)
+    for state in (JobState.DONE, JobState.FAILED):
+        assert [expired(job("a", state), NOW, at) for at in (soon, late)] == [False, True]
+    for state in (JobState.QUEUED, JobState.RUNNING):
+        assert not expired(job("a", state), NOW, late)
+    coming = job("a", JobState.RECEIVING)
+    assert expired(coming, NOW, late)
+    assert not expired(coming, soon, late)
+
+
+@pytest.mark.parametrize(
+    ("declared", "heard", "said"),
+    [(None, 1.0, False), (60.0, 60.0, False), (60.0, 58.0, False), (60.0, 57.9, True), (3600.0, 3530.0, False)],
+)
+def test_a_meeting_that_is_much_shorter_than_its_file_says_is_told_of(
+    declared: float | None, heard: float, said: bool
+) -> None:
+    assert (shortness(declared, heard) is not None) == said
+
+
+def test_how_long_it_takes_follows_from_how_fast_it_went() -> None:
+    progress = Progress(100.0)
+    assert progress.remaining is None
+    progress.update(1000.0, 0.0)
+    assert progress.remaining is None
+    progress.update(1002.0, 20.0)
+    assert (progress.heard, progress.remaining) == (20.0, 8.0)
+    progress.update(1010.0, 101.0)
+    assert progress.remaining == 0.0
+
+
+def test_what_is_heard_again_after_a_restart_is_measured_anew() -> None:
+    progress = Progress(100.0)
+    progress.update(0.0, 50.0)
+    progress.update(1.0, 0.0)
+    progress.update(2.0, 10.0)
+    assert progress.remaining == 9.0
+
+
+def test_a_recording_that_does_not_say_how_long_it_is_has_no_estimate() -> None:
+    progress = Progress(None)
+    progress.update(0.0, 0.0)
+    progress.update(1.0, 10.0)
+    assert (progress.heard, progress.remaining) == (10.0, None)

@@ -1,0 +1,55 @@
+"""What the API says of jobs, and what it does not take; their way through a server stands in tests/meeting/jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.fakes.server_fakes import Serving
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"name": "a.wav"},
+        {"name": " ", "size": 10},
+        {"name": "a.wav", "size": 0},
+        {"name": "a.wav", "size": "10"},
+        {"name": "a.wav", "size": 10, "modified": -1},
+        {"name": "a.wav", "size": 10, "speakers": "many"},
+        {"name": "a.wav", "size": 10, "more": 1},
+        {"name": "a" * 256, "size": 10},
+    ],
+)
+def test_a_recording_that_is_not_described_as_it_should_be_is_not_taken(
+    open_server: Serving, body: dict[str, Any]
+) -> None:
+    answer = open_server.http.post("/api/jobs", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid")
+
+
+def test_a_language_that_nobody_knows_and_a_file_that_is_too_large_are_refused_with_a_sentence(
+    open_server: Serving,
+) -> None:
+    answer = open_server.http.post("/api/jobs", json={"name": "a.wav", "size": 10, "language": "klingon"})
+    assert answer.status_code == 400
+    assert "language" in answer.json()["error"]["message"]
+    answer = open_server.http.post("/api/jobs", json={"name": "a.wav", "size": 2_000_000_001})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "too_large")
+    assert "limits.recording" in answer.json()["error"]["message"]
+    assert open_server.http.get("/api/jobs").json() == {"jobs": []}
+
+
+@pytest.mark.parametrize("headers", [{}, {"Upload-Offset": "-1"}, {"Upload-Offset": "x"}])
+def test_a_part_says_where_it_belongs(open_server: Serving, headers: dict[str, str]) -> None:
+    assert open_server.http.patch("/api/jobs/none/recording", content=b"sound", headers=headers).status_code == 422
+
+
+def test_a_title_is_what_was_said_or_the_name_without_its_ending(open_server: Serving) -> None:
+    titles = [("Stand-up 3.11.mp4", None, "Stand-up 3.11"), (".hidden", None, ".hidden"), ("a.wav", "Plans", "Plans")]
+    for name, title, expected in titles:
+        job = open_server.http.post("/api/jobs", json={"name": name, "size": 10, "title": title}).json()
+        assert job["title"] == expected
+        assert open_server.http.delete(f"/api/jobs/{job['id']}").status_code == 204

@@ -1,0 +1,120 @@
+"""Recordings in a real browser, on a real server that is slow, loses connections and is killed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from benchmarks.harness.server import Server
+from tests.fakes.containers import wav
+from tests.fakes.server_fakes import tone
+
+pytestmark = pytest.mark.browser
+PATIENCE = 60_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server as a process, whose fake models take a fifth of a second for one of audio."""
+    running = Server(tmp_path_factory.mktemp("server"), "fake", {"FAKE_SLOW": "0.2"})
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    with browser.new_context(viewport={"width": 900, "height": 800}) as context:
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{server.port}/")
+        yield page
+
+
+def recording(folder: Path, name: str, seconds: float) -> Path:
+    """A recording of a tone."""
+    path = folder / name
+    path.write_bytes(wav(tone(seconds)))
+    return path
+
+
+def test_recordings_are_sent_followed_stopped_and_become_meetings_although_the_server_is_killed(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        lost.append(route.request.headers["upload-offset"])
+        route.abort() if len(lost) == 2 else route.continue_()
+
+    page.route("**/recording", lambda route: lose(route) if route.request.method == "PATCH" else route.continue_())
+    files = [recording(tmp_path, "Plans.wav", 40.0), recording(tmp_path, "Gone.wav", 10.0)]
+    with page.expect_file_chooser() as choosing:
+        page.get_by_role("button", name="Transcribe a recording").press("Enter")
+    choosing.value.set_files(files)
+    plans, gone = page.locator(".job", has_text="Plans"), page.locator(".job", has_text="Gone")
+    expect(plans.get_by_text(re.compile(r"\d+% transcribed, about \d+ s left"))).to_be_visible(timeout=PATIENCE)
+    assert lost[:3] == ["0", "1048576", "1048576"], "what had arrived is not sent again"
+    expect(gone).to_contain_text("Waiting for its turn")
+    gone.get_by_role("button", name="Stop Gone").press("Enter")
+    expect(gone).to_have_count(0)
+
+    plans.get_by_role("link", name="Plans").click()
+    expect(page.get_by_test_id("title")).to_have_value("Plans")
+    expect(page.locator("[data-segment]").first).to_be_visible(timeout=PATIENCE)
+    page.go_back()
+    expect(plans).to_contain_text("transcribed")
+    server.kill()
+    server.start()
+    expect(page.locator(".row", has_text="Plans")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_test_id("announcer")).to_have_text("Plans is transcribed.", timeout=PATIENCE)
+    expect(page.locator(".job")).to_have_count(0)
+    (meeting,) = server.get("/api/meetings")["meetings"]
+    assert (meeting["state"], meeting["duration"], meeting["segments"]) == ("ended", 40.0, 40)
+
+
+def test_a_file_that_is_dropped_and_is_no_audio_says_so_until_it_is_dismissed(server: Server, page: Page) -> None:
+    page.evaluate(
+        """() => {
+          const data = new DataTransfer()
+          data.items.add(new File(['a text'], 'Letter.txt'))
+          for (const type of ['dragover', 'drop']) {
+            const options = { dataTransfer: data, bubbles: true, cancelable: true }
+            document.querySelector('.hero').dispatchEvent(new DragEvent(type, options))
+          }
+        }"""
+    )
+    letter = page.locator(".job", has_text="Letter")
+    expect(letter).to_contain_text("Not transcribed: Letter.txt is not audio that can be read", timeout=PATIENCE)
+    page.get_by_test_id("languages").select_option("de")
+    expect(letter).to_contain_text("Nicht transkribiert")
+    letter.get_by_role("button", name="Letter aus dieser Liste entfernen").click()
+    expect(letter).to_have_count(0)
+    assert "Letter.txt" not in [job["name"] for job in server.get("/api/jobs")["jobs"]]
+
+
+def test_a_file_that_was_sent_in_part_goes_on_when_it_is_chosen_again(server: Server, page: Page, tmp_path: Path) -> None:
+    path = recording(tmp_path, "Again.wav", 40.0)
+    sent: list[str] = []
+
+    def stall(route: Route) -> None:
+        sent.append(route.request.headers["upload-offset"])
+        if len(sent) != 2:
+            route.continue_()
+
+    page.route("**/recording", lambda route: stall(route) if route.request.method == "PATCH" else route.continue_())
+    page.get_by_test_id("recording-file").set_input_files(path)
+    expect(page.locator(".job")).to_contain_text(re.compile(r"8\d% sent"))
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    again = page.locator(".job", has_text="Again")
+    expect(again).to_contain_text("Choose the same file again", timeout=PATIENCE)
+    page.get_by_test_id("recording-file").set_input_files(path)
+    expect(again).to_contain_text("transcribed", timeout=PATIENCE)
+    assert sent == ["0", "1048576", "1048576"]
+    again.get_by_role("button", name="Stop Again").click()
+    page.get_by_test_id("confirm").click()
+    expect(again).to_have_count(0, timeout=PATIENCE)
