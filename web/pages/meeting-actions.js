@@ -138,11 +138,21 @@ export class MeetingActions {
         stop: () => this.playback.stopPart(),
       },
       transcript: () => this.#store.state.transcript,
+      voice: turn.speaker === null ? null : this.#voiceService(turn.speaker),
       edit: {
         speaker: (id, changes) => did(editSpeaker(this.#id, id, changes)),
         segment: (id, changes) => did(editSegment(this.#id, id, changes)),
       },
     })
+  }
+
+  /** @param {string} speaker */
+  #voiceService(speaker) {
+    return {
+      find: async () => (await api.findVoice(this.#id, speaker)).voice,
+      remember: () => api.rememberVoice(this.#id, speaker),
+      forget: () => api.forgetSpeakersVoice(this.#id, speaker),
+    }
   }
 
   /** A host says which names and terms are likely to be said. */
