@@ -227,6 +227,10 @@ class FakeServer:
         empty = {"state": None, "problem": None, "progress": None, "notes": None, "outdated": False}
         return JSONResponse({"endpoint": None, **empty})
 
+    async def no_jobs(self, request: Request) -> Response:
+        """GET of the recordings that are on their way: none are."""
+        return JSONResponse({"jobs": []})
+
     def app(self) -> Starlette:
         """The routes."""
 
@@ -238,6 +242,7 @@ class FakeServer:
             routes=[
                 Route("/", first),
                 Route("/m/{id}", first),
+                Route("/api/jobs", self.no_jobs),
                 Route("/api/meetings", self.create, methods=["POST"]),
                 Route("/api/meetings", self.list),
                 Route("/api/meetings/{id}", self.one, methods=["GET", "PATCH", "DELETE"]),
