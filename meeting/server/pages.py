@@ -28,6 +28,10 @@ def add_pages(app: FastAPI) -> None:
     def search_page() -> HTMLResponse:
         return HTMLResponse(page(""))
 
+    @app.get("/voices", include_in_schema=False)
+    def voices_page() -> HTMLResponse:
+        return HTMLResponse(page(""))
+
     @app.get("/m/{meeting_id}", include_in_schema=False)
     def meeting_page() -> HTMLResponse:
         return HTMLResponse(page("../"))

@@ -5,6 +5,7 @@ import { authorization, forgetToken, subprotocols, tokenFor } from './tokens.js'
 import { serverUrl } from './urls.js'
 
 /** @typedef {import('../state/page-state.js').Facts} Facts */
+/** @typedef {import('../state/library/voices-state.js').KeptVoice} KeptVoice */
 /** @typedef {import('../state/permissions.js').Role} Role */
 /** @typedef {import('../state/wire-messages.js').NotesFacts} NotesFacts */
 /** @typedef {import('../state/wire-messages.js').Statistics} Statistics */
@@ -176,6 +177,30 @@ export const endMeeting = (id) => call('POST', `${addressOf(id)}/end`, { id })
  * @type {(id: string) => Promise<void>}
  */
 export const deleteMeeting = (id) => call('DELETE', addressOf(id), { id, keepalive: true })
+
+/** @type {(id: string, speaker: string) => string} */
+const speakerVoice = (id, speaker) => `${addressOf(id)}/speakers/${encodeURIComponent(speaker)}/voice`
+
+/** @type {(id: string, speaker: string) => Promise<{ voice: KeptVoice | null }>} */
+export const findVoice = (id, speaker) => call('GET', speakerVoice(id, speaker), { id })
+
+/** @type {(id: string, speaker: string) => Promise<void>} */
+export const rememberVoice = (id, speaker) => call('PUT', speakerVoice(id, speaker), { id })
+
+/** @type {(id: string, speaker: string) => Promise<void>} */
+export const forgetSpeakersVoice = (id, speaker) => call('DELETE', speakerVoice(id, speaker), { id })
+
+/** @type {() => Promise<{ voices: KeptVoice[] }>} */
+export const listVoices = () => call('GET', serverUrl('api/voices').href)
+
+/** @type {(voice: string) => string} */
+const keptVoice = (voice) => serverUrl(`api/voices/${encodeURIComponent(voice)}`).href
+
+/** @type {(voice: string, name: string) => Promise<void>} */
+export const renameVoice = (voice, name) => call('PATCH', keptVoice(voice), { body: { name } })
+
+/** @type {(voice: string) => Promise<void>} */
+export const forgetVoice = (voice) => call('DELETE', keptVoice(voice))
 
 /** @type {(id: string) => Promise<{ links: GivenLink[] }>} */
 export const listLinks = (id) => call('GET', `${addressOf(id)}/links`, { id })

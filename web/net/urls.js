@@ -26,6 +26,9 @@ export const momentPath = (id, seconds) => `${meetingPath(id)}?t=${Number(second
 /** The path of the search page. */
 export const search = serverUrl('search').pathname
 
+/** The path of the page of the voices that are kept. */
+export const voices = serverUrl('voices').pathname
+
 /**
  * The meeting that a path of this site shows; null where it shows none.
  *

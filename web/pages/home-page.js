@@ -4,7 +4,7 @@ import { Microphone } from '../audio/microphone.js'
 import { SampleRecording } from '../audio/sample-recording.js'
 import * as api from '../net/api.js'
 import { signOut, signedIn } from '../net/tokens.js'
-import { meetingPath, search } from '../net/urls.js'
+import { meetingPath, search, voices } from '../net/urls.js'
 import * as change from '../state/home-state.js'
 import { listQuery } from '../state/library/list-filter.js'
 import { addressQuery } from '../state/library/search-state.js'
@@ -49,6 +49,7 @@ export class HomePage {
   #newView() {
     return new HomeView(this.#shell, {
       pathOf: meetingPath,
+      voicesPath: voices,
       handlers: {
         onRecord: (options) => this.#begin('microphone', () => Microphone.open(), options),
         onSample: (options) => this.#begin('sample', () => SampleRecording.open(), options, t('sample.title')),

@@ -16,10 +16,10 @@ import { openShareDialog } from '../view/dialogs/share-dialog.js'
 import { openSpeakerDialog } from '../view/dialogs/speaker-dialog.js'
 import { openTermsDialog } from '../view/dialogs/terms-dialog.js'
 import { saveFile } from '../view/save-file.js'
-import { PageEditing } from './page-editing.js'
-import { PageNotes } from './page-notes.js'
-import { PagePlayback } from './page-playback.js'
-import { PageStatistics } from './page-statistics.js'
+import { PageEditing } from './meeting/page-editing.js'
+import { PageNotes } from './meeting/page-notes.js'
+import { PagePlayback } from './meeting/page-playback.js'
+import { PageStatistics } from './meeting/page-statistics.js'
 
 /** @typedef {import('../state/page-state.js').PageState} PageState */
 /** @typedef {import('../state/turns.js').Turn} Turn */
@@ -138,11 +138,21 @@ export class MeetingActions {
         stop: () => this.playback.stopPart(),
       },
       transcript: () => this.#store.state.transcript,
+      voice: turn.speaker === null ? null : this.#voiceService(turn.speaker),
       edit: {
         speaker: (id, changes) => did(editSpeaker(this.#id, id, changes)),
         segment: (id, changes) => did(editSegment(this.#id, id, changes)),
       },
     })
+  }
+
+  /** @param {string} speaker */
+  #voiceService(speaker) {
+    return {
+      find: async () => (await api.findVoice(this.#id, speaker)).voice,
+      remember: () => api.rememberVoice(this.#id, speaker),
+      forget: () => api.forgetSpeakersVoice(this.#id, speaker),
+    }
   }
 
   /** A host says which names and terms are likely to be said. */

@@ -78,6 +78,7 @@ export const GERMAN = {
   'home.meetings': 'Besprechungen',
   'home.more': 'Frühere Besprechungen zeigen',
   'home.empty': 'Noch keine Besprechungen. Was Sie hier aufnehmen, wird aufbewahrt und steht dann an dieser Stelle.',
+  'home.voices': 'Gemerkte Stimmen',
   'home.sign-out': 'Abmelden',
   'list.open': 'Nicht begonnen',
   'list.live': 'Läuft gerade',
@@ -214,6 +215,7 @@ export const GERMAN = {
   'transcript.at-once': 'Mehrere sprechen zugleich',
   'transcript.at-once.aloud': '(mehrere sprechen zugleich) ',
   'transcript.say-who': 'Sagen, wer das ist',
+  'transcript.recognized': 'an der Stimme wiedererkannt, nicht bestätigt',
   'empty.connecting': 'Die Besprechung wird geöffnet …',
   'empty.ended': 'Keine Worte in dieser Besprechung',
   'empty.ended.text': 'Es wurde nichts gesagt, was die Erkennung verstehen konnte.',
@@ -366,6 +368,30 @@ export const GERMAN = {
   'who.lines': { one: 'Diese Zeile', other: 'Diese Zeilen' },
   'who.text-at': 'Was bei {time} gesagt wurde',
   'who.speaker-at': 'Wer es bei {time} gesagt hat',
+  'who.remember': 'Diese Stimme merken',
+  'who.remember.why':
+    'Spätere Besprechungen zeigen diesen Namen, wo sie die Stimme wiedererkennen. Dafür bleibt auf diesem Server, ' +
+    'wie die Stimme klingt, bis jemand sie vergessen lässt. Fragen Sie die Person vorher.',
+  'who.remembered': 'Diese Stimme ist als {name} gemerkt.',
+  'who.forgotten': 'Vergessen. Von dieser Stimme ist nichts mehr gespeichert.',
+  'who.recognized': 'Die Stimme wurde als {name} wiedererkannt. Stimmt das?',
+  'who.recognized.right': 'Ja',
+  'who.recognized.wrong': 'Nein, Namen wegnehmen',
+
+  // Voices that are kept
+  'voices.title': 'Stimmen',
+  'voices.how':
+    'Stimmen, die auf Wunsch gemerkt wurden. Besprechungen zeigen ihre Namen, wo sie sie wiedererkennen. Namen in ' +
+    'Besprechungen, die vorbei sind, bleiben, wie sie sind.',
+  'voices.why': 'Die gemerkten Stimmen sieht, wer das Token des Servers hat.',
+  'voices.empty': 'Keine Stimme ist gemerkt. Drücken Sie in einer Besprechung auf einen Namen, um das zu wünschen.',
+  'voices.name': 'Name der Stimme {name}',
+  'voices.heard': { one: 'in {count} Besprechung gehört', other: 'in {count} Besprechungen gehört' },
+  'voices.since': 'gemerkt seit: {day}',
+  'voices.unused': 'Zurzeit unbenutzt: Sie stammt vom Modell {model}, und ein anderes arbeitet.',
+  'voices.forget': 'Vergessen',
+  'voices.forget.name': 'Die Stimme von {name} vergessen',
+  'voices.failed': 'Die Stimmen ließen sich nicht laden. {why}',
 
   // Links
   'share.title': 'Diese Besprechung teilen',
@@ -476,6 +502,10 @@ export const GERMAN = {
   'error.live': 'Die Besprechung läuft noch.',
   'error.loading': 'Die Modelle werden noch geladen.',
   'error.lost': 'Was von dieser Aufnahme auf der Festplatte des Servers ist, lässt sich nicht noch einmal hören.',
+  'error.name_taken':
+    'Unter diesem Namen ist eine andere Stimme gemerkt: Vergessen Sie diese erst, oder geben Sie einen anderen Namen.',
+  'error.no_audio': 'Der Ton dieser Besprechung ist nicht aufbewahrt, darum lässt sich die Stimme nicht mehr hören.',
+  'error.no_name': 'Geben Sie dieser Stimme einen Namen, bevor sie gemerkt wird.',
   'error.no_tokens': 'Dieser Server verlangt keine Token: Die Adresse einer Besprechung ist ihr Link.',
   'error.not_final': 'Diese Zeile wird noch gehört. Ändern Sie sie, sobald sie vollständig ist.',
   'error.not_found': 'Das ist nicht mehr da.',
@@ -487,6 +517,8 @@ export const GERMAN = {
   'error.storage': 'Der Server kann gerade nicht speichern, vielleicht weil seine Festplatte voll ist.',
   'error.storage_ok': 'Alles kann wieder gespeichert werden.',
   'error.too_large': 'Das ist mehr, als der Server auf einmal annimmt.',
+  'error.too_little':
+    'Von dieser Stimme allein war noch zu wenig zu hören: Zehn Sekunden sind nötig, um sie sich zu merken.',
   'error.too_long': 'Die Besprechung hat ihre größte Länge erreicht und wird beendet.',
   'error.too_many':
     'Der Server nimmt davon im Moment nicht mehr an. Warten Sie etwas, und versuchen Sie es dann noch einmal.',

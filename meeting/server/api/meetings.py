@@ -80,6 +80,8 @@ class Voice(TypedDict):
     label: str
     color: int
     merged_into: str | None
+    recognized: bool
+    """Whether the name is that of a voice that is kept, and nobody has confirmed it"""
 
 
 class Entry(TypedDict):
@@ -248,6 +250,7 @@ def _voice(speaker: Speaker) -> Voice:
         "label": display_name(speaker),
         "color": speaker.color,
         "merged_into": speaker.merged_into,
+        "recognized": speaker.recognized,
     }
 
 

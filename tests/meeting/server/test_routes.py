@@ -36,6 +36,7 @@ class Row:
 TABLE = {
     "GET /": Row(EVERYONE),
     "GET /search": Row(EVERYONE),
+    "GET /voices": Row(EVERYONE),
     "GET /m/{meeting_id}": Row(EVERYONE),
     "GET /m/{meeting_id}/": Row(EVERYONE),
     "GET /m/{meeting_id}/captions": Row(EVERYONE),
@@ -56,6 +57,12 @@ TABLE = {
     "POST /api/meetings/{meeting_id}/end": Row(HOSTS),
     "PATCH /api/meetings/{meeting_id}/speakers/{speaker_id}": Row(HOSTS, options={"json": {"name": "Ann"}}),
     "PATCH /api/meetings/{meeting_id}/segments/{segment_id}": Row(HOSTS, options={"json": {"rev": 3, "speaker": None}}),
+    "GET /api/meetings/{meeting_id}/speakers/{speaker_id}/voice": Row(HOSTS),
+    "PUT /api/meetings/{meeting_id}/speakers/{speaker_id}/voice": Row(HOSTS, 409),  # it has no name
+    "DELETE /api/meetings/{meeting_id}/speakers/{speaker_id}/voice": Row(HOSTS, 404),
+    "GET /api/voices": Row((SERVER,)),
+    "PATCH /api/voices/{voice_id}": Row((SERVER,), 404, {"json": {"name": "Ann"}}, "/api/voices/v1"),
+    "DELETE /api/voices/{voice_id}": Row((SERVER,), 404, path="/api/voices/v1"),
     "GET /api/meetings/{meeting_id}/segments/{segment_id}": Row(READERS),
     "PATCH /api/meetings/{meeting_id}/segments": Row(
         HOSTS, options={"json": {"lines": [{"id": "s0", "rev": 3}], "speaker": None}}

@@ -48,6 +48,7 @@ export class HomeView {
   #notice = el('p', { class: 'notice', role: 'alert', hidden: true, 'data-testid': 'notice' })
   #empty = el('p', { class: 'empty', hidden: true, 'data-testid': 'empty' })
   #title = el('h2', { id: 'past-title', tabindex: -1 }, t('home.meetings'))
+  #voicesPath
   #past = el('section', { class: 'past', 'aria-labelledby': 'past-title' })
   /** @type {HomeState | null} */
   #drawn = null
@@ -56,9 +57,11 @@ export class HomeView {
    * @param {Shell} shell
    * @param {object} options
    * @param {(id: string) => string} options.pathOf path of a meeting's page
+   * @param {string} options.voicesPath path of the page of voices
    * @param {HomeHandlers} options.handlers
    */
-  constructor(shell, { pathOf, handlers }) {
+  constructor(shell, { pathOf, voicesPath, handlers }) {
+    this.#voicesPath = voicesPath
     const { onCancel, onDelete, onFiles, onMore, onRecord, onSample, onUndo } = handlers
     this.#shell = shell
     this.#handlers = handlers
@@ -89,7 +92,8 @@ export class HomeView {
     const search = meetingSearch(this.#handlers.onSearch)
     const filters = listFilters(filter, this.#handlers.onFilter)
     const head = el('div', { class: 'past-head' }, this.#title, search, filters)
-    this.#past.append(head, this.#list.node, this.#more, this.#empty)
+    const link = el('a', { href: this.#voicesPath, 'data-testid': 'voices-link' }, t('home.voices'))
+    this.#past.append(head, this.#list.node, this.#more, this.#empty, el('p', { class: 'past-foot' }, link))
     const home = el('div', { class: 'home' }, this.#hero(), this.#jobs.node, this.#past)
     this.#jobs.takeDrops(home)
     main.append(home, this.#undo.node)

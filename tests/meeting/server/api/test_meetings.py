@@ -108,7 +108,8 @@ def test_a_meeting_in_detail_names_its_sources_and_voices(served: Serving) -> No
     (source,) = body["sources"]
     assert source["audio"] == {"encoding": "pcm_s16le", "sample_rate": 16000, "channels": 1, "kept": True}
     assert (source["name"], source["duration"]) == ("Ann", 1.0)
-    assert body["speakers"] == [{"id": "spk1", "name": None, "label": "Speaker 1", "color": 0, "merged_into": None}]
+    voice = {"id": "spk1", "name": None, "label": "Speaker 1", "color": 0, "merged_into": None, "recognized": False}
+    assert body["speakers"] == [voice]
 
 
 def test_who_knows_a_meeting_is_told_only_that_nothing_has_changed(served: Serving) -> None:
