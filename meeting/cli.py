@@ -113,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
     _add_models(recover)
     listing = command("list", "list the meetings that are kept, newest first")
     listing.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (default 50)")
+    listing.add_argument("--title", default="", metavar="TEXT", help="only those whose title holds it")
     _add_search(command("search", "find what was said in the meetings that are kept, last said first"))
     command("show", "print a meeting's transcript").add_argument("meeting", help="id, the start of one, or last")
     _add_export(command("export", "write a meeting's transcript in a format"))
@@ -430,12 +431,12 @@ def _list(options: argparse.Namespace, config: Config) -> int:
         return f"{meeting.id}  {when}  {meeting.state:6}  {length:>8}  {meeting.title}  ({', '.join(names) or '-'})"
 
     with _open_store(config) as store:
-        found, more = store.meetings(max(1, min(options.limit, 1000)))
+        found, more = store.meetings(max(1, min(options.limit, 1000)), title=options.title.strip())
         names = TranscriptStore(store).speaker_names([meeting.id for meeting in found])
     for one in found:
         print(printable(line(one, names.get(one.id, []))))
     if not found:
-        print("no meetings yet", file=sys.stderr)
+        print("no meeting is called so" if options.title.strip() else "no meetings yet", file=sys.stderr)
     elif more:
         print("there are more: use --limit", file=sys.stderr)
     return 0

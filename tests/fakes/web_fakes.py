@@ -235,7 +235,7 @@ class FakeServer:
         """The routes."""
 
         async def first(request: Request) -> Response:
-            root = "../" if request.path_params else ""
+            root = "../" * (request.url.path.count("/") - 1)
             return HTMLResponse(page(root), headers={"Content-Security-Policy": POLICY})
 
         return Starlette(
@@ -243,6 +243,7 @@ class FakeServer:
                 Route("/", first),
                 Route("/m/{id}", first),
                 Route("/api/jobs", self.no_jobs),
+                Route("/m/{id}/captions", first),
                 Route("/api/meetings", self.create, methods=["POST"]),
                 Route("/api/meetings", self.list),
                 Route("/api/meetings/{id}", self.one, methods=["GET", "PATCH", "DELETE"]),

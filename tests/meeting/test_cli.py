@@ -74,6 +74,11 @@ def test_an_empty_list_says_so_beside_the_output(tmp_path: Path, capsys: pytest.
     assert run(capsys, "list", "--data-dir", str(tmp_path / "new")) == (0, "", "no meetings yet\n")
 
 
+def test_the_list_is_narrowed_by_title(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ID in run(capsys, "list", "--title", " MON ")[1]
+    assert run(capsys, "list", "--title", "Tuesday") == (0, "", "no meeting is called so\n")
+
+
 @pytest.mark.parametrize(
     "words", [["grüße"], ["GRU*"], ["grüße)"], ['"grüße"', "--speaker", "ann"], ["grüße", "--meeting", "last"]]
 )

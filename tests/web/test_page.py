@@ -481,6 +481,28 @@ def test_an_unknown_meeting_is_explained(server: FakeServer, page: Page) -> None
     expect(page.get_by_test_id("only-message")).to_contain_text("no such meeting")
 
 
+def test_captions_come_back_by_themselves_where_that_may_help(server: FakeServer, page: Page) -> None:
+    page.clock.install()
+    server.refuse, server.snapshot = 4429, {"state": "live", "segments": [segment(1, 0.0, 1.0, "Good morning.", "spk1")]}
+    page.goto(f"{server.url}/m/m1/captions?seconds=0")
+    captions = page.get_by_test_id("captions")
+    expect(captions).to_contain_text("There is no room at the moment")
+    server.refuse = None
+    page.clock.fast_forward(31_000)
+    expect(captions).to_have_text("Speaker 1: Good morning.")
+    server.cut()
+    page.clock.fast_forward(2_000)
+    eventually(lambda: len(server.connections) == 2, lambda seconds: page.wait_for_timeout(seconds * 1000))
+    expect(captions).to_have_text("Speaker 1: Good morning.")
+
+    server.refuse, server.refused = 4404, 0
+    page.reload()
+    expect(captions).to_contain_text("no such meeting")
+    page.clock.fast_forward(100_000)
+    page.wait_for_timeout(300)
+    assert server.refused == 1
+
+
 def test_a_refused_microphone_is_explained_and_leaves_no_empty_meeting(server: FakeServer, page: Page) -> None:
     page.add_init_script(
         "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"

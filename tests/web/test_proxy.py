@@ -148,7 +148,7 @@ def test_links_and_a_missing_slash_lead_below_the_path(tmp_path: Path) -> None:
         assert (moved.status_code, moved.headers["location"]) == (308, "/meet/")
         made = httpx.post(f"{root}/api/meetings").json()
         assert made["links"]["view"] == f"/meet/m/{made['id']}"
-        assert httpx.get(f"{root}/m/{made['id']}/").text.count('"./../../static/') == 3
+        assert httpx.get(f"{root}/m/{made['id']}/").text.count('"./../../static/') == 4
         assert httpx.get(f"{root}/api/meetings/").status_code == 404
         missing = httpx.get(f"http://localhost:{proxy.port}/other")
         assert missing.text == "elsewhere"

@@ -6,6 +6,7 @@ import io
 import re
 from datetime import timezone
 from typing import TYPE_CHECKING
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from meeting.core.documents.content import Document, Passage
 from meeting.core.documents.web_page import LIGHT
@@ -42,7 +43,16 @@ def word_file(document: Document) -> bytes:
         _add(file, passage)
     written = io.BytesIO()
     file.save(written)
-    return written.getvalue()
+    return _undated(written)
+
+
+def _undated(written: io.BytesIO) -> bytes:
+    """The same file without the time at which it was made: one meeting always makes the same bytes."""
+    undated = io.BytesIO()
+    with ZipFile(written) as old, ZipFile(undated, "w") as new:
+        for name in old.namelist():
+            new.writestr(ZipInfo(name), old.read(name), ZIP_DEFLATED)
+    return undated.getvalue()
 
 
 def _add(file: WordDocument, passage: Passage) -> None:

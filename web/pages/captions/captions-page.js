@@ -17,6 +17,7 @@ import { PageStore } from '../page-store.js'
 /** @typedef {{ transcript: Transcript, problem: Problem | null, silent: boolean }} CaptionState  silent: since long */
 
 const AGAIN = 30_000 // milliseconds until a page that nobody sits at tries once more
+const FINAL = new Set([4401, 4404]) // the link opens nothing, or there is no such meeting
 const HEARD = new Set(['snapshot', 'segment'])
 
 export class CaptionsPage {
@@ -74,6 +75,7 @@ export class CaptionsPage {
       onChange: ({ problem, state }) => {
         if (state !== 'failed') return
         this.#store.set({ problem })
+        if (problem && FINAL.has(problem.close)) return
         this.#again = setTimeout(() => this.#connect(), AGAIN)
       },
     })

@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import replace
 from typing import Any
+from zipfile import ZipFile
 
 import docx
 import pytest
@@ -49,6 +50,12 @@ def test_the_file_says_what_it_is_and_nothing_of_who_made_it() -> None:
     about = opened(SHORT).core_properties
     assert (about.title, about.author, about.comments, about.created) == ("Plans & <budget>", "", "", NOON)
     assert opened(replace(SHORT, meeting=replace(SHORT.meeting, title="T" * 1000))).core_properties.title == "T" * 255
+
+
+def test_one_meeting_always_makes_the_same_file() -> None:
+    with ZipFile(io.BytesIO(export_file(SHORT, "docx"))) as file:
+        assert {part.date_time[0] for part in file.infolist()} == {1980}
+        assert file.testzip() is None
 
 
 @pytest.mark.parametrize("text", EVIL)
