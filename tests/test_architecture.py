@@ -47,35 +47,39 @@ LAYOUT = {
     "meeting/core/documents": "",
     "meeting/core": "documents root",
     "meeting/core/editing": "core root",
-    "meeting/session": "editing core config root",
+    "meeting/voices": "root",
+    "meeting/session": "editing voices core config root",
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",
-    "meeting/storage": "search files editing core config root",
+    "meeting/storage": "search files editing voices core config root",
+    "meeting/storage/profiles": "storage voices core root",
     "meeting/storage/queue": "storage core",
     "meeting/statistics": "storage core root",
     "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
     "meeting/sources": "session storage files core config stream engine audio root",
     "meeting/live": "sources delivery session storage files editing core config root",
+    "meeting/live/recognition": "live sources profiles storage session voices core engine root",
     "meeting/transport": "core config",
     "meeting/notes": "transport storage config core root",
     "meeting/server/security": "transport storage core config root",
     "meeting/server/api": "security notes statistics live delivery storage files search editing core root",
     "meeting/client": "core root",
-    "meeting/recordings": "client live sources session storage files core config audio root",
+    "meeting/recordings": "client recognition live sources session storage files core config audio root",
     "meeting/jobs": "recordings live queue files core config audio root",
     "meeting/server/api/uploads": "api jobs recordings core",
+    "meeting/server/speakers": "api recognition voices core root",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
     "meeting/compat/openai/realtime": "openai compat security live core root",
     "meeting/agents": "security client statistics storage search core root",
-    "meeting/server": "agents realtime openai deepgram compat uploads api security notes jobs transport live sources "
-    "delivery webhooks session storage files core config root",
+    "meeting/server": "agents realtime openai deepgram compat uploads speakers api security notes jobs transport "
+    "recognition live sources delivery webhooks session storage files core config root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation listen recordings server agents client notes transport webhooks statistics storage search "
-    "files core config models engine root",
+    "meeting": "evaluation listen recordings server agents client notes transport webhooks statistics profiles "
+    "storage search files core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -112,6 +116,7 @@ LIBRARIES = {
     "httpcore": "meeting.webhooks.http_sender",
     "certifi": "meeting.webhooks.http_sender",
     "docx": "meeting.core.documents.word",
+    "segno": "meeting.server.api.links",
 }
 """Libraries with one home: the modules or folders that may import each, lazily or not"""
 
@@ -134,6 +139,7 @@ PURE = {
     "meeting.core": "docx",
     "meeting.session": "",
     "meeting.storage.search.query": "",
+    "meeting.voices": "numpy",
     "meeting.delivery.history": "",
     "meeting.statistics.statistics": "",
     "meeting.notes.planning": "",
