@@ -78,6 +78,8 @@ class Items:
         if whole in self._over or (item is None and not line.text):
             return []
         told: list[JsonObject] = []
+        if item is not None and self._follows_a_pause(line, whole, item):
+            told, item = self._stop(item), None
         if item is None:
             item = self._open(now)
             if self.settings.silence is not None:
@@ -131,9 +133,7 @@ class Items:
         for item in list(self._items):
             told += self._segments(item, now)
             if item.end is None and self._quiet(item, now, received):
-                item.end = self._begin = item.last_word_end(self._lines)
-                told.append(self._event("input_audio_buffer.speech_stopped", item, audio_end_ms=self._ms(item.end)))
-                told += self._announced(item)
+                told += self._stop(item)
             if item.by_hand and item.settled_at is None and heard >= (item.end or 0.0):
                 item.settled_at = now + SETTLE_SECONDS
             if item.end is not None and self._complete(item, now):
@@ -156,6 +156,19 @@ class Items:
         known = [item for item in self._items if item.end is not None and not item.cleared]
         self._items.clear()
         return [self._transcription(item, "failed", error=error) for item in known]
+
+    def _stop(self, item: Item) -> list[JsonObject]:
+        """The item ends with its last word."""
+        item.end = self._begin = item.last_word_end(self._lines)
+        stopped = self._event("input_audio_buffer.speech_stopped", item, audio_end_ms=self._ms(item.end))
+        return [stopped, *self._announced(item)]
+
+    def _follows_a_pause(self, line: SegmentMessage, whole: str, item: Item) -> bool:
+        """Whether a new line comes so long after an item that this has ended: told late where the models are behind."""
+        silence = self.settings.silence
+        if silence is None or item.end is not None or item.open or item.holds(whole) or not line.words:
+            return False
+        return line.words[0].start - item.last_word_end(self._lines) >= silence
 
     def _quiet(self, item: Item, now: float, received: float) -> bool:
         silence = self.settings.silence

@@ -19,6 +19,7 @@ from meeting.compat.openai import transcriptions
 from meeting.core.errors import ErrorCode, ProtocolError
 from pipelines.errors import ModelError
 from tests.fakes.access_fakes import TOKEN, Locked
+from tests.fakes.children import children
 from tests.fakes.containers import ENCODERS, encoded, wav
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, left, serving, tone, wait_ready
 from tests.meeting.compat.openai.spoken import data_url, line
@@ -202,13 +203,23 @@ def head(running: Serving, length: int) -> bytes:
 def test_a_client_that_goes_in_the_middle_leaves_nothing(open_server: Serving) -> None:
     start = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
     stream = b'--x\r\nContent-Disposition: form-data; name="stream"\r\n\r\ntrue\r\n'
-    for fields in (b"", stream):
+    named = b"".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in KNOWN.items()
+    )
+    before = set(children())
+    for fields in (b"", stream, named):
         body = fields + start + wav(tone(60.0)) + b"\r\n--x--\r\n"
         for length in (len(body), len(body) + 10**6):  # before the answer, and before the end of its file
             with socket.create_connection(("127.0.0.1", open_server.port)) as raw:
                 raw.sendall(head(open_server, length) + body)
                 time.sleep(0.2)
     assert left(open_server) == []
+    for _ in range(200):
+        if set(children()) <= before:
+            break
+        time.sleep(0.05)
+    assert set(children()) <= before, "a decoder is still there"
 
 
 def test_many_at_once_are_each_answered(open_server: Serving) -> None:

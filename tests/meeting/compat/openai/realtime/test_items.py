@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from meeting.compat.client_audio import FLUSH_SECONDS, Clock
 from meeting.compat.openai.realtime.items import (
     FINISH_SECONDS,
@@ -63,6 +65,16 @@ def test_sentences_of_one_speech_stay_one_item() -> None:
     assert "".join(one.get("delta", "") for one in told) == "Good morning. Shall we start?"
     assert kinds(told).count("completed") == 1
     assert told[-1]["transcript"] == "Good morning. Shall we start?"
+
+
+@pytest.mark.parametrize(("pause", "count"), [(0.4, 1), (0.5, 2)])
+def test_where_the_models_are_behind_a_pause_divides_items_as_well(pause: float, count: int) -> None:
+    items = made()
+    told = items.apply(line("s1", "Good morning."), 0.0)
+    told += items.apply(line("s2", "Hello.", 1.0 + pause), 0.1)  # before anybody could look whether it was quiet
+    told += items.tick(5.0, 9.0, 9.0)
+    assert kinds(told).count("speech_started") == kinds(told).count("completed") == count
+    assert " ".join(one["transcript"] for one in told if "transcript" in one) == "Good morning. Hello."
 
 
 def test_the_form_before_todays_has_one_event_for_an_item() -> None:
