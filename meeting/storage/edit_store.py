@@ -38,7 +38,7 @@ class EditStore:
     def edits(self, meeting_id: str) -> Edits:
         """All that people have set in a meeting."""
         with self._store.read() as session:
-            return _load_edits(session, meeting_id)
+            return edits_of(session, meeting_id)
 
     def save(self, meeting_id: str, edits: Edits, line: str | None = None) -> Future[None]:
         """Keep what was set about voices, and about one line."""
@@ -72,7 +72,7 @@ def _apply_change(session: Session, meeting_id: str, change: Change) -> tuple[Se
     speakers = speakers_of(session, meeting_id)
     found = session.get(SegmentRow, (meeting_id, line)) if line is not None else None
     transcript = Transcript([found.value(found.speaker)] if found is not None else [], speakers)
-    overlay = Overlay(transcript, _load_edits(session, meeting_id, SegmentEditRow.id == line), speakers)
+    overlay = Overlay(transcript, edits_of(session, meeting_id, SegmentEditRow.id == line), speakers)
     for output in overlay.edit(change):
         transcript.apply(output)
     _save_edits(session, meeting_id, overlay.edits, line)
@@ -86,7 +86,7 @@ def _apply_change(session: Session, meeting_id: str, change: Change) -> tuple[Se
     return answer(change, transcript)
 
 
-def _load_edits(session: Session, meeting_id: str, *which: ColumnElement[bool]) -> Edits:
+def edits_of(session: Session, meeting_id: str, *which: ColumnElement[bool]) -> Edits:
     """What people have set about voices, and about those lines that are asked for."""
     voices = session.scalars(select(SpeakerEditRow).where(SpeakerEditRow.meeting_id == meeting_id)).all()
     lines = select(SegmentEditRow).where(SegmentEditRow.meeting_id == meeting_id, *which)

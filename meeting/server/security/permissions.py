@@ -36,6 +36,7 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("PATCH", "/api/meetings/{meeting_id}/speakers/{speaker_id}"): Role.HOST,
     ("PATCH", "/api/meetings/{meeting_id}/segments/{segment_id}"): Role.HOST,
     ("GET", "/api/meetings/{meeting_id}/transcript"): Role.VIEW,
+    ("POST", "/api/meetings/{meeting_id}/transcription"): Role.SERVER,
     ("GET", "/api/meetings/{meeting_id}/export"): Role.VIEW,
     ("GET", "/api/meetings/{meeting_id}/statistics"): Role.VIEW,
     ("GET", "/api/meetings/{meeting_id}/notes"): Role.VIEW,
