@@ -58,15 +58,15 @@ def transcript_again(old: Record, edits: Edits, new: Record, source_id: str, mar
     speakers = [one for one in old.speakers if one.id in set_by_hand or one.id in voices.values()] + fresh
     transcript = Transcript([], speakers)
     overlay = Overlay(transcript, edits, speakers)
-    shown = overlay.show_all()
+    # Higher than all before, so that whoever has seen these finds that the meeting has changed.
+    latest = max((segment.rev for segment in old.segments), default=0)
+    for output in overlay.show_all():
+        transcript.apply(output)
     for segment in new.segments:
         speaker_id = None if segment.speaker is None else voices.get(segment.speaker)
-        shown += overlay(replace(segment, id=f"{mark}-{segment.id}", source_id=source_id, speaker=speaker_id))
-        for output in shown:
+        id_, rev = f"{mark}-{segment.id}", latest + segment.rev
+        for output in overlay(replace(segment, id=id_, rev=rev, source_id=source_id, speaker=speaker_id)):
             transcript.apply(output)
-        shown = []
-    for output in shown:
-        transcript.apply(output)
     turns = tuple(replace(turn, speaker=voices[turn.speaker]) for turn in new.turns if turn.speaker in voices)
     return NewTranscript(transcript.segments, transcript.speakers, turns)
 

@@ -2,12 +2,14 @@
 
 import * as api from '../net/api.js'
 import { linkToken, tokenFor } from '../net/tokens.js'
+import { transcribeAgain } from '../net/uploads.js'
 import { absoluteUrl, meetingPath } from '../net/urls.js'
 import { renamed, say, unsay } from '../state/page-state.js'
 import { excerptsOf } from '../state/playback/excerpts.js'
 import { isPlayable } from '../state/playback/playable.js'
 import { sharesWithTokens } from '../state/selectors.js'
 import { t } from '../texts/texts.js'
+import { openAgainDialog } from '../view/dialogs/again-dialog.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { openPreviewDialog } from '../view/dialogs/preview-dialog.js'
 import { openShareDialog } from '../view/dialogs/share-dialog.js'
@@ -87,6 +89,12 @@ export class MeetingActions {
     } catch (error) {
       this.#say('title', t('title.failed', { why: /** @type {Error} */ (error).message }))
     }
+  }
+
+  /** The meeting is transcribed again; its page shows what comes of it once it is there. */
+  again() {
+    const { languages } = this.#store.state.transcript.models
+    openAgainDialog({ languages: languages ?? [], ask: (body) => transcribeAgain(this.#id, body) })
   }
 
   /** A host ends a meeting whose sound comes from elsewhere, or from nowhere any more. */

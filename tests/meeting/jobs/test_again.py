@@ -67,6 +67,7 @@ def test_names_and_edited_lines_stay_and_all_else_is_new() -> None:
         ("x-s2", "bye bye", "spk3", "a"),
         ("x-s3", "who", None, "a"),
     ]
+    assert min(one.rev for one in made.segments if one.id != "s0") > max(one.rev for one in old.segments)
     assert [(voice.id, voice.name, voice.color) for voice in made.speakers] == [
         ("spk1", "Ann", 0),
         ("spk2", None, 1),

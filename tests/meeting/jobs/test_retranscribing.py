@@ -31,6 +31,7 @@ def test_names_and_edited_lines_stay_and_the_rest_is_heard_again(open_server: Se
     rev = 3  # partial, final, labelled
     assert open_server.http.patch(path, json={"rev": rev, "text": "Won!"}).status_code == 200
     before = open_server.http.get(f"/api/meetings/{meeting}").json()
+    tag = open_server.http.get(f"/api/meetings/{meeting}").headers["etag"]
     answer = again(open_server, meeting, language="de", speakers=2)
     assert answer.status_code == 202
     job = answer.json()
@@ -48,9 +49,12 @@ def test_names_and_edited_lines_stay_and_the_rest_is_heard_again(open_server: Se
     assert len(open_server.http.get("/api/meetings").json()["meetings"]) == 1
     hits = open_server.http.get("/api/search", params={"q": "one"}).json()["hits"]
     assert len(hits) == 2
+    tags = [tag, open_server.http.get(f"/api/meetings/{meeting}").headers["etag"]]
     assert again(open_server, meeting).status_code == 202, "and once more"
     eventually(lambda: [job["state"] for job in open_server.http.get("/api/jobs").json()["jobs"]] == ["done", "done"])
     assert lines(open_server, meeting) == [("Won!", "Ann"), ("one", "Ann"), ("one", "Ann")]
+    tags.append(open_server.http.get(f"/api/meetings/{meeting}").headers["etag"])
+    assert len(set(tags)) == 3, "whoever looks whether it has changed finds that it has"
 
 
 def test_what_cannot_be_transcribed_again_says_why(open_server: Serving) -> None:
