@@ -217,7 +217,9 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
 
 def _add_tune(command: argparse.ArgumentParser) -> None:
     text = "folder with NAME.flac (or .wav, ...) and NAME.rttm for each recording"
-    command.add_argument("folders", type=Path, nargs="+", metavar="DIR", help=text)
+    command.add_argument(
+        "folders", type=Path, nargs="*", metavar="DIR", help=f"{text}; without any, rooms are made (in a checkout)"
+    )
     command.add_argument("--embedding", metavar="NAME", help="embedding model instead of the one of the settings")
     command.add_argument(
         "--speakers", action="store_true", help="fit nothing: tell what it is worth to say how many people speak"
@@ -407,17 +409,20 @@ def _evaluate(options: argparse.Namespace, config: Config) -> int:
 
 
 def _tune(options: argparse.Namespace, config: Config) -> int:
+    from meeting.evaluation.made_rooms import made_rooms
     from meeting.evaluation.tune import describe, tune
 
     _set_up_logs(options.log_level or "warning")
+    folders, judged = options.folders, list[Path]()
+    if not folders:
+        folders, judged = made_rooms(config.storage.data_dir / "rooms", _report)
     if options.speakers:
         from meeting.evaluation.speaker_counts import compare_counts, describe_counts
 
-        print(
-            printable(describe_counts(compare_counts(config, options.folders, report=_report)), lines=True), flush=True
-        )
-        return 0
-    print(printable(describe(tune(config, options.folders, report=_report)), lines=True), flush=True)
+        text = describe_counts(compare_counts(config, judged or folders, report=_report))
+    else:
+        text = describe(tune(config, folders, report=_report, judged=judged))
+    print(printable(text, lines=True), flush=True)
     return 0
 
 
@@ -535,6 +540,10 @@ def _models(options: argparse.Namespace, config: Config) -> int:
     if options.action == "pull":
         for path in pull_embedded(config.models.cache_dir):
             print(printable(path))
+        embedding = probe_and_select(config.models).embedding
+        if embedding.kind != "ge2e":
+            name = f"the thresholds that tell voices apart by {embedding.name}"
+            _report(f"{name} are not fitted to anything: `python -m meeting tune` fits them")
         return 0
     for file in file_statuses(config.models.cache_dir):
         line = f"{file.set:9} {file.role:13} {file.state:9} {file.size / 1e6:6.1f} MB  {file.name}  {file.path or ''}"

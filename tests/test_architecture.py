@@ -44,23 +44,24 @@ LAYOUT = {
     "meeting/config": "root",
     "meeting/core/documents": "",
     "meeting/core": "documents root",
-    "meeting/session": "core config root",
+    "meeting/core/editing": "core root",
+    "meeting/session": "editing core config root",
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",
-    "meeting/storage": "search files core config root",
+    "meeting/storage": "search files editing core config root",
     "meeting/storage/queue": "storage core root",
     "meeting/statistics": "storage core root",
     "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
     "meeting/sources": "session storage files core config stream engine audio root",
-    "meeting/live": "sources delivery session storage files core config root",
+    "meeting/live": "sources delivery session storage files editing core config root",
     "meeting/transport": "core config",
     "meeting/notes": "transport storage config core root",
     "meeting/server/security": "transport storage core config root",
-    "meeting/server/api": "security notes statistics live delivery storage files search core root",
+    "meeting/server/api": "security notes statistics live delivery storage files search editing core root",
     "meeting/client": "core root",
     "meeting/recordings": "client live sources session storage files core config audio root",
-    "meeting/jobs": "recordings live sources queue storage files core config audio root",
+    "meeting/jobs": "recordings live sources queue storage files editing core config audio root",
     "meeting/server/api/uploads": "api jobs recordings core root",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core root",
@@ -155,7 +156,7 @@ IMPURE = names("asyncio socket sqlite3 subprocess threading time")
 """Standard modules that the state machine may not touch: time is an argument, effects are values"""
 
 STATE_MACHINE = names(
-    "meeting.session meeting.core.transcript meeting.core.edits meeting.core.overlay meeting.core.access "
+    "meeting.session meeting.core.transcript meeting.core.editing meeting.core.access "
     "meeting.client.protocols meeting.client.frame_buffer meeting.client.transcript meeting.client.events "
     "meeting.client.backoff meeting.server.security.permissions meeting.server.security.tokens "
     "meeting.server.security.guess_limiter meeting.jobs.rules meeting.notes.planning meeting.notes.prompts "

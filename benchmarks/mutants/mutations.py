@@ -591,24 +591,24 @@ TEXT = (
     ),
     Mutant(
         "edits-overwritten-by-relabelling",
-        "meeting/core/overlay.py",
+        "meeting/core/editing/overlay.py",
         "changes += [] if change.id in self.edits.lines else [change]",
         "changes += [change]",
-        ("tests/meeting/core/test_overlay.py",),
+        ("tests/meeting/core/editing/test_overlay.py",),
     ),
     Mutant(
         "lines-of-any-length-written",
-        "meeting/core/edits.py",
+        "meeting/core/editing/edits.py",
         "if len(written) > MAX_WORDS:",
         "if False:",
-        ("tests/meeting/core/test_edits.py",),
+        ("tests/meeting/core/editing/test_edits.py",),
     ),
     Mutant(
         "edit-of-an-old-line-accepted",
-        "meeting/core/edits.py",
+        "meeting/core/editing/edits.py",
         "if change.rev != shown.rev:",
         "if False:",
-        ("tests/meeting/core/test_edits.py",),
+        ("tests/meeting/core/editing/test_edits.py",),
     ),
     Mutant(
         "export-without-speakers",
@@ -993,5 +993,29 @@ NOTES = (
     ),
 )
 
-MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT, *SETTINGS, *CLIENT, *COMPATIBLE, *WEBHOOKS, *NOTES)
+PLAYBACK = (
+    Mutant(
+        "half-written-block-is-played",
+        "meeting/storage/files/flac_as_wav.py",
+        "return samples if finished or not block else",
+        "return samples if True else",
+        ("tests/meeting/storage/files/test_flac_as_wav.py",),
+    ),
+    Mutant(
+        "last-byte-of-a-range-is-left-out",
+        "meeting/server/api/audio.py",
+        "min(size, int(last) + 1) if last else size",
+        "min(size, int(last)) if last else size",
+        ("tests/meeting/server/api/test_audio.py",),
+    ),
+    Mutant(
+        "missing-audio-counts-as-silence",
+        "meeting/statistics/statistics.py",
+        "length - _covered(heard + gaps)",
+        "length - _covered(heard)",
+        ("tests/meeting/statistics/test_statistics.py",),
+    ),
+)
+
+MUTANTS = (*STORAGE, *ACCESS, *AUDIO, *TEXT, *SETTINGS, *CLIENT, *COMPATIBLE, *WEBHOOKS, *NOTES, *PLAYBACK)
 """All faults"""

@@ -62,10 +62,12 @@ class Lines:
     def name(self, id_: str | None) -> str | None:
         """What people call a speaker: its name, "Speaker 2", or None for nobody known."""
         speaker = self.speaker(id_)
-        if speaker is None:
-            return None
-        known = self._speakers.get(speaker)
-        return display_name(Speaker(speaker, known.name if known else None))
+        return None if speaker is None else display_name(Speaker(speaker, self.given_name(speaker)))
+
+    def given_name(self, id_: str | None) -> str | None:
+        """The name that somebody has given a speaker; None for none."""
+        known = self._speakers.get(self.speaker(id_) or "")
+        return None if known is None else known.name
 
     def number(self, id_: str | None) -> int | None:
         """A speaker's number, from 0 in the order in which they were first asked for; None for nobody known."""

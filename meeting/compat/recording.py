@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ SERIOUS = (ErrorCode.BAD_AUDIO, ErrorCode.MODELS, ErrorCode.STORAGE, ErrorCode.I
 """Errors that are told although the stream goes on"""
 
 Tell = Callable[[StreamMessage], Awaitable[None]]
+Through = Callable[[StreamMessage], Iterable[StreamMessage]]
+"""Gives what counts in the place of a message"""
 
 
 @dataclass(slots=True)
@@ -36,13 +38,14 @@ async def transcribe(
     feeding: Coroutine[Any, Any, None],
     tell: Tell | None = None,
     body_taken: bool = False,
+    through: Through = lambda message: (message,),
 ) -> Transcribed:
     """The lines of a recording; raises ProtocolError, and ClientDisconnect if the client goes.
 
     `feeding` sends the audio and stops the stream; where it reads the request's body (not `body_taken`), it is the one
     to see that the client goes. `tell` is given each message as it comes, and holds up nothing but the next one.
     """
-    collecting = asyncio.create_task(_collect(stream, tell))
+    collecting = asyncio.create_task(_collect(stream, tell, through))
     feeding_task = asyncio.create_task(feeding)
     gone: asyncio.Future[Message] | None = asyncio.ensure_future(request.receive()) if body_taken else None
     try:
@@ -65,7 +68,7 @@ async def _first(tasks: set[asyncio.Task[Any]], gone: asyncio.Future[Message] | 
     await asyncio.wait(tasks if gone is None else {*tasks, gone}, return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _collect(stream: LiveStream, tell: Tell | None) -> Transcribed:
+async def _collect(stream: LiveStream, tell: Tell | None, through: Through) -> Transcribed:
     heard = Transcribed()
     trouble: ErrorMessage | None = None
     async for message in stream.messages():
@@ -73,11 +76,12 @@ async def _collect(stream: LiveStream, tell: Tell | None) -> Transcribed:
             raise ProtocolError(message.message, message.code, stream.close_code)
         if isinstance(message, ErrorMessage) and message.code in SERIOUS:
             trouble = message
-        if isinstance(message, Ack):
-            heard.duration = message.audio
-        heard.lines.apply(message)
-        if tell is not None:
-            await tell(message)
+        for told in through(message):
+            if isinstance(told, Ack):
+                heard.duration = told.audio
+            heard.lines.apply(told)
+            if tell is not None:
+                await tell(told)
     if trouble is not None and not any(heard.lines):
         # What is wrong at the end of a recording does not take back the rest.
         raise ProtocolError(trouble.message, trouble.code)

@@ -15,3 +15,6 @@ WEB = _FOLDER / "web"
 
 MIGRATIONS = _FOLDER / "migrations"
 """Alembic's folder"""
+
+CHECKOUT = None if _IN_WHEEL.is_dir() else _FOLDER
+"""The repository, with its benchmarks; None where the program was installed from a wheel"""

@@ -1,1 +1,1 @@
-"""Values and pure rules of a meeting: messages, records, the transcript, edits, exports."""
+"""Values and pure rules of a meeting: messages, records, the transcript, exports."""

@@ -368,7 +368,7 @@ def to_json(record: Record, recording: str) -> str:
         },
         "models": meeting.models,
         "speakers": [{"id": s.id, "name": s.name} for s in record.speakers if s.merged_into is None],
-        "segments": [_segment(segment, segment.id in record.edited) for segment in record.segments],
+        "segments": [_segment(segment, record) for segment in record.segments],
         "gaps": [
             {"start": seconds(gap.span.start), "end": seconds(gap.span.end), "reason": gap.reason}
             for gap in record.gaps
@@ -396,8 +396,9 @@ def _statement_facts(statement: Statement) -> dict[str, Any]:
     return {"text": statement.text, "lines": lines, "doubtful": statement.doubtful}
 
 
-def _segment(segment: Segment, edited: bool) -> dict[str, Any]:
-    marks = {"overlap": segment.overlap, "edited": edited}
+def _segment(segment: Segment, record: Record) -> dict[str, Any]:
+    marks = {"overlap": segment.overlap, "edited": segment.id in record.edited}
+    recognised = record.recognised.get(segment.id)
     return {
         "id": segment.id,
         "start": seconds(segment.span.start),
@@ -414,6 +415,7 @@ def _segment(segment: Segment, edited: bool) -> dict[str, Any]:
             for word in segment.words
         ],
         **{name: True for name, holds in marks.items() if holds},
+        **({} if recognised is None else {"recognised_text": recognised}),
     }
 
 

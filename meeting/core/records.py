@@ -216,6 +216,8 @@ class Record:
     edited: frozenset[str] = frozenset()
     """Ids of the lines that a person has given a speaker or another text"""
     notes: MeetingNotes | None = None
+    recognised: Mapping[str, str] = field(default_factory=dict)
+    """What was recognised of each line whose text a person has written"""
 
     def speaker_name(self, speaker: str | None) -> str:
         """The name to print for a speaker id: its given name, "Speaker 2", or "Speaker ?" when unknown."""

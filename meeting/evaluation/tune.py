@@ -1,7 +1,8 @@
 """`tune`: fits the settings that tell voices apart to recordings with references, and says honestly what that gains.
 
 The models run once over each recording; the search then repeats only the clustering on what they found. What the
-settings are worth is judged by leave-one-out: each recording with the settings that the others chose.
+settings are worth is judged by leave-one-out: each recording with the settings that the others chose; or by other
+recordings, where there are some for that alone.
 """
 
 from __future__ import annotations
@@ -126,21 +127,37 @@ def tune(
     folders: Sequence[Path],
     load: Callable[[Config], Engine] | None = None,
     report: Callable[[str], None] = lambda line: None,
+    judged: Sequence[Path] = (),
 ) -> TuningResult:
     """Search the settings for the recordings of all folders together; takes minutes. Raises MeetingError.
 
+    The recordings of the folders `judged` choose nothing: where there are any, what was found is judged by them alone.
     `report` is told in a sentence what comes next.
     """
     from pipelines.stream.stream import speaker_options
 
-    wanted = [reference for folder in folders for reference in references(folder, need_words=False)]
+    choosing = [reference for folder in folders for reference in references(folder, need_words=False)]
+    wanted = choosing + [reference for folder in judged for reference in references(folder, need_words=False)]
     with closing((load or open_engine)(config)) as engine:
         start = speaker_options(config.pipeline, engine.thresholds)
         recordings = []
         for number, reference in enumerate(wanted, 1):
             report(f"{reference.name}: listening, {number} of {len(wanted)}")
             recordings.append(compute_windows(reference, engine))
-    return search(ErrorCache(recordings, start), str(engine.models.get("embedding", "")), report)
+    embedding = str(engine.models.get("embedding", ""))
+    errors = ErrorCache(recordings, start)
+    return search_half(errors, len(choosing), embedding, report) if judged else search(errors, embedding, report)
+
+
+def search_half(
+    errors: ErrorCache, count: int, embedding: str = "", report: Callable[[str], None] = lambda line: None
+) -> TuningResult:
+    """The best point for the first `count` recordings, and the others at that point."""
+    report(f"searching on {count} recordings")
+    best = coordinate_descent(errors, range(count))
+    others = range(count, len(errors.names))
+    before, after = (tuple(errors(which, point) for which in others) for point in (errors.start, best))
+    return TuningResult(embedding, errors.start, best, errors.names[count:], before, after, after)
 
 
 def search(errors: ErrorCache, embedding: str = "", report: Callable[[str], None] = lambda line: None) -> TuningResult:

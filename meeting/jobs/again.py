@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from meeting.core.overlay import Overlay
+from meeting.core.editing.overlay import Overlay
 from meeting.core.records import Edits, Record
 from meeting.core.transcript import Transcript
 from pipelines.types import Segment, Speaker, Turn

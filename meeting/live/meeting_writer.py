@@ -58,8 +58,8 @@ class MeetingWriter:
                 return self._transcript.save_speakers(self._id, [speaker])
             case SaveTurns(revision):
                 return self._transcript.save_turns(self._id, revision)
-            case SaveEdits(edits, line):
-                return self._edits.save(self._id, edits, line)
+            case SaveEdits(edits, lines, made):
+                return self._edits.save(self._id, edits, lines, made)
             case SaveSource(source):
                 return self._transcript.save_source(self._id, source)
             case SaveResume(resume, away):

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from meeting.config.settings import Limits
 from meeting.core.access import Role
-from meeting.core.edits import Change
+from meeting.core.editing.changes import Change
 from meeting.core.errors import CloseCode
 from meeting.core.ids import new_id
 from meeting.core.messages import ResumeInfo, ServerMessage, Start
@@ -149,9 +149,9 @@ class Room:
         """Wait until there is room for what a client says."""
         await self._flow.room_for_outputs()
 
-    async def edit(self, change: Change) -> tuple[ServerMessage, ...] | None:
+    async def edit(self, change: Change, change_id: str | None = None) -> tuple[ServerMessage, ...] | None:
         """Let a person change something, and tell what is now; None when this meeting is over. Raises MeetingError."""
-        return await self._ask(lambda ticket: EditRequested(ticket, change))
+        return await self._ask(lambda ticket: EditRequested(ticket, change, change_id))
 
     async def end(self) -> bool:
         """End this meeting with all that was received; false when it is over already."""

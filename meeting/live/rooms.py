@@ -12,7 +12,8 @@ from datetime import datetime, timezone
 from functools import partial
 
 from meeting.config.settings import Limits
-from meeting.core.edits import Change, prepare
+from meeting.core.editing.changes import Change, written_line
+from meeting.core.editing.edits import prepare
 from meeting.core.errors import CloseCode, Conflict, ErrorCode
 from meeting.core.messages import ServerMessage
 from meeting.core.records import Meeting, Restored, State
@@ -176,17 +177,17 @@ class Rooms:
         if room is not None:
             room.post(HotwordsChanged(hotwords))
 
-    async def edit(self, meeting_id: str, change: Change) -> tuple[ServerMessage, ...]:
-        """Let a person change something, live or afterwards; what is now. Raises MeetingError."""
+    async def edit(self, meeting_id: str, change: Change, id_: str | None = None) -> tuple[ServerMessage, ...]:
+        """Let a person change something, live or over, as `EditStore.change`; what is now. Raises MeetingError."""
         loop, edit_store = asyncio.get_running_loop(), EditStore(self.store)
         while (room := self._rooms.get(meeting_id)) is not None:
-            shown = room.session.transcript.segment(change.id)
-            told = await room.edit(await loop.run_in_executor(self._edit_executor, prepare, change, shown))
-            if told is not None:
+            shown = room.session.transcript.segment(written_line(change) or "")
+            ready = await loop.run_in_executor(self._edit_executor, prepare, change, shown)
+            if (told := await room.edit(ready, id_)) is not None:
                 return told
             await asyncio.wait([room.task])
         ready = await loop.run_in_executor(self._edit_executor, edit_store.prepare, meeting_id, change)
-        return await asyncio.to_thread(edit_store.change, meeting_id, ready)
+        return await asyncio.to_thread(edit_store.change, meeting_id, ready, id_)
 
     async def end(self, meeting_id: str) -> State:
         """End a meeting with all that was received, whether or not its source is there; the state that it is in then.

@@ -6,9 +6,10 @@ lost again.
 
 from __future__ import annotations
 
-from meeting.core.edits import Change, SegmentChange
+from meeting.core.editing.changes import Change
+from meeting.core.editing.overlay import Overlay
+from meeting.core.editing.steps import MadeStep, Step
 from meeting.core.messages import GapMessage, SnapshotMessage, SpeakerMessage
-from meeting.core.overlay import Overlay
 from meeting.core.records import Edits, Gap, Record, State
 from meeting.core.transcript import Transcript
 from meeting.session.events import Broadcast, Effect, SaveEdits, SaveGap, SaveTranscript, SaveTurns
@@ -70,11 +71,12 @@ class Content:
             return [SaveTurns(revised) for revised in turns_outside(output, self._lost)]
         return self._show(self._overlay(output))
 
-    def edit(self, change: Change) -> list[Effect]:
+    def edit(self, change: Change, change_id: str | None = None) -> tuple[Step, list[Effect]]:
         """Take in what a person changes; raises NotFound, Conflict or MeetingError where that cannot be."""
-        shown = self._overlay.edit(change)
+        step, shown = self._overlay.edit(change)
+        made = None if change_id is None else MadeStep(change_id, step)
         # The edit itself comes first: where its line is not stored any more before a crash, it is laid over it later.
-        return [SaveEdits(self.edits, change.id if isinstance(change, SegmentChange) else None), *self._show(shown)]
+        return step, [SaveEdits(self.edits, tuple(step.lines), made), *self._show(shown)]
 
     def show_edits(self) -> list[Effect]:
         """Show every edit: one may have been stored just before its line could be."""

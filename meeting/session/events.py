@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from meeting.core.access import Role
-from meeting.core.edits import Change
+from meeting.core.editing.changes import Change
+from meeting.core.editing.steps import MadeStep
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioFrame, AudioInfo, ServerMessage, SnapshotMessage, Start
 from meeting.core.records import Edits, Gap, Restored, Resume, Source, State
@@ -209,10 +210,12 @@ class HotwordsChanged:
 
 @dataclass(frozen=True, slots=True)
 class EditRequested:
-    """A person changes a name or a line; answered by `Answer` with the same ticket."""
+    """A person changes a name or lines; answered by `Answer` with the same ticket."""
 
     ticket: int
     change: Change
+    change_id: str | None = None
+    """Under which it is kept, so that it can be taken back; None where nobody will ask for that"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,10 +422,12 @@ class SaveTurns:
 
 @dataclass(frozen=True, slots=True)
 class SaveEdits:
-    """Store what people have set: all names and merges of speakers, and the one line that was changed, if one was."""
+    """Store what people have set: all names and merges of speakers, and the lines that were changed."""
 
     edits: Edits
-    line: str | None = None
+    lines: tuple[str, ...] = ()
+    made: MadeStep | None = None
+    """The change that a person made, where it was one"""
 
 
 @dataclass(frozen=True, slots=True)

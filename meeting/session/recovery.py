@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from meeting.core.editing.overlay import Overlay
 from meeting.core.errors import ErrorCode
-from meeting.core.overlay import Overlay
 from meeting.core.transcript import Transcript
 from meeting.session.content import Content
 from meeting.session.events import Effect, Log, SaveEdits
@@ -61,7 +61,7 @@ class Recovery:
             return []
         self._apply(self._content.transcript.speakers)  # of whom the rebuilt transcript may know nothing
         self._apply(self._rebuilt.take_over(edits))
-        return [Log(f"{len(lines)} line(s) kept whose sound is lost"), *(SaveEdits(edits, line) for line in lines)]
+        return [Log(f"{len(lines)} line(s) kept whose sound is lost"), SaveEdits(edits, tuple(lines))]
 
     def give_up(self) -> list[Effect]:
         """The audio cannot be replayed: the stored text stays, with every edit shown in it."""

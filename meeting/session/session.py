@@ -21,7 +21,8 @@ from __future__ import annotations
 
 from meeting.config.settings import Limits
 from meeting.core.access import Role
-from meeting.core.edits import Change, answer
+from meeting.core.editing.changes import Change
+from meeting.core.editing.edits import answer
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioFrame, Ended, ErrorMessage, StateMessage
 from meeting.core.records import State
@@ -172,8 +173,8 @@ class Session:
                 return self._stop(client, now)
             case EndRequested(ticket):
                 return [*self._recording.end(), Answer(ticket, None if self.closed else ())]
-            case EditRequested(ticket, change):
-                return self._edit(ticket, change)
+            case EditRequested(ticket, change, change_id):
+                return self._edit(ticket, change, change_id)
             case CloseRequested(code, reason, discard):
                 self.discarded = self.discarded or discard
                 return self._recording.abandon(code, reason) if discard else self._recording.shut_down(code, reason)
@@ -210,16 +211,16 @@ class Session:
         live = self._recording.source
         return [] if self.closed or live is None else [live.expect_effect(hotwords)]
 
-    def _edit(self, ticket: int, change: Change) -> list[Effect]:
+    def _edit(self, ticket: int, change: Change, change_id: str | None) -> list[Effect]:
         if self.closed:
             return [Answer(ticket, None)]
         try:
-            effects = self._content.edit(change)
+            step, effects = self._content.edit(change, change_id)
         except MeetingError as error:
             return [Answer(ticket, error)]
         if self._recording.recovery is not None:
             self._recording.recovery.take_edits()
-        return [*effects, Answer(ticket, answer(change, self.transcript))]
+        return [*effects, Answer(ticket, answer(change, step, self.transcript))]
 
     # Clients
 

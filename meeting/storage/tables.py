@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from meeting.core.access import Link, Role
+from meeting.core.editing.steps import LineStep, MadeStep, SpeakerEdit, Step
 from meeting.core.records import (
     EditedLine,
     Edits,
@@ -223,6 +224,11 @@ class SegmentEditRow(_Line, Base):
         """The row as a value."""
         return EditedLine(self.value(self.speaker), _words(self.heard), self.labelled)
 
+    @property
+    def recognised_text(self) -> str:
+        """What was recognised, as it would read."""
+        return " ".join(text for text, *_ in self.heard)
+
 
 class SpeakerEditRow(Base):
     """What people have set about a voice."""
@@ -235,6 +241,23 @@ class SpeakerEditRow(Base):
     """Whether `name` was set, also to none"""
     name: Mapped[str | None]
     merged_into: Mapped[str | None]
+
+
+class EditStepRow(Base):
+    """What one change by hand did, so that it can be taken back."""
+
+    __tablename__ = "edit_steps"
+    __table_args__ = (Index(None, "meeting_id", "id", unique=True),)
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id", ondelete="CASCADE"))
+    id: Mapped[str]
+    step: Mapped[dict[str, Any]]
+    """Written and read only as a whole, so no tables of its own"""
+
+    def value(self) -> Step:
+        """The row as a value."""
+        return _step(self.step)
 
 
 class TurnRow(Base):
@@ -548,6 +571,35 @@ def line_edit_values(meeting_id: str, line: EditedLine) -> dict[str, Any]:
         "heard": _word_columns(line.recognised),
         "labelled": line.labelled,
     }
+
+
+def step_values(meeting_id: str, made: MadeStep) -> dict[str, Any]:
+    """What a change did, as columns."""
+    speakers = {id_: [asdict(before), asdict(after)] for id_, (before, after) in made.step.speakers.items()}
+    lines = {
+        id_: [
+            line.before and line_edit_values(meeting_id, line.before),
+            line.after and line_edit_values(meeting_id, line.after),
+            line.unedited and segment_values(meeting_id, line.unedited),
+        ]
+        for id_, line in made.step.lines.items()
+    }
+    return {"meeting_id": meeting_id, "id": made.id, "step": {"speakers": speakers, "lines": lines}}
+
+
+def _step(columns: dict[str, Any]) -> Step:
+    speakers = {
+        id_: (SpeakerEdit(**before), SpeakerEdit(**after)) for id_, (before, after) in columns["speakers"].items()
+    }
+    lines = {
+        id_: LineStep(
+            before and SegmentEditRow(**before).edit(),
+            after and SegmentEditRow(**after).edit(),
+            unedited and SegmentRow(**unedited).value(unedited["speaker"]),
+        )
+        for id_, (before, after, unedited) in columns["lines"].items()
+    }
+    return Step(speakers, lines)
 
 
 def speaker_edit_values(meeting_id: str, edits: Edits) -> list[dict[str, Any]]:

@@ -27,8 +27,12 @@ from meeting.storage.tables import (
     speaker_values,
     turn_values,
 )
+from pipelines.errors import NotFound
 from pipelines.turns import assign_lines, join_turns, replace_turns
 from pipelines.types import LabelChange, Segment, Span, Speaker, Turn, TurnsRevised
+
+WRITTEN = SegmentEditRow.words != SegmentEditRow.heard
+"""Whether a person has written another text than was recognised"""
 
 
 class TranscriptStore:
@@ -117,13 +121,27 @@ class TranscriptStore:
             segments = tuple(row.value(stands_for.get(row.speaker or "", row.speaker)) for row in rows)
             turns = turns_of(session, meeting_id, stands_for)
             # A line that was kept because its sound is lost has the words and the speaker that were recognised.
-            changed = or_(SegmentEditRow.labelled, SegmentEditRow.words != SegmentEditRow.heard)
+            changed = or_(SegmentEditRow.labelled, WRITTEN)
             ids = select(SegmentEditRow.id).where(SegmentEditRow.meeting_id == meeting_id, changed)
             edited = frozenset(session.scalars(ids))
+            written = session.scalars(_of(SegmentEditRow, meeting_id).where(WRITTEN))
+            recognised = {row.id: row.recognised_text for row in written}
             gaps = gaps_of(session, meeting_id)
             notes = notes_of(session, meeting_id)
         made = notes.notes if notes is not None else None
-        return Record(meeting, sources, speakers, segments, turns, gaps, edited, made)
+        return Record(meeting, sources, speakers, segments, turns, gaps, edited, made, recognised)
+
+    def line(self, meeting_id: str, segment_id: str) -> tuple[Segment, str | None]:
+        """A final line, and what was recognised where a person has written another text; raises NotFound."""
+        with self._store.read() as session:
+            find_meeting(session, meeting_id)
+            row = session.get(SegmentRow, (meeting_id, segment_id))
+            if row is None:
+                raise NotFound("there is no such line in this meeting")
+            edit = session.get(SegmentEditRow, (meeting_id, segment_id))
+            who = resolve(speakers_of(session, meeting_id)).get(row.speaker or "", row.speaker)
+            written = edit is not None and edit.words != edit.heard
+            return row.value(who), edit.recognised_text if edit is not None and written else None
 
     def speaker_names(self, meeting_ids: Sequence[str]) -> dict[str, list[str]]:
         """For each of the meetings, the names of the voices that said something."""

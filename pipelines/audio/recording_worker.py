@@ -18,7 +18,6 @@ from pipelines.audio.resampling import MonoResampler
 from pipelines.errors import AudioError
 from pipelines.types import SAMPLE_RATE
 
-
 BACKGROUND = 10
 """Niceness: whoever speaks now needs the processor more"""
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.diarization.clustering import Beside, Labels, Vectors, unit
-from pipelines.types import STEP, LocalSpeakers
+from pipelines.types import STEP, WINDOW, LocalSpeakers
 
 MAX_SAMPLES = 1500
 """Samples that are clustered; above it neighbours of one speaker are joined, so that cost stays bounded"""
@@ -30,6 +30,8 @@ class Sample:
 
     start: int
     """Where its first window starts"""
+    begin: int
+    """Where the speaker is first active in that window"""
     places: list[tuple[int, int]] = field(default_factory=list)
     """(window, local speaker) of each that is remembered"""
     total: NDArray[np.float64] | None = None
@@ -45,9 +47,11 @@ class Sample:
 class SampleStore:
     """The samples of one meeting, in order of their first windows."""
 
-    def __init__(self, pool: int) -> None:
-        """`pool` is the number of consecutive windows that make one sample at most."""
+    def __init__(self, pool: int, active_level: int) -> None:
+        """`pool` is the number of consecutive windows that make one sample at most; a local speaker is active from
+        `active_level` on."""
         self._pool = pool
+        self._active_level = active_level
         self._samples: list[Sample] = []
         self._open: dict[int, Sample] = {}  # by local speaker of the last window
 
@@ -63,7 +67,8 @@ class SampleStore:
         for voice in usable:
             sample = self._open.get(links.get(voice, -1))
             if sample is None or local.start - sample.start >= self._pool * STEP:
-                sample = Sample(local.start)
+                active = int((local.activity[:, voice] >= self._active_level).argmax())
+                sample = Sample(local.start, local.start + active * WINDOW // len(local.activity))
                 self._samples.append(sample)
             alone = float(local.single_speaker_seconds[voice])
             weighted = local.embeddings[voice].astype(np.float64) * local.single_speaker_seconds[voice]
@@ -98,6 +103,11 @@ class SampleStore:
                 if number in known:
                     shared[label, known.index(number)] += alone
         return shared
+
+    def begins(self, labels: Labels) -> NDArray[np.int64]:
+        """Where each label is first heard, in samples, shape (labels,)."""
+        begins = np.array([sample.begin for sample in self._samples], np.int64)
+        return np.array([begins[labels == label].min() for label in range(int(labels.max(initial=-1)) + 1)], np.int64)
 
     def beside(self, seconds: Seconds) -> Beside:
         """Which samples are different voices of the same windows, as far as those are remembered."""

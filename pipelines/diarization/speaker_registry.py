@@ -22,17 +22,21 @@ class SpeakerRegistry:
         """Numbers of the speakers that were not merged into others."""
         return [number for number, speaker in self._speakers.items() if speaker.merged_into is None]
 
-    def match(self, shared: NDArray[np.float64]) -> tuple[dict[int, int], list[Speaker]]:
+    def match(
+        self, shared: NDArray[np.float64], begins: NDArray[np.int64] | None = None
+    ) -> tuple[dict[int, int], list[Speaker]]:
         """Number of each cluster, and the speakers that are new or were merged into others.
 
         `shared` is the seconds of each cluster that were given to each present speaker so far, shape (clusters,
-        present). A cluster is the speaker it shares most with, one to one (Hungarian method on the whole table), else a
+        present); `begins` is where each is first heard, in samples, shape (clusters,): new ones are numbered in this
+        order. A cluster is the speaker it shares most with, one to one (Hungarian method on the whole table), else a
         new one; a speaker that is left without a cluster is merged into the owner of the cluster that has most of it.
         """
         present = self.present()
         numbers = {row: present[column] for row, column in assign(-shared) if present and shared[row, column] > 0}
         out: list[Speaker] = []
-        for cluster in range(len(shared)):
+        order = range(len(shared)) if begins is None else np.argsort(begins, kind="stable").tolist()
+        for cluster in order:
             if cluster not in numbers:
                 numbers[cluster] = len(self._speakers) + 1
                 out.append(self._put(numbers[cluster], None))

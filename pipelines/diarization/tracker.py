@@ -84,7 +84,7 @@ class SpeakerTracker:
         self._links = Rows(np.int8)  # which local speaker of the window before each one continues, -1 for none
         self._numbers = Rows(np.int16)  # speaker of each local speaker on the whole
         self._parts = Rows(np.int16)  # and in each part of its window
-        self._samples = SampleStore(options.pool)
+        self._samples = SampleStore(options.pool, options.active_level)
         self._centers: dict[int, NDArray[np.float32]] = {}
         self._speakers = SpeakerRegistry()
         self._due = options.first_recluster_interval
@@ -203,7 +203,7 @@ class SpeakerTracker:
         labels = keep_largest(labels, seconds, most)
         if not len(self._speakers) and evidence(seconds[labels >= 0], longest[labels >= 0]) < options.min_speech:
             labels = np.full_like(labels, -1)
-        numbers, speakers = self._speakers.match(self._shared(labels))
+        numbers, speakers = self._speakers.match(self._shared(labels), self._samples.begins(labels))
         centers = centers[[int(found[labels == label][0]) for label in range(len(numbers))]]
         if refit is not None and len(centers):
             centers, _ = refit(centers, labels)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from meeting.core.edits import Change, SegmentChange
-from meeting.core.overlay import Overlay
+from meeting.core.editing.changes import Change, SegmentChange, Undo
+from meeting.core.editing.overlay import Overlay
+from meeting.core.editing.steps import Step
 from meeting.core.records import Edits
 from meeting.core.transcript import Transcript
 from pipelines.types import (
@@ -54,6 +55,7 @@ class Shown:
 
     def __init__(self, *outputs: Output, edits: Edits | None = None) -> None:
         self.transcript = Transcript()
+        self.steps: list[Step] = []
         self.overlay = Overlay(self.transcript, edits)
         for speaker in (Speaker(ANN), Speaker(BEN, color=1), Speaker(CID, color=2)):
             self.take(speaker)
@@ -65,7 +67,17 @@ class Shown:
         self.show(self.overlay(output))
 
     def edit(self, change: Change) -> None:
-        self.show(self.overlay.edit(change))
+        self.steps.append(self.do(change))
+
+    def do(self, change: Change) -> Step:
+        """Let a person change something; what that did."""
+        step, outputs = self.overlay.edit(change)
+        self.show(outputs)
+        return step
+
+    def undo(self) -> None:
+        """Take back the last change that was not taken back."""
+        self.do(Undo(self.steps.pop()))
 
     def show(self, outputs: list[Output]) -> None:
         for output in outputs:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -317,6 +318,19 @@ def test_help_loads_next_to_nothing() -> None:
     )
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
     assert not loaded & {"torch", "fastapi", "sqlalchemy", "numpy", "yaml", "tqdm"}
+
+
+@pytest.mark.parametrize("kind", ["ge2e", "wespeaker"])
+def test_thresholds_that_fit_nothing_yet_are_offered_to_be_fitted_when_models_are_fetched(
+    kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = SimpleNamespace(embedding=SimpleNamespace(kind=kind, name=f"hub/{kind}"))
+    monkeypatch.setattr("pipelines.models.pinned_files.pull_embedded", lambda folder: [Path("ge2e.pt")])
+    monkeypatch.setattr("pipelines.models.probe.probe_and_select", lambda options: chosen)
+    code, out, err = run(capsys, "models", "pull")
+    assert (code, out) == (0, "ge2e.pt\n")
+    assert ("hub/wespeaker are not fitted" in err) == (kind == "wespeaker")
+    assert ("meeting tune" in err) == (kind == "wespeaker")
 
 
 def test_the_models_that_may_be_named_are_listed_with_their_package(

@@ -38,5 +38,10 @@ def test_every_operation_was_asked_and_most_have_answered_well(outcome: Outcome,
         "GET /api/jobs/{job_id}/recording",
         "PATCH /api/jobs/{job_id}/recording",
         "PATCH /api/meetings/{meeting_id}/segments/{segment_id}",  # nor the revision of a line
+        "GET /api/meetings/{meeting_id}/segments/{segment_id}",  # nor its id
+        "PATCH /api/meetings/{meeting_id}/segments",
+        "POST /api/meetings/{meeting_id}/segments/{segment_id}/split",
+        "POST /api/meetings/{meeting_id}/segments/{segment_id}/join",
+        "POST /api/meetings/{meeting_id}/changes/{change_id}/undo",
         "POST /api/meetings/{meeting_id}/notes",  # this server knows no language model
     }

@@ -146,6 +146,7 @@ def test_a_click_on_a_word_or_on_a_time_plays_from_there_and_one_that_selects_do
     page.get_by_test_id("player-play").click()
     page.locator("[data-segment=s1]").dblclick()
     assert page.evaluate("String(getSelection())") != ""
+    expect(page.get_by_test_id("player-play")).to_have_accessible_name("Play")
 
 
 def test_the_strip_is_a_slider_for_hands_keys_and_ears(server: Locked, store: Store, tab: Any) -> None:
@@ -190,7 +191,7 @@ def test_an_address_opens_a_meeting_at_a_second_ready_to_play(server: Locked, st
 def test_the_last_minute_of_a_live_meeting_is_heard_again(server: Locked, tab: Any) -> None:
     meeting = server.create("Live")
     with server.connect(meeting.id, meeting.speak) as source:
-        page = tab(meeting.path("host"))
+        page = tab(meeting.path("host"), 390)
         expect(page.get_by_test_id("connection")).to_have_text("Waiting for someone to start")
         source.start()
         source.frame(0, tone(6.0))
@@ -200,6 +201,7 @@ def test_the_last_minute_of_a_live_meeting_is_heard_again(server: Locked, tab: A
         until(page, f"({HEARD})()[0] === 'one' && ({AT})() >= 1")
         source.frame(1, tone(3.0))
         until(page, f"({AT})() >= 3")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
         page.get_by_role("button", name="Back to live").click()
         expect(again).to_be_visible()
         source.send("stop")
@@ -255,3 +257,15 @@ def test_statistics_are_a_table_with_bars(server: Locked, store: Store, tab: Any
     expect(rows).to_have_count(4)
     expect(rows.nth(1)).to_contain_text("Ann00:20 (38%)773212")
     expect(page.get_by_test_id("statistics")).to_contain_text("Silence: 11 s (17%)")
+
+
+def test_readers_of_a_long_meeting_come_to_the_line_of_a_second_in_its_middle(server: Locked, tab: Any) -> None:
+    meeting = server.held("Long")
+    lines = [
+        spoken(number, {"start_time": 3 * number, "end_time": 3 * number + 2, "words": f"so line{number}"}, "spk1")
+        for number in range(1, 700)
+    ]
+    TranscriptStore(server.serving.app.state.rooms.store).save_segments(meeting.id, lines).result()
+    page = opened(server, tab, meeting.id, "?t=1051.5", "view")
+    heard(page, "line350")
+    expect(page.locator("[data-segment=s350]")).to_be_in_viewport()

@@ -8,30 +8,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from meeting.storage.transcript_store import TranscriptStore
-from meeting.storage.store import Store
-from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
-from tests.fakes.access_fakes import Given, Locked
+from tests.fakes.access_fakes import Locked
 from tests.fakes.server_fakes import tone
+from tests.web.editing.spoken import over, said
 
 pytestmark = pytest.mark.browser
 
 COME_BACK = "window.dispatchEvent(new Event('focus'))"
-
-
-def said(id_: str, at: int, text: str, who: str | None, overlap: bool = False) -> Segment:
-    """A line of one second."""
-    span = Span(at * SAMPLE_RATE, (at + 1) * SAMPLE_RATE)
-    return Segment(id_, 1, True, "a", span, who, tuple(Word(word, span) for word in text.split()), 0, overlap)
-
-
-def over(server: Locked, *segments: Segment) -> Given:
-    """A meeting that is over, with these lines and two voices."""
-    meeting = server.held("Over")
-    store: Store = server.serving.app.state.rooms.store
-    TranscriptStore(store).save_speakers(meeting.id, [Speaker("spk1"), Speaker("spk2", color=1)]).result()
-    TranscriptStore(store).save_segments(meeting.id, segments).result()
-    return meeting
 
 
 def test_a_name_given_in_one_tab_is_read_in_another_and_stays(server: Locked, tab: Any) -> None:

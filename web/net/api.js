@@ -7,8 +7,6 @@ import { serverUrl } from './urls.js'
 /** @typedef {import('../state/page-state.js').Facts} Facts */
 /** @typedef {import('../state/permissions.js').Role} Role */
 /** @typedef {import('../state/wire-messages.js').NotesFacts} NotesFacts */
-/** @typedef {import('../state/wire-messages.js').Segment} Segment */
-/** @typedef {import('../state/wire-messages.js').Speaker} Speaker */
 /** @typedef {import('../state/wire-messages.js').Statistics} Statistics */
 /** @typedef {Partial<Record<'host' | 'speak' | 'view', string>>} Links  by role, without the server's name */
 /** @typedef {{ id: string, title: string, links?: Links }} NewMeeting */
@@ -99,7 +97,7 @@ async function send(method, path, { body, tag, range, piece, headers: further, s
 export const call = async (method, path, options) => (await request(method, path, options)).json().catch(() => null)
 
 /** @type {(id: string) => string} */
-const meeting = (id) => serverUrl(`api/meetings/${encodeURIComponent(id)}`).href
+export const addressOf = (id) => serverUrl(`api/meetings/${encodeURIComponent(id)}`).href
 
 /** @type {(body: { title?: string, hotwords?: string[], speakers?: string }) => Promise<NewMeeting>} */
 export const createMeeting = (body) => call('POST', serverUrl('api/meetings').href, { body })
@@ -122,18 +120,18 @@ export const search = (query) => call('GET', serverUrl(`api/search?${query}`).hr
  * @returns {Promise<{ facts: Facts | null, tag: string | null }>} no facts when all is still as it was
  */
 export async function getMeeting(id, known = null) {
-  const response = await request('GET', meeting(id), { id, tag: known })
+  const response = await request('GET', addressOf(id), { id, tag: known })
   return { facts: response.status === 304 ? null : await response.json(), tag: response.headers.get('ETag') }
 }
 
 /** @type {(id: string, title: string) => Promise<void>} */
-export const renameMeeting = (id, title) => call('PATCH', meeting(id), { body: { title }, id })
+export const renameMeeting = (id, title) => call('PATCH', addressOf(id), { body: { title }, id })
 
 /** @type {(id: string) => Promise<{ hotwords: string[] }>} */
-export const getHotwords = (id) => call('GET', `${meeting(id)}/hotwords`, { id })
+export const getHotwords = (id) => call('GET', `${addressOf(id)}/hotwords`, { id })
 
 /** @type {(id: string, hotwords: string[]) => Promise<void>} */
-export const setHotwords = (id, hotwords) => call('PUT', `${meeting(id)}/hotwords`, { body: { hotwords }, id })
+export const setHotwords = (id, hotwords) => call('PUT', `${addressOf(id)}/hotwords`, { body: { hotwords }, id })
 
 const WAV_HEADER = 44 // bytes before the first sample
 const SAMPLE = 2 // bytes
@@ -149,7 +147,7 @@ const RATE = 16_000 // samples a second
  */
 export async function getSamples(id, from, to) {
   const range = `bytes=${WAV_HEADER + from * SAMPLE}-${WAV_HEADER + to * SAMPLE - 1}`
-  const response = await request('GET', `${meeting(id)}/audio?format=wav`, { id, range })
+  const response = await request('GET', `${addressOf(id)}/audio?format=wav`, { id, range })
   const size = Number(/\/(\d+)$/.exec(response.headers.get('Content-Range') ?? '')?.[1] ?? WAV_HEADER)
   const length = (size - WAV_HEADER) / SAMPLE / RATE
   if (response.status === 416) return { samples: new Int16Array(0), length }
@@ -158,43 +156,25 @@ export async function getSamples(id, from, to) {
 }
 
 /** @type {(id: string) => Promise<Statistics>} */
-export const getStatistics = (id) => call('GET', `${meeting(id)}/statistics`, { id })
+export const getStatistics = (id) => call('GET', `${addressOf(id)}/statistics`, { id })
 
 /** @type {(id: string) => Promise<NotesFacts>} */
-export const getNotes = (id) => call('GET', `${meeting(id)}/notes`, { id })
+export const getNotes = (id) => call('GET', `${addressOf(id)}/notes`, { id })
 
 /** @type {(id: string) => Promise<NotesFacts>} */
-export const makeNotes = (id) => call('POST', `${meeting(id)}/notes`, { id })
+export const makeNotes = (id) => call('POST', `${addressOf(id)}/notes`, { id })
 
 /** @type {(id: string) => Promise<void>} */
-export const deleteNotes = (id) => call('DELETE', `${meeting(id)}/notes`, { id })
+export const deleteNotes = (id) => call('DELETE', `${addressOf(id)}/notes`, { id })
 
 /** @type {(id: string) => Promise<void>} */
-export const endMeeting = (id) => call('POST', `${meeting(id)}/end`, { id })
+export const endMeeting = (id) => call('POST', `${addressOf(id)}/end`, { id })
 
 /** @type {(id: string) => Promise<void>} */
-export const deleteMeeting = (id) => call('DELETE', meeting(id), { id })
-
-/**
- * @param {string} id
- * @param {string} speaker
- * @param {{ name?: string | null, merge_into?: string }} body
- * @returns {Promise<{ speakers: Speaker[] }>} the speakers that have changed
- */
-export const editSpeaker = (id, speaker, body) =>
-  call('PATCH', `${meeting(id)}/speakers/${encodeURIComponent(speaker)}`, { body, id })
-
-/**
- * @param {string} id
- * @param {string} line
- * @param {{ rev: number, text?: string, speaker?: string | null }} body
- * @returns {Promise<Segment>} the line as it is now
- */
-export const editSegment = (id, line, body) =>
-  call('PATCH', `${meeting(id)}/segments/${encodeURIComponent(line)}`, { body, id })
+export const deleteMeeting = (id) => call('DELETE', addressOf(id), { id })
 
 /** @type {(id: string) => Promise<{ links: GivenLink[] }>} */
-export const listLinks = (id) => call('GET', `${meeting(id)}/links`, { id })
+export const listLinks = (id) => call('GET', `${addressOf(id)}/links`, { id })
 
 /**
  * @param {string} id
@@ -203,13 +183,13 @@ export const listLinks = (id) => call('GET', `${meeting(id)}/links`, { id })
  * @returns {Promise<{ url: string }>}
  */
 export const createLink = (id, role, seconds) =>
-  call('POST', `${meeting(id)}/links`, { body: { role, expires_in: seconds }, id })
+  call('POST', `${addressOf(id)}/links`, { body: { role, expires_in: seconds }, id })
 
 /** @type {(id: string, link: string) => Promise<void>} */
-export const revokeLink = (id, link) => call('DELETE', `${meeting(id)}/links/${encodeURIComponent(link)}`, { id })
+export const revokeLink = (id, link) => call('DELETE', `${addressOf(id)}/links/${encodeURIComponent(link)}`, { id })
 
 /** @type {(id: string, format: string) => string} */
-export const exportUrl = (id, format) => `${meeting(id)}/export?format=${format}`
+export const exportUrl = (id, format) => `${addressOf(id)}/export?format=${format}`
 
 /**
  * A file that only a header opens, where a plain link would have to carry the token.

@@ -11,7 +11,7 @@ import { t } from '../texts/texts.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { setText } from '../view/dom.js'
 import { HomeView } from '../view/home/home-view.js'
-import { HomeJobs } from './home-jobs.js'
+import { HomeJobs } from './home/home-jobs.js'
 import { PageStore } from './page-store.js'
 import { signIn } from './sign-in.js'
 

@@ -1,6 +1,7 @@
 // What people do with a meeting beside recording it: rename, edit, share, end, download.
 
 import * as api from '../net/api.js'
+import { editSegment, editSpeaker } from '../net/edits-api.js'
 import { linkToken, tokenFor } from '../net/tokens.js'
 import { transcribeAgain } from '../net/uploads.js'
 import { absoluteUrl, meetingPath } from '../net/urls.js'
@@ -16,6 +17,7 @@ import { openShareDialog } from '../view/dialogs/share-dialog.js'
 import { openSpeakerDialog } from '../view/dialogs/speaker-dialog.js'
 import { openTermsDialog } from '../view/dialogs/terms-dialog.js'
 import { saveFile } from '../view/save-file.js'
+import { PageEditing } from './page-editing.js'
 import { PageNotes } from './page-notes.js'
 import { PagePlayback } from './page-playback.js'
 import { PageStatistics } from './page-statistics.js'
@@ -23,7 +25,6 @@ import { PageStatistics } from './page-statistics.js'
 /** @typedef {import('../state/page-state.js').PageState} PageState */
 /** @typedef {import('../state/turns.js').Turn} Turn */
 /** @typedef {import('../state/wire-messages.js').ServerMessage} ServerMessage */
-/** @typedef {import('../view/dialogs/speaker-dialog.js').EditService} EditService */
 
 const COPIED = 2000 // milliseconds for which it is said
 
@@ -31,17 +32,20 @@ export class MeetingActions {
   #id
   #links
   #store
+  #editing
 
   /**
    * @param {string} id of the meeting
    * @param {api.Links} links by role that this page knows, since it has just made the meeting
    * @param {import('./page-store.js').PageStore<PageState>} store
+   * @param {(message: ServerMessage) => void} receive takes what the server answers
    */
-  constructor(id, links, store) {
+  constructor(id, links, store, receive) {
     this.#id = id
     this.#links = links
     this.#store = store
     this.notes = new PageNotes(id, store)
+    this.#editing = new PageEditing(id, store, receive)
     this.playback = new PagePlayback(id, store)
     this.statistics = new PageStatistics(id, store)
   }
@@ -117,15 +121,23 @@ export class MeetingActions {
     }
   }
 
+  /** What a host changes by hand. */
+  get editHandlers() {
+    return {
+      editing: this.#editing,
+      onSpeaker: (/** @type {Turn} */ turn, /** @type {HTMLElement} */ anchor) => this.#edit(turn, anchor),
+    }
+  }
+
   /**
    * Asks who said a turn, and what.
    *
    * @param {Turn} turn
    * @param {HTMLElement} anchor
-   * @param {(message: ServerMessage) => void} receive takes what the server answers
    */
-  edit(turn, anchor, receive) {
+  #edit(turn, anchor) {
     const { state } = this.#store
+    const did = this.#editing.group(t('edit.done.who'))
     openSpeakerDialog({
       turn,
       anchor,
@@ -136,11 +148,8 @@ export class MeetingActions {
       },
       transcript: () => this.#store.state.transcript,
       edit: {
-        speaker: async (id, changes) => {
-          const { speakers } = await api.editSpeaker(this.#id, id, changes)
-          speakers.forEach(receive)
-        },
-        segment: async (id, changes) => receive(await api.editSegment(this.#id, id, changes)),
+        speaker: (id, changes) => did(editSpeaker(this.#id, id, changes)),
+        segment: (id, changes) => did(editSegment(this.#id, id, changes)),
       },
     })
   }

@@ -58,7 +58,7 @@ export class MeetingPage {
     const state = change.openedPage({ title, recording: Boolean(input), resumable, second })
     this.#store = new PageStore(state, (shown) => this.#view.render(shown))
     this.#leaving = new LeaveGuard(this.#store, () => this.#stop())
-    this.#actions = new MeetingActions(id, links, this.#store)
+    this.#actions = new MeetingActions(id, links, this.#store, (message) => this.#receive(message))
     this.#newView = () =>
       new MeetingView(shell, { home, downloads: this.#actions.downloads, handlers: this.#handlers() })
     this.#view = this.#newView()
@@ -88,7 +88,7 @@ export class MeetingPage {
         if (following !== this.#store.state.following) this.#store.set({ following })
       },
       onNotice: (action) => this.#act(action),
-      onSpeaker: (turn, anchor) => this.#actions.edit(turn, anchor, (message) => this.#receive(message)),
+      ...this.#actions.editHandlers,
       fileWays: () => this.#actions.fileWays,
       onStatistics: () => this.#actions.statistics.load(),
       player: this.#actions.playback.handlers,

@@ -53,6 +53,7 @@ export class PagePlayback {
     return {
       onToggle: () => this.toggle(),
       onPlayFrom: (second) => this.playFrom(second),
+      onPause: () => this.#pause(),
       onTargetShown: () => this.targetShown(),
       onSeek: (second) => this.seek(second),
       onStep: (by) => this.seek(this.#playback.position + by * change.STEP),

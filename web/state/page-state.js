@@ -1,6 +1,7 @@
 // All that a meeting's page shows, as one value, and how it changes; pure: no page, no socket, no clock.
 
 import { t } from '../texts/texts.js'
+import { NO_HISTORY } from './editing/edit-history.js'
 import { speakerName } from './format.js'
 import { busyText, interruptedText, lostText, problemText, warningText } from './messages.js'
 import { withNotice, withoutNotice } from './notices.js'
@@ -65,6 +66,8 @@ import { resolveSpeaker } from './turns.js'
  * @property {boolean} copied a link has just been copied
  * @property {boolean} following the newest line is kept in sight
  * @property {import('./notices.js').Notices} notices
+ * @property {import('./editing/edit-history.js').History} edits
+ * @property {import('./editing/selection.js').Selection} selected lines
  * @property {readonly Announcement[]} announcements the newest
  * @property {number | null} lag seconds from a word to its text, as seen here
  * @property {number} snapshotAt milliseconds on the page's clock at the last snapshot
@@ -104,6 +107,8 @@ export function openedPage({ title = '', recording = false, resumable = false, s
     copied: false,
     following: recording,
     notices: new Map(),
+    edits: NO_HISTORY,
+    selected: new Set(),
     announcements: [],
     lag: null,
     snapshotAt: 0,

@@ -149,9 +149,12 @@ export function notesPanel({ facts, notes, permission, transcript }) {
 }
 
 /**
+ * Whether there is a button that leads to the newest line; the player of a live meeting has one of its own.
+ *
  * @param {PageState} state
  */
-export const offersJump = ({ following, transcript }) => !following && transcript.phase !== 'ended'
+export const offersJump = ({ following, playback, transcript }) =>
+  !following && !playback.opened && transcript.phase !== 'ended'
 
 /**
  * Whether links are given out here, each with a token of its own.

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from meeting.compat.lines import Lines, word_key
 from meeting.compat.live_stream import StreamMessage
-from meeting.compat.openai.shapes import diarized_segments, segment_event, text_of
+from meeting.compat.openai.shapes import diarized_segments, segment_event, speaker_label, text_of
 from meeting.core.messages import Ack, JsonObject, SegmentMessage
 
 LABEL_SECONDS = 10.0
@@ -69,4 +69,4 @@ class Events:
         if not self._diarized:
             return [delta]
         part = replace(line, text=text, words=words, start=words[0].start, end=words[-1].end)
-        return [{**delta, "segment_id": line.id}, segment_event(part, self._lines.number(line.speaker))]
+        return [{**delta, "segment_id": line.id}, segment_event(part, speaker_label(self._lines, line.speaker))]

@@ -5,11 +5,12 @@ What makes no sense, or would do harm if it were passed over, is refused; a mess
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from meeting.compat.live_stream import StreamRequest
 from meeting.compat.parameters import Parameters, language_of, refused
@@ -20,9 +21,6 @@ STREAMED = ("json", "text", "diarized_json")
 """Formats that can be told as events"""
 GRANULARITIES = ("word", "segment")
 REFUSED = {
-    "known_speaker_names": "voices are not compared with samples: speakers are told apart, and named on the page of a "
-    "meeting that is kept",
-    "known_speaker_references": "voices are not compared with samples",
     "include": "the recogniser has no tokens with probabilities",
 }
 """Fields that must not be passed over in silence"""
@@ -30,8 +28,13 @@ FIELDS = (
     *REFUSED,
     *("file", "response_format", "stream", "timestamp_granularities", "language", "languages", "prompt", "keywords"),
     *("temperature", "chunking_strategy", "model", "diarize", "keep", "title"),
+    *("known_speaker_names", "known_speaker_references"),
 )
 """Names of fields that an error may be about"""
+MOST_KNOWN = 4
+"""Speakers of which a client may send samples"""
+LONGEST_NAME = 200
+"""Characters of such a speaker's name"""
 LONGEST_TERM = 4
 """Words of a part of the prompt that is taken as a term"""
 
@@ -56,10 +59,13 @@ class Form:
     title: str
     translate: bool = False
     """Whether the text is to be English, whatever is spoken"""
+    known_names: tuple[str, ...] = ()
+    """Of speakers of whose voices there are samples"""
+    known_samples: tuple[bytes, ...] = field(default=(), repr=False)
+    """A file for each of them"""
 
-    def request(self, container: str) -> StreamRequest:
+    def request(self, audio: AudioInfo) -> StreamRequest:
         """The meeting that is asked for."""
-        audio = AudioInfo(container, 0, 0)
         return StreamRequest(
             audio, self.title, self.language, self.terms, self.diarize, keep=self.keep, translate=self.translate
         )
@@ -86,6 +92,10 @@ def parse_form(given: Parameters, translate: bool = False) -> Form:
         raise refused(f"timestamp_granularities must be {' or '.join(GRANULARITIES)}")
     _check_temperature(given.text("temperature"))
     _check_chunking(given.text("chunking_strategy"), given.text("chunking_strategy[type]"))
+    diarize, keep = given.flag("diarize", format_ == "diarized_json"), given.flag("keep")
+    names, samples = _known_speakers(given)
+    if names and (keep or not diarize):
+        raise refused("known_speaker_names can be had with response_format=diarized_json or diarize, and without keep")
     return Form(
         response_format=format_,
         stream=stream,
@@ -93,10 +103,12 @@ def parse_form(given: Parameters, translate: bool = False) -> Form:
         segments="segment" in granularities or not granularities,
         language=_language(given),
         terms=terms_of(given.text("prompt"), _several(given, "keywords")),
-        diarize=given.flag("diarize", format_ == "diarized_json"),
-        keep=given.flag("keep"),
+        diarize=diarize,
+        keep=keep,
         title=given.title(),
         translate=translate,
+        known_names=names,
+        known_samples=samples,
     )
 
 
@@ -108,6 +120,30 @@ def _several(given: Parameters, name: str) -> list[str]:
 def _language(given: Parameters) -> str | None:
     """What is spoken; of several that are possible the recogniser chooses."""
     return given.language() or language_of("languages", ",".join(_several(given, "languages")))
+
+
+def _known_speakers(given: Parameters) -> tuple[tuple[str, ...], tuple[bytes, ...]]:
+    """Names of speakers, and a sample of the voice of each."""
+    names = tuple(" ".join(name.split()) for name in _several(given, "known_speaker_names"))
+    samples = tuple(map(_sample, _several(given, "known_speaker_references")))
+    if not (all(0 < len(name) <= LONGEST_NAME for name in names) and len(set(names)) == len(names) <= MOST_KNOWN):
+        raise refused(
+            f"known_speaker_names must be {MOST_KNOWN} different names at most, of 1 to {LONGEST_NAME} characters"
+        )
+    if len(samples) != len(names):
+        raise refused("known_speaker_references must be as many as known_speaker_names: a sample for each name")
+    return names, samples
+
+
+def _sample(value: str) -> bytes:
+    """The file in a data URL."""
+    head, _, content = value.partition(",")
+    if not (head.startswith("data:") and head.endswith(";base64")):
+        raise refused("known_speaker_references must be data URLs, such as data:audio/wav;base64,…")
+    try:
+        return base64.b64decode(content, validate=True)
+    except ValueError as error:
+        raise refused("known_speaker_references must be data URLs whose audio is in base64") from error
 
 
 def _check_temperature(value: str) -> None:

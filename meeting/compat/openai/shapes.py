@@ -82,6 +82,11 @@ def label(number: int | None) -> str:
     return letters
 
 
+def speaker_label(lines: Lines, id_: str | None) -> str:
+    """What a speaker is called: a name that was given, else a letter."""
+    return lines.given_name(id_) or label(lines.number(id_))
+
+
 def text_of(lines: Iterable[SegmentMessage]) -> str:
     """All that was said."""
     return " ".join(line.text for line in lines)
@@ -105,17 +110,17 @@ def diarized(lines: Lines, duration: float, form: Form) -> JsonObject:
 
 def diarized_segments(lines: Lines) -> list[JsonObject]:
     """All lines with who says them, as they are known now."""
-    return [segment_event(line, lines.number(line.speaker)) for line in lines]
+    return [segment_event(line, speaker_label(lines, line.speaker)) for line in lines]
 
 
-def segment_event(line: SegmentMessage, speaker: int | None) -> JsonObject:
+def segment_event(line: SegmentMessage, speaker: str) -> JsonObject:
     """A line, in an answer and as an event."""
     return {
         "type": "transcript.text.segment",
         "id": line.id,
         "start": line.start,
         "end": line.end,
-        "speaker": label(speaker),
+        "speaker": speaker,
         "text": line.text,
     }
 
@@ -133,14 +138,16 @@ def verbose(lines: Lines, duration: float, form: Form, models: ModelInfo) -> Jso
     }
     if form.segments:
         body["segments"] = [
-            _segment(at, line, lines.number(line.speaker), form.diarize) for at, line in enumerate(lines)
+            _segment(at, line, speaker_label(lines, line.speaker), form.diarize) for at, line in enumerate(lines)
         ]
     if form.words:
-        body["words"] = [_word(word, lines.number(line.speaker), form.diarize) for line in lines for word in line.words]
+        body["words"] = [
+            _word(word, speaker_label(lines, line.speaker), form.diarize) for line in lines for word in line.words
+        ]
     return body
 
 
-def _segment(at: int, line: SegmentMessage, speaker: int | None, diarize: bool) -> JsonObject:
+def _segment(at: int, line: SegmentMessage, speaker: str, diarize: bool) -> JsonObject:
     data = line.text.encode()
     return {
         "id": at,
@@ -153,7 +160,7 @@ def _segment(at: int, line: SegmentMessage, speaker: int | None, diarize: bool) 
         "avg_logprob": _mean_log(line.words),
         "compression_ratio": round(len(data) / len(zlib.compress(data)), 3),
         "no_speech_prob": 0.0,
-        **({"speaker": label(speaker)} if diarize else {}),
+        **({"speaker": speaker} if diarize else {}),
     }
 
 
@@ -163,9 +170,9 @@ def _mean_log(words: Sequence[WordMessage]) -> float:
     return round(sum(known) / len(known), 3) if known else 0.0
 
 
-def _word(word: WordMessage, speaker: int | None, diarize: bool) -> JsonObject:
+def _word(word: WordMessage, speaker: str, diarize: bool) -> JsonObject:
     body: JsonObject = {"word": word.text, "start": word.start, "end": word.end}
-    return {**body, "speaker": label(speaker)} if diarize else body
+    return {**body, "speaker": speaker} if diarize else body
 
 
 def usage(duration: float) -> JsonObject:

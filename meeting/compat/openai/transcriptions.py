@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -15,11 +17,12 @@ from meeting.compat.openai.form import Form, parse_form
 from meeting.compat.openai.shapes import diarized, error_body, status_of, text_of, text_only, to_json, verbose
 from meeting.compat.openai.subtitles import srt, vtt
 from meeting.compat.openai.upload import Upload, passed_over, uploaded
-from meeting.compat.recording import Transcribed, transcribe
+from meeting.compat.openai.voice_samples import AUDIO, decoded, in_front, read_samples
+from meeting.compat.recording import Through, Transcribed, transcribe
 from meeting.compat.uploads import Uploads, pieces_of
 from meeting.core.error_text import client_message
 from meeting.core.errors import ErrorCode, ProtocolError
-from meeting.core.messages import JsonObject
+from meeting.core.messages import AudioInfo, JsonObject
 from meeting.live.rooms import Rooms
 from pipelines.errors import MeetingError, StoreError
 from pipelines.formats import HEADER_BYTES
@@ -61,17 +64,17 @@ class Transcription(Response):
             raise
         async with uploaded(self._request, self._uploads) as upload:
             form = parse_form(upload.fields, self._translate)
-            request = form.request(await _container(upload))
-            async with open_stream(self._rooms, request) as stream:
+            recording = await _recording_of(self._rooms, upload, form)
+            async with open_stream(self._rooms, form.request(recording.audio)) as stream:
                 headers = {MEETING_HEADER: stream.meeting_id} if form.keep else {}
                 if not form.stream:
-                    feeding = stream.send_all(pieces_of(upload.file))
-                    heard = await transcribe(self._request, stream, feeding, body_taken=True)
-                    return _whole(heard, form, stream.models, headers)
-                await self._stream(stream, upload, form, _Channel(send, headers))
+                    feeding = stream.send_all(recording.pieces)
+                    made = await transcribe(self._request, stream, feeding, body_taken=True, through=recording.through)
+                    return _whole(made, form, stream.models, headers)
+                await self._stream(stream, recording, form, _Channel(send, headers))
                 return None
 
-    async def _stream(self, stream: LiveStream, upload: Upload, form: Form, channel: _Channel) -> None:
+    async def _stream(self, stream: LiveStream, recording: _Recording, form: Form, channel: _Channel) -> None:
         events = Events(form.response_format == "diarized_json")
 
         async def tell(message: StreamMessage) -> None:
@@ -79,7 +82,8 @@ class Transcription(Response):
                 self._told = True
                 await channel.tell(event)
 
-        await transcribe(self._request, stream, stream.send_all(pieces_of(upload.file)), tell, body_taken=True)
+        feeding = stream.send_all(recording.pieces)
+        await transcribe(self._request, stream, feeding, tell, body_taken=True, through=recording.through)
         for event in events.last():
             self._told = True
             await channel.tell(event)
@@ -131,6 +135,25 @@ def _require_translation(rooms: Rooms) -> None:
             "model cannot be one that translates: what is said is written down in the language it is said in by "
             f"{engine.models.get('speech')}, which serves here. Multilingual Whispers translate, but turbo and distil"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    """What a meeting is to hear, and what becomes of what it tells."""
+
+    audio: AudioInfo
+    pieces: AsyncIterator[bytes]
+    through: Through
+
+
+async def _recording_of(rooms: Rooms, upload: Upload, form: Form) -> _Recording:
+    container, pieces = await _container(upload), pieces_of(upload.file)
+    if not form.known_names:
+        return _Recording(AudioInfo(container, 0, 0), pieces, lambda message: (message,))
+    known, samples = await read_samples(rooms, form)
+    # a second more than may be: so the meeting itself says that it is too long
+    most = rooms.limits.meeting_hours * 3600 + 1.0
+    return _Recording(AUDIO, in_front(samples, decoded(rooms, container, pieces, most)), known.apply)
 
 
 async def _container(upload: Upload) -> str:

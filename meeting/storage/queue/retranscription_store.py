@@ -14,7 +14,7 @@ from meeting.core.records import Edits, State
 from meeting.storage.edit_store import edits_of
 from meeting.storage.recovery_store import ROWS_AT_ONCE, put_transcript
 from meeting.storage.store import Store, meeting_row
-from meeting.storage.tables import MeetingRow, SourceRow, TurnRow, turn_values
+from meeting.storage.tables import EditStepRow, MeetingRow, SourceRow, TurnRow, turn_values
 from meeting.storage.transcript_store import gaps_of
 from pipelines.types import ModelInfo, Segment, Speaker, Turn
 
@@ -46,7 +46,9 @@ class RetranscriptionStore:
             if edits_of(session, meeting_id) != edits:
                 return False
             put_transcript(self._store, session, meeting_id, segments, speakers, gaps_of(session, meeting_id))
-            session.execute(delete(TurnRow).where(TurnRow.meeting_id == meeting_id))
+            # A change that is taken back would show lines that are there no more.
+            for table in (TurnRow, EditStepRow):
+                session.execute(delete(table).where(table.meeting_id == meeting_id))
             rows = [turn_values(meeting_id, turn) for turn in turns]
             for at in range(0, len(rows), ROWS_AT_ONCE):
                 session.execute(insert(TurnRow), rows[at : at + ROWS_AT_ONCE])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from meeting.core.edits import SegmentChange, SpeakerChange
+from meeting.core.editing.changes import SegmentChange, SpeakerChange
 from meeting.core.export import export, to_json
 from meeting.core.messages import SegmentMessage, encode
 from meeting.core.records import Gap, Meeting, Record, State

@@ -23,6 +23,7 @@ from meeting.evaluation.tune import (
     options_at,
     point_of,
     search,
+    search_half,
     tune,
 )
 from pipelines.diarization.clustering import PRESETS
@@ -112,6 +113,16 @@ def test_one_recording_alone_proves_nothing() -> None:
     assert " - " not in describe(found).splitlines()[4]
 
 
+def test_a_half_that_chose_nothing_judges_what_the_other_chose() -> None:
+    found = search_half(FakeErrors(0.36, 0.36, 0.3, 0.5), 2)
+    assert found.changed == {"match_threshold": 0.36}
+    assert found.names == ("r2", "r3")
+    assert [errors.live for errors in found.held_out] == pytest.approx([0.06, 0.14])
+    assert [errors.live for errors in found.before] == pytest.approx([0.0, 0.2])
+    assert not found.helps
+    assert search_half(FakeErrors(0.36, 0.36, 0.4), 2).helps
+
+
 def test_errors_are_worked_out_once() -> None:
     calls: list[int] = []
 
@@ -154,10 +165,43 @@ def test_recordings_need_only_turns_and_the_models_are_freed(tmp_path: Path, mon
     assert told[0] == "talk: listening, 1 of 1"
 
 
+def test_recordings_that_judge_choose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("choose", "judge"):
+        (tmp_path / name).mkdir()
+        recording(tmp_path / name, 2.0)
+        write_references(tmp_path / name, "talk", [(0, 2, "Ann", "")])
+    monkeypatch.setattr("meeting.evaluation.tune.diarization_errors", lambda heard, options: Errors(0.5, 0.25))
+    told: list[str] = []
+    engine: Any = FakeModels()
+    found = tune(Config(), [tmp_path / "choose"], lambda config: engine, told.append, [tmp_path / "judge"])
+    assert told == ["talk: listening, 1 of 2", "talk: listening, 2 of 2", "searching on 1 recordings"]
+    assert found.held_out == (Errors(0.5, 0.25),)
+
+
+def test_without_recordings_the_rooms_are_made_one_half_chooses_and_the_other_judges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def fake(config: Config, folders: list[Path], report: Any, judged: list[Path]) -> Any:
+        seen.append((folders, judged))
+        return search(FakeErrors(0.3))
+
+    def rooms(folder: Path, report: Any) -> tuple[list[Path], list[Path]]:
+        seen.append(folder)
+        return [folder / "choose" / "far"], [folder / "report" / "far"]
+
+    monkeypatch.setattr("meeting.evaluation.tune.tune", fake)
+    monkeypatch.setattr("meeting.evaluation.made_rooms.made_rooms", rooms)
+    assert main(["tune", "--data-dir", str(tmp_path)]) == 0
+    made = tmp_path / "rooms"
+    assert seen == [made, ([made / "choose" / "far"], [made / "report" / "far"])]
+
+
 def test_the_embedding_model_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
-    def fake(config: Config, folders: list[Path], report: Any) -> Any:
+    def fake(config: Config, folders: list[Path], report: Any, judged: list[Path]) -> Any:
         seen.append(config.models.embedding)
         return search(FakeErrors(0.3))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.edits import SpeakerChange
+from meeting.core.editing.changes import SpeakerChange
 from meeting.core.errors import ProtocolError
 from meeting.jobs.command import retranscribe
 from meeting.recordings.replay import ReplayOptions, replay

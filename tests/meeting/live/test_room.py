@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from meeting.config.settings import Limits, Models
-from meeting.core.edits import SpeakerChange
+from meeting.core.editing.changes import SpeakerChange
 from meeting.core.ids import new_id
 from meeting.core.messages import AudioFrame, AudioInfo, SourceInfo, Start
 from meeting.core.records import Meeting, State

@@ -14,7 +14,8 @@ from typing import Any, TypeGuard
 import pytest
 
 from meeting.config.settings import Limits, Models
-from meeting.core.edits import SegmentChange, respell
+from meeting.core.editing.changes import SegmentChange
+from meeting.core.editing.respelling import respell
 from meeting.core.errors import Conflict
 from meeting.core.messages import AudioFrame, AudioInfo, SegmentMessage, ServerMessage
 from meeting.core.records import Meeting, Source, State
@@ -481,7 +482,7 @@ def test_the_words_of_an_edit_are_found_neither_on_the_loop_nor_in_the_writer(
         where.append(threading.current_thread().name)
         return respell(words, text)
 
-    monkeypatch.setattr("meeting.core.edits.respell", watched)
+    monkeypatch.setattr("meeting.core.editing.edits.respell", watched)
 
     async def body(rooms: Rooms) -> None:
         room, host, client = await go_live(rooms, A)

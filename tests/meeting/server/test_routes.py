@@ -55,6 +55,19 @@ TABLE = {
     "POST /api/meetings/{meeting_id}/end": Row(HOSTS),
     "PATCH /api/meetings/{meeting_id}/speakers/{speaker_id}": Row(HOSTS, options={"json": {"name": "Ann"}}),
     "PATCH /api/meetings/{meeting_id}/segments/{segment_id}": Row(HOSTS, options={"json": {"rev": 3, "speaker": None}}),
+    "GET /api/meetings/{meeting_id}/segments/{segment_id}": Row(READERS),
+    "PATCH /api/meetings/{meeting_id}/segments": Row(
+        HOSTS, options={"json": {"lines": [{"id": "s0", "rev": 3}], "speaker": None}}
+    ),
+    "POST /api/meetings/{meeting_id}/segments/{segment_id}/split": Row(
+        HOSTS, options={"json": {"rev": 3, "texts": ["one", "two"]}}
+    ),
+    "POST /api/meetings/{meeting_id}/segments/{segment_id}/join": Row(
+        HOSTS,
+        404,  # there is one line only
+        {"json": {"rev": 3, "next": "s1", "next_rev": 1}},
+    ),
+    "POST /api/meetings/{meeting_id}/changes/{change_id}/undo": Row(HOSTS),
     "GET /api/meetings/{meeting_id}/transcript": Row(READERS),
     "GET /api/meetings/{meeting_id}/export": Row(READERS, options={"params": {"format": "txt"}}),
     "GET /api/meetings/{meeting_id}/statistics": Row(READERS),
@@ -141,6 +154,9 @@ def ask(server: Locked, route: str, meeting: Given, token: str | None) -> int:
     method, path = route.split()
     link_id = server.link(meeting, "view")[0] if "{link_id}" in path else ""
     ids = {"meeting_id": meeting.id, "link_id": link_id, "speaker_id": "spk1", "segment_id": "s0"}
+    if "{change_id}" in path:
+        made = server.call("PATCH", f"/api/meetings/{meeting.id}/speakers/spk1", json={"name": "Ann"})
+        ids["change_id"] = made.json()["change"] if made.is_success else "none"
     path = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], row.path or path)
     assert not re.search(r"[{}]", path)
     return server.call(method, path, token, **row.options).status_code

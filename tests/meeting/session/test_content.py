@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from meeting.core.edits import SegmentChange, SpeakerChange
+from meeting.core.editing.changes import SegmentChange, SpeakerChange
 from meeting.core.messages import GapMessage, SegmentMessage, SpeakerMessage, SpeakerRevisionMessage, StateMessage
 from meeting.core.records import Edits, Gap, State
 from meeting.session.content import Content

@@ -9,7 +9,7 @@ import pytest
 
 from meeting.config.settings import Limits
 from meeting.core.access import digest
-from meeting.core.edits import SegmentChange
+from meeting.core.editing.changes import JoinChange, SeenLine, SegmentChange, SplitChange, Undo
 from meeting.core.messages import (
     Ack,
     AudioFrame,
@@ -415,7 +415,7 @@ def test_stored_lines_whose_audio_is_lost_are_kept_with_their_speakers() -> None
     _, kept, edits, saved = recovery.finish(SAMPLE_RATE, SAMPLE_RATE)
     assert kept == Log("1 line(s) kept whose sound is lost")
     assert isinstance(edits, SaveEdits)
-    assert edits.line == "s1"
+    assert edits.lines == ("s1",)
     assert isinstance(saved, SaveTranscript)
     assert [(line.text, line.speaker) for line in saved.segments] == [("stored", "spk1")]
     assert saved.speakers == (Speaker("spk1"),)
@@ -435,6 +435,32 @@ def test_edits_of_the_stored_text_are_laid_over_the_rebuilt_one() -> None:
     recovery.take_edits()
     recovery.finish(SAMPLE_RATE, SAMPLE_RATE)
     assert [line.text for line in content.transcript.segments] == ["mine"]
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_what_was_split_and_joined_before_a_crash_is_so_afterwards_and_can_still_be_taken_back(given_up: bool) -> None:
+    """The server died after the edits were stored, and before the lines that they made were."""
+    words = tuple(Word(text, Span(at, at + 100)) for at, text in enumerate("abcd"))
+    lines = [
+        replace(segment("", 1), id=id_, span=Span(at, at + 100), words=words[at : at + 2])
+        for id_, at in (("s1", 0), ("s2", 2))
+    ]
+    before = stored(*lines)
+    split, _ = before.edit(SplitChange("s2", 1, ("c", "d")))
+    join, _ = before.edit(JoinChange(SeenLine("s1", 1), SeenLine("s2", 2)))
+    content = stored(*lines, edits=before.edits)
+    recovery = Recovery(content)
+    if given_up:
+        recovery.give_up()
+    else:
+        for line in lines:
+            recovery.on_output(line)
+        recovery.finish(SAMPLE_RATE, SAMPLE_RATE)
+    assert [line.text for line in content.transcript.segments] == ["a b c", "d"]
+    content.edit(Undo(join))
+    assert [line.text for line in content.transcript.segments] == ["a b", "c", "d"]
+    content.edit(Undo(split))
+    assert [line.text for line in content.transcript.segments] == ["a b", "c d"]
 
 
 def test_a_recovery_that_is_given_up_leaves_the_stored_text_with_every_edit() -> None:

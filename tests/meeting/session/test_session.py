@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meeting.core.access import Role
-from meeting.core.edits import SegmentChange
+from meeting.core.editing.changes import SegmentChange
 from meeting.core.errors import CloseCode, ProtocolError
 from meeting.core.messages import Ended, SnapshotMessage
 from meeting.core.records import State

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.edits import SegmentChange, SpeakerChange
+from meeting.core.editing.changes import SegmentChange, SpeakerChange
 from meeting.core.records import State
 from meeting.storage import search_store
 from meeting.storage.edit_store import EditStore

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.edits import SegmentChange, SpeakerChange
+from meeting.core.editing.changes import SegmentChange, SpeakerChange
 from meeting.core.records import Meeting, Source, State
 from meeting.storage.edit_store import EditStore
 from meeting.storage.store import Store

@@ -16,6 +16,15 @@ def test_clusters_of_a_meeting_without_speakers_are_new_ones() -> None:
     assert registry.present() == [1, 2]
 
 
+def test_new_speakers_are_numbered_in_the_order_in_which_they_are_first_heard() -> None:
+    registry = SpeakerRegistry()
+    numbers, told = registry.match(np.zeros((3, 1)), np.array([30, 10, 20]))
+    assert numbers == {1: 1, 2: 2, 0: 3}
+    assert [speaker.id for speaker in told] == ["spk1", "spk2", "spk3"]
+    later = np.array([[9.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 9.0, 0.0]])
+    assert registry.match(later, np.array([40, 5, 50]))[0] == {0: 1, 1: 4, 2: 2}  # numbers that were seen stay
+
+
 def test_a_cluster_is_the_speaker_it_shares_most_with() -> None:
     registry = SpeakerRegistry()
     registry.match(np.zeros((2, 1)))

@@ -17,6 +17,7 @@ from websockets.exceptions import InvalidStatus
 from pipelines.types import SAMPLE_RATE
 from tests.conftest import Sample
 from tests.fakes.containers import wav
+from tests.meeting.compat.openai.spoken import data_url
 from tests.system.compat.conftest import TOKEN
 from tests.system.test_end_to_end import SHORT, RealServer, error_rate, pcm, said_until
 
@@ -77,12 +78,35 @@ def test_words_and_segments_have_their_times(dial: Dial, sample: Sample) -> None
     assert answer.duration == pytest.approx(length(sample), abs=0.05)
 
 
-def test_speakers_are_told_apart(dial: Dial, sample: Sample) -> None:
+def voice(sample: Sample, name: str) -> str:
+    """The longest turn of a speaker as a data URL, a sample of that voice."""
+    start, end = max(times(sample, name), key=lambda time: time[1] - time[0])
+    return data_url(wav(pcm(sample.samples()[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)])))
+
+
+def times(sample: Sample, name: str) -> list[tuple[float, float]]:
+    """When a speaker speaks."""
+    turns: list[dict[str, Any]] = [*sample.turns]
+    return [(float(one["start_time"]), float(one["end_time"])) for one in turns if one["speaker"] == name]
+
+
+def test_speakers_are_told_apart_and_those_of_whom_there_are_samples_have_their_names(
+    dial: Dial, sample: Sample
+) -> None:
     answer = dial().audio.transcriptions.create(
-        model="gpt-4o-transcribe-diarize", file=sample.audio, response_format="diarized_json", chunking_strategy="auto"
+        model="gpt-4o-transcribe-diarize",
+        file=sample.audio,
+        response_format="diarized_json",
+        chunking_strategy="auto",
+        known_speaker_names=["Carl", "Ann"],
+        known_speaker_references=[voice(sample, "Carl"), voice(sample, "Ann")],
     )
-    assert {one.speaker for one in answer.segments} - {"?"} == {"A", "B", "C"}
+    assert {one.speaker for one in answer.segments} - {"?"} == {"Ann", "A", "Carl"}
     assert error_rate(sample.words, " ".join(one.text for one in answer.segments)) < 0.25
+    assert answer.duration == pytest.approx(length(sample), abs=0.05)
+    for name, called in (("Ann", "Ann"), ("Ben", "A"), ("Carl", "Carl")):
+        middle = sum(times(sample, name)[0]) / 2
+        assert [one.speaker for one in answer.segments if one.start <= middle < one.end] == [called]
 
 
 @pytest.mark.parametrize(("format_", "begins"), [("text", ""), ("srt", "1\n00:00:0"), ("vtt", "WEBVTT\n\n00:00:0")])
@@ -150,7 +174,7 @@ def test_a_wrong_key_and_wrong_values_are_refused(dial: Dial, sample: Sample) ->
             known_speaker_names=["Ann"],
             known_speaker_references=["data:audio/wav;base64,AAAA"],
         )
-    assert refused.value.param == "known_speaker_names"
+    assert refused.value.param == "known_speaker_references"
     with pytest.deprecated_call(), pytest.raises(BadRequestError, match="language it is said in") as refused:
         dial().audio.translations.create(model="whisper-1", file=sample.audio)
     assert refused.value.param == "model"

@@ -7,6 +7,7 @@ import { t } from '../../texts/texts.js'
 import { Button } from '../button.js'
 import { el, set } from '../dom.js'
 import { downloadMenu } from '../download-menu.js'
+import { EditBar } from '../editing/edit-bar.js'
 import { messagePage } from '../message-page.js'
 import { NoticesView } from '../notices.js'
 import { PlayerBar } from '../player/player-bar.js'
@@ -25,6 +26,7 @@ import { WaitingPanel } from './waiting-panel.js'
 /** @typedef {import('../../state/turns.js').Turn} Turn */
 /** @typedef {import('../download-menu.js').Download} Download */
 /** @typedef {import('../shell.js').Shell} Shell */
+/** @typedef {import('../editing/edit-bar.js').BarService} BarService */
 
 /**
  * What the page asks for.
@@ -44,6 +46,7 @@ import { WaitingPanel } from './waiting-panel.js'
  * @property {(following: boolean) => void} onFollowing
  * @property {(action: NoticeAction) => void} onNotice
  * @property {(turn: Turn, anchor: HTMLElement) => void} onSpeaker
+ * @property {import('../editing/line-editing.js').EditingService & BarService} editing
  * @property {() => import('../download-menu.js').FileWays} fileWays
  * @property {() => void} onStatistics they are wanted
  * @property {import('../player/player-bar.js').PlayerHandlers} player
@@ -61,6 +64,7 @@ export class MeetingView {
   #notices
   #notes
   #transcript
+  #editBar
   #recordingBar
   #player
   #noAudio = el('p', { class: 'no-audio', hidden: true, 'data-testid': 'no-audio' }, t('player.none'))
@@ -93,8 +97,9 @@ export class MeetingView {
     this.#announcer = new Announcer(shell.announcer)
     this.#header = new MeetingHeader({ home, onRename, onAgain })
     this.#notices = new NoticesView(onNotice)
-    this.#transcript = new TranscriptSection(this.#follower, handlers.onSpeaker, handlers.player.onPlayFrom)
+    this.#transcript = new TranscriptSection(this.#follower, handlers)
     this.#notes = new NotesSection(handlers, (id) => this.#transcript.point(id))
+    this.#editBar = new EditBar(handlers.editing)
     this.#recordingBar = new RecordingBar(handlers)
     this.#player = new PlayerBar(handlers.player)
     this.#statistics = new StatisticsSection(handlers.onStatistics)
@@ -108,6 +113,7 @@ export class MeetingView {
 
   open() {
     this.#follower.open()
+    this.#transcript.open()
     this.#shell.actions.append(this.#terms.node, this.#share.node)
     this.#shell.main.append(
       el(
@@ -120,13 +126,19 @@ export class MeetingView {
         this.#noAudio,
         this.#transcript.node,
         this.#waiting.node,
-        el('div', { class: 'recording-holder' }, this.#jump.node, this.#player.node, this.#recordingBar.node),
+        this.#foot(),
       ),
     )
   }
 
+  #foot() {
+    const bars = [this.#jump.node, this.#editBar.node, this.#player.node, this.#recordingBar.node]
+    return el('div', { class: 'recording-holder' }, ...bars)
+  }
+
   close() {
     this.#follower.close()
+    this.#transcript.close()
     this.#announcer.clear()
   }
 
@@ -183,6 +195,7 @@ export class MeetingView {
     const { seconds } = this.#transcript
     this.#notices.render(state.notices)
     this.#announcer.render(state.announcements)
+    this.#editBar.render(state)
     this.#notes.render(select.notesPanel(state))
     this.#statistics.render(state)
     const again = select.offersAgain(state) && !lacksAudio(state)

@@ -9,6 +9,7 @@ import { mayEdit } from '../../state/selectors.js'
 import { speakingSeconds, toBlocks } from '../../state/turns.js'
 import { t } from '../../texts/texts.js'
 import { el, sameFields, set, setText } from '../dom.js'
+import { LineEditing } from '../editing/line-editing.js'
 import { icon } from '../icons.js'
 import { HeardMark } from '../player/heard-mark.js'
 import { playOnClick } from '../player/play-on-click.js'
@@ -36,6 +37,7 @@ export class TranscriptSection {
     this.#end,
   )
   #view
+  #editing
   #heard
   /** @type {Transcript | null} that the blocks are of */
   #transcript = null
@@ -50,14 +52,19 @@ export class TranscriptSection {
 
   /**
    * @param {ScrollFollower} follower
-   * @param {import('./transcript-view.js').OnSpeaker} onSpeaker
-   * @param {(second: number) => void} onPlayFrom
+   * @param {import('./meeting-view.js').MeetingHandlers} handlers
    */
-  constructor(follower, onSpeaker, onPlayFrom) {
+  constructor(follower, { onSpeaker, editing, player }) {
     this.#follower = follower
     this.#view = new TranscriptView(this.#turns, onSpeaker)
+    this.#editing = new LineEditing(this.#turns, editing, (id, node) => this.#view.replace(id, node))
+    this.node.append(...this.#editing.nodes)
     this.#heard = new HeardMark(this.#view)
-    playOnClick(this.#turns, this.#view, onPlayFrom)
+    playOnClick(this.#turns, this.#view, player.onPlayFrom, player.onPause)
+  }
+
+  open() {
+    this.#editing.open()
   }
 
   /**
@@ -71,6 +78,7 @@ export class TranscriptSection {
     const portion = { blocks: portionOf(this.blocks, this.#portion), left: transcript.left }
     const can = { editable: mayEdit(state), playable: isPlayable(state) }
     const drawn = this.#draw({ ...portion, speakers: transcript.speakers, ...can }, following)
+    this.#editing.render(state, this.blocks)
     this.#showHeard(state)
     const over = transcript.phase === 'ended' && this.blocks.length > 0
     this.#showEnd(over ? t('transcript.end', { time: clock(captured(state.recording)) }) : '')
@@ -114,6 +122,11 @@ export class TranscriptSection {
     line.tabIndex = -1
     line.scrollIntoView({ block: 'center' })
     line.focus({ preventScroll: true })
+  }
+
+  close() {
+    this.#editing.close()
+    this.#heard.clear()
   }
 
   /** @param {PageState} state */

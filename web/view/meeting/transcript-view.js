@@ -27,6 +27,8 @@ export class TranscriptView {
   /** @type {Speakers | null} */
   #speakers = null
   #editable = false
+  /** @type {Map<string, HTMLElement>} what stands in the place of a line, by its id */
+  #instead = new Map()
   #playable = false
 
   /**
@@ -136,7 +138,23 @@ export class TranscriptView {
     const item = this.#segments.get(segment.id) ?? new SegmentItem(segment.id)
     this.#segments.set(segment.id, item)
     if (item.segment !== segment) item.draw(segment)
-    return item.node
+    return this.#instead.get(segment.id) ?? item.node
+  }
+
+  /**
+   * Shows something in the place of a line, until that is to be shown again.
+   *
+   * @param {string} id
+   * @param {HTMLElement | null} node
+   */
+  replace(id, node) {
+    if (node) this.#instead.set(id, node)
+    else this.#instead.delete(id)
+    for (const item of this.#items.values()) {
+      const segments = item instanceof TurnItem ? item.turn?.segments : undefined
+      if (!segments?.some((segment) => segment.id === id) || item instanceof GapItem) continue
+      item.fill(segments.map((segment) => this.#segment(segment)))
+    }
   }
 }
 
@@ -225,8 +243,10 @@ class TurnItem {
     const text = this.#text
     const wrong = nodes.findIndex((node, i) => text.childNodes[i * 2] !== node)
     const kept = wrong === -1 ? nodes.length : wrong
+    const focused = document.activeElement // a field that moves would lose it
     while (text.childNodes.length > Math.max(0, kept * 2 - 1)) text.lastChild?.remove()
     for (const [i, node] of nodes.entries()) if (i >= kept) text.append(...(i ? [' ', node] : [node]))
+    if (focused instanceof HTMLElement && text.contains(focused)) focused.focus({ preventScroll: true })
   }
 }
 

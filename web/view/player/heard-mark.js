@@ -22,8 +22,9 @@ export class HeardMark {
    */
   render(heard, follow) {
     const places = heard.map(({ id, from, to }) => `${id} ${from} ${to}`).join(',')
-    const missing = this.#lines.some((line) => !line.isConnected)
-    if (places === this.#drawn && !missing) return
+    // A line may not be drawn yet, or be drawn anew.
+    const whole = this.#lines.length === heard.length && this.#lines.every((line) => line.isConnected)
+    if (places === this.#drawn && whole) return
     this.#drawn = places
     const before = this.#lines
     this.#lines = heard.flatMap(({ id }) => this.#view.lineNode(id) ?? [])
@@ -32,6 +33,10 @@ export class HeardMark {
     // A browser without highlights marks the lines alone.
     if (globalThis.CSS?.highlights) CSS.highlights.set(NAME, new Highlight(...ranges))
     if (follow) this.#follow(before)
+  }
+
+  clear() {
+    globalThis.CSS?.highlights?.delete(NAME)
   }
 
   /** @param {HTMLElement[]} before lines that were marked */

@@ -11,10 +11,15 @@ const OTHER = 'button, a, input, textarea, select, [contenteditable]'
  * @param {HTMLElement} root of the turns
  * @param {TranscriptView} view
  * @param {(second: number) => void} onPlayFrom
+ * @param {() => void} onOther it was a double click, which means something else
  */
-export function playOnClick(root, view, onPlayFrom) {
+export function playOnClick(root, view, onPlayFrom, onOther) {
+  root.addEventListener('dblclick', ({ target }) => {
+    if (root.hasAttribute('data-playable') && target instanceof Element && !target.closest(OTHER)) onOther()
+  })
   root.addEventListener('click', (event) => {
-    if (event.defaultPrevented || !root.hasAttribute('data-playable') || !(event.target instanceof Element)) return
+    if (event.defaultPrevented || event.detail > 1 || !root.hasAttribute('data-playable')) return
+    if (!(event.target instanceof Element)) return
     const second = event.target.closest('[data-second]')?.getAttribute('data-second')
     if (second) onPlayFrom(Number(second))
     else if (!event.target.closest(OTHER) && getSelection()?.isCollapsed !== false) playWord(event, view, onPlayFrom)

@@ -13,6 +13,7 @@ import { SpeakerStrip } from './speaker-strip.js'
  * @typedef {object} PlayerHandlers
  * @property {() => void} onToggle
  * @property {(second: number) => void} onPlayFrom
+ * @property {() => void} onPause
  * @property {() => void} onTargetShown the line of the second that the page was opened at is in sight
  * @property {(second: number) => void} onSeek
  * @property {(by: 1 | -1) => void} onStep

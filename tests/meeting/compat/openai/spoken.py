@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from meeting.compat.lines import Lines
 from meeting.core.messages import ChangeMessage, SegmentMessage, SpeakerRevisionMessage, WordMessage
 
@@ -35,3 +37,8 @@ def talk() -> Lines:
     ):
         lines.apply(one)
     return lines
+
+
+def data_url(audio: bytes) -> str:
+    """A file as clients write it into a form."""
+    return f"data:audio/wav;base64,{base64.b64encode(audio).decode()}"

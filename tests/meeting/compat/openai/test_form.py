@@ -8,10 +8,16 @@ from meeting.compat.openai.form import FORMATS, Form, parse_form
 from meeting.compat.parameters import Parameters
 from meeting.core.errors import ErrorCode, ProtocolError
 from meeting.core.messages import MAX_HOTWORDS, AudioInfo
+from tests.meeting.compat.openai.spoken import data_url
 
 
 def form(*given: tuple[str, str]) -> Form:
     return parse_form(Parameters([("model", "whisper-1"), *given]))
+
+
+SAMPLE = data_url(b"RIFF")
+DIARIZED = ("response_format", "diarized_json")
+FIVE = [("known_speaker_names", str(number)) for number in range(5)]
 
 
 def test_nothing_asked_for_is_text_that_is_not_kept_without_speakers() -> None:
@@ -32,14 +38,23 @@ def test_granularities_are_those_that_are_named_and_segments_without(name: str) 
 
 
 def test_a_meeting_is_made_of_it() -> None:
-    request = form(("language", "en-GB"), ("keep", "true"), ("title", "Monday"), ("prompt", "Okapi")).request("flac")
+    request = form(("language", "en-GB"), ("keep", "true"), ("title", "Monday"), ("prompt", "Okapi")).request(
+        AudioInfo("flac", 0, 0)
+    )
     assert (request.audio, request.language, request.keep) == (AudioInfo("flac", 0, 0), "en", True)
     assert (request.title, request.hotwords, request.diarize) == ("Monday", ("Okapi",), False)
 
 
 @pytest.mark.parametrize("translate", [True, False])
 def test_a_translation_is_asked_of_the_meeting(translate: bool) -> None:
-    assert parse_form(Parameters([]), translate).request("flac").translate is translate
+    assert parse_form(Parameters([]), translate).request(AudioInfo("flac", 0, 0)).translate is translate
+
+
+def test_speakers_are_named_with_a_sample_of_each() -> None:
+    names = [("known_speaker_names[]", "Ann"), ("known_speaker_names[]", " Ben  Doe ")]
+    made = form(*names, ("known_speaker_references[]", SAMPLE), ("known_speaker_references", SAMPLE), DIARIZED)
+    assert (made.known_names, made.known_samples) == (("Ann", "Ben Doe"), (b"RIFF", b"RIFF"))
+    assert "RIFF" not in repr(made)
 
 
 def test_of_several_languages_the_recogniser_chooses() -> None:
@@ -87,8 +102,16 @@ def test_what_has_no_effect_here_is_taken(given: list[tuple[str, str]]) -> None:
         ("language", "klingon", []),
         ("languages[]", "klingon", []),
         ("include[]", "logprobs", []),
-        ("known_speaker_names[]", "Ann", []),
-        ("known_speaker_references[]", "data:audio/wav;base64,AAAA", []),
+        ("known_speaker_references[]", SAMPLE, []),
+        ("known_speaker_references[]", SAMPLE, [*FIVE[:2], DIARIZED]),
+        ("known_speaker_references[]", "https://example.org/a.wav", [("known_speaker_names[]", "Ann"), DIARIZED]),
+        ("known_speaker_references[]", "data:audio/wav;base64,A?A", [("known_speaker_names[]", "Ann"), DIARIZED]),
+        ("known_speaker_names[]", "Ann", [("known_speaker_references[]", SAMPLE)]),
+        ("known_speaker_names[]", "Ann", [("known_speaker_references[]", SAMPLE), DIARIZED, ("keep", "true")]),
+        ("known_speaker_names[]", " ", [("known_speaker_references[]", SAMPLE), DIARIZED]),
+        ("known_speaker_names[]", "x" * 201, [("known_speaker_references[]", SAMPLE), DIARIZED]),
+        ("known_speaker_names", "0", [FIVE[0], *[("known_speaker_references", SAMPLE)] * 2, DIARIZED]),
+        ("known_speaker_names", "0", [*FIVE[1:], *[("known_speaker_references", SAMPLE)] * 5, DIARIZED]),
         ("keep", "maybe", []),
     ],
 )

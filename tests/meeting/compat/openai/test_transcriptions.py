@@ -21,10 +21,17 @@ from pipelines.errors import ModelError
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.containers import ENCODERS, encoded, wav
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, left, serving, tone, wait_ready
-from tests.meeting.compat.openai.spoken import line
+from tests.meeting.compat.openai.spoken import data_url, line
 from tests.meeting.compat.test_mp4 import recorded
 
 PATH, TRANSLATIONS = "/v1/audio/transcriptions", "/v1/audio/translations"
+
+
+KNOWN = {
+    "response_format": "diarized_json",
+    "known_speaker_names[]": "Ann",
+    "known_speaker_references[]": data_url(wav(tone(3.0))),
+}
 
 
 def post(running: Serving, content: bytes = b"", **fields: Any) -> httpx.Response:
@@ -66,6 +73,15 @@ def test_words_segments_and_speakers_come_where_they_are_asked_for(open_server: 
     assert [(one["speaker"], one["text"]) for one in body["segments"]] == [("A", "one")] * 3
 
 
+def test_who_speaks_in_a_sample_is_called_by_name_and_nothing_of_the_sample_is_told(open_server: Serving) -> None:
+    body = post(open_server, **KNOWN).json()
+    assert (body["text"], body["duration"]) == ("one one one", 2.5)
+    assert [(one["speaker"], one["start"]) for one in body["segments"]] == [("Ann", 0.0), ("Ann", 1.0), ("Ann", 2.0)]
+    told = events(post(open_server, stream="true", **KNOWN))
+    assert [one["speaker"] for one in told if one["type"] == "transcript.text.segment"] == ["Ann"] * 3
+    assert left(open_server) == []
+
+
 @pytest.mark.parametrize("container", sorted(ENCODERS))
 def test_every_container_is_taken_whatever_the_file_is_called(open_server: Serving, container: str) -> None:
     answer = post(open_server, encoded(container, 2.0))
@@ -100,7 +116,9 @@ def test_speakers_are_told_as_events(open_server: Serving) -> None:
         (wav(b""), {}, "held no audio", None),
         (b"fLaC" + b"\1" * 100, {}, "not flac audio", None),
         (b"", {"response_format": "docx"}, "response_format", "response_format"),
-        (b"", {"known_speaker_names[]": "Ann"}, "cannot be had", "known_speaker_names"),
+        (b"", {"known_speaker_names[]": "Ann"}, "as many as", "known_speaker_references"),
+        (b"", {**KNOWN, "known_speaker_references[]": data_url(b"none")}, "no audio", "known_speaker_references"),
+        (b"fLaC" + b"\1" * 100, KNOWN, "not flac audio", None),
         (b"", {"include[]": "logprobs"}, "cannot be had", "include"),
         (b"", {"temperature": "hot"}, "temperature", "temperature"),
         (b"", {"language": "xx"}, "language", "language"),
@@ -265,7 +283,7 @@ def test_a_folder_for_temporary_files_that_is_gone_is_told_and_nothing_stays(
 
 
 def test_an_error_in_the_middle_is_one_more_event(open_server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def failing(request: Any, stream: Any, feeding: Any, tell: Any, body_taken: bool) -> None:
+    async def failing(request: Any, stream: Any, feeding: Any, tell: Any, **_: Any) -> None:
         feeding.close()
         await tell(line("1", "one"))
         raise ProtocolError("it broke", ErrorCode.INTERNAL)

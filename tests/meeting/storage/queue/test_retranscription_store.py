@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.edits import SpeakerChange
+from meeting.core.editing.changes import SpeakerChange
 from meeting.core.errors import Conflict
 from meeting.core.records import Edits, Meeting, Source, State
 from meeting.storage.edit_store import EditStore

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain, count, groupby
 
-from meeting.core.edits import Change, SpeakerChange, edited_speakers, with_change
+from meeting.core.editing.changes import Change
+from meeting.core.editing.edits import step_of
+from meeting.core.editing.steps import Step, difference, with_step
+from meeting.core.editing.voices import as_heard, edited_speakers, made_by_hand
 from meeting.core.records import EditedLine, Edits
 from meeting.core.transcript import Transcript
 from pipelines.types import LabelChange, Output, Segment, Span, Speaker, SpeakersRevised, Word
@@ -21,17 +24,28 @@ EDIT = "edit"
 """Reason of a label change that a person made"""
 
 
+@dataclass(frozen=True, slots=True)
+class _PipelineLine:
+    """A line as the pipeline has it, where edited ones lie in or near it."""
+
+    segment: Segment
+    shown_as: tuple[str, ...]
+    """All ids under which its words were shown"""
+
+
 class Overlay:
     """A transcript's outputs in; the same with people's edits out. The caller applies them to the transcript."""
 
     def __init__(self, transcript: Transcript, edits: Edits | None = None, speakers: Iterable[Speaker] = ()) -> None:
-        """`speakers` are those that the pipeline has told before."""
+        """`speakers` are those that are shown, as these edits have left them."""
         self.transcript = transcript
         self.edits = edits or Edits()
-        self._speakers = {speaker.id: speaker for speaker in speakers}
-        self._shown_as: dict[str, tuple[str, ...]] = {}
-        """By the pipeline's id of a line that was cut, all ids under which its words were shown"""
-        self._recognised: set[str] = set()
+        self._speakers = {speaker.id: speaker for speaker in as_heard(speakers, self.edits)}
+        self._heard: dict[str, _PipelineLine] = {}
+        """By the pipeline's id: what it says of lines that were edited or cut, so that an edit can be taken back"""
+        self._part_of: dict[str, str] = {}
+        """The pipeline's id of the line whose words are shown under another one, or were"""
+        self._recognised = set(self.edits.lines) if transcript.before(None) else set[str]()
         """Edited lines whose very words are in a final line of the pipeline: times need not tell which are theirs"""
         self._spans = _EditedSpans(self.edits.lines.values())
 
@@ -48,36 +62,90 @@ class Overlay:
             case _:
                 return [output]
 
-    def edit(self, change: Change) -> list[Output]:
-        """Take in what a person changes; what is to be shown because of it. Raises as `with_change` does."""
-        self.edits = with_change(self.edits, change, self.transcript)
-        if isinstance(change, SpeakerChange):
-            return self._changed_speakers()
-        self._recognised.add(change.id)  # what is shown are the pipeline's words, or were before an earlier edit
-        line = self.edits.lines[change.id]
-        self._spans.put(line.segment)
-        return [*self._edited_line(line), *self._changed_speakers()]
+    def edit(self, change: Change) -> tuple[Step, list[Output]]:
+        """Take in what a person changes: what that does, and what is to be shown. Raises as `step_of` does."""
+        step = step_of(self.edits, change, self.transcript)
+        # What is shown are the pipeline's words, or were before an earlier edit.
+        self._recognised.update(id_ for id_, line in step.lines.items() if line.after is not None)
+        return step, self._take(step)
 
     def take_over(self, edits: Edits) -> list[Output]:
         """Take over edits that were made on another transcript of the same meeting; what is to be shown."""
-        before, self.edits = self.edits.lines, edits
-        changed = [line for id_, line in edits.lines.items() if before.get(id_) is not line]
-        new = _EditedSpans(line for line in changed if line.segment.id not in before)
-        out: list[Output] = []
-        for line in changed:
-            self._spans.put(line.segment)
-            out += self._edited_line(line)
-        out += self._changed_speakers()
+        step = difference(self.edits, edits)
+        new = _EditedSpans(line.after for line in step.lines.values() if line.after and not line.before)
+        out = self._take(step)
         # The words of a line that is edited only now may be shown in others here, which lose them.
-        for segment in self.transcript.segments if new else ():
-            if segment.id not in edits.lines and new.near(segment):
-                out += self._segment(segment)
+        near = (segment for segment in (self.transcript.segments if new else ()) if new.near(segment))
+        parts = dict.fromkeys(self._part_of.get(one.id, one.id) for one in near if one.id not in edits.lines)
+        for id_ in parts:
+            out += self._segment(self._heard[id_].segment if id_ in self._heard else self._shown(id_))
         return out
 
     def show_all(self) -> list[Output]:
         """What is to be shown so that every edit is."""
         lines = (output for line in self.edits.lines.values() for output in self._edited_line(line))
-        return [*lines, *self._changed_speakers()]
+        return [*lines, *self._doubled(), *self._changed_speakers()]
+
+    @property
+    def speakers(self) -> list[Speaker]:
+        """All that there are, as people have set them."""
+        return edited_speakers(self._speakers.values(), self.edits)
+
+    def _take(self, step: Step) -> list[Output]:
+        for id_, line in step.lines.items():
+            if line.before is None:
+                self._remember(id_, line.unedited)
+        self.edits = with_step(self.edits, step)
+        out: list[Output] = []
+        for id_, line in step.lines.items():
+            self._spans.put(id_, line.after.segment if line.after else None)
+            if line.after is not None:
+                out += self._edited_line(line.after)
+        return [*out, *self._release(step), *self._changed_speakers()]
+
+    def _remember(self, id_: str, unedited: Segment | None) -> None:
+        """How the pipeline has a line, until it says more of it: as it is shown before anybody edits it."""
+        shown = self.transcript.segment(id_) or unedited
+        if shown is not None and id_ not in self._part_of:
+            self._keep(shown, (id_,))
+
+    def _keep(self, segment: Segment, shown_as: tuple[str, ...]) -> None:
+        self._heard[segment.id] = _PipelineLine(segment, shown_as)
+        for id_ in shown_as:
+            self._part_of.setdefault(id_, segment.id)
+
+    def _release(self, step: Step) -> list[Output]:
+        """Show what the pipeline has in the place of lines that are edited no more; they may be cut otherwise."""
+        free = {id_: line for id_, line in step.lines.items() if line.after is None}
+        if not free:
+            return []
+        for id_, line in free.items():
+            if id_ not in self._part_of and line.unedited is not None:
+                self._keep(line.unedited, (id_,))
+        # A line that stays edited may leave words too: one that was joined, and is not any more.
+        where = _EditedSpans(line.before for line in step.lines.values() if line.before is not None)
+        again = {self._part_of[id_] for id_ in free if id_ in self._part_of}
+        again |= {id_ for id_, heard in self._heard.items() if where and where.near(heard.segment)}
+        out: list[Output] = [one for id_ in sorted(again) for one in self._segment(self._heard[id_].segment)]
+        # Those that people made, and that nothing of the pipeline is shown as.
+        made = (self.transcript.segment(id_) for id_ in free if id_ not in self._part_of)
+        return [*out, *(_withdrawn(segment) for segment in made if segment is not None)]
+
+    def _doubled(self) -> list[Output]:
+        """Lines that are withdrawn because all of their very words stand in edited ones, such as a joined one."""
+        out: list[Output] = []
+        for segment in self.transcript.segments if self.edits.lines else ():
+            if segment.id not in self.edits.lines:
+                near = (self.edits.lines[id_] for id_ in self._spans.near(segment))
+                taken = {(word.span, word.text) for line in near for word in line.recognised}
+                if all((word.span, word.text) in taken for word in segment.words):
+                    out.append(_withdrawn(segment))
+        return out
+
+    def _shown(self, id_: str) -> Segment:
+        segment = self.transcript.segment(id_)
+        assert segment is not None
+        return segment
 
     def _edited_line(self, line: EditedLine) -> list[Output]:
         """An edited line, where it is not shown so: as a mere change of its label where the words are the same."""
@@ -92,20 +160,25 @@ class Overlay:
         return [after] if shown.rev < wanted.rev else []
 
     def _changed_speakers(self) -> list[Output]:
-        found = edited_speakers(self._speakers.values(), self.edits)
-        return [speaker for speaker in found if self.transcript.speaker(speaker.id) != speaker]
+        found = self.speakers
+        # One that a person had made, and took back, is told once more, without its name.
+        known = {speaker.id for speaker in found}
+        made = (one for one in self.transcript.speakers if made_by_hand(one.id) and one.id not in known)
+        told = [*found, *(replace(one, name=None) for one in made)]
+        return [speaker for speaker in told if self.transcript.speaker(speaker.id) != speaker]
 
     # What the pipeline says of a line
 
     def _segment(self, segment: Segment) -> list[Output]:
         near = [self.edits.lines[id_] for id_ in self._spans.near(segment)]
-        if not near and segment.id not in self._shown_as:
+        if not near and segment.id not in self._heard:
             return [segment]
         runs = self._unedited_runs(segment, near)
         wanted = dict(zip(self._free_ids(segment.id, len(runs)), runs, strict=True))
         # Ids that this line needed before and needs no more are shown once more, without words: withdrawn.
-        ids = tuple(dict.fromkeys([*self._shown_as.get(segment.id, (segment.id,)), *wanted]))
-        self._shown_as[segment.id] = ids
+        known = self._heard.get(segment.id)
+        ids = tuple(dict.fromkeys([*(known.shown_as if known else (segment.id,)), *wanted]))
+        self._keep(segment, ids)
         return [part for id_ in ids for part in self._part(segment, id_, wanted.get(id_, ()))]
 
     def _part(self, segment: Segment, id_: str, words: tuple[Word, ...]) -> list[Segment]:
@@ -149,14 +222,20 @@ class Overlay:
         """Labels of edited lines stay. One of a line that was cut is the label of all parts of it."""
         changes: list[LabelChange] = []
         for change in revised.changes:
-            if change.id not in self._shown_as:
+            heard = self._heard.get(change.id)
+            if heard is None:
                 changes += [] if change.id in self.edits.lines else [change]
                 continue
-            for id_ in self._shown_as[change.id]:
+            self._keep(replace(heard.segment, speaker=change.after), heard.shown_as)
+            for id_ in heard.shown_as:
                 shown = self.transcript.segment(id_)
                 if shown is not None and id_ not in self.edits.lines and shown.speaker != change.after:
                     changes.append(LabelChange(id_, max(change.rev, shown.rev + 1), shown.speaker, change.after))
         return [replace(revised, changes=tuple(changes))] if changes else []
+
+
+def _withdrawn(segment: Segment) -> Segment:
+    return replace(segment, rev=segment.rev + 1, words=(), stable_chars=0)
 
 
 class _EditedSpans:
@@ -167,22 +246,21 @@ class _EditedSpans:
         self._starts: dict[str, list[tuple[int, str]]] = {}  # by source, start and id in order
         self._longest = 0
         for line in lines:
-            self.put(line.segment)
+            self.put(line.segment.id, line.segment)
 
     def __len__(self) -> int:
         return len(self._spans)
 
-    def put(self, edited: Segment) -> None:
-        """An edited line is here, and no longer where it was."""
-        here, before = (edited.source_id, edited.span), self._spans.get(edited.id)
-        if here == before:
-            return
+    def put(self, id_: str, edited: Segment | None) -> None:
+        """A line as it is edited now, or None where it no longer is: it is here, and no longer where it was."""
+        here, before = edited and (edited.source_id, edited.span), self._spans.pop(id_, None)
         if before is not None:
             old = self._starts[before[0]]
-            del old[bisect_left(old, (before[1].start, edited.id))]
-        self._spans[edited.id] = here
-        insort(self._starts.setdefault(edited.source_id, []), (edited.span.start, edited.id))
-        self._longest = max(self._longest, len(edited.span))
+            del old[bisect_left(old, (before[1].start, id_))]
+        if here:
+            self._spans[id_] = here
+            insort(self._starts.setdefault(here[0], []), (here[1].start, id_))
+            self._longest = max(self._longest, len(here[1]))
 
     def near(self, segment: Segment) -> list[str]:
         """Ids of the edited lines that may share words with one: of its source, and of its id or time."""

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.core.edits import SegmentChange, SpeakerChange
-from meeting.core.overlay import Overlay
+from meeting.core.editing.changes import SegmentChange, SpeakerChange
+from meeting.core.editing.overlay import Overlay
 from meeting.core.records import EditedLine, Edits
 from meeting.core.transcript import Transcript, resolve
 from pipelines.types import (
@@ -42,7 +42,7 @@ def test_without_edits_everything_passes_as_it_is() -> None:
 
 def test_a_line_given_to_somebody_is_told_as_a_change_of_label() -> None:
     shown = Shown(line("s1", 4, 0, 4))
-    (told,) = shown.overlay.edit(SegmentChange("s1", 4, True, BEN))
+    _, (told,) = shown.overlay.edit(SegmentChange("s1", 4, True, BEN))
     assert told == SpeakersRevised((LabelChange("s1", 5, ANN, BEN),), "edit")
 
 

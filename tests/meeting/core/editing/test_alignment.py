@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meeting.core.alignment import STEPS, Match, align
+from meeting.core.editing.alignment import STEPS, Match, align
 
 LONG = 4000
 """Words at which cubic time would be minutes: 2,000 took 84 s"""

@@ -1,0 +1,173 @@
+// What a host changes by hand on a meeting's page, each change so that it can be taken back.
+
+import * as api from '../net/edits-api.js'
+import { afterRedo, afterUndo, forgotten, withChange } from '../state/editing/edit-history.js'
+import { t } from '../texts/texts.js'
+
+/** @typedef {import('../net/api.js').ApiError} ApiError */
+/** @typedef {import('../net/edits-api.js').Changed} Changed */
+/** @typedef {import('../state/editing/draft.js').Voice} Voice */
+/** @typedef {import('../state/editing/edit-history.js').History} History */
+/** @typedef {import('../state/page-state.js').PageState} PageState */
+/** @typedef {import('../state/wire-messages.js').Segment} Segment */
+/** @typedef {import('../state/wire-messages.js').ServerMessage} ServerMessage */
+
+export class PageEditing {
+  #id
+  #store
+  /** @type {(message: ServerMessage) => void} */
+  #receive
+  #busy = false // while a change is being taken back
+
+  /**
+   * @param {string} id of the meeting
+   * @param {import('./page-store.js').PageStore<PageState>} store
+   * @param {(message: ServerMessage) => void} receive takes what the server answers
+   */
+  constructor(id, store, receive) {
+    this.#id = id
+    this.#store = store
+    this.#receive = receive
+  }
+
+  /**
+   * Several changes that are taken back as one.
+   *
+   * @param {string} text what is said of them
+   */
+  group(text) {
+    /** @type {string[]} */
+    const changes = []
+    return async (/** @type {Promise<Changed>} */ asked) => {
+      const change = this.#take(await asked)
+      changes.push(change)
+      if (changes.length > 1) this.#history((history) => ({ ...history, done: history.done.slice(0, -1) }))
+      this.#history((history) => withChange(history, { changes: [...changes], text }))
+    }
+  }
+
+  /**
+   * What a line reads, and who said it.
+   *
+   * @param {Segment} line
+   * @param {{ text?: string, voice?: Voice }} changes
+   */
+  async save(line, { text, voice }) {
+    const did = this.group(t('edit.done.line'))
+    let { rev } = line
+    const old = voice && 'speaker' in voice ? voice : null
+    if (text !== undefined || old) {
+      const written = text === undefined ? {} : { text }
+      await did(api.editSegment(this.#id, line.id, { rev, ...written, ...old }))
+      rev = this.#store.state.transcript.segments.get(line.id)?.rev ?? rev
+    }
+    if (voice && !old) await did(api.giveSegments(this.#id, [{ id: line.id, rev }], voice))
+  }
+
+  /**
+   * @param {Segment} line
+   * @param {string[]} texts
+   */
+  split(line, texts) {
+    return this.group(t('edit.done.split'))(api.splitSegment(this.#id, line.id, { rev: line.rev, texts }))
+  }
+
+  /**
+   * @param {Segment} line
+   * @param {Segment} next
+   * @param {string} [text] what the first one reads, where that was changed before
+   */
+  async join(line, next, text) {
+    const did = this.group(t('edit.done.join'))
+    let { rev } = line
+    if (text !== undefined) {
+      await did(api.editSegment(this.#id, line.id, { rev, text }))
+      rev = this.#store.state.transcript.segments.get(line.id)?.rev ?? rev
+    }
+    await did(api.joinSegments(this.#id, line.id, { rev, next: next.id, next_rev: next.rev }))
+  }
+
+  /**
+   * @param {Segment[]} lines
+   * @param {Voice} voice
+   */
+  give(lines, voice) {
+    const seen = lines.map(({ id, rev }) => ({ id, rev }))
+    return this.group(t('edit.done.given', { count: lines.length }))(api.giveSegments(this.#id, seen, voice))
+  }
+
+  /**
+   * A line as the server has it now, and what was recognised where somebody has written another text.
+   *
+   * @param {string} line
+   */
+  async read(line) {
+    const { recognised_text: recognised, ...segment } = await api.getSegment(this.#id, line)
+    this.#receive(segment)
+    return recognised
+  }
+
+  undo() {
+    return this.#back('done', (history, changes) => afterUndo(history, changes, t('edit.undone')))
+  }
+
+  redo() {
+    return this.#back('undone', afterRedo)
+  }
+
+  /** What was said of the last change was read. */
+  quiet() {
+    this.#history((history) => ({ ...history, said: '' }))
+  }
+
+  /** @param {import('../state/editing/selection.js').Selection} selected */
+  select(selected) {
+    this.#store.set({ selected })
+  }
+
+  /**
+   * @param {'done' | 'undone'} which
+   * @param {(history: History, changes: string[]) => History} after
+   */
+  async #back(which, after) {
+    const last = this.#store.state.edits[which].at(-1)
+    if (!last || this.#busy) return
+    this.#busy = true
+    try {
+      /** @type {string[]} */
+      const changes = []
+      for (const change of [...last.changes].reverse()) {
+        changes.push(this.#take(await api.undoChange(this.#id, change)))
+      }
+      this.#history((history) => after(history, changes))
+    } catch (error) {
+      this.#refused(which, /** @type {ApiError} */ (error))
+    }
+    this.#busy = false
+  }
+
+  /**
+   * @param {'done' | 'undone'} which
+   * @param {ApiError} error
+   */
+  #refused(which, { status, message }) {
+    const lost = status === 404 || status === 409
+    const said = t(lost ? 'edit.undo.refused' : 'edit.undo.failed', { why: message })
+    this.#history((history) => ({ ...(lost ? forgotten(history, which) : history), said }))
+  }
+
+  /**
+   * @param {Changed} changed
+   * @returns {string}
+   */
+  #take({ segments, speakers, change }) {
+    speakers.forEach(this.#receive)
+    segments.forEach(this.#receive)
+    return change
+  }
+
+  /** @param {(history: History) => History} change */
+  #history(change) {
+    if (!this.#store.closed) this.#store.update((state) => ({ ...state, edits: change(state.edits) }))
+  }
+}
