@@ -96,6 +96,7 @@ export const ENGLISH = {
     'Its sound is heard once more by the models that this server has now. Names, and lines that people have edited, ' +
     'stay. Notes tell which lines they rest on, so that they have to be made again.',
   'again.language': 'What is spoken',
+  'again.people': 'How many people speak in it?',
   'again.any': 'Found out while listening',
   'again.begin': 'Transcribe again',
   'again.begun':

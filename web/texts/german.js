@@ -98,6 +98,7 @@ export const GERMAN = {
     'Die Modelle, die dieser Server jetzt hat, hören den Ton noch einmal. Namen und Zeilen, die jemand bearbeitet ' +
     'hat, bleiben. Notizen nennen Zeilen, auf denen sie beruhen, und müssen danach neu erstellt werden.',
   'again.language': 'Was gesprochen wird',
+  'again.people': 'Wie viele Personen sprechen darin?',
   'again.any': 'Wird beim Hören erkannt',
   'again.begin': 'Noch einmal transkribieren',
   'again.begun':

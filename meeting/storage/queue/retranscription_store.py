@@ -53,7 +53,8 @@ class RetranscriptionStore:
             for at in range(0, len(rows), ROWS_AT_ONCE):
                 session.execute(insert(TurnRow), rows[at : at + ROWS_AT_ONCE])
             session.execute(update(MeetingRow).where(MeetingRow.id == meeting_id).values(models=models))
-            session.execute(update(SourceRow).where(SourceRow.meeting_id == meeting_id).values(language=language))
+            said = {"language": language, "translate": False}
+            session.execute(update(SourceRow).where(SourceRow.meeting_id == meeting_id).values(said))
             return True
 
         return self._store.write(work, erase=True)

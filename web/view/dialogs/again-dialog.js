@@ -30,7 +30,7 @@ export function openAgainDialog({ languages, ask }) {
     'div',
     { class: 'option-fields' },
     ...(options.length > 1 ? [el('label', { for: language.id }, t('again.language')), language] : []),
-    el('label', { for: people.id }, t('people.label')),
+    el('label', { for: people.id }, t('again.people')),
     people,
     el('p', { id: 'again-hint', class: 'hint' }, t('people.hint')),
   )
