@@ -1,5 +1,5 @@
-"""The commands: `serve`, `replay`, `listen`, `mcp`, `recover`, `list`, `search`, `show`, `export`, `statistics`,
-`notes`, `evaluate`, `tune`, `models`, `voices`, `webhooks`, `doctor`, `migrate` and `token`.
+"""The commands: `serve`, `replay`, `listen`, `mcp`, `recover`, `retranscribe`, `list`, `search`, `show`, `export`,
+`statistics`, `notes`, `evaluate`, `tune`, `models`, `voices`, `webhooks`, `doctor`, `migrate` and `token`.
 
 Libraries are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -108,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
         "mcp", "let an agent search and read meetings: a server of the Model Context Protocol on stdin and stdout"
     )
     _add_server(mcp, "read the meetings of this running server instead of this machine's, or of a link's meeting")
+    _add_retranscribe(command("retranscribe", "transcribe a meeting again, with other models or in another language"))
     recover = command("recover", "hear again what was set aside of a meeting because servers died over it")
     recover.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
     _add_models(recover)
@@ -135,6 +136,13 @@ def parser() -> argparse.ArgumentParser:
     command("migrate", "bring the database to this version's schema")
     command("token", "print a new server token, hard to guess; it is kept nowhere")
     return top
+
+
+def _add_retranscribe(command: argparse.ArgumentParser) -> None:
+    command.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
+    command.add_argument("--language", metavar="CODE", help="language that is spoken; by default it is found out")
+    command.add_argument("--speakers", metavar="N", help="how many people speak: 4, or from-to such as 2-5")
+    _add_models(command)
 
 
 def _add_models(command: argparse.ArgumentParser) -> None:
@@ -257,6 +265,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         "listen": _listen,
         "mcp": _mcp,
         "recover": _recover,
+        "retranscribe": _retranscribe,
         "list": _list,
         "search": _search,
         "show": _show,
@@ -359,6 +368,15 @@ def _token_of(options: argparse.Namespace) -> str | None:
     if token is not None:
         raise SettingsError("both --token and --server-token-file are given: take one of them away")
     return read_secret(path, "--server-token-file")
+
+
+def _retranscribe(options: argparse.Namespace, config: Config) -> int:
+    from meeting.jobs.command import retranscribe
+
+    _set_up_logs(options.log_level or "warning")
+    done = retranscribe(config, options.meeting, options.language, _speakers(options.speakers))
+    print(json.dumps(done, ensure_ascii=False), flush=True)
+    return 0
 
 
 def _recover(options: argparse.Namespace, config: Config) -> int:

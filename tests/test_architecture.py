@@ -53,7 +53,7 @@ LAYOUT = {
     "meeting/storage/search": "root",
     "meeting/storage": "search files editing voices core config root",
     "meeting/storage/profiles": "storage voices core root",
-    "meeting/storage/queue": "storage core",
+    "meeting/storage/queue": "storage core root",
     "meeting/statistics": "storage core root",
     "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
@@ -66,8 +66,8 @@ LAYOUT = {
     "meeting/server/api": "security notes statistics live delivery storage files search editing core root",
     "meeting/client": "core root",
     "meeting/recordings": "client recognition live sources session storage files core config audio root",
-    "meeting/jobs": "recordings live queue files core config audio root",
-    "meeting/server/api/uploads": "api jobs recordings core",
+    "meeting/jobs": "recordings live sources queue storage files editing core config audio root",
+    "meeting/server/api/uploads": "api jobs recordings core root",
     "meeting/server/speakers": "api recognition voices core root",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core root",
@@ -78,7 +78,7 @@ LAYOUT = {
     "recognition live sources delivery webhooks session storage files core config root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation listen recordings server agents client notes transport webhooks statistics profiles "
+    "meeting": "evaluation listen jobs recordings server agents client notes transport webhooks statistics profiles "
     "storage search files core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.

@@ -110,7 +110,7 @@ class JobState(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A recording on its way to a meeting."""
+    """A recording on its way to a meeting, or a meeting that is transcribed again."""
 
     id: str
     state: JobState
@@ -130,6 +130,8 @@ class Job:
     """UTC; since when it is in this state"""
     problem: str | None = None
     """Why it failed, or what is to be said of the recording"""
+    again_of: str | None = None
+    """Id of the meeting that is transcribed again, where nothing is sent: then `meeting` is not kept"""
 
 
 class NotesState(str, Enum):

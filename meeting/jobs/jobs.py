@@ -7,13 +7,16 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from meeting.config.settings import Limits
 from meeting.core.errors import CloseCode, Conflict, ErrorCode, ProtocolError
+from meeting.core.ids import new_id
 from meeting.core.records import Job, JobState
 from meeting.jobs.hearing import Hearing
 from meeting.jobs.recording_files import RecordingFiles
+from meeting.jobs.retranscribing import sound_of, transcribe_again
 from meeting.jobs.rules import WAITING, Progress, expired, moved, next_up
 from meeting.live.rooms import Rooms
 from meeting.storage.queue.job_store import JobStore
@@ -68,10 +71,7 @@ class Jobs:
     async def create(self, job: Job) -> None:
         """Take a recording, of which no byte has come; raises ProtocolError, or StoreError, where it may not come."""
         await self._loaded.wait()
-        waiting = [one for one in self._jobs.values() if one.state in WAITING]
-        if len(waiting) >= self._limits.jobs:
-            text = f"{len(waiting)} recordings are on their way already (limits.jobs): try again when one is through"
-            raise ProtocolError(text, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+        waiting = self._require_place()
         if job.size > self._limits.recording * 1_000_000:
             text = f"a recording has at most {self._limits.recording} MB (limits.recording)"
             raise ProtocolError(text, ErrorCode.TOO_LARGE, CloseCode.TOO_LARGE)
@@ -87,6 +87,22 @@ class Jobs:
         except BaseException:
             del self._jobs[job.id]
             raise
+
+    async def create_again(self, job: Job) -> None:
+        """Have a meeting transcribed again; raises NotFound, Conflict or MeetingError where it cannot be."""
+        assert job.again_of is not None
+        await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
+        await self._loaded.wait()
+        waiting = self._require_place()
+        if any(one.again_of == job.again_of for one in waiting):
+            raise Conflict("this meeting is being transcribed again already", ErrorCode.RUNNING)
+        self._jobs[job.id] = job
+        try:
+            await asyncio.wrap_future(self._store.save(job))
+        except BaseException:
+            del self._jobs[job.id]
+            raise
+        self._changed.set()
 
     async def append(self, job_id: str, offset: int, pieces: AsyncIterator[bytes]) -> int:
         """Add to a recording what comes behind its first `offset` bytes; how many there are then.
@@ -159,12 +175,32 @@ class Jobs:
                 except StoreError as error:
                     log.error("job %s: cannot be forgotten: %s", job.id, error)
 
+    def _require_place(self) -> list[Job]:
+        """The jobs that are not over; raises ProtocolError where there may be no more."""
+        waiting = [one for one in self._jobs.values() if one.state in WAITING]
+        if len(waiting) >= self._limits.jobs:
+            text = f"{len(waiting)} recordings are on their way already (limits.jobs): try again when one is through"
+            raise ProtocolError(text, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+        return waiting
+
+    async def _begin(self, job: Job) -> tuple[Job, asyncio.Task[str | None]]:
+        """The job as it runs, and its work."""
+        if job.again_of is not None:  # what an earlier process heard of it was not kept
+            job = replace(job, meeting=replace(job.meeting, id=new_id()), source_id=new_id())
+        if job.state is JobState.QUEUED:
+            job = moved(job, JobState.RUNNING, datetime.now(timezone.utc))
+        await self._save(job)
+        path = self._files.path(job.id)
+        if job.again_of is not None:
+            _, path = await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
+        hearing = self._hearings[job.id] = Hearing(self._rooms, job, path)
+        work = hearing.run() if job.again_of is None else transcribe_again(self._rooms, job, hearing)
+        return job, asyncio.create_task(work)
+
     async def _work_on(self, job: Job) -> None:
-        hearing = self._hearings[job.id] = Hearing(self._rooms, job, self._files.path(job.id))
-        running = asyncio.create_task(hearing.run())
+        running: asyncio.Task[str | None] | None = None
         try:
-            if job.state is JobState.QUEUED:
-                job = await self._move(job, JobState.RUNNING)
+            job, running = await self._begin(job)
             await asyncio.wait({running})
             if self._rooms.stopping:  # the next start goes on
                 return
@@ -177,9 +213,12 @@ class Jobs:
                 await self._finish(job, JobState.DONE, running.result())
         except StoreError as error:
             log.error("job %s: what has become of it cannot be kept: %s", job.id, error)
+        except MeetingError as error:  # the meeting cannot be transcribed again any more
+            await self._finish(self._jobs[job.id], JobState.FAILED, str(error))
         finally:
-            running.cancel()
-            await asyncio.wait({running})
+            if running is not None:
+                running.cancel()
+                await asyncio.wait({running})
             self._hearings.pop(job.id, None)
             del self._tasks[job.id]
             self._changed.set()
@@ -195,10 +234,14 @@ class Jobs:
             await self._move(job, state, problem)
 
     async def _move(self, job: Job, state: JobState, problem: str | None = None) -> Job:
-        self._jobs[job.id] = changed = moved(job, state, datetime.now(timezone.utc), problem)
-        await asyncio.wrap_future(self._store.save(changed))
-        self._changed.set()
+        changed = moved(job, state, datetime.now(timezone.utc), problem)
+        await self._save(changed)
         return changed
+
+    async def _save(self, job: Job) -> None:
+        self._jobs[job.id] = job
+        await asyncio.wrap_future(self._store.save(job))
+        self._changed.set()
 
     async def _remove(self, job: Job) -> None:
         """Stop a cancelled job, and leave nothing of it."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 from meeting.live.room import THREAD_SECONDS, Room
 from meeting.storage.store import Store
@@ -29,6 +29,8 @@ class UnkeptMeetings:
         self._store = store
         self._reserved = reserved
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._held: dict[str, asyncio.Event] = {}
+        """Meetings that stay for a moment; set once they need not"""
 
     def delete_soon(self, meeting_id: str, room: Room | None) -> asyncio.Task[None]:
         """Delete a meeting, whose room ends at once where it has one; what stands in the way is tried again."""
@@ -36,6 +38,16 @@ class UnkeptMeetings:
             task = self._tasks[meeting_id] = asyncio.create_task(self._delete(meeting_id, room))
             task.add_done_callback(lambda _: self._tasks.pop(meeting_id))
         return self._tasks[meeting_id]
+
+    @contextmanager
+    def hold(self, meeting_id: str) -> Iterator[None]:
+        """A meeting is not deleted within the block, so that it can be read once it is over."""
+        self._held[meeting_id] = released = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._held[meeting_id]
+            released.set()
 
     async def delete_left(self) -> None:
         """Delete those that an earlier process left, before anybody goes on with one; raises StoreError."""
@@ -53,6 +65,8 @@ class UnkeptMeetings:
             await asyncio.wait(tasks)
 
     async def _delete(self, meeting_id: str, room: Room | None) -> None:
+        if meeting_id in self._held:
+            await self._held[meeting_id].wait()
         if room is not None:
             await room.end()  # one that is live is not deleted
             if room.task.done():  # its threads may hold files for a moment

@@ -60,7 +60,7 @@ class EditStore:
     def edits(self, meeting_id: str) -> Edits:
         """All that people have set in a meeting."""
         with self._store.read() as session:
-            return _load_edits(session, meeting_id)
+            return edits_of(session, meeting_id)
 
     def step(self, meeting_id: str, change_id: str) -> Step:
         """What a change did; raises NotFound where it is not one of the last `MOST_STEPS` of the meeting."""
@@ -108,7 +108,7 @@ def _apply_change(
     # the lines that matter are read, since the writer must be free again soon and a meeting may have thousands.
     speakers = speakers_of(session, meeting_id)
     transcript = Transcript(_lines_for(session, meeting_id, change), speakers)
-    edits = _load_edits(session, meeting_id, _edits_for(change))
+    edits = edits_of(session, meeting_id, _edits_for(change))
     overlay = Overlay(transcript, edits, speakers)
     step, shown = overlay.edit(change)
     for output in shown:
@@ -171,7 +171,7 @@ def _edits_for(change: Change) -> ColumnElement[bool]:
     return own
 
 
-def _load_edits(session: Session, meeting_id: str, *which: ColumnElement[bool]) -> Edits:
+def edits_of(session: Session, meeting_id: str, *which: ColumnElement[bool]) -> Edits:
     """What people have set about voices, and about those lines that are asked for."""
     voices = session.scalars(select(SpeakerEditRow).where(SpeakerEditRow.meeting_id == meeting_id)).all()
     lines = select(SegmentEditRow).where(SegmentEditRow.meeting_id == meeting_id, *which)

@@ -106,23 +106,33 @@ class RecoveryStore:
 
         What people have set is kept elsewhere, and is in the transcript that comes here.
         """
-        rows = [segment_values(meeting_id, segment) for segment in segments if segment.final and segment.words]
-        voices = [speaker_values(meeting_id, speaker) for speaker in speakers]
-        lost = [gap_values(meeting_id, gap) for gap in gaps]
+        return self._store.write(
+            lambda session: put_transcript(self._store, session, meeting_id, segments, speakers, gaps)
+        )
 
-        def work(session: Session) -> None:
-            # One transaction for all of it: whoever reads meanwhile sees the old transcript, and so does the next
-            # process if this one dies.
-            known = _texts(session, meeting_id) if self._store.webhooks.lines else {}
-            for table in (SegmentRow, SpeakerRow, GapRow):
-                session.execute(delete(table).where(table.meeting_id == meeting_id))
-            for table, values in ((SegmentRow, rows), (SpeakerRow, voices), (GapRow, lost)):
-                for at in range(0, len(values), ROWS_AT_ONCE):
-                    session.execute(insert(table), values[at : at + ROWS_AT_ONCE])
-            changed = [one for one in segments if one.final and one.words and known.get(one.id) != one.text]
-            self._store.webhooks.tell_lines(session, meeting_id, changed)
 
-        return self._store.write(work)
+def put_transcript(
+    store: Store,
+    session: Session,
+    meeting_id: str,
+    segments: Sequence[Segment],
+    speakers: Sequence[Speaker],
+    gaps: Sequence[Gap],
+) -> None:
+    """The same within a transaction."""
+    rows = [segment_values(meeting_id, segment) for segment in segments if segment.final and segment.words]
+    voices = [speaker_values(meeting_id, speaker) for speaker in speakers]
+    lost = [gap_values(meeting_id, gap) for gap in gaps]
+    # One transaction for all of it: whoever reads meanwhile sees the old transcript, and so does the next process if
+    # this one dies.
+    known = _texts(session, meeting_id) if store.webhooks.lines else {}
+    for table in (SegmentRow, SpeakerRow, GapRow):
+        session.execute(delete(table).where(table.meeting_id == meeting_id))
+    for table, values in ((SegmentRow, rows), (SpeakerRow, voices), (GapRow, lost)):
+        for at in range(0, len(values), ROWS_AT_ONCE):
+            session.execute(insert(table), values[at : at + ROWS_AT_ONCE])
+    changed = [one for one in segments if one.final and one.words and known.get(one.id) != one.text]
+    store.webhooks.tell_lines(session, meeting_id, changed)
 
 
 def _texts(session: Session, meeting_id: str) -> dict[str, str]:

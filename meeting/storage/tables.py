@@ -395,6 +395,7 @@ class JobRow(Base):
     token: Mapped[str]
     changed_at: Mapped[datetime]
     problem: Mapped[str | None]
+    again_of: Mapped[str | None]
 
     def value(self) -> Job:
         """The row as a value."""
@@ -405,6 +406,7 @@ class JobRow(Base):
             self.created_at,
             hotwords=tuple(self.hotwords),
             speakers=_speaker_count(self.least_speakers, self.most_speakers),
+            kept=self.again_of is None,
             recorded=True,
         )
         return Job(
@@ -419,6 +421,7 @@ class JobRow(Base):
             self.token,
             self.changed_at,
             self.problem,
+            self.again_of,
         )
 
 
@@ -487,6 +490,7 @@ def job_values(job: Job) -> dict[str, Any]:
         "token": job.token,
         "changed_at": job.changed_at,
         "problem": job.problem,
+        "again_of": job.again_of,
     }
 
 

@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("token", sa.String(), nullable=False),
         sa.Column("changed_at", sa.DateTime(), nullable=False),
         sa.Column("problem", sa.String(), nullable=True),
+        sa.Column("again_of", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
     )
     op.add_column("meetings", sa.Column("recorded", sa.Boolean(), nullable=False, server_default=sa.false()))

@@ -18,10 +18,14 @@ from pipelines.audio.resampling import MonoResampler
 from pipelines.errors import AudioError
 from pipelines.types import SAMPLE_RATE
 
+BACKGROUND = 10
+"""Niceness: whoever speaks now needs the processor more"""
+
 
 def main(path: str) -> None:
     """Read a file, within limits."""
     wire.ignore_signals()
+    os.nice(BACKGROUND)
     MonoResampler()(2 * SAMPLE_RATE, 1, bytes(8))  # loads its library now: later there is no room for what that takes
     limits = wire.ResourceLimits(threads=not limit_ffmpeg())
     limits.add_input(os.path.getsize(path))

@@ -118,3 +118,24 @@ def test_a_file_that_was_sent_in_part_goes_on_when_it_is_chosen_again(server: Se
     again.get_by_role("button", name="Stop Again").click()
     page.get_by_test_id("confirm").click()
     expect(again).to_have_count(0, timeout=PATIENCE)
+
+
+def test_a_meeting_is_transcribed_again_and_shows_its_new_lines_under_the_names_that_it_had(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    page.get_by_test_id("recording-file").set_input_files(recording(tmp_path, "Twice.wav", 3.0))
+    page.get_by_role("link", name="Twice").last.click(timeout=PATIENCE)
+    expect(page.get_by_test_id("export")).to_be_visible(timeout=PATIENCE)
+    before = page.locator("[data-segment]").first.get_attribute("data-segment")
+    page.get_by_test_id("models").locator("summary").press("Enter")
+    page.get_by_test_id("again").press("Enter")
+    page.get_by_label("How many people speak in it?").fill("many")
+    page.get_by_test_id("again-begin").click()
+    expect(page.get_by_test_id("again-problem")).to_contain_text("Write a number such as 4")
+    page.get_by_label("How many people speak in it?").fill("2")
+    page.get_by_test_id("again-begin").click()
+    expect(page.get_by_test_id("again-dialog")).to_contain_text("It is on its way")
+    page.get_by_role("button", name="Done").click()
+    expect(page.locator(f"[data-segment={before}]")).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator("[data-segment]")).to_have_count(3)
+    expect(page.get_by_test_id("title")).to_have_value("Twice")

@@ -24,6 +24,16 @@ export const listJobs = () => call('GET', jobs())
 /** @type {(id: string) => Promise<void>} */
 export const cancelJob = (id) => call('DELETE', jobs(id))
 
+/**
+ * Has a meeting that is over transcribed again.
+ *
+ * @param {string} id
+ * @param {{ language?: string, speakers?: string }} body
+ * @returns {Promise<Job>}
+ */
+export const transcribeAgain = (id, body) =>
+  call('POST', serverUrl(`api/meetings/${encodeURIComponent(id)}/transcription`).href, { body, id })
+
 /** @type {(milliseconds: number) => Promise<void>} */
 const pause = (milliseconds) => new Promise((resolve) => void setTimeout(resolve, milliseconds))
 

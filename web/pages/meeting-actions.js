@@ -3,12 +3,14 @@
 import * as api from '../net/api.js'
 import { editSegment, editSpeaker } from '../net/edits-api.js'
 import { linkToken, tokenFor } from '../net/tokens.js'
+import { transcribeAgain } from '../net/uploads.js'
 import { absoluteUrl, captionsUrl, meetingPath } from '../net/urls.js'
 import { renamed, say, unsay } from '../state/page-state.js'
 import { excerptsOf } from '../state/playback/excerpts.js'
 import { isPlayable } from '../state/playback/playable.js'
 import { sharesWithTokens } from '../state/selectors.js'
 import { t } from '../texts/texts.js'
+import { openAgainDialog } from '../view/dialogs/again-dialog.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { openLinkDialog } from '../view/dialogs/link-dialog.js'
 import { openPreviewDialog } from '../view/dialogs/preview-dialog.js'
@@ -90,6 +92,12 @@ export class MeetingActions {
     } catch (error) {
       this.#say('title', t('title.failed', { why: /** @type {Error} */ (error).message }))
     }
+  }
+
+  /** The meeting is transcribed again; its page shows what comes of it once it is there. */
+  again() {
+    const { languages } = this.#store.state.transcript.models
+    openAgainDialog({ languages: languages ?? [], ask: (body) => transcribeAgain(this.#id, body) })
   }
 
   /** A host ends a meeting whose sound comes from elsewhere, or from nowhere any more. */

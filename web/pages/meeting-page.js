@@ -81,6 +81,7 @@ export class MeetingPage {
       onMute: () => this.#recording.mute(),
       onShare: () => this.#actions.share(),
       onTerms: () => this.#actions.expect(),
+      onAgain: () => this.#actions.again(),
       onNotes: () => this.#actions.notes.make(),
       onNotesDelete: () => this.#actions.notes.remove(),
       onFollowing: (following) => {

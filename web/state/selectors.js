@@ -107,6 +107,14 @@ export function shareButton(state) {
 export const mayRename = ({ permission }) => allows(permission, 'host')
 
 /**
+ * Whether a meeting may be transcribed again, which is for those who may make meetings.
+ *
+ * @param {PageState} state
+ */
+export const offersAgain = ({ transcript, permission }) =>
+  transcript.phase === 'ended' && allows(permission, 'server')
+
+/**
  * @param {PageState} state
  */
 export const mayEdit = ({ facts, permission }) => facts !== null && allows(permission, 'host')

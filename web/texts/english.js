@@ -98,6 +98,20 @@ export const ENGLISH = {
   'sample.title': 'Sample meeting',
   'sample.missing': 'The sample recording is missing on this server.',
 
+  // Transcribing a meeting again
+  'again.open': 'Transcribe again…',
+  'again.title': 'Transcribe this meeting again?',
+  'again.text':
+    'Its sound is heard once more by the models that this server has now. Names, and lines that people have edited, ' +
+    'stay. Notes tell which lines they rest on, so that they have to be made again.',
+  'again.language': 'What is spoken',
+  'again.people': 'How many people speak in it?',
+  'again.any': 'Found out while listening',
+  'again.begin': 'Transcribe again',
+  'again.begun':
+    'It is on its way: the first page shows how far it is. Until then this page stays as it is, and shows the new ' +
+    'lines once they are there.',
+
   // Recordings
   'jobs.title': 'Recordings on their way',
   'jobs.choose': 'Transcribe a recording',

@@ -100,6 +100,20 @@ export const GERMAN = {
   'sample.title': 'Beispielbesprechung',
   'sample.missing': 'Die Beispielaufnahme fehlt auf diesem Server.',
 
+  // Transcribing a meeting again
+  'again.open': 'Noch einmal transkribieren …',
+  'again.title': 'Diese Besprechung noch einmal transkribieren?',
+  'again.text':
+    'Die Modelle, die dieser Server jetzt hat, hören den Ton noch einmal. Namen und Zeilen, die jemand bearbeitet ' +
+    'hat, bleiben. Notizen nennen Zeilen, auf denen sie beruhen, und müssen danach neu erstellt werden.',
+  'again.language': 'Was gesprochen wird',
+  'again.people': 'Wie viele Personen sprechen darin?',
+  'again.any': 'Wird beim Hören erkannt',
+  'again.begin': 'Noch einmal transkribieren',
+  'again.begun':
+    'Es läuft: Die erste Seite zeigt, wie weit es ist. Bis dahin bleibt diese Seite, wie sie ist, und zeigt dann die ' +
+    'neuen Zeilen.',
+
   // Recordings
   'jobs.title': 'Aufnahmen in Arbeit',
   'jobs.choose': 'Aufnahme transkribieren',

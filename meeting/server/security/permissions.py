@@ -49,6 +49,7 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("POST", "/api/meetings/{meeting_id}/segments/{segment_id}/join"): Role.HOST,
     ("POST", "/api/meetings/{meeting_id}/changes/{change_id}/undo"): Role.HOST,
     ("GET", "/api/meetings/{meeting_id}/transcript"): Role.VIEW,
+    ("POST", "/api/meetings/{meeting_id}/transcription"): Role.SERVER,
     ("GET", "/api/meetings/{meeting_id}/export"): Role.VIEW,
     ("GET", "/api/meetings/{meeting_id}/statistics"): Role.VIEW,
     ("GET", "/api/meetings/{meeting_id}/notes"): Role.VIEW,

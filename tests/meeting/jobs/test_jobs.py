@@ -91,7 +91,8 @@ def forget(server: Serving, job: dict[str, Any]) -> None:
     """Cancel a job, and wait until nothing is left of it."""
     assert server.http.delete(f"/api/jobs/{job['id']}").status_code == 204
     assert server.http.get(f"/api/jobs/{job['id']}").status_code == 404
-    eventually(lambda: files(server) == [] and server.http.get("/api/meetings").json()["meetings"] == [])
+    gone = lambda: files(server) == [] and server.http.get("/api/meetings").json()["meetings"] == []  # noqa: E731
+    eventually(gone, seconds=60)
 
 
 def test_a_recording_becomes_a_meeting_like_any_other(open_server: Serving) -> None:
@@ -197,7 +198,7 @@ def test_a_job_is_followed_and_can_be_cancelled_at_every_point(slow: Serving) ->
         told = until(slow, running, "running")
         return told if (told["heard"] or 0) > 3 else None
 
-    told = eventually(heard)
+    told = eventually(heard, seconds=60)
     assert told["length"] == 30.0
     assert 0 < told["remaining"] < 60
     meeting = slow.http.get(f"/api/meetings/{told['meeting']}/transcript").json()

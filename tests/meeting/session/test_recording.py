@@ -144,6 +144,17 @@ def test_a_server_that_stops_while_the_models_load_leaves_the_meeting_to_the_nex
     assert session.unfinished
 
 
+def test_the_rest_of_a_recording_is_left_to_the_next_server_where_its_source_may_come_back() -> None:
+    for resumable, state in ((True, State.LIVE), (False, State.ENDING)):
+        session = Session("m1", "Monday", LIMITS, MODELS, resumable, recorded=True)
+        for event in (ClientJoined(HOST), started(), OPENED, FrameReceived(HOST, frame(0))):
+            session.handle(event, 0.0)
+        effects = session.handle(CloseRequested(1001, "stop"), 5.0)
+        assert (session.state, session.unfinished) == (state, resumable)
+        assert bool(only(effects, AbandonSource)) == resumable
+        assert bool(only(effects, FinishSource)) == (not resumable)
+
+
 def test_an_opened_source_makes_the_meeting_live_and_is_answered() -> None:
     session = new_session(ClientJoined(HOST), started())
     effects = session.handle(OPENED, 5.0)

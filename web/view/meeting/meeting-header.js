@@ -19,6 +19,7 @@ import { icon } from '../icons.js'
  * @property {Speakers} speakers
  * @property {ReadonlyMap<string | null, number>} seconds that each speaker spoke
  * @property {boolean} editable whether the title can be changed
+ * @property {boolean} again whether it can be transcribed again
  */
 
 /** @type {ReadonlySet<Phase>} */
@@ -40,6 +41,7 @@ export class MeetingHeader {
   #when = el('span')
   #length = el('span')
   #language = el('span', { class: 'language', 'data-testid': 'language' })
+  #again
   #modelsBox = el('div', { class: 'models-box' })
   #models = el(
     'details',
@@ -57,8 +59,11 @@ export class MeetingHeader {
    * @param {object} options
    * @param {string} options.home path of the first page
    * @param {(title: string) => void} options.onRename
+   * @param {() => void} options.onAgain
    */
-  constructor({ home, onRename }) {
+  constructor({ home, onRename, onAgain }) {
+    const again = { class: 'button', type: 'button', 'data-testid': 'again', hidden: true, onclick: onAgain }
+    this.#again = el('button', again, t('again.open'))
     const facts = [this.#badge, this.#when, this.#length, this.#language, this.#models]
     this.node = el(
       'header',
@@ -93,6 +98,7 @@ export class MeetingHeader {
     if (drawn?.editable !== editable) this.#input.readOnly = !editable
     if (drawn?.phase !== phase) this.#showPhase(phase)
     if (facts && drawn?.facts !== facts) this.#showFacts(facts)
+    this.#again.hidden = !shown.again
     if (drawn?.models !== models) this.#showModels(models)
     if (drawn?.phase !== phase || drawn.speakers !== speakers || drawn.seconds !== seconds) this.#showSpeakers(shown)
   }
@@ -128,6 +134,7 @@ export class MeetingHeader {
     this.#modelsBox.replaceChildren(
       el('dl', {}, ...rows.flatMap(([part, name]) => [el('dt', {}, part), el('dd', {}, String(name))])),
       ...(why ? [el('p', {}, ofServer(String(why)))] : []),
+      this.#again,
     )
   }
 

@@ -42,6 +42,7 @@ import { WaitingPanel } from './waiting-panel.js'
  * @property {() => void} onTerms
  * @property {() => void} onNotes
  * @property {() => void} onNotesDelete
+ * @property {() => void} onAgain it is to be transcribed again
  * @property {(following: boolean) => void} onFollowing
  * @property {(action: NoticeAction) => void} onNotice
  * @property {(turn: Turn, anchor: HTMLElement) => void} onSpeaker
@@ -87,14 +88,14 @@ export class MeetingView {
    * @param {MeetingHandlers} options.handlers
    */
   constructor(shell, { home, downloads, handlers }) {
-    const { onFollowing, onNotice, onRecord, onRename, onShare, onTerms } = handlers
+    const { onAgain, onFollowing, onNotice, onRecord, onRename, onShare, onTerms } = handlers
     this.#shell = shell
     this.#handlers = handlers
     this.#home = home
     this.#downloads = downloads
     this.#follower = new ScrollFollower(onFollowing)
     this.#announcer = new Announcer(shell.announcer)
-    this.#header = new MeetingHeader({ home, onRename })
+    this.#header = new MeetingHeader({ home, onRename, onAgain })
     this.#notices = new NoticesView(onNotice)
     this.#transcript = new TranscriptSection(this.#follower, handlers)
     this.#notes = new NotesSection(handlers, (id) => this.#transcript.point(id))
@@ -197,7 +198,8 @@ export class MeetingView {
     this.#editBar.render(state)
     this.#notes.render(select.notesPanel(state))
     this.#statistics.render(state)
-    this.#header.render({ title, phase, facts, models, speakers, seconds, editable })
+    const again = select.offersAgain(state) && !lacksAudio(state)
+    this.#header.render({ title, phase, facts, models, speakers, seconds, editable, again })
     this.#showTitle(`${title || t('meeting.untitled')} · ${t('app.name')}`)
     set(this.#recordingBar.node, { hidden: transcript.phase === 'ended' })
     this.#recordingBar.render({

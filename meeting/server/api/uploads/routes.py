@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -11,19 +12,22 @@ from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, FastAPI, Header, Request
 from fastapi.responses import Response
-from pydantic import Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.requests import ClientDisconnect
 
 from meeting.core.ids import new_id
 from meeting.core.messages import JsonObject, checked_start
 from meeting.core.records import Job, JobState, Meeting, State, iso_time
 from meeting.jobs.jobs import Jobs
+from meeting.jobs.retranscribing import new_attempt, sound_of
 from meeting.recordings.playing import source_start
-from meeting.server.api.context import meeting_url
-from meeting.server.api.description import PROBLEMS, VISIBLE, Id
-from meeting.server.api.meetings import NewMeeting, speaker_count
+from meeting.server.api.context import meeting_url, store_of
+from meeting.server.api.description import PROBLEMS, VISIBLE, Id, meetings_router
+from meeting.server.api.meetings import NewMeeting, Number, Range, speaker_count
+from pipelines.types import SpeakerCount
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses=PROBLEMS)
+of_meetings = meetings_router()
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), VISIBLE]
 Language = Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -65,6 +69,8 @@ class JobFacts(TypedDict):
     """Seconds of the recording as its file says; null where it does not, or nobody has looked yet"""
     remaining: float | None
     """Seconds until all is heard, at the pace so far; null while that cannot be told"""
+    again: bool
+    """Whether nothing is sent, and a meeting is transcribed again"""
     problem: str | None
     """Why it failed, or what is to be said of the recording"""
     created_at: str | None
@@ -77,9 +83,34 @@ class Listing(TypedDict):
     jobs: list[JobFacts]
 
 
+class Again(BaseModel):
+    """How a meeting is to be transcribed again; what is not said is as it was."""
+
+    model_config = ConfigDict(extra="forbid")
+    language: Language | None = None
+    """What is spoken; null lets the recogniser find out"""
+    speakers: Number | Range | None = None
+    """How many people speak"""
+
+
 def add_jobs(app: FastAPI) -> None:
     """Serve them."""
     app.include_router(router)
+    app.include_router(of_meetings)
+
+
+@of_meetings.post("/{meeting_id}/transcription", status_code=202, response_model=JsonObject)
+async def again(request: Request, meeting_id: Id, body: Again | None = None) -> JobFacts:
+    """Transcribe a meeting that is over again; the names of its voices and what people have edited stay."""
+    told = body or Again()
+    checked_start(source_start("", told.language))
+    store, jobs = store_of(request), jobs_of(request)
+    meeting = await asyncio.to_thread(store.meeting, meeting_id)
+    _, path = await asyncio.to_thread(sound_of, store, meeting_id)
+    count = None if told.speakers is None else SpeakerCount.parse(str(told.speakers))
+    job = new_attempt(meeting, JobState.QUEUED, path.stat().st_size, told.language, count)
+    await jobs.create_again(job)
+    return await _facts(request, jobs, job)
 
 
 @router.post("", status_code=201, response_model=JsonObject)
@@ -170,6 +201,7 @@ def _offset(received: int) -> dict[str, str]:
 
 async def _facts(request: Request, jobs: Jobs, job: Job) -> JobFacts:
     begun = job.state in (JobState.RUNNING, JobState.DONE)
+    meeting_id = job.again_of or (job.meeting.id if begun else None)
     progress = jobs.progress(job.id) if job.state is JobState.RUNNING else None
     return {
         "id": job.id,
@@ -179,11 +211,12 @@ async def _facts(request: Request, jobs: Jobs, job: Job) -> JobFacts:
         "modified": job.modified,
         "received": await jobs.received(job),
         "title": job.meeting.title,
-        "meeting": job.meeting.id if begun else None,
-        "url": meeting_url(request, job.meeting.id) if begun else None,
+        "meeting": meeting_id,
+        "url": None if meeting_id is None else meeting_url(request, meeting_id),
         "heard": None if progress is None else round(progress.heard, 1),
         "length": None if progress is None else progress.total,
         "remaining": None if progress is None else progress.remaining,
+        "again": job.again_of is not None,
         "problem": job.problem,
         "created_at": iso_time(job.meeting.created_at),
         "changed_at": iso_time(job.changed_at),

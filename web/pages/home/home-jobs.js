@@ -1,13 +1,13 @@
 // Recordings on the first page: asks the server how far they are, sends files, and stops both.
 
-import { attention } from './attention.js'
-import { cancelJob, listJobs, uploads } from '../net/uploads.js'
-import { anyGoing, newlyDone, NO_JOBS } from '../state/jobs/jobs.js'
-import { t } from '../texts/texts.js'
-import { confirm } from '../view/dialogs/confirm-dialog.js'
+import { attention } from '../attention.js'
+import { cancelJob, listJobs, uploads } from '../../net/uploads.js'
+import { anyGoing, newlyDone, NO_JOBS } from '../../state/jobs/jobs.js'
+import { t } from '../../texts/texts.js'
+import { confirm } from '../../view/dialogs/confirm-dialog.js'
 
-/** @typedef {import('../state/jobs/jobs.js').JobRow} JobRow */
-/** @typedef {import('../state/jobs/jobs.js').JobsState} JobsState */
+/** @typedef {import('../../state/jobs/jobs.js').JobRow} JobRow */
+/** @typedef {import('../../state/jobs/jobs.js').JobsState} JobsState */
 
 const EVERY = 1000 // milliseconds between two looks while something is on its way
 
@@ -51,7 +51,7 @@ export class HomeJobs {
 
   /**
    * @param {File[]} files
-   * @param {import('../net/uploads.js').Asked} asked
+   * @param {import('../../net/uploads.js').Asked} asked
    */
   send(files, asked) {
     uploads.add(files, asked)
@@ -89,7 +89,7 @@ export class HomeJobs {
     this.#asking = true
     let again = false
     // Whoever may not see them, or cannot reach the server, is told so by the list of meetings.
-    const failed = (/** @type {import('../net/api.js').ApiError} */ { status }) => {
+    const failed = (/** @type {import('../../net/api.js').ApiError} */ { status }) => {
       again = status === 0 || status >= 500
     }
     const found = attention.isSeen() ? await listJobs().catch(failed) : null

@@ -1,0 +1,98 @@
+"""`python -m meeting retranscribe`: a meeting that is over, heard again in this process, with any models."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import suppress
+from typing import TypedDict
+
+from tqdm import tqdm
+
+from meeting.config.settings import Config
+from meeting.core.messages import checked_start
+from meeting.core.records import Job, JobState
+from meeting.jobs.hearing import Hearing
+from meeting.jobs.retranscribing import new_attempt, sound_of, transcribe_again
+from meeting.live.rooms import Rooms
+from meeting.recordings.playing import source_start
+from meeting.sources.backend import Backend, LocalBackend
+from meeting.sources.engine_loader import EngineLoader, Services
+from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
+from pipelines.types import ModelInfo, SpeakerCount, seconds
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at how far it is"""
+
+
+class Retranscribed(TypedDict):
+    """What became of a meeting, for programs."""
+
+    meeting: str
+    """Its id"""
+    seconds: float
+    segments: int
+    speakers: int
+    models: ModelInfo
+
+
+def retranscribe(
+    config: Config,
+    wanted: str,
+    language: str | None = None,
+    speakers: SpeakerCount | None = None,
+    backend: Backend | None = None,
+) -> Retranscribed:
+    """Transcribe a meeting again, by its id, the start of one, or "last"; raises MeetingError: then it is as it was.
+
+    Its id, the names of its voices and what people have edited stay. A server may run meanwhile.
+    """
+    backend = backend or LocalBackend(config)
+    checked_start(source_start("", language))
+    with Store(config.storage.data_dir) as store:
+        meeting = store.find(wanted)
+        _, path = sound_of(store, meeting.id)
+        engine = EngineLoader(backend, config.models)
+        engine.load()
+        try:
+            engine.wait()
+            longest = max(config.limits.meeting_hours * 3600, seconds(meeting.samples) + 1)
+            services = Services(store, backend, engine, keep_audio=False, max_seconds=longest)
+            job = new_attempt(meeting, JobState.RUNNING, path.stat().st_size, language, speakers)
+            asyncio.run(_run(services, config, job))
+        finally:
+            engine.close()
+        record = TranscriptStore(store).record(meeting.id)
+    return {
+        "meeting": meeting.id,
+        "seconds": seconds(record.meeting.samples),
+        "segments": len(record.segments),
+        "speakers": len({segment.speaker for segment in record.segments} - {None}),
+        "models": record.meeting.models,
+    }
+
+
+async def _run(services: Services, config: Config, job: Job) -> None:
+    rooms = Rooms(services, config.limits, resumable=False)
+    assert job.again_of is not None
+    hearing = Hearing(rooms, job, sound_of(services.store, job.again_of)[1])
+    telling = asyncio.create_task(_tell(hearing))
+    try:
+        await transcribe_again(rooms, job, hearing)
+    finally:
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
+        await rooms.finish_all()
+
+
+async def _tell(hearing: Hearing) -> None:
+    """A bar on stderr that shows seconds of the meeting."""
+    with tqdm(unit="s", file=sys.stderr, mininterval=LOOK_EVERY if sys.stderr.isatty() else 10.0) as bar:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            progress = hearing.update(time.monotonic())
+            bar.total = progress.total and round(progress.total)
+            bar.update(round(progress.heard) - bar.n)

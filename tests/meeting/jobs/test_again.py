@@ -1,0 +1,85 @@
+"""A meeting that is transcribed again, with voices and lines written by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from meeting.core.records import EditedLine, Edits, Meeting, Record, State
+from meeting.jobs.again import match_voices, transcript_again
+from pipelines.types import Segment, Span, Speaker, Turn, Word
+
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def turns(*told: tuple[str, int, int]) -> tuple[Turn, ...]:
+    """Turns of voices, from and to."""
+    return tuple(Turn(Span(start, end), speaker) for speaker, start, end in told)
+
+
+def line(id_: str, text: str, start: int, speaker: str | None, source: str = "a") -> Segment:
+    """A line of words of ten samples each."""
+    spans = [Span(start + 10 * at, start + 10 * at + 10) for at in range(len(text.split()))]
+    words = tuple(Word(word, span, 0.5) for word, span in zip(text.split(), spans, strict=True))
+    return Segment(id_, 2, True, source, Span(start, spans[-1].end), speaker, words)
+
+
+def record(lines: list[Segment], voices: tuple[Speaker, ...], heard: tuple[Turn, ...]) -> Record:
+    """A meeting with these lines."""
+    return Record(Meeting("m", "Talk", State.ENDED, NOW), (), voices, tuple(lines), heard)
+
+
+def test_voices_are_the_same_where_they_are_heard_at_the_same_time() -> None:
+    old = turns(("spk1", 0, 100), ("spk2", 100, 200), ("spk1", 200, 300), ("spk3", 300, 310))
+    new = turns(("spk1", 98, 199), ("spk2", 0, 97), ("spk2", 203, 300), ("spk3", 400, 500))
+    assert match_voices(old, new) == {"spk1": "spk2", "spk2": "spk1"}
+
+
+def test_a_voice_that_is_hardly_heard_where_another_was_is_none_that_is_known() -> None:
+    assert match_voices(turns(("spk1", 0, 100)), turns(("spk1", 60, 200))) == {}
+    assert match_voices(turns(("spk1", 0, 100)), turns(("spk1", 50, 200))) == {"spk1": "spk1"}
+
+
+def test_no_two_voices_are_the_same_known_one_unless_people_said_so() -> None:
+    old, new = turns(("spk1", 0, 100)), turns(("spk1", 0, 40), ("spk2", 40, 100))
+    assert match_voices(old, new) == {"spk2": "spk1"}
+    assert match_voices(old, new, {"spk1"}) == {"spk1": "spk1", "spk2": "spk1"}
+
+
+def test_names_and_edited_lines_stay_and_all_else_is_new() -> None:
+    voices = (Speaker("spk1", "Ann", 0), Speaker("spk2", None, 1))
+    old_lines = [line("s0", "good mourning all", 0, "spk1"), line("s1", "hello hello", 100, "spk2")]
+    written = replace(old_lines[0], rev=3, words=line("s0", "good morning all", 0, "spk1").words)
+    edits = Edits({"spk1": "Ann"}, {}, {"s0": EditedLine(written, old_lines[0].words, False)})
+    old = record([written, old_lines[1]], voices, turns(("spk1", 0, 50), ("spk2", 100, 130)))
+    heard = turns(("spk1", 100, 130), ("spk2", 0, 50), ("spk3", 300, 330))
+    new_lines = [
+        line("s0", "hullo there", 100, "spk1", "other"),
+        line("s1", "god morning oll", 0, "spk2", "other"),
+        line("s2", "bye bye", 300, "spk3", "other"),
+        line("s3", "who", 400, None, "other"),
+    ]
+    new_voices = (Speaker("spk1", None, 0), Speaker("spk2", None, 1), Speaker("spk3", None, 2))
+    made = transcript_again(old, edits, record(new_lines, new_voices, heard), "a", "x")
+    assert [(one.id, one.text, one.speaker, one.source_id) for one in made.segments] == [
+        ("s0", "good morning all", "spk1", "a"),
+        ("x-s0", "hullo there", "spk2", "a"),
+        ("x-s2", "bye bye", "spk3", "a"),
+        ("x-s3", "who", None, "a"),
+    ]
+    assert min(one.rev for one in made.segments if one.id != "s0") > max(one.rev for one in old.segments)
+    assert [(voice.id, voice.name, voice.color) for voice in made.speakers] == [
+        ("spk1", "Ann", 0),
+        ("spk2", None, 1),
+        ("spk3", None, 2),
+    ]
+    assert made.turns == turns(("spk2", 100, 130), ("spk1", 0, 50), ("spk3", 300, 330))
+
+
+def test_a_voice_that_is_found_no_more_goes_unless_people_have_set_something_of_it() -> None:
+    voices = (Speaker("spk1", None, 0), Speaker("spk2", "Ben", 1), Speaker("spk7", None, 2))
+    old = record([], voices, turns(("spk1", 0, 50)))
+    new = record([line("s0", "hi", 500, "spk1")], (Speaker("spk1"),), turns(("spk1", 500, 600)))
+    made = transcript_again(old, Edits({"spk2": "Ben"}), new, "a", "x")
+    assert [voice.id for voice in made.speakers] == ["spk2", "spk8"]
+    assert made.segments[0].speaker == "spk8"

@@ -1,0 +1,56 @@
+"""The command that transcribes a meeting again; models are fakes here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meeting.core.editing.changes import SpeakerChange
+from meeting.core.errors import ProtocolError
+from meeting.jobs.command import retranscribe
+from meeting.recordings.replay import ReplayOptions, replay
+from meeting.storage.edit_store import EditStore
+from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
+from pipelines.errors import NotFound
+from pipelines.types import SpeakerCount
+from tests.fakes.server_fakes import FakeBackend, config
+from tests.meeting.recordings.test_replay import recording
+
+
+class TalkativeBackend(FakeBackend):
+    """Other models."""
+
+
+def test_a_meeting_is_transcribed_again_with_other_models_and_keeps_its_names(tmp_path: Path) -> None:
+    settings = config(tmp_path / "data")
+    meeting = replay(settings, ReplayOptions(recording(tmp_path)), FakeBackend())["meeting"]
+    with Store(tmp_path / "data") as store:
+        EditStore(store).change(meeting, SpeakerChange("spk1", rename=True, name="Ann"))
+        before = TranscriptStore(store).record(meeting)
+    backend = FakeBackend()
+    done = retranscribe(settings, "last", "en", SpeakerCount(1, 1), backend)
+    assert done == {
+        "meeting": meeting,
+        "seconds": 2.5,
+        "segments": 3,
+        "speakers": 1,
+        "models": {"speech": "fake", "why": "a test"},
+    }
+    assert [pipeline.speakers for pipeline in backend.pipelines] == [SpeakerCount(1, 1)]
+    with Store(tmp_path / "data") as store:
+        after = TranscriptStore(store).record(meeting)
+        assert store.unkept() == []
+        assert [path.suffix for path in store.files.all()] == [".flac"]
+    assert (after.speakers, after.turns) == (before.speakers, before.turns)
+    assert [line.text for line in after.segments] == [line.text for line in before.segments]
+    assert {line.id for line in after.segments}.isdisjoint(line.id for line in before.segments)
+
+
+def test_what_cannot_be_transcribed_again_is_one_sentence_before_models_are_loaded(tmp_path: Path) -> None:
+    backend = FakeBackend(error=AssertionError("loaded"))
+    with pytest.raises(NotFound):
+        retranscribe(config(tmp_path), "last", backend=backend)
+    with pytest.raises(ProtocolError, match="language"):
+        retranscribe(config(tmp_path), "last", "klingon", backend=backend)

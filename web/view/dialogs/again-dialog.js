@@ -1,0 +1,74 @@
+// The dialog in which a meeting that is over is sent through the models once more.
+
+import { peopleGiven } from '../../state/people.js'
+import { languageNames, t } from '../../texts/texts.js'
+import { el, setText } from '../dom.js'
+
+/**
+ * @typedef {object} AgainOptions
+ * @property {readonly string[]} languages codes of those that the models read; none where they read all
+ * @property {(body: { language?: string, speakers?: string }) => Promise<unknown>} ask fails with a sentence
+ */
+
+/** @param {AgainOptions} options */
+export function openAgainDialog({ languages, ask }) {
+  const options = languages.map((code) => el('option', { value: code }, languageNames([code])))
+  const language = el('select', { id: 'again-language' }, el('option', { value: '' }, t('again.any')), ...options)
+  const people = el('input', {
+    id: 'again-people',
+    type: 'text',
+    maxlength: 20,
+    autocomplete: 'off',
+    'aria-describedby': 'again-hint',
+  })
+  const problem = el('p', { class: 'terms-problem', role: 'alert', 'data-testid': 'again-problem' })
+  const dialog = el('dialog', { class: 'dialog', 'aria-labelledby': 'again-title', 'data-testid': 'again-dialog' })
+  const cancel = el('button', { class: 'button', type: 'button', onclick: () => dialog.close() }, t('button.cancel'))
+  const sends = { class: 'button primary', type: 'submit', 'data-testid': 'again-begin' }
+  const begin = el('button', sends, t('again.begin'))
+  const fields = el(
+    'div',
+    { class: 'option-fields' },
+    ...(options.length > 1 ? [el('label', { for: language.id }, t('again.language')), language] : []),
+    el('label', { for: people.id }, t('again.people')),
+    people,
+    el('p', { id: 'again-hint', class: 'hint' }, t('people.hint')),
+  )
+  const said = el('p', { role: 'status' }, t('again.text'))
+  const actions = el('div', { class: 'dialog-actions' }, cancel, begin)
+  const form = el('form', { class: 'terms-form' }, el('h2', { id: 'again-title' }, t('again.title')), said)
+  form.append(fields, problem, actions)
+
+  const over = () => {
+    setText(said, t('again.begun'))
+    fields.remove()
+    begin.remove()
+    setText(cancel, t('button.done'))
+    cancel.focus()
+  }
+  form.addEventListener('submit', (event) => {
+    event.preventDefault()
+    const { speakers, problem: wrong } = peopleGiven(people.value)
+    const body = { ...(language.value ? { language: language.value } : {}), ...(speakers ? { speakers } : {}) }
+    if (wrong) setText(problem, wrong)
+    else submit(begin, problem, () => ask(body).then(over))
+  })
+  dialog.append(form)
+  dialog.addEventListener('close', () => dialog.remove())
+  document.body.append(dialog)
+  dialog.showModal()
+}
+
+/**
+ * @param {HTMLButtonElement} button that must not be pressed twice
+ * @param {HTMLElement} problem where is said why it failed
+ * @param {() => Promise<void>} work
+ */
+async function submit(button, problem, work) {
+  button.disabled = true
+  setText(problem, '')
+  await work().catch((error) => {
+    button.disabled = false
+    setText(problem, /** @type {Error} */ (error).message)
+  })
+}
