@@ -175,7 +175,7 @@ export const endMeeting = (id) => call('POST', `${addressOf(id)}/end`, { id })
 export const deleteMeeting = (id) => call('DELETE', addressOf(id), { id })
 
 /** @type {(id: string, speaker: string) => string} */
-const speakerVoice = (id, speaker) => `${meeting(id)}/speakers/${encodeURIComponent(speaker)}/voice`
+const speakerVoice = (id, speaker) => `${addressOf(id)}/speakers/${encodeURIComponent(speaker)}/voice`
 
 /** @type {(id: string, speaker: string) => Promise<{ voice: KeptVoice | null }>} */
 export const findVoice = (id, speaker) => call('GET', speakerVoice(id, speaker), { id })
