@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from meeting.config.settings import Limits
-from meeting.core.edits import SpeakerChange
+from meeting.core.editing.changes import SpeakerChange
 from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.records import Record
 from meeting.evaluation.observed_run import ObservedBackend
