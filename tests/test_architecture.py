@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks import for_each
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("pipelines", "meeting")
 SOURCES = ("pipelines", "meeting", "benchmarks", "tests")
@@ -114,6 +116,7 @@ LIBRARIES = {
     "httpcore": "meeting.webhooks.http_sender",
     "certifi": "meeting.webhooks.http_sender",
     "docx": "meeting.core.documents.word",
+    "segno": "meeting.server.api.links",
 }
 """Libraries with one home: the modules or folders that may import each, lazily or not"""
 
@@ -262,8 +265,8 @@ def within(module: str, places: str) -> bool:
 
 PACKAGE_FILES = frozenset(name for name, path in modules().items() if path.name == "__init__.py")
 EVERY = [name for name in modules() if name not in PACKAGE_FILES]
-every_module = pytest.mark.parametrize("module", EVERY)
-every_file = pytest.mark.parametrize("module", list(modules()))
+every_module = for_each(EVERY)
+every_file = for_each(list(modules()))
 
 
 @every_module
@@ -302,7 +305,7 @@ def _source_folders() -> list[Path]:
     return sorted({path.parent for package in SOURCES for path in (ROOT / package).rglob("*.py")})
 
 
-@pytest.mark.parametrize("folder", [str(path.relative_to(ROOT)) for path in _source_folders()])
+@for_each([str(path.relative_to(ROOT)) for path in _source_folders()])
 def test_no_folder_holds_too_many_files(folder: str) -> None:
     files = [path.name for path in (ROOT / folder).iterdir() if path.is_file()]
     assert len(files) <= MOST_FILES, f"{folder} holds {len(files)} files"
@@ -346,13 +349,13 @@ def test_modules_of_values_and_rules_need_no_libraries(place: str) -> None:
     assert {item.name.split(".")[0] for one in inside for item in third_party(one)} <= set(PURE[place].split())
 
 
-@pytest.mark.parametrize("module", [name for name in EVERY if within(name, " ".join(STATE_MACHINE))])
+@for_each([name for name in EVERY if within(name, " ".join(STATE_MACHINE))])
 def test_the_state_machine_touches_no_clock_thread_or_socket(module: str) -> None:
     loaded = {item.name.split(".")[0] for item in imports(module)}
     assert not loaded & IMPURE
 
 
-@pytest.mark.parametrize("module", [name for name in EVERY if name.startswith("meeting.")])
+@for_each([name for name in EVERY if name.startswith("meeting.")])
 def test_importing_a_module_of_the_server_loads_no_heavy_library(module: str) -> None:
     todo, seen = [module], {module}
     while todo:

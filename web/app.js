@@ -1,11 +1,12 @@
 // The composition root: which page is shown, and how one leads to the other without a reload.
 
 import { takeTokenFromAddress } from './net/tokens.js'
-import { home, meetingAt, search, voices } from './net/urls.js'
+import { captionsAt, home, meetingAt, search, voices } from './net/urls.js'
+import { CaptionsPage } from './pages/captions/captions-page.js'
 import { HomePage } from './pages/home-page.js'
 import { openLanguageMenu, useLanguage } from './pages/language.js'
 import { MeetingPage } from './pages/meeting-page.js'
-import { SearchPage } from './pages/search-page.js'
+import { SearchPage } from './pages/search/search-page.js'
 import { VoicesPage } from './pages/voices-page.js'
 
 /** @typedef {import('./pages/page.js').NewMeeting} NewMeeting */
@@ -66,6 +67,8 @@ function pageAt(path, meeting) {
   const shell = { main, actions, announcer, go, reload: () => show() }
   const id = meetingAt(path)
   if (id) return new MeetingPage(shell, id, meeting)
+  const captioned = captionsAt(path)
+  if (captioned) return new CaptionsPage(shell, captioned, location.search)
   if (path === voices) return new VoicesPage(shell)
   return path === search ? new SearchPage(shell, location.search) : new HomePage(shell)
 }

@@ -40,6 +40,10 @@ def add_pages(app: FastAPI) -> None:
     def meeting_page_with_a_slash() -> HTMLResponse:
         return HTMLResponse(page("../../"))
 
+    @app.get("/m/{meeting_id}/captions", include_in_schema=False)
+    def captions_page() -> HTMLResponse:
+        return HTMLResponse(page("../../"))
+
     @app.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
         return HTMLResponse(_docs(app.openapi()))

@@ -83,10 +83,18 @@ export const ENGLISH = {
   'list.ending': 'Finishing',
   'list.delete': 'Delete {title}',
   'list.speakers': 'Speakers: {names}',
-  'delete.title': 'Delete this meeting?',
-  'delete.text': '“{title}”, its transcript and its audio will be gone for good.',
-  'delete.no': 'Keep it',
-  'delete.yes': 'Delete',
+  'filter.title': 'Title contains…',
+  'filter.time': 'Which meetings',
+  'filter.all': 'All',
+  'filter.current': 'Current',
+  'filter.past': 'Past',
+  'filter.none': 'No meeting fits. Try another part of its title, or all meetings.',
+  'delete.done': 'Deleted: “{title}”',
+  'delete.hint': 'This can be taken back for 10 seconds. Leaving this page makes it final.',
+  'delete.undo': 'Undo',
+  'delete.undo.aloud': 'Undo: bring back “{title}”',
+  'delete.live': '“{title}” is still running. End it first, and then delete it.',
+  'delete.failed': '“{title}” was not deleted. {why}',
   'sample.title': 'Sample meeting',
   'sample.missing': 'The sample recording is missing on this server.',
 
@@ -189,8 +197,8 @@ export const ENGLISH = {
   'meeting.terms': 'Terms',
   'meeting.share': 'Share',
   'meeting.copy': 'Copy link',
-  'meeting.copied': 'Copied',
-  'meeting.copy-this': 'Copy this link for your readers: {link}',
+  'meeting.copied': 'The link is copied: whoever has it is let in.',
+  'meeting.copy-this': 'Copy this link: whoever has it is let in.',
   'title.failed': 'The title was not saved. {why}',
   'transcript.label': 'Transcript',
   'transcript.earlier': 'Earlier lines are on their way…',
@@ -309,9 +317,15 @@ export const ENGLISH = {
     'This meeting was ended, by its host or by the server. What was heard until then is kept. The last {seconds} s ' +
     'of your audio did not reach it.',
 
+  // Captions
+  'captions.label': 'Captions',
+
   // The microphone
   'microphone.silent': 'No sound is coming from this microphone. Is it muted? You can choose another one below.',
   'microphone.paused': 'The system has paused the microphone. Come back to this page to go on.',
+  'microphone.taken':
+    'The system has taken the microphone away, perhaps for a call. What is said now is not heard; it ' +
+    'goes on by itself once the microphone is back.',
   'microphone.unplugged': 'The microphone was unplugged. Choose another one below; the meeting goes on.',
   'microphone.insecure':
     'Browsers give the microphone only to pages on https or on localhost. Open this page as http://localhost, or ' +
@@ -365,6 +379,7 @@ export const ENGLISH = {
   'share.term.week': 'for a week',
   'share.term.month': 'for 30 days',
   'share.link': 'The link',
+  'share.code': 'QR code of this link',
   'share.given': 'Links given out',
   'share.view.copy': 'Copy link for readers',
   'share.view.what': 'They can read along.',
@@ -378,6 +393,9 @@ export const ENGLISH = {
   'share.host.what': 'They can do all that you can here.',
   'share.host.made': 'Hosts, made {made}',
   'share.host.revoke': 'Revoke the link for hosts of {made}',
+  'share.captions.copy': 'Copy link for captions',
+  'share.captions.what': 'Large captions for a projector, a second screen or a streaming program.',
+  'share.captions.open': 'Open captions.',
   'share.until': '{link}, until {until}',
   'share.yours': '{link} (yours)',
   'share.revoke': 'Revoke',

@@ -85,10 +85,18 @@ export const GERMAN = {
   'list.ending': 'Wird abgeschlossen',
   'list.delete': '{title} löschen',
   'list.speakers': 'Es sprechen: {names}',
-  'delete.title': 'Diese Besprechung löschen?',
-  'delete.text': '„{title}“, ihr Transkript und ihr Ton werden endgültig gelöscht.',
-  'delete.no': 'Behalten',
-  'delete.yes': 'Löschen',
+  'filter.title': 'Titel enthält …',
+  'filter.time': 'Welche Besprechungen',
+  'filter.all': 'Alle',
+  'filter.current': 'Laufende',
+  'filter.past': 'Vergangene',
+  'filter.none': 'Keine Besprechung passt. Versuchen Sie einen anderen Teil des Titels, oder alle Besprechungen.',
+  'delete.done': 'Gelöscht: „{title}“',
+  'delete.hint': 'Das lässt sich 10 Sekunden lang zurücknehmen. Wer diese Seite verlässt, löscht endgültig.',
+  'delete.undo': 'Zurücknehmen',
+  'delete.undo.aloud': 'Zurücknehmen: „{title}“ wiederherstellen',
+  'delete.live': '„{title}“ läuft noch. Beenden Sie die Besprechung erst, und löschen Sie sie dann.',
+  'delete.failed': '„{title}“ wurde nicht gelöscht. {why}',
   'sample.title': 'Beispielbesprechung',
   'sample.missing': 'Die Beispielaufnahme fehlt auf diesem Server.',
 
@@ -196,8 +204,8 @@ export const GERMAN = {
   'meeting.terms': 'Begriffe',
   'meeting.share': 'Teilen',
   'meeting.copy': 'Link kopieren',
-  'meeting.copied': 'Kopiert',
-  'meeting.copy-this': 'Kopieren Sie diesen Link für alle, die mitlesen sollen: {link}',
+  'meeting.copied': 'Der Link ist kopiert: Wer ihn hat, kommt herein.',
+  'meeting.copy-this': 'Kopieren Sie diesen Link: Wer ihn hat, kommt herein.',
   'title.failed': 'Der Titel wurde nicht gespeichert. {why}',
   'transcript.label': 'Transkript',
   'transcript.earlier': 'Frühere Zeilen sind unterwegs …',
@@ -326,10 +334,16 @@ export const GERMAN = {
     'Diese Besprechung wurde beendet, von ihrem Gastgeber oder vom Server. Was bis dahin zu hören war, ist ' +
     'aufbewahrt. Die letzten {seconds} s Ihres Tons haben ihn nicht erreicht.',
 
+  // Captions
+  'captions.label': 'Untertitel',
+
   // The microphone
   'microphone.silent':
     'Von diesem Mikrofon kommt kein Ton. Ist es stumm geschaltet? Unten können Sie ein anderes wählen.',
   'microphone.paused': 'Das System hat das Mikrofon angehalten. Kehren Sie zu dieser Seite zurück, um weiterzumachen.',
+  'microphone.taken':
+    'Das System hat das Mikrofon weggenommen, vielleicht für einen Anruf. Was jetzt gesagt wird, wird ' +
+    'nicht gehört; es geht von selbst weiter, sobald das Mikrofon zurück ist.',
   'microphone.unplugged': 'Das Mikrofon wurde abgezogen. Wählen Sie unten ein anderes; die Besprechung läuft weiter.',
   'microphone.insecure':
     'Browser geben das Mikrofon nur Seiten mit https oder auf localhost. Öffnen Sie diese Seite als ' +
@@ -387,6 +401,7 @@ export const GERMAN = {
   'share.term.week': 'eine Woche',
   'share.term.month': '30 Tage',
   'share.link': 'Der Link',
+  'share.code': 'QR-Code dieses Links',
   'share.given': 'Ausgegebene Links',
   'share.view.copy': 'Link zum Mitlesen kopieren',
   'share.view.what': 'Wer ihn hat, kann mitlesen.',
@@ -400,6 +415,9 @@ export const GERMAN = {
   'share.host.what': 'Wer ihn hat, kann alles, was Sie hier können.',
   'share.host.made': 'Zum Leiten, erstellt: {made}',
   'share.host.revoke': 'Den Link zum Leiten widerrufen, erstellt: {made}',
+  'share.captions.copy': 'Link für Untertitel kopieren',
+  'share.captions.what': 'Große Untertitel für Beamer, zweiten Bildschirm oder Streaming-Programm.',
+  'share.captions.open': 'Untertitel öffnen.',
   'share.until': '{link}, gilt bis: {until}',
   'share.yours': '{link} (Ihrer)',
   'share.revoke': 'Widerrufen',

@@ -13,6 +13,7 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/voices"): Role.ANYONE,
     ("GET", "/m/{meeting_id}"): Role.ANYONE,
     ("GET", "/m/{meeting_id}/"): Role.ANYONE,
+    ("GET", "/m/{meeting_id}/captions"): Role.ANYONE,
     ("GET", "/static/{path:path}"): Role.ANYONE,
     ("GET", "/docs"): Role.ANYONE,
     ("GET", "/openapi.json"): Role.ANYONE,
@@ -56,6 +57,7 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/api/meetings/{meeting_id}/audio"): Role.HOST,
     ("GET", "/api/meetings/{meeting_id}/links"): Role.HOST,
     ("POST", "/api/meetings/{meeting_id}/links"): Role.HOST,
+    ("POST", "/api/meetings/{meeting_id}/links/qr"): Role.VIEW,
     ("DELETE", "/api/meetings/{meeting_id}/links/{link_id}"): Role.HOST,
     ("WEBSOCKET", "/ws/meetings/{meeting_id}"): Role.ANYONE,  # asks by itself, since it may be told by a message
     ("WEBSOCKET", "/transcribe"): Role.ANYONE,  # these too

@@ -39,6 +39,7 @@ TABLE = {
     "GET /voices": Row(EVERYONE),
     "GET /m/{meeting_id}": Row(EVERYONE),
     "GET /m/{meeting_id}/": Row(EVERYONE),
+    "GET /m/{meeting_id}/captions": Row(EVERYONE),
     "GET /static/{path:path}": Row(EVERYONE, path="/static/app.js"),
     "GET /docs": Row(EVERYONE),
     "GET /openapi.json": Row(EVERYONE),
@@ -84,6 +85,7 @@ TABLE = {
     "GET /api/meetings/{meeting_id}/audio": Row(HOSTS),
     "GET /api/meetings/{meeting_id}/links": Row(HOSTS),
     "POST /api/meetings/{meeting_id}/links": Row(HOSTS, 201, {"json": {"role": "view"}}),
+    "POST /api/meetings/{meeting_id}/links/qr": Row(READERS, 400, {"json": {"link": "http://a/m/b"}}),  # of another
     "DELETE /api/meetings/{meeting_id}/links/{link_id}": Row(HOSTS, 204),
     "WEBSOCKET /ws/meetings/{meeting_id}": Row(READERS),
     "WEBSOCKET /transcribe": Row((SERVER,)),  # see tests/meeting/compat

@@ -12,7 +12,7 @@ import { LinePointer } from './line-pointer.js'
 
 /**
  * @typedef {import('./line-editor.js').LineService & {
- *   select: (selected: ReadonlySet<string>) => void, undo: () => void, redo: () => void
+ *   select: (selected: ReadonlySet<string>) => void, undo: () => void, redo: () => void, quiet: () => void
  * }} EditingService
  */
 
@@ -20,6 +20,7 @@ export class LineEditing {
   #root
   #service
   #replace
+  #onBegin
   #pointer
   #lost = el('div', { class: 'line-lost' })
   /** @type {LineEditor | null} */
@@ -36,12 +37,16 @@ export class LineEditing {
   /**
    * @param {HTMLElement} root that holds the lines
    * @param {EditingService} service
-   * @param {(id: string, node: HTMLElement | null) => void} replace shows something in the place of a line, or the line
+   * @param {object} around
+   * @param {(id: string, node: HTMLElement | null) => void} around.replace shows something in the place of a line, or
+   *   the line again
+   * @param {() => void} around.onBegin somebody begins to write
    */
-  constructor(root, service, replace) {
+  constructor(root, service, { replace, onBegin }) {
     this.#root = root
     this.#service = service
     this.#replace = replace
+    this.#onBegin = onBegin
     this.#pointer = new LinePointer(root, {
       onWrite: (id) => this.#write(id),
       onToggle: (id) => this.#select((selected) => toggled(selected, id)),
@@ -102,6 +107,8 @@ export class LineEditing {
     const line = this.#lines.find((one) => one.id === id)
     if (!line?.final || !this.#state || this.#editor?.insists()) return
     this.#leave()
+    this.#onBegin()
+    this.#service.quiet()
     this.#pointer.hide()
     this.#editor = new LineEditor(line, this.#service, () => this.#leave())
     this.#replace(id, this.#editor.node)

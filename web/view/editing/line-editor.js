@@ -154,7 +154,7 @@ export class LineEditor {
     }
     if (!theirs && !gone) return
     setText(this.#problem, '')
-    this.#conflict.scrollIntoView({ block: 'nearest' })
+    this.#conflict.scrollIntoView({ block: 'center' })
   }
 
   #keepMine() {

@@ -4,7 +4,7 @@
 // on the line that has the focus, or the pencil beside it. Shift and the arrows, or a click with Shift or Ctrl, select.
 
 import { t } from '../../texts/texts.js'
-import { el } from '../dom.js'
+import { el, set } from '../dom.js'
 import { icon } from '../icons.js'
 
 const LINE = '.segment[data-final="true"]'
@@ -86,7 +86,7 @@ export class LinePointer {
   hide() {
     clearTimeout(this.#passing)
     this.#near = null
-    this.tools.hidden = true
+    set(this.tools, { hidden: true })
   }
 
   /** @param {string} id of a line that gets the focus */
@@ -125,7 +125,7 @@ export class LinePointer {
   #show(line) {
     clearTimeout(this.#passing)
     this.#near = line
-    this.tools.hidden = false
+    set(this.tools, { hidden: false })
     const first = line.getClientRects()[0]
     const frame = this.tools.offsetParent?.getBoundingClientRect()
     const text = line.parentElement?.getBoundingClientRect()

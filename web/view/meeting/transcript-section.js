@@ -57,7 +57,10 @@ export class TranscriptSection {
   constructor(follower, { onSpeaker, editing, player }) {
     this.#follower = follower
     this.#view = new TranscriptView(this.#turns, onSpeaker)
-    this.#editing = new LineEditing(this.#turns, editing, (id, node) => this.#view.replace(id, node))
+    this.#editing = new LineEditing(this.#turns, editing, {
+      replace: (id, node) => this.#view.replace(id, node),
+      onBegin: player.onPause,
+    })
     this.node.append(...this.#editing.nodes)
     this.#heard = new HeardMark(this.#view)
     playOnClick(this.#turns, this.#view, player.onPlayFrom, player.onPause)

@@ -54,6 +54,14 @@ def test_a_labelled_line_is_neither_relabelled_nor_replaced_nor_withdrawn() -> N
     assert shown.lines == [("s1", "a b c d", BEN)]
 
 
+def test_a_line_that_was_labelled_before_a_restart_is_not_relabelled_after_it() -> None:
+    first = Shown(line("s1", 1, 0, 4))
+    first.relabel("s1", BEN)
+    stored = Transcript(first.transcript.segments, first.transcript.speakers)
+    again = Overlay(stored, first.overlay.edits, stored.speakers)
+    assert again(label("s1", 9, CID)) == []
+
+
 def test_a_labelled_line_is_not_cut_and_no_word_is_doubled() -> None:
     shown = Shown(line("s1", 1, 0, 8))
     shown.relabel("s1", BEN)

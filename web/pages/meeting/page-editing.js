@@ -1,16 +1,16 @@
 // What a host changes by hand on a meeting's page, each change so that it can be taken back.
 
-import * as api from '../net/edits-api.js'
-import { afterRedo, afterUndo, forgotten, withChange } from '../state/editing/edit-history.js'
-import { t } from '../texts/texts.js'
+import * as api from '../../net/edits-api.js'
+import { afterRedo, afterUndo, forgotten, withChange } from '../../state/editing/edit-history.js'
+import { t } from '../../texts/texts.js'
 
-/** @typedef {import('../net/api.js').ApiError} ApiError */
-/** @typedef {import('../net/edits-api.js').Changed} Changed */
-/** @typedef {import('../state/editing/draft.js').Voice} Voice */
-/** @typedef {import('../state/editing/edit-history.js').History} History */
-/** @typedef {import('../state/page-state.js').PageState} PageState */
-/** @typedef {import('../state/wire-messages.js').Segment} Segment */
-/** @typedef {import('../state/wire-messages.js').ServerMessage} ServerMessage */
+/** @typedef {import('../../net/api.js').ApiError} ApiError */
+/** @typedef {import('../../net/edits-api.js').Changed} Changed */
+/** @typedef {import('../../state/editing/draft.js').Voice} Voice */
+/** @typedef {import('../../state/editing/edit-history.js').History} History */
+/** @typedef {import('../../state/page-state.js').PageState} PageState */
+/** @typedef {import('../../state/wire-messages.js').Segment} Segment */
+/** @typedef {import('../../state/wire-messages.js').ServerMessage} ServerMessage */
 
 export class PageEditing {
   #id
@@ -21,7 +21,7 @@ export class PageEditing {
 
   /**
    * @param {string} id of the meeting
-   * @param {import('./page-store.js').PageStore<PageState>} store
+   * @param {import('../page-store.js').PageStore<PageState>} store
    * @param {(message: ServerMessage) => void} receive takes what the server answers
    */
   constructor(id, store, receive) {
@@ -120,7 +120,7 @@ export class PageEditing {
     this.#history((history) => ({ ...history, said: '' }))
   }
 
-  /** @param {import('../state/editing/selection.js').Selection} selected */
+  /** @param {import('../../state/editing/selection.js').Selection} selected */
   select(selected) {
     this.#store.set({ selected })
   }
