@@ -72,8 +72,7 @@ class Rooms:
         self.archive = Archive(services.store)
         """Meetings that are over"""
         self.stopping = False
-        self.on_opened: Callable[[Room], None] = lambda room: None
-        """Is told each room that is made"""
+        self.on_opened: Callable[[Room], None] = lambda room: None  # is told each room that is made
         self._samples_of_past = 0
         self.finished = 0
         """Meetings finished since the server started"""

@@ -29,6 +29,7 @@ from pipelines.types import (
     WINDOW,
     BlockFailed,
     LocalSpeakers,
+    ModelInfo,
     Output,
     PipelineStats,
     Samples,
@@ -61,6 +62,7 @@ class FakeEngine:
     """Two voices, above and below zero; reads "high" or "low" every half second. Works in threads of its own."""
 
     thresholds: Thresholds = field(default_factory=lambda: Thresholds(0.1, 0.2, 0.3))
+    models: ModelInfo = field(default_factory=lambda: ModelInfo(embedding="fake"))
     reading: Callable[[Utterance], None] = lambda piece: None
     """Called before each reading: may wait or raise"""
     finding: Callable[[Window], None] = lambda window: None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from meeting.core.editing.voices import as_heard, edited_speakers, made_by_hand, new_speaker
 from meeting.core.records import EditedLine, Edits
 from meeting.core.transcript import resolve
@@ -41,3 +43,38 @@ def test_a_voice_that_people_make_has_an_id_and_a_color_that_no_other_has() -> N
     colors = [one.color for one in edited_speakers([Speaker("spk1")], Edits({"hand1": "Ann", "hand2": "Ben"}))]
     assert len({color % 10 for color in colors}) == 3
     assert colors[0] < min(colors[1:])
+
+
+KEPT = Speaker("spk1", "Ann", recognized=True, profile="v1")
+"""A speaker that was recognised as a voice that is kept"""
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        ({}, KEPT),
+        ({"spk1": "ann"}, Speaker("spk1", "ann", profile="v1")),
+        ({"spk1": "Ben"}, Speaker("spk1", "Ben")),
+        ({"spk1": None}, Speaker("spk1")),
+    ],
+    ids=["in doubt", "confirmed", "somebody else", "taken away"],
+)
+def test_what_people_say_of_a_name_that_was_recognised_stays_with_every_later_change(
+    names: dict[str, str | None], shown: Speaker
+) -> None:
+    edits = Edits(names=names)
+    assert edited_speakers([KEPT], edits) == [shown]
+    # A meeting that is over: what is shown is all that is known when it is edited again.
+    assert edited_speakers(as_heard([shown], edits), edits) == [shown]
+
+
+def test_a_name_that_is_no_longer_confirmed_is_in_doubt_again() -> None:
+    confirmed = Edits(names={"spk1": "Ann"})
+    (shown,) = edited_speakers([KEPT], confirmed)
+    assert edited_speakers(as_heard([shown], confirmed), Edits()) == [KEPT]
+
+
+def test_a_name_that_a_person_gave_goes_before_one_that_was_recognised() -> None:
+    merged = Speaker("spk2", color=1, merged_into="spk1")
+    found = edited_speakers([KEPT, merged], Edits(names={"spk2": "Ben"}))
+    assert found[0] == Speaker("spk1", "Ben")

@@ -43,7 +43,7 @@ def speaking(
 
 def call(open_server: Serving, method: str, path: str, **body: object) -> tuple[int, Any]:
     """Status and answer."""
-    answer = open_server.http.request(method, f"/api/{path}", **({"json": body} if body else {}))
+    answer = open_server.http.request(method, f"/api/{path}", json=body or None)
     return answer.status_code, answer.json() if answer.content else None
 
 
