@@ -834,8 +834,8 @@ COMPATIBLE = (
     Mutant(
         "finalize-does-not-wait-for-the-models",
         "meeting/compat/deepgram/translator.py",
-        "if now < latest and (self._results.open or behind):",
-        "if now < latest and self._results.open:",
+        "        return self._received - self._backlog() >= self._finalizing[0] - FLUSH_SECONDS",
+        "        return True",
         ("tests/meeting/compat/deepgram/test_translator.py",),
     ),
     Mutant(

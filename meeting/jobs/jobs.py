@@ -40,6 +40,7 @@ class Jobs:
         self._hearings: dict[str, Hearing] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._removals: set[asyncio.Task[None]] = set()
+        self._creating = asyncio.Lock()  # so that two at once are not taken for the last place, or the same disk
         self._changed = asyncio.Event()
         self._loaded = asyncio.Event()
         """Set once what an earlier process left is known"""
@@ -71,37 +72,29 @@ class Jobs:
     async def create(self, job: Job) -> None:
         """Take a recording, of which no byte has come; raises ProtocolError, or StoreError, where it may not come."""
         await self._loaded.wait()
-        waiting = self._require_place()
         if job.size > self._limits.recording * 1_000_000:
             text = f"a recording has at most {self._limits.recording} MB (limits.recording)"
             raise ProtocolError(text, ErrorCode.TOO_LARGE, CloseCode.TOO_LARGE)
-        coming = [one for one in waiting if one.state is JobState.RECEIVING]
-        missing = sum([one.size - await self.received(one) for one in coming])
-        disk = self._rooms.disk
-        if disk.free_now() - missing - job.size < disk.needed_bytes:
-            raise StoreError("the server's disk has no room for this recording")
-        self._jobs[job.id] = job
-        try:
+        async with self._creating:
+            coming = [one for one in self._require_place() if one.state is JobState.RECEIVING]
+            missing = sum([one.size - await self.received(one) for one in coming])
+            disk = self._rooms.disk
+            if disk.free_now() - missing - job.size < disk.needed_bytes:
+                raise StoreError("the server's disk has no room for this recording")
             await asyncio.to_thread(self._files.create, job.id)
             await asyncio.wrap_future(self._store.save(job))
-        except BaseException:
-            del self._jobs[job.id]
-            raise
+            self._jobs[job.id] = job
 
     async def create_again(self, job: Job) -> None:
         """Have a meeting transcribed again; raises NotFound, Conflict or MeetingError where it cannot be."""
         assert job.again_of is not None
         await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
         await self._loaded.wait()
-        waiting = self._require_place()
-        if any(one.again_of == job.again_of for one in waiting):
-            raise Conflict("this meeting is being transcribed again already", ErrorCode.RUNNING)
-        self._jobs[job.id] = job
-        try:
+        async with self._creating:
+            if any(one.again_of == job.again_of for one in self._require_place()):
+                raise Conflict("this meeting is being transcribed again already", ErrorCode.RUNNING)
             await asyncio.wrap_future(self._store.save(job))
-        except BaseException:
-            del self._jobs[job.id]
-            raise
+            self._jobs[job.id] = job
         self._changed.set()
 
     async def append(self, job_id: str, offset: int, pieces: AsyncIterator[bytes]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.fakes.containers import encoded, picture, silence, wav
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone, wait_ready
 from tests.fakes.web_fakes import eventually
 
-LIMITS = {"meeting_hours": 0.01, "jobs": 3, "recording": 4}
+LIMITS: dict[str, Any] = {"meeting_hours": 0.01, "jobs": 3, "recording": 4}
 
 
 class SlowPipeline(LeanPipeline):
@@ -209,6 +210,17 @@ def test_a_job_is_followed_and_can_be_cancelled_at_every_point(slow: Serving) ->
     for job in (coming, queued, running):
         slow.http.delete(f"/api/jobs/{job['id']}")
     forget(slow, sent(slow, data))
+
+
+def test_of_many_that_come_at_once_no_more_are_taken_than_there_are_places(slow: Serving) -> None:
+    def one(number: int) -> int:
+        return slow.http.post("/api/jobs", json={"name": f"{number}.wav", "size": 1000}).status_code
+
+    with ThreadPoolExecutor(12) as clients:
+        answers = sorted(clients.map(one, range(12)))
+    assert answers == [201] * LIMITS["jobs"] + [400] * (12 - LIMITS["jobs"])
+    for job in slow.http.get("/api/jobs").json()["jobs"]:
+        slow.http.delete(f"/api/jobs/{job['id']}")
 
 
 def test_recordings_take_no_place_of_live_meetings_and_wait_for_them(tmp_path: Path) -> None:
