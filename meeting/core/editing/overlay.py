@@ -45,6 +45,8 @@ class Overlay:
         """By the pipeline's id: what it says of lines that were edited or cut, so that an edit can be taken back"""
         self._part_of: dict[str, str] = {}
         """The pipeline's id of the line whose words are shown under another one, or were"""
+        self._withdrawn: set[str] = set()
+        """Lines that were shown by an edit alone: the pipeline may come to them yet, and counts from the beginning"""
         self._recognised = set(self.edits.lines) if transcript.before(None) else set[str]()
         """Edited lines whose very words are in a final line of the pipeline: times need not tell which are theirs"""
         self._spans = _EditedSpans(self.edits.lines.values())
@@ -128,8 +130,10 @@ class Overlay:
         again |= {id_ for id_, heard in self._heard.items() if where and where.near(heard.segment)}
         out: list[Output] = [one for id_ in sorted(again) for one in self._segment(self._heard[id_].segment)]
         # Those that people made, and that nothing of the pipeline is shown as.
-        made = (self.transcript.segment(id_) for id_ in free if id_ not in self._part_of)
-        return [*out, *(_withdrawn(segment) for segment in made if segment is not None)]
+        made = [id_ for id_ in free if id_ not in self._part_of]
+        self._withdrawn.update(made)
+        shown = (self.transcript.segment(id_) for id_ in made)
+        return [*out, *(_withdrawn(segment) for segment in shown if segment is not None)]
 
     def _doubled(self) -> list[Output]:
         """Lines that are withdrawn because all of their very words stand in edited ones, such as a joined one."""
@@ -171,7 +175,7 @@ class Overlay:
 
     def _segment(self, segment: Segment) -> list[Output]:
         near = [self.edits.lines[id_] for id_ in self._spans.near(segment)]
-        if not near and segment.id not in self._heard:
+        if not near and segment.id not in self._heard and segment.id not in self._withdrawn:
             return [segment]
         runs = self._unedited_runs(segment, near)
         wanted = dict(zip(self._free_ids(segment.id, len(runs)), runs, strict=True))
