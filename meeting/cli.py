@@ -1,5 +1,5 @@
 """The commands: `serve`, `replay`, `listen`, `mcp`, `recover`, `list`, `search`, `show`, `export`, `statistics`,
-`notes`, `evaluate`, `tune`, `models`, `webhooks`, `doctor`, `migrate` and `token`.
+`notes`, `evaluate`, `tune`, `models`, `voices`, `webhooks`, `doctor`, `migrate` and `token`.
 
 Libraries are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -126,6 +126,7 @@ def parser() -> argparse.ArgumentParser:
     models = command("models", "show the models, or fetch those that are missing")
     models.add_argument("action", choices=("list", "pull"))
     _add_models(models)
+    _add_voices(command("voices", "list the voices that people asked to be remembered, or forget one"))
     _add_webhooks(command("webhooks", "list webhooks with what waits or failed, or test one with a signed ping"))
     doctor = command("doctor", "check this machine and say what to do about each problem")
     _add_models(doctor)
@@ -235,6 +236,11 @@ def _add_export(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, metavar="FILE", help="file instead of the terminal")
 
 
+def _add_voices(command: argparse.ArgumentParser) -> None:
+    command.add_argument("action", nargs="?", choices=("list", "delete"), default="list")
+    command.add_argument("voice", nargs="?", metavar="VOICE", help="what to forget: the name or the id of a voice")
+
+
 def _add_webhooks(command: argparse.ArgumentParser) -> None:
     command.add_argument("action", nargs="?", choices=("list", "test"), default="list")
     text = "what to test: a name of the settings, or a URL"
@@ -259,6 +265,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         "evaluate": _evaluate,
         "tune": _tune,
         "models": _models,
+        "voices": _voices,
         "webhooks": _webhooks,
         "doctor": _doctor,
         "migrate": _migrate,
@@ -535,6 +542,28 @@ def _models(options: argparse.Namespace, config: Config) -> int:
             line = f"{'installed':9} {role:13} {plugin.name:22} {plugin.package} {plugin.version}"
             print(printable(line))
     print(f"models.set = {config.models.set}: {printable(probe_and_select(config.models).why)}")
+    return 0
+
+
+def _voices(options: argparse.Namespace, config: Config) -> int:
+    from meeting.storage.profiles.voice_store import KeptVoice, VoiceStore
+
+    def line(one: KeptVoice) -> str:
+        since = f"{one.created_at.astimezone():%Y-%m-%d %H:%M}"
+        meetings = "1 meeting" if one.meetings == 1 else f"{one.meetings} meetings"
+        return f"{one.profile.id}  {since}  {one.profile.name}  (model {one.profile.model}, heard in {meetings})"
+
+    with _open_store(config) as store:
+        voices = VoiceStore(store)
+        if options.action == "delete":
+            if options.voice is None:
+                raise SettingsError("say which voice to forget, by its name or id: voices delete VOICE")
+            found = voices.find(options.voice)
+            voices.forget(found.id).result()
+            print(printable(f"forgotten: {found.name}"))
+            return 0
+        kept = voices.list()
+    print(printable("\n".join(map(line, kept)) or "no voice is kept", lines=True))
     return 0
 
 

@@ -294,6 +294,31 @@ class Speaker:
     """Index into the page's palette, in order of first appearance"""
     merged_into: str | None = None
     """Id of the speaker this one turned out to be"""
+    recognized: bool = False
+    """Whether the name is that of a voice that is kept, and no person has confirmed it"""
+    profile: str | None = None
+    """Id of the voice that is kept, where the name is that one's"""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How a speaker sounds, from all that was heard of it so far."""
+
+    speaker: str
+    """Speaker id"""
+    embedding: NDArray[np.float32] = field(compare=False, repr=False)
+    """A vector of length one, shape (dimension,)"""
+    seconds: float
+    """Speech without others behind it"""
+
+
+@dataclass(frozen=True, slots=True)
+class VoicesHeard:
+    """How the speakers sound; replaces what was said before about them."""
+
+    voices: tuple[Voice, ...]
+    model: str
+    """Name of the embedding model: vectors of others cannot be compared with these"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,5 +368,5 @@ class BlockFailed:
     """The audio whose result is missing"""
 
 
-Output = Segment | SpeakersRevised | Speaker | TurnsRevised | PipelineStats | BlockFailed
+Output = Segment | SpeakersRevised | Speaker | VoicesHeard | TurnsRevised | PipelineStats | BlockFailed
 """What a pipeline tells its meeting."""

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks import for_each
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("pipelines", "meeting")
 SOURCES = ("pipelines", "meeting", "benchmarks", "tests")
@@ -45,35 +47,39 @@ LAYOUT = {
     "meeting/core/documents": "",
     "meeting/core": "documents root",
     "meeting/core/editing": "core root",
-    "meeting/session": "editing core config root",
+    "meeting/voices": "root",
+    "meeting/session": "editing voices core config root",
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",
-    "meeting/storage": "search files editing core config root",
+    "meeting/storage": "search files editing voices core config root",
+    "meeting/storage/profiles": "storage voices core root",
     "meeting/storage/queue": "storage core",
     "meeting/statistics": "storage core root",
     "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
     "meeting/sources": "session storage files core config stream engine audio root",
     "meeting/live": "sources delivery session storage files editing core config root",
+    "meeting/live/recognition": "live sources profiles storage session voices core engine root",
     "meeting/transport": "core config",
     "meeting/notes": "transport storage config core root",
     "meeting/server/security": "transport storage core config root",
     "meeting/server/api": "security notes statistics live delivery storage files search editing core root",
     "meeting/client": "core root",
-    "meeting/recordings": "client live sources session storage files core config audio root",
+    "meeting/recordings": "client recognition live sources session storage files core config audio root",
     "meeting/jobs": "recordings live queue files core config audio root",
     "meeting/server/api/uploads": "api jobs recordings core",
+    "meeting/server/speakers": "api recognition voices core root",
     "meeting/compat": "security transport live delivery session core root",
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
     "meeting/compat/openai/realtime": "openai compat security live core root",
     "meeting/agents": "security client statistics storage search core root",
-    "meeting/server": "agents realtime openai deepgram compat uploads api security notes jobs transport live sources "
-    "delivery webhooks session storage files core config root",
+    "meeting/server": "agents realtime openai deepgram compat uploads speakers api security notes jobs transport "
+    "recognition live sources delivery webhooks session storage files core config root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation listen recordings server agents client notes transport webhooks statistics storage search "
-    "files core config models engine root",
+    "meeting": "evaluation listen recordings server agents client notes transport webhooks statistics profiles "
+    "storage search files core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -110,6 +116,7 @@ LIBRARIES = {
     "httpcore": "meeting.webhooks.http_sender",
     "certifi": "meeting.webhooks.http_sender",
     "docx": "meeting.core.documents.word",
+    "segno": "meeting.server.api.links",
 }
 """Libraries with one home: the modules or folders that may import each, lazily or not"""
 
@@ -132,6 +139,7 @@ PURE = {
     "meeting.core": "docx",
     "meeting.session": "",
     "meeting.storage.search.query": "",
+    "meeting.voices": "numpy",
     "meeting.delivery.history": "",
     "meeting.statistics.statistics": "",
     "meeting.notes.planning": "",
@@ -257,8 +265,8 @@ def within(module: str, places: str) -> bool:
 
 PACKAGE_FILES = frozenset(name for name, path in modules().items() if path.name == "__init__.py")
 EVERY = [name for name in modules() if name not in PACKAGE_FILES]
-every_module = pytest.mark.parametrize("module", EVERY)
-every_file = pytest.mark.parametrize("module", list(modules()))
+every_module = for_each(EVERY)
+every_file = for_each(list(modules()))
 
 
 @every_module
@@ -297,7 +305,7 @@ def _source_folders() -> list[Path]:
     return sorted({path.parent for package in SOURCES for path in (ROOT / package).rglob("*.py")})
 
 
-@pytest.mark.parametrize("folder", [str(path.relative_to(ROOT)) for path in _source_folders()])
+@for_each([str(path.relative_to(ROOT)) for path in _source_folders()])
 def test_no_folder_holds_too_many_files(folder: str) -> None:
     files = [path.name for path in (ROOT / folder).iterdir() if path.is_file()]
     assert len(files) <= MOST_FILES, f"{folder} holds {len(files)} files"
@@ -341,13 +349,13 @@ def test_modules_of_values_and_rules_need_no_libraries(place: str) -> None:
     assert {item.name.split(".")[0] for one in inside for item in third_party(one)} <= set(PURE[place].split())
 
 
-@pytest.mark.parametrize("module", [name for name in EVERY if within(name, " ".join(STATE_MACHINE))])
+@for_each([name for name in EVERY if within(name, " ".join(STATE_MACHINE))])
 def test_the_state_machine_touches_no_clock_thread_or_socket(module: str) -> None:
     loaded = {item.name.split(".")[0] for item in imports(module)}
     assert not loaded & IMPURE
 
 
-@pytest.mark.parametrize("module", [name for name in EVERY if name.startswith("meeting.")])
+@for_each([name for name in EVERY if name.startswith("meeting.")])
 def test_importing_a_module_of_the_server_loads_no_heavy_library(module: str) -> None:
     todo, seen = [module], {module}
     while todo:

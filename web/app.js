@@ -1,11 +1,13 @@
 // The composition root: which page is shown, and how one leads to the other without a reload.
 
 import { takeTokenFromAddress } from './net/tokens.js'
-import { home, meetingAt, search } from './net/urls.js'
+import { captionsAt, home, meetingAt, search, voices } from './net/urls.js'
+import { CaptionsPage } from './pages/captions/captions-page.js'
 import { HomePage } from './pages/home-page.js'
 import { openLanguageMenu, useLanguage } from './pages/language.js'
 import { MeetingPage } from './pages/meeting-page.js'
-import { SearchPage } from './pages/search-page.js'
+import { SearchPage } from './pages/search/search-page.js'
+import { VoicesPage } from './pages/voices-page.js'
 
 /** @typedef {import('./pages/page.js').NewMeeting} NewMeeting */
 /** @typedef {import('./pages/page.js').Page} Page */
@@ -65,6 +67,9 @@ function pageAt(path, meeting) {
   const shell = { main, actions, announcer, go, reload: () => show() }
   const id = meetingAt(path)
   if (id) return new MeetingPage(shell, id, meeting)
+  const captioned = captionsAt(path)
+  if (captioned) return new CaptionsPage(shell, captioned, location.search)
+  if (path === voices) return new VoicesPage(shell)
   return path === search ? new SearchPage(shell, location.search) : new HomePage(shell)
 }
 
@@ -73,7 +78,7 @@ document.addEventListener('click', (event) => {
   const link = /** @type {HTMLAnchorElement | null} */ (target.closest('a[href]'))
   if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
   if (link.origin !== location.origin || link.target || link.hasAttribute('download') || link.hash) return
-  if (link.pathname !== home && link.pathname !== search && !meetingAt(link.pathname)) return
+  if (![home, search, voices].includes(link.pathname) && !meetingAt(link.pathname)) return
   event.preventDefault()
   go(link.pathname + link.search)
 })

@@ -40,6 +40,9 @@ class ErrorCode(str, Enum):
     LIVE = "live"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     MOVED = "moved"
+    NAME_TAKEN = "name_taken"
+    NO_AUDIO = "no_audio"
+    NO_NAME = "no_name"
     NO_TOKENS = "no_tokens"
     NOT_FINAL = "not_final"
     NOT_LIVE = "not_live"
@@ -47,6 +50,7 @@ class ErrorCode(str, Enum):
     OVERLOADED = "overloaded"
     REFUSED = "refused"
     RUNNING = "running"
+    TOO_LITTLE = "too_little"
     WRONG_HOST = "wrong_host"
     WRONG_ORIGIN = "wrong_origin"
 

@@ -367,7 +367,11 @@ def to_json(record: Record, recording: str) -> str:
             "sources": [{"id": s.id, "name": s.name, "kind": s.kind} for s in record.sources],
         },
         "models": meeting.models,
-        "speakers": [{"id": s.id, "name": s.name} for s in record.speakers if s.merged_into is None],
+        "speakers": [
+            {"id": s.id, "name": s.name, **({"name_recognized": True} if s.recognized else {})}
+            for s in record.speakers
+            if s.merged_into is None
+        ],
         "segments": [_segment(segment, record) for segment in record.segments],
         "gaps": [
             {"start": seconds(gap.span.start), "end": seconds(gap.span.end), "reason": gap.reason}

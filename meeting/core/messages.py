@@ -218,11 +218,13 @@ class SpeakerMessage:
     name: str | None
     color: int
     merged_into: str | None
+    recognized: bool = False
+    """Whether the name is that of a voice that is kept, and nobody has confirmed it"""
 
     @classmethod
     def of(cls, speaker: Speaker) -> SpeakerMessage:
         """A speaker as sent."""
-        return cls(speaker.id, speaker.name, speaker.color, speaker.merged_into)
+        return cls(speaker.id, speaker.name, speaker.color, speaker.merged_into, speaker.recognized)
 
 
 @dataclass(frozen=True, slots=True)

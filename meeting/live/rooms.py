@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -72,6 +72,8 @@ class Rooms:
         self.archive = Archive(services.store)
         """Meetings that are over"""
         self.stopping = False
+        self.on_opened: Callable[[Room], None] = lambda room: None
+        """Is told each room that is made"""
         self._samples_of_past = 0
         self.finished = 0
         """Meetings finished since the server started"""
@@ -280,6 +282,7 @@ class Rooms:
         room = Room(meeting, services, limits, refusal, self._closed, restored, resumable=self._resumable)
         self._rooms[meeting.id] = room
         room.start()
+        self.on_opened(room)
         return room
 
     def _closed(self, room: Room) -> None:

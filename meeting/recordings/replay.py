@@ -22,6 +22,7 @@ from meeting.core.ids import new_id
 from meeting.core.messages import AudioFrame, ServerMessage, StatsMessage
 from meeting.core.records import Meeting, Record, State
 from meeting.core.terminal_text import printable
+from meeting.live.recognition.known_voices import KnownVoices
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
 from meeting.recordings.pcm import SAMPLE_BYTES, open_recording, to_pieces
@@ -153,6 +154,7 @@ async def _run(
     services: Services, limits: Limits, options: ReplayOptions, frames: Iterator[AudioFrame], file: IO[str] | None
 ) -> tuple[Record, EventRecorder]:
     rooms, recorder = Rooms(services, limits, resumable=False), EventRecorder(file)
+    await KnownVoices(rooms).refresh()
     title, now = options.title or options.recording.stem, datetime.now(timezone.utc)
     meeting = Meeting(new_id(), title, State.OPEN, now, speakers=options.speakers, recorded=True)
     await asyncio.wrap_future(services.store.create_meeting(meeting))

@@ -18,6 +18,7 @@ from meeting.compat.routes import add_recording_page
 from meeting.compat.uploads import Uploads
 from meeting.config.settings import Config
 from meeting.jobs.jobs import Jobs
+from meeting.live.recognition.known_voices import KnownVoices
 from meeting.live.retention import delete_regularly
 from meeting.live.rooms import Rooms
 from meeting.notes.jobs import NotesJobs
@@ -31,6 +32,7 @@ from meeting.server.pages import add_pages
 from meeting.server.security.auth import Authenticator, server_token
 from meeting.server.security.forwarding import Forwarding
 from meeting.server.security.middleware import AuthMiddleware, SecurityMiddleware, allowed_hosts
+from meeting.server.speakers import voices
 from meeting.server.websocket import serve_socket
 from meeting.sources.backend import Backend, LocalBackend
 from meeting.sources.engine_loader import EngineLoader, Services
@@ -85,6 +87,7 @@ def create_app(
     app.state.authenticator = authenticator
     app.state.notes = notes
     app.state.jobs = jobs
+    app.state.voices = KnownVoices(rooms)
     app.state.forwarding = forwarding
     app.state.metrics = metrics.MetricsCollector(rooms)
     _add_security(app, config, authenticator, forwarding)
@@ -96,6 +99,7 @@ def create_app(
 def _add_endpoints(app: FastAPI, engine: EngineLoader, rooms: Rooms, agents: AgentEndpoint) -> None:
     add_routes(app)
     add_jobs(app)
+    app.include_router(voices.router)
     add_pages(app)
     add_health(app, engine, rooms)
     _add_compatible(app)

@@ -28,12 +28,20 @@ def add_pages(app: FastAPI) -> None:
     def search_page() -> HTMLResponse:
         return HTMLResponse(page(""))
 
+    @app.get("/voices", include_in_schema=False)
+    def voices_page() -> HTMLResponse:
+        return HTMLResponse(page(""))
+
     @app.get("/m/{meeting_id}", include_in_schema=False)
     def meeting_page() -> HTMLResponse:
         return HTMLResponse(page("../"))
 
     @app.get("/m/{meeting_id}/", include_in_schema=False)
     def meeting_page_with_a_slash() -> HTMLResponse:
+        return HTMLResponse(page("../../"))
+
+    @app.get("/m/{meeting_id}/captions", include_in_schema=False)
+    def captions_page() -> HTMLResponse:
         return HTMLResponse(page("../../"))
 
     @app.get("/docs", include_in_schema=False)

@@ -7,15 +7,16 @@ lost again.
 from __future__ import annotations
 
 from meeting.core.editing.changes import Change
-from meeting.core.editing.overlay import Overlay
+from meeting.core.editing.overlay import Overlay, VoiceName
 from meeting.core.editing.steps import MadeStep, Step
 from meeting.core.messages import GapMessage, SnapshotMessage, SpeakerMessage
-from meeting.core.records import Edits, Gap, Record, State
-from meeting.core.transcript import Transcript
+from meeting.core.records import Edits, Gap, Record, State, plain_name
+from meeting.core.transcript import Transcript, resolve
 from meeting.session.events import Broadcast, Effect, SaveEdits, SaveGap, SaveTranscript, SaveTurns
 from meeting.session.reactions import on_output
 from meeting.session.salvage import turns_outside
-from pipelines.types import ModelInfo, Output, Span, TurnsRevised, seconds
+from meeting.voices.matching import VoiceProfile, recognised
+from pipelines.types import ModelInfo, Output, Span, TurnsRevised, Voice, VoicesHeard, seconds
 
 
 class Content:
@@ -26,6 +27,8 @@ class Content:
         self.hotwords: tuple[str, ...] = ()
         """Names and terms that are likely to be said, as its hosts gave them"""
         self._overlay = Overlay(Transcript())
+        self._profiles: tuple[VoiceProfile, ...] = ()
+        self._heard: VoicesHeard | None = None  # never stored: it tells people by their bodies
         self._gaps: dict[tuple[str, int], Gap] = {}
         self._lost: list[Span] = []
 
@@ -63,12 +66,17 @@ class Content:
     def replace(self, rebuilt: Overlay) -> Effect:
         """Show other lines and speakers; they are stored as a whole in the place of the earlier ones."""
         self._overlay = rebuilt
+        for output in rebuilt.recognise(self._voice_names()):
+            rebuilt.transcript.apply(output)
         return SaveTranscript(self.transcript.segments, self.transcript.speakers, self.gaps)
 
     def on_output(self, output: Output) -> list[Effect]:
         """Take in what the pipeline says."""
         if isinstance(output, TurnsRevised) and self._lost:
             return [SaveTurns(revised) for revised in turns_outside(output, self._lost)]
+        if isinstance(output, VoicesHeard):
+            self._heard = output
+            return self._recognise()
         return self._show(self._overlay(output))
 
     def edit(self, change: Change, change_id: str | None = None) -> tuple[Step, list[Effect]]:
@@ -76,7 +84,21 @@ class Content:
         step, shown = self._overlay.edit(change)
         made = None if change_id is None else MadeStep(change_id, step)
         # The edit itself comes first: where its line is not stored any more before a crash, it is laid over it later.
-        return step, [SaveEdits(self.edits, tuple(step.lines), made), *self._show(shown)]
+        return step, [SaveEdits(self.edits, tuple(step.lines), made), *self._show(shown), *self._recognise()]
+
+    def know_voices(self, profiles: tuple[VoiceProfile, ...]) -> list[Effect]:
+        """These are the voices that are kept, from now on."""
+        self._profiles = profiles
+        return self._recognise()
+
+    def voice(self, speaker_id: str) -> tuple[Voice, str] | None:
+        """How a speaker sounds, and the embedding model that says so; None where too little was heard of it."""
+        stands_for = resolve(self.transcript.speakers)
+        voices = () if self._heard is None else self._heard.voices
+        own = [one for one in voices if stands_for.get(one.speaker) == stands_for.get(speaker_id, speaker_id)]
+        if self._heard is None or not own:
+            return None
+        return max(own, key=lambda voice: voice.seconds), self._heard.model
 
     def show_edits(self) -> list[Effect]:
         """Show every edit: one may have been stored just before its line could be."""
@@ -94,6 +116,21 @@ class Content:
     def lose(self, span: Span) -> None:
         """Audio that was processed is no longer on disk: what is stored about it stays as it is."""
         self._lost.append(span)
+
+    def _recognise(self) -> list[Effect]:
+        return self._show(self._overlay.recognise(self._voice_names()))
+
+    def _voice_names(self) -> dict[str, VoiceName]:
+        """Whom the voices that are kept name here; nobody by a name that people have given to somebody else."""
+        if self._heard is None or not self._profiles:
+            return {}
+        given = {plain_name(name): id_ for id_, name in self.edits.names.items() if name}
+        found = recognised(self._heard, self._profiles)
+        return {
+            id_: VoiceName(profile.name, profile.id)
+            for id_, profile in found.items()
+            if given.get(plain_name(profile.name), id_) == id_
+        }
 
     def _show(self, outputs: list[Output]) -> list[Effect]:
         return [effect for output in outputs for effect in on_output(self.transcript, output)]

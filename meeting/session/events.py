@@ -14,6 +14,7 @@ from meeting.core.editing.steps import MadeStep
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.messages import AudioFrame, AudioInfo, ServerMessage, SnapshotMessage, Start
 from meeting.core.records import Edits, Gap, Restored, Resume, Source, State
+from meeting.voices.matching import VoiceProfile
 from pipelines.errors import MeetingError
 from pipelines.types import LabelChange, ModelInfo, Output, Segment, Speaker, SpeakersRevised, TurnsRevised
 
@@ -209,6 +210,13 @@ class HotwordsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class VoicesChanged:
+    """These are the voices that are kept, in the place of those before."""
+
+    profiles: tuple[VoiceProfile, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class EditRequested:
     """A person changes a name or lines; answered by `Answer` with the same ticket."""
 
@@ -256,6 +264,7 @@ Event = (
     | StorageWorking
     | TitleChanged
     | HotwordsChanged
+    | VoicesChanged
     | EditRequested
     | CloseRequested
     | Tick

@@ -13,6 +13,7 @@ from pipelines.types import (
     Speaker,
     SpeakersRevised,
     TurnsRevised,
+    VoicesHeard,
     seconds,
 )
 
@@ -31,6 +32,8 @@ def on_output(transcript: Transcript, output: Output) -> list[Effect]:
         case TurnsRevised():
             # Exports need them, clients do not: what they mean for the lines comes as labels.
             return [SaveTurns(output)]
+        case VoicesHeard():
+            return []  # how people sound is neither stored nor told
         case PipelineStats():
             return [Broadcast(StatsMessage.of(output))]
         case BlockFailed(block, _, span):

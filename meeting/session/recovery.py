@@ -17,7 +17,7 @@ from meeting.session.content import Content
 from meeting.session.events import Effect, Log, SaveEdits
 from meeting.session.reactions import on_replayed_output
 from meeting.session.salvage import salvage
-from pipelines.types import Output, Span, TurnsRevised, seconds
+from pipelines.types import Output, Span, TurnsRevised, VoicesHeard, seconds
 
 HOPELESS = frozenset({ErrorCode.LOST, ErrorCode.BAD_AUDIO})
 """Failures of a recovery that another try cannot mend: the audio is gone, or is none"""
@@ -35,9 +35,9 @@ class Recovery:
         """Take in what the pipeline says of replayed audio: it is neither told nor stored before the whole is there.
 
         Only turns are stored at once: they replace by their span whatever was stored, so that a replay that is cut
-        off leaves them whole.
+        off leaves them whole. Names of voices that are kept are shown at once, too.
         """
-        if isinstance(output, TurnsRevised):
+        if isinstance(output, TurnsRevised | VoicesHeard):
             return self._content.on_output(output)
         shown = self._rebuilt(output)
         return [effect for one in shown for effect in on_replayed_output(self._rebuilt.transcript, one)]

@@ -53,12 +53,13 @@ from meeting.session.events import (
     StorageWorking,
     Tick,
     TitleChanged,
+    VoicesChanged,
 )
 from meeting.session.recording import Recording
 from meeting.session.resumption import no_such_source
 from meeting.session.source import known_source, new_source
 from pipelines.errors import MeetingError
-from pipelines.types import ModelInfo
+from pipelines.types import ModelInfo, Voice
 
 
 class Session:
@@ -109,6 +110,10 @@ class Session:
     def transcript(self) -> Transcript:
         """Everything said so far, as people have left it."""
         return self._content.transcript
+
+    def voice(self, speaker_id: str) -> tuple[Voice, str] | None:
+        """How a speaker sounds, and the embedding model that says so; None where too little was heard of it."""
+        return self._content.voice(speaker_id)
 
     @property
     def closed(self) -> bool:
@@ -189,6 +194,8 @@ class Session:
                 return [Broadcast(StateMessage(self.state.value, title))]
             case HotwordsChanged(hotwords):
                 return self._expect(hotwords)
+            case VoicesChanged(profiles):
+                return [] if self.closed else self._content.know_voices(profiles)
             case StorageFailing(what, message):
                 self._troubles[what] = message
                 return [Broadcast(ErrorMessage(ErrorCode.STORAGE, message, False))]

@@ -131,6 +131,7 @@ def connect(path: Path, begin: str, *pragmas: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own kind
+        connection.create_function("casefold", 1, str.casefold, deterministic=True)  # SQLite's own know ASCII only
         for pragma in pragmas:
             connection.execute(pragma)
 

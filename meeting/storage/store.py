@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -158,12 +158,19 @@ class Store:
         with self.read() as session:
             return find_meeting(session, meeting_id)
 
-    def meetings(self, limit: int = 50, before: str | None = None) -> tuple[list[Meeting], str | None]:
+    def meetings(
+        self, limit: int = 50, before: str | None = None, title: str = "", states: Collection[State] = ()
+    ) -> tuple[list[Meeting], str | None]:
         """A page of the meetings that are kept, newest first, and what to pass as `before` for the next one.
 
-        That is None at the end. Raises MeetingError for a `before` that is none.
+        That is None at the end. Only those are listed whose title holds `title`, whatever is capital, and that are in
+        one of `states`, where there are any. Raises MeetingError for a `before` that is none.
         """
         query = _kept().order_by(MeetingRow.created_at.desc(), MeetingRow.id.desc()).limit(limit + 1)
+        if title:
+            query = query.where(func.instr(func.casefold(MeetingRow.title), title.casefold()) > 0)
+        if states:
+            query = query.where(MeetingRow.state.in_(states))
         if before is not None:
             query = query.where(tuple_(MeetingRow.created_at, MeetingRow.id) < tuple_(*_from_cursor(before)))
         with self.read() as session:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
+import numpy as np
 from sqlalchemy import (
     JSON,
     DateTime,
@@ -38,6 +39,7 @@ from meeting.core.records import (
     State,
     Statement,
 )
+from meeting.voices.matching import VoiceProfile
 from pipelines.errors import StoreError
 from pipelines.types import ModelInfo, Segment, Span, Speaker, SpeakerCount, Turn, Word
 
@@ -158,10 +160,13 @@ class SpeakerRow(Base):
     name: Mapped[str | None]
     color: Mapped[int]
     merged_into: Mapped[str | None]
+    recognized: Mapped[bool] = mapped_column(server_default=false())
+    profile: Mapped[str | None]
+    """No foreign key: a meeting that runs may know a voice for a moment longer than it is kept"""
 
     def value(self) -> Speaker:
         """The row as a value."""
-        return Speaker(self.id, self.name, self.color, self.merged_into)
+        return Speaker(self.id, self.name, self.color, self.merged_into, self.recognized, self.profile)
 
 
 class _Line:
@@ -346,6 +351,29 @@ class NotesRow(Base):
         return NotesStatus(NotesState(self.state), self.changed_at, self.problem, notes)
 
 
+class VoiceProfileRow(Base):
+    """A voice that somebody asked to be remembered."""
+
+    __tablename__ = "voice_profiles"
+    __table_args__ = (Index(None, "meeting_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    model: Mapped[str]
+    embedding: Mapped[bytes]
+    """32-bit floats, little endian"""
+    seconds: Mapped[float]
+    created_at: Mapped[datetime]
+    meeting_id: Mapped[str | None] = mapped_column(ForeignKey("meetings.id", ondelete="SET NULL"))
+    """In which it was heard; None once that is gone"""
+    speaker: Mapped[str]
+    """Who it is there"""
+
+    def value(self) -> VoiceProfile:
+        """The row as a value."""
+        return VoiceProfile(self.id, self.name, self.model, np.frombuffer(self.embedding, "<f4"), self.seconds)
+
+
 class JobRow(Base):
     """A recording on its way to a meeting, which has a row of its own only once the job runs."""
 
@@ -491,6 +519,19 @@ def speaker_values(meeting_id: str, speaker: Speaker) -> dict[str, Any]:
         "name": speaker.name,
         "color": speaker.color,
         "merged_into": speaker.merged_into,
+        "recognized": speaker.recognized,
+        "profile": speaker.profile,
+    }
+
+
+def profile_values(profile: VoiceProfile) -> dict[str, Any]:
+    """A voice that is kept as columns, without where it was heard and when."""
+    return {
+        "id": profile.id,
+        "name": profile.name,
+        "model": profile.model,
+        "embedding": profile.embedding.astype("<f4").tobytes(),
+        "seconds": profile.seconds,
     }
 
 

@@ -24,6 +24,7 @@ from pipelines.diarization.clustering import (
     drop_mixtures,
     evidence,
     keep_largest,
+    unit,
 )
 from pipelines.diarization.continuity import carry_over, continued, links_of
 from pipelines.diarization.samples import SampleStore
@@ -31,7 +32,18 @@ from pipelines.diarization.speaker_registry import SpeakerRegistry, number_of
 from pipelines.diarization.subsegments import SubsegmentSequences, refit_centroids, split_speakers
 from pipelines.diarization.window_store import Rows, WindowStore
 from pipelines.options import PIPELINE
-from pipelines.types import SAMPLE_RATE, STEP, WINDOW, LocalSpeakers, Span, Speaker, SpeakerCount, TurnsRevised
+from pipelines.types import (
+    SAMPLE_RATE,
+    STEP,
+    WINDOW,
+    LocalSpeakers,
+    Span,
+    Speaker,
+    SpeakerCount,
+    TurnsRevised,
+    Voice,
+    VoicesHeard,
+)
 
 MAX_SEQUENCES = 1500
 """Local speakers whose subsegments are looked at when all is clustered"""
@@ -77,8 +89,10 @@ class SpeakerOptions:
 class SpeakerTracker:
     """Local speakers of one meeting in, in order; speakers and turns out."""
 
-    def __init__(self, options: SpeakerOptions) -> None:
+    def __init__(self, options: SpeakerOptions, model: str = "") -> None:
+        """`model` is the name of the embedding model."""
         self._options = options
+        self._model = model
         self._windows = WindowStore(options.active_level)
         self._before: LocalSpeakers | None = None  # the last window
         self._links = Rows(np.int8)  # which local speaker of the window before each one continues, -1 for none
@@ -86,13 +100,14 @@ class SpeakerTracker:
         self._parts = Rows(np.int16)  # and in each part of its window
         self._samples = SampleStore(options.pool, options.active_level)
         self._centers: dict[int, NDArray[np.float32]] = {}
+        self._spoken: dict[int, float] = {}  # seconds of distinct clean speech behind each of them
         self._speakers = SpeakerRegistry()
         self._due = options.first_recluster_interval
         self._settled = 0  # windows before this one have been labelled by a clustering
         self._pending = 0.0  # seconds of unidentified single speakers since the last clustering
         self._grid = ActivityGrid(options.activity)
 
-    def __call__(self, local: LocalSpeakers) -> list[Speaker | TurnsRevised]:
+    def __call__(self, local: LocalSpeakers) -> list[Speaker | TurnsRevised | VoicesHeard]:
         """One window further."""
         options = self._options
         links = continued(self._before, local, options.active_level) if self._before else {}
@@ -116,7 +131,7 @@ class SpeakerTracker:
         changed = self._grid.turns(Span(max(0, local.start), end))
         return [TurnsRevised(*changed, "live")] if changed else []
 
-    def flush(self) -> list[Speaker | TurnsRevised]:
+    def flush(self) -> list[Speaker | TurnsRevised | VoicesHeard]:
         """The last word on everything heard."""
         if not len(self._windows) or self._options.second_pass == "off":
             return []
@@ -167,7 +182,7 @@ class SpeakerTracker:
         """Seconds in which a local speaker of window `at` spoke alone."""
         return float(self._windows.single_speaker_seconds(at)[voice])
 
-    def _recluster(self, reason: str) -> list[Speaker | TurnsRevised]:
+    def _recluster(self, reason: str) -> list[Speaker | TurnsRevised | VoicesHeard]:
         """Cluster all that was heard, map the clusters onto the ids in use, and label the windows anew."""
         self._pending = 0.0
         self._forget(len(self._windows) - MAX_WINDOWS)
@@ -183,7 +198,11 @@ class SpeakerTracker:
         self._settled = max(0, len(self._windows) - WINDOW // STEP)
         self._samples.compact(self._owner)
         changed = self._grid.turns(Span(0, self._windows[-1].start + WINDOW), only_changed=reason == "recluster")
-        return [*speakers, *([TurnsRevised(*changed, reason)] if changed else [])]
+        turns = [TurnsRevised(*changed, reason)] if changed else []
+        voices = tuple(
+            Voice(f"spk{number}", unit(center), self._spoken[number]) for number, center in self._centers.items()
+        )
+        return [*speakers, *turns, *([VoicesHeard(voices, self._model)] if voices else [])]
 
     def _cluster(self) -> list[Speaker]:
         """Find the speakers in all samples, and move the centroids there; speakers that are new or were merged."""
@@ -208,6 +227,10 @@ class SpeakerTracker:
         if refit is not None and len(centers):
             centers, _ = refit(centers, labels)
         self._centers = {numbers[label]: centers[label] for label in range(len(centers))}
+        self._spoken = {
+            numbers[label]: evidence(seconds[labels == label], longest[labels == label])
+            for label in range(len(centers))
+        }
         return speakers
 
     def _find_voices(

@@ -127,7 +127,8 @@ class Pipeline:
         vad = SharedVad(engine.open_vad())
         heard = engine.open_vad() if options.dereverberation else vad.reader()
         endpointer = Endpointer(heard, endpointer_options(options, engine.takes_context))
-        tracker, merger = SpeakerTracker(speaker_options(options, engine.thresholds)), Merger(source_id, prefix)
+        tracker = SpeakerTracker(speaker_options(options, engine.thresholds), engine.models.get("embedding", ""))
+        merger = Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
         turns = audio.pipe(
             through("steps", StepChunker()),

@@ -14,14 +14,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from meeting.cli import EXIT_ERROR, FORMATS, main
 from meeting.core.export import FORMATS as EXPORTS
 from meeting.core.records import Meeting, State
 from meeting.server.logs import set_up_logs
+from meeting.storage.profiles.voice_store import VoiceStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
+from meeting.voices.matching import VoiceProfile
 from pipelines.errors import ModelMissing
 from pipelines.types import Segment, Span, Speaker, Word
 from tests.fakes.access_fakes import TOKEN, locked
@@ -459,3 +462,19 @@ def test_what_a_client_is_asked_wrongly_is_one_sentence(
     code, out, err = run(capsys, *(argument.format(talk=talk) for argument in arguments))
     assert (code, out) == (EXIT_ERROR, "")
     assert one_sentence(err.splitlines()[-1] + "\n")
+
+
+def test_voices_that_are_kept_are_listed_and_forgotten(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "voices") == (0, "no voice is kept\n", "")
+    with Store(data) as store:
+        ann = VoiceProfile("v1", "Ann\x1b[2J", "ge2e", np.ones(2, np.float32), 20.0)
+        VoiceStore(store).keep(ann, ID, "spk1").result()
+    code, out, _ = run(capsys, "voices", "list")
+    assert (code, out.startswith("v1  "), "\x1b" in out) == (0, True, False)
+    assert "(model ge2e, heard in 1 meeting)" in out
+    code, _, err = run(capsys, "voices", "delete")
+    assert (code, one_sentence(err)) == (EXIT_ERROR, True)
+    code, _, err = run(capsys, "voices", "delete", "Ben")
+    assert (code, err) == (EXIT_ERROR, "error: no voice is kept that is called 'Ben'\n")
+    assert run(capsys, "voices", "delete", "v1")[0] == 0
+    assert run(capsys, "voices") == (0, "no voice is kept\n", "")

@@ -14,6 +14,7 @@ import soundfile
 
 from benchmarks.harness.server import Server
 from meeting.client import AudioInfo, Client, Disconnected, TranscriptState
+from pipelines.types import SAMPLE_RATE
 from tests.conftest import Sample
 from tests.fakes.server_fakes import tone
 
@@ -71,9 +72,11 @@ def test_a_server_that_is_killed_again_and_again_while_a_client_streams_loses_no
 def test_real_speech_is_read_through_the_client(tmp_path: Path, sample: Sample) -> None:
     server = Server(tmp_path, "embedded")
     state = TranscriptState()
+    opening = tmp_path / "opening.flac"
+    soundfile.write(opening, sample.samples()[: 30 * SAMPLE_RATE], SAMPLE_RATE)
 
     async def run() -> None:
-        async for event in Client(f"127.0.0.1:{server.port}").transcribe(sample.audio, title="sample"):
+        async for event in Client(f"127.0.0.1:{server.port}").transcribe(opening, title="sample"):
             state.apply(event)
 
     server.start()
@@ -83,6 +86,6 @@ def test_real_speech_is_read_through_the_client(tmp_path: Path, sample: Sample) 
         server.kill()
     said = {str(word).lower().strip(".,?!") for word in sample.words.split()}
     heard = [word.text.lower().strip(".,?!") for line in state.segments for word in line.words]
-    assert len(heard) > 100
+    assert len(heard) > 60
     assert sum(word in said for word in heard) > 0.8 * len(heard)
     assert len({line.speaker for line in state.segments} - {None}) == 3

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks import for_each
+
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web"
 MOST_FILES = 15
@@ -80,7 +82,7 @@ def row(module: str) -> str:
     return module.partition("/")[0]
 
 
-each_module = pytest.mark.parametrize("module", list(modules()))
+each_module = for_each(list(modules()))
 
 
 @each_module

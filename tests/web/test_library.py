@@ -12,8 +12,19 @@ from playwright.sync_api import Page, expect
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
 from tests.fakes.access_fakes import TOKEN, Given, Locked
+from tests.fakes.server_fakes import tone
+from tests.fakes.web_fakes import eventually
 
 pytestmark = pytest.mark.browser
+READABLE = """() => {
+  const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+  const canvas = document.createElement('canvas').getContext('2d')
+  canvas.fillStyle = getComputedStyle(document.querySelector('.caption b')).color
+  canvas.fillRect(0, 0, 1, 1)
+  const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((part) => linear(part / 255))
+  return (0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05) / 0.05
+}"""
+"""Contrast of a name with the black around it"""
 XSS = "<img src=x onerror=\"document.title='owned'\">"
 
 
@@ -137,3 +148,70 @@ def test_a_file_is_looked_at_and_then_saved_and_nothing_that_was_said_does_anyth
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("preview-note")).to_contain_text("token")
+
+
+def test_the_list_is_narrowed_and_a_meeting_in_it_deleted_for_good(server: Locked, tab: Any) -> None:
+    waiting, over = server.create("Größe der Würfel"), server.held("GRÖSSE der Bälle")
+    page = tab("/", 390)
+    sign_in(page)
+    rows = page.locator("[data-meeting]")
+    page.get_by_test_id("filter-title").press_sequentially("größe")
+    expect(rows).to_have_count(2)
+    expect(page.get_by_test_id("filter-title")).to_be_focused()
+    page.get_by_test_id("filter-time").select_option("past")
+    expect(rows).to_have_count(1)
+    expect(rows).to_have_attribute("data-meeting", over.id)
+    page.get_by_test_id("filter-time").select_option("current")
+    expect(rows).to_have_attribute("data-meeting", waiting.id)
+    page.get_by_test_id("filter-title").fill("gröbe")
+    expect(page.get_by_test_id("empty")).to_contain_text("No meeting fits.")
+    page.get_by_test_id("filter-title").fill("würfel")
+    page.get_by_role("button", name="Delete Größe der Würfel").click()
+    expect(page.get_by_test_id("undo")).to_be_focused()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert server.call("GET", f"/api/meetings/{waiting.id}").status_code == 200
+    page.close(run_before_unload=True)
+    eventually(lambda: server.call("GET", f"/api/meetings/{waiting.id}").status_code == 404)
+    assert server.call("GET", f"/api/meetings/{over.id}").status_code == 200
+
+
+def test_a_link_has_a_code_beside_it_and_leads_to_captions_that_can_be_read_on_anything(
+    server: Locked, tab: Any
+) -> None:
+    meeting = server.create("Release")
+    host = tab(meeting.path("host"), 390)
+    host.get_by_role("button", name="Share").press("Enter")
+    expect(host.get_by_test_id("share-captions")).to_be_visible()
+    host.get_by_test_id("share-captions").press("Enter")
+    expect(host.get_by_role("img", name="QR code of this link").locator("svg path").first).to_be_visible()
+    assert host.evaluate("document.documentElement.scrollWidth") == 390
+    link = host.get_by_test_id("share-link").input_value()
+    assert host.evaluate("navigator.clipboard.readText()") == link
+    path = link.partition(str(server.serving.port))[2]
+    assert path.startswith(f"/m/{meeting.id}/captions#t=")
+    token = path.partition("#")[2]
+
+    shown = tab(f"/m/{meeting.id}/captions?size=60&lines=2&seconds=4#{token}", 640)
+    boxed = tab(f"/m/{meeting.id}/captions?look=box&background=00f&names=off&seconds=0#{token}")
+    refused = tab(f"/m/{meeting.id}/captions#t={'x' * 32}")
+    expect(refused.get_by_test_id("captions")).to_contain_text("This link does not allow that.")
+    with server.connect(meeting.id, meeting.speak) as source:
+        source.start()
+        for second in range(6):
+            source.frame(second, tone(1.0))
+        captions = shown.get_by_test_id("captions")
+        expect(captions.locator("b").first).to_have_text("Speaker 1: ")
+        expect(captions).to_contain_text("one one")
+        expect(boxed.get_by_test_id("captions")).to_have_text(re.compile("^one"))
+        assert shown.evaluate(READABLE) >= 4.5
+        assert shown.evaluate("getComputedStyle(document.body).backgroundColor") == "rgba(0, 0, 0, 0)"
+        assert boxed.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(0, 0, 255)"
+        assert captions.bounding_box()["height"] <= 2 * 1.35 * 60 + 1
+        expect(shown.locator(".bar")).to_be_hidden()
+        assert token not in shown.url
+        expect(captions).to_have_text("", timeout=15_000)  # nobody speaks any more
+        source.frame(6, tone(1.0))
+        expect(captions).to_contain_text("one")
+        source.send("stop")
+        source.close_code()
+    expect(boxed.get_by_test_id("captions")).to_contain_text("one")

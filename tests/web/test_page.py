@@ -106,6 +106,41 @@ def test_stop_ends_the_meeting_and_offers_every_format(server: FakeServer, page:
     expect(page.get_by_test_id("end")).to_contain_text("Everything is saved")
 
 
+def test_a_microphone_that_the_system_takes_away_is_told_until_it_is_back_and_the_screen_stays_on(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.add_init_script(
+        """{
+          const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
+          navigator.mediaDevices.getUserMedia = async (asked) => {
+            const stream = await open(asked)
+            window.track = stream.getAudioTracks()[0]
+            return stream
+          }
+          window.locks = []
+          const release = async () => window.locks.pop()
+          navigator.wakeLock.request = async (kind) => (window.locks.push(kind), { release })
+          window.taken = (muted) => {
+            Object.defineProperty(window.track, 'muted', { value: muted, configurable: true })
+            window.track.dispatchEvent(new Event(muted ? 'mute' : 'unmute'))
+          }
+        }"""
+    )
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    until(lambda: server.connections and server.connections[0].frames)
+    until(lambda: page.evaluate("locks") == ["screen"])
+    page.evaluate("taken(true)")
+    notices = page.get_by_test_id("notices")
+    expect(notices).to_contain_text("The system has taken the microphone away")
+    page.evaluate("taken(false)")
+    expect(notices).not_to_contain_text("The system has taken")
+    page.evaluate("window.track.stop(); window.track.dispatchEvent(new Event('ended'))")
+    expect(notices).to_contain_text("The microphone was unplugged")
+    page.get_by_test_id("stop").click()
+    until(lambda: page.evaluate("locks") == [])
+
+
 def test_the_sample_is_streamed_like_a_microphone(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -322,20 +357,99 @@ def test_the_title_is_changed_in_place(
     expect(page).to_have_title(re.compile("Budget"))
 
 
-def test_deleting_asks_first_and_the_list_is_paged(server: FakeServer, page: Page) -> None:
+def test_deleting_can_be_taken_back_for_ten_seconds_and_the_list_is_paged(server: FakeServer, page: Page) -> None:
     server.meetings, server.page_size = [meeting(f"a{i}", f"Meeting {i}") for i in range(3)], 2
+    page.clock.install()
     page.goto(server.url)
     rows = page.locator("[data-meeting]")
     expect(rows).to_have_count(2)
     page.get_by_test_id("more").click()
     expect(rows).to_have_count(3)
-    page.get_by_role("button", name="Delete Meeting 1").click()
-    page.keyboard.press("Escape")
-    assert server.requests == []
-    page.get_by_role("button", name="Delete Meeting 1").click()
-    page.get_by_test_id("confirm").click()
+    page.get_by_role("link", name="Meeting 0").press("ArrowDown")
+    page.keyboard.press("Delete")
+    undo = page.get_by_role("button", name="Undo: bring back “Meeting 1”")
+    expect(undo).to_be_focused()
+    expect(page.get_by_test_id("undo-bar")).to_contain_text("Leaving this page makes it final.")
     expect(rows).to_have_count(2)
+    undo.press("Enter")
+    expect(rows).to_have_count(3)
+    expect(page.get_by_role("link", name="Meeting 1")).to_be_focused()
+    expect(page.get_by_test_id("undo-bar")).to_be_hidden()
+    page.clock.fast_forward(12_000)
+    assert server.requests == []
+
+    page.get_by_role("button", name="Delete Meeting 1").click()
+    page.clock.fast_forward(8_000)
+    expect(rows).to_have_count(2)
+    assert server.requests == []
+    page.clock.fast_forward(2_500)
+    expect(page.get_by_test_id("undo-bar")).to_be_hidden()
+    expect(page.get_by_role("heading", name="Meetings")).to_be_focused()
     assert server.requests == [("DELETE", "/api/meetings/a1", None)]
+    expect(rows).to_have_count(2)
+
+
+@pytest.mark.parametrize("leave", ["reload", "close", "another page"])
+def test_whoever_leaves_has_seen_a_meeting_gone_and_so_it_goes(
+    server: FakeServer, browser: Browser, leave: str
+) -> None:
+    server.meetings = [meeting("a1", "One"), meeting("a2", "Two"), meeting("a3", "Three", state="live")]
+    page = browser.new_page()
+    page.add_init_script(
+        """{
+          const [ask, later] = [window.fetch, window.setTimeout]
+          window.kept = []
+          window.fetch = (path, options) => {
+            if (options.method === 'DELETE') window.kept.push(options.keepalive)
+            return ask(path, options)
+          }
+          window.setTimeout = (call, wait) => (wait === 10_000 ? 0 : later(call, wait)) // nobody waits that long
+        }"""
+    )
+    page.goto(server.url)
+    page.get_by_role("button", name="Delete Three").click()
+    expect(page.get_by_test_id("notice")).to_have_text("“Three” is still running. End it first, and then delete it.")
+    page.get_by_role("button", name="Delete One").click()
+    page.get_by_role("button", name="Delete Two").click()
+    page.get_by_role("button", name="Undo: bring back “Two”").click()
+    expect(page.get_by_role("link", name="Two")).to_be_focused()
+    assert server.requests == []
+    if leave == "reload":
+        page.reload()
+    elif leave == "close":
+        page.close()
+    else:
+        page.get_by_role("link", name="Two").click()
+        assert page.evaluate("kept") == [True]
+    eventually(lambda: server.requests == [("DELETE", "/api/meetings/a1", None)])
+
+
+def test_a_meeting_that_the_server_does_not_delete_comes_back_with_the_reason(
+    server: FakeServer, browser: Browser
+) -> None:
+    server.meetings = [meeting("a1", "One")]
+    page = browser.new_page()
+    page.clock.install()
+    page.goto(server.url)
+    page.route("**/api/meetings/a1", lambda route: route.abort())
+    page.get_by_role("button", name="Delete One").click()
+    page.clock.fast_forward(10_500)
+    expect(page.get_by_test_id("notice")).to_contain_text("“One” was not deleted. The server does not answer.")
+    expect(page.get_by_role("link", name="One")).to_be_visible()
+
+
+def test_the_list_shows_what_becomes_of_meetings_while_it_is_open(server: FakeServer, page: Page) -> None:
+    server.meetings = [meeting("a1", "One", state="open", duration=0)]
+    page.clock.install()
+    page.goto(server.url)
+    expect(page.locator("[data-state=open]")).to_have_text("Not started")
+    page.get_by_role("link", name="One").focus()
+    server.meetings = [meeting("a2", "Two", state="live"), meeting("a1", "One", speakers=["Ann"])]
+    page.clock.fast_forward(15_500)
+    expect(page.locator("[data-state=live]")).to_have_text("Live now")
+    assert page.locator(".row-title").all_inner_texts() == ["Two", "One"]
+    expect(page.get_by_role("link", name="One")).to_be_focused()
+    expect(page.locator(".people").last).to_have_text("Ann")
 
 
 def test_leaving_while_recording_asks_first(server: FakeServer, page: Page) -> None:

@@ -99,7 +99,10 @@ def test_a_meeting_is_made_recorded_shared_and_read_along(
         host.wait_for_url(re.compile(re.escape(root) + r"m/\w+$"))
         expect(host.locator("[data-segment]").first).to_be_visible(timeout=20_000)
         host.get_by_test_id("copy-link").click()
-        expect(host.get_by_test_id("copy-link")).to_contain_text("Copied")
+        expect(host.get_by_test_id("share-status")).to_contain_text("The link is copied")
+        expect(host.get_by_test_id("qr-code").locator("svg")).to_be_visible()
+        assert host.get_by_test_id("captions-link").evaluate("link => link.href") == f"{host.url}/captions"
+        host.keyboard.press("Escape")
         shared = host.evaluate("navigator.clipboard.readText()")
         assert shared == host.url
         reader = opened(shared)

@@ -62,13 +62,17 @@ export class MeetingAudio {
    */
   play(second, rate, end = Infinity) {
     this.stop()
-    const context = (this.#context ??= new AudioContext({ sampleRate: RATE }))
-    context.resume().catch(() => {})
     /** @type {Run} */
     const run = { rate, end, complete: false, parts: [], nodes: [] }
     this.#run = run
     this.#timer = setInterval(() => this.#look(run), LOOK)
-    this.#fill(context, run, second).catch((error) => this.#failed(run, error))
+    try {
+      const context = (this.#context ??= new AudioContext({ sampleRate: RATE }))
+      context.resume().catch(() => {})
+      this.#fill(context, run, second).catch((error) => this.#failed(run, error))
+    } catch (error) {
+      this.#failed(run, /** @type {Error} */ (error)) // there is no output, or not at this rate
+    }
   }
 
   stop() {

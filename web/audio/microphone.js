@@ -17,7 +17,7 @@ export class Microphone {
   kind = 'microphone'
   /** @type {(frame: Frame) => void} */
   onFrame = () => {}
-  /** @type {(error: CaptureError) => void} frames go on, as silence */
+  /** @type {(error: CaptureError | null) => void} frames go on, as silence; null: it is over */
   onProblem = () => {}
   /** @type {() => void} never called: a microphone goes on */
   onEnd = () => {}
@@ -86,9 +86,20 @@ export class Microphone {
   }
 
   #stateChanged() {
-    if (this.#context.state === 'running' || this.#context.state === 'closed') return
-    this.onProblem(new CaptureError('paused', t('microphone.paused')))
-    this.#context.resume().catch(() => {})
+    this.onProblem(this.#problem)
+    if (this.#isPaused) this.#context.resume().catch(() => {})
+  }
+
+  get #isPaused() {
+    return this.#context.state !== 'running' && this.#context.state !== 'closed'
+  }
+
+  /** What the system does with it: phones pause pages, and give the microphone to calls. */
+  get #problem() {
+    const [track] = this.#stream?.getAudioTracks() ?? []
+    if (this.#isPaused) return new CaptureError('paused', t('microphone.paused'))
+    if (track?.readyState === 'ended') return new CaptureError('unplugged', t('microphone.unplugged'))
+    return track?.muted ? new CaptureError('taken', t('microphone.taken')) : null
   }
 
   /**
@@ -106,14 +117,15 @@ export class Microphone {
   async #take(deviceId) {
     const stream = await request(deviceId)
     for (const track of this.#stream?.getTracks() ?? []) {
-      track.onended = null
+      track.onended = track.onmute = track.onunmute = null
       track.stop()
     }
     this.#input?.disconnect()
     this.#stream = stream
     this.#input = this.#context.createMediaStreamSource(stream)
     if (this.#node) this.#input.connect(this.#node)
-    stream.getAudioTracks()[0].onended = () => this.onProblem(new CaptureError('unplugged', t('microphone.unplugged')))
+    const [track] = stream.getAudioTracks()
+    track.onended = track.onmute = track.onunmute = () => this.onProblem(this.#problem)
   }
 
   /** Hands over what is still in the frame being filled, then lets the device go. */

@@ -18,7 +18,7 @@ export class SampleRecording {
   sampleRate = RATE
   /** @type {(frame: Frame) => void} */
   onFrame = () => {}
-  /** @type {(error: CaptureError) => void} */
+  /** @type {(error: CaptureError | null) => void} */
   onProblem = () => {}
   /** @type {() => void} */
   onEnd = () => {}

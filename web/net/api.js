@@ -5,6 +5,7 @@ import { authorization, forgetToken, subprotocols, tokenFor } from './tokens.js'
 import { serverUrl } from './urls.js'
 
 /** @typedef {import('../state/page-state.js').Facts} Facts */
+/** @typedef {import('../state/library/voices-state.js').KeptVoice} KeptVoice */
 /** @typedef {import('../state/permissions.js').Role} Role */
 /** @typedef {import('../state/wire-messages.js').NotesFacts} NotesFacts */
 /** @typedef {import('../state/wire-messages.js').Statistics} Statistics */
@@ -40,6 +41,7 @@ export class ApiError extends Error {
  * @typedef {object} Options
  * @property {object} [body]
  * @property {string} [id] the meeting that it is about, whose link may have brought a token
+ * @property {boolean} [keepalive] whether it goes on when the page is closed
  * @property {string | null} [tag] of the answer that is known; when that is still true the status is 304
  * @property {ArrayBuffer} [piece] bytes to send in the place of a body
  * @property {Record<string, string>} [headers] further ones
@@ -76,13 +78,13 @@ export async function request(method, path, options = {}) {
  * @param {Options} options
  * @param {string | null} token
  */
-async function send(method, path, { body, tag, range, piece, headers: further, signal }, token) {
+async function send(method, path, { body, keepalive, tag, range, piece, headers: further, signal }, token) {
   const headers = { ...authorization(token), ...further }
   if (body) headers['Content-Type'] = 'application/json'
   if (tag) headers['If-None-Match'] = tag
   if (range) headers.Range = range
   try {
-    return await fetch(path, { method, headers, body: body ? JSON.stringify(body) : piece, signal })
+    return await fetch(path, { method, headers, keepalive, body: body ? JSON.stringify(body) : piece, signal })
   } catch {
     throw new ApiError(0, 'unreachable', t('server.unreachable'))
   }
@@ -105,11 +107,10 @@ export const createMeeting = (body) => call('POST', serverUrl('api/meetings').hr
 /**
  * A page of the list, newest first; `next` leads to the one after it.
  *
- * @param {string | null} [before] the `next` of the page before
+ * @param {string} [query] which ones, from its question mark on
  * @returns {Promise<{ meetings: ListedMeeting[], next: string | null }>}
  */
-export const listMeetings = (before) =>
-  call('GET', serverUrl(`api/meetings${before ? `?before=${encodeURIComponent(before)}` : ''}`).href)
+export const listMeetings = (query = '') => call('GET', serverUrl(`api/meetings${query}`).href)
 
 /** @type {(query: string) => Promise<import('../state/library/search-state.js').HitPage>} */
 export const search = (query) => call('GET', serverUrl(`api/search?${query}`).href)
@@ -170,8 +171,36 @@ export const deleteNotes = (id) => call('DELETE', `${addressOf(id)}/notes`, { id
 /** @type {(id: string) => Promise<void>} */
 export const endMeeting = (id) => call('POST', `${addressOf(id)}/end`, { id })
 
-/** @type {(id: string) => Promise<void>} */
-export const deleteMeeting = (id) => call('DELETE', addressOf(id), { id })
+/**
+ * Goes on when the page that asks for it is closed.
+ *
+ * @type {(id: string) => Promise<void>}
+ */
+export const deleteMeeting = (id) => call('DELETE', addressOf(id), { id, keepalive: true })
+
+/** @type {(id: string, speaker: string) => string} */
+const speakerVoice = (id, speaker) => `${addressOf(id)}/speakers/${encodeURIComponent(speaker)}/voice`
+
+/** @type {(id: string, speaker: string) => Promise<{ voice: KeptVoice | null }>} */
+export const findVoice = (id, speaker) => call('GET', speakerVoice(id, speaker), { id })
+
+/** @type {(id: string, speaker: string) => Promise<void>} */
+export const rememberVoice = (id, speaker) => call('PUT', speakerVoice(id, speaker), { id })
+
+/** @type {(id: string, speaker: string) => Promise<void>} */
+export const forgetSpeakersVoice = (id, speaker) => call('DELETE', speakerVoice(id, speaker), { id })
+
+/** @type {() => Promise<{ voices: KeptVoice[] }>} */
+export const listVoices = () => call('GET', serverUrl('api/voices').href)
+
+/** @type {(voice: string) => string} */
+const keptVoice = (voice) => serverUrl(`api/voices/${encodeURIComponent(voice)}`).href
+
+/** @type {(voice: string, name: string) => Promise<void>} */
+export const renameVoice = (voice, name) => call('PATCH', keptVoice(voice), { body: { name } })
+
+/** @type {(voice: string) => Promise<void>} */
+export const forgetVoice = (voice) => call('DELETE', keptVoice(voice))
 
 /** @type {(id: string) => Promise<{ links: GivenLink[] }>} */
 export const listLinks = (id) => call('GET', `${addressOf(id)}/links`, { id })
@@ -184,6 +213,16 @@ export const listLinks = (id) => call('GET', `${addressOf(id)}/links`, { id })
  */
 export const createLink = (id, role, seconds) =>
   call('POST', `${addressOf(id)}/links`, { body: { role, expires_in: seconds }, id })
+
+/**
+ * The QR code of a link into a meeting, as SVG; this server makes it.
+ *
+ * @param {string} id
+ * @param {string} link
+ * @returns {Promise<string>}
+ */
+export const drawCode = async (id, link) =>
+  (await request('POST', `${addressOf(id)}/links/qr`, { body: { link }, id })).text()
 
 /** @type {(id: string, link: string) => Promise<void>} */
 export const revokeLink = (id, link) => call('DELETE', `${addressOf(id)}/links/${encodeURIComponent(link)}`, { id })

@@ -1,7 +1,7 @@
 // What this tab may open: tokens from links and from signing in. They are kept for this tab alone and travel in
 // headers, never in an address.
 
-import { home, meetingAt } from './urls.js'
+import { captionsAt, home, meetingAt } from './urls.js'
 
 // Two servers may be shown below different paths of one site.
 const SERVER = `server token ${home}`
@@ -16,7 +16,7 @@ const slot = (id) => `token ${home} of ${id}`
  * @returns {boolean} whether there was one
  */
 export function takeTokenFromAddress() {
-  const meeting = meetingAt(location.pathname)
+  const meeting = meetingAt(location.pathname) ?? captionsAt(location.pathname)
   const token = /^#t=(.*)$/.exec(location.hash)?.[1]
   if (meeting === null || token === undefined) return false
   history.replaceState(history.state, '', location.pathname + location.search)

@@ -26,20 +26,48 @@ export const momentPath = (id, seconds) => `${meetingPath(id)}?t=${Number(second
 /** The path of the search page. */
 export const search = serverUrl('search').pathname
 
+/** The path of the page of the voices that are kept. */
+export const voices = serverUrl('voices').pathname
+
 /**
  * The meeting that a path of this site shows; null where it shows none.
  *
  * @param {string} path
  * @returns {string | null}
  */
-export function meetingAt(path) {
-  const found = path.startsWith(home) && /^m\/([^/]+)\/?$/.exec(path.slice(home.length))
+export const meetingAt = (path) => idIn(path, /^m\/([^/]+)\/?$/)
+
+/**
+ * The meeting whose captions a path of this site shows; null where it shows none.
+ *
+ * @param {string} path
+ * @returns {string | null}
+ */
+export const captionsAt = (path) => idIn(path, /^m\/([^/]+)\/captions$/)
+
+/**
+ * @param {string} path
+ * @param {RegExp} form of what stands behind the path of the first page
+ */
+function idIn(path, form) {
+  const found = path.startsWith(home) && form.exec(path.slice(home.length))
   if (!found) return null
   try {
     return decodeURIComponent(found[1])
   } catch {
     return found[1] // no server of ours made this
   }
+}
+
+/**
+ * The address of the captions of the meeting that a link opens, with what opens it.
+ *
+ * @param {string} link
+ */
+export function captionsUrl(link) {
+  const url = new URL(link)
+  url.pathname += '/captions'
+  return url.href
 }
 
 /**

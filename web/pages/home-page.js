@@ -4,14 +4,16 @@ import { Microphone } from '../audio/microphone.js'
 import { SampleRecording } from '../audio/sample-recording.js'
 import * as api from '../net/api.js'
 import { signOut, signedIn } from '../net/tokens.js'
-import { meetingPath, search } from '../net/urls.js'
-import { listFailed, listLoaded, meetingDeleted, newestLoaded, openedHome } from '../state/home-state.js'
+import { meetingPath, search, voices } from '../net/urls.js'
+import * as change from '../state/home-state.js'
+import { listQuery } from '../state/library/list-filter.js'
 import { addressQuery } from '../state/library/search-state.js'
 import { t } from '../texts/texts.js'
-import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { setText } from '../view/dom.js'
 import { HomeView } from '../view/home/home-view.js'
+import { attention } from './attention.js'
 import { HomeJobs } from './home-jobs.js'
+import { Deletions } from './home/deletions.js'
 import { PageStore } from './page-store.js'
 import { signIn } from './sign-in.js'
 
@@ -19,17 +21,24 @@ import { signIn } from './sign-in.js'
 /** @typedef {import('../state/home-state.js').ListedMeeting} ListedMeeting */
 /** @typedef {import('./page.js').PageShell} PageShell */
 
+const REFRESH = 15_000 // milliseconds between two looks at what is live
+
 export class HomePage {
   #shell
   #view
   #store
+  #deletions
+  /** @type {number | undefined} */
+  #ticker
+  #ignore = () => {}
   #jobs
 
   /** @param {PageShell} shell */
   constructor(shell) {
     this.#shell = shell
     this.#view = this.#newView()
-    this.#store = new PageStore(openedHome(signedIn()), (state) => this.#view.render(state))
+    this.#store = new PageStore(change.openedHome(signedIn()), (state) => this.#view.render(state))
+    this.#deletions = new Deletions(this.#store, api.deleteMeeting)
     this.#jobs = new HomeJobs({
       onChange: (jobs) => this.#store.set({ jobs }),
       onDone: (titles) => this.#recordingsDone(titles),
@@ -40,13 +49,16 @@ export class HomePage {
   #newView() {
     return new HomeView(this.#shell, {
       pathOf: meetingPath,
+      voicesPath: voices,
       handlers: {
         onRecord: (options) => this.#begin('microphone', () => Microphone.open(), options),
         onSample: (options) => this.#begin('sample', () => SampleRecording.open(), options, t('sample.title')),
         onFiles: (files, options) => this.#transcribe(files, options),
         onCancel: (row) => this.#jobs.cancel(row),
-        onMore: () => this.#load(),
+        onMore: () => this.#load(this.#store.state.next),
+        onFilter: (filter) => this.#filter(filter),
         onDelete: (meeting) => this.#delete(meeting),
+        onUndo: (meeting) => this.#undo(meeting),
         onSearch: (q) => this.#shell.go(search + addressQuery({ q, speaker: '', since: '', until: '' })),
         onSignOut: () => this.#signOut(),
         signIn,
@@ -56,13 +68,18 @@ export class HomePage {
 
   mount() {
     this.#view.open(this.#store.state)
-    this.#load()
+    this.#load(null)
     this.#jobs.open()
+    this.#ticker = setInterval(this.#refresh, REFRESH)
+    this.#ignore = attention.onReturn(this.#refresh)
   }
 
   unmount() {
+    clearInterval(this.#ticker)
+    this.#ignore()
     this.#jobs.close()
     this.#store.close()
+    this.#deletions.close()
   }
 
   redraw() {
@@ -78,16 +95,39 @@ export class HomePage {
     this.#shell.reload()
   }
 
-  async #load() {
-    this.#store.set({ loading: true })
+  /** @param {import('../state/library/list-filter.js').ListFilter} filter */
+  #filter(filter) {
+    this.#store.update((state) => change.filtered(state, filter))
+    this.#load(null)
+  }
+
+  /**
+   * @param {string | null} before the `next` of the page before; null for the newest meetings
+   * @param {boolean} [quietly] nobody waits for it
+   */
+  async #load(before, quietly = false) {
+    const { filter, listed, meetings } = this.#store.state
+    if (!quietly) this.#store.set({ loading: true })
     try {
-      const page = await api.listMeetings(this.#store.state.next)
-      this.#store.update((state) => listLoaded(state, page))
+      const page = await api.listMeetings(listQuery(filter, before))
+      const { state } = this.#store
+      if (filter !== state.filter) return // others are asked for meanwhile
+      if (!before && filter === listed && meetings !== state.meetings) {
+        this.#store.set({ loading: false }) // what was deleted meanwhile is still in the answer
+        return
+      }
+      this.#store.update((state) => (before ? change.listLoaded(state, page) : change.listRefreshed(state, page)))
     } catch (caught) {
       const error = /** @type {api.ApiError} */ (caught)
       if (error.status === 401) this.#store.set({ locked: true })
-      else this.#store.update((state) => listFailed(state, error.message))
+      else this.#store.update((state) => change.listFailed(state, error.message))
     }
+  }
+
+  // Which meetings are live changes while the page is open.
+  #refresh = () => {
+    const { loading, locked } = this.#store.state
+    if (attention.isSeen() && !loading && !locked) this.#load(null, true)
   }
 
   /**
@@ -101,10 +141,9 @@ export class HomePage {
   }
 
   /** @param {string[]} titles */
-  async #recordingsDone(titles) {
+  #recordingsDone(titles) {
     setText(this.#shell.announcer, titles.map((title) => t('jobs.done', { title })).join(' '))
-    const page = await api.listMeetings().catch(() => null)
-    if (page) this.#store.update((state) => newestLoaded(state, page))
+    this.#load(null, true)
   }
 
   /**
@@ -138,20 +177,19 @@ export class HomePage {
   }
 
   /** @param {ListedMeeting} meeting */
-  async #delete({ id, title }) {
-    const agreed = await confirm({
-      title: t('delete.title'),
-      text: t('delete.text', { title: title || t('meeting.untitled') }),
-      no: t('delete.no'),
-      yes: t('delete.yes'),
-      danger: true,
-    })
-    if (!agreed) return
-    try {
-      await api.deleteMeeting(id)
-      this.#store.update((state) => meetingDeleted(state, id))
-    } catch (error) {
-      this.#store.set({ notice: /** @type {Error} */ (error).message })
+  #delete(meeting) {
+    const title = meeting.title || t('meeting.untitled')
+    if (meeting.state === 'live') {
+      this.#store.set({ notice: t('delete.live', { title }) })
+      return
     }
+    this.#store.update((state) => change.deletionBegan(state, meeting))
+    this.#deletions.begin(meeting)
+  }
+
+  /** @param {ListedMeeting} meeting */
+  #undo(meeting) {
+    this.#deletions.undo(meeting)
+    this.#store.update((state) => change.deletionUndone(state, meeting.id))
   }
 }

@@ -3,28 +3,27 @@
 import * as api from '../net/api.js'
 import { editSegment, editSpeaker } from '../net/edits-api.js'
 import { linkToken, tokenFor } from '../net/tokens.js'
-import { absoluteUrl, meetingPath } from '../net/urls.js'
+import { absoluteUrl, captionsUrl, meetingPath } from '../net/urls.js'
 import { renamed, say, unsay } from '../state/page-state.js'
 import { excerptsOf } from '../state/playback/excerpts.js'
 import { isPlayable } from '../state/playback/playable.js'
 import { sharesWithTokens } from '../state/selectors.js'
 import { t } from '../texts/texts.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
+import { openLinkDialog } from '../view/dialogs/link-dialog.js'
 import { openPreviewDialog } from '../view/dialogs/preview-dialog.js'
 import { openShareDialog } from '../view/dialogs/share-dialog.js'
 import { openSpeakerDialog } from '../view/dialogs/speaker-dialog.js'
 import { openTermsDialog } from '../view/dialogs/terms-dialog.js'
 import { saveFile } from '../view/save-file.js'
-import { PageEditing } from './editing/page-editing.js'
-import { PageNotes } from './page-notes.js'
-import { PagePlayback } from './page-playback.js'
-import { PageStatistics } from './page-statistics.js'
+import { PageEditing } from './meeting/page-editing.js'
+import { PageNotes } from './meeting/page-notes.js'
+import { PagePlayback } from './meeting/page-playback.js'
+import { PageStatistics } from './meeting/page-statistics.js'
 
 /** @typedef {import('../state/page-state.js').PageState} PageState */
 /** @typedef {import('../state/turns.js').Turn} Turn */
 /** @typedef {import('../state/wire-messages.js').ServerMessage} ServerMessage */
-
-const COPIED = 2000 // milliseconds for which it is said
 
 export class MeetingActions {
   #id
@@ -139,11 +138,21 @@ export class MeetingActions {
         stop: () => this.playback.stopPart(),
       },
       transcript: () => this.#store.state.transcript,
+      voice: turn.speaker === null ? null : this.#voiceService(turn.speaker),
       edit: {
         speaker: (id, changes) => did(editSpeaker(this.#id, id, changes)),
         segment: (id, changes) => did(editSegment(this.#id, id, changes)),
       },
     })
+  }
+
+  /** @param {string} speaker */
+  #voiceService(speaker) {
+    return {
+      find: async () => (await api.findVoice(this.#id, speaker)).voice,
+      remember: () => api.rememberVoice(this.#id, speaker),
+      forget: () => api.forgetSpeakersVoice(this.#id, speaker),
+    }
   }
 
   /** A host says which names and terms are likely to be said. */
@@ -155,31 +164,24 @@ export class MeetingActions {
   }
 
   /** Links for roles where there are tokens, else the one address that there is. */
-  async share() {
+  share() {
+    const draw = (/** @type {string} */ link) => api.drawCode(this.#id, link)
     if (sharesWithTokens(this.#store.state)) {
       openShareDialog({
-        create: (role, seconds) => this.#createLink(role, seconds),
+        draw,
+        create: async (kind, seconds) =>
+          kind === 'captions' ? captionsUrl(await this.#createLink('view', seconds)) : this.#createLink(kind, seconds),
         list: async () => (await api.listLinks(this.#id)).links,
         revoke: async ({ id, role }) => {
           await api.revokeLink(this.#id, id)
           delete this.#links[role] // it may have been this one
         },
       })
-      return
+    } else {
+      const own = linkToken(this.#id)
+      const link = absoluteUrl(this.#links.view ?? `${meetingPath(this.#id)}${own ? `#t=${own}` : ''}`)
+      openLinkDialog({ link, captions: captionsUrl(link), draw })
     }
-    const link = this.#address
-    try {
-      await navigator.clipboard.writeText(link)
-      this.#store.set({ copied: true })
-      setTimeout(() => this.#store.set({ copied: false }), COPIED)
-    } catch {
-      this.#say('link', t('meeting.copy-this', { link }))
-    }
-  }
-
-  get #address() {
-    const own = linkToken(this.#id)
-    return absoluteUrl(this.#links.view ?? `${meetingPath(this.#id)}${own ? `#t=${own}` : ''}`)
   }
 
   /**

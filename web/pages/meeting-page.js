@@ -13,7 +13,7 @@ import { MeetingView } from '../view/meeting/meeting-view.js'
 import { attention } from './attention.js'
 import { LeaveGuard } from './leave-guard.js'
 import { MeetingActions } from './meeting-actions.js'
-import { PageRecording } from './page-recording.js'
+import { PageRecording } from './meeting/page-recording.js'
 import { PageStore } from './page-store.js'
 import { signIn } from './sign-in.js'
 

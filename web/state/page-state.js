@@ -63,7 +63,6 @@ import { resolveSpeaker } from './turns.js'
  * @property {boolean} resumable this tab may go on with a recording that it has begun
  * @property {boolean} opening the microphone is being asked for
  * @property {boolean} ending the end was asked for here
- * @property {boolean} copied a link has just been copied
  * @property {boolean} following the newest line is kept in sight
  * @property {import('./notices.js').Notices} notices
  * @property {import('./editing/edit-history.js').History} edits
@@ -104,7 +103,6 @@ export function openedPage({ title = '', recording = false, resumable = false, s
     resumable,
     opening: false,
     ending: false,
-    copied: false,
     following: recording,
     notices: new Map(),
     edits: NO_HISTORY,
@@ -379,7 +377,7 @@ export function frameCaptured(state, frame) {
   const recording = withFrame(state.recording, frame)
   const next = { ...state, recording }
   if (recording.silence === 0) return unsay(next, 'quiet')
-  return isSilent(recording) ? say(next, 'quiet', { text: t('microphone.silent') }) : next
+  return isSilent(recording) && !next.notices.has('sound') ? say(next, 'quiet', { text: t('microphone.silent') }) : next
 }
 
 /**

@@ -98,8 +98,7 @@ export function startButton({ role, connection, permission, transcript, resumabl
  */
 export function shareButton(state) {
   if (state.tokens && state.permission === 'speak') return null
-  if (sharesWithTokens(state)) return { label: t('meeting.share') }
-  return { label: state.copied ? t('meeting.copied') : t('meeting.copy') }
+  return { label: t(sharesWithTokens(state) ? 'meeting.share' : 'meeting.copy') }
 }
 
 /**

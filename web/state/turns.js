@@ -117,15 +117,16 @@ export function resolveSpeaker(id, speakers) {
 }
 
 /**
- * The speakers, in the order of their first words, with the seconds that each spoke.
+ * The speakers, in the order of their first words, with the seconds that each spoke; null for all that nobody is known
+ * to have said. The same as the talk time of the statistics.
  *
  * @param {readonly Block[]} blocks
- * @returns {Map<string, number>}
+ * @returns {Map<string | null, number>}
  */
 export function speakingSeconds(blocks) {
   const seconds = new Map()
   for (const block of blocks) {
-    if (block.kind !== 'turn' || block.speaker === null) continue
+    if (block.kind !== 'turn') continue
     const spoken = block.segments.reduce((sum, { start, end }) => sum + (end - start), 0)
     seconds.set(block.speaker, (seconds.get(block.speaker) ?? 0) + spoken)
   }

@@ -36,6 +36,7 @@
  * @property {string | null} name
  * @property {number} color
  * @property {string | null} merged_into
+ * @property {boolean} [recognized] whether the name is that of a voice that is kept, and nobody has confirmed it
  */
 
 /** @typedef {{ type: 'gap', start: number, end: number, reason: string }} Gap */

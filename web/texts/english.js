@@ -76,16 +76,25 @@ export const ENGLISH = {
   'home.meetings': 'Meetings',
   'home.more': 'Show earlier meetings',
   'home.empty': 'No meetings yet. What you record here is kept, and listed in this place.',
+  'home.voices': 'Voices that are remembered',
   'home.sign-out': 'Sign out',
   'list.open': 'Not started',
   'list.live': 'Live now',
   'list.ending': 'Finishing',
   'list.delete': 'Delete {title}',
   'list.speakers': 'Speakers: {names}',
-  'delete.title': 'Delete this meeting?',
-  'delete.text': '“{title}”, its transcript and its audio will be gone for good.',
-  'delete.no': 'Keep it',
-  'delete.yes': 'Delete',
+  'filter.title': 'Title contains…',
+  'filter.time': 'Which meetings',
+  'filter.all': 'All',
+  'filter.current': 'Current',
+  'filter.past': 'Past',
+  'filter.none': 'No meeting fits. Try another part of its title, or all meetings.',
+  'delete.done': 'Deleted: “{title}”',
+  'delete.hint': 'This can be taken back for 10 seconds. Leaving this page makes it final.',
+  'delete.undo': 'Undo',
+  'delete.undo.aloud': 'Undo: bring back “{title}”',
+  'delete.live': '“{title}” is still running. End it first, and then delete it.',
+  'delete.failed': '“{title}” was not deleted. {why}',
   'sample.title': 'Sample meeting',
   'sample.missing': 'The sample recording is missing on this server.',
 
@@ -188,8 +197,8 @@ export const ENGLISH = {
   'meeting.terms': 'Terms',
   'meeting.share': 'Share',
   'meeting.copy': 'Copy link',
-  'meeting.copied': 'Copied',
-  'meeting.copy-this': 'Copy this link for your readers: {link}',
+  'meeting.copied': 'The link is copied: whoever has it is let in.',
+  'meeting.copy-this': 'Copy this link: whoever has it is let in.',
   'title.failed': 'The title was not saved. {why}',
   'transcript.label': 'Transcript',
   'transcript.earlier': 'Earlier lines are on their way…',
@@ -199,6 +208,7 @@ export const ENGLISH = {
   'transcript.at-once': 'Speaking at once',
   'transcript.at-once.aloud': '(speaking at once) ',
   'transcript.say-who': 'Say who this is',
+  'transcript.recognized': 'recognised by the voice, not confirmed',
   'empty.connecting': 'Opening the meeting…',
   'empty.ended': 'No words in this meeting',
   'empty.ended.text': 'Nothing was said that the recogniser could understand.',
@@ -307,9 +317,15 @@ export const ENGLISH = {
     'This meeting was ended, by its host or by the server. What was heard until then is kept. The last {seconds} s ' +
     'of your audio did not reach it.',
 
+  // Captions
+  'captions.label': 'Captions',
+
   // The microphone
   'microphone.silent': 'No sound is coming from this microphone. Is it muted? You can choose another one below.',
   'microphone.paused': 'The system has paused the microphone. Come back to this page to go on.',
+  'microphone.taken':
+    'The system has taken the microphone away, perhaps for a call. What is said now is not heard; it ' +
+    'goes on by itself once the microphone is back.',
   'microphone.unplugged': 'The microphone was unplugged. Choose another one below; the meeting goes on.',
   'microphone.insecure':
     'Browsers give the microphone only to pages on https or on localhost. Open this page as http://localhost, or ' +
@@ -330,6 +346,30 @@ export const ENGLISH = {
   'who.lines': { one: 'This line', other: 'These lines' },
   'who.text-at': 'What was said at {time}',
   'who.speaker-at': 'Who said it at {time}',
+  'who.remember': 'Remember this voice',
+  'who.remember.why':
+    'Later meetings show this name where the voice is recognised. For that, what the voice sounds like is kept on ' +
+    'this server until somebody forgets it. Ask the person first.',
+  'who.remembered': 'This voice is remembered as {name}.',
+  'who.forgotten': 'Forgotten. Nothing of this voice is kept any more.',
+  'who.recognized': 'The voice was recognised as {name}. Is that right?',
+  'who.recognized.right': 'Yes',
+  'who.recognized.wrong': 'No, take the name away',
+
+  // Voices that are kept
+  'voices.title': 'Voices',
+  'voices.how':
+    'Voices that hosts asked to be remembered. Meetings show their names where they recognise them. Names in ' +
+    'meetings that are over stay as they are.',
+  'voices.why': 'The voices that are kept are for those who hold the server’s token.',
+  'voices.empty': 'No voice is remembered. In a meeting, press a name to ask for it.',
+  'voices.name': 'Name of the voice {name}',
+  'voices.heard': { one: 'heard in {count} meeting', other: 'heard in {count} meetings' },
+  'voices.since': 'kept since: {day}',
+  'voices.unused': 'Not used now: it was made by the model {model}, and another one serves.',
+  'voices.forget': 'Forget',
+  'voices.forget.name': 'Forget the voice of {name}',
+  'voices.failed': 'The voices could not be loaded. {why}',
 
   // Links
   'share.title': 'Share this meeting',
@@ -339,6 +379,7 @@ export const ENGLISH = {
   'share.term.week': 'for a week',
   'share.term.month': 'for 30 days',
   'share.link': 'The link',
+  'share.code': 'QR code of this link',
   'share.given': 'Links given out',
   'share.view.copy': 'Copy link for readers',
   'share.view.what': 'They can read along.',
@@ -352,6 +393,9 @@ export const ENGLISH = {
   'share.host.what': 'They can do all that you can here.',
   'share.host.made': 'Hosts, made {made}',
   'share.host.revoke': 'Revoke the link for hosts of {made}',
+  'share.captions.copy': 'Copy link for captions',
+  'share.captions.what': 'Large captions for a projector, a second screen or a streaming program.',
+  'share.captions.open': 'Open captions.',
   'share.until': '{link}, until {until}',
   'share.yours': '{link} (yours)',
   'share.revoke': 'Revoke',
@@ -434,6 +478,9 @@ export const ENGLISH = {
   'error.live': 'The meeting is still running.',
   'error.loading': 'The models are still being loaded.',
   'error.lost': 'What is on the server’s disk of this recording cannot be heard again.',
+  'error.name_taken': 'Another voice is remembered under this name: forget that one first, or give another name.',
+  'error.no_audio': 'The audio of this meeting was not kept, so that the voice cannot be heard again.',
+  'error.no_name': 'Give this voice a name before it is remembered.',
   'error.no_tokens': 'This server asks for no tokens: a meeting’s address is its link.',
   'error.not_final': 'This line is still being heard. Change it once it is complete.',
   'error.not_found': 'This is not there any more.',
@@ -445,6 +492,7 @@ export const ENGLISH = {
   'error.storage': 'The server cannot save at the moment, perhaps because its disk is full.',
   'error.storage_ok': 'Everything can be saved again.',
   'error.too_large': 'That is more than the server takes at once.',
+  'error.too_little': 'Too little of this voice was heard alone: it takes ten seconds to remember it.',
   'error.too_long': 'The meeting has reached its greatest length and is ended.',
   'error.too_many': 'The server takes no more of these at the moment. Wait a little, then try again.',
   'error.unauthorized': 'This opens with a link or a token only.',

@@ -78,16 +78,25 @@ export const GERMAN = {
   'home.meetings': 'Besprechungen',
   'home.more': 'Frühere Besprechungen zeigen',
   'home.empty': 'Noch keine Besprechungen. Was Sie hier aufnehmen, wird aufbewahrt und steht dann an dieser Stelle.',
+  'home.voices': 'Gemerkte Stimmen',
   'home.sign-out': 'Abmelden',
   'list.open': 'Nicht begonnen',
   'list.live': 'Läuft gerade',
   'list.ending': 'Wird abgeschlossen',
   'list.delete': '{title} löschen',
   'list.speakers': 'Es sprechen: {names}',
-  'delete.title': 'Diese Besprechung löschen?',
-  'delete.text': '„{title}“, ihr Transkript und ihr Ton werden endgültig gelöscht.',
-  'delete.no': 'Behalten',
-  'delete.yes': 'Löschen',
+  'filter.title': 'Titel enthält …',
+  'filter.time': 'Welche Besprechungen',
+  'filter.all': 'Alle',
+  'filter.current': 'Laufende',
+  'filter.past': 'Vergangene',
+  'filter.none': 'Keine Besprechung passt. Versuchen Sie einen anderen Teil des Titels, oder alle Besprechungen.',
+  'delete.done': 'Gelöscht: „{title}“',
+  'delete.hint': 'Das lässt sich 10 Sekunden lang zurücknehmen. Wer diese Seite verlässt, löscht endgültig.',
+  'delete.undo': 'Zurücknehmen',
+  'delete.undo.aloud': 'Zurücknehmen: „{title}“ wiederherstellen',
+  'delete.live': '„{title}“ läuft noch. Beenden Sie die Besprechung erst, und löschen Sie sie dann.',
+  'delete.failed': '„{title}“ wurde nicht gelöscht. {why}',
   'sample.title': 'Beispielbesprechung',
   'sample.missing': 'Die Beispielaufnahme fehlt auf diesem Server.',
 
@@ -195,8 +204,8 @@ export const GERMAN = {
   'meeting.terms': 'Begriffe',
   'meeting.share': 'Teilen',
   'meeting.copy': 'Link kopieren',
-  'meeting.copied': 'Kopiert',
-  'meeting.copy-this': 'Kopieren Sie diesen Link für alle, die mitlesen sollen: {link}',
+  'meeting.copied': 'Der Link ist kopiert: Wer ihn hat, kommt herein.',
+  'meeting.copy-this': 'Kopieren Sie diesen Link: Wer ihn hat, kommt herein.',
   'title.failed': 'Der Titel wurde nicht gespeichert. {why}',
   'transcript.label': 'Transkript',
   'transcript.earlier': 'Frühere Zeilen sind unterwegs …',
@@ -206,6 +215,7 @@ export const GERMAN = {
   'transcript.at-once': 'Mehrere sprechen zugleich',
   'transcript.at-once.aloud': '(mehrere sprechen zugleich) ',
   'transcript.say-who': 'Sagen, wer das ist',
+  'transcript.recognized': 'an der Stimme wiedererkannt, nicht bestätigt',
   'empty.connecting': 'Die Besprechung wird geöffnet …',
   'empty.ended': 'Keine Worte in dieser Besprechung',
   'empty.ended.text': 'Es wurde nichts gesagt, was die Erkennung verstehen konnte.',
@@ -324,10 +334,16 @@ export const GERMAN = {
     'Diese Besprechung wurde beendet, von ihrem Gastgeber oder vom Server. Was bis dahin zu hören war, ist ' +
     'aufbewahrt. Die letzten {seconds} s Ihres Tons haben ihn nicht erreicht.',
 
+  // Captions
+  'captions.label': 'Untertitel',
+
   // The microphone
   'microphone.silent':
     'Von diesem Mikrofon kommt kein Ton. Ist es stumm geschaltet? Unten können Sie ein anderes wählen.',
   'microphone.paused': 'Das System hat das Mikrofon angehalten. Kehren Sie zu dieser Seite zurück, um weiterzumachen.',
+  'microphone.taken':
+    'Das System hat das Mikrofon weggenommen, vielleicht für einen Anruf. Was jetzt gesagt wird, wird ' +
+    'nicht gehört; es geht von selbst weiter, sobald das Mikrofon zurück ist.',
   'microphone.unplugged': 'Das Mikrofon wurde abgezogen. Wählen Sie unten ein anderes; die Besprechung läuft weiter.',
   'microphone.insecure':
     'Browser geben das Mikrofon nur Seiten mit https oder auf localhost. Öffnen Sie diese Seite als ' +
@@ -352,6 +368,30 @@ export const GERMAN = {
   'who.lines': { one: 'Diese Zeile', other: 'Diese Zeilen' },
   'who.text-at': 'Was bei {time} gesagt wurde',
   'who.speaker-at': 'Wer es bei {time} gesagt hat',
+  'who.remember': 'Diese Stimme merken',
+  'who.remember.why':
+    'Spätere Besprechungen zeigen diesen Namen, wo sie die Stimme wiedererkennen. Dafür bleibt auf diesem Server, ' +
+    'wie die Stimme klingt, bis jemand sie vergessen lässt. Fragen Sie die Person vorher.',
+  'who.remembered': 'Diese Stimme ist als {name} gemerkt.',
+  'who.forgotten': 'Vergessen. Von dieser Stimme ist nichts mehr gespeichert.',
+  'who.recognized': 'Die Stimme wurde als {name} wiedererkannt. Stimmt das?',
+  'who.recognized.right': 'Ja',
+  'who.recognized.wrong': 'Nein, Namen wegnehmen',
+
+  // Voices that are kept
+  'voices.title': 'Stimmen',
+  'voices.how':
+    'Stimmen, die auf Wunsch gemerkt wurden. Besprechungen zeigen ihre Namen, wo sie sie wiedererkennen. Namen in ' +
+    'Besprechungen, die vorbei sind, bleiben, wie sie sind.',
+  'voices.why': 'Die gemerkten Stimmen sieht, wer das Token des Servers hat.',
+  'voices.empty': 'Keine Stimme ist gemerkt. Drücken Sie in einer Besprechung auf einen Namen, um das zu wünschen.',
+  'voices.name': 'Name der Stimme {name}',
+  'voices.heard': { one: 'in {count} Besprechung gehört', other: 'in {count} Besprechungen gehört' },
+  'voices.since': 'gemerkt seit: {day}',
+  'voices.unused': 'Zurzeit unbenutzt: Sie stammt vom Modell {model}, und ein anderes arbeitet.',
+  'voices.forget': 'Vergessen',
+  'voices.forget.name': 'Die Stimme von {name} vergessen',
+  'voices.failed': 'Die Stimmen ließen sich nicht laden. {why}',
 
   // Links
   'share.title': 'Diese Besprechung teilen',
@@ -361,6 +401,7 @@ export const GERMAN = {
   'share.term.week': 'eine Woche',
   'share.term.month': '30 Tage',
   'share.link': 'Der Link',
+  'share.code': 'QR-Code dieses Links',
   'share.given': 'Ausgegebene Links',
   'share.view.copy': 'Link zum Mitlesen kopieren',
   'share.view.what': 'Wer ihn hat, kann mitlesen.',
@@ -374,6 +415,9 @@ export const GERMAN = {
   'share.host.what': 'Wer ihn hat, kann alles, was Sie hier können.',
   'share.host.made': 'Zum Leiten, erstellt: {made}',
   'share.host.revoke': 'Den Link zum Leiten widerrufen, erstellt: {made}',
+  'share.captions.copy': 'Link für Untertitel kopieren',
+  'share.captions.what': 'Große Untertitel für Beamer, zweiten Bildschirm oder Streaming-Programm.',
+  'share.captions.open': 'Untertitel öffnen.',
   'share.until': '{link}, gilt bis: {until}',
   'share.yours': '{link} (Ihrer)',
   'share.revoke': 'Widerrufen',
@@ -458,6 +502,10 @@ export const GERMAN = {
   'error.live': 'Die Besprechung läuft noch.',
   'error.loading': 'Die Modelle werden noch geladen.',
   'error.lost': 'Was von dieser Aufnahme auf der Festplatte des Servers ist, lässt sich nicht noch einmal hören.',
+  'error.name_taken':
+    'Unter diesem Namen ist eine andere Stimme gemerkt: Vergessen Sie diese erst, oder geben Sie einen anderen Namen.',
+  'error.no_audio': 'Der Ton dieser Besprechung ist nicht aufbewahrt, darum lässt sich die Stimme nicht mehr hören.',
+  'error.no_name': 'Geben Sie dieser Stimme einen Namen, bevor sie gemerkt wird.',
   'error.no_tokens': 'Dieser Server verlangt keine Token: Die Adresse einer Besprechung ist ihr Link.',
   'error.not_final': 'Diese Zeile wird noch gehört. Ändern Sie sie, sobald sie vollständig ist.',
   'error.not_found': 'Das ist nicht mehr da.',
@@ -469,6 +517,8 @@ export const GERMAN = {
   'error.storage': 'Der Server kann gerade nicht speichern, vielleicht weil seine Festplatte voll ist.',
   'error.storage_ok': 'Alles kann wieder gespeichert werden.',
   'error.too_large': 'Das ist mehr, als der Server auf einmal annimmt.',
+  'error.too_little':
+    'Von dieser Stimme allein war noch zu wenig zu hören: Zehn Sekunden sind nötig, um sie sich zu merken.',
   'error.too_long': 'Die Besprechung hat ihre größte Länge erreicht und wird beendet.',
   'error.too_many':
     'Der Server nimmt davon im Moment nicht mehr an. Warten Sie etwas, und versuchen Sie es dann noch einmal.',

@@ -8,7 +8,7 @@ one. What is left of such a line is shown in as many lines as the edited ones le
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, count, groupby
 
@@ -22,6 +22,15 @@ from pipelines.types import LabelChange, Output, Segment, Span, Speaker, Speaker
 
 EDIT = "edit"
 """Reason of a label change that a person made"""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceName:
+    """The name of a voice that is kept, for a speaker that was recognised as it."""
+
+    name: str
+    profile: str
+    """Id of the voice that is kept"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,7 @@ class Overlay:
         self.transcript = transcript
         self.edits = edits or Edits()
         self._speakers = {speaker.id: speaker for speaker in as_heard(speakers, self.edits)}
+        self._voice_names: Mapping[str, VoiceName] = {}
         self._heard: dict[str, _PipelineLine] = {}
         """By the pipeline's id: what it says of lines that were edited or cut, so that an edit can be taken back"""
         self._part_of: dict[str, str] = {}
@@ -71,6 +81,14 @@ class Overlay:
         self._recognised.update(id_ for id_, line in step.lines.items() if line.after is not None)
         return step, self._take(step)
 
+    def recognise(self, voice_names: Mapping[str, VoiceName]) -> list[Output]:
+        """Show these speakers, by id, under the names of voices that are kept, where people have not named them.
+
+        They take the place of those before. What is to be shown because of it.
+        """
+        self._voice_names = voice_names
+        return self._changed_speakers()
+
     def take_over(self, edits: Edits) -> list[Output]:
         """Take over edits that were made on another transcript of the same meeting; what is to be shown."""
         step = difference(self.edits, edits)
@@ -91,7 +109,7 @@ class Overlay:
     @property
     def speakers(self) -> list[Speaker]:
         """All that there are, as people have set them."""
-        return edited_speakers(self._speakers.values(), self.edits)
+        return edited_speakers(map(self._with_voice_name, self._speakers.values()), self.edits)
 
     def _take(self, step: Step) -> list[Output]:
         for id_, line in step.lines.items():
@@ -170,6 +188,10 @@ class Overlay:
         made = (one for one in self.transcript.speakers if made_by_hand(one.id) and one.id not in known)
         told = [*found, *(replace(one, name=None) for one in made)]
         return [speaker for speaker in told if self.transcript.speaker(speaker.id) != speaker]
+
+    def _with_voice_name(self, speaker: Speaker) -> Speaker:
+        found = self._voice_names.get(speaker.id)
+        return speaker if found is None else replace(speaker, name=found.name, recognized=True, profile=found.profile)
 
     # What the pipeline says of a line
 

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 from dataclasses import replace
 from itertools import chain, count
 
-from meeting.core.records import Edits
+from meeting.core.records import Edits, plain_name
 from meeting.core.transcript import follow, resolve
 from pipelines.types import Speaker
 
@@ -30,15 +30,17 @@ def as_heard(shown: Iterable[Speaker], edits: Edits) -> list[Speaker]:
     Of a speaker that people have merged or named, what the pipeline holds of it meanwhile is not known.
     """
     given = set(edits.names.values()) - {None}
-    return [
-        replace(
-            speaker,
-            name=None if speaker.id in edits.names or speaker.name in given else speaker.name,
-            merged_into=None if speaker.id in edits.merges else speaker.merged_into,
-        )
-        for speaker in shown
-        if not made_by_hand(speaker.id)
-    ]
+    out = []
+    for speaker in shown:
+        named = speaker.id in edits.names
+        if made_by_hand(speaker.id):
+            continue
+        if named and speaker.profile is not None:  # the name by which it was recognised, which a person has confirmed
+            speaker = replace(speaker, recognized=True)
+        elif named or speaker.name in given:
+            speaker = replace(speaker, name=None, recognized=False, profile=None)
+        out.append(replace(speaker, merged_into=None if speaker.id in edits.merges else speaker.merged_into))
+    return out
 
 
 def edited_speakers(known: Iterable[Speaker], edits: Edits) -> list[Speaker]:
@@ -59,20 +61,30 @@ def edited_speakers(known: Iterable[Speaker], edits: Edits) -> list[Speaker]:
         names = {edits.names.get(speaker.id), edits.names.get(end)} - {None}
         if end != speaker.id and len(names) < 2:
             targets[speaker.id] = target
-    merged = {id_: replace(speaker, merged_into=targets[id_]) for id_, speaker in speakers.items()}
-    stands_for = resolve(merged.values())
     # The first name among those that are one speaker is the name of it, unless people said otherwise of it itself.
-    given: dict[str, str] = {}
-    for id_, speaker in speakers.items():
-        name = edits.names.get(id_, speaker.name)
-        if name is not None:
-            given.setdefault(stands_for[id_], name)
+    own = [_with_own_name(replace(speaker, merged_into=targets[speaker.id]), edits) for speaker in speakers.values()]
+    stands_for = resolve(own)
+    given: dict[str, Speaker] = {}
+    for speaker in sorted(own, key=lambda one: one.recognized):  # people's names before those that were recognised
+        if speaker.name is not None:
+            given.setdefault(stands_for[speaker.id], speaker)
     out = []
-    for id_, speaker in merged.items():
-        name = edits.names.get(id_, speaker.name)
-        inherits = stands_for[id_] == id_ and id_ not in edits.names and name is None
-        out.append(replace(speaker, name=given.get(id_) if inherits else name))
+    for speaker in own:
+        source = given.get(speaker.id)
+        unnamed = speaker.id not in edits.names and (speaker.name is None or speaker.recognized)
+        if unnamed and source is not None and stands_for[speaker.id] == speaker.id:
+            speaker = replace(speaker, name=source.name, recognized=source.recognized, profile=source.profile)
+        out.append(speaker)
     return out
+
+
+def _with_own_name(speaker: Speaker, edits: Edits) -> Speaker:
+    """A speaker as people named it; by the same name that it was recognised by it is still that voice."""
+    if speaker.id not in edits.names:
+        return speaker
+    name = edits.names[speaker.id]
+    confirmed = name is not None and plain_name(name) == plain_name(speaker.name or "")
+    return replace(speaker, name=name, recognized=False, profile=speaker.profile if confirmed else None)
 
 
 def _mentioned(edits: Edits) -> Iterable[str]:

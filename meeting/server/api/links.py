@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import re
 from typing import Annotated, Literal, TypedDict
 
 from fastapi import Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from meeting.core.access import LINK_ROLES, Link
 from meeting.core.errors import Conflict, ErrorCode
@@ -15,6 +17,7 @@ from meeting.core.messages import JsonObject
 from meeting.core.records import iso_time
 from meeting.server.api.context import authenticator_of, grant_of, meeting_url, store_of
 from meeting.server.api.description import meetings_router
+from pipelines.errors import MeetingError
 
 router = meetings_router()
 
@@ -31,6 +34,14 @@ class NewLink(BaseModel):
     role: Literal["host", "speak", "view"]
     expires_in: Annotated[float, Field(ge=60, le=YEAR)] | None = None
     """Seconds; null for as long as the meeting is kept"""
+
+
+class DrawnLink(BaseModel):
+    """A link to be drawn."""
+
+    model_config = ConfigDict(extra="forbid")
+    link: Annotated[str, StringConstraints(max_length=1000, pattern=r"^https?://[!-~]+$")]
+    """The whole address"""
 
 
 class LinkFacts(TypedDict):
@@ -81,6 +92,19 @@ async def invite(request: Request, meeting_id: str, body: NewLink) -> NewLinkFac
         raise Conflict(f"a meeting has at most {MAX_LINKS} links: revoke some first", ErrorCode.TOO_MANY)
     ((token, link),) = (await authenticator.create_links(meeting_id, [LINK_ROLES[body.role]], body.expires_in)).items()
     return {**_link(link), "url": meeting_url(request, meeting_id, token)}
+
+
+@router.post("/{meeting_id}/links/qr", response_class=Response, responses={200: {"content": {"image/svg+xml": {}}}})
+def draw(meeting_id: str, body: DrawnLink) -> Response:
+    """The QR code of a link into this meeting, as SVG; it is made here, and kept nowhere."""
+    address = re.split("[?#]", body.link)[0]
+    if address.rpartition("/m/")[2].split("/")[0] != meeting_id:
+        raise MeetingError("only links into this meeting are drawn")
+    import segno
+
+    drawn = io.BytesIO()
+    segno.make_qr(body.link, error="m").save(drawn, kind="svg", xmldecl=False, omitsize=True, light="#fff")
+    return Response(drawn.getvalue(), media_type="image/svg+xml")
 
 
 @router.delete("/{meeting_id}/links/{link_id}", status_code=204)

@@ -80,6 +80,8 @@ class Voice(TypedDict):
     label: str
     color: int
     merged_into: str | None
+    recognized: bool
+    """Whether the name is that of a voice that is kept, and nobody has confirmed it"""
 
 
 class Entry(TypedDict):
@@ -172,10 +174,19 @@ async def create(request: Request, body: NewMeeting | None = None) -> Created:
 
 
 @router.get("", response_model=JsonObject)
-def index(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 50, before: str | None = None) -> Listing:
-    """Meetings, newest first; pass `next` as `before` for the page after."""
+def index(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    before: str | None = None,
+    title: Annotated[str, Query(max_length=200)] = "",
+    state: Annotated[list[State] | None, Query()] = None,
+) -> Listing:
+    """Meetings, newest first; pass `next` as `before` for the page after.
+
+    `title`: only those whose title holds it, whatever is capital; `state`, once or more: only those in one of them.
+    """
     store, rooms = store_of(request), rooms_of(request)
-    found, following = store.meetings(limit, before)
+    found, following = store.meetings(limit, before, title.strip(), state or ())
     names = TranscriptStore(store).speaker_names([meeting.id for meeting in found])
     return {"meetings": [_entry(one, names.get(one.id, []), rooms) for one in found], "next": following}
 
@@ -239,6 +250,7 @@ def _voice(speaker: Speaker) -> Voice:
         "label": display_name(speaker),
         "color": speaker.color,
         "merged_into": speaker.merged_into,
+        "recognized": speaker.recognized,
     }
 
 

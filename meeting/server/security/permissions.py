@@ -10,8 +10,10 @@ from meeting.core.access import Role
 REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/"): Role.ANYONE,
     ("GET", "/search"): Role.ANYONE,
+    ("GET", "/voices"): Role.ANYONE,
     ("GET", "/m/{meeting_id}"): Role.ANYONE,
     ("GET", "/m/{meeting_id}/"): Role.ANYONE,
+    ("GET", "/m/{meeting_id}/captions"): Role.ANYONE,
     ("GET", "/static/{path:path}"): Role.ANYONE,
     ("GET", "/docs"): Role.ANYONE,
     ("GET", "/openapi.json"): Role.ANYONE,
@@ -35,6 +37,12 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("POST", "/api/meetings/{meeting_id}/end"): Role.HOST,
     ("PATCH", "/api/meetings/{meeting_id}/speakers/{speaker_id}"): Role.HOST,
     ("PATCH", "/api/meetings/{meeting_id}/segments/{segment_id}"): Role.HOST,
+    ("GET", "/api/meetings/{meeting_id}/speakers/{speaker_id}/voice"): Role.HOST,
+    ("PUT", "/api/meetings/{meeting_id}/speakers/{speaker_id}/voice"): Role.HOST,
+    ("DELETE", "/api/meetings/{meeting_id}/speakers/{speaker_id}/voice"): Role.HOST,
+    ("GET", "/api/voices"): Role.SERVER,
+    ("PATCH", "/api/voices/{voice_id}"): Role.SERVER,
+    ("DELETE", "/api/voices/{voice_id}"): Role.SERVER,
     ("GET", "/api/meetings/{meeting_id}/segments/{segment_id}"): Role.VIEW,
     ("PATCH", "/api/meetings/{meeting_id}/segments"): Role.HOST,
     ("POST", "/api/meetings/{meeting_id}/segments/{segment_id}/split"): Role.HOST,
@@ -49,6 +57,7 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/api/meetings/{meeting_id}/audio"): Role.HOST,
     ("GET", "/api/meetings/{meeting_id}/links"): Role.HOST,
     ("POST", "/api/meetings/{meeting_id}/links"): Role.HOST,
+    ("POST", "/api/meetings/{meeting_id}/links/qr"): Role.VIEW,
     ("DELETE", "/api/meetings/{meeting_id}/links/{link_id}"): Role.HOST,
     ("WEBSOCKET", "/ws/meetings/{meeting_id}"): Role.ANYONE,  # asks by itself, since it may be told by a message
     ("WEBSOCKET", "/transcribe"): Role.ANYONE,  # these too

@@ -539,3 +539,9 @@ def test_every_format_says_how_it_is_served() -> None:
         "seglst": ".seglst.json",
     }
     assert FORMATS["vtt"].content_type == "text/vtt; charset=utf-8"
+
+
+def test_the_json_marks_names_that_were_recognised_and_nobody_has_confirmed() -> None:
+    speakers = (Speaker("spk1", "Ann", recognized=True, profile="v1"), Speaker("spk2", "Ben", 1, profile="v2"))
+    body = json.loads(export(replace(record(), speakers=speakers), "json"))
+    assert body["speakers"] == [{"id": "spk1", "name": "Ann", "name_recognized": True}, {"id": "spk2", "name": "Ben"}]

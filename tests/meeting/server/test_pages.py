@@ -15,7 +15,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield running
 
 
-@pytest.mark.parametrize("path", ["/", "/search", "/m/abc"])
+@pytest.mark.parametrize("path", ["/", "/search", "/m/abc", "/m/abc/captions"])
 def test_the_page_is_served_for_home_and_meetings(served: Serving, path: str) -> None:
     answer = served.http.get(path)
     assert answer.status_code == 200

@@ -36,8 +36,10 @@ class Row:
 TABLE = {
     "GET /": Row(EVERYONE),
     "GET /search": Row(EVERYONE),
+    "GET /voices": Row(EVERYONE),
     "GET /m/{meeting_id}": Row(EVERYONE),
     "GET /m/{meeting_id}/": Row(EVERYONE),
+    "GET /m/{meeting_id}/captions": Row(EVERYONE),
     "GET /static/{path:path}": Row(EVERYONE, path="/static/app.js"),
     "GET /docs": Row(EVERYONE),
     "GET /openapi.json": Row(EVERYONE),
@@ -55,6 +57,12 @@ TABLE = {
     "POST /api/meetings/{meeting_id}/end": Row(HOSTS),
     "PATCH /api/meetings/{meeting_id}/speakers/{speaker_id}": Row(HOSTS, options={"json": {"name": "Ann"}}),
     "PATCH /api/meetings/{meeting_id}/segments/{segment_id}": Row(HOSTS, options={"json": {"rev": 3, "speaker": None}}),
+    "GET /api/meetings/{meeting_id}/speakers/{speaker_id}/voice": Row(HOSTS),
+    "PUT /api/meetings/{meeting_id}/speakers/{speaker_id}/voice": Row(HOSTS, 409),  # it has no name
+    "DELETE /api/meetings/{meeting_id}/speakers/{speaker_id}/voice": Row(HOSTS, 404),
+    "GET /api/voices": Row((SERVER,)),
+    "PATCH /api/voices/{voice_id}": Row((SERVER,), 404, {"json": {"name": "Ann"}}, "/api/voices/v1"),
+    "DELETE /api/voices/{voice_id}": Row((SERVER,), 404, path="/api/voices/v1"),
     "GET /api/meetings/{meeting_id}/segments/{segment_id}": Row(READERS),
     "PATCH /api/meetings/{meeting_id}/segments": Row(
         HOSTS, options={"json": {"lines": [{"id": "s0", "rev": 3}], "speaker": None}}
@@ -77,6 +85,7 @@ TABLE = {
     "GET /api/meetings/{meeting_id}/audio": Row(HOSTS),
     "GET /api/meetings/{meeting_id}/links": Row(HOSTS),
     "POST /api/meetings/{meeting_id}/links": Row(HOSTS, 201, {"json": {"role": "view"}}),
+    "POST /api/meetings/{meeting_id}/links/qr": Row(READERS, 400, {"json": {"link": "http://a/m/b"}}),  # of another
     "DELETE /api/meetings/{meeting_id}/links/{link_id}": Row(HOSTS, 204),
     "WEBSOCKET /ws/meetings/{meeting_id}": Row(READERS),
     "WEBSOCKET /transcribe": Row((SERVER,)),  # see tests/meeting/compat

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from meeting.core.editing.changes import SegmentChange, SpeakerChange
@@ -22,14 +23,28 @@ from meeting.session.events import (
     OutputReceived,
     SaveGap,
     SaveSegment,
+    SaveSpeaker,
     SaveTurns,
     SendSnapshot,
     SourceFinished,
     StopReceived,
     TitleChanged,
+    VoicesChanged,
 )
+from meeting.session.session import Session
+from meeting.voices.matching import VoiceProfile
 from pipelines.errors import NotFound
-from pipelines.types import SAMPLE_RATE, BlockFailed, LabelChange, Span, Speaker, Turn, TurnsRevised
+from pipelines.types import (
+    SAMPLE_RATE,
+    BlockFailed,
+    LabelChange,
+    Span,
+    Speaker,
+    Turn,
+    TurnsRevised,
+    Voice,
+    VoicesHeard,
+)
 from tests.meeting.session.sessions import HOST, MODELS, VIEWER, live_session, only, segment
 
 
@@ -167,3 +182,100 @@ def test_a_snapshot_shows_all_but_the_lines() -> None:
     assert (shown.title, shown.state, shown.audio, shown.models) == ("Monday", "live", 1.0, MODELS)
     assert shown.speakers == (SpeakerMessage("spk1", None, 0, None),)
     assert shown.gaps == (GapMessage(1.0, 2.5, "lost"),)
+
+
+ANN, BEN = np.eye(2, dtype=np.float32)
+
+
+def kept(name: str, embedding: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = ANN) -> VoiceProfile:
+    """A voice that is kept."""
+    return VoiceProfile(f"voice of {name}", name, "ge2e", embedding, 20.0)
+
+
+def heard(session: Session, *embeddings: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[Effect]:
+    """Speakers sound so, after a minute of speech."""
+    voices = tuple(Voice(f"spk{number}", one, 60.0) for number, one in enumerate(embeddings, 1))
+    return session.handle(OutputReceived(VoicesHeard(voices, "ge2e")), 0.0)
+
+
+def names(session: Session) -> dict[str, tuple[str | None, bool]]:
+    """What the speakers are called, and whether that was recognised."""
+    return {one.id: (one.name, one.recognized) for one in session.transcript.speakers}
+
+
+def with_speakers(*profiles: VoiceProfile) -> Session:
+    """A meeting that knows voices, with two speakers of whom it does not know yet how they sound."""
+    session = live_session()
+    session.handle(VoicesChanged(profiles), 0.0)
+    for number in (1, 2):
+        session.handle(OutputReceived(Speaker(f"spk{number}", color=number - 1)), 0.0)
+    return session
+
+
+def test_a_voice_that_is_kept_is_named_told_as_recognised_and_its_sound_is_stored_nowhere() -> None:
+    session = with_speakers(kept("Ann"))
+    known = Speaker("spk1", "Ann", 0, None, True, "voice of Ann")
+    told = SpeakerMessage("spk1", "Ann", 0, None, recognized=True)
+    assert heard(session, ANN, BEN) == [SaveSpeaker(known), Broadcast(told)]
+    assert heard(session, ANN, BEN) == []
+    assert names(session) == {"spk1": ("Ann", True), "spk2": (None, False)}
+    assert session.handle(OutputReceived(Speaker("spk1")), 0.0) == []  # told again, still the same
+    (effect,) = session.handle(ClientJoined(VIEWER), 0.0)
+    assert isinstance(effect, SendSnapshot)
+    assert told in effect.message.speakers
+
+
+def test_a_name_that_a_person_gives_wins_and_one_that_is_confirmed_is_no_longer_in_doubt() -> None:
+    session = with_speakers(kept("Ann"), kept("Ben", BEN))
+    heard(session, ANN, BEN)
+    session.handle(EditRequested(1, SpeakerChange("spk1", True, "Ann")), 0.0)
+    session.handle(EditRequested(2, SpeakerChange("spk2", True, "Bert")), 0.0)
+    heard(session, ANN, BEN)
+    assert names(session) == {"spk1": ("Ann", False), "spk2": ("Bert", False)}
+    assert [one.profile for one in session.transcript.speakers] == ["voice of Ann", None]
+
+
+def test_a_wrong_recognition_that_was_taken_away_does_not_come_back() -> None:
+    session = with_speakers(kept("Ann"))
+    heard(session, ANN, BEN)
+    session.handle(EditRequested(1, SpeakerChange("spk1", True, None)), 0.0)
+    heard(session, ANN, BEN)
+    session.handle(VoicesChanged((kept("Ann"), kept("Ben", BEN))), 0.0)
+    assert names(session) == {"spk1": (None, False), "spk2": ("Ben", True)}
+
+
+def test_nobody_is_recognised_by_a_name_that_a_person_gave_to_somebody_else() -> None:
+    session = with_speakers(kept("Ann"))
+    heard(session, ANN, BEN)
+    session.handle(EditRequested(1, SpeakerChange("spk2", True, "ANN")), 0.0)
+    assert names(session) == {"spk1": (None, False), "spk2": ("ANN", False)}
+
+
+def test_a_voice_that_is_forgotten_names_nobody_from_then_on() -> None:
+    session = with_speakers(kept("Ann"), kept("Ben", BEN))
+    heard(session, ANN, BEN)
+    session.handle(EditRequested(1, SpeakerChange("spk2", True, "Ben")), 0.0)
+    session.handle(VoicesChanged(()), 0.0)
+    assert names(session) == {"spk1": (None, False), "spk2": ("Ben", False)}
+
+
+def test_a_voice_that_turns_out_to_be_another_one_brings_its_name_along() -> None:
+    session = with_speakers(kept("Ann"), kept("Ben", BEN))
+    heard(session, np.array([0.7, 0.7], np.float32), ANN)
+    assert names(session)["spk1"] == (None, False)
+    session.handle(OutputReceived(Speaker("spk2", color=1, merged_into="spk1")), 0.0)
+    assert names(session)["spk1"] == ("Ann", True)
+    session.handle(EditRequested(1, SpeakerChange("spk2", True, "Anna")), 0.0)
+    assert names(session)["spk1"] == ("Anna", False)
+
+
+def test_how_a_speaker_sounds_is_known_while_the_meeting_runs() -> None:
+    session = with_speakers()
+    assert session.voice("spk1") is None
+    heard(session, ANN, BEN)
+    found = session.voice("spk2")
+    assert found is not None
+    assert (found[0].speaker, found[0].seconds, found[1]) == ("spk2", 60.0, "ge2e")
+    session.handle(OutputReceived(Speaker("spk1", merged_into="spk2")), 0.0)
+    assert session.voice("spk1") is not None
+    assert session.voice("spk3") is None

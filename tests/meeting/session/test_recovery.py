@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timezone
 
+import numpy as np
 import pytest
 
 from meeting.config.settings import Limits
@@ -57,12 +58,25 @@ from meeting.session.events import (
     StartReceived,
     StopReceived,
     Tick,
+    VoicesChanged,
 )
 from meeting.session.notices import RECOVERING
 from meeting.session.recovery import Recovery
 from meeting.session.resumption import GRACE
 from meeting.session.session import Session
-from pipelines.types import SAMPLE_RATE, PipelineStats, Segment, Span, Speaker, Turn, TurnsRevised, Word
+from meeting.voices.matching import VoiceProfile
+from pipelines.types import (
+    SAMPLE_RATE,
+    PipelineStats,
+    Segment,
+    Span,
+    Speaker,
+    Turn,
+    TurnsRevised,
+    Voice,
+    VoicesHeard,
+    Word,
+)
 from tests.meeting.session.sessions import StoringSession
 
 LIMITS = Limits(resume_window=600.0)
@@ -493,3 +507,16 @@ def test_a_recovery_that_is_given_up_leaves_the_stored_text_with_every_edit() ->
     effects = Recovery(content).give_up()
     assert [effect.segment.text for effect in effects if isinstance(effect, SaveSegment)] == ["mine"]
     assert [line.text for line in content.transcript.segments] == ["mine"]
+
+
+def test_voices_that_are_kept_are_recognised_again_in_what_is_rebuilt() -> None:
+    session, sound = restored(), np.ones(1, np.float32)
+    session.handle(VoicesChanged((VoiceProfile("v1", "Ann", "ge2e", sound, 20.0),)), 1000.0)
+    session.handle(FOUND, 1000.0)
+    session.handle(OutputReceived(Speaker("spk1")), 1001.0)
+    session.handle(OutputReceived(VoicesHeard((Voice("spk1", sound, 20.0),), "ge2e")), 1001.0)
+    session.handle(OutputReceived(segment("again", 10)), 1001.0)
+    effects = session.handle(BACK, 1002.0)
+    known = Speaker("spk1", "Ann", 0, None, True, "v1")
+    assert session.transcript.speakers == (known,)
+    assert [effect.speakers for effect in effects if isinstance(effect, SaveTranscript)] == [(known,)]

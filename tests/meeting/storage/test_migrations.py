@@ -17,13 +17,15 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from meeting.storage.database import MIGRATIONS, connect, prepare
+from meeting.storage.profiles.voice_store import VoiceStore
 from meeting.storage.search.query import Search, parse_query
 from meeting.storage.search_store import SearchStore
 from meeting.storage.store import Store
-from meeting.storage.summary import newest_lines
+from meeting.storage.summary import newest_lines, read_speakers
 from meeting.storage.tables import Base
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import DatabaseTooNew, MeetingError, StoreError
+from pipelines.types import Speaker
 from tests.fakes.stored import line
 
 REVISIONS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
@@ -81,6 +83,20 @@ def test_meetings_of_an_earlier_version_expect_no_terms_and_no_number_of_people(
     with Store(tmp_path) as store:
         assert store.meeting("a").hotwords == ()
         assert store.meeting("a").speakers is None
+
+
+def test_speakers_of_an_earlier_version_are_as_people_named_them(tmp_path: Path) -> None:
+    move(tmp_path / "meetings.sqlite3", "0010")
+    with sqlite3.connect(tmp_path / "meetings.sqlite3") as connection:
+        connection.execute(
+            "INSERT INTO meetings (id, title, state, created_at, samples, models) "
+            "VALUES ('a', 'Old', 'ended', '2026-01-02 00:00:00.000000', 0, '{}')"
+        )
+        connection.execute("INSERT INTO speakers (meeting_id, id, name, color) VALUES ('a', 'spk1', 'Ann', 0)")
+    connection.close()
+    with Store(tmp_path) as store:
+        assert read_speakers(store, "a") == (Speaker("spk1", "Ann"),)
+        assert VoiceStore(store).profiles() == ()
 
 
 def test_lines_of_an_earlier_version_keep_their_numbers_and_are_found(tmp_path: Path) -> None:

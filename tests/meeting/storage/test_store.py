@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -213,6 +214,36 @@ def test_pages_hold_every_meeting_once_newest_first(store: Store) -> None:
             break
     assert seen == ["m6", "m5", "m4", "m3", "m2", "m1", "m0"]
     assert store.meetings(limit=7)[1] is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"title": "ärger"}, ["m3", "m0"]),
+        ({"title": "STRASSE"}, ["m3"]),
+        ({"title": "%"}, ["m1"]),
+        ({"title": "_"}, []),
+        ({"title": "'; DROP"}, []),
+        ({"states": [State.LIVE]}, ["m2"]),
+        ({"states": [State.LIVE, State.OPEN], "title": "g"}, ["m3", "m2", "m0"]),
+        ({"title": "", "states": ()}, ["m3", "m2", "m1", "m0"]),
+    ],
+)
+def test_the_list_can_be_narrowed_to_a_part_of_the_title_and_to_states(
+    store: Store, wanted: dict[str, Any], found: list[str]
+) -> None:
+    for number, title in enumerate(("Ärger, Montag", "100 %", "Planning", "ärger in der Hauptstraße")):
+        kept(store, f"m{number}", NOON + timedelta(seconds=number))
+        store.rename_meeting(f"m{number}", title).result()
+    store.set_state("m2", State.LIVE).result()
+    store.set_state("m1", State.ENDED).result()
+    pages, before = [], None
+    while True:
+        page, before = store.meetings(limit=2, before=before, **wanted)
+        pages += [meeting.id for meeting in page]
+        if before is None:
+            break
+    assert pages == found
 
 
 @pytest.mark.parametrize(

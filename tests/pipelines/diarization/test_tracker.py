@@ -23,6 +23,8 @@ from pipelines.types import (
     SpeakerCount,
     Turn,
     TurnsRevised,
+    Voice,
+    VoicesHeard,
     samples,
     seconds,
 )
@@ -95,13 +97,17 @@ class Told:
     revisions: list[TurnsRevised] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     """Ids in the order in which they were announced"""
+    voices: dict[str, Voice] = field(default_factory=dict)
+    """How they sound"""
 
-    def hear(self, outputs: Iterable[Speaker | TurnsRevised]) -> None:
+    def hear(self, outputs: Iterable[Speaker | TurnsRevised | VoicesHeard]) -> None:
         """Take in what a tracker says."""
         for output in outputs:
             if isinstance(output, Speaker):
                 self.names += [output.id] if output.id not in self.speakers else []
                 self.speakers[output.id] = output
+            elif isinstance(output, VoicesHeard):
+                self.voices = {voice.speaker: voice for voice in output.voices}
             else:
                 self.revisions.append(output)
                 self.turns = replace_turns(self.turns, output)
@@ -476,3 +482,17 @@ def test_two_people_whom_the_segmentation_takes_for_one_are_told_apart_by_pieces
     assert told.at(3.0) != told.at(7.0)
     assert wrong(told) < 0.15
     assert wrong(told) < wrong(listen(taken_for_one(EXCHANGE, 58, pieces=False))) / 2
+
+
+def test_how_each_speaker_sounds_is_told_with_the_seconds_that_it_spoke_alone() -> None:
+    told = listen(windows([("ann", 0.0, 12.0), ("ben", 12.0, 20.0), ("ann", 18.0, 24.0)], 24.0))
+    assert list(told.voices) == ["spk1", "spk2"]
+    for id_, sound, alone in (("spk1", ANN, 16.0), ("spk2", BEN, 6.0)):
+        voice = told.voices[id_]
+        assert voice.embedding @ sound > 0.99
+        assert np.linalg.norm(voice.embedding) == pytest.approx(1)
+        assert voice.seconds == pytest.approx(alone, abs=1.5)
+
+
+def test_it_is_told_while_the_meeting_goes_on() -> None:
+    assert set(listen(windows(MONOLOGUE, 20.0), flush=False).voices) == {"spk1"}

@@ -7,6 +7,7 @@ import base64
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from pipelines.types import SAMPLE_RATE
 from tests.conftest import Sample
 from tests.fakes.containers import wav
 from tests.meeting.compat.openai.spoken import data_url
-from tests.system.compat.conftest import TOKEN
+from tests.system.compat.conftest import OPENING, TOKEN
 from tests.system.test_end_to_end import SHORT, RealServer, error_rate, pcm, said_until
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
@@ -52,30 +53,30 @@ def length(sample: Sample) -> float:
     return len(sample.samples()) / SAMPLE_RATE
 
 
-def test_a_file_gives_its_text(dial: Dial, sample: Sample) -> None:
-    with sample.audio.open("rb") as file:
+def test_a_file_gives_its_text(dial: Dial, sample: Sample, opening: Path) -> None:
+    with opening.open("rb") as file:
         answer = dial().audio.transcriptions.create(model="gpt-4o-transcribe", file=file, language="en", temperature=0)
-    assert error_rate(sample.words, answer.text) < 0.25
+    assert error_rate(said_until(sample, OPENING), answer.text) < 0.25
     assert answer.usage is not None
     assert answer.usage.type == "duration"
-    assert answer.usage.seconds == pytest.approx(length(sample), abs=0.05)
+    assert answer.usage.seconds == pytest.approx(OPENING, abs=0.05)
 
 
-def test_words_and_segments_have_their_times(dial: Dial, sample: Sample) -> None:
+def test_words_and_segments_have_their_times(dial: Dial, sample: Sample, opening: Path) -> None:
     answer = dial().audio.transcriptions.create(
         model="whisper-1",
-        file=sample.audio,
+        file=opening,
         response_format="verbose_json",
         timestamp_granularities=["word", "segment"],
         prompt="search page, release",
     )
     assert answer.words
     assert answer.segments
-    assert error_rate(sample.words, " ".join(word.word for word in answer.words)) < 0.25
+    assert error_rate(said_until(sample, OPENING), " ".join(word.word for word in answer.words)) < 0.25
     assert all(0.0 <= word.start <= word.end <= answer.duration for word in answer.words)
     starts = [segment.start for segment in answer.segments]
     assert starts == sorted(starts)
-    assert answer.duration == pytest.approx(length(sample), abs=0.05)
+    assert answer.duration == pytest.approx(OPENING, abs=0.05)
 
 
 def voice(sample: Sample, name: str) -> str:
@@ -116,29 +117,29 @@ def test_texts_are_handed_over_as_they_are(dial: Dial, sample: Sample, format_: 
     assert "everyone" in answer
 
 
-def test_text_comes_while_the_recording_is_heard(dial: Dial, sample: Sample) -> None:
+def test_text_comes_while_the_recording_is_heard(dial: Dial, sample: Sample, opening: Path) -> None:
     began = time.monotonic()
     at: list[float] = []
     told: list[Any] = []
-    stream = dial().audio.transcriptions.create(model="gpt-4o-transcribe", file=sample.audio, stream=True)
+    stream = dial().audio.transcriptions.create(model="gpt-4o-transcribe", file=opening, stream=True)
     for event in stream:
         at.append(time.monotonic() - began)
         told.append(event)
     assert [event.type for event in told[:-1]] == ["transcript.text.delta"] * (len(told) - 1)
     assert told[-1].type == "transcript.text.done"
-    assert error_rate(sample.words, told[-1].text) < 0.25
+    assert error_rate(said_until(sample, OPENING), told[-1].text) < 0.25
     assert error_rate(told[-1].text, "".join(event.delta for event in told[:-1])) < 0.05
     assert at[0] < at[-1] / 2, "the first words do not wait for the last ones"
 
 
 def test_the_asynchronous_client_hears_who_speaks_while_the_recording_is_heard(
-    real: RealServer, sample: Sample
+    real: RealServer, sample: Sample, opening: Path
 ) -> None:
     async def talk() -> list[Any]:
         async with AsyncOpenAI(base_url=f"{real.url}/v1", api_key=TOKEN, max_retries=0) as client:
             stream = await client.audio.transcriptions.create(
                 model="gpt-4o-transcribe-diarize",
-                file=sample.audio,
+                file=opening,
                 response_format="diarized_json",
                 chunking_strategy={"type": "server_vad"},
                 stream=True,
@@ -148,7 +149,7 @@ def test_the_asynchronous_client_hears_who_speaks_while_the_recording_is_heard(
     told = asyncio.run(asyncio.wait_for(talk(), 120))
     segments = [event for event in told if event.type == "transcript.text.segment"]
     assert {"A", "B", "C"} <= {one.speaker for one in segments}
-    assert error_rate(sample.words, " ".join(one.text for one in segments)) < 0.25
+    assert error_rate(said_until(sample, OPENING), " ".join(one.text for one in segments)) < 0.25
     assert {one["speaker"] for one in told[-1].segments} - {"?"} == {"A", "B", "C"}
 
 

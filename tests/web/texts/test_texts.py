@@ -20,7 +20,7 @@ TOLD_BY_SERVER = {
 """Codes whose sentence says more than the code: it is shown as it comes"""
 NAMES = {
     "Ann", "Authorization", "Bearer ${token}", "Ben", "Carl", "Content-Disposition", "Content-Range", "Content-Type",
-    "Enter", "Escape", "If-None-Match", "Speaker ${number}",
+    "Delete", "Enter", "Escape", "If-None-Match", "Space", "Speaker ${number}",
 }  # fmt: skip
 """Names that look like texts"""
 LITERAL = re.compile(r"'((?:[^'\\\n]|\\.)*)'|`((?:[^`\\]|\\.)*)`")

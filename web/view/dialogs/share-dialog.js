@@ -3,6 +3,7 @@
 import { day } from '../../state/format.js'
 import { t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
+import { LinkCard } from './link-card.js'
 
 /** @typedef {'host' | 'speak' | 'view'} LinkRole */
 
@@ -21,14 +22,17 @@ import { el, setText } from '../dom.js'
  * What the dialog asks the server; each fails with a sentence for the reader.
  *
  * @typedef {object} LinkService
- * @property {(role: LinkRole, seconds: number | null) => Promise<string>} create the address of a new link, which works
+ * @property {(link: string) => Promise<string>} draw the QR code of a link as SVG
+ * @property {(kind: LinkKind, seconds: number | null) => Promise<string>} create the address of a new link, which works
  *   for some seconds or, with null, for as long as the meeting is kept
  * @property {() => Promise<GivenLink[]>} list
  * @property {(link: GivenLink) => Promise<void>} revoke
  */
 
-/** @type {readonly LinkRole[]} in the order of the page */
-const ROLES = ['view', 'speak', 'host']
+/** @typedef {LinkRole | 'captions'} LinkKind  captions: for readers, to the page with large ones */
+
+/** @type {readonly LinkKind[]} in the order of the page */
+const KINDS = ['view', 'speak', 'host', 'captions']
 const DAY = 86_400
 
 /** @type {readonly [seconds: string | number, key: string][]} */
@@ -47,24 +51,18 @@ export function openShareDialog(links) {
 class ShareDialog {
   #links
   #term = el('select', { 'data-testid': 'share-term' }, ...TERMS.map(([value, key]) => el('option', { value }, t(key))))
-  #made = el('input', {
-    class: 'share-link',
-    type: 'text',
-    readonly: true,
-    hidden: true,
-    'aria-label': t('share.link'),
-    'data-testid': 'share-link',
-  })
+  #card
   #status = el('p', { class: 'share-status', role: 'status', 'data-testid': 'share-status' })
   #list = el('ul', { class: 'share-list', 'data-testid': 'share-list' })
 
   /** @param {LinkService} links */
   constructor(links) {
     this.#links = links
+    this.#card = new LinkCard(links.draw)
   }
 
   open() {
-    const roles = ROLES.map((role) => this.#roleButton(role))
+    const roles = KINDS.map((kind) => this.#kindButton(kind))
     const done = el(
       'button',
       { class: 'button primary', type: 'button', 'data-testid': 'share-done', onclick: () => dialog.close() },
@@ -76,8 +74,8 @@ class ShareDialog {
       el('h2', { id: 'share-title' }, t('share.title')),
       el('label', { class: 'share-term' }, el('span', {}, t('share.term')), this.#term),
       el('div', { class: 'share-roles' }, ...roles),
-      this.#made,
       this.#status,
+      this.#card.node,
       el('h3', {}, t('share.given')),
       this.#list,
       el('div', { class: 'dialog-actions' }, done),
@@ -88,31 +86,26 @@ class ShareDialog {
     this.#load()
   }
 
-  /** @param {LinkRole} role */
-  #roleButton(role) {
+  /** @param {LinkKind} kind */
+  #kindButton(kind) {
     const button = el(
       'button',
-      { class: 'button', type: 'button', 'data-testid': `share-${role}`, onclick: () => this.#give(role, button) },
-      el('strong', {}, t(`share.${role}.copy`)),
-      el('span', {}, t(`share.${role}.what`)),
+      { class: 'button', type: 'button', 'data-testid': `share-${kind}`, onclick: () => this.#give(kind, button) },
+      el('strong', {}, t(`share.${kind}.copy`)),
+      el('span', {}, t(`share.${kind}.what`)),
     )
     return button
   }
 
   /**
-   * @param {LinkRole} role
+   * @param {LinkKind} kind
    * @param {HTMLButtonElement} button
    */
-  async #give(role, button) {
+  async #give(kind, button) {
     button.disabled = true
     try {
-      this.#made.value = await this.#links.create(role, Number(this.#term.value) || null)
-      this.#made.hidden = false
-      this.#made.select()
-      await navigator.clipboard.writeText(this.#made.value).then(
-        () => this.#say(t('share.copied')),
-        () => this.#say(t('share.copy-now')),
-      )
+      const link = await this.#links.create(kind, Number(this.#term.value) || null)
+      this.#say(t((await this.#card.show(link)) ? 'share.copied' : 'share.copy-now'))
       await this.#load()
     } catch (error) {
       this.#say(/** @type {Error} */ (error).message)
@@ -150,7 +143,7 @@ class ShareDialog {
     button.disabled = true
     try {
       await this.#links.revoke(link)
-      this.#made.hidden = true
+      this.#card.hide()
       this.#say(t('share.revoked'))
     } catch (error) {
       this.#say(/** @type {Error} */ (error).message)

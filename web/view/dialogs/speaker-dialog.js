@@ -4,6 +4,7 @@ import { clock, speakerName } from '../../state/format.js'
 import { t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 import { ExcerptButtons } from './excerpt-buttons.js'
+import { VoiceSection, recognisedSection } from './voice-section.js'
 
 /** @typedef {import('../../state/transcript.js').Segment} Segment */
 /** @typedef {import('../../state/transcript.js').Transcript} Transcript */
@@ -23,6 +24,7 @@ import { ExcerptButtons } from './excerpt-buttons.js'
  * @property {HTMLElement} anchor what was pressed
  * @property {() => Transcript} transcript the newest
  * @property {EditService} edit
+ * @property {import('./voice-section.js').VoiceService | null} voice null where it is nobody's
  * @property {import('./excerpt-buttons.js').Excerpt[]} excerpts of the voice, to be heard before it is named
  * @property {import('./excerpt-buttons.js').Listen} listen
  */
@@ -44,6 +46,8 @@ class SpeakerDialog {
   /** @type {Line[]} */
   #lines
   #excerpts
+  /** @type {VoiceSection | null} */
+  #voice = null
   #problem = el('p', { class: 'speaker-problem', role: 'status', 'data-testid': 'speaker-problem' })
   #save = el('button', { class: 'button primary', type: 'submit', 'data-testid': 'speaker-save' }, t('button.save'))
 
@@ -66,7 +70,12 @@ class SpeakerDialog {
     const others = this.#ids.filter((id) => id !== this.#speaker).map((id) => this.#option(id))
     this.#same = el('select', { 'data-testid': 'speaker-same' }, nobody, ...others)
     this.#excerpts = new ExcerptButtons(asked.excerpts, asked.listen)
+    if (asked.voice && !this.#recognised) this.#voice = new VoiceSection(asked.voice)
     this.#lines = asked.turn.segments.filter(({ final }) => final).map((segment) => this.#line(segment))
+  }
+
+  get #recognised() {
+    return this.#speaker !== null && this.#speakers.get(this.#speaker)?.recognized === true
   }
 
   // Of those who are nobody else.
@@ -121,8 +130,10 @@ class SpeakerDialog {
       { class: 'speaker-form' },
       el('h2', { id: 'speaker-title' }, title),
       this.#excerpts.node,
+      this.#recognised ? recognisedSection(this.#saved, (name) => this.#answer(name, close)) : null,
       speaker === null ? null : el('label', {}, el('span', {}, t('who.name')), this.#name),
       speaker === null || this.#ids.length < 2 ? null : el('label', {}, el('span', {}, t('who.same')), this.#same),
+      this.#voice?.node,
       lines.length === 0 ? null : el('h3', {}, t('who.lines', { count: lines.length })),
       el('ul', { class: 'speaker-lines', hidden: lines.length === 0 }, ...lines.map(({ node }) => node)),
       this.#problem,
@@ -135,12 +146,32 @@ class SpeakerDialog {
     return form
   }
 
+  /**
+   * @param {string | null} name
+   * @param {() => void} close
+   */
+  #answer(name, close) {
+    const speaker = this.#speaker
+    return this.#saving(close, async () => speaker !== null && this.#asked.edit.speaker(speaker, { name }))
+  }
+
   /** @param {() => void} close */
-  async #submit(close) {
-    this.#save.disabled = true
-    try {
+  #submit(close) {
+    return this.#saving(close, async () => {
       for (const line of this.#lines) await this.#saveLine(line)
       await this.#saveSpeaker()
+      await this.#voice?.save()
+    })
+  }
+
+  /**
+   * @param {() => void} close
+   * @param {() => Promise<unknown>} save
+   */
+  async #saving(close, save) {
+    this.#save.disabled = true
+    try {
+      await save()
       close()
     } catch (error) {
       setText(this.#problem, t('edit.failed', { why: /** @type {Error} */ (error).message }))

@@ -1,15 +1,18 @@
 // The first page: puts its parts together, and draws them from one state.
 
-import { isEmpty } from '../../state/home-state.js'
+import { isEmpty, shownMeetings } from '../../state/home-state.js'
+import { isNarrowed } from '../../state/library/list-filter.js'
 import { t } from '../../texts/texts.js'
 import { Button } from '../button.js'
 import { el, setText } from '../dom.js'
 import { signInPage } from '../sign-in-page.js'
 import { JobList } from './job-list.js'
+import { listFilters } from './list-filters.js'
 import { MeetingList } from './meeting-list.js'
 import { MeetingOptions } from './meeting-options.js'
 import { meetingSearch } from './meeting-search.js'
 import { transcriptPicture } from './transcript-picture.js'
+import { UndoBar } from './undo-bar.js'
 
 /** @typedef {import('../../state/home-state.js').HomeState} HomeState */
 /** @typedef {import('../../state/home-state.js').ListedMeeting} ListedMeeting */
@@ -24,7 +27,9 @@ import { transcriptPicture } from './transcript-picture.js'
  * @property {(files: File[], options: MeetingOptions) => void} onFiles
  * @property {(row: import('../../state/jobs/jobs.js').JobRow) => void} onCancel of a recording
  * @property {() => void} onMore earlier meetings
+ * @property {(filter: import('../../state/library/list-filter.js').ListFilter) => void} onFilter
  * @property {(meeting: ListedMeeting) => void} onDelete
+ * @property {(meeting: ListedMeeting) => void} onUndo
  * @property {(q: string) => void} onSearch
  * @property {() => void} onSignOut
  * @property {(token: string) => Promise<string>} signIn
@@ -38,9 +43,12 @@ export class HomeView {
   #jobs
   #list
   #more
+  #undo
   #options = new MeetingOptions()
   #notice = el('p', { class: 'notice', role: 'alert', hidden: true, 'data-testid': 'notice' })
-  #empty = el('p', { class: 'empty', hidden: true, 'data-testid': 'empty' }, t('home.empty'))
+  #empty = el('p', { class: 'empty', hidden: true, 'data-testid': 'empty' })
+  #title = el('h2', { id: 'past-title', tabindex: -1 }, t('home.meetings'))
+  #voicesPath
   #past = el('section', { class: 'past', 'aria-labelledby': 'past-title' })
   /** @type {HomeState | null} */
   #drawn = null
@@ -49,10 +57,12 @@ export class HomeView {
    * @param {Shell} shell
    * @param {object} options
    * @param {(id: string) => string} options.pathOf path of a meeting's page
+   * @param {string} options.voicesPath path of the page of voices
    * @param {HomeHandlers} options.handlers
    */
-  constructor(shell, { pathOf, handlers }) {
-    const { onCancel, onDelete, onFiles, onMore, onRecord, onSample } = handlers
+  constructor(shell, { pathOf, voicesPath, handlers }) {
+    this.#voicesPath = voicesPath
+    const { onCancel, onDelete, onFiles, onMore, onRecord, onSample, onUndo } = handlers
     this.#shell = shell
     this.#handlers = handlers
     const start = { testid: 'new-meeting', label: t('home.new'), look: 'primary big' }
@@ -61,6 +71,7 @@ export class HomeView {
     this.#sample = new Button({ ...sample, onPress: () => onSample(this.#options), shape: 'play' })
     this.#jobs = new JobList({ pathOf, onCancel, onFiles: (files) => onFiles(files, this.#options) })
     this.#list = new MeetingList({ pathOf, onDelete })
+    this.#undo = new UndoBar(onUndo)
     const more = { class: 'button more', type: 'button', hidden: true, 'data-testid': 'more', onclick: onMore }
     this.#more = el('button', more, t('home.more'))
   }
@@ -75,15 +86,17 @@ export class HomeView {
   }
 
   /** @param {HomeState} state */
-  open({ signedIn }) {
+  open({ signedIn, filter }) {
     const { actions, main } = this.#shell
     document.title = t('app.name')
     const search = meetingSearch(this.#handlers.onSearch)
-    const title = el('h2', { id: 'past-title' }, t('home.meetings'))
-    this.#past.append(el('div', { class: 'past-head' }, title, search), this.#list.node, this.#more, this.#empty)
+    const filters = listFilters(filter, this.#handlers.onFilter)
+    const head = el('div', { class: 'past-head' }, this.#title, search, filters)
+    const link = el('a', { href: this.#voicesPath, 'data-testid': 'voices-link' }, t('home.voices'))
+    this.#past.append(head, this.#list.node, this.#more, this.#empty, el('p', { class: 'past-foot' }, link))
     const home = el('div', { class: 'home' }, this.#hero(), this.#jobs.node, this.#past)
     this.#jobs.takeDrops(home)
-    main.append(home)
+    main.append(home, this.#undo.node)
     if (!signedIn) return
     const onclick = this.#handlers.onSignOut
     actions.append(
@@ -122,14 +135,29 @@ export class HomeView {
     this.#start.node.disabled = this.#sample.node.disabled = state.opening !== null
     this.#notice.hidden = !state.notice
     setText(this.#notice, state.notice)
+    if (state.notice && state.notice !== before?.notice) this.#notice.scrollIntoView({ block: 'nearest' })
     if (before?.jobs !== state.jobs) this.#jobs.render(state.jobs)
-    if (before?.meetings !== state.meetings || before.problem !== state.problem) {
-      this.#list.render(state.meetings, state.problem)
-    }
+    this.#renderList(state, before)
     this.#more.hidden = !state.next
     this.#more.disabled = state.loading
     this.#empty.hidden = !isEmpty(state)
-    this.#past.classList.toggle('none', isEmpty(state))
+    const narrowed = isNarrowed(state.filter)
+    setText(this.#empty, t(narrowed ? 'filter.none' : 'home.empty'))
+    this.#past.classList.toggle('none', isEmpty(state) && !narrowed)
+  }
+
+  /**
+   * @param {HomeState} state
+   * @param {HomeState | null} before
+   */
+  #renderList(state, before) {
+    const { meetings, deleting, problem } = state
+    if (before?.meetings === meetings && before.deleting === deleting && before.problem === problem) return
+    this.#list.render(shownMeetings(state), problem)
+    if (before?.deleting === deleting) return
+    const back = before?.deleting.find((one) => !deleting.includes(one) && meetings.includes(one))
+    if (!this.#undo.render(deleting)) return
+    if (!back || !this.#list.focus(back.id)) this.#title.focus({ preventScroll: true })
   }
 
   // The list of meetings, and making one, are for those who hold the server's token.

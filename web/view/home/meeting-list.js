@@ -14,7 +14,7 @@ export class MeetingList {
   #pathOf
   #onDelete
   node = el('ul', { class: 'meetings', 'data-testid': 'meeting-list' })
-  /** @type {Map<string, HTMLElement>} by id of the meeting */
+  /** @type {Map<string, { row: HTMLElement, facts: string }>} by id of the meeting */
   #rows = new Map()
   /** @type {HTMLElement | null} */
   #problem = null
@@ -27,6 +27,17 @@ export class MeetingList {
   constructor({ pathOf, onDelete }) {
     this.#pathOf = pathOf
     this.#onDelete = onDelete
+    this.node.addEventListener('keydown', (event) => this.#pressed(event))
+  }
+
+  /** @param {KeyboardEvent} event */
+  #pressed(event) {
+    const row = /** @type {Element} */ (event.target).closest('li')
+    const next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling }[event.key]
+    if (next) next.querySelector('a')?.focus()
+    else if (event.key === 'Delete') row?.querySelector('button')?.click()
+    else return
+    event.preventDefault()
   }
 
   /**
@@ -36,28 +47,45 @@ export class MeetingList {
   render(meetings, problem) {
     this.#problem?.remove()
     const ids = new Set(meetings.map(({ id }) => id))
-    for (const [id, row] of this.#rows) {
+    for (const [id, { row }] of this.#rows) {
       if (ids.has(id)) continue
       this.#rows.delete(id)
-      this.#remove(row)
+      row.remove()
     }
-    let place = this.node.firstElementChild
-    for (const meeting of meetings) {
-      const row = this.#rows.get(meeting.id) ?? this.#row(meeting)
-      this.#rows.set(meeting.id, row)
-      if (row === place) place = row.nextElementSibling
-      else this.node.insertBefore(row, place)
+    const rows = meetings.map((meeting) => this.#drawn(meeting))
+    /** @type {Element | null} */
+    let at = this.node.firstElementChild
+    for (const row of rows) {
+      if (row === at) at = row.nextElementSibling
+      else this.node.insertBefore(row, at)
     }
     this.#problem = problem ? el('li', { class: 'row-error' }, problem) : null
     if (this.#problem) this.node.append(this.#problem)
   }
 
-  // Whoever deleted it from the keyboard goes on with the next one.
-  /** @param {HTMLElement} row */
-  #remove(row) {
-    const neighbour = row.nextElementSibling ?? row.previousElementSibling
-    row.remove()
-    neighbour?.querySelector('a')?.focus()
+  /**
+   * @param {string} id
+   * @returns {boolean} whether there is such a row, which has the focus now
+   */
+  focus(id) {
+    const link = this.#rows.get(id)?.row.querySelector('a')
+    link?.focus()
+    return Boolean(link)
+  }
+
+  // A row as it was drawn, where nothing of it has changed.
+  /** @param {ListedMeeting} meeting */
+  #drawn(meeting) {
+    const known = this.#rows.get(meeting.id)
+    const facts = JSON.stringify(meeting)
+    if (known?.facts === facts) return known.row
+    const row = this.#row(meeting)
+    this.#rows.set(meeting.id, { row, facts })
+    if (!known) return row
+    const focused = known.row.contains(document.activeElement) ? document.activeElement?.localName : ''
+    known.row.replaceWith(row)
+    if (focused === 'a' || focused === 'button') row.querySelector(focused)?.focus()
+    return row
   }
 
   /** @param {ListedMeeting} meeting */
@@ -70,6 +98,7 @@ export class MeetingList {
         class: 'button icon-only quiet',
         type: 'button',
         'data-testid': 'delete',
+        'aria-keyshortcuts': 'Delete',
         'aria-label': t('list.delete', { title: title || t('meeting.untitled') }),
         onclick: () => this.#onDelete(meeting),
       },

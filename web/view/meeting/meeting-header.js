@@ -17,7 +17,7 @@ import { icon } from '../icons.js'
  * @property {Facts | null} facts
  * @property {Models} models
  * @property {Speakers} speakers
- * @property {ReadonlyMap<string, number>} seconds that each speaker spoke
+ * @property {ReadonlyMap<string | null, number>} seconds that each speaker spoke
  * @property {boolean} editable whether the title can be changed
  */
 
@@ -134,12 +134,10 @@ export class MeetingHeader {
   /** @param {Shown} shown */
   #showSpeakers({ seconds, speakers, phase }) {
     const total = [...seconds.values()].reduce((sum, spoken) => sum + spoken, 0)
-    const entries = [...seconds].map(([id, spoken]) => ({
-      id,
-      name: speakerName(id, speakers),
-      color: speakerColor(id, speakers),
-      share: phase === 'ended' && total ? percent(spoken / total) : '',
-    }))
+    const entries = [...seconds].flatMap(([id, spoken]) => {
+      const share = phase === 'ended' && total ? percent(spoken / total) : ''
+      return id === null ? [] : { id, name: speakerName(id, speakers), color: speakerColor(id, speakers), share }
+    })
     const json = JSON.stringify(entries)
     if (json === this.#drawnSpeakers) return
     this.#drawnSpeakers = json

@@ -202,6 +202,7 @@ class TurnItem {
       this.#button = null
     }
     setText(this.#button ?? this.#name, speakerName(speaker, speakers))
+    if (speaker !== null && speakers.get(speaker)?.recognized) (this.#button ?? this.#name).append(recognisedMark())
   }
 
   /**
@@ -249,6 +250,15 @@ class TurnItem {
     if (focused instanceof HTMLElement && text.contains(focused)) focused.focus({ preventScroll: true })
   }
 }
+
+// A name that nobody has confirmed: a voice that is kept sounds like this one.
+const recognisedMark = () =>
+  el(
+    'span',
+    { class: 'recognised', title: t('transcript.recognized'), 'data-testid': 'recognised-mark' },
+    el('span', { 'aria-hidden': 'true' }, ' ?'),
+    el('span', { class: 'sr-only' }, ` (${t('transcript.recognized')})`),
+  )
 
 /** What is drawn of a gap. */
 class GapItem {

@@ -48,6 +48,7 @@ export class PlayerBar {
   constructor({ onToggle, onSeek, onStep, onRate, onAgain, onClose }) {
     this.#again = new Button({ testid: 'player-again', shape: 'again', label: t('player.again'), onPress: onAgain })
     this.#play = iconButton('player-play', 'play', onToggle)
+    this.#play.setAttribute('aria-keyshortcuts', 'Space')
     this.#strip = new SpeakerStrip(onSeek)
     const options = RATES.map((rate) => el('option', { value: rate }, `${number(rate, `${rate}`.slice(2).length)}×`))
     const label = { 'aria-label': t('player.rate'), 'data-testid': 'player-rate' }
@@ -61,9 +62,9 @@ export class PlayerBar {
       el(
         'div',
         { class: 'player-controls' },
-        stepButton('player-back', 'rewind', t('player.back', { seconds: STEP }), () => onStep(-1)),
+        stepButton('player-back', 'rewind', 'ArrowLeft', t('player.back', { seconds: STEP }), () => onStep(-1)),
         this.#play,
-        stepButton('player-forward', 'forward', t('player.forward', { seconds: STEP }), () => onStep(1)),
+        stepButton('player-forward', 'forward', 'ArrowRight', t('player.forward', { seconds: STEP }), () => onStep(1)),
         this.#time,
         this.#rate,
         this.#close,
@@ -112,12 +113,14 @@ function iconButton(testid, shape, onPress) {
 /**
  * @param {string} testid
  * @param {Parameters<typeof icon>[0]} shape
+ * @param {string} key that does the same
  * @param {string} label
  * @param {() => void} onPress
  */
-function stepButton(testid, shape, label, onPress) {
+function stepButton(testid, shape, key, label, onPress) {
   const button = iconButton(testid, shape, onPress)
   button.setAttribute('aria-label', label)
+  button.setAttribute('aria-keyshortcuts', key)
   button.title = label
   return button
 }

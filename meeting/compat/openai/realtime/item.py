@@ -52,12 +52,17 @@ class Item:
         pieces[line.id] = line.final or not line.text
         self.changed_at = now
 
-    def fresh(self, whole: str, lines: Lines) -> list[str]:
-        """The words of a line that will not change, and have not been told, in order."""
-        words, certain = self._words(whole, lines)
-        told = self._told.get(whole, 0)
-        self._told[whole] = max(told, certain)
-        return [word.text for word in words[told:certain]]
+    def fresh(self, lines: Lines) -> list[str]:
+        """The words that will not change, and have not been told, in order: behind a line that goes on they wait."""
+        fresh: list[str] = []
+        for whole, pieces in self._pieces.items():
+            words, certain = self._words(whole, lines)
+            told = self._told.get(whole, 0)
+            self._told[whole] = max(told, certain)
+            fresh += [word.text for word in words[told:certain]]
+            if not all(pieces.values()):
+                break
+        return fresh
 
     @property
     def silent(self) -> bool:

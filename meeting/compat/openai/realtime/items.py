@@ -85,7 +85,7 @@ class Items:
         item.take(whole, line, now)
         if item.cleared:
             return []
-        first, words = item.silent, item.fresh(whole, self._lines)
+        first, words = item.silent, item.fresh(self._lines)
         if words:
             text = " ".join(words)
             told.append(self._transcription(item, "delta", delta=text if first else f" {text}"))

@@ -29,7 +29,7 @@ def test_a_voice_of_a_live_meeting_is_named_for_everybody_and_stays_named(served
         host.frame(0, tone(1.0))
         viewer.until("speaker_revision")
         status, body = patch(served, meeting_id, "speakers/spk1", name=" Ann ")
-        voice = {"type": "speaker", "id": "spk1", "name": "Ann", "color": 0, "merged_into": None}
+        voice = {"type": "speaker", "id": "spk1", "name": "Ann", "color": 0, "merged_into": None, "recognized": False}
         assert (status, body["speakers"]) == (200, [voice])
         assert viewer.until("speaker") == voice
         host.frame(1, tone(1.0))  # the pipeline tells spk1 once more, without a name

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import pytest
+import segno
 
 from meeting.server.api.links import MAX_LINKS
 from tests.fakes.access_fakes import Locked
@@ -70,3 +73,38 @@ def test_where_no_tokens_are_asked_for_a_meetings_address_is_its_link(served: Se
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "no_tokens")
     assert served.http.get(path).json() == {"links": []}
     assert served.http.get("/api/meetings/none/links").status_code == 404
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:8765", "https://example.org:8443/below/a/path"])
+def test_a_link_is_drawn_as_a_picture_that_names_nothing_else(closed: Locked, base: str) -> None:
+    meeting = closed.create()
+    pictures = set()
+    for link in (f"{base}/m/{meeting.id}#t={meeting.view}", f"{base}/m/{meeting.id}/captions?size=60#t={meeting.view}"):
+        answer = closed.call("POST", f"/api/meetings/{meeting.id}/links/qr", meeting.view, json={"link": link})
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+        picture = ElementTree.fromstring(answer.text)
+        assert [element.tag.rpartition("}")[2] for element in picture.iter()] == ["svg", "path", "path"]
+        assert meeting.view not in answer.text
+        _, _, width, height = picture.attrib["viewBox"].split()
+        assert int(width) == int(height) == segno.make_qr(link, error="m").symbol_size()[0]
+        pictures.add(answer.text)
+    assert len(pictures) == 2
+
+
+@pytest.mark.parametrize(
+    ("link", "status"),
+    [
+        ("http://a/m/another#t=x", 400),
+        ("http://a/m/{id}x", 400),
+        ("http://[", 400),
+        ("http://a/?/m/{id}", 400),
+        ("javascript:alert(1)//m/{id}", 422),
+        ("/m/{id}", 422),
+        ("http://a/m/{id} ", 422),
+        ("http://a/m/{id}#" + "x" * 1000, 422),
+    ],
+)
+def test_only_a_link_into_the_meeting_is_drawn(served: Serving, link: str, status: int) -> None:
+    meeting_id = served.create()
+    body = {"link": link.replace("{id}", meeting_id)}
+    assert served.http.post(f"/api/meetings/{meeting_id}/links/qr", json=body).status_code == status

@@ -72,6 +72,21 @@ def test_the_list_is_newest_first_and_paged(served: Serving) -> None:
     assert [meeting["id"] for meeting in second["meetings"]] == [ids[0]]
 
 
+def test_the_list_is_narrowed_by_title_and_state(served: Serving) -> None:
+    waiting, over = served.create("Größe der Würfel"), served.held("GRÖSSE der Bälle")
+
+    def listed(**asked: object) -> list[str]:
+        body = served.http.get("/api/meetings", params=asked).json()
+        return [meeting["id"] for meeting in body["meetings"]]
+
+    assert listed(title=" größe ") == [over, waiting]
+    assert listed(title="größe", state="ended") == [over]
+    assert listed(title="größe", state=["open", "ending"]) == [waiting]
+    assert listed(title="größe der nichts") == []
+    assert served.http.get("/api/meetings?state=gone").status_code == 422
+    assert served.http.get("/api/meetings", params={"title": "x" * 201}).status_code == 422
+
+
 def test_a_meeting_in_the_list_says_what_it_was(served: Serving) -> None:
     meeting_id = served.held("Told")
     (entry,) = [one for one in served.http.get("/api/meetings").json()["meetings"] if one["id"] == meeting_id]
@@ -93,7 +108,8 @@ def test_a_meeting_in_detail_names_its_sources_and_voices(served: Serving) -> No
     (source,) = body["sources"]
     assert source["audio"] == {"encoding": "pcm_s16le", "sample_rate": 16000, "channels": 1, "kept": True}
     assert (source["name"], source["duration"]) == ("Ann", 1.0)
-    assert body["speakers"] == [{"id": "spk1", "name": None, "label": "Speaker 1", "color": 0, "merged_into": None}]
+    voice = {"id": "spk1", "name": None, "label": "Speaker 1", "color": 0, "merged_into": None, "recognized": False}
+    assert body["speakers"] == [voice]
 
 
 def test_who_knows_a_meeting_is_told_only_that_nothing_has_changed(served: Serving) -> None:

@@ -28,6 +28,7 @@ def test_every_resource_is_served_and_described() -> None:
         "/{meeting_id}/notes",
         "/{meeting_id}/audio",
         "/{meeting_id}/links",
+        "/{meeting_id}/links/qr",
         "/{meeting_id}/links/{link_id}",
         "/api/search",
     ]

@@ -19,7 +19,7 @@ class Told:
         whole = message.id.partition(".")[0]
         self.lines.apply(message)
         self.item.take(whole, message, 0.0)
-        return self.item.fresh(whole, self.lines)
+        return self.item.fresh(self.lines)
 
 
 def test_stable_words_are_told_once_and_the_rest_when_the_line_is_final() -> None:
@@ -37,6 +37,14 @@ def test_words_that_were_told_and_are_others_in_the_end_are_not_told_again() -> 
     assert told.take(line("s1", "God morning", final=False, stable="God")) == ["God"]
     assert told.take(line("s1", "Good morning.", rev=2)) == ["morning."]
     assert told.item.text(told.lines) == "Good morning."
+
+
+def test_words_of_a_line_wait_for_the_end_of_the_one_before() -> None:
+    told = Told()
+    assert told.take(line("s1", "Can't you", final=False, stable="Can't")) == ["Can't"]
+    assert told.take(line("s2", "I can look.", 2.0)) == []
+    assert told.take(line("s1", "Can't you?", rev=2)) == ["you?", "I", "can", "look."]
+    assert told.take(line("s3", "Good.", 4.0)) == ["Good."]
 
 
 def test_a_line_that_is_cut_between_speakers_goes_on() -> None:

@@ -1,11 +1,18 @@
 // The sound of a meeting's page: captures it, and keeps the state of the page up to date with it.
 
-import { Recorder } from '../audio/recorder.js'
-import { frameCaptured, recordingBegan, recordingChanged, recordingReleased, say, unsay } from '../state/page-state.js'
-import { WakeLock } from './attention.js'
+import { Recorder } from '../../audio/recorder.js'
+import {
+  frameCaptured,
+  recordingBegan,
+  recordingChanged,
+  recordingReleased,
+  say,
+  unsay,
+} from '../../state/page-state.js'
+import { WakeLock } from '../attention.js'
 
-/** @typedef {import('../audio/recorder.js').AudioInput} AudioInput */
-/** @typedef {import('../state/page-state.js').PageState} PageState */
+/** @typedef {import('../../audio/recorder.js').AudioInput} AudioInput */
+/** @typedef {import('../../state/page-state.js').PageState} PageState */
 
 export class PageRecording {
   #store
@@ -13,7 +20,7 @@ export class PageRecording {
   #wakeLock = new WakeLock()
 
   /**
-   * @param {import('./page-store.js').PageStore<PageState>} store
+   * @param {import('../page-store.js').PageStore<PageState>} store
    * @param {() => void} onEnd the recording is over by itself
    */
   constructor(store, onEnd) {

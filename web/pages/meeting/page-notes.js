@@ -1,12 +1,12 @@
 // The notes of a meeting's page: looked at once it is over, and again while they are being made.
 
-import * as api from '../net/api.js'
-import { makeNotesQuestion } from '../state/messages.js'
-import { say, unsay, withNotes } from '../state/page-state.js'
-import { t } from '../texts/texts.js'
-import { confirm } from '../view/dialogs/confirm-dialog.js'
+import * as api from '../../net/api.js'
+import { makeNotesQuestion } from '../../state/messages.js'
+import { say, unsay, withNotes } from '../../state/page-state.js'
+import { t } from '../../texts/texts.js'
+import { confirm } from '../../view/dialogs/confirm-dialog.js'
 
-/** @typedef {import('../state/page-state.js').PageState} PageState */
+/** @typedef {import('../../state/page-state.js').PageState} PageState */
 
 const SOON = 2000 // milliseconds between two looks while notes are being made
 
@@ -19,7 +19,7 @@ export class PageNotes {
 
   /**
    * @param {string} id of the meeting
-   * @param {import('./page-store.js').PageStore<PageState>} store
+   * @param {import('../page-store.js').PageStore<PageState>} store
    */
   constructor(id, store) {
     this.#id = id

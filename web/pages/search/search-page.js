@@ -1,14 +1,14 @@
 // The search page: looks through all meetings for what its address asks for.
 
-import * as api from '../net/api.js'
-import { home, momentPath, search } from '../net/urls.js'
-import * as searching from '../state/library/search-state.js'
-import { t } from '../texts/texts.js'
-import { SearchView } from '../view/search/search-view.js'
-import { PageStore } from './page-store.js'
-import { signIn } from './sign-in.js'
+import * as api from '../../net/api.js'
+import { home, momentPath, search } from '../../net/urls.js'
+import * as searching from '../../state/library/search-state.js'
+import { t } from '../../texts/texts.js'
+import { SearchView } from '../../view/search/search-view.js'
+import { PageStore } from '../page-store.js'
+import { signIn } from '../sign-in.js'
 
-/** @typedef {import('./page.js').PageShell} PageShell */
+/** @typedef {import('../page.js').PageShell} PageShell */
 
 export class SearchPage {
   #shell

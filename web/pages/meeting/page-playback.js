@@ -1,17 +1,17 @@
 // The player of a meeting's page: joins its audio, the state, and the keys that work anywhere on the page.
 
-import { MeetingAudio } from '../audio/meeting-audio.js'
-import * as api from '../net/api.js'
-import { audioLength, isPlayable } from '../state/playback/playable.js'
-import { say, unsay } from '../state/page-state.js'
-import * as change from '../state/playback/playback.js'
-import { playerAction } from '../state/playback/player-keys.js'
-import { elapsed } from '../state/selectors.js'
-import { t } from '../texts/texts.js'
+import { MeetingAudio } from '../../audio/meeting-audio.js'
+import * as api from '../../net/api.js'
+import { audioLength, isPlayable } from '../../state/playback/playable.js'
+import { say, unsay } from '../../state/page-state.js'
+import * as change from '../../state/playback/playback.js'
+import { playerAction } from '../../state/playback/player-keys.js'
+import { elapsed } from '../../state/selectors.js'
+import { t } from '../../texts/texts.js'
 
-/** @typedef {import('../state/page-state.js').PageState} PageState */
-/** @typedef {import('../state/playback/playback.js').Playback} Playback */
-/** @typedef {import('../state/playback/player-keys.js').PlayerAction} PlayerAction */
+/** @typedef {import('../../state/page-state.js').PageState} PageState */
+/** @typedef {import('../../state/playback/playback.js').Playback} Playback */
+/** @typedef {import('../../state/playback/player-keys.js').PlayerAction} PlayerAction */
 
 const FIELD = 'input, textarea, select, [contenteditable], dialog'
 const BUTTON = 'button, summary, a[href]'
@@ -23,7 +23,7 @@ export class PagePlayback {
 
   /**
    * @param {string} id of the meeting
-   * @param {import('./page-store.js').PageStore<PageState>} store
+   * @param {import('../page-store.js').PageStore<PageState>} store
    */
   constructor(id, store) {
     this.#store = store
@@ -48,7 +48,7 @@ export class PagePlayback {
     this.#audio.close()
   }
 
-  /** @returns {import('../view/player/player-bar.js').PlayerHandlers} */
+  /** @returns {import('../../view/player/player-bar.js').PlayerHandlers} */
   get handlers() {
     return {
       onToggle: () => this.toggle(),
@@ -126,7 +126,9 @@ export class PagePlayback {
 
   #play() {
     this.#store.update((state) => ({ ...unsay(state, 'playback'), following: false }))
-    this.#change((playback) => change.begun(playback, this.#length))
+    // Where a meeting goes on, its end is no place from which to begin again.
+    const end = this.#store.state.transcript.phase === 'ended' ? this.#length : Infinity
+    this.#change((playback) => change.begun(playback, end))
     this.#audio.play(this.#playback.position, this.#playback.rate)
   }
 

@@ -1,10 +1,10 @@
 // The statistics of a meeting's page: asked for when somebody opens them, and again when the meeting has changed.
 
-import * as api from '../net/api.js'
-import { say, unsay } from '../state/page-state.js'
-import { t } from '../texts/texts.js'
+import * as api from '../../net/api.js'
+import { say, unsay } from '../../state/page-state.js'
+import { t } from '../../texts/texts.js'
 
-/** @typedef {import('../state/page-state.js').PageState} PageState */
+/** @typedef {import('../../state/page-state.js').PageState} PageState */
 
 export class PageStatistics {
   #id
@@ -13,7 +13,7 @@ export class PageStatistics {
 
   /**
    * @param {string} id of the meeting
-   * @param {import('./page-store.js').PageStore<PageState>} store
+   * @param {import('../page-store.js').PageStore<PageState>} store
    */
   constructor(id, store) {
     this.#id = id

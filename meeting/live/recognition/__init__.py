@@ -1,0 +1,1 @@
+"""Voices that people asked to be remembered: told to the meetings that run, and learnt from any."""

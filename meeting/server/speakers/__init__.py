@@ -1,0 +1,1 @@
+"""Who speaks, over HTTP: voices that are kept."""
