@@ -47,7 +47,7 @@ class Rooms:
     """All meetings that are not over, by id."""
 
     def __init__(self, services: Services, limits: Limits, resumable: bool = True, crashed: bool = False) -> None:
-        """`resumable`: sources may come back to a later process; `crashed`: the one before this died by its own fault."""
+        """`resumable`: sources may come back to a later process; `crashed`: the one before died by its own fault."""
         self.services = services
         self.limits = limits
         """What is taken on"""
