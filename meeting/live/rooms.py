@@ -47,10 +47,7 @@ class Rooms:
     """All meetings that are not over, by id."""
 
     def __init__(self, services: Services, limits: Limits, resumable: bool = True, crashed: bool = False) -> None:
-        """`resumable`: whether sources may come back to a later process.
-
-        `crashed`: the process before this one is known to have ended by a fault of its own.
-        """
+        """`resumable`: sources may come back to a later process; `crashed`: the one before died by its own fault."""
         self.services = services
         self.limits = limits
         """What is taken on"""

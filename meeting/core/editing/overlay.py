@@ -14,7 +14,7 @@ from itertools import chain, count, groupby
 
 from meeting.core.editing.changes import Change
 from meeting.core.editing.edits import step_of
-from meeting.core.editing.steps import Step, difference, with_step
+from meeting.core.editing.steps import LineStep, Step, difference, with_step
 from meeting.core.editing.voices import as_heard, edited_speakers, made_by_hand
 from meeting.core.records import EditedLine, Edits
 from meeting.core.transcript import Transcript
@@ -53,8 +53,12 @@ class Overlay:
         self._voice_names: Mapping[str, VoiceName] = {}
         self._heard: dict[str, _PipelineLine] = {}
         """By the pipeline's id: what it says of lines that were edited or cut, so that an edit can be taken back"""
+        self._told: set[str] = set()
+        """Lines of which the pipeline itself has said something here: what others are is known from before a restart"""
         self._part_of: dict[str, str] = {}
         """The pipeline's id of the line whose words are shown under another one, or were"""
+        self._withdrawn: set[str] = set()
+        """Lines that were shown by an edit alone: the pipeline may come to them yet, and counts from the beginning"""
         self._recognised = set(self.edits.lines) if transcript.before(None) else set[str]()
         """Edited lines whose very words are in a final line of the pipeline: times need not tell which are theirs"""
         self._spans = _EditedSpans(self.edits.lines.values())
@@ -63,6 +67,7 @@ class Overlay:
         """What is to be shown because of one more output."""
         match output:
             case Segment():
+                self._told.add(output.id)
                 return self._segment(output)
             case SpeakersRevised():
                 return self._labels(output)
@@ -93,8 +98,9 @@ class Overlay:
         new = _EditedSpans(line.after for line in step.lines.values() if line.after and not line.before)
         out = self._take(step)
         # The words of a line that is edited only now may be shown in others here, which lose them.
-        near = (segment for segment in (self.transcript.segments if new else ()) if new.near(segment))
-        parts = dict.fromkeys(self._part_of.get(one.id, one.id) for one in near if one.id not in edits.lines)
+        others = (one for one in self.transcript.segments if one.id not in edits.lines and one.id not in step.lines)
+        near = (one.id for one in others if new.near(one)) if new else ()
+        parts = dict.fromkeys(self._part_of.get(id_, id_) for id_ in near)
         for id_ in parts:
             out += self._segment(self._heard[id_].segment if id_ in self._heard else self._shown(id_))
         return out
@@ -112,7 +118,7 @@ class Overlay:
     def _take(self, step: Step) -> list[Output]:
         for id_, line in step.lines.items():
             if line.before is None:
-                self._remember(id_, line.unedited)
+                self._remember(id_)
         self.edits = with_step(self.edits, step)
         out: list[Output] = []
         for id_, line in step.lines.items():
@@ -121,9 +127,9 @@ class Overlay:
                 out += self._edited_line(line.after)
         return [*out, *self._release(step), *self._changed_speakers()]
 
-    def _remember(self, id_: str, unedited: Segment | None) -> None:
+    def _remember(self, id_: str) -> None:
         """How the pipeline has a line, until it says more of it: as it is shown before anybody edits it."""
-        shown = self.transcript.segment(id_) or unedited
+        shown = self.transcript.segment(id_)
         if shown is not None and id_ not in self._part_of:
             self._keep(shown, (id_,))
 
@@ -135,19 +141,28 @@ class Overlay:
     def _release(self, step: Step) -> list[Output]:
         """Show what the pipeline has in the place of lines that are edited no more; they may be cut otherwise."""
         free = {id_: line for id_, line in step.lines.items() if line.after is None}
-        if not free:
+        # A line that stays edited may leave words too: one that was joined, and is not any more.
+        left = [line.before for line in step.lines.values() if line.before is not None and _leaves(line)]
+        if not free and not left:
             return []
         for id_, line in free.items():
-            if id_ not in self._part_of and line.unedited is not None:
+            if id_ not in self._part_of and line.unedited is not None and not self._knows(line.unedited):
                 self._keep(line.unedited, (id_,))
-        # A line that stays edited may leave words too: one that was joined, and is not any more.
-        where = _EditedSpans(line.before for line in step.lines.values() if line.before is not None)
+        where = _EditedSpans(left)
         again = {self._part_of[id_] for id_ in free if id_ in self._part_of}
         again |= {id_ for id_, heard in self._heard.items() if where and where.near(heard.segment)}
         out: list[Output] = [one for id_ in sorted(again) for one in self._segment(self._heard[id_].segment)]
         # Those that people made, and that nothing of the pipeline is shown as.
-        made = (self.transcript.segment(id_) for id_ in free if id_ not in self._part_of)
-        return [*out, *(_withdrawn(segment) for segment in made if segment is not None)]
+        made = [id_ for id_ in free if id_ not in self._part_of]
+        self._withdrawn.update(made)
+        shown = (self.transcript.segment(id_) for id_ in made)
+        return [*out, *(_withdrawn(segment) for segment in shown if segment is not None)]
+
+    def _knows(self, unedited: Segment) -> bool:
+        """Whether the pipeline has said words of a line, under whichever id: then they are shown as part of that."""
+        words = {(word.span, word.text) for word in unedited.words}
+        told = (heard.segment for id_, heard in self._heard.items() if id_ in self._told)
+        return any((word.span, word.text) in words for segment in told for word in segment.words)
 
     def _doubled(self) -> list[Output]:
         """Lines that are withdrawn because all of their very words stand in edited ones, such as a joined one."""
@@ -193,7 +208,7 @@ class Overlay:
 
     def _segment(self, segment: Segment) -> list[Output]:
         near = [self.edits.lines[id_] for id_ in self._spans.near(segment)]
-        if not near and segment.id not in self._heard:
+        if not near and segment.id not in self._heard and segment.id not in self._withdrawn:
             return [segment]
         runs = self._unedited_runs(segment, near)
         wanted = dict(zip(self._free_ids(segment.id, len(runs)), runs, strict=True))
@@ -254,6 +269,12 @@ class Overlay:
                 if shown is not None and id_ not in self.edits.lines and shown.speaker != change.after:
                     changes.append(LabelChange(id_, max(change.rev, shown.rev + 1), shown.speaker, change.after))
         return [replace(revised, changes=tuple(changes))] if changes else []
+
+
+def _leaves(line: LineStep) -> bool:
+    """Whether words that were in an edited line may be in none now."""
+    before = len(line.before.recognised) if line.before else 0
+    return before > (len(line.after.recognised) if line.after else 0)
 
 
 def _withdrawn(segment: Segment) -> Segment:

@@ -200,7 +200,7 @@ def test_what_people_have_set_survives_a_crash_and_the_rebuilding(tmp_path: Path
     with Store(tmp_path) as store:
         left_behind(store)
         edits = Edits({"spk1": "Ann"}, {"spk2": "spk1"}, {"s0": EditedLine(mine, heard.words, True)})
-        EditStore(store).save(A, edits, "s0").result()
+        EditStore(store).save(A, edits, ["s0"]).result()
     with serving(config(tmp_path, resume_window=1.0)) as served:
         reader = ended(served)
         last = [message for message in reader.seen if message["type"] == "snapshot"][-1]

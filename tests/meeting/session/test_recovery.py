@@ -477,6 +477,30 @@ def test_what_was_split_and_joined_before_a_crash_is_so_afterwards_and_can_still
     assert [line.text for line in content.transcript.segments] == ["a b", "c d"]
 
 
+@pytest.mark.parametrize("when", [0, 1, 2])
+def test_what_is_taken_back_while_a_meeting_is_rebuilt_is_rebuilt_as_it_is_heard(when: int) -> None:
+    words = tuple(Word(text, Span(at * 100, at * 100 + 100)) for at, text in enumerate("abcd"))
+    lines = [
+        replace(segment("", 1), id=id_, span=Span(at * 100, at * 100 + 200), words=words[at : at + 2])
+        for id_, at in (("s1", 0), ("s2", 2))
+    ]
+    before = stored(*lines)
+    join, _ = before.edit(JoinChange(SeenLine("s1", 1), SeenLine("s2", 1)))
+    content = stored(*before.transcript.segments, edits=before.edits)
+    recovery = Recovery(content)
+    heard = [replace(line, speaker="spk1") for line in lines]
+    for at in range(3):
+        if at == when:
+            content.edit(Undo(join))
+            recovery.take_edits()
+        if at < len(heard):
+            recovery.on_output(heard[at])
+    assert [line.text for line in content.transcript.segments] == ["a b", "c d"]
+    recovery.finish(SAMPLE_RATE, SAMPLE_RATE)
+    rebuilt = content.transcript.segments
+    assert [(line.text, line.speaker) for line in rebuilt] == [("a b", "spk1"), ("c d", "spk1")]
+
+
 def test_a_recovery_that_is_given_up_leaves_the_stored_text_with_every_edit() -> None:
     mine = EditedLine(segment("mine", 10), segment("stored").words, False)
     content = stored(segment("stored"), edits=Edits({}, {}, {"s1": mine}))

@@ -13,6 +13,8 @@ const SAME = ' '
 export class VoiceSelect {
   #select
   #name
+  /** @type {Speakers | null} */
+  #speakers = null
   #voices = ''
   node
 
@@ -36,6 +38,8 @@ export class VoiceSelect {
    * @param {Speakers} speakers
    */
   set speakers(speakers) {
+    if (speakers === this.#speakers) return
+    this.#speakers = speakers
     // One that was made by hand, and taken back, has no name any more.
     const there = [...speakers.values()].filter(({ id, name, merged_into: into }) => !into && (name || /^spk/.test(id)))
     const voices = there.map(({ id }) => /** @type {const} */ ([id, speakerName(id, speakers)]))

@@ -207,10 +207,11 @@ def test_whatever_was_done_in_whichever_order_no_word_is_lost_or_doubled_and_not
     """The real merger cuts and labels a line anew again and again, while a person changes what is shown of it."""
     from pipelines.stream.merge import Merger
 
-    shown, plain, merger = Shown(), Shown(), Merger("src")
+    shown, plain, merger, heard = Shown(), Shown(), Merger("src"), list[Output]()
 
     def hear(outputs: list[Output]) -> None:
         for output in outputs:
+            heard.append(output)
             shown.take(output)
             plain.take(output)
 
@@ -228,6 +229,16 @@ def test_whatever_was_done_in_whichever_order_no_word_is_lost_or_doubled_and_not
             segment = shown.transcript.segment(id_)
             assert segment is not None
             assert (segment.words, segment.speaker) == (kept.segment.words, kept.segment.speaker)
+    if data.draw(st.booleans()):  # the server dies, and hears all of it once more, while a person goes on
+        crashed, shown = shown, Shown(edits=shown.overlay.edits)
+        shown.steps = crashed.steps
+        early = data.draw(st.integers(0, len(heard)))
+        for at, output in enumerate(heard):
+            if at == early and shown.steps:
+                crashed.undo()  # the stored text is edited, and the edits are laid over the rebuilt one
+                shown.show(shown.overlay.take_over(crashed.overlay.edits))
+            shown.take(output)
+        assert sorted(word.text for one in shown.transcript.segments for word in one.words) == TEXT.split()
     while shown.steps:
         shown.undo()
     assert [one[1:] for one in shown.lines] == [one[1:] for one in plain.lines]
