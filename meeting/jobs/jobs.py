@@ -24,6 +24,8 @@ from pipelines.errors import MeetingError, NotFound, StoreError
 
 log = logging.getLogger(__name__)
 
+RETRY_SECONDS = 5.0
+"""After which is tried again what the disk refused"""
 FORGET_EVERY = 600.0
 """Seconds between two looks for jobs that are to be forgotten"""
 
@@ -131,7 +133,8 @@ class Jobs:
     async def run(self) -> None:
         """Go on with what an earlier process left, then have recordings heard in turn, until cancelled."""
         try:
-            await self._load()
+            while not await self._loaded_now():
+                await asyncio.sleep(RETRY_SECONDS)
             loop = asyncio.get_running_loop()
             self._rooms.services.engine.call_when_done(lambda: _later(loop, self._changed.set))
             while True:
@@ -149,6 +152,14 @@ class Jobs:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+    async def _loaded_now(self) -> bool:
+        try:
+            await self._load()
+        except StoreError as error:
+            log.error("what an earlier run left of jobs cannot be read: %s", error)
+            return False
+        return True
 
     async def _load(self) -> None:
         self._jobs |= {job.id: job for job in await asyncio.to_thread(self._store.all)}
@@ -204,8 +215,11 @@ class Jobs:
                 await self._finish(job, JobState.FAILED, _reason(job, error))
             else:
                 await self._finish(job, JobState.DONE, running.result())
+        except NotFound:  # the meeting that was to be transcribed again, or its sound, is gone
+            await self.cancel(job.id)
         except StoreError as error:
             log.error("job %s: what has become of it cannot be kept: %s", job.id, error)
+            await asyncio.sleep(RETRY_SECONDS)
         except MeetingError as error:  # the meeting cannot be transcribed again any more
             await self._finish(self._jobs[job.id], JobState.FAILED, str(error))
         finally:

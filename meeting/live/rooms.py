@@ -273,8 +273,7 @@ class Rooms:
     def _open_room(self, meeting: Meeting, restored: Restored | None = None) -> Room:
         services, limits, refusal = self.services, self.limits, partial(self.refusal, meeting.recorded)
         if meeting.recorded:
-            services = replace(services, live=False, backlog=RECORDED_BACKLOG)
-            limits = replace(limits, source_bytes=UNLIMITED_RATE)
+            services, limits = _for_recording(services, limits)
         room = Room(meeting, services, limits, refusal, self._closed, restored, resumable=self._resumable)
         self._rooms[meeting.id] = room
         room.start()
@@ -290,3 +289,8 @@ class Rooms:
                 self.unkept.delete_soon(room.id, room)
             elif room.unfinished and not self.stopping:
                 self.unfinished.retry(room.id)
+
+
+def _for_recording(services: Services, limits: Limits) -> tuple[Services, Limits]:
+    """What a meeting works with that waits for live ones, and takes its sound as fast as it can."""
+    return replace(services, live=False, backlog=RECORDED_BACKLOG), replace(limits, source_bytes=UNLIMITED_RATE)

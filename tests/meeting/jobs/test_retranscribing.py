@@ -95,3 +95,14 @@ def test_a_meeting_stays_as_it_is_while_it_is_heard_again_and_where_that_is_stop
         assert [line["text"] for line in after["segments"]] == [line["text"] for line in before["segments"]]
         assert len(server.http.get("/api/meetings").json()["meetings"]) == 1
         eventually(lambda: server.app.state.rooms.store.unkept() == [])
+
+
+def test_a_meeting_that_is_deleted_before_its_turn_takes_its_job_along(tmp_path: Path) -> None:
+    backend = FakeBackend(pipeline=SlowPipeline)
+    with serving(config(tmp_path), backend) as server:
+        wait_ready(server)
+        meeting, other = server.held(), server.held(seconds=5.0)
+        busy, job = again(server, other).json(), again(server, meeting).json()
+        assert server.http.delete(f"/api/meetings/{meeting}").status_code == 204
+        eventually(lambda: server.http.get(f"/api/jobs/{job['id']}").status_code == 404)
+        assert until(server, busy, "done", "failed")["state"] == "done"
