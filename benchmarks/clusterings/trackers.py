@@ -33,7 +33,7 @@ from pipelines.diarization.continuity import links_of
 from pipelines.diarization.speaker_registry import number_of
 from pipelines.diarization.subsegments import viterbi
 from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
-from pipelines.types import SAMPLE_RATE, STEP, UNKNOWN, WINDOW, LocalSpeakers, Speaker, Turn, TurnsRevised
+from pipelines.types import SAMPLE_RATE, STEP, UNKNOWN, WINDOW, LocalSpeakers, Speaker, Turn, TurnsRevised, VoicesHeard
 
 MIN_SAMPLES = 6
 """Samples below which the number of voices cannot be read off eigenvalues"""
@@ -213,7 +213,7 @@ class Lines(SpeakerTracker):
 
     least: ClassVar[float] = 1.0
 
-    def flush(self) -> list[Speaker | TurnsRevised]:
+    def flush(self) -> list[Speaker | TurnsRevised | VoicesHeard]:
         """The last word, looked at again by turns."""
         found = super().flush()
         return [replace(one, turns=self._again(one.turns)) if isinstance(one, TurnsRevised) else one for one in found]

@@ -43,5 +43,9 @@ def test_every_operation_was_asked_and_most_have_answered_well(outcome: Outcome,
         "POST /api/meetings/{meeting_id}/segments/{segment_id}/split",
         "POST /api/meetings/{meeting_id}/segments/{segment_id}/join",
         "POST /api/meetings/{meeting_id}/changes/{change_id}/undo",
+        "PUT /api/meetings/{meeting_id}/speakers/{speaker_id}/voice",  # nobody has said enough to be remembered
+        "DELETE /api/meetings/{meeting_id}/speakers/{speaker_id}/voice",
+        "PATCH /api/voices/{voice_id}",
+        "DELETE /api/voices/{voice_id}",
         "POST /api/meetings/{meeting_id}/notes",  # this server knows no language model
     }
