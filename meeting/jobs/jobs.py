@@ -265,6 +265,8 @@ class Jobs:
         self._jobs.pop(job.id, None)
 
     async def _remove_meeting(self, job: Job) -> None:
+        # the writer may not have come to the meeting that its work asked for just before it was stopped
+        await asyncio.wrap_future(self._store.settled())
         with suppress(NotFound):  # it had none yet
             await asyncio.to_thread(self._rooms.store.meeting, job.meeting.id)
             room = await self._rooms.enter(job.meeting.id)

@@ -33,6 +33,7 @@ def test_every_operation_was_asked_and_most_have_answered_well(outcome: Outcome,
     assert {label for label, _ in outcome.answers} == operations
     assert {label for label, status in outcome.answers if status < 300} >= operations - {
         "DELETE /api/meetings/{meeting_id}/links/{link_id}",  # nobody guesses the id of a link
+        "POST /api/meetings/{meeting_id}/links/qr",  # or the address of one
         "GET /api/jobs/{job_id}",  # or of a job
         "DELETE /api/jobs/{job_id}",
         "GET /api/jobs/{job_id}/recording",

@@ -35,3 +35,7 @@ class JobStore:
             session.execute(delete(JobRow).where(JobRow.id == job_id))
 
         return self._store.write(work, erase=True)
+
+    def settled(self) -> Future[None]:
+        """Done once all that was asked for before is."""
+        return self._store.write(lambda session: None)

@@ -153,4 +153,5 @@ def test_start_declares_what_was_asked_for() -> None:
         "language": "en",
         "hotwords": ["Qi"],
         "resume": None,
+        "translate": False,
     }
