@@ -10,7 +10,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
-from pipelines.asr.recogniser import Recogniser, RecognitionRequest, RecognitionResult, normalise_word
+from pipelines.asr.recogniser import (
+    RecognisedWord,
+    Recogniser,
+    RecognitionRequest,
+    RecognitionResult,
+    normalise_word,
+)
 from pipelines.types import SAMPLE_RATE
 
 MAX_COMPRESSION_RATIO = 2.4
@@ -28,6 +34,11 @@ LOOP_MIN_WORDS = 8
 """Words that such a loop has at least: "no, no, no, no" is speech"""
 LOOP_MAX_PHRASE = 12
 """Words of the longest phrase that is looked for"""
+TAIL_REPEATS, TAIL_MIN_PHRASE = 3, 4
+"""Times that a phrase of so many words or more stands at the end of growing text before only the first is shown
+
+Nobody is kept from being read by that: what was said is told by the final text, where such a phrase stays.
+"""
 
 
 def recognise_plausibly(recogniser: Recogniser, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
@@ -91,3 +102,18 @@ def is_loop(words: Sequence[str]) -> bool:
             if same >= length * (needed - 1):
                 return True
     return False
+
+
+def without_repeats(words: Sequence[RecognisedWord]) -> Sequence[RecognisedWord]:
+    """The words of growing text, where a phrase is repeated at its end with this phrase once.
+
+    A recogniser that is cut off in the middle of a sentence goes round in circles there now and then.
+    """
+    normalised = [normalise_word(word.text) for word in words]
+    for length in range(TAIL_MIN_PHRASE, min(LOOP_MAX_PHRASE, len(words) // TAIL_REPEATS) + 1):
+        same = 0
+        while same < len(words) - length and normalised[-1 - same] == normalised[-1 - same - length]:
+            same += 1
+        if same >= length * (TAIL_REPEATS - 1):
+            return words[: len(words) - same]
+    return words

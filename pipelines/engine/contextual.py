@@ -10,7 +10,7 @@ import numpy as np
 
 from pipelines.asr.committing import Committed
 from pipelines.asr.partials import PartialTranscript
-from pipelines.asr.plausibility import recognise_plausibly
+from pipelines.asr.plausibility import recognise_plausibly, without_repeats
 from pipelines.asr.recogniser import Recogniser, RecognitionRequest, RecognitionResult, shift_words, trim_context
 from pipelines.options import language_codes
 from pipelines.types import SAMPLE_RATE, Samples, Utterance
@@ -109,7 +109,8 @@ class ContextualRecogniser:
             if _is_lasting(job.utterance):
                 results[at] = self._lasting(job, requests[at], results[at])
             else:
-                extended = job.context.partial.extend(results[at])
+                once = replace(results[at], words=tuple(without_repeats(results[at].words)))
+                extended = job.context.partial.extend(once)
                 results[at] = replace(extended, unstable=self._has_context(job.utterance, job.context))
         return results
 

@@ -11,6 +11,7 @@ from pipelines.asr.plausibility import (
     is_loop,
     is_plausible,
     recognise_plausibly,
+    without_repeats,
 )
 from pipelines.asr.recogniser import RecognitionRequest, RecognitionResult
 from pipelines.types import SAMPLE_RATE, Samples
@@ -46,6 +47,23 @@ def test_speech_that_repeats_itself_a_little_is_no_loop(text: str) -> None:
 
 def test_punctuation_and_case_do_not_hide_a_loop() -> None:
     assert is_loop(["Thank", "you.", "thank", "you,", "Thank", "YOU!", "thank", "you"])
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("", 0),
+        ("we show them the page and ask what they think And ask what they think, and ask what they think and ask", 10),
+        ("ask what they think ask what they think ask what they think", 4),
+        ("ask what they think ask what they think ask what they", 11),
+        ("ask what they think ask what they think ask what they think of it", 14),
+        ("no no no no no no no", 7),
+        ("one two three four five six seven eight nine ten eleven twelve", 12),
+    ],
+)
+def test_a_phrase_that_goes_round_at_the_end_is_shown_once(text: str, kept: int) -> None:
+    words = heard(text).words
+    assert without_repeats(words) == words[:kept]
 
 
 def test_repetitive_text_compresses_better_than_speech() -> None:

@@ -207,6 +207,13 @@ def test_complete_sentences_become_final_while_the_utterance_grows_and_are_read_
     assert [length for length, *_ in recogniser.asked] == [4 * SAMPLE_RATE, 5 * SAMPLE_RATE]
 
 
+def test_growing_text_shows_a_phrase_that_goes_round_once_and_final_text_as_it_is() -> None:
+    said = "and ask what they think and ask what they think and ask what they think"
+    contextual = ContextualRecogniser(Listening(sentences(said), sentences(said)))
+    assert recognise(contextual, growing(6, commits=False)).text == "and ask what they think"
+    assert recognise(contextual, growing(7, False, True)).text == said
+
+
 def test_final_words_stay_whatever_the_recogniser_makes_of_them_later() -> None:
     recogniser = Listening(sentences("So we met there. Then"), sentences("Sow he met hair. Then we"))
     contextual = ContextualRecogniser(recogniser)
