@@ -113,7 +113,7 @@ def test_a_decoder_that_is_killed_in_a_recovery_leaves_what_was_acknowledged_for
     code = "import os; os.kill(os.getpid(), {})"
     for number, expected in ((signal.SIGKILL, "storage"), (signal.SIGSEGV, "bad_audio")):
         dying = [sys.executable, "-c", code.format(int(number))]
-        monkeypatch.setattr(decoder_process, "_command", lambda _, dying=dying: dying)
+        monkeypatch.setattr(decoder_process, "_command", lambda *_, dying=dying: dying)
         with Store(tmp_path / str(int(number))) as store:
             left_behind(store, encoded("webm", 4.0))
             bench = Bench(store, job=AGAIN)
