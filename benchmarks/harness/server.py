@@ -27,6 +27,9 @@ PATIENCE = 300.0
 FAKE = """
 import os
 import sys
+from meeting.transport import connections
+if sys.argv[1] == 'talkative':
+    connections.STUCK_SECONDS = 600.0  # on a busy machine less than this is not enough to fall behind
 import meeting.server.run
 from meeting.sources import memory
 from meeting.server.app import create_app
