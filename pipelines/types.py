@@ -321,6 +321,25 @@ class VoicesHeard:
     """Name of the embedding model: vectors of others cannot be compared with these"""
 
 
+LEVEL_FRAME = SAMPLE_RATE // 10
+"""Samples of one level of `LevelsHeard` (0.1 s)"""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelsHeard:
+    """How loud a source is, frame by frame: what a level meter shows, and what tells which microphone hears better."""
+
+    start: int
+    """First sample of the first frame"""
+    levels: NDArray[np.float32] = field(compare=False, repr=False)
+    """Root mean square of each frame in decibels relative to full scale, -100 in silence, shape (frames,)"""
+
+    @property
+    def span(self) -> Span:
+        """The samples that the frames hold."""
+        return Span(self.start, self.start + len(self.levels) * LEVEL_FRAME)
+
+
 @dataclass(frozen=True, slots=True)
 class PipelineStats:
     """How the pipeline keeps up; all times in seconds."""
@@ -368,5 +387,5 @@ class BlockFailed:
     """The audio whose result is missing"""
 
 
-Output = Segment | SpeakersRevised | Speaker | VoicesHeard | TurnsRevised | PipelineStats | BlockFailed
-"""What a pipeline tells its meeting."""
+Output = Segment | SpeakersRevised | Speaker | VoicesHeard | TurnsRevised | LevelsHeard | PipelineStats | BlockFailed
+"""What is told of a source's audio: by its pipeline, and, of its levels, by what feeds that."""

@@ -70,6 +70,17 @@ class Source:
     """File name of the FLAC below the data folder's `audio/`; None when none was kept"""
     translate: bool = False
     """Whether what is said in it was asked for in English"""
+    number: int = 1
+    """Its place among the sources of its meeting, in the order in which they began"""
+    anchors: tuple[tuple[int, int], ...] = ()
+    """Samples of its own and where they stand in the meeting, rising; between two of them and behind the last it runs
+    as its own clock does. None of the first one, whose samples are the meeting's"""
+    speakers: Mapping[str, str] = field(default_factory=dict)
+    """Who the speakers that its pipeline numbers are in the meeting; one that is not here is who it is called"""
+    muted: bool = False
+    """Whether a host has muted it: silence is kept and heard in the place of what it sends"""
+    ended: bool = False
+    """Whether all of it has been received"""
 
 
 @dataclass(frozen=True, slots=True)
