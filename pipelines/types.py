@@ -347,7 +347,8 @@ class LevelsHeard:
     def loudness(self) -> NDArray[np.float32]:
         """Root mean square of each frame, all bands together, in decibels relative to full scale, shape (frames,)."""
         power = np.sum(10.0 ** (self.levels.astype(np.float64) / 10), axis=1)
-        return np.maximum(10 * np.log10(power), LEVEL_SILENCE).astype(np.float32)
+        loudness: NDArray[np.float32] = np.maximum(10 * np.log10(power), LEVEL_SILENCE).astype(np.float32)
+        return loudness
 
 
 @dataclass(frozen=True, slots=True)
