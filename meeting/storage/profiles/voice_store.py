@@ -146,7 +146,7 @@ def _check_name(session: Session, name: str, id_: str | None = None) -> None:
     for row in _rows(session):
         if row.id != id_ and plain_name(row.name) == plain_name(name):
             raise Conflict(
-                f"a voice called {row.name} is kept already: forget that one first, or give this one another name",
+                f"another voice is remembered under the name {row.name}: forget that one first, or give another name",
                 ErrorCode.NAME_TAKEN,
             )
 

@@ -113,7 +113,7 @@ def test_voices_that_were_remembered_before_two_speakers_became_one_are_forgotte
 def test_no_two_voices_have_one_name(store: Store) -> None:
     voices = VoiceStore(store)
     voices.keep(ANN, "m1", "spk1").result()
-    with pytest.raises(Conflict, match="a voice called Ann Marie is kept already"):
+    with pytest.raises(Conflict, match="another voice is remembered under the name Ann Marie"):
         voices.keep(replace(ANN, id="v2", name="ann marie"), "m2", "spk1").result()
     voices.keep(replace(ANN, id="v3", name="Ben"), "m2", "spk2").result()
     with pytest.raises(Conflict, match="Ann Marie"):
