@@ -48,6 +48,11 @@ class RecordingFiles:
         with store_errors(self.path(job_id)):
             return self.path(job_id).stat().st_size
 
+    def size(self, job_id: str) -> int | None:
+        """Bytes that have arrived; None where the file is gone. Raises StoreError."""
+        with store_errors(self.path(job_id)):
+            return self.path(job_id).stat().st_size if self.path(job_id).is_file() else None
+
     def touched(self, job_id: str) -> datetime:
         """When bytes last arrived, UTC; now where that cannot be told."""
         with suppress(OSError):

@@ -29,7 +29,7 @@ def files(tmp_path: Path) -> RecordingFiles:
 
 def test_a_recording_comes_in_parts_and_is_for_its_owner_only(files: RecordingFiles) -> None:
     assert asyncio.run(files.append("a", 0, 6, pieces(b"ab", b"c"))) == 3
-    assert files.received("a") == 3
+    assert files.received("a") == files.size("a") == 3
     assert asyncio.run(files.append("a", 3, 6, pieces(b"def"))) == 6
     assert files.path("a").read_bytes() == b"abcdef"
     assert files.path("a").stat().st_mode & 0o777 == 0o600
@@ -84,6 +84,7 @@ def test_a_recording_that_was_removed_does_not_come_back(files: RecordingFiles) 
     files.remove("a")
     with pytest.raises(StoreError):
         files.received("a")
+    assert files.size("a") is None
 
 
 def test_files_of_no_job_are_removed(files: RecordingFiles, tmp_path: Path) -> None:
