@@ -117,7 +117,8 @@ class Store:
             # A job that is over tells of its meeting; one that is still at work outlives the meeting that it makes.
             made_it = (JobRow.meeting_id == meeting_id) & (JobRow.state == JobState.DONE) & JobRow.again_of.is_(None)
             session.execute(delete(JobRow).where(made_it | (JobRow.again_of == meeting_id)))
-            if meeting.kept and meeting.segments:  # no other is in the index, and this takes a while
+            # No other was ever in the index, and this takes a while. Lines may have been there that are no more.
+            if meeting.kept and (meeting.segments or meeting.started_at is not None):
                 search_index.erase_deleted(session)
 
         return self.write(work, erase=True)
