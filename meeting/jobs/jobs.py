@@ -227,12 +227,13 @@ class Jobs:
             else:
                 await self._finish(job, JobState.DONE, running.result())
         except NotFound:  # the meeting that was to be transcribed again, or its sound, is gone
-            await self.cancel(job.id)
+            await _done(self.cancel(job.id), f"job {job.id}: cannot be cancelled")
         except StoreError as error:
             log.error("job %s: what has become of it cannot be kept: %s", job.id, error)
             await asyncio.sleep(RETRY_SECONDS)
-        except MeetingError as error:  # the meeting cannot be transcribed again any more
-            await self._finish(self._jobs[job.id], JobState.FAILED, str(error))
+        except Exception as error:  # the meeting cannot be transcribed again any more; a fault would be met again
+            failed = self._finish(self._jobs[job.id], JobState.FAILED, _reason(job, error))
+            await _done(failed, f"job {job.id}: what has become of it cannot be kept")
         finally:
             if running is not None:
                 running.cancel()

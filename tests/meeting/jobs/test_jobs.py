@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from benchmarks.harness.server import Server
-from meeting.core.records import Job, JobState
+from meeting.core.records import Job, JobState, Source
 from meeting.jobs.recording_files import RecordingFiles
+from meeting.jobs.retranscribing import sound_of
 from meeting.jobs.rules import KEPT_FOR
 from meeting.storage.queue.job_store import JobStore
+from meeting.storage.store import Store
 from pipelines.errors import StoreError
 from tests.fakes.bombs import BOMBS, faststart
 from tests.fakes.containers import encoded, picture, silence, wav
@@ -367,6 +369,24 @@ def test_nothing_of_a_meeting_that_was_deleted_is_told_or_kept_by_its_jobs(open_
     told = [one["id"] for one in open_server.http.get("/api/jobs").json()["jobs"]]
     assert not {job["id"], again["id"]} & set(told)
     eventually(lambda: b"Zyzzogeton" not in kept() and b"Zyzzyx" not in kept())
+
+
+def test_a_job_that_cannot_even_begin_fails_and_is_not_begun_again_and_again(
+    open_server: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting, asked = open_server.held("Talk", 1.0), 0
+
+    def unreadable(store: Store, meeting_id: str) -> tuple[Source, Path]:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise PermissionError(13, "Permission denied")
+        return sound_of(store, meeting_id)
+
+    monkeypatch.setattr("meeting.jobs.jobs.sound_of", unreadable)
+    job = dict(open_server.http.post(f"/api/meetings/{meeting}/transcription").json())
+    assert "PermissionError" in until(open_server, job, "failed")["problem"]
+    assert asked == 2
 
 
 def test_a_full_disk_refuses_recordings_and_fails_those_that_come(
