@@ -34,8 +34,10 @@ FORGET_EVERY = 600.0
 class Jobs:
     """Takes recordings and has them heard; lives on the event loop."""
 
-    def __init__(self, rooms: Rooms, limits: Limits) -> None:
+    def __init__(self, rooms: Rooms, limits: Limits, crashed: bool = False) -> None:
+        """`crashed`: the process before this one ended by a fault of its own."""
         self._rooms = rooms
+        self._crashed = crashed
         self._limits = limits
         self._store = JobStore(rooms.store)
         self._files = RecordingFiles(rooms.store.data_dir)
@@ -177,10 +179,9 @@ class Jobs:
         strays = asyncio.to_thread(self._files.remove_strays, {job.id for job in left if job.state in WAITING})
         await _done(strays, "recordings of no job cannot be removed")
         for job in left:
-            if job.state is JobState.RECEIVING:
-                going_on = gone_on_with(job, await asyncio.to_thread(self._files.size, job.id))
-                if going_on is not None:
-                    await self._move(job, *going_on)
+            left_at = gone_on_with(job, await asyncio.to_thread(self._files.size, job.id), self._crashed)
+            if left_at is not None:
+                await self._move(job, *left_at)
         self._loaded.set()
         for job in left:
             if job.state is JobState.CANCELLED:
@@ -205,12 +206,14 @@ class Jobs:
         if job.state is JobState.QUEUED:
             job = moved(job, JobState.RUNNING, datetime.now(timezone.utc))
         await self._save(job)
+        return job, asyncio.create_task(self._hear(job))
+
+    async def _hear(self, job: Job) -> str | None:
         path = self._files.path(job.id)
         if job.again_of is not None:
             _, path = await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
         hearing = self._hearings[job.id] = Hearing(self._rooms, job, path)
-        work = hearing.run() if job.again_of is None else transcribe_again(self._rooms, job, hearing)
-        return job, asyncio.create_task(work)
+        return await (hearing.run() if job.again_of is None else transcribe_again(self._rooms, job, hearing))
 
     async def _work_on(self, job: Job) -> None:
         running: asyncio.Task[str | None] | None = None
@@ -220,20 +223,17 @@ class Jobs:
             if self._rooms.stopping:  # the next start goes on
                 return
             error = running.exception()
-            if isinstance(error, NotFound):  # somebody has deleted its meeting
+            if isinstance(error, NotFound):  # its meeting is gone, or the one that was to be transcribed again
                 await self.cancel(job.id)
             elif error is not None:
                 await self._finish(job, JobState.FAILED, _reason(job, error))
             else:
                 await self._finish(job, JobState.DONE, running.result())
-        except NotFound:  # the meeting that was to be transcribed again, or its sound, is gone
-            await _done(self.cancel(job.id), f"job {job.id}: cannot be cancelled")
+        except NotFound:  # somebody has cancelled it meanwhile
+            pass
         except StoreError as error:
             log.error("job %s: what has become of it cannot be kept: %s", job.id, error)
             await asyncio.sleep(RETRY_SECONDS)
-        except Exception as error:  # the meeting cannot be transcribed again any more; a fault would be met again
-            failed = self._finish(self._jobs[job.id], JobState.FAILED, _reason(job, error))
-            await _done(failed, f"job {job.id}: what has become of it cannot be kept")
         finally:
             if running is not None:
                 running.cancel()

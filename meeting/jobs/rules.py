@@ -74,12 +74,17 @@ def to_forget(jobs: Collection[Job], touched: Callable[[str], datetime], now: da
     return [job for job in jobs if job.id in many or expired(job, touched(job.id), now)]
 
 
-def gone_on_with(job: Job, there: int | None) -> tuple[JobState, str | None] | None:
-    """The state after a restart of a job whose recording was coming, of which so many bytes are there, and why.
+def gone_on_with(job: Job, there: int | None, crashed: bool) -> tuple[JobState, str | None] | None:
+    """The state of a job after a restart, and why; None where it is as it was.
 
-    None where the rest of it is still to come. An earlier process may have died between the last byte and the state
-    that follows, or after it had removed what it could not use; then `there` is None.
+    An earlier process may have died between the last byte of a recording and the state that follows, or after it had
+    removed what it could not use: of `there` bytes, None is no file. One that `crashed` may have done so over a
+    meeting that was transcribed again, of which no journal counts how often that happens.
     """
+    if job.state is JobState.RUNNING and job.again_of is not None and crashed:
+        return JobState.FAILED, "the server crashed while this meeting was heard again, and it stays as it was"
+    if job.state is not JobState.RECEIVING:
+        return None
     if there is None:
         return JobState.FAILED, "what had arrived of this recording is gone: send it again"
     return (JobState.QUEUED, None) if there >= job.size else None

@@ -91,11 +91,20 @@ def test_of_many_jobs_that_are_over_the_oldest_are_forgotten() -> None:
 
 def test_a_recording_that_an_earlier_process_had_whole_waits_for_its_turn_and_one_that_is_gone_has_failed() -> None:
     coming = job("a", JobState.RECEIVING)
-    assert gone_on_with(coming, coming.size - 1) is None
-    assert gone_on_with(coming, coming.size) == (JobState.QUEUED, None)
-    state, problem = gone_on_with(coming, None) or (None, None)
+    assert gone_on_with(coming, coming.size - 1, False) is None
+    assert gone_on_with(coming, coming.size, False) == (JobState.QUEUED, None)
+    state, problem = gone_on_with(coming, None, False) or (None, None)
     assert state == JobState.FAILED
     assert "send it again" in (problem or "")
+
+
+def test_a_server_that_crashed_does_not_hear_the_same_meeting_again_at_every_start() -> None:
+    again = replace(job("a", JobState.RUNNING), again_of="m")
+    assert gone_on_with(again, None, False) is None
+    state, problem = gone_on_with(again, None, True) or (None, None)
+    assert (state, "crashed" in (problem or "")) == (JobState.FAILED, True)
+    for other in (replace(again, state=JobState.QUEUED), job("b", JobState.RUNNING)):
+        assert gone_on_with(other, None, True) is None
 
 
 @pytest.mark.parametrize(
