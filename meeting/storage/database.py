@@ -153,8 +153,8 @@ class Writer:
         self._path = path
         self._engine = connect(path, "BEGIN IMMEDIATE", "PRAGMA foreign_keys=ON", "PRAGMA secure_delete=ON")
         self._connection: Connection | None = None
-        self._erase_pending = False
-        """Whether the log may still hold what was to be erased"""
+        self._erase_pending = _holds_something(path.with_name(f"{path.name}-wal"))
+        """Whether the log may still hold what was to be erased: a process before this one may have died before that"""
         self._erase_timer: threading.Timer | None = None
         self._busy_seconds = BUSY_SECONDS
         self._free_places = threading.BoundedSemaphore(WAITING_WRITES)
@@ -246,6 +246,12 @@ class Writer:
             done.set_result(job.result())
         else:
             done.set_exception(error)
+
+
+def _holds_something(path: Path) -> bool:
+    with suppress(OSError):  # it is not there, or another process has just removed it
+        return path.stat().st_size > 0
+    return False
 
 
 def upsert(session: Session, table: Any, rows: Sequence[dict[str, Any]], newer: bool = False) -> None:

@@ -229,6 +229,21 @@ def test_a_disk_that_is_full_when_the_log_is_emptied_fails_no_write_and_it_is_tr
     assert b"Zyzzogeton" not in path.read_bytes()
 
 
+def test_what_a_process_that_died_had_still_to_erase_leaves_the_log_with_the_first_write(path: Path) -> None:
+    died = sqlite3.connect(path, isolation_level=None)  # that is still open: the last to leave empties the log
+    died.execute("PRAGMA secure_delete=ON")
+    columns = "id, title, state, created_at, samples, models"
+    died.execute(f"INSERT INTO meetings ({columns}) VALUES ('Zyzzogeton', '', '', '', 0, '')")
+    died.execute("DELETE FROM meetings")
+    log = path.with_name("db-wal")
+    assert b"Zyzzogeton" in log.read_bytes()
+    writer = Writer(path)
+    writer.submit(note("later")).result()
+    assert b"Zyzzogeton" not in path.read_bytes() + log.read_bytes()
+    writer.close()
+    died.close()
+
+
 def test_a_process_that_ends_waits_only_shortly_for_others(writer: Writer) -> None:
     seen: list[object] = []
     writer.shorten_waits()
