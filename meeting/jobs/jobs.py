@@ -206,9 +206,9 @@ class Jobs:
         if job.state is JobState.QUEUED:
             job = moved(job, JobState.RUNNING, datetime.now(timezone.utc))
         await self._save(job)
-        return job, asyncio.create_task(self._hear(job))
+        return job, asyncio.create_task(self._transcribe(job))
 
-    async def _hear(self, job: Job) -> str | None:
+    async def _transcribe(self, job: Job) -> str | None:
         path = self._files.path(job.id)
         if job.again_of is not None:
             _, path = await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
