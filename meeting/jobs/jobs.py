@@ -40,7 +40,7 @@ class Jobs:
         self._crashed = crashed
         self._limits = limits
         self._store = JobStore(rooms.store)
-        self._files = RecordingFiles(rooms.store.data_dir)
+        self._files = RecordingFiles(rooms.store.data_dir, rooms.services.fsync)
         self._cleanup = Cleanup(rooms, self._store, self._files)
         self._jobs: dict[str, Job] = {}
         self._hearings: dict[str, Hearing] = {}
