@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.harness import report
 from benchmarks.rooms.acoustics import measured, through
 from benchmarks.rooms.clips import LEVEL_DB, gain, rms, stretches
-from benchmarks.rooms.voices import HALVES, Audio, gather, half, read_audio
+from benchmarks.rooms.voices import HALVES, Audio, gather, half, read_audio, recorded_sounds
 from meeting.config.sources import load_config
 from meeting.evaluation.window_results import open_engine
 from meeting.voices.matching import Certainty, VoiceProfile, certainty_of, recognised
@@ -98,8 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rooms", type=Path, metavar="FOLDER", help="impulse responses")
     asked = parser.parse_args(arguments)
     try:
-        speech = read_speech(asked.folders)
         rooms = read_rooms(asked.rooms)
+        speech = read_speech(asked.folders)
         engine = open_engine(load_config())
     except MeetingError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -135,8 +135,8 @@ def read_speech(folders: Sequence[Path]) -> dict[str, Audio]:
 
 
 def read_rooms(folder: Path | None) -> dict[str, Audio]:
-    """Impulse responses by name; none without a folder."""
-    paths = sorted(folder.glob("*.flac")) if folder else []
+    """Impulse responses by name; none without a folder. Raises MeetingError."""
+    paths = recorded_sounds(folder) if folder else []
     return {
         path.stem: measured(path.stem, read_audio(path), [DISTANCE]).responses[0]
         for path in paths

@@ -220,7 +220,11 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
 def _add_tune(command: argparse.ArgumentParser) -> None:
     text = "folder with NAME.flac (or .wav, ...) and NAME.rttm for each recording"
     command.add_argument(
-        "folders", type=Path, nargs="*", metavar="DIR", help=f"{text}; without any, rooms are made (in a checkout)"
+        "folders",
+        type=Path,
+        nargs="*",
+        metavar="DIR",
+        help=f"{text}; without any, rooms are made (in a checkout, from the voices in ../shared/eval/voices)",
     )
     command.add_argument("--embedding", metavar="NAME", help="embedding model instead of the one of the settings")
     command.add_argument(

@@ -71,7 +71,7 @@ LAYOUT = {
     "meeting/recordings": "client recognition live sources session storage files core config audio root",
     "meeting/jobs": "recordings live sources queue storage files editing core config audio root",
     "meeting/server/api/uploads": "api jobs recordings core root",
-    "meeting/server/speakers": "api recognition voices core root",
+    "meeting/server/speakers": "api recognition voices core",
     "meeting/compat": "security transport live delivery session continuity core root",
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",

@@ -75,6 +75,7 @@ def _add_make(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seconds", type=float, help="of each, about (default by its voices: 35 to 150)")
     parser.add_argument("--conditions", nargs="+", metavar="NAME", default=list(wanted.conditions), help="only these")
+    parser.add_argument("--both", action="store_true", help="make nothing where only one half has two voices")
     parser.add_argument("--small", action="store_true", help="a minute or two, to try it")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
 
@@ -84,7 +85,7 @@ def _make(asked: argparse.Namespace) -> int:
     voices = asked.voices or [*([shared] if shared.is_dir() else []), SAMPLE]
     rooms = asked.rooms or (SHARED / "rooms" if (SHARED / "rooms").is_dir() else None)
     wanted = making.Wanted(
-        asked.out, tuple(voices), rooms, asked.seed, asked.talks, asked.seconds, tuple(asked.conditions)
+        asked.out, tuple(voices), rooms, asked.seed, asked.talks, asked.seconds, tuple(asked.conditions), asked.both
     )
     made = making.make(
         making.small(wanted) if asked.small else wanted, asked.jobs, lambda line: print(f"  {line}", file=sys.stderr)

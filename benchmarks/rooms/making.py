@@ -20,7 +20,7 @@ from benchmarks.rooms import acoustics, turn_taking
 from benchmarks.rooms.clips import Clip, clips
 from benchmarks.rooms.composing import Composer, Placed
 from benchmarks.rooms.conditions import CONDITIONS, Condition, Surroundings, record, room
-from benchmarks.rooms.voices import HALVES, Audio, Utterance, gather, half, read_audio
+from benchmarks.rooms.voices import HALVES, Audio, Utterance, gather, half, read_audio, recorded_sounds
 from pipelines.errors import MeetingError
 from pipelines.types import SAMPLE_RATE
 
@@ -46,6 +46,8 @@ class Wanted:
     seconds: float | None = None
     """Of a conversation, about; None is by its voices"""
     conditions: tuple[str, ...] = tuple(condition.name for condition in CONDITIONS)
+    both: bool = False
+    """Whether a set of one half only is of no use"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Job:
 
 
 def plan(wanted: Wanted) -> list[Job]:
-    """All recordings of a set, in order; raises MeetingError for a condition that there is not."""
+    """All recordings of a set, in order; raises MeetingError where it cannot be made as it is wanted."""
     known = {condition.name: condition for condition in CONDITIONS}
     unknown = [name for name in wanted.conditions if name not in known]
     if unknown:
@@ -76,6 +78,13 @@ def plan(wanted: Wanted) -> list[Job]:
     halves = [name for name in HALVES if _pool(wanted.voices, name)]
     if not halves:
         raise MeetingError("no half has two voices: more are needed")
+    if wanted.both and len(halves) < len(HALVES):
+        raise MeetingError(
+            f"only the half to {halves[0]} has two voices: name folders with more (--voices); a voice belongs to a "
+            "half by its name, so that a handful may all be in one"
+        )
+    if wanted.rooms is not None:
+        recorded_sounds(wanted.rooms)  # a wrong name is told before any work
     chosen = [known[name] for name in wanted.conditions]
     return [Job(name, condition, at) for name in halves for condition in chosen for at in range(wanted.talks)]
 
@@ -184,7 +193,7 @@ def _surroundings(wanted: Wanted, of: str, talking: frozenset[str]) -> Surroundi
 @cache
 def _recorded(folder: Path | None, of: str) -> tuple[dict[str, Audio], dict[str, Audio]]:
     """Impulse responses and noises of a half."""
-    paths = sorted(folder.glob("*.flac")) if folder is not None else []
+    paths = [] if folder is None else recorded_sounds(folder)
     found = {path.stem: read_audio(path) for path in paths if half(path.stem) == of}
     responses = {name: audio for name, audio in found.items() if not name.startswith("noise")}
     return responses, {name: audio for name, audio in found.items() if name.startswith("noise")}

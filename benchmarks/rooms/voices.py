@@ -69,6 +69,16 @@ def read_audio(path: Path, start: float = 0.0, end: float | None = None) -> Audi
     return np.asarray(found.mean(axis=1))
 
 
+def recorded_sounds(folder: Path) -> list[Path]:
+    """The impulse responses (`NAME.flac`) and noises (`noise_NAME.flac`) of a folder; raises MeetingError."""
+    if not folder.is_dir():
+        raise MeetingError(f"there is no folder {folder}")
+    found = sorted(folder.glob("*.flac"))
+    if not found:
+        raise MeetingError(f"{folder} holds no impulse responses: NAME.flac, and noise_NAME.flac for noises")
+    return found
+
+
 def gather(folders: Iterable[Path]) -> list[Utterance]:
     """The utterances of folders: those that a `voices.jsonl` lists, or the lines of recordings with references.
 

@@ -55,7 +55,8 @@ def transcript_again(old: Record, edits: Edits, new: Record, source_id: str, mar
             fresh.append(Speaker(voices[speaker.id], None, next(colors)))
     set_by_hand = {*edits.names, *edits.merges, *edits.merges.values()}
     set_by_hand |= {line.segment.speaker for line in edits.lines.values() if line.segment.speaker is not None}
-    speakers = [one for one in old.speakers if one.id in set_by_hand or one.id in voices.values()] + fresh
+    stay = _with_those_they_are({*set_by_hand, *voices.values()}, old.speakers)
+    speakers = [one for one in old.speakers if one.id in stay] + fresh
     transcript = Transcript([], speakers)
     overlay = Overlay(transcript, edits, speakers)
     # Higher than all before, so that whoever has seen these finds that the meeting has changed.
@@ -69,6 +70,19 @@ def transcript_again(old: Record, edits: Edits, new: Record, source_id: str, mar
             transcript.apply(output)
     turns = tuple(replace(turn, speaker=voices[turn.speaker]) for turn in new.turns if turn.speaker in voices)
     return NewTranscript(transcript.segments, transcript.speakers, turns)
+
+
+def _with_those_they_are(ids: Collection[str], speakers: Sequence[Speaker]) -> set[str]:
+    """These speakers and all that they turned out to be, step by step."""
+    into = {speaker.id: speaker.merged_into for speaker in speakers}
+    found, left = set[str](), list(ids)
+    while left:
+        id_ = left.pop()
+        target = into.get(id_)
+        if id_ not in found and target is not None:
+            left.append(target)
+        found.add(id_)
+    return found
 
 
 def _shared_time(old: Sequence[Turn], new: Sequence[Turn]) -> Counter[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -14,10 +14,11 @@ from meeting.config.settings import Limits
 from meeting.core.errors import CloseCode, Conflict, ErrorCode, ProtocolError
 from meeting.core.ids import new_id
 from meeting.core.records import Job, JobState
+from meeting.jobs.cleanup import Cleanup
 from meeting.jobs.hearing import Hearing
 from meeting.jobs.recording_files import RecordingFiles
 from meeting.jobs.retranscribing import sound_of, transcribe_again
-from meeting.jobs.rules import WAITING, Progress, expired, moved, next_up
+from meeting.jobs.rules import WAITING, Progress, gone_on_with, moved, next_up, require_place, to_forget
 from meeting.live.rooms import Rooms
 from meeting.storage.queue.job_store import JobStore
 from pipelines.errors import MeetingError, NotFound, StoreError
@@ -33,19 +34,23 @@ FORGET_EVERY = 600.0
 class Jobs:
     """Takes recordings and has them heard; lives on the event loop."""
 
-    def __init__(self, rooms: Rooms, limits: Limits) -> None:
+    def __init__(self, rooms: Rooms, limits: Limits, crashed: bool = False) -> None:
+        """`crashed`: the process before this one ended by a fault of its own."""
         self._rooms = rooms
+        self._crashed = crashed
         self._limits = limits
         self._store = JobStore(rooms.store)
-        self._files = RecordingFiles(rooms.store.data_dir)
+        self._files = RecordingFiles(rooms.store.data_dir, rooms.services.fsync)
+        self._cleanup = Cleanup(rooms, self._store, self._files)
         self._jobs: dict[str, Job] = {}
         self._hearings: dict[str, Hearing] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._removals: set[asyncio.Task[None]] = set()
+        self._removals: set[asyncio.Task[object]] = set()
         self._creating = asyncio.Lock()  # so that two at once are not taken for the last place, or the same disk
         self._changed = asyncio.Event()
         self._loaded = asyncio.Event()
         """Set once what an earlier process left is known"""
+        rooms.on_deleted = self._meeting_deleted
 
     async def all(self) -> list[Job]:
         """The jobs that are told of, in the order in which they were asked for."""
@@ -66,8 +71,12 @@ class Jobs:
         return None if hearing is None else hearing.update(time.monotonic())
 
     async def received(self, job: Job) -> int:
-        """Bytes of a job's recording that have arrived; raises StoreError."""
-        return await asyncio.to_thread(self._files.received, job.id) if job.state is JobState.RECEIVING else job.size
+        """Bytes of a job's recording that have arrived; none where its file is gone, as whoever sends more is told."""
+        if job.state is not JobState.RECEIVING:
+            return job.size
+        with suppress(StoreError):
+            return await asyncio.to_thread(self._files.received, job.id)
+        return 0
 
     # Recordings that come
 
@@ -78,13 +87,18 @@ class Jobs:
             text = f"a recording has at most {self._limits.recording} MB (limits.recording)"
             raise ProtocolError(text, ErrorCode.TOO_LARGE, CloseCode.TOO_LARGE)
         async with self._creating:
-            coming = [one for one in self._require_place() if one.state is JobState.RECEIVING]
+            waiting = require_place(self._jobs.values(), self._limits.jobs)
+            coming = [one for one in waiting if one.state is JobState.RECEIVING]
             missing = sum([one.size - await self.received(one) for one in coming])
             disk = self._rooms.disk
             if disk.free_now() - missing - job.size < disk.needed_bytes:
                 raise StoreError("the server's disk has no room for this recording")
             await asyncio.to_thread(self._files.create, job.id)
-            await asyncio.wrap_future(self._store.save(job))
+            try:
+                await asyncio.wrap_future(self._store.save(job))
+            except StoreError:
+                await asyncio.to_thread(self._files.remove, job.id)
+                raise
             self._jobs[job.id] = job
 
     async def create_again(self, job: Job) -> None:
@@ -93,7 +107,8 @@ class Jobs:
         await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
         await self._loaded.wait()
         async with self._creating:
-            if any(one.again_of == job.again_of for one in self._require_place()):
+            waiting = require_place(self._jobs.values(), self._limits.jobs)
+            if any(one.again_of == job.again_of for one in waiting):
                 raise Conflict("this meeting is being transcribed again already", ErrorCode.RUNNING)
             await asyncio.wrap_future(self._store.save(job))
             self._jobs[job.id] = job
@@ -124,16 +139,20 @@ class Jobs:
         """Stop a job, with all that has come of it, or forget one that is over; raises NotFound and StoreError."""
         job = await self.job(job_id)
         if job.state not in WAITING:
-            await self._drop(job)
+            await self._cleanup.recording(job)
+            self._jobs.pop(job.id, None)
             return
-        await self._move(job, JobState.CANCELLED)
-        self._removals.add(removal := asyncio.create_task(self._remove(job)))
-        removal.add_done_callback(self._removals.discard)
+        try:
+            await self._move(job, JobState.CANCELLED)
+        except StoreError:
+            self._jobs[job.id] = job  # the next start would go on with it, so that this one does as well
+            raise
+        self._start(self._remove(job))
 
     async def run(self) -> None:
         """Go on with what an earlier process left, then have recordings heard in turn, until cancelled."""
         try:
-            while not await self._loaded_now():
+            while not await _done(self._load(), "what an earlier run left of jobs cannot be read"):
                 await asyncio.sleep(RETRY_SECONDS)
             loop = asyncio.get_running_loop()
             self._rooms.services.engine.call_when_done(lambda: _later(loop, self._changed.set))
@@ -153,39 +172,32 @@ class Jobs:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def _loaded_now(self) -> bool:
-        try:
-            await self._load()
-        except StoreError as error:
-            log.error("what an earlier run left of jobs cannot be read: %s", error)
-            return False
-        return True
-
     async def _load(self) -> None:
         self._jobs |= {job.id: job for job in await asyncio.to_thread(self._store.all)}
         left = list(self._jobs.values())
+        # before anybody comes with a recording that is not known here
+        strays = asyncio.to_thread(self._files.remove_strays, {job.id for job in left if job.state in WAITING})
+        await _done(strays, "recordings of no job cannot be removed")
+        for job in left:
+            left_at = gone_on_with(job, await asyncio.to_thread(self._files.size, job.id), self._crashed)
+            if left_at is not None:
+                await self._move(job, *left_at)
         self._loaded.set()
-        await asyncio.to_thread(self._files.remove_strays, {job.id for job in left if job.state in WAITING})
         for job in left:
             if job.state is JobState.CANCELLED:
-                await self._remove(job)
+                self._start(self._remove(job))
 
     async def _forget(self) -> None:
-        now = datetime.now(timezone.utc)
-        for job in await self.all():
-            if expired(job, self._files.touched(job.id), now):
-                try:
-                    await self.cancel(job.id)
-                except StoreError as error:
-                    log.error("job %s: cannot be forgotten: %s", job.id, error)
+        for job in to_forget(await self.all(), self._files.touched, datetime.now(timezone.utc)):
+            await _done(self.cancel(job.id), f"job {job.id}: cannot be forgotten")
 
-    def _require_place(self) -> list[Job]:
-        """The jobs that are not over; raises ProtocolError where there may be no more."""
-        waiting = [one for one in self._jobs.values() if one.state in WAITING]
-        if len(waiting) >= self._limits.jobs:
-            text = f"{len(waiting)} recordings are on their way already (limits.jobs): try again when one is through"
-            raise ProtocolError(text, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
-        return waiting
+    def _meeting_deleted(self, meeting_id: str) -> None:
+        """Nothing is told of a meeting that was deleted, whose rows of jobs have gone with it."""
+        for job in list(self._jobs.values()):
+            if job.state not in WAITING and meeting_id in (job.meeting.id, job.again_of):
+                self._jobs.pop(job.id)
+            elif job.state in WAITING and job.again_of == meeting_id:
+                self._start(_done(self.cancel(job.id), f"job {job.id}: cannot be cancelled"))
 
     async def _begin(self, job: Job) -> tuple[Job, asyncio.Task[str | None]]:
         """The job as it runs, and its work."""
@@ -194,12 +206,14 @@ class Jobs:
         if job.state is JobState.QUEUED:
             job = moved(job, JobState.RUNNING, datetime.now(timezone.utc))
         await self._save(job)
+        return job, asyncio.create_task(self._transcribe(job))
+
+    async def _transcribe(self, job: Job) -> str | None:
         path = self._files.path(job.id)
         if job.again_of is not None:
             _, path = await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
         hearing = self._hearings[job.id] = Hearing(self._rooms, job, path)
-        work = hearing.run() if job.again_of is None else transcribe_again(self._rooms, job, hearing)
-        return job, asyncio.create_task(work)
+        return await (hearing.run() if job.again_of is None else transcribe_again(self._rooms, job, hearing))
 
     async def _work_on(self, job: Job) -> None:
         running: asyncio.Task[str | None] | None = None
@@ -209,19 +223,17 @@ class Jobs:
             if self._rooms.stopping:  # the next start goes on
                 return
             error = running.exception()
-            if isinstance(error, NotFound):  # somebody has deleted its meeting
+            if isinstance(error, NotFound):  # its meeting is gone, or the one that was to be transcribed again
                 await self.cancel(job.id)
             elif error is not None:
                 await self._finish(job, JobState.FAILED, _reason(job, error))
             else:
                 await self._finish(job, JobState.DONE, running.result())
-        except NotFound:  # the meeting that was to be transcribed again, or its sound, is gone
-            await self.cancel(job.id)
+        except NotFound:  # somebody has cancelled it meanwhile
+            pass
         except StoreError as error:
             log.error("job %s: what has become of it cannot be kept: %s", job.id, error)
             await asyncio.sleep(RETRY_SECONDS)
-        except MeetingError as error:  # the meeting cannot be transcribed again any more
-            await self._finish(self._jobs[job.id], JobState.FAILED, str(error))
         finally:
             if running is not None:
                 running.cancel()
@@ -234,7 +246,7 @@ class Jobs:
         """The end of a job that was not cancelled; of one that failed nothing is left but why."""
         # Told only once nothing is left: should this process die before that, the next one comes here again.
         if state is JobState.FAILED:
-            await self._remove_meeting(job)
+            await self._cleanup.meeting(job)
         await asyncio.to_thread(self._files.remove, job.id)
         if self._jobs.get(job.id) is job:
             log.info("job %s: %s", job.id, state)
@@ -247,8 +259,14 @@ class Jobs:
 
     async def _save(self, job: Job) -> None:
         self._jobs[job.id] = job
-        await asyncio.wrap_future(self._store.save(job))
-        self._changed.set()
+        try:
+            await asyncio.wrap_future(self._store.save(job))
+        finally:
+            self._changed.set()
+
+    def _start(self, work: Coroutine[object, object, object]) -> None:
+        self._removals.add(removal := asyncio.create_task(work))
+        removal.add_done_callback(self._removals.discard)
 
     async def _remove(self, job: Job) -> None:
         """Stop a cancelled job, and leave nothing of it."""
@@ -256,21 +274,20 @@ class Jobs:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-        await self._remove_meeting(job)
-        await self._drop(job)
-
-    async def _drop(self, job: Job) -> None:
-        await asyncio.to_thread(self._files.remove, job.id)
-        await asyncio.wrap_future(self._store.remove(job.id))
+        await self._cleanup.everything(job)
         self._jobs.pop(job.id, None)
 
-    async def _remove_meeting(self, job: Job) -> None:
-        # the writer may not have come to the meeting that its work asked for just before it was stopped
-        await asyncio.wrap_future(self._store.settled())
-        with suppress(NotFound):  # it had none yet
-            await asyncio.to_thread(self._rooms.store.meeting, job.meeting.id)
-            room = await self._rooms.enter(job.meeting.id)
-            await asyncio.wait([self._rooms.unkept.delete_soon(job.meeting.id, room)])
+
+async def _done(work: Coroutine[object, object, object], problem: str) -> bool:
+    """Whether work could be done, or there was nothing to do any more; what the disk refuses is a line in the log."""
+    try:
+        await work
+    except NotFound:
+        pass
+    except StoreError as error:
+        log.error("%s: %s", problem, error)
+        return False
+    return True
 
 
 def _reason(job: Job, error: BaseException) -> str:

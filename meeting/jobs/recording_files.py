@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from meeting.core.errors import Conflict, ErrorCode
-from meeting.storage.files.private_files import make_folder, store_errors
+from meeting.storage.files.private_files import make_folder, store_errors, sync_folder
 
 FOLDER = "uploads"
 """Name of their folder, below the data folder"""
@@ -29,8 +29,10 @@ class _Writing:
 class RecordingFiles:
     """The files by the ids of their jobs; lives on the event loop, and writes in threads."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, fsync: bool = False) -> None:
+        """`fsync`: what was acknowledged survives a power cut as well."""
         self._folder = data_dir / FOLDER
+        self._fsync = fsync
         self._writing: dict[str, _Writing] = {}
 
     def path(self, job_id: str) -> Path:
@@ -42,11 +44,18 @@ class RecordingFiles:
         with store_errors(self.path(job_id)):
             make_folder(self._folder)
             os.close(os.open(self.path(job_id), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            if self._fsync:
+                sync_folder(self._folder)
 
     def received(self, job_id: str) -> int:
         """Bytes that have arrived; raises StoreError where the file is gone."""
         with store_errors(self.path(job_id)):
             return self.path(job_id).stat().st_size
+
+    def size(self, job_id: str) -> int | None:
+        """Bytes that have arrived; None where the file is gone. Raises StoreError."""
+        with store_errors(self.path(job_id)):
+            return self.path(job_id).stat().st_size if self.path(job_id).is_file() else None
 
     def touched(self, job_id: str) -> datetime:
         """When bytes last arrived, UTC; now where that cannot be told."""
@@ -75,6 +84,8 @@ class RecordingFiles:
                     raise Conflict("this recording is being sent by another connection", ErrorCode.BUSY)
                 await asyncio.shield(asyncio.to_thread(self._write, job_id, piece))
             there += len(piece)
+        if self._fsync:
+            await asyncio.to_thread(self._sync, job_id)
         return there
 
     def remove(self, job_id: str) -> None:
@@ -89,6 +100,10 @@ class RecordingFiles:
             for path in self._folder.iterdir() if self._folder.is_dir() else ():
                 if path.name not in known:
                     path.unlink()
+
+    def _sync(self, job_id: str) -> None:
+        with store_errors(self.path(job_id)), open(self.path(job_id), "r+b") as file:
+            os.fsync(file.fileno())
 
     def _write(self, job_id: str, piece: bytes) -> None:
         # Without O_CREAT: one that was cancelled meanwhile does not come back.

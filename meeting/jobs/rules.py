@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.records import Job, JobState
 
 KEPT_FOR = timedelta(days=2)
 """How long a recording waits for the rest of it, and what became of a job is told"""
+MOST_TOLD = 200
+"""Jobs that are over of which is told"""
 SHORT_SECONDS, SHORT_SHARE = 2.0, 0.02
 """By how much a recording may be shorter than its file says, in seconds and as a share of its length"""
 
@@ -45,11 +48,46 @@ def next_up(jobs: Collection[Job], running: Collection[str], most: int) -> list[
     return ready[: max(0, most - len(running))]
 
 
+def require_place(jobs: Collection[Job], most: int) -> list[Job]:
+    """The jobs that are not over; raises ProtocolError where there may be no more."""
+    waiting = [one for one in jobs if one.state in WAITING]
+    if len(waiting) >= most:
+        text = f"{len(waiting)} recordings are on their way already (limits.jobs): try again when one is through"
+        raise ProtocolError(text, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+    return waiting
+
+
 def expired(job: Job, touched: datetime, now: datetime) -> bool:
     """Whether a job is forgotten: it is over, or no byte of its recording has come since `touched`, for long."""
     if job.state is JobState.RECEIVING:
         return now - max(job.changed_at, touched) > KEPT_FOR
     return job.state not in WAITING and now - job.changed_at > KEPT_FOR
+
+
+def to_forget(jobs: Collection[Job], touched: Callable[[str], datetime], now: datetime) -> list[Job]:
+    """The jobs that are forgotten now: those that have expired, and of those that are over the oldest of too many.
+
+    `touched` tells when a byte of a job's recording last came.
+    """
+    over = sorted((job for job in jobs if job.state not in WAITING), key=lambda job: job.changed_at)
+    many = {job.id for job in over[:-MOST_TOLD]}
+    return [job for job in jobs if job.id in many or expired(job, touched(job.id), now)]
+
+
+def gone_on_with(job: Job, there: int | None, crashed: bool) -> tuple[JobState, str | None] | None:
+    """The state of a job after a restart, and why; None where it is as it was.
+
+    An earlier process may have died between the last byte of a recording and the state that follows, or after it had
+    removed what it could not use: of `there` bytes, None is no file. One that `crashed` may have done so over a
+    meeting that was transcribed again, of which no journal counts how often that happens.
+    """
+    if job.state is JobState.RUNNING and job.again_of is not None and crashed:
+        return JobState.FAILED, "the server crashed while this meeting was heard again, and it stays as it was"
+    if job.state is not JobState.RECEIVING:
+        return None
+    if there is None:
+        return JobState.FAILED, "what had arrived of this recording is gone: send it again"
+    return (JobState.QUEUED, None) if there >= job.size else None
 
 
 def shortness(declared: float | None, heard: float) -> str | None:

@@ -34,6 +34,7 @@ async def delete_meeting(rooms: Rooms, meeting_id: str) -> bool:
     async with rooms.reserved_for_deletion(meeting_id) as empty:
         if empty:
             await asyncio.wrap_future(rooms.store.delete_meeting(meeting_id))
+            rooms.on_deleted(meeting_id)
     return empty
 
 

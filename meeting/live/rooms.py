@@ -70,6 +70,7 @@ class Rooms:
         """Meetings that are over"""
         self.stopping = False
         self.on_opened: Callable[[Room], None] = lambda room: None  # is told each room that is made
+        self.on_deleted: Callable[[str], None] = lambda meeting_id: None  # is told each that somebody deleted
         self._samples_of_past = 0
         self.finished = 0
         """Meetings finished since the server started"""

@@ -70,7 +70,7 @@ def create_app(
     authenticator = Authenticator(token, LinkStore(store))
     agents = AgentEndpoint(store, authenticator, lambda: rooms.stopping)
     notes = NotesJobs(store, config.notes)
-    jobs = Jobs(rooms, config.limits)
+    jobs = Jobs(rooms, config.limits, crashed)
     app = FastAPI(
         title="Meeting transcriber",
         version=meeting.__version__,

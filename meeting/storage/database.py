@@ -153,8 +153,8 @@ class Writer:
         self._path = path
         self._engine = connect(path, "BEGIN IMMEDIATE", "PRAGMA foreign_keys=ON", "PRAGMA secure_delete=ON")
         self._connection: Connection | None = None
-        self._erase_pending = False
-        """Whether the log may still hold what was to be erased"""
+        self._erase_pending = _holds_something(path.with_name(f"{path.name}-wal"))
+        """Whether the log may still hold what was to be erased: a process before this one may have died before that"""
         self._erase_timer: threading.Timer | None = None
         self._busy_seconds = BUSY_SECONDS
         self._free_places = threading.BoundedSemaphore(WAITING_WRITES)
@@ -201,15 +201,19 @@ class Writer:
             with Session(self._connection) as session, session.begin():
                 result = work(session)
                 erase = erase(session) if callable(erase) else erase
-            # What was deleted is overwritten in the database (secure_delete), but the log has the pages from before.
-            self._erase_pending = self._erase_pending or erase
-            self._empty_log()
+        # What was deleted is overwritten in the database (secure_delete), but the log has the pages from before.
+        self._erase_pending = self._erase_pending or erase
+        self._empty_log()
         return result
 
     def _empty_log(self) -> None:
-        """Empty the log if need be; a reader that holds it back may be the last to use it for days."""
+        """Empty the log if need be; a reader that holds it back may be the last to use it for days.
+
+        A disk that is full holds it back, too. That fails no write: all that was asked for is on disk by then.
+        """
         if self._erase_pending:
-            self._erase_pending = not self._log_emptied()
+            with suppress(StoreError), database_errors(self._path):
+                self._erase_pending = not self._log_emptied()
         if self._erase_pending and (self._erase_timer is None or not self._erase_timer.is_alive()):
             self._erase_timer = threading.Timer(ERASE_AGAIN, self._empty_log_again)
             self._erase_timer.daemon = True
@@ -218,8 +222,7 @@ class Writer:
     def _empty_log_again(self) -> None:
         def work() -> None:
             self._erase_timer = None
-            with suppress(StoreError), database_errors(self._path):
-                self._empty_log()
+            self._empty_log()
 
         with suppress(RuntimeError):  # closed meanwhile: the last to leave empties the log
             self._executor.submit(work)
@@ -243,6 +246,12 @@ class Writer:
             done.set_result(job.result())
         else:
             done.set_exception(error)
+
+
+def _holds_something(path: Path) -> bool:
+    with suppress(OSError):  # it is not there, or another process has just removed it
+        return path.stat().st_size > 0
+    return False
 
 
 def upsert(session: Session, table: Any, rows: Sequence[dict[str, Any]], newer: bool = False) -> None:

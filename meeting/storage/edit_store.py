@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, or_, select
+from sqlalchemy import ColumnElement, Select, delete, or_, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
@@ -47,8 +47,8 @@ from pipelines.types import Segment
 
 MOST_STEPS = 100
 """Changes of one meeting that can be taken back: the newest"""
-BETWEEN = 3
-"""Lines between two that are to be joined that are read: one is enough to refuse"""
+JOINED_FROM = 2
+"""The last lines of a source, up to one that is to be joined, that are read: the other one, or another that refuses"""
 
 
 class EditStore:
@@ -155,8 +155,10 @@ def _lines_for(session: Session, meeting_id: str, change: Change) -> list[Segmen
     if isinstance(change, JoinChange):
         first, second = (session.get(SegmentRow, (meeting_id, one.id)) for one in (change.first, change.second))
         if first is not None and second is not None:
-            between = own.where(SegmentRow.start >= first.start, SegmentRow.start <= second.start)
-            queries.append(between.order_by(SegmentRow.start.desc(), SegmentRow.id.desc()).limit(BETWEEN))
+            # In the order of `Transcript`, so that what lies between is the same here.
+            until = tuple_(SegmentRow.start, SegmentRow.id) <= tuple_(second.start, second.id)
+            last = own.where(SegmentRow.source_id == second.source_id, SegmentRow.start >= first.start, until)
+            queries.append(last.order_by(SegmentRow.start.desc(), SegmentRow.id.desc()).limit(JOINED_FROM))
     rows = {row.id: row for query in queries for row in session.scalars(query)}
     return [row.value(row.speaker) for row in rows.values()]
 

@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import Engine, Select, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from meeting.core.records import Meeting, State
+from meeting.core.records import JobState, Meeting, State
 from meeting.storage.database import Erase, Result, Writer, database_errors, prepare, readers
 from meeting.storage.files.meeting_files import MeetingFiles, owner
 from meeting.storage.search import index as search_index
-from meeting.storage.tables import MeetingRow, SegmentRow, SourceRow, WebhookDeliveryRow, meeting_values
+from meeting.storage.tables import JobRow, MeetingRow, SegmentRow, SourceRow, WebhookDeliveryRow, meeting_values
 from meeting.storage.webhook_queue import WebhookQueue
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import ModelInfo
@@ -99,7 +99,7 @@ class Store:
         )
 
     def delete_meeting(self, meeting_id: str, deliver: bool = False) -> Future[None]:
-        """Remove a meeting for good: its rows, its audio and its journals.
+        """Remove a meeting for good: its rows, its audio and its journals, and the jobs that tell of it.
 
         What webhooks have not told of it yet is not told any more; `deliver`: it is, and that it is over.
         """
@@ -114,7 +114,11 @@ class Store:
             # Files first, within the transaction: if one cannot go, the meeting stays and can be deleted again.
             self.files.remove(meeting_id, [name for name in named if name])
             session.execute(delete(MeetingRow).where(MeetingRow.id == meeting_id))
-            if meeting.kept and meeting.segments:  # no other is in the index, and this takes a while
+            # A job that is over tells of its meeting; one that is still at work outlives the meeting that it makes.
+            made_it = (JobRow.meeting_id == meeting_id) & (JobRow.state == JobState.DONE) & JobRow.again_of.is_(None)
+            session.execute(delete(JobRow).where(made_it | (JobRow.again_of == meeting_id)))
+            # No other was ever in the index, and this takes a while. Lines may have been there that are no more.
+            if meeting.kept and (meeting.segments or meeting.started_at is not None):
                 search_index.erase_deleted(session)
 
         return self.write(work, erase=True)

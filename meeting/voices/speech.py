@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 
 from pipelines.types import SAMPLE_RATE, Span, Turn
@@ -13,7 +14,7 @@ SHORTEST = SAMPLE_RATE
 def spans_alone(turns: Iterable[Turn], speaker: str, most: int) -> list[Span]:
     """The longest stretches in which nobody else speaks, in order of time, of `most` samples together."""
     turns = list(turns)
-    others = sorted(turn.span for turn in turns if turn.speaker != speaker)
+    others = _joined(turn.span for turn in turns if turn.speaker != speaker)
     alone = [part for turn in turns if turn.speaker == speaker for part in _without(turn.span, others)]
     chosen: list[Span] = []
     left = most
@@ -25,13 +26,26 @@ def spans_alone(turns: Iterable[Turn], speaker: str, most: int) -> list[Span]:
     return sorted(chosen)
 
 
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """The same time in stretches that do not overlap, in order."""
+    joined: list[Span] = []
+    for span in sorted(filter(None, spans)):
+        if joined and span.start <= joined[-1].end:
+            joined[-1] = joined[-1] | span
+        else:
+            joined.append(span)
+    return joined
+
+
 def _without(span: Span, others: list[Span]) -> list[Span]:
-    """What is left of a stretch; `others` in order of time."""
+    """What is left of a stretch; `others` as `_joined` gives them."""
     left: list[Span] = []
     start = span.start
-    for other in others:
-        if not other & span:
-            continue
+    # a long meeting has thousands of turns, of which few are near
+    for at in range(bisect_right(others, span.start, key=lambda other: other.end), len(others)):
+        other = others[at]
+        if other.start >= span.end:
+            break
         left.append(Span(start, other.start))
         start = max(start, other.end)
     left.append(Span(start, span.end))

@@ -46,6 +46,14 @@ def test_each_voice_is_met_in_what_it_was_not_learnt_from_and_those_with_little_
     assert "| as recorded | 3 |" in capsys.readouterr().out
 
 
+def test_a_folder_of_rooms_that_is_not_there_is_told_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(voices, "read_speech", lambda folders: pytest.fail("voices were read"))
+    assert voices.main([str(tmp_path), "--rooms", str(tmp_path / "typo")]) == 2
+    assert capsys.readouterr().err == f"error: there is no folder {tmp_path / 'typo'}\n"
+
+
 def test_a_wrong_name_and_a_stranger_with_a_name_are_counted() -> None:
     ann = VoiceProfile("Ann", "Ann", "ge2e", np.array([1.0, 0.0], np.float32), 20.0)
     met = [

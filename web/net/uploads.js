@@ -40,7 +40,7 @@ const pause = (milliseconds) => new Promise((resolve) => void setTimeout(resolve
 /** @type {(response: Response) => number} */
 const offsetOf = (response) => Number(response.headers.get('upload-offset'))
 
-export class Uploads {
+class Uploads {
   /** @type {Own[]} */
   #queue = []
   #keys = 0

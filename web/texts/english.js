@@ -502,7 +502,7 @@ export const ENGLISH = {
   'error.outdated': 'This line has changed meanwhile. Look at it again.',
   'error.overloaded': 'The server has as many connections as it can take. Try again in a moment.',
   'error.recovering': 'The server rebuilds what it has of meetings that were cut off.',
-  'error.running': 'Notes of this meeting are being made already.',
+  'error.running': 'This is being done already.',
   'error.storage': 'The server cannot save at the moment, perhaps because its disk is full.',
   'error.storage_ok': 'Everything can be saved again.',
   'error.too_large': 'That is more than the server takes at once.',

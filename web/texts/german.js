@@ -527,7 +527,7 @@ export const GERMAN = {
   'error.outdated': 'Diese Zeile hat sich inzwischen geändert. Sehen Sie sie sich noch einmal an.',
   'error.overloaded': 'Der Server hat so viele Verbindungen, wie er tragen kann. Versuchen Sie es gleich noch einmal.',
   'error.recovering': 'Der Server stellt wieder her, was er von abgebrochenen Besprechungen hat.',
-  'error.running': 'Notizen zu dieser Besprechung werden schon erstellt.',
+  'error.running': 'Das wird schon gemacht.',
   'error.storage': 'Der Server kann gerade nicht speichern, vielleicht weil seine Festplatte voll ist.',
   'error.storage_ok': 'Alles kann wieder gespeichert werden.',
   'error.too_large': 'Das ist mehr, als der Server auf einmal annimmt.',

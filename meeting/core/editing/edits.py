@@ -167,7 +167,8 @@ def _split(edits: Edits, change: SplitChange, transcript: Transcript) -> Step:
     if not all(text.split() for text in change.texts):
         raise MeetingError("each of the two lines needs at least one word")
     at, words, recognised = len(change.texts[0].split()), _written(change, shown), _recognised(edits, shown)
-    cut = min(max(words[at].span.start, shown.span.start), shown.span.end)
+    # A line that begins where this one ends comes behind its second part, which therefore begins before that.
+    cut = max(shown.span.start, min(words[at].span.start, shown.span.end - 1))
     heard = at if words == recognised else sum((word.span.start + word.span.end) // 2 < cut for word in recognised)
     labelled = _labelled(edits, shown)
 

@@ -98,6 +98,11 @@ class KnownVoices:
         await asyncio.wrap_future(self.store.forget(profile_id))
         await self.refresh()
 
+    async def forget_made_from(self, meeting_id: str, speaker_id: str) -> None:
+        """The same for what was remembered from a speaker of a meeting; raises NotFound and StoreError."""
+        await asyncio.wrap_future(self.store.forget_made_from(meeting_id, speaker_id))
+        await self.refresh()
+
 
 def _speaker(speakers: tuple[Speaker, ...], speaker_id: str) -> Speaker:
     """Who a speaker turned out to be; raises NotFound."""

@@ -10,7 +10,7 @@ from typing import Annotated, TypedDict
 
 from fastapi import Header, Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from meeting.core.access import LINK_ROLES, digest
@@ -36,6 +36,17 @@ Number = Annotated[int, Field(strict=True, ge=1, le=MAX_SPEAKERS)]
 Range = Annotated[str, StringConstraints(pattern=f"^{SPEAKER_COUNT}$", max_length=20)]
 
 
+def _explained(told: object, validated: Callable[[object], object]) -> object:
+    try:
+        return validated(told)
+    except ValidationError as error:  # which tells of each kind that it is not
+        raise PydanticCustomError("speaker_count", SPEAKER_COUNT_FORM) from error
+
+
+People = Annotated[Number | Range | None, WrapValidator(_explained)]
+"""How many people speak; None where nobody says"""
+
+
 class NewMeeting(BaseModel):
     """A meeting to be held."""
 
@@ -43,16 +54,8 @@ class NewMeeting(BaseModel):
     title: Title | None = None
     hotwords: Terms = []
     """Names and terms that are likely to be said"""
-    speakers: Number | Range | None = None
+    speakers: People = None
     """How many people speak: 4, or "2-5" for from two to five"""
-
-    @field_validator("speakers", mode="wrap")
-    @classmethod
-    def _explain(cls, told: object, validated: Callable[[object], object]) -> object:
-        try:
-            return validated(told)
-        except ValidationError as error:  # which tells of each kind that it is not
-            raise PydanticCustomError("speaker_count", SPEAKER_COUNT_FORM) from error
 
 
 class TitleChange(BaseModel):

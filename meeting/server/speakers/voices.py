@@ -15,7 +15,6 @@ from meeting.live.recognition.known_voices import KnownVoices
 from meeting.server.api.context import rooms_of
 from meeting.server.api.description import PROBLEMS, VISIBLE
 from meeting.voices.matching import VoiceProfile
-from pipelines.errors import NotFound
 
 router = APIRouter(tags=["voices"], responses=PROBLEMS)
 
@@ -114,11 +113,7 @@ async def remember(request: Request, meeting_id: str, speaker_id: str) -> Rememb
 @router.delete("/api/meetings/{meeting_id}/speakers/{speaker_id}/voice", status_code=204)
 async def forget_here(request: Request, meeting_id: str, speaker_id: str) -> Response:
     """Forget a voice that somebody asked here to remember."""
-    voices = voices_of(request)
-    found = await asyncio.to_thread(voices.store.made_from, meeting_id, speaker_id)
-    if found is None:
-        raise NotFound("nobody asked here to remember this voice")
-    await voices.forget(found.id)
+    await voices_of(request).forget_made_from(meeting_id, speaker_id)
     return Response(status_code=204)
 
 

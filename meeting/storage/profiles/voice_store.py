@@ -6,13 +6,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.records import plain_name
+from meeting.core.transcript import resolve
 from meeting.storage.store import Store, meeting_row
 from meeting.storage.tables import SpeakerRow, VoiceProfileRow, profile_values
+from meeting.storage.transcript_store import speakers_of
 from meeting.voices.matching import VoiceProfile
 from pipelines.errors import MeetingError, NotFound
 
@@ -51,11 +53,14 @@ class VoiceStore:
         return sorted(found, key=lambda one: plain_name(one.profile.name))
 
     def made_from(self, meeting_id: str, speaker: str) -> VoiceProfile | None:
-        """The voice that was remembered from a speaker of a meeting, if it was; raises NotFound without a meeting."""
+        """The voice that was remembered from a speaker of a meeting, or from one that turned out to be the same.
+
+        None where none was; raises NotFound without a meeting.
+        """
         with self._store.read() as session:
             meeting_row(session, meeting_id)
-            row = session.scalar(_made_from(meeting_id, speaker))
-            return None if row is None else row.value()
+            found = _made_from(session, meeting_id, speaker)
+            return found[0].value() if found else None
 
     def find(self, name_or_id: str) -> VoiceProfile:
         """The voice of this name or id; raises NotFound."""
@@ -73,8 +78,7 @@ class VoiceStore:
 
         def work(session: Session) -> None:
             meeting_row(session, meeting_id)
-            earlier = session.scalar(_made_from(meeting_id, speaker))
-            if earlier is not None:
+            for earlier in _made_from(session, meeting_id, speaker):
                 _forget(session, earlier)
             _check_name(session, profile.name)
             if len(_rows(session)) >= MOST_PROFILES:
@@ -101,13 +105,32 @@ class VoiceStore:
         """Remove a voice and all that is known of it; names that it has given stay where they were read. NotFound."""
         return self._store.write(lambda session: _forget(session, _row(session, id_)), erase=True)
 
+    def forget_made_from(self, meeting_id: str, speaker: str) -> Future[None]:
+        """The same for all that `made_from` may find: more than one where two became one. NotFound where none is."""
+
+        def work(session: Session) -> None:
+            meeting_row(session, meeting_id)
+            found = _made_from(session, meeting_id, speaker)
+            if not found:
+                raise NotFound("nobody asked here to remember this voice")
+            for row in found:
+                _forget(session, row)
+
+        return self._store.write(work, erase=True)
+
 
 def _rows(session: Session) -> list[VoiceProfileRow]:
     return list(session.scalars(select(VoiceProfileRow).order_by(VoiceProfileRow.created_at, VoiceProfileRow.id)))
 
 
-def _made_from(meeting_id: str, speaker: str) -> Select[VoiceProfileRow]:
-    return select(VoiceProfileRow).where(VoiceProfileRow.meeting_id == meeting_id, VoiceProfileRow.speaker == speaker)
+def _made_from(session: Session, meeting_id: str, speaker: str) -> list[VoiceProfileRow]:
+    """Of all speakers that are one with this one now: which is asked for after a merge is the one that is left."""
+    stands_for = resolve(speakers_of(session, meeting_id))
+    who = stands_for.get(speaker, speaker)
+    same = {speaker, *(id_ for id_, end in stands_for.items() if end == who)}
+    own = select(VoiceProfileRow).where(VoiceProfileRow.meeting_id == meeting_id, VoiceProfileRow.speaker.in_(same))
+    found = session.scalars(own.order_by(VoiceProfileRow.created_at, VoiceProfileRow.id))
+    return sorted(found, key=lambda row: row.speaker != who)
 
 
 def _row(session: Session, id_: str) -> VoiceProfileRow:
@@ -123,7 +146,7 @@ def _check_name(session: Session, name: str, id_: str | None = None) -> None:
     for row in _rows(session):
         if row.id != id_ and plain_name(row.name) == plain_name(name):
             raise Conflict(
-                f"a voice called {row.name} is kept already: forget that one first, or give this one another name",
+                f"another voice is remembered under the name {row.name}: forget that one first, or give another name",
                 ErrorCode.NAME_TAKEN,
             )
 

@@ -34,6 +34,31 @@ def test_make_says_what_it_made(voices: Path, tmp_path: Path, capsys: pytest.Cap
     assert [line.split(",")[0] for line in out] == ["choose: 1 recordings", "report: 1 recordings"]
 
 
-def test_mistakes_end_with_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["make", str(tmp_path), "--voices", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.startswith("error: ")
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--voices", "here"], "here holds no recording with references"),
+        (["--voices", "nowhere"], "there is no folder nowhere"),
+        (["--rooms", "nowhere"], "there is no folder nowhere"),
+        (["--rooms", "here"], "here holds no impulse responses"),
+        (["--both"], "only the half to report has two voices"),
+    ],
+)
+def test_mistakes_end_with_a_sentence_before_anything_is_written(
+    flags: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(command, "SHARED", tmp_path / "not there")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    assert command.main(["make", "set", *flags]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {said}")
+    assert not (tmp_path / "set").exists()
+
+
+def test_voices_of_both_halves_are_enough_for_both(voices: Path, tmp_path: Path) -> None:
+    flags = ["--voices", str(voices), "--talks", "1", "--seconds", "5", "--conditions", "headset", "--both"]
+    assert command.main(["make", str(tmp_path), *flags]) == 0

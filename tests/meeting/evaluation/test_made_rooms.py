@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.rooms import command
 from benchmarks.rooms.making import MANIFEST
 from benchmarks.rooms.voices import HALVES as HALVES_OF_A_SET
 from meeting.evaluation import made_rooms as module
@@ -53,6 +56,32 @@ def test_why_they_cannot_be_made_is_told_and_nothing_passes_for_made(
     for _ in range(2):
         with pytest.raises(MeetingError, match="no rooms could be made: to simulate rooms, install them"):
             made_rooms(tmp_path / "rooms")
+
+
+def test_rooms_of_voices_that_are_all_in_one_half_are_not_begun_and_it_is_told_what_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "SHARED", tmp_path / "nowhere")  # as with whoever has the repository only
+
+    def run(line: list[str], **kept: Any) -> subprocess.CompletedProcess[str]:
+        error = io.StringIO()
+        with redirect_stderr(error):
+            status = command.main(line[line.index("make") :])
+        return subprocess.CompletedProcess(line, status, "", error.getvalue())
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    with pytest.raises(MeetingError) as told:
+        made_rooms(tmp_path / "rooms")
+    assert "only the half to report has two voices" in str(told.value)
+    assert "Give tune folders with recordings" in str(told.value)
+    assert not (tmp_path / "rooms").exists()
+
+
+def test_a_set_of_one_half_is_told(tmp_path: Path) -> None:
+    (tmp_path / "report" / "near").mkdir(parents=True)
+    (tmp_path / MANIFEST).write_text("")
+    with pytest.raises(MeetingError, match="has no half to choose"):
+        made_rooms(tmp_path)
 
 
 def test_a_program_from_a_wheel_needs_recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

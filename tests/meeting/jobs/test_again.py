@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from meeting.core.records import EditedLine, Edits, Meeting, Record, State
+from meeting.core.records import EditedLine, Edits, Meeting, Record, State, speaker_name
+from meeting.core.transcript import resolve
 from meeting.jobs.again import match_voices, transcript_again
 from pipelines.types import Segment, Span, Speaker, Turn, Word
 
@@ -74,6 +75,16 @@ def test_names_and_edited_lines_stay_and_all_else_is_new() -> None:
         ("spk3", None, 2),
     ]
     assert made.turns == turns(("spk2", 100, 130), ("spk1", 0, 50), ("spk3", 300, 330))
+
+
+def test_a_voice_that_people_named_keeps_the_one_that_it_turned_out_to_be() -> None:
+    voices = (Speaker("spk1", "Ann", 0), Speaker("spk2", None, 1, "spk1"), Speaker("spk3", "Ann", 2, "spk2"))
+    mine = line("s0", "hello", 0, "spk3")
+    edits = Edits({"spk3": "Ann"}, {}, {"s0": EditedLine(mine, mine.words, True)})
+    new = record([line("s0", "hi", 500, "spk1")], (Speaker("spk1"),), turns(("spk1", 500, 600)))
+    made = transcript_again(record([mine], voices, turns(("spk1", 0, 50))), edits, new, "a", "x")
+    assert [voice.id for voice in made.speakers] == ["spk1", "spk2", "spk3", "spk4"]
+    assert speaker_name(resolve(made.speakers)["spk3"], made.speakers) == "Ann"
 
 
 def test_a_voice_that_is_found_no_more_goes_unless_people_have_set_something_of_it() -> None:

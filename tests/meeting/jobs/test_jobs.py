@@ -5,15 +5,20 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.harness.server import Server
-from meeting.core.records import JobState
+from meeting.core.records import Job, JobState, Source
+from meeting.jobs.recording_files import RecordingFiles
+from meeting.jobs.retranscribing import sound_of
 from meeting.jobs.rules import KEPT_FOR
+from meeting.storage.queue.job_store import JobStore
+from meeting.storage.store import Store
+from pipelines.errors import StoreError
 from tests.fakes.bombs import BOMBS, faststart
 from tests.fakes.containers import encoded, picture, silence, wav
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline, Serving, config, serving, tone, wait_ready
@@ -278,6 +283,110 @@ def test_the_next_server_goes_on_with_a_recording_after_a_kill(tmp_path: Path) -
             assert "Traceback" not in server.log
     finally:
         server.stop()
+
+
+def test_a_server_that_died_behind_the_last_byte_or_within_a_removal_leaves_no_job_that_hangs(tmp_path: Path) -> None:
+    data = wav(tone(1.0))
+    with serving(config(tmp_path)) as server:
+        whole, lost, rest = create(server, data), create(server, data), create(server, data)
+    (tmp_path / "uploads" / whole["id"]).write_bytes(data)
+    (tmp_path / "uploads" / lost["id"]).unlink()
+    with serving(config(tmp_path)) as server:
+        assert until(server, whole, "done", "failed")["state"] == "done"
+        failed = until(server, lost, "done", "failed")
+        assert (failed["state"], "send it again" in failed["problem"]) == ("failed", True)
+        assert offset(server, rest) == 0
+
+
+def test_a_recording_whose_file_is_lost_hides_no_other_and_fails_with_the_next_byte(open_server: Serving) -> None:
+    data = wav(tone(1.0))
+    job = create(open_server, data)
+    (open_server.app.state.rooms.store.data_dir / "uploads" / job["id"]).unlink()
+    (told,) = (one for one in open_server.http.get("/api/jobs").json()["jobs"] if one["id"] == job["id"])
+    assert (told["state"], told["received"]) == ("receiving", 0)
+    assert send(open_server, job, data) == 503
+    assert until(open_server, job, "failed")["problem"]
+
+
+def test_no_file_of_a_recording_that_comes_while_the_server_starts_is_taken_for_a_stray(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removing, asked = RecordingFiles.remove_strays, threading.Event()
+
+    def slowly(files: RecordingFiles, known: set[str]) -> None:
+        asked.wait(0.5)
+        removing(files, known)
+
+    monkeypatch.setattr(RecordingFiles, "remove_strays", slowly)
+    data = wav(tone(1.0))
+    with serving(config(tmp_path)) as server:
+        job = create(server, data)
+        asked.set()
+        assert send(server, job, data) == 204
+        assert until(server, job, "done", "failed")["state"] == "done"
+
+
+def test_strays_that_cannot_be_removed_stop_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(files: RecordingFiles, known: set[str]) -> None:
+        raise StoreError("no permission")
+
+    monkeypatch.setattr(RecordingFiles, "remove_strays", refused)
+    with serving(config(tmp_path)) as server:
+        assert until(server, sent(server, wav(tone(1.0))), "done", "failed")["state"] == "done"
+
+
+def test_what_the_database_refuses_leaves_no_file_and_a_job_that_can_still_be_cancelled(
+    open_server: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = create(open_server, wav(tone(1.0)))
+
+    def refused(store: JobStore, job: Job) -> Future[None]:
+        future: Future[None] = Future()
+        future.set_exception(StoreError("the database is in use by another program"))
+        return future
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobStore, "save", refused)
+        assert open_server.http.post("/api/jobs", json={"name": "Talk.wav", "size": 10}).status_code == 503
+        assert open_server.http.delete(f"/api/jobs/{job['id']}").status_code == 503
+    uploads = open_server.app.state.rooms.store.data_dir / "uploads"
+    assert [path.name for path in uploads.iterdir()] == [job["id"]]
+    assert until(open_server, job, "receiving")["id"] == job["id"]
+    assert open_server.http.delete(f"/api/jobs/{job['id']}").status_code == 204
+    eventually(lambda: list(uploads.iterdir()) == [])
+
+
+def test_nothing_of_a_meeting_that_was_deleted_is_told_or_kept_by_its_jobs(open_server: Serving) -> None:
+    job = sent(open_server, wav(tone(2.5)), name="Zyzzogeton.wav", hotwords=["Zyzzyx"])
+    done = until(open_server, job, "done", "failed")
+    answer = open_server.http.post(f"/api/meetings/{done['meeting']}/transcription")
+    again = dict(answer.json())
+    assert until(open_server, again, "done", "failed")["state"] == "done"
+    store = open_server.app.state.rooms.store
+    kept = lambda: b"".join(path.read_bytes() for path in store.data_dir.glob("meetings.sqlite3*"))  # noqa: E731
+    assert b"Zyzzogeton" in kept()
+    assert open_server.http.delete(f"/api/meetings/{done['meeting']}").status_code == 204
+    told = [one["id"] for one in open_server.http.get("/api/jobs").json()["jobs"]]
+    assert not {job["id"], again["id"]} & set(told)
+    eventually(lambda: b"Zyzzogeton" not in kept() and b"Zyzzyx" not in kept())
+
+
+def test_a_job_that_cannot_even_begin_fails_and_is_not_begun_again_and_again(
+    open_server: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting, asked = open_server.held("Talk", 1.0), 0
+
+    def unreadable(store: Store, meeting_id: str) -> tuple[Source, Path]:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise PermissionError(13, "Permission denied")
+        return sound_of(store, meeting_id)
+
+    monkeypatch.setattr("meeting.jobs.jobs.sound_of", unreadable)
+    job = dict(open_server.http.post(f"/api/meetings/{meeting}/transcription").json())
+    assert "PermissionError" in until(open_server, job, "failed")["problem"]
+    assert asked == 2
 
 
 def test_a_full_disk_refuses_recordings_and_fails_those_that_come(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -29,12 +30,30 @@ def files(tmp_path: Path) -> RecordingFiles:
 
 def test_a_recording_comes_in_parts_and_is_for_its_owner_only(files: RecordingFiles) -> None:
     assert asyncio.run(files.append("a", 0, 6, pieces(b"ab", b"c"))) == 3
-    assert files.received("a") == 3
+    assert files.received("a") == files.size("a") == 3
     assert asyncio.run(files.append("a", 3, 6, pieces(b"def"))) == 6
     assert files.path("a").read_bytes() == b"abcdef"
     assert files.path("a").stat().st_mode & 0o777 == 0o600
     assert files.path("a").parent.stat().st_mode & 0o777 == 0o700
     assert files.touched("a") <= datetime.now(timezone.utc)
+
+
+def test_what_is_acknowledged_is_on_the_disk_where_a_power_cut_must_not_take_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, int]] = []
+
+    def fsync(descriptor: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append((path.name, path.stat().st_size if path.is_file() else 0))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    for number, wanted in enumerate((False, True)):
+        files = RecordingFiles(tmp_path, wanted)
+        files.create(f"{number}")
+        asyncio.run(files.append(f"{number}", 0, 6, pieces(b"ab", b"c")))
+        asyncio.run(files.append(f"{number}", 3, 6, pieces(b"def")))
+    assert synced == [("uploads", 0), ("1", 3), ("1", 6)]
 
 
 @pytest.mark.parametrize("offset", [2, 4])
@@ -84,6 +103,7 @@ def test_a_recording_that_was_removed_does_not_come_back(files: RecordingFiles) 
     files.remove("a")
     with pytest.raises(StoreError):
         files.received("a")
+    assert files.size("a") is None
 
 
 def test_files_of_no_job_are_removed(files: RecordingFiles, tmp_path: Path) -> None:

@@ -97,6 +97,21 @@ def test_a_meeting_stays_as_it_is_while_it_is_heard_again_and_where_that_is_stop
         eventually(lambda: server.app.state.rooms.store.unkept() == [])
 
 
+def test_a_server_that_crashed_over_a_meeting_leaves_it_as_it_was(tmp_path: Path) -> None:
+    backend = FakeBackend()
+    with serving(config(tmp_path), backend) as server:
+        wait_ready(server)
+        meeting = server.held(seconds=20.0)
+        backend.pipeline = SlowPipeline
+        job = again(server, meeting).json()
+        eventually(lambda: (until(server, job, "running")["heard"] or 0) > 1)
+        before = server.http.get(f"/api/meetings/{meeting}/transcript").json()
+    with serving(config(tmp_path), FakeBackend(), crashed=True) as server:
+        assert "crashed" in until(server, job, "done", "failed")["problem"]
+        assert server.http.get(f"/api/meetings/{meeting}/transcript").json() == before
+        assert again(server, meeting).status_code == 202
+
+
 def test_a_meeting_that_is_deleted_before_its_turn_takes_its_job_along(tmp_path: Path) -> None:
     backend = FakeBackend(pipeline=SlowPipeline)
     with serving(config(tmp_path), backend) as server:

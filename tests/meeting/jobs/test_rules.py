@@ -7,8 +7,22 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from meeting.core.errors import ProtocolError
 from meeting.core.records import Job, JobState, Meeting, State
-from meeting.jobs.rules import KEPT_FOR, TRANSITIONS, WAITING, Progress, expired, moved, next_up, shortness
+from meeting.jobs.rules import (
+    KEPT_FOR,
+    MOST_TOLD,
+    TRANSITIONS,
+    WAITING,
+    Progress,
+    expired,
+    gone_on_with,
+    moved,
+    next_up,
+    require_place,
+    shortness,
+    to_forget,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -59,6 +73,38 @@ def test_jobs_that_are_over_and_recordings_that_do_not_come_are_forgotten() -> N
     coming = job("a", JobState.RECEIVING)
     assert expired(coming, NOW, late)
     assert not expired(coming, soon, late)
+
+
+def test_there_are_so_many_places_for_jobs_that_are_not_over() -> None:
+    jobs = [job("a", JobState.RUNNING), job("b", JobState.DONE), job("c", JobState.RECEIVING)]
+    assert require_place(jobs, 3) == [jobs[0], jobs[2]]
+    with pytest.raises(ProtocolError, match="2 recordings are on their way"):
+        require_place(jobs, 2)
+
+
+def test_of_many_jobs_that_are_over_the_oldest_are_forgotten() -> None:
+    over = [replace(job(f"{n}", JobState.FAILED), changed_at=NOW + timedelta(seconds=n)) for n in range(MOST_TOLD + 2)]
+    waiting = job("w", JobState.QUEUED)
+    assert to_forget([*reversed(over), waiting], lambda id_: NOW, NOW) == [over[1], over[0]]
+    assert to_forget(over[:2], lambda id_: NOW, NOW + 2 * KEPT_FOR) == over[:2]
+
+
+def test_a_recording_that_an_earlier_process_had_whole_waits_for_its_turn_and_one_that_is_gone_has_failed() -> None:
+    coming = job("a", JobState.RECEIVING)
+    assert gone_on_with(coming, coming.size - 1, False) is None
+    assert gone_on_with(coming, coming.size, False) == (JobState.QUEUED, None)
+    state, problem = gone_on_with(coming, None, False) or (None, None)
+    assert state == JobState.FAILED
+    assert "send it again" in (problem or "")
+
+
+def test_a_server_that_crashed_does_not_hear_the_same_meeting_again_at_every_start() -> None:
+    again = replace(job("a", JobState.RUNNING), again_of="m")
+    assert gone_on_with(again, None, False) is None
+    state, problem = gone_on_with(again, None, True) or (None, None)
+    assert (state, "crashed" in (problem or "")) == (JobState.FAILED, True)
+    for other in (replace(again, state=JobState.QUEUED), job("b", JobState.RUNNING)):
+        assert gone_on_with(other, None, True) is None
 
 
 @pytest.mark.parametrize(

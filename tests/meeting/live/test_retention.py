@@ -11,12 +11,20 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from meeting.core.records import Meeting, State
 from meeting.core.trusted_time import TrustedTime
-from meeting.live.retention import CLOCK_FILE, delete_old_meetings, delete_regularly, load_time, save_time
+from meeting.live.retention import (
+    CLOCK_FILE,
+    delete_meeting,
+    delete_old_meetings,
+    delete_regularly,
+    load_time,
+    save_time,
+)
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import StoreError
@@ -34,6 +42,11 @@ class FakeRooms:
     def __init__(self, store: Store, live: tuple[str, ...] = ()) -> None:
         self.store = store
         self.live = live
+        self.told: list[str] = []
+
+    def on_deleted(self, meeting_id: str) -> None:
+        """Take it down."""
+        self.told.append(meeting_id)
 
     @asynccontextmanager
     async def reserved_for_deletion(self, meeting_id: str) -> AsyncIterator[bool]:
@@ -69,6 +82,15 @@ def test_what_ended_long_ago_goes_and_what_ended_lately_stays(store: Store) -> N
     keep(store, "live", "live", 50, None)
     keep(store, "ending", "ending", 50, None)
     assert clean(store, 30) == ["ending", "live", "long-made-lately-ended", "new"]
+
+
+def test_whoever_wants_to_know_is_told_of_each_meeting_that_is_deleted(store: Store) -> None:
+    keep(store, "one", "ended", 2, 1)
+    keep(store, "two", "live", 2, None)
+    rooms: Any = FakeRooms(store, ("two",))
+    for id_ in ("one", "two"):
+        asyncio.run(delete_meeting(rooms, id_))
+    assert rooms.told == ["one"]
 
 
 def test_what_is_live_stays_whatever_its_age(store: Store) -> None:

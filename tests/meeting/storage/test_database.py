@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from meeting.storage import database
 from meeting.storage.database import Writer, connect, database_errors, prepare, readers
 from pipelines.errors import NotFound, StoreError
+from tests.fakes.disks import files_of_at_most
 
 
 @pytest.fixture
@@ -204,6 +205,43 @@ def test_a_log_that_a_reader_held_back_is_emptied_without_another_write(
     reader.close()
     while b"Zyzzogeton" in path.read_bytes() + log.read_bytes():
         threading.Event().wait(0.01)
+
+
+def test_a_disk_that_is_full_when_the_log_is_emptied_fails_no_write_and_it_is_tried_again(
+    path: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "ERASE_AGAIN", 0.05)
+    log = path.with_name("db-wal")
+
+    def work(session: Session) -> None:
+        session.execute(text("DELETE FROM meetings"))
+        for n in range(9):
+            note(f"{n}" * 2000)(session)
+
+    writer.submit(note("Zyzzogeton")).result()
+    with files_of_at_most(path.stat().st_size):  # the log, which is smaller, can be written
+        writer.submit(work, erase=True).result()
+        writer.submit(note("later")).result()
+        assert b"Zyzzogeton" in log.read_bytes()
+    assert titles(path)[-1] == "later"
+    while log.stat().st_size:
+        threading.Event().wait(0.01)
+    assert b"Zyzzogeton" not in path.read_bytes()
+
+
+def test_what_a_process_that_died_had_still_to_erase_leaves_the_log_with_the_first_write(path: Path) -> None:
+    died = sqlite3.connect(path, isolation_level=None)  # that is still open: the last to leave empties the log
+    died.execute("PRAGMA secure_delete=ON")
+    columns = "id, title, state, created_at, samples, models"
+    died.execute(f"INSERT INTO meetings ({columns}) VALUES ('Zyzzogeton', '', '', '', 0, '')")
+    died.execute("DELETE FROM meetings")
+    log = path.with_name("db-wal")
+    assert b"Zyzzogeton" in log.read_bytes()
+    writer = Writer(path)
+    writer.submit(note("later")).result()
+    assert b"Zyzzogeton" not in path.read_bytes() + log.read_bytes()
+    writer.close()
+    died.close()
 
 
 def test_a_process_that_ends_waits_only_shortly_for_others(writer: Writer) -> None:

@@ -200,6 +200,27 @@ def test_lines_with_others_between_them_are_not_joined(store: Store) -> None:
     EditStore(store).change(A, JoinChange(*seen(store, "s7", "s8")))
 
 
+def test_a_line_is_joined_across_lines_of_other_sources_and_of_none_of_its_own(store: Store) -> None:
+    def line(id_: str, second: int, source: str) -> Segment:
+        return replace(LINE, id=id_, source_id=source, span=Span(second * SAMPLE_RATE, (second + 1) * SAMPLE_RATE))
+
+    others = [line(f"x{n}", n, "other") for n in range(5, 11)]
+    TranscriptStore(store).save_segments(A, [line("s2", 4, "src"), *others, line("s3", 12, "src")]).result()
+    with pytest.raises(MeetingError, match="the next one"):
+        EditStore(store).change(A, JoinChange(*seen(store, "s1", "s3")))
+    with pytest.raises(MeetingError, match="the next one"):
+        EditStore(store).change(A, JoinChange(*seen(store, "s2", "x5")))
+    EditStore(store).change(A, JoinChange(*seen(store, "s2", "s3")))
+
+
+def test_a_line_is_not_joined_across_one_of_its_own_where_many_begin_at_once(store: Store) -> None:
+    lines = [replace(LINE, id=f"s{n}", span=Span(40_000, 40_010)) for n in range(3, 9)]
+    TranscriptStore(store).save_segments(A, [replace(LINE, id="s2", span=Span(30_000, 40_000)), *lines]).result()
+    with pytest.raises(MeetingError, match="the next one"):
+        EditStore(store).change(A, JoinChange(*seen(store, "s1", "s3")))
+    EditStore(store).change(A, JoinChange(*seen(store, "s2", "s3")))
+
+
 def test_only_so_many_changes_can_be_taken_back_and_none_of_another_meeting(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -325,6 +325,16 @@ def test_a_meeting_whose_file_cannot_go_stays_to_be_deleted_again(store: Store, 
     assert store.meetings() == ([], None)
 
 
+def test_words_of_lines_that_were_gone_before_the_meeting_was_are_gone_from_the_disk(
+    store: Store, meeting: Meeting
+) -> None:
+    TranscriptStore(store).save_segments("m1", [line("s1", text="Zyzzogeton.")]).result()
+    store.set_state("m1", State.LIVE, started_at=NOON).result()
+    RecoveryStore(store).replace_transcript("m1", [], [], []).result()
+    store.delete_meeting("m1").result()
+    assert not [path for path in store.data_dir.glob("*") if path.is_file() and b"zyzzogeton" in path.read_bytes()]
+
+
 def test_deleted_words_are_gone_from_the_disk(store: Store, meeting: Meeting) -> None:
     TranscriptStore(store).save_segments("m1", [line("s1", text="xylophone " * 2000)]).result()
     store.delete_meeting("m1").result()

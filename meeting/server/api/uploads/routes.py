@@ -23,7 +23,7 @@ from meeting.jobs.retranscribing import new_attempt, sound_of
 from meeting.recordings.playing import source_start
 from meeting.server.api.context import meeting_url, store_of
 from meeting.server.api.description import PROBLEMS, VISIBLE, Id, meetings_router
-from meeting.server.api.meetings import NewMeeting, Number, Range, speaker_count
+from meeting.server.api.meetings import NewMeeting, People, speaker_count
 from pipelines.types import SpeakerCount
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses=PROBLEMS)
@@ -89,7 +89,7 @@ class Again(BaseModel):
     model_config = ConfigDict(extra="forbid")
     language: Language | None = None
     """What is spoken; null lets the recogniser find out"""
-    speakers: Number | Range | None = None
+    speakers: People = None
     """How many people speak"""
 
 

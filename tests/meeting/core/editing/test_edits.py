@@ -129,6 +129,17 @@ def test_a_line_is_split_between_two_words_and_each_part_keeps_its_times() -> No
     assert not any(one.labelled for one in kept.values())
 
 
+def test_what_was_written_behind_a_line_and_split_off_stays_before_the_next_line() -> None:
+    shown = Shown(line("s1", 1, 0, 4))
+    shown.edit(split(shown, "s1", "a b", "c d"))
+    shown.edit(SegmentChange("s1", shown.transcript.rev("s1"), text="a b too"))
+    shown.edit(split(shown, "s1", "a b", "too"))
+    assert [text for _, text, _ in shown.lines] == ["a b", "too", "c d"]
+    shown.edit(joined(shown, "s1", "s1-3"))
+    shown.edit(joined(shown, "s1", "s1-2"))
+    assert shown.lines == [("s1", "a b too c d", ANN)]
+
+
 def test_what_a_person_writes_while_splitting_is_kept_beside_what_was_recognised() -> None:
     shown = Shown(line("s1", 1, 0, 4))
     change = prepare(split(shown, "s1", "a bee", "sees dee"), shown.transcript.segment("s1"))

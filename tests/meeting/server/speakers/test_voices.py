@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from meeting.session.events import OutputReceived
-from pipelines.types import Voice, VoicesHeard
+from pipelines.types import Speaker, Voice, VoicesHeard
 from tests.fakes.server_fakes import Client, Serving, tone
 
 ANN, BEN = np.eye(2, dtype=np.float32)
@@ -125,6 +125,21 @@ def test_a_host_sees_and_takes_back_what_was_remembered_in_the_meeting(open_serv
         assert call(open_server, "DELETE", f"{path}/voice")[0] == 204
         assert call(open_server, "GET", f"{path}/voice") == (200, {"voice": None})
         assert call(open_server, "DELETE", f"{path}/voice")[0] == 404
+    assert listed(open_server) == []
+
+
+def test_what_was_remembered_can_be_taken_back_once_the_speaker_is_another_one(open_server: Serving) -> None:
+    with speaking(open_server) as (meeting_id, host):
+        path = f"meetings/{meeting_id}/speakers"
+        call(open_server, "PATCH", f"{path}/spk1", name="Ann")
+        assert call(open_server, "PUT", f"{path}/spk1/voice")[0] == 200
+        open_server.app.state.rooms.get(meeting_id).post_from_thread(OutputReceived(Speaker("spk2", color=1)))
+        while host.until("speaker")["id"] != "spk2":
+            pass
+        assert call(open_server, "PATCH", f"{path}/spk1", merge_into="spk2")[0] == 200
+        assert call(open_server, "GET", f"{path}/spk2/voice")[1]["voice"]["name"] == "Ann"
+        assert call(open_server, "DELETE", f"{path}/spk2/voice")[0] == 204
+        assert call(open_server, "GET", f"{path}/spk2/voice") == (200, {"voice": None})
     assert listed(open_server) == []
 
 

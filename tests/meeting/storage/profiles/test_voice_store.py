@@ -83,10 +83,37 @@ def test_a_voice_that_is_remembered_again_takes_the_place_of_the_one_before(stor
     assert [(one.id, one.seconds) for one in voices.profiles()] == [("v2", 40.0)]
 
 
+def test_a_voice_is_found_replaced_and_forgotten_by_the_speaker_that_it_turned_out_to_be(store: Store) -> None:
+    voices, transcripts = VoiceStore(store), TranscriptStore(store)
+    voices.keep(ANN, "m1", "spk1").result()
+    transcripts.save_speakers("m1", [Speaker("spk1", merged_into="spk2"), Speaker("spk2", "Ann Marie")]).result()
+    for speaker in ("spk1", "spk2"):
+        assert voices.made_from("m1", speaker) == ANN
+    assert voices.made_from("m2", "spk1") is None
+    voices.keep(replace(ANN, id="v2"), "m1", "spk2").result()
+    assert [one.id for one in voices.profiles()] == ["v2"]
+    voices.forget_made_from("m1", "spk1").result()
+    assert voices.profiles() == ()
+    with pytest.raises(NotFound, match="nobody asked here"):
+        voices.forget_made_from("m1", "spk2").result()
+
+
+def test_voices_that_were_remembered_before_two_speakers_became_one_are_forgotten_together(store: Store) -> None:
+    voices, transcripts = VoiceStore(store), TranscriptStore(store)
+    ben = replace(ANN, id="v2", name="Ben")
+    voices.keep(ANN, "m1", "spk1").result()
+    voices.keep(ben, "m1", "spk2").result()
+    voices.keep(replace(ANN, id="v3", name="Cem"), "m2", "spk2").result()
+    transcripts.save_speakers("m1", [Speaker("spk1", merged_into="spk2"), Speaker("spk2", "Ben")]).result()
+    assert voices.made_from("m1", "spk1") == voices.made_from("m1", "spk2") == ben
+    voices.forget_made_from("m1", "spk2").result()
+    assert [one.id for one in voices.profiles()] == ["v3"]
+
+
 def test_no_two_voices_have_one_name(store: Store) -> None:
     voices = VoiceStore(store)
     voices.keep(ANN, "m1", "spk1").result()
-    with pytest.raises(Conflict, match="a voice called Ann Marie is kept already"):
+    with pytest.raises(Conflict, match="another voice is remembered under the name Ann Marie"):
         voices.keep(replace(ANN, id="v2", name="ann marie"), "m2", "spk1").result()
     voices.keep(replace(ANN, id="v3", name="Ben"), "m2", "spk2").result()
     with pytest.raises(Conflict, match="Ann Marie"):

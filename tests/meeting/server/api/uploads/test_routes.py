@@ -53,3 +53,10 @@ def test_a_title_is_what_was_said_or_the_name_without_its_ending(open_server: Se
         job = open_server.http.post("/api/jobs", json={"name": name, "size": 10, "title": title}).json()
         assert job["title"] == expected
         assert open_server.http.delete(f"/api/jobs/{job['id']}").status_code == 204
+
+
+@pytest.mark.parametrize("path", ["/api/jobs", "/api/meetings/none/transcription"])
+def test_a_number_of_people_that_nobody_can_have_meant_is_explained(open_server: Serving, path: str) -> None:
+    answer = open_server.http.post(path, json={"speakers": "0"})
+    assert answer.status_code == 422
+    assert "how many people speak is a number such as 4" in answer.json()["error"]["message"]
