@@ -48,7 +48,7 @@ LAYOUT = {
     "meeting/core": "documents root",
     "meeting/core/editing": "core root",
     "meeting/voices": "root",
-    "meeting/joining": "core root",
+    "meeting/joining": "voices core root",
     "meeting/session": "editing voices core config root",
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",
