@@ -80,7 +80,7 @@ class Joiner:
 
     def place(self, source_id: str, sample: int) -> int:
         """Where a sample of a source stands in the meeting, in samples."""
-        return self._clock.place(source_id, sample)
+        return self._clock.where(source_id, sample)
 
     def anchors(self, source_id: str) -> tuple[tuple[int, int], ...]:
         """Where a source's samples stand in the meeting, to be stored."""
@@ -102,7 +102,7 @@ class Joiner:
             case TurnsRevised():
                 return self._revise_turns(source_id, output)
             case LevelsHeard():
-                return self._levels(source_id, replace(output, start=self.place(source_id, output.start)))
+                return self._levels(source_id, replace(output, start=self._clock.place(source_id, output.start)))
             case VoicesHeard():
                 return self._hear_voices(source_id, output)
             case BlockFailed():
@@ -119,7 +119,7 @@ class Joiner:
         return len(self._turns) == 1
 
     def _span(self, source_id: str, span: Span) -> Span:
-        return Span(self.place(source_id, span.start), self.place(source_id, span.end))
+        return Span(self._clock.place(source_id, span.start), self._clock.place(source_id, span.end))
 
     def _placed_segment(self, source_id: str, segment: Segment) -> Segment:
         words = tuple(Word(word.text, self._span(source_id, word.span), word.confidence) for word in segment.words)
