@@ -237,7 +237,9 @@ class TurnsRevised:
     span: Span
     turns: tuple[Turn, ...]
     reason: str = "live"
-    """"live", "recluster" or "refine" """
+    """"live", "recluster", "refine" or, where several sources were joined, "joined" """
+    source_id: str = ""
+    """Whose turns they are; empty where that is who tells them"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ LAYOUT = {
     "meeting/core/continuity": "core root",
     "meeting/core/editing": "core root",
     "meeting/voices": "root",
-    "meeting/joining": "core root",
+    "meeting/joining": "voices core root",
     "meeting/session": "joining continuity editing voices core config root",
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",

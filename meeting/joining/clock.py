@@ -86,11 +86,7 @@ class Timeline:
     def place(self, sample: int) -> int:
         """Where a sample stands; that will not change any more."""
         self._used = max(self._used, sample)
-        return self._place(sample)
-
-    def shift(self, sample: int) -> int:
-        """How much later in the meeting a sample is than in its source."""
-        return self._place(sample) - sample
+        return self.where(sample)
 
     def steer(self, sample: int, wanted: int) -> bool:
         """Move what has not been placed yet so that a sample stands where it is wanted; whether an anchor was added."""
@@ -103,11 +99,11 @@ class Timeline:
             return True
         last = self._anchors[-1][0] if self._anchors else 0
         start = max(last, min(self._used, sample))
-        moved = wanted - self._place(sample)
+        moved = wanted - self.where(sample)
         long_ago = sample - last >= ANCHOR_SECONDS * SAMPLE_RATE
         if sample < last or abs(moved) < (MOVED_LATER if long_ago else MOVED):
             return False
-        placed = self._place(start)
+        placed = self.where(start)
         if start > last or not self._anchors:
             self._anchors.append((start, placed))
         # Time never runs backwards: too much of it is made up for by going slowly, not by going back.
@@ -116,7 +112,8 @@ class Timeline:
         self._anchors.append((after, placed + after - start + moved))
         return True
 
-    def _place(self, sample: int) -> int:
+    def where(self, sample: int) -> int:
+        """Where a sample stands as far as is known."""
         if not self._anchors:
             return max(0, sample)
         at = bisect_right(self._anchors, (sample, float("inf"))) - 1
@@ -146,7 +143,7 @@ class MeetingClock:
             self._first = source_id
         self._arrivals[source_id] = ArrivalClock()
         self._timelines[source_id] = Timeline(anchors, length)
-        self._end = max(self._end, length + self._timelines[source_id].shift(length))
+        self._end = max(self._end, self._timelines[source_id].where(length))
 
     def observe(self, source_id: str, samples: int, at: float) -> bool:
         """The audio of a source up to `samples` had arrived at `at`; whether its anchors have changed."""
@@ -157,14 +154,18 @@ class MeetingClock:
             return False
         if self._leader is None:
             self._leader = source_id
-            self._leads_by = timeline.shift(samples) if timeline.anchors else self._end
+            self._leads_by = timeline.where(samples) - samples if timeline.anchors else self._end
         start = self._arrivals[self._leader].origin
         assert start is not None, "whoever leads has been observed"
         return timeline.steer(samples, samples + self._leads_by + round((origin - start) * SAMPLE_RATE))
 
     def place(self, source_id: str, sample: int) -> int:
-        """Where a sample of a source stands in the meeting."""
+        """Where a sample of a source stands in the meeting; that will not change any more."""
         return max(0, sample) if source_id == self._first else self._timelines[source_id].place(sample)
+
+    def where(self, source_id: str, sample: int) -> int:
+        """Where a sample of a source stands in the meeting as far as is known."""
+        return max(0, sample) if source_id == self._first else self._timelines[source_id].where(sample)
 
     def anchors(self, source_id: str) -> tuple[Anchor, ...]:
         """Those of a source; none of the first."""

@@ -15,7 +15,7 @@ from meeting.session.events import Broadcast, Effect, SaveSource
 from meeting.session.live_sources import LiveSources
 from meeting.session.recovery import Recovery
 from meeting.session.source import LiveSource
-from pipelines.types import LevelsHeard, Output, PipelineStats, Span
+from pipelines.types import LevelsHeard, Output, PipelineStats, Span, TurnsRevised
 
 
 class SourceOutputs:
@@ -80,7 +80,7 @@ class SourceOutputs:
 
     def _show(self, live: LiveSource, outputs: list[Output]) -> list[Effect]:
         into = self.recovery or self._content
-        effects = [effect for one in outputs for effect in into.on_output(live.source.id, one)]
+        effects = [effect for one in outputs for effect in into.on_output(_source_of(one) or live.source.id, one)]
         if len(self._added) < 2:
             return effects
         speakers = self._joiner.speakers(live.source.id)
@@ -95,3 +95,8 @@ class SourceOutputs:
         """A source with all that is known of its place and its speakers here."""
         joiner = self._joiner
         return replace(source, anchors=joiner.anchors(source.id), speakers=dict(joiner.speakers(source.id)))
+
+
+def _source_of(output: Output) -> str:
+    """Whose turns they are: those of one source may change because of what another one heard."""
+    return output.source_id if isinstance(output, TurnsRevised) else ""

@@ -48,8 +48,10 @@ def line(source_id: str, id_: str, speaker: str | None = None) -> Segment:
 
 def test_speakers_of_two_sources_are_two_and_who_they_are_is_stored_before_they_are_told() -> None:
     session = two_sources()
-    session.handle(OutputReceived("src1", Speaker("spk1")), 1.0)
-    effects = session.handle(OutputReceived("src2", Speaker("spk1")), 1.0)
+    for id_ in ("src1", "src2"):
+        session.handle(OutputReceived(id_, Speaker("spk1")), 1.0)
+    session.handle(OutputReceived("src1", line("src1", "s1", "spk1")), 1.0)
+    effects = session.handle(OutputReceived("src2", line("src2", "m2s1", "spk1")), 1.0)
     assert [one.source.speakers for one in only(effects, SaveSource)] == [{"spk1": "spk2"}]
     assert [one.speaker for one in only(effects, SaveSpeaker)] == [Speaker("spk2", color=1)]
     assert effects.index(only(effects, SaveSource)[0]) < effects.index(only(effects, SaveSpeaker)[0])
@@ -65,15 +67,27 @@ def test_the_second_source_lets_it_be_stored_who_the_speakers_of_the_first_are()
 
 
 def test_turns_are_stored_by_source() -> None:
-    session, revised = two_sources(), TurnsRevised(Span(0, 9), (Turn(Span(0, 9), "spk1"),))
-    (saved,) = only(session.handle(OutputReceived("src1", revised), 1.0), SaveTurns)
-    assert (saved.source_id, saved.revision) == ("src1", revised)
+    session, turn = two_sources(), Turn(Span(0, 9000), "spk1")
+    session.handle(OutputReceived("src2", line("src2", "m2s1", "spk1")), 1.0)
+    (saved,) = only(session.handle(OutputReceived("src2", TurnsRevised(turn.span, (turn,))), 1.0), SaveTurns)
+    assert (saved.source_id, saved.revision.span, saved.revision.turns) == ("src2", turn.span, (turn,))
+
+
+def test_turns_that_change_because_of_what_another_source_says_are_stored_as_those_of_their_own() -> None:
+    session, turn = two_sources(), Turn(Span(0, 9000), "spk1")
+    session.handle(OutputReceived("src1", TurnsRevised(turn.span, (turn,))), 1.0)
+    session.handle(OutputReceived("src1", line("src1", "s1")), 1.0)
+    quiet = LevelsHeard(0, np.full((5, 5), -70, np.float32))
+    session.handle(OutputReceived("src2", quiet), 1.0)
+    saved = only(session.handle(OutputReceived("src2", replace(quiet, start=160_000)), 1.0), SaveTurns)
+    assert {one.source_id for one in saved} == {"src1", "src2"}
 
 
 def test_how_a_pipeline_keeps_up_is_told_with_its_source_and_how_loud_that_is() -> None:
     session, stats = two_sources(), PipelineStats(0.2, 0.1, 0.3, 0)
-    levels = LevelsHeard(0, np.array([[-50.0, -100.0], [-31.26, -100.0]], np.float32))
-    assert session.handle(OutputReceived("src2", levels), 1.0) == []
+    levels = np.array([[-50.0, -100, -100], [-100, -34.27, -34.27]], np.float32)
+    levels = np.pad(levels, ((0, 0), (0, 2)), constant_values=-100)
+    assert session.handle(OutputReceived("src2", LevelsHeard(0, levels)), 1.0) == []
     assert session.handle(OutputReceived("src2", stats), 1.0) == [Broadcast(StatsMessage.of(stats, "src2", -31.26))]
     assert session.handle(OutputReceived("src1", stats), 1.0) == [Broadcast(StatsMessage.of(stats, "src1"))]
 

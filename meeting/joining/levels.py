@@ -1,0 +1,104 @@
+"""What each source hears, in the meeting's time: levels above its own noise, and whether two of them hear the same.
+
+The envelopes of several bands tell more than one: two people who speak at once have pauses at other times, and other
+sounds in them. Where one microphone is far from whoever speaks, echo fills its pauses, but not all bands alike.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.types import LEVEL_BANDS, LEVEL_FRAME, LevelsHeard, Span
+
+Heard = NDArray[np.float32]
+"""Decibels above the noise floor, shape (frames, bands)"""
+
+BANDS = len(LEVEL_BANDS) - 1
+LOWEST_FLOOR = -80.0
+"""Decibels that count as noise though it is more quiet: what suppresses noise leaves none"""
+FLOOR_FRAMES = 600
+"""Frames up to a place that its noise floor is taken from"""
+FLOOR_STEP = 10
+"""Frames for which a noise floor is taken once"""
+FLOOR_PERCENT = 10
+"""Of the frames are at the noise floor or below"""
+HIGHEST = 60.0
+"""Decibels above the noise floor beyond which nothing is told apart"""
+ACTIVE = 3.0
+"""Decibels above its noise floor, in the mean, of a source that hears somebody"""
+MOST_LAG = 4
+"""Frames by which the same sound may be elsewhere: places are estimates, and loudspeakers are late"""
+
+
+def frames(span: Span) -> tuple[int, int]:
+    """The first frame of a span, and the one behind its last."""
+    return span.start // LEVEL_FRAME, -(-span.end // LEVEL_FRAME)
+
+
+class LevelTrack:
+    """All levels of one source, by frames of the meeting."""
+
+    def __init__(self) -> None:
+        self.end = 0
+        """Frame behind the last one that is known"""
+        self._levels = np.full((1024, BANDS), np.nan, np.float16)
+        self._floors: dict[int, Heard] = {}
+
+    def put(self, start: int, heard: LevelsHeard) -> None:
+        """Levels of which the first stands at sample `start` of the meeting."""
+        first = round(start / LEVEL_FRAME)
+        end = first + len(heard.levels)
+        while end > len(self._levels):
+            self._levels = np.concatenate([self._levels, np.full_like(self._levels, np.nan)])
+        self._levels[first:end] = heard.levels
+        self.end = max(self.end, end)
+        for at in [at for at in self._floors if first < at and at - FLOOR_FRAMES < end]:
+            del self._floors[at]
+
+    def heard(self, start: int, end: int) -> Heard | None:
+        """Levels above the noise floor from a frame on, up to another or to where none are known yet, 0 in between.
+
+        None where hardly any are known.
+        """
+        first, last = max(0, start), min(end, self.end)
+        if last <= first:
+            return None
+        levels = np.full((last - start, BANDS), np.nan, np.float32)
+        levels[first - start :] = self._levels[first:last]
+        known = ~np.isnan(levels[:, 0])
+        if 2 * np.count_nonzero(known) < end - start:
+            return None
+        above = np.clip(levels - self._floor(end), 0.0, HIGHEST)
+        above[~known] = 0.0
+        return above
+
+    def _floor(self, end: int) -> Heard:
+        at = -(-end // FLOOR_STEP) * FLOOR_STEP
+        if at not in self._floors:
+            before = self._levels[max(0, at - FLOOR_FRAMES) : at].astype(np.float32)
+            before = before[~np.isnan(before[:, 0])]
+            floor = np.percentile(before, FLOOR_PERCENT, axis=0).astype(np.float32)
+            self._floors[at] = np.maximum(floor, np.float32(LOWEST_FLOOR))
+        return self._floors[at]
+
+
+def is_active(heard: Heard) -> bool:
+    """Whether somebody is heard."""
+    return bool(heard.mean() >= ACTIVE)
+
+
+def coherence(one: Heard, other: Heard) -> float:
+    """How much two sources hear the same, from the same frame on: the correlation of what they hear at the best lag."""
+    length = min(len(one), len(other))
+    one, other, best = one[:length], other[:length], 0.0
+    for lag in range(-MOST_LAG, MOST_LAG + 1):
+        first = one[max(0, lag) : length + min(0, lag)]
+        second = other[max(0, -lag) : length + min(0, -lag)]
+        if not len(first):
+            continue
+        first, second = first - first.mean(axis=0), second - second.mean(axis=0)
+        norm = float(np.sqrt((first * first).sum() * (second * second).sum()))
+        if norm > 0:
+            best = max(best, float((first * second).sum()) / norm)
+    return best

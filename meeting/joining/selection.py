@@ -1,0 +1,138 @@
+"""Whose words are shown in a block: one source's of those that hear the same, everybody's of those that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from meeting.joining.blocks import Block, PlacedWord, union
+from meeting.joining.levels import Heard, LevelTrack, coherence, frames, is_active
+from meeting.joining.pairs import Pairs
+from meeting.joining.wording import says_the_same
+from pipelines.types import LEVEL_FRAME, Span, samples
+
+COHERENT = 0.7
+"""From which coherence on two sources hear the same"""
+STILL_COHERENT = 0.45
+"""The same of two sources that have heard the same of late"""
+TYPICAL = 0.5
+"""Coherence, in the mean, of sources that have heard the same of late"""
+LEAST_FRAMES = 30
+"""Frames that are compared at least: in fewer of them anything may look alike"""
+COVER = 0.6
+"""Share of what any coherent source's words cover that those of the one that is shown must cover"""
+PATIENCE = samples(2.0)
+"""How long the words of the better source are waited for"""
+SILENT = 6.0
+"""Decibels above its noise floor, at most, of a source that does not hear a word of another one"""
+NEAR_WORD = 2
+"""Frames before and after a word in which it may be heard, too: times of words are rough"""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is shown of a block."""
+
+    block: Block
+    hidden: frozenset[PlacedWord] = frozenset()
+    """Words that are not shown"""
+    better: Mapping[str, str] = field(default_factory=dict)
+    """By source of which nothing is shown that the better one hears: that one"""
+    coherent: tuple[frozenset[str], ...] = ()
+    """Sources that hear the same"""
+    waiting: bool = False
+    """Whether words of a better source may still come, and those of others are held back until then"""
+
+
+def choose(block: Block, tracks: Mapping[str, LevelTrack], pairs: Pairs, ended: Set[str], newest: int) -> Choice:
+    """Choose for a block, by the levels of all sources; `newest` is the sample up to which any is known."""
+    heard = _heard(block, tracks)
+    groups = _groups(heard, pairs, frames(block.span)[1])
+    better: dict[str, str] = {}
+    hidden, waiting = set[PlacedWord](), False
+    for group in groups:
+        best, cover = _best(group, heard), _cover(block, group)
+        if cover[best] < COVER * max(cover.values()):
+            if best not in ended and newest < block.span.end + PATIENCE:
+                waiting = True
+            else:
+                best = _best({id_ for id_ in group if cover[id_] >= COVER * max(cover.values())}, heard)
+        better |= {id_: best for id_ in group if id_ != best}
+        others = [word for word in block.words if word.source_id in group and word.source_id != best]
+        hidden |= {word for word in others if waiting or _hears(tracks[best], word)}
+    hidden |= _said_twice(block, hidden, heard)
+    return Choice(block, frozenset(hidden), better, tuple(groups), waiting)
+
+
+def score(heard: Heard) -> float:
+    """How well a source hears: decibels above its noise floor."""
+    return float(heard.mean())
+
+
+def _heard(block: Block, tracks: Mapping[str, LevelTrack]) -> dict[str, Heard]:
+    """What the sources hear in which anything is heard."""
+    first, last = frames(block.span)
+    # What is before a short block is known already when its words come, what is behind it is not.
+    heard = {id_: track.heard(min(first, last - LEAST_FRAMES), last) for id_, track in tracks.items()}
+    return {id_: found for id_, found in heard.items() if found is not None and is_active(found)}
+
+
+def _best(group: Set[str], heard: Mapping[str, Heard]) -> str:
+    return max(sorted(group), key=lambda id_: score(heard[id_]))
+
+
+def _cover(block: Block, group: Set[str]) -> dict[str, int]:
+    """Samples that the words of each source cover."""
+    return {id_: union(word.span for word in block.words if word.source_id == id_) for id_ in group}
+
+
+def _groups(heard: Mapping[str, Heard], pairs: Pairs, frame: int) -> list[frozenset[str]]:
+    """Sources that hear the same, also by way of a third."""
+    group = {id_: frozenset([id_]) for id_ in heard}
+    for one, other in combinations(sorted(heard), 2):
+        if group[one] != group[other] and _hear_the_same(one, other, heard, pairs, frame):
+            joined = group[one] | group[other]
+            group |= dict.fromkeys(joined, joined)
+    return sorted({mine for mine in group.values() if len(mine) > 1}, key=min)
+
+
+def _hear_the_same(one: str, other: str, heard: Mapping[str, Heard], pairs: Pairs, frame: int) -> bool:
+    found = coherence(heard[one], heard[other])
+    if not STILL_COHERENT <= found < COHERENT:
+        return found >= COHERENT
+    typical = pairs.typical(one, other, frame)
+    return typical is not None and typical >= TYPICAL
+
+
+def _hears(best: LevelTrack, word: PlacedWord) -> bool:
+    """Whether the best source hears anything at a word of another one."""
+    first, last = frames(word.span)
+    heard = best.heard(first - NEAR_WORD, last + NEAR_WORD)
+    return heard is None or float(np.max(heard.mean(axis=1))) >= SILENT
+
+
+def _said_twice(block: Block, hidden: Set[PlacedWord], heard: Mapping[str, Heard]) -> set[PlacedWord]:
+    """The words of lines that another source says as well, though it hears more than that: of the worse one."""
+    lines: dict[str, list[PlacedWord]] = {}
+    for word in block.words:
+        if word not in hidden:
+            lines.setdefault(word.line, []).append(word)
+
+    def worth(line: str) -> tuple[int, float, str]:
+        source_id = lines[line][0].source_id
+        return union(word.span for word in lines[line]), score(heard[source_id]) if source_id in heard else 0.0, line
+
+    twice: set[PlacedWord] = set()
+    for one, other in combinations(sorted(lines, key=worth, reverse=True), 2):
+        known = bool(twice & {lines[one][0], lines[other][0]})
+        if not known and lines[one][0].source_id != lines[other][0].source_id:
+            twice.update(lines[other] if says_the_same(lines[one], lines[other]) else ())
+    return twice
+
+
+def reach(span: Span) -> Span:
+    """Where blocks may lie about which levels in a span say something at once."""
+    return Span(span.start - LEAST_FRAMES * LEVEL_FRAME, span.end + LEAST_FRAMES * LEVEL_FRAME)

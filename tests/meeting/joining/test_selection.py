@@ -1,0 +1,140 @@
+"""Who is shown in a block: of those that hear the same the best that understood it, of the others everybody."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from meeting.joining.blocks import Block, PlacedWord, cut
+from meeting.joining.levels import BANDS, LevelTrack
+from meeting.joining.pairs import Pairs
+from meeting.joining.selection import PATIENCE, Choice, choose, reach
+from pipelines.types import LEVEL_FRAME, LevelsHeard, Segment, Span, Word, samples
+
+QUIET = 40
+"""Frames of noise before the block, which is as long"""
+
+
+def speech(seed: int, above: float) -> NDArray[np.float32]:
+    """Four seconds, so many decibels above the noise in the mean."""
+    found = np.clip(np.random.default_rng(seed).normal(above, 10, (40, BANDS)), 0, None)
+    return found.astype(np.float32)
+
+
+def track(*heard: NDArray[np.float32]) -> LevelTrack:
+    """A source that hears all of these at once."""
+    made = LevelTrack()
+    levels = np.full((2 * QUIET, BANDS), -70.0, np.float32)
+    for one in heard:
+        levels[QUIET:] = np.maximum(levels[QUIET:], one - 70)
+    made.put(0, LevelsHeard(0, levels))
+    return made
+
+
+def said(source: str, text: str, start: float = 4.0, each: float = 0.5) -> list[PlacedWord]:
+    """Words one after the other."""
+    words = [
+        Word(word, Span(samples(start + at * each), samples(start + (at + 1) * each)))
+        for at, word in enumerate(text.split())
+    ]
+    line = Segment(f"{source}1", 1, True, source, Span(0, 1), None, tuple(words))
+    return [PlacedWord.of(word, line) for word in words]
+
+
+LONG = "one two three four five six seven eight"
+OTHER = "eins zwei drei vier fuenf sechs sieben acht"
+
+
+def block(*words: list[PlacedWord]) -> Block:
+    """The one block of all words."""
+    (made,) = cut(sorted(word for mine in words for word in mine))
+    return made
+
+
+def chosen(made: Block, ended: str = "ab", newest: float = 100.0, **tracks: LevelTrack) -> Choice:
+    """What is chosen of it."""
+    return choose(made, tracks, Pairs(tracks), set(ended), samples(newest))
+
+
+def hidden(made: Choice) -> list[str]:
+    """Which words are not shown, and of whom."""
+    return [f"{word.source_id}:{word.text}" for word in sorted(made.hidden)]
+
+
+def test_of_two_that_hear_the_same_the_one_that_hears_it_better_is_shown() -> None:
+    made = chosen(block(said("a", LONG), said("b", OTHER)), a=track(speech(1, 15)), b=track(speech(1, 30)))
+    assert made.coherent == (frozenset("ab"),)
+    assert made.better == {"a": "b"}
+    assert hidden(made) == [f"a:{word}" for word in LONG.split()]
+
+
+def test_of_two_that_hear_different_things_both_are_shown() -> None:
+    made = chosen(block(said("a", LONG), said("b", OTHER)), a=track(speech(1, 20)), b=track(speech(2, 30)))
+    assert (made.coherent, made.better, hidden(made)) == ((), {}, [])
+
+
+def test_who_hears_nothing_is_no_matter() -> None:
+    made = chosen(block(said("a", LONG)), a=track(speech(1, 20)), b=track(), c=LevelTrack())
+    assert (made.coherent, hidden(made), made.waiting) == ((), [], False)
+
+
+def test_whoever_understood_much_less_is_not_shown_though_it_hears_better() -> None:
+    words = said("a", LONG), said("b", "acht", start=7.5)
+    made = chosen(block(*words), a=track(speech(1, 15)), b=track(speech(1, 30)))
+    assert made.better == {"b": "a"}
+    assert hidden(made) == ["b:acht"]
+
+
+def test_words_of_the_better_one_are_waited_for_but_not_for_ever() -> None:
+    tracks = {"a": track(speech(1, 15)), "b": track(speech(1, 30))}
+    made = chosen(block(said("a", LONG)), ended="", newest=8.0 + PATIENCE / 16000 - 0.1, **tracks)
+    assert made.waiting
+    assert hidden(made) == [f"a:{word}" for word in LONG.split()]
+    for ended, newest in (("b", 8.0), ("", 8.0 + PATIENCE / 16000)):
+        made = chosen(block(said("a", LONG)), ended=ended, newest=newest, **tracks)
+        assert (made.waiting, hidden(made)) == (False, [])
+
+
+def test_words_that_the_better_one_does_not_hear_stay() -> None:
+    far, near = speech(1, 15), speech(1, 30)
+    near[:8] = 0
+    made = chosen(block(said("a", LONG), said("b", OTHER)), a=track(far), b=track(near))
+    assert made.better == {"a": "b"}
+    assert "a:one" not in hidden(made)
+    assert "a:eight" in hidden(made)
+
+
+def test_the_same_words_at_the_same_time_are_shown_once_whatever_the_levels_say() -> None:
+    line = said("b", "three four five", start=5.1)
+    made = chosen(block(said("a", LONG), line), a=track(speech(1, 20)), b=track(speech(2, 30)))
+    assert made.coherent == ()
+    assert hidden(made) == ["b:three", "b:four", "b:five"]
+
+
+def test_of_lines_of_the_same_words_and_length_the_one_that_is_heard_better_is_shown() -> None:
+    for loud, worse in ((30, "a"), (10, "b")):
+        made = chosen(block(said("a", LONG), said("b", LONG)), a=track(speech(1, 20)), b=track(speech(2, loud)))
+        assert {word.source_id for word in made.hidden} == {worse}
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_sources_that_have_heard_the_same_of_late_need_less_to_do_so_still(before: bool) -> None:
+    mixed = speech(1, 25)
+    mixed[:20] = speech(5, 25)[:20]
+    tracks = {"a": LevelTrack(), "b": LevelTrack()}
+    for at in range(4):
+        for id_, from_ in (("a", 40), ("b", 40 if before else 0)):
+            levels = np.full((80, BANDS), -70.0, np.float32)
+            levels[from_ : from_ + 40] = speech(10 + at, 25) - 70
+            tracks[id_].put(80 * at * LEVEL_FRAME, LevelsHeard(0, levels))
+    for id_, heard in (("a", speech(1, 25)), ("b", mixed)):
+        levels = np.full((80, BANDS), -70.0, np.float32)
+        levels[40:] = heard - 70
+        tracks[id_].put(320 * LEVEL_FRAME, LevelsHeard(0, levels))
+    made = chosen(block(said("a", LONG, start=36.0), said("b", OTHER, start=36.0)), **tracks)
+    assert bool(made.coherent) is before
+
+
+def test_levels_say_something_about_blocks_nearby() -> None:
+    assert reach(Span(samples(10), samples(11))) == Span(samples(7), samples(14))

@@ -1,0 +1,63 @@
+"""Turns without what is hidden of them."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meeting.joining.turns import SHORTEST, SourceTurns
+from pipelines.turns import replace_turns
+from pipelines.types import Span, Turn, TurnsRevised, samples
+
+
+def turn(start: float, end: float, who: str = "spk1") -> Turn:
+    """A turn in seconds."""
+    return Turn(Span(samples(start), samples(end)), who)
+
+
+def span(start: float, end: float) -> Span:
+    """A span in seconds."""
+    return Span(samples(start), samples(end))
+
+
+def made(*turns: Turn) -> SourceTurns:
+    """Turns that were told at once."""
+    known = SourceTurns()
+    known.replace(TurnsRevised(span(0, 100), turns))
+    return known
+
+
+def test_turns_are_cut_to_what_is_asked_for() -> None:
+    known = made(turn(1, 3), turn(2, 8, "spk2"), turn(9, 10))
+    assert known.within(span(2.5, 5), []) == (turn(2.5, 3), turn(2.5, 5, "spk2"))
+
+
+def test_what_is_hidden_is_cut_out() -> None:
+    known = made(turn(1, 10), turn(3, 4, "spk2"))
+    assert known.within(span(0, 20), [span(2, 5), span(7, 20)]) == (turn(1, 2), turn(5, 7))
+
+
+def test_what_is_left_and_hardly_anything_is_left_out() -> None:
+    short, long = SHORTEST / 16000 - 0.01, SHORTEST / 16000 + 0.01
+    assert made(turn(1, 5)).within(span(0, 20), [span(1 + short, 5 - long)]) == (turn(5 - long, 5),)
+    assert made(turn(1, 1.1)).within(span(0, 20), []) == (turn(1, 1.1),)
+
+
+def test_all_of_them_have_a_span() -> None:
+    assert not SourceTurns().span
+    assert made(turn(1, 8), turn(2, 5)).span == span(0, 8)
+
+
+SPANS = st.builds(lambda start, length: Span(start, start + length), st.integers(0, 90_000), st.integers(1, 30_000))
+REVISIONS = st.lists(st.tuples(SPANS, st.lists(st.tuples(SPANS, st.sampled_from("xyz")), max_size=4)), max_size=12)
+
+
+@settings(max_examples=100)
+@given(revisions=REVISIONS)
+def test_a_revision_replaces_what_was_said_of_its_span(revisions: list[tuple[Span, list[tuple[Span, str]]]]) -> None:
+    known, plain = SourceTurns(), list[Turn]()
+    for cover, turns in revisions:
+        revised = TurnsRevised(cover, tuple(Turn(one, who) for one, who in turns))
+        known.replace(revised)
+        plain = replace_turns(plain, revised)
+    assert list(known.within(Span(0, 200_000), [])) == plain
