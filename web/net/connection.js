@@ -1,6 +1,7 @@
 // One client's connection to one meeting: opens the socket, keeps unconfirmed audio, reconnects and resumes.
 //
-// A viewer's connection only listens. A source's sends `start`, then its outbox's frames, and `stop` once all are out.
+// A viewer's connection only listens. A source's sends `start`, then its outbox's frames, and `stop` once all are out;
+// where the meeting goes on without it, it is a viewer's from then on.
 
 import { AudioOutbox } from './audio-outbox.js'
 
@@ -157,6 +158,9 @@ export class Connection {
       this.#send()
     }
     if (message.type === 'error') this.#lastError = message
+    if (message.type === 'source' && message.state === 'ended' && message.id === this.source?.resume?.source_id) {
+      this.#readOn()
+    }
     if (message.type === 'snapshot' && !this.source) this.#live()
     this.onMessage(message)
     const over = message.type === 'snapshot' && message.state === 'ended' && !message.earlier // else `ended` follows
@@ -176,6 +180,14 @@ export class Connection {
     this.#streaming = true
     this.#live()
     this.#send()
+  }
+
+  // The meeting goes on without what came from here.
+  #readOn() {
+    this.source = this.outbox = null
+    this.#streaming = this.#stopping = false
+    clearInterval(this.#heartbeat)
+    this.#live()
   }
 
   #live() {

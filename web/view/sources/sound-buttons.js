@@ -1,0 +1,38 @@
+// What stands in the bar of a meeting about its sources: a way to share a tab's sound, and to the list of them.
+
+import { sourcesButton, tabButton } from '../../state/sources/source-rows.js'
+import { t } from '../../texts/texts.js'
+import { Button } from '../button.js'
+import { el, set } from '../dom.js'
+
+/** @typedef {import('../../state/page-state.js').PageState} PageState */
+
+export class SoundButtons {
+  #tab
+  #list
+  node
+
+  /**
+   * @param {object} handlers
+   * @param {() => void} handlers.onTab
+   * @param {() => void} handlers.onList
+   */
+  constructor({ onTab, onList }) {
+    this.#tab = new Button({ testid: 'share-tab', shape: 'tab', label: t('join.tab'), onPress: onTab })
+    this.#list = new Button({ testid: 'sources-open', shape: 'bars', label: '', onPress: onList, look: 'quiet' })
+    this.#list.node.setAttribute('aria-controls', 'sources')
+    this.node = el('div', { class: 'sound-buttons' }, this.#tab.node, this.#list.node)
+  }
+
+  /** @param {PageState} state */
+  render(state) {
+    const tab = tabButton(state)
+    set(this.#tab.node, { hidden: !tab, disabled: tab?.disabled ?? false })
+    if (tab) this.#tab.label = tab.label
+    const list = sourcesButton(state)
+    set(this.#list.node, { hidden: !list })
+    if (list) this.#list.label = list.label
+    const open = String(list?.open ?? false)
+    if (this.#list.node.getAttribute('aria-expanded') !== open) this.#list.node.setAttribute('aria-expanded', open)
+  }
+}
