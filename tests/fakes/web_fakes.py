@@ -8,7 +8,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, MutableMapping
+from array import array
+from collections.abc import Callable, Collection, Coroutine, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +88,8 @@ class FakeConnection:
     start: dict[str, Any] | None = None
     frames: list[tuple[int, int, int]] = field(default_factory=list)
     """(seq, capture time in µs, bytes of payload)"""
+    loudest: int = 0
+    """Of the samples in the newest frame: 0 is silence"""
     source: FakeSource | None = None
 
 
@@ -257,6 +260,7 @@ class FakeServer:
     async def _frame(self, connection: FakeConnection, data: bytes) -> None:
         seq, captured = struct.unpack_from("<IQ", data)
         connection.frames.append((seq, captured, len(data) - 12))
+        connection.loudest = max(map(abs, array("h", data[12:])), default=0)
         if self.acking and connection.source:
             connection.source.stored = seq + 1
             await connection.socket.send_text(json.dumps({"type": "ack", "seq": seq, "audio": (seq + 1) / 10}))
@@ -424,10 +428,13 @@ def running() -> Iterator[FakeServer]:
 
 
 @contextmanager
-def browser_running(*switches: str) -> Iterator[Browser]:
-    """The machine's chromium, with a fake microphone that beeps."""
+def browser_running(*switches: str, without: Collection[str] = ()) -> Iterator[Browser]:
+    """The machine's chromium, with a fake microphone that beeps; `without` some of its usual switches."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=[*SWITCHES, *switches])
+        usual = [switch for switch in SWITCHES if switch not in without]
+        browser = playwright.chromium.launch(
+            executable_path=chromium(), args=[*usual, *switches], ignore_default_args=list(without)
+        )
         try:
             yield browser
         finally:

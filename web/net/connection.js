@@ -61,6 +61,8 @@ export class Connection {
   #heard = 0 // when the server last confirmed something, or had nothing to confirm
   /** @type {ErrorMessage | null} */
   #lastError = null
+  /** @type {string | null} id of what was sent here last */
+  own = null
 
   /**
    * @param {object} options
@@ -174,6 +176,7 @@ export class Connection {
    */
   #begin(source, outbox, { source_id, resume_token: token, next_seq: next }) {
     source.resume = { source_id, token }
+    this.own = source_id
     outbox.align(next)
     // A server whose disk lost confirmed frames shows everybody the gap; what comes now belongs behind it.
     this.#sent = Math.max(next, outbox.first)

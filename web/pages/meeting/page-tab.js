@@ -17,6 +17,7 @@ import { WakeLock } from '../attention.js'
 
 const NOTICE = 'source tab'
 const AWAY = 'tab away'
+const REASON = 1000 // milliseconds within which a server that has ended a source says why
 
 export class PageTab {
   #id
@@ -98,6 +99,7 @@ export class PageTab {
         if (connection === this.#connection) this.#changed(connection, start, resume)
       },
     })
+    this.#connection?.close()
     this.#connection = connection
     connection.open()
   }
@@ -108,8 +110,8 @@ export class PageTab {
       rememberSource(this.#id, 'tab', message)
       this.#store.update((state) => ownSource(state, 'tab', message.source_id))
     }
-    const { tab } = this.#store.state.own
-    if (message.type === 'source' && message.state === 'ended' && (tab === null || message.id === tab)) this.#over()
+    const own = this.#connection?.own
+    if (message.type === 'source' && message.state === 'ended' && message.id === own) this.#sourceEnded()
     if (message.type === 'ended') this.#over()
   }
 
@@ -130,6 +132,19 @@ export class PageTab {
     }
     const told = sharing === 'on' || problem.code === 'removed'
     this.#over(told ? tabProblemText(problem) : '')
+  }
+
+  #sourceEnded() {
+    if (this.#store.state.sharing === 'stopping') {
+      this.#over()
+      return
+    }
+    const connection = this.#connection
+    this.#recorder.release()
+    this.#store.update((state) => ownEnded(state, 'tab'))
+    setTimeout(() => {
+      if (connection === this.#connection) this.#over()
+    }, REASON)
   }
 
   // The browser's own button was pressed, or what was shared is gone.
