@@ -330,7 +330,7 @@ export const ENGLISH = {
   'source.full': 'There are as many sound sources in this meeting as it takes. Try again once one has stopped.',
   'join.microphone': 'Share my microphone',
   'join.title': 'Share your microphone',
-  'join.who': 'Who speaks into it?',
+  'join.who': 'Who speaks into your microphone?',
   'join.solo': 'Only me',
   'join.solo.what': 'A headset, or a device of your own. All that is heard stands under your name.',
   'join.room': 'Several people',

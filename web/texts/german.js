@@ -346,7 +346,7 @@ export const GERMAN = {
     'aufgehört hat.',
   'join.microphone': 'Mein Mikrofon teilen',
   'join.title': 'Ihr Mikrofon teilen',
-  'join.who': 'Wer spricht hinein?',
+  'join.who': 'Wer spricht in Ihr Mikrofon?',
   'join.solo': 'Nur ich',
   'join.solo.what': 'Ein Headset oder ein eigenes Gerät. Alles, was zu hören ist, steht unter Ihrem Namen.',
   'join.room': 'Mehrere Personen',

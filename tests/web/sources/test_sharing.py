@@ -345,3 +345,19 @@ def test_readers_without_the_right_to_speak_see_who_is_heard_and_share_nothing(
         for hidden in ("start", "share-tab", "source-mute", "source-remove"):
             expect(reader.get_by_test_id(hidden)).to_be_hidden()
         assert reader.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_whoever_makes_a_meeting_may_say_that_only_one_person_speaks(
+    server: FakeServer, page: Page, until: Until
+) -> None:
+    server.sources, server.snapshot = [], {}
+    page.goto(server.url)
+    page.get_by_test_id("options").click()
+    page.get_by_label("Only me").check()
+    page.get_by_test_id("new-meeting").click()
+    expect(page.get_by_test_id("notice")).to_contain_text("Write your name")
+    expect(page.get_by_label("Your name")).to_be_focused()
+    page.get_by_label("Your name").fill("Ann")
+    page.get_by_test_id("new-meeting").click()
+    until(lambda: server.stored > 3)
+    assert (server.sources[0].name, server.sources[0].kind) == ("Ann", "solo")

@@ -68,16 +68,16 @@ export const goesOnWithout = ({ own, sources }) =>
   presentSources(sources).some(({ id }) => id !== own.microphone && id !== own.tab)
 
 /**
- * The button that shows the list; null where there is none to show.
+ * The button that shows the list; null where there is none to show, or nothing but this page's microphone.
  *
  * @param {PageState} state
- * @returns {{ label: string, open: boolean } | null}
+ * @returns {{ label: string, count: number, open: boolean } | null}
  */
-export function sourcesButton({ listing, sources, transcript }) {
-  const count = presentSources(sources).length
-  const { phase } = transcript
-  if (!count || (phase !== 'live' && phase !== 'ending')) return null
-  return { label: t('sources.count', { count }), open: listing }
+export function sourcesButton(state) {
+  const { phase } = state.transcript
+  if (!othersHeard(state) || (phase !== 'live' && phase !== 'ending')) return null
+  const count = presentSources(state.sources).length
+  return { label: t('sources.count', { count }), count, open: state.listing }
 }
 
 /**

@@ -18,8 +18,8 @@ export class SoundButtons {
    * @param {() => void} handlers.onList
    */
   constructor({ onTab, onList }) {
-    this.#tab = new Button({ testid: 'share-tab', shape: 'tab', label: t('join.tab'), onPress: onTab })
-    this.#list = new Button({ testid: 'sources-open', shape: 'bars', label: '', onPress: onList, look: 'quiet' })
+    this.#tab = new Button({ testid: 'share-tab', shape: 'tab', label: t('join.tab'), onPress: onTab, look: 'share-tab' })
+    this.#list = new Button({ testid: 'sources-open', shape: 'bars', label: '', onPress: onList, look: 'quiet sources-open' })
     this.#list.node.setAttribute('aria-controls', 'sources')
     this.node = el('div', { class: 'sound-buttons' }, this.#tab.node, this.#list.node)
   }
@@ -32,7 +32,16 @@ export class SoundButtons {
     const list = sourcesButton(state)
     set(this.#list.node, { hidden: !list })
     if (list) this.#list.label = list.label
-    const open = String(list?.open ?? false)
-    if (this.#list.node.getAttribute('aria-expanded') !== open) this.#list.node.setAttribute('aria-expanded', open)
+    attribute(this.#list.node, 'data-count', list?.count ?? 0)
+    attribute(this.#list.node, 'aria-expanded', list?.open ?? false)
   }
+}
+
+/**
+ * @param {Element} element
+ * @param {string} name
+ * @param {number | boolean} value
+ */
+function attribute(element, name, value) {
+  if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value))
 }

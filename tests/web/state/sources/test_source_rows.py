@@ -72,7 +72,7 @@ def test_what_comes_from_this_page_is_marked(shown: Run) -> None:
 
 @pytest.mark.parametrize("state", ["open", "live", "ending", "ended"])
 def test_the_list_is_offered_while_something_is_heard(shown: Run, state: str) -> None:
-    offered = {"label": "2 sound sources", "open": False} if state in ("live", "ending") else None
+    offered = {"label": "2 sound sources", "count": 2, "open": False} if state in ("live", "ending") else None
     assert shown(snapshot(state, sources=[source(1), source(2), source(3, state="ended")]))["list"] == offered
     assert shown(snapshot(state))["list"] is None
 
