@@ -70,8 +70,8 @@ class PipelineOptions:
     language: str | None = None
     """One of `LANGUAGES`, or several with commas, of which one is spoken; None for any"""
     translate: bool = False
-    """Whether what is said is written down in English, by a recogniser that can; this option and `speakers` are no
-    settings"""
+    """Whether what is said is written down in English, by a recogniser that can; this option, `speakers` and `solo` are
+    no settings"""
     hotwords: tuple[str, ...] = ()
     partial_interval: float = 0.5
     endpoint_silence: float = 0.4
@@ -95,6 +95,8 @@ class PipelineOptions:
     """One of `SECOND_PASSES`"""
     speakers: SpeakerCount | None = None
     """How many people speak in this meeting, where somebody has said so"""
+    solo: bool = False
+    """Whether one person speaks, so that nobody looks for speakers: no line has one"""
 
 
 ENGINE = EngineOptions()

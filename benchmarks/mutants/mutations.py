@@ -106,7 +106,7 @@ STORAGE = (
     ),
     Mutant(
         "lines-whose-sound-is-lost-are-dropped",
-        "meeting/session/salvage.py",
+        "meeting/core/continuity/salvage.py",
         "return any(word.span & span for span in lost for word in segment.words)",
         "return False",
         ("tests/meeting/session/test_salvage.py",),
@@ -141,7 +141,7 @@ STORAGE = (
     ),
     Mutant(
         "stored-lines-lost-behind-damage",
-        "meeting/session/salvage.py",
+        "meeting/core/continuity/salvage.py",
         "return replace(edits, lines={**edits.lines, **lines}) if lines else edits",
         "return edits",
         ("tests/meeting/session/test_salvage.py", "tests/system/test_damage.py"),
@@ -339,7 +339,7 @@ ACCESS = (
     ),
     Mutant(
         "resume-token-not-compared",
-        "meeting/session/resumption.py",
+        "meeting/core/continuity/resumption.py",
         "return self.digest is not None and hmac.compare_digest(self.digest, digest(token))",
         "return self.digest is not None",
         ("tests/meeting/session/test_resumption.py",),

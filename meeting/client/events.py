@@ -15,6 +15,7 @@ from meeting.core.messages import (
     JsonObject,
     SegmentMessage,
     ServerMessage,
+    SourceMessage,
     SpeakerMessage,
     WordMessage,
 )
@@ -116,6 +117,7 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "tuple[SegmentMessage, ...]": _listed(_object(SegmentMessage)),
     "tuple[SpeakerMessage, ...]": _listed(_object(SpeakerMessage)),
     "tuple[GapMessage, ...]": _listed(_object(GapMessage)),
+    "tuple[SourceMessage, ...]": _listed(_object(SourceMessage)),
     "tuple[ChangeMessage, ...]": _listed(_change),
 }
 """By the type of a field, as it is written there"""

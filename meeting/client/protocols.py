@@ -28,6 +28,7 @@ from meeting.core.messages import (
     ServerMessage,
     SessionMessage,
     SnapshotMessage,
+    SourceMessage,
     Start,
     Stop,
 )
@@ -199,7 +200,11 @@ class SourceProtocol:
                 self._buffer.acknowledge(seq)
                 self._received = audio
             case SnapshotMessage():
-                self._admitted, self._received = True, max(self._received, event.audio)
+                self._admitted = True
+                if len(event.sources) < 2:  # else it is another one's that is as long
+                    self._received = max(self._received, event.audio)
+            case SourceMessage(id_, state="ended") if self._session is not None and id_ == self._session.source_id:
+                self._end()  # and the meeting goes on with others
             case ErrorMessage() if event.fatal or event.code in BREAKING:
                 self._refusal = event
             case Ended():
@@ -233,6 +238,8 @@ class SourceProtocol:
             return _verdict(loss, refusal, self._admitted and refusal is None)
         if loss.close == 4401 and (refusal is None or refusal.code == "unauthorized"):
             return SourceLost("the meeting does not wait for this source any more: it was away for too long")
+        if loss.close == 4409 and refusal is not None:
+            return SourceLost(refusal.message)
         if loss.close == 4409:
             return SourceLost("somebody else went on with this source")
         return _verdict(loss, refusal, True)

@@ -12,6 +12,7 @@ from meeting.core.messages import (
     GapMessage,
     SegmentMessage,
     SnapshotMessage,
+    SourceMessage,
     SpeakerMessage,
     SpeakerRevisionMessage,
     StateMessage,
@@ -41,7 +42,8 @@ class TranscriptState:
         self._segments: dict[str, SegmentMessage] = {}
         self._withdrawn: dict[str, int] = {}
         self._speakers: dict[str, SpeakerMessage] = {}
-        self._gaps: dict[float, GapMessage] = {}
+        self._gaps: dict[tuple[str, float], GapMessage] = {}
+        self._sources: dict[str, SourceMessage] = {}
         self.state = "open"
         self.title = ""
         self.models: ModelInfo = {}
@@ -64,6 +66,11 @@ class TranscriptState:
     def gaps(self) -> list[GapMessage]:
         """Places without audio, in order of time."""
         return sorted(self._gaps.values(), key=lambda gap: gap.start)
+
+    @property
+    def sources(self) -> list[SourceMessage]:
+        """Microphones and other sounds, in the order in which they began."""
+        return sorted(self._sources.values(), key=lambda one: one.number)
 
     def speaker_of(self, speaker_id: str | None) -> SpeakerMessage | None:
         """The voice that an id of a line stands for by now; None while it is unknown."""
@@ -96,7 +103,10 @@ class TranscriptState:
                 self.left = left
                 self._segments_all(segments)
             case GapMessage():
-                self._gaps[event.start] = event
+                self._gaps[event.source_id, event.start] = event
+            case SourceMessage():
+                known_source, self._sources[event.id] = self._sources.get(event.id), event
+                return known_source != event
             case StateMessage(state, title):
                 self.state, self.title = state, title
             case Ended():
@@ -116,6 +126,7 @@ class TranscriptState:
             self.models,
             tuple(self.gaps),
             self.left,
+            tuple(self.sources),
         )
 
     def _take(self, snapshot: SnapshotMessage) -> None:
@@ -123,7 +134,8 @@ class TranscriptState:
         self.state, self.title, self.models = snapshot.state, snapshot.title, snapshot.models
         self.audio, self.left = snapshot.audio, snapshot.earlier
         self._speakers = {one.id: one for one in snapshot.speakers}
-        self._gaps = {gap.start: gap for gap in snapshot.gaps}
+        self._gaps = {(gap.source_id, gap.start): gap for gap in snapshot.gaps}
+        self._sources = {one.id: one for one in snapshot.sources}
         self._segments_all(snapshot.segments)
 
     def _segments_all(self, segments: Iterable[SegmentMessage]) -> None:

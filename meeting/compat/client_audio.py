@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from meeting.compat.exchange import Feed
+from meeting.core.continuity.gaps import SAMPLE_BYTES
 from meeting.core.messages import AudioInfo
-from meeting.session.gaps import SAMPLE_BYTES
 
 FLUSH_SECONDS = 1.0
 """Silence that ends an utterance when its end is asked for"""

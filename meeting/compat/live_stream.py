@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from meeting.core.access import Role
+from meeting.core.continuity.gaps import SAMPLE_BYTES
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
 from meeting.core.ids import new_id
 from meeting.core.messages import (
@@ -52,7 +53,6 @@ from meeting.delivery.outbox import MAX_BYTES, MAX_MESSAGES, Closing
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
 from meeting.session.events import FrameReceived, StopReceived
-from meeting.session.gaps import SAMPLE_BYTES
 from pipelines.errors import StoreError
 from pipelines.types import ModelInfo, SpeakerCount, seconds
 

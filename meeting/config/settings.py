@@ -374,6 +374,9 @@ class Limits:
         " when the models were loaded (16 before that); one more is refused",
         bounds=(1, 10_000),
     )
+    sources: int = _setting(
+        8, "microphones and other sounds that one meeting takes at once; one more is refused", bounds=(1, 64)
+    )
     viewers: int = _setting(
         200,
         "clients per meeting that read along",

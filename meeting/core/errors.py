@@ -32,6 +32,7 @@ class ErrorCode(str, Enum):
     BUSY = "busy"
     LANGUAGE = "language"
     LOST = "lost"
+    REMOVED = "removed"
     STORAGE_OK = "storage_ok"
     TOO_LONG = "too_long"
     # Of the HTTP API
@@ -70,7 +71,7 @@ class CloseCode(IntEnum):
     UNAUTHORIZED = 4401
     NOT_FOUND = 4404
     CONFLICT = 4409
-    """The meeting has a source already, or this one was resumed elsewhere"""
+    """A source was resumed elsewhere, or removed by a host"""
     TOO_LARGE = 4413
     TOO_MANY = 4429
 

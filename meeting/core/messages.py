@@ -11,7 +11,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar, TypeVar
 
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
-from meeting.core.records import Gap
+from meeting.core.records import Gap, Source
 from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE, PCM
 from pipelines.options import LANGUAGES, language_codes
 from pipelines.types import LabelChange, ModelInfo, PipelineStats, Segment, Speaker, Word, seconds
@@ -240,12 +240,17 @@ class StatsMessage:
     left_out: str
     language: str | None = None
     """What is spoken, as it was detected"""
+    source_id: str = ""
+    """Of which source's pipeline this is said"""
+    level: float | None = None
+    """How loud that source was in the last second, in decibels relative to full scale; None where that is not known"""
 
     @classmethod
-    def of(cls, stats: PipelineStats) -> StatsMessage:
+    def of(cls, stats: PipelineStats, source_id: str = "", level: float | None = None) -> StatsMessage:
         """Pipeline figures as sent."""
         rtf, asr, voices, load = (round(x, 3) for x in (stats.rtf, stats.asr_lag, stats.diarization_lag, stats.load))
-        return cls(rtf, asr, voices, stats.dropped_partials, load, stats.left_out, stats.language)
+        level = None if level is None else round(level, 1)
+        return cls(rtf, asr, voices, stats.dropped_partials, load, stats.left_out, stats.language, source_id, level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,11 +261,36 @@ class GapMessage:
     start: float
     end: float
     reason: str
+    source_id: str = ""
+    """Of which source it is"""
 
     @classmethod
     def of(cls, gap: Gap) -> GapMessage:
         """A gap as sent."""
-        return cls(seconds(gap.span.start), seconds(gap.span.end), gap.reason)
+        return cls(seconds(gap.span.start), seconds(gap.span.end), gap.reason, gap.source_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMessage:
+    """Somebody's microphone, or other sound, that is or was part of the meeting: new or changed."""
+
+    type: ClassVar[str] = "source"
+    id: str
+    name: str
+    kind: str
+    """"room" (several voices) or "solo" (one voice)"""
+    number: int
+    """Its place in the order in which sources began, from 1"""
+    state: str
+    """"live", "away" (its connection is lost, and waited for), "ending" (no more is heard of it, and its last text is
+    still to come) or "ended" """
+    muted: bool = False
+    """Whether a host has muted it"""
+
+    @classmethod
+    def of(cls, source: Source, state: str = "ended") -> SourceMessage:
+        """A source as sent."""
+        return cls(source.id, source.name, source.kind, source.number, state, source.muted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +309,8 @@ class SnapshotMessage:
     gaps: tuple[GapMessage, ...] = ()
     earlier: int = 0
     """Lines before these, which follow in `earlier` messages"""
+    sources: tuple[SourceMessage, ...] = ()
+    """In the order in which they began"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +361,7 @@ ServerMessage = (
     | EarlierMessage
     | StateMessage
     | GapMessage
+    | SourceMessage
     | ErrorMessage
     | Ended
 )
@@ -356,6 +389,7 @@ def as_dict(message: ServerMessage | ClientMessage) -> JsonObject:
     if isinstance(message, SnapshotMessage):
         body["speakers"] = [as_dict(speaker) for speaker in message.speakers]
         body["gaps"] = [as_dict(gap) for gap in message.gaps]
+        body["sources"] = [as_dict(source) for source in message.sources]
     return body
 
 

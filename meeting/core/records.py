@@ -75,7 +75,7 @@ class Source:
     anchors: tuple[tuple[int, int], ...] = ()
     """Samples of its own and where they stand in the meeting, rising; between two of them and behind the last it runs
     as its own clock does. None of the first one, whose samples are the meeting's"""
-    speakers: Mapping[str, str] = field(default_factory=dict)
+    speakers: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Who the speakers that its pipeline numbers are in the meeting; one that is not here is who it is called"""
     muted: bool = False
     """Whether a host has muted it: silence is kept and heard in the place of what it sends"""
@@ -283,16 +283,24 @@ class Edits:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoredSource:
+    """A source of a meeting that the end of an earlier process cut off, whose frames are still there."""
+
+    source: Source
+    resume: Resume
+    remaining: float
+    """Seconds that it may still take to come back"""
+    processed: int = 0
+    """How much of it is known to have been processed, in samples at 16 kHz"""
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """A meeting that the end of an earlier process cut off, as far as it was stored."""
 
     record: Record
-    source: Source
-    resume: Resume
-    remaining: float
-    """Seconds that its source may still take to come back"""
+    sources: tuple[RestoredSource, ...]
+    """Those that are heard again, one at least, in the order in which they began"""
     last_frame_at: datetime | None = None
-    """UTC time of its last frame"""
+    """UTC time of the last frame of all"""
     edits: Edits = field(default_factory=Edits)
-    processed: int = 0
-    """How much of its source is known to have been processed, in samples at 16 kHz"""

@@ -20,6 +20,7 @@ from meeting.core.messages import (
     GapMessage,
     SegmentMessage,
     SnapshotMessage,
+    SourceMessage,
     SpeakerMessage,
     encode,
     encode_with_lines,
@@ -187,4 +188,5 @@ def _snapshot(summary: Summary, earlier: int) -> SnapshotMessage:
         meeting.models,
         tuple(GapMessage.of(gap) for gap in summary.gaps),
         earlier,
+        tuple(SourceMessage.of(source) for source in summary.sources),
     )

@@ -47,7 +47,7 @@ class Joiner:
 
     def take(self, source_id: str, output: Output) -> list[Output]:
         """What the meeting says because of what one source's pipeline says."""
-        return [self._placed(source_id, output)]
+        return [self._in_meeting_time(source_id, output)]
 
     def finish(self, source_id: str) -> list[Output]:
         """Nothing more comes of a source; what was held back because of it."""
@@ -67,7 +67,7 @@ class Joiner:
         """Who a source's speakers are in the meeting, to be stored."""
         return self._speakers[source_id]
 
-    def _placed(self, source_id: str, output: Output) -> Output:
+    def _in_meeting_time(self, source_id: str, output: Output) -> Output:
         def span(of: Span) -> Span:
             return Span(self.place(source_id, of.start), self.place(source_id, of.end))
 

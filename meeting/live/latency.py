@@ -6,12 +6,47 @@ from collections import deque
 from collections.abc import Callable
 
 from meeting.sources.measurements import Measurements
-from pipelines.types import PipelineStats, Segment
+from pipelines.types import Output, PipelineStats, Segment
 
 MAX_ARRIVALS = 3000
 """Moments that are remembered: five minutes of frames of 0.1 s; what comes later than that is not counted"""
 MAX_EARLY = 100
 """Lines that are remembered because their frame is not known to be on disk yet"""
+
+
+class LatencyMeters:
+    """Watches all sources of one meeting; nothing where there is nobody to tell."""
+
+    def __init__(self, measurements: Measurements | None) -> None:
+        self._measurements = measurements
+        self._meters: dict[str, LatencyMeter] = {}
+
+    def frame_came(self, source_id: str, seq: int, now: float) -> None:
+        """As `LatencyMeter.frame_came`."""
+        meter = self._meter(source_id)
+        if meter is not None:
+            meter.frame_came(seq, now)
+
+    def frame_appended(self, source_id: str, seq: int, samples: int) -> None:
+        """As `LatencyMeter.frame_appended`."""
+        meter = self._meter(source_id)
+        if meter is not None:
+            meter.frame_appended(seq, samples)
+
+    def output_made(self, source_id: str, output: Output, now: float) -> None:
+        """A source's pipeline has said something, in the time of that source."""
+        meter = self._meter(source_id)
+        if meter is not None and isinstance(output, Segment):
+            meter.line_made(output, now)
+        elif meter is not None and isinstance(output, PipelineStats):
+            meter.stats_told(output)
+
+    def _meter(self, source_id: str) -> LatencyMeter | None:
+        if self._measurements is None:
+            return None
+        if source_id not in self._meters:
+            self._meters[source_id] = LatencyMeter(self._measurements)
+        return self._meters[source_id]
 
 
 class LatencyMeter:

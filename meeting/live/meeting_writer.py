@@ -41,7 +41,7 @@ class MeetingWriter:
         self._opened_at, self._opened = datetime.now(timezone.utc), time.monotonic()
         self._started_at = meeting.started_at
         self._last_frame_at = restored.last_frame_at if restored else None
-        self._lost_at = restored.resume.lost_at if restored else None
+        self._lost_at = {one.source.id: one.resume.lost_at for one in restored.sources} if restored else {}
 
     def frame_appended(self) -> None:
         """A frame has come now: the meeting does not end before."""
@@ -56,15 +56,16 @@ class MeetingWriter:
                 return self._transcript.save_labels(self._id, changes)
             case SaveSpeaker(speaker):
                 return self._transcript.save_speakers(self._id, [speaker])
-            case SaveTurns(revision):
-                return self._transcript.save_turns(self._id, revision)
+            case SaveTurns(source_id, revision):
+                return self._transcript.save_turns(self._id, source_id, revision)
             case SaveEdits(edits, lines, made):
                 return self._edits.save(self._id, edits, lines, made)
             case SaveSource(source):
                 return self._transcript.save_source(self._id, source)
             case SaveResume(resume, away):
-                self._lost_at = (self._lost_at or self._now()) if away else None
-                return self._recovery.save_resume(self._id, replace(resume, lost_at=self._lost_at))
+                lost_at = (self._lost_at.get(resume.source_id) or self._now()) if away else None
+                self._lost_at[resume.source_id] = lost_at
+                return self._recovery.save_resume(self._id, replace(resume, lost_at=lost_at))
             case SaveGap(gap):
                 return self._recovery.save_gap(self._id, gap)
             case SaveTranscript(segments, speakers, gaps):

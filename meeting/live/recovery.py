@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from meeting.core.continuity.gaps import SAMPLE_BYTES
 from meeting.core.messages import AudioInfo
-from meeting.core.records import Gap, Record, Restored, Resume, Source, State
-from meeting.session.gaps import SAMPLE_BYTES
+from meeting.core.records import Gap, Record, Restored, RestoredSource, Resume, Source, State
 from meeting.sources.source_audio import PART_SUFFIX
 from meeting.storage.edit_store import EditStore
 from meeting.storage.files import journal
@@ -50,18 +50,20 @@ def restore(
     if not left:
         _end(store, TranscriptStore(store).record(meeting_id))
         return None
-    source = max(left, key=lambda source: left[source].stat().st_mtime)
-    last_frame_at = datetime.fromtimestamp(left[source].stat().st_mtime, timezone.utc)
-    resume = recovery_store.resumes(meeting_id).get(source.id) or Resume(source.id)
-    if resume.lost_at is None:
-        # From now on its client is away: a crash while it is rebuilt must not give it the whole window again.
-        resume = replace(resume, lost_at=now)
-        recovery_store.save_resume(meeting_id, resume).result()
-    left_of_window = window_left(resume.lost_at, now, window)
-    processed = max(_stored_samples(record), flac_samples(store.files.audio_path(meeting_id, source.id)))
-    return Restored(
-        record, source, resume, left_of_window, last_frame_at, EditStore(store).edits(meeting_id), processed
-    )
+    last_frame_at = datetime.fromtimestamp(max(path.stat().st_mtime for path in left.values()), timezone.utc)
+    resumes = recovery_store.resumes(meeting_id)
+    sources = []
+    for source in left:
+        resume = resumes.get(source.id) or Resume(source.id)
+        if resume.lost_at is None:
+            # From now on its client is away: a crash while it is rebuilt must not give it the whole window again.
+            resume = replace(resume, lost_at=now)
+            recovery_store.save_resume(meeting_id, resume).result()
+        processed = flac_samples(store.files.audio_path(meeting_id, source.id))
+        if len(record.sources) == 1:  # then all that is stored was heard in it
+            processed = max(processed, _stored_samples(record))
+        sources.append(RestoredSource(source, resume, window_left(resume.lost_at, now, window), processed))
+    return Restored(record, tuple(sources), last_frame_at, EditStore(store).edits(meeting_id))
 
 
 def window_left(lost_at: datetime | None, now: datetime, window: float) -> float:

@@ -18,11 +18,10 @@ from meeting.core.editing.changes import Change
 from meeting.core.errors import CloseCode
 from meeting.core.ids import new_id
 from meeting.core.messages import ResumeInfo, ServerMessage, Start
-from meeting.core.rate_limit import RateLimiter
 from meeting.core.records import Meeting, Restored, State
 from meeting.delivery.outbox import Receiver
 from meeting.live.clients import Clients
-from meeting.live.latency import LatencyMeter
+from meeting.live.latency import LatencyMeters
 from meeting.live.meeting_saver import SAVES, MeetingSaver
 from meeting.live.pending_answers import PendingAnswers
 from meeting.live.source_workers import SourceWorkers
@@ -46,6 +45,7 @@ from meeting.session.events import (
     FrameReceived,
     Log,
     MeetingRestored,
+    MuteSource,
     OpenSource,
     OutputReceived,
     SaveState,
@@ -58,7 +58,6 @@ from meeting.session.session import Session
 from meeting.sources.engine_loader import Services
 from meeting.sources.flow_control import FlowControl
 from meeting.sources.log_context import logged_meeting
-from pipelines.types import Output, PipelineStats, Segment
 
 log = logging.getLogger(__name__)
 
@@ -79,12 +78,12 @@ class Room:
         meeting: Meeting,
         services: Services,
         limits: Limits,
-        refusal: Callable[[], str | None],
+        refusal: Callable[[bool], str | None],
         on_closed: Callable[[Room], None],
         restored: Restored | None = None,
         resumable: bool = True,
     ) -> None:
-        """`refusal` says why no further meeting may go live; `restored` is what an earlier process left of this one."""
+        """`refusal` says why no source may begin in one that is live or not; `restored` is what is left of it."""
         self.id = meeting.id
         self.kept, self.recorded = meeting.kept, meeting.recorded
         """Whether its meeting stays once it is over, and whether it is made of a recording"""
@@ -96,12 +95,12 @@ class Room:
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
-        self._flow = FlowControl(RateLimiter(limits.source_bytes))
+        self._flow = FlowControl(limits.source_bytes)
         self._workers = SourceWorkers(services, meeting.id, self._flow, self.post_from_thread, meeting.speakers)
         self.backlog = self._workers.backlog
         """Says how many seconds of audio wait for the models"""
         self._answers = PendingAnswers()
-        self._latency = LatencyMeter(services.measurements) if services.live else None
+        self._latency = LatencyMeters(services.measurements if services.live else None)
         self._saver = MeetingSaver(services.store, meeting, restored, self.post)
         self._first = self.session.handle(MeetingRestored(restored), time.monotonic()) if restored else []
         self._clients = Clients(self.session.transcript)
@@ -142,8 +141,9 @@ class Room:
             return
         self._inbox.put_nowait(event)
         # What others send is refused and thrown away: it must not use up what the source may send.
-        if self.session.speaks(event.client):
-            await self._flow.limit_rate(size)
+        source_id = self.session.source_of(event.client)
+        if source_id is not None:
+            await self._flow.limit_rate(size, source_id)
 
     async def ready(self) -> None:
         """Wait until there is room for what a client says."""
@@ -151,13 +151,17 @@ class Room:
 
     async def edit(self, change: Change, change_id: str | None = None) -> tuple[ServerMessage, ...] | None:
         """Let a person change something, and tell what is now; None when this meeting is over. Raises MeetingError."""
-        return await self._ask(lambda ticket: EditRequested(ticket, change, change_id))
+        return await self.ask(lambda ticket: EditRequested(ticket, change, change_id))
 
     async def end(self) -> bool:
         """End this meeting with all that was received; false when it is over already."""
-        return await self._ask(EndRequested) is not None
+        return await self.ask(EndRequested) is not None
 
-    async def _ask(self, request: Callable[[int], Event]) -> tuple[ServerMessage, ...] | None:
+    async def ask(self, request: Callable[[int], Event]) -> tuple[ServerMessage, ...] | None:
+        """Let an event happen that is answered under a ticket; the answer, or None when this meeting is over.
+
+        Raises MeetingError.
+        """
         return None if self.task.done() else await self._answers.ask(request, self.post)
 
     # From the server
@@ -224,29 +228,21 @@ class Room:
     def _taken(self, event: Event) -> Event:
         """An event as the session gets it; counted out, unless it is a frame, which counts until it is on disk."""
         if isinstance(event, FrameReceived):
-            if self._latency is not None and self.session.speaks(event.client):
-                self._latency.frame_came(event.frame.seq, time.monotonic())
+            source_id = self.session.source_of(event.client)
+            if source_id is not None:
+                self._latency.frame_came(source_id, event.frame.seq, time.monotonic())
             return event
         self._flow.output_taken()
         if isinstance(event, StartReceived):
-            return replace(event, refusal=self._refusal())
+            return replace(event, refusal=self._refusal(self.session.state is State.LIVE))
         if isinstance(event, FrameAppended):
             self._saver.frame_appended()
-            if self._latency is not None:
-                self._latency.frame_appended(event.seq, event.samples)
-        elif isinstance(event, OutputReceived):
-            self._measure(event.output)
+            self._latency.frame_appended(event.source_id, event.seq, event.samples)
+        elif isinstance(event, OutputReceived) and not self.session.recovering:
+            self._latency.output_made(event.source_id, event.output, time.monotonic())
         elif isinstance(event, ClientJoined):
             self._clients.admit(event.client)
         return event
-
-    def _measure(self, output: Output) -> None:
-        if self._latency is None or self.session.recovering:
-            return
-        if isinstance(output, Segment):
-            self._latency.line_made(output, time.monotonic())
-        elif isinstance(output, PipelineStats):
-            self._latency.stats_told(output)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -306,6 +302,8 @@ class Room:
                 self._workers.open(effect)
             case ExpectHotwords(source_id, hotwords):
                 self._workers.expect(source_id, hotwords)
+            case MuteSource(source_id, muted):
+                self._workers.mute(source_id, muted)
             case AppendFrame(source_id, frame):
                 self._workers.append(source_id, frame)
             case FinishSource(source_id, shutdown_fast):

@@ -94,17 +94,21 @@ class Rooms:
         """Every room that there is now."""
         return list(self._rooms.values())
 
-    def refusal(self, recorded: bool = False) -> str | None:
-        """Why no further meeting may go live, or be made of a recording, which takes no other's place; or None."""
+    def refusal(self, recorded: bool = False, live: bool = False) -> str | None:
+        """Why no source may begin in a meeting that is `live`, or made of a recording, which takes no place."""
         if self.stopping:
             return "the server is stopping"
-        if self.limits.meetings is not None:
-            most, why = self.limits.meetings, "takes"
-        else:
-            most, why = self.services.engine.capacity or DEFAULT_CAPACITY, "can keep up with"
-        if self.live >= most and not recorded:
-            return f"the server has as many live meetings as it {why} ({most}); try again when one has ended"
-        return self.disk.full_reason()
+        full = None if recorded else self._full(live)
+        return self.disk.full_reason() if full is None else f"the server has {full}; try again when one has ended"
+
+    def _full(self, live: bool) -> str | None:
+        most, capacity = self.limits.meetings, self.services.engine.capacity or DEFAULT_CAPACITY
+        if most is not None:
+            return f"as many live meetings as it takes ({most})" if self.live >= most and not live else None
+        busy = [room.session for room in self._rooms.values() if room.session.busy and not room.recorded]
+        sources = sum(len(session.sources.current) for session in busy)
+        # Each takes up the machine as much as a meeting of its own.
+        return f"as many live meetings as it can keep up with ({capacity})" if sources >= capacity else None
 
     def get(self, meeting_id: str) -> Room | None:
         """The room of a meeting, if it has one now."""

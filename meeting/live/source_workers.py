@@ -56,6 +56,10 @@ class SourceWorkers:
         """Have a source's next utterances recognised with these terms."""
         self._workers[source_id].expect(hotwords)
 
+    def mute(self, source_id: str, muted: bool) -> None:
+        """Have silence stand for what a source sends from here on, or no longer."""
+        self._workers[source_id].mute(muted)
+
     def append(self, source_id: str, frame: AudioFrame) -> None:
         """Hand a frame to a source's thread."""
         self._workers[source_id].append(frame)

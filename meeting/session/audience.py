@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from meeting.core.access import Role
 from meeting.core.errors import CloseCode, ErrorCode
 from meeting.core.messages import ErrorMessage
@@ -12,10 +14,10 @@ EXTRA_SEATS = 32
 
 
 class Audience:
-    """Clients by number, in the order in which they came. Its source takes no seat: whoever asks says who that is."""
+    """Clients by number, in the order in which they came. Sources take no seat: whoever asks says which those are."""
 
     def __init__(self, seats: int) -> None:
-        """`seats` is how many clients there may be beside the source."""
+        """`seats` is how many clients there may be beside the sources."""
         self._seats = seats
         self._roles: dict[int, Role] = {}
         self._visited = False
@@ -32,15 +34,15 @@ class Audience:
         """What a client may do; nothing where it is not there."""
         return self._roles.get(client, Role.ANYONE)
 
-    def viewers(self, source: int | None) -> int:
-        """How many clients are not the source, which is the client `source`."""
-        return len(self._roles) - (source is not None)
+    def viewers(self, sources: Collection[int]) -> int:
+        """How many clients are no source; `sources` are the clients that are."""
+        return len(self._roles) - len(sources)
 
-    def admit(self, client: int, role: Role, source: int | None) -> list[Effect]:
+    def admit(self, client: int, role: Role, sources: Collection[int]) -> list[Effect]:
         """Let a client in. Where all seats are taken somebody else goes, or it stays outside: that one is told why."""
         effects: list[Effect] = []
-        if self.viewers(source) >= self._seats + (EXTRA_SEATS if role >= Role.SPEAK else 0):
-            gives_way = self._gives_way(role, source)
+        if self.viewers(sources) >= self._seats + (EXTRA_SEATS if role >= Role.SPEAK else 0):
+            gives_way = self._gives_way(role, sources)
             if gives_way is None:
                 message = f"this meeting has as many viewers as it takes ({self._seats})"
                 return self.reject(client, ErrorCode.TOO_MANY, message, CloseCode.TOO_MANY)
@@ -50,11 +52,11 @@ class Audience:
         self._visited = True
         return effects
 
-    def _gives_way(self, role: Role, source: int | None) -> int | None:
+    def _gives_way(self, role: Role, sources: Collection[int]) -> int | None:
         """Who leaves a full meeting for somebody with `role`: of those beyond the limit the lowest, longest there."""
         if role < Role.SPEAK:
             return None
-        seated = [client for client in self._roles if client != source]
+        seated = [client for client in self._roles if client not in sources]
         extra = [client for client in seated[self._seats :] if self._roles[client] <= role]
         return min(extra, key=self.role, default=None)
 

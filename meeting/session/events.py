@@ -64,6 +64,23 @@ class EndRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class MuteRequested:
+    """A host mutes a source, or lets it be heard again; answered by `Answer` with the same ticket."""
+
+    ticket: int
+    source_id: str
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRequested:
+    """A host ends one source, whose client may not come back to it; answered by `Answer` with the same ticket."""
+
+    ticket: int
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class FrameReceived:
     """A client sent a frame of audio."""
 
@@ -126,8 +143,9 @@ class SourceFailed:
 
 @dataclass(frozen=True, slots=True)
 class OutputReceived:
-    """The pipeline has produced an output."""
+    """A source's pipeline has produced an output, in the time and with the speakers of that source."""
 
+    source_id: str
     output: Output
 
 
@@ -175,6 +193,7 @@ class GapFound:
     """Audio of a source is missing; silence stands in its place."""
 
     gap: Gap
+    """In the time of the source"""
     lost: bool = False
     """True where it did arrive, and was lost on disk: the text that is stored of it is all that there is"""
 
@@ -247,6 +266,8 @@ Event = (
     | StartReceived
     | StopReceived
     | EndRequested
+    | MuteRequested
+    | RemoveRequested
     | FrameReceived
     | ClientRejected
     | SourceOpened
@@ -316,6 +337,11 @@ class OpenSource:
     language: str | None
     hotwords: tuple[str, ...]
     translate: bool = False
+    number: int = 1
+    """Its place among the sources of its meeting: lines of each have ids of their own"""
+    solo: bool = False
+    """Whether one person speaks in it, so that nobody looks for speakers"""
+    muted: bool = False
     recover: bool = False
     """Replay first what an earlier process left on disk: answered by `SourceReopened`, then `SourceRecovered`"""
     processed: int = 0
@@ -328,6 +354,14 @@ class ExpectHotwords:
 
     source_id: str
     hotwords: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MuteSource:
+    """Keep and hear silence in the place of what a source sends from here on, or what it sends again."""
+
+    source_id: str
+    muted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,8 +458,9 @@ class SaveSpeaker:
 
 @dataclass(frozen=True, slots=True)
 class SaveTurns:
-    """Store who spoke when."""
+    """Store who spoke when as one source's pipeline hears it; what was stored of the others stays."""
 
+    source_id: str
     revision: TurnsRevised
 
 
@@ -461,6 +496,7 @@ Effect = (
     | Disconnect
     | OpenSource
     | ExpectHotwords
+    | MuteSource
     | AppendFrame
     | FinishSource
     | AbandonSource

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from meeting.core.messages import SegmentMessage, SpeakerMessage, SpeakerRevisionMessage, StatsMessage
+from meeting.core.messages import SegmentMessage, SpeakerMessage, SpeakerRevisionMessage
 from meeting.core.transcript import Transcript
-from meeting.session.events import Broadcast, Effect, Log, SaveLabels, SaveSegment, SaveSpeaker, SaveTurns
-from pipelines.types import (
-    BlockFailed,
-    Output,
-    PipelineStats,
-    Segment,
-    Speaker,
-    SpeakersRevised,
-    TurnsRevised,
-    VoicesHeard,
-    seconds,
-)
+from meeting.session.events import Broadcast, Effect, Log, SaveLabels, SaveSegment, SaveSpeaker
+from pipelines.types import BlockFailed, Output, Segment, Speaker, SpeakersRevised, seconds
 
 
 def on_output(transcript: Transcript, output: Output) -> list[Effect]:
@@ -29,16 +19,11 @@ def on_output(transcript: Transcript, output: Output) -> list[Effect]:
             return [SaveLabels(changes), broadcast] if changes else []
         case Speaker():
             return [SaveSpeaker(output), Broadcast(SpeakerMessage.of(output))] if changed else []
-        case TurnsRevised():
-            # Exports need them, clients do not: what they mean for the lines comes as labels.
-            return [SaveTurns(output)]
-        case VoicesHeard():
-            return []  # how people sound is neither stored nor told
-        case PipelineStats():
-            return [Broadcast(StatsMessage.of(output))]
         case BlockFailed(block, _, span):
             # Not why: an exception's text may quote what was said.
             return [Log(f"block {block} failed on {seconds(span.start)}-{seconds(span.end)} s")]
+        case _:
+            return []  # not about lines or speakers
 
 
 def on_replayed_output(transcript: Transcript, output: Output) -> list[Effect]:

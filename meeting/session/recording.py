@@ -1,8 +1,8 @@
-"""A meeting's recording: its source from `start` until everything about it is stored, and the state that follows it.
+"""A meeting's recording: its sources from `start` until everything about them is stored, and the state that follows.
 
-A meeting is open until a source is ready, live while it is received, ending while what was received is still being
+A meeting is open until a source is ready, live while one is received, ending while what was received is still being
 processed, and ended once all is stored. After a process has died, the next one goes on in the state that it finds,
-with a `Recovery` beside the source until what was received before is processed again.
+with a `Recovery` beside the sources until what was received before is processed again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from meeting.config.settings import Limits
 from meeting.core.errors import CloseCode, ErrorCode
-from meeting.core.messages import AudioFrame, Ended, ErrorMessage, StateMessage
+from meeting.core.messages import AudioFrame, Ended, ErrorMessage
 from meeting.core.records import Restored, State
 from meeting.session.audience import Audience
 from meeting.session.content import Content
@@ -21,293 +21,241 @@ from meeting.session.events import (
     ConfirmStored,
     Effect,
     FinishSource,
-    FrameAppended,
     Log,
-    ModelsLoaded,
+    MuteSource,
     SaveResume,
     SaveSource,
-    SaveState,
     Send,
     SendSnapshot,
-    SourceFailed,
-    SourceFinished,
-    SourceOpened,
-    SourceRecovered,
-    SourceReopened,
-    SourceStored,
 )
-from meeting.session.notices import RECOVERING, language_notices, welcome
-from meeting.session.recovery import HOPELESS, Recovery
+from meeting.session.live_sources import LiveSources
+from meeting.session.meeting_state import MeetingState
+from meeting.session.notices import RECOVERING, welcome
+from meeting.session.recovery import Recovery
 from meeting.session.source import LiveSource
-from pipelines.types import SAMPLE_RATE, ModelInfo
-
-TRANSITIONS: dict[State, frozenset[State]] = {
-    State.OPEN: frozenset({State.LIVE}),
-    State.LIVE: frozenset({State.ENDING}),
-    State.ENDING: frozenset({State.ENDED}),
-    State.ENDED: frozenset(),
-}
-"""Which state may follow which"""
-
-SourceEvent = (
-    SourceOpened
-    | SourceStored
-    | ModelsLoaded
-    | SourceReopened
-    | SourceRecovered
-    | FrameAppended
-    | SourceFailed
-    | SourceFinished
-)
-"""What the worker of a source reports"""
+from meeting.session.source_outputs import SourceOutputs
+from pipelines.types import ModelInfo
 
 
 class Recording:
-    """What happens to a meeting's source and, because of that, to the meeting. Who may do what is not decided here."""
+    """What happens to a meeting's sources and, because of that, to the meeting. Who may do what is not decided here."""
 
     def __init__(
         self, meeting_id: str, limits: Limits, models: ModelInfo, audience: Audience, content: Content
     ) -> None:
         """`models` is what transcribes it as far as that is known."""
-        self.state = State.OPEN
-        self.samples = 0
-        self.source: LiveSource | None = None
-        self.recovery: Recovery | None = None
-        """Until what an earlier process received is processed again"""
+        self.state = MeetingState(models, content)
+        self.sources = LiveSources()
+        self.outputs = SourceOutputs(content, self.sources)
         self.unfinished = False
         """True when nothing more can happen here, and a later session must finish the meeting"""
         self.shutting_down, self.recorded = False, False
         """True once the server stops, and whether a later process then hears the rest"""
+        self.longest = limits.meeting_hours * 3600
+        """Seconds that it lasts at most"""
+        self.past_end = 0
+        """Where the sources of an earlier process end of which nothing is left to be heard"""
+        self.live_since = 0.0
+        """When it began, in seconds on the session's clock"""
         self._meeting_id = meeting_id
-        self._models = models
-        self._longest = limits.meeting_hours * 3600
-        self._live_since = 0.0
         self._audience = audience
         self._content = content
 
     @property
+    def recovery(self) -> Recovery | None:
+        """Until what an earlier process received is processed again."""
+        return self.outputs.recovery
+
+    @property
     def ending(self) -> bool:
         """True once its end has been asked for: no audio that comes now is taken."""
-        live = self.source
-        ending = self.state in (State.ENDING, State.ENDED) and not (live is not None and live.incomplete)
-        return ending or (live is not None and live.stop_requested)
+        current = self.sources.current
+        asked = bool(current) and all(live.stop_requested or live.finishing for live in current)
+        return asked or (self.state.closing and not any(live.incomplete for live in current))
 
     @property
     def over(self) -> bool:
         """True once nothing more can happen to what was recorded here."""
-        return self.unfinished or self.state is State.ENDED
+        return self.unfinished or self.state.now is State.ENDED
 
     @property
     def wake_at(self) -> float | None:
         """When `tick` is due; None when nothing is waited for."""
-        live = self.source
-        if live is None:
-            return None
-        due = [live.reminder_at, live.complete_by]
-        if self.state is State.LIVE and self.recovery is None:
-            due += [live.resumption.deadline, self._live_since + self._longest]
+        due = [at for live in self.sources.current for at in (live.reminder_at, self._given_up_at(live))]
+        if self.state.now is State.LIVE and self.recovery is None:
+            due.append(self.live_since + self.longest)
         return min([at for at in due if at is not None], default=None)
+
+    def _given_up_at(self, live: LiveSource) -> float | None:
+        """When a source is not waited for any more; None where nobody waits for it."""
+        waits = self.state.now is State.LIVE and self.recovery is None and not live.finishing
+        return live.complete_by or (live.resumption.deadline if waits else None)
 
     def tick(self, now: float, trouble: str | None) -> list[Effect]:
         """Do what is due; `trouble` is why nothing can be stored, where that is known."""
-        live, due = self.source, self.wake_at
-        if live is None or due is None or now < due:
-            return []
-        if live.reminder_at is not None and now >= live.reminder_at:
-            return [*live.remind(now, self.samples, trouble), *self.tick(now, trouble)]
-        deadline = live.complete_by or live.resumption.deadline
-        if deadline is not None and now >= deadline:
-            return [Log("source did not come back"), *self._finish_source()]
-        return self._too_long()
+        effects: list[Effect] = []
+        for live in self.sources.current:
+            if live.reminder_at is not None and now >= live.reminder_at:
+                effects += live.remind(now, trouble)
+            given_up_at = self._given_up_at(live)
+            if given_up_at is not None and now >= given_up_at:
+                effects += [Log("source did not come back"), *self.finish(live)]
+        too_long = self.state.now is State.LIVE and self.recovery is None and now >= self.live_since + self.longest
+        return [*effects, *(self.too_long() if too_long else [])]
 
     # Asked for by clients and by the server
 
     def start(self, live: LiveSource) -> list[Effect]:
         """Make a source ready."""
-        self.source = live
+        self.sources.add(live)
         return [live.open_effect(self._content.hotwords)]
 
-    def restore(self, live: LiveSource, restored: Restored) -> list[Effect]:
-        """Go on with the source and the meeting that an earlier process left."""
-        self.source, record = live, restored.record
-        self.state, self._models = record.meeting.state, record.meeting.models
-        self.samples = max([record.meeting.samples, *(segment.span.end for segment in record.segments)])
-        self._content.restore(record, restored.edits)
-        self.recovery = Recovery(self._content)
-        processed = max(self.samples, restored.processed)
-        return [live.open_effect(self._content.hotwords, recover=True, processed=processed)]
+    def restore(self, lives: list[LiveSource], restored: Restored) -> list[Effect]:
+        """Go on with the sources and the meeting that an earlier process left."""
+        meeting = restored.record.meeting
+        self.state.now, self.state.models = meeting.state, meeting.models
+        self.state.samples = max([meeting.samples, *(line.span.end for line in restored.record.segments)])
+        self._content.restore(restored.record, restored.edits)
+        heard = {live.source.id for live in lives}
+        self.sources.past = tuple(source for source in restored.record.sources if source.id not in heard)
+        lines = (line for line in restored.record.segments if line.source_id not in heard)
+        self.past_end = max((line.span.end for line in lines), default=0)
+        for live in lives:
+            self.sources.add(live)
+            self.outputs.add(live)
+        self.outputs.recovery = Recovery(self._content, heard, [source.id for source in self.sources.past])
+        effects: list[Effect] = []
+        for live, known in zip(lives, restored.sources, strict=True):
+            live.samples = max(known.processed, self.state.samples if len(lives) == 1 else 0)
+            effects.append(live.open_effect(self._content.hotwords, recover=True, processed=live.samples))
+        return effects
 
     def resume(self, live: LiveSource, client: int, token: str) -> list[Effect]:
-        """Let a client go on with the source; an older connection of it is closed."""
+        """Let a client go on with a source; an older connection of it is closed."""
         effects: list[Effect] = []
         if live.client is not None:
             effects = self._audience.disconnect(live.client, CloseCode.CONFLICT, "resumed elsewhere")
         live.attach(client, token)
         if live.opened:
             # Under a new token it is told that it may speak only once that is stored.
-            known = self._welcome(live) if live.stored else [ConfirmStored(live.source.id)]
-            return [*effects, SaveResume(live.resume, False), *known]
+            known = self.welcome(live) if live.stored else [ConfirmStored(live.source.id)]
+            return [*effects, SaveResume(live.resume, False), *known, Broadcast(live.message())]
         return [*effects, *([] if self.recovery is None else [Send(client, RECOVERING)])]
 
     def client_left(self, live: LiveSource, now: float) -> list[Effect]:
-        """The source's connection is gone: its client is waited for, unless it could not come back."""
+        """A source's connection is gone: its client is waited for, unless it could not come back."""
         live.detach(now)
         if not live.opened and not live.next_seq and self.recovery is None:
             # It never learnt its token, and sent nothing.
-            self.source = None
-            return [AbandonSource(live.source.id)]
-        return [SaveResume(live.resume, True)] if self.state is State.LIVE and live.opened else []
+            return self.drop(live)
+        if self.state.now is not State.LIVE or not live.opened or live.finishing:
+            return []
+        return [SaveResume(live.resume, True), Broadcast(live.message())]
 
     def take(self, live: LiveSource, frame: AudioFrame, now: float) -> list[Effect]:
         """Take a frame; raises ProtocolError where some before it lack."""
         # Which number is next says what a recovery finds on disk: until then none can be taken.
         unknown = self.recovery is not None and not live.opened
-        return [] if unknown or self.ending else live.take(frame, now)
+        over = live.finishing or live.stop_requested or (self.state.closing and not live.incomplete)
+        return [] if unknown or over else live.take(frame, now)
+
+    def stop(self, live: LiveSource) -> list[Effect]:
+        """End a source with all that was received of it; as soon as it is ready, where it is not yet."""
+        live.stop_requested = live.stop_requested or not live.opened
+        return self.finish(live) if live.opened else []
+
+    def remove(self, live: LiveSource) -> list[Effect]:
+        """End a source on behalf of a host: its client has to go, and cannot come back to it."""
+        live.resumption.revoke()
+        effects: list[Effect] = [SaveResume(live.resume, live.client is None)]
+        if live.client is not None:
+            message = "a host of this meeting has ended your sharing; what was heard of it stays"
+            effects += self._audience.reject(live.client, ErrorCode.REMOVED, message, CloseCode.CONFLICT)
+            live.client = None
+        return [*effects, *self.stop(live)]
+
+    def mute(self, live: LiveSource, muted: bool) -> list[Effect]:
+        """Hear silence in the place of what a source sends from here on, or let it be heard again."""
+        if live.source.muted == muted or live.finishing:
+            return []
+        live.source = replace(live.source, muted=muted)
+        effects: list[Effect] = [MuteSource(live.source.id, muted), SaveSource(live.source)]
+        return [*effects, Broadcast(live.message())] if live.opened else effects
 
     def end(self) -> list[Effect]:
-        """End the meeting with all that was received; as soon as its source is ready, where it is not yet."""
-        if self.source is not None and not self.source.opened:
-            self.source.stop_requested = True
-            return []
-        return self._finish_source()
+        """End the meeting with all that was received."""
+        return [effect for live in self.sources.received for effect in self.stop(live)]
 
     def shut_down(self, code: CloseCode, reason: str) -> list[Effect]:
         """The server stops: finish what is live, leave to a later process what cannot be finished, drop the rest."""
         self.shutting_down = True
-        live, recorded = self.source, self.recorded and self.state is State.LIVE
-        if live is not None and (self.recovery is not None or (recorded and live.resumption.digest is not None)):
-            return self._leave_unfinished(live)
-        if self.source is not None and self.state is State.ENDING:
-            return [FinishSource(self.source.source.id, shutdown_fast=True)]
-        return self.abandon(code, reason) if self.state is State.OPEN else self._finish_source()
+        current = self.sources.current
+        returning = any(live.resumption.digest is not None for live in current)
+        recorded = self.recorded and self.state.now is State.LIVE and returning
+        if current and (self.recovery is not None or recorded):
+            return self.leave_unfinished()
+        if self.state.now is State.OPEN:
+            return self.abandon(code, reason)
+        faster = [FinishSource(live.source.id, shutdown_fast=True) for live in current if live.finishing]
+        return [*faster, *(effect for live in self.sources.received for effect in self.finish(live))]
 
     def abandon(self, code: CloseCode, reason: str) -> list[Effect]:
         """Finish nothing, and close every connection."""
-        live, self.source = self.source, None
-        abandoned = [] if live is None else [AbandonSource(live.source.id)]
-        return [*abandoned, *self._audience.disconnect_all(code, reason)]
+        effects: list[Effect] = []
+        for live in self.sources.current:
+            self.sources.remove(live)
+            effects.append(AbandonSource(live.source.id))
+        return [*effects, *self._audience.disconnect_all(code, reason)]
 
     def snapshot(self, client: int | None) -> SendSnapshot:
         """Show one client, or all, everything so far."""
-        return SendSnapshot(client, self._content.snapshot(self.state, self.samples, self._models))
+        state = self.state
+        return SendSnapshot(
+            client, self._content.snapshot(state.now, state.samples, state.models, self.sources.messages())
+        )
 
-    # Reported by the source's worker
+    def welcome(self, live: LiveSource) -> list[Effect]:
+        """Tell a source's client that it may speak."""
+        return welcome(live, self._meeting_id, self.state.models, self.recovery is not None)
 
-    def handle(self, event: SourceEvent, now: float) -> list[Effect]:
-        """What must be done about a report; nothing where it is about an earlier source."""
-        live = self.source
-        if live is None or live.source.id != event.source_id:
+    # How sources end, and with them the meeting
+
+    def finish(self, live: LiveSource) -> list[Effect]:
+        """Take no more audio of a source, and have what was received processed; with the last one the meeting ends."""
+        if live.finishing or not (self.state.now is State.LIVE or live.incomplete):
             return []
-        match event:
-            case SourceOpened(_, models, audio):
-                return self._opened(live, models or {}, audio, now)
-            case SourceStored():
-                if live.stored:
-                    return []
-                live.mark_stored(now)
-                return [*self._welcome(live), *live.ack(self.samples)]
-            case ModelsLoaded(_, models):
-                self._models = models
-                return [self._save_state(), self.snapshot(None), *language_notices(live, models)]
-            case SourceReopened(_, frames, stopped):
-                live.mark_reopened(frames, stopped, self.state is State.ENDING)
-                return self._welcome(live)
-            case SourceRecovered():
-                return self._recovered(live, event, now)
-            case FrameAppended(_, seq, samples):
-                live.mark_appended(seq, now)
-                self.samples = samples
-                too_long = self.state is State.LIVE and samples >= self._longest * SAMPLE_RATE
-                return [*live.ack(samples), *(self._too_long() if too_long else [])]
-            case SourceFailed(_, code, message):
-                return self._failed(live, code, message)
-            case SourceFinished(_, samples, complete):
-                if not complete:
-                    return self._leave_unfinished(live)
-                self.samples = samples
-                return [SaveSource(replace(live.source, samples=samples)), *self._end()]
+        live.mark_finishing()
+        effects: list[Effect] = []
+        if self.state.now is State.LIVE and not self.sources.received:
+            effects += self.state.become(State.ENDING)
+        effects.append(FinishSource(live.source.id, self.shutting_down))
+        return [*effects, Broadcast(live.message())] if live.opened else effects
 
-    def _opened(self, live: LiveSource, models: ModelInfo, audio: str | None, now: float) -> list[Effect]:
-        live.mark_opened(now)
-        self._models, self._live_since = models, now
-        # The question whether all is stored comes behind all that must be: its answer lets the client speak.
-        effects = [*live.save(audio), *self._become(State.LIVE), ConfirmStored(live.source.id)]
-        return [*effects, *(self._finish_source() if live.stop_requested or self.shutting_down else [])]
+    def drop(self, live: LiveSource) -> list[Effect]:
+        """Forget a source that came to nothing."""
+        self.sources.remove(live)
+        return [AbandonSource(live.source.id), *self.end_if_over()]
 
-    def _welcome(self, live: LiveSource) -> list[Effect]:
-        return welcome(live, self._meeting_id, self._models, self.recovery is not None)
-
-    def _failed(self, live: LiveSource, code: ErrorCode, message: str) -> list[Effect]:
-        if self.recovery is not None:
-            return self._not_recovered(live, self.recovery, code, message)
-        if self.state is State.ENDING:
-            return [] if live.client is None else [Send(live.client, ErrorMessage(code, message, False))]
-        messages: list[Effect] = []
-        if live.client is not None:
-            messages = self._audience.reject(live.client, code, message, CloseCode.BAD_MESSAGE)
-            live.client = None  # and it is not waited for
-        if not live.opened:
-            self.source = None
-            return [Log(f"source refused: {code}"), AbandonSource(live.source.id), *messages]
-        # Without any models nothing was transcribed: a later process can.
-        later = code == ErrorCode.MODELS and not self._models
-        over = self._leave_unfinished(live) if later else self._finish_source()
-        return [Log(f"source failed: {code}"), *messages, *over]
-
-    def _recovered(self, live: LiveSource, event: SourceRecovered, now: float) -> list[Effect]:
-        if self.recovery is None:
+    def end_if_over(self) -> list[Effect]:
+        """End the meeting where all of its sources have ended."""
+        effects: list[Effect] = []
+        if self.recovery is not None or self.state.now in (State.OPEN, State.ENDED):
             return []
-        live.mark_rebuilt(now)
-        rebuilt = self.recovery.finish(event.samples, self.samples)
-        self.recovery, self.samples, self._models = None, event.samples, event.models
-        self._live_since = now - event.samples / SAMPLE_RATE
-        # All of it is stored before anybody sees it. The end, if it was asked for, can be stored only behind that.
-        effects = [*rebuilt, *live.save(event.audio), self._save_state(), self.snapshot(None)]
-        if self.state is State.ENDING and not live.incomplete:
-            return [*effects, FinishSource(live.source.id, self.shutting_down)]
-        nobody_comes = live.stop_requested or live.resumption.digest is None
-        return [*effects, *(self._finish_source() if nobody_comes else [])]
-
-    def _not_recovered(self, live: LiveSource, recovery: Recovery, code: ErrorCode, message: str) -> list[Effect]:
-        if code not in HOPELESS:
-            broadcast = Broadcast(ErrorMessage(code, message, False))
-            return [Log(f"not rebuilt yet: {code}"), broadcast, *self._leave_unfinished(live)]
-        self.recovery = None
-        effects = [Log(f"cannot be rebuilt: {code}"), AbandonSource(live.source.id), *recovery.give_up()]
-        if live.client is not None:
-            effects.append(Send(live.client, ErrorMessage(code, message, False)))
-        if self.state is State.LIVE:
-            effects += self._become(State.ENDING)
-        return [*effects, *self._end()]
-
-    # The meeting's state
-
-    def _become(self, state: State) -> list[Effect]:
-        if state not in TRANSITIONS[self.state]:
-            allowed = ", ".join(sorted(s.value for s in TRANSITIONS[self.state])) or "nothing"
-            raise AssertionError(f"expected {allowed} after {self.state.value}, got {state.value}")
-        self.state = state
-        return [self._save_state(), Broadcast(StateMessage(state.value, self._content.title))]
-
-    def _save_state(self) -> SaveState:
-        return SaveState(self.state, self.samples, self._models)
-
-    def _finish_source(self) -> list[Effect]:
-        if self.source is None or not (self.state is State.LIVE or self.source.incomplete):
-            return []
-        self.source.mark_complete()
-        state = self._become(State.ENDING) if self.state is State.LIVE else []
-        return [*state, FinishSource(self.source.source.id, self.shutting_down)]
-
-    def _too_long(self) -> list[Effect]:
-        message = f"the meeting has reached its longest time of {self._longest / 3600:g} hours and is ended"
-        return [Broadcast(ErrorMessage(ErrorCode.TOO_LONG, message, False)), *self._finish_source()]
-
-    def _end(self) -> list[Effect]:
-        effects = [*self._become(State.ENDED), Broadcast(Ended(self._content.transcript.count))]
+        if self.state.now is State.LIVE and not self.sources.received:
+            effects += self.state.become(State.ENDING)
+        if self.state.now is State.LIVE or self.sources.current:
+            return effects
+        effects += [*self.state.become(State.ENDED), Broadcast(Ended(self._content.transcript.count))]
         return [*effects, *self._audience.disconnect_all(CloseCode.NORMAL, "ended")]
 
-    def _leave_unfinished(self, live: LiveSource) -> list[Effect]:
+    def too_long(self) -> list[Effect]:
+        """End a meeting that lasts longer than it may."""
+        message = f"the meeting has reached its longest time of {self.longest / 3600:g} hours and is ended"
+        return [Broadcast(ErrorMessage(ErrorCode.TOO_LONG, message, False)), *self.end()]
+
+    def leave_unfinished(self) -> list[Effect]:
+        """Leave it to a later session."""
         self.unfinished = True
-        effects: list[Effect] = [Log("left unfinished"), AbandonSource(live.source.id)]
+        effects: list[Effect] = [Log("left unfinished")]
+        effects += [AbandonSource(live.source.id) for live in self.sources.current]
         return [*effects, *self._audience.disconnect_all(CloseCode.TRY_AGAIN_LATER, "try again later")]

@@ -5,13 +5,16 @@ Imports no asyncio, clock, socket or database: time is an argument, and `wake_at
 The session decides who may do what. What it decides about lies in objects that it owns, each with rules of its own;
 each of them knows only those that stand below it here:
 
-    Session       who may join, start, stop, edit
-    Recording     the source from its start to its end, and the meeting's state, which follows it
-    Recovery      the text of a meeting whose process died, rebuilt from its audio
-    LiveSource    how far a source's frames have come, and what its client was told of that
-    Resumption    who may go on with a source, and until when
-    Content       title, lines, speakers, gaps, and people's edits
-    Audience      clients, their roles and seats
+    Session         who may join, start, stop, edit
+    SourceReports   what the workers of sources report
+    Recording       the sources from their start to their end, and the meeting's state, which follows them
+    SourceOutputs   what is said of all sources, made into what one meeting says
+    Recovery        the text of a meeting whose process died, rebuilt from its audio
+    LiveSource      how far a source's frames have come, and what its client was told of that
+    Resumption      who may go on with a source, and until when
+    MeetingState    where the meeting is in its life
+    Content         title, lines, speakers, gaps, and people's edits
+    Audience        clients, their roles and seats
 
 Effects are carried out in their order. What is stored stands before what is told of it, so that nobody has seen what
 a crash could take back.
@@ -19,8 +22,11 @@ a crash could take back.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from meeting.config.settings import Limits
 from meeting.core.access import Role
+from meeting.core.continuity.resumption import no_such_source
 from meeting.core.editing.changes import Change
 from meeting.core.editing.edits import answer
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
@@ -45,7 +51,9 @@ from meeting.session.events import (
     GapFound,
     HotwordsChanged,
     MeetingRestored,
+    MuteRequested,
     OutputReceived,
+    RemoveRequested,
     Send,
     StartReceived,
     StopReceived,
@@ -56,9 +64,9 @@ from meeting.session.events import (
     VoicesChanged,
 )
 from meeting.session.recording import Recording
-from meeting.session.resumption import no_such_source
-from meeting.session.source import known_source, new_source
-from pipelines.errors import MeetingError
+from meeting.session.source import LiveSource, known_source, new_source
+from meeting.session.source_reports import SourceReports
+from pipelines.errors import MeetingError, NotFound
 from pipelines.types import ModelInfo, Voice
 
 
@@ -88,6 +96,10 @@ class Session:
         self._audience = Audience(limits.viewers)
         self._recording = Recording(meeting_id, limits, models or {}, self._audience, self._content)
         self._recording.recorded = recorded
+        self.sources = self._recording.sources
+        """All that there are, those that have ended included"""
+        self._reports = SourceReports(self._recording, self._audience)
+        self._most_sources = limits.sources
         self._troubles: dict[str, str] = {}
         """What cannot be stored just now, and why"""
 
@@ -99,12 +111,12 @@ class Session:
     @property
     def state(self) -> State:
         """Where the meeting is in its life."""
-        return self._recording.state
+        return self._recording.state.now
 
     @property
     def samples(self) -> int:
-        """Length of the audio so far, at 16 kHz."""
-        return self._recording.samples
+        """Length of the meeting so far, at 16 kHz."""
+        return self._recording.state.samples
 
     @property
     def transcript(self) -> Transcript:
@@ -119,7 +131,7 @@ class Session:
     def closed(self) -> bool:
         """True once nothing more can happen here: ended and stored, open with nobody in it, or being deleted."""
         if self.state is State.OPEN and not self.discarded:
-            return self._recording.shutting_down or (self._audience.deserted and self._recording.source is None)
+            return self._recording.shutting_down or (self._audience.deserted and not self.sources.current)
         return self.discarded or self._recording.over
 
     @property
@@ -135,7 +147,7 @@ class Session:
     @property
     def busy(self) -> bool:
         """True while a source takes up the machine: from its `start` until everything is stored."""
-        return self._recording.source is not None and not self.closed
+        return bool(self.sources.current) and not self.closed
 
     @property
     def ending(self) -> bool:
@@ -149,17 +161,13 @@ class Session:
 
     @property
     def viewers(self) -> int:
-        """Connected clients that are not the source."""
-        return self._audience.viewers(self._speaking)
+        """Connected clients that are no source."""
+        return self._audience.viewers(self.sources.clients)
 
-    def speaks(self, client: int) -> bool:
-        """Whether a client is the source."""
-        return client == self._speaking
-
-    @property
-    def _speaking(self) -> int | None:
-        live = self._recording.source
-        return None if live is None else live.client
+    def source_of(self, client: int) -> str | None:
+        """Id of the source that comes through a client; None where it is none."""
+        live = self.sources.of_client(client)
+        return None if live is None else live.source.id
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What must be done about an event, in this order; `now` is in seconds on any steady clock."""
@@ -180,15 +188,17 @@ class Session:
                 return [*self._recording.end(), Answer(ticket, None if self.closed else ())]
             case EditRequested(ticket, change, change_id):
                 return self._edit(ticket, change, change_id)
+            case MuteRequested(ticket, source_id, muted):
+                return self._change_source(ticket, source_id, lambda live: self._recording.mute(live, muted))
+            case RemoveRequested(ticket, source_id):
+                return self._change_source(ticket, source_id, self._recording.remove)
             case CloseRequested(code, reason, discard):
                 self.discarded = self.discarded or discard
                 return self._recording.abandon(code, reason) if discard else self._recording.shut_down(code, reason)
-            case OutputReceived(output):
-                return [] if self.closed else (self._recording.recovery or self._content).on_output(output)
+            case OutputReceived(source_id, output):
+                return [] if self.closed else self._recording.outputs.take(source_id, output)
             case GapFound(gap, lost):
-                if lost:
-                    self._content.lose(gap.span)
-                return [] if self.closed else self._content.add_gap(gap)
+                return [] if self.closed else self._recording.outputs.add_gap(gap, lost)
             case TitleChanged(title):
                 self._content.title = title
                 return [Broadcast(StateMessage(self.state.value, title))]
@@ -202,11 +212,12 @@ class Session:
             case StorageWorking(what):
                 return self._trouble_over(what)
             case MeetingRestored(restored):
-                return self._recording.restore(known_source(restored, *self._resuming, now), restored)
+                lives = [known_source(known, *self._resuming, now) for known in restored.sources]
+                return self._recording.restore(lives, restored)
             case Tick():
                 return [] if self.closed else self._recording.tick(now, self._troubles.get("text"))
             case _:
-                return self._recording.handle(event, now)
+                return self._reports.handle(event, now)
 
     def _trouble_over(self, what: str) -> list[Effect]:
         if self._troubles.pop(what, None) is None or self._troubles:
@@ -215,8 +226,16 @@ class Session:
 
     def _expect(self, hotwords: tuple[str, ...]) -> list[Effect]:
         self._content.hotwords = hotwords
-        live = self._recording.source
-        return [] if self.closed or live is None else [live.expect_effect(hotwords)]
+        return [] if self.closed else [live.expect_effect(hotwords) for live in self.sources.received]
+
+    def _change_source(self, ticket: int, source_id: str, change: Callable[[LiveSource], list[Effect]]) -> list[Effect]:
+        if self.closed:
+            return [Answer(ticket, None)]
+        live = self.sources.get(source_id)
+        if live is None or not live.opened:
+            return [Answer(ticket, NotFound("there is no such source in this meeting"))]
+        effects = change(live)
+        return [*effects, Answer(ticket, (live.message(),))]
 
     def _edit(self, ticket: int, change: Change, change_id: str | None) -> list[Effect]:
         if self.closed:
@@ -237,7 +256,7 @@ class Session:
         if self.state is State.ENDED:
             ended = Send(client, Ended(self.transcript.count))
             return [self._recording.snapshot(client), ended, Disconnect(client, CloseCode.NORMAL, "ended")]
-        effects = self._audience.admit(client, role, self._speaking)
+        effects = self._audience.admit(client, role, self.sources.clients)
         if client not in self._audience:
             return effects
         troubles = [Send(client, ErrorMessage(ErrorCode.STORAGE, text, False)) for text in self._troubles.values()]
@@ -245,63 +264,52 @@ class Session:
 
     def _leave(self, client: int, now: float) -> list[Effect]:
         self._audience.leave(client)
-        live = self._recording.source
-        return self._recording.client_left(live, now) if live is not None and live.client == client else []
+        live = self.sources.of_client(client)
+        return [] if live is None else self._recording.client_left(live, now)
 
     def _reject(self, client: int, error: ProtocolError, now: float) -> list[Effect]:
-        """Tell a client what is wrong, and close its connection; where it was the source, that may be resumed."""
+        """Tell a client what is wrong, and close its connection; where it was a source, that may be resumed."""
         if client not in self._audience:
             return []
         return [*self._audience.reject(client, error.code, str(error), error.close), *self._leave(client, now)]
 
-    # The source's client
+    # Clients of sources
 
     def _start(self, event: StartReceived, now: float) -> list[Effect]:
-        client, start, live = event.client, event.start, self._recording.source
+        client, start, sources = event.client, event.start, self._recording.sources
         if client not in self._audience:
             return []
-        if live is not None and live.client is None and start.resume is None and self.state is State.LIVE:
-            if self._recording.recovery is not None and not live.opened:
-                # Whether that source ever spoke is known in a moment.
+        if start.resume is None and self.state is State.LIVE:
+            silent = next((live for live in sources.received if live.never_spoke and live.same_client(start)), None)
+            if silent is not None and sources.of_client(client) is None:
+                # Its client may have been cut off before it was told its token, and could never come back to it.
+                silent.reissue(event.token)
+                return self._recording.resume(silent, client, event.token)
+            if self._recording.recovery is not None:
                 again = self._audience.disconnect(client, CloseCode.TRY_AGAIN_LATER, "try again")
                 return [*again, *self._leave(client, now)]
-            if live.never_spoke and start.audio == live.start.audio:
-                # Its client may have been cut off before it was told its token, and could never come back to it.
-                live.reissue(event.token)
-                return self._recording.resume(live, client, event.token)
-        problem = self._start_problem(event)
+        problem = _start_problem(self._recording, event, self._most_sources)
         if problem is not None:
             # A second `start` closes the connection only: the source waits for its client to resume.
             return self._reject(client, problem, now)
-        if live is not None and start.resume is not None:
-            return self._recording.resume(live, client, start.resume.token)
+        known = None if start.resume is None else sources.get(start.resume.source_id)
+        if known is not None and start.resume is not None:
+            return self._recording.resume(known, client, start.resume.token)
         return self._recording.start(new_source(event, *self._resuming))
 
-    def _start_problem(self, event: StartReceived) -> ProtocolError | None:
-        """Why a client may not start a source, or go on with the one that is there; None when it may."""
-        live = self._recording.source
-        if live is not None and live.client == event.client:
-            return ProtocolError("this connection has already started a source")
-        if event.start.resume is not None:
-            return no_such_source() if live is None else live.resumption.refusal(event.start)
-        if self.state in (State.ENDING, State.ENDED):
-            return ProtocolError(f"a source can start in a meeting that is open, not in one that is {self.state.value}")
-        if live is not None:
-            return ProtocolError("this meeting is already being recorded", ErrorCode.BUSY, CloseCode.CONFLICT)
-        if event.refusal is not None:
-            return ProtocolError(event.refusal, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
-        return None
-
     def _stop(self, client: int, now: float) -> list[Effect]:
-        # A host that is not the source may end the meeting too, once there is something to end.
-        if self.speaks(client) or (self._audience.role(client) >= Role.HOST and self.busy):
+        live = self.sources.of_client(client)
+        if live is not None:
+            return self._recording.stop(live)
+        # A host that is no source may end the meeting, once there is something to end.
+        if self._audience.role(client) >= Role.HOST and self.busy:
             return self._recording.end()
         return self._reject(client, ProtocolError("stop comes after start"), now)
 
     def _take(self, client: int, frame: AudioFrame, now: float) -> list[Effect]:
-        live = self._recording.source
+        live = self.sources.of_client(client)
         try:
-            if live is None or live.client != client:
+            if live is None:
                 raise ProtocolError("audio comes after start")
             if len(frame.payload) > self._frame_bytes:
                 message = f"a frame has at most {self._frame_bytes} bytes, this one {len(frame.payload)}"
@@ -309,3 +317,22 @@ class Session:
             return self._recording.take(live, frame, now)
         except ProtocolError as error:
             return self._reject(client, error, now)
+
+
+def _start_problem(recording: Recording, event: StartReceived, most_sources: int) -> ProtocolError | None:
+    """Why a client may not start a source, or go on with one that is there; None when it may."""
+    sources, resume = recording.sources, event.start.resume
+    if sources.of_client(event.client) is not None:
+        return ProtocolError("this connection has already started a source")
+    if resume is not None:
+        live = sources.get(resume.source_id)
+        return no_such_source() if live is None else live.resumption.refusal(event.start)
+    if recording.state.closing:
+        state = recording.state.now.value
+        return ProtocolError(f"a source can start in a meeting that is open or live, not in one that is {state}")
+    if len(sources.received) >= most_sources:
+        message = f"this meeting has as many sources as it takes ({most_sources})"
+        return ProtocolError(message, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+    if event.refusal is not None:
+        return ProtocolError(event.refusal, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+    return None

@@ -6,11 +6,13 @@ forgets it after that. A client is told nothing of a source that a later process
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import deque
+from dataclasses import dataclass, field, replace
 
+from meeting.core.continuity.resumption import GRACE, Resumption
 from meeting.core.errors import ErrorCode, ProtocolError
-from meeting.core.messages import Ack, AudioFrame, AudioInfo, ErrorMessage, SourceInfo, Start
-from meeting.core.records import Restored, Resume, Source
+from meeting.core.messages import Ack, AudioFrame, AudioInfo, ErrorMessage, SourceInfo, SourceMessage, Start
+from meeting.core.records import RestoredSource, Resume, Source
 from meeting.session.events import (
     AppendFrame,
     Effect,
@@ -21,7 +23,6 @@ from meeting.session.events import (
     Send,
     StartReceived,
 )
-from meeting.session.resumption import GRACE, Resumption
 from pipelines.types import seconds
 
 REMINDER_INTERVAL = 5.0
@@ -58,6 +59,18 @@ class LiveSource:
     """Until when these are waited for; None while they are not, or while the meeting is rebuilt"""
     may_skip: bool = False
     """Whether its next frame may have any later number: what its client was told is on disk may be lost"""
+    restored: bool = False
+    """Whether an earlier process had it"""
+    finishing: bool = False
+    """Whether no audio of it is taken any more"""
+    ended: bool = False
+    """Whether its last output has come"""
+    samples: int = 0
+    """Length of its audio so far"""
+    level: float | None = None
+    """How loud it was last, in decibels relative to full scale"""
+    arrivals: deque[tuple[int, float]] = field(default_factory=deque)
+    """Numbers of frames that are on their way to disk, and when they came: as many as may be on that way"""
 
     @property
     def awaits_ack(self) -> bool:
@@ -74,10 +87,25 @@ class LiveSource:
         """Whether it was ready, and its client is away without having sent a frame."""
         return self.opened and self.client is None and self.next_seq == 0
 
+    def same_client(self, start: Start) -> bool:
+        """Whether a new `start` can be its client's, who may never have learnt its token."""
+        return start.audio == self.start.audio and start.source.name in ("", self.start.source.name)
+
     @property
     def resume(self) -> Resume:
         """What is stored of it for a later process; the time since which it is away is the driver's to add."""
         return Resume(self.source.id, self.resumption.digest, self.start.hotwords)
+
+    @property
+    def state(self) -> str:
+        """What clients are told of it, as in `SourceMessage`."""
+        if self.finishing:
+            return "ended" if self.ended else "ending"
+        return "away" if self.client is None else "live"
+
+    def message(self) -> SourceMessage:
+        """The same with who or what it is."""
+        return SourceMessage.of(self.source, self.state)
 
     @property
     def reminder_at(self) -> float | None:
@@ -101,12 +129,27 @@ class LiveSource:
         self.resumption.issue(token)
         self.stored = False
 
+    def number(self, number: int) -> None:
+        """Its place among the sources of its meeting."""
+        self.source = replace(self.source, number=number)
+
     # Its worker
 
     def open_effect(self, hotwords: tuple[str, ...], recover: bool = False, processed: int = 0) -> OpenSource:
         """What makes it ready; `hotwords` are those of its meeting, `recover` and `processed` as in `OpenSource`."""
-        start, terms = self.start, (*self.start.hotwords, *hotwords)
-        return OpenSource(self.source.id, start.audio, start.language, terms, start.translate, recover, processed)
+        source, start = self.source, self.start
+        return OpenSource(
+            source.id,
+            start.audio,
+            start.language,
+            (*start.hotwords, *hotwords),
+            start.translate,
+            source.number,
+            source.kind == "solo",
+            source.muted,
+            recover,
+            processed,
+        )
 
     def expect_effect(self, hotwords: tuple[str, ...]) -> ExpectHotwords:
         """What makes it expect other terms of its meeting; those that it brought itself stay."""
@@ -130,17 +173,30 @@ class LiveSource:
         self.resumption.meeting_rebuilt(now)
         self.complete_by = now + GRACE if self.incomplete else None
 
-    def mark_complete(self) -> None:
+    def mark_finishing(self) -> None:
         """No frame is waited for any more."""
-        self.incomplete, self.complete_by = False, None
+        self.finishing, self.incomplete, self.complete_by = True, False, None
+
+    def mark_ended(self, samples: int) -> None:
+        """Its last output has come, about so many samples."""
+        self.finishing, self.ended, self.samples = True, True, samples
+        self.source = replace(self.source, samples=samples, ended=True)
 
     def mark_stored(self, now: float) -> None:
         """A later process would find it: from now on what is acknowledged stays."""
         self.stored, self.notified_at = True, now
 
-    def mark_appended(self, seq: int, now: float) -> None:
-        """All frames up to this one are on disk."""
-        self.appended, self.notified_at = seq + 1, now
+    def mark_appended(self, seq: int, samples: int, now: float) -> float | None:
+        """All frames up to this one are on disk, and it has so many samples; when that frame came, where it is known.
+
+        Told again while a long frame is processed, and then it is not known any more.
+        """
+        self.appended, self.notified_at, self.samples = seq + 1, now, samples
+        arrived = None
+        while self.arrivals and self.arrivals[0][0] <= seq:
+            number, at = self.arrivals.popleft()
+            arrived = at if number == seq else None
+        return arrived
 
     # Effects
 
@@ -161,19 +217,20 @@ class LiveSource:
         # A client that did not wait for an `ack` begins to wait now; for one that did, the time since then counts.
         self.notified_at = self.notified_at if self.awaits_ack else now
         self.next_seq += 1
+        self.arrivals.append((frame.seq, now))
         return [AppendFrame(self.source.id, frame)]
 
-    def ack(self, samples: int) -> list[Effect]:
-        """Tell its client how many frames are on disk, `samples` of audio; nothing where there is none, or nobody."""
+    def ack(self) -> list[Effect]:
+        """Tell its client how many frames are on disk; nothing where there is none, or nobody."""
         if self.client is None or not self.stored or not self.appended:
             return []
-        return [Send(self.client, Ack(self.appended - 1, seconds(samples)))]
+        return [Send(self.client, Ack(self.appended - 1, seconds(self.samples)))]
 
-    def remind(self, now: float, samples: int, trouble: str | None) -> list[Effect]:
+    def remind(self, now: float, trouble: str | None) -> list[Effect]:
         """Tell its client again what it waits for: `trouble` is why nothing can be stored, where that is known."""
         self.notified_at = now
         if self.client is None or self.stored:
-            return self.ack(samples)
+            return self.ack()
         return [Send(self.client, ErrorMessage(ErrorCode.STORAGE, trouble or NOT_STORED_YET, False))]
 
 
@@ -195,11 +252,11 @@ def new_source(event: StartReceived, window: float, resumable: bool) -> LiveSour
     return LiveSource(source, start, resumption, event.client)
 
 
-def known_source(restored: Restored, window: float, resumable: bool, now: float) -> LiveSource:
+def known_source(known: RestoredSource, window: float, resumable: bool, now: float) -> LiveSource:
     """A source as an earlier process stored it; its client is away, and waited for during the rest of the window."""
-    source, resume, away = restored.source, restored.resume, window - restored.remaining
+    source, resume, away = known.source, known.resume, window - known.remaining
     audio = AudioInfo(source.encoding, source.sample_rate, source.channels)
     info = SourceInfo(source.name, source.kind)
     start = Start(1, audio, info, source.language, resume.hotwords, translate=source.translate)
     resumption = Resumption(source.id, audio, window, resumable, resume.digest, now - away)
-    return LiveSource(source, start, resumption, stored=True, may_skip=True)
+    return LiveSource(source, start, resumption, stored=True, may_skip=True, restored=True)

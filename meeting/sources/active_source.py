@@ -141,6 +141,7 @@ class ActiveSource:
     ) -> None:
         self.journal = journal
         self.audio = audio
+        audio.muted = context.job.muted and not context.job.recover
         self.left_behind = False
         """There is no time to wait for the models: what is in the journal is left to a later process"""
         self._context = context
@@ -156,7 +157,15 @@ class ActiveSource:
         """Make the pipeline, waiting for the models, and tell which those are; raises ModelError."""
         context, job = self._context, self._context.job
         engine = context.services.engine.wait()
-        request = PipelineRequest(job.source_id, job.language, context.inbox.hotwords, context.speakers, job.translate)
+        request = PipelineRequest(
+            job.source_id,
+            job.language,
+            context.inbox.hotwords,
+            context.speakers,
+            job.translate,
+            "s" if job.number == 1 else f"m{job.number}s",
+            job.solo,
+        )
         pipeline = context.services.backend.open_pipeline(engine, request, self._emit, context.flow.set_backlog)
         pipeline.live = False
         self._models = pipeline
@@ -173,9 +182,15 @@ class ActiveSource:
             self._models.feed(part)
 
     def _emit(self, output: Output) -> None:
-        self._context.post(OutputReceived(output))
+        self._context.post(OutputReceived(self._context.job.source_id, output))
 
     # A frame
+
+    def mute(self, muted: bool) -> None:
+        """Keep and hear silence from here on, or what is sent; the journal says so for a later process."""
+        if muted != self.audio.muted:
+            self.journal.mark_muted(muted)
+            self.audio.muted = muted
 
     def take(self, frame: AudioFrame) -> None:
         """Append a frame to the journal, process it and say so; waits while too much waits for the models."""

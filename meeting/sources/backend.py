@@ -68,6 +68,10 @@ class PipelineRequest:
     """How many people speak in its meeting, where somebody has said so"""
     translate: bool = False
     """Whether what is said is written down in English, where the models can"""
+    prefix: str = "s"
+    """What the ids of its lines begin with: those of two sources of a meeting are never the same"""
+    solo: bool = False
+    """Whether one person speaks in it, so that nobody looks for speakers"""
 
 
 Emit = Callable[[Output], None]
@@ -118,8 +122,10 @@ class LocalBackend:
 
         options = self._config.pipeline
         language = request.language or options.language
-        options = replace(options, language=language, speakers=request.speakers, translate=request.translate)
-        pipeline = Stream(engine.assign(), options, emit, request.source_id, on_backlog=on_backlog)
+        options = replace(
+            options, language=language, speakers=request.speakers, translate=request.translate, solo=request.solo
+        )
+        pipeline = Stream(engine.assign(), options, emit, request.source_id, request.prefix, on_backlog)
         pipeline.hotwords = request.hotwords
         return pipeline
 

@@ -32,9 +32,11 @@ class FlowControl:
     Methods that are coroutines, `output_taken` and `close` are for the loop, all others for any thread.
     """
 
-    def __init__(self, limiter: RateLimiter, max_audio: int = MAX_AUDIO, max_outputs: int = MAX_OUTPUTS) -> None:
-        """`limiter` says how fast a source may send, in bytes."""
-        self._limiter = limiter
+    def __init__(self, rate: float, max_audio: int = MAX_AUDIO, max_outputs: int = MAX_OUTPUTS) -> None:
+        """`rate` is how much a source may send, in bytes per second."""
+        self._rate = rate
+        self._limiters: dict[str, RateLimiter] = {}
+        """By source: as many as its meeting has"""
         self._max_audio = max_audio
         self._max_outputs = max_outputs
         self._audio = 0
@@ -75,9 +77,10 @@ class FlowControl:
             if self._audio < self._max_audio:
                 self._audio_waiters.wake()
 
-    async def limit_rate(self, size: int) -> None:
+    async def limit_rate(self, size: int, source_id: str) -> None:
         """Wait as long as it takes until a source that has sent `size` bytes may send more."""
-        delay = self._limiter.delay(size, time.monotonic())
+        limiter = self._limiters.setdefault(source_id, RateLimiter(self._rate))
+        delay = limiter.delay(size, time.monotonic())
         if delay and not self.closed:
             await asyncio.wait([self._over], timeout=delay)
 

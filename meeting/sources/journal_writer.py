@@ -10,7 +10,7 @@ from meeting.core.messages import AudioFrame
 from meeting.session.events import Event, StorageFailing, StorageWorking
 from meeting.storage.files import journal
 from meeting.storage.files.journal import Journal
-from meeting.storage.files.journal_format import PROCESSED, STOPPED, Entry
+from meeting.storage.files.journal_format import MUTED, PROCESSED, STOPPED, Entry
 from pipelines.errors import StoreError
 
 RETRY_SECONDS = 0.5
@@ -71,6 +71,12 @@ class JournalWriter:
         if self._unmarked is not None:
             self._journal.mark(PROCESSED, self._unmarked)
             self._unmarked = None
+
+    def mark_muted(self, muted: bool) -> None:
+        """Say that what follows is to be heard as silence, or is not, if the disk takes it."""
+        with suppress(StoreError):
+            self.mark_processed()
+            self._journal.mark(MUTED, muted)
 
     def mark_stopped(self) -> None:
         """Say that no frame will come, if the disk takes it: without it a later process waits for more, for a while."""

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from meeting.core.continuity.gaps import MAX_SILENCE, SAMPLE_BYTES, GapFinder, GapList
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
-from meeting.session.gaps import MAX_SILENCE, SAMPLE_BYTES, GapFinder, GapList
 from meeting.sources.earlier_audio import EarlierAudio
 from meeting.storage.files import journal_format
 from meeting.storage.files.flac import FlacWriter
@@ -54,6 +54,8 @@ class SourceAudio:
         """
         self.samples = 0
         """Samples so far"""
+        self.muted = False
+        """Whether silence stands for what comes"""
         self.flac_complete = True
         """False once the FLAC lacks something"""
         self._source_id = source_id
@@ -101,6 +103,9 @@ class SourceAudio:
                 return [], self._fill_lost(entry)
             case Mark(kind=journal_format.PROCESSED):
                 return [], self.fill_to(entry.value)
+            case Mark(kind=journal_format.MUTED):
+                self.muted = entry.value > 0
+                return [], iter(())
             case Mark():
                 return [], iter(())
             case AudioFrame():
@@ -255,6 +260,8 @@ class SourceAudio:
                 return
 
     def _keep(self, audio: Samples) -> Samples:
+        if self.muted:
+            audio = np.zeros_like(audio)
         self.samples += len(audio)
         if self._flac is not None and len(audio):
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from enum import Enum, auto
 from queue import SimpleQueue
 
@@ -14,13 +15,20 @@ class _Signal(Enum):
     END = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class Muted:
+    """From here on silence stands for what is sent, or no longer does."""
+
+    muted: bool
+
+
 class SourceInbox:
     """The queue to one source's thread; only the thread itself calls `take` and looks at `ended`."""
 
     def __init__(self, hotwords: tuple[str, ...] = ()) -> None:
         self.hotwords = hotwords
         """Names and terms that are likely to be said in the audio that is processed next"""
-        self._items: SimpleQueue[AudioFrame | _Signal] = SimpleQueue()
+        self._items: SimpleQueue[AudioFrame | Muted | _Signal] = SimpleQueue()
         self.ended = False
         """The end has been taken: no frame comes behind it"""
         self.models_settled = threading.Event()
@@ -35,6 +43,10 @@ class SourceInbox:
     def put(self, frame: AudioFrame) -> None:
         """Queue a frame."""
         self._items.put(frame)
+
+    def mute(self, muted: bool) -> None:
+        """Queue that silence stands for all frames behind this, or no longer does."""
+        self._items.put(Muted(muted))
 
     def wake(self) -> None:
         """Something that the thread may wait for has changed; from any thread."""
@@ -63,10 +75,10 @@ class SourceInbox:
         """Whether there is nothing to take at once."""
         return self._items.empty()
 
-    def take(self) -> AudioFrame | None:
-        """Wait for what comes next: a frame, or None where something else has changed."""
+    def take(self) -> AudioFrame | Muted | None:
+        """Wait for what comes next: a frame, that it is muted or not any more, or None where something else changed."""
         item = self._items.get()
-        if isinstance(item, AudioFrame):
+        if isinstance(item, (AudioFrame, Muted)):
             return item
         self.ended = self.ended or item is _Signal.END
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meeting.sources.active_source import ActiveSource, SourceContext
+from meeting.sources.source_inbox import Muted
 from meeting.storage.files.recovery_attempts import RecoveryAttempt
 from pipelines.audio.decoder_process import DecoderKilled
 from pipelines.errors import StoreError
@@ -26,6 +27,7 @@ class SourceRecovery:
         self._flow = context.flow
         self._source = source
         self._attempt = attempt
+        self._muted = context.job.muted
 
     def run(self) -> None:
         """Process all of the journal and what is appended to it meanwhile, or nothing more once that is abandoned.
@@ -39,6 +41,8 @@ class SourceRecovery:
             self._source.connect()
         self._attempt.begin()
         self._process()
+        # Where the process died before its journal was told, what was stored counts.
+        self._source.mute(self._muted)
         # All is waited for here: if the models crash over this audio, it is this journal's fault, not the next one's.
         self._flow.wait_for_room(LAST_BACKLOG)
         self._flow.wait_until_idle(STALL_SECONDS)
@@ -104,6 +108,10 @@ class SourceRecovery:
         frame = self._inbox.take()
         if frame is None:
             return False
+        if isinstance(frame, Muted):
+            self._muted = frame.muted
+            self._source.journal.mark_muted(frame.muted)
+            return True
         self._source.append(frame)
         self._flow.frame_done(len(frame.payload))
         return True

@@ -15,7 +15,7 @@ from meeting.sources.active_source import ActiveSource, SourceContext, open_sour
 from meeting.sources.engine_loader import Services
 from meeting.sources.flow_control import SourceFlow
 from meeting.sources.log_context import logged_meeting
-from meeting.sources.source_inbox import SourceInbox
+from meeting.sources.source_inbox import Muted, SourceInbox
 from meeting.sources.source_recovery import SourceRecovery
 from meeting.storage.files.journal import JournalLost
 from meeting.storage.orphans import set_aside
@@ -65,6 +65,10 @@ class SourceWorker:
     def expect(self, hotwords: tuple[str, ...]) -> None:
         """Have the next utterances recognised with these terms, in the place of those of the job."""
         self._inbox.hotwords = hotwords
+
+    def mute(self, muted: bool) -> None:
+        """Queue that silence stands for what follows, or no longer does."""
+        self._inbox.mute(muted)
 
     def append(self, frame: AudioFrame) -> None:
         """Queue a frame; it counts as on its way until the thread is through with it."""
@@ -163,19 +167,21 @@ class SourceWorker:
                 self._guarded(lambda frame=frame: self._take(source, frame))  # type: ignore[misc]
             self._count_out(frame)
 
-    def _take(self, source: ActiveSource, frame: AudioFrame | None) -> None:
+    def _take(self, source: ActiveSource, item: AudioFrame | Muted | None) -> None:
         if not source.connected and self._services.engine.done:
             source.catch_up()
-        if frame is not None:
-            source.take(frame)
+        if isinstance(item, Muted):
+            source.mute(item.muted)
+        elif item is not None:
+            source.take(item)
 
     def _drop_frames(self) -> None:
         """Take frames only to count them out, until the end."""
         while not self._inbox.ended:
             self._count_out(self._inbox.take())
 
-    def _count_out(self, frame: AudioFrame | None) -> None:
-        if frame is not None:
+    def _count_out(self, frame: AudioFrame | Muted | None) -> None:
+        if isinstance(frame, AudioFrame):
             self._flow.frame_done(len(frame.payload))
 
     # After a crash

@@ -133,6 +133,13 @@ class SourceRow(Base):
     samples: Mapped[int]
     audio: Mapped[str | None]
     translate: Mapped[bool] = mapped_column(server_default=false())
+    number: Mapped[int] = mapped_column(server_default="1")
+    anchors: Mapped[list[list[Any]]] = mapped_column(server_default="[]")
+    """`[sample of its own, sample of the meeting]` each"""
+    speakers: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    """Speaker id of its pipeline -> speaker id of the meeting"""
+    muted: Mapped[bool] = mapped_column(server_default=false())
+    ended: Mapped[bool] = mapped_column(server_default=false())
 
     def value(self) -> Source:
         """The row as a value."""
@@ -147,6 +154,11 @@ class SourceRow(Base):
             self.samples,
             self.audio,
             self.translate,
+            self.number,
+            tuple((own, meeting) for own, meeting in self.anchors),
+            self.speakers,
+            self.muted,
+            self.ended,
         )
 
 
@@ -276,6 +288,8 @@ class TurnRow(Base):
     start: Mapped[int]
     end: Mapped[int]
     speaker: Mapped[str]
+    source_id: Mapped[str | None]
+    """In which it is heard"""
 
     def value(self) -> Turn:
         """The row as a value."""
@@ -512,6 +526,11 @@ def source_values(meeting_id: str, source: Source) -> dict[str, Any]:
         "samples": source.samples,
         "audio": source.audio,
         "translate": source.translate,
+        "number": source.number,
+        "anchors": [list(anchor) for anchor in source.anchors],
+        "speakers": dict(source.speakers),
+        "muted": source.muted,
+        "ended": source.ended,
     }
 
 
@@ -539,9 +558,15 @@ def profile_values(profile: VoiceProfile) -> dict[str, Any]:
     }
 
 
-def turn_values(meeting_id: str, turn: Turn) -> dict[str, Any]:
-    """A turn as columns."""
-    return {"meeting_id": meeting_id, "start": turn.span.start, "end": turn.span.end, "speaker": turn.speaker}
+def turn_values(meeting_id: str, source_id: str | None, turn: Turn) -> dict[str, Any]:
+    """A turn of a source as columns."""
+    return {
+        "meeting_id": meeting_id,
+        "start": turn.span.start,
+        "end": turn.span.end,
+        "speaker": turn.speaker,
+        "source_id": source_id,
+    }
 
 
 def gap_values(meeting_id: str, gap: Gap) -> dict[str, Any]:

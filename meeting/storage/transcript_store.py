@@ -88,13 +88,14 @@ class TranscriptStore:
 
         return self._store.write(work)
 
-    def save_turns(self, meeting_id: str, revised: TurnsRevised) -> Future[None]:
-        """Put these turns in the place of all that was kept about their span."""
+    def save_turns(self, meeting_id: str, source_id: str, revised: TurnsRevised) -> Future[None]:
+        """Put these turns in the place of all that was kept about their span as it is heard in this source."""
 
         def work(session: Session) -> None:
             # Those that only touch the span are taken too, so that a turn growing step by step stays one row.
             near = (
                 TurnRow.meeting_id == meeting_id,
+                TurnRow.source_id == source_id,
                 TurnRow.start <= revised.span.end,
                 TurnRow.end >= revised.span.start,
             )
@@ -105,7 +106,7 @@ class TranscriptStore:
                 return
             session.execute(delete(TurnRow).where(*near))
             if turns:
-                session.execute(insert(TurnRow), [turn_values(meeting_id, turn) for turn in turns])
+                session.execute(insert(TurnRow), [turn_values(meeting_id, source_id, turn) for turn in turns])
 
         return self._store.write(work)
 
@@ -162,8 +163,9 @@ class TranscriptStore:
 
 
 def sources_of(session: Session, meeting_id: str) -> tuple[Source, ...]:
-    """A meeting's sources within a transaction, in the order of their ids."""
-    return tuple(row.value() for row in session.scalars(_of(SourceRow, meeting_id).order_by(SourceRow.id)))
+    """A meeting's sources within a transaction, in the order in which they began."""
+    in_order = _of(SourceRow, meeting_id).order_by(SourceRow.number, SourceRow.id)
+    return tuple(row.value() for row in session.scalars(in_order))
 
 
 def speakers_of(session: Session, meeting_id: str) -> tuple[Speaker, ...]:

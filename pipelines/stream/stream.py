@@ -130,15 +130,7 @@ class Pipeline:
         tracker = SpeakerTracker(speaker_options(options, engine.thresholds), engine.models.get("embedding", ""))
         merger = Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
-        turns = audio.pipe(
-            through("steps", StepChunker()),
-            through("windows", WindowBuffer(vad.reader())),
-            ops.map(guarded("diarization", self._find_speakers)),
-            self._results.in_order(),
-            ops.do_action(self._progress.window_done),
-            ops.filter(lambda item: item is not None),
-            through("speakers", tracker),
-        )
+        turns = rx.empty() if options.solo else self._turns(audio, WindowBuffer(vad.reader()), tracker)
         merged = rx.merge(turns, self._hypotheses(audio, endpointer)).pipe(
             ops.concat(rx.defer(lambda _: self._run_second_pass())),
             ops.flat_map(guarded_merge(merger)),
@@ -171,6 +163,18 @@ class Pipeline:
         self._results.dispose()
         self._engine.detach(self._source)
         self._done.set()
+
+    def _turns(self, audio: Observable[Samples], windows: WindowBuffer, tracker: SpeakerTracker) -> Observable[Any]:
+        """Who speaks when, step by step."""
+        return audio.pipe(
+            through("steps", StepChunker()),
+            through("windows", windows),
+            ops.map(guarded("diarization", self._find_speakers)),
+            self._results.in_order(),
+            ops.do_action(self._progress.window_done),
+            ops.filter(lambda item: item is not None),
+            through("speakers", tracker),
+        )
 
     def _hypotheses(self, audio: Observable[Samples], endpointer: Endpointer) -> Observable[Any]:
         """What is recognised of the audio, line by line."""

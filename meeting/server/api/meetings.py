@@ -124,6 +124,11 @@ class SourceFacts(TypedDict):
     id: str
     name: str
     kind: str
+    number: int
+    """Its place in the order in which sources began"""
+    state: str
+    """"live", "away", "ending" or "ended" """
+    muted: bool
     audio: SourceAudio
     language: str | None
     translate: bool
@@ -198,9 +203,11 @@ def details(request: Request, meeting_id: str, if_none_match: Annotated[str | No
     Its `ETag` changes with all that is seen of the meeting, its lines included.
     """
     record = read_summary(store_of(request), meeting_id)
+    room = rooms_of(request).get(meeting_id)
+    states = {} if room is None else {source.id: source.state for source in room.session.sources.messages()}
     facts: Details = {
         **_entry(record.meeting, [_voice(speaker) for speaker in record.speakers], rooms_of(request)),
-        "sources": [_source(source) for source in record.sources],
+        "sources": [_source(source, states.get(source.id, "ended")) for source in record.sources],
         "expected_speakers": None if record.meeting.speakers is None else str(record.meeting.speakers),
         "role": grant_of(request).role.name.lower(),
         "tokens": authenticator_of(request).required,
@@ -254,11 +261,14 @@ def _voice(speaker: Speaker) -> Voice:
     }
 
 
-def _source(source: Source) -> SourceFacts:
+def _source(source: Source, state: str) -> SourceFacts:
     return {
         "id": source.id,
         "name": source.name,
         "kind": source.kind,
+        "number": source.number,
+        "state": state,
+        "muted": source.muted,
         "audio": {
             "encoding": source.encoding,
             "sample_rate": source.sample_rate,

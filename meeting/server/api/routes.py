@@ -7,7 +7,6 @@ from fastapi import FastAPI
 from meeting.server.api import (
     audio,
     edits,
-    ending,
     hotwords,
     links,
     meetings,
@@ -16,9 +15,10 @@ from meeting.server.api import (
     statistics,
     transcripts,
 )
+from meeting.server.api.running import ending, sources
 
 
 def add_routes(app: FastAPI) -> None:
     """Serve the API."""
-    for resource in (meetings, hotwords, edits, ending, transcripts, statistics, notes, audio, links, search):
+    for resource in (meetings, hotwords, sources, edits, ending, transcripts, statistics, notes, audio, links, search):
         app.include_router(resource.router)

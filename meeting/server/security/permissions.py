@@ -35,6 +35,8 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/api/meetings/{meeting_id}/hotwords"): Role.HOST,
     ("PUT", "/api/meetings/{meeting_id}/hotwords"): Role.HOST,
     ("POST", "/api/meetings/{meeting_id}/end"): Role.HOST,
+    ("PATCH", "/api/meetings/{meeting_id}/sources/{source_id}"): Role.HOST,
+    ("DELETE", "/api/meetings/{meeting_id}/sources/{source_id}"): Role.HOST,
     ("PATCH", "/api/meetings/{meeting_id}/speakers/{speaker_id}"): Role.HOST,
     ("PATCH", "/api/meetings/{meeting_id}/segments/{segment_id}"): Role.HOST,
     ("GET", "/api/meetings/{meeting_id}/speakers/{speaker_id}/voice"): Role.HOST,

@@ -67,6 +67,8 @@ PROCESSED = 1
 """Kind of a mark: a process goes on with the journal, of which `value` samples at 16 kHz are known to be processed"""
 STOPPED = 2
 """Kind of a mark: no frame will come"""
+MUTED = 3
+"""Kind of a mark: where `value` is 1, silence stands for what follows, and where it is 0 no longer"""
 
 
 @dataclass(frozen=True, slots=True)

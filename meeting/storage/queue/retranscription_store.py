@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
@@ -49,7 +49,8 @@ class RetranscriptionStore:
             # A change that is taken back would show lines that are there no more.
             for table in (TurnRow, EditStepRow):
                 session.execute(delete(table).where(table.meeting_id == meeting_id))
-            rows = [turn_values(meeting_id, turn) for turn in turns]
+            heard = session.scalars(select(SourceRow.id).where(SourceRow.meeting_id == meeting_id)).first()
+            rows = [turn_values(meeting_id, heard, turn) for turn in turns]
             for at in range(0, len(rows), ROWS_AT_ONCE):
                 session.execute(insert(TurnRow), rows[at : at + ROWS_AT_ONCE])
             session.execute(update(MeetingRow).where(MeetingRow.id == meeting_id).values(models=models))

@@ -24,6 +24,7 @@ from meeting.core.messages import (
     ServerMessage,
     SessionMessage,
     SnapshotMessage,
+    SourceMessage,
     SpeakerMessage,
     SpeakerRevisionMessage,
     StateMessage,
@@ -36,6 +37,7 @@ from tests.meeting.client.sockets import segment
 WORD = WordMessage("one", 0.0, 1.0, None)
 LINE = SegmentMessage("s0", 2, True, "a", 0.5, 1.0, None, "one", 3, (WORD,), True)
 VOICE, GAP = SpeakerMessage("spk1", None, 0, "spk2"), GapMessage(1.0, 2.0, "lost")
+SOURCE = SourceMessage("a", "Ann", "solo", 1, "live", True)
 MESSAGES: list[ServerMessage] = [
     SessionMessage("m", "s", "t", 3, {"speech": "x"}),
     Ack(3, 1.5),
@@ -43,10 +45,11 @@ MESSAGES: list[ServerMessage] = [
     SpeakerRevisionMessage((ChangeMessage("s0", 3, None, "spk1"),), "live"),
     VOICE,
     StatsMessage(0.1, 0.2, 0.3, 4, 0.5, "none"),
-    SnapshotMessage((LINE,), (VOICE,), "live", "Monday", 2.0, {}, (GAP,), 7),
+    SnapshotMessage((LINE,), (VOICE,), "live", "Monday", 2.0, {}, (GAP,), 7, (SOURCE,)),
     EarlierMessage((LINE,), 2),
     StateMessage("ended", "Monday"),
     GAP,
+    SOURCE,
     ErrorMessage(ErrorCode.STORAGE, "full", False),
     Ended(3),
 ]

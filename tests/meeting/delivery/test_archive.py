@@ -245,7 +245,7 @@ def test_what_is_said_meanwhile_is_in_the_next_file_of_a_live_meeting(store: Sto
         await asyncio.wrap_future(store.set_state(A, State.LIVE))
         first = await kept.file(A, "rttm")
         revised = TurnsRevised(Span(0, SAMPLE_RATE), (Turn(Span(0, SAMPLE_RATE), "spk1"),))
-        await asyncio.wrap_future(TranscriptStore(store).save_turns(A, revised))
+        await asyncio.wrap_future(TranscriptStore(store).save_turns(A, "src", revised))
         assert (await kept.file(A, "rttm")).data != first.data
 
     run(body)

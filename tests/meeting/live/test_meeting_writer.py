@@ -48,7 +48,7 @@ def test_everything_that_a_meeting_keeps_is_found_in_the_store(store: Store) -> 
         SaveSegment(line("s1")),
         SaveSpeaker(Speaker("spk1")),
         SaveLabels((LabelChange("s1", 2, None, "spk1"),)),
-        SaveTurns(revised(0, 16000, (0, 16000, "spk1"))),
+        SaveTurns("src", revised(0, 16000, (0, 16000, "spk1"))),
         SaveGap(gap),
         SaveEdits(Edits({"spk1": "Ann"})),
     ):

@@ -86,8 +86,9 @@ def test_a_cut_off_meeting_is_restored_with_all_its_window(store: Store) -> None
     path = left_behind(store)
     restored = restore(store, A, WINDOW, NOW)
     assert restored is not None
-    assert (restored.source.id, restored.remaining) == (SOURCE, WINDOW)
-    assert restored.resume == Resume(SOURCE, digest(TOKEN), (), NOW)
+    (source,) = restored.sources
+    assert (source.source.id, source.remaining) == (SOURCE, WINDOW)
+    assert source.resume == Resume(SOURCE, digest(TOKEN), (), NOW)
     assert restored.last_frame_at == datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
 
 
@@ -96,7 +97,7 @@ def test_a_crash_while_it_is_rebuilt_does_not_give_it_the_whole_window_again(sto
     restore(store, A, WINDOW, NOW)
     again = restore(store, A, WINDOW, NOW + timedelta(seconds=100))
     assert again is not None
-    assert again.remaining == WINDOW - 100
+    assert again.sources[0].remaining == WINDOW - 100
 
 
 @pytest.mark.parametrize("state", [State.OPEN, State.ENDED])

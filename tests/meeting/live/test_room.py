@@ -45,7 +45,7 @@ def in_room(folder: Path, body: Body, backend: FakeBackend | None = None, limits
         engine.wait()
         gone = asyncio.Event()
         services = Services(store, made, engine)
-        room = Room(meeting, services, limits or Limits(), lambda: None, lambda room: gone.set())
+        room = Room(meeting, services, limits or Limits(), lambda live: None, lambda room: gone.set())
         room.start()
         await body(room, store)
         room.task.cancel()

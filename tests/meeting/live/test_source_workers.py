@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from meeting.config.settings import Models
-from meeting.core.rate_limit import RateLimiter
 from meeting.live.source_workers import SourceWorkers
 from meeting.session.events import Event, SourceFinished, SourceOpened
 from meeting.sources.engine_loader import EngineLoader, Services
@@ -34,7 +33,7 @@ class Bench:
         engine.wait()
         self.store = store
         self.events: queue.Queue[Event] = queue.Queue()
-        flow = FlowControl(RateLimiter(1e12))
+        flow = FlowControl(1e12)
         self.workers = SourceWorkers(Services(store, made, engine), MEETING, flow, self.events.put, SpeakerCount(3, 4))
 
     async def next(self, kind: type) -> Event:

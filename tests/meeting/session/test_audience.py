@@ -72,7 +72,7 @@ def test_a_thousand_who_may_speak_lock_out_neither_the_returning_source_nor_the_
     assert not disconnects(session.handle(resumed(9), 0.0))
     for client in range(3000, 4000):
         session.handle(ClientJoined(client, Role.SPEAK), 0.0)
-    assert session.speaks(9)
+    assert session.source_of(9) == "src1"
     assert only(session.handle(FrameReceived(9, frame(0)), 0.0), AppendFrame)
 
 
@@ -101,7 +101,7 @@ def test_a_source_that_is_just_starting_does_not_give_way() -> None:
     )
     for client in range(200, 400):
         session.handle(ClientJoined(client, Role.HOST), 0.0)
-    assert session.speaks(HOST)
+    assert session.source_of(HOST) == "src1"
     assert only(session.handle(OPENED, 0.0), Send)[0].client == HOST
 
 
@@ -117,7 +117,7 @@ def test_viewers_are_all_but_the_source() -> None:
 def test_a_client_may_do_what_its_role_says_while_it_is_there() -> None:
     audience = Audience(2)
     assert audience.role(VIEWER) is Role.ANYONE
-    assert audience.admit(VIEWER, Role.SPEAK, None) == []
+    assert audience.admit(VIEWER, Role.SPEAK, ()) == []
     assert (VIEWER in audience, audience.role(VIEWER)) == (True, Role.SPEAK)
     audience.leave(VIEWER)
     assert (VIEWER in audience, audience.role(VIEWER)) == (False, Role.ANYONE)
@@ -126,7 +126,7 @@ def test_a_client_may_do_what_its_role_says_while_it_is_there() -> None:
 def test_a_place_is_deserted_once_somebody_was_there_and_nobody_is() -> None:
     audience = Audience(2)
     assert not audience.deserted
-    audience.admit(VIEWER, Role.VIEW, None)
+    audience.admit(VIEWER, Role.VIEW, ())
     assert not audience.deserted
     audience.leave(VIEWER)
     assert audience.deserted
@@ -135,7 +135,7 @@ def test_a_place_is_deserted_once_somebody_was_there_and_nobody_is() -> None:
 def test_everybody_is_disconnected_in_the_order_of_their_numbers() -> None:
     audience = Audience(3)
     for client in (OTHER, HOST, VIEWER):
-        audience.admit(client, Role.VIEW, None)
+        audience.admit(client, Role.VIEW, ())
     assert disconnects(audience.disconnect(VIEWER, CloseCode.CONFLICT, "elsewhere")) == [(VIEWER, 4409)]
     assert disconnects(audience.disconnect_all(CloseCode.NORMAL, "ended")) == [(HOST, 1000), (OTHER, 1000)]
     assert audience.disconnect_all(CloseCode.NORMAL, "ended") == []
@@ -143,7 +143,7 @@ def test_everybody_is_disconnected_in_the_order_of_their_numbers() -> None:
 
 def test_who_is_rejected_is_told_the_whole_sentence_before_the_connection_is_closed() -> None:
     audience = Audience(1)
-    audience.admit(VIEWER, Role.VIEW, None)
+    audience.admit(VIEWER, Role.VIEW, ())
     told, closed = audience.reject(VIEWER, ErrorCode.BAD_MESSAGE, "x" * 200, CloseCode.BAD_MESSAGE)
     assert told == Send(VIEWER, ErrorMessage(ErrorCode.BAD_MESSAGE, "x" * 200, True))
     assert closed == Disconnect(VIEWER, CloseCode.BAD_MESSAGE, "bad_message")

@@ -51,7 +51,7 @@ from tests.meeting.session.sessions import HOST, MODELS, VIEWER, live_session, o
 def test_a_late_joiner_sees_everything_said_so_far() -> None:
     session = live_session()
     session.handle(FrameAppended("src1", 0, SAMPLE_RATE * 2), 0.0)
-    session.handle(OutputReceived(segment()), 0.0)
+    session.handle(OutputReceived("src1", segment()), 0.0)
     (effect,) = session.handle(ClientJoined(VIEWER), 0.0)
     assert isinstance(effect, SendSnapshot)
     assert [s.text for s in session.transcript.segments] == ["Hello"]
@@ -59,7 +59,7 @@ def test_a_late_joiner_sees_everything_said_so_far() -> None:
 
 
 def test_a_final_line_is_saved_before_it_is_told() -> None:
-    assert live_session().handle(OutputReceived(segment()), 0.0) == [
+    assert live_session().handle(OutputReceived("src1", segment()), 0.0) == [
         SaveSegment(segment()),
         Broadcast(SegmentMessage.of(segment())),
     ]
@@ -67,7 +67,7 @@ def test_a_final_line_is_saved_before_it_is_told() -> None:
 
 def test_audio_that_never_arrived_is_kept_told_once_and_shown_to_late_joiners() -> None:
     session, gap = live_session(), Gap("src1", Span(16_000, 40_000), "lost")
-    told = GapMessage(1.0, 2.5, "lost")
+    told = GapMessage(1.0, 2.5, "lost", "src1")
     assert session.handle(GapFound(gap), 0.0) == [SaveGap(gap), Broadcast(told)]
     assert session.handle(GapFound(gap), 0.0) == []
     (effect,) = session.handle(ClientJoined(VIEWER), 0.0)
@@ -81,10 +81,19 @@ def test_a_gap_that_grows_takes_its_own_place_and_never_shrinks() -> None:
     session.handle(GapFound(gap), 0.0)
     assert SaveGap(grown) in session.handle(GapFound(grown), 0.0)
     assert session.handle(GapFound(gap), 0.0) == []
-    session.handle(GapFound(replace(gap, source_id="src2")), 0.0)
+    assert session.handle(GapFound(replace(gap, source_id="nobody")), 0.0) == []
     (effect,) = session.handle(ClientJoined(VIEWER), 0.0)
     assert isinstance(effect, SendSnapshot)
-    assert effect.message.gaps == (GapMessage.of(grown), GapMessage.of(gap))
+    assert effect.message.gaps == (GapMessage.of(grown),)
+
+
+def test_gaps_of_two_sources_are_two_and_one_that_is_told_again_a_little_elsewhere_is_one() -> None:
+    content, gap = Content("Monday"), Gap("src1", Span(16_000, 40_000), "lost")
+    other = replace(gap, source_id="src2")
+    assert content.add_gap(gap)
+    assert content.add_gap(other)
+    assert content.add_gap(replace(other, span=Span(16_040, 40_000))) == []
+    assert content.gaps == (gap, other)
 
 
 def test_a_new_title_reaches_everyone_and_later_joiners() -> None:
@@ -99,11 +108,12 @@ def test_nothing_is_told_after_the_end() -> None:
     session = live_session()
     session.handle(StopReceived(HOST), 0.0)
     session.handle(SourceFinished("src1", 0), 0.0)
-    assert session.handle(OutputReceived(segment()), 0.0) == []
+    assert session.handle(OutputReceived("src1", segment()), 0.0) == []
 
 
 def test_failed_blocks_are_noted_without_what_they_read() -> None:
-    (note,) = live_session().handle(OutputReceived(BlockFailed("asr", "secret words", Span(0, SAMPLE_RATE))), 0.0)
+    failed = BlockFailed("asr", "secret words", Span(0, SAMPLE_RATE))
+    (note,) = live_session().handle(OutputReceived("src1", failed), 0.0)
     assert isinstance(note, Log)
     assert "secret" not in note.text
 
@@ -114,29 +124,29 @@ def saves_and_tells(effects: list[Effect]) -> list[str]:
 
 def test_a_name_is_stored_before_it_is_told_and_before_it_is_answered() -> None:
     session = live_session()
-    session.handle(OutputReceived(Speaker("spk1")), 0.0)
+    session.handle(OutputReceived("src1", Speaker("spk1")), 0.0)
     effects = session.handle(EditRequested(5, SpeakerChange("spk1", True, "Ann")), 0.0)
     assert saves_and_tells(effects) == ["SaveEdits", "SaveSpeaker", "Broadcast", "Answer"]
     assert only(effects, Broadcast) == [Broadcast(SpeakerMessage("spk1", "Ann", 0, None))]
     assert effects[-1] == Answer(5, (SpeakerMessage("spk1", "Ann", 0, None),))
-    assert session.handle(OutputReceived(Speaker("spk1")), 0.0) == []
+    assert session.handle(OutputReceived("src1", Speaker("spk1")), 0.0) == []
 
 
 def test_a_labelled_line_is_told_once_and_withstands_the_pipeline() -> None:
     session = live_session()
-    session.handle(OutputReceived(Speaker("spk1")), 0.0)
-    session.handle(OutputReceived(segment()), 0.0)
+    session.handle(OutputReceived("src1", Speaker("spk1")), 0.0)
+    session.handle(OutputReceived("src1", segment()), 0.0)
     effects = session.handle(EditRequested(6, SegmentChange("s1", 1, True, "spk1")), 0.0)
     assert saves_and_tells(effects) == ["SaveEdits", "SaveLabels", "Broadcast", "Answer"]
     change = LabelChange("s1", 2, None, "spk1")
     assert only(effects, Broadcast) == [Broadcast(SpeakerRevisionMessage.of((change,), "edit"))]
-    assert session.handle(OutputReceived(segment(9, words=("Other",))), 0.0) == []
+    assert session.handle(OutputReceived("src1", segment(9, words=("Other",))), 0.0) == []
     assert [s.speaker for s in session.transcript.segments] == ["spk1"]
 
 
 def test_a_written_line_is_stored_and_told_as_a_segment() -> None:
     session = live_session()
-    session.handle(OutputReceived(segment()), 0.0)
+    session.handle(OutputReceived("src1", segment()), 0.0)
     effects = session.handle(EditRequested(7, SegmentChange("s1", 1, text="Hallo")), 0.0)
     assert saves_and_tells(effects) == ["SaveEdits", "SaveSegment", "Broadcast", "Answer"]
 
@@ -164,24 +174,24 @@ def test_a_change_that_makes_no_sense_changes_and_stores_nothing() -> None:
 
 def test_what_was_stored_of_lost_audio_stays_whatever_is_said_of_it_later() -> None:
     content, turns = Content("Monday"), (Turn(Span(0, 400), "spk1"),)
-    content.lose(Span(100, 200))
-    assert content.lost == (Span(100, 200),)
-    assert content.on_output(TurnsRevised(Span(0, 400), turns)) == [
-        SaveTurns(TurnsRevised(Span(0, 100), turns)),
-        SaveTurns(TurnsRevised(Span(200, 400), turns)),
+    content.lose("src1", Span(100, 200))
+    assert content.lost == (("src1", Span(100, 200)),)
+    assert content.on_output("src1", TurnsRevised(Span(0, 400), turns)) == [
+        SaveTurns("src1", TurnsRevised(Span(0, 100), turns)),
+        SaveTurns("src1", TurnsRevised(Span(200, 400), turns)),
     ]
 
 
 def test_a_snapshot_shows_all_but_the_lines() -> None:
     content = Content("Monday")
-    content.on_output(segment())
-    content.on_output(Speaker("spk1"))
+    content.on_output("src1", segment())
+    content.on_output("src1", Speaker("spk1"))
     content.add_gap(Gap("src1", Span(16_000, 40_000), "lost"))
     shown = content.snapshot(State.LIVE, 16_000, MODELS)
     assert shown.segments == ()
     assert (shown.title, shown.state, shown.audio, shown.models) == ("Monday", "live", 1.0, MODELS)
     assert shown.speakers == (SpeakerMessage("spk1", None, 0, None),)
-    assert shown.gaps == (GapMessage(1.0, 2.5, "lost"),)
+    assert shown.gaps == (GapMessage(1.0, 2.5, "lost", "src1"),)
 
 
 ANN, BEN = np.eye(2, dtype=np.float32)
@@ -195,7 +205,7 @@ def kept(name: str, embedding: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 def heard(session: Session, *embeddings: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[Effect]:
     """Speakers sound so, after a minute of speech."""
     voices = tuple(Voice(f"spk{number}", one, 60.0) for number, one in enumerate(embeddings, 1))
-    return session.handle(OutputReceived(VoicesHeard(voices, "ge2e")), 0.0)
+    return session.handle(OutputReceived("src1", VoicesHeard(voices, "ge2e")), 0.0)
 
 
 def names(session: Session) -> dict[str, tuple[str | None, bool]]:
@@ -208,7 +218,7 @@ def with_speakers(*profiles: VoiceProfile) -> Session:
     session = live_session()
     session.handle(VoicesChanged(profiles), 0.0)
     for number in (1, 2):
-        session.handle(OutputReceived(Speaker(f"spk{number}", color=number - 1)), 0.0)
+        session.handle(OutputReceived("src1", Speaker(f"spk{number}", color=number - 1)), 0.0)
     return session
 
 
@@ -219,7 +229,7 @@ def test_a_voice_that_is_kept_is_named_told_as_recognised_and_its_sound_is_store
     assert heard(session, ANN, BEN) == [SaveSpeaker(known), Broadcast(told)]
     assert heard(session, ANN, BEN) == []
     assert names(session) == {"spk1": ("Ann", True), "spk2": (None, False)}
-    assert session.handle(OutputReceived(Speaker("spk1")), 0.0) == []  # told again, still the same
+    assert session.handle(OutputReceived("src1", Speaker("spk1")), 0.0) == []  # told again, still the same
     (effect,) = session.handle(ClientJoined(VIEWER), 0.0)
     assert isinstance(effect, SendSnapshot)
     assert told in effect.message.speakers
@@ -263,7 +273,7 @@ def test_a_voice_that_turns_out_to_be_another_one_brings_its_name_along() -> Non
     session = with_speakers(kept("Ann"), kept("Ben", BEN))
     heard(session, np.array([0.7, 0.7], np.float32), ANN)
     assert names(session)["spk1"] == (None, False)
-    session.handle(OutputReceived(Speaker("spk2", color=1, merged_into="spk1")), 0.0)
+    session.handle(OutputReceived("src1", Speaker("spk2", color=1, merged_into="spk1")), 0.0)
     assert names(session)["spk1"] == ("Ann", True)
     session.handle(EditRequested(1, SpeakerChange("spk2", True, "Anna")), 0.0)
     assert names(session)["spk1"] == ("Anna", False)
@@ -276,6 +286,6 @@ def test_how_a_speaker_sounds_is_known_while_the_meeting_runs() -> None:
     found = session.voice("spk2")
     assert found is not None
     assert (found[0].speaker, found[0].seconds, found[1]) == ("spk2", 60.0, "ge2e")
-    session.handle(OutputReceived(Speaker("spk1", merged_into="spk2")), 0.0)
+    session.handle(OutputReceived("src1", Speaker("spk1", merged_into="spk2")), 0.0)
     assert session.voice("spk1") is not None
     assert session.voice("spk3") is None

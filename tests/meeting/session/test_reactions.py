@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from meeting.core.messages import SegmentMessage, SpeakerMessage, SpeakerRevisionMessage, StatsMessage
+from meeting.core.messages import SegmentMessage, SpeakerMessage, SpeakerRevisionMessage
 from meeting.core.transcript import Transcript
-from meeting.session.events import Broadcast, Log, SaveLabels, SaveSegment, SaveSpeaker, SaveTurns
+from meeting.session.events import Broadcast, Log, SaveLabels, SaveSegment, SaveSpeaker
 from meeting.session.reactions import on_output, on_replayed_output
 from pipelines.types import (
     BlockFailed,
@@ -14,7 +14,6 @@ from pipelines.types import (
     Span,
     Speaker,
     SpeakersRevised,
-    TurnsRevised,
     Word,
 )
 
@@ -64,16 +63,6 @@ def test_a_new_voice_is_saved_and_told_once() -> None:
     transcript, speaker = Transcript(), Speaker("spk1")
     assert on_output(transcript, speaker) == [SaveSpeaker(speaker), Broadcast(SpeakerMessage.of(speaker))]
     assert on_output(transcript, speaker) == []
-
-
-def test_turns_are_saved_and_not_told() -> None:
-    revision = TurnsRevised(SPAN, ())
-    assert on_output(Transcript(), revision) == [SaveTurns(revision)]
-
-
-def test_figures_are_told_and_not_saved() -> None:
-    stats = PipelineStats(0.2, 0.1, 0.3, 0)
-    assert on_output(Transcript(), stats) == [Broadcast(StatsMessage.of(stats))]
 
 
 def test_a_failed_block_is_noted_by_name_and_time_only() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from meeting.core.messages import Ack, Ended, ErrorMessage, SessionMessage, StateMessage
+from meeting.core.messages import Ack, Ended, ErrorMessage, SessionMessage, SourceMessage, StateMessage
 from meeting.core.records import State
 from meeting.session.events import (
     AbandonSource,
@@ -33,7 +33,7 @@ from meeting.session.events import (
     StorageFailing,
     Tick,
 )
-from meeting.session.recording import TRANSITIONS
+from meeting.session.meeting_state import TRANSITIONS
 from meeting.session.session import Session
 from meeting.session.source import REMINDER_INTERVAL
 from pipelines.types import SAMPLE_RATE
@@ -73,7 +73,8 @@ def test_start_opens_the_source_and_waits_until_it_is_ready() -> None:
 def test_a_source_may_speak_and_is_acknowledged_only_once_it_is_stored() -> None:
     session = new_session(ClientJoined(HOST), started(), kind=Session)
     effects = session.handle(OPENED, 5.0)
-    assert [type(effect) for effect in effects] == [SaveSource, SaveResume, SaveState, Broadcast, ConfirmStored]
+    *saved, told = [type(effect) for effect in effects]
+    assert (saved, told) == ([SaveSource, SaveResume, SaveState, Broadcast, ConfirmStored], Broadcast)
     assert only(session.handle(FrameReceived(HOST, frame(0)), 5.0), AppendFrame)
     assert only(session.handle(FrameAppended("src1", 0, 1600), 5.0), Send) == []
     answer, ack = session.handle(SourceStored("src1"), 9.0)
@@ -179,8 +180,9 @@ def test_stop_finishes_the_source_and_then_everyone_is_told() -> None:
         SaveState(State.ENDING, 0, MODELS),
         Broadcast(StateMessage("ending", "Monday")),
         FinishSource("src1"),
+        Broadcast(SourceMessage("src1", "Ann", "room", 1, "ending")),
     ]
-    session.handle(OutputReceived(segment()), 0.0)
+    session.handle(OutputReceived("src1", segment()), 0.0)
     effects = session.handle(SourceFinished("src1", 1600), 0.0)
     saved = effects.index(SaveState(State.ENDED, 1600, MODELS))
     assert saved < effects.index(Broadcast(Ended(1)))

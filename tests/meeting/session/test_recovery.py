@@ -10,6 +10,7 @@ import pytest
 
 from meeting.config.settings import Limits
 from meeting.core.access import digest
+from meeting.core.continuity.resumption import GRACE
 from meeting.core.editing.changes import JoinChange, SeenLine, SegmentChange, SplitChange, Undo
 from meeting.core.messages import (
     Ack,
@@ -21,7 +22,18 @@ from meeting.core.messages import (
     SessionMessage,
     Start,
 )
-from meeting.core.records import EditedLine, Edits, Gap, Meeting, Record, Restored, Resume, Source, State
+from meeting.core.records import (
+    EditedLine,
+    Edits,
+    Gap,
+    Meeting,
+    Record,
+    Restored,
+    RestoredSource,
+    Resume,
+    Source,
+    State,
+)
 from meeting.session.content import Content
 from meeting.session.events import (
     AbandonSource,
@@ -62,7 +74,6 @@ from meeting.session.events import (
 )
 from meeting.session.notices import RECOVERING
 from meeting.session.recovery import Recovery
-from meeting.session.resumption import GRACE
 from meeting.session.session import Session
 from meeting.voices.matching import VoiceProfile
 from pipelines.types import (
@@ -77,7 +88,7 @@ from pipelines.types import (
     VoicesHeard,
     Word,
 )
-from tests.meeting.session.sessions import StoringSession
+from tests.meeting.session.sessions import StoringSession, only
 
 LIMITS = Limits(resume_window=600.0)
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -100,7 +111,7 @@ def restored(
     resume = Resume("src", None if token is None else digest(token), ("Ypsilon",), NOW)
     session = StoringSession("m", "Monday", LIMITS)
     effects = session.handle(
-        MeetingRestored(Restored(record, SOURCE, resume, remaining, None, edits or Edits())), 1000.0
+        MeetingRestored(Restored(record, (RestoredSource(SOURCE, resume, remaining),), None, edits or Edits())), 1000.0
     )
     assert effects == [OpenSource("src", AudioInfo(), None, ("Ypsilon",), recover=True, processed=16000)]
     return session
@@ -109,7 +120,7 @@ def restored(
 def test_a_meeting_is_heard_again_with_the_terms_of_its_hosts_as_they_are_now() -> None:
     record = Record(Meeting("m", "Monday", State.LIVE, NOW), (SOURCE,), (), (), ())
     session = StoringSession("m", "Monday", LIMITS, hotwords=("Okapi",))
-    found = Restored(record, SOURCE, Resume("src", digest("secret"), ("Ypsilon",), NOW), 500.0)
+    found = Restored(record, (RestoredSource(SOURCE, Resume("src", digest("secret"), ("Ypsilon",), NOW), 500.0),))
     (opened,) = session.handle(MeetingRestored(found), 1000.0)
     assert isinstance(opened, OpenSource)
     assert opened.hotwords == ("Ypsilon", "Okapi")
@@ -130,19 +141,19 @@ def test_until_it_is_rebuilt_everyone_sees_what_was_stored() -> None:
     session = restored()
     assert (session.state, session.recovering, session.busy) == (State.LIVE, True, True)
     assert session.wake_at is None
-    assert session.handle(OutputReceived(segment("again", final=False)), 1000.0) == []
+    assert session.handle(OutputReceived("src", segment("again", final=False)), 1000.0) == []
     assert shown(session, session.handle(ClientJoined(VIEWER), 1000.0)) == ["stored"]
 
 
 def test_turns_are_stored_at_once_because_they_replace_by_their_span() -> None:
     revised = TurnsRevised(Span(0, 9), (Turn(Span(0, 9), "spk1"),))
-    assert restored().handle(OutputReceived(revised), 1000.0) == [SaveTurns(revised)]
+    assert restored().handle(OutputReceived("src", revised), 1000.0) == [SaveTurns("src", revised)]
 
 
 def test_what_was_rebuilt_is_stored_and_then_told_as_a_whole() -> None:
     session = restored()
     session.handle(ClientJoined(VIEWER), 1000.0)
-    session.handle(OutputReceived(segment("again", 2)), 1000.0)
+    session.handle(OutputReceived("src", segment("again", 2)), 1000.0)
     effects = session.handle(BACK, 1010.0)
     (saved,) = [effect for effect in effects if isinstance(effect, SaveTranscript)]
     assert [s.text for s in saved.segments] == ["again"]
@@ -269,11 +280,11 @@ def test_audio_that_is_not_whole_on_disk_is_left_for_later() -> None:
 def test_what_people_had_set_is_in_what_was_rebuilt_and_what_they_set_meanwhile_too() -> None:
     mine = EditedLine(replace(segment("mine", 5), speaker="spk1"), segment("again").words, True)
     session = restored(edits=Edits({"spk1": "Ann"}, {}, {"s1": mine}))
-    session.handle(OutputReceived(Speaker("spk1")), 1000.0)
-    session.handle(OutputReceived(segment("again", 2)), 1000.0)
+    session.handle(OutputReceived("src", Speaker("spk1")), 1000.0)
+    session.handle(OutputReceived("src", segment("again", 2)), 1000.0)
     span = Span(SAMPLE_RATE, 2 * SAMPLE_RATE)
     later = Segment("s2", 1, True, "src", span, None, (Word("later", span),))
-    session.handle(OutputReceived(later), 1000.0)
+    session.handle(OutputReceived("src", later), 1000.0)
     answers = session.handle(EditRequested(1, SegmentChange("s1", 9, text="meanwhile")), 1000.0)
     assert answers[-1] == Answer(1, (SegmentMessage.of(session.transcript.segments[0]),))
     (saved,) = [effect for effect in session.handle(BACK, 1010.0) if isinstance(effect, SaveTranscript)]
@@ -294,7 +305,8 @@ def test_while_it_is_rebuilt_gaps_and_models_are_told_as_they_were_stored() -> N
     meeting = Meeting("m", "Monday", State.LIVE, NOW, models={"set": "earlier"})
     record = Record(meeting, (SOURCE,), (), (segment("stored"),), (), gaps=(gap,))
     session = StoringSession("m", "Monday", LIMITS)
-    session.handle(MeetingRestored(Restored(record, SOURCE, Resume("src"), 500.0, None, Edits())), 1000.0)
+    source = RestoredSource(SOURCE, Resume("src"), 500.0)
+    session.handle(MeetingRestored(Restored(record, (source,), None, Edits())), 1000.0)
     (told,) = [e for e in session.handle(ClientJoined(VIEWER), 1000.0) if isinstance(e, SendSnapshot)]
     assert told.message.models == {"set": "earlier"}
     assert [(one.start, one.end) for one in told.message.gaps] == [(1.0, 3.0)]
@@ -358,7 +370,7 @@ def test_an_end_that_is_not_on_disk_waits_for_what_its_client_still_has() -> Non
     assert session.handle(FrameReceived(HOST, AudioFrame(8, 0, bytes(2))), 1011.0) == [
         AppendFrame("src", AudioFrame(8, 0, bytes(2)))
     ]
-    assert session.handle(StopReceived(HOST), 1012.0) == [FinishSource("src")]
+    assert only(session.handle(StopReceived(HOST), 1012.0), FinishSource) == [FinishSource("src")]
     assert session.ending
     assert session.handle(FrameReceived(HOST, AudioFrame(9, 0, bytes(2))), 1012.0) == []
     assert SaveState(State.ENDED, 5, {"set": "fake"}) in session.handle(SourceFinished("src", 5), 1020.0)
@@ -386,7 +398,7 @@ def test_a_client_that_stops_again_while_its_ending_meeting_is_rebuilt_ends_it()
     session.handle(FOUND, 1000.0)
     session.handle(ClientJoined(HOST), 1000.0)
     session.handle(resuming(), 1000.0)
-    assert session.handle(StopReceived(HOST), 1001.0) == [FinishSource("src")]
+    assert only(session.handle(StopReceived(HOST), 1001.0), FinishSource) == [FinishSource("src")]
     assert FinishSource("src") in session.handle(BACK, 1010.0)
     assert SaveState(State.ENDED, 5, {"set": "fake"}) in session.handle(SourceFinished("src", 5), 1020.0)
 
@@ -403,6 +415,12 @@ def test_an_end_that_is_on_disk_takes_nothing_more() -> None:
 # Recovery itself
 
 
+def finished(recovery: Recovery, samples: int, stored_samples: int) -> list[Effect]:
+    """The one source is replayed, so many samples of it where others were stored."""
+    recovery.source_through("src", Span(0, samples), Span(0, stored_samples))
+    return recovery.finish()
+
+
 def stored(*lines: Segment, edits: Edits | None = None) -> Content:
     """What an earlier process stored of a meeting."""
     content, meeting = Content("Monday"), Meeting("m", "Monday", State.LIVE, NOW)
@@ -412,11 +430,11 @@ def stored(*lines: Segment, edits: Edits | None = None) -> Content:
 
 def test_what_is_replayed_is_neither_shown_nor_stored_before_the_end() -> None:
     content = stored(segment("stored"))
-    recovery = Recovery(content)
+    recovery = Recovery(content, ["src"])
     for output in (segment("again", 2), Speaker("spk2"), PipelineStats(0.1, 0.1, 0.1, 0)):
-        assert recovery.on_output(output) == []
+        assert recovery.on_output("src", output) == []
     assert [line.text for line in content.transcript.segments] == ["stored"]
-    log, saved = recovery.finish(2 * SAMPLE_RATE, SAMPLE_RATE)
+    log, saved = finished(recovery, 2 * SAMPLE_RATE, SAMPLE_RATE)
     assert log == Log("rebuilt from 2.0 s of audio")
     assert saved == SaveTranscript((segment("again", 2),), (Speaker("spk2"),), ())
     assert [line.text for line in content.transcript.segments] == ["again"]
@@ -424,9 +442,9 @@ def test_what_is_replayed_is_neither_shown_nor_stored_before_the_end() -> None:
 
 def test_stored_lines_whose_audio_is_lost_are_kept_with_their_speakers() -> None:
     content = stored(replace(segment("stored"), speaker="spk1"))
-    recovery = Recovery(content)
-    content.lose(Span(0, SAMPLE_RATE))
-    _, kept, edits, saved = recovery.finish(SAMPLE_RATE, SAMPLE_RATE)
+    recovery = Recovery(content, ["src"])
+    content.lose("src", Span(0, SAMPLE_RATE))
+    _, kept, edits, saved = finished(recovery, SAMPLE_RATE, SAMPLE_RATE)
     assert kept == Log("1 line(s) kept whose sound is lost")
     assert isinstance(edits, SaveEdits)
     assert edits.lines == ("s1",)
@@ -436,18 +454,18 @@ def test_stored_lines_whose_audio_is_lost_are_kept_with_their_speakers() -> None
 
 
 def test_what_was_stored_behind_the_end_of_the_audio_is_lost_audio_too() -> None:
-    recovery = Recovery(stored(segment("stored")))
-    _, kept, _, _ = recovery.finish(SAMPLE_RATE // 2, SAMPLE_RATE)
+    recovery = Recovery(stored(segment("stored")), ["src"])
+    _, kept, _, _ = finished(recovery, SAMPLE_RATE // 2, SAMPLE_RATE)
     assert kept == Log("1 line(s) kept whose sound is lost")
 
 
 def test_edits_of_the_stored_text_are_laid_over_the_rebuilt_one() -> None:
     content = stored(segment("stored"))
-    recovery = Recovery(content)
-    recovery.on_output(segment("again", 2))
+    recovery = Recovery(content, ["src"])
+    recovery.on_output("src", segment("again", 2))
     content.edit(SegmentChange("s1", 1, text="mine"))
     recovery.take_edits()
-    recovery.finish(SAMPLE_RATE, SAMPLE_RATE)
+    finished(recovery, SAMPLE_RATE, SAMPLE_RATE)
     assert [line.text for line in content.transcript.segments] == ["mine"]
 
 
@@ -463,13 +481,13 @@ def test_what_was_split_and_joined_before_a_crash_is_so_afterwards_and_can_still
     split, _ = before.edit(SplitChange("s2", 1, ("c", "d")))
     join, _ = before.edit(JoinChange(SeenLine("s1", 1), SeenLine("s2", 2)))
     content = stored(*lines, edits=before.edits)
-    recovery = Recovery(content)
+    recovery = Recovery(content, ["src"])
     if given_up:
         recovery.give_up()
     else:
         for line in lines:
-            recovery.on_output(line)
-        recovery.finish(SAMPLE_RATE, SAMPLE_RATE)
+            recovery.on_output("src", line)
+        finished(recovery, SAMPLE_RATE, SAMPLE_RATE)
     assert [line.text for line in content.transcript.segments] == ["a b c", "d"]
     content.edit(Undo(join))
     assert [line.text for line in content.transcript.segments] == ["a b", "c", "d"]
@@ -487,16 +505,16 @@ def test_what_is_taken_back_while_a_meeting_is_rebuilt_is_rebuilt_as_it_is_heard
     before = stored(*lines)
     join, _ = before.edit(JoinChange(SeenLine("s1", 1), SeenLine("s2", 1)))
     content = stored(*before.transcript.segments, edits=before.edits)
-    recovery = Recovery(content)
+    recovery = Recovery(content, ["src"])
     heard = [replace(line, speaker="spk1") for line in lines]
     for at in range(3):
         if at == when:
             content.edit(Undo(join))
             recovery.take_edits()
         if at < len(heard):
-            recovery.on_output(heard[at])
+            recovery.on_output("src", heard[at])
     assert [line.text for line in content.transcript.segments] == ["a b", "c d"]
-    recovery.finish(SAMPLE_RATE, SAMPLE_RATE)
+    finished(recovery, SAMPLE_RATE, SAMPLE_RATE)
     rebuilt = content.transcript.segments
     assert [(line.text, line.speaker) for line in rebuilt] == [("a b", "spk1"), ("c d", "spk1")]
 
@@ -504,7 +522,7 @@ def test_what_is_taken_back_while_a_meeting_is_rebuilt_is_rebuilt_as_it_is_heard
 def test_a_recovery_that_is_given_up_leaves_the_stored_text_with_every_edit() -> None:
     mine = EditedLine(segment("mine", 10), segment("stored").words, False)
     content = stored(segment("stored"), edits=Edits({}, {}, {"s1": mine}))
-    effects = Recovery(content).give_up()
+    effects = Recovery(content, ["src"]).give_up()
     assert [effect.segment.text for effect in effects if isinstance(effect, SaveSegment)] == ["mine"]
     assert [line.text for line in content.transcript.segments] == ["mine"]
 
@@ -513,9 +531,9 @@ def test_voices_that_are_kept_are_recognised_again_in_what_is_rebuilt() -> None:
     session, sound = restored(), np.ones(1, np.float32)
     session.handle(VoicesChanged((VoiceProfile("v1", "Ann", "ge2e", sound, 20.0),)), 1000.0)
     session.handle(FOUND, 1000.0)
-    session.handle(OutputReceived(Speaker("spk1")), 1001.0)
-    session.handle(OutputReceived(VoicesHeard((Voice("spk1", sound, 20.0),), "ge2e")), 1001.0)
-    session.handle(OutputReceived(segment("again", 10)), 1001.0)
+    session.handle(OutputReceived("src", Speaker("spk1")), 1001.0)
+    session.handle(OutputReceived("src", VoicesHeard((Voice("spk1", sound, 20.0),), "ge2e")), 1001.0)
+    session.handle(OutputReceived("src", segment("again", 10)), 1001.0)
     effects = session.handle(BACK, 1002.0)
     known = Speaker("spk1", "Ann", 0, None, True, "v1")
     assert session.transcript.speakers == (known,)

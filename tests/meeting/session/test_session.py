@@ -105,11 +105,11 @@ def test_the_largest_frame_is_taken() -> None:
     assert only(live_session().handle(FrameReceived(HOST, frame(0, 1024)), 0.0), AppendFrame)
 
 
-def test_a_second_source_is_refused_and_the_first_goes_on() -> None:
-    session = live_session()
+def test_one_source_more_than_a_meeting_takes_is_refused_and_the_first_goes_on() -> None:
+    session = live_session(replace(LIMITS, sources=1))
     session.handle(ClientJoined(OTHER), 0.0)
     effects = session.handle(started(OTHER), 0.0)
-    assert (errors(effects), disconnects(effects)) == ([("busy", True)], [(OTHER, 4409)])
+    assert (errors(effects), disconnects(effects)) == ([("too_many", True)], [(OTHER, 4429)])
     assert only(session.handle(FrameReceived(HOST, frame(0)), 0.0), AppendFrame)
 
 

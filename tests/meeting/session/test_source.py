@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
 
 from meeting.core.access import digest
-from meeting.core.messages import Ack, AudioInfo, SessionMessage, SourceInfo, Start
-from meeting.core.records import Meeting, Record, Restored, Resume, Source, State
+from meeting.core.messages import Ack, AudioFrame, AudioInfo, SessionMessage, SourceInfo, SourceMessage, Start
+from meeting.core.records import RestoredSource, Resume, Source, State
 from meeting.session.events import (
     AppendFrame,
     ClientJoined,
@@ -123,9 +122,7 @@ def made(resumable: bool = True) -> LiveSource:
 
 def known(live: LiveSource, remaining: float = 20.0, now: float = 100.0) -> LiveSource:
     """The same source as a later process finds it."""
-    meeting = Meeting("m", "Monday", State.LIVE, datetime(2026, 1, 2, tzinfo=timezone.utc))
-    restored = Restored(Record(meeting, (live.source,), (), (), ()), live.source, live.resume, remaining)
-    return known_source(restored, 60.0, True, now)
+    return known_source(RestoredSource(live.source, live.resume, remaining), 60.0, True, now)
 
 
 def test_what_is_kept_of_a_source_makes_the_same_one_again() -> None:
@@ -154,9 +151,31 @@ def test_a_source_that_is_not_to_be_resumed_leaves_no_digest() -> None:
 def test_a_client_that_is_away_is_told_nothing() -> None:
     live = known(made())
     live.mark_reopened(4, stopped=False, ending=False)
-    assert (live.ack(1600), live.reminder_at) == ([], None)
+    assert (live.ack(), live.reminder_at) == ([], None)
     live.attach(3, "secret")
-    assert live.ack(1600) == [Send(3, Ack(3, 0.1))]
+    live.samples = 1600
+    assert live.ack() == [Send(3, Ack(3, 0.1))]
+
+
+def test_when_a_frame_came_is_known_once_it_is_on_disk() -> None:
+    live = made()
+    for seq in range(3):
+        live.take(AudioFrame(seq, 0, bytes(2)), 10.0 + seq)
+    assert live.mark_appended(0, 1600, 20.0) == 10.0
+    assert live.mark_appended(2, 4800, 20.0) == 12.0
+    assert live.mark_appended(2, 6400, 21.0) is None
+    assert (live.samples, len(live.arrivals)) == (6400, 0)
+
+
+def test_a_source_is_live_away_or_ended() -> None:
+    live = made()
+    assert live.message() == SourceMessage("src", "Ann", "solo", 1, "live")
+    live.detach(5.0)
+    assert live.state == "away"
+    live.mark_finishing()
+    assert live.state == "ending"
+    live.mark_ended(1600)
+    assert (live.source.samples, live.source.ended, live.state) == (1600, True, "ended")
 
 
 def test_the_length_of_a_source_and_its_file_are_stored_with_what_lets_it_go_on() -> None:

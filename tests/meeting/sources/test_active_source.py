@@ -425,7 +425,7 @@ def test_a_source_that_cannot_be_kept_is_told_the_name_of_the_file_and_the_log_w
 def test_many_gaps_are_told_in_bounded_number_and_the_same_when_they_are_heard_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meeting.session.gaps.MAX_GAPS", 3)
+    monkeypatch.setattr("meeting.core.continuity.gaps.MAX_GAPS", 3)
 
     def gaps(bench: Bench) -> dict[int, Gap]:
         found = [event.gap for event in bench.rest() if isinstance(event, GapFound)]

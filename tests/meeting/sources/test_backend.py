@@ -18,7 +18,7 @@ def test_the_settings_fit_the_real_engine_and_pipeline() -> None:
     from pipelines.options import EngineOptions
 
     assert asdict(Models()) == asdict(EngineOptions())
-    of_a_source = {"speakers": None, "translate": False}
+    of_a_source = {"speakers": None, "translate": False, "solo": False}
     assert {**asdict(Speech()), **asdict(Speakers()), **of_a_source} == asdict(PipelineOptions())
     assert Config().pipeline == PipelineOptions()
     assert [spec.name for spec in fields(EngineOptions) if not spec.repr] == ["hub_token"]

@@ -11,14 +11,13 @@ from contextlib import suppress
 
 import pytest
 
-from meeting.core.rate_limit import RateLimiter
 from meeting.sources.flow_control import FRAME_OVERHEAD, MAX_AUDIO, MAX_OUTPUTS, FlowControl, SourceFlow
 
 FAST = 1e12
 
 
 def flow_control(max_audio: int = MAX_AUDIO, max_outputs: int = MAX_OUTPUTS, rate: float = FAST) -> FlowControl:
-    return FlowControl(RateLimiter(rate), max_audio, max_outputs)
+    return FlowControl(rate, max_audio, max_outputs)
 
 
 def run(body: Callable[[], Awaitable[None]]) -> None:
@@ -166,9 +165,9 @@ def test_a_source_that_sends_too_fast_waits_and_one_that_does_not_does_not() -> 
     async def body() -> None:
         flow = flow_control(rate=10_000.0)
         began = time.monotonic()
-        await flow.limit_rate(40_000)
+        await flow.limit_rate(40_000, "src")
         assert time.monotonic() - began < 0.05
-        await flow.limit_rate(1000)
+        await flow.limit_rate(1000, "src")
         assert time.monotonic() - began >= 0.09
 
     run(body)
@@ -309,13 +308,13 @@ def test_closing_wakes_all_who_wait_on_the_loop_and_admits_nothing_more() -> Non
         flow.output_queued()
         frames = [asyncio.create_task(flow.admit(5)) for _ in range(3)]
         outputs = asyncio.create_task(flow.room_for_outputs())
-        rate = asyncio.create_task(flow.limit_rate(1 << 30))
+        rate = asyncio.create_task(flow.limit_rate(1 << 30, "src"))
         await turns()
         flow.close()
         flow.close()
         assert await asyncio.gather(*frames) == [False] * 3
         await asyncio.gather(outputs, rate)
-        await flow.limit_rate(1 << 30)
+        await flow.limit_rate(1 << 30, "src")
         await flow.room_for_outputs()
         assert not await flow.admit(0)
 

@@ -171,7 +171,7 @@ def test_sentences_do_not_quote_what_was_to_be_stored(path: Path) -> None:
 
 
 def test_a_row_without_its_meeting_is_not_found(path: Path, writer: Writer) -> None:
-    work = text("INSERT INTO turns VALUES (1, 'nobody', 0, 1, 'spk1')")
+    work = text("INSERT INTO turns VALUES (1, 'nobody', 0, 1, 'spk1', NULL)")
     with pytest.raises(NotFound):
         writer.submit(lambda session: session.execute(work) and None).result()
 

@@ -45,7 +45,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
             A, [Speaker("spk1"), Speaker("spk2", color=1), Speaker("spk3", color=2)]
         ).result()
         TranscriptStore(opened).save_segments(A, [LINE]).result()
-        TranscriptStore(opened).save_turns(A, TurnsRevised(LINE.span, (Turn(LINE.span, "spk1"),))).result()
+        TranscriptStore(opened).save_turns(A, "src", TurnsRevised(LINE.span, (Turn(LINE.span, "spk1"),))).result()
         opened.set_state(A, State.ENDED).result()
         yield opened
 

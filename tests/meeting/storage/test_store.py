@@ -139,7 +139,7 @@ def test_what_does_not_exist_is_not_found(store: Store) -> None:
         TranscriptStore(store).save_source("x", SOURCE),
         TranscriptStore(store).save_segments("x", [line("s1")]),
         TranscriptStore(store).save_speakers("x", [Speaker("spk1")]),
-        TranscriptStore(store).save_turns("x", revised(0, 8, (0, 8, "spk1"))),
+        TranscriptStore(store).save_turns("x", "src", revised(0, 8, (0, 8, "spk1"))),
     ):
         with pytest.raises(NotFound):
             future.result()
@@ -291,7 +291,7 @@ def test_deleting_a_meeting_takes_its_rows_and_files_and_no_others(store: Store)
         TranscriptStore(store).save_source(id_, replace(SOURCE, audio=store.files.audio_path(id_, "a").name))
         TranscriptStore(store).save_speakers(id_, [Speaker("spk1", "Ann")])
         TranscriptStore(store).save_segments(id_, [line("s1")])
-        TranscriptStore(store).save_turns(id_, revised(0, 10, (0, 10, "spk1"))).result()
+        TranscriptStore(store).save_turns(id_, "src", revised(0, 10, (0, 10, "spk1"))).result()
         store.files.audio_path(id_, "a").touch()
         store.files.journal_path(id_, "a").touch()
         store.files.journal_path(id_, "b").touch()
@@ -344,7 +344,8 @@ def test_writers_from_many_threads_lose_nothing_while_readers_read(store: Store)
         try:
             for i in range(50):
                 future = TranscriptStore(store).save_segments(id_, [line(f"s{i}", i * 16000)])
-                TranscriptStore(store).save_turns(id_, revised(i * 10, i * 10 + 10, (i * 10, i * 10 + 10, "spk1")))
+                turns = revised(i * 10, i * 10 + 10, (i * 10, i * 10 + 10, "spk1"))
+                TranscriptStore(store).save_turns(id_, "src", turns)
             future.result()
         except BaseException as error:
             errors.append(error)

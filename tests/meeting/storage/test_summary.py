@@ -128,7 +128,7 @@ def test_voices_are_read_without_the_lines(spoken: Store) -> None:
 
 def test_who_spoke_when_is_told_by_whom_a_voice_turned_out_to_be(spoken: Store) -> None:
     revised = TurnsRevised(Span(0, 9), (Turn(Span(0, 5), "spk1"), Turn(Span(3, 9), "spk2")))
-    TranscriptStore(spoken).save_turns(A, revised).result()
+    TranscriptStore(spoken).save_turns(A, "src", revised).result()
     second = Span(2 * SAMPLE_RATE, 3 * SAMPLE_RATE)
     found = read_speech(spoken, A)
     assert found.lines == (

@@ -78,7 +78,7 @@ def test_merged_voices_are_resolved_everywhere(store: Store, meeting: Meeting) -
         "m1", [line("s1", speaker="spk3"), line("s2", 90, speaker="spk8"), line("s3", 99)]
     )
     TranscriptStore(store).save_turns(
-        "m1", revised(0, 100, (0, 50, "spk1"), (50, 80, "spk3"), (60, 100, "spk8"))
+        "m1", "src", revised(0, 100, (0, 50, "spk1"), (50, 80, "spk3"), (60, 100, "spk8"))
     ).result()
     record = TranscriptStore(store).record("m1")
     assert [segment.speaker for segment in record.segments] == ["spk1", "spk8", None]
@@ -97,20 +97,21 @@ def test_a_source_is_kept_and_updated(store: Store, meeting: Meeting) -> None:
 
 
 def test_turns_replace_what_was_said_about_their_span(store: Store, meeting: Meeting) -> None:
-    TranscriptStore(store).save_turns("m1", revised(0, 100, (0, 40, "spk1"), (40, 100, "spk2")))
-    TranscriptStore(store).save_turns("m1", revised(30, 60, (35, 50, "spk3"))).result()
+    TranscriptStore(store).save_turns("m1", "src", revised(0, 100, (0, 40, "spk1"), (40, 100, "spk2")))
+    TranscriptStore(store).save_turns("m1", "src", revised(30, 60, (35, 50, "spk3"))).result()
     assert turns(store) == [(0, 30, "spk1"), (35, 50, "spk3"), (60, 100, "spk2")]
 
 
 def test_a_turn_across_the_whole_span_is_cut_in_two(store: Store, meeting: Meeting) -> None:
-    TranscriptStore(store).save_turns("m1", revised(0, 100, (0, 100, "spk1")))
-    TranscriptStore(store).save_turns("m1", revised(40, 60)).result()
+    TranscriptStore(store).save_turns("m1", "src", revised(0, 100, (0, 100, "spk1")))
+    TranscriptStore(store).save_turns("m1", "src", revised(40, 60)).result()
     assert turns(store) == [(0, 40, "spk1"), (60, 100, "spk1")]
 
 
 def test_a_turn_that_grows_step_by_step_stays_one_row(store: Store, meeting: Meeting) -> None:
     for start in range(0, 80_000, 8000):
-        TranscriptStore(store).save_turns("m1", revised(start, start + 8000, (start, start + 8000, "spk1"))).result()
+        step = revised(start, start + 8000, (start, start + 8000, "spk1"))
+        TranscriptStore(store).save_turns("m1", "src", step).result()
     assert turns(store) == [(0, 80_000, "spk1")]
     connection = sqlite3.connect(store.data_dir / "meetings.sqlite3")
     assert connection.execute("SELECT count(*) FROM turns").fetchone() == (1,)
@@ -119,8 +120,8 @@ def test_a_turn_that_grows_step_by_step_stays_one_row(store: Store, meeting: Mee
 
 def test_turns_of_other_meetings_stay(store: Store, meeting: Meeting) -> None:
     kept(store, "m2")
-    TranscriptStore(store).save_turns("m2", revised(0, 10, (0, 10, "spk1")))
-    TranscriptStore(store).save_turns("m1", revised(0, 10)).result()
+    TranscriptStore(store).save_turns("m2", "src", revised(0, 10, (0, 10, "spk1")))
+    TranscriptStore(store).save_turns("m1", "src", revised(0, 10)).result()
     assert turns(store, "m2") == [(0, 10, "spk1")]
 
 
@@ -143,7 +144,7 @@ def test_kept_turns_say_the_last_word_about_every_sample(
     heard: list[set[str]] = [set() for _ in range(60)]
     for start, length, said in plan:
         new = [(a, a + n, who) for a, n, who in said]
-        TranscriptStore(store).save_turns(id_, revised(start, start + length, *new)).result()
+        TranscriptStore(store).save_turns(id_, "src", revised(start, start + length, *new)).result()
         for sample in range(start, start + length):
             heard[sample] = {who for a, b, who in new if a <= sample < b}
     found: list[set[str]] = [set() for _ in range(60)]

@@ -121,7 +121,7 @@ def test_the_sender_is_woken_once_it_can_be_read(store: Store) -> None:
     seen: list[list[str]] = []
     store.webhooks = WebhookQueue(announce, True, lambda: seen.append(queued(store)))
     TranscriptStore(store).save_segments("m1", [line("s1", text="A."), line("s2", 9000, text="B.")]).result()
-    TranscriptStore(store).save_turns("m1", revised(0, 8000)).result()
+    TranscriptStore(store).save_turns("m1", "src", revised(0, 8000)).result()
     assert seen == [["s1.A.", "s2.B."]]
 
 

@@ -30,7 +30,7 @@ def speaking(server: Locked, title: str) -> Iterator[Given]:
         source.frame(0, tone(2.0))
         source.until("speaker_revision")
         room = server.serving.app.state.rooms.get(meeting.id)
-        room.post_from_thread(OutputReceived(VoicesHeard((Voice("spk1", ANN, 25.0),), "ge2e")))
+        room.post_from_thread(OutputReceived(room.sources[0], VoicesHeard((Voice("spk1", ANN, 25.0),), "ge2e")))
         yield meeting
         source.send("stop")
         source.close_code()

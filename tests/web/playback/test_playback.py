@@ -60,7 +60,7 @@ def keep_sample(store: Store, sample: Sample, meeting_id: str, audio: bool = Tru
     kept.save_speakers(meeting_id, voices).result()
     kept.save_segments(meeting_id, lines).result()
     turns = tuple(Turn(line.span, line.speaker or "") for line in lines)
-    kept.save_turns(meeting_id, TurnsRevised(Span(0, length), turns)).result()
+    kept.save_turns(meeting_id, "src", TurnsRevised(Span(0, length), turns)).result()
     if audio:
         shutil.copy(sample.audio, path)
 

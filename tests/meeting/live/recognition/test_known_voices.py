@@ -18,7 +18,7 @@ from meeting.voices.matching import VoiceProfile
 from pipelines.errors import NotFound
 from pipelines.types import Speaker, Voice, VoicesHeard
 from tests.fakes.stored import kept
-from tests.meeting.live.test_rooms import A, B, among, entered
+from tests.meeting.live.test_rooms import A, B, among, entered, go_live
 
 ANN = VoiceProfile("v1", "Ann", "ge2e", np.array([1.0, 0.0], np.float32), 20.0)
 
@@ -26,8 +26,10 @@ ANN = VoiceProfile("v1", "Ann", "ge2e", np.array([1.0, 0.0], np.float32), 20.0)
 async def shows(rooms: Rooms, meeting_id: str, name: str | None) -> None:
     """Wait until the one who sounds like Ann is called so in a meeting; never returns otherwise."""
     room = await entered(rooms, meeting_id)
-    room.post(OutputReceived(Speaker("spk1")))
-    room.post(OutputReceived(VoicesHeard((Voice("spk1", ANN.embedding, 20.0),), "ge2e")))
+    if not room.sources:
+        await go_live(rooms, meeting_id)
+    room.post(OutputReceived(room.sources[0], Speaker("spk1")))
+    room.post(OutputReceived(room.sources[0], VoicesHeard((Voice("spk1", ANN.embedding, 20.0),), "ge2e")))
     while [speaker.name for speaker in room.session.transcript.speakers] != [name]:
         await asyncio.sleep(0.001)
 

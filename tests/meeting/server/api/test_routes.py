@@ -15,6 +15,7 @@ def test_every_resource_is_served_and_described() -> None:
         "",
         "/{meeting_id}",
         "/{meeting_id}/hotwords",
+        "/{meeting_id}/sources/{source_id}",
         "/{meeting_id}/speakers/{speaker_id}",
         "/{meeting_id}/segments/{segment_id}",
         "/{meeting_id}/segments",

@@ -35,7 +35,8 @@ def speaking(
         host.frame(0, tone(1.0))
         host.until("speaker_revision")
         heard = VoicesHeard((Voice("spk1", voice, seconds),), model)
-        open_server.app.state.rooms.get(meeting_id).post_from_thread(OutputReceived(heard))
+        room = open_server.app.state.rooms.get(meeting_id)
+        room.post_from_thread(OutputReceived(room.sources[0], heard))
         yield meeting_id, host
         host.send("stop")
         host.until("ended")
@@ -87,8 +88,9 @@ def test_a_wrong_recognition_is_taken_away_and_does_not_come_back(open_server: S
     with speaking(open_server) as (meeting_id, host):
         host.until("speaker")
         assert call(open_server, "PATCH", f"meetings/{meeting_id}/speakers/spk1", name=None)[0] == 200
-        again = OutputReceived(VoicesHeard((Voice("spk1", ANN, 40.0),), "ge2e"))
-        open_server.app.state.rooms.get(meeting_id).post_from_thread(again)
+        room = open_server.app.state.rooms.get(meeting_id)
+        again = OutputReceived(room.sources[0], VoicesHeard((Voice("spk1", ANN, 40.0),), "ge2e"))
+        room.post_from_thread(again)
     assert [one["name"] for one in host.seen if one["type"] == "speaker"][-1] is None
     assert open_server.http.get(f"/api/meetings/{meeting_id}").json()["speakers"][0]["name"] is None
 

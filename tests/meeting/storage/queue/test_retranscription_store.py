@@ -29,7 +29,7 @@ def test_all_is_replaced_at_once_unless_it_was_edited_or_is_not_at_rest(tmp_path
         transcripts.save_source("m", Source("a", "", "room", "wav", 0, 0, "en")).result()
         transcripts.save_segments("m", [LINE]).result()
         transcripts.save_speakers("m", [Speaker("spk1")]).result()
-        transcripts.save_turns("m", TurnsRevised(Span(0, 10), (Turn(Span(0, 10), "spk1"),))).result()
+        transcripts.save_turns("m", "src", TurnsRevised(Span(0, 10), (Turn(Span(0, 10), "spk1"),))).result()
         turns = [Turn(Span(0, 12), "spk1")]
 
         def replace(edits: Edits) -> bool:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meeting.core.continuity.gaps import MAX_GAPS, MAX_SILENCE, MIN_MISSING, REPORT_AGAIN, GapFinder, GapList, reason
 from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Gap
-from meeting.session.gaps import MAX_GAPS, MAX_SILENCE, MIN_MISSING, REPORT_AGAIN, GapFinder, GapList, reason
 from pipelines.types import SAMPLE_RATE, Span
 
 MONO = AudioInfo("pcm_s16le", 16000, 1)

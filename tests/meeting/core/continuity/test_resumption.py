@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from meeting.core.access import digest
-from meeting.core.messages import AudioInfo, ErrorMessage, ResumeInfo, SessionMessage, Start
+from meeting.core.continuity.resumption import GRACE, Resumption
+from meeting.core.messages import AudioInfo, ErrorMessage, ResumeInfo, SessionMessage, SourceMessage, Start
 from meeting.core.records import Resume, State
 from meeting.session.events import (
     AbandonSource,
     AppendFrame,
+    Broadcast,
     ClientJoined,
     ClientLeft,
     ConfirmStored,
@@ -19,6 +21,7 @@ from meeting.session.events import (
     Event,
     FinishSource,
     FrameReceived,
+    OpenSource,
     SaveResume,
     Send,
     SourceFinished,
@@ -27,7 +30,6 @@ from meeting.session.events import (
     StopReceived,
     Tick,
 )
-from meeting.session.resumption import GRACE, Resumption
 from meeting.session.session import Session
 from tests.meeting.session.sessions import (
     HOST,
@@ -120,7 +122,7 @@ def test_whoever_takes_the_place_of_a_source_waits_until_his_own_token_is_stored
     session = new_session(ClientJoined(HOST), started(), OPENED, ClientLeft(HOST), ClientJoined(OTHER), kind=Session)
     session.handle(SourceStored("src1"), 0.0)
     effects = session.handle(StartReceived(OTHER, START, "src2", "other"), 0.0)
-    assert [type(effect) for effect in effects] == [SaveResume, ConfirmStored]
+    assert [type(effect) for effect in effects] == [SaveResume, ConfirmStored, Broadcast]
     (answer,) = session.handle(SourceStored("src1"), 0.0)
     assert isinstance(answer, Send)
     assert isinstance(answer.message, SessionMessage)
@@ -165,6 +167,7 @@ def test_a_source_that_was_cut_off_before_it_knew_its_token_may_start_again() ->
     assert effects == [
         SaveResume(Resume("src1", digest("another")), False),
         Send(OTHER, SessionMessage("m1", "src1", "another", 0, MODELS)),
+        Broadcast(SourceMessage("src1", "Ann", "room", 1, "live")),
     ]
     assert session.handle(FrameReceived(OTHER, frame(0)), 3.0) == [AppendFrame("src1", frame(0))]
     session.handle(ClientLeft(OTHER), 4.0)
@@ -177,15 +180,15 @@ def test_a_source_that_was_cut_off_before_it_knew_its_token_may_start_again() ->
 
 @pytest.mark.parametrize("start", [START, replace(START, audio=AudioInfo("pcm_s16le", 48_000, 1))])
 def test_the_place_of_a_source_that_has_spoken_or_speaks_otherwise_is_not_given_away(start: Start) -> None:
+    """Whoever comes then is a further source."""
     session = live_session()
     if start == START:
         session.handle(FrameReceived(HOST, frame(0)), 1.0)
     session.handle(ClientLeft(HOST), 1.0)
     session.handle(ClientJoined(OTHER), 2.0)
-    (refusal, _) = session.handle(StartReceived(OTHER, start, "src2", "another"), 2.0)
-    assert isinstance(refusal, Send)
-    assert isinstance(refusal.message, ErrorMessage)
-    assert refusal.message.code == "busy"
+    (opened,) = session.handle(StartReceived(OTHER, start, "src2", "another"), 2.0)
+    assert isinstance(opened, OpenSource)
+    assert opened.source_id == "src2"
 
 
 def test_resuming_with_another_audio_format_is_refused() -> None:
@@ -197,7 +200,10 @@ def test_resuming_with_another_audio_format_is_refused() -> None:
 
 def test_a_lost_source_is_waited_for_and_then_the_meeting_ends_complete() -> None:
     session = live_session()
-    assert session.handle(ClientLeft(HOST), 10.0) == [SaveResume(Resume("src1", digest("secret")), True)]
+    assert session.handle(ClientLeft(HOST), 10.0) == [
+        SaveResume(Resume("src1", digest("secret")), True),
+        Broadcast(SourceMessage("src1", "Ann", "room", 1, "away")),
+    ]
     assert session.wake_at == 70.0
     assert session.handle(Tick(), 69.9) == []
     effects = session.handle(Tick(), 70.0)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from meeting.core.continuity.salvage import salvage, turns_outside
 from meeting.core.records import EditedLine, Edits
 from meeting.core.transcript import Transcript
-from meeting.session.salvage import salvage, turns_outside
 from pipelines.types import Segment, Span, Turn, TurnsRevised, Word
 
 
@@ -18,19 +18,19 @@ LINES = [line("s1", (0, 100)), line("s2", (100, 150), (150, 200)), line("s3", (3
 
 
 def test_lines_with_a_word_in_lost_sound_are_kept_as_they_are() -> None:
-    edits = salvage(Transcript(LINES), [Span(180, 400)], Edits())
+    edits = salvage(Transcript(LINES), [("src", Span(180, 400)), ("other", Span(0, 400))], Edits())
     assert edits.lines == {"s2": EditedLine(LINES[1], LINES[1].words, False)}
 
 
 def test_where_nothing_is_lost_nothing_is_kept() -> None:
     given = Edits()
-    assert salvage(Transcript(LINES), [Span(200, 200), Span(200, 300)], given) is given
+    assert salvage(Transcript(LINES), [("src", Span(200, 200)), ("src", Span(200, 300))], given) is given
 
 
 def test_a_line_that_a_person_wrote_stays_theirs() -> None:
     mine = EditedLine(line("s1", (0, 100)), (), True)
     given = Edits(lines={"s1": mine})
-    assert salvage(Transcript(LINES), [Span(0, 100)], given) is given
+    assert salvage(Transcript(LINES), [("src", Span(0, 100))], given) is given
 
 
 def test_what_is_said_about_lost_sound_later_changes_no_turns() -> None:

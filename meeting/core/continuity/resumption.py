@@ -51,6 +51,10 @@ class Resumption:
         self.token = token
         self.digest = digest(token) if self._resumable else None
 
+    def revoke(self) -> None:
+        """Nobody may come back any more."""
+        self.token, self.digest = "", None
+
     def client_left(self, now: float) -> None:
         """The connection is gone: from now on its client is waited for."""
         self._away_since = now

@@ -9,9 +9,12 @@ from meeting.core.records import EditedLine, Edits
 from meeting.core.transcript import Transcript
 from pipelines.types import Segment, Span, TurnsRevised
 
+Lost = Sequence[tuple[str, Span]]
+"""Where audio is lost: of which source, and when in the meeting"""
 
-def salvage(stored: Transcript, lost: Sequence[Span], edits: Edits) -> Edits:
-    """The edits, with the stored lines of which a word was said where audio is lost.
+
+def salvage(stored: Transcript, lost: Lost, edits: Edits) -> Edits:
+    """The edits, with the stored lines of which a word was said where audio of their source is lost.
 
     Among the edits nothing automatic changes them any more. Unlike a line that a person has edited, such a line keeps
     the words and the speaker that were recognised. Those that people have edited are among the edits already.
@@ -33,5 +36,6 @@ def turns_outside(revised: TurnsRevised, lost: Iterable[Span]) -> list[TurnsRevi
     return [TurnsRevised(span, tuple(turn for turn in revised.turns if turn.span & span)) for span in spans]
 
 
-def _said_in(segment: Segment, lost: Sequence[Span]) -> bool:
-    return any(word.span & span for span in lost for word in segment.words)
+def _said_in(segment: Segment, lost: Lost) -> bool:
+    own = [span for source_id, span in lost if source_id == segment.source_id]
+    return any(word.span & span for span in own for word in segment.words)

@@ -1,0 +1,81 @@
+"""What is said of several sources, made into what one meeting says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from meeting.core.access import Role
+from meeting.core.messages import SourceInfo, StatsMessage
+from meeting.session.events import (
+    Broadcast,
+    ClientJoined,
+    OutputReceived,
+    SaveSource,
+    SaveSpeaker,
+    SaveTurns,
+    SourceOpened,
+    StartReceived,
+)
+from meeting.session.session import Session
+from pipelines.types import LevelsHeard, PipelineStats, Segment, Span, Speaker, Turn, TurnsRevised, Word
+from tests.meeting.session.sessions import (
+    MODELS,
+    OTHER,
+    START,
+    live_session,
+    only,
+)
+
+BOB = replace(START, source=SourceInfo("Bob", "room"))
+SECOND = StartReceived(OTHER, BOB, "src2", "token2")
+
+
+def two_sources() -> Session:
+    """A meeting with the sources of `HOST` and of `OTHER`, who may speak."""
+    session = live_session()
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    session.handle(SECOND, 0.0)
+    session.handle(SourceOpened("src2", MODELS, "m1.src2.flac"), 0.0)
+    return session
+
+
+def line(source_id: str, id_: str, speaker: str | None = None) -> Segment:
+    span = Span(0, 1600)
+    return Segment(id_, 1, True, source_id, span, speaker, (Word("Hello", span),))
+
+
+def test_speakers_of_two_sources_are_two_and_who_they_are_is_stored_before_they_are_told() -> None:
+    session = two_sources()
+    session.handle(OutputReceived("src1", Speaker("spk1")), 1.0)
+    effects = session.handle(OutputReceived("src2", Speaker("spk1")), 1.0)
+    assert [one.source.speakers for one in only(effects, SaveSource)] == [{"spk1": "spk2"}]
+    assert [one.speaker for one in only(effects, SaveSpeaker)] == [Speaker("spk2", color=1)]
+    assert effects.index(only(effects, SaveSource)[0]) < effects.index(only(effects, SaveSpeaker)[0])
+
+
+def test_the_second_source_lets_it_be_stored_who_the_speakers_of_the_first_are() -> None:
+    session = live_session()
+    assert not only(session.handle(OutputReceived("src1", Speaker("spk1")), 1.0), SaveSource)
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    session.handle(SECOND, 0.0)
+    effects = session.handle(SourceOpened("src2", MODELS, None), 0.0)
+    assert {"spk1": "spk1"} in [one.source.speakers for one in only(effects, SaveSource)]
+
+
+def test_turns_are_stored_by_source() -> None:
+    session, revised = two_sources(), TurnsRevised(Span(0, 9), (Turn(Span(0, 9), "spk1"),))
+    (saved,) = only(session.handle(OutputReceived("src1", revised), 1.0), SaveTurns)
+    assert (saved.source_id, saved.revision) == ("src1", revised)
+
+
+def test_how_a_pipeline_keeps_up_is_told_with_its_source_and_how_loud_that_is() -> None:
+    session, stats = two_sources(), PipelineStats(0.2, 0.1, 0.3, 0)
+    assert session.handle(OutputReceived("src2", LevelsHeard(0, np.array([-50.0, -31.26], np.float32))), 1.0) == []
+    assert session.handle(OutputReceived("src2", stats), 1.0) == [Broadcast(StatsMessage.of(stats, "src2", -31.26))]
+    assert session.handle(OutputReceived("src1", stats), 1.0) == [Broadcast(StatsMessage.of(stats, "src1"))]
+
+
+def test_what_is_said_of_a_source_that_is_gone_is_nothing() -> None:
+    assert two_sources().handle(OutputReceived("nobody", Speaker("spk9")), 1.0) == []

@@ -1,0 +1,299 @@
+"""Several sources in one meeting: they come and go, and the meeting goes on until the last one has ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from meeting.core.access import Role
+from meeting.core.ids import new_id
+from meeting.core.messages import Ack, Ended, SourceInfo, SourceMessage
+from meeting.core.records import Edits, Meeting, Record, Restored, RestoredSource, Resume, Source, State
+from meeting.session.events import (
+    AbandonSource,
+    Answer,
+    AppendFrame,
+    Broadcast,
+    ClientJoined,
+    ClientLeft,
+    CloseRequested,
+    EndRequested,
+    FinishSource,
+    FrameAppended,
+    FrameReceived,
+    MeetingRestored,
+    MuteRequested,
+    MuteSource,
+    OpenSource,
+    OutputReceived,
+    RemoveRequested,
+    SaveSource,
+    SaveState,
+    SaveTranscript,
+    Send,
+    SendSnapshot,
+    SourceFailed,
+    SourceFinished,
+    SourceOpened,
+    SourceRecovered,
+    SourceReopened,
+    StartReceived,
+    StopReceived,
+    Tick,
+)
+from meeting.session.session import Session
+from pipelines.errors import NotFound
+from pipelines.types import Segment, Span, Speaker, Word
+from tests.meeting.session.sessions import (
+    HOST,
+    LIMITS,
+    MODELS,
+    OTHER,
+    START,
+    VIEWER,
+    StoringSession,
+    disconnects,
+    errors,
+    frame,
+    live_session,
+    only,
+    resumed,
+)
+
+BOB = replace(START, source=SourceInfo("Bob", "room"))
+SECOND = StartReceived(OTHER, BOB, "src2", "token2")
+
+
+def two_sources() -> Session:
+    """A meeting with the sources of `HOST` and of `OTHER`, who may speak."""
+    session = live_session()
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    session.handle(SECOND, 0.0)
+    session.handle(SourceOpened("src2", MODELS, "m1.src2.flac"), 0.0)
+    return session
+
+
+def line(source_id: str, id_: str, speaker: str | None = None) -> Segment:
+    span = Span(0, 1600)
+    return Segment(id_, 1, True, source_id, span, speaker, (Word("Hello", span),))
+
+
+def test_a_second_source_is_opened_beside_the_first_under_a_number_of_its_own() -> None:
+    session = live_session()
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    (opened,) = session.handle(SECOND, 0.0)
+    assert isinstance(opened, OpenSource)
+    assert (opened.source_id, opened.number) == ("src2", 2)
+    effects = session.handle(SourceOpened("src2", MODELS, "m1.src2.flac"), 0.0)
+    assert not only(effects, SaveState)
+    assert Broadcast(SourceMessage("src2", "Bob", "room", 2, "live")) in effects
+    assert [one.message.source_id for one in only(effects, Send) if one.client == OTHER] == ["src2"]
+    assert len(session.sources.current) == 2
+
+
+def test_each_client_feeds_its_own_source_and_is_acknowledged_by_its_own_length() -> None:
+    session = two_sources()
+    assert session.handle(FrameReceived(OTHER, frame(0)), 1.0) == [AppendFrame("src2", frame(0))]
+    assert session.handle(FrameReceived(HOST, frame(0)), 1.0) == [AppendFrame("src1", frame(0))]
+    assert Send(HOST, Ack(0, 1.0)) in session.handle(FrameAppended("src1", 0, 16_000), 1.0)
+    assert Send(OTHER, Ack(0, 0.1)) in session.handle(FrameAppended("src2", 0, 1600), 1.0)
+
+
+def test_everybody_is_shown_all_sources() -> None:
+    session = two_sources()
+    session.handle(ClientLeft(OTHER), 1.0)
+    (shown,) = only(session.handle(ClientJoined(VIEWER), 1.0), SendSnapshot)
+    assert [(one.name, one.state) for one in shown.message.sources] == [("Ann", "live"), ("Bob", "away")]
+
+
+def test_the_meeting_goes_on_while_one_of_its_sources_is_received() -> None:
+    session = two_sources()
+    assert session.handle(StopReceived(HOST), 1.0) == [
+        FinishSource("src1"),
+        Broadcast(SourceMessage("src1", "Ann", "room", 1, "ending")),
+    ]
+    assert session.state is State.LIVE
+    assert session.handle(FrameReceived(HOST, frame(0)), 1.0) == []
+    effects = session.handle(SourceFinished("src1", 1600), 2.0)
+    assert (effects[-1], only(effects, SaveState)) == (Broadcast(SourceMessage("src1", "Ann", "room", 1, "ended")), [])
+    assert only(session.handle(FrameReceived(OTHER, frame(0)), 2.0), AppendFrame)
+    assert FinishSource("src2") in session.handle(StopReceived(OTHER), 3.0)
+    assert session.state is State.ENDING
+    effects = session.handle(SourceFinished("src2", 3200), 4.0)
+    assert Broadcast(Ended(0)) in effects
+    assert session.state is State.ENDED
+
+
+def test_the_meeting_ends_only_once_the_last_output_of_every_source_has_come() -> None:
+    session = two_sources()
+    session.handle(StopReceived(HOST), 1.0)
+    session.handle(StopReceived(OTHER), 1.0)
+    session.handle(SourceFinished("src2", 3200), 2.0)
+    assert session.state is State.ENDING
+    session.handle(SourceFinished("src1", 1600), 3.0)
+    assert session.state is State.ENDED
+
+
+def test_a_source_that_does_not_come_back_ends_alone() -> None:
+    session = two_sources()
+    session.handle(ClientLeft(OTHER), 10.0)
+    assert session.wake_at == 70.0
+    assert only(session.handle(Tick(), 70.0), FinishSource) == [FinishSource("src2")]
+    assert session.state is State.LIVE
+    assert only(session.handle(FrameReceived(HOST, frame(0)), 71.0), AppendFrame)
+
+
+def test_each_source_is_resumed_by_its_own_token() -> None:
+    session = two_sources()
+    session.handle(ClientLeft(OTHER), 10.0)
+    session.handle(ClientJoined(VIEWER, Role.SPEAK), 11.0)
+    assert errors(session.handle(resumed(VIEWER, "secret", "src2"), 11.0)) == [("unauthorized", True)]
+    session.handle(ClientJoined(4, Role.SPEAK), 11.0)
+    session.handle(resumed(4, "token2", "src2"), 11.0)
+    assert (session.source_of(4), session.source_of(HOST)) == ("src2", "src1")
+
+
+def test_a_host_that_is_no_source_ends_the_meeting_for_all() -> None:
+    session = two_sources()
+    session.handle(ClientJoined(VIEWER, Role.HOST), 1.0)
+    assert only(session.handle(StopReceived(VIEWER), 1.0), FinishSource) == [FinishSource("src1"), FinishSource("src2")]
+    assert session.state is State.ENDING
+
+
+def test_ending_from_outside_waits_for_a_source_that_is_not_ready_yet() -> None:
+    session = live_session()
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    session.handle(SECOND, 0.0)
+    session.handle(EndRequested(1), 1.0)
+    assert (session.state, session.ending) == (State.LIVE, True)
+    session.handle(SourceOpened("src2", MODELS, None), 2.0)
+    assert session.state is State.ENDING
+
+
+def test_a_source_that_is_refused_leaves_the_others_alone() -> None:
+    session = live_session()
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    session.handle(SECOND, 0.0)
+    effects = session.handle(SourceFailed("src2", "bad_audio", "no audio"), 1.0)
+    assert only(effects, AbandonSource) == [AbandonSource("src2")]
+    assert disconnects(effects) == [(OTHER, 4400)]
+    assert (session.state, len(session.sources.current)) == (State.LIVE, 1)
+
+
+def test_a_meeting_whose_other_source_ended_meanwhile_ends_with_one_that_is_refused() -> None:
+    session = live_session()
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    session.handle(SECOND, 0.0)
+    session.handle(StopReceived(HOST), 1.0)
+    session.handle(SourceFinished("src1", 1600), 1.0)
+    assert session.state is State.LIVE
+    session.handle(SourceFailed("src2", "bad_audio", "no audio"), 2.0)
+    assert session.state is State.ENDED
+
+
+def test_a_source_that_fails_later_ends_alone() -> None:
+    session = two_sources()
+    assert FinishSource("src2") in session.handle(SourceFailed("src2", "bad_audio", "no audio"), 1.0)
+    assert session.state is State.LIVE
+
+
+def test_a_host_mutes_a_source_and_lets_it_be_heard_again() -> None:
+    session = two_sources()
+    muted = SourceMessage("src2", "Bob", "room", 2, "live", True)
+    effects = session.handle(MuteRequested(5, "src2", True), 1.0)
+    assert effects[0] == MuteSource("src2", True)
+    assert [one.source.muted for one in only(effects, SaveSource)] == [True]
+    assert effects[-2:] == [Broadcast(muted), Answer(5, (muted,))]
+    assert session.handle(MuteRequested(6, "src2", True), 1.0) == [Answer(6, (muted,))]
+    assert session.handle(MuteRequested(7, "src2", False), 1.0)[0] == MuteSource("src2", False)
+
+
+def test_a_host_removes_a_source_to_which_nobody_comes_back() -> None:
+    session = two_sources()
+    effects = session.handle(RemoveRequested(5, "src2"), 1.0)
+    assert (errors(effects), disconnects(effects)) == ([("removed", True)], [(OTHER, 4409)])
+    assert FinishSource("src2") in effects
+    assert effects[-1] == Answer(5, (SourceMessage("src2", "Bob", "room", 2, "ending"),))
+    session.handle(ClientJoined(4, Role.SPEAK), 2.0)
+    assert errors(session.handle(resumed(4, "token2", "src2"), 2.0)) == [("unauthorized", True)]
+    assert session.state is State.LIVE
+
+
+def test_nobody_mutes_or_removes_a_source_that_there_is_not() -> None:
+    session = two_sources()
+    for request in (MuteRequested(5, new_id(), True), RemoveRequested(5, new_id())):
+        (answer,) = session.handle(request, 1.0)
+        assert isinstance(answer, Answer)
+        assert isinstance(answer.outcome, NotFound)
+
+
+def test_a_server_that_stops_finishes_every_source() -> None:
+    session = two_sources()
+    session.handle(StopReceived(HOST), 1.0)
+    effects = session.handle(CloseRequested(1001, "bye"), 1.0)
+    assert only(effects, FinishSource) == [FinishSource("src1", True), FinishSource("src2", True)]
+
+
+def restored(*sources: Source, heard: int = 2, state: State = State.LIVE) -> tuple[Session, list[OpenSource]]:
+    """A session of a meeting that was cut off, of whose sources the first `heard` are still there."""
+    record = Record(
+        Meeting("m", "Monday", state, None),  # type: ignore[arg-type]
+        sources,
+        (),
+        (replace(line("src2", "m2s1"), words=(Word("stored", Span(0, 1600)),)),),
+        (),
+    )
+    session = StoringSession("m", "Monday", LIMITS)
+    known = tuple(RestoredSource(source, Resume(source.id, "digest"), 500.0, 1600) for source in sources[:heard])
+    effects = session.handle(MeetingRestored(Restored(record, known, None, Edits())), 0.0)
+    return session, only(effects, OpenSource)
+
+
+ANN = Source("src1", "Ann", "room", "pcm_s16le", 16_000, 1, speakers={"spk1": "spk1"})
+BEN = replace(ANN, id="src2", name="Ben", number=2, anchors=((0, 8000),), speakers={"spk1": "spk2"})
+
+
+def recovered(source_id: str, samples: int = 1600) -> SourceRecovered:
+    return SourceRecovered(source_id, {"set": "fake"}, None, samples)
+
+
+def test_every_source_is_replayed_and_the_meeting_goes_on_when_the_last_one_is_through() -> None:
+    session, opened = restored(ANN, BEN)
+    assert [(one.source_id, one.number, one.recover) for one in opened] == [("src1", 1, True), ("src2", 2, True)]
+    for source_id in ("src1", "src2"):
+        session.handle(SourceReopened(source_id, 3), 1.0)
+    session.handle(OutputReceived("src2", Speaker("spk1")), 1.0)
+    session.handle(OutputReceived("src2", line("src2", "m2s1", "spk1")), 1.0)
+    assert session.handle(recovered("src2"), 2.0) == []
+    assert session.recovering
+    effects = session.handle(recovered("src1"), 3.0)
+    (saved,) = only(effects, SaveTranscript)
+    assert [(one.text, one.span, one.speaker) for one in saved.segments] == [("Hello", Span(8000, 9600), "spk2")]
+    assert not session.recovering
+    assert session.samples == 9600
+
+
+def test_a_source_of_which_nothing_is_left_keeps_its_lines() -> None:
+    session, opened = restored(ANN, BEN, heard=1)
+    assert [one.source_id for one in opened] == ["src1"]
+    session.handle(SourceReopened("src1", 3), 1.0)
+    (saved,) = only(session.handle(recovered("src1"), 2.0), SaveTranscript)
+    assert [one.text for one in saved.segments] == ["stored"]
+    (shown,) = only(session.handle(ClientJoined(VIEWER), 3.0), SendSnapshot)
+    assert [(one.name, one.state) for one in shown.message.sources] == [("Ann", "away"), ("Ben", "ended")]
+
+
+def test_a_source_that_cannot_be_replayed_keeps_its_lines_and_the_others_go_on() -> None:
+    session, _ = restored(ANN, BEN)
+    session.handle(SourceReopened("src1", 3), 1.0)
+    session.handle(SourceFailed("src2", "lost", "gone"), 1.0)
+    (saved,) = only(session.handle(recovered("src1"), 2.0), SaveTranscript)
+    assert [one.text for one in saved.segments] == ["stored"]
+    assert (session.state, len(session.sources.current)) == (State.LIVE, 1)
+
+
+def test_a_further_source_waits_until_the_meeting_is_rebuilt() -> None:
+    session, _ = restored(ANN, BEN)
+    for source_id in ("src1", "src2"):
+        session.handle(SourceReopened(source_id, 3), 1.0)
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 1.0)
+    assert disconnects(session.handle(replace(SECOND, source_id="src3"), 1.0)) == [(OTHER, 1013)]
