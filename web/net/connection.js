@@ -160,7 +160,7 @@ export class Connection {
       this.#send()
     }
     if (message.type === 'error') this.#lastError = message
-    if (message.type === 'source' && message.state === 'ended' && message.id === this.source?.resume?.source_id) {
+    if (message.type === 'source' && message.id === this.source?.resume?.source_id && this.#isOver(message)) {
       this.#readOn()
     }
     if (message.type === 'snapshot' && !this.source) this.#live()
@@ -183,6 +183,11 @@ export class Connection {
     this.#streaming = true
     this.#live()
     this.#send()
+  }
+
+  /** @param {import('../state/wire-messages.js').SourceMessage} own */
+  #isOver({ state }) {
+    return state === 'ended' || (state === 'ending' && !this.#stopping)
   }
 
   // The meeting goes on without what came from here.

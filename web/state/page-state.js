@@ -221,10 +221,14 @@ function withSnapshot(state, before, now) {
  */
 function withSource(state, before, source) {
   const own = [before.own.microphone, before.own.tab].includes(source.id)
-  const was = before.sources.get(source.id)?.state ?? 'ended'
-  if (own || was === source.state || state.transcript.phase !== 'live') return state
-  return saidAloud(state, t(`sources.${source.state}.aloud`, { name: sourceName(source) }))
+  const was = aloud(before.sources.get(source.id)?.state ?? 'ended')
+  const is = aloud(source.state)
+  if (own || was === is || state.transcript.phase !== 'live') return state
+  return saidAloud(state, t(`sources.${is}.aloud`, { name: sourceName(source) }))
 }
+
+/** @type {(state: import('./wire-messages.js').SourceMessage['state']) => 'live' | 'away' | 'ended'} */
+const aloud = (state) => (state === 'ending' ? 'ended' : state)
 
 /**
  * @param {PageState} state

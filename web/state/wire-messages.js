@@ -50,7 +50,8 @@
  * @property {string} name
  * @property {string} kind `solo` or `room`
  * @property {number} number from 1, in the order in which they came
- * @property {'live' | 'away' | 'ended'} state away: its connection is lost, and it is waited for
+ * @property {'live' | 'away' | 'ending' | 'ended'} state away: its connection is lost, and it is waited for; ending: no
+ *   more is heard of it, and its last words are still to come
  * @property {boolean} muted by a host
  */
 

@@ -111,7 +111,7 @@ export class PageTab {
       this.#store.update((state) => ownSource(state, 'tab', message.source_id))
     }
     const own = this.#connection?.own
-    if (message.type === 'source' && message.state === 'ended' && message.id === own) this.#sourceEnded()
+    if (message.type === 'source' && message.id === own && !this.#connection?.source) this.#sourceEnded()
     if (message.type === 'ended') this.#over()
   }
 

@@ -35,7 +35,9 @@ export function followOwn(state) {
   return KINDS.reduce((next, kind) => {
     const source = next.sources.get(next.own[kind] ?? '')
     if (!source) return next
-    return source.state === 'ended' ? ownEnded(next, kind) : toldMuted(next, kind, source.muted)
+    const stopping = kind === 'microphone' ? next.recording.stopping : next.sharing === 'stopping'
+    const over = source.state === 'ended' || (source.state === 'ending' && !stopping)
+    return over ? ownEnded(next, kind) : toldMuted(next, kind, source.muted)
   }, state)
 }
 

@@ -3,7 +3,7 @@
 import { number, t } from '../../texts/texts.js'
 import { allows } from '../permissions.js'
 import { heightOf } from '../recording.js'
-import { presentSources } from './sources.js'
+import { heardSources, presentSources } from './sources.js'
 
 /** @typedef {import('../page-state.js').PageState} PageState */
 /** @typedef {import('./sources.js').Source} Source */
@@ -14,7 +14,7 @@ import { presentSources } from './sources.js'
  * @property {string} name
  * @property {string} kind whether one person is heard or several, for the reader
  * @property {boolean} own it comes from this page
- * @property {'live' | 'away' | 'muted'} look
+ * @property {'live' | 'away' | 'ending' | 'muted'} look
  * @property {string} state what it does, for the reader
  * @property {number | null} level from 0 to 1; null where nothing is known
  * @property {string} lag how far behind its text is; empty where that is not known
@@ -29,7 +29,7 @@ import { presentSources } from './sources.js'
 export const sourceRows = ({ sources, own, permission }) =>
   presentSources(sources).map((source) => {
     const { id, muted, state, stats } = source
-    const look = state === 'away' ? 'away' : muted ? 'muted' : 'live'
+    const look = state === 'away' || state === 'ending' ? state : muted ? 'muted' : 'live'
     const live = look === 'live' && stats !== null
     return {
       id,
@@ -41,7 +41,7 @@ export const sourceRows = ({ sources, own, permission }) =>
       level: live ? heightOf(stats.level ?? -Infinity) : null,
       lag: live ? t('lag.text', { seconds: number(Math.max(stats.asr_lag, stats.diarization_lag), 1) }) : '',
       muted,
-      governed: allows(permission, 'host'),
+      governed: look !== 'ending' && allows(permission, 'host'),
     }
   })
 
@@ -57,7 +57,7 @@ export const sourceName = ({ name, number }) => name || t('sources.unnamed', { n
  *
  * @param {Pick<PageState, 'own' | 'sources'>} state
  */
-export const othersHeard = ({ own, sources }) => presentSources(sources).some(({ id }) => id !== own.microphone)
+export const othersHeard = ({ own, sources }) => heardSources(sources).some(({ id }) => id !== own.microphone)
 
 /**
  * Whether the meeting goes on when this page is left.
@@ -65,7 +65,7 @@ export const othersHeard = ({ own, sources }) => presentSources(sources).some(({
  * @param {Pick<PageState, 'own' | 'sources'>} state
  */
 export const goesOnWithout = ({ own, sources }) =>
-  presentSources(sources).some(({ id }) => id !== own.microphone && id !== own.tab)
+  heardSources(sources).some(({ id }) => id !== own.microphone && id !== own.tab)
 
 /**
  * The button that shows the list; null where there is none to show, or nothing but this page's microphone.
@@ -76,7 +76,7 @@ export const goesOnWithout = ({ own, sources }) =>
 export function sourcesButton(state) {
   const { phase } = state.transcript
   if (!othersHeard(state) || (phase !== 'live' && phase !== 'ending')) return null
-  const count = presentSources(state.sources).length
+  const count = heardSources(state.sources).length
   return { label: t('sources.count', { count }), count, open: state.listing }
 }
 

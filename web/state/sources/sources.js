@@ -38,12 +38,19 @@ export function afterMessage(sources, message) {
 const withFigures = (source, known) => ({ ...source, stats: known.get(source.id)?.stats ?? null })
 
 /**
- * Those that are heard, or waited for, in the order of their numbers.
+ * Those that are heard, waited for, or whose last words are still to come, in the order of their numbers.
  *
  * @param {Sources} sources
  */
 export const presentSources = (sources) =>
   [...sources.values()].filter(({ state }) => state !== 'ended').sort((a, b) => a.number - b.number)
+
+/**
+ * Those that are heard, or waited for: the meeting goes on while there is one.
+ *
+ * @param {Sources} sources
+ */
+export const heardSources = (sources) => presentSources(sources).filter(({ state }) => state !== 'ending')
 
 /**
  * Figures of all that are heard in one: the source that is furthest behind decides.

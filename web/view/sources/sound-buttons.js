@@ -18,7 +18,8 @@ export class SoundButtons {
    * @param {() => void} handlers.onList
    */
   constructor({ onTab, onList }) {
-    this.#tab = new Button({ testid: 'share-tab', shape: 'tab', label: t('join.tab'), onPress: onTab, look: 'share-tab' })
+    const tab = { testid: 'share-tab', label: t('join.tab'), onPress: onTab, look: 'share-tab' }
+    this.#tab = new Button({ ...tab, shape: 'tab' })
     this.#list = new Button({ testid: 'sources-open', shape: 'bars', label: '', onPress: onList, look: 'quiet sources-open' })
     this.#list.node.setAttribute('aria-controls', 'sources')
     this.node = el('div', { class: 'sound-buttons' }, this.#tab.node, this.#list.node)

@@ -58,6 +58,19 @@ def test_a_microphone_that_ends_unasked_is_told(page: Run) -> None:
     assert not over["isRecording"]
 
 
+@pytest.mark.parametrize("stopping", [True, False])
+def test_a_source_whose_last_words_are_to_come_ends_at_once_unless_it_was_stopped_here(
+    page: Run, stopping: bool
+) -> None:
+    steps = STOPPING if stopping else ()
+    ending = page(*HEARD, frame(), *steps, received(source(1, "Ann", state="ending")))
+    assert (ending["role"], ending["isRecording"]) == (("source", True) if stopping else ("viewer", False))
+    if stopping:
+        assert ending["connectionLine"] == ["ending", "Finishing the last words…"]
+    others = page(*HEARD, received(source(2, "Ben", state="ending")))
+    assert others["stopLabel"] == "Stop"
+
+
 @pytest.mark.parametrize("ended_first", [True, False])
 def test_who_was_removed_reads_who_did_it_and_reads_along(page: Run, ended_first: bool) -> None:
     ended = [received(source(1, "Ann", state="ended"))] if ended_first else []
@@ -98,7 +111,8 @@ def test_a_tab_that_is_shared_is_recording_and_its_end_is_told_unless_asked_for(
 
 def test_others_who_come_and_go_are_announced_and_oneself_is_not(page: Run) -> None:
     steps = (*HEARD, received(source(2, "Ben", state="away")), received(source(2, "Ben", muted=True, state="away")))
-    said = [row["text"] for row in page(*steps, received(source(2, "Ben", state="ended")))["announcements"]]
+    gone = (received(source(2, "Ben", state=state)) for state in ("ending", "ended"))
+    said = [row["text"] for row in page(*steps, *gone)["announcements"]]
     assert said == ["Ben is heard now.", "Ben has lost the connection.", "Ben is not heard any more."]
 
 
