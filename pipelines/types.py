@@ -322,7 +322,11 @@ class VoicesHeard:
 
 
 LEVEL_FRAME = SAMPLE_RATE // 10
-"""Samples of one level of `LevelsHeard` (0.1 s)"""
+"""Samples of one frame of `LevelsHeard` (0.1 s)"""
+LEVEL_BANDS = (0, 300, 700, 1500, 3000, 8000)
+"""Hertz at which the bands of `LevelsHeard` begin, and where the last one ends"""
+LEVEL_SILENCE = -100.0
+"""Decibels of a band in which nothing is heard"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,12 +336,19 @@ class LevelsHeard:
     start: int
     """First sample of the first frame"""
     levels: NDArray[np.float32] = field(compare=False, repr=False)
-    """Root mean square of each frame in decibels relative to full scale, -100 in silence, shape (frames,)"""
+    """Root mean square of each band in each frame, in decibels relative to full scale, shape (frames, bands)"""
 
     @property
     def span(self) -> Span:
         """The samples that the frames hold."""
         return Span(self.start, self.start + len(self.levels) * LEVEL_FRAME)
+
+    @property
+    def loudness(self) -> NDArray[np.float32]:
+        """Root mean square of each frame, all bands together, in decibels relative to full scale, shape (frames,)."""
+        power = np.sum(10.0 ** (self.levels.astype(np.float64) / 10), axis=1)
+        loudness: NDArray[np.float32] = np.maximum(10 * np.log10(power), LEVEL_SILENCE).astype(np.float32)
+        return loudness
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,7 @@ PURE = {
     "meeting.session": "",
     "meeting.storage.search.query": "",
     "meeting.voices": "numpy",
+    "meeting.joining": "numpy",
     "meeting.delivery.history": "",
     "meeting.statistics.statistics": "",
     "meeting.notes.planning": "",
@@ -167,7 +168,7 @@ IMPURE = names("asyncio socket sqlite3 subprocess threading time")
 """Standard modules that the state machine may not touch: time is an argument, effects are values"""
 
 STATE_MACHINE = names(
-    "meeting.session meeting.core.transcript meeting.core.editing meeting.core.access "
+    "meeting.session meeting.joining meeting.core.transcript meeting.core.editing meeting.core.access "
     "meeting.client.protocols meeting.client.frame_buffer meeting.client.transcript meeting.client.events "
     "meeting.client.backoff meeting.server.security.permissions meeting.server.security.tokens "
     "meeting.server.security.guess_limiter meeting.jobs.rules meeting.notes.planning meeting.notes.prompts "

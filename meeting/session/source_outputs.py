@@ -43,7 +43,7 @@ class SourceOutputs:
         if live is None:
             return []
         if isinstance(output, LevelsHeard) and len(output.levels):
-            live.level = float(output.levels.max())
+            live.level = float(output.loudness.max())
         elif isinstance(output, PipelineStats):
             return [Broadcast(StatsMessage.of(output, source_id, live.level))]
         return self._show(live, self._joiner.take(source_id, output))

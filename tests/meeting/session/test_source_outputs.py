@@ -72,7 +72,8 @@ def test_turns_are_stored_by_source() -> None:
 
 def test_how_a_pipeline_keeps_up_is_told_with_its_source_and_how_loud_that_is() -> None:
     session, stats = two_sources(), PipelineStats(0.2, 0.1, 0.3, 0)
-    assert session.handle(OutputReceived("src2", LevelsHeard(0, np.array([-50.0, -31.26], np.float32))), 1.0) == []
+    levels = LevelsHeard(0, np.array([[-50.0, -100.0], [-31.26, -100.0]], np.float32))
+    assert session.handle(OutputReceived("src2", levels), 1.0) == []
     assert session.handle(OutputReceived("src2", stats), 1.0) == [Broadcast(StatsMessage.of(stats, "src2", -31.26))]
     assert session.handle(OutputReceived("src1", stats), 1.0) == [Broadcast(StatsMessage.of(stats, "src1"))]
 
