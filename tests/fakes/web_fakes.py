@@ -8,7 +8,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, MutableMapping
+from array import array
+from collections.abc import Callable, Collection, Coroutine, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,25 @@ SWITCHES = (
 
 
 @dataclass
+class FakeSource:
+    """A source of the fake meeting."""
+
+    id: str
+    name: str
+    kind: str
+    number: int
+    state: str = "live"
+    muted: bool = False
+    stored: int = 0
+    """Frames that are "on disk": the next number expected"""
+
+    def message(self) -> dict[str, Any]:
+        """What everybody is told of it."""
+        told = {"id": self.id, "name": self.name, "kind": self.kind, "number": self.number}
+        return {"type": "source", **told, "state": self.state, "muted": self.muted}
+
+
+@dataclass
 class FakeConnection:
     """One socket and what came through it."""
 
@@ -68,6 +88,9 @@ class FakeConnection:
     start: dict[str, Any] | None = None
     frames: list[tuple[int, int, int]] = field(default_factory=list)
     """(seq, capture time in µs, bytes of payload)"""
+    loudest: int = 0
+    """Of the samples in the newest frame: 0 is silence"""
+    source: FakeSource | None = None
 
 
 @dataclass
@@ -89,8 +112,9 @@ class FakeServer:
     loading: bool = False
     """Whether the models are still being loaded"""
     acking: bool = True
-    stored: int = 0
-    """Frames that are "on disk": the next number expected"""
+    sources: list[FakeSource] = field(default_factory=list)
+    """Each `start` without `resume` makes one"""
+    most_sources: int = 8
     ending: bool = True
     """Whether `stop` is answered with `ended`"""
     models: dict[str, Any] = field(default_factory=lambda: dict(MODELS))
@@ -111,8 +135,38 @@ class FakeServer:
         self.loading = False
         self.tell(self._snapshot())
 
+    @property
+    def stored(self) -> int:
+        """Frames that are "on disk", of the source that has most: the next number expected."""
+        return max((source.stored for source in self.sources), default=0)
+
+    @stored.setter
+    def stored(self, number: int) -> None:
+        max(self.sources, key=lambda source: source.stored).stored = number
+
+    def change(self, source: FakeSource, **changes: Any) -> None:
+        """Change a source and tell everybody."""
+        for name, value in changes.items():
+            setattr(source, name, value)
+        self.tell(source.message())
+
+    def remove(self, source: FakeSource) -> None:
+        """What becomes of a source that a host removes."""
+        self._do(self._remove(source))
+
+    async def _remove(self, source: FakeSource) -> None:
+        source.state = "ended"
+        await self._broadcast((source.message(),))
+        error = {"type": "error", "code": "removed", "message": "a host has removed this source", "fatal": True}
+        for connection in self.connections:
+            if connection.source is source and connection.socket in self._open:
+                self._open.remove(connection.socket)
+                await connection.socket.send_text(json.dumps(error))
+                await connection.socket.close(4409)
+
     def _snapshot(self) -> dict[str, Any]:
-        return EMPTY_SNAPSHOT | {"models": {} if self.loading else self.models} | self.snapshot
+        told = {"models": {} if self.loading else self.models, "sources": [one.message() for one in self.sources]}
+        return EMPTY_SNAPSHOT | told | self.snapshot
 
     def cut(self) -> None:
         """Drop every connection, as a restart would."""
@@ -166,11 +220,38 @@ class FakeServer:
             connection.start = message
             await self._begin(connection)
         elif message["type"] == "stop" and self.ending:
+            await self._stop(connection)
+
+    async def _stop(self, connection: FakeConnection) -> None:
+        if connection.source:
+            connection.source.state = "ended"
+            await self._broadcast((connection.source.message(),))
+        if all(source.state == "ended" for source in self.sources):
             await self._broadcast(({"type": "ended", "segments": 3},))
 
+    def _resumed(self, start: dict[str, Any]) -> FakeSource:
+        asked = (start.get("resume") or {}).get("source_id")
+        for source in self.sources:
+            if source.id == asked:
+                return source
+        number = len(self.sources) + 1
+        source = FakeSource(f"src{number}", start["source"]["name"], start["source"]["kind"], number)
+        self.sources.append(source)
+        return source
+
     async def _begin(self, connection: FakeConnection) -> None:
+        assert connection.start is not None
+        if not connection.start.get("resume") and len(self.sources) >= self.most_sources:
+            error = {"type": "error", "code": "too_many", "message": "there are enough sources", "fatal": True}
+            await connection.socket.send_text(json.dumps(error))
+            await connection.socket.close(4429)
+            return
+        source = connection.source = self._resumed(connection.start)
+        source.state = "live"
+        await self._broadcast((source.message(),))
         models = {} if self.loading else self.models
-        answers: list[ServerMessage] = [SessionMessage("m1", "src1", "secret", self.stored, models)]
+        secret = "secret" if source.number == 1 else f"secret{source.number}"
+        answers: list[ServerMessage] = [SessionMessage("m1", source.id, secret, source.stored, models)]
         if self.loading:
             answers.append(ErrorMessage("loading", "the models are being loaded", False))
         for answer in answers:
@@ -179,8 +260,9 @@ class FakeServer:
     async def _frame(self, connection: FakeConnection, data: bytes) -> None:
         seq, captured = struct.unpack_from("<IQ", data)
         connection.frames.append((seq, captured, len(data) - 12))
-        if self.acking:
-            self.stored = seq + 1
+        connection.loudest = max(map(abs, array("h", data[12:])), default=0)
+        if self.acking and connection.source:
+            connection.source.stored = seq + 1
             await connection.socket.send_text(json.dumps({"type": "ack", "seq": seq, "audio": (seq + 1) / 10}))
 
     async def create(self, request: Request) -> Response:
@@ -211,6 +293,26 @@ class FakeServer:
         if not found and wanted != "m1":
             return JSONResponse({"error": {"code": "not_found", "message": "There is no such meeting."}}, 404)
         return JSONResponse(found[0] if found else meeting("m1", state="open", duration=0))
+
+    async def source(self, request: Request) -> Response:
+        """PATCH and DELETE of one of a meeting's sources."""
+        body = await request.json() if request.method == "PATCH" else None
+        self.requests.append((request.method, request.url.path, body))
+        found = [source for source in self.sources if source.id == request.path_params["source"]]
+        if not found:
+            return JSONResponse({"error": {"code": "not_found", "message": "There is no such source."}}, 404)
+        if body is None:
+            await self._remove(found[0])
+            return Response(status_code=204)
+        found[0].muted = body["muted"]
+        await self._broadcast((found[0].message(),))
+        return JSONResponse(found[0].message())
+
+    async def end(self, request: Request) -> Response:
+        """POST that ends a meeting."""
+        self.requests.append(("POST", request.url.path, None))
+        await self._broadcast(({"type": "ended", "segments": 3},))
+        return JSONResponse({"state": "ending"}, 202)
 
     async def terms(self, request: Request) -> Response:
         """GET and PUT of a meeting's hotwords."""
@@ -247,6 +349,8 @@ class FakeServer:
                 Route("/api/meetings", self.create, methods=["POST"]),
                 Route("/api/meetings", self.list),
                 Route("/api/meetings/{id}", self.one, methods=["GET", "PATCH", "DELETE"]),
+                Route("/api/meetings/{id}/sources/{source}", self.source, methods=["PATCH", "DELETE"]),
+                Route("/api/meetings/{id}/end", self.end, methods=["POST"]),
                 Route("/api/meetings/{id}/hotwords", self.terms, methods=["GET", "PUT"]),
                 Route("/api/meetings/{id}/notes", self.no_notes),
                 WebSocketRoute("/ws/meetings/{id}", self.connect),
@@ -274,6 +378,13 @@ def segment(
     step = (end - start) / max(1, len(said))
     words = tuple(WordMessage(word, start + i * step, start + (i + 1) * step, 0.9) for i, word in enumerate(said))
     return as_dict(SegmentMessage(f"s{number}", rev, final, "src1", start, end, speaker, text, stable, words))
+
+
+def source(
+    number: int, name: str = "", kind: str = "room", *, state: str = "live", muted: bool = False
+) -> dict[str, Any]:
+    """A `source` message."""
+    return FakeSource(f"src{number}", name, kind, number, state, muted).message()
 
 
 def speaker(id: str, color: int, name: str | None = None, merged_into: str | None = None) -> dict[str, Any]:
@@ -317,10 +428,13 @@ def running() -> Iterator[FakeServer]:
 
 
 @contextmanager
-def browser_running(*switches: str) -> Iterator[Browser]:
-    """The machine's chromium, with a fake microphone that beeps."""
+def browser_running(*switches: str, without: Collection[str] = ()) -> Iterator[Browser]:
+    """The machine's chromium, with a fake microphone that beeps; `without` some of its usual switches."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=[*SWITCHES, *switches])
+        usual = [switch for switch in SWITCHES if switch not in without]
+        browser = playwright.chromium.launch(
+            executable_path=chromium(), args=[*usual, *switches], ignore_default_args=list(without)
+        )
         try:
             yield browser
         finally:

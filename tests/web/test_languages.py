@@ -39,7 +39,7 @@ def server() -> Iterator[FakeServer]:
 @pytest.fixture
 def reader(browser: Browser, server: FakeServer) -> Iterator[Open]:
     """Opens the first page as somebody would whose browser is set to a language."""
-    server.snapshot = {}
+    server.snapshot, server.sources = {}, []
     with ExitStack() as contexts:
 
         def open_page(locale: str, width: int = 1280) -> Page:

@@ -1,10 +1,11 @@
 // Records from one source of sound at a time: hands every frame on, lists and changes microphones.
 
 import { Microphone, microphones } from './microphone.js'
-import { SampleRecording } from './sample-recording.js'
 
 /** @typedef {import('./capture-error.js').CaptureError} CaptureError */
-/** @typedef {Microphone | SampleRecording} AudioInput  opened, not started */
+/** @typedef {import('./sample-recording.js').SampleRecording} SampleRecording */
+/** @typedef {import('./tab-sound.js').TabSound} TabSound */
+/** @typedef {Microphone | SampleRecording | TabSound} AudioInput  opened, not started */
 
 /**
  * @typedef {object} Frame
@@ -74,14 +75,15 @@ export class Recorder {
   }
 
   /**
-   * Mutes what is played aloud, or plays it again.
+   * Mutes the microphone, or what is played aloud, or takes that back.
    *
-   * @returns {boolean | null} whether it is muted; null where nothing is played
+   * @returns {boolean | null} whether it is muted; null where that cannot be
    */
   mute() {
-    if (!(this.#input instanceof SampleRecording)) return null
-    this.#input.muted = !this.#input.muted
-    return this.#input.muted
+    const input = this.#input
+    if (!input || input.muted === null) return null
+    input.muted = !input.muted
+    return input.muted
   }
 
   /** Ends the capture; the last frame has been sent when this resolves. */

@@ -1,6 +1,7 @@
 // One client's connection to one meeting: opens the socket, keeps unconfirmed audio, reconnects and resumes.
 //
-// A viewer's connection only listens. A source's sends `start`, then its outbox's frames, and `stop` once all are out.
+// A viewer's connection only listens. A source's sends `start`, then its outbox's frames, and `stop` once all are out;
+// where the meeting goes on without it, it is a viewer's from then on.
 
 import { AudioOutbox } from './audio-outbox.js'
 
@@ -60,6 +61,8 @@ export class Connection {
   #heard = 0 // when the server last confirmed something, or had nothing to confirm
   /** @type {ErrorMessage | null} */
   #lastError = null
+  /** @type {string | null} id of what was sent here last */
+  own = null
 
   /**
    * @param {object} options
@@ -157,6 +160,9 @@ export class Connection {
       this.#send()
     }
     if (message.type === 'error') this.#lastError = message
+    if (message.type === 'source' && message.id === this.source?.resume?.source_id && this.#isOver(message)) {
+      this.#readOn()
+    }
     if (message.type === 'snapshot' && !this.source) this.#live()
     this.onMessage(message)
     const over = message.type === 'snapshot' && message.state === 'ended' && !message.earlier // else `ended` follows
@@ -170,12 +176,26 @@ export class Connection {
    */
   #begin(source, outbox, { source_id, resume_token: token, next_seq: next }) {
     source.resume = { source_id, token }
+    this.own = source_id
     outbox.align(next)
     // A server whose disk lost confirmed frames shows everybody the gap; what comes now belongs behind it.
     this.#sent = Math.max(next, outbox.first)
     this.#streaming = true
     this.#live()
     this.#send()
+  }
+
+  /** @param {import('../state/wire-messages.js').SourceMessage} own */
+  #isOver({ state }) {
+    return state === 'ended' || (state === 'ending' && !this.#stopping)
+  }
+
+  // The meeting goes on without what came from here.
+  #readOn() {
+    this.source = this.outbox = null
+    this.#streaming = this.#stopping = false
+    clearInterval(this.#heartbeat)
+    this.#live()
   }
 
   #live() {

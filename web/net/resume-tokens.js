@@ -1,25 +1,32 @@
-// What a reload of this tab needs to go on with its recording.
+// What a reload of this tab needs to go on with what it sends: its microphone, and the sound of another tab.
 
 /** @typedef {{ source_id: string, token: string }} ResumeToken */
+/** @typedef {import('../state/sources/own-sources.js').OwnKind} OwnKind */
 
-/** @type {(id: string) => string} */
-const slot = (id) => `source of ${id}`
+/** @type {Readonly<Record<OwnKind, string>>} */
+const SLOTS = { microphone: 'source of', tab: 'tab sound of' }
+
+/** @type {(id: string, kind: OwnKind) => string} */
+const slot = (id, kind) => `${SLOTS[kind]} ${id}`
 
 /**
  * @param {string} id of the meeting
+ * @param {OwnKind} kind
  * @param {import('../state/wire-messages.js').Session} session
  */
-export function rememberSource(id, { source_id, resume_token: token }) {
-  sessionStorage.setItem(slot(id), JSON.stringify({ source_id, token }))
+export function rememberSource(id, kind, { source_id, resume_token: token }) {
+  sessionStorage.setItem(slot(id, kind), JSON.stringify({ source_id, token }))
 }
 
 /**
  * @param {string} id of the meeting
+ * @param {OwnKind} kind
  * @returns {ResumeToken | null}
  */
-export const rememberedSource = (id) => JSON.parse(sessionStorage.getItem(slot(id)) ?? 'null')
+export const rememberedSource = (id, kind) => JSON.parse(sessionStorage.getItem(slot(id, kind)) ?? 'null')
 
 /**
  * @param {string} id of the meeting
+ * @param {OwnKind} kind
  */
-export const forgetSource = (id) => sessionStorage.removeItem(slot(id))
+export const forgetSource = (id, kind) => sessionStorage.removeItem(slot(id, kind))

@@ -3,6 +3,7 @@
 import { Microphone } from '../audio/microphone.js'
 import { SampleRecording } from '../audio/sample-recording.js'
 import * as api from '../net/api.js'
+import { rememberParticipant, rememberedParticipant } from '../net/participant.js'
 import { signOut, signedIn } from '../net/tokens.js'
 import { meetingPath, search, voices } from '../net/urls.js'
 import * as change from '../state/home-state.js'
@@ -50,6 +51,7 @@ export class HomePage {
     return new HomeView(this.#shell, {
       pathOf: meetingPath,
       voicesPath: voices,
+      name: rememberedParticipant().name,
       handlers: {
         onRecord: (options) => this.#begin('microphone', () => Microphone.open(), options),
         onSample: (options) => this.#begin('sample', () => SampleRecording.open(), options, t('sample.title')),
@@ -161,13 +163,16 @@ export class HomePage {
       this.#store.set({ notice: problem })
       return
     }
+    const { participant } = options
+    if (opening === 'microphone') rememberParticipant(participant)
     this.#store.set({ opening, notice: '' })
     /** @type {AudioInput | null} */
     let input = null
     try {
       input = await open()
       const meeting = await api.createMeeting({ title, ...options.asked })
-      this.#shell.go(meetingPath(meeting.id), { input, links: meeting.links, title: meeting.title })
+      const heard = opening === 'microphone' ? { participant } : {}
+      this.#shell.go(meetingPath(meeting.id), { input, ...heard, links: meeting.links, title: meeting.title })
     } catch (caught) {
       const error = /** @type {api.ApiError} */ (caught)
       await input?.close()

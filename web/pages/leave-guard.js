@@ -1,6 +1,7 @@
 // Asks before a page is left that records, and waits until the server has stored everything.
 
-import { isRecording } from '../state/selectors.js'
+import { isRecording, isStopping } from '../state/selectors.js'
+import { goesOnWithout } from '../state/sources/source-rows.js'
 import { t } from '../texts/texts.js'
 import { confirm } from '../view/dialogs/confirm-dialog.js'
 
@@ -32,8 +33,8 @@ export class LeaveGuard {
   /** Asked before another page is shown. */
   async mayLeave() {
     if (this.#store.closed || !isRecording(this.#store.state)) return true
-    if (!this.#store.state.recording.stopping) {
-      if (!(await mayStop())) return false
+    if (!isStopping(this.#store.state)) {
+      if (!(await mayStop(goesOnWithout(this.#store.state)))) return false
       await this.#stop()
     }
     const patience = performance.now() + FINISHING
@@ -51,7 +52,12 @@ export class LeaveGuard {
   }
 }
 
-/** Asks whether to stop a recording for the sake of leaving its page. */
-function mayStop() {
-  return confirm({ title: t('leave.title'), text: t('leave.text'), no: t('leave.no'), yes: t('leave.yes') })
+/**
+ * Asks whether to stop a recording for the sake of leaving its page.
+ *
+ * @param {boolean} others whether the meeting goes on without it
+ */
+function mayStop(others) {
+  const [title, text] = others ? ['leave.title.others', 'leave.text.others'] : ['leave.title', 'leave.text']
+  return confirm({ title: t(title), text: t(text), no: t('leave.no'), yes: t('leave.yes') })
 }

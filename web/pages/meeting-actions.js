@@ -100,8 +100,12 @@ export class MeetingActions {
     openAgainDialog({ languages: languages ?? [], ask: (body) => transcribeAgain(this.#id, body) })
   }
 
-  /** A host ends a meeting whose sound comes from elsewhere, or from nowhere any more. */
-  async end() {
+  /**
+   * A host ends a meeting that sound of others comes into, or none any more.
+   *
+   * @param {() => Promise<void>} stop sends the last of what is recorded here
+   */
+  async end(stop) {
     const agreed = await confirm({
       title: t('end.title'),
       text: t('end.text'),
@@ -112,10 +116,12 @@ export class MeetingActions {
     if (!agreed || this.#store.closed) return
     this.#store.set({ ending: true })
     try {
+      await stop()
       await api.endMeeting(this.#id)
       this.#unsay('ending')
     } catch (error) {
       this.#store.set({ ending: false })
+      if (this.#store.state.transcript.phase === 'ended') return // its last source has stopped meanwhile
       this.#say('ending', t('end.failed', { why: /** @type {Error} */ (error).message }))
     }
   }

@@ -1,23 +1,22 @@
 // One meeting's page: joins the connection, the recorder, the state and what is drawn of it.
 
-import { Microphone } from '../audio/microphone.js'
 import * as api from '../net/api.js'
 import { Connection } from '../net/connection.js'
 import { MeetingPoller } from '../net/meeting-poller.js'
-import { forgetSource, rememberSource, rememberedSource } from '../net/resume-tokens.js'
+import { rememberedSource } from '../net/resume-tokens.js'
 import { home } from '../net/urls.js'
 import * as change from '../state/page-state.js'
 import { secondIn } from '../state/playback/playback.js'
-import { t } from '../texts/texts.js'
+import { readsOn } from '../state/sources/own-sources.js'
 import { MeetingView } from '../view/meeting/meeting-view.js'
 import { attention } from './attention.js'
 import { LeaveGuard } from './leave-guard.js'
 import { MeetingActions } from './meeting-actions.js'
-import { PageRecording } from './meeting/page-recording.js'
+import { PageSound } from './meeting/page-sound.js'
+import { PageSources } from './meeting/page-sources.js'
 import { PageStore } from './page-store.js'
 import { signIn } from './sign-in.js'
 
-/** @typedef {import('../audio/recorder.js').AudioInput} AudioInput */
 /** @typedef {import('../net/connection.js').Source} Source */
 /** @typedef {import('../state/notices.js').NoticeAction} NoticeAction */
 /** @typedef {import('../state/page-state.js').Facts} Facts */
@@ -30,14 +29,15 @@ const TICK = 250 // milliseconds between two looks at the clock
 
 export class MeetingPage {
   #id
-  #input
+  #opened
   /** @type {PageStore<PageState>} */
   #store
   #newView
   /** @type {MeetingView} */
   #view
   #actions
-  #recording
+  #sound
+  #sources
   #leaving
   #poller
   /** @type {Connection | null} */
@@ -50,19 +50,21 @@ export class MeetingPage {
    * @param {string} id of the meeting
    * @param {NewMeeting} opened from the page that made the meeting, with its microphone or sample already open
    */
-  constructor(shell, id, { input, links = {}, title }) {
+  constructor(shell, id, opened) {
+    const { input, links = {}, title } = opened
     this.#id = id
-    this.#input = input
-    const resumable = rememberedSource(id) !== null
+    this.#opened = opened
+    const resumable = rememberedSource(id, 'microphone') !== null
     const second = secondIn(location.search)
     const state = change.openedPage({ title, recording: Boolean(input), resumable, second })
     this.#store = new PageStore(state, (shown) => this.#view.render(shown))
-    this.#leaving = new LeaveGuard(this.#store, () => this.#stop())
+    this.#leaving = new LeaveGuard(this.#store, () => this.#sound.stopAll())
     this.#actions = new MeetingActions(id, links, this.#store, (message) => this.#receive(message))
+    this.#sound = new PageSound(id, this.#store, (source) => this.#connect(source))
+    this.#sources = new PageSources(id, this.#store)
     this.#newView = () =>
       new MeetingView(shell, { home, downloads: this.#actions.downloads, handlers: this.#handlers() })
     this.#view = this.#newView()
-    this.#recording = new PageRecording(this.#store, () => this.#stop())
     this.#poller = new MeetingPoller(id, {
       attention,
       onChange: (facts) => this.#changed(facts),
@@ -74,11 +76,9 @@ export class MeetingPage {
   #handlers() {
     return {
       onRename: (title) => this.#actions.rename(title),
-      onRecord: () => this.#record(),
-      onStop: () => this.#stop(),
-      onEnd: () => this.#actions.end(),
-      onMicrophone: (deviceId) => this.#recording.use(deviceId),
-      onMute: () => this.#recording.mute(),
+      ...this.#sound.handlers,
+      ...this.#sources.handlers,
+      onEnd: () => this.#actions.end(() => this.#sound.stopAll()),
       onShare: () => this.#actions.share(),
       onTerms: () => this.#actions.expect(),
       onAgain: () => this.#actions.again(),
@@ -101,10 +101,11 @@ export class MeetingPage {
     this.#leaving.open()
     this.#actions.playback.open()
     this.#ticker = setInterval(() => this.#tick(), TICK)
-    if (this.#input) this.#begin(this.#input)
+    const { input, participant } = this.#opened
+    if (input) this.#sound.begin(input, participant)
     const facts = this.#loadFacts()
     // What the socket tells is then no older than the facts, and what changes later can be told from them.
-    if (!this.#input) this.#connect(null, facts)
+    if (!input) this.#connect(null, facts)
     this.#store.draw()
   }
 
@@ -115,7 +116,7 @@ export class MeetingPage {
     clearInterval(this.#ticker)
     this.#view.close()
     this.#poller.close()
-    this.#recording.release()
+    this.#sound.release()
     this.#connection?.close()
   }
 
@@ -154,20 +155,21 @@ export class MeetingPage {
     }
     if (after) after.then(open)
     else open()
+    return connection
   }
 
   /** @param {ServerMessage} message */
   #receive(message) {
     if (message.type === 'ack' || this.#store.closed) return
     const moment = { now: performance.now(), unsent: this.#connection?.unsent ?? 0 }
-    const before = this.#store.state.transcript.phase
-    this.#store.update((state) => change.received(state, message, moment))
+    const { state } = this.#store
+    const before = state.transcript.phase
+    this.#store.update((shown) => change.received(shown, message, moment))
     const { phase } = this.#store.state.transcript
-    if (message.type === 'session') rememberSource(this.#id, message)
+    this.#sound.follow(message, state)
     if (before === 'open' && phase === 'live') this.#loadFacts() // there is a source now, and perhaps its audio
     if (before === 'ended' || phase !== 'ended') return
-    this.#recording.release()
-    forgetSource(this.#id)
+    this.#sound.over()
     this.#poller.watch(before === 'connecting')
     this.#actions.notes.load()
   }
@@ -176,9 +178,14 @@ export class MeetingPage {
   #connectionChanged(connection) {
     if (this.#store.closed || connection !== this.#connection) return
     const { status, problem } = connection
+    const before = this.#store.state
     this.#store.update((state) => change.connectionChanged(state, status, problem))
-    if (status.state === 'failed') this.#recording.release()
-    if (problem?.close === 4401) forgetSource(this.#id)
+    if (status.state === 'failed') this.#sound.refused()
+    if (problem?.close === 4401 || problem?.code === 'removed') this.#sound.forget()
+    if (problem && readsOn(before, problem) !== null) {
+      this.#connect()
+      return
+    }
     this.#tick()
     this.#leaveIfNothingToShow()
   }
@@ -224,7 +231,8 @@ export class MeetingPage {
 
   /** @param {NoticeAction} action */
   #act(action) {
-    if (action === 'record') this.#record()
+    if (action === 'record') this.#sound.record(true)
+    else if (action === 'share tab') this.#sound.shareTab()
     else if (action === 'read along') this.#connect()
     else this.#retry()
   }
@@ -232,44 +240,7 @@ export class MeetingPage {
   #retry() {
     const { role } = this.#store.state
     this.#store.update((state) => change.unsay(state, 'problem'))
-    if (role === 'source') this.#record()
+    if (role === 'source') this.#sound.record(true)
     else this.#connect()
-  }
-
-  // ---- recording
-
-  async #record() {
-    this.#store.update((state) => ({ ...change.unsay(state, 'problem'), opening: true }))
-    try {
-      const input = await Microphone.open()
-      if (this.#store.closed) input.close()
-      else this.#begin(input)
-    } catch (error) {
-      const { message: text } = /** @type {Error} */ (error)
-      this.#store.update((state) => change.say(state, 'problem', { text, label: t('button.again'), action: 'record' }))
-    }
-    this.#store.set({ opening: false })
-  }
-
-  /** @param {AudioInput} input */
-  #begin(input) {
-    const start = {
-      source: { name: input.name.slice(0, 200), kind: 'room' },
-      audio: { encoding: 'pcm_s16le', sample_rate: input.sampleRate, channels: 1 },
-      language: null,
-      hotwords: [],
-    }
-    this.#connect({ start, resume: rememberedSource(this.#id) })
-    const connection = this.#connection
-    this.#recording.begin(input, (pcm, captureUs) => connection?.sendAudio(pcm, captureUs))
-  }
-
-  async #stop() {
-    const { capturing, stopping } = this.#store.state.recording
-    if (!capturing || stopping) return
-    const connection = this.#connection
-    await this.#recording.stop()
-    connection?.stop()
-    this.#tick()
   }
 }

@@ -8,6 +8,7 @@
  *
  * @typedef {object} NewMeeting
  * @property {AudioInput} [input] opened, not started
+ * @property {import('../state/sources/participant.js').Participant} [participant] who is heard
  * @property {Links} [links]
  * @property {string} [title]
  */

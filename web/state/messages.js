@@ -18,9 +18,10 @@ import { errorText, languageNames, number, ofServer, percent, t } from '../texts
  * @param {number} [status.attempt]
  * @param {number} [status.unsent] seconds of audio
  * @param {boolean} [status.stopping]
+ * @param {boolean} [status.muted] the microphone, here
  * @returns {[state: string, text: string]}
  */
-export function connectionText({ connection, role, phase, attempt = 0, unsent = 0, stopping = false }) {
+export function connectionText({ connection, role, phase, attempt = 0, unsent = 0, stopping = false, muted = false }) {
   const seconds = Math.round(unsent)
   if (phase === 'ended') return ['ended', t('connection.saved')]
   if (connection === 'failed') return ['failed', t('connection.failed')]
@@ -33,7 +34,10 @@ export function connectionText({ connection, role, phase, attempt = 0, unsent = 
     return ['reconnecting', role === 'source' ? t(`${key}.buffered`, { seconds }) : t(key)]
   }
   if (stopping || phase === 'ending') return ['ending', t('connection.finishing')]
-  if (role === 'source') return ['live', unsent > 3 ? t('connection.behind', { seconds }) : t('connection.live')]
+  if (role === 'source') {
+    if (unsent > 3) return ['live', t('connection.behind', { seconds })]
+    return muted ? ['muted', t('connection.muted')] : ['live', t('connection.live')]
+  }
   return phase === 'live' ? ['live', t('connection.live')] : ['waiting', t('connection.waiting')]
 }
 
@@ -42,12 +46,13 @@ export function connectionText({ connection, role, phase, attempt = 0, unsent = 
  *
  * @param {Stats | null} stats
  * @param {number | null} lag seconds between a word and its text as this page saw them; null before the first
+ * @param {readonly string[]} [languages] codes of all that is spoken
  * @returns {[text: string, details: string]}
  */
-export function lagText(stats, lag) {
+export function lagText(stats, lag, languages = stats?.language ? [stats.language] : []) {
   if (lag === null) return ['', '']
   const behind = t('lag.text', { seconds: number(lag, 1) })
-  const text = stats?.language ? `${languageNames([stats.language])} · ${behind}` : behind
+  const text = languages.length ? `${languageNames(languages)} · ${behind}` : behind
   if (!stats) return [text, '']
   const [words, speakers] = [number(stats.asr_lag, 1), number(stats.diarization_lag, 1)]
   return [text, t('lag.details', { words, speakers, percent: percent(stats.rtf) })]

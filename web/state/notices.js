@@ -1,6 +1,6 @@
 // Sentences about what went wrong, each under a key so that it can be replaced or taken back; pure.
 
-/** @typedef {'read along' | 'record' | 'retry'} NoticeAction  what its button does */
+/** @typedef {'read along' | 'record' | 'retry' | 'share tab'} NoticeAction  what its button does */
 /** @typedef {{ text: string, label?: string, action?: NoticeAction }} Notice */
 /** @typedef {ReadonlyMap<string, Notice>} Notices  by key, in order of appearance */
 

@@ -8,6 +8,9 @@ import { withNotice, withoutNotice } from './notices.js'
 import { openedAt } from './playback/playback.js'
 import { NO_RECORDING, began, isSilent, released, withFrame } from './recording.js'
 import { elapsed } from './selectors.js'
+import { NO_OWN_SOURCES, followOwn, ownSource, readsOn } from './sources/own-sources.js'
+import { sourceName } from './sources/source-rows.js'
+import { NO_SOURCES, afterMessage } from './sources/sources.js'
 import { EMPTY_TRANSCRIPT, reduce } from './transcript.js'
 import { resolveSpeaker } from './turns.js'
 
@@ -18,6 +21,7 @@ import { resolveSpeaker } from './turns.js'
 /** @typedef {import('./wire-messages.js').NotesFacts} NotesFacts */
 /** @typedef {import('./playback/playback.js').Playback} Playback */
 /** @typedef {import('./recording.js').Recording} Recording */
+/** @typedef {import('./sources/sources.js').Sources} Sources */
 /** @typedef {import('./transcript.js').Transcript} Transcript */
 /** @typedef {import('./wire-messages.js').Segment} Segment */
 /** @typedef {import('./wire-messages.js').ServerMessage} ServerMessage */
@@ -53,7 +57,11 @@ import { resolveSpeaker } from './turns.js'
  * @property {Transcript} transcript
  * @property {ConnectionRole} role of this page's connection
  * @property {ConnectionStatus} connection
+ * @property {Sources} sources of the meeting's sound
+ * @property {import('./sources/own-sources.js').OwnSources} own those of them that this page sends
  * @property {Recording} recording
+ * @property {'off' | 'opening' | 'on' | 'stopping'} sharing of a tab's sound
+ * @property {boolean} listing the sources are listed
  * @property {Facts | null} facts null until the server has told
  * @property {NotesFacts | null} notes null until the server has told, which it is asked once the meeting is over
  * @property {Playback} playback
@@ -93,7 +101,11 @@ export function openedPage({ title = '', recording = false, resumable = false, s
     transcript: { ...EMPTY_TRANSCRIPT, title, phase: recording ? 'open' : 'connecting' },
     role: 'viewer',
     connection: NOT_CONNECTED,
+    sources: NO_SOURCES,
+    own: NO_OWN_SOURCES,
     recording: NO_RECORDING,
+    sharing: 'off',
+    listing: false,
     facts: null,
     notes: null,
     playback: openedAt(second),
@@ -149,8 +161,9 @@ export function unsay(state, key) {
  */
 export function received(before, message, { now, unsent }) {
   const transcript = reduce(before.transcript, message)
-  const after = transcript === before.transcript ? before : { ...before, transcript }
-  const state = withMessage(after, before, message, now)
+  const sources = afterMessage(before.sources, message)
+  const same = transcript === before.transcript && sources === before.sources
+  const state = withMessage(same ? before : { ...before, transcript, sources }, before, message, now)
   const over = transcript.phase === 'ended' && before.transcript.phase !== 'ended'
   return over ? ended(state, unsent) : state
 }
@@ -169,7 +182,9 @@ function withMessage(state, before, message, now) {
     case 'segment':
       return withSegment(state, message, before.transcript.segments.get(message.id), now)
     case 'session':
-      return { ...state, resumable: true }
+      return { ...ownSource(state, 'microphone', message.source_id), resumable: true }
+    case 'source':
+      return withSource(followOwn(state), before, message)
     case 'error': {
       if (message.fatal) return state
       const [key, text] = warningText(message)
@@ -190,13 +205,30 @@ function withSnapshot(state, before, now) {
   const { phase, audio } = state.transcript
   const first = before.transcript.phase === 'connecting'
   return {
-    ...unsay(state, 'loading'),
+    ...followOwn(unsay(state, 'loading')),
     snapshotAt: now,
     recording: state.recording.capturing ? state.recording : { ...state.recording, before: audio },
     // Whoever opens a meeting that is over reads it from its beginning.
     following: first ? phase !== 'ended' && state.playback.target === null : state.following,
   }
 }
+
+/**
+ * @param {PageState} state
+ * @param {PageState} before
+ * @param {import('./wire-messages.js').SourceMessage} source
+ * @returns {PageState}
+ */
+function withSource(state, before, source) {
+  const own = [before.own.microphone, before.own.tab].includes(source.id)
+  const was = aloud(before.sources.get(source.id)?.state ?? 'ended')
+  const is = aloud(source.state)
+  if (own || was === is || state.transcript.phase !== 'live') return state
+  return saidAloud(state, t(`sources.${is}.aloud`, { name: sourceName(source) }))
+}
+
+/** @type {(state: import('./wire-messages.js').SourceMessage['state']) => 'live' | 'away' | 'ended'} */
+const aloud = (state) => (state === 'ending' ? 'ended' : state)
 
 /**
  * @param {PageState} state
@@ -239,7 +271,7 @@ const saidAloud = (state, text) => ({ ...state, announcements: [...state.announc
  */
 function ended(state, unsent) {
   const { capturing, stopping } = state.recording
-  const over = { ...withoutSound(state), resumable: false }
+  const over = { ...withoutSound(state), resumable: false, sharing: /** @type {const} */ ('off'), own: NO_OWN_SOURCES }
   return capturing && !stopping ? say(over, 'problem', { text: interruptedText(unsent) }) : over
 }
 
@@ -302,7 +334,11 @@ export const renamed = (state, title) => ({ ...state, transcript: { ...state.tra
  * @param {ConnectionRole} role
  * @returns {PageState}
  */
-export const connecting = (state, role) => ({ ...state, role, connection: NOT_CONNECTED })
+export function connecting(state, role) {
+  // Who joins a meeting that runs counts on from where it is.
+  const recording = role === 'source' ? { ...state.recording, before: elapsed(state) } : state.recording
+  return { ...state, role, recording, connection: NOT_CONNECTED }
+}
 
 /**
  * @param {PageState} before
@@ -323,7 +359,13 @@ export function connectionChanged(before, connection, problem) {
  */
 function failed(before, problem) {
   const { role } = before
-  const state = { ...withoutSound(before), resumable: before.resumable && problem.close !== 4401 }
+  const kept = ownSource(withoutSound(before), 'microphone', null)
+  const told = readsOn(before, problem)
+  if (told !== null) {
+    const over = { ...kept, resumable: false }
+    return told ? say(over, 'source microphone', { text: told }) : over
+  }
+  const state = { ...kept, resumable: before.resumable && problem.close !== 4401 }
   if (problem.close === 4404) return { ...state, screen: 'missing' }
   if (problem.close === 4401 && role === 'viewer') return { ...state, screen: 'locked' }
   const { text, retry } = problemText(problem, role)
@@ -399,4 +441,4 @@ export const recordingReleased = (state) => unsay({ ...state, recording: release
  * @param {PageState} state
  * @returns {PageState}
  */
-const withoutSound = (state) => recordingChanged(recordingReleased(state), { kind: null })
+const withoutSound = (state) => recordingChanged(recordingReleased(state), { kind: null, stopping: false })

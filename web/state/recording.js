@@ -1,7 +1,7 @@
 // What this page records: how much of it, how loud, from what; pure.
 
 /** @typedef {{ deviceId: string, label: string }} Device */
-/** @typedef {'microphone' | 'sample'} SoundKind */
+/** @typedef {'microphone' | 'sample' | 'tab'} SoundKind  tab: what another tab, or the system, plays */
 
 /**
  * @typedef {object} Recording
@@ -13,7 +13,7 @@
  * @property {number} before seconds of audio that the meeting had before
  * @property {number} silence seconds without sound
  * @property {readonly number[]} levels heights of the newest frames, 0 to 1
- * @property {boolean | null} muted of what is played aloud; null where nothing is
+ * @property {boolean | null} muted a microphone here, or what is played aloud; null where that cannot be
  * @property {readonly Device[]} devices microphones to choose from
  * @property {string} deviceId the one that is used
  */
@@ -55,7 +55,7 @@ export function began(recording, { kind, sampleRate, muted = null }) {
  * @returns {Recording}
  */
 export function withFrame(recording, { samples, level, peak }) {
-  const heard = peak > SOUND || recording.kind === 'sample'
+  const heard = peak > SOUND || recording.kind === 'sample' || recording.muted
   return {
     ...recording,
     samples: recording.samples + samples,
@@ -65,10 +65,14 @@ export function withFrame(recording, { samples, level, peak }) {
 }
 
 /** @type {(level: number) => number} */
-function height(level) {
-  const decibels = 20 * Math.log10(Math.max(level, 1e-6))
-  return Math.max(0, Math.min(1, 1 - decibels / FLOOR))
-}
+const height = (level) => heightOf(20 * Math.log10(Math.max(level, 1e-6)))
+
+/**
+ * How high a bar shows a level: from 0 to 1.
+ *
+ * @param {number} decibels below full scale
+ */
+export const heightOf = (decibels) => Math.max(0, Math.min(1, 1 - decibels / FLOOR))
 
 /**
  * The sound is let go; what is shown of it stays.

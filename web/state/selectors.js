@@ -5,6 +5,8 @@ import { onlyLanguage } from './format.js'
 import { connectionText, failedNotesText, lagText, notesPlaceText, notesProgressText } from './messages.js'
 import { allows } from './permissions.js'
 import { captured } from './recording.js'
+import { othersHeard } from './sources/source-rows.js'
+import { jointFigures } from './sources/sources.js'
 
 /** @typedef {import('./page-state.js').PageState} PageState */
 
@@ -25,8 +27,17 @@ import { captured } from './recording.js'
  *
  * @param {PageState} state
  */
-export const isRecording = ({ role, connection, transcript }) =>
-  role === 'source' && connection.state !== 'failed' && transcript.phase !== 'ended'
+export const isRecording = ({ role, connection, sharing, transcript }) =>
+  transcript.phase !== 'ended' &&
+  ((role === 'source' && connection.state !== 'failed') || sharing === 'on' || sharing === 'stopping')
+
+/**
+ * Whether all that is recorded here has been asked to stop.
+ *
+ * @param {PageState} state
+ */
+export const isStopping = ({ role, recording, sharing }) =>
+  sharing !== 'on' && (role !== 'source' || recording.stopping)
 
 /**
  * Seconds since the meeting began: what was captured here, or what the server had when this page came, and the time
@@ -44,16 +55,19 @@ export function elapsed({ role, transcript, connection, recording, snapshotAt, n
  */
 export function connectionLine({ role, transcript, connection, recording }) {
   const { state, attempt, unsent } = connection
-  const { stopping } = recording
-  return connectionText({ connection: state, role, phase: transcript.phase, attempt, unsent, stopping })
+  const { kind, muted, stopping } = recording
+  const silent = kind === 'microphone' && muted === true
+  return connectionText({ connection: state, role, phase: transcript.phase, attempt, unsent, stopping, muted: silent })
 }
 
 /**
  * @param {PageState} state
  * @returns {[text: string, details: string]}
  */
-export function lagLine({ transcript, recording, lag }) {
-  return transcript.phase === 'live' || recording.capturing ? lagText(transcript.stats, lag) : ['', '']
+export function lagLine({ transcript, sources, recording, lag }) {
+  if (transcript.phase !== 'live' && !recording.capturing) return ['', '']
+  const { stats, languages } = jointFigures(sources, transcript.stats)
+  return lagText(stats, lag, languages)
 }
 
 /**
@@ -66,15 +80,29 @@ export function shownPhase({ role, connection, transcript }) {
 }
 
 /**
- * How the meeting can be ended from here; null where there is nothing to end or somebody else's right to.
+ * How the meeting can be ended from here; null where there is nothing to end or somebody else's right to, or where the
+ * only sound comes from here and stops with the recording.
  *
  * @param {PageState} state
- * @returns {'offered' | 'ending' | null}
+ * @returns {{ label: string, ending: boolean } | null}
  */
-export function endable({ role, permission, transcript, ending }) {
+export function endButton(state) {
+  const { role, permission, transcript, ending } = state
   const { phase } = transcript
-  if (role === 'source' || !allows(permission, 'host') || !['live', 'ending'].includes(phase)) return null
-  return ending || phase === 'ending' ? 'ending' : 'offered'
+  const others = othersHeard(state)
+  if ((role === 'source' && !others) || !allows(permission, 'host') || !['live', 'ending'].includes(phase)) return null
+  if (ending || phase === 'ending') return { label: t('recording.finishing'), ending: true }
+  return { label: t(role === 'source' ? 'recording.end.all' : 'recording.end'), ending: false }
+}
+
+/**
+ * What the button says that stops this page's microphone.
+ *
+ * @param {PageState} state
+ */
+export function stopLabel(state) {
+  if (state.recording.stopping) return t('recording.finishing')
+  return t(othersHeard(state) && state.recording.kind === 'microphone' ? 'recording.stop.mine' : 'recording.stop')
 }
 
 /**
@@ -86,8 +114,9 @@ export function endable({ role, permission, transcript, ending }) {
 export function startButton({ role, connection, permission, transcript, resumable }) {
   const { phase } = transcript
   if (role !== 'viewer' || connection.state !== 'live' || !allows(permission, 'speak')) return null
-  if (phase !== 'open' && !(phase === 'live' && resumable)) return null
-  return { label: resumable ? t('meeting.go-on') : t('meeting.start') }
+  if (phase !== 'open' && phase !== 'live') return null
+  if (resumable) return { label: t('meeting.go-on') }
+  return { label: t(phase === 'open' ? 'meeting.start' : 'join.microphone') }
 }
 
 /**

@@ -142,14 +142,14 @@ function afterRevision(transcript, { changes }) {
 }
 
 /**
- * A gap with the start of one that is known has grown.
+ * A gap with the start of one of its source that is known has grown.
  *
  * @param {Transcript} transcript
  * @param {Gap} gap
  * @returns {Transcript}
  */
 function afterGap(transcript, gap) {
-  const at = transcript.gaps.findIndex((shown) => shown.start === gap.start)
+  const at = transcript.gaps.findIndex((shown) => shown.start === gap.start && shown.source_id === gap.source_id)
   if (at < 0) return { ...transcript, gaps: [...transcript.gaps, gap] }
   if (sameGap(transcript.gaps[at], gap)) return transcript
   return { ...transcript, gaps: transcript.gaps.map((shown, i) => (i === at ? gap : shown)) }
@@ -164,7 +164,8 @@ function afterGap(transcript, gap) {
 const known = (models, shown) => (models && Object.keys(models).length ? models : shown)
 
 /** @type {(gap: Gap, other: Gap) => boolean} */
-const sameGap = (gap, other) => gap.start === other.start && gap.end === other.end && gap.reason === other.reason
+const sameGap = (gap, other) =>
+  ['start', 'end', 'reason', 'source_id'].every((name) => Reflect.get(gap, name) === Reflect.get(other, name))
 
 /** @type {(transcript: Transcript, id: string) => Segment | undefined} */
 const before = (transcript, id) => transcript.segments.get(id) ?? transcript.stale.get(id)

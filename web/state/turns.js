@@ -48,7 +48,8 @@ function group(transcript) {
   for (const item of timeline(transcript)) {
     if (item.type === 'gap') {
       turn = null
-      blocks.push({ kind: 'gap', key: `gap ${item.start}`, start: item.start, end: item.end, reason: item.reason })
+      const { start, end, reason, source_id: source = '' } = item
+      blocks.push({ kind: 'gap', key: `gap ${start} ${source}`, start, end, reason })
       continue
     }
     const speaker = resolveSpeaker(item.speaker, transcript.speakers)

@@ -39,7 +39,21 @@
  * @property {boolean} [recognized] whether the name is that of a voice that is kept, and nobody has confirmed it
  */
 
-/** @typedef {{ type: 'gap', start: number, end: number, reason: string }} Gap */
+/** @typedef {{ type: 'gap', start: number, end: number, reason: string, source_id?: string }} Gap */
+
+/**
+ * A source of the meeting's sound.
+ *
+ * @typedef {object} SourceMessage
+ * @property {'source'} type
+ * @property {string} id
+ * @property {string} name
+ * @property {string} kind `solo` or `room`
+ * @property {number} number from 1, in the order in which they came
+ * @property {'live' | 'away' | 'ending' | 'ended'} state away: its connection is lost, and it is waited for; ending: no
+ *   more is heard of it, and its last words are still to come
+ * @property {boolean} muted by a host
+ */
 
 /**
  * @typedef {object} Snapshot
@@ -51,6 +65,7 @@
  * @property {number} [audio] seconds
  * @property {Models} [models]
  * @property {Gap[]} [gaps]
+ * @property {SourceMessage[]} [sources]
  * @property {number} [earlier]
  */
 
@@ -74,6 +89,8 @@
 /**
  * @typedef {object} Stats
  * @property {'stats'} type
+ * @property {string} [source_id]
+ * @property {number | null} [level] of the last second, in decibels below full scale; null where there was no sound
  * @property {number} rtf
  * @property {number} asr_lag
  * @property {number} diarization_lag
@@ -87,8 +104,8 @@
 /** @typedef {{ type: 'ended', segments: number }} Ended */
 
 /**
- * @typedef {Ack | Earlier | Ended | ErrorMessage | Gap | Segment | Session | Snapshot | Speaker | SpeakerRevision
- *   | StateChange | Stats} ServerMessage
+ * @typedef {Ack | Earlier | Ended | ErrorMessage | Gap | Segment | Session | Snapshot | SourceMessage | Speaker
+ *   | SpeakerRevision | StateChange | Stats} ServerMessage
  */
 
 /**

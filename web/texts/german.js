@@ -281,13 +281,20 @@ export const GERMAN = {
   'recording.microphone.number': 'Mikrofon {number}',
   'recording.play': 'Das Beispiel laut abspielen',
   'recording.mute': 'Das Beispiel stumm schalten',
+  'recording.microphone.mute': 'Mein Mikrofon stummschalten',
   'recording.stop': 'Beenden',
+  'recording.stop.mine': 'Mein Mikrofon beenden',
   'recording.end': 'Besprechung beenden',
+  'recording.end.all': 'Für alle beenden',
   'recording.finishing': 'Schließt ab …',
   'leave.title': 'Diese Besprechung beenden?',
   'leave.text':
     'Diese Seite nimmt auf. Wenn Sie beenden, wird alles bisher Gesagte gespeichert, und die Besprechung endet für ' +
     'alle.',
+  'leave.title.others': 'Ihren Ton beenden?',
+  'leave.text.others':
+    'Diese Seite sendet Ton. Wenn Sie gehen, hört das auf, und alles bisher Gesagte wird gespeichert; die ' +
+    'Besprechung geht für die anderen weiter.',
   'leave.no': 'Weiter aufnehmen',
   'leave.yes': 'Beenden und gehen',
   'end.title': 'Diese Besprechung beenden?',
@@ -297,6 +304,80 @@ export const GERMAN = {
   'end.no': 'Weiterlaufen lassen',
   'end.yes': 'Besprechung beenden',
   'end.failed': 'Die Besprechung wurde nicht beendet. {why}',
+
+  // Sources of sound
+  'sources.label': 'Tonquellen',
+  'sources.count': { one: '{count} Tonquelle', other: '{count} Tonquellen' },
+  'sources.unnamed': 'Quelle {number}',
+  'sources.own': 'von dieser Seite',
+  'sources.kind.solo': 'eine Person',
+  'sources.kind.room': 'mehrere Personen',
+  'sources.live': 'Zu hören',
+  'sources.away': 'Verbindung verloren, darauf wird gewartet',
+  'sources.ending': 'Die letzten Worte werden fertig',
+  'sources.muted': 'Stummgeschaltet',
+  'sources.live.aloud': '{name} ist jetzt zu hören.',
+  'sources.away.aloud': '{name} hat die Verbindung verloren.',
+  'sources.ended.aloud': '{name} ist nicht mehr zu hören.',
+  'sources.level': 'Pegel von {name}',
+  'sources.mute': 'Stummschalten',
+  'sources.mute.name': 'Stummschalten: {name}',
+  'sources.unmute': 'Ton wieder an',
+  'sources.unmute.name': 'Ton wieder an: {name}',
+  'sources.remove': 'Entfernen',
+  'sources.remove.name': 'Entfernen: {name}',
+  'sources.remove.title': '{name} entfernen?',
+  'sources.remove.text':
+    'Diese Quelle ist dann nicht mehr zu hören. Was bisher gesagt wurde, bleibt in der Mitschrift. Wer es ist, kann ' +
+    'weiter mitlesen und mit einem Link, der noch zum Sprechen berechtigt, wieder Ton teilen.',
+  'sources.failed': 'Das ging nicht. {why}',
+  'source.muted.microphone':
+    'Ihr Mikrofon wurde von der Gastgeberin oder dem Gastgeber stummgeschaltet. Was Sie sagen, ist nicht zu hören, ' +
+    'bis der Ton wieder an ist.',
+  'source.muted.tab': 'Der Ton, den Sie teilen, wurde von der Gastgeberin oder dem Gastgeber stummgeschaltet.',
+  'source.removed.microphone':
+    'Ihr Mikrofon wurde von der Gastgeberin oder dem Gastgeber aus dieser Besprechung entfernt. Sie können mitlesen.',
+  'source.removed.tab':
+    'Der Ton, den Sie geteilt haben, wurde von der Gastgeberin oder dem Gastgeber aus dieser Besprechung entfernt.',
+  'source.over.microphone':
+    'Ihr Mikrofon ist nicht mehr zu hören, die Besprechung geht weiter. Sie können es wieder teilen.',
+  'source.over.tab': 'Der Ton, den Sie geteilt haben, ist nicht mehr zu hören.',
+  'source.full':
+    'In dieser Besprechung gibt es so viele Tonquellen, wie sie aufnimmt. Versuchen Sie es wieder, sobald eine ' +
+    'aufgehört hat.',
+  'join.microphone': 'Mein Mikrofon teilen',
+  'join.title': 'Ihr Mikrofon teilen',
+  'join.who': 'Wer spricht in Ihr Mikrofon?',
+  'join.solo': 'Nur ich',
+  'join.solo.what': 'Ein Headset oder ein eigenes Gerät. Alles, was zu hören ist, steht unter Ihrem Namen.',
+  'join.room': 'Mehrere Personen',
+  'join.room.what': 'Ein Mikrofon im Raum. Die Stimmen werden unterschieden.',
+  'join.name': 'Ihr Name',
+  'join.name.what': 'Andere sehen ihn in der Liste der Tonquellen. Dieser Browser merkt ihn sich.',
+  'join.name.missing': 'Schreiben Sie Ihren Namen: Er steht neben dem, was Sie sagen.',
+  'join.begin': 'Teilen',
+  'join.tab': 'Ton eines Tabs teilen',
+  'join.tab.stop': 'Ton nicht mehr teilen',
+  'join.tab.title': 'Den Ton eines Tabs teilen',
+  'join.tab.how':
+    'Als Nächstes fragt der Browser, was geteilt werden soll. Wählen Sie einen Tab oder den ganzen Bildschirm und ' +
+    'schalten Sie ein, dass auch der Ton geteilt wird. Nur der Ton wird übertragen, kein Bild.',
+  'join.tab.headphones':
+    'Wenn Sie auch Ihr Mikrofon teilen, tragen Sie Kopfhörer: Es würde den Ton sonst ein zweites Mal hören.',
+  'join.tab.name': 'Wie der Ton heißt',
+  'join.tab.default': 'Geteilter Ton',
+  'join.tab.begin': 'Auswählen, was geteilt wird',
+  'tab.none':
+    'Der Browser hat keinen Ton gegeben. Teilen Sie noch einmal, wählen Sie einen Tab oder den ganzen Bildschirm und ' +
+    'schalten Sie ein, dass auch der Ton geteilt wird. Einzelne Fenster haben meist keinen.',
+  'tab.unsupported': 'Dieser Browser kann den Ton eines Tabs nicht teilen. Chrome und Edge am Computer können es.',
+  'tab.NotAllowedError': 'Nichts wird geteilt: Die Auswahl wurde abgebrochen, oder der Browser erlaubt es nicht.',
+  'tab.NotReadableError': 'Das System gibt diesem Browser den Ton nicht. Wählen Sie einen einzelnen Tab.',
+  'tab.other': 'Der Ton konnte nicht geteilt werden ({name}).',
+  'tab.ended': 'Das Teilen ist zu Ende: Es wurde im Browser beendet, oder was geteilt wurde, ist geschlossen.',
+  'tab.away':
+    'Die Verbindung für den Ton, den Sie teilen, ist verloren. Er bleibt hier und wird gesendet, sobald es wieder ' +
+    'eine gibt.',
 
   // The connection
   'connection.saved': 'Gespeichert',
@@ -309,6 +390,7 @@ export const GERMAN = {
   'connection.silent.buffered': 'Der Server antwortet nicht – Ihr Ton ist sicher, {seconds} s gepuffert',
   'connection.finishing': 'Die letzten Worte kommen noch …',
   'connection.live': 'Live',
+  'connection.muted': 'Live — Ihr Mikrofon ist stumm',
   'connection.behind': 'Live – holt auf, {seconds} s sind zu senden',
   'connection.waiting': 'Wartet, bis jemand beginnt',
   'lag.text': 'Text {seconds} s zurück',
@@ -329,7 +411,7 @@ export const GERMAN = {
   'problem.link': 'Dieser Link erlaubt das nicht. Bitten Sie die Gastgeberin oder den Gastgeber um einen neuen.',
   'problem.forgotten':
     'Der Server kennt diese Aufnahme nicht mehr, sie kann hier nicht weitergehen. Sie können mitlesen.',
-  'problem.elsewhere': 'Der Ton dieser Besprechung kommt jetzt von einer anderen Seite. Sie können hier mitlesen.',
+  'problem.elsewhere': 'Ihr Mikrofon wird jetzt von einer anderen Seite gesendet. Hier können Sie mitlesen.',
   'problem.too-large':
     'Der Server hat ein Stück Ton als zu groß abgelehnt. Laden Sie die Seite neu, um weiterzumachen.',
   'problem.full': 'Gerade ist kein Platz. Warten Sie etwas, und versuchen Sie es dann noch einmal.',
@@ -527,6 +609,7 @@ export const GERMAN = {
   'error.outdated': 'Diese Zeile hat sich inzwischen geändert. Sehen Sie sie sich noch einmal an.',
   'error.overloaded': 'Der Server hat so viele Verbindungen, wie er tragen kann. Versuchen Sie es gleich noch einmal.',
   'error.recovering': 'Der Server stellt wieder her, was er von abgebrochenen Besprechungen hat.',
+  'error.removed': 'Diese Tonquelle wurde von der Gastgeberin oder dem Gastgeber aus der Besprechung entfernt.',
   'error.running': 'Das wird schon gemacht.',
   'error.storage': 'Der Server kann gerade nicht speichern, vielleicht weil seine Festplatte voll ist.',
   'error.storage_ok': 'Alles kann wieder gespeichert werden.',

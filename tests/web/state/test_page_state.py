@@ -9,34 +9,9 @@ import pytest
 from tests.fakes.web_fakes import EMPTY_SNAPSHOT, segment, speaker
 from tests.web.conftest import Run
 
-STEPS = """async ([opened, steps, shown]) => {
-  const page = await load('state/page-state.js')
-  const select = await load('state/selectors.js')
-  const freeze = (value) => {
-    if (value && typeof value === 'object') Object.values(Object.freeze(value)).forEach(freeze)
-    return value
-  }
-  const state = steps.reduce((state, [step, ...given]) => freeze(page[step](state, ...given)), page.openedPage(opened))
-  const told = { ...state, notices: Object.fromEntries(state.notices) }
-  const selected = Object.fromEntries(Object.entries(select).map(([name, of]) => [name, of(state)]))
-  const all = { ...told, ...selected }
-  return shown.length ? Object.fromEntries(shown.map((name) => [name, all[name]])) : all
-}"""
-"""Applies functions of page-state.js to a state that may not be changed; gives the state and what follows from it"""
-
 MICROPHONE = {"kind": "microphone", "sampleRate": 1000}
 SAMPLE = {"kind": "sample", "sampleRate": 1000, "muted": False}
 LIVE = {"state": "live", "attempt": 0, "unsent": 0, "lost": 0}
-
-
-@pytest.fixture
-def page(javascript: Run) -> Run:
-    """The state after steps, each a function of page-state.js with its arguments."""
-
-    def run(*steps: tuple[Any, ...], opened: dict[str, Any] | None = None, shown: tuple[str, ...] = ()) -> Any:
-        return javascript(STEPS, [opened or {}, steps, shown])
-
-    return run
 
 
 def received(message: dict[str, Any], now: float = 0.0, unsent: float = 0.0) -> tuple[Any, ...]:
@@ -245,12 +220,15 @@ def test_before_the_facts_are_known_a_title_can_be_written_and_lines_cannot(page
     [
         ("open", "speak", False, "Start with my microphone"),
         ("open", "view", False, None),
-        ("live", "host", False, None),
+        ("live", "host", False, "Share my microphone"),
+        ("live", "speak", False, "Share my microphone"),
+        ("live", "view", False, None),
         ("live", "host", True, "Go on recording"),
+        ("ending", "host", False, None),
         ("ended", "host", True, None),
     ],
 )
-def test_a_recording_can_be_started_where_there_is_none(
+def test_a_microphone_can_be_shared_while_the_meeting_waits_or_runs(
     page: Run, phase: str, role: str, resumable: bool, label: str | None
 ) -> None:
     opened = {"resumable": resumable}
@@ -261,17 +239,17 @@ def test_a_recording_can_be_started_where_there_is_none(
 
 
 @pytest.mark.parametrize(
-    ("steps", "endable"),
+    ("steps", "end"),
     [
-        ((snapshot("live"), facts("host")), "offered"),
-        ((snapshot("ending"), facts("host")), "ending"),
+        ((snapshot("live"), facts("host")), {"label": "End meeting", "ending": False}),
+        ((snapshot("ending"), facts("host")), {"label": "Finishing…", "ending": True}),
         ((snapshot("live"), facts("speak")), None),
         ((snapshot("open"), facts("host")), None),
         ((*RECORDING, snapshot("live"), facts("host")), None),
     ],
 )
-def test_a_host_ends_a_meeting_that_is_recorded_elsewhere(page: Run, steps: Any, endable: str | None) -> None:
-    assert page(*steps)["endable"] == endable
+def test_a_host_ends_a_meeting_that_is_recorded_elsewhere(page: Run, steps: Any, end: Any) -> None:
+    assert page(*steps)["endButton"] == end
 
 
 def test_a_recording_counts_as_live_before_the_server_says_so(page: Run) -> None:

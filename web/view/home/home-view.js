@@ -44,7 +44,7 @@ export class HomeView {
   #list
   #more
   #undo
-  #options = new MeetingOptions()
+  #options
   #notice = el('p', { class: 'notice', role: 'alert', hidden: true, 'data-testid': 'notice' })
   #empty = el('p', { class: 'empty', hidden: true, 'data-testid': 'empty' })
   #title = el('h2', { id: 'past-title', tabindex: -1 }, t('home.meetings'))
@@ -59,8 +59,10 @@ export class HomeView {
    * @param {(id: string) => string} options.pathOf path of a meeting's page
    * @param {string} options.voicesPath path of the page of voices
    * @param {HomeHandlers} options.handlers
+   * @param {string} options.name of who used this browser last; empty where that is not known
    */
-  constructor(shell, { pathOf, voicesPath, handlers }) {
+  constructor(shell, { pathOf, voicesPath, handlers, name }) {
+    this.#options = new MeetingOptions(name)
     this.#voicesPath = voicesPath
     const { onCancel, onDelete, onFiles, onMore, onRecord, onSample, onUndo } = handlers
     this.#shell = shell

@@ -4,6 +4,7 @@ import { peopleGiven } from '../../state/people.js'
 import { termsOf, termsProblem } from '../../state/terms.js'
 import { t } from '../../texts/texts.js'
 import { el } from '../dom.js'
+import { ParticipantFields } from '../sources/participant-fields.js'
 
 export class MeetingOptions {
   #people = el('input', {
@@ -25,15 +26,18 @@ export class MeetingOptions {
     'aria-describedby': 'terms-hint',
     'data-testid': 'terms',
   })
+  #participant = new ParticipantFields()
   node
 
-  constructor() {
+  /** @param {string} name of who used this browser last */
+  constructor(name) {
+    this.#participant.value = { name, kind: 'room' }
     const people = el('label', { for: 'people' }, t('people.label'))
     const peopleHint = el('p', { id: 'people-hint', class: 'hint' }, t('people.hint'))
     const label = el('label', { for: 'terms' }, t('terms.label'))
     const hint = el('p', { id: 'terms-hint', class: 'hint' }, t('terms.hint'))
     const summary = el('summary', { 'data-testid': 'options' }, t('options.title'))
-    const parts = [people, this.#people, peopleHint, label, this.#terms, hint]
+    const parts = [people, this.#people, peopleHint, label, this.#terms, hint, ...this.#participant.nodes]
     this.node = el('details', { class: 'meeting-options' }, summary, el('div', { class: 'option-fields' }, ...parts))
   }
 
@@ -45,6 +49,7 @@ export class MeetingOptions {
   takeOver(before) {
     this.#people.value = before.#people.value
     this.#terms.value = before.#terms.value
+    this.#participant.value = before.#participant.value
     this.node.open = before.node.open
   }
 
@@ -59,6 +64,11 @@ export class MeetingOptions {
     return { ...(hotwords.length ? { hotwords } : {}), ...(speakers ? { speakers } : {}) }
   }
 
+  /** Who is heard through the microphone, where that is what the meeting begins with. */
+  get participant() {
+    return this.#participant.value
+  }
+
   /**
    * Looks at what was written, and leads to the field that is wrong.
    *
@@ -69,11 +79,12 @@ export class MeetingOptions {
     const terms = termsProblem(termsOf(this.#terms.value))
     this.#people.setAttribute('aria-invalid', String(people !== ''))
     this.#terms.setAttribute('aria-invalid', String(terms !== ''))
-    if (people || terms) {
+    const participant = this.#participant.check()
+    if (people || terms || participant) {
       this.node.open = true
-      const wrong = people ? this.#people : this.#terms
+      const wrong = people ? this.#people : terms ? this.#terms : this.#participant
       wrong.focus()
     }
-    return people || terms
+    return people || terms || participant
   }
 }

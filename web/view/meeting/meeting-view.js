@@ -3,6 +3,7 @@
 import { emptyText } from '../../state/messages.js'
 import { audioLength, isPlayable, lacksAudio } from '../../state/playback/playable.js'
 import * as select from '../../state/selectors.js'
+import { sourceRows, sourcesButton } from '../../state/sources/source-rows.js'
 import { t } from '../../texts/texts.js'
 import { Button } from '../button.js'
 import { el, set } from '../dom.js'
@@ -12,6 +13,8 @@ import { messagePage } from '../message-page.js'
 import { NoticesView } from '../notices.js'
 import { PlayerBar } from '../player/player-bar.js'
 import { signInPage } from '../sign-in-page.js'
+import { SoundButtons } from '../sources/sound-buttons.js'
+import { SourcesPanel } from '../sources/sources-panel.js'
 import { Announcer } from './announcer.js'
 import { MeetingHeader } from './meeting-header.js'
 import { NotesSection } from './notes-section.js'
@@ -27,17 +30,19 @@ import { WaitingPanel } from './waiting-panel.js'
 /** @typedef {import('../download-menu.js').Download} Download */
 /** @typedef {import('../shell.js').Shell} Shell */
 /** @typedef {import('../editing/edit-bar.js').BarService} BarService */
+/** @typedef {import('../sources/sources-panel.js').SourcesHandlers} SourcesHandlers */
 
 /**
  * What the page asks for.
  *
- * @typedef {object} MeetingHandlers
+ * @typedef {object} PageHandlers
  * @property {(title: string) => void} onRename
  * @property {() => void} onRecord
  * @property {() => void} onStop
  * @property {() => void} onEnd
  * @property {(deviceId: string) => void} onMicrophone
  * @property {() => void} onMute
+ * @property {() => void} onTab the sound of a tab is to be shared, or no longer
  * @property {() => void} onShare
  * @property {() => void} onTerms
  * @property {() => void} onNotes
@@ -53,6 +58,8 @@ import { WaitingPanel } from './waiting-panel.js'
  * @property {(token: string) => Promise<string>} signIn
  */
 
+/** @typedef {PageHandlers & SourcesHandlers} MeetingHandlers */
+
 export class MeetingView {
   #shell
   #handlers
@@ -66,6 +73,8 @@ export class MeetingView {
   #transcript
   #editBar
   #recordingBar
+  #soundButtons
+  #sources
   #player
   #noAudio = el('p', { class: 'no-audio', hidden: true, 'data-testid': 'no-audio' }, t('player.none'))
   #statistics
@@ -100,7 +109,9 @@ export class MeetingView {
     this.#transcript = new TranscriptSection(this.#follower, handlers)
     this.#notes = new NotesSection(handlers, (id) => this.#transcript.point(id))
     this.#editBar = new EditBar(handlers.editing)
-    this.#recordingBar = new RecordingBar(handlers)
+    this.#soundButtons = new SoundButtons(handlers)
+    this.#sources = new SourcesPanel(handlers)
+    this.#recordingBar = new RecordingBar(handlers, this.#soundButtons.node)
     this.#player = new PlayerBar(handlers.player)
     this.#statistics = new StatisticsSection(handlers.onStatistics)
     const start = { testid: 'start', label: t('meeting.start'), onPress: onRecord, look: 'primary' }
@@ -132,7 +143,7 @@ export class MeetingView {
   }
 
   #foot() {
-    const bars = [this.#jump.node, this.#editBar.node, this.#player.node, this.#recordingBar.node]
+    const bars = [this.#jump, this.#editBar, this.#player, this.#sources, this.#recordingBar].map(({ node }) => node)
     return el('div', { class: 'recording-holder' }, ...bars)
   }
 
@@ -207,8 +218,11 @@ export class MeetingView {
       elapsed: select.elapsed(state),
       connection: select.connectionLine(state),
       lag: select.lagLine(state),
-      endable: select.endable(state),
+      stop: select.stopLabel(state),
+      end: select.endButton(state),
     })
+    this.#soundButtons.render(state)
+    this.#sources.render(sourceRows(state), sourcesButton(state)?.open ?? false)
   }
 
   /** @param {string} title of the window */
@@ -226,7 +240,7 @@ export class MeetingView {
     if (empty === this.#startInPanel) return
     this.#startInPanel = empty
     if (empty) this.#waiting.node.append(this.#start.node)
-    else this.#notices.node.after(this.#start.node)
+    else this.#soundButtons.node.prepend(this.#start.node)
   }
 
   /** @param {PageState} state */
@@ -268,6 +282,6 @@ export class MeetingView {
  */
 function sameHeight(state, before) {
   if (!before) return false
-  const parts = /** @type {const} */ (['transcript', 'facts', 'following', 'notices', 'permission', 'role'])
+  const parts = /** @type {const} */ (['transcript', 'facts', 'following', 'notices', 'permission', 'role', 'listing'])
   return parts.every((part) => state[part] === before[part]) && state.connection.state === before.connection.state
 }

@@ -14,7 +14,8 @@ import { icon } from '../icons.js'
  * @property {number} elapsed seconds
  * @property {[state: string, text: string]} connection
  * @property {[text: string, details: string]} lag
- * @property {'offered' | 'ending' | null} endable
+ * @property {string} stop what the button says that stops the recording
+ * @property {{ label: string, ending: boolean } | null} end the button that ends the meeting
  */
 
 /**
@@ -72,8 +73,12 @@ export class RecordingBar {
   #drawnConnection = ''
   #drawnLag = ''
 
-  /** @param {Handlers} handlers */
-  constructor({ onStop, onEnd, onMicrophone, onMute }) {
+  /**
+   * @param {Handlers} handlers
+   * @param {HTMLElement} buttons that stand in it as well
+   */
+  constructor({ onStop, onEnd, onMicrophone, onMute }, buttons) {
+    this.#stop.node.before(buttons)
     this.#stop.node.addEventListener('click', onStop)
     this.#end.node.addEventListener('click', onEnd)
     this.#select.addEventListener('change', () => onMicrophone(this.#select.value))
@@ -81,21 +86,18 @@ export class RecordingBar {
   }
 
   /** @param {Shown} shown */
-  render({ recording, elapsed, connection, lag, endable }) {
+  render({ recording, elapsed, connection, lag, stop, end }) {
     this.#showRecording(recording)
+    this.#stop.render({ hidden: !recording.kind, disabled: recording.stopping, label: stop })
     setText(this.#elapsed, clock(elapsed))
     this.#showConnection(connection)
     this.#showLag(lag)
-    this.#end.render({
-      hidden: endable === null,
-      disabled: endable === 'ending',
-      label: t(endable === 'ending' ? 'recording.finishing' : 'recording.end'),
-    })
+    this.#end.render({ hidden: !end, disabled: end?.ending ?? false, label: end?.label ?? '' })
   }
 
   /** @param {Recording} recording */
   #showRecording(recording) {
-    const { kind, stopping, muted, levels, devices, deviceId } = recording
+    const { kind, muted, levels, devices, deviceId } = recording
     const drawn = this.#drawn
     if (drawn === recording) return
     this.#drawn = recording
@@ -104,18 +106,21 @@ export class RecordingBar {
       this.#level.hidden = !kind
       this.#microphone.hidden = kind !== 'microphone'
     }
-    const label = t(stopping ? 'recording.finishing' : 'recording.stop')
-    this.#stop.render({ hidden: !kind, disabled: stopping, label })
-    if (drawn?.kind !== kind || drawn.muted !== muted) this.#showMute(kind === 'sample' ? muted : null)
+    if (drawn?.kind !== kind || drawn.muted !== muted) this.#showMute(kind, muted)
     if (drawn?.levels !== levels) this.#showLevels(levels)
     if (drawn?.devices !== devices || drawn.deviceId !== deviceId) this.#showDevices(recording)
   }
 
-  /** @param {boolean | null} muted */
-  #showMute(muted) {
-    this.#mute.hidden = muted === null
-    this.#mute.replaceChildren(icon(muted ? 'muted' : 'sound'))
-    this.#mute.setAttribute('aria-label', t(muted ? 'recording.play' : 'recording.mute'))
+  /**
+   * @param {Recording['kind']} kind
+   * @param {boolean | null} muted
+   */
+  #showMute(kind, muted) {
+    const sample = kind === 'sample'
+    const played = muted ? 'recording.play' : 'recording.mute'
+    this.#mute.hidden = kind === null || muted === null
+    this.#mute.replaceChildren(sample ? icon(muted ? 'muted' : 'sound') : icon(muted ? 'silenced' : 'mic'))
+    this.#mute.setAttribute('aria-label', t(sample ? played : 'recording.microphone.mute'))
     this.#mute.setAttribute('aria-pressed', String(Boolean(muted)))
   }
 

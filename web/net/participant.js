@@ -1,0 +1,19 @@
+// Who speaks here, as it was said last: this browser knows it the next time.
+
+import { participantFrom } from '../state/sources/participant.js'
+
+/** @typedef {import('../state/sources/participant.js').Participant} Participant */
+
+const SLOT = 'participant'
+
+/** @returns {Participant} */
+export function rememberedParticipant() {
+  try {
+    return participantFrom(JSON.parse(localStorage.getItem(SLOT) ?? 'null'))
+  } catch {
+    return participantFrom(null)
+  }
+}
+
+/** @param {Participant} participant */
+export const rememberParticipant = ({ name, kind }) => localStorage.setItem(SLOT, JSON.stringify({ name, kind }))
