@@ -12,7 +12,7 @@ STORAGE = (
     Mutant(
         "deleted-words-stay-in-the-index",
         "meeting/storage/store.py",
-        "            if meeting.kept and meeting.segments:",
+        "            if meeting.kept and (meeting.segments or meeting.started_at is not None):",
         "            if False:",
         ("tests/meeting/storage/search/test_index.py",),
     ),
@@ -107,9 +107,9 @@ STORAGE = (
     Mutant(
         "lines-whose-sound-is-lost-are-dropped",
         "meeting/core/continuity/salvage.py",
-        "return any(word.span & span for span in lost for word in segment.words)",
+        "return any(word.span & span for span in own for word in segment.words)",
         "return False",
-        ("tests/meeting/session/test_salvage.py",),
+        ("tests/meeting/core/continuity/test_salvage.py",),
     ),
     Mutant(
         "stop-not-written-to-the-journal",
@@ -144,7 +144,7 @@ STORAGE = (
         "meeting/core/continuity/salvage.py",
         "return replace(edits, lines={**edits.lines, **lines}) if lines else edits",
         "return edits",
-        ("tests/meeting/session/test_salvage.py", "tests/system/test_damage.py"),
+        ("tests/meeting/core/continuity/test_salvage.py", "tests/system/test_damage.py"),
     ),
     Mutant(
         "delete-leaves-the-journal",
@@ -342,7 +342,7 @@ ACCESS = (
         "meeting/core/continuity/resumption.py",
         "return self.digest is not None and hmac.compare_digest(self.digest, digest(token))",
         "return self.digest is not None",
-        ("tests/meeting/session/test_resumption.py",),
+        ("tests/meeting/core/continuity/test_resumption.py",),
     ),
     Mutant(
         "readers-take-the-speakers-seats",

@@ -103,12 +103,12 @@ class Rooms:
         return self.disk.full_reason() if full is None else f"the server has {full}; try again when one has ended"
 
     def _full(self, live: bool) -> str | None:
-        most, capacity = self.limits.meetings, self.services.engine.capacity or DEFAULT_CAPACITY
-        if most is not None:
+        if (most := self.limits.meetings) is not None:
             return f"as many live meetings as it takes ({most})" if self.live >= most and not live else None
         busy = [room.session for room in self._rooms.values() if room.session.busy and not room.recorded]
         sources = sum(len(session.sources.current) for session in busy)
         # Each takes up the machine as much as a meeting of its own.
+        capacity = self.services.engine.capacity or DEFAULT_CAPACITY
         return f"as many live meetings as it can keep up with ({capacity})" if sources >= capacity else None
 
     def get(self, meeting_id: str) -> Room | None:

@@ -55,6 +55,8 @@ TABLE = {
     "GET /api/meetings/{meeting_id}/hotwords": Row(HOSTS),
     "PUT /api/meetings/{meeting_id}/hotwords": Row(HOSTS, options={"json": {"hotwords": ["Zebra"]}}),
     "POST /api/meetings/{meeting_id}/end": Row(HOSTS),
+    "PATCH /api/meetings/{meeting_id}/sources/{source_id}": Row(HOSTS, 409, options={"json": {"muted": True}}),
+    "DELETE /api/meetings/{meeting_id}/sources/{source_id}": Row(HOSTS, 409),
     "PATCH /api/meetings/{meeting_id}/speakers/{speaker_id}": Row(HOSTS, options={"json": {"name": "Ann"}}),
     "PATCH /api/meetings/{meeting_id}/segments/{segment_id}": Row(HOSTS, options={"json": {"rev": 3, "speaker": None}}),
     "GET /api/meetings/{meeting_id}/speakers/{speaker_id}/voice": Row(HOSTS),
@@ -162,7 +164,7 @@ def ask(server: Locked, route: str, meeting: Given, token: str | None) -> int:
     row = TABLE[route]
     method, path = route.split()
     link_id = server.link(meeting, "view")[0] if "{link_id}" in path else ""
-    ids = {"meeting_id": meeting.id, "link_id": link_id, "speaker_id": "spk1", "segment_id": "s0"}
+    ids = {"meeting_id": meeting.id, "link_id": link_id, "speaker_id": "spk1", "segment_id": "s0", "source_id": "x"}
     if "{change_id}" in path:
         made = server.call("PATCH", f"/api/meetings/{meeting.id}/speakers/spk1", json={"name": "Ann"})
         ids["change_id"] = made.json()["change"] if made.is_success else "none"
