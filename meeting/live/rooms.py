@@ -106,10 +106,12 @@ class Rooms:
         if (most := self.limits.meetings) is not None:
             return f"as many live meetings as it takes ({most})" if self.live >= most and not live else None
         busy = [room.session for room in self._rooms.values() if room.session.busy and not room.recorded]
-        sources = sum(len(session.sources.current) for session in busy)
-        # Each takes up the machine as much as a meeting of its own.
-        capacity = self.services.engine.capacity or DEFAULT_CAPACITY
-        return f"as many live meetings as it can keep up with ({capacity})" if sources >= capacity else None
+        # Each source takes up the machine as much as a meeting of its own.
+        capacity, heard = (
+            self.services.engine.capacity or DEFAULT_CAPACITY,
+            sum(len(one.sources.current) for one in busy),
+        )
+        return f"as many live meetings as it can keep up with ({capacity})" if heard >= capacity else None
 
     def get(self, meeting_id: str) -> Room | None:
         """The room of a meeting, if it has one now."""
