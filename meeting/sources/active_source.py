@@ -24,6 +24,7 @@ from meeting.sources.backend import Pipeline, PipelineRequest
 from meeting.sources.engine_loader import Services
 from meeting.sources.flow_control import SourceFlow
 from meeting.sources.journal_writer import REMIND_SECONDS, JournalWriter
+from meeting.sources.levels import LevelMeter
 from meeting.sources.source_audio import SourceAudio
 from meeting.sources.source_inbox import SourceInbox
 from meeting.storage.files.journal import Journal, JournalLost
@@ -147,6 +148,7 @@ class ActiveSource:
         self._context = context
         self._open_decoder = open_decoder
         self._models: Pipeline | HeldAudio = HeldAudio()
+        self._meter = LevelMeter()
 
     @property
     def connected(self) -> bool:
@@ -234,6 +236,9 @@ class ActiveSource:
 
     def _feed(self, part: Samples) -> None:
         models = self._models
+        # Before the models get to it: which microphone hears better is known before their text.
+        for levels in self._meter.feed(part):
+            self._emit(levels)
         if isinstance(models, HeldAudio):
             models.feed(part)
             self._context.flow.set_backlog(models.seconds)
@@ -271,6 +276,11 @@ class ActiveSource:
         if not self.left_behind:
             for tail in self.audio.flush():
                 self._feed(tail)
+
+    def finish_levels(self) -> None:
+        """Tell the levels of the last bit of audio."""
+        for levels in self._meter.flush():
+            self._emit(levels)
 
     def fill_up(self) -> None:
         """Process what is missing up to where an earlier process is known to have come."""

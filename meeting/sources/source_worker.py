@@ -234,6 +234,7 @@ class SourceWorker:
         if not self._failed:
             self._guarded(source.flush)
         self._guarded(source.fill_up)
+        source.finish_levels()
         source.report_gaps()
         # Before the models are waited for: the FLAC is whole on disk as early as it can be.
         complete = self._try(source.finish_audio) is None

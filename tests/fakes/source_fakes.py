@@ -16,6 +16,7 @@ from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.session.events import (
     Event,
     OpenSource,
+    OutputReceived,
     SourceFinished,
 )
 from meeting.sources.engine_loader import EngineLoader, Services
@@ -24,7 +25,7 @@ from meeting.sources.source_worker import SourceWorker
 from meeting.storage.files import journal
 from meeting.storage.store import Store
 from pipelines.errors import StoreError
-from pipelines.types import Samples
+from pipelines.types import LevelsHeard, Samples
 from tests.fakes.server_fakes import FakeBackend, FakePipeline
 
 MEETING, SOURCE = "m" * 16, "s" * 16
@@ -62,8 +63,16 @@ class Bench:
         engine.load()
         job, self.room.crowded = options.pop("job", JOB), options.pop("crowded", False)
         services = Services(store, self.backend, engine, **options)
-        self.worker = SourceWorker(services, MEETING, job, self.flow, self.events.put)
+        self.levels: list[LevelsHeard] = []
+        self.worker = SourceWorker(services, MEETING, job, self.flow, self.post)
         self.worker.start()
+
+    def post(self, event: Event) -> None:
+        """Keep an event; levels apart, since they come with all audio."""
+        if isinstance(event, OutputReceived) and isinstance(event.output, LevelsHeard):
+            self.levels.append(event.output)
+        else:
+            self.events.put(event)
 
     def next(self, *kinds: type) -> Event:
         while not isinstance(event := self.events.get(timeout=20), kinds):

@@ -16,6 +16,7 @@ from meeting.session.events import (
     SourceFailed,
     SourceFinished,
     SourceOpened,
+    SourceRecovered,
     SourceReopened,
 )
 from meeting.storage.files import journal
@@ -55,6 +56,7 @@ def test_a_source_is_opened_kept_heard_and_drained(store: Store) -> None:
     ]
     assert events[-1] == SourceFinished(SOURCE, 24000)
     assert sum(isinstance(e, OutputReceived) for e in events) == 12
+    assert [(e.start, len(e.levels)) for e in bench.levels] == [(0, 5), (8000, 5), (16000, 5)]
     assert bench.room.done == [16000, 32000]
 
 
@@ -212,3 +214,56 @@ def test_the_journal_can_be_removed_once_all_is_stored(store: Store) -> None:
     assert store.files.journal_path(MEETING, SOURCE).exists()
     bench.worker.remove_journal()
     assert not store.files.journal_path(MEETING, SOURCE).exists()
+
+
+def loud_seconds(store: Store) -> list[bool]:
+    """For each whole second of the FLAC whether anything is heard in it."""
+    import soundfile
+
+    sound, _ = soundfile.read(store.files.audio_path(MEETING, SOURCE))
+    return [bool(abs(sound[at : at + 16_000]).max() > 0.01) for at in range(0, len(sound) - 15_999, 16_000)]
+
+
+def test_silence_is_kept_in_the_place_of_what_comes_while_a_source_is_muted(store: Store) -> None:
+    bench = Bench(store)
+    for seq in range(3):
+        bench.worker.mute(seq == 1)
+        bench.worker.append(frame(seq, tone(1.0)))
+    bench.rest()
+    assert loud_seconds(store) == [True, False, True]
+    assert [bool(e.loudness.max() > -60) for e in bench.levels[::2]] == [True, False, True]
+
+
+def test_what_was_muted_stays_silent_when_it_is_heard_again_after_a_crash(store: Store) -> None:
+    first = Bench(store)
+    for seq in range(2):
+        first.worker.mute(seq == 1)
+        first.worker.append(frame(seq, tone(1.0)))
+        assert first.next(FrameAppended) == FrameAppended(SOURCE, seq, (seq + 1) * 16_000)
+    first.worker.abandon()
+    assert first.worker.wait(20)
+    again = Bench(store, job=replace(JOB, recover=True, muted=True))
+    again.next(SourceRecovered)
+    again.worker.append(frame(2, tone(1.0)))
+    again.worker.mute(False)
+    again.worker.append(frame(3, tone(1.0)))
+    again.rest()
+    assert loud_seconds(store) == [True, False, False, True]
+
+
+@pytest.mark.parametrize("muted", [True, False])
+def test_whether_a_source_is_muted_is_what_was_stored_where_its_journal_does_not_say_so(
+    store: Store, muted: bool
+) -> None:
+    """The process died between storing it and noting it in the journal."""
+    first = Bench(store)
+    first.worker.mute(not muted)
+    first.worker.append(frame(0, tone(1.0)))
+    first.next(FrameAppended)
+    first.worker.abandon()
+    assert first.worker.wait(20)
+    again = Bench(store, job=replace(JOB, recover=True, muted=muted))
+    again.next(SourceRecovered)
+    again.worker.append(frame(1, tone(1.0)))
+    again.rest()
+    assert loud_seconds(store) == [muted, not muted]

@@ -255,6 +255,13 @@ def test_who_said_what_comes_out(engine: FakeEngine, listener: Listener) -> None
     assert not listener.of(BlockFailed)
 
 
+def test_where_one_person_speaks_nobody_looks_for_speakers(engine: FakeEngine, listener: Listener) -> None:
+    run(engine, listener, TALK, solo=True)
+    assert {line.speaker for line in listener.final} == {None}
+    assert [set(line.text.split()) for line in listener.final] == [{"high"}, {"low"}, {"high"}, {"low"}]
+    assert not [*listener.of(Speaker), *listener.of(TurnsRevised)]
+
+
 def test_a_recording_that_comes_faster_than_it_is_read_is_not_read_while_it_grows(
     engine: FakeEngine, listener: Listener
 ) -> None:
