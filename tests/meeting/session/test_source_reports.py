@@ -40,7 +40,7 @@ from meeting.session.events import (
     StopReceived,
     Tick,
 )
-from meeting.session.session import Session
+from meeting.session.session import MOST_SOURCES, Session
 from pipelines.errors import NotFound
 from pipelines.types import Segment, Span, Speaker, Word
 from tests.meeting.session.sessions import (
@@ -88,6 +88,19 @@ def test_a_second_source_is_opened_beside_the_first_under_a_number_of_its_own() 
     assert Broadcast(SourceMessage("src2", "Bob", "room", 2, "live")) in effects
     assert [one.message.source_id for one in only(effects, Send) if one.client == OTHER] == ["src2"]
     assert len(session.sources.current) == 2
+
+
+def test_sources_that_come_and_go_are_bounded_too() -> None:
+    session = live_session()
+    for number in range(1, MOST_SOURCES):
+        session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+        session.handle(replace(SECOND, source_id=f"x{number}"), 0.0)
+        session.handle(SourceOpened(f"x{number}", MODELS, None), 0.0)
+        session.handle(StopReceived(OTHER), 0.0)
+        session.handle(SourceFinished(f"x{number}", 9), 0.0)
+        session.handle(ClientLeft(OTHER), 0.0)
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    assert errors(session.handle(SECOND, 0.0)) == [("too_many", True)]
 
 
 def test_each_client_feeds_its_own_source_and_is_acknowledged_by_its_own_length() -> None:
