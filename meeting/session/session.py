@@ -69,7 +69,6 @@ from meeting.session.source_reports import SourceReports
 from pipelines.errors import MeetingError, NotFound
 from pipelines.types import ModelInfo, Voice
 
-
 MOST_SOURCES = 200
 """Sources of one meeting in all, one after the other: what is received of each stays on disk until the meeting ends"""
 
