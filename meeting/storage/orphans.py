@@ -97,7 +97,7 @@ def _adopt(store: Store, path: Path, summary: Summary, source: Source) -> None:
     started = max(_started_at(path, known, first), meeting.created_at)
     recovery_store = RecoveryStore(store)
     if meeting.state != State.ENDED:
-        recovery_store.adopt(meeting, _placed(source, summary, started), started).result()
+        recovery_store.adopt(meeting, _beside_others(source, summary, started), started).result()
         log.warning("meeting %s: has audio that was never stored as its own, which is heard now", meeting.id)
         return
     # Its id is as unguessable as any, and the same however often this is tried.
@@ -121,7 +121,7 @@ def _started_at(path: Path, known: AudioInfo | None, first: AudioFrame) -> datet
     return ended - timedelta(microseconds=min(max(0, last.capture_us - first.capture_us), 10**12))
 
 
-def _placed(source: Source, summary: Summary, started: datetime) -> Source:
+def _beside_others(source: Source, summary: Summary, started: datetime) -> Source:
     """A source with its place among those of its meeting, and on its clock."""
     others = [other for other in summary.sources if other.id != source.id]
     if not others or summary.meeting.started_at is None:
