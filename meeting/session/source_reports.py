@@ -131,7 +131,7 @@ class SourceReports:
         live.source = recording.outputs.known(live.source)
         effects = [*recording.outputs.finish(live), SaveSource(live.source), *recording.end_if_over()]
         # Where the meeting ends, too, everybody is told that at once.
-        return [*effects, Broadcast(live.message())] if recording.state.now is State.LIVE else effects
+        return effects if recording.over else [*effects, Broadcast(live.message())]
 
     # After the process before has died
 

@@ -320,12 +320,15 @@ def test_a_further_source_waits_until_the_meeting_is_rebuilt() -> None:
     assert disconnects(session.handle(replace(SECOND, source_id="src3"), 1.0)) == [(OTHER, 1013)]
 
 
-IDS = ("src1", "src2", "src3")
+IDS = ("src1", "src2")
+CLIENTS = st.integers(1, 2)
 ACTIONS = st.one_of(
-    st.tuples(st.just("join"), st.integers(1, 4), st.sampled_from([Role.VIEW, Role.SPEAK, Role.HOST])),
-    st.tuples(st.sampled_from(["leave", "start", "resume", "stop", "frame"]), st.integers(1, 4), st.sampled_from(IDS)),
-    st.tuples(st.sampled_from(["opened", "failed", "appended", "finished"]), st.just(0), st.sampled_from(IDS)),
-    st.tuples(st.sampled_from(["mute", "remove", "end", "tick"]), st.just(0), st.sampled_from(IDS)),
+    st.tuples(st.just("join"), CLIENTS, st.just(Role.HOST)),
+    st.tuples(st.just("start"), CLIENTS, st.sampled_from(IDS)),
+    st.tuples(st.just("opened"), st.just(0), st.sampled_from(IDS)),
+    st.tuples(st.sampled_from(["frame", "appended", "stop", "finished"]), CLIENTS, st.sampled_from(IDS)),
+    st.tuples(st.sampled_from(["leave", "resume", "failed"]), CLIENTS, st.sampled_from(IDS)),
+    st.tuples(st.sampled_from(["mute", "remove", "end", "tick"]), CLIENTS, st.sampled_from(IDS)),
 )
 
 
@@ -390,7 +393,7 @@ class Driver:
                     assert source_id not in self.workers
                     self.workers[source_id], self.frames[source_id] = "opening", []
                 case AppendFrame(source_id, taken):
-                    assert self.workers[source_id] == "open"
+                    assert self.workers[source_id] in ("opening", "open")
                     self.frames[source_id].append(taken.seq)
                 case FinishSource(source_id):
                     assert self.workers[source_id] in ("open", "finishing")
@@ -408,7 +411,7 @@ class Driver:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(ACTIONS, max_size=40))
+@given(st.lists(ACTIONS, min_size=20, max_size=60))
 def test_no_order_of_events_of_several_sources_breaks_the_rules(actions: list[tuple[str, int, Any]]) -> None:
     driver = Driver()
     session = driver.session
