@@ -396,7 +396,7 @@ class Driver:
                     assert self.workers[source_id] in ("opening", "open")
                     self.frames[source_id].append(taken.seq)
                 case FinishSource(source_id):
-                    assert self.workers[source_id] in ("open", "finishing")
+                    assert self.workers[source_id] == "open"
                     self.workers[source_id] = "finishing"
                 case AbandonSource(source_id):
                     del self.workers[source_id]
