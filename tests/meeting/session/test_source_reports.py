@@ -133,6 +133,7 @@ def test_the_meeting_goes_on_while_one_of_its_sources_is_received() -> None:
         Broadcast(SourceMessage("src1", "Ann", "room", 1, "ending")),
     ]
     assert session.state is State.LIVE
+    assert session.handle(StopReceived(HOST), 1.0) == []
     assert session.handle(FrameReceived(HOST, frame(0)), 1.0) == []
     effects = session.handle(SourceFinished("src1", 1600), 2.0)
     assert (effects[-1], only(effects, SaveState)) == (Broadcast(SourceMessage("src1", "Ann", "room", 1, "ended")), [])
