@@ -119,12 +119,12 @@ class Blocks:
             made: list[Block] = []
             for block in cut(self._words(Span(begin, reach))):
                 same = bisect_left(self._blocks, block.begin, key=_begin)
-                if block.until == NEVER and reach < end:
+                if block.until == NEVER and reach <= end:
                     break  # words that are not known yet have a say
                 if block.begin > span.end and same < len(self._blocks) and self._blocks[same] == block:
                     return self._replaced(first, same, made)
                 made.append(block)
-            else:
+            if reach > end:
                 return self._replaced(first, len(self._blocks), made)
 
     def _replaced(self, first: int, last: int, made: list[Block]) -> tuple[list[Block], list[Block]]:

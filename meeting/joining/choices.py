@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from meeting.joining.blocks import Block, Blocks, PlacedWord
 from meeting.joining.identity import Evidence, Node, evidence_of
-from meeting.joining.levels import FLOOR_FRAMES, LevelTrack
+from meeting.joining.levels import FLOOR_FRAMES, LevelTrack, Pairs
 from meeting.joining.lines import Line, Lines
 from meeting.joining.numbering import Numbering
-from meeting.joining.pairs import Pairs
 from meeting.joining.selection import PATIENCE, Choice, choose, reach
 from pipelines.types import LEVEL_FRAME, LevelsHeard, Span
 
@@ -45,10 +44,15 @@ class Choices:
         choice = None if block is None else self._choices.get(block.begin)
         return choice is None or word not in choice.hidden
 
-    def hidden(self, source_id: str, span: Span) -> list[Span]:
-        """Where another source is shown, near a span."""
-        near = self._blocks.near(Span(span.start - AROUND, span.end + AROUND))
-        return [self._blocks.around(block, AROUND) for block in near if source_id in self._choices[block.begin].better]
+    def groups(self, span: Span) -> list[tuple[Span, frozenset[str], str]]:
+        """Where sources hear the same, near a span: a block and what is nearest to it, the sources, the one shown."""
+        found = []
+        for block in self._blocks.near(Span(span.start - AROUND, span.end + AROUND)):
+            choice = self._choices[block.begin]
+            for group in choice.coherent:
+                best = next(choice.better[id_] for id_ in sorted(group) if id_ in choice.better)
+                found.append((self._blocks.around(block, AROUND), group, best))
+        return found
 
     def words_changed(self, span: Span, end: int) -> list[Span]:
         """Words in a span have changed; the last ones of the meeting end at `end`."""

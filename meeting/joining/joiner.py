@@ -93,7 +93,8 @@ class Joiner:
             case TurnsRevised():
                 turns = tuple(Turn(self._span(source_id, turn.span), turn.speaker) for turn in output.turns)
                 revised = TurnsRevised(self._span(source_id, output.span), turns, output.reason)
-                return [self._turns.revise(source_id, revised)]
+                told = self._turns.revise(source_id, revised)
+                return [told] if self._alone else [*self._tell([revised.span]), told]
             case LevelsHeard():
                 return self._levels(source_id, replace(output, start=self._clock.place(source_id, output.start)))
             case VoicesHeard():
@@ -179,13 +180,13 @@ class Joiner:
             segments.append(shown)
 
     def _shown_speaker(self, own: Segment) -> str | None:
-        if own.speaker is None and own.source_id not in self._numbering.solo:
+        node = self._turns.speaker_of(own)
+        if node is None:
             return None
-        node = self._numbering.node(own.source_id, own.speaker)
         if self._alone:
             return self._numbering.own_id(node)
         if self._numbering.known(node) is None:
-            self._numbered.add(own.source_id)
+            self._numbered |= {id_ for id_, _ in self._people.of(node)}
         return self._numbering.id_of(node)
 
     def _levels(self, source_id: str, heard: LevelsHeard) -> list[Output]:

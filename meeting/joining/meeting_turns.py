@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from meeting.joining.choices import Choices
+from meeting.joining.identity import Node
 from meeting.joining.lines import Lines
 from meeting.joining.numbering import OWNER, Numbering
-from meeting.joining.turns import SourceTurns, join_spans, spoken
+from meeting.joining.turns import SourceTurns, join_spans, spoken, without
+from meeting.joining.voting import vote
+from pipelines.turns import join_turns
 from pipelines.types import UNKNOWN, Segment, Span, Turn, TurnsRevised, samples
 
 JOINED = "joined"
 """Why lines or turns have changed that no pipeline changed"""
 SETTLED = samples(4.0)
 """How long after a time it is told whose turns are shown in it, where no pipeline tells: choices change until then"""
+
+OUTVOTED = 2
+"""How many times as much of a line as its own speaker another one must be said to speak to be taken for who says it"""
 
 
 class MeetingTurns:
@@ -36,6 +43,7 @@ class MeetingTurns:
         self._turns[source_id].replace(revised)
         if self._numbering.sources == 1:
             return TurnsRevised(revised.span, self._labelled(source_id, revised.turns), revised.reason)
+        self._unsettled.append(revised.span)  # those of others may stand, or fall, because of this
         return self._told(source_id, revised.span, revised.reason)
 
     def of_owner(self, line: Segment, span: Span) -> list[TurnsRevised]:
@@ -54,29 +62,64 @@ class MeetingTurns:
         self._unsettled += spans
 
     def settle(self, now: int) -> list[TurnsRevised]:
-        """Whose turns are shown where choices have changed, for what is long enough ago."""
+        """Whose turns stand where anything has changed, for what is long enough ago, now and then."""
         due = [span for span in self._unsettled if span.end + SETTLED <= now]
-        if not due:
+        if not any(span.end + 2 * SETTLED <= now for span in due):
             return []
         self._unsettled = [span for span in self._unsettled if span.end + SETTLED > now]
         regions = join_spans(Span(max(0, span.start - SETTLED // 2), span.end + SETTLED // 2) for span in due)
         return [self._told(id_, region, JOINED) for id_ in self._turns for region in regions]
 
     def _told(self, source_id: str, span: Span, reason: str) -> TurnsRevised:
-        if self._known_by_words(source_id):
-            turns = self._turns_of_words(source_id, span)
-        else:
-            turns = self._turns[source_id].within(span, self._choices.hidden(source_id, span))
+        turns = self.standing(span)[source_id]
         return TurnsRevised(span, self._labelled(source_id, turns), reason, source_id)
+
+    def speaker_of(self, line: Segment) -> Node | None:
+        """Who says a line: as its pipeline says, unless the turns that stand say that it is mostly somebody else."""
+        numbering = self._numbering
+        own = None if line.speaker is None else numbering.node(line.source_id, line.speaker)
+        groups = [ids for _, ids, _ in self._choices.groups(line.span) if line.source_id in ids]
+        if line.source_id in numbering.solo or not groups:
+            return numbering.node(line.source_id, line.speaker) if line.source_id in numbering.solo else own
+        said: Counter[Node] = Counter()
+        words = [word.span for word in line.words]
+        for id_, turns in self.standing(line.span).items():
+            for turn in turns if id_ in frozenset().union(*groups) else ():
+                if turn.speaker != UNKNOWN:
+                    who, _ = numbering.person(numbering.node(id_, turn.speaker))
+                    said[who] += sum(len(turn.span & word) for word in words)
+        most = max(sorted(said), key=lambda who: said[who], default=None)
+        known = 0 if own is None else said[numbering.person(own)[0]]
+        if most is None or said[most] <= OUTVOTED * known or 2 * said[most] < sum(map(len, words)):
+            return own
+        return most
+
+    def standing(self, span: Span) -> dict[str, list[Turn]]:
+        """The turns of each source in a span that stand: all but those in which it is outvoted."""
+        groups = [group for group in self._choices.groups(span) if group[0] & span]
+        inside = {id_: [region for region, ids, _ in groups if id_ in ids] for id_ in self._turns}
+        found = {id_: without(self._within(id_, span), inside[id_]) for id_ in self._turns}
+        for region, ids, best in groups:
+            # A headset hears others, too, and gives them its owner's name.
+            voters = [id_ for id_ in ids if id_ == best or id_ not in self._numbering.solo]
+            mine = {id_: self._within(id_, region) for id_ in voters}
+            for id_, turns in vote(mine, region & span, best, self._numbering.person).items():
+                found[id_] += turns
+        return {id_: join_turns(turns) for id_, turns in found.items()}
+
+    def _within(self, source_id: str, span: Span) -> list[Turn]:
+        if self._known_by_words(source_id):
+            return self._turns_of_words(source_id, span)
+        return self._turns[source_id].within(span)
 
     def _known_by_words(self, source_id: str) -> bool:
         """No pipeline looks for turns where there is one speaker."""
         return source_id in self._numbering.solo and not self._turns[source_id].span
 
-    def _turns_of_words(self, source_id: str, span: Span) -> tuple[Turn, ...]:
+    def _turns_of_words(self, source_id: str, span: Span) -> list[Turn]:
         lines = (line.told for line in self._lines.near(span) if line.own.source_id == source_id)
         words = (word.span for line in lines if line is not None and line.final for word in line.words)
-        return tuple(Turn(part & span, OWNER) for part in spoken(words) if part & span)
+        return [Turn(part & span, OWNER) for part in spoken(words) if part & span]
 
     def _labelled(self, source_id: str, turns: Iterable[Turn]) -> tuple[Turn, ...]:
         """Those of speakers that are known, with their ids in the meeting."""

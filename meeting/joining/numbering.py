@@ -75,6 +75,11 @@ class Numbering:
         ends = ((one, follow("\0".join(one), into).split("\0")) for one in self._into)
         return {one: (source_id, speaker) for one, (source_id, speaker) in ends}
 
+    def person(self, node: Node) -> tuple[Node, bool]:
+        """One of those that a speaker is, always the same, and whether several sources know that person."""
+        group = self._people.of(self.merged.get(node, node))
+        return min(group), len(group) > 1
+
     def remembered(self) -> Iterator[tuple[Node, Node]]:
         """Speakers that were one in an earlier process."""
         for nodes in self._known.values():

@@ -9,8 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from meeting.joining.blocks import Block, PlacedWord, union
-from meeting.joining.levels import Heard, LevelTrack, coherence, frames, is_active
-from meeting.joining.pairs import Pairs
+from meeting.joining.levels import Heard, LevelTrack, Pairs, coherence, frames, is_active
 from meeting.joining.wording import says_the_same
 from pipelines.types import LEVEL_FRAME, Span, samples
 

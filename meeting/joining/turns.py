@@ -10,8 +10,6 @@ from pipelines.types import Span, Turn, TurnsRevised, samples
 
 SHORTEST = samples(0.3)
 """What is left of a turn that was cut, and is shorter, is left out"""
-LEAST_HIDDEN = samples(2.0)
-"""Less than this is not cut out of a turn: where it begins and ends is known from its own source only"""
 PAUSE = samples(0.5)
 """Longest pause within a turn that is known from words"""
 
@@ -34,31 +32,27 @@ class SourceTurns:
         around = self._around(revised.span)
         self._turns[around] = replace_turns(self._turns[around], revised)
 
-    def within(self, span: Span, hidden: Iterable[Span]) -> tuple[Turn, ...]:
-        """The turns in a span, cut to it, but for what is hidden of them."""
-        gaps = join_spans(hidden)
-        turns = []
-        for turn in self._turns[self._around(span)]:
-            parts = [part & span for part in _left(turn.span, gaps)]
-            turns += [Turn(part, turn.speaker) for part in parts if part]
-        return tuple(sorted(turns))
+    def within(self, span: Span) -> list[Turn]:
+        """The turns in a span, cut to it."""
+        turns = self._turns[self._around(span)]
+        return [Turn(turn.span & span, turn.speaker) for turn in turns if turn.span & span]
 
     def _around(self, span: Span) -> slice:
         first = bisect_left(self._turns, span.start - self._longest, key=_begin)
         return slice(first, bisect_right(self._turns, span.end, key=_begin))
 
 
-def _left(span: Span, gaps: Iterable[Span]) -> list[Span]:
-    """What is left of a turn without what is hidden of it."""
-    hidden = [gap & span for gap in gaps if gap & span]
-    if hidden == [span]:
-        return []
-    hidden = [gap for gap in hidden if len(gap) >= LEAST_HIDDEN]
-    if not hidden:
-        return [span]
-    starts, ends = [span.start, *(gap.end for gap in hidden)], [*(gap.start for gap in hidden), span.end]
-    parts = [Span(start, end) for start, end in zip(starts, ends, strict=True)]
-    return [part for part in parts if len(part) >= SHORTEST]
+def without(turns: Iterable[Turn], gaps: Iterable[Span]) -> list[Turn]:
+    """What is left of turns without what lies in gaps, but for hardly anything."""
+    hidden = join_spans(gaps)
+    left = []
+    for turn in turns:
+        inside = [gap & turn.span for gap in hidden if gap & turn.span]
+        starts = [turn.span.start, *(gap.end for gap in inside)]
+        ends = [*(gap.start for gap in inside), turn.span.end]
+        parts = [Span(start, end) for start, end in zip(starts, ends, strict=True)] if inside else [turn.span]
+        left += [Turn(part, turn.speaker) for part in parts if part and (not inside or len(part) >= SHORTEST)]
+    return left
 
 
 def spoken(words: Iterable[Span]) -> list[Span]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meeting.joining.blocks import LONGEST, PAUSE, Block, Blocks, PlacedWord, cut, union
@@ -72,6 +72,7 @@ SPANS = st.builds(lambda start, length: Span(start, start + length), st.integers
 
 
 @settings(max_examples=100, deadline=None)
+@example(changes=[([Span(0, 1), Span(0, 1), Span(0, 1), Span(320_000, 320_002)], 0), ([], 0)])
 @given(changes=st.lists(st.tuples(st.lists(SPANS, max_size=12), st.integers(0, 10**6)), max_size=10))
 def test_what_is_cut_anew_is_as_if_it_were_cut_once(changes: list[tuple[list[Span], int]]) -> None:
     known: list[PlacedWord] = []

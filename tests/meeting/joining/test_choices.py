@@ -89,16 +89,16 @@ def test_words_that_are_held_back_are_shown_when_the_better_source_ends() -> Non
     assert kept.shown(FIRST) == "so it is"
 
 
-def test_turns_of_a_source_are_hidden_around_what_another_one_is_shown_of() -> None:
+def test_sources_that_hear_the_same_are_told_with_the_time_around_and_the_one_that_is_shown() -> None:
     kept = Kept()
     kept.levels("a", range(0, 200), 15)
     kept.levels("b", range(0, 200), 30)
     kept.put(FIRST)
     kept.put(SECOND)
-    (gap,) = kept.choices.hidden("a", Span(samples(5), samples(6)))
-    assert (gap.start / 16000, gap.end / 16000) == (pytest.approx(4.0), pytest.approx(7.6))
-    assert kept.choices.hidden("b", Span(samples(5), samples(6))) == []
-    assert kept.choices.hidden("a", Span(samples(12), samples(13))) == []
+    ((region, ids, best),) = kept.choices.groups(Span(samples(5), samples(6)))
+    assert (region.start / 16000, region.end / 16000) == (pytest.approx(4.0), pytest.approx(7.6))
+    assert (ids, best) == (frozenset("ab"), "b")
+    assert kept.choices.groups(Span(samples(12), samples(13))) == []
 
 
 def test_evidence_is_that_of_the_lines_as_they_are() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from meeting.core.records import Source
 from meeting.joining.choices import Choices
+from meeting.joining.identity import People
 from meeting.joining.levels import BANDS
 from meeting.joining.lines import Lines
 from meeting.joining.meeting_turns import JOINED, SETTLED, MeetingTurns
@@ -62,24 +65,67 @@ def test_of_several_only_those_of_speakers_who_are_known() -> None:
     assert kept.turns.all_of("a") == []
 
 
-def test_turns_are_told_again_where_choices_have_changed_and_have_settled() -> None:
-    kept = Kept(a="room", b="room")
-    kept.numbering.id_of(("a", "spk1"))
-    kept.revise("a", turn(10, 14))
+def heard_by_both(kept: Kept) -> None:
+    """Somebody speaks from 10 to 14 seconds, and is heard better by the second source."""
     for id_, loud in (("a", 15), ("b", 30)):
         speech = np.clip(np.random.default_rng(1).normal(loud, 10, (300, BANDS)), 0, None) - 70
         speech[:80] = -70
         kept.choices.levels_heard(id_, 0, LevelsHeard(0, speech.astype(np.float32)))
     for segment in (line("a", "s1", 10, 14), line("b", "m1", 10, 14)):
         kept.say(segment)
-    kept.turns.unsettled([Span(samples(10), samples(14))])
-    assert kept.turns.settle(samples(14) + SETTLED - 1) == []
-    told = kept.turns.settle(samples(14) + SETTLED)
-    assert [(one.source_id, one.span & Span(samples(10), samples(14)), one.turns) for one in told] == [
-        ("a", Span(samples(10), samples(14)), ()),
-        ("b", Span(samples(10), samples(14)), ()),
+
+
+def test_turns_are_told_again_where_anything_has_changed_and_has_settled() -> None:
+    kept = Kept(a="room", b="room")
+    kept.numbering.id_of(("a", "spk1")), kept.numbering.id_of(("b", "spk1"))
+    heard_by_both(kept)
+    kept.numbering.set_people(People((frozenset({("a", "spk1"), ("b", "spk1")}),)))
+    told = kept.turns.revise("a", TurnsRevised(Span(samples(10), samples(14)), (turn(10, 14),)))
+    assert told.turns == (turn(10, 14),)
+    kept.turns.revise("b", TurnsRevised(Span(samples(10), samples(14)), (turn(10, 14),)))
+    assert kept.turns.settle(samples(14) + 2 * SETTLED - 1) == []
+    told_later = kept.turns.settle(samples(14) + 2 * SETTLED)
+    assert [(one.source_id, one.turns, one.reason) for one in told_later] == [
+        ("a", (), JOINED),
+        ("b", (turn(10, 14),), JOINED),
     ]
     assert kept.turns.settle(samples(100)) == []
+
+
+def test_a_line_is_of_whom_its_source_names_unless_others_outvote_that() -> None:
+    ann, ben, other = ("a", "spk1"), ("a", "spk2"), ("b", "spk1")
+    kept = Kept(a="room", b="room")
+    heard_by_both(kept)
+    said = line("b", "m1", 10, 14)
+    assert kept.turns.speaker_of(said) == other
+    kept.revise("a", turn(10, 14))
+    kept.revise("b", turn(10, 14))
+    assert kept.turns.speaker_of(said) == other, "as many for one as for the other"
+    kept.numbering.set_people(People((frozenset({ann, ("c", "spk1")}),)))
+    assert kept.turns.speaker_of(said) == ann, "somebody whom others know as well"
+    kept.revise("b", turn(10, 11.5, "spk2"), turn(11.5, 14))
+    kept.revise("a", turn(10, 12, "spk2"), turn(12, 14))
+    kept.numbering.set_people(People((frozenset({ben, other}), frozenset({ann, ("b", "spk2")}))))
+    assert kept.turns.speaker_of(said) == other
+    assert kept.turns.speaker_of(line("b", "m2", 40, 41)) == other
+
+
+def test_a_line_of_nobody_is_of_whom_another_source_names() -> None:
+    kept = Kept(a="room", b="room")
+    heard_by_both(kept)
+    said = replace(line("b", "m1", 10, 14), speaker=None)
+    assert kept.turns.speaker_of(said) is None
+    kept.revise("a", turn(11, 14))
+    assert kept.turns.speaker_of(said) == ("a", "spk1")
+    kept.revise("a", turn(12.5, 14))
+    assert kept.turns.speaker_of(said) is None
+
+
+def test_a_line_of_a_headset_is_of_its_owner() -> None:
+    kept = Kept(a="room", b="solo")
+    heard_by_both(kept)
+    kept.revise("a", turn(10, 14))
+    assert kept.turns.speaker_of(replace(line("b", "m1", 10, 14), speaker=None)) == ("b", "spk1")
 
 
 def test_turns_of_one_person_are_those_of_final_words_unless_a_pipeline_tells_them() -> None:

@@ -7,8 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from meeting.joining.blocks import Block, PlacedWord, cut
-from meeting.joining.levels import BANDS, LevelTrack
-from meeting.joining.pairs import Pairs
+from meeting.joining.levels import BANDS, LevelTrack, Pairs
 from meeting.joining.selection import PATIENCE, Choice, choose, reach
 from pipelines.types import LEVEL_FRAME, LevelsHeard, Segment, Span, Word, samples
 
