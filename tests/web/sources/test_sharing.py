@@ -202,11 +202,13 @@ def test_a_host_mutes_and_removes_and_the_one_it_happens_to_reads_it(
             {"muted": True},
             {"muted": False},
         ]
+        before = len(server.connections)
         host.get_by_role("button", name="Remove Ann").click()
         host.get_by_test_id("confirm").click()
         expect(page.get_by_test_id("notices")).to_contain_text("A host has removed your microphone")
         expect(row).to_have_count(0)
         expect(host.get_by_role("button", name="1 sound source")).to_be_visible()
+    until(lambda: len(server.connections) > before)
     expect(page.get_by_role("button", name="Share my microphone")).to_be_visible()
     server.tell(segment(3, 5.0, 6.0, "We go on.", "spk1"))
     expect(page.locator("[data-segment=s3]")).to_be_visible()
@@ -291,6 +293,19 @@ def test_a_tab_that_is_shared_survives_a_lost_connection_and_a_reload_resumes_it
     assert len(server.sources) == 2
     assert server.connections[-1].start is not None
     assert server.connections[-1].start["resume"] == {"source_id": "src2", "token": "secret2"}
+
+
+def test_a_meeting_that_a_host_ends_lets_go_of_the_tab_without_a_complaint(
+    server: FakeServer, page: Page, until: Until
+) -> None:
+    share_tab(page)
+    until(lambda: server.stored > 3)
+    server.tell({"type": "ended", "segments": 1})
+    expect(page.get_by_test_id("end")).to_be_visible()
+    expect(page.get_by_test_id("share-tab")).to_be_hidden()
+    expect(page.get_by_test_id("notices")).to_be_empty()
+    page.reload()
+    assert page.evaluate("Object.keys(sessionStorage)") == []
 
 
 def test_a_tab_that_a_host_removes_is_let_go_and_the_microphone_goes_on(
