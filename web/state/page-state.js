@@ -183,6 +183,11 @@ function withMessage(state, before, message, now) {
       return withSegment(state, message, before.transcript.segments.get(message.id), now)
     case 'session':
       return { ...ownSource(state, 'microphone', message.source_id), resumable: true }
+    case 'state': {
+      // Who opened the page before anybody spoke counts from now.
+      const begins = before.transcript.phase === 'open' && message.state === 'live'
+      return begins ? { ...state, snapshotAt: now } : state
+    }
     case 'source':
       return withSource(followOwn(state), before, message)
     case 'error': {

@@ -15,8 +15,10 @@
  * @property {Segment[]} segments
  */
 
-/** @typedef {{ kind: 'gap', key: string, start: number, end: number, reason: string }} ShownGap */
+/** @typedef {{ kind: 'gap', key: string, start: number, end: number, reason: string, who: string }} ShownGap  who: the
+ *   source's name; empty where there is only one */
 /** @typedef {Turn | ShownGap} Block */
+/** @typedef {ReadonlyMap<string, string>} SourceNames  by id */
 
 const PAUSE = 3 // seconds of silence after which the same speaker starts a new turn
 const LONGEST = 120 // seconds after which a monologue gets a new time mark
@@ -26,11 +28,12 @@ const LONGEST = 120 // seconds after which a monologue gets a new time mark
  *
  * @param {Transcript} transcript
  * @param {readonly Block[]} before the blocks of the transcript before
+ * @param {SourceNames} names of the sources where there are several
  * @returns {Block[]}
  */
-export function toBlocks(transcript, before = []) {
+export function toBlocks(transcript, before = [], names = new Map()) {
   const known = new Map(before.map((block) => [block.key, block]))
-  return group(transcript).map((block) => {
+  return group(transcript, names).map((block) => {
     const same = known.get(block.key)
     return same && equal(same, block) ? same : block
   })
@@ -38,9 +41,10 @@ export function toBlocks(transcript, before = []) {
 
 /**
  * @param {Transcript} transcript
+ * @param {SourceNames} names
  * @returns {Block[]}
  */
-function group(transcript) {
+function group(transcript, names) {
   /** @type {Block[]} */
   const blocks = []
   /** @type {Turn | null} */
@@ -49,7 +53,7 @@ function group(transcript) {
     if (item.type === 'gap') {
       turn = null
       const { start, end, reason, source_id: source = '' } = item
-      blocks.push({ kind: 'gap', key: `gap ${start} ${source}`, start, end, reason })
+      blocks.push({ kind: 'gap', key: `gap ${start} ${source}`, start, end, reason, who: names.get(source) ?? '' })
       continue
     }
     const speaker = resolveSpeaker(item.speaker, transcript.speakers)
@@ -93,7 +97,7 @@ function continues(turn, speaker, segment) {
  */
 function equal(a, b) {
   if (a.start !== b.start || a.end !== b.end) return false
-  if (a.kind === 'gap') return b.kind === 'gap' && a.reason === b.reason
+  if (a.kind === 'gap') return b.kind === 'gap' && a.reason === b.reason && a.who === b.who
   if (b.kind === 'gap') return false
   if (a.speaker !== b.speaker || a.segments.length !== b.segments.length) return false
   return a.segments.every((segment, i) => segment === b.segments[i])

@@ -218,6 +218,7 @@ export const ENGLISH = {
   'transcript.earlier': 'Earlier lines are on their way…',
   'transcript.end': 'End of the meeting at {time}. Everything is saved.',
   'transcript.gap': '{from} – {to}: sound is missing here',
+  'transcript.gap.of': '{name}, {text}',
   'transcript.gap.why': '{from} – {to}: sound is missing here ({why})',
   'transcript.at-once': 'Speaking at once',
   'transcript.at-once.aloud': '(speaking at once) ',

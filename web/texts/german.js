@@ -225,6 +225,7 @@ export const GERMAN = {
   'transcript.earlier': 'Frühere Zeilen sind unterwegs …',
   'transcript.end': 'Ende der Besprechung bei {time}. Alles ist gespeichert.',
   'transcript.gap': '{from} – {to}: Hier fehlt Ton',
+  'transcript.gap.of': '{name}, {text}',
   'transcript.gap.why': '{from} – {to}: Hier fehlt Ton ({why})',
   'transcript.at-once': 'Mehrere sprechen zugleich',
   'transcript.at-once.aloud': '(mehrere sprechen zugleich) ',

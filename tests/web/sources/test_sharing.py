@@ -202,11 +202,13 @@ def test_a_host_mutes_and_removes_and_the_one_it_happens_to_reads_it(
             {"muted": True},
             {"muted": False},
         ]
+        before = len(server.connections)
         host.get_by_role("button", name="Remove Ann").click()
         host.get_by_test_id("confirm").click()
         expect(page.get_by_test_id("notices")).to_contain_text("A host has removed your microphone")
         expect(row).to_have_count(0)
         expect(host.get_by_role("button", name="1 sound source")).to_be_visible()
+    until(lambda: len(server.connections) > before)
     expect(page.get_by_role("button", name="Share my microphone")).to_be_visible()
     server.tell(segment(3, 5.0, 6.0, "We go on.", "spk1"))
     expect(page.locator("[data-segment=s3]")).to_be_visible()
@@ -232,6 +234,9 @@ def test_the_list_shows_level_lag_and_state_of_each(server: FakeServer, page: Pa
     expect(row).to_contain_text("Text 1.4 s behind")
     server.change(server.sources[0], state="away")
     expect(row).to_contain_text("Connection lost, waited for")
+    server.change(FakeSource("src2", "Ben", "solo", 2))
+    server.tell({"type": "gap", "source_id": "src2", "start": 3.0, "end": 4.0, "reason": ""})
+    expect(page.locator("[data-gap]")).to_have_text("Ben, 00:03 – 00:04: sound is missing here")
     expect(page.get_by_test_id("announcer")).to_contain_text("Room microphone has lost the connection.")
     toggle.press("Enter")
     expect(page.get_by_test_id("sources")).to_be_hidden()
@@ -288,6 +293,19 @@ def test_a_tab_that_is_shared_survives_a_lost_connection_and_a_reload_resumes_it
     assert len(server.sources) == 2
     assert server.connections[-1].start is not None
     assert server.connections[-1].start["resume"] == {"source_id": "src2", "token": "secret2"}
+
+
+def test_a_meeting_that_a_host_ends_lets_go_of_the_tab_without_a_complaint(
+    server: FakeServer, page: Page, until: Until
+) -> None:
+    share_tab(page)
+    until(lambda: server.stored > 3)
+    server.tell({"type": "ended", "segments": 1})
+    expect(page.get_by_test_id("end")).to_be_visible()
+    expect(page.get_by_test_id("share-tab")).to_be_hidden()
+    expect(page.get_by_test_id("notices")).to_be_empty()
+    page.reload()
+    assert page.evaluate("Object.keys(sessionStorage)") == []
 
 
 def test_a_tab_that_a_host_removes_is_let_go_and_the_microphone_goes_on(

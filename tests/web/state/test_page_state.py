@@ -96,6 +96,14 @@ def test_the_clock_of_a_reader_runs_while_the_meeting_is_live(page: Run) -> None
     assert page(snapshot("open", audio=10.0), connected(), ("ticked", 2500.0, LIVE))["elapsed"] == 10.0
 
 
+def test_the_clock_of_who_came_before_the_meeting_began_starts_with_it(page: Run) -> None:
+    begun = received({"type": "state", "state": "live"}, now=60_000.0)
+    steps = (snapshot("open"), connected(), begun, ("ticked", 61_500.0, LIVE))
+    assert page(*steps)["elapsed"] == 1.5
+    renamed = received({"type": "state", "state": "live", "title": "Plan"}, now=62_000.0)
+    assert page(*steps, renamed, ("ticked", 62_500.0, LIVE))["elapsed"] == 2.5
+
+
 def test_the_clock_of_a_recording_counts_what_was_captured(page: Run) -> None:
     seen = page(snapshot(audio=7.0), *RECORDING, frame(), frame(), shown=("elapsed",))
     assert seen == {"elapsed": 7.2}

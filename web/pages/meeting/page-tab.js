@@ -112,7 +112,9 @@ export class PageTab {
     }
     const own = this.#connection?.own
     if (message.type === 'source' && message.id === own && !this.#connection?.source) this.#sourceEnded()
-    if (message.type === 'ended') this.#over()
+    if (message.type !== 'ended') return
+    this.#store.update((state) => ({ ...state, sharing: 'stopping' })) // the page itself says that the meeting is over
+    this.#over()
   }
 
   /**

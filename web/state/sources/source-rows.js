@@ -53,6 +53,15 @@ export const sourceRows = ({ sources, own, permission }) =>
 export const sourceName = ({ name, number }) => name || t('sources.unnamed', { number })
 
 /**
+ * The names of the sources by their ids, where there are several: only then does it help to tell them apart.
+ *
+ * @param {import('./sources.js').Sources} sources
+ * @returns {Map<string, string>}
+ */
+export const sourceNames = (sources) =>
+  new Map(sources.size > 1 ? [...sources.values()].map((source) => [source.id, sourceName(source)]) : [])
+
+/**
  * Whether anything is heard, or waited for, beside this page's microphone.
  *
  * @param {Pick<PageState, 'own' | 'sources'>} state

@@ -6,6 +6,7 @@ import { isPlayable } from '../../state/playback/playable.js'
 import { FIRST_PORTION, complete, portionOf, widened } from '../../state/portion.js'
 import { captured } from '../../state/recording.js'
 import { mayEdit } from '../../state/selectors.js'
+import { sourceNames } from '../../state/sources/source-rows.js'
 import { speakingSeconds, toBlocks } from '../../state/turns.js'
 import { t } from '../../texts/texts.js'
 import { el, sameFields, set, setText } from '../dom.js'
@@ -75,8 +76,8 @@ export class TranscriptSection {
    * @returns {boolean} whether lines were drawn
    */
   render(state) {
-    const { transcript, following } = state
-    this.#group(transcript)
+    const { transcript, sources, following } = state
+    this.#group(transcript, sources)
     set(this.#turns, { lang: onlyLanguage(transcript.models) })
     const portion = { blocks: portionOf(this.blocks, this.#portion), left: transcript.left }
     const can = { editable: mayEdit(state), playable: isPlayable(state) }
@@ -88,11 +89,14 @@ export class TranscriptSection {
     return drawn
   }
 
-  /** @param {Transcript} transcript */
-  #group(transcript) {
+  /**
+   * @param {Transcript} transcript
+   * @param {PageState['sources']} sources
+   */
+  #group(transcript, sources) {
     if (this.#transcript && sameLines(transcript, this.#transcript)) return
     this.#transcript = transcript
-    this.blocks = toBlocks(transcript, this.blocks)
+    this.blocks = toBlocks(transcript, this.blocks, sourceNames(sources))
     this.seconds = speakingSeconds(this.blocks)
   }
 

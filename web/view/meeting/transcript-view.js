@@ -271,7 +271,8 @@ class GapItem {
   draw(gap) {
     this.gap = gap
     const [from, to, why] = [clock(gap.start), clock(gap.end), ofServer(gap.reason)]
-    setText(this.#text, t(why ? 'transcript.gap.why' : 'transcript.gap', { from, to, why }))
+    const text = t(why ? 'transcript.gap.why' : 'transcript.gap', { from, to, why })
+    setText(this.#text, gap.who ? t('transcript.gap.of', { name: gap.who, text }) : text)
   }
 }
 
