@@ -131,7 +131,7 @@ def test_in_a_meeting_of_several_sources_a_voice_is_heard_where_its_lines_stand_
             placed = replace(source, anchors=anchors if number > 1 else ())
             transcripts.save_source(meeting.id, placed).result()
         transcripts.save_speakers(meeting.id, [Speaker("spk1", "Ann"), Speaker("spk2", "Ben")]).result()
-        said = [("a", 0.0), ("b", 4.0), ("b", 9.0)]
+        said = [("b", 4.0), ("b", 9.0), ("a", 11.5)]
         lines = [
             replace(line(f"s{number}", samples(at), speaker="spk1", text="One two three four."), source_id=id_)
             for number, (id_, at) in enumerate(said)
