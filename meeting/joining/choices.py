@@ -109,11 +109,11 @@ class Choices:
         return self._choices.pop(block.begin)
 
     def _weigh(self, choice: Choice) -> None:
-        said: dict[Node, list[Span]] = {}
+        said: dict[Node, list[PlacedWord]] = {}
         first, last = choice.block.words[0].middle, choice.block.words[-1].middle
         for line, word in self._words_within(Span(first, last + 1)):
             if line.own.speaker is not None or line.own.source_id in self._numbering.solo:
-                said.setdefault(self._numbering.node(line.own.source_id, line.own.speaker), []).append(word.span)
+                said.setdefault(self._numbering.node(line.own.source_id, line.own.speaker), []).append(word)
         found = evidence_of(choice, said, self._numbering.solo)
         self.evidence.take_back(self._told.pop(choice.block.begin, Evidence()))
         self.evidence.add(found)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from meeting.joining.blocks import union
+from meeting.joining.blocks import PlacedWord, union
 from meeting.joining.selection import Choice
 from meeting.voices.matching import VoiceProfile, certainty_of, nearest
 from pipelines.types import Span, VoicesHeard, samples
@@ -19,7 +19,7 @@ from pipelines.types import Span, VoicesHeard, samples
 Node = tuple[str, str]
 """A source, and what its pipeline calls a speaker"""
 
-LEAST_SHARED = samples(3.0)
+LEAST_SHARED = samples(1.0)
 """Speech that two speakers must share to be one person"""
 SHARE = 0.6
 """Share of what either says in the hearing of the other's source that they must share"""
@@ -65,27 +65,43 @@ def pair(one: Node, other: Node) -> tuple[Node, Node]:
     return (one, other) if one <= other else (other, one)
 
 
-def evidence_of(choice: Choice, said: Mapping[Node, Sequence[Span]], solo: Set[str]) -> Evidence:
+def evidence_of(choice: Choice, said: Mapping[Node, Sequence[PlacedWord]], solo: Set[str]) -> Evidence:
     """What a block tells; `said` are the words of each speaker in it, `solo` the sources of one person each."""
     found = Evidence()
     group = {id_: number for number, ids in enumerate(choice.coherent) for id_ in ids}
     # A headset hears others, too, and calls them by its owner's name: it counts where it hears best.
     overhears = {id_ for id_ in solo if id_ in choice.better}
-    for node, words in said.items():
+    spans = {node: [word.span for word in words] for node, words in said.items()}
+    for node, words in spans.items():
         for id_, number in group.items():
             if id_ != node[0] and group.get(node[0]) == number and node[0] not in overhears:
                 found.spoken[node, id_] += union(words)
     for one, other in combinations(sorted(said), 2):
         if one[0] == other[0]:
             continue
-        both = common(said[one], said[other])
-        if not both:
-            continue
         if group.get(one[0], -1) != group.get(other[0], -2):
-            found.against[one, other] += both
+            _add_apart(found, choice, said, one, other)
         elif not overhears & {one[0], other[0]}:
-            found.shared[one, other] += both
+            found.shared[one, other] += common(spans[one], spans[other])
     return found
+
+
+def _add_apart(
+    found: Evidence, choice: Choice, said: Mapping[Node, Sequence[PlacedWord]], one: Node, other: Node
+) -> None:
+    """What two speakers of sources that hear different things say at once: some of it may be the same all the same."""
+    same = [{*shown, *hidden} for shown, hidden in choice.twice]
+    common_words = [
+        ([word.span for word in said[one] if word in both], [word.span for word in said[other] if word in both])
+        for both in same
+    ]
+    together = sum(common(first, second) for first, second in common_words)
+    if together:
+        found.shared[one, other] += together
+        found.spoken[one, other[0]] += sum(union(first) for first, second in common_words if second)
+        found.spoken[other, one[0]] += sum(union(second) for first, second in common_words if first)
+    else:
+        found.against[one, other] += common([word.span for word in said[one]], [word.span for word in said[other]])
 
 
 def common(one: Sequence[Span], other: Sequence[Span]) -> int:

@@ -11,15 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from meeting.core.records import Source
-from meeting.joining.blocks import PlacedWord
+from meeting.joining.blocks import NEVER, PlacedWord
 from meeting.joining.choices import Choices
 from meeting.joining.clock import MeetingClock
 from meeting.joining.identity import People, people
 from meeting.joining.lines import Line, Lines, with_words
+from meeting.joining.meeting_turns import JOINED, MeetingTurns
 from meeting.joining.numbering import Numbering
-from meeting.joining.turns import SourceTurns
 from pipelines.types import (
-    UNKNOWN,
     BlockFailed,
     LabelChange,
     LevelsHeard,
@@ -32,13 +31,7 @@ from pipelines.types import (
     TurnsRevised,
     VoicesHeard,
     Word,
-    samples,
 )
-
-JOINED = "joined"
-"""Why lines or turns have changed that no pipeline changed"""
-SETTLED = samples(4.0)
-"""How long after a time it is told whose turns are shown in it, where no pipeline tells: choices change until then"""
 
 
 class Joiner:
@@ -49,25 +42,23 @@ class Joiner:
         self._numbering = Numbering()
         self._lines = Lines()
         self._choices = Choices(self._lines, self._numbering)
-        self._turns: dict[str, SourceTurns] = {}
+        self._turns = MeetingTurns(self._lines, self._choices, self._numbering)
         self._voices: dict[str, VoicesHeard] = {}
         self._people = People(())
         self._speakers: dict[str, Speaker] = {}
         """As they were last told"""
-        self._unsettled: list[Span] = []
-        """Where it is still to be told whose turns are shown"""
         self._numbered: set[str] = set()
         """Sources of which a speaker has got an id since their turns were told"""
         self._end = 0
 
     def add(self, source: Source) -> list[Output]:
         """One more source, which may be known from an earlier process with its anchors and speakers."""
-        if source.id in self._turns:
+        if self._numbering.knows(source.id):
             return []
         self._clock.add(source.id, source.anchors, source.samples)
         self._numbering.add(source)
-        self._turns[source.id] = SourceTurns()
-        if len(self._turns) == 2:  # until now all of the first one was shown, and nothing had to be chosen
+        self._turns.add(source.id)
+        if self._numbering.sources == 2:  # until now all of the first one was shown, and nothing had to be chosen
             self._choices.words_changed(Span(0, self._end), self._end)
         return []
 
@@ -100,7 +91,9 @@ class Joiner:
             case Speaker():
                 return self._speaker(source_id, output)
             case TurnsRevised():
-                return self._revise_turns(source_id, output)
+                turns = tuple(Turn(self._span(source_id, turn.span), turn.speaker) for turn in output.turns)
+                revised = TurnsRevised(self._span(source_id, output.span), turns, output.reason)
+                return [self._turns.revise(source_id, revised)]
             case LevelsHeard():
                 return self._levels(source_id, replace(output, start=self._clock.place(source_id, output.start)))
             case VoicesHeard():
@@ -112,11 +105,11 @@ class Joiner:
     def finish(self, source_id: str) -> list[Output]:
         """Nothing more comes of a source; what was held back because of it."""
         told = self._tell(self._choices.ended(source_id))
-        return [*told, *self._settle(self._end + SETTLED)]
+        return [*told, *self._turns.settle(NEVER)]
 
     @property
     def _alone(self) -> bool:
-        return len(self._turns) == 1
+        return self._numbering.sources == 1
 
     def _span(self, source_id: str, span: Span) -> Span:
         return Span(self._clock.place(source_id, span.start), self._clock.place(source_id, span.end))
@@ -134,10 +127,10 @@ class Joiner:
             line = self._lines.get(segment.id)
             assert line is not None
             line.told = replace(segment, speaker=self._shown_speaker(segment))
-            return [*self._new_speakers(), line.told]
+            return [*self._new_speakers(), line.told, *self._turns.of_owner(segment, changed)]
         spans = self._choices.words_changed(changed, self._end)
         self._choices.labels_changed(changed)
-        return self._tell([changed, *spans])
+        return [*self._tell([changed, *spans]), *self._turns.of_owner(segment, changed)]
 
     def _labels(self, revised: SpeakersRevised) -> list[Output]:
         spans, changes = list[Span](), list[LabelChange]()
@@ -160,7 +153,7 @@ class Joiner:
     def _tell(self, spans: Iterable[Span], reason: str = JOINED, anew: bool = False) -> list[Output]:
         """What has changed of the lines in some spans, or `anew` in all, and of all that follows from it."""
         spans = list(spans)
-        self._unsettled += spans
+        self._turns.unsettled(spans)
         lines = {line.own.id: line for span in spans for line in self._lines.near(span)}
         if self._find_people() or anew:
             lines |= {line.own.id: line for line in self._lines if line.told is not None and line.told.words}
@@ -199,7 +192,11 @@ class Joiner:
         spans = self._choices.levels_heard(source_id, heard.start, heard)
         if self._alone:
             return [heard]
-        return [heard, *self._tell(spans), *self._settle(heard.span.end)]
+        return [heard, *self._tell(spans), *self._turns.settle(heard.span.end)]
+
+    def _turns_of_numbered(self) -> list[Output]:
+        numbered, self._numbered = sorted(self._numbered), set()
+        return [told for id_ in numbered for told in self._turns.all_of(id_)]
 
     # Speakers
 
@@ -247,52 +244,3 @@ class Joiner:
         changed = [speaker for id_, speaker in now.items() if self._speakers.get(id_) != speaker]
         self._speakers = now
         return list(changed)
-
-    # Turns
-
-    def _revise_turns(self, source_id: str, revised: TurnsRevised) -> list[Output]:
-        span = self._span(source_id, revised.span)
-        turns = tuple(Turn(self._span(source_id, turn.span), turn.speaker) for turn in revised.turns)
-        self._turns[source_id].replace(TurnsRevised(span, turns))
-        if self._alone:
-            return [TurnsRevised(span, self._labelled(source_id, turns), revised.reason)]
-        return [self._told_turns(source_id, span, revised.reason)]
-
-    def _told_turns(self, source_id: str, span: Span, reason: str = JOINED) -> TurnsRevised:
-        hidden = self._choices.hidden(source_id, span)
-        turns = self._turns[source_id].within(span, hidden)
-        return TurnsRevised(span, self._labelled(source_id, turns), reason, source_id)
-
-    def _labelled(self, source_id: str, turns: Iterable[Turn]) -> tuple[Turn, ...]:
-        labelled = []
-        for turn in turns:
-            node = self._numbering.node(source_id, turn.speaker)
-            if turn.speaker == UNKNOWN and source_id not in self._numbering.solo:
-                labelled.append(turn)
-            elif (id_ := self._numbering.own_id(node) if self._alone else self._numbering.known(node)) is not None:
-                labelled.append(Turn(turn.span, id_))
-        return tuple(labelled)
-
-    def _settle(self, now: int) -> list[Output]:
-        """Whose turns are shown where choices have changed, for what is long enough ago."""
-        due = [span for span in self._unsettled if span.end + SETTLED <= now]
-        if not due:
-            return []
-        self._unsettled = [span for span in self._unsettled if span.end + SETTLED > now]
-        regions = _joined(Span(max(0, span.start - SETTLED // 2), span.end + SETTLED // 2) for span in due)
-        return [self._told_turns(id_, region) for id_ in self._turns for region in regions]
-
-    def _turns_of_numbered(self) -> list[Output]:
-        numbered, self._numbered = sorted(self._numbered), set()
-        return [self._told_turns(id_, self._turns[id_].span) for id_ in numbered if self._turns[id_].span]
-
-
-def _joined(spans: Iterable[Span]) -> list[Span]:
-    """Spans in order of time, those that meet made one."""
-    joined: list[Span] = []
-    for span in sorted(spans):
-        if joined and span.start <= joined[-1].end:
-            joined[-1] = joined[-1] | span
-        else:
-            joined.append(span)
-    return joined

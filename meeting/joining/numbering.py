@@ -43,6 +43,15 @@ class Numbering:
         self._shown.clear()
 
     @property
+    def sources(self) -> int:
+        """Number of sources."""
+        return len(self._sources)
+
+    def knows(self, source_id: str) -> bool:
+        """Whether a source has been added."""
+        return source_id in self._sources
+
+    @property
     def solo(self) -> frozenset[str]:
         """Sources of one person each."""
         return frozenset(id_ for id_, source in self._sources.items() if source.kind == "solo")

@@ -43,6 +43,8 @@ class Choice:
     """By source of which nothing is shown that the better one hears: that one"""
     coherent: tuple[frozenset[str], ...] = ()
     """Sources that hear the same"""
+    twice: tuple[tuple[tuple[PlacedWord, ...], tuple[PlacedWord, ...]], ...] = ()
+    """Of sources that hear different things, lines that are the same: the one that is shown, and the one that is not"""
     waiting: bool = False
     """Whether words of a better source may still come, and those of others are held back until then"""
 
@@ -63,8 +65,9 @@ def choose(block: Block, tracks: Mapping[str, LevelTrack], pairs: Pairs, ended: 
         better |= {id_: best for id_ in group if id_ != best}
         others = [word for word in block.words if word.source_id in group and word.source_id != best]
         hidden |= {word for word in others if waiting or _hears(tracks[best], word)}
-    hidden |= _said_twice(block, hidden, heard)
-    return Choice(block, frozenset(hidden), better, tuple(groups), waiting)
+    twice = _said_twice(block, hidden, heard)
+    hidden.update(word for _, line in twice for word in line)
+    return Choice(block, frozenset(hidden), better, tuple(groups), tuple(twice), waiting)
 
 
 def score(heard: Heard) -> float:
@@ -114,8 +117,10 @@ def _hears(best: LevelTrack, word: PlacedWord) -> bool:
     return heard is None or float(np.max(heard.mean(axis=1))) >= SILENT
 
 
-def _said_twice(block: Block, hidden: Set[PlacedWord], heard: Mapping[str, Heard]) -> set[PlacedWord]:
-    """The words of lines that another source says as well, though it hears more than that: of the worse one."""
+def _said_twice(
+    block: Block, hidden: Set[PlacedWord], heard: Mapping[str, Heard]
+) -> list[tuple[tuple[PlacedWord, ...], tuple[PlacedWord, ...]]]:
+    """Lines that another source says as well, the better one first."""
     lines: dict[str, list[PlacedWord]] = {}
     for word in block.words:
         if word not in hidden:
@@ -125,12 +130,13 @@ def _said_twice(block: Block, hidden: Set[PlacedWord], heard: Mapping[str, Heard
         source_id = lines[line][0].source_id
         return union(word.span for word in lines[line]), score(heard[source_id]) if source_id in heard else 0.0, line
 
-    twice: set[PlacedWord] = set()
+    found, worse = [], set[str]()
     for one, other in combinations(sorted(lines, key=worth, reverse=True), 2):
-        known = bool(twice & {lines[one][0], lines[other][0]})
-        if not known and lines[one][0].source_id != lines[other][0].source_id:
-            twice.update(lines[other] if says_the_same(lines[one], lines[other]) else ())
-    return twice
+        sources = {lines[one][0].source_id, lines[other][0].source_id}
+        if len(sources) == 2 and not worse & {one, other} and says_the_same(lines[one], lines[other]):
+            worse.add(other)
+            found.append((tuple(lines[one]), tuple(lines[other])))
+    return found
 
 
 def reach(span: Span) -> Span:

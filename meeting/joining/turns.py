@@ -10,6 +10,10 @@ from pipelines.types import Span, Turn, TurnsRevised, samples
 
 SHORTEST = samples(0.3)
 """What is left of a turn that was cut, and is shorter, is left out"""
+LEAST_HIDDEN = samples(2.0)
+"""Less than this is not cut out of a turn: where it begins and ends is known from its own source only"""
+PAUSE = samples(0.5)
+"""Longest pause within a turn that is known from words"""
 
 
 class SourceTurns:
@@ -32,21 +36,45 @@ class SourceTurns:
 
     def within(self, span: Span, hidden: Iterable[Span]) -> tuple[Turn, ...]:
         """The turns in a span, cut to it, but for what is hidden of them."""
-        turns = [Turn(turn.span & span, turn.speaker) for turn in self._turns[self._around(span)] if turn.span & span]
-        for gap in hidden:
-            cut = [turn for turn in turns if turn.span & gap]
-            parts = [
-                Turn(part, turn.speaker)
-                for turn in cut
-                for part in (Span(turn.span.start, gap.start), Span(gap.end, turn.span.end))
-                if len(part) >= SHORTEST
-            ]
-            turns = [*(turn for turn in turns if not turn.span & gap), *parts]
+        gaps = join_spans(hidden)
+        turns = []
+        for turn in self._turns[self._around(span)]:
+            parts = [part & span for part in _left(turn.span, gaps)]
+            turns += [Turn(part, turn.speaker) for part in parts if part]
         return tuple(sorted(turns))
 
     def _around(self, span: Span) -> slice:
         first = bisect_left(self._turns, span.start - self._longest, key=_begin)
         return slice(first, bisect_right(self._turns, span.end, key=_begin))
+
+
+def _left(span: Span, gaps: Iterable[Span]) -> list[Span]:
+    """What is left of a turn without what is hidden of it."""
+    hidden = [gap & span for gap in gaps if gap & span]
+    if hidden == [span]:
+        return []
+    hidden = [gap for gap in hidden if len(gap) >= LEAST_HIDDEN]
+    if not hidden:
+        return [span]
+    starts, ends = [span.start, *(gap.end for gap in hidden)], [*(gap.start for gap in hidden), span.end]
+    parts = [Span(start, end) for start, end in zip(starts, ends, strict=True)]
+    return [part for part in parts if len(part) >= SHORTEST]
+
+
+def spoken(words: Iterable[Span]) -> list[Span]:
+    """When somebody speaks whose words are these."""
+    return join_spans(words, PAUSE)
+
+
+def join_spans(spans: Iterable[Span], pause: int = 0) -> list[Span]:
+    """Spans in order of time, those that are at most a pause apart made one."""
+    joined: list[Span] = []
+    for span in sorted(spans):
+        if joined and span.start <= joined[-1].end + pause:
+            joined[-1] = joined[-1] | span
+        else:
+            joined.append(span)
+    return joined
 
 
 def _begin(turn: Turn) -> int:

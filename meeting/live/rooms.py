@@ -105,11 +105,10 @@ class Rooms:
     def _full(self, live: bool) -> str | None:
         if (most := self.limits.meetings) is not None:
             return f"as many live meetings as it takes ({most})" if self.live >= most and not live else None
-        busy = [room.session for room in self._rooms.values() if room.session.busy and not room.recorded]
-        sources = sum(len(session.sources.current) for session in busy)
-        # Each takes up the machine as much as a meeting of its own.
+        # Each source takes up the machine as much as a meeting of its own.
+        heard = [len(room.session.sources.current) for room in self._rooms.values() if not room.recorded]
         capacity = self.services.engine.capacity or DEFAULT_CAPACITY
-        return f"as many live meetings as it can keep up with ({capacity})" if sources >= capacity else None
+        return f"as many live meetings as it can keep up with ({capacity})" if sum(heard) >= capacity else None
 
     def get(self, meeting_id: str) -> Room | None:
         """The room of a meeting, if it has one now."""

@@ -47,7 +47,10 @@ class SourceWorkers:
     def open(self, job: OpenSource) -> None:
         """Start a thread for a source."""
         flow = self._flow.open_source()
-        worker = SourceWorker(self._services, self._meeting_id, job, flow, self._post_from_thread, self._speakers)
+        speakers = self._speakers
+        if speakers is not None and job.number > 1:  # as many as are said to speak need not all be heard in each
+            speakers = SpeakerCount(1, speakers.most)
+        worker = SourceWorker(self._services, self._meeting_id, job, flow, self._post_from_thread, speakers)
         worker.start()
         self._workers[job.source_id] = worker
         self._running = [*(one for one in self._running if not one.wait(0)), worker]

@@ -120,6 +120,7 @@ class Recording:
         self.sources.past = tuple(source for source in restored.record.sources if source.id not in heard)
         lines = (line for line in restored.record.segments if line.source_id not in heard)
         self.past_end = max((line.span.end for line in lines), default=0)
+        self.outputs.reserve(self.sources.past)
         for live in lives:
             self.sources.add(live)
             self.outputs.add(live)

@@ -69,6 +69,9 @@ from meeting.session.source_reports import SourceReports
 from pipelines.errors import MeetingError, NotFound
 from pipelines.types import ModelInfo, Voice
 
+MOST_SOURCES = 200
+"""Sources of one meeting in all, one after the other: what is received of each stays on disk until the meeting ends"""
+
 
 class Session:
     """One meeting's rules; `handle` is the only way in."""
@@ -330,8 +333,9 @@ def _start_problem(recording: Recording, event: StartReceived, most_sources: int
     if recording.state.closing:
         state = recording.state.now.value
         return ProtocolError(f"a source can start in a meeting that is open or live, not in one that is {state}")
-    if len(sources.received) >= most_sources:
-        message = f"this meeting has as many sources as it takes ({most_sources})"
+    if len(sources.received) >= most_sources or len(list(sources)) >= MOST_SOURCES:
+        most = most_sources if len(sources.received) >= most_sources else MOST_SOURCES
+        message = f"this meeting has as many sources as it takes ({most})"
         return ProtocolError(message, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
     if event.refusal is not None:
         return ProtocolError(event.refusal, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)

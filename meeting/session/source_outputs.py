@@ -5,6 +5,7 @@ While what an earlier process received is processed again, it goes into the `Rec
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from meeting.core.messages import StatsMessage
@@ -36,6 +37,13 @@ class SourceOutputs:
         # While there was one nobody needed to know who its speakers are.
         before = self._added[:-1] if len(self._added) == 2 else []
         return [effect for one in before for effect in self._saved(one)] + self._show(live, outputs)
+
+    def reserve(self, past: Iterable[Source]) -> None:
+        """Sources of an earlier process of which nothing is left to be heard: no other's speaker gets their numbers."""
+        for source in past:
+            if source.speakers or source.anchors:
+                self._joiner.add(source)
+                self._joiner.finish(source.id)
 
     def take(self, source_id: str, output: Output) -> list[Effect]:
         """Take in what is said of a source."""

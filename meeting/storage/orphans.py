@@ -16,6 +16,7 @@ from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from meeting.storage.summary import Summary, read_summary
 from pipelines.errors import NotFound, StoreError
+from pipelines.types import samples
 
 log = logging.getLogger(__name__)
 
@@ -92,13 +93,11 @@ def _adopt(store: Store, path: Path, summary: Summary, source: Source) -> None:
     if known is None:
         audio = journal.read_audio(path)
         source = replace(source, encoding=audio.encoding, sample_rate=audio.sample_rate, channels=audio.channels)
-    meeting, others = summary.meeting, [other for other in summary.sources if other.id != source.id]
-    # A meeting has one source: beside another one that was heard there is no place for this.
-    taken = meeting.state == State.ENDED or any(_has_audio(store, meeting.id, other) for other in others)
-    started = _started_at(path, known, first)
+    meeting = summary.meeting
+    started = max(_started_at(path, known, first), meeting.created_at)
     recovery_store = RecoveryStore(store)
-    if not taken:
-        recovery_store.adopt(meeting, source, max(started, meeting.created_at)).result()
+    if meeting.state != State.ENDED:
+        recovery_store.adopt(meeting, _beside_others(source, summary, started), started).result()
         log.warning("meeting %s: has audio that was never stored as its own, which is heard now", meeting.id)
         return
     # Its id is as unguessable as any, and the same however often this is tried.
@@ -122,5 +121,10 @@ def _started_at(path: Path, known: AudioInfo | None, first: AudioFrame) -> datet
     return ended - timedelta(microseconds=min(max(0, last.capture_us - first.capture_us), 10**12))
 
 
-def _has_audio(store: Store, meeting_id: str, source: Source) -> bool:
-    return bool(source.samples) or store.files.journal_path(meeting_id, source.id).is_file()
+def _beside_others(source: Source, summary: Summary, started: datetime) -> Source:
+    """A source with its place among those of its meeting, and on its clock."""
+    others = [other for other in summary.sources if other.id != source.id]
+    if not others or summary.meeting.started_at is None:
+        return source
+    later = samples(max(0.0, (started - summary.meeting.started_at).total_seconds()))
+    return replace(source, number=1 + max(other.number for other in others), anchors=((0, later),))

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from meeting.server.security.guess_limiter import GuessLimiter
-from tests.fakes.server_fakes import Client, FakeBackend, Serving, config, serving, tone
+from tests.fakes.server_fakes import Client, Serving, config, serving, tone
 
 TOKEN = "a-token-of-this-test-server"
 
@@ -78,9 +78,9 @@ class Locked:
 
 
 @contextmanager
-def locked(folder: Path, *, viewers: int = 200, backend: FakeBackend | None = None, **server: Any) -> Iterator[Locked]:
+def locked(folder: Path, *, viewers: int = 200, **server: Any) -> Iterator[Locked]:
     """A real server in a thread that asks for tokens."""
     settings = config(folder, viewers=viewers)
     settings = replace(settings, server=replace(settings.server, token=TOKEN, **server))
-    with serving(settings, backend) as running:
+    with serving(settings) as running:
         yield Locked(running)

@@ -89,6 +89,8 @@ class FakePipeline:
     hotwords: tuple[str, ...] = ()
     speakers: SpeakerCount | None = None
     translate = False
+    prefix = "s"
+    solo = False
 
     def __init__(self, emit: Emit, source_id: str) -> None:
         self._emit = emit
@@ -119,12 +121,13 @@ class FakePipeline:
         if not self._sound(start, end).any():
             return
         words = (Word("one", span, 0.5),)
-        segment = Segment(f"s{number}", 1, False, self._source_id, span, None, words)
+        segment = Segment(f"{self.prefix}{number}", 1, False, self._source_id, span, None, words)
         self._emit(segment)
         self._emit(replace(segment, rev=2, final=True))
-        self._emit(Speaker("spk1"))
-        self._emit(TurnsRevised(span, (Turn(span, "spk1"),)))
-        self._emit(SpeakersRevised((LabelChange(segment.id, 3, None, "spk1"),), "live"))
+        if not self.solo:
+            self._emit(Speaker("spk1"))
+            self._emit(TurnsRevised(span, (Turn(span, "spk1"),)))
+            self._emit(SpeakersRevised((LabelChange(segment.id, 3, None, "spk1"),), "live"))
         self._emit(PipelineStats(0.1, 0.2, 0.3, 0))
 
     def _sound(self, start: int, end: int) -> Samples:
@@ -191,6 +194,7 @@ class FakeBackend:
         made = self.pipeline(emit, request.source_id)
         made.on_backlog = on_backlog
         made.hotwords, made.speakers, made.translate = request.hotwords, request.speakers, request.translate
+        made.prefix, made.solo = request.prefix, request.solo
         self.pipelines.append(made)
         return made
 

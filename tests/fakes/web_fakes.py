@@ -88,8 +88,8 @@ class FakeConnection:
     start: dict[str, Any] | None = None
     frames: list[tuple[int, int, int]] = field(default_factory=list)
     """(seq, capture time in µs, bytes of payload)"""
-    loudest: int = 0
-    """Of the samples in the newest frame: 0 is silence"""
+    peaks: list[int] = field(default_factory=list)
+    """Of the samples of each frame: 0 is silence"""
     source: FakeSource | None = None
 
 
@@ -260,7 +260,7 @@ class FakeServer:
     async def _frame(self, connection: FakeConnection, data: bytes) -> None:
         seq, captured = struct.unpack_from("<IQ", data)
         connection.frames.append((seq, captured, len(data) - 12))
-        connection.loudest = max(map(abs, array("h", data[12:])), default=0)
+        connection.peaks.append(max(map(abs, array("h", data[12:])), default=0))
         if self.acking and connection.source:
             connection.source.stored = seq + 1
             await connection.socket.send_text(json.dumps({"type": "ack", "seq": seq, "audio": (seq + 1) / 10}))

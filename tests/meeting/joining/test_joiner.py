@@ -93,10 +93,20 @@ def test_one_source_of_one_person_has_that_person_as_its_speaker_whatever_its_pi
     meeting.add(Mic("a", {}, "solo", "Ann").source())
     told = [meeting.take("a", output) for output in OUTPUTS]
     assert told[1] == [Speaker("spk1", "Ann"), OUTPUTS[1]]
-    assert told[2] == [replace(OUTPUTS[2], speaker="spk1")]  # type: ignore[type-var]
+    assert told[2][0] == replace(OUTPUTS[2], speaker="spk1")  # type: ignore[type-var]
     assert told[6] == told[7] == []
     assert told[5] == [TurnsRevised(Span(0, 9), (Turn(Span(0, 5), "spk1"), Turn(Span(2, 9), "spk1")), "recluster")]
     assert meeting.joiner.speakers("a") == {"spk1": "spk1"}
+
+
+def test_turns_of_one_person_are_made_of_its_final_words_where_its_pipeline_tells_none() -> None:
+    joiner, words = Joiner(), (word("So", 1.0, 1.4), word("it", 1.8, 2.0), word("is.", 3.0, 3.5))
+    joiner.add(Mic("a", {}, "solo", "Ann").source())
+    line = Segment("s1", 1, False, "a", Span(samples(1), samples(3.5)), None, words)
+    assert joiner.take("a", line) == [Speaker("spk1", "Ann"), replace(line, speaker="spk1")]
+    _, turns = joiner.take("a", replace(line, rev=2, final=True))
+    spans = Span(samples(1), samples(2)), Span(samples(3), samples(3.5))
+    assert turns == TurnsRevised(line.span, tuple(Turn(span, "spk1") for span in spans), "live", "a")
 
 
 # Words
@@ -262,6 +272,22 @@ def test_turns_of_a_microphone_are_not_told_while_another_one_is_shown() -> None
     ]
     told = {source: [turn.span for turn in turns] for source, turns in meeting.turns.items()}
     assert [len(told["a"]), len(told["b"])] == [3, 3]
+
+
+def test_turns_of_headsets_are_those_of_their_lines_that_are_shown() -> None:
+    ann, ben = replace(NEAR_ANN, kind="solo", name="Ann"), replace(NEAR_BEN, kind="solo", name="Ben")
+    meeting = Meeting()
+    told = [list(events(TALK, mic, n, length_of(TALK))) for n, mic in enumerate((ann, ben), 1)]
+    for number, mic in enumerate((ann, ben), 1):
+        meeting.add(mic.source(number))
+    for _, id_, output in sorted((one for mine in told for one in mine), key=lambda one: one[0]):
+        if not isinstance(output, TurnsRevised | Speaker):
+            meeting.take(id_, output)
+    for id_ in "ab":
+        meeting.finish(id_)
+    expected = [(said.start, pytest.approx(said.end, abs=0.1), said.who) for said in TALK]
+    names = {one.id: str(one.name).lower() for one in meeting.transcript.speakers}
+    assert [(start, end, names[who]) for start, end, who in meeting.heard()] == expected
 
 
 # The order of arrival

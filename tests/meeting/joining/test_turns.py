@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.joining.turns import SHORTEST, SourceTurns
+from meeting.joining.turns import LEAST_HIDDEN, SHORTEST, SourceTurns, join_spans, spoken
 from pipelines.turns import replace_turns
 from pipelines.types import Span, Turn, TurnsRevised, samples
 
@@ -37,10 +37,29 @@ def test_what_is_hidden_is_cut_out() -> None:
     assert known.within(span(0, 20), [span(2, 5), span(7, 20)]) == (turn(1, 2), turn(5, 7))
 
 
+def test_little_is_not_cut_out_of_a_turn_unless_all_of_it_is_hidden() -> None:
+    little = LEAST_HIDDEN / 16000 - 0.1
+    assert made(turn(1, 8)).within(span(0, 20), [span(3, 3 + little)]) == (turn(1, 8),)
+    assert made(turn(1, 8)).within(span(0, 20), [span(3, 4), span(4, 5.1)]) == (turn(1, 3), turn(5.1, 8))
+    assert made(turn(1, 1 + little)).within(span(0, 20), [span(0, 20)]) == ()
+
+
 def test_what_is_left_and_hardly_anything_is_left_out() -> None:
     short, long = SHORTEST / 16000 - 0.01, SHORTEST / 16000 + 0.01
     assert made(turn(1, 5)).within(span(0, 20), [span(1 + short, 5 - long)]) == (turn(5 - long, 5),)
     assert made(turn(1, 1.1)).within(span(0, 20), []) == (turn(1, 1.1),)
+
+
+def test_what_is_asked_for_does_not_change_how_a_turn_is_cut() -> None:
+    known, hidden = made(turn(1, 10)), [span(4, 7)]
+    assert known.within(span(0, 5), hidden) == (turn(1, 4),)
+    assert known.within(span(5, 6), hidden) == ()
+
+
+def test_somebody_speaks_from_word_to_word_without_a_long_pause() -> None:
+    words = [span(4, 5), span(1, 2), span(2.5, 3)]
+    assert spoken(words) == [span(1, 3), span(4, 5)]
+    assert join_spans(words) == [span(1, 2), span(2.5, 3), span(4, 5)]
 
 
 def test_all_of_them_have_a_span() -> None:

@@ -231,7 +231,7 @@ EVENTS = st.one_of(
     st.just(OPENED),
     st.builds(FrameAppended, st.just("src1"), st.integers(0, 4), st.integers(0, 10**9)),
     st.just(SourceFailed("src1", "bad_audio", "no")),
-    st.builds(OutputReceived, st.builds(segment, st.integers(0, 3), st.booleans())),
+    st.builds(OutputReceived, st.just("src1"), st.builds(segment, st.integers(0, 3), st.booleans())),
     st.just(SourceFinished("src1", 9)),
     st.just(Tick()),
     st.just(CloseRequested(1001, "stop")),

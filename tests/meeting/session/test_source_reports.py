@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from meeting.core.access import Role
+from meeting.core.errors import ErrorCode
 from meeting.core.ids import new_id
-from meeting.core.messages import Ack, Ended, SourceInfo, SourceMessage
+from meeting.core.messages import Ack, Ended, ResumeInfo, SourceInfo, SourceMessage
 from meeting.core.records import Edits, Meeting, Record, Restored, RestoredSource, Resume, Source, State
 from meeting.session.events import (
     AbandonSource,
@@ -16,7 +21,10 @@ from meeting.session.events import (
     ClientJoined,
     ClientLeft,
     CloseRequested,
+    Disconnect,
+    Effect,
     EndRequested,
+    Event,
     FinishSource,
     FrameAppended,
     FrameReceived,
@@ -40,7 +48,7 @@ from meeting.session.events import (
     StopReceived,
     Tick,
 )
-from meeting.session.session import Session
+from meeting.session.session import MOST_SOURCES, Session
 from pipelines.errors import NotFound
 from pipelines.types import Segment, Span, Speaker, Word
 from tests.meeting.session.sessions import (
@@ -88,6 +96,19 @@ def test_a_second_source_is_opened_beside_the_first_under_a_number_of_its_own() 
     assert Broadcast(SourceMessage("src2", "Bob", "room", 2, "live")) in effects
     assert [one.message.source_id for one in only(effects, Send) if one.client == OTHER] == ["src2"]
     assert len(session.sources.current) == 2
+
+
+def test_sources_that_come_and_go_are_bounded_too() -> None:
+    session = live_session()
+    for number in range(1, MOST_SOURCES):
+        session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+        session.handle(replace(SECOND, source_id=f"x{number}"), 0.0)
+        session.handle(SourceOpened(f"x{number}", MODELS, None), 0.0)
+        session.handle(StopReceived(OTHER), 0.0)
+        session.handle(SourceFinished(f"x{number}", 9), 0.0)
+        session.handle(ClientLeft(OTHER), 0.0)
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    assert errors(session.handle(SECOND, 0.0)) == [("too_many", True)]
 
 
 def test_each_client_feeds_its_own_source_and_is_acknowledged_by_its_own_length() -> None:
@@ -297,3 +318,118 @@ def test_a_further_source_waits_until_the_meeting_is_rebuilt() -> None:
         session.handle(SourceReopened(source_id, 3), 1.0)
     session.handle(ClientJoined(OTHER, Role.SPEAK), 1.0)
     assert disconnects(session.handle(replace(SECOND, source_id="src3"), 1.0)) == [(OTHER, 1013)]
+
+
+IDS = ("src1", "src2", "src3")
+ACTIONS = st.one_of(
+    st.tuples(st.just("join"), st.integers(1, 4), st.sampled_from([Role.VIEW, Role.SPEAK, Role.HOST])),
+    st.tuples(st.sampled_from(["leave", "start", "resume", "stop", "frame"]), st.integers(1, 4), st.sampled_from(IDS)),
+    st.tuples(st.sampled_from(["opened", "failed", "appended", "finished"]), st.just(0), st.sampled_from(IDS)),
+    st.tuples(st.sampled_from(["mute", "remove", "end", "tick"]), st.just(0), st.sampled_from(IDS)),
+)
+
+
+@dataclass
+class Driver:
+    """Does to a session what a room does: it reports of sources only what they were told to do."""
+
+    session: Session = field(default_factory=lambda: StoringSession("m1", "t", replace(LIMITS, sources=2), MODELS))
+    now: float = 0.0
+    connected: set[int] = field(default_factory=set)
+    workers: dict[str, str] = field(default_factory=dict)
+    """By source: what its thread is at"""
+    frames: dict[str, list[int]] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
+    """By source: the last state that clients were told"""
+
+    def event(self, action: str, client: int, argument: Any) -> Event | None:
+        """The event, where it can happen."""
+        worker = self.workers.get(argument) if isinstance(argument, str) else None
+        here = client in self.connected
+        match action:
+            case "join" if not here:
+                return ClientJoined(client, argument)
+            case "leave" if here:
+                return ClientLeft(client)
+            case "start" if argument not in self.workers:
+                return StartReceived(client, START, argument, f"token {argument}")
+            case "resume":
+                resume = ResumeInfo(argument, f"token {argument}")
+                return StartReceived(client, replace(START, resume=resume), new_id(), "fresh")
+            case "stop":
+                return StopReceived(client)
+            case "frame":
+                source_id = self.session.source_of(client)
+                return FrameReceived(client, frame(len(self.frames.get(source_id or "", []))))
+            case "opened" if worker == "opening":
+                self.workers[argument] = "open"
+                return SourceOpened(argument, MODELS, None)
+            case "failed" if worker in ("opening", "open"):
+                return SourceFailed(argument, ErrorCode.BAD_AUDIO, "no")
+            case "appended" if worker == "open" and self.frames[argument]:
+                return FrameAppended(argument, self.frames[argument][-1], 1600 * len(self.frames[argument]))
+            case "finished" if worker == "finishing":
+                self.workers[argument] = "over"
+                return SourceFinished(argument, 1600 * len(self.frames[argument]))
+            case "mute":
+                return MuteRequested(1, argument, bool(self.now % 2))
+            case "remove":
+                return RemoveRequested(1, argument)
+            case "end":
+                return EndRequested(1)
+            case "tick":
+                self.now += 100
+                return Tick()
+        return None
+
+    def carry_out(self, effects: list[Effect]) -> None:
+        """Note what a room would do."""
+        for effect in effects:
+            match effect:
+                case OpenSource(source_id):
+                    assert source_id not in self.workers
+                    self.workers[source_id], self.frames[source_id] = "opening", []
+                case AppendFrame(source_id, taken):
+                    assert self.workers[source_id] == "open"
+                    self.frames[source_id].append(taken.seq)
+                case FinishSource(source_id):
+                    assert self.workers[source_id] in ("open", "finishing")
+                    self.workers[source_id] = "finishing"
+                case AbandonSource(source_id):
+                    del self.workers[source_id]
+                case MuteSource(source_id):
+                    assert self.workers[source_id] in ("open", "finishing")
+                case Send(client):
+                    assert client in self.connected
+                case Broadcast(SourceMessage() as source):
+                    self.told[source.id] = source.state
+                case Disconnect(client):
+                    self.connected.discard(client)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(ACTIONS, max_size=40))
+def test_no_order_of_events_of_several_sources_breaks_the_rules(actions: list[tuple[str, int, Any]]) -> None:
+    driver = Driver()
+    session = driver.session
+    for action, client, argument in actions:
+        event = driver.event(action, client, argument)
+        if event is None or session.closed:
+            continue
+        before, driver.now = session.state, driver.now + 1
+        if isinstance(event, ClientJoined):
+            driver.connected.add(event.client)
+        if isinstance(event, ClientLeft):
+            driver.connected.discard(event.client)
+        effects = session.handle(event, driver.now)
+        driver.carry_out(effects)
+        if session.state is not before:
+            assert [one.state for one in only(effects, SaveState)][-1] == session.state
+        states = set(driver.workers.values())
+        assert (session.state is State.ENDED) == (states == {"over"} and before is not State.OPEN)
+        assert session.state is not State.ENDING or states <= {"finishing", "over"}
+        assert session.state is not State.LIVE or states & {"open", "opening"}
+        for live in session.sources:
+            if live.opened and session.state is not State.ENDED:
+                assert driver.told[live.source.id] == live.state
+        assert all(seqs == list(range(len(seqs))) for seqs in driver.frames.values())

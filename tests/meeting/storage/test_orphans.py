@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -88,12 +89,9 @@ def test_a_journal_without_a_frame_goes_and_its_meeting_stays_open(store: Store)
     assert store.meeting(A).state == State.OPEN
 
 
-@pytest.mark.parametrize("state", [State.ENDED, State.LIVE, State.OPEN])
-def test_audio_that_its_meeting_has_no_place_for_gets_a_meeting_of_its_own(store: Store, state: str) -> None:
-    made(store, state, replace(ROW, id=TWO))
+def test_audio_whose_meeting_is_over_gets_a_meeting_of_its_own(store: Store) -> None:
+    made(store, State.ENDED, replace(ROW, id=TWO, samples=32000, audio=None))
     spoken(store, TWO)
-    if state == State.ENDED:
-        TranscriptStore(store).save_source(A, replace(ROW, id=TWO, samples=32000, audio=None)).result()
     lost = spoken(store, ONE)
     store.set_hotwords(A, ("Okapi",)).result()
     for _ in range(2):
@@ -105,7 +103,20 @@ def test_audio_that_its_meeting_has_no_place_for_gets_a_meeting_of_its_own(store
     own = TranscriptStore(store).record(ONE)
     assert (own.meeting.title, own.meeting.state, own.sources[0].id) == ("Monday", State.LIVE, ONE)
     assert ONE in RecoveryStore(store).unfinished()
-    assert store.meeting(A).state == (State.ENDED if state == State.ENDED else State.LIVE)
+    assert store.meeting(A).state == State.ENDED
+
+
+def test_audio_beside_that_of_another_source_is_one_more_source_at_its_time(store: Store) -> None:
+    made(store, State.LIVE, replace(ROW, id=TWO, number=3))
+    spoken(store, TWO)
+    path = spoken(store, ONE)
+    written = NOW.timestamp() + 91.0  # its second and last frame, one second behind the first
+    os.utime(path, (written, written))
+    for _ in range(2):
+        claim_journals(store)
+    first, second = TranscriptStore(store).record(A).sources
+    assert (first.id, second.id, second.number, second.anchors) == (TWO, ONE, 4, ((0, 90 * 16_000),))
+    assert path.is_file()
 
 
 def test_a_start_that_died_between_row_and_file_is_gone_on_with(store: Store) -> None:

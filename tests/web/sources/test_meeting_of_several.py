@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from pipelines.types import LevelsHeard
 from tests.conftest import chromium
-from tests.fakes.access_fakes import Given, Locked, locked
-from tests.fakes.server_fakes import FakeBackend, FakePipeline
+from tests.fakes.access_fakes import Given, Locked
 from tests.fakes.web_fakes import SWITCHES, eventually
 
 pytestmark = pytest.mark.browser
@@ -23,22 +21,6 @@ QUIET = 0.01
 """Amplitude of a tone that is 43 dB below full scale; the browser's own fake microphone beeps loudly"""
 PATIENT = 30_000
 """Milliseconds that a machine with other work may take to hear a second of sound"""
-
-
-class MeteredPipeline(FakePipeline):
-    """One that tells how loud each second is."""
-
-    def _second(self, start: int, end: int) -> None:
-        loudness = 20 * np.log10(max(1e-5, float(np.sqrt(np.mean(self._sound(start, end) ** 2)))))
-        self._emit(LevelsHeard(start, np.full(10, loudness, np.float32)))
-        super()._second(start, end)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
-    """A server that asks for tokens, whose sources have levels."""
-    with locked(tmp_path_factory.mktemp("data"), backend=FakeBackend(pipeline=MeteredPipeline)) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

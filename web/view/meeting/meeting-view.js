@@ -167,9 +167,11 @@ export class MeetingView {
     const began = performance.now()
     const drawn = this.#transcript.render(state)
     this.#showPlayer(state)
+    const focused = document.activeElement
     this.#showAround(state)
     this.#showWaiting(state)
     this.#showButtons(state)
+    this.#keepFocus(focused)
     const { phase } = state.transcript
     if (phase === 'ended' && before?.transcript.phase !== 'ended') this.#offerDownloads()
     if (state.following && phase !== 'ended' && (drawn || !sameHeight(state, before))) this.#follower.toEnd()
@@ -253,6 +255,17 @@ export class MeetingView {
     set(this.#terms.node, { hidden: !select.offersTerms(state) })
     if (share) this.#share.label = share.label
     set(this.#jump.node, { hidden: !select.offersJump(state) })
+  }
+
+  /**
+   * A button of the bar that was pressed and is gone leaves the focus there, not at the top of the page.
+   *
+   * @param {Element | null} focused before
+   */
+  #keepFocus(focused) {
+    const bar = this.#recordingBar.node
+    const gone = focused instanceof HTMLButtonElement && (focused.hidden || focused.disabled)
+    if (gone && (bar.contains(focused) || focused === this.#start.node)) bar.focus({ preventScroll: true })
   }
 
   #offerDownloads() {

@@ -55,7 +55,7 @@ export class RecordingBar {
   #end = new SquareButton('end-meeting', 'end-meeting', t('recording.end'))
   node = el(
     'section',
-    { class: 'recording-bar', 'aria-label': t('recording.label') },
+    { class: 'recording-bar', tabindex: -1, 'aria-label': t('recording.label') },
     this.#level,
     el(
       'div',

@@ -20,7 +20,8 @@ export class SoundButtons {
   constructor({ onTab, onList }) {
     const tab = { testid: 'share-tab', label: t('join.tab'), onPress: onTab, look: 'share-tab' }
     this.#tab = new Button({ ...tab, shape: 'tab' })
-    this.#list = new Button({ testid: 'sources-open', shape: 'bars', label: '', onPress: onList, look: 'quiet sources-open' })
+    const list = { testid: 'sources-open', label: '', onPress: onList, look: 'quiet sources-open' }
+    this.#list = new Button({ ...list, shape: 'bars' })
     this.#list.node.setAttribute('aria-controls', 'sources')
     this.node = el('div', { class: 'sound-buttons' }, this.#tab.node, this.#list.node)
   }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from tests.fakes.server_fakes import Serving, tone
+from tests.fakes.server_fakes import Serving, config, serving, tone, wait_ready
 
 
 def test_two_clients_are_two_sources_and_the_meeting_ends_with_the_last_one(served: Serving) -> None:
@@ -85,3 +86,61 @@ def test_a_source_that_there_is_not_is_told(served: Serving) -> None:
         assert served.http.patch(f"/api/meetings/{meeting_id}/sources/x", json={"muted": True}).status_code == 404
         host.send("stop")
         host.until("ended")
+
+
+def lines(served: Serving, meeting_id: str) -> list[tuple[str, str | None, float, str]]:
+    """What is kept of a meeting: source, speaker, start and text of each line."""
+    body = served.http.get(f"/api/meetings/{meeting_id}/transcript").json()
+    return [(one["id"], one["speaker"], round(one["start"]), one["text"]) for one in body["segments"]]
+
+
+def test_two_sources_of_a_server_that_died_go_on_where_they_were(tmp_path: Path) -> None:
+    """The data folder is copied while the meeting runs: what a process leaves that is killed at this moment."""
+    with serving(config(tmp_path / "first")) as first:
+        wait_ready(first)
+        meeting_id = first.create()
+        with first.connect(meeting_id) as ann, first.connect(meeting_id) as bob:
+            of_ann = ann.start(source={"name": "Ann", "kind": "room"})
+            ann.frame(0, tone(1.0))
+            ann.until("ack")
+            of_bob = bob.start(source={"name": "Bob", "kind": "solo"})
+            bob.frame(0, tone(1.0))
+            bob.until("ack")
+            while not (len(lines(first, meeting_id)) == 2 and all(one[1] for one in lines(first, meeting_id))):
+                pass
+            before = lines(first, meeting_id)
+            shutil.copytree(tmp_path / "first", tmp_path / "second", ignore=shutil.ignore_patterns("*.lock"))
+            ann.send("stop")
+            bob.send("stop")
+            ann.until("ended")
+    with serving(config(tmp_path / "second")) as second:
+        wait_ready(second)
+        assert lines(second, meeting_id) == before
+        with second.connect(meeting_id) as ann, second.connect(meeting_id) as bob:
+            for client, known in ((ann, of_ann), (bob, of_bob)):
+                resume = {"source_id": known["source_id"], "token": known["resume_token"]}
+                again = client.start(resume=resume)
+                assert (again["source_id"], again["next_seq"]) == (known["source_id"], 1)
+                client.frame(1, tone(1.0))
+                client.until("ack")
+            ann.send("stop")
+            bob.send("stop")
+            bob.until("ended")
+        kept = second.http.get(f"/api/meetings/{meeting_id}").json()
+        assert [(one["name"], one["duration"]) for one in kept["sources"]] == [("Ann", 2.0), ("Bob", 2.0)]
+        assert {one["label"] for one in kept["speakers"]} == {"Speaker 1", "Bob"}
+        after = lines(second, meeting_id)
+        assert [one for one in after if one in before] == before
+        assert len(after) == 4
+
+
+def test_the_voice_of_somebody_alone_at_a_microphone_has_the_name_of_its_source(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as host:
+        host.start(source={"name": "Ann", "kind": "solo"})
+        host.frame(0, tone(1.0))
+        host.send("stop")
+        host.until("ended")
+    (speaker,) = served.http.get(f"/api/meetings/{meeting_id}").json()["speakers"]
+    assert (speaker["name"], speaker["label"]) == ("Ann", "Ann")
+    assert [one[1] for one in lines(served, meeting_id)] == [speaker["id"]]
