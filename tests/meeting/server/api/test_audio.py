@@ -8,6 +8,7 @@ import pytest
 from meeting.core.placing import in_meeting
 from meeting.core.records import Source
 from meeting.server.api.audio import byte_range
+from meeting.storage.files.flac import FlacWriter
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from tests.fakes.server_fakes import Serving, tone
@@ -30,6 +31,18 @@ def test_audio_is_that_of_the_source_that_spoke_not_of_one_that_was_cut_off_befo
     TranscriptStore(served.app.state.rooms.store).save_source(meeting_id, silent).result()
     assert served.http.get(f"/api/meetings/{meeting_id}").json()["sources"][0]["id"] == "0"
     assert served.http.get(f"/api/meetings/{meeting_id}/audio").content[:4] == b"fLaC"
+
+
+def test_a_source_that_joined_and_sent_nothing_makes_no_meeting_of_several(served: Serving) -> None:
+    meeting_id = served.held()
+    store: Store = served.app.state.rooms.store
+    with FlacWriter(store.files.audio_path(meeting_id, "late")) as writer:
+        pass
+    assert writer.samples == 1
+    late = Source("late", "", "room", "pcm_s16le", 16000, 1, audio=writer.path.name, number=2, anchors=((0, 90_000),))
+    TranscriptStore(store).save_source(meeting_id, late).result()
+    assert served.http.get(f"/api/meetings/{meeting_id}/audio").content[:4] == b"fLaC"
+    assert len(heard(served, f"/api/meetings/{meeting_id}/audio?format=wav")) == 16_000
 
 
 def test_audio_of_one_source_can_be_asked_for(served: Serving) -> None:
