@@ -1023,6 +1023,27 @@ PLAYBACK = (
         ("tests/meeting/storage/files/test_flac_as_wav.py",),
     ),
     Mutant(
+        "sources-are-heard-at-once",
+        "meeting/server/api/audio.py",
+        "[(path, anchors) for path, anchors in paths if path.is_file()]",
+        "[(path, ()) for path, anchors in paths if path.is_file()]",
+        ("tests/meeting/server/api/test_audio.py",),
+    ),
+    Mutant(
+        "stretched-sound-jumps-where-a-part-begins",
+        "meeting/storage/files/mixing.py",
+        "np.arange(start, start + length) * stretch.own",
+        "np.arange(length) * stretch.own",
+        ("tests/meeting/storage/files/test_mixing.py",),
+    ),
+    Mutant(
+        "voice-is-looked-for-at-the-times-of-the-meeting",
+        "meeting/live/recognition/past_voice.py",
+        "[span_in_source(found[0].anchors, span) for span in alone]",
+        "alone",
+        ("tests/meeting/live/recognition/test_past_voice.py",),
+    ),
+    Mutant(
         "last-byte-of-a-range-is-left-out",
         "meeting/server/api/audio.py",
         "min(size, int(last) + 1) if last else size",

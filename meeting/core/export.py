@@ -364,7 +364,7 @@ def to_json(record: Record, recording: str) -> str:
             "started_at": iso_time(meeting.started_at),
             "ended_at": iso_time(meeting.ended_at),
             "duration": seconds(meeting.samples),
-            "sources": [{"id": s.id, "name": s.name, "kind": s.kind} for s in record.sources],
+            "sources": [{"id": s.id, "number": s.number, "name": s.name, "kind": s.kind} for s in record.sources],
         },
         "models": meeting.models,
         "speakers": [

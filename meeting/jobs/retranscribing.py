@@ -30,10 +30,10 @@ def sound_of(store: Store, meeting_id: str) -> tuple[Source, Path]:
     if record.meeting.state != State.ENDED:
         raise Conflict("a meeting can be transcribed again once it has ended")
     heard = [source for source in record.sources if source.samples]
-    if len(heard) != 1:
-        raise MeetingError(f"a meeting with {len(heard)} sources of sound cannot be transcribed again")
-    path = store.files.audio_path(meeting_id, heard[0].id)
-    if heard[0].audio is None or not path.is_file():
+    if len(heard) > 1:
+        raise MeetingError("a meeting of several microphones cannot be transcribed again yet")
+    path = store.files.audio_path(meeting_id, heard[0].id) if heard else None
+    if path is None or heard[0].audio is None or not path.is_file():
         raise NotFound("no sound was kept of this meeting, so that it cannot be transcribed again")
     return heard[0], path
 

@@ -6,10 +6,10 @@ sample n that arrives at t was recorded at t or before. The meeting's time is th
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 
+from meeting.core.placing import Anchor, in_meeting
 from pipelines.types import SAMPLE_RATE, samples
 
 WINDOW_SECONDS = 120
@@ -26,9 +26,6 @@ MOVED_LATER = samples(0.004)
 """Change of the place that becomes an anchor after `ANCHOR_SECONDS`"""
 SQUEEZED = samples(1.0)
 """Up to this much time is taken out by running at half the speed; more in a tenth of the time"""
-
-Anchor = tuple[int, int]
-"""A sample of a source, and where it stands in the meeting"""
 
 
 class ArrivalClock:
@@ -114,14 +111,7 @@ class Timeline:
 
     def where(self, sample: int) -> int:
         """Where a sample stands as far as is known."""
-        if not self._anchors:
-            return max(0, sample)
-        at = bisect_right(self._anchors, (sample, float("inf"))) - 1
-        if at < 0 or at == len(self._anchors) - 1:
-            own, meeting = self._anchors[max(at, 0)]
-            return max(0, meeting + sample - own)
-        (own, meeting), (later, end) = self._anchors[at], self._anchors[at + 1]
-        return meeting + (sample - own) * (end - meeting) // (later - own)
+        return in_meeting(self._anchors, sample)
 
 
 class MeetingClock:

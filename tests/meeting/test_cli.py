@@ -30,6 +30,7 @@ from pipelines.types import Segment, Span, Speaker, Word
 from tests.fakes.access_fakes import TOKEN, locked
 from tests.fakes.models.packages import install
 from tests.fakes.server_fakes import FakeBackend
+from tests.fakes.stored import keep_two_sources
 from tests.meeting.notes.model_server import model_server
 from tests.meeting.recordings.test_replay import recording
 
@@ -166,6 +167,52 @@ def test_export_writes_each_format(
     assert main(["export", "last", "--format", name, "--out", str(tmp_path / "file")]) == 0
     assert (tmp_path / "file").read_bytes() == printed
     assert printed or name == "rttm"  # which tells of turns, and nobody kept any
+
+
+@pytest.fixture
+def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A meeting of two sources, the only one that is kept."""
+    folder = tmp_path / "kept"
+    monkeypatch.setenv("MEETING_DATA_DIR", str(folder))
+    with Store(folder) as store:
+        return keep_two_sources(store, "two" + "0" * 13).id
+
+
+def test_a_meeting_of_several_sources_is_listed_shown_and_added_up_as_any_other(
+    two: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "0:00:08  Two microphones  (Ann, Ben)" in run(capsys, "list")[1]
+    code, shown, err = run(capsys, "show", two)
+    assert (code, err) == (0, "")
+    assert shown.endswith("[00:00:00] Ann: One two three four.\n[00:00:03] Ben: Five six seven eight.\n")
+    told = json.loads(run(capsys, "statistics", two, "--json")[1])
+    assert (told["overlap"], told["silence"], told["talk_time"]) == (0.0, 2.0, 4.0)
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_a_meeting_of_several_sources_is_exported_in_each_format(
+    two: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    path = tmp_path / "file"
+    assert run(capsys, "export", two, "--format", name, "--out", str(path))[0] == 0
+    assert path.stat().st_size
+    if name == "rttm":
+        assert [line.split()[3:5] + line.split()[7:8] for line in path.read_text().splitlines()] == [
+            ["0.000", "3.000", "spk1"],
+            ["3.000", "3.000", "spk2"],
+        ]
+    if name == "json":
+        sources = json.loads(path.read_text())["meeting"]["sources"]
+        assert [(one["id"], one["number"]) for one in sources] == [("a", 1), ("b", 2)]
+    if name == "seglst":
+        told = [(one["speaker"], one["start_time"], one["end_time"]) for one in json.loads(path.read_text())]
+        assert told == [("spk1", 0.0, 2.0), ("spk2", 3.0, 5.0)]
+
+
+def test_a_meeting_of_several_sources_is_not_transcribed_again(two: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "retranscribe", two)
+    assert (code, out) == (EXIT_ERROR, "")
+    assert err == "error: a meeting of several microphones cannot be transcribed again yet\n"
 
 
 def test_what_is_no_text_is_not_printed_to_a_terminal(

@@ -44,7 +44,7 @@ import { resolveSpeaker } from './turns.js'
  * @property {string | null} [started_at]
  * @property {number} [duration] seconds
  * @property {string} state
- * @property {{ audio: { kept: boolean } }[]} [sources]
+ * @property {{ audio: { kept: boolean }, duration: number }[]} [sources]
  * @property {Role} [role] of whoever asked
  * @property {boolean} [tokens] whether links carry tokens of their own
  */

@@ -136,12 +136,14 @@ export function shareButton(state) {
 export const mayRename = ({ permission }) => allows(permission, 'host')
 
 /**
- * Whether a meeting may be transcribed again, which is for those who may make meetings.
+ * Whether a meeting may be transcribed again, which is for those who may make meetings; none of several microphones can.
  *
  * @param {PageState} state
  */
-export const offersAgain = ({ transcript, permission }) =>
-  transcript.phase === 'ended' && allows(permission, 'server')
+export const offersAgain = ({ transcript, permission, facts }) =>
+  transcript.phase === 'ended' &&
+  allows(permission, 'server') &&
+  (facts?.sources ?? []).filter(({ duration }) => duration > 0).length <= 1
 
 /**
  * @param {PageState} state

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from fastapi import Header, Request
 from fastapi.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
 from meeting.core.errors import Conflict
 from meeting.core.messages import JsonObject
+from meeting.core.placing import Anchor
 from meeting.server.api.context import rooms_of, store_of
 from meeting.server.api.description import meetings_router
 from meeting.storage.files.flac_as_wav import FlacAsWav
 from meeting.storage.files.flac_length import flac_samples
+from meeting.storage.files.mix_as_wav import MixAsWav
 from meeting.storage.store import Store
 from meeting.storage.summary import read_summary
-from pipelines.errors import NotFound
+from pipelines.errors import MeetingError, NotFound
 
 router = meetings_router()
 
+Wav: TypeAlias = FlacAsWav | MixAsWav
+KeptAudio: TypeAlias = tuple[Path, tuple[Anchor, ...]]
+"""A FLAC, and where its samples stand in the meeting"""
 
 SOUND: JsonObject = {
     "description": "The sound, or the part asked for",
@@ -39,28 +45,44 @@ def audio(
     format: Literal["flac", "wav"] = "flac",
     range: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """A source's sound as FLAC, once the meeting has ended, or as WAV, at any time; ranges may be asked for."""
-    path = _spoken(store_of(request), meeting_id, source)
+    """One source's sound as FLAC, once the meeting has ended, or all of them together as WAV, at any time, in ranges.
+
+    With `source` the WAV is of that one alone, on its own time, too.
+    """
+    kept = _kept(store_of(request), meeting_id, source)
     if format == "wav":
-        return _wav(FlacAsWav(path), range)
+        return _wav(_sound(kept, source), range)
+    if len(kept) > 1:
+        raise MeetingError(
+            "this meeting has several sources of sound: name one of them (source=), or ask for all of them together "
+            "as WAV (format=wav)"
+        )
     if rooms_of(request).busy(meeting_id):
         raise Conflict("the meeting is live: until it has ended its audio can be had as WAV only (format=wav)")
-    return FileResponse(path, media_type="audio/flac")
+    return FileResponse(kept[0][0], media_type="audio/flac")
 
 
-def _spoken(store: Store, meeting_id: str, source_id: str | None) -> Path:
-    """The longest FLAC: a source whose server died before it could speak is there as well, with nothing in it."""
+def _kept(store: Store, meeting_id: str, source_id: str | None) -> list[KeptAudio]:
+    """What there is to hear, at least one FLAC; raises NotFound."""
     sources = read_summary(store, meeting_id).sources
-    found = [one.id for one in sources if one.audio is not None and source_id in (None, one.id)]
+    found = [one for one in sources if one.audio is not None and source_id in (None, one.id)]
     if not found:
         raise NotFound("no such audio was kept for this meeting")
-    there = [path for id_ in found if (path := store.files.audio_path(meeting_id, id_)).is_file()]
+    paths = [(store.files.audio_path(meeting_id, one.id), one.anchors) for one in found]
+    there = [(path, anchors) for path, anchors in paths if path.is_file()]
     if not there:
         raise NotFound("the audio of this meeting is no longer there")
-    return max(there, key=flac_samples)
+    # A source whose server died before it could speak is there as well, with nothing in it, or one sample of silence.
+    return [one for one in there if flac_samples(one[0]) > 1] or [max(there, key=lambda one: flac_samples(one[0]))]
 
 
-def _wav(file: FlacAsWav, asked: str | None) -> Response:
+def _sound(kept: Sequence[KeptAudio], source_id: str | None) -> Wav:
+    path, anchors = kept[0]
+    placed = source_id is None and (len(kept) > 1 or anchors)
+    return MixAsWav(kept) if placed else FlacAsWav(path)
+
+
+def _wav(file: Wav, asked: str | None) -> Response:
     """The whole file, or the one part of it that is asked for."""
     part = byte_range(asked, file.size)
     if part is None:

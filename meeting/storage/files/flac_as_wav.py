@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from meeting.storage.files.flac_length import flac_samples
 from meeting.storage.files.private_files import store_errors
-from pipelines.types import SAMPLE_RATE
+from pipelines.types import SAMPLE_RATE, Span
 
 HEADER_BYTES = 44
 """Before the first sample"""
@@ -31,37 +35,83 @@ class FlacAsWav:
 
     def __init__(self, path: Path) -> None:
         """Raises StoreError."""
-        self._path = path
-        self._samples = _readable_samples(path)
-        self.size = HEADER_BYTES + SAMPLE_BYTES * self._samples
+        self._flac = FlacSound(path)
+        self.size = wav_size(self._flac.samples)
         """Bytes of the WAV file"""
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
         """The bytes from `start` to before `end`, in pieces, decoded as they are taken; raises StoreError at once."""
-        import soundfile
-
-        with store_errors(self._path, (OSError, soundfile.SoundFileError)):
-            pieces = self._pieces(start, end)
-            return chain([next(pieces)], pieces)
+        pieces = self._pieces(start, end)
+        return chain([next(pieces)], pieces)
 
     def _pieces(self, start: int, end: int) -> Iterator[bytes]:
+        with self._flac.open() as sound:
+            yield from wav_pieces(self._flac.samples, start, end, lambda span: sound.read(span.start, span.end))
+
+
+class FlacSound:
+    """The samples of a source's FLAC, from any of them on."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises StoreError."""
+        self._path = path
+        self.samples = _readable_samples(path)
+        """As many as could be read when this was made"""
+
+    @contextmanager
+    def open(self) -> Iterator[OpenFlac]:
+        """The file to read from; raises StoreError."""
         import soundfile
 
-        if not self._samples:
-            yield wav_header(0)[start:end]
+        errors = (OSError, soundfile.SoundFileError)
+        if not self.samples:
+            yield OpenFlac(self._path, None, 0, errors)
             return
-        first = max(0, start - HEADER_BYTES) // SAMPLE_BYTES
-        with _WithLength(self._path, self._samples) as file, soundfile.SoundFile(file) as sound:
-            sound.seek(first)
-            if start < HEADER_BYTES:
-                yield wav_header(self._samples)[start:end]
-            at = HEADER_BYTES + first * SAMPLE_BYTES
-            while at < end:
-                count = min(_BLOCK, (end - at + 1) // SAMPLE_BYTES)
-                # What has been promised is sent, whatever the file holds by now.
-                piece = sound.read(count, dtype="int16", fill_value=0).astype("<i2").tobytes()
-                yield piece[max(0, start - at) : end - at]
-                at += len(piece)
+        with ExitStack() as opened:
+            with store_errors(self._path, errors):
+                file = opened.enter_context(_WithLength(self._path, self.samples))
+                sound = opened.enter_context(soundfile.SoundFile(file))
+            yield OpenFlac(self._path, sound, self.samples, errors)
+
+
+class OpenFlac:
+    """A source's FLAC that is being read."""
+
+    def __init__(self, path: Path, sound: Any, samples: int, errors: tuple[type[Exception], ...]) -> None:
+        """None as `sound` where there are no samples."""
+        self._path = path
+        self._sound = sound
+        self._samples = samples
+        self._errors = errors
+        self._at = 0
+
+    def read(self, start: int, end: int) -> NDArray[np.int16]:
+        """The samples from `start` to before `end`, zeros behind the last one, shape (end - start,)."""
+        if start >= self._samples:
+            return np.zeros(end - start, np.int16)
+        with store_errors(self._path, self._errors):
+            if start != self._at:
+                self._sound.seek(start)
+            # What has been promised is given, whatever the file holds by now.
+            read: NDArray[np.int16] = self._sound.read(end - start, dtype="int16", fill_value=0)
+            self._at = min(end, self._samples)
+        return read
+
+
+def wav_size(samples: int) -> int:
+    """Bytes of a WAV file of that many samples."""
+    return HEADER_BYTES + SAMPLE_BYTES * samples
+
+
+def wav_pieces(samples: int, start: int, end: int, sound: Callable[[Span], NDArray[np.int16]]) -> Iterator[bytes]:
+    """The bytes of a WAV file from `start` to before `end`, in pieces, where `sound` gives parts of the samples."""
+    if start < HEADER_BYTES:
+        yield wav_header(samples)[start:end]
+    at = max(0, start - HEADER_BYTES) // SAMPLE_BYTES
+    while (begins := wav_size(at)) < end:
+        span = Span(at, at + min(_BLOCK, (end - begins + 1) // SAMPLE_BYTES))
+        yield sound(span).astype("<i2").tobytes()[max(0, start - begins) : end - begins]
+        at = span.end
 
 
 def _readable_samples(path: Path) -> int:

@@ -223,7 +223,7 @@ def test_json_is_the_contract() -> None:
         "started_at": "2026-05-04T12:00:00.000Z",
         "ended_at": None,
         "duration": 75.0,
-        "sources": [{"id": "a", "name": "Room", "kind": "room"}],
+        "sources": [{"id": "a", "number": 1, "name": "Room", "kind": "room"}],
     }
     assert body["segments"][1:] == [
         {

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 
 from tests.fakes.server_fakes import FakeBackend, Serving, config, serving, wait_ready
+from tests.fakes.stored import keep_two_sources
 from tests.fakes.web_fakes import eventually
 from tests.meeting.jobs.test_jobs import SlowPipeline, until
 
@@ -70,6 +71,9 @@ def test_what_cannot_be_transcribed_again_says_why(open_server: Serving) -> None
     answer = again(open_server, held)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
     assert "no sound was kept" in answer.json()["error"]["message"]
+    answer = again(open_server, keep_two_sources(store, "two").id)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+    assert answer.json()["error"]["message"] == "a meeting of several microphones cannot be transcribed again yet"
 
 
 def test_a_meeting_stays_as_it_is_while_it_is_heard_again_and_where_that_is_stopped(tmp_path: Path) -> None:

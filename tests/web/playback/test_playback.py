@@ -16,6 +16,7 @@ from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevi
 from tests.conftest import Sample
 from tests.fakes.access_fakes import Locked
 from tests.fakes.server_fakes import tone
+from tests.fakes.stored import LOUD, keep_two_sources
 from tests.fakes.web_fakes import eventually
 
 pytestmark = pytest.mark.browser
@@ -208,6 +209,19 @@ def test_an_address_opens_a_meeting_at_a_second_ready_to_play(server: Locked, st
     page.keyboard.press(" ")
     position(page, 49, 50, 51)
     page.get_by_test_id("player-play").click()
+
+
+def test_a_meeting_of_several_microphones_is_heard_with_all_of_them(server: Locked, store: Store, tab: Any) -> None:
+    keep_two_sources(store, "two")
+    page = opened(server, tab, "two")
+    page.evaluate(f"({LISTEN})()")
+    expect(page.get_by_test_id("player-time")).to_have_text("00:00 / 00:08")
+    page.locator("[data-turn='2s1'] .turn-play").press("Enter")
+    until(page, "window.sounds.length > 0")
+    assert set(page.evaluate("window.sounds[0]")) == {LOUD["a"] + LOUD["b"]}
+    heard(page, "eight.")
+    expect(page.get_by_test_id("player-play")).to_have_accessible_name("Play", timeout=30_000)
+    position(page, 8)
 
 
 def test_the_last_minute_of_a_live_meeting_is_heard_again(server: Locked, tab: Any) -> None:

@@ -323,3 +323,15 @@ def test_notes_that_were_waited_for_are_announced(page: Run) -> None:
     assert page(*ended, told("done", notes=MADE))["announcements"] == []
     after = page(*ended, told("running"), told("running"), told("done", notes=MADE))
     assert [one["text"] for one in after["announcements"]] == ["The notes are ready."]
+
+
+def test_a_meeting_of_one_microphone_may_be_transcribed_again_one_of_several_not_yet(page: Run) -> None:
+    spoke, silent = ({"audio": {"kept": True}, "duration": duration} for duration in (60.0, 0.0))
+    for sources, role, offered in (
+        ([spoke], "server", True),
+        ([spoke, silent], "server", True),
+        ([spoke, spoke], "server", False),
+        ([spoke], "host", False),
+    ):
+        told = page(snapshot("ended"), facts(role, state="ended", sources=sources), shown=("offersAgain",))
+        assert told["offersAgain"] is offered

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import wave
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,19 +19,20 @@ from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.records import Record
 from meeting.evaluation.observed_run import ObservedBackend
 from meeting.live.recognition.known_voices import KnownVoices
+from meeting.live.recognition.past_voice import past_voice
 from meeting.live.rooms import Rooms
 from meeting.recordings.replay import ReplayOptions, replay
 from meeting.sources.backend import LocalBackend
 from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.edit_store import EditStore
+from meeting.storage.files.flac import FlacWriter
 from meeting.storage.profiles.voice_store import VoiceStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
-from pipelines.types import SAMPLE_RATE, Samples
+from pipelines.types import SAMPLE_RATE, Samples, Speaker, Voice, samples
 from tests.conftest import Sample
 from tests.fakes.server_fakes import config
-
-pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
+from tests.fakes.stored import SOURCE, kept, line, revised
 
 CUT = 38.1
 """Seconds of the sample in which the voices are learnt; in the rest they are met"""
@@ -81,6 +85,8 @@ def speaker_at(record: Record, seconds: float) -> str | None:
     return next((line.speaker for line in record.segments if line.span.start <= at < line.span.end), None)
 
 
+@pytest.mark.model
+@pytest.mark.timeout(600)
 def test_voices_that_are_remembered_are_recognised_in_the_next_meeting_and_others_are_not(
     meetings: Meetings, sample: Sample
 ) -> None:
@@ -101,3 +107,42 @@ def test_voices_that_are_remembered_are_recognised_in_the_next_meeting_and_other
     with Store(meetings.config.storage.data_dir) as store:
         assert [(one.profile.name, one.meetings) for one in VoiceStore(store).list()] == [("Ann", 2), ("Ben", 2)]
         assert all(np.isclose(np.linalg.norm(one.embedding), 1) for one in VoiceStore(store).profiles())
+
+
+def test_in_a_meeting_of_several_sources_a_voice_is_heard_where_its_lines_stand_in_its_own_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Samples] = []
+
+    def find_voice(_: object, speaker: str, audio: Samples) -> Voice:
+        heard.append(audio)
+        return Voice(speaker, np.zeros(2, np.float32), len(audio) / SAMPLE_RATE)
+
+    monkeypatch.setattr("meeting.live.recognition.past_voice.find_voice", find_voice)
+    loader = SimpleNamespace(wait=lambda: SimpleNamespace(assign=lambda: None, models={"embedding": "e"}))
+    rising = (np.arange(samples(10.0)) / samples(10.0) / 2).astype(np.float32)
+    with Store(tmp_path) as store:
+        meeting, transcripts = kept(store), TranscriptStore(store)
+        for number, (id_, begins) in enumerate((("a", 0.0), ("b", 3.0)), 1):
+            with FlacWriter(store.files.audio_path(meeting.id, id_)) as writer:
+                writer.write(rising if id_ == "b" else -rising)
+            anchors = ((0, samples(begins)), (samples(4.0), samples(begins + 4.0)), (samples(4.0) + 1, samples(8.0)))
+            source = replace(SOURCE, id=id_, number=number, audio=writer.path.name, samples=writer.samples)
+            placed = replace(source, anchors=anchors if number > 1 else ())
+            transcripts.save_source(meeting.id, placed).result()
+        transcripts.save_speakers(meeting.id, [Speaker("spk1", "Ann"), Speaker("spk2", "Ben")]).result()
+        said = [("b", 4.0), ("b", 9.0), ("a", 11.5)]
+        lines = [
+            replace(line(f"s{number}", samples(at), speaker="spk1", text="One two three four."), source_id=id_)
+            for number, (id_, at) in enumerate(said)
+        ]
+        transcripts.save_segments(meeting.id, lines).result()
+        turns = [(one.span.start, one.span.end, "spk1") for one in lines]
+        transcripts.save_turns(meeting.id, "b", revised(0, samples(20.0), *turns)).result()
+        found = past_voice(store, cast(Any, loader), transcripts.record(meeting.id), "spk1")
+    assert found is not None
+    assert found[1] == "e"
+    # 4 s of the meeting are 1 s of the source; it stood still from 7 s to 8 s, so that 9 s are 5 s of it.
+    expected = [rising[samples(at) : samples(at + 2.0)] for at in (1.0, 5.0)]
+    assert len(heard[0]) == samples(4.0)
+    assert np.abs(heard[0] - np.concatenate(expected)).max() < 1e-4

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from meeting.core.placing import in_meeting
 from meeting.core.records import Source
 from meeting.server.api.audio import byte_range
+from meeting.storage.files.flac import FlacWriter
+from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from tests.fakes.server_fakes import Serving, tone
+from tests.fakes.stored import keep_two_sources
 
 
 def test_audio_can_be_had_whole_and_in_ranges(served: Serving) -> None:
@@ -26,6 +31,18 @@ def test_audio_is_that_of_the_source_that_spoke_not_of_one_that_was_cut_off_befo
     TranscriptStore(served.app.state.rooms.store).save_source(meeting_id, silent).result()
     assert served.http.get(f"/api/meetings/{meeting_id}").json()["sources"][0]["id"] == "0"
     assert served.http.get(f"/api/meetings/{meeting_id}/audio").content[:4] == b"fLaC"
+
+
+def test_a_source_that_joined_and_sent_nothing_makes_no_meeting_of_several(served: Serving) -> None:
+    meeting_id = served.held()
+    store: Store = served.app.state.rooms.store
+    with FlacWriter(store.files.audio_path(meeting_id, "late")) as writer:
+        pass
+    assert writer.samples == 1
+    late = Source("late", "", "room", "pcm_s16le", 16000, 1, audio=writer.path.name, number=2, anchors=((0, 90_000),))
+    TranscriptStore(store).save_source(meeting_id, late).result()
+    assert served.http.get(f"/api/meetings/{meeting_id}/audio").content[:4] == b"fLaC"
+    assert len(heard(served, f"/api/meetings/{meeting_id}/audio?format=wav")) == 16_000
 
 
 def test_audio_of_one_source_can_be_asked_for(served: Serving) -> None:
@@ -62,6 +79,64 @@ def test_while_a_meeting_is_live_what_was_said_so_far_can_be_had_as_wav_alone(se
         source.close_code()
     assert served.http.get(path).status_code == 200
     assert served.http.get(f"{path}?format=mp3").status_code == 422
+
+
+def heard(served: Serving, path: str, start: float = 0.0, end: float | None = None) -> np.ndarray:
+    """The samples of a WAV from one second to another."""
+    last = "" if end is None else f"{43 + round(32_000 * end)}"
+    answer = served.http.get(path, headers={"Range": f"bytes={44 + round(32_000 * start)}-{last}"})
+    assert answer.status_code == 206
+    return np.frombuffer(answer.content, "<i2")
+
+
+def test_of_several_sources_all_are_heard_together_on_the_clock_of_the_meeting_or_one_on_its_own(
+    served: Serving,
+) -> None:
+    store: Store = served.app.state.rooms.store
+    path = f"/api/meetings/{keep_two_sources(store, 'two').id}/audio"
+    assert len(served.http.get(f"{path}?format=wav").content) == 44 + 8 * 32_000
+    assert set(heard(served, f"{path}?format=wav", 0, 2)) == {8192}
+    assert set(heard(served, f"{path}?format=wav", 2, 6)) == {8192 + 4096}
+    assert set(heard(served, f"{path}?format=wav", 6)) == {4096}
+    alone = heard(served, f"{path}?format=wav&source=b")
+    assert (len(alone), set(alone)) == (6 * 16_000, {4096})
+
+
+def test_of_several_sources_a_flac_is_one_of_them(served: Serving) -> None:
+    store: Store = served.app.state.rooms.store
+    path = f"/api/meetings/{keep_two_sources(store, 'flacs').id}/audio"
+    refused = served.http.get(path)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad_request")
+    assert "name one of them (source=)" in refused.json()["error"]["message"]
+    assert served.http.get(f"{path}?source=b").content == store.files.audio_path("flacs", "b").read_bytes()
+    store.files.audio_path("flacs", "a").unlink()
+    assert served.http.get(path).content[:4] == b"fLaC"
+    later = heard(served, f"{path}?format=wav")
+    assert (len(later), set(later[:32_000]), set(later[32_000:])) == (8 * 16_000, {0}, {4096})
+
+
+def test_while_a_meeting_of_several_is_live_all_that_is_on_the_disk_is_heard(served: Serving) -> None:
+    meeting_id = served.create()
+    path = f"/api/meetings/{meeting_id}/audio?format=wav"
+    with served.connect(meeting_id) as first, served.connect(meeting_id) as second:
+        first.start()
+        first.frame(0, tone(5.0))
+        first.until("stats")
+        second.start(source={"name": "Ben", "kind": "solo"})
+        second.frame(0, tone(4.0))
+        second.until("stats")
+        together = heard(served, path, 0, 3)
+        for source in (first, second):
+            source.send("stop")
+        first.close_code()
+        second.close_code()
+    _, ben = TranscriptStore(served.app.state.rooms.store).record(meeting_id).sources
+    sound = np.frombuffer(tone(5.0), "<i2")
+    expected = sound[:48_000].astype(int)
+    begins = in_meeting(ben.anchors, 0)
+    expected[begins:] += sound[: max(0, 48_000 - begins)]
+    assert np.array_equal(together, expected)
+    assert 0 < len(heard(served, path)) == max(5 * 16_000, in_meeting(ben.anchors, 4 * 16_000))
 
 
 @pytest.mark.parametrize(
