@@ -58,8 +58,6 @@ class Joiner:
         self._clock.add(source.id, source.anchors, source.samples)
         self._numbering.add(source)
         self._turns.add(source.id)
-        if self._numbering.sources == 2:  # until now all of the first one was shown, and nothing had to be chosen
-            self._choices.words_changed(Span(0, self._end), self._end)
         return []
 
     def observe(self, source_id: str, samples: int, at: float) -> bool:

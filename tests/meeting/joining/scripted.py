@@ -155,6 +155,8 @@ class Meeting:
         for output in outputs:
             if isinstance(output, Segment):
                 assert output.rev > self.transcript.rev(output.id), "a revision is higher than the one before"
+                before = self.transcript.segment(output.id)
+                assert before is None or replace(before, rev=output.rev) != output, "nothing is told twice"
             self.told.append(output)
             self.transcript.apply(output)
             if isinstance(output, TurnsRevised):
