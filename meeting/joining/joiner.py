@@ -141,10 +141,13 @@ class Joiner:
             spans.append(line.own.span)
             if self._alone and line.told is not None:
                 before, after = line.told.speaker, self._shown_speaker(line.own)
+                if before == after and line.own.source_id in self._numbering.solo:
+                    continue
                 line.told = replace(line.told, rev=change.rev, speaker=after)
                 changes.append(LabelChange(change.id, change.rev, before, after))
         if self._alone:
-            return [*self._new_speakers(), SpeakersRevised(tuple(changes), revised.reason)]
+            revision = [SpeakersRevised(tuple(changes), revised.reason)] if changes or not revised.changes else []
+            return [*self._new_speakers(), *revision]
         for span in spans:
             self._choices.labels_changed(span)
         return self._tell(spans, revised.reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -67,7 +67,7 @@ def choose(block: Block, tracks: Mapping[str, LevelTrack], pairs: Pairs, ended: 
             best = _surest(block, able, _best(able, heard))
         better |= {id_: best for id_ in group if id_ != best}
         others = [word for word in block.words if word.source_id in group and word.source_id != best]
-        hidden |= {word for word in others if waiting or _hears(tracks[best], word)}
+        hidden |= set(others) if waiting else _heard_by(tracks[best], block, others)
     twice = _said_twice(block, hidden, heard)
     hidden.update(word for _, line in twice for word in line)
     return Choice(block, frozenset(hidden), better, tuple(groups), tuple(twice), waiting)
@@ -128,11 +128,21 @@ def _hear_the_same(one: str, other: str, heard: Mapping[str, Heard], pairs: Pair
     return typical is not None and typical >= TYPICAL
 
 
-def _hears(best: LevelTrack, word: PlacedWord) -> bool:
-    """Whether the best source hears anything at a word of another one."""
-    first, last = frames(word.span)
-    heard = best.heard(first - NEAR_WORD, last + NEAR_WORD)
-    return heard is None or float(np.max(heard.mean(axis=1))) >= SILENT
+def _heard_by(best: LevelTrack, block: Block, words: Sequence[PlacedWord]) -> set[PlacedWord]:
+    """The words of other sources at which the best one hears anything."""
+    start, end = frames(block.span)
+    heard = best.heard(start - NEAR_WORD, end + NEAR_WORD)
+    if heard is None:
+        return set(words)
+    loud = np.flatnonzero(heard.mean(axis=1) >= SILENT) + start - NEAR_WORD
+    known = start - NEAR_WORD + len(heard)
+    found = set()
+    for word in words:
+        first, last = frames(word.span)
+        at = int(np.searchsorted(loud, first - NEAR_WORD))
+        if first >= known or (at < len(loud) and loud[at] < last + NEAR_WORD):
+            found.add(word)
+    return found
 
 
 def _said_twice(
