@@ -30,11 +30,15 @@ class PlacedWord:
     line: str = ""
     """Id of its line"""
     text: str = ""
+    confidence: float = -1.0
+    """Probability that it is right; negative where the recogniser gives none, or may still change its mind"""
 
     @classmethod
     def of(cls, word: Word, line: Segment) -> PlacedWord:
         """A word of a line."""
-        return cls((word.span.start + word.span.end) // 2, word.span, line.source_id, line.id, word.text)
+        confidence = word.confidence if line.final and word.confidence is not None else -1.0
+        middle = (word.span.start + word.span.end) // 2
+        return cls(middle, word.span, line.source_id, line.id, word.text, confidence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,6 @@ class Joiner:
         self._clock.add(source.id, source.anchors, source.samples)
         self._numbering.add(source)
         self._turns.add(source.id)
-        if self._numbering.sources == 2:  # until now all of the first one was shown, and nothing had to be chosen
-            self._choices.words_changed(Span(0, self._end), self._end)
         return []
 
     def observe(self, source_id: str, samples: int, at: float) -> bool:
@@ -143,10 +141,13 @@ class Joiner:
             spans.append(line.own.span)
             if self._alone and line.told is not None:
                 before, after = line.told.speaker, self._shown_speaker(line.own)
+                if before == after and line.own.source_id in self._numbering.solo:
+                    continue
                 line.told = replace(line.told, rev=change.rev, speaker=after)
                 changes.append(LabelChange(change.id, change.rev, before, after))
         if self._alone:
-            return [*self._new_speakers(), SpeakersRevised(tuple(changes), revised.reason)]
+            revision = [SpeakersRevised(tuple(changes), revised.reason)] if changes or not revised.changes else []
+            return [*self._new_speakers(), *revision]
         for span in spans:
             self._choices.labels_changed(span)
         return self._tell(spans, revised.reason)

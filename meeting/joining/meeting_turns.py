@@ -68,7 +68,12 @@ class MeetingTurns:
             return []
         self._unsettled = [span for span in self._unsettled if span.end + SETTLED > now]
         regions = join_spans(Span(max(0, span.start - SETTLED // 2), span.end + SETTLED // 2) for span in due)
-        return [self._told(id_, region, JOINED) for id_ in self._turns for region in regions]
+        standing = [(region, self.standing(region)) for region in regions]
+        return [
+            TurnsRevised(region, self._labelled(id_, turns[id_]), JOINED, id_)
+            for id_ in self._turns
+            for region, turns in standing
+        ]
 
     def _told(self, source_id: str, span: Span, reason: str) -> TurnsRevised:
         turns = self.standing(span)[source_id]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -23,6 +23,10 @@ LEAST_FRAMES = 30
 """Frames that are compared at least: in fewer of them anything may look alike"""
 COVER = 0.6
 """Share of what any coherent source's words cover that those of the one that is shown must cover"""
+SURER = 0.05
+"""By how much the logarithm of the confidence must be higher, in the mean, for a source that hears less well"""
+LEAST_CONFIDENCE = 0.01
+"""Of a word: what is less sure is no worse"""
 PATIENCE = samples(2.0)
 """How long the words of the better source are waited for"""
 SILENT = 6.0
@@ -56,14 +60,14 @@ def choose(block: Block, tracks: Mapping[str, LevelTrack], pairs: Pairs, ended: 
     hidden, waiting = set[PlacedWord](), False
     for group in groups:
         best, cover = _best(group, heard), _cover(block, group)
-        if cover[best] < COVER * max(cover.values()):
-            if best not in ended and newest < block.span.end + PATIENCE:
-                waiting = True
-            else:
-                best = _best({id_ for id_ in group if cover[id_] >= COVER * max(cover.values())}, heard)
+        able = {id_ for id_ in group if cover[id_] >= COVER * max(cover.values())}
+        if best not in able and best not in ended and newest < block.span.end + PATIENCE:
+            waiting = True
+        else:
+            best = _surest(block, able, _best(able, heard))
         better |= {id_: best for id_ in group if id_ != best}
         others = [word for word in block.words if word.source_id in group and word.source_id != best]
-        hidden |= {word for word in others if waiting or _hears(tracks[best], word)}
+        hidden |= set(others) if waiting else _heard_by(tracks[best], block, others)
     twice = _said_twice(block, hidden, heard)
     hidden.update(word for _, line in twice for word in line)
     return Choice(block, frozenset(hidden), better, tuple(groups), tuple(twice), waiting)
@@ -84,6 +88,21 @@ def _heard(block: Block, tracks: Mapping[str, LevelTrack]) -> dict[str, Heard]:
 
 def _best(group: Set[str], heard: Mapping[str, Heard]) -> str:
     return max(sorted(group), key=lambda id_: score(heard[id_]))
+
+
+def _surest(block: Block, group: Set[str], best: str) -> str:
+    """The source whose recogniser is surest of its words, by a margin; else the one that hears best.
+
+    How loud a voice is says less of how well it is understood than what the recogniser itself says in the end.
+    """
+    sure: dict[str, float] = {}
+    for id_ in sorted(group):
+        confidences = [word.confidence for word in block.words if word.source_id == id_]
+        if not confidences or min(confidences) < 0:
+            return best
+        sure[id_] = float(np.mean(np.log(np.maximum(confidences, LEAST_CONFIDENCE))))
+    surest = max(sure, key=lambda id_: sure[id_])
+    return surest if sure[surest] >= sure[best] + SURER else best
 
 
 def _cover(block: Block, group: Set[str]) -> dict[str, int]:
@@ -109,11 +128,21 @@ def _hear_the_same(one: str, other: str, heard: Mapping[str, Heard], pairs: Pair
     return typical is not None and typical >= TYPICAL
 
 
-def _hears(best: LevelTrack, word: PlacedWord) -> bool:
-    """Whether the best source hears anything at a word of another one."""
-    first, last = frames(word.span)
-    heard = best.heard(first - NEAR_WORD, last + NEAR_WORD)
-    return heard is None or float(np.max(heard.mean(axis=1))) >= SILENT
+def _heard_by(best: LevelTrack, block: Block, words: Sequence[PlacedWord]) -> set[PlacedWord]:
+    """The words of other sources at which the best one hears anything."""
+    start, end = frames(block.span)
+    heard = best.heard(start - NEAR_WORD, end + NEAR_WORD)
+    if heard is None:
+        return set(words)
+    loud = np.flatnonzero(heard.mean(axis=1) >= SILENT) + start - NEAR_WORD
+    known = start - NEAR_WORD + len(heard)
+    found = set()
+    for word in words:
+        first, last = frames(word.span)
+        at = int(np.searchsorted(loud, first - NEAR_WORD))
+        if first >= known or (at < len(loud) and loud[at] < last + NEAR_WORD):
+            found.add(word)
+    return found
 
 
 def _said_twice(

@@ -22,6 +22,7 @@ from pipelines.types import (
     Segment,
     Span,
     Speaker,
+    SpeakersRevised,
     Turn,
     TurnsRevised,
     Word,
@@ -155,6 +156,10 @@ class Meeting:
         for output in outputs:
             if isinstance(output, Segment):
                 assert output.rev > self.transcript.rev(output.id), "a revision is higher than the one before"
+                before = self.transcript.segment(output.id)
+                assert before is None or replace(before, rev=output.rev) != output, "nothing is told twice"
+            elif isinstance(output, SpeakersRevised):
+                assert all(change.before != change.after for change in output.changes), "nothing is told twice"
             self.told.append(output)
             self.transcript.apply(output)
             if isinstance(output, TurnsRevised):

@@ -51,6 +51,8 @@ def test_words_without_any_pause_are_cut_as_well() -> None:
 def test_words_at_the_same_time_are_never_cut_apart() -> None:
     said = sorted(words(*((at, at + 1) for at in range(30))) + words(*((at, at + 1) for at in range(30)), source="b"))
     assert all(len({word.middle for word in block.words}) * 2 == len(block.words) for block in cut(said))
+    first, second = cut(words((0, 4), (1.9, 2.1), (0.5, 4.5), (0.6, 5.5)))
+    assert [len(block.words) for block in (first, second)] == [2, 2]
 
 
 def test_a_word_longer_than_a_block_is_one() -> None:

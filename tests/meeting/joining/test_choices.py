@@ -75,7 +75,7 @@ def test_words_that_are_held_back_are_shown_when_it_has_taken_too_long() -> None
     assert kept.put(FIRST)
     assert kept.shown(FIRST) == ""
     assert kept.levels("a", range(70, 75), 15) == []
-    (changed,) = kept.levels("a", range(75, 90), 15)
+    (changed,) = kept.levels("c", range(110, 120), 15)
     assert changed == FIRST.span
     assert kept.shown(FIRST) == "so it is"
 

@@ -119,6 +119,13 @@ def test_a_source_that_stood_still_is_later_from_then_on() -> None:
     assert clock.origin == pytest.approx(35.0, abs=0.05)
 
 
+def test_a_connection_that_has_become_slower_is_no_clock_that_runs_slow() -> None:
+    clock = ArrivalClock()
+    for second in range(600):
+        clock.observe(second * SAMPLE_RATE, second + (5.0 if second < 200 else 5.5))
+    assert clock.origin == pytest.approx(5.0, abs=0.07)
+
+
 def test_audio_that_was_held_back_before_the_start_is_not_late_for_long() -> None:
     first, other = Client("a"), Client("b", begins=1010, stalls=((1009, 1013),), seed=1)
     clock = played(MeetingClock(), first, other)

@@ -133,6 +133,10 @@ def test_voices_in_doubt_stay_apart(others: VoicesHeard) -> None:
     assert groups(Evidence(), {"a": voices(0), "b": others}) == []
 
 
+def test_a_voice_that_two_of_another_source_sound_like_is_neither() -> None:
+    assert groups(Evidence(), {"a": voices(0, 3), "b": voices(1)}) == []
+
+
 def test_what_is_heard_at_once_tells_more_than_voices() -> None:
     said = {ANN: [span(0, 9)], BENN: [span(0, 9)]}
     assert groups(evidence(said, choice({"b": "a"}, "ab")), VOICES) == [[ANN, BENN]]

@@ -260,7 +260,51 @@ def test_ids_are_the_same_after_a_restart_and_never_given_again() -> None:
     assert after.lines()[-1][2] not in taken
 
 
+def heard_by_both() -> Meeting:
+    """Ann speaks from 2 to 5.5 seconds in the hearing of two microphones, and nothing has been made of it yet."""
+    meeting = Meeting()
+    for number, mic in enumerate((NEAR_ANN, NEAR_BEN), 1):
+        meeting.add(mic.source(number))
+        for _, id_, output in events(TALK[:1], mic, number, 12.0):
+            if isinstance(output, LevelsHeard):
+                meeting.take(id_, output)
+    return meeting
+
+
+def line(source: str, rev: int = 1, speaker: str | None = "spk1") -> Segment:
+    """What a microphone makes of that."""
+    words = tuple(word(text, 2 + at / 2, 2.45 + at / 2) for at, text in enumerate(ANN[0].split()))
+    return Segment(f"{source}1", rev, True, source, Span(samples(2), samples(5.45)), speaker, words)
+
+
+def test_whose_line_it_is_counts_also_where_the_words_stay_as_they_were() -> None:
+    meeting = heard_by_both()
+    for source in "ab":
+        meeting.take(source, line(source, speaker=None))
+    for source in "ab":
+        meeting.take(source, line(source, rev=2))
+    assert [sorted(group) for group in meeting.joiner._people.groups] == [[("a", "spk1"), ("b", "spk1")]]
+
+
+def test_a_line_of_nobody_is_somebodys_as_soon_as_another_microphone_tells() -> None:
+    meeting = heard_by_both()
+    meeting.take("a", line("a", speaker=None))
+    meeting.take("b", line("b"))
+    turn = Turn(Span(samples(2), samples(5.5)), "spk1")
+    told = meeting.take("b", TurnsRevised(turn.span, (turn,)))
+    assert [one.changes[0].after for one in told if isinstance(one, SpeakersRevised)] == ["spk1"]
+    assert meeting.lines() == [("a", ANN[0], "spk1")]
+
+
 # Turns
+
+
+def test_turns_are_told_once_it_is_known_whose_they_are() -> None:
+    meeting, turn = heard_by_both(), Turn(Span(samples(2), samples(5.5)), "spk1")
+    meeting.take("a", TurnsRevised(turn.span, (turn,)))
+    assert meeting.turns["a"] == []
+    meeting.take("a", line("a"))
+    assert meeting.turns["a"] == [turn]
 
 
 def test_turns_of_a_microphone_are_not_told_while_another_one_is_shown() -> None:

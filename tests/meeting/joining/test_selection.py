@@ -68,6 +68,28 @@ def test_of_two_that_hear_the_same_the_one_that_hears_it_better_is_shown() -> No
     assert hidden(made) == [f"a:{word}" for word in LONG.split()]
 
 
+@pytest.mark.parametrize(
+    ("confidences", "final", "shown"),
+    [
+        ((0.9, 0.8), True, "a"),
+        ((0.9, 0.88), True, "b"),
+        ((0.9, 0.8), False, "b"),
+        ((0.9, None), True, "b"),
+        ((0.7, 0.9), True, "b"),
+    ],
+)
+def test_the_one_whose_recogniser_is_surer_in_the_end_is_shown(
+    confidences: tuple[float | None, float | None], final: bool, shown: str
+) -> None:
+    words = []
+    for source, confidence in zip("ab", confidences, strict=True):
+        line = [Word(one.text, one.span, confidence) for one in said(source, LONG)]
+        made = Segment(f"{source}1", 1, final, source, Span(0, 1), None, tuple(line))
+        words.append([PlacedWord.of(one, made) for one in line])
+    found = chosen(block(*words), a=track(speech(1, 15)), b=track(speech(1, 30)))
+    assert {word.source_id for word in found.hidden} == {"a", "b"} - {shown}
+
+
 def test_of_two_that_hear_different_things_both_are_shown() -> None:
     made = chosen(block(said("a", LONG), said("b", OTHER)), a=track(speech(1, 20)), b=track(speech(2, 30)))
     assert (made.coherent, made.better, hidden(made)) == ((), {}, [])
