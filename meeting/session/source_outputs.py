@@ -91,9 +91,9 @@ class SourceOutputs:
         effects = [effect for one in outputs for effect in into.on_output(_source_of(one) or live.source.id, one)]
         if len(self._added) < 2:
             return effects
-        speakers = self._joiner.speakers(live.source.id)
         # Before anybody is told of a speaker it is stored who that is: a recovery gives it the same number again.
-        return [*self._saved(live), *effects] if speakers != live.source.speakers else effects
+        changed = [one for one in self._added if self._joiner.speakers(one.source.id) != one.source.speakers]
+        return [*(effect for one in changed for effect in self._saved(one)), *effects]
 
     def _saved(self, live: LiveSource) -> list[Effect]:
         live.source = self.known(live.source)

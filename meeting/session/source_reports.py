@@ -84,13 +84,13 @@ class SourceReports:
     def _opened(self, live: LiveSource, models: ModelInfo, audio: str | None, now: float) -> list[Effect]:
         recording = self._recording
         live.mark_opened(now)
-        joined = recording.outputs.add(live)
+        saved, joined = live.save(audio), recording.outputs.add(live)
         begins: list[Effect] = []
         if recording.state.now is State.OPEN:
             recording.state.models, recording.live_since = models, now
             begins = recording.state.become(State.LIVE)
         # The question whether all is stored comes behind all that must be: its answer lets the client speak.
-        effects = [*live.save(audio), *begins, ConfirmStored(live.source.id), Broadcast(live.message()), *joined]
+        effects = [*saved, *begins, ConfirmStored(live.source.id), Broadcast(live.message()), *joined]
         over = live.stop_requested or recording.shutting_down
         return [*effects, *(recording.finish(live) if over else [])]
 
