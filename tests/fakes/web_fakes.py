@@ -73,6 +73,8 @@ class FakeSource:
     muted: bool = False
     stored: int = 0
     """Frames that are "on disk": the next number expected"""
+    forgotten: bool = False
+    """Whether nobody may come back to it any more"""
 
     def message(self) -> dict[str, Any]:
         """What everybody is told of it."""
@@ -246,7 +248,13 @@ class FakeServer:
             await connection.socket.send_text(json.dumps(error))
             await connection.socket.close(4429)
             return
-        source = connection.source = self._resumed(connection.start)
+        source = self._resumed(connection.start)
+        if source.forgotten:
+            error = {"type": "error", "code": "unauthorized", "message": "there is no such source", "fatal": True}
+            await connection.socket.send_text(json.dumps(error))
+            await connection.socket.close(4401)
+            return
+        connection.source = source
         source.state = "live"
         await self._broadcast((source.message(),))
         models = {} if self.loading else self.models

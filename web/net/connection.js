@@ -55,14 +55,13 @@ export class Connection {
   /** @type {number | undefined} sends on while no new audio comes, and notices a dead connection */
   #heartbeat
   #sent = 0 // seq of the next frame to hand to the socket
-  #streaming = false // the server has answered `start` on this socket
+  #asked = false // `start` was sent on this socket
+  #streaming = false // the server has answered it
   #stopping = false
   #stopSent = false
   #heard = 0 // when the server last confirmed something, or had nothing to confirm
   /** @type {ErrorMessage | null} */
   #lastError = null
-  /** @type {string | null} id of what was sent here last */
-  own = null
 
   /**
    * @param {object} options
@@ -130,7 +129,7 @@ export class Connection {
     const socket = new WebSocket(this.url, this.protocols)
     socket.binaryType = 'arraybuffer'
     this.#socket = socket
-    this.#streaming = false
+    this.#asked = this.#streaming = false
     this.#stopSent = false
     socket.onopen = () => this.#opened(socket)
     socket.onmessage = ({ data }) => this.#received(data)
@@ -141,6 +140,7 @@ export class Connection {
   #opened(socket) {
     if (!this.source) return
     const { start, resume } = this.source
+    this.#asked = true
     socket.send(JSON.stringify({ type: 'start', version: 1, ...start, resume }))
   }
 
@@ -160,9 +160,7 @@ export class Connection {
       this.#send()
     }
     if (message.type === 'error') this.#lastError = message
-    if (message.type === 'source' && message.id === this.source?.resume?.source_id && this.#isOver(message)) {
-      this.#readOn()
-    }
+    if (this.#tellsOfEnd(message)) this.#readOn()
     if (message.type === 'snapshot' && !this.source) this.#live()
     this.onMessage(message)
     const over = message.type === 'snapshot' && message.state === 'ended' && !message.earlier // else `ended` follows
@@ -176,7 +174,6 @@ export class Connection {
    */
   #begin(source, outbox, { source_id, resume_token: token, next_seq: next }) {
     source.resume = { source_id, token }
-    this.own = source_id
     outbox.align(next)
     // A server whose disk lost confirmed frames shows everybody the gap; what comes now belongs behind it.
     this.#sent = Math.max(next, outbox.first)
@@ -185,9 +182,15 @@ export class Connection {
     this.#send()
   }
 
-  /** @param {import('../state/wire-messages.js').SourceMessage} own */
-  #isOver({ state }) {
-    return state === 'ended' || (state === 'ending' && !this.#stopping)
+  /**
+   * Whether what is sent here is not received any more.
+   *
+   * @param {ServerMessage} message
+   */
+  #tellsOfEnd(message) {
+    const told = message.type === 'source' ? [message] : message.type === 'snapshot' ? (message.sources ?? []) : []
+    const own = told.find(({ id }) => id === this.source?.resume?.source_id)
+    return own?.state === 'ended' || (own?.state === 'ending' && !this.#stopping)
   }
 
   // The meeting goes on without what came from here.
@@ -248,6 +251,8 @@ export class Connection {
    * @param {ErrorMessage | null} error
    */
   #passes(code, error) {
+    // It asked for a source that is over, as the snapshot has told; a reader may come all the same.
+    if (this.#asked && !this.source && code === 4401) return true
     return Boolean(this.source?.resume) && (code === 1011 || code === 4429 || error?.code === 'too_many')
   }
 

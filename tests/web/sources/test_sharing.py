@@ -164,6 +164,35 @@ def test_a_reload_after_the_own_source_has_ended_starts_anew(server: FakeServer,
     assert server.connections[-1].start["resume"] is None
 
 
+def test_a_connection_that_is_lost_after_the_stop_leaves_a_reader(server: FakeServer, page: Page, until: Until) -> None:
+    join(page)
+    until(lambda: server.stored > 3)
+    server.ending = False
+    page.get_by_test_id("stop").click()
+    expect(page.get_by_test_id("connection")).to_have_text("Finishing the last words…")
+    server.sources[1].state, server.sources[1].forgotten = "ended", True
+    server.cut()
+    expect(page.get_by_role("button", name="Share my microphone")).to_be_visible()
+    expect(page.get_by_test_id("notices")).to_be_empty()
+    until(lambda: server.connections[-1].start is None)
+    server.tell(segment(2, 2.0, 3.0, "Still here.", "spk1"))
+    expect(page.locator("[data-segment=s2]")).to_be_visible()
+
+
+def test_who_was_away_for_too_long_reads_along_and_may_share_again(
+    server: FakeServer, page: Page, until: Until
+) -> None:
+    join(page)
+    until(lambda: server.stored > 3)
+    server.sources[1].state, server.sources[1].forgotten = "ended", True
+    server.cut()
+    expect(page.get_by_test_id("notices")).to_contain_text("Your microphone is not heard any more")
+    expect(page.get_by_role("button", name="Share my microphone")).to_be_visible()
+    assert page.evaluate("Object.keys(sessionStorage)") == []
+    join(page)
+    until(lambda: len(server.sources) == 3 and server.sources[2].stored > 3)
+
+
 def test_muting_oneself_sends_silence_and_says_so(server: FakeServer, page: Page, until: Until) -> None:
     join(page)
     connection = server.connections[-1]

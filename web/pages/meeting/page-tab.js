@@ -110,8 +110,8 @@ export class PageTab {
       rememberSource(this.#id, 'tab', message)
       this.#store.update((state) => ownSource(state, 'tab', message.source_id))
     }
-    const own = this.#connection?.own
-    if (message.type === 'source' && message.id === own && !this.#connection?.source) this.#sourceEnded()
+    const told = message.type === 'source' || message.type === 'snapshot'
+    if (told && this.#connection && !this.#connection.source) this.#sourceEnded()
     if (message.type !== 'ended') return
     this.#store.update((state) => ({ ...state, sharing: 'stopping' })) // the page itself says that the meeting is over
     this.#over()

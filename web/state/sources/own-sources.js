@@ -90,7 +90,8 @@ function withoutMicrophone(state) {
 export function readsOn({ recording, role, transcript }, { code, close }) {
   if (code === 'removed') return t('source.removed.microphone')
   if (role !== 'source' || transcript.phase !== 'live') return null
-  if (close === 4401 && recording.stopping) return '' // it has ended while its connection was lost
+  // It has ended while its connection was lost: after it was stopped here, or because it was away for too long.
+  if (close === 4401) return recording.stopping ? '' : t('source.over.microphone')
   return code === 'too_many' && close === 4429 ? t('source.full') : null
 }
 

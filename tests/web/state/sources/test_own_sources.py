@@ -91,7 +91,8 @@ def test_a_stopped_source_that_the_server_does_not_know_any_more_has_ended(page:
     gone = page(*HEARD, *STOPPING, refused("unauthorized", 4401))
     assert (gone["notices"], gone["screen"]) == ({}, "meeting")
     lost = page(*HEARD, refused("unauthorized", 4401))
-    assert lost["notices"]["problem"]["label"] == "Read along"
+    assert "Your microphone is not heard any more" in lost["notices"]["source microphone"]["text"]
+    assert (lost["screen"], lost["resumable"]) == ("meeting", False)
 
 
 def test_a_tab_that_is_shared_is_recording_and_its_end_is_told_unless_asked_for(page: Run) -> None:
