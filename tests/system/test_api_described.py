@@ -44,6 +44,8 @@ def test_every_operation_was_asked_and_most_have_answered_well(outcome: Outcome,
         "POST /api/meetings/{meeting_id}/segments/{segment_id}/split",
         "POST /api/meetings/{meeting_id}/segments/{segment_id}/join",
         "POST /api/meetings/{meeting_id}/changes/{change_id}/undo",
+        "PATCH /api/meetings/{meeting_id}/sources/{source_id}",  # or that of a source, while its meeting is live
+        "DELETE /api/meetings/{meeting_id}/sources/{source_id}",
         "PUT /api/meetings/{meeting_id}/speakers/{speaker_id}/voice",  # nobody has said enough to be remembered
         "DELETE /api/meetings/{meeting_id}/speakers/{speaker_id}/voice",
         "PATCH /api/voices/{voice_id}",
