@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -73,7 +73,7 @@ def plan(wanted: Wanted) -> list[Job]:
     unknown = [name for name in wanted.conditions if name not in known]
     if unknown:
         raise MeetingError(f"there is no condition {', '.join(unknown)}; there are {', '.join(known)}")
-    halves = [name for name in HALVES if _pool(wanted.voices, name)]
+    halves = [name for name in HALVES if voices_of(wanted.voices, name)]
     if not halves:
         raise MeetingError("no half has two voices: more are needed")
     chosen = [known[name] for name in wanted.conditions]
@@ -146,24 +146,34 @@ def _counted(talk: Sequence[Placed]) -> dict[str, float]:
 
 
 def _cast(wanted: Wanted, job: Job) -> tuple[dict[str, list[Clip]], bool]:
-    """The voices of a conversation with all that they can say, and whether their words are known."""
     people, known = PLANS[job.number % len(PLANS)]
-    pool = _pool(wanted.voices, job.half)
-    having = {voice: tuple(u for u in said if (u.text is not None) == known) for voice, said in pool.items()}
-    having = {voice: said for voice, said in having.items() if said}
+    random = generator(wanted, job.half, job.condition.talks, job.number, "voices")
+    return cast(wanted.voices, job.half, people, known, random)
+
+
+def cast(
+    folders: tuple[Path, ...], of: str, people: int, known: bool, random: np.random.Generator
+) -> tuple[dict[str, list[Clip]], bool]:
+    """So many voices of a half with all that they can say, and whether their words are known, as is wished for."""
+    pool = voices_of(folders, of)
+    having = _with_words(pool, known)
     if len(having) < 2:  # a folder with or without words only
         known = not known
-        having = {voice: tuple(u for u in said if (u.text is not None) == known) for voice, said in pool.items()}
-        having = {voice: said for voice, said in having.items() if said}
-    random = generator(wanted, job.half, job.condition.talks, job.number, "voices")
+        having = _with_words(pool, known)
     names = sorted(having)
     chosen = [names[at] for at in random.permutation(len(names))[:people]]
-    cast = {voice: [clip for utterance in having[voice] for clip in clips(utterance)] for voice in chosen}
-    return {voice: found for voice, found in cast.items() if found}, known
+    found = {voice: [clip for utterance in having[voice] for clip in clips(utterance)] for voice in chosen}
+    return {voice: said for voice, said in found.items() if said}, known
+
+
+def _with_words(pool: Mapping[str, Sequence[Utterance]], known: bool) -> dict[str, list[Utterance]]:
+    """The utterances whose words are known, or those whose words are not; only voices that have some."""
+    having = {voice: [u for u in said if (u.text is not None) == known] for voice, said in pool.items()}
+    return {voice: said for voice, said in having.items() if said}
 
 
 @cache
-def _pool(folders: tuple[Path, ...], of: str) -> dict[str, tuple[Utterance, ...]]:
+def voices_of(folders: tuple[Path, ...], of: str) -> dict[str, tuple[Utterance, ...]]:
     """The utterances of a half by voice; nothing where there are not two voices that both have words or both none."""
     found: dict[str, list[Utterance]] = defaultdict(list)
     for utterance in gather(folders):
@@ -176,8 +186,8 @@ def _pool(folders: tuple[Path, ...], of: str) -> dict[str, tuple[Utterance, ...]
 
 def _surroundings(wanted: Wanted, of: str, talking: frozenset[str]) -> Surroundings:
     responses, noises = _recorded(wanted.rooms, of)
-    others = [voice for voice in sorted(_pool(wanted.voices, of)) if voice not in talking][:BABBLERS]
-    babble = [_pool(wanted.voices, of)[voice][0].read() for voice in others]
+    others = [voice for voice in sorted(voices_of(wanted.voices, of)) if voice not in talking][:BABBLERS]
+    babble = [voices_of(wanted.voices, of)[voice][0].read() for voice in others]
     return Surroundings(responses, noises, babble)
 
 

@@ -1,0 +1,90 @@
+"""Each microphone through the real pipeline, by itself: what it says, and when, kept on disk.
+
+Audio is fed in lock step (see `benchmarks.rooms.matrix`), so that what is kept does not depend on the machine. With
+what is kept, joining can be tried without models.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.microphones.making import Meeting
+from benchmarks.microphones.scenes import Microphone
+from benchmarks.rooms.matrix import AudioClock
+from benchmarks.rooms.voices import Audio, read_audio
+from meeting.config.sources import load_config
+from meeting.sources.backend import PipelineRequest
+from pipelines.types import SAMPLE_RATE, Output, SpeakerCount
+
+MIX = "mix"
+"""Stands for all microphones of a meeting, mixed before they are heard"""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the pipeline made of one microphone."""
+
+    microphone: Microphone
+    samples: int
+    """How long it recorded"""
+    told: tuple[tuple[int, Output], ...]
+    """Each output, in the microphone's own time, with the samples that had been heard by then"""
+
+
+def hear(meeting: Meeting, clock: AudioClock, mix: bool = False) -> list[Heard]:
+    """Run every microphone of a meeting, and with `mix` all of them mixed; slow. Raises MeetingError."""
+    found = []
+    sounds = [read_audio(meeting.audio(one)) for one in meeting.microphones]
+    for microphone, sound in zip(meeting.microphones, sounds, strict=True):
+        found.append(_heard(microphone, sound, clock))
+    if mix:
+        first = meeting.microphones[0]
+        whole = replace(first, id=MIX, kind="room", what="all mixed", begins=0.0, ppm=0.0)
+        found.append(_heard(whole, mixed(meeting.microphones, sounds), clock))
+    return found
+
+
+def _heard(microphone: Microphone, sound: Audio, clock: AudioClock) -> Heard:
+    config = load_config()
+    engine = clock.load_engine(config.models, lambda _: None)
+    speakers = SpeakerCount(1, 1) if microphone.kind == "solo" else None
+    request = PipelineRequest(microphone.id, None, (), speakers)
+    pipeline = clock.open_pipeline(engine, request, lambda _: None, lambda _: None)
+    try:
+        pipeline.feed(sound.astype(np.float32))
+        pipeline.finish()
+    finally:
+        pipeline.close()
+    return Heard(microphone, len(sound), tuple(clock.told))
+
+
+def mixed(microphones: Sequence[Microphone], sounds: Sequence[Audio]) -> Audio:
+    """Several microphones as one, each as loud as it is, in the world's time; drift is left as it is."""
+    starts = [round(one.begins * SAMPLE_RATE) for one in microphones]
+    whole = np.zeros(max(start + len(sound) for start, sound in zip(starts, sounds, strict=True)))
+    for start, sound in zip(starts, sounds, strict=True):
+        whole[start : start + len(sound)] += sound
+    return np.asarray(whole / max(1.0, float(np.abs(whole).max(initial=0))))
+
+
+def path_of(folder: Path, meeting: Meeting) -> Path:
+    """Where what the pipelines made of a meeting is kept."""
+    return folder / f"{meeting.name}.pickle"
+
+
+def kept(folder: Path, meeting: Meeting) -> list[Heard]:
+    """What the pipelines made of a meeting, as kept by this program; FileNotFoundError where nothing is."""
+    return list(pickle.loads(path_of(folder, meeting).read_bytes()))
+
+
+def keep(folder: Path, meeting: Meeting, heard: Sequence[Heard]) -> None:
+    """Keep what the pipelines made of a meeting."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = path_of(folder, meeting).with_suffix(".part")
+    made.write_bytes(pickle.dumps(list(heard)))
+    made.replace(path_of(folder, meeting))

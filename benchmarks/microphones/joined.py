@@ -1,0 +1,143 @@
+"""What one meeting shows of several microphones: their outputs in order of time through the joiner, and reduced."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from benchmarks.microphones.hearing import Heard
+from benchmarks.microphones.scenes import FRAME, Microphone
+from meeting.core.records import Source
+from meeting.core.transcript import Transcript, resolve
+from meeting.joining.joiner import Joiner
+from meeting.sources.levels import LevelMeter
+from pipelines.turns import join_turns, replace_turns
+from pipelines.types import SAMPLE_RATE, Output, Samples, Segment, SpeakersRevised, Turn, TurnsRevised
+
+END = 1.0
+"""Seconds that the last pass takes once a microphone is turned off"""
+
+
+class Joins(Protocol):
+    """What is measured: a joiner, as `meeting.joining.joiner` has it."""
+
+    def add(self, source: Source) -> Iterable[Output]:
+        """One more source."""
+
+    def observe(self, source_id: str, samples: int, at: float) -> Any:
+        """The audio of a source up to `samples` had arrived at `at`."""
+
+    def take(self, source_id: str, output: Output) -> Iterable[Output]:
+        """What the meeting says because of what a source says."""
+
+    def finish(self, source_id: str) -> Iterable[Output]:
+        """Nothing more comes of a source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The final lines of a meeting and who spoke when, in the meeting's time."""
+
+    lines: tuple[Segment, ...]
+    turns: tuple[Turn, ...]
+    ready: dict[str, float]
+    """By line: seconds of the world's clock when it was first final"""
+
+
+Step = tuple[float, int, int, Callable[[Joins], Iterable[Output]], str]
+"""When something happens, two numbers that keep the order of what happens at once, what it is, and of which source"""
+
+
+def join(heard: Sequence[Heard], sounds: Sequence[Samples], make: Callable[[], Joins] = Joiner) -> Shown:
+    """Let a joiner take all that the microphones of a meeting said, as it would have come, with what they recorded."""
+    joiner = make()
+    transcript = Transcript()
+    turns: dict[str, list[Turn]] = {one.microphone.id: [] for one in heard}
+    ready: dict[str, float] = {}
+    steps = (_steps(one, sound, number) for number, (one, sound) in enumerate(zip(heard, sounds, strict=True), 1))
+    for at, _, _, step, source_id in heapq.merge(*steps):
+        for output in step(joiner):
+            transcript.apply(output)
+            if isinstance(output, TurnsRevised):
+                turns[source_id] = join_turns(replace_turns(turns[source_id], output))
+            elif isinstance(output, Segment) and output.final and output.words:
+                ready.setdefault(output.id, at)
+    return _shown(transcript, [turn for mine in turns.values() for turn in mine], ready)
+
+
+def alone(heard: Heard, first: Microphone) -> Shown:
+    """What a meeting shows of one microphone that is alone in it, in the time of the `first` one of the scene."""
+    transcript, turns, ready = Transcript(), list[Turn](), dict[str, float]()
+    arrivals = heard.microphone.arrivals(heard.samples)
+    for samples, output in heard.told:
+        transcript.apply(output)
+        if isinstance(output, TurnsRevised):
+            turns = join_turns(replace_turns(turns, output))
+        elif isinstance(output, Segment) and output.final and output.words:
+            ready.setdefault(output.id, float(arrivals[max(0, -(-samples // FRAME) - 1)]) + heard.microphone.behind)
+    found = _shown(transcript, turns, ready)
+
+    def moved(sample: int) -> int:
+        return round(first.sample(heard.microphone.at(sample)))
+
+    def span(of: Any) -> Any:
+        return replace(of, span=replace(of.span, start=moved(of.span.start), end=moved(of.span.end)))
+
+    lines = tuple(replace(span(line), words=tuple(map(span, line.words))) for line in found.lines)
+    return Shown(lines, tuple(map(span, found.turns)), found.ready)
+
+
+def _shown(transcript: Transcript, turns: Iterable[Turn], ready: dict[str, float]) -> Shown:
+    stands_for = resolve(transcript.speakers)
+    lines = tuple(
+        replace(line, speaker=stands_for.get(line.speaker or "", line.speaker))
+        for line in transcript.segments
+        if line.final
+    )
+    joined = join_turns(replace(turn, speaker=stands_for.get(turn.speaker, turn.speaker)) for turn in turns)
+    return Shown(lines, tuple(joined), {line.id: ready[line.id] for line in lines})
+
+
+def _steps(heard: Heard, sound: Samples, number: int) -> Iterator[Step]:
+    """All that happens to one source, in order of time."""
+    microphone, id_ = heard.microphone, heard.microphone.id
+    made = Source(id_, microphone.what, microphone.kind, "pcm_s16le", SAMPLE_RATE, 1, number=number)
+    arrivals = microphone.arrivals(heard.samples).tolist()
+    meter = LevelMeter()
+    events: list[tuple[float, Callable[[Joins], Iterable[Output]]]] = [
+        (microphone.begins + microphone.network, lambda joiner: joiner.add(made))
+    ]
+
+    def arrived(frame: int, at: float) -> Callable[[Joins], Iterable[Output]]:
+        def step(joiner: Joins) -> Iterable[Output]:
+            joiner.observe(id_, min((frame + 1) * FRAME, heard.samples), at)
+            levels = meter.feed(sound[frame * FRAME : (frame + 1) * FRAME])
+            return [output for one in levels for output in joiner.take(id_, one)]
+
+        return step
+
+    def said(output: Output) -> Callable[[Joins], Iterable[Output]]:
+        return lambda joiner: joiner.take(id_, output)
+
+    events += [(at, arrived(frame, at)) for frame, at in enumerate(arrivals)]
+    end = arrivals[-1]
+    for samples, output in heard.told:
+        late = END if samples >= heard.samples else 0.0
+        end = arrivals[max(0, -(-samples // FRAME) - 1)] + microphone.behind + late
+        events.append((end, said(renumbered(output, number))))
+    events.append((end, lambda joiner: joiner.finish(id_)))
+    ordered = sorted(enumerate(events), key=lambda event: (event[1][0], event[0]))
+    return ((at, number, place, step, id_) for place, (at, step) in ordered)
+
+
+def renumbered(output: Output, number: int) -> Output:
+    """An output with ids of lines that no other source of the meeting has; those of the first stay as they are."""
+    if number == 1:
+        return output
+    if isinstance(output, Segment):
+        return replace(output, id=f"m{number}{output.id}")
+    if isinstance(output, SpeakersRevised):
+        return replace(output, changes=tuple(replace(one, id=f"m{number}{one.id}") for one in output.changes))
+    return output
