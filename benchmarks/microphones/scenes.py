@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,7 @@ def headsets(talk: Sequence[Placed], random: np.random.Generator) -> Scene:
 def call(talk: Sequence[Placed], random: np.random.Generator) -> Scene:
     """Half of the people before a laptop, the others far away: what its loudspeaker plays is the other source."""
     voices, length = _voices(talk), _length(talk)
-    here = voices[: len(voices) // 2]
+    here = _half(talk, voices)
     tracks = dict(zip(voices, _tracks(talk, voices, length, random), strict=True))
     far = np.sum([tracks[voice] for voice in voices if voice not in here], axis=0)
     far = channel.opus(far + channel.pink(length, random) * rms(far) * gain(-25), 24)
@@ -188,9 +189,17 @@ def _tracks(talk: Sequence[Placed], voices: Sequence[str], length: int, random: 
     return tracks
 
 
+def _half(talk: Sequence[Placed], voices: Sequence[str]) -> tuple[str, ...]:
+    """Half of the people, chosen so that they speak about as much as the others."""
+    spoken = {voice: sum(len(one.clip.audio) for one in talk if one.clip.voice == voice) for voice in voices}
+    sides = combinations(voices, max(1, len(voices) // 2))
+    return min(sides, key=lambda side: abs(sum(spoken.values()) - 2 * sum(spoken[voice] for voice in side)))
+
+
 def _heard(tracks: Sequence[Audio], responses: Sequence[Audio]) -> Audio:
     """All voices as a microphone hears them."""
-    return np.sum([through(track, one) for track, one in zip(tracks, responses, strict=True)], axis=0)
+    heard = [through(track, one) for track, one in zip(tracks, responses, strict=True)]
+    return np.asarray(np.sum(heard, axis=0))
 
 
 def _table(people: int, random: np.random.Generator) -> tuple[Audio, list[Audio], Audio]:
