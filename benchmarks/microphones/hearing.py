@@ -19,6 +19,7 @@ from benchmarks.rooms.matrix import AudioClock
 from benchmarks.rooms.voices import Audio, read_audio
 from meeting.config.sources import load_config
 from meeting.sources.backend import PipelineRequest
+from pipelines.errors import MeetingError
 from pipelines.types import SAMPLE_RATE, Output, SpeakerCount
 
 MIX = "mix"
@@ -36,17 +37,12 @@ class Heard:
     """Each output, in the microphone's own time, with the samples that had been heard by then"""
 
 
-def hear(meeting: Meeting, clock: AudioClock, mix: bool = False) -> list[Heard]:
-    """Run every microphone of a meeting, and with `mix` all of them mixed; slow. Raises MeetingError."""
-    found = []
+def hear(meeting: Meeting, clock: AudioClock) -> list[Heard]:
+    """Run every microphone of a meeting, and all of them mixed; slow. Raises MeetingError."""
     sounds = [read_audio(meeting.audio(one)) for one in meeting.microphones]
-    for microphone, sound in zip(meeting.microphones, sounds, strict=True):
-        found.append(_heard(microphone, sound, clock))
-    if mix:
-        first = meeting.microphones[0]
-        whole = replace(first, id=MIX, kind="room", what="all mixed", begins=0.0, ppm=0.0)
-        found.append(_heard(whole, mixed(meeting.microphones, sounds), clock))
-    return found
+    found = [_heard(one, sound, clock) for one, sound in zip(meeting.microphones, sounds, strict=True)]
+    whole = replace(meeting.microphones[0], id=MIX, kind="room", what="all mixed", begins=0.0, ppm=0.0)
+    return [*found, _heard(whole, mixed(meeting.microphones, sounds), clock)]
 
 
 def _heard(microphone: Microphone, sound: Audio, clock: AudioClock) -> Heard:
@@ -78,8 +74,12 @@ def path_of(folder: Path, meeting: Meeting) -> Path:
 
 
 def kept(folder: Path, meeting: Meeting) -> list[Heard]:
-    """What the pipelines made of a meeting, as kept by this program; FileNotFoundError where nothing is."""
-    return list(pickle.loads(path_of(folder, meeting).read_bytes()))
+    """What the pipelines made of a meeting, as this program has kept it; raises MeetingError where it has not."""
+    try:
+        return list(pickle.loads(path_of(folder, meeting).read_bytes()))
+    except FileNotFoundError as error:
+        how = "python -m benchmarks.microphones hear SET --outputs"
+        raise MeetingError(f"{meeting.name} was not heard yet: run {how} {folder}") from error
 
 
 def keep(folder: Path, meeting: Meeting, heard: Sequence[Heard]) -> None:

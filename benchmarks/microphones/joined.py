@@ -122,12 +122,11 @@ def _steps(heard: Heard, sound: Samples, number: int) -> Iterator[Step]:
         return lambda joiner: joiner.take(id_, output)
 
     events += [(at, arrived(frame, at)) for frame, at in enumerate(arrivals)]
-    end = arrivals[-1]
     for samples, output in heard.told:
         late = END if samples >= heard.samples else 0.0
-        end = arrivals[max(0, -(-samples // FRAME) - 1)] + microphone.behind + late
-        events.append((end, said(renumbered(output, number))))
-    events.append((end, lambda joiner: joiner.finish(id_)))
+        at = arrivals[max(0, -(-samples // FRAME) - 1)] + microphone.behind + late
+        events.append((at, said(renumbered(output, number))))
+    events.append((max(at for at, _ in events), lambda joiner: joiner.finish(id_)))
     ordered = sorted(enumerate(events), key=lambda event: (event[1][0], event[0]))
     return ((at, number, place, step, id_) for place, (at, step) in ordered)
 

@@ -15,7 +15,6 @@ import soundfile
 
 from benchmarks.microphones.scenes import QUIET, SCENES, Microphone, Scene
 from benchmarks.rooms import turn_taking
-from benchmarks.rooms.acoustics import require_extra
 from benchmarks.rooms.clips import Clip
 from benchmarks.rooms.composing import LEAD, ROUNDS, Composer, Placed
 from benchmarks.rooms.making import MANIFEST, cast, generator, voices_of
@@ -79,7 +78,6 @@ class Meeting:
 
 def make(wanted: Wanted, processes: int = 1, report: Callable[[str], None] = lambda line: None) -> list[dict[str, Any]]:
     """Make a set, the same whatever the number of processes; returns the rows of its manifest. Raises MeetingError."""
-    require_extra()
     unknown = [name for name in wanted.scenes if name not in SCENES]
     if unknown:
         raise MeetingError(f"there is no scene {', '.join(unknown)}; there are {', '.join(SCENES)}")

@@ -31,6 +31,8 @@ LATE = 30.0
 """Seconds after which the last microphone of a room joins"""
 FRAME = SAMPLE_RATE // 10
 """Samples that a client sends at once"""
+RT60 = (0.3, 0.6)
+"""Seconds until sound has fallen by 60 dB, as asked of the simulation"""
 TRIES = 1000
 
 
@@ -92,7 +94,7 @@ def room(talk: Sequence[Placed], random: np.random.Generator) -> Scene:
     places = {**{f"before {voice}": place for voice, place in zip(voices, near, strict=True)}}
     places |= {"middle of the table": middle, "corner": corner}
     names = [str(name) for name in random.permutation([*places])][:4]
-    rt60 = float(random.uniform(0.3, 0.6))
+    rt60 = float(random.uniform(*RT60))
     responses = _responses(size, rt60, seats, [places[name] for name in names], random)
     tracks = _tracks(talk, voices, length, random)
     speech = [_heard(tracks, mine) for mine in responses]
@@ -111,7 +113,7 @@ def headsets(talk: Sequence[Placed], random: np.random.Generator) -> Scene:
     voices, length = _voices(talk), _length(talk)
     size, seats, table = _table(len(voices), random)
     places = [_before(seat, table, 0.06) for seat in seats]
-    rt60 = float(random.uniform(0.3, 0.6))
+    rt60 = float(random.uniform(*RT60))
     responses = _responses(size, rt60, seats, places, random)
     tracks = _tracks(talk, voices, length, random)
     sounds = []
@@ -134,7 +136,7 @@ def call(talk: Sequence[Placed], random: np.random.Generator) -> Scene:
     size, seats, table = _table(len(here), random)
     laptop = np.array([*table, 0.8])
     speaker = laptop + np.array([0.15, 0.0, -0.02])
-    rt60 = float(random.uniform(0.3, 0.6))
+    rt60 = float(random.uniform(*RT60))
     (responses,) = _responses(size, rt60, [*seats, speaker], [laptop], random)
     voice = _heard([tracks[name] for name in here], responses[:-1])
     own = _on([placed for placed in talk if placed.clip.voice in here], length)
