@@ -2,6 +2,7 @@
 
     .venv/bin/python -m benchmarks.load FOLDER...                      # 1 to 16 meetings of two minutes each
     .venv/bin/python -m benchmarks.load FOLDER... --meetings 1 --minutes 60
+    .venv/bin/python -m benchmarks.load FOLDER... --sources 1 4 8      # microphones of one meeting that hear the same
 
 A server of its own is started for each row, on a free port and an empty data folder; this process plays recordings to
 it at the pace of speech, each meeting another one or from another place. Each FOLDER holds recordings with references,
@@ -30,6 +31,7 @@ from benchmarks.harness.report import percentile
 from benchmarks.harness.server import Server
 from meeting.evaluation.scores import Latencies, latencies, require_extra
 from pipelines.errors import MeetingError
+from pipelines.types import samples
 
 EDGE = 300.0
 """Seconds at both ends of a long meeting that are compared"""
@@ -108,14 +110,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(report.table(("", "first minutes", "last minutes"), rows))
         report.save(asked.json, known, endurance={name: values for name, *values in edges})
         return 0
-    chosen = plays(recordings, max(asked.meetings))
+    unit = "sources" if asked.sources else "meetings"
+    chosen = plays(recordings, 1 if asked.sources else max(asked.meetings))
     alone = {} if asked.no_compare else asyncio.run(compared(options, chosen))
     rows = []
-    for count in asked.meetings:
-        rows.append(asyncio.run(row(options, chosen[:count], alone)))
-        print(f"  {count} meetings: {rows[-1]['live']} live", file=sys.stderr, flush=True)
+    for count in asked.sources or asked.meetings:
+        rows.append(asyncio.run(row(options, [chosen[0]] * count if asked.sources else chosen[:count], alone, unit)))
+        print(f"  {count} {unit}: {rows[-1]['live']} live", file=sys.stderr, flush=True)
     for columns in (TIMES, COSTS):
-        print(report.table(list(columns), [[one[key] for key in columns.values()] for one in rows]))
+        names = [unit if name == "meetings" else name for name in columns]
+        print(report.table(names, [[one[key] for key in columns.values()] for one in rows]))
     report.save(asked.json, known, rows=rows)
     if asked.plot is not None:
         from benchmarks.load.plot import draw
@@ -134,6 +138,13 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=[1, 2, 4, 8, 12, 16],
         metavar="N",
         help="how many at once, by row",
+    )
+    parser.add_argument(
+        "--sources",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="instead: one meeting with so many microphones that all hear the same, by row",
     )
     parser.add_argument("--seconds", type=float, default=120.0, help="length of each meeting (default 120)")
     parser.add_argument("--minutes", type=float, help="instead: one long meeting, its beginning beside its end")
@@ -181,26 +192,48 @@ async def compared(options: Options, chosen: Sequence[Play]) -> dict[Play, Alone
     return found
 
 
-async def row(options: Options, chosen: Sequence[Play], alone: dict[Play, Alone]) -> dict[str, Any]:
-    """So many meetings at once on a server of their own."""
+async def row(
+    options: Options, chosen: Sequence[Play], alone: dict[Play, Alone], unit: str = "meetings"
+) -> dict[str, Any]:
+    """So many meetings at once, or sources of one, on a server of their own."""
     with tempfile.TemporaryDirectory() as folder:
         server = await asyncio.to_thread(_server, options, folder)
         try:
-            told, watch, ready = await together(server, options, chosen)
+            if unit == "sources":
+                told, watch, ready = await in_one_meeting(server, options, chosen)
+            else:
+                told, watch, ready = await together(server, options, chosen)
         finally:
             await asyncio.to_thread(server.stop)
+    if unit == "sources":
+        return {"meetings": len(chosen), **shared_figures(told, watch, ready, alone)}
     return {"meetings": len(chosen), **figures(told, watch, ready, alone)}
 
 
 async def together(server: Server, options: Options, chosen: Sequence[Play]) -> tuple[list[Told], Watch, float]:
     """Play all of them; what each was told, and what the server cost."""
-    assert server.process is not None
-    watch = Watch(server.process.pid)
-    ready = watch.look().memory
     listeners = [
         Listener(server.port, await asyncio.to_thread(server.new_meeting, play.name), play, options.seconds)
         for play in chosen
     ]
+    return await _spoken(server, options, listeners)
+
+
+async def in_one_meeting(server: Server, options: Options, chosen: Sequence[Play]) -> tuple[list[Told], Watch, float]:
+    """The same of sources of one meeting, each beginning a little later than the one before, and later in the sound."""
+    meeting = await asyncio.to_thread(server.new_meeting, chosen[0].name)
+    listeners = []
+    for number, play in enumerate(chosen):
+        late = options.stagger * number / len(chosen)
+        here = Play(play.recording, play.start + samples(late))
+        listeners.append(Listener(server.port, meeting, here, options.seconds - late))
+    return await _spoken(server, options, listeners)
+
+
+async def _spoken(server: Server, options: Options, listeners: Sequence[Listener]) -> tuple[list[Told], Watch, float]:
+    assert server.process is not None
+    watch = Watch(server.process.pid)
+    ready = watch.look().memory
 
     async def speak(number: int, listener: Listener) -> Told:
         await asyncio.sleep(options.stagger * number / len(listeners))
@@ -239,6 +272,13 @@ def figures(told: Sequence[Told], watch: Watch, ready: float, alone: dict[Play, 
         "memory_per_meeting": (watch.peak - ready) / len(live) if live else None,
         "sent_late_p95": percentile([late for one in live for late in one.late], 95),
     }
+
+
+def shared_figures(told: Sequence[Told], watch: Watch, ready: float, alone: dict[Play, Alone]) -> dict[str, Any]:
+    """A row of sources of one meeting, of which the first is told all that the others are; CPU by its seconds."""
+    found, each = figures(told[:1], watch, ready, alone), figures(told, watch, ready, {})
+    kept = ("live", "refused", "lost", "refusals", "problems", "stored_after", "sent_late_p95", "memory_per_meeting")
+    return {**found, **{name: each[name] for name in kept}}
 
 
 def times(live: Sequence[Told]) -> dict[str, float | None]:

@@ -20,7 +20,7 @@ from benchmarks.rooms.voices import Audio, read_audio
 from meeting.config.sources import load_config
 from meeting.sources.backend import PipelineRequest
 from pipelines.errors import MeetingError
-from pipelines.types import SAMPLE_RATE, Output, SpeakerCount
+from pipelines.types import SAMPLE_RATE, Output
 
 MIX = "mix"
 """Stands for all microphones of a meeting, mixed before they are heard"""
@@ -35,6 +35,8 @@ class Heard:
     """How long it recorded"""
     told: tuple[tuple[int, Output], ...]
     """Each output, in the microphone's own time, with the samples that had been heard by then"""
+    as_room: tuple[tuple[int, Output], ...] | None = None
+    """Of a microphone that only its owner should be heard by: what it would have told if it had been for everybody"""
 
 
 def hear(meeting: Meeting, clock: AudioClock) -> list[Heard]:
@@ -46,17 +48,21 @@ def hear(meeting: Meeting, clock: AudioClock) -> list[Heard]:
 
 
 def _heard(microphone: Microphone, sound: Audio, clock: AudioClock) -> Heard:
-    config = load_config()
-    engine = clock.load_engine(config.models, lambda _: None)
-    speakers = SpeakerCount(1, 1) if microphone.kind == "solo" else None
-    request = PipelineRequest(microphone.id, None, (), speakers)
+    solo = microphone.kind == "solo"
+    as_room = _told(PipelineRequest(microphone.id, None, ()), sound, clock)
+    told = _told(PipelineRequest(microphone.id, None, (), solo=True), sound, clock) if solo else as_room
+    return Heard(microphone, len(sound), told, as_room if solo else None)
+
+
+def _told(request: PipelineRequest, sound: Audio, clock: AudioClock) -> tuple[tuple[int, Output], ...]:
+    engine = clock.load_engine(load_config().models, lambda _: None)
     pipeline = clock.open_pipeline(engine, request, lambda _: None, lambda _: None)
     try:
         pipeline.feed(sound.astype(np.float32))
         pipeline.finish()
     finally:
         pipeline.close()
-    return Heard(microphone, len(sound), tuple(clock.told))
+    return tuple(clock.told)
 
 
 def mixed(microphones: Sequence[Microphone], sounds: Sequence[Audio]) -> Audio:

@@ -61,17 +61,18 @@ def join(heard: Sequence[Heard], sounds: Sequence[Samples], make: Callable[[], J
         for output in step(joiner):
             transcript.apply(output)
             if isinstance(output, TurnsRevised):
-                turns[source_id] = join_turns(replace_turns(turns[source_id], output))
+                whose = getattr(output, "source_id", "") or source_id
+                turns[whose] = join_turns(replace_turns(turns[whose], output))
             elif isinstance(output, Segment) and output.final and output.words:
                 ready.setdefault(output.id, at)
     return _shown(transcript, [turn for mine in turns.values() for turn in mine], ready)
 
 
 def alone(heard: Heard, first: Microphone) -> Shown:
-    """What a meeting shows of one microphone that is alone in it, in the time of the `first` one of the scene."""
+    """What a meeting shows of one microphone that is alone in it, and for everybody, in the time of the `first` one."""
     transcript, turns, ready = Transcript(), list[Turn](), dict[str, float]()
     arrivals = heard.microphone.arrivals(heard.samples)
-    for samples, output in heard.told:
+    for samples, output in heard.told if heard.as_room is None else heard.as_room:
         transcript.apply(output)
         if isinstance(output, TurnsRevised):
             turns = join_turns(replace_turns(turns, output))

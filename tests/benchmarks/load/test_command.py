@@ -134,3 +134,14 @@ def test_a_picture_bears_rows_without_latencies(tmp_path: Path) -> None:
 def test_a_folder_without_recordings_is_said_to_be_one(tmp_path: Path) -> None:
     pytest.importorskip("meeteval", reason="the extra eval is not installed")
     assert load.main([str(tmp_path)]) == 2
+
+
+def test_sources_of_one_meeting_are_measured_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("meeteval", reason="the extra eval is not installed")
+    out = tmp_path / "load.json"
+    asked = ["--models", "fake", "--sources", "1", "3", "--seconds", "3", "--json", str(out)]
+    assert load.main(asked) == 0
+    one, three = json.loads(out.read_text())["rows"]
+    assert (one["live"], one["lost"], one["equal"]) == (1, 0, "1/1")
+    assert (three["live"], three["lost"], three["refused"]) == (3, 0, 0)
+    assert capsys.readouterr().out.count("| sources | ") == 2

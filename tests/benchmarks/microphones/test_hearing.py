@@ -30,7 +30,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.told: list[tuple[int, Speaker]] = []
-        self.asked: list[tuple[str, object]] = []
+        self.asked: list[tuple[str, bool]] = []
         self.closed = 0
 
     def load_engine(self, models: object, report: object) -> str:
@@ -38,7 +38,7 @@ class Clock:
 
     def open_pipeline(self, engine: object, request, emit: object, on_backlog: object) -> Clock:  # type: ignore[no-untyped-def]
         self.told = []
-        self.asked.append((request.source_id, request.speakers))
+        self.asked.append((request.source_id, request.solo))
         return self
 
     def feed(self, audio: np.ndarray) -> None:
@@ -58,8 +58,9 @@ def test_every_microphone_is_heard_by_itself_and_then_all_of_them_mixed(meeting:
     assert [one.samples for one in found] == [2 * SAMPLE_RATE, 3 * SAMPLE_RATE, 3.5 * SAMPLE_RATE]
     assert [one.told[0][1] for one in found][-1] == Speaker("spk1", name="3.5 s of float32")
     assert [len(one.told) for one in found] == [2, 2, 2]
-    assert clock.closed == 3
-    assert [(name, str(speakers)) for name, speakers in clock.asked] == [("mic1", "None"), ("mic2", "1"), (MIX, "None")]
+    assert [one.as_room is not None for one in found] == [False, True, False]
+    assert clock.closed == 4
+    assert clock.asked == [("mic1", False), ("mic2", False), ("mic2", True), (MIX, False)]
 
 
 def test_mixed_sound_is_in_step_and_not_too_loud() -> None:

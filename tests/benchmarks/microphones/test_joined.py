@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -125,6 +126,12 @@ def test_a_microphone_alone_is_shown_in_the_time_of_the_first() -> None:
     assert shown.lines[0].words[0].span == Span(3 * SECOND, 4 * SECOND)
     assert shown.turns[0].span == Span(2 * SECOND, 4 * SECOND)
     assert 4.9 < shown.ready["s1"] < 5.2
+
+
+def test_a_headset_alone_is_measured_as_if_it_were_for_everybody() -> None:
+    one = replace(heard(microphone("mic1")), as_room=((3 * SECOND, line("s1", 1, 2, "hello")),))
+    assert [each.text for each in alone(one, one.microphone).lines] == ["hello"]
+    assert join([one], [np.zeros(one.samples, np.float32)], Noting).lines == ()
 
 
 def test_lines_of_two_sources_have_two_names() -> None:
