@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -82,10 +82,21 @@ def path_of(folder: Path, meeting: Meeting) -> Path:
 def kept(folder: Path, meeting: Meeting) -> list[Heard]:
     """What the pipelines made of a meeting, as this program has kept it; raises MeetingError where it has not."""
     try:
-        return list(pickle.loads(path_of(folder, meeting).read_bytes()))
+        found: list[Heard] = pickle.loads(path_of(folder, meeting).read_bytes())
     except FileNotFoundError as error:
         how = "python -m benchmarks.microphones hear SET --outputs"
         raise MeetingError(f"{meeting.name} was not heard yet: run {how} {folder}") from error
+    for heard in found:
+        for _, output in (*heard.told, *(heard.as_room or ())):
+            _complete(output)
+    return found
+
+
+def _complete(output: Output) -> None:
+    """Give an output that an earlier version kept the fields that have been added since."""
+    for field in fields(output):
+        if not hasattr(output, field.name) and field.default is not MISSING:
+            object.__setattr__(output, field.name, field.default)
 
 
 def keep(folder: Path, meeting: Meeting, heard: Sequence[Heard]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,3 +78,23 @@ def test_what_was_heard_is_kept(meeting: Meeting, tmp_path: Path) -> None:
     keep(tmp_path / "outputs", meeting, heard)
     assert hearing.path_of(tmp_path / "outputs", meeting).is_file()
     assert kept(tmp_path / "outputs", meeting) == heard
+
+
+def earlier_speaker() -> Speaker:
+    """One that has no field `profile` yet."""
+    made = Speaker("spk1")
+    object.__delattr__(made, "profile")
+    return made
+
+
+class Kept:
+    """Is read back as what an earlier version has written."""
+
+    def __reduce__(self) -> Any:
+        return earlier_speaker, ()
+
+
+def test_what_an_earlier_version_kept_gets_the_fields_that_were_added(meeting: Meeting, tmp_path: Path) -> None:
+    told: Any = ((5, Kept()),)
+    keep(tmp_path, meeting, [Heard(ONE, 10, told, told)])
+    assert kept(tmp_path, meeting) == [Heard(ONE, 10, ((5, Speaker("spk1")),), ((5, Speaker("spk1")),))]
