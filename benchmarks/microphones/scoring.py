@@ -53,6 +53,8 @@ class Figures:
         """As plain numbers; None where there is nothing to measure."""
         return {
             **{name: self.rate(name) for name in RATES},
+            "miss": self.accuracy.miss.rate,
+            "fa": self.accuracy.false_alarm.rate,
             "confusion": self.accuracy.confusion.rate,
             "speakers": f"{self.accuracy.speakers}/{self.accuracy.reference_speakers}",
             "lines": self.lines,

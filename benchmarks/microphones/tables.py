@@ -16,7 +16,10 @@ from benchmarks.microphones.scoring import RATES, Figures, best, score, twice
 from benchmarks.rooms.voices import read_audio
 from pipelines.types import SAMPLE_RATE
 
-COLUMNS = ("WER", "cpWER", "DER", "confusion", "speakers", "lines", "twice", "lost", "final_p50", "final_p95")
+COLUMNS = (
+    *("WER", "cpWER", "DER", "miss", "fa", "confusion", "speakers"),
+    *("lines", "twice", "lost", "final_p50", "final_p95"),
+)
 
 
 @dataclass(frozen=True, slots=True)
