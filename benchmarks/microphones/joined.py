@@ -35,6 +35,9 @@ class Joins(Protocol):
     def finish(self, source_id: str) -> Iterable[Output]:
         """Nothing more comes of a source."""
 
+    def place(self, source_id: str, sample: int) -> int:
+        """Where a sample of a source stands in the meeting."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -44,6 +47,8 @@ class Shown:
     turns: tuple[Turn, ...]
     ready: dict[str, float]
     """By line: seconds of the world's clock when it was first final"""
+    misplaced: float = 0.0
+    """Seconds by which the last sample of some source, at most, is not where it belongs"""
 
 
 Step = tuple[float, int, int, Callable[[Joins], Iterable[Output]], str]
@@ -65,7 +70,11 @@ def join(heard: Sequence[Heard], sounds: Sequence[Samples], make: Callable[[], J
                 turns[whose] = join_turns(replace_turns(turns[whose], output))
             elif isinstance(output, Segment) and output.final and output.words:
                 ready.setdefault(output.id, at)
-    return _shown(transcript, [turn for mine in turns.values() for turn in mine], ready)
+    shown = _shown(transcript, [turn for mine in turns.values() for turn in mine], ready)
+    first = heard[0].microphone
+    truth = [first.sample(one.microphone.at(one.samples)) for one in heard]
+    found = [joiner.place(one.microphone.id, one.samples) for one in heard]
+    return replace(shown, misplaced=max(abs(a - b) for a, b in zip(truth, found, strict=True)) / SAMPLE_RATE)
 
 
 def alone(heard: Heard, first: Microphone) -> Shown:

@@ -34,6 +34,8 @@ class Figures:
     """Seconds of speech that no line covers"""
     finals: list[float] = field(default_factory=list)
     """Seconds from the end of each line until it was first final"""
+    misplaced: float = 0.0
+    """Seconds by which some source is not where it belongs on the meeting's clock, at most"""
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(
@@ -42,6 +44,7 @@ class Figures:
             self.lines + other.lines,
             self.lost + other.lost,
             self.finals + other.finals,
+            max(self.misplaced, other.misplaced),
         )
 
     def rate(self, name: str) -> float | None:
@@ -62,6 +65,7 @@ class Figures:
             "lost": self.lost.rate,
             "final_p50": percentile(self.finals, 50),
             "final_p95": percentile(self.finals, 95),
+            "misplaced": self.misplaced,
         }
 
 
@@ -83,6 +87,7 @@ def score(reference: Reference, shown: Shown, first: Microphone) -> Figures:
         len(shown.lines),
         lost(reference.turns, shown.lines),
         late,
+        shown.misplaced,
     )
 
 

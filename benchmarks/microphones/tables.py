@@ -18,7 +18,7 @@ from pipelines.types import SAMPLE_RATE
 
 COLUMNS = (
     *("WER", "cpWER", "DER", "miss", "fa", "confusion", "speakers"),
-    *("lines", "twice", "lost", "final_p50", "final_p95"),
+    *("lines", "twice", "lost", "final_p50", "final_p95", "misplaced"),
 )
 
 
@@ -68,7 +68,15 @@ def summary(found: Sequence[Result]) -> str:
     """A row for each group: the best microphone of each meeting, by each rate, beside what is joined."""
     columns = ["microphones", "meetings"]
     columns += [f"{rate}, {which}" for rate in RATES for which in ("alone", "best", "joined", "not worse")]
-    columns += ["twice", "of lines", "lost, best", "lost, joined", "final p95, best", "final p95, joined"]
+    columns += [
+        "twice",
+        "of lines",
+        "lost, best",
+        "lost, joined",
+        "final p95, best",
+        "final p95, joined",
+        "misplaced, s",
+    ]
     groups: dict[str, list[Result]] = {}
     for result in found:
         groups.setdefault(result.group, []).append(result)
@@ -96,6 +104,7 @@ def _pooled(found: Sequence[Result]) -> list[Any]:
         other["lost"],
         told["final_p95"],
         other["final_p95"],
+        other["misplaced"],
     ]
 
 

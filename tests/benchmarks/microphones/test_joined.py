@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.microphones.hearing import Heard
-from benchmarks.microphones.joined import alone, join, renumbered
+from benchmarks.microphones.joined import Shown, alone, join, renumbered
 from benchmarks.microphones.scenes import Microphone
 from meeting.core.records import Source
 from pipelines.types import (
@@ -63,8 +63,11 @@ class Noting:
         self.told.append(("finish", source_id, None))
         return [line(f"{source_id}-last", 9, 9.5, "goodbye")] if source_id == "mic2" else []
 
+    def place(self, source_id: str, sample: int) -> int:
+        return sample + (SECOND // 4 if source_id == "mic2" else 0)
 
-def played(*sources: Heard) -> tuple[Noting, object]:
+
+def played(*sources: Heard) -> tuple[Noting, Shown]:
     joiner = Noting()
     sounds = [np.zeros(one.samples, np.float32) for one in sources]
     return joiner, join(sources, sounds, lambda: joiner)
@@ -106,6 +109,11 @@ def test_what_is_shown_is_what_the_joiner_gave_and_when() -> None:
     assert 3.3 <= shown.ready["s1"] < 3.5
     assert 4.3 <= shown.ready["m2s1"] < 4.5
     assert shown.ready["s2"] > 11  # of the pass that ends it
+
+
+def test_it_is_told_how_far_from_its_place_a_source_stands() -> None:
+    assert played(FIRST)[1].misplaced == 0.0
+    assert played(FIRST, SECOND_ONE)[1].misplaced == 1.75  # it began two seconds later, and stands at 0.25
 
 
 def test_merged_speakers_are_one_and_turns_are_kept_by_source() -> None:
