@@ -15,7 +15,7 @@ from benchmarks.harness.latency import Delays, delays, texts_of
 from benchmarks.harness.recordings import FRAME, Play
 from meeting.core.errors import CloseCode
 from meeting.core.messages import AudioFrame
-from pipelines.types import SAMPLE_RATE
+from pipelines.types import SAMPLE_RATE, samples
 
 STEP = FRAME / SAMPLE_RATE
 """Seconds of a frame"""
@@ -74,10 +74,19 @@ class Told:
 class Listener:
     """One source; `speak` plays once."""
 
-    def __init__(self, port: int, meeting: str, play: Play, seconds: float, speed: float | None = 1.0) -> None:
-        """`speed` None: as fast as the server reads."""
+    def __init__(
+        self,
+        port: int,
+        meeting: str,
+        play: Play,
+        seconds: float,
+        speed: float | None = 1.0,
+        beside: Listener | None = None,
+    ) -> None:
+        """`speed` None: as fast as the server reads; one that is `beside` another hears what that one hears by then."""
         self._address = f"ws://127.0.0.1:{port}/ws/meetings/{meeting}"
         self._speed = speed
+        self._beside = beside
         self.told = Told(play, seconds)
 
     async def speak(self) -> Told:
@@ -110,6 +119,9 @@ class Listener:
         told, now, kind = self.told, time.monotonic(), message["type"]
         if kind == "session":
             told.began = now
+            if self._beside is not None:
+                first = self._beside.told
+                told.play = Play(first.play.recording, first.play.start + samples(now - first.began))
         elif kind == "ack" and told.first_ack is None:
             told.first_ack = now
         elif kind == "ended":

@@ -31,7 +31,6 @@ from benchmarks.harness.report import percentile
 from benchmarks.harness.server import Server
 from meeting.evaluation.scores import Latencies, latencies, require_extra
 from pipelines.errors import MeetingError
-from pipelines.types import samples
 
 EDGE = 300.0
 """Seconds at both ends of a long meeting that are compared"""
@@ -220,13 +219,13 @@ async def together(server: Server, options: Options, chosen: Sequence[Play]) -> 
 
 
 async def in_one_meeting(server: Server, options: Options, chosen: Sequence[Play]) -> tuple[list[Told], Watch, float]:
-    """The same of sources of one meeting, each beginning a little later than the one before, and later in the sound."""
+    """The same of sources of one meeting that hear the same, each beginning a little later than the one before."""
     meeting = await asyncio.to_thread(server.new_meeting, chosen[0].name)
-    listeners = []
+    listeners: list[Listener] = []
     for number, play in enumerate(chosen):
-        late = options.stagger * number / len(chosen)
-        here = Play(play.recording, play.start + samples(late))
-        listeners.append(Listener(server.port, meeting, here, options.seconds - late))
+        seconds = options.seconds - options.stagger * number / len(chosen)
+        first = listeners[0] if listeners else None
+        listeners.append(Listener(server.port, meeting, play, seconds, beside=first))
     return await _spoken(server, options, listeners)
 
 
