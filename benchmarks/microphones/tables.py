@@ -65,47 +65,47 @@ def results(meeting: Meeting, heard: Sequence[Heard]) -> list[Result]:
 
 
 def summary(found: Sequence[Result]) -> str:
-    """A row for each group: the best microphone of each meeting, by each rate, beside what is joined."""
-    columns = ["microphones", "meetings"]
-    columns += [f"{rate}, {which}" for rate in RATES for which in ("alone", "best", "joined", "not worse")]
-    columns += [
-        "twice",
-        "of lines",
-        "lost, best",
-        "lost, joined",
-        "final p95, best",
-        "final p95, joined",
-        "misplaced, s",
-    ]
+    """A table for each rate, and one of lines: the best microphone of each meeting, by that rate, and all joined."""
     groups: dict[str, list[Result]] = {}
     for result in found:
         groups.setdefault(result.group, []).append(result)
-    rows = [[name, *_pooled(mine)] for name, mine in groups.items()]
     if len(groups) > 1:
-        rows.append(["all", *_pooled(found)])
-    return report.table(columns, rows)
-
-
-def _pooled(found: Sequence[Result]) -> list[Any]:
-    row: list[Any] = [len(found)]
-    joined = sum((one.joined for one in found), Figures())
+        groups["all"] = list(found)
+    made = []
     for rate in RATES:
-        every = sum((figures for one in found for figures in one.alone.values()), Figures())
-        champions = [one.alone[best(one.alone, rate)] for one in found]
-        kept = sum(_at_most(one.joined.rate(rate), b.rate(rate)) for one, b in zip(found, champions, strict=True))
-        row += [every.rate(rate), sum(champions, Figures()).rate(rate), joined.rate(rate), f"{kept}/{len(found)}"]
-    champions = [one.alone[best(one.alone, "WER")] for one in found]
-    told, other = sum(champions, Figures()).told(), joined.told()
+        columns = [rate, "meetings", "each alone", "all mixed", "best alone", "joined", "not worse"]
+        made.append(report.table(columns, [[name, *_rates(mine, rate)] for name, mine in groups.items()]))
+    columns = ["lines", "joined", "twice", "lost, best alone", "lost, joined"]
+    columns += ["final p95, best alone", "final p95, joined", "misplaced, s"]
+    made.append(report.table(columns, [[name, *_lines(mine)] for name, mine in groups.items()]))
+    return "\n".join(made)
+
+
+def _rates(found: Sequence[Result], rate: str) -> list[Any]:
+    """How many meetings; each microphone, all mixed, the best one and all joined; and where the last is not worse."""
+    champions = [one.alone[best(one.alone, rate)] for one in found]
+    every = [figures for one in found for figures in one.alone.values()]
+    mixed = [one.mix for one in found if one.mix is not None]
+    kept = sum(_at_most(one.joined.rate(rate), b.rate(rate)) for one, b in zip(found, champions, strict=True))
     return [
-        *row,
-        joined.twice,
-        joined.lines,
-        told["lost"],
-        other["lost"],
-        told["final_p95"],
-        other["final_p95"],
-        other["misplaced"],
+        len(found),
+        _pooled(every).rate(rate),
+        _pooled(mixed).rate(rate) if len(mixed) == len(found) else None,
+        _pooled(champions).rate(rate),
+        _pooled([one.joined for one in found]).rate(rate),
+        f"{kept}/{len(found)}",
     ]
+
+
+def _lines(found: Sequence[Result]) -> list[Any]:
+    champions = _pooled([one.alone[best(one.alone, "WER")] for one in found]).told()
+    joined = _pooled([one.joined for one in found]).told()
+    pairs = [(champions[name], joined[name]) for name in ("lost", "final_p95")]
+    return [joined["lines"], joined["twice"], *(value for pair in pairs for value in pair), joined["misplaced"]]
+
+
+def _pooled(figures: Sequence[Figures]) -> Figures:
+    return sum(figures, Figures())
 
 
 def _at_most(one: float | None, other: float | None) -> bool:
