@@ -85,7 +85,7 @@ def _objects(part: dict[str, Any], schema: dict[str, Any]) -> st.SearchStrategy[
 def requests(schema: dict[str, Any], meeting: Given) -> st.SearchStrategy[tuple[str, str, dict[str, Any]]]:
     """Requests for every operation: method, path and options."""
     ids = {"meeting_id": st.sampled_from([meeting.id, "none"]) | TEXTS}
-    ids |= dict.fromkeys(("link_id", "job_id", "change_id", "voice_id"), TEXTS)
+    ids |= dict.fromkeys(("link_id", "job_id", "change_id", "voice_id", "source_id"), TEXTS)
     ids |= {name: st.sampled_from([id_]) | TEXTS for name, id_ in {"speaker_id": "spk1", "segment_id": "s0"}.items()}
     found = []
     for path, methods in schema["paths"].items():

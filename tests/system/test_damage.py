@@ -52,7 +52,7 @@ def left_behind(folder: Path, flac: bool) -> Path:
         TranscriptStore(store).save_speakers(A, [Speaker("spk7", "Eve", 6)]).result()
         TranscriptStore(store).save_segments(A, [stored_line(number) for number in range(SECONDS)]).result()
         whole = Span(0, SECONDS * SAMPLE_RATE)
-        TranscriptStore(store).save_turns(A, "src", TurnsRevised(whole, (Turn(whole, "spk7"),))).result()
+        TranscriptStore(store).save_turns(A, SOURCE, TurnsRevised(whole, (Turn(whole, "spk7"),))).result()
         path = store.files.journal_path(A, SOURCE)
         with Journal(path, AudioInfo()) as journal:
             for seq in range(SECONDS):
