@@ -390,6 +390,7 @@ def as_dict(message: ServerMessage | ClientMessage) -> JsonObject:
         body["speakers"] = [as_dict(speaker) for speaker in message.speakers]
         body["gaps"] = [as_dict(gap) for gap in message.gaps]
         body["sources"] = [as_dict(source) for source in message.sources]
+        body["earlier"] = body.pop("earlier")  # last, so that whoever only counts what is to come finds it at the end
     return body
 
 

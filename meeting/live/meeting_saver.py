@@ -51,12 +51,21 @@ class MeetingSaver:
     """One meeting's way to the store; lives on the event loop."""
 
     def __init__(
-        self, store: Store, meeting: Meeting, restored: Restored | None, post: Callable[[Event], None]
+        self,
+        store: Store,
+        meeting: Meeting,
+        restored: Restored | None,
+        post: Callable[[Event], None],
+        tell_at_once: Callable[[StorageFailing], None],
     ) -> None:
-        """`post` lets an event happen to the meeting."""
+        """`post` lets an event happen to the meeting, `tell_at_once` does not wait for those before it.
+
+        Its end waits for the disk: nothing that is posted behind it is heard until the disk takes everything again.
+        """
         self._id = meeting.id
         self._data_dir = store.data_dir
         self._post = post
+        self._tell_at_once = tell_at_once
         self._writer = MeetingWriter(store, meeting, restored)
         self._queue = SaveQueue(meeting.id, self._writer, self._failing, self._working)
         self._to_confirm: set[str] = set()
@@ -98,7 +107,7 @@ class MeetingSaver:
         self._queue.close()
 
     def _failing(self, sentence: str) -> None:
-        self._post(StorageFailing("text", client_message(sentence, self._data_dir)))
+        self._tell_at_once(StorageFailing("text", client_message(sentence, self._data_dir)))
 
     def _working(self) -> None:
         self._post(StorageWorking("text"))

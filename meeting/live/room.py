@@ -52,6 +52,7 @@ from meeting.session.events import (
     Send,
     SendSnapshot,
     StartReceived,
+    StorageFailing,
     Tick,
 )
 from meeting.session.session import Session
@@ -101,7 +102,7 @@ class Room:
         """Says how many seconds of audio wait for the models"""
         self._answers = PendingAnswers()
         self._latency = LatencyMeters(services.measurements if services.live else None)
-        self._saver = MeetingSaver(services.store, meeting, restored, self.post)
+        self._saver = MeetingSaver(services.store, meeting, restored, self.post, self._tell_at_once)
         self._first = self.session.handle(MeetingRestored(restored), time.monotonic()) if restored else []
         self._clients = Clients(self.session.transcript)
         self.turn = self._clients.turn
@@ -158,10 +159,7 @@ class Room:
         return await self.ask(EndRequested) is not None
 
     async def ask(self, request: Callable[[int], Event]) -> tuple[ServerMessage, ...] | None:
-        """Let an event happen that is answered under a ticket; the answer, or None when this meeting is over.
-
-        Raises MeetingError.
-        """
+        """Let an event happen that is answered by its ticket; None when this meeting is over. Raises MeetingError."""
         return None if self.task.done() else await self._answers.ask(request, self.post)
 
     # From the server
@@ -228,8 +226,7 @@ class Room:
     def _taken(self, event: Event) -> Event:
         """An event as the session gets it; counted out, unless it is a frame, which counts until it is on disk."""
         if isinstance(event, FrameReceived):
-            source_id = self.session.source_of(event.client)
-            if source_id is not None:
+            if (source_id := self.session.source_of(event.client)) is not None:
                 self._latency.frame_came(source_id, event.frame.seq, time.monotonic())
             return event
         self._flow.output_taken()
@@ -243,6 +240,10 @@ class Room:
         elif isinstance(event, ClientJoined):
             self._clients.admit(event.client)
         return event
+
+    def _tell_at_once(self, trouble: StorageFailing) -> None:
+        for effect in self.session.handle(trouble, time.monotonic()):
+            self._do(effect)
 
     def _set_timer(self) -> None:
         if self._timer is not None:

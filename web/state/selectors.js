@@ -136,7 +136,8 @@ export function shareButton(state) {
 export const mayRename = ({ permission }) => allows(permission, 'host')
 
 /**
- * Whether a meeting may be transcribed again, which is for those who may make meetings; none of several microphones can.
+ * Whether a meeting may be transcribed again, which is for those who may make meetings; none of several microphones
+ * can.
  *
  * @param {PageState} state
  */

@@ -57,7 +57,7 @@ def saving(folder: Path, monkeypatch: pytest.MonkeyPatch, body: Body) -> tuple[S
 
     async def run(store: Store) -> None:
         posted: list[Event] = []
-        saver = MeetingSaver(store, kept(store), None, posted.append)
+        saver = MeetingSaver(store, kept(store), None, posted.append, posted.append)
         await asyncio.wait_for(body(saver, posted, Disk(monkeypatch)), 20)
         saver.close()
 

@@ -17,14 +17,15 @@ import pytest
 from meeting.config.settings import Limits, Models
 from meeting.core.editing.changes import SpeakerChange
 from meeting.core.ids import new_id
-from meeting.core.messages import AudioFrame, AudioInfo, SourceInfo, Start
+from meeting.core.messages import AudioFrame, AudioInfo, ErrorMessage, SourceInfo, Start
 from meeting.core.records import Meeting, State
 from meeting.live.room import Room
-from meeting.session.events import FrameReceived, StopReceived, TitleChanged
+from meeting.session.events import FrameReceived, OutputReceived, SourceFinished, StopReceived, TitleChanged
 from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound, StoreError
+from pipelines.types import SAMPLE_RATE, Segment, Span, Word
 from tests.fakes.clients import FakeClient
 from tests.fakes.server_fakes import FakeBackend, tone
 
@@ -158,7 +159,8 @@ def test_what_cannot_be_saved_waits_and_is_saved_in_order_once_there_is_room(
         room.post(StopReceived(client))
         await host.until("error")
         assert store.meeting(room.id).segments == 0
-        assert "the disk that holds meetings.sqlite3 is full" in host.told[-1].message  # type: ignore[union-attr]
+        (trouble,) = [one for one in host.told if isinstance(one, ErrorMessage)]
+        assert "the disk that holds meetings.sqlite3 is full" in trouble.message
         assert list((store.data_dir / "audio").glob("*.journal"))
         disk.full = False
         await asyncio.wait_for(room.task, 20)
@@ -189,6 +191,29 @@ def test_a_meeting_whose_end_cannot_be_saved_is_not_over(
 
     assert in_room(tmp_path, body).state != "ended"  # and the next process rebuilds it from its frames
     assert list((tmp_path / "audio").glob("*.journal"))
+
+
+def test_a_disk_that_refuses_is_told_although_the_meeting_has_its_end_to_save_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line and the end behind it come at once, so that nothing is heard between them."""
+    caplog.set_level(logging.CRITICAL)
+    FullDisk(monkeypatch)
+
+    async def body(room: Room, store: Store) -> None:
+        host = FakeClient()
+        client = room.join(host)
+        room.start_source(client, START)
+        await host.until("session")
+        (source_id,) = room.sources
+        span = Span(0, SAMPLE_RATE)
+        line = Segment("s0", 1, True, source_id, span, None, (Word("one", span),))
+        for event in (OutputReceived(source_id, line), StopReceived(client), SourceFinished(source_id, SAMPLE_RATE)):
+            room.post(event)
+        await host.until("error")
+        assert "ended" not in host.kinds
+
+    assert in_room(tmp_path, body).state != "ended"
 
 
 def test_more_unsaved_than_may_wait_leaves_the_meeting_to_be_rebuilt(

@@ -133,7 +133,8 @@ def test_what_was_remembered_can_be_taken_back_once_the_speaker_is_another_one(o
         path = f"meetings/{meeting_id}/speakers"
         call(open_server, "PATCH", f"{path}/spk1", name="Ann")
         assert call(open_server, "PUT", f"{path}/spk1/voice")[0] == 200
-        open_server.app.state.rooms.get(meeting_id).post_from_thread(OutputReceived(Speaker("spk2", color=1)))
+        room = open_server.app.state.rooms.get(meeting_id)
+        room.post_from_thread(OutputReceived(room.sources[0], Speaker("spk2", color=1)))
         while host.until("speaker")["id"] != "spk2":
             pass
         assert call(open_server, "PATCH", f"{path}/spk1", merge_into="spk2")[0] == 200
