@@ -46,7 +46,7 @@ class Recording:
         """`models` is what transcribes it as far as that is known."""
         self.state = MeetingState(models, content)
         self.sources = LiveSources()
-        self.outputs = SourceOutputs(content, self.sources)
+        self.outputs = SourceOutputs(content)
         self.unfinished = False
         """True when nothing more can happen here, and a later session must finish the meeting"""
         self.shutting_down, self.recorded = False, False

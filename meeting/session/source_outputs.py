@@ -13,7 +13,6 @@ from meeting.core.records import Gap, Source
 from meeting.joining.joiner import Joiner
 from meeting.session.content import Content
 from meeting.session.events import Broadcast, Effect, SaveSource
-from meeting.session.live_sources import LiveSources
 from meeting.session.recovery import Recovery
 from meeting.session.source import LiveSource
 from pipelines.types import LevelsHeard, Output, PipelineStats, Span, TurnsRevised
@@ -22,11 +21,10 @@ from pipelines.types import LevelsHeard, Output, PipelineStats, Span, TurnsRevis
 class SourceOutputs:
     """Makes one meeting of what its sources' pipelines say."""
 
-    def __init__(self, content: Content, sources: LiveSources) -> None:
+    def __init__(self, content: Content) -> None:
         self.recovery: Recovery | None = None
         """Until what an earlier process received is processed again"""
         self._content = content
-        self._sources = sources
         self._joiner = Joiner()
         self._added: list[LiveSource] = []
 
@@ -47,7 +45,7 @@ class SourceOutputs:
 
     def take(self, source_id: str, output: Output) -> list[Effect]:
         """Take in what is said of a source."""
-        live = self._sources.get(source_id)
+        live = next((one for one in self._added if one.source.id == source_id), None)
         if live is None:
             return []
         if isinstance(output, LevelsHeard) and len(output.levels):
@@ -79,7 +77,7 @@ class SourceOutputs:
 
     def add_gap(self, gap: Gap, lost: bool) -> list[Effect]:
         """Take in a gap of a source, whose times are that source's; `lost` where its audio did arrive."""
-        if self._sources.get(gap.source_id) is None:
+        if gap.source_id not in (one.source.id for one in self._added):
             return []
         placed = replace(gap, span=self.span(gap.source_id, gap.span))
         if lost:

@@ -180,7 +180,7 @@ def test_a_link_has_a_code_beside_it_and_leads_to_captions_that_can_be_read_on_a
 ) -> None:
     meeting = server.create("Release")
     host = tab(meeting.path("host"), 390)
-    host.get_by_role("button", name="Share").press("Enter")
+    host.get_by_role("button", name="Share", exact=True).press("Enter")
     expect(host.get_by_test_id("share-captions")).to_be_visible()
     host.get_by_test_id("share-captions").press("Enter")
     expect(host.get_by_role("img", name="QR code of this link").locator("svg path").first).to_be_visible()

@@ -8,9 +8,11 @@ import numpy as np
 
 from meeting.core.access import Role
 from meeting.core.messages import SourceInfo, StatsMessage
+from meeting.core.records import Gap
 from meeting.session.events import (
     Broadcast,
     ClientJoined,
+    GapFound,
     OutputReceived,
     SaveSource,
     SaveSpeaker,
@@ -21,11 +23,14 @@ from meeting.session.events import (
 from meeting.session.session import Session
 from pipelines.types import LevelsHeard, PipelineStats, Segment, Span, Speaker, Turn, TurnsRevised, Word
 from tests.meeting.session.sessions import (
+    HOST,
     MODELS,
     OTHER,
     START,
     live_session,
+    new_session,
     only,
+    started,
 )
 
 BOB = replace(START, source=SourceInfo("Bob", "room"))
@@ -90,6 +95,12 @@ def test_how_a_pipeline_keeps_up_is_told_with_its_source_and_how_loud_that_is() 
     assert session.handle(OutputReceived("src2", LevelsHeard(0, levels)), 1.0) == []
     assert session.handle(OutputReceived("src2", stats), 1.0) == [Broadcast(StatsMessage.of(stats, "src2", -31.26))]
     assert session.handle(OutputReceived("src1", stats), 1.0) == [Broadcast(StatsMessage.of(stats, "src1"))]
+
+
+def test_what_is_said_of_a_source_that_is_not_ready_is_nothing() -> None:
+    session = new_session(ClientJoined(HOST), started())
+    assert session.handle(OutputReceived("src1", Speaker("spk1")), 1.0) == []
+    assert session.handle(GapFound(Gap("src1", Span(0, 9), "lost")), 1.0) == []
 
 
 def test_what_is_said_of_a_source_that_is_gone_is_nothing() -> None:

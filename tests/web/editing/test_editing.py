@@ -100,6 +100,7 @@ def test_a_live_line_is_written_split_joined_and_undone_before_everybodys_eyes(s
         host.get_by_test_id("undo").click()
         for page in pages:
             reads(page, "won and a half", "one")
+        expect(host.get_by_test_id("redo")).to_be_visible()  # the answer may come behind the news
         host.keyboard.press("Control+Shift+z")
         for page in pages:
             reads(page, "won", "and a half", "one")
