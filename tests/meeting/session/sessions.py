@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from meeting.config.settings import Limits
+from meeting.core.access import Role
 from meeting.core.messages import AudioFrame, AudioInfo, ErrorMessage, ResumeInfo, SourceInfo, Start
 from meeting.session.events import (
     Broadcast,
@@ -28,6 +29,8 @@ MODELS = {"set": "fake"}
 START = Start(1, AudioInfo(), SourceInfo("Ann", "room"))
 OPENED = SourceOpened("src1", MODELS, "m1.src1.flac")
 HOST, VIEWER, OTHER = 1, 2, 3
+BOB = replace(START, source=SourceInfo("Bob", "room"))
+SECOND = StartReceived(OTHER, BOB, "src2", "token2")
 
 
 class StoringSession(Session):
@@ -63,6 +66,21 @@ def resumed(client: int, token: str = "secret", source_id: str = "src1") -> Star
 def live_session(limits: Limits = LIMITS) -> Session:
     """A meeting whose source is `HOST`."""
     return new_session(ClientJoined(HOST), started(), OPENED, limits=limits)
+
+
+def two_sources() -> Session:
+    """A meeting with the sources of `HOST` and of `OTHER`, who may speak."""
+    session = live_session()
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    session.handle(SECOND, 0.0)
+    session.handle(SourceOpened("src2", MODELS, "m1.src2.flac"), 0.0)
+    return session
+
+
+def line_of(source_id: str, id_: str, speaker: str | None = None) -> Segment:
+    """A final line of a source, in its first tenth of a second."""
+    span = Span(0, 1600)
+    return Segment(id_, 1, True, source_id, span, speaker, (Word("Hello", span),))
 
 
 def frame(seq: int, size: int = 4) -> AudioFrame:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from meeting.core.access import Role
-from meeting.core.messages import SourceInfo, StatsMessage
+from meeting.core.messages import StatsMessage
 from meeting.core.records import Gap
 from meeting.session.events import (
     Broadcast,
@@ -18,45 +18,28 @@ from meeting.session.events import (
     SaveSpeaker,
     SaveTurns,
     SourceOpened,
-    StartReceived,
 )
-from meeting.session.session import Session
-from pipelines.types import LevelsHeard, PipelineStats, Segment, Span, Speaker, Turn, TurnsRevised, Word
+from pipelines.types import LevelsHeard, PipelineStats, Span, Speaker, Turn, TurnsRevised
 from tests.meeting.session.sessions import (
     HOST,
     MODELS,
     OTHER,
-    START,
+    SECOND,
+    line_of,
     live_session,
     new_session,
     only,
     started,
+    two_sources,
 )
-
-BOB = replace(START, source=SourceInfo("Bob", "room"))
-SECOND = StartReceived(OTHER, BOB, "src2", "token2")
-
-
-def two_sources() -> Session:
-    """A meeting with the sources of `HOST` and of `OTHER`, who may speak."""
-    session = live_session()
-    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
-    session.handle(SECOND, 0.0)
-    session.handle(SourceOpened("src2", MODELS, "m1.src2.flac"), 0.0)
-    return session
-
-
-def line(source_id: str, id_: str, speaker: str | None = None) -> Segment:
-    span = Span(0, 1600)
-    return Segment(id_, 1, True, source_id, span, speaker, (Word("Hello", span),))
 
 
 def test_speakers_of_two_sources_are_two_and_who_they_are_is_stored_before_they_are_told() -> None:
     session = two_sources()
     for id_ in ("src1", "src2"):
         session.handle(OutputReceived(id_, Speaker("spk1")), 1.0)
-    session.handle(OutputReceived("src1", line("src1", "s1", "spk1")), 1.0)
-    effects = session.handle(OutputReceived("src2", line("src2", "m2s1", "spk1")), 1.0)
+    session.handle(OutputReceived("src1", line_of("src1", "s1", "spk1")), 1.0)
+    effects = session.handle(OutputReceived("src2", line_of("src2", "m2s1", "spk1")), 1.0)
     assert [one.source.speakers for one in only(effects, SaveSource)] == [{"spk1": "spk2"}]
     assert [one.speaker for one in only(effects, SaveSpeaker)] == [Speaker("spk2", color=1)]
     assert effects.index(only(effects, SaveSource)[0]) < effects.index(only(effects, SaveSpeaker)[0])
@@ -73,7 +56,7 @@ def test_the_second_source_lets_it_be_stored_who_the_speakers_of_the_first_are()
 
 def test_turns_are_stored_by_source() -> None:
     session, turn = two_sources(), Turn(Span(0, 9000), "spk1")
-    session.handle(OutputReceived("src2", line("src2", "m2s1", "spk1")), 1.0)
+    session.handle(OutputReceived("src2", line_of("src2", "m2s1", "spk1")), 1.0)
     (saved,) = only(session.handle(OutputReceived("src2", TurnsRevised(turn.span, (turn,))), 1.0), SaveTurns)
     assert (saved.source_id, saved.revision.span, saved.revision.turns) == ("src2", turn.span, (turn,))
 
@@ -81,7 +64,7 @@ def test_turns_are_stored_by_source() -> None:
 def test_turns_that_change_because_of_what_another_source_says_are_stored_as_those_of_their_own() -> None:
     session, turn = two_sources(), Turn(Span(0, 9000), "spk1")
     session.handle(OutputReceived("src1", TurnsRevised(turn.span, (turn,))), 1.0)
-    session.handle(OutputReceived("src1", line("src1", "s1")), 1.0)
+    session.handle(OutputReceived("src1", line_of("src1", "s1")), 1.0)
     quiet = LevelsHeard(0, np.full((5, 5), -70, np.float32))
     session.handle(OutputReceived("src2", quiet), 1.0)
     saved = only(session.handle(OutputReceived("src2", replace(quiet, start=160_000)), 1.0), SaveTurns)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from meeting.core.access import Role
 from meeting.core.errors import ErrorCode
 from meeting.core.ids import new_id
-from meeting.core.messages import Ack, Ended, ResumeInfo, SourceInfo, SourceMessage
+from meeting.core.messages import Ack, Ended, ResumeInfo, SourceMessage
 from meeting.core.records import Edits, Meeting, Record, Restored, RestoredSource, Resume, Source, State
 from meeting.session.events import (
     AbandonSource,
@@ -50,39 +50,25 @@ from meeting.session.events import (
 )
 from meeting.session.session import MOST_SOURCES, Session
 from pipelines.errors import NotFound
-from pipelines.types import Segment, Span, Speaker, Word
+from pipelines.types import Span, Speaker, Word
 from tests.meeting.session.sessions import (
     HOST,
     LIMITS,
     MODELS,
     OTHER,
+    SECOND,
     START,
     VIEWER,
     StoringSession,
     disconnects,
     errors,
     frame,
+    line_of,
     live_session,
     only,
     resumed,
+    two_sources,
 )
-
-BOB = replace(START, source=SourceInfo("Bob", "room"))
-SECOND = StartReceived(OTHER, BOB, "src2", "token2")
-
-
-def two_sources() -> Session:
-    """A meeting with the sources of `HOST` and of `OTHER`, who may speak."""
-    session = live_session()
-    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
-    session.handle(SECOND, 0.0)
-    session.handle(SourceOpened("src2", MODELS, "m1.src2.flac"), 0.0)
-    return session
-
-
-def line(source_id: str, id_: str, speaker: str | None = None) -> Segment:
-    span = Span(0, 1600)
-    return Segment(id_, 1, True, source_id, span, speaker, (Word("Hello", span),))
 
 
 def test_a_second_source_is_opened_beside_the_first_under_a_number_of_its_own() -> None:
@@ -261,7 +247,7 @@ def restored(*sources: Source, heard: int = 2, state: State = State.LIVE) -> tup
         Meeting("m", "Monday", state, None),  # type: ignore[arg-type]
         sources,
         (),
-        (replace(line("src2", "m2s1"), words=(Word("stored", Span(0, 1600)),)),),
+        (replace(line_of("src2", "m2s1"), words=(Word("stored", Span(0, 1600)),)),),
         (),
     )
     session = StoringSession("m", "Monday", LIMITS)
@@ -284,7 +270,7 @@ def test_every_source_is_replayed_and_the_meeting_goes_on_when_the_last_one_is_t
     for source_id in ("src1", "src2"):
         session.handle(SourceReopened(source_id, 3), 1.0)
     session.handle(OutputReceived("src2", Speaker("spk1")), 1.0)
-    session.handle(OutputReceived("src2", line("src2", "m2s1", "spk1")), 1.0)
+    session.handle(OutputReceived("src2", line_of("src2", "m2s1", "spk1")), 1.0)
     assert session.handle(recovered("src2"), 2.0) == []
     assert session.recovering
     effects = session.handle(recovered("src1"), 3.0)
