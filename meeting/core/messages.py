@@ -243,7 +243,7 @@ class StatsMessage:
     source_id: str = ""
     """Of which source's pipeline this is said"""
     level: float | None = None
-    """How loud that source was in the last second, in decibels relative to full scale; None where that is not known"""
+    """How loud that source was last, in decibels relative to full scale; None where that is not known"""
 
     @classmethod
     def of(cls, stats: PipelineStats, source_id: str = "", level: float | None = None) -> StatsMessage:

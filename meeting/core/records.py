@@ -79,8 +79,6 @@ class Source:
     """Who the speakers that its pipeline numbers are in the meeting; one that is not here is who it is called"""
     muted: bool = False
     """Whether a host has muted it: silence is kept and heard in the place of what it sends"""
-    ended: bool = False
-    """Whether all of it has been received"""
 
 
 @dataclass(frozen=True, slots=True)

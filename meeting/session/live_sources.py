@@ -20,6 +20,9 @@ class LiveSources:
     def __iter__(self) -> Iterator[LiveSource]:
         return iter(tuple(self._sources.values()))
 
+    def __len__(self) -> int:
+        return len(self._sources)
+
     def add(self, live: LiveSource) -> None:
         """One more; it gets the next number where it has none from an earlier process."""
         if not live.restored:

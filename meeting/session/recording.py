@@ -53,8 +53,6 @@ class Recording:
         """True once the server stops, and whether a later process then hears the rest"""
         self.longest = limits.meeting_hours * 3600
         """Seconds that it lasts at most"""
-        self.past_end = 0
-        """Where the sources of an earlier process end of which nothing is left to be heard"""
         self.live_since = 0.0
         """When it began, in seconds on the session's clock"""
         self._meeting_id = meeting_id
@@ -118,9 +116,8 @@ class Recording:
         self._content.restore(restored.record, restored.edits)
         heard = {live.source.id for live in lives}
         self.sources.past = tuple(source for source in restored.record.sources if source.id not in heard)
-        lines = (line for line in restored.record.segments if line.source_id not in heard)
-        self.past_end = max((line.span.end for line in lines), default=0)
-        self.outputs.reserve(self.sources.past)
+        past = (line.span.end for line in restored.record.segments if line.source_id not in heard)
+        self.outputs.reserve(self.sources.past, max(past, default=0))
         for live in lives:
             self.sources.add(live)
             self.outputs.add(live)

@@ -333,10 +333,10 @@ def _start_problem(recording: Recording, event: StartReceived, most_sources: int
     if recording.state.closing:
         state = recording.state.now.value
         return ProtocolError(f"a source can start in a meeting that is open or live, not in one that is {state}")
-    if len(sources.received) >= most_sources or len(list(sources)) >= MOST_SOURCES:
-        most = most_sources if len(sources.received) >= most_sources else MOST_SOURCES
-        message = f"this meeting has as many sources as it takes ({most})"
-        return ProtocolError(message, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
+    for count, most in ((len(sources.received), most_sources), (len(sources), MOST_SOURCES)):
+        if count >= most:
+            message = f"this meeting has as many sources as it takes ({most})"
+            return ProtocolError(message, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
     if event.refusal is not None:
         return ProtocolError(event.refusal, ErrorCode.TOO_MANY, CloseCode.TOO_MANY)
     return None

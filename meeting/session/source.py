@@ -180,7 +180,7 @@ class LiveSource:
     def mark_ended(self, samples: int) -> None:
         """Its last output has come, about so many samples."""
         self.finishing, self.ended, self.samples = True, True, samples
-        self.source = replace(self.source, samples=samples, ended=True)
+        self.source = replace(self.source, samples=samples)
 
     def mark_stored(self, now: float) -> None:
         """A later process would find it: from now on what is acknowledged stays."""

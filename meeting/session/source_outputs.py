@@ -26,18 +26,23 @@ class SourceOutputs:
         """Until what an earlier process received is processed again"""
         self._content = content
         self._joiner = Joiner()
-        self._added: list[LiveSource] = []
+        self._added: dict[str, LiveSource] = {}
+        self._past_end = 0
 
     def add(self, live: LiveSource) -> list[Effect]:
         """One more source, in the order in which they began."""
         outputs = self._joiner.add(live.source)
-        self._added.append(live)
         # While there was one nobody needed to know who its speakers are.
-        before = self._added[:-1] if len(self._added) == 2 else []
+        before = list(self._added.values()) if len(self._added) == 1 else []
+        self._added[live.source.id] = live
         return [effect for one in before for effect in self._saved(one)] + self._show(live, outputs)
 
-    def reserve(self, past: Iterable[Source]) -> None:
-        """Sources of an earlier process of which nothing is left to be heard: no other's speaker gets their numbers."""
+    def reserve(self, past: Iterable[Source], end: int) -> None:
+        """Sources of an earlier process of which nothing is left to be heard, and where the last of them ends.
+
+        No other's speaker gets their numbers.
+        """
+        self._past_end = end
         for source in past:
             if source.speakers or source.anchors:
                 self._joiner.add(source)
@@ -45,7 +50,7 @@ class SourceOutputs:
 
     def take(self, source_id: str, output: Output) -> list[Effect]:
         """Take in what is said of a source."""
-        live = next((one for one in self._added if one.source.id == source_id), None)
+        live = self._added.get(source_id)
         if live is None:
             return []
         if isinstance(output, LevelsHeard) and len(output.levels):
@@ -55,8 +60,8 @@ class SourceOutputs:
         return self._show(live, self._joiner.take(source_id, output))
 
     def finish(self, live: LiveSource) -> list[Effect]:
-        """Nothing more comes of a source."""
-        return self._show(live, self._joiner.finish(live.source.id))
+        """Nothing more comes of a source; it is stored as it is known in the end."""
+        return [*self._show(live, self._joiner.finish(live.source.id)), *self._saved(live)]
 
     def observe(self, live: LiveSource, samples: int, at: float) -> list[Effect]:
         """The audio of a source up to `samples` had arrived at `at`, in seconds on a steady clock."""
@@ -64,20 +69,17 @@ class SourceOutputs:
 
     @property
     def end(self) -> int:
-        """Where the longest source ends, in the meeting."""
-        return max((self.place(live.source.id, live.samples) for live in self._added), default=0)
-
-    def place(self, source_id: str, samples: int) -> int:
-        """Where a sample of a source stands in the meeting."""
-        return self._joiner.place(source_id, samples)
+        """Where the last source ends, in the meeting."""
+        ends = [self._joiner.place(id_, live.samples) for id_, live in self._added.items()]
+        return max([self._past_end, *ends])
 
     def span(self, source_id: str, span: Span) -> Span:
         """Where a stretch of a source stands in the meeting."""
-        return Span(self.place(source_id, span.start), self.place(source_id, span.end))
+        return Span(self._joiner.place(source_id, span.start), self._joiner.place(source_id, span.end))
 
     def add_gap(self, gap: Gap, lost: bool) -> list[Effect]:
         """Take in a gap of a source, whose times are that source's; `lost` where its audio did arrive."""
-        if gap.source_id not in (one.source.id for one in self._added):
+        if gap.source_id not in self._added:
             return []
         placed = replace(gap, span=self.span(gap.source_id, gap.span))
         if lost:
@@ -90,17 +92,14 @@ class SourceOutputs:
         if len(self._added) < 2:
             return effects
         # Before anybody is told of a speaker it is stored who that is: a recovery gives it the same number again.
-        changed = [one for one in self._added if self._joiner.speakers(one.source.id) != one.source.speakers]
+        changed = [one for id_, one in self._added.items() if self._joiner.speakers(id_) != one.source.speakers]
         return [*(effect for one in changed for effect in self._saved(one)), *effects]
 
     def _saved(self, live: LiveSource) -> list[Effect]:
-        live.source = self.known(live.source)
+        """Store a source with all that is known of its place and its speakers here."""
+        id_, joiner = live.source.id, self._joiner
+        live.source = replace(live.source, anchors=joiner.anchors(id_), speakers=dict(joiner.speakers(id_)))
         return [SaveSource(live.source)]
-
-    def known(self, source: Source) -> Source:
-        """A source with all that is known of its place and its speakers here."""
-        joiner = self._joiner
-        return replace(source, anchors=joiner.anchors(source.id), speakers=dict(joiner.speakers(source.id)))
 
 
 def _source_of(output: Output) -> str:

@@ -17,7 +17,6 @@ from meeting.session.events import (
     FrameAppended,
     Log,
     ModelsLoaded,
-    SaveSource,
     Send,
     SourceFailed,
     SourceFinished,
@@ -101,7 +100,7 @@ class SourceReports:
         if recording.recovery is None and arrived is not None:
             effects += recording.outputs.observe(live, samples, arrived)
         state = recording.state
-        state.samples = max(recording.outputs.end, recording.past_end)
+        state.samples = recording.outputs.end
         too_long = state.now is State.LIVE and state.samples >= recording.longest * SAMPLE_RATE
         return [*effects, *(recording.too_long() if too_long else [])]
 
@@ -127,9 +126,8 @@ class SourceReports:
         if not complete:
             return recording.leave_unfinished()
         live.mark_ended(samples)
-        recording.state.samples = max(recording.outputs.end, recording.past_end)
-        live.source = recording.outputs.known(live.source)
-        effects = [*recording.outputs.finish(live), SaveSource(live.source), *recording.end_if_over()]
+        recording.state.samples = recording.outputs.end
+        effects = [*recording.outputs.finish(live), *recording.end_if_over()]
         # Where the meeting ends, too, everybody is told that at once.
         return effects if recording.over else [*effects, Broadcast(live.message())]
 
@@ -155,7 +153,7 @@ class SourceReports:
         rebuilt = recovery.give_up() if recovery.hopeless else recovery.finish()
         recording.outputs.recovery = None
         current = recording.sources.current
-        recording.state.samples = max(recording.outputs.end, recording.past_end)
+        recording.state.samples = recording.outputs.end
         recording.live_since = now - recording.state.samples / SAMPLE_RATE
         # All of it is stored before anybody sees it. The end, if it was asked for, can be stored only behind that.
         effects = [*rebuilt, *(effect for live in current for effect in live.save(live.source.audio))]

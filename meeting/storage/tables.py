@@ -139,7 +139,6 @@ class SourceRow(Base):
     speakers: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     """Speaker id of its pipeline -> speaker id of the meeting"""
     muted: Mapped[bool] = mapped_column(server_default=false())
-    ended: Mapped[bool] = mapped_column(server_default=false())
 
     def value(self) -> Source:
         """The row as a value."""
@@ -158,7 +157,6 @@ class SourceRow(Base):
             tuple((own, meeting) for own, meeting in self.anchors),
             self.speakers,
             self.muted,
-            self.ended,
         )
 
 
@@ -530,7 +528,6 @@ def source_values(meeting_id: str, source: Source) -> dict[str, Any]:
         "anchors": [list(anchor) for anchor in source.anchors],
         "speakers": dict(source.speakers),
         "muted": source.muted,
-        "ended": source.ended,
     }
 
 

@@ -17,7 +17,6 @@ def upgrade() -> None:
     op.add_column("sources", sa.Column("anchors", sa.JSON(), server_default="[]", nullable=False))
     op.add_column("sources", sa.Column("speakers", sa.JSON(), server_default="{}", nullable=False))
     op.add_column("sources", sa.Column("muted", sa.Boolean(), server_default=sa.false(), nullable=False))
-    op.add_column("sources", sa.Column("ended", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("turns", sa.Column("source_id", sa.String(), nullable=True))
     first = "SELECT max(sources.id) FROM sources WHERE sources.meeting_id = turns.meeting_id"
     op.execute(f"UPDATE turns SET source_id = ({first})")
@@ -26,5 +25,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take them away."""
     op.drop_column("turns", "source_id")
-    for name in ("ended", "muted", "speakers", "anchors", "number"):
+    for name in ("muted", "speakers", "anchors", "number"):
         op.drop_column("sources", name)

@@ -175,7 +175,7 @@ def test_a_source_is_live_away_or_ended() -> None:
     live.mark_finishing()
     assert live.state == "ending"
     live.mark_ended(1600)
-    assert (live.source.samples, live.source.ended, live.state) == (1600, True, "ended")
+    assert (live.source.samples, live.ended, live.state) == (1600, True, "ended")
 
 
 def test_the_length_of_a_source_and_its_file_are_stored_with_what_lets_it_go_on() -> None:
