@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,24 @@ def test_the_voice_of_somebody_alone_at_a_microphone_has_the_name_of_its_source(
     (speaker,) = served.http.get(f"/api/meetings/{meeting_id}").json()["speakers"]
     assert (speaker["name"], speaker["label"]) == ("Ann", "Ann")
     assert [one[1] for one in lines(served, meeting_id)] == [speaker["id"]]
+
+
+def test_what_two_microphones_in_one_room_hear_is_shown_once(served: Serving) -> None:
+    meeting_id, rng = served.create(), np.random.default_rng(1)
+    # As speech has it: louder and quieter every tenth of a second, in all bands.
+    loud = np.repeat(rng.uniform(0.005, 0.3, 80), 1600)
+    heard = loud * rng.standard_normal(len(loud)), 0.5 * loud * rng.standard_normal(len(loud))
+    with served.connect(meeting_id) as ann, served.connect(meeting_id) as bob:
+        clients = [ann, bob]
+        for client in clients:
+            client.start()
+        for seq in range(80):
+            for client, sound in zip(clients, heard, strict=True):
+                part = np.clip(sound[seq * 1600 : (seq + 1) * 1600], -1, 1)
+                client.frame(seq, (part * 32767).astype("<i2").tobytes())
+            time.sleep(0.1)
+        for client in clients:
+            client.send("stop")
+        ann.until("ended")
+    starts = [start for _, _, start, _ in lines(served, meeting_id)]
+    assert starts == list(range(8))
