@@ -122,14 +122,16 @@ class People:
 
 
 def people(
-    evidence: Evidence, voices: Mapping[str, VoicesHeard], known: Iterable[tuple[Node, Node]], solo: Set[str]
+    evidence: Evidence, alike: Iterable[tuple[Node, Node]], known: Iterable[tuple[Node, Node]], solo: Set[str]
 ) -> People:
     """The surest matches first; no two speakers of one source and no two of `solo` sources become one.
 
-    `voices` are how the speakers of each source sound, `known` are those that were one in an earlier process.
+    `alike` are those who sound alike, the surest first, `known` those that were one in an earlier process.
     """
     groups: dict[Node, frozenset[Node]] = {}
-    for one, other in [*_shared(evidence), *_alike(evidence, voices), *_remembered(evidence, known)]:
+    remembered = sorted(pair(*both) for both in known)
+    untold = [both for both in (*alike, *remembered) if _unheard_together(evidence, *both)]
+    for one, other in [*_shared(evidence), *untold]:
         first, second = groups.get(one, frozenset([one])), groups.get(other, frozenset([other]))
         sources = [id_ for id_, _ in (*first, *second)]
         if first == second or len(set(sources)) < len(sources) or len(solo & set(sources)) > 1:
@@ -149,14 +151,14 @@ def _shared(evidence: Evidence) -> list[tuple[Node, Node]]:
     return [(one, other) for _, one, other in sorted(sure)]
 
 
-def _alike(evidence: Evidence, voices: Mapping[str, VoicesHeard]) -> list[tuple[Node, Node]]:
+def sound_alike(voices: Mapping[str, VoicesHeard]) -> list[tuple[Node, Node]]:
+    """Speakers of two sources who surely sound like each other, by how those of each source sound; the surest first."""
     found = []
     for one, other in combinations(sorted(voices), 2):
-        back = dict(_matches(voices[other], voices[one]).items())
+        back = _matches(voices[other], voices[one])
         for speaker, (distance, match) in _matches(voices[one], voices[other]).items():
-            pair = (one, speaker), (other, match)
-            if back.get(match, (0.0, ""))[1] == speaker and _unheard_together(evidence, *pair):
-                found.append((distance, *pair))
+            if back.get(match, (0.0, ""))[1] == speaker:
+                found.append((distance, (one, speaker), (other, match)))
     return [(first, second) for _, first, second in sorted(found)]
 
 
@@ -170,10 +172,6 @@ def _matches(heard: VoicesHeard, others: VoicesHeard) -> dict[str, tuple[float, 
     ]
     matches = ((voice.speaker, nearest(voice, profiles, certainty)) for voice in heard.voices)
     return {speaker: (match[0], match[1].id) for speaker, match in matches if match is not None}
-
-
-def _remembered(evidence: Evidence, known: Iterable[tuple[Node, Node]]) -> list[tuple[Node, Node]]:
-    return sorted(pair(*both) for both in known if _unheard_together(evidence, *both))
 
 
 def _unheard_together(evidence: Evidence, one: Node, other: Node) -> bool:
