@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from meeting.joining.blocks import PlacedWord, union
+from meeting.joining.blocks import PlacedWord
 from meeting.joining.selection import Choice
 from meeting.voices.matching import VoiceProfile, certainty_of, nearest
+from pipelines.turns import covered
 from pipelines.types import Span, VoicesHeard, samples
 
 Node = tuple[str, str]
@@ -75,7 +76,7 @@ def evidence_of(choice: Choice, said: Mapping[Node, Sequence[PlacedWord]], solo:
     for node, words in spans.items():
         for id_, number in group.items():
             if id_ != node[0] and group.get(node[0]) == number and node[0] not in overhears:
-                found.spoken[node, id_] += union(words)
+                found.spoken[node, id_] += covered(words)
     for one, other in combinations(sorted(said), 2):
         if one[0] == other[0]:
             continue
@@ -98,15 +99,15 @@ def _add_apart(
     together = sum(common(first, second) for first, second in common_words)
     if together:
         found.shared[one, other] += together
-        found.spoken[one, other[0]] += sum(union(first) for first, second in common_words if second)
-        found.spoken[other, one[0]] += sum(union(second) for first, second in common_words if first)
+        found.spoken[one, other[0]] += sum(covered(first) for first, second in common_words if second)
+        found.spoken[other, one[0]] += sum(covered(second) for first, second in common_words if first)
     else:
         found.against[one, other] += common([word.span for word in said[one]], [word.span for word in said[other]])
 
 
 def common(one: Sequence[Span], other: Sequence[Span]) -> int:
     """Samples that both cover."""
-    return union(one) + union(other) - union([*one, *other])
+    return covered(one) + covered(other) - covered([*one, *other])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from meeting.joining.choices import Choices
 from meeting.joining.identity import Node
 from meeting.joining.lines import Lines
 from meeting.joining.numbering import OWNER, Numbering
-from meeting.joining.turns import SourceTurns, join_spans, spoken, without
+from meeting.joining.turns import SourceTurns, spoken, without
 from meeting.joining.voting import vote
-from pipelines.turns import join_turns
+from pipelines.turns import join_spans, join_turns
 from pipelines.types import UNKNOWN, Segment, Span, Turn, TurnsRevised, samples
 
 JOINED = "joined"
