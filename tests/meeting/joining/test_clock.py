@@ -233,6 +233,17 @@ def test_after_a_restart_without_the_first_source_the_others_keep_their_places()
     assert abs(error(clock, first, new, 1390)) < 0.05
 
 
+def test_whoever_is_the_first_that_is_left_after_a_restart_stays_in_its_place_and_leads_the_others() -> None:
+    clock = MeetingClock()
+    clock.add("b", ((0, samples(50)),), samples(30))
+    clock.add("c")
+    assert not clock.observe("b", samples(30), 7.0)
+    clock.observe("c", samples(1), 7.0)
+    assert [clock.place("b", samples(at)) for at in (0, 30)] == [samples(50), samples(80)]
+    assert clock.where("c", samples(1)) == samples(80)
+    assert clock.anchors("b") == ((0, samples(50)),)
+
+
 def test_a_source_that_begins_after_a_restart_where_nobody_else_goes_on_stands_behind_what_there_was() -> None:
     clock = MeetingClock()
     clock.add("a", (), samples(60))
