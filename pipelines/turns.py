@@ -1,4 +1,5 @@
-"""The pure rules of turns: how a revision replaces what was known, and how people's labels change it."""
+"""The pure rules of turns: how a revision replaces what was known, and how people's labels change it; of spans alone
+what they are together."""
 
 from __future__ import annotations
 
@@ -36,6 +37,26 @@ def join_turns(turns: Iterable[Turn]) -> list[Turn]:
             last[turn.speaker] = len(joined)
             joined.append(turn)
     return joined
+
+
+def join_spans(spans: Iterable[Span], pause: int = 0) -> list[Span]:
+    """Spans in order of time, those that are at most a pause apart made one; empty ones count as any other."""
+    joined: list[Span] = []
+    for span in sorted(spans):
+        if joined and span.start <= joined[-1].end + pause:
+            joined[-1] = joined[-1] | span
+        else:
+            joined.append(span)
+    return joined
+
+
+def covered(spans: Iterable[Span]) -> int:
+    """How many samples one of the spans, or several, cover."""
+    total, end = 0, 0
+    for span in sorted(spans):
+        total += max(0, span.end - max(span.start, end))
+        end = max(end, span.end)
+    return total
 
 
 def assign_turns(turns: Iterable[Turn], span: Span, speaker: str) -> list[Turn]:

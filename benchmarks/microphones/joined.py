@@ -57,40 +57,27 @@ Step = tuple[float, int, int, Callable[[Joins], Iterable[Output]], str]
 
 def join(heard: Sequence[Heard], sounds: Sequence[Samples], make: Callable[[], Joins] = Joiner) -> Shown:
     """Let a joiner take all that the microphones of a meeting said, as it would have come, with what they recorded."""
-    joiner = make()
-    transcript = Transcript()
-    turns: dict[str, list[Turn]] = {one.microphone.id: [] for one in heard}
-    ready: dict[str, float] = {}
+    joiner, reader = make(), _Reader()
     steps = (_steps(one, sound, number) for number, (one, sound) in enumerate(zip(heard, sounds, strict=True), 1))
     for at, _, _, step, source_id in heapq.merge(*steps):
         for output in step(joiner):
-            transcript.apply(output)
-            if isinstance(output, TurnsRevised):
-                whose = getattr(output, "source_id", "") or source_id
-                turns[whose] = join_turns(replace_turns(turns[whose], output))
-            elif isinstance(output, Segment) and output.final and output.words:
-                ready.setdefault(output.id, at)
-    shown = _shown(transcript, [turn for mine in turns.values() for turn in mine], ready)
+            reader.take(source_id, output, at)
     first = heard[0].microphone
     truth = [first.sample(one.microphone.at(one.samples)) for one in heard]
     found = [joiner.place(one.microphone.id, one.samples) for one in heard]
-    return replace(shown, misplaced=max(abs(a - b) for a, b in zip(truth, found, strict=True)) / SAMPLE_RATE)
+    return replace(reader.shown(), misplaced=max(abs(a - b) for a, b in zip(truth, found, strict=True)) / SAMPLE_RATE)
 
 
 def alone(heard: Heard, first: Microphone) -> Shown:
     """What a meeting shows of one microphone that is alone in it, and for everybody, in the time of the `first` one."""
-    transcript, turns, ready = Transcript(), list[Turn](), dict[str, float]()
-    arrivals = heard.microphone.arrivals(heard.samples)
+    reader, microphone = _Reader(), heard.microphone
+    arrivals = microphone.arrivals(heard.samples).tolist()
     for samples, output in heard.told if heard.as_room is None else heard.as_room:
-        transcript.apply(output)
-        if isinstance(output, TurnsRevised):
-            turns = join_turns(replace_turns(turns, output))
-        elif isinstance(output, Segment) and output.final and output.words:
-            ready.setdefault(output.id, float(arrivals[max(0, -(-samples // FRAME) - 1)]) + heard.microphone.behind)
-    found = _shown(transcript, turns, ready)
+        reader.take(microphone.id, output, _arrived(arrivals, samples) + microphone.behind)
+    found = reader.shown()
 
     def moved(sample: int) -> int:
-        return round(first.sample(heard.microphone.at(sample)))
+        return round(first.sample(microphone.at(sample)))
 
     def span(of: Any) -> Any:
         return replace(of, span=replace(of.span, start=moved(of.span.start), end=moved(of.span.end)))
@@ -99,15 +86,39 @@ def alone(heard: Heard, first: Microphone) -> Shown:
     return Shown(lines, tuple(map(span, found.turns)), found.ready)
 
 
-def _shown(transcript: Transcript, turns: Iterable[Turn], ready: dict[str, float]) -> Shown:
-    stands_for = resolve(transcript.speakers)
-    lines = tuple(
-        replace(line, speaker=stands_for.get(line.speaker or "", line.speaker))
-        for line in transcript.segments
-        if line.final
-    )
-    joined = join_turns(replace(turn, speaker=stands_for.get(turn.speaker, turn.speaker)) for turn in turns)
-    return Shown(lines, tuple(joined), {line.id: ready[line.id] for line in lines})
+class _Reader:
+    """Whoever is told what happens in a meeting."""
+
+    def __init__(self) -> None:
+        self._transcript = Transcript()
+        self._turns: dict[str, list[Turn]] = {}
+        self._ready: dict[str, float] = {}
+
+    def take(self, source_id: str, output: Output, at: float) -> None:
+        """What is told at a time because of a source."""
+        self._transcript.apply(output)
+        if isinstance(output, TurnsRevised):
+            whose = output.source_id or source_id
+            self._turns[whose] = join_turns(replace_turns(self._turns.get(whose, []), output))
+        elif isinstance(output, Segment) and output.final and output.words:
+            self._ready.setdefault(output.id, at)
+
+    def shown(self) -> Shown:
+        """All of it, merged speakers as one."""
+        stands_for = resolve(self._transcript.speakers)
+        lines = tuple(
+            replace(line, speaker=stands_for.get(line.speaker or "", line.speaker))
+            for line in self._transcript.segments
+            if line.final
+        )
+        turns = (turn for mine in self._turns.values() for turn in mine)
+        joined = join_turns(replace(turn, speaker=stands_for.get(turn.speaker, turn.speaker)) for turn in turns)
+        return Shown(lines, tuple(joined), {line.id: self._ready[line.id] for line in lines})
+
+
+def _arrived(arrivals: Sequence[float], samples: int) -> float:
+    """When the frame was at the server in which so many samples end."""
+    return arrivals[max(0, -(-samples // FRAME) - 1)]
 
 
 def _steps(heard: Heard, sound: Samples, number: int) -> Iterator[Step]:
@@ -134,7 +145,7 @@ def _steps(heard: Heard, sound: Samples, number: int) -> Iterator[Step]:
     events += [(at, arrived(frame, at)) for frame, at in enumerate(arrivals)]
     for samples, output in heard.told:
         late = END if samples >= heard.samples else 0.0
-        at = arrivals[max(0, -(-samples // FRAME) - 1)] + microphone.behind + late
+        at = _arrived(arrivals, samples) + microphone.behind + late
         events.append((at, said(renumbered(output, number))))
     events.append((max(at for at, _ in events), lambda joiner: joiner.finish(id_)))
     ordered = sorted(enumerate(events), key=lambda event: (event[1][0], event[0]))

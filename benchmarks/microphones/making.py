@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,8 @@ from benchmarks.microphones.scenes import QUIET, SCENES, Microphone, Scene
 from benchmarks.rooms import turn_taking
 from benchmarks.rooms.clips import Clip
 from benchmarks.rooms.composing import LEAD, ROUNDS, Composer, Placed
-from benchmarks.rooms.making import MANIFEST, cast, generator, voices_of
+from benchmarks.rooms.making import MANIFEST, cast, generator, halves_of, make_all
 from benchmarks.rooms.making import Wanted as RoomsWanted
-from benchmarks.rooms.voices import HALVES
 from meeting.evaluation.evaluate import Reference
 from meeting.evaluation.scores import Row
 from pipelines.errors import MeetingError
@@ -81,29 +79,17 @@ def make(wanted: Wanted, processes: int = 1, report: Callable[[str], None] = lam
     unknown = [name for name in wanted.scenes if name not in SCENES]
     if unknown:
         raise MeetingError(f"there is no scene {', '.join(unknown)}; there are {', '.join(SCENES)}")
-    halves = [half for half in HALVES if voices_of(wanted.voices, half)]
-    if not halves:
-        raise MeetingError("no half has two voices: more are needed")
+    halves = halves_of(wanted.voices)
     jobs = [(half, scene, at) for half in halves for scene in wanted.scenes for at in range(wanted.talks)]
-    rows = []
-    for row in _rows(wanted, jobs, processes):
-        rows.append(row)
-        report(f"{row['name']}: {len(rows)} of {len(jobs)}, {row['seconds']:.0f} s")
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    (wanted.out / MANIFEST).write_text(lines, encoding="utf-8", newline="\n")
-    return rows
+    return make_all(wanted.out, partial(build, wanted), jobs, processes, report)
 
 
-def _rows(wanted: Wanted, jobs: Sequence[tuple[str, str, int]], processes: int) -> Iterable[dict[str, Any]]:
-    if processes <= 1:
-        yield from (build(wanted, *job) for job in jobs)
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(build, [wanted] * len(jobs), *zip(*jobs, strict=True))
+def build(wanted: Wanted, job: tuple[str, str, int]) -> dict[str, Any]:
+    """Make one meeting with its references; returns its row of the manifest. Raises MeetingError.
 
-
-def build(wanted: Wanted, half: str, scene: str, number: int) -> dict[str, Any]:
-    """Make one meeting with its references; returns its row of the manifest. Raises MeetingError."""
+    A job is a half, a scene and the number of a conversation.
+    """
+    half, scene, number = job
     seeded = RoomsWanted(wanted.out, seed=wanted.seed)
     about = (half, scene, number, "microphones")
     people = max(PEOPLE[number % len(PEOPLE)], LEAST.get(scene, 0))

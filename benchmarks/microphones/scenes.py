@@ -91,7 +91,7 @@ def room(talk: Sequence[Placed], random: np.random.Generator) -> Scene:
     near = [_before(seat, table, random.uniform(0.35, 0.7)) for seat in seats]
     middle = np.array([*table, 0.8])
     corner = np.array([*random.uniform(0.4, 0.9, 2), random.uniform(0.8, 1.5)])
-    places = {**{f"before {voice}": place for voice, place in zip(voices, near, strict=True)}}
+    places = {f"before {voice}": place for voice, place in zip(voices, near, strict=True)}
     places |= {"middle of the table": middle, "corner": corner}
     names = [str(name) for name in random.permutation([*places])][:4]
     rt60 = float(random.uniform(*RT60))

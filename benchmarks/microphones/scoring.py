@@ -12,6 +12,7 @@ from benchmarks.microphones.joined import Shown
 from benchmarks.microphones.scenes import Microphone
 from meeting.evaluation.evaluate import Reference
 from meeting.evaluation.scores import Accuracy, Row, Share, accuracy, bare
+from pipelines.turns import join_spans
 from pipelines.types import SAMPLE_RATE, Segment, Span, Turn, samples
 
 SAME = 0.5
@@ -115,22 +116,11 @@ def _same(line: Segment, longer: Segment) -> bool:
 
 def lost(turns: Iterable[Turn], lines: Iterable[Segment]) -> Share:
     """Seconds in which somebody speaks, and of these the ones that no line covers."""
-    spoken = union(turn.span for turn in turns)
-    covered = union(Span(max(0, line.span.start - COLLAR), line.span.end + COLLAR) for line in lines)
+    spoken = join_spans(turn.span for turn in turns)
+    covered = join_spans(Span(max(0, line.span.start - COLLAR), line.span.end + COLLAR) for line in lines)
     whole = sum(map(len, spoken))
     common = sum(len(one & other) for one in spoken for other in covered)
     return Share((whole - common) / SAMPLE_RATE, whole / SAMPLE_RATE)
-
-
-def union(spans: Iterable[Span]) -> list[Span]:
-    """The same samples in spans that do not touch, in order."""
-    found: list[Span] = []
-    for span in sorted(spans):
-        if found and span.start <= found[-1].end:
-            found[-1] = found[-1] | span
-        elif span:
-            found.append(span)
-    return found
 
 
 def best(alone: Mapping[str, Figures], rate: str) -> str:

@@ -16,11 +16,6 @@ from benchmarks.microphones.scoring import RATES, Figures, best, score, twice
 from benchmarks.rooms.voices import read_audio
 from pipelines.types import SAMPLE_RATE
 
-COLUMNS = (
-    *("WER", "cpWER", "DER", "miss", "fa", "confusion", "speakers"),
-    *("lines", "twice", "lost", "final_p50", "final_p95", "misplaced"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -118,8 +113,8 @@ def each(result: Result) -> str:
     rows = [(named[name], figures) for name, figures in result.alone.items()]
     rows += [] if result.mix is None else [("all mixed", result.mix)]
     rows.append(("joined", result.joined))
-    told = [[name, *(figures.told()[column] for column in COLUMNS)] for name, figures in rows]
-    return f"{result.meeting.name}, {result.group}\n\n{report.table(['microphone', *COLUMNS], told)}"
+    told = [[name, *figures.told().values()] for name, figures in rows]
+    return f"{result.meeting.name}, {result.group}\n\n{report.table(['microphone', *Figures().told()], told)}"
 
 
 def lines(result: Result) -> str:

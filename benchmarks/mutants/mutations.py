@@ -1053,8 +1053,8 @@ PLAYBACK = (
     Mutant(
         "missing-audio-counts-as-silence",
         "meeting/statistics/statistics.py",
-        "length - _covered(heard + gaps)",
-        "length - _covered(heard)",
+        "length - covered(heard + gaps)",
+        "length - covered(heard)",
         ("tests/meeting/statistics/test_statistics.py",),
     ),
 )

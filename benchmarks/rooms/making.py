@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import soundfile
@@ -23,6 +23,8 @@ from benchmarks.rooms.conditions import CONDITIONS, Condition, Surroundings, rec
 from benchmarks.rooms.voices import HALVES, Audio, Utterance, gather, half, read_audio, recorded_sounds
 from pipelines.errors import MeetingError
 from pipelines.types import SAMPLE_RATE
+
+T = TypeVar("T")
 
 MANIFEST = "manifest.jsonl"
 PLANS = ((2, True), (4, True), (3, True), (8, False), (6, True), (5, False), (8, True), (7, False))
@@ -75,9 +77,7 @@ def plan(wanted: Wanted) -> list[Job]:
     unknown = [name for name in wanted.conditions if name not in known]
     if unknown:
         raise MeetingError(f"there is no condition {', '.join(unknown)}; there are {', '.join(known)}")
-    halves = [name for name in HALVES if voices_of(wanted.voices, name)]
-    if not halves:
-        raise MeetingError("no half has two voices: more are needed")
+    halves = halves_of(wanted.voices)
     if wanted.both and len(halves) < len(HALVES):
         raise MeetingError(
             f"only the half to {halves[0]} has two voices: name folders with more (--voices); a voice belongs to a "
@@ -96,21 +96,28 @@ def make(wanted: Wanted, processes: int = 1, report: Callable[[str], None] = lam
         acoustics.require_extra()
     for folder in {job.folder(wanted.out) for job in jobs}:
         folder.mkdir(parents=True, exist_ok=True)
+    return make_all(wanted.out, partial(build, wanted), jobs, processes, report)
+
+
+def make_all(
+    out: Path, build: Callable[[T], dict[str, Any]], jobs: Sequence[T], processes: int, report: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Build all that a set consists of, telling of each; returns the rows, which become its manifest."""
     rows = []
-    for row in _rows(wanted, jobs, processes):
+    for row in _rows(build, jobs, processes):
         rows.append(row)
         report(f"{row['name']}: {len(rows)} of {len(jobs)}, {row['seconds']:.0f} s")
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    (wanted.out / MANIFEST).write_text(lines, encoding="utf-8", newline="\n")
+    (out / MANIFEST).write_text(lines, encoding="utf-8", newline="\n")
     return rows
 
 
-def _rows(wanted: Wanted, jobs: Sequence[Job], processes: int) -> Iterable[dict[str, Any]]:
+def _rows(build: Callable[[T], dict[str, Any]], jobs: Sequence[T], processes: int) -> Iterator[dict[str, Any]]:
     if processes <= 1:
-        yield from (build(wanted, job) for job in jobs)
+        yield from map(build, jobs)
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(build, [wanted] * len(jobs), jobs)
+        yield from pool.map(build, jobs)
 
 
 def generator(wanted: Wanted, *parts: object) -> np.random.Generator:
@@ -179,6 +186,14 @@ def _with_words(pool: Mapping[str, Sequence[Utterance]], known: bool) -> dict[st
     """The utterances whose words are known, or those whose words are not; only voices that have some."""
     having = {voice: [u for u in said if (u.text is not None) == known] for voice, said in pool.items()}
     return {voice: said for voice, said in having.items() if said}
+
+
+def halves_of(folders: tuple[Path, ...]) -> list[str]:
+    """The halves of which something can be made; raises MeetingError where there is none."""
+    halves = [name for name in HALVES if voices_of(folders, name)]
+    if not halves:
+        raise MeetingError("no half has two voices: more are needed")
+    return halves
 
 
 @cache

@@ -8,9 +8,12 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from pipelines.types import Output, Segment, Speaker, SpeakersRevised
 
+Name = TypeVar("Name", str, tuple[str, str])
+"""What a speaker is called: an id, or where several sources have speakers of their own a source and an id"""
 Place = tuple[int, str]
 """Where a line stands among the others: its start in samples, then its id"""
 
@@ -124,7 +127,7 @@ def resolve(speakers: Iterable[Speaker]) -> dict[str, str]:
     return {id_: follow(id_, into) for id_ in into}
 
 
-def follow(id_: str, into: Mapping[str, str | None]) -> str:
+def follow(id_: Name, into: Mapping[Name, Name | None]) -> Name:
     """The speaker that one turned out to be, `into` giving for each the one that it was merged into."""
     seen = {id_}
     while (target := into.get(id_)) is not None:

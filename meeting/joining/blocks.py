@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.types import Segment, Span, Word, samples
@@ -14,7 +14,6 @@ LONGEST = samples(5.0)
 """Longer blocks are cut at their largest pause"""
 SHORTEST = samples(1.0)
 """What is cut so is no shorter"""
-
 
 NEVER = 1 << 62
 """Behind every sample"""
@@ -142,12 +141,3 @@ def _begin(block: Block) -> int:
 
 def _until(block: Block) -> int:
     return block.until
-
-
-def union(spans: Iterable[Span]) -> int:
-    """Samples that spans cover, together."""
-    covered, end = 0, 0
-    for span in sorted(spans):
-        covered += max(0, span.end - max(span.start, end))
-        end = max(end, span.end)
-    return covered

@@ -13,9 +13,9 @@ from meeting.joining.levels import FLOOR_FRAMES, LevelTrack, Pairs
 from meeting.joining.lines import Line, Lines
 from meeting.joining.numbering import Numbering
 from meeting.joining.selection import PATIENCE, Choice, choose, reach
-from pipelines.types import LEVEL_FRAME, LevelsHeard, Span
+from pipelines.types import LEVEL_FRAME, LevelsHeard, Span, samples
 
-AROUND = 16_000
+AROUND = samples(1.0)
 """Samples at most before and after a block in which turns are taken to be of what is said in it"""
 
 

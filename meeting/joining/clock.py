@@ -115,7 +115,7 @@ class Timeline:
 
 
 class MeetingClock:
-    """The places of all sources; the first one's samples are the meeting's."""
+    """The places of all sources; the first one's samples are the meeting's, or stand where they stood before."""
 
     def __init__(self) -> None:
         self._arrivals: dict[str, ArrivalClock] = {}
@@ -140,7 +140,7 @@ class MeetingClock:
         origin = self._arrivals[source_id].observe(samples, at)
         timeline = self._timelines[source_id]
         if source_id == self._first:
-            self._leader, self._leads_by = source_id, 0
+            self._leader, self._leads_by = source_id, timeline.where(samples) - samples
             return False
         if self._leader is None:
             self._leader = source_id
@@ -151,12 +151,12 @@ class MeetingClock:
 
     def place(self, source_id: str, sample: int) -> int:
         """Where a sample of a source stands in the meeting; that will not change any more."""
-        return max(0, sample) if source_id == self._first else self._timelines[source_id].place(sample)
+        return self._timelines[source_id].place(sample)
 
     def where(self, source_id: str, sample: int) -> int:
         """Where a sample of a source stands in the meeting as far as is known."""
-        return max(0, sample) if source_id == self._first else self._timelines[source_id].where(sample)
+        return self._timelines[source_id].where(sample)
 
     def anchors(self, source_id: str) -> tuple[Anchor, ...]:
-        """Those of a source; none of the first."""
+        """Those of a source; the first gets none."""
         return self._timelines[source_id].anchors

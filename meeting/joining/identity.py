@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from meeting.joining.blocks import PlacedWord, union
+from meeting.joining.blocks import PlacedWord
 from meeting.joining.selection import Choice
 from meeting.voices.matching import VoiceProfile, certainty_of, nearest
+from pipelines.turns import covered
 from pipelines.types import Span, VoicesHeard, samples
 
 Node = tuple[str, str]
@@ -75,7 +76,7 @@ def evidence_of(choice: Choice, said: Mapping[Node, Sequence[PlacedWord]], solo:
     for node, words in spans.items():
         for id_, number in group.items():
             if id_ != node[0] and group.get(node[0]) == number and node[0] not in overhears:
-                found.spoken[node, id_] += union(words)
+                found.spoken[node, id_] += covered(words)
     for one, other in combinations(sorted(said), 2):
         if one[0] == other[0]:
             continue
@@ -98,15 +99,15 @@ def _add_apart(
     together = sum(common(first, second) for first, second in common_words)
     if together:
         found.shared[one, other] += together
-        found.spoken[one, other[0]] += sum(union(first) for first, second in common_words if second)
-        found.spoken[other, one[0]] += sum(union(second) for first, second in common_words if first)
+        found.spoken[one, other[0]] += sum(covered(first) for first, second in common_words if second)
+        found.spoken[other, one[0]] += sum(covered(second) for first, second in common_words if first)
     else:
         found.against[one, other] += common([word.span for word in said[one]], [word.span for word in said[other]])
 
 
 def common(one: Sequence[Span], other: Sequence[Span]) -> int:
     """Samples that both cover."""
-    return union(one) + union(other) - union([*one, *other])
+    return covered(one) + covered(other) - covered([*one, *other])
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +123,16 @@ class People:
 
 
 def people(
-    evidence: Evidence, voices: Mapping[str, VoicesHeard], known: Iterable[tuple[Node, Node]], solo: Set[str]
+    evidence: Evidence, alike: Iterable[tuple[Node, Node]], known: Iterable[tuple[Node, Node]], solo: Set[str]
 ) -> People:
     """The surest matches first; no two speakers of one source and no two of `solo` sources become one.
 
-    `voices` are how the speakers of each source sound, `known` are those that were one in an earlier process.
+    `alike` are those who sound alike, the surest first, `known` those that were one in an earlier process.
     """
     groups: dict[Node, frozenset[Node]] = {}
-    for one, other in [*_shared(evidence), *_alike(evidence, voices), *_remembered(evidence, known)]:
+    remembered = sorted(pair(*both) for both in known)
+    untold = [both for both in (*alike, *remembered) if _unheard_together(evidence, *both)]
+    for one, other in [*_shared(evidence), *untold]:
         first, second = groups.get(one, frozenset([one])), groups.get(other, frozenset([other]))
         sources = [id_ for id_, _ in (*first, *second)]
         if first == second or len(set(sources)) < len(sources) or len(solo & set(sources)) > 1:
@@ -149,14 +152,14 @@ def _shared(evidence: Evidence) -> list[tuple[Node, Node]]:
     return [(one, other) for _, one, other in sorted(sure)]
 
 
-def _alike(evidence: Evidence, voices: Mapping[str, VoicesHeard]) -> list[tuple[Node, Node]]:
+def sound_alike(voices: Mapping[str, VoicesHeard]) -> list[tuple[Node, Node]]:
+    """Speakers of two sources who surely sound like each other, by how those of each source sound; the surest first."""
     found = []
     for one, other in combinations(sorted(voices), 2):
-        back = dict(_matches(voices[other], voices[one]).items())
+        back = _matches(voices[other], voices[one])
         for speaker, (distance, match) in _matches(voices[one], voices[other]).items():
-            pair = (one, speaker), (other, match)
-            if back.get(match, (0.0, ""))[1] == speaker and _unheard_together(evidence, *pair):
-                found.append((distance, *pair))
+            if back.get(match, (0.0, ""))[1] == speaker:
+                found.append((distance, (one, speaker), (other, match)))
     return [(first, second) for _, first, second in sorted(found)]
 
 
@@ -170,10 +173,6 @@ def _matches(heard: VoicesHeard, others: VoicesHeard) -> dict[str, tuple[float, 
     ]
     matches = ((voice.speaker, nearest(voice, profiles, certainty)) for voice in heard.voices)
     return {speaker: (match[0], match[1].id) for speaker, match in matches if match is not None}
-
-
-def _remembered(evidence: Evidence, known: Iterable[tuple[Node, Node]]) -> list[tuple[Node, Node]]:
-    return sorted(pair(*both) for both in known if _unheard_together(evidence, *both))
 
 
 def _unheard_together(evidence: Evidence, one: Node, other: Node) -> bool:

@@ -14,7 +14,7 @@ from meeting.core.records import Source
 from meeting.joining.blocks import NEVER, PlacedWord
 from meeting.joining.choices import Choices
 from meeting.joining.clock import MeetingClock
-from meeting.joining.identity import People, people
+from meeting.joining.identity import Node, People, people, sound_alike
 from meeting.joining.lines import Line, Lines, with_words
 from meeting.joining.meeting_turns import JOINED, MeetingTurns
 from meeting.joining.numbering import Numbering
@@ -44,6 +44,8 @@ class Joiner:
         self._choices = Choices(self._lines, self._numbering)
         self._turns = MeetingTurns(self._lines, self._choices, self._numbering)
         self._voices: dict[str, VoicesHeard] = {}
+        self._alike: list[tuple[Node, Node]] = []
+        """By the voices: found when one of them changes, as it takes long"""
         self._people = People(())
         self._speakers: dict[str, Speaker] = {}
         """As they were last told"""
@@ -222,6 +224,7 @@ class Joiner:
             loudest = max(heard.voices, key=lambda voice: voice.seconds)
             heard = replace(heard, voices=(replace(loudest, speaker=self._numbering.node(source_id, None)[1]),))
         self._voices[source_id] = heard
+        self._alike = sound_alike(self._voices)
         told = [] if self._alone else self._tell([])
         known = ((voice, self._numbering.known((source_id, voice.speaker))) for voice in heard.voices)
         voices = tuple(replace(voice, speaker=id_) for voice, id_ in known if id_ is not None)
@@ -233,7 +236,7 @@ class Joiner:
             return False
         numbering = self._numbering
         evidence = self._choices.evidence.merged(numbering.merged)
-        found = people(evidence, self._voices, numbering.remembered(), numbering.solo)
+        found = people(evidence, self._alike, numbering.remembered(), numbering.solo)
         if found == self._people:
             return False
         self._people = found

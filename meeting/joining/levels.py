@@ -149,6 +149,7 @@ class Pairs:
         if min(first.end, second.end) < end:
             return None
         mine, theirs = first.heard(end - WINDOW_FRAMES, end), second.heard(end - WINDOW_FRAMES, end)
-        heard = mine is not None and theirs is not None and is_active(mine) and is_active(theirs)
-        known[end] = coherence(mine, theirs) if heard and mine is not None and theirs is not None else None
+        known[end] = None
+        if mine is not None and theirs is not None and is_active(mine) and is_active(theirs):
+            known[end] = coherence(mine, theirs)
         return known[end]

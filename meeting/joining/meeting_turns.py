@@ -9,9 +9,9 @@ from meeting.joining.choices import Choices
 from meeting.joining.identity import Node
 from meeting.joining.lines import Lines
 from meeting.joining.numbering import OWNER, Numbering
-from meeting.joining.turns import SourceTurns, join_spans, spoken, without
+from meeting.joining.turns import SourceTurns, spoken, without
 from meeting.joining.voting import vote
-from pipelines.turns import join_turns
+from pipelines.turns import join_spans, join_turns
 from pipelines.types import UNKNOWN, Segment, Span, Turn, TurnsRevised, samples
 
 JOINED = "joined"
@@ -82,14 +82,16 @@ class MeetingTurns:
     def speaker_of(self, line: Segment) -> Node | None:
         """Who says a line: as its pipeline says, unless the turns that stand say that it is mostly somebody else."""
         numbering = self._numbering
+        if line.source_id in numbering.solo:
+            return numbering.node(line.source_id, line.speaker)
         own = None if line.speaker is None else numbering.node(line.source_id, line.speaker)
-        groups = [ids for _, ids, _ in self._choices.groups(line.span) if line.source_id in ids]
-        if line.source_id in numbering.solo or not groups:
-            return numbering.node(line.source_id, line.speaker) if line.source_id in numbering.solo else own
+        hearing = {id_ for _, ids, _ in self._choices.groups(line.span) if line.source_id in ids for id_ in ids}
+        if not hearing:
+            return own
         said: Counter[Node] = Counter()
         words = [word.span for word in line.words]
         for id_, turns in self.standing(line.span).items():
-            for turn in turns if id_ in frozenset().union(*groups) else ():
+            for turn in turns if id_ in hearing else ():
                 if turn.speaker != UNKNOWN:
                     who, _ = numbering.person(numbering.node(id_, turn.speaker))
                     said[who] += sum(len(turn.span & word) for word in words)

@@ -71,9 +71,7 @@ class Numbering:
     @property
     def merged(self) -> dict[Node, Node]:
         """Of each speaker that a pipeline merged, who that turned out to be."""
-        into = {"\0".join(one): "\0".join(other) for one, other in self._into.items()}
-        ends = ((one, follow("\0".join(one), into).split("\0")) for one in self._into)
-        return {one: (source_id, speaker) for one, (source_id, speaker) in ends}
+        return {one: follow(one, self._into) for one in self._into}
 
     def person(self, node: Node) -> tuple[Node, bool]:
         """One of those that a speaker is, always the same, and whether several sources know that person."""

@@ -8,9 +8,10 @@ from itertools import combinations
 
 import numpy as np
 
-from meeting.joining.blocks import Block, PlacedWord, union
+from meeting.joining.blocks import Block, PlacedWord
 from meeting.joining.levels import Heard, LevelTrack, Pairs, coherence, frames, is_active
 from meeting.joining.wording import says_the_same
+from pipelines.turns import covered
 from pipelines.types import LEVEL_FRAME, Span, samples
 
 COHERENT = 0.7
@@ -107,7 +108,7 @@ def _surest(block: Block, group: Set[str], best: str) -> str:
 
 def _cover(block: Block, group: Set[str]) -> dict[str, int]:
     """Samples that the words of each source cover."""
-    return {id_: union(word.span for word in block.words if word.source_id == id_) for id_ in group}
+    return {id_: covered(word.span for word in block.words if word.source_id == id_) for id_ in group}
 
 
 def _groups(heard: Mapping[str, Heard], pairs: Pairs, frame: int) -> list[frozenset[str]]:
@@ -156,7 +157,7 @@ def _said_twice(
 
     def worth(line: str) -> tuple[int, float, str]:
         source_id = lines[line][0].source_id
-        return union(word.span for word in lines[line]), score(heard[source_id]) if source_id in heard else 0.0, line
+        return covered(word.span for word in lines[line]), score(heard[source_id]) if source_id in heard else 0.0, line
 
     found, worse = [], set[str]()
     for one, other in combinations(sorted(lines, key=worth, reverse=True), 2):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
-from pipelines.turns import replace_turns
+from pipelines.turns import join_spans, replace_turns
 from pipelines.types import Span, Turn, TurnsRevised, samples
 
 SHORTEST = samples(0.3)
@@ -58,17 +58,6 @@ def without(turns: Iterable[Turn], gaps: Iterable[Span]) -> list[Turn]:
 def spoken(words: Iterable[Span]) -> list[Span]:
     """When somebody speaks whose words are these."""
     return join_spans(words, PAUSE)
-
-
-def join_spans(spans: Iterable[Span], pause: int = 0) -> list[Span]:
-    """Spans in order of time, those that are at most a pause apart made one."""
-    joined: list[Span] = []
-    for span in sorted(spans):
-        if joined and span.start <= joined[-1].end + pause:
-            joined[-1] = joined[-1] | span
-        else:
-            joined.append(span)
-    return joined
 
 
 def _begin(turn: Turn) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from meeting.storage.summary import Speech, SpokenLine
-from pipelines.turns import join_turns
-from pipelines.types import SAMPLE_RATE, Span, Turn
+from pipelines.turns import covered
+from pipelines.types import SAMPLE_RATE, Turn
 
 PAUSE = 3 * SAMPLE_RATE
 """Samples of silence after which the same speaker begins another turn, as on the page"""
@@ -63,8 +63,8 @@ def statistics(speech: Speech, samples: int | None = None) -> Statistics:
         length,
         tuple(sorted(_by_speaker(speech.lines), key=lambda one: -one.samples)),
         _overlap(speech.turns),
-        length - _covered(heard + gaps),
-        _covered(gaps),
+        length - covered(heard + gaps),
+        covered(gaps),
     )
 
 
@@ -86,11 +86,6 @@ def _by_speaker(lines: Iterable[SpokenLine]) -> list[SpeakerStatistics]:
         )
         for speaker, said in own.items()
     ]
-
-
-def _covered(spans: Iterable[Span]) -> int:
-    """How long it is that one of the spans, or several, cover."""
-    return sum(len(turn.span) for turn in join_turns(Turn(span, "") for span in spans))
 
 
 def _overlap(turns: Iterable[Turn]) -> int:

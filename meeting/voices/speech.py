@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 
+from pipelines.turns import join_spans
 from pipelines.types import SAMPLE_RATE, Span, Turn
 
 SHORTEST = SAMPLE_RATE
@@ -14,7 +15,7 @@ SHORTEST = SAMPLE_RATE
 def spans_alone(turns: Iterable[Turn], speaker: str, most: int) -> list[Span]:
     """The longest stretches in which nobody else speaks, in order of time, of `most` samples together."""
     turns = list(turns)
-    others = _joined(turn.span for turn in turns if turn.speaker != speaker)
+    others = join_spans(turn.span for turn in turns if turn.span and turn.speaker != speaker)
     alone = [part for turn in turns if turn.speaker == speaker for part in _without(turn.span, others)]
     chosen: list[Span] = []
     left = most
@@ -26,19 +27,8 @@ def spans_alone(turns: Iterable[Turn], speaker: str, most: int) -> list[Span]:
     return sorted(chosen)
 
 
-def _joined(spans: Iterable[Span]) -> list[Span]:
-    """The same time in stretches that do not overlap, in order."""
-    joined: list[Span] = []
-    for span in sorted(filter(None, spans)):
-        if joined and span.start <= joined[-1].end:
-            joined[-1] = joined[-1] | span
-        else:
-            joined.append(span)
-    return joined
-
-
 def _without(span: Span, others: list[Span]) -> list[Span]:
-    """What is left of a stretch; `others` as `_joined` gives them."""
+    """What is left of a stretch; `others` as `join_spans` gives them."""
     left: list[Span] = []
     start = span.start
     # a long meeting has thousands of turns, of which few are near

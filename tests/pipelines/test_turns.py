@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.turns import assign_lines, assign_turns, join_turns, replace_turns
+from pipelines.turns import assign_lines, assign_turns, covered, join_spans, join_turns, replace_turns
 from pipelines.types import Span, Turn, TurnsRevised
 
 
@@ -89,3 +89,20 @@ def test_turns_that_touch_stay_apart_until_they_are_joined() -> None:
     revised = replace_turns([turn(0, 9, "a")], TurnsRevised(Span(9, 12), (turn(9, 12, "a"),)))
     assert revised == [turn(0, 9, "a"), turn(9, 12, "a")]
     assert join_turns(revised) == [turn(0, 12, "a")]
+
+
+def test_spans_that_touch_or_are_a_pause_apart_become_one() -> None:
+    spans = [Span(5, 6), Span(0, 2), Span(1, 3), Span(3, 4), Span(8, 8)]
+    assert join_spans(spans) == [Span(0, 4), Span(5, 6), Span(8, 8)]
+    assert join_spans(spans, 1) == [Span(0, 6), Span(8, 8)]
+    assert join_spans(spans, 2) == [Span(0, 8)]
+
+
+def test_what_several_spans_cover_counts_once() -> None:
+    assert covered([Span(0, 10), Span(5, 20), Span(30, 40)]) == 30
+    assert covered([]) == 0
+
+
+@given(spans=st.lists(SPANS, max_size=8))
+def test_what_spans_cover_is_as_long_as_they_are_joined(spans: list[Span]) -> None:
+    assert covered(spans) == sum(map(len, join_spans(spans)))

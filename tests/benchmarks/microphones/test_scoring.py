@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.microphones.scoring import Figures, best, lost, twice, union
+from benchmarks.microphones.scoring import Figures, best, lost, twice
 from meeting.evaluation.scores import Accuracy, Share
 from pipelines.types import SAMPLE_RATE, Segment, Span, Turn, Word
 
@@ -48,10 +48,6 @@ def test_speech_is_lost_where_no_line_covers_it() -> None:
     assert found.whole == pytest.approx(8)
     assert found.part == pytest.approx(8 - 4.25)
     assert lost(turns, []).rate == 1.0
-
-
-def test_spans_are_united() -> None:
-    assert union([Span(5, 6), Span(0, 2), Span(1, 3), Span(3, 4), Span(8, 8)]) == [Span(0, 4), Span(5, 6)]
 
 
 def accuracy(wer: float, cpwer: float, wrong: float) -> Accuracy:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from heapq import merge
 
 import numpy as np
@@ -59,7 +59,7 @@ class Mic:
     ends: float = 1000.0
     lag: float = 1.0
     """Seconds until its pipeline has understood something"""
-    loud: float = field(default=12.0)
+    loud: float = 12.0
     """Decibels above its noise that its pipeline needs to understand words"""
 
     def source(self, number: int = 1, **known: object) -> Source:

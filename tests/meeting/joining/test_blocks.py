@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from meeting.joining.blocks import LONGEST, PAUSE, Block, Blocks, PlacedWord, cut, union
+from meeting.joining.blocks import LONGEST, PAUSE, Block, Blocks, PlacedWord, cut
 from pipelines.types import Segment, Span, Word, samples
 
 
@@ -26,6 +26,7 @@ def spans(made: list[Block]) -> list[tuple[float, float]]:
 
 
 def test_a_pause_of_all_sources_ends_a_block() -> None:
+    assert samples(0.2) == PAUSE
     said = sorted(words((0, 1), (1.1, 2), (2.3, 3)) + words((0.2, 2.15), source="b"))
     assert spans(list(cut(said))) == [(0, 3)]
     said = sorted(words((0, 1), (1.1, 2), (2.4, 3)) + words((0.2, 2.15), source="b"))
@@ -91,9 +92,3 @@ def test_what_is_cut_anew_is_as_if_it_were_cut_once(changes: list[tuple[list[Spa
         lost, made = blocks.cut_anew(span, max((word.span.end for word in known), default=0))
         shown = sorted([*(block for block in shown if block not in lost), *made], key=lambda block: block.begin)
         assert shown == list(cut(known))
-
-
-def test_pauses_count_where_no_source_has_a_word() -> None:
-    assert union([Span(0, 10), Span(5, 20), Span(30, 40)]) == 30
-    assert union([]) == 0
-    assert samples(0.2) == PAUSE

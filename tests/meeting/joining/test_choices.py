@@ -68,25 +68,27 @@ def test_levels_that_come_after_the_words_decide_as_well() -> None:
     assert kept.shown(line("m1", "b", 5.1, "not at all")) == "not at all"
 
 
-def test_words_that_are_held_back_are_shown_when_it_has_taken_too_long() -> None:
+@pytest.fixture
+def waiting() -> Kept:
+    """Words are held back, as the other source hears them better."""
     kept = Kept()
     kept.levels("a", range(0, 70), 15)
     kept.levels("b", range(0, 70), 30)
     assert kept.put(FIRST)
-    assert kept.shown(FIRST) == ""
-    assert kept.levels("a", range(70, 75), 15) == []
-    (changed,) = kept.levels("c", range(110, 120), 15)
+    return kept
+
+
+def test_words_that_are_held_back_are_shown_when_it_has_taken_too_long(waiting: Kept) -> None:
+    assert waiting.shown(FIRST) == ""
+    assert waiting.levels("a", range(70, 75), 15) == []
+    (changed,) = waiting.levels("c", range(110, 120), 15)
     assert changed == FIRST.span
-    assert kept.shown(FIRST) == "so it is"
+    assert waiting.shown(FIRST) == "so it is"
 
 
-def test_words_that_are_held_back_are_shown_when_the_better_source_ends() -> None:
-    kept = Kept()
-    kept.levels("a", range(0, 70), 15)
-    kept.levels("b", range(0, 70), 30)
-    kept.put(FIRST)
-    assert kept.choices.ended("b") == [FIRST.span]
-    assert kept.shown(FIRST) == "so it is"
+def test_words_that_are_held_back_are_shown_when_the_better_source_ends(waiting: Kept) -> None:
+    assert waiting.choices.ended("b") == [FIRST.span]
+    assert waiting.shown(FIRST) == "so it is"
 
 
 def test_sources_that_hear_the_same_are_told_with_the_time_around_and_the_one_that_is_shown() -> None:

@@ -193,10 +193,16 @@ def test_a_meeting_goes_on_when_its_first_source_has_ended() -> None:
     assert abs(error(clock, first, third, 1290)) < 0.035
 
 
-def restarted(earlier: MeetingClock, *lengths: tuple[Client, float]) -> MeetingClock:
-    """A later process's clock; each source was received up to a time."""
-    clock = MeetingClock()
-    for client, until in lengths:
+def restarted(*sent: tuple[Client, float]) -> MeetingClock:
+    """The clock of a process that was started at 1200 s; of each source audio was sent up to a time before."""
+    earlier, clock = MeetingClock(), MeetingClock()
+    for client, _ in sent:
+        earlier.add(client.id)
+    for at, id_, end in merge(*(client.frames() for client, _ in sent)):
+        if at < 1200:
+            earlier.observe(id_, end, at)
+            earlier.place(id_, end)
+    for client, until in sent:
         clock.add(client.id, earlier.anchors(client.id), client.sample(until))
     return clock
 
@@ -208,14 +214,7 @@ def later(client: Client, from_: float, by: float) -> Iterator[tuple[float, str,
 
 def test_sources_go_on_in_their_places_after_a_restart() -> None:
     first, other = Client("a", ends=1400), Client("b", begins=1010, ends=1400, drift=50e-6, seed=1)
-    earlier = MeetingClock()
-    earlier.add("a")
-    earlier.add("b")
-    for at, id_, end in merge(first.frames(), other.frames()):
-        if at < 1200:
-            earlier.observe(id_, end, at)
-            earlier.place(id_, end)
-    clock = restarted(earlier, (first, 1200), (other, 1200))
+    clock = restarted((first, 1200), (other, 1200))
     before = [clock.place("b", at) for at in range(0, other.sample(1200), 10_000)]
     for at, id_, end in merge(later(first, 1200, -900), later(other, 1200, -900)):
         clock.observe(id_, end, at)
@@ -226,19 +225,23 @@ def test_sources_go_on_in_their_places_after_a_restart() -> None:
 def test_after_a_restart_without_the_first_source_the_others_keep_their_places() -> None:
     first = Client("a", ends=1100)
     other, new = Client("b", begins=1010, ends=1400, seed=1), Client("c", begins=1250, ends=1400, seed=2)
-    earlier = MeetingClock()
-    earlier.add("a")
-    earlier.add("b")
-    for at, id_, end in merge(first.frames(), other.frames()):
-        if at < 1200:
-            earlier.observe(id_, end, at)
-            earlier.place(id_, end)
-    clock = restarted(earlier, (first, 1100), (other, 1200))
+    clock = restarted((first, 1100), (other, 1200))
     clock.add("c")
     for at, id_, end in merge(later(other, 1200, -900), later(new, 1200, -900)):
         clock.observe(id_, end, at)
     assert abs(error(clock, first, other, 1390)) < 0.05
     assert abs(error(clock, first, new, 1390)) < 0.05
+
+
+def test_whoever_is_the_first_that_is_left_after_a_restart_stays_in_its_place_and_leads_the_others() -> None:
+    clock = MeetingClock()
+    clock.add("b", ((0, samples(50)),), samples(30))
+    clock.add("c")
+    assert not clock.observe("b", samples(30), 7.0)
+    clock.observe("c", samples(1), 7.0)
+    assert [clock.place("b", samples(at)) for at in (0, 30)] == [samples(50), samples(80)]
+    assert clock.where("c", samples(1)) == samples(80)
+    assert clock.anchors("b") == ((0, samples(50)),)
 
 
 def test_a_source_that_begins_after_a_restart_where_nobody_else_goes_on_stands_behind_what_there_was() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from meeting.joining.blocks import Block, PlacedWord
-from meeting.joining.identity import Evidence, Node, common, evidence_of, people
+from meeting.joining.identity import Evidence, Node, common, evidence_of, people, sound_alike
 from meeting.joining.selection import Choice
 from pipelines.types import Segment, Span, Voice, VoicesHeard, Word, samples
 
@@ -44,7 +44,8 @@ def groups(found: Evidence, voices: Mapping[str, VoicesHeard] | None = None, **m
     """Those who are one."""
     known = more.get("known", [])
     assert isinstance(known, list)
-    return [sorted(group) for group in people(found, voices or {}, known, frozenset(str(more.get("solo", "")))).groups]
+    alike = sound_alike(voices or {})
+    return [sorted(group) for group in people(found, alike, known, frozenset(str(more.get("solo", "")))).groups]
 
 
 def test_what_both_cover_is_counted_once() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.joining.turns import SHORTEST, SourceTurns, join_spans, spoken, without
+from meeting.joining.turns import SHORTEST, SourceTurns, spoken, without
 from pipelines.turns import replace_turns
 from pipelines.types import Span, Turn, TurnsRevised, samples
 
@@ -46,7 +46,6 @@ def test_what_is_left_and_hardly_anything_is_left_out() -> None:
 def test_somebody_speaks_from_word_to_word_without_a_long_pause() -> None:
     words = [span(4, 5), span(1, 2), span(2.5, 3)]
     assert spoken(words) == [span(1, 3), span(4, 5)]
-    assert join_spans(words) == [span(1, 2), span(2.5, 3), span(4, 5)]
 
 
 def test_all_of_them_have_a_span() -> None:
