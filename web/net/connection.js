@@ -24,6 +24,20 @@ import { AudioOutbox } from './audio-outbox.js'
 
 /** @typedef {{ start: Start, resume: ResumeToken | null }} Source */
 
+/**
+ * What a source of this page tells of itself.
+ *
+ * @param {Start['source']} source
+ * @param {number} sampleRate of its frames
+ * @returns {Start}
+ */
+export const startOf = (source, sampleRate) => ({
+  source,
+  audio: { encoding: 'pcm_s16le', sample_rate: sampleRate, channels: 1 },
+  language: null,
+  hotwords: [],
+})
+
 const FATAL = new Set([4400, 4401, 4404, 4409, 4413, 4429])
 const HIGH_WATER = 2 ** 20 // bytes in the socket's own buffer above which we wait
 const SILENCE = 15_000 // milliseconds without an ack after which a connection counts as dead

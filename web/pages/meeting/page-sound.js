@@ -2,9 +2,11 @@
 // the sound of a tab.
 
 import { Microphone } from '../../audio/microphone.js'
+import { startOf } from '../../net/connection.js'
 import { rememberParticipant, rememberedParticipant } from '../../net/participant.js'
 import { forgetSource, rememberSource, rememberedSource } from '../../net/resume-tokens.js'
 import { say, unsay } from '../../state/page-state.js'
+import { LONGEST_NAME } from '../../state/sources/participant.js'
 import { t } from '../../texts/texts.js'
 import { askParticipant } from '../../view/sources/join-dialog.js'
 import { PageRecording } from './page-recording.js'
@@ -82,12 +84,7 @@ export class PageSound {
    * @param {Participant} [participant] who is heard through it
    */
   begin(input, { name, kind } = { name: '', kind: 'room' }) {
-    const start = {
-      source: { name: (name || input.name).slice(0, 200), kind },
-      audio: { encoding: 'pcm_s16le', sample_rate: input.sampleRate, channels: 1 },
-      language: null,
-      hotwords: [],
-    }
+    const start = startOf({ name: (name || input.name).slice(0, LONGEST_NAME), kind }, input.sampleRate)
     const connection = this.#connect({ start, resume: rememberedSource(this.#id, 'microphone') })
     this.#connection = connection
     this.#recording.begin(input, (pcm, captureUs) => connection.sendAudio(pcm, captureUs))

@@ -3,7 +3,7 @@
 import { Recorder } from '../../audio/recorder.js'
 import { TabSound } from '../../audio/tab-sound.js'
 import * as api from '../../net/api.js'
-import { Connection } from '../../net/connection.js'
+import { Connection, startOf } from '../../net/connection.js'
 import { forgetSource, rememberSource, rememberedSource } from '../../net/resume-tokens.js'
 import { say, unsay } from '../../state/page-state.js'
 import { ownEnded, ownSource, tabProblemText } from '../../state/sources/own-sources.js'
@@ -73,13 +73,7 @@ export class PageTab {
    * @param {string} name
    */
   #begin(input, name) {
-    const start = {
-      source: { name, kind: 'room' },
-      audio: { encoding: 'pcm_s16le', sample_rate: input.sampleRate, channels: 1 },
-      language: null,
-      hotwords: [],
-    }
-    this.#connect(start, rememberedSource(this.#id, 'tab'))
+    this.#connect(startOf({ name, kind: 'room' }, input.sampleRate), rememberedSource(this.#id, 'tab'))
     this.#recorder.begin(input, (pcm, captureUs) => this.#connection?.sendAudio(pcm, captureUs))
     this.#wakeLock.hold()
     this.#store.set({ sharing: 'on' })
@@ -113,7 +107,7 @@ export class PageTab {
     const told = message.type === 'source' || message.type === 'snapshot'
     if (told && this.#connection && !this.#connection.source) this.#sourceEnded()
     if (message.type !== 'ended') return
-    this.#store.update((state) => ({ ...state, sharing: 'stopping' })) // the page itself says that the meeting is over
+    this.#store.set({ sharing: 'stopping' }) // the page itself says that the meeting is over
     this.#over()
   }
 

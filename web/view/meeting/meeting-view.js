@@ -224,7 +224,7 @@ export class MeetingView {
       end: select.endButton(state),
     })
     this.#soundButtons.render(state)
-    this.#sources.render(sourceRows(state), sourcesButton(state)?.open ?? false)
+    this.#sources.render(sourcesButton(state)?.open ? sourceRows(state) : null)
   }
 
   /** @param {string} title of the window */

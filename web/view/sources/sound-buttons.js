@@ -29,7 +29,8 @@ export class SoundButtons {
   /** @param {PageState} state */
   render(state) {
     const tab = tabButton(state)
-    set(this.#tab.node, { hidden: !tab, disabled: tab?.disabled ?? false })
+    set(this.#tab.node, { hidden: !tab, disabled: tab?.disabled ?? false, title: tab?.label ?? '' })
+    attribute(this.#tab.node, 'data-on', tab?.on ?? false)
     if (tab) this.#tab.label = tab.label
     const list = sourcesButton(state)
     set(this.#list.node, { hidden: !list })

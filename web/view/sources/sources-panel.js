@@ -29,13 +29,10 @@ export class SourcesPanel {
     this.#handlers = handlers
   }
 
-  /**
-   * @param {readonly SourceRow[]} rows
-   * @param {boolean} open
-   */
-  render(rows, open) {
-    set(this.node, { hidden: !open })
-    if (!open) return
+  /** @param {readonly SourceRow[] | null} rows null where the list is not shown */
+  render(rows) {
+    set(this.node, { hidden: !rows })
+    if (!rows) return
     for (const [id, row] of this.#rows) {
       if (rows.some((shown) => shown.id === id)) continue
       // A button that had the focus takes it along.
