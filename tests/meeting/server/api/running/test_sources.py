@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
-from tests.fakes.server_fakes import Serving, config, serving, tone, wait_ready
+from meeting.core.messages import AudioFrame
+from meeting.storage.files.journal import Journal
+from pipelines.errors import StoreError
+from tests.fakes.server_fakes import NO_AUDIO, Serving, config, serving, tone, wait_ready
 
 
 def test_two_clients_are_two_sources_and_the_meeting_ends_with_the_last_one(served: Serving) -> None:
@@ -166,3 +171,45 @@ def test_what_two_microphones_in_one_room_hear_is_shown_once(served: Serving) ->
         ann.until("ended")
     starts = [start for _, _, start, _ in lines(served, meeting_id)]
     assert starts == list(range(8))
+
+
+def test_a_disk_that_refuses_holds_back_both_sources_and_loses_nothing(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting_id, append, full = served.create(), Journal.append, threading.Event()
+
+    def refusing(journal: Journal, frame: AudioFrame) -> None:
+        if full.is_set():
+            raise StoreError("the disk is full")
+        append(journal, frame)
+
+    monkeypatch.setattr(Journal, "append", refusing)
+    with served.connect(meeting_id) as ann, served.connect(meeting_id) as bob:
+        for client in (ann, bob):
+            client.start()
+        full.set()
+        for client in (ann, bob):
+            client.frame(0, tone(1.0))
+            assert client.until("error", "ack")["code"] == "storage"
+        assert not [one for client in (ann, bob) for one in client.seen if one["type"] == "ack"]
+        full.clear()
+        for client in (ann, bob):
+            assert client.until("ack")["audio"] == 1.0
+            client.send("stop")
+        ann.until("ended")
+    assert len(lines(served, meeting_id)) == 2
+
+
+def test_a_source_that_sends_no_audio_goes_alone(served: Serving) -> None:
+    meeting_id = served.create()
+    with served.connect(meeting_id) as ann, served.connect(meeting_id) as bob:
+        ann.start()
+        bob.start()
+        bob.frame(0, NO_AUDIO)
+        assert bob.until("error")["code"] == "bad_audio"
+        assert bob.close_code() == 4400
+        ann.frame(0, tone(1.0))
+        assert ann.until("ack")["audio"] == 1.0
+        ann.send("stop")
+        ann.until("ended")
+    assert len(lines(served, meeting_id)) == 1
