@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from meeting.core.messages import AudioFrame
+from meeting.storage.files import journal
 from meeting.storage.files.journal import Journal
 from pipelines.errors import StoreError
 from tests.fakes.server_fakes import NO_AUDIO, Serving, config, serving, tone, wait_ready
@@ -178,23 +179,24 @@ def test_a_disk_that_refuses_holds_back_both_sources_and_loses_nothing(
 ) -> None:
     meeting_id, append, full = served.create(), Journal.append, threading.Event()
 
-    def refusing(journal: Journal, frame: AudioFrame) -> None:
+    def refusing(written: Journal, frame: AudioFrame) -> None:
         if full.is_set():
             raise StoreError("the disk is full")
-        append(journal, frame)
+        append(written, frame)
 
     monkeypatch.setattr(Journal, "append", refusing)
     with served.connect(meeting_id) as ann, served.connect(meeting_id) as bob:
-        for client in (ann, bob):
-            client.start()
+        ids = [client.start()["source_id"] for client in (ann, bob)]
         full.set()
         for client in (ann, bob):
             client.frame(0, tone(1.0))
             assert client.until("error", "ack")["code"] == "storage"
-        assert not [one for client in (ann, bob) for one in client.seen if one["type"] == "ack"]
         full.clear()
-        for client in (ann, bob):
+        files = served.app.state.rooms.store.files
+        for client, source_id in zip((ann, bob), ids, strict=True):
             assert client.until("ack")["audio"] == 1.0
+            kept = journal.read(files.journal_path(meeting_id, source_id))
+            assert [frame.payload for frame in kept] == [tone(1.0)]
             client.send("stop")
         ann.until("ended")
     assert len(lines(served, meeting_id)) == 2
