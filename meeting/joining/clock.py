@@ -1,16 +1,22 @@
 """The meeting's clock, and where each source stands on it: offset and drift, estimated from when its audio arrives.
 
 What arrives is late by a delay that is never negative, so that the earliest arrivals tell the clock: audio up to
-sample n that arrives at t was recorded at t or before. The meeting's time is the clock of its first source.
+sample n that arrives at t was recorded at t or before. The meeting's time is the clock of its first source. What
+arrival cannot tell, by how much longer one source's audio takes than another's, levels may (`Alignment`).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from meeting.core.placing import Anchor, in_meeting
-from pipelines.types import SAMPLE_RATE, samples
+from meeting.joining.levels import ACTIVE, FLOOR_FRAMES, Heard, LevelTrack, correlation
+from pipelines.types import LEVEL_FRAME, SAMPLE_RATE, LevelsHeard, samples
 
 WINDOW_SECONDS = 120
 """Seconds in which something arrived that the envelope of the delays is taken over"""
@@ -26,6 +32,16 @@ MOVED_LATER = samples(0.004)
 """Change of the place that becomes an anchor after `ANCHOR_SECONDS`"""
 SQUEEZED = samples(1.0)
 """Up to this much time is taken out by running at half the speed; more in a tenth of the time"""
+FURTHEST = samples(0.3)
+"""By how much arrival may misplace a source: more are not different delays of the network"""
+LAGS = range(-4, 5)
+"""Frames by which the levels are moved against each other: those within `FURTHEST`, and one more on each side"""
+SAME_ROOM = 0.7
+"""Correlation of all that two sources hear, over a minute, from which on they are in one room"""
+LEAST_FRAMES = 30
+"""Frames at least in which both hear somebody"""
+LISTEN_EACH = 20
+"""Frames after which it is found anew"""
 
 
 class ArrivalClock:
@@ -114,6 +130,79 @@ class Timeline:
         return in_meeting(self._anchors, sample)
 
 
+@dataclass(slots=True)
+class _Found:
+    other: str
+    correction: int = 0
+    frame: int = 0
+    """Of the source, up to which levels were looked at"""
+
+
+class Alignment:
+    """By how much arrival misplaces a source, from what it hears at the same time as another one.
+
+    How long the audio of a source takes to the server at least cannot be known from when it arrives, and differs by
+    tenths of a second. Two microphones in one room hear the same, so that their levels tell how far apart they are.
+    Where a microphone hears a loudspeaker that is late, and people whom the other one does not hear, arrival knows
+    better. Levels are taken as the sources have them, by their own samples.
+    """
+
+    def __init__(self) -> None:
+        self._tracks: dict[str, LevelTrack] = {}
+        self._found: dict[str, _Found] = {}
+
+    def levels_heard(self, source_id: str, heard: LevelsHeard) -> None:
+        """Levels of a source, in its own time."""
+        self._tracks.setdefault(source_id, LevelTrack()).put(heard.start, heard)
+
+    def correction(self, source_id: str, other: str, apart: int) -> int:
+        """Samples by which a source belongs later than it arrives, as far as is known.
+
+        By arrival a sample of the source is heard at the same time as the one that is `apart` samples later, as
+        counted by `other`, in that.
+        """
+        found = self._found.get(source_id)
+        if found is None or found.other != other:
+            found = self._found[source_id] = _Found(other)
+        tracks = self._tracks
+        if source_id in tracks and other in tracks and tracks[source_id].end >= found.frame + LISTEN_EACH:
+            found.frame = tracks[source_id].end
+            wanted = _correction(tracks[source_id], tracks[other], apart)
+            if wanted is not None and abs(wanted - found.correction) >= MOVED:
+                found.correction = wanted
+        return found.correction
+
+
+def _correction(mine: LevelTrack, theirs: LevelTrack, apart: int) -> int | None:
+    """Samples by which the one is later than arrival says; None where levels do not tell."""
+    frames = round(apart / LEVEL_FRAME)
+    end = min(mine.end, theirs.end - frames)
+    start = max(0, -frames, end - FLOOR_FRAMES)
+    one, other = mine.heard(start, end), theirs.heard(start + frames, end + frames)
+    if one is None or other is None:
+        return None
+    length = min(len(one), len(other))
+    one, other = one[:length], other[:length]
+    if np.count_nonzero((one.mean(axis=1) >= ACTIVE) & (other.mean(axis=1) >= ACTIVE)) < LEAST_FRAMES:
+        return None
+    lag = _best_lag(one, other)
+    if lag is None:
+        return None
+    wanted = round((frames + lag) * LEVEL_FRAME) - apart
+    return wanted if abs(wanted) <= FURTHEST else None
+
+
+def _best_lag(one: Heard, other: Heard) -> float | None:
+    """Frames, and parts of one, by which what one hears comes later in the other; None where it is not the same."""
+    found: NDArray[np.float64] = np.array([correlation(other, one, lag) for lag in LAGS])
+    best = int(found.argmax())
+    if found[best] < SAME_ROOM or not 0 < best < len(found) - 1:
+        return None
+    before, top, after = found[best - 1 : best + 2]
+    # The vertex of the parabola through the highest value and its neighbours
+    return float(LAGS[best] + (before - after) / (2 * (before - 2 * top + after)))
+
+
 class MeetingClock:
     """The places of all sources; the first one's samples are the meeting's, or stand where they stood before."""
 
@@ -126,6 +215,7 @@ class MeetingClock:
         self._leads_by = 0
         """Where the leader's first sample would stand in the meeting"""
         self._end = 0
+        self._alignment = Alignment()
 
     def add(self, source_id: str, anchors: Sequence[Anchor] = (), length: int = 0) -> None:
         """One more source, whose anchors and length in samples may be known from an earlier process."""
@@ -147,7 +237,14 @@ class MeetingClock:
             self._leads_by = timeline.where(samples) - samples if timeline.anchors else self._end
         start = self._arrivals[self._leader].origin
         assert start is not None, "whoever leads has been observed"
-        return timeline.steer(samples, samples + self._leads_by + round((origin - start) * SAMPLE_RATE))
+        apart = round((origin - start) * SAMPLE_RATE)
+        if source_id != self._leader:
+            apart += self._alignment.correction(source_id, self._leader, apart)
+        return timeline.steer(samples, samples + self._leads_by + apart)
+
+    def levels_heard(self, source_id: str, heard: LevelsHeard) -> None:
+        """Levels of a source, in its own time, by which what arrives from now on is placed better."""
+        self._alignment.levels_heard(source_id, heard)
 
     def place(self, source_id: str, sample: int) -> int:
         """Where a sample of a source stands in the meeting; that will not change any more."""

@@ -96,6 +96,7 @@ class Joiner:
                 told = self._turns.revise(source_id, revised)
                 return [told] if self._alone else [*self._tell([revised.span]), told]
             case LevelsHeard():
+                self._clock.levels_heard(source_id, output)
                 return self._levels(source_id, replace(output, start=self._clock.place(source_id, output.start)))
             case VoicesHeard():
                 return self._hear_voices(source_id, output)

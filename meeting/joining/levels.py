@@ -101,18 +101,19 @@ def is_active(heard: Heard) -> bool:
 
 def coherence(one: Heard, other: Heard) -> float:
     """How much two sources hear the same, from the same frame on: the correlation of what they hear at the best lag."""
+    return max(0.0, *(correlation(one, other, lag) for lag in range(-MOST_LAG, MOST_LAG + 1)))
+
+
+def correlation(one: Heard, other: Heard, lag: int) -> float:
+    """Of what two sources hear from the same frame on, the first one `lag` frames later; 0 where that is nothing."""
     length = min(len(one), len(other))
-    one, other, best = one[:length], other[:length], 0.0
-    for lag in range(-MOST_LAG, MOST_LAG + 1):
-        first = one[max(0, lag) : length + min(0, lag)]
-        second = other[max(0, -lag) : length + min(0, -lag)]
-        if not len(first):
-            continue
-        first, second = first - first.mean(axis=0), second - second.mean(axis=0)
-        norm = float(np.sqrt((first * first).sum() * (second * second).sum()))
-        if norm > 0:
-            best = max(best, float((first * second).sum()) / norm)
-    return best
+    first = one[max(0, lag) : length + min(0, lag)]
+    second = other[max(0, -lag) : length + min(0, -lag)]
+    if not len(first) or not len(second):
+        return 0.0
+    first, second = first - first.mean(axis=0), second - second.mean(axis=0)
+    norm = float(np.sqrt((first * first).sum() * (second * second).sum()))
+    return float((first * second).sum()) / norm if norm > 0 else 0.0
 
 
 class Pairs:

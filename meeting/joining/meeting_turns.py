@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from meeting.joining.choices import Choices
@@ -10,7 +10,7 @@ from meeting.joining.identity import Node
 from meeting.joining.lines import Lines
 from meeting.joining.numbering import OWNER, Numbering
 from meeting.joining.turns import SourceTurns, spoken, without
-from meeting.joining.voting import vote
+from meeting.joining.voting import LONGEST_DOUBT, Claim, standing, vote
 from pipelines.turns import join_spans, join_turns
 from pipelines.types import UNKNOWN, Segment, Span, Turn, TurnsRevised, samples
 
@@ -93,26 +93,38 @@ class MeetingTurns:
         for id_, turns in self.standing(line.span).items():
             for turn in turns if id_ in hearing else ():
                 if turn.speaker != UNKNOWN:
-                    who, _ = numbering.person(numbering.node(id_, turn.speaker))
+                    who = numbering.person(numbering.node(id_, turn.speaker))
                     said[who] += sum(len(turn.span & word) for word in words)
         most = max(sorted(said), key=lambda who: said[who], default=None)
-        known = 0 if own is None else said[numbering.person(own)[0]]
+        known = 0 if own is None else said[numbering.person(own)]
         if most is None or said[most] <= OUTVOTED * known or 2 * said[most] < sum(map(len, words)):
             return own
         return most
 
     def standing(self, span: Span) -> dict[str, list[Turn]]:
         """The turns of each source in a span that stand: all but those in which it is outvoted."""
+        found: dict[str, list[Turn]] = {id_: [] for id_ in self._turns}
+        wide = Span(max(0, span.start - 2 * LONGEST_DOUBT), span.end + 2 * LONGEST_DOUBT)
+        for claims in self._claims(wide).values():
+            for claim in standing(claims):
+                found[claim.source_id].append(Turn(claim.turn.span & span, claim.turn.speaker))
+        return {id_: join_turns(turns) for id_, turns in found.items()}
+
+    def _claims(self, span: Span) -> dict[Node, list[Claim]]:
+        """When each person speaks, by whom, and whether more say otherwise."""
+        numbering, found = self._numbering, defaultdict[Node, list[Claim]](list)
         groups = [group for group in self._choices.groups(span) if group[0] & span]
-        inside = {id_: [region for region, ids, _ in groups if id_ in ids] for id_ in self._turns}
-        found = {id_: without(self._within(id_, span), inside[id_]) for id_ in self._turns}
+        for id_ in self._turns:
+            inside = [region for region, ids, _ in groups if id_ in ids]
+            for turn in without(self._within(id_, span), inside):
+                found[numbering.person((id_, turn.speaker))].append(Claim(turn, id_))
         for region, ids, best in groups:
             # A headset hears others, too, and gives them its owner's name.
-            voters = [id_ for id_ in ids if id_ == best or id_ not in self._numbering.solo]
+            voters = [id_ for id_ in ids if id_ == best or id_ not in numbering.solo]
             mine = {id_: self._within(id_, region) for id_ in voters}
-            for id_, turns in vote(mine, region & span, best, self._numbering.person).items():
-                found[id_] += turns
-        return {id_: join_turns(turns) for id_, turns in found.items()}
+            for person, claim in vote(mine, region & span, best, numbering.person):
+                found[person].append(claim)
+        return found
 
     def _within(self, source_id: str, span: Span) -> list[Turn]:
         if self._known_by_words(source_id):

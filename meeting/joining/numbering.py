@@ -73,10 +73,9 @@ class Numbering:
         """Of each speaker that a pipeline merged, who that turned out to be."""
         return {one: follow(one, self._into) for one in self._into}
 
-    def person(self, node: Node) -> tuple[Node, bool]:
-        """One of those that a speaker is, always the same, and whether several sources know that person."""
-        group = self._people.of(self.merged.get(node, node))
-        return min(group), len(group) > 1
+    def person(self, node: Node) -> Node:
+        """One of those that a speaker is, always the same."""
+        return min(self._people.of(self.merged.get(node, node)))
 
     def remembered(self) -> Iterator[tuple[Node, Node]]:
         """Speakers that were one in an earlier process."""

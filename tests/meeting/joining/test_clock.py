@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import merge
 from itertools import pairwise
 
@@ -11,9 +11,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from meeting.joining.clock import MOVED, ArrivalClock, MeetingClock, Timeline
-from pipelines.types import SAMPLE_RATE, samples
+from meeting.joining.clock import (
+    FURTHEST,
+    LEAST_FRAMES,
+    LISTEN_EACH,
+    MOVED,
+    Alignment,
+    ArrivalClock,
+    MeetingClock,
+    Timeline,
+)
+from meeting.joining.levels import BANDS
+from pipelines.types import LEVEL_FRAME, SAMPLE_RATE, LevelsHeard, samples
 
 FRAME = samples(0.1)
 
@@ -251,3 +262,131 @@ def test_a_source_that_begins_after_a_restart_where_nobody_else_goes_on_stands_b
     clock.add("c")
     clock.observe("c", FRAME, 7.0)
     assert abs(clock.place("c", FRAME) - samples(80)) <= MOVED + FRAME
+
+
+def listened(*clients: Client, until: float) -> tuple[MeetingClock, list[int]]:
+    """A clock that is also told what all of them hear up to a time, the same; the places that were told of the last."""
+    clock, places = MeetingClock(), list[int]()
+    for client in clients:
+        clock.add(client.id)
+    fine = np.random.default_rng(5).normal(25, 12, (round((until - 1000) * 5), BANDS)).clip(0)
+    power = np.repeat(10 ** (fine / 10), 20, axis=0)  # 0.01 s each
+    by_id = {client.id: client for client in clients}
+    for at, id_, end in merge(*(client.frames() for client in clients)):
+        if at >= until:
+            break
+        first = round((by_id[id_].begins - 1000) * 100) + (end - FRAME) * 100 // SAMPLE_RATE
+        mean = power[first : first + 10].mean(axis=0, keepdims=True)
+        clock.levels_heard(id_, LevelsHeard(end - LEVEL_FRAME, (10 * np.log10(mean) - 70).astype(np.float32)))
+        clock.observe(id_, end, at)
+        if id_ == clients[-1].id:
+            places.append(clock.place(id_, end))
+    return clock, places
+
+
+def test_a_longer_way_to_the_server_is_found_by_what_is_heard_and_what_was_placed_stays() -> None:
+    first, other = Client("a", delay=0.03), Client("b", begins=1004.03, delay=0.25, seed=1)
+    arrival = played(MeetingClock(), replace(first, ends=1060), replace(other, ends=1060))
+    assert error(arrival, first, other, 1055) == pytest.approx(0.22, abs=0.04)
+    clock, places = listened(first, other, until=1060)
+    assert abs(error(clock, first, other, 1055)) < 0.04
+    assert [clock.place("b", (at + 1) * FRAME) for at in range(len(places))] == places
+    assert all(one <= other for one, other in pairwise(places))
+    assert clock.anchors("a") == ()
+
+
+def test_whoever_leads_is_not_moved() -> None:
+    first, other = Client("a", delay=0.25), Client("b", delay=0.03, seed=1)
+    clock, _ = listened(first, other, until=1060)
+    assert clock.place("a", samples(50)) == samples(50)
+    assert abs(error(clock, first, other, 1055)) < 0.04
+
+
+# What is heard
+
+FINE = 20
+"""Parts of a frame in which somebody has one loudness"""
+
+
+def speech(seconds: float, seed: int = 1) -> NDArray[np.float64]:
+    """Powers of somebody who speaks with pauses, in parts of a frame."""
+    random = np.random.default_rng(seed)
+    syllables = random.normal(30, 10, (round(seconds * 5), BANDS))
+    syllables[random.random(len(syllables)) < 0.3] = 0
+    return np.asarray(10 ** (np.repeat(syllables, 2 * FINE, axis=0) / 10))
+
+
+def hearing(power: NDArray[np.float64], late: float = 0.0, noise: int = 0) -> LevelsHeard:
+    """What a microphone hears of it that began `late` seconds earlier, so that all is later in its own time."""
+    shifted = np.concatenate([np.zeros((round(late / 0.1 * FINE), BANDS)), power])
+    frames = shifted[: len(shifted) // FINE * FINE].reshape(-1, FINE, BANDS).mean(axis=1)
+    return LevelsHeard(0, (10 * np.log10(frames + 1) - 70 + noise).astype(np.float32))
+
+
+def corrected(mine: LevelsHeard, theirs: LevelsHeard, apart: float) -> float:
+    """The correction in seconds of a source that arrives as if it were so many seconds later than another."""
+    alignment = Alignment()
+    alignment.levels_heard("a", theirs)
+    alignment.levels_heard("b", mine)
+    return alignment.correction("b", "a", samples(apart)) / samples(1)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 0.12, 0.23, -0.07, -0.18])
+def test_two_that_hear_the_same_are_put_together_however_late_one_of_them_arrives(wrong: float) -> None:
+    said = speech(20)
+    found = corrected(hearing(said), hearing(said, late=1.33, noise=12), 1.33 + wrong)
+    assert found == pytest.approx(-wrong, abs=0.02)
+
+
+def test_a_source_that_began_first_may_be_the_one_that_is_corrected() -> None:
+    said = speech(20)
+    assert corrected(hearing(said, late=2.07), hearing(said), -2.07 + 0.15) == pytest.approx(-0.15, abs=0.02)
+
+
+def test_what_was_heard_in_other_places_tells_nothing() -> None:
+    assert corrected(hearing(speech(20)), hearing(speech(20, seed=2)), 0.2) == 0
+
+
+def test_a_loudspeaker_in_the_hearing_of_one_of_two_tells_nothing() -> None:
+    """What it plays is late; who is in the room as well is heard by the one only."""
+    far, near = speech(40), speech(40, seed=2)
+    assert corrected(hearing(far), hearing(0.1 * far + near, late=0.15), 0.0) == 0
+
+
+def test_delays_that_no_network_has_are_none() -> None:
+    said = speech(20)
+    too_far = FURTHEST / samples(1) + 0.06
+    assert corrected(hearing(said), hearing(said, late=1.0), 1.0 + too_far) == 0
+
+
+def test_a_little_tells_nothing() -> None:
+    said = speech(20)[: (LEAST_FRAMES - 1) * FINE]
+    assert corrected(hearing(said), hearing(said, late=0.2), 0.0) == 0
+
+
+def test_where_nothing_was_heard_nothing_is_known() -> None:
+    assert Alignment().correction("b", "a", 0) == 0
+    assert corrected(hearing(speech(20)), LevelsHeard(0, np.zeros((0, BANDS), np.float32)), 0.0) == 0
+
+
+def test_it_is_found_anew_now_and_then_and_kept_where_hardly_anything_has_changed() -> None:
+    said, alignment = speech(40), Alignment()
+    whole, late = hearing(said).levels, hearing(said, late=0.2).levels
+    count = LISTEN_EACH + LEAST_FRAMES * 2
+    alignment.levels_heard("a", LevelsHeard(0, late))
+    alignment.levels_heard("b", LevelsHeard(0, whole[:count]))
+    found = alignment.correction("b", "a", 0)
+    assert found == pytest.approx(samples(0.2), abs=MOVED)
+    assert alignment.correction("b", "a", samples(0.1)) == found, "nothing new was heard"
+    alignment.levels_heard("b", LevelsHeard(count * LEVEL_FRAME, whole[count : count + LISTEN_EACH]))
+    assert alignment.correction("b", "a", MOVED // 2) == found
+    alignment.levels_heard("b", LevelsHeard((count + LISTEN_EACH) * LEVEL_FRAME, whole[count + LISTEN_EACH :]))
+    assert alignment.correction("b", "a", samples(0.1)) == pytest.approx(samples(0.1), abs=MOVED)
+
+
+def test_what_was_known_of_another_pair_does_not_count() -> None:
+    said, alignment = speech(20), Alignment()
+    for id_, late in (("a", 0.2), ("b", 0.0)):
+        alignment.levels_heard(id_, hearing(said, late))
+    assert alignment.correction("b", "a", 0) > 0
+    assert alignment.correction("b", "c", 0) == 0
