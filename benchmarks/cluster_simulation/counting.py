@@ -27,8 +27,8 @@ FRAMES = 10
 """Frames per second in which it does"""
 HEADERS = 8 + 40
 """Bytes of a masked WebSocket frame's header, and of TCP and IPv4: what a network carries beside the frame itself"""
-SAMPLE_BYTES = 4
-"""Bytes of a sample as models are given it"""
+SAMPLE_BYTES = 2
+"""Bytes of a sample on its way to models elsewhere"""
 COLUMNS = ("what", "per second of a meeting", "count", "bytes each")
 
 

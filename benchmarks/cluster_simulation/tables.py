@@ -156,7 +156,8 @@ def _lateness(found: Sequence[Found], named: Any) -> Table:
 def _traffic(found: Sequence[Found]) -> Table:
     columns = (
         "meetings at once", "audio in, MB/s", "text out, MB/s", "to models, MB/s", "calls of models/s",
-        "transactions/s", "FLAC, GB/h", "database, GB/h", "journals at the peak, GB",
+        "transactions/s", "frames synced/s", "FLAC, GB/h", "database, GB/h",
+        "journals at the peak, GB",
     )  # fmt: skip
     rows = []
     for one in found:
@@ -169,6 +170,7 @@ def _traffic(found: Sequence[Found]) -> Table:
                 passing.model_calls / MEGA,
                 passing.calls,
                 passing.writes,
+                passing.frames,
                 passing.sound_per_hour / GIGA,
                 passing.rows_per_hour / GIGA,
                 passing.journals / GIGA,
@@ -203,7 +205,7 @@ def _deaths(found: Sequence[Found], named: Any) -> Table:
         "What a node that dies costs, seconds",
         columns,
         rows,
-        f"{REPLICAS} {CALLS} {DAY} lease_seconds takeover_seconds remote_call_cpu_ms refused_share",
+        f"{REPLICAS} {CALLS} {DAY} takeover_seconds remote_call_cpu_ms refused_share",
     )
 
 

@@ -1,7 +1,7 @@
 """What a server that dies costs: until its sources are heard again, and until their text is; pure.
 
-A meeting is taken over once its owner's lease has run out and another server has looked; its sources are acknowledged
-from then on. Its journals are then processed from their beginning, several at a time on each server, behind all live
+A meeting is taken over once its owner's lease has run out, by the server that its source comes to next; the source is
+acknowledged from then on. Its journals are then processed from their beginning, several at a time on each server, behind all live
 work: with what the models have to spare. What is said meanwhile waits, and is processed too. A fluid model: rates, not
 calls.
 """
@@ -49,7 +49,7 @@ def take_over(assumed: Assumptions, ages: Sequence[float], have: Rebuilding, ran
     lease = assumed["lease_seconds"]
     # renewed every third of its length: of the last one two thirds to all of it are left
     left = lease * (2 / 3 + random.random() / 3)
-    taken = left + lease / 3 * random.random(len(ages)) + assumed["takeover_seconds"]
+    taken = left + assumed["come_back_seconds"] * random.random(len(ages)) + assumed["takeover_seconds"]
     live = _rebuilt(np.array(ages, float), taken, have)
     return Takeover(taken, live, float(sum(ages)))
 

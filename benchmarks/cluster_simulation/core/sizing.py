@@ -99,6 +99,8 @@ class Traffic:
     """Of models, per second"""
     writes: float
     """Transactions of the database, per second"""
+    frames: float
+    """Written to journals and synced, per second"""
     sound_per_hour: float
     """Of FLAC, bytes"""
     rows_per_hour: float
@@ -166,6 +168,7 @@ def traffic(assumed: Assumptions, wanted: Demand, planned: Plan, ages: float) ->
         model_calls=sources * (read + windows),
         calls=sources * wanted.calls,
         writes=sources * assumed["transactions"],
+        frames=sources * assumed["frames_per_second"],
         sound_per_hour=sources * assumed["flac_bytes_per_hour"],
         rows_per_hour=planned.meetings * assumed["database_bytes_per_hour"],
         journals=ages * mean_sources(assumed) * assumed["frame_bytes"],

@@ -15,10 +15,10 @@ def taken(assumed: Assumptions, ages: list[float], have: Rebuilding = PLENTY) ->
     return take_over(assumed, ages, have, np.random.default_rng(1))
 
 
-def test_a_meeting_has_an_owner_again_once_the_lease_has_run_out_and_somebody_has_looked(assumed: Assumptions) -> None:
+def test_a_meeting_has_an_owner_again_once_the_lease_has_run_out_and_its_source_is_back(assumed: Assumptions) -> None:
     found = taken(assumed, [60.0] * 200)
     assert found.taken_after.min() >= 10 * 2 / 3
-    assert found.taken_after.max() <= 10 + 10 / 3 + 0.5
+    assert found.taken_after.max() <= 10 + 2 + 0.5
 
 
 def test_text_is_live_once_what_was_said_before_and_meanwhile_is_processed(assumed: Assumptions) -> None:

@@ -66,7 +66,7 @@ def test_what_passes_is_by_sources_but_text_and_rows_by_meetings(assumed: Assump
     found = traffic(assumed, SIMPLE, planned, ages=1000.0)
     assert found.audio == planned.sources * 96_600
     assert found.text == 100 * 4 * assumed["text_bytes"]
-    assert found.model_calls == planned.sources * (3.0 * 64_000 + 2.0 * 320_000)
+    assert found.model_calls == planned.sources * (3.0 * 32_000 + 2.0 * 160_000)
     assert found.calls == planned.sources * 3.0
     assert found.rows_per_hour == 100 * 575_000
     assert found.journals == pytest.approx(1000 * 1.31 * 96_120)
