@@ -1,9 +1,9 @@
 """What a server that dies costs: until its sources are heard again, and until their text is; pure.
 
 A meeting is taken over once its owner's lease has run out, by the server that its source comes to next; the source is
-acknowledged from then on. Its journals are then processed from their beginning, several at a time on each server, behind all live
-work: with what the models have to spare. What is said meanwhile waits, and is processed too. A fluid model: rates, not
-calls.
+acknowledged from then on. Its journals are then processed from their beginning, several at a time on each server,
+behind all live work: with what the models have to spare. What is said meanwhile waits, and is processed too. A fluid
+model: rates, not calls.
 """
 
 from __future__ import annotations
