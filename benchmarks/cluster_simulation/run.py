@@ -96,7 +96,8 @@ def _found(
     part = max(1, ceil(planned.sources / options.whole))
     peak = simulate(assumed, models, planned, options.seconds, random, part=part, death_at=DEATH_AT * options.seconds)
     died = min(len(ages), ceil(size.meetings * planned.servers_on_a_node / planned.servers))
-    lost = random.choice(ages, size=died, replace=False)
+    of_death = generator(options.seed, "death", size.meetings)  # the same meetings whatever the models
+    lost = of_death.choice(ages, size=died, replace=False)
     have = rebuilding(assumed, models, planned, wanted)
     return Found(
         size.meetings,
@@ -104,7 +105,7 @@ def _found(
         planned,
         traffic(assumed, wanted, planned, float(ages.sum())),
         peak,
-        take_over(assumed, list(lost), have, random),
+        take_over(assumed, list(lost), have, of_death),
         died,
     )
 

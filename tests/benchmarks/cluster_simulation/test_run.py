@@ -39,6 +39,12 @@ def test_the_meetings_of_the_node_that_dies_are_rebuilt(assumed: Assumptions) ->
     assert np.isfinite(one.takeover.live_after).all()
 
 
+def test_the_same_meetings_are_lost_whatever_the_models(assumed: Assumptions) -> None:
+    one, other = found(assumed, 20, models=("embedded", "base-h200"))
+    assert one.takeover.heard_again == other.takeover.heard_again
+    assert (one.takeover.taken_after == other.takeover.taken_after).all()
+
+
 def test_what_servers_and_models_have_left_is_what_is_not_live(assumed: Assumptions) -> None:
     wanted = Demand(0.3, 1.3, 1.8, 4.7, 2.3)
     models = assumed.models["embedded"]
