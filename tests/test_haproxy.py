@@ -116,6 +116,7 @@ def balanced(settings: str, folder: Path) -> Iterator[Balancer]:
         port = free_port()
         text = re.sub(r"bind :\d+.*", f"bind 127.0.0.1:{port}", settings)
         text = re.sub(r"bind 127\.0\.0\.1:8404", f"bind 127.0.0.1:{free_port()}", text)
+        text = text.replace("/run/haproxy", str(folder))
         text = re.sub(r"resolvers cluster init-addr none ?", "", text)
         text = re.sub(r"^ +default-server\s*$", "", text, flags=re.MULTILINE)
         text = re.sub(
@@ -181,6 +182,17 @@ def test_a_server_that_is_not_ready_takes_only_its_own_meetings_along(settings: 
         balancer.backends[gone].ready = True
         balancer.until(lambda: balancer.server_of(f"/m/{MEETINGS[0]}") == gone)
         assert {meeting: balancer.server_of(f"/m/{meeting}") for meeting in MEETINGS} == before
+
+
+def test_a_server_that_is_drained_takes_no_further_meeting_and_is_reached_by_its_name(tmp_path: Path) -> None:
+    with balanced(settings_of_a_machine(), tmp_path) as balancer:
+        with socket.socket(socket.AF_UNIX) as admin:
+            admin.connect(str(tmp_path / "admin.sock"))
+            admin.sendall(b"set server by_meeting/a state drain; set server any/a state drain\n")
+            assert admin.recv(1000).strip() == b""
+        balancer.until(lambda: {balancer.server_of(f"/m/{meeting}") for meeting in MEETINGS} == {"b"})
+        assert {balancer.server_of("/api/meetings") for _ in range(4)} == {"b"}
+        assert balancer.server_of("/servers/a/api/meetings/x") == "a"
 
 
 @BOTH
