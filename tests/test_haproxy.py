@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from typing import Any
 import pytest
 import yaml
 
+from meeting.config.settings import Server
 from tests.conftest import ROOT
+from tests.fakes.server_fakes import config, serving, wait_ready
 
 pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="no haproxy on this machine")
 MEETINGS = [f"k3v9x0c2m1q8r{number:03}" for number in range(60)]
@@ -79,7 +82,8 @@ class Balancer:
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
             body = answer.read()
-            return answer.status, json.loads(body) if answer.status == 200 and body else {}
+            is_json = answer.status == 200 and body.startswith(b"{")
+            return answer.status, json.loads(body) if is_json else {}
         finally:
             connection.close()
 
@@ -104,8 +108,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def balanced(settings: str, folder: Path) -> Iterator[Balancer]:
-    """The settings as they are, but for addresses: HAProxy listens on a free port, servers are here."""
+def balanced(settings: str, folder: Path, real: int | None = None) -> Iterator[Balancer]:
+    """The settings as they are, but for addresses: HAProxy listens on a free port, servers are here.
+
+    All of them are what listens on the port `real`, where that is given.
+    """
     with ExitStack() as stack:
         backends: dict[str, Backend] = {}
         for name in dict.fromkeys(re.findall(r"^ +server (\S+) ", settings, re.MULTILINE)):
@@ -119,10 +126,9 @@ def balanced(settings: str, folder: Path) -> Iterator[Balancer]:
         text = text.replace("/run/haproxy", str(folder))
         text = re.sub(r"resolvers cluster init-addr none ?", "", text)
         text = re.sub(r"^ +default-server\s*$", "", text, flags=re.MULTILINE)
-        text = re.sub(
-            r"^( +server (\S+)) \S+", lambda found: f"{found[1]} 127.0.0.1:{backends[found[2]].server_port}", text,
-            flags=re.MULTILINE,
-        )  # fmt: skip
+        ports = {name: real or backend.server_port for name, backend in backends.items()}
+        servers = re.compile(r"^( +server (\S+)) \S+", re.MULTILINE)
+        text = servers.sub(lambda found: f"{found[1]} 127.0.0.1:{ports[found[2]]}", text)
         (folder / "haproxy.cfg").write_text(text, encoding="utf-8")
         process = subprocess.Popen(
             ["haproxy", "-db", "-q", "-f", str(folder / "haproxy.cfg")], stderr=subprocess.DEVNULL
@@ -214,6 +220,18 @@ def test_what_is_of_no_meeting_is_answered_by_any(settings: str, tmp_path: Path)
             assert balancer.server_of(path) in balancer.backends
 
 
+@BOTH
+def test_a_real_server_is_found_ready_and_reached_by_its_public_name(settings: str, tmp_path: Path) -> None:
+    public = Server(host="0.0.0.0", public_url="https://meet.example.org/", insecure_no_auth=True)
+    with (
+        serving(replace(config(tmp_path / "data"), server=public)) as served,
+        balanced(settings, tmp_path, served.port) as balancer,
+    ):
+        wait_ready(served)
+        balancer.until(lambda: balancer.ask("/api/meetings", Host="meet.example.org")[0] == 200)
+        assert balancer.ask(f"/m/{MEETINGS[0]}", Host="elsewhere.example.org")[0] == 421
+
+
 def test_who_asks_is_told_by_haproxy_and_by_nobody_before_it(tmp_path: Path) -> None:
     with balanced(settings_of_a_machine(), tmp_path) as balancer:
         told = balancer.ask("/", **{"X-Forwarded-For": "10.1.2.3"})[1]
@@ -229,7 +247,7 @@ def test_both_files_say_the_same_of_who_comes_where() -> None:
             if re.match(r"(use_backend|default_backend|balance|hash-type|http-request set-var)", line)
         ]
         return kept + [
-            line for line in lines if line.startswith(("http-request replace-path", "option httpchk", "use-server"))
+            line for line in lines if line.startswith(("http-request replace-path", "http-check", "use-server"))
         ]
 
     assert rules(settings_of_a_machine()) == rules(settings_of_pods())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from meeting.config.settings import SECTIONS
+from meeting.config.settings import SECTIONS, Server
 from meeting.config.sources import load_config
 from tests.conftest import ROOT
+from tests.fakes.server_fakes import config, serving, wait_ready
 from tests.test_deploy import compose, rest_of
 from tests.test_setup import pinned, tomllib
 from tests.test_setup import pins as pins
@@ -135,12 +137,17 @@ def test_probes_ask_for_ports_and_paths_that_are_there(kind: str, name: str) -> 
         assert f"path {probes['livenessProbe']['path']} " in settings
 
 
-def test_health_is_asked_for_where_the_server_answers_it(tmp_path: Path) -> None:
-    from meeting.server.app import create_app
-    from tests.fakes.server_fakes import config
-
-    paths = create_app(config(tmp_path)).openapi()["paths"]
-    assert {"/healthz", "/readyz"} <= set(paths)
+def test_a_server_answers_its_probes_which_come_to_the_address_of_its_pod(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    public = Server(host="0.0.0.0", public_url=the("ConfigMap")["data"]["MEETING_SERVER_PUBLIC_URL"], token="t" * 24)
+    with serving(replace(settings, server=public)) as served:
+        wait_ready(served)
+        for name in ("startupProbe", "livenessProbe", "readinessProbe"):
+            probe = container("StatefulSet")[name]["httpGet"]
+            headers = {one["name"]: one["value"] for one in probe.get("httpHeaders", [])}
+            asked = served.http.get(probe["path"], headers={"Host": "10.1.2.3:8765", **headers})
+            assert asked.status_code == 200, name
+        assert served.http.get("/healthz", headers={"Host": "10.1.2.3:8765"}).status_code != 200
 
 
 def test_a_server_that_is_to_stop_has_time_to_finish_its_meetings() -> None:
