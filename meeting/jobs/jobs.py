@@ -16,6 +16,7 @@ from meeting.core.ids import new_id
 from meeting.core.records import Job, JobState
 from meeting.jobs.cleanup import Cleanup
 from meeting.jobs.hearing import Hearing
+from meeting.jobs.hearing_again import HearingAgain
 from meeting.jobs.recording_files import RecordingFiles
 from meeting.jobs.retranscribing import sound_of, transcribe_again
 from meeting.jobs.rules import WAITING, Progress, gone_on_with, moved, next_up, require_place, to_forget
@@ -43,7 +44,7 @@ class Jobs:
         self._files = RecordingFiles(rooms.store.data_dir, rooms.services.fsync)
         self._cleanup = Cleanup(rooms, self._store, self._files)
         self._jobs: dict[str, Job] = {}
-        self._hearings: dict[str, Hearing] = {}
+        self._hearings: dict[str, Hearing | HearingAgain] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._removals: set[asyncio.Task[object]] = set()
         self._creating = asyncio.Lock()  # so that two at once are not taken for the last place, or the same disk
@@ -104,12 +105,14 @@ class Jobs:
     async def create_again(self, job: Job) -> None:
         """Have a meeting transcribed again; raises NotFound, Conflict or MeetingError where it cannot be."""
         assert job.again_of is not None
-        await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
+        sound = await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
         await self._loaded.wait()
         async with self._creating:
             waiting = require_place(self._jobs.values(), self._limits.jobs)
             if any(one.again_of == job.again_of for one in waiting):
                 raise Conflict("this meeting is being transcribed again already", ErrorCode.RUNNING)
+            if self._rooms.disk.free_now() - sound.needed_bytes < self._rooms.disk.needed_bytes:
+                raise StoreError("the server's disk has no room for what this meeting takes while it is heard again")
             await asyncio.wrap_future(self._store.save(job))
             self._jobs[job.id] = job
         self._changed.set()
@@ -209,11 +212,12 @@ class Jobs:
         return job, asyncio.create_task(self._transcribe(job))
 
     async def _transcribe(self, job: Job) -> str | None:
-        path = self._files.path(job.id)
-        if job.again_of is not None:
-            _, path = await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
-        hearing = self._hearings[job.id] = Hearing(self._rooms, job, path)
-        return await (hearing.run() if job.again_of is None else transcribe_again(self._rooms, job, hearing))
+        if job.again_of is None:
+            hearing = self._hearings[job.id] = Hearing(self._rooms, job, self._files.path(job.id))
+            return await hearing.run()
+        sound = await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
+        again = self._hearings[job.id] = HearingAgain(self._rooms, job, sound.meeting, sound.sources)
+        return await transcribe_again(self._rooms, job, again, sound)
 
     async def _work_on(self, job: Job) -> None:
         running: asyncio.Task[str | None] | None = None

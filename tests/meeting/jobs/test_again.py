@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from meeting.core.records import EditedLine, Edits, Meeting, Record, State, speaker_name
+from meeting.core.records import EditedLine, Edits, Meeting, Record, Source, State, speaker_name
 from meeting.core.transcript import resolve
-from meeting.jobs.again import match_voices, transcript_again
+from meeting.jobs.again import Kept, match_voices, transcript_again
 from pipelines.types import Segment, Span, Speaker, Turn, Word
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+ROOM = Source("a", "", "room", "pcm_f32le", 16_000, 1)
 
 
 def turns(*told: tuple[str, int, int]) -> tuple[Turn, ...]:
@@ -25,9 +27,16 @@ def line(id_: str, text: str, start: int, speaker: str | None, source: str = "a"
     return Segment(id_, 2, True, source, Span(start, spans[-1].end), speaker, words)
 
 
-def record(lines: list[Segment], voices: tuple[Speaker, ...], heard: tuple[Turn, ...]) -> Record:
-    """A meeting with these lines."""
-    return Record(Meeting("m", "Talk", State.ENDED, NOW), (), voices, tuple(lines), heard)
+def kept(
+    lines: list[Segment],
+    voices: tuple[Speaker, ...],
+    heard: tuple[Turn, ...] = (),
+    sources: tuple[Source, ...] = (ROOM,),
+    apart: Mapping[str, Sequence[Turn]] | None = None,
+) -> Kept:
+    """A meeting with these lines; `apart` are the turns by their source, where there are several."""
+    record = Record(Meeting("m", "Talk", State.ENDED, NOW), sources, voices, tuple(lines), heard)
+    return Kept(record, {"a": heard} if apart is None else apart)
 
 
 def test_voices_are_the_same_where_they_are_heard_at_the_same_time() -> None:
@@ -52,45 +61,45 @@ def test_names_and_edited_lines_stay_and_all_else_is_new() -> None:
     old_lines = [line("s0", "good mourning all", 0, "spk1"), line("s1", "hello hello", 100, "spk2")]
     written = replace(old_lines[0], rev=3, words=line("s0", "good morning all", 0, "spk1").words)
     edits = Edits({"spk1": "Ann"}, {}, {"s0": EditedLine(written, old_lines[0].words, False)})
-    old = record([written, old_lines[1]], voices, turns(("spk1", 0, 50), ("spk2", 100, 130)))
+    old = kept([written, old_lines[1]], voices, turns(("spk1", 0, 50), ("spk2", 100, 130)))
     heard = turns(("spk1", 100, 130), ("spk2", 0, 50), ("spk3", 300, 330))
     new_lines = [
-        line("s0", "hullo there", 100, "spk1", "other"),
-        line("s1", "god morning oll", 0, "spk2", "other"),
-        line("s2", "bye bye", 300, "spk3", "other"),
-        line("s3", "who", 400, None, "other"),
+        line("s0", "hullo there", 100, "spk1"),
+        line("s1", "god morning oll", 0, "spk2"),
+        line("s2", "bye bye", 300, "spk3"),
+        line("s3", "who", 400, None),
     ]
     new_voices = (Speaker("spk1", None, 0), Speaker("spk2", None, 1), Speaker("spk3", None, 2))
-    made = transcript_again(old, edits, record(new_lines, new_voices, heard), "a", "x")
+    made = transcript_again(old, edits, kept(new_lines, new_voices, heard), "x")
     assert [(one.id, one.text, one.speaker, one.source_id) for one in made.segments] == [
         ("s0", "good morning all", "spk1", "a"),
         ("x-s0", "hullo there", "spk2", "a"),
         ("x-s2", "bye bye", "spk3", "a"),
         ("x-s3", "who", None, "a"),
     ]
-    assert min(one.rev for one in made.segments if one.id != "s0") > max(one.rev for one in old.segments)
+    assert min(one.rev for one in made.segments if one.id != "s0") > max(one.rev for one in old.record.segments)
     assert [(voice.id, voice.name, voice.color) for voice in made.speakers] == [
         ("spk1", "Ann", 0),
         ("spk2", None, 1),
         ("spk3", None, 2),
     ]
-    assert made.turns == turns(("spk2", 100, 130), ("spk1", 0, 50), ("spk3", 300, 330))
+    assert made.turns == {"a": turns(("spk2", 100, 130), ("spk1", 0, 50), ("spk3", 300, 330))}
 
 
 def test_a_voice_that_people_named_keeps_the_one_that_it_turned_out_to_be() -> None:
     voices = (Speaker("spk1", "Ann", 0), Speaker("spk2", None, 1, "spk1"), Speaker("spk3", "Ann", 2, "spk2"))
     mine = line("s0", "hello", 0, "spk3")
     edits = Edits({"spk3": "Ann"}, {}, {"s0": EditedLine(mine, mine.words, True)})
-    new = record([line("s0", "hi", 500, "spk1")], (Speaker("spk1"),), turns(("spk1", 500, 600)))
-    made = transcript_again(record([mine], voices, turns(("spk1", 0, 50))), edits, new, "a", "x")
+    new = kept([line("s0", "hi", 500, "spk1")], (Speaker("spk1"),), turns(("spk1", 500, 600)))
+    made = transcript_again(kept([mine], voices, turns(("spk1", 0, 50))), edits, new, "x")
     assert [voice.id for voice in made.speakers] == ["spk1", "spk2", "spk3", "spk4"]
     assert speaker_name(resolve(made.speakers)["spk3"], made.speakers) == "Ann"
 
 
 def test_a_voice_that_is_found_no_more_goes_unless_people_have_set_something_of_it() -> None:
     voices = (Speaker("spk1", None, 0), Speaker("spk2", "Ben", 1), Speaker("spk7", None, 2))
-    old = record([], voices, turns(("spk1", 0, 50)))
-    new = record([line("s0", "hi", 500, "spk1")], (Speaker("spk1"),), turns(("spk1", 500, 600)))
-    made = transcript_again(old, Edits({"spk2": "Ben"}), new, "a", "x")
+    old = kept([], voices, turns(("spk1", 0, 50)))
+    new = kept([line("s0", "hi", 500, "spk1")], (Speaker("spk1"),), turns(("spk1", 500, 600)))
+    made = transcript_again(old, Edits({"spk2": "Ben"}), new, "x")
     assert [voice.id for voice in made.speakers] == ["spk2", "spk8"]
     assert made.segments[0].speaker == "spk8"

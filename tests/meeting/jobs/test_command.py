@@ -37,6 +37,7 @@ def test_a_meeting_is_transcribed_again_with_other_models_and_keeps_its_names(tm
         "segments": 3,
         "speakers": 1,
         "models": {"speech": "fake", "why": "a test"},
+        "problem": None,
     }
     assert [pipeline.speakers for pipeline in backend.pipelines] == [SpeakerCount(1, 1)]
     with Store(tmp_path / "data") as store:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from benchmarks.harness.server import Server
-from meeting.core.records import Job, JobState, Source
+from meeting.core.records import Job, JobState
 from meeting.jobs.recording_files import RecordingFiles
-from meeting.jobs.retranscribing import sound_of
+from meeting.jobs.retranscribing import MeetingSound, sound_of
 from meeting.jobs.rules import KEPT_FOR
 from meeting.storage.queue.job_store import JobStore
 from meeting.storage.store import Store
@@ -376,7 +376,7 @@ def test_a_job_that_cannot_even_begin_fails_and_is_not_begun_again_and_again(
 ) -> None:
     meeting, asked = open_server.held("Talk", 1.0), 0
 
-    def unreadable(store: Store, meeting_id: str) -> tuple[Source, Path]:
+    def unreadable(store: Store, meeting_id: str) -> MeetingSound:
         nonlocal asked
         asked += 1
         if asked > 1:

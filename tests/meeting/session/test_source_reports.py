@@ -423,3 +423,21 @@ def test_no_order_of_events_of_several_sources_breaks_the_rules(actions: list[tu
             if live.opened and session.state is not State.ENDED:
                 assert driver.told[live.source.id] == live.state
         assert all(seqs == list(range(len(seqs))) for seqs in driver.frames.values())
+
+
+def test_a_source_that_is_played_again_is_what_it_was_and_its_arrival_tells_nothing_of_its_place() -> None:
+    anchors = ((0, 48_000), (96_000, 145_000))
+    known = Source("src2", "Bea", "solo", "webm_opus", 48_000, 2, "de", 9, "x.flac", number=5, anchors=anchors)
+    session = live_session()
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    session.handle(replace(SECOND, known=known), 0.0)
+    session.handle(SourceOpened("src2", MODELS, None), 0.0)
+    live = session.sources.get("src2")
+    assert live is not None
+    for seq in range(4):
+        session.handle(FrameReceived(OTHER, frame(seq)), 7.0 + seq)
+        session.handle(FrameAppended("src2", seq, 16_000 * (seq + 1)), 7.0 + seq)
+    now = live.source
+    assert (now.number, now.name, now.kind, now.anchors) == (5, "Bea", "solo", anchors)
+    assert (now.encoding, now.language, now.samples, now.audio) == ("pcm_s16le", None, 0, None)
+    assert session.samples == 48_000 + 64_000 * 97_000 // 96_000

@@ -105,10 +105,9 @@ async def again(request: Request, meeting_id: Id, body: Again | None = None) -> 
     told = body or Again()
     checked_start(source_start("", told.language))
     store, jobs = store_of(request), jobs_of(request)
-    meeting = await asyncio.to_thread(store.meeting, meeting_id)
-    _, path = await asyncio.to_thread(sound_of, store, meeting_id)
+    sound = await asyncio.to_thread(sound_of, store, meeting_id)
     count = None if told.speakers is None else SpeakerCount.parse(str(told.speakers))
-    job = new_attempt(meeting, JobState.QUEUED, path.stat().st_size, told.language, count)
+    job = new_attempt(sound, JobState.QUEUED, told.language, count)
     await jobs.create_again(job)
     return await _facts(request, jobs, job)
 
