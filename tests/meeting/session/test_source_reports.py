@@ -441,3 +441,16 @@ def test_a_source_that_is_played_again_is_what_it_was_and_its_arrival_tells_noth
     assert (now.number, now.name, now.kind, now.anchors) == (5, "Bea", "solo", anchors)
     assert (now.encoding, now.language, now.samples, now.audio) == ("pcm_s16le", None, 0, None)
     assert session.samples == 48_000 + 64_000 * 97_000 // 96_000
+
+
+def test_a_source_whose_client_is_gone_before_it_is_ready_is_given_up_once_it_is() -> None:
+    session = live_session()
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    session.handle(SECOND, 0.0)
+    session.handle(FrameReceived(OTHER, frame(0)), 0.0)
+    session.handle(ClientLeft(OTHER), 1.0)
+    assert not only(session.handle(Tick(), 100.0), FinishSource)
+    assert session.wake_at == 3600.0, "it is not looked at again and again meanwhile"
+    session.handle(SourceOpened("src2", MODELS, None), 101.0)
+    assert session.wake_at == 61.0
+    assert only(session.handle(Tick(), 101.0), FinishSource) == [FinishSource("src2")]
