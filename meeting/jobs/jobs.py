@@ -205,7 +205,8 @@ class Jobs:
     async def _begin(self, job: Job) -> tuple[Job, asyncio.Task[str | None]]:
         """The job as it runs, and its work."""
         if job.again_of is not None:  # what an earlier process heard of it was not kept
-            job = replace(job, meeting=replace(job.meeting, id=new_id()), source_id=new_id())
+            heard_in = replace(job.meeting, id=new_id())
+            job = replace(job, meeting=heard_in, source_id=new_id(), attempts=job.attempts + 1)
         if job.state is JobState.QUEUED:
             job = moved(job, JobState.RUNNING, datetime.now(timezone.utc))
         await self._save(job)
@@ -242,9 +243,16 @@ class Jobs:
             if running is not None:
                 running.cancel()
                 await asyncio.wait({running})
+            self._break_off(job)
             self._hearings.pop(job.id, None)
             del self._tasks[job.id]
             self._changed.set()
+
+    def _break_off(self, job: Job) -> None:
+        """Nobody is at work on a job any more; where it is not over, that was no death of this process."""
+        if job.again_of is not None and self._jobs.get(job.id) is job and job.state is JobState.RUNNING:
+            self._jobs[job.id] = replace(job, attempts=job.attempts - 1)
+            self._store.save(self._jobs[job.id])  # not waited for: a server that stops has no time
 
     async def _finish(self, job: Job, state: JobState, problem: str | None) -> None:
         """The end of a job that was not cancelled; of one that failed nothing is left but why."""

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,24 @@ def test_a_recording_becomes_a_meeting_like_any_other(open_server: Serving) -> N
     assert open_server.http.delete(f"/api/jobs/{job['id']}").status_code == 204
     assert open_server.http.get("/api/jobs").json()["jobs"] == []
     assert open_server.http.get(f"/api/meetings/{done['meeting']}").status_code == 200
+
+
+def test_a_recording_that_is_dated_began_then_and_is_kept_from_now_on(tmp_path: Path) -> None:
+    then, data = "2019-07-14T09:30:00.250+02:00", wav(tone(2.0))
+    with serving(config(tmp_path)) as server:
+        waiting = sent(server, data, recorded_at=then)
+        assert waiting["recorded_at"] == "2019-07-14T07:30:00.250Z"
+        assert sent(server, data)["recorded_at"] is None
+    with serving(config(tmp_path)) as server:
+        done = until(server, waiting, "done", "failed")
+        assert done["recorded_at"] == waiting["recorded_at"]
+        facts = server.http.get(f"/api/meetings/{done['meeting']}").json()
+        assert facts["started_at"] == "2019-07-14T07:30:00.250Z"
+        assert facts["ended_at"] >= facts["created_at"] >= done["created_at"]
+        store = server.app.state.rooms.store
+        assert store.older_than(datetime.now(timezone.utc) - timedelta(days=1)) == []
+        head = server.http.get(f"/api/meetings/{done['meeting']}/export", params={"format": "md"}).text
+        assert "2019-07-14" in head
 
 
 def test_what_was_sent_before_a_lost_connection_is_not_sent_again(open_server: Serving) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.harness.server import Server
 from meeting.core.records import Gap, Record, Source
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
@@ -178,6 +179,46 @@ def test_microphones_that_came_one_after_the_other_are_one_meeting(tmp_path: Pat
         assert until(server, again(server, meeting).json(), "done", "failed")["problem"] is None
         told = server.http.get(f"/api/meetings/{meeting}/transcript").json()["segments"]
     assert [line["start"] for line in told] == [0, 1, 2, 3, 4, 5, 60, 61, 62, 63, 64, 65]
+
+
+def test_a_server_that_is_killed_over_a_meeting_begins_it_again_but_not_for_ever(tmp_path: Path) -> None:
+    with Store(tmp_path / "data") as store:
+        meeting = keep_two_sources(store, "two").id
+        before = TranscriptStore(store).record(meeting)
+    server = Server(tmp_path, "fake", {"FAKE_SLOW": "0.2"})
+    server.start()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=20, trust_env=False) as http:
+            client = Serving(None, server.port, http, None)  # type: ignore[arg-type]
+            answer = again(client, meeting)
+            assert answer.status_code == 202, answer.text
+            job = answer.json()
+
+            def part_of_it() -> bool:
+                told = until(client, job, "running", "failed")
+                assert told["state"] == "running", told["problem"]
+                assert told["heard"] is None or told["length"] == 12.0
+                return 1.0 < (told["heard"] or 0.0) < 11.0
+
+            eventually(part_of_it)
+            server.stop()  # no death: the next one goes on
+            for _ in range(3):
+                server.start()
+                eventually(part_of_it)
+                server.kill()
+            server.start()
+            failed = until(client, job, "done", "failed")
+            assert "was killed 3 times while this meeting was heard again" in failed["problem"]
+            job = again(client, meeting).json()
+            assert until(client, job, "done", "failed")["state"] == "done", "whoever asks once more gets it"
+            assert "Traceback" not in server.log
+    finally:
+        server.stop()
+    with Store(tmp_path / "data") as store:
+        assert store.unkept() == []
+        after = TranscriptStore(store).record(meeting)
+        assert {line.text for line in after.segments} == {"one"}
+        assert [source.anchors for source in after.sources] == [source.anchors for source in before.sources]
 
 
 def test_a_server_that_crashed_over_a_meeting_leaves_it_as_it_was(tmp_path: Path) -> None:
