@@ -92,7 +92,8 @@ class Recording:
     def _given_up_at(self, live: LiveSource) -> float | None:
         """When a source is not waited for any more; None where nobody waits for it."""
         # One that is not ready yet cannot be ended either: it is given up as soon as it is.
-        waits = self.state.now is State.LIVE and self.recovery is None and live.opened and not live.finishing
+        ready = live.opened or live.restored
+        waits = self.state.now is State.LIVE and self.recovery is None and ready and not live.finishing
         return live.complete_by or (live.resumption.deadline if waits else None)
 
     def tick(self, now: float, trouble: str | None) -> list[Effect]:
