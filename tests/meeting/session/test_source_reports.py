@@ -434,13 +434,19 @@ def test_a_source_that_is_played_again_is_what_it_was_and_its_arrival_tells_noth
     session.handle(SourceOpened("src2", MODELS, None), 0.0)
     live = session.sources.get("src2")
     assert live is not None
+    for seq in range(8):
+        session.handle(FrameReceived(HOST, frame(seq)), 1.0 + seq)
+        session.handle(FrameAppended("src1", seq, 16_000 * (seq + 1)), 1.0 + seq)
     for seq in range(4):
         session.handle(FrameReceived(OTHER, frame(seq)), 7.0 + seq)
         session.handle(FrameAppended("src2", seq, 16_000 * (seq + 1)), 7.0 + seq)
     now = live.source
     assert (now.number, now.name, now.kind, now.anchors) == (5, "Bea", "solo", anchors)
     assert (now.encoding, now.language, now.samples, now.audio) == ("pcm_s16le", None, 0, None)
-    assert session.samples == 48_000 + 64_000 * 97_000 // 96_000
+    assert session.samples == 8 * 16_000
+    session.handle(FrameReceived(OTHER, frame(4)), 20.0)
+    session.handle(FrameAppended("src2", 4, 192_000), 20.0)
+    assert session.samples == 145_000 + 96_000, "where its anchors say"
 
 
 def test_a_source_whose_client_is_gone_before_it_is_ready_is_given_up_once_it_is() -> None:
