@@ -18,7 +18,7 @@ from meeting.jobs.cleanup import Cleanup
 from meeting.jobs.hearing import Hearing
 from meeting.jobs.hearing_again import HearingAgain
 from meeting.jobs.recording_files import RecordingFiles
-from meeting.jobs.retranscribing import sound_of, transcribe_again
+from meeting.jobs.retranscribing import MeetingSound, sound_of, transcribe_again
 from meeting.jobs.rules import WAITING, Progress, gone_on_with, moved, next_up, require_place, to_forget
 from meeting.live.rooms import Rooms
 from meeting.storage.queue.job_store import JobStore
@@ -102,10 +102,8 @@ class Jobs:
                 raise
             self._jobs[job.id] = job
 
-    async def create_again(self, job: Job) -> None:
-        """Have a meeting transcribed again; raises NotFound, Conflict or MeetingError where it cannot be."""
-        assert job.again_of is not None
-        sound = await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
+    async def create_again(self, job: Job, sound: MeetingSound) -> None:
+        """Have a meeting with this sound transcribed again; raises Conflict, ProtocolError or StoreError."""
         await self._loaded.wait()
         async with self._creating:
             waiting = require_place(self._jobs.values(), self._limits.jobs)
@@ -205,8 +203,7 @@ class Jobs:
     async def _begin(self, job: Job) -> tuple[Job, asyncio.Task[str | None]]:
         """The job as it runs, and its work."""
         if job.again_of is not None:  # what an earlier process heard of it was not kept
-            heard_in = replace(job.meeting, id=new_id())
-            job = replace(job, meeting=heard_in, source_id=new_id(), attempts=job.attempts + 1)
+            job = replace(job, meeting=replace(job.meeting, id=new_id()), attempts=job.attempts + 1)
         if job.state is JobState.QUEUED:
             job = moved(job, JobState.RUNNING, datetime.now(timezone.utc))
         await self._save(job)
@@ -243,16 +240,13 @@ class Jobs:
             if running is not None:
                 running.cancel()
                 await asyncio.wait({running})
-            self._break_off(job)
+            if job.again_of is not None and job.state is JobState.RUNNING and self._jobs.get(job.id) is job:
+                # It is broken off, which is no death of this process. A server that stops has no time to wait for it.
+                self._jobs[job.id] = replace(job, attempts=job.attempts - 1)
+                self._store.save(self._jobs[job.id])
             self._hearings.pop(job.id, None)
             del self._tasks[job.id]
             self._changed.set()
-
-    def _break_off(self, job: Job) -> None:
-        """Nobody is at work on a job any more; where it is not over, that was no death of this process."""
-        if job.again_of is not None and self._jobs.get(job.id) is job and job.state is JobState.RUNNING:
-            self._jobs[job.id] = replace(job, attempts=job.attempts - 1)
-            self._store.save(self._jobs[job.id])  # not waited for: a server that stops has no time
 
     async def _finish(self, job: Job, state: JobState, problem: str | None) -> None:
         """The end of a job that was not cancelled; of one that failed nothing is left but why."""

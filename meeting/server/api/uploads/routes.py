@@ -127,7 +127,7 @@ async def again(request: Request, meeting_id: Id, body: Again | None = None) -> 
     sound = await asyncio.to_thread(sound_of, store, meeting_id)
     count = None if told.speakers is None else SpeakerCount.parse(str(told.speakers))
     job = new_attempt(sound, JobState.QUEUED, told.language, count)
-    await jobs.create_again(job)
+    await jobs.create_again(job, sound)
     return await _facts(request, jobs, job)
 
 
