@@ -27,6 +27,7 @@ export function openAgainDialog({ id, languages, ask }) {
   const cancel = el('button', { class: 'button', type: 'button', onclick: () => dialog.close() }, t('button.cancel'))
   const sends = { class: 'button primary', type: 'submit', 'data-testid': 'again-begin' }
   const begin = el('button', sends, t('again.begin'))
+  const command = el('code', {}, `python -m meeting retranscribe ${id} --models whisper`)
   const fields = el(
     'div',
     { class: 'option-fields' },
@@ -34,7 +35,7 @@ export function openAgainDialog({ id, languages, ask }) {
     el('label', { for: people.id }, t('again.people')),
     people,
     el('p', { id: 'again-hint', class: 'hint' }, t('people.hint')),
-    el('p', { class: 'hint' }, t('again.models'), el('code', {}, `python -m meeting retranscribe ${id} --models whisper`)),
+    el('p', { class: 'hint' }, t('again.models'), command),
   )
   const said = el('p', { role: 'status' }, t('again.text'))
   const actions = el('div', { class: 'dialog-actions' }, cancel, begin)
