@@ -34,7 +34,7 @@ class Meeting:
     created_at: datetime
     """UTC"""
     started_at: datetime | None = None
-    """UTC time of the first audio"""
+    """UTC time of the first audio; of a recording when that was made, where somebody has said so"""
     ended_at: datetime | None = None
     samples: int = 0
     """Length of the audio, in samples at 16 kHz"""
@@ -141,6 +141,8 @@ class Job:
     """Why it failed, or what is to be said of the recording"""
     again_of: str | None = None
     """Id of the meeting that is transcribed again, where nothing is sent: then `meeting` is not kept"""
+    attempts: int = 0
+    """How often it was begun to be transcribed again, without those times that a stop of the server broke off"""
 
 
 class NotesState(str, Enum):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from meeting.core.editing.overlay import Overlay
 from meeting.core.records import Edits, Record
-from meeting.core.transcript import Transcript
+from meeting.core.transcript import Transcript, resolve
+from meeting.jobs.standing import StandingLines
+from meeting.storage.queue.retranscription_store import NewTranscript
 from pipelines.types import Segment, Speaker, Turn
 
 SURE_SHARE = 0.5
@@ -17,22 +19,25 @@ SURE_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class NewTranscript:
-    """What takes the place of all that was kept of a meeting's words and voices."""
+class Kept:
+    """A meeting as it is kept."""
 
-    segments: tuple[Segment, ...]
-    speakers: tuple[Speaker, ...]
-    turns: tuple[Turn, ...]
+    record: Record
+    turns: Mapping[str, Sequence[Turn]] = field(default_factory=dict)
+    """By the source in which they are heard, as diarization found them"""
 
 
-def match_voices(old: Sequence[Turn], new: Sequence[Turn], merged: Collection[str] = ()) -> dict[str, str]:
+def match_voices(
+    old: Sequence[Turn], new: Sequence[Turn], merged: Collection[str] = (), certain: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """New voice -> the old one that it is, by the time in which both are heard; without those that are like none.
 
     No two new voices are the same old one, unless that is in `merged`: people have said of several that they are it.
+    Those in `certain` are so whatever is heard.
     """
     shared = _shared_time(old, new)
     old_time, new_time = _time(old), _time(new)
-    found: dict[str, str] = {}
+    found = dict(certain or {})
     for (voice, known), time in sorted(shared.items(), key=lambda one: (-one[1], one[0])):
         sure = time >= SURE_SHARE * min(new_time[voice], old_time[known])
         if sure and voice not in found and (known not in found.values() or known in merged):
@@ -40,36 +45,81 @@ def match_voices(old: Sequence[Turn], new: Sequence[Turn], merged: Collection[st
     return found
 
 
-def transcript_again(old: Record, edits: Edits, new: Record, source_id: str, mark: str) -> NewTranscript:
-    """The lines of `new` as lines of `old`, whose source is `source_id`; those that people have edited stay.
+def transcript_again(old: Kept, edits: Edits, new: Kept, mark: str) -> NewTranscript:
+    """The lines of `new` as lines of `old`, whose sources have the same ids; those that people have edited stay.
 
-    Ids of lines begin with `mark`, since they are others than those that the same ids had before.
+    So does all of sources that are only in `old`. Ids of lines begin with `mark`, since they are others than those
+    that the same ids had before.
     """
-    voices = match_voices(old.turns, new.turns, frozenset(edits.merges.values()))
-    numbers = count(1 + max((_number(speaker.id) for speaker in old.speakers), default=0))
-    colors = count(1 + max((speaker.color for speaker in old.speakers), default=-1))
-    fresh = []
-    for speaker in new.speakers:
-        if speaker.id not in voices:
-            voices[speaker.id] = f"spk{next(numbers)}"
-            fresh.append(Speaker(voices[speaker.id], None, next(colors)))
+    before, now = old.record, new.record
+    again = {source.id for source in now.sources}
+    left = [one for one in before.segments if one.source_id not in again and one.id not in edits.lines]
+    voices = match_voices(before.turns, now.turns, frozenset(edits.merges.values()), _owners(before, now))
+    fresh = _fresh_speakers(before, now, voices)
     set_by_hand = {*edits.names, *edits.merges, *edits.merges.values()}
-    set_by_hand |= {line.segment.speaker for line in edits.lines.values() if line.segment.speaker is not None}
-    stay = _with_those_they_are({*set_by_hand, *voices.values()}, old.speakers)
-    speakers = [one for one in old.speakers if one.id in stay] + fresh
+    said_by = {line.segment.speaker for line in edits.lines.values()} | {segment.speaker for segment in left}
+    heard_there = {turn.speaker for source_id, turns in old.turns.items() if source_id not in again for turn in turns}
+    needed = {*set_by_hand, *(id_ for id_ in said_by if id_ is not None), *heard_there, *voices.values()}
+    stay = _with_those_they_are(needed, before.speakers)
+    speakers = [one for one in before.speakers if one.id in stay] + fresh
     transcript = Transcript([], speakers)
     overlay = Overlay(transcript, edits, speakers)
     # Higher than all before, so that whoever has seen these finds that the meeting has changed.
-    latest = max((segment.rev for segment in old.segments), default=0)
-    for output in overlay.show_all():
+    latest = max((segment.rev for segment in before.segments), default=0)
+    for output in [*left, *overlay.show_all()]:
         transcript.apply(output)
-    for segment in new.segments:
+    standing = _standing(before, edits, left, now.segments)
+    for segment in now.segments:
         speaker_id = None if segment.speaker is None else voices.get(segment.speaker)
-        id_, rev = f"{mark}-{segment.id}", latest + segment.rev
-        for output in overlay(replace(segment, id=id_, rev=rev, source_id=source_id, speaker=speaker_id)):
-            transcript.apply(output)
-    turns = tuple(replace(turn, speaker=voices[turn.speaker]) for turn in new.turns if turn.speaker in voices)
-    return NewTranscript(transcript.segments, transcript.speakers, turns)
+        placed = replace(segment, id=f"{mark}-{segment.id}", rev=latest + segment.rev, speaker=speaker_id)
+        for part in standing.beside(placed):
+            for output in overlay(part):
+                transcript.apply(output)
+    return NewTranscript(
+        transcript.segments,
+        transcript.speakers,
+        {
+            source_id: tuple(replace(turn, speaker=voices[turn.speaker]) for turn in turns if turn.speaker in voices)
+            for source_id, turns in new.turns.items()
+        },
+        {
+            source.id: {own: voices[id_] for own, id_ in source.speakers.items() if id_ in voices}
+            for source in now.sources
+        },
+    )
+
+
+def _owners(before: Record, now: Record) -> dict[str, str]:
+    """New voice -> old one, of those who have a source of their own."""
+    was, is_ = resolve(before.speakers), resolve(now.speakers)
+    known = {source.id: source.speakers for source in before.sources}
+    found = {}
+    for source in now.sources:
+        for own, id_ in source.speakers.items() if source.kind == "solo" else ():
+            if (old := known.get(source.id, {}).get(own)) is not None:
+                found[is_.get(id_, id_)] = was.get(old, old)
+    return found
+
+
+def _fresh_speakers(before: Record, now: Record, voices: dict[str, str]) -> list[Speaker]:
+    """Speakers for the new voices that are none of before; `voices` says who they are from then on."""
+    numbers = count(1 + max((_number(speaker.id) for speaker in before.speakers), default=0))
+    colors = count(1 + max((speaker.color for speaker in before.speakers), default=-1))
+    owners = {id_ for source in now.sources if source.kind == "solo" for id_ in source.speakers.values()}
+    fresh, is_ = [], resolve(now.speakers)
+    for speaker in now.speakers:
+        if is_[speaker.id] == speaker.id and speaker.id not in voices:
+            voices[speaker.id] = f"spk{next(numbers)}"
+            name = speaker.name if speaker.id in owners else None
+            fresh.append(Speaker(voices[speaker.id], name, next(colors)))
+    voices |= {id_: voices[who] for id_, who in is_.items()}
+    return fresh
+
+
+def _standing(before: Record, edits: Edits, left: Sequence[Segment], now: Sequence[Segment]) -> StandingLines:
+    lines = {segment.id: segment for segment in left} | {id_: line.segment for id_, line in edits.lines.items()}
+    others = [segment for segment in before.segments if segment.id not in lines]
+    return StandingLines(lines.values(), others, now)
 
 
 def _with_those_they_are(ids: Collection[str], speakers: Sequence[Speaker]) -> set[str]:

@@ -6,15 +6,16 @@ import asyncio
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypedDict
 
 from tqdm import tqdm
 
-from meeting.config.settings import Config
+from meeting.config.settings import Config, Limits
 from meeting.core.messages import checked_start
 from meeting.core.records import Job, JobState
-from meeting.jobs.hearing import Hearing
-from meeting.jobs.retranscribing import new_attempt, sound_of, transcribe_again
+from meeting.jobs.hearing_again import HearingAgain
+from meeting.jobs.retranscribing import MeetingSound, new_attempt, sound_of, transcribe_again
 from meeting.live.rooms import Rooms
 from meeting.recordings.playing import source_start
 from meeting.sources.backend import Backend, LocalBackend
@@ -36,6 +37,8 @@ class Retranscribed(TypedDict):
     segments: int
     speakers: int
     models: ModelInfo
+    problem: str | None
+    """What is to be said of it: that of some sources there was no sound any more"""
 
 
 def retranscribe(
@@ -53,15 +56,16 @@ def retranscribe(
     checked_start(source_start("", language))
     with Store(config.storage.data_dir) as store:
         meeting = store.find(wanted)
-        _, path = sound_of(store, meeting.id)
+        sound = sound_of(store, meeting.id)
         engine = EngineLoader(backend, config.models)
         engine.load()
         try:
             engine.wait()
             longest = max(config.limits.meeting_hours * 3600, seconds(meeting.samples) + 1)
             services = Services(store, backend, engine, keep_audio=False, max_seconds=longest)
-            job = new_attempt(meeting, JobState.RUNNING, path.stat().st_size, language, speakers)
-            asyncio.run(_run(services, config, job))
+            job = new_attempt(sound, JobState.RUNNING, language, speakers)
+            limits = replace(config.limits, meeting_hours=longest / 3600)
+            remark = asyncio.run(_run(services, limits, job, sound))
         finally:
             engine.close()
         record = TranscriptStore(store).record(meeting.id)
@@ -71,16 +75,16 @@ def retranscribe(
         "segments": len(record.segments),
         "speakers": len({segment.speaker for segment in record.segments} - {None}),
         "models": record.meeting.models,
+        "problem": remark,
     }
 
 
-async def _run(services: Services, config: Config, job: Job) -> None:
-    rooms = Rooms(services, config.limits, resumable=False)
-    assert job.again_of is not None
-    hearing = Hearing(rooms, job, sound_of(services.store, job.again_of)[1])
+async def _run(services: Services, limits: Limits, job: Job, sound: MeetingSound) -> str | None:
+    rooms = Rooms(services, limits, resumable=False)
+    hearing = HearingAgain(rooms, job, sound.meeting, sound.sources)
     telling = asyncio.create_task(_tell(hearing))
     try:
-        await transcribe_again(rooms, job, hearing)
+        return await transcribe_again(rooms, job, hearing, sound)
     finally:
         telling.cancel()
         with suppress(asyncio.CancelledError):
@@ -88,8 +92,8 @@ async def _run(services: Services, config: Config, job: Job) -> None:
         await rooms.finish_all()
 
 
-async def _tell(hearing: Hearing) -> None:
-    """A bar on stderr that shows seconds of the meeting."""
+async def _tell(hearing: HearingAgain) -> None:
+    """A bar on stderr that shows seconds of all sources together."""
     with tqdm(unit="s", file=sys.stderr, mininterval=LOOK_EVERY if sys.stderr.isatty() else 10.0) as bar:
         while True:
             await asyncio.sleep(LOOK_EVERY)

@@ -16,8 +16,9 @@ from meeting.core.ids import new_id
 from meeting.core.records import Job, JobState
 from meeting.jobs.cleanup import Cleanup
 from meeting.jobs.hearing import Hearing
+from meeting.jobs.hearing_again import HearingAgain
 from meeting.jobs.recording_files import RecordingFiles
-from meeting.jobs.retranscribing import sound_of, transcribe_again
+from meeting.jobs.retranscribing import MeetingSound, sound_of, transcribe_again
 from meeting.jobs.rules import WAITING, Progress, gone_on_with, moved, next_up, require_place, to_forget
 from meeting.live.rooms import Rooms
 from meeting.storage.queue.job_store import JobStore
@@ -43,7 +44,7 @@ class Jobs:
         self._files = RecordingFiles(rooms.store.data_dir, rooms.services.fsync)
         self._cleanup = Cleanup(rooms, self._store, self._files)
         self._jobs: dict[str, Job] = {}
-        self._hearings: dict[str, Hearing] = {}
+        self._hearings: dict[str, Hearing | HearingAgain] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._removals: set[asyncio.Task[object]] = set()
         self._creating = asyncio.Lock()  # so that two at once are not taken for the last place, or the same disk
@@ -101,15 +102,15 @@ class Jobs:
                 raise
             self._jobs[job.id] = job
 
-    async def create_again(self, job: Job) -> None:
-        """Have a meeting transcribed again; raises NotFound, Conflict or MeetingError where it cannot be."""
-        assert job.again_of is not None
-        await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
+    async def create_again(self, job: Job, sound: MeetingSound) -> None:
+        """Have a meeting with this sound transcribed again; raises Conflict, ProtocolError or StoreError."""
         await self._loaded.wait()
         async with self._creating:
             waiting = require_place(self._jobs.values(), self._limits.jobs)
             if any(one.again_of == job.again_of for one in waiting):
                 raise Conflict("this meeting is being transcribed again already", ErrorCode.RUNNING)
+            if self._rooms.disk.free_now() - sound.needed_bytes < self._rooms.disk.needed_bytes:
+                raise StoreError("the server's disk has no room for what this meeting takes while it is heard again")
             await asyncio.wrap_future(self._store.save(job))
             self._jobs[job.id] = job
         self._changed.set()
@@ -202,18 +203,19 @@ class Jobs:
     async def _begin(self, job: Job) -> tuple[Job, asyncio.Task[str | None]]:
         """The job as it runs, and its work."""
         if job.again_of is not None:  # what an earlier process heard of it was not kept
-            job = replace(job, meeting=replace(job.meeting, id=new_id()), source_id=new_id())
+            job = replace(job, meeting=replace(job.meeting, id=new_id()), attempts=job.attempts + 1)
         if job.state is JobState.QUEUED:
             job = moved(job, JobState.RUNNING, datetime.now(timezone.utc))
         await self._save(job)
         return job, asyncio.create_task(self._transcribe(job))
 
     async def _transcribe(self, job: Job) -> str | None:
-        path = self._files.path(job.id)
-        if job.again_of is not None:
-            _, path = await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
-        hearing = self._hearings[job.id] = Hearing(self._rooms, job, path)
-        return await (hearing.run() if job.again_of is None else transcribe_again(self._rooms, job, hearing))
+        if job.again_of is None:
+            hearing = self._hearings[job.id] = Hearing(self._rooms, job, self._files.path(job.id))
+            return await hearing.run()
+        sound = await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
+        again = self._hearings[job.id] = HearingAgain(self._rooms, job, sound.meeting, sound.sources)
+        return await transcribe_again(self._rooms, job, again, sound)
 
     async def _work_on(self, job: Job) -> None:
         running: asyncio.Task[str | None] | None = None
@@ -238,6 +240,10 @@ class Jobs:
             if running is not None:
                 running.cancel()
                 await asyncio.wait({running})
+            if job.again_of is not None and job.state is JobState.RUNNING and self._jobs.get(job.id) is job:
+                # It is broken off, which is no death of this process. A server that stops has no time to wait for it.
+                self._jobs[job.id] = replace(job, attempts=job.attempts - 1)
+                self._store.save(self._jobs[job.id])
             self._hearings.pop(job.id, None)
             del self._tasks[job.id]
             self._changed.set()

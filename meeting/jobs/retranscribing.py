@@ -4,45 +4,71 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from meeting.core.errors import Conflict
 from meeting.core.ids import new_id
-from meeting.core.records import Job, JobState, Meeting, Source, State
-from meeting.jobs.again import transcript_again
-from meeting.jobs.hearing import Hearing
+from meeting.core.records import Edits, Job, JobState, Meeting, Source, State
+from meeting.jobs.again import Kept, transcript_again
+from meeting.jobs.hearing_again import HearingAgain
 from meeting.live.rooms import Rooms
 from meeting.storage.edit_store import EditStore
 from meeting.storage.queue.retranscription_store import RetranscriptionStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
-from pipelines.errors import MeetingError, NotFound
+from pipelines.errors import NotFound
 from pipelines.types import SpeakerCount
 
 TRIES = 10
 """How often a transcript is made of what was heard, where people edit the meeting meanwhile"""
+JOURNAL_BYTES = 4
+"""What a sample takes on disk while it is heard again, beside the sound that is made of it once more"""
 
 
-def sound_of(store: Store, meeting_id: str) -> tuple[Source, Path]:
-    """The one source of a meeting that is over, and its sound; raises NotFound, Conflict or MeetingError."""
+@dataclass(frozen=True, slots=True)
+class MeetingSound:
+    """The sound of a meeting that is over."""
+
+    meeting: Meeting
+    sources: tuple[tuple[Source, Path], ...]
+    """Those whose sound is there, in the order in which they began, and where it lies"""
+    missing: tuple[Source, ...]
+    """Those that were heard, and whose sound is there no more"""
+    size: int
+    """Bytes"""
+
+    @property
+    def needed_bytes(self) -> int:
+        """What has to be free on disk to hear it again."""
+        return self.size + JOURNAL_BYTES * sum(source.samples for source, _ in self.sources)
+
+    @property
+    def remark(self) -> str | None:
+        """What is to be said of a meeting of which not all sound is there."""
+        if not self.missing:
+            return None
+        names = ", ".join(source.name or f"microphone {source.number}" for source in self.missing)
+        return f"there is no sound any more of {names}: what was transcribed of it stays as it was"
+
+
+def sound_of(store: Store, meeting_id: str) -> MeetingSound:
+    """The sound of a meeting that is over; raises NotFound where there is none, and Conflict."""
     record = TranscriptStore(store).record(meeting_id)
     if record.meeting.state != State.ENDED:
         raise Conflict("a meeting can be transcribed again once it has ended")
-    heard = [source for source in record.sources if source.samples]
-    if len(heard) > 1:
-        raise MeetingError("a meeting of several microphones cannot be transcribed again yet")
-    path = store.files.audio_path(meeting_id, heard[0].id) if heard else None
-    if path is None or heard[0].audio is None or not path.is_file():
+    heard = [(source, store.files.audio_path(meeting_id, source.id)) for source in record.sources if source.samples]
+    there = tuple((source, path) for source, path in heard if source.audio is not None and path.is_file())
+    if not there:
         raise NotFound("no sound was kept of this meeting, so that it cannot be transcribed again")
-    return heard[0], path
+    missing = tuple(source for source, path in heard if (source, path) not in there)
+    return MeetingSound(record.meeting, there, missing, sum(path.stat().st_size for _, path in there))
 
 
-def new_attempt(
-    meeting: Meeting, state: JobState, size: int, language: str | None, speakers: SpeakerCount | None
-) -> Job:
-    """A job that transcribes a meeting again, whose sound has so many bytes; what is not said is as it was."""
-    now = datetime.now(timezone.utc)
+def new_attempt(sound: MeetingSound, state: JobState, language: str | None, speakers: SpeakerCount | None) -> Job:
+    """A job that transcribes a meeting again; how many speak in it is as it was, where nothing else is said."""
+    meeting, now = sound.meeting, datetime.now(timezone.utc)
     heard_in = Meeting(
         new_id(),
         meeting.title,
@@ -54,31 +80,30 @@ def new_attempt(
         recorded=True,
     )
     token = secrets.token_urlsafe(24)
-    return Job(new_id(), state, meeting.title, size, 0, heard_in, language, new_id(), token, now, again_of=meeting.id)
+    return Job(
+        new_id(), state, meeting.title, sound.size, 0, heard_in, language, new_id(), token, now, again_of=meeting.id
+    )
 
 
-async def transcribe_again(rooms: Rooms, job: Job, hearing: Hearing) -> str | None:
-    """Hear the sound of the job's meeting, then put what was heard in the place of its lines; nothing is to be said.
+async def transcribe_again(rooms: Rooms, job: Job, hearing: HearingAgain, sound: MeetingSound) -> str | None:
+    """Hear the sound of the job's meeting, then put what was heard in the place of its lines; what is to be said of it.
 
     Returns also when the server stops. Raises MeetingError where the meeting stays as it is.
     """
-    store, meeting_id = rooms.store, job.again_of
-    assert meeting_id is not None
-    with rooms.unkept.hold(job.meeting.id):
-        problem = await hearing.run()
-        if rooms.stopping:
-            return None
-        if problem is not None:
-            raise MeetingError(f"not all of its sound could be heard, and it stays as it is: {problem}")
-        new = await asyncio.to_thread(TranscriptStore(store).record, job.meeting.id)
+    store, meeting_id = rooms.store, sound.meeting.id
+    new = await hearing.run()
+    if new is None:
+        return None
     for _ in range(TRIES):
-        edits = await asyncio.to_thread(EditStore(store).edits, meeting_id)
-        old = await asyncio.to_thread(TranscriptStore(store).record, meeting_id)
-        source, _ = await asyncio.to_thread(sound_of, store, meeting_id)
-        made = await asyncio.to_thread(transcript_again, old, edits, new, source.id, job.meeting.id[:6])
-        replaced = RetranscriptionStore(store).replace(
-            meeting_id, edits, made.segments, made.speakers, made.turns, new.meeting.models, job.language
-        )
+        edits, old = await asyncio.to_thread(_as_it_is, store, meeting_id)
+        made = await asyncio.to_thread(transcript_again, old, edits, new, job.meeting.id[:6])
+        replaced = RetranscriptionStore(store).replace(meeting_id, edits, made, new.record.meeting.models, job.language)
         if await asyncio.wrap_future(replaced):
-            return None
+            return sound.remark
     raise Conflict("people kept on editing this meeting: transcribe it again later")
+
+
+def _as_it_is(store: Store, meeting_id: str) -> tuple[Edits, Kept]:
+    # Edits first: where somebody edits in between, they are not those that there are any more, and it is done anew.
+    edits, transcripts = EditStore(store).edits(meeting_id), TranscriptStore(store)
+    return edits, Kept(transcripts.record(meeting_id), transcripts.source_turns(meeting_id))

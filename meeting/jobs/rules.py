@@ -13,6 +13,8 @@ KEPT_FOR = timedelta(days=2)
 """How long a recording waits for the rest of it, and what became of a job is told"""
 MOST_TOLD = 200
 """Jobs that are over of which is told"""
+MOST_ATTEMPTS = 3
+"""How often a meeting is begun to be transcribed again, where each time the server dies"""
 SHORT_SECONDS, SHORT_SHARE = 2.0, 0.02
 """By how much a recording may be shorter than its file says, in seconds and as a share of its length"""
 
@@ -79,10 +81,17 @@ def gone_on_with(job: Job, there: int | None, crashed: bool) -> tuple[JobState, 
 
     An earlier process may have died between the last byte of a recording and the state that follows, or after it had
     removed what it could not use: of `there` bytes, None is no file. One that `crashed` may have done so over a
-    meeting that was transcribed again, of which no journal counts how often that happens.
+    meeting that was transcribed again, and one that was killed may have run out of memory over it: as that begins
+    from the beginning each time, it is not begun for ever.
     """
-    if job.state is JobState.RUNNING and job.again_of is not None and crashed:
-        return JobState.FAILED, "the server crashed while this meeting was heard again, and it stays as it was"
+    if job.state is JobState.RUNNING and job.again_of is not None:
+        if crashed:
+            return JobState.FAILED, "the server crashed while this meeting was heard again, and it stays as it was"
+        if job.attempts >= MOST_ATTEMPTS:
+            return JobState.FAILED, (
+                f"the server was killed {job.attempts} times while this meeting was heard again, perhaps for lack of "
+                "memory, and it stays as it was"
+            )
     if job.state is not JobState.RECEIVING:
         return None
     if there is None:

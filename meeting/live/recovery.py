@@ -104,7 +104,9 @@ def _end(store: Store, record: Record) -> None:
     """End a meeting of which no audio is left, with all that was stored."""
     meeting = record.meeting
     samples = _stored_samples(record)
-    ended = (meeting.started_at or meeting.created_at) + timedelta(seconds=samples / SAMPLE_RATE)
+    # A recording may be much older than its meeting, whose age is what counts for how long it is kept.
+    began = max(meeting.started_at or meeting.created_at, meeting.created_at)
+    ended = began + timedelta(seconds=samples / SAMPLE_RATE)
     store.set_state(meeting.id, State.ENDED, ended_at=ended, samples=samples).result()
     log.warning("meeting %s: was cut off and is ended with what was stored", meeting.id)
 

@@ -18,7 +18,7 @@ from meeting.core.editing.changes import Change
 from meeting.core.errors import CloseCode
 from meeting.core.ids import new_id
 from meeting.core.messages import ResumeInfo, ServerMessage, Start
-from meeting.core.records import Meeting, Restored, State
+from meeting.core.records import Meeting, Restored, Source, State
 from meeting.delivery.outbox import Receiver
 from meeting.live.clients import Clients
 from meeting.live.latency import LatencyMeters
@@ -96,10 +96,12 @@ class Room:
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
-        self._flow = FlowControl(limits.source_bytes)
+        self._flow = FlowControl(limits.source_bytes, shared=meeting.recorded)
         self._workers = SourceWorkers(services, meeting.id, self._flow, self.post_from_thread, meeting.speakers)
-        self.backlog = self._workers.backlog
-        """Says how many seconds of audio wait for the models"""
+        self.backlog, self.waiting = self._workers.backlog, self._workers.waiting
+        """Say how many seconds of audio wait for the models: of the source that is furthest behind, and of all"""
+        self.released = self._workers.wait
+        """Waits at most so many seconds until no thread of its sources runs any more; whether that is so"""
         self._answers = PendingAnswers()
         self._latency = LatencyMeters(services.measurements if services.live else None)
         self._saver = MeetingSaver(services.store, meeting, restored, self.post, self._tell_at_once)
@@ -131,9 +133,12 @@ class Room:
         self._clients.remove(client)
         self.post(ClientLeft(client))
 
-    def start_source(self, client: int, start: Start, resumption: ResumeInfo | None = None) -> None:
-        """A client wants to be the source; `resumption` is how it is known again, where that is not made here."""
-        self.post(_start_received(client, start, resumption or ResumeInfo(new_id(), secrets.token_urlsafe(24))))
+    def start_source(
+        self, client: int, start: Start, resumption: ResumeInfo | None = None, known: Source | None = None
+    ) -> None:
+        """A client wants to be the source, which `resumption` is known by, or to play again one that is `known`."""
+        told = resumption or ResumeInfo(new_id(), secrets.token_urlsafe(24))
+        self.post(StartReceived(client, start, told.source_id, told.token, known=known))
 
     async def frame(self, event: FrameReceived) -> None:
         """Take a frame; waits while too much is on its way to disk, or when it comes faster than it may."""
@@ -172,10 +177,6 @@ class Room:
             self.task.cancel()
             await asyncio.wait([self.task])
         return await self.released(THREAD_SECONDS)
-
-    async def released(self, seconds: float) -> bool:
-        """Wait until no thread of its sources runs any more; whether that is so."""
-        return await self._workers.wait(seconds)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -317,7 +318,3 @@ class Room:
                 log.info("meeting %s: %s", self.id, text)
             case _:
                 raise AssertionError(f"no way to carry out {type(effect).__name__}")
-
-
-def _start_received(client: int, start: Start, resumption: ResumeInfo) -> StartReceived:
-    return StartReceived(client, start, resumption.source_id, resumption.token)

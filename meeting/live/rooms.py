@@ -24,6 +24,7 @@ from meeting.live.room import Room
 from meeting.live.unfinished import UnfinishedMeetings
 from meeting.live.unkept import UnkeptMeetings
 from meeting.session.events import CloseRequested, HotwordsChanged, StorageFailing, StorageWorking, TitleChanged
+from meeting.session.session import MOST_SOURCES
 from meeting.sources.engine_loader import Services
 from meeting.storage.edit_store import EditStore
 from meeting.storage.files import journal
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 DEFAULT_CAPACITY = 16
 """Live meetings at once while it is not known how many this machine carries"""
 RECORDED_BACKLOG = 20.0
-"""Seconds of a recording that may wait for the models, so that what is said of its progress is true"""
+"""Seconds of a recording, of all of its sources, that may wait for the models: what is said of its progress is true"""
 UNLIMITED_RATE = 1 << 60
 """Bytes per second of a recording that are taken at most: as fast as they come"""
 RELEASE_SECONDS = 2.0
@@ -277,7 +278,7 @@ class Rooms:
     def _open_room(self, meeting: Meeting, restored: Restored | None = None) -> Room:
         services, limits, refusal = self.services, self.limits, partial(self.refusal, meeting.recorded)
         if meeting.recorded:
-            services, limits = _for_recording(services, limits)
+            services, limits = _for_recording(services, limits, meeting.kept)
         room = Room(meeting, services, limits, refusal, self._closed, restored, resumable=self._resumable)
         self._rooms[meeting.id] = room
         room.start()
@@ -295,6 +296,11 @@ class Rooms:
                 self.unfinished.retry(room.id)
 
 
-def _for_recording(services: Services, limits: Limits) -> tuple[Services, Limits]:
-    """What a meeting works with that waits for live ones, and takes its sound as fast as it can."""
-    return replace(services, live=False, backlog=RECORDED_BACKLOG), replace(limits, source_bytes=UNLIMITED_RATE)
+def _for_recording(services: Services, limits: Limits, kept: bool) -> tuple[Services, Limits]:
+    """What a meeting works with that waits for live ones, and takes its sound as fast as it can.
+
+    In one that is not `kept` another one is played again, with as many sources as that had.
+    """
+    most = limits.sources if kept else MOST_SOURCES
+    fast = replace(limits, source_bytes=UNLIMITED_RATE, sources=most)
+    return replace(services, live=False, backlog=RECORDED_BACKLOG), fast

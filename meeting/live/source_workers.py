@@ -44,6 +44,10 @@ class SourceWorkers:
         """Seconds of audio that wait for the models, of the source that is furthest behind."""
         return max((worker.backlog for worker in self._workers.values()), default=0.0)
 
+    def waiting(self) -> float:
+        """Seconds of audio that wait for the models, of all sources together."""
+        return sum(worker.backlog for worker in self._workers.values())
+
     def open(self, job: OpenSource) -> None:
         """Start a thread for a source."""
         flow = self._flow.open_source()

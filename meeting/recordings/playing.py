@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from meeting.core.errors import CloseCode, ErrorCode
 from meeting.core.messages import (
     VERSION,
+    Ack,
     AudioFrame,
     ErrorMessage,
     ResumeInfo,
@@ -32,6 +33,8 @@ class PlayingClient:
         self.closed = asyncio.Event()
         self.next_seq = 0
         """The first frame that the meeting does not have yet"""
+        self._taken = -1
+        self._news = asyncio.Event()
         self.problem: ErrorMessage | None = None
 
     def put(self, message: ServerMessage, text: str) -> None:
@@ -39,6 +42,9 @@ class PlayingClient:
         if isinstance(message, SessionMessage):
             self.next_seq = message.next_seq
             self.session.set()
+        elif isinstance(message, Ack):
+            self._taken = message.seq
+            self._news.set()
         elif isinstance(message, ErrorMessage) and message.code not in PASSING:
             self.problem = None if message.code == ErrorCode.STORAGE_OK else message
 
@@ -49,6 +55,13 @@ class PlayingClient:
         """No more will come."""
         self.closed.set()
         self.session.set()
+        self._news.set()
+
+    async def taken(self, seq: int) -> None:
+        """Wait until a frame is kept and on its way through the models, or no more will come."""
+        while self._taken < seq and not self.closed.is_set():
+            self._news.clear()
+            await self._news.wait()
 
     def check(self) -> None:
         """Raise what went wrong, if anything did."""

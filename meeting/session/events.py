@@ -47,6 +47,8 @@ class StartReceived:
     """Fresh secret for resuming it"""
     refusal: str | None = None
     """Why the server takes no further meeting; None when it does"""
+    known: Source | None = None
+    """The source of another meeting that is played again: its number, name, kind and place are this one's"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ class LiveSources:
         return len(self._sources)
 
     def add(self, live: LiveSource) -> None:
-        """One more; it gets the next number where it has none from an earlier process."""
-        if not live.restored:
+        """One more; it gets the next number where it has none from an earlier process or an earlier meeting."""
+        if not (live.restored or live.placed):
             known = [*self.past, *(one.source for one in self)]
             live.number(1 + max((source.number for source in known), default=0))
         self._sources[live.source.id] = live

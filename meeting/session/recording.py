@@ -80,13 +80,20 @@ class Recording:
     def wake_at(self) -> float | None:
         """When `tick` is due; None when nothing is waited for."""
         due = [at for live in self.sources.current for at in (live.reminder_at, self._given_up_at(live))]
-        if self.state.now is State.LIVE and self.recovery is None:
+        if self._timed:
             due.append(self.live_since + self.longest)
         return min([at for at in due if at is not None], default=None)
 
+    @property
+    def _timed(self) -> bool:
+        """Whether the clock ends it: a recording may wait for live meetings as long as it has to, its length counts."""
+        return self.state.now is State.LIVE and self.recovery is None and not self.recorded
+
     def _given_up_at(self, live: LiveSource) -> float | None:
         """When a source is not waited for any more; None where nobody waits for it."""
-        waits = self.state.now is State.LIVE and self.recovery is None and not live.finishing
+        # One that is not ready yet cannot be ended either: it is given up as soon as it is.
+        ready = live.opened or live.restored
+        waits = self.state.now is State.LIVE and self.recovery is None and ready and not live.finishing
         return live.complete_by or (live.resumption.deadline if waits else None)
 
     def tick(self, now: float, trouble: str | None) -> list[Effect]:
@@ -98,7 +105,7 @@ class Recording:
             given_up_at = self._given_up_at(live)
             if given_up_at is not None and now >= given_up_at:
                 effects += [Log("source did not come back"), *self.finish(live)]
-        too_long = self.state.now is State.LIVE and self.recovery is None and now >= self.live_since + self.longest
+        too_long = self._timed and now >= self.live_since + self.longest
         return [*effects, *(self.too_long() if too_long else [])]
 
     # Asked for by clients and by the server

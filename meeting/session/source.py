@@ -61,6 +61,8 @@ class LiveSource:
     """Whether its next frame may have any later number: what its client was told is on disk may be lost"""
     restored: bool = False
     """Whether an earlier process had it"""
+    placed: bool = False
+    """Whether its place in the meeting is known from when it was recorded: when it arrives now says nothing of that"""
     finishing: bool = False
     """Whether no audio of it is taken any more"""
     ended: bool = False
@@ -236,7 +238,7 @@ class LiveSource:
 
 def new_source(event: StartReceived, window: float, resumable: bool) -> LiveSource:
     """A source as its client declares it; it may come back within `window` seconds where it is `resumable`."""
-    start, audio, info = event.start, event.start.audio, event.start.source
+    start, audio, info, known = event.start, event.start.audio, event.start.source, event.known
     source = Source(
         event.source_id,
         info.name,
@@ -247,9 +249,11 @@ def new_source(event: StartReceived, window: float, resumable: bool) -> LiveSour
         start.language,
         translate=start.translate,
     )
+    if known is not None:
+        source = replace(source, name=known.name, kind=known.kind, number=known.number, anchors=known.anchors)
     resumption = Resumption(source.id, audio, window, resumable)
     resumption.issue(event.token)
-    return LiveSource(source, start, resumption, event.client)
+    return LiveSource(source, start, resumption, event.client, placed=known is not None)
 
 
 def known_source(known: RestoredSource, window: float, resumable: bool, now: float) -> LiveSource:

@@ -97,7 +97,7 @@ class SourceReports:
         recording = self._recording
         arrived = live.mark_appended(seq, samples, now)
         effects = live.ack()
-        if recording.recovery is None and arrived is not None:
+        if recording.recovery is None and arrived is not None and not live.placed:
             effects += recording.outputs.observe(live, samples, arrived)
         state = recording.state
         state.samples = recording.outputs.end

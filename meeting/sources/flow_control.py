@@ -32,9 +32,16 @@ class FlowControl:
     Methods that are coroutines, `output_taken` and `close` are for the loop, all others for any thread.
     """
 
-    def __init__(self, rate: float, max_audio: int = MAX_AUDIO, max_outputs: int = MAX_OUTPUTS) -> None:
-        """`rate` is how much a source may send, in bytes per second."""
+    def __init__(
+        self, rate: float, max_audio: int = MAX_AUDIO, max_outputs: int = MAX_OUTPUTS, shared: bool = False
+    ) -> None:
+        """`rate` is how much a source may send, in bytes per second.
+
+        `shared`: what may wait for the models is what all sources may have waiting together, in equal shares.
+        """
         self._rate = rate
+        self._shared = shared
+        self._fed = 0  # sources that are not through
         self._limiters: dict[str, RateLimiter] = {}
         """By source: as many as its meeting has"""
         self._max_audio = max_audio
@@ -107,7 +114,18 @@ class FlowControl:
 
     def open_source(self) -> SourceFlow:
         """The part of one more source."""
+        with self._lock:
+            self._fed += 1
         return SourceFlow(self, self._changed)
+
+    def source_through(self) -> None:
+        """Nothing of one of them waits any more; with `_changed` held."""
+        self._fed -= 1
+
+    @property
+    def share(self) -> float:
+        """The share of what may wait for the models that each source has."""
+        return 1 / max(1, self._fed) if self._shared else 1.0
 
     def close(self) -> None:
         """Nothing goes through any more: wake everybody."""
@@ -127,7 +145,7 @@ class SourceFlow:
         """`changed` is held to change what is waited for, and told of it."""
         self._flow = flow
         self._changed = changed
-        self._stopped = False
+        self._stopped = self._left = False
         self.frame_done = flow.frame_done
         self.backlog = 0.0
         """Seconds of audio that wait for the models, loaded or not"""
@@ -142,7 +160,7 @@ class SourceFlow:
         """Block while more than so many seconds of audio wait for the models, or too many outputs for the loop."""
 
         def room() -> bool:
-            return (self.backlog <= seconds and not self._flow.crowded) or self._over
+            return (self.backlog <= seconds * self._flow.share and not self._flow.crowded) or self._over
 
         if not room():  # mostly there is: then without the lock
             with self._changed:
@@ -160,7 +178,18 @@ class SourceFlow:
         """The source is let go of: its thread waits no more."""
         with self._changed:
             self._stopped = True
-            self._changed.notify_all()
+            self._leave()
+
+    def through(self) -> None:
+        """All of the source is through the models: others may have its share."""
+        with self._changed:
+            self._leave()
+
+    def _leave(self) -> None:
+        if not self._left:
+            self._left, self.backlog = True, 0.0
+            self._flow.source_through()
+        self._changed.notify_all()
 
     @property
     def _over(self) -> bool:

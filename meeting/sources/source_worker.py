@@ -247,6 +247,7 @@ class SourceWorker:
             self._guarded(source.finish_pipeline)
         else:
             complete = False
+        self._flow.through()
         then()
         self._lossy = source.audio.lossy
         self._post(SourceFinished(self._job.source_id, source.audio.samples, complete))

@@ -408,6 +408,8 @@ class JobRow(Base):
     changed_at: Mapped[datetime]
     problem: Mapped[str | None]
     again_of: Mapped[str | None]
+    recorded_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(server_default="0")
 
     def value(self) -> Job:
         """The row as a value."""
@@ -416,6 +418,7 @@ class JobRow(Base):
             self.title,
             State.OPEN,
             self.created_at,
+            self.recorded_at,
             hotwords=tuple(self.hotwords),
             speakers=_speaker_count(self.least_speakers, self.most_speakers),
             kept=self.again_of is None,
@@ -434,6 +437,7 @@ class JobRow(Base):
             self.changed_at,
             self.problem,
             self.again_of,
+            self.attempts,
         )
 
 
@@ -503,6 +507,8 @@ def job_values(job: Job) -> dict[str, Any]:
         "changed_at": job.changed_at,
         "problem": job.problem,
         "again_of": job.again_of,
+        "recorded_at": job.meeting.started_at,
+        "attempts": job.attempts,
     }
 
 

@@ -132,6 +132,17 @@ class TranscriptStore:
         made = notes.notes if notes is not None else None
         return Record(meeting, sources, speakers, segments, turns, gaps, edited, made, recognised)
 
+    def source_turns(self, meeting_id: str) -> dict[str, tuple[Turn, ...]]:
+        """By source who is heard in it when, as diarization found it, by who each speaker turned out to be."""
+        with self._store.read() as session:
+            stands_for = resolve(speakers_of(session, meeting_id))
+            found: dict[str, list[Turn]] = {}
+            for row in session.scalars(_of(TurnRow, meeting_id).order_by(TurnRow.start, TurnRow.id)):
+                if row.source_id is not None:
+                    speaker = stands_for.get(row.speaker, row.speaker)
+                    found.setdefault(row.source_id, []).append(Turn(Span(row.start, row.end), speaker))
+        return {source_id: tuple(join_turns(turns)) for source_id, turns in found.items()}
+
     def line(self, meeting_id: str, segment_id: str) -> tuple[Segment, str | None]:
         """A final line, and what was recognised where a person has written another text; raises NotFound."""
         with self._store.read() as session:

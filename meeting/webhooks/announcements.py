@@ -51,7 +51,8 @@ class Announcements:
         else:
             ended = meeting.state == State.ENDED
             event = ENDED if ended else STARTED
-            happened = (meeting.ended_at if ended else meeting.started_at) or now
+            began = None if meeting.recorded else meeting.started_at  # a recording may have been made long ago
+            happened = (meeting.ended_at if ended else began) or now
             data = _meeting(meeting, ended, may_tell)
         id_, body = message_id(event, data), payload(event, happened, data)
         return [Delivery(one.name, id_, event, body, now) for one in self._endpoints if event in one.events]

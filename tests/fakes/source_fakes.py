@@ -44,6 +44,7 @@ class Flow(FlowControl):
     def __init__(self) -> None:
         self.closed = False
         self.done: list[int] = []
+        self._fed, self._shared = 0, False
 
     def frame_done(self, size: int) -> None:
         """Note it."""

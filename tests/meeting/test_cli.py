@@ -209,12 +209,6 @@ def test_a_meeting_of_several_sources_is_exported_in_each_format(
         assert told == [("spk1", 0.0, 2.0), ("spk2", 3.0, 5.0)]
 
 
-def test_a_meeting_of_several_sources_is_not_transcribed_again(two: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = run(capsys, "retranscribe", two)
-    assert (code, out) == (EXIT_ERROR, "")
-    assert err == "error: a meeting of several microphones cannot be transcribed again yet\n"
-
-
 def test_what_is_no_text_is_not_printed_to_a_terminal(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,13 +3,15 @@
 
 import { ApiError, call, request } from './api.js'
 import { serverUrl } from './urls.js'
+import { dated } from '../state/jobs/dating.js'
 import { begun } from '../state/jobs/jobs.js'
 import { t } from '../texts/texts.js'
 
 /** @typedef {import('../state/jobs/jobs.js').Job} Job */
 /** @typedef {import('../state/jobs/jobs.js').Sending} Sending */
 /** @typedef {{ hotwords?: string[], speakers?: string }} Asked  what is said of the meeting */
-/** @typedef {Sending & { file: File, asked: Asked, stop: AbortController }} Own */
+/** @typedef {{ asked: Asked, recorded: string }} Told  that, and when all was recorded, as `dated` takes it */
+/** @typedef {Sending & Told & { file: File, stop: AbortController }} Own */
 
 const PIECE = 1 << 20 // bytes
 const WAITS = [500, 1000, 2000, 5000, 10_000] // milliseconds before a lost connection is tried again
@@ -59,14 +61,14 @@ class Uploads {
    * Sends files, in turn.
    *
    * @param {readonly File[]} files
-   * @param {Asked} asked
+   * @param {Told} told
    */
-  add(files, asked) {
+  add(files, { asked, recorded }) {
     for (const file of files) {
       const { name, size, lastModified } = file
       const facts = { key: ++this.#keys, name: name.slice(0, 255), size, modified: Math.max(0, lastModified) }
       const none = { job: null, sent: 0, lost: false, problem: '' }
-      this.#queue.push({ ...facts, ...none, file, asked, stop: new AbortController() })
+      this.#queue.push({ ...facts, ...none, asked, recorded, file, stop: new AbortController() })
     }
     this.#told()
     this.#work()
@@ -137,11 +139,12 @@ class Uploads {
  * @param {Own} one
  * @returns {Promise<string>}
  */
-async function beginning({ name, size, modified, asked }) {
+async function beginning({ name, size, modified, asked, recorded }) {
   if (!size) throw new ApiError(400, 'empty', t('jobs.empty'))
   const known = begun((await listJobs()).jobs, { name, size, modified })
   if (known) return known.id
-  return (await call('POST', jobs(), { body: { name, size, modified, ...asked } })).id
+  const body = { name, size, modified, ...asked, ...dated(recorded, modified, Date.now()) }
+  return (await call('POST', jobs(), { body })).id
 }
 
 /**

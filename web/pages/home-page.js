@@ -139,7 +139,8 @@ export class HomePage {
   #transcribe(files, options) {
     const notice = options.check()
     this.#store.set({ notice })
-    if (!notice) this.#jobs.send(files, options.asked)
+    const { asked, recorded } = options
+    if (!notice) this.#jobs.send(files, { asked, recorded })
   }
 
   /** @param {string[]} titles */

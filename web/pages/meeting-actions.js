@@ -97,7 +97,7 @@ export class MeetingActions {
   /** The meeting is transcribed again; its page shows what comes of it once it is there. */
   again() {
     const { languages } = this.#store.state.transcript.models
-    openAgainDialog({ languages: languages ?? [], ask: (body) => transcribeAgain(this.#id, body) })
+    openAgainDialog({ id: this.#id, languages: languages ?? [], ask: (body) => transcribeAgain(this.#id, body) })
   }
 
   /**

@@ -136,15 +136,12 @@ export function shareButton(state) {
 export const mayRename = ({ permission }) => allows(permission, 'host')
 
 /**
- * Whether a meeting may be transcribed again, which is for those who may make meetings; none of several microphones
- * can.
+ * Whether a meeting may be transcribed again, which is for those who may make meetings.
  *
  * @param {PageState} state
  */
-export const offersAgain = ({ transcript, permission, facts }) =>
-  transcript.phase === 'ended' &&
-  allows(permission, 'server') &&
-  (facts?.sources ?? []).filter(({ duration }) => duration > 0).length <= 1
+export const offersAgain = ({ transcript, permission }) =>
+  transcript.phase === 'ended' && allows(permission, 'server')
 
 /**
  * @param {PageState} state

@@ -107,6 +107,7 @@ export const ENGLISH = {
   'again.language': 'What is spoken',
   'again.people': 'How many people speak in it?',
   'again.any': 'Found out while listening',
+  'again.models': 'With other models this is done on the server’s machine, in a process of its own, by this command:',
   'again.begin': 'Transcribe again',
   'again.begun':
     'It is on its way: the first page shows how far it is. Until then this page stays as it is, and shows the new ' +
@@ -166,6 +167,9 @@ export const ENGLISH = {
   'options.title': 'Options for a new meeting',
   'people.label': 'How many people will speak?',
   'people.hint': 'For example 4, or 2-5. It helps to tell voices apart; leave it empty if you do not know.',
+  'dating.label': 'When was the recording made?',
+  'dating.hint': 'For a recording that is a file. If you leave it empty, it is when the file was last changed.',
+  'dating.wrong': 'When was the recording made? It cannot be later than now.',
   'people.wrong':
     'How many people will speak? Write a number such as 4, or from–to such as 2-5, up to {most}; or leave it empty.',
   'terms.label': 'Names and terms that are likely to be said',

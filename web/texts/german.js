@@ -109,6 +109,8 @@ export const GERMAN = {
   'again.language': 'Was gesprochen wird',
   'again.people': 'Wie viele Personen sprechen darin?',
   'again.any': 'Wird beim Hören erkannt',
+  'again.models':
+    'Mit anderen Modellen geschieht es auf dem Rechner des Servers, in einem eigenen Prozess, mit diesem Befehl:',
   'again.begin': 'Noch einmal transkribieren',
   'again.begun':
     'Es läuft: Die erste Seite zeigt, wie weit es ist. Bis dahin bleibt diese Seite, wie sie ist, und zeigt dann die ' +
@@ -169,6 +171,10 @@ export const GERMAN = {
   'people.label': 'Wie viele Personen werden sprechen?',
   'people.hint':
     'Zum Beispiel 4 oder 2-5. Das hilft, Stimmen zu unterscheiden; lassen Sie es leer, wenn Sie es nicht wissen.',
+  'dating.label': 'Wann wurde aufgenommen?',
+  'dating.hint':
+    'Für eine Aufnahme, die eine Datei ist. Lassen Sie es leer, dann gilt, wann die Datei zuletzt geändert wurde.',
+  'dating.wrong': 'Wann wurde aufgenommen? Es kann nicht später sein als jetzt.',
   'people.wrong':
     'Wie viele Personen werden sprechen? Schreiben Sie eine Zahl wie 4 oder von–bis wie 2-5, höchstens {most}; ' +
     'oder lassen Sie es leer.',

@@ -16,6 +16,7 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound
 from pipelines.types import SpeakerCount
 from tests.fakes.server_fakes import FakeBackend, config
+from tests.fakes.stored import keep_two_sources
 from tests.meeting.recordings.test_replay import recording
 
 
@@ -37,6 +38,7 @@ def test_a_meeting_is_transcribed_again_with_other_models_and_keeps_its_names(tm
         "segments": 3,
         "speakers": 1,
         "models": {"speech": "fake", "why": "a test"},
+        "problem": None,
     }
     assert [pipeline.speakers for pipeline in backend.pipelines] == [SpeakerCount(1, 1)]
     with Store(tmp_path / "data") as store:
@@ -54,3 +56,15 @@ def test_what_cannot_be_transcribed_again_is_one_sentence_before_models_are_load
         retranscribe(config(tmp_path), "last", backend=backend)
     with pytest.raises(ProtocolError, match="language"):
         retranscribe(config(tmp_path), "last", "klingon", backend=backend)
+
+
+def test_several_microphones_are_told_as_one_meeting_and_what_is_missing_is_said(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        keep_two_sources(store, "two")
+    done = retranscribe(config(tmp_path, meeting_hours=0.001, sources=1), "two", backend=FakeBackend())
+    assert (done["seconds"], done["segments"], done["problem"]) == (8.0, 12, None)
+    with Store(tmp_path) as store:
+        store.files.audio_path("two", "a").unlink()
+    done = retranscribe(config(tmp_path), "two", backend=FakeBackend())
+    assert (done["seconds"], done["segments"]) == (8.0, 12)
+    assert done["problem"] == "there is no sound any more of Ann: what was transcribed of it stays as it was"

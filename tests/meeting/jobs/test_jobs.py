@@ -6,15 +6,16 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.harness.server import Server
-from meeting.core.records import Job, JobState, Source
+from meeting.core.records import Job, JobState
 from meeting.jobs.recording_files import RecordingFiles
-from meeting.jobs.retranscribing import sound_of
+from meeting.jobs.retranscribing import MeetingSound
 from meeting.jobs.rules import KEPT_FOR
 from meeting.storage.queue.job_store import JobStore
 from meeting.storage.store import Store
@@ -116,6 +117,24 @@ def test_a_recording_becomes_a_meeting_like_any_other(open_server: Serving) -> N
     assert open_server.http.delete(f"/api/jobs/{job['id']}").status_code == 204
     assert open_server.http.get("/api/jobs").json()["jobs"] == []
     assert open_server.http.get(f"/api/meetings/{done['meeting']}").status_code == 200
+
+
+def test_a_recording_that_is_dated_began_then_and_is_kept_from_now_on(tmp_path: Path) -> None:
+    then, data = "2019-07-14T09:30:00.250+02:00", wav(tone(2.0))
+    with serving(config(tmp_path)) as server:
+        waiting = sent(server, data, recorded_at=then)
+        assert waiting["recorded_at"] == "2019-07-14T07:30:00.250Z"
+        assert sent(server, data)["recorded_at"] is None
+    with serving(config(tmp_path)) as server:
+        done = until(server, waiting, "done", "failed")
+        assert done["recorded_at"] == waiting["recorded_at"]
+        facts = server.http.get(f"/api/meetings/{done['meeting']}").json()
+        assert facts["started_at"] == "2019-07-14T07:30:00.250Z"
+        assert facts["ended_at"] >= facts["created_at"] >= done["created_at"]
+        store = server.app.state.rooms.store
+        assert store.older_than(datetime.now(timezone.utc) - timedelta(days=1)) == []
+        head = server.http.get(f"/api/meetings/{done['meeting']}/export", params={"format": "md"}).text
+        assert "2019-07-14" in head
 
 
 def test_what_was_sent_before_a_lost_connection_is_not_sent_again(open_server: Serving) -> None:
@@ -376,17 +395,15 @@ def test_a_job_that_cannot_even_begin_fails_and_is_not_begun_again_and_again(
 ) -> None:
     meeting, asked = open_server.held("Talk", 1.0), 0
 
-    def unreadable(store: Store, meeting_id: str) -> tuple[Source, Path]:
+    def unreadable(store: Store, meeting_id: str) -> MeetingSound:
         nonlocal asked
         asked += 1
-        if asked > 1:
-            raise PermissionError(13, "Permission denied")
-        return sound_of(store, meeting_id)
+        raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("meeting.jobs.jobs.sound_of", unreadable)
     job = dict(open_server.http.post(f"/api/meetings/{meeting}/transcription").json())
     assert "PermissionError" in until(open_server, job, "failed")["problem"]
-    assert asked == 2
+    assert asked == 1
 
 
 def test_a_full_disk_refuses_recordings_and_fails_those_that_come(

@@ -11,6 +11,7 @@ from meeting.core.errors import ProtocolError
 from meeting.core.records import Job, JobState, Meeting, State
 from meeting.jobs.rules import (
     KEPT_FOR,
+    MOST_ATTEMPTS,
     MOST_TOLD,
     TRANSITIONS,
     WAITING,
@@ -105,6 +106,15 @@ def test_a_server_that_crashed_does_not_hear_the_same_meeting_again_at_every_sta
     assert (state, "crashed" in (problem or "")) == (JobState.FAILED, True)
     for other in (replace(again, state=JobState.QUEUED), job("b", JobState.RUNNING)):
         assert gone_on_with(other, None, True) is None
+
+
+def test_a_server_that_was_killed_over_a_meeting_again_and_again_hears_it_no_more() -> None:
+    again = replace(job("a", JobState.RUNNING), again_of="m", attempts=MOST_ATTEMPTS - 1)
+    assert gone_on_with(again, None, False) is None
+    state, problem = gone_on_with(replace(again, attempts=MOST_ATTEMPTS), None, False) or (None, None)
+    assert (state, "killed 3 times" in (problem or "")) == (JobState.FAILED, True)
+    for other in (JobState.QUEUED, JobState.DONE):
+        assert gone_on_with(replace(again, attempts=MOST_ATTEMPTS, state=other), None, False) is None
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,14 @@ def test_a_crash_while_it_is_rebuilt_does_not_give_it_the_whole_window_again(sto
     assert again.sources[0].remaining == WINDOW - 100
 
 
+def test_an_old_recording_of_which_no_audio_is_left_is_no_old_meeting(store: Store) -> None:
+    left_behind(store).unlink()
+    store.set_state(A, State.LIVE, started_at=NOW - timedelta(days=3000)).result()
+    assert restore(store, A, WINDOW, NOW) is None
+    meeting = store.meeting(A)
+    assert (meeting.state, meeting.ended_at) == (State.ENDED, NOW)
+
+
 @pytest.mark.parametrize("state", [State.OPEN, State.ENDED])
 def test_meetings_that_do_not_run_are_left_alone(store: Store, state: str) -> None:
     left_behind(store, state=state)

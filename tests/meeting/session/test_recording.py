@@ -255,6 +255,17 @@ def test_a_meeting_longer_than_allowed_is_ended_by_the_clock() -> None:
     assert FinishSource("src1") in effects
 
 
+def test_one_made_of_a_recording_waits_for_live_ones_as_long_as_it_has_to_and_its_length_counts_alone() -> None:
+    session = Session("m1", "Monday", LIMITS, MODELS, recorded=True)
+    for event in (ClientJoined(HOST), started(), OPENED, SourceStored("src1")):
+        session.handle(event, 0.0)
+    assert session.state is State.LIVE
+    assert session.wake_at is None
+    assert errors(session.handle(Tick(), 3600.0)) == []
+    effects = session.handle(FrameAppended("src1", 0, 3600 * SAMPLE_RATE), 1.0)
+    assert errors(effects) == [("too_long", False)]
+
+
 def test_a_meeting_longer_than_allowed_is_ended_by_its_audio() -> None:
     session = live_session()
     effects = session.handle(FrameAppended("src1", 0, 3600 * SAMPLE_RATE), 1.0)

@@ -423,3 +423,40 @@ def test_no_order_of_events_of_several_sources_breaks_the_rules(actions: list[tu
             if live.opened and session.state is not State.ENDED:
                 assert driver.told[live.source.id] == live.state
         assert all(seqs == list(range(len(seqs))) for seqs in driver.frames.values())
+
+
+def test_a_source_that_is_played_again_is_what_it_was_and_its_arrival_tells_nothing_of_its_place() -> None:
+    anchors = ((0, 48_000), (96_000, 145_000))
+    known = Source("src2", "Bea", "solo", "webm_opus", 48_000, 2, "de", 9, "x.flac", number=5, anchors=anchors)
+    session = live_session()
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    session.handle(replace(SECOND, known=known), 0.0)
+    session.handle(SourceOpened("src2", MODELS, None), 0.0)
+    live = session.sources.get("src2")
+    assert live is not None
+    for seq in range(8):
+        session.handle(FrameReceived(HOST, frame(seq)), 1.0 + seq)
+        session.handle(FrameAppended("src1", seq, 16_000 * (seq + 1)), 1.0 + seq)
+    for seq in range(4):
+        session.handle(FrameReceived(OTHER, frame(seq)), 7.0 + seq)
+        session.handle(FrameAppended("src2", seq, 16_000 * (seq + 1)), 7.0 + seq)
+    now = live.source
+    assert (now.number, now.name, now.kind, now.anchors) == (5, "Bea", "solo", anchors)
+    assert (now.encoding, now.language, now.samples, now.audio) == ("pcm_s16le", None, 0, None)
+    assert session.samples == 8 * 16_000
+    session.handle(FrameReceived(OTHER, frame(4)), 20.0)
+    session.handle(FrameAppended("src2", 4, 192_000), 20.0)
+    assert session.samples == 145_000 + 96_000, "where its anchors say"
+
+
+def test_a_source_whose_client_is_gone_before_it_is_ready_is_given_up_once_it_is() -> None:
+    session = live_session()
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 0.0)
+    session.handle(SECOND, 0.0)
+    session.handle(FrameReceived(OTHER, frame(0)), 0.0)
+    session.handle(ClientLeft(OTHER), 1.0)
+    assert not only(session.handle(Tick(), 100.0), FinishSource)
+    assert session.wake_at == 3600.0, "it is not looked at again and again meanwhile"
+    session.handle(SourceOpened("src2", MODELS, None), 101.0)
+    assert session.wake_at == 61.0
+    assert only(session.handle(Tick(), 101.0), FinishSource) == [FinishSource("src2")]

@@ -395,3 +395,32 @@ def test_whoever_comes_and_goes_at_random_everybody_gets_through(seed: int) -> N
         assert not flow.crowded
 
     run(body)
+
+
+def test_sources_that_share_have_together_what_one_may_have_waiting() -> None:
+    async def body() -> None:
+        flow = FlowControl(FAST, shared=True)
+        first, second = flow.open_source(), flow.open_source()
+        first.set_backlog(6.0)
+        waiting = Thread(lambda: first.wait_for_room(10.0))
+        assert waiting.waits
+        second.through()
+        await waiting.over()
+        third = flow.open_source()
+        second.stop()
+        waiting = Thread(lambda: first.wait_for_room(10.0))
+        assert waiting.waits, "one that is through and then let go of has given up its share once"
+        third.stop()
+        await waiting.over()
+
+    run(body)
+
+
+def test_sources_that_do_not_share_have_each_its_own() -> None:
+    async def body() -> None:
+        flow = flow_control()
+        first, _ = flow.open_source(), flow.open_source()
+        first.set_backlog(6.0)
+        await Thread(lambda: first.wait_for_room(10.0)).over()
+
+    run(body)

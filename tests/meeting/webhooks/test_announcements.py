@@ -41,6 +41,12 @@ def test_a_meeting_that_began_is_told_to_those_who_asked_for_it() -> None:
     }
 
 
+def test_what_was_recorded_long_ago_is_no_old_news() -> None:
+    (delivery,) = told(replace(LIVE, recorded=True, started_at=NOON - timedelta(days=900)))
+    assert body(delivery)["timestamp"] == "2026-05-04T12:01:00.000Z"
+    assert body(delivery)["data"]["started_at"] == "2023-11-16T12:00:00.000Z"
+
+
 def test_a_meeting_that_is_over_is_told_with_its_length_and_without_its_text() -> None:
     (delivery,) = told(ENDED)
     found = body(delivery)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,6 +121,29 @@ def test_a_file_that_was_sent_in_part_goes_on_when_it_is_chosen_again(server: Se
     expect(again).to_have_count(0, timeout=PATIENCE)
 
 
+def test_a_recording_is_dated_by_its_file_unless_somebody_says_when_it_was(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    path = recording(tmp_path, "Old.wav", 2.0)
+    os.utime(path, (1_000_000_000, 1_000_000_000))  # the 9th of September 2001
+    page.get_by_test_id("recording-file").set_input_files(path)
+    row = page.locator(".row", has_text="Old")
+    expect(row).to_contain_text("2001", timeout=PATIENCE)
+    page.get_by_test_id("options").click()
+    field = page.get_by_label("When was the recording made?")
+    field.fill("2190-01-01T10:00")
+    said = recording(tmp_path, "Said.wav", 2.0)
+    page.get_by_test_id("recording-file").set_input_files(said)
+    expect(page.get_by_text("It cannot be later than now.")).to_be_visible()
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    field.fill("1999-12-31T10:00")
+    page.get_by_test_id("recording-file").set_input_files(said)
+    expect(page.locator(".row", has_text="Said")).to_contain_text("1999", timeout=PATIENCE)
+    dates = {one["title"]: one["started_at"] for one in server.get("/api/meetings")["meetings"]}
+    assert dates["Old"] == "2001-09-09T01:46:40.000Z"
+
+
 def test_a_meeting_is_transcribed_again_and_shows_its_new_lines_under_the_names_that_it_had(
     server: Server, page: Page, tmp_path: Path
 ) -> None:
@@ -129,6 +153,8 @@ def test_a_meeting_is_transcribed_again_and_shows_its_new_lines_under_the_names_
     before = page.locator("[data-segment]").first.get_attribute("data-segment")
     page.get_by_test_id("models").locator("summary").press("Enter")
     page.get_by_test_id("again").press("Enter")
+    command = f"python -m meeting retranscribe {page.url.split('/m/')[1]} --models whisper"
+    expect(page.get_by_test_id("again-dialog").locator("code")).to_have_text(command)
     page.get_by_label("How many people speak in it?").fill("many")
     page.get_by_test_id("again-begin").click()
     expect(page.get_by_test_id("again-problem")).to_contain_text("Write a number such as 4")

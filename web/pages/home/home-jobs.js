@@ -51,10 +51,10 @@ export class HomeJobs {
 
   /**
    * @param {File[]} files
-   * @param {import('../../net/uploads.js').Asked} asked
+   * @param {import('../../net/uploads.js').Told} told
    */
-  send(files, asked) {
-    uploads.add(files, asked)
+  send(files, told) {
+    uploads.add(files, told)
   }
 
   /** @param {JobRow} row */

@@ -6,12 +6,13 @@ import { el, setText } from '../dom.js'
 
 /**
  * @typedef {object} AgainOptions
+ * @property {string} id of the meeting
  * @property {readonly string[]} languages codes of those that the models read; none where they read all
  * @property {(body: { language?: string, speakers?: string }) => Promise<unknown>} ask fails with a sentence
  */
 
 /** @param {AgainOptions} options */
-export function openAgainDialog({ languages, ask }) {
+export function openAgainDialog({ id, languages, ask }) {
   const options = languages.map((code) => el('option', { value: code }, languageNames([code])))
   const language = el('select', { id: 'again-language' }, el('option', { value: '' }, t('again.any')), ...options)
   const people = el('input', {
@@ -26,6 +27,7 @@ export function openAgainDialog({ languages, ask }) {
   const cancel = el('button', { class: 'button', type: 'button', onclick: () => dialog.close() }, t('button.cancel'))
   const sends = { class: 'button primary', type: 'submit', 'data-testid': 'again-begin' }
   const begin = el('button', sends, t('again.begin'))
+  const command = el('code', {}, `python -m meeting retranscribe ${id} --models whisper`)
   const fields = el(
     'div',
     { class: 'option-fields' },
@@ -33,6 +35,7 @@ export function openAgainDialog({ languages, ask }) {
     el('label', { for: people.id }, t('again.people')),
     people,
     el('p', { id: 'again-hint', class: 'hint' }, t('people.hint')),
+    el('p', { class: 'hint' }, t('again.models'), command),
   )
   const said = el('p', { role: 'status' }, t('again.text'))
   const actions = el('div', { class: 'dialog-actions' }, cancel, begin)

@@ -1,5 +1,6 @@
 // What may be said of a meeting before it starts; closed until somebody looks.
 
+import { dateProblem } from '../../state/jobs/dating.js'
 import { peopleGiven } from '../../state/people.js'
 import { termsOf, termsProblem } from '../../state/terms.js'
 import { t } from '../../texts/texts.js'
@@ -26,6 +27,12 @@ export class MeetingOptions {
     'aria-describedby': 'terms-hint',
     'data-testid': 'terms',
   })
+  #recorded = el('input', {
+    id: 'recorded',
+    type: 'datetime-local',
+    'aria-describedby': 'recorded-hint',
+    'data-testid': 'recorded',
+  })
   #participant = new ParticipantFields()
   node
 
@@ -36,8 +43,12 @@ export class MeetingOptions {
     const peopleHint = el('p', { id: 'people-hint', class: 'hint' }, t('people.hint'))
     const label = el('label', { for: 'terms' }, t('terms.label'))
     const hint = el('p', { id: 'terms-hint', class: 'hint' }, t('terms.hint'))
+    const recorded = el('label', { for: 'recorded' }, t('dating.label'))
+    const recordedHint = el('p', { id: 'recorded-hint', class: 'hint' }, t('dating.hint'))
+    const dating = [recorded, this.#recorded, recordedHint]
     const summary = el('summary', { 'data-testid': 'options' }, t('options.title'))
-    const parts = [people, this.#people, peopleHint, label, this.#terms, hint, ...this.#participant.nodes]
+    const spoken = [people, this.#people, peopleHint, label, this.#terms, hint]
+    const parts = [...spoken, ...this.#participant.nodes, ...dating]
     this.node = el('details', { class: 'meeting-options' }, summary, el('div', { class: 'option-fields' }, ...parts))
   }
 
@@ -50,6 +61,7 @@ export class MeetingOptions {
     this.#people.value = before.#people.value
     this.#terms.value = before.#terms.value
     this.#participant.value = before.#participant.value
+    this.#recorded.value = before.#recorded.value
     this.node.open = before.node.open
   }
 
@@ -62,6 +74,11 @@ export class MeetingOptions {
     const hotwords = termsOf(this.#terms.value)
     const { speakers } = peopleGiven(this.#people.value)
     return { ...(hotwords.length ? { hotwords } : {}), ...(speakers ? { speakers } : {}) }
+  }
+
+  /** When a recording was made, as `dated` takes it. */
+  get recorded() {
+    return this.#recorded.value
   }
 
   /** Who is heard through the microphone, where that is what the meeting begins with. */
@@ -77,14 +94,16 @@ export class MeetingOptions {
   check() {
     const people = peopleGiven(this.#people.value).problem
     const terms = termsProblem(termsOf(this.#terms.value))
+    const dating = this.#recorded.validity.badInput ? t('dating.wrong') : dateProblem(this.recorded, Date.now())
     this.#people.setAttribute('aria-invalid', String(people !== ''))
+    this.#recorded.setAttribute('aria-invalid', String(dating !== ''))
     this.#terms.setAttribute('aria-invalid', String(terms !== ''))
     const participant = this.#participant.check()
-    if (people || terms || participant) {
+    if (people || terms || participant || dating) {
       this.node.open = true
-      const wrong = people ? this.#people : terms ? this.#terms : this.#participant
+      const wrong = people ? this.#people : terms ? this.#terms : participant ? this.#participant : this.#recorded
       wrong.focus()
     }
-    return people || terms || participant
+    return people || terms || participant || dating
   }
 }

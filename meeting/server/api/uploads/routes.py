@@ -6,13 +6,13 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import PurePath
 from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, FastAPI, Header, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from starlette.requests import ClientDisconnect
 
 from meeting.core.ids import new_id
@@ -33,6 +33,10 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Language = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 LARGEST = 1 << 53
 """The largest whole number that every client can say"""
+EARLIEST = 1860
+"""No sound was recorded before"""
+CLOCKS_DIFFER = timedelta(hours=1)
+"""By how much a client's clock may be ahead of ours"""
 
 
 class NewJob(NewMeeting):
@@ -44,8 +48,21 @@ class NewJob(NewMeeting):
     """Bytes"""
     modified: Annotated[int, Field(strict=True, ge=0, le=LARGEST)] = 0
     """When the file was last changed, in milliseconds since 1970"""
+    recorded_at: AwareDatetime | None = None
+    """When it was recorded: then its meeting began"""
     language: Language | None = None
     """What is spoken: a code, or several with commas"""
+
+    @field_validator("recorded_at")
+    @classmethod
+    def not_to_come(cls, moment: datetime | None) -> datetime | None:
+        """A moment of the past, by a clock that may be ahead of ours."""
+        if moment is None:
+            return None
+        now = datetime.now(timezone.utc)
+        if not EARLIEST <= moment.year <= now.year + 1 or moment > now + CLOCKS_DIFFER:
+            raise ValueError(f"a recording was made between the year {EARLIEST} and now")
+        return min(moment.astimezone(timezone.utc), now)
 
 
 class JobFacts(TypedDict):
@@ -69,6 +86,8 @@ class JobFacts(TypedDict):
     """Seconds of the recording as its file says; null where it does not, or nobody has looked yet"""
     remaining: float | None
     """Seconds until all is heard, at the pace so far; null while that cannot be told"""
+    recorded_at: str | None
+    """When the recording was made, where somebody has said so"""
     again: bool
     """Whether nothing is sent, and a meeting is transcribed again"""
     problem: str | None
@@ -105,11 +124,10 @@ async def again(request: Request, meeting_id: Id, body: Again | None = None) -> 
     told = body or Again()
     checked_start(source_start("", told.language))
     store, jobs = store_of(request), jobs_of(request)
-    meeting = await asyncio.to_thread(store.meeting, meeting_id)
-    _, path = await asyncio.to_thread(sound_of, store, meeting_id)
+    sound = await asyncio.to_thread(sound_of, store, meeting_id)
     count = None if told.speakers is None else SpeakerCount.parse(str(told.speakers))
-    job = new_attempt(meeting, JobState.QUEUED, path.stat().st_size, told.language, count)
-    await jobs.create_again(job)
+    job = new_attempt(sound, JobState.QUEUED, told.language, count)
+    await jobs.create_again(job, sound)
     return await _facts(request, jobs, job)
 
 
@@ -123,6 +141,7 @@ async def create(request: Request, body: NewJob) -> JobFacts:
         body.title or PurePath(body.name).stem[:200] or body.name[:200],
         State.OPEN,
         now,
+        body.recorded_at,
         hotwords=tuple(body.hotwords),
         speakers=speaker_count(body),
         recorded=True,
@@ -216,6 +235,7 @@ async def _facts(request: Request, jobs: Jobs, job: Job) -> JobFacts:
         "heard": None if progress is None else round(progress.heard, 1),
         "length": None if progress is None else progress.total,
         "remaining": None if progress is None else progress.remaining,
+        "recorded_at": iso_time(job.meeting.started_at),
         "again": job.again_of is not None,
         "problem": job.problem,
         "created_at": iso_time(job.meeting.created_at),

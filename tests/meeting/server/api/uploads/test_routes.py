@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -20,6 +21,10 @@ from tests.fakes.server_fakes import Serving
         {"name": "a.wav", "size": 10, "modified": -1},
         {"name": "a.wav", "size": 10, "speakers": "many"},
         {"name": "a.wav", "size": 10, "more": 1},
+        {"name": "a.wav", "size": 10, "recorded_at": "2019-07-14T09:30:00"},
+        {"name": "a.wav", "size": 10, "recorded_at": "0001-01-01T00:00:00+14:00"},
+        {"name": "a.wav", "size": 10, "recorded_at": "9999-12-31T23:59:59-14:00"},
+        {"name": "a.wav", "size": 10, "recorded_at": "2250-01-01T00:00:00Z"},
         {"name": "a" * 256, "size": 10},
     ],
 )
@@ -40,6 +45,13 @@ def test_a_language_that_nobody_knows_and_a_file_that_is_too_large_are_refused_w
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "too_large")
     assert "limits.recording" in answer.json()["error"]["message"]
     assert open_server.http.get("/api/jobs").json() == {"jobs": []}
+
+
+def test_a_clock_that_is_ahead_by_a_little_dates_no_recording_into_the_future(open_server: Serving) -> None:
+    ahead = (datetime.now(timezone.utc) + timedelta(minutes=20)).isoformat()
+    job = open_server.http.post("/api/jobs", json={"name": "a.wav", "size": 10, "recorded_at": ahead}).json()
+    assert job["recorded_at"] <= job["created_at"]
+    assert open_server.http.delete(f"/api/jobs/{job['id']}").status_code == 204
 
 
 @pytest.mark.parametrize("headers", [{}, {"Upload-Offset": "-1"}, {"Upload-Offset": "x"}])

@@ -1,0 +1,23 @@
+"""When a recording was made, and how often a meeting was begun to be transcribed again."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0018"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the columns."""
+    op.add_column("jobs", sa.Column("recorded_at", sa.DateTime(), nullable=True))
+    op.add_column("jobs", sa.Column("attempts", sa.Integer(), server_default="0", nullable=False))
+
+
+def downgrade() -> None:
+    """Take them away."""
+    op.drop_column("jobs", "attempts")
+    op.drop_column("jobs", "recorded_at")
