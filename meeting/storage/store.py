@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -40,6 +41,7 @@ class Store:
         """Audio of the meetings"""
         self.webhooks = WebhookQueue()
         """Who is told what changes"""
+        self._check: Callable[[Session], None] | None = None
         self._writer: Writer | None = None
         self._readers: Engine | None = None
 
@@ -153,7 +155,16 @@ class Store:
             future: Future[Result] = Future()
             future.set_exception(StoreError("the database is not open"))
             return future
-        return self._writer.submit(work, erase)
+        return self._writer.submit(work if self._check is None else _after(self._check, work), erase)
+
+    def checked(self, check: Callable[[Session], None]) -> Store:
+        """This store while it is open, each write of which begins with a check that may raise StoreError.
+
+        The check is part of the transaction: what it has found holds until that ends.
+        """
+        checked = copy(self)
+        checked._check = check
+        return checked
 
     # Reading
 
@@ -236,6 +247,14 @@ class Store:
             raise StoreError("the database is not open")
         with database_errors(self.data_dir / DATABASE), Session(self._readers) as session:
             yield session
+
+
+def _after(check: Callable[[Session], None], work: Callable[[Session], Result]) -> Callable[[Session], Result]:
+    def checked(session: Session) -> Result:
+        check(session)
+        return work(session)
+
+    return checked
 
 
 def _meetings() -> Select[Any]:
