@@ -81,6 +81,10 @@ class SharedOwnership:
         self._leases = leases
         self._clock = clock
         self._lease: Lease | None = None
+        self.inherit: Callable[[Claim], None] = lambda claim: None
+        """Is called in a thread for what a server had that is gone, before anybody here uses it; may raise StoreError"""
+        self._inheriting: dict[str, Claimed] = {}
+        """What is this server's already, while that has not been done"""
         self._claims: dict[str, Claim] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._returns: set[asyncio.Task[None]] = set()
@@ -170,14 +174,26 @@ class SharedOwnership:
             lease = self._lease
             if lease is None or not self.held():
                 raise Moving(LONGEST_WAIT)
-            answer = await self._ask(self._others, partial(self._leases.claim, subject, lease.server_id))
-            if isinstance(answer, Owner):
-                raise refusal(answer, self.length)
-            claim = self._claim(answer, lease.server_id)
+            claim = await self._claimed(subject, lease.server_id)
             if not claim.held():
                 raise Moving(LONGEST_WAIT)
             self._claims[subject] = claim
             return claim
+
+    async def _claimed(self, subject: str, server_id: str) -> Claim:
+        answer: Claimed | Owner | None = self._inheriting.get(subject)
+        if answer is None or answer.server_id != server_id:
+            answer = await self._ask(self._others, partial(self._leases.claim, subject, server_id))
+        if isinstance(answer, Owner):
+            raise refusal(answer, self.length)
+        claim = self._claim(answer, server_id)
+        if claim.former is not None:
+            # Remembered: should it fail, whoever tries again must not take it for one that was given back.
+            self._inheriting[subject] = answer
+            await self._ask(self._others, partial(self.inherit, claim))
+            log.warning("%s: taken over from a server that is gone", subject)
+        self._inheriting.pop(subject, None)
+        return claim
 
     def _claim(self, claimed: Claimed, server_id: str) -> Claim:
         lost: list[bool] = []

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from meeting.core.errors import OwnershipLost
 from meeting.session.events import Effect
 from pipelines.errors import NotFound, StoreError
 
@@ -56,7 +57,9 @@ class SaveQueue:
             self._wait(effect)
             return
         error = await self._try(effect)
-        if error is not None:
+        if isinstance(error, OwnershipLost):
+            self._abandon()
+        elif error is not None:
             log.error("meeting %s: not saved: %s", self._name, error)
             self._wait(effect)
             self._on_failing(f"what is heard cannot be saved, and is tried again: {error}")
@@ -73,6 +76,12 @@ class SaveQueue:
         if self._retrying is not None:
             self._retrying.cancel()
 
+    def _abandon(self) -> None:
+        """Another server has the meeting, and makes it again of its audio."""
+        log.warning("meeting %s: another server has it", self._name)
+        self.overflowed = True
+        self._waiting.clear()
+
     def _wait(self, effect: Effect) -> None:
         if len(self._waiting) >= MAX_WAITING:
             self.overflowed = True
@@ -85,6 +94,9 @@ class SaveQueue:
                 error = await self._try(self._waiting[0])
                 if error is None:
                     self._waiting.popleft()
+                elif isinstance(error, OwnershipLost):
+                    self._abandon()
+                    return
                 else:
                     await asyncio.sleep(RETRY_SECONDS)
         finally:
