@@ -162,24 +162,24 @@ STORAGE = (
     ),
     Mutant(
         "deleted-text-stays-in-free-pages",
-        "meeting/storage/database.py",
+        "meeting/storage/databases/sqlite.py",
         "PRAGMA secure_delete=ON",
         "PRAGMA secure_delete=OFF",
         (
             "tests/meeting/storage/test_store.py",
             "tests/meeting/live/test_retention.py",
-            "tests/meeting/storage/test_database.py",
+            "tests/meeting/storage/databases/test_sqlite.py",
         ),
     ),
     Mutant(
         "deleted-text-stays-in-the-log-file",
-        "meeting/storage/database.py",
-        "self._erase_pending = self._erase_pending or erase",
+        "meeting/storage/databases/writer.py",
+        "self._erase_pending = self._erase_pending or erased",
         "pass",
         (
             "tests/meeting/storage/test_store.py",
             "tests/meeting/live/test_retention.py",
-            "tests/meeting/storage/test_database.py",
+            "tests/meeting/storage/databases/test_sqlite.py",
         ),
     ),
     Mutant(

@@ -51,7 +51,7 @@ def retranscribe(
     """
     backend = backend or LocalBackend(config)
     checked_start(source_start("", language))
-    with Store(config.storage.data_dir) as store:
+    with Store.configured(config.storage) as store:
         meeting = store.find(wanted)
         _, path = sound_of(store, meeting.id)
         engine = EngineLoader(backend, config.models)

@@ -64,7 +64,7 @@ def create_app(
     token = server_token(config.server)
     forwarding = Forwarding(config.server.trusted_proxies, config.server.public_url, config.server.root_path)
     backend = backend or LocalBackend(config)
-    store = store or Store(config.storage.data_dir)
+    store = store or Store.configured(config.storage)
     engine = EngineLoader(backend, config.models)
     rooms = Rooms(_services(config, store, backend, engine), config.limits, crashed=crashed)
     authenticator = Authenticator(token, LinkStore(store))

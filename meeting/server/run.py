@@ -40,7 +40,7 @@ def serve(config: Config, open_page: bool = False) -> None:
         log.warning("%s: %s", problem, descriptors.ADVICE)
     os.umask(0o077)  # what is kept here is for this user's eyes
     failures: list[MeetingError] = []
-    store = Store(config.storage.data_dir)
+    store = Store.configured(config.storage)
     listening = listen(config.server.host, config.server.port)
     try:
         # First of all: whoever comes second must not so much as migrate what the first one is using.

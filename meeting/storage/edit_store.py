@@ -6,8 +6,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, or_, select, tuple_
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import ColumnElement, Select, delete, insert, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from meeting.core.editing.changes import (
@@ -27,7 +26,7 @@ from meeting.core.errors import Conflict
 from meeting.core.messages import ServerMessage
 from meeting.core.records import Edits, State
 from meeting.core.transcript import Transcript
-from meeting.storage.database import upsert
+from meeting.storage.databases.statements import upsert
 from meeting.storage.store import Store, meeting_row
 from meeting.storage.tables import (
     EditStepRow,
