@@ -1,4 +1,4 @@
-"""What a server leaves that may be stopped only, and wakes up later: files that it has open are put out of its reach."""
+"""What a server leaves that may only be stopped, and wake up: files that it has open are put out of its reach."""
 
 from __future__ import annotations
 

@@ -44,6 +44,9 @@ class Ownership(Protocol):
     def held(self) -> bool:
         """Whether this server may act at all."""
 
+    def holds(self, subject: str) -> bool:
+        """Whether this server has something now."""
+
     async def take(self, subject: str) -> Claim:
         """Claim something, once more where it is claimed here; to be given back.
 
@@ -83,6 +86,10 @@ class SingleServer:
 
     def held(self) -> bool:
         """Always."""
+        return True
+
+    def holds(self, subject: str) -> bool:
+        """Everything."""
         return True
 
     async def take(self, subject: str) -> Claim:

@@ -82,7 +82,7 @@ class SharedOwnership:
         self._clock = clock
         self._lease: Lease | None = None
         self.inherit: Callable[[Claim], None] = lambda claim: None
-        """Is called in a thread for what a server had that is gone, before anybody here uses it; may raise StoreError"""
+        """Is called in a thread for what a server had that is gone, before anybody uses it here; may raise StoreError"""
         self._inheriting: dict[str, Claimed] = {}
         """What is this server's already, while that has not been done"""
         self._claims: dict[str, Claim] = {}
@@ -164,6 +164,11 @@ class SharedOwnership:
 
     # What is claimed
 
+    def holds(self, subject: str) -> bool:
+        """As `Ownership.holds`."""
+        claim = self._claims.get(subject)
+        return claim is not None and claim.held()
+
     async def take(self, subject: str) -> Claim:
         """As `Ownership.take`."""
         async with self._lock(subject):
@@ -231,9 +236,9 @@ class SharedOwnership:
 
     async def require(self, subject: str) -> None:
         """As `Ownership.require`."""
-        claim, lease = self._claims.get(subject), self._lease
-        if claim is not None and claim.held():
+        if self.holds(subject):
             return
+        lease = self._lease
         owner = await self._ask(self._others, partial(self._leases.owner, subject))
         if owner is not None and (lease is None or owner.server_id != lease.server_id):
             raise refusal(owner, self.length)

@@ -1,4 +1,4 @@
-"""The clock by which a server knows that its lease has run out: nobody sets it, and it goes on while a machine sleeps."""
+"""The clock by which a server knows that its lease has run out: nobody sets it, and it never stands still."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from meeting.cluster.ownership import Claim, Ownership, SingleServer, holding
 from meeting.config.settings import Limits
 from meeting.core.editing.changes import Change, written_line
 from meeting.core.editing.edits import prepare
-from meeting.core.errors import CloseCode, Conflict, ErrorCode
+from meeting.core.errors import CloseCode, Conflict, ErrorCode, Moving
 from meeting.core.messages import ServerMessage
 from meeting.core.records import Meeting, Restored, State
 from meeting.delivery.archive import Archive
@@ -40,6 +40,8 @@ RECORDED_BACKLOG = 20.0
 """Seconds of a recording that may wait for the models, so that what is said of its progress is true"""
 UNLIMITED_RATE = 1 << 60
 """Bytes per second of a recording that are taken at most: as fast as they come"""
+COME_BACK_SECONDS = 1.0
+"""After which a client may find the server that goes on with a meeting, where this one stops"""
 RELEASE_SECONDS = 2.0
 """That the threads of sources have at most to close their files once their meetings are over"""
 
@@ -149,6 +151,8 @@ class Rooms:
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
         if meeting.state == State.ENDED:
             return self._rooms.get(meeting_id)
+        if self.stopping and meeting.state != State.OPEN and meeting_id not in self._rooms:
+            raise Moving(COME_BACK_SECONDS)  # a server that stops leaves what is unfinished to the next one
         async with holding(self.ownership, meeting_id) as claim:
             if self.ownership.clustered:  # another server may have changed it before it was this one's
                 meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
@@ -157,9 +161,7 @@ class Rooms:
     async def _enter_own(self, meeting: Meeting, claim: Claim) -> Room | None:
         meeting_id, restored = meeting.id, None
         if meeting.state != State.OPEN and meeting_id not in self._rooms:
-            # A server that stops leaves what is unfinished to the next one.
-            unfinished = meeting.state != State.ENDED and not self.stopping
-            restored = await asyncio.to_thread(self._restore, meeting_id, claim.store) if unfinished else None
+            restored = await asyncio.to_thread(self._restore, meeting_id, claim.store)
             if restored is None and meeting_id not in self._rooms:
                 return None
             if restored is not None:

@@ -97,7 +97,7 @@ class UnfinishedMeetings:
         return RecoveryStore(self._services.store).unfinished()
 
     async def go_on(self, meeting_id: str) -> None:
-        """Go on with one that another server has left."""
+        """Go on with one that another server has left, unless it is over."""
         await self._go_on(meeting_id)
 
     async def _go_on(self, meeting_id: str) -> None:

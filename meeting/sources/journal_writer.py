@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from meeting.core.messages import AudioFrame
 from meeting.cluster.ownership import always
 from meeting.core.errors import OwnershipLost
+from meeting.core.messages import AudioFrame
 from meeting.session.events import Event, StorageFailing, StorageWorking
 from meeting.storage.files import journal
 from meeting.storage.files.journal import Journal

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, QueuePool, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from meeting.config.settings import Storage
 from meeting.core.continuity.ownership import Claimed, Left, Owner
 from meeting.core.errors import OwnershipLost
+from meeting.storage.databases.configured import MISSING, database_url
 from meeting.storage.store import Store
-from pipelines.errors import StoreError
+from pipelines.errors import SettingsError, StoreError
 
 TRIES = 3
 """How often a claim is tried that other servers try as well"""
@@ -63,6 +65,19 @@ _GUARD = text(
     "WHERE subject = :subject AND server_id = :id AND fence = :fence FOR SHARE"
 )
 _LOCK_WAIT = text("SELECT set_config('lock_timeout', :most, true)")
+
+
+def open_ownership_store(settings: Storage, length: float) -> OwnershipStore:
+    """What is kept in the PostgreSQL that is set; a lease lasts `length` seconds. Raises SettingsError."""
+    url = database_url(settings)
+    try:
+        from psycopg import IsolationLevel
+
+        from meeting.storage.databases.postgres import connect
+    except ImportError as error:
+        raise SettingsError(MISSING) from error
+    engine = connect(url, IsolationLevel.READ_COMMITTED, QueuePool, pool_pre_ping=True)
+    return OwnershipStore(engine, length)
 
 
 class OwnershipStore:

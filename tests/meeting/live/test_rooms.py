@@ -129,10 +129,10 @@ def test_terms_that_change_while_a_meeting_is_being_entered_reach_it(
     changed = threading.Event()
     restore = Rooms._restore
 
-    def slow(rooms: Rooms, meeting_id: str) -> Any:
+    def slow(rooms: Rooms, meeting_id: str, store: Store) -> Any:
         """Once the meeting has been read, and its terms are others already."""
         assert changed.wait(20)
-        return restore(rooms, meeting_id)
+        return restore(rooms, meeting_id, store)
 
     monkeypatch.setattr(Rooms, "_restore", slow)
     backend = FakeBackend()
