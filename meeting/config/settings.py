@@ -150,6 +150,16 @@ class Storage:
     """Where meetings are kept."""
 
     data_dir: Path = _setting(Path("data"), "folder for the database, the audio and uploaded files; made when missing")
+    database: str | None = _setting(
+        None,
+        "`postgresql://USER@HOST/DATABASE` keeps the text in PostgreSQL; `null`: in a file in `data_dir`",
+        ", where the sound stays in any case ([cluster](cluster.md#postgresql)). Never shown",
+        secret=True,
+    )
+    database_password: str | None = _setting(
+        None, "its password; better set as `MEETING_STORAGE_DATABASE_PASSWORD`", ", never shown", secret=True
+    )
+    database_password_file: Path | None = _setting(None, "file that holds the password instead")
     keep_audio: bool = _setting(True, "keep each meeting's audio as FLAC beside the database")
     durability: str = _setting(
         "os",

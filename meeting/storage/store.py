@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from meeting.config.settings import Storage
 from meeting.core.records import JobState, Meeting, State
+from meeting.storage.databases.configured import database_of
 from meeting.storage.databases.database import Database, Erase, Result
 from meeting.storage.databases.sqlite import SqliteDatabase
 from meeting.storage.databases.statements import holds
@@ -55,7 +56,7 @@ class Store:
     @classmethod
     def configured(cls, settings: Storage) -> Store:
         """The store that the settings name."""
-        return cls(settings.data_dir)
+        return cls(settings.data_dir, database_of(settings))
 
     def open(self) -> Store:
         """Make the folder and the tables where missing, and migrate; raises StoreError or DatabaseTooNew."""
@@ -203,7 +204,10 @@ class Store:
         if states:
             query = query.where(MeetingRow.state.in_(states))
         if before is not None:
-            query = query.where(tuple_(MeetingRow.created_at, MeetingRow.id) < tuple_(*_from_cursor(before)))
+            query = query.where(
+                tuple_(MeetingRow.created_at, MeetingRow.id)
+                < tuple_(*_from_cursor(before), types=[MeetingRow.created_at.type, MeetingRow.id.type])
+            )
         with self.read() as session:
             found = [row.value(count) for row, count in session.execute(query)]
         page = found[:limit]

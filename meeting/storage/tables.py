@@ -40,6 +40,7 @@ from meeting.core.records import (
     State,
     Statement,
 )
+from meeting.storage.databases.columns import Text, WholeNumber
 from meeting.voices.matching import VoiceProfile
 from pipelines.errors import StoreError
 from pipelines.types import ModelInfo, Segment, Span, Speaker, SpeakerCount, Turn, Word
@@ -75,7 +76,14 @@ class Base(DeclarativeBase):
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[list[Any]]: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's name
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's name
+        str: Text(),
+        int: WholeNumber,
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[list[Any]]: JSON,
+        list[str]: JSON,
+    }
 
 
 class MeetingRow(Base):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from sqlalchemy import Select, delete, insert, or_, select, update
+from sqlalchemy import Select, String, cast, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Gap, Record, Source, display_name
@@ -30,7 +30,7 @@ from pipelines.errors import NotFound
 from pipelines.turns import assign_lines, join_turns, replace_turns
 from pipelines.types import LabelChange, Segment, Span, Speaker, Turn, TurnsRevised
 
-WRITTEN = SegmentEditRow.words != SegmentEditRow.heard
+WRITTEN = cast(SegmentEditRow.words, String) != cast(SegmentEditRow.heard, String)
 """Whether a person has written another text than was recognised"""
 
 

@@ -34,6 +34,10 @@ class WriteConnection(ABC):
         have the work done again, each time in a transaction of its own, of which the last one alone counts.
         """
 
+    def problem(self) -> StoreError | None:
+        """Why no work can be taken at the moment, where that is known; asked by any thread."""
+        return None
+
     @abstractmethod
     def traces_left(self) -> bool:
         """Whether a process before this one may have left what was to be erased."""

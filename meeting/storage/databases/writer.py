@@ -39,6 +39,9 @@ class Writer:
         done: Future[Result] = Future()
         # Running from the start: a task cancelled while it waits for the future must not cancel the write.
         done.set_running_or_notify_cancel()
+        if (problem := self._connection.problem()) is not None:
+            done.set_exception(problem)
+            return done
         if not self._free_places.acquire(blocking=False):
             done.set_exception(StoreError("the disk does not keep up with what is to be stored"))
             return done

@@ -14,6 +14,8 @@ from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
 from pipelines.errors import NotFound
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 

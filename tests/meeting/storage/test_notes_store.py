@@ -16,6 +16,8 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound
 from tests.fakes.stored import kept
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 NOTES = MeetingNotes(
     (Statement("They met the wombat.", (NotedLine("s1", 16_000), NotedLine("s2", 32_000)), False),),
     (),

@@ -20,6 +20,8 @@ from pipelines.errors import MeetingError
 from pipelines.types import Speaker
 from tests.fakes.stored import NOON, kept, line
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 MONDAY = [
     line("s1", 0, speaker="spk1", text="We ship the release on Friday."),
     line("s2", 80_000, speaker="spk2", text="The release notes are not ready."),
@@ -29,7 +31,7 @@ MONDAY = [
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def store(every_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Two meetings a week apart."""
     with Store(tmp_path_factory.mktemp("data")) as opened:
         transcripts = TranscriptStore(opened)

@@ -26,6 +26,8 @@ from pipelines.types import Speaker, SpeakerCount
 from tests.fakes.disks import files_of_at_most
 from tests.fakes.stored import NOON, SOURCE, kept, line, revised, turns
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:

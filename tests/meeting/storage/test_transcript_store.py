@@ -18,6 +18,8 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import LabelChange, Speaker
 from tests.fakes.stored import SOURCE, kept, line, revised, turns
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:

@@ -24,6 +24,8 @@ from pipelines.errors import StoreError
 from pipelines.types import Segment
 from tests.fakes.stored import NOON, SOURCE, kept, line, revised
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 LATER = NOON + timedelta(days=9)
 
 

@@ -16,6 +16,8 @@ from meeting.storage.tables import WebhookDeliveryRow
 from meeting.storage.webhook_store import EndpointCounts, StoredDelivery, WebhookStore
 from tests.fakes.stored import NOON
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 SOON, LATER = NOON + timedelta(minutes=1), NOON + timedelta(hours=1)
 
 
