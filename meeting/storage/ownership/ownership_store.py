@@ -44,7 +44,7 @@ _BESIDE = text("SELECT subject FROM ownerships WHERE server_id = :former AND sub
 _FENCE = "greatest(%s, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
 _RUNS = "EXISTS (SELECT FROM servers WHERE id = :id AND expires > clock_timestamp())"
 _MAKE = text(
-    f"INSERT INTO ownerships (subject, server_id, fence) SELECT :subject, :id, {_FENCE % 0} WHERE {_RUNS} "
+    f"INSERT INTO ownerships (subject, server_id, fence) SELECT CAST(:subject AS varchar), CAST(:id AS varchar), {_FENCE % 0} WHERE {_RUNS} "
     "ON CONFLICT DO NOTHING RETURNING fence"
 )
 _TAKE_OVER = text(
