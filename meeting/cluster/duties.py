@@ -37,11 +37,17 @@ async def _once(ownership: Ownership, duty: str, work: Callable[[Claim], Awaitab
     log.info("%s: this server does it", duty)
     working = asyncio.ensure_future(work(claim))
     try:
-        while claim.held() and not working.done():
-            await asyncio.wait({working}, timeout=LOOK_SECONDS)
+        while claim.held() and not _failed(working):
+            # What is over is not begun again: it is this server's, which has nothing to do.
+            await (asyncio.sleep(LOOK_SECONDS) if working.done() else asyncio.wait({working}, timeout=LOOK_SECONDS))
     finally:
         working.cancel()
         await asyncio.wait({working})
         await ownership.give_back(claim)
-    if not working.cancelled() and (error := working.exception()) is not None:
+    if _failed(working):
+        error = working.exception()
         log.error("%s: stopped by %s", duty, type(error).__name__, exc_info=error)
+
+
+def _failed(working: asyncio.Future[None]) -> bool:
+    return working.done() and not working.cancelled() and working.exception() is not None
