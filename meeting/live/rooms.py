@@ -255,7 +255,7 @@ class Rooms:
             await deletion.wait()
 
     async def finish_all(self, timeout: float | None = None) -> None:
-        """Finish and store every live meeting, let the others go; returns once all are.
+        """Finish and store every live meeting, or leave it to another server; let the others go. Returns once all are.
 
         What takes longer than `timeout` seconds is left to the recovery of the next process.
         """
@@ -265,7 +265,7 @@ class Rooms:
         self.unfinished.stop()
         rooms = list(self._rooms.values())
         for room in rooms:
-            room.post(CloseRequested(CloseCode.GOING_AWAY, "the server stops"))
+            _close(room, self.ownership.clustered)
         if rooms:
             await _finish(rooms, timeout)
         await self.unkept.settle(RELEASE_SECONDS)
@@ -324,6 +324,13 @@ async def _end(rooms: Rooms, meeting_id: str) -> State:
 
 def _runs_elsewhere(store: Store, meeting_id: str) -> bool:
     return any(journal.in_use(path) for path in store.files.of(meeting_id) if path.suffix == journal.JOURNAL)
+
+
+def _close(room: Room, clustered: bool) -> None:
+    if clustered and room.kept and room.session.busy and not room.session.ending:
+        room.task.cancel()  # another server goes on with it at once
+    else:
+        room.post(CloseRequested(CloseCode.GOING_AWAY, "the server stops"))
 
 
 async def _finish(rooms: list[Room], timeout: float | None) -> None:

@@ -178,7 +178,9 @@ class Cluster:
 
     def until_owned(self, meeting_id: str, but: str = "") -> str:
         """Wait until a server has a meeting that is not the one of this name; which."""
+        deadline = time.monotonic() + 60
         while (owner := self.owner(meeting_id)) in (None, but):
+            assert time.monotonic() < deadline, "no other server has taken the meeting"
             time.sleep(0.05)
         return str(owner)
 
