@@ -37,8 +37,10 @@ UNKNOWN = "the database does not answer, and whether the last change is stored i
 class PostgresWriteConnection(WriteConnection):
     """Does every piece of work exactly once, also where the connection is lost while it is committed."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, on_lost: Callable[[], None]) -> None:
+        """`on_lost` is called when the server has gone away."""
         self._engine = engine
+        self._on_lost = on_lost
         self._connection: Connection | None = None
         self._away = False
         self._undecided = False
@@ -62,18 +64,27 @@ class PostgresWriteConnection(WriteConnection):
 
     def _attempt(self, connection: Connection, work: Callable[[Session], Result], erase: Erase) -> tuple[Result, bool]:
         with Session(connection) as session:
-            session.begin()
-            result = work(session)
-            erase = erase(session) if callable(erase) else erase
-            session.flush()
-            number = session.scalar(text("SELECT pg_current_xact_id_if_assigned()::text"))
             try:
-                session.commit()
-            except DBAPIError as error:
-                if not _lost(error) or number is None or not self._was_committed(number):
-                    raise
+                session.begin()
+                result = work(session)
+                erase = erase(session) if callable(erase) else erase
+                session.flush()
+                number = session.scalar(text("SELECT pg_current_xact_id_if_assigned()::text"))
+                self._commit(session, number)
+            except BaseException:
+                with suppress(SQLAlchemyError):  # a commit that is refused leaves the connection in its transaction
+                    connection.rollback()
+                raise
         committed(session)
         return result, erase
+
+    def _commit(self, session: Session, number: str | None) -> None:
+        """Commit what a transaction of this number does, None where that is nothing; raises where it is not done."""
+        try:
+            session.commit()
+        except DBAPIError as error:
+            if not _lost(error) or number is None or not self._was_committed(number):
+                raise
 
     def _was_committed(self, number: str) -> bool:
         """Whether a transaction is on disk, whose answer was lost; waits as long as that takes, since what comes
@@ -82,6 +93,7 @@ class PostgresWriteConnection(WriteConnection):
         """
         log.warning("the database was lost while something was stored: once it is back it is asked whether it was")
         self._undecided, since = True, time.monotonic()
+        self._on_lost()
         try:
             while True:
                 self._drop()
