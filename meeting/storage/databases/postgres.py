@@ -14,11 +14,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from meeting.storage.databases.database import Database, WriteConnection, explain_any
 from meeting.storage.databases.migrations import migrate
-from meeting.storage.databases.postgres_writing import PostgresWriteConnection
+from meeting.storage.databases.postgres_writing import PLACE, UNREACHABLE, PostgresWriteConnection
 from meeting.storage.search.tsvector import TsvectorIndex
 from pipelines.errors import NotFound, StoreError
 
-PLACE = "the database that storage.database names"
 CHOOSE_ANOTHER = "name another one as storage.database"
 
 CONNECT_SECONDS = 5
@@ -148,7 +147,7 @@ def _unreachable(said: str) -> str:
         return f"{PLACE} lets this program not in: check its user and its password"
     if "does not exist" in said:
         return f"{PLACE} does not exist: make it with createdb, or check the name and the user"
-    return f"{PLACE} cannot be reached: see that PostgreSQL is running"
+    return UNREACHABLE
 
 
 def _check(connection: Connection) -> None:

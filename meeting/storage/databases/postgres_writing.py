@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 AWAY_SECONDS = 5.0
 """How long a write waits for a server that has just gone away; once it is known to be, writes fail after one try"""
+AGAIN_SECONDS = 0.5
+"""For how long nobody tries again to reach one that is known to be away: a try may take seconds, and many wait"""
 RETRY_SECONDS = 0.1
 """Between two tries to reach it"""
 MOST_CONFLICTS = 50
@@ -31,6 +33,8 @@ STUCK_SECONDS = 2.0
 SETTINGS = "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s'"
 """A transaction waits so long for another's row, and one whose program is gone does not hold rows for ever"""
 
+PLACE = "the database that storage.database names"
+UNREACHABLE = f"{PLACE} cannot be reached: see that PostgreSQL is running"
 UNKNOWN = "the database does not answer, and whether the last change is stored is not known yet"
 
 
@@ -43,6 +47,8 @@ class PostgresWriteConnection(WriteConnection):
         self._on_lost = on_lost
         self._connection: Connection | None = None
         self._away = False
+        self._tried = 0.0
+        """When it was last found to be away"""
         self._undecided = False
         self._hurry = threading.Event()
 
@@ -131,12 +137,14 @@ class PostgresWriteConnection(WriteConnection):
     def _reach(self, until: float) -> Connection:
         """The connection, made where there is none; raises once the time is over, or at once if it was away before."""
         while True:
+            if self._away and time.monotonic() < self._tried + AGAIN_SECONDS:
+                raise StoreError(UNREACHABLE)
             try:
                 return self._connected()
             except DBAPIError:
                 self._drop()
                 if self._away or time.monotonic() > until:
-                    self._away = True
+                    self._away, self._tried = True, time.monotonic()
                     raise
                 time.sleep(RETRY_SECONDS)
 

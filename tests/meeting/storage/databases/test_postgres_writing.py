@@ -165,6 +165,7 @@ def test_a_server_that_goes_away_fails_writes_and_takes_them_once_it_is_back(mon
             pass
         assert not database.answers
         server.start()
+        monkeypatch.setattr("meeting.storage.databases.postgres_writing.AGAIN_SECONDS", 0.0)
         writer.submit(note("after")).result()
         with database.errors(), engine.connect() as connection:
             assert connection.scalar(text("SELECT count(*) FROM remarks")) == 2
