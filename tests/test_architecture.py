@@ -83,7 +83,7 @@ LAYOUT = {
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
     "meeting": "evaluation listen jobs recordings server agents client notes transport webhooks statistics profiles "
-    "storage search files core config models engine root",
+    "storage databases search files core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -108,6 +108,7 @@ LIBRARIES = {
     "av": "pipelines.audio.containers pipelines.audio.decoder_worker pipelines.audio.recording",
     "soxr": "pipelines.audio.resampling",
     "sqlalchemy": "meeting.storage",
+    "psycopg": "meeting.storage.databases.postgres meeting.storage.databases.postgres_writing",
     "alembic": "meeting.storage.databases.migrations",
     "yaml": "meeting.config.sources",
     "websockets": "meeting.client.driver",

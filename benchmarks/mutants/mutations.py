@@ -183,6 +183,20 @@ STORAGE = (
         ),
     ),
     Mutant(
+        "a-commit-whose-answer-was-lost-is-done-again",
+        "meeting/storage/databases/postgres_writing.py",
+        'return status == "committed"',
+        "return False",
+        ("tests/meeting/storage/databases/test_postgres_writing.py",),
+    ),
+    Mutant(
+        "a-commit-that-was-lost-is-believed",
+        "meeting/storage/databases/postgres_writing.py",
+        'return status == "committed"',
+        "return True",
+        ("tests/meeting/storage/databases/test_postgres_writing.py",),
+    ),
+    Mutant(
         "retention-takes-live-meetings",
         "meeting/storage/store.py",
         "MeetingRow.state.in_((State.OPEN, State.ENDED)), since < moment",

@@ -95,6 +95,11 @@ class Store:
         """The full-text index over the lines"""
         return self._database.index
 
+    @property
+    def database_answers(self) -> bool:
+        """Whether the database answered when it was last asked for something."""
+        return self._database.answers
+
     # Writing
 
     def create_meeting(self, meeting: Meeting) -> Future[None]:

@@ -15,6 +15,10 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
+from meeting.config.settings import Storage
+from meeting.storage.databases.configured import database_of
+from meeting.storage.databases.database import Database
+
 SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -88,12 +92,8 @@ class PostgresServer:
     def new_database(self, empty: bool = False) -> str:
         """Make a database, of the newest schema unless it is to be empty; its URL."""
         if not empty and not self._template:
-            from sqlalchemy.engine import make_url
-
-            from meeting.storage.databases.postgres import PostgresDatabase
-
             self.execute("CREATE DATABASE migrated")
-            PostgresDatabase(make_url(self.url("migrated")).set(drivername="postgresql+psycopg")).prepare()
+            database_at(self.url("migrated")).prepare()
             self._template = True
         name = f"test{next(NAMES)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {'template0' if empty else 'migrated'}")
@@ -116,6 +116,13 @@ class PostgresServer:
                 check=False,
             )
         assert done.returncode == 0, f"{program}: {log.read_text()}"
+
+
+def database_at(url: str) -> Database:
+    """The database at a URL."""
+    found = database_of(Storage(database=url))
+    assert found is not None
+    return found
 
 
 def _unprivileged() -> str | None:

@@ -63,6 +63,15 @@ class Database(ABC):
     driver_error: type[Exception]
     """What its driver throws"""
 
+    @property
+    def answers(self) -> bool:
+        """Whether it answered when it was last asked for something."""
+        return True
+
+    @abstractmethod
+    def examine(self) -> str:
+        """What it is, in a few words, with nothing changed in it; raises StoreError where it cannot be used."""
+
     @abstractmethod
     def prepare(self) -> None:
         """Make what is missing, and bring it to the newest schema; raises StoreError or DatabaseTooNew."""

@@ -14,17 +14,25 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from meeting.storage.databases.database import Database, WriteConnection, explain_any
 from meeting.storage.databases.migrations import migrate
-from meeting.storage.databases.postgres_writing import PostgresWriteConnection
+from meeting.storage.databases.postgres_writing import PLACE, UNREACHABLE, PostgresWriteConnection
 from meeting.storage.search.tsvector import TsvectorIndex
 from pipelines.errors import NotFound, StoreError
 
-PLACE = "the database that storage.database names"
 CHOOSE_ANOTHER = "name another one as storage.database"
 
 CONNECT_SECONDS = 5
 """How long a connection may take to be made"""
 LOST_SECONDS = 15
 """After how long without an answer of the network a connection counts as lost"""
+NETWORK = {
+    "connect_timeout": CONNECT_SECONDS,
+    "application_name": "meeting",
+    "keepalives_idle": LOST_SECONDS // 3,
+    "keepalives_interval": LOST_SECONDS // 3,
+    "keepalives_count": 2,
+    "tcp_user_timeout": LOST_SECONDS * 1000,
+}
+"""What libpq is told about connections"""
 OLDEST = 13
 """The first version whose functions are enough"""
 MIGRATION_LOCK = 0x6D656574696E67
@@ -39,11 +47,29 @@ class PostgresDatabase(Database):
     def __init__(self, url: URL) -> None:
         self._url = url
         self.index = TsvectorIndex()
+        self._away = False
+
+    @property
+    def answers(self) -> bool:
+        """False from the first question that it did not answer until a connection is made again."""
+        return not self._away
+
+    def examine(self) -> str:
+        """The version of the server."""
+        with self.errors():
+            engine = self._connect(IsolationLevel.READ_COMMITTED, NullPool, read_only=True)
+            try:
+                with engine.begin() as connection:
+                    _check(connection)
+                    version = connection.exec_driver_sql("SELECT current_setting('server_version')").scalar_one()
+            finally:
+                engine.dispose()
+        return f"PostgreSQL {version}"
 
     def prepare(self) -> None:
         """Bring the database, which must be there, to the newest schema; of several that start at once one does."""
         with self.errors():
-            engine = connect(self._url, IsolationLevel.READ_COMMITTED, NullPool)
+            engine = self._connect(IsolationLevel.READ_COMMITTED, NullPool)
             try:
                 with engine.begin() as connection:
                     _check(connection)
@@ -54,11 +80,11 @@ class PostgresDatabase(Database):
 
     def readers(self) -> Engine:
         """Connections of a pool; one that was lost while nobody used it is made again unseen."""
-        return connect(self._url, IsolationLevel.REPEATABLE_READ, QueuePool, read_only=True, pool_pre_ping=True)
+        return self._connect(IsolationLevel.REPEATABLE_READ, QueuePool, read_only=True)
 
     def write_connection(self) -> WriteConnection:
         """The connection that waits for a server that is away, and finds out what became of a commit."""
-        return PostgresWriteConnection(connect(self._url, IsolationLevel.SERIALIZABLE, NullPool))
+        return PostgresWriteConnection(self._connect(IsolationLevel.SERIALIZABLE, NullPool), self._lost)
 
     def explain(self, cause: BaseException) -> StoreError:
         """A sentence without what PostgreSQL says, which may quote rows, and without where it is."""
@@ -76,6 +102,7 @@ class PostgresDatabase(Database):
         if state in ("42501", "25006"):
             return StoreError(f"{PLACE} cannot be written: make the user of storage.database its owner")
         if isinstance(cause, psycopg.OperationalError) and not state.startswith(("40", "57014")):
+            self._away = True
             return StoreError(_unreachable(str(cause).lower()))
         if state.startswith(("22", "54")) or isinstance(cause, psycopg.DataError):
             return StoreError(f"a value does not fit into {PLACE}, or what it holds there is damaged")
@@ -89,42 +116,38 @@ class PostgresDatabase(Database):
         never = isinstance(cause, psycopg.DataError) or (cause.sqlstate or "").startswith(("22", "54"))
         return ValueError(said) if never else ConnectionError(said)
 
+    def _connect(
+        self, isolation: IsolationLevel, pool: type[NullPool] | type[QueuePool], read_only: bool = False
+    ) -> Engine:
+        """Connections, all transactions of which are isolated so."""
+        engine = create_engine(
+            self._url,
+            connect_args=NETWORK,
+            poolclass=pool,
+            pool_pre_ping=read_only,  # the writer does that itself: it must know what was lost
+            json_serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
+            hide_parameters=True,  # they are what people said
+        )
+
+        @event.listens_for(engine, "connect")
+        def _connected(connection: Any, _: object) -> None:
+            # Told by each BEGIN: no question of its own, and no matter what the server's own setting is.
+            connection.isolation_level = isolation
+            connection.read_only = read_only
+            self._away = False
+
+        return engine
+
+    def _lost(self) -> None:
+        self._away = True
+
 
 def _unreachable(said: str) -> str:
     if "authentication failed" in said or "no password supplied" in said or "pg_hba.conf" in said:
         return f"{PLACE} lets this program not in: check its user and its password"
     if "does not exist" in said:
         return f"{PLACE} does not exist: make it with createdb, or check the name and the user"
-    return f"{PLACE} cannot be reached: see that PostgreSQL is running"
-
-
-def connect(
-    url: URL, isolation: IsolationLevel, pool: type[NullPool] | type[QueuePool], read_only: bool = False, **options: Any
-) -> Engine:
-    """Connections, all transactions of which are isolated so."""
-    engine = create_engine(
-        url,
-        connect_args={
-            "connect_timeout": CONNECT_SECONDS,
-            "application_name": "meeting",
-            "keepalives_idle": LOST_SECONDS // 3,
-            "keepalives_interval": LOST_SECONDS // 3,
-            "keepalives_count": 2,
-            "tcp_user_timeout": LOST_SECONDS * 1000,
-        },
-        poolclass=pool,
-        json_serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
-        hide_parameters=True,  # they are what people said
-        **options,
-    )
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _: object) -> None:
-        # Told by each BEGIN: no question of its own, and no matter what the server's own setting is.
-        connection.isolation_level = isolation
-        connection.read_only = read_only
-
-    return engine
+    return UNREACHABLE
 
 
 def _check(connection: Connection) -> None:

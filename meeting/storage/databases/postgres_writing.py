@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 AWAY_SECONDS = 5.0
 """How long a write waits for a server that has just gone away; once it is known to be, writes fail after one try"""
+AGAIN_SECONDS = 0.5
+"""For how long nobody tries again to reach one that is known to be away: a try may take seconds, and many wait"""
 RETRY_SECONDS = 0.1
 """Between two tries to reach it"""
 MOST_CONFLICTS = 50
@@ -31,16 +33,22 @@ STUCK_SECONDS = 2.0
 SETTINGS = "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s'"
 """A transaction waits so long for another's row, and one whose program is gone does not hold rows for ever"""
 
+PLACE = "the database that storage.database names"
+UNREACHABLE = f"{PLACE} cannot be reached: see that PostgreSQL is running"
 UNKNOWN = "the database does not answer, and whether the last change is stored is not known yet"
 
 
 class PostgresWriteConnection(WriteConnection):
     """Does every piece of work exactly once, also where the connection is lost while it is committed."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, on_lost: Callable[[], None]) -> None:
+        """`on_lost` is called when the server has gone away."""
         self._engine = engine
+        self._on_lost = on_lost
         self._connection: Connection | None = None
         self._away = False
+        self._tried = 0.0
+        """When it was last found to be away"""
         self._undecided = False
         self._hurry = threading.Event()
 
@@ -62,18 +70,27 @@ class PostgresWriteConnection(WriteConnection):
 
     def _attempt(self, connection: Connection, work: Callable[[Session], Result], erase: Erase) -> tuple[Result, bool]:
         with Session(connection) as session:
-            session.begin()
-            result = work(session)
-            erase = erase(session) if callable(erase) else erase
-            session.flush()
-            number = session.scalar(text("SELECT pg_current_xact_id_if_assigned()::text"))
             try:
-                session.commit()
-            except DBAPIError as error:
-                if not _lost(error) or number is None or not self._was_committed(number):
-                    raise
+                session.begin()
+                result = work(session)
+                erase = erase(session) if callable(erase) else erase
+                session.flush()
+                number = session.scalar(text("SELECT pg_current_xact_id_if_assigned()::text"))
+                self._commit(session, number)
+            except BaseException:
+                with suppress(SQLAlchemyError):  # a commit that is refused leaves the connection in its transaction
+                    connection.rollback()
+                raise
         committed(session)
         return result, erase
+
+    def _commit(self, session: Session, number: str | None) -> None:
+        """Commit what a transaction of this number does, None where that is nothing; raises where it is not done."""
+        try:
+            session.commit()
+        except DBAPIError as error:
+            if not _lost(error) or number is None or not self._was_committed(number):
+                raise
 
     def _was_committed(self, number: str) -> bool:
         """Whether a transaction is on disk, whose answer was lost; waits as long as that takes, since what comes
@@ -82,6 +99,7 @@ class PostgresWriteConnection(WriteConnection):
         """
         log.warning("the database was lost while something was stored: once it is back it is asked whether it was")
         self._undecided, since = True, time.monotonic()
+        self._on_lost()
         try:
             while True:
                 self._drop()
@@ -119,12 +137,14 @@ class PostgresWriteConnection(WriteConnection):
     def _reach(self, until: float) -> Connection:
         """The connection, made where there is none; raises once the time is over, or at once if it was away before."""
         while True:
+            if self._away and time.monotonic() < self._tried + AGAIN_SECONDS:
+                raise StoreError(UNREACHABLE)
             try:
                 return self._connected()
             except DBAPIError:
                 self._drop()
                 if self._away or time.monotonic() > until:
-                    self._away = True
+                    self._away, self._tried = True, time.monotonic()
                     raise
                 time.sleep(RETRY_SECONDS)
 

@@ -39,6 +39,10 @@ class SqliteDatabase(Database):
         self.path = path
         self.index = Fts5Index()
 
+    def examine(self) -> str:
+        """The version of the library."""
+        return f"SQLite {sqlite3.sqlite_version}"
+
     def prepare(self) -> None:
         """Make the file if there is none, for its owner only, and bring it to the newest schema."""
         with self.errors():

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, inspect
+from sqlalchemy import Boolean, ColumnElement, inspect, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+from meeting.storage.databases.columns import Text
 
 _AFTER_COMMIT = "after_commit"
 
@@ -47,7 +49,7 @@ class holds_folded(FunctionElement[bool]):
 
 def holds(column: Any, text: str) -> ColumnElement[bool]:
     """Whether a column holds a text, whatever is capital in either."""
-    return holds_folded(column, text.casefold())
+    return holds_folded(column, literal(text.casefold(), Text()))
 
 
 @compiles(holds_folded, "sqlite")

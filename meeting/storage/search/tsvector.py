@@ -98,17 +98,17 @@ def _stands(tokens: Sequence[_Token], words: Sequence[str], prefix: bool) -> boo
 
 def _marked(line: str, left: int, right: int, spans: Sequence[tuple[int, int]]) -> str:
     """A part of a line; what overlaps of the marked spans is one."""
-    made: list[str] = []
-    at = open_until = left
+    joined: list[tuple[int, int]] = []
     for start, end in sorted(spans):
-        if end <= open_until:
-            continue
-        if start < open_until:  # grows the one before
-            made[-2:] = [line[open_until:end], MARK_END]
+        if joined and start < joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
         else:
-            made += [line[at:start], MARK_START, line[start:end], MARK_END]
-        at = open_until = end
-    return "".join([*made, line[at:right]])
+            joined.append((start, end))
+    made, at = "", left
+    for start, end in joined:
+        made += f"{line[at:start]}{MARK_START}{line[start:end]}{MARK_END}"
+        at = end
+    return made + line[at:right]
 
 
 def _tokens(line: str) -> list[_Token]:

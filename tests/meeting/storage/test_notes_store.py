@@ -91,6 +91,7 @@ def test_notes_need_a_meeting(store: Store) -> None:
         notes.find("none")
 
 
+@pytest.mark.usefixtures("sqlite_file")
 def test_notes_go_with_their_meeting_or_alone_and_leave_no_word_on_the_disk(store: Store) -> None:
     notes = NotesStore(store)
     for meeting_id in ("m1", "m2"):

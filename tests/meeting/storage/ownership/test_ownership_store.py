@@ -112,7 +112,9 @@ def test_a_renewal_that_is_on_its_way_wins_against_a_takeover(shared: Shared) ->
     def renew_late() -> None:
         # As one that was found in time and whose answer takes long: the row is locked until it is there.
         with engine.begin() as connection:
-            connection.exec_driver_sql("UPDATE servers SET expires = clock_timestamp() + interval '60 s' WHERE id = 'a'")
+            connection.exec_driver_sql(
+                "UPDATE servers SET expires = clock_timestamp() + interval '60 s' WHERE id = 'a'"
+            )
             renewing.set()
             _until_somebody_waits(shared)
 
@@ -239,9 +241,7 @@ def test_what_runs_without_a_server_is_found_and_what_is_over_is_not(shared: Sha
     assert list(shared.leases.left()) == []
 
 
-def test_a_database_that_is_away_is_told_without_what_its_driver_says(
-    postgres: PostgresServer, tmp_path: Path
-) -> None:
+def test_a_database_that_is_away_is_told_without_what_its_driver_says(postgres: PostgresServer, tmp_path: Path) -> None:
     shared = Shared(postgres, tmp_path)
     shared.store.close()
     shared.leases.close()
