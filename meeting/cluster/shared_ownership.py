@@ -82,7 +82,7 @@ class SharedOwnership:
         self._clock = clock
         self._lease: Lease | None = None
         self.inherit: Callable[[Claim], None] = lambda claim: None
-        """Is called in a thread for what a server had that is gone, before anybody uses it here; may raise StoreError"""
+        """Is called in a thread for what a server had that is gone, before it is used here; may raise StoreError"""
         self._inheriting: dict[str, Claimed] = {}
         """What is this server's already, while that has not been done"""
         self._claims: dict[str, Claim] = {}

@@ -151,10 +151,7 @@ class Jobs:
         self._start(self._remove(job))
 
     async def run(self, claim: Claim | None = None) -> None:
-        """Go on with what an earlier process left, then have recordings heard in turn, until cancelled.
-
-        `claim` is that of the duty, where there are several servers.
-        """
+        """Go on with what was left, then have recordings heard in turn, until cancelled; `claim`: that of this duty."""
         if claim is not None:
             self._store = JobStore(claim.store)
             self._cleanup = Cleanup(self._rooms, self._store, self._files)

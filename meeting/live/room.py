@@ -91,9 +91,8 @@ class Room:
         self.session = Session(
             meeting.id, meeting.title, limits, services.engine.models, resumable, meeting.hotwords, meeting.recorded
         )
-        self._refusal, self._on_closed = refusal, on_closed
-        self.held = services.held
-        """Whether this server may still write and say something, by its own clock"""
+        self._refusal, self._on_closed, self.held = refusal, on_closed, services.held
+        """`held`: whether this server may still write and say something, by its own clock"""
         self._loop = asyncio.get_running_loop()
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None

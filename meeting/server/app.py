@@ -12,7 +12,7 @@ from fastapi import FastAPI, WebSocket
 import meeting
 from meeting.agents.endpoint import AgentEndpoint, add_agents
 from meeting.cluster.duties import JOBS, RETENTION, WEBHOOKS, while_holding
-from meeting.cluster.ownership import holding
+from meeting.cluster.ownership import Ownership, holding
 from meeting.cluster.shared_ownership import SharedOwnership
 from meeting.cluster.takeover import Takeover
 from meeting.cluster.wiring import connect_cluster
@@ -102,9 +102,7 @@ def create_app(
     app.state.voices = KnownVoices(rooms)
     app.state.forwarding = forwarding
     app.state.metrics = metrics.MetricsCollector(rooms)
-    if cluster is not None:
-        app.add_middleware(RoutingMiddleware, ownership=cluster, shape=error_shape)
-    _add_security(app, config, authenticator, forwarding)
+    _add_security(app, config, authenticator, forwarding, rooms.ownership)
     app.add_middleware(metrics.CountingMiddleware, measurements=rooms.services.measurements)
     _add_endpoints(app, engine, rooms, agents)
     return app
@@ -134,7 +132,11 @@ def _add_compatible(app: FastAPI) -> None:
     add_realtime(app)
 
 
-def _add_security(app: FastAPI, config: Config, authenticator: Authenticator, forwarding: Forwarding) -> None:
+def _add_security(
+    app: FastAPI, config: Config, authenticator: Authenticator, forwarding: Forwarding, ownership: Ownership
+) -> None:
+    if ownership.clustered:  # within all others: only who may ask is told where to go
+        app.add_middleware(RoutingMiddleware, ownership=ownership, shape=error_shape)
     app.add_middleware(AuthMiddleware, authenticator=authenticator, shape=error_shape)  # the one added last comes first
     hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.host_names])
     elsewhere = None if authenticator.required else frozenset(config.server.allowed_origins)

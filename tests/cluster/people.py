@@ -1,4 +1,4 @@
-"""A source and readers of one meeting, on the client of the project; what each of them saw, and for how long nothing."""
+"""A source and readers of one meeting, on the project's own client; what each of them saw, and for how long nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from meeting.client import Client, Disconnected
-from meeting.core.messages import Ack, AudioInfo
-from meeting.client.driver import Driver
+from meeting.core.messages import AudioInfo
 
 FRAME_SECONDS = 0.1
 BYTES_PER_SECOND = 32_000

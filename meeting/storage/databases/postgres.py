@@ -82,6 +82,10 @@ class PostgresDatabase(Database):
         """Connections of a pool; one that was lost while nobody used it is made again unseen."""
         return self._connect(IsolationLevel.REPEATABLE_READ, QueuePool, read_only=True)
 
+    def agreement(self) -> Engine:
+        """Connections on which servers agree who has what: they see, and lock, what another has just committed."""
+        return self._connect(IsolationLevel.READ_COMMITTED, QueuePool)
+
     def write_connection(self) -> WriteConnection:
         """The connection that waits for a server that is away, and finds out what became of a commit."""
         return PostgresWriteConnection(self._connect(IsolationLevel.SERIALIZABLE, NullPool), self._lost)
@@ -124,7 +128,7 @@ class PostgresDatabase(Database):
             self._url,
             connect_args=NETWORK,
             poolclass=pool,
-            pool_pre_ping=read_only,  # the writer does that itself: it must know what was lost
+            pool_pre_ping=pool is QueuePool,  # the writer does that itself: it must know what was lost
             json_serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
             hide_parameters=True,  # they are what people said
         )

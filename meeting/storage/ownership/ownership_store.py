@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, QueuePool, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from meeting.config.settings import Storage
 from meeting.core.continuity.ownership import Claimed, Left, Owner
 from meeting.core.errors import OwnershipLost
-from meeting.storage.databases.configured import MISSING, database_url
+from meeting.storage.databases.configured import database_of
 from meeting.storage.store import Store
 from pipelines.errors import SettingsError, StoreError
 
@@ -44,7 +44,8 @@ _BESIDE = text("SELECT subject FROM ownerships WHERE server_id = :former AND sub
 _FENCE = "greatest(%s, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
 _RUNS = "EXISTS (SELECT FROM servers WHERE id = :id AND expires > clock_timestamp())"
 _MAKE = text(
-    f"INSERT INTO ownerships (subject, server_id, fence) SELECT CAST(:subject AS varchar), CAST(:id AS varchar), {_FENCE % 0} WHERE {_RUNS} "
+    "INSERT INTO ownerships (subject, server_id, fence) "
+    f"SELECT CAST(:subject AS varchar), CAST(:id AS varchar), {_FENCE % 0} WHERE {_RUNS} "
     "ON CONFLICT DO NOTHING RETURNING fence"
 )
 _TAKE_OVER = text(
@@ -69,15 +70,13 @@ _LOCK_WAIT = text("SELECT set_config('lock_timeout', :most, true)")
 
 def open_ownership_store(settings: Storage, length: float) -> OwnershipStore:
     """What is kept in the PostgreSQL that is set; a lease lasts `length` seconds. Raises SettingsError."""
-    url = database_url(settings)
-    try:
-        from psycopg import IsolationLevel
+    database = database_of(settings)
+    if database is None:
+        raise SettingsError("several servers share a PostgreSQL: name it as storage.database")
+    from meeting.storage.databases.postgres import PostgresDatabase
 
-        from meeting.storage.databases.postgres import connect
-    except ImportError as error:
-        raise SettingsError(MISSING) from error
-    engine = connect(url, IsolationLevel.READ_COMMITTED, QueuePool, pool_pre_ping=True)
-    return OwnershipStore(engine, length)
+    assert isinstance(database, PostgresDatabase)
+    return OwnershipStore(database.agreement(), length)
 
 
 class OwnershipStore:
