@@ -27,7 +27,8 @@ from alembic import command
 from alembic.config import Config
 
 from benchmarks.harness import report
-from meeting.storage.database import MIGRATIONS, connect, prepare
+from meeting.config.package_files import MIGRATIONS
+from meeting.storage.databases.sqlite import SqliteDatabase, connect
 from meeting.storage.search.query import Search, parse_query
 from meeting.storage.search_store import SearchStore
 from meeting.storage.store import DATABASE, Store
@@ -128,7 +129,7 @@ def _line(meeting_id: str, number: int, words: list[str]) -> tuple[object, ...]:
 
 def _migrate(path: Path) -> dict[str, Any]:
     before, began = path.stat().st_size, time.monotonic()
-    prepare(path)
+    SqliteDatabase(path).prepare()
     seconds = time.monotonic() - began
     return {"before_mb": before / 1e6, "index_mb": (_pages(path) - before) / 1e6, "migration_seconds": seconds}
 

@@ -356,7 +356,7 @@ def _mcp(options: argparse.Namespace, config: Config) -> int:
     if options.server is None:
         if token is not None:
             raise SettingsError("a token is for a server: say which with --server")
-        serve_local(config.storage.data_dir)
+        serve_local(config.storage)
     else:
         serve_remote(ServerAddress.parse(options.server, token))
     return 0
@@ -628,4 +628,4 @@ def _token(options: argparse.Namespace, config: Config) -> int:
 def _open_store(config: Config) -> Store:
     from meeting.storage.store import Store
 
-    return Store(config.storage.data_dir)
+    return Store.configured(config.storage)

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meeting.config.settings import Config, Limits, Models
+from meeting.config.settings import Config, Limits, Models, Storage
 from meeting.core.terminal_text import printable
 from meeting.transport import descriptors
 from pipelines.errors import MeetingError
@@ -79,6 +79,7 @@ def examine(config: Config) -> list[Finding]:
         lambda: check_choice(config.models),
         lambda: check_port(config.server.host, config.server.port),
         lambda: check_data_folder(config.storage.data_dir),
+        lambda: check_database(config.storage),
         lambda: check_disk(config.storage.data_dir),
         lambda: check_files(config.limits),
     ]
@@ -255,6 +256,20 @@ def check_data_folder(folder: Path) -> Finding:
         detail = f"cannot write to {folder}: {error.strerror or error}"
         return Finding("Data folder", False, detail, "give yourself the right to write there, or set MEETING_DATA_DIR")
     return Finding("Data folder", True, f"{folder}{'' if existing == folder else ' (will be made)'}")
+
+
+def check_database(settings: Storage) -> Finding:
+    """Whether the database that is set can be reached and used; changes nothing in it."""
+    if not settings.database:
+        return Finding("Database", True, "a file in the data folder")
+    from meeting.storage.databases.configured import database_of
+
+    try:
+        database = database_of(settings)
+        assert database is not None
+        return Finding("Database", True, database.examine())
+    except MeetingError as error:
+        return Finding("Database", False, str(error), "see docs/cluster.md, or take storage.database away")
 
 
 def check_disk(folder: Path, usage: Callable[[Path], int] | None = None) -> Finding:

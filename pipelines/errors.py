@@ -14,9 +14,12 @@ MeetingError                 anything we can explain; carries one sentence for t
 │   ├── Unauthorized         it brings no token, or none that is valid [meeting/core/errors.py]
 │   ├── Forbidden            its token does not allow this [meeting/core/errors.py]
 │   └── TooManyGuesses       too many wrong tokens have come from its address [meeting/core/errors.py]
+├── Elsewhere                another server has this meeting [meeting/core/errors.py]
+├── Moving                   which server has this meeting is to be seen in a moment [meeting/core/errors.py]
 ├── Conflict                 it cannot be done in the state that things are in [meeting/core/errors.py]
 ├── StoreError               the database or the data folder cannot be used
 │   ├── DatabaseTooNew       written by a later version
+│   ├── OwnershipLost        another server has what was to be written for [meeting/core/errors.py]
 │   ├── NotFound             no such meeting, segment or speaker
 │   ├── JournalDamaged       its first lines do not say what it holds [meeting/storage/files/journal_format.py]
 │   ├── JournalTooNew        a later version wrote a journal [meeting/storage/files/journal_format.py]

@@ -24,6 +24,7 @@ from pipelines.types import Samples
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+    from tests.databases.postgres_server import PostgresServer
     from tests.fakes.access_fakes import Locked
     from tests.fakes.server_fakes import Serving
     from tests.meeting.notes.model_server import ModelServer
@@ -130,6 +131,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
     from tests.fakes.access_fakes import locked
 
     with locked(tmp_path_factory.mktemp("data")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, one for all tests of a process."""
+    from tests.databases.postgres_server import postgres_server, without_postgres
+
+    missing = without_postgres()
+    if missing:
+        pytest.skip(missing)
+    with postgres_server() as running:
         yield running
 
 

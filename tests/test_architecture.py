@@ -53,36 +53,39 @@ LAYOUT = {
     "meeting/session": "joining continuity editing voices core config root",
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",
-    "meeting/storage": "search files editing voices core config root",
+    "meeting/storage/databases": "search config root",
+    "meeting/storage": "databases search files editing voices core config root",
     "meeting/storage/profiles": "storage voices core root",
-    "meeting/storage/queue": "storage core root",
+    "meeting/storage/queue": "storage databases core root",
+    "meeting/storage/ownership": "storage databases continuity core config root",
+    "meeting/cluster": "ownership storage files continuity core config root",
     "meeting/statistics": "storage core root",
     "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
-    "meeting/sources": "session continuity storage files core config stream engine audio root",
-    "meeting/live": "sources delivery session continuity storage files editing core config root",
+    "meeting/sources": "session continuity cluster storage files core config stream engine audio root",
+    "meeting/live": "sources delivery session continuity cluster storage files editing core config root",
     "meeting/live/recognition": "live sources profiles storage session voices core engine root",
     "meeting/transport": "core config",
-    "meeting/notes": "transport storage config core root",
+    "meeting/notes": "transport cluster storage config core root",
     "meeting/server/security": "transport storage core config root",
     "meeting/server/api": "running security notes statistics live delivery storage files search editing core root",
     "meeting/server/api/running": "api live session core",
     "meeting/client": "core root",
     "meeting/recordings": "client recognition live sources session storage files core config audio root",
-    "meeting/jobs": "recordings live sources queue storage files editing core config audio root",
+    "meeting/jobs": "recordings live sources queue cluster storage files editing core config audio root",
     "meeting/server/api/uploads": "api jobs recordings core root",
     "meeting/server/speakers": "api recognition voices core",
     "meeting/compat": "security transport live delivery session continuity core root",
     "meeting/compat/deepgram": "compat security live core root",
     "meeting/compat/openai": "compat live core root",
     "meeting/compat/openai/realtime": "openai compat security live core root",
-    "meeting/agents": "security client statistics storage search core root",
+    "meeting/agents": "security client statistics storage search core config root",
     "meeting/server": "agents realtime openai deepgram compat uploads speakers api security notes jobs transport "
-    "recognition live sources delivery webhooks session storage files core config root",
+    "recognition live sources delivery webhooks session cluster storage files core config root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
     "meeting": "evaluation listen jobs recordings server agents client notes transport webhooks statistics profiles "
-    "storage search files core config models engine root",
+    "storage databases search files core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -107,7 +110,8 @@ LIBRARIES = {
     "av": "pipelines.audio.containers pipelines.audio.decoder_worker pipelines.audio.recording",
     "soxr": "pipelines.audio.resampling",
     "sqlalchemy": "meeting.storage",
-    "alembic": "meeting.storage.database",
+    "psycopg": "meeting.storage.databases.postgres meeting.storage.databases.postgres_writing",
+    "alembic": "meeting.storage.databases.migrations",
     "yaml": "meeting.config.sources",
     "websockets": "meeting.client.driver",
     "httpx": "meeting.notes.chat",
@@ -151,6 +155,7 @@ PURE = {
     "meeting.notes.drafts": "",
     "meeting.notes.checking": "",
     "meeting.jobs.rules": "",
+    "meeting.cluster.rules": "",
     "meeting.webhooks.signature": "",
     "meeting.webhooks.schedule": "",
     "meeting.webhooks.addresses": "",
@@ -173,7 +178,7 @@ STATE_MACHINE = names(
     "meeting.client.backoff meeting.server.security.permissions meeting.server.security.tokens "
     "meeting.server.security.guess_limiter meeting.jobs.rules meeting.notes.planning meeting.notes.prompts "
     "meeting.notes.drafts meeting.notes.checking meeting.webhooks.signature meeting.webhooks.schedule "
-    "meeting.webhooks.addresses meeting.webhooks.announcements"
+    "meeting.webhooks.addresses meeting.webhooks.announcements meeting.cluster.rules"
 )
 """Modules and folders that touch none of IMPURE"""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,6 +14,7 @@ from meeting.agents.library import Answer, Library
 from meeting.agents.protocol import CallTool, Context, agent_server
 from meeting.client.addresses import ServerAddress
 from meeting.client.errors import ClientError, ServerUnreachable, error_for_answer, explained
+from meeting.config.settings import Storage
 from meeting.core.access import FULL_ACCESS
 from meeting.storage.store import Store
 
@@ -22,9 +22,9 @@ TIMEOUT = tools.MAX_WAIT + 15.0
 """Seconds that a server has to answer"""
 
 
-def serve_local(data_dir: Path) -> None:
-    """Answer until stdin ends, from the database on this machine, to which nothing is written. Raises StoreError."""
-    with Store(data_dir) as store:
+def serve_local(settings: Storage) -> None:
+    """Answer until stdin ends, from the store of the settings, to which nothing is written. Raises StoreError."""
+    with Store.configured(settings) as store:
         library = Library(store, FULL_ACCESS)
 
         async def call(context: Context, name: str, arguments: dict[str, Any]) -> Answer:

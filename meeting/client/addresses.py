@@ -64,6 +64,19 @@ class ServerAddress:
         """Where a meeting's socket is."""
         return f"{self.base.replace('http', 'ws', 1)}/ws/meetings/{quote(meeting_id, safe='')}"
 
+    def moved_to(self, base: str | None) -> ServerAddress | None:
+        """Another server that this one has named, for the same token; None where that would show it to more people.
+
+        >>> ServerAddress("https://example.org", "secret").moved_to("http://example.org") is None
+        True
+        """
+        try:
+            there = ServerAddress.parse(base or "", self.token)
+        except ClientError:
+            return None
+        safe = self.token is None or self.base.startswith("http:") or there.base.startswith("https:")
+        return there if safe else None
+
     def absolute(self, link: str) -> str:
         """A link as the server tells it, which begins with its path, with the server before it."""
         parts = urlsplit(self.base)

@@ -90,22 +90,34 @@ class ServerApi:
             raise self._foreign()
         return answer
 
-    def _request(self, method: str, path: str, body: JsonObject | None) -> bytes:
+    def _request(self, method: str, path: str, body: JsonObject | None, at: ServerAddress | None = None) -> bytes:
+        """What a server answers; `at` is the one that ours has sent us on to."""
+        address = at or self._address
         data = None if body is None else json.dumps(body).encode()
-        headers = {**self._address.headers, **({} if data is None else {"Content-Type": "application/json"})}
-        asked = urllib.request.Request(self._address.api_url(path), data, headers, method=method)
+        headers = {**address.headers, **({} if data is None else {"Content-Type": "application/json"})}
+        asked = urllib.request.Request(address.api_url(path), data, headers, method=method)
         try:
             with self._opener.open(asked, timeout=TIMEOUT) as answer:
                 return bytes(answer.read(MAX_ANSWER))
         except urllib.error.HTTPError as error:
             with error:
-                raise error_for_answer(error.code, error.read(1 << 16)) from None
+                there = None if at is not None else self._sent_on(error, path)
+                if there is None:
+                    raise error_for_answer(error.code, error.read(1 << 16)) from None
+            return self._request(method, path, body, there)
         except (OSError, http.client.HTTPException) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
             why = explained(reason) if isinstance(reason, BaseException) else str(reason)
-            raise ServerUnreachable(f"{self._address.base} cannot be reached: {why}") from error
+            raise ServerUnreachable(f"{address.base} cannot be reached: {why}") from error
         except ValueError:
             raise self._foreign() from None
+
+    def _sent_on(self, answer: urllib.error.HTTPError, path: str) -> ServerAddress | None:
+        """Another server of the same cluster, where the meeting is; None for any other answer."""
+        location = answer.headers.get("Location", "")
+        if answer.code != 307 or not location.endswith(path):
+            return None
+        return self._address.moved_to(location.removesuffix(path))
 
     def _foreign(self) -> ClientError:
         return ServerUnreachable(f"what answers at {self._address.base} is no meeting server")

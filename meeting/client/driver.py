@@ -15,7 +15,7 @@ from meeting.client.errors import ClientError, ServerUnreachable, explained
 from meeting.client.event_queue import EventQueue
 from meeting.client.events import Disconnected, parse_event
 from meeting.client.protocols import ClientProtocol, Loss
-from meeting.core.messages import Ack, AudioFrame, encode
+from meeting.core.messages import Ack, AudioFrame, MovedMessage, encode
 
 OPEN_TIMEOUT = 20.0
 """Seconds that a connection may take to be made"""
@@ -25,6 +25,8 @@ SILENCE = 15.0
 """Seconds without an answer to frames, or to a ping, after which a connection counts as dead"""
 QUIET = 30.0
 """Seconds without a message, while nothing is sent either, after which a ping asks whether the server is there"""
+MOVING_WAIT = 2.0
+"""Seconds that a client waits at most which was asked to come back in a moment"""
 LOOK_SECONDS = 0.5
 """Between two looks at how long nothing came"""
 MAX_MESSAGE = 64 << 20
@@ -57,6 +59,10 @@ class Driver:
         self._protocol = protocol
         self._give_up_after = give_up_after
         self._backoff = Backoff(give_up_after)
+        self._moved: MovedMessage | None = None
+        """Where the meeting is, as the server of the last connection has said"""
+        self._at: ServerAddress | None = None
+        """The server that it was sent to, for one connection"""
         self._work = asyncio.Event()
         self._changed = asyncio.Event()
         self._heard_at = 0.0
@@ -116,6 +122,11 @@ class Driver:
 
     async def _wait_for_next_try(self, loss: Loss) -> None:
         wait = self._backoff.next_wait(asyncio.get_running_loop().time())
+        moved, self._moved, sent_on = self._moved, None, self._at
+        self._at = None if moved is None or sent_on is not None else self._endpoint.address.moved_to(moved.address)
+        if wait is not None and moved is not None:
+            # Sent on once at once; whoever is sent away from there as well waits as after any other loss.
+            wait = 0.0 if self._at is not None else max(moved.wait, min(wait, MOVING_WAIT))
         why = loss.reason or f"closed ({loss.close or loss.status})"
         if wait is None:
             raise ServerUnreachable(f"the server has not answered for {self._give_up_after:g} seconds: {why}")
@@ -124,13 +135,13 @@ class Driver:
         await asyncio.sleep(wait)
 
     async def _connection(self) -> Loss:
-        endpoint = self._endpoint
-        url = endpoint.address.socket_url(endpoint.meeting_id)
+        endpoint, address = self._endpoint, self._at or self._endpoint.address
+        url = address.socket_url(endpoint.meeting_id)
         try:
             # Pings at a fixed pace would wait behind the audio, and a late answer is no sign of a dead server.
             async with _ConnectHereOnly(
                 url,
-                additional_headers=endpoint.address.headers,
+                additional_headers=address.headers,
                 max_size=MAX_MESSAGE,
                 compression=None,
                 open_timeout=OPEN_TIMEOUT,
@@ -142,9 +153,9 @@ class Driver:
         except InvalidStatus as error:
             return Loss(status=error.response.status_code)
         except (InvalidHandshake, InvalidURI, WebSocketException) as error:
-            return Loss(reason=f"no meeting server answers at {endpoint.address.base}: {type(error).__name__}")
+            return Loss(reason=f"no meeting server answers at {address.base}: {type(error).__name__}")
         except (OSError, EOFError, asyncio.TimeoutError) as error:
-            return Loss(reason=f"{endpoint.address.base} cannot be reached: {explained(error)}")
+            return Loss(reason=f"{address.base} cannot be reached: {explained(error)}")
 
     async def _converse(self, socket: ClientConnection) -> Loss:
         self._heard_at = asyncio.get_running_loop().time()
@@ -172,6 +183,9 @@ class Driver:
                 self._heard_at = asyncio.get_running_loop().time()
                 event = parse_event(text)
                 if event is None:
+                    continue
+                if isinstance(event, MovedMessage):
+                    self._moved = event
                     continue
                 self._protocol.take(event)
                 if event.type in ("session", "snapshot"):

@@ -150,6 +150,16 @@ class Storage:
     """Where meetings are kept."""
 
     data_dir: Path = _setting(Path("data"), "folder for the database, the audio and uploaded files; made when missing")
+    database: str | None = _setting(
+        None,
+        "`postgresql://USER@HOST/DATABASE` keeps the text in PostgreSQL; `null`: in a file in `data_dir`",
+        ", where the sound stays in any case ([cluster](cluster.md#postgresql)). Never shown",
+        secret=True,
+    )
+    database_password: str | None = _setting(
+        None, "its password; better set as `MEETING_STORAGE_DATABASE_PASSWORD`", ", never shown", secret=True
+    )
+    database_password_file: Path | None = _setting(None, "file that holds the password instead")
     keep_audio: bool = _setting(True, "keep each meeting's audio as FLAC beside the database")
     durability: str = _setting(
         "os",
@@ -466,6 +476,26 @@ class Webhooks:
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """Several servers on one database and one data folder.
+
+    One server alone needs none of this; [docs/cluster.md](cluster.md) says what else several need.
+    """
+
+    address: str | None = _setting(
+        None,
+        "URL at which clients and other servers reach this one of several, such as `https://example.org/servers/a`",
+        "; each has its own, and all share `storage.database` and `storage.data_dir`. Null: there is no other server",
+    )
+    lease: float = _setting(
+        10.0,
+        "time after which others take over the meetings of a server that does not answer; the same on all",
+        bounds=(2, 300),
+        unit="seconds",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Every setting, by section of config.yaml."""
 
@@ -477,6 +507,7 @@ class Config:
     notes: Notes = field(default_factory=Notes)
     limits: Limits = field(default_factory=Limits)
     webhooks: Webhooks = field(default_factory=Webhooks)
+    cluster: Cluster = field(default_factory=Cluster)
 
     @property
     def pipeline(self) -> PipelineOptions:

@@ -16,9 +16,11 @@ class ErrorCode(str, Enum):
     """Why something went wrong, for programs: in the protocol's `error` messages and in the errors of the HTTP API."""
 
     # Of both
+    ELSEWHERE = "elsewhere"
     INTERNAL = "internal"
     LOADING = "loading"
     MODELS = "models"
+    MOVING = "moving"
     NOT_FOUND = "not_found"
     RECOVERING = "recovering"
     STORAGE = "storage"
@@ -122,6 +124,28 @@ class Conflict(MeetingError):
         super().__init__(message)
 
 
+class Elsewhere(MeetingError):
+    """Another server has this meeting."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        """Where clients reach that server"""
+        super().__init__(f"this meeting is at another server: {address}")
+
+
+class Moving(MeetingError):
+    """Which server has this meeting is to be seen in a moment."""
+
+    def __init__(self, wait: float) -> None:
+        self.wait = wait
+        """Seconds after which another try makes sense"""
+        super().__init__("this meeting is on its way to another server: come back in a moment")
+
+
+class OwnershipLost(StoreError):
+    """Another server has what this one wanted to write for: nothing was written, nor will another try be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """How an error is told."""
@@ -139,6 +163,9 @@ ANSWERS: dict[type[MeetingError], Answer] = {
     TooManyGuesses: Answer(429, TooManyGuesses.code, CloseCode.UNAUTHORIZED),
     Conflict: Answer(409, ErrorCode.LIVE, CloseCode.CONFLICT),
     ProtocolError: Answer(400, ErrorCode.BAD_MESSAGE, CloseCode.BAD_MESSAGE),
+    Elsewhere: Answer(307, ErrorCode.ELSEWHERE, CloseCode.TRY_AGAIN_LATER),
+    Moving: Answer(503, ErrorCode.MOVING, CloseCode.TRY_AGAIN_LATER),
+    OwnershipLost: Answer(503, ErrorCode.MOVING, CloseCode.TRY_AGAIN_LATER),
     NotFound: Answer(404, ErrorCode.NOT_FOUND, CloseCode.NOT_FOUND),
     StoreError: Answer(503, ErrorCode.STORAGE, CloseCode.INTERNAL),
     AccessDenied: Answer(403, AccessDenied.code, CloseCode.UNAUTHORIZED),

@@ -343,6 +343,17 @@ class ErrorMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedMessage:
+    """The meeting is not here; the socket closes after it, and the client comes to the server that has it."""
+
+    type: ClassVar[str] = "moved"
+    address: str | None
+    """Of the server that has it, such as `https://example.org/servers/a`; None where that is not known yet"""
+    wait: float
+    """Seconds after which another try makes sense"""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """Everything is stored; sent to the source and to every viewer."""
 
@@ -363,6 +374,7 @@ ServerMessage = (
     | GapMessage
     | SourceMessage
     | ErrorMessage
+    | MovedMessage
     | Ended
 )
 ClientMessage = Start | Auth | Stop

@@ -149,7 +149,7 @@ def run_recording(
     """A recording through the live path; its event log goes to `folder`. Raises MeetingError."""
     backend.catch_up = speed is None
     data = folder / ".data"
-    config = replace(config, storage=replace(config.storage, data_dir=data, keep_audio=False))
+    config = replace(config, storage=replace(config.storage, data_dir=data, database=None, keep_audio=False))
     log = folder / f"{recording.stem}.events.jsonl"
     summary = replay(config, ReplayOptions(recording, speed, events=log), backend)
     with Store(data) as store:

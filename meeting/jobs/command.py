@@ -54,7 +54,7 @@ def retranscribe(
     """
     backend = backend or LocalBackend(config)
     checked_start(source_start("", language))
-    with Store(config.storage.data_dir) as store:
+    with Store.configured(config.storage) as store:
         meeting = store.find(wanted)
         sound = sound_of(store, meeting.id)
         engine = EngineLoader(backend, config.models)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 
+from meeting.cluster.ownership import Claim
 from meeting.config.settings import Limits
 from meeting.core.errors import CloseCode, Conflict, ErrorCode, ProtocolError
 from meeting.core.ids import new_id
@@ -150,8 +151,13 @@ class Jobs:
             raise
         self._start(self._remove(job))
 
-    async def run(self) -> None:
-        """Go on with what an earlier process left, then have recordings heard in turn, until cancelled."""
+    async def run(self, claim: Claim | None = None) -> None:
+        """Go on with what was left, then have recordings heard in turn, until cancelled; `claim`: that of this duty."""
+        if claim is not None:
+            self._store = JobStore(claim.store)
+            self._cleanup = Cleanup(self._rooms, self._store, self._files)
+        self._loaded.clear()
+        self._jobs.clear()
         try:
             while not await _done(self._load(), "what an earlier run left of jobs cannot be read"):
                 await asyncio.sleep(RETRY_SECONDS)

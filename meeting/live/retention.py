@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from meeting.core.errors import Elsewhere, Moving
 from meeting.core.trusted_time import TrustedTime, observe
 from meeting.live.rooms import Rooms
 from meeting.storage.files.private_files import create
@@ -48,7 +49,7 @@ async def delete_old_meetings(rooms: Rooms, days: float, now: datetime) -> int:
     for meeting_id in await asyncio.to_thread(rooms.store.older_than, since):
         try:
             gone += await delete_meeting(rooms, meeting_id)
-        except NotFound:  # someone was faster
+        except (NotFound, Elsewhere, Moving):  # someone was faster, or has it
             continue
         except StoreError as error:
             if not isinstance(error.__cause__, OSError):  # the database: the next one would fail as well

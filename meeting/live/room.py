@@ -91,7 +91,8 @@ class Room:
         self.session = Session(
             meeting.id, meeting.title, limits, services.engine.models, resumable, meeting.hotwords, meeting.recorded
         )
-        self._refusal, self._on_closed = refusal, on_closed
+        self._refusal, self._on_closed, self.held = refusal, on_closed, services.held
+        """`held`: whether this server may still write and say something, by its own clock"""
         self._loop = asyncio.get_running_loop()
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
@@ -262,9 +263,7 @@ class Room:
             self._timer.cancel()
         if error is not None:
             log.error("meeting %s: stopped by %s", self.id, type(error).__name__, exc_info=error)
-            self._clients.disconnect_all(CloseCode.INTERNAL, "internal error")
-        else:
-            self._clients.disconnect_all(CloseCode.GOING_AWAY, "closed")
+        self._clients.disconnect_all(*_goodbye(error, self.held()))
         self._workers.abandon_all()
         self._answers.close()
         log.info("meeting %s: closed", self.id)
@@ -273,6 +272,8 @@ class Room:
     async def _carry_out(self, effects: list[Effect]) -> bool:
         """Do it all, in order; false when the meeting's end cannot be stored and is left to a later room."""
         for effect in effects:
+            if not self.held():  # what is said now could be wrong where another server goes on
+                return False
             # What is to be kept is on disk, or in the queue behind what is not, before the next effect tells of it.
             if isinstance(effect, SaveState) and effect.state == State.ENDED:
                 if not await self._saver.save_end(effect):
@@ -318,3 +319,10 @@ class Room:
                 log.info("meeting %s: %s", self.id, text)
             case _:
                 raise AssertionError(f"no way to carry out {type(effect).__name__}")
+
+
+def _goodbye(error: BaseException | None, held: bool) -> tuple[CloseCode, str]:
+    """How the clients that are still there are told to go once the room is over."""
+    if error is not None:
+        return CloseCode.INTERNAL, "internal error"
+    return (CloseCode.GOING_AWAY, "closed") if held else (CloseCode.TRY_AGAIN_LATER, "another server goes on")

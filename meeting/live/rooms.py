@@ -11,16 +11,17 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 
+from meeting.cluster.ownership import Claim, Ownership, SingleServer, holding
 from meeting.config.settings import Limits
 from meeting.core.editing.changes import Change, written_line
 from meeting.core.editing.edits import prepare
-from meeting.core.errors import CloseCode, Conflict, ErrorCode
+from meeting.core.errors import CloseCode, Conflict, ErrorCode, Moving
 from meeting.core.messages import ServerMessage
 from meeting.core.records import Meeting, Restored, State
 from meeting.delivery.archive import Archive
 from meeting.live.disk_watch import DiskWatch
 from meeting.live.recovery import restore
-from meeting.live.room import Room
+from meeting.live.room import THREAD_SECONDS, Room
 from meeting.live.unfinished import UnfinishedMeetings
 from meeting.live.unkept import UnkeptMeetings
 from meeting.session.events import CloseRequested, HotwordsChanged, StorageFailing, StorageWorking, TitleChanged
@@ -40,6 +41,8 @@ RECORDED_BACKLOG = 20.0
 """Seconds of a recording, of all of its sources, that may wait for the models: what is said of its progress is true"""
 UNLIMITED_RATE = 1 << 60
 """Bytes per second of a recording that are taken at most: as fast as they come"""
+COME_BACK_SECONDS = 1.0
+"""After which a client may find the server that goes on with a meeting, where this one stops"""
 RELEASE_SECONDS = 2.0
 """That the threads of sources have at most to close their files once their meetings are over"""
 
@@ -47,9 +50,20 @@ RELEASE_SECONDS = 2.0
 class Rooms:
     """All meetings that are not over, by id."""
 
-    def __init__(self, services: Services, limits: Limits, resumable: bool = True, crashed: bool = False) -> None:
-        """`resumable`: sources may come back to a later process; `crashed`: the one before died by its own fault."""
+    def __init__(
+        self,
+        services: Services,
+        limits: Limits,
+        resumable: bool = True,
+        crashed: bool = False,
+        ownership: Ownership | None = None,
+    ) -> None:
+        """`resumable`: sources may come back to a later process; `crashed`: the one before died by its own fault.
+
+        `ownership` says which meetings are this server's; without it all are.
+        """
         self.services = services
+        self.ownership: Ownership = ownership or SingleServer(services.store)
         self.limits = limits
         """What is taken on"""
         self._resumable = resumable
@@ -100,16 +114,8 @@ class Rooms:
         """Why no source may begin in a meeting that is `live`, or made of a recording, which takes no place."""
         if self.stopping:
             return "the server is stopping"
-        full = None if recorded else self._full(live)
+        full = None if recorded else _full(self, live)
         return self.disk.full_reason() if full is None else f"the server has {full}; try again when one has ended"
-
-    def _full(self, live: bool) -> str | None:
-        if (most := self.limits.meetings) is not None:
-            return f"as many live meetings as it takes ({most})" if self.live >= most and not live else None
-        # Each source takes up the machine as much as a meeting of its own.
-        heard = [len(room.session.sources.current) for room in self._rooms.values() if not room.recorded]
-        capacity = self.services.engine.capacity or DEFAULT_CAPACITY
-        return f"as many live meetings as it can keep up with ({capacity})" if sum(heard) >= capacity else None
 
     def get(self, meeting_id: str) -> Room | None:
         """The room of a meeting, if it has one now."""
@@ -121,7 +127,10 @@ class Rooms:
         return room is not None and room.session.busy
 
     async def enter(self, meeting_id: str) -> Room | None:
-        """The room of a meeting, made where there is none; None for one that is over. Raises NotFound."""
+        """The room of a meeting, made where there is none; None for one that is over.
+
+        Raises NotFound, and Elsewhere or Moving where it is another server's.
+        """
         await self._deletion_over(meeting_id)
         while (room := self._rooms.get(meeting_id)) is None:
             # All who come at once wait for the same look at what there is of it.
@@ -141,11 +150,19 @@ class Rooms:
         await self._deletion_over(meeting_id)
         self._stale.discard(meeting_id)
         meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
-        restored = None
+        if meeting.state == State.ENDED:
+            return self._rooms.get(meeting_id)
+        if self.stopping and meeting.state != State.OPEN and meeting_id not in self._rooms:
+            raise Moving(COME_BACK_SECONDS)  # a server that stops leaves what is unfinished to the next one
+        async with holding(self.ownership, meeting_id) as claim:
+            if self.ownership.clustered:  # another server may have changed it before it was this one's
+                meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
+            return await self._enter_own(meeting, claim)
+
+    async def _enter_own(self, meeting: Meeting, claim: Claim) -> Room | None:
+        meeting_id, restored = meeting.id, None
         if meeting.state != State.OPEN and meeting_id not in self._rooms:
-            # A server that stops leaves what is unfinished to the next one.
-            unfinished = meeting.state != State.ENDED and not self.stopping
-            restored = await asyncio.to_thread(self._restore, meeting_id) if unfinished else None
+            restored = await asyncio.to_thread(self._restore, meeting_id, claim.store)
             if restored is None and meeting_id not in self._rooms:
                 return None
             if restored is not None:
@@ -154,11 +171,11 @@ class Rooms:
             # What was read may have been deleted meanwhile.
             return await self._enter(meeting_id)
         # A meeting that was made meanwhile is there already.
-        return self._rooms.get(meeting_id) or self._open_room(meeting, restored)
+        return self._rooms.get(meeting_id) or self._open_room(meeting, claim, restored)
 
-    def _restore(self, meeting_id: str) -> Restored | None:
+    def _restore(self, meeting_id: str, store: Store) -> Restored | None:
         given_up = self.services.recovery_queue.given_up
-        return restore(self.store, meeting_id, self.limits.resume_window, datetime.now(timezone.utc), given_up)
+        return restore(store, meeting_id, self.limits.resume_window, datetime.now(timezone.utc), given_up)
 
     def _tell_live(self, event: StorageFailing | StorageWorking) -> None:
         for room in self._rooms.values():
@@ -182,15 +199,17 @@ class Rooms:
 
     async def edit(self, meeting_id: str, change: Change, id_: str | None = None) -> tuple[ServerMessage, ...]:
         """Let a person change something, live or over, as `EditStore.change`; what is now. Raises MeetingError."""
-        loop, edit_store = asyncio.get_running_loop(), EditStore(self.store)
+        loop = asyncio.get_running_loop()
         while (room := self._rooms.get(meeting_id)) is not None:
             shown = room.session.transcript.segment(written_line(change) or "")
             ready = await loop.run_in_executor(self._edit_executor, prepare, change, shown)
             if (told := await room.edit(ready, id_)) is not None:
                 return told
             await asyncio.wait([room.task])
-        ready = await loop.run_in_executor(self._edit_executor, edit_store.prepare, meeting_id, change)
-        return await asyncio.to_thread(edit_store.change, meeting_id, ready, id_)
+        async with holding(self.ownership, meeting_id) as claim:
+            edit_store = EditStore(claim.store)
+            ready = await loop.run_in_executor(self._edit_executor, edit_store.prepare, meeting_id, change)
+            return await asyncio.to_thread(edit_store.change, meeting_id, ready, id_)
 
     async def end(self, meeting_id: str) -> State:
         """End a meeting with all that was received, whether or not its source is there; the state that it is in then.
@@ -198,40 +217,30 @@ class Rooms:
         Raises NotFound, StoreError, and Conflict where it has not begun or runs in another process.
         """
         await self._deletion_over(meeting_id)
-        meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
-        # Nobody is in a room that is made for an open meeting, so that it would stay.
-        room = self._rooms.get(meeting_id) if meeting.state == State.OPEN else await self.enter(meeting_id)
-        if room is not None and (room.session.busy or room.session.state is not State.OPEN):
-            if await room.end():
-                return room.session.state
-            await asyncio.wait([room.task])
-        meeting = await asyncio.to_thread(self.store.meeting, meeting_id)
-        if meeting.state == State.OPEN:
-            raise Conflict("the meeting has not begun: there is nothing to end", ErrorCode.NOT_LIVE)
-        if meeting.state != State.ENDED:
-            raise Conflict("the meeting cannot be ended here now: try again in half a minute, or end it where it runs")
-        return meeting.state
+        return await _end(self, meeting_id)
 
     @asynccontextmanager
     async def reserved_for_deletion(self, meeting_id: str) -> AsyncIterator[bool]:
         """Nobody is in a meeting, comes in, or writes a file of it meanwhile, so that it can be deleted.
 
-        False, and nothing done, while it is live. Raises StoreError when what it is doing does not come to an end.
+        False, and nothing done, while it is live. Raises StoreError when what it is doing does not come to an end, and
+        Elsewhere or Moving where it is another server's.
         """
         await self._deletion_over(meeting_id)
         self._deletions[meeting_id] = over = asyncio.Event()
         cut_off = False
         try:
-            room = self._rooms.get(meeting_id)
-            if room is None:
-                live = await asyncio.to_thread(self._runs_elsewhere, meeting_id)
-            else:
-                live = room.session.busy and not room.session.ending
-            if not live and room is not None:
-                cut_off = room.session.state in (State.LIVE, State.ENDING)
-                if not await room.discard():
-                    raise StoreError("the meeting is still being finished: try again in a minute")
-            yield not live
+            async with holding(self.ownership, meeting_id):
+                room = self._rooms.get(meeting_id)
+                if room is None:
+                    live = await asyncio.to_thread(_runs_elsewhere, self.store, meeting_id)
+                else:
+                    live = room.session.busy and not room.session.ending
+                if not live and room is not None:
+                    cut_off = room.session.state in (State.LIVE, State.ENDING)
+                    if not await room.discard():
+                        raise StoreError("the meeting is still being finished: try again in a minute")
+                yield not live
         except StoreError:
             if cut_off:  # it is still there, and nobody finishes it
                 self.unfinished.retry(meeting_id)
@@ -246,11 +255,8 @@ class Rooms:
         while (deletion := self._deletions.get(meeting_id)) is not None:
             await deletion.wait()
 
-    def _runs_elsewhere(self, meeting_id: str) -> bool:
-        return any(journal.in_use(path) for path in self.store.files.of(meeting_id) if path.suffix == journal.JOURNAL)
-
     async def finish_all(self, timeout: float | None = None) -> None:
-        """Finish and store every live meeting, let the others go; returns once all are.
+        """Finish and store every live meeting, or leave it to another server; let the others go. Returns once all are.
 
         What takes longer than `timeout` seconds is left to the recovery of the next process.
         """
@@ -260,32 +266,27 @@ class Rooms:
         self.unfinished.stop()
         rooms = list(self._rooms.values())
         for room in rooms:
-            room.post(CloseRequested(CloseCode.GOING_AWAY, "the server stops"))
+            _close(room, self.ownership.clustered)
         if rooms:
-            await self._finish(rooms, timeout)
+            await _finish(rooms, timeout)
         await self.unkept.settle(RELEASE_SECONDS)
+        await self.ownership.settle(RELEASE_SECONDS)
 
-    async def _finish(self, rooms: list[Room], timeout: float | None) -> None:
-        _, late = await asyncio.wait([room.task for room in rooms], timeout=timeout)
-        if late:
-            log.warning("%d meeting(s) are finished by the next start", len(late))
-            for task in late:
-                task.cancel()
-            await asyncio.wait(late)
-        # Their journals are locked until then, and would look to the next process as if they ran here.
-        await asyncio.gather(*(room.released(RELEASE_SECONDS) for room in rooms))
-
-    def _open_room(self, meeting: Meeting, restored: Restored | None = None) -> Room:
-        services, limits, refusal = self.services, self.limits, partial(self.refusal, meeting.recorded)
+    def _open_room(self, meeting: Meeting, claim: Claim, restored: Restored | None = None) -> Room:
+        claim.users += 1
+        services = replace(self.services, store=claim.store, held=claim.held)
+        limits, refusal = self.limits, partial(self.refusal, meeting.recorded)
         if meeting.recorded:
             services, limits = _for_recording(services, limits, meeting.kept)
-        room = Room(meeting, services, limits, refusal, self._closed, restored, resumable=self._resumable)
+        closed = partial(self._closed, claim)
+        room = Room(meeting, services, limits, refusal, closed, restored, resumable=self._resumable)
         self._rooms[meeting.id] = room
         room.start()
         self.on_opened(room)
         return room
 
-    def _closed(self, room: Room) -> None:
+    def _closed(self, claim: Claim, room: Room) -> None:
+        self.ownership.give_back_after(claim, partial(room.released, THREAD_SECONDS))
         if self._rooms.get(room.id) is room:
             del self._rooms[room.id]
             self._samples_of_past += room.session.samples
@@ -304,3 +305,51 @@ def _for_recording(services: Services, limits: Limits, kept: bool) -> tuple[Serv
     most = limits.sources if kept else MOST_SOURCES
     fast = replace(limits, source_bytes=UNLIMITED_RATE, sources=most)
     return replace(services, live=False, backlog=RECORDED_BACKLOG), fast
+
+
+def _full(rooms: Rooms, live: bool) -> str | None:
+    """What a server has so much of that it takes no more, for a meeting that is `live` or not."""
+    if (most := rooms.limits.meetings) is not None:
+        return f"as many live meetings as it takes ({most})" if rooms.live >= most and not live else None
+    # Each source takes up the machine as much as a meeting of its own.
+    heard = [len(room.session.sources.current) for room in rooms.open if not room.recorded]
+    capacity = rooms.services.engine.capacity or DEFAULT_CAPACITY
+    return f"as many live meetings as it can keep up with ({capacity})" if sum(heard) >= capacity else None
+
+
+async def _end(rooms: Rooms, meeting_id: str) -> State:
+    meeting = await asyncio.to_thread(rooms.store.meeting, meeting_id)
+    # Nobody is in a room that is made for an open meeting, so that it would stay.
+    room = rooms.get(meeting_id) if meeting.state == State.OPEN else await rooms.enter(meeting_id)
+    if room is not None and (room.session.busy or room.session.state is not State.OPEN):
+        if await room.end():
+            return room.session.state
+        await asyncio.wait([room.task])
+    meeting = await asyncio.to_thread(rooms.store.meeting, meeting_id)
+    if meeting.state == State.OPEN:
+        raise Conflict("the meeting has not begun: there is nothing to end", ErrorCode.NOT_LIVE)
+    if meeting.state != State.ENDED:
+        raise Conflict("the meeting cannot be ended here now: try again in half a minute, or end it where it runs")
+    return meeting.state
+
+
+def _runs_elsewhere(store: Store, meeting_id: str) -> bool:
+    return any(journal.in_use(path) for path in store.files.of(meeting_id) if path.suffix == journal.JOURNAL)
+
+
+def _close(room: Room, clustered: bool) -> None:
+    if clustered and room.kept and room.session.busy and not room.session.ending:
+        room.task.cancel()  # another server goes on with it at once
+    else:
+        room.post(CloseRequested(CloseCode.GOING_AWAY, "the server stops"))
+
+
+async def _finish(rooms: list[Room], timeout: float | None) -> None:
+    _, late = await asyncio.wait([room.task for room in rooms], timeout=timeout)
+    if late:
+        log.warning("%d meeting(s) are finished by the next start", len(late))
+        for task in late:
+            task.cancel()
+        await asyncio.wait(late)
+    # Their journals are locked until then, and would look to the next process as if they ran here.
+    await asyncio.gather(*(room.released(RELEASE_SECONDS) for room in rooms))

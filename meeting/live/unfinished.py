@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any
 
+from meeting.core.errors import Elsewhere, Moving
 from meeting.core.records import State
 from meeting.live.room import Room
 from meeting.sources.engine_loader import Services
@@ -95,11 +96,17 @@ class UnfinishedMeetings:
         claim_journals(self._services.store)
         return RecoveryStore(self._services.store).unfinished()
 
+    async def go_on(self, meeting_id: str) -> None:
+        """Go on with one that another server has left, unless it is over."""
+        await self._go_on(meeting_id)
+
     async def _go_on(self, meeting_id: str) -> None:
         try:
             if not self._stopped and await self._enter(meeting_id) is None and await self._runs_elsewhere(meeting_id):
                 # Should the other process die, there is nobody else to go on with it.
                 self.retry(meeting_id)
+        except (Elsewhere, Moving):  # another server goes on with it, or will
+            log.info("meeting %s: is another server's", meeting_id)
         except NotFound:  # deleted meanwhile
             log.info("meeting %s: is gone", meeting_id)
         except StoreError as error:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 
+from meeting.core.errors import Elsewhere, Moving
 from meeting.live.room import THREAD_SECONDS, Room
 from meeting.storage.store import Store
 from pipelines.errors import NotFound, StoreError
@@ -85,6 +86,8 @@ class UnkeptMeetings:
             return empty
         except NotFound:
             return True
+        except (Elsewhere, Moving):
+            return False
         except StoreError as error:
             log.error("meeting %s: is not to be kept and cannot be deleted: %s", meeting_id, error)
             return False

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, field, replace
 
+from meeting.cluster.ownership import Claim, Ownership, SingleServer
 from meeting.config.settings import Notes
 from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.records import NotesState, NotesStatus
@@ -44,8 +45,9 @@ class Job:
 class NotesJobs:
     """Makes notes for whoever asks; lives on the event loop."""
 
-    def __init__(self, store: Store, settings: Notes) -> None:
-        """Raises SettingsError."""
+    def __init__(self, store: Store, settings: Notes, ownership: Ownership | None = None) -> None:
+        """`ownership` says which meetings are this server's; without it all are. Raises SettingsError."""
+        self._ownership: Ownership = ownership or SingleServer(store)
         self.endpoint = endpoint_of(settings)
         """Where transcripts go; None where notes are off"""
         self._settings = settings
@@ -62,8 +64,8 @@ class NotesJobs:
         """What is kept about a meeting's notes, to be called in a thread; raises NotFound."""
         working = meeting_id in self._jobs
         kept = self._notes.find(meeting_id)
-        # There is one server, and jobs are its own: what nobody works at, before this look nor after it, ended with an
-        # earlier process.
+        # Whoever makes them has the meeting, and who asks about it comes there: what nobody works at here, before this
+        # look nor after it, ended with an earlier process.
         if kept is not None and kept.state is NotesState.RUNNING and not working and meeting_id not in self._jobs:
             return replace(kept, state=NotesState.FAILED, problem=INTERRUPTED)
         return kept
@@ -71,7 +73,8 @@ class NotesJobs:
     async def start(self, meeting_id: str) -> None:
         """Begin to make notes of a meeting that is over.
 
-        Raises NotFound, SettingsError where notes are off, and Conflict while they are being made.
+        Raises NotFound, SettingsError where notes are off, Conflict while they are being made, and Elsewhere or Moving
+        where the meeting is another server's.
         """
         if self.endpoint is None:
             raise SettingsError("this server knows no language model: set notes.url and notes.model")
@@ -80,16 +83,20 @@ class NotesJobs:
         if len(self._jobs) >= MOST_JOBS:
             raise Conflict("notes of too many meetings are being made: try again later", ErrorCode.TOO_MANY)
         job = self._jobs[meeting_id] = Job()
+        claim = None
         try:
-            await asyncio.wrap_future(self._notes.begin(meeting_id))
+            claim = await self._ownership.take(meeting_id)
+            await asyncio.wrap_future(NotesStore(claim.store).begin(meeting_id))
         except BaseException:
             del self._jobs[meeting_id]
+            if claim is not None:
+                await self._ownership.give_back(claim)
             raise
         finally:
             job.begun.set()  # who waits for it goes on when this one waits again: then the task is there
-        job.task = asyncio.create_task(self._run(meeting_id, job))
+        job.task = asyncio.create_task(self._run(meeting_id, job, claim))
         # Not within the task: one that is stopped at once never runs.
-        job.task.add_done_callback(lambda _: self._jobs.pop(meeting_id))
+        job.task.add_done_callback(lambda _: self._over(meeting_id, claim))
 
     async def remove(self, meeting_id: str) -> None:
         """Stop making a meeting's notes, where earlier ones stay; or else forget those that there are.
@@ -110,23 +117,27 @@ class NotesJobs:
         for job in list(self._jobs.values()):
             await _stop_job(job)
 
-    async def _run(self, meeting_id: str, job: Job) -> None:
-        making = asyncio.create_task(self._make(meeting_id, job))
+    def _over(self, meeting_id: str, claim: Claim) -> None:
+        self._jobs.pop(meeting_id)
+        self._ownership.give_back_after(claim, _nothing)
+
+    async def _run(self, meeting_id: str, job: Job, claim: Claim) -> None:
+        making = asyncio.create_task(self._make(meeting_id, job, claim.store))
         try:
             await asyncio.wait({making})
             problem = _problem(meeting_id, making)
             if problem is not None:
-                await asyncio.wrap_future(self._notes.fail(meeting_id, problem))
+                await asyncio.wrap_future(NotesStore(claim.store).fail(meeting_id, problem))
         except StoreError as error:
             log.error("meeting %s: cannot keep why its notes failed: %s", meeting_id, error)
         finally:
             await _stop(making)
 
-    async def _make(self, meeting_id: str, job: Job) -> None:
+    async def _make(self, meeting_id: str, job: Job, store: Store) -> None:
         async with self._turn:
-            await asyncio.wait_for(self._make_now(meeting_id, job), LONGEST_JOB)
+            await asyncio.wait_for(self._make_now(meeting_id, job, store), LONGEST_JOB)
 
-    async def _make_now(self, meeting_id: str, job: Job) -> None:
+    async def _make_now(self, meeting_id: str, job: Job, store: Store) -> None:
         assert self.endpoint is not None
 
         async def on_progress(done: int, parts: int) -> None:
@@ -137,8 +148,12 @@ class NotesJobs:
         summary = await asyncio.to_thread(read_summary, self._store, meeting_id)
         record = await asyncio.to_thread(TranscriptStore(self._store).record, meeting_id)
         notes = await take_notes(record, summary.fingerprint, self.endpoint, self._settings, on_progress)
-        await asyncio.wrap_future(self._notes.save(meeting_id, notes))
+        await asyncio.wrap_future(NotesStore(store).save(meeting_id, notes))
         log.info("meeting %s: notes are made", meeting_id)
+
+
+async def _nothing() -> None:
+    pass
 
 
 async def _stop_job(job: Job) -> bool:

@@ -42,7 +42,7 @@ def recover_set_aside(config: Config, wanted: str, backend: Backend | None = Non
     aside again.
     """
     backend = backend or LocalBackend(config)
-    with Store(config.storage.data_dir) as store:
+    with Store.configured(config.storage) as store:
         meeting = store.find(wanted)
         set_aside = [path for path in store.files.of(meeting.id) if path.suffix == SET_ASIDE]
         if not set_aside:

@@ -129,7 +129,7 @@ def replay(config: Config, options: ReplayOptions, backend: Backend | None = Non
     audio = open_recording(options.recording)  # before minutes are spent on models: is it audio at all?
     backend = backend or LocalBackend(config)
     limits = replace(config.limits, frame_bytes=max(config.limits.frame_bytes, 4 * size))
-    with Store(config.storage.data_dir) as store, events_file(options.events) as file:
+    with Store.configured(config.storage) as store, events_file(options.events) as file:
         engine = EngineLoader(backend, config.models)
         engine.load()
         try:

@@ -11,6 +11,11 @@ from fastapi import FastAPI, WebSocket
 
 import meeting
 from meeting.agents.endpoint import AgentEndpoint, add_agents
+from meeting.cluster.duties import JOBS, RETENTION, WEBHOOKS, while_holding
+from meeting.cluster.ownership import Ownership, holding
+from meeting.cluster.shared_ownership import SharedOwnership
+from meeting.cluster.takeover import Takeover
+from meeting.cluster.wiring import connect_cluster
 from meeting.compat.deepgram.routes import add_deepgram
 from meeting.compat.openai.realtime.routes import add_realtime
 from meeting.compat.openai.routes import add_openai
@@ -29,6 +34,7 @@ from meeting.server.error_handlers import add_error_handlers
 from meeting.server.error_shapes import error_shape
 from meeting.server.health import add_health
 from meeting.server.pages import add_pages
+from meeting.server.routing import RoutingMiddleware
 from meeting.server.security.auth import Authenticator, server_token
 from meeting.server.security.forwarding import Forwarding
 from meeting.server.security.middleware import AuthMiddleware, SecurityMiddleware, allowed_hosts
@@ -39,12 +45,14 @@ from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.sources.memory import trim_regularly
 from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
-from meeting.webhooks.dispatcher import Dispatcher
+from meeting.webhooks.dispatcher import LOOK_AGAIN, Dispatcher
 from meeting.webhooks.wiring import connect_webhooks
 from pipelines.errors import MeetingError
 
 log = logging.getLogger(__name__)
 
+QUEUED_ELSEWHERE_SECONDS = 2.0
+"""Seconds between two looks for webhooks that another server has queued"""
 FINISH_SECONDS = 8.0
 """Seconds that live meetings have to be finished and stored when the server stops"""
 
@@ -64,12 +72,14 @@ def create_app(
     token = server_token(config.server)
     forwarding = Forwarding(config.server.trusted_proxies, config.server.public_url, config.server.root_path)
     backend = backend or LocalBackend(config)
-    store = store or Store(config.storage.data_dir)
+    store = store or Store.configured(config.storage)
     engine = EngineLoader(backend, config.models)
-    rooms = Rooms(_services(config, store, backend, engine), config.limits, crashed=crashed)
+    services = _services(config, store, backend, engine)
+    cluster = connect_cluster(config, store, services.recovery_queue)
+    rooms = Rooms(services, config.limits, crashed=crashed, ownership=cluster)
     authenticator = Authenticator(token, LinkStore(store))
     agents = AgentEndpoint(store, authenticator, lambda: rooms.stopping)
-    notes = NotesJobs(store, config.notes)
+    notes = NotesJobs(store, config.notes, rooms.ownership)
     jobs = Jobs(rooms, config.limits, crashed)
     app = FastAPI(
         title="Meeting transcriber",
@@ -81,7 +91,9 @@ def create_app(
         servers=[{"url": "."}],
         # It would send people to the address that the proxy asked for.
         redirect_slashes=False,
-        lifespan=lambda app: _running(config, rooms, engine, agents, notes, jobs, _webhooks(config, rooms), on_failure),
+        lifespan=lambda app: _running(
+            config, rooms, engine, agents, notes, jobs, _webhooks(config, rooms), cluster, on_failure
+        ),
     )
     app.state.rooms = rooms
     app.state.authenticator = authenticator
@@ -90,7 +102,7 @@ def create_app(
     app.state.voices = KnownVoices(rooms)
     app.state.forwarding = forwarding
     app.state.metrics = metrics.MetricsCollector(rooms)
-    _add_security(app, config, authenticator, forwarding)
+    _add_security(app, config, authenticator, forwarding, rooms.ownership)
     app.add_middleware(metrics.CountingMiddleware, measurements=rooms.services.measurements)
     _add_endpoints(app, engine, rooms, agents)
     return app
@@ -120,7 +132,11 @@ def _add_compatible(app: FastAPI) -> None:
     add_realtime(app)
 
 
-def _add_security(app: FastAPI, config: Config, authenticator: Authenticator, forwarding: Forwarding) -> None:
+def _add_security(
+    app: FastAPI, config: Config, authenticator: Authenticator, forwarding: Forwarding, ownership: Ownership
+) -> None:
+    if ownership.clustered:  # within all others: only who may ask is told where to go
+        app.add_middleware(RoutingMiddleware, ownership=ownership, shape=error_shape)
     app.add_middleware(AuthMiddleware, authenticator=authenticator, shape=error_shape)  # the one added last comes first
     hosts = allowed_hosts(config.server.host, [*config.server.allowed_hosts, *forwarding.host_names])
     elsewhere = None if authenticator.required else frozenset(config.server.allowed_origins)
@@ -142,13 +158,15 @@ def _services(config: Config, store: Store, backend: Backend, engine: EngineLoad
         keep_audio=config.storage.keep_audio,
         backlog=config.limits.backlog,
         max_seconds=config.limits.meeting_hours * 3600,
-        fsync=config.storage.durability == "fsync",
+        # Of several servers another one must find it, whose view of a shared folder is what was synced.
+        fsync=config.storage.durability == "fsync" or config.cluster.address is not None,
     )
 
 
 def _webhooks(config: Config, rooms: Rooms) -> Dispatcher:
     counted = rooms.services.measurements
-    dispatcher = connect_webhooks(config.webhooks, rooms.store, counted.webhooks.add)
+    look_again = QUEUED_ELSEWHERE_SECONDS if rooms.ownership.clustered else LOOK_AGAIN
+    dispatcher = connect_webhooks(config.webhooks, rooms.store, counted.webhooks.add, look_again)
     counted.webhooks_waiting = lambda: dispatcher.waiting
     return dispatcher
 
@@ -162,20 +180,22 @@ async def _running(
     notes: NotesJobs,
     jobs: Jobs,
     webhooks: Dispatcher,
+    cluster: SharedOwnership | None,
     on_failure: Callable[[MeetingError], None] | None,
 ) -> AsyncIterator[None]:
     """Everything that runs beside the requests, from the start to the end of the server."""
     rooms.store.open()
-    recovering = asyncio.create_task(rooms.unfinished.recover())
+    keeping = None if cluster is None else asyncio.create_task(_keep_lease(cluster, rooms))
+    recovering = asyncio.create_task(rooms.unfinished.recover() if cluster is None else _take_over(cluster, rooms))
     watching = asyncio.create_task(rooms.disk.run())
     engine.load(lambda: _report(engine, on_failure))
-    deleting = asyncio.create_task(delete_regularly(rooms, config.storage.retention_days))
-    telling = asyncio.create_task(webhooks.run())
+    days, own = config.storage.retention_days, rooms.ownership
+    telling = asyncio.create_task(while_holding(own, WEBHOOKS, lambda claim: webhooks.run()))
     beside = {
-        deleting,
+        asyncio.create_task(while_holding(own, RETENTION, lambda claim: delete_regularly(rooms, days))),
         asyncio.create_task(trim_regularly()),
         asyncio.create_task(agents.run()),
-        asyncio.create_task(jobs.run()),
+        asyncio.create_task(while_holding(own, JOBS, jobs.run)),
     }
     try:
         yield
@@ -189,8 +209,37 @@ async def _running(
         await rooms.finish_all(FINISH_SECONDS)
         telling.cancel()  # what it has not told yet the next start does
         await asyncio.wait({recovering, watching, telling})
+        if keeping is not None and cluster is not None:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+            await cluster.stop()
         engine.close()
         rooms.store.close()
+
+
+async def _keep_lease(cluster: SharedOwnership, rooms: Rooms) -> None:
+    cluster.on_lost = lambda: _drop(rooms)
+    await cluster.keep()
+
+
+def _drop(rooms: Rooms) -> None:
+    """Let go of every meeting at once: other servers may go on with them."""
+    for room in rooms.open:
+        room.task.cancel()
+
+
+async def _take_over(cluster: SharedOwnership, rooms: Rooms) -> None:
+    def unkept() -> set[str]:
+        return set(rooms.store.unkept())
+
+    async def go_on(meeting_id: str) -> None:
+        async with holding(cluster, meeting_id):  # and given back where it is over
+            await rooms.unfinished.go_on(meeting_id)
+
+    async def delete(meeting_id: str) -> None:
+        rooms.unkept.delete_soon(meeting_id, None)
+
+    await Takeover(cluster.length, cluster.left, unkept, go_on, delete).run()
 
 
 def _report(engine: EngineLoader, on_failure: Callable[[MeetingError], None] | None) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from meeting.storage.files.lock import own_name
 from pipelines.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -17,9 +18,12 @@ CRASH = "crash.log"
 
 
 @contextmanager
-def crash_record(data_dir: Path) -> Iterator[bool]:
-    """Have the fault written down that ends this process; whether the one before had one. Raises StoreError."""
-    path = data_dir / CRASH
+def crash_record(data_dir: Path, address: str | None = None) -> Iterator[bool]:
+    """Have the fault written down that ends this process; whether the one before had one. Raises StoreError.
+
+    `address` is that of this server, where several share the folder.
+    """
+    path = data_dir / own_name(CRASH, address)
     try:
         said = path.read_text(errors="replace") if path.exists() else ""
         file = path.open("w")

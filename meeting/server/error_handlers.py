@@ -11,9 +11,10 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from meeting.core.error_text import client_message
-from meeting.core.errors import ErrorCode, answer_to
+from meeting.core.errors import Elsewhere, ErrorCode, Moving, answer_to
 from meeting.live.rooms import Rooms
 from meeting.server.error_shapes import error_shape
+from meeting.server.routing import headers_of
 from meeting.server.security.middleware import add_security_headers
 from pipelines.errors import MeetingError
 
@@ -34,9 +35,12 @@ def add_error_handlers(app: FastAPI, rooms: Rooms) -> None:
     @app.exception_handler(MeetingError)
     async def explained(request: Request, error: MeetingError) -> JSONResponse:
         answer = answer_to(error)
-        if answer.status == 503:
+        if answer.status == 503 and not isinstance(error, Moving):
             log.error("%s", error)
-        return error_response(request, answer.status, answer.code, client_message(error, rooms.store.data_dir))
+        told = error_response(request, answer.status, answer.code, client_message(error, rooms.store.data_dir))
+        if isinstance(error, (Elsewhere, Moving)):
+            told.headers.update(headers_of(error, request.scope["path"], request.url.query))
+        return told
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -24,8 +24,14 @@ def add_health(app: FastAPI, engine: EngineLoader, rooms: Rooms) -> None:
 
     @app.get("/readyz", tags=["server"], responses={503: PROBLEMS[503]})
     def readyz(request: Request) -> Response:
-        """The models are loaded, meetings that were cut off are rebuilt, and a meeting can go live."""
-        if engine.models is not None and not rooms.unfinished.recovered:
+        """The models are loaded, meetings that were cut off are rebuilt, and a meeting can go live.
+
+        Of several servers each is asked by the balancer: it is ready while it has a lease, whatever it rebuilds.
+        """
+        if rooms.ownership.clustered and (rooms.stopping or not rooms.ownership.held()):
+            return error_response(request, 503, ErrorCode.MOVING, "this server takes no meeting now")
+        rebuilt = rooms.ownership.clustered or rooms.unfinished.recovered
+        if engine.models is not None and not rebuilt:
             return error_response(request, 503, ErrorCode.RECOVERING, "meetings that were cut off are being rebuilt")
         if engine.models is not None:
             return JSONResponse({"status": "ready", "models": engine.models})

@@ -123,6 +123,8 @@ class MetricsCollector(Collector):
         yield GaugeMetricFamily(
             "meeting_disk_needed_bytes", "Bytes without which no meeting goes live", value=disk.needed_bytes
         )
+        answers = float(self._rooms.store.database_answers)
+        yield GaugeMetricFamily("meeting_database_up", "0 while the database cannot be reached", value=answers)
         info = GaugeMetricFamily("meeting_build_info", "1, with the version of the program", labels=["version"])
         info.add_metric([meeting.__version__], 1)
         yield info

@@ -6,6 +6,7 @@ import logging
 import os
 import webbrowser
 
+from meeting.cluster.wiring import cluster_address
 from meeting.config.settings import Config, Server
 from meeting.server.app import create_app
 from meeting.server.crash_record import crash_record
@@ -29,6 +30,7 @@ def serve(config: Config, open_page: bool = False) -> None:
     server_token(config.server)
     Forwarding(config.server.trusted_proxies, config.server.public_url, config.server.root_path)
     check_webhooks(config.webhooks)
+    address = cluster_address(config)
     check_tls(config.server)
     warning = readable_by_others(config.server)
     if warning is not None:
@@ -40,11 +42,11 @@ def serve(config: Config, open_page: bool = False) -> None:
         log.warning("%s: %s", problem, descriptors.ADVICE)
     os.umask(0o077)  # what is kept here is for this user's eyes
     failures: list[MeetingError] = []
-    store = Store(config.storage.data_dir)
+    store = Store.configured(config.storage)
     listening = listen(config.server.host, config.server.port)
     try:
         # First of all: whoever comes second must not so much as migrate what the first one is using.
-        with only_server(store.data_dir), crash_record(store.data_dir) as crashed:
+        with only_server(store.data_dir, address), crash_record(store.data_dir, address) as crashed:
             store.open()
             server: MeetingServer | None = None
 

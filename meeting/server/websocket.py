@@ -11,8 +11,8 @@ from starlette.websockets import WebSocket
 
 from meeting.core.access import Grant, Role
 from meeting.core.error_text import client_message
-from meeting.core.errors import AccessDenied, CloseCode, ErrorCode, ProtocolError, answer_to
-from meeting.core.messages import AudioFrame, Auth, ErrorMessage, Start, Stop, decode, encode
+from meeting.core.errors import AccessDenied, CloseCode, Elsewhere, ErrorCode, Moving, ProtocolError, answer_to
+from meeting.core.messages import AudioFrame, Auth, ErrorMessage, MovedMessage, Start, Stop, decode, encode
 from meeting.delivery.outbox import Closing, Outbox
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
@@ -51,6 +51,8 @@ async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str, authenticator
             async for text in rooms.archive.messages(meeting_id):
                 await socket.send_text(text)
             await socket.close(CloseCode.NORMAL, "ended")
+    except (Elsewhere, Moving) as error:
+        await _send_away(socket, error)
     except (AccessDenied, StoreError) as error:
         answer = answer_to(error)
         told = str(error)
@@ -60,6 +62,12 @@ async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str, authenticator
             log.error("meeting %s: nobody can come in: %s", meeting_id, error)
             told = client_message(error, rooms.store.data_dir)
         await _reject(socket, answer.code, told, answer.close)
+
+
+async def _send_away(socket: WebSocket, error: Elsewhere | Moving) -> None:
+    address, wait = (error.address, 0.0) if isinstance(error, Elsewhere) else (None, error.wait)
+    await socket.send_text(encode(MovedMessage(address, wait)))
+    await socket.close(CloseCode.TRY_AGAIN_LATER, answer_to(error).code)
 
 
 async def _reject(socket: WebSocket, code: ErrorCode, message: str, close: CloseCode) -> None:
@@ -77,7 +85,7 @@ async def _join(socket: WebSocket, room: Room, authenticator: Authenticator, gra
 
 async def _exchange(socket: WebSocket, room: Room, client: int, outbox: Outbox, grant: Grant) -> None:
     reader = asyncio.create_task(_receive_all(socket, room, client, grant))
-    writer = asyncio.create_task(_send_all(socket, outbox))
+    writer = asyncio.create_task(_send_all(socket, outbox, room))
     overflow = asyncio.create_task(outbox.overflowed.wait())
     try:
         await asyncio.wait({reader, writer, overflow}, return_when=asyncio.FIRST_COMPLETED)
@@ -102,9 +110,11 @@ async def _disconnect(socket: WebSocket, writer: asyncio.Task[None]) -> None:
         await asyncio.wait_for(socket.close(CloseCode.TRY_AGAIN_LATER, "does not keep up"), 1)
 
 
-async def _send_all(socket: WebSocket, outbox: Outbox) -> None:
+async def _send_all(socket: WebSocket, outbox: Outbox, room: Room) -> None:
     while True:
         item = await outbox.get()
+        if not room.held():  # a process that was stopped finds here what it had to say before
+            item = Closing(CloseCode.TRY_AGAIN_LATER, "another server goes on")
         if isinstance(item, Closing):
             await socket.close(item.code, item.reason)
             return

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from meeting.core.errors import OwnershipLost
 from meeting.core.messages import AudioFrame
 from meeting.core.records import Gap
 from meeting.session.events import (
@@ -115,7 +116,7 @@ def _open_files(context: SourceContext, opened: ExitStack) -> ActiveSource:
     if not job.recover:  # only now: an impossible format leaves no file
         journal = opened.enter_context(Journal(path, form, fsync=services.fsync))
     processed = job.processed if job.recover else None
-    writer = JournalWriter(journal, processed, context.post, context.inbox.no_waiting)
+    writer = JournalWriter(journal, processed, context.post, context.inbox.no_waiting, services.held)
     if journal.unreadable:
         writer.mark_processed()
     max_samples = None
@@ -295,9 +296,20 @@ class ActiveSource:
 
     def finish_audio(self) -> None:
         """Finish the FLAC, from the journal where the disk had refused some of it; raises StoreError."""
+        self.require_ownership()
         self.audio.finish()
         if not self.audio.flac_complete:
             self.audio.rewrite_flac(self.journal.entries(), self._open_decoder)
+
+    def replace_earlier(self) -> None:
+        """Let the FLAC take the place of the one that an earlier process wrote; raises StoreError."""
+        self.require_ownership()
+        self.audio.replace_earlier()
+
+    def require_ownership(self) -> None:
+        """Raise OwnershipLost where another server may write the files of this source now."""
+        if not self._context.services.held():
+            raise OwnershipLost("another server may have this meeting now")
 
     def finish_pipeline(self) -> None:
         """Wait for the last output."""
@@ -310,4 +322,4 @@ class ActiveSource:
             parts.callback(self.journal.close)  # last: its lock tells other processes that somebody is at work here
             if not isinstance(self._models, HeldAudio):
                 parts.callback(self._models.close)
-            parts.callback(self.audio.close)
+            parts.callback(self.audio.close, self._context.services.held())

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from meeting.cluster.ownership import always
 from meeting.config.settings import Limits, Models
 from meeting.sources.backend import Backend, Engine
 from meeting.sources.measurements import Measurements
@@ -126,5 +127,7 @@ class Services:
     """Whose turn it is to be recovered"""
     fsync: bool = False
     """Whether a frame must survive a power cut before it is acknowledged"""
+    held: Callable[[], bool] = always
+    """Whether this server may still write for the meeting, by its own clock; from any thread"""
     measurements: Measurements = field(default_factory=Measurements)
     """What is counted for whoever watches over the server"""

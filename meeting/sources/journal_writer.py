@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from meeting.cluster.ownership import always
+from meeting.core.errors import OwnershipLost
 from meeting.core.messages import AudioFrame
 from meeting.session.events import Event, StorageFailing, StorageWorking
 from meeting.storage.files import journal
@@ -24,12 +26,19 @@ class JournalWriter:
     """Appends a source's frames to its journal; for the source's thread."""
 
     def __init__(
-        self, written: Journal, processed: int | None, post: Callable[[Event], None], no_waiting: threading.Event
+        self,
+        written: Journal,
+        processed: int | None,
+        post: Callable[[Event], None],
+        no_waiting: threading.Event,
+        held: Callable[[], bool] = always,
     ) -> None:
         """`processed`: samples that an earlier process is known to have processed; None where there was none.
 
-        Once `no_waiting` is set nothing is tried again.
+        Once `no_waiting` is set nothing is tried again. Once `held` is false another server may go on with the
+        meeting: every write raises OwnershipLost then.
         """
+        self._held = held
         self._journal = written
         self._post = post
         self._no_waiting = no_waiting
@@ -51,8 +60,13 @@ class JournalWriter:
         while True:
             try:
                 self.mark_processed()
+                self._mine()
                 self._journal.append(frame)
+                # Once more: who goes on with this meeting may have taken its journal over just before.
+                self._mine()
                 break
+            except OwnershipLost:
+                raise
             except StoreError:
                 if self._no_waiting.is_set():
                     raise
@@ -69,6 +83,7 @@ class JournalWriter:
         So each later process sees what is missing before that place, whatever was added behind it.
         """
         if self._unmarked is not None:
+            self._mine()
             self._journal.mark(PROCESSED, self._unmarked)
             self._unmarked = None
 
@@ -76,11 +91,13 @@ class JournalWriter:
         """Say that what follows is to be heard as silence, or is not, if the disk takes it."""
         with suppress(StoreError):
             self.mark_processed()
+            self._mine()
             self._journal.mark(MUTED, muted)
 
     def mark_stopped(self) -> None:
         """Say that no frame will come, if the disk takes it: without it a later process waits for more, for a while."""
         with suppress(StoreError):
+            self._mine()
             self._journal.mark(STOPPED)
 
     def entries(self) -> Iterator[Entry]:
@@ -90,6 +107,10 @@ class JournalWriter:
     def follow(self) -> Iterator[Entry | None]:
         """The same while it is appended to: None, for ever, where there is no further yet."""
         return journal.follow(self._journal.path, self._journal.audio)
+
+    def _mine(self) -> None:
+        if not self._held():
+            raise OwnershipLost("another server may have this meeting now")
 
     def close(self) -> None:
         """Let go of the file, and of the lock on it."""

@@ -239,11 +239,11 @@ class SourceAudio:
         self.flac_complete = True
         self._flac_path = self._final_path
 
-    def close(self) -> None:
-        """Free what it holds."""
+    def close(self, held: bool = True) -> None:
+        """Free what it holds; without `held` another server may have made a file of the same name."""
         self._decoder.close()
         self._abandon_flac()
-        if self._flac_path is not None and self._flac_path != self._final_path:
+        if held and self._flac_path is not None and self._flac_path != self._final_path:
             with suppress(OSError):
                 self._flac_path.unlink()
 

@@ -202,7 +202,7 @@ class SourceWorker:
         if self._inbox.abandoned.is_set():
             return False
         if problem is None or problem[0] == ErrorCode.BAD_AUDIO:
-            problem = self._try(source.audio.replace_earlier) or problem
+            problem = self._try(source.replace_earlier) or problem
         if problem is not None and problem[0] != ErrorCode.BAD_AUDIO:
             self._fail(ErrorCode.LOST if problem[0] == ErrorCode.INTERNAL else problem[0], problem[1])
             return False

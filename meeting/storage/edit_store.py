@@ -6,8 +6,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, or_, select, tuple_
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import ColumnElement, Select, delete, insert, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from meeting.core.editing.changes import (
@@ -27,7 +26,7 @@ from meeting.core.errors import Conflict
 from meeting.core.messages import ServerMessage
 from meeting.core.records import Edits, State
 from meeting.core.transcript import Transcript
-from meeting.storage.database import upsert
+from meeting.storage.databases.statements import upsert
 from meeting.storage.store import Store, meeting_row
 from meeting.storage.tables import (
     EditStepRow,
@@ -156,7 +155,9 @@ def _lines_for(session: Session, meeting_id: str, change: Change) -> list[Segmen
         first, second = (session.get(SegmentRow, (meeting_id, one.id)) for one in (change.first, change.second))
         if first is not None and second is not None:
             # In the order of `Transcript`, so that what lies between is the same here.
-            until = tuple_(SegmentRow.start, SegmentRow.id) <= tuple_(second.start, second.id)
+            until = tuple_(SegmentRow.start, SegmentRow.id) <= tuple_(
+                second.start, second.id, types=[SegmentRow.start.type, SegmentRow.id.type]
+            )
             last = own.where(SegmentRow.source_id == second.source_id, SegmentRow.start >= first.start, until)
             queries.append(last.order_by(SegmentRow.start.desc(), SegmentRow.id.desc()).limit(JOINED_FROM))
     rows = {row.id: row for query in queries for row in session.scalars(query)}

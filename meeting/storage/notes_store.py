@@ -10,7 +10,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from meeting.core.records import MeetingNotes, NotesState, NotesStatus
-from meeting.storage.database import upsert
+from meeting.storage.databases.statements import upsert
 from meeting.storage.store import Store, meeting_row
 from meeting.storage.tables import NotesRow, notes_content
 

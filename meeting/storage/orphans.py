@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -26,14 +27,14 @@ SET_ASIDE = ".aside"
 """Ending of a journal that no start processes by itself"""
 
 
-def claim_journals(store: Store) -> None:
-    """See that every journal with audio will be processed; slow, for the start of a server.
+def claim_journals(store: Store, paths: Iterable[Path] | None = None) -> None:
+    """See that every journal with audio will be processed, or those of `paths`; slow, for the start of a server.
 
     A process may have died before it could store whose audio it was taking in, or before it removed a journal that
     was stored in better form. A journal that no meeting is known of stays where it is: it may be all that is left of
     one. What cannot be done for a journal is logged, and nothing is lost by it.
     """
-    for path in store.files.journals():
+    for path in store.files.journals() if paths is None else paths:
         try:
             if not journal.in_use(path):
                 _claim(store, path)

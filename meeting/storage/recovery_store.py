@@ -7,12 +7,11 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Gap, Meeting, Resume, Source, State
-from meeting.storage.database import upsert
+from meeting.storage.databases.statements import insert_missing, upsert
 from meeting.storage.store import Store, find_meeting
 from meeting.storage.tables import (
     GapRow,
@@ -62,8 +61,6 @@ class RecoveryStore:
         What is stored of either already stays as it is.
         """
         empty = replace(meeting, state=State.OPEN, started_at=None, ended_at=None, samples=0)
-        made = insert(MeetingRow).values(meeting_values(empty)).on_conflict_do_nothing()
-        named = insert(SourceRow).values(source_values(meeting.id, source)).on_conflict_do_nothing()
         live = (
             update(MeetingRow)
             .where(MeetingRow.id == meeting.id, MeetingRow.state == State.OPEN)
@@ -72,8 +69,8 @@ class RecoveryStore:
 
         def work(session: Session) -> None:
             # In this order: a source needs its meeting, and a meeting that is live needs its source to be gone on with.
-            for statement in (made, named):
-                session.execute(statement)
+            insert_missing(session, MeetingRow, meeting_values(empty))
+            insert_missing(session, SourceRow, source_values(meeting.id, source))
             if session.scalars(live.returning(MeetingRow.id)).first() is not None:
                 self._store.webhooks.tell_state(session, find_meeting(session, meeting.id), State.OPEN)
 

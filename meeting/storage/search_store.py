@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from meeting.core.records import plain_name, speaker_name
 from meeting.core.transcript import resolve
-from meeting.storage.search import index as search_index
+from meeting.storage.search.index import LAST_NUMBER, SearchIndex
 from meeting.storage.search.query import MAX_HITS, Hit, HitPage, Search, read_marks
 from meeting.storage.store import Store
 from meeting.storage.tables import MeetingRow, SegmentRow, SpeakerRow, line_number
@@ -36,11 +36,12 @@ class SearchStore:
     def search(self, wanted: Search, limit: int = 20, cursor: str | None = None) -> HitPage:
         """A page of hits, last said first, from `cursor` on, the `next` of the page before; raises MeetingError."""
         limit = max(1, min(limit, MAX_HITS))
-        last = search_index.LAST_NUMBER if cursor is None else _from_cursor(cursor)
+        last = LAST_NUMBER if cursor is None else _from_cursor(cursor)
+        index = self._store.index
         with self._store.read() as session:
-            rows, following = _page(session, wanted, limit, last)
+            rows, following = _page(session, index, wanted, limit, last)
             numbers = [row.number for row in rows]
-            excerpts = search_index.excerpts(session, wanted.terms, numbers) if numbers else {}
+            excerpts = index.excerpts(session, wanted.terms, numbers) if numbers else {}
             speakers = speakers_by_meeting(session, {row.meeting_id for row in rows})
         hits = tuple(_hit(row, speakers.get(row.meeting_id, []), excerpts.get(row.number, "")) for row in rows)
         return HitPage(hits, None if following is None else str(following))
@@ -54,13 +55,13 @@ class SearchStore:
             yield from page.hits
 
 
-def _page(session: Session, wanted: Search, limit: int, last: int) -> tuple[list[Any], int | None]:
+def _page(session: Session, index: SearchIndex, wanted: Search, limit: int, last: int) -> tuple[list[Any], int | None]:
     """Up to `limit` lines from number `last` on down, and the number at which the next page begins."""
     voices = None if wanted.speaker is None else _voices(session, wanted.speaker)
     first, last = _numbers(session, wanted, voices, last)
     rows: list[Any] = []
     for most in EXAMINED:
-        matches = search_index.matches(wanted.terms, first, last, most).subquery("matches")
+        matches = index.matches(wanted.terms, first, last, most).subquery("matches")
         rows += session.execute(_lines(wanted, voices, matches).limit(limit + 1 - len(rows))).all()
         if len(rows) > limit:
             return rows[:limit], rows[limit].number

@@ -1,4 +1,4 @@
-"""Meetings on disk: one SQLite file with one writer, and the files of audio beside it."""
+"""Meetings on disk: a database with one writer, and the files of audio beside it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,17 +15,23 @@ from typing import Any
 from sqlalchemy import Engine, Select, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from meeting.config.settings import Storage
 from meeting.core.records import JobState, Meeting, State
-from meeting.storage.database import Erase, Result, Writer, database_errors, prepare, readers
+from meeting.storage.databases.configured import database_of
+from meeting.storage.databases.database import Database, Erase, Result
+from meeting.storage.databases.sqlite import SqliteDatabase
+from meeting.storage.databases.statements import holds
+from meeting.storage.databases.writer import Writer
 from meeting.storage.files.meeting_files import MeetingFiles, owner
-from meeting.storage.search import index as search_index
+from meeting.storage.files.private_files import store_errors
+from meeting.storage.search.index import SearchIndex
 from meeting.storage.tables import JobRow, MeetingRow, SegmentRow, SourceRow, WebhookDeliveryRow, meeting_values
 from meeting.storage.webhook_queue import WebhookQueue
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import ModelInfo
 
 DATABASE = "meetings.sqlite3"
-"""Name of the database, below the data folder"""
+"""Name of the SQLite file, below the data folder"""
 
 
 class Store:
@@ -34,26 +41,33 @@ class Store:
     StoreError (NotFound where there is no such meeting). Reading methods may be called from any thread.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, database: Database | None = None) -> None:
+        """Without another database it is the SQLite file in the data folder."""
         self.data_dir = Path(data_dir).expanduser().absolute()
+        self._database = database or SqliteDatabase(self.data_dir / DATABASE)
         self.files = MeetingFiles(self.data_dir)
         """Audio of the meetings"""
         self.webhooks = WebhookQueue()
         """Who is told what changes"""
+        self._check: Callable[[Session], None] | None = None
         self._writer: Writer | None = None
         self._readers: Engine | None = None
 
+    @classmethod
+    def configured(cls, settings: Storage) -> Store:
+        """The store that the settings name."""
+        return cls(settings.data_dir, database_of(settings))
+
     def open(self) -> Store:
-        """Make the folder and the file where missing, and migrate; raises StoreError or DatabaseTooNew."""
+        """Make the folder and the tables where missing, and migrate; raises StoreError or DatabaseTooNew."""
         if self._writer is not None:
             return self
-        with database_errors(self.data_dir):
+        with store_errors(self.data_dir):
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.files.make_folder()
-        database = self.data_dir / DATABASE
-        prepare(database)
-        self._readers = readers(database)
-        self._writer = Writer(database)
+        self._database.prepare()
+        self._readers = self._database.readers()
+        self._writer = Writer(self._database)
         return self
 
     def shorten_waits(self) -> None:
@@ -62,7 +76,7 @@ class Store:
             self._writer.shorten_waits()
 
     def close(self) -> None:
-        """Finish every write that was asked for, then let go of the file; calling it again does nothing."""
+        """Finish every write that was asked for, then let go of the database; calling it again does nothing."""
         writer, engine = self._writer, self._readers
         self._writer = self._readers = None
         if writer is not None:
@@ -75,6 +89,16 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def index(self) -> SearchIndex:
+        """The full-text index over the lines"""
+        return self._database.index
+
+    @property
+    def database_answers(self) -> bool:
+        """Whether the database answered when it was last asked for something."""
+        return self._database.answers
 
     # Writing
 
@@ -119,7 +143,7 @@ class Store:
             session.execute(delete(JobRow).where(made_it | (JobRow.again_of == meeting_id)))
             # No other was ever in the index, and this takes a while. Lines may have been there that are no more.
             if meeting.kept and (meeting.segments or meeting.started_at is not None):
-                search_index.erase_deleted(session)
+                self.index.erase_deleted(session)
 
         return self.write(work, erase=True)
 
@@ -153,7 +177,16 @@ class Store:
             future: Future[Result] = Future()
             future.set_exception(StoreError("the database is not open"))
             return future
-        return self._writer.submit(work, erase)
+        return self._writer.submit(work if self._check is None else _after(self._check, work), erase)
+
+    def checked(self, check: Callable[[Session], None]) -> Store:
+        """This store while it is open, each write of which begins with a check that may raise StoreError.
+
+        The check is part of the transaction: what it has found holds until that ends.
+        """
+        checked = copy(self)
+        checked._check = check
+        return checked
 
     # Reading
 
@@ -172,11 +205,14 @@ class Store:
         """
         query = _kept().order_by(MeetingRow.created_at.desc(), MeetingRow.id.desc()).limit(limit + 1)
         if title:
-            query = query.where(func.instr(func.casefold(MeetingRow.title), title.casefold()) > 0)
+            query = query.where(holds(MeetingRow.title, title))
         if states:
             query = query.where(MeetingRow.state.in_(states))
         if before is not None:
-            query = query.where(tuple_(MeetingRow.created_at, MeetingRow.id) < tuple_(*_from_cursor(before)))
+            query = query.where(
+                tuple_(MeetingRow.created_at, MeetingRow.id)
+                < tuple_(*_from_cursor(before), types=[MeetingRow.created_at.type, MeetingRow.id.type])
+            )
         with self.read() as session:
             found = [row.value(count) for row, count in session.execute(query)]
         page = found[:limit]
@@ -234,8 +270,16 @@ class Store:
         """A transaction that sees one state of the database."""
         if self._readers is None:
             raise StoreError("the database is not open")
-        with database_errors(self.data_dir / DATABASE), Session(self._readers) as session:
+        with self._database.errors(), Session(self._readers) as session:
             yield session
+
+
+def _after(check: Callable[[Session], None], work: Callable[[Session], Result]) -> Callable[[Session], Result]:
+    def checked(session: Session) -> Result:
+        check(session)
+        return work(session)
+
+    return checked
 
 
 def _meetings() -> Select[Any]:

@@ -17,6 +17,8 @@ from meeting.storage.tables import NotesRow, SegmentRow, line_number
 from meeting.storage.transcript_store import gaps_of, sources_of, speakers_of, turns_of
 from pipelines.types import Segment, Span, Speaker, Turn
 
+_PLACE = [SegmentRow.start.type, SegmentRow.id.type]
+
 ROWS_AT_ONCE = 32
 """Lines that are taken out of the database at once"""
 
@@ -90,7 +92,7 @@ def read_summary(store: Store, meeting_id: str) -> Summary:
             sources_of(session, meeting_id),
             speakers_of(session, meeting_id),
             gaps_of(session, meeting_id),
-            revisions,
+            int(revisions),
             notes_changed_at,
         )
 
@@ -111,7 +113,7 @@ def lines_backwards(
     stands_for = resolve(speakers)
     query = select(SegmentRow).where(SegmentRow.meeting_id == meeting_id)
     if place is not None:
-        query = query.where(tuple_(SegmentRow.start, SegmentRow.id) < tuple_(*place))
+        query = query.where(tuple_(SegmentRow.start, SegmentRow.id) < tuple_(*place, types=_PLACE))
     query = query.order_by(SegmentRow.start.desc(), SegmentRow.id.desc()).execution_options(yield_per=ROWS_AT_ONCE)
     with store.read() as session:
         meeting_row(session, meeting_id)
@@ -130,7 +132,7 @@ def text_lines(
     """The first lines after a place, in order of time: those that touch `within`, of one of the speakers."""
     query = _text(meeting_id).order_by(SegmentRow.start, SegmentRow.id)
     if after is not None:
-        query = query.where(tuple_(SegmentRow.start, SegmentRow.id) > tuple_(*after))
+        query = query.where(tuple_(SegmentRow.start, SegmentRow.id) > tuple_(*after, types=_PLACE))
     if within is not None:
         query = query.where(SegmentRow.start < within.end, SegmentRow.end > within.start)
     if speakers is not None:

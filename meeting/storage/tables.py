@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import (
     JSON,
+    BigInteger,
     DateTime,
     Dialect,
     ForeignKey,
@@ -39,6 +40,7 @@ from meeting.core.records import (
     State,
     Statement,
 )
+from meeting.storage.databases.columns import Text, WholeNumber
 from meeting.voices.matching import VoiceProfile
 from pipelines.errors import StoreError
 from pipelines.types import ModelInfo, Segment, Span, Speaker, SpeakerCount, Turn, Word
@@ -74,7 +76,14 @@ class Base(DeclarativeBase):
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[list[Any]]: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's name
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's name
+        str: Text(),
+        int: WholeNumber,
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[list[Any]]: JSON,
+        list[str]: JSON,
+    }
 
 
 class MeetingRow(Base):
@@ -361,6 +370,28 @@ class NotesRow(Base):
         """The row as a value."""
         notes = None if self.content is None else _notes(self.content)
         return NotesStatus(NotesState(self.state), self.changed_at, self.problem, notes)
+
+
+class ServerRow(Base):
+    """The lease of one of several servers."""
+
+    __tablename__ = "servers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    address: Mapped[str]
+    expires: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    """By the clock of the database alone: no server reads or writes a time here"""
+
+
+class OwnershipRow(Base):
+    """Which of several servers has a meeting, or another thing that one does for all."""
+
+    __tablename__ = "ownerships"
+
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    server_id: Mapped[str]
+    fence: Mapped[int] = mapped_column(BigInteger)
+    """Grows whenever it goes to a server, so that none takes another's turn for its own"""
 
 
 class VoiceProfileRow(Base):

@@ -6,13 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from sqlalchemy import Select, delete, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Select, String, cast, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Gap, Record, Source, display_name
 from meeting.core.transcript import resolve
-from meeting.storage.database import upsert
+from meeting.storage.databases.statements import upsert
 from meeting.storage.notes_store import notes_of
 from meeting.storage.store import Store, find_meeting
 from meeting.storage.tables import (
@@ -31,7 +30,7 @@ from pipelines.errors import NotFound
 from pipelines.turns import assign_lines, join_turns, replace_turns
 from pipelines.types import LabelChange, Segment, Span, Speaker, Turn, TurnsRevised
 
-WRITTEN = SegmentEditRow.words != SegmentEditRow.heard
+WRITTEN = cast(SegmentEditRow.words, String) != cast(SegmentEditRow.heard, String)
 """Whether a person has written another text than was recognised"""
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import event, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Meeting, State
+from meeting.storage.databases.statements import after_commit, insert_missing
 from meeting.storage.tables import MeetingRow, WebhookDeliveryRow
 from pipelines.types import Segment
 
@@ -83,9 +83,9 @@ class WebhookQueue:
                 "created_at": delivery.created_at,
                 "next_try_at": delivery.created_at,
             }
-            session.execute(insert(WebhookDeliveryRow).values(values).on_conflict_do_nothing())
+            insert_missing(session, WebhookDeliveryRow, values)
         if deliveries:
-            event.listen(session, "after_commit", lambda _: self._on_queued(), once=True)
+            after_commit(session, self._on_queued)
 
     def _full(self, session: Session, delivery: Delivery) -> bool:
         row = WebhookDeliveryRow

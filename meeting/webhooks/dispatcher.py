@@ -52,10 +52,15 @@ class Dispatcher:
         open_sender: Callable[[], Sender],
         give_up_after: timedelta,
         count: Callable[[str, int], None] = lambda result, number: None,
+        look_again: float = LOOK_AGAIN,
         clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """`count` is told results: delivered, retried, failed; `clock` gives UTC, `chance` numbers from 0 to 1."""
+        """`count` is told results: delivered, retried, failed; `clock` gives UTC, `chance` numbers from 0 to 1.
+
+        `look_again`: seconds between two looks, where other servers may queue something as well.
+        """
+        self._look_again = look_again
         self._endpoints = endpoints
         self._store = store
         self._open_sender = open_sender
@@ -87,6 +92,7 @@ class Dispatcher:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._in_flight = {endpoint.name: set() for endpoint in self._endpoints}
         for endpoint in self._endpoints:
             log.info("%s", endpoint.describe())
         names = [endpoint.name for endpoint in self._endpoints]
@@ -123,7 +129,7 @@ class Dispatcher:
         except StoreError as error:
             log.error("webhooks: what is to be sent cannot be read: %s", error)
             return RETRY_SECONDS
-        return LOOK_AGAIN if due is None else min(LOOK_AGAIN, max(0.0, (due - now).total_seconds()))
+        return self._look_again if due is None else min(self._look_again, max(0.0, (due - now).total_seconds()))
 
     async def _serve(self, sender: Sender, endpoint: Endpoint, now: datetime) -> None:
         in_flight = self._in_flight[endpoint.name]

@@ -12,7 +12,7 @@ from meeting.storage.webhook_queue import WebhookQueue
 from meeting.storage.webhook_store import WebhookStore
 from meeting.webhooks.addresses import AddressPolicy
 from meeting.webhooks.announcements import Announcements
-from meeting.webhooks.dispatcher import Dispatcher
+from meeting.webhooks.dispatcher import LOOK_AGAIN, Dispatcher
 from meeting.webhooks.endpoints import Endpoint, with_keys
 from meeting.webhooks.http_sender import HttpSender
 
@@ -22,10 +22,13 @@ def check_webhooks(config: Webhooks) -> tuple[tuple[Endpoint, ...], AddressPolic
     return with_keys(config.endpoints, os.environ), AddressPolicy(config.private_networks)
 
 
-def connect_webhooks(config: Webhooks, store: Store, count: Callable[[str, int], None]) -> Dispatcher:
+def connect_webhooks(
+    config: Webhooks, store: Store, count: Callable[[str, int], None], look_again: float = LOOK_AGAIN
+) -> Dispatcher:
     """From now on the store queues what its changes are to tell; the dispatcher sends it once it runs.
 
-    `count` is told results: delivered, retried, failed, left_out; from any thread. Raises SettingsError.
+    It looks for what is due every `look_again` seconds at least. `count` is told results: delivered, retried, failed,
+    left_out; from any thread. Raises SettingsError.
     """
     endpoints, policy = check_webhooks(config)
     announcements = Announcements(endpoints, config.unkept_text)
@@ -35,6 +38,7 @@ def connect_webhooks(config: Webhooks, store: Store, count: Callable[[str, int],
         lambda: HttpSender(policy),
         timedelta(hours=config.give_up_after),
         count,
+        look_again,
     )
     store.webhooks = WebhookQueue(
         announcements, announcements.lines, dispatcher.wake, on_left_out=lambda: count("left_out", 1)

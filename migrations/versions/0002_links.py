@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from meeting.storage.databases.columns import Text
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -15,10 +17,10 @@ def upgrade() -> None:
     """Add the table."""
     op.create_table(
         "links",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("meeting_id", sa.String(), nullable=False),
-        sa.Column("role", sa.String(), nullable=False),
-        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("id", Text(), nullable=False),
+        sa.Column("meeting_id", Text(), nullable=False),
+        sa.Column("role", Text(), nullable=False),
+        sa.Column("digest", Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("expires_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_links"),

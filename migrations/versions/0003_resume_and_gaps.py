@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from meeting.storage.databases.columns import Text, WholeNumber
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -15,9 +17,9 @@ def upgrade() -> None:
     """Add the tables."""
     op.create_table(
         "resumes",
-        sa.Column("meeting_id", sa.String(), nullable=False),
-        sa.Column("source_id", sa.String(), nullable=False),
-        sa.Column("digest", sa.String(), nullable=True),
+        sa.Column("meeting_id", Text(), nullable=False),
+        sa.Column("source_id", Text(), nullable=False),
+        sa.Column("digest", Text(), nullable=True),
         sa.Column("hotwords", sa.JSON(), nullable=False),
         sa.Column("lost_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("meeting_id", "source_id", name="pk_resumes"),
@@ -25,11 +27,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "gaps",
-        sa.Column("meeting_id", sa.String(), nullable=False),
-        sa.Column("source_id", sa.String(), nullable=False),
-        sa.Column("start", sa.Integer(), nullable=False),
-        sa.Column("end", sa.Integer(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("meeting_id", Text(), nullable=False),
+        sa.Column("source_id", Text(), nullable=False),
+        sa.Column("start", WholeNumber, nullable=False),
+        sa.Column("end", WholeNumber, nullable=False),
+        sa.Column("reason", Text(), nullable=False),
         sa.PrimaryKeyConstraint("meeting_id", "source_id", "start", name="pk_gaps"),
         sa.ForeignKeyConstraint(["meeting_id"], ["meetings.id"], name="fk_gaps_meetings", ondelete="CASCADE"),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from meeting.storage.databases.columns import WholeNumber
+
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
@@ -13,8 +15,8 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the columns."""
-    op.add_column("meetings", sa.Column("least_speakers", sa.Integer(), nullable=True))
-    op.add_column("meetings", sa.Column("most_speakers", sa.Integer(), nullable=True))
+    op.add_column("meetings", sa.Column("least_speakers", WholeNumber, nullable=True))
+    op.add_column("meetings", sa.Column("most_speakers", WholeNumber, nullable=True))
 
 
 def downgrade() -> None:

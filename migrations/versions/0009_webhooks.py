@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from meeting.storage.databases.columns import Text, WholeNumber
+
 revision = "0009"
 down_revision = "0008"
 branch_labels = None
@@ -22,16 +24,16 @@ def upgrade() -> None:
     """Add the table."""
     op.create_table(
         "webhook_deliveries",
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("endpoint", sa.String(), nullable=False),
-        sa.Column("message_id", sa.String(), nullable=False),
-        sa.Column("meeting_id", sa.String(), nullable=False),
-        sa.Column("event", sa.String(), nullable=False),
-        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("number", WholeNumber, nullable=False),
+        sa.Column("endpoint", Text(), nullable=False),
+        sa.Column("message_id", Text(), nullable=False),
+        sa.Column("meeting_id", Text(), nullable=False),
+        sa.Column("event", Text(), nullable=False),
+        sa.Column("body", Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("next_try_at", sa.DateTime(), nullable=True),
-        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("problem", sa.String(), nullable=True),
+        sa.Column("tries", WholeNumber, server_default="0", nullable=False),
+        sa.Column("problem", Text(), nullable=True),
         sa.PrimaryKeyConstraint("number", name="pk_webhook_deliveries"),
     )
     for columns in INDEXES:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from meeting.storage.databases.columns import Text, WholeNumber
+
 revision = "0012"
 down_revision = "0011"
 branch_labels = None
@@ -15,9 +17,9 @@ def upgrade() -> None:
     """Add the table."""
     op.create_table(
         "edit_steps",
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("meeting_id", sa.String(), nullable=False),
-        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("number", WholeNumber, nullable=False),
+        sa.Column("meeting_id", Text(), nullable=False),
+        sa.Column("id", Text(), nullable=False),
         sa.Column("step", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_edit_steps"),
         sa.ForeignKeyConstraint(["meeting_id"], ["meetings.id"], name="fk_edit_steps_meetings", ondelete="CASCADE"),

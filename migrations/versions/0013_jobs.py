@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from meeting.storage.databases.columns import Text, WholeNumber
+
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
@@ -15,23 +17,23 @@ def upgrade() -> None:
     """Add the table and the column."""
     op.create_table(
         "jobs",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("state", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("modified", sa.Integer(), nullable=False),
-        sa.Column("meeting_id", sa.String(), nullable=False),
-        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("id", Text(), nullable=False),
+        sa.Column("state", Text(), nullable=False),
+        sa.Column("name", Text(), nullable=False),
+        sa.Column("size", WholeNumber, nullable=False),
+        sa.Column("modified", WholeNumber, nullable=False),
+        sa.Column("meeting_id", Text(), nullable=False),
+        sa.Column("title", Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("hotwords", sa.JSON(), nullable=False),
-        sa.Column("least_speakers", sa.Integer(), nullable=True),
-        sa.Column("most_speakers", sa.Integer(), nullable=True),
-        sa.Column("language", sa.String(), nullable=True),
-        sa.Column("source_id", sa.String(), nullable=False),
-        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("least_speakers", WholeNumber, nullable=True),
+        sa.Column("most_speakers", WholeNumber, nullable=True),
+        sa.Column("language", Text(), nullable=True),
+        sa.Column("source_id", Text(), nullable=False),
+        sa.Column("token", Text(), nullable=False),
         sa.Column("changed_at", sa.DateTime(), nullable=False),
-        sa.Column("problem", sa.String(), nullable=True),
-        sa.Column("again_of", sa.String(), nullable=True),
+        sa.Column("problem", Text(), nullable=True),
+        sa.Column("again_of", Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
     )
     op.add_column("meetings", sa.Column("recorded", sa.Boolean(), nullable=False, server_default=sa.false()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from meeting.storage.databases.columns import Text
+
 revision = "0015"
 down_revision = "0013"
 branch_labels = None
@@ -15,14 +17,14 @@ def upgrade() -> None:
     """Add the table and the columns."""
     op.create_table(
         "voice_profiles",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("model", sa.String(), nullable=False),
+        sa.Column("id", Text(), nullable=False),
+        sa.Column("name", Text(), nullable=False),
+        sa.Column("model", Text(), nullable=False),
         sa.Column("embedding", sa.LargeBinary(), nullable=False),
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.Column("meeting_id", sa.String(), nullable=True),
-        sa.Column("speaker", sa.String(), nullable=False),
+        sa.Column("meeting_id", Text(), nullable=True),
+        sa.Column("speaker", Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_voice_profiles"),
         sa.ForeignKeyConstraint(
             ["meeting_id"], ["meetings.id"], name="fk_voice_profiles_meetings", ondelete="SET NULL"
@@ -30,7 +32,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_voice_profiles_meeting_id", "voice_profiles", ["meeting_id"])
     op.add_column("speakers", sa.Column("recognized", sa.Boolean(), server_default=sa.false(), nullable=False))
-    op.add_column("speakers", sa.Column("profile", sa.String(), nullable=True))
+    op.add_column("speakers", sa.Column("profile", Text(), nullable=True))
 
 
 def downgrade() -> None:

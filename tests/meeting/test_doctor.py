@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from meeting.doctor import (
     Finding,
     check_choice,
     check_data_folder,
+    check_database,
     check_device,
     check_disk,
     check_embedded,
@@ -32,6 +34,7 @@ from pipelines.engine.capacity import Throughput
 from pipelines.engine.pool import EnginePool
 from pipelines.errors import ModelMissing
 from pipelines.models.selection import Availability, select_models
+from tests.databases.postgres_server import PostgresServer
 from tests.fakes.models.packages import install
 
 
@@ -184,6 +187,32 @@ def test_a_data_folder_without_the_right_to_write_is_a_problem(tmp_path: Path) -
     assert not check_data_folder(tmp_path).ok
 
 
+def test_a_file_is_a_database_that_is_always_there() -> None:
+    assert check_database(Storage()) == Finding("Database", True, "a file in the data folder")
+
+
+def test_the_version_of_a_database_is_told(postgres: PostgresServer) -> None:
+    found = check_database(Storage(database=postgres.url("postgres")))
+    assert found.ok
+    assert found.detail.startswith("PostgreSQL 1")
+
+
+def test_a_database_that_cannot_be_reached_is_a_problem_without_its_password(postgres: PostgresServer) -> None:
+    found = check_database(Storage(database="postgresql://somebody:hunter2@127.0.0.1:1/meetings"))
+    assert not found.ok
+    assert "cannot be reached" in found.detail
+    assert "hunter2" not in str(found)
+
+
+def test_a_driver_that_is_missing_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [name for name in sys.modules if name.startswith("meeting.storage.databases.postgres")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    found = check_database(Storage(database="postgresql://meeting@127.0.0.1/meetings"))
+    assert not found.ok
+    assert "psycopg is missing" in found.detail
+
+
 @pytest.mark.parametrize(("free", "ok"), [(5 << 30, True), (100 << 20, False)])
 def test_a_full_disk_is_a_problem(tmp_path: Path, free: int, ok: bool) -> None:
     finding = check_disk(tmp_path / "data", lambda folder: free)
@@ -210,6 +239,7 @@ def test_everything_is_looked_at(tmp_path: Path) -> None:
         "Models chosen",
         "Port",
         "Data folder",
+        "Database",
         "Disk",
         "Open files",
     ]

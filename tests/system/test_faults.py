@@ -34,7 +34,7 @@ from meeting.config.settings import Models
 from meeting.core.errors import CloseCode
 from meeting.server.logs import RedactingFormatter
 from meeting.sources.backend import Engine, LocalBackend
-from meeting.storage import database
+from meeting.storage.databases import sqlite
 from meeting.storage.files.journal import read
 from pipelines.types import BlockFailed, Samples, Span, seconds
 from tests.conftest import Sample
@@ -187,7 +187,7 @@ def test_a_meeting_beside_garbage_is_undisturbed(served: Serving) -> None:
 
 
 def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     monkeypatch.setattr("meeting.live.save_queue.RETRY_SECONDS", 0.05)
     with serving(config(tmp_path)) as served, served.connect(served.create()) as host:
         host.start()
@@ -233,7 +233,7 @@ def test_nothing_is_acknowledged_before_a_later_process_would_find_it(tmp_path: 
 def test_a_source_that_waited_for_the_database_speaks_once_it_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     monkeypatch.setattr("meeting.live.save_queue.RETRY_SECONDS", 0.05)
     with serving(config(tmp_path)) as served, served.connect(served.create()) as host:
         with closing(sqlite3.connect(tmp_path / "meetings.sqlite3", isolation_level=None)) as other:

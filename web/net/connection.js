@@ -9,6 +9,7 @@ import { AudioOutbox } from './audio-outbox.js'
 /** @typedef {import('../state/page-state.js').ConnectionStatus} ConnectionStatus */
 /** @typedef {import('../state/page-state.js').Problem} Problem */
 /** @typedef {import('../state/wire-messages.js').ErrorMessage} ErrorMessage */
+/** @typedef {import('../state/wire-messages.js').Moved} Moved */
 /** @typedef {import('../state/wire-messages.js').ServerMessage} ServerMessage */
 /** @typedef {import('./resume-tokens.js').ResumeToken} ResumeToken */
 
@@ -43,6 +44,7 @@ const HIGH_WATER = 2 ** 20 // bytes in the socket's own buffer above which we wa
 const SILENCE = 15_000 // milliseconds without an ack after which a connection counts as dead
 const FIRST_WAIT = 400
 const LONGEST_WAIT = 10_000
+const LONGEST_MOVE = 2000 // between two attempts while the meeting is on its way to another server
 
 /**
  * Milliseconds before an attempt: doubling, capped, and spread so that many clients do not return as one.
@@ -52,6 +54,19 @@ const LONGEST_WAIT = 10_000
  */
 export function backoff(attempt, random = Math.random()) {
   return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1)) * (0.5 + 0.5 * random)
+}
+
+/**
+ * The same socket at another server; null where that is none.
+ *
+ * @param {string} url of a meeting's socket, such as `wss://example.org/ws/meetings/abc`
+ * @param {string | null} address of the server, such as `https://example.org/servers/a`
+ */
+export function socketAt(url, address) {
+  const path = /\/ws\/meetings\/[^/]+$/.exec(new URL(url).pathname)
+  if (!path || !address || !/^https?:\/\//.test(address)) return null
+  const moved = address.replace(/^http/, 'ws').replace(/\/+$/, '') + path[0]
+  return url.startsWith('wss:') && !moved.startsWith('wss:') ? null : moved // the token is in it
 }
 
 export class Connection {
@@ -76,6 +91,10 @@ export class Connection {
   #heard = 0 // when the server last confirmed something, or had nothing to confirm
   /** @type {ErrorMessage | null} */
   #lastError = null
+  /** @type {Moved | null} where the meeting is, as the server of this socket has said */
+  #moved = null
+  /** @type {string | null} the socket of the server that it was sent to, for one connection */
+  #sentTo = null
 
   /**
    * @param {object} options
@@ -140,7 +159,7 @@ export class Connection {
 
   #connect() {
     this.#set(this.attempt ? 'reconnecting' : 'connecting')
-    const socket = new WebSocket(this.url, this.protocols)
+    const socket = new WebSocket(this.#sentTo ?? this.url, this.protocols)
     socket.binaryType = 'arraybuffer'
     this.#socket = socket
     this.#asked = this.#streaming = false
@@ -174,6 +193,7 @@ export class Connection {
       this.#send()
     }
     if (message.type === 'error') this.#lastError = message
+    if (message.type === 'moved') this.#moved = message
     if (this.#tellsOfEnd(message)) this.#readOn()
     if (message.type === 'snapshot' && !this.source) this.#live()
     this.onMessage(message)
@@ -255,7 +275,17 @@ export class Connection {
     }
     this.attempt += 1
     this.#set('reconnecting')
-    this.#timer = setTimeout(() => this.#connect(), backoff(this.attempt))
+    this.#timer = setTimeout(() => this.#connect(), this.#wait())
+  }
+
+  // Milliseconds until the next attempt. It is sent on once at once; whoever is sent away from there as well comes back
+  // to the address of the page as after any other loss.
+  #wait() {
+    const [moved, sentTo] = [this.#moved, this.#sentTo]
+    this.#moved = null
+    this.#sentTo = moved && !sentTo ? socketAt(this.url, moved.address) : null
+    if (!moved) return backoff(this.attempt)
+    return this.#sentTo ? 0 : Math.min(LONGEST_MOVE, Math.max(moved.wait * 1000, backoff(this.attempt)))
   }
 
   /**

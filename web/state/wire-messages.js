@@ -101,11 +101,12 @@
  */
 
 /** @typedef {{ type: 'error', code: string, message: string, fatal: boolean }} ErrorMessage */
+/** @typedef {{ type: 'moved', address: string | null, wait: number }} Moved the meeting is at another server */
 /** @typedef {{ type: 'ended', segments: number }} Ended */
 
 /**
- * @typedef {Ack | Earlier | Ended | ErrorMessage | Gap | Segment | Session | Snapshot | SourceMessage | Speaker
- *   | SpeakerRevision | StateChange | Stats} ServerMessage
+ * @typedef {Ack | Earlier | Ended | ErrorMessage | Gap | Moved | Segment | Session | Snapshot | SourceMessage
+ *   | Speaker | SpeakerRevision | StateChange | Stats} ServerMessage
  */
 
 /**

@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -173,6 +173,19 @@ class RecoveryQueue:
             names = ", ".join(sorted(owner(path)[0] for path in died))
             log.warning("the process before this one died while it heard again meeting(s) %s", names)
         return bool(notes)
+
+    def inherit(self, paths: Sequence[Path], beside: Sequence[Path] = ()) -> None:
+        """See over which of these journals another server died, which may have been at work on those beside as well.
+
+        They are processed after all others, alone, as the suspects of this process's start are.
+        """
+        notes = {path: _read(path) for path in paths if _note_path(path).exists()}
+        alone = sum(_read(path).open for path in (*paths, *beside)) == 1
+        for path, note in notes.items():
+            if note.open:
+                _settle(path, note.after_death(False) if alone else note.closed, keep=True)
+        with self._lock:
+            self._suspects |= set(notes)
 
     def given_up(self, path: Path) -> bool:
         """Whether a journal is not to be processed, as it may end this process."""

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Job
-from meeting.storage.database import upsert
+from meeting.storage.databases.statements import upsert
 from meeting.storage.store import Store
 from meeting.storage.tables import JobRow, job_values
 

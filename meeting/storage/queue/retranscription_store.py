@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from sqlalchemy import delete, or_, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import delete, insert, or_, update
 from sqlalchemy.orm import Session
 
 from meeting.core.errors import Conflict

@@ -101,13 +101,13 @@ def test_two_who_come_to_a_meeting_that_was_cut_off_get_the_same_room(
     restore = Rooms._restore
     asked: list[str] = []
 
-    def slow(rooms: Rooms, meeting_id: str) -> Any:
+    def slow(rooms: Rooms, meeting_id: str, store: Store) -> Any:
         """For the second, the first one's room has taken the journal already."""
         asked.append(meeting_id)
         if len(asked) == 2:
             assert made.wait(20)
             return None
-        return restore(rooms, meeting_id)
+        return restore(rooms, meeting_id, store)
 
     monkeypatch.setattr(Rooms, "_restore", slow)
 
@@ -129,10 +129,10 @@ def test_terms_that_change_while_a_meeting_is_being_entered_reach_it(
     changed = threading.Event()
     restore = Rooms._restore
 
-    def slow(rooms: Rooms, meeting_id: str) -> Any:
+    def slow(rooms: Rooms, meeting_id: str, store: Store) -> Any:
         """Once the meeting has been read, and its terms are others already."""
         assert changed.wait(20)
-        return restore(rooms, meeting_id)
+        return restore(rooms, meeting_id, store)
 
     monkeypatch.setattr(Rooms, "_restore", slow)
     backend = FakeBackend()

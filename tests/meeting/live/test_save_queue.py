@@ -21,6 +21,7 @@ class FakeDisk:
 
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.hangs: Future[None] | None = None
         self.kept: list[int] = []
         self.news: list[str] = []
 
@@ -32,6 +33,8 @@ class FakeDisk:
         else:
             assert isinstance(effect, SaveState)
             self.kept.append(effect.samples)
+            if self.hangs is not None:
+                return self.hangs
             done.set_result(None)
         return done
 
@@ -146,3 +149,34 @@ def test_a_disk_that_refuses_is_left_alone_between_two_tries_and_for_good_once_t
         assert set(tries) == {save_queue.RETRY_SECONDS}
 
     trying(body)
+
+
+def test_a_write_that_does_not_end_is_told_of_and_what_comes_waits_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(save_queue, "SLOW_SECONDS", 0.001)
+
+    async def body(kept: SaveQueue, disk: FakeDisk) -> None:
+        disk.hangs = Future()
+        await kept.save(effect(1))
+        assert disk.news == ["trouble"]
+        hanging, disk.hangs = disk.hangs, None
+        await kept.save(effect(2))
+        assert (disk.kept, kept.idle) == ([1], False), "the first is under way, and is not asked for again"
+        hanging.set_result(None)
+        assert await kept.settle()
+        assert disk.kept == [1, 2]
+
+    assert trying(body).news == ["trouble", "relief"]
+
+
+def test_a_write_that_does_not_end_and_then_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(save_queue, "SLOW_SECONDS", 0.001)
+
+    async def body(kept: SaveQueue, disk: FakeDisk) -> None:
+        disk.hangs = Future()
+        await kept.save(effect(1))
+        hanging, disk.hangs = disk.hangs, None
+        hanging.set_exception(StoreError("it was not stored"))
+        assert await kept.settle()
+        assert disk.kept == [1, 1]
+
+    assert trying(body).news == ["trouble", "relief"]

@@ -31,6 +31,8 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, NotFound
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Turn, TurnsRevised, Word
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 A = "a" * 16
 NOW = datetime(2026, 1, 2, 3, tzinfo=timezone.utc)
 WORDS = tuple(Word(text, Span(at * SAMPLE_RATE, (at + 1) * SAMPLE_RATE), 0.5) for at, text in enumerate(("we", "meat")))

@@ -14,6 +14,8 @@ from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
 from pipelines.errors import NotFound
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
@@ -36,6 +38,7 @@ def test_a_link_comes_back_as_it_was(store: Store, role: Role, expires: datetime
     assert links.of("m2") == []
 
 
+@pytest.mark.usefixtures("sqlite_file")
 def test_only_the_digest_of_a_token_is_on_disk(store: Store) -> None:
     token = new_token()
     LinkStore(store).add({digest(token): Link("l1", "m1", Role.VIEW, NOW)}).result()

@@ -16,6 +16,8 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound
 from tests.fakes.stored import kept
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 NOTES = MeetingNotes(
     (Statement("They met the wombat.", (NotedLine("s1", 16_000), NotedLine("s2", 32_000)), False),),
     (),
@@ -89,6 +91,7 @@ def test_notes_need_a_meeting(store: Store) -> None:
         notes.find("none")
 
 
+@pytest.mark.usefixtures("sqlite_file")
 def test_notes_go_with_their_meeting_or_alone_and_leave_no_word_on_the_disk(store: Store) -> None:
     notes = NotesStore(store)
     for meeting_id in ("m1", "m2"):

@@ -21,6 +21,8 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import SpeakerCount
 from tests.fakes.server_fakes import config, serving, tone, wait_ready
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 A, B = "a" * 16, "b" * 16
 ONE, TWO = "1" * 16, "2" * 16
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)

@@ -16,6 +16,8 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 A, B = "a" * 16, "b" * 16
 NOW = datetime(2026, 1, 2, 3, tzinfo=timezone.utc)
 

@@ -19,6 +19,9 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError
 from pipelines.types import Speaker
 from tests.fakes.stored import NOON, kept, line
+from tests.meeting.storage.conftest import Databases
+
+pytestmark = pytest.mark.usefixtures("every_database")
 
 MONDAY = [
     line("s1", 0, speaker="spk1", text="We ship the release on Friday."),
@@ -29,7 +32,7 @@ MONDAY = [
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def store(every_database: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Two meetings a week apart."""
     with Store(tmp_path_factory.mktemp("data")) as opened:
         transcripts = TranscriptStore(opened)

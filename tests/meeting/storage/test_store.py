@@ -25,6 +25,9 @@ from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import Speaker, SpeakerCount
 from tests.fakes.disks import files_of_at_most
 from tests.fakes.stored import NOON, SOURCE, kept, line, revised, turns
+from tests.meeting.storage.conftest import Databases
+
+pytestmark = pytest.mark.usefixtures("every_database")
 
 
 @pytest.fixture
@@ -43,6 +46,7 @@ def meeting(store: Store) -> Meeting:
 # The folder
 
 
+@pytest.mark.usefixtures("sqlite_file")
 def test_folder_and_file_are_their_owners_only(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
@@ -71,6 +75,7 @@ def test_a_folder_without_permission_is_a_sentence(tmp_path: Path) -> None:
         Store(tmp_path / "data").open()
 
 
+@pytest.mark.usefixtures("sqlite_file")
 def test_a_folder_in_the_place_of_the_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "meetings.sqlite3").mkdir()
     with pytest.raises(StoreError, match="check the permissions"):
@@ -96,20 +101,22 @@ def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
     store.close()
 
 
-def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
+def test_what_was_committed_survives_a_kill(tmp_path: Path, every_database: Databases) -> None:
     program = """if True:
         import os, signal, sys
         from pathlib import Path
+        from meeting.config.settings import Storage
         from meeting.storage.store import Store
         from meeting.storage.transcript_store import TranscriptStore
         from tests.fakes.stored import kept, line
-        store = Store(Path(sys.argv[1])).open()
+        store = Store.configured(Storage(Path(sys.argv[1]), sys.argv[2] or None)).open()
         kept(store)
         TranscriptStore(store).save_segments("m1", [line(f"s{i}") for i in range(20)]).result()
         os.kill(os.getpid(), signal.SIGKILL)
     """
     root = Path(__file__).resolve().parents[3]
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=root, check=False, timeout=60)
+    url = every_database.url(tmp_path) or ""
+    subprocess.run([sys.executable, "-c", program, str(tmp_path), url], cwd=root, check=False, timeout=60)
     with Store(tmp_path) as store:
         assert store.meeting("m1").segments == 20
 
@@ -407,6 +414,7 @@ def test_a_room_awaits_a_write(store: Store, meeting: Meeting) -> None:
     assert store.meeting("m1").title == "Awaited"
 
 
+@pytest.mark.usefixtures("sqlite_file")
 def test_a_disk_that_takes_no_more_fails_the_write_and_keeps_what_was_there(store: Store, meeting: Meeting) -> None:
     TranscriptStore(store).save_segments("m1", [line("s1")]).result()
     with files_of_at_most(300_000), pytest.raises(StoreError):

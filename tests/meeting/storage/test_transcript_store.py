@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +9,17 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from meeting.core.ids import new_id
 from meeting.core.records import Meeting
 from meeting.storage.store import Store
+from meeting.storage.tables import TurnRow
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import LabelChange, Speaker
 from tests.fakes.stored import SOURCE, kept, line, revised, turns
+
+pytestmark = pytest.mark.usefixtures("every_database")
 
 
 @pytest.fixture
@@ -113,9 +116,8 @@ def test_a_turn_that_grows_step_by_step_stays_one_row(store: Store, meeting: Mee
         step = revised(start, start + 8000, (start, start + 8000, "spk1"))
         TranscriptStore(store).save_turns("m1", "src", step).result()
     assert turns(store) == [(0, 80_000, "spk1")]
-    connection = sqlite3.connect(store.data_dir / "meetings.sqlite3")
-    assert connection.execute("SELECT count(*) FROM turns").fetchone() == (1,)
-    connection.close()
+    with store.read() as session:
+        assert session.scalar(select(func.count()).select_from(TurnRow)) == 1
 
 
 def test_turns_of_other_meetings_stay(store: Store, meeting: Meeting) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,19 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from meeting.core.records import Meeting, State
 from meeting.storage import webhook_queue
 from meeting.storage.recovery_store import RecoveryStore
-from meeting.storage.store import DATABASE, Store
+from meeting.storage.store import Store
+from meeting.storage.tables import WebhookDeliveryRow
 from meeting.storage.transcript_store import TranscriptStore
 from meeting.storage.webhook_queue import Delivery, WebhookQueue
 from meeting.storage.webhook_store import WebhookStore
 from pipelines.errors import StoreError
 from pipelines.types import Segment
 from tests.fakes.stored import NOON, SOURCE, kept, line, revised
+from tests.meeting.storage.conftest import Databases
+
+pytestmark = pytest.mark.usefixtures("every_database")
 
 LATER = NOON + timedelta(days=9)
 
@@ -43,10 +46,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def queued(store: Store) -> list[str]:
     """What waits, first to last."""
-    with sqlite3.connect(store.data_dir / DATABASE) as connection:
-        rows = connection.execute("SELECT body FROM webhook_deliveries ORDER BY number").fetchall()
-    connection.close()
-    return [body for (body,) in rows]
+    with store.read() as session:
+        return list(session.scalars(select(WebhookDeliveryRow.body).order_by(WebhookDeliveryRow.number)))
 
 
 def test_the_beginning_and_the_end_of_a_meeting_are_queued_once_each(store: Store) -> None:
@@ -88,7 +89,9 @@ def test_lines_are_not_even_looked_at_where_nobody_wants_them(store: Store) -> N
     assert queued(store) == []
 
 
-def test_where_nobody_wants_lines_saving_one_asks_the_database_for_nothing_but_that(store: Store) -> None:
+def test_where_nobody_wants_lines_saving_one_asks_the_database_for_nothing_but_that(
+    store: Store, every_database: Databases
+) -> None:
     asked: list[str] = []
 
     def note(*arguments: Any) -> None:
@@ -101,7 +104,9 @@ def test_where_nobody_wants_lines_saving_one_asks_the_database_for_nothing_but_t
             TranscriptStore(store).save_segments("m1", [line("s1"), line("s2")]).result()
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    assert asked == ["BEGIN", "INSERT", "INSERT"] * 2
+    # PostgreSQL is asked for the number of the transaction, so that it can be asked later what became of it.
+    each = ["BEGIN", "INSERT", "INSERT"] if every_database.name == "sqlite" else ["INSERT", "INSERT", "SELECT"]
+    assert asked == each * 2
 
 
 def test_neither_is_on_disk_where_the_transaction_fails(store: Store) -> None:

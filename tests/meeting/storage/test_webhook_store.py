@@ -16,6 +16,8 @@ from meeting.storage.tables import WebhookDeliveryRow
 from meeting.storage.webhook_store import EndpointCounts, StoredDelivery, WebhookStore
 from tests.fakes.stored import NOON
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 SOON, LATER = NOON + timedelta(minutes=1), NOON + timedelta(hours=1)
 
 
@@ -122,6 +124,7 @@ def test_of_what_was_given_up_the_newest_are_kept(
     assert ids([delivery for delivery, _ in webhooks.troubled(9)]) == ["x", "4", "3"]
 
 
+@pytest.mark.usefixtures("sqlite_file")
 def test_a_delivery_whose_meeting_was_deleted_under_way_does_not_touch_what_came_into_its_place(
     store: Store, webhooks: WebhookStore
 ) -> None:
@@ -142,6 +145,7 @@ def files_with(store: Store, words: str) -> list[str]:
     return [path.name for path in files if words.encode() in path.read_bytes()]
 
 
+@pytest.mark.usefixtures("sqlite_file")
 def test_of_a_meeting_that_has_gone_nothing_is_left_on_disk_once_it_was_told(
     store: Store, webhooks: WebhookStore
 ) -> None:
@@ -154,6 +158,7 @@ def test_of_a_meeting_that_has_gone_nothing_is_left_on_disk_once_it_was_told(
     assert (store.data_dir / f"{DATABASE}-wal").stat().st_size > 0, "the log is emptied where nothing has gone"
 
 
+@pytest.mark.usefixtures("sqlite_file")
 @pytest.mark.parametrize("taken", [True, False])
 def test_nor_of_a_meeting_that_went_while_its_delivery_was_under_way(
     store: Store, webhooks: WebhookStore, taken: bool

@@ -20,6 +20,8 @@ from pipelines.errors import MeetingError, NotFound
 from pipelines.types import Speaker
 from tests.fakes.stored import kept
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 EMBEDDING = np.random.default_rng(7).normal(size=256).astype(np.float32)
 ANN = VoiceProfile("v1", "Ann Marie", "ge2e", EMBEDDING, 21.5)
 

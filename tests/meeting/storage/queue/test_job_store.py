@@ -6,10 +6,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import pytest
+
 from meeting.core.records import Job, JobState, Meeting, State
 from meeting.storage.queue.job_store import JobStore
 from meeting.storage.store import Store
 from pipelines.types import SpeakerCount
+
+pytestmark = pytest.mark.usefixtures("every_database")
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

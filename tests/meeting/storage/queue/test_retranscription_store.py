@@ -16,6 +16,8 @@ from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import ModelInfo, Segment, Span, Speaker, Turn, TurnsRevised, Word
 
+pytestmark = pytest.mark.usefixtures("every_database")
+
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 LINE = Segment("s0", 1, True, "a", Span(0, 10), "spk1", (Word("old", Span(0, 10), 0.5),), 3)
 NEW = Segment("x-s0", 1, True, "a", Span(0, 12), "spk1", (Word("new", Span(0, 12), 0.5),), 3)

@@ -16,7 +16,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from meeting.storage.database import MIGRATIONS, connect, prepare
+from meeting.config.package_files import MIGRATIONS
+from meeting.storage.databases.sqlite import SqliteDatabase, connect
 from meeting.storage.profiles.voice_store import VoiceStore
 from meeting.storage.search.query import Search, parse_query
 from meeting.storage.search_store import SearchStore
@@ -27,6 +28,12 @@ from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import DatabaseTooNew, MeetingError, StoreError
 from pipelines.types import Speaker
 from tests.fakes.stored import line
+
+
+def prepare(path: Path) -> None:
+    """Bring a file to the newest schema."""
+    SqliteDatabase(path).prepare()
+
 
 REVISIONS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
 
@@ -207,7 +214,7 @@ def test_a_truncated_database_says_so(tmp_path: Path) -> None:
 
 
 def test_a_missing_migrations_folder_says_how_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meeting.storage.database.MIGRATIONS", tmp_path / "nowhere")
+    monkeypatch.setattr("meeting.storage.databases.migrations.MIGRATIONS", tmp_path / "nowhere")
     with pytest.raises(StoreError, match="install the program again"):
         prepare(tmp_path / "db")
 
@@ -256,7 +263,7 @@ def test_the_file_is_written_ahead_once_it_is_ours(tmp_path: Path) -> None:
 
 
 def test_a_file_that_stays_locked_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meeting.storage.database.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("meeting.storage.databases.sqlite.BUSY_SECONDS", 0.01)
     path = tmp_path / "db"
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")

@@ -12,23 +12,25 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from meeting.storage import database
-from meeting.storage.database import Writer, connect, database_errors, prepare, readers
-from pipelines.errors import NotFound, StoreError
+from meeting.storage.databases import sqlite
+from meeting.storage.databases import writer as writer_module
+from meeting.storage.databases.sqlite import SqliteDatabase, connect
+from meeting.storage.databases.writer import Writer
+from pipelines.errors import StoreError
 from tests.fakes.disks import files_of_at_most
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A migrated database."""
-    prepare(tmp_path / "db")
+    SqliteDatabase(tmp_path / "db").prepare()
     return tmp_path / "db"
 
 
 @pytest.fixture
 def writer(path: Path) -> Iterator[Writer]:
     """Its writer, closed at the end."""
-    writer = Writer(path)
+    writer = Writer(SqliteDatabase(path))
     yield writer
     writer.close()
 
@@ -68,72 +70,17 @@ def test_the_writers_connection_has_every_guard_on(writer: Writer) -> None:
 
 
 def test_readers_cannot_write(path: Path) -> None:
-    engine = readers(path)
+    engine = SqliteDatabase(path).readers()
     with engine.connect() as connection, pytest.raises(OperationalError, match="readonly"):
         connection.execute(text("DELETE FROM meetings"))
     engine.dispose()
 
 
-def test_work_is_done_in_the_order_asked(writer: Writer, path: Path) -> None:
-    futures = [writer.submit(note(str(i))) for i in range(50)]
-    for future in futures:
-        future.result()
-    assert titles(path) == [str(i) for i in range(50)]
-
-
-def test_work_that_fails_leaves_no_half_of_it_and_the_next_goes_on(writer: Writer, path: Path) -> None:
-    def half(session: Session) -> None:
-        note("half")(session)
-        raise KeyError("a mistake in the work")
-
-    assert isinstance(writer.submit(half).exception(), KeyError)
-    writer.submit(note("next")).result()
-    assert titles(path) == ["next"]
-
-
-def test_closing_drains_and_may_be_repeated(path: Path) -> None:
-    writer = Writer(path)
-    futures = [writer.submit(note(str(i))) for i in range(50)]
-    writer.close()
-    writer.close()
-    assert all(future.exception(timeout=0) is None for future in futures)
-    assert len(titles(path)) == 50
-    assert isinstance(writer.submit(note("late")).exception(timeout=0), StoreError)
-
-
-def test_cancelling_the_wait_does_not_cancel_the_write(writer: Writer, path: Path) -> None:
-    release = threading.Event()
-    first = writer.submit(lambda _: release.wait() and None)
-    second = writer.submit(note("kept"))
-    assert not second.cancel()
-    release.set()
-    first.result()
-    second.result()
-    assert titles(path) == ["kept"]
-
-
-def test_more_writes_than_may_wait_fail_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "WAITING_WRITES", 2)
-    writer = Writer(path)
-    release = threading.Event()
-    first = writer.submit(lambda _: release.wait() and None)
-    second = writer.submit(note("second"))
-    third = writer.submit(note("third"))
-    with pytest.raises(StoreError, match="does not keep up"):
-        third.result(timeout=0)
-    release.set()
-    first.result()
-    second.result()
-    writer.submit(note("fourth")).result()
-    writer.close()
-    assert titles(path) == ["second", "fourth"]
-
-
 def test_a_database_locked_by_another_program_fails_the_write_and_the_next_goes_on(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
-    writer = Writer(path)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
+    writer = Writer(SqliteDatabase(path))
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="in use by another program"):
@@ -159,22 +106,16 @@ def test_a_database_locked_by_another_program_fails_the_write_and_the_next_goes_
     ],
 )
 def test_what_the_database_throws_becomes_a_sentence(thrown: Exception, said: str) -> None:
-    with pytest.raises(StoreError, match=said), database_errors(Path("db")):
+    with pytest.raises(StoreError, match=said), SqliteDatabase(Path("db")).errors():
         raise thrown
 
 
 def test_sentences_do_not_quote_what_was_to_be_stored(path: Path) -> None:
     engine = connect(path, "BEGIN IMMEDIATE")
-    with pytest.raises(StoreError) as caught, database_errors(path), engine.begin() as connection:
+    with pytest.raises(StoreError) as caught, SqliteDatabase(path).errors(), engine.begin() as connection:
         connection.execute(text("INSERT INTO meetings (id) VALUES (:id)"), {"id": "a secret"})
     engine.dispose()
     assert "secret" not in f"{caught.value} {caught.value.__cause__}"
-
-
-def test_a_row_without_its_meeting_is_not_found(path: Path, writer: Writer) -> None:
-    work = text("INSERT INTO turns VALUES (1, 'nobody', 0, 1, 'spk1', NULL)")
-    with pytest.raises(NotFound):
-        writer.submit(lambda session: session.execute(work) and None).result()
 
 
 def test_what_is_deleted_leaves_the_log_as_soon_as_no_reader_holds_it_back(path: Path, writer: Writer) -> None:
@@ -194,7 +135,7 @@ def test_what_is_deleted_leaves_the_log_as_soon_as_no_reader_holds_it_back(path:
 def test_a_log_that_a_reader_held_back_is_emptied_without_another_write(
     path: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "ERASE_AGAIN", 0.05)
+    monkeypatch.setattr(writer_module, "ERASE_AGAIN", 0.05)
     writer.submit(note("Zyzzogeton")).result()
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
@@ -210,7 +151,7 @@ def test_a_log_that_a_reader_held_back_is_emptied_without_another_write(
 def test_a_disk_that_is_full_when_the_log_is_emptied_fails_no_write_and_it_is_tried_again(
     path: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "ERASE_AGAIN", 0.05)
+    monkeypatch.setattr(writer_module, "ERASE_AGAIN", 0.05)
     log = path.with_name("db-wal")
 
     def work(session: Session) -> None:
@@ -237,7 +178,7 @@ def test_what_a_process_that_died_had_still_to_erase_leaves_the_log_with_the_fir
     died.execute("DELETE FROM meetings")
     log = path.with_name("db-wal")
     assert b"Zyzzogeton" in log.read_bytes()
-    writer = Writer(path)
+    writer = Writer(SqliteDatabase(path))
     writer.submit(note("later")).result()
     assert b"Zyzzogeton" not in path.read_bytes() + log.read_bytes()
     writer.close()

@@ -1,0 +1,1 @@
+"""Which server has which meeting, in the database."""
