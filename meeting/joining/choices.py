@@ -5,7 +5,7 @@ What is chosen in the end depends on what was said and heard only, not on the or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from meeting.joining.blocks import Block, Blocks, PlacedWord
 from meeting.joining.identity import Evidence, Node, evidence_of
@@ -37,6 +37,11 @@ class Choices:
         self._waiting: dict[int, Block] = {}
         self._outdated: list[Span] = []
         """Where levels came later than others, so that noise floors behind them have changed"""
+
+    @property
+    def tracks(self) -> Mapping[str, LevelTrack]:
+        """What each source hears."""
+        return self._tracks
 
     def shows(self, word: PlacedWord) -> bool:
         """Whether a word is shown."""

@@ -107,6 +107,7 @@ class Joiner:
     def finish(self, source_id: str) -> list[Output]:
         """Nothing more comes of a source; what was held back because of it."""
         told = self._tell(self._choices.ended(source_id))
+        self._turns.ended()
         return [*told, *self._turns.settle(NEVER)]
 
     @property

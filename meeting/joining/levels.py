@@ -25,6 +25,8 @@ FLOOR_STEP = 10
 """Frames for which a noise floor is taken once"""
 FLOOR_PERCENT = 10
 """Of the frames are at the noise floor or below"""
+SILENCE = -200.0
+"""Decibels, where nothing is known"""
 HIGHEST = 60.0
 """Decibels above the noise floor beyond which nothing is told apart"""
 ACTIVE = 3.0
@@ -83,6 +85,15 @@ class LevelTrack:
         above = np.clip(levels - self._floor(end), 0.0, HIGHEST)
         above[~known] = 0.0
         return above
+
+    def loudness(self, start: int, end: int) -> NDArray[np.float32]:
+        """Decibels of all bands together from a frame on, up to another; `SILENCE` where none are known."""
+        levels = np.full((end - start, BANDS), np.nan, np.float32)
+        first, last = max(0, start), min(end, self.end)
+        if last > first:
+            levels[first - start : last - start] = self._levels[first:last]
+        loud: NDArray[np.float32] = 10 * np.log10(np.sum(10 ** (levels / 10), axis=1))
+        return np.nan_to_num(loud, nan=SILENCE)
 
     def _floor(self, end: int) -> Heard:
         at = -(-end // FLOOR_STEP) * FLOOR_STEP

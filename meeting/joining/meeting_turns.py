@@ -9,7 +9,7 @@ from meeting.joining.choices import Choices
 from meeting.joining.identity import Node
 from meeting.joining.lines import Lines
 from meeting.joining.numbering import OWNER, Numbering
-from meeting.joining.turns import SourceTurns, spoken, without
+from meeting.joining.turns import NEAR_LINE, SourceTurns, owners_speak, spoken, without
 from meeting.joining.voting import LONGEST_DOUBT, Claim, standing, vote
 from pipelines.turns import join_spans, join_turns
 from pipelines.types import UNKNOWN, Segment, Span, Turn, TurnsRevised, samples
@@ -18,6 +18,9 @@ JOINED = "joined"
 """Why lines or turns have changed that no pipeline changed"""
 SETTLED = samples(4.0)
 """How long after a time it is told whose turns are shown in it, where no pipeline tells: choices change until then"""
+
+USUAL = samples(300.0)
+"""How long before a time lines tell how loud somebody usually is"""
 
 OUTVOTED = 2
 """How many times as much of a line as its own speaker another one must be said to speak to be taken for who says it"""
@@ -61,6 +64,11 @@ class MeetingTurns:
         """Where it has changed which words are shown."""
         self._unsettled += spans
 
+    def ended(self) -> None:
+        """Nothing more comes of a source: what was told by how loud people were until then is told again."""
+        if self._headsets_only:
+            self._unsettled += [Span(line.own.span.start, line.own.span.end) for line in self._lines if line.own.final]
+
     def settle(self, now: int) -> list[TurnsRevised]:
         """Whose turns stand where anything has changed, for what is long enough ago, now and then."""
         due = [span for span in self._unsettled if span.end + SETTLED <= now]
@@ -103,6 +111,8 @@ class MeetingTurns:
 
     def standing(self, span: Span) -> dict[str, list[Turn]]:
         """The turns of each source in a span that stand: all but those in which it is outvoted."""
+        if self._headsets_only:
+            return self._turns_of_owners(span)
         found: dict[str, list[Turn]] = {id_: [] for id_ in self._turns}
         wide = Span(max(0, span.start - 2 * LONGEST_DOUBT), span.end + 2 * LONGEST_DOUBT)
         for claims in self._claims(wide).values():
@@ -125,6 +135,27 @@ class MeetingTurns:
             for person, claim in vote(mine, region & span, best, numbering.person):
                 found[person].append(claim)
         return found
+
+    @property
+    def _headsets_only(self) -> bool:
+        """Whether there are several sources, of one person each, who are told apart by what they hear."""
+        return len(self._turns) > 1 and all(
+            id_ in self._choices.tracks and self._known_by_words(id_) for id_ in self._turns
+        )
+
+    def _turns_of_owners(self, span: Span) -> dict[str, list[Turn]]:
+        shown, own = defaultdict[str, list[Span]](list), defaultdict[str, list[Span]](list)
+        for line in self._lines.near(Span(max(0, span.start - USUAL), span.end)):
+            id_, told = line.own.source_id, line.told
+            if told is not None and told.final and told.words:
+                shown[id_].append(told.span)
+            if line.own.final:
+                own[id_].append(Span(max(0, line.own.span.start - NEAR_LINE), line.own.span.end + NEAR_LINE))
+        found = owners_speak(self._choices.tracks, shown, span)
+        return {
+            id_: join_turns(Turn(one & near, OWNER) for one in found[id_] for near in own[id_] if one & near)
+            for id_ in self._turns
+        }
 
     def _within(self, source_id: str, span: Span) -> list[Turn]:
         if self._known_by_words(source_id):

@@ -380,3 +380,31 @@ def test_the_order_of_arrival_leaves_no_trace(order: list[int]) -> None:
 
 def test_one_source_after_the_other_gives_what_came_live() -> None:
     assert shape(final(OVERLAPPING, ROOM, [0, 10**6, 1, 10**6, 2, 10**6])) == shape(played(OVERLAPPING, *ROOM))
+
+
+@settings(max_examples=4, deadline=None)
+@given(order=st.lists(st.integers(0, 20), min_size=2, max_size=12))
+def test_the_order_in_which_headsets_come_leaves_no_trace_in_their_turns(order: list[int]) -> None:
+    headsets = tuple(replace(mic, kind="solo", name=mic.id) for mic in (NEAR_ANN, NEAR_BEN))
+
+    def heard(order: list[int]) -> list[tuple[float, float, str]]:
+        meeting = Meeting()
+        waiting = []
+        for number, mic in enumerate(headsets, 1):
+            meeting.add(mic.source(number))
+            told = events(OVERLAPPING, mic, number, length_of(OVERLAPPING))
+            waiting.append([one for one in told if not isinstance(one[2], TurnsRevised | Speaker)])
+        at = 0
+        while any(waiting):
+            mine = waiting[order[at % len(order)] % 2] or next(one for one in waiting if one)
+            count = order[(at + 1) % len(order)] * 7 + 1
+            for _, id_, output in mine[:count]:
+                meeting.take(id_, output)
+            del mine[:count]
+            at += 1
+        for mic in headsets:
+            meeting.finish(mic.id)
+        names = {one.id: str(one.name) for one in meeting.transcript.speakers}
+        return [(start, end, names[who]) for start, end, who in meeting.heard()]
+
+    assert heard(order) == heard([0, 0, 1, 0])

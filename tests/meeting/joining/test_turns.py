@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.joining.turns import SHORTEST, SourceTurns, spoken, without
+from meeting.joining.levels import BANDS, LevelTrack
+from meeting.joining.turns import SHORTEST, SourceTurns, owners_speak, spoken, without
 from pipelines.turns import replace_turns
-from pipelines.types import Span, Turn, TurnsRevised, samples
+from pipelines.types import LEVEL_FRAME, LevelsHeard, Span, Turn, TurnsRevised, samples
 
 
 def turn(start: float, end: float, who: str = "spk1") -> Turn:
@@ -66,3 +68,37 @@ def test_a_revision_replaces_what_was_said_of_its_span(revisions: list[tuple[Spa
         known.replace(revised)
         plain = replace_turns(plain, revised)
     assert known.within(Span(0, 200_000)) == plain
+
+
+def headset(*parts: tuple[int, int, float], noise: float = -70.0, frames: int = 200) -> LevelTrack:
+    """What one hears: from a frame to another so many decibels."""
+    levels = np.full((frames, BANDS), noise, np.float32)
+    for start, end, loud in parts:
+        levels[start:end] = loud
+    track = LevelTrack()
+    track.put(0, LevelsHeard(0, levels))
+    return track
+
+
+def by_frames(*frames: tuple[int, int]) -> list[Span]:
+    """Spans of frames."""
+    return [Span(start * LEVEL_FRAME, end * LEVEL_FRAME) for start, end in frames]
+
+
+def test_who_has_a_headset_speaks_while_it_is_loud_in_it_and_not_while_others_are_louder_in_theirs() -> None:
+    tracks = {"a": headset((20, 60, -30), (80, 120, -48)), "b": headset((20, 60, -28), (80, 120, -10))}
+    lines = {"a": by_frames((22, 58)), "b": by_frames((80, 121))}
+    span = Span(0, 200 * LEVEL_FRAME)
+    assert owners_speak(tracks, lines, span) == {"a": by_frames((20, 60)), "b": by_frames((80, 120))}
+    assert owners_speak(tracks, lines, Span(40 * LEVEL_FRAME, 90 * LEVEL_FRAME)) == {
+        "a": by_frames((40, 60)),
+        "b": by_frames((80, 90)),
+    }
+    del lines["b"]
+    assert owners_speak(tracks, lines, span)["b"] == [], "nobody knows how loud its owner is"
+
+
+def test_short_pauses_belong_to_a_turn_and_what_is_short_is_none() -> None:
+    tracks = {"a": headset((20, 40, -30), (45, 60, -30), (66, 80, -30), (100, 101, -30)), "b": headset()}
+    found = owners_speak(tracks, {"a": by_frames((20, 80))}, Span(0, 200 * LEVEL_FRAME))
+    assert found == {"a": by_frames((20, 60), (66, 80)), "b": []}
