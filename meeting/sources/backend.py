@@ -105,10 +105,15 @@ class LocalBackend:
         self._config = config
 
     def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
-        """Load one copy of each model, or one for each GPU."""
+        """Load one copy of each model, or one for each GPU; or find those that other machines have loaded."""
+        language = self._config.speech.language
+        if models.engine == "ray":
+            from meeting.cluster.shared_models.connecting import connect_engine
+
+            return connect_engine(models, on_progress, language)
         from pipelines.engine.loader import load_engines
 
-        engine = load_engines(models, on_progress, self._config.speech.language)
+        engine = load_engines(models, on_progress, language)
         memory.freeze_objects()
         return engine
 

@@ -1,0 +1,1 @@
+"""Several servers: what they share."""
