@@ -58,8 +58,8 @@ def serve_models(
         raise ModelError(
             'models serve needs the package ray: .venv/bin/pip install -c constraints.txt -e ".[ray]"'
         ) from error
-    if options.gpus < 0 or options.cpus <= 0:
-        raise SettingsError("--cpus must be more than 0, and --gpus 0 or more")
+    if options.gpus < 0 or options.cpus <= 0 or (options.replicas is not None and options.replicas < 1):
+        raise SettingsError("--cpus must be more than 0, --gpus 0 or more, and --replicas 1 or more")
     _begin(ray, options, on_progress)
     try:
         serve.start(proxy_location="EveryNode", http_options=HTTP, grpc_options=grpc_options(options.port))
