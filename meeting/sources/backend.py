@@ -49,6 +49,10 @@ class Engine(Protocol):
     def queues(self) -> Sequence[JobQueue[Any, Any]]:
         """What waits for the models, and what is known of how it is served; one for each model and copy."""
 
+    @property
+    def stalled_seconds(self) -> float:
+        """Seconds so far in which models on other machines did not answer; 0 for those of this process."""
+
     def assign(self) -> PipelineEngine:
         """The one for one more pipeline: where there are several devices, each has a copy."""
 

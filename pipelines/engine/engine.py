@@ -68,6 +68,10 @@ class Engines(Protocol):
     def capacity(self) -> int | None:
         """Live meetings that they carry; None where it was not measured."""
 
+    @property
+    def stalled_seconds(self) -> float:
+        """Seconds so far in which models on other machines did not answer; 0 for those of this process."""
+
     def assign(self) -> Engine:
         """The engine for one more pipeline, which stays with it."""
 

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from meeting.cluster.shared_models.calls import SPEAKERS, SPEECH
 from meeting.cluster.shared_models.descriptions import SpeakersDescription, SpeechDescription
 from meeting.cluster.shared_models.errors import WireError
 from meeting.cluster.shared_models.wire import (
@@ -47,18 +48,20 @@ class SpeechModels:
         self._recogniser = recogniser
         self._together = Together(self._read, recogniser.info.max_batch, _kind)
         self.description = description
+        self._sender = {"application": SPEECH, "fingerprint": description.fingerprint}
 
     def answer(self, messages: Sequence[bytes]) -> list[bytes]:
         """An answer to each message; utterances that a recogniser may read together are."""
-        fingerprint = {"fingerprint": self.description.fingerprint}
         return [
-            pack({**done, **fingerprint} if isinstance(done, dict) else {"results": results_head(done), **fingerprint})
+            pack(
+                {**done, **self._sender} if isinstance(done, dict) else {"results": results_head(done), **self._sender}
+            )
             for done in self._together.work(messages, unpack_requests)
         ]
 
     def describe(self) -> bytes:
         """The answer to what it is."""
-        return pack({"description": self.description.told(), "fingerprint": self.description.fingerprint})
+        return pack({"description": self.description.told(), **self._sender})
 
     @property
     def broken(self) -> bool:
@@ -75,20 +78,20 @@ class SpeakerModels:
     def __init__(self, finder: Callable[[list[Window]], list[LocalSpeakers]], description: SpeakersDescription) -> None:
         self._together = Together(finder, MAX_WINDOW_BATCH)
         self.description = description
+        self._sender = {"application": SPEAKERS, "fingerprint": description.fingerprint}
 
     def answer(self, messages: Sequence[bytes]) -> list[bytes]:
         """An answer to each message; windows go through the models together."""
-        fingerprint = {"fingerprint": self.description.fingerprint}
         return [
-            pack({**done, **fingerprint})
+            pack({**done, **self._sender})
             if isinstance(done, dict)
-            else pack(fingerprint, speakers_arrays(done), compress=True)
+            else pack(self._sender, speakers_arrays(done), compress=True)
             for done in self._together.work(messages, unpack_windows)
         ]
 
     def describe(self) -> bytes:
         """The answer to what they are."""
-        return pack({"description": self.description.told(), "fingerprint": self.description.fingerprint})
+        return pack({"description": self.description.told(), **self._sender})
 
     @property
     def broken(self) -> bool:

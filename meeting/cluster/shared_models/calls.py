@@ -120,6 +120,9 @@ class Calls:
             head, arrays = unpack(answer)
         except WireError as error:
             raise Unanswered(str(error)) from error
+        if head.get("application") != application:
+            # while there is only one, Serve takes it for any that is asked for
+            raise Unanswered("another application answered")
         if "broken" in head:
             raise Broken(str(head["broken"]))
         if "failed" in head:

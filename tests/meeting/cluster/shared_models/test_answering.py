@@ -16,6 +16,7 @@ from meeting.cluster.shared_models.answering import (
     load_speaker_models,
     load_speech_models,
 )
+from meeting.cluster.shared_models.calls import SPEECH
 from meeting.cluster.shared_models.descriptions import SpeakersDescription, SpeechDescription
 from pipelines.asr.recogniser import RecogniserInfo, RecognitionRequest, RecognitionResult
 from pipelines.diarization.clustering import Thresholds
@@ -106,7 +107,8 @@ def test_a_model_that_does_nothing_but_break_is_to_be_replaced() -> None:
 def test_every_answer_tells_which_models_gave_it() -> None:
     models = speech(Reader())
     for answer in (*models.answer([message(12), message(13)]), models.describe()):
-        assert wire.unpack(answer)[0]["fingerprint"] == models.description.fingerprint
+        head, _ = wire.unpack(answer)
+        assert (head["application"], head["fingerprint"]) == (SPEECH, models.description.fingerprint)
 
 
 def find(windows: list[Window]) -> list[LocalSpeakers]:

@@ -8,7 +8,15 @@ from collections.abc import Callable
 
 import pytest
 
-from meeting.cluster.shared_models.calls import ATTEMPT_SECONDS, LONGEST_PAUSE, MAX_BREAKS, SPEECH, Calls, Unanswered
+from meeting.cluster.shared_models.calls import (
+    ATTEMPT_SECONDS,
+    LONGEST_PAUSE,
+    MAX_BREAKS,
+    SPEAKERS,
+    SPEECH,
+    Calls,
+    Unanswered,
+)
 from meeting.cluster.shared_models.errors import NoAnswer, OtherModels
 from meeting.cluster.shared_models.stalls import STALL_AFTER
 from meeting.cluster.shared_models.wire import pack
@@ -46,7 +54,12 @@ class Replicas:
         return Calls(self.send, patience, lambda: self.now, self.wait)
 
 
-GOOD = pack({"results": [], "fingerprint": "f"})
+def answer(application: str = SPEECH, **head: object) -> bytes:
+    """What a replica answers."""
+    return pack({"application": application, **head})
+
+
+GOOD = answer(results=[], fingerprint="f")
 DIED = Unanswered("INTERNAL")
 
 
@@ -79,21 +92,21 @@ def test_no_attempt_goes_on_for_longer_than_the_call_may() -> None:
 
 
 def test_what_a_model_cannot_read_is_not_tried_again() -> None:
-    replicas = Replicas(pack({"failed": "too long"}))
+    replicas = Replicas(answer(failed="too long"))
     with pytest.raises(BlockError, match="too long"):
         replicas.calls()(SPEECH, "Recognise", b"")
     assert len(replicas.sent) == 1
 
 
 def test_what_breaks_one_replica_after_the_other_is_given_up() -> None:
-    replicas = Replicas(pack({"broken": "ZeroDivisionError"}))
+    replicas = Replicas(answer(broken="ZeroDivisionError"))
     with pytest.raises(BlockError, match="ZeroDivisionError"):
         replicas.calls()(SPEECH, "Recognise", b"")
     assert len(replicas.sent) == MAX_BREAKS
 
 
 def test_one_broken_replica_is_passed_over() -> None:
-    replicas = Replicas(pack({"broken": "RuntimeError"}), GOOD)
+    replicas = Replicas(answer(broken="RuntimeError"), GOOD)
     assert replicas.calls()(SPEECH, "Recognise", b"")[0]["fingerprint"] == "f"
 
 
@@ -102,12 +115,17 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again() -> None:
     assert replicas.calls()(SPEECH, "Recognise", b"")[0]["fingerprint"] == "f"
 
 
+def test_an_application_that_answers_for_another_is_not_believed() -> None:
+    replicas = Replicas(answer(SPEAKERS), GOOD)
+    assert replicas.calls()(SPEECH, "Describe", b"")[0]["fingerprint"] == "f"
+
+
 def test_other_models_than_at_the_start_are_not_believed() -> None:
-    replicas = Replicas(pack({"fingerprint": "other"}), GOOD)
+    replicas = Replicas(answer(fingerprint="other"), GOOD)
     calls = replicas.calls()
     calls.expected[SPEECH] = "f"
     assert calls(SPEECH, "Recognise", b"")[0]["fingerprint"] == "f"
-    replicas.answers = [pack({"fingerprint": "other"})]
+    replicas.answers = [answer(fingerprint="other")]
     with pytest.raises(OtherModels, match="restart"):
         calls(SPEECH, "Recognise", b"")
 

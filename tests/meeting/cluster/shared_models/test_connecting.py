@@ -150,7 +150,7 @@ def test_other_models_behind_the_same_address_are_not_mixed_with_the_first() -> 
 
 def test_damaged_descriptions_are_an_error() -> None:
     def send(application: str, method: str, message: bytes, seconds: float) -> bytes:
-        return wire.pack({"description": {}})
+        return wire.pack({"description": {}, "application": application})
 
     with pytest.raises(ModelError, match="cannot be read"):
         connect_engine(SETTINGS, ignore, None, lambda address: (send, lambda: None))
