@@ -19,6 +19,14 @@ log = logging.getLogger(__name__)
 SERVICERS = "meeting.cluster.shared_models.servicers.add_shared_models"
 HTTP = {"host": "127.0.0.1", "port": 0}
 """Serve's HTTP proxy is used for nothing: nobody else reaches it"""
+FAST_CALLS = {
+    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
+    "RAY_SERVE_PROXY_USE_GRPC": "1",
+    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+    "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "100",
+}
+"""Variables with which Serve's proxy asks replicas over gRPC too, in half of the time: else each window, which is more
+than 100 kB, goes through Ray's object store"""
 OBJECT_STORE = 80 * 2**20
 """Bytes of Ray's object store on a machine of its own: calls do not go through it"""
 
@@ -49,7 +57,7 @@ def serve_models(
 
     Raises ModelError where Ray is not installed, or the models cannot be loaded.
     """
-    keep_to_ourselves()
+    set_up_ray()
     try:
         import ray
         from ray import serve
@@ -79,9 +87,11 @@ def grpc_options(port: int) -> dict[str, Any]:
     return {"port": port, "grpc_servicer_functions": [SERVICERS], "enable_reflection": False}
 
 
-def keep_to_ourselves() -> None:
-    """Have Ray tell nobody that it is used; before it is imported."""
+def set_up_ray() -> None:
+    """Have Ray tell nobody that it is used, and take the shortest way for calls; before it is imported."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    for name, value in FAST_CALLS.items():
+        os.environ.setdefault(name, value)
 
 
 def _begin(ray: Any, options: ServingOptions, on_progress: Callable[[str], None]) -> None:

@@ -124,14 +124,7 @@ def test_a_head_that_dies_in_a_live_meeting_is_as_a_machine_that_is_too_full(
 ) -> None:
     server.start()
     server.ready()
-    client = subprocess.Popen(
-        [sys.executable, "-m", "meeting", "replay", "--server", f"http://127.0.0.1:{server.port}"]
-        + ["--speed", "1", "--events", str(tmp_path / "events"), "--out", str(tmp_path / "out"), str(sample.audio)],
-        cwd=ROOT,
-        env=environment(ROOT),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    client = play(server, tmp_path, sample, "--speed", "1", "--events", str(tmp_path / "events"))
     try:
         until(lambda: lines(server))
         models.kill()
@@ -159,14 +152,7 @@ def test_a_server_that_starts_before_its_models_waits_for_them_and_says_so(
     server.start()
     until(lambda: f"asking the shared models for speech at {models.address}" in answer(server, "/readyz"))
     assert server.get("/readyz") is None
-    client = subprocess.Popen(
-        [sys.executable, "-m", "meeting", "replay", "--server", f"http://127.0.0.1:{server.port}"]
-        + ["--out", str(tmp_path / "out"), str(sample.audio)],
-        cwd=ROOT,
-        env=environment(ROOT),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    client = play(server, tmp_path, sample)
     try:
         models.start()
         server.ready()
@@ -185,6 +171,18 @@ def test_a_server_loads_neither_models_nor_ray(models: SharedModels, server: Ser
     assert "cygrpc" in mapped
     for library in ("libtorch", "ctranslate2", "_raylet"):
         assert library not in mapped, library
+
+
+def play(server: Server, folder: Path, sample: Sample, *options: str) -> subprocess.Popen[bytes]:
+    """The sample meeting on its way to a server."""
+    to = ["--server", f"http://127.0.0.1:{server.port}", "--out", str(folder / "out")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "meeting", "replay", *to, *options, str(sample.audio)],
+        cwd=ROOT,
+        env=environment(ROOT),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def lines(server: Server) -> list[str]:
