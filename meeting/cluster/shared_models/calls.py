@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from meeting.cluster.shared_models.errors import NoAnswer, OtherModels, WireError
+from meeting.cluster.shared_models.errors import Broken, NoAnswer, OtherModels, Unanswered, WireError
 from meeting.cluster.shared_models.stalls import STALL_AFTER, Stalls
 from meeting.cluster.shared_models.wire import Array, Head, unpack
 from pipelines.errors import BlockError, ModelError
@@ -31,14 +31,6 @@ MAX_BREAKS = 3
 
 Send = Callable[[str, str, bytes, float], bytes]
 """Application, method, message and seconds to its answer; raises Unanswered"""
-
-
-class Unanswered(Exception):
-    """One attempt failed, for a reason that another one may not meet."""
-
-
-class Broken(Unanswered):
-    """A replica failed over this in a way that nobody foresaw: it is at fault itself, or what it was sent."""
 
 
 class Caller(Protocol):

@@ -15,3 +15,11 @@ class NoAnswer(ModelError):
 
 class OtherModels(ModelError):
     """The shared models that answer are not those with which this server began."""
+
+
+class Unanswered(ModelError):
+    """One attempt failed, for a reason that another one may not meet."""
+
+
+class Broken(Unanswered):
+    """A replica failed over this in a way that nobody foresaw: it is at fault itself, or what it was sent."""

@@ -38,7 +38,7 @@ def pack(head: Head, arrays: Sequence[Array] = (), compress: bool = False) -> by
     told = [[array.dtype.str, list(array.shape)] for array in arrays]
     if compress:
         body = zlib.compress(body, COMPRESSION)
-    text = json.dumps({"head": head, "arrays": told, "zlib": compress}, separators=(",", ":"), default=_plain).encode()
+    text = json.dumps({"head": head, "arrays": told, "zlib": compress}, separators=(",", ":"), default=_number).encode()
     return MAGIC + struct.pack("<I", len(text)) + text + body
 
 
@@ -220,7 +220,7 @@ def _bools(array: Array) -> NDArray[np.bool_] | None:
     return None if array.ndim > 1 else array.astype(np.bool_)
 
 
-def _plain(value: Any) -> Any:
+def _number(value: Any) -> Any:
     """A number of numpy as one of Python."""
     if isinstance(value, np.generic):
         return value.item()

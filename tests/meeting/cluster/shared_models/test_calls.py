@@ -15,9 +15,8 @@ from meeting.cluster.shared_models.calls import (
     SPEAKERS,
     SPEECH,
     Calls,
-    Unanswered,
 )
-from meeting.cluster.shared_models.errors import NoAnswer, OtherModels
+from meeting.cluster.shared_models.errors import NoAnswer, OtherModels, Unanswered
 from meeting.cluster.shared_models.stalls import STALL_AFTER
 from meeting.cluster.shared_models.wire import pack
 from pipelines.errors import BlockError, ModelError

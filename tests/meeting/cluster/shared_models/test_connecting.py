@@ -12,9 +12,10 @@ import pytest
 
 from meeting.cluster.shared_models import connecting, wire
 from meeting.cluster.shared_models.answering import SpeakerModels, SpeechModels
-from meeting.cluster.shared_models.calls import SPEECH, Send, Unanswered
+from meeting.cluster.shared_models.calls import SPEECH, Send
 from meeting.cluster.shared_models.connecting import connect_engine
 from meeting.cluster.shared_models.descriptions import SpeakersDescription, SpeechDescription
+from meeting.cluster.shared_models.errors import Unanswered
 from meeting.config.settings import Models
 from pipelines.asr.recogniser import RecogniserInfo
 from pipelines.diarization.clustering import Thresholds
