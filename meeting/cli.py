@@ -125,9 +125,7 @@ def parser() -> argparse.ArgumentParser:
     notes.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
     _add_evaluate(command("evaluate", "measure accuracy and latency on recordings with references"))
     _add_tune(command("tune", "fit the thresholds that tell voices apart to recordings with references"))
-    models = command("models", "show the models, or fetch those that are missing")
-    models.add_argument("action", choices=("list", "pull"))
-    _add_models(models)
+    _add_model_actions(command("models", "show the models, fetch those that are missing, or share them with Ray"))
     _add_voices(command("voices", "list the voices that people asked to be remembered, or forget one"))
     _add_webhooks(command("webhooks", "list webhooks with what waits or failed, or test one with a signed ping"))
     doctor = command("doctor", "check this machine and say what to do about each problem")
@@ -143,6 +141,17 @@ def _add_retranscribe(command: argparse.ArgumentParser) -> None:
     command.add_argument("--language", metavar="CODE", help="language that is spoken; by default it is found out")
     command.add_argument("--speakers", metavar="N", help="how many people speak: 4, or from-to such as 2-5")
     _add_models(command)
+
+
+def _add_model_actions(command: argparse.ArgumentParser) -> None:
+    command.add_argument("action", choices=("list", "pull", "serve"))
+    _add_models(command)
+    shared = command.add_argument_group("serve: the shared models, for servers with models.engine ray")
+    shared.add_argument("--cluster", metavar="ADDRESS", help="join this Ray cluster, auto for that of this machine")
+    shared.add_argument("--grpc-port", type=int, default=9000, metavar="N", help="port for servers (default 9000)")
+    shared.add_argument("--replicas", type=int, metavar="N", help="of each kind; by the load where it is not given")
+    shared.add_argument("--cpus", type=float, default=1.0, metavar="N", help="processors of each replica (default 1)")
+    shared.add_argument("--gpus", type=float, default=0.0, metavar="N", help="of each replica, such as 0.3 (default 0)")
 
 
 def _add_models(command: argparse.ArgumentParser) -> None:
@@ -544,11 +553,22 @@ def _notes(options: argparse.Namespace, config: Config) -> int:
     return 0
 
 
+def _serve_models(options: argparse.Namespace, config: Config) -> int:
+    from meeting.cluster.shared_models.serving import ServingOptions, serve_models
+
+    _set_up_logs(config.server.log_level)
+    asked = ServingOptions(options.cluster, options.grpc_port, options.replicas, options.cpus, options.gpus)
+    serve_models(config.models, asked, _report)
+    return 0
+
+
 def _models(options: argparse.Namespace, config: Config) -> int:
     from pipelines.models.pinned_files import file_statuses, pull_embedded
     from pipelines.models.plugins import GROUPS, installed_plugins
     from pipelines.models.probe import probe_and_select
 
+    if options.action == "serve":
+        return _serve_models(options, config)
     if options.action == "pull":
         for path in pull_embedded(config.models.cache_dir):
             print(printable(path))

@@ -4,7 +4,12 @@ MeetingError                 anything we can explain; carries one sentence for t
 ├── SettingsError            config.yaml, environment or flag is wrong
 ├── ModelError               a model is missing, damaged or cannot be loaded
 │   ├── ModelMissing         not on this machine; says how to get it
-│   └── ModelCorrupt         its checksum or its structure is not what was pinned
+│   ├── ModelCorrupt         its checksum or its structure is not what was pinned
+│   ├── WireError            a message cannot be read [meeting/cluster/shared_models/errors.py]
+│   ├── Unanswered           one attempt to ask a shared model failed [meeting/cluster/shared_models/errors.py]
+│   │   └── Broken           a replica failed as nobody foresaw [meeting/cluster/shared_models/errors.py]
+│   ├── NoAnswer             no shared model has answered in time [meeting/cluster/shared_models/errors.py]
+│   └── OtherModels          shared models are not those of the start [meeting/cluster/shared_models/errors.py]
 ├── AudioError               what came in is not the audio it was said to be
 │   └── DecoderDied          its decoder ended in the middle of its work [pipelines/audio/decoder_process.py]
 │       └── DecoderKilled    it was killed from outside [pipelines/audio/decoder_process.py]

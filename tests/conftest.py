@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 import os
@@ -67,10 +68,18 @@ def without_gpu() -> str | None:
         return None if torch.cuda.is_available() else "no CUDA device that torch can use"
 
 
+@cache
+def without_ray() -> str | None:
+    """Why the tests of a cluster cannot run; None when they can."""
+    found = all(importlib.util.find_spec(name) for name in ("ray", "grpc"))
+    return None if found else 'no Ray: .venv/bin/pip install -c constraints.txt -e ".[ray]"'
+
+
 NEEDS: dict[str, Callable[[], str | None]] = {
     "browser": without_browser,
     "model": without_models,
     "gpu": without_gpu,
+    "ray": without_ray,
 }
 """Marker -> why its tests cannot run here"""
 

@@ -165,3 +165,23 @@ def test_systemd_understands_the_unit() -> None:
     problems = [line for line in done.stderr.splitlines() if "meeting.service" in line]
     # The program lies elsewhere here.
     assert [line for line in problems if "is not executable" not in line and "not found" not in line] == []
+
+
+@pytest.mark.ray
+def test_the_shared_models_are_a_configuration_that_serve_takes() -> None:
+    from ray.serve.schema import ServeDeploySchema
+
+    from meeting.cluster.shared_models import deployments
+    from meeting.cluster.shared_models.calls import SPEAKERS, SPEECH
+    from meeting.cluster.shared_models.serving import grpc_options
+
+    told = yaml.safe_load(text("ray/serve.yaml"))
+    schema = ServeDeploySchema.model_validate(told)
+    assert told["grpc_options"] == grpc_options(9000)
+    assert [application.name for application in schema.applications] == [SPEECH, SPEAKERS]
+    for application in told["applications"]:
+        module, _, name = application["import_path"].partition(":")
+        assert module == deployments.__name__
+        built = getattr(deployments, name)(application["args"])
+        (deployment,) = application["deployments"]
+        assert built._bound_deployment.name == deployment["name"]

@@ -33,6 +33,7 @@ TARGETS = {
     "types-web",
     "test-slow",
     "test-gpu",
+    "test-cluster",
     "torture",
     "mutants",
     "settings",

@@ -247,6 +247,32 @@ class Models(EngineOptions):
         "cores, and for models on a GPU, it is 1 and nothing is timed",
         bounds=(1, 256),
     )
+    engine: str = _setting(
+        "local",
+        "where the models compute: `local` in this process, `ray` on other machines, shared by several servers",
+        " ([shared models](cluster.md#shared-models)); with `ray` the settings above are for `models serve`, and a "
+        "server loads none of them",
+        choices=("local", "ray"),
+    )
+    ray_address: str = _setting(
+        "127.0.0.1:9000",
+        "with `ray`, host and port at which the shared models answer gRPC",
+        "; of a name that stands for several addresses all are used in turn",
+        pattern=r"[A-Za-z0-9._\-]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}",
+        called="HOST:PORT",
+    )
+    ray_calls: int = _setting(
+        4,
+        "with `ray`, calls to each kind of shared model that a server has on their way at once",
+        ": more fill larger batches, fewer let final text go before partial text sooner",
+        bounds=(1, 64),
+    )
+    ray_patience: float = _setting(
+        300.0,
+        "with `ray`, for how long a call is repeated while no shared model answers, before what it was for is lost",
+        bounds=(1, 86_400),
+        unit="seconds",
+    )
 
 
 _CODE = "|".join(sorted(LANGUAGES))

@@ -104,6 +104,10 @@ class _SharedEngine:
     def queues(self) -> Sequence[JobQueue[Any, Any]]:
         return self._engine.queues
 
+    @property
+    def stalled_seconds(self) -> float:
+        return self._engine.stalled_seconds
+
     def close(self) -> None:
         pass
 

@@ -84,6 +84,8 @@ class MetricsCollector(Collector):
         engine = self._rooms.services.engine
         ready = float(engine.models is not None)
         yield GaugeMetricFamily("meeting_models_ready", "1 once the models are loaded", value=ready)
+        stalled = "Seconds in which models on other machines did not answer though they should have"
+        yield CounterMetricFamily("meeting_models_stalled_seconds", stalled, value=engine.stalled_seconds)
         queues, labels, seen = engine.queues, [], dict[str, int]()
         for queue in queues:  # each copy of the models has one of each name
             number = seen[queue.name] = seen.get(queue.name, -1) + 1

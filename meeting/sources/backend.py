@@ -49,6 +49,10 @@ class Engine(Protocol):
     def queues(self) -> Sequence[JobQueue[Any, Any]]:
         """What waits for the models, and what is known of how it is served; one for each model and copy."""
 
+    @property
+    def stalled_seconds(self) -> float:
+        """Seconds so far in which models on other machines did not answer; 0 for those of this process."""
+
     def assign(self) -> PipelineEngine:
         """The one for one more pipeline: where there are several devices, each has a copy."""
 
@@ -105,10 +109,15 @@ class LocalBackend:
         self._config = config
 
     def load_engine(self, models: Models, on_progress: Callable[[str], None]) -> Engine:
-        """Load one copy of each model, or one for each GPU."""
+        """Load one copy of each model, or one for each GPU; or find those that other machines have loaded."""
+        language = self._config.speech.language
+        if models.engine == "ray":
+            from meeting.cluster.shared_models.connecting import connect_engine
+
+            return connect_engine(models, on_progress, language)
         from pipelines.engine.loader import load_engines
 
-        engine = load_engines(models, on_progress, self._config.speech.language)
+        engine = load_engines(models, on_progress, language)
         memory.freeze_objects()
         return engine
 

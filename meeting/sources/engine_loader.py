@@ -73,6 +73,12 @@ class EngineLoader:
         return self._future.result().capacity if loaded else None
 
     @property
+    def stalled_seconds(self) -> float:
+        """Seconds so far in which models on other machines did not answer; 0 for those of this process."""
+        loaded = self._future.done() and self._future.exception() is None
+        return self._future.result().stalled_seconds if loaded else 0.0
+
+    @property
     def queues(self) -> Sequence[JobQueue[Any, Any]]:
         """What waits for the models; none until they are loaded."""
         loaded = self._future.done() and self._future.exception() is None

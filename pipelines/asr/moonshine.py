@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,9 +66,8 @@ MIN_SAMPLES = samples(0.1)
 """The encoder's receptive field: shorter audio cannot be recognised"""
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """One decoded token."""
+class _Token(NamedTuple):
+    """One decoded token; plain values, so that a draft can be sent to another machine."""
 
     id: int
     logprob: float
@@ -146,7 +145,8 @@ class MoonshineRecogniser(Recogniser):
         if len(audio) < MIN_SAMPLES:
             return RecognitionResult(language="en")
         try:
-            tokens = self._decode(raise_level(audio), draft if isinstance(draft, tuple) else (), request.hotwords)
+            before = tuple(_Token(*token) for token in draft) if isinstance(draft, tuple) else ()
+            tokens = self._decode(raise_level(audio), before, request.hotwords)
         except Exception as error:  # ONNX Runtime's errors have no base of their own
             raise BlockError("recogniser", (str(error).splitlines() or [type(error).__name__])[0]) from error
         words = fix_word_times(_start_at_onset(self._words(tokens, len(audio)), audio), len(audio))

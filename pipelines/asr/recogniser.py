@@ -87,7 +87,10 @@ class RecognitionResult:
     language_probability: float | None = None
     """Probability of `language`, where it was detected"""
     draft: object = field(default=None, compare=False, repr=False)
-    """What the same recogniser may start from when it is given more of the same utterance"""
+    """What the same recogniser may start from when it is given more of the same utterance
+
+    Where it is made of tuples, strings and numbers only, one on another machine is given it, too.
+    """
     unstable: bool = False
     """Whether the final result will be made from more audio before the utterance, so that no word is certain yet"""
     committed: int | None = None

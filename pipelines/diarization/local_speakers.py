@@ -79,18 +79,19 @@ class LocalSpeakerFinder:
 
     def __call__(self, windows: list[Window]) -> list[LocalSpeakers]:
         """Local speakers of each window; windows may belong to different meetings. Silence costs nothing."""
-        silent = [
-            self._shape is not None and window.voiced is not None and not window.voiced.any() for window in windows
-        ]
-        audible = [window for window, nobody in zip(windows, silent, strict=True) if not nobody]
+        shape = self._shape
+        silent = [shape is not None and is_silent(window) for window in windows]
+        audible = [window for window, nobody_speaks in zip(windows, silent, strict=True) if not nobody_speaks]
         found = iter(self._find(audible) if audible else [])
-        return [self._nobody(window) if nobody else next(found) for window, nobody in zip(windows, silent, strict=True)]
+        return [
+            nobody(window, shape) if shape and nobody_speaks else next(found)
+            for window, nobody_speaks in zip(windows, silent, strict=True)
+        ]
 
-    def _nobody(self, window: Window) -> LocalSpeakers:
-        assert self._shape is not None
-        voices = self._shape[1]
-        unheard = np.full((voices, 1), np.nan, np.float32)
-        return LocalSpeakers(window.index, window.start, np.zeros(self._shape, np.uint8), unheard, np.zeros(voices))
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """Frames and voices of a window; None before the first one."""
+        return self._shape
 
     def _find(self, windows: list[Window]) -> list[LocalSpeakers]:
         import torch
@@ -145,6 +146,17 @@ class LocalSpeakerFinder:
         alone = torch.zeros(self._activity(audio).shape, dtype=torch.bool)
         alone[:, :, 0] = True
         self._embed(audio[:, None, :], alone)
+
+
+def is_silent(window: Window) -> bool:
+    """Whether surely nobody speaks in a window, so that no model need look at it."""
+    return window.voiced is not None and not window.voiced.any()
+
+
+def nobody(window: Window, shape: tuple[int, int]) -> LocalSpeakers:
+    """The local speakers of a window in which nobody speaks; `shape` is frames and voices."""
+    unheard = np.full((shape[1], 1), np.nan, np.float32)
+    return LocalSpeakers(window.index, window.start, np.zeros(shape, np.uint8), unheard, np.zeros(shape[1]))
 
 
 def _resampled(mask: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:

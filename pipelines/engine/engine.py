@@ -68,6 +68,10 @@ class Engines(Protocol):
     def capacity(self) -> int | None:
         """Live meetings that they carry; None where it was not measured."""
 
+    @property
+    def stalled_seconds(self) -> float:
+        """Seconds so far in which models on other machines did not answer; 0 for those of this process."""
+
     def assign(self) -> Engine:
         """The engine for one more pipeline, which stays with it."""
 
@@ -89,8 +93,15 @@ class Engine:
         thresholds: Thresholds,
         models: ModelInfo,
         speech_workers: int = 1,
+        speaker_workers: int = 1,
+        stalled_seconds: Callable[[], float] | None = None,
     ) -> None:
-        """`speech_workers` threads call the recogniser, which must be `concurrent` where they are several."""
+        """`speech_workers` threads call the recogniser, which must be `concurrent` where they are several, and
+        `speaker_workers` threads `find_speakers`.
+
+        `stalled_seconds`, for models on other machines, tells for how long in all they have not answered; that counts
+        as if the models had been busy.
+        """
         self.models = models
         """Which models serve and why, as sent to clients"""
         self.thresholds = thresholds
@@ -105,6 +116,7 @@ class Engine:
         self._sources: set[Hashable] = set()
         self._lock = threading.Lock()
         self._shedder = LoadShedder()
+        self._stalled_seconds = stalled_seconds or (lambda: 0.0)
         self.speech_queue = JobQueue(
             "speech",
             work=self._speech.recognise,
@@ -114,7 +126,11 @@ class Engine:
             workers=speech_workers,
         )
         self.speaker_queue = JobQueue(
-            "speakers", work=self._find_speakers, max_batch=MAX_WINDOW_BATCH, max_wait=MAX_BATCH_WAIT
+            "speakers",
+            work=self._find_speakers,
+            max_batch=MAX_WINDOW_BATCH,
+            max_wait=MAX_BATCH_WAIT,
+            workers=speaker_workers,
         )
 
     def start(self) -> None:
@@ -146,6 +162,11 @@ class Engine:
     def busy_seconds(self) -> float:
         """Seconds that the models have computed so far."""
         return self.speech_queue.busy_seconds + self.speaker_queue.busy_seconds
+
+    @property
+    def stalled_seconds(self) -> float:
+        """Seconds so far in which models on other machines did not answer; 0 for those of this process."""
+        return self._stalled_seconds()
 
     @property
     def load(self) -> float:
@@ -254,7 +275,8 @@ class Engine:
             # partial results may fill their queue: they replace each other, and finals go before them; where they take
             # the processor from the others, these take longer and count for more
             queues = (self.speech_queue, self.speaker_queue)
-            busy = [queue.busy_seconds_up_to(Priority.FINAL) / queue.workers for queue in queues]
+            stalled = self.stalled_seconds
+            busy = [queue.busy_seconds_up_to(Priority.FINAL) / queue.workers + stalled for queue in queues]
             return self._shedder.update(time.perf_counter(), busy)
 
     def _is_shed(self, context: SourceContext, commits: bool) -> bool:

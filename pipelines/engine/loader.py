@@ -71,9 +71,14 @@ def _select(options: EngineOptions, on_progress: Callable[[str], None], language
 
 
 def _check_language(selection: ModelSelection, language: str | None) -> None:
-    if language and selection.languages and set(selection.languages).isdisjoint(language_codes(language)):
+    check_language(language, selection.speech.name, selection.languages)
+
+
+def check_language(language: str | None, recogniser: str, languages: Sequence[str] | None) -> None:
+    """Raises SettingsError where a recogniser that reads `languages`, None for many, does not know the one asked."""
+    if language and languages and set(languages).isdisjoint(language_codes(language)):
         raise SettingsError(
-            f"speech.language is {language}, but {selection.speech.name} reads {', '.join(selection.languages)} only: "
+            f"speech.language is {language}, but {recogniser} reads {', '.join(languages)} only: "
             "set speech.language to null, or let the section models choose another recogniser"
         )
 

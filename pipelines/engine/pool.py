@@ -48,6 +48,11 @@ class EnginePool(Engines):
         known = [capacity for capacity in each if capacity is not None]
         return sum(known) if len(known) == len(each) else None
 
+    @property
+    def stalled_seconds(self) -> float:
+        """Those of the engine that waited longest."""
+        return max(engine.stalled_seconds for engine in self._engines)
+
     def assign(self) -> Engine:
         """The engine with the fewest pipelines, and of those the least loaded."""
         return min(self._engines, key=lambda engine: (engine.sources, engine.load))

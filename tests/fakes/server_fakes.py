@@ -65,6 +65,7 @@ class FakeEngine:
     models = FAKE_MODELS
     capacity: int | None = None
     queues: tuple[Any, ...] = ()
+    stalled_seconds = 0.0
     closed = False
 
     def assign(self) -> Any:

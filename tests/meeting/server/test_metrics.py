@@ -29,7 +29,9 @@ STANDARD = ("process_",)
 
 
 class QueuedEngine(FakeEngine):
-    """Models with queues, twice: as on two GPUs."""
+    """Models with queues, twice: as on two GPUs; and as on other machines, which were silent for a while."""
+
+    stalled_seconds = 12.5
 
     def __init__(self) -> None:
         self.queues = tuple(
@@ -140,6 +142,7 @@ def test_each_queue_of_each_copy_of_the_models_is_told(tmp_path: Path) -> None:
     assert value(text, "meeting_model_wait_seconds_count", **labels) == 4
     told = {labels for name, labels in samples(text) if name == "meeting_model_jobs_waiting"}
     assert len(told) == 4
+    assert value(text, "meeting_models_stalled_seconds_total") == 12.5
 
 
 def test_a_disk_that_cannot_be_asked_is_not_a_number_and_no_error(tmp_path: Path) -> None:

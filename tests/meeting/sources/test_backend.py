@@ -17,7 +17,8 @@ from tests.fakes.server_fakes import FakeEngine
 def test_the_settings_fit_the_real_engine_and_pipeline() -> None:
     from pipelines.options import EngineOptions
 
-    assert asdict(Models()) == asdict(EngineOptions())
+    shared = {"engine": "local", "ray_address": "127.0.0.1:9000", "ray_calls": 4, "ray_patience": 300.0}
+    assert asdict(Models()) == {**asdict(EngineOptions()), **shared}
     of_a_source = {"speakers": None, "translate": False, "solo": False}
     assert {**asdict(Speech()), **asdict(Speakers()), **of_a_source} == asdict(PipelineOptions())
     assert Config().pipeline == PipelineOptions()
@@ -32,6 +33,21 @@ def test_the_language_of_the_settings_is_one_that_the_models_must_read(monkeypat
 
     monkeypatch.setattr("pipelines.engine.loader.load_engines", load_engines)
     config = replace(Config(), speech=Speech(language="de"))
+    LocalBackend(config).load_engine(config.models, lambda message: None)
+    assert told == [(config.models, "de")]
+
+
+def test_models_of_other_machines_are_found_instead_of_loaded_where_the_settings_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[object, object]] = []
+
+    def connect_engine(models: Models, on_progress: object, language: str | None) -> None:
+        told.append((models, language))
+
+    monkeypatch.setattr("meeting.cluster.shared_models.connecting.connect_engine", connect_engine)
+    monkeypatch.setattr("pipelines.engine.loader.load_engines", None)
+    config = replace(Config(), models=Models(engine="ray"), speech=Speech(language="de"))
     LocalBackend(config).load_engine(config.models, lambda message: None)
     assert told == [(config.models, "de")]
 

@@ -30,6 +30,17 @@ def test_until_it_is_loaded_there_are_no_models() -> None:
     assert loader.wait().models == FAKE_MODELS
 
 
+def test_how_long_models_elsewhere_were_silent_is_known_once_there_are_any() -> None:
+    backend = FakeBackend(gate=threading.Event())
+    loader = EngineLoader(backend, Models())
+    loader.load()
+    assert loader.stalled_seconds == 0
+    assert backend.gate is not None
+    backend.gate.set()
+    loader.wait().stalled_seconds = 2.5  # type: ignore[misc]
+    assert loader.stalled_seconds == 2.5
+
+
 @pytest.mark.parametrize("error", [None, ModelMissing("no")])
 def test_whoever_wants_to_know_learns_that_loading_is_over(error: Exception | None) -> None:
     backend = FakeBackend(gate=threading.Event(), error=error)

@@ -340,3 +340,51 @@ def test_work_that_several_workers_share_fills_each_by_its_share(monkeypatch: py
     engine.speech_queue._busy_by_priority[0] = 4.0
     engine._update_shedding()
     assert engine.load == 0.5
+
+
+def test_models_elsewhere_that_do_not_answer_are_as_a_machine_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("pipelines.engine.engine.time.perf_counter", lambda: clock[0])
+    silent = [0.0]
+    engine = Engine(
+        FakeRecogniser(),
+        find,
+        FakeVadModel(),  # type: ignore[arg-type]
+        Thresholds(0.1, 0.2, 0.3),
+        {},
+        stalled_seconds=lambda: silent[0],
+    )
+    shed = []
+    for second in range(40):
+        clock[0] = float(second)
+        silent[0] = min(second, 20.0)
+        shed.append(engine._update_shedding())
+    assert shed[0] == Shedding.NONE
+    assert shed[:21] == sorted(shed[:21])
+    assert shed[20] == Shedding.LONG_HOP
+    assert shed[-1] < Shedding.LONG_HOP
+    assert engine.stalled_seconds == 20
+
+
+def test_windows_may_be_on_their_way_to_several_machines_at_once() -> None:
+    both = threading.Barrier(2, timeout=PATIENCE)
+
+    def wait_for_another(windows: list[Window]) -> list[LocalSpeakers]:
+        both.wait()
+        return find(windows)
+
+    engine = Engine(
+        FakeRecogniser(),
+        wait_for_another,
+        FakeVadModel(),  # type: ignore[arg-type]
+        Thresholds(0.1, 0.2, 0.3),
+        {},
+        speaker_workers=2,
+    )
+    first = engine.find_speakers(Window(0, 0, np.zeros(WINDOW, np.float32)))
+    second = engine.find_speakers(Window(1, 0, np.zeros(WINDOW, np.float32)), live=True)
+    engine.start()
+    try:
+        assert [found.index for future in (first, second) if (found := future.result(PATIENCE))] == [0, 1]
+    finally:
+        engine.close()

@@ -26,6 +26,7 @@ class FakeCard:
     capacity: int | None = 4
     sources: int = 0
     load: float = 0.0
+    stalled_seconds: float = 0.0
     closed: bool = False
     models: dict[str, Any] = field(default_factory=lambda: dict(MODELS))
     thresholds: Thresholds = DISTANCES
@@ -37,6 +38,10 @@ class FakeCard:
 
 def pool(*cards: FakeCard) -> EnginePool:
     return EnginePool(cards)  # type: ignore[arg-type]
+
+
+def test_models_elsewhere_are_silent_for_as_long_as_for_the_engine_that_waited_longest() -> None:
+    assert pool(FakeCard(stalled_seconds=3), FakeCard(stalled_seconds=5), FakeCard()).stalled_seconds == 5
 
 
 def test_a_new_pipeline_goes_where_the_fewest_are() -> None:

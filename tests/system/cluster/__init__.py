@@ -1,0 +1,1 @@
+"""The program on several machines, which are processes here."""

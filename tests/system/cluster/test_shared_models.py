@@ -1,0 +1,213 @@
+"""Servers with models on a Ray cluster: the same text and labels, and what dies meanwhile costs time only."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.harness.process import environment
+from benchmarks.harness.server import ROOT, Server
+from benchmarks.harness.shared_models import SharedModels
+from tests.conftest import Sample
+
+pytestmark = [pytest.mark.cluster, pytest.mark.ray, pytest.mark.model, pytest.mark.timeout(900)]
+
+PATIENCE = 180.0
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedModels]:
+    """Shared models with one replica of each kind."""
+    shared = SharedModels(tmp_path_factory.mktemp("models"))
+    try:
+        shared.start()
+        yield shared
+    finally:
+        shared.stop()
+
+
+@pytest.fixture
+def server(tmp_path: Path, models: SharedModels) -> Iterator[Server]:
+    """A server that is to use them, not yet started."""
+    server = Server(tmp_path / "server", settings=models.settings)
+    try:
+        yield server
+    finally:
+        if server.process is not None:
+            server.kill()
+
+
+def replay(
+    folder: Path, recording: Path, settings: dict[str, str], meanwhile: Callable[[Path], None] = lambda events: None
+) -> dict[str, Any]:
+    """What a recording becomes that is replayed by itself, without what differs from time to time."""
+    out, events = folder / "out", folder / "events"
+    folder.mkdir()
+    command = [sys.executable, "-m", "meeting", "replay", "--models", "embedded", "--data-dir", str(folder / "data")]
+    process = subprocess.Popen(
+        [*command, "--out", str(out), "--events", str(events), str(recording)],
+        cwd=ROOT,
+        env={**environment(ROOT), **settings},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        meanwhile(events)
+        _, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, errors.decode()
+    finally:
+        process.kill()
+    transcript = json.loads((out / f"{recording.stem}.json").read_text())
+    return {
+        "models": transcript["models"],
+        "lines": [[segment[key] for key in ("start", "end", "speaker", "text")] for segment in transcript["segments"]],
+        "words": [segment["words"] for segment in transcript["segments"]],
+    }
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory, sample: Sample) -> dict[str, Any]:
+    """The sample meeting by models of the process itself."""
+    return replay(tmp_path_factory.mktemp("local") / "run", sample.audio, {})
+
+
+def until(holds: Callable[[], object], patience: float = PATIENCE) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + patience
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def begun(events: Path) -> bool:
+    """Whether some line has been told."""
+    return events.exists() and b'"segment' in events.read_bytes()
+
+
+def test_lines_words_and_labels_are_those_of_local_models(
+    tmp_path: Path, models: SharedModels, sample: Sample, local: dict[str, Any]
+) -> None:
+    assert len(local["lines"]) > 10
+    assert replay(tmp_path / "shared", sample.audio, models.settings) == local
+
+
+@pytest.mark.parametrize("application", ["speech", "speakers"])
+def test_a_replica_that_is_killed_in_the_middle_changes_nothing(
+    application: str, tmp_path: Path, models: SharedModels, sample: Sample, local: dict[str, Any]
+) -> None:
+    killed: list[int] = []
+
+    def kill(events: Path) -> None:
+        until(lambda: begun(events))
+        killed.append(models.replica(application))
+        os.kill(killed[0], signal.SIGKILL)
+
+    assert replay(tmp_path / "killed", sample.audio, models.settings, kill) == local
+    until(lambda: any(f"Replica:{application}:" in command for command in models.processes.values()))
+    assert models.replica(application) != killed[0]
+
+
+def test_a_head_that_dies_in_a_live_meeting_is_as_a_machine_that_is_too_full(
+    tmp_path: Path, models: SharedModels, server: Server, sample: Sample, local: dict[str, Any]
+) -> None:
+    server.start()
+    server.ready()
+    client = play(server, tmp_path, sample, "--speed", "1", "--events", str(tmp_path / "events"))
+    try:
+        until(lambda: lines(server))
+        models.kill()
+        # steps are three seconds apart
+        until(lambda: metric(server, "meeting_models_stalled_seconds_total") > 10)
+        assert server.get("/healthz")
+        assert "no shared model has answered" in server.log
+        models.start()
+        assert client.wait(PATIENCE) == 0
+    finally:
+        client.kill()
+        client.wait()
+    assert "the shared models answer again" in server.log
+    told = [json.loads(line)["event"] for line in (tmp_path / "events").read_text().splitlines()]
+    assert {"no_partials", "long_hop"} & {event["left_out"] for event in told if event["type"] == "stats"}
+    assert [event for event in told if event["type"] == "error"] == []
+    # sentences become final with their utterance only while partial results are left out
+    assert alike(lines(server), local) > 0.9
+
+
+def test_a_server_that_starts_before_its_models_waits_for_them_and_says_so(
+    tmp_path: Path, models: SharedModels, server: Server, sample: Sample, local: dict[str, Any]
+) -> None:
+    models.stop()
+    server.start()
+    until(lambda: f"asking the shared models for speech at {models.address}" in answer(server, "/readyz"))
+    assert server.get("/readyz") is None
+    client = play(server, tmp_path, sample)
+    try:
+        models.start()
+        server.ready()
+        assert client.wait(PATIENCE) == 0
+    finally:
+        client.kill()
+        client.wait()
+    assert alike(lines(server), local) > 0.9
+
+
+def test_a_server_loads_neither_models_nor_ray(models: SharedModels, server: Server) -> None:
+    server.start()
+    server.ready()
+    assert server.process is not None
+    mapped = Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert "cygrpc" in mapped
+    for library in ("libtorch", "ctranslate2", "_raylet"):
+        assert library not in mapped, library
+
+
+def play(server: Server, folder: Path, sample: Sample, *options: str) -> subprocess.Popen[bytes]:
+    """The sample meeting on its way to a server."""
+    to = ["--server", f"http://127.0.0.1:{server.port}", "--out", str(folder / "out")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "meeting", "replay", *to, *options, str(sample.audio)],
+        cwd=ROOT,
+        env=environment(ROOT),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def lines(server: Server) -> list[str]:
+    """The lines that are stored of its newest meeting."""
+    meetings = server.get("/api/meetings")["meetings"]
+    return [segment["text"] for segment in server.transcript(meetings[0]["id"])] if meetings else []
+
+
+def alike(found: list[str], local: dict[str, Any]) -> float:
+    """How much of the words of both is the same."""
+    expected = " ".join(line[3] for line in local["lines"])
+    return SequenceMatcher(None, " ".join(found).split(), expected.split(), autojunk=False).ratio()
+
+
+def answer(server: Server, path: str) -> str:
+    """An answer's text, whatever its status."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=20) as given:
+            return str(given.read().decode())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read().decode()
+
+
+def metric(server: Server, name: str) -> float:
+    """One of its figures."""
+    lines = [line.split() for line in answer(server, "/metrics").splitlines()]
+    return next(float(line[1]) for line in lines if line and line[0] == name)
