@@ -1,6 +1,6 @@
 # Set-up, use and checks of the meeting transcriber.
 # Needs Python 3.10 to 3.12 with pip, make and a POSIX sh; all else comes from the package index that pip is set to.
-.PHONY: help setup serve test lint types types-web test-slow test-gpu torture mutants settings clean
+.PHONY: help setup serve test lint types types-web test-slow test-gpu test-cluster torture mutants settings clean
 
 # The Python to build the environment with, such as PYTHON=python3.12; found by itself when empty.
 PYTHON ?=
@@ -25,7 +25,7 @@ serve: setup ## run the server; its page is at http://127.0.0.1:8765
 	@exec $(BIN)/python -m meeting serve $(ARGS)
 
 test: lint types ## check style and types, then run the tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow and not gpu" $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow and not gpu and not cluster" $(ARGS)
 
 lint: setup ## check style
 	$(BIN)/ruff check .
@@ -43,6 +43,9 @@ test-slow: setup ## run the tests that take minutes
 
 test-gpu: setup ## run the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu $(ARGS)
+
+test-cluster: setup ## run the tests of several servers, which need PostgreSQL and HAProxy; minutes
+	$(BIN)/python -m pytest -s -m cluster tests/cluster $(ARGS)
 
 torture: setup ## kill servers, cut lines, fill disks: hours; ARGS='kills --count 10' or ARGS=--small for less
 	$(BIN)/python -m benchmarks.torture $(ARGS)
