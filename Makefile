@@ -44,8 +44,8 @@ test-slow: setup ## run the tests that take minutes
 test-gpu: setup ## run the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu $(ARGS)
 
-test-cluster: setup ## run the tests of several machines, which are processes here; needs the extra ray
-	$(BIN)/python -m pytest -m cluster $(ARGS)
+test-cluster: setup ## run the tests of several machines, which are processes here: PostgreSQL, HAProxy, the extra ray
+	$(BIN)/python -m pytest -s -m cluster $(ARGS)
 
 torture: setup ## kill servers, cut lines, fill disks: hours; ARGS='kills --count 10' or ARGS=--small for less
 	$(BIN)/python -m benchmarks.torture $(ARGS)

@@ -68,7 +68,7 @@ LAYOUT = {
     "meeting/live/recognition": "live sources profiles storage session voices core engine root",
     "meeting/transport": "core config",
     "meeting/notes": "transport cluster storage config core root",
-    "meeting/server/security": "transport storage core config root",
+    "meeting/server/security": "transport cluster storage core config root",
     "meeting/server/api": "running security notes statistics live delivery storage files search editing core root",
     "meeting/server/api/running": "api live session core",
     "meeting/client": "core root",

@@ -65,17 +65,19 @@ class ServerAddress:
         return f"{self.base.replace('http', 'ws', 1)}/ws/meetings/{quote(meeting_id, safe='')}"
 
     def moved_to(self, base: str | None) -> ServerAddress | None:
-        """Another server that this one has named, for the same token; None where that would show it to more people.
+        """Another server of several, which this one has named; None where a token would be shown to another host.
 
-        >>> ServerAddress("https://example.org", "secret").moved_to("http://example.org") is None
+        >>> ServerAddress("https://example.org", "secret").moved_to("https://example.org/servers/a").base
+        'https://example.org/servers/a'
+        >>> ServerAddress("https://example.org", "secret").moved_to("https://example.com") is None
         True
         """
         try:
             there = ServerAddress.parse(base or "", self.token)
         except ClientError:
             return None
-        safe = self.token is None or self.base.startswith("http:") or there.base.startswith("https:")
-        return there if safe else None
+        same = urlsplit(there.base)[:2] == urlsplit(self.base)[:2]
+        return there if same or self.token is None else None
 
     def absolute(self, link: str) -> str:
         """A link as the server tells it, which begins with its path, with the server before it."""

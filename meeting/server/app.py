@@ -34,10 +34,10 @@ from meeting.server.error_handlers import add_error_handlers
 from meeting.server.error_shapes import error_shape
 from meeting.server.health import add_health
 from meeting.server.pages import add_pages
-from meeting.server.routing import RoutingMiddleware
 from meeting.server.security.auth import Authenticator, server_token
 from meeting.server.security.forwarding import Forwarding
 from meeting.server.security.middleware import AuthMiddleware, SecurityMiddleware, allowed_hosts
+from meeting.server.security.routing import RoutingMiddleware
 from meeting.server.speakers import voices
 from meeting.server.websocket import serve_socket
 from meeting.sources.backend import Backend, LocalBackend

@@ -14,8 +14,8 @@ from meeting.core.error_text import client_message
 from meeting.core.errors import Elsewhere, ErrorCode, Moving, answer_to
 from meeting.live.rooms import Rooms
 from meeting.server.error_shapes import error_shape
-from meeting.server.routing import headers_of
 from meeting.server.security.middleware import add_security_headers
+from meeting.server.security.routing import headers_of
 from pipelines.errors import MeetingError
 
 log = logging.getLogger(__name__)

@@ -57,7 +57,7 @@ export function backoff(attempt, random = Math.random()) {
 }
 
 /**
- * The same socket at another server; null where that is none.
+ * The same socket at another of several servers; null where that is at another host, which is not to see the token.
  *
  * @param {string} url of a meeting's socket, such as `wss://example.org/ws/meetings/abc`
  * @param {string | null} address of the server, such as `https://example.org/servers/a`
@@ -66,7 +66,7 @@ export function socketAt(url, address) {
   const path = /\/ws\/meetings\/[^/]+$/.exec(new URL(url).pathname)
   if (!path || !address || !/^https?:\/\//.test(address)) return null
   const moved = address.replace(/^http/, 'ws').replace(/\/+$/, '') + path[0]
-  return url.startsWith('wss:') && !moved.startsWith('wss:') ? null : moved // the token is in it
+  return new URL(moved).origin === new URL(url).origin ? moved : null
 }
 
 export class Connection {

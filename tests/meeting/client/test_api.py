@@ -92,3 +92,15 @@ def test_a_token_is_not_carried_to_another_server(status: int) -> None:
         with pytest.raises(ClientError):
             asyncio.run(ServerApi(ServerAddress.parse(url, TOKEN)).create({}))
     assert seen == []
+
+
+def test_a_request_that_is_sent_on_to_another_server_of_the_same_host_goes_there_once() -> None:
+    async def run() -> None:
+        headers = {"Location": ""}
+        with answering(307, b"{}", headers) as (address, seen):
+            headers["Location"] = f"{address}/servers/b/api/meetings/m"
+            with pytest.raises(ServerUnreachable, match="307"):
+                await ServerApi(ServerAddress.parse(address, TOKEN)).meeting("m")
+            assert seen == [f"Bearer {TOKEN}"] * 2
+
+    asyncio.run(run())

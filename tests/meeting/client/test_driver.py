@@ -233,3 +233,57 @@ def test_a_fault_of_our_own_reaches_the_program(monkeypatch: pytest.MonkeyPatch)
             assert isinstance(driven._task.exception(), ZeroDivisionError)
 
     asyncio.run(run())
+
+
+def test_who_is_sent_to_another_server_goes_there_at_once_and_comes_back_when_that_one_is_gone() -> None:
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        asked.append(request.path)
+
+    async def run() -> list[str]:
+        async def send_on(socket: ServerConnection) -> None:
+            await say(socket, {"type": "moved", "address": f"{address}/servers/b", "wait": 0.0})
+            await socket.close(1013, "elsewhere")
+
+        async with scripted(send_on, leave, end, respond=note) as address:
+            return [event.type for event in await followed(address, token="secret")]
+
+    assert asyncio.run(run()) == ["disconnected", "snapshot", "segment", "disconnected", "snapshot", "segment", "ended"]
+    assert asked == ["/ws/meetings/m", "/servers/b/ws/meetings/m", "/ws/meetings/m"]
+
+
+def test_who_is_asked_to_come_back_in_a_moment_waits_for_it_and_is_sent_on_no_further_than_once() -> None:
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        asked.append(request.path)
+
+    async def run() -> list[Event]:
+        async def send_on(socket: ServerConnection) -> None:
+            await say(socket, {"type": "moved", "address": f"{address}/servers/b", "wait": 0.0})
+            await socket.close(1013, "elsewhere")
+
+        async def in_a_moment(socket: ServerConnection) -> None:
+            await say(socket, {"type": "moved", "address": None, "wait": 0.05})
+            await socket.close(1013, "moving")
+
+        async with scripted(send_on, send_on, in_a_moment, end, respond=note) as address:
+            return [event for event in await followed(address) if event.type == "disconnected"]
+
+    waits = [event.retry_in for event in asyncio.run(run())]  # type: ignore[union-attr]
+    assert asked == ["/ws/meetings/m", "/servers/b/ws/meetings/m", "/ws/meetings/m", "/ws/meetings/m"]
+    assert waits[0] == 0.0
+    assert all(0.0 < wait <= driver.MOVING_WAIT for wait in waits[1:])
+
+
+def test_nobody_shows_its_token_to_another_host_that_a_server_names() -> None:
+    async def run() -> None:
+        async def send_on(socket: ServerConnection) -> None:
+            await say(socket, {"type": "moved", "address": "http://example.invalid", "wait": 0.0})
+            await socket.close(1013, "elsewhere")
+
+        async with scripted(send_on, end) as url:
+            assert [event.type for event in await followed(url, token="secret")][-1] == "ended"
+
+    asyncio.run(run())

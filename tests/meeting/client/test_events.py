@@ -20,6 +20,7 @@ from meeting.core.messages import (
     Ended,
     ErrorMessage,
     GapMessage,
+    MovedMessage,
     SegmentMessage,
     ServerMessage,
     SessionMessage,
@@ -51,6 +52,7 @@ MESSAGES: list[ServerMessage] = [
     GAP,
     SOURCE,
     ErrorMessage(ErrorCode.STORAGE, "full", False),
+    MovedMessage(None, 1.5),
     Ended(3),
 ]
 

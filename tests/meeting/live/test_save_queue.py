@@ -9,6 +9,7 @@ from concurrent.futures import Future
 
 import pytest
 
+from meeting.core.errors import OwnershipLost
 from meeting.core.records import State
 from meeting.live import save_queue
 from meeting.live.save_queue import SaveQueue
@@ -180,3 +181,17 @@ def test_a_write_that_does_not_end_and_then_fails_is_tried_again(monkeypatch: py
         assert disk.kept == [1, 1]
 
     assert trying(body).news == ["trouble", "relief"]
+
+
+def test_what_another_server_has_is_not_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    async def body(kept: SaveQueue, disk: FakeDisk) -> None:
+        disk.error = StoreError("full")
+        await kept.save(effect(1))
+        await kept.save(effect(2))
+        disk.error = OwnershipLost("another server has it")
+        assert not await kept.settle()
+        assert kept.idle
+        await kept.save(effect(3))
+        assert kept.overflowed
+
+    assert trying(body).kept == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from meeting.core.errors import OwnershipLost
 from meeting.core.messages import AudioInfo
 from meeting.session.events import (
     Event,
@@ -98,3 +99,25 @@ def test_trouble_that_lasts_is_told_again_and_its_end_once(store: Store, monkeyp
     assert len(posted) >= 3
     assert {type(event) for event in posted[:-1]} == {StorageFailing}
     writer.close()
+
+
+def test_a_server_whose_meeting_may_be_anothers_writes_nothing_more(tmp_path: Path) -> None:
+    path, held = tmp_path / "m.s.journal", [True]
+    with journal.Journal(path, AudioInfo()) as written:
+        writer = JournalWriter(written, None, lambda event: None, threading.Event(), lambda: held[0])
+        writer.append(frame(0, tone(0.1)))
+        held[0] = False
+        with pytest.raises(OwnershipLost):
+            writer.append(frame(1, tone(0.1)))
+        writer.mark_muted(True)
+        writer.mark_stopped()
+    assert list(journal.entries(path)) == [frame(0, tone(0.1))]
+
+
+def test_a_frame_is_not_taken_for_kept_where_the_lease_ran_out_while_it_was_written(tmp_path: Path) -> None:
+    path, answers = tmp_path / "m.s.journal", [True, False]
+    with journal.Journal(path, AudioInfo()) as written:
+        writer = JournalWriter(written, None, lambda event: None, threading.Event(), lambda: answers.pop(0))
+        with pytest.raises(OwnershipLost):
+            writer.append(frame(0, tone(0.1)))
+    assert not answers

@@ -161,3 +161,20 @@ def test_a_server_that_lost_confirmed_audio_gets_what_comes_behind_it(
     until(lambda: len(server.connections) == 2 and len(server.connections[1].frames) == 2)
     assert [seq for seq, _, _ in server.connections[1].frames] == [4, 5]
     assert page.evaluate("connection.state") == "live"
+
+
+def test_a_recording_that_is_sent_on_to_a_server_that_is_gone_comes_back_and_loses_nothing(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.evaluate("speak(2)")
+    until(lambda: server.stored == 2)
+    server.acking = False
+    server.tell({"type": "moved", "address": f"{server.url}/servers/gone", "wait": 0})
+    until(lambda: page.evaluate("heard.includes('moved')"))
+    server.cut()
+    page.evaluate("speak(3)")
+    server.acking = True
+    until(lambda: server.stored == 5)
+    assert page.evaluate("connection.unsent") == 0 or page.evaluate("connection.state") == "live"
+    assert server.connections[-1].start is not None
+    assert server.connections[-1].start["resume"] == {"source_id": "src1", "token": "secret"}

@@ -11,7 +11,7 @@ import pytest
 from meeting.cluster.duties import JOBS
 from meeting.cluster.ownership import SingleServer
 from meeting.core.errors import Elsewhere, ErrorCode, Moving
-from meeting.server.routing import RoutingMiddleware, subject_of
+from meeting.server.security.routing import RoutingMiddleware, subject_of
 from pipelines.errors import StoreError
 
 THERE = Elsewhere("https://example.org/servers/b")
