@@ -722,7 +722,7 @@ SETTINGS = (
     Mutant(
         "language-that-nobody-reads",
         "pipelines/engine/loader.py",
-        "if language and selection.languages and set(selection.languages).isdisjoint(language_codes(language)):",
+        "if language and languages and set(languages).isdisjoint(language_codes(language)):",
         "if False:",
         ("tests/pipelines/engine/test_loader.py",),
     ),
@@ -1008,8 +1008,8 @@ NOTES = (
     Mutant(
         "stopped-job-keeps-its-place",
         "meeting/notes/jobs.py",
-        "        job.task.add_done_callback(lambda _: self._jobs.pop(meeting_id))",
-        "        pass",
+        "        self._jobs.pop(meeting_id)\n        self._ownership",
+        "        self._ownership",
         ("tests/meeting/notes/test_jobs.py",),
     ),
     Mutant(

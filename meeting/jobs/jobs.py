@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 
 from meeting.cluster.ownership import Claim
 from meeting.config.settings import Limits
-from meeting.core.errors import CloseCode, Conflict, ErrorCode, ProtocolError
+from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.ids import new_id
 from meeting.core.records import Job, JobState
 from meeting.jobs.cleanup import Cleanup
@@ -20,7 +20,17 @@ from meeting.jobs.hearing import Hearing
 from meeting.jobs.hearing_again import HearingAgain
 from meeting.jobs.recording_files import RecordingFiles
 from meeting.jobs.retranscribing import MeetingSound, sound_of, transcribe_again
-from meeting.jobs.rules import WAITING, Progress, gone_on_with, moved, next_up, require_place, to_forget
+from meeting.jobs.rules import (
+    WAITING,
+    Progress,
+    begun,
+    gone_on_with,
+    moved,
+    next_up,
+    require_place,
+    require_size,
+    to_forget,
+)
 from meeting.live.rooms import Rooms
 from meeting.storage.queue.job_store import JobStore
 from pipelines.errors import MeetingError, NotFound, StoreError
@@ -85,9 +95,7 @@ class Jobs:
     async def create(self, job: Job) -> None:
         """Take a recording, of which no byte has come; raises ProtocolError, or StoreError, where it may not come."""
         await self._loaded.wait()
-        if job.size > self._limits.recording * 1_000_000:
-            text = f"a recording has at most {self._limits.recording} MB (limits.recording)"
-            raise ProtocolError(text, ErrorCode.TOO_LARGE, CloseCode.TOO_LARGE)
+        require_size(job, self._limits.recording)
         async with self._creating:
             waiting = require_place(self._jobs.values(), self._limits.jobs)
             coming = [one for one in waiting if one.state is JobState.RECEIVING]
@@ -208,10 +216,7 @@ class Jobs:
 
     async def _begin(self, job: Job) -> tuple[Job, asyncio.Task[str | None]]:
         """The job as it runs, and its work."""
-        if job.again_of is not None:  # what an earlier process heard of it was not kept
-            job = replace(job, meeting=replace(job.meeting, id=new_id()), attempts=job.attempts + 1)
-        if job.state is JobState.QUEUED:
-            job = moved(job, JobState.RUNNING, datetime.now(timezone.utc))
+        job = begun(job, datetime.now(timezone.utc), new_id())
         await self._save(job)
         return job, asyncio.create_task(self._transcribe(job))
 

@@ -40,6 +40,16 @@ def moved(job: Job, state: JobState, now: datetime, problem: str | None = None) 
     return replace(job, state=state, changed_at=now, problem=problem)
 
 
+def begun(job: Job, now: datetime, meeting_id: str) -> Job:
+    """The job as it runs, since `now` or a process before this one; `meeting_id` is new, and for a try of its own.
+
+    What an earlier process heard of a meeting that is transcribed again was not kept.
+    """
+    if job.again_of is not None:
+        job = replace(job, meeting=replace(job.meeting, id=meeting_id), attempts=job.attempts + 1)
+    return moved(job, JobState.RUNNING, now) if job.state is JobState.QUEUED else job
+
+
 def next_up(jobs: Collection[Job], running: Collection[str], most: int) -> list[Job]:
     """The jobs to start now, where those with ids in `running` are at work and `most` may be at once.
 
@@ -48,6 +58,13 @@ def next_up(jobs: Collection[Job], running: Collection[str], most: int) -> list[
     ready = [job for job in jobs if job.state in (JobState.RUNNING, JobState.QUEUED) and job.id not in running]
     ready.sort(key=lambda job: (job.state is not JobState.RUNNING, job.meeting.created_at, job.id))
     return ready[: max(0, most - len(running))]
+
+
+def require_size(job: Job, most: int) -> None:
+    """Raises ProtocolError where a recording has more than `most` MB."""
+    if job.size > most * 1_000_000:
+        text = f"a recording has at most {most} MB (limits.recording)"
+        raise ProtocolError(text, ErrorCode.TOO_LARGE, CloseCode.TOO_LARGE)
 
 
 def require_place(jobs: Collection[Job], most: int) -> list[Job]:

@@ -95,6 +95,8 @@ class Room:
         """`held`: whether this server may still write and say something, by its own clock"""
         self._loop = asyncio.get_running_loop()
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
+        self.events_waiting = self._inbox.qsize
+        """Says how many events are still to be handled"""
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
         self._flow = FlowControl(limits.source_bytes, shared=meeting.recorded)
@@ -183,11 +185,6 @@ class Room:
     def sources(self) -> tuple[str, ...]:
         """Ids of the sources that are being heard."""
         return self._workers.sources
-
-    @property
-    def events_waiting(self) -> int:
-        """Events that are still to be handled."""
-        return self._inbox.qsize()
 
     @property
     def unfinished(self) -> bool:

@@ -64,7 +64,7 @@ class MetricsCollector(Collector):
         yield GaugeMetricFamily(
             "meeting_events_waiting",
             "Events of all meetings still to be handled",
-            value=sum(room.events_waiting for room in rooms.open),
+            value=sum(room.events_waiting() for room in rooms.open),
         )
 
     def _text(self) -> Iterator[Metric]:

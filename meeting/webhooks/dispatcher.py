@@ -52,9 +52,9 @@ class Dispatcher:
         open_sender: Callable[[], Sender],
         give_up_after: timedelta,
         count: Callable[[str, int], None] = lambda result, number: None,
-        look_again: float = LOOK_AGAIN,
         clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         chance: Callable[[], float] = random.random,
+        look_again: float = LOOK_AGAIN,
     ) -> None:
         """`count` is told results: delivered, retried, failed; `clock` gives UTC, `chance` numbers from 0 to 1.
 

@@ -38,7 +38,7 @@ def connect_webhooks(
         lambda: HttpSender(policy),
         timedelta(hours=config.give_up_after),
         count,
-        look_again,
+        look_again=look_again,
     )
     store.webhooks = WebhookQueue(
         announcements, announcements.lines, dispatcher.wake, on_left_out=lambda: count("left_out", 1)

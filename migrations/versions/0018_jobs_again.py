@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from meeting.storage.databases.columns import WholeNumber
+
 revision = "0018"
 down_revision = "0017"
 branch_labels = None
@@ -14,7 +16,7 @@ depends_on = None
 def upgrade() -> None:
     """Add the columns."""
     op.add_column("jobs", sa.Column("recorded_at", sa.DateTime(), nullable=True))
-    op.add_column("jobs", sa.Column("attempts", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("jobs", sa.Column("attempts", WholeNumber, server_default="0", nullable=False))
 
 
 def downgrade() -> None:

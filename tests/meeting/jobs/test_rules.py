@@ -16,11 +16,13 @@ from meeting.jobs.rules import (
     TRANSITIONS,
     WAITING,
     Progress,
+    begun,
     expired,
     gone_on_with,
     moved,
     next_up,
     require_place,
+    require_size,
     shortness,
     to_forget,
 )
@@ -49,6 +51,27 @@ def test_a_state_follows_only_those_that_it_may(before: JobState, after: JobStat
 
 def test_only_what_is_on_its_way_can_be_cancelled() -> None:
     assert {state for state in JobState if JobState.CANCELLED in TRANSITIONS[state]} == WAITING
+
+
+def test_a_recording_runs_as_the_meeting_that_it_was_and_since_when_it_first_did() -> None:
+    later = NOW + timedelta(hours=1)
+    queued, left = job("a", JobState.QUEUED), job("b", JobState.RUNNING)
+    assert begun(queued, later, "new") == replace(queued, state=JobState.RUNNING, changed_at=later)
+    assert begun(left, later, "new") == left
+
+
+def test_a_meeting_is_heard_again_from_its_start_each_time_into_another_one_and_the_times_are_counted() -> None:
+    again = replace(job("a", JobState.QUEUED), again_of="m-old")
+    first = begun(again, NOW, "first")
+    assert (first.meeting.id, first.attempts, first.state) == ("first", 1, JobState.RUNNING)
+    second = begun(first, NOW + timedelta(hours=1), "second")
+    assert (second.meeting.id, second.attempts, second.changed_at) == ("second", 2, NOW)
+
+
+def test_a_recording_has_at_most_so_many_megabytes() -> None:
+    require_size(replace(job("a", JobState.RECEIVING), size=2_000_000), 2)
+    with pytest.raises(ProtocolError, match="at most 2 MB"):
+        require_size(replace(job("a", JobState.RECEIVING), size=2_000_001), 2)
 
 
 def test_what_an_earlier_process_was_at_work_on_goes_first_then_who_came_first() -> None:
