@@ -34,8 +34,8 @@ PYTHONS = {"python", "python3", ".venv/bin/python"}
 MEETING = {"meeting", ".venv/bin/meeting"}
 PIPS = {"pip", ".venv/bin/pip"}
 OTHERS = {
-    "apt", "apt-get", "cd", "chmod", "cp", "createdb", "createuser", "docker", "git", "install", "journalctl", "openssl", "printf", "sed",
-    "systemctl", "useradd", ".venv/bin/mypy", ".venv/bin/ruff",
+    "apt", "apt-get", "cd", "chmod", "cp", "createdb", "createuser", "docker", "git", "install", "journalctl",
+    "openssl", "printf", "sed", "systemctl", "useradd", ".venv/bin/mypy", ".venv/bin/ruff",
 }  # fmt: skip
 """Programs of others: only what of this repository they name is looked at"""
 DONE = r"^0?$"

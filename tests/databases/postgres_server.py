@@ -135,7 +135,8 @@ def postgres_server() -> Iterator[PostgresServer]:
     """A server that runs, with a folder of its own outside of pytest's, which other users may not enter."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    folder = Path(tempfile.mkdtemp(prefix="meeting-postgres-"))
+    # Of root's own folders, as TMPDIR may be one, another user may enter none.
+    folder = Path(tempfile.mkdtemp(prefix="meeting-postgres-", dir="/tmp" if os.geteuid() == 0 else None))
     if os.geteuid() == 0:
         shutil.chown(folder, _unprivileged())
     server = PostgresServer(folder, port)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -16,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from meeting.core.records import Meeting, State
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
+from meeting.storage.tables import MeetingRow, SegmentRow, SourceRow, SpeakerRow, TurnRow
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, NotFound, StoreError
 from pipelines.types import Speaker, SpeakerCount
@@ -306,11 +307,9 @@ def test_deleting_a_meeting_takes_its_rows_and_files_and_no_others(store: Store)
     assert sorted(path.name for path in (store.data_dir / "audio").iterdir()) == [
         "m1-2.a.flac", "m1-2.a.journal", "m1-2.b.journal", "m2.a.flac", "m2.a.journal", "m2.b.journal",
     ]  # fmt: skip
-    connection = sqlite3.connect(store.data_dir / "meetings.sqlite3")
-    for table, key in [("meetings", "id"), *((t, "meeting_id") for t in ("sources", "speakers", "segments", "turns"))]:
-        found = connection.execute(f"SELECT DISTINCT {key} FROM {table} ORDER BY 1").fetchall()
-        assert found == [("m1-2",), ("m2",)]
-    connection.close()
+    with store.read() as session:
+        for column in (MeetingRow.id, *(t.meeting_id for t in (SourceRow, SpeakerRow, SegmentRow, TurnRow))):
+            assert list(session.scalars(select(column).distinct().order_by(column))) == ["m1-2", "m2"]
 
 
 def test_a_file_named_outside_the_folder_is_never_deleted(store: Store, meeting: Meeting, tmp_path: Path) -> None:

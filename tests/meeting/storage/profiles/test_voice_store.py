@@ -58,6 +58,7 @@ def test_meetings_in_which_it_was_heard_are_counted_once_each(store: Store) -> N
     assert voices.list()[0].meetings == 1
 
 
+@pytest.mark.usefixtures("sqlite_file")
 def test_a_voice_that_is_forgotten_leaves_nothing_in_the_files(store: Store, tmp_path: Path) -> None:
     voices, marks = VoiceStore(store), (EMBEDDING.tobytes(), EMBEDDING.tobytes()[400:500], b"Ann Marie")
     voices.keep(ANN, "m1", "spk1").result()
