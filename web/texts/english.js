@@ -579,6 +579,8 @@ export const ENGLISH = {
   'error.not_live': 'The meeting has not begun: there is nothing to end.',
   'error.outdated': 'This line has changed meanwhile. Look at it again.',
   'error.overloaded': 'The server has as many connections as it can take. Try again in a moment.',
+  'error.elsewhere': 'Another server has this meeting. Load this page again.',
+  'error.moving': 'The meeting is on its way to another server. Try again in a moment.',
   'error.recovering': 'The server rebuilds what it has of meetings that were cut off.',
   'error.removed': 'A host has removed this sound source from the meeting.',
   'error.running': 'This is being done already.',

@@ -615,6 +615,8 @@ export const GERMAN = {
   'error.not_live': 'Die Besprechung hat nicht begonnen: Es gibt nichts zu beenden.',
   'error.outdated': 'Diese Zeile hat sich inzwischen geändert. Sehen Sie sie sich noch einmal an.',
   'error.overloaded': 'Der Server hat so viele Verbindungen, wie er tragen kann. Versuchen Sie es gleich noch einmal.',
+  'error.elsewhere': 'Diese Besprechung ist auf einem anderen Server. Laden Sie diese Seite neu.',
+  'error.moving': 'Die Besprechung zieht auf einen anderen Server um. Versuchen Sie es gleich noch einmal.',
   'error.recovering': 'Der Server stellt wieder her, was er von abgebrochenen Besprechungen hat.',
   'error.removed': 'Diese Tonquelle wurde von der Gastgeberin oder dem Gastgeber aus der Besprechung entfernt.',
   'error.running': 'Das wird schon gemacht.',
