@@ -4,12 +4,12 @@
 // where the meeting goes on without it, it is a viewer's from then on.
 
 import { AudioOutbox } from './audio-outbox.js'
+import { Reconnection } from './reconnection.js'
 
 /** @typedef {import('../state/messages.js').ConnectionState} ConnectionState */
 /** @typedef {import('../state/page-state.js').ConnectionStatus} ConnectionStatus */
 /** @typedef {import('../state/page-state.js').Problem} Problem */
 /** @typedef {import('../state/wire-messages.js').ErrorMessage} ErrorMessage */
-/** @typedef {import('../state/wire-messages.js').Moved} Moved */
 /** @typedef {import('../state/wire-messages.js').ServerMessage} ServerMessage */
 /** @typedef {import('./resume-tokens.js').ResumeToken} ResumeToken */
 
@@ -42,32 +42,6 @@ export const startOf = (source, sampleRate) => ({
 const FATAL = new Set([4400, 4401, 4404, 4409, 4413, 4429])
 const HIGH_WATER = 2 ** 20 // bytes in the socket's own buffer above which we wait
 const SILENCE = 15_000 // milliseconds without an ack after which a connection counts as dead
-const FIRST_WAIT = 400
-const LONGEST_WAIT = 10_000
-const LONGEST_MOVE = 2000 // between two attempts while the meeting is on its way to another server
-
-/**
- * Milliseconds before an attempt: doubling, capped, and spread so that many clients do not return as one.
- *
- * @param {number} attempt from 1
- * @param {number} [random] 0 to 1
- */
-export function backoff(attempt, random = Math.random()) {
-  return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1)) * (0.5 + 0.5 * random)
-}
-
-/**
- * The same socket at another of several servers; null where that is at another host, which is not to see the token.
- *
- * @param {string} url of a meeting's socket, such as `wss://example.org/ws/meetings/abc`
- * @param {string | null} address of the server, such as `https://example.org/servers/a`
- */
-export function socketAt(url, address) {
-  const path = /\/ws\/meetings\/[^/]+$/.exec(new URL(url).pathname)
-  if (!path || !address || !/^https?:\/\//.test(address)) return null
-  const moved = address.replace(/^http/, 'ws').replace(/\/+$/, '') + path[0]
-  return new URL(moved).origin === new URL(url).origin ? moved : null
-}
 
 export class Connection {
   /** @type {ConnectionState} */
@@ -91,10 +65,8 @@ export class Connection {
   #heard = 0 // when the server last confirmed something, or had nothing to confirm
   /** @type {ErrorMessage | null} */
   #lastError = null
-  /** @type {Moved | null} where the meeting is, as the server of this socket has said */
-  #moved = null
-  /** @type {string | null} the socket of the server that it was sent to, for one connection */
-  #sentTo = null
+  /** @type {Reconnection} */
+  #reconnection
 
   /**
    * @param {object} options
@@ -105,7 +77,7 @@ export class Connection {
    * @param {(connection: Connection) => void} [options.onChange] its state has changed
    */
   constructor({ url, protocols = [], source = null, onMessage = () => {}, onChange = () => {} }) {
-    this.url = url
+    this.#reconnection = new Reconnection(url)
     this.protocols = protocols
     this.source = source
     this.onMessage = onMessage
@@ -159,7 +131,7 @@ export class Connection {
 
   #connect() {
     this.#set(this.attempt ? 'reconnecting' : 'connecting')
-    const socket = new WebSocket(this.#sentTo ?? this.url, this.protocols)
+    const socket = new WebSocket(this.#reconnection.url, this.protocols)
     socket.binaryType = 'arraybuffer'
     this.#socket = socket
     this.#asked = this.#streaming = false
@@ -193,7 +165,7 @@ export class Connection {
       this.#send()
     }
     if (message.type === 'error') this.#lastError = message
-    if (message.type === 'moved') this.#moved = message
+    if (message.type === 'moved') this.#reconnection.move(message)
     if (this.#tellsOfEnd(message)) this.#readOn()
     if (message.type === 'snapshot' && !this.source) this.#live()
     this.onMessage(message)
@@ -275,17 +247,7 @@ export class Connection {
     }
     this.attempt += 1
     this.#set('reconnecting')
-    this.#timer = setTimeout(() => this.#connect(), this.#wait())
-  }
-
-  // Milliseconds until the next attempt. It is sent on once at once; whoever is sent away from there as well comes back
-  // to the address of the page as after any other loss.
-  #wait() {
-    const [moved, sentTo] = [this.#moved, this.#sentTo]
-    this.#moved = null
-    this.#sentTo = moved && !sentTo ? socketAt(this.url, moved.address) : null
-    if (!moved) return backoff(this.attempt)
-    return this.#sentTo ? 0 : Math.min(LONGEST_MOVE, Math.max(moved.wait * 1000, backoff(this.attempt)))
+    this.#timer = setTimeout(() => this.#connect(), this.#reconnection.next(this.attempt))
   }
 
   /**
