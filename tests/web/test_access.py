@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from meeting.storage.transcript_store import TranscriptStore
 from meeting.storage.store import Store
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.server_fakes import tone

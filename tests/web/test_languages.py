@@ -1,4 +1,4 @@
-"""The pages in the reader's language: found out, chosen, changed while a recording runs; nothing of another one is left."""
+"""The pages in the reader's language: found out, chosen, changed while it records; none of another one is left."""
 
 from __future__ import annotations
 

@@ -106,7 +106,9 @@ def test_the_address_of_a_search_can_be_given_to_others_and_narrows_it(server: L
     expect(page.locator("[data-testid=search-problem] [lang=en]")).to_have_count(1)
     page.get_by_test_id("search").fill(" ")
     page.get_by_test_id("search").press("Enter")
-    expect(page.get_by_test_id("search-problem")).to_have_text("Schreiben Sie mindestens ein Wort, das gesucht werden soll.")
+    expect(page.get_by_test_id("search-problem")).to_have_text(
+        "Schreiben Sie mindestens ein Wort, das gesucht werden soll."
+    )
 
     reader = tab(meeting.path("view"))
     expect(reader.get_by_test_id("title")).to_be_visible()
@@ -127,7 +129,7 @@ def test_a_file_is_looked_at_and_then_saved_and_nothing_that_was_said_does_anyth
     chosen.select_option("html")
     expect(shown).to_contain_text("<h1><bdi>=1+1</bdi></h1>")
     expect(shown).to_contain_text("&lt;img src=x")
-    for format_, text in (("csv", "\"'=1+1\""), ("txt", XSS), ("vtt", "WEBVTT"), ("seglst", "session_id")):
+    for format_, text in (("csv", '"\'=1+1"'), ("txt", XSS), ("vtt", "WEBVTT"), ("seglst", "session_id")):
         chosen.select_option(format_)
         expect(shown).to_contain_text(text)
     assert page.evaluate("document.documentElement.scrollWidth") == 390

@@ -39,7 +39,9 @@ def held(server: Locked) -> Given:
     for number in range(1, 41):
         span = Span(number * SAMPLE_RATE, (number + 1) * SAMPLE_RATE)
         text = "the parser is ready" if number == 30 else f"line {number}"
-        lines.append(Segment(f"x{number}", 1, True, "a", span, f"spk{number}", tuple(Word(w, span) for w in text.split())))
+        lines.append(
+            Segment(f"x{number}", 1, True, "a", span, f"spk{number}", tuple(Word(w, span) for w in text.split()))
+        )
     TranscriptStore(server.serving.app.state.rooms.store).save_segments(meeting.id, lines).result()
     return meeting
 
@@ -117,7 +119,9 @@ def test_a_model_that_fails_is_told_on_the_page_and_one_that_is_slow_can_be_stop
     model.replies += [Reply("out of memory", 500), Reply(notes(), until=released)]
     make(page)
     problem = page.get_by_test_id("notes-problem")
-    expect(problem).to_have_text(re.compile(r"The notes were not made\. The language model at .*\(500\); it says: out of memory\.$"))
+    expect(problem).to_have_text(
+        re.compile(r"The notes were not made\. The language model at .*\(500\); it says: out of memory\.$")
+    )
     expect(page.locator("[data-segment=x30]")).to_have_text("the parser is ready")
     make(page)
     stop = page.get_by_role("button", name="Stop")

@@ -483,7 +483,10 @@ def test_an_unknown_meeting_is_explained(server: FakeServer, page: Page) -> None
 
 def test_captions_come_back_by_themselves_where_that_may_help(server: FakeServer, page: Page) -> None:
     page.clock.install()
-    server.refuse, server.snapshot = 4429, {"state": "live", "segments": [segment(1, 0.0, 1.0, "Good morning.", "spk1")]}
+    server.refuse, server.snapshot = (
+        4429,
+        {"state": "live", "segments": [segment(1, 0.0, 1.0, "Good morning.", "spk1")]},
+    )
     page.goto(f"{server.url}/m/m1/captions?seconds=0")
     captions = page.get_by_test_id("captions")
     expect(captions).to_contain_text("There is no room at the moment")

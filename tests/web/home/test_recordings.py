@@ -97,7 +97,9 @@ def test_a_file_that_is_dropped_and_is_no_audio_says_so_until_it_is_dismissed(se
     assert "Letter.txt" not in [job["name"] for job in server.get("/api/jobs")["jobs"]]
 
 
-def test_a_file_that_was_sent_in_part_goes_on_when_it_is_chosen_again(server: Server, page: Page, tmp_path: Path) -> None:
+def test_a_file_that_was_sent_in_part_goes_on_when_it_is_chosen_again(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
     path = recording(tmp_path, "Again.wav", 40.0)
     sent: list[str] = []
 

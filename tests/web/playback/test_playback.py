@@ -251,7 +251,9 @@ def test_who_may_not_hear_it_has_no_player_and_what_was_not_kept_is_told_to_who_
 ) -> None:
     reader = opened(server, tab, role="view")
     host = opened(server, tab, "silent")
-    expect(host.get_by_test_id("no-audio")).to_have_text("The audio of this meeting was not kept, so it cannot be played.")
+    expect(host.get_by_test_id("no-audio")).to_have_text(
+        "The audio of this meeting was not kept, so it cannot be played."
+    )
     expect(host.get_by_test_id("player")).to_be_hidden()
     for page in (reader, host):
         expect(page.get_by_test_id("player")).to_be_hidden()
@@ -295,7 +297,9 @@ def test_statistics_are_a_table_with_bars(server: Locked, store: Store, tab: Any
     expect(page.get_by_test_id("statistics")).to_contain_text("Silence: 11 s (17%)")
 
 
-def test_readers_of_a_long_meeting_come_to_the_line_of_a_second_that_is_not_drawn_at_first(server: Locked, tab: Any) -> None:
+def test_readers_of_a_long_meeting_come_to_the_line_of_a_second_that_is_not_drawn_at_first(
+    server: Locked, tab: Any
+) -> None:
     meeting = server.held("Long")
     lines = [
         spoken(number, {"start_time": 3 * number, "end_time": 3 * number + 2, "words": f"so line{number}"}, "spk1")

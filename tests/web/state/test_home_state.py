@@ -59,7 +59,8 @@ def test_what_is_being_deleted_is_not_shown_and_comes_back_where_it_is_not(javas
           const begun = home.deletionBegan(home.deletionBegan(opened, a), b)
           const shown = (state) => home.shownMeetings(state).map(({ id }) => id).join('')
           const failed = home.deletionFailed(begun, 'b', 'The disk is full.')
-          return [shown(begun), home.isEmpty(begun), shown(home.deletionUndone(begun, 'a')), shown(failed), failed.notice,
+          return [shown(begun), home.isEmpty(begun), shown(home.deletionUndone(begun, 'a')),
+            shown(failed), failed.notice,
             shown(home.deletionEnded(begun, 'a')), home.deletionEnded(begun, 'a').meetings.length,
             home.shownMeetings(opened) === opened.meetings]
         }"""

@@ -76,9 +76,7 @@ def test_how_far_notes_are_is_told_in_parts(javascript: Run) -> None:
 def test_notes_say_who_wrote_them_and_what_is_wrong_with_them(javascript: Run) -> None:
     source = """async ([made, outdated]) => (await load('state/messages.js')).madeNotesText(made, outdated)"""
     made = {"model": "tiny", "host": "a.example", "incomplete": False}
-    assert javascript(source, [made, False]) == (
-        "Written by the language model tiny at a.example, which may be wrong."
-    )
+    assert javascript(source, [made, False]) == ("Written by the language model tiny at a.example, which may be wrong.")
     assert javascript(source, [{**made, "incomplete": True}, True]).endswith(
         "It broke off: something may be missing. The transcript has changed since."
     )

@@ -269,7 +269,8 @@ def test_a_recording_counts_as_live_before_the_server_says_so(page: Run) -> None
 # Notes
 
 ENDPOINT = {"host": "127.0.0.1:11434", "model": "tiny", "local": True, "encrypted": True}
-MADE = {"model": "tiny", "host": "a.example", "made_at": "x", "incomplete": False, "summary": [], "decisions": [], "actions": []}  # fmt: skip
+MADE = {"model": "tiny", "host": "a.example", "made_at": "x", "incomplete": False,
+        "summary": [], "decisions": [], "actions": []}  # fmt: skip
 
 
 def told(state: str | None = None, **more: Any) -> tuple[Any, ...]:

@@ -17,11 +17,14 @@ def test_a_number_of_people_is_read_as_people_write_it(javascript: Run) -> None:
 
 
 def test_what_is_no_number_of_people_is_told(javascript: Run) -> None:
-    assert javascript(
-        """async () => {
+    assert (
+        javascript(
+            """async () => {
           const { peopleGiven } = await load('state/people.js')
           const wrong = ['0', '101', '0-3', 'two', '2-', '2-3-4', '2.5', '-4']
           const refused = wrong.map(peopleGiven)
           return refused.map(({ speakers, problem }) => speakers === undefined && /number such as 4/.test(problem))
         }"""
-    ) == [True] * 8
+        )
+        == [True] * 8
+    )

@@ -33,7 +33,12 @@ def test_what_the_server_would_refuse_is_told_before(javascript: Run) -> None:
 
 
 def test_terms_are_counted_in_words(javascript: Run) -> None:
-    assert javascript("async () => { const { termsCount } = await load('state/terms.js'); return [0, 1, 7].map(termsCount) }") == [
+    assert javascript(
+        """async () => {
+          const { termsCount } = await load('state/terms.js')
+          return [0, 1, 7].map(termsCount)
+        }"""
+    ) == [
         "No terms",
         "1 term",
         "7 terms",

@@ -46,7 +46,9 @@ def forms(text: str | dict[str, str]) -> dict[str, str]:
 def sentences(source: str) -> list[str]:
     """Texts for people that stand in a source."""
     found = [match[1] or match[2] or "" for match in LITERAL.finditer(source)]
-    return [text for text in found if SENTENCE.fullmatch(re.sub(r"\$\{[^}]*\}", "x", text).strip()) and text not in NAMES]
+    return [
+        text for text in found if SENTENCE.fullmatch(re.sub(r"\$\{[^}]*\}", "x", text).strip()) and text not in NAMES
+    ]
 
 
 def test_all_languages_have_the_same_keys_in_the_same_order(tables: dict[str, Table]) -> None:

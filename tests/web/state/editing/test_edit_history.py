@@ -12,7 +12,8 @@ def test_what_is_undone_can_be_made_again_until_something_else_is_changed(javasc
         const two = withChange(withChange(NO_HISTORY, { changes: ['a'], text: 'A' }), { changes: ['b'], text: 'B' })
         const undone = afterUndo(two, ['-b'], 'undone')
         const redone = afterRedo(undone, ['b2'])
-        const look = ({ done, undone, said }) => [...[done, undone].map((all) => all.flatMap((one) => one.changes)), said]
+        const changes = (all) => all.flatMap((one) => one.changes)
+        const look = ({ done, undone, said }) => [changes(done), changes(undone), said]
         const other = withChange(undone, { changes: ['c'], text: 'C' })
         return [two, undone, redone, other, forgotten(undone, 'done')].map(look)
     }"""

@@ -28,7 +28,8 @@ def test_what_is_to_come_or_was_before_there_were_recordings_is_told(javascript:
         """async () => {
           const { dateProblem } = await load('state/jobs/dating.js')
           const now = new Date(2024, 0, 1).getTime()
-          return ['', '2023-12-31T23:59', '2024-01-01T00:01', '0190-01-01T00:00', 'x'].map((given) => dateProblem(given, now))
+          const dates = ['', '2023-12-31T23:59', '2024-01-01T00:01', '0190-01-01T00:00', 'x']
+          return dates.map((given) => dateProblem(given, now))
         }"""
     )
     wrong = "When was the recording made? It cannot be later than now."

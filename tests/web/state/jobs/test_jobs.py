@@ -10,7 +10,16 @@ JOB: dict[str, Any] = {
     "id": "a", "state": "running", "name": "talk.wav", "size": 100, "modified": 7, "received": 100, "title": "Talk",
     "meeting": "m", "heard": None, "length": None, "remaining": None, "problem": None,
 }  # fmt: skip
-SENDING: dict[str, Any] = {"key": 1, "name": "b.mp3", "size": 100, "modified": 7, "job": None, "sent": 0, "lost": False, "problem": ""}
+SENDING: dict[str, Any] = {
+    "key": 1,
+    "name": "b.mp3",
+    "size": 100,
+    "modified": 7,
+    "job": None,
+    "sent": 0,
+    "lost": False,
+    "problem": "",
+}
 ROWS = """async ([listed, sending]) => {
   const { jobRows } = await load('state/jobs/jobs.js')
   return jobRows({ listed, sending })
@@ -74,7 +83,8 @@ def test_a_recording_that_has_become_a_meeting_is_noticed_once(javascript: Run) 
     assert javascript(
         """async (job) => {
           const { anyGoing, begun, newlyDone, NO_JOBS } = await load('state/jobs/jobs.js')
-          const listed = (...states) => ({ listed: states.map((state, i) => ({ ...job, id: `${i}`, state })), sending: [] })
+          const jobs = (states) => states.map((state, i) => ({ ...job, id: `${i}`, state }))
+          const listed = (...states) => ({ listed: jobs(states), sending: [] })
           const [before, after] = [listed('running', 'done', 'queued'), listed('done', 'done', 'failed')]
           const ids = (jobs) => jobs.map(({ id }) => id).join()
           const coming = listed('running', 'receiving').listed

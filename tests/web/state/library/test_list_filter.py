@@ -9,7 +9,8 @@ def test_a_filter_is_what_the_api_is_asked_for(javascript: Run) -> None:
     assert javascript(
         """async () => {
           const { NO_FILTER, isNarrowed, listQuery } = await load('state/library/list-filter.js')
-          const filters = [NO_FILTER, { title: 'a&b', time: '' }, { title: '', time: 'past' }, { title: '', time: 'current' }]
+          const [titled, timed] = [(title) => ({ title, time: '' }), (time) => ({ title: '', time })]
+          const filters = [NO_FILTER, titled('a&b'), timed('past'), timed('current')]
           return filters.map((filter) => [isNarrowed(filter), listQuery(filter, null), listQuery(filter, 'x=')])
         }"""
     ) == [

@@ -25,7 +25,11 @@ def test_hits_grow_by_pages_and_a_failure_keeps_those_that_are_there(javascript:
     ("query", "wanted", "again"),
     [
         ("", ["", "", "", ""], ""),
-        ("?q=%22release+date%22&speaker=%20Ann%20", ['"release date"', "Ann", "", ""], "?q=%22release+date%22&speaker=Ann"),
+        (
+            "?q=%22release+date%22&speaker=%20Ann%20",
+            ['"release date"', "Ann", "", ""],
+            "?q=%22release+date%22&speaker=Ann",
+        ),
         ("?since=2026-05-04&q=a%26b&x=1", ["a&b", "", "2026-05-04", ""], "?q=a%26b&since=2026-05-04"),
         ("?q=%zz&q=2", ["%zz", "", "", ""], "?q=%25zz"),
     ],

@@ -119,7 +119,11 @@ def test_others_who_come_and_go_are_announced_and_oneself_is_not(page: Run) -> N
 
 @pytest.mark.parametrize(
     ("others", "role", "stop", "end"),
-    [(False, "host", "Stop", None), (True, "speak", "Stop my microphone", None), (True, "host", "Stop my microphone", "End for everybody")],
+    [
+        (False, "host", "Stop", None),
+        (True, "speak", "Stop my microphone", None),
+        (True, "host", "Stop my microphone", "End for everybody"),
+    ],
 )  # fmt: skip
 def test_stopping_oneself_and_ending_for_all_are_two_buttons_where_others_are_heard(
     page: Run,

@@ -79,7 +79,13 @@ def test_the_list_is_offered_while_something_is_heard(shown: Run, state: str) ->
 
 @pytest.mark.parametrize(
     ("state", "role", "offered"),
-    [("open", "speak", True), ("live", "speak", True), ("live", "host", True), ("live", "view", False), ("ended", "host", False)],
+    [
+        ("open", "speak", True),
+        ("live", "speak", True),
+        ("live", "host", True),
+        ("live", "view", False),
+        ("ended", "host", False),
+    ],
 )  # fmt: skip
 def test_a_tabs_sound_can_be_shared_by_those_who_may_speak(shown: Run, state: str, role: str, offered: bool) -> None:
     button = {"label": "Share a tab’s sound", "disabled": False, "on": False} if offered else None
