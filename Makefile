@@ -7,7 +7,7 @@ PYTHON ?=
 # More arguments: of the server in `make serve`, of pytest in the tests.
 ARGS ?=
 # Tests that run side by side; each process may load the models, about 1.5 GB. A file's tests stay in one process.
-JOBS ?= 3
+JOBS ?= 4
 
 # What `make types-web` checks with.
 TYPESCRIPT = 5.9.3

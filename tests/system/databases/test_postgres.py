@@ -75,6 +75,7 @@ def command(server: Server, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.cluster
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_a_database_that_is_stopped_in_mid_meeting_loses_nothing_and_does_nothing_twice(
     own: PostgresServer, server: Server, mode: str
