@@ -31,13 +31,15 @@ class PlacedWord:
     text: str = ""
     confidence: float = -1.0
     """Probability that it is right; negative where the recogniser gives none, or may still change its mind"""
+    final: bool = True
+    """Whether its line stays as it is"""
 
     @classmethod
     def of(cls, word: Word, line: Segment) -> PlacedWord:
         """A word of a line."""
         confidence = word.confidence if line.final and word.confidence is not None else -1.0
         middle = (word.span.start + word.span.end) // 2
-        return cls(middle, word.span, line.source_id, line.id, word.text, confidence)
+        return cls(middle, word.span, line.source_id, line.id, word.text, confidence, line.final)
 
 
 @dataclass(frozen=True, slots=True)

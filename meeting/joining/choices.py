@@ -1,6 +1,7 @@
 """The choices of all blocks, kept up with what is known: made anew where words, levels or speakers have changed.
 
-What is chosen in the end depends on what was said and heard only, not on the order in which that came.
+What is chosen in the end depends on what was said and heard only, not on the order in which that came. What was shown
+before counts only for as long as words of a block may change, or are waited for.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from meeting.joining.levels import FLOOR_FRAMES, LevelTrack, Pairs
 from meeting.joining.lines import Line, Lines
 from meeting.joining.numbering import Numbering
 from meeting.joining.selection import PATIENCE, Choice, choose, reach
+from pipelines.turns import covered
 from pipelines.types import LEVEL_FRAME, LevelsHeard, Span, samples
 
 AROUND = samples(1.0)
@@ -34,7 +36,7 @@ class Choices:
         self._blocks = Blocks(self._words)
         self._choices: dict[int, Choice] = {}
         self._told: dict[int, Evidence] = {}
-        self._waiting: dict[int, Block] = {}
+        self._provisional: dict[int, Block] = {}
         self._outdated: list[Span] = []
         """Where levels came later than others, so that noise floors behind them have changed"""
 
@@ -78,13 +80,13 @@ class Choices:
         if span.end + PATIENCE < self._newest:
             self._mark_outdated(Span(span.start, span.end + FLOOR_FRAMES * LEVEL_FRAME))
         self._newest = max(self._newest, span.end)
-        late = [block for block in self._waiting.values() if block.span.end + PATIENCE <= self._newest]
+        late = [block for block in self._provisional.values() if self._is_late(block)]
         return self._choose([*late, *self._blocks.near(reach(span))])
 
     def ended(self, source_id: str) -> list[Span]:
         """Nothing more comes of a source."""
         self._ended.add(source_id)
-        blocks = [*self._waiting.values(), *(block for span in self._outdated for block in self._blocks.near(span))]
+        blocks = [*self._provisional.values(), *(block for span in self._outdated for block in self._blocks.near(span))]
         self._outdated = []
         return self._choose(blocks)
 
@@ -99,11 +101,12 @@ class Choices:
         changed = []
         for block in dict.fromkeys(blocks):
             before = self._choices.get(block.begin)
-            choice = choose(block, self._tracks, self._pairs, self._ended, self._newest)
+            shown = self._shown(block)
+            choice = choose(block, self._tracks, self._pairs, self._ended, self._newest, shown)
             self._choices[block.begin] = choice
-            self._waiting.pop(block.begin, None)
-            if choice.waiting:
-                self._waiting[block.begin] = block
+            self._provisional.pop(block.begin, None)
+            if choice.provisional:
+                self._provisional[block.begin] = block
             if choice != before:
                 self._weigh(choice)
             if choice.hidden != (frozenset() if before is None else before.hidden) or (
@@ -112,8 +115,21 @@ class Choices:
                 changed.append(block.span)
         return changed
 
+    def _is_late(self, block: Block) -> bool:
+        return self._choices[block.begin].waiting and block.span.end + PATIENCE <= self._newest
+
+    def _shown(self, block: Block) -> dict[str, int]:
+        """How many samples of each source's words are shown in a block, as far as the meeting has been told."""
+        told: dict[str, list[Span]] = {}
+        first, last = block.begin, block.words[-1].middle
+        for line in self._lines.near(block.span):
+            for word in () if line.told is None else line.told.words:
+                if first <= (word.span.start + word.span.end) // 2 <= last:
+                    told.setdefault(line.own.source_id, []).append(word.span)
+        return {id_: covered(spans) for id_, spans in told.items()}
+
     def _forget(self, block: Block) -> Choice:
-        self._waiting.pop(block.begin, None)
+        self._provisional.pop(block.begin, None)
         self.evidence.take_back(self._told.pop(block.begin, Evidence()))
         return self._choices.pop(block.begin)
 

@@ -24,6 +24,10 @@ LEAST_FRAMES = 30
 """Frames that are compared at least: in fewer of them anything may look alike"""
 COVER = 0.6
 """Share of what any coherent source's words cover that those of the one that is shown must cover"""
+STILL_COVER = 0.3
+"""The same of the one that is shown by now, and of one that is shown instead, while words may still change"""
+CLEARLY = 3.0
+"""Decibels by which another source must then hear better to be shown instead"""
 SURER = 0.05
 """By how much the logarithm of the confidence must be higher, in the mean, for a source that hears less well"""
 LEAST_CONFIDENCE = 0.01
@@ -51,27 +55,46 @@ class Choice:
     """Of sources that hear different things, lines that are the same: the one that is shown, and the one that is not"""
     waiting: bool = False
     """Whether words of a better source may still come, and those of others are held back until then"""
+    provisional: bool = False
+    """Whether words are waited for, or what was shown before had a say: in the end the choice may be another one"""
 
 
-def choose(block: Block, tracks: Mapping[str, LevelTrack], pairs: Pairs, ended: Set[str], newest: int) -> Choice:
-    """Choose for a block, by the levels of all sources; `newest` is the sample up to which any is known."""
+def choose(
+    block: Block,
+    tracks: Mapping[str, LevelTrack],
+    pairs: Pairs,
+    ended: Set[str],
+    newest: int,
+    shown: Mapping[str, int] | None = None,
+) -> Choice:
+    """Choose for a block, by the levels of all sources; `newest` is the sample up to which any is known.
+
+    `shown` is how many samples the words of each source cover that are shown in the block by now. While words may
+    still change or are waited for, that source stays unless another one is clearly better; once all are final it is
+    of no matter.
+    """
     heard = _heard(block, tracks)
     groups = _groups(heard, pairs, frames(block.span)[1])
     better: dict[str, str] = {}
-    hidden, waiting = set[PlacedWord](), False
+    hidden, waiting, provisional = set[PlacedWord](), False, False
     for group in groups:
         best, cover = _best(group, heard), _cover(block, group)
         able = {id_ for id_ in group if cover[id_] >= COVER * max(cover.values())}
-        if best not in able and best not in ended and newest < block.span.end + PATIENCE:
-            waiting = True
-        else:
+        missing = best not in able and best not in ended and newest < block.span.end + PATIENCE
+        waiting |= missing
+        if not missing:
             best = _surest(block, able, _best(able, heard))
+        now = _shown_now(group, cover, shown or {}) if missing or _may_change(block, group, ended) else None
+        if now is not None:
+            provisional = True
+            if not _replaces(best, now, block, heard, cover):
+                best, missing = now, False
         better |= {id_: best for id_ in group if id_ != best}
         others = [word for word in block.words if word.source_id in group and word.source_id != best]
-        hidden |= set(others) if waiting else _heard_by(tracks[best], block, others)
+        hidden |= set(others) if missing else _heard_by(tracks[best], block, others)
     twice = _said_twice(block, hidden, heard)
     hidden.update(word for _, line in twice for word in line)
-    return Choice(block, frozenset(hidden), better, tuple(groups), tuple(twice), waiting)
+    return Choice(block, frozenset(hidden), better, tuple(groups), tuple(twice), waiting, waiting or provisional)
 
 
 def score(heard: Heard) -> float:
@@ -109,6 +132,29 @@ def _surest(block: Block, group: Set[str], best: str) -> str:
 def _cover(block: Block, group: Set[str]) -> dict[str, int]:
     """Samples that the words of each source cover."""
     return {id_: covered(word.span for word in block.words if word.source_id == id_) for id_ in group}
+
+
+def _may_change(block: Block, group: Set[str], ended: Set[str]) -> bool:
+    """Whether words of some sources are not final."""
+    return any(not word.final and word.source_id in group - ended for word in block.words)
+
+
+def _shown_now(group: Set[str], cover: Mapping[str, int], shown: Mapping[str, int]) -> str | None:
+    """The source of which most is shown; None where that is nothing, or it has much fewer words now than others."""
+    now = max(sorted(group), key=lambda id_: shown.get(id_, 0))
+    return now if shown.get(now) and cover[now] >= STILL_COVER * max(cover.values()) else None
+
+
+def _replaces(best: str, now: str, block: Block, heard: Mapping[str, Heard], cover: Mapping[str, int]) -> bool:
+    """Whether a source is clearly better than the one that is shown while words may still change.
+
+    By the block alone, not by what is before it: of a block that has just begun that may be another voice.
+    """
+    first, last = frames(block.span)
+    known = min(len(heard[best]), len(heard[now]))
+    start = max(0, LEAST_FRAMES - (last - first))
+    one, other = (heard[id_][start if start < known else 0 : known] for id_ in (best, now))
+    return cover[best] >= STILL_COVER * max(cover.values()) and score(one) > score(other) + CLEARLY
 
 
 def _groups(heard: Mapping[str, Heard], pairs: Pairs, frame: int) -> list[frozenset[str]]:

@@ -134,3 +134,38 @@ def test_levels_that_come_late_change_what_is_shown_after_them_at_the_end() -> N
     fresh.put(line("s1", "a", 15.0))
     fresh.put(line("m1", "b", 15.0))
     assert kept.shown(line("m1", "b", 15.0)) == fresh.shown(line("m1", "b", 15.0)) != before
+
+
+def told_while_it_grew() -> Kept:
+    """Both sources' words may still change, and those of the one that hears them a little worse have been told."""
+    kept = Kept()
+    kept.levels("a", range(0, 80), 20)
+    kept.levels("b", range(0, 80), 21)
+    kept.put(replace(FIRST, final=False))
+    first = kept.lines.get("s1")
+    assert first is not None
+    first.told = first.own
+    kept.put(replace(SECOND, final=False))
+    return kept
+
+
+def both(kept: Kept) -> list[str]:
+    """What is shown of each line as it is now."""
+    return [kept.shown(one.own) for one in kept.lines]
+
+
+def test_what_was_told_stays_until_all_is_final() -> None:
+    kept = told_while_it_grew()
+    assert both(kept) == ["so it is", ""]
+    kept.put(replace(FIRST, rev=2))
+    assert both(kept) == ["so it is", ""]
+    kept.put(replace(SECOND, rev=2))
+    assert both(kept) == ["", "so it is"]
+
+
+def test_what_was_told_stays_until_the_sources_end_that_have_not_finished_their_lines() -> None:
+    kept = told_while_it_grew()
+    kept.choices.ended("a")
+    assert both(kept) == ["so it is", ""]
+    assert kept.choices.ended("b")
+    assert both(kept) == ["", "so it is"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -175,6 +177,59 @@ def test_words_that_the_better_microphone_does_not_hear_stay() -> None:
     script = [Said("ann", 2.0, "one two three four"), Said("ben", 4.1, "yes"), Said("ann", 4.7, "five six seven eight")]
     meeting = played(script, Mic("a", {"ann": 40}), Mic("b", {"ann": 20, "ben": 30}))
     assert sorted(meeting.texts()) == sorted(["one two three four", "yes", "five six seven eight"])
+
+
+def growing(difference: Sequence[float]) -> Meeting:
+    """Two microphones hear a sentence of five words from the third second on, one louder by so much in each second."""
+    meeting = Meeting()
+    for number, mic in enumerate((NEAR_ANN, NEAR_BEN), 1):
+        meeting.add(mic.source(number))
+    speech = np.clip(np.random.default_rng(1).normal(20, 10, (80, 5)), 0, None) - 70
+    speech[:30] = -70
+    for at in range(8):
+        for source in "ab":
+            louder = difference[at] if source == "b" and at >= 3 else 0.0
+            levels = (speech[at * 10 : at * 10 + 10] + louder).astype(np.float32)
+            meeting.take(source, LevelsHeard(at * 16000, levels))
+        for source in "ab" if at >= 3 else "":
+            meeting.take(source, grown(source, at - 2, final=False))
+    return meeting
+
+
+def grown(source: str, count: int, final: bool) -> Segment:
+    """What a microphone has made of that by then: a word in each second."""
+    texts = ["everybody", "hears", "what", "somebody", "says"][:count]
+    words = tuple(word(text, 3 + at, 3.95 + at) for at, text in enumerate(texts))
+    return Segment(
+        f"{source}1", count + final, final, source, Span(words[0].span.start, words[-1].span.end), None, words
+    )
+
+
+def sources(meeting: Meeting) -> list[str]:
+    """Which sources were shown, one after the other."""
+    shown = [told.source_id for told in meeting.told if isinstance(told, Segment) and told.words]
+    return [source for source, _ in groupby(shown)]
+
+
+ABOUT_AS_LOUD = [0, 0, 0, -1, 2, -3, 4, -1]
+
+
+def test_text_does_not_change_its_source_while_it_grows_where_two_hear_it_about_as_well() -> None:
+    assert sources(growing(ABOUT_AS_LOUD)) == ["a"]
+
+
+def test_text_that_grows_is_shown_from_another_source_that_hears_it_clearly_better() -> None:
+    assert sources(growing([0, 0, 0, -1, 8, 8, 8, 8])) == ["a", "b"]
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_text_that_is_final_is_of_the_source_that_hears_it_best_whatever_was_shown_before(order: str) -> None:
+    meeting = growing(ABOUT_AS_LOUD)
+    for source in order:
+        meeting.take(source, grown(source, 5, final=True))
+    for source in order:
+        meeting.finish(source)
+    assert {source for source, _, _ in meeting.lines()} == {"b"}
 
 
 # Speakers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -105,6 +107,54 @@ def test_whoever_understood_much_less_is_not_shown_though_it_hears_better() -> N
     made = chosen(block(*words), a=track(speech(1, 15)), b=track(speech(1, 30)))
     assert made.better == {"b": "a"}
     assert hidden(made) == ["b:acht"]
+
+
+def partial(source: str, text: str, final: bool = False) -> list[PlacedWord]:
+    """The words of a line that may still change, unless it is final."""
+    return [replace(word, final=final) for word in said(source, text)]
+
+
+@pytest.mark.parametrize(
+    ("loud", "shown", "final", "best"),
+    [
+        (21.0, {}, False, "b"),
+        (21.0, {"a": 100}, False, "a"),
+        (21.0, {"a": 100, "b": 200}, False, "b"),
+        (21.0, {"c": 100}, False, "b"),
+        (19.0, {"b": 100}, False, "b"),
+        (30.0, {"a": 100}, False, "b"),
+        (21.0, {"a": 100}, True, "b"),
+        (19.0, {"b": 100}, True, "a"),
+    ],
+)
+def test_while_words_may_change_the_source_that_is_shown_stays_unless_another_is_clearly_better(
+    loud: float, shown: dict[str, int], final: bool, best: str
+) -> None:
+    tracks = {"a": track(speech(1, 20)), "b": track(speech(1, loud))}
+    made = block(partial("a", LONG, final), partial("b", OTHER, final))
+    found = choose(made, tracks, Pairs(tracks), frozenset(), samples(100), shown)
+    assert {word.source_id for word in found.hidden} == {"a", "b"} - {best}
+    assert found.provisional is (not final and bool(shown) and "c" not in shown)
+
+
+def test_words_that_a_source_has_left_when_it_ended_count_as_final() -> None:
+    tracks = {"a": track(speech(1, 20)), "b": track(speech(1, 21))}
+    made = block(partial("a", LONG), partial("b", OTHER))
+    found = choose(made, tracks, Pairs(tracks), frozenset("ab"), samples(100), {"a": 100})
+    assert (found.better, found.provisional) == ({"a": "b"}, False)
+
+
+def test_what_is_shown_is_not_held_back_while_words_of_a_better_source_are_waited_for() -> None:
+    tracks = {"a": track(speech(1, 15)), "b": track(speech(1, 30))}
+    found = choose(block(said("a", LONG)), tracks, Pairs(tracks), frozenset(), samples(8), {"a": 100})
+    assert (found.waiting, found.provisional, hidden(found)) == (True, True, [])
+
+
+def test_a_source_that_has_hardly_any_of_the_words_does_not_stay() -> None:
+    tracks = {"a": track(speech(1, 20)), "b": track(speech(1, 21))}
+    made = block(partial("a", "one"), partial("b", OTHER))
+    found = choose(made, tracks, Pairs(tracks), frozenset(), samples(100), {"a": 100})
+    assert (found.better, found.provisional) == ({"a": "b"}, False)
 
 
 def test_words_of_the_better_one_are_waited_for_but_not_for_ever() -> None:
