@@ -4,7 +4,8 @@
     .venv/bin/python -m benchmarks.several_servers load FOLDER...          # 1, 2 and 3 servers, at the pace of speech
 
 `compare` sends all recordings of the folders as live sources, through one server with its SQLite file and through
-several behind HAProxy, and compares the words, times and labels that are stored. `load` holds meetings at the pace of
+several behind HAProxy, and compares the words, times and labels that are stored. So that these do not depend on how
+full the machine is, its servers leave out nothing, and are late instead, as with recordings. `load` holds meetings at the pace of
 speech on one server alone and on several servers of this machine, which take turns: CPU seconds for each minute of a
 meeting, latencies, what is left out, transactions and bytes that PostgreSQL writes. Each FOLDER of it holds recordings
 with references. Needs the extra `postgres`, PostgreSQL and HAProxy. docs/cluster.md has the last tables.
@@ -49,8 +50,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--at-once", type=int, default=4, metavar="N", help="compare: recordings at once (default 4)")
     parser.add_argument(
         "--speed",
-        default="1.5",
-        help="compare: times the pace of speech, or max (default 1.5: a machine that is too full leaves things out)",
+        default="max",
+        help="compare: times the pace of speech, or max, as fast as the servers take it (default)",
     )
     parser.add_argument(
         "--meetings", nargs="+", type=int, default=[2, 6], metavar="N", help="load: by row (default 2 6)"

@@ -98,7 +98,7 @@ async def _speak(
 def through_one(recordings: Sequence[Path], pace: Pace, models: str) -> dict[Path, Transcribed]:
     """By one server alone, with its SQLite file."""
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder), models, {"MEETING_LIMITS_MEETINGS": str(pace.at_once)})
+        server = Server(Path(folder), models, {"MEETING_LIMITS_MEETINGS": str(pace.at_once)}, complete=True)
         try:
             server.start()
             server.ready()
@@ -116,6 +116,7 @@ def through_several(recordings: Sequence[Path], pace: Pace, models: str, count: 
         try:
             for name in names(count):
                 servers.add(name)
+                servers.servers[name].complete = True
             servers.start()
             return asyncio.run(transcribe(servers.address, recordings, pace, servers.get, servers.owner))
         finally:
