@@ -5,10 +5,10 @@
 
 `compare` sends all recordings of the folders as live sources, through one server with its SQLite file and through
 several behind HAProxy, and compares the words, times and labels that are stored. So that these do not depend on how
-full the machine is, its servers leave out nothing, and are late instead, as with recordings. `load` holds meetings at the pace of
-speech on one server alone and on several servers of this machine, which take turns: CPU seconds for each minute of a
-meeting, latencies, what is left out, transactions and bytes that PostgreSQL writes. Each FOLDER of it holds recordings
-with references. Needs the extra `postgres`, PostgreSQL and HAProxy. docs/cluster.md has the last tables.
+full the machine is, its servers leave out nothing, and are late instead, as with recordings. `load` holds meetings at
+the pace of speech on one server alone and on several servers of this machine, which take turns: CPU seconds for each
+minute of a meeting, latencies, what is left out, transactions and bytes that PostgreSQL writes. Each FOLDER of it holds
+recordings with references. Needs the extra `postgres`, PostgreSQL and HAProxy. docs/cluster.md has the last tables.
 """
 
 from __future__ import annotations
