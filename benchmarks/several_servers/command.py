@@ -53,6 +53,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         default="max",
         help="compare: times the pace of speech, or max, as fast as the servers take it (default)",
     )
+    parser.add_argument("--live", action="store_true", help="compare: let servers leave out what is not done in time")
     parser.add_argument(
         "--meetings", nargs="+", type=int, default=[2, 6], metavar="N", help="load: by row (default 2 6)"
     )
@@ -73,7 +74,7 @@ def recordings(folders: Sequence[Path]) -> list[Path]:
 
 def _compare(asked: argparse.Namespace, arguments: Sequence[str] | None) -> int:
     chosen = comparing.longest_first(recordings(asked.folders or [SAMPLE]))
-    pace = comparing.Pace(asked.at_once, None if asked.speed == "max" else float(asked.speed))
+    pace = comparing.Pace(asked.at_once, None if asked.speed == "max" else float(asked.speed), not asked.live)
     known = report.facts("several_servers", arguments, models=asked.models)
     print(report.head(known), flush=True)
     one = comparing.through_one(chosen, pace, asked.models)

@@ -34,6 +34,8 @@ class Pace:
     at_once: int
     speed: float | None
     """None: as fast as the server takes them"""
+    complete: bool = True
+    """Whether servers leave out nothing, however full the machine is"""
 
 
 @dataclass
@@ -98,7 +100,7 @@ async def _speak(
 def through_one(recordings: Sequence[Path], pace: Pace, models: str) -> dict[Path, Transcribed]:
     """By one server alone, with its SQLite file."""
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder), models, {"MEETING_LIMITS_MEETINGS": str(pace.at_once)}, complete=True)
+        server = Server(Path(folder), models, {"MEETING_LIMITS_MEETINGS": str(pace.at_once)}, complete=pace.complete)
         try:
             server.start()
             server.ready()
@@ -116,7 +118,7 @@ def through_several(recordings: Sequence[Path], pace: Pace, models: str, count: 
         try:
             for name in names(count):
                 servers.add(name)
-                servers.servers[name].complete = True
+                servers.servers[name].complete = pace.complete
             servers.start()
             return asyncio.run(transcribe(servers.address, recordings, pace, servers.get, servers.owner))
         finally:
