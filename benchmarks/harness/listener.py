@@ -82,9 +82,11 @@ class Listener:
         seconds: float,
         speed: float | None = 1.0,
         beside: Listener | None = None,
+        path: str = "",
     ) -> None:
-        """`speed` None: as fast as the server reads; one that is `beside` another hears what that one hears by then."""
-        self._address = f"ws://127.0.0.1:{port}/ws/meetings/{meeting}"
+        """`speed` None: as fast as the server reads; one that is `beside` another hears what that one hears by then;
+        `path` is where the server is on that port."""
+        self._address = f"ws://127.0.0.1:{port}{path}/ws/meetings/{meeting}"
         self._speed = speed
         self._beside = beside
         self.told = Told(play, seconds)

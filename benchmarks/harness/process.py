@@ -22,6 +22,21 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def family_cpu_seconds(pid: int) -> float:
+    """The same of a process and of all that it has started, those that have ended included; not of their children."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    total = sum(map(int, fields[11:15])) / TICKS
+    for child in children(pid):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            total += cpu_seconds(child)
+    return total
+
+
+def parent(pid: int) -> int:
+    """The process that has started a process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def resident(pid: int, field_name: str = "VmRSS") -> float:
     """Megabytes that a process holds in memory; `VmHWM` is the most it ever held."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -1,4 +1,4 @@
-"""Servers as processes of their own, on one PostgreSQL and one folder, behind HAProxy; for tests only."""
+"""Servers as processes of their own, on one PostgreSQL and one folder, behind HAProxy: for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -114,6 +114,9 @@ class Cluster:
     postgres: PostgresServer
     url: str
     models: str = "fake"
+    lease: float = LEASE
+    settings: dict[str, str] = field(default_factory=dict)
+    """Environment variables of all servers"""
     port: int = field(default_factory=free_port)
     servers: dict[str, ClusterServer] = field(default_factory=dict)
     balancer: subprocess.Popen[bytes] | None = None
@@ -134,8 +137,9 @@ class Cluster:
             "MEETING_DATA_DIR": str(self.data),
             "MEETING_STORAGE_DATABASE": self.url,
             "MEETING_CLUSTER_ADDRESS": f"{self.address}/servers/{name}",
-            "MEETING_CLUSTER_LEASE": str(LEASE),
+            "MEETING_CLUSTER_LEASE": str(self.lease),
             "MEETING_SERVER_PUBLIC_URL": self.address,
+            **self.settings,
         }
         self.servers[name] = ClusterServer(self.folder / name, self.models, settings)
 
