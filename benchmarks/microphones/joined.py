@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from benchmarks.microphones.changes import changes
 from benchmarks.microphones.hearing import Heard
 from benchmarks.microphones.scenes import FRAME, Microphone
 from meeting.core.records import Source
 from meeting.core.transcript import Transcript, resolve
+from meeting.evaluation.scores import Share
 from meeting.joining.joiner import Joiner
 from meeting.sources.levels import LevelMeter
 from pipelines.turns import join_turns, replace_turns
@@ -49,6 +51,8 @@ class Shown:
     """By line: seconds of the world's clock when it was first final"""
     misplaced: float = 0.0
     """Seconds by which the last sample of some source, at most, is not where it belongs"""
+    changed: Share = field(default_factory=Share)
+    """Changes of the source that is shown where the words of the lines are, and how many words there are"""
 
 
 Step = tuple[float, int, int, Callable[[Joins], Iterable[Output]], str]
@@ -60,8 +64,7 @@ def join(heard: Sequence[Heard], sounds: Sequence[Samples], make: Callable[[], J
     joiner, reader = make(), _Reader()
     steps = (_steps(one, sound, number) for number, (one, sound) in enumerate(zip(heard, sounds, strict=True), 1))
     for at, _, _, step, source_id in heapq.merge(*steps):
-        for output in step(joiner):
-            reader.take(source_id, output, at)
+        reader.take(source_id, step(joiner), at)
     first = heard[0].microphone
     truth = [first.sample(one.microphone.at(one.samples)) for one in heard]
     found = [joiner.place(one.microphone.id, one.samples) for one in heard]
@@ -73,7 +76,7 @@ def alone(heard: Heard, first: Microphone) -> Shown:
     reader, microphone = _Reader(), heard.microphone
     arrivals = microphone.arrivals(heard.samples).tolist()
     for samples, output in heard.told if heard.as_room is None else heard.as_room:
-        reader.take(microphone.id, output, _arrived(arrivals, samples) + microphone.behind)
+        reader.take(microphone.id, [output], _arrived(arrivals, samples) + microphone.behind)
     found = reader.shown()
 
     def moved(sample: int) -> int:
@@ -93,9 +96,16 @@ class _Reader:
         self._transcript = Transcript()
         self._turns: dict[str, list[Turn]] = {}
         self._ready: dict[str, float] = {}
+        self._told: list[list[Segment]] = []
 
-    def take(self, source_id: str, output: Output, at: float) -> None:
+    def take(self, source_id: str, outputs: Iterable[Output], at: float) -> None:
         """What is told at a time because of a source."""
+        outputs = list(outputs)
+        for output in outputs:
+            self._take(source_id, output, at)
+        self._told.append([output for output in outputs if isinstance(output, Segment)])
+
+    def _take(self, source_id: str, output: Output, at: float) -> None:
         self._transcript.apply(output)
         if isinstance(output, TurnsRevised):
             whose = output.source_id or source_id
@@ -113,7 +123,8 @@ class _Reader:
         )
         turns = (turn for mine in self._turns.values() for turn in mine)
         joined = join_turns(replace(turn, speaker=stands_for.get(turn.speaker, turn.speaker)) for turn in turns)
-        return Shown(lines, tuple(joined), {line.id: self._ready[line.id] for line in lines})
+        ready = {line.id: self._ready[line.id] for line in lines}
+        return Shown(lines, tuple(joined), ready, changed=changes(self._told, lines))
 
 
 def _arrived(arrivals: Sequence[float], samples: int) -> float:

@@ -37,6 +37,8 @@ class Figures:
     """Seconds from the end of each line until it was first final"""
     misplaced: float = 0.0
     """Seconds by which some source is not where it belongs on the meeting's clock, at most"""
+    changed: Share = field(default_factory=Share)
+    """Changes of the source that is shown while text grows, and words that are shown in the end"""
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(
@@ -46,6 +48,7 @@ class Figures:
             self.lost + other.lost,
             self.finals + other.finals,
             max(self.misplaced, other.misplaced),
+            self.changed + other.changed,
         )
 
     def rate(self, name: str) -> float | None:
@@ -67,6 +70,7 @@ class Figures:
             "final_p50": percentile(self.finals, 50),
             "final_p95": percentile(self.finals, 95),
             "misplaced": self.misplaced,
+            "changed": self.changed.rate,
         }
 
 
@@ -89,6 +93,7 @@ def score(reference: Reference, shown: Shown, first: Microphone) -> Figures:
         lost(reference.turns, shown.lines),
         late,
         shown.misplaced,
+        shown.changed,
     )
 
 

@@ -71,7 +71,7 @@ def summary(found: Sequence[Result]) -> str:
         columns = [rate, "meetings", "each alone", "all mixed", "best alone", "joined", "not worse"]
         made.append(report.table(columns, [[name, *_rates(mine, rate)] for name, mine in groups.items()]))
     columns = ["lines", "joined", "twice", "lost, best alone", "lost, joined"]
-    columns += ["final p95, best alone", "final p95, joined", "misplaced, s"]
+    columns += ["final p95, best alone", "final p95, joined", "misplaced, s", "changes a word"]
     made.append(report.table(columns, [[name, *_lines(mine)] for name, mine in groups.items()]))
     return "\n".join(made)
 
@@ -96,7 +96,8 @@ def _lines(found: Sequence[Result]) -> list[Any]:
     champions = _pooled([one.alone[best(one.alone, "WER")] for one in found]).told()
     joined = _pooled([one.joined for one in found]).told()
     pairs = [(champions[name], joined[name]) for name in ("lost", "final_p95")]
-    return [joined["lines"], joined["twice"], *(value for pair in pairs for value in pair), joined["misplaced"]]
+    told = [value for pair in pairs for value in pair]
+    return [joined["lines"], joined["twice"], *told, joined["misplaced"], joined["changed"]]
 
 
 def _pooled(figures: Sequence[Figures]) -> Figures:

@@ -11,6 +11,7 @@ from benchmarks.microphones.hearing import Heard
 from benchmarks.microphones.joined import Shown, alone, join, renumbered
 from benchmarks.microphones.scenes import Microphone
 from meeting.core.records import Source
+from meeting.evaluation.scores import Share
 from pipelines.types import (
     SAMPLE_RATE,
     LabelChange,
@@ -109,6 +110,12 @@ def test_what_is_shown_is_what_the_joiner_gave_and_when() -> None:
     assert 3.3 <= shown.ready["s1"] < 3.5
     assert 4.3 <= shown.ready["m2s1"] < 4.5
     assert shown.ready["s2"] > 11  # of the pass that ends it
+
+
+def test_changes_of_the_source_that_is_shown_are_counted() -> None:
+    gone = replace(line("s1", 1, 2, "", "mic2"), rev=2)
+    second = heard(microphone("mic2"), (2.0, line("s1", 1, 2, "there", "mic2")), (3.0, gone))
+    assert played(FIRST, second)[1].changed == Share(1, 4)
 
 
 def test_it_is_told_how_far_from_its_place_a_source_stands() -> None:

@@ -60,8 +60,8 @@ def test_the_best_microphone_is_another_one_for_each_figure() -> None:
 
 
 def test_meetings_are_pooled() -> None:
-    one = Figures(accuracy(3, 4, 1), 2, 5, Share(1, 10), [0.5], 0.2)
-    both = one + Figures(accuracy(1, 2, 1), 0, 5, Share(3, 10), [1.5], 0.1)
+    one = Figures(accuracy(3, 4, 1), 2, 5, Share(1, 10), [0.5], 0.2, Share(3, 10))
+    both = one + Figures(accuracy(1, 2, 1), 0, 5, Share(3, 10), [1.5], 0.1, Share(1, 10))
     told = both.told()
-    assert told["misplaced"] == 0.2
+    assert (told["misplaced"], told["changed"]) == (0.2, 0.2)
     assert (told["WER"], told["twice"], told["lines"], told["lost"], told["final_p50"]) == (0.2, 2, 10, 0.2, 1.0)

@@ -26,7 +26,14 @@ def microphones(count: int) -> tuple[Microphone, ...]:
 
 def figures(wer: float, twice: int = 0, late: float = 1.0) -> Figures:
     some = Share(wer, 10)
-    return Figures(Accuracy(some, some, some, Share(0, 10), Share(0, 10), 2, 2), twice, 5, Share(1, 10), [late])
+    return Figures(
+        Accuracy(some, some, some, Share(0, 10), Share(0, 10), 2, 2),
+        twice,
+        5,
+        Share(1, 10),
+        [late],
+        changed=Share(wer, 4),
+    )
 
 
 def result(group: str, alone: list[float], joined: float) -> tables.Result:
@@ -47,7 +54,7 @@ def test_the_best_of_each_meeting_is_what_joining_is_measured_by() -> None:
     assert cells(text, "WER", "call") == ["2", "0.325", "–", "0.150", "0.200", "1/2"]
     assert cells(text, "DER", "headsets")[-1] == "1/1"
     assert cells(text, "cpWER", "all")[0] == "3"
-    assert cells(text, "lines", "call") == ["10", "2", "0.100", "0.100", "1.000", "3.000", "0.000"]
+    assert cells(text, "lines", "call") == ["10", "2", "0.100", "0.100", "1.000", "3.000", "0.000", "0.500"]
 
 
 def test_the_mix_is_told_where_every_meeting_has_one() -> None:
