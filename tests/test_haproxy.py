@@ -192,6 +192,7 @@ def test_a_server_that_is_not_ready_takes_only_its_own_meetings_along(settings: 
 
 def test_a_server_that_is_drained_takes_no_further_meeting_and_is_reached_by_its_name(tmp_path: Path) -> None:
     with balanced(settings_of_a_machine(), tmp_path) as balancer:
+        balancer.until((tmp_path / "admin.sock").exists)
         with socket.socket(socket.AF_UNIX) as admin:
             admin.connect(str(tmp_path / "admin.sock"))
             admin.sendall(b"set server by_meeting/a state drain; set server any/a state drain\n")

@@ -21,6 +21,7 @@ from tests.fakes.web_fakes import (
 pytestmark = pytest.mark.browser
 
 Until = Callable[[Callable[[], object]], Any]
+END = ("POST", "/api/meetings/m1/end", None)
 
 
 @pytest.fixture
@@ -119,9 +120,24 @@ def test_ending_for_everybody_stops_ones_own_microphone_first(server: FakeServer
     page.get_by_test_id("end-meeting").click()
     page.get_by_test_id("confirm").click()
     expect(page.get_by_test_id("end")).to_be_visible()
-    assert ("POST", "/api/meetings/m1/end", None) in server.requests
-    assert server.sources[1].state == "ended"
+    assert END in server.requests
+    until(lambda: server.sources[1].state == "ended")
     expect(page.get_by_test_id("notices")).to_be_empty()
+
+
+def test_a_meeting_is_not_ended_for_everybody_before_the_last_of_ones_own_sound_has_arrived(
+    server: FakeServer, page: Page, until: Until
+) -> None:
+    join(page)
+    until(lambda: server.stored > 3)
+    server.acking = server.ending = False
+    page.wait_for_timeout(300)  # it captures ten frames a second
+    page.get_by_test_id("end-meeting").click()
+    page.get_by_test_id("confirm").click()
+    page.wait_for_timeout(1000)
+    assert END not in server.requests
+    server.tell({"type": "ack", "seq": 10_000, "audio": 1000.0})
+    until(lambda: END in server.requests)
 
 
 def test_leaving_says_that_the_meeting_goes_on(server: FakeServer, page: Page, until: Until) -> None:
@@ -271,11 +287,13 @@ def test_the_list_shows_level_lag_and_state_of_each(server: FakeServer, page: Pa
     expect(page.get_by_test_id("sources")).to_be_hidden()
 
 
-def test_one_more_than_the_meeting_takes_is_told_and_reads_along(server: FakeServer, page: Page) -> None:
+def test_one_more_than_the_meeting_takes_is_told_and_reads_along(server: FakeServer, page: Page, until: Until) -> None:
     server.most_sources = 1
+    before = len(server.connections)
     page.get_by_test_id("start").click()
     page.get_by_test_id("join-begin").click()
     expect(page.get_by_test_id("notices")).to_contain_text("as many sound sources in this meeting as it takes")
+    until(lambda: len(server.connections) == before + 2)  # the refused one, and a reader's again
     server.tell(segment(2, 2.0, 3.0, "Still here.", "spk1"))
     expect(page.locator("[data-segment=s2]")).to_be_visible()
     expect(page.get_by_test_id("start")).to_be_enabled()

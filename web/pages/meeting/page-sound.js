@@ -3,6 +3,7 @@
 
 import { Microphone } from '../../audio/microphone.js'
 import { startOf } from '../../net/connection.js'
+import { drained } from '../../net/drained.js'
 import { rememberParticipant, rememberedParticipant } from '../../net/participant.js'
 import { forgetSource, rememberSource, rememberedSource } from '../../net/resume-tokens.js'
 import { say, unsay } from '../../state/page-state.js'
@@ -18,6 +19,8 @@ import { PageTab } from './page-tab.js'
 /** @typedef {import('../../state/page-state.js').PageState} PageState */
 /** @typedef {import('../../state/sources/participant.js').Participant} Participant */
 /** @typedef {import('../../state/wire-messages.js').ServerMessage} ServerMessage */
+
+const LAST = 10_000 // milliseconds that an end waits for the last of the sound to be stored
 
 export class PageSound {
   #id
@@ -99,9 +102,10 @@ export class PageSound {
     connection?.stop()
   }
 
-  /** Ends all that comes from here. */
+  /** Ends all that comes from here, and waits until the server has it: who ends the meeting then cuts nothing off. */
   async stopAll() {
     await Promise.all([this.stop(), this.#tab.stop()])
+    await Promise.all([drained(this.#connection, LAST), this.#tab.drained(LAST)])
   }
 
   /**

@@ -4,6 +4,7 @@ import { Recorder } from '../../audio/recorder.js'
 import { TabSound } from '../../audio/tab-sound.js'
 import * as api from '../../net/api.js'
 import { Connection, startOf } from '../../net/connection.js'
+import { drained } from '../../net/drained.js'
 import { forgetSource, rememberSource, rememberedSource } from '../../net/resume-tokens.js'
 import { say, unsay } from '../../state/page-state.js'
 import { ownEnded, ownSource, tabProblemText } from '../../state/sources/own-sources.js'
@@ -156,6 +157,15 @@ export class PageTab {
     await this.#recorder.stop()
     this.#wakeLock.release()
     this.#connection?.stop()
+  }
+
+  /**
+   * Waits until the server has what was shared.
+   *
+   * @param {number} longest milliseconds
+   */
+  drained(longest) {
+    return drained(this.#connection, longest)
   }
 
   /** @param {string} [text] why, where somebody has to be told */
