@@ -548,7 +548,7 @@ def _notes(options: argparse.Namespace, config: Config) -> int:
 
     _set_up_logs(options.log_level or "warning")
     with _open_store(config) as store:
-        text = make_notes(store, config.notes, options.meeting, _report)
+        text = make_notes(store, config, options.meeting, _report)
     print(printable(text, lines=True), end="", flush=True)
     return 0
 
