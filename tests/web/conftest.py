@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -13,14 +12,10 @@ import pytest
 
 from tests.conftest import without_browser
 from tests.fakes.web_fakes import WEB, browser_running, running
+from tests.web.node_process import NodeProcess, node_process
 
 Run = Callable[..., Any]
 OLDEST_NODE = 18
-IN_NODE = """
-const [web, source, argument] = JSON.parse(require('node:fs').readFileSync(0, 'utf8'))
-globalThis.load = (path) => import(web + path)
-eval(source)(argument).then((result) => process.stdout.write(JSON.stringify(result ?? null)))
-"""
 IN_BROWSER = "() => { window.load = (path) => import(`/static/${path}`) }"
 
 
@@ -34,12 +29,22 @@ def node() -> str | None:
     return program if found and int(found[1]) >= OLDEST_NODE else None
 
 
-@pytest.fixture(scope="module")
-def javascript() -> Iterator[Run]:
-    """Calls an async function, given as source, with one argument; `load(path)` imports a module of `web/`."""
+@pytest.fixture(scope="session")
+def in_node() -> Iterator[NodeProcess | None]:
+    """Node.js, one for all tests of a process; None where it is missing or too old."""
     program = node()
-    if program is not None:
-        yield lambda source, argument=None: _in_node(program, source, argument)
+    if program is None:
+        yield None
+        return
+    with node_process(program, WEB) as running_node:
+        yield running_node
+
+
+@pytest.fixture(scope="module")
+def javascript(in_node: NodeProcess | None) -> Iterator[Run]:
+    """Calls an async function, given as source, with one argument; `load(path)` imports a module of `web/`."""
+    if in_node is not None:
+        yield in_node
         return
     if missing := without_browser():
         pytest.skip(f"no Node.js from {OLDEST_NODE} on, and {missing}")
@@ -48,10 +53,3 @@ def javascript() -> Iterator[Run]:
         tab.goto(server.url)
         tab.evaluate(IN_BROWSER)
         yield tab.evaluate
-
-
-def _in_node(program: str, source: str, argument: Any) -> Any:
-    asked = json.dumps([f"{WEB.as_uri()}/", source, argument])
-    done = subprocess.run([program, "-e", IN_NODE], input=asked, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
