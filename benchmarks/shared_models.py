@@ -62,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = asyncio.run(measure(Path(folder), asked.models, Play(recording, 0), seconds, asked.times))
     rows = found["rows"]
     print(report.table(list(COLUMNS), [[row.get(key) for key in COLUMNS.values()] for row in rows]))
-    wire = found["wire"]
-    print(report.table(list(wire[0]), [list(row.values()) for row in wire]))
+    for name in ("parts", "wire"):
+        print(report.table(list(found[name][0]), [list(row.values()) for row in found[name]]))
     report.save(asked.json, known, **found)
     return 0
 
@@ -85,6 +85,11 @@ async def measure(folder: Path, models: str, play: Play, seconds: float, times: 
     finally:
         await asyncio.to_thread(shared.stop)
     local, ray = (median(name, rows) for name, rows in kinds.items())
+    parts = [
+        {"part": key.removeprefix("part: "), "idle, CPU s/min": idle[key], "in a meeting": ray[key]}
+        for key in idle
+        if key.startswith("part: ")
+    ]
     difference = {key: ray[key] - local[key] for key in local if key != "name" and local[key] is not None}
     rows = [*kinds["local"], *kinds["ray"], local, ray, {"name": "ray more than local", **difference}]
     rows.append({"name": "Ray, idle", **idle})
@@ -92,7 +97,7 @@ async def measure(folder: Path, models: str, play: Play, seconds: float, times: 
     beside = 100 * ((ray["all"] - idle["all"]) / local["all"] - 1)
     wire.append({"what": "processor beyond local, %", "value": more})
     wire.append({"what": "the same without what Ray takes idle, %", "value": beside})
-    return {"rows": rows, "wire": wire}
+    return {"rows": rows, "parts": parts, "wire": wire}
 
 
 async def idle_cost(shared: SharedModels) -> dict[str, Any]:
@@ -105,9 +110,15 @@ async def idle_cost(shared: SharedModels) -> dict[str, Any]:
 
 def _ray_cost(before: dict[str, Any], after: dict[str, Any], seconds: float) -> dict[str, Any]:
     each = {kind: 60 * (after[kind][0] - before[kind][0]) / seconds for kind in after}
-    replicas, proxy, rest = each.values()
     memory = sum(mb for _, mb in after.values())
-    return {"replicas": replicas, "proxy": proxy, "rest": rest, "all": sum(each.values()), "ray_mb": memory}
+    total, replicas, proxy = sum(each.values()), each["replicas"], each["proxy"]
+    rest = total - replicas - proxy
+    return {"replicas": replicas, "proxy": proxy, "rest": rest, "all": total, "ray_mb": memory, **of_parts(each)}
+
+
+def of_parts(each: dict[str, float]) -> dict[str, float]:
+    """The figures of single parts of Ray, under names that no column has."""
+    return {f"part: {name}": value for name, value in each.items()}
 
 
 async def one_meeting(

@@ -55,6 +55,25 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def family(pid: int) -> list[int]:
+    """A process, and all that it has started and these have started, as far as they are still there."""
+    found: list[int] = []
+    todo = [pid]
+    while todo:
+        pid = todo.pop()
+        found.append(pid)
+        todo += children(pid)
+    return found
+
+
+def command_line(pid: int) -> str:
+    """The command line of a process; empty once it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
 def environment(root: Path) -> dict[str, str]:
     """Our environment for a program of the checkout at `root`: its code first, of settings only the models' place."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MEETING_") or k == "MEETING_MODELS_CACHE_DIR"}

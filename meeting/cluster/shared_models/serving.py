@@ -27,6 +27,27 @@ FAST_CALLS = {
 }
 """Variables with which Serve's proxy asks replicas over gRPC too, in half of the time: else each window, which is more
 than 100 kB, goes through Ray's object store"""
+QUIET_CLUSTER = {
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "1",
+    "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "10000",
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+    "RAY_enable_metrics_collection": "0",
+    "RAY_event_stats": "0",
+    "RAY_task_events_report_interval_ms": "0",
+    "RAY_raylet_report_resources_period_milliseconds": "1000",
+    "RAY_raylet_check_gc_period_milliseconds": "1000",
+    "RAY_kill_idle_workers_interval_ms": "1000",
+    "RAY_object_manager_timer_freq_ms": "1000",
+    "RAY_memory_monitor_refresh_ms": "1000",
+    "RAY_local_fs_monitor_interval_ms": "5000",
+    "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",
+    "LOG_NAME_UPDATE_INTERVAL_S": "10",
+}
+"""Variables with which a cluster that is started here looks around less often than ten times a second, and collects no
+figures of its own that nobody here reads. Those of Serve are in its guide to performance, those of Ray in
+`src/ray/common/ray_config_def.h`, the last two in `ray/_private/log_monitor.py`"""
+QUIET_LOGS = {"enable_access_log": False, "log_level": "WARNING"}
+"""Of Serve's proxy and controller: else a line for each call"""
 OBJECT_STORE = 80 * 2**20
 """Bytes of Ray's object store on a machine of its own: calls do not go through it"""
 
@@ -57,7 +78,7 @@ def serve_models(
 
     Raises ModelError where Ray is not installed, or the models cannot be loaded.
     """
-    set_up_ray()
+    set_up_ray(own_cluster=options.cluster is None)
     try:
         import ray
         from ray import serve
@@ -70,7 +91,12 @@ def serve_models(
         raise SettingsError("--cpus must be more than 0, --gpus 0 or more, and --replicas 1 or more")
     _begin(ray, options, on_progress)
     try:
-        serve.start(proxy_location="EveryNode", http_options=HTTP, grpc_options=grpc_options(options.port))
+        serve.start(
+            proxy_location="EveryNode",
+            http_options=HTTP,
+            grpc_options=grpc_options(options.port),
+            logging_config=QUIET_LOGS,
+        )
         _deploy(serve, settings, options, on_progress)
         on_progress(f"the shared models answer on port {options.port}")
         (stop or threading.Event()).wait()
@@ -87,10 +113,11 @@ def grpc_options(port: int) -> dict[str, Any]:
     return {"port": port, "grpc_servicer_functions": [SERVICERS], "enable_reflection": False}
 
 
-def set_up_ray() -> None:
-    """Have Ray tell nobody that it is used, and take the shortest way for calls; before it is imported."""
+def set_up_ray(own_cluster: bool = True) -> None:
+    """Have Ray tell nobody that it is used, take the shortest way for calls, and be quiet in a cluster of our own;
+    before it is imported. What the environment says of these already stays."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    for name, value in FAST_CALLS.items():
+    for name, value in {**FAST_CALLS, **(QUIET_CLUSTER if own_cluster else {})}.items():
         os.environ.setdefault(name, value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -16,10 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 from benchmarks.harness.process import environment
+from benchmarks.harness.ray_nodes import RayNode, RayNodes
 from benchmarks.harness.server import ROOT, Server
 from benchmarks.harness.shared_models import SharedModels
+from meeting.cluster.shared_models.stalls import STALL_AFTER
+from tests.cluster.people import Meeting
 from tests.conftest import Sample
 
 pytestmark = [pytest.mark.cluster, pytest.mark.ray, pytest.mark.model, pytest.mark.timeout(900)]
@@ -29,8 +34,9 @@ PATIENCE = 180.0
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedModels]:
-    """Shared models with one replica of each kind."""
-    shared = SharedModels(tmp_path_factory.mktemp("models"))
+    """Shared models with one replica of each kind: on a head and a worker node until these are killed or stopped."""
+    folder = tmp_path_factory.mktemp("models")
+    shared = SharedModels(folder, nodes=RayNodes(folder / "nodes"))
     try:
         shared.start()
         yield shared
@@ -117,6 +123,50 @@ def test_a_replica_that_is_killed_in_the_middle_changes_nothing(
     assert replay(tmp_path / "killed", sample.audio, models.settings, kill) == local
     until(lambda: any(f"Replica:{application}:" in command for command in models.processes.values()))
     assert models.replica(application) != killed[0]
+
+
+def test_a_node_that_dies_with_all_replicas_in_a_live_meeting_costs_time_only(
+    models: SharedModels, server: Server, sample: Sample, local: dict[str, Any]
+) -> None:
+    assert models.nodes is not None
+    (dies,) = models.nodes.workers
+    assert dies.replicas() == ["speakers", "speech"]
+    other = models.nodes.add()
+    assert other.replicas() == []
+    server.start()
+    server.ready()
+    meeting, moved = asyncio.run(hold(server, sample, dies, other))
+    silent = metric(server, "meeting_models_stalled_seconds_total")
+    for row in meeting.rows():
+        print(f"node killed | {row}")
+    same = alike(lines(server), local)
+    print(f"node killed | new replicas begin to load after {moved:.1f} s, no answers for {silent + STALL_AFTER:.1f} s")
+    print(f"node killed | words as without it: {same:.3f}")
+    assert silent > 0
+    assert [seen.losses for seen in (meeting.source, *meeting.readers)] == [0, 0, 0]
+    assert "the shared models answer again" in server.log
+    assert "Traceback" not in server.log
+    # sentences become final with their utterance only while partial results are left out
+    assert same > 0.9
+
+
+async def hold(server: Server, sample: Sample, dies: RayNode, other: RayNode) -> tuple[Meeting, float]:
+    """The sample meeting, in the middle of which a node dies; how many seconds later another has its replicas."""
+    audio = soundfile.read(sample.audio, dtype="int16")[0].tobytes()
+    meeting = Meeting(f"http://127.0.0.1:{server.port}", server.new_meeting("node"), audio, speed=1.0)
+    holding = asyncio.create_task(meeting.run())
+    try:
+        while meeting.sent < 0.3 and not holding.done():
+            await asyncio.sleep(0.1)
+        began = time.monotonic()
+        dies.kill()
+        await asyncio.to_thread(until, lambda: other.replicas() == ["speakers", "speech"])
+        moved = time.monotonic() - began
+        meeting.hold.set()
+        await asyncio.wait_for(holding, PATIENCE)
+    finally:
+        holding.cancel()
+    return meeting, moved
 
 
 def test_a_head_that_dies_in_a_live_meeting_is_as_a_machine_that_is_too_full(

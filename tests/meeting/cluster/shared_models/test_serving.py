@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from meeting.cluster.shared_models.serving import (
     FAST_CALLS,
     HTTP,
+    QUIET_CLUSTER,
+    QUIET_LOGS,
     SERVICERS,
     ServingOptions,
     grpc_options,
@@ -23,7 +26,7 @@ from pipelines.errors import ModelError, SettingsError
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it was, afterwards."""
-    for name in ("RAY_USAGE_STATS_ENABLED", *FAST_CALLS):
+    for name in ("RAY_USAGE_STATS_ENABLED", *FAST_CALLS, *QUIET_CLUSTER):
         monkeypatch.setenv(name, os.environ.get(name, ""))
         monkeypatch.delenv(name)
 
@@ -38,6 +41,24 @@ def test_how_calls_go_may_be_chosen_by_the_environment(monkeypatch: pytest.Monke
     monkeypatch.setenv("RAY_SERVE_PROXY_USE_GRPC", "0")
     set_up_ray()
     assert {name: os.environ[name] for name in FAST_CALLS} == {**FAST_CALLS, "RAY_SERVE_PROXY_USE_GRPC": "0"}
+
+
+def test_a_cluster_of_our_own_is_quiet_and_one_of_others_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_up_ray(own_cluster=False)
+    assert not os.environ.keys() & QUIET_CLUSTER.keys()
+    monkeypatch.setenv("RAY_enable_metrics_collection", "1")
+    set_up_ray()
+    assert {name: os.environ[name] for name in QUIET_CLUSTER} == {**QUIET_CLUSTER, "RAY_enable_metrics_collection": "1"}
+
+
+@pytest.mark.ray
+def test_the_variables_that_make_serve_quiet_are_ones_that_it_reads() -> None:
+    from ray.serve._private import constants
+    from ray.serve.schema import LoggingConfig
+
+    read = Path(constants.__file__).read_text()
+    assert [name for name in (*FAST_CALLS, *QUIET_CLUSTER) if name.startswith("RAY_SERVE_") and name not in read] == []
+    assert not LoggingConfig(**QUIET_LOGS).enable_access_log
 
 
 def test_http_is_for_this_machine_only_and_grpc_describes_itself_to_nobody() -> None:
