@@ -13,17 +13,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from websockets.asyncio.client import ClientConnection
 
 from benchmarks.harness.process import cpu_seconds
 from benchmarks.harness.source import Source
+from meeting.core.messages import AudioFrame
 from pipelines.types import SAMPLE_RATE
 from tests.cluster.machines import Cluster
 from tests.databases.postgres_server import PostgresServer, postgres_server
 
 LEASE = 10.0
 """Seconds, as by default"""
-FASTEST = 10_000.0
-"""Times the pace of speech at which the meeting is sent: as fast as the first server takes it"""
+PIECE_SECONDS = 5
+"""Length of a frame: each is synced before the next one is due, which takes longer than to send it"""
 LOOK_SECONDS = 0.1
 SETTLED_SECONDS = 1.0
 """After which a server that goes on with a meeting would have said that it reads it again"""
@@ -39,6 +41,19 @@ COLUMNS = {
     "lines": "lines",
 }
 """Columns, and the figure in each; seconds after the kill"""
+
+
+class LongSource(Source):
+    """A source that sends a whole meeting as fast as the server takes it, in long frames."""
+
+    def __init__(self, port: int, meeting: str, audio: bytes) -> None:
+        super().__init__(port, meeting, b"", kinds=KINDS, stops=False)
+        size = PIECE_SECONDS * SAMPLE_RATE * 2
+        self.frames = [audio[at : at + size] for at in range(0, len(audio), size)]
+
+    async def _send(self, connection: ClientConnection, first: int) -> None:
+        for seq in range(first, len(self.frames)):
+            await connection.send(AudioFrame(seq, seq * PIECE_SECONDS * 1_000_000, self.frames[seq]).encode())
 
 
 class Timed(list[dict[str, Any]]):
@@ -100,7 +115,7 @@ def _measure_one(postgres: PostgresServer, minutes: float, audio: bytes, models:
 async def _take_over(cluster: Cluster, audio: bytes) -> dict[str, Any]:
     first, second = cluster.servers["a"], cluster.servers["b"]
     meeting = first.new_meeting("takeover")
-    source = Source(first.port, meeting, audio, FASTEST, KINDS, stops=False)
+    source = LongSource(first.port, meeting, audio)
     speaking = asyncio.create_task(source.run())
     try:
         while source.acked < len(source.frames) - 1:
@@ -120,7 +135,7 @@ async def _take_over(cluster: Cluster, audio: bytes) -> dict[str, Any]:
             "owned": owned - killed,
             "back": back - killed,
             "whole": whole - killed,
-            "per_minute": (whole - owned) / (len(source.frames) / 600),
+            "per_minute": (whole - owned) / (len(audio) / (120 * SAMPLE_RATE)),
             "cpu": spent,
             "memory": second.memory(),
             "lines": len(await asyncio.to_thread(second.transcript, meeting)),
