@@ -369,6 +369,8 @@ class PipelineStats:
     """What a machine that is too full leaves out: "none", "rare_partials", "no_partials" or "long_hop" """
     language: str | None = None
     """Code of the language that the recogniser has last been sure to hear; None where it detects none"""
+    models_answer: bool = True
+    """Whether the models, where they are on other machines, answer at the moment"""
 
 
 class ModelInfo(TypedDict, total=False):

@@ -2,13 +2,16 @@
 
     .venv/bin/python -m benchmarks.several_servers compare FOLDER...       # recordings, with or without references
     .venv/bin/python -m benchmarks.several_servers load FOLDER...          # 1, 2 and 3 servers, at the pace of speech
+    .venv/bin/python -m benchmarks.several_servers takeover FOLDER...      # a long meeting whose server is killed
 
 `compare` sends all recordings of the folders as live sources, through one server with its SQLite file and through
 several behind HAProxy, and compares the words, times and labels that are stored. So that these do not depend on how
 full the machine is, its servers leave out nothing, and are late instead, as with recordings. `load` holds meetings at
 the pace of speech on one server alone and on several servers of this machine, which take turns: CPU seconds for each
 minute of a meeting, latencies, what is left out, transactions and bytes that PostgreSQL writes. Each FOLDER of it holds
-recordings with references. Needs the extra `postgres`, PostgreSQL and HAProxy. docs/cluster.md has the last tables.
+recordings with references. `takeover` kills the server of a meeting that was going on for so many minutes, made of the
+recordings one after the other again and again, and tells when another server has it, when its source is back, and when
+all of its text is there. Needs the extra `postgres`, PostgreSQL and HAProxy. docs/cluster.md has the last tables.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from pathlib import Path
 
 from benchmarks.harness import report
 from benchmarks.harness.recordings import SAMPLE, gather, named, plays
-from benchmarks.several_servers import comparing, loading
+from benchmarks.several_servers import comparing, loading, takeover
 from meeting.evaluation.evaluate import SUFFIXES
 from meeting.evaluation.scores import require_extra
 from pipelines.errors import MeetingError
@@ -35,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if missing is not None:
             raise MeetingError(missing)
-        return _compare(asked, arguments) if asked.what == "compare" else _load(asked, arguments)
+        return {"compare": _compare, "load": _load, "takeover": _take_over}[asked.what](asked, arguments)
     except MeetingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -43,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = report.parser("several_servers", __doc__)
-    parser.add_argument("what", choices=("compare", "load"))
+    parser.add_argument("what", choices=("compare", "load", "takeover"))
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="recordings (default: the sample)")
     parser.add_argument("--models", default="embedded", help="set of models, or fake (default embedded)")
     parser.add_argument("--servers", nargs="+", type=int, metavar="N", help="servers (compare: 2; load: by row, 1 2 3)")
@@ -56,6 +59,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--live", action="store_true", help="compare: let servers leave out what is not done in time")
     parser.add_argument(
         "--meetings", nargs="+", type=int, default=[2, 6], metavar="N", help="load: by row (default 2 6)"
+    )
+    parser.add_argument(
+        "--minutes", nargs="+", type=float, default=[5, 60], metavar="N", help="takeover: by row (default 5 60)"
     )
     parser.add_argument("--seconds", type=float, default=60.0, help="load: length of each meeting (default 60)")
     asked = parser.parse_args(arguments)
@@ -93,5 +99,16 @@ def _load(asked: argparse.Namespace, arguments: Sequence[str] | None) -> int:
     chosen = plays(found, max(asked.meetings))
     rows = loading.measure(asked.servers, asked.meetings, chosen, asked.models, asked.seconds)
     print(report.table(list(loading.COLUMNS), [[row[key] for key in loading.COLUMNS.values()] for row in rows]))
+    report.save(asked.json, known, rows=rows)
+    return 0
+
+
+def _take_over(asked: argparse.Namespace, arguments: Sequence[str] | None) -> int:
+    found = gather(asked.folders)
+    known = report.facts("several_servers", arguments, models=asked.models, recordings=named(found))
+    print(report.head(known), flush=True)
+    rows = takeover.measure(asked.minutes, [one.audio for one in found], asked.models)
+    columns = takeover.COLUMNS
+    print(report.table(list(columns), [[row[key] for key in columns.values()] for row in rows]))
     report.save(asked.json, known, rows=rows)
     return 0

@@ -244,13 +244,16 @@ class StatsMessage:
     """Of which source's pipeline this is said"""
     level: float | None = None
     """How loud that source was last, in decibels relative to full scale; None where that is not known"""
+    models_answer: bool = True
+    """Whether the models, where they are on other machines, answer at the moment"""
 
     @classmethod
     def of(cls, stats: PipelineStats, source_id: str = "", level: float | None = None) -> StatsMessage:
         """Pipeline figures as sent."""
         rtf, asr, voices, load = (round(x, 3) for x in (stats.rtf, stats.asr_lag, stats.diarization_lag, stats.load))
         level = None if level is None else round(level, 1)
-        return cls(rtf, asr, voices, stats.dropped_partials, load, stats.left_out, stats.language, source_id, level)
+        figures = (rtf, asr, voices, stats.dropped_partials, load, stats.left_out)
+        return cls(*figures, stats.language, source_id, level, stats.models_answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,11 @@ NAMED = 5
 async def delete_meeting(rooms: Rooms, meeting_id: str) -> bool:
     """Delete a meeting with its text, audio and links; false, and nothing done, while it is live. Raises NotFound."""
     await asyncio.to_thread(rooms.store.meeting, meeting_id)
-    async with rooms.reserved_for_deletion(meeting_id) as empty:
-        if empty:
-            await asyncio.wrap_future(rooms.store.delete_meeting(meeting_id))
+    async with rooms.reserved_for_deletion(meeting_id) as store:
+        if store is not None:
+            await asyncio.wrap_future(store.delete_meeting(meeting_id))
             rooms.on_deleted(meeting_id)
-    return empty
+    return store is not None
 
 
 async def delete_old_meetings(rooms: Rooms, days: float, now: datetime) -> int:

@@ -182,20 +182,14 @@ class Rooms:
             if room.session.busy:
                 room.post(event)
 
-    def rename(self, meeting_id: str, title: str) -> None:
-        """Tell a meeting that is not over its new title."""
-        room = self._rooms.get(meeting_id)
-        if room is not None:
-            room.post(TitleChanged(title))
-
-    async def expect(self, meeting_id: str, hotwords: tuple[str, ...]) -> None:
-        """Tell a meeting that is not over which terms are likely to be said from now on."""
+    async def tell(self, meeting_id: str, change: TitleChanged | HotwordsChanged) -> None:
+        """Tell a meeting that is not over what somebody has changed of it, once that is stored."""
         entering = self._entering.get(meeting_id)
         if entering is not None:  # it may have read what was stored before
             await asyncio.wait([entering])
         room = self._rooms.get(meeting_id)
         if room is not None:
-            room.post(HotwordsChanged(hotwords))
+            room.post(change)
 
     async def edit(self, meeting_id: str, change: Change, id_: str | None = None) -> tuple[ServerMessage, ...]:
         """Let a person change something, live or over, as `EditStore.change`; what is now. Raises MeetingError."""
@@ -220,17 +214,17 @@ class Rooms:
         return await _end(self, meeting_id)
 
     @asynccontextmanager
-    async def reserved_for_deletion(self, meeting_id: str) -> AsyncIterator[bool]:
-        """Nobody is in a meeting, comes in, or writes a file of it meanwhile, so that it can be deleted.
+    async def reserved_for_deletion(self, meeting_id: str) -> AsyncIterator[Store | None]:
+        """Nobody is in a meeting, comes in, or writes a file of it meanwhile, so that it can be deleted from the store.
 
-        False, and nothing done, while it is live. Raises StoreError when what it is doing does not come to an end, and
+        None, and nothing done, while it is live. Raises StoreError when what it is doing does not come to an end, and
         Elsewhere or Moving where it is another server's.
         """
         await self._deletion_over(meeting_id)
         self._deletions[meeting_id] = over = asyncio.Event()
         cut_off = False
         try:
-            async with holding(self.ownership, meeting_id):
+            async with holding(self.ownership, meeting_id) as claim:
                 room = self._rooms.get(meeting_id)
                 if room is None:
                     live = await asyncio.to_thread(_runs_elsewhere, self.store, meeting_id)
@@ -240,7 +234,7 @@ class Rooms:
                     cut_off = room.session.state in (State.LIVE, State.ENDING)
                     if not await room.discard():
                         raise StoreError("the meeting is still being finished: try again in a minute")
-                yield not live
+                yield None if live else claim.store
         except StoreError:
             if cut_off:  # it is still there, and nobody finishes it
                 self.unfinished.retry(meeting_id)
@@ -265,10 +259,9 @@ class Rooms:
             self.store.shorten_waits()
         self.unfinished.stop()
         rooms = list(self._rooms.values())
-        # What no later process could go on with is finished here also where there are other servers.
-        handed_on = self.ownership.clustered and self._resumable
         for room in rooms:
-            _close(room, handed_on)
+            # What no later process could go on with is finished here also where there are other servers.
+            _close(room, self.ownership.clustered and self._resumable)
         if rooms:
             await _finish(rooms, timeout)
         await self.unkept.settle(RELEASE_SECONDS)

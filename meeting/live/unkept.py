@@ -25,7 +25,7 @@ TRIES, RETRY_SECONDS = 10, 30.0
 class UnkeptMeetings:
     """Deletes meetings that are not kept; lives on the event loop."""
 
-    def __init__(self, store: Store, reserved: Callable[[str], AbstractAsyncContextManager[bool]]) -> None:
+    def __init__(self, store: Store, reserved: Callable[[str], AbstractAsyncContextManager[Store | None]]) -> None:
         """`reserved` keeps everybody out of a meeting meanwhile, as `Rooms.reserved_for_deletion` does."""
         self._store = store
         self._reserved = reserved
@@ -80,10 +80,10 @@ class UnkeptMeetings:
     async def _try(self, meeting_id: str) -> bool:
         """Whether it is gone."""
         try:
-            async with self._reserved(meeting_id) as empty:
-                if empty:
-                    await asyncio.wrap_future(self._store.delete_meeting(meeting_id, deliver=True))
-            return empty
+            async with self._reserved(meeting_id) as store:
+                if store is not None:
+                    await asyncio.wrap_future(store.delete_meeting(meeting_id, deliver=True))
+            return store is not None
         except NotFound:
             return True
         except (Elsewhere, Moving):

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, field, replace
 
-from meeting.cluster.ownership import Claim, Ownership, SingleServer
+from meeting.cluster.ownership import Claim, Ownership, SingleServer, holding
 from meeting.config.settings import Notes
 from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.records import NotesState, NotesStatus
@@ -101,16 +101,20 @@ class NotesJobs:
     async def remove(self, meeting_id: str) -> None:
         """Stop making a meeting's notes, where earlier ones stay; or else forget those that there are.
 
-        Raises NotFound.
+        Raises NotFound, and Elsewhere or Moving where the meeting is another server's.
         """
+        async with holding(self._ownership, meeting_id) as claim:
+            await self._remove(meeting_id, NotesStore(claim.store))
+
+    async def _remove(self, meeting_id: str, notes: NotesStore) -> None:
         job = self._jobs.get(meeting_id)
         if job is not None and await _stop_job(job):
             kept = await asyncio.to_thread(self._notes.find, meeting_id)
             # One that has stored its notes is still there for a moment: they are what is to be forgotten.
             if kept is not None and kept.state is not NotesState.DONE:
-                await asyncio.wrap_future(self._notes.fail(meeting_id, STOPPED))
+                await asyncio.wrap_future(notes.fail(meeting_id, STOPPED))
                 return
-        await asyncio.wrap_future(self._notes.remove(meeting_id))
+        await asyncio.wrap_future(notes.remove(meeting_id))
 
     async def close(self) -> None:
         """Stop all that are being made; the next server tells that they were not finished."""

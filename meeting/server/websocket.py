@@ -16,7 +16,7 @@ from meeting.core.messages import AudioFrame, Auth, ErrorMessage, MovedMessage, 
 from meeting.delivery.outbox import Closing, Outbox
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
-from meeting.server.security.auth import Authenticator
+from meeting.server.security.auth import NO_LONGER_VALID, Authenticator
 from meeting.server.security.handshake import accept, admit, served
 from meeting.session.events import ClientRejected, FrameReceived, StopReceived
 from meeting.sources.log_context import logged_meeting
@@ -39,6 +39,8 @@ async def _serve(socket: WebSocket, rooms: Rooms, meeting_id: str, authenticator
     try:
         grant = await admit(socket, authenticator, meeting_id)
         room = await rooms.enter(meeting_id)
+        if rooms.ownership.clustered:  # until the meeting was this server's another one may have revoked the link
+            await authenticator.check_again(grant)
         logged_meeting.set(meeting_id)
         connection = connection_of(socket.scope)
         # Without tokens all have the same role: then nobody can be told apart, and nobody has a place kept.
@@ -78,7 +80,7 @@ async def _reject(socket: WebSocket, code: ErrorCode, message: str, close: Close
 async def _join(socket: WebSocket, room: Room, authenticator: Authenticator, grant: Grant) -> None:
     outbox = Outbox(turn=room.turn)
     client = room.join(outbox, grant.role)
-    revoked = _unauthorized("this link is no longer valid")
+    revoked = _unauthorized(NO_LONGER_VALID)
     with authenticator.while_valid(grant, lambda: room.post(ClientRejected(client, revoked))):
         await _exchange(socket, room, client, outbox, grant)
 

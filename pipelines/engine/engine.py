@@ -95,12 +95,13 @@ class Engine:
         speech_workers: int = 1,
         speaker_workers: int = 1,
         stalled_seconds: Callable[[], float] | None = None,
+        answering: Callable[[], bool] | None = None,
     ) -> None:
         """`speech_workers` threads call the recogniser, which must be `concurrent` where they are several, and
         `speaker_workers` threads `find_speakers`.
 
         `stalled_seconds`, for models on other machines, tells for how long in all they have not answered; that counts
-        as if the models had been busy.
+        as if the models had been busy. `answering` tells whether they answer now.
         """
         self.models = models
         """Which models serve and why, as sent to clients"""
@@ -117,6 +118,8 @@ class Engine:
         self._lock = threading.Lock()
         self._shedder = LoadShedder()
         self._stalled_seconds = stalled_seconds or (lambda: 0.0)
+        self.answering: Callable[[], bool] = answering or (lambda: True)
+        """Tells whether the models answer at the moment; those of this process always do"""
         self.speech_queue = JobQueue(
             "speech",
             work=self._speech.recognise,

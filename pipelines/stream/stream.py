@@ -148,7 +148,14 @@ class Pipeline:
         stats = self._progress.due()
         if stats is not None:
             left_out = self._engine.shedding.label
-            told = replace(stats, load=self._engine.load, left_out=left_out, language=self._language)
+            answering = self._engine.answering()
+            told = replace(
+                stats,
+                load=self._engine.load,
+                left_out=left_out,
+                language=self._language,
+                models_answer=answering,
+            )
             self._results.later(lambda: self._tell(told))
 
     def finish(self) -> None:

@@ -8,7 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from meeting.config.package_files import CHECKOUT
+from meeting.session.events import OutputReceived
 from meeting.storage.store import Store
+from pipelines.types import PipelineStats
 from tests.conftest import Sample
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.server_fakes import tone
@@ -93,6 +95,11 @@ def test_a_live_meeting_and_its_captions(server: Locked, tab: Any) -> None:
         captions = tab(meeting.path("view").replace(f"/m/{meeting.id}", f"/m/{meeting.id}/captions?background=000"))
         expect(captions.locator(".caption").first).to_be_visible()
         check(captions)
+        room = server.serving.app.state.rooms.get(meeting.id)
+        away = PipelineStats(0.1, 9.0, 9.0, 0, 1.5, "long_hop", models_answer=False)
+        room.post_from_thread(OutputReceived(*room.sources, away))
+        expect(page.locator("[data-key=busy]")).to_contain_text("do not answer")
+        check(page)
 
 
 def test_a_meeting_of_several_sources_and_what_is_asked_before_one_shares(server: Locked, tab: Any) -> None:

@@ -236,6 +236,21 @@ def test_a_server_that_is_too_full_says_what_it_leaves_out_and_when_it_no_longer
             expect(notice).to_have_count(0)
 
 
+def test_models_on_other_machines_that_do_not_answer_are_told_of_in_words_until_they_do(
+    server: FakeServer, page: Page
+) -> None:
+    watch(server, page, segment(1, 0.0, 1.2, "Good morning everybody.", "spk1"))
+    figures = {"rtf": 0.9, "asr_lag": 9.0, "diarization_lag": 9.0, "dropped_partials": 3, "load": 1.5}
+    notice = page.locator("[data-key=busy]")
+    server.tell({"type": "stats", **figures, "left_out": "long_hop", "models_answer": False})
+    expect(notice).to_contain_text("The models on other machines do not answer at the moment.")
+    expect(notice).not_to_contain_text("busy")
+    server.tell({"type": "stats", **figures, "left_out": "long_hop", "models_answer": True})
+    expect(notice).to_contain_text("busy")
+    server.tell({"type": "stats", **figures, "left_out": "none", "models_answer": True})
+    expect(notice).to_have_count(0)
+
+
 def test_a_withdrawn_line_disappears_with_its_turn(server: FakeServer, page: Page) -> None:
     watch(server, page, segment(1, 0.0, 1.0, "one", "spk1"), segment(2, 1.1, 2.0, "mhm", "spk2", final=False))
     expect(line(page, 2)).to_be_visible()

@@ -59,11 +59,12 @@ export function lagText(stats, lag, languages = stats?.language ? [stats.languag
 }
 
 /**
- * What a server that is too full leaves out; empty while it leaves nothing out.
+ * That the models do not answer, or else what a server that is too full leaves out; empty while neither is so.
  *
- * @param {{ left_out?: string } | null} stats
+ * @param {{ left_out?: string, models_answer?: boolean } | null} stats
  */
 export function busyText(stats) {
+  if (stats?.models_answer === false) return t('busy.models') // it leaves out then as one that is too full does
   switch (stats?.left_out) {
     case 'rare_partials':
       return t('busy.rare')

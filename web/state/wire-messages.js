@@ -97,6 +97,7 @@
  * @property {number} dropped_partials
  * @property {number} load
  * @property {string} left_out
+ * @property {boolean} [models_answer] false while models on other machines do not answer
  * @property {string | null} [language] code of what is spoken, as it was detected
  */
 

@@ -387,6 +387,9 @@ export const ENGLISH = {
   'busy.rough':
     'The server is very busy: text appears once a sentence is over, and names may be rougher until the end. ' +
     'Nothing is lost.',
+  'busy.models':
+    'The models on other machines do not answer at the moment. Go on talking: your audio is safe, and the text ' +
+    'follows once they do.',
   'warning.recovering':
     'The server was interrupted and reads again what it has. Go on talking: your audio is safe, and the text follows.',
   'warning.loading':

@@ -408,6 +408,9 @@ export const GERMAN = {
   'busy.rough':
     'Der Server hat sehr viel zu tun: Text erscheint, sobald ein Satz zu Ende ist, und wer spricht, ist bis zum ' +
     'Schluss ungenauer. Nichts geht verloren.',
+  'busy.models':
+    'Die Modelle auf anderen Rechnern antworten zurzeit nicht. Sprechen Sie weiter: Ihr Ton ist sicher, und der Text ' +
+    'folgt, sobald sie es wieder tun.',
   'warning.recovering':
     'Der Server wurde unterbrochen und liest noch einmal, was er hat. Sprechen Sie weiter: Ihr Ton ist sicher, und ' +
     'der Text folgt.',

@@ -82,6 +82,10 @@ class Calls:
         """Seconds so far in which no answer came though one was overdue."""
         return self._note(self._stalls.seconds)
 
+    def answering(self) -> bool:
+        """Whether no answer is overdue."""
+        return not self._note(self._stalls.stalled)
+
     def close(self) -> None:
         """Give up what waits to be tried again."""
         self._closed.set()

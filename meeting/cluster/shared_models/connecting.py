@@ -74,6 +74,7 @@ def connect_engine(
         speech_workers=settings.ray_calls,
         speaker_workers=settings.ray_calls,
         stalled_seconds=calls.stalled_seconds,
+        answering=calls.answering,
     )
     # how many meetings the models carry is for their autoscaling: counted here is what this machine does itself
     engine.throughput = Throughput(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
+from meeting.cluster.ownership import holding
 from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.ids import new_id
 from meeting.core.records import State
@@ -58,8 +59,16 @@ class KnownVoices:
         """Keep the voice of a speaker that has a name, from now on.
 
         Raises NotFound, ModelError, AudioError, StoreError, and Conflict where it has no name, too little of it was
-        heard, no audio is left, or another voice that is kept has its name.
+        heard, no audio is left, or another voice that is kept has its name; Elsewhere or Moving where the meeting is
+        another server's.
         """
+        async with holding(self._rooms.ownership, meeting_id) as claim:
+            profile, speaker = await self._profile(meeting_id, speaker_id)
+            await asyncio.wrap_future(VoiceStore(claim.store).keep(profile, meeting_id, speaker.id))
+        await self.refresh()
+        return profile
+
+    async def _profile(self, meeting_id: str, speaker_id: str) -> tuple[VoiceProfile, Speaker]:
         room = self._rooms.get(meeting_id)
         if room is not None and room.session.state is not State.ENDED:
             speaker = _speaker(room.session.transcript.speakers, speaker_id)
@@ -73,10 +82,7 @@ class KnownVoices:
                 ErrorCode.TOO_LITTLE,
             )
         voice, model = found
-        profile = VoiceProfile(new_id(), name, model, voice.embedding, voice.seconds)
-        await asyncio.wrap_future(self.store.keep(profile, meeting_id, speaker.id))
-        await self.refresh()
-        return profile
+        return VoiceProfile(new_id(), name, model, voice.embedding, voice.seconds), speaker
 
     async def _listen(self, meeting_id: str, speaker_id: str) -> tuple[str, Speaker, tuple[Voice, str] | None]:
         store, loader = self._rooms.store, self._rooms.services.engine
@@ -100,7 +106,8 @@ class KnownVoices:
 
     async def forget_made_from(self, meeting_id: str, speaker_id: str) -> None:
         """The same for what was remembered from a speaker of a meeting; raises NotFound and StoreError."""
-        await asyncio.wrap_future(self.store.forget_made_from(meeting_id, speaker_id))
+        async with holding(self._rooms.ownership, meeting_id) as claim:
+            await asyncio.wrap_future(VoiceStore(claim.store).forget_made_from(meeting_id, speaker_id))
         await self.refresh()
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import Request
 
+from meeting.cluster.ownership import holding
 from meeting.core.access import Grant
 from meeting.live.rooms import Rooms
 from meeting.notes.jobs import NotesJobs
@@ -20,6 +24,16 @@ def rooms_of(request: Request) -> Rooms:
 def store_of(request: Request) -> Store:
     """What is kept."""
     return rooms_of(request).store
+
+
+@asynccontextmanager
+async def changing(request: Request, meeting_id: str) -> AsyncIterator[Store]:
+    """The store to change a meeting in, which no other server has, begins to have, or changes within the block.
+
+    Raises Elsewhere or Moving where one has it, and StoreError.
+    """
+    async with holding(rooms_of(request).ownership, meeting_id) as claim:
+        yield claim.store
 
 
 def notes_of(request: Request) -> NotesJobs:

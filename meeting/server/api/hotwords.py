@@ -9,8 +9,9 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from meeting.core.messages import MAX_HOTWORD_LENGTH, MAX_HOTWORDS, JsonObject
-from meeting.server.api.context import rooms_of, store_of
+from meeting.server.api.context import changing, rooms_of, store_of
 from meeting.server.api.description import VISIBLE, meetings_router
+from meeting.session.events import HotwordsChanged
 
 router = meetings_router()
 
@@ -41,6 +42,7 @@ def show(request: Request, meeting_id: str) -> Expected:
 async def change(request: Request, meeting_id: str, change: TermsChange) -> Expected:
     """Say which terms are likely to be said; while the meeting runs what is said next is recognised with them."""
     hotwords = tuple(change.hotwords)
-    await asyncio.wrap_future(store_of(request).set_hotwords(meeting_id, hotwords))
-    await rooms_of(request).expect(meeting_id, hotwords)
+    async with changing(request, meeting_id) as store:
+        await asyncio.wrap_future(store.set_hotwords(meeting_id, hotwords))
+        await rooms_of(request).tell(meeting_id, HotwordsChanged(hotwords))
     return {"hotwords": list(hotwords)}

@@ -15,16 +15,15 @@ from meeting.core.access import LINK_ROLES, Link
 from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.messages import JsonObject
 from meeting.core.records import iso_time
-from meeting.server.api.context import authenticator_of, grant_of, meeting_url, store_of
+from meeting.server.api.context import authenticator_of, changing, grant_of, meeting_url, store_of
 from meeting.server.api.description import meetings_router
+from meeting.storage.link_store import LinkStore
 from pipelines.errors import MeetingError
 
 router = meetings_router()
 
 
 YEAR = 365 * 86_400
-MAX_LINKS = 200
-"""Links that one meeting may have"""
 
 
 class NewLink(BaseModel):
@@ -88,9 +87,9 @@ async def invite(request: Request, meeting_id: str, body: NewLink) -> NewLinkFac
     await asyncio.to_thread(store_of(request).meeting, meeting_id)
     if not authenticator.required:
         raise Conflict("this server asks for no tokens: a meeting's address is its link", ErrorCode.NO_TOKENS)
-    if len(await asyncio.to_thread(authenticator.links, meeting_id)) >= MAX_LINKS:
-        raise Conflict(f"a meeting has at most {MAX_LINKS} links: revoke some first", ErrorCode.TOO_MANY)
-    ((token, link),) = (await authenticator.create_links(meeting_id, [LINK_ROLES[body.role]], body.expires_in)).items()
+    async with changing(request, meeting_id) as store:
+        made = await authenticator.create_links(meeting_id, [LINK_ROLES[body.role]], body.expires_in, LinkStore(store))
+    ((token, link),) = made.items()
     return {**_link(link), "url": meeting_url(request, meeting_id, token)}
 
 
@@ -110,7 +109,8 @@ def draw(meeting_id: str, body: DrawnLink) -> Response:
 @router.delete("/{meeting_id}/links/{link_id}", status_code=204)
 async def revoke(request: Request, meeting_id: str, link_id: str) -> Response:
     """Make a link worthless; whoever is in the meeting with it is sent out."""
-    await authenticator_of(request).revoke(meeting_id, link_id)
+    async with changing(request, meeting_id) as store:
+        await authenticator_of(request).revoke(meeting_id, link_id, LinkStore(store))
     return Response(status_code=204)
 
 

@@ -18,9 +18,10 @@ from meeting.core.ids import new_id
 from meeting.core.messages import JsonObject
 from meeting.core.records import Meeting, Source, State, display_name, iso_time
 from meeting.live.rooms import Rooms
-from meeting.server.api.context import authenticator_of, grant_of, meeting_url, rooms_of, store_of
+from meeting.server.api.context import authenticator_of, changing, grant_of, meeting_url, rooms_of, store_of
 from meeting.server.api.description import VISIBLE, meetings_router
 from meeting.server.api.hotwords import Terms
+from meeting.session.events import TitleChanged
 from meeting.storage.summary import read_summary
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import StoreError
@@ -226,8 +227,9 @@ def details(request: Request, meeting_id: str, if_none_match: Annotated[str | No
 @router.patch("/{meeting_id}", response_model=JsonObject)
 async def rename(request: Request, meeting_id: str, change: TitleChange) -> Renamed:
     """Give a meeting another title."""
-    await asyncio.wrap_future(store_of(request).rename_meeting(meeting_id, change.title))
-    rooms_of(request).rename(meeting_id, change.title)
+    async with changing(request, meeting_id) as store:
+        await asyncio.wrap_future(store.rename_meeting(meeting_id, change.title))
+        await rooms_of(request).tell(meeting_id, TitleChanged(change.title))
     return {"id": meeting_id, "title": change.title}
 
 

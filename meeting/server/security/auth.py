@@ -34,6 +34,8 @@ MAX_REMEMBERED = 10_000
 
 TOKEN_NEEDED = "this server asks for a token: open the link that you were given, or sign in with the server's token"
 
+NO_LONGER_VALID = "this link is no longer valid"
+
 
 def server_token(settings: Server) -> str | None:
     """The token that opens everything; None where nobody is asked for one.
@@ -125,21 +127,29 @@ class Authenticator:
         return known
 
     async def create_links(
-        self, meeting_id: str, roles: Iterable[Role], seconds: float | None = None
+        self, meeting_id: str, roles: Iterable[Role], seconds: float | None = None, links: LinkStore | None = None
     ) -> dict[str, Link]:
-        """New links into a meeting by their tokens, which are told only now; raises NotFound."""
+        """New links into a meeting by their tokens, which are told only now; raises NotFound and Conflict.
+
+        They are kept in `links`, where those are given.
+        """
         now = datetime.now(timezone.utc)
         expires = None if seconds is None else now + timedelta(seconds=seconds)
         made = {new_token(): Link(new_id(), meeting_id, role, now, expires) for role in roles}
-        await asyncio.wrap_future(self._links.add({digest(token): link for token, link in made.items()}))
+        await asyncio.wrap_future((links or self._links).add({digest(token): link for token, link in made.items()}))
         return made
 
-    async def revoke(self, meeting_id: str, link_id: str) -> None:
-        """Delete a link and send out whoever came in with it; raises NotFound."""
-        await asyncio.wrap_future(self._links.remove(meeting_id, link_id))
+    async def revoke(self, meeting_id: str, link_id: str, links: LinkStore | None = None) -> None:
+        """Delete a link, from `links` where those are given, and send out whoever came in with it; raises NotFound."""
+        await asyncio.wrap_future((links or self._links).remove(meeting_id, link_id))
         self._revoked.append(link_id)
         for on_end in list(self._present.get(link_id, ())):
             on_end()
+
+    async def check_again(self, grant: Grant) -> None:
+        """Raise Unauthorized where the link of a grant is gone by now; raises StoreError."""
+        if grant.link is not None and not await asyncio.to_thread(self._links.has, grant.link.id):
+            raise Unauthorized(NO_LONGER_VALID)
 
     def links(self, meeting_id: str) -> list[Link]:
         """A meeting's links, oldest first; reads the database."""

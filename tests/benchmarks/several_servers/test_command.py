@@ -55,3 +55,15 @@ def test_servers_take_turns_and_what_they_write_is_counted(tmp_path: Path) -> No
     assert (alone["servers"], alone["lost"], alone["writes"]) == ("1, SQLite", 0, None)
     assert (two["servers"], two["lost"], two["equal"]) == ("2", 0, "2/2")
     assert two["writes"] > 0
+
+
+@pytest.mark.cluster
+@pytest.mark.skipif(bool(without_postgres() or without_haproxy()), reason="needs PostgreSQL and HAProxy")
+def test_a_meeting_whose_server_is_killed_is_taken_over_and_read_again(tmp_path: Path) -> None:
+    out = tmp_path / "takeover.json"
+    assert command.main(["takeover", "--models", "fake", "--minutes", "0.5", "--json", str(out)]) == 0
+    (row,) = json.loads(out.read_text())["rows"]
+    assert row["minutes"] == 0.5
+    assert row["lines"] >= 29
+    assert 0 < row["owned"] <= row["whole"]
+    assert row["back"] <= row["whole"]

@@ -49,9 +49,9 @@ class FakeRooms:
         self.told.append(meeting_id)
 
     @asynccontextmanager
-    async def reserved_for_deletion(self, meeting_id: str) -> AsyncIterator[bool]:
-        """False for a live one."""
-        yield meeting_id not in self.live
+    async def reserved_for_deletion(self, meeting_id: str) -> AsyncIterator[Store | None]:
+        """None for a live one."""
+        yield None if meeting_id in self.live else self.store
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from meeting.core.records import Meeting, Source, State
 from meeting.live.retention import delete_meeting
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
-from meeting.session.events import EndRequested, FrameReceived, StopReceived
+from meeting.session.events import EndRequested, FrameReceived, HotwordsChanged, StopReceived
 from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.storage.files.journal import Journal
 from meeting.storage.store import Store
@@ -142,7 +142,7 @@ def test_terms_that_change_while_a_meeting_is_being_entered_reach_it(
         entering = asyncio.create_task(rooms.enter(CUT))
         await asyncio.sleep(0.1)
         rooms.store.set_hotwords(CUT, ("Okapi",)).result()
-        telling = asyncio.create_task(rooms.expect(CUT, ("Okapi",)))
+        telling = asyncio.create_task(rooms.tell(CUT, HotwordsChanged(("Okapi",))))
         await asyncio.sleep(0)
         changed.set()
         await asyncio.gather(entering, telling)
@@ -150,7 +150,7 @@ def test_terms_that_change_while_a_meeting_is_being_entered_reach_it(
         while not room.session._content.hotwords:
             await asyncio.sleep(0.01)
         assert room.session._content.hotwords == ("Okapi",)
-        await rooms.expect("nowhere", ("Okapi",))
+        await rooms.tell("nowhere", HotwordsChanged(("Okapi",)))
 
     among(tmp_path, body, backend=backend)
 

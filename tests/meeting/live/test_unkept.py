@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -100,9 +100,14 @@ class Stubborn:
         return self.store.delete_meeting(meeting_id, deliver)
 
 
-@asynccontextmanager
-async def reserved(meeting_id: str) -> AsyncIterator[bool]:
-    yield True
+def reserving(store: object) -> Callable[[str], AbstractAsyncContextManager[Store | None]]:
+    """Nobody is in any meeting, which can be deleted from this store."""
+
+    @asynccontextmanager
+    async def reserved(meeting_id: str) -> AsyncIterator[Store | None]:
+        yield store  # type: ignore[misc]
+
+    return reserved
 
 
 @pytest.mark.parametrize(("times", "left"), [(2, 0), (100, 1)])
@@ -116,7 +121,7 @@ def test_a_disk_that_refuses_is_asked_again_some_times(
         meeting = Meeting("n" * 16, "t", State.OPEN, datetime.now(timezone.utc), kept=False)
         await asyncio.wrap_future(store.create_meeting(meeting))
         stubborn: object = Stubborn(store, times)
-        found = UnkeptMeetings(stubborn, reserved)  # type: ignore[arg-type]
+        found = UnkeptMeetings(stubborn, reserving(stubborn))  # type: ignore[arg-type]
         found.delete_soon(meeting.id, None)
         await found.settle(10)
         assert len(store.unkept()) == left
@@ -130,7 +135,7 @@ def test_a_server_that_stops_does_not_wait_for_ever(tmp_path: Path, caplog: pyte
 
     async def body(store: Store) -> None:
         stubborn: object = Stubborn(store, 100)
-        found = UnkeptMeetings(stubborn, reserved)  # type: ignore[arg-type]
+        found = UnkeptMeetings(stubborn, reserving(stubborn))  # type: ignore[arg-type]
         found.delete_soon("n" * 16, None)
         await asyncio.wait_for(found.settle(0.05), 5)
 

@@ -78,6 +78,8 @@ def test_how_a_pipeline_keeps_up_is_told_with_its_source_and_how_loud_that_is() 
     assert session.handle(OutputReceived("src2", LevelsHeard(0, levels)), 1.0) == []
     assert session.handle(OutputReceived("src2", stats), 1.0) == [Broadcast(StatsMessage.of(stats, "src2", -31.26))]
     assert session.handle(OutputReceived("src1", stats), 1.0) == [Broadcast(StatsMessage.of(stats, "src1"))]
+    assert StatsMessage.of(stats, "src1").models_answer
+    assert not StatsMessage.of(replace(stats, models_answer=False), "src1").models_answer
 
 
 def test_what_is_said_of_a_source_that_is_not_ready_is_nothing() -> None:

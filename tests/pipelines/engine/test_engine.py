@@ -353,7 +353,9 @@ def test_models_elsewhere_that_do_not_answer_are_as_a_machine_that_is_full(monke
         Thresholds(0.1, 0.2, 0.3),
         {},
         stalled_seconds=lambda: silent[0],
+        answering=lambda: clock[0] >= 20,
     )
+    assert not engine.answering()
     shed = []
     for second in range(40):
         clock[0] = float(second)
@@ -364,6 +366,7 @@ def test_models_elsewhere_that_do_not_answer_are_as_a_machine_that_is_full(monke
     assert shed[20] == Shedding.LONG_HOP
     assert shed[-1] < Shedding.LONG_HOP
     assert engine.stalled_seconds == 20
+    assert engine.answering()
 
 
 def test_windows_may_be_on_their_way_to_several_machines_at_once() -> None:

@@ -74,6 +74,7 @@ class FakeEngine:
     sources: list[object] = field(default_factory=list)
     load: float = 0.25
     shedding: Shedding = Shedding.NONE
+    answering: Callable[[], bool] = lambda: True
     takes_context: bool = False
     sureness: float | None = None
     """How sure it is of the language"""
@@ -629,9 +630,15 @@ def test_statistics_come_every_two_seconds_of_audio(engine: FakeEngine, listener
     run(engine, listener, TALK)
     stats = listener.of(PipelineStats)
     assert len(stats) == len(TALK) // (2 * SAMPLE_RATE)
-    assert {(item.load, item.left_out) for item in stats} == {(0.25, "none")}
+    assert {(item.load, item.left_out, item.models_answer) for item in stats} == {(0.25, "none", True)}
     assert all(item.rtf == 0 and item.dropped_partials == 0 for item in stats)
     assert all(item.asr_lag >= 0 and item.diarization_lag >= 0 for item in stats)
+
+
+def test_statistics_say_that_the_models_do_not_answer(engine: FakeEngine, listener: Listener) -> None:
+    engine.answering = lambda: False
+    run(engine, listener, TALK)
+    assert {item.models_answer for item in listener.of(PipelineStats)} == {False}
 
 
 @pytest.mark.parametrize(("sureness", "told"), [(None, None), (0.3, None), (0.9, "en")])

@@ -189,7 +189,10 @@ def test_a_head_that_dies_in_a_live_meeting_is_as_a_machine_that_is_too_full(
         client.wait()
     assert "the shared models answer again" in server.log
     told = [json.loads(line)["event"] for line in (tmp_path / "events").read_text().splitlines()]
-    assert {"no_partials", "long_hop"} & {event["left_out"] for event in told if event["type"] == "stats"}
+    stats = [event for event in told if event["type"] == "stats"]
+    assert {"no_partials", "long_hop"} & {event["left_out"] for event in stats}
+    assert {event["models_answer"] for event in stats} == {True, False}
+    assert stats[-1]["models_answer"]
     assert [event for event in told if event["type"] == "error"] == []
     # sentences become final with their utterance only while partial results are left out
     assert alike(lines(server), local) > 0.9

@@ -42,6 +42,19 @@ def test_what_a_busy_server_leaves_out_is_told(javascript: Run) -> None:
     assert all("Nothing is lost" in sentence for sentence in sentences[1:4])
 
 
+def test_models_that_do_not_answer_are_told_of_and_not_what_is_left_out_because_of_that(javascript: Run) -> None:
+    away, busy, well = javascript(
+        """async () => {
+          const { busyText } = await load('state/messages.js')
+          return [{ left_out: 'long_hop', models_answer: false }, { left_out: 'long_hop', models_answer: true },
+            { left_out: 'none', models_answer: true }].map((stats) => busyText(stats))
+        }"""
+    )
+    assert away.startswith("The models on other machines do not answer at the moment.")
+    assert "busy" in busy
+    assert well == ""
+
+
 def test_a_machine_elsewhere_and_an_open_way_are_named_before_text_goes_there(javascript: Run) -> None:
     home, there = javascript(
         """async () => {

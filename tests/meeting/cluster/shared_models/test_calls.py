@@ -140,6 +140,16 @@ def test_time_without_an_answer_counts_as_stalled_while_it_lasts() -> None:
     assert seen[-1] == pytest.approx(replicas.now - 1000 - STALL_AFTER)
 
 
+def test_whether_the_models_answer_is_known_while_a_call_waits_and_after_it() -> None:
+    replicas = Replicas(*8 * [DIED], GOOD)
+    calls, seen = replicas.calls(), []
+    replicas.on_wait = lambda: seen.append(calls.answering())
+    assert calls.answering()
+    calls(SPEECH, "Recognise", b"")
+    assert (seen[0], seen[-1]) == (True, False)
+    assert calls.answering()
+
+
 def test_it_is_said_once_that_no_model_answers_and_once_that_they_do(caplog: pytest.LogCaptureFixture) -> None:
     replicas = Replicas(*8 * [DIED], GOOD)
     with caplog.at_level(logging.INFO):

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 import segno
 
-from meeting.server.api.links import MAX_LINKS
+from meeting.storage.link_store import MAX_LINKS
 from tests.fakes.access_fakes import Locked
 from tests.fakes.server_fakes import Serving
 
@@ -59,7 +59,7 @@ def test_a_wrong_link_is_refused(closed: Locked, body: dict[str, object]) -> Non
 
 
 def test_a_meeting_has_only_so_many_links(closed: Locked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meeting.server.api.links.MAX_LINKS", 4)
+    monkeypatch.setattr("meeting.storage.link_store.MAX_LINKS", 4)
     assert MAX_LINKS > 4
     meeting = closed.create()
     closed.link(meeting, "view")
