@@ -84,7 +84,7 @@ LAYOUT = {
     "meeting/compat/openai/realtime": "openai compat security live core root",
     "meeting/agents": "security client statistics storage search core config root",
     "meeting/server": "agents realtime openai deepgram compat uploads speakers api security notes jobs transport "
-    "recognition live sources delivery webhooks session cluster storage files core config root",
+    "recognition live sources delivery webhooks session cluster storage objects files core config root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
     "meeting": "evaluation listen jobs recordings server agents client notes transport webhooks statistics profiles "

@@ -47,7 +47,7 @@ from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
 from meeting.webhooks.dispatcher import LOOK_AGAIN, Dispatcher
 from meeting.webhooks.wiring import connect_webhooks
-from pipelines.errors import MeetingError
+from pipelines.errors import MeetingError, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -247,6 +247,11 @@ async def _take_over(cluster: SharedOwnership, rooms: Rooms) -> None:
 
 
 async def _prune_regularly(store: Store) -> None:
+    if store.objects is not None:
+        try:
+            await asyncio.to_thread(store.objects.check)
+        except StoreError as error:
+            log.error("%s: see to storage.objects, its keys and its address; nothing is acknowledged before", error)
     while store.objects is not None:
         await asyncio.to_thread(store.objects.prune)
         await asyncio.sleep(PRUNE_SECONDS)

@@ -10,12 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakSet
 
 from meeting.core.errors import OwnershipLost
 from meeting.storage.files.meeting_files import FLAC, MeetingFiles
 from meeting.storage.files.private_files import make_folder, store_errors
 from meeting.storage.objects import chain
 from meeting.storage.objects.chain import Generation, Part, Stretch
+from meeting.storage.objects.journal_copy import JournalCopy
 from meeting.storage.objects.object_store import ObjectStore, StoredObject
 from pipelines.errors import StoreError
 
@@ -98,9 +100,20 @@ class AudioObjects:
     """Folder for sound that is fetched to be heard"""
     cache_bytes: float
     counts: Counts = field(default_factory=Counts)
+    copies: WeakSet[JournalCopy] = field(default_factory=WeakSet)
+    """Journals that are being brought to the store"""
     _taken: dict[tuple[str, str], Generation] = field(default_factory=dict)
     """Generations of the journals that were taken over and are to be gone on with"""
     _removals: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "removals"))
+
+    def check(self) -> None:
+        """See that the store can be used, which also loads what it needs for that; raises StoreError."""
+        self.objects.list(f"{chain.AUDIO}/nothing")
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of journals that are not in the store yet."""
+        return sum(copy.waiting for copy in list(self.copies))
 
     # Journals
 

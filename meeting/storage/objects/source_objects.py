@@ -46,6 +46,7 @@ class SourceObjects:
         """What brings a journal to the store, of which so many bytes are there already."""
         self._journal = self._objects.journal(*self._ids, self._fence)
         self._copy = JournalCopy(self._journal, path, self._held, lambda: self._tell(False), lambda: self._tell(True))
+        self._objects.copies.add(self._copy)
         self._copy.start(stored)
         return self._copy
 

@@ -216,3 +216,13 @@ def test_a_meeting_whose_objects_cannot_go_stays(a: AudioObjects, objects: FakeO
     with pytest.raises(StoreError):
         a.after_removal(M, lambda: done.append(True)).result()
     assert done == []
+
+
+def test_a_store_that_cannot_be_used_is_found_out_without_storing_anything(
+    a: AudioObjects, objects: FakeObjects
+) -> None:
+    a.check()
+    assert objects.held == {}
+    objects.away = True
+    with pytest.raises(StoreError):
+        a.check()

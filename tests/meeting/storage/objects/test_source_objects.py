@@ -187,3 +187,16 @@ def test_a_server_that_lost_the_meeting_acknowledges_nothing_though_it_was_store
     while not bench.events.empty():
         told.append(bench.events.get())
     assert not [one for one in told if isinstance(one, FrameAppended)]
+
+
+def test_what_waits_is_counted_for_whoever_watches(store: Store, objects: FakeObjects) -> None:
+    assert store.objects is not None
+    objects.gate.clear()
+    bench = Bench(store, fence=7)
+    bench.next(SourceOpened)
+    bench.worker.append(frame(0))
+    until(lambda: store.objects is not None and store.objects.waiting > 32_000)
+    objects.gate.set()
+    bench.next(FrameAppended)
+    until(lambda: store.objects is not None and store.objects.waiting == 0)
+    bench.worker.abandon()
