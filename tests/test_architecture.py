@@ -54,7 +54,8 @@ LAYOUT = {
     "meeting/storage/files": "core root",
     "meeting/storage/search": "root",
     "meeting/storage/databases": "search config root",
-    "meeting/storage": "databases search files editing voices core config root",
+    "meeting/storage/objects": "files core config root",
+    "meeting/storage": "objects databases search files editing voices core config root",
     "meeting/storage/profiles": "storage voices core root",
     "meeting/storage/queue": "storage databases core root",
     "meeting/storage/ownership": "storage databases continuity core config root",
@@ -63,7 +64,8 @@ LAYOUT = {
     "meeting/webhooks": "storage core config root",
     "meeting/delivery": "storage core root",
     "meeting/cluster/shared_models": "config engine models asr diarization audio root",
-    "meeting/sources": "shared_models session continuity cluster storage files core config stream engine audio root",
+    "meeting/sources": "shared_models session continuity cluster storage objects files core config stream engine audio "
+    "root",
     "meeting/live": "sources delivery session continuity cluster storage files editing core config root",
     "meeting/live/recognition": "live sources profiles cluster storage session voices core engine root",
     "meeting/transport": "core config",
@@ -83,7 +85,7 @@ LAYOUT = {
     "meeting/compat/openai/realtime": "openai compat security live core root",
     "meeting/agents": "security client statistics storage search core config root",
     "meeting/server": "agents realtime openai deepgram compat uploads speakers api security notes jobs transport "
-    "recognition live sources delivery webhooks session cluster storage files core config root",
+    "recognition live sources delivery webhooks session cluster storage objects files core config root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
     "meeting": "evaluation listen jobs recordings server agents client notes transport webhooks statistics profiles "
@@ -112,6 +114,8 @@ LIBRARIES = {
     "av": "pipelines.audio.containers pipelines.audio.decoder_worker pipelines.audio.recording",
     "soxr": "pipelines.audio.resampling",
     "sqlalchemy": "meeting.storage",
+    "fsspec": "meeting.storage.objects.fsspec_store",
+    "s3fs": "",
     "psycopg": "meeting.storage.databases.postgres meeting.storage.databases.postgres_writing",
     "alembic": "meeting.storage.databases.migrations",
     "yaml": "meeting.config.sources",
@@ -156,6 +160,7 @@ PURE = {
     "meeting.storage.search.query": "",
     "meeting.voices": "numpy",
     "meeting.joining": "numpy",
+    "meeting.storage.objects.chain": "",
     "meeting.delivery.history": "",
     "meeting.statistics.statistics": "",
     "meeting.notes.planning": "",
@@ -198,7 +203,7 @@ STATE_MACHINE = names(
 DOORS = names(
     "pipelines.stream.stream pipelines.stream.operators pipelines.engine.job_queue meeting.cli meeting.__main__ "
     "meeting.sources meeting.live meeting.delivery meeting.webhooks.dispatcher meeting.server.security.handshake "
-    "meeting.cluster.shared_models.answering"
+    "meeting.cluster.shared_models.answering meeting.storage.objects.fsspec_store"
 )
 """Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line"""
 

@@ -11,7 +11,7 @@ from meeting.cluster.ownership import Claim
 from meeting.storage.files.journal import JOURNAL
 from meeting.storage.files.meeting_files import MeetingFiles
 from meeting.storage.files.private_files import store_errors, sync_folder
-from meeting.storage.files.recovery_attempts import RecoveryQueue
+from meeting.storage.files.recovery_attempts import NOTE, RecoveryQueue
 from meeting.storage.orphans import claim_journals
 from meeting.storage.store import Store
 
@@ -57,6 +57,12 @@ def _copy(path: Path) -> None:
 
 def inherit(store: Store, recovery_queue: RecoveryQueue, claim: Claim) -> None:
     """Make what a server left of a meeting this one's, so that it can be gone on with; slow. Raises StoreError."""
+    if store.objects is not None:
+        # Its journals are taken from the store where it is gone on with. What was noted lies here: each server counts
+        # for itself over which it died.
+        notes = [path for path in store.files.of(claim.subject) if path.suffix == NOTE]
+        recovery_queue.inherit([path.with_suffix(JOURNAL) for path in notes])
+        return
     journals = take_files(store.files, claim.subject)
     beside = [path for other in claim.beside for path in store.files.of(other) if path.suffix == JOURNAL]
     recovery_queue.inherit(journals, beside)

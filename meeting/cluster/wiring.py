@@ -20,6 +20,8 @@ def cluster_address(config: Config) -> str | None:
     Raises SettingsError where that is no address, or the servers have no database that they could share.
     """
     if not config.cluster.address:
+        if config.storage.objects:
+            raise SettingsError("an object store (storage.objects) is for several servers: set cluster.address as well")
         return None
     if not _is_address(config.cluster.address):
         raise SettingsError("cluster.address is written as https://example.org/servers/a")

@@ -160,6 +160,15 @@ class Storage:
         None, "its password; better set as `MEETING_STORAGE_DATABASE_PASSWORD`", ", never shown", secret=True
     )
     database_password_file: Path | None = _setting(None, "file that holds the password instead")
+    objects: str | None = _setting(
+        None,
+        "`s3://BUCKET/PREFIX` keeps the audio in an object store; `null`: in `data_dir` alone",
+        ". For several servers without a folder that they share ([cluster](cluster.md#an-object-store)); needs "
+        "`cluster.address`",
+    )
+    objects_cache: float = _setting(
+        2.0, "most that is kept in `data_dir` of sound from there that was asked for", bounds=(0.01, 100_000), unit="GB"
+    )
     keep_audio: bool = _setting(True, "keep each meeting's audio as FLAC beside the database")
     durability: str = _setting(
         "os",

@@ -16,6 +16,7 @@ from meeting.jobs.again import Kept, transcript_again
 from meeting.jobs.hearing_again import HearingAgain
 from meeting.live.rooms import Rooms
 from meeting.storage.edit_store import EditStore
+from meeting.storage.kept_sound import kept_sound
 from meeting.storage.queue.retranscription_store import RetranscriptionStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
@@ -61,7 +62,7 @@ def sound_of(store: Store, meeting_id: str) -> MeetingSound:
     record = TranscriptStore(store).record(meeting_id)
     if record.meeting.state != State.ENDED:
         raise Conflict("a meeting can be transcribed again once it has ended")
-    heard = [(source, store.files.audio_path(meeting_id, source.id)) for source in record.sources if source.samples]
+    heard = [(source, kept_sound(store, record.meeting, source.id)) for source in record.sources if source.samples]
     there = tuple((source, path) for source, path in heard if source.audio is not None and path.is_file())
     if not there:
         raise NotFound("no sound was kept of this meeting, so that it cannot be transcribed again")

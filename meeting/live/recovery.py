@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from meeting.core.continuity.gaps import SAMPLE_BYTES
 from meeting.core.messages import AudioInfo
+from meeting.core.placing import in_meeting
 from meeting.core.records import Gap, Record, Restored, RestoredSource, Resume, Source, State
 from meeting.sources.source_audio import PART_SUFFIX
 from meeting.storage.edit_store import EditStore
@@ -28,11 +29,18 @@ LONGEST_MEETING = 7 * 86_400.0
 
 
 def restore(
-    store: Store, meeting_id: str, window: float, now: datetime, given_up: Callable[[Path], bool] = lambda path: False
+    store: Store,
+    meeting_id: str,
+    window: float,
+    now: datetime,
+    given_up: Callable[[Path], bool] = lambda path: False,
+    fetched: bool = False,
 ) -> Restored | None:
     """A meeting as its process left it; None when it runs in another process, or could only be ended.
 
-    `window` is in seconds, `now` in UTC; `given_up` says of a journal that it must not be processed. Raises StoreError.
+    `window` is in seconds, `now` in UTC; `given_up` says of a journal that it must not be processed. Journals that were
+    `fetched` hold all that was acknowledged, and no more: what was processed beyond that is sent again. Raises
+    StoreError.
     """
     record, recovery_store = TranscriptStore(store).record(meeting_id), RecoveryStore(store)
     if record.meeting.state not in (State.LIVE, State.ENDING):
@@ -59,11 +67,23 @@ def restore(
             # From now on its client is away: a crash while it is rebuilt must not give it the whole window again.
             resume = replace(resume, lost_at=now)
             recovery_store.save_resume(meeting_id, resume).result()
-        processed = flac_samples(store.files.audio_path(meeting_id, source.id))
-        if len(record.sources) == 1:  # then all that is stored was heard in it
+        processed = 0 if fetched else flac_samples(store.files.audio_path(meeting_id, source.id))
+        if len(record.sources) == 1 and not fetched:  # then all that is stored was heard in it
             processed = max(processed, _stored_samples(record))
         sources.append(RestoredSource(source, resume, window_left(resume.lost_at, now, window), processed))
+    if fetched:
+        record = _as_far_as(record, left)
     return Restored(record, tuple(sources), last_frame_at, EditStore(store).edits(meeting_id))
+
+
+def _as_far_as(record: Record, paths: Mapping[Source, Path]) -> Record:
+    """A meeting's record without the lines whose audio is not all in these journals: it is sent and heard again."""
+    ends = {}
+    for source, path in paths.items():
+        length = journal_samples(path, AudioInfo(source.encoding, source.sample_rate, source.channels))
+        ends[source.id] = in_meeting(source.anchors, length)
+    kept = tuple(line for line in record.segments if line.span.end <= ends.get(line.source_id, line.span.end))
+    return replace(record, segments=kept, meeting=replace(record.meeting, samples=0))
 
 
 def window_left(lost_at: datetime | None, now: datetime, window: float) -> float:

@@ -162,7 +162,7 @@ class Rooms:
     async def _enter_own(self, meeting: Meeting, claim: Claim) -> Room | None:
         meeting_id, restored = meeting.id, None
         if meeting.state != State.OPEN and meeting_id not in self._rooms:
-            restored = await asyncio.to_thread(self._restore, meeting_id, claim.store)
+            restored = await asyncio.to_thread(_restored, self, meeting_id, claim)
             if restored is None and meeting_id not in self._rooms:
                 return None
             if restored is not None:
@@ -172,10 +172,6 @@ class Rooms:
             return await self._enter(meeting_id)
         # A meeting that was made meanwhile is there already.
         return self._rooms.get(meeting_id) or self._open_room(meeting, claim, restored)
-
-    def _restore(self, meeting_id: str, store: Store) -> Restored | None:
-        given_up = self.services.recovery_queue.given_up
-        return restore(store, meeting_id, self.limits.resume_window, datetime.now(timezone.utc), given_up)
 
     def _tell_live(self, event: StorageFailing | StorageWorking) -> None:
         for room in self._rooms.values():
@@ -269,7 +265,7 @@ class Rooms:
 
     def _open_room(self, meeting: Meeting, claim: Claim, restored: Restored | None = None) -> Room:
         claim.users += 1
-        services = replace(self.services, store=claim.store, held=claim.held)
+        services = replace(self.services, store=claim.store, held=claim.held, fence=claim.fence)
         limits, refusal = self.limits, partial(self.refusal, meeting.recorded)
         if meeting.recorded:
             services, limits = _for_recording(services, limits, meeting.kept)
@@ -330,6 +326,15 @@ async def _end(rooms: Rooms, meeting_id: str) -> State:
 
 def _runs_elsewhere(store: Store, meeting_id: str) -> bool:
     return any(journal.in_use(path) for path in store.files.of(meeting_id) if path.suffix == journal.JOURNAL)
+
+
+def _restored(rooms: Rooms, meeting_id: str, claim: Claim) -> Restored | None:
+    """A meeting as its process left it, by way of the object store where there is one; slow. Raises StoreError."""
+    objects = rooms.store.objects
+    if objects is not None and not _runs_elsewhere(rooms.store, meeting_id):
+        objects.take_over(meeting_id, claim.fence)
+    given_up, now = rooms.services.recovery_queue.given_up, datetime.now(timezone.utc)
+    return restore(claim.store, meeting_id, rooms.limits.resume_window, now, given_up, fetched=objects is not None)
 
 
 def _close(room: Room, handed_on: bool) -> None:

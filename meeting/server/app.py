@@ -47,12 +47,14 @@ from meeting.storage.link_store import LinkStore
 from meeting.storage.store import Store
 from meeting.webhooks.dispatcher import LOOK_AGAIN, Dispatcher
 from meeting.webhooks.wiring import connect_webhooks
-from pipelines.errors import MeetingError
+from pipelines.errors import MeetingError, StoreError
 
 log = logging.getLogger(__name__)
 
 QUEUED_ELSEWHERE_SECONDS = 2.0
 """Seconds between two looks for webhooks that another server has queued"""
+PRUNE_SECONDS = 600.0
+"""Between two looks for sound that was fetched from an object store and that nobody asks for any more"""
 FINISH_SECONDS = 8.0
 """Seconds that live meetings have to be finished and stored when the server stops"""
 
@@ -158,8 +160,9 @@ def _services(config: Config, store: Store, backend: Backend, engine: EngineLoad
         keep_audio=config.storage.keep_audio,
         backlog=config.limits.backlog,
         max_seconds=config.limits.meeting_hours * 3600,
-        # Of several servers another one must find it, whose view of a shared folder is what was synced.
-        fsync=config.storage.durability == "fsync" or config.cluster.address is not None,
+        # Of several servers another one must find it, whose view of a shared folder is what was synced. In an object
+        # store it is found there.
+        fsync=config.storage.durability == "fsync" or (config.cluster.address is not None and store.objects is None),
     )
 
 
@@ -195,6 +198,7 @@ async def _running(
         asyncio.create_task(while_holding(own, RETENTION, lambda claim: delete_regularly(rooms, days))),
         asyncio.create_task(trim_regularly()),
         asyncio.create_task(agents.run()),
+        asyncio.create_task(_prune_regularly(rooms.store)),
         asyncio.create_task(while_holding(own, JOBS, jobs.run)),
     }
     try:
@@ -240,6 +244,17 @@ async def _take_over(cluster: SharedOwnership, rooms: Rooms) -> None:
         rooms.unkept.delete_soon(meeting_id, None)
 
     await Takeover(cluster.length, cluster.left, unkept, go_on, delete).run()
+
+
+async def _prune_regularly(store: Store) -> None:
+    if store.objects is not None:
+        try:
+            await asyncio.to_thread(store.objects.check)
+        except StoreError as error:
+            log.error("%s: see to storage.objects, its keys and its address; nothing is acknowledged before", error)
+    while store.objects is not None:
+        await asyncio.to_thread(store.objects.prune)
+        await asyncio.sleep(PRUNE_SECONDS)
 
 
 def _report(engine: EngineLoader, on_failure: Callable[[MeetingError], None] | None) -> None:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import meeting
 from meeting.live.rooms import Rooms
 from meeting.sources.measurements import Counter, Measurements
+from meeting.storage.objects.audio_objects import Counts
 from pipelines.timing import Histogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -42,6 +43,7 @@ class MetricsCollector(Collector):
         yield from self._connections()
         yield from self._webhooks()
         yield from self._lease()
+        yield from self._objects()
         yield from self._server()
 
     def render(self) -> bytes:
@@ -132,6 +134,18 @@ class MetricsCollector(Collector):
             losses.add_metric([], figures.losses)
             age.add_metric([], math.nan if figures.age is None else figures.age)
         yield from (owned, takeovers, losses, age)
+
+    def _objects(self) -> Iterator[Metric]:
+        objects = self._rooms.store.objects
+        counts = Counts() if objects is None else objects.counts
+        waiting = 0 if objects is None else objects.waiting
+        yield GaugeMetricFamily("meeting_objects_waiting_bytes", "Audio not in the object store yet", value=waiting)
+        for name, told, count in (
+            ("objects_stored", "Objects of received audio that were stored", counts.stored),
+            ("objects_stored_bytes", "Bytes of them", counts.stored_bytes),
+            ("objects_refused", "Tries to store one that failed", counts.refused),
+        ):
+            yield CounterMetricFamily(f"meeting_{name}", told, value=count)
 
     def _server(self) -> Iterator[Metric]:
         disk = self._rooms.disk

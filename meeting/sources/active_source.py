@@ -30,6 +30,7 @@ from meeting.sources.source_audio import SourceAudio
 from meeting.sources.source_inbox import SourceInbox
 from meeting.storage.files.journal import Journal, JournalLost
 from meeting.storage.files.journal_format import Entry
+from meeting.storage.objects.source_objects import SourceObjects
 from pipelines.audio.decoding import AudioDecoder
 from pipelines.types import SAMPLE_RATE, ModelInfo, Output, Samples, SpeakerCount
 
@@ -51,6 +52,8 @@ class SourceContext:
     post: Callable[[Event], None]
     speakers: SpeakerCount | None = None
     """How many people speak in the meeting, where somebody has said so"""
+    objects: SourceObjects | None = None
+    """Where its audio is kept beside the data folder"""
 
     @property
     def journal_path(self) -> Path:
@@ -116,7 +119,12 @@ def _open_files(context: SourceContext, opened: ExitStack) -> ActiveSource:
     if not job.recover:  # only now: an impossible format leaves no file
         journal = opened.enter_context(Journal(path, form, fsync=services.fsync))
     processed = job.processed if job.recover else None
-    writer = JournalWriter(journal, processed, context.post, context.inbox.no_waiting, services.held)
+    copy = None
+    if context.objects is not None:
+        # What is found there was fetched from the store, so that it need not be brought there.
+        copy = context.objects.begin(path, journal.end if job.recover else 0)
+        opened.callback(copy.close)
+    writer = JournalWriter(journal, processed, context.post, context.inbox.no_waiting, services.held, copy)
     if journal.unreadable:
         writer.mark_processed()
     max_samples = None
@@ -212,7 +220,7 @@ class ActiveSource:
         """Append a frame to the journal and say so; it is processed from there in its turn."""
         appended = FrameAppended(self._context.job.source_id, frame.seq, self.audio.samples)
         self.journal.append(frame)
-        self._context.post(appended)
+        self.journal.tell(appended)
 
     def feed(self, entry: Entry) -> Iterator[None]:
         """Process an entry of the journal part by part: each is fed when it is asked for. Raises AudioError."""
@@ -252,7 +260,7 @@ class ActiveSource:
         services, flow = self._context.services, self._context.flow
         appended = FrameAppended(self._context.job.source_id, frame.seq, self.audio.samples)
         # First said, then waited: what is on disk may be forgotten by its client however long the models take.
-        self._context.post(appended)
+        self.journal.tell(appended)
         if isinstance(self._models, HeldAudio):
             self._wait_for_models(appended)
             return
@@ -264,7 +272,7 @@ class ActiveSource:
         services, inbox = self._context.services, self._context.inbox
         full = self._context.flow.backlog > services.backlog
         while full and not inbox.models_settled.wait(REMIND_SECONDS):
-            self._context.post(appended)  # or its client would take the connection for dead
+            self.journal.tell(appended)  # or its client would take the connection for dead
         if services.engine.done:
             self.catch_up()
         else:
@@ -311,6 +319,11 @@ class ActiveSource:
         if not self._context.services.held():
             raise OwnershipLost("another server may have this meeting now")
 
+    def finish_objects(self) -> None:
+        """Wait until all of it is in the object store, where there is one; raises StoreError where that is given up."""
+        if self._context.objects is not None:
+            self._context.objects.finish(self.audio.name is not None)
+
     def finish_pipeline(self) -> None:
         """Wait for the last output."""
         if not isinstance(self._models, HeldAudio):
@@ -323,3 +336,5 @@ class ActiveSource:
             if not isinstance(self._models, HeldAudio):
                 parts.callback(self._models.close)
             parts.callback(self.audio.close, self._context.services.held())
+            if self._context.objects is not None:
+                parts.callback(self._context.objects.close)

@@ -135,5 +135,7 @@ class Services:
     """Whether a frame must survive a power cut before it is acknowledged"""
     held: Callable[[], bool] = always
     """Whether this server may still write for the meeting, by its own clock; from any thread"""
+    fence: int = 0
+    """Under which it has the meeting: grows whenever that goes to a server"""
     measurements: Measurements = field(default_factory=Measurements)
     """What is counted for whoever watches over the server"""

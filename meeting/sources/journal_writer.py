@@ -9,10 +9,11 @@ from contextlib import suppress
 from meeting.cluster.ownership import always
 from meeting.core.errors import OwnershipLost
 from meeting.core.messages import AudioFrame
-from meeting.session.events import Event, StorageFailing, StorageWorking
+from meeting.session.events import Event, FrameAppended, StorageFailing, StorageWorking
 from meeting.storage.files import journal
 from meeting.storage.files.journal import Journal
 from meeting.storage.files.journal_format import MUTED, PROCESSED, STOPPED, Entry
+from meeting.storage.objects.journal_copy import JournalCopy
 from pipelines.errors import StoreError
 
 RETRY_SECONDS = 0.5
@@ -32,12 +33,14 @@ class JournalWriter:
         post: Callable[[Event], None],
         no_waiting: threading.Event,
         held: Callable[[], bool] = always,
+        copy: JournalCopy | None = None,
     ) -> None:
         """`processed`: samples that an earlier process is known to have processed; None where there was none.
 
         Once `no_waiting` is set nothing is tried again. Once `held` is false another server may go on with the
-        meeting: every write raises OwnershipLost then.
+        meeting: every write raises OwnershipLost then. With a `copy` in an object store only what is there is told.
         """
+        self._copy = copy
         self._held = held
         self._journal = written
         self._post = post
@@ -76,6 +79,14 @@ class JournalWriter:
                 self._no_waiting.wait(RETRY_SECONDS)
         if refused:
             self._post(StorageWorking("audio"))
+        self._copied()
+
+    def tell(self, appended: FrameAppended) -> None:
+        """Say that all that was written so far is kept, once it is; raises StoreError once nothing is waited for."""
+        if self._copy is None:
+            self._post(appended)
+        else:
+            self._copy.written(self._journal.end, lambda: self._post(appended), self._no_waiting.is_set)
 
     def mark_processed(self) -> None:
         """Say, before anything is added, how far an earlier process had come; raises StoreError.
@@ -86,6 +97,7 @@ class JournalWriter:
             self._mine()
             self._journal.mark(PROCESSED, self._unmarked)
             self._unmarked = None
+            self._copied()
 
     def mark_muted(self, muted: bool) -> None:
         """Say that what follows is to be heard as silence, or is not, if the disk takes it."""
@@ -93,12 +105,14 @@ class JournalWriter:
             self.mark_processed()
             self._mine()
             self._journal.mark(MUTED, muted)
+            self._copied()
 
     def mark_stopped(self) -> None:
         """Say that no frame will come, if the disk takes it: without it a later process waits for more, for a while."""
         with suppress(StoreError):
             self._mine()
             self._journal.mark(STOPPED)
+            self._copied()
 
     def entries(self) -> Iterator[Entry]:
         """All that the journal says; raises StoreError."""
@@ -107,6 +121,10 @@ class JournalWriter:
     def follow(self) -> Iterator[Entry | None]:
         """The same while it is appended to: None, for ever, where there is no further yet."""
         return journal.follow(self._journal.path, self._journal.audio)
+
+    def _copied(self) -> None:
+        if self._copy is not None:
+            self._copy.written(self._journal.end, given_up=self._no_waiting.is_set)
 
     def _mine(self) -> None:
         if not self._held():

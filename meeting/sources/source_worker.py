@@ -10,7 +10,15 @@ from contextlib import suppress
 from meeting.core.error_text import client_message
 from meeting.core.errors import ErrorCode
 from meeting.core.messages import AudioFrame
-from meeting.session.events import Event, OpenSource, SourceFailed, SourceFinished, SourceRecovered
+from meeting.session.events import (
+    Event,
+    OpenSource,
+    SourceFailed,
+    SourceFinished,
+    SourceRecovered,
+    StorageFailing,
+    StorageWorking,
+)
 from meeting.sources.active_source import ActiveSource, SourceContext, open_source
 from meeting.sources.engine_loader import Services
 from meeting.sources.flow_control import SourceFlow
@@ -18,11 +26,16 @@ from meeting.sources.log_context import logged_meeting
 from meeting.sources.source_inbox import Muted, SourceInbox
 from meeting.sources.source_recovery import SourceRecovery
 from meeting.storage.files.journal import JournalLost
+from meeting.storage.objects.source_objects import SourceObjects
 from meeting.storage.orphans import set_aside
 from pipelines.errors import AudioError, MeetingError, ModelError, StoreError
 from pipelines.types import SpeakerCount
 
 log = logging.getLogger(__name__)
+
+STORE_AWAY = (
+    "the server's object store does not take what is heard: what is said is written down, and its sources keep it"
+)
 
 
 class SourceWorker:
@@ -46,7 +59,13 @@ class SourceWorker:
         self._flow = flow
         self._post = post
         self._inbox = SourceInbox(job.hotwords)
-        self._context = SourceContext(services, meeting_id, job, self._inbox, flow, post, speakers)
+        objects = None
+        if services.store.objects is not None:
+            kept, waiting = services.store.objects, self._inbox.no_waiting
+            objects = SourceObjects(
+                kept, meeting_id, job.source_id, services.fence, services.held, waiting, self._tell_of_objects
+            )
+        self._context = SourceContext(services, meeting_id, job, self._inbox, flow, post, speakers, objects)
         self._failed = False
         """What comes is not taken any more; what was taken is finished"""
         self._lossy = False
@@ -98,7 +117,12 @@ class SourceWorker:
                 set_aside(self._context.journal_path)
         else:
             self._context.journal_path.unlink(missing_ok=True)
+        if self._context.objects is not None:
+            self._context.objects.release(keep_journal=self._lossy)
         self._inbox.released.set()
+
+    def _tell_of_objects(self, working: bool) -> None:
+        self._post(StorageWorking("audio") if working else StorageFailing("audio", STORE_AWAY))
 
     # In the thread
 
@@ -247,6 +271,8 @@ class SourceWorker:
             self._guarded(source.finish_pipeline)
         else:
             complete = False
+        # Last: the text waits for no object store.
+        complete = complete and self._try(source.finish_objects) is None
         self._flow.through()
         then()
         self._lossy = source.audio.lossy

@@ -24,6 +24,8 @@ from meeting.storage.databases.statements import holds
 from meeting.storage.databases.writer import Writer
 from meeting.storage.files.meeting_files import MeetingFiles, owner
 from meeting.storage.files.private_files import store_errors
+from meeting.storage.objects.audio_objects import AudioObjects
+from meeting.storage.objects.configured import objects_of
 from meeting.storage.search.index import SearchIndex
 from meeting.storage.tables import JobRow, MeetingRow, SegmentRow, SourceRow, WebhookDeliveryRow, meeting_values
 from meeting.storage.webhook_queue import WebhookQueue
@@ -47,6 +49,8 @@ class Store:
         self._database = database or SqliteDatabase(self.data_dir / DATABASE)
         self.files = MeetingFiles(self.data_dir)
         """Audio of the meetings"""
+        self.objects: AudioObjects | None = None
+        """Where the audio is kept beside this folder, if anywhere"""
         self.webhooks = WebhookQueue()
         """Who is told what changes"""
         self._check: Callable[[Session], None] | None = None
@@ -56,7 +60,9 @@ class Store:
     @classmethod
     def configured(cls, settings: Storage) -> Store:
         """The store that the settings name."""
-        return cls(settings.data_dir, database_of(settings))
+        store = cls(settings.data_dir, database_of(settings))
+        store.objects = objects_of(settings, store.files)
+        return store
 
     def open(self) -> Store:
         """Make the folder and the tables where missing, and migrate; raises StoreError or DatabaseTooNew."""
@@ -145,7 +151,11 @@ class Store:
             if meeting.kept and (meeting.segments or meeting.started_at is not None):
                 self.index.erase_deleted(session)
 
-        return self.write(work, erase=True)
+        objects = self.objects
+        if objects is None:
+            return self.write(work, erase=True)
+        # Before, and not within the transaction: whatever else is to be written must not wait for an object store.
+        return objects.after_removal(meeting_id, lambda: self.write(work, erase=True).result())
 
     def set_state(
         self,

@@ -82,7 +82,7 @@ def without_haproxy() -> str | None:
 
 
 class ClusterServer(Server):
-    """One of several servers: all share the data folder."""
+    """One of several servers: all share the data folder, or an object store."""
 
     @property
     def data(self) -> Path:
@@ -117,6 +117,8 @@ class Cluster:
     lease: float = LEASE
     settings: dict[str, str] = field(default_factory=dict)
     """Environment variables of all servers"""
+    apart: bool = False
+    """Whether each server has a folder of its own: what they share is an object store that `settings` name"""
     port: int = field(default_factory=free_port)
     servers: dict[str, ClusterServer] = field(default_factory=dict)
     balancer: subprocess.Popen[bytes] | None = None
@@ -134,7 +136,7 @@ class Cluster:
     def add(self, name: str) -> None:
         """One more server, not started yet."""
         settings = {
-            "MEETING_DATA_DIR": str(self.data),
+            "MEETING_DATA_DIR": str(self.folder / f"data-{name}" if self.apart else self.data),
             "MEETING_STORAGE_DATABASE": self.url,
             "MEETING_CLUSTER_ADDRESS": f"{self.address}/servers/{name}",
             "MEETING_CLUSTER_LEASE": str(self.lease),

@@ -11,6 +11,7 @@ from meeting.core.placing import span_in_source
 from meeting.core.records import Record, Source
 from meeting.sources.earlier_audio import EarlierAudio
 from meeting.sources.engine_loader import EngineLoader
+from meeting.storage.kept_sound import kept_sound
 from meeting.storage.store import Store
 from meeting.voices.speech import spans_alone
 from pipelines.engine.voices import find_voice
@@ -37,7 +38,7 @@ def _audio_of(store: Store, record: Record, speaker: str) -> Samples:
     kept = {source.id: source for source in record.sources if source.audio is not None}
     heard_by = Counter(line.source_id for line in record.segments if line.speaker == speaker and line.source_id in kept)
     found = [kept[id_] for id_, _ in heard_by.most_common(1)]
-    paths = [store.files.audio_path(record.meeting.id, source.id) for source in found]
+    paths = [kept_sound(store, record.meeting, source.id) for source in found]
     if not paths or not paths[0].is_file():
         raise Conflict(
             "the audio of this meeting is not kept, so that the voice cannot be heard again", ErrorCode.NO_AUDIO

@@ -18,6 +18,7 @@ from meeting.server.api.description import meetings_router
 from meeting.storage.files.flac_as_wav import FlacAsWav
 from meeting.storage.files.flac_length import flac_samples
 from meeting.storage.files.mix_as_wav import MixAsWav
+from meeting.storage.kept_sound import kept_sound
 from meeting.storage.store import Store
 from meeting.storage.summary import read_summary
 from pipelines.errors import MeetingError, NotFound
@@ -64,11 +65,11 @@ def audio(
 
 def _kept(store: Store, meeting_id: str, source_id: str | None) -> list[KeptAudio]:
     """What there is to hear, at least one FLAC; raises NotFound."""
-    sources = read_summary(store, meeting_id).sources
-    found = [one for one in sources if one.audio is not None and source_id in (None, one.id)]
+    summary = read_summary(store, meeting_id)
+    found = [one for one in summary.sources if one.audio is not None and source_id in (None, one.id)]
     if not found:
         raise NotFound("no such audio was kept for this meeting")
-    paths = [(store.files.audio_path(meeting_id, one.id), one.anchors) for one in found]
+    paths = [(kept_sound(store, summary.meeting, one.id), one.anchors) for one in found]
     there = [(path, anchors) for path, anchors in paths if path.is_file()]
     if not there:
         raise NotFound("the audio of this meeting is no longer there")

@@ -55,6 +55,8 @@ class Journal:
         self.audio = audio
         self.next_seq = 0
         """Number of the frame that comes next"""
+        self.end = 0
+        """Bytes that it has: all of them whole records"""
         self.unreadable = 0
         """Bytes at its end that were more than a record that was never finished"""
         self.stopped = False
@@ -67,7 +69,7 @@ class Journal:
             with store_errors(path):
                 # First the lock: another process may be writing what would be cut off as never finished.
                 self._lock()
-                self._end = self._open_at_end(known)
+                self.end = self._open_at_end(known)
                 if fsync:
                     # The frames may be on the disk and the name of their file not: after a power cut it would be gone.
                     sync_folder(path.parent)
@@ -118,9 +120,8 @@ class Journal:
             opened = _open_records(file, self.path, self.audio if known else None)
             if opened is None:
                 self._file.truncate(0)
-                self._end = 0
                 self._write_all(encode_header(self.audio))
-                return self._end
+                return self.end
             audio, reader = opened
             if audio != self.audio and not known:
                 raise StoreError(f"{self.path} holds another audio format: {audio.encoding} at {audio.sample_rate} Hz")
@@ -146,10 +147,10 @@ class Journal:
         except OSError:
             # A part of a record in the middle would hide all that is appended after it.
             with suppress(OSError):
-                self._file.truncate(self._end)
-                self._file.seek(self._end)
+                self._file.truncate(self.end)
+                self._file.seek(self.end)
             raise
-        self._end += len(data)
+        self.end += len(data)
 
 
 def entries(path: Path, known: AudioInfo | None = None) -> Iterator[Entry]:

@@ -13,9 +13,11 @@ from meeting.storage.files import journal
 from meeting.storage.files.journal import Journal
 from meeting.storage.files.meeting_files import MeetingFiles
 from meeting.storage.files.recovery_attempts import MAX_DEATHS, AttemptNote, RecoveryQueue, _read, _settle
+from meeting.storage.objects.audio_objects import AudioObjects
 from meeting.storage.store import Store
 from tests.fakes.server_fakes import tone
 from tests.meeting.live.test_rooms import CUT, SOURCE
+from tests.meeting.storage.objects.fake_objects import FakeObjects
 
 
 def frame(seq: int) -> AudioFrame:
@@ -103,3 +105,16 @@ def test_a_server_that_was_at_work_on_several_journals_counts_for_none_of_them(t
         assert _read(path).deaths == 1
         assert queue.is_suspect(path)
         assert not queue.is_suspect(other)
+
+
+def test_with_an_object_store_what_lies_here_is_left_but_for_what_is_noted_of_deaths(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.objects = AudioObjects(FakeObjects(), store.files, tmp_path / "sound", 1e9)
+        path = store.files.journal_path(CUT, SOURCE)
+        path.write_bytes(b"of an earlier process")
+        _settle(path, AttemptNote(open=True))
+        queue = RecoveryQueue()
+        inherit(store, queue, Claim(CUT, store, former="b"))
+        assert path.read_bytes() == b"of an earlier process"
+        assert queue.is_suspect(path)
+        assert _read(path).deaths == 1

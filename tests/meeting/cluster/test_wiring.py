@@ -48,3 +48,9 @@ def test_a_server_of_several_has_the_lease_that_is_set_and_nothing_before_it_is_
     ownership = connect_cluster(config("https://example.org/servers/a/"), Store(tmp_path), RecoveryQueue())
     assert ownership is not None
     assert (ownership.address, ownership.length, ownership.held()) == ("https://example.org/servers/a", 5.0, False)
+
+
+def test_an_object_store_needs_an_address_since_fences_number_what_is_stored() -> None:
+    alone = Config(storage=Storage(objects="s3://bucket/x"), cluster=Cluster(None, 5.0))
+    with pytest.raises(SettingsError, match=r"storage\.objects.*cluster\.address"):
+        cluster_address(alone)

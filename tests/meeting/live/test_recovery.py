@@ -92,6 +92,17 @@ def test_a_cut_off_meeting_is_restored_with_all_its_window(store: Store) -> None
     assert restored.last_frame_at == datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
 
 
+def test_lines_beyond_a_journal_that_was_fetched_are_heard_again_and_nothing_is_filled_up(store: Store) -> None:
+    left_behind(store, seconds=2)
+    TranscriptStore(store).save_segments(A, [words(0), words(1), words(2)]).result()
+    whole, fetched = (restore(store, A, WINDOW, NOW, fetched=value) for value in (False, True))
+    assert whole is not None
+    assert fetched is not None
+    assert (len(whole.record.segments), whole.sources[0].processed) == (3, 3 * SAMPLE_RATE)
+    assert [line.id for line in fetched.record.segments] == ["s0", "s1"]
+    assert (fetched.record.meeting.samples, fetched.sources[0].processed) == (0, 0)
+
+
 def test_a_crash_while_it_is_rebuilt_does_not_give_it_the_whole_window_again(store: Store) -> None:
     left_behind(store)
     restore(store, A, WINDOW, NOW)

@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import select
 
 from meeting.core.records import Meeting, State
+from meeting.storage.objects.audio_objects import AudioObjects
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from meeting.storage.tables import MeetingRow, SegmentRow, SourceRow, SpeakerRow, TurnRow
@@ -27,6 +28,7 @@ from pipelines.types import Speaker, SpeakerCount
 from tests.fakes.disks import files_of_at_most
 from tests.fakes.stored import NOON, SOURCE, kept, line, revised, turns
 from tests.meeting.storage.conftest import Databases
+from tests.meeting.storage.objects.fake_objects import FakeObjects
 
 pytestmark = pytest.mark.usefixtures("every_database")
 
@@ -421,3 +423,20 @@ def test_a_disk_that_takes_no_more_fails_the_write_and_keeps_what_was_there(stor
     assert [segment.id for segment in TranscriptStore(store).record("m1").segments] == ["s1"]
     TranscriptStore(store).save_segments("m1", [line("s2", 16000)]).result()
     assert [segment.id for segment in TranscriptStore(store).record("m1").segments] == ["s1", "s2"]
+
+
+def test_a_meeting_is_deleted_once_its_objects_are_and_stays_where_they_cannot_go(tmp_path: Path) -> None:
+    objects = FakeObjects()
+    with Store(tmp_path) as store:
+        store.objects = AudioObjects(objects, store.files, tmp_path / "sound", 1e9)
+        store.create_meeting(Meeting("o" * 16, "t", State.OPEN, datetime.now(timezone.utc))).result()
+        objects.held[f"audio/{'o' * 16}/x/y.flac"] = b"sound"
+        objects.away = True
+        with pytest.raises(StoreError):
+            store.delete_meeting("o" * 16).result()
+        assert store.meeting("o" * 16).id == "o" * 16
+        objects.away = False
+        store.delete_meeting("o" * 16).result()
+        with pytest.raises(NotFound):
+            store.meeting("o" * 16)
+    assert objects.held == {}

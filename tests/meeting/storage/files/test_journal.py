@@ -221,3 +221,15 @@ def test_a_durable_journal_is_synced_with_its_name_before_it_is_acknowledged(
         assert [stat.S_ISDIR(mode) for mode in synced] == [False, True]
         journal.append(AudioFrame(0, 0, b"1234"))
     assert len(synced) == 3
+
+
+def test_a_journal_tells_where_its_last_record_ends(tmp_path: Path) -> None:
+    path = tmp_path / "x.journal"
+    with Journal(path, AudioInfo()) as journal:
+        assert journal.end == path.stat().st_size
+        journal.append(AudioFrame(0, 0, b"1234"))
+        assert journal.end == path.stat().st_size
+    with path.open("ab") as half:
+        half.write(b"\x01")
+    with Journal(path, AudioInfo()) as journal:
+        assert journal.end == path.stat().st_size

@@ -1,0 +1,83 @@
+"""Two servers that share no folder: the audio is in an object store, from which one goes on for the other."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from benchmarks.torture.shared import told
+from tests.cluster.machines import Cluster, without_haproxy
+from tests.cluster.people import Meeting
+from tests.cluster.test_faults import (
+    SECONDS,
+    Fault,
+    hold,
+    killed,
+    postgres,
+    stopped_cleanly,
+    stopped_for_longer_than_its_lease,
+)
+from tests.databases.postgres_server import PostgresServer, without_postgres
+from tests.meeting.storage.objects.fake_objects import BUCKET, s3_server
+
+__all__ = ["postgres"]
+
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(bool(without_postgres()), reason=str(without_postgres())),
+    pytest.mark.skipif(bool(without_haproxy()), reason=str(without_haproxy())),
+]
+
+
+@pytest.fixture
+def servers(postgres: PostgresServer, tmp_path: Path) -> Iterator[Cluster]:
+    """Two servers behind a balancer, each with a folder of its own."""
+    with s3_server() as environment:
+        settings = {**environment, "MEETING_STORAGE_OBJECTS": f"s3://{BUCKET}/{tmp_path.name}"}
+        made = Cluster(tmp_path, postgres, postgres.new_database(), settings=settings, apart=True)
+        for name in ("a", "b"):
+            made.add(name)
+        try:
+            made.start()
+            yield made
+        finally:
+            made.end()
+
+
+def sound(servers: Cluster, meeting: Meeting) -> bytes:
+    """What can be played of a meeting, by way of the balancer."""
+    with urllib.request.urlopen(f"{servers.address}/api/meetings/{meeting.id}/audio") as answer:
+        return bytes(soundfile.read(io.BytesIO(answer.read()), dtype="int16")[0].tobytes())
+
+
+def compare(servers: Cluster, name: str, fault: Fault) -> None:
+    """The meeting is the same as one to which nothing happened, and each server that is left can play it."""
+    plain = asyncio.run(hold(servers, None))
+    meeting = asyncio.run(hold(servers, fault))
+    for row in meeting.rows():
+        print(f"{name} | {row}")
+    wanted, found = (servers.get(f"/api/meetings/{one.id}/transcript")["segments"] for one in (plain, meeting))
+    assert told(found) == told(wanted)
+    assert len(found) > SECONDS / 2
+    assert sound(servers, meeting) == meeting.audio
+    assert sound(servers, plain) == plain.audio
+    for server in servers.servers.values():
+        assert "Traceback" not in server.log
+
+
+def test_a_server_that_is_killed_loses_nothing_though_its_folder_is_gone_with_it(servers: Cluster) -> None:
+    compare(servers, "objects, kill -9", killed)
+
+
+def test_a_server_that_is_stopped_hands_its_meetings_over_by_way_of_the_store(servers: Cluster) -> None:
+    compare(servers, "objects, SIGTERM", stopped_cleanly)
+
+
+def test_a_server_that_stood_still_overwrites_nothing_in_the_store(servers: Cluster) -> None:
+    compare(servers, "objects, SIGSTOP, SIGCONT", stopped_for_longer_than_its_lease)

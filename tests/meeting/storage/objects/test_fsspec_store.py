@@ -1,0 +1,49 @@
+"""Objects in a real store: one that speaks S3, on this machine, and a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from meeting.storage.objects.fsspec_store import FsspecStore
+from pipelines.errors import SettingsError, StoreError
+from tests.meeting.storage.objects.fake_objects import s3_server
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[dict[str, str]]:
+    with s3_server() as environment:
+        yield environment
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FsspecStore:
+    return FsspecStore(f"file://{tmp_path}/objects")
+
+
+def test_an_object_that_is_not_there_is_an_error_that_names_nothing_of_it(store: FsspecStore) -> None:
+    with pytest.raises(StoreError, match=r"^the object store cannot be used \(FileNotFoundError\)$"):
+        store.get(["a/secret"])
+
+
+def test_a_store_that_is_away_is_an_error(monkeypatch: pytest.MonkeyPatch, s3: dict[str, str]) -> None:
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StoreError, match="cannot be used"):
+        FsspecStore("s3://no-such-bucket/x").put("a", b"1")
+
+
+@pytest.mark.parametrize("url", ["", "bucket", "s3://", "nothing://bucket/x", "s3://key:secret@bucket/x"])
+def test_a_url_of_no_store_is_refused_without_being_told(url: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        FsspecStore(url)
+    assert "secret" not in str(raised.value)
+    assert "s3://BUCKET/PREFIX" in str(raised.value)
+
+
+def test_the_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
+    with pytest.raises(SettingsError, match=r"pip install 'meeting-transcriber\[objects\]'"):
+        FsspecStore("s3://bucket/x")
