@@ -23,13 +23,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.harness import report
+from benchmarks.harness.lateness import COLUMNS as LATE_COLUMNS
+from benchmarks.harness.lateness import Lateness, lateness
 from benchmarks.harness.report import percentile
 from benchmarks.rooms import plot
 from benchmarks.rooms.conditions import CONDITIONS
 from benchmarks.rooms.labels import COLUMNS as LABEL_COLUMNS
 from benchmarks.rooms.labels import LabelTimes, label_times
-from benchmarks.rooms.lateness import COLUMNS as LATE_COLUMNS
-from benchmarks.rooms.lateness import Lateness, lateness
 from benchmarks.rooms.making import MANIFEST
 from meeting.config.sources import load_config
 from meeting.evaluation.evaluate import Reference, references, score

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.harness.lateness import CORRECTED, Lateness
 from benchmarks.rooms import command, matrix
 from benchmarks.rooms.labels import COLUMNS as LABEL_COLUMNS
 from benchmarks.rooms.labels import LabelTimes
-from benchmarks.rooms.lateness import CORRECTED, Lateness
 from benchmarks.rooms.making import Wanted, make
 from benchmarks.rooms.matrix import COLUMNS, STEP, AudioClock, Measured, _LockStep, chosen, path_of, pool, table
 from meeting.config.sources import load_config

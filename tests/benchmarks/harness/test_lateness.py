@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.rooms.lateness import (
+from benchmarks.harness.lateness import (
     CORRECTED,
     ENDED,
     NO_SENTENCE,
