@@ -23,6 +23,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.harness import report
+from benchmarks.harness.lateness import COLUMNS as LATE_COLUMNS
+from benchmarks.harness.lateness import Lateness, lateness
 from benchmarks.harness.report import percentile
 from benchmarks.rooms import plot
 from benchmarks.rooms.conditions import CONDITIONS
@@ -50,6 +52,7 @@ COLUMNS = {
     "speakers found/true": "speakers",
     "final p95, s": "final_p95",
     "line p95, s": "line_p95",
+    "shown p95, s": "shown_p95",
     "CPU s/s": "cpu",
 }
 
@@ -120,6 +123,7 @@ class Measured:
     lines: list[float] = field(default_factory=list)
     """The same of lines as they were first final"""
     labels: LabelTimes = field(default_factory=LabelTimes)
+    lateness: Lateness = field(default_factory=Lateness)
     seconds: float = 0.0
     busy: float = 0.0
     """CPU seconds"""
@@ -131,6 +135,7 @@ class Measured:
             self.finals + other.finals,
             self.lines + other.lines,
             self.labels + other.labels,
+            self.lateness + other.lateness,
             self.seconds + other.seconds,
             self.busy + other.busy,
             self.recordings + other.recordings,
@@ -155,6 +160,7 @@ class Measured:
             "line_p95": percentile(self.lines, 95),
             "cpu": self.busy / self.seconds if self.seconds else None,
             "recordings": self.recordings,
+            **self.lateness.figures(),
             **self.labels.figures(),
         }
 
@@ -184,8 +190,8 @@ def measure(audio: Path, models: str) -> tuple[Measured, ModelInfo]:
         accuracy = replace(accuracy, wer=Share(), cpwer=Share())
     finals = clock.delays
     lines = [delay for id, delay in finals.items() if "." not in id]
-    labels = label_times(clock.told)
-    return Measured(accuracy, [*finals.values()], lines, labels, run.seconds, busy, 1), run.models
+    labels, late = label_times(clock.told), lateness(clock.told)
+    return Measured(accuracy, [*finals.values()], lines, labels, late, run.seconds, busy, 1), run.models
 
 
 def chosen(folder: Path, half: str, conditions: Sequence[str] | None, most: int | None) -> list[dict[str, Any]]:
@@ -223,7 +229,8 @@ def run(asked: argparse.Namespace) -> int:
         _progress(f"{len(measured)} of {len(rows)}: {row['name']}", one)
     by_condition = pool(rows, measured)
     figures = {name: found.figures() for name, found in by_condition.items()}
-    text = f"{report.head(known)}\n{table(figures)}"
+    late = report.table(LATE_COLUMNS, by_condition["all"].lateness.rows())
+    text = f"{report.head(known)}\n{table(figures)}\n{late}"
     print(text)
     if asked.markdown is not None:
         asked.markdown.parent.mkdir(parents=True, exist_ok=True)

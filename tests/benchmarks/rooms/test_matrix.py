@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.harness.lateness import CORRECTED, Lateness
 from benchmarks.rooms import command, matrix
 from benchmarks.rooms.labels import COLUMNS as LABEL_COLUMNS
 from benchmarks.rooms.labels import LabelTimes
@@ -27,6 +28,8 @@ from pipelines.types import SAMPLE_RATE
 EXTRA = ("meeteval", "whisper_normalizer", "pyannote.metrics")
 WITHOUT = next((name for name in EXTRA if importlib.util.find_spec(name) is None), None)
 
+LATE = Lateness([0.5, 2.0], [(CORRECTED, 2.0)])
+
 
 def accuracy(wrong: float, people: int = 2) -> Accuracy:
     some = Share(wrong, 10)
@@ -34,7 +37,9 @@ def accuracy(wrong: float, people: int = 2) -> Accuracy:
 
 
 def measured(wrong: float, *finals: float) -> Measured:
-    return Measured(accuracy(wrong), list(finals), list(finals[:1]), LabelTimes([0.5, 1.5], 1, 3, 4), 60.0, 12.0, 1)
+    return Measured(
+        accuracy(wrong), list(finals), list(finals[:1]), LabelTimes([0.5, 1.5], 1, 3, 4), LATE, 60.0, 12.0, 1
+    )
 
 
 def row(condition: str, number: int = 0, half: str = "choose") -> dict[str, Any]:
@@ -50,6 +55,7 @@ def test_recordings_of_a_condition_count_as_one() -> None:
     assert near["final_p95"] == pytest.approx(1.45)
     assert (near["minutes"], near["cpu"], near["speakers"], near["recordings"]) == (2.0, 0.2, "4/4", 2)
     assert found["all"].figures()["WER"] == pytest.approx(8 / 30)
+    assert (near["shown_in_time"], near["late"][CORRECTED]) == (0.5, [2.0, 2.0])
     assert (near["label_p50"], near["known"], near["flips"]) == (1.0, 4, 1.5)
 
 
