@@ -47,8 +47,8 @@ STORAGE = (
     Mutant(
         "ack-before-disk-while-recovering",
         "meeting/sources/active_source.py",
-        "        self.journal.append(frame)\n        self._context.post(appended)\n",
-        "        self._context.post(appended)\n        self.journal.append(frame)\n",
+        "        self.journal.append(frame)\n        self.journal.tell(appended)\n",
+        "        self.journal.tell(appended)\n        self.journal.append(frame)\n",
         ("tests/meeting/sources/test_source_recovery.py", "tests/meeting/live/test_recovery.py"),
     ),
     Mutant(
@@ -128,7 +128,7 @@ STORAGE = (
     Mutant(
         "half-a-record-left-after-a-refusal",
         "meeting/storage/files/journal.py",
-        "self._file.truncate(self._end)\n                self._file.seek(self._end)\n",
+        "self._file.truncate(self.end)\n                self._file.seek(self.end)\n",
         "pass\n",
         ("tests/meeting/storage/files/test_journal.py",),
     ),
