@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import TypedDict
@@ -24,6 +25,8 @@ from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import ModelInfo, SpeakerCount, seconds
 
+Tell = Callable[[HearingAgain], Coroutine[object, object, None]]
+"""Tells how far it is, until it is cancelled"""
 LOOK_EVERY = 0.5
 """Seconds between two looks at how far it is"""
 
@@ -57,17 +60,8 @@ def retranscribe(
     with Store.configured(config.storage) as store:
         meeting = store.find(wanted)
         sound = sound_of(store, meeting.id)
-        engine = EngineLoader(backend, config.models)
-        engine.load()
-        try:
-            engine.wait()
-            longest = max(config.limits.meeting_hours * 3600, seconds(meeting.samples) + 1)
-            services = Services(store, backend, engine, keep_audio=False, max_seconds=longest)
-            job = new_attempt(sound, JobState.RUNNING, language, speakers)
-            limits = replace(config.limits, meeting_hours=longest / 3600)
-            remark = asyncio.run(_run(services, limits, job, sound))
-        finally:
-            engine.close()
+        job = new_attempt(sound, JobState.RUNNING, language, speakers)
+        remark = hear_here(config, store, backend, job, sound, _tell)
         record = TranscriptStore(store).record(meeting.id)
     return {
         "meeting": meeting.id,
@@ -79,10 +73,27 @@ def retranscribe(
     }
 
 
-async def _run(services: Services, limits: Limits, job: Job, sound: MeetingSound) -> str | None:
+def hear_here(config: Config, store: Store, backend: Backend, job: Job, sound: MeetingSound, tell: Tell) -> str | None:
+    """Carry out a job that transcribes a meeting again, with models that this process loads for it.
+
+    What is to be said of it, if anything is; `tell` runs meanwhile. Raises MeetingError: then the meeting is as it was.
+    """
+    engine = EngineLoader(backend, config.models)
+    engine.load()
+    try:
+        engine.wait()
+        longest = max(config.limits.meeting_hours * 3600, seconds(sound.meeting.samples) + 1)
+        services = Services(store, backend, engine, keep_audio=False, max_seconds=longest)
+        limits = replace(config.limits, meeting_hours=longest / 3600)
+        return asyncio.run(_run(services, limits, job, sound, tell))
+    finally:
+        engine.close()
+
+
+async def _run(services: Services, limits: Limits, job: Job, sound: MeetingSound, tell: Tell) -> str | None:
     rooms = Rooms(services, limits, resumable=False)
     hearing = HearingAgain(rooms, job, sound.meeting, sound.sources)
-    telling = asyncio.create_task(_tell(hearing))
+    telling = asyncio.create_task(tell(hearing))
     try:
         return await transcribe_again(rooms, job, hearing, sound)
     finally:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI, WebSocket
 
@@ -22,6 +23,7 @@ from meeting.compat.openai.routes import add_openai
 from meeting.compat.routes import add_recording_page
 from meeting.compat.uploads import Uploads
 from meeting.config.settings import Config
+from meeting.jobs.hearing_elsewhere import AvailableModels
 from meeting.jobs.jobs import Jobs
 from meeting.live.recognition.known_voices import KnownVoices
 from meeting.live.retention import delete_regularly
@@ -40,7 +42,7 @@ from meeting.server.security.middleware import AuthMiddleware, SecurityMiddlewar
 from meeting.server.security.routing import RoutingMiddleware
 from meeting.server.speakers import voices
 from meeting.server.websocket import serve_socket
-from meeting.sources.backend import Backend, LocalBackend
+from meeting.sources.backend import Backend, LocalBackend, local_choices
 from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.sources.memory import trim_regularly
 from meeting.storage.link_store import LinkStore
@@ -80,7 +82,7 @@ def create_app(
     authenticator = Authenticator(token, LinkStore(store))
     agents = AgentEndpoint(store, authenticator, lambda: rooms.stopping)
     notes = NotesJobs(store, config.notes, rooms.ownership)
-    jobs = Jobs(rooms, config.limits, crashed)
+    jobs = Jobs(rooms, config.limits, _other_models(config, backend, engine), crashed)
     app = FastAPI(
         title="Meeting transcriber",
         version=meeting.__version__,
@@ -161,6 +163,16 @@ def _services(config: Config, store: Store, backend: Backend, engine: EngineLoad
         # Of several servers another one must find it, whose view of a shared folder is what was synced.
         fsync=config.storage.durability == "fsync" or config.cluster.address is not None,
     )
+
+
+def _other_models(config: Config, backend: Backend, engine: EngineLoader) -> AvailableModels:
+    """The models of this machine, where the server's are of it, too."""
+    find = partial(local_choices, config.models) if isinstance(backend, LocalBackend) else tuple
+
+    def running() -> str | None:
+        return None if engine.models is None else engine.models["speech"]
+
+    return AvailableModels(config, find, running)
 
 
 def _webhooks(config: Config, rooms: Rooms) -> Dispatcher:
