@@ -72,7 +72,7 @@ LAYOUT = {
     "meeting/server/api": "running security notes statistics live delivery storage files search editing core root",
     "meeting/server/api/running": "api live session core",
     "meeting/client": "core root",
-    "meeting/recordings": "client recognition live sources session storage files core config audio root",
+    "meeting/recordings": "client recognition live sources session cluster storage files core config audio root",
     "meeting/jobs": "recordings live sources queue cluster storage files editing core config audio root",
     "meeting/server/api/uploads": "api jobs recordings core root",
     "meeting/server/speakers": "api recognition voices core",

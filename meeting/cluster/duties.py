@@ -7,14 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from meeting.cluster.ownership import Claim, Ownership
+from meeting.cluster.ownership import DUTY, Claim, Ownership
 from meeting.core.errors import Elsewhere, Moving
 from pipelines.errors import StoreError
 
 log = logging.getLogger(__name__)
 
-JOBS, WEBHOOKS, RETENTION = "duty:jobs", "duty:webhooks", "duty:retention"
-"""Names of duties, which no meeting's id can be"""
+JOBS, WEBHOOKS, RETENTION = f"{DUTY}jobs", f"{DUTY}webhooks", f"{DUTY}retention"
 TRY_AGAIN = 2.0
 """Seconds after which a server looks again whether a duty is free"""
 LOOK_SECONDS = 0.25

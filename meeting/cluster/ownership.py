@@ -9,6 +9,9 @@ from typing import Protocol
 
 from meeting.storage.store import Store
 
+DUTY = "duty:"
+"""How the names of duties begin, which no meeting's id does"""
+
 
 def always() -> bool:
     """What a server has that is the only one stays its own."""
@@ -33,6 +36,20 @@ class Claim:
     """What else that server had then"""
     users: int = 1
     """Of this process"""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseFigures:
+    """How one of several servers stands with its lease, for whoever watches over it; meetings only, no duties."""
+
+    owned: int
+    """Meetings that it has now"""
+    takeovers: int
+    """Meetings that it took over from servers that were gone, since it started"""
+    losses: int
+    """Times that its lease was lost since it started"""
+    age: float | None
+    """Seconds since the last renewal that succeeded was asked for, also once the lease is lost; None before any"""
 
 
 class Ownership(Protocol):
@@ -64,6 +81,9 @@ class Ownership(Protocol):
 
     async def settle(self, timeout: float) -> None:
         """Wait until all that is to be given back has been, for so many seconds."""
+
+    def figures(self) -> LeaseFigures | None:
+        """How it stands with the lease; None where there is none, since there is no other server."""
 
 
 @asynccontextmanager
@@ -107,3 +127,7 @@ class SingleServer:
 
     async def settle(self, timeout: float) -> None:
         """Nothing to wait for."""
+
+    def figures(self) -> LeaseFigures | None:
+        """There is no lease."""
+        return None

@@ -21,6 +21,10 @@ CHOICE_SHARE = 0.5
 LONGEST_WAIT = 2.0
 """Seconds after which a client is asked to come back at most: a server may stop cleanly, which takes no lease's time"""
 
+COMMAND = "command:"
+"""How the address of a command begins that has a lease: no client is sent there"""
+AT_WORK = "a command works on this meeting, such as recover or retranscribe: come back in a moment"
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -60,7 +64,11 @@ def refusal(owner: Owner, length: float) -> Elsewhere | Moving:
     'https://a.example.org'
     >>> refusal(Owner("a", "https://a.example.org", 1.5), 10.0).wait
     1.5
+    >>> str(refusal(Owner("a", "command:k3v9", 9.0), 10.0))
+    'a command works on this meeting, such as recover or retranscribe: come back in a moment'
     """
+    if owner.address.startswith(COMMAND):
+        return Moving(LONGEST_WAIT, AT_WORK)
     if owner.left >= length * LATE_SHARE:
         return Elsewhere(owner.address)
     return Moving(min(LONGEST_WAIT, max(0.1, owner.left)))

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol, TypeVar
 
-from meeting.cluster.ownership import Claim
+from meeting.cluster.ownership import DUTY, Claim, LeaseFigures
 from meeting.cluster.rules import LONGEST_WAIT, RETRY_SHARE, Lease, refusal
 from meeting.cluster.steady_clock import steady_seconds
 from meeting.core.continuity.ownership import Claimed, Left, Owner
@@ -91,8 +91,8 @@ class SharedOwnership:
         self._stopping = False
         self._renewals = ThreadPoolExecutor(1, "lease")
         self._others = ThreadPoolExecutor(CLAIM_THREADS, "claims")
-        self.losses = 0
-        """Times that the lease was lost since the server started"""
+        self._losses = self._takeovers = 0
+        self._renewed_at: float | None = None
 
     # The lease
 
@@ -101,17 +101,18 @@ class SharedOwnership:
         lease = self._lease
         return lease is not None and lease.held(self._clock())
 
-    @property
-    def claimed(self) -> int:
-        """Meetings and duties that this server has."""
-        return sum(claim.held() for claim in self._claims.values())
+    def figures(self) -> LeaseFigures:
+        """As `Ownership.figures`."""
+        owned = sum(claim.held() for subject, claim in self._claims.items() if not subject.startswith(DUTY))
+        age = None if self._renewed_at is None else self._clock() - self._renewed_at
+        return LeaseFigures(owned, self._takeovers, self._losses, age)
 
     async def keep(self) -> None:
         """Have a lease, and a new one after each that was lost, until cancelled."""
         while True:
             await self._begin()
             await self._keep_lease()
-            self.losses += 1
+            self._losses += 1
             log.error("the lease of this server has run out: its meetings go to whichever server they come to")
             lost, self._lease = self._lease, None
             self.on_lost()
@@ -134,7 +135,7 @@ class SharedOwnership:
             if await self._tried(partial(self._leases.register, server_id, self.address, self.length)):
                 lease = Lease(server_id, self.length, asked_at)
                 if lease.held(self._clock()):
-                    self._lease = lease
+                    self._lease, self._renewed_at = lease, asked_at
                     log.info("this server has a lease of %g s as %s", self.length, self.address)
                     return
             await asyncio.sleep(self.length * RETRY_SHARE)
@@ -160,7 +161,7 @@ class SharedOwnership:
                 self._lease = None
                 return
             else:
-                self._lease = renewed
+                self._lease, self._renewed_at = renewed, asked_at
 
     # What is claimed
 
@@ -196,6 +197,7 @@ class SharedOwnership:
             # Remembered: should it fail, whoever tries again must not take it for one that was given back.
             self._inheriting[subject] = answer
             await self._ask(self._others, partial(self.inherit, claim))
+            self._takeovers += not subject.startswith(DUTY)
             log.warning("%s: taken over from a server that is gone", subject)
         self._inheriting.pop(subject, None)
         return claim

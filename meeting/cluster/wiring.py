@@ -46,6 +46,11 @@ def connect_cluster(config: Config, store: Store, recovery_queue: RecoveryQueue)
     address = cluster_address(config)
     if address is None:
         return None
+    return shared_ownership(config, store, recovery_queue, address)
+
+
+def shared_ownership(config: Config, store: Store, recovery_queue: RecoveryQueue, address: str) -> SharedOwnership:
+    """The same for whoever is at this address. Raises SettingsError."""
     leases = open_ownership_store(config.storage, config.cluster.lease)
     ownership = SharedOwnership(store, leases, address, config.cluster.lease)
     ownership.inherit = partial(inherit, store, recovery_queue)

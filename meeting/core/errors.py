@@ -136,10 +136,10 @@ class Elsewhere(MeetingError):
 class Moving(MeetingError):
     """Which server has this meeting is to be seen in a moment."""
 
-    def __init__(self, wait: float) -> None:
+    def __init__(self, wait: float, message: str = "") -> None:
         self.wait = wait
         """Seconds after which another try makes sense"""
-        super().__init__("this meeting is on its way to another server: come back in a moment")
+        super().__init__(message or "this meeting is on its way to another server: come back in a moment")
 
 
 class OwnershipLost(StoreError):

@@ -12,6 +12,7 @@ from typing import TypedDict
 
 from tqdm import tqdm
 
+from meeting.cluster.commands import command_ownership, taken
 from meeting.config.settings import Config, Limits
 from meeting.core.messages import checked_start
 from meeting.core.records import Job, JobState
@@ -53,12 +54,13 @@ def retranscribe(
 ) -> Retranscribed:
     """Transcribe a meeting again, by its id, the start of one, or "last"; raises MeetingError: then it is as it was.
 
-    Its id, the names of its voices and what people have edited stay. A server may run meanwhile.
+    Its id, the names of its voices and what people have edited stay. Servers may run meanwhile.
     """
     backend = backend or LocalBackend(config)
     checked_start(source_start("", language))
     with Store.configured(config.storage) as store:
         meeting = store.find(wanted)
+        asyncio.run(_require_free(config, store, meeting.id))
         sound = sound_of(store, meeting.id)
         job = new_attempt(sound, JobState.RUNNING, language, speakers)
         remark = hear_here(config, store, backend, job, sound, _tell)
@@ -85,22 +87,31 @@ def hear_here(config: Config, store: Store, backend: Backend, job: Job, sound: M
         longest = max(config.limits.meeting_hours * 3600, seconds(sound.meeting.samples) + 1)
         services = Services(store, backend, engine, keep_audio=False, max_seconds=longest)
         limits = replace(config.limits, meeting_hours=longest / 3600)
-        return asyncio.run(_run(services, limits, job, sound, tell))
+        return asyncio.run(_run(config, services, limits, job, sound, tell))
     finally:
         engine.close()
 
 
-async def _run(services: Services, limits: Limits, job: Job, sound: MeetingSound, tell: Tell) -> str | None:
-    rooms = Rooms(services, limits, resumable=False)
-    hearing = HearingAgain(rooms, job, sound.meeting, sound.sources)
-    telling = asyncio.create_task(tell(hearing))
-    try:
-        return await transcribe_again(rooms, job, hearing, sound)
-    finally:
-        telling.cancel()
-        with suppress(asyncio.CancelledError):
-            await telling
-        await rooms.finish_all()
+async def _require_free(config: Config, store: Store, meeting_id: str) -> None:
+    """Raise Conflict where a server has the meeting now, before minutes are spent on it."""
+    async with command_ownership(config, store) as ownership, taken(ownership, meeting_id):
+        pass
+
+
+async def _run(
+    config: Config, services: Services, limits: Limits, job: Job, sound: MeetingSound, tell: Tell
+) -> str | None:
+    async with command_ownership(config, services.store, services.recovery_queue) as ownership:
+        rooms = Rooms(services, limits, resumable=False, ownership=ownership)
+        hearing = HearingAgain(rooms, job, sound.meeting, sound.sources)
+        telling = asyncio.create_task(tell(hearing))
+        try:
+            return await transcribe_again(rooms, job, hearing, sound)
+        finally:
+            telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await telling
+            await rooms.finish_all()
 
 
 async def _tell(hearing: HearingAgain) -> None:

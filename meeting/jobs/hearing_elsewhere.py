@@ -75,10 +75,13 @@ class AvailableModels:
         known = {choice.name: choice for choice in await self.choices()}
         choice = known.get(name)
         if choice is None:
-            raise ProtocolError(f"models must be one of {', '.join(known) or 'none'} on this server: GET /api/models")
+            there = ", ".join(known) or "none"
+            raise ProtocolError(
+                f"models must be one of those that this server's machine has: {there}", ErrorCode.BAD_REQUEST
+            )
         if choice.languages is not None and not set(choice.languages).issuperset(language_codes(language)):
             read = ", ".join(choice.languages)
-            raise ProtocolError(f"language must be one that these models read: {read}")
+            raise ProtocolError(f"language must be one that these models read: {read}", ErrorCode.BAD_REQUEST)
         return None if self.is_running(choice) else name
 
 

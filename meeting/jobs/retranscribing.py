@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from meeting.cluster.commands import taken
 from meeting.core.errors import Conflict
 from meeting.core.ids import new_id
 from meeting.core.records import Edits, Job, JobState, Meeting, Source, State
@@ -23,6 +24,8 @@ from pipelines.types import SpeakerCount
 
 TRIES = 10
 """How often a transcript is made of what was heard, where people edit the meeting meanwhile"""
+PATIENCE = 600.0
+"""Seconds for which another server may have the meeting once it was heard, such as for its notes"""
 JOURNAL_BYTES = 4
 """What a sample takes on disk while it is heard again, beside the sound that is made of it once more"""
 
@@ -110,16 +113,22 @@ async def transcribe_again(rooms: Rooms, job: Job, hearing: HearingAgain, sound:
 
     Returns also when the server stops. Raises MeetingError where the meeting stays as it is.
     """
-    store, meeting_id = rooms.store, sound.meeting.id
     new = await hearing.run()
     if new is None:
         return None
+    # Only now: people may edit it while it is heard, at whichever server they are.
+    async with taken(rooms.ownership, sound.meeting.id, PATIENCE) as claim:
+        await _replace(claim.store, job, sound.meeting.id, new)
+    return sound.remark
+
+
+async def _replace(store: Store, job: Job, meeting_id: str, new: Kept) -> None:
     for _ in range(TRIES):
         edits, old = await asyncio.to_thread(_as_it_is, store, meeting_id)
         made = await asyncio.to_thread(transcript_again, old, edits, new, job.meeting.id[:6])
         replaced = RetranscriptionStore(store).replace(meeting_id, edits, made, new.record.meeting.models, job.language)
         if await asyncio.wrap_future(replaced):
-            return sound.remark
+            return
     raise Conflict("people kept on editing this meeting: transcribe it again later")
 
 

@@ -265,8 +265,10 @@ class Rooms:
             self.store.shorten_waits()
         self.unfinished.stop()
         rooms = list(self._rooms.values())
+        # What no later process could go on with is finished here also where there are other servers.
+        handed_on = self.ownership.clustered and self._resumable
         for room in rooms:
-            _close(room, self.ownership.clustered)
+            _close(room, handed_on)
         if rooms:
             await _finish(rooms, timeout)
         await self.unkept.settle(RELEASE_SECONDS)
@@ -337,8 +339,8 @@ def _runs_elsewhere(store: Store, meeting_id: str) -> bool:
     return any(journal.in_use(path) for path in store.files.of(meeting_id) if path.suffix == journal.JOURNAL)
 
 
-def _close(room: Room, clustered: bool) -> None:
-    if clustered and room.kept and room.session.busy and not room.session.ending:
+def _close(room: Room, handed_on: bool) -> None:
+    if handed_on and room.kept and room.session.busy and not room.session.ending:
         room.task.cancel()  # another server goes on with it at once
     else:
         room.post(CloseRequested(CloseCode.GOING_AWAY, "the server stops"))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import TypedDict
 
+from meeting.cluster.commands import LOST, command_ownership, taken
 from meeting.config.settings import Config
-from meeting.core.records import State
+from meeting.core.records import Meeting, State
 from meeting.live.rooms import Rooms
 from meeting.sources.backend import Backend, LocalBackend
 from meeting.sources.engine_loader import EngineLoader, Services
@@ -44,11 +46,7 @@ def recover_set_aside(config: Config, wanted: str, backend: Backend | None = Non
     backend = backend or LocalBackend(config)
     with Store.configured(config.storage) as store:
         meeting = store.find(wanted)
-        set_aside = [path for path in store.files.of(meeting.id) if path.suffix == SET_ASIDE]
-        if not set_aside:
-            raise MeetingError(f"nothing of meeting {meeting.id} was set aside")
-        if meeting.state != State.ENDED:
-            raise MeetingError(f"meeting {meeting.id} is {meeting.state}: try again once it has ended")
+        _require_set_aside(store, meeting)
         engine = EngineLoader(backend, config.models)
         engine.load()
         try:
@@ -62,12 +60,7 @@ def recover_set_aside(config: Config, wanted: str, backend: Backend | None = Non
                 max_seconds=config.limits.meeting_hours * 3600,
                 recovery_queue=recovery_queue,
             )
-            for path in set_aside:
-                path = path.replace(path.with_suffix(JOURNAL))
-                # Before the meeting counts as running again: a server that finds it so must not try the journal.
-                recovery_queue.expect_death(path)
-                RecoveryStore(store).reopen(meeting.id, owner(path)[1], GIVEN_UP).result()
-                asyncio.run(_recover(Rooms(services, config.limits, resumable=False), meeting.id))
+            asyncio.run(_recover_all(config, services, meeting.id))
         except OSError as error:
             raise StoreError(f"{error.filename} cannot be used: {error.strerror}") from error
         finally:
@@ -80,6 +73,33 @@ def recover_set_aside(config: Config, wanted: str, backend: Backend | None = Non
         "segments": len(record.segments),
         "gaps": len(record.gaps),
     }
+
+
+def _require_set_aside(store: Store, meeting: Meeting) -> list[Path]:
+    """What was set aside of a meeting that is over; raises MeetingError where that is nothing, or it is not."""
+    set_aside = [path for path in store.files.of(meeting.id) if path.suffix == SET_ASIDE]
+    if not set_aside:
+        raise MeetingError(f"nothing of meeting {meeting.id} was set aside")
+    if meeting.state != State.ENDED:
+        raise MeetingError(f"meeting {meeting.id} is {meeting.state}: try again once it has ended")
+    return set_aside
+
+
+async def _recover_all(config: Config, services: Services, meeting_id: str) -> None:
+    store, recovery_queue = services.store, services.recovery_queue
+    async with (
+        command_ownership(config, store, recovery_queue) as ownership,
+        taken(ownership, meeting_id) as claim,
+    ):
+        # Once more: until it was this command's a server may have had it.
+        for path in _require_set_aside(store, store.meeting(meeting_id)):
+            path = path.replace(path.with_suffix(JOURNAL))
+            # Before the meeting counts as running again: a server that finds it so must not try the journal.
+            recovery_queue.expect_death(path)
+            await asyncio.wrap_future(RecoveryStore(claim.store).reopen(meeting_id, owner(path)[1], GIVEN_UP))
+            await _recover(Rooms(services, config.limits, resumable=False, ownership=ownership), meeting_id)
+            if not claim.held():
+                raise StoreError(LOST)
 
 
 async def _recover(rooms: Rooms, meeting_id: str) -> None:

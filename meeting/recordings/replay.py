@@ -16,6 +16,7 @@ from typing import IO, Any, TypedDict
 
 from tqdm import tqdm
 
+from meeting.cluster.commands import LOST, command_ownership
 from meeting.config.settings import Config, Limits
 from meeting.core.errors import CloseCode
 from meeting.core.ids import new_id
@@ -142,7 +143,7 @@ def replay(config: Config, options: ReplayOptions, backend: Backend | None = Non
                 max_seconds=limits.meeting_hours * 3600,
             )
             frames = to_frames(to_pieces(audio, size), size)
-            record, recorder = asyncio.run(_run(services, limits, options, frames, file))
+            record, recorder = asyncio.run(_run(config, services, limits, options, frames, file))
         finally:
             engine.close()
     if options.out is not None:
@@ -151,13 +152,26 @@ def replay(config: Config, options: ReplayOptions, backend: Backend | None = Non
 
 
 async def _run(
-    services: Services, limits: Limits, options: ReplayOptions, frames: Iterator[AudioFrame], file: IO[str] | None
+    config: Config,
+    services: Services,
+    limits: Limits,
+    options: ReplayOptions,
+    frames: Iterator[AudioFrame],
+    file: IO[str] | None,
 ) -> tuple[Record, EventRecorder]:
-    rooms, recorder = Rooms(services, limits, resumable=False), EventRecorder(file)
+    async with command_ownership(config, services.store, services.recovery_queue) as ownership:
+        rooms = Rooms(services, limits, resumable=False, ownership=ownership)
+        return await _play(rooms, options, frames, EventRecorder(file))
+
+
+async def _play(
+    rooms: Rooms, options: ReplayOptions, frames: Iterator[AudioFrame], recorder: EventRecorder
+) -> tuple[Record, EventRecorder]:
+    store = rooms.store
     await KnownVoices(rooms).refresh()
     title, now = options.title or options.recording.stem, datetime.now(timezone.utc)
     meeting = Meeting(new_id(), title, State.OPEN, now, speakers=options.speakers, recorded=True)
-    await asyncio.wrap_future(services.store.create_meeting(meeting))
+    await asyncio.wrap_future(store.create_meeting(meeting))
     try:
         room = await rooms.enter(meeting.id)
         assert isinstance(room, Room)
@@ -168,7 +182,10 @@ async def _run(
         # Also when interrupted or the file turns out to be damaged: what was heard is finished and stored.
         await rooms.finish_all()
     recorder.check()
-    return await asyncio.to_thread(TranscriptStore(services.store).record, meeting.id), recorder
+    record = await asyncio.to_thread(TranscriptStore(store).record, meeting.id)
+    if record.meeting.state != State.ENDED and rooms.ownership.clustered:
+        raise StoreError(LOST)
+    return record, recorder
 
 
 async def _paced(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -50,6 +50,7 @@ from meeting.storage.store import Store
 from meeting.webhooks.dispatcher import LOOK_AGAIN, Dispatcher
 from meeting.webhooks.wiring import connect_webhooks
 from pipelines.errors import MeetingError
+from pipelines.options import ModelChoice
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ def create_app(
     """
     token = server_token(config.server)
     forwarding = Forwarding(config.server.trusted_proxies, config.server.public_url, config.server.root_path)
+    choices = partial(local_choices, config.models) if backend is None else tuple
     backend = backend or LocalBackend(config)
     store = store or Store.configured(config.storage)
     engine = EngineLoader(backend, config.models)
@@ -82,7 +84,7 @@ def create_app(
     authenticator = Authenticator(token, LinkStore(store))
     agents = AgentEndpoint(store, authenticator, lambda: rooms.stopping)
     notes = NotesJobs(store, config.notes, rooms.ownership)
-    jobs = Jobs(rooms, config.limits, _other_models(config, backend, engine), crashed)
+    jobs = Jobs(rooms, config.limits, _other_models(config, engine, choices), crashed)
     app = FastAPI(
         title="Meeting transcriber",
         version=meeting.__version__,
@@ -165,14 +167,13 @@ def _services(config: Config, store: Store, backend: Backend, engine: EngineLoad
     )
 
 
-def _other_models(config: Config, backend: Backend, engine: EngineLoader) -> AvailableModels:
-    """The models of this machine, where the server's are of it, too."""
-    find = partial(local_choices, config.models) if isinstance(backend, LocalBackend) else tuple
-
+def _other_models(
+    config: Config, engine: EngineLoader, choices: Callable[[], Sequence[ModelChoice]]
+) -> AvailableModels:
     def running() -> str | None:
         return None if engine.models is None else engine.models["speech"]
 
-    return AvailableModels(config, find, running)
+    return AvailableModels(config, choices, running)
 
 
 def _webhooks(config: Config, rooms: Rooms) -> Dispatcher:

@@ -41,6 +41,7 @@ class MetricsCollector(Collector):
         yield from self._models()
         yield from self._connections()
         yield from self._webhooks()
+        yield from self._lease()
         yield from self._server()
 
     def render(self) -> bytes:
@@ -118,6 +119,19 @@ class MetricsCollector(Collector):
         )
         told = "Tries and ends of deliveries of webhooks, by result"
         yield _counter("meeting_webhook_deliveries", told, "result", counted.webhooks)
+
+    def _lease(self) -> Iterator[Metric]:
+        figures = self._rooms.ownership.figures()
+        owned = GaugeMetricFamily("meeting_owned", "Meetings that this server has, of several servers")
+        takeovers = CounterMetricFamily("meeting_takeovers", "Meetings taken over from servers that were gone")
+        losses = CounterMetricFamily("meeting_leases_lost", "Times that the lease of this server was lost")
+        age = GaugeMetricFamily("meeting_lease_age_seconds", "Seconds since the lease was last renewed")
+        if figures is not None:  # a server that is the only one has no lease, of which 0 would tell something
+            owned.add_metric([], figures.owned)
+            takeovers.add_metric([], figures.takeovers)
+            losses.add_metric([], figures.losses)
+            age.add_metric([], math.nan if figures.age is None else figures.age)
+        yield from (owned, takeovers, losses, age)
 
     def _server(self) -> Iterator[Metric]:
         disk = self._rooms.disk

@@ -19,6 +19,7 @@ def test_a_single_server_has_everything_and_writes_without_a_check(tmp_path: Pat
             assert claim.held()
             assert ownership.held()
             assert ownership.holds("n")
+            assert ownership.figures() is None
         ownership.give_back_after(claim, lambda: asyncio.sleep(60))
         await ownership.settle(60)
 

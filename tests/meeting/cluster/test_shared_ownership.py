@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from meeting.cluster.ownership import Claim, holding
+from meeting.cluster.duties import JOBS
+from meeting.cluster.ownership import Claim, LeaseFigures, holding
 from meeting.cluster.shared_ownership import SharedOwnership
 from meeting.core.errors import Elsewhere, Moving, OwnershipLost
 from meeting.storage.store import Store
@@ -129,6 +130,24 @@ def test_what_a_server_had_whose_lease_has_run_out_goes_to_another_and_is_its_ow
     among(tmp_path, body)
 
 
+def test_figures_count_meetings_and_what_was_taken_over_of_them_but_no_duties(tmp_path: Path) -> None:
+    async def body(servers: Servers) -> None:
+        assert servers.a.figures() == LeaseFigures(owned=0, takeovers=0, losses=0, age=None)
+        await servers.start(servers.a)
+        for subject in ("m", "n", JOBS):
+            await servers.a.take(subject)
+        assert servers.a.figures() == LeaseFigures(owned=2, takeovers=0, losses=0, age=0.0)
+        servers.keeping.pop().cancel()  # as if it had been stopped
+        servers.clock.now += 10.0
+        await servers.start(servers.b)
+        for subject in ("m", JOBS):
+            await servers.b.take(subject)
+        assert servers.b.figures() == LeaseFigures(owned=1, takeovers=1, losses=0, age=0.0)
+        assert servers.a.figures().owned == 0
+
+    among(tmp_path, body)
+
+
 def test_a_write_that_finds_the_meeting_taken_over_makes_the_claim_void_before_its_lease_runs_out(
     tmp_path: Path,
 ) -> None:
@@ -193,13 +212,14 @@ def test_a_server_that_cannot_renew_lets_go_of_everything_and_begins_anew(tmp_pa
         assert not claim.held()
         await until(lambda: bool(lost))
         assert lost == [False]
-        assert servers.a.losses == 1
+        assert servers.a.figures() == LeaseFigures(owned=0, takeovers=0, losses=1, age=9.0)
         servers.leases.away = False
         await until(servers.a.held)
         assert not claim.held()
         again = await servers.a.take("m")
         assert again is not claim
         assert again.former is not None
+        assert servers.a.figures() == LeaseFigures(owned=1, takeovers=1, losses=1, age=0.0)
 
     among(tmp_path, body)
 
@@ -210,8 +230,10 @@ def test_a_lease_is_renewed_before_it_runs_out(tmp_path: Path) -> None:
         for renewals in range(1, 4):
             servers.clock.now += 4.0
             await until(lambda renewals=renewals: servers.leases.asked.count("renew") >= renewals)  # type: ignore[misc]
+        await until(lambda: servers.a.figures().age == 0.0)
         assert servers.a.held()
-        assert servers.a.losses == 0
+        servers.clock.now += 2.0
+        assert servers.a.figures() == LeaseFigures(owned=0, takeovers=0, losses=0, age=2.0)
 
     among(tmp_path, body)
 

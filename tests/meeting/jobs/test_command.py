@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from meeting.core.editing.changes import SpeakerChange
-from meeting.core.errors import ProtocolError
+from meeting.core.errors import Conflict, ProtocolError
 from meeting.jobs.command import retranscribe
 from meeting.recordings.replay import ReplayOptions, replay
 from meeting.storage.edit_store import EditStore
@@ -15,8 +19,10 @@ from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound
 from pipelines.types import SpeakerCount
-from tests.fakes.server_fakes import FakeBackend, config
+from tests.databases.postgres_server import PostgresServer
+from tests.fakes.server_fakes import FakeBackend, FakePipeline, config
 from tests.fakes.stored import keep_two_sources
+from tests.meeting.cluster.shared_servers import SERVER, leases_of, on_postgres, server_with, watched_by
 from tests.meeting.recordings.test_replay import recording
 
 
@@ -68,3 +74,45 @@ def test_several_microphones_are_told_as_one_meeting_and_what_is_missing_is_said
     done = retranscribe(config(tmp_path), "two", backend=FakeBackend())
     assert (done["seconds"], done["segments"]) == (8.0, 12)
     assert done["problem"] == "there is no sound any more of Ann: what was transcribed of it stays as it was"
+
+
+def test_beside_several_servers_what_is_heard_is_the_commands_and_one_that_a_server_has_is_left_to_it(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    settings, seen = on_postgres(tmp_path / "data", postgres), list[object]()
+    backend = FakeBackend(pipeline=watched_by(settings, seen))
+    meeting = replay(settings, ReplayOptions(recording(tmp_path)), backend)["meeting"]
+    assert set(seen) == {()}
+    with server_with(settings, meeting), pytest.raises(Conflict, match=re.escape(f"the server {SERVER} has this")):
+        retranscribe(settings, meeting, backend=FakeBackend(error=AssertionError("loaded")))
+    pieces = len(seen)
+    done = retranscribe(settings, meeting, backend=backend)
+    assert (done["segments"], done["problem"]) == (3, None)
+    assert len(seen) > pieces
+    assert set(seen) == {()}
+    with leases_of(settings) as leases, Store.configured(settings.storage) as store:
+        assert leases.left() == []
+        assert store.unkept() == []
+
+
+def test_what_was_heard_waits_until_a_server_has_the_meeting_no_more(tmp_path: Path, postgres: PostgresServer) -> None:
+    settings = on_postgres(tmp_path / "data", postgres)
+    meeting = replay(settings, ReplayOptions(recording(tmp_path)), FakeBackend())["meeting"]
+    with Store.configured(settings.storage) as store:
+        before = [line.id for line in TranscriptStore(store).record(meeting).segments]
+    with ExitStack() as had, ThreadPoolExecutor(1) as threads:
+
+        class Taken(FakePipeline):
+            def finish(self) -> None:
+                had.enter_context(server_with(settings, meeting))
+                super().finish()
+
+        done = threads.submit(retranscribe, settings, meeting, backend=FakeBackend(pipeline=Taken))
+        with leases_of(settings) as leases:
+            while leases.owner(meeting) is None:
+                time.sleep(0.01)
+        with Store.configured(settings.storage) as store:
+            assert [line.id for line in TranscriptStore(store).record(meeting).segments] == before
+        assert not done.done()
+        had.close()
+        assert done.result(60)["segments"] == 3

@@ -46,7 +46,7 @@ def test_models_are_asked_for_by_name_and_those_of_the_server_need_no_process() 
 
 
 def test_models_that_are_not_there_or_do_not_read_the_language_are_refused_with_what_there_is() -> None:
-    with pytest.raises(ProtocolError, match="one of parrot, owl, fox"):
+    with pytest.raises(ProtocolError, match="machine has: parrot, owl, fox"):
         chosen(others(), "wolf")
     with pytest.raises(ProtocolError, match="models read: de, en"):
         chosen(others(), "owl", "fr")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from meeting import cli
+from meeting.config.settings import Storage
+from meeting.core.continuity.ownership import Claimed
+from meeting.core.errors import Conflict
 from meeting.core.records import Gap, Meeting, State
 from meeting.live.recovery import restore
 from meeting.recordings.recover import recover_set_aside
@@ -17,17 +21,19 @@ from meeting.storage.files.recovery_attempts import MAX_SAME_PLACE, AttemptNote,
 from meeting.storage.orphans import GIVEN_UP, set_aside
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
-from pipelines.errors import MeetingError, ModelMissing, NotFound
-from pipelines.types import SAMPLE_RATE, Span
-from tests.fakes.server_fakes import FakeBackend, config, serving, tone, wait_ready
+from pipelines.errors import MeetingError, ModelMissing, NotFound, StoreError
+from pipelines.types import SAMPLE_RATE, Samples, Span
+from tests.databases.postgres_server import PostgresServer
+from tests.fakes.server_fakes import FakeBackend, FakePipeline, config, serving, tone, wait_ready
+from tests.meeting.cluster.shared_servers import SERVER, leases_of, on_postgres, server_with, watched_by
 from tests.meeting.storage.files.test_recovery_attempts import GOOD, NOW, SOURCE, left_behind
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def given_up(folder: Path) -> Path:
+def given_up(folder: Path, storage: Storage | None = None) -> Path:
     """A meeting of three seconds whose journal was set aside; where that is."""
-    with Store(folder) as store:
+    with Store.configured(storage or Storage(data_dir=folder)) as store:
         left_behind(store, GOOD, *[tone(1.0)] * 3)
         path = store.files.journal_path(GOOD, SOURCE)
         _settle(path, AttemptNote(same=MAX_SAME_PLACE))
@@ -68,6 +74,46 @@ def test_a_process_that_dies_over_it_leaves_it_to_no_server(tmp_path: Path) -> N
         assert (body["meeting"]["state"], [s["text"] for s in body["segments"]]) == ("ended", ["stored"])
         assert [gap["reason"] for gap in body["gaps"]] == [GIVEN_UP]
     assert aside.is_file()
+
+
+def test_beside_several_servers_it_is_the_commands_meanwhile_and_one_that_a_server_has_is_left_to_it(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    settings, seen = on_postgres(tmp_path, postgres), list[object]()
+    aside = given_up(tmp_path, settings.storage)
+    with server_with(settings, GOOD), pytest.raises(Conflict, match=re.escape(f"the server {SERVER} has this meeting")):
+        recover_set_aside(settings, GOOD, FakeBackend())
+    assert aside.is_file()
+    told = recover_set_aside(settings, GOOD, FakeBackend(pipeline=watched_by(settings, seen)))
+    assert told == {"meeting": GOOD, "state": "ended", "seconds": 3.0, "segments": 3, "gaps": 0}
+    assert set(seen) == {()}
+    with leases_of(settings) as leases:
+        assert leases.owner(GOOD) is None
+        assert leases.left() == []
+
+
+def test_a_command_whose_meeting_a_server_took_over_writes_nothing_more(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    settings = on_postgres(tmp_path, postgres)
+    given_up(tmp_path, settings.storage)
+
+    class Robbed(FakePipeline):
+        def feed(self, audio: Samples) -> None:
+            with leases_of(settings) as leases:
+                found = leases.owner(GOOD)
+                if found is None or found.server_id != "a":
+                    with leases._transaction() as connection:
+                        connection.exec_driver_sql("DELETE FROM servers")
+                    leases.register("a", SERVER, 600.0)
+                    assert isinstance(leases.claim(GOOD, "a"), Claimed)
+            super().feed(audio)
+
+    with pytest.raises(StoreError, match="servers may have this meeting now"):
+        recover_set_aside(settings, GOOD, FakeBackend(pipeline=Robbed))
+    with Store.configured(settings.storage) as store:
+        assert store.meeting(GOOD).state == State.LIVE  # until that server has heard it again
+        assert [line.text for line in TranscriptStore(store).record(GOOD).segments] == ["stored"]
 
 
 def test_models_that_cannot_be_loaded_change_nothing(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message, Receive, Scope, Send
 
+from meeting.cluster.ownership import LeaseFigures, SingleServer
 from meeting.config.settings import Models
 from meeting.server.app import create_app
 from meeting.server.metrics import CountingMiddleware
@@ -153,6 +154,36 @@ def test_a_disk_that_cannot_be_asked_is_not_a_number_and_no_error(tmp_path: Path
 
     app.state.rooms.disk.free = refuse
     assert "meeting_disk_free_bytes NaN" in app.state.metrics.render().decode()
+
+
+class Leased(SingleServer):
+    """One of several servers, as far as figures go."""
+
+    def __init__(self, told: LeaseFigures) -> None:
+        self.told = told
+
+    def figures(self) -> LeaseFigures:
+        return self.told
+
+
+def test_how_a_server_among_several_stands_with_its_lease_is_told(tmp_path: Path) -> None:
+    app = create_app(config(tmp_path), FakeBackend())
+    app.state.rooms.ownership = Leased(LeaseFigures(owned=3, takeovers=2, losses=1, age=4.5))
+    text = app.state.metrics.render().decode()
+    told = {name: value(text, f"meeting_{name}") for name in LEASE}
+    assert told == {"owned": 3, "takeovers_total": 2, "leases_lost_total": 1, "lease_age_seconds": 4.5}
+    app.state.rooms.ownership = Leased(LeaseFigures(owned=0, takeovers=0, losses=0, age=None))
+    assert "meeting_lease_age_seconds NaN" in app.state.metrics.render().decode()
+
+
+def test_where_there_is_one_server_no_number_is_told_of_a_lease(tmp_path: Path) -> None:
+    app = create_app(config(tmp_path), FakeBackend())
+    told = {name for name, _ in samples(app.state.metrics.render().decode())}
+    assert not told & {f"meeting_{name}" for name in LEASE}
+
+
+LEASE = ("owned", "takeovers_total", "leases_lost_total", "lease_age_seconds")
+"""Ends of the names of what is told of a server among several"""
 
 
 def everything(folder: Path) -> dict[str, Metric]:
