@@ -18,29 +18,15 @@ import { el, setText } from '../dom.js'
 
 /** @param {AgainOptions} options */
 export function openAgainDialog({ id, languages, models, ask }) {
-  const language = el('select', { id: 'again-language' })
-  const spoken = el('div', { class: 'option-fields' }, el('label', { for: language.id }, t('again.language')), language)
-  const offer = (/** @type {readonly string[]} */ codes) => {
-    const options = codes.map((code) => el('option', { value: code }, languageNames([code])))
-    language.replaceChildren(el('option', { value: '' }, t('again.any')), ...options)
-    spoken.hidden = options.length < 2
-  }
-  offer(languages)
+  const { language, spoken, offer } = languageField(languages)
   const model = el('select', { id: 'again-model', 'aria-describedby': 'again-elsewhere' })
-  const people = el('input', {
-    id: 'again-people',
-    type: 'text',
-    maxlength: 20,
-    autocomplete: 'off',
-    'aria-describedby': 'again-hint',
-  })
+  const people = peopleField()
   const problem = el('p', { class: 'terms-problem', role: 'alert', 'data-testid': 'again-problem' })
   const dialog = el('dialog', { class: 'dialog', 'aria-labelledby': 'again-title', 'data-testid': 'again-dialog' })
   const cancel = el('button', { class: 'button', type: 'button', onclick: () => dialog.close() }, t('button.cancel'))
   const sends = { class: 'button primary', type: 'submit', 'data-testid': 'again-begin' }
   const begin = el('button', sends, t('again.begin'))
-  const command = el('code', {}, `python -m meeting retranscribe ${id} --models whisper`)
-  const byCommand = el('p', { class: 'hint' }, t('again.models'), command)
+  const byCommand = commandHint(id)
   const fields = el(
     'div',
     { class: 'option-fields' },
@@ -53,11 +39,8 @@ export function openAgainDialog({ id, languages, models, ask }) {
   models.then((known) => {
     const others = otherModels(known)
     if (!others.length) return
-    const options = others.map(({ name, speech }) => el('option', { value: name }, speech))
-    model.append(el('option', { value: '' }, loadedModels(known)), ...options)
     model.addEventListener('change', () => offer(languagesOf(others, model.value, languages)))
-    const hint = el('p', { id: 'again-elsewhere', class: 'hint' }, t('again.elsewhere'))
-    byCommand.replaceWith(el('label', { for: model.id }, t('again.which')), model, hint)
+    byCommand.replaceWith(...modelField(model, known))
   })
   const said = el('p', { role: 'status' }, t('again.text'))
   const actions = el('div', { class: 'dialog-actions' }, cancel, begin)
@@ -83,6 +66,49 @@ export function openAgainDialog({ id, languages, models, ask }) {
   dialog.addEventListener('close', () => dialog.remove())
   document.body.append(dialog)
   dialog.showModal()
+}
+
+const peopleField = () =>
+  el('input', {
+    id: 'again-people',
+    type: 'text',
+    maxlength: 20,
+    autocomplete: 'off',
+    'aria-describedby': 'again-hint',
+  })
+
+/** @param {string} id */
+const commandHint = (id) =>
+  el('p', { class: 'hint' }, t('again.models'), el('code', {}, `python -m meeting retranscribe ${id} --models whisper`))
+
+/**
+ * What is spoken, and how to offer other languages; with fewer than two it is not shown.
+ *
+ * @param {readonly string[]} languages
+ */
+function languageField(languages) {
+  const language = el('select', { id: 'again-language' })
+  const spoken = el('div', { class: 'option-fields' }, el('label', { for: language.id }, t('again.language')), language)
+  const offer = (/** @type {readonly string[]} */ codes) => {
+    const options = codes.map((code) => el('option', { value: code }, languageNames([code])))
+    language.replaceChildren(el('option', { value: '' }, t('again.any')), ...options)
+    spoken.hidden = options.length < 2
+  }
+  offer(languages)
+  return { language, spoken, offer }
+}
+
+/**
+ * The choice of models, with what is to be known of it.
+ *
+ * @param {HTMLSelectElement} model
+ * @param {readonly ModelChoice[]} known
+ */
+function modelField(model, known) {
+  const options = otherModels(known).map(({ name, speech }) => el('option', { value: name }, speech))
+  model.append(el('option', { value: '' }, loadedModels(known)), ...options)
+  const hint = el('p', { id: 'again-elsewhere', class: 'hint' }, t('again.elsewhere'))
+  return [el('label', { for: model.id }, t('again.which')), model, hint]
 }
 
 /**
