@@ -56,8 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from meeting.config.sources import load_config
 
     try:
-        flags = {setting: vars(options).get(flag) for flag, setting in FLAGS.items()}
-        code = _run(options, load_config(options.config, flags=flags))
+        code = _run(options, load_config(options.config, flags=_flags(options)))
         sys.stdout.flush()
         return code
     except MeetingError as error:
@@ -76,6 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name = type(error).__name__
         print(f"error: something unforeseen happened ({name}); --log-level debug shows where", file=sys.stderr)
         return 1
+
+
+def _flags(options: argparse.Namespace) -> dict[tuple[str, str], object]:
+    """What flags say of settings; None where they say nothing."""
+    from pipelines.options import MODEL_SETS
+
+    flags: dict[tuple[str, str], object] = {setting: vars(options).get(flag) for flag, setting in FLAGS.items()}
+    if options.command == "retranscribe" and options.models not in (None, *MODEL_SETS):
+        flags |= {("models", "set"): None, ("models", "recognizer"): options.models}
+    return flags
 
 
 class Parser(argparse.ArgumentParser):
@@ -140,7 +149,8 @@ def _add_retranscribe(command: argparse.ArgumentParser) -> None:
     command.add_argument("meeting", metavar="MEETING", help="id, the start of one, or last")
     command.add_argument("--language", metavar="CODE", help="language that is spoken; by default it is found out")
     command.add_argument("--speakers", metavar="N", help="how many people speak: 4, or from-to such as 2-5")
-    _add_models(command)
+    text = "auto, whisper or embedded, or a recogniser such as whisper:small"
+    command.add_argument("--models", metavar="NAME", help=text)
 
 
 def _add_model_actions(command: argparse.ArgumentParser) -> None:

@@ -61,6 +61,18 @@ class EngineOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """Models that this machine can load as it is, from which nothing has to be fetched."""
+
+    name: str
+    """As the command `retranscribe` takes them: "embedded", or a recogniser such as "whisper:small" """
+    speech: str
+    """Their recogniser, as people are told of it"""
+    languages: tuple[str, ...] | None
+    """Codes of the languages that it reads; None where that is known only once it is loaded"""
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineOptions:
     """How one source is heard: the sections `speech` and `speakers` of the settings; times in seconds.
 

@@ -88,8 +88,8 @@ LAYOUT = {
     "recognition live sources delivery webhooks session cluster storage objects files core config root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation listen jobs recordings server agents client notes transport webhooks statistics profiles "
-    "storage databases search files shared_models core config models engine root",
+    "meeting": "evaluation listen jobs recordings sources server agents client notes transport webhooks statistics "
+    "profiles storage databases search files shared_models core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 
@@ -202,10 +202,10 @@ STATE_MACHINE = names(
 
 DOORS = names(
     "pipelines.stream.stream pipelines.stream.operators pipelines.engine.job_queue meeting.cli meeting.__main__ "
-    "meeting.sources meeting.live meeting.delivery meeting.webhooks.dispatcher meeting.server.security.handshake "
-    "meeting.cluster.shared_models.answering meeting.storage.objects.fsspec_store"
+    "meeting.hearing_worker meeting.sources meeting.live meeting.delivery meeting.webhooks.dispatcher "
+    "meeting.server.security.handshake meeting.cluster.shared_models.answering meeting.storage.objects.fsspec_store"
 )
-"""Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line"""
+"""Where an unforeseen exception may be caught: the socket handler, the pipeline guard, the command line and its like"""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from meeting.server.app import create_app
 from meeting.server.logs import set_up_logs
 from meeting.config.sources import load_config
 from benchmarks.harness.talkative import Talkative
+from tests.fakes.models.other_models import with_others
 from tests.fakes.server_fakes import FakeBackend, LeanPipeline
 class Forgetful(list):
     def append(self, pipeline):
@@ -49,12 +50,13 @@ class Tidy(FakeBackend):
         memory.collect_and_trim()
 LeanPipeline.slow = float(os.environ.get("FAKE_SLOW", "0"))
 backend = Tidy(pipeline=Talkative if sys.argv[1] == 'talkative' else LeanPipeline, pipelines=Forgetful())
-meeting.server.run.create_app = lambda settings, **options: create_app(settings, backend, **options)
+meeting.server.run.create_app = lambda settings, **options: with_others(create_app(settings, backend, **options))
 settings = load_config()
 set_up_logs(settings.server.log_level)
 meeting.server.run.serve(settings)
 """
-"""A server whose models are the tests' fakes: all else is real. They take `FAKE_SLOW` seconds for each of audio"""
+"""A server whose models are the tests' fakes: all else is real. They take `FAKE_SLOW` seconds for each of audio;
+with `FAKE_OTHERS` meetings can be transcribed again with others, which take as many as that says"""
 
 COMPLETE = """
 import sys

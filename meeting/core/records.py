@@ -143,6 +143,8 @@ class Job:
     """Id of the meeting that is transcribed again, where nothing is sent: then `meeting` is not kept"""
     attempts: int = 0
     """How often it was begun to be transcribed again, without those times that a stop of the server broke off"""
+    models: str | None = None
+    """Name of those with which it is transcribed again, in a process of its own; None for those of the server"""
 
 
 class NotesState(str, Enum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import TypedDict
@@ -25,6 +26,8 @@ from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.types import ModelInfo, SpeakerCount, seconds
 
+Tell = Callable[[HearingAgain], Coroutine[object, object, None]]
+"""Tells how far it is, until it is cancelled"""
 LOOK_EVERY = 0.5
 """Seconds between two looks at how far it is"""
 
@@ -59,17 +62,8 @@ def retranscribe(
         meeting = store.find(wanted)
         asyncio.run(_require_free(config, store, meeting.id))
         sound = sound_of(store, meeting.id)
-        engine = EngineLoader(backend, config.models)
-        engine.load()
-        try:
-            engine.wait()
-            longest = max(config.limits.meeting_hours * 3600, seconds(meeting.samples) + 1)
-            services = Services(store, backend, engine, keep_audio=False, max_seconds=longest)
-            job = new_attempt(sound, JobState.RUNNING, language, speakers)
-            limits = replace(config.limits, meeting_hours=longest / 3600)
-            remark = asyncio.run(_run(config, services, limits, job, sound))
-        finally:
-            engine.close()
+        job = new_attempt(sound, JobState.RUNNING, language, speakers)
+        remark = hear_here(config, store, backend, job, sound, _tell)
         record = TranscriptStore(store).record(meeting.id)
     return {
         "meeting": meeting.id,
@@ -81,17 +75,36 @@ def retranscribe(
     }
 
 
+def hear_here(config: Config, store: Store, backend: Backend, job: Job, sound: MeetingSound, tell: Tell) -> str | None:
+    """Carry out a job that transcribes a meeting again, with models that this process loads for it.
+
+    What is to be said of it, if anything is; `tell` runs meanwhile. Raises MeetingError: then the meeting is as it was.
+    """
+    engine = EngineLoader(backend, config.models)
+    engine.load()
+    try:
+        engine.wait()
+        longest = max(config.limits.meeting_hours * 3600, seconds(sound.meeting.samples) + 1)
+        services = Services(store, backend, engine, keep_audio=False, max_seconds=longest)
+        limits = replace(config.limits, meeting_hours=longest / 3600)
+        return asyncio.run(_run(config, services, limits, job, sound, tell))
+    finally:
+        engine.close()
+
+
 async def _require_free(config: Config, store: Store, meeting_id: str) -> None:
     """Raise Conflict where a server has the meeting now, before minutes are spent on it."""
     async with command_ownership(config, store) as ownership, taken(ownership, meeting_id):
         pass
 
 
-async def _run(config: Config, services: Services, limits: Limits, job: Job, sound: MeetingSound) -> str | None:
+async def _run(
+    config: Config, services: Services, limits: Limits, job: Job, sound: MeetingSound, tell: Tell
+) -> str | None:
     async with command_ownership(config, services.store, services.recovery_queue) as ownership:
         rooms = Rooms(services, limits, resumable=False, ownership=ownership)
         hearing = HearingAgain(rooms, job, sound.meeting, sound.sources)
-        telling = asyncio.create_task(_tell(hearing))
+        telling = asyncio.create_task(tell(hearing))
         try:
             return await transcribe_again(rooms, job, hearing, sound)
         finally:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 
 from meeting.cluster.ownership import Claim
 from meeting.config.settings import Limits
@@ -18,6 +19,7 @@ from meeting.core.records import Job, JobState
 from meeting.jobs.cleanup import Cleanup
 from meeting.jobs.hearing import Hearing
 from meeting.jobs.hearing_again import HearingAgain
+from meeting.jobs.hearing_elsewhere import AvailableModels, HearingElsewhere
 from meeting.jobs.recording_files import RecordingFiles
 from meeting.jobs.retranscribing import MeetingSound, sound_of, transcribe_again
 from meeting.jobs.rules import (
@@ -37,6 +39,8 @@ from pipelines.errors import MeetingError, NotFound, StoreError
 
 log = logging.getLogger(__name__)
 
+Hearings = dict[str, Hearing | HearingAgain | HearingElsewhere]
+"""Those that are at work, by the id of their job"""
 RETRY_SECONDS = 5.0
 """After which is tried again what the disk refused"""
 FORGET_EVERY = 600.0
@@ -46,16 +50,17 @@ FORGET_EVERY = 600.0
 class Jobs:
     """Takes recordings and has them heard; lives on the event loop."""
 
-    def __init__(self, rooms: Rooms, limits: Limits, crashed: bool = False) -> None:
+    def __init__(self, rooms: Rooms, limits: Limits, others: AvailableModels, crashed: bool = False) -> None:
         """`crashed`: the process before this one ended by a fault of its own."""
         self._rooms = rooms
+        self.others = others
         self._crashed = crashed
         self._limits = limits
         self._store = JobStore(rooms.store)
         self._files = RecordingFiles(rooms.store.data_dir, rooms.services.fsync)
         self._cleanup = Cleanup(rooms, self._store, self._files)
         self._jobs: dict[str, Job] = {}
-        self._hearings: dict[str, Hearing | HearingAgain] = {}
+        self._hearings: Hearings = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._removals: set[asyncio.Task[object]] = set()
         self._creating = asyncio.Lock()  # so that two at once are not taken for the last place, or the same disk
@@ -218,15 +223,9 @@ class Jobs:
         """The job as it runs, and its work."""
         job = begun(job, datetime.now(timezone.utc), new_id())
         await self._save(job)
-        return job, asyncio.create_task(self._transcribe(job))
-
-    async def _transcribe(self, job: Job) -> str | None:
-        if job.again_of is None:
-            hearing = self._hearings[job.id] = Hearing(self._rooms, job, self._files.path(job.id))
-            return await hearing.run()
-        sound = await asyncio.to_thread(sound_of, self._rooms.store, job.again_of)
-        again = self._hearings[job.id] = HearingAgain(self._rooms, job, sound.meeting, sound.sources)
-        return await transcribe_again(self._rooms, job, again, sound)
+        return job, asyncio.create_task(
+            _transcribe(self._rooms, self.others, job, self._files.path(job.id), self._hearings)
+        )
 
     async def _work_on(self, job: Job) -> None:
         running: asyncio.Task[str | None] | None = None
@@ -293,6 +292,21 @@ class Jobs:
             await asyncio.wait([task])
         await self._cleanup.everything(job)
         self._jobs.pop(job.id, None)
+
+
+async def _transcribe(
+    rooms: Rooms, others: AvailableModels, job: Job, recording: Path, hearings: Hearings
+) -> str | None:
+    """A job's work, which stands in `hearings` meanwhile; what is to be said of it. Raises MeetingError."""
+    if job.again_of is None:
+        hearing = hearings[job.id] = Hearing(rooms, job, recording)
+        return await hearing.run()
+    sound = await asyncio.to_thread(sound_of, rooms.store, job.again_of)
+    if job.models is not None:
+        elsewhere = hearings[job.id] = HearingElsewhere(rooms, job, sound, others)
+        return await elsewhere.run()
+    again = hearings[job.id] = HearingAgain(rooms, job, sound.meeting, sound.sources)
+    return await transcribe_again(rooms, job, again, sound)
 
 
 async def _done(work: Coroutine[object, object, object], problem: str) -> bool:

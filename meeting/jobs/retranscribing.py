@@ -70,8 +70,17 @@ def sound_of(store: Store, meeting_id: str) -> MeetingSound:
     return MeetingSound(record.meeting, there, missing, sum(path.stat().st_size for _, path in there))
 
 
-def new_attempt(sound: MeetingSound, state: JobState, language: str | None, speakers: SpeakerCount | None) -> Job:
-    """A job that transcribes a meeting again; how many speak in it is as it was, where nothing else is said."""
+def new_attempt(
+    sound: MeetingSound,
+    state: JobState,
+    language: str | None,
+    speakers: SpeakerCount | None,
+    models: str | None = None,
+) -> Job:
+    """A job that transcribes a meeting again; how many speak in it is as it was, where nothing else is said.
+
+    `models` is the name of those that it is heard with in a process of its own, None for those that are loaded.
+    """
     meeting, now = sound.meeting, datetime.now(timezone.utc)
     heard_in = Meeting(
         new_id(),
@@ -85,7 +94,18 @@ def new_attempt(sound: MeetingSound, state: JobState, language: str | None, spea
     )
     token = secrets.token_urlsafe(24)
     return Job(
-        new_id(), state, meeting.title, sound.size, 0, heard_in, language, new_id(), token, now, again_of=meeting.id
+        new_id(),
+        state,
+        meeting.title,
+        sound.size,
+        0,
+        heard_in,
+        language,
+        new_id(),
+        token,
+        now,
+        again_of=meeting.id,
+        models=models,
     )
 
 

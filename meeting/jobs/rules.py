@@ -54,10 +54,14 @@ def next_up(jobs: Collection[Job], running: Collection[str], most: int) -> list[
     """The jobs to start now, where those with ids in `running` are at work and `most` may be at once.
 
     Those that an earlier process was at work on come first, then the others in the order in which they were asked for.
+    One at a time has models of its own, for which there must be memory beside that of the server's.
     """
     ready = [job for job in jobs if job.state in (JobState.RUNNING, JobState.QUEUED) and job.id not in running]
     ready.sort(key=lambda job: (job.state is not JobState.RUNNING, job.meeting.created_at, job.id))
-    return ready[: max(0, most - len(running))]
+    with_models = [job for job in ready if job.models is not None]
+    loaded = any(job.models is not None for job in jobs if job.id in running)
+    late = {job.id for job in with_models[0 if loaded else 1 :]}
+    return [job for job in ready if job.id not in late][: max(0, most - len(running))]
 
 
 def require_size(job: Job, most: int) -> None:

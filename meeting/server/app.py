@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI, WebSocket
 
@@ -22,6 +23,7 @@ from meeting.compat.openai.routes import add_openai
 from meeting.compat.routes import add_recording_page
 from meeting.compat.uploads import Uploads
 from meeting.config.settings import Config
+from meeting.jobs.hearing_elsewhere import AvailableModels
 from meeting.jobs.jobs import Jobs
 from meeting.live.recognition.known_voices import KnownVoices
 from meeting.live.retention import delete_regularly
@@ -40,7 +42,7 @@ from meeting.server.security.middleware import AuthMiddleware, SecurityMiddlewar
 from meeting.server.security.routing import RoutingMiddleware
 from meeting.server.speakers import voices
 from meeting.server.websocket import serve_socket
-from meeting.sources.backend import Backend, LocalBackend
+from meeting.sources.backend import Backend, LocalBackend, local_choices
 from meeting.sources.engine_loader import EngineLoader, Services
 from meeting.sources.memory import trim_regularly
 from meeting.storage.link_store import LinkStore
@@ -48,6 +50,7 @@ from meeting.storage.store import Store
 from meeting.webhooks.dispatcher import LOOK_AGAIN, Dispatcher
 from meeting.webhooks.wiring import connect_webhooks
 from pipelines.errors import MeetingError, StoreError
+from pipelines.options import ModelChoice
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +76,7 @@ def create_app(
     """
     token = server_token(config.server)
     forwarding = Forwarding(config.server.trusted_proxies, config.server.public_url, config.server.root_path)
+    choices = partial(local_choices, config.models) if backend is None else tuple
     backend = backend or LocalBackend(config)
     store = store or Store.configured(config.storage)
     engine = EngineLoader(backend, config.models)
@@ -82,7 +86,7 @@ def create_app(
     authenticator = Authenticator(token, LinkStore(store))
     agents = AgentEndpoint(store, authenticator, lambda: rooms.stopping)
     notes = NotesJobs(store, config.notes, rooms.ownership)
-    jobs = Jobs(rooms, config.limits, crashed)
+    jobs = Jobs(rooms, config.limits, _other_models(config, engine, choices), crashed)
     app = FastAPI(
         title="Meeting transcriber",
         version=meeting.__version__,
@@ -164,6 +168,15 @@ def _services(config: Config, store: Store, backend: Backend, engine: EngineLoad
         # store it is found there.
         fsync=config.storage.durability == "fsync" or (config.cluster.address is not None and store.objects is None),
     )
+
+
+def _other_models(
+    config: Config, engine: EngineLoader, choices: Callable[[], Sequence[ModelChoice]]
+) -> AvailableModels:
+    def running() -> str | None:
+        return None if engine.models is None else engine.models["speech"]
+
+    return AvailableModels(config, choices, running)
 
 
 def _webhooks(config: Config, rooms: Rooms) -> Dispatcher:

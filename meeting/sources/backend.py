@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from meeting.config.settings import Config, Models
 from meeting.sources import memory
 from pipelines.audio.decoding import AudioDecoder, open_decoder
+from pipelines.options import ModelChoice
 from pipelines.types import ModelInfo, Output, Samples, SpeakerCount
 
 if TYPE_CHECKING:
@@ -141,3 +142,17 @@ class LocalBackend:
     def release_memory(self) -> None:
         """Give back what closed pipelines have left: their streams are loops, which nobody frees at once."""
         memory.collect_and_trim()
+
+
+def local_choices(models: Models) -> Sequence[ModelChoice]:
+    """Models that this machine can load without fetching anything; takes a moment."""
+    from pipelines.engine.choices import find_choices
+
+    return find_choices(models)
+
+
+def with_models(models: Models, name: str) -> Models:
+    """The settings with one of `local_choices`, loaded in the process that asks for them, on the processor."""
+    from pipelines.engine.choices import with_models as chosen
+
+    return chosen(models, name)

@@ -441,6 +441,7 @@ class JobRow(Base):
     again_of: Mapped[str | None]
     recorded_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(server_default="0")
+    models: Mapped[str | None]
 
     def value(self) -> Job:
         """The row as a value."""
@@ -469,6 +470,7 @@ class JobRow(Base):
             self.problem,
             self.again_of,
             self.attempts,
+            self.models,
         )
 
 
@@ -540,6 +542,7 @@ def job_values(job: Job) -> dict[str, Any]:
         "again_of": job.again_of,
         "recorded_at": job.meeting.started_at,
         "attempts": job.attempts,
+        "models": job.models,
     }
 
 

@@ -524,3 +524,21 @@ def test_voices_that_are_kept_are_listed_and_forgotten(data: Path, capsys: pytes
     assert (code, err) == (EXIT_ERROR, "error: no voice is kept that is called 'Ben'\n")
     assert run(capsys, "voices", "delete", "v1")[0] == 0
     assert run(capsys, "voices") == (0, "no voice is kept\n", "")
+
+
+@pytest.mark.parametrize(
+    ("said", "models"), [([], ("auto", "auto")), (["whisper"], ("whisper", "auto")), (["parrot"], ("auto", "parrot"))]
+)
+def test_retranscribe_takes_a_set_of_models_or_a_recogniser(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: list[str], models: tuple[str, str]
+) -> None:
+    taken = []
+
+    def retranscribe(config: Any, *_: object) -> dict[str, str]:
+        taken.append((config.models.set, config.models.recognizer))
+        return {}
+
+    monkeypatch.setattr("meeting.jobs.command.retranscribe", retranscribe)
+    flags = [word for name in said for word in ("--models", name)]
+    assert main(["retranscribe", "last", "--data-dir", str(tmp_path), *flags]) == 0
+    assert taken == [models]

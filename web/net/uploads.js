@@ -9,6 +9,8 @@ import { t } from '../texts/texts.js'
 
 /** @typedef {import('../state/jobs/jobs.js').Job} Job */
 /** @typedef {import('../state/jobs/jobs.js').Sending} Sending */
+/** @typedef {import('../state/jobs/models.js').ModelChoice} ModelChoice */
+/** @typedef {import('../state/jobs/models.js').AgainBody} AgainBody */
 /** @typedef {{ hotwords?: string[], speakers?: string }} Asked  what is said of the meeting */
 /** @typedef {{ asked: Asked, recorded: string }} Told  that, and when all was recorded, as `dated` takes it */
 /** @typedef {Sending & Told & { file: File, stop: AbortController }} Own */
@@ -27,10 +29,21 @@ export const listJobs = () => call('GET', jobs())
 export const cancelJob = (id) => call('DELETE', jobs(id))
 
 /**
+ * The models that a meeting can be transcribed again with; none where the server does not say.
+ *
+ * @returns {Promise<readonly ModelChoice[]>}
+ */
+export const listModels = () =>
+  call('GET', serverUrl('api/models').href).then(
+    ({ models }) => models,
+    () => [],
+  )
+
+/**
  * Has a meeting that is over transcribed again.
  *
  * @param {string} id
- * @param {{ language?: string, speakers?: string }} body
+ * @param {AgainBody} body
  * @returns {Promise<Job>}
  */
 export const transcribeAgain = (id, body) =>

@@ -3,7 +3,7 @@
 import * as api from '../net/api.js'
 import { editSegment, editSpeaker } from '../net/edits-api.js'
 import { linkToken, tokenFor } from '../net/tokens.js'
-import { transcribeAgain } from '../net/uploads.js'
+import { listModels, transcribeAgain } from '../net/uploads.js'
 import { absoluteUrl, captionsUrl, meetingPath } from '../net/urls.js'
 import { renamed, say, unsay } from '../state/page-state.js'
 import { excerptsOf } from '../state/playback/excerpts.js'
@@ -97,7 +97,12 @@ export class MeetingActions {
   /** The meeting is transcribed again; its page shows what comes of it once it is there. */
   again() {
     const { languages } = this.#store.state.transcript.models
-    openAgainDialog({ id: this.#id, languages: languages ?? [], ask: (body) => transcribeAgain(this.#id, body) })
+    openAgainDialog({
+      id: this.#id,
+      languages: languages ?? [],
+      models: listModels(),
+      ask: (body) => transcribeAgain(this.#id, body),
+    })
   }
 
   /**

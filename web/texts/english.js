@@ -108,6 +108,12 @@ export const ENGLISH = {
   'again.people': 'How many people speak in it?',
   'again.any': 'Found out while listening',
   'again.models': 'With other models this is done on the server’s machine, in a process of its own, by this command:',
+  'again.which': 'Models that listen',
+  'again.loaded': 'Those that the server has loaded',
+  'again.loaded.named': '{speech}, which the server has loaded',
+  'again.elsewhere':
+    'Others are loaded in a process of their own, which gets what meetings that run leave of the processor: it may ' +
+    'take long.',
   'again.begin': 'Transcribe again',
   'again.begun':
     'It is on its way: the first page shows how far it is. Until then this page stays as it is, and shows the new ' +

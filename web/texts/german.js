@@ -111,6 +111,12 @@ export const GERMAN = {
   'again.any': 'Wird beim Hören erkannt',
   'again.models':
     'Mit anderen Modellen geschieht es auf dem Rechner des Servers, in einem eigenen Prozess, mit diesem Befehl:',
+  'again.which': 'Modelle, die zuhören',
+  'again.loaded': 'Die, die der Server geladen hat',
+  'again.loaded.named': '{speech}, das der Server geladen hat',
+  'again.elsewhere':
+    'Andere lädt der Server in einem eigenen Prozess, der vom Prozessor bekommt, was laufende Besprechungen übrig ' +
+    'lassen: Es kann lange dauern.',
   'again.begin': 'Noch einmal transkribieren',
   'again.begun':
     'Es läuft: Die erste Seite zeigt, wie weit es ist. Bis dahin bleibt diese Seite, wie sie ist, und zeigt dann die ' +

@@ -22,6 +22,7 @@ REQUIRED_ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/metrics"): Role.SERVER,
     ("GET", "/api/meetings"): Role.SERVER,
     ("POST", "/api/meetings"): Role.SERVER,
+    ("GET", "/api/models"): Role.SERVER,
     ("GET", "/api/jobs"): Role.SERVER,
     ("POST", "/api/jobs"): Role.SERVER,
     ("GET", "/api/jobs/{job_id}"): Role.SERVER,

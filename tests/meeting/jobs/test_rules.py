@@ -88,6 +88,16 @@ def test_what_an_earlier_process_was_at_work_on_goes_first_then_who_came_first()
     assert next_up(jobs, ("begun",), 1) == next_up(jobs, ("begun", "early"), 1) == []
 
 
+def test_one_job_at_a_time_has_models_of_its_own_and_lets_others_pass() -> None:
+    first, second = (replace(job(id_, JobState.QUEUED, 1), again_of="m", models="owl") for id_ in ("a", "b"))
+    jobs = [first, second, job("c", JobState.QUEUED, 2)]
+    assert [one.id for one in next_up(jobs, (), 10)] == ["a", "c"]
+    assert [one.id for one in next_up(jobs, ("a",), 10)] == ["c"]
+    assert [one.id for one in next_up(jobs, ("c",), 2)] == ["a"]
+    left = [replace(first, state=JobState.RUNNING), replace(second, state=JobState.RUNNING)]
+    assert [one.id for one in next_up(left, (), 10)] == ["a"]
+
+
 def test_jobs_that_are_over_and_recordings_that_do_not_come_are_forgotten() -> None:
     soon, late = NOW + KEPT_FOR, NOW + KEPT_FOR + timedelta(seconds=1)
     for state in (JobState.DONE, JobState.FAILED):

@@ -13,6 +13,8 @@ from typing import Any, TypeGuard
 
 import pytest
 
+import meeting.live.rooms as rooms_module
+from meeting.cluster.ownership import Claim
 from meeting.config.settings import Limits, Models
 from meeting.core.editing.changes import SegmentChange
 from meeting.core.editing.respelling import respell
@@ -98,18 +100,18 @@ def test_two_who_come_to_a_meeting_that_was_cut_off_get_the_same_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = threading.Event()
-    restore = Rooms._restore
+    restored = rooms_module._restored
     asked: list[str] = []
 
-    def slow(rooms: Rooms, meeting_id: str, store: Store) -> Any:
+    def slow(rooms: Rooms, meeting_id: str, claim: Claim) -> Any:
         """For the second, the first one's room has taken the journal already."""
         asked.append(meeting_id)
         if len(asked) == 2:
             assert made.wait(20)
             return None
-        return restore(rooms, meeting_id, store)
+        return restored(rooms, meeting_id, claim)
 
-    monkeypatch.setattr(Rooms, "_restore", slow)
+    monkeypatch.setattr(rooms_module, "_restored", slow)
 
     async def body(rooms: Rooms) -> None:
         cut_off(rooms)
@@ -127,14 +129,14 @@ def test_terms_that_change_while_a_meeting_is_being_entered_reach_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed = threading.Event()
-    restore = Rooms._restore
+    restored = rooms_module._restored
 
-    def slow(rooms: Rooms, meeting_id: str, store: Store) -> Any:
+    def slow(rooms: Rooms, meeting_id: str, claim: Claim) -> Any:
         """Once the meeting has been read, and its terms are others already."""
         assert changed.wait(20)
-        return restore(rooms, meeting_id, store)
+        return restored(rooms, meeting_id, claim)
 
-    monkeypatch.setattr(Rooms, "_restore", slow)
+    monkeypatch.setattr(rooms_module, "_restored", slow)
     backend = FakeBackend()
 
     async def body(rooms: Rooms) -> None:

@@ -99,6 +99,7 @@ TABLE = {
     "POST /v1/audio/transcriptions": Row((SERVER,), options={"files": {"file": ("a.wav", wav(tone(0.5)))}}),
     "POST /v1/audio/translations": Row((SERVER,), 400, {"files": {"file": ("a.wav", wav(tone(0.5)))}}),
     "POST /api/meetings/{meeting_id}/transcription": Row((SERVER,), 202),
+    "GET /api/models": Row((SERVER,)),
     "GET /api/jobs": Row((SERVER,)),
     "POST /api/jobs": Row((SERVER,), 400, {"json": {"name": "a.wav", "size": 1 << 50}}),
     "GET /api/jobs/{job_id}": Row((SERVER,), 404, path="/api/jobs/none"),

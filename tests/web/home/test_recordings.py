@@ -12,7 +12,9 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from benchmarks.harness.server import Server
 from tests.fakes.containers import wav
+from tests.fakes.models.other_models import SLOW
 from tests.fakes.server_fakes import tone
+from tests.web.test_accessibility import check
 
 pytestmark = pytest.mark.browser
 PATIENCE = 60_000
@@ -167,3 +169,46 @@ def test_a_meeting_is_transcribed_again_and_shows_its_new_lines_under_the_names_
     expect(page.locator(f"[data-segment={before}]")).to_have_count(0, timeout=PATIENCE)
     expect(page.locator("[data-segment]")).to_have_count(3)
     expect(page.get_by_test_id("title")).to_have_value("Twice")
+
+
+@pytest.fixture
+def choosing(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """The page of a meeting whose server can load other models, too."""
+    running = Server(tmp_path / "choosing", "fake", {SLOW: "0"})
+    running.start()
+    try:
+        with browser.new_context(viewport={"width": 900, "height": 800}) as context:
+            page = context.new_page()
+            page.goto(f"http://127.0.0.1:{running.port}/")
+            page.get_by_test_id("recording-file").set_input_files(recording(tmp_path, "Twice.wav", 3.0))
+            page.get_by_role("link", name="Twice").last.click(timeout=PATIENCE)
+            expect(page.get_by_test_id("export")).to_be_visible(timeout=PATIENCE)
+            yield page
+    finally:
+        running.stop()
+
+
+def test_other_models_are_chosen_in_the_dialog_by_keyboard_and_their_lines_are_shown(choosing: Page) -> None:
+    page = choosing
+    before = page.locator("[data-segment]").first.get_attribute("data-segment")
+    page.get_by_test_id("models").locator("summary").press("Enter")
+    page.get_by_test_id("again").press("Enter")
+    models, spoken = page.get_by_label("Models that listen"), page.get_by_label("What is spoken")
+    expect(models.locator("option")).to_have_text(["fake, which the server has loaded", "Owl", "Fox"])
+    expect(page.get_by_test_id("again-dialog").locator("code")).to_have_count(0)
+    expect(spoken).to_be_hidden()
+    check(page)
+    page.set_viewport_size({"width": 900, "height": 800})
+    models.focus()
+    page.keyboard.press("o")
+    expect(models).to_have_value("owl")
+    expect(models).to_have_attribute("aria-describedby", "again-elsewhere")
+    expect(spoken.locator("option")).to_have_text(["Found out while listening", "German", "English"])
+    spoken.select_option("de")
+    check(page)
+    page.get_by_label("How many people speak in it?").press("Enter")
+    expect(page.get_by_test_id("again-dialog")).to_contain_text("It is on its way")
+    page.keyboard.press("Enter")
+    expect(page.locator(f"[data-segment={before}]")).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator("[data-segment]")).to_have_count(3)
+    expect(page.get_by_test_id("models")).to_contain_text("Owl")

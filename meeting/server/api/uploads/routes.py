@@ -28,6 +28,7 @@ from pipelines.types import SpeakerCount
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses=PROBLEMS)
 of_meetings = meetings_router()
+of_models = APIRouter(prefix="/api/models", tags=["jobs"], responses=PROBLEMS)
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), VISIBLE]
 Language = Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -90,6 +91,8 @@ class JobFacts(TypedDict):
     """When the recording was made, where somebody has said so"""
     again: bool
     """Whether nothing is sent, and a meeting is transcribed again"""
+    models: str | None
+    """Name of those with which that is done, where they are not those of the server"""
     problem: str | None
     """Why it failed, or what is to be said of the recording"""
     created_at: str | None
@@ -110,11 +113,33 @@ class Again(BaseModel):
     """What is spoken; null lets the recogniser find out"""
     speakers: People = None
     """How many people speak"""
+    models: Name | None = None
+    """Name of models that this machine has, as `/api/models` lists them; null takes those of the server"""
+
+
+class Models(TypedDict):
+    """Models that this machine can load without fetching anything."""
+
+    name: str
+    """As a meeting is transcribed again with them"""
+    speech: str
+    """Their recogniser"""
+    languages: list[str] | None
+    """Codes of the languages that it reads; null where that is known only once it is loaded"""
+    running: bool
+    """Whether they are those of the server"""
+
+
+class ModelListing(TypedDict):
+    """All of them."""
+
+    models: list[Models]
 
 
 def add_jobs(app: FastAPI) -> None:
     """Serve them."""
     app.include_router(router)
+    app.include_router(of_models)
     app.include_router(of_meetings)
 
 
@@ -124,11 +149,29 @@ async def again(request: Request, meeting_id: Id, body: Again | None = None) -> 
     told = body or Again()
     checked_start(source_start("", told.language))
     store, jobs = store_of(request), jobs_of(request)
+    models = await jobs.others.chosen(told.models, told.language)
     sound = await asyncio.to_thread(sound_of, store, meeting_id)
     count = None if told.speakers is None else SpeakerCount.parse(str(told.speakers))
-    job = new_attempt(sound, JobState.QUEUED, told.language, count)
+    job = new_attempt(sound, JobState.QUEUED, told.language, count, models)
     await jobs.create_again(job, sound)
     return await _facts(request, jobs, job)
+
+
+@of_models.get("", response_model=JsonObject)
+async def models(request: Request) -> ModelListing:
+    """The models that a meeting can be transcribed again with; none where that is left to the command."""
+    others = jobs_of(request).others
+    return {
+        "models": [
+            {
+                "name": one.name,
+                "speech": one.speech,
+                "languages": None if one.languages is None else list(one.languages),
+                "running": others.is_running(one),
+            }
+            for one in await others.choices()
+        ]
+    }
 
 
 @router.post("", status_code=201, response_model=JsonObject)
@@ -237,6 +280,7 @@ async def _facts(request: Request, jobs: Jobs, job: Job) -> JobFacts:
         "remaining": None if progress is None else progress.remaining,
         "recorded_at": iso_time(job.meeting.started_at),
         "again": job.again_of is not None,
+        "models": job.models,
         "problem": job.problem,
         "created_at": iso_time(job.meeting.created_at),
         "changed_at": iso_time(job.changed_at),

@@ -35,7 +35,7 @@ def test_jobs_come_back_as_they_were_in_the_order_of_their_coming(tmp_path: Path
         jobs.save(second).result()
         jobs.save(first).result()
         assert jobs.all() == [first, second]
-        failed = replace(first, state=JobState.FAILED, problem="no audio")
+        failed = replace(first, state=JobState.FAILED, problem="no audio", models="whisper:small")
         jobs.save(failed).result()
         jobs.remove("a").result()
     with Store(tmp_path) as store:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from tests.fakes.server_fakes import Serving
+from meeting.config.settings import Cluster
+from tests.fakes.models.other_models import CHOICES
+from tests.fakes.server_fakes import Serving, wait_ready
 
 
 @pytest.mark.parametrize(
@@ -72,3 +75,28 @@ def test_a_number_of_people_that_nobody_can_have_meant_is_explained(open_server:
     answer = open_server.http.post(path, json={"speakers": "0"})
     assert answer.status_code == 422
     assert "how many people speak is a number such as 4" in answer.json()["error"]["message"]
+
+
+def test_models_that_are_not_there_are_refused_before_the_meeting_is_looked_for(open_server: Serving) -> None:
+    assert open_server.http.get("/api/models").json() == {"models": []}
+    answer = open_server.http.post("/api/meetings/none/transcription", json={"models": "owl"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+    assert "this server's machine has: none" in answer.json()["error"]["message"]
+    assert open_server.http.post("/api/meetings/none/transcription", json={"models": ""}).status_code == 422
+
+
+def test_models_are_listed_with_what_they_read_and_whether_they_run(
+    open_server: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_ready(open_server)
+    monkeypatch.setattr(open_server.app.state.jobs.others, "find", lambda: CHOICES)
+    assert open_server.http.get("/api/models").json()["models"] == [
+        {"name": "parrot", "speech": "fake", "languages": ["en"], "running": True},
+        {"name": "owl", "speech": "Owl", "languages": ["de", "en"], "running": False},
+        {"name": "fox", "speech": "Fox", "languages": None, "running": False},
+    ]
+    several = replace(open_server.app.state.jobs.others.config, cluster=Cluster(address="https://a.example.org"))
+    monkeypatch.setattr(open_server.app.state.jobs.others, "config", several)
+    assert open_server.http.get("/api/models").json() == {"models": []}
+    answer = open_server.http.post("/api/meetings/none/transcription", json={"models": "owl"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "refused")
