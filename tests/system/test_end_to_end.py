@@ -464,11 +464,13 @@ def test_a_killed_server_leaves_every_final_segment(server: RealServer, sample: 
 def words_by_utterance(lines: dict[str, str]) -> dict[str, list[str]]:
     """The words of each utterance, sorted: into how many lines labels cut it, what was heard after them decides.
 
+    On a machine without time for partial results its sentences are one line, otherwise lines of their own.
+
     Utterances come in the order in which they were first told of.
     """
     words: dict[str, list[str]] = {}
     for id_, said in lines.items():
-        words.setdefault(id_.partition(".")[0], []).extend(said.split())
+        words.setdefault(re.split("[.-]", id_)[0], []).extend(said.split())
     return {utterance: sorted(said) for utterance, said in words.items()}
 
 

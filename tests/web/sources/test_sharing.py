@@ -211,7 +211,7 @@ def test_who_was_away_for_too_long_reads_along_and_may_share_again(
 
 def test_muting_oneself_sends_silence_and_says_so(server: FakeServer, page: Page, until: Until) -> None:
     join(page)
-    connection = server.connections[-1]
+    connection = until(lambda: server.connections[-1] if server.connections[-1].start else None)
     until(lambda: max(connection.peaks, default=0) > 1000)
     mute = page.get_by_role("button", name="Mute my microphone")
     mute.click()
