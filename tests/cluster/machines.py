@@ -217,9 +217,9 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, postgres: PostgresServer, models: str = "fake") -> Iterator[Cluster]:
-    """Two servers that run, behind their balancer."""
-    made = Cluster(folder, postgres, postgres.new_database(), models)
+def cluster(folder: Path, postgres: PostgresServer, **options: Any) -> Iterator[Cluster]:
+    """Two servers that run, behind their balancer; `options` are those of `Cluster`."""
+    made = Cluster(folder, postgres, postgres.new_database(), **options)
     for name in ("a", "b"):
         made.add(name)
     try:

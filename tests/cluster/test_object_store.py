@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import urllib.request
 from collections.abc import Iterator
@@ -11,14 +10,13 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from benchmarks.torture.shared import told
-from tests.cluster.machines import Cluster, without_haproxy
+from tests.cluster.machines import Cluster, cluster, without_haproxy
 from tests.cluster.people import Meeting
 from tests.cluster.test_faults import (
-    SECONDS,
     Fault,
-    hold,
+    compare_text,
     killed,
+    no_traceback,
     postgres,
     stopped_cleanly,
     stopped_for_longer_than_its_lease,
@@ -40,14 +38,8 @@ def servers(postgres: PostgresServer, tmp_path: Path) -> Iterator[Cluster]:
     """Two servers behind a balancer, each with a folder of its own."""
     with s3_server() as environment:
         settings = {**environment, "MEETING_STORAGE_OBJECTS": f"s3://{BUCKET}/{tmp_path.name}"}
-        made = Cluster(tmp_path, postgres, postgres.new_database(), settings=settings, apart=True)
-        for name in ("a", "b"):
-            made.add(name)
-        try:
-            made.start()
-            yield made
-        finally:
-            made.end()
+        with cluster(tmp_path, postgres, settings=settings, apart=True) as running:
+            yield running
 
 
 def sound(servers: Cluster, meeting: Meeting) -> bytes:
@@ -58,17 +50,9 @@ def sound(servers: Cluster, meeting: Meeting) -> bytes:
 
 def compare(servers: Cluster, name: str, fault: Fault) -> None:
     """The meeting is the same as one to which nothing happened, and each server that is left can play it."""
-    plain = asyncio.run(hold(servers, None))
-    meeting = asyncio.run(hold(servers, fault))
-    for row in meeting.rows():
-        print(f"{name} | {row}")
-    wanted, found = (servers.get(f"/api/meetings/{one.id}/transcript")["segments"] for one in (plain, meeting))
-    assert told(found) == told(wanted)
-    assert len(found) > SECONDS / 2
-    assert sound(servers, meeting) == meeting.audio
-    assert sound(servers, plain) == plain.audio
-    for server in servers.servers.values():
-        assert "Traceback" not in server.log
+    for meeting in compare_text(servers, name, fault):
+        assert sound(servers, meeting) == meeting.audio
+    no_traceback(servers)
 
 
 def test_a_server_that_is_killed_loses_nothing_though_its_folder_is_gone_with_it(servers: Cluster) -> None:
