@@ -16,3 +16,8 @@ def client_message(error: object, data_dir: Path) -> str:
         text = text.replace(f"{folder}/", "")
     text = text.replace(str(data_dir), "the data folder")
     return _PATH.sub(r"\1", text)
+
+
+def fault_message(error: BaseException) -> str:
+    """What is said of a fault of this program that ended what somebody waits for; nothing of its own sentence."""
+    return f"something unforeseen happened ({type(error).__name__}); the server's log says where"

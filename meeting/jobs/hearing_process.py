@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from meeting.config.settings import Config
+from meeting.core.error_text import fault_message
 from meeting.core.records import Job
 from meeting.jobs.command import LOOK_EVERY, hear_here
 from meeting.jobs.hearing_again import HearingAgain
@@ -85,8 +86,7 @@ def carry_out(order: Order, told: TextIO, backend: Backend | None = None) -> Non
 def tell_fault(order: Order, told: TextIO, error: Exception) -> None:
     """The end of a job by a fault of this program, which its log describes."""
     log.error("job %s: ended by a fault of this program", order.job.id, exc_info=error)
-    kind = type(error).__name__
-    _write(told, {"problem": f"something unforeseen happened ({kind}); the server's log says where"})
+    _write(told, {"problem": fault_message(error)})
 
 
 async def _tell(hearing: HearingAgain, told: TextIO) -> None:

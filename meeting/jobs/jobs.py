@@ -13,6 +13,7 @@ from pathlib import Path
 
 from meeting.cluster.ownership import Claim
 from meeting.config.settings import Limits
+from meeting.core.error_text import fault_message
 from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.ids import new_id
 from meeting.core.records import Job, JobState
@@ -326,7 +327,7 @@ def _reason(job: Job, error: BaseException) -> str:
     if isinstance(error, MeetingError):
         return str(error)
     log.error("job %s: ended by a fault of this program", job.id, exc_info=error)
-    return f"something unforeseen happened ({type(error).__name__}); the server's log says where"
+    return fault_message(error)
 
 
 def _later(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from meeting.cluster.ownership import Claim, Ownership, SingleServer, holding
 from meeting.config.settings import Notes
+from meeting.core.error_text import fault_message
 from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.records import NotesState, NotesStatus
 from meeting.notes.endpoint import endpoint_of
@@ -184,4 +185,4 @@ def _problem(meeting_id: str, making: asyncio.Task[None]) -> str | None:
     if isinstance(error, MeetingError):
         return str(error)
     log.error("meeting %s: notes ended by a fault of this program", meeting_id, exc_info=error)
-    return f"something unforeseen happened ({type(error).__name__}); the server's log says where"
+    return fault_message(error)

@@ -1,5 +1,6 @@
 // Asks before a page is left that records, and waits until the server has stored everything.
 
+import { waitWhile } from '../net/waiting.js'
 import { isRecording, isStopping } from '../state/selectors.js'
 import { goesOnWithout } from '../state/sources/source-rows.js'
 import { t } from '../texts/texts.js'
@@ -37,10 +38,7 @@ export class LeaveGuard {
       if (!(await mayStop(goesOnWithout(this.#store.state)))) return false
       await this.#stop()
     }
-    const patience = performance.now() + FINISHING
-    while (isRecording(this.#store.state) && performance.now() < patience) {
-      await new Promise((wake) => setTimeout(wake, 50))
-    }
+    await waitWhile(() => isRecording(this.#store.state), FINISHING)
     return true
   }
 

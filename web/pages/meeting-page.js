@@ -78,7 +78,7 @@ export class MeetingPage {
       onRename: (title) => this.#actions.rename(title),
       ...this.#sound.handlers,
       ...this.#sources.handlers,
-      onEnd: () => this.#actions.end(() => this.#sound.stopAll()),
+      onEnd: () => this.#actions.end(() => this.#sound.sendAll()),
       onShare: () => this.#actions.share(),
       onTerms: () => this.#actions.expect(),
       onAgain: () => this.#actions.again(),

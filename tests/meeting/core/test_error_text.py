@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meeting.core.error_text import client_message
+from meeting.core.error_text import client_message, fault_message
 from pipelines.errors import StoreError
 
 DATA = Path("/srv/my meetings/data")
@@ -29,3 +29,9 @@ DATA = Path("/srv/my meetings/data")
 def test_a_sentence_names_files_and_never_where_they_are(said: str, told: str) -> None:
     assert client_message(said, DATA) == told
     assert client_message(StoreError(said), DATA) == told
+
+
+def test_of_a_fault_of_this_program_its_kind_is_told_and_nothing_of_what_it_says() -> None:
+    assert fault_message(KeyError("what was said")) == (
+        "something unforeseen happened (KeyError); the server's log says where"
+    )

@@ -3,9 +3,9 @@
 
 import { Microphone } from '../../audio/microphone.js'
 import { startOf } from '../../net/connection.js'
-import { drained } from '../../net/drained.js'
 import { rememberParticipant, rememberedParticipant } from '../../net/participant.js'
 import { forgetSource, rememberSource, rememberedSource } from '../../net/resume-tokens.js'
+import { drained } from '../../net/waiting.js'
 import { say, unsay } from '../../state/page-state.js'
 import { LONGEST_NAME } from '../../state/sources/participant.js'
 import { t } from '../../texts/texts.js'
@@ -102,9 +102,14 @@ export class PageSound {
     connection?.stop()
   }
 
-  /** Ends all that comes from here, and waits until the server has it: who ends the meeting then cuts nothing off. */
+  /** Ends all that comes from here. */
   async stopAll() {
     await Promise.all([this.stop(), this.#tab.stop()])
+  }
+
+  /** The same, and waits until the server has it: who ends the meeting then cuts nothing off. */
+  async sendAll() {
+    await this.stopAll()
     await Promise.all([drained(this.#connection, LAST), this.#tab.drained(LAST)])
   }
 
