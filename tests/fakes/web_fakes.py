@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -437,7 +437,11 @@ def running() -> Iterator[FakeServer]:
 
 @contextmanager
 def browser_running(*switches: str, without: Collection[str] = ()) -> Iterator[Browser]:
-    """The machine's chromium, with a fake microphone that beeps; `without` some of its usual switches."""
+    """The machine's chromium, with a fake microphone that beeps; `without` some of its usual switches.
+
+    What a test expects of a page may take as long as a click may.
+    """
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         usual = [switch for switch in SWITCHES if switch not in without]
         browser = playwright.chromium.launch(

@@ -464,13 +464,14 @@ def test_a_killed_server_leaves_every_final_segment(server: RealServer, sample: 
 def words_by_utterance(lines: dict[str, str]) -> dict[str, list[str]]:
     """The words of each utterance, sorted: into how many lines labels cut it, what was heard after them decides.
 
-    On a machine without time for partial results its sentences are one line, otherwise lines of their own.
+    On a machine without time for partial results its sentences are one line, otherwise lines of their own, and whether
+    a sentence ends or goes on is heard another way: capitals and marks do not count.
 
     Utterances come in the order in which they were first told of.
     """
     words: dict[str, list[str]] = {}
     for id_, said in lines.items():
-        words.setdefault(re.split("[.-]", id_)[0], []).extend(said.split())
+        words.setdefault(re.split("[.-]", id_)[0], []).extend(re.findall(r"[\w']+", said.lower()))
     return {utterance: sorted(said) for utterance, said in words.items()}
 
 
