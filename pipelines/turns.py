@@ -1,13 +1,19 @@
-"""The pure rules of turns: how a revision replaces what was known, and how people's labels change it; of spans alone
-what they are together."""
+"""The pure rules of turns: how a revision replaces what was known, how people's labels change it, and whose turn a word
+lies in; of spans alone what they are together."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 
-from pipelines.types import Span, Turn, TurnsRevised
+from pipelines.types import UNKNOWN, Span, Turn, TurnsRevised, Word, ends_sentence, samples
+
+MAX_GAP = samples(0.5)
+"""How far away the nearest turn may be to which a word in nobody's turn belongs"""
+MIN_SENTENCE_PART = samples(1.0)
+"""Shortest beginning or end of a sentence that may have another speaker than the rest of it"""
 
 
 def replace_turns(turns: Iterable[Turn], revised: TurnsRevised) -> list[Turn]:
@@ -88,3 +94,71 @@ def assign_lines(turns: Iterable[Turn], lines: Iterable[tuple[Span, str]]) -> li
         past += [turn for turn in near if turn.span.end <= span.start]
         near = assign_turns((turn for turn in near if turn.span.end > span.start), span, speaker)
     return join_turns([*past, *near, *waiting])
+
+
+def label_words(words: Sequence[Word], turns: Sequence[Turn], near: int = MAX_GAP) -> list[str | None]:
+    """Speaker of each word: whose turn covers most of it, else the nearest turn within `near` samples.
+
+    Where several cover it alike (people speaking at once), it stays with the speaker of the word before.
+    """
+    labels: list[str | None] = []
+    for word in words:
+        cover: dict[str, int] = {}
+        for turn in turns:
+            shared = len(turn.span & word.span)
+            if shared:
+                cover[turn.speaker] = cover.get(turn.speaker, 0) + shared
+        if cover:
+            most = max(cover.values())
+            likely = [speaker for speaker, shared in cover.items() if shared * 10 >= most * 9]
+            chosen = (
+                labels[-1]
+                if labels and labels[-1] in likely
+                else min(likely, key=lambda s: (s == UNKNOWN, -cover[s], s))
+            )
+        else:
+            gaps = [(turn.span.gap(word.span), turn.speaker) for turn in turns]
+            gap, nearest = min(gaps, default=(near + 1, UNKNOWN))
+            chosen = nearest if gap <= near else UNKNOWN
+        labels.append(None if chosen == UNKNOWN else chosen)
+    return labels
+
+
+def keep_sentences_whole(
+    words: Sequence[Word], labels: Sequence[str | None], least: int = MIN_SENTENCE_PART
+) -> list[str | None]:
+    """The labels of words, with beginnings and ends of sentences shorter than `least` samples given to what is beside
+    them in the same sentence, the shortest first."""
+    settled: list[str | None] = []
+    for sentence in _sentences(words):
+        mine = labels[len(settled) : len(settled) + len(sentence)]
+        runs = [
+            (speaker, [word for word, _ in run])
+            for speaker, run in groupby(zip(sentence, mine, strict=True), key=lambda pair: pair[1])
+        ]
+        while len(runs) > 1:
+            first, last = _length(runs[0][1]), _length(runs[-1][1])
+            if min(first, last) >= least:
+                break
+            if first <= last:
+                runs[:2] = [(runs[1][0], runs[0][1] + runs[1][1])]
+            else:
+                runs[-2:] = [(runs[-2][0], runs[-2][1] + runs[-1][1])]
+        settled += [speaker for speaker, run in runs for _ in run]
+    return settled
+
+
+def _length(words: Sequence[Word]) -> int:
+    return words[-1].span.end - words[0].span.start
+
+
+def _sentences(words: Sequence[Word]) -> Iterable[list[Word]]:
+    """The words of each sentence, by the marks that end one."""
+    sentence: list[Word] = []
+    for word in words:
+        sentence.append(word)
+        if ends_sentence(word.text):
+            yield sentence
+            sentence = []
+    if sentence:
+        yield sentence

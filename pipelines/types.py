@@ -151,7 +151,9 @@ class Utterance:
     context: Samples = field(default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False)
     """The utterances right before it, without a gap; empty where there is one"""
     commits: bool = False
-    """Whether its complete sentences become final though it still grows"""
+    """Whether what is complete of it becomes final though it still grows"""
+    turns: tuple[Turn, ...] = ()
+    """Who spoke in it as far as was told of the audio up to half a second before its end, where it commits"""
 
 
 @dataclass(frozen=True, slots=True)

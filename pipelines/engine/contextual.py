@@ -11,14 +11,24 @@ import numpy as np
 from pipelines.asr.committing import Committed
 from pipelines.asr.partials import PartialTranscript
 from pipelines.asr.plausibility import recognise_plausibly, without_repeats
-from pipelines.asr.recogniser import Recogniser, RecognitionRequest, RecognitionResult, shift_words, trim_context
+from pipelines.asr.recogniser import (
+    Recogniser,
+    RecognitionRequest,
+    RecognitionResult,
+    absolute_words,
+    shift_words,
+    trim_context,
+)
 from pipelines.options import language_codes
-from pipelines.types import SAMPLE_RATE, Samples, Utterance
+from pipelines.turns import keep_sentences_whole, label_words
+from pipelines.types import SAMPLE_RATE, Samples, Utterance, samples
 
 MAX_SOURCES = 1024
 """Sources whose context is remembered; the one used longest ago is forgotten first"""
 MIN_LANGUAGE_PROBABILITY = 0.5
 """Probability of a detected language from which it is kept for the rest of the source"""
+MIN_SENTENCE_PART_COMMITTED = samples(0.7)
+"""As `MIN_SENTENCE_PART`, for what becomes final while its utterance grows: less, since it waits for what is missing"""
 MIN_LANGUAGE_SAMPLES = 2 * SAMPLE_RATE
 """Samples that an utterance needs for its language to be kept: from less a recogniser often detects another one"""
 
@@ -135,11 +145,22 @@ class ContextualRecogniser:
     def _commit(
         self, utterance: Utterance, context: SourceContext, before: Committed, result: RecognitionResult
     ) -> RecognitionResult:
-        """Note which sentences are final now, and let partial results go on behind them."""
-        committed = context.committed = before.extend(result.words[len(before.words) :], len(utterance.audio))
+        """Note which words are final now, and let partial results go on behind them."""
+        known = len(before.words)
+        committed = context.committed = before.extend(
+            result.words[known:], len(utterance.audio), self._voices(utterance, result, known)
+        )
         count = len(committed.words)
         context.partial.go_on(_key(utterance), committed.end, result.words[:count], result.words[count:])
         return replace(result, draft=None, committed=count, unstable=True)
+
+    @staticmethod
+    def _voices(utterance: Utterance, result: RecognitionResult, known: int) -> list[str | None]:
+        """Who says each word behind the first `known` ones, much as lines are split; empty without turns."""
+        if not utterance.turns:
+            return []
+        words = absolute_words(result, utterance.span.start)[known:]
+        return keep_sentences_whole(words, label_words(words, utterance.turns), MIN_SENTENCE_PART_COMMITTED)
 
     def _request(self, job: UtteranceJob) -> RecognitionRequest:
         utterance, context = job.utterance, job.context

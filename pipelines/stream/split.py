@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from pipelines.types import UNKNOWN, Span, Turn, Word, ends_sentence, samples
+from pipelines.turns import MAX_GAP, MIN_SENTENCE_PART, keep_sentences_whole, label_words
+from pipelines.types import SAMPLE_RATE, Span, Turn, Word, samples
 
 
 @dataclass(frozen=True, slots=True)
 class SplitOptions:
     """When a line is split between speakers; times in seconds."""
 
-    max_gap: float = 0.5
+    max_gap: float = MAX_GAP / SAMPLE_RATE
     """A word in nobody's turn belongs to the nearest turn up to this far away"""
     min_run: float = 1.0
     """Shortest run that a change of speaker cuts off"""
@@ -23,7 +24,7 @@ class SplitOptions:
     """Fewest words of such a run"""
     min_own_share: float = 0.9
     """Share of a smaller run that its speaker's turns must cover, others at most the rest, for it to be kept"""
-    min_part: float = 1.0
+    min_part: float = MIN_SENTENCE_PART / SAMPLE_RATE
     """Shortest beginning or end of a sentence that may have another speaker than the rest of it"""
 
 
@@ -97,40 +98,6 @@ def _absorb(runs: list[SpeakerRun], at: int) -> list[SpeakerRun]:
     return joined
 
 
-def keep_sentences_whole(words: Sequence[Word], labels: Sequence[str | None], least: int) -> list[str | None]:
-    """The labels of words, with beginnings and ends of sentences shorter than `least` samples given to what is beside
-    them in the same sentence, the shortest first."""
-    settled: list[str | None] = []
-    for sentence in _sentences(words):
-        mine = labels[len(settled) : len(settled) + len(sentence)]
-        runs = [
-            SpeakerRun(speaker, tuple(word for _, word in group))
-            for speaker, group in groupby(zip(mine, sentence, strict=True), key=lambda pair: pair[0])
-        ]
-        while len(runs) > 1:
-            first, last = len(runs[0].span), len(runs[-1].span)
-            if min(first, last) >= least:
-                break
-            if first <= last:
-                runs[:2] = [SpeakerRun(runs[1].speaker, runs[0].words + runs[1].words)]
-            else:
-                runs[-2:] = [SpeakerRun(runs[-2].speaker, runs[-2].words + runs[-1].words)]
-        settled += [run.speaker for run in runs for _ in run.words]
-    return settled
-
-
-def _sentences(words: Sequence[Word]) -> Iterable[list[Word]]:
-    """The words of each sentence, by the marks that end one."""
-    sentence: list[Word] = []
-    for word in words:
-        sentence.append(word)
-        if ends_sentence(word.text):
-            yield sentence
-            sentence = []
-    if sentence:
-        yield sentence
-
-
 def is_overlapped(words: Sequence[Word], turns: Sequence[Turn]) -> bool:
     """Whether at least half of the words lie, by half of their length, in the turns of two voices or more."""
     shared = sum(_speakers_heard(word, turns) > 1 for word in words)
@@ -143,31 +110,3 @@ def _speakers_heard(word: Word, turns: Sequence[Turn]) -> int:
     for turn in turns:
         cover[turn.speaker] = cover.get(turn.speaker, 0) + len(turn.span & word.span)
     return sum(shared > 0 and shared * 2 >= len(word.span) for shared in cover.values())
-
-
-def label_words(words: Sequence[Word], turns: Sequence[Turn], near: int) -> list[str | None]:
-    """Speaker of each word: whose turn covers most of it, else the nearest turn within `near` samples.
-
-    Where several cover it alike (people speaking at once), it stays with the speaker of the word before.
-    """
-    labels: list[str | None] = []
-    for word in words:
-        cover: dict[str, int] = {}
-        for turn in turns:
-            shared = len(turn.span & word.span)
-            if shared:
-                cover[turn.speaker] = cover.get(turn.speaker, 0) + shared
-        if cover:
-            most = max(cover.values())
-            likely = [speaker for speaker, shared in cover.items() if shared * 10 >= most * 9]
-            chosen = (
-                labels[-1]
-                if labels and labels[-1] in likely
-                else min(likely, key=lambda s: (s == UNKNOWN, -cover[s], s))
-            )
-        else:
-            gaps = [(turn.span.gap(word.span), turn.speaker) for turn in turns]
-            gap, nearest = min(gaps, default=(near + 1, UNKNOWN))
-            chosen = nearest if gap <= near else UNKNOWN
-        labels.append(None if chosen == UNKNOWN else chosen)
-    return labels

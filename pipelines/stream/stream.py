@@ -3,6 +3,9 @@
     audio ─┬─▶ StepChunker ─▶ WindowBuffer ─▶ Engine.find_speakers ─▶ SpeakerTracker ── turns ─┐
            └─▶ Endpointer ─▶ Engine.recognise ─▶ LineSplitter ── hypotheses ───────────────────┴─▶ Merger ─▶ emit
 
+What of a growing utterance becomes final depends on the turns that are known half a second before its end: it waits for
+them (`TurnHistory`), so that the text depends on the audio alone.
+
 Where it is asked for, a Dereverberator stands before the Endpointer, which then has a voice activity of its own: it
 hears other audio than the windows do.
 
@@ -36,11 +39,14 @@ from pipelines.diarization.tracker import SpeakerOptions, SpeakerTracker
 from pipelines.diarization.windows import WindowBuffer
 from pipelines.engine.contextual import sure_of_language
 from pipelines.engine.engine import Engine
+from pipelines.engine.load_shedding import Shedding
 from pipelines.options import PipelineOptions, language_codes
 from pipelines.stream.lines import LineSplitter
 from pipelines.stream.merge import Merger
 from pipelines.stream.operators import Pending, ResultThread, guarded, guarded_merge, items_of, through
 from pipelines.stream.progress import Progress
+from pipelines.stream.turn_history import NotedTracker, TurnHistory, Turns
+from pipelines.turns import MAX_GAP
 from pipelines.types import (
     SAMPLE_RATE,
     WINDOW,
@@ -51,6 +57,7 @@ from pipelines.types import (
     Span,
     Utterance,
     Window,
+    samples,
 )
 
 log = logging.getLogger(__name__)
@@ -60,6 +67,9 @@ FEED_SAMPLES = 10 * SAMPLE_RATE
 
 COMMIT_FROM = 3.0
 """Seconds from which sentences of an utterance become final while it grows"""
+
+TURNS_AGE = samples(0.5)
+"""How much older than an utterance the turns are that it is read with, so that live it hardly ever waits for them"""
 
 MAX_PARTIAL_BACKLOG = 2.0
 """Backlog in seconds from which on a recording gets no partial results: nobody could follow"""
@@ -130,7 +140,8 @@ class Pipeline:
         tracker = SpeakerTracker(speaker_options(options, engine.thresholds), engine.models.get("embedding", ""))
         merger = Merger(source_id, prefix)
         audio = self._audio.pipe(ops.share())
-        turns = rx.empty() if options.solo else self._turns(audio, WindowBuffer(vad.reader()), tracker)
+        history = self._turn_history = None if options.solo else TurnHistory()
+        turns = self._turns(audio, WindowBuffer(vad.reader()), tracker, history) if history else rx.empty()
         merged = rx.merge(turns, self._hypotheses(audio, endpointer)).pipe(
             ops.concat(rx.defer(lambda _: self._run_second_pass())),
             ops.flat_map(guarded_merge(merger)),
@@ -171,16 +182,25 @@ class Pipeline:
         self._engine.detach(self._source)
         self._done.set()
 
-    def _turns(self, audio: Observable[Samples], windows: WindowBuffer, tracker: SpeakerTracker) -> Observable[Any]:
+    def _turns(
+        self, audio: Observable[Samples], windows: WindowBuffer, tracker: SpeakerTracker, history: TurnHistory
+    ) -> Observable[Any]:
         """Who speaks when, step by step."""
+
+        def note_missing(item: Any) -> None:
+            if item is None or (isinstance(item, BlockFailed) and item.block == "diarization"):
+                history.window_done()
+
         return audio.pipe(
             through("steps", StepChunker()),
             through("windows", windows),
             ops.map(guarded("diarization", self._find_speakers)),
             self._results.in_order(),
             ops.do_action(self._progress.window_done),
+            ops.do_action(note_missing),
             ops.filter(lambda item: item is not None),
-            through("speakers", tracker),
+            through("speakers", NotedTracker(tracker, history)),
+            ops.do_action(on_completed=history.close),
         )
 
     def _hypotheses(self, audio: Observable[Samples], endpointer: Endpointer) -> Observable[Any]:
@@ -189,6 +209,8 @@ class Pipeline:
             audio = audio.pipe(through("dereverberation", Dereverberator()))
         return audio.pipe(
             through("endpointer", endpointer),
+            ops.map(guarded("recogniser", self._with_turns)),
+            self._results.in_order(),
             ops.map(guarded("recogniser", self._recognise)),
             self._results.in_order(),
             ops.do_action(self._progress.utterance_done),
@@ -202,11 +224,29 @@ class Pipeline:
         found = self._engine.find_speakers(window, self._source, self.live)
         return Pending(found, "diarization", Span(max(0, window.start), window.start + WINDOW))
 
-    def _recognise(self, utterance: Utterance) -> Any:
+    def _with_turns(self, utterance: Utterance) -> Any:
+        """The utterance, with who speaks in it where some of it becomes final, as soon as that is known; None for one
+        that is left out."""
         lasting = utterance.final or utterance.commits
         if not (lasting or self.live) and self._progress.backlog > MAX_PARTIAL_BACKLOG:
             return None
+        # One that the engine would leave out must not wait for turns first, and the others behind it.
+        if self.live and utterance.commits and self._engine.shedding >= Shedding.NO_PARTIALS:
+            return None
         self._progress.utterance_sent(utterance)
+        if not utterance.commits or self._turn_history is None:
+            return utterance
+        span = utterance.span
+
+        def with_turns(turns: Turns) -> Utterance:
+            return replace(utterance, turns=tuple(turn for turn in turns if turn.span.gap(span) <= MAX_GAP))
+
+        return Pending(self._turn_history.at(span.end - TURNS_AGE), "recogniser", span, with_turns)
+
+    def _recognise(self, utterance: Utterance | None) -> Any:
+        if utterance is None:
+            return None
+        lasting = utterance.final or utterance.commits
         options = self._options
         result = self._engine.recognise(
             utterance, self._source, options.language, self._all_hotwords, self.live, options.translate

@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.turns import assign_lines, assign_turns, covered, join_spans, join_turns, replace_turns
-from pipelines.types import Span, Turn, TurnsRevised
+from pipelines.turns import (
+    assign_lines,
+    assign_turns,
+    covered,
+    join_spans,
+    join_turns,
+    keep_sentences_whole,
+    label_words,
+    replace_turns,
+)
+from pipelines.types import UNKNOWN, Span, Turn, TurnsRevised, Word, samples
 
 
 def turn(start: int, end: int, speaker: str) -> Turn:
@@ -106,3 +115,51 @@ def test_what_several_spans_cover_counts_once() -> None:
 @given(spans=st.lists(SPANS, max_size=8))
 def test_what_spans_cover_is_as_long_as_they_are_joined(spans: list[Span]) -> None:
     assert covered(spans) == sum(map(len, join_spans(spans)))
+
+
+def heard(speaker: str, start: float, end: float) -> Turn:
+    """A turn in seconds."""
+    return Turn(Span(samples(start), samples(end)), speaker)
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        ([heard("a", 1.0, 2.0)], "a"),
+        ([heard("a", 1.0, 1.2), heard("b", 1.2, 2.0)], "b"),
+        ([heard("a", 0.0, 0.5)], "a"),  # nearest turn, half a second away
+        ([heard("a", 0.0, 0.49)], None),
+        ([heard("a", 0.0, 0.6), heard("b", 2.2, 3.0)], "b"),  # the nearer of two
+        ([heard(UNKNOWN, 1.0, 2.0)], None),
+        ([heard(UNKNOWN, 1.0, 1.6), heard("a", 1.6, 2.0)], None),
+        ([heard("a", 1.0, 1.3), heard("b", 1.3, 1.7), heard("a", 1.7, 2.0)], "a"),  # fragments count together
+        ([heard("b", 1.0, 2.0), heard("a", 1.0, 2.0)], "a"),  # both alike: the first by name
+        ([], None),
+    ],
+)
+def test_a_word_is_labelled_by_the_turn_that_covers_most_of_it_else_by_the_nearest(
+    turns: list[Turn], expected: str | None
+) -> None:
+    assert label_words([Word("well", Span(samples(1), samples(2)))], turns) == [expected]
+
+
+def test_where_two_speak_at_once_a_word_stays_with_the_speaker_before() -> None:
+    words = [Word(str(at), Span(samples(at), samples(at + 1))) for at in range(3)]
+    assert label_words(words, [heard("b", 0, 1), heard("a", 1, 3), heard("b", 1, 3)]) == ["b", "b", "b"]
+
+
+def said(text: str) -> list[Word]:
+    """Words of half a second, one after the other."""
+    return [Word(word, Span(samples(at / 2), samples((at + 1) / 2))) for at, word in enumerate(text.split())]
+
+
+def test_the_shortest_edge_of_a_sentence_is_settled_first() -> None:
+    words, labels = said("one two three four five six"), list("baaacc")
+    assert keep_sentences_whole(words, labels, samples(0.4)) == labels
+    assert keep_sentences_whole(words, labels, samples(0.75)) == list("aaaacc")
+    assert keep_sentences_whole(words, labels, samples(1.25)) == list("aaaaaa")
+
+
+def test_a_sentence_takes_nothing_from_the_one_beside_it() -> None:
+    assert keep_sentences_whole(said("one two. three four five"), list("aabbb")) == list("aabbb")
+    assert keep_sentences_whole(said("one two. three four five"), list("aaabb")) == list("aabbb")

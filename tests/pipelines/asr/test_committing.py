@@ -1,4 +1,4 @@
-"""Which sentences of growing speech are final, and from where on the rest of it is read."""
+"""What of growing speech is final, and from where on the rest of it is read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.asr.committing import LOOK_AHEAD, MAX_REREAD, MIN_LENGTH, Committed, complete_sentences
+from pipelines.asr.committing import (
+    LOOK_AHEAD,
+    MAX_REREAD,
+    MIN_LENGTH,
+    Committed,
+    before_change_of_voice,
+    complete_sentences,
+)
 from pipelines.asr.recogniser import RecognisedWord
 from pipelines.types import samples
 
@@ -72,3 +79,65 @@ def test_what_is_open_is_read_with_whole_stretches_of_five_seconds_before_it_at_
     assert Committed(0, ends=(samples(4), samples(6))).reread_from(0) == samples(4)
     assert Committed(0, ends=(samples(4), samples(12))).reread_from(0) == samples(12)
     assert samples(4) <= MAX_REREAD < samples(6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "count"),
+    [
+        ("aaabb", 3),
+        ("aa??", 2),  # to a voice that is not known yet
+        ("???aa", 3),  # and from one
+        ("aaabbbaa", 6),  # the last change counts
+        ("aaabbba", 3),  # where the voice behind it has two words
+        ("aaab", 0),
+        ("abbb", 0),  # and the voice before it
+        ("abbbaa", 4),
+        ("aaaa", 0),
+        ("", 0),
+    ],
+)
+def test_a_change_of_voice_has_two_words_on_either_side(labels: str, count: int) -> None:
+    said = words("one two three four five six seven eight", each=0.6)
+    assert before_change_of_voice(said, [None if one == "?" else one for one in labels], samples(100)) == count
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "count"), [(0.6, 0.3, 2), (0.5, 0.3, 0), (0.6, 0.2, 2), (0.6, 0.15, 0)]
+)  # of two words with a tenth of a second between them
+def test_a_change_of_voice_has_a_second_of_speech_before_it_and_three_tenths_behind(
+    before: float, behind: float, count: int
+) -> None:
+    said = (*words("go on", each=before), *words("oh no", start=2 * before, each=behind))
+    assert before_change_of_voice(said, "aabb", samples(9)) == count
+
+
+def test_a_change_of_voice_that_has_just_been_may_still_move() -> None:
+    said = words("so we went oh no", each=0.6)
+    assert before_change_of_voice(said, "aaabb", said[2].end) == 3
+    assert before_change_of_voice(said, "aaabb", said[2].end - 1) == 0
+
+
+def test_what_another_voice_follows_is_committed_without_the_end_of_a_sentence() -> None:
+    said = words("so we went oh no", each=0.6)
+    assert Committed(0).extend(said, samples(5)).words == ()
+    assert Committed(0).extend(said, samples(5), "aaabb").words == said[:3]
+    assert Committed(0).extend(said, said[2].end + LOOK_AHEAD - 1, "aaabb").words == ()
+
+
+def test_of_a_sentence_and_a_change_of_voice_the_later_one_is_committed() -> None:
+    said = words("We met. So we went oh no", each=0.6)
+    assert Committed(0).extend(said, samples(9), "aaaaabb").words == said[:5]
+    said = words("so we went oh no. And", each=0.6)
+    assert Committed(0).extend(said, samples(9), "aaabbb").words == said[:5]
+
+
+@pytest.mark.parametrize(("confidence", "count"), [(0.45, 0), (0.55, 3), (None, 3)])
+def test_guesses_before_a_change_of_voice_are_not_committed(confidence: float | None, count: int) -> None:
+    said = tuple(replace(word, confidence=confidence) for word in words("so we went oh no", each=0.6))
+    assert len(Committed(0).extend(said, samples(9), "aaabb").words) == count
+
+
+def test_where_the_words_before_a_change_of_voice_are_guesses_a_sure_sentence_is_still_committed() -> None:
+    said = words("We met. So we went oh no", each=0.6)
+    said = tuple(replace(word, confidence=0.9 if at < 2 else 0.1) for at, word in enumerate(said))
+    assert Committed(0).extend(said, samples(9), "aaaaabb").words == said[:2]

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.asr.recogniser import RecognisedWord, RecogniserInfo, RecognitionResult
 from pipelines.engine.contextual import MAX_SOURCES, ContextualRecogniser, UtteranceJob, sure_of_language
-from pipelines.types import SAMPLE_RATE, Utterance
+from pipelines.types import SAMPLE_RATE, Span, Turn, Utterance
 from tests.fakes.recogniser_fakes import FakeRecogniser, heard, utterance
 
 
@@ -205,6 +205,35 @@ def test_complete_sentences_become_final_while_the_utterance_grows_and_are_read_
     assert last.text == "So we met there. Then we went home"
     assert last.words[:4] == first.words[:4]
     assert [length for length, *_ in recogniser.asked] == [4 * SAMPLE_RATE, 5 * SAMPLE_RATE]
+
+
+def test_words_that_another_voice_follows_become_final_while_the_utterance_grows() -> None:
+    start = 3 * SAMPLE_RATE
+    turns = tuple(
+        Turn(Span(start + at, start + at + 3 * SAMPLE_RATE // 2), speaker)
+        for at, speaker in ((0, "spk1"), (3 * SAMPLE_RATE // 2, "spk2"))
+    )
+    said = sentences("so we met oh no why not")
+    later = replace(growing(4), span=Span(start, start + 4 * SAMPLE_RATE))
+    contextual = ContextualRecogniser(Listening(said, said))
+    assert recognise(contextual, later).committed == 0
+    assert recognise(contextual, replace(later, turns=turns)).committed == 3
+
+
+def test_a_sentence_whose_voice_is_told_late_keeps_its_first_words() -> None:
+    half = SAMPLE_RATE // 2
+    turns = (Turn(Span(0, 5 * half), "spk1"), Turn(Span(5 * half, 9 * half), "spk2"))
+    contextual = ContextualRecogniser(Listening(sentences("so we met there. Why did you go there now")))
+    assert recognise(contextual, replace(growing(6), turns=turns)).committed == 4
+
+
+def test_the_voices_of_words_that_are_final_already_do_not_count_again() -> None:
+    turns = (Turn(Span(0, SAMPLE_RATE * 3 // 2), "spk1"), Turn(Span(SAMPLE_RATE * 3 // 2, SAMPLE_RATE * 9), "spk2"))
+    contextual = ContextualRecogniser(
+        Listening(sentences("so we met oh no why not"), sentences("so we met oh no why not now"))
+    )
+    assert recognise(contextual, replace(growing(4), turns=turns)).committed == 3
+    assert recognise(contextual, replace(growing(5), turns=turns)).committed == 3
 
 
 def test_growing_text_shows_a_phrase_that_goes_round_once_and_final_text_as_it_is() -> None:

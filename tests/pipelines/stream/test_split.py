@@ -8,8 +8,6 @@ from pipelines.stream.split import (
     SpeakerRun,
     SplitOptions,
     is_overlapped,
-    keep_sentences_whole,
-    label_words,
     split_by_speaker,
 )
 from pipelines.types import UNKNOWN, Span, Turn, TurnsRevised, Word, samples
@@ -18,7 +16,6 @@ ANN, BEN = "spk1", "spk2"
 OPTIONS = SplitOptions()
 GUARDS_ALONE = SplitOptions(min_own_share=2.0)
 """No run is ever clear: only its length, share and words count"""
-NEAR = samples(OPTIONS.max_gap)
 
 
 def span(start: float, end: float) -> Span:
@@ -121,14 +118,6 @@ def around(turn: tuple[str, float, float]) -> list[tuple[str, float, float]]:
     return [part for part in ((ANN, 0, start), turn, (ANN, end, 3)) if part[1] < part[2]]
 
 
-def test_the_shortest_edge_of_a_sentence_is_settled_first() -> None:
-    words = said("one two three four five six", 0)
-    labels = [BEN, ANN, ANN, ANN, "spk3", "spk3"]
-    assert keep_sentences_whole(words, labels, samples(0.4)) == labels
-    assert keep_sentences_whole(words, labels, samples(0.75)) == [ANN, ANN, ANN, ANN, "spk3", "spk3"]
-    assert keep_sentences_whole(words, labels, samples(1.25)) == [ANN] * 6
-
-
 def test_words_of_nobody_at_an_edge_go_with_the_speaker_beside_them() -> None:
     words = said("one two three four five six seven eight", 0)
     assert [run.speaker for run in split_by_speaker(words, turns((ANN, 1, 4)).turns, OPTIONS)] == [ANN]
@@ -136,34 +125,6 @@ def test_words_of_nobody_at_an_edge_go_with_the_speaker_beside_them() -> None:
 
 def test_no_words_make_no_pieces() -> None:
     assert split_by_speaker((), turns((ANN, 0, 1)).turns, OPTIONS) == []
-
-
-@pytest.mark.parametrize(
-    ("parts", "expected"),
-    [
-        ([(ANN, 1.0, 2.0)], ANN),
-        ([(ANN, 1.0, 1.2), (BEN, 1.2, 2.0)], BEN),
-        ([(ANN, 0.0, 0.5)], ANN),  # nearest turn, half a second away
-        ([(ANN, 0.0, 0.49)], None),
-        ([(ANN, 0.0, 0.6), (BEN, 2.2, 3.0)], BEN),  # the nearer of two
-        ([(UNKNOWN, 1.0, 2.0)], None),
-        ([(UNKNOWN, 1.0, 1.6), (ANN, 1.6, 2.0)], None),
-        ([(ANN, 1.0, 1.3), (BEN, 1.3, 1.7), (ANN, 1.7, 2.0)], ANN),  # fragments count together
-        ([(BEN, 1.0, 2.0), (ANN, 1.0, 2.0)], ANN),  # both alike: the first by name
-        ([], None),
-    ],
-)
-def test_a_word_is_labelled_by_the_turn_that_covers_most_of_it_else_by_the_nearest(
-    parts: list[tuple[str, float, float]], expected: str | None
-) -> None:
-    word = Word("well", span(1, 2))
-    assert label_words([word], [Turn(span(start, end), speaker) for speaker, start, end in parts], NEAR) == [expected]
-
-
-def test_where_two_speak_at_once_a_word_stays_with_the_speaker_before() -> None:
-    words = said("one two three", 0, 1)
-    both = [Turn(span(0, 1), BEN), Turn(span(1, 3), ANN), Turn(span(1, 3), BEN)]
-    assert label_words(words, both, NEAR) == [BEN, BEN, BEN]
 
 
 @pytest.mark.parametrize(

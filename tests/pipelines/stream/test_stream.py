@@ -36,6 +36,7 @@ from pipelines.types import (
     Segment,
     Speaker,
     SpeakersRevised,
+    Turn,
     TurnsRevised,
     Utterance,
     Window,
@@ -445,6 +446,93 @@ def test_sentences_become_final_while_their_utterance_goes_on(listener: Listener
     assert listener.of(Segment).index(next(one for one in listener.of(Segment) if one.final)) < last_partial
     assert listener.backlogs[-1] == 0.0
     assert not listener.of(BlockFailed)
+
+
+CHANGING = speech((1, SILENCE), (4, HIGH), (4, LOW), (3, HIGH), (1, SILENCE))
+"""One utterance of two people"""
+
+
+def growing_turns(engine: FakeEngine) -> list[tuple[int, tuple[Turn, ...]]]:
+    """Of each reading that commits: where it ends, and the turns that came with it."""
+    return [(one.span.end, one.turns) for one in engine.slices if one.commits]
+
+
+@pytest.mark.parametrize("slow", ["words", "speakers"])
+@pytest.mark.parametrize("chunk", [320, STEP, 48_000])
+def test_what_grows_is_read_with_the_turns_of_its_time_whichever_branch_is_slower(chunk: int, slow: str) -> None:
+    def wait(_: object) -> None:
+        time.sleep(0.01)
+
+    found = []
+    options = {"words": {"reading": wait}, "speakers": {"finding": wait}}
+    for behaviour in ({}, options[slow]):
+        engine = FakeEngine(takes_context=True, **behaviour)
+        try:
+            run(engine, Listener(), CHANGING, chunk, live=False)
+        finally:
+            engine.close()
+        found.append(growing_turns(engine))
+    assert found[0] == found[1]
+    assert len(found[0]) > 5
+    for end, turns in found[0]:
+        assert all(turn.span.end <= end - STEP for turn in turns)
+        told = end // STEP * STEP - STEP
+        assert max((turn.span.end for turn in turns), default=0) >= told - STEP // 2 or told <= 2 * STEP
+    assert {turn.speaker for turn in found[0][-1][1]} == {"spk1", "spk2"}
+
+
+def test_where_one_person_speaks_what_grows_waits_for_no_turns(listener: Listener) -> None:
+    engine = FakeEngine(takes_context=True)
+    try:
+        run(engine, listener, CHANGING, solo=True)
+    finally:
+        engine.close()
+    assert {turns for _, turns in growing_turns(engine)} == {()}
+    assert listener.final
+
+
+@pytest.mark.parametrize("how", ["fails", "is refused"])
+def test_windows_that_cannot_be_judged_hold_no_words_up(listener: Listener, how: str) -> None:
+    read = threading.Semaphore(0)
+
+    def fail(window: Window) -> None:
+        raise RuntimeError("no voices today")
+
+    options: dict[str, Any] = {"finding": fail} if how == "fails" else {"refused": lambda one: isinstance(one, Window)}
+    engine = CommittingEngine(
+        takes_context=True, reading=lambda one: read.release() if one.commits else None, **options
+    )
+    line = pipeline(engine, listener)
+    try:
+        line.feed(CHANGING)
+        assert all(read.acquire(timeout=PATIENCE) for _ in range(5))
+        line.finish()
+    finally:
+        line.close()
+        engine.close()
+    assert listener.backlogs[-1] == 0.0
+
+
+def test_on_a_machine_that_is_too_full_no_line_waits_for_who_speaks(listener: Listener) -> None:
+    heard, stuck = threading.Event(), threading.Event()
+    engine = FakeEngine(takes_context=True, shedding=Shedding.NO_PARTIALS)
+    engine.finding = lambda window: stuck.wait(PATIENCE) and None
+
+    def listen(output: Output) -> None:
+        listener(output)
+        if isinstance(output, Segment) and output.final:
+            heard.set()
+
+    line = pipeline(engine, listen)
+    try:
+        line.feed(CHANGING)
+        assert heard.wait(PATIENCE)
+        assert growing_turns(engine) == []
+        stuck.set()
+        line.finish()
+    finally:
+        stuck.set()
+        engine.close()
 
 
 def test_finishing_gives_what_was_fed_just_before(engine: FakeEngine, listener: Listener) -> None:

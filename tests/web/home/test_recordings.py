@@ -197,6 +197,8 @@ def test_other_models_are_chosen_in_the_dialog_by_keyboard_and_their_lines_are_s
     expect(models.locator("option")).to_have_text(["fake, which the server has loaded", "Owl", "Fox"])
     expect(page.get_by_test_id("again-dialog").locator("code")).to_have_count(0)
     expect(spoken).to_be_hidden()
+    # What can be chosen below depends on it.
+    assert page.get_by_test_id("again-dialog").locator("select").first.get_attribute("id") == "again-model"
     check(page)
     page.set_viewport_size({"width": 900, "height": 800})
     models.focus()

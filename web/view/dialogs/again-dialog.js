@@ -40,7 +40,9 @@ export function openAgainDialog({ id, languages, models, ask }) {
     const others = otherModels(known)
     if (!others.length) return
     model.addEventListener('change', () => offer(languagesOf(others, model.value, languages)))
-    byCommand.replaceWith(...modelField(model, known))
+    byCommand.remove()
+    // Which languages there are depends on the models.
+    fields.prepend(...modelField(model, known))
   })
   const said = el('p', { role: 'status' }, t('again.text'))
   const actions = el('div', { class: 'dialog-actions' }, cancel, begin)
