@@ -14,6 +14,9 @@ TYPESCRIPT = 5.9.3
 
 BIN = .venv/bin
 
+# Each process of the tests would compile all modules anew, every server that they start among them: half a minute a worker.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## show this list
 	@echo "make TARGET [PYTHON=python3.11] [ARGS='...']"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 14

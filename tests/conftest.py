@@ -101,12 +101,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(missing)
 
 
+_tamed: set[str] = set()
+
+
 def tame_lazy_modules() -> None:
-    """Let hypothesis, which asks every loaded module for its file, not set off speechbrain's lazy imports."""
+    """Let hypothesis, which asks every loaded module for its file, not set off speechbrain's lazy imports.
+
+    Looks only at modules loaded since it was last called: there are thousands, and as many tests.
+    """
     if "speechbrain" in sys.modules:
-        for module in list(sys.modules.values()):
+        new = sys.modules.keys() - _tamed
+        for module in [sys.modules[name] for name in new]:
             if any(kind.__name__ == "LazyModule" for kind in type(module).__mro__):
                 vars(module).setdefault("__file__", None)
+        _tamed.update(new)
 
 
 _test_numbers = count()
@@ -121,6 +129,24 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     # not in `tmp_path`: to make one looks at all those before it, which for thousands of tests takes most of their time
     folder = tmp_path_factory.getbasetemp() / f"data-of-test-{next(_test_numbers)}"
     monkeypatch.setenv("MEETING_DATA_DIR", str(folder))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def new_databases_are_copies_of_a_migrated_one() -> Iterator[None]:
+    """Only the tests of migrating migrate each file; servers in processes of their own do, too."""
+    from tests.databases.copied_file import new_files_are_copies
+
+    with new_files_are_copies():
+        yield
+
+
+@pytest.fixture
+def new_databases_are_migrated() -> Iterator[None]:
+    """For tests of migrating."""
+    from tests.databases.copied_file import new_files_are_migrated
+
+    with new_files_are_migrated():
+        yield
 
 
 @pytest.fixture(autouse=True)

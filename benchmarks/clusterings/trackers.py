@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from benchmarks.clusterings.groupings import (
     compact,
@@ -61,6 +60,8 @@ class Grouped(SpeakerTracker):
 
     def pure(self, vectors: Vectors) -> Labels:
         """The first stage of the program's clustering."""
+        from scipy.cluster.hierarchy import fcluster, linkage
+
         if len(vectors) == 1:
             return np.zeros(1, np.int64)
         tree = np.maximum(linkage(vectors, "average", metric="cosine"), 0.0)

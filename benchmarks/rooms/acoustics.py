@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.signal import oaconvolve
 
 from benchmarks.rooms.voices import Audio
 from pipelines.errors import MeetingError
@@ -156,4 +155,6 @@ def reverberation(responses: Sequence[Audio]) -> float:
 
 def through(track: Audio, response: Audio) -> Audio:
     """A voice as the microphone hears it; as long as before, the last echo cut off."""
+    from scipy.signal import oaconvolve
+
     return np.asarray(oaconvolve(track, response)[: len(track)])

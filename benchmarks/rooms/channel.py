@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import av
 import numpy as np
 import soxr
-from scipy.signal import butter, sosfilt
 
 from benchmarks.rooms.clips import gain, rms
 from benchmarks.rooms.voices import Audio
@@ -72,6 +71,8 @@ def clipped(audio: Audio, drive_db: float) -> tuple[Audio, float]:
 
 def telephone(audio: Audio) -> Audio:
     """Through a telephone line: 300 to 3400 Hz, 8000 samples a second, µ-law in eight bits."""
+    from scipy.signal import butter, sosfilt
+
     low = soxr.resample(audio, SAMPLE_RATE, TELEPHONE_RATE)
     band = butter(4, TELEPHONE_BAND, "bandpass", fs=TELEPHONE_RATE, output="sos")
     line = np.clip(sosfilt(band, low), -1, 1)

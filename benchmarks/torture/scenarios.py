@@ -21,7 +21,6 @@ from websockets.exceptions import ConnectionClosed
 from benchmarks.harness.proxy import Proxy
 from benchmarks.harness.server import Server
 from benchmarks.harness.source import Source
-from benchmarks.torture.described import conform
 from benchmarks.torture.hostile import START, hostile_messages
 from benchmarks.torture.shared import Options, Result, sample, stored_audio, told, uninterrupted
 from meeting.core.messages import AudioFrame, AudioInfo
@@ -169,6 +168,8 @@ async def garbage(options: Options) -> Result:
 
 async def api(options: Options) -> Result:
     """Requests that fit the API's description, and such that do not."""
+    from benchmarks.torture.described import conform
+
     server = Server(options.folder / "api", options.models)
     server.start()
     server.ready()

@@ -227,6 +227,7 @@ def test_an_export_that_cannot_be_written_is_one_sentence(
     assert one_sentence(err)
 
 
+@pytest.mark.usefixtures("new_databases_are_migrated")
 def test_migrate_makes_the_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "migrate", "--data-dir", str(tmp_path / "new"))[0] == 0
     assert list((tmp_path / "new").glob("*.sqlite3"))

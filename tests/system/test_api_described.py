@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from benchmarks.torture.described import Outcome, conform
 from tests.fakes.access_fakes import TOKEN, Locked
+
+if TYPE_CHECKING:
+    from benchmarks.torture.described import Outcome
 
 
 @pytest.fixture(scope="module")
 def outcome(server: Locked) -> Outcome:
     """A few requests to every operation."""
+    from benchmarks.torture.described import conform
+
     held = server.held()
     described = server.call("GET", "/openapi.json", None).json()
     return conform(

@@ -12,17 +12,17 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
-from mcp.client import Client
-from mcp.client.streamable_http import streamable_http_client
 
 from meeting.agents import tools
 from meeting.agents.library import Library
 from tests.fakes.access_fakes import TOKEN, Given, Locked, locked
 from tests.fakes.server_fakes import tone
+
+if TYPE_CHECKING:
+    from mcp.client import Client
 
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_meetings", "arguments": {}}}
 ACCEPTED = {"Accept": "application/json, text/event-stream"}
@@ -45,6 +45,10 @@ def held(server: Locked) -> Given:
 @asynccontextmanager
 async def client(server: Locked, token: str | None, mode: str = "auto") -> AsyncIterator[Client]:
     """The SDK's client with a token."""
+    import httpx2
+    from mcp.client import Client
+    from mcp.client.streamable_http import streamable_http_client
+
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     url = f"http://127.0.0.1:{server.serving.port}/mcp"
     async with (

@@ -6,17 +6,18 @@ import asyncio
 import json
 import logging
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from mcp.client import Client
-from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, ListToolsResult
 
 from meeting.agents.library import Answer
-from meeting.agents.protocol import Context, agent_server
 from meeting.agents.tools import TOOLS
 from pipelines.errors import MeetingError
+
+if TYPE_CHECKING:
+    from mcp_types import CallToolResult, ListToolsResult
+
+    from meeting.agents.protocol import Context
 
 
 async def answer(context: Context, name: str, arguments: dict[str, Any]) -> Answer:
@@ -30,6 +31,9 @@ async def answer(context: Context, name: str, arguments: dict[str, Any]) -> Answ
 
 def asked(mode: str, name: str, arguments: dict[str, Any] | None = None) -> tuple[ListToolsResult, CallToolResult]:
     """The tools, and what one call is answered."""
+    from mcp.client import Client
+
+    from meeting.agents.protocol import agent_server
 
     async def run() -> tuple[ListToolsResult, CallToolResult]:
         async with Client(agent_server(answer), mode=mode) as client:
@@ -65,6 +69,8 @@ def test_what_makes_no_sense_is_told_to_the_model(mode: str) -> None:
 
 @MODES
 def test_a_fault_of_ours_tells_nothing_of_what_was_said(mode: str, caplog: pytest.LogCaptureFixture) -> None:
+    from mcp.shared.exceptions import MCPError
+
     caplog.set_level(logging.DEBUG)
     with pytest.RaisesGroup(MCPError, flatten_subgroups=True, allow_unwrapped=True) as refused:
         asked(mode, "broken")

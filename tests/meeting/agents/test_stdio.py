@@ -14,10 +14,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from mcp.client import Client
-from mcp.client.stdio import StdioServerParameters
 
-from meeting.agents.stdio import ask_server
 from meeting.client.addresses import ServerAddress
 from meeting.client.errors import ClientError, ServerUnreachable, TokenRefused
 from meeting.core.records import State
@@ -40,6 +37,9 @@ def command(*arguments: str) -> list[str]:
 
 def ask(arguments: list[str], *calls: tuple[str, dict[str, Any]], mode: str = "auto") -> list[Any]:
     """What a program with these arguments answers to calls, one after the other."""
+    from mcp.client import Client
+    from mcp.client.stdio import StdioServerParameters
+
     program, *rest = command(*arguments)
 
     async def run() -> list[Any]:
@@ -96,6 +96,8 @@ def test_what_the_page_tells_to_give_to_clients_is_understood() -> None:
 
 def call(address: ServerAddress, name: str = "list_meetings", **arguments: Any) -> Any:
     """One call to a server."""
+    from meeting.agents.stdio import ask_server
+
     return asyncio.run(ask_server(address, name, arguments))
 
 

@@ -49,7 +49,7 @@ def meeting(store: Store) -> Meeting:
 # The folder
 
 
-@pytest.mark.usefixtures("sqlite_file")
+@pytest.mark.usefixtures("sqlite_file", "new_databases_are_migrated")
 def test_folder_and_file_are_their_owners_only(tmp_path: Path) -> None:
     old = os.umask(0)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import sys
@@ -23,7 +24,9 @@ from pipelines.types import SAMPLE_RATE
 from tests.fakes.models.transformers_whisper import write
 from tests.fakes.recogniser_fakes import assert_words_inside
 
-transformers = pytest.importorskip("transformers", reason="the extra transformers is not installed")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("transformers") is None, reason="the extra transformers is not installed"
+)
 
 NOISE = np.random.default_rng(1).normal(0, 0.05, 6 * SAMPLE_RATE).astype(np.float32)
 EN = RecognitionRequest(NOISE, language="en", partial=True)

@@ -24,11 +24,6 @@ from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, require
 from pipelines.types import SAMPLE_RATE, Samples
 from tests.conftest import Sample
 
-with warnings_ignored():
-    from pyannote.audio.core.task import Problem, Resolution, Specifications
-    from pyannote.audio.models.embedding import WeSpeakerResNet34
-    from pyannote.audio.models.segmentation import PyanNet
-
 Rows = list[tuple[float, float]]
 
 
@@ -74,6 +69,9 @@ def pyannote_checkpoint(model: Any, specifications: Any, name: str, **changes: A
 
 
 def segmentation() -> tuple[Any, Any]:
+    with warnings_ignored():
+        from pyannote.audio.core.task import Problem, Resolution, Specifications
+        from pyannote.audio.models.segmentation import PyanNet
     specifications = Specifications(
         problem=Problem.MULTI_LABEL_CLASSIFICATION,
         resolution=Resolution.FRAME,
@@ -142,6 +140,9 @@ def test_a_segmentation_is_rebuilt_from_its_parts(tmp_path: Path) -> None:
 
 
 def test_a_voice_embedding_is_rebuilt_and_takes_weights(tmp_path: Path) -> None:
+    with warnings_ignored():
+        from pyannote.audio.core.task import Problem, Resolution, Specifications
+        from pyannote.audio.models.embedding import WeSpeakerResNet34
     specifications = Specifications(problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=5.0)
     with warnings_ignored():
         model = WeSpeakerResNet34()

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import soundfile
-from mcp.client import Client as Agent
-from mcp.client.stdio import StdioServerParameters
 
 from benchmarks.harness.server import Server
 from meeting.client import Client
 from pipelines.types import SAMPLE_RATE
 from tests.conftest import ROOT, Sample
+
+if TYPE_CHECKING:
+    from mcp.client import Client as Agent
 
 
 async def ask(agent: Agent) -> dict[str, Any]:
@@ -45,6 +46,9 @@ def test_what_speaker_2_said_about_the_phones_is_answered_over_http_and_on_stdio
     async def speak() -> None:
         async for _ in Client(f"127.0.0.1:{server.port}").transcribe(excerpt, title="sample"):
             pass
+
+    from mcp.client import Client as Agent
+    from mcp.client.stdio import StdioServerParameters
 
     async def over_http() -> dict[str, Any]:
         async with Agent(f"http://127.0.0.1:{server.port}/mcp") as agent:

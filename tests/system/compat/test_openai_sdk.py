@@ -8,11 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import soxr
-from openai import AsyncOpenAI, AuthenticationError, BadRequestError, NotFoundError, OpenAI
 from websockets.exceptions import InvalidStatus
 
 from pipelines.types import SAMPLE_RATE
@@ -25,12 +24,17 @@ from tests.system.test_end_to_end import SHORT, RealServer, error_rate, pcm, sai
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
 
-Dial = Callable[..., OpenAI]
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+Dial = Callable[..., "OpenAI"]
 
 
 @pytest.fixture
 def dial(real: RealServer) -> Iterator[Dial]:
     """Makes clients of the SDK, told where to go; with the right key unless another is given."""
+    from openai import OpenAI
+
     made: list[OpenAI] = []
 
     def client(key: str = TOKEN) -> OpenAI:
@@ -135,6 +139,8 @@ def test_text_comes_while_the_recording_is_heard(dial: Dial, sample: Sample, ope
 def test_the_asynchronous_client_hears_who_speaks_while_the_recording_is_heard(
     real: RealServer, sample: Sample, opening: Path
 ) -> None:
+    from openai import AsyncOpenAI
+
     async def talk() -> list[Any]:
         async with AsyncOpenAI(base_url=f"{real.url}/v1", api_key=TOKEN, max_retries=0) as client:
             stream = await client.audio.transcriptions.create(
@@ -154,6 +160,8 @@ def test_the_asynchronous_client_hears_who_speaks_while_the_recording_is_heard(
 
 
 def test_models_can_be_asked_for(dial: Dial) -> None:
+    from openai import NotFoundError
+
     names = [model.id for model in dial().models.list()]
     assert names[-1] == "whisper-1"
     assert dial().models.retrieve(names[0]).id == names[0]
@@ -162,6 +170,8 @@ def test_models_can_be_asked_for(dial: Dial) -> None:
 
 
 def test_a_wrong_key_and_wrong_values_are_refused(dial: Dial, sample: Sample) -> None:
+    from openai import AuthenticationError, BadRequestError
+
     with pytest.raises(AuthenticationError):
         dial("wrong").audio.transcriptions.create(model="whisper-1", file=sample.audio)
     with pytest.raises(BadRequestError) as refused:
@@ -240,6 +250,8 @@ def test_live_audio_gives_words_with_speakers_while_it_is_sent(dial: Dial, sampl
 
 
 def test_the_asynchronous_client_ends_its_items_by_hand(real: RealServer, sample: Sample) -> None:
+    from openai import AsyncOpenAI
+
     async def talk() -> Any:
         async with (
             AsyncOpenAI(base_url=f"{real.url}/v1", api_key=TOKEN) as client,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from openai import OpenAI
-from openai.types.audio import Translation, TranslationVerbose
 
 from tests.conftest import Sample
 from tests.fakes.containers import wav
 from tests.fakes.tiny_whisper import build
 from tests.system.compat.conftest import TOKEN
 from tests.system.test_end_to_end import RealServer, free_port, pcm
+
+if TYPE_CHECKING:
+    from openai import OpenAI
 
 pytestmark = [
     pytest.mark.model,
@@ -45,6 +46,8 @@ def whisper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
 
 @pytest.fixture
 def client(whisper: RealServer) -> Iterator[OpenAI]:
+    from openai import OpenAI
+
     with OpenAI(base_url=f"{whisper.url}/v1", api_key=TOKEN, timeout=120, max_retries=0) as made:
         yield made
 
@@ -58,6 +61,8 @@ def said(sample: Sample) -> tuple[str, bytes]:
 def test_what_is_said_is_written_down_otherwise_than_when_it_is_transcribed(
     client: OpenAI, said: tuple[str, bytes]
 ) -> None:
+    from openai.types.audio import Translation
+
     transcribed = client.audio.transcriptions.create(model="whisper-1", file=said, language="de")
     translated = client.audio.translations.create(model="whisper-1", file=said, extra_body={"language": "de"})
     assert isinstance(translated, Translation)
@@ -69,6 +74,8 @@ def test_each_format_is_one_of_the_translation(client: OpenAI, said: tuple[str, 
     def translation(format_: Any) -> Any:
         asked: Any = {"response_format": format_, "temperature": 0, "prompt": "release"}
         return client.audio.translations.create(model="whisper-1", file=said, extra_body={"language": "de"}, **asked)
+
+    from openai.types.audio import TranslationVerbose
 
     verbose = translation("verbose_json")
     assert isinstance(verbose, TranslationVerbose)

@@ -27,7 +27,10 @@ from meeting.storage.tables import Base
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import DatabaseTooNew, MeetingError, StoreError
 from pipelines.types import Speaker
+from tests.databases.copied_file import migrated_bytes
 from tests.fakes.stored import line
+
+pytestmark = pytest.mark.usefixtures("new_databases_are_migrated")
 
 
 def prepare(path: Path) -> None:
@@ -77,6 +80,13 @@ def test_models_equal_the_schema_migrated_from_every_revision(tmp_path: Path, re
     move(tmp_path / "db", revision)
     prepare(tmp_path / "db")
     assert differences(tmp_path / "db") == []
+
+
+def test_what_other_tests_copy_is_byte_for_byte_what_migrating_makes(tmp_path: Path) -> None:
+    prepare(tmp_path / "db")
+    assert migrated_bytes() == (tmp_path / "db").read_bytes()
+    (tmp_path / "copy").write_bytes(migrated_bytes())
+    assert differences(tmp_path / "copy") == []
 
 
 def test_meetings_of_an_earlier_version_expect_no_terms_and_no_number_of_people(tmp_path: Path) -> None:
