@@ -517,9 +517,16 @@ AUDIO = (
     Mutant(
         "recogniser-always-raises",
         "pipelines/stream/stream.py",
-        "        self._progress.utterance_sent(utterance)\n        options = self._options\n",
+        "        lasting = utterance.final or utterance.commits\n        options = self._options\n",
         '        raise RuntimeError("planted")\n',
         ("tests/pipelines/stream/test_stream.py",),
+    ),
+    Mutant(
+        "words-are-read-with-later-turns",
+        "pipelines/stream/turn_history.py",
+        "            future.set_result(self._states[-1 - back])\n",
+        "            future.set_result(self._states[-1])\n",
+        ("tests/pipelines/stream/test_turn_history.py", "tests/pipelines/stream/test_stream.py"),
     ),
     Mutant(
         "recogniser-always-raises-with-real-models",
