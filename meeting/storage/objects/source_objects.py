@@ -44,7 +44,7 @@ class SourceObjects:
 
     def begin(self, path: Path, stored: int) -> JournalCopy:
         """What brings a journal to the store, of which so many bytes are there already."""
-        self._journal = self._objects.journal(*self._ids, self._fence)
+        self._journal = self._objects.journal(*self._ids, self._fence, self._held, stored)
         self._copy = JournalCopy(self._journal, path, self._held, lambda: self._tell(False), lambda: self._tell(True))
         self._objects.copies.add(self._copy)
         self._copy.start(stored)

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from benchmarks.harness.server import free_port
 from meeting.storage.objects.object_store import StoredObject
@@ -47,6 +49,8 @@ class FakeObjects:
 
     def get(self, names: Sequence[str]) -> list[bytes]:
         self._answer()
+        if not all(name in self.held for name in names):
+            raise StoreError("an object is not there")
         return [self.held[name] for name in names]
 
     def get_file(self, name: str, path: Path) -> None:
@@ -67,6 +71,15 @@ class FakeObjects:
     def _answer(self) -> None:
         if self.away:
             raise StoreError("the object store is away")
+
+
+class Inline(Executor):
+    """Does everything at once."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from meeting.session.events import (
     StorageWorking,
 )
 from meeting.sources import source_worker
-from meeting.storage.objects import journal_copy, source_objects
+from meeting.storage.objects import journal_copy, merging, source_objects
 from meeting.storage.objects.audio_objects import AudioObjects
 from meeting.storage.store import Store
 from tests.fakes.server_fakes import tone
@@ -187,6 +187,26 @@ def test_a_server_that_lost_the_meeting_acknowledges_nothing_though_it_was_store
     while not bench.events.empty():
         told.append(bench.events.get())
     assert not [one for one in told if isinstance(one, FrameAppended)]
+
+
+def test_while_a_source_runs_its_small_objects_are_put_together(
+    store: Store, objects: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "MERGE_OBJECTS", 3)
+    bench = Bench(store, fence=7)
+    bench.next(SourceOpened)
+    assert store.objects is not None
+    for seq in range(100):
+        bench.worker.append(frame(seq))
+        bench.next(FrameAppended)
+        if store.objects.counts.merged:
+            break
+    assert store.objects.counts.merged
+    bench.worker.abandon()
+    assert bench.worker.wait(20)
+    journal = store.files.journal_path(MEETING, SOURCE).read_bytes()
+    store.objects.take_over(MEETING, 9)
+    assert store.files.journal_path(MEETING, SOURCE).read_bytes() == journal
 
 
 def test_what_waits_is_counted_for_whoever_watches(store: Store, objects: FakeObjects) -> None:
