@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from meeting.storage.objects import fsspec_store
 from meeting.storage.objects.fsspec_store import FsspecStore
 from pipelines.errors import SettingsError, StoreError
 from tests.meeting.storage.objects.fake_objects import s3_server
@@ -33,6 +35,28 @@ def test_a_store_that_is_away_is_an_error(monkeypatch: pytest.MonkeyPatch, s3: d
         monkeypatch.setenv(name, value)
     with pytest.raises(StoreError, match="cannot be used"):
         FsspecStore("s3://no-such-bucket/x").put("a", b"1")
+
+
+def test_objects_are_fetched_side_by_side_and_only_so_many_at_once(
+    store: FsspecStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fsspec_store, "GETS_AT_ONCE", 4)
+    together, lock, most, now = threading.Barrier(4), threading.Lock(), 0, 0
+
+    def cat_file(path: str) -> bytes:
+        nonlocal most, now
+        with lock:
+            now += 1
+            most = max(most, now)
+        together.wait(20)  # which needs four at once
+        with lock:
+            now -= 1
+        return path.rpartition("/")[2].encode()
+
+    monkeypatch.setattr(store._files, "cat_file", cat_file)
+    names = [str(number) for number in range(12)]
+    assert store.get(names) == [name.encode() for name in names]
+    assert most == 4
 
 
 @pytest.mark.parametrize("url", ["", "bucket", "s3://", "nothing://bucket/x", "s3://key:secret@bucket/x"])
