@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakSet
@@ -19,7 +20,7 @@ from meeting.storage.objects.chain import Generation, Part
 from meeting.storage.objects.journal_copy import JournalCopy
 from meeting.storage.objects.journal_objects import Counts, JournalObjects
 from meeting.storage.objects.merging import Merger
-from meeting.storage.objects.object_store import ObjectStore
+from meeting.storage.objects.object_store import ObjectStore, StoredObject
 from meeting.storage.objects.stored_journals import fetch_journal, find_journals
 
 CACHE = "sound"
@@ -38,6 +39,18 @@ Result = TypeVar("Result")
 def never() -> bool:
     """Whoever does not say that it has a meeting puts nothing of it together."""
     return False
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSource:
+    """What there is of one source, of its journal or of its sound."""
+
+    names: tuple[str, ...]
+    """Of its objects"""
+    last: datetime
+    """When the latest of them was stored, UTC"""
+    set_aside: bool
+    """Whether something of its journal was not heard"""
 
 
 @dataclass
@@ -150,6 +163,24 @@ class AudioObjects:
 
     # The end
 
+    def meetings(self) -> tuple[set[str], set[str]]:
+        """Ids of the meetings that have objects of journals, and of those that have sound; raises StoreError."""
+        return set(self.objects.folders(chain.JOURNALS)), set(self.objects.folders(chain.AUDIO))
+
+    def stored(self, meeting_id: str) -> tuple[dict[str, StoredSource], dict[str, StoredSource]]:
+        """What there is of a meeting's sources, by their ids: of journals, and of sound; raises StoreError."""
+        return self._stored(chain.JOURNALS, meeting_id), self._stored(chain.AUDIO, meeting_id)
+
+    def _stored(self, folder: str, meeting_id: str) -> dict[str, StoredSource]:
+        found: dict[str, list[StoredObject]] = {}
+        for one in self.objects.list(f"{folder}/{meeting_id}"):
+            found.setdefault(one.name.split("/")[2], []).append(one)
+        return {source_id: _stored_source(objects) for source_id, objects in found.items()}
+
+    def set_aside(self, meeting_id: str, source_id: str) -> None:
+        """A source's journal stays as long as its meeting does; raises StoreError."""
+        self.objects.put(f"{chain.journal_folder(meeting_id, source_id)}/{chain.SET_ASIDE}", b"\n")
+
     def after_removal(self, meeting_id: str, then: Callable[[], Result]) -> Future[Result]:
         """Do something in a thread once nothing of a meeting is stored any more; StoreError where that is refused."""
 
@@ -166,3 +197,9 @@ class AudioObjects:
         with suppress(OSError):
             for path in self.cache.glob(f"{meeting_id}.*"):
                 path.unlink(missing_ok=True)
+
+
+def _stored_source(objects: Sequence[StoredObject]) -> StoredSource:
+    names = tuple(one.name for one in objects)
+    set_aside = any(name.endswith(f"/{chain.SET_ASIDE}") for name in names)
+    return StoredSource(names, max(one.stored_at for one in objects), set_aside)

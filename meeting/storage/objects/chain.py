@@ -20,6 +20,8 @@ from pipelines.errors import StoreError
 
 JOURNALS, AUDIO = "journals", "audio"
 """Folders below the prefix of the settings"""
+SET_ASIDE = "set-aside"
+"""Name of an object beside the generations of a journal of which something was not heard: it stays with its meeting"""
 HEAD = 0
 """Number of a head; what was appended is in 1, 2, …"""
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from meeting.core.errors import ObjectStoreError
 from meeting.storage.objects.object_store import StoredObject
-from pipelines.errors import SettingsError, StoreError
+from pipelines.errors import SettingsError
 
 FORM = "storage.objects is written as s3://BUCKET/PREFIX"
 MISSING = (
@@ -81,6 +82,17 @@ class FsspecStore:
             told = (StoredObject(path[skipped:], int(info["size"]), _time(info)) for path, info in found.items())
             return sorted(told, key=lambda one: one.name)
 
+    def folders(self, folder: str) -> Sequence[str]:
+        """As `ObjectStore.folders`."""
+        with _errors():
+            self._files.invalidate_cache()
+            try:
+                found = self._files.ls(self._path(folder), detail=True)
+            except FileNotFoundError:
+                return []
+            inside = (str(one["name"]) for one in found if one["type"] == "directory")
+            return sorted(name.rstrip("/").rpartition("/")[2] for name in inside)
+
     def remove(self, names: Sequence[str]) -> None:
         """As `ObjectStore.remove`."""
         with _errors():
@@ -96,11 +108,11 @@ class FsspecStore:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """Turns what a store's library throws into a StoreError that says nothing of what is stored."""
+    """Turns what a store's library throws into an ObjectStoreError that says nothing of what is stored."""
     try:
         yield
     except Exception as error:  # each kind of store has a library of its own, with errors of its own
-        raise StoreError(f"the object store cannot be used ({type(error).__name__})") from error
+        raise ObjectStoreError(f"the object store cannot be used ({type(error).__name__})") from error
 
 
 def _time(info: dict[str, Any]) -> datetime:

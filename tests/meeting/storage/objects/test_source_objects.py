@@ -21,6 +21,7 @@ from meeting.session.events import (
 from meeting.sources import source_worker
 from meeting.storage.objects import journal_copy, merging, source_objects
 from meeting.storage.objects.audio_objects import AudioObjects
+from meeting.storage.objects.source_objects import SourceObjects
 from meeting.storage.store import Store
 from tests.fakes.server_fakes import tone
 from tests.fakes.source_fakes import AGAIN, MEETING, SOURCE, Bench
@@ -166,6 +167,21 @@ def test_no_sound_is_stored_where_none_is_to_be_kept(store: Store, objects: Fake
     assert bench.worker.wait(20)
     until(lambda: not journals(objects))
     assert not objects.held
+
+
+def test_a_journal_of_which_something_was_not_heard_is_marked_before_the_source_has_ended(
+    store: Store, objects: FakeObjects
+) -> None:
+    assert store.objects is not None
+    made = SourceObjects(store.objects, MEETING, SOURCE, 7, lambda: True, threading.Event(), lambda working: None)
+    path = store.files.journal_path(MEETING, SOURCE)
+    path.write_bytes(b"")
+    made.begin(path, 0)
+    objects.away = True
+    threading.Timer(0.1, lambda: setattr(objects, "away", False)).start()
+    made.finish(keep_audio=False, keep_journal=True)
+    assert list(objects.held) == [f"journals/{MEETING}/{SOURCE}/set-aside"]
+    made.close()
 
 
 def test_a_server_that_lost_the_meeting_acknowledges_nothing_though_it_was_stored(
