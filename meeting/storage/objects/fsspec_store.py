@@ -28,6 +28,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "file": {"auto_mkdir": True},
 }
 """What a kind of store needs beyond its own settings"""
+GET_OPTIONS: dict[str, dict[str, Any]] = {"s3": {"max_concurrency": 1}}
+"""The same for fetching an object: one that may come in several streams is asked for its size first, a request more"""
 
 
 class FsspecStore:
@@ -50,6 +52,7 @@ class FsspecStore:
             raise SettingsError(MISSING) from error
         except ValueError as error:
             raise SettingsError(FORM) from error
+        self._get_options = GET_OPTIONS.get(parts.scheme, {})
         self._root = str(root).rstrip("/")
 
     def put(self, name: str, data: bytes) -> None:
@@ -66,7 +69,10 @@ class FsspecStore:
         """As `ObjectStore.get`."""
         with _errors(), ThreadPoolExecutor(GETS_AT_ONCE) as threads:
             # Not all in one call: that asks for each of them first whether it is there.
-            return list(threads.map(lambda name: bytes(self._files.cat_file(self._path(name))), names))
+            return list(threads.map(self._get, names))
+
+    def _get(self, name: str) -> bytes:
+        return bytes(self._files.cat_file(self._path(name), **self._get_options))
 
     def get_file(self, name: str, path: Path) -> None:
         """As `ObjectStore.get_file`."""
