@@ -12,8 +12,8 @@ and bytes are what one source makes in an hour; the price is that of `--price` f
 `objects`, and for the store on this machine the extra `test`. docs/cluster.md has the last tables.
 
 With `--takeover` so many seconds of PCM are stored as fast as the store takes them, in an object for each second,
-once as they are and once put together as a server does it; then another server takes the journal over. Requests are those
-that the library sends: each page of a list is one, and each removal of up to 1,000 objects.
+once as they are and once put together as a server does it; then another server takes the journal over. Requests are
+those that the library sends: each page of a list is one, and each removal of up to 1,000 objects.
 """
 
 from __future__ import annotations
