@@ -69,7 +69,10 @@ class Finding:
 
 
 def examine(config: Config) -> list[Finding]:
-    """Look at everything in turn; takes as long as the hub's time limit at most, and a second."""
+    """Look at everything in turn; takes as long as the hub's time limit at most, and a second.
+
+    An object store that does not answer takes a minute more.
+    """
     checks: list[Callable[[], Finding]] = [
         check_python,
         check_packages,
@@ -80,6 +83,7 @@ def examine(config: Config) -> list[Finding]:
         lambda: check_port(config.server.host, config.server.port),
         lambda: check_data_folder(config.storage.data_dir),
         lambda: check_database(config.storage),
+        lambda: check_object_store(config.storage),
         lambda: check_disk(config.storage.data_dir),
         lambda: check_files(config.limits),
     ]
@@ -270,6 +274,25 @@ def check_database(settings: Storage) -> Finding:
         return Finding("Database", True, database.examine())
     except MeetingError as error:
         return Finding("Database", False, str(error), "see docs/cluster.md, or take storage.database away")
+
+
+def check_object_store(settings: Storage) -> Finding:
+    """Whether the object store that is set can be reached, written to, listed, read and deleted from."""
+    if not settings.objects:
+        return Finding("Object store", True, "none: the audio is in the data folder")
+    from meeting.storage.objects.configured import store_of
+    from meeting.storage.objects.examination import REACHED, examine
+
+    try:
+        refusal = examine(store_of(settings.objects))
+    except MeetingError as error:
+        return Finding("Object store", False, str(error), "see docs/cluster.md, or take storage.objects away")
+    if refusal is None:
+        return Finding("Object store", True, "can be written to, listed, read and deleted from")
+    advice = "give its keys the right to list, read, write and delete below the prefix of storage.objects"
+    if refusal.step == REACHED:
+        advice = "see to the bucket in storage.objects, to the keys and to AWS_ENDPOINT_URL, as docs/cluster.md says"
+    return Finding("Object store", False, f"cannot be {refusal.step}: {refusal.cause}", advice)
 
 
 def check_disk(folder: Path, usage: Callable[[Path], int] | None = None) -> Finding:

@@ -25,6 +25,7 @@ MeetingError                 anything we can explain; carries one sentence for t
 ├── StoreError               the database or the data folder cannot be used
 │   ├── DatabaseTooNew       written by a later version
 │   ├── OwnershipLost        another server has what was to be written for [meeting/core/errors.py]
+│   ├── ObjectStoreError     the object store cannot be used [meeting/core/errors.py]
 │   ├── NotFound             no such meeting, segment or speaker
 │   ├── JournalDamaged       its first lines do not say what it holds [meeting/storage/files/journal_format.py]
 │   ├── JournalTooNew        a later version wrote a journal [meeting/storage/files/journal_format.py]

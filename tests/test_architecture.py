@@ -89,7 +89,7 @@ LAYOUT = {
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
     "meeting": "evaluation listen jobs recordings sources server agents client notes transport webhooks statistics "
-    "profiles storage databases search files shared_models core config models engine root",
+    "profiles storage databases objects search files shared_models core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 

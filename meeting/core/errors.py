@@ -146,6 +146,10 @@ class OwnershipLost(StoreError):
     """Another server has what this one wanted to write for: nothing was written, nor will another try be."""
 
 
+class ObjectStoreError(StoreError):
+    """The object store cannot be used, which says nothing of the database or the data folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """How an error is told."""

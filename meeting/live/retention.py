@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from meeting.core.errors import Elsewhere, Moving
+from meeting.cluster.orphan_objects import remove_orphan_objects
+from meeting.core.errors import Elsewhere, Moving, ObjectStoreError
 from meeting.core.trusted_time import TrustedTime, observe
 from meeting.live.rooms import Rooms
 from meeting.storage.files.private_files import create
@@ -42,7 +43,7 @@ async def delete_meeting(rooms: Rooms, meeting_id: str) -> bool:
 async def delete_old_meetings(rooms: Rooms, days: float, now: datetime) -> int:
     """Delete the meetings that ended, or were made and never held, more than `days` before `now`; how many.
 
-    One whose files cannot be deleted is left to the next time. Raises StoreError where the database refuses.
+    One whose files or objects cannot be deleted is left to the next time. Raises StoreError where the database refuses.
     """
     gone, stuck, since = 0, [], now - timedelta(days=days)
     await asyncio.to_thread(_delete_old_strays, rooms.store, since)
@@ -52,7 +53,8 @@ async def delete_old_meetings(rooms: Rooms, days: float, now: datetime) -> int:
         except (NotFound, Elsewhere, Moving):  # someone was faster, or has it
             continue
         except StoreError as error:
-            if not isinstance(error.__cause__, OSError):  # the database: the next one would fail as well
+            # The next one may be well, but where it is the database.
+            if not isinstance(error, ObjectStoreError) and not isinstance(error.__cause__, OSError):
                 raise
             stuck.append(f"{meeting_id} ({error})")
     if gone:
@@ -85,13 +87,15 @@ async def delete_regularly(
     steady: Callable[[], float] = time.monotonic,
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Delete old meetings now and daily, until cancelled; does nothing where meetings are kept for ever.
+    """Delete old meetings, and what is left in the object store, now and daily, until cancelled.
+
+    Does nothing where meetings are kept for ever, in no object store.
 
     `clock` gives the time of day, `steady` seconds of a clock that nobody sets; `wait` waits for seconds.
     """
     due, read_at = 0.0, steady()
     known: TrustedTime | None = None
-    while days is not None:
+    while days is not None or rooms.store.objects is not None:
         try:
             known = known or await asyncio.to_thread(load_time, rooms.store)
             now = steady()
@@ -102,10 +106,23 @@ async def delete_regularly(
             trusted_again = before is not None and before.clock_doubted and not known.clock_doubted
             if now >= due or trusted_again:
                 due = now + DELETE_EVERY - READ_CLOCK_EVERY / 2
-                await delete_old_meetings(rooms, days, known.earlier)
+                await _delete_all(rooms, days, known.earlier)
         except StoreError as error:
             log.error("old meetings could not be deleted: %s", error)
         await wait(READ_CLOCK_EVERY)
+
+
+async def _delete_all(rooms: Rooms, days: float | None, now: datetime) -> None:
+    try:
+        if days is not None:
+            await delete_old_meetings(rooms, days, now)
+    except StoreError as error:
+        log.error("old meetings could not be deleted: %s", error)
+    try:
+        if rooms.store.objects is not None:
+            await remove_orphan_objects(rooms.store, rooms.ownership, now, days)
+    except StoreError as error:
+        log.error("what is left in the object store could not be looked for, and is in a day: %s", error)
 
 
 def load_time(store: Store) -> TrustedTime | None:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import meeting
 from meeting.live.rooms import Rooms
 from meeting.sources.measurements import Counter, Measurements
-from meeting.storage.objects.audio_objects import Counts
+from meeting.storage.objects.journal_objects import Counts
 from pipelines.timing import Histogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -143,6 +143,7 @@ class MetricsCollector(Collector):
         for name, told, count in (
             ("objects_stored", "Objects of received audio that were stored", counts.stored),
             ("objects_stored_bytes", "Bytes of them", counts.stored_bytes),
+            ("objects_merged", "Objects that were put together of smaller ones", counts.merged),
             ("objects_refused", "Tries to store one that failed", counts.refused),
         ):
             yield CounterMetricFamily(f"meeting_{name}", told, value=count)

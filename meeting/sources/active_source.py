@@ -322,7 +322,7 @@ class ActiveSource:
     def finish_objects(self) -> None:
         """Wait until all of it is in the object store, where there is one; raises StoreError where that is given up."""
         if self._context.objects is not None:
-            self._context.objects.finish(self.audio.name is not None)
+            self._context.objects.finish(self.audio.name is not None, self.audio.lossy)
 
     def finish_pipeline(self) -> None:
         """Wait for the last output."""

@@ -13,7 +13,7 @@ from meeting.core.access import digest
 from meeting.core.records import Gap, Meeting, Source
 from meeting.core.transcript import Place, resolve
 from meeting.storage.store import Store, meeting_row
-from meeting.storage.tables import NotesRow, SegmentRow, line_number
+from meeting.storage.tables import MeetingRow, NotesRow, SegmentRow, line_number
 from meeting.storage.transcript_store import gaps_of, sources_of, speakers_of, turns_of
 from pipelines.types import Segment, Span, Speaker, Turn
 
@@ -95,6 +95,12 @@ def read_summary(store: Store, meeting_id: str) -> Summary:
             int(revisions),
             notes_changed_at,
         )
+
+
+def read_states(store: Store) -> dict[str, str]:
+    """The states of all meetings, by their ids."""
+    with store.read() as session:
+        return {row.id: row.state for row in session.execute(select(MeetingRow.id, MeetingRow.state))}
 
 
 def read_speakers(store: Store, meeting_id: str) -> tuple[Speaker, ...]:

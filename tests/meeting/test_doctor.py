@@ -22,6 +22,7 @@ from meeting.doctor import (
     check_embedded,
     check_files,
     check_installed_models,
+    check_object_store,
     check_packages,
     check_port,
     check_python,
@@ -36,6 +37,7 @@ from pipelines.errors import ModelMissing
 from pipelines.models.selection import Availability, select_models
 from tests.databases.postgres_server import PostgresServer
 from tests.fakes.models.packages import install
+from tests.meeting.storage.objects.fake_objects import s3_server
 
 
 def config(tmp_path: Path) -> Config:
@@ -213,6 +215,25 @@ def test_a_driver_that_is_missing_is_a_problem(monkeypatch: pytest.MonkeyPatch) 
     assert "psycopg is missing" in found.detail
 
 
+def test_an_object_store_is_looked_at_only_where_one_is_set(tmp_path: Path) -> None:
+    assert check_object_store(Storage()) == Finding("Object store", True, "none: the audio is in the data folder")
+    found = check_object_store(Storage(objects=f"file://{tmp_path}/objects"))
+    assert found == Finding("Object store", True, "can be written to, listed, read and deleted from")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_an_object_store_that_cannot_be_used_is_a_problem_with_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = check_object_store(Storage(objects="nothing://bucket"))
+    assert not found.ok
+    assert "s3://BUCKET/PREFIX" in found.detail
+    with s3_server() as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        found = check_object_store(Storage(objects="s3://no-such-bucket/x"))
+    assert (found.ok, found.detail) == (False, "cannot be reached: there is no such bucket (FileNotFoundError)")
+    assert "AWS_ENDPOINT_URL" in found.advice
+
+
 @pytest.mark.parametrize(("free", "ok"), [(5 << 30, True), (100 << 20, False)])
 def test_a_full_disk_is_a_problem(tmp_path: Path, free: int, ok: bool) -> None:
     finding = check_disk(tmp_path / "data", lambda folder: free)
@@ -240,6 +261,7 @@ def test_everything_is_looked_at(tmp_path: Path) -> None:
         "Port",
         "Data folder",
         "Database",
+        "Object store",
         "Disk",
         "Open files",
     ]

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakSet
 
-from meeting.core.errors import OwnershipLost
 from meeting.storage.files.meeting_files import FLAC, MeetingFiles
 from meeting.storage.files.private_files import make_folder, store_errors
 from meeting.storage.objects import chain
-from meeting.storage.objects.chain import Generation, Part, Stretch
+from meeting.storage.objects.chain import Generation, Part
 from meeting.storage.objects.journal_copy import JournalCopy
+from meeting.storage.objects.journal_objects import Counts, JournalObjects
+from meeting.storage.objects.merging import Merger
 from meeting.storage.objects.object_store import ObjectStore, StoredObject
-from pipelines.errors import StoreError
+from meeting.storage.objects.stored_journals import fetch_journal, find_journals
 
 CACHE = "sound"
 """Folder below the data folder for what was fetched to be heard"""
@@ -27,67 +29,28 @@ CACHED_SECONDS = 3600.0
 """For which sound that was fetched stays, counted from when it was last asked for: deleted meetings must go"""
 LIVE_ENDINGS = (".journal", FLAC, ".part", ".copy")
 """Of files of a live meeting that are worth nothing once another server may have had it"""
-_AT_ONCE = 64
-"""Objects that are fetched together: bounds what of them is in memory"""
+MERGES_AT_ONCE = 4
+"""Journals whose objects are put together at once"""
 
 
 Result = TypeVar("Result")
 
 
-@dataclass
-class Counts:
-    """What was asked of the store since the server started."""
-
-    stored: int = 0
-    """Objects of journals"""
-    stored_bytes: int = 0
-    refused: int = 0
-    """Tries to store one that failed"""
+def never() -> bool:
+    """Whoever does not say that it has a meeting puts nothing of it together."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A journal in the store."""
+class StoredSource:
+    """What there is of one source, of its journal or of its sound."""
 
-    stretches: list[Stretch]
-    next: Generation
-    """In which it can be gone on with"""
-    stored_at: float
-    """When the last of its objects was stored, seconds since 1970"""
-
-
-class JournalObjects:
-    """The objects of one journal that this server appends to; for one thread."""
-
-    def __init__(self, objects: ObjectStore, folder: str, generation: Generation, begun: bool, counts: Counts) -> None:
-        """`begun`: its head is stored."""
-        self._objects = objects
-        self._folder = folder
-        self.generation = generation
-        self._begun = begun
-        self._counts = counts
-        self._count = 0
-
-    def append(self, data: bytes) -> None:
-        """Store what comes next, at once or not at all; raises StoreError."""
-        try:
-            if not self._begun:
-                self._put(chain.HEAD, chain.encode_head(()))
-                self._begun = True
-            self._put(self._count + 1, data)
-        except StoreError:
-            self._counts.refused += 1
-            raise
-        self._count += 1
-        self._counts.stored += 1
-        self._counts.stored_bytes += len(data)
-
-    def remove(self) -> None:
-        """Remove all of the journal; raises StoreError."""
-        self._objects.remove([one.name for one in self._objects.list(self._folder)])
-
-    def _put(self, number: int, data: bytes) -> None:
-        self._objects.put(f"{self._folder}/{Part(self.generation, number).name}", data)
+    names: tuple[str, ...]
+    """Of its objects"""
+    last: datetime
+    """When the latest of them was stored, UTC"""
+    set_aside: bool
+    """Whether something of its journal was not heard"""
 
 
 @dataclass
@@ -104,6 +67,7 @@ class AudioObjects:
     """Journals that are being brought to the store"""
     _taken: dict[tuple[str, str], Generation] = field(default_factory=dict)
     """Generations of the journals that were taken over and are to be gone on with"""
+    _merges: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(MERGES_AT_ONCE, "merges"))
     _removals: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "removals"))
 
     def check(self) -> None:
@@ -117,11 +81,18 @@ class AudioObjects:
 
     # Journals
 
-    def journal(self, meeting_id: str, source_id: str, fence: int) -> JournalObjects:
-        """The objects for what this server appends from now on: of a new journal, or of one that it has taken over."""
+    def journal(
+        self, meeting_id: str, source_id: str, fence: int, held: Callable[[], bool] = never, end: int = 0
+    ) -> JournalObjects:
+        """The objects for what this server appends from now on: of a new journal, or of one that it has taken over.
+
+        Of the journal so many bytes are in the store. Small objects are put together as long as the meeting is `held`.
+        """
         taken = self._taken.pop((meeting_id, source_id), None)
-        folder = chain.journal_folder(meeting_id, source_id)
-        return JournalObjects(self.objects, folder, taken or Generation(fence), taken is not None, self.counts)
+        folder, path = chain.journal_folder(meeting_id, source_id), self.files.journal_path(meeting_id, source_id)
+        merger = Merger(self.objects, folder, path, end, held, self._merges, self.counts.count_merged)
+        begun = taken is not None
+        return JournalObjects(self.objects, folder, taken or Generation(fence), begun, self.counts, merger)
 
     def take_over(self, meeting_id: str, fence: int) -> None:
         """Make the journals of a meeting on this server what they are in the store, and go on with them from there.
@@ -129,52 +100,16 @@ class AudioObjects:
         What lay here of it goes: it is older, or was never acknowledged. Raises StoreError, and OwnershipLost where a
         server has the meeting that came after this one.
         """
-        found = self._found(meeting_id, fence)
+        found = find_journals(self.objects, meeting_id, fence)
         for path in self.files.of(meeting_id):
             if path.suffix in LIVE_ENDINGS:
                 with store_errors(path):
                     path.unlink(missing_ok=True)
         for source_id, journal in found.items():
-            folder = chain.journal_folder(meeting_id, source_id)
-            path = self.files.journal_path(meeting_id, source_id)
-            self._fetch(path, [f"{folder}/{part.name}" for part in chain.parts_of(journal.stretches)])
-            with store_errors(path):
-                # When its last frame came is told by its time.
-                os.utime(path, (journal.stored_at, journal.stored_at))
-            head = f"{folder}/{Part(journal.next, chain.HEAD).name}"
+            fetch_journal(self.objects, journal, self.files.journal_path(meeting_id, source_id))
+            head = f"{journal.folder}/{Part(journal.next, chain.HEAD).name}"
             self.objects.put(head, chain.encode_head(journal.stretches))
             self._taken[meeting_id, source_id] = journal.next
-
-    def _found(self, meeting_id: str, fence: int) -> dict[str, _Found]:
-        """The journals of a meeting, by the ids of their sources."""
-        prefix = f"{chain.JOURNALS}/{meeting_id}"
-        sources: dict[str, dict[Part, StoredObject]] = {}
-        for one in self.objects.list(prefix):
-            source_id, _, rest = one.name[len(prefix) + 1 :].partition("/")
-            part = chain.parse_part(rest)
-            if part is not None:
-                sources.setdefault(source_id, {})[part] = one
-        found = {}
-        for source_id, parts in sources.items():
-            generation = chain.latest(parts)
-            if generation is None:  # nothing of it was ever acknowledged
-                continue
-            if generation.fence > fence:
-                raise OwnershipLost("another server has this meeting now")
-            (head,) = self.objects.get([parts[Part(generation, chain.HEAD)].name])
-            stretches = [*chain.parse_head(head), chain.appended(parts, generation)]
-            last = max(parts[part].stored_at for part in [Part(generation, chain.HEAD), *_there(stretches, parts)])
-            found[source_id] = _Found(stretches, chain.following(parts, fence), last.timestamp())
-        return found
-
-    def _fetch(self, path: Path, names: Sequence[str]) -> None:
-        part = path.with_name(path.name + ".copy")
-        with store_errors(part), open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            for start in range(0, len(names), _AT_ONCE):
-                for data in self.objects.get(names[start : start + _AT_ONCE]):
-                    file.write(data)
-        with store_errors(path):
-            part.replace(path)
 
     # Sound
 
@@ -228,6 +163,24 @@ class AudioObjects:
 
     # The end
 
+    def meetings(self) -> tuple[set[str], set[str]]:
+        """Ids of the meetings that have objects of journals, and of those that have sound; raises StoreError."""
+        return set(self.objects.folders(chain.JOURNALS)), set(self.objects.folders(chain.AUDIO))
+
+    def stored(self, meeting_id: str) -> tuple[dict[str, StoredSource], dict[str, StoredSource]]:
+        """What there is of a meeting's sources, by their ids: of journals, and of sound; raises StoreError."""
+        return self._stored(chain.JOURNALS, meeting_id), self._stored(chain.AUDIO, meeting_id)
+
+    def _stored(self, folder: str, meeting_id: str) -> dict[str, StoredSource]:
+        found: dict[str, list[StoredObject]] = {}
+        for one in self.objects.list(f"{folder}/{meeting_id}"):
+            found.setdefault(one.name.split("/")[2], []).append(one)
+        return {source_id: _stored_source(objects) for source_id, objects in found.items()}
+
+    def set_aside(self, meeting_id: str, source_id: str) -> None:
+        """A source's journal stays as long as its meeting does; raises StoreError."""
+        self.objects.put(f"{chain.journal_folder(meeting_id, source_id)}/{chain.SET_ASIDE}", b"\n")
+
     def after_removal(self, meeting_id: str, then: Callable[[], Result]) -> Future[Result]:
         """Do something in a thread once nothing of a meeting is stored any more; StoreError where that is refused."""
 
@@ -246,9 +199,7 @@ class AudioObjects:
                 path.unlink(missing_ok=True)
 
 
-def _there(stretches: Iterable[Stretch], parts: dict[Part, StoredObject]) -> Iterator[Part]:
-    """The objects of a journal; raises StoreError where one is gone."""
-    for part in chain.parts_of(stretches):
-        if part not in parts:
-            raise StoreError("the object store has lost a part of a journal")
-        yield part
+def _stored_source(objects: Sequence[StoredObject]) -> StoredSource:
+    names = tuple(one.name for one in objects)
+    set_aside = any(name.endswith(f"/{chain.SET_ASIDE}") for name in names)
+    return StoredSource(names, max(one.stored_at for one in objects), set_aside)

@@ -4,23 +4,32 @@ A server that begins a journal, or goes on with one, writes into a folder of its
 the fence under which it has the meeting. The first object there, the head, tells which objects of earlier generations
 come before; the others are the bytes that were appended, in order. So what a server that was stopped for a while
 stores too late lies in a folder that is not gone on with, and belongs to no journal.
+
+Many that are small are put together to one that holds the same bytes and takes their place. For a while, or for ever
+where somebody dies in between, both are there: each appended piece counts once, and is read from the larger one.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.errors import StoreError
 
 JOURNALS, AUDIO = "journals", "audio"
 """Folders below the prefix of the settings"""
+SET_ASIDE = "set-aside"
+"""Name of an object beside the generations of a journal of which something was not heard: it stays with its meeting"""
 HEAD = 0
 """Number of a head; what was appended is in 1, 2, …"""
 
-_NAME = re.compile(r"(\d{20})\.(\d{4})/(\d{8})")
+LOST = "the object store has lost a part of a journal"
+
+_NAME = re.compile(r"(\d{20})\.(\d{4})/(\d{8})(?:-(\d{8}))?")
+_SIZES_BYTES = 1 << 20
+"""Within which the line ends with which an object begins that was put together"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,7 +53,7 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The objects 1 to `count` of a generation."""
+    """The pieces 1 to `count` that were appended in a generation."""
 
     generation: Generation
     count: int
@@ -52,15 +61,38 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Part:
-    """One object of a journal."""
+    """One object of a journal: a head, a piece that was appended, or several of them that were put together."""
 
     generation: Generation
     number: int
+    """Of its first piece"""
+    count: int = 1
+    """Pieces that it holds"""
+
+    @property
+    def last(self) -> int:
+        """Number of its last piece."""
+        return self.number + self.count - 1
 
     @property
     def name(self) -> str:
-        """Below the folder of its journal."""
-        return f"{self.generation.name}/{self.number:08d}"
+        """Below the folder of its journal.
+
+        >>> Part(Generation(12, 3), 65, 64).name
+        '00000000000000000012.0003/00000065-00000128'
+        """
+        several = f"-{self.last:08d}" if self.count > 1 else ""
+        return f"{self.generation.name}/{self.number:08d}{several}"
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Pieces of a journal that follow each other, as they are to be read from one object."""
+
+    part: Part
+    skipped: int
+    """Pieces at the beginning of the object that are not meant"""
+    count: int
 
 
 def journal_folder(meeting_id: str, source_id: str) -> str:
@@ -82,8 +114,11 @@ def parse_part(name: str) -> Part | None:
     found = _NAME.fullmatch(name)
     if found is None:
         return None
-    fence, opening, number = map(int, found.groups())
-    return Part(Generation(fence, opening), number)
+    fence, opening, number = map(int, found.groups()[:3])
+    count = 1 if found[4] is None else int(found[4]) - number + 1
+    if found[4] is not None and (count < 2 or number == HEAD):
+        return None
+    return Part(Generation(fence, opening), number, count)
 
 
 def latest(parts: Iterable[Part]) -> Generation | None:
@@ -91,11 +126,13 @@ def latest(parts: Iterable[Part]) -> Generation | None:
     return max((part.generation for part in parts if part.number == HEAD), default=None)
 
 
-def appended(parts: Collection[Part], generation: Generation) -> Stretch:
-    """What was appended in a generation, as far as nothing is missing: they are stored one after the other."""
-    numbers, count = {part.number for part in parts if part.generation == generation}, 0
-    while count + 1 in numbers:
-        count += 1
+def appended(parts: Iterable[Part], generation: Generation) -> Stretch:
+    """What was appended in a generation, as far as nothing is missing: it is stored one after the other."""
+    count = 0
+    for part in _of(parts, generation):
+        if part.number > count + 1:
+            break
+        count = max(count, part.last)
     return Stretch(generation, count)
 
 
@@ -105,9 +142,53 @@ def following(parts: Iterable[Part], fence: int) -> Generation:
     return Generation(fence, max(openings, default=-1) + 1)
 
 
-def parts_of(stretches: Iterable[Stretch]) -> list[Part]:
-    """The objects of a journal in their order."""
-    return [Part(one.generation, number + 1) for one in stretches for number in range(one.count)]
+def excerpts(stretches: Iterable[Stretch], parts: Collection[Part]) -> list[Excerpt]:
+    """Where a journal is to be read, in its order, each piece once; raises StoreError where one is nowhere."""
+    return [excerpt for stretch in stretches for excerpt in _excerpts(stretch, _of(parts, stretch.generation))]
+
+
+def _of(parts: Iterable[Part], generation: Generation) -> list[Part]:
+    """The objects of a generation but for its head, in order."""
+    return sorted(part for part in parts if part.generation == generation and part.number != HEAD)
+
+
+def _excerpts(stretch: Stretch, parts: Sequence[Part]) -> Iterator[Excerpt]:
+    done, at = 0, 0
+    furthest: Part | None = None
+    while done < stretch.count:
+        while at < len(parts) and parts[at].number <= done + 1:
+            furthest = parts[at] if furthest is None or parts[at].last > furthest.last else furthest
+            at += 1
+        if furthest is None or furthest.last <= done:
+            raise StoreError(LOST)
+        count = min(furthest.last, stretch.count) - done
+        yield Excerpt(furthest, done + 1 - furthest.number, count)
+        done += count
+
+
+def put_together(sizes: Sequence[int], data: bytes) -> bytes:
+    """The object that holds several pieces: a line with their sizes in bytes, and then what they hold.
+
+    >>> put_together([3, 2], b"onetw")
+    b'{"version": 1, "sizes": [3, 2]}\\nonetw'
+    """
+    return json.dumps({"version": 1, "sizes": list(sizes)}).encode() + b"\n" + data
+
+
+def read_excerpt(excerpt: Excerpt, data: bytes) -> bytes:
+    """The bytes of an excerpt in what its object holds; raises StoreError where that is not what its name says."""
+    if excerpt.part.count == 1:
+        return data
+    end = data.find(b"\n", 0, _SIZES_BYTES)
+    try:
+        told = json.loads(data[: max(0, end)])
+        sizes = [int(size) for size in told["sizes"]]
+        if told["version"] == 1 and len(sizes) == excerpt.part.count and sum(sizes) == len(data) - end - 1:
+            start = end + 1 + sum(sizes[: excerpt.skipped])
+            return data[start : start + sum(sizes[excerpt.skipped : excerpt.skipped + excerpt.count])]
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError("the object store holds a damaged part of a journal") from error
+    raise StoreError("the object store holds a damaged part of a journal, or one of a later version of this program")
 
 
 def encode_head(before: Iterable[Stretch]) -> bytes:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from meeting.core.errors import ObjectStoreError
 from meeting.storage.objects.object_store import StoredObject
-from pipelines.errors import SettingsError, StoreError
+from pipelines.errors import SettingsError
 
 FORM = "storage.objects is written as s3://BUCKET/PREFIX"
 MISSING = (
@@ -27,6 +28,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "file": {"auto_mkdir": True},
 }
 """What a kind of store needs beyond its own settings"""
+GET_OPTIONS: dict[str, dict[str, Any]] = {"s3": {"max_concurrency": 1}}
+"""The same for fetching an object: one that may come in several streams is asked for its size first, a request more"""
 
 
 class FsspecStore:
@@ -49,6 +52,7 @@ class FsspecStore:
             raise SettingsError(MISSING) from error
         except ValueError as error:
             raise SettingsError(FORM) from error
+        self._get_options = GET_OPTIONS.get(parts.scheme, {})
         self._root = str(root).rstrip("/")
 
     def put(self, name: str, data: bytes) -> None:
@@ -65,7 +69,10 @@ class FsspecStore:
         """As `ObjectStore.get`."""
         with _errors(), ThreadPoolExecutor(GETS_AT_ONCE) as threads:
             # Not all in one call: that asks for each of them first whether it is there.
-            return list(threads.map(lambda name: bytes(self._files.cat_file(self._path(name))), names))
+            return list(threads.map(self._get, names))
+
+    def _get(self, name: str) -> bytes:
+        return bytes(self._files.cat_file(self._path(name), **self._get_options))
 
     def get_file(self, name: str, path: Path) -> None:
         """As `ObjectStore.get_file`."""
@@ -80,6 +87,17 @@ class FsspecStore:
             skipped = len(self._root) + 1
             told = (StoredObject(path[skipped:], int(info["size"]), _time(info)) for path, info in found.items())
             return sorted(told, key=lambda one: one.name)
+
+    def folders(self, folder: str) -> Sequence[str]:
+        """As `ObjectStore.folders`."""
+        with _errors():
+            self._files.invalidate_cache()
+            try:
+                found = self._files.ls(self._path(folder), detail=True)
+            except FileNotFoundError:
+                return []
+            inside = (str(one["name"]) for one in found if one["type"] == "directory")
+            return sorted(name.rstrip("/").rpartition("/")[2] for name in inside)
 
     def remove(self, names: Sequence[str]) -> None:
         """As `ObjectStore.remove`."""
@@ -96,11 +114,11 @@ class FsspecStore:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """Turns what a store's library throws into a StoreError that says nothing of what is stored."""
+    """Turns what a store's library throws into an ObjectStoreError that says nothing of what is stored."""
     try:
         yield
     except Exception as error:  # each kind of store has a library of its own, with errors of its own
-        raise StoreError(f"the object store cannot be used ({type(error).__name__})") from error
+        raise ObjectStoreError(f"the object store cannot be used ({type(error).__name__})") from error
 
 
 def _time(info: dict[str, Any]) -> datetime:

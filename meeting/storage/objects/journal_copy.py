@@ -39,8 +39,14 @@ class Objects(Protocol):
     def append(self, data: bytes) -> None:
         """Store what comes next, at once or not at all; asked again with the same bytes where it raises StoreError."""
 
+    def acknowledged(self) -> None:
+        """All that was appended is acknowledged; waits for nothing."""
+
     def remove(self) -> None:
         """Remove them all; raises StoreError."""
+
+    def close(self) -> None:
+        """Let go of them; waits for a request that is under way, for a while."""
 
 
 def nothing() -> None:
@@ -140,6 +146,8 @@ class JournalCopy:
             self._store(*batch)
         if self._removing:
             self._try(self._objects.remove, until_closed=False)
+        else:
+            self._objects.close()
 
     def _next(self) -> tuple[int, list[Callable[[], None]]] | None:
         """Where the next object ends, and who is told of it; None once it is closed."""
@@ -182,6 +190,7 @@ class JournalCopy:
         if self._held():
             for then in told:
                 then()
+            self._objects.acknowledged()
         with self._changed:
             self._stored = end
             for _ in told:

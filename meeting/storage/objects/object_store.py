@@ -22,7 +22,10 @@ class StoredObject:
 
 
 class ObjectStore(Protocol):
-    """Objects by name; each method waits for the store, may be called from any thread, and raises StoreError."""
+    """Objects by name.
+
+    Each method waits for the store, may be called from any thread, and raises ObjectStoreError.
+    """
 
     def put(self, name: str, data: bytes) -> None:
         """Store an object, in the place of one with that name; once this returns every list shows it."""
@@ -38,6 +41,9 @@ class ObjectStore(Protocol):
 
     def list(self, folder: str) -> list[StoredObject]:
         """All objects whose names begin with this and a slash, by name."""
+
+    def folders(self, folder: str) -> Sequence[str]:
+        """The names of the folders in this one that hold objects, in whatever depth; in order."""
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove objects; those that are gone already do no harm."""

@@ -44,24 +44,31 @@ class SourceObjects:
 
     def begin(self, path: Path, stored: int) -> JournalCopy:
         """What brings a journal to the store, of which so many bytes are there already."""
-        self._journal = self._objects.journal(*self._ids, self._fence)
+        self._journal = self._objects.journal(*self._ids, self._fence, self._held, stored)
         self._copy = JournalCopy(self._journal, path, self._held, lambda: self._tell(False), lambda: self._tell(True))
         self._objects.copies.add(self._copy)
         self._copy.start(stored)
         return self._copy
 
-    def finish(self, keep_audio: bool) -> None:
+    def finish(self, keep_audio: bool, keep_journal: bool = False) -> None:
         """Wait until the journal, and the FLAC with `keep_audio`, are in the store.
 
-        Raises StoreError once nothing is waited for.
+        With `keep_journal` something of it was not heard: that is stored as well. Raises StoreError once nothing is
+        waited for.
         """
         if self._copy is None:
             return
         self._copy.settle(self._no_waiting.is_set)
-        while keep_audio and not self._kept:
+        if keep_journal:
+            self._insist(lambda: self._objects.set_aside(*self._ids))
+        if keep_audio and not self._kept:
+            self._insist(lambda: self._objects.keep(*self._ids, self._journal.generation))
+            self._kept = True
+
+    def _insist(self, step: Callable[[], None]) -> None:
+        while True:
             try:
-                self._objects.keep(*self._ids, self._journal.generation)
-                self._kept = True
+                return step()
             except StoreError:
                 if self._no_waiting.is_set():
                     raise

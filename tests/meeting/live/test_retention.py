@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from meeting.cluster.ownership import SingleServer
+from meeting.core.errors import ObjectStoreError
 from meeting.core.records import Meeting, State
 from meeting.core.trusted_time import TrustedTime
 from meeting.live.retention import (
@@ -25,12 +27,14 @@ from meeting.live.retention import (
     load_time,
     save_time,
 )
+from meeting.storage.objects.audio_objects import AudioObjects
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import StoreError
 from pipelines.types import SAMPLE_RATE, Segment, Span, Speaker, Word
 from tests.fakes.access_fakes import locked
 from tests.fakes.server_fakes import config, serving, tone
+from tests.meeting.storage.objects.fake_objects import FakeObjects
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 SECRET = "Zyzzogeton"
@@ -42,6 +46,7 @@ class FakeRooms:
     def __init__(self, store: Store, live: tuple[str, ...] = ()) -> None:
         self.store = store
         self.live = live
+        self.ownership = SingleServer(store)
         self.told: list[str] = []
 
     def on_deleted(self, meeting_id: str) -> None:
@@ -156,6 +161,61 @@ def test_a_database_that_refuses_ends_the_sweep_at_the_first_meeting(
     assert len(tried) == 1
 
 
+def with_objects(store: Store, *meetings: str) -> FakeObjects:
+    """An object store with something of each of these."""
+    objects = FakeObjects()
+    objects.now = lambda: NOW - timedelta(days=30)
+    objects.held = {f"audio/{id_}/src/x.flac": b"x" for id_ in meetings}
+    store.objects = AudioObjects(objects, store.files, store.data_dir / "sound", 1e6)
+    return objects
+
+
+def test_objects_that_cannot_be_removed_keep_their_own_meeting_only(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number, id_ in enumerate(("first", "stuck", "third")):
+        keep(store, id_, "ended", 50, 40 - number)
+    objects = with_objects(store, "first", "stuck", "third")
+    gone = objects.remove
+
+    def refuse(names: Sequence[str]) -> None:
+        if any("stuck" in name for name in names):
+            raise ObjectStoreError("the object store cannot be used (ClientError)") from RuntimeError()
+        gone(names)
+
+    monkeypatch.setattr(objects, "remove", refuse)
+    assert clean(store, 30) == ["stuck"]
+    (told,) = [line for line in caplog.messages if "could not be deleted" in line]
+    assert "stuck (the object store cannot be used (ClientError))" in told
+
+
+@pytest.mark.parametrize("days", [None, 30.0])
+def test_what_is_left_in_the_object_store_goes_also_where_meetings_are_kept_for_ever(
+    store: Store, days: float | None
+) -> None:
+    keep(store, "here", "ended", 1, 1)
+    objects = with_objects(store, "here", "gone")
+    Clock(NOW).serve(store, 2, days)
+    assert list(objects.held) == ["audio/here/src/x.flac"]
+
+
+def test_a_fault_of_one_kind_keeps_the_other_from_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(moment: datetime) -> list[str]:
+        raise StoreError("the disk is gone")
+
+    keep(store, "here", "ended", 1, 1)
+    objects = with_objects(store, "gone")
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "older_than", broken)
+        Clock(NOW).serve(store, 2)
+    assert objects.held == {}
+    objects.away = True
+    Clock(NOW).serve(store, 2)
+    assert "what is left in the object store could not be looked for" in caplog.text
+
+
 def test_a_starting_server_removes_what_is_too_old(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         long_ago = datetime.now(timezone.utc) - timedelta(days=10)
@@ -182,7 +242,7 @@ class Clock:
         if self.ran >= self.until:
             raise asyncio.CancelledError
 
-    def serve(self, store: Store, hours: float, days: float = 30) -> list[str]:
+    def serve(self, store: Store, hours: float, days: float | None = 30) -> list[str]:
         """What is left once a server has run for so many hours."""
         self.ran, self.until = 0.0, hours * 3600
 

@@ -19,6 +19,7 @@ from meeting.storage.summary import (
     newest_lines,
     read_speakers,
     read_speech,
+    read_states,
     read_summary,
     text_lines,
 )
@@ -142,3 +143,8 @@ def test_who_spoke_when_is_told_by_whom_a_voice_turned_out_to_be(spoken: Store) 
     assert found.meeting.segments == 3
     with pytest.raises(NotFound):
         read_speech(spoken, "nowhere")
+
+
+def test_the_states_of_all_meetings_are_told_by_their_ids(store: Store) -> None:
+    store.create_meeting(Meeting("new", "t", State.OPEN, NOW)).result()
+    assert read_states(store) == {A: "ended", B: "ended", "new": "open"}

@@ -6,12 +6,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from benchmarks.harness.server import free_port
+from meeting.core.errors import ObjectStoreError
 from meeting.storage.objects.object_store import StoredObject
 from pipelines.errors import StoreError
 
@@ -32,6 +35,8 @@ class FakeObjects:
         """Not set: whoever stores something hangs"""
         self.gate.set()
         self.puts: list[str] = []
+        self.now = lambda: datetime.now(timezone.utc)
+        """When everything was stored"""
 
     def put(self, name: str, data: bytes) -> None:
         self.gate.wait(20)
@@ -47,6 +52,8 @@ class FakeObjects:
 
     def get(self, names: Sequence[str]) -> list[bytes]:
         self._answer()
+        if not all(name in self.held for name in names):
+            raise StoreError("an object is not there")
         return [self.held[name] for name in names]
 
     def get_file(self, name: str, path: Path) -> None:
@@ -55,9 +62,13 @@ class FakeObjects:
 
     def list(self, folder: str) -> list[StoredObject]:
         self._answer()
-        now = datetime.now(timezone.utc)
         held = sorted(self.held.items())
-        return [StoredObject(name, len(data), now) for name, data in held if name.startswith(folder + "/")]
+        return [StoredObject(name, len(data), self.now()) for name, data in held if name.startswith(folder + "/")]
+
+    def folders(self, folder: str) -> Sequence[str]:
+        self._answer()
+        below = (name[len(folder) + 1 :] for name in self.held if name.startswith(folder + "/"))
+        return sorted({name.partition("/")[0] for name in below if "/" in name})
 
     def remove(self, names: Sequence[str]) -> None:
         self._answer()
@@ -66,7 +77,16 @@ class FakeObjects:
 
     def _answer(self) -> None:
         if self.away:
-            raise StoreError("the object store is away")
+            raise ObjectStoreError("the object store is away")
+
+
+class Inline(Executor):
+    """Does everything at once."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
 
 
 @contextmanager

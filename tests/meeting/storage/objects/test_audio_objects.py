@@ -10,10 +10,11 @@ import pytest
 
 from meeting.core.errors import OwnershipLost
 from meeting.storage.files.meeting_files import MeetingFiles
+from meeting.storage.objects import merging
 from meeting.storage.objects.audio_objects import CACHED_SECONDS, AudioObjects
 from meeting.storage.objects.chain import Generation
 from pipelines.errors import NotFound, StoreError
-from tests.meeting.storage.objects.fake_objects import FakeObjects
+from tests.meeting.storage.objects.fake_objects import FakeObjects, Inline
 
 M, S = "m" * 16, "s" * 16
 
@@ -130,6 +131,21 @@ def test_an_object_whose_answer_was_lost_is_stored_once(a: AudioObjects, b: Audi
     b.take_over(M, fence=9)
     assert journal(b) == b"onetwo"
     assert (a.counts.stored, a.counts.stored_bytes, a.counts.refused) == (2, 6, 1)
+
+
+@pytest.mark.parametrize(("says_so", "objects_left"), [(True, 3), (False, 4)])
+def test_small_objects_are_put_together_only_for_whoever_says_that_it_has_the_meeting(
+    a: AudioObjects, objects: FakeObjects, monkeypatch: pytest.MonkeyPatch, says_so: bool, objects_left: int
+) -> None:
+    monkeypatch.setattr(merging, "MERGE_OBJECTS", 2)
+    monkeypatch.setattr(a, "_merges", Inline())
+    a.files.journal_path(M, S).write_bytes(b"onetwothree")
+    writing = a.journal(M, S, 7, lambda: True) if says_so else a.journal(M, S, 7)
+    for data in (b"one", b"two", b"three"):
+        writing.append(data)
+        writing.acknowledged()
+    assert len(objects.held) == objects_left
+    assert a.counts.merged == says_so
 
 
 def test_a_journal_that_is_removed_leaves_those_of_other_sources(a: AudioObjects, objects: FakeObjects) -> None:

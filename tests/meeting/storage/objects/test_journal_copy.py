@@ -29,7 +29,8 @@ class Fake:
         self.parts: list[bytes] = []
         self.asked: list[bytes] = []
         self.refusals = 0
-        self.removed = threading.Event()
+        self.acknowledgements = 0
+        self.removed, self.closed = threading.Event(), threading.Event()
         self.gate = threading.Event()
         self.gate.set()
 
@@ -40,6 +41,12 @@ class Fake:
             self.refusals -= 1
             raise StoreError("away")
         self.parts.append(data)
+
+    def acknowledged(self) -> None:
+        self.acknowledgements += 1
+
+    def close(self) -> None:
+        self.closed.set()
 
     def remove(self) -> None:
         if self.refusals:
@@ -152,6 +159,17 @@ def test_what_was_stored_after_the_meeting_was_lost_is_not_told(bench: Bench) ->
     bench.copy.start(0)
     bench.copy.settle()
     assert bench.told == []
+    assert bench.objects.acknowledgements == 0
+
+
+def test_objects_are_told_what_was_acknowledged_and_let_go_of_at_the_end(bench: Bench) -> None:
+    bench.copy.start(0)
+    bench.write(b"a")
+    bench.copy.settle()
+    assert bench.objects.acknowledgements == 1
+    assert not bench.objects.closed.is_set()
+    bench.copy.close()
+    assert bench.objects.closed.is_set()
 
 
 def test_trouble_that_lasts_is_told_and_its_end_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,13 @@ def test_files_come_and_go_whole(store: ObjectStore, tmp_path: Path) -> None:
     assert (tmp_path / "to").read_bytes() == b"sound" * 1000
 
 
+def test_folders_are_told_by_their_names_alone(store: ObjectStore) -> None:
+    assert store.folders("a") == []
+    for name in ("a/one/x", "a/two/deep/y", "a/two/z", "b/other/x"):
+        store.put(name, b"1")
+    assert store.folders("a") == ["one", "two"]
+
+
 def test_what_is_removed_is_not_listed_and_what_is_gone_does_no_harm(store: ObjectStore) -> None:
     for name in ("a/x", "a/y", "b/x"):
         store.put(name, b"1")

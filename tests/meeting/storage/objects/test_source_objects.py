@@ -19,8 +19,9 @@ from meeting.session.events import (
     StorageWorking,
 )
 from meeting.sources import source_worker
-from meeting.storage.objects import journal_copy, source_objects
+from meeting.storage.objects import journal_copy, merging, source_objects
 from meeting.storage.objects.audio_objects import AudioObjects
+from meeting.storage.objects.source_objects import SourceObjects
 from meeting.storage.store import Store
 from tests.fakes.server_fakes import tone
 from tests.fakes.source_fakes import AGAIN, MEETING, SOURCE, Bench
@@ -168,6 +169,21 @@ def test_no_sound_is_stored_where_none_is_to_be_kept(store: Store, objects: Fake
     assert not objects.held
 
 
+def test_a_journal_of_which_something_was_not_heard_is_marked_before_the_source_has_ended(
+    store: Store, objects: FakeObjects
+) -> None:
+    assert store.objects is not None
+    made = SourceObjects(store.objects, MEETING, SOURCE, 7, lambda: True, threading.Event(), lambda working: None)
+    path = store.files.journal_path(MEETING, SOURCE)
+    path.write_bytes(b"")
+    made.begin(path, 0)
+    objects.away = True
+    threading.Timer(0.1, lambda: setattr(objects, "away", False)).start()
+    made.finish(keep_audio=False, keep_journal=True)
+    assert list(objects.held) == [f"journals/{MEETING}/{SOURCE}/set-aside"]
+    made.close()
+
+
 def test_a_server_that_lost_the_meeting_acknowledges_nothing_though_it_was_stored(
     store: Store, objects: FakeObjects
 ) -> None:
@@ -187,6 +203,26 @@ def test_a_server_that_lost_the_meeting_acknowledges_nothing_though_it_was_store
     while not bench.events.empty():
         told.append(bench.events.get())
     assert not [one for one in told if isinstance(one, FrameAppended)]
+
+
+def test_while_a_source_runs_its_small_objects_are_put_together(
+    store: Store, objects: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "MERGE_OBJECTS", 3)
+    bench = Bench(store, fence=7)
+    bench.next(SourceOpened)
+    assert store.objects is not None
+    for seq in range(100):
+        bench.worker.append(frame(seq))
+        bench.next(FrameAppended)
+        if store.objects.counts.merged:
+            break
+    assert store.objects.counts.merged
+    bench.worker.abandon()
+    assert bench.worker.wait(20)
+    journal = store.files.journal_path(MEETING, SOURCE).read_bytes()
+    store.objects.take_over(MEETING, 9)
+    assert store.files.journal_path(MEETING, SOURCE).read_bytes() == journal
 
 
 def test_what_waits_is_counted_for_whoever_watches(store: Store, objects: FakeObjects) -> None:
