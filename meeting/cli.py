@@ -140,7 +140,9 @@ def parser() -> argparse.ArgumentParser:
     doctor = command("doctor", "check this machine and say what to do about each problem")
     _add_models(doctor)
     doctor.add_argument("--measure", action="store_true", help="also load the models and measure their pace")
-    command("migrate", "bring the database to this version's schema")
+    migrate = command("migrate", "bring the database to this version's schema")
+    text = "bring over all that is kept in the SQLite file of this data folder, to an empty storage.database"
+    migrate.add_argument("--from", dest="origin", type=Path, metavar="DIR", help=text)
     command("token", "print a new server token, hard to guess; it is kept nowhere")
     return top
 
@@ -643,6 +645,11 @@ def _doctor(options: argparse.Namespace, config: Config) -> int:
 
 
 def _migrate(options: argparse.Namespace, config: Config) -> int:
+    if options.origin is not None:
+        from meeting.storage.transfer.moving import move_to_database
+
+        print(printable(move_to_database(options.origin, config.storage)))
+        return 0
     with _open_store(config) as store:
         print(f"the database in {printable(store.data_dir)} has this version's schema")
     return 0

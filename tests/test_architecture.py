@@ -58,6 +58,7 @@ LAYOUT = {
     "meeting/storage": "objects databases search files editing voices core config root",
     "meeting/storage/profiles": "storage voices core root",
     "meeting/storage/queue": "storage databases core root",
+    "meeting/storage/transfer": "storage databases files config root",
     "meeting/storage/ownership": "storage databases continuity core config root",
     "meeting/cluster": "ownership storage files continuity core config root",
     "meeting/statistics": "storage core root",
@@ -88,8 +89,8 @@ LAYOUT = {
     "recognition live sources delivery webhooks session cluster storage objects files core config root",
     "meeting/listen": "recordings client core root",
     "meeting/evaluation": "recordings sources storage files core config stream engine diarization audio root",
-    "meeting": "evaluation listen jobs recordings sources server agents client notes transport webhooks statistics "
-    "profiles storage databases objects search files shared_models core config models engine root",
+    "meeting": "transfer evaluation listen jobs recordings sources server agents client notes transport webhooks "
+    "statistics profiles storage databases objects search files shared_models core config models engine root",
 }
 """Which folder may import which, from the bottom up; inside a folder anything may import anything without a circle.
 

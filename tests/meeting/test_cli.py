@@ -27,10 +27,11 @@ from meeting.storage.transcript_store import TranscriptStore
 from meeting.voices.matching import VoiceProfile
 from pipelines.errors import ModelMissing
 from pipelines.types import Segment, Span, Speaker, Word
+from tests.databases.postgres_server import PostgresServer
 from tests.fakes.access_fakes import TOKEN, locked
 from tests.fakes.models.packages import install
 from tests.fakes.server_fakes import FakeBackend
-from tests.fakes.stored import keep_two_sources
+from tests.fakes.stored import keep_two_sources, kept
 from tests.meeting.notes.model_server import model_server
 from tests.meeting.recordings.test_replay import recording
 
@@ -231,6 +232,20 @@ def test_an_export_that_cannot_be_written_is_one_sentence(
 def test_migrate_makes_the_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "migrate", "--data-dir", str(tmp_path / "new"))[0] == 0
     assert list((tmp_path / "new").glob("*.sqlite3"))
+
+
+def test_migrate_brings_over_what_a_single_server_has_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(tmp_path) as store:
+        kept(store, title="Plans")
+    monkeypatch.setenv("MEETING_STORAGE_DATABASE", postgres.new_database(empty=True))
+    code, out, _ = run(capsys, "migrate", "--from", str(tmp_path), "--data-dir", str(tmp_path / "shared"))
+    assert (code, out.partition(" with")[0]) == (0, "1 meeting(s)")
+    assert "Plans" in run(capsys, "list", "--data-dir", str(tmp_path / "shared"))[1]
+    code, _, err = run(capsys, "migrate", "--from", str(tmp_path / "none"))
+    assert code == EXIT_ERROR
+    assert one_sentence(err)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What is kept in one database, brought over to another."""
