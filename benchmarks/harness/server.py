@@ -30,6 +30,7 @@ import sys
 from meeting.transport import connections
 if sys.argv[1] == 'talkative':
     connections.STUCK_SECONDS = 600.0  # on a busy machine less than this is not enough to fall behind
+    connections.CLOSING_SECONDS = 600.0  # nor to read why one was cut off
 import meeting.server.run
 from meeting.sources import memory
 from meeting.server.app import create_app
