@@ -230,9 +230,12 @@ class Pipeline:
         lasting = utterance.final or utterance.commits
         if not (lasting or self.live) and self._progress.backlog > MAX_PARTIAL_BACKLOG:
             return None
-        # One that the engine would leave out must not wait for turns first, and the others behind it.
-        if self.live and utterance.commits and self._engine.shedding >= Shedding.NO_PARTIALS:
-            return None
+        if self.live and self._engine.shedding >= Shedding.NO_PARTIALS:
+            # One that the engine would leave out must not wait for turns, and no line behind it.
+            if self._turn_history is not None:
+                self._turn_history.release()
+            if utterance.commits:
+                return None
         self._progress.utterance_sent(utterance)
         if not utterance.commits or self._turn_history is None:
             return utterance

@@ -49,11 +49,15 @@ class TurnHistory:
             self._states.append(tuple(turn for turn in join_turns(turns) if turn.span & kept))
             self._answer(self._windows)
 
+    def release(self) -> None:
+        """Whoever waits gets what was told last."""
+        with self._lock:
+            self._answer(None)
+
     def close(self) -> None:
         """No window follows: who still waits gets what was told last, and so does who asks from now on."""
-        with self._lock:
-            self._closed = True
-            self._answer(None)
+        self._closed = True
+        self.release()
 
     def at(self, end: int) -> Future[Turns]:
         """The turns as the windows tell them that end at sample `end` of the audio at the latest.

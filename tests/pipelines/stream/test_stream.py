@@ -513,9 +513,10 @@ def test_windows_that_cannot_be_judged_hold_no_words_up(listener: Listener, how:
     assert listener.backlogs[-1] == 0.0
 
 
-def test_on_a_machine_that_is_too_full_no_line_waits_for_who_speaks(listener: Listener) -> None:
+@pytest.mark.parametrize("at_first", [Shedding.NONE, Shedding.NO_PARTIALS])
+def test_on_a_machine_that_is_too_full_no_line_waits_for_who_speaks(listener: Listener, at_first: Shedding) -> None:
     heard, stuck = threading.Event(), threading.Event()
-    engine = FakeEngine(takes_context=True, shedding=Shedding.NO_PARTIALS)
+    engine = CommittingEngine(takes_context=True, shedding=at_first)
     engine.finding = lambda window: stuck.wait(PATIENCE) and None
 
     def listen(output: Output) -> None:
@@ -525,9 +526,11 @@ def test_on_a_machine_that_is_too_full_no_line_waits_for_who_speaks(listener: Li
 
     line = pipeline(engine, listen)
     try:
-        line.feed(CHANGING)
+        line.feed(CHANGING[: 6 * SAMPLE_RATE])
+        engine.shedding = Shedding.NO_PARTIALS
+        line.feed(CHANGING[6 * SAMPLE_RATE :])
         assert heard.wait(PATIENCE)
-        assert growing_turns(engine) == []
+        assert (growing_turns(engine) == []) == (at_first == Shedding.NO_PARTIALS)
         stuck.set()
         line.finish()
     finally:

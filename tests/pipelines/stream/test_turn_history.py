@@ -59,6 +59,15 @@ def test_when_no_window_follows_nobody_waits() -> None:
     assert history.at(0).result(0) == ()
 
 
+def test_who_is_released_gets_what_was_told_last_and_the_next_one_waits_again() -> None:
+    history = TurnHistory()
+    waiting = history.at(2 * STEP)
+    history.window_done([told(1, "a")])
+    history.release()
+    assert waiting.result(0) == (Turn(Span(0, STEP), "a"),)
+    assert not history.at(2 * STEP).done()
+
+
 def test_the_order_of_asking_and_telling_changes_nothing() -> None:
     windows = [told(window, *random.Random(window).sample("abc", window % 3)) for window in range(1, 41)]
     asked = [STEP // 2 + at * STEP for at in range(40)]
