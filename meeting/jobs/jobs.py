@@ -221,7 +221,9 @@ class Jobs:
                 self._start(_done(self.cancel(job.id), f"job {job.id}: cannot be cancelled"))
 
     async def _begin(self, job: Job) -> tuple[Job, asyncio.Task[str | None]]:
-        """The job as it runs, and its work."""
+        """The job as it runs, and its work; raises NotFound where it is another by now, or none."""
+        if self._jobs.get(job.id) is not job:
+            raise NotFound("this job has been cancelled")
         job = begun(job, datetime.now(timezone.utc), new_id())
         await self._save(job)
         return job, asyncio.create_task(

@@ -441,7 +441,7 @@ def browser_running(*switches: str, without: Collection[str] = ()) -> Iterator[B
 
     What a test expects of a page may take as long as a click may.
     """
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         usual = [switch for switch in SWITCHES if switch not in without]
         browser = playwright.chromium.launch(
@@ -468,7 +468,7 @@ def microphone_tab(browser: Browser, width: int, height: int, refused: str = "40
     assert [line for line in complaints if refused not in line and "WebSocket" not in line] == []
 
 
-def eventually(holds: Callable[[], Any], pause: Callable[[float], None] = time.sleep, seconds: float = 20.0) -> Any:
+def eventually(holds: Callable[[], Any], pause: Callable[[float], None] = time.sleep, seconds: float = 60.0) -> Any:
     """Wait until something holds, and return it; `pause` takes seconds and lets the rest of the world move."""
     deadline = time.monotonic() + seconds
     while not (value := holds()):

@@ -84,7 +84,7 @@ def test_a_host_is_told_where_text_goes_and_a_reader_sees_what_comes_of_it(
     expect(host.get_by_test_id("notes-progress")).to_have_text("Notes are being written…")
     released.set()
     doubtful = host.locator(".statement[data-doubtful]")
-    expect(doubtful).to_contain_text(f"Ben, Friday: {XSS}", timeout=15_000)
+    expect(doubtful).to_contain_text(f"Ben, Friday: {XSS}", timeout=60_000)
     expect(doubtful.locator(".doubtful")).to_have_text("doubtful")
     expect(host.get_by_test_id("announcer")).to_contain_text("The notes are ready.")
     assert host.title() == "Release · Meeting transcriber"
@@ -140,7 +140,7 @@ def test_a_voice_without_a_name_is_called_in_the_notes_as_on_the_page_in_the_lan
     model.replies.append(Reply(notes("Ask again.").replace("Ben", "Speaker 2")))
     make(page)
     action = page.locator(".statement[data-doubtful]")
-    expect(action).to_contain_text("Speaker 2, Friday: Ask again.", timeout=15_000)
+    expect(action).to_contain_text("Speaker 2, Friday: Ask again.", timeout=60_000)
     page.get_by_test_id("languages").select_option("de")
     expect(action).to_contain_text("Person 2, Friday: Ask again.")
     expect(page.get_by_test_id("notes-made")).to_contain_text("das sich irren kann")

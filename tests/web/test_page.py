@@ -102,7 +102,7 @@ def test_stop_ends_the_meeting_and_offers_every_format(server: FakeServer, page:
     ]  # fmt: skip
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("export-srt")).to_be_hidden()
-    expect(page.get_by_test_id("end")).to_be_visible(timeout=30_000)
+    expect(page.get_by_test_id("end")).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("end")).to_contain_text("Everything is saved")
 
 
@@ -325,7 +325,7 @@ def test_a_full_disk_is_told_until_there_is_room_again(server: FakeServer, page:
     server.tell({"type": "error", "code": "storage", "message": full, "fatal": False})
     notices = page.get_by_test_id("notices")
     expect(notices).to_contain_text("disk does not take what is heard: recording waits")
-    expect(page.get_by_test_id("connection")).to_contain_text("catching up", timeout=20_000)
+    expect(page.get_by_test_id("connection")).to_contain_text("catching up", timeout=60_000)
     server.acking = True
     server.tell({"type": "error", "code": "storage_ok", "message": "everything can be saved again", "fatal": False})
     expect(notices).to_contain_text("everything is being saved")

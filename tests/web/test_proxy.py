@@ -97,7 +97,7 @@ def test_a_meeting_is_made_recorded_shared_and_read_along(
         host = opened(root)
         host.get_by_test_id("new-meeting").click()
         host.wait_for_url(re.compile(re.escape(root) + r"m/\w+$"))
-        expect(host.locator("[data-segment]").first).to_be_visible(timeout=20_000)
+        expect(host.locator("[data-segment]").first).to_be_visible(timeout=60_000)
         host.get_by_test_id("copy-link").click()
         expect(host.get_by_test_id("share-status")).to_contain_text("The link is copied")
         expect(host.get_by_test_id("qr-code").locator("svg")).to_be_visible()
@@ -108,7 +108,7 @@ def test_a_meeting_is_made_recorded_shared_and_read_along(
         reader = opened(shared)
         expect(reader.locator("[data-segment]").first).to_contain_text("one")
         host.get_by_test_id("stop").click()
-        expect(reader.get_by_test_id("end")).to_be_visible(timeout=20_000)
+        expect(reader.get_by_test_id("end")).to_be_visible(timeout=60_000)
         host.get_by_test_id("home").click()
         expect(host.get_by_test_id("meeting-list").locator("li")).to_have_count(1)
         assert host.url == root
@@ -137,7 +137,7 @@ def test_the_sample_is_found_below_a_path(tmp_path: Path, browser: Browser) -> N
         page = browser.new_page()
         page.goto(f"http://localhost:{proxy.port}/meet/")
         page.get_by_test_id("sample-meeting").click()
-        expect(page.locator("[data-segment]").first).to_be_visible(timeout=20_000)
+        expect(page.locator("[data-segment]").first).to_be_visible(timeout=60_000)
         page.close()
 
 

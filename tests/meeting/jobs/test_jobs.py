@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from benchmarks.harness.server import Server
 from meeting.core.records import Job, JobState
+from meeting.jobs import rules
 from meeting.jobs.recording_files import RecordingFiles
 from meeting.jobs.retranscribing import MeetingSound
 from meeting.jobs.rules import KEPT_FOR
@@ -234,6 +236,28 @@ def test_a_job_is_followed_and_can_be_cancelled_at_every_point(slow: Serving) ->
     for job in (coming, queued, running):
         slow.http.delete(f"/api/jobs/{job['id']}")
     forget(slow, sent(slow, data))
+
+
+def test_a_job_that_is_cancelled_while_it_is_being_begun_stays_cancelled(
+    slow: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs, saved, cancelled = slow.app.state.jobs, list[JobState](), list[asyncio.Task[None]]()
+    save, choose = jobs._store.save, rules.next_up
+
+    def chosen(*given: Any) -> list[Job]:
+        found = choose(*given)
+        # Just before the task that begins it.
+        cancelled.extend(asyncio.create_task(jobs.cancel(job.id)) for job in found)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr("meeting.jobs.jobs.next_up", chosen)
+        patched.setattr(jobs._store, "save", lambda job: saved.append(job.state) or save(job))
+        job = sent(slow, wav(tone(2.0)))
+        eventually(lambda: slow.http.get(f"/api/jobs/{job['id']}").status_code == 404, seconds=60)
+        eventually(lambda: files(slow) == [], seconds=60)
+    assert saved == [JobState.RECEIVING, JobState.QUEUED, JobState.CANCELLED]
+    assert [task.exception() for task in cancelled] == [None]
 
 
 def test_of_many_that_come_at_once_no_more_are_taken_than_there_are_places(slow: Serving) -> None:

@@ -193,7 +193,7 @@ def test_the_strip_is_a_slider_for_hands_keys_and_ears(server: Locked, store: St
     strip.press("ArrowLeft")
     strip.press(" ")
     expect(page.get_by_test_id("player-play")).to_have_accessible_name("Pause")
-    expect(page.get_by_test_id("player-play")).to_have_accessible_name("Play", timeout=30_000)
+    expect(page.get_by_test_id("player-play")).to_have_accessible_name("Play", timeout=60_000)
     position(page, 65)
     assert page.locator(".strip path").count() == 3
 
@@ -220,7 +220,7 @@ def test_a_meeting_of_several_microphones_is_heard_with_all_of_them(server: Lock
     until(page, "window.sounds.length > 0")
     assert set(page.evaluate("window.sounds[0]")) == {LOUD["a"] + LOUD["b"]}
     heard(page, "eight.")
-    expect(page.get_by_test_id("player-play")).to_have_accessible_name("Play", timeout=30_000)
+    expect(page.get_by_test_id("player-play")).to_have_accessible_name("Play", timeout=60_000)
     position(page, 8)
 
 
