@@ -26,9 +26,16 @@ PATIENCE = 300.0
 
 FAKE = """
 import os
+import socket
 import sys
 from meeting.transport import connections
 if sys.argv[1] == 'talkative':
+    listen = socket.socket.listen
+    def listen_with_small_buffers(server, *backlog):
+        # Else the system holds as much of a flood as it likes for one who does not read.
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        listen(server, *backlog)
+    socket.socket.listen = listen_with_small_buffers
     connections.STUCK_SECONDS = 600.0  # on a busy machine less than this is not enough to fall behind
     connections.CLOSING_SECONDS = 600.0  # nor to read why one was cut off
 import meeting.server.run

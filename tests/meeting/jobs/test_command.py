@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -100,17 +100,18 @@ def test_what_was_heard_waits_until_a_server_has_the_meeting_no_more(tmp_path: P
     meeting = replay(settings, ReplayOptions(recording(tmp_path)), FakeBackend())["meeting"]
     with Store.configured(settings.storage) as store:
         before = [line.id for line in TranscriptStore(store).record(meeting).segments]
-    with ExitStack() as had, ThreadPoolExecutor(1) as threads:
+    taken = threading.Event()
+    # The server lets go before the command is waited for, whatever happens.
+    with ThreadPoolExecutor(1) as threads, ExitStack() as had:
 
         class Taken(FakePipeline):
             def finish(self) -> None:
                 had.enter_context(server_with(settings, meeting))
+                taken.set()
                 super().finish()
 
         done = threads.submit(retranscribe, settings, meeting, backend=FakeBackend(pipeline=Taken))
-        with leases_of(settings) as leases:
-            while leases.owner(meeting) is None:
-                time.sleep(0.01)
+        assert taken.wait(60)
         with Store.configured(settings.storage) as store:
             assert [line.id for line in TranscriptStore(store).record(meeting).segments] == before
         assert not done.done()
