@@ -302,13 +302,13 @@ def serving(settings: Config, backend: FakeBackend | None = None, **options: Any
     server = MeetingServer(server_config(app, settings), app.state.rooms, started.set, settings.limits)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
-    assert started.wait(20)
+    assert started.wait(60)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as http:
             yield Serving(server, port, http, app)
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         listening.close()
         assert not thread.is_alive()
 

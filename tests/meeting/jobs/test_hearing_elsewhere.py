@@ -208,7 +208,7 @@ def test_a_server_that_is_killed_leaves_no_process_and_the_next_one_begins_anew(
     server = Server(tmp_path, "fake", {SLOW: "0.2"})
     server.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=20, trust_env=False) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60, trust_env=False) as http:
             client = Serving(None, server.port, http, None)  # type: ignore[arg-type]
             meeting, before = held(client)
             job = again(client, meeting, models="owl").json()

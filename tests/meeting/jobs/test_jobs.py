@@ -306,7 +306,7 @@ def test_the_next_server_goes_on_with_a_recording_after_a_kill(tmp_path: Path) -
     server = Server(tmp_path, "fake", {"FAKE_SLOW": "0.1"})
     server.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=20, trust_env=False) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60, trust_env=False) as http:
             client = Serving(None, server.port, http, None)  # type: ignore[arg-type]
             data = wav(tone(8.0))
             job, coming, gone = sent(client, data), create(client, data), sent(client, data)

@@ -188,7 +188,7 @@ def test_a_server_that_is_killed_over_a_meeting_begins_it_again_but_not_for_ever
     server = Server(tmp_path, "fake", {"FAKE_SLOW": "0.2"})
     server.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=20, trust_env=False) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60, trust_env=False) as http:
             client = Serving(None, server.port, http, None)  # type: ignore[arg-type]
             answer = again(client, meeting)
             assert answer.status_code == 202, answer.text
