@@ -24,8 +24,7 @@ export function openAgainDialog({ id, languages, models, ask }) {
   const problem = el('p', { class: 'terms-problem', role: 'alert', 'data-testid': 'again-problem' })
   const dialog = el('dialog', { class: 'dialog', 'aria-labelledby': 'again-title', 'data-testid': 'again-dialog' })
   const cancel = el('button', { class: 'button', type: 'button', onclick: () => dialog.close() }, t('button.cancel'))
-  const sends = { class: 'button primary', type: 'submit', 'data-testid': 'again-begin' }
-  const begin = el('button', sends, t('again.begin'))
+  const begin = beginButton()
   const byCommand = commandHint(id)
   const fields = el(
     'div',
@@ -41,8 +40,7 @@ export function openAgainDialog({ id, languages, models, ask }) {
     if (!others.length) return
     model.addEventListener('change', () => offer(languagesOf(others, model.value, languages)))
     byCommand.remove()
-    // Which languages there are depends on the models.
-    fields.prepend(...modelField(model, known))
+    fields.prepend(...modelField(model, known)) // which languages there are depends on it
   })
   const said = el('p', { role: 'status' }, t('again.text'))
   const actions = el('div', { class: 'dialog-actions' }, cancel, begin)
@@ -69,6 +67,9 @@ export function openAgainDialog({ id, languages, models, ask }) {
   document.body.append(dialog)
   dialog.showModal()
 }
+
+const beginButton = () =>
+  el('button', { class: 'button primary', type: 'submit', 'data-testid': 'again-begin' }, t('again.begin'))
 
 const peopleField = () =>
   el('input', {
