@@ -138,6 +138,8 @@ class SharedModels:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(60)
         self._kill(left)
+        if self.process is not None:
+            self.process.wait()
         self._end_nodes()
 
     def _kill(self, processes: list[int]) -> None:
