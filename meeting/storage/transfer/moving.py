@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Table, exists, func, insert, select, text
 from sqlalchemy.orm import Session
@@ -56,7 +57,7 @@ def copy_all(source: Database, target: Database) -> dict[str, int]:
     try:
         # All in one transaction of each: what is read is of one moment, and all of it is there or nothing.
         with source.errors(), reading.connect() as connection, target.errors():
-            copied, _ = writing.transact(lambda session: _copy(connection, session), erase=False)
+            copied, _ = writing.transact(lambda session: _copy(source, connection, session), erase=False)
     finally:
         writing.close()
         reading.dispose()
@@ -68,26 +69,35 @@ def _tables() -> list[Table]:
     return [table for table in Base.metadata.sorted_tables if table.name not in NOT_COPIED]
 
 
-def _copy(source: Connection, target: Session) -> dict[str, int]:
+def _copy(source: Database, connection: Connection, target: Session) -> dict[str, int]:
     held = [table.name for table in _tables() if target.scalar(select(exists().select_from(table)))]
     if held:
         raise StoreError(
             f"there is something in the database that storage.database names already ({', '.join(held)}): "
             "name one in which nothing is kept"
         )
-    return {table.name: _copy_table(source, target, table) for table in _tables()}
+    return {table.name: _copy_table(source, connection, target, table) for table in _tables()}
 
 
-def _copy_table(source: Connection, target: Session, table: Table) -> int:
+def _copy_table(source: Database, connection: Connection, target: Session, table: Table) -> int:
     count = 0
-    found = source.execution_options(yield_per=BATCH).execute(select(table).order_by(*table.primary_key.columns))
-    for rows in found.mappings().partitions():
-        target.execute(insert(table), [dict(row) for row in rows])
+    for rows in _rows(source, connection, table):
+        target.execute(insert(table), rows)
         count += len(rows)
     if target.scalar(select(func.count()).select_from(table)) != count:
         raise StoreError(f"not all of {table.name} could be brought over")
-    _go_on_numbering(source, target, table)
+    _go_on_numbering(connection, target, table)
     return count
+
+
+def _rows(source: Database, connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
+    """A table in order, `BATCH` rows at once; what cannot be read is told of the source, and not of the target."""
+    with source.errors():
+        found = connection.execution_options(yield_per=BATCH).execute(
+            select(table).order_by(*table.primary_key.columns)
+        )
+        for rows in found.mappings().partitions():
+            yield [dict(row) for row in rows]
 
 
 def _go_on_numbering(source: Connection, target: Session, table: Table) -> None:
@@ -95,16 +105,11 @@ def _go_on_numbering(source: Connection, target: Session, table: Table) -> None:
     number = table.autoincrement_column
     if number is None or target.get_bind().dialect.name != "postgresql":
         return
-    last = max(_last_numbers(source, table))
+    last = source.scalar(select(func.max(number))) or 0
+    if table is SegmentRow.__table__ and source.dialect.name == "sqlite":
+        # Those of lines that are gone are not given again.
+        given = source.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = :table"), {"table": table.name})
+        last = max(last, given or 0)
     if last:
         statement = "SELECT setval(pg_get_serial_sequence(:table, :column), :last)"
         target.execute(text(statement), {"table": table.name, "column": number.name, "last": last})
-
-
-def _last_numbers(source: Connection, table: Table) -> Iterable[int]:
-    number = table.autoincrement_column
-    assert number is not None
-    yield source.scalar(select(func.max(number))) or 0
-    if table is SegmentRow.__table__ and source.dialect.name == "sqlite":
-        # Those of lines that are gone are not given again.
-        yield source.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = :table"), {"table": table.name}) or 0

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import socket
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -177,6 +181,23 @@ def test_a_damaged_file_is_a_sentence_and_nothing_is_copied(origin: Path, target
         (origin / f"{DATABASE}{ending}").unlink(missing_ok=True)
     with pytest.raises(StoreError, match="is damaged or no database"):
         move_to_database(origin, target)
+
+
+def test_a_row_that_cannot_be_read_is_told_of_the_file_and_nothing_is_copied(origin: Path, target: Storage) -> None:
+    with closing(sqlite3.connect(origin / DATABASE)) as connection, connection:
+        connection.execute("UPDATE segments SET words = 'no json' WHERE id = 's2'")
+    with pytest.raises(StoreError, match=re.escape(f"into {origin / DATABASE}, or what it holds there is damaged")):
+        move_to_database(origin, target)
+    with Store.configured(target) as store:
+        assert rows(store, Base.metadata.tables["meetings"]) == []
+
+
+def test_a_database_that_cannot_be_reached_is_a_sentence(origin: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = door.getsockname()[1]
+    gone = Storage(data_dir=tmp_path / "shared", database=f"postgresql://nobody@127.0.0.1:{port}/none")
+    with pytest.raises(StoreError, match="the database that storage.database names cannot be reached"):
+        move_to_database(origin, gone)
 
 
 def test_where_the_folder_stays_the_same_nothing_is_said_of_audio(origin: Path, target: Storage) -> None:
