@@ -7,8 +7,11 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import TypeVar
 
 from pipelines.types import UNKNOWN, Span, Turn, TurnsRevised, Word, ends_sentence, samples
+
+AnyWord = TypeVar("AnyWord")
 
 MAX_GAP = samples(0.5)
 """How far away the nearest turn may be to which a word in nobody's turn belongs"""
@@ -124,18 +127,18 @@ def label_words(words: Sequence[Word], turns: Sequence[Turn], near: int = MAX_GA
     return labels
 
 
-def keep_sentences_whole(
-    words: Sequence[Word], labels: Sequence[str | None], least: int = MIN_SENTENCE_PART
-) -> list[str | None]:
+def labelled_runs(words: Sequence[AnyWord], labels: Sequence[str | None]) -> list[tuple[str | None, list[AnyWord]]]:
+    """Words in order, as runs of one label each; each word has one."""
+    pairs = zip(labels, words, strict=True)
+    return [(label, [word for _, word in run]) for label, run in groupby(pairs, key=lambda pair: pair[0])]
+
+
+def keep_sentences_whole(words: Sequence[Word], labels: Sequence[str | None], least: int) -> list[str | None]:
     """The labels of words, with beginnings and ends of sentences shorter than `least` samples given to what is beside
     them in the same sentence, the shortest first."""
     settled: list[str | None] = []
     for sentence in _sentences(words):
-        mine = labels[len(settled) : len(settled) + len(sentence)]
-        runs = [
-            (speaker, [word for word, _ in run])
-            for speaker, run in groupby(zip(sentence, mine, strict=True), key=lambda pair: pair[1])
-        ]
+        runs = labelled_runs(sentence, labels[len(settled) : len(settled) + len(sentence)])
         while len(runs) > 1:
             first, last = _length(runs[0][1]), _length(runs[-1][1])
             if min(first, last) >= least:

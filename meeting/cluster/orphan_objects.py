@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from meeting.cluster.ownership import Ownership, holding
+from meeting.core.error_text import first_of
 from meeting.core.errors import Elsewhere, Moving, ObjectStoreError
 from meeting.core.records import State
 from meeting.storage.store import Store
@@ -23,8 +24,6 @@ ENDED_DAYS = 1.0
 """For which nothing was stored of a journal whose meeting is over before it may go: its end may be late"""
 UNKNOWN_DAYS = 7.0
 """The same of a meeting that the database does not know, so that a wrong database is noticed before anything is gone"""
-NAMED = 5
-"""Meetings that are named in the log where many cannot be cleared"""
 
 
 async def remove_orphan_objects(store: Store, ownership: Ownership, now: datetime, retention_days: float | None) -> int:
@@ -52,11 +51,10 @@ async def remove_orphan_objects(store: Store, ownership: Ownership, now: datetim
     if gone:
         log.info("what was left of %d meeting(s) in the object store is removed", gone)
     if stuck:
-        shown = ", ".join(stuck[:NAMED]) + (" …" if len(stuck) > NAMED else "")
         log.error(
             "what is left of %d meeting(s) in the object store could not be removed, and is tried again in a day: %s",
             len(stuck),
-            shown,
+            first_of(stuck),
         )
     return gone
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 # Not within an address such as https://host/path, nor in "and/or".
@@ -16,6 +17,19 @@ def client_message(error: object, data_dir: Path) -> str:
         text = text.replace(f"{folder}/", "")
     text = text.replace(str(data_dir), "the data folder")
     return _PATH.sub(r"\1", text)
+
+
+NAMED = 5
+"""Of many things that cannot be done, those that are named in the log"""
+
+
+def first_of(problems: Sequence[str]) -> str:
+    """The first of many problems, for the log.
+
+    >>> first_of(["one", "two"]), first_of(list("abcdefg"))
+    ('one, two', 'a, b, c, d, e …')
+    """
+    return ", ".join(problems[:NAMED]) + (" …" if len(problems) > NAMED else "")
 
 
 def fault_message(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from meeting.cluster.orphan_objects import remove_orphan_objects
+from meeting.core.error_text import first_of
 from meeting.core.errors import Elsewhere, Moving, ObjectStoreError
 from meeting.core.trusted_time import TrustedTime, observe
 from meeting.live.rooms import Rooms
@@ -26,8 +27,6 @@ READ_CLOCK_EVERY = 3600.0
 """Seconds between two looks at the clock"""
 CLOCK_FILE = "clock.json"
 """File in the data folder that tells the next start what time it was"""
-NAMED = 5
-"""Meetings that are named in the log where many cannot be deleted"""
 
 
 async def delete_meeting(rooms: Rooms, meeting_id: str) -> bool:
@@ -60,8 +59,9 @@ async def delete_old_meetings(rooms: Rooms, days: float, now: datetime) -> int:
     if gone:
         log.info("%d meeting(s) older than %g days deleted", gone, days)
     if stuck:
-        shown = ", ".join(stuck[:NAMED]) + (" …" if len(stuck) > NAMED else "")
-        log.error("%d old meeting(s) could not be deleted, and are tried again in a day: %s", len(stuck), shown)
+        log.error(
+            "%d old meeting(s) could not be deleted, and are tried again in a day: %s", len(stuck), first_of(stuck)
+        )
     return gone
 
 
@@ -113,16 +113,14 @@ async def delete_regularly(
 
 
 async def _delete_all(rooms: Rooms, days: float | None, now: datetime) -> None:
-    try:
-        if days is not None:
-            await delete_old_meetings(rooms, days, now)
-    except StoreError as error:
-        log.error("old meetings could not be deleted: %s", error)
+    """Raises StoreError where old meetings cannot be deleted; what is left in the object store is looked for first."""
     try:
         if rooms.store.objects is not None:
             await remove_orphan_objects(rooms.store, rooms.ownership, now, days)
     except StoreError as error:
         log.error("what is left in the object store could not be looked for, and is in a day: %s", error)
+    if days is not None:
+        await delete_old_meetings(rooms, days, now)
 
 
 def load_time(store: Store) -> TrustedTime | None:

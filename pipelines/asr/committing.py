@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import pairwise
 
 from pipelines.asr.recogniser import RecognisedWord
+from pipelines.turns import labelled_runs
 from pipelines.types import ends_sentence, samples
 
 LOOK_AHEAD = samples(0.5)
@@ -29,6 +30,9 @@ MIN_SPEECH_BEFORE_CHANGE = samples(1.0)
 """Shortest run of words of the voice before a change"""
 MIN_SPEECH_BEHIND_CHANGE = samples(0.3)
 """The same for the voice behind it"""
+MIN_SENTENCE_PART_BEFORE_CHANGE = samples(0.7)
+"""Shortest part of a sentence that may have another speaker than the rest; less than where lines are split, since what
+is shorter waits"""
 MAX_REREAD = samples(5.0)
 """Committed audio that is read again as context of what follows"""
 
@@ -90,7 +94,7 @@ def before_change_of_voice(words: Sequence[RecognisedWord], labels: Sequence[str
 
     `labels` are the speakers of the words, None for unknown ones. Each voice has several words there and some speech.
     """
-    runs = [[word for word, _ in run] for _, run in groupby(zip(words, labels, strict=False), key=lambda pair: pair[1])]
+    runs = [run for _, run in labelled_runs(words[: len(labels)], labels)]
     found = count = 0
     for before, behind in pairwise(runs):
         count += len(before)

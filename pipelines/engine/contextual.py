@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pipelines.asr.committing import Committed
+from pipelines.asr.committing import MIN_SENTENCE_PART_BEFORE_CHANGE, Committed
 from pipelines.asr.partials import PartialTranscript
 from pipelines.asr.plausibility import recognise_plausibly, without_repeats
 from pipelines.asr.recogniser import (
@@ -21,14 +21,12 @@ from pipelines.asr.recogniser import (
 )
 from pipelines.options import language_codes
 from pipelines.turns import keep_sentences_whole, label_words
-from pipelines.types import SAMPLE_RATE, Samples, Utterance, samples
+from pipelines.types import SAMPLE_RATE, Samples, Utterance
 
 MAX_SOURCES = 1024
 """Sources whose context is remembered; the one used longest ago is forgotten first"""
 MIN_LANGUAGE_PROBABILITY = 0.5
 """Probability of a detected language from which it is kept for the rest of the source"""
-MIN_SENTENCE_PART_COMMITTED = samples(0.7)
-"""As `MIN_SENTENCE_PART`, for what becomes final while its utterance grows: less, since it waits for what is missing"""
 MIN_LANGUAGE_SAMPLES = 2 * SAMPLE_RATE
 """Samples that an utterance needs for its language to be kept: from less a recogniser often detects another one"""
 
@@ -160,7 +158,7 @@ class ContextualRecogniser:
         if not utterance.turns:
             return []
         words = absolute_words(result, utterance.span.start)[known:]
-        return keep_sentences_whole(words, label_words(words, utterance.turns), MIN_SENTENCE_PART_COMMITTED)
+        return keep_sentences_whole(words, label_words(words, utterance.turns), MIN_SENTENCE_PART_BEFORE_CHANGE)
 
     def _request(self, job: UtteranceJob) -> RecognitionRequest:
         utterance, context = job.utterance, job.context

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
-from pipelines.turns import MAX_GAP, MIN_SENTENCE_PART, keep_sentences_whole, label_words
+from pipelines.turns import MAX_GAP, MIN_SENTENCE_PART, keep_sentences_whole, label_words, labelled_runs
 from pipelines.types import SAMPLE_RATE, Span, Turn, Word, samples
 
 
@@ -52,10 +51,7 @@ def split_by_speaker(words: Sequence[Word], turns: Sequence[Turn], options: Spli
     if not words:
         return []
     labels = keep_sentences_whole(words, label_words(words, turns, samples(options.max_gap)), samples(options.min_part))
-    runs = [
-        SpeakerRun(speaker, tuple(word for _, word in group))
-        for speaker, group in groupby(zip(labels, words, strict=True), key=lambda pair: pair[0])
-    ]
+    runs = [SpeakerRun(speaker, tuple(run)) for speaker, run in labelled_runs(words, labels)]
     whole = Span(words[0].span.start, words[-1].span.end)
     least = max(samples(options.min_run), round(len(whole) * options.min_share))
     while len(runs) > 1:

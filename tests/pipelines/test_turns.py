@@ -161,5 +161,5 @@ def test_the_shortest_edge_of_a_sentence_is_settled_first() -> None:
 
 
 def test_a_sentence_takes_nothing_from_the_one_beside_it() -> None:
-    assert keep_sentences_whole(said("one two. three four five"), list("aabbb")) == list("aabbb")
-    assert keep_sentences_whole(said("one two. three four five"), list("aaabb")) == list("aabbb")
+    assert keep_sentences_whole(said("one two. three four five"), list("aabbb"), samples(1.0)) == list("aabbb")
+    assert keep_sentences_whole(said("one two. three four five"), list("aaabb"), samples(1.0)) == list("aabbb")
