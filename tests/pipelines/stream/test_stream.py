@@ -618,7 +618,8 @@ def test_a_growing_reading_that_fails_after_its_final_one_was_queued_harms_nothi
 def test_the_cutter_failing_once_leaves_the_rest(engine: FakeEngine, listener: Listener) -> None:
     ill = np.concatenate([TALK[: 2 * STEP], np.full(STEP, 3.0, np.float32), TALK[2 * STEP :]])
     run(engine, listener, ill)
-    assert listener.of(BlockFailed)[0].block == "endpointer"
+    # Both branches ask for voice activity; which of them tells its failure first is not said.
+    assert {failed.block for failed in listener.of(BlockFailed)} == {"endpointer", "windows"}
     assert len(listener.final) >= 4
 
 

@@ -196,7 +196,7 @@ def test_a_database_that_cannot_be_reached_is_a_sentence(origin: Path, tmp_path:
     with socket.create_server(("127.0.0.1", 0)) as door:
         port = door.getsockname()[1]
     gone = Storage(data_dir=tmp_path / "shared", database=f"postgresql://nobody@127.0.0.1:{port}/none")
-    with pytest.raises(StoreError, match="the database that storage.database names cannot be reached"):
+    with pytest.raises(StoreError, match=r"the database that storage\.database names cannot be reached"):
         move_to_database(origin, gone)
 
 
