@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import numpy as np
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from meeting.config.settings import Config, Limits, Models, Storage
 from meeting.core.messages import AudioFrame
@@ -42,6 +42,7 @@ from pipelines.types import (
     Window,
     Word,
 )
+from tests.patient_clients import connect
 
 FAKE_MODELS: ModelInfo = {"speech": "fake", "why": "a test"}
 
@@ -265,7 +266,7 @@ class Client:
 
     def receive(self) -> dict[str, Any]:
         """The next message; raises ConnectionClosed at the end."""
-        message: dict[str, Any] = json.loads(self.socket.recv(timeout=20))
+        message: dict[str, Any] = json.loads(self.socket.recv(timeout=60))
         self.seen.append(message)
         return message
 

@@ -76,7 +76,7 @@ class Bench:
             self.events.put(event)
 
     def next(self, *kinds: type) -> Event:
-        while not isinstance(event := self.events.get(timeout=20), kinds):
+        while not isinstance(event := self.events.get(timeout=60), kinds):
             pass
         return event
 
@@ -90,9 +90,9 @@ class Bench:
     def rest(self) -> list[Event]:
         """All events up to the end."""
         self.worker.finish()
-        events = [self.events.get(timeout=20)]
+        events = [self.events.get(timeout=60)]
         while not isinstance(events[-1], SourceFinished):
-            events.append(self.events.get(timeout=20))
+            events.append(self.events.get(timeout=60))
         return events
 
     def end(self) -> None:

@@ -164,9 +164,8 @@ def test_who_comes_back_goes_on_behind_what_was_lost_whatever_dies_then(
 
 def speak(server: Server, seq: int, stop: bool = False) -> int:
     """Come back with the next second, whatever number the server knows; the number of the one after it."""
-    from websockets.sync.client import connect
-
     from tests.fakes.server_fakes import Client
+    from tests.patient_clients import connect
 
     with connect(f"ws://127.0.0.1:{server.port}/ws/meetings/{A}", compression=None) as socket:
         host = Client(socket)

@@ -24,7 +24,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from benchmarks.harness.server import Server
 from benchmarks.torture import command as torture
@@ -40,6 +39,7 @@ from pipelines.types import BlockFailed, Samples, Span, seconds
 from tests.conftest import Sample
 from tests.fakes.server_fakes import Client, FakeBackend, FakePipeline, Serving, config, serving, tone, wait_ready
 from tests.fakes.web_fakes import browser_running, eventually
+from tests.patient_clients import connect
 
 
 def run(

@@ -17,9 +17,9 @@ from typing import Any
 import httpx
 import pytest
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
 
 from tests.fakes.server_fakes import Client, tone
+from tests.patient_clients import connect
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "server-token-quokka-quokka"

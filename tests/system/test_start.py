@@ -17,7 +17,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from websockets.sync.client import connect
 
 from meeting.cli import EXIT_ERROR, main
 from meeting.client import Client as PythonClient
@@ -27,6 +26,7 @@ from meeting.server.listening import check_tls
 from meeting.server.run import serve
 from pipelines.errors import ServeError, SettingsError
 from tests.fakes.server_fakes import Client, config, tone
+from tests.patient_clients import connect
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-of-this-test-server"

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from pipelines.types import SAMPLE_RATE
 from tests.conftest import ROOT, Sample
 from tests.fakes.containers import slices
 from tests.fakes.web_fakes import browser_running
+from tests.patient_clients import connect
 from tests.system.test_end_to_end import PATIENCE, SHORT, RealServer, error_rate, excerpt, free_port, said_until
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]

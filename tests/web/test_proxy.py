@@ -12,10 +12,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
 from tests.fakes.proxy_fakes import Headers, Proxy, proxied
 from tests.fakes.server_fakes import Serving, config, serving
+from tests.patient_clients import connect
 
 pytestmark = pytest.mark.browser
 

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from meeting.server.security import handshake
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.containers import wav
 from tests.fakes.server_fakes import Serving, config, kill, left, rest, serving, tone
+from tests.patient_clients import connect
 
 PIECE = wav(tone(0.5))
 

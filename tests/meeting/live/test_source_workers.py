@@ -37,7 +37,7 @@ class Bench:
         self.workers = SourceWorkers(Services(store, made, engine), MEETING, flow, self.events.put, SpeakerCount(3, 4))
 
     async def next(self, kind: type) -> Event:
-        while not isinstance(event := await asyncio.to_thread(self.events.get, timeout=20), kind):
+        while not isinstance(event := await asyncio.to_thread(self.events.get, timeout=60), kind):
             pass
         return event
 

@@ -225,7 +225,7 @@ def test_what_has_no_rule_is_refused_without_a_word(server: Locked, path: str) -
 
 
 def test_a_socket_without_a_rule_is_refused(server: Locked) -> None:
-    from websockets.sync.client import connect
+    from tests.patient_clients import connect
 
     with pytest.raises(InvalidStatus), connect(f"ws://127.0.0.1:{server.serving.port}/ws/other"):
         pass

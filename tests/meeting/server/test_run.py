@@ -14,7 +14,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from websockets.sync.client import connect
 
 from meeting.config.settings import Config, Server, Webhooks
 from meeting.config.webhooks import read_endpoints
@@ -24,6 +23,7 @@ from meeting.storage.files.lock import only_server
 from meeting.storage.store import Store
 from pipelines.errors import DatabaseTooNew, SettingsError, StoreError
 from tests.fakes.server_fakes import Client, config, tone
+from tests.patient_clients import connect
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
 from meeting.core.access import FULL_ACCESS, Role
 from meeting.core.errors import CloseCode
@@ -44,6 +43,7 @@ from tests.fakes.server_fakes import (
     tone,
     wait_ready,
 )
+from tests.patient_clients import connect
 
 FRAME_BYTES = 64_000
 

@@ -158,7 +158,7 @@ def test_a_client_that_answers_no_ping_is_given_up(served: Serving) -> None:
     key = base64.b64encode(os.urandom(16)).decode()
     asked = f"GET /ws/meetings/{served.create()} HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nUpgrade: websocket\r\n"
     asked += f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as client:
         client.sendall(asked.encode())
         said = b""
         while part := client.recv(65536):

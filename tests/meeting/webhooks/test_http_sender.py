@@ -53,7 +53,7 @@ def answered(*answers: Answer) -> tuple[Outcome, Receiver]:
 def warm() -> None:
     """What is loaded at first use is loaded, so that the tests' short times are enough."""
     with receiving() as receiver:
-        send(receiver.endpoint, timeout=20)
+        send(receiver.endpoint, timeout=60)
 
 
 def test_a_message_arrives_as_it_was_written_signed_and_named() -> None:

@@ -253,7 +253,7 @@ def alike(found: list[str], local: dict[str, Any]) -> float:
 def answer(server: Server, path: str) -> str:
     """An answer's text, whatever its status."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=20) as given:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=60) as given:
             return str(given.read().decode())
     except urllib.error.HTTPError as error:
         with error:

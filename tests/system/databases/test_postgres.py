@@ -48,7 +48,7 @@ def server(own: PostgresServer, tmp_path: Path) -> Iterator[Server]:
 def answer(server: Server, path: str) -> tuple[int, str]:
     """Status and body of what a server answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=20) as found:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=60) as found:
             return found.status, found.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -131,7 +131,7 @@ def test_commands_use_the_database_that_is_set(own: PostgresServer, server: Serv
     command(server, "voices", "list")
     assert "database" in command(server, "migrate")
     asked = urllib.request.Request(f"http://127.0.0.1:{server.port}/api/meetings/{meeting}", method="DELETE")
-    with urllib.request.urlopen(asked, timeout=20) as gone:
+    with urllib.request.urlopen(asked, timeout=60) as gone:
         assert gone.status < 300
     assert "Budget" not in command(server, "list")
     assert not list(server.data.glob("*.sqlite3*"))

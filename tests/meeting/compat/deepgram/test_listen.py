@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 import soundfile
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from meeting.compat.deepgram import listen, translator
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.containers import ENCODERS, encoded
 from tests.fakes.server_fakes import Serving, config, kill, left, rest, serving, tone
 from tests.meeting.compat.deepgram.streams import RAW
+from tests.patient_clients import connect
 
 CLOSE = '{"type":"CloseStream"}'
 

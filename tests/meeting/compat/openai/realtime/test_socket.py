@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from meeting.compat.openai.realtime import socket as realtime
 from meeting.compat.openai.realtime import translator
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.server_fakes import Serving, config, kill, left, rest, serving, tone
+from tests.patient_clients import connect
 
 INTENT = "intent=transcription"
 MANUAL = {"type": "session.update", "session": {"audio": {"input": {"turn_detection": None}}}}
