@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import report
-from pipelines.asr.hotwords import BOOST, SPACE, Tokenizer
+from pipelines.asr.decoding.hotwords import BOOST, SPACE, Tokenizer
 from pipelines.asr.moonshine import MoonshineRecogniser, parse_vocabulary
 from pipelines.asr.plausibility import recognise_plausibly
 from pipelines.asr.recogniser import RecognitionRequest
@@ -131,9 +131,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def reader(folder: Path, boost: float) -> Read:
-    """Reads as the program does, implausible text left out."""
+    """Reads as the program reads final text, implausible text left out."""
     recogniser = MoonshineRecogniser(folder, boost=boost)
-    return lambda audio, terms: recognise_plausibly(recogniser, [RecognitionRequest(audio, hotwords=terms)])[0].text
+
+    def read(audio: Samples, terms: tuple[str, ...]) -> str:
+        request = RecognitionRequest(audio, hotwords=terms, careful=True)
+        return recognise_plausibly(recogniser, [request])[0].text
+
+    return read
 
 
 def measure(

@@ -118,7 +118,7 @@ def measured(options: EngineOptions, folders: Sequence[Path]) -> dict[str, Any]:
 
 def measure(recogniser: Recogniser, lines: Sequence[Line]) -> dict[str, Any]:
     """Read every slice alone, and all of them in batches where it takes several; implausible text is left out."""
-    requests = [RecognitionRequest(line.audio, language="en") for line in lines]
+    requests = [RecognitionRequest(line.audio, language="en", careful=True) for line in lines]
     recognise_plausibly(recogniser, requests[:1])  # the first one is slow
     waits, texts = [], []
     cpu, began = time.process_time(), time.perf_counter()

@@ -38,7 +38,8 @@ ROOT_MODULES = names(
 
 LAYOUT = {
     "pipelines/audio": "root",
-    "pipelines/asr": "root",
+    "pipelines/asr": "decoding root",
+    "pipelines/asr/decoding": "",
     "pipelines/diarization": "root",
     "pipelines/models": "asr diarization root",
     "pipelines/engine": "models asr diarization audio root",

@@ -689,10 +689,10 @@ TEXT = (
     ),
     Mutant(
         "half-a-hotword",
-        "pipelines/asr/hotwords.py",
+        "pipelines/asr/decoding/hotwords.py",
         "failed = next((one for one in self._boosted if one < began), None)",
         "failed = None",
-        ("tests/pipelines/asr/test_hotwords.py",),
+        ("tests/pipelines/asr/decoding/test_hotwords.py",),
     ),
     Mutant(
         "hotwords-of-the-start",
@@ -886,6 +886,20 @@ COMPATIBLE = (
         "    except OSError as error:",
         "    except KeyError as error:",
         ("tests/meeting/compat/test_uploads.py",),
+    ),
+    Mutant(
+        "what-becomes-final-is-read-plainly",
+        "pipelines/engine/contextual.py",
+        "        if job.careful and self._reads_carefully and extended is not committed:",
+        "        if False:",
+        ("tests/pipelines/engine/test_contextual.py",),
+    ),
+    Mutant(
+        "hypotheses-keep-the-memory-of-others",
+        "pipelines/asr/moonshine.py",
+        "rows = [one * views + view for one in hypotheses for view in range(views)]",
+        "rows = [one + view for one in hypotheses for view in range(views)]",
+        ("tests/pipelines/asr/test_moonshine.py",),
     ),
     Mutant(
         "language-outside-of-the-choice-is-kept",

@@ -76,6 +76,14 @@ class Committed:
             return self
         return Committed(self.index, (*self.words, *open_words[:count]), (*self.ends, end))
 
+    def read_again(self, before: Committed, open_words: Sequence[RecognisedWord]) -> Committed:
+        """With the words of another reading in the last stretch; `before` is what was final without it.
+
+        The words are those that follow `before`. Where none of them lies in the stretch it keeps those that it has.
+        """
+        count = sum(word.start + word.end < 2 * self.end for word in open_words)
+        return Committed(self.index, (*before.words, *open_words[:count]), self.ends) if count else self
+
 
 def _sure(words: Sequence[RecognisedWord], least: float) -> Sequence[RecognisedWord]:
     """The words, or none of them where their mean confidence is below `least`."""

@@ -1,6 +1,6 @@
 """The embedded recogniser: Moonshine tiny (English), on graphs of our own around the weights of its files.
 
-The model and its greedy decoding are described in Jeffries et al., "Moonshine: Speech Recognition for Live
+The model is described in Jeffries et al., "Moonshine: Speech Recognition for Live
 Transcription and Voice Commands" (2024). Word times come from the decoder's cross-attention, as in the
 Whisper word-timestamp method, but from the centre of mass of a few heads rather than by time warping:
 against the word alignments of AMI their starts are within 0.1 s (`docs/accuracy.md`).
@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.asr.hotwords import BOOST, HotwordSearch, HotwordTrie, Tokenizer
+from pipelines.asr.decoding.beam_search import BeamSearch, ScoredToken
+from pipelines.asr.decoding.hotwords import BOOST, HotwordSearch, HotwordTrie, Tokenizer
 from pipelines.asr.plausibility import compression_ratio
 from pipelines.asr.recogniser import (
     RecognisedWord,
@@ -62,17 +64,32 @@ CONTEXT_FACTOR = 1.4
 """Seconds of audio that it gets per second of speech, since context is given again (measured on conversations)"""
 MAX_TRIES = 64
 """Lists of hotwords whose tries are kept; each meeting has one"""
+PLAIN_VIEW = ((0, 0),)
+"""Samples of silence before and behind the audio, as it is"""
+CAREFUL_VIEWS = ((0, samples(0.5)), (samples(0.5), 0))
+"""The same for a careful reading, which hears it twice: so small a model makes other mistakes each time (measured)"""
+BEAM_WIDTH = 4
+"""Hypotheses of a careful reading"""
 MIN_SAMPLES = samples(0.1)
 """The encoder's receptive field: shorter audio cannot be recognised"""
 
 
-class _Token(NamedTuple):
-    """One decoded token; plain values, so that a draft can be sent to another machine."""
+@dataclass(frozen=True, slots=True)
+class _EncodedAudio:
+    """Audio as the decoder reads it, in one or several views."""
 
-    id: int
-    logprob: float
-    centre: int
-    """Sample its attention is centred on"""
+    cross: dict[str, NDArray[np.float32]]
+    """What its layers read at each step, the views one after the other"""
+    before: NDArray[np.int64]
+    """Samples of silence before the audio in each view, shape (views,)"""
+    length: int
+    """Samples of each view, silence included"""
+    most_tokens: int
+    """Bound of what is said in it"""
+
+    def for_hypotheses(self, count: int) -> _EncodedAudio:
+        """The same for so many hypotheses at most, which all read it."""
+        return replace(self, cross={name: np.concatenate([value] * count) for name, value in self.cross.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +97,25 @@ class _Step:
     """What the decoder gives for one or several tokens."""
 
     logits: NDArray[np.float32]
-    """Of the token after each, shape (tokens, vocabulary)"""
+    """Of the token after each, the mean of all views, shape (hypotheses, tokens, vocabulary)"""
     attention: NDArray[np.float32]
-    """How much each heeds the audio, shape (tokens, frames)"""
+    """How much each heeds the audio, shape (hypotheses, views, tokens, frames)"""
     past: dict[str, Any]
     """What it remembers with them"""
 
-    def last(self, chosen: int, length: int) -> _Token:
-        """The token that was chosen behind the last one, in audio of that many samples."""
-        logits, weights = self.logits[-1], self.attention[-1]
+    def centre(self, hypothesis: int, heard: _EncodedAudio) -> int:
+        """Sample of the audio on which the attention for the token behind the last one is centred."""
+        weights = self.attention[hypothesis, :, -1]
+        centres = (weights * np.arange(weights.shape[1])).sum(axis=1) / weights.sum(axis=1)
+        return max(0, int(np.mean(centres * heard.length / weights.shape[1] - heard.before)))
+
+    def last(self, chosen: int, heard: _EncodedAudio) -> ScoredToken:
+        """The token that was chosen behind the last one, with one hypothesis."""
+        logits = self.logits[0, -1]
         # without what was raised for hotwords: the confidence is the model's own
         peak = float(logits.max())
         logprob = float(logits[chosen]) - peak - float(np.log(np.exp(logits - peak).sum()))
-        centre = float((weights * np.arange(len(weights))).sum() / weights.sum())
-        return _Token(chosen, logprob, int(centre * length / len(weights)))
+        return ScoredToken(chosen, logprob, self.centre(0, heard))
 
 
 class MoonshineRecogniser(Recogniser):
@@ -133,20 +155,28 @@ class MoonshineRecogniser(Recogniser):
     @property
     def info(self) -> RecogniserInfo:
         """It takes no prompt, but recognises the end of a sentence better when it hears the beginning."""
-        return RecogniserInfo("moonshine-tiny-en", takes_context=True, concurrent=True, languages=("en",))
+        return RecogniserInfo(
+            "moonshine-tiny-en", takes_context=True, concurrent=True, languages=("en",), reads_carefully=True
+        )
 
     def recognise(self, request: RecognitionRequest) -> RecognitionResult:
         """Words of the audio; the model takes no prompt or language.
 
-        A draft is checked in one pass over all its tokens, and decoding goes on where it first disagrees.
+        A draft is checked in one pass over all its tokens, and decoding goes on where it first disagrees. A careful
+        reading hears the audio in two views, and searches among several hypotheses where no terms are expected: what
+        `HotwordSearch` gives back when a term does not follow it knows for one text only.
         Raises BlockError when the runtime fails.
         """
         audio, draft = request.audio, request.draft
         if len(audio) < MIN_SAMPLES:
             return RecognitionResult(language="en")
         try:
-            before = tuple(_Token(*token) for token in draft) if isinstance(draft, tuple) else ()
-            tokens = self._decode(raise_level(audio), before, request.hotwords)
+            before = tuple(ScoredToken(*token) for token in draft) if isinstance(draft, tuple) else ()
+            heard = self._encode(raise_level(audio), CAREFUL_VIEWS if request.careful else PLAIN_VIEW)
+            if request.careful and not request.hotwords:
+                tokens = self._search(heard)
+            else:
+                tokens = self._decode(heard, before, request.hotwords)
         except Exception as error:  # ONNX Runtime's errors have no base of their own
             raise BlockError("recogniser", (str(error).splitlines() or [type(error).__name__])[0]) from error
         words = fix_word_times(_start_at_onset(self._words(tokens, len(audio)), audio), len(audio))
@@ -160,31 +190,38 @@ class MoonshineRecogniser(Recogniser):
         noise = np.random.default_rng(0).normal(0, 0.05, TRIAL_SECONDS * SAMPLE_RATE).astype(np.float32)
 
         def decode() -> None:
-            heard, past = self._encode(noise), self._nothing
+            heard, past = self._encode(noise, PLAIN_VIEW), self._empty(1)
             for _ in range(TRIAL_TOKENS + 1):
-                past = self._run_decoder([BOS], past, heard).past
+                past = self._run_decoder([[BOS]], past, heard).past
 
         return best_of(decode, clock=time.thread_time) / TRIAL_SECONDS * CONTEXT_FACTOR
 
-    def _encode(self, audio: Samples) -> dict[str, Any]:
-        """What the decoder reads of the audio at each of its steps."""
-        return dict(zip(self._read, self._encoder.run(self._read, {"audio": audio[None]}), strict=True))
+    def _encode(self, audio: Samples, views: Sequence[tuple[int, int]]) -> _EncodedAudio:
+        """What the decoder reads of the audio at each of its steps; all views have the same length."""
+        padded = np.stack([np.pad(audio, view) for view in views])
+        cross = dict(zip(self._read, self._encoder.run(self._read, {"audio": padded}), strict=True))
+        most = int(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND) + 4
+        return _EncodedAudio(cross, np.array([before for before, _ in views]), padded.shape[1], most)
 
-    def _decode(self, audio: Samples, draft: tuple[_Token, ...] = (), hotwords: tuple[str, ...] = ()) -> list[_Token]:
+    def _empty(self, views: int) -> dict[str, Any]:
+        """What the decoder remembers before the first token."""
+        return {name: np.repeat(value, views, axis=0) for name, value in self._nothing.items()}
+
+    def _decode(
+        self, heard: _EncodedAudio, draft: tuple[ScoredToken, ...], hotwords: tuple[str, ...]
+    ) -> list[ScoredToken]:
         """Greedy decoding; the last token is the end mark unless the bound was reached."""
-        heard = self._encode(audio)
         search = HotwordSearch(self._trie(hotwords), self._vocabulary, EOS, self._boost)
-        tokens, past = [token for token in draft if token.id != EOS], self._nothing
+        tokens, past = [token for token in draft if token.id != EOS], self._empty(len(heard.before))
         if tokens:
-            step = self._run_decoder([BOS, *(token.id for token in tokens)], past, heard)
-            agreed = search.agreement([token.id for token in tokens], step.logits)
+            step = self._run_decoder([[BOS, *(token.id for token in tokens)]], past, heard)
+            agreed = search.agreement([token.id for token in tokens], step.logits[0])
             tokens, past = tokens[:agreed], _shorten(step.past, agreed)
-        bound = int(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND) + 4
-        while len(tokens) < bound:
+        while len(tokens) < heard.most_tokens:
             # also the last agreed one: in company a token's numbers are rounded more coarsely
-            step = self._run_decoder([tokens[-1].id if tokens else BOS], past, heard)
-            token, likeliest = search.choose(step.logits[-1]), int(step.logits[-1].argmax())
-            tokens.append(step.last(token, len(audio)))
+            step = self._run_decoder([[tokens[-1].id if tokens else BOS]], past, heard)
+            token, likeliest = search.choose(step.logits[0, -1]), int(step.logits[0, -1].argmax())
+            tokens.append(step.last(token, heard))
             past = step.past
             back = search.take(token, token != likeliest)
             if back is not None:
@@ -193,6 +230,19 @@ class MoonshineRecogniser(Recogniser):
             elif token == EOS:
                 break
         return tokens
+
+    def _search(self, heard: _EncodedAudio) -> list[ScoredToken]:
+        """Beam search; the last token is the end mark unless the bound was reached."""
+        heard, views = heard.for_hypotheses(BEAM_WIDTH), len(heard.before)
+        search, past = BeamSearch(BEAM_WIDTH, EOS), self._empty(views)
+        for _ in range(heard.most_tokens):
+            last = [[one.tokens[-1].id if one.tokens else BOS] for one in search.open]
+            step = self._run_decoder(last, past, heard)
+            rows = search.extend(step.logits[:, -1], [step.centre(row, heard) for row in range(len(last))])
+            if search.over:
+                break
+            past = _of_hypotheses(step.past, rows, views)
+        return list(search.best.tokens)
 
     def _trie(self, hotwords: tuple[str, ...]) -> HotwordTrie:
         """The trie of a list of terms: made once for each of the lists that were used last."""
@@ -203,26 +253,29 @@ class MoonshineRecogniser(Recogniser):
                 del self._tries[next(iter(self._tries))]
             return trie
 
-    def _run_decoder(self, tokens: list[int], past: dict[str, Any], heard: dict[str, Any]) -> _Step:
-        """One step behind what the decoder remembers, over one or several tokens."""
-        count, before = len(tokens), past["past.0.key"].shape[2]
+    def _run_decoder(self, tokens: list[list[int]], past: dict[str, Any], heard: _EncodedAudio) -> _Step:
+        """One step behind what the decoder remembers, over one or several tokens of each hypothesis."""
+        count, before, views = len(tokens[0]), past["past.0.key"].shape[2], len(heard.before)
         inputs: dict[str, NDArray[Any]] = {
-            "tokens": np.array([tokens], np.int64),
+            "tokens": np.repeat(np.array(tokens, np.int64), views, axis=0),
             "positions": np.arange(before, before + count, dtype=np.float32)[:, None],
             "mask": np.zeros((1, 1, count, before + count), np.float32),
         }
         if count > 1:  # no token heeds those behind it
             inputs["mask"] += np.triu(np.full((count, before + count), -np.inf, np.float32), before + 1)
-        found = dict(zip(self._outputs, self._decoder.run(self._outputs, {**inputs, **past, **heard}), strict=True))
+        cross = {name: value[: len(tokens) * views] for name, value in heard.cross.items()}
+        found = dict(zip(self._outputs, self._decoder.run(self._outputs, {**inputs, **past, **cross}), strict=True))
+        shape = len(tokens), views, count
+        attention = np.sum([found[f"attention.{layer}"][:, head] for layer, head in ALIGNMENT_HEADS], axis=0)
         return _Step(
-            found["logits"][0],
-            np.sum([found[f"attention.{layer}"][0, head] for layer, head in ALIGNMENT_HEADS], axis=0),
+            found["logits"].reshape(*shape, -1).mean(axis=1),
+            attention.reshape(*shape, -1),
             {name: found[name.replace("past", "present")] for name in past},
         )
 
-    def _words(self, tokens: list[_Token], length: int) -> list[RecognisedWord]:
+    def _words(self, tokens: list[ScoredToken], length: int) -> list[RecognisedWord]:
         """The words that the tokens spell, with times from the start of audio of that many samples."""
-        groups: list[list[_Token]] = []
+        groups: list[list[ScoredToken]] = []
         for token in tokens:
             if token.id == EOS:
                 break
@@ -245,9 +298,15 @@ class MoonshineRecogniser(Recogniser):
             words.append(RecognisedWord(text, start, end, confidence))
         return words
 
-    def _text(self, group: list[_Token]) -> str:
+    def _text(self, group: list[ScoredToken]) -> str:
         raw = b"".join(self._vocabulary[token.id] for token in group)
         return raw.replace(SPACE, b" ").decode("utf-8", errors="ignore").strip()
+
+
+def _of_hypotheses(past: dict[str, Any], hypotheses: Sequence[int], views: int) -> dict[str, Any]:
+    """What the decoder remembered of some hypotheses, in that order."""
+    rows = [one * views + view for one in hypotheses for view in range(views)]
+    return {name: value[rows] for name, value in past.items()}
 
 
 def _shorten(past: dict[str, Any], length: int) -> dict[str, Any]:

@@ -40,11 +40,11 @@ _EPSILON = 1e-5
 def build(folder: Path, attention_layers: tuple[int, ...]) -> tuple[bytes, bytes]:
     """Encoder and decoder as ONNX models, from `encoder_model.ort` and `decoder_model_merged.ort` in a folder.
 
-    The encoder takes `audio` (1, samples) and gives `cross.N.key` (1, heads, head size, frames) and `cross.N.value`
-    (1, heads, frames, head size). The decoder takes these, `tokens` (1, n), their `positions` (n, 1), a `mask`
-    (1, 1, n, past + n) that is added to the attention to the text, and `past.N.key` and `past.N.value` (1, heads,
-    past, head size); it gives `logits` (1, n, vocabulary), `present.N.key` and `present.N.value`, and `attention.N`
-    (1, heads, n, frames) of the layers that are asked for. Raises ModelCorrupt.
+    The encoder takes `audio` (batch, samples) and gives `cross.N.key` (batch, heads, head size, frames) and
+    `cross.N.value` (batch, heads, frames, head size). The decoder takes these, `tokens` (batch, n), their `positions`
+    (n, 1), a `mask` (1, 1, n, past + n) that is added to the attention to the text, and `past.N.key` and `past.N.value`
+    (batch, heads, past, head size); it gives `logits` (batch, n, vocabulary), `present.N.key` and `present.N.value`,
+    and `attention.N` (batch, heads, n, frames) of the layers that are asked for. Raises ModelCorrupt.
     """
     encoder, decoder = _exported(folder / "encoder_model.ort"), _exported(folder / "decoder_model_merged.ort")
     try:
@@ -242,15 +242,15 @@ def _encoder(exported: Any, cross: _Weights) -> Any:
         for layer, found in enumerate(graph.linear_each(cross, paths, x)):
             graph.split_heads(found, layout, f"cross.{layer}.{kind}")
             outputs.append(_value(f"cross.{layer}.{kind}", _cross_shape(kind)))
-    return graph.model([_value("audio", [1, "samples"])], outputs)
+    return graph.model([_value("audio", ["batch", "samples"])], outputs)
 
 
 def _decoder(source: _Weights, attention_layers: tuple[int, ...]) -> Any:
     """Tokens to the likelihoods of those that follow them."""
     graph = _Graph()
-    inputs = [_value("tokens", [1, "n"], TensorProto.INT64), _value("positions", ["n", 1])]
+    inputs = [_value("tokens", ["batch", "n"], TensorProto.INT64), _value("positions", ["n", 1])]
     inputs.append(_value("mask", [1, 1, "n", "all"]))
-    outputs = [_value("logits", [1, "n", VOCABULARY])]
+    outputs = [_value("logits", ["batch", "n", VOCABULARY])]
     table = f"{_DECODER}embed_tokens/Gather_output_0"
     chosen = graph.add("Gather", graph.constant("embeddings", source.of(f"{table}_quantized", 0)), "tokens")
     scale, zero = (graph.constant(f"embeddings.{at}", source.of(table, at)) for at in (1, 2))
@@ -258,9 +258,9 @@ def _decoder(source: _Weights, attention_layers: tuple[int, ...]) -> Any:
     turns = graph.turns(source, f"{_DECODER}rotary_emb/Expand_output_0", "positions")
     for layer in range(LAYERS):
         path = f"{_DECODER}layers.{layer}/"
-        inputs += [_value(f"past.{layer}.{kind}", [1, HEADS, "past", HEAD_SIZE]) for kind in ("key", "value")]
+        inputs += [_value(f"past.{layer}.{kind}", ["batch", HEADS, "past", HEAD_SIZE]) for kind in ("key", "value")]
         inputs += [_value(f"cross.{layer}.{kind}", _cross_shape(kind)) for kind in ("key", "value")]
-        outputs += [_value(f"present.{layer}.{kind}", [1, HEADS, "all", HEAD_SIZE]) for kind in ("key", "value")]
+        outputs += [_value(f"present.{layer}.{kind}", ["batch", HEADS, "all", HEAD_SIZE]) for kind in ("key", "value")]
         x = _attend_to_text(graph, source, layer, x, turns)
         y = graph.norm(source, f"{path}post_attention_layernorm/LayerNormalization_output_0", x)
         q = graph.split_heads(graph.linear(source, f"{path}encoder_attn/q_proj/MatMul_output_0", y))
@@ -275,7 +275,7 @@ def _decoder(source: _Weights, attention_layers: tuple[int, ...]) -> Any:
         x = graph.add("Add", x, graph.linear(source, f"{path}mlp/fc2/Add_output_0", y))
     y = graph.norm(source, f"{_DECODER}norm/LayerNormalization_output_0", x)
     graph.linear(source, "logits", y, name="logits")
-    outputs += [_value(f"attention.{layer}", [1, HEADS, "n", "frames"]) for layer in attention_layers]
+    outputs += [_value(f"attention.{layer}", ["batch", HEADS, "n", "frames"]) for layer in attention_layers]
     return graph.model(inputs, outputs)
 
 
@@ -312,7 +312,7 @@ def _signed(values: NDArray[np.uint8]) -> NDArray[np.int8]:
 
 
 def _cross_shape(kind: str) -> list[Any]:
-    return [1, HEADS, HEAD_SIZE, "frames"] if kind == "key" else [1, HEADS, "frames", HEAD_SIZE]
+    return ["batch", HEADS, HEAD_SIZE, "frames"] if kind == "key" else ["batch", HEADS, "frames", HEAD_SIZE]
 
 
 def _value(name: str, shape: list[Any], kind: int = TensorProto.FLOAT) -> Any:

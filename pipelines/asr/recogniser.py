@@ -35,6 +35,8 @@ class RecogniserInfo:
     """Codes of the languages that it reads, such as "en"; None for many"""
     translates: bool = False
     """Whether it can write down in English what is said in other languages"""
+    reads_carefully: bool = False
+    """Whether it reads better, and more slowly, what is asked of it as `RecognitionRequest.careful`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class RecognitionRequest:
     """Codes of the languages of which one is spoken, where it is left to a recogniser that can choose; empty: any"""
     translate: bool = False
     """Whether the words are to be English, whatever is spoken; never where `info.translates` is False"""
+    careful: bool = False
+    """Whether accuracy counts more than speed, since the words last; for those of `info.reads_carefully`"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,8 @@ class UtteranceJob:
     hotwords: tuple[str, ...]
     translate: bool = False
     """Whether its words are to be English, where the recogniser can translate"""
+    careful: bool = False
+    """Whether what lasts of it is read carefully, where the recogniser can"""
 
 
 class ContextualRecogniser:
@@ -90,6 +92,7 @@ class ContextualRecogniser:
         self.recogniser = recogniser
         self._takes_context = recogniser.info.takes_context
         self._translates = recogniser.info.translates
+        self._reads_carefully = recogniser.info.reads_carefully
         self._contexts: dict[Hashable, SourceContext] = {}
         self._lock = threading.Lock()
 
@@ -125,7 +128,27 @@ class ContextualRecogniser:
     def _lasting(self, job: UtteranceJob, request: RecognitionRequest, result: RecognitionResult) -> RecognitionResult:
         """The words of an utterance that is final, or some of whose words become final."""
         utterance, context = job.utterance, job.context
-        committed, length = context.committed_of(utterance), len(job.utterance.audio)
+        committed = context.committed_of(utterance)
+        result = self._without_context(committed, job, request, result)
+        if not utterance.commits:
+            context.learn(result, len(utterance.audio))
+            return result
+        extended = self._extended(committed, utterance, result)
+        if job.careful and self._reads_carefully and extended is not committed:
+            # most readings commit nothing: only what becomes final is read carefully, and is final all the same
+            careful = replace(request, careful=True)
+            (found,) = recognise_plausibly(self.recogniser, [careful])
+            again = self._without_context(committed, job, careful, found)
+            reread = extended.read_again(committed, again.words[len(committed.words) :])
+            if reread is not extended:
+                extended, result = reread, again
+        return self._commit(utterance, context, extended, result)
+
+    def _without_context(
+        self, committed: Committed, job: UtteranceJob, request: RecognitionRequest, result: RecognitionResult
+    ) -> RecognitionResult:
+        """All words of an utterance: those that are final, and behind them those of a result without its context."""
+        utterance, context, length = job.utterance, job.context, len(job.utterance.audio)
         before = len(request.audio) - (length - committed.end)
         if before:
             last_word = committed.words[-1].text if committed.words else (context.prompt or "").split(" ")[-1]
@@ -134,23 +157,24 @@ class ContextualRecogniser:
                 # short answers are lost behind a long context now and then: alone they are found
                 alone = replace(request, audio=utterance.audio[committed.end :])
                 (result,) = recognise_plausibly(self.recogniser, [alone])
-        result = replace(result, words=(*committed.words, *shift_words(result.words, committed.end)))
-        if utterance.commits:
-            return self._commit(utterance, context, committed, result)
-        context.learn(result, length)
-        return result
+        return replace(result, words=(*committed.words, *shift_words(result.words, committed.end)))
 
+    @staticmethod
     def _commit(
-        self, utterance: Utterance, context: SourceContext, before: Committed, result: RecognitionResult
+        utterance: Utterance, context: SourceContext, committed: Committed, result: RecognitionResult
     ) -> RecognitionResult:
         """Note which words are final now, and let partial results go on behind them."""
-        known = len(before.words)
-        committed = context.committed = before.extend(
-            result.words[known:], len(utterance.audio), self._voices(utterance, result, known)
-        )
+        context.committed = committed
         count = len(committed.words)
         context.partial.go_on(_key(utterance), committed.end, result.words[:count], result.words[count:])
         return replace(result, draft=None, committed=count, unstable=True)
+
+    @classmethod
+    def _extended(cls, before: Committed, utterance: Utterance, result: RecognitionResult) -> Committed:
+        """What is final once an utterance has been read; the same object where that is no more than before."""
+        known = len(before.words)
+        voices = cls._voices(utterance, result, known)
+        return before.extend(result.words[known:], len(utterance.audio), voices)
 
     @staticmethod
     def _voices(utterance: Utterance, result: RecognitionResult, known: int) -> list[str | None]:
@@ -167,7 +191,9 @@ class ContextualRecogniser:
         if _is_lasting(utterance):
             # from the audio alone, never from a draft: how many of those there were depends on the speed
             audio = self._audio(utterance, context)
-            return RecognitionRequest(audio, context.prompt, language, job.hotwords, among=among, translate=translate)
+            careful = job.careful and self._reads_carefully and utterance.final
+            asked = RecognitionRequest(audio, context.prompt, language, job.hotwords, among=among, translate=translate)
+            return replace(asked, careful=careful)
         partial = context.partial
         # without its context: to recognise that each time costs twice as much, and moves the place where words begin
         start = partial.start(_key(utterance), len(utterance.audio))

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import hotwords
 from benchmarks.hotwords import Counts, Line, align, is_rare, measure, plain, terms_of
-from pipelines.asr.hotwords import SPACE, Tokenizer
+from pipelines.asr.decoding.hotwords import SPACE, Tokenizer
 from tests.conftest import ROOT
 
 SECOND = np.zeros(16_000, np.float32)

@@ -42,6 +42,7 @@ class FakeRecogniser(Recogniser):
         self.prompts: list[str | None] = []
         self.among: list[tuple[str, ...]] = []
         self.translate: list[bool] = []
+        self.careful: list[bool] = []
 
     def measure_rtf(self) -> float:
         """A twentieth of the time."""
@@ -53,6 +54,7 @@ class FakeRecogniser(Recogniser):
         self.prompts.append(request.prompt)
         self.among.append(request.among)
         self.translate.append(request.translate)
+        self.careful.append(request.careful)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer

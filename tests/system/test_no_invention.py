@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -145,7 +146,7 @@ def test_a_minute_of_noise_gives_no_word(sound: Sound, voice: VadModel, recognis
     endpointer = Endpointer(voice.stream())
     words = []
     for piece in (*endpointer(audio), *endpointer.flush()):
-        for terms in ((), TERMS):
-            request = RecognitionRequest(piece.audio, hotwords=terms, partial=not piece.final)
+        for terms, careful in product(((), TERMS), (False, True)):
+            request = RecognitionRequest(piece.audio, hotwords=terms, partial=not piece.final, careful=careful)
             words += recognise_plausibly(recogniser, [request])[0].words
     assert words == []

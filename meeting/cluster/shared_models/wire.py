@@ -94,6 +94,7 @@ def pack_requests(requests: Sequence[RecognitionRequest]) -> bytes:
                 "draft": request.draft if _is_plain(request.draft) else None,
                 "among": request.among,
                 "translate": request.translate,
+                "careful": request.careful,
             }
         )
         arrays.append(numbers)
@@ -114,6 +115,7 @@ def unpack_requests(message: bytes) -> list[RecognitionRequest]:
                 _tuples(told["draft"]),
                 tuple(told["among"]),
                 told["translate"],
+                told["careful"],
             )
             for told, numbers in zip(head["requests"], arrays, strict=True)
         ]

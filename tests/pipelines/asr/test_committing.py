@@ -141,3 +141,21 @@ def test_where_the_words_before_a_change_of_voice_are_guesses_a_sure_sentence_is
     said = words("We met. So we went oh no", each=0.6)
     said = tuple(replace(word, confidence=0.9 if at < 2 else 0.1) for at, word in enumerate(said))
     assert Committed(0).extend(said, samples(9), "aaaaabb").words == said[:2]
+
+
+def test_another_reading_of_a_stretch_gives_its_words_and_leaves_its_place() -> None:
+    before = Committed(0)
+    committed = before.extend(words("So we met there. Then"), samples(5))
+    again = committed.read_again(before, words("Sow he met hair then"))
+    assert again.ends == committed.ends
+    assert [word.text for word in again.words] == ["Sow", "he", "met", "hair"]
+    assert committed.read_again(before, ()) is committed
+
+
+def test_another_reading_leaves_what_was_final_before_as_it_is() -> None:
+    first = Committed(0).extend(words("So we met there. Then"), samples(5))
+    second = first.extend(words("Then we went home. And", start=2.0), samples(8))
+    again = second.read_again(first, words("Den he vent hum and", start=2.0))
+    assert again.words[:4] == first.words
+    assert [word.text for word in again.words[4:]] == ["Den", "he", "vent", "hum"]
+    assert again.ends == second.ends

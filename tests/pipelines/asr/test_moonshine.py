@@ -14,8 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.asr.hotwords import HotwordTrie, Tokenizer
-from pipelines.asr.moonshine import EOS, MAX_TRIES, MIN_SAMPLES, MoonshineRecogniser, parse_vocabulary
+from pipelines.asr.decoding.hotwords import HotwordTrie, Tokenizer
+from pipelines.asr.moonshine import (
+    EOS,
+    MAX_TRIES,
+    MIN_SAMPLES,
+    MoonshineRecogniser,
+    _of_hypotheses,
+    parse_vocabulary,
+)
 from pipelines.asr.recogniser import RecognitionRequest, RecognitionResult
 from pipelines.errors import BlockError, ModelCorrupt, ModelMissing
 from pipelines.models.pinned_files import SPEECH, require
@@ -88,6 +95,58 @@ def test_the_turns_of_the_sample_are_read_with_few_errors(
         wrong += word_errors(reference, words_of(heard.text))
         total += len(reference)
     assert wrong / total < 0.25
+
+
+def test_a_careful_reading_is_well_formed_the_same_each_time_and_has_words_where_a_plain_one_has_them(
+    recogniser: MoonshineRecogniser, sample: Sample, audio: Samples
+) -> None:
+    for turn in sample.turns[:4]:
+        start, end = edges(turn)
+        said = audio[max(0, start - 3200) : end + 3200]
+        plain, careful, again = (
+            recogniser.recognise(RecognitionRequest(said, careful=how)) for how in (False, True, True)
+        )
+        assert careful == again
+        assert_well_formed(careful, len(said))
+        moved = [
+            abs(one.start - other.start)
+            for one in careful.words
+            for other in plain.words
+            if words_of(one.text) == words_of(other.text) and abs(one.start - other.start) < samples(0.5)
+        ]
+        assert len(moved) >= 0.6 * len(plain.words)
+        assert np.median(moved) <= samples(0.05)  # the silence that is added is not in the times
+
+
+def test_each_hypothesis_goes_on_from_what_was_remembered_of_it_in_every_view() -> None:
+    past = {"past.0.key": np.arange(6).reshape(6, 1, 1, 1)}  # three hypotheses in two views
+    assert _of_hypotheses(past, [2, 0, 2], 2)["past.0.key"].ravel().tolist() == [4, 5, 0, 1, 4, 5]
+
+
+def test_a_careful_reading_is_surer_of_the_sample_and_makes_no_more_errors(
+    recogniser: MoonshineRecogniser, sample: Sample, audio: Samples
+) -> None:
+    errors, sure = {False: 0, True: 0}, {False: 0.0, True: 0.0}
+    for turn in sample.turns:
+        start, end = edges(turn)
+        for careful in errors:
+            said = RecognitionRequest(audio[max(0, start - 3200) : end + 3200], careful=careful)
+            found = recogniser.recognise(said)
+            errors[careful] += word_errors(words_of(str(turn["words"])), words_of(found.text))
+            sure[careful] += found.avg_logprob or 0.0
+    assert errors[True] <= errors[False]
+    assert sure[True] > sure[False]
+
+
+def test_a_careful_reading_is_no_better_by_a_draft_and_hears_the_terms_that_it_is_given(
+    recogniser: MoonshineRecogniser, sample: Sample, audio: Samples
+) -> None:
+    start, end = edges(sample.turns[1])
+    said = RecognitionRequest(audio[start:end], careful=True)
+    expected = recogniser.recognise(said)
+    draft = recogniser.recognise(replace(said, careful=False)).draft
+    assert recogniser.recognise(replace(said, draft=draft)).words == expected.words
+    assert recogniser.recognise(replace(said, hotwords=("Zebra crossing",))).words
 
 
 def assert_well_formed(heard: RecognitionResult, length: int) -> None:
@@ -220,7 +279,8 @@ def test_the_model_writes_in_the_tokens_in_which_terms_are_sought(
     recogniser: MoonshineRecogniser, sample: Sample, audio: Samples
 ) -> None:
     start, end = edges(sample.turns[2])
-    tokens = [token.id for token in recogniser._decode(audio[start:end]) if token.id != EOS]
+    draft: Any = recogniser.recognise(RecognitionRequest(audio[start:end])).draft
+    tokens = [token.id for token in draft if token.id != EOS]
     text = b"".join(recogniser._vocabulary[token] for token in tokens).decode()
     assert recogniser._tokenizer.encode(text) == tuple(tokens)
 

@@ -136,6 +136,24 @@ def test_tokens_together_heed_what_tokens_one_by_one_heed(built: tuple[Any, Any]
         )
 
 
+def test_texts_side_by_side_are_read_as_each_is_by_itself(
+    built: tuple[Any, Any], audio: NDArray[np.float32], heard: Values, past: Values
+) -> None:
+    other = run(built[0], {"audio": audio[:, ::-1].copy()})
+    both = {name: np.concatenate([heard[name], other[name]]) for name in heard}
+    twice = {name: np.concatenate([value] * 2) for name, value in past.items()}
+    inputs = {"tokens": np.array([TOKENS[:1], TOKENS[1:2]])}
+    inputs |= {"positions": np.full((1, 1), PAST, np.float32), "mask": np.zeros((1, 1, 1, PAST + 1), np.float32)}
+    together = run(built[1], {**inputs, **twice, **both})
+    alone = [step(built[1], [token], past, cross) for token, cross in zip(TOKENS[:2], (heard, other), strict=True)]
+    for row, one in enumerate(alone):
+        # numbers are rounded to bytes together, and so differently
+        assert np.corrcoef(together["logits"][row, 0], one["logits"][0, 0])[0, 1] > 0.98
+    stacked = run(built[0], {"audio": np.concatenate([audio, audio[:, ::-1]])})
+    for name, value in both.items():
+        assert np.corrcoef(stacked[name].ravel(), value.ravel())[0, 1] > 0.98, name
+
+
 def test_attention_is_given_of_the_layers_that_are_asked_for(
     built: tuple[Any, Any], heard: Values, past: Values
 ) -> None:

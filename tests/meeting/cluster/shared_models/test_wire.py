@@ -43,7 +43,9 @@ def test_audio_takes_two_bytes_a_sample() -> None:
 
 def test_a_request_arrives_with_all_that_it_asks() -> None:
     audio = np.linspace(-0.5, 0.5, 1000).astype(np.float32)
-    sent = RecognitionRequest(audio, "before", "de", ("Ann", "Bo"), True, ((1, -0.5, 7), (2, -0.25, 9)), ("de",), True)
+    sent = RecognitionRequest(
+        audio, "before", "de", ("Ann", "Bo"), True, ((1, -0.5, 7), (2, -0.25, 9)), ("de",), True, True
+    )
     (got,) = wire.unpack_requests(wire.pack_requests([sent]))
     assert (got.prompt, got.language, got.hotwords, got.partial) == ("before", "de", ("Ann", "Bo"), True)
     assert (got.draft, got.among, got.translate) == (sent.draft, ("de",), True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.asr.hotwords import (
+from pipelines.asr.decoding.hotwords import (
     BOOST,
     FIRST_BYTE,
     FIRST_PIECE,

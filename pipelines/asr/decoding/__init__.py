@@ -1,0 +1,1 @@
+"""Which tokens become text, chosen from what a decoder gives for each step; no model is loaded here."""

@@ -1,0 +1,90 @@
+"""Beam search: the likeliest text among several beginnings that are read side by side.
+
+Greedy decoding takes the likeliest token each time, and cannot take it back where the ones behind it turn out to be
+unlikely. Here the likeliest beginnings go on together, and those that have come to an end are compared by their mean
+log probability, so that long texts are not worse for being long (Wu et al., "Google's Neural Machine Translation
+System", 2016, section 7, with a length penalty of the power 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+GIVE_UP = 0.3
+"""Mean log probability that all open beginnings must lie below the best end for the search to be over"""
+
+
+class ScoredToken(NamedTuple):
+    """One token of a text; plain values, so that they can be sent to another machine."""
+
+    id: int
+    logprob: float
+    centre: int
+    """Sample that its attention is centred on"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A text, or the beginning of one."""
+
+    tokens: tuple[ScoredToken, ...] = ()
+    total: float = 0.0
+    """Log probability of all tokens"""
+
+    @property
+    def mean(self) -> float:
+        """Log probability of a token in the mean."""
+        return self.total / max(len(self.tokens), 1)
+
+
+class BeamSearch:
+    """Grows hypotheses by one token at a time; the caller gives the logits of each open one."""
+
+    def __init__(self, width: int, end: int) -> None:
+        """`width` hypotheses at most; `end` is the token behind the last one of a text."""
+        self._width = width
+        self._end = end
+        self.open: list[Hypothesis] = [Hypothesis()]
+        self.finished: list[Hypothesis] = []
+
+    def extend(self, logits: NDArray[np.float32], centres: Sequence[int]) -> list[int]:
+        """Take the next tokens; gives for each hypothesis that is open now the row of the one it goes on from.
+
+        `logits` has the shape (open, vocabulary), `centres` one number for each open one.
+        """
+        candidates = []
+        for row, (before, scores) in enumerate(zip(self.open, logits, strict=True)):
+            peak = float(scores.max())
+            rest = peak + float(np.log(np.exp(scores - peak).sum()))
+            for token in np.argpartition(-scores, self._width)[: self._width].tolist():
+                logprob = float(scores[token]) - rest
+                candidates.append((before.total + logprob, row, ScoredToken(token, logprob, centres[row])))
+        candidates.sort(key=lambda one: (-one[0], one[1], one[2].id))
+        grown, rows = [], []
+        for total, row, token in candidates[: self._width]:
+            hypothesis = Hypothesis((*self.open[row].tokens, token), total)
+            if token.id == self._end:
+                self.finished.append(hypothesis)
+            else:
+                grown.append(hypothesis)
+                rows.append(row)
+        self.open = grown
+        return rows
+
+    @property
+    def over(self) -> bool:
+        """Whether going on is of no use."""
+        if not self.open or len(self.finished) >= self._width:
+            return True
+        best = max((one.mean for one in self.finished), default=-np.inf)
+        return max(one.mean for one in self.open) < best - GIVE_UP
+
+    @property
+    def best(self) -> Hypothesis:
+        """The likeliest text; the likeliest beginning where none has come to an end."""
+        return max(self.finished or self.open, key=lambda one: one.mean)
