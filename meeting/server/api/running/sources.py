@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from meeting.core.errors import Conflict, ErrorCode
 from meeting.core.messages import JsonObject, SourceMessage, as_dict
-from meeting.server.api.context import rooms_of, store_of
+from meeting.server.api.context import changing, rooms_of, store_of
 from meeting.server.api.description import Id, meetings_router
 from meeting.session.events import Event, MuteRequested, RemoveRequested
 
@@ -45,5 +45,6 @@ async def _ask(request: Request, meeting_id: str, change: Callable[[int], Event]
     room = rooms_of(request).get(meeting_id)
     told = None if room is None else await room.ask(change)
     if told is None:
-        raise Conflict("the meeting is not live, so that none of its sources can be changed", ErrorCode.NOT_LIVE)
+        async with changing(request, meeting_id):  # another server may have had it since the request came
+            raise Conflict("the meeting is not live, so that none of its sources can be changed", ErrorCode.NOT_LIVE)
     return next(one for one in told if isinstance(one, SourceMessage))

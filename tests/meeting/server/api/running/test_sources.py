@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from meeting.cluster.ownership import Claim
+from meeting.core.errors import Elsewhere
 from meeting.core.messages import AudioFrame
 from meeting.storage.files import journal
 from meeting.storage.files.journal import Journal
@@ -84,6 +86,20 @@ def test_sources_of_a_meeting_that_is_not_live_are_left_as_they_are(served: Serv
     for answer in (served.http.patch(url, json={"muted": True}), served.http.delete(url)):
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_live")
     assert served.http.delete("/api/meetings/nothing/sources/x").status_code == 404
+
+
+def test_who_asks_a_server_that_has_just_lost_the_meeting_is_sent_to_the_one_that_has_it(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting_id = served.held()
+
+    async def take(subject: str) -> Claim:
+        raise Elsewhere("https://b.example/servers/b")
+
+    monkeypatch.setattr(served.app.state.rooms.ownership, "take", take)
+    path = f"/api/meetings/{meeting_id}/sources/x"
+    for answer in (served.http.patch(path, json={"muted": True}), served.http.delete(path)):
+        assert (answer.status_code, answer.headers["location"]) == (307, f"https://b.example/servers/b{path}")
 
 
 def test_a_source_that_there_is_not_is_told(served: Serving) -> None:
