@@ -31,6 +31,10 @@ MIN_LANGUAGE_SAMPLES = 2 * SAMPLE_RATE
 """Samples that an utterance needs for its language to be kept: from less a recogniser often detects another one"""
 
 
+SURE = -0.15
+"""Mean log probability of a plain reading from which a careful one of the same audio gains nothing (measured)"""
+
+
 def sure_of_language(result: RecognitionResult, length: int) -> bool:
     """Whether the language that was detected in an utterance of so many samples is that of its source."""
     sure = (result.language_probability or 0.0) >= MIN_LANGUAGE_PROBABILITY
@@ -134,8 +138,8 @@ class ContextualRecogniser:
             context.learn(result, len(utterance.audio))
             return result
         extended = self._extended(committed, utterance, result)
-        if job.careful and self._reads_carefully and extended is not committed:
-            # most readings commit nothing: only what becomes final is read carefully, and is final all the same
+        if job.careful and self._reads_carefully and extended is not committed and not _is_sure(result):
+            # only what becomes final is read carefully, and is final all the same
             careful = replace(request, careful=True)
             (found,) = recognise_plausibly(self.recogniser, [careful])
             again = self._without_context(committed, job, careful, found)
@@ -224,6 +228,10 @@ def _language(asked: str | None, kept: str | None) -> tuple[str | None, tuple[st
     if len(codes) == 1:
         return codes[0], ()
     return (kept, ()) if kept is not None and (not codes or kept in codes) else (None, codes)
+
+
+def _is_sure(result: RecognitionResult) -> bool:
+    return result.avg_logprob is not None and result.avg_logprob > SURE
 
 
 def _is_lasting(utterance: Utterance) -> bool:

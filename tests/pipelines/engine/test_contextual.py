@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipelines.asr.recogniser import RecognisedWord, RecogniserInfo, RecognitionResult
-from pipelines.engine.contextual import MAX_SOURCES, ContextualRecogniser, UtteranceJob, sure_of_language
+from pipelines.engine.contextual import MAX_SOURCES, SURE, ContextualRecogniser, UtteranceJob, sure_of_language
 from pipelines.types import SAMPLE_RATE, Span, Turn, Utterance
 from tests.fakes.recogniser_fakes import FakeRecogniser, heard, utterance
 
@@ -323,6 +323,15 @@ def test_where_a_careful_reading_finds_nothing_the_plain_one_stands() -> None:
     contextual = ContextualRecogniser(Careful(sentences("So we met there. Then"), sentences("")))
     committed = recognise_carefully(contextual, growing(4))
     assert (committed.text, committed.committed) == ("So we met there. Then", 4)
+
+
+def test_what_a_plain_reading_is_sure_of_is_not_read_again() -> None:
+    for logprob, readings in ((SURE + 0.01, 1), (SURE - 0.01, 2)):
+        recogniser = Careful(
+            replace(sentences("So we met there. Then"), avg_logprob=logprob), sentences("So he met there. Then")
+        )
+        assert recognise_carefully(ContextualRecogniser(recogniser), growing(4)).committed == 4
+        assert len(recogniser.asked) == readings
 
 
 def test_a_full_machine_reads_what_becomes_final_once() -> None:

@@ -160,7 +160,7 @@ def test_models_answer_over_the_wire_as_they_do_here(sample: Sample) -> None:
         assert speech_models.description.models == engine.models
         assert speaker_models.description.thresholds == engine.thresholds
         audio = sample.samples()[: 5 * SAMPLE_RATE]
-        (answer,) = speech_models.answer([wire.pack_requests([RecognitionRequest(audio)])])
+        (answer,) = speech_models.answer([wire.pack_requests([RecognitionRequest(audio, careful=True)])])
         (over_wire,) = wire.results_of(wire.unpack(answer)[0]["results"])
         here = engine.recognise(Utterance(0, Span(0, len(audio)), audio, True), "a").result(120)
         assert here is not None
