@@ -890,7 +890,7 @@ COMPATIBLE = (
     Mutant(
         "what-becomes-final-is-read-plainly",
         "pipelines/engine/contextual.py",
-        "        if job.careful and self._reads_carefully and extended is not committed and not _is_sure(result):",
+        "        if self._reads_carefully and extended is not committed and not _is_sure(result):",
         "        if False:",
         ("tests/pipelines/engine/test_contextual.py",),
     ),

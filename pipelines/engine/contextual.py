@@ -82,8 +82,6 @@ class UtteranceJob:
     hotwords: tuple[str, ...]
     translate: bool = False
     """Whether its words are to be English, where the recogniser can translate"""
-    careful: bool = False
-    """Whether what lasts of it is read carefully, where the recogniser can"""
 
 
 class ContextualRecogniser:
@@ -138,7 +136,7 @@ class ContextualRecogniser:
             context.learn(result, len(utterance.audio))
             return result
         extended = self._extended(committed, utterance, result)
-        if job.careful and self._reads_carefully and extended is not committed and not _is_sure(result):
+        if self._reads_carefully and extended is not committed and not _is_sure(result):
             # only what becomes final is read carefully, and is final all the same
             careful = replace(request, careful=True)
             (found,) = recognise_plausibly(self.recogniser, [careful])
@@ -195,7 +193,7 @@ class ContextualRecogniser:
         if _is_lasting(utterance):
             # from the audio alone, never from a draft: how many of those there were depends on the speed
             audio = self._audio(utterance, context)
-            careful = job.careful and self._reads_carefully and utterance.final
+            careful = self._reads_carefully and utterance.final
             asked = RecognitionRequest(audio, context.prompt, language, job.hotwords, among=among, translate=translate)
             return replace(asked, careful=careful)
         partial = context.partial

@@ -249,8 +249,7 @@ class Engine:
         length = self._speech.reading_length(utterance, context)
         # beside a much longer one an utterance would wait for its end: batches are of similar length
         batch_key = (length // samples(BATCH_LENGTH)).bit_length()
-        careful = must_be_done and not (live and self._update_shedding() >= Shedding.NO_PARTIALS)
-        job = UtteranceJob(utterance, context, language, hotwords, translate, careful)
+        job = UtteranceJob(utterance, context, language, hotwords, translate)
         return self.speech_queue.submit(
             job,
             priority=_priority(live, must_be_done),

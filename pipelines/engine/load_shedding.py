@@ -15,7 +15,7 @@ class Shedding(IntEnum):
     RARE_PARTIALS = 1
     """Every second partial result"""
     NO_PARTIALS = 2
-    """All partial results; sentences become final with their utterance only, and are read less carefully"""
+    """All partial results; sentences become final with their utterance only"""
     LONG_HOP = 3
     """Every second diarization window: a hop of one second"""
 

@@ -416,7 +416,7 @@ def running() -> Iterator[FakeServer]:
     door = socket.socket()
     door.bind(("127.0.0.1", 0))
     server.url = f"http://127.0.0.1:{door.getsockname()[1]}"
-    config = uvicorn.Config(server.app(), log_level="critical", ws="websockets-sansio", lifespan="off")
+    config = uvicorn.Config(server.app(), log_config=None, ws="websockets-sansio", lifespan="off")
     program = uvicorn.Server(config)
 
     async def serve() -> None:

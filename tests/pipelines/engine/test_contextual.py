@@ -282,27 +282,21 @@ class Careful(Listening):
     info = RecogniserInfo("fake", takes_context=True, reads_carefully=True)
 
 
-def recognise_carefully(contextual: ContextualRecogniser, said: Utterance, careful: bool = True) -> RecognitionResult:
-    (result,) = contextual.recognise([UtteranceJob(said, contextual.context("me"), None, (), careful=careful)])
-    return result
-
-
-def test_final_utterances_are_read_carefully_where_the_recogniser_can_and_the_machine_has_time() -> None:
-    able, other = Careful(heard("so"), heard("so"), heard("so")), FakeRecogniser(heard("so"))
+def test_final_utterances_are_read_carefully_where_the_recogniser_can() -> None:
+    able, other = Careful(heard("so"), heard("so")), FakeRecogniser(heard("so"))
     contextual = ContextualRecogniser(able)
-    recognise_carefully(contextual, utterance(0, False))
-    recognise_carefully(contextual, utterance(0, True))
-    recognise_carefully(contextual, utterance(1, True), careful=False)
-    recognise_carefully(ContextualRecogniser(other), utterance(0, True))
-    assert able.careful == [False, True, False]
+    recognise(contextual, utterance(0, False))
+    recognise(contextual, utterance(0, True))
+    recognise(ContextualRecogniser(other), utterance(0, True))
+    assert able.careful == [False, True]
     assert other.careful == [False]
 
 
 def test_of_what_is_read_while_it_grows_only_what_becomes_final_is_read_carefully() -> None:
     recogniser = Careful(sentences("So we met"), sentences("So we met there. Then"), sentences("So he met there. Then"))
     contextual = ContextualRecogniser(recogniser)
-    assert recognise_carefully(contextual, growing(3)).committed == 0
-    committed = recognise_carefully(contextual, growing(4))
+    assert recognise(contextual, growing(3)).committed == 0
+    committed = recognise(contextual, growing(4))
     assert (committed.text, committed.committed) == ("So he met there. Then", 4)
     assert recogniser.careful == [False, False, True]
     assert [length for length, *_ in recogniser.asked] == [3 * SAMPLE_RATE, 4 * SAMPLE_RATE, 4 * SAMPLE_RATE]
@@ -313,15 +307,15 @@ def test_words_are_final_in_time_whether_or_not_a_careful_reading_ends_a_sentenc
         sentences("So we met there. Then"), sentences("So he met there then"), sentences("He met there then we")
     )
     contextual = ContextualRecogniser(recogniser)
-    committed = recognise_carefully(contextual, growing(4))
+    committed = recognise(contextual, growing(4))
     assert (committed.text, committed.committed) == ("So he met there then", 4)
-    last = recognise_carefully(contextual, growing(5, False, True))
+    last = recognise(contextual, growing(5, False, True))
     assert last.words[:4] == committed.words[:4]
 
 
 def test_where_a_careful_reading_finds_nothing_the_plain_one_stands() -> None:
     contextual = ContextualRecogniser(Careful(sentences("So we met there. Then"), sentences("")))
-    committed = recognise_carefully(contextual, growing(4))
+    committed = recognise(contextual, growing(4))
     assert (committed.text, committed.committed) == ("So we met there. Then", 4)
 
 
@@ -330,11 +324,5 @@ def test_what_a_plain_reading_is_sure_of_is_not_read_again() -> None:
         recogniser = Careful(
             replace(sentences("So we met there. Then"), avg_logprob=logprob), sentences("So he met there. Then")
         )
-        assert recognise_carefully(ContextualRecogniser(recogniser), growing(4)).committed == 4
+        assert recognise(ContextualRecogniser(recogniser), growing(4)).committed == 4
         assert len(recogniser.asked) == readings
-
-
-def test_a_full_machine_reads_what_becomes_final_once() -> None:
-    recogniser = Careful(sentences("So we met there. Then"))
-    assert recognise_carefully(ContextualRecogniser(recogniser), growing(4), careful=False).committed == 4
-    assert recogniser.careful == [False]

@@ -249,18 +249,6 @@ def test_a_full_machine_lets_sentences_wait_for_the_end_of_their_utterance(
 
 
 @pytest.mark.parametrize("shedding", list(Shedding))
-def test_a_full_machine_reads_final_text_of_live_sources_less_carefully(
-    engine: Engine, recogniser: FakeRecogniser, shedding: Shedding, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine._speech, "_reads_carefully", True)
-    shed(engine, shedding)
-    recogniser.answers = [heard("so")] * 3
-    for final, live in ((True, True), (True, False), (False, False)):
-        engine.recognise(utterance(0, final), (final, live), live=live).result(PATIENCE)
-    assert recogniser.careful == [shedding < Shedding.NO_PARTIALS, True, False]
-
-
-@pytest.mark.parametrize("shedding", list(Shedding))
 def test_only_the_fullest_machine_looks_at_every_second_window_of_live_sources(
     engine: Engine, shedding: Shedding
 ) -> None:
