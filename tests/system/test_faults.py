@@ -35,6 +35,7 @@ from meeting.server.logs import RedactingFormatter
 from meeting.sources.backend import Engine, LocalBackend
 from meeting.storage.databases import sqlite
 from meeting.storage.files.journal import read
+from pipelines.engine.load_shedding import Shedding
 from pipelines.types import BlockFailed, Samples, Span, seconds
 from tests.conftest import Sample
 from tests.fakes.server_fakes import Client, FakeBackend, FakePipeline, Serving, config, serving, tone, wait_ready
