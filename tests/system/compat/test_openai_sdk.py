@@ -40,7 +40,7 @@ def dial(real: RealServer) -> Iterator[Dial]:
     def client(key: str = TOKEN) -> OpenAI:
         there = f"{real.url}/v1"
         sockets = there.replace("http", "ws", 1)  # its older realtime client would ask for TLS
-        made.append(OpenAI(base_url=there, websocket_base_url=sockets, api_key=key, timeout=120, max_retries=0))
+        made.append(OpenAI(base_url=there, websocket_base_url=sockets, api_key=key, timeout=300, max_retries=0))
         return made[-1]
 
     yield client
