@@ -96,7 +96,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     and several browsers at once take all of the machine from each other.
     """
     browsers = Counter(item.path for item in items if item.get_closest_marker("browser"))
-    others = Counter(item.path for item in items if item.path not in browsers)
+    others = dict.fromkeys(item.path for item in items if item.path not in browsers)
     place = {
         path: (number + 0.5) / len(files)
         for files in ([path for path, _ in browsers.most_common()], list(others))

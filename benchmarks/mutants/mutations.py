@@ -695,6 +695,20 @@ TEXT = (
         ("tests/pipelines/asr/decoding/test_hotwords.py",),
     ),
     Mutant(
+        "what-becomes-final-is-read-plainly",
+        "pipelines/engine/contextual.py",
+        "        if self._reads_carefully and extended is not committed and not _is_sure(result):",
+        "        if False:",
+        ("tests/pipelines/engine/test_contextual.py",),
+    ),
+    Mutant(
+        "hypotheses-keep-the-memory-of-others",
+        "pipelines/asr/moonshine.py",
+        "rows = [one * views + view for one in hypotheses for view in range(views)]",
+        "rows = [one + view for one in hypotheses for view in range(views)]",
+        ("tests/pipelines/asr/test_moonshine.py",),
+    ),
+    Mutant(
         "hotwords-of-the-start",
         "meeting/sources/active_source.py",
         "models.hotwords = self._context.inbox.hotwords",
@@ -886,20 +900,6 @@ COMPATIBLE = (
         "    except OSError as error:",
         "    except KeyError as error:",
         ("tests/meeting/compat/test_uploads.py",),
-    ),
-    Mutant(
-        "what-becomes-final-is-read-plainly",
-        "pipelines/engine/contextual.py",
-        "        if self._reads_carefully and extended is not committed and not _is_sure(result):",
-        "        if False:",
-        ("tests/pipelines/engine/test_contextual.py",),
-    ),
-    Mutant(
-        "hypotheses-keep-the-memory-of-others",
-        "pipelines/asr/moonshine.py",
-        "rows = [one * views + view for one in hypotheses for view in range(views)]",
-        "rows = [one + view for one in hypotheses for view in range(views)]",
-        ("tests/pipelines/asr/test_moonshine.py",),
     ),
     Mutant(
         "language-outside-of-the-choice-is-kept",

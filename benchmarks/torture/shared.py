@@ -28,6 +28,8 @@ class Options:
     seed: int
     jobs: int = 1
     """Servers at once, where that makes sense"""
+    healthy: float = 1.0
+    """Seconds within which `/healthz` must answer, whatever goes on"""
 
 
 @dataclass(frozen=True)

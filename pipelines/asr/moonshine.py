@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.asr.decoding.beam_search import BeamSearch, ScoredToken
+from pipelines.asr.decoding.beam_search import BeamSearch, ScoredToken, log_total
 from pipelines.asr.decoding.hotwords import BOOST, HotwordSearch, HotwordTrie, Tokenizer
 from pipelines.asr.plausibility import compression_ratio
 from pipelines.asr.recogniser import (
@@ -113,9 +113,7 @@ class _Step:
         """The token that was chosen behind the last one, with one hypothesis."""
         logits = self.logits[0, -1]
         # without what was raised for hotwords: the confidence is the model's own
-        peak = float(logits.max())
-        logprob = float(logits[chosen]) - peak - float(np.log(np.exp(logits - peak).sum()))
-        return ScoredToken(chosen, logprob, self.centre(0, heard))
+        return ScoredToken(chosen, float(logits[chosen]) - log_total(logits), self.centre(0, heard))
 
 
 class MoonshineRecogniser(Recogniser):

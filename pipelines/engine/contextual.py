@@ -29,8 +29,6 @@ MIN_LANGUAGE_PROBABILITY = 0.5
 """Probability of a detected language from which it is kept for the rest of the source"""
 MIN_LANGUAGE_SAMPLES = 2 * SAMPLE_RATE
 """Samples that an utterance needs for its language to be kept: from less a recogniser often detects another one"""
-
-
 SURE = -0.15
 """Mean log probability of a plain reading from which a careful one of the same audio gains nothing (measured)"""
 
@@ -193,9 +191,15 @@ class ContextualRecogniser:
         if _is_lasting(utterance):
             # from the audio alone, never from a draft: how many of those there were depends on the speed
             audio = self._audio(utterance, context)
-            careful = self._reads_carefully and utterance.final
-            asked = RecognitionRequest(audio, context.prompt, language, job.hotwords, among=among, translate=translate)
-            return replace(asked, careful=careful)
+            return RecognitionRequest(
+                audio,
+                context.prompt,
+                language,
+                job.hotwords,
+                among=among,
+                translate=translate,
+                careful=self._reads_carefully and utterance.final,
+            )
         partial = context.partial
         # without its context: to recognise that each time costs twice as much, and moves the place where words begin
         start = partial.start(_key(utterance), len(utterance.audio))

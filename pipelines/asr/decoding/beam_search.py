@@ -42,6 +42,12 @@ class Hypothesis:
         return self.total / max(len(self.tokens), 1)
 
 
+def log_total(logits: NDArray[np.float32]) -> float:
+    """What is taken from logits, shape (vocabulary,), to make log probabilities of them."""
+    peak = float(logits.max())
+    return peak + float(np.log(np.exp(logits - peak).sum()))
+
+
 class BeamSearch:
     """Grows hypotheses by one token at a time; the caller gives the logits of each open one."""
 
@@ -59,15 +65,14 @@ class BeamSearch:
         """
         candidates = []
         for row, (before, scores) in enumerate(zip(self.open, logits, strict=True)):
-            peak = float(scores.max())
-            rest = peak + float(np.log(np.exp(scores - peak).sum()))
+            total = log_total(scores)
             for token in np.argpartition(-scores, self._width)[: self._width].tolist():
-                logprob = float(scores[token]) - rest
+                logprob = float(scores[token]) - total
                 candidates.append((before.total + logprob, row, ScoredToken(token, logprob, centres[row])))
         candidates.sort(key=lambda one: (-one[0], one[1], one[2].id))
         grown, rows = [], []
-        for total, row, token in candidates[: self._width]:
-            hypothesis = Hypothesis((*self.open[row].tokens, token), total)
+        for reached, row, token in candidates[: self._width]:
+            hypothesis = Hypothesis((*self.open[row].tokens, token), reached)
             if token.id == self._end:
                 self.finished.append(hypothesis)
             else:
