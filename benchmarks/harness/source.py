@@ -33,8 +33,8 @@ class Source:
         stops: bool = True,
         headers: dict[str, str] | None = None,
     ) -> None:
-        """`kinds` are the types of messages that are remembered, all when None; `stops`: it ends the meeting; `headers`
-        are what a server asks for."""
+        """`kinds` are the types of messages that are remembered, all when None; `stops`: it ends the meeting as soon as
+        everything is sent, otherwise once `may_stop` is set; `headers` are what a server asks for."""
         self.port = port
         self.meeting = meeting
         self.speed = speed
@@ -43,7 +43,9 @@ class Source:
         self.connections = 0
         self.messages: list[dict[str, Any]] = []
         self._kinds = kinds
-        self._stops = stops
+        self.may_stop = asyncio.Event()
+        if stops:
+            self.may_stop.set()
         self._headers = headers
         self.ended = False
         self._resume: dict[str, str] | None = None
@@ -106,5 +108,5 @@ class Source:
             due = self._began + (seq + 1) * 0.1 / self.speed
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             await connection.send(AudioFrame(seq, seq * 100_000, self.frames[seq]).encode())
-        if self._stops:
-            await connection.send('{"type":"stop"}')
+        await self.may_stop.wait()
+        await connection.send('{"type":"stop"}')
