@@ -709,6 +709,13 @@ TEXT = (
         ("tests/pipelines/asr/test_moonshine.py",),
     ),
     Mutant(
+        "unlikely-hypotheses-are-read-on",
+        "pipelines/asr/decoding/beam_search.py",
+        "            if reached < least:",
+        "            if False:",
+        ("tests/pipelines/asr/decoding/test_beam_search.py",),
+    ),
+    Mutant(
         "hotwords-of-the-start",
         "meeting/sources/active_source.py",
         "models.hotwords = self._context.inbox.hotwords",

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.asr.decoding.beam_search import BeamSearch, ScoredToken, log_total
+from pipelines.asr.decoding.beam_search import BEAM, Beam, BeamSearch, ScoredToken, log_total
 from pipelines.asr.decoding.hotwords import BOOST, HotwordSearch, HotwordTrie, Tokenizer
 from pipelines.asr.plausibility import compression_ratio
 from pipelines.asr.recogniser import (
@@ -58,8 +58,9 @@ ONSET_SHARE, MAX_ONSET_LEAD = 0.15, samples(1.0)
 """Share of the first word's greatest loudness at which it begins, and how far before its attention at most"""
 NOISE_HOPS, NOISE_FACTOR = 10, 3.0
 """Hops at the start of an utterance, before anybody speaks, and how many times as loud a word is"""
-TRIAL_SECONDS, TRIAL_TOKENS = 4, 20
-"""Length of the audio with which the real-time factor is measured, and the tokens that people say in that time"""
+TRIAL_SECONDS, TRIAL_TOKENS, TRIAL_HYPOTHESES = 4, 20, 3
+"""Length of the audio with which the real-time factor is measured, the tokens that people say in that time, and how
+many hypotheses are read side by side in the mean"""
 CONTEXT_FACTOR = 1.4
 """Seconds of audio that it gets per second of speech, since context is given again (measured on conversations)"""
 MAX_TRIES = 64
@@ -68,8 +69,6 @@ PLAIN_VIEW = ((0, 0),)
 """Samples of silence before and behind the audio, as it is"""
 CAREFUL_VIEWS = ((0, samples(0.5)), (samples(0.5), 0))
 """The same for a careful reading, which hears it twice: so small a model makes other mistakes each time (measured)"""
-BEAM_WIDTH = 4
-"""Hypotheses of a careful reading"""
 MIN_SAMPLES = samples(0.1)
 """The encoder's receptive field: shorter audio cannot be recognised"""
 
@@ -119,10 +118,11 @@ class _Step:
 class MoonshineRecogniser(Recogniser):
     """Moonshine on ONNX Runtime; one utterance at a time in each thread, on the CPU."""
 
-    def __init__(self, folder: Path, threads: int = 1, boost: float = BOOST) -> None:
+    def __init__(self, folder: Path, threads: int = 1, boost: float = BOOST, beam: Beam = BEAM) -> None:
         """`folder` holds `encoder_model.ort`, `decoder_model_merged.ort` and `tokenizer.bin`.
 
-        `boost` is added to the logits of tokens with which a hotword begins or goes on.
+        `boost` is added to the logits of tokens with which a hotword begins or goes on; `beam` is that of careful
+        readings.
         Raises ModelMissing or ModelCorrupt.
         """
         files = [folder / name for name in ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")]
@@ -144,6 +144,7 @@ class MoonshineRecogniser(Recogniser):
         self._vocabulary = parse_vocabulary(files[2].read_bytes())
         self._tokenizer = Tokenizer(self._vocabulary)
         self._boost = boost
+        self._beam = beam
         self._tries: dict[tuple[str, ...], HotwordTrie] = {}
         self._tries_lock = threading.Lock()
         self._read = [output.name for output in self._encoder.get_outputs()]
@@ -188,10 +189,10 @@ class MoonshineRecogniser(Recogniser):
         noise = np.random.default_rng(0).normal(0, 0.05, TRIAL_SECONDS * SAMPLE_RATE).astype(np.float32)
 
         def decode() -> None:
-            heard = self._encode(noise, CAREFUL_VIEWS).for_hypotheses(BEAM_WIDTH)
-            past = self._empty(BEAM_WIDTH * len(CAREFUL_VIEWS))
+            heard = self._encode(noise, CAREFUL_VIEWS).for_hypotheses(TRIAL_HYPOTHESES)
+            past = self._empty(TRIAL_HYPOTHESES * len(CAREFUL_VIEWS))
             for _ in range(TRIAL_TOKENS + 1):
-                past = self._run_decoder([[BOS]] * BEAM_WIDTH, past, heard).past
+                past = self._run_decoder([[BOS]] * TRIAL_HYPOTHESES, past, heard).past
 
         return best_of(decode, clock=time.thread_time) / TRIAL_SECONDS * CONTEXT_FACTOR
 
@@ -232,8 +233,8 @@ class MoonshineRecogniser(Recogniser):
 
     def _search(self, heard: _EncodedAudio) -> list[ScoredToken]:
         """Beam search; the last token is the end mark unless the bound was reached."""
-        heard, views = heard.for_hypotheses(BEAM_WIDTH), len(heard.before)
-        search, past = BeamSearch(BEAM_WIDTH, EOS), self._empty(views)
+        heard, views = heard.for_hypotheses(self._beam.width), len(heard.before)
+        search, past = BeamSearch(self._beam, EOS), self._empty(views)
         for _ in range(heard.most_tokens):
             last = [[one.tokens[-1].id if one.tokens else BOS] for one in search.open]
             step = self._run_decoder(last, past, heard)

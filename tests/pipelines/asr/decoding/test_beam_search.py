@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from pipelines.asr.decoding.beam_search import GIVE_UP, BeamSearch, Hypothesis, ScoredToken
+from pipelines.asr.decoding.beam_search import GIVE_UP, Beam, BeamSearch, Hypothesis, ScoredToken
 
 END, A, B, C = range(4)
 VOCABULARY = 8
+WIDE = 50.0
+"""Log probability that nothing lies below"""
 
 Model = Mapping[tuple[int, ...], Mapping[int, float]]
 """Probabilities of what follows each beginning; what is not named is all but impossible"""
@@ -18,7 +20,7 @@ Model = Mapping[tuple[int, ...], Mapping[int, float]]
 
 def read(model: Model, width: int, steps: int = 10) -> BeamSearch:
     """Search as a recogniser does."""
-    search = BeamSearch(width, END)
+    search = BeamSearch(Beam(width, WIDE), END)
     for _ in range(steps):
         logits = np.full((len(search.open), VOCABULARY), np.log(1e-9), np.float32)
         for row, one in enumerate(search.open):
@@ -73,10 +75,30 @@ def test_each_open_hypothesis_is_told_which_one_it_goes_on_from() -> None:
     def logits(*rows: Mapping[int, float]) -> np.ndarray:
         return np.array([[row.get(token, -20.0) for token in range(VOCABULARY)] for row in rows], np.float32)
 
-    search = BeamSearch(2, END)
+    search = BeamSearch(Beam(2, WIDE), END)
     assert search.extend(logits({A: 0.1, B: 0.0}), [0]) == [0, 0]
     assert search.extend(logits({A: 3.0, C: 2.0, B: 2.0}, {C: 9.0}), [0, 0]) == [1, 0]
     assert [ids(one) for one in search.open] == [(B, C), (A, A)]
+
+
+def test_what_is_far_less_likely_than_another_beginning_is_given_up() -> None:
+    search = BeamSearch(Beam(4, 4.0), END)
+    scores = np.full(VOCABULARY, -20.0, np.float32)
+    scores[[A, B, C]] = 0.0, -3.9, -4.1
+    assert search.extend(scores[None], [0]) == [0, 0]
+    assert [ids(one) for one in search.open] == [(A,), (B,)]
+    # what counts is all of a beginning, not its last token: the second one goes on as surely as the first
+    assert search.extend(np.stack([scores, scores - 0.2]), [0, 0]) == [0, 0, 1]
+    assert [ids(one) for one in search.open] == [(A, A), (A, B), (B, A)]
+
+
+def test_it_is_over_when_all_but_one_that_has_ended_are_given_up() -> None:
+    search = BeamSearch(Beam(4, 1.0), END)
+    for likely in (A, END):
+        search.extend(np.where(np.arange(VOCABULARY) == likely, 0.0, -5.0).astype(np.float32)[None], [0])
+    assert search.over
+    assert [ids(one) for one in search.finished] == [(A, END)]
+    assert not search.open
 
 
 def test_it_is_over_when_as_many_have_ended_as_there_may_be() -> None:
@@ -87,7 +109,7 @@ def test_it_is_over_when_as_many_have_ended_as_there_may_be() -> None:
 
 
 def test_it_is_over_when_what_is_open_is_far_worse_than_what_has_ended() -> None:
-    search = BeamSearch(3, END)
+    search = BeamSearch(Beam(3, WIDE), END)
     search.finished = [Hypothesis((ScoredToken(END, -0.1, 0),), -0.1)]
     for mean, over in ((-0.1 - GIVE_UP + 0.01, False), (-0.1 - GIVE_UP - 0.01, True)):
         search.open = [Hypothesis((ScoredToken(A, mean, 0),), mean)]

@@ -1,0 +1,1 @@
+"""What careful readings are worth; `python -m benchmarks.careful_readings`."""
