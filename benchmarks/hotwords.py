@@ -199,6 +199,11 @@ def read_lines(folders: Iterable[Path]) -> dict[str, list[Line]]:
     return found
 
 
+def read_all_lines(folders: Iterable[Path]) -> list[Line]:
+    """The same of all recordings, one behind the other."""
+    return [line for each in read_lines(folders).values() for line in each]
+
+
 def terms_of(lines: Mapping[str, Sequence[Line]], tokenizer: Tokenizer, unsaid: int = 1) -> dict[str, tuple[str, ...]]:
     """The terms of each recording: its rare words, and `unsaid` times as many that are rare in others, and not said."""
     said = {name: {word for line in each for word in line.words} for name, each in lines.items()}

@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.harness import report
 from benchmarks.harness.recordings import SAMPLE
-from benchmarks.hotwords import Line, align, plain, read_lines
+from benchmarks.hotwords import Line, align, plain, read_all_lines
 from pipelines.asr.plausibility import recognise_plausibly
 from pipelines.asr.recogniser import Recogniser, RecognitionRequest
 from pipelines.errors import MeetingError
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fetch", action="store_true", help="download weights that are not on this machine")
     asked = parser.parse_args(arguments)
     folders = asked.folders or [SAMPLE]
-    lines = [line for each in read_lines(folders).values() for line in each]
+    lines = read_all_lines(folders)
     if not lines:
         parser.error("there are no recordings with references in these folders")
     seconds = sum(len(line.audio) for line in lines) / SAMPLE_RATE
@@ -108,7 +108,7 @@ def measured(options: EngineOptions, folders: Sequence[Path]) -> dict[str, Any]:
     try:
         selection = probe_and_select(options)
         recogniser = load_recogniser(selection.speech, options.threads or 1, options.hub_token)
-        lines = [line for each in read_lines(folders).values() for line in each]
+        lines = read_all_lines(folders)
         row = measure(recogniser, lines)
     except MeetingError as error:
         return {"recognizer": options.recognizer, "missing": str(error)}

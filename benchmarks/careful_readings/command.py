@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import report
-from benchmarks.hotwords import Line, read_lines
+from benchmarks.hotwords import Line, read_all_lines
 from benchmarks.recognizers import errors
 from pipelines.asr.decoding.beam_search import BEAM, Beam
 from pipelines.asr.moonshine import MoonshineRecogniser
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--beams", type=beam, nargs="+", default=BEAMS, metavar="WIDTH:PRUNING", help="such as 4:2 (default eight)"
     )
     asked = parser.parse_args(arguments)
-    lines = [line for each in read_lines(asked.folders).values() for line in each]
+    lines = read_all_lines(asked.folders)
     if not lines:
         parser.error("there are no recordings with references in these folders")
     seconds, words = sum(len(line.audio) for line in lines) / SAMPLE_RATE, sum(len(line.words) for line in lines)

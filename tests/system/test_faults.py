@@ -53,7 +53,7 @@ def run(
     count: int = 1,
     seconds: float = 6.0,
     speed: float = 4.0,
-    healthy: float = 1.0,
+    healthy: float = torture.Options.healthy,
 ) -> None:
     """One of the tortures; its row says what went wrong."""
     test = torture.TESTS[name][0]

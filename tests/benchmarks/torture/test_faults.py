@@ -85,8 +85,7 @@ def test_the_slowest_answer_and_the_most_memory_count() -> None:
 def test_late_answers_and_much_memory_miss_the_bar(worst: float, grown: float, log: str, well: bool) -> None:
     pulse: Any = SimpleNamespace(worst=worst, grown=grown)
     server: Any = SimpleNamespace(log=log)
-    healthy = Options(Path(), "fake", 1, 1.0, 1.0, seed=1).healthy
-    assert faults._unharmed(server, pulse, healthy) is well
+    assert faults._unharmed(server, pulse, Options.healthy) is well
 
 
 def test_processes_that_a_server_has_left_behind_are_found() -> None:
