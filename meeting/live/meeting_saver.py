@@ -56,7 +56,7 @@ class MeetingSaver:
         meeting: Meeting,
         restored: Restored | None,
         post: Callable[[Event], None],
-        tell_at_once: Callable[[StorageFailing], None],
+        tell_at_once: Callable[[StorageFailing | StorageWorking], None],
     ) -> None:
         """`post` lets an event happen to the meeting, `tell_at_once` does not wait for those before it.
 
@@ -110,7 +110,8 @@ class MeetingSaver:
         self._tell_at_once(StorageFailing("text", client_message(sentence, self._data_dir)))
 
     def _working(self) -> None:
-        self._post(StorageWorking("text"))
+        if not self.overflowed:  # else something is lost that only the audio has yet
+            self._tell_at_once(StorageWorking("text"))
         to_confirm, self._to_confirm = self._to_confirm, set()
         for source_id in to_confirm:
             self._post(self._confirmation(source_id))

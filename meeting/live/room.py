@@ -53,6 +53,7 @@ from meeting.session.events import (
     SendSnapshot,
     StartReceived,
     StorageFailing,
+    StorageWorking,
     Tick,
 )
 from meeting.session.session import Session
@@ -240,8 +241,8 @@ class Room:
             self._clients.admit(event.client)
         return event
 
-    def _tell_at_once(self, trouble: StorageFailing) -> None:
-        for effect in self.session.handle(trouble, time.monotonic()):
+    def _tell_at_once(self, storage: StorageFailing | StorageWorking) -> None:
+        for effect in self.session.handle(storage, time.monotonic()):
             self._do(effect)
 
     def _set_timer(self) -> None:

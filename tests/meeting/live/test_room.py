@@ -16,6 +16,7 @@ import pytest
 
 from meeting.config.settings import Limits, Models
 from meeting.core.editing.changes import SpeakerChange
+from meeting.core.errors import ErrorCode
 from meeting.core.ids import new_id
 from meeting.core.messages import AudioFrame, AudioInfo, ErrorMessage, SourceInfo, Start
 from meeting.core.records import Meeting, State
@@ -165,6 +166,8 @@ def test_what_cannot_be_saved_waits_and_is_saved_in_order_once_there_is_room(
         disk.full = False
         await asyncio.wait_for(room.task, 20)
         assert host.kinds[-1] == "ended"
+        codes = [one.code for one in host.told if isinstance(one, ErrorMessage)]
+        assert codes == [ErrorCode.STORAGE, ErrorCode.STORAGE_OK], "told before the end, behind which nobody listens"
         assert not list((store.data_dir / "audio").glob("*.journal"))
 
     meeting = in_room(tmp_path, body)
@@ -235,6 +238,7 @@ def test_more_unsaved_than_may_wait_leaves_the_meeting_to_be_rebuilt(
         await asyncio.wait_for(room.task, 20)
         assert room.unfinished
         assert host.closed == (1001, "closed")
+        assert [one.code for one in host.told if isinstance(one, ErrorMessage)] == [ErrorCode.STORAGE]
 
     assert in_room(tmp_path, body).state != "ended"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import wave
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +173,26 @@ def test_a_pipeline_that_breaks_is_an_error_and_what_was_heard_is_kept(tmp_path:
     with Store(tmp_path / "data") as store:
         (meeting,), _ = store.meetings()
     assert (meeting.state, meeting.segments) == ("ended", 2)
+
+
+def test_a_disk_that_refuses_for_a_while_is_no_error_once_everything_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    save, refused = TranscriptStore.save_segments, []
+
+    def refusing_at_first(store: TranscriptStore, *given: Any) -> Future[None]:
+        if len(refused) == 3:
+            return save(store, *given)
+        future: Future[None] = Future()
+        future.set_exception(StoreError("the disk is full"))
+        refused.append(future)
+        return future
+
+    monkeypatch.setattr(TranscriptStore, "save_segments", refusing_at_first)
+    monkeypatch.setattr("meeting.live.save_queue.RETRY_SECONDS", 0.1)
+    assert run(tmp_path)["segments"] == 3
+    assert len(refused) == 3
 
 
 def test_other_rates_and_channels_are_read(tmp_path: Path) -> None:
