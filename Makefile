@@ -8,11 +8,14 @@ PYTHON ?=
 ARGS ?=
 # Tests that run side by side; each process may load the models, about 1.5 GB. A file's tests stay in one process.
 JOBS ?= 4
+# The same for the tests of several machines, of which each starts several processes of its own.
+CLUSTER_JOBS ?= 2
 
 # What `make types-web` checks with.
 TYPESCRIPT = 5.9.3
 
 BIN = .venv/bin
+SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder -n $(JOBS)
 
 # Each process of the tests would compile all modules anew, every server that they start among them: half a minute a worker.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,8 +30,8 @@ setup: ## make .venv, install the pinned packages, fetch the embedded models, mi
 serve: setup ## run the server; its page is at http://127.0.0.1:8765
 	@exec $(BIN)/python -m meeting serve $(ARGS)
 
-test: lint types ## check style and types, then run the tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow and not gpu and not cluster" $(ARGS)
+test: lint types ## check style and types, then run the tests that take no more than seconds each
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not gpu and not cluster" $(ARGS)
 
 lint: setup ## check style
 	$(BIN)/ruff check .
@@ -41,14 +44,14 @@ types-web: ## check the types of the pages with TypeScript, which npx (Node.js) 
 	@command -v npx >/dev/null || { echo "make types-web needs npx, which comes with Node.js." >&2; exit 1; }
 	npx --yes --package typescript@$(TYPESCRIPT) tsc --project web
 
-test-slow: setup ## run the tests that take minutes
-	$(BIN)/python -m pytest -m slow $(ARGS)
+test-slow: setup ## run all other tests that this machine can: whole meetings, killed servers, long sessions in a browser
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "slow and not gpu and not cluster" $(ARGS)
 
 test-gpu: setup ## run the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu $(ARGS)
 
 test-cluster: setup ## run the tests of several machines, which are processes here: PostgreSQL, HAProxy, the extra ray
-	$(BIN)/python -m pytest -s -m cluster $(ARGS)
+	$(BIN)/python -m pytest -rfEsP -n $(CLUSTER_JOBS) --dist loadfile -m cluster $(ARGS)
 
 torture: setup ## kill servers, cut lines, fill disks: hours; ARGS='kills --count 10' or ARGS=--small for less
 	$(BIN)/python -m benchmarks.torture $(ARGS)

@@ -305,6 +305,7 @@ def test_each_module_lies_in_a_folder_of_the_layout(module: str) -> None:
     assert folder == "root" or folder in LAYOUT, f"{module} is in no folder of LAYOUT"
 
 
+@pytest.mark.slow
 @every_module
 def test_imports_follow_the_arrows_of_the_layout(module: str) -> None:
     mine = folder_of(module)

@@ -173,6 +173,7 @@ def test_page_api_and_socket_of_a_meeting_come_to_one_server(settings: str, tmp_
         assert max(map(chosen.count, set(chosen))) < 0.8 * len(MEETINGS)
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_server_that_is_not_ready_takes_only_its_own_meetings_along(settings: str, tmp_path: Path) -> None:
     with balanced(settings, tmp_path) as balancer:

@@ -114,6 +114,15 @@ def test_make_test_checks_style_then_types_then_runs_the_tests() -> None:
     assert "-m pytest" in rule[1]
 
 
+@pytest.mark.parametrize("marker", ["slow", "cluster"])
+def test_what_make_test_leaves_out_has_a_target_which_a_build_calls(marker: str) -> None:
+    text = (ROOT / "Makefile").read_text()
+    expressions = dict(re.findall(r"^(test[a-z-]*):.*\n\t.* -m \"?([^\"$]*\w)\"? \$\(ARGS\)$", text, re.MULTILINE))
+    assert f"not {marker}" in expressions["test"]
+    assert expressions[f"test-{marker}"].split(" and ")[0] == marker
+    assert {"make test", f"make test-{marker}"} <= set((ROOT / ".ci" / "run").read_text().splitlines())
+
+
 @pytest.mark.parametrize("script", [".ci/run", ".ci/setup"])
 def test_scripts_can_be_run(script: str) -> None:
     path = ROOT / script

@@ -13,6 +13,7 @@ from tests.conftest import without_gpu, without_models
 from tests.fakes.tiny_whisper import build
 
 
+@pytest.mark.slow
 def test_slices_are_counted_for_each_batch_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "gpu.json"
     asked = [
@@ -45,6 +46,7 @@ def test_slices_are_counted_for_each_batch_size(tmp_path: Path, capsys: pytest.C
     assert "| int8 | 2 |" in printed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(without_gpu() is None, reason="there is a CUDA device")
 def test_without_a_card_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert gpu.main([]) == 2
@@ -91,6 +93,7 @@ def test_other_faults_are_not_taken_for_a_lack_of_memory() -> None:
         gpu.measure("int8", read, [1], tokens=4, least=0.0)
 
 
+@pytest.mark.slow
 def test_a_real_whisper_is_measured_as_the_program_reads_with_it(tmp_path: Path) -> None:
     rows = gpu.measure_real(build(tmp_path / "tiny"), "cpu", ["float32"], [1, 2], least=0.0)
     kinds = [(row["kind"], row["batch"]) for row in rows]

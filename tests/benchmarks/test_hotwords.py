@@ -73,6 +73,7 @@ def test_terms_are_counted_whether_or_not_they_are_given() -> None:
     assert asked == [(), ("okapi",)]
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_sample_is_read_without_and_with_terms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "set").mkdir()

@@ -65,6 +65,7 @@ def test_what_gates_lose_is_counted_in_frames_of_speech() -> None:
     assert (name, minutes, lost, kept, rate) == ("silence", pytest.approx(1 / 6), [100.0, 100.0, 0.0], 0.0, None)
 
 
+@pytest.mark.slow
 def test_gates_let_a_near_voice_through() -> None:
     (sample,) = references(SAMPLE)
     found = gates(np.concatenate(list(read_recording(sample.audio))), sample.turns, VadModel())
@@ -79,6 +80,7 @@ def test_recordings_are_pooled_by_frames_and_rates_by_recording() -> None:
     assert (one + two).row("both") == ["both", 2.0, 1.0, 1.0, 1.0, 20.0, pytest.approx(20.0)]
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_table_has_a_row_for_the_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(SAMPLE)]) == 0

@@ -69,6 +69,7 @@ def test_a_recogniser_that_cannot_be_loaded_is_a_row_with_the_reason(monkeypatch
     assert measured(options, []) == {"recognizer": "moonshine", "missing": "no weights here"}
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_embedded_recogniser_is_measured_and_others_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -10,6 +10,7 @@ import pytest
 from benchmarks import search
 
 
+@pytest.mark.slow
 def test_each_kind_of_query_is_timed_and_finds_what_it_should(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -26,6 +27,7 @@ def test_each_kind_of_query_is_timed_and_finds_what_it_should(
     assert "| a phrase |" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_is_said_comes_from_the_seed_alone() -> None:
     assert search.vocabulary(3) == search.vocabulary(3) != search.vocabulary(4)
 

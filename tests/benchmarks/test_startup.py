@@ -10,6 +10,7 @@ import pytest
 from benchmarks import startup
 
 
+@pytest.mark.slow
 def test_every_start_is_timed_to_the_first_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "startup.json"
     assert startup.main(["--models", "fake", "--times", "2", "--json", str(out)]) == 0

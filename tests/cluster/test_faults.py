@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -31,6 +32,13 @@ def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL that a test may restart."""
     with postgres_server() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def untouched(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What is told of a meeting to which nothing happens."""
+    with cluster(tmp_path_factory.mktemp("untouched"), postgres) as servers:
+        return transcript(servers, asyncio.run(hold(servers, None)))
 
 
 @pytest.fixture
@@ -66,16 +74,20 @@ async def hold(servers: Cluster, fault: Fault | None) -> Meeting:
     return meeting
 
 
-def compare_text(servers: Cluster, name: str, fault: Fault) -> tuple[Meeting, Meeting]:
-    """A meeting to which nothing happened, and one with the fault: it is the same in every line, id and label."""
-    plain = asyncio.run(hold(servers, None))
+def transcript(servers: Cluster, meeting: Meeting) -> Any:
+    """Every line, id and label of a meeting, comparable with another one's."""
+    lines = told(servers.get(f"/api/meetings/{meeting.id}/transcript")["segments"])
+    assert len(lines) > SECONDS / 2
+    return lines
+
+
+def compare_text(servers: Cluster, untouched: Any, name: str, fault: Fault) -> Meeting:
+    """A meeting with the fault: it is the same as one to which nothing happened in every line, id and label."""
     meeting = asyncio.run(hold(servers, fault))
     for row in meeting.rows():
         print(f"{name} | {row}")
-    wanted, found = (servers.get(f"/api/meetings/{one.id}/transcript")["segments"] for one in (plain, meeting))
-    assert told(found) == told(wanted)
-    assert len(found) > SECONDS / 2
-    return plain, meeting
+    assert transcript(servers, meeting) == untouched
+    return meeting
 
 
 def no_traceback(servers: Cluster) -> None:
@@ -84,9 +96,9 @@ def no_traceback(servers: Cluster) -> None:
         assert "Traceback" not in server.log
 
 
-def compare(servers: Cluster, name: str, fault: Fault) -> None:
+def compare(servers: Cluster, untouched: Any, name: str, fault: Fault) -> None:
     """The meeting is the same as one to which nothing happened, also in every sample."""
-    _, meeting = compare_text(servers, name, fault)
+    meeting = compare_text(servers, untouched, name, fault)
     paths = list((servers.data / "audio").glob(f"{meeting.id}.*.flac"))
     heard = max((soundfile.read(path, dtype="int16")[0].tobytes() for path in paths), key=len)
     assert heard == meeting.audio
@@ -100,8 +112,8 @@ async def killed(servers: Cluster, meeting: Meeting, owner: str) -> None:
     await asyncio.to_thread(servers.until_owned, meeting.id, owner)
 
 
-def test_a_server_that_is_killed_loses_nothing(servers: Cluster) -> None:
-    compare(servers, "kill -9", killed)
+def test_a_server_that_is_killed_loses_nothing(servers: Cluster, untouched: Any) -> None:
+    compare(servers, untouched, "kill -9", killed)
 
 
 async def stopped_for_longer_than_its_lease(servers: Cluster, meeting: Meeting, owner: str) -> None:
@@ -133,8 +145,10 @@ async def settled(servers: Cluster, meeting: Meeting) -> dict[str, object]:
     return before
 
 
-def test_a_server_that_stood_still_for_longer_than_its_lease_writes_nothing_more(servers: Cluster) -> None:
-    compare(servers, "SIGSTOP, SIGCONT", stopped_for_longer_than_its_lease)
+def test_a_server_that_stood_still_for_longer_than_its_lease_writes_nothing_more(
+    servers: Cluster, untouched: Any
+) -> None:
+    compare(servers, untouched, "SIGSTOP, SIGCONT", stopped_for_longer_than_its_lease)
 
 
 async def stopped_cleanly(servers: Cluster, meeting: Meeting, owner: str) -> None:
@@ -143,8 +157,8 @@ async def stopped_cleanly(servers: Cluster, meeting: Meeting, owner: str) -> Non
     await asyncio.to_thread(servers.until_owned, meeting.id, owner)
 
 
-def test_a_server_that_is_stopped_hands_its_meetings_over(servers: Cluster) -> None:
-    compare(servers, "SIGTERM", stopped_cleanly)
+def test_a_server_that_is_stopped_hands_its_meetings_over(servers: Cluster, untouched: Any) -> None:
+    compare(servers, untouched, "SIGTERM", stopped_cleanly)
 
 
 async def database_restarted(servers: Cluster, meeting: Meeting, owner: str, away: float) -> None:
@@ -156,8 +170,8 @@ async def database_restarted(servers: Cluster, meeting: Meeting, owner: str, awa
 
 
 @pytest.mark.parametrize("away", [0.2, 2 * LEASE])
-def test_a_database_that_is_restarted_loses_nothing(servers: Cluster, away: float) -> None:
-    compare(servers, f"PostgreSQL away for {away:g} s", partial(database_restarted, away=away))
+def test_a_database_that_is_restarted_loses_nothing(servers: Cluster, untouched: Any, away: float) -> None:
+    compare(servers, untouched, f"PostgreSQL away for {away:g} s", partial(database_restarted, away=away))
 
 
 async def balancer_restarted(servers: Cluster, meeting: Meeting, owner: str) -> None:
@@ -167,8 +181,8 @@ async def balancer_restarted(servers: Cluster, meeting: Meeting, owner: str) -> 
     await asyncio.to_thread(servers.start_balancer)
 
 
-def test_a_balancer_that_is_restarted_loses_nothing(servers: Cluster) -> None:
-    compare(servers, "HAProxy restarted", balancer_restarted)
+def test_a_balancer_that_is_restarted_loses_nothing(servers: Cluster, untouched: Any) -> None:
+    compare(servers, untouched, "HAProxy restarted", balancer_restarted)
 
 
 async def back_again(servers: Cluster, meeting: Meeting, owner: str) -> None:
@@ -183,5 +197,5 @@ async def back_again(servers: Cluster, meeting: Meeting, owner: str) -> None:
     await asyncio.wait_for(late, 60)
 
 
-def test_who_comes_to_the_wrong_server_is_sent_on(servers: Cluster) -> None:
-    compare(servers, "killed, and back again", back_again)
+def test_who_comes_to_the_wrong_server_is_sent_on(servers: Cluster, untouched: Any) -> None:
+    compare(servers, untouched, "killed, and back again", back_again)

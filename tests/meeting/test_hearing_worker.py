@@ -29,6 +29,7 @@ def documented(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder / f"site-{project['name']}"
 
 
+@pytest.mark.slow
 def test_a_recogniser_of_another_package_hears_a_meeting_beside_the_one_that_is_loaded(
     tmp_path: Path, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.fakes.access_fakes import TOKEN, Locked
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from benchmarks.torture.described import Outcome
 

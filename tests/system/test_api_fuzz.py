@@ -119,6 +119,7 @@ def _bodies(body: dict[str, Any], schema: dict[str, Any]) -> st.SearchStrategy[b
     return texts | st.binary(max_size=60) | st.sampled_from([b"", b"[" * 10_000, b'{"title": "\\ud800"}', b"\xff{}"])
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_request_breaks_the_server(

@@ -21,6 +21,7 @@ from tests.fakes.server_fakes import tone
 SECONDS = 12
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_again_and_again_while_a_client_streams_loses_nothing(tmp_path: Path) -> None:
     server = Server(tmp_path, "fake")
     audio = tone(SECONDS)
@@ -67,6 +68,7 @@ def test_a_server_that_is_killed_again_and_again_while_a_client_streams_loses_no
             server.process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.timeout(600)
 def test_real_speech_is_read_through_the_client(tmp_path: Path, sample: Sample) -> None:

@@ -108,6 +108,7 @@ def texts(body: dict[str, Any]) -> list[tuple[float, str]]:
     return sorted((segment["start"], segment["text"]) for segment in body["segments"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flac", [True, False], ids=["sound kept", "no sound kept"])
 @pytest.mark.parametrize("damage", list(DAMAGES))
 def test_no_line_and_no_second_is_lost_that_was_stored(tmp_path: Path, damage: str, flac: bool) -> None:
@@ -135,6 +136,7 @@ def test_no_line_and_no_second_is_lost_that_was_stored(tmp_path: Path, damage: s
         assert turn.speaker == ("spk7" if at in unheard else "spk1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flac", [True, False], ids=["sound kept", "no sound kept"])
 @pytest.mark.parametrize("damage", ["cut between records", "three records in the middle", "last record"])
 def test_who_comes_back_goes_on_behind_what_was_lost_whatever_dies_then(
@@ -178,6 +180,7 @@ def speak(server: Server, seq: int, stop: bool = False) -> int:
     return seq + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flac", [True, False], ids=["sound kept", "no sound kept"])
 @pytest.mark.parametrize("encoding", ["wav", "flac", "webm_opus", "ogg_opus", "mp3"])
 def test_a_damaged_container_never_costs_what_was_stored(tmp_path: Path, encoding: str, flac: bool) -> None:

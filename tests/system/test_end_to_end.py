@@ -365,6 +365,7 @@ def visit(server: RealServer, sample: Sample, tmp_path_factory: pytest.TempPathF
         return hold(browser, server, said_until(sample, FIRST_HALF))
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_words_of_two_speakers_appear_while_people_speak(visit: Visit, sample: Sample) -> None:
     assert visit.complaints == []
@@ -375,6 +376,7 @@ def test_words_of_two_speakers_appear_while_people_speak(visit: Visit, sample: S
     assert error_rate("Yes. The new page is ready, and we tested it on three different phones.", second.text) < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_second_tab_reads_the_same(visit: Visit) -> None:
     assert len(speakers(visit.read_along)) >= 2
@@ -382,6 +384,7 @@ def test_a_second_tab_reads_the_same(visit: Visit) -> None:
     assert len(visit.read) >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_downloaded_srt_has_speakers_words_and_rising_times(visit: Visit, sample: Sample) -> None:
     cues = re.findall(r"(\d\d):(\d\d):(\d\d),(\d\d\d) --> \S+\n(Speaker \S+): ", visit.srt)
@@ -395,6 +398,7 @@ def test_the_downloaded_srt_has_speakers_words_and_rising_times(visit: Visit, sa
     assert words(spoken) == words(text(visit.spoken))
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_downloaded_json_has_every_word_with_its_time(visit: Visit, sample: Sample) -> None:
     segments = visit.json["segments"]
@@ -408,6 +412,7 @@ def test_the_downloaded_json_has_every_word_with_its_time(visit: Visit, sample: 
     assert visit.json["models"]["languages"] == ["en"]
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_sample_meeting_has_three_speakers_and_readable_text(visit: Visit, sample: Sample) -> None:
     assert len(speakers(visit.sample)) == 3
@@ -417,6 +422,7 @@ def test_the_sample_meeting_has_three_speakers_and_readable_text(visit: Visit, s
 # ---- a source without a browser
 
 
+@pytest.mark.slow
 def test_a_plain_socket_gets_acks_segments_and_the_end(server: RealServer, sample: Sample) -> None:
     server.start()
     audio = sample.samples()[: round(SHORT * SAMPLE_RATE)]
@@ -436,6 +442,7 @@ def test_a_plain_socket_gets_acks_segments_and_the_end(server: RealServer, sampl
     assert (details["state"], details["duration"]) == ("ended", SHORT)
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_every_final_segment(server: RealServer, sample: Sample) -> None:
     server.start()
     meeting = server.new_meeting("killed")
@@ -475,6 +482,7 @@ def words_by_utterance(lines: dict[str, str]) -> dict[str, list[str]]:
     return {utterance: sorted(said) for utterance, said in words.items()}
 
 
+@pytest.mark.slow
 def test_audio_sent_while_the_models_load_is_heard_by_the_next_process(server: RealServer, sample: Sample) -> None:
     server.end(signal.SIGKILL)
     server.start()
@@ -493,6 +501,7 @@ def test_audio_sent_while_the_models_load_is_heard_by_the_next_process(server: R
     assert error_rate(said_until(sample, SHORT), " ".join(row["text"] for row in segments)) < 0.35
 
 
+@pytest.mark.slow
 def test_audio_sent_while_the_models_load_is_heard_once_they_are_there(server: RealServer, sample: Sample) -> None:
     server.end(signal.SIGKILL)
     server.start()
@@ -506,6 +515,7 @@ def test_audio_sent_while_the_models_load_is_heard_once_they_are_there(server: R
     assert server.get(f"/api/meetings/{meeting}")["models"] == client.of("snapshot")[-1]["models"]
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_meeting_is_found_again_after_the_server_was_killed(server: RealServer, visit: Visit) -> None:
     server.end(signal.SIGKILL)
@@ -520,6 +530,7 @@ def test_a_meeting_is_found_again_after_the_server_was_killed(server: RealServer
     assert visit.complaints == []
 
 
+@pytest.mark.slow
 def test_sigterm_finishes_and_stores_the_meeting(server: RealServer, sample: Sample) -> None:
     server.start()
     server.wait_for("/readyz")
@@ -618,6 +629,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedBackend]
     shared.free()
 
 
+@pytest.mark.slow
 def test_neither_speed_nor_chunk_size_changes_what_is_heard(
     tmp_path: Path, sample: Sample, backend: SharedBackend
 ) -> None:
@@ -641,6 +653,7 @@ def test_neither_speed_nor_chunk_size_changes_what_is_heard(
     assert {way for way, result in heard.items() if result != heard["max"]} == set()
 
 
+@pytest.mark.slow
 def test_no_words_are_heard_in_faint_noise(tmp_path: Path, backend: SharedBackend) -> None:
     quiet = np.random.default_rng(0).normal(0, 0.0005, 5 * SAMPLE_RATE).astype(np.float32)
     summary = replay(settings(tmp_path), ReplayOptions(saved(quiet, tmp_path / "quiet.wav")), backend)

@@ -69,24 +69,29 @@ def test_a_killed_server_loses_nothing(tmp_path: Path) -> None:
     run("kills", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_server_killed_while_its_source_is_only_just_coming_loses_nothing(tmp_path: Path) -> None:
     run("kills", tmp_path, count=6, seconds=2.0, speed=20.0)
 
 
+@pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.timeout(600)
 def test_a_killed_server_with_real_models_writes_the_same_text(tmp_path: Path) -> None:
     run("kills", tmp_path, "embedded", seconds=20.0, speed=4.0)
 
 
+@pytest.mark.slow
 def test_a_line_that_is_cut_again_and_again_loses_nothing(tmp_path: Path) -> None:
     run("cuts", tmp_path, count=15)
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     run("disk", tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "count"), [("pings", 4), ("idle", 1100), ("headers", 200), ("sockets", 200), ("pipelines", 4)]
 )
@@ -94,10 +99,12 @@ def test_strangers_hold_up_nobody_and_cost_neither_memory_nor_log(tmp_path: Path
     run(name, tmp_path, count=count, seconds=12.0, healthy=BESIDE_OTHERS)
 
 
+@pytest.mark.slow
 def test_readers_that_stop_reading_do_not_hold_up_the_others(tmp_path: Path) -> None:
     run("crowd", tmp_path, count=20)
 
 
+@pytest.mark.slow
 def test_readers_who_come_at_once_get_every_line_of_a_long_meeting(tmp_path: Path) -> None:
     test = torture.TESTS["readers"][0]
     options = torture.Options(tmp_path, "fake", count=10, speed=1.0, seconds=1200.0, seed=1)
@@ -105,22 +112,27 @@ def test_readers_who_come_at_once_get_every_line_of_a_long_meeting(tmp_path: Pat
     assert "; all lines arrived, 0 tracebacks" in result.measured, result.row()
 
 
+@pytest.mark.slow
 def test_starts_that_die_while_they_recover_lose_nothing(tmp_path: Path) -> None:
     run("deaths", tmp_path, count=2, seconds=8.0)
 
 
+@pytest.mark.slow
 def test_damaged_journals_cost_nothing_that_was_stored_and_what_is_missing_is_told(tmp_path: Path) -> None:
     run("journals", tmp_path, count=12, seconds=3.0)
 
 
+@pytest.mark.slow
 def test_lines_as_long_as_allowed_hold_up_nobody(tmp_path: Path) -> None:
     run("edits", tmp_path, count=2, healthy=BESIDE_OTHERS)
 
 
+@pytest.mark.slow
 def test_media_that_become_much_more_than_they_are_hold_up_nobody(tmp_path: Path) -> None:
     run("bombs", tmp_path, count=1, healthy=BESIDE_OTHERS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["soak", "realtime"])
 def test_memory_and_lag_stay_what_they_were(tmp_path: Path, name: str) -> None:
     run(name, tmp_path, seconds=16.0)
@@ -163,6 +175,7 @@ ALMOST = st.integers(0, 2**32).map(lambda seed: list(islice(hostile_messages(ran
 PLAIN = st.lists(st.text(max_size=200) | st.binary(max_size=200) | JSON.map(json.dumps), max_size=4)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(messages=ALMOST | PLAIN, started=st.booleans())
 def test_whatever_is_sent_ends_in_a_close_code_of_the_protocol(
@@ -194,6 +207,7 @@ def test_a_meeting_beside_garbage_is_undisturbed(served: Serving) -> None:
         attacker.join()
 
 
+@pytest.mark.slow
 def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     monkeypatch.setattr("meeting.live.save_queue.RETRY_SECONDS", 0.05)
@@ -210,6 +224,7 @@ def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mon
         assert host.until("ended")["segments"] == 3
 
 
+@pytest.mark.slow
 def test_nothing_is_acknowledged_before_a_later_process_would_find_it(tmp_path: Path) -> None:
     server = Server(tmp_path, "fake")
     server.start()
@@ -238,6 +253,7 @@ def test_nothing_is_acknowledged_before_a_later_process_would_find_it(tmp_path: 
         server.stop()
 
 
+@pytest.mark.slow
 def test_a_source_that_waited_for_the_database_speaks_once_it_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,6 +351,7 @@ def heard(served: Serving, audio: bytes) -> list[dict[str, Any]]:
     return [word for segment in segments for word in segment["words"]]
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_real_models_that_raise_cost_their_piece_only(
     tmp_path: Path, sample: Sample, caplog: pytest.LogCaptureFixture
@@ -398,6 +415,7 @@ def record(page: Page, server: Server) -> list[bytes]:
     return sent
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_page_whose_server_is_killed_loses_nothing(tmp_path: Path) -> None:
     server = Server(tmp_path, "fake")
@@ -434,6 +452,7 @@ OVERFLOW = """async (id) => {
 """Half a minute's worth of speaking, at a tenth of the scale, while nothing can be sent"""
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_audio_that_a_page_could_not_keep_is_a_gap_for_everyone(tmp_path: Path) -> None:
     backend = FakeBackend(gate=threading.Event())

@@ -21,6 +21,8 @@ from websockets.exceptions import WebSocketException
 from tests.fakes.server_fakes import Client, tone
 from tests.patient_clients import connect
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "server-token-quokka-quokka"
 WORD, NAME, TITLE, HOTWORD, JUNK = "wombat", "Numbatine", "Bandicoot", "pademelon", "Bettongia"

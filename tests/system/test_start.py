@@ -137,6 +137,7 @@ def test_the_command_makes_tokens(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(one) >= 32
 
 
+@pytest.mark.slow
 def test_with_a_token_it_starts_and_asks_for_it(tmp_path: Path) -> None:
     with process(tmp_path, "0.0.0.0", TOKEN, "-", "-", "-") as address:
         ask = httpx.Client(base_url=address, trust_env=False)
@@ -145,11 +146,13 @@ def test_with_a_token_it_starts_and_asks_for_it(tmp_path: Path) -> None:
         ask.close()
 
 
+@pytest.mark.slow
 def test_told_to_do_without_it_asks_for_none(tmp_path: Path) -> None:
     with process(tmp_path, "0.0.0.0", "-", "yes", "-", "-") as address:
         assert httpx.get(f"{address}/api/meetings", trust_env=False).status_code == 200
 
 
+@pytest.mark.slow
 def test_new_files_are_for_their_owner_whatever_the_user_lets_others_read(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "data"
     with process(folder, "127.0.0.1", "-", "-", "-", "-") as address:
@@ -159,6 +162,7 @@ def test_new_files_are_for_their_owner_whatever_the_user_lets_others_read(tmp_pa
     assert {name: mode for name, mode in modes.items() if mode not in ("0o600", "0o700")} == {}
 
 
+@pytest.mark.slow
 def test_https_and_wss_are_served_with_a_certificate(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     cert, key = certificate
     trusting = ssl.create_default_context(cafile=str(cert))
@@ -196,6 +200,7 @@ def test_a_key_with_a_password_does_not_stop_at_a_prompt(tmp_path: Path, certifi
         check_tls(Server(tls_cert=cert, tls_key=locked))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("asked", "threads"), [(None, 1), ("2", 2)])
 def test_numpy_has_one_thread_unless_the_environment_says_otherwise(asked: str | None, threads: int) -> None:
     pytest.importorskip("threadpoolctl")
@@ -211,6 +216,7 @@ print({pool["num_threads"] for pool in threadpool_info() if pool["internal_api"]
     assert told.stdout.strip() in (f"{{{min(threads, os.cpu_count() or 1)}}}", f"{{{threads}}}"), told.stderr
 
 
+@pytest.mark.slow
 def test_the_python_client_speaks_https_and_knows_a_certificate_or_says_so(
     tmp_path: Path, certificate: tuple[Path, Path]
 ) -> None:

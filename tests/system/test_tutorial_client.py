@@ -78,6 +78,7 @@ def documented_page(port: int) -> str:
     return str(page).replace("127.0.0.1:8765", f"127.0.0.1:{port}")
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_page_shows_text_with_speakers_while_it_records(visited: Visited, sample: Sample, tmp_path: Path) -> None:
     microphone = excerpt(sample, tmp_path, SHORT)
@@ -103,6 +104,7 @@ def test_the_page_shows_text_with_speakers_while_it_records(visited: Visited, sa
     assert visited.kept() == []
 
 
+@pytest.mark.slow
 def test_recorded_pieces_give_growing_text_across_their_borders(visited: Visited, sample: Sample) -> None:
     audio = sample.samples()[: round(SHORT * SAMPLE_RATE)]
     texts: list[str] = []
@@ -123,6 +125,7 @@ def test_recorded_pieces_give_growing_text_across_their_borders(visited: Visited
     assert visited.kept() == []
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_while_a_page_records_leaves_nothing_after_its_next_start(
     visited: Visited, sample: Sample
 ) -> None:

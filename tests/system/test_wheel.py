@@ -16,6 +16,8 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 PARTS = (
     *("meeting", "pipelines", "web", "migrations", "tests", "benchmarks", "docs", "deploy", ".ci"),
     *("pyproject.toml", "setup.py", "MANIFEST.in", "constraints.txt", "config.yaml", "Makefile", "LICENSE"),

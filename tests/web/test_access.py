@@ -25,6 +25,7 @@ def sign_in(page: Page, token: str = TOKEN) -> None:
     page.get_by_test_id("sign-in").click()
 
 
+@pytest.mark.slow
 def test_the_first_page_asks_for_the_token_and_takes_no_other(server: Locked, tab: Any) -> None:
     server.forget_guesses()
     server.create("Only for those who sign in")
@@ -79,6 +80,7 @@ def test_a_meeting_from_signing_in_to_a_reader_who_can_only_read(server: Locked,
     expect(reader.get_by_test_id("sign-in-page")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_link_to_speak_lets_one_start_and_not_rename(server: Locked, tab: Any) -> None:
     meeting = server.create("To speak in")
     page = tab(meeting.path("speak"))
@@ -91,6 +93,7 @@ def test_a_link_to_speak_lets_one_start_and_not_rename(server: Locked, tab: Any)
     expect(page.get_by_test_id("end")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_host_link_renames_and_shares_and_revoking_sends_readers_out(server: Locked, tab: Any) -> None:
     meeting = server.create("Before")
     host, reader = tab(meeting.path("host")), tab(meeting.path("view"))
@@ -116,6 +119,7 @@ def test_a_host_link_renames_and_shares_and_revoking_sends_readers_out(server: L
     expect(reader.get_by_test_id("sign-in-page")).to_be_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", ["#t=wrong", "#t=", "", "#t=a%20b"])
 def test_without_a_link_that_opens_it_a_meeting_shows_nothing(server: Locked, tab: Any, token: str) -> None:
     server.forget_guesses()
@@ -128,6 +132,7 @@ def test_without_a_link_that_opens_it_a_meeting_shows_nothing(server: Locked, ta
     expect(page.locator("[data-segment]")).to_contain_text("one")
 
 
+@pytest.mark.slow
 def test_markup_in_titles_names_and_words_is_shown_as_text(server: Locked, tab: Any) -> None:
     meeting = server.held(XSS)
     store: Store = server.serving.app.state.rooms.store
@@ -152,6 +157,7 @@ def test_markup_in_titles_names_and_words_is_shown_as_text(server: Locked, tab: 
     expect(page).to_have_title(re.compile(re.escape(XSS)))
 
 
+@pytest.mark.slow
 def test_a_host_ends_a_meeting_whose_recording_page_is_gone(server: Locked, tab: Any) -> None:
     meeting = server.create("Left alone")
     with server.connect(meeting.id, meeting.speak) as source:
@@ -180,6 +186,7 @@ def test_a_host_ends_a_meeting_whose_recording_page_is_gone(server: Locked, tab:
     assert server.call("DELETE", f"/api/meetings/{meeting.id}", meeting.host).status_code == 204
 
 
+@pytest.mark.slow
 def test_an_end_that_fails_is_told_and_can_be_tried_again(server: Locked, tab: Any) -> None:
     meeting = server.create()
     with server.connect(meeting.id, meeting.speak) as source:

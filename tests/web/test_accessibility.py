@@ -44,6 +44,7 @@ def check(page: Page) -> None:
         assert page.evaluate(FOUND, list(RULES)) == [], f"{width} px, {scheme}"
 
 
+@pytest.mark.slow
 def test_home_search_and_voices_with_the_servers_token(server: Locked, tab: Any, store: Store) -> None:
     page = tab("/")
     check(page)
@@ -62,6 +63,7 @@ def test_home_search_and_voices_with_the_servers_token(server: Locked, tab: Any,
     check(page)
 
 
+@pytest.mark.slow
 def test_a_meeting_that_is_over_its_player_its_figures_and_what_is_put_right(
     server: Locked, tab: Any, store: Store
 ) -> None:
@@ -84,6 +86,7 @@ def test_a_meeting_that_is_over_its_player_its_figures_and_what_is_put_right(
     check(page)
 
 
+@pytest.mark.slow
 def test_a_live_meeting_and_its_captions(server: Locked, tab: Any) -> None:
     meeting = server.create("Live")
     with server.connect(meeting.id, meeting.speak) as source:
@@ -102,6 +105,7 @@ def test_a_live_meeting_and_its_captions(server: Locked, tab: Any) -> None:
         check(page)
 
 
+@pytest.mark.slow
 def test_a_meeting_of_several_sources_and_what_is_asked_before_one_shares(server: Locked, tab: Any) -> None:
     meeting = server.create("Several")
     with server.connect(meeting.id, meeting.speak) as ann, server.connect(meeting.id, meeting.speak) as ben:

@@ -87,6 +87,7 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
+@pytest.mark.slow
 def test_a_german_browser_reads_german_and_nothing_else(reader: Open, server: FakeServer) -> None:
     page = reader("de-AT", 390)
     assert page.locator("html").get_attribute("lang") == "de"
@@ -116,6 +117,7 @@ def test_a_german_browser_reads_german_and_nothing_else(reader: Open, server: Fa
     assert english & set(told) == set()
 
 
+@pytest.mark.slow
 def test_what_the_server_says_in_english_is_marked_as_that(reader: Open, server: FakeServer) -> None:
     page = reader("de")
     record(page, server)
@@ -126,6 +128,7 @@ def test_what_the_server_says_in_english_is_marked_as_that(reader: Open, server:
     expect(page.locator(".gap [lang=en]")).to_contain_text("frames were lost")
 
 
+@pytest.mark.slow
 def test_another_language_is_chosen_while_it_records_and_remembered(reader: Open, server: FakeServer) -> None:
     page = reader("fr")
     assert page.locator("html").get_attribute("lang") == "en"  # French is not there

@@ -48,6 +48,7 @@ def sign_in(page: Page) -> None:
     page.get_by_test_id("sign-in").press("Enter")
 
 
+@pytest.mark.slow
 def test_what_was_said_is_found_from_the_first_page_on_and_leads_to_its_moment(server: Locked, tab: Any) -> None:
     many = said(server, "Many", *(f"zebra {number}" for number in range(30)))
     meeting = said(server, "Release", "nothing", f"the release date {XSS} is Friday", "a date of release")
@@ -85,6 +86,7 @@ def test_what_was_said_is_found_from_the_first_page_on_and_leads_to_its_moment(s
     expect(page.get_by_test_id("search-status")).to_contain_text("Nothing was found.")
 
 
+@pytest.mark.slow
 def test_the_address_of_a_search_can_be_given_to_others_and_narrows_it(server: Locked, tab: Any) -> None:
     meeting = said(server, "Yaks", "a yak", "two yaks")
     path = "/search?q=yak*&speaker=Person+1&since=2020-01-01"
@@ -117,6 +119,7 @@ def test_the_address_of_a_search_can_be_given_to_others_and_narrows_it(server: L
     expect(reader.get_by_test_id("hit")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_file_is_looked_at_and_then_saved_and_nothing_that_was_said_does_anything(server: Locked, tab: Any) -> None:
     meeting = said(server, "=1+1", XSS, "=cmd|' /C calc'!A0")
     page = tab(meeting.path("view"), 390)
@@ -177,6 +180,7 @@ def test_the_list_is_narrowed_and_a_meeting_in_it_deleted_for_good(server: Locke
     assert server.call("GET", f"/api/meetings/{over.id}").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_link_has_a_code_beside_it_and_leads_to_captions_that_can_be_read_on_anything(
     server: Locked, tab: Any
 ) -> None:

@@ -62,6 +62,7 @@ def make(page: Page) -> None:
     page.get_by_test_id("confirm").press("Enter")
 
 
+@pytest.mark.slow
 def test_a_host_is_told_where_text_goes_and_a_reader_sees_what_comes_of_it(
     server: Locked, model: ModelServer, tab: Any
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_host_is_told_where_text_goes_and_a_reader_sees_what_comes_of_it(
     expect(reader.get_by_test_id("notes")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_is_told_on_the_page_and_one_that_is_slow_can_be_stopped(
     server: Locked, model: ModelServer, tab: Any
 ) -> None:
@@ -132,6 +134,7 @@ def test_a_model_that_fails_is_told_on_the_page_and_one_that_is_slow_can_be_stop
     released.set()
 
 
+@pytest.mark.slow
 def test_a_voice_without_a_name_is_called_in_the_notes_as_on_the_page_in_the_language_that_is_chosen(
     server: Locked, model: ModelServer, tab: Any
 ) -> None:

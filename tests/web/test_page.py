@@ -52,6 +52,7 @@ def line(page: Page, number: int) -> Any:
     return page.locator(f"[data-segment=s{number}]")
 
 
+@pytest.mark.slow
 def test_one_button_starts_a_meeting_and_sends_what_the_microphone_hears(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -74,6 +75,7 @@ def test_one_button_starts_a_meeting_and_sends_what_the_microphone_hears(
     expect(page.get_by_test_id("mic-select").locator("option")).not_to_have_count(0)
 
 
+@pytest.mark.slow
 def test_switching_the_microphone_keeps_the_meeting_and_its_numbers(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -89,6 +91,7 @@ def test_switching_the_microphone_keeps_the_meeting_and_its_numbers(
     assert [seq for seq, _, _ in connection.frames] == list(range(len(connection.frames)))
 
 
+@pytest.mark.slow
 def test_stop_ends_the_meeting_and_offers_every_format(server: FakeServer, page: Page) -> None:
     page.goto(server.url)
     page.get_by_test_id("new-meeting").click()
@@ -107,6 +110,7 @@ def test_stop_ends_the_meeting_and_offers_every_format(server: FakeServer, page:
     expect(page.get_by_test_id("end")).to_contain_text("Everything is saved")
 
 
+@pytest.mark.slow
 def test_a_microphone_that_the_system_takes_away_is_told_until_it_is_back_and_the_screen_stays_on(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -142,6 +146,7 @@ def test_a_microphone_that_the_system_takes_away_is_told_until_it_is_back_and_th
     until(lambda: page.evaluate("locks") == [])
 
 
+@pytest.mark.slow
 def test_the_sample_is_streamed_like_a_microphone(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -160,6 +165,7 @@ def test_the_sample_is_streamed_like_a_microphone(
     expect(page.get_by_test_id("mic-select")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_the_sample_runs_where_nothing_can_be_played(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -170,6 +176,7 @@ def test_the_sample_runs_where_nothing_can_be_played(
     expect(page.get_by_test_id("mute")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_markup_in_names_titles_and_words_is_shown_as_text(server: FakeServer, page: Page) -> None:
     evil = "<img src=x onerror=window.hit=1><b>bold</b>"
     server.meetings = [meeting("a1", evil, speakers=[evil])]
@@ -194,6 +201,7 @@ def test_markup_in_names_titles_and_words_is_shown_as_text(server: FakeServer, p
     assert page.evaluate("[window.hit, document.querySelectorAll('main img, main b').length]") == [None, 0]
 
 
+@pytest.mark.slow
 def test_partial_text_is_marked_until_it_is_final(server: FakeServer, page: Page) -> None:
     watch(server, page)
     server.tell(segment(1, 0.0, 1.0, "shall we", final=False, stable=6))
@@ -207,6 +215,7 @@ def test_partial_text_is_marked_until_it_is_final(server: FakeServer, page: Page
     expect(page.locator(".turn-name")).to_have_text("Speaker 1")
 
 
+@pytest.mark.slow
 def test_a_revision_changes_only_the_lines_it_names(server: FakeServer, page: Page) -> None:
     watch(server, page, segment(1, 0.0, 1.0, "one", "spk1"), segment(2, 1.1, 2.0, "two", "spk2"))
     expect(page.locator("[data-turn]")).to_have_count(2)
@@ -223,6 +232,7 @@ def test_a_revision_changes_only_the_lines_it_names(server: FakeServer, page: Pa
     expect(page.locator("[data-turn]")).to_have_attribute("data-color", "3")
 
 
+@pytest.mark.slow
 def test_a_server_that_is_too_full_says_what_it_leaves_out_and_when_it_no_longer_does(
     server: FakeServer, page: Page
 ) -> None:
@@ -237,6 +247,7 @@ def test_a_server_that_is_too_full_says_what_it_leaves_out_and_when_it_no_longer
             expect(notice).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_models_on_other_machines_that_do_not_answer_are_told_of_in_words_until_they_do(
     server: FakeServer, page: Page
 ) -> None:
@@ -252,6 +263,7 @@ def test_models_on_other_machines_that_do_not_answer_are_told_of_in_words_until_
     expect(notice).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_withdrawn_line_disappears_with_its_turn(server: FakeServer, page: Page) -> None:
     watch(server, page, segment(1, 0.0, 1.0, "one", "spk1"), segment(2, 1.1, 2.0, "mhm", "spk2", final=False))
     expect(line(page, 2)).to_be_visible()
@@ -260,6 +272,7 @@ def test_a_withdrawn_line_disappears_with_its_turn(server: FakeServer, page: Pag
     expect(page.locator("[data-turn]")).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_only_final_lines_are_announced(server: FakeServer, page: Page) -> None:
     watch(server, page, segment(1, 0.0, 1.0, "before you came", "spk1"))
     announcer = page.get_by_test_id("announcer")
@@ -270,6 +283,7 @@ def test_only_final_lines_are_announced(server: FakeServer, page: Page) -> None:
     assert page.locator("[aria-live]").count() == 1
 
 
+@pytest.mark.slow
 def test_a_page_that_nobody_sees_is_drawn_all_the_same_though_it_gets_no_frames(server: FakeServer, page: Page) -> None:
     page.add_init_script("window.requestAnimationFrame = () => 1")
     watch(server, page, segment(1, 0.0, 1.0, "before you came", "spk1"))
@@ -278,6 +292,7 @@ def test_a_page_that_nobody_sees_is_drawn_all_the_same_though_it_gets_no_frames(
     expect(page.get_by_test_id("announcer")).to_have_text("Speaker 1: while you were away")
 
 
+@pytest.mark.slow
 def test_the_page_follows_the_newest_line_until_the_reader_scrolls_up(server: FakeServer, page: Page) -> None:
     watch(server, page, *(segment(i, i * 9.0, i * 9.0 + 4, LONG, f"spk{i % 3}") for i in range(30)))
     expect(line(page, 29)).to_be_in_viewport()
@@ -299,6 +314,7 @@ def test_the_page_follows_the_newest_line_until_the_reader_scrolls_up(server: Fa
     expect(line(page, 32)).to_be_in_viewport()
 
 
+@pytest.mark.slow
 def test_a_lost_connection_is_told_and_what_was_said_meanwhile_arrives(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -317,6 +333,7 @@ def test_a_lost_connection_is_told_and_what_was_said_meanwhile_arrives(
     assert sent[1][0] >= 3
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_until_there_is_room_again(server: FakeServer, page: Page) -> None:
     page.goto(server.url)
     page.get_by_test_id("new-meeting").click()
@@ -345,6 +362,7 @@ def test_a_reader_sees_waiting_then_the_meeting_then_its_end(server: FakeServer,
     expect(page.get_by_test_id("export")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_past_meeting_opens_from_the_list_with_its_words_and_exports(server: FakeServer, page: Page) -> None:
     server.meetings = [meeting("a1", "Planning", speakers=["Ann"])]
     said = [segment(1, 0.0, 1.0, "It was decided.", "spk1")]
@@ -359,6 +377,7 @@ def test_a_past_meeting_opens_from_the_list_with_its_words_and_exports(server: F
     expect(page.get_by_test_id("meeting-list")).to_contain_text("Planning")
 
 
+@pytest.mark.slow
 def test_the_title_is_changed_in_place(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -373,6 +392,7 @@ def test_the_title_is_changed_in_place(
     expect(page).to_have_title(re.compile("Budget"))
 
 
+@pytest.mark.slow
 def test_deleting_can_be_taken_back_for_ten_seconds_and_the_list_is_paged(server: FakeServer, page: Page) -> None:
     server.meetings, server.page_size = [meeting(f"a{i}", f"Meeting {i}") for i in range(3)], 2
     page.clock.install()
@@ -405,6 +425,7 @@ def test_deleting_can_be_taken_back_for_ten_seconds_and_the_list_is_paged(server
     expect(rows).to_have_count(2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leave", ["reload", "close", "another page"])
 def test_whoever_leaves_has_seen_a_meeting_gone_and_so_it_goes(
     server: FakeServer, browser: Browser, leave: str
@@ -440,6 +461,7 @@ def test_whoever_leaves_has_seen_a_meeting_gone_and_so_it_goes(
     eventually(lambda: server.requests == [("DELETE", "/api/meetings/a1", None)])
 
 
+@pytest.mark.slow
 def test_a_meeting_that_the_server_does_not_delete_comes_back_with_the_reason(
     server: FakeServer, browser: Browser
 ) -> None:
@@ -454,6 +476,7 @@ def test_a_meeting_that_the_server_does_not_delete_comes_back_with_the_reason(
     expect(page.get_by_role("link", name="One")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_list_shows_what_becomes_of_meetings_while_it_is_open(server: FakeServer, page: Page) -> None:
     server.meetings = [meeting("a1", "One", state="open", duration=0)]
     page.clock.install()
@@ -468,6 +491,7 @@ def test_the_list_shows_what_becomes_of_meetings_while_it_is_open(server: FakeSe
     expect(page.locator(".people").last).to_have_text("Ann")
 
 
+@pytest.mark.slow
 def test_leaving_while_recording_asks_first(server: FakeServer, page: Page) -> None:
     page.goto(server.url)
     page.get_by_test_id("new-meeting").click()
@@ -482,6 +506,7 @@ def test_leaving_while_recording_asks_first(server: FakeServer, page: Page) -> N
     assert server.stored > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [(4404, "There is no such meeting"), (4429, "Wait a little, then try again"), (4401, "Ask the host")],
@@ -492,11 +517,13 @@ def test_a_refused_connection_is_explained(server: FakeServer, page: Page, code:
     expect(page.locator("main")).to_contain_text(sentence)
 
 
+@pytest.mark.slow
 def test_an_unknown_meeting_is_explained(server: FakeServer, page: Page) -> None:
     page.goto(f"{server.url}/m/nothing")
     expect(page.get_by_test_id("only-message")).to_contain_text("no such meeting")
 
 
+@pytest.mark.slow
 def test_captions_come_back_by_themselves_where_that_may_help(server: FakeServer, page: Page) -> None:
     page.clock.install()
     server.refuse, server.snapshot = (
@@ -522,6 +549,7 @@ def test_captions_come_back_by_themselves_where_that_may_help(server: FakeServer
     assert server.refused == 1
 
 
+@pytest.mark.slow
 def test_a_refused_microphone_is_explained_and_leaves_no_empty_meeting(server: FakeServer, page: Page) -> None:
     page.add_init_script(
         "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"
@@ -533,6 +561,7 @@ def test_a_refused_microphone_is_explained_and_leaves_no_empty_meeting(server: F
     assert server.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/", "/m/m1"])
 def test_the_page_fits_a_narrow_phone(server: FakeServer, page: Page, path: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
@@ -544,6 +573,7 @@ def test_the_page_fits_a_narrow_phone(server: FakeServer, page: Page, path: str)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.slow
 def test_a_long_meeting_is_patched_not_drawn_again(server: FakeServer, page: Page) -> None:
     watch(server, page, *(segment(i, i * 9.0, i * 9.0 + 4, "Some words.", f"spk{i % 3}") for i in range(3000)))
     expect(page.locator("[data-turn]")).to_have_count(3000)
@@ -560,6 +590,7 @@ def test_a_long_meeting_is_patched_not_drawn_again(server: FakeServer, page: Pag
     assert page.evaluate("touched") < 10
 
 
+@pytest.mark.slow
 def test_what_is_said_while_the_models_load_is_saved_and_the_page_says_so(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -595,6 +626,7 @@ def test_a_reloaded_page_goes_on_with_the_recording(
     expect(page.get_by_test_id("elapsed")).to_have_text(re.compile("00:0[789]"))
 
 
+@pytest.mark.slow
 def test_a_meeting_that_ended_while_the_line_was_down_says_what_is_missing(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -635,6 +667,7 @@ def rest(server: FakeServer) -> None:
         server.tell({"type": "earlier", "segments": said(first, first + 100), "left": first})
 
 
+@pytest.mark.slow
 def test_a_long_meeting_shows_its_newest_lines_at_once_and_then_all_without_reading_them_out(
     server: FakeServer, page: Page
 ) -> None:
@@ -655,6 +688,7 @@ def test_a_long_meeting_shows_its_newest_lines_at_once_and_then_all_without_read
     expect(page.locator("#announcer")).to_have_text("Speaker 1: And one more.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["live", "ended"])
 def test_what_is_being_read_stays_where_it_is_while_earlier_lines_come(
     server: FakeServer, page: Page, state: str
@@ -674,6 +708,7 @@ def test_what_is_being_read_stays_where_it_is_while_earlier_lines_come(
     assert abs(page.evaluate(top) - before) <= 1
 
 
+@pytest.mark.slow
 def test_a_long_meeting_that_is_over_is_read_from_its_beginning(server: FakeServer, page: Page) -> None:
     long_meeting(server, page, "ended")
     rest(server)
@@ -685,6 +720,7 @@ def test_a_long_meeting_that_is_over_is_read_from_its_beginning(server: FakeServ
     assert len(server.connections) == 1
 
 
+@pytest.mark.slow
 def test_after_a_lost_connection_a_long_meeting_does_not_shrink(server: FakeServer, page: Page) -> None:
     long_meeting(server, page, "live")
     rest(server)

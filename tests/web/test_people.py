@@ -15,6 +15,7 @@ __all__ = ["page", "server"]
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_how_many_people_will_speak_can_be_said_by_keyboard_alone(server: FakeServer, page: Page) -> None:
     page.goto(server.url)
     page.get_by_test_id("options").press("Enter")
@@ -29,6 +30,7 @@ def test_how_many_people_will_speak_can_be_said_by_keyboard_alone(server: FakeSe
     assert server.requests == [("POST", "/api/meetings", {"speakers": "2-5"})]
 
 
+@pytest.mark.slow
 def test_a_wrong_number_is_told_before_anything_is_made_and_the_field_is_found(server: FakeServer, page: Page) -> None:
     page.goto(server.url)
     page.get_by_test_id("options").click()

@@ -60,6 +60,7 @@ def behind(
             yield proxy, running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prefix", "stripped", "change", "public"),
     [
@@ -132,6 +133,7 @@ def test_a_meeting_is_made_recorded_shared_and_read_along(
         assert {line.split()[1][: len(prefix) + 1] for line in proxy.asked} == {f"{prefix}/"}
 
 
+@pytest.mark.slow
 def test_the_sample_is_found_below_a_path(tmp_path: Path, browser: Browser) -> None:
     with behind(tmp_path, "/meet", True, with_port, True) as (proxy, _):
         page = browser.new_page()

@@ -36,6 +36,7 @@ def watch(server: FakeServer, page: Page, state: str = "live", role: str = "serv
     expect(page.get_by_test_id("title")).to_have_value("Planning")
 
 
+@pytest.mark.slow
 def test_a_meeting_is_made_with_the_terms_that_were_written(server: FakeServer, page: Page) -> None:
     page.goto(server.url)
     expect(page.get_by_test_id("terms")).to_be_hidden()
@@ -49,6 +50,7 @@ def test_a_meeting_is_made_with_the_terms_that_were_written(server: FakeServer, 
     ]
 
 
+@pytest.mark.slow
 def test_too_many_terms_are_told_before_anything_is_made(server: FakeServer, page: Page) -> None:
     page.goto(server.url)
     page.get_by_test_id("options").click()
@@ -58,6 +60,7 @@ def test_too_many_terms_are_told_before_anything_is_made(server: FakeServer, pag
     assert server.requests == []
 
 
+@pytest.mark.slow
 def test_a_host_changes_the_terms_of_a_running_meeting_from_the_keyboard(server: FakeServer, page: Page) -> None:
     server.hotwords = ["Nguyen", "Kubernetes"]
     watch(server, page)
@@ -80,6 +83,7 @@ def test_a_host_changes_the_terms_of_a_running_meeting_from_the_keyboard(server:
     expect(page.get_by_test_id("terms-dialog")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_saved_says_why_and_is_not_lost(server: FakeServer, page: Page) -> None:
     watch(server, page)
     page.get_by_test_id("terms-open").click()
@@ -97,6 +101,7 @@ def test_what_cannot_be_saved_says_why_and_is_not_lost(server: FakeServer, page:
     assert server.hotwords == ["taken"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "role", "offered"),
     [("open", "host", True), ("live", "host", True), ("live", "speak", False), ("live", "view", False)],

@@ -51,6 +51,7 @@ def test_folders_without_references_are_refused(tmp_path: Path, capsys: pytest.C
     assert "no recordings with references" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_sample_is_read_in_each_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "found.json"

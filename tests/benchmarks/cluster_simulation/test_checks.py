@@ -10,6 +10,7 @@ from benchmarks.cluster_simulation.checks import CHECKED_PART, beside_measured, 
 from benchmarks.cluster_simulation.core.sizing import demand, plan
 
 
+@pytest.mark.slow
 def test_one_server_is_simulated_about_as_it_was_measured(assumed: Assumptions, random: np.random.Generator) -> None:
     one, eight, _ = beside_measured(assumed, demand(assumed, random), random)
     for row in (one, eight):

@@ -12,6 +12,7 @@ from benchmarks.cluster_simulation.command import main
 SMALL = ["--meetings", "4", "--models", "embedded", "--seconds", "15"]
 
 
+@pytest.mark.slow
 def test_tables_json_and_a_page_come_of_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = ["--json", str(tmp_path / "a.json"), "--page", str(tmp_path / "a.html"), "--plot", str(tmp_path / "a.svg")]
     assert main([*SMALL, *files]) == 0
@@ -25,6 +26,7 @@ def test_tables_json_and_a_page_come_of_one_run(tmp_path: Path, capsys: pytest.C
     assert (tmp_path / "a.svg").read_text().startswith("<svg")
 
 
+@pytest.mark.slow
 def test_a_seed_prints_the_same_twice(capsys: pytest.CaptureFixture[str]) -> None:
     printed = []
     for _ in range(2):

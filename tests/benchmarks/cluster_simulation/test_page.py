@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from benchmarks.cluster_simulation.assumptions import Assumptions
 from benchmarks.cluster_simulation.page import draw, write_page
 from benchmarks.cluster_simulation.run import Options, run, sizes
@@ -24,6 +26,7 @@ def test_the_page_needs_nothing_else_and_escapes_what_it_shows(tmp_path: Path) -
     assert not re.search(r"(src|href)=|<script|@import|url\(", text)
 
 
+@pytest.mark.slow
 def test_the_picture_is_one_svg_and_the_same_each_time(assumed: Assumptions) -> None:
     options = Options((5, 10), ("embedded", "base-h200"), 20.0, 100, 1)
     days = sizes(assumed, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from benchmarks.cluster_simulation.assumptions import Assumptions
 from benchmarks.cluster_simulation.core.sizing import Demand, plan
@@ -19,6 +20,7 @@ def test_each_number_of_meetings_is_simulated_with_each_set_of_models(assumed: A
     assert pairs == [(5, "embedded"), (5, "base-h200"), (10, "embedded"), (10, "base-h200")]
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_whatever_else_is_simulated(assumed: Assumptions) -> None:
     (alone,) = found(assumed, 10)
     beside = found(assumed, 5, 10, models=("base-h200", "embedded"))[-1]
@@ -32,6 +34,7 @@ def test_of_many_sources_a_part_is_simulated(assumed: Assumptions) -> None:
     assert (small.peak.part, large.peak.part) == (1, 4)
 
 
+@pytest.mark.slow
 def test_the_meetings_of_the_node_that_dies_are_rebuilt(assumed: Assumptions) -> None:
     (one,) = found(assumed, 30)
     assert 0 < one.died <= 30
@@ -39,6 +42,7 @@ def test_the_meetings_of_the_node_that_dies_are_rebuilt(assumed: Assumptions) ->
     assert np.isfinite(one.takeover.live_after).all()
 
 
+@pytest.mark.slow
 def test_the_same_meetings_are_lost_whatever_the_models(assumed: Assumptions) -> None:
     one, other = found(assumed, 20, models=("embedded", "base-h200"))
     assert one.takeover.heard_again == other.takeover.heard_again

@@ -21,6 +21,7 @@ def made(assumed: Assumptions) -> dict[str, Table]:
     return {one.name: one for one in tables(assumed, days, found, beside, sampled, [(0.5, "embedded", found[0].plan)])}
 
 
+@pytest.mark.slow
 def test_every_table_has_a_cell_for_each_column(made: dict[str, Table], assumed: Assumptions) -> None:
     others = [assumptions_table(assumed), models_table(assumed, ["embedded"])]
     for table in (*made.values(), *others):

@@ -60,6 +60,7 @@ def test_a_folder_of_folders_stands_for_these(made: tuple[Path, list[str]]) -> N
     assert [folder for _, folder, _ in recordings(half / "near")] == ["near"]
 
 
+@pytest.mark.slow
 def test_each_variant_has_a_row_and_what_is_missed_is_told(
     made: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

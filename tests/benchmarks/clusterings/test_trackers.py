@@ -50,16 +50,19 @@ def heard(tracker: Tracker, script: list[tuple[int, float, float]], sound: dict[
     return grid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in VARIANTS if "NME" not in name])
 def test_every_variant_tells_two_plain_voices_apart(name: str) -> None:
     assert len(heard(VARIANTS[name], DIALOGUE, SOUND).speakers) == 2
 
 
+@pytest.mark.slow
 def test_spectral_clustering_of_a_short_recording_finds_somebody() -> None:
     name = next(name for name in VARIANTS if "NME" in name)
     assert heard(VARIANTS[name], DIALOGUE, SOUND).speakers
 
 
+@pytest.mark.slow
 def test_without_the_rule_similar_voices_of_the_same_windows_are_one() -> None:
     similar = SOUND | {1: np.array([0.86, np.sqrt(1 - 0.86**2), *[0.0] * (WIDTH - 2)], np.float32)}
     assert len(heard(SpeakerTracker, DIALOGUE, similar).speakers) == 2

@@ -49,6 +49,7 @@ def checkout(folder: Path, rtf: float = 0.1, **more: Any) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_checkouts_that_hear_the_same_are_equal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +146,7 @@ def test_programs_of_a_checkout_see_its_code_and_no_settings(tmp_path: Path, mon
     assert environment(root)["MEETING_MODELS_CACHE_DIR"] == "kept"
 
 
+@pytest.mark.slow
 def test_both_starts_are_timed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = compare.starts("fake", 2, {"before": ROOT, "after": ROOT}, tmp_path)
     names = ["before, 1", "before, 2", "after, 1", "after, 2", "**before, median**", "**after, median**", "**ratio**"]

@@ -100,6 +100,7 @@ def test_settings_reach_the_server_as_its_environment() -> None:
     assert settings([], None) == {}
 
 
+@pytest.mark.slow
 def test_meetings_at_once_are_measured_and_refusals_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("meeteval", reason="the extra eval is not installed")
     out, plot = tmp_path / "load.json", tmp_path / "load.png"
@@ -115,6 +116,7 @@ def test_meetings_at_once_are_measured_and_refusals_told(tmp_path: Path, capsys:
     assert "Models: fake" in printed
 
 
+@pytest.mark.slow
 def test_one_long_meeting_is_measured_at_both_ends(tmp_path: Path) -> None:
     pytest.importorskip("meeteval", reason="the extra eval is not installed")
     out = tmp_path / "long.json"
@@ -136,6 +138,7 @@ def test_a_folder_without_recordings_is_said_to_be_one(tmp_path: Path) -> None:
     assert load.main([str(tmp_path)]) == 2
 
 
+@pytest.mark.slow
 def test_sources_of_one_meeting_are_measured_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("meeteval", reason="the extra eval is not installed")
     out = tmp_path / "load.json"

@@ -60,6 +60,7 @@ def test_frames_arrive_in_order_and_never_before_they_are_recorded() -> None:
     assert not np.array_equal(arrivals, replace(CLOCK, seed=8).arrivals(100 * FRAME + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("dry_room")
 def test_four_microphones_of_a_room_hear_one_conversation_from_when_they_are_on() -> None:
     made = SCENES["room"](TALK, np.random.default_rng(1))
@@ -78,6 +79,7 @@ def test_four_microphones_of_a_room_hear_one_conversation_from_when_they_are_on(
     assert rms(first) != pytest.approx(rms(second), rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("dry_room")
 def test_a_headset_hears_the_others_a_little() -> None:
     made = SCENES["headsets"](TALK, np.random.default_rng(1))
@@ -88,6 +90,7 @@ def test_a_headset_hears_the_others_a_little() -> None:
     assert others > 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("dry_room")
 def test_a_laptop_in_a_call_hears_from_its_loudspeaker_what_the_tab_plays() -> None:
     made = SCENES["call"](TALK, np.random.default_rng(1))

@@ -26,6 +26,7 @@ def program(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_fault_that_a_test_sees_is_caught_and_the_program_stays_as_it_was(program: Path) -> None:
     before = {path: path.read_text() for path in program.rglob("*.*")}
     verdict = tried(FAULT, program)
@@ -34,6 +35,7 @@ def test_a_fault_that_a_test_sees_is_caught_and_the_program_stays_as_it_was(prog
     assert {path: path.read_text() for path in program.rglob("*.*")} == before
 
 
+@pytest.mark.slow
 def test_a_fault_that_no_test_sees_survives(program: Path) -> None:
     unseen = replace(FAULT, new="number > 2.5 and number != 3")
     verdict = tried(unseen, program)
@@ -41,6 +43,7 @@ def test_a_fault_that_no_test_sees_survives(program: Path) -> None:
     assert "**survived**" in verdict.row()
 
 
+@pytest.mark.slow
 def test_a_program_that_cannot_be_imported_shows_nothing(program: Path) -> None:
     verdict = tried(replace(FAULT, old="def many", new="1 / 0\n\n\ndef many"), program)
     assert not verdict.caught

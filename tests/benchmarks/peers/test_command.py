@@ -115,6 +115,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Clock, "frames", frames)
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_moonshine_hears_words(recording: Recording, at_once: None) -> None:
     found = systems.moonshine(recording.cut(9.0).audio.astype(np.float32) / 32768)
@@ -124,6 +125,7 @@ def test_moonshine_hears_words(recording: Recording, at_once: None) -> None:
     assert found.cpu > 0
 
 
+@pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.filterwarnings("ignore")
 def test_diart_hears_voices(recording: Recording, at_once: None) -> None:
@@ -133,6 +135,7 @@ def test_diart_hears_voices(recording: Recording, at_once: None) -> None:
     assert all(0 <= start < end <= 10 for start, end, _ in found.turns)
 
 
+@pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.filterwarnings("ignore")
 def test_ours_hears_both(recording: Recording) -> None:

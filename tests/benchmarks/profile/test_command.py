@@ -81,6 +81,7 @@ def test_the_parts_and_all_else_make_up_the_whole() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_every_part_of_the_embedded_models_is_found(tmp_path: Path) -> None:
     out = tmp_path / "profile.json"

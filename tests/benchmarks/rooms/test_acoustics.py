@@ -25,6 +25,7 @@ def test_reverberation_is_found() -> None:
     assert reverberation([np.ones(1)]) == 0.0
 
 
+@pytest.mark.slow
 def test_without_a_room_the_sound_stays() -> None:
     room = dry(3)
     track = np.arange(10.0)
@@ -32,6 +33,7 @@ def test_without_a_room_the_sound_stays() -> None:
     assert through(track, room.responses[2]) == pytest.approx(track)
 
 
+@pytest.mark.slow
 def test_a_simulated_room_has_its_seats() -> None:
     pytest.importorskip("pyroomacoustics", reason="the extra rooms is not installed")
     one, two = (simulated((0.25, 0.35), [0.5, 2.0], np.random.default_rng(4)) for _ in range(2))

@@ -28,6 +28,7 @@ def made(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_bytes_on_any_number_of_processes(
     made: Path, voices: Path, tmp_path: Path
 ) -> None:
@@ -39,6 +40,7 @@ def test_the_same_command_gives_the_same_bytes_on_any_number_of_processes(
     assert (tmp_path / name).read_bytes() != (made / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_fewer_conditions_and_talks_change_nothing_in_the_others(made: Path, voices: Path, tmp_path: Path) -> None:
     make(Wanted(tmp_path, (voices,), seed=3, talks=1, seconds=8.0, conditions=CHEAP[1:]))
     name = "report/uneven/uneven_report_0.flac"
@@ -89,6 +91,7 @@ def test_voices_without_words_have_turns_only(voices: Path, tmp_path: Path) -> N
     assert not list((tmp_path / "set").rglob("*.seglst.json"))
 
 
+@pytest.mark.slow
 def test_a_small_set_of_the_sample_has_rooms_and_lines(tmp_path: Path) -> None:
     pytest.importorskip("pyroomacoustics", reason="the extra rooms is not installed")
     found = make(small(Wanted(tmp_path)))

@@ -137,6 +137,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / "report" / "headset" / "headset_report_0.flac"
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_a_made_recording_goes_through_the_live_path(spoken: Path, tmp_path: Path) -> None:
     config = load_config(flags={("models", "set"): "embedded"})
@@ -151,6 +152,7 @@ def test_a_made_recording_goes_through_the_live_path(spoken: Path, tmp_path: Pat
     assert error(rasterise(truth, cells).on, rasterise(found, cells).on).rate < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.skipif(WITHOUT is not None, reason=f"the extra eval is not installed: no {WITHOUT}")
 def test_a_made_recording_is_measured(spoken: Path) -> None:

@@ -98,6 +98,7 @@ def test_processes_that_a_server_has_left_behind_are_found() -> None:
     assert children(running.pid) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_each_bomb_is_small_and_is_at_least_looked_into(name: str, tmp_path: Path) -> None:
     bomb = BOMBS[name](tmp_path)

@@ -70,6 +70,7 @@ def ask(server: Locked, token: str, name: str, **arguments: Any) -> Any:
     return asyncio.run(asked(server, token, name, **arguments))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_an_agent_with_the_server_token_finds_and_reads_meetings(server: Locked, held: Given, mode: str) -> None:
     async def run() -> tuple[Any, ...]:
@@ -90,6 +91,7 @@ def test_an_agent_with_the_server_token_finds_and_reads_meetings(server: Locked,
     ]
 
 
+@pytest.mark.slow
 def test_a_link_opens_its_own_meeting_to_an_agent_and_no_other(server: Locked, held: Given) -> None:
     other = server.held("Other")
     for token in (held.view, held.speak, held.host):
@@ -184,6 +186,7 @@ def test_a_link_that_is_revoked_while_its_agent_waits_is_told_nothing_more(serve
     asking.join()
 
 
+@pytest.mark.slow
 def test_fifty_agents_at_once_are_answered(server: Locked, held: Given) -> None:
     async def run() -> list[Any]:
         calls = (asked(server, held.view, "read_transcript") for _ in range(50))
@@ -221,6 +224,7 @@ def wait_for_somebody(port: int, token: str, count: int = 1) -> list[socket.sock
     return clients
 
 
+@pytest.mark.slow
 def test_clients_that_are_killed_while_they_wait_leave_nothing_behind(
     server: Locked, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_the_meetings_of_this_machine_are_read(data: Path, mode: str) -> None:
     calls = (("search", {"query": "zebra"}), ("read_transcript", {"meeting": "last"}), ("speakers", {"meeting": "no"}))
@@ -71,6 +72,7 @@ def test_the_meetings_of_this_machine_are_read(data: Path, mode: str) -> None:
     assert refused == "there is no meeting 'no'"
 
 
+@pytest.mark.slow
 def test_a_running_server_is_asked_with_a_token_or_a_link(server: Locked, tmp_path: Path) -> None:
     meeting = server.held("Served", 2.0)
     base = f"http://127.0.0.1:{server.serving.port}"
@@ -101,6 +103,7 @@ def call(address: ServerAddress, name: str = "list_meetings", **arguments: Any) 
     return asyncio.run(ask_server(address, name, arguments))
 
 
+@pytest.mark.slow
 def test_a_token_that_opens_nothing_is_a_sentence(server: Locked) -> None:
     server.forget_guesses()
     base = f"127.0.0.1:{server.serving.port}"
@@ -146,6 +149,7 @@ def test_another_server_is_a_sentence(stranger: int) -> None:
         call(ServerAddress.parse(f"127.0.0.1:{stranger}"))
 
 
+@pytest.mark.slow
 def test_a_client_that_goes_ends_the_program_also_while_it_waits(data: Path) -> None:
     kept_open = data.parent / "open"
     with Store(kept_open) as store:
@@ -169,6 +173,7 @@ def test_a_client_that_goes_ends_the_program_also_while_it_waits(data: Path) -> 
     running.stdout.close()
 
 
+@pytest.mark.slow
 def test_messages_that_are_none_do_not_end_the_program_and_nothing_but_answers_is_written(data: Path) -> None:
     given = "garbage\n{}\n[1]\n" + INITIALIZE
     done = subprocess.run(

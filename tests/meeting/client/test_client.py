@@ -48,6 +48,7 @@ async def lines(client: Client, audio: Any, info: AudioInfo | None = None, **opt
     return [f"{state.name_of(line.speaker)}: {line.text}" for line in state.segments]
 
 
+@pytest.mark.slow
 def test_files_bytes_and_what_is_being_made_are_transcribed(tmp_path: Path) -> None:
     async def made() -> AsyncIterator[bytes]:
         for _ in range(30):
@@ -182,6 +183,7 @@ def test_a_program_may_leave_in_the_middle(tmp_path: Path) -> None:
         asyncio.run(run(served.port))
 
 
+@pytest.mark.slow
 def test_many_clients_at_once_are_each_heard_and_wrong_ones_each_refused(tmp_path: Path) -> None:
     async def run(port: int) -> None:
         good = Client(f"127.0.0.1:{port}", TOKEN, give_up_after=20.0)

@@ -55,6 +55,7 @@ def test_a_full_buffer_makes_who_sends_wait_and_loses_nothing() -> None:
     assert b"".join(received) == b"x" * 8 * MAX_PIECE
 
 
+@pytest.mark.slow
 def test_a_program_that_takes_no_events_meanwhile_gets_the_whole_transcript_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_program_that_takes_no_events_meanwhile_gets_the_whole_transcript_afte
     assert len(kinds) <= 30
 
 
+@pytest.mark.slow
 def test_a_meeting_that_a_host_ends_takes_no_more(tmp_path: Path) -> None:
     async def run(port: int) -> None:
         client = Client(f"127.0.0.1:{port}")
@@ -92,6 +94,7 @@ def test_a_meeting_that_a_host_ends_takes_no_more(tmp_path: Path) -> None:
         asyncio.run(run(served.port))
 
 
+@pytest.mark.slow
 def test_left_by_an_error_the_source_does_not_stop_the_meeting(tmp_path: Path) -> None:
     async def run(port: int) -> str:
         client = Client(f"127.0.0.1:{port}")
@@ -110,6 +113,7 @@ def test_left_by_an_error_the_source_does_not_stop_the_meeting(tmp_path: Path) -
         assert asyncio.run(run(served.port)) == "live"
 
 
+@pytest.mark.slow
 def test_a_viewer_reads_what_a_source_says(tmp_path: Path) -> None:
     async def run(port: int) -> tuple[list[str], list[str]]:
         client = Client(f"127.0.0.1:{port}")

@@ -56,6 +56,7 @@ def test_a_page_that_goes_leaves_nothing(open_server: Serving) -> None:
     assert left(open_server) == []
 
 
+@pytest.mark.slow
 def test_a_meeting_that_is_kept_looks_like_any_other(tmp_path: Path) -> None:
     with serving(config(tmp_path)) as running:
         with page(running, "/transcribe?keep=true&title=From%20a%20page") as client:
@@ -159,6 +160,7 @@ def test_whoever_says_nothing_is_sent_away(server: Locked, monkeypatch: pytest.M
         assert rest(client)[1] == 4401
 
 
+@pytest.mark.slow
 def test_pages_of_other_sites_need_a_token_or_to_be_named(server: Locked, open_server: Serving, tmp_path: Path) -> None:
     elsewhere: Any = "http://elsewhere.example"
     with page(server.serving, origin=elsewhere) as client:
@@ -189,6 +191,7 @@ def test_a_full_server_says_so(tmp_path: Path) -> None:
         assert code == 4429
 
 
+@pytest.mark.slow
 def test_fifty_pages_at_once_are_each_told_their_own_and_leave_nothing(tmp_path: Path) -> None:
     results: list[tuple[list[str], int]] = []
 

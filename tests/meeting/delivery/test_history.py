@@ -232,6 +232,7 @@ def test_no_more_encoded_lines_are_kept_than_may_be(monkeypatch: pytest.MonkeyPa
     assert kept._size == sum(sys.getsizeof(text) for _, text in kept._encoded.values())
 
 
+@pytest.mark.slow
 def test_a_part_has_few_lines_even_when_they_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "SNAPSHOT_BYTES", 10**9)
     reader, earlier = joined(History(Transcript(map(line, range(1200)))))

@@ -177,6 +177,7 @@ def excerpt(sample: Sample, folder: Path, seconds: float) -> None:
     write_references(folder, "talk", [(a, b, str(who), str(words)) for a, b, who, words in rows if b <= seconds])
 
 
+@pytest.mark.slow
 @needs_extra
 @pytest.mark.model
 def test_figures_are_those_of_the_shared_scorer(

@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from meeting.core.records import Record
 from meeting.evaluation.observed_run import ObservedBackend, run_recording
 from pipelines.types import (
@@ -70,6 +72,7 @@ def test_a_recording_gives_its_transcript_at_three_moments(tmp_path: Path) -> No
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 def test_at_full_speed_the_models_catch_up_before_the_end_and_at_the_pace_of_speech_nobody_waits(
     tmp_path: Path,
 ) -> None:
@@ -81,6 +84,7 @@ def test_at_full_speed_the_models_catch_up_before_the_end_and_at_the_pace_of_spe
     assert [pipeline.busy_at_the_end for pipeline in made] == [False, True]
 
 
+@pytest.mark.slow
 def test_models_are_loaded_once_and_freed_at_the_end(tmp_path: Path) -> None:
     class Counting(FakeBackend):
         """Keeps the engines that it loads."""

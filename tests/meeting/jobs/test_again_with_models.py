@@ -59,6 +59,7 @@ def shown(client: Serving) -> list[dict[str, Any]]:
     return list(client.http.get("/api/meetings/talk/transcript").json()["segments"])
 
 
+@pytest.mark.slow
 def test_two_microphones_are_heard_once_more_and_keep_names_and_an_edit_over_a_kill(
     tmp_path: Path, sample: Sample
 ) -> None:

@@ -30,6 +30,7 @@ class TalkativeBackend(FakeBackend):
     """Other models."""
 
 
+@pytest.mark.slow
 def test_a_meeting_is_transcribed_again_with_other_models_and_keeps_its_names(tmp_path: Path) -> None:
     settings = config(tmp_path / "data")
     meeting = replay(settings, ReplayOptions(recording(tmp_path)), FakeBackend())["meeting"]
@@ -64,6 +65,7 @@ def test_what_cannot_be_transcribed_again_is_one_sentence_before_models_are_load
         retranscribe(config(tmp_path), "last", "klingon", backend=backend)
 
 
+@pytest.mark.slow
 def test_several_microphones_are_told_as_one_meeting_and_what_is_missing_is_said(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         keep_two_sources(store, "two")
@@ -76,6 +78,7 @@ def test_several_microphones_are_told_as_one_meeting_and_what_is_missing_is_said
     assert done["problem"] == "there is no sound any more of Ann: what was transcribed of it stays as it was"
 
 
+@pytest.mark.slow
 def test_beside_several_servers_what_is_heard_is_the_commands_and_one_that_a_server_has_is_left_to_it(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
@@ -95,6 +98,7 @@ def test_beside_several_servers_what_is_heard_is_the_commands_and_one_that_a_ser
         assert store.unkept() == []
 
 
+@pytest.mark.slow
 def test_what_was_heard_waits_until_a_server_has_the_meeting_no_more(tmp_path: Path, postgres: PostgresServer) -> None:
     settings = on_postgres(tmp_path / "data", postgres)
     meeting = replay(settings, ReplayOptions(recording(tmp_path)), FakeBackend())["meeting"]

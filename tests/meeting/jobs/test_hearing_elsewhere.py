@@ -27,6 +27,8 @@ from tests.fakes.web_fakes import eventually
 from tests.meeting.jobs.test_jobs import until
 from tests.meeting.jobs.test_retranscribing import again, lines
 
+pytestmark = pytest.mark.slow
+
 
 def others(settings: Config = Config()) -> AvailableModels:  # noqa: B008
     """The fakes' ones."""

@@ -121,6 +121,7 @@ def test_a_recording_becomes_a_meeting_like_any_other(open_server: Serving) -> N
     assert open_server.http.get(f"/api/meetings/{done['meeting']}").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_recording_that_is_dated_began_then_and_is_kept_from_now_on(tmp_path: Path) -> None:
     then, data = "2019-07-14T09:30:00.250+02:00", wav(tone(2.0))
     with serving(config(tmp_path)) as server:
@@ -179,6 +180,7 @@ def test_bytes_that_do_not_fit_are_refused_and_lose_nothing(
     assert send(open_server, job, b"", there) == 409
 
 
+@pytest.mark.slow
 def test_a_file_that_is_cut_off_is_heard_as_far_as_it_goes_and_that_is_said(open_server: Serving) -> None:
     whole = faststart(20.0)
     done = until(open_server, sent(open_server, whole[: len(whole) // 2], name="cut.m4a"), "done", "failed")
@@ -208,6 +210,7 @@ def test_what_cannot_be_heard_fails_with_a_sentence_and_leaves_nothing(slow: Ser
     forget(slow, job)
 
 
+@pytest.mark.slow
 def test_small_files_that_claim_to_be_huge_end_no_server(slow: Serving) -> None:
     for _, data in list(BOMBS.values())[:5]:
         job = sent(slow, data())
@@ -217,6 +220,7 @@ def test_small_files_that_claim_to_be_huge_end_no_server(slow: Serving) -> None:
         slow.http.delete(f"/api/meetings/{meeting['id']}")
 
 
+@pytest.mark.slow
 def test_a_job_is_followed_and_can_be_cancelled_at_every_point(slow: Serving) -> None:
     data = wav(tone(30.0))
     running, queued, coming = sent(slow, data), sent(slow, data), create(slow, data)
@@ -271,6 +275,7 @@ def test_of_many_that_come_at_once_no_more_are_taken_than_there_are_places(slow:
         slow.http.delete(f"/api/jobs/{job['id']}")
 
 
+@pytest.mark.slow
 def test_recordings_take_no_place_of_live_meetings_and_wait_for_them(tmp_path: Path) -> None:
     backend = FakeBackend(pipeline=SlowPipeline)
     with serving(config(tmp_path, meetings=1), backend) as server:
@@ -286,6 +291,7 @@ def test_recordings_take_no_place_of_live_meetings_and_wait_for_them(tmp_path: P
         assert until(server, job, "done", "failed")["state"] == "done"
 
 
+@pytest.mark.slow
 def test_the_next_server_goes_on_with_a_recording_after_a_stop(tmp_path: Path) -> None:
     data = wav(tone(20.0))
     with serving(config(tmp_path), FakeBackend(pipeline=SlowPipeline)) as server:
@@ -300,6 +306,7 @@ def test_the_next_server_goes_on_with_a_recording_after_a_stop(tmp_path: Path) -
             assert (facts["state"], facts["duration"], facts["segments"]) == ("ended", 20.0, 20)
 
 
+@pytest.mark.slow
 def test_the_next_server_goes_on_with_a_recording_after_a_kill(tmp_path: Path) -> None:
     import httpx
 
@@ -328,6 +335,7 @@ def test_the_next_server_goes_on_with_a_recording_after_a_kill(tmp_path: Path) -
         server.stop()
 
 
+@pytest.mark.slow
 def test_a_server_that_died_behind_the_last_byte_or_within_a_removal_leaves_no_job_that_hangs(tmp_path: Path) -> None:
     data = wav(tone(1.0))
     with serving(config(tmp_path)) as server:
@@ -369,6 +377,7 @@ def test_no_file_of_a_recording_that_comes_while_the_server_starts_is_taken_for_
         assert until(server, job, "done", "failed")["state"] == "done"
 
 
+@pytest.mark.slow
 def test_strays_that_cannot_be_removed_stop_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(files: RecordingFiles, known: set[str]) -> None:
         raise StoreError("no permission")
@@ -399,6 +408,7 @@ def test_what_the_database_refuses_leaves_no_file_and_a_job_that_can_still_be_ca
     eventually(lambda: list(uploads.iterdir()) == [])
 
 
+@pytest.mark.slow
 def test_nothing_of_a_meeting_that_was_deleted_is_told_or_kept_by_its_jobs(open_server: Serving) -> None:
     job = sent(open_server, wav(tone(2.5)), name="Zyzzogeton.wav", hotwords=["Zyzzyx"])
     done = until(open_server, job, "done", "failed")

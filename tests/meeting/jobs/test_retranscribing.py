@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import pytest
 
 from benchmarks.harness.server import Server
 from meeting.core.records import Gap, Record, Source
@@ -31,6 +32,7 @@ def again(server: Serving, meeting: str, **body: object) -> httpx.Response:
     return server.http.post(f"/api/meetings/{meeting}/transcription", json=body)
 
 
+@pytest.mark.slow
 def test_names_and_edited_lines_stay_and_the_rest_is_heard_again(open_server: Serving) -> None:
     meeting = open_server.held(seconds=3.0)
     open_server.http.patch(f"/api/meetings/{meeting}/speakers/spk1", json={"name": "Ann"})
@@ -80,6 +82,7 @@ def test_what_cannot_be_transcribed_again_says_why(open_server: Serving) -> None
     assert "no sound was kept" in answer.json()["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_meeting_stays_as_it_is_while_it_is_heard_again_and_where_that_is_stopped(tmp_path: Path) -> None:
     backend = FakeBackend()
     with serving(config(tmp_path), backend) as server:
@@ -105,6 +108,7 @@ def test_a_meeting_stays_as_it_is_while_it_is_heard_again_and_where_that_is_stop
         eventually(lambda: server.app.state.rooms.store.unkept() == [])
 
 
+@pytest.mark.slow
 def test_several_microphones_are_heard_side_by_side_as_they_stood_in_the_meeting(tmp_path: Path) -> None:
     backend = FakeBackend()
     with serving(config(tmp_path), backend) as server:
@@ -168,6 +172,7 @@ def test_what_a_microphone_heard_whose_sound_is_gone_stays_and_that_is_said(open
     assert len(turns["b"]) == 1
 
 
+@pytest.mark.slow
 def test_microphones_that_came_one_after_the_other_are_one_meeting(tmp_path: Path) -> None:
     backend = FakeBackend()
     with serving(config(tmp_path, sources=1), backend) as server:
@@ -181,6 +186,7 @@ def test_microphones_that_came_one_after_the_other_are_one_meeting(tmp_path: Pat
     assert [line["start"] for line in told] == [0, 1, 2, 3, 4, 5, 60, 61, 62, 63, 64, 65]
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_over_a_meeting_begins_it_again_but_not_for_ever(tmp_path: Path) -> None:
     with Store(tmp_path / "data") as store:
         meeting = keep_two_sources(store, "two").id
@@ -221,6 +227,7 @@ def test_a_server_that_is_killed_over_a_meeting_begins_it_again_but_not_for_ever
         assert [source.anchors for source in after.sources] == [source.anchors for source in before.sources]
 
 
+@pytest.mark.slow
 def test_a_server_that_crashed_over_a_meeting_leaves_it_as_it_was(tmp_path: Path) -> None:
     backend = FakeBackend()
     with serving(config(tmp_path), backend) as server:
@@ -236,6 +243,7 @@ def test_a_server_that_crashed_over_a_meeting_leaves_it_as_it_was(tmp_path: Path
         assert again(server, meeting).status_code == 202
 
 
+@pytest.mark.slow
 def test_a_meeting_that_is_deleted_before_its_turn_takes_its_job_along(tmp_path: Path) -> None:
     backend = FakeBackend(pipeline=SlowPipeline)
     with serving(config(tmp_path), backend) as server:

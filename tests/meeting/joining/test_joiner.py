@@ -119,6 +119,7 @@ def test_what_two_microphones_hear_is_shown_once_from_the_one_that_hears_it_best
     assert [(source, text) for source, text, _ in meeting.lines()] == list(zip("ababab", TEXTS, strict=True))
 
 
+@pytest.mark.slow
 def test_three_phones_on_a_table_give_one_transcript() -> None:
     phones = [Mic(id_, {"ann": loud, "ben": 45 - loud}) for id_, loud in zip("abc", (15, 22, 30), strict=True)]
     assert played(TALK, *phones).texts() == TEXTS
@@ -294,6 +295,7 @@ def test_what_a_pipeline_merges_is_merged_for_all() -> None:
     assert all(line.speaker is not None for line in meeting.transcript.segments)
 
 
+@pytest.mark.slow
 def test_ids_are_the_same_after_a_restart_and_never_given_again() -> None:
     before = played(TALK, NEAR_ANN, NEAR_BEN)
     known = {mic.id: before.joiner.speakers(mic.id) for mic in (NEAR_ANN, NEAR_BEN)}
@@ -433,6 +435,7 @@ def test_the_order_of_arrival_leaves_no_trace(order: list[int]) -> None:
     assert shape(final(OVERLAPPING, ROOM, order)) == shape(played(OVERLAPPING, *ROOM))
 
 
+@pytest.mark.slow
 def test_one_source_after_the_other_gives_what_came_live() -> None:
     assert shape(final(OVERLAPPING, ROOM, [0, 10**6, 1, 10**6, 2, 10**6])) == shape(played(OVERLAPPING, *ROOM))
 

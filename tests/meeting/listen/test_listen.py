@@ -96,6 +96,7 @@ def test_a_terminal_gets_a_picture_and_a_pipe_lines() -> None:
     os.close(parent)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_audio_and_the_rest_is_still_heard(served: Serving) -> None:
     before = len(meetings(served))
     with program(served, "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -115,6 +116,7 @@ def test_ctrl_c_ends_the_audio_and_the_rest_is_still_heard(served: Serving) -> N
     assert (found[0]["state"], found[0]["duration"]) == ("ended", 2.5)
 
 
+@pytest.mark.slow
 def test_on_a_terminal_speakers_have_colours(tmp_path: Path, served: Serving) -> None:
     parent, child = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}

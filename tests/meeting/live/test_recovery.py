@@ -186,6 +186,7 @@ def test_a_source_resumes_in_the_next_process_and_nothing_is_missing(tmp_path: P
         assert not store.files.journal_path(A, SOURCE).exists()
 
 
+@pytest.mark.slow
 def test_a_cut_off_meeting_is_heard_again_with_its_terms_and_takes_others(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         left_behind(store, 2, resume=Resume(SOURCE, digest(TOKEN), ("Zebra",)))
@@ -214,6 +215,7 @@ def test_a_cut_off_meeting_is_heard_again_with_the_number_of_people_that_it_was_
         assert [pipeline.speakers for pipeline in backend.pipelines] == [SpeakerCount(2, 5)]
 
 
+@pytest.mark.slow
 def test_what_people_have_set_survives_a_crash_and_the_rebuilding(tmp_path: Path) -> None:
     heard = words(0, text="one")
     mine = replace(heard, rev=7, speaker="spk1", words=(Word("won", heard.span),))
@@ -238,6 +240,7 @@ def test_what_people_have_set_survives_a_crash_and_the_rebuilding(tmp_path: Path
         ]
 
 
+@pytest.mark.slow
 def test_while_it_is_rebuilt_readers_see_what_was_stored_and_its_source_is_told(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         left_behind(store)
@@ -264,6 +267,7 @@ def test_while_it_is_rebuilt_readers_see_what_was_stored_and_its_source_is_told(
             assert host.until("ended")["segments"] == 3
 
 
+@pytest.mark.slow
 def test_what_was_kept_while_the_models_loaded_is_heard_by_the_next_process(tmp_path: Path) -> None:
     backend = FakeBackend(gate=threading.Event())
     with serving(config(tmp_path), backend) as served:
@@ -287,6 +291,7 @@ def test_what_was_kept_while_the_models_loaded_is_heard_by_the_next_process(tmp_
         assert (meeting["meeting"]["duration"], meeting["models"]) == (3.0, FAKE_MODELS)
 
 
+@pytest.mark.slow
 def test_a_stopped_meeting_is_ended_by_the_next_process_though_the_database_refused_to_know_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +324,7 @@ def test_a_stopped_meeting_is_ended_by_the_next_process_though_the_database_refu
             assert viewer.until("ended")["segments"] == 1
 
 
+@pytest.mark.slow
 def test_a_journal_is_free_once_its_server_has_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     close = Journal.close
 
@@ -339,6 +345,7 @@ def test_a_journal_is_free_once_its_server_has_stopped(tmp_path: Path, monkeypat
     assert not in_use(path)
 
 
+@pytest.mark.slow
 def test_a_meeting_that_ran_in_another_process_is_heard_once_that_has_died(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,6 +362,7 @@ def test_a_meeting_that_ran_in_another_process_is_heard_once_that_has_died(
         assert len(texts(served)) == 2
 
 
+@pytest.mark.slow
 def test_models_that_cannot_be_loaded_leave_the_meeting_to_a_later_process(tmp_path: Path) -> None:
     backend = FakeBackend(gate=threading.Event(), error=ModelMissing("run models pull"))
     with serving(config(tmp_path), backend) as served:
@@ -435,6 +443,7 @@ def test_a_clock_that_went_back_does_not_end_a_meeting_before_it_began(tmp_path:
         assert details["ended_at"] == details["started_at"]
 
 
+@pytest.mark.slow
 def test_a_server_that_stops_while_it_rebuilds_leaves_it_to_the_next(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         left_behind(store)
@@ -452,6 +461,7 @@ def test_a_server_that_stops_while_it_rebuilds_leaves_it_to_the_next(tmp_path: P
         assert len(texts(served)) == 2
 
 
+@pytest.mark.slow
 def test_of_many_meetings_only_some_hold_a_pipeline_at_once(tmp_path: Path) -> None:
     ids = [letter * 16 for letter in "bcdefgh"]
     with Store(tmp_path) as store:

@@ -324,6 +324,7 @@ def everything(folder: Path) -> bytes:
     return b"".join(path.name.encode() + path.read_bytes() for path in files)
 
 
+@pytest.mark.slow
 def test_a_deleted_meeting_leaves_no_trace_on_disk(tmp_path: Path) -> None:
     with locked(tmp_path) as server:
         kept, gone = server.held("Kept"), server.held(f"Title {SECRET}")

@@ -319,6 +319,7 @@ def test_what_a_thread_still_writes_for_a_deleted_meeting_is_waited_for_and_remo
     among(tmp_path, body, backend=SlowDecoders())
 
 
+@pytest.mark.slow
 def test_no_file_outlives_its_meeting_however_a_source_and_its_deletion_meet(tmp_path: Path) -> None:
     async def body(rooms: Rooms) -> None:
         for i in range(200):

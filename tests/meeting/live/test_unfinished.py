@@ -68,6 +68,7 @@ def test_a_server_that_stops_goes_on_with_nothing(tmp_path: Path) -> None:
     among(tmp_path, body)
 
 
+@pytest.mark.slow
 def test_a_meeting_that_could_not_be_finished_is_finished_once_the_disk_has_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -113,6 +113,7 @@ def test_what_fails_is_told_and_leaves_transcript_and_earlier_notes(store: Store
     run(store, model.settings(), work)
 
 
+@pytest.mark.slow
 def test_a_meeting_has_one_job_at_a_time_and_a_server_only_so_many(
     store: Store, model: ModelServer, released: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +131,7 @@ def test_a_meeting_has_one_job_at_a_time_and_a_server_only_so_many(
     run(store, model.settings(), work)
 
 
+@pytest.mark.slow
 def test_meetings_are_noted_in_turn(store: Store, model: ModelServer) -> None:
     async def work(jobs: NotesJobs) -> None:
         await jobs.start("m2")
@@ -144,6 +146,7 @@ def test_meetings_are_noted_in_turn(store: Store, model: ModelServer) -> None:
     assert titles == sorted(titles, reverse=True)
 
 
+@pytest.mark.slow
 def test_a_server_that_stops_or_dies_leaves_a_job_that_is_told_as_failed(
     store: Store, model: ModelServer, released: threading.Event
 ) -> None:
@@ -163,6 +166,7 @@ def test_a_server_that_stops_or_dies_leaves_a_job_that_is_told_as_failed(
     run(store, model.settings(), work)
 
 
+@pytest.mark.slow
 def test_a_meeting_that_is_deleted_is_sent_no_further_and_comes_not_back(
     store: Store, model: ModelServer, released: threading.Event
 ) -> None:
@@ -182,6 +186,7 @@ def test_a_meeting_that_is_deleted_is_sent_no_further_and_comes_not_back(
     assert len(model.asked) == 1
 
 
+@pytest.mark.slow
 def test_notes_that_are_being_made_can_be_stopped_and_finished_ones_forgotten(
     store: Store, model: ModelServer, released: threading.Event
 ) -> None:
@@ -205,6 +210,7 @@ def test_notes_that_are_being_made_can_be_stopped_and_finished_ones_forgotten(
     assert TranscriptStore(store).record("m1").segments == RECORD.segments
 
 
+@pytest.mark.slow
 def test_notes_that_have_not_quite_begun_can_be_stopped_and_nothing_is_sent(
     store: Store, model: ModelServer, released: threading.Event
 ) -> None:
@@ -223,6 +229,7 @@ def test_notes_that_have_not_quite_begun_can_be_stopped_and_nothing_is_sent(
     assert model.asked == []
 
 
+@pytest.mark.slow
 def test_notes_that_were_just_finished_are_forgotten_although_their_job_is_still_there(
     store: Store, model: ModelServer, released: threading.Event
 ) -> None:
@@ -237,6 +244,7 @@ def test_notes_that_were_just_finished_are_forgotten_although_their_job_is_still
     run(store, model.settings(), work)
 
 
+@pytest.mark.slow
 def test_nothing_is_begun_for_a_meeting_that_is_not_there_or_where_notes_are_off(store: Store) -> None:
     async def work(jobs: NotesJobs) -> None:
         with pytest.raises(SettingsError, match=r"notes\.url"):
@@ -252,6 +260,7 @@ def test_nothing_is_begun_for_a_meeting_that_is_not_there_or_where_notes_are_off
     run(store, Notes(url="http://127.0.0.1:9/v1", model="tiny"), unknown)
 
 
+@pytest.mark.slow
 def test_a_job_that_takes_too_long_ends(
     store: Store, model: ModelServer, released: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,6 +276,7 @@ def test_a_job_that_takes_too_long_ends(
     run(store, model.settings(), work)
 
 
+@pytest.mark.slow
 def test_a_fault_of_ours_is_told_without_what_it_says(
     store: Store, model: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

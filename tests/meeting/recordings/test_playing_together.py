@@ -135,6 +135,7 @@ def test_a_source_that_began_when_all_others_had_stopped_is_heard_all_the_same(t
     assert [line.source_id for line in record.segments] == [*"aaaaaabbbbbbcccccc"]
 
 
+@pytest.mark.slow
 def test_all_of_them_together_have_no_more_waiting_for_the_models_than_one_may(tmp_path: Path) -> None:
     waiting: list[FakePipeline] = []
     fed, free = Counter[str](), threading.Event()

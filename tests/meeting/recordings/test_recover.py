@@ -53,6 +53,7 @@ def test_it_is_heard_to_its_end_and_the_meeting_is_whole(tmp_path: Path) -> None
     assert (tmp_path / "audio" / f"{GOOD}.{SOURCE}.flac").is_file()
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_over_it_leaves_it_to_no_server(tmp_path: Path) -> None:
     aside = given_up(tmp_path)
     program = f"""if True:
@@ -76,6 +77,7 @@ def test_a_process_that_dies_over_it_leaves_it_to_no_server(tmp_path: Path) -> N
     assert aside.is_file()
 
 
+@pytest.mark.slow
 def test_beside_several_servers_it_is_the_commands_meanwhile_and_one_that_a_server_has_is_left_to_it(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
@@ -92,6 +94,7 @@ def test_beside_several_servers_it_is_the_commands_meanwhile_and_one_that_a_serv
         assert leases.left() == []
 
 
+@pytest.mark.slow
 def test_a_command_whose_meeting_a_server_took_over_writes_nothing_more(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:

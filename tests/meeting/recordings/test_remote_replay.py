@@ -30,6 +30,7 @@ def unlike(summary: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in summary.items() if name not in ("rtf", "meeting")}
 
 
+@pytest.mark.slow
 def test_the_summary_is_that_of_a_replay_here(tmp_path: Path) -> None:
     with serving(config(tmp_path / "server")) as served:
         there = played(served, tmp_path)
@@ -38,6 +39,7 @@ def test_the_summary_is_that_of_a_replay_here(tmp_path: Path) -> None:
     assert (kept["title"], kept["state"], kept["duration"]) == ("talk", "ended", 2.5)
 
 
+@pytest.mark.slow
 def test_the_files_are_those_of_a_replay_here(tmp_path: Path) -> None:
     with serving(config(tmp_path / "server")) as served:
         played(served, tmp_path, out=tmp_path / "there", title="My talk")
@@ -58,6 +60,7 @@ def test_events_are_written_with_their_times(tmp_path: Path) -> None:
     assert sum(row["event"]["type"] == "segment" for row in rows) == 6
 
 
+@pytest.mark.slow
 def test_the_pace_is_kept(tmp_path: Path) -> None:
     with serving(config(tmp_path / "server")) as served:
         began = time.monotonic()
@@ -73,6 +76,7 @@ def test_how_many_people_speak_is_told(tmp_path: Path) -> None:
     assert [str(pipeline.speakers) for pipeline in backend.pipelines] == ["2-5"]
 
 
+@pytest.mark.slow
 def test_a_link_to_speak_is_a_server_with_a_meeting(tmp_path: Path) -> None:
     with locked(tmp_path / "server") as running:
         given, server = running.create(), f"http://127.0.0.1:{running.serving.port}"

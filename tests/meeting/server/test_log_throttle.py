@@ -55,6 +55,7 @@ def fail(error: type[Exception], text: str = "no") -> None:
         log.exception("it failed")
 
 
+@pytest.mark.slow
 def test_ten_thousand_connections_are_a_few_lines_and_a_count(heard: Listening) -> None:
     for number in range(10_000):
         log.info("connection %d: opened", number)
@@ -106,6 +107,7 @@ def test_errors_of_different_kinds_never_hide_each_other(heard: Listening) -> No
     assert len(heard.lines) == MAX_REPEATS * len(kinds)
 
 
+@pytest.mark.slow
 def test_reasons_of_one_place_are_told_apart_as_far_as_they_are_few(heard: Listening) -> None:
     for _ in range(100):
         log.error("meeting %s: %s", "a1b2c3", "the disk is full")

@@ -115,6 +115,7 @@ def test_repeated_json_lines_are_counted_and_stay_json(capsys: pytest.CaptureFix
     assert len(lines(capsys.readouterr().err)) == 10
 
 
+@pytest.mark.slow
 def test_serve_logs_json_where_it_is_asked_to(tmp_path: Path) -> None:
     program = [sys.executable, "-m", "meeting", "serve", "--port", "0", "--log-json", "--models", "whisper"]
     environment = {**os.environ, "MEETING_MODELS_WHISPER": "/none", "MEETING_DATA_DIR": str(tmp_path)}

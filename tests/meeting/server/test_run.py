@@ -28,6 +28,7 @@ from tests.patient_clients import connect
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.slow
 def test_the_warning_is_given_at_the_start(tmp_path: Path) -> None:
     told = "server=Server(host='0.0.0.0', port=0, token='t' * 16)"
     running = subprocess.Popen(
@@ -143,6 +144,7 @@ def live(address: str) -> Iterator[tuple[Client, str]]:
         yield client, meeting_id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_one_signal_finishes_and_stores_live_meetings(tmp_path: Path, number: int) -> None:
     with process(tmp_path) as (running, address), live(address) as (client, meeting_id):
@@ -154,6 +156,7 @@ def test_one_signal_finishes_and_stores_live_meetings(tmp_path: Path, number: in
         assert (store.meeting(meeting_id).state, store.meeting(meeting_id).segments) == ("ended", 2)
 
 
+@pytest.mark.slow
 def test_a_second_signal_forces_the_end_and_what_was_said_is_kept(tmp_path: Path) -> None:
     with process(tmp_path, "stuck") as (running, address), live(address) as (client, meeting_id):
         running.send_signal(signal.SIGINT)
@@ -165,6 +168,7 @@ def test_a_second_signal_forces_the_end_and_what_was_said_is_kept(tmp_path: Path
         assert store.meeting(meeting_id).segments == 1
 
 
+@pytest.mark.slow
 def test_a_killed_server_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     with process(tmp_path) as (running, address), live(address) as (client, meeting_id):
         session = next(message for message in client.seen if message["type"] == "session")
@@ -185,6 +189,7 @@ def test_a_killed_server_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_neither_a_half_sent_request_nor_a_deaf_reader_keeps_a_server_from_stopping(tmp_path: Path) -> None:
     with (
         process(tmp_path, "stuck, and soon given up") as (running, address),
@@ -198,6 +203,7 @@ def test_neither_a_half_sent_request_nor_a_deaf_reader_keeps_a_server_from_stopp
         assert running.returncode == 0
 
 
+@pytest.mark.slow
 def test_what_does_not_finish_in_time_is_left_to_the_next_start(tmp_path: Path) -> None:
     with process(tmp_path, "stuck, and soon given up") as (running, address), live(address) as (client, meeting_id):
         running.send_signal(signal.SIGTERM)
@@ -210,6 +216,7 @@ def test_what_does_not_finish_in_time_is_left_to_the_next_start(tmp_path: Path) 
         assert Client(socket_).until("ended")["segments"] == 2
 
 
+@pytest.mark.slow
 def test_too_low_a_limit_of_open_files_is_said_at_the_start_and_a_meeting_is_held_all_the_same(tmp_path: Path) -> None:
     script = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (300, 400))\n" + SCRIPT
     running = subprocess.Popen(

@@ -156,6 +156,7 @@ def lines_of(messages: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {id_: line for id_, line in lines.items() if line["text"]}
 
 
+@pytest.mark.slow
 def test_readers_of_a_long_meeting_get_the_newest_lines_first_and_in_the_end_what_all_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -556,6 +557,7 @@ def test_a_source_that_starts_while_models_load_is_told_and_then_heard(tmp_path:
         assert host.until("ended")["segments"] == 2
 
 
+@pytest.mark.slow
 def test_a_stopping_server_finishes_and_stores_what_is_live(tmp_path: Path) -> None:
     with serving(config(tmp_path)) as served:
         meeting_id = served.create()

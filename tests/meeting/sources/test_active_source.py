@@ -314,6 +314,7 @@ def counting(bench: Bench) -> Counting:
     return pipeline
 
 
+@pytest.mark.slow
 def test_a_frame_of_many_minutes_is_heard_in_pieces_and_waited_for_after_each(store: Store) -> None:
     bench = Bench(store, FakeBackend(pipeline=Counting), job=BOMB)
     bench.worker.append(frame(0, bomb(600)))
@@ -363,6 +364,7 @@ def test_what_a_killed_process_left_is_heard_in_pieces_and_as_far_as_before(
     bench.end()
 
 
+@pytest.mark.slow
 def test_of_a_frame_of_many_minutes_no_more_than_the_backlog_waits_for_the_models(store: Store) -> None:
     backend = Loading(pipeline=Counting)
     bench = Bench(store, backend, job=BOMB, backlog=30.0)

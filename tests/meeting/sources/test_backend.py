@@ -25,6 +25,7 @@ def test_the_settings_fit_the_real_engine_and_pipeline() -> None:
     assert [spec.name for spec in fields(EngineOptions) if not spec.repr] == ["hub_token"]
 
 
+@pytest.mark.slow
 def test_the_language_of_the_settings_is_one_that_the_models_must_read(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[object, object]] = []
 

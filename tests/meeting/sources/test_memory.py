@@ -73,6 +73,7 @@ def test_what_stays_is_passed_over_afterwards() -> None:
         gc.unfreeze()
 
 
+@pytest.mark.slow
 def test_without_such_a_c_library_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
     memory.limit_arenas()

@@ -13,7 +13,7 @@ from meeting.storage.databases.database import Database
 from meeting.storage.databases.sqlite import SqliteDatabase
 from tests.databases.postgres_server import PostgresServer, database_at
 
-DATABASES = ("sqlite", "postgresql")
+DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
 
 
 class Databases:

@@ -148,6 +148,7 @@ def look(store: Store) -> tuple[list[tuple[str, str, str | None]], list[tuple[st
     return lines, [(speaker.name, speaker.merged_into) for speaker in record.speakers]
 
 
+@pytest.mark.slow
 def test_all_changes_are_taken_back_one_after_another_by_the_next_server_and_made_again(store: Store) -> None:
     later = replace(LINE, id="s2", span=Span(40_000, 56_000), words=(Word("too", Span(40_000, 56_000)),))
     TranscriptStore(store).save_segments(A, [later]).result()
@@ -239,6 +240,7 @@ def test_only_so_many_changes_can_be_taken_back_and_none_of_another_meeting(
         edit_store.step("b" * 16, "change3")
 
 
+@pytest.mark.slow
 def test_as_many_lines_as_may_be_given_at_once_are_and_all_come_back(store: Store) -> None:
     many = [replace(LINE, id=f"m{n}", span=Span(n * 10, n * 10 + 5)) for n in range(MAX_LINES)]
     TranscriptStore(store).save_segments(A, many).result()

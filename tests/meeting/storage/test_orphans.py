@@ -121,6 +121,7 @@ def test_audio_beside_that_of_another_source_is_one_more_source_at_its_time(stor
     assert path.is_file()
 
 
+@pytest.mark.slow
 def test_a_start_that_died_between_row_and_file_is_gone_on_with(store: Store) -> None:
     made(store, State.ENDED)
     spoken(store, ONE)

@@ -104,6 +104,7 @@ def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_what_was_committed_survives_a_kill(tmp_path: Path, every_database: Databases) -> None:
     program = """if True:
         import os, signal, sys
@@ -352,6 +353,7 @@ def test_deleted_words_are_gone_from_the_disk(store: Store, meeting: Meeting) ->
 # Many at once, and trouble
 
 
+@pytest.mark.slow
 def test_writers_from_many_threads_lose_nothing_while_readers_read(store: Store) -> None:
     for i in range(4):
         kept(store, f"m{i}")
@@ -425,6 +427,7 @@ def test_a_disk_that_takes_no_more_fails_the_write_and_keeps_what_was_there(stor
     assert [segment.id for segment in TranscriptStore(store).record("m1").segments] == ["s1", "s2"]
 
 
+@pytest.mark.slow
 def test_a_meeting_is_deleted_once_its_objects_are_and_stays_where_they_cannot_go(tmp_path: Path) -> None:
     objects = FakeObjects()
     with Store(tmp_path) as store:

@@ -110,6 +110,7 @@ def held(served: Serving) -> bool:
     return any(one.read_paused for one in sockets(served))
 
 
+@pytest.mark.slow
 def test_a_source_held_back_for_longer_than_a_ping_may_take_keeps_its_connection_and_loses_nothing(
     served: Serving, free: threading.Event
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_source_held_back_for_longer_than_a_ping_may_take_keeps_its_connection
     assert served.http.get(f"/api/meetings/{meeting_id}").json()["duration"] == FRAMES * SECONDS
 
 
+@pytest.mark.slow
 def test_a_source_that_is_gone_when_it_is_no_longer_held_back_is_given_up(
     served: Serving, free: threading.Event
 ) -> None:
@@ -154,6 +156,7 @@ def test_a_source_that_is_gone_when_it_is_no_longer_held_back_is_given_up(
     asyncio.run(asyncio.wait_for(converse(), 60))
 
 
+@pytest.mark.slow
 def test_a_client_that_answers_no_ping_is_given_up(served: Serving) -> None:
     key = base64.b64encode(os.urandom(16)).decode()
     asked = f"GET /ws/meetings/{served.create()} HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nUpgrade: websocket\r\n"
@@ -166,6 +169,7 @@ def test_a_client_that_answers_no_ping_is_given_up(served: Serving) -> None:
     assert said.endswith(b"keepalive ping timeout")
 
 
+@pytest.mark.slow
 def test_a_client_that_answers_stays(served: Serving) -> None:
     async def converse() -> None:
         async with connect(address(served, served.create()), compression=None) as viewer:

@@ -204,6 +204,7 @@ def receiver() -> Iterator[Receiver]:
     end_all()
 
 
+@pytest.mark.slow
 def test_what_a_killed_server_had_not_told_is_told_after_its_restart(tmp_path: Path, receiver: Receiver) -> None:
     refusals = (503, {"retry-after": "1"}, b"")
     receiver.answers = [refusals] * 1000

@@ -83,6 +83,7 @@ def test_errors_are_counted_in_words() -> None:
     assert word_errors(["a", "b", "c"], []) == 3
 
 
+@pytest.mark.slow
 def test_the_turns_of_the_sample_are_read_with_few_errors(
     recogniser: MoonshineRecogniser, sample: Sample, audio: Samples
 ) -> None:
@@ -97,6 +98,7 @@ def test_the_turns_of_the_sample_are_read_with_few_errors(
     assert wrong / total < 0.25
 
 
+@pytest.mark.slow
 def test_a_careful_reading_is_well_formed_the_same_each_time_and_has_words_where_a_plain_one_has_them(
     recogniser: MoonshineRecogniser, sample: Sample, audio: Samples
 ) -> None:
@@ -123,6 +125,7 @@ def test_each_hypothesis_goes_on_from_what_was_remembered_of_it_in_every_view() 
     assert _of_hypotheses(past, [2, 0, 2], 2)["past.0.key"].ravel().tolist() == [4, 5, 0, 1, 4, 5]
 
 
+@pytest.mark.slow
 def test_a_careful_reading_is_surer_of_the_sample_and_makes_no_more_errors(
     recogniser: MoonshineRecogniser, sample: Sample, audio: Samples
 ) -> None:
@@ -201,6 +204,7 @@ def test_the_same_audio_gives_the_same_words(recogniser: MoonshineRecogniser, sa
     )
 
 
+@pytest.mark.slow
 def test_several_threads_get_what_one_gets(recogniser: MoonshineRecogniser, sample: Sample, audio: Samples) -> None:
     requests = [
         RecognitionRequest(audio[slice(*edges(turn))], hotwords=hotwords)
@@ -230,6 +234,7 @@ def test_a_term_that_is_expected_is_heard_where_it_is_said(
     assert recogniser.recognise(RecognitionRequest(heard)) == without
 
 
+@pytest.mark.slow
 def test_terms_that_are_not_said_change_nothing(
     recogniser: MoonshineRecogniser, sample: Sample, audio: Samples
 ) -> None:

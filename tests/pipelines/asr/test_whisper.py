@@ -66,6 +66,7 @@ def test_noise_is_read_as_words_within_it_or_none(
     assert heard.language == options.get("language", heard.language)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_batch", [1, 2])
 def test_of_several_languages_the_likeliest_is_read(folder: Path, max_batch: int) -> None:
     tiny = replace(load_folder(folder, "tiny"), max_batch=max_batch)
@@ -80,6 +81,7 @@ def test_of_several_languages_the_likeliest_is_read(folder: Path, max_batch: int
         tiny.recognise(RecognitionRequest(audio, among=("xx", "yy")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [False, True])
 def test_a_translation_is_another_text_of_the_same_language(tiny: WhisperRecogniser, together: bool) -> None:
     german = RecognitionRequest(noise(4), language="de")
@@ -100,6 +102,7 @@ def test_the_model_has_something_to_say(tiny: WhisperRecogniser) -> None:
     assert heard.compression_ratio is not None
 
 
+@pytest.mark.slow
 def test_the_same_audio_gives_the_same_words(tiny: WhisperRecogniser) -> None:
     assert tiny.recognise(RecognitionRequest(noise(3), language="en")) == tiny.recognise(
         RecognitionRequest(noise(3), language="en")

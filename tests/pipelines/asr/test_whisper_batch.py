@@ -76,6 +76,7 @@ MIXED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("partial", [False, True])
 def test_utterances_of_all_lengths_prompts_and_languages_are_read_as_each_would_be_alone(
     tiny: WhisperRecogniser, partial: bool
@@ -197,6 +198,7 @@ def test_utterances_whose_prompts_differ_in_length_and_language_are_decoded_toge
     assert model.decoded[0][0] != model.decoded[0][1]
 
 
+@pytest.mark.slow
 def test_never_more_utterances_than_allowed_are_in_the_model_at_once(tiny: WhisperRecogniser) -> None:
     recogniser, model = watched(tiny)
     recogniser.recognise_batch([RecognitionRequest(noise(0.5, n), language="en", partial=True) for n in range(9)])
@@ -284,6 +286,7 @@ def finals(recogniser: WhisperRecogniser, together: bool) -> list[RecognitionRes
     return [heard for heard in found if heard is not None]
 
 
+@pytest.mark.slow
 def test_meetings_that_share_an_engine_are_read_together_as_each_would_be_alone(tiny: WhisperRecogniser) -> None:
     recogniser, model = watched(tiny)
     together = finals(recogniser, True)

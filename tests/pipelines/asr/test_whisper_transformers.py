@@ -24,9 +24,12 @@ from pipelines.types import SAMPLE_RATE
 from tests.fakes.models.transformers_whisper import write
 from tests.fakes.recogniser_fakes import assert_words_inside
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("transformers") is None, reason="the extra transformers is not installed"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("transformers") is None, reason="the extra transformers is not installed"
+    ),
+]
 
 NOISE = np.random.default_rng(1).normal(0, 0.05, 6 * SAMPLE_RATE).astype(np.float32)
 EN = RecognitionRequest(NOISE, language="en", partial=True)

@@ -25,6 +25,8 @@ from tests.conftest import ROOT
 from tests.fakes.models.ggml_whisper import ENGLISH, write
 from tests.fakes.recogniser_fakes import assert_words_inside
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("pywhispercpp", reason="the extra whispercpp is not installed")
 
 NOISE = np.random.default_rng(1).normal(0, 0.05, 12 * SAMPLE_RATE).astype(np.float32)

@@ -19,7 +19,7 @@ from tests.fakes.containers import ENCODERS, encoded, tone
 MOST = {"wav": 32, "flac": 8, "ogg": 32, "ogg_opus": 32, "webm": 32, "webm_opus": 32, "m4a": 8, "mp3": 2}
 """Channels that a container can hold with the codec of ENCODERS; AAC has no three of some numbers"""
 EVERY = [
-    (name, count)
+    pytest.param(name, count, marks=[] if count == most else pytest.mark.slow)
     for name, most in MOST.items()
     for count in (1, 2, 3, 6, 8, 12, 24, 32)
     if count <= most and (name, count) != ("m4a", 24)
@@ -80,6 +80,7 @@ def test_a_file_with_channels_of_any_number_is_read(encoding: str, channels: int
     assert alike(np.concatenate(list(read_recording(path))), channels) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["<i2", "<f4"])
 @pytest.mark.parametrize("channels", [4, 5, 7, 9, 18, 32])
 @pytest.mark.parametrize("mask", [None, 0, 0x3F, 0x3FFFF, 0xFFFFFFFF])
@@ -90,6 +91,7 @@ def test_wherever_a_wav_says_that_its_channels_are_they_are_averaged(
     np.testing.assert_allclose(audio, tone(SAMPLE_RATE, 1.0, channels).mean(axis=1), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", [name for name, most in MOST.items() if most == 32])
 @pytest.mark.parametrize("channels", [33, 40, 64])
 def test_more_than_32_channels_are_refused_in_a_sentence(encoding: str, channels: int, tmp_path: Path) -> None:

@@ -293,6 +293,7 @@ def test_a_decoder_that_neither_speaks_nor_listens_is_ended(told: bytes, monkeyp
     decoder.close()
 
 
+@pytest.mark.slow
 def test_a_decoder_that_computes_for_ever_is_ended_by_its_limit() -> None:
     code = """
         import pipelines.audio.decoder_worker as decoder
@@ -321,6 +322,7 @@ def said(pieces: Iterator[Samples]) -> str | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_costs_no_more_than_other_audio(name: str) -> None:
     encoding, make = BOMBS[name]
@@ -339,6 +341,7 @@ def test_six_bombs_at_once_cost_what_six_sources_cost() -> None:
         decoder.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fragmented", [True, False])
 @pytest.mark.parametrize("hours", [2, pytest.param(12, marks=pytest.mark.slow)])
 def test_an_honest_m4a_of_hours_is_heard(hours: int, fragmented: bool) -> None:
@@ -360,6 +363,7 @@ def test_an_honest_picture_is_no_bomb(megabytes: int) -> None:
     decoder.close()
 
 
+@pytest.mark.slow
 def test_what_a_decoder_of_minutes_in_few_bytes_holds_does_not_grow() -> None:
     decoder = open_decoder("flac", 0, 0)
     held = []

@@ -202,6 +202,7 @@ def test_it_counts_what_it_was_given() -> None:
     assert sum(limits.given) == len(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_no_bomb_gives_more_than_it_holds_or_anything_but_a_sentence(name: str) -> None:
     encoding, make = BOMBS[name]

@@ -96,6 +96,7 @@ def test_values_that_are_no_numbers_or_too_loud_become_silence_or_full_scale(cha
     np.testing.assert_array_equal(heard(open_decoder("pcm_f32le", 16000, channels), [audio.tobytes()]), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoding", "size"), [("pcm_s16le", 2), ("pcm_f32le", 4)])
 @pytest.mark.parametrize("channels", [1, 2, 3, 32])
 def test_pcm_that_is_cut_within_a_sample_is_the_same_as_uncut(encoding: str, size: int, channels: int) -> None:
@@ -139,6 +140,7 @@ def test_impossible_declarations_are_refused_in_a_sentence(encoding: str, rate: 
         open_decoder(encoding, rate, channels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("encoding", "codec", "rate", "bit_rate"),
     [("flac", "flac", 8000, 0), ("ogg_opus", "libopus", 48000, 6000), ("mp3", "libmp3lame", 8000, 8000)],
@@ -158,6 +160,7 @@ def test_a_frame_that_holds_minutes_comes_in_pieces_and_is_the_same_as_in_small_
     assert len(heard(open_decoder(encoding, 0, 0), pieces(data, [997]))) == sum(sizes)
 
 
+@pytest.mark.slow
 def test_what_is_held_of_a_bomb_does_not_grow_with_it() -> None:
     data = silence(1200, "flac", "flac", 8000)
     assert len(data) < 1 << 20
@@ -203,6 +206,7 @@ def test_an_unknown_codec_is_refused_in_a_sentence() -> None:
         heard(open_decoder("webm", 0, 0), [encoded("webm").replace(b"A_OPUS", b"A_XPUS")])
 
 
+@pytest.mark.slow
 @every_container
 @pytest.mark.parametrize("sizes", [[997], [1, 40, 3000, 0, 20_000], [70_000]])
 def test_the_chunk_size_of_a_container_never_changes_the_samples(encoding: str, sizes: list[int]) -> None:
@@ -260,6 +264,7 @@ def test_a_container_that_ends_before_any_audio_is_refused(encoding: str, length
         heard(open_decoder(encoding, 0, 0), [encoded(encoding)[:length]])
 
 
+@pytest.mark.slow
 @every_container
 @pytest.mark.parametrize("share", [0.5, 0.6123, 0.8])
 def test_a_container_that_breaks_off_is_heard_up_to_the_break(encoding: str, share: float) -> None:

@@ -100,6 +100,7 @@ def test_the_level_makes_no_difference() -> None:
     np.testing.assert_allclose(cleaned(audio * quiet) / quiet, cleaned(audio), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_silence_stays_silence_and_what_follows_it_is_heard() -> None:
     speech = in_a_room(syllables(3))[0]
     silence = np.zeros(60 * SAMPLE_RATE, np.float32)

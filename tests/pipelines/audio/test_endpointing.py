@@ -365,6 +365,7 @@ def sentence(shift: int, closure: int = 0) -> tuple[Samples, list[Span]]:
     return audio + HISS[: len(audio)], words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closure", [0, 60])
 def test_over_long_speech_is_never_cut_inside_a_word_wherever_the_bound_falls(closure: int) -> None:
     for shift in range(0, 760, 10):

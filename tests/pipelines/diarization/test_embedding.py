@@ -182,6 +182,7 @@ def other_device(monkeypatch: pytest.MonkeyPatch) -> str:
     return "meta"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ge2e", "pyannote"])
 def test_a_model_on_another_device_is_given_what_it_needs_there(other_device: str, kind: str) -> None:
     model = (VoiceEncoder() if kind == "ge2e" else FakePyannote()).to(other_device)

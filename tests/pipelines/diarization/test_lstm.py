@@ -83,6 +83,7 @@ def test_it_has_as_many_threads_as_torch_also_where_these_are_set_later(
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_voices_of_real_speech_are_nearly_the_same(sample: Sample) -> None:
     chosen = select_models(EngineOptions(set="embedded"), Availability(False, {}))
@@ -96,6 +97,7 @@ def test_voices_of_real_speech_are_nearly_the_same(sample: Sample) -> None:
     assert float(likeness.min()) > 0.998
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_who_is_active_in_real_speech_is_the_same(sample: Sample) -> None:
     before, after = build_pyannote(require(SEGMENTATION)), build_pyannote(require(SEGMENTATION))

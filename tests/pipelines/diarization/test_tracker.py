@@ -471,6 +471,7 @@ EXCHANGE: list[Said] = [(("ann", "ben")[at % 2], at * 4.0 + 1.0, at * 4.0 + 5.0)
 """Two people who never pause between turns"""
 
 
+@pytest.mark.slow
 def test_two_people_whom_the_segmentation_takes_for_one_are_told_apart_by_pieces() -> None:
     def wrong(told: Told) -> float:
         ids = {"ann": told.at(3.0), "ben": told.at(7.0)}

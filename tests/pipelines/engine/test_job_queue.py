@@ -260,6 +260,7 @@ def test_a_lane_knows_what_it_spent_on_what_is_urgent() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_thousand_owners_that_came_and_went_leave_nothing_behind() -> None:
     queue = JobQueue("test", call_each)
     queue.start()

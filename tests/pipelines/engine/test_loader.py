@@ -31,6 +31,7 @@ PATIENCE = 60
 EMBEDDED = EngineOptions(set="embedded", cache_dir=os.environ.get("MEETING_MODELS_CACHE_DIR"), device="cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_embedded_models_load_say_why_and_hear(sample: Sample) -> None:
     said: list[str] = []
@@ -54,6 +55,7 @@ def test_the_embedded_models_load_say_why_and_hear(sample: Sample) -> None:
         engine.close()
 
 
+@pytest.mark.slow
 def test_an_engine_without_its_models_says_which_are_missing(tmp_path: Any) -> None:
     with pytest.raises(ModelMissing, match=r"make setup|models pull"):
         load_engine(EngineOptions(set="embedded", cache_dir=str(tmp_path), device="cpu"), lambda _: None)

@@ -71,6 +71,7 @@ def test_embedded_models_that_are_damaged_are_not_loaded(tmp_path: Path) -> None
         load_ge2e(choice.embedding)
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_embedded_models_load() -> None:
     choice = embedded()
@@ -91,6 +92,7 @@ def test_a_whisper_in_a_folder_is_loaded_and_named_by_it(tmp_path: Path) -> None
     assert recogniser.recognise(RecognitionRequest(np.zeros(16_000, np.float32), language="en")).language == "en"
 
 
+@pytest.mark.slow
 def test_left_to_the_machine_the_models_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = build(tmp_path / "tiny")
     monkeypatch.setattr(builtin, "fetch_whisper", lambda name, token, local_only: folder)

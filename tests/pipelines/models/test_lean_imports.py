@@ -97,6 +97,7 @@ from pyannote.audio.pipelines.speaker_verification import PretrainedSpeakerEmbed
 """
 
 
+@pytest.mark.slow
 def test_the_real_libraries_are_imported_lean_and_all_they_name_can_be_had_later() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

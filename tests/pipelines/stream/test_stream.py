@@ -324,6 +324,7 @@ def test_chunks_of_any_size_give_the_same_transcript(engine: FakeEngine, listene
     assert listener.final
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [320, 48_000])
 def test_without_echo_for_the_recogniser_alone(engine: FakeEngine, listener: Listener, chunk: int) -> None:
     heard: list[Window] = []
@@ -633,6 +634,7 @@ def test_a_block_that_fails_leaves_no_backlog(engine: FakeEngine, listener: List
     assert not listener.final
 
 
+@pytest.mark.slow
 def test_thousands_of_results_behind_a_slow_one_come_out_in_order(engine: FakeEngine, listener: Listener) -> None:
     slow = threading.Event()
     engine.finding = lambda window: None if window.index else (slow.wait(PATIENCE) and None)
@@ -646,6 +648,7 @@ def test_thousands_of_results_behind_a_slow_one_come_out_in_order(engine: FakeEn
     assert [item.span for item in failed] == sorted(item.span for item in failed)
 
 
+@pytest.mark.slow
 def test_results_that_come_while_audio_is_fed_are_neither_lost_nor_reordered(listener: Listener) -> None:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)  # threads take turns at any instruction: what can go wrong, does
@@ -865,6 +868,7 @@ def shares(lines: list[Segment], speaker: str, sample: Sample) -> dict[str | Non
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_sample_comes_out_the_same_however_it_is_fed(real: Engine, sample: Sample) -> None:
     audio = sample.samples()[: 25 * SAMPLE_RATE]

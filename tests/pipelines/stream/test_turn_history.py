@@ -89,6 +89,7 @@ def test_the_order_of_asking_and_telling_changes_nothing() -> None:
     assert all(answers(seed) == first for seed in range(1, 6))
 
 
+@pytest.mark.slow
 def test_an_hour_is_no_more_than_its_last_minute() -> None:
     history = TurnHistory()
     for window in range(1, 7201):

@@ -23,7 +23,7 @@ from tests.conftest import Sample
 from tests.system.compat.conftest import OPENING, TOKEN
 from tests.system.test_end_to_end import SHORT, RealServer, error_rate, pcm, said_until
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.model, pytest.mark.timeout(600)]
 
 SECONDS = 22.0
 PIECE = SAMPLE_RATE // 4

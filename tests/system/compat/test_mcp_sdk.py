@@ -34,6 +34,7 @@ async def ask(agent: Agent) -> dict[str, Any]:
     return {"meeting": meeting, "speakers": speakers, "hits": hits, "said": [one["text"] for one in said["lines"]]}
 
 
+@pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.timeout(600)
 def test_what_speaker_2_said_about_the_phones_is_answered_over_http_and_on_stdio(

@@ -21,7 +21,7 @@ from tests.meeting.compat.openai.spoken import data_url
 from tests.system.compat.conftest import OPENING, TOKEN
 from tests.system.test_end_to_end import SHORT, RealServer, error_rate, pcm, said_until
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.model, pytest.mark.timeout(600)]
 
 
 if TYPE_CHECKING:

@@ -58,6 +58,7 @@ def said(sample: Sample) -> tuple[str, bytes]:
     return "said.wav", wav(pcm(sample.samples()[: round(SPOKEN * 16_000)]))
 
 
+@pytest.mark.slow
 def test_what_is_said_is_written_down_otherwise_than_when_it_is_transcribed(
     client: OpenAI, said: tuple[str, bytes]
 ) -> None:
@@ -70,6 +71,7 @@ def test_what_is_said_is_written_down_otherwise_than_when_it_is_transcribed(
     assert translated.text != transcribed.text
 
 
+@pytest.mark.slow
 def test_each_format_is_one_of_the_translation(client: OpenAI, said: tuple[str, bytes]) -> None:
     def translation(format_: Any) -> Any:
         asked: Any = {"response_format": format_, "temperature": 0, "prompt": "release"}
@@ -86,6 +88,7 @@ def test_each_format_is_one_of_the_translation(client: OpenAI, said: tuple[str, 
     assert translation("vtt").startswith("WEBVTT\n\n00:00:0")
 
 
+@pytest.mark.slow
 def test_a_meeting_that_is_kept_says_that_it_was_translated(
     whisper: RealServer, client: OpenAI, said: tuple[str, bytes]
 ) -> None:

@@ -99,6 +99,7 @@ def over(store: Store, lines: int = 3) -> None:
     store.set_state("m1", State.ENDED).result()
 
 
+@pytest.mark.slow
 def test_of_two_who_change_the_same_line_at_two_servers_one_is_told_that_it_changed(two: Two) -> None:
     over(two.store, lines=ROUNDS)
     for number in range(ROUNDS):
@@ -121,6 +122,7 @@ def test_links_that_two_servers_made_at_once_are_all_there_and_no_more_than_a_me
     assert {link["id"] for link in two.call("GET", "/api/meetings/m1/links").json()["links"]} == made
 
 
+@pytest.mark.slow
 def test_different_changes_at_two_servers_at_once_all_stay(two: Two) -> None:
     over(two.store)
     for number in range(ROUNDS):
@@ -136,6 +138,7 @@ def test_different_changes_at_two_servers_at_once_all_stay(two: Two) -> None:
         assert [speaker.name for speaker in record.speakers] == [f"Ann {number}"]
 
 
+@pytest.mark.slow
 def test_what_is_changed_at_one_server_while_another_begins_to_have_the_meeting_is_known_there(two: Two) -> None:
     for number in range(ROUNDS):
         meeting_id = two.call("POST", "/api/meetings", {"title": "Before"}).json()["id"]
@@ -187,6 +190,7 @@ def until(true: Any) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_meeting_that_one_server_deletes_while_another_changes_it_is_gone(two: Two) -> None:
     for _ in range(ROUNDS):
         over(two.store)
@@ -201,6 +205,7 @@ def test_a_meeting_that_one_server_deletes_while_another_changes_it_is_gone(two:
         assert two.call("GET", "/api/meetings/m1", at=B).status_code == 404
 
 
+@pytest.mark.slow
 def test_whoever_comes_in_at_one_server_while_another_revokes_the_link_is_sent_out(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:

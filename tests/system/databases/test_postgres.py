@@ -118,6 +118,7 @@ async def _stopped(own: PostgresServer, server: Server, mode: str) -> None:
     assert "restart" not in server.log
 
 
+@pytest.mark.slow
 def test_commands_use_the_database_that_is_set(own: PostgresServer, server: Server) -> None:
     asyncio.run(
         server.outliving(Source(server.port, meeting := server.new_meeting("Budget"), sample(4.0), 4.0).run(), 60)

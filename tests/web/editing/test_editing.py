@@ -42,6 +42,7 @@ def changed_elsewhere(server: Locked, meeting: Given, id_: str, text: str) -> No
     assert server.call("PATCH", path, meeting.host, json={"rev": rev, "text": text}).is_success
 
 
+@pytest.mark.slow
 def test_a_live_line_is_written_split_joined_and_undone_before_everybodys_eyes(server: Locked, tab: Any) -> None:
     meeting = server.create("Live")
     with server.connect(meeting.id, meeting.speak) as source:
@@ -108,6 +109,7 @@ def test_a_live_line_is_written_split_joined_and_undone_before_everybodys_eyes(s
         source.close_code()
 
 
+@pytest.mark.slow
 def test_lines_are_selected_by_keyboard_and_pointer_given_away_at_once_and_taken_back(server: Locked, tab: Any) -> None:
     lines = [said(f"x{n}", n * 5, f"line {n}", "spk1") for n in range(1, 5)]
     meeting = over(server, *lines)
@@ -145,6 +147,7 @@ def test_lines_are_selected_by_keyboard_and_pointer_given_away_at_once_and_taken
     page.keyboard.press("Escape")
 
 
+@pytest.mark.slow
 def test_what_was_done_in_the_dialog_of_a_voice_is_undone_as_one(server: Locked, tab: Any) -> None:
     meeting = over(server, said("y1", 5, "two", "spk2"), said("y2", 6, "too", "spk2"))
     page = tab(meeting.path("host"))
@@ -163,6 +166,7 @@ def test_what_was_done_in_the_dialog_of_a_voice_is_undone_as_one(server: Locked,
     reads(page, "one", "tow", "tool")
 
 
+@pytest.mark.slow
 def test_what_somebody_writes_into_a_line_that_is_gone_or_changed_is_kept(server: Locked, tab: Any) -> None:
     meeting = over(server, said("z1", 5, "first", "spk1"), said("z2", 6, "second", "spk1"))
     page = tab(meeting.path("host"))

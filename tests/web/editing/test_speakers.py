@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 COME_BACK = "window.dispatchEvent(new Event('focus'))"
 
 
+@pytest.mark.slow
 def test_a_name_given_in_one_tab_is_read_in_another_and_stays(server: Locked, tab: Any) -> None:
     meeting = server.create("Live")
     with server.connect(meeting.id, meeting.speak) as source:
@@ -51,6 +52,7 @@ def test_a_name_given_in_one_tab_is_read_in_another_and_stays(server: Locked, ta
     expect(reader.locator(".turn-name").first).to_have_text("<b>Ann</b>")
 
 
+@pytest.mark.slow
 def test_afterwards_voices_are_merged_and_lines_given_away_and_written_on_a_narrow_page(
     server: Locked, tab: Any
 ) -> None:
@@ -95,6 +97,7 @@ def test_a_line_that_changed_meanwhile_is_not_overwritten(server: Locked, tab: A
     expect(page.get_by_test_id("speaker-dialog")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_people_speaking_at_once_are_marked_for_eyes_and_ears(server: Locked, tab: Any) -> None:
     meeting = over(server, said("s1", 5, "both of us", "spk2", overlap=True), said("s2", 6, "one of us", "spk2"))
     page = tab(meeting.path("view"))
@@ -102,6 +105,7 @@ def test_people_speaking_at_once_are_marked_for_eyes_and_ears(server: Locked, ta
     expect(page.get_by_title("Speaking at once")).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_readers_of_a_meeting_that_is_over_see_what_a_host_changes_without_a_reload(server: Locked, tab: Any) -> None:
     meeting = over(server, said("s1", 5, "two", "spk2"), said("s2", 20, "stays", "spk1"))
     host, reader = tab(meeting.path("host")), tab(meeting.path("view"))
@@ -123,6 +127,7 @@ def test_readers_of_a_meeting_that_is_over_see_what_a_host_changes_without_a_rel
     expect(reader.get_by_test_id("end")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_page_that_stays_in_sight_looks_by_itself_and_leaves_alone_what_somebody_types(
     server: Locked, tab: Any
 ) -> None:
@@ -147,6 +152,7 @@ def test_a_page_that_stays_in_sight_looks_by_itself_and_leaves_alone_what_somebo
     expect(page.get_by_test_id("line-text")).to_have_value("mine")
 
 
+@pytest.mark.slow
 def test_who_read_along_until_the_end_sees_later_changes_as_well(server: Locked, tab: Any) -> None:
     meeting = server.create("Live")
     with server.connect(meeting.id, meeting.speak) as source:

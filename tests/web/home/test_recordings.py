@@ -44,6 +44,7 @@ def recording(folder: Path, name: str, seconds: float) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_recordings_are_sent_followed_stopped_and_become_meetings_although_the_server_is_killed(
     server: Server, page: Page, tmp_path: Path
 ) -> None:
@@ -79,6 +80,7 @@ def test_recordings_are_sent_followed_stopped_and_become_meetings_although_the_s
     assert (meeting["state"], meeting["duration"], meeting["segments"]) == ("ended", 40.0, 40)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_dropped_and_is_no_audio_says_so_until_it_is_dismissed(server: Server, page: Page) -> None:
     page.evaluate(
         """() => {
@@ -99,6 +101,7 @@ def test_a_file_that_is_dropped_and_is_no_audio_says_so_until_it_is_dismissed(se
     assert "Letter.txt" not in [job["name"] for job in server.get("/api/jobs")["jobs"]]
 
 
+@pytest.mark.slow
 def test_a_file_that_was_sent_in_part_goes_on_when_it_is_chosen_again(
     server: Server, page: Page, tmp_path: Path
 ) -> None:
@@ -125,6 +128,7 @@ def test_a_file_that_was_sent_in_part_goes_on_when_it_is_chosen_again(
     expect(again).to_have_count(0, timeout=PATIENCE)
 
 
+@pytest.mark.slow
 def test_a_recording_is_dated_by_its_file_unless_somebody_says_when_it_was(
     server: Server, page: Page, tmp_path: Path
 ) -> None:
@@ -148,6 +152,7 @@ def test_a_recording_is_dated_by_its_file_unless_somebody_says_when_it_was(
     assert dates["Old"] == "2001-09-09T01:46:40.000Z"
 
 
+@pytest.mark.slow
 def test_a_meeting_is_transcribed_again_and_shows_its_new_lines_under_the_names_that_it_had(
     server: Server, page: Page, tmp_path: Path
 ) -> None:
@@ -188,6 +193,7 @@ def choosing(browser: Browser, tmp_path: Path) -> Iterator[Page]:
         running.stop()
 
 
+@pytest.mark.slow
 def test_other_models_are_chosen_in_the_dialog_by_keyboard_and_their_lines_are_shown(choosing: Page) -> None:
     page = choosing
     before = page.locator("[data-segment]").first.get_attribute("data-segment")

@@ -36,6 +36,7 @@ def speaking(server: Locked, title: str) -> Iterator[Given]:
         source.close_code()
 
 
+@pytest.mark.slow
 def test_a_voice_is_remembered_by_hand_recognised_confirmed_listed_and_forgotten(server: Locked, tab: Any) -> None:
     with speaking(server, "First") as meeting:
         page = tab(meeting.path("host"), 390)
@@ -89,6 +90,7 @@ def test_a_voice_is_remembered_by_hand_recognised_confirmed_listed_and_forgotten
     assert server.call("GET", "/api/voices").json() == {"voices": []}
 
 
+@pytest.mark.slow
 def test_the_first_page_leads_to_the_voices_and_a_host_takes_back_what_was_remembered(server: Locked, tab: Any) -> None:
     with speaking(server, "Again") as meeting:
         server.call("PATCH", f"/api/meetings/{meeting.id}/speakers/spk1", json={"name": "Ben"})

@@ -58,6 +58,7 @@ def until(page: Page) -> Callable[[Callable[[], object]], None]:
     return wait
 
 
+@pytest.mark.slow
 def test_start_says_what_the_frames_hold_and_frames_are_numbered_from_zero(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -75,6 +76,7 @@ def test_start_says_what_the_frames_hold_and_frames_are_numbered_from_zero(
     until(lambda: page.evaluate("connection.unsent") == 0)
 
 
+@pytest.mark.slow
 def test_after_a_cut_exactly_the_unconfirmed_frames_are_sent_again(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -97,6 +99,7 @@ def test_after_a_cut_exactly_the_unconfirmed_frames_are_sent_again(
     assert page.evaluate("changes") == ["connecting", "live", "reconnecting", "reconnecting", "live"]
 
 
+@pytest.mark.slow
 def test_frames_wait_until_the_server_has_answered_start(server: FakeServer, page: Page) -> None:
     page.evaluate("speak(2)")
     server.cut()
@@ -108,6 +111,7 @@ def test_frames_wait_until_the_server_has_answered_start(server: FakeServer, pag
         assert all(b == a + 1 for (a, _, _), (b, _, _) in pairwise(connection.frames))
 
 
+@pytest.mark.slow
 def test_stop_waits_for_the_last_frame_and_survives_a_cut(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -123,6 +127,7 @@ def test_stop_waits_for_the_last_frame_and_survives_a_cut(
     assert page.evaluate("[heard.at(-1), connection.unsent]") == ["ended", 0]
 
 
+@pytest.mark.slow
 def test_a_refusal_is_final(server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]) -> None:
     until(lambda: page.evaluate("connection.state") == "live")
     server.refuse = 4409
@@ -132,6 +137,7 @@ def test_a_refusal_is_final(server: FakeServer, page: Page, until: Callable[[Cal
     assert len(server.connections) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("close", "error"), [(1011, "storage"), (1011, "internal"), (4429, "too_many"), (4401, "too_many")]
 )
@@ -150,6 +156,7 @@ def test_a_recording_waits_for_a_server_that_has_no_room_for_it_now(
     assert page.evaluate("connection.state") == "live"
 
 
+@pytest.mark.slow
 def test_a_server_that_lost_confirmed_audio_gets_what_comes_behind_it(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -163,6 +170,7 @@ def test_a_server_that_lost_confirmed_audio_gets_what_comes_behind_it(
     assert page.evaluate("connection.state") == "live"
 
 
+@pytest.mark.slow
 def test_a_recording_that_is_sent_on_to_a_server_that_is_gone_comes_back_and_loses_nothing(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
 ) -> None:

@@ -131,6 +131,7 @@ def click_word(page: Page, line: str, word: str) -> None:
     page.mouse.click(*box)
 
 
+@pytest.mark.slow
 def test_words_are_marked_while_they_are_heard_and_keys_move_the_player(server: Locked, store: Store, tab: Any) -> None:
     page = opened(server, tab)
     play = page.get_by_test_id("player-play")
@@ -156,6 +157,7 @@ def test_words_are_marked_while_they_are_heard_and_keys_move_the_player(server: 
     expect(play).to_have_accessible_name("Play")
 
 
+@pytest.mark.slow
 def test_a_click_on_a_word_or_on_a_time_plays_from_there_and_one_that_selects_does_not(
     server: Locked, store: Store, sample: Sample, tab: Any
 ) -> None:
@@ -186,6 +188,7 @@ def test_a_click_on_a_word_or_on_a_time_plays_from_there_and_one_that_selects_do
     expect(page.get_by_test_id("player-play")).to_have_accessible_name("Play")
 
 
+@pytest.mark.slow
 def test_the_strip_is_a_slider_for_hands_keys_and_ears(server: Locked, store: Store, tab: Any) -> None:
     page = opened(server, tab)
     strip = page.get_by_role("slider", name="Position in the meeting")
@@ -212,6 +215,7 @@ def test_the_strip_is_a_slider_for_hands_keys_and_ears(server: Locked, store: St
     assert page.locator(".strip path").count() == 3
 
 
+@pytest.mark.slow
 def test_an_address_opens_a_meeting_at_a_second_ready_to_play(server: Locked, store: Store, tab: Any) -> None:
     page = opened(server, tab, query="?t=48.25")
     line = page.locator("[data-segment][data-heard]")
@@ -225,6 +229,7 @@ def test_an_address_opens_a_meeting_at_a_second_ready_to_play(server: Locked, st
     page.get_by_test_id("player-play").click()
 
 
+@pytest.mark.slow
 def test_a_meeting_of_several_microphones_is_heard_with_all_of_them(server: Locked, store: Store, tab: Any) -> None:
     keep_two_sources(store, "two")
     page = opened(server, tab, "two")
@@ -238,6 +243,7 @@ def test_a_meeting_of_several_microphones_is_heard_with_all_of_them(server: Lock
     position(page, 8)
 
 
+@pytest.mark.slow
 def test_the_last_minute_of_a_live_meeting_is_heard_again(server: Locked, tab: Any) -> None:
     meeting = server.create("Live")
     with server.connect(meeting.id, meeting.speak) as source:
@@ -260,6 +266,7 @@ def test_the_last_minute_of_a_live_meeting_is_heard_again(server: Locked, tab: A
     expect(page.get_by_test_id("player")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_who_may_not_hear_it_has_no_player_and_what_was_not_kept_is_told_to_who_may(
     server: Locked, store: Store, tab: Any
 ) -> None:
@@ -277,6 +284,7 @@ def test_who_may_not_hear_it_has_no_player_and_what_was_not_kept_is_told_to_who_
     expect(reader.get_by_test_id("no-audio")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_audio_that_has_gone_is_told(server: Locked, store: Store, sample: Sample, tab: Any) -> None:
     keep_sample(store, sample, "gone")
     page = opened(server, tab, "gone")
@@ -286,6 +294,7 @@ def test_audio_that_has_gone_is_told(server: Locked, store: Store, sample: Sampl
     expect(page.get_by_test_id("player-play")).to_have_accessible_name("Play")
 
 
+@pytest.mark.slow
 def test_a_voice_is_heard_in_three_excerpts_before_it_is_named(server: Locked, store: Store, tab: Any) -> None:
     page = opened(server, tab, query="?t=30")
     page.locator("[data-turn=s0]").get_by_test_id("edit-speaker").click()
@@ -302,6 +311,7 @@ def test_a_voice_is_heard_in_three_excerpts_before_it_is_named(server: Locked, s
     expect(page.get_by_test_id("player-play")).to_have_accessible_name("Play")
 
 
+@pytest.mark.slow
 def test_statistics_are_a_table_with_bars(server: Locked, store: Store, tab: Any) -> None:
     page = opened(server, tab, role="view")
     page.get_by_text("Who spoke how much").press("Enter")
@@ -311,6 +321,7 @@ def test_statistics_are_a_table_with_bars(server: Locked, store: Store, tab: Any
     expect(page.get_by_test_id("statistics")).to_contain_text("Silence: 11 s (17%)")
 
 
+@pytest.mark.slow
 def test_readers_of_a_long_meeting_come_to_the_line_of_a_second_that_is_not_drawn_at_first(
     server: Locked, tab: Any
 ) -> None:

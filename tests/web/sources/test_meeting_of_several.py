@@ -78,6 +78,7 @@ def level(page: Page, name: str) -> int:
     return int(page.get_by_role("meter", name=f"Level of {name}").get_attribute("aria-valuenow") or 0)
 
 
+@pytest.mark.slow
 def test_two_microphones_in_one_meeting_from_joining_to_the_end(server: Locked, tab: Any, other: Any) -> None:
     meeting = server.create("Planning")
     ann = tab(meeting.path("host"), 1280)
@@ -113,6 +114,7 @@ def test_two_microphones_in_one_meeting_from_joining_to_the_end(server: Locked, 
         expect(page.get_by_test_id("export")).to_be_visible(timeout=PATIENT)
 
 
+@pytest.mark.slow
 def test_a_host_removes_a_microphone_and_its_page_reads_along(server: Locked, tab: Any, other: Any) -> None:
     meeting = server.create("Planning")
     ann = tab(meeting.path("host"), 1280)
@@ -132,6 +134,7 @@ def test_a_host_removes_a_microphone_and_its_page_reads_along(server: Locked, ta
         expect(page.get_by_test_id("export")).to_be_visible(timeout=PATIENT)
 
 
+@pytest.mark.slow
 def test_a_microphone_and_a_tab_of_one_page_are_two_sources_and_a_reload_resumes_both(server: Locked, tab: Any) -> None:
     meeting = server.create("Planning")
     page = tab(meeting.path("speak"), 1280)

@@ -64,6 +64,7 @@ def share_tab(page: Page) -> None:
     expect(page.get_by_role("button", name="Stop sharing the sound")).to_be_enabled()
 
 
+@pytest.mark.slow
 def test_who_joins_is_asked_who_speaks_and_remembered(server: FakeServer, page: Page, until: Until) -> None:
     page.get_by_role("button", name="Share my microphone").press("Enter")
     name = page.get_by_label("Your name")
@@ -92,6 +93,7 @@ def test_who_joins_is_asked_who_speaks_and_remembered(server: FakeServer, page: 
     assert len(server.sources) == 2
 
 
+@pytest.mark.slow
 def test_who_stops_reads_along_while_the_others_go_on(server: FakeServer, page: Page, until: Until) -> None:
     join(page)
     until(lambda: server.stored > 3)
@@ -114,6 +116,7 @@ def test_who_stops_reads_along_while_the_others_go_on(server: FakeServer, page: 
     assert len(server.connections) == before
 
 
+@pytest.mark.slow
 def test_ending_for_everybody_stops_ones_own_microphone_first(server: FakeServer, page: Page, until: Until) -> None:
     join(page)
     until(lambda: server.stored > 3)
@@ -125,6 +128,7 @@ def test_ending_for_everybody_stops_ones_own_microphone_first(server: FakeServer
     expect(page.get_by_test_id("notices")).to_be_empty()
 
 
+@pytest.mark.slow
 def test_a_meeting_is_not_ended_for_everybody_before_the_last_of_ones_own_sound_has_arrived(
     server: FakeServer, page: Page, until: Until
 ) -> None:
@@ -140,6 +144,7 @@ def test_a_meeting_is_not_ended_for_everybody_before_the_last_of_ones_own_sound_
     until(lambda: END in server.requests)
 
 
+@pytest.mark.slow
 def test_leaving_says_that_the_meeting_goes_on(server: FakeServer, page: Page, until: Until) -> None:
     join(page)
     until(lambda: server.stored > 3)
@@ -150,6 +155,7 @@ def test_leaving_says_that_the_meeting_goes_on(server: FakeServer, page: Page, u
     assert [source.state for source in server.sources] == ["live", "ended"]
 
 
+@pytest.mark.slow
 def test_a_reload_goes_on_with_the_own_source_and_makes_no_second_one(
     server: FakeServer, page: Page, until: Until
 ) -> None:
@@ -167,6 +173,7 @@ def test_a_reload_goes_on_with_the_own_source_and_makes_no_second_one(
     expect(page.get_by_test_id("stop")).to_have_text("Stop my microphone")
 
 
+@pytest.mark.slow
 def test_a_reload_after_the_own_source_has_ended_starts_anew(server: FakeServer, page: Page, until: Until) -> None:
     join(page)
     until(lambda: server.stored > 3)
@@ -180,6 +187,7 @@ def test_a_reload_after_the_own_source_has_ended_starts_anew(server: FakeServer,
     assert server.connections[-1].start["resume"] is None
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_lost_after_the_stop_leaves_a_reader(server: FakeServer, page: Page, until: Until) -> None:
     join(page)
     until(lambda: server.stored > 3)
@@ -195,6 +203,7 @@ def test_a_connection_that_is_lost_after_the_stop_leaves_a_reader(server: FakeSe
     expect(page.locator("[data-segment=s2]")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_who_was_away_for_too_long_reads_along_and_may_share_again(
     server: FakeServer, page: Page, until: Until
 ) -> None:
@@ -209,6 +218,7 @@ def test_who_was_away_for_too_long_reads_along_and_may_share_again(
     until(lambda: len(server.sources) == 3 and server.sources[2].stored > 3)
 
 
+@pytest.mark.slow
 def test_muting_oneself_sends_silence_and_says_so(server: FakeServer, page: Page, until: Until) -> None:
     join(page)
     connection = until(lambda: server.connections[-1] if server.connections[-1].start else None)
@@ -227,6 +237,7 @@ def test_muting_oneself_sends_silence_and_says_so(server: FakeServer, page: Page
     expect(page.get_by_test_id("connection")).to_have_text("Live")
 
 
+@pytest.mark.slow
 def test_a_host_mutes_and_removes_and_the_one_it_happens_to_reads_it(
     server: FakeServer, page: Page, browser: Browser, until: Until
 ) -> None:
@@ -260,6 +271,7 @@ def test_a_host_mutes_and_removes_and_the_one_it_happens_to_reads_it(
     assert server.sources[1].state == "ended"
 
 
+@pytest.mark.slow
 def test_the_list_shows_level_lag_and_state_of_each(server: FakeServer, page: Page) -> None:
     toggle = page.get_by_test_id("sources-open")
     toggle.press("Enter")
@@ -287,6 +299,7 @@ def test_the_list_shows_level_lag_and_state_of_each(server: FakeServer, page: Pa
     expect(page.get_by_test_id("sources")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_one_more_than_the_meeting_takes_is_told_and_reads_along(server: FakeServer, page: Page, until: Until) -> None:
     server.most_sources = 1
     before = len(server.connections)
@@ -299,6 +312,7 @@ def test_one_more_than_the_meeting_takes_is_told_and_reads_along(server: FakeSer
     expect(page.get_by_test_id("start")).to_be_enabled()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("both", [False, True])
 def test_a_tabs_sound_is_a_source_of_its_own_beside_the_microphone(
     server: FakeServer, page: Page, until: Until, both: bool
@@ -322,6 +336,7 @@ def test_a_tabs_sound_is_a_source_of_its_own_beside_the_microphone(
         expect(page.get_by_test_id("stop")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_tab_that_is_shared_survives_a_lost_connection_and_a_reload_resumes_it(
     server: FakeServer, page: Page, until: Until
 ) -> None:
@@ -342,6 +357,7 @@ def test_a_tab_that_is_shared_survives_a_lost_connection_and_a_reload_resumes_it
     assert server.connections[-1].start["resume"] == {"source_id": "src2", "token": "secret2"}
 
 
+@pytest.mark.slow
 def test_a_meeting_that_a_host_ends_lets_go_of_the_tab_without_a_complaint(
     server: FakeServer, page: Page, until: Until
 ) -> None:
@@ -355,6 +371,7 @@ def test_a_meeting_that_a_host_ends_lets_go_of_the_tab_without_a_complaint(
     assert page.evaluate("Object.keys(sessionStorage)") == []
 
 
+@pytest.mark.slow
 def test_a_tab_that_a_host_removes_is_let_go_and_the_microphone_goes_on(
     server: FakeServer, page: Page, until: Until
 ) -> None:
@@ -382,6 +399,7 @@ NO_SOUND = """navigator.mediaDevices.getDisplayMedia = async () => {
 REFUSED = "navigator.mediaDevices.getDisplayMedia = () => Promise.reject(new DOMException('', '{}'))"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
@@ -402,12 +420,14 @@ def test_a_tab_without_sound_and_a_refused_one_are_explained(
     assert len(server.sources) == 1
 
 
+@pytest.mark.slow
 def test_a_browser_that_cannot_share_a_tab_says_so(server: FakeServer, page: Page) -> None:
     page.evaluate("() => { navigator.mediaDevices.getDisplayMedia = undefined }")
     page.get_by_test_id("share-tab").click()
     expect(page.get_by_test_id("notices")).to_contain_text("This browser cannot share the sound of a tab")
 
 
+@pytest.mark.slow
 def test_readers_without_the_right_to_speak_see_who_is_heard_and_share_nothing(
     server: FakeServer, browser: Browser
 ) -> None:
@@ -421,6 +441,7 @@ def test_readers_without_the_right_to_speak_see_who_is_heard_and_share_nothing(
         assert reader.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.slow
 def test_whoever_makes_a_meeting_may_say_that_only_one_person_speaks(
     server: FakeServer, page: Page, until: Until
 ) -> None:

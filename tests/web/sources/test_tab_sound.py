@@ -39,6 +39,7 @@ def context() -> Iterator[BrowserContext]:
         yield tabs
 
 
+@pytest.mark.slow
 def test_what_another_tab_plays_is_heard_until_that_tab_is_closed(server: FakeServer, context: BrowserContext) -> None:
     radio, page = context.new_page(), context.new_page()
     radio.goto(server.url)

@@ -26,6 +26,7 @@ def test_finals_come_after_the_silence_that_ends_them_and_in_time(assumed: Assum
     assert 0.0 < found.speech_busy < 0.7
 
 
+@pytest.mark.slow
 def test_a_part_of_sources_and_replicas_is_as_late_as_all(assumed: Assumptions) -> None:
     whole, part = peak(assumed, "base-h200", 100), peak(assumed, "base-h200", 100, part=2)
     assert len(part.samples) == pytest.approx(len(whole.samples) / 2, rel=0.2)

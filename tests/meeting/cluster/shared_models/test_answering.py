@@ -151,6 +151,7 @@ def test_a_choice_by_each_replicas_own_speed_is_refused(monkeypatch: pytest.Monk
         load_speech_models(EngineOptions(), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_models_answer_over_the_wire_as_they_do_here(sample: Sample) -> None:
     options = EngineOptions(set="embedded", threads=1)

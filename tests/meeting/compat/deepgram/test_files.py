@@ -41,6 +41,7 @@ def test_a_recording_gives_words_with_times_and_speakers(open_server: Serving, c
     assert left(open_server) == []
 
 
+@pytest.mark.slow
 def test_a_recording_larger_than_other_requests_is_taken_as_it_comes(open_server: Serving) -> None:
     def pieces() -> Iterator[bytes]:
         for _ in range(90):
@@ -69,6 +70,7 @@ def test_a_folder_for_temporary_files_that_is_gone_is_told_and_nothing_stays(
     assert left(open_server) == []
 
 
+@pytest.mark.slow
 def test_a_client_that_goes_while_its_file_is_put_aside_leaves_nothing(open_server: Serving) -> None:
     start = f"POST /v1/listen HTTP/1.1\r\nHost: 127.0.0.1:{open_server.port}\r\nContent-Length: 9999999\r\n\r\n"
     for _ in range(3):
@@ -79,6 +81,7 @@ def test_a_client_that_goes_while_its_file_is_put_aside_leaves_nothing(open_serv
     assert post(open_server, recorded(1.0)).status_code == 200
 
 
+@pytest.mark.slow
 def test_one_that_is_larger_than_allowed_is_refused(tmp_path: Path) -> None:
     with serving(config(tmp_path, recording=1)) as running:
         answer = post(running, bytes(1_000_001), RAW)
@@ -109,6 +112,7 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
     assert left(open_server) == []
 
 
+@pytest.mark.slow
 def test_a_meeting_that_is_kept_says_where_it_is(tmp_path: Path) -> None:
     with serving(config(tmp_path)) as running:
         metadata = post(running, wav(tone(1.0)), "keep=true").json()["metadata"]
@@ -128,6 +132,7 @@ def test_a_client_that_goes_in_the_middle_leaves_nothing(open_server: Serving) -
     assert left(open_server) == []
 
 
+@pytest.mark.slow
 def test_a_token_is_needed_where_one_is_asked_for(server: Locked) -> None:
     server.forget_guesses()
     content = wav(tone(1.0))

@@ -53,6 +53,7 @@ def flac(seconds: float) -> bytes:
     return held.getvalue()
 
 
+@pytest.mark.slow
 def test_words_with_speakers_come_while_audio_is_sent_and_nothing_stays(open_server: Serving) -> None:
     with client(open_server, f"{RAW}&diarize=true&punctuate=true&model=nova-3") as socket:
         assert socket.response is not None
@@ -73,6 +74,7 @@ def test_words_with_speakers_come_while_audio_is_sent_and_nothing_stays(open_ser
     assert left(open_server) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["", "encoding=flac&sample_rate=16000"])
 def test_a_container_needs_no_description(open_server: Serving, query: str) -> None:
     whole = flac(2.0)
@@ -105,6 +107,7 @@ def test_the_second_version_tells_turns(open_server: Serving, query: str) -> Non
     assert left(open_server) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", sorted(ENCODERS))
 def test_every_container_is_known_by_itself_and_heard_to_its_end(open_server: Serving, container: str) -> None:
     with client(open_server, "") as socket:
@@ -207,6 +210,7 @@ def test_a_client_that_goes_leaves_nothing(open_server: Serving) -> None:
     assert left(open_server) == []
 
 
+@pytest.mark.slow
 def test_a_meeting_that_is_kept_says_where_it_is(tmp_path: Path) -> None:
     with serving(config(tmp_path)) as running:
         with client(running, f"{RAW}&keep=true&title=A+call") as socket:
@@ -267,6 +271,7 @@ def test_a_full_server_says_so_before_the_socket_is_opened(tmp_path: Path) -> No
         assert b"as many live meetings" in (refused.value.response.body or b"")
 
 
+@pytest.mark.slow
 def test_fifty_clients_at_once_each_get_their_own_words_and_leave_nothing(tmp_path: Path) -> None:
     results: list[int] = []
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.fakes.containers import wav
 from tests.fakes.server_fakes import Serving, tone
 
 
+@pytest.mark.slow
 def test_the_addresses_are_not_described_as_ours(open_server: Serving) -> None:
     assert not any(path.startswith("/v1/") for path in open_server.app.openapi()["paths"])
 

@@ -90,6 +90,7 @@ def test_every_container_is_taken_whatever_the_file_is_called(open_server: Servi
     assert answer.json()["text"].startswith("one one")
 
 
+@pytest.mark.slow
 def test_text_is_told_as_events(open_server: Serving) -> None:
     answer = post(open_server, stream="true")
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
@@ -161,6 +162,7 @@ def test_two_files_are_one_too_many(open_server: Serving) -> None:
     assert (answer.status_code, "Too many files" in answer.json()["error"]["message"]) == (400, True)
 
 
+@pytest.mark.slow
 def test_one_that_is_larger_than_allowed_is_refused(tmp_path: Path) -> None:
     with serving(config(tmp_path, recording=1)) as running:
         answer = post(running, wav(bytes(1_000_001)))
@@ -176,6 +178,7 @@ def test_one_meeting_too_many_is_told_before_and_leaves_nothing(tmp_path: Path) 
         assert left(running) == []
 
 
+@pytest.mark.slow
 def test_files_on_their_way_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads.Uploads.__init__, "__defaults__", (1,))
     with serving(config(tmp_path), FakeBackend(pipeline=LeanPipeline)) as running:
@@ -222,6 +225,7 @@ def test_a_client_that_goes_in_the_middle_leaves_nothing(open_server: Serving) -
     assert set(children()) <= before, "a decoder is still there"
 
 
+@pytest.mark.slow
 def test_many_at_once_are_each_answered(open_server: Serving) -> None:
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda _: post(open_server), range(12)))
@@ -231,6 +235,7 @@ def test_many_at_once_are_each_answered(open_server: Serving) -> None:
     assert left(open_server) == []
 
 
+@pytest.mark.slow
 def test_a_recording_is_translated_where_the_models_can_and_what_is_kept_says_so(tmp_path: Path) -> None:
     backend = FakeBackend(translates=True)
     files = {"file": ("meeting.wav", wav(tone(2.5)), "audio/wav")}
@@ -262,6 +267,7 @@ def test_a_translation_is_not_promised_before_the_models_are_known(
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, code)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["true", "false"])
 def test_a_meeting_that_is_kept_says_where_it_is(tmp_path: Path, stream: str) -> None:
     with serving(config(tmp_path)) as running:
@@ -270,6 +276,7 @@ def test_a_meeting_that_is_kept_says_where_it_is(tmp_path: Path, stream: str) ->
         assert (kept["state"], kept["title"]) == ("ended", "Monday")
 
 
+@pytest.mark.slow
 def test_a_token_is_needed_where_one_is_asked_for(server: Locked) -> None:
     server.forget_guesses()
     files = {"file": ("a.wav", wav(tone(1.0)))}

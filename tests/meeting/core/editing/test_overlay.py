@@ -132,6 +132,7 @@ def far(id_: str, start: int, who: str | None = ANN) -> Segment:
     return Segment(id_, 1, True, "src", span, who, (Word("word", span),), 4)
 
 
+@pytest.mark.slow
 def test_an_edit_and_a_line_cost_as_much_beside_ten_thousand_edited_lines_as_beside_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

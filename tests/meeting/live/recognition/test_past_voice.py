@@ -85,6 +85,7 @@ def speaker_at(record: Record, seconds: float) -> str | None:
     return next((line.speaker for line in record.segments if line.span.start <= at < line.span.end), None)
 
 
+@pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.timeout(600)
 def test_voices_that_are_remembered_are_recognised_in_the_next_meeting_and_others_are_not(

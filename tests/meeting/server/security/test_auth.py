@@ -144,6 +144,7 @@ def test_whoever_guesses_wrong_too_often_must_wait_while_links_and_others_go_on(
     assert asyncio.run(authenticator.authenticate(TOKEN, "10.0.0.1")) == FULL_ACCESS
 
 
+@pytest.mark.slow
 def test_links_of_meetings_that_are_gone_do_not_keep_the_servers_token_out(links: LinkStore) -> None:
     """A clinic behind one address: two hundred people open yesterday's links again and again."""
     now = [0.0]
@@ -159,6 +160,7 @@ def test_links_of_meetings_that_are_gone_do_not_keep_the_servers_token_out(links
         assert asyncio.run(authenticator.authenticate(TOKEN, "10.0.0.1")) == FULL_ACCESS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", [TOKEN, pytest.param(new_token(), id="made here")])
 def test_guesses_at_the_servers_token_are_limited_whatever_they_look_like(links: LinkStore, own: str) -> None:
     authenticator = Authenticator(own, links, lambda: 0.0)

@@ -283,6 +283,7 @@ def test_below_a_root_path_a_proxy_may_take_it_away_or_not(path: str) -> None:
     assert (request.scope["path"], request.scope["raw_path"]) == ("/api/meetings", b"/api/meetings")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stripped", [True, False])
 def test_page_api_and_socket_work_below_a_root_path_behind_a_real_proxy(tmp_path: Path, stripped: bool) -> None:
     settings = config(tmp_path)

@@ -61,6 +61,7 @@ def remember(open_server: Serving, name: str = "Ann", **how: Any) -> tuple[int, 
         return call(open_server, "PUT", f"meetings/{meeting_id}/speakers/spk1/voice")
 
 
+@pytest.mark.slow
 def test_a_voice_is_remembered_recognised_in_the_next_meeting_confirmed_and_counted(open_server: Serving) -> None:
     status, body = remember(open_server)
     assert (status, body["voice"]["name"], body["voice"]["seconds"]) == (200, "Ann", 20.0)

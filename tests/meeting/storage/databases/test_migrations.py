@@ -229,6 +229,7 @@ def test_a_missing_migrations_folder_says_how_to_install(tmp_path: Path, monkeyp
         prepare(tmp_path / "db")
 
 
+@pytest.mark.slow
 def test_a_second_program_waits_for_the_first_on_a_blank_folder(tmp_path: Path) -> None:
     errors: list[MeetingError] = []
 
@@ -252,6 +253,7 @@ def test_a_second_program_waits_for_the_first_on_a_blank_folder(tmp_path: Path) 
     assert differences(tmp_path / "db") == []
 
 
+@pytest.mark.slow
 def test_two_programs_do_start_on_a_blank_folder_at_once(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib; from meeting.storage.store import Store; Store(pathlib.Path(sys.argv[1])).open().close()"

@@ -81,10 +81,12 @@ def execute(url: str, statement: str) -> list[tuple[object, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
+@pytest.mark.slow
 def test_models_equal_the_schema(url: str) -> None:
     assert differences(url) == []
 
 
+@pytest.mark.slow
 def test_lines_of_an_earlier_version_get_numbers_and_are_found(empty: str) -> None:
     move(empty, "0010")
     execute(
@@ -104,6 +106,7 @@ def test_lines_of_an_earlier_version_get_numbers_and_are_found(empty: str) -> No
     assert execute(empty, "SELECT text FROM segments ORDER BY text") == [("hello again",), ("hello there",)]
 
 
+@pytest.mark.slow
 def test_every_revision_can_be_undone(url: str) -> None:
     for revision in [*REVISIONS[1:], "base"]:
         move(url, revision)
@@ -111,6 +114,7 @@ def test_every_revision_can_be_undone(url: str) -> None:
     assert execute(url, "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace") == []
 
 
+@pytest.mark.slow
 def test_of_servers_that_start_at_once_one_migrates(empty: str) -> None:
     program = "import sys; from tests.databases.postgres_server import database_at; database_at(sys.argv[1]).prepare()"
     started = [

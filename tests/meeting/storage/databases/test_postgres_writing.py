@@ -145,6 +145,7 @@ def test_writers_of_several_servers_write_as_if_one_came_after_the_other(url: st
     assert sorted(map(int, notes(url))) == list(range(60))
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_away_fails_writes_and_takes_them_once_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
     missing = without_postgres()
     if missing:
@@ -175,6 +176,7 @@ def test_a_server_that_goes_away_fails_writes_and_takes_them_once_it_is_back(mon
         assert notes(url) == ["before", "after"]
 
 
+@pytest.mark.slow
 def test_a_short_restart_is_waited_for_unseen() -> None:
     missing = without_postgres()
     if missing:

@@ -210,6 +210,7 @@ def transcript(server: Server, meeting_id: str) -> tuple[str, list[str], list[tu
     return body["meeting"]["state"], [segment["text"] for segment in body["segments"]], gaps
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("death", ["os._exit(-11)", "ctypes.string_at(0)"])
 def test_a_journal_that_ends_every_start_is_set_aside_and_the_meetings_beside_it_are_whole(
@@ -254,6 +255,7 @@ def test_a_journal_that_ends_every_start_is_set_aside_and_the_meetings_beside_it
     assert list(audio.glob(f"{BAD}.*")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_meeting_whose_end_ends_every_start_is_ended_without_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -285,6 +287,7 @@ def test_a_meeting_whose_end_ends_every_start_is_ended_without_it(
     server.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_kills_of_healthy_recoveries_cost_nothing_however_often(tmp_path: Path) -> None:
     server, chance = Server(tmp_path, "fake", {"FAKE_SLOW": "0.1"}), random.Random(5)
@@ -304,6 +307,7 @@ def test_kills_of_healthy_recoveries_cost_nothing_however_often(tmp_path: Path) 
     assert list((server.data / "audio").glob("*.hearing")) == []
 
 
+@pytest.mark.slow
 def test_a_stop_in_the_middle_of_a_recovery_counts_against_nobody(tmp_path: Path) -> None:
     server = Server(tmp_path, "fake", {"FAKE_SLOW": "0.5"})
     with Store(server.data) as store:

@@ -30,6 +30,7 @@ def test_an_object_that_is_not_there_is_an_error_that_names_nothing_of_it(store:
         store.get(["a/secret"])
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_is_an_error(monkeypatch: pytest.MonkeyPatch, s3: dict[str, str]) -> None:
     for name, value in s3.items():
         monkeypatch.setenv(name, value)
@@ -37,6 +38,7 @@ def test_a_store_that_is_away_is_an_error(monkeypatch: pytest.MonkeyPatch, s3: d
         FsspecStore("s3://no-such-bucket/x").put("a", b"1")
 
 
+@pytest.mark.slow
 def test_each_object_takes_one_request_to_store_and_one_to_fetch(
     monkeypatch: pytest.MonkeyPatch, s3: dict[str, str]
 ) -> None:

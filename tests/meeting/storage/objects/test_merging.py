@@ -231,6 +231,7 @@ def s3() -> Iterator[dict[str, str]]:
         yield environment
 
 
+@pytest.mark.slow
 def test_in_a_store_that_speaks_s3_few_objects_are_left_and_another_server_has_all_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3: dict[str, str]
 ) -> None:

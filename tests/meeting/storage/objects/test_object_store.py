@@ -30,6 +30,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return FsspecStore(f"s3://{BUCKET}/{tmp_path.name}")
 
 
+@pytest.mark.slow
 def test_what_is_stored_is_listed_at_once_and_read_in_the_order_asked_for(store: ObjectStore) -> None:
     assert store.list("a") == []
     for number in range(20):

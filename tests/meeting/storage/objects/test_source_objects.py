@@ -112,6 +112,7 @@ def test_when_it_ends_its_flac_is_stored_first_and_then_its_journal_goes(store: 
     assert bench.worker.wait(20)
 
 
+@pytest.mark.slow
 def test_its_end_waits_for_a_store_that_is_away_and_is_left_to_another_time_where_there_is_none(
     store: Store, objects: FakeObjects
 ) -> None:

@@ -94,6 +94,7 @@ def fill(store: Store, count: int) -> None:
         store.write(lambda session, table=table, made=made: session.execute(insert(table), made)).result()  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_each_row_of_each_table_comes_over_as_it_is(origin: Path, target: Storage) -> None:
     with Store(origin) as store:
         store.write(lambda session: session.execute(delete(SEGMENTS))).result()
@@ -108,6 +109,7 @@ def test_each_row_of_each_table_comes_over_as_it_is(origin: Path, target: Storag
     assert all(len(found) > BATCH for found in before.values())
 
 
+@pytest.mark.slow
 def test_what_is_brought_over_is_read_and_found(origin: Path, target: Storage) -> None:
     told = move_to_database(origin, target)
     assert told.startswith("1 meeting(s) with 2 line(s) are in the database now")

@@ -74,6 +74,7 @@ def silence(seconds: float) -> bytes:
     return bytes(round(48_000 * seconds))
 
 
+@pytest.mark.slow
 def test_text_and_speakers_come_while_audio_is_sent_and_nothing_stays(open_server: Serving) -> None:
     with client(open_server, f"{INTENT}&diarize=true") as session:
         assert session.next()["type"] == "session.created"
@@ -162,6 +163,7 @@ def test_a_client_that_goes_leaves_nothing(open_server: Serving) -> None:
     assert left(open_server) == []
 
 
+@pytest.mark.slow
 def test_a_meeting_that_is_kept_says_where_it_is(tmp_path: Path) -> None:
     with serving(config(tmp_path)) as running:
         with client(running, f"{INTENT}&keep=true&title=A+call") as session:
@@ -177,6 +179,7 @@ def test_a_meeting_that_is_kept_says_where_it_is(tmp_path: Path) -> None:
         assert (found["title"], found["state"], found["segments"]) == ("A call", "ended", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "answered"),
     [({"token": TOKEN}, None), ({"subprotocols": ["realtime", f"openai-insecure-api-key.{TOKEN}"]}, "realtime")],
@@ -213,6 +216,7 @@ def test_a_full_server_says_so(tmp_path: Path) -> None:
         assert (events[-1]["error"]["type"], code) == ("rate_limit_error", 1013)
 
 
+@pytest.mark.slow
 def test_fifty_clients_at_once_each_get_their_own_words_and_leave_nothing(tmp_path: Path) -> None:
     results: list[str] = []
 

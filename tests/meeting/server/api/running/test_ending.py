@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.server_fakes import Serving, tone
 
 
+@pytest.mark.slow
 def test_a_deleted_meeting_is_gone_with_its_files(served: Serving) -> None:
     meeting_id = served.held()
     folder: Path = served.app.state.rooms.store.data_dir / "audio"

@@ -117,6 +117,7 @@ def lines(served: Serving, meeting_id: str) -> list[tuple[str, str | None, float
     return [(one["id"], one["speaker"], round(one["start"]), one["text"]) for one in body["segments"]]
 
 
+@pytest.mark.slow
 def test_two_sources_of_a_server_that_died_go_on_where_they_were(tmp_path: Path) -> None:
     """The data folder is copied while the meeting runs: what a process leaves that is killed at this moment."""
     with serving(config(tmp_path / "first")) as first:
@@ -169,6 +170,7 @@ def test_the_voice_of_somebody_alone_at_a_microphone_has_the_name_of_its_source(
     assert [one[1] for one in lines(served, meeting_id)] == [speaker["id"]]
 
 
+@pytest.mark.slow
 def test_what_two_microphones_in_one_room_hear_is_shown_once(served: Serving) -> None:
     meeting_id, rng = served.create(), np.random.default_rng(1)
     # As speech has it: louder and quieter every tenth of a second, in all bands.
