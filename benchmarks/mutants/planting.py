@@ -105,7 +105,7 @@ def plant(mutant: Mutant, root: Path) -> None:
 def run_tests(tests: Iterable[str], tree: Path, stop: bool = True) -> tuple[int, str]:
     """The tests in a copy, until the first that fails if `stop`; exit code and output, -1 for tests that hang."""
     # `-p no:cacheprovider` and no bytecode: nothing of one copy may be taken for another's
-    options = ["-q", "-p", "no:cacheprovider", "-m", "not slow and not gpu", "--timeout", str(EACH), "-rfE"]
+    options = ["-q", "-p", "no:cacheprovider", "-m", "not gpu and not cluster", "--timeout", str(EACH), "-rfE"]
     command = [sys.executable, "-m", "pytest", *options, *(["-x"] if stop else []), *tests]
     kept = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     environment = {**kept, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
