@@ -80,7 +80,7 @@ class Assumptions(Mapping[str, Any]):
         self._figures = {one.name: one for one in figures}
         self.models = {one.name: one for one in models}
         self.load = load
-        """What was measured of many meetings on one server, as in the file"""
+        """What was measured of many meetings on one server, as in the file, and `models`: what its models cost then"""
 
     def __getitem__(self, name: str) -> Any:
         return self._figures[name].value
@@ -116,7 +116,8 @@ def load(path: Path = COMMITTED) -> Assumptions:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
         figures = [_figure(name, given) for name, given in found["figures"].items()]
         models = [_models(name, given) for name, given in found["models"].items()]
-        return Assumptions(figures, models, found["load"])
+        measured = {**found["load"], "models": _models("measured", found["load"]["models"])}
+        return Assumptions(figures, models, measured)
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read as assumptions: {error}") from error
 

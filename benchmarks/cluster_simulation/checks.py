@@ -34,7 +34,7 @@ def beside_measured(assumed: Assumptions, wanted: Demand, random: np.random.Gene
     interpreter is shared, and that a full server leaves out partial results, is not simulated.
     """
     found = []
-    models = assumed.models[assumed.load["models"]]
+    models = assumed.load["models"]
     for row in assumed.load["rows"]:
         meetings = int(row["meetings"])
         each = cpu_per_second(assumed, models, wanted)
