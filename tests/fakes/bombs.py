@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache, partial
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import av
 
+from tests.conftest import ROOT
 from tests.fakes.containers import FRAGMENTED, encoded, silence, tone
 
 HUGE = 0x7FFF_FFF0
@@ -150,21 +154,29 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
 """What is made -> its encoding, and how"""
 
 
-@cache
 def long_m4a(hours: float, fragmented: bool) -> bytes:
-    """An honest M4A of that length at 48 kHz, made of ten seconds of sound over and over; its header in front."""
+    """An honest M4A of that length at 48 kHz, made of ten seconds of sound over and over; its header in front.
+
+    A process of its own makes it: whoever has read a recording has limited what FFmpeg may allocate in its process.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        short, path = Path(folder) / "short.m4a", Path(folder) / "long.m4a"
-        short.write_bytes(encoded("m4a", 10.0))
-        options = FRAGMENTED if fragmented else {"movflags": "faststart"}
-        with av.open(str(short)) as source, av.open(str(path), "w", format="mp4", options=dict(options)) as container:
-            (inside,) = source.streams.audio
-            outside = container.add_stream_from_template(inside)
-            packets = [bytes(packet) for packet in source.demux(inside) if packet.size]
-            for number in range(round(hours * 3600 * 48_000 / 1024)):
-                packet = av.Packet(packets[number % len(packets)])
-                packet.stream, packet.time_base = outside, inside.time_base
-                packet.pts = packet.dts = number * 1024
-                packet.duration = 1024
-                container.mux(packet)
+        path = Path(folder) / "long.m4a"
+        code = f"import tests.fakes.bombs as bombs; bombs.write_long_m4a({str(path)!r}, {hours}, {fragmented})"
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
         return path.read_bytes()
+
+
+def write_long_m4a(path: str, hours: float, fragmented: bool) -> None:
+    """Make it, in a process in which FFmpeg is not limited."""
+    short = io.BytesIO(encoded("m4a", 10.0))
+    options = FRAGMENTED if fragmented else {"movflags": "faststart"}
+    with av.open(short) as source, av.open(path, "w", format="mp4", options=dict(options)) as container:
+        (inside,) = source.streams.audio
+        outside = container.add_stream_from_template(inside)
+        packets = [bytes(packet) for packet in source.demux(inside) if packet.size]
+        for number in range(round(hours * 3600 * 48_000 / 1024)):
+            packet = av.Packet(packets[number % len(packets)])
+            packet.stream, packet.time_base = outside, inside.time_base
+            packet.pts = packet.dts = number * 1024
+            packet.duration = 1024
+            container.mux(packet)

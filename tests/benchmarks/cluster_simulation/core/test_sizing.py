@@ -21,7 +21,7 @@ def test_replicas_are_as_many_as_keep_below_the_load_that_is_planned_with(assume
     models = assumed.models["embedded"]
     planned = plan(assumed, models, SIMPLE, 1000)
     assert planned.sources == 1310
-    needed = 1310 * 3.0 * models.speech.per_second / assumed["replica_load"]
+    needed = 1310 * 3.0 * 0.0202 / assumed["replica_load"]
     spare = planned.speech.nodes / (planned.speech.nodes - 1)
     assert planned.speech.count == np.ceil(np.ceil(needed) * spare)
     assert planned.units("card") == 0
