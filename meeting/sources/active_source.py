@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from meeting.core.errors import OwnershipLost
@@ -207,6 +207,8 @@ class ActiveSource:
         """Append a frame to the journal, process it and say so; waits while too much waits for the models."""
         if self.audio.full:
             return
+        if self.audio.muted:
+            frame = self._silenced(frame)
         self.journal.append(frame)
         reported, due = -1, self.audio.samples + REPORT_SAMPLES
         for _ in self.feed(frame):
@@ -216,11 +218,18 @@ class ActiveSource:
         if self.audio.samples != reported and not self._context.inbox.abandoned.is_set():
             self._report(frame)
 
-    def append(self, frame: AudioFrame) -> None:
+    def append(self, frame: AudioFrame, muted: bool) -> None:
         """Append a frame to the journal and say so; it is processed from there in its turn."""
         appended = FrameAppended(self._context.job.source_id, frame.seq, self.audio.samples)
-        self.journal.append(frame)
+        self.journal.append(self._silenced(frame) if muted else frame)
         self.journal.tell(appended)
+
+    def _silenced(self, frame: AudioFrame) -> AudioFrame:
+        """Silence as long as a frame of raw samples, so that nothing of it is kept.
+
+        Parts of a file stay as they are, since what comes behind them could not be decoded without them.
+        """
+        return replace(frame, payload=bytes(len(frame.payload))) if self.audio.raw else frame
 
     def feed(self, entry: Entry) -> Iterator[None]:
         """Process an entry of the journal part by part: each is fed when it is asked for. Raises AudioError."""

@@ -83,6 +83,11 @@ class SourceAudio:
         return None if self._final_path is None else self._final_path.name
 
     @property
+    def raw(self) -> bool:
+        """Whether frames are samples, and no parts of a file."""
+        return self._audio.encoding in SAMPLE_BYTES
+
+    @property
     def lossy(self) -> bool:
         """Whether something that was received could not be had any more."""
         return self._lost_span is not None

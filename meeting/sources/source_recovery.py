@@ -112,6 +112,6 @@ class SourceRecovery:
             self._muted = frame.muted
             self._source.journal.mark_muted(frame.muted)
             return True
-        self._source.append(frame)
+        self._source.append(frame, self._muted)
         self._flow.frame_done(len(frame.payload))
         return True

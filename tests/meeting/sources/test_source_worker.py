@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from meeting.core.messages import AudioInfo
 from meeting.session.events import (
     FrameAppended,
     OutputReceived,
@@ -232,6 +235,49 @@ def test_silence_is_kept_in_the_place_of_what_comes_while_a_source_is_muted(stor
     bench.rest()
     assert loud_seconds(store) == [True, False, True]
     assert [bool(e.loudness.max() > -60) for e in bench.levels[::2]] == [True, False, True]
+
+
+def kept_frames(store: Store) -> list[bytes]:
+    return [one.payload for one in journal.read(store.files.journal_path(MEETING, SOURCE))]
+
+
+def test_nothing_of_what_a_muted_source_sends_is_written_to_disk(store: Store) -> None:
+    bench = Bench(store)
+    for seq in range(3):
+        bench.worker.mute(seq == 1)
+        bench.worker.append(frame(seq, tone(1.0)))
+        bench.next(FrameAppended)
+    assert kept_frames(store) == [tone(1.0), bytes(32_000), tone(1.0)]
+    bench.rest()
+
+
+def test_nothing_of_it_is_written_to_disk_while_what_was_heard_before_a_crash_is_heard_again(store: Store) -> None:
+    first = Bench(store)
+    first.worker.append(frame(0, tone(1.0)))
+    first.next(FrameAppended)
+    first.worker.abandon()
+    assert first.worker.wait(20)
+    again = Bench(store, job=replace(JOB, recover=True, muted=True))
+    again.worker.append(frame(1, tone(1.0)))
+    again.worker.mute(False)
+    again.worker.append(frame(2, tone(1.0)))
+    again.rest()
+    assert kept_frames(store) == [tone(1.0), bytes(32_000), tone(1.0)]
+    assert loud_seconds(store)[2]
+
+
+def test_parts_of_a_file_are_kept_while_a_source_is_muted_as_what_follows_needs_them(store: Store) -> None:
+    import soundfile
+
+    written = io.BytesIO()
+    soundfile.write(written, np.frombuffer(tone(1.0), np.int16), SAMPLE_RATE, format="WAV")
+    bench = Bench(store, job=replace(JOB, audio=AudioInfo("wav")))
+    bench.worker.mute(True)
+    bench.worker.append(frame(0, written.getvalue()))
+    bench.next(FrameAppended)
+    assert kept_frames(store) == [written.getvalue()]
+    bench.rest()
+    assert loud_seconds(store) == [False]
 
 
 def test_what_was_muted_stays_silent_when_it_is_heard_again_after_a_crash(store: Store) -> None:
