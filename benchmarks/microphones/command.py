@@ -4,12 +4,14 @@
     .venv/bin/python -m benchmarks.microphones make SET
     .venv/bin/python -m benchmarks.microphones hear SET --outputs FOLDER
     .venv/bin/python -m benchmarks.microphones score SET --outputs FOLDER
+    .venv/bin/python -m benchmarks.microphones listen SET --outputs FOLDER
 
 `make` composes conversations as `benchmarks.rooms` does and records each with several simulated microphones: `room`
 has four in one room (scored with two, three and all four), `call` a laptop's that also hears the far party from its
 loudspeaker, and the sound of the tab; `headsets` one for each person. `hear` runs the pipeline over each microphone by
-itself and keeps what it says; `score` joins that and needs no models. Voices belong to one of two halves, by a hash of
-their names: choose on one, report on the other.
+itself and keeps what it says; `score` joins that and needs no models; `listen` mixes the microphones as the server
+plays them, and lets the pipeline hear that. Voices belong to one of two halves, by a hash of their names: choose on
+one, report on the other.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import Any
 
 from benchmarks.harness import report
 from benchmarks.harness.recordings import SAMPLE
-from benchmarks.microphones import hearing, making, tables
+from benchmarks.microphones import hearing, listening, making, tables
 from benchmarks.microphones.scenes import SCENES
 from benchmarks.rooms.command import SHARED
 from benchmarks.rooms.matrix import AudioClock
@@ -48,9 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     score.add_argument("--each", action="store_true", help="also a table for every meeting, with every microphone")
     score.add_argument("--lines", action="store_true", help="also the lines of every meeting, those shown twice marked")
     score.add_argument("--json", type=Path, metavar="FILE", help="also write all figures here, for programs")
+    listen = commands.add_parser("listen", help="mix what was joined as the server plays it, and hear that")
+    _add_chosen(listen)
+    listen.add_argument("--wav", type=Path, metavar="FOLDER", help="also write what is heard here")
     asked = parser.parse_args(arguments)
     asked.given = sys.argv[1:] if arguments is None else list(arguments)
-    run: Callable[[argparse.Namespace], int] = {"make": _make, "hear": _hear, "score": _score}[asked.command]
+    run: Callable[[argparse.Namespace], int] = {"make": _make, "hear": _hear, "score": _score, "listen": _listen}[
+        asked.command
+    ]
     try:
         return run(asked)
     except MeetingError as error:
@@ -122,6 +129,20 @@ def _score(asked: argparse.Namespace) -> int:
             print(tables.lines(result))
     body: list[dict[str, Any]] = [result.told() for result in results]
     report.save(asked.json, known, results=body)
+    return 0
+
+
+def _listen(asked: argparse.Namespace) -> int:
+    require_extra()
+    wanted = making.meetings(asked.set, asked.half, asked.scenes)
+    known = report.facts("microphones", asked.given, meetings=f"{len(wanted)}, half {asked.half}")
+    found = []
+    with closing(AudioClock()) as clock:
+        for number, meeting in enumerate(wanted, 1):
+            found.append(listening.listen(meeting, hearing.kept(asked.outputs, meeting), clock, asked.wav))
+            _progress(f"{meeting.name}: {number} of {len(wanted)}")
+    print(report.head(known))
+    print(listening.table(found))
     return 0
 
 

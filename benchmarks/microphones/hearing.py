@@ -20,7 +20,7 @@ from benchmarks.rooms.voices import Audio, read_audio
 from meeting.config.sources import load_config
 from meeting.sources.backend import PipelineRequest
 from pipelines.errors import MeetingError
-from pipelines.types import SAMPLE_RATE, Output
+from pipelines.types import SAMPLE_RATE, Output, Samples
 
 MIX = "mix"
 """Stands for all microphones of a meeting, mixed before they are heard"""
@@ -49,12 +49,13 @@ def hear(meeting: Meeting, clock: AudioClock) -> list[Heard]:
 
 def _heard(microphone: Microphone, sound: Audio, clock: AudioClock) -> Heard:
     solo = microphone.kind == "solo"
-    as_room = _told(PipelineRequest(microphone.id, None, ()), sound, clock)
-    told = _told(PipelineRequest(microphone.id, None, (), solo=True), sound, clock) if solo else as_room
-    return Heard(microphone, len(sound), told, as_room if solo else None)
+    as_room = told(PipelineRequest(microphone.id, None, ()), sound, clock)
+    own = told(PipelineRequest(microphone.id, None, (), solo=True), sound, clock) if solo else as_room
+    return Heard(microphone, len(sound), own, as_room if solo else None)
 
 
-def _told(request: PipelineRequest, sound: Audio, clock: AudioClock) -> tuple[tuple[int, Output], ...]:
+def told(request: PipelineRequest, sound: Audio | Samples, clock: AudioClock) -> tuple[tuple[int, Output], ...]:
+    """What a pipeline says of a sound, each output with the samples that it had heard by then; slow."""
     engine = clock.load_engine(load_config().models, lambda _: None)
     pipeline = clock.open_pipeline(engine, request, lambda _: None, lambda _: None)
     try:

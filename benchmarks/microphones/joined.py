@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from benchmarks.microphones.changes import changes
 from benchmarks.microphones.hearing import Heard
 from benchmarks.microphones.scenes import FRAME, Microphone
+from meeting.core.placing import Anchor
 from meeting.core.records import Source
 from meeting.core.transcript import Transcript, resolve
 from meeting.evaluation.scores import Share
@@ -40,6 +41,9 @@ class Joins(Protocol):
     def place(self, source_id: str, sample: int) -> int:
         """Where a sample of a source stands in the meeting."""
 
+    def anchors(self, source_id: str) -> tuple[Anchor, ...]:
+        """Where a source's samples stand in the meeting."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -51,6 +55,8 @@ class Shown:
     """By line: seconds of the world's clock when it was first final"""
     misplaced: float = 0.0
     """Seconds by which the last sample of some source, at most, is not where it belongs"""
+    anchors: Mapping[str, tuple[Anchor, ...]] = field(default_factory=dict)
+    """By source where its samples stand in the meeting"""
     changed: Share = field(default_factory=Share)
     """Changes of the source that is shown where the words of the lines are, and how many words there are"""
 
@@ -68,7 +74,9 @@ def join(heard: Sequence[Heard], sounds: Sequence[Samples], make: Callable[[], J
     first = heard[0].microphone
     truth = [first.sample(one.microphone.at(one.samples)) for one in heard]
     found = [joiner.place(one.microphone.id, one.samples) for one in heard]
-    return replace(reader.shown(), misplaced=max(abs(a - b) for a, b in zip(truth, found, strict=True)) / SAMPLE_RATE)
+    misplaced = max(abs(a - b) for a, b in zip(truth, found, strict=True)) / SAMPLE_RATE
+    anchors = {one.microphone.id: joiner.anchors(one.microphone.id) for one in heard}
+    return replace(reader.shown(), misplaced=misplaced, anchors=anchors)
 
 
 def alone(heard: Heard, first: Microphone) -> Shown:

@@ -142,6 +142,16 @@ class TranscriptStore:
                     found.setdefault(row.source_id, []).append(Turn(Span(row.start, row.end), speaker))
         return {source_id: tuple(join_turns(turns)) for source_id, turns in found.items()}
 
+    def words_shown(self, meeting_id: str, span: Span) -> dict[str, list[Span]]:
+        """By source where the words lie of all final lines that meet a part of the meeting, in order of the lines."""
+        lines = _of(SegmentRow, meeting_id).with_only_columns(SegmentRow.source_id, SegmentRow.words)
+        near = lines.where(SegmentRow.start < span.end, SegmentRow.end > span.start)
+        found: dict[str, list[Span]] = {}
+        with self._store.read() as session:
+            for source_id, words in session.execute(near.order_by(SegmentRow.start, SegmentRow.id)):
+                found.setdefault(source_id, []).extend(Span(start, end) for _, start, end, _ in words)
+        return found
+
     def line(self, meeting_id: str, segment_id: str) -> tuple[Segment, str | None]:
         """A final line, and what was recognised where a person has written another text; raises NotFound."""
         with self._store.read() as session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -21,13 +22,23 @@ from meeting.storage.files.mix_as_wav import MixAsWav
 from meeting.storage.kept_sound import kept_sound
 from meeting.storage.store import Store
 from meeting.storage.summary import read_summary
+from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError, NotFound
+from pipelines.types import Span
 
 router = meetings_router()
 
 Wav: TypeAlias = FlacAsWav | MixAsWav
-KeptAudio: TypeAlias = tuple[Path, tuple[Anchor, ...]]
-"""A FLAC, and where its samples stand in the meeting"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAudio:
+    """The FLAC of a source, and where its samples stand in the meeting."""
+
+    source_id: str
+    path: Path
+    anchors: tuple[Anchor, ...]
+
 
 SOUND: JsonObject = {
     "description": "The sound, or the part asked for",
@@ -48,11 +59,13 @@ def audio(
 ) -> Response:
     """One source's sound as FLAC, once the meeting has ended, or all of them together as WAV, at any time, in ranges.
 
-    With `source` the WAV is of that one alone, on its own time, too.
+    Together, sources whose words are not shown are heard more softly while words of others are, so that a voice which
+    several microphones heard does not echo. With `source` the WAV is of that one alone, on its own time, too.
     """
     kept = _kept(store_of(request), meeting_id, source)
     if format == "wav":
-        return _wav(_sound(kept, source), range)
+        alone = source is not None or (len(kept) == 1 and not kept[0].anchors)
+        return _wav(FlacAsWav(kept[0].path) if alone else _together(store_of(request), meeting_id, kept), range)
     if len(kept) > 1:
         raise MeetingError(
             "this meeting has several sources of sound: name one of them (source=), or ask for all of them together "
@@ -60,7 +73,7 @@ def audio(
         )
     if rooms_of(request).busy(meeting_id):
         raise Conflict("the meeting is live: until it has ended its audio can be had as WAV only (format=wav)")
-    return FileResponse(kept[0][0], media_type="audio/flac")
+    return FileResponse(kept[0].path, media_type="audio/flac")
 
 
 def _kept(store: Store, meeting_id: str, source_id: str | None) -> list[KeptAudio]:
@@ -69,18 +82,23 @@ def _kept(store: Store, meeting_id: str, source_id: str | None) -> list[KeptAudi
     found = [one for one in summary.sources if one.audio is not None and source_id in (None, one.id)]
     if not found:
         raise NotFound("no such audio was kept for this meeting")
-    paths = [(kept_sound(store, summary.meeting, one.id), one.anchors) for one in found]
-    there = [(path, anchors) for path, anchors in paths if path.is_file()]
+    paths = [KeptAudio(one.id, kept_sound(store, summary.meeting, one.id), one.anchors) for one in found]
+    there = [one for one in paths if one.path.is_file()]
     if not there:
         raise NotFound("the audio of this meeting is no longer there")
     # A source whose server died before it could speak is there as well, with nothing in it, or one sample of silence.
-    return [one for one in there if flac_samples(one[0]) > 1] or [max(there, key=lambda one: flac_samples(one[0]))]
+    return [one for one in there if flac_samples(one.path) > 1] or [max(there, key=lambda one: flac_samples(one.path))]
 
 
-def _sound(kept: Sequence[KeptAudio], source_id: str | None) -> Wav:
-    path, anchors = kept[0]
-    placed = source_id is None and (len(kept) > 1 or anchors)
-    return MixAsWav(kept) if placed else FlacAsWav(path)
+def _together(store: Store, meeting_id: str, kept: Sequence[KeptAudio]) -> MixAsWav:
+    """All sources, those softly whose words are not shown while others' are."""
+    transcripts = TranscriptStore(store)
+
+    def spoken(span: Span) -> list[list[Span]]:
+        words = transcripts.words_shown(meeting_id, span)
+        return [words.get(one.source_id, []) for one in kept]
+
+    return MixAsWav([(one.path, one.anchors) for one in kept], spoken)
 
 
 def _wav(file: Wav, asked: str | None) -> Response:

@@ -1,17 +1,18 @@
-"""Several sources of a meeting heard together: each where it stands in the meeting, added up; pure.
+"""Several sources of a meeting heard together: each where it stands in the meeting, as loud as it is to be; pure.
 
 Between two anchors that are not as far apart in the source as in the meeting it is resampled linearly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meeting.core.placing import Anchor, Stretch, stretches
+from meeting.storage.files.mix_gains import FULL, MixGains
 from pipelines.types import Span, samples
 
 Sound: TypeAlias = NDArray[np.int16]
@@ -26,13 +27,17 @@ KNEE = 24_576
 _ROOM = 32_767 - KNEE
 
 
-def mix(sources: Iterable[tuple[Sequence[Anchor], ReadSound]], span: Span) -> Sound:
-    """A part of the meeting with all of its sources."""
+def mix(sources: Sequence[tuple[Sequence[Anchor], ReadSound]], span: Span, gains: MixGains | None = None) -> Sound:
+    """A part of the meeting with all of its sources; without gains each is as loud as it was recorded."""
     total = np.zeros(len(span), np.int64)
-    for anchors, read in sources:
+    loud = None if gains is None else gains.within(span)
+    for source, (anchors, read) in enumerate(sources):
         for stretch in stretches(anchors, span):
             start, end = stretch.span.start - span.start, stretch.span.end - span.start
-            total[start:end] += _heard(stretch, read)
+            heard = _heard(stretch, read)
+            if loud is not None:
+                heard = (heard * loud[source, start:end] + FULL // 2) // FULL
+            total[start:end] += heard
     return _limited(total)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.microphones import command, hearing, making, tables
+from benchmarks.microphones import command, hearing, listening, making, tables
 from benchmarks.microphones.hearing import Heard
 from benchmarks.microphones.joined import Shown
 from benchmarks.microphones.making import Meeting
@@ -81,7 +81,26 @@ def test_scores_are_printed_and_kept(
     assert json.loads(kept.read_text(encoding="utf-8"))["results"][0]["meeting"] == "room_choose_0"
 
 
-@pytest.mark.parametrize("name", ["hear", "score"])
+def test_what_is_played_is_heard_meeting_by_meeting(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[str, Path | None]] = []
+
+    def listen(meeting: Meeting, heard: list[Heard], clock: object, keep: Path | None) -> listening.Played:
+        asked.append((meeting.name, keep))
+        return listening.Played("room", Figures(), Figures())
+
+    monkeypatch.setattr(command, "require_extra", lambda: None)
+    monkeypatch.setattr(command, "AudioClock", Clock)
+    monkeypatch.setattr(listening, "listen", listen)
+    for meeting in making.meetings(made):
+        hearing.keep(tmp_path, meeting, [Heard(ONE, 100, ())])
+    assert command.main(["listen", str(made), "--outputs", str(tmp_path), "--wav", str(tmp_path / "wav")]) == 0
+    assert asked == [("room_choose_0", tmp_path / "wav")]
+    assert "| room | 1 |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["hear", "score", "listen"])
 def test_mistakes_end_with_a_sentence(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

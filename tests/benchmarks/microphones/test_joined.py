@@ -67,6 +67,9 @@ class Noting:
     def place(self, source_id: str, sample: int) -> int:
         return sample + (SECOND // 4 if source_id == "mic2" else 0)
 
+    def anchors(self, source_id: str) -> tuple[tuple[int, int], ...]:
+        return ((0, self.place(source_id, 0)),)
+
 
 def played(*sources: Heard) -> tuple[Noting, Shown]:
     joiner = Noting()

@@ -16,7 +16,7 @@ from meeting.core.records import Meeting
 from meeting.storage.store import Store
 from meeting.storage.tables import TurnRow
 from meeting.storage.transcript_store import TranscriptStore
-from pipelines.types import LabelChange, Speaker
+from pipelines.types import LabelChange, Span, Speaker
 from tests.fakes.stored import SOURCE, kept, line, revised, turns
 
 pytestmark = pytest.mark.usefixtures("every_database")
@@ -42,6 +42,17 @@ def test_segments_come_in_order_of_time(store: Store, meeting: Meeting) -> None:
     TranscriptStore(store).save_segments("m1", [line("s2", 9000), line("s1", 100), line("s3", 100)]).result()
     assert [segment.id for segment in TranscriptStore(store).record("m1").segments] == ["s1", "s3", "s2"]
     assert store.meeting("m1").segments == 3
+
+
+def test_where_words_lie_is_told_by_source_of_the_lines_that_meet_a_part(store: Store, meeting: Meeting) -> None:
+    transcripts = TranscriptStore(store)
+    other = replace(line("2s1", 12_000), source_id="b")
+    transcripts.save_segments("m1", [line("s2", 40_000), line("s1", 100), other, line("s3", 90_000)]).result()
+    assert transcripts.words_shown("m1", Span(16_099, 40_001)) == {
+        "a": [Span(100, 8100), Span(8100, 16_100), Span(40_000, 48_000), Span(48_000, 56_000)],
+        "b": [Span(12_000, 20_000), Span(20_000, 28_000)],
+    }
+    assert transcripts.words_shown("m1", Span(28_000, 40_000)) == transcripts.words_shown("m2", Span(0, 90_000)) == {}
 
 
 def test_a_higher_revision_wins_and_an_older_one_loses(store: Store, meeting: Meeting) -> None:

@@ -12,8 +12,10 @@ import soundfile
 from meeting.storage.files.flac import FlacWriter
 from meeting.storage.files.flac_as_wav import wav_header
 from meeting.storage.files.mix_as_wav import MixAsWav
+from meeting.storage.files.mix_gains import FULL, REACH, SOFT
 from meeting.storage.files.mixing import Sound
 from pipelines.errors import StoreError
+from pipelines.types import Span
 
 BLOCK = 4096
 FIRST = np.random.default_rng(5).integers(-9000, 9000, 100_001).astype(np.int16)
@@ -61,6 +63,28 @@ def test_the_whole_is_a_wav_file_as_long_as_the_meeting_in_which_all_are_heard(m
 def test_every_part_is_the_same_as_of_the_whole(mixed: MixAsWav, start: int, end: int) -> None:
     whole = wav_header(BEGINS + len(SECOND)) + expected().astype("<i2").tobytes()
     assert part(mixed, start, end) == whole[start:end]
+
+
+def test_words_that_are_shown_near_a_part_say_how_loud_its_sources_are(tmp_path: Path) -> None:
+    loud = np.full(100_000, 8000, np.int16)
+    first, second = written(tmp_path / "m.a.flac", loud), written(tmp_path / "m.b.flac", loud)
+    asked = list[Span]()
+
+    def spoken(span: Span) -> list[list[Span]]:
+        asked.append(span)
+        return [[Span(30_000, 60_000)], []]
+
+    wav = MixAsWav([(first, ()), (second, ())], spoken)
+    whole = part(wav, 0, wav.size)
+    sound = np.frombuffer(whole[44:], "<i2")
+    assert [sound[at] for at in (0, 45_000, 90_000)] == [16_000, 8000 + round(8000 * SOFT / FULL), 16_000]
+    assert part(wav, 44 + 80_000, 44 + 80_100) == whole[44 + 80_000 : 44 + 80_100]
+    assert asked[1] == Span(40_000 - REACH, 40_051 + REACH)
+
+
+def test_a_source_that_is_alone_is_as_loud_as_it_was_recorded(tmp_path: Path) -> None:
+    wav = MixAsWav([(written(tmp_path / "m.a.flac", FIRST), ANCHORS)], lambda span: pytest.fail("nobody else is there"))
+    assert part(wav, 44 + 2 * BEGINS, wav.size) == FIRST.astype("<i2").tobytes()
 
 
 def test_no_piece_is_larger_however_long_the_part(mixed: MixAsWav) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from meeting.core.placing import Anchor
+from meeting.storage.files.mix_gains import FULL, SOFT, MixGains
 from meeting.storage.files.mixing import KNEE, STOOD_STILL, ReadSound, Sound, mix
-from pipelines.types import Span
+from pipelines.types import Span, samples
 
 NOISE = np.random.default_rng(3).integers(-5000, 5000, 20_000).astype(np.int16)
 RAMP = np.arange(0, 8000, 10).astype(np.int16)
@@ -35,6 +36,24 @@ def test_each_source_is_heard_where_it_stands_and_all_are_added_up() -> None:
     assert np.array_equal(mix(sources, Span(0, 3000)), expected)
     assert np.array_equal(mix(sources, Span(350, 450)), expected[350:450])
     assert not mix([], Span(0, 10)).any()
+
+
+def test_a_source_is_heard_as_loud_as_it_is_to_be_each_part_as_in_the_whole() -> None:
+    second = samples(1.0)
+    loud = np.full(8 * second, 1000, np.int16)
+    sources = [((), reading(loud)), (((0, second),), reading(-2 * loud))]
+    gains = MixGains([[Span(2 * second, 4 * second)], [Span(6 * second, 7 * second)]])
+    whole = mix(sources, Span(0, 9 * second), gains)
+    soft, softer = round(2000 * SOFT / FULL), round(1000 * SOFT / FULL)
+    assert [int(whole[samples(at)]) for at in (0.5, 1.5, 3, 5, 6.5)] == [
+        1000,
+        -1000,
+        1000 - soft,
+        -1000,
+        softer - 2000,
+    ]
+    parts = [mix(sources, Span(at, min(at + 9001, 9 * second)), gains) for at in range(0, 9 * second, 9001)]
+    assert np.array_equal(np.concatenate(parts), whole)
 
 
 def test_before_a_source_began_and_behind_its_end_it_is_silent() -> None:
