@@ -346,7 +346,7 @@ def test_a_full_disk_is_told_until_there_is_room_again(server: FakeServer, page:
     expect(page.get_by_test_id("connection")).to_contain_text("catching up", timeout=60_000)
     server.acking = True
     server.tell({"type": "error", "code": "storage_ok", "message": "everything can be saved again", "fatal": False})
-    expect(notices).to_contain_text("everything is being saved")
+    expect(notices).to_contain_text("everything that was heard is being saved")
     expect(notices).not_to_contain_text("recording waits")
 
 

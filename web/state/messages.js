@@ -81,7 +81,7 @@ export function busyText(stats) {
 const WARNINGS = {
   recovering: ['loading', 'warning.recovering'],
   loading: ['loading', 'warning.loading'],
-  storage_ok: ['error storage', 'warning.saved-again'],
+  storage_ok: ['saved', 'warning.saved-again'],
 }
 
 /**

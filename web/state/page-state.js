@@ -137,6 +137,12 @@ export function say(state, key, notice) {
   return notices === state.notices ? state : { ...state, notices }
 }
 
+/** Of two notices that contradict each other, the one that is no longer true once the other is told. */
+const OPPOSITES = new Map([
+  ['saved', 'error storage'],
+  ['error storage', 'saved'],
+])
+
 /**
  * @param {PageState} state
  * @param {string} key
@@ -193,7 +199,7 @@ function withMessage(state, before, message, now) {
     case 'error': {
       if (message.fatal) return state
       const [key, text] = warningText(message)
-      return say(state, key, { text })
+      return say(unsay(state, OPPOSITES.get(key) ?? ''), key, { text })
     }
     default:
       return state

@@ -401,7 +401,7 @@ export const ENGLISH = {
   'warning.loading':
     'The models are still being loaded. Go on talking: nothing is lost, and the text follows as soon as they are ' +
     'ready.',
-  'warning.saved-again': 'There is room on the server’s disk again: everything is being saved.',
+  'warning.saved-again': 'The server can save again: everything that was heard is being saved.',
   'problem.link': 'This link does not allow that. Ask the host for a new one.',
   'problem.forgotten': 'The server does not know this recording any more, so it cannot go on here. You can read along.',
   'problem.elsewhere': 'Your microphone is now sent from another page. You can read along here.',

@@ -423,7 +423,7 @@ export const GERMAN = {
   'warning.loading':
     'Die Modelle werden noch geladen. Sprechen Sie weiter: Nichts geht verloren, und der Text folgt, sobald sie ' +
     'bereit sind.',
-  'warning.saved-again': 'Auf der Festplatte des Servers ist wieder Platz: Alles wird gespeichert.',
+  'warning.saved-again': 'Der Server kann wieder speichern: Alles, was gehört wurde, wird gespeichert.',
   'problem.link': 'Dieser Link erlaubt das nicht. Bitten Sie die Gastgeberin oder den Gastgeber um einen neuen.',
   'problem.forgotten':
     'Der Server kennt diese Aufnahme nicht mehr, sie kann hier nicht weitergehen. Sie können mitlesen.',

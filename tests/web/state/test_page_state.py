@@ -55,6 +55,15 @@ def test_who_opens_a_meeting_waits_for_it_and_who_made_it_is_in_it_already(page:
     assert (maker["transcript"]["phase"], maker["transcript"]["title"], maker["following"]) == ("open", "Mine", True)
 
 
+def test_of_saving_and_not_saving_only_what_was_told_last_stands_there(page: Run) -> None:
+    failing = received({"type": "error", "code": "storage", "message": "the disk is full", "fatal": False})
+    working = received({"type": "error", "code": "storage_ok", "message": "all is saved", "fatal": False})
+    saved = {"text": "The server can save again: everything that was heard is being saved."}
+    assert list(page(failing)["notices"]) == ["error storage"]
+    assert page(failing, working)["notices"] == {"saved": saved}
+    assert list(page(failing, working, failing)["notices"]) == ["error storage"]
+
+
 @pytest.mark.parametrize(("state", "following"), [("open", True), ("live", True), ("ended", False)])
 def test_the_first_snapshot_decides_whether_the_newest_line_is_followed(page: Run, state: str, following: bool) -> None:
     assert page(snapshot(state))["following"] is following
