@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from math import inf, sqrt
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from meeting.config.settings import Config
@@ -112,9 +113,19 @@ class TuningResult:
         return {name: found for name, started, found in pairs if found != started}
 
     @property
+    def gain(self) -> tuple[float, float]:
+        """Error that settings found this way take away from recordings without a say, in the mean, and its uncertainty.
+
+        That is twice the standard error of the differences, recording by recording, as in a paired t-test: what chance
+        alone brings about in one of twenty cases. Infinite for a single recording, which says nothing of others.
+        """
+        gains = [before.both - after.both for before, after in zip(self.before, self.held_out, strict=True)]
+        return fmean(gains), 2 * stdev(gains) / sqrt(len(gains)) if len(gains) > 1 else inf
+
+    @property
     def helps(self) -> bool:
-        """Whether settings found this way are better on recordings that had no say in them."""
-        return bool(self.held_out) and mean(self.held_out).both < mean(self.before).both - MIN_GAIN
+        """Whether settings found this way are better on recordings that had no say in them, by more than chance."""
+        return bool(self.held_out) and self.gain[0] > max(MIN_GAIN, self.gain[1])
 
 
 def mean(errors: Sequence[Errors]) -> Errors:
@@ -242,10 +253,16 @@ def _verdict(result: TuningResult) -> str:
         return "The settings as they are fit these recordings best: there is nothing to change."
     if not result.held_out:
         return "One recording alone cannot show whether the settings found help others: add some, with other voices."
+    gain, uncertainty = result.gain
     if result.helps:
         return (
             "The column `held out` is what to expect of recordings like these: each was judged with settings that "
-            "the others chose. It is better than before; in config.yaml:"
+            f"the others chose. It is better than before, by {gain:.3f} ± {uncertainty:.3f}; in config.yaml:"
+        )
+    if gain > MIN_GAIN:
+        return (
+            f"Judged with settings that the others chose (`held out`), the recordings are better by {gain:.3f} ± "
+            f"{uncertainty:.3f}, which may be chance: keep the settings as they are, or add recordings. Found were:"
         )
     return (
         "Judged with settings that the others chose (`held out`), the recordings are no better than before: the "

@@ -17,6 +17,7 @@ from meeting.evaluation.tune import (
     ErrorCache,
     Errors,
     Point,
+    TuningResult,
     candidates,
     coordinate_descent,
     describe,
@@ -120,7 +121,32 @@ def test_a_half_that_chose_nothing_judges_what_the_other_chose() -> None:
     assert [errors.live for errors in found.held_out] == pytest.approx([0.06, 0.14])
     assert [errors.live for errors in found.before] == pytest.approx([0.0, 0.2])
     assert not found.helps
-    assert search_half(FakeErrors(0.36, 0.36, 0.4), 2).helps
+    assert search_half(FakeErrors(0.36, 0.36, 0.4, 0.4), 2).helps
+
+
+def judged(*gains: float) -> TuningResult:
+    """A search of which recordings that had no say have so much less error."""
+    before, after = tuple(Errors(0.3, 0.3) for _ in gains), tuple(Errors(0.3 - gain, 0.3 - gain) for gain in gains)
+    best = tuple(value + 0.1 for value in point_of(START))
+    return TuningResult("ge2e", point_of(START), best, tuple("abcdefgh"[: len(gains)]), before, after, after)
+
+
+def test_a_gain_that_chance_may_have_brought_about_is_not_recommended() -> None:
+    found = judged(0.05, -0.03, 0.02, -0.028)
+    assert found.gain == pytest.approx((0.003, 0.0390), abs=1e-4)
+    assert not found.helps
+    assert "better by 0.003 ± 0.039, which may be chance" in describe(found)
+
+
+def test_a_gain_that_most_recordings_have_is_recommended_with_its_uncertainty() -> None:
+    found = judged(0.03, 0.01, 0.02, 0.032)
+    assert found.gain == pytest.approx((0.023, 0.0101), abs=1e-4)
+    assert found.helps
+    assert "better than before, by 0.023 ± 0.010" in describe(found)
+
+
+def test_one_recording_that_had_no_say_proves_nothing_of_others() -> None:
+    assert not judged(0.1).helps
 
 
 def test_errors_are_worked_out_once() -> None:
