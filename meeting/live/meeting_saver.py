@@ -70,12 +70,19 @@ class MeetingSaver:
         self._queue = SaveQueue(meeting.id, self._writer, self._failing, self._working)
         self._to_confirm: set[str] = set()
         """Sources that are to be confirmed once nothing waits for the disk"""
+        self._to_tell: list[Callable[[], None]] = []
+        """What is told then"""
         self.frame_appended = self._writer.frame_appended
 
     @property
     def overflowed(self) -> bool:
         """Whether more had to wait than may: the meeting must be rebuilt from its audio."""
         return self._queue.overflowed
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits for the disk."""
+        return self._queue.idle
 
     async def save(self, effect: Effect) -> None:
         """Store one of `SAVES`, or put it behind those that wait for the disk."""
@@ -102,6 +109,13 @@ class MeetingSaver:
         self._to_confirm.add(source_id)
         return None
 
+    def once_stored(self, tell: Callable[[], None]) -> None:
+        """Tell something as soon as nothing waits for the disk; never, where too much had to wait."""
+        if self._queue.idle:
+            tell()
+        else:
+            self._to_tell.append(tell)
+
     def close(self) -> None:
         """Stop trying."""
         self._queue.close()
@@ -110,8 +124,11 @@ class MeetingSaver:
         self._tell_at_once(StorageFailing("text", client_message(sentence, self._data_dir)))
 
     def _working(self) -> None:
+        to_tell, self._to_tell = self._to_tell, []
         if not self.overflowed:  # else something is lost that only the audio has yet
             self._tell_at_once(StorageWorking("text"))
+            for tell in to_tell:
+                tell()
         to_confirm, self._to_confirm = self._to_confirm, set()
         for source_id in to_confirm:
             self._post(self._confirmation(source_id))

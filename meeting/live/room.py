@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from meeting.config.settings import Limits
 from meeting.core.access import Role
@@ -48,6 +49,7 @@ from meeting.session.events import (
     MuteSource,
     OpenSource,
     OutputReceived,
+    SaveEdits,
     SaveState,
     Send,
     SendSnapshot,
@@ -60,6 +62,7 @@ from meeting.session.session import Session
 from meeting.sources.engine_loader import Services
 from meeting.sources.flow_control import FlowControl
 from meeting.sources.log_context import logged_meeting
+from pipelines.errors import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +70,8 @@ DISCARD_SECONDS = 10.0
 """Seconds that a meeting has to let go of everything when it is deleted, before it is made to"""
 THREAD_SECONDS = 60.0
 """Seconds that the threads of its sources then have: what they gave to the models may have to come back first"""
+NOT_NOW = "nothing can be changed now: what is heard cannot be saved either, and the server tries again; try again soon"
+"""Why a change by hand is refused"""
 
 
 class Room:
@@ -160,7 +165,13 @@ class Room:
         await self._flow.room_for_outputs()
 
     async def edit(self, change: Change, change_id: str | None = None) -> tuple[ServerMessage, ...] | None:
-        """Let a person change something, and tell what is now; None when this meeting is over. Raises MeetingError."""
+        """Let a person change something, and tell what is now; None when this meeting is over. Raises MeetingError.
+
+        What is told is stored: while the disk refuses nothing can be changed, and what it refuses just then is answered
+        once it is stored, or with None where the meeting is left before.
+        """
+        if not self._saver.idle:
+            raise StoreError(NOT_NOW)
         return await self.ask(lambda ticket: EditRequested(ticket, change, change_id))
 
     async def end(self) -> bool:
@@ -269,6 +280,7 @@ class Room:
 
     async def _carry_out(self, effects: list[Effect]) -> bool:
         """Do it all, in order; false when the meeting's end cannot be stored and is left to a later room."""
+        edited = False
         for effect in effects:
             if not self.held():  # what is said now could be wrong where another server goes on
                 return False
@@ -280,6 +292,9 @@ class Room:
                     self._workers.remove_journals()
             elif isinstance(effect, SAVES):
                 await self._saver.save(effect)
+                edited |= isinstance(effect, SaveEdits)
+            elif isinstance(effect, Answer) and edited:
+                self._saver.once_stored(partial(self._do, effect))
             elif isinstance(effect, ConfirmStored):
                 stored = self._saver.confirm(effect.source_id)
                 # Handled at once and not posted: nothing may come between the storing and what follows from it.

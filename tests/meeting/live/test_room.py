@@ -23,6 +23,7 @@ from meeting.core.records import Meeting, State
 from meeting.live.room import Room
 from meeting.session.events import FrameReceived, OutputReceived, SourceFinished, StopReceived, TitleChanged
 from meeting.sources.engine_loader import EngineLoader, Services
+from meeting.storage.edit_store import EditStore
 from meeting.storage.store import Store
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import NotFound, StoreError
@@ -248,6 +249,90 @@ def test_whoever_asked_for_a_change_is_answered_also_when_the_meeting_is_let_go_
         room.join(FakeClient())
         asked = asyncio.create_task(room.edit(SpeakerChange("spk1", True, "Ann")))
         await asyncio.sleep(0)
+        room.task.cancel()
+        assert await asyncio.wait_for(asked, 20) is None
+
+    in_room(tmp_path, body)
+
+
+async def speaking(room: Room) -> tuple[FakeClient, int]:
+    """A host by whom somebody was heard, and the number of that client."""
+    host = FakeClient()
+    client = room.join(host)
+    room.start_source(client, START)
+    await send(room, client, tone())
+    await host.until("speaker_revision")
+    return host, client
+
+
+def test_while_the_disk_refuses_what_is_heard_nothing_can_be_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+
+    async def body(room: Room, store: Store) -> None:
+        host, client = await speaking(room)
+        disk = FullDisk(monkeypatch)
+        await room.frame(FrameReceived(client, AudioFrame(1, 0, tone())))
+        await host.until("error")
+        with pytest.raises(StoreError, match="nothing can be changed now"):
+            await room.edit(SpeakerChange("spk1", True, "Ann"))
+        assert [one.name for one in room.session.transcript.speakers] == [None]
+        disk.full = False
+        while not any(isinstance(one, ErrorMessage) and one.code == ErrorCode.STORAGE_OK for one in host.told):
+            await asyncio.sleep(0.01)
+        assert await room.edit(SpeakerChange("spk1", True, "Ann")) is not None
+
+    in_room(tmp_path, body)
+
+
+class RefusedEdits:
+    """A store that refuses changes by hand while `full`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = True
+        save = EditStore.save
+
+        def refusing(store: EditStore, *given: Any) -> Future[None]:
+            if not self.full:
+                return save(store, *given)
+            future: Future[None] = Future()
+            future.set_exception(StoreError("the disk is full"))
+            return future
+
+        monkeypatch.setattr(EditStore, "save", refusing)
+        monkeypatch.setattr("meeting.live.save_queue.RETRY_SECONDS", 0.01)
+
+
+def test_a_change_that_the_disk_refuses_is_answered_once_it_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+
+    async def body(room: Room, store: Store) -> None:
+        host, _ = await speaking(room)
+        disk = RefusedEdits(monkeypatch)
+        asked = asyncio.create_task(room.edit(SpeakerChange("spk1", True, "Ann")))
+        await host.until("error")
+        await asyncio.sleep(0.1)
+        assert not asked.done()
+        disk.full = False
+        assert await asyncio.wait_for(asked, 20) is not None
+        assert [one.name for one in TranscriptStore(store).record(room.id).speakers] == ["Ann"]
+
+    in_room(tmp_path, body)
+
+
+def test_a_change_that_was_never_stored_is_left_to_whoever_has_the_meeting_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+
+    async def body(room: Room, store: Store) -> None:
+        host, _ = await speaking(room)
+        RefusedEdits(monkeypatch)
+        asked = asyncio.create_task(room.edit(SpeakerChange("spk1", True, "Ann")))
+        await host.until("error")
         room.task.cancel()
         assert await asyncio.wait_for(asked, 20) is None
 
