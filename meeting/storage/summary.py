@@ -33,7 +33,9 @@ class Summary:
     gaps: tuple[Gap, ...]
     """In order of time"""
     revisions: int
-    """The sum over all lines: every change of a line makes it grow"""
+    """The sum over all lines: a line that is changed makes it grow, one that is withdrawn makes it shrink"""
+    lines: str
+    """Of the ids and revisions of all lines: another one once any line is changed, added or withdrawn"""
     notes_changed_at: datetime | None = None
     """When something last became of its notes; None where nobody has asked for any"""
 
@@ -82,17 +84,18 @@ class Speech:
 
 def read_summary(store: Store, meeting_id: str) -> Summary:
     """What a meeting is now, without its lines; raises NotFound."""
-    lines = select(func.count(), func.coalesce(func.sum(SegmentRow.rev), 0)).where(SegmentRow.meeting_id == meeting_id)
+    query = select(SegmentRow.id, SegmentRow.rev).where(SegmentRow.meeting_id == meeting_id).order_by(SegmentRow.id)
     with store.read() as session:
         meeting = meeting_row(session, meeting_id)
-        count, revisions = session.execute(lines).one()
+        lines = [(id_, rev) for id_, rev in session.execute(query)]
         notes_changed_at = session.scalar(select(NotesRow.changed_at).where(NotesRow.meeting_id == meeting_id))
         return Summary(
-            meeting.value(count),
+            meeting.value(len(lines)),
             sources_of(session, meeting_id),
             speakers_of(session, meeting_id),
             gaps_of(session, meeting_id),
-            int(revisions),
+            sum(rev for _, rev in lines),
+            digest(repr(lines)),
             notes_changed_at,
         )
 

@@ -217,7 +217,7 @@ def details(request: Request, meeting_id: str, if_none_match: Annotated[str | No
         "tokens": authenticator_of(request).required,
         "notes_changed_at": iso_time(record.notes_changed_at),
     }
-    tag = f'"{digest(json.dumps([facts, record.revisions]))[:32]}"'
+    tag = f'"{digest(json.dumps([facts, record.lines]))[:32]}"'
     headers = {"ETag": tag, "Vary": "Authorization"}
     if if_none_match is not None and tag in (one.strip().removeprefix("W/") for one in if_none_match.split(",")):
         return Response(status_code=304, headers=headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_an_outline_says_what_the_record_says(store: Store) -> None:
     record, found = TranscriptStore(store).record(A), read_summary(store, A)
-    assert found == Summary(record.meeting, record.sources, record.speakers, record.gaps, 7)
+    assert found == Summary(record.meeting, record.sources, record.speakers, record.gaps, 7, found.lines)
     assert found.meeting.segments == 2
 
 
@@ -96,6 +97,16 @@ def spoken(tmp_path: Path) -> Iterator[Store]:
         for meeting, lines in ((A, [second]), (B, [first]), (A, [first, said("s3", 2 * SAMPLE_RATE, "d e f")])):
             transcripts.save_segments(meeting, lines).result()
         yield opened
+
+
+def test_lines_that_come_and_go_make_another_outline_though_their_number_and_revisions_add_up_to_the_same(
+    store: Store,
+) -> None:
+    before, transcripts = read_summary(store, A), TranscriptStore(store)
+    transcripts.save_segments(A, [replace(line("s2", 5), words=()), line("s3", 4)]).result()
+    after = read_summary(store, A)
+    assert (after.meeting.segments, after.revisions) == (before.meeting.segments, before.revisions)
+    assert after != before
 
 
 def test_lines_are_read_in_order_of_time_from_a_place_on(spoken: Store) -> None:
