@@ -12,6 +12,8 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.spacing import join_words
+
 SAMPLE_RATE = 16_000
 """Hertz of every sample count in this project."""
 
@@ -266,8 +268,8 @@ class Segment:
 
     @property
     def text(self) -> str:
-        """The words, joined by single spaces."""
-        return " ".join(word.text for word in self.words)
+        """The words as they are written."""
+        return join_words(word.text for word in self.words)
 
 
 @dataclass(frozen=True, slots=True)

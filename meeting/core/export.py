@@ -17,6 +17,7 @@ from meeting.core.documents.word import word_file
 from meeting.core.records import MeetingNotes, Record, Statement, iso_time
 from meeting.core.terminal_text import printable
 from pipelines.errors import MeetingError
+from pipelines.spacing import join_words
 from pipelines.types import SAMPLE_RATE, SENTENCE_ENDS, UNKNOWN, Segment, Span, Word, milliseconds, seconds
 
 JSON_VERSION = 1
@@ -122,8 +123,9 @@ def _split(segment: Segment, first: int) -> Iterator[tuple[list[Word], tuple[str
         if words and _is_full(words, lines, word, text):
             yield words, tuple(lines)
             words, lines = [], []
-        if lines and len(lines[-1]) + 1 + len(text) <= (first if len(lines) == 1 else LINE_CHARACTERS):
-            lines[-1] += f" {text}"
+        longer = join_words([*lines[-1:], text])
+        if lines and len(longer) <= (first if len(lines) == 1 else LINE_CHARACTERS):
+            lines[-1] = longer
         else:
             lines.append(text)
         words.append(word)
@@ -196,7 +198,7 @@ def paragraphs(record: Record) -> list[Paragraph]:
             continue
         last = made[-1] if made else None
         if last and last.speaker == segment.speaker and segment.span.end - last.span.start <= LONGEST_PARAGRAPH:
-            made[-1] = Paragraph(last.span | segment.span, last.speaker, f"{last.text} {text}")
+            made[-1] = Paragraph(last.span | segment.span, last.speaker, join_words([last.text, text]))
         else:
             made.append(Paragraph(segment.span, segment.speaker, text))
     return made

@@ -27,6 +27,7 @@ from meeting.storage.tables import (
     source_values,
     speaker_values,
 )
+from pipelines.spacing import set_apart
 from pipelines.types import Segment, Speaker
 
 ROWS_AT_ONCE = 500
@@ -128,7 +129,7 @@ def put_transcript(
     for table, values in ((SegmentRow, rows), (SpeakerRow, voices), (GapRow, lost)):
         for at in range(0, len(values), ROWS_AT_ONCE):
             session.execute(insert(table), values[at : at + ROWS_AT_ONCE])
-    changed = [one for one in segments if one.final and one.words and known.get(one.id) != one.text]
+    changed = [one for one in segments if one.final and one.words and known.get(one.id) != set_apart(one.text)]
     store.webhooks.tell_lines(session, meeting_id, changed)
 
 

@@ -15,6 +15,7 @@ from meeting.core.transcript import Place, resolve
 from meeting.storage.store import Store, meeting_row
 from meeting.storage.tables import MeetingRow, NotesRow, SegmentRow, line_number
 from meeting.storage.transcript_store import gaps_of, sources_of, speakers_of, turns_of
+from pipelines.spacing import close_up
 from pipelines.types import Segment, Span, Speaker, Turn
 
 _PLACE = [SegmentRow.start.type, SegmentRow.id.type]
@@ -191,6 +192,6 @@ def _text(meeting_id: str) -> Select[Any]:
 def _read(store: Store, query: Select[Any]) -> list[TextLine]:
     with store.read() as session:
         return [
-            TextLine(row.number, row.id, Span(row.start, row.end), row.speaker, row.text)
+            TextLine(row.number, row.id, Span(row.start, row.end), row.speaker, close_up(row.text))
             for row in session.execute(query)
         ]

@@ -43,6 +43,7 @@ from meeting.core.records import (
 from meeting.storage.databases.columns import Text, WholeNumber
 from meeting.voices.matching import VoiceProfile
 from pipelines.errors import StoreError
+from pipelines.spacing import join_words, set_apart
 from pipelines.types import ModelInfo, Segment, Span, Speaker, SpeakerCount, Turn, Word
 
 
@@ -200,7 +201,7 @@ class _Line:
     end: Mapped[int]
     speaker: Mapped[str | None]
     text: Mapped[str]
-    """The words joined: what a full-text index reads, without taking the words apart"""
+    """The words joined: what a full-text index reads; where a script has no spaces each character stands alone"""
     words: Mapped[list[list[Any]]]
     """`[text, start, end, confidence]` each: written and read only as a whole, so no table of their own"""
     overlap: Mapped[bool] = mapped_column(server_default=false())
@@ -209,7 +210,7 @@ class _Line:
         """The row as a final segment said by `speaker`."""
         words = _words(self.words)
         span = Span(self.start, self.end)
-        stable = len(self.text)
+        stable = len(join_words(word.text for word in words))
         return Segment(self.id, self.rev, True, self.source_id, span, speaker, words, stable, self.overlap)
 
 
@@ -251,7 +252,7 @@ class SegmentEditRow(_Line, Base):
     @property
     def recognised_text(self) -> str:
         """What was recognised, as it would read."""
-        return " ".join(text for text, *_ in self.heard)
+        return join_words(text for text, *_ in self.heard)
 
 
 class SpeakerEditRow(Base):
@@ -661,7 +662,7 @@ def segment_values(meeting_id: str, segment: Segment) -> dict[str, Any]:
         "start": segment.span.start,
         "end": segment.span.end,
         "speaker": segment.speaker,
-        "text": segment.text,
+        "text": set_apart(segment.text),
         "words": _word_columns(segment.words),
         "overlap": segment.overlap,
     }

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.asr.recogniser import RecognisedWord, RecognitionResult, normalise_word, shift_words
+from pipelines.spacing import join_words
 from pipelines.types import samples
 
 MAX_REREAD = samples(5.0)
@@ -37,7 +38,7 @@ class PartialTranscript:
     @property
     def settled_text(self) -> str:
         """The text before the anchor."""
-        return " ".join(word.text for word in self.settled)
+        return join_words(word.text for word in self.settled)
 
     def start(self, key: tuple[int, int], length: int) -> int:
         """The sample from which to recognise an utterance, now that it has `length` samples."""

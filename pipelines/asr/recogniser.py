@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
+from pipelines.spacing import join_words
 from pipelines.types import SAMPLE_RATE, Samples, Span, Word
 
 MIN_WORD_SAMPLES = SAMPLE_RATE // 50
@@ -102,8 +103,8 @@ class RecognitionResult:
 
     @property
     def text(self) -> str:
-        """The words, joined by single spaces."""
-        return " ".join(word.text for word in self.words)
+        """The words as they are written."""
+        return join_words(word.text for word in self.words)
 
 
 @runtime_checkable

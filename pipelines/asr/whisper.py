@@ -35,6 +35,7 @@ from pipelines.asr.whisper_requests import (
     with_second_attempts,
 )
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
+from pipelines.spacing import is_spaced, join_words
 from pipelines.timing import best_of
 from pipelines.types import Samples, samples
 
@@ -260,15 +261,32 @@ def _check_folder(folder: Path) -> None:
 
 
 def _to_result(segments: Sequence[Any], language: str | None, length: int) -> RecognitionResult:
-    words = [
-        RecognisedWord(word.word, samples(float(word.start)), samples(float(word.end)), probability(word.probability))
-        for segment in segments
-        for word in segment.words or ()
-    ]
-    fixed = fix_word_times(words, length)
+    fixed = fix_word_times([word for segment in segments for word in _whole_words(segment.words or ())], length)
     if not segments:
         return RecognitionResult(language=language)
     weights = [max(1, len(segment.tokens)) for segment in segments]
     logprob = sum(s.avg_logprob * weight for s, weight in zip(segments, weights, strict=True)) / sum(weights)
-    text = " ".join(word.text for word in fixed)
+    text = join_words(word.text for word in fixed)
     return RecognitionResult(fixed, language, logprob, max(s.no_speech_prob for s in segments), compression_ratio(text))
+
+
+def _whole_words(parts: Sequence[Any]) -> list[RecognisedWord]:
+    """The words of a segment: what the library gives without a space before it goes on with the word before.
+
+    Such as the parts of "l'homme", "3.5" and "well-known". Scripts without spaces stay in parts.
+    """
+    words: list[RecognisedWord] = []
+    for part in parts:
+        start, end = samples(float(part.start)), samples(float(part.end))
+        word = RecognisedWord(part.word, start, end, probability(part.probability))
+        if words and not word.text[:1].isspace() and is_spaced(words[-1].text, word.text):
+            words[-1] = _as_one(words[-1], word)
+        else:
+            words.append(word)
+    return words
+
+
+def _as_one(word: RecognisedWord, rest: RecognisedWord) -> RecognisedWord:
+    """A word and what goes on with it; as sure as the less sure of both, as one wrong part makes it another word."""
+    sure = [part.confidence for part in (word, rest) if part.confidence is not None]
+    return replace(word, text=word.text + rest.text, end=max(word.end, rest.end), confidence=min(sure, default=None))

@@ -42,6 +42,7 @@ from pipelines.asr.whisper_requests import (
     with_second_attempts,
 )
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
+from pipelines.spacing import join_words
 from pipelines.timing import best_of
 from pipelines.types import SAMPLE_RATE
 
@@ -272,7 +273,7 @@ class TransformersRecogniser(Recogniser):
             decoded.language,
             float(logprobs[: count + 1].mean()),
             no_speech,
-            compression_ratio(" ".join(word.text for word in fixed)),
+            compression_ratio(join_words(word.text for word in fixed)),
             decoded.language_probability,
         )
 

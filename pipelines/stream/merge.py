@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from pipelines.spacing import join_words
 from pipelines.stream.split import SplitOptions, is_overlapped, split_by_speaker
 from pipelines.turns import replace_turns
 from pipelines.types import (
@@ -134,7 +135,7 @@ class Merger:
         name = f"{self._prefix}{utterance + 1}" + (f"-{later + 1}" if later else "")
         for number, run in enumerate(split_by_speaker(line.words, near, self._options)):
             id = name + (f".{number + 1}" if number else "")
-            sure = " ".join(word.text for word in run.words[: max(0, stable)])
+            sure = join_words(word.text for word in run.words[: max(0, stable)])
             stable -= len(run.words)
             overlap = line.final and is_overlapped(run.words, near)
             yield Segment(id, 1, line.final, self._source, run.span, run.speaker, run.words, len(sure), overlap)

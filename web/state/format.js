@@ -119,3 +119,22 @@ export function languages(codes) {
  * @param {import('./transcript.js').Models} models
  */
 export const onlyLanguage = ({ languages }) => (languages?.length === 1 ? languages[0] : '')
+
+/** Scripts that write no spaces: Chinese, Japanese, Thai, Lao, Burmese; as pipelines/spacing.py has them. */
+const UNSPACED =
+  '\\u0e00-\\u0eff\\u1000-\\u109f\\ua9e0-\\ua9ff\\uaa60-\\uaa7f' +
+  '\\u2e80-\\u312f\\u31a0-\\u9fff\\uf900-\\ufaff\\u{20000}-\\u{3ffff}\\uff00-\\uff9f'
+const LAST = new RegExp(`[${UNSPACED}]$`, 'u')
+const FIRST = new RegExp(`^[${UNSPACED}]`, 'u')
+
+/**
+ * What stands between two words.
+ *
+ * @param {string} before
+ * @param {string} after
+ */
+export const spaceBetween = (before, after) => (LAST.test(before) && FIRST.test(after) ? '' : ' ')
+
+/** @param {readonly string[]} words @returns {string} as they are written */
+export const joinWords = (words) =>
+  words.map((word, at) => (at ? spaceBetween(words[at - 1], word) : '') + word).join('')

@@ -13,6 +13,7 @@ from meeting.core.errors import ErrorCode, answer_to
 from meeting.core.messages import JsonObject, SegmentMessage, WordMessage
 from meeting.core.records import iso_time
 from pipelines.errors import MeetingError
+from pipelines.spacing import join_words
 from pipelines.types import ModelInfo
 
 
@@ -99,7 +100,7 @@ def word_of(word: WordMessage, speaker: int | None, punctuate: bool) -> JsonObje
 def alternative(words: Sequence[JsonObject]) -> JsonObject:
     """What words add up to."""
     return {
-        "transcript": " ".join(str(word.get("punctuated_word", word["word"])) for word in words),
+        "transcript": join_words(str(word.get("punctuated_word", word["word"])) for word in words),
         "confidence": mean_confidence(words),
         "words": list(words),
     }
@@ -156,7 +157,7 @@ def _paragraphs(spoken: Sequence[_Spoken]) -> JsonObject:
     for turn in turns:
         sentences = [{"text": alternative(ws)["transcript"], "start": li.start, "end": li.end} for li, _, ws in turn]
         speaker = turn[0][1]
-        said = " ".join(str(sentence["text"]) for sentence in sentences)
+        said = join_words(str(sentence["text"]) for sentence in sentences)
         texts.append(said if speaker is None else f"Speaker {speaker}: {said}")
         bodies.append(
             {

@@ -12,6 +12,7 @@ from meeting.compat.lines import Lines, word_key
 from meeting.compat.live_stream import StreamMessage
 from meeting.compat.openai.shapes import diarized_segments, segment_event, speaker_label, text_of
 from meeting.core.messages import Ack, JsonObject, SegmentMessage
+from pipelines.spacing import join_words
 
 LABEL_SECONDS = 10.0
 """Seconds of audio behind its end for which a final line waits for its speaker"""
@@ -64,7 +65,7 @@ class Events:
             return []
         first = not self._told
         self._told |= {word_key(word) for word in words}
-        text = " ".join(word.text for word in words)
+        text = join_words(word.text for word in words)
         delta: JsonObject = {"type": "transcript.text.delta", "delta": text if first else f" {text}"}
         if not self._diarized:
             return [delta]

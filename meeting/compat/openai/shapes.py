@@ -13,6 +13,7 @@ from meeting.core.errors import ErrorCode, answer_to
 from meeting.core.messages import JsonObject, SegmentMessage, WordMessage
 from pipelines.errors import MeetingError
 from pipelines.options import language_codes
+from pipelines.spacing import join_words
 from pipelines.types import UNKNOWN, ModelInfo
 
 ALIAS = "whisper-1"
@@ -89,7 +90,7 @@ def speaker_label(lines: Lines, id_: str | None) -> str:
 
 def text_of(lines: Iterable[SegmentMessage]) -> str:
     """All that was said."""
-    return " ".join(line.text for line in lines)
+    return join_words(line.text for line in lines)
 
 
 def text_only(lines: Lines, duration: float) -> JsonObject:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
 from pipelines.errors import MeetingError
+from pipelines.spacing import close_up, is_spaced, set_apart
 from pipelines.types import Span
 
 MAX_QUERY = 500
@@ -98,9 +99,10 @@ def _terms(text: str) -> list[Term]:
     clean = text.encode("utf-8", "replace").decode().replace("\0", " ")
     found = []
     for match in _TERM.finditer(clean):
-        words = " ".join((match["phrase"] or match["word"] or "").split())
+        words = " ".join(set_apart(match["phrase"] or match["word"] or "").split())
         if any(character.isalnum() for character in words):
-            found.append(Term(words, bool(match["start"] or match["star"])))
+            starred = bool(match["start"] or match["star"])
+            found.append(Term(words, starred and is_spaced(words, "")))  # else a character is found wherever it stands
     return found
 
 
@@ -141,11 +143,12 @@ def parse_search(
 
 
 def read_marks(marked: str) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """An excerpt without the marks of the index, and where they stood."""
+    """An excerpt as it is written, without the marks of the index, and where they stood."""
     text, marks = "", []
     for part in re.split(f"(?={MARK_START})", marked):
         found, ended, after = part.removeprefix(MARK_START).partition(MARK_END)
+        text = close_up(text + found)
         if part.startswith(MARK_START) and ended:
-            marks.append((len(text), len(text) + len(found)))
-        text += found + after.replace(MARK_END, "")
+            marks.append((len(text) - len(close_up(found)), len(text)))
+        text = close_up(text + after.replace(MARK_END, ""))
     return text, tuple(marks)

@@ -295,6 +295,12 @@ def test_subtitles_are_cut_after_a_sentence_where_there_is_one() -> None:
     assert [" ".join(cue.lines) for cue in made] == [first, "Twelve thirteen."]
 
 
+def test_cues_of_a_script_without_spaces_have_none_and_are_cut_at_their_width() -> None:
+    made = cues(record(spoken("今 " * 60)), prefixed=False)
+    assert max(len(text) for cue in made for text in cue.lines) <= LINE_CHARACTERS
+    assert "".join(text for cue in made for text in cue.lines) == "今" * 60
+
+
 def test_a_subtitle_does_not_stand_through_a_long_pause() -> None:
     made = cues(record(segment("s1", "spk1", word("Well", 0, 0.5), word("yes.", 20, 20.5))), prefixed=True)
     assert [(cue.start, cue.end) for cue in made] == [(0, 500), (20_000, 20_500)]

@@ -15,6 +15,7 @@ from meeting.storage.edit_store import EditStore
 from meeting.storage.search.query import Hit, Search, parse_query
 from meeting.storage.search_store import SearchStore
 from meeting.storage.store import Store
+from meeting.storage.summary import text_lines
 from meeting.storage.transcript_store import TranscriptStore
 from pipelines.errors import MeetingError
 from pipelines.types import Speaker
@@ -54,6 +55,23 @@ def hits(store: Store, query: str, **wanted: object) -> list[Hit]:
 def lines(store: Store, query: str, **wanted: object) -> list[str]:
     """Meeting and line of what a search finds."""
     return [f"{hit.meeting_id} {hit.segment_id}" for hit in hits(store, query, **wanted)]
+
+
+def test_what_is_written_without_spaces_is_found_by_any_part_of_it_and_shown_as_it_is_written(
+    every_database: Databases, tmp_path: Path
+) -> None:
+    with Store(tmp_path) as opened:
+        kept(opened, "m1", NOON, "预算")
+        said = line("s1", text="我 们 下周 讨论 预 算。 Python 3")
+        TranscriptStore(opened).save_segments("m1", [said]).result()
+        (kept_line,) = TranscriptStore(opened).record("m1").segments
+        assert (kept_line.text, kept_line.stable_chars) == ("我们下周讨论预算。 Python 3", 18)
+        for query in ("预算", "周讨", "我们*", '"讨论预算"', "python 预算"):
+            assert [hit.excerpt for hit in hits(opened, query)] == [kept_line.text], query
+        (hit,) = hits(opened, "讨论")
+        assert [hit.excerpt[start:end] for start, end in hit.marks] == ["讨论"]
+        assert hits(opened, "算预") == []
+        assert [one.text for one in text_lines(opened, "m1", 5)] == [kept_line.text]
 
 
 def test_a_hit_says_where_it_is_who_said_it_and_what_stands_around_it(store: Store) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipelines.asr.recogniser import RecognitionRequest, RecognitionResult
-from pipelines.asr.whisper import WhisperRecogniser, load_folder
+from pipelines.asr.whisper import WhisperRecogniser, _to_result, _whole_words, load_folder
 from pipelines.errors import BlockError, ModelCorrupt, ModelError, ModelMissing
 from pipelines.options import LANGUAGES
 from pipelines.types import SAMPLE_RATE, Samples
@@ -194,6 +194,42 @@ class FakeWhisperModel:
         ]
         segment = SimpleNamespace(words=words, tokens=[1] * len(words), avg_logprob=-0.3, no_speech_prob=0.1)
         return [segment], SimpleNamespace(language="en", language_probability=0.9)
+
+
+def parts(*texts: str) -> list[Any]:
+    """Words of a segment as the library gives them, a tenth of a second each."""
+    times = [(0.1 * at, 0.1 * at + 0.1) for at in range(len(texts))]
+    return [
+        SimpleNamespace(word=text, start=a, end=b, probability=0.9 - b / 2)
+        for text, (a, b) in zip(texts, times, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([" l", "'homme", " qu", "'il", " a"], ["l'homme", "qu'il", "a"]),
+        ([" 3", ".5", " percent", " at", " 10", ":30"], ["3.5", "percent", "at", "10:30"]),
+        ([" a", " well", "-known", " $5", ",000"], ["a", "well-known", "$5,000"]),
+        (["So", " 100", "%"], ["So", "100%"]),
+        ([" 今", "天", "我们", " GPT", "-", "4", "写"], ["今", "天", "我们", "GPT-4", "写"]),
+    ],
+)
+def test_what_is_given_without_a_space_goes_on_with_the_word_before(given: list[str], words: list[str]) -> None:
+    assert [word.text.strip() for word in _whole_words(parts(*given))] == words
+
+
+def test_a_word_of_several_parts_lasts_as_long_as_all_and_is_as_sure_as_the_least_sure() -> None:
+    (word,) = _whole_words(parts(" well", "-", "known"))
+    assert (word.start, word.end) == (0, 4800)
+    assert word.confidence == pytest.approx(0.75)
+
+
+def test_two_segments_are_never_one_word() -> None:
+    def segment(text: str) -> Any:
+        return SimpleNamespace(words=parts(text), tokens=[1], avg_logprob=-0.3, no_speech_prob=0.1)
+
+    assert _to_result([segment("One"), segment("two")], "en", SAMPLE_RATE).text == "One two"
 
 
 def test_a_loop_is_read_once_more_without_context() -> None:

@@ -1,6 +1,6 @@
 // What large captions show, and how they are asked to look; pure.
 
-import { speakerColor, speakerName } from '../format.js'
+import { joinWords, speakerColor, speakerName } from '../format.js'
 import { splitPartial } from '../partial-text.js'
 import { toBlocks } from '../turns.js'
 
@@ -77,4 +77,4 @@ export function newestCaptions({ speakers, ...transcript }, names) {
 }
 
 /** @type {(texts: string[]) => string} */
-const joined = (texts) => texts.filter((text) => text.trim()).map((text) => text.trim()).join(' ')
+const joined = (texts) => joinWords(texts.filter((text) => text.trim()).map((text) => text.trim()))

@@ -1,5 +1,7 @@
 // Which words are heard at a second of a meeting, and at which second a word is; pure.
 
+import { joinWords, spaceBetween } from '../format.js'
+
 /** @typedef {import('../transcript.js').Segment} Segment */
 /** @typedef {import('../turns.js').Block} Block */
 
@@ -58,11 +60,11 @@ export function lineAt(blocks, second) {
  * @param {Segment} segment
  */
 function placedWords({ text, words }) {
-  if (!words?.length || words.map((word) => word.text).join(' ') !== text) return null
-  let from = 0
-  return words.map(({ text: { length }, start }) => {
-    const placed = { start, from, to: from + length }
-    from = placed.to + 1
-    return placed
+  if (!words?.length || joinWords(words.map((word) => word.text)) !== text) return null
+  let to = 0
+  return words.map((word, at) => {
+    const from = to + (at ? spaceBetween(words[at - 1].text, word.text).length : 0)
+    to = from + word.text.length
+    return { start: word.start, from, to }
   })
 }

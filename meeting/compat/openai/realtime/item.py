@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from meeting.compat.lines import Lines
 from meeting.core.messages import SegmentMessage, WordMessage
+from pipelines.spacing import join_words
 
 
 @dataclass(slots=True)
@@ -72,7 +73,7 @@ class Item:
     def text(self, lines: Lines) -> str:
         """All that was said, as far as it is final."""
         words = [word for whole in self.lines for word in self._words(whole, lines)[0]]
-        return " ".join(word.text for word in sorted(words, key=lambda word: word.start))
+        return join_words(word.text for word in sorted(words, key=lambda word: word.start))
 
     def last_word_end(self, lines: Lines) -> float:
         """Where the last word ends; the item's start where there is none."""

@@ -13,6 +13,7 @@ from meeting.compat.openai.realtime.item import Item
 from meeting.compat.openai.realtime.settings import Settings
 from meeting.compat.openai.shapes import label, usage
 from meeting.core.messages import JsonObject, SegmentMessage
+from pipelines.spacing import join_words
 
 LABEL_SECONDS = 2.0
 """Seconds that a final line waits for its speaker"""
@@ -89,7 +90,7 @@ class Items:
             return []
         first, words = item.silent, item.fresh(self._lines)
         if words:
-            text = " ".join(words)
+            text = join_words(words)
             told.append(self._transcription(item, "delta", delta=text if first else f" {text}"))
         if line.final and line.text and self.settings.diarize:
             item.held.setdefault(line.id, now + LABEL_SECONDS)
@@ -219,7 +220,7 @@ class Items:
                 start=self._clock(words[0].start),
                 end=self._clock(words[-1].end),
                 speaker=label(self._lines.number(line.speaker)),
-                text=" ".join(word.text for word in words),
+                text=join_words(word.text for word in words),
             )
         ]
 

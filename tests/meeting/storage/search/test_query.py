@@ -38,6 +38,7 @@ from pipelines.errors import MeetingError
         ),
         ("a\0b", [Term("a"), Term("b")]),
         ("word -- * ** !!!", [Term("word")]),
+        ("预算 Q3计划*", [Term("预 算"), Term("Q3 计 划")]),
     ],
 )
 def test_a_query_is_words_phrases_and_prefixes_and_all_else_is_literal(query: str, terms: list[Term]) -> None:

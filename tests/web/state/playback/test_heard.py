@@ -53,6 +53,16 @@ def test_letters_of_two_units_do_not_move_the_mark(javascript: Run) -> None:
     assert heard(javascript, [turn(segment(1, 0, 3, "👋 Grüße 世界"))], 0.1, 1.1, 2.1) == [["👋"], ["Grüße"], ["世界"]]
 
 
+def test_words_of_a_script_without_spaces_are_heard_one_by_one(javascript: Run) -> None:
+    line = segment(1, 0, 4, "我 们 用 Go")
+    assert heard(javascript, [turn({**line, "text": "我们用 Go"})], 0.1, 1.1, 2.1, 3.1) == [
+        ["我"],
+        ["们"],
+        ["用"],
+        ["Go"],
+    ]
+
+
 def test_a_place_in_a_line_is_the_second_of_its_word(javascript: Run) -> None:
     assert javascript(
         """async ([line, edited]) => {
