@@ -48,6 +48,21 @@ def until(page: Page) -> Until:
     return lambda holds: eventually(holds, lambda seconds: page.wait_for_timeout(seconds * 1000))
 
 
+ASKING = """() => {
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
+  window.tracks = []
+  window.asked = new Promise((resolve) => { window.allow = resolve })
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    window.asking = true
+    await window.asked
+    const stream = await open(wanted)
+    window.tracks.push(...stream.getTracks())
+    return stream
+  }
+}"""
+"""The browser asks for permission until `allow()`, and `tracks` are those that it gave"""
+
+
 def join(page: Page, name: str = "Ann", kind: str = "solo") -> None:
     """Share the microphone, as somebody does who is asked for a name."""
     page.get_by_test_id("start").click()
@@ -216,6 +231,34 @@ def test_who_was_away_for_too_long_reads_along_and_may_share_again(
     assert page.evaluate("Object.keys(sessionStorage)") == []
     join(page)
     until(lambda: len(server.sources) == 3 and server.sources[2].stored > 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("open_at_the_end", ["dialog", "question of the browser"])
+def test_a_microphone_is_not_shared_into_a_meeting_that_has_ended_while_its_owner_was_asked(
+    server: FakeServer, page: Page, until: Until, open_at_the_end: str
+) -> None:
+    page.evaluate(ASKING)
+    page.get_by_test_id("start").click()
+    begin = page.get_by_test_id("join-begin")
+    if open_at_the_end == "dialog":
+        page.evaluate("allow()")
+    else:
+        begin.click()
+        until(lambda: page.evaluate("window.asking"))
+    server.snapshot["state"] = "ended"
+    server.tell({"type": "ended", "segments": 1})
+    expect(page.get_by_test_id("end")).to_be_visible()
+    told = page.get_by_test_id("end").text_content()
+    if open_at_the_end == "dialog":
+        begin.click()
+    else:
+        page.evaluate("allow()")
+        until(lambda: page.evaluate("tracks.length"))
+    page.wait_for_timeout(1000)
+    assert page.evaluate("tracks.every(({ readyState }) => readyState === 'ended')")
+    assert page.get_by_test_id("end").text_content() == told
+    assert [connection.start for connection in server.connections] == [None]
 
 
 @pytest.mark.slow
