@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.fakes.web_fakes import FakeServer, eventually, meeting, microphone_tab, running, segment, speaker
 
@@ -331,6 +331,33 @@ def test_a_lost_connection_is_told_and_what_was_said_meanwhile_arrives(
     sent = [[seq for seq, _, _ in one.frames] for one in server.connections]
     assert sorted({seq for seqs in sent for seq in seqs}) == list(range(server.stored))
     assert sent[1][0] >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", ["live", "ended"])
+def test_a_server_that_cannot_tell_of_the_meeting_at_first_is_asked_again_and_a_host_is_a_host_then(
+    server: FakeServer, browser: Browser, state: str
+) -> None:
+    with microphone_tab(browser, 900, 700, refused="503 (Service Unavailable)") as host:
+        failing = [True]
+
+        def answer(route: Route) -> None:
+            if failing[0]:
+                error = {"code": "recovering", "message": "an earlier meeting is being rebuilt"}
+                route.fulfill(status=503, json={"error": error})
+            else:
+                route.continue_()
+
+        host.route("**/api/meetings/m1", answer)
+        watch(server, host, segment(1, 0.0, 1.0, "Hello there.", "spk1"), state=state)
+        expect(line(host, 1)).to_have_text("Hello there.")
+        expect(line(host, 1)).not_to_have_attribute("tabindex", "0")
+        server.snapshot["segments"] = [segment(1, 0.0, 1.0, "Hello everybody.", "spk1", rev=2)]
+        if state == "live":
+            server.tell(*server.snapshot["segments"])
+        failing[0] = False
+        expect(line(host, 1)).to_have_attribute("tabindex", "0")
+        expect(line(host, 1)).to_have_text("Hello everybody.")
 
 
 @pytest.mark.slow
