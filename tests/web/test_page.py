@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.fakes.web_fakes import FakeServer, eventually, meeting, microphone_tab, running, segment, speaker
+from tests.fakes.web_fakes import ASKING, FakeServer, eventually, meeting, microphone_tab, running, segment, speaker
 
 pytestmark = pytest.mark.browser
 
@@ -586,6 +586,41 @@ def test_a_refused_microphone_is_explained_and_leaves_no_empty_meeting(server: F
     expect(page.get_by_test_id("notice")).to_contain_text("Allow it in the browser")
     expect(page.get_by_test_id("new-meeting")).to_be_enabled()
     assert server.requests == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left_during", ["question of the browser", "answer of the server"])
+def test_whoever_opens_another_page_before_a_new_meeting_has_begun_stays_there_unrecorded(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None], left_during: str
+) -> None:
+    server.meetings = [meeting("a1", "Planning")]
+    page.goto(server.url)
+    page.evaluate(ASKING)
+    held: list[Route] = []
+
+    def answer(route: Route) -> None:
+        if route.request.method == "POST" and left_during == "answer of the server":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/meetings", answer)
+    page.get_by_test_id("new-meeting").click()
+    until(lambda: page.evaluate("window.asking"))
+    if left_during == "answer of the server":
+        page.evaluate("allow()")
+        until(lambda: held)
+    page.get_by_role("link", name="Planning").click()
+    expect(page.get_by_test_id("meeting")).to_be_visible()
+    for route in held:
+        route.continue_()
+    page.evaluate("allow()")
+    until(lambda: page.evaluate("tracks.length && tracks.every(({ readyState }) => readyState === 'ended')"))
+    made = [] if left_during == "question of the browser" else ["POST", "DELETE"]
+    until(lambda: [method for method, *_ in server.requests] == made)
+    page.wait_for_timeout(300)
+    assert page.url == f"{server.url}/m/a1"
+    assert [connection.start for connection in server.connections] == [None]
 
 
 @pytest.mark.slow

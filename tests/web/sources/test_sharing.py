@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.fakes.web_fakes import (
+    ASKING,
     FakeServer,
     FakeSource,
     eventually,
@@ -46,21 +47,6 @@ def page(browser: Browser, server: FakeServer) -> Iterator[Page]:
 def until(page: Page) -> Until:
     """Wait while the page goes on."""
     return lambda holds: eventually(holds, lambda seconds: page.wait_for_timeout(seconds * 1000))
-
-
-ASKING = """() => {
-  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
-  window.tracks = []
-  window.asked = new Promise((resolve) => { window.allow = resolve })
-  navigator.mediaDevices.getUserMedia = async (wanted) => {
-    window.asking = true
-    await window.asked
-    const stream = await open(wanted)
-    window.tracks.push(...stream.getTracks())
-    return stream
-  }
-}"""
-"""The browser asks for permission until `allow()`, and `tracks` are those that it gave"""
 
 
 def join(page: Page, name: str = "Ann", kind: str = "solo") -> None:
