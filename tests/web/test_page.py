@@ -577,6 +577,32 @@ def test_captions_come_back_by_themselves_where_that_may_help(server: FakeServer
 
 
 @pytest.mark.slow
+def test_captions_that_have_disappeared_come_back_with_the_next_words_only(server: FakeServer, page: Page) -> None:
+    old, newest = segment(1, 0.0, 1.0, "Good morning.", "spk1"), segment(2, 150.0, 152.0, "Let us begin.", "spk1")
+    server.snapshot = {"state": "live", "segments": [old, newest]}
+    page.clock.install()
+    page.goto(f"{server.url}/m/m1/captions?seconds=60")
+    captions = page.get_by_test_id("captions")
+    expect(captions).to_contain_text("Let us begin.")
+    page.clock.run_for(61_000)
+    expect(captions).to_have_text("")
+    corrected = segment(1, 0.0, 1.0, "Good evening.", "spk1", rev=2)
+    server.snapshot["segments"] = [corrected, newest]
+    server.tell(corrected)
+    page.clock.run_for(5000)
+    expect(captions).to_have_text("")
+    before = len(server.connections)
+    server.cut()
+    page.clock.run_for(5000)
+    eventually(lambda: len(server.connections) > before, lambda seconds: page.wait_for_timeout(seconds * 1000))
+    page.clock.run_for(5000)
+    expect(captions).to_have_text("")
+    server.tell(segment(3, 300.0, 302.0, "We go on.", "spk1"))
+    page.clock.run_for(1000)
+    expect(captions).to_contain_text("We go on.")
+
+
+@pytest.mark.slow
 def test_a_refused_microphone_is_explained_and_leaves_no_empty_meeting(server: FakeServer, page: Page) -> None:
     page.add_init_script(
         "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"
