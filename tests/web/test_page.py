@@ -404,6 +404,41 @@ def test_a_past_meeting_opens_from_the_list_with_its_words_and_exports(server: F
     expect(page.get_by_test_id("meeting-list")).to_contain_text("Planning")
 
 
+LISTENERS = """{
+  window.listening = new Set()
+  const { addEventListener: add, removeEventListener: remove } = document
+  document.addEventListener = (type, call, ...more) => {
+    if (type === 'pointerdown') listening.add(call)
+    return add.call(document, type, call, ...more)
+  }
+  document.removeEventListener = (type, call, ...more) => {
+    if (type === 'pointerdown') listening.delete(call)
+    return remove.call(document, type, call, ...more)
+  }
+}"""
+"""`listening` are those on the document that a pointer calls"""
+
+
+@pytest.mark.slow
+def test_the_list_of_files_closes_with_a_click_elsewhere_and_a_page_that_was_left_is_not_held_by_it(
+    server: FakeServer, page: Page
+) -> None:
+    server.meetings = [meeting("a1", "Planning")]
+    server.snapshot = {"state": "ended", "title": "Planning", "segments": [segment(1, 0.0, 1.0, "Good.", "spk1")]}
+    page.add_init_script(LISTENERS)
+    page.goto(server.url)
+    for _ in range(2):
+        page.get_by_role("link", name="Planning").click()
+        page.get_by_test_id("export").click()
+        expect(page.get_by_test_id("export-srt")).to_be_visible()
+        line(page, 1).click()
+        expect(page.get_by_test_id("export-srt")).to_be_hidden()
+        page.get_by_test_id("export").click()
+        page.get_by_test_id("home").click()
+        expect(page.get_by_test_id("new-meeting")).to_be_visible()
+    assert page.evaluate("listening.size") == 0
+
+
 @pytest.mark.slow
 def test_the_title_is_changed_in_place(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
