@@ -15,7 +15,7 @@ from meeting.client.errors import ClientError, ServerUnreachable, explained
 from meeting.client.event_queue import EventQueue
 from meeting.client.events import Disconnected, parse_event
 from meeting.client.protocols import ClientProtocol, Loss
-from meeting.core.messages import Ack, AudioFrame, MovedMessage, encode
+from meeting.core.messages import Ack, AliveMessage, AudioFrame, MovedMessage, encode
 
 OPEN_TIMEOUT = 20.0
 """Seconds that a connection may take to be made"""
@@ -180,8 +180,10 @@ class Driver:
     async def _read(self, socket: ClientConnection) -> Loss:
         try:
             async for text in socket:
-                self._heard_at = asyncio.get_running_loop().time()
                 event = parse_event(text)
+                if isinstance(event, AliveMessage):
+                    continue  # it is no answer to what was sent, and without that a ping tells the same
+                self._heard_at = asyncio.get_running_loop().time()
                 if event is None:
                     continue
                 if isinstance(event, MovedMessage):

@@ -357,6 +357,15 @@ class MovedMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class AliveMessage:
+    """The connection works, though there may be nothing to say: browsers tell their pages nothing of pings."""
+
+    type: ClassVar[str] = "alive"
+    every: float
+    """Seconds until the next message at the latest"""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """Everything is stored; sent to the source and to every viewer."""
 
@@ -378,6 +387,7 @@ ServerMessage = (
     | SourceMessage
     | ErrorMessage
     | MovedMessage
+    | AliveMessage
     | Ended
 )
 ClientMessage = Start | Auth | Stop

@@ -12,7 +12,17 @@ from starlette.websockets import WebSocket
 from meeting.core.access import Grant, Role
 from meeting.core.error_text import client_message
 from meeting.core.errors import AccessDenied, CloseCode, Elsewhere, ErrorCode, Moving, ProtocolError, answer_to
-from meeting.core.messages import AudioFrame, Auth, ErrorMessage, MovedMessage, Start, Stop, decode, encode
+from meeting.core.messages import (
+    AliveMessage,
+    AudioFrame,
+    Auth,
+    ErrorMessage,
+    MovedMessage,
+    Start,
+    Stop,
+    decode,
+    encode,
+)
 from meeting.delivery.outbox import Closing, Outbox
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
@@ -25,6 +35,8 @@ from pipelines.errors import NotFound, StoreError
 
 log = logging.getLogger(__name__)
 
+ALIVE_SECONDS = 15.0
+"""Between two messages to a client, which can tell from their absence that its connection is dead"""
 NO_ROOM = "the server has as many connections as it can take: try again later"
 
 
@@ -89,6 +101,7 @@ async def _exchange(socket: WebSocket, room: Room, client: int, outbox: Outbox, 
     reader = asyncio.create_task(_receive_all(socket, room, client, grant))
     writer = asyncio.create_task(_send_all(socket, outbox, room))
     overflow = asyncio.create_task(outbox.overflowed.wait())
+    pulse = asyncio.create_task(_keep_alive(outbox))
     try:
         await asyncio.wait({reader, writer, overflow}, return_when=asyncio.FIRST_COMPLETED)
         if outbox.overflowed.is_set() and not writer.done():
@@ -96,7 +109,7 @@ async def _exchange(socket: WebSocket, room: Room, client: int, outbox: Outbox, 
             await _disconnect(socket, writer)
     finally:
         room.leave(client)
-        for task in (reader, writer, overflow):
+        for task in (reader, writer, overflow, pulse):
             task.cancel()
         results = await asyncio.gather(reader, writer, return_exceptions=True)
     for result in results:
@@ -121,6 +134,15 @@ async def _send_all(socket: WebSocket, outbox: Outbox, room: Room) -> None:
             await socket.close(item.code, item.reason)
             return
         await socket.send_text(item)
+
+
+async def _keep_alive(outbox: Outbox) -> None:
+    message = AliveMessage(ALIVE_SECONDS)
+    text = encode(message)
+    while True:
+        await asyncio.sleep(ALIVE_SECONDS)
+        if not len(outbox):  # what is on its way tells as much
+            outbox.put(message, text)
 
 
 async def _receive_all(socket: WebSocket, room: Room, client: int, grant: Grant) -> None:

@@ -265,10 +265,12 @@ class Client:
         self.socket.send(AudioFrame(seq, 0, payload).encode())
 
     def receive(self) -> dict[str, Any]:
-        """The next message; raises ConnectionClosed at the end."""
-        message: dict[str, Any] = json.loads(self.socket.recv(timeout=60))
-        self.seen.append(message)
-        return message
+        """The next message that says something; raises ConnectionClosed at the end."""
+        while True:
+            message: dict[str, Any] = json.loads(self.socket.recv(timeout=60))
+            if message["type"] != "alive":
+                self.seen.append(message)
+                return message
 
     def until(self, *kinds: str) -> dict[str, Any]:
         """The next message of one of the kinds."""

@@ -60,6 +60,20 @@ SWITCHES = (
     "--use-fake-device-for-media-stream",
 )
 
+ASKING = """() => {
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
+  window.tracks = []
+  window.asked = new Promise((resolve) => { window.allow = resolve })
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    window.asking = true
+    await window.asked
+    const stream = await open(wanted)
+    window.tracks.push(...stream.getTracks())
+    return stream
+  }
+}"""
+"""The browser asks for permission until `allow()`, and `tracks` are those that it gave"""
+
 
 @dataclass
 class FakeSource:

@@ -120,6 +120,26 @@ def test_a_host_link_renames_and_shares_and_revoking_sends_readers_out(server: L
 
 
 @pytest.mark.slow
+def test_a_browser_that_copies_nothing_without_encryption_shows_the_link_and_says_to_copy_it(
+    server: Locked, tab: Any
+) -> None:
+    meeting = server.create("Release")
+    host = tab(meeting.path("host"))
+    host.evaluate("() => { Object.defineProperty(navigator, 'clipboard', { value: undefined }) }")
+    host.get_by_role("button", name="Share", exact=True).click()
+    rows = host.get_by_test_id("share-list").locator("li")
+    expect(rows).to_have_count(3)
+    host.get_by_test_id("share-view").click()
+    expect(rows).to_have_count(4)
+    expect(host.get_by_test_id("share-status")).to_contain_text("Copy this link now")
+    expect(host.get_by_test_id("share-link")).to_have_value(re.compile(f"/m/{meeting.id}#t="))
+    reader = tab(meeting.path("view"))
+    reader.evaluate("() => { Object.defineProperty(navigator, 'clipboard', { value: undefined }) }")
+    reader.get_by_role("button", name="Copy link", exact=True).click()
+    expect(reader.get_by_test_id("share-status")).to_contain_text("Copy this link:")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("token", ["#t=wrong", "#t=", "", "#t=a%20b"])
 def test_without_a_link_that_opens_it_a_meeting_shows_nothing(server: Locked, tab: Any, token: str) -> None:
     server.forget_guesses()

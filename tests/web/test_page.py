@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.fakes.web_fakes import FakeServer, eventually, meeting, microphone_tab, running, segment, speaker
+from tests.fakes.web_fakes import ASKING, FakeServer, eventually, meeting, microphone_tab, running, segment, speaker
 
 pytestmark = pytest.mark.browser
 
@@ -334,6 +334,33 @@ def test_a_lost_connection_is_told_and_what_was_said_meanwhile_arrives(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("state", ["live", "ended"])
+def test_a_server_that_cannot_tell_of_the_meeting_at_first_is_asked_again_and_a_host_is_a_host_then(
+    server: FakeServer, browser: Browser, state: str
+) -> None:
+    with microphone_tab(browser, 900, 700, refused="503 (Service Unavailable)") as host:
+        failing = [True]
+
+        def answer(route: Route) -> None:
+            if failing[0]:
+                error = {"code": "recovering", "message": "an earlier meeting is being rebuilt"}
+                route.fulfill(status=503, json={"error": error})
+            else:
+                route.continue_()
+
+        host.route("**/api/meetings/m1", answer)
+        watch(server, host, segment(1, 0.0, 1.0, "Hello there.", "spk1"), state=state)
+        expect(line(host, 1)).to_have_text("Hello there.")
+        expect(line(host, 1)).not_to_have_attribute("tabindex", "0")
+        server.snapshot["segments"] = [segment(1, 0.0, 1.0, "Hello everybody.", "spk1", rev=2)]
+        if state == "live":
+            server.tell(*server.snapshot["segments"])
+        failing[0] = False
+        expect(line(host, 1)).to_have_attribute("tabindex", "0")
+        expect(line(host, 1)).to_have_text("Hello everybody.")
+
+
+@pytest.mark.slow
 def test_a_full_disk_is_told_until_there_is_room_again(server: FakeServer, page: Page) -> None:
     page.goto(server.url)
     page.get_by_test_id("new-meeting").click()
@@ -375,6 +402,41 @@ def test_a_past_meeting_opens_from_the_list_with_its_words_and_exports(server: F
     expect(page.get_by_test_id("stop")).to_be_hidden()
     page.go_back()
     expect(page.get_by_test_id("meeting-list")).to_contain_text("Planning")
+
+
+LISTENERS = """{
+  window.listening = new Set()
+  const { addEventListener: add, removeEventListener: remove } = document
+  document.addEventListener = (type, call, ...more) => {
+    if (type === 'pointerdown') listening.add(call)
+    return add.call(document, type, call, ...more)
+  }
+  document.removeEventListener = (type, call, ...more) => {
+    if (type === 'pointerdown') listening.delete(call)
+    return remove.call(document, type, call, ...more)
+  }
+}"""
+"""`listening` are those on the document that a pointer calls"""
+
+
+@pytest.mark.slow
+def test_the_list_of_files_closes_with_a_click_elsewhere_and_a_page_that_was_left_is_not_held_by_it(
+    server: FakeServer, page: Page
+) -> None:
+    server.meetings = [meeting("a1", "Planning")]
+    server.snapshot = {"state": "ended", "title": "Planning", "segments": [segment(1, 0.0, 1.0, "Good.", "spk1")]}
+    page.add_init_script(LISTENERS)
+    page.goto(server.url)
+    for _ in range(2):
+        page.get_by_role("link", name="Planning").click()
+        page.get_by_test_id("export").click()
+        expect(page.get_by_test_id("export-srt")).to_be_visible()
+        line(page, 1).click()
+        expect(page.get_by_test_id("export-srt")).to_be_hidden()
+        page.get_by_test_id("export").click()
+        page.get_by_test_id("home").click()
+        expect(page.get_by_test_id("new-meeting")).to_be_visible()
+    assert page.evaluate("listening.size") == 0
 
 
 @pytest.mark.slow
@@ -550,6 +612,32 @@ def test_captions_come_back_by_themselves_where_that_may_help(server: FakeServer
 
 
 @pytest.mark.slow
+def test_captions_that_have_disappeared_come_back_with_the_next_words_only(server: FakeServer, page: Page) -> None:
+    old, newest = segment(1, 0.0, 1.0, "Good morning.", "spk1"), segment(2, 150.0, 152.0, "Let us begin.", "spk1")
+    server.snapshot = {"state": "live", "segments": [old, newest]}
+    page.clock.install()
+    page.goto(f"{server.url}/m/m1/captions?seconds=60")
+    captions = page.get_by_test_id("captions")
+    expect(captions).to_contain_text("Let us begin.")
+    page.clock.run_for(61_000)
+    expect(captions).to_have_text("")
+    corrected = segment(1, 0.0, 1.0, "Good evening.", "spk1", rev=2)
+    server.snapshot["segments"] = [corrected, newest]
+    server.tell(corrected)
+    page.clock.run_for(5000)
+    expect(captions).to_have_text("")
+    before = len(server.connections)
+    server.cut()
+    page.clock.run_for(5000)
+    eventually(lambda: len(server.connections) > before, lambda seconds: page.wait_for_timeout(seconds * 1000))
+    page.clock.run_for(5000)
+    expect(captions).to_have_text("")
+    server.tell(segment(3, 300.0, 302.0, "We go on.", "spk1"))
+    page.clock.run_for(1000)
+    expect(captions).to_contain_text("We go on.")
+
+
+@pytest.mark.slow
 def test_a_refused_microphone_is_explained_and_leaves_no_empty_meeting(server: FakeServer, page: Page) -> None:
     page.add_init_script(
         "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"
@@ -559,6 +647,41 @@ def test_a_refused_microphone_is_explained_and_leaves_no_empty_meeting(server: F
     expect(page.get_by_test_id("notice")).to_contain_text("Allow it in the browser")
     expect(page.get_by_test_id("new-meeting")).to_be_enabled()
     assert server.requests == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left_during", ["question of the browser", "answer of the server"])
+def test_whoever_opens_another_page_before_a_new_meeting_has_begun_stays_there_unrecorded(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None], left_during: str
+) -> None:
+    server.meetings = [meeting("a1", "Planning")]
+    page.goto(server.url)
+    page.evaluate(ASKING)
+    held: list[Route] = []
+
+    def answer(route: Route) -> None:
+        if route.request.method == "POST" and left_during == "answer of the server":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/meetings", answer)
+    page.get_by_test_id("new-meeting").click()
+    until(lambda: page.evaluate("window.asking"))
+    if left_during == "answer of the server":
+        page.evaluate("allow()")
+        until(lambda: held)
+    page.get_by_role("link", name="Planning").click()
+    expect(page.get_by_test_id("meeting")).to_be_visible()
+    for route in held:
+        route.continue_()
+    page.evaluate("allow()")
+    until(lambda: page.evaluate("tracks.length && tracks.every(({ readyState }) => readyState === 'ended')"))
+    made = [] if left_during == "question of the browser" else ["POST", "DELETE"]
+    until(lambda: [method for method, *_ in server.requests] == made)
+    page.wait_for_timeout(300)
+    assert page.url == f"{server.url}/m/a1"
+    assert [connection.start for connection in server.connections] == [None]
 
 
 @pytest.mark.slow

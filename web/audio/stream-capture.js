@@ -25,6 +25,7 @@ export class StreamCapture {
   /** @type {MediaStreamAudioSourceNode | null} */
   #input = null
   #clock
+  #closed = false
 
   /** @param {AudioContext} context */
   constructor(context) {
@@ -53,12 +54,17 @@ export class StreamCapture {
   }
 
   /**
-   * Hears another stream from now on, in the place of the one before, without losing a frame.
+   * Hears another stream from now on, in the place of the one before, without losing a frame. What has been closed
+   * stops a stream that comes later: the browser may have asked for it meanwhile.
    *
    * @param {MediaStream} stream
    * @param {() => void} onChange its sound has stopped, or goes on
    */
   take(stream, onChange) {
+    if (this.#closed) {
+      stopTracks(stream)
+      return
+    }
     this.#letGo()
     this.#input?.disconnect()
     this.#stream = stream
@@ -90,6 +96,7 @@ export class StreamCapture {
 
   /** Hands over what is still in the frame being filled, then lets the stream go. */
   async close() {
+    this.#closed = true
     if (this.#node) {
       await this.#flush(this.#node)
       this.#node.disconnect()
@@ -100,10 +107,7 @@ export class StreamCapture {
   }
 
   #letGo() {
-    for (const track of this.#stream?.getTracks() ?? []) {
-      track.onended = track.onmute = track.onunmute = null
-      track.stop()
-    }
+    if (this.#stream) stopTracks(this.#stream)
   }
 
   /**
@@ -121,5 +125,13 @@ export class StreamCapture {
       }
       node.port.postMessage('stop')
     })
+  }
+}
+
+/** @param {MediaStream} stream */
+function stopTracks(stream) {
+  for (const track of stream.getTracks()) {
+    track.onended = track.onmute = track.onunmute = null
+    track.stop()
   }
 }

@@ -5,6 +5,7 @@
 
 import { AudioOutbox } from './audio-outbox.js'
 import { Reconnection } from './reconnection.js'
+import { Watchdog } from './watchdog.js'
 
 /** @typedef {import('../state/messages.js').ConnectionState} ConnectionState */
 /** @typedef {import('../state/page-state.js').ConnectionStatus} ConnectionStatus */
@@ -67,6 +68,7 @@ export class Connection {
   #lastError = null
   /** @type {Reconnection} */
   #reconnection
+  #watchdog = new Watchdog(() => this.#closed(1006, ''))
 
   /**
    * @param {object} options
@@ -151,13 +153,10 @@ export class Connection {
 
   /** @param {string} data */
   #received(data) {
-    /** @type {ServerMessage} */
-    let message
-    try {
-      message = JSON.parse(data)
-    } catch {
-      return // not ours; the next message may be
-    }
+    const message = parsed(data)
+    if (!message) return // not ours; the next message may be
+    this.#watchdog.heard(message)
+    if (message.type === 'alive') return
     this.#heard = Date.now()
     if (message.type === 'session' && this.source && this.outbox) this.#begin(this.source, this.outbox, message)
     if (message.type === 'ack') {
@@ -223,7 +222,6 @@ export class Connection {
       this.#sent += 1
     }
     if (Date.now() - this.#heard > SILENCE) {
-      socket.close() // its close event may take a minute on a dead network
       this.#closed(1006, '')
     } else if (this.#stopping && !this.#stopSent && this.#sent === outbox.next) {
       this.#stopSent = true
@@ -274,15 +272,18 @@ export class Connection {
     removeEventListener('online', this.#hurry)
     clearTimeout(this.#timer)
     clearInterval(this.#heartbeat)
-    const socket = this.#socket
     this.#forgetSocket()
-    socket?.close()
     this.#set(state)
   }
 
-  // So that nothing it still delivers is taken for news.
+  // So that nothing it still delivers is taken for news; on a dead network its close event may take a minute.
   #forgetSocket() {
-    if (this.#socket) this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null
+    this.#watchdog.stop()
+    const socket = this.#socket
+    if (socket) {
+      socket.onopen = socket.onmessage = socket.onclose = null
+      socket.close()
+    }
     this.#socket = null
     this.#streaming = false
   }
@@ -291,5 +292,17 @@ export class Connection {
   #set(state) {
     this.state = state
     this.onChange(this)
+  }
+}
+
+/**
+ * @param {string} data
+ * @returns {ServerMessage | null} null where it is none
+ */
+function parsed(data) {
+  try {
+    return JSON.parse(data)
+  } catch {
+    return null
   }
 }

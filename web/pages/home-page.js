@@ -171,7 +171,13 @@ export class HomePage {
     let input = null
     try {
       input = await open()
-      const meeting = await api.createMeeting({ title, ...options.asked })
+      const meeting = this.#store.closed ? null : await api.createMeeting({ title, ...options.asked })
+      if (!meeting || this.#store.closed) {
+        // Whoever has gone on to another page meanwhile is neither recorded nor brought back.
+        await input.close()
+        if (meeting) await api.deleteMeeting(meeting.id)
+        return
+      }
       const heard = opening === 'microphone' ? { participant } : {}
       this.#shell.go(meetingPath(meeting.id), { input, ...heard, links: meeting.links, title: meeting.title })
     } catch (caught) {

@@ -3,6 +3,7 @@
 import * as api from '../net/api.js'
 import { Connection } from '../net/connection.js'
 import { MeetingPoller } from '../net/meeting-poller.js'
+import { backoff } from '../net/reconnection.js'
 import { rememberedSource } from '../net/resume-tokens.js'
 import { home } from '../net/urls.js'
 import * as change from '../state/page-state.js'
@@ -44,6 +45,8 @@ export class MeetingPage {
   #connection = null
   /** @type {number | undefined} */
   #ticker
+  /** @type {number | undefined} until the facts are asked for once more */
+  #factsTimer
 
   /**
    * @param {PageShell} shell
@@ -114,6 +117,7 @@ export class MeetingPage {
     this.#leaving.close()
     this.#actions.playback.close()
     clearInterval(this.#ticker)
+    clearTimeout(this.#factsTimer)
     this.#view.close()
     this.#poller.close()
     this.#sound.release()
@@ -201,12 +205,20 @@ export class MeetingPage {
     this.#view.render(this.#store.state)
   }
 
-  async #loadFacts() {
+  /** @param {number} [failures] in a row before this attempt */
+  async #loadFacts(failures = 0) {
+    clearTimeout(this.#factsTimer)
     try {
       const facts = await this.#poller.facts()
-      if (facts) this.#store.update((state) => change.withFacts(state, facts))
-    } catch (error) {
-      this.#refused(/** @type {api.ApiError} */ (error).status)
+      if (!facts) return
+      // The lines of a meeting that is over may be older than facts that come late.
+      if (failures && this.#store.state.transcript.phase === 'ended') this.#changed(facts)
+      else this.#store.update((state) => change.withFacts(state, facts))
+    } catch (caught) {
+      const error = /** @type {api.ApiError} */ (caught)
+      this.#refused(error.status)
+      if (this.#store.closed || !error.passes) return
+      this.#factsTimer = setTimeout(() => this.#loadFacts(failures + 1), backoff(failures + 1))
     }
   }
 
@@ -223,6 +235,7 @@ export class MeetingPage {
    */
   #changed(facts) {
     if (this.#store.closed) return
+    clearTimeout(this.#factsTimer)
     this.#store.update((state) => change.withFacts(state, facts))
     this.#actions.notes.load()
     this.#actions.statistics.renew()

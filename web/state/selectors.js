@@ -106,17 +106,24 @@ export function stopLabel(state) {
 }
 
 /**
+ * Whether sound that is shared now would still be heard.
+ *
+ * @param {PageState} state
+ */
+export const takesSound = ({ transcript }) => transcript.phase === 'open' || transcript.phase === 'live'
+
+/**
  * The button that starts a recording, or goes on with one; null where that is not possible.
  *
  * @param {PageState} state
  * @returns {{ label: string } | null}
  */
-export function startButton({ role, connection, permission, transcript, resumable }) {
-  const { phase } = transcript
+export function startButton(state) {
+  const { role, connection, permission, transcript, resumable } = state
   if (role !== 'viewer' || connection.state !== 'live' || !allows(permission, 'speak')) return null
-  if (phase !== 'open' && phase !== 'live') return null
+  if (!takesSound(state)) return null
   if (resumable) return { label: t('meeting.go-on') }
-  return { label: t(phase === 'open' ? 'meeting.start' : 'join.microphone') }
+  return { label: t(transcript.phase === 'open' ? 'meeting.start' : 'join.microphone') }
 }
 
 /**
@@ -153,8 +160,8 @@ export const mayEdit = ({ facts, permission }) => facts !== null && allows(permi
  *
  * @param {PageState} state
  */
-export const offersTerms = ({ facts, permission, transcript }) =>
-  facts !== null && allows(permission, 'host') && (transcript.phase === 'open' || transcript.phase === 'live')
+export const offersTerms = (state) =>
+  state.facts !== null && allows(state.permission, 'host') && takesSound(state)
 
 /**
  * What is shown of the notes, and what can be done about them; null where that is nothing.

@@ -103,10 +103,11 @@
 
 /** @typedef {{ type: 'error', code: string, message: string, fatal: boolean }} ErrorMessage */
 /** @typedef {{ type: 'moved', address: string | null, wait: number }} Moved the meeting is at another server */
+/** @typedef {{ type: 'alive', every: number }} Alive  a message comes at least every so many seconds from now on */
 /** @typedef {{ type: 'ended', segments: number }} Ended */
 
 /**
- * @typedef {Ack | Earlier | Ended | ErrorMessage | Gap | Moved | Segment | Session | Snapshot | SourceMessage
+ * @typedef {Ack | Alive | Earlier | Ended | ErrorMessage | Gap | Moved | Segment | Session | Snapshot | SourceMessage
  *   | Speaker | SpeakerRevision | StateChange | Stats} ServerMessage
  */
 

@@ -40,9 +40,15 @@ export function downloadMenu(label, items, testid, { save, preview }) {
     el('span', {}, label),
   )
   const menu = el('div', { class: 'menu' }, button, list)
+  const elsewhere = (/** @type {PointerEvent} */ { target }) => {
+    if (!menu.contains(/** @type {Node} */ (target))) open(false)
+  }
   /** @param {boolean} on */
   const open = (on) => {
     list.hidden = !on
+    // Only while it is open: the document outlives the page that the menu belongs to, and would keep all of it.
+    if (on) document.addEventListener('pointerdown', elsewhere)
+    else document.removeEventListener('pointerdown', elsewhere)
     button.setAttribute('aria-expanded', String(on))
   }
   button.addEventListener('click', () => open(list.hidden))
@@ -60,9 +66,6 @@ export function downloadMenu(label, items, testid, { save, preview }) {
   })
   menu.addEventListener('focusout', ({ relatedTarget }) => {
     if (relatedTarget && !menu.contains(/** @type {Node} */ (relatedTarget))) open(false)
-  })
-  document.addEventListener('pointerdown', ({ target }) => {
-    if (!menu.contains(/** @type {Node} */ (target))) open(false)
   })
   menu.addEventListener('keydown', (event) => pressed(event, { button, list, entries, open }))
   return menu

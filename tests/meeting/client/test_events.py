@@ -15,6 +15,7 @@ from meeting.client.events import parse_event
 from meeting.core.errors import ErrorCode
 from meeting.core.messages import (
     Ack,
+    AliveMessage,
     ChangeMessage,
     EarlierMessage,
     Ended,
@@ -53,6 +54,7 @@ MESSAGES: list[ServerMessage] = [
     SOURCE,
     ErrorMessage(ErrorCode.STORAGE, "full", False),
     MovedMessage(None, 1.5),
+    AliveMessage(15.0),
     Ended(3),
 ]
 

@@ -21,6 +21,7 @@ from meeting.core.errors import CloseCode
 from meeting.core.messages import FRAME_HEADER, MAX_TEXT, AudioFrame, Ended, encode
 from meeting.delivery import archive, history
 from meeting.delivery.outbox import MAX_MESSAGES, Outbox
+from meeting.server import websocket
 from meeting.server.security.auth import Authenticator
 from meeting.server.websocket import _join
 from meeting.session.audience import EXTRA_SEATS
@@ -659,6 +660,16 @@ class FakeRoom:
     def leave(self, client: int) -> None:
         """Remember who left."""
         self.left = client
+
+
+def test_whoever_waits_in_a_meeting_in_which_nobody_speaks_hears_that_the_connection_works(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "ALIVE_SECONDS", 0.05)
+    with served.connect(served.create()) as viewer:
+        assert viewer.receive()["type"] == "snapshot"
+        told = [json.loads(viewer.socket.recv(timeout=60)) for _ in range(3)]
+    assert told == [{"type": "alive", "every": 0.05}] * 3
 
 
 def test_a_viewer_that_does_not_read_is_disconnected() -> None:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.fakes.web_fakes import (
+    ASKING,
     FakeServer,
     FakeSource,
     eventually,
@@ -216,6 +217,34 @@ def test_who_was_away_for_too_long_reads_along_and_may_share_again(
     assert page.evaluate("Object.keys(sessionStorage)") == []
     join(page)
     until(lambda: len(server.sources) == 3 and server.sources[2].stored > 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("open_at_the_end", ["dialog", "question of the browser"])
+def test_a_microphone_is_not_shared_into_a_meeting_that_has_ended_while_its_owner_was_asked(
+    server: FakeServer, page: Page, until: Until, open_at_the_end: str
+) -> None:
+    page.evaluate(ASKING)
+    page.get_by_test_id("start").click()
+    begin = page.get_by_test_id("join-begin")
+    if open_at_the_end == "dialog":
+        page.evaluate("allow()")
+    else:
+        begin.click()
+        until(lambda: page.evaluate("window.asking"))
+    server.snapshot["state"] = "ended"
+    server.tell({"type": "ended", "segments": 1})
+    expect(page.get_by_test_id("end")).to_be_visible()
+    told = page.get_by_test_id("end").text_content()
+    if open_at_the_end == "dialog":
+        begin.click()
+    else:
+        page.evaluate("allow()")
+        until(lambda: page.evaluate("tracks.length"))
+    page.wait_for_timeout(1000)
+    assert page.evaluate("tracks.every(({ readyState }) => readyState === 'ended')")
+    assert page.get_by_test_id("end").text_content() == told
+    assert [connection.start for connection in server.connections] == [None]
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 import * as api from '../../net/api.js'
 import { Connection } from '../../net/connection.js'
-import { captionOptions, newestCaptions } from '../../state/captions/captions.js'
+import { captionOptions, newestCaptions, tellsMore } from '../../state/captions/captions.js'
 import { onlyLanguage } from '../../state/format.js'
 import { problemText } from '../../state/messages.js'
 import { EMPTY_TRANSCRIPT, reduce } from '../../state/transcript.js'
@@ -18,7 +18,7 @@ import { PageStore } from '../page-store.js'
 
 const AGAIN = 30_000 // milliseconds until a page that nobody sits at tries once more
 const FINAL = new Set([4401, 4404]) // the link opens nothing, or there is no such meeting
-const HEARD = new Set(['snapshot', 'segment'])
+const WORKING = new Set(['snapshot', 'segment']) // what shows that there is no problem any more
 
 export class CaptionsPage {
   #id
@@ -85,13 +85,11 @@ export class CaptionsPage {
 
   /** @param {ServerMessage} message */
   #receive(message) {
-    const heard = HEARD.has(message.type)
-    this.#store.update(({ transcript, silent, problem }) => ({
-      transcript: reduce(transcript, message),
-      silent: silent && !heard,
-      problem: heard ? null : problem,
-    }))
-    if (!heard || !this.#options.seconds) return
+    const { transcript: before, silent, problem } = this.#store.state
+    const transcript = reduce(before, message)
+    const more = tellsMore(before, transcript, message)
+    this.#store.set({ transcript, silent: silent && !more, problem: WORKING.has(message.type) ? null : problem })
+    if (!more || !this.#options.seconds) return
     clearTimeout(this.#silence)
     this.#silence = setTimeout(() => this.#store.set({ silent: true }), this.#options.seconds * 1000)
   }

@@ -7,6 +7,7 @@ import { rememberParticipant, rememberedParticipant } from '../../net/participan
 import { forgetSource, rememberSource, rememberedSource } from '../../net/resume-tokens.js'
 import { drained } from '../../net/waiting.js'
 import { say, unsay } from '../../state/page-state.js'
+import { takesSound } from '../../state/selectors.js'
 import { LONGEST_NAME } from '../../state/sources/participant.js'
 import { t } from '../../texts/texts.js'
 import { askParticipant } from '../../view/sources/join-dialog.js'
@@ -63,18 +64,23 @@ export class PageSound {
   async record(again = false) {
     const known = rememberedParticipant()
     const participant = again || this.#store.state.resumable ? known : await askParticipant(known)
-    if (!participant || this.#store.closed) return
+    if (!participant || !this.#isWanted) return
     rememberParticipant(participant)
     this.#store.update((state) => ({ ...unsay(unsay(state, 'problem'), 'source microphone'), opening: true }))
     try {
       const input = await Microphone.open()
-      if (this.#store.closed) input.close()
-      else this.begin(input, participant)
+      if (this.#isWanted) this.begin(input, participant)
+      else input.close()
     } catch (error) {
       const { message: text } = /** @type {Error} */ (error)
       this.#store.update((state) => say(state, 'problem', { text, label: t('button.again'), action: 'record' }))
     }
     this.#store.set({ opening: false })
+  }
+
+  /** Whether sound is still of use: questions stay open for long, and a meeting may end meanwhile. */
+  get #isWanted() {
+    return !this.#store.closed && takesSound(this.#store.state)
   }
 
   /** Shares the sound of a tab, or stops that. */

@@ -7,6 +7,7 @@ import { Connection, startOf } from '../../net/connection.js'
 import { forgetSource, rememberSource, rememberedSource } from '../../net/resume-tokens.js'
 import { drained } from '../../net/waiting.js'
 import { say, unsay } from '../../state/page-state.js'
+import { takesSound } from '../../state/selectors.js'
 import { ownEnded, ownSource, tabProblemText } from '../../state/sources/own-sources.js'
 import { t } from '../../texts/texts.js'
 import { askTabName } from '../../view/sources/join-dialog.js'
@@ -56,17 +57,21 @@ export class PageTab {
       return
     }
     const name = await askTabName(t('join.tab.default'))
-    if (name === null || this.#store.closed || this.#store.state.sharing !== 'off') return
+    if (name === null || !this.#isWanted || this.#store.state.sharing !== 'off') return
     this.#store.update((state) => ({ ...unsay(state, NOTICE), sharing: 'opening' }))
     try {
       const input = await TabSound.open()
-      if (this.#store.closed || this.#store.state.transcript.phase === 'ended') input.close()
-      else this.#begin(input, name)
+      if (this.#isWanted) this.#begin(input, name)
+      else input.close()
     } catch (error) {
       const { message: text } = /** @type {Error} */ (error)
       this.#store.update((state) => say(state, NOTICE, { text, label: t('button.again'), action: 'share tab' }))
     }
     if (!this.#connection) this.#store.set({ sharing: 'off' })
+  }
+
+  get #isWanted() {
+    return !this.#store.closed && takesSound(this.#store.state)
   }
 
   /**

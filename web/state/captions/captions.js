@@ -5,6 +5,7 @@ import { splitPartial } from '../partial-text.js'
 import { toBlocks } from '../turns.js'
 
 /** @typedef {import('../transcript.js').Transcript} Transcript */
+/** @typedef {import('../wire-messages.js').ServerMessage} ServerMessage */
 
 /**
  * @typedef {object} CaptionOptions
@@ -63,7 +64,7 @@ export function captionOptions(query) {
  */
 export function newestCaptions({ speakers, ...transcript }, names) {
   const lines = [...transcript.segments.values()]
-  const from = lines.reduce((latest, { end }) => Math.max(latest, end), 0) - NEWEST
+  const from = newestEnd(transcript) - NEWEST
   const segments = new Map(lines.filter(({ end }) => end >= from).map((line) => [line.id, line]))
   const blocks = toBlocks({ ...transcript, segments, stale: new Map(), gaps: [], speakers })
   return blocks.slice(-MOST).flatMap((block) => {
@@ -75,6 +76,28 @@ export function newestCaptions({ speakers, ...transcript }, names) {
     return [{ key, name, color: speakerColor(speaker, speakers), stable, partial }]
   })
 }
+
+/**
+ * Whether a message tells what has been said just now: a line that somebody corrects, and a snapshot that repeats what
+ * is known, do not.
+ *
+ * @param {Transcript} before
+ * @param {Transcript} after the message
+ * @param {ServerMessage} message
+ */
+export function tellsMore(before, after, message) {
+  if (message.type === 'segment') {
+    if (before.segments.get(message.id)?.final || !message.text) return false
+  } else if (message.type !== 'snapshot') return false
+  return newestEnd(after) > newestEnd(before) || shownText(after) !== shownText(before)
+}
+
+/** @param {Pick<Transcript, 'segments'>} transcript */
+const newestEnd = ({ segments }) => [...segments.values()].reduce((latest, { end }) => Math.max(latest, end), 0)
+
+/** @param {Transcript} transcript */
+const shownText = (transcript) =>
+  joined(newestCaptions(transcript, false).flatMap(({ stable, partial }) => [stable, partial]))
 
 /** @type {(texts: string[]) => string} */
 const joined = (texts) => joinWords(texts.filter((text) => text.trim()).map((text) => text.trim()))

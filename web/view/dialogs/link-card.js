@@ -31,6 +31,7 @@ export class LinkCard {
     this.#link.value = link
     this.#link.select()
     this.#showCode(link)
+    if (!navigator.clipboard) return false // browsers leave it out of pages that came without encryption
     return navigator.clipboard.writeText(link).then(
       () => true,
       () => false,

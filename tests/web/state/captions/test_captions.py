@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.web.conftest import Run
 
+SAID = (("s0", 0.0, True, "Long ago."), ("s1", 150.0, True, "The newest line."), ("s2", 153.0, False, "and"))
+"""A meeting: id, start, whether final, text"""
 USUAL = {"size": 48, "lines": 2, "seconds": 10, "look": "outline", "background": "transparent", "names": True}
+
+
+def line(id: str, start: float, final: bool, text: str, rev: int = 1) -> dict[str, Any]:
+    """A line of two seconds."""
+    about = {"type": "segment", "id": id, "rev": rev, "final": final, "start": start, "end": start + 2}
+    return about | {"speaker": "spk1", "text": text, "stable_chars": 0, "words": []}
+
+
+def snapshot(*more: tuple[str, float, bool, str]) -> dict[str, Any]:
+    """The meeting, and further lines."""
+    return {"type": "snapshot", "state": "live", "speakers": [], "segments": [line(*one) for one in (*SAID, *more)]}
 
 
 @pytest.mark.parametrize(
@@ -62,3 +77,35 @@ def test_the_newest_turns_are_shown_under_their_names(javascript: Run) -> None:
         ["", "", "who", "knows"],
         [],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("message", "more"),
+    [
+        (line("s3", 155.0, True, "One more."), True),
+        (line("s3", 400.0, True, "The newest line. and"), True),
+        (line("s2", 153.0, False, "and then", rev=2), True),
+        (line("s2", 153.0, True, "And so.", rev=2), True),
+        (line("s2", 153.0, True, "and", rev=2), False),
+        (line("s2", 153.0, False, "", rev=2), False),
+        (line("s0", 0.0, True, "Long, long ago.", rev=2), False),
+        (line("s1", 150.0, True, "The last line.", rev=2), False),
+        (line("s0b", 0.5, True, "ago."), False),
+        (snapshot(), False),
+        (snapshot(("s3", 155.0, True, "One more.")), True),
+        ({"type": "state", "state": "live", "title": "Planning"}, False),
+    ],
+)
+def test_what_is_corrected_or_repeated_was_not_said_just_now(
+    javascript: Run, message: dict[str, Any], more: bool
+) -> None:
+    told = javascript(
+        """async ([known, message]) => {
+          const { tellsMore } = await load('state/captions/captions.js')
+          const { EMPTY_TRANSCRIPT, reduce } = await load('state/transcript.js')
+          const before = reduce(EMPTY_TRANSCRIPT, known)
+          return [tellsMore(EMPTY_TRANSCRIPT, before, known), tellsMore(before, reduce(before, message), message)]
+        }""",
+        [snapshot(), message],
+    )
+    assert told == [True, more]
