@@ -1,0 +1,71 @@
+"""Writing a line on a page whose other lines go on changing, against a fake server that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.fakes.web_fakes import FakeServer, microphone_tab, running, segment, speaker
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FakeServer]:
+    """A live meeting of two voices, three lines of one of them."""
+    with running() as started:
+        lines = [segment(number, number * 2.0, number * 2.0 + 1, f"line {number}", "spk1") for number in (1, 2, 3)]
+        speakers = [speaker("spk1", 0, "Ann"), speaker("spk2", 1, "Ben")]
+        started.snapshot = {"title": "Planning", "state": "live", "segments": lines, "speakers": speakers}
+        yield started
+
+
+@pytest.fixture
+def page(browser: Browser, server: FakeServer) -> Iterator[Page]:
+    """A host's tab, at that meeting."""
+    with microphone_tab(browser, 900, 700) as tab:
+        tab.goto(f"{server.url}/m/m1")
+        expect(tab.locator("[data-segment][tabindex]")).to_have_count(1)
+        yield tab
+
+
+def line(page: Page, id_: str) -> Any:
+    """A line as it is read."""
+    return page.locator(f"[data-segment={id_}]")
+
+
+def words(page: Page) -> Any:
+    """Where a line is written."""
+    return page.get_by_test_id("line-words")
+
+
+def given(server: FakeServer, page: Page, id_: str, rev: int, to: str, names: list[str]) -> None:
+    """A line gets another voice, after which the turns are of these speakers."""
+    change = {"id": id_, "rev": rev, "from": "spk1" if to == "spk2" else "spk2", "to": to}
+    server.tell({"type": "speaker_revision", "changes": [change], "reason": "live"})
+    expect(page.locator(".turn-name")).to_have_text(names)
+
+
+def test_whoever_writes_a_line_goes_on_writing_while_lines_change_their_turns(server: FakeServer, page: Page) -> None:
+    line(page, "s2").dblclick()
+    words(page).evaluate("(field) => field.setSelectionRange(5, 5)")
+    given(server, page, "s1", 2, "spk2", ["Ben", "Ann"])  # the turn is another one now
+    page.keyboard.type("a")
+    given(server, page, "s2", 2, "spk2", ["Ben", "Ann"])  # to the turn before
+    page.keyboard.type("b")
+    given(server, page, "s2", 3, "spk1", ["Ben", "Ann"])  # to the turn behind
+    page.keyboard.type("c")
+    given(server, page, "s1", 3, "spk1", ["Ann"])  # both turns join
+    page.keyboard.type("d")
+    expect(words(page)).to_have_value("line abcd2")
+    server.tell({**segment(2, 4.0, 5.0, "", "spk1", rev=4)})  # it is gone, and so is its place
+    expect(page.get_by_test_id("line-conflict")).to_be_visible()
+    page.keyboard.type("e")
+    expect(words(page)).to_have_value("line abcde2")
+    page.keyboard.press("Escape")
+    line(page, "s3").click()
+    given(server, page, "s1", 4, "spk2", ["Ben", "Ann"])
+    expect(line(page, "s3")).to_be_focused()
