@@ -17,6 +17,7 @@ export const ENGLISH = {
   'button.done': 'Done',
   'button.again': 'Try again',
   'edit.failed': 'Not saved. {why}',
+  'edit.failed.line': 'The line at {time} is not saved. {why}',
   'edit.save': 'Save',
   'edit.cancel': 'Cancel',
   'edit.split': 'Split at the cursor',

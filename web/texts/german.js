@@ -15,6 +15,7 @@ export const GERMAN = {
   'button.done': 'Fertig',
   'button.again': 'Noch einmal versuchen',
   'edit.failed': 'Nicht gespeichert. {why}',
+  'edit.failed.line': 'Die Zeile bei {time} ist nicht gespeichert. {why}',
   'edit.save': 'Speichern',
   'edit.cancel': 'Abbrechen',
   'edit.split': 'An der Schreibmarke teilen',

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.fakes.web_fakes import FakeServer, microphone_tab, running, segment, speaker
+from tests.fakes.web_fakes import FakeServer, eventually, microphone_tab, running, segment, speaker
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +26,7 @@ def server() -> Iterator[FakeServer]:
 @pytest.fixture
 def page(browser: Browser, server: FakeServer) -> Iterator[Page]:
     """A host's tab, at that meeting."""
-    with microphone_tab(browser, 900, 700) as tab:
+    with microphone_tab(browser, 900, 700, "the server responded with a status of") as tab:
         tab.goto(f"{server.url}/m/m1")
         expect(tab.locator("[data-segment][tabindex]")).to_have_count(1)
         yield tab
@@ -49,6 +49,24 @@ def given(server: FakeServer, page: Page, id_: str, rev: int, to: str, names: li
     expect(page.locator(".turn-name")).to_have_text(names)
 
 
+def asked(page: Page) -> list[Route]:
+    """The changes that this tab sends, which the test answers."""
+    held: list[Route] = []
+    page.route(
+        "**/segments/*", lambda route: held.append(route) if route.request.method == "PATCH" else route.fallback()
+    )
+    return held
+
+
+def save_voice(page: Page, id_: str, held: list[Route]) -> Route:
+    """Give a line to Ben in its editor; the request, which is not answered yet."""
+    line(page, id_).dblclick()
+    page.locator(".line-editor").get_by_test_id("voice").select_option(label="Ben")
+    page.get_by_test_id("line-save").click()
+    eventually(lambda: held, lambda seconds: page.wait_for_timeout(seconds * 1000))
+    return held.pop()
+
+
 def test_whoever_writes_a_line_goes_on_writing_while_lines_change_their_turns(server: FakeServer, page: Page) -> None:
     line(page, "s2").dblclick()
     words(page).evaluate("(field) => field.setSelectionRange(5, 5)")
@@ -69,3 +87,33 @@ def test_whoever_writes_a_line_goes_on_writing_while_lines_change_their_turns(se
     line(page, "s3").click()
     given(server, page, "s1", 4, "spk2", ["Ben", "Ann"])
     expect(line(page, "s3")).to_be_focused()
+
+
+def test_the_answer_for_one_line_leaves_the_editor_of_another_one_alone(server: FakeServer, page: Page) -> None:
+    held = asked(page)
+    saving = save_voice(page, "s1", held)
+    expect(words(page)).not_to_be_editable()
+    line(page, "s3").dblclick()
+    words(page).fill("not lost")
+    saving.fulfill(json={**segment(1, 2.0, 3.0, "line 1", "spk2", rev=2), "change": "c1"})
+    expect(page.locator(".turn-name").first).to_have_text("Ben")
+    expect(words(page)).to_have_value("not lost")
+    expect(words(page)).to_be_focused()
+
+
+def test_a_line_that_is_not_saved_after_its_editor_was_left_is_told_of_and_no_focus_taken_away(
+    server: FakeServer, page: Page
+) -> None:
+    held = asked(page)
+    saving = save_voice(page, "s1", held)
+    line(page, "s3").dblclick()
+    full = {"error": {"code": "storage", "message": "the disk is full"}}
+    saving.fulfill(status=503, json=full)
+    expect(page.get_by_test_id("edit-said")).to_have_text("The line at 00:02 is not saved. the disk is full")
+    expect(words(page)).to_be_focused()
+    page.keyboard.press("Escape")
+    saving = save_voice(page, "s2", held)
+    page.get_by_test_id("title").focus()
+    saving.fulfill(json={**segment(2, 4.0, 5.0, "line 2", "spk2", rev=2), "change": "c2"})
+    expect(words(page)).to_have_count(0)
+    expect(page.get_by_test_id("title")).to_be_focused()

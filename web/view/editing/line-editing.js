@@ -110,20 +110,25 @@ export class LineEditing {
     this.#onBegin()
     this.#service.quiet()
     this.#pointer.hide()
-    this.#editor = new LineEditor(line, this.#service, () => this.#leave())
-    this.#replace(id, this.#editor.node)
+    const editor = new LineEditor(line, this.#service, () => {
+      if (editor === this.#editor) this.#leave() // else its answer has come while another line is written
+    })
+    this.#editor = editor
+    this.#replace(id, editor.node)
     this.#renderEditor(this.#state)
-    this.#editor.open(this.#state.transcript.speakers)
+    editor.open(this.#state.transcript.speakers)
   }
 
   /** Back to reading. */
   #leave() {
     const editor = this.#editor
     if (!editor) return
+    const { activeElement: active } = document
+    const here = editor.node.contains(active) || active === document.body // as after a button that was disabled
     this.#editor = null
     editor.node.remove()
     this.#replace(editor.line.id, null)
-    this.#pointer.focus(editor.line.id)
+    if (here) this.#pointer.focus(editor.line.id)
   }
 
   /** @param {(selected: ReadonlySet<string>) => ReadonlySet<string>} change */

@@ -20,6 +20,7 @@ import { VoiceSelect } from './voice-select.js'
  * @property {(line: Segment, texts: string[]) => Promise<void>} split
  * @property {(line: Segment, next: Segment, text?: string) => Promise<void>} join
  * @property {(line: string) => Promise<string | null>} read has the newest line shown; what was recognised of it
+ * @property {(text: string) => void} say tells what became of a line beside the editors
  */
 
 export class LineEditor {
@@ -177,6 +178,7 @@ export class LineEditor {
   #offer() {
     const { theirs, gone } = this.#draft
     const stuck = this.#busy || Boolean(theirs) || gone
+    set(this.#text, { readOnly: this.#busy }) // what is written now would go with the editor, once that is answered
     set(this.#save, { disabled: stuck })
     set(this.#split, { disabled: stuck || !splitAt(this.#text.value, this.#text.selectionStart) })
     set(this.#join, { disabled: stuck || !nextLine(this.#lines, this.line) || !plain(this.#text.value) })
@@ -239,6 +241,8 @@ export class LineEditor {
   /** @param {Error & { code?: string }} error */
   async #failed({ message, code }) {
     setText(this.#problem, t('edit.failed', { why: message }))
+    const time = clock(this.line.start)
+    if (!this.node.isConnected) this.#service.say(t('edit.failed.line', { time, why: message }))
     // The newest line comes with the next drawing, and says what somebody else wrote.
     if (code === 'outdated' || code === 'not_found') await this.#service.read(this.line.id).catch(() => null)
   }
