@@ -448,6 +448,7 @@ export const ENGLISH = {
   'who.lines': { one: 'This line', other: 'These lines' },
   'who.text-at': 'What was said at {time}',
   'who.speaker-at': 'Who said it at {time}',
+  'who.partly': 'Only a part is saved. {why}',
   'who.remember': 'Remember this voice',
   'who.remember.why':
     'Later meetings show this name where the voice is recognised. For that, what the voice sounds like is kept on ' +

@@ -481,6 +481,7 @@ export const GERMAN = {
   'who.lines': { one: 'Diese Zeile', other: 'Diese Zeilen' },
   'who.text-at': 'Was bei {time} gesagt wurde',
   'who.speaker-at': 'Wer es bei {time} gesagt hat',
+  'who.partly': 'Nur ein Teil ist gespeichert. {why}',
   'who.remember': 'Diese Stimme merken',
   'who.remember.why':
     'Spätere Besprechungen zeigen diesen Namen, wo sie die Stimme wiedererkennen. Dafür bleibt auf diesem Server, ' +
