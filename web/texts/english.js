@@ -472,6 +472,10 @@ export const ENGLISH = {
   'voices.unused': 'Not used now: it was made by the model {model}, and another one serves.',
   'voices.forget': 'Forget',
   'voices.forget.name': 'Forget the voice of {name}',
+  'voices.forget.title': 'Forget the voice of {name}?',
+  'voices.forget.text':
+    'What the voice sounds like is deleted for good: later meetings do not recognise it any more. Names in meetings ' +
+    'that are over stay as they are.',
   'voices.failed': 'The voices could not be loaded. {why}',
 
   // Links

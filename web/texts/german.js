@@ -505,6 +505,10 @@ export const GERMAN = {
   'voices.unused': 'Zurzeit unbenutzt: Sie stammt vom Modell {model}, und ein anderes arbeitet.',
   'voices.forget': 'Vergessen',
   'voices.forget.name': 'Die Stimme von {name} vergessen',
+  'voices.forget.title': 'Die Stimme von {name} vergessen?',
+  'voices.forget.text':
+    'Wie die Stimme klingt, wird endgültig gelöscht: Spätere Besprechungen erkennen sie nicht mehr. Namen in ' +
+    'Besprechungen, die vorbei sind, bleiben, wie sie sind.',
   'voices.failed': 'Die Stimmen ließen sich nicht laden. {why}',
 
   // Links
