@@ -300,6 +300,10 @@ export const ENGLISH = {
     'others.',
   'leave.no': 'Keep recording',
   'leave.yes': 'Stop and leave',
+  'leave.unsaved.title': 'Leave without saving?',
+  'leave.unsaved.text': 'You have written a line that is not saved. If you leave this page, what you wrote is lost.',
+  'leave.unsaved.no': 'Keep writing',
+  'leave.unsaved.yes': 'Leave',
   'end.title': 'End this meeting?',
   'end.text':
     'Whoever is recording is stopped, and the meeting ends for everyone. All that was heard until now is kept and ' +

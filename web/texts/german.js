@@ -311,6 +311,11 @@ export const GERMAN = {
     'Besprechung geht für die anderen weiter.',
   'leave.no': 'Weiter aufnehmen',
   'leave.yes': 'Beenden und gehen',
+  'leave.unsaved.title': 'Gehen, ohne zu speichern?',
+  'leave.unsaved.text':
+    'Sie haben eine Zeile geschrieben, die nicht gespeichert ist. Wenn Sie diese Seite verlassen, geht sie verloren.',
+  'leave.unsaved.no': 'Weiter schreiben',
+  'leave.unsaved.yes': 'Gehen',
   'end.title': 'Diese Besprechung beenden?',
   'end.text':
     'Wer gerade aufnimmt, wird angehalten, und die Besprechung endet für alle. Was bis jetzt zu hören war, wird ' +

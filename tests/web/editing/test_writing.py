@@ -117,3 +117,44 @@ def test_a_line_that_is_not_saved_after_its_editor_was_left_is_told_of_and_no_fo
     saving.fulfill(json={**segment(2, 4.0, 5.0, "line 2", "spk2", rev=2), "change": "c2"})
     expect(words(page)).to_have_count(0)
     expect(page.get_by_test_id("title")).to_be_focused()
+
+
+def test_another_language_of_the_page_keeps_what_is_being_written_and_what_others_wrote_meanwhile(
+    server: FakeServer, page: Page
+) -> None:
+    line(page, "s2").dblclick()
+    words(page).fill("mine")
+    voice = page.locator(".line-editor").get_by_test_id("voice")
+    voice.select_option(label="A new voice…")
+    page.get_by_test_id("voice-name").first.fill("Cleo")
+    server.tell(segment(2, 4.0, 5.0, "theirs", "spk1", rev=2))
+    expect(page.get_by_test_id("line-conflict")).to_contain_text("“theirs”")
+    page.get_by_test_id("languages").focus()
+    page.get_by_test_id("languages").select_option("de")
+    expect(page.get_by_test_id("line-cancel")).to_have_text("Abbrechen")
+    expect(page.get_by_test_id("line-conflict")).to_contain_text("„theirs“")
+    expect(words(page)).to_have_value("mine")
+    expect(voice.locator("option:checked")).to_have_text("Eine neue Stimme …")
+    expect(page.get_by_test_id("voice-name").first).to_have_value("Cleo")
+    expect(page.get_by_test_id("languages")).to_be_focused()
+    page.get_by_test_id("line-take-theirs").click()
+    words(page).press("Escape")
+    expect(line(page, "s2")).to_have_text("theirs")
+
+
+def test_a_page_with_a_line_that_is_not_saved_is_not_left_without_a_question(server: FakeServer, page: Page) -> None:
+    prevented = """() => {
+      const event = new Event('beforeunload', { cancelable: true })
+      return !window.dispatchEvent(event)
+    }"""
+    line(page, "s2").dblclick()
+    assert not page.evaluate(prevented)
+    words(page).fill("mine")
+    assert page.evaluate(prevented)
+    page.get_by_test_id("home").click()
+    expect(page.get_by_test_id("dialog")).to_contain_text("You have written a line that is not saved.")
+    page.keyboard.press("Escape")
+    expect(words(page)).to_have_value("mine")
+    page.get_by_test_id("home").click()
+    page.get_by_test_id("confirm").click()
+    expect(page.get_by_test_id("new-meeting")).to_be_visible()

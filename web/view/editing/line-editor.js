@@ -89,6 +89,31 @@ export class LineEditor {
     return this.#draft.gone
   }
 
+  /** Whether something is written that is not saved. */
+  get unsaved() {
+    return this.#touched
+  }
+
+  /**
+   * What was written in the one that this takes the place of; the focus stays where it is.
+   *
+   * @param {LineEditor} before
+   */
+  takeOver(before) {
+    this.#draft = before.#draft
+    this.#text.value = before.#text.value
+    this.#who.takeOver(before.#who)
+    this.#speakers = before.#speakers
+    this.#showConflict()
+    this.#offer()
+    this.#readRecognised()
+  }
+
+  /** Whether its answer is waited for. */
+  get busy() {
+    return this.#busy
+  }
+
   /** Has whoever writes go on, where something is written that is not saved; false where nothing is. */
   insists() {
     if (this.#touched) this.#text.focus()

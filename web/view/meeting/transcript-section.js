@@ -71,6 +71,16 @@ export class TranscriptSection {
     this.#editing.open()
   }
 
+  /** Whether something is written that is not saved. */
+  get unsaved() {
+    return this.#editing.unsaved
+  }
+
+  /** @param {TranscriptSection} before that this takes the place of */
+  takeOver(before) {
+    this.#editing.takeOver(before.#editing)
+  }
+
   /**
    * @param {PageState} state
    * @returns {boolean} whether lines were drawn
