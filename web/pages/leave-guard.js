@@ -1,4 +1,5 @@
-// Asks before a page is left that records, and waits until the server has stored everything.
+// Asks before a page is left on which something is written that is not saved, or that records; then it waits until the
+// server has stored everything.
 
 import { waitWhile } from '../net/waiting.js'
 import { isRecording, isStopping } from '../state/selectors.js'
@@ -13,14 +14,18 @@ const FINISHING = 15_000 // milliseconds that leaving waits for the server to st
 export class LeaveGuard {
   #store
   #stop
+  #unsaved
 
   /**
    * @param {import('./page-store.js').PageStore<PageState>} store
-   * @param {() => Promise<void>} stop ends the recording
+   * @param {object} page
+   * @param {() => Promise<void>} page.stop ends the recording
+   * @param {() => boolean} page.unsaved whether something is written on it that is not saved
    */
-  constructor(store, stop) {
+  constructor(store, { stop, unsaved }) {
     this.#store = store
     this.#stop = stop
+    this.#unsaved = unsaved
   }
 
   open() {
@@ -33,7 +38,9 @@ export class LeaveGuard {
 
   /** Asked before another page is shown. */
   async mayLeave() {
-    if (this.#store.closed || !isRecording(this.#store.state)) return true
+    if (this.#store.closed) return true
+    if (this.#unsaved() && !(await mayDiscard())) return false
+    if (!isRecording(this.#store.state)) return true
     if (!isStopping(this.#store.state)) {
       if (!(await mayStop(goesOnWithout(this.#store.state)))) return false
       await this.#stop()
@@ -44,11 +51,21 @@ export class LeaveGuard {
 
   /** @param {BeforeUnloadEvent} event */
   #warn = (event) => {
-    if (!isRecording(this.#store.state)) return
+    if (!isRecording(this.#store.state) && !this.#unsaved()) return
     event.preventDefault()
     event.returnValue = '' // what older browsers look at
   }
 }
+
+/** Asks whether what is written and not saved may be lost. */
+const mayDiscard = () =>
+  confirm({
+    title: t('leave.unsaved.title'),
+    text: t('leave.unsaved.text'),
+    no: t('leave.unsaved.no'),
+    yes: t('leave.unsaved.yes'),
+    danger: true,
+  })
 
 /**
  * Asks whether to stop a recording for the sake of leaving its page.

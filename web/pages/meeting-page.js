@@ -61,7 +61,10 @@ export class MeetingPage {
     const second = secondIn(location.search)
     const state = change.openedPage({ title, recording: Boolean(input), resumable, second })
     this.#store = new PageStore(state, (shown) => this.#view.render(shown))
-    this.#leaving = new LeaveGuard(this.#store, () => this.#sound.stopAll())
+    this.#leaving = new LeaveGuard(this.#store, {
+      stop: () => this.#sound.stopAll(),
+      unsaved: () => this.#view.unsaved,
+    })
     this.#actions = new MeetingActions(id, links, this.#store, (message) => this.#receive(message))
     this.#sound = new PageSound(id, this.#store, (source) => this.#connect(source))
     this.#sources = new PageSources(id, this.#store)
@@ -125,8 +128,10 @@ export class MeetingPage {
   }
 
   redraw() {
-    this.#view.close()
+    const before = this.#view
+    before.close()
     this.#view = this.#newView()
+    this.#view.takeOver(before)
     this.#view.open()
     this.#store.draw()
   }

@@ -4,10 +4,12 @@ import * as api from '../net/api.js'
 import { home } from '../net/urls.js'
 import { openedVoices, voiceForgotten, voiceRenamed } from '../state/library/voices-state.js'
 import { t } from '../texts/texts.js'
+import { confirm } from '../view/dialogs/confirm-dialog.js'
 import { VoicesView } from '../view/voices/voices-view.js'
 import { PageStore } from './page-store.js'
 import { signIn } from './sign-in.js'
 
+/** @typedef {import('../state/library/voices-state.js').KeptVoice} KeptVoice */
 /** @typedef {import('../state/library/voices-state.js').VoicesState} VoicesState */
 /** @typedef {import('./page.js').PageShell} PageShell */
 
@@ -29,7 +31,7 @@ export class VoicesPage {
       handlers: {
         onRename: ({ id }, name) =>
           this.#change(api.renameVoice(id, name), (state) => voiceRenamed(state, id, name)),
-        onForget: ({ id }) => this.#change(api.forgetVoice(id), (state) => voiceForgotten(state, id)),
+        onForget: (voice) => this.#forget(voice),
         signIn,
       },
     })
@@ -61,17 +63,31 @@ export class VoicesPage {
     }
   }
 
+  /** @param {KeptVoice} voice */
+  async #forget({ id, name }) {
+    const agreed = await confirm({
+      title: t('voices.forget.title', { name }),
+      text: t('voices.forget.text'),
+      no: t('button.cancel'),
+      yes: t('voices.forget'),
+      danger: true,
+    })
+    if (agreed && !this.#store.closed) await this.#change(api.forgetVoice(id), (state) => voiceForgotten(state, id))
+  }
+
   /**
    * @param {Promise<void>} asked
    * @param {(state: VoicesState) => VoicesState} done
+   * @returns {Promise<boolean>} whether it was done
    */
   async #change(asked, done) {
     try {
       await asked
       this.#store.update(done)
+      return true
     } catch (error) {
-      // Drawn anew in any case: a field that was written into shows what is kept.
       this.#store.set({ problem: t('edit.failed', { why: /** @type {Error} */ (error).message }) })
+      return false
     }
   }
 }

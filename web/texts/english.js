@@ -17,6 +17,7 @@ export const ENGLISH = {
   'button.done': 'Done',
   'button.again': 'Try again',
   'edit.failed': 'Not saved. {why}',
+  'edit.failed.line': 'The line at {time} is not saved. {why}',
   'edit.save': 'Save',
   'edit.cancel': 'Cancel',
   'edit.split': 'Split at the cursor',
@@ -299,6 +300,10 @@ export const ENGLISH = {
     'others.',
   'leave.no': 'Keep recording',
   'leave.yes': 'Stop and leave',
+  'leave.unsaved.title': 'Leave without saving?',
+  'leave.unsaved.text': 'You have written a line that is not saved. If you leave this page, what you wrote is lost.',
+  'leave.unsaved.no': 'Keep writing',
+  'leave.unsaved.yes': 'Leave',
   'end.title': 'End this meeting?',
   'end.text':
     'Whoever is recording is stopped, and the meeting ends for everyone. All that was heard until now is kept and ' +
@@ -447,6 +452,7 @@ export const ENGLISH = {
   'who.lines': { one: 'This line', other: 'These lines' },
   'who.text-at': 'What was said at {time}',
   'who.speaker-at': 'Who said it at {time}',
+  'who.partly': 'Only a part is saved. {why}',
   'who.remember': 'Remember this voice',
   'who.remember.why':
     'Later meetings show this name where the voice is recognised. For that, what the voice sounds like is kept on ' +
@@ -470,6 +476,10 @@ export const ENGLISH = {
   'voices.unused': 'Not used now: it was made by the model {model}, and another one serves.',
   'voices.forget': 'Forget',
   'voices.forget.name': 'Forget the voice of {name}',
+  'voices.forget.title': 'Forget the voice of {name}?',
+  'voices.forget.text':
+    'What the voice sounds like is deleted for good: later meetings do not recognise it any more. Names in meetings ' +
+    'that are over stay as they are.',
   'voices.failed': 'The voices could not be loaded. {why}',
 
   // Links

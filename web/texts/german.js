@@ -15,6 +15,7 @@ export const GERMAN = {
   'button.done': 'Fertig',
   'button.again': 'Noch einmal versuchen',
   'edit.failed': 'Nicht gespeichert. {why}',
+  'edit.failed.line': 'Die Zeile bei {time} ist nicht gespeichert. {why}',
   'edit.save': 'Speichern',
   'edit.cancel': 'Abbrechen',
   'edit.split': 'An der Schreibmarke teilen',
@@ -310,6 +311,11 @@ export const GERMAN = {
     'Besprechung geht für die anderen weiter.',
   'leave.no': 'Weiter aufnehmen',
   'leave.yes': 'Beenden und gehen',
+  'leave.unsaved.title': 'Gehen, ohne zu speichern?',
+  'leave.unsaved.text':
+    'Sie haben eine Zeile geschrieben, die nicht gespeichert ist. Wenn Sie diese Seite verlassen, geht sie verloren.',
+  'leave.unsaved.no': 'Weiter schreiben',
+  'leave.unsaved.yes': 'Gehen',
   'end.title': 'Diese Besprechung beenden?',
   'end.text':
     'Wer gerade aufnimmt, wird angehalten, und die Besprechung endet für alle. Was bis jetzt zu hören war, wird ' +
@@ -480,6 +486,7 @@ export const GERMAN = {
   'who.lines': { one: 'Diese Zeile', other: 'Diese Zeilen' },
   'who.text-at': 'Was bei {time} gesagt wurde',
   'who.speaker-at': 'Wer es bei {time} gesagt hat',
+  'who.partly': 'Nur ein Teil ist gespeichert. {why}',
   'who.remember': 'Diese Stimme merken',
   'who.remember.why':
     'Spätere Besprechungen zeigen diesen Namen, wo sie die Stimme wiedererkennen. Dafür bleibt auf diesem Server, ' +
@@ -503,6 +510,10 @@ export const GERMAN = {
   'voices.unused': 'Zurzeit unbenutzt: Sie stammt vom Modell {model}, und ein anderes arbeitet.',
   'voices.forget': 'Vergessen',
   'voices.forget.name': 'Die Stimme von {name} vergessen',
+  'voices.forget.title': 'Die Stimme von {name} vergessen?',
+  'voices.forget.text':
+    'Wie die Stimme klingt, wird endgültig gelöscht: Spätere Besprechungen erkennen sie nicht mehr. Namen in ' +
+    'Besprechungen, die vorbei sind, bleiben, wie sie sind.',
   'voices.failed': 'Die Stimmen ließen sich nicht laden. {why}',
 
   // Links

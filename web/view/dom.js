@@ -72,3 +72,19 @@ export function set(element, properties) {
 export function sameFields(a, b) {
   return b !== null && Object.entries(a).every(([name, value]) => Object.is(value, Reflect.get(b, name)))
 }
+
+/**
+ * Draws, and gives the focus back to what had it in there: a node that moves to another place of the page loses it.
+ *
+ * @template Result
+ * @param {Element} root
+ * @param {() => Result} draw
+ * @returns {Result}
+ */
+export function keepingFocus(root, draw) {
+  const focused = document.activeElement
+  const result = draw()
+  const moved = focused instanceof HTMLElement && focused !== document.activeElement && root.contains(focused)
+  if (moved) focused.focus({ preventScroll: true })
+  return result
+}

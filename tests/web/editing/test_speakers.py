@@ -98,6 +98,30 @@ def test_a_line_that_changed_meanwhile_is_not_overwritten(server: Locked, tab: A
 
 
 @pytest.mark.slow
+def test_what_fails_behind_what_was_saved_is_told_as_that_and_can_be_put_right(server: Locked, tab: Any) -> None:
+    meeting = over(server, said("s1", 5, "two", "spk2"), said("s2", 6, "too", "spk2"))
+    page = tab(meeting.path("host"))
+    page.locator("[data-turn=s1]").get_by_test_id("edit-speaker").click()
+    page.get_by_test_id("line-text").first.fill("to")
+    page.get_by_test_id("line-speaker").last.select_option(label="Speaker 1")
+    remember, save = page.get_by_label("Remember this voice"), page.get_by_test_id("speaker-save")
+    remember.check()
+    save.click()
+    problem = page.get_by_test_id("speaker-problem")
+    expect(problem).to_contain_text("Only a part is saved. this voice has no name")
+    page.get_by_label("Name").fill("Ann")
+    page.get_by_label("Same person as").select_option(label="Speaker 1")
+    save.click()
+    expect(problem).to_contain_text("10 s are needed")
+    remember.uncheck()
+    page.get_by_test_id("line-text").first.fill("too")
+    save.click()
+    expect(page.get_by_test_id("speaker-dialog")).to_have_count(0)
+    expect(page.locator("[data-segment=s1]")).to_have_text("too")
+    expect(page.locator(".turn-name").last).to_have_text("Ann")
+
+
+@pytest.mark.slow
 def test_people_speaking_at_once_are_marked_for_eyes_and_ears(server: Locked, tab: Any) -> None:
     meeting = over(server, said("s1", 5, "both of us", "spk2", overlap=True), said("s2", 6, "one of us", "spk2"))
     page = tab(meeting.path("view"))

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Route, expect
 
 from meeting.session.events import OutputReceived
 from pipelines.types import Voice, VoicesHeard
 from tests.fakes.access_fakes import Given, Locked
-from tests.fakes.server_fakes import tone
+from tests.fakes.server_fakes import Serving, tone
+from tests.fakes.web_fakes import eventually
 from tests.web.test_library import sign_in
 
 pytestmark = pytest.mark.browser
@@ -86,8 +87,55 @@ def test_a_voice_is_remembered_by_hand_recognised_confirmed_listed_and_forgotten
     expect(page.get_by_label("Name of the voice Ann Marie")).to_have_value("Ann Marie")
     page.reload()
     page.get_by_role("button", name="Forget the voice of Ann Marie").press("Enter")
+    page.get_by_test_id("confirm").press("Enter")
     expect(page.get_by_test_id("empty")).to_be_visible()
     assert server.call("GET", "/api/voices").json() == {"voices": []}
+
+
+@pytest.mark.slow
+def test_renaming_a_voice_leaves_the_focus_in_its_field_and_the_other_fields_alone(
+    open_server: Serving, browser: Browser
+) -> None:
+    kept = [
+        {"id": id_, "name": name, "model": "ge2e", "created_at": None, "meetings": 2, "used": True}
+        for id_, name in (("a", "Ann"), ("b", "Ben"))
+    ]
+    page = browser.new_page()
+    page.route("**/api/voices", lambda route: route.fulfill(json={"voices": kept}))
+    held: list[Route] = []
+    page.route("**/api/voices/*", lambda route: held.append(route))
+    page.goto(f"http://127.0.0.1:{open_server.port}/voices")
+    fields = page.get_by_test_id("voice-name")
+    fields.first.fill("Ann Marie")
+    fields.first.press("Enter")
+    eventually(lambda: held, lambda seconds: page.wait_for_timeout(seconds * 1000))
+    held.pop().fulfill(status=204)
+    expect(page.get_by_label("Name of the voice Ann Marie")).to_be_focused()
+
+    fields.first.fill("Anna")
+    fields.last.click()
+    page.keyboard.type("ny")
+    eventually(lambda: held, lambda seconds: page.wait_for_timeout(seconds * 1000))
+    held.pop().fulfill(status=503, json={"error": {"code": "storage", "message": "the disk is full"}})
+    expect(page.get_by_test_id("voices-problem")).to_have_text("Not saved. the disk is full")
+    expect(fields.first).to_have_value("Ann Marie")
+    expect(fields.last).to_have_value("Benny")
+    expect(fields.last).to_be_focused()
+    fields.last.fill("Ben")
+
+    page.get_by_test_id("forget").first.press("Enter")
+    expect(page.get_by_test_id("dialog")).to_contain_text("Forget the voice of Ann Marie?")
+    page.keyboard.press("Enter")  # a key that is held forgets nothing
+    expect(page.get_by_test_id("dialog")).to_have_count(0)
+    page.get_by_test_id("forget").first.press("Enter")
+    page.get_by_test_id("confirm").press("Enter")
+    eventually(lambda: held, lambda seconds: page.wait_for_timeout(seconds * 1000))
+    (forgetting,) = held
+    assert (forgetting.request.method, forgetting.request.url[-2:]) == ("DELETE", "/a")
+    forgetting.fulfill(status=204)
+    expect(page.get_by_test_id("forget")).to_have_count(1)
+    expect(page.get_by_test_id("forget")).to_be_focused()
+    page.context.close()
 
 
 @pytest.mark.slow

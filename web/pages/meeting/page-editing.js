@@ -117,7 +117,12 @@ export class PageEditing {
 
   /** What was said of the last change was read. */
   quiet() {
-    this.#history((history) => ({ ...history, said: '' }))
+    this.say('')
+  }
+
+  /** @param {string} said about a change, beside the way back of the last one */
+  say(said) {
+    this.#history((history) => ({ ...history, said }))
   }
 
   /** @param {import('../../state/editing/selection.js').Selection} selected */

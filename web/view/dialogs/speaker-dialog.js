@@ -29,7 +29,14 @@ import { VoiceSection, recognisedSection } from './voice-section.js'
  * @property {import('./excerpt-buttons.js').Listen} listen
  */
 
-/** @typedef {{ segment: Segment, text: HTMLTextAreaElement, who: HTMLSelectElement, node: HTMLElement }} Line */
+/**
+ * @typedef {object} Line
+ * @property {Segment} segment as it was read, or as it was last saved here
+ * @property {string} speaker who said it, likewise; empty where that is nobody known
+ * @property {HTMLTextAreaElement} text
+ * @property {HTMLSelectElement} who
+ * @property {HTMLElement} node
+ */
 
 /** @param {Asked} asked */
 export function openSpeakerDialog(asked) {
@@ -41,6 +48,8 @@ class SpeakerDialog {
   #speaker
   #speakers
   #saved // the name that is known
+  #merged = '' // into whom it was merged here
+  #partly = false // whether something was saved, and something behind it was not
   #name
   #same
   /** @type {Line[]} */
@@ -99,9 +108,10 @@ class SpeakerDialog {
     text.value = segment.text
     const options = [el('option', { value: '' }, t('speaker.unknown')), ...this.#ids.map((id) => this.#option(id))]
     const who = el('select', { 'aria-label': t('who.speaker-at', { time }), 'data-testid': 'line-speaker' }, ...options)
-    who.value = this.#speaker ?? ''
+    const speaker = this.#speaker ?? ''
+    who.value = speaker
     const when = el('span', { class: 'speaker-time', 'aria-hidden': 'true' }, time)
-    return { segment, text, who, node: el('li', { 'data-line': segment.id }, when, who, text) }
+    return { segment, speaker, text, who, node: el('li', { 'data-line': segment.id }, when, who, text) }
   }
 
   open() {
@@ -174,7 +184,8 @@ class SpeakerDialog {
       await save()
       close()
     } catch (error) {
-      setText(this.#problem, t('edit.failed', { why: /** @type {Error} */ (error).message }))
+      const why = /** @type {Error} */ (error).message
+      setText(this.#problem, t(this.#partly ? 'who.partly' : 'edit.failed', { why }))
     }
     this.#save.disabled = false
   }
@@ -185,22 +196,31 @@ class SpeakerDialog {
     const changes = {}
     const written = this.#name.value.trim()
     if (written !== this.#saved) changes.name = written || null
-    if (this.#same.value) changes.merge_into = this.#same.value
-    if (Object.keys(changes).length) await this.#asked.edit.speaker(this.#speaker, changes)
+    if (this.#same.value && this.#same.value !== this.#merged) changes.merge_into = this.#same.value
+    if (Object.keys(changes).length === 0) return
+    await this.#asked.edit.speaker(this.#speaker, changes)
+    this.#saved = written
+    this.#merged = this.#same.value
+    this.#partly = true
   }
 
   /** @param {Line} line */
-  async #saveLine({ segment, text, who }) {
+  async #saveLine(line) {
+    const { segment, speaker, text, who } = line
     /** @type {{ text?: string, speaker?: string | null }} */
     const changes = {}
     const written = text.value.trim().replace(/\s+/g, ' ')
-    if (who.value !== (this.#speaker ?? '')) changes.speaker = who.value || null
+    if (who.value !== speaker) changes.speaker = who.value || null
     if (written && written !== segment.text) changes.text = written
     if (Object.keys(changes).length === 0) return
     // What was decided about these words holds for them whatever label they got meanwhile.
     const now = this.#asked.transcript().segments.get(segment.id)
     const rev = now?.text === segment.text ? now.rev : segment.rev
     await this.#asked.edit.segment(segment.id, { rev, ...changes })
+    // If what is saved behind it fails, it is not sent again: by then it would be outdated.
+    line.segment = { ...segment, text: changes.text ?? segment.text }
+    line.speaker = changes.speaker === undefined ? speaker : (changes.speaker ?? '')
+    this.#partly = true
   }
 }
 

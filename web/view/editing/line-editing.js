@@ -25,6 +25,8 @@ export class LineEditing {
   #lost = el('div', { class: 'line-lost' })
   /** @type {LineEditor | null} */
   #editor = null
+  /** @type {LineEditor | null} of the view that this one takes the place of, until lines are drawn */
+  #before = null
   /** @type {readonly Block[] | null} */
   #blocks = null
   /** @type {readonly Segment[]} in order of time */
@@ -68,6 +70,21 @@ export class LineEditing {
     return [this.#pointer.tools, this.#lost]
   }
 
+  /** Whether something is written that is not saved. */
+  get unsaved() {
+    return this.#editor?.unsaved ?? this.#before !== null
+  }
+
+  /**
+   * What is being written goes on being written here.
+   *
+   * @param {LineEditing} before
+   */
+  takeOver(before) {
+    const editor = before.#editor ?? before.#before
+    if (!editor?.busy) this.#before = editor // what is being saved needs its editor no more
+  }
+
   get #ids() {
     return this.#lines.filter(({ final }) => final).map(({ id }) => id)
   }
@@ -87,7 +104,16 @@ export class LineEditing {
       this.#pointer.follow()
       this.#select((selected) => remaining(selected, this.#ids))
     }
+    this.#goOn()
     this.#renderEditor(state)
+  }
+
+  /** Goes on with what was being written before this was drawn. */
+  #goOn() {
+    const before = this.#before
+    if (!before) return
+    this.#before = null
+    this.#begin(before.line).takeOver(before)
   }
 
   /** @param {PageState} state */
@@ -110,20 +136,31 @@ export class LineEditing {
     this.#onBegin()
     this.#service.quiet()
     this.#pointer.hide()
-    this.#editor = new LineEditor(line, this.#service, () => this.#leave())
-    this.#replace(id, this.#editor.node)
+    const editor = this.#begin(line)
     this.#renderEditor(this.#state)
-    this.#editor.open(this.#state.transcript.speakers)
+    editor.open(this.#state.transcript.speakers)
+  }
+
+  /** @param {Segment} line */
+  #begin(line) {
+    const editor = new LineEditor(line, this.#service, () => {
+      if (editor === this.#editor) this.#leave() // else its answer has come while another line is written
+    })
+    this.#editor = editor
+    this.#replace(line.id, editor.node)
+    return editor
   }
 
   /** Back to reading. */
   #leave() {
     const editor = this.#editor
     if (!editor) return
+    const { activeElement: active } = document
+    const here = editor.node.contains(active) || active === document.body // as after a button that was disabled
     this.#editor = null
     editor.node.remove()
     this.#replace(editor.line.id, null)
-    this.#pointer.focus(editor.line.id)
+    if (here) this.#pointer.focus(editor.line.id)
   }
 
   /** @param {(selected: ReadonlySet<string>) => ReadonlySet<string>} change */

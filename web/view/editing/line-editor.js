@@ -20,6 +20,7 @@ import { VoiceSelect } from './voice-select.js'
  * @property {(line: Segment, texts: string[]) => Promise<void>} split
  * @property {(line: Segment, next: Segment, text?: string) => Promise<void>} join
  * @property {(line: string) => Promise<string | null>} read has the newest line shown; what was recognised of it
+ * @property {(text: string) => void} say tells what became of a line beside the editors
  */
 
 export class LineEditor {
@@ -86,6 +87,31 @@ export class LineEditor {
   /** Whether the line is there no more, so that there is no place for the editor among the others. */
   get gone() {
     return this.#draft.gone
+  }
+
+  /** Whether something is written that is not saved. */
+  get unsaved() {
+    return this.#touched
+  }
+
+  /**
+   * What was written in the one that this takes the place of; the focus stays where it is.
+   *
+   * @param {LineEditor} before
+   */
+  takeOver(before) {
+    this.#draft = before.#draft
+    this.#text.value = before.#text.value
+    this.#who.takeOver(before.#who)
+    this.#speakers = before.#speakers
+    this.#showConflict()
+    this.#offer()
+    this.#readRecognised()
+  }
+
+  /** Whether its answer is waited for. */
+  get busy() {
+    return this.#busy
   }
 
   /** Has whoever writes go on, where something is written that is not saved; false where nothing is. */
@@ -177,6 +203,7 @@ export class LineEditor {
   #offer() {
     const { theirs, gone } = this.#draft
     const stuck = this.#busy || Boolean(theirs) || gone
+    set(this.#text, { readOnly: this.#busy }) // what is written now would go with the editor, once that is answered
     set(this.#save, { disabled: stuck })
     set(this.#split, { disabled: stuck || !splitAt(this.#text.value, this.#text.selectionStart) })
     set(this.#join, { disabled: stuck || !nextLine(this.#lines, this.line) || !plain(this.#text.value) })
@@ -239,6 +266,8 @@ export class LineEditor {
   /** @param {Error & { code?: string }} error */
   async #failed({ message, code }) {
     setText(this.#problem, t('edit.failed', { why: message }))
+    const time = clock(this.line.start)
+    if (!this.node.isConnected) this.#service.say(t('edit.failed.line', { time, why: message }))
     // The newest line comes with the next drawing, and says what somebody else wrote.
     if (code === 'outdated' || code === 'not_found') await this.#service.read(this.line.id).catch(() => null)
   }

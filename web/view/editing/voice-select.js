@@ -60,6 +60,18 @@ export class VoiceSelect {
     this.#show(false)
   }
 
+  /**
+   * What was chosen, and written, in the one that this takes the place of.
+   *
+   * @param {VoiceSelect} before
+   */
+  takeOver(before) {
+    if (before.#speakers) this.speakers = before.#speakers
+    this.#select.value = before.#select.value
+    this.#name.value = before.#name.value
+    this.#show(false)
+  }
+
   clear() {
     if (this.nothing !== null) this.#select.value = SAME
     this.#name.value = ''

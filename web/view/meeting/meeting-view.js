@@ -142,6 +142,20 @@ export class MeetingView {
     )
   }
 
+  /** Whether something is written that is not saved. */
+  get unsaved() {
+    return this.#transcript.unsaved
+  }
+
+  /**
+   * What somebody is writing, so that another language does not lose it.
+   *
+   * @param {MeetingView} before
+   */
+  takeOver(before) {
+    this.#transcript.takeOver(before.#transcript)
+  }
+
   #foot() {
     const bars = [this.#jump, this.#editBar, this.#player, this.#sources, this.#recordingBar].map(({ node }) => node)
     return el('div', { class: 'recording-holder' }, ...bars)

@@ -9,7 +9,7 @@ import { mayEdit } from '../../state/selectors.js'
 import { sourceNames } from '../../state/sources/source-rows.js'
 import { speakingSeconds, toBlocks } from '../../state/turns.js'
 import { t } from '../../texts/texts.js'
-import { el, sameFields, set, setText } from '../dom.js'
+import { el, keepingFocus, sameFields, set, setText } from '../dom.js'
 import { LineEditing } from '../editing/line-editing.js'
 import { icon } from '../icons.js'
 import { HeardMark } from '../player/heard-mark.js'
@@ -71,6 +71,16 @@ export class TranscriptSection {
     this.#editing.open()
   }
 
+  /** Whether something is written that is not saved. */
+  get unsaved() {
+    return this.#editing.unsaved
+  }
+
+  /** @param {TranscriptSection} before that this takes the place of */
+  takeOver(before) {
+    this.#editing.takeOver(before.#editing)
+  }
+
   /**
    * @param {PageState} state
    * @returns {boolean} whether lines were drawn
@@ -81,8 +91,11 @@ export class TranscriptSection {
     set(this.#turns, { lang: onlyLanguage(transcript.models) })
     const portion = { blocks: portionOf(this.blocks, this.#portion), left: transcript.left }
     const can = { editable: mayEdit(state), playable: isPlayable(state) }
-    const drawn = this.#draw({ ...portion, speakers: transcript.speakers, ...can }, following)
-    this.#editing.render(state, this.blocks)
+    const drawn = keepingFocus(this.node, () => {
+      const anew = this.#draw({ ...portion, speakers: transcript.speakers, ...can }, following)
+      this.#editing.render(state, this.blocks)
+      return anew
+    })
     this.#showHeard(state)
     const over = transcript.phase === 'ended' && this.blocks.length > 0
     this.#showEnd(over ? t('transcript.end', { time: clock(captured(state.recording)) }) : '')

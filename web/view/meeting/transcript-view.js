@@ -244,10 +244,8 @@ class TurnItem {
     const text = this.#text
     const wrong = nodes.findIndex((node, i) => text.childNodes[i * 2] !== node)
     const kept = wrong === -1 ? nodes.length : wrong
-    const focused = document.activeElement // a field that moves would lose it
     while (text.childNodes.length > Math.max(0, kept * 2 - 1)) text.lastChild?.remove()
     for (const [i, node] of nodes.entries()) if (i >= kept) text.append(...(i ? [' ', node] : [node]))
-    if (focused instanceof HTMLElement && text.contains(focused)) focused.focus({ preventScroll: true })
   }
 }
 

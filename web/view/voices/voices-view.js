@@ -1,10 +1,10 @@
 // The page of the voices that are kept: who they are, how often each was heard, and a way to forget each.
 
-import { day } from '../../state/format.js'
 import { t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 import { icon } from '../icons.js'
 import { signInPage } from '../sign-in-page.js'
+import { VoiceRow } from './voice-row.js'
 
 /** @typedef {import('../../state/library/voices-state.js').KeptVoice} KeptVoice */
 /** @typedef {import('../../state/library/voices-state.js').VoicesState} VoicesState */
@@ -13,10 +13,7 @@ import { signInPage } from '../sign-in-page.js'
 /**
  * What the page asks for.
  *
- * @typedef {object} VoicesHandlers
- * @property {(voice: KeptVoice, name: string) => void} onRename
- * @property {(voice: KeptVoice) => void} onForget
- * @property {(token: string) => Promise<string>} signIn
+ * @typedef {import('./voice-row.js').RowHandlers & { signIn: (token: string) => Promise<string> }} VoicesHandlers
  */
 
 export class VoicesView {
@@ -26,6 +23,8 @@ export class VoicesView {
   #problem = el('p', { class: 'notice', role: 'alert', hidden: true, 'data-testid': 'voices-problem' })
   #list = el('ul', { class: 'voices', 'data-testid': 'voices' })
   #empty = el('p', { class: 'empty', hidden: true, 'data-testid': 'empty' }, t('voices.empty'))
+  /** @type {Map<string, VoiceRow>} by id of the voice */
+  #rows = new Map()
   /** @type {VoicesState | null} */
   #drawn = null
 
@@ -58,57 +57,39 @@ export class VoicesView {
     this.#problem.hidden = !state.problem
     setText(this.#problem, state.problem)
     this.#empty.hidden = state.voices?.length !== 0
-    const place = [...this.#list.children].findIndex((row) => row.contains(document.activeElement))
-    this.#list.replaceChildren(...(state.voices ?? []).map((voice) => this.#row(voice)))
-    if (place === -1) return
-    // Whoever forgot one from the keyboard goes on with the next one.
-    const next = this.#list.children[Math.min(place, this.#list.children.length - 1)]
-    const target = next?.querySelector('button') ?? this.#shell.main
-    target.focus()
+    this.#drawRows(state.voices ?? [])
   }
 
-  /** @param {KeptVoice} voice */
+  /** @param {readonly KeptVoice[]} voices */
+  #drawRows(voices) {
+    const place = [...this.#list.children].findIndex((row) => row.contains(document.activeElement))
+    const ids = new Set(voices.map(({ id }) => id))
+    for (const [id, { node }] of this.#rows) {
+      if (ids.has(id)) continue
+      node.remove()
+      this.#rows.delete(id)
+    }
+    for (const [i, voice] of voices.entries()) {
+      const { node } = this.#row(voice)
+      if (this.#list.children[i] !== node) this.#list.insertBefore(node, this.#list.children[i] ?? null)
+    }
+    if (place === -1 || this.#list.contains(document.activeElement)) return
+    // Whoever forgot one from the keyboard goes on with the next one.
+    const next = voices[Math.min(place, voices.length - 1)]
+    if (next) this.#row(next).focus()
+    else this.#shell.main.focus()
+  }
+
+  /**
+   * The row of a voice, as it is kept now. Only what changed is drawn: somebody may write in any of them.
+   *
+   * @param {KeptVoice} voice
+   */
   #row(voice) {
-    const { id, name, created_at: since, meetings, used, model } = voice
-    const field = el('input', {
-      type: 'text',
-      value: name,
-      maxlength: 200,
-      autocomplete: 'off',
-      spellcheck: 'false',
-      'aria-label': t('voices.name', { name }),
-      'data-testid': 'voice-name',
-    })
-    field.addEventListener('change', () => {
-      const written = field.value.trim()
-      if (written && written !== name) this.#handlers.onRename(voice, written)
-      else field.value = name
-    })
-    const facts = [t('voices.heard', { count: meetings }), t('voices.since', { day: day(since, new Date()) })]
-    const forget = el(
-      'button',
-      {
-        class: 'button',
-        type: 'button',
-        'data-testid': 'forget',
-        'aria-label': t('voices.forget.name', { name }),
-        onclick: () => this.#handlers.onForget(voice),
-      },
-      icon('trash'),
-      el('span', {}, t('voices.forget')),
-    )
-    return el(
-      'li',
-      { class: 'voice-row', 'data-voice': id },
-      el(
-        'div',
-        { class: 'voice-words' },
-        field,
-        el('p', { class: 'row-facts' }, ...facts.map((fact) => el('span', {}, fact))),
-        used ? null : el('p', { class: 'hint', 'data-testid': 'unused' }, t('voices.unused', { model })),
-      ),
-      forget,
-    )
+    const row = this.#rows.get(voice.id) ?? new VoiceRow(voice, this.#handlers)
+    this.#rows.set(voice.id, row)
+    row.render(voice)
+    return row
   }
 
   // All voices are for those who hold the server's token.
