@@ -506,6 +506,60 @@ def test_leaving_while_recording_asks_first(server: FakeServer, page: Page) -> N
     assert server.stored > 0
 
 
+def back(page: Page, steps: int = 1) -> None:
+    """Go back at once, also over entries that nobody has clicked in, which the browser's own button leaves out."""
+    page.evaluate("steps => history.go(-steps)", steps)
+
+
+@pytest.mark.slow
+def test_the_way_back_from_a_meeting_leads_to_what_was_before_the_page_that_it_was_opened_from(
+    server: FakeServer, page: Page
+) -> None:
+    server.meetings = [meeting("a1", "Alpha")]
+    server.snapshot = {"title": "Alpha", "state": "ended"}
+    page.goto("about:blank")
+    page.goto(server.url)
+    page.get_by_role("link", name="Alpha").click()
+    expect(page.get_by_test_id("title")).to_have_value("Alpha")
+    length = page.evaluate("history.length")
+    back(page)
+    expect(page.get_by_test_id("new-meeting")).to_be_visible()
+    assert page.evaluate("history.length") == length, "the meeting is still ahead"
+    page.go_forward()
+    expect(page.get_by_test_id("title")).to_have_value("Alpha")
+    back(page)
+    expect(page.get_by_test_id("new-meeting")).to_be_visible()
+    page.go_back()
+    expect(page).to_have_url("about:blank")
+
+
+@pytest.mark.slow
+def test_who_goes_back_while_recording_is_asked_once_and_led_to_where_they_wanted(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    server.meetings = [meeting("a1", "Alpha")]
+    page.goto(f"{server.url}/m/a1")
+    page.get_by_test_id("home").click()
+    page.get_by_test_id("new-meeting").click()
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    length = page.evaluate("history.length")
+    for steps in (1, 2, 1):
+        back(page, steps)
+        page.wait_for_timeout(300)
+        expect(page.get_by_test_id("dialog")).to_have_count(1)
+        assert page.url.endswith("/m/m1")
+    page.get_by_role("button", name="Keep recording").click()
+    stored = server.stored
+    until(lambda: server.stored > stored)
+    back(page, 2)
+    page.get_by_test_id("confirm").click()
+    expect(page).to_have_url(f"{server.url}/m/a1")
+    expect(page.get_by_test_id("dialog")).to_have_count(0)
+    assert page.evaluate("history.length") == length, "the way ahead is kept"
+    page.go_forward()
+    expect(page.get_by_test_id("new-meeting")).to_be_visible()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "sentence"),

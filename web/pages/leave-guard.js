@@ -31,9 +31,14 @@ export class LeaveGuard {
     window.removeEventListener('beforeunload', this.#warn)
   }
 
+  /** Whether something would be lost with the page. */
+  get holds() {
+    return !this.#store.closed && isRecording(this.#store.state)
+  }
+
   /** Asked before another page is shown. */
   async mayLeave() {
-    if (this.#store.closed || !isRecording(this.#store.state)) return true
+    if (!this.holds) return true
     if (!isStopping(this.#store.state)) {
       if (!(await mayStop(goesOnWithout(this.#store.state)))) return false
       await this.#stop()
@@ -44,7 +49,7 @@ export class LeaveGuard {
 
   /** @param {BeforeUnloadEvent} event */
   #warn = (event) => {
-    if (!isRecording(this.#store.state)) return
+    if (!this.holds) return
     event.preventDefault()
     event.returnValue = '' // what older browsers look at
   }
