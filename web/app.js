@@ -143,7 +143,7 @@ window.addEventListener('popstate', () => {
 
 // A link to the meeting that is shown already changes the address without a reload.
 window.addEventListener('hashchange', () => {
-  if (takeTokenFromAddress()) show()
+  if (takeTokenFromAddress()) leaveFor(() => show())
 })
 
 useLanguage()

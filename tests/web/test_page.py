@@ -506,6 +506,21 @@ def test_leaving_while_recording_asks_first(server: FakeServer, page: Page) -> N
     assert server.stored > 0
 
 
+@pytest.mark.slow
+def test_a_link_to_the_meeting_that_is_being_recorded_asks_before_the_page_is_shown_anew(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    page.evaluate("location.hash = '#t=another'")
+    page.get_by_role("button", name="Keep recording").click()
+    assert page.url.endswith("/m/m1"), "the token stands in no address"
+    stored = server.stored
+    until(lambda: server.stored > stored)
+    expect(page.get_by_test_id("stop")).to_be_visible()
+
+
 def back(page: Page, steps: int = 1) -> None:
     """Go back at once, also over entries that nobody has clicked in, which the browser's own button leaves out."""
     page.evaluate("steps => history.go(-steps)", steps)
