@@ -126,6 +126,15 @@ document.addEventListener('click', (event) => {
   go(link.pathname + link.search)
 })
 
+// A file that is dropped beside what takes it would take the place of the page, and end what that records or sends.
+for (const type of /** @type {const} */ (['dragover', 'drop'])) {
+  window.addEventListener(type, (event) => {
+    if (event.defaultPrevented || event.dataTransfer?.items[0]?.kind !== 'file') return
+    event.preventDefault()
+    event.dataTransfer.dropEffect = 'none'
+  })
+}
+
 window.addEventListener('popstate', () => {
   const entry = entryHere()
   if (openedPath() !== shownPath) {

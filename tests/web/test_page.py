@@ -491,6 +491,37 @@ def test_the_list_shows_what_becomes_of_meetings_while_it_is_open(server: FakeSe
     expect(page.locator(".people").last).to_have_text("Ann")
 
 
+DROP = """([x, y]) => {
+  const dataTransfer = new DataTransfer()
+  dataTransfer.items.add(new File([], 'Empty.wav'))
+  const options = { dataTransfer, bubbles: true, cancelable: true }
+  const target = document.elementFromPoint(x, y)
+  return ['dragover', 'drop'].every((type) => !target.dispatchEvent(new DragEvent(type, options)))
+}"""
+"""Drop an empty file there; whether the browser is kept from showing it in the place of the page"""
+
+
+@pytest.mark.slow
+def test_a_file_may_be_dropped_anywhere_on_the_first_page_and_never_takes_the_place_of_a_page(
+    server: FakeServer, page: Page
+) -> None:
+    page.set_viewport_size({"width": 1600, "height": 900})
+    server.meetings = [meeting("a1", "Alpha")]
+    page.goto(server.url)
+    sent = page.locator(".job")
+    for count, place in enumerate([(800, 300), (100, 400), (800, 30), (1500, 850)], 1):
+        assert page.evaluate(DROP, place)
+        expect(sent).to_have_count(count)
+    page.get_by_test_id("languages").select_option("de")
+    assert page.evaluate(DROP, (100, 400))
+    expect(sent).to_have_count(5)
+    page.get_by_role("link", name="Alpha").click()
+    expect(page.get_by_test_id("home")).to_be_visible()
+    assert page.evaluate(DROP, (800, 400))
+    page.get_by_test_id("home").click()
+    expect(sent).to_have_count(5)
+
+
 @pytest.mark.slow
 def test_leaving_while_recording_asks_first(server: FakeServer, page: Page) -> None:
     page.goto(server.url)
