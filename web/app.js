@@ -29,6 +29,13 @@ for (const link of document.querySelectorAll('link[rel=icon], .brand')) {
 let page = null
 /** @type {string | null} */
 let shownPath = null
+let shownEntry = 0 // of the browser's history: its number, so that the way back to it is known
+let agreed = false // to leave the page that is shown, although it holds something
+/** @type {(() => void) | null} shows where people want to go, once they may */
+let next = null
+let asking = false
+/** @type {number | null} entry that the browser was at before it was sent back to the page that holds something */
+let wanted = null
 
 // What is looked for makes a page of its own, which a moment of a meeting does not.
 const openedPath = () => location.pathname + (location.pathname === search ? location.search : '')
@@ -37,11 +44,31 @@ const openedPath = () => location.pathname + (location.pathname === search ? loc
  * @param {string} path
  * @param {NewMeeting} [meeting] what the page that was left already has in hand, such as an open microphone
  */
-async function go(path, meeting = {}) {
-  if (!(await mayLeave())) return
-  history.pushState(null, '', path)
-  show(meeting)
-  main.focus({ preventScroll: true })
+function go(path, meeting = {}) {
+  leaveFor(() => {
+    history.pushState({ entry: shownEntry + 1 }, '', path)
+    show(meeting)
+    main.focus({ preventScroll: true })
+  })
+}
+
+const holds = () => !agreed && (page?.holds ?? false)
+
+/**
+ * Goes elsewhere, after a question where the page holds something. Whoever asks for another place while it is open
+ * gets no second one, and is led to the newest.
+ *
+ * @param {() => void} there
+ */
+async function leaveFor(there) {
+  next = there
+  if (asking) return
+  if (holds()) {
+    asking = true
+    agreed = await mayLeave().finally(() => (asking = false))
+    if (!agreed) return
+  }
+  next()
 }
 
 const mayLeave = async () => (page?.mayLeave ? page.mayLeave() : true)
@@ -52,10 +79,26 @@ function show(meeting = {}) {
   page?.unmount()
   main.replaceChildren()
   actions.replaceChildren()
+  agreed = false
   shownPath = openedPath()
+  shownEntry = entryHere()
   page = pageAt(location.pathname, meeting)
   page.mount()
   window.scrollTo(0, 0)
+}
+
+/**
+ * The number of the entry of the history that the browser is at. One without a number was made by the browser behind
+ * the page that is shown (#main) or, with another path, before it, by a version of this file that numbered none.
+ *
+ * @returns {number}
+ */
+function entryHere() {
+  const known = history.state?.entry
+  if (Number.isInteger(known)) return known
+  const entry = shownEntry + (openedPath() === shownPath ? 1 : -1)
+  history.replaceState({ entry }, '')
+  return entry
 }
 
 /**
@@ -83,20 +126,33 @@ document.addEventListener('click', (event) => {
   go(link.pathname + link.search)
 })
 
-window.addEventListener('popstate', async () => {
-  if (openedPath() === shownPath) return
-  if (page?.mayLeave) {
-    const wanted = location.pathname + location.search
-    history.pushState(null, '', shownPath) // the browser has left already; stay until the answer is known
-    if (!(await mayLeave())) return
-    history.pushState(null, '', wanted)
+// A file that is dropped beside what takes it would take the place of the page, and end what that records or sends.
+for (const type of /** @type {const} */ (['dragover', 'drop'])) {
+  window.addEventListener(type, (event) => {
+    if (event.defaultPrevented || event.dataTransfer?.items[0]?.kind !== 'file') return
+    event.preventDefault()
+    event.dataTransfer.dropEffect = 'none'
+  })
+}
+
+window.addEventListener('popstate', () => {
+  const entry = entryHere()
+  if (openedPath() !== shownPath) {
+    if (!holds()) return show()
+    wanted = entry
+    history.go(shownEntry - entry) // the browser has left already; stay until the answer is known
+    return
   }
-  show()
+  shownEntry = entry
+  if (wanted === null) return
+  const way = wanted - entry
+  wanted = null
+  leaveFor(() => history.go(way))
 })
 
 // A link to the meeting that is shown already changes the address without a reload.
 window.addEventListener('hashchange', () => {
-  if (takeTokenFromAddress()) show()
+  if (takeTokenFromAddress()) leaveFor(() => show())
 })
 
 useLanguage()

@@ -553,6 +553,37 @@ def test_the_list_shows_what_becomes_of_meetings_while_it_is_open(server: FakeSe
     expect(page.locator(".people").last).to_have_text("Ann")
 
 
+DROP = """([x, y]) => {
+  const dataTransfer = new DataTransfer()
+  dataTransfer.items.add(new File([], 'Empty.wav'))
+  const options = { dataTransfer, bubbles: true, cancelable: true }
+  const target = document.elementFromPoint(x, y)
+  return ['dragover', 'drop'].every((type) => !target.dispatchEvent(new DragEvent(type, options)))
+}"""
+"""Drop an empty file there; whether the browser is kept from showing it in the place of the page"""
+
+
+@pytest.mark.slow
+def test_a_file_may_be_dropped_anywhere_on_the_first_page_and_never_takes_the_place_of_a_page(
+    server: FakeServer, page: Page
+) -> None:
+    page.set_viewport_size({"width": 1600, "height": 900})
+    server.meetings = [meeting("a1", "Alpha")]
+    page.goto(server.url)
+    sent = page.locator(".job")
+    for count, place in enumerate([(800, 300), (100, 400), (800, 30), (1500, 850)], 1):
+        assert page.evaluate(DROP, place)
+        expect(sent).to_have_count(count)
+    page.get_by_test_id("languages").select_option("de")
+    assert page.evaluate(DROP, (100, 400))
+    expect(sent).to_have_count(5)
+    page.get_by_role("link", name="Alpha").click()
+    expect(page.get_by_test_id("home")).to_be_visible()
+    assert page.evaluate(DROP, (800, 400))
+    page.get_by_test_id("home").click()
+    expect(sent).to_have_count(5)
+
+
 @pytest.mark.slow
 def test_leaving_while_recording_asks_first(server: FakeServer, page: Page) -> None:
     page.goto(server.url)
@@ -566,6 +597,75 @@ def test_leaving_while_recording_asks_first(server: FakeServer, page: Page) -> N
     page.get_by_test_id("confirm").click()
     expect(page.get_by_test_id("new-meeting")).to_be_visible()
     assert server.stored > 0
+
+
+@pytest.mark.slow
+def test_a_link_to_the_meeting_that_is_being_recorded_asks_before_the_page_is_shown_anew(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    page.evaluate("location.hash = '#t=another'")
+    page.get_by_role("button", name="Keep recording").click()
+    assert page.url.endswith("/m/m1"), "the token stands in no address"
+    stored = server.stored
+    until(lambda: server.stored > stored)
+    expect(page.get_by_test_id("stop")).to_be_visible()
+
+
+def back(page: Page, steps: int = 1) -> None:
+    """Go back at once, also over entries that nobody has clicked in, which the browser's own button leaves out."""
+    page.evaluate("steps => history.go(-steps)", steps)
+
+
+@pytest.mark.slow
+def test_the_way_back_from_a_meeting_leads_to_what_was_before_the_page_that_it_was_opened_from(
+    server: FakeServer, page: Page
+) -> None:
+    server.meetings = [meeting("a1", "Alpha")]
+    server.snapshot = {"title": "Alpha", "state": "ended"}
+    page.goto("about:blank")
+    page.goto(server.url)
+    page.get_by_role("link", name="Alpha").click()
+    expect(page.get_by_test_id("title")).to_have_value("Alpha")
+    length = page.evaluate("history.length")
+    back(page)
+    expect(page.get_by_test_id("new-meeting")).to_be_visible()
+    assert page.evaluate("history.length") == length, "the meeting is still ahead"
+    page.go_forward()
+    expect(page.get_by_test_id("title")).to_have_value("Alpha")
+    back(page)
+    expect(page.get_by_test_id("new-meeting")).to_be_visible()
+    page.go_back()
+    expect(page).to_have_url("about:blank")
+
+
+@pytest.mark.slow
+def test_who_goes_back_while_recording_is_asked_once_and_led_to_where_they_wanted(
+    server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]
+) -> None:
+    server.meetings = [meeting("a1", "Alpha")]
+    page.goto(f"{server.url}/m/a1")
+    page.get_by_test_id("home").click()
+    page.get_by_test_id("new-meeting").click()
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    length = page.evaluate("history.length")
+    for steps in (1, 2, 1):
+        back(page, steps)
+        page.wait_for_timeout(300)
+        expect(page.get_by_test_id("dialog")).to_have_count(1)
+        assert page.url.endswith("/m/m1")
+    page.get_by_role("button", name="Keep recording").click()
+    stored = server.stored
+    until(lambda: server.stored > stored)
+    back(page, 2)
+    page.get_by_test_id("confirm").click()
+    expect(page).to_have_url(f"{server.url}/m/a1")
+    expect(page.get_by_test_id("dialog")).to_have_count(0)
+    assert page.evaluate("history.length") == length, "the way ahead is kept"
+    page.go_forward()
+    expect(page.get_by_test_id("new-meeting")).to_be_visible()
 
 
 @pytest.mark.slow

@@ -80,12 +80,14 @@ export class HomePage {
     clearInterval(this.#ticker)
     this.#ignore()
     this.#jobs.close()
+    this.#view.close()
     this.#store.close()
     this.#deletions.close()
   }
 
   redraw() {
     const before = this.#view
+    before.close()
     this.#view = this.#newView()
     this.#view.takeOver(before)
     this.#view.open(this.#store.state)

@@ -36,9 +36,14 @@ export class LeaveGuard {
     window.removeEventListener('beforeunload', this.#warn)
   }
 
+  /** Whether something would be lost with the page. */
+  get holds() {
+    return !this.#store.closed && (this.#unsaved() || isRecording(this.#store.state))
+  }
+
   /** Asked before another page is shown. */
   async mayLeave() {
-    if (this.#store.closed) return true
+    if (!this.holds) return true
     if (this.#unsaved() && !(await mayDiscard())) return false
     if (!isRecording(this.#store.state)) return true
     if (!isStopping(this.#store.state)) {
@@ -51,7 +56,7 @@ export class LeaveGuard {
 
   /** @param {BeforeUnloadEvent} event */
   #warn = (event) => {
-    if (!isRecording(this.#store.state) && !this.#unsaved()) return
+    if (!this.holds) return
     event.preventDefault()
     event.returnValue = '' // what older browsers look at
   }

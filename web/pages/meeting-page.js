@@ -136,6 +136,11 @@ export class MeetingPage {
     this.#store.draw()
   }
 
+  /** Whether something would be lost with this page. */
+  get holds() {
+    return this.#leaving.holds
+  }
+
   /** Asked before another page is shown. */
   mayLeave() {
     return this.#leaving.mayLeave()

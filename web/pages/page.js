@@ -21,7 +21,8 @@
  * @property {() => void} mount
  * @property {() => void} unmount
  * @property {() => void} redraw what it has drawn is gone, and its language may be another one
- * @property {() => Promise<boolean>} [mayLeave] asked before another page is shown
+ * @property {boolean} [holds] whether something would be lost with it, such as a recording
+ * @property {() => Promise<boolean>} [mayLeave] asked before another page is shown, where it holds something
  */
 
 export {}

@@ -126,6 +126,7 @@ export const ENGLISH = {
   'jobs.next': 'Waiting to be sent',
   'jobs.sending': '{percent} sent',
   'jobs.lost': 'No connection. It goes on by itself from {percent}.',
+  'jobs.arriving': '{percent} has arrived so far',
   'jobs.interrupted': 'Stopped at {percent}. Choose the same file again, and it goes on from there.',
   'jobs.not-sent': 'Not sent. {why}',
   'jobs.empty': 'The file is empty.',

@@ -129,6 +129,7 @@ export const GERMAN = {
   'jobs.next': 'Wird als Nächstes gesendet',
   'jobs.sending': '{percent} gesendet',
   'jobs.lost': 'Keine Verbindung. Es geht bei {percent} von selbst weiter.',
+  'jobs.arriving': 'Bisher angekommen: {percent}',
   'jobs.interrupted': 'Bei {percent} stehen geblieben. Wählen Sie dieselbe Datei noch einmal, und es geht dort weiter.',
   'jobs.not-sent': 'Nicht gesendet. {why}',
   'jobs.empty': 'Die Datei ist leer.',

@@ -2,7 +2,7 @@
 
 import { attention } from '../attention.js'
 import { cancelJob, listJobs, uploads } from '../../net/uploads.js'
-import { anyGoing, newlyDone, NO_JOBS } from '../../state/jobs/jobs.js'
+import { anyGoing, newlyDone, NO_JOBS, withListed } from '../../state/jobs/jobs.js'
 import { t } from '../../texts/texts.js'
 import { confirm } from '../../view/dialogs/confirm-dialog.js'
 
@@ -95,7 +95,7 @@ export class HomeJobs {
     const found = attention.isSeen() ? await listJobs().catch(failed) : null
     this.#asking = false
     if (this.#closed) return
-    if (found) this.#set({ ...this.#state, listed: found.jobs })
+    if (found) this.#set(withListed(this.#state, found.jobs, performance.now()))
     if (again || anyGoing(this.#state)) this.#timer = setTimeout(this.#look, EVERY)
   }
 }

@@ -12,6 +12,8 @@ import { t } from '../../texts/texts.js'
 /** @typedef {import('../../state/wire-messages.js').Segment} Segment */
 /** @typedef {import('../../state/wire-messages.js').ServerMessage} ServerMessage */
 
+const MOST_LINES = 500 // that the server gives to a voice at once
+
 export class PageEditing {
   #id
   #store
@@ -88,12 +90,29 @@ export class PageEditing {
   }
 
   /**
-   * @param {Segment[]} lines
+   * All of the lines or none: where the server refuses one, those that were given before it are taken back.
+   *
+   * @param {readonly Segment[]} lines
    * @param {Voice} voice
    */
-  give(lines, voice) {
-    const seen = lines.map(({ id, rev }) => ({ id, rev }))
-    return this.group(t('edit.done.given', { count: lines.length }))(api.giveSegments(this.#id, seen, voice))
+  async give(lines, voice) {
+    const text = t('edit.done.given', { count: lines.length })
+    /** @type {string[]} */
+    const changes = []
+    const made = () => this.#history((history) => withChange(history, { changes, text }))
+    let to = voice
+    try {
+      for (let at = 0; at < lines.length; at += MOST_LINES) {
+        const seen = lines.slice(at, at + MOST_LINES).map(({ id, rev }) => ({ id, rev }))
+        const changed = await api.giveSegments(this.#id, seen, to)
+        changes.push(this.#take(changed))
+        to = { speaker: changed.segments[0].speaker } // the first ones have made the voice, where it is a new one
+      }
+    } catch (error) {
+      if (changes.length) await this.#undoAll(changes).catch(made)
+      throw error
+    }
+    made()
   }
 
   /**
@@ -139,16 +158,23 @@ export class PageEditing {
     if (!last || this.#busy) return
     this.#busy = true
     try {
-      /** @type {string[]} */
-      const changes = []
-      for (const change of [...last.changes].reverse()) {
-        changes.push(this.#take(await api.undoChange(this.#id, change)))
-      }
+      const changes = await this.#undoAll(last.changes)
       this.#history((history) => after(history, changes))
     } catch (error) {
       this.#refused(which, /** @type {ApiError} */ (error))
     }
     this.#busy = false
+  }
+
+  /**
+   * @param {readonly string[]} changes in the order in which they were made
+   * @returns {Promise<string[]>} those that take this back, in the order in which they were made
+   */
+  async #undoAll(changes) {
+    /** @type {string[]} */
+    const undone = []
+    for (const change of [...changes].reverse()) undone.push(this.#take(await api.undoChange(this.#id, change)))
+    return undone
   }
 
   /**

@@ -1,5 +1,6 @@
 // Which lines are selected, to be given to a voice together; pure.
 
+/** @typedef {import('../transcript.js').Segment} Segment */
 /** @typedef {ReadonlySet<string>} Selection  ids of lines */
 
 /**
@@ -42,3 +43,13 @@ export function remaining(selected, order) {
   const left = [...selected].filter((id) => there.has(id))
   return left.length === selected.size ? selected : new Set(left)
 }
+
+/**
+ * The lines that are selected, as they are shown: those of a long meeting that is read again are also among the stale.
+ *
+ * @param {Selection} selected
+ * @param {Pick<import('../transcript.js').Transcript, 'segments' | 'stale'>} transcript
+ * @returns {Segment[]}
+ */
+export const selectedLines = (selected, { segments, stale }) =>
+  [...selected].flatMap((id) => segments.get(id) ?? stale.get(id) ?? [])

@@ -35,10 +35,14 @@ import { length } from '../format.js'
  * @property {string} problem why it is not sent
  */
 
+/** @typedef {{ received: number, since: number }} Arrival  bytes, and when so many were first seen, in milliseconds */
+
 /**
  * @typedef {object} JobsState
  * @property {readonly Job[]} listed
  * @property {readonly Sending[]} sending
+ * @property {ReadonlyMap<string, Arrival>} arrivals of what is being received, by id of its job
+ * @property {number} looked when the server was asked, in milliseconds
  */
 
 /**
@@ -57,9 +61,10 @@ import { length } from '../format.js'
  */
 
 /** @type {JobsState} */
-export const NO_JOBS = { listed: [], sending: [] }
+export const NO_JOBS = { listed: [], sending: [], arrivals: new Map(), looked: 0 }
 
 const GOING = new Set(['receiving', 'queued', 'running'])
+const QUIET = 10_000 // milliseconds without a byte after which nobody seems to send a recording any more
 const ALMOST = 0.995 // of a recording: what follows is the last pass over all of it
 
 /** @type {(job: Job) => boolean} */
@@ -71,6 +76,21 @@ const going = ({ state }) => GOING.has(state)
  * @param {JobsState} state
  */
 export const anyGoing = ({ listed, sending }) => listed.some(going) || sending.length > 0
+
+/**
+ * @param {JobsState} state
+ * @param {readonly Job[]} listed as the server has just told
+ * @param {number} now milliseconds
+ * @returns {JobsState}
+ */
+export function withListed(state, listed, now) {
+  const arrival = (/** @type {Job} */ { id, received }) => {
+    const before = state.arrivals.get(id)
+    return before?.received === received ? before : { received, since: now }
+  }
+  const receiving = listed.filter((job) => job.state === 'receiving')
+  return { ...state, listed, arrivals: new Map(receiving.map((job) => [job.id, arrival(job)])), looked: now }
+}
 
 /**
  * The jobs that have become meetings between two states.
@@ -99,11 +119,12 @@ export const begun = (listed, { name, size, modified }) =>
  * @param {JobsState} state
  * @returns {JobRow[]}
  */
-export function jobRows({ listed, sending }) {
+export function jobRows({ listed, sending, arrivals, looked }) {
+  const stopped = (/** @type {Job} */ { id }) => looked - (arrivals.get(id)?.since ?? -Infinity) >= QUIET
   const ours = new Map(sending.map((one) => [one.job ?? begun(listed, one)?.id, one]))
   const rows = listed
     .filter(({ state, problem }) => state !== 'done' || problem)
-    .map((job) => jobRow(job, ours.get(job.id) ?? null))
+    .map((job) => jobRow(job, ours.get(job.id) ?? null, stopped(job)))
   const known = new Set(listed.map(({ id }) => id))
   const alone = sending.filter((one) => !known.has(one.job ?? begun(listed, one)?.id ?? ''))
   return [...rows, ...alone.map(sendingRow)]
@@ -112,14 +133,15 @@ export function jobRows({ listed, sending }) {
 /**
  * @param {Job} job
  * @param {Sending | null} sending
+ * @param {boolean} stopped whether nobody sends it any more
  * @returns {JobRow}
  */
-function jobRow(job, sending) {
+function jobRow(job, sending, stopped) {
   const { id, title, meeting, state } = job
   const look = state === 'failed' ? 'failed' : state === 'done' ? 'done' : 'going'
   const line = { key: id, job: id, sending: sending?.key ?? null, title, meeting, running: state === 'running' }
   if (state === 'receiving' && sending) return { ...line, ...sendingFacts(sending), look }
-  return { ...line, ...facts(job), look }
+  return { ...line, ...facts(job, stopped), look }
 }
 
 /**
@@ -145,15 +167,17 @@ function sendingFacts({ job, sent, size, lost, problem }) {
 
 /**
  * @param {Job} job
+ * @param {boolean} stopped as above
  * @returns {{ share: number | null, text: string }}
  */
-function facts({ state, received, size, heard, length: total, remaining, problem }) {
+function facts({ state, received, size, heard, length: total, remaining, problem }, stopped) {
   const why = ofServer(problem ?? '')
   if (state === 'failed') return { share: null, text: t('jobs.failed', { why }) }
   if (state === 'done') return { share: null, text: t('jobs.remark', { why }) }
   if (state === 'queued') return { share: 0, text: t('jobs.queued') }
   if (state === 'receiving') {
-    return { share: received / size, text: t('jobs.interrupted', { percent: percent(received / size) }) }
+    const share = received / size
+    return { share, text: t(stopped ? 'jobs.interrupted' : 'jobs.arriving', { percent: percent(share) }) }
   }
   if (heard === null || !total) {
     return { share: null, text: heard ? t('jobs.so-far', { length: length(heard) }) : t('jobs.begins') }

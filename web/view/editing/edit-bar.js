@@ -1,5 +1,6 @@
 // At the foot of the page: what is done with the lines that are selected, and the way back of the last change.
 
+import { selectedLines } from '../../state/editing/selection.js'
 import { t } from '../../texts/texts.js'
 import { el, set, setText } from '../dom.js'
 import { VoiceSelect } from './voice-select.js'
@@ -73,9 +74,8 @@ export class EditBar {
       setText(this.#problem, t('edit.give.whom'))
       return
     }
-    const lines = [...state.selected].flatMap((id) => state.transcript.segments.get(id) ?? [])
     try {
-      await this.#service.give(lines, voice)
+      await this.#service.give(selectedLines(state.selected, state.transcript), voice)
       this.#service.select(new Set())
     } catch (error) {
       setText(this.#problem, t('edit.failed', { why: /** @type {Error} */ (error).message }))

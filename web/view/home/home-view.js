@@ -106,6 +106,10 @@ export class HomeView {
     )
   }
 
+  close() {
+    this.#jobs.close()
+  }
+
   #hero() {
     return el(
       'section',

@@ -20,6 +20,7 @@ export class JobList {
   #handlers
   #input
   #rows = new Map()
+  #closing = new AbortController()
   #list = el('ul', { class: 'jobs', 'data-testid': 'jobs' })
   /** The button that chooses files. */
   button
@@ -44,23 +45,33 @@ export class JobList {
   }
 
   /**
-   * Takes files that are dropped anywhere on an element.
+   * Takes files that are dropped anywhere on the page, while it shows an element, which is marked meanwhile.
    *
-   * @param {HTMLElement} target
+   * @param {HTMLElement} shown
    */
-  takeDrops(target) {
+  takeDrops(shown) {
+    const { signal } = this.#closing
     const over = (/** @type {DragEvent} */ event) => {
-      if (event.dataTransfer?.items[0]?.kind !== 'file') return
+      if (event.dataTransfer?.items[0]?.kind !== 'file' || !shown.isConnected) return
       event.preventDefault()
-      target.classList.toggle('dropping', event.type === 'dragover')
+      shown.classList.toggle('dropping', event.type === 'dragover')
     }
-    target.addEventListener('dragover', over)
-    target.addEventListener('dragleave', () => target.classList.remove('dropping'))
-    target.addEventListener('drop', (event) => {
-      over(event)
-      const files = [...(event.dataTransfer?.files ?? [])]
-      if (files.length) this.#handlers.onFiles(files)
-    })
+    document.addEventListener('dragover', over, { signal })
+    document.addEventListener('dragleave', () => shown.classList.remove('dropping'), { signal })
+    document.addEventListener(
+      'drop',
+      (event) => {
+        over(event)
+        const files = event.defaultPrevented ? [...(event.dataTransfer?.files ?? [])] : []
+        if (files.length) this.#handlers.onFiles(files)
+      },
+      { signal },
+    )
+  }
+
+  /** Takes no files any more. */
+  close() {
+    this.#closing.abort()
   }
 
   /** @param {JobsState} state */

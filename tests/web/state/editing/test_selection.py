@@ -24,3 +24,13 @@ def test_what_is_gone_is_selected_no_more_and_nothing_changes_where_nothing_is(j
         return [remaining(both, order) === both, [...remaining(both, ['s2'])]]
     }"""
     assert javascript(source, ORDER) == [True, ["s2"]]
+
+
+def test_lines_of_a_long_meeting_that_have_not_come_again_yet_are_selected_like_the_others(javascript: Run) -> None:
+    source = """async () => {
+        const { selectedLines } = await load('state/editing/selection.js')
+        const line = (id, rev) => [id, { id, rev }]
+        const transcript = { segments: new Map([line('s1', 2)]), stale: new Map([line('s2', 3), line('s3', 1)]) }
+        return selectedLines(new Set(['s2', 's1', 'gone']), transcript).map(({ id, rev }) => [id, rev])
+    }"""
+    assert javascript(source) == [["s2", 3], ["s1", 2]]

@@ -21,8 +21,8 @@ SENDING: dict[str, Any] = {
     "problem": "",
 }
 ROWS = """async ([listed, sending]) => {
-  const { jobRows } = await load('state/jobs/jobs.js')
-  return jobRows({ listed, sending })
+  const { jobRows, NO_JOBS } = await load('state/jobs/jobs.js')
+  return jobRows({ ...NO_JOBS, listed, sending })
 }"""
 
 
@@ -72,6 +72,25 @@ def test_what_this_page_sends_stands_once_and_says_how_much_has_gone(javascript:
         (0, "Waiting to be sent", "going"),
         (None, "Not sent. The file is empty.", "failed"),
     ]
+
+
+def test_a_recording_that_another_page_sends_has_not_stopped_until_nothing_has_come_for_a_while(
+    javascript: Run,
+) -> None:
+    texts = javascript(
+        """async ([job, looks]) => {
+          const { jobRows, NO_JOBS, withListed } = await load('state/jobs/jobs.js')
+          let state = NO_JOBS
+          return looks.map(([now, received]) => {
+            state = withListed(state, [{ ...job, state: 'receiving', received }], now)
+            return jobRows(state)[0].text
+          })
+        }""",
+        [JOB, [(50_000, 4), (51_000, 4), (58_000, 8), (67_000, 8), (68_000, 8), (69_000, 9)]],
+    )
+    stopped = "Stopped at 8%. Choose the same file again, and it goes on from there."
+    arrived = [f"{percent}% has arrived so far" for percent in (4, 4, 8, 8, 9)]
+    assert texts == [*arrived[:4], stopped, arrived[4]]
 
 
 def test_a_file_that_is_chosen_again_stands_where_it_stopped(javascript: Run) -> None:
