@@ -51,18 +51,18 @@ class DiskWatch:
             return math.nan
 
     def full_reason(self) -> str | None:
-        """Why the disk has no room for a further meeting; None when it has. Raises OSError."""
-        free = self.free(self._data_dir) // 1_000_000
-        if free >= self._needed:
-            return None
-        return f"the server's disk is almost full: {free} MB are free, a meeting needs {self._needed} MB"
+        """Why the disk takes no further meeting: it has no room, or does not say whether; None where it has room."""
+        free = self.free_now()
+        if math.isnan(free):
+            return "the server cannot tell how much room its disk has: try again later"
+        return self._lack(free)
 
     async def run(self) -> None:
         """Tell live meetings when the disk is almost full, and when it no longer is; runs until it is cancelled."""
         was_full = False
         while True:
             try:
-                reason = self.full_reason()
+                reason = self._lack(self.free(self._data_dir))
             except OSError as error:  # the folder may be back at the next look
                 log.error("the room on the disk cannot be told: %s", error.strerror)
             else:
@@ -73,3 +73,9 @@ class DiskWatch:
                     self._tell(StorageWorking("space"))
                 was_full = reason is not None
             await asyncio.sleep(CHECK_SECONDS)
+
+    def _lack(self, free: float) -> str | None:
+        megabytes = int(free) // 1_000_000
+        if megabytes >= self._needed:
+            return None
+        return f"the server's disk is almost full: {megabytes} MB are free, a meeting needs {self._needed} MB"
