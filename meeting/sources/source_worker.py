@@ -73,8 +73,16 @@ class SourceWorker:
         self._thread = threading.Thread(target=self._run, name=f"source-{job.source_id}", daemon=True)
 
     def start(self) -> None:
-        """Start the thread, which opens the source first of all."""
-        self._thread.start()
+        """Start the thread, which opens the source first of all; where the system gives none, the source has failed."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            log.error("source %s: %s", self._job.source_id, error)
+            self._fail(ErrorCode.INTERNAL, "the server cannot hear another source now: try again later")
+
+    @property
+    def _started(self) -> bool:
+        return self._thread.ident is not None
 
     @property
     def backlog(self) -> float:
@@ -91,7 +99,10 @@ class SourceWorker:
 
     def append(self, frame: AudioFrame) -> None:
         """Queue a frame; it counts as on its way until the thread is through with it."""
-        self._inbox.put(frame)
+        if self._started:
+            self._inbox.put(frame)
+        else:
+            self._count_out(frame)
 
     def finish(self, shutdown_fast: bool = False) -> None:
         """Queue the end: after it, `SourceFinished` is posted.
@@ -107,7 +118,8 @@ class SourceWorker:
 
     def wait(self, seconds: float) -> bool:
         """Wait until the thread is gone, and with it all that could write another file; whether it is."""
-        self._thread.join(seconds)
+        if self._started:
+            self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def remove_journal(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,30 @@ def test_frames_of_a_refused_source_leave_the_queue(store: Store) -> None:
     bench.worker.abandon()
     bench.worker._thread.join(20)
     assert bench.room.done == [4]
+
+
+def test_a_source_that_the_system_gives_no_thread_fails_and_holds_nobody(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("CRITICAL")
+
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == f"source-{SOURCE}":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        bench = Bench(store)
+    failed = bench.events.get_nowait()
+    assert isinstance(failed, SourceFailed)
+    assert failed.code == "internal"
+    bench.worker.append(frame(0, b"1234"))
+    assert bench.room.done == [4]
+    bench.worker.abandon()
+    assert bench.worker.wait(20)
 
 
 def test_what_is_not_audio_fails_and_what_was_heard_is_finished(store: Store) -> None:
