@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 from meeting.core.error_text import client_message
 from meeting.core.errors import ErrorCode
@@ -26,6 +25,7 @@ from meeting.sources.log_context import logged_meeting
 from meeting.sources.source_inbox import Muted, SourceInbox
 from meeting.sources.source_recovery import SourceRecovery
 from meeting.storage.files.journal import JournalLost
+from meeting.storage.files.private_files import store_errors
 from meeting.storage.objects.source_objects import SourceObjects
 from meeting.storage.orphans import set_aside
 from pipelines.errors import AudioError, MeetingError, ModelError, StoreError
@@ -124,11 +124,15 @@ class SourceWorker:
 
     def remove_journal(self) -> None:
         """Delete the frames as received, and let go of them: all is stored in better form, where nothing was lost."""
-        if self._lossy:
-            with suppress(StoreError):
-                set_aside(self._context.journal_path)
-        else:
-            self._context.journal_path.unlink(missing_ok=True)
+        path = self._context.journal_path
+        try:
+            with store_errors(path):
+                if self._lossy:
+                    set_aside(path)
+                else:
+                    path.unlink(missing_ok=True)
+        except StoreError as error:  # the next start looks at it again
+            log.error("source %s: its journal stays: %s", self._job.source_id, error)
         if self._context.objects is not None:
             self._context.objects.release(keep_journal=self._lossy)
         self._inbox.released.set()

@@ -244,6 +244,23 @@ def test_the_journal_can_be_removed_once_all_is_stored(store: Store) -> None:
     assert not store.files.journal_path(MEETING, SOURCE).exists()
 
 
+def test_a_journal_that_cannot_be_removed_stays_and_its_source_is_let_go_of(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(store)
+    bench.rest()
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuse)
+        bench.worker.remove_journal()
+    assert store.files.journal_path(MEETING, SOURCE).exists()
+    assert "its journal stays" in caplog.text
+    assert bench.worker.wait(20)
+
+
 def loud_seconds(store: Store) -> list[bool]:
     """For each whole second of the FLAC whether anything is heard in it."""
     import soundfile
