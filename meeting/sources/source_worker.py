@@ -123,7 +123,10 @@ class SourceWorker:
         return not self._thread.is_alive()
 
     def remove_journal(self) -> None:
-        """Delete the frames as received, and let go of them: all is stored in better form, where nothing was lost."""
+        """Delete the frames as received, and let go of them: all is stored in better form, where nothing was lost.
+
+        Waits for the disk.
+        """
         path = self._context.journal_path
         try:
             with store_errors(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +71,33 @@ def test_a_disk_that_cannot_be_asked_once_is_watched_on(tmp_path: Path, monkeypa
         watching.cancel()
 
     among(tmp_path, body)
+
+
+def test_a_disk_that_hangs_holds_up_nobody_who_asks_whether_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk_watch, "CHECK_SECONDS", 0.01)
+    asked, hanging, over = [], threading.Event(), threading.Event()
+
+    def free(folder: Path) -> int:
+        asked.append(threading.current_thread())
+        if len(asked) == 3:
+            hanging.set()
+            over.wait(60)
+        return 8_000_000
+
+    async def body() -> None:
+        watch = DiskWatch(tmp_path, 7, lambda event: None, free)
+        watching = asyncio.create_task(watch.run())
+        await asyncio.to_thread(hanging.wait, 60)
+        assert watch.full_reason() is None
+        assert watch.last_free() == 8_000_000
+        assert len(asked) == 3
+        assert threading.main_thread() not in asked[1:]
+        over.set()
+        watching.cancel()
+
+    asyncio.run(body())
 
 
 def test_a_meeting_goes_on_while_its_disk_does_not_say_how_much_room_it_has_and_takes_no_further_source(
