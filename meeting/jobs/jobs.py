@@ -107,7 +107,8 @@ class Jobs:
             coming = [one for one in waiting if one.state is JobState.RECEIVING]
             missing = sum([one.size - await self.received(one) for one in coming])
             disk = self._rooms.disk
-            if disk.free_now() - missing - job.size < disk.needed_bytes:
+            free = await asyncio.to_thread(disk.free_now)
+            if free - missing - job.size < disk.needed_bytes:
                 raise StoreError("the server's disk has no room for this recording")
             await asyncio.to_thread(self._files.create, job.id)
             try:
@@ -124,7 +125,8 @@ class Jobs:
             waiting = require_place(self._jobs.values(), self._limits.jobs)
             if any(one.again_of == job.again_of for one in waiting):
                 raise Conflict("this meeting is being transcribed again already", ErrorCode.RUNNING)
-            if self._rooms.disk.free_now() - sound.needed_bytes < self._rooms.disk.needed_bytes:
+            disk = self._rooms.disk
+            if await asyncio.to_thread(disk.free_now) - sound.needed_bytes < disk.needed_bytes:
                 raise StoreError("the server's disk has no room for what this meeting takes while it is heard again")
             await asyncio.wrap_future(self._store.save(job))
             self._jobs[job.id] = job

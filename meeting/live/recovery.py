@@ -16,6 +16,7 @@ from meeting.sources.source_audio import PART_SUFFIX
 from meeting.storage.edit_store import EditStore
 from meeting.storage.files import journal
 from meeting.storage.files.flac_length import flac_samples
+from meeting.storage.files.private_files import store_errors
 from meeting.storage.orphans import GIVEN_UP, set_aside
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
@@ -42,38 +43,39 @@ def restore(
     `fetched` hold all that was acknowledged, and no more: what was processed beyond that is sent again. Raises
     StoreError.
     """
-    record, recovery_store = TranscriptStore(store).record(meeting_id), RecoveryStore(store)
-    if record.meeting.state not in (State.LIVE, State.ENDING):
-        return None
-    paths = {source: store.files.journal_path(meeting_id, source.id) for source in record.sources}
-    if any(journal.in_use(path) for path in paths.values()):
-        log.info("meeting %s: runs in another process", meeting_id)
-        return None
-    left = {source: path for source, path in paths.items() if path.is_file()}
-    if not left:
-        _end(store, record)
-        return None
-    for source in [source for source, path in left.items() if given_up(path)]:
-        _give_up(store, record, source, left.pop(source))
-    if not left:
-        _end(store, TranscriptStore(store).record(meeting_id))
-        return None
-    last_frame_at = datetime.fromtimestamp(max(path.stat().st_mtime for path in left.values()), timezone.utc)
-    resumes = recovery_store.resumes(meeting_id)
-    sources = []
-    for source in left:
-        resume = resumes.get(source.id) or Resume(source.id)
-        if resume.lost_at is None:
-            # From now on its client is away: a crash while it is rebuilt must not give it the whole window again.
-            resume = replace(resume, lost_at=now)
-            recovery_store.save_resume(meeting_id, resume).result()
-        processed = 0 if fetched else flac_samples(store.files.audio_path(meeting_id, source.id))
-        if len(record.sources) == 1 and not fetched:  # then all that is stored was heard in it
-            processed = max(processed, _stored_samples(record))
-        sources.append(RestoredSource(source, resume, window_left(resume.lost_at, now, window), processed))
-    if fetched:
-        record = _as_far_as(record, left)
-    return Restored(record, tuple(sources), last_frame_at, EditStore(store).edits(meeting_id))
+    with store_errors(store.files.folder):
+        record, recovery_store = TranscriptStore(store).record(meeting_id), RecoveryStore(store)
+        if record.meeting.state not in (State.LIVE, State.ENDING):
+            return None
+        paths = {source: store.files.journal_path(meeting_id, source.id) for source in record.sources}
+        if any(journal.in_use(path) for path in paths.values()):
+            log.info("meeting %s: runs in another process", meeting_id)
+            return None
+        left = {source: path for source, path in paths.items() if path.is_file()}
+        if not left:
+            _end(store, record)
+            return None
+        for source in [source for source, path in left.items() if given_up(path)]:
+            _give_up(store, record, source, left.pop(source))
+        if not left:
+            _end(store, TranscriptStore(store).record(meeting_id))
+            return None
+        last_frame_at = datetime.fromtimestamp(max(path.stat().st_mtime for path in left.values()), timezone.utc)
+        resumes = recovery_store.resumes(meeting_id)
+        sources = []
+        for source in left:
+            resume = resumes.get(source.id) or Resume(source.id)
+            if resume.lost_at is None:
+                # From now on its client is away: a crash while it is rebuilt must not give it the whole window again.
+                resume = replace(resume, lost_at=now)
+                recovery_store.save_resume(meeting_id, resume).result()
+            processed = 0 if fetched else flac_samples(store.files.audio_path(meeting_id, source.id))
+            if len(record.sources) == 1 and not fetched:  # then all that is stored was heard in it
+                processed = max(processed, _stored_samples(record))
+            sources.append(RestoredSource(source, resume, window_left(resume.lost_at, now, window), processed))
+        if fetched:
+            record = _as_far_as(record, left)
+        return Restored(record, tuple(sources), last_frame_at, EditStore(store).edits(meeting_id))
 
 
 def _as_far_as(record: Record, paths: Mapping[Source, Path]) -> Record:

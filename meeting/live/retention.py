@@ -66,9 +66,19 @@ async def delete_old_meetings(rooms: Rooms, days: float, now: datetime) -> int:
 
 
 def _delete_old_strays(store: Store, since: datetime) -> None:
-    """Delete files that no meeting is known of, such as those of a database that was lost, once they are too old."""
+    """Delete files that no meeting is known of, such as those of a database that was lost, once they are too old.
+
+    What the disk refuses is left to the next time. Raises StoreError where the database refuses.
+    """
     gone, kept = 0, 0
-    for path in store.strays():
+    try:
+        strays = store.strays()
+    except StoreError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        log.error("files of no known meeting cannot be looked for, and are in a day: %s", error)
+        return
+    for path in strays:
         try:
             if path.stat().st_mtime >= since.timestamp():
                 continue

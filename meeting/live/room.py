@@ -289,7 +289,7 @@ class Room:
                 if not await self._saver.save_end(effect):
                     return False
                 if self._saver.complete:  # then nobody needs the frames as received any more
-                    self._workers.remove_journals()
+                    await self._workers.remove_journals()
             elif isinstance(effect, SAVES):
                 await self._saver.save(effect)
                 edited |= isinstance(effect, SaveEdits)

@@ -85,10 +85,10 @@ class SourceWorkers:
             worker.abandon()
         self._workers.clear()
 
-    def remove_journals(self) -> None:
+    async def remove_journals(self) -> None:
         """Delete the frames as received: all is stored in better form."""
-        for worker in self._workers.values():
-            worker.remove_journal()
+        # In a thread: what is large takes a while to go, and a disk may hang.
+        await asyncio.gather(*(asyncio.to_thread(worker.remove_journal) for worker in self._workers.values()))
 
     async def wait(self, seconds: float) -> bool:
         """Wait until no thread runs any more; whether that is so."""

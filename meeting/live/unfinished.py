@@ -110,7 +110,8 @@ class UnfinishedMeetings:
         except NotFound:  # deleted meanwhile
             log.info("meeting %s: is gone", meeting_id)
         except StoreError as error:
-            log.error("meeting %s: cannot be gone on with: %s", meeting_id, error)
+            log.error("meeting %s: cannot be gone on with yet: %s", meeting_id, error)
+            self.retry(meeting_id)
 
     async def _runs_elsewhere(self, meeting_id: str) -> bool:
         meeting = await asyncio.to_thread(self._services.store.meeting, meeting_id)

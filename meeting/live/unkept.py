@@ -51,10 +51,13 @@ class UnkeptMeetings:
             released.set()
 
     async def delete_left(self) -> None:
-        """Delete those that an earlier process left, before anybody goes on with one; raises StoreError."""
+        """Delete those that an earlier process left, before anybody goes on with one; raises StoreError.
+
+        One that the disk or the database refuses to delete is tried again later, as those are whose room closes.
+        """
         for meeting_id in await asyncio.to_thread(self._store.unkept):
-            if meeting_id not in self._tasks:
-                await self._try(meeting_id)
+            if meeting_id not in self._tasks and await self._try(meeting_id) is None:
+                self.delete_soon(meeting_id, None)
 
     async def settle(self, timeout: float) -> None:
         """Wait until those that are over have gone, for so many seconds; the next start deletes the others."""
@@ -77,8 +80,8 @@ class UnkeptMeetings:
                 return
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _try(self, meeting_id: str) -> bool:
-        """Whether it is gone."""
+    async def _try(self, meeting_id: str) -> bool | None:
+        """Whether it is gone; None where the disk or the database refuses."""
         try:
             async with self._reserved(meeting_id) as store:
                 if store is not None:
@@ -90,4 +93,4 @@ class UnkeptMeetings:
             return False
         except StoreError as error:
             log.error("meeting %s: is not to be kept and cannot be deleted: %s", meeting_id, error)
-            return False
+            return None

@@ -150,7 +150,7 @@ class MetricsCollector(Collector):
 
     def _server(self) -> Iterator[Metric]:
         disk = self._rooms.disk
-        yield GaugeMetricFamily("meeting_disk_free_bytes", "Bytes free for the data folder", value=disk.free_now())
+        yield GaugeMetricFamily("meeting_disk_free_bytes", "Bytes free for the data folder", value=disk.last_free())
         yield GaugeMetricFamily(
             "meeting_disk_needed_bytes", "Bytes without which no meeting goes live", value=disk.needed_bytes
         )

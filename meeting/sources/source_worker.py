@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 from meeting.core.error_text import client_message
 from meeting.core.errors import ErrorCode
@@ -26,6 +25,7 @@ from meeting.sources.log_context import logged_meeting
 from meeting.sources.source_inbox import Muted, SourceInbox
 from meeting.sources.source_recovery import SourceRecovery
 from meeting.storage.files.journal import JournalLost
+from meeting.storage.files.private_files import store_errors
 from meeting.storage.objects.source_objects import SourceObjects
 from meeting.storage.orphans import set_aside
 from pipelines.errors import AudioError, MeetingError, ModelError, StoreError
@@ -73,8 +73,16 @@ class SourceWorker:
         self._thread = threading.Thread(target=self._run, name=f"source-{job.source_id}", daemon=True)
 
     def start(self) -> None:
-        """Start the thread, which opens the source first of all."""
-        self._thread.start()
+        """Start the thread, which opens the source first of all; where the system gives none, the source has failed."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            log.error("source %s: %s", self._job.source_id, error)
+            self._fail(ErrorCode.INTERNAL, "the server cannot hear another source now: try again later")
+
+    @property
+    def _started(self) -> bool:
+        return self._thread.ident is not None
 
     @property
     def backlog(self) -> float:
@@ -91,7 +99,10 @@ class SourceWorker:
 
     def append(self, frame: AudioFrame) -> None:
         """Queue a frame; it counts as on its way until the thread is through with it."""
-        self._inbox.put(frame)
+        if self._started:
+            self._inbox.put(frame)
+        else:
+            self._count_out(frame)
 
     def finish(self, shutdown_fast: bool = False) -> None:
         """Queue the end: after it, `SourceFinished` is posted.
@@ -107,16 +118,24 @@ class SourceWorker:
 
     def wait(self, seconds: float) -> bool:
         """Wait until the thread is gone, and with it all that could write another file; whether it is."""
-        self._thread.join(seconds)
+        if self._started:
+            self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def remove_journal(self) -> None:
-        """Delete the frames as received, and let go of them: all is stored in better form, where nothing was lost."""
-        if self._lossy:
-            with suppress(StoreError):
-                set_aside(self._context.journal_path)
-        else:
-            self._context.journal_path.unlink(missing_ok=True)
+        """Delete the frames as received, and let go of them: all is stored in better form, where nothing was lost.
+
+        Waits for the disk.
+        """
+        path = self._context.journal_path
+        try:
+            with store_errors(path):
+                if self._lossy:
+                    set_aside(path)
+                else:
+                    path.unlink(missing_ok=True)
+        except StoreError as error:  # the next start looks at it again
+            log.error("source %s: its journal stays: %s", self._job.source_id, error)
         if self._context.objects is not None:
             self._context.objects.release(keep_journal=self._lossy)
         self._inbox.released.set()

@@ -13,6 +13,7 @@ from meeting.core.messages import AudioFrame, AudioInfo
 from meeting.core.records import Meeting, Source, State
 from meeting.storage.files import journal
 from meeting.storage.files.meeting_files import owner
+from meeting.storage.files.private_files import store_errors
 from meeting.storage.recovery_store import RecoveryStore
 from meeting.storage.store import Store
 from meeting.storage.summary import Summary, read_summary
@@ -32,12 +33,14 @@ def claim_journals(store: Store, paths: Iterable[Path] | None = None) -> None:
 
     A process may have died before it could store whose audio it was taking in, or before it removed a journal that
     was stored in better form. A journal that no meeting is known of stays where it is: it may be all that is left of
-    one. What cannot be done for a journal is logged, and nothing is lost by it.
+    one. What cannot be done for a journal is logged, and nothing is lost by it. Raises StoreError where the folder of
+    them cannot be read.
     """
     for path in store.files.journals() if paths is None else paths:
         try:
-            if not journal.in_use(path):
-                _claim(store, path)
+            with store_errors(path):
+                if not journal.in_use(path):
+                    _claim(store, path)
         except NotFound:
             log.warning("%s: belongs to no meeting that is known, and is kept", path.name)
         except StoreError as error:

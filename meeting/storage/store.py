@@ -250,7 +250,7 @@ class Store:
         return max((time for time in found if time is not None), default=None)
 
     def strays(self) -> list[Path]:
-        """Files beside the database that belong to no meeting of it."""
+        """Files beside the database that belong to no meeting of it; raises StoreError."""
         # Files first: one that comes with a new meeting meanwhile is then no stray.
         found = self.files.all()
         with self.read() as session:

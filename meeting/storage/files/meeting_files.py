@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from meeting.storage.files.journal import JOURNAL
-from meeting.storage.files.private_files import sync_folder
+from meeting.storage.files.private_files import store_errors, sync_folder
 from pipelines.errors import NotFound
 
 AUDIO = "audio"
@@ -44,24 +44,29 @@ class MeetingFiles:
         return self._path(meeting_id, source_id, JOURNAL)
 
     def of(self, meeting_id: str) -> list[Path]:
-        """All files of a meeting: FLAC, journals, and what was set aside of them."""
+        """All files of a meeting: FLAC, journals, and what was set aside of them. Raises StoreError."""
         if not _ID.fullmatch(meeting_id):
             return []
-        return sorted(self.folder.glob(f"{meeting_id}.*"))
+        return self._found(f"{meeting_id}.*")
 
     def journals(self) -> list[Path]:
-        """The journals of all meetings."""
-        return sorted(self.folder.glob(f"*{JOURNAL}"))
+        """The journals of all meetings; raises StoreError."""
+        return self._found(f"*{JOURNAL}")
 
     def all(self) -> list[Path]:
-        """Every file there is."""
-        return [path for path in self.folder.iterdir() if path.is_file() and not path.is_symlink()]
+        """Every file there is; raises StoreError."""
+        with store_errors(self.folder):
+            return [path for path in self.folder.iterdir() if path.is_file() and not path.is_symlink()]
 
     def remove(self, meeting_id: str, names: Iterable[str] = ()) -> None:
-        """Remove all files of a meeting, and those called `names`, for good; raises OSError."""
+        """Remove all files of a meeting, and those called `names`, for good; raises OSError or StoreError."""
         for path in {*(self.folder / Path(name).name for name in names), *self.of(meeting_id)}:
             path.unlink(missing_ok=True)
         sync_folder(self.folder)  # none of them may be back after a power cut
+
+    def _found(self, pattern: str) -> list[Path]:
+        with store_errors(self.folder):
+            return sorted(self.folder.glob(pattern))
 
     def _path(self, meeting_id: str, source_id: str, suffix: str) -> Path:
         for id_ in (meeting_id, source_id):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from meeting.storage.files import journal
 from meeting.storage.files.meeting_files import owner
-from meeting.storage.files.private_files import sync_folder
+from meeting.storage.files.private_files import store_errors, sync_folder
 from pipelines.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -160,7 +160,8 @@ class RecoveryQueue:
 
         `crashed`: it is known that it was no kill. Suspects are held until `release_suspects`. Raises StoreError.
         """
-        notes = {path: _read(path) for path in map(_journal_path, folder.glob(f"*{NOTE}"))}
+        with store_errors(folder):
+            notes = {path: _read(path) for path in map(_journal_path, folder.glob(f"*{NOTE}"))}
         died = [path for path, note in notes.items() if note.open and not journal.in_use(path)]
         for path in died:
             # One of several is not known to be the one that killed it: it only comes under suspicion.

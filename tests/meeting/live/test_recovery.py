@@ -132,6 +132,19 @@ def test_a_meeting_that_runs_in_another_process_is_left_alone(store: Store) -> N
     assert store.meeting(A).state == State.LIVE
 
 
+def test_a_disk_that_refuses_is_told_as_every_trouble_of_the_store(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_behind(store)
+
+    def refuse(path: Path) -> bool:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(StoreError, match="Input/output error"):
+        restore(store, A, WINDOW, NOW)
+
+
 def test_a_meeting_without_audio_is_ended_with_what_was_stored(store: Store) -> None:
     left_behind(store).unlink()
     TranscriptStore(store).save_segments(A, [words(2)]).result()

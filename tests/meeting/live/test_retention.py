@@ -318,6 +318,44 @@ def test_files_of_no_known_meeting_go_once_they_are_too_old_and_no_sooner(store:
     assert sorted(path.name for path in ours.parent.iterdir()) == [ours.name, young.name]
 
 
+def test_a_folder_of_files_that_is_not_there_for_a_while_does_not_end_the_sweeping(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene() -> None:
+        looks = 0
+        over = asyncio.Event()
+
+        async def wait(seconds: float) -> None:
+            nonlocal looks
+            looks += 1
+            store.files.make_folder()
+            if looks == 3:
+                over.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(delete_regularly(FakeRooms(store), 1.0, wait=wait))  # type: ignore[arg-type]
+        await asyncio.wait([task, asyncio.create_task(over.wait())], return_when=asyncio.FIRST_COMPLETED)
+        assert not task.done()
+        task.cancel()
+
+    store.files.folder.rmdir()
+    asyncio.run(scene())
+    assert "files of no known meeting cannot be looked for" in caplog.text
+
+
+def test_files_of_no_known_meeting_that_cannot_be_looked_for_keep_no_meeting_from_being_deleted(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("CRITICAL")
+    keep(store, "old", "ended", 50, 40)
+
+    def refuse(folder: Path) -> Iterator[Path]:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert clean(store, 30) == []
+
+
 def everything(folder: Path) -> bytes:
     """All bytes and all names below a folder."""
     files = [path for path in folder.rglob("*") if path.is_file()]

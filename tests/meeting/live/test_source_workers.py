@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from meeting.config.settings import Models
 from meeting.live.source_workers import SourceWorkers
 from meeting.session.events import Event, SourceFinished, SourceOpened
@@ -62,8 +64,31 @@ def test_frames_go_to_the_thread_of_their_source(tmp_path: Path) -> None:
         bench.workers.finish(SOURCE, False)
         assert await bench.next(SourceFinished) == SourceFinished(SOURCE, 16000)
         assert bench.workers.sources == (SOURCE,)
-        bench.workers.remove_journals()
+        await bench.workers.remove_journals()
         assert not bench.store.files.journal_path(MEETING, SOURCE).exists()
+
+    run(tmp_path, body)
+
+
+def test_the_event_loop_does_not_wait_while_the_disk_removes_journals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink, removing = Path.unlink, []
+
+    def seen(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == journal.JOURNAL:
+            removing.append(threading.current_thread())
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", seen)
+
+    async def body(bench: Bench) -> None:
+        for source in (SOURCE, OTHER):
+            bench.workers.open(replace(JOB, source_id=source))
+            await bench.next(SourceOpened)
+        await bench.workers.remove_journals()
+        assert len(removing) == 2
+        assert threading.main_thread() not in removing
 
     run(tmp_path, body)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from meeting.core.messages import AudioFrame
-from meeting.core.records import State
+from meeting.core.records import Resume, State
 from meeting.live import unfinished
 from meeting.live.room import Room
 from meeting.live.rooms import Rooms
 from meeting.session.events import FrameReceived, StopReceived
+from meeting.storage.recovery_store import RecoveryStore
 from pipelines.errors import StoreError
 from tests.fakes.server_fakes import tone
 from tests.meeting.live.test_room import FullDisk
@@ -53,6 +55,35 @@ def test_a_data_folder_that_cannot_be_read_is_looked_at_again_until_it_can(
         await rooms.unfinished.recover()
         assert len(refused) == 2
         assert rooms.get(CUT) is not None
+
+    among(tmp_path, lambda rooms: asyncio.wait_for(body(rooms), 60))
+
+
+def test_what_the_database_refuses_to_go_on_with_at_the_start_is_gone_on_with_once_it_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("CRITICAL")
+    monkeypatch.setattr(unfinished, "RETRY_SECONDS", 0.01)
+    save, refused = RecoveryStore.save_resume, []
+
+    def refuse_twice(store: RecoveryStore, meeting_id: str, resume: Resume) -> Future[None]:
+        if len(refused) == 2:
+            return save(store, meeting_id, resume)
+        refused.append(resume)
+        done: Future[None] = Future()
+        done.set_exception(StoreError("the database is in use by another program"))
+        return done
+
+    monkeypatch.setattr(RecoveryStore, "save_resume", refuse_twice)
+
+    async def body(rooms: Rooms) -> None:
+        cut_off(rooms)
+        await rooms.unfinished.recover()
+        assert len(refused) == 1
+        assert rooms.get(CUT) is None
+        while rooms.get(CUT) is None:
+            await asyncio.sleep(0.01)
+        assert len(refused) == 2
 
     among(tmp_path, lambda rooms: asyncio.wait_for(body(rooms), 60))
 

@@ -130,6 +130,26 @@ def test_a_disk_that_refuses_is_asked_again_some_times(
         asyncio.run(body(store))
 
 
+def test_one_that_an_earlier_process_left_and_the_disk_refuses_to_delete_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("CRITICAL")
+    monkeypatch.setattr(unkept, "RETRY_SECONDS", 0.01)
+
+    async def body(store: Store) -> None:
+        meeting = Meeting("n" * 16, "t", State.OPEN, datetime.now(timezone.utc), kept=False)
+        await asyncio.wrap_future(store.create_meeting(meeting))
+        stubborn: object = Stubborn(store, 2)
+        left = UnkeptMeetings(stubborn, reserving(stubborn))  # type: ignore[arg-type]
+        await left.delete_left()
+        assert store.unkept() == [meeting.id]
+        await left.settle(10)
+        assert store.unkept() == []
+
+    with Store(tmp_path) as store:
+        asyncio.run(body(store))
+
+
 def test_a_server_that_stops_does_not_wait_for_ever(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,30 @@ def test_frames_of_a_refused_source_leave_the_queue(store: Store) -> None:
     bench.worker.abandon()
     bench.worker._thread.join(20)
     assert bench.room.done == [4]
+
+
+def test_a_source_that_the_system_gives_no_thread_fails_and_holds_nobody(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("CRITICAL")
+
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == f"source-{SOURCE}":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        bench = Bench(store)
+    failed = bench.events.get_nowait()
+    assert isinstance(failed, SourceFailed)
+    assert failed.code == "internal"
+    bench.worker.append(frame(0, b"1234"))
+    assert bench.room.done == [4]
+    bench.worker.abandon()
+    assert bench.worker.wait(20)
 
 
 def test_what_is_not_audio_fails_and_what_was_heard_is_finished(store: Store) -> None:
@@ -217,6 +242,23 @@ def test_the_journal_can_be_removed_once_all_is_stored(store: Store) -> None:
     assert store.files.journal_path(MEETING, SOURCE).exists()
     bench.worker.remove_journal()
     assert not store.files.journal_path(MEETING, SOURCE).exists()
+
+
+def test_a_journal_that_cannot_be_removed_stays_and_its_source_is_let_go_of(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(store)
+    bench.rest()
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuse)
+        bench.worker.remove_journal()
+    assert store.files.journal_path(MEETING, SOURCE).exists()
+    assert "its journal stays" in caplog.text
+    assert bench.worker.wait(20)
 
 
 def loud_seconds(store: Store) -> list[bool]:

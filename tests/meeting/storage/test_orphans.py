@@ -175,3 +175,21 @@ def test_what_is_no_journal_does_not_keep_others_from_being_claimed(store: Store
     spoken(store)
     claim_journals(store)
     assert store.meeting(A).state == State.LIVE
+
+
+def test_a_journal_that_the_disk_refuses_to_remove_is_told_and_does_not_keep_others_from_being_claimed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made(store)
+    empty = store.files.journal_path(A, "0" * 16)
+    Journal(empty, AudioInfo()).close()
+    spoken(store)
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuse)
+        claim_journals(store)
+    assert empty.name in caplog.text
+    assert store.meeting(A).state == State.LIVE

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from meeting.storage.files.meeting_files import MeetingFiles, owner
-from pipelines.errors import NotFound
+from pipelines.errors import NotFound, StoreError
 
 
 @pytest.fixture
@@ -67,3 +67,16 @@ def test_folders_and_links_are_no_files_of_a_meeting(files: MeetingFiles) -> Non
     (files.folder / "folder").mkdir()
     assert [path.name for path in files.all()] == ["m1.a.flac"]
     assert stat.S_IMODE(files.folder.stat().st_mode) & 0o077 == 0
+
+
+def test_a_folder_that_cannot_be_read_is_told_as_every_trouble_of_the_store(
+    files: MeetingFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path, pattern: str = "") -> object:
+        raise OSError(5, "Input/output error")
+
+    for name in ("glob", "iterdir"):
+        monkeypatch.setattr(Path, name, refuse)
+    for looked_for in (lambda: files.of("m1"), files.journals, files.all):
+        with pytest.raises(StoreError, match="Input/output error"):
+            looked_for()
