@@ -150,6 +150,8 @@ class Recording:
     def client_left(self, live: LiveSource, now: float) -> list[Effect]:
         """A source's connection is gone: its client is waited for, unless it could not come back."""
         live.detach(now)
+        if live.ended:
+            return []
         if not live.opened and not live.next_seq and self.recovery is None:
             # It never learnt its token, and sent nothing.
             return self.drop(live)

@@ -329,7 +329,7 @@ def _start_problem(recording: Recording, event: StartReceived, most_sources: int
         return ProtocolError("this connection has already started a source")
     if resume is not None:
         live = sources.get(resume.source_id)
-        return no_such_source() if live is None else live.resumption.refusal(event.start)
+        return no_such_source() if live is None else live.refusal(event.start)
     if recording.state.closing:
         state = recording.state.now.value
         return ProtocolError(f"a source can start in a meeting that is open or live, not in one that is {state}")

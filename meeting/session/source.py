@@ -67,6 +67,8 @@ class LiveSource:
     """Whether no audio of it is taken any more"""
     ended: bool = False
     """Whether its last output has come"""
+    lost: bool = False
+    """Whether what an earlier process received of it cannot be heard again: nobody can go on with it"""
     samples: int = 0
     """Length of its audio so far"""
     level: float | None = None
@@ -92,6 +94,13 @@ class LiveSource:
     def same_client(self, start: Start) -> bool:
         """Whether a new `start` can be its client's, who may never have learnt its token."""
         return start.audio == self.start.audio and start.source.name in ("", self.start.source.name)
+
+    def refusal(self, start: Start) -> ProtocolError | None:
+        """Why a connection that sent this `start` may not go on with it; None when it may."""
+        problem = self.resumption.refusal(start)
+        if problem is None and self.lost:
+            return ProtocolError("what was received of this source cannot be heard again", ErrorCode.LOST)
+        return problem
 
     @property
     def resume(self) -> Resume:
@@ -183,6 +192,11 @@ class LiveSource:
         """Its last output has come, about so many samples."""
         self.finishing, self.ended, self.samples = True, True, samples
         self.source = replace(self.source, samples=samples)
+
+    def mark_lost(self) -> None:
+        """What an earlier process received of it cannot be heard again: it has ended, as far as it was stored."""
+        self.mark_ended(self.samples)
+        self.lost = True
 
     def mark_stored(self, now: float) -> None:
         """A later process would find it: from now on what is acknowledged stays."""
